@@ -1,0 +1,104 @@
+//! The bus inside one process.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::{BusConfig, BusError, ResultKey, waiters::Waiters};
+
+/// Results kept at the most; beyond, the oldest is forgotten early.
+const RESULTS_KEPT: usize = 20_000;
+
+#[derive(Clone, Debug)]
+pub struct Memory {
+    ttl: Duration,
+    max_waiters: usize,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    results: HashMap<ResultKey, Kept>,
+    /// Results in the order of their expiry, since all live equally long.
+    order: VecDeque<(Instant, ResultKey)>,
+    inboxes: HashMap<String, Waiters>,
+    announced: HashMap<(String, String), Kept>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    payload: Bytes,
+    expires: Instant,
+}
+
+impl Memory {
+    pub fn new(config: &BusConfig) -> Self {
+        Self { ttl: Duration::from_secs(config.result_ttl_s), max_waiters: config.max_waiters, state: Arc::default() }
+    }
+
+    pub fn store_result(&self, reply_to: &str, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
+        let expires = Instant::now() + self.ttl;
+        let mut state = self.state();
+        state.forget_old_results();
+        state.results.insert(key.clone(), Kept { payload: payload.clone(), expires });
+        state.order.push_back((expires, key.clone()));
+        let inbox = state.inboxes.get(reply_to).cloned();
+        drop(state);
+        if let Some(waiters) = inbox {
+            waiters.resolve(key, payload);
+        }
+        Ok(())
+    }
+
+    pub fn result(&self, key: &ResultKey) -> Option<Bytes> {
+        let state = self.state();
+        let kept = state.results.get(key).filter(|kept| kept.expires > Instant::now())?;
+        Some(kept.payload.clone())
+    }
+
+    pub fn open_inbox(&self, name: &str) -> Waiters {
+        let new = || Waiters::new(self.max_waiters);
+        self.state().inboxes.entry(name.to_owned()).or_insert_with(new).clone()
+    }
+
+    pub fn announce(&self, kind: &str, id: &str, payload: Bytes, ttl: Duration) {
+        let kept = Kept { payload, expires: Instant::now() + ttl };
+        self.state().announced.insert((kind.to_owned(), id.to_owned()), kept);
+    }
+
+    pub fn withdraw(&self, kind: &str, id: &str) {
+        self.state().announced.remove(&(kind.to_owned(), id.to_owned()));
+    }
+
+    pub fn announced(&self, kind: &str) -> Vec<Bytes> {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.announced.retain(|_, kept| kept.expires > now);
+        let of_kind = state.announced.iter().filter(|((k, _), _)| k == kind);
+        of_kind.map(|(_, kept)| kept.payload.clone()).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn forget_old_results(&mut self) {
+        let now = Instant::now();
+        while let Some((expires, _)) = self.order.front() {
+            if *expires > now && self.order.len() < RESULTS_KEPT {
+                return;
+            }
+            let Some((expires, key)) = self.order.pop_front() else { return };
+            // A job stored twice has a younger entry, which stays.
+            if self.results.get(&key).is_some_and(|kept| kept.expires <= expires) {
+                self.results.remove(&key);
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Results on their way back: stored under a key first, then announced, so
+//! that a lost announcement costs a look at the key and nothing more. Also
+//! what workers say of themselves, and the clock that the fleet shares.
+
+mod memory;
+mod waiters;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+
+pub use waiters::Waiter;
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Bus")]
+pub struct BusConfig {
+    /// Result store: `redis://user:password@host:6379/0`, `rediss://…`, or `memory:`
+    #[arg(long, env = "TAGFLEET_BUS_URL", default_value = "memory:", hide_env_values = true)]
+    pub bus_url: String,
+
+    /// Before the names of all keys and channels, so that fleets can share a server
+    #[arg(long, env = "TAGFLEET_BUS_PREFIX", default_value = "tagfleet")]
+    pub bus_prefix: String,
+
+    /// How long a result can be read again by its id, seconds
+    #[arg(long, env = "TAGFLEET_RESULT_TTL_S", default_value_t = 600)]
+    pub result_ttl_s: u64,
+
+    /// Requests of one API server that may wait for results at once
+    #[arg(long, env = "TAGFLEET_MAX_WAITERS", default_value_t = 20_000)]
+    pub max_waiters: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    #[error("bus URL `{0}` is neither redis://, rediss:// nor memory:")]
+    Url(String),
+    #[error("too many requests wait for results")]
+    TooManyWaiters,
+    #[error("this id is being waited for already")]
+    Duplicate,
+    #[error("the result store cannot be reached: {0}")]
+    Unavailable(String),
+}
+
+/// Whose result, of which job. Tenants never share a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ResultKey {
+    pub tenant: String,
+    pub id: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Bus {
+    backend: Backend,
+}
+
+#[derive(Clone, Debug)]
+enum Backend {
+    Memory(memory::Memory),
+}
+
+impl Bus {
+    pub async fn connect(config: &BusConfig) -> Result<Self, BusError> {
+        let backend = match config.bus_url.as_str() {
+            "memory:" => Backend::Memory(memory::Memory::new(config)),
+            other => return Err(BusError::Url(other.to_owned())),
+        };
+        Ok(Self { backend })
+    }
+
+    /// Stores the result, then announces it to the inbox `reply_to`. When this
+    /// returns `Ok`, the job may be acknowledged.
+    pub async fn store_result(&self, reply_to: &str, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => memory.store_result(reply_to, key, payload),
+        }
+    }
+
+    /// A stored result, until its time to live is over.
+    pub async fn result(&self, key: &ResultKey) -> Result<Option<Bytes>, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.result(key)),
+        }
+    }
+
+    /// Opens the inbox that jobs name as `reply_to`. One for each API server.
+    pub async fn open_inbox(&self, name: &str) -> Result<Inbox, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(Inbox { waiters: memory.open_inbox(name), name: name.to_owned() }),
+        }
+    }
+
+    /// Says `payload` of oneself under `kind`, forgotten after `ttl` unless said again.
+    pub async fn announce(&self, kind: &str, id: &str, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => memory.announce(kind, id, payload, ttl),
+        }
+        Ok(())
+    }
+
+    /// Takes back what was announced.
+    pub async fn withdraw(&self, kind: &str, id: &str) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => memory.withdraw(kind, id),
+        }
+        Ok(())
+    }
+
+    /// All that is announced under `kind` now, in no order.
+    pub async fn announced(&self, kind: &str) -> Result<Vec<Bytes>, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.announced(kind)),
+        }
+    }
+
+    /// Milliseconds since 1970 by the clock that the fleet shares (the Redis
+    /// server's; this host's for `memory:`), so that hosts need not agree.
+    pub fn now_ms(&self) -> u64 {
+        match &self.backend {
+            Backend::Memory(_) => host_clock_ms(),
+        }
+    }
+
+    /// Whether a result now could be stored and heard of.
+    pub fn is_ready(&self) -> bool {
+        match &self.backend {
+            Backend::Memory(_) => true,
+        }
+    }
+}
+
+/// Where one API server hears of its results.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    name: String,
+    waiters: waiters::Waiters,
+}
+
+impl Inbox {
+    /// The `reply_to` of jobs whose results shall come here.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Registers interest; do this before the job is published, so that no
+    /// answer can come too early.
+    pub fn register(&self, key: ResultKey) -> Result<Waiter, BusError> {
+        self.waiters.register(key)
+    }
+
+    /// Open waiters: 0 when nobody waits.
+    pub fn len(&self) -> usize {
+        self.waiters.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn host_clock_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,16 @@
+//! What every role of the fleet shares: the wire, the queue, the bus, the
+//! names of the stages, and the ways of being seen and of stopping.
+//!
+//! lapin and redis are used nowhere else, so that a role can be read without
+//! knowing either.
+
+pub mod bus;
+pub mod fault;
+pub mod model;
+pub mod queue;
+pub mod shutdown;
+pub mod stage;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod wire;

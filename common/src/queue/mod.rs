@@ -1,0 +1,202 @@
+//! Jobs on their way to workers: at least once, bounded, acknowledged only
+//! after the result is stored. RabbitMQ for a fleet, memory for one process;
+//! `tests/queue_contract.rs` holds both to the same promises.
+
+mod memory;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+
+use crate::shutdown::Shutdown;
+
+/// A queue's name and urgency. Consumers take from the first lane that has work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    Realtime,
+    Bulk,
+}
+
+impl Lane {
+    pub const ALL: [Lane; 2] = [Lane::Realtime, Lane::Bulk];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::Realtime => "realtime",
+            Lane::Bulk => "bulk",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Queue")]
+pub struct QueueConfig {
+    /// Broker: `amqp://user:password@host:5672/vhost`, `amqps://…`, or `memory:`
+    #[arg(long, env = "TAGFLEET_QUEUE_URL", default_value = "memory:", hide_env_values = true)]
+    pub queue_url: String,
+
+    /// Before the names of all queues, so that fleets can share a broker
+    #[arg(long, env = "TAGFLEET_QUEUE_PREFIX", default_value = "tagfleet")]
+    pub queue_prefix: String,
+
+    /// Jobs that one queue holds at the most; a publish beyond is refused
+    #[arg(long, env = "TAGFLEET_QUEUE_MAX_LENGTH", default_value_t = 20_000)]
+    pub queue_max_length: u32,
+
+    /// Deliveries of one job before it is put aside as a dead letter
+    #[arg(long, env = "TAGFLEET_QUEUE_MAX_ATTEMPTS", default_value_t = 3)]
+    pub queue_max_attempts: u32,
+
+    /// Longest wait for the broker to confirm a publish, milliseconds
+    #[arg(long, env = "TAGFLEET_QUEUE_PUBLISH_TIMEOUT_MS", default_value_t = 2_000)]
+    pub queue_publish_timeout_ms: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    #[error("queue URL `{0}` is neither amqp://, amqps:// nor memory:")]
+    Url(String),
+    #[error("the queue is full")]
+    Full,
+    #[error("no queue takes this message")]
+    Unroutable,
+    #[error("the broker did not confirm in time")]
+    TimedOut,
+    #[error("the broker cannot be reached: {0}")]
+    Unavailable(String),
+}
+
+/// What a publisher hands in.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub payload: Bytes,
+    /// Dropped undelivered after so long in the queue.
+    pub ttl: Duration,
+}
+
+/// What a lane holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// Waiting, not counting what is delivered and un-acked.
+    pub messages: u64,
+    pub consumers: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Queue {
+    backend: Backend,
+}
+
+#[derive(Clone, Debug)]
+enum Backend {
+    Memory(memory::Memory),
+}
+
+impl Queue {
+    /// Connects and declares the lanes. A lost connection is rebuilt by itself
+    /// from then on; until it is, `publish` answers `Unavailable`.
+    pub async fn connect(config: &QueueConfig) -> Result<Self, QueueError> {
+        let backend = match config.queue_url.as_str() {
+            "memory:" => Backend::Memory(memory::Memory::new(config)),
+            other => return Err(QueueError::Url(other.to_owned())),
+        };
+        Ok(Self { backend })
+    }
+
+    /// Returns once the broker has taken the message into a queue.
+    pub async fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
+        match &self.backend {
+            Backend::Memory(memory) => memory.publish(lane, message),
+        }
+    }
+
+    /// Takes from `lanes`, the first one first, holding at most `prefetch`
+    /// un-acked deliveries of each lane. After `shutdown` it hands out what it holds, then ends.
+    pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
+        match &self.backend {
+            Backend::Memory(memory) => Consumer { source: Source::Memory(memory.consume(lanes, prefetch, shutdown)) },
+        }
+    }
+
+    pub async fn depth(&self, lane: Lane) -> Result<Depth, QueueError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.depth(lane)),
+        }
+    }
+
+    /// How many dead letters are kept.
+    pub async fn dead_letters(&self) -> Result<u64, QueueError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.dead_letters()),
+        }
+    }
+
+    /// Whether a publish now would find the broker.
+    pub fn is_ready(&self) -> bool {
+        match &self.backend {
+            Backend::Memory(_) => true,
+        }
+    }
+
+    /// Closes the connections; un-acked deliveries go back.
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Memory(_) => {}
+        }
+    }
+}
+
+#[derive(Debug)]
+pub enum Received {
+    Delivery(Delivery),
+    /// Delivered too often without an ack: put aside, and said here once so
+    /// that whoever waits for it can be told.
+    DeadLettered {
+        payload: Bytes,
+        attempts: u32,
+    },
+}
+
+#[derive(Debug)]
+pub struct Consumer {
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Memory(memory::Consumer),
+}
+
+impl Consumer {
+    /// The next message; `None` after shutdown. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Received> {
+        match &mut self.source {
+            Source::Memory(consumer) => consumer.next().await,
+        }
+    }
+}
+
+/// One message in a worker's hands. Dropped without `ack`, it goes back to its lane.
+#[derive(Debug)]
+pub struct Delivery {
+    pub lane: Lane,
+    /// 1 at first sight; more after a worker died with it.
+    pub attempt: u32,
+    pub payload: Bytes,
+    receipt: Receipt,
+}
+
+#[derive(Debug)]
+enum Receipt {
+    Memory(memory::Receipt),
+}
+
+impl Delivery {
+    /// Done for good. `Ok(false)`: the connection went, it will be delivered again.
+    pub async fn ack(self) -> Result<bool, QueueError> {
+        match self.receipt {
+            Receipt::Memory(receipt) => Ok(receipt.ack()),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Private RabbitMQ and Redis processes for tests.

@@ -1,0 +1,185 @@
+//! What travels between the roles: MessagePack with named fields, so that a
+//! reader skips what it does not know.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{fault::Fault, stage::Timings};
+
+/// Raised only when an older reader would misunderstand a message. A reader
+/// refuses versions above its own and reads all below.
+pub const WIRE_VERSION: u16 = 1;
+
+/// The tenant of every job until API keys exist.
+pub const DEFAULT_TENANT: &str = "default";
+
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    #[error("message is of wire version {0}, this build reads up to {WIRE_VERSION}")]
+    TooNew(u16),
+    #[error("message cannot be read: {0}")]
+    Malformed(#[from] rmp_serde::decode::Error),
+}
+
+/// A message with a version of its own.
+pub trait Versioned: Serialize + DeserializeOwned {
+    fn version(&self) -> u16;
+}
+
+pub fn encode<T: Versioned>(message: &T) -> Vec<u8> {
+    rmp_serde::to_vec_named(message).expect("wire types hold nothing that MessagePack cannot")
+}
+
+pub fn decode<T: Versioned>(bytes: &[u8]) -> Result<T, WireError> {
+    let message: T = rmp_serde::from_slice(bytes)?;
+    match message.version() {
+        version if version > WIRE_VERSION => Err(WireError::TooNew(version)),
+        _ => Ok(message),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Features {
+    pub tags: bool,
+    pub caption: bool,
+}
+
+/// One picture to be tagged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub v: u16,
+    /// `req_…`; the job is idempotent by it.
+    pub id: String,
+    pub tenant: String,
+    /// The inbox of the API server that waits.
+    pub reply_to: String,
+    pub model: String,
+    pub features: Features,
+    /// At most so many tags; the model's default where absent.
+    pub limit: Option<u16>,
+    /// Least confidence of a tag, 0 to 1; the model's default where absent.
+    pub threshold: Option<f32>,
+    /// Fleet clock (see `Bus::now_ms`), so that hosts need not agree on the time.
+    pub published_at_ms: u64,
+    /// What is left of the caller's patience when published.
+    pub budget_ms: u32,
+    /// JPEG of the model's input size, RGB, upright.
+    #[serde(with = "serde_bytes")]
+    pub tile: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tag {
+    pub name: String,
+    /// 0 to 1. A parent's is the sum over all classes below it.
+    pub confidence: f32,
+    pub category: String,
+    /// From the nearest to the most general.
+    pub parents: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptionStatus {
+    /// Written by the language model.
+    Llm,
+    /// The language model's earlier sentence for the same tags.
+    Cached,
+    /// A sentence pattern: by setting, or because the guard refused the model's.
+    Template,
+    /// No time was left for the language model; the text is the pattern's.
+    SkippedDeadline,
+    /// The language model cannot be reached; the text is the pattern's.
+    Unavailable,
+    /// Not asked for, or turned off.
+    Disabled,
+}
+
+impl CaptionStatus {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Llm => "llm",
+            Self::Cached => "cached",
+            Self::Template => "template",
+            Self::SkippedDeadline => "skipped_deadline",
+            Self::Unavailable => "unavailable",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Caption {
+    pub text: Option<String>,
+    pub status: CaptionStatus,
+    /// Who wrote the text: a language model's name or `template`.
+    pub model: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelId {
+    pub name: String,
+    pub version: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tagged {
+    pub model: ModelId,
+    pub tags: Vec<Tag>,
+    pub caption: Caption,
+}
+
+/// How a job ended: with tags or with a fault, never without either.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobResult {
+    pub v: u16,
+    pub id: String,
+    pub tenant: String,
+    pub worker: String,
+    pub outcome: Result<Tagged, Fault>,
+    /// From `queue` to `caption`, as the worker measured them.
+    pub timings: Timings,
+}
+
+/// What a worker says of itself every few seconds. The API learns from it
+/// which models there are and what their tiles look like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    pub v: u16,
+    pub worker: String,
+    /// `cpu`, `cuda`, …
+    pub device: String,
+    pub models: Vec<ModelInfo>,
+    /// Name of the captioner: `template` or the language model's.
+    pub captioner: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    pub id: ModelId,
+    pub kind: crate::model::Kind,
+    pub licence: String,
+    pub source: String,
+    pub tile: crate::model::TileSpec,
+    pub default_limit: u16,
+    pub default_threshold: f32,
+    /// How many classes it tells apart.
+    pub classes: u32,
+}
+
+impl Versioned for Job {
+    fn version(&self) -> u16 {
+        self.v
+    }
+}
+
+impl Versioned for JobResult {
+    fn version(&self) -> u16 {
+        self.v
+    }
+}
+
+impl Versioned for WorkerInfo {
+    fn version(&self) -> u16 {
+        self.v
+    }
+}
