@@ -1,1 +1,17 @@
-//! Work in progress.
+//! The AI worker: consume → decode → batch → infer → tags → caption → store
+//! and publish → ack. It sees nothing but tiles that the API server made.
+
+mod announce;
+pub mod batch;
+pub mod caption;
+mod config;
+mod consume;
+mod decode;
+pub mod engine;
+mod job;
+mod probes;
+pub mod tags;
+mod worker;
+
+pub use config::{CaptionerChoice, WorkerConfig};
+pub use worker::{WorkerError, run};

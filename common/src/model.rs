@@ -2,7 +2,8 @@
 //! ONNX tagger is a new folder with a manifest, and no code.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -136,9 +137,21 @@ impl Manifest {
     pub fn verified(&self, file: &FileRef) -> Result<Vec<u8>, ModelError> {
         let path = self.folder.join(&file.path);
         let bytes = fs::read(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
-        let actual = hex(&Sha256::digest(&bytes));
+        self.check(file, path, Sha256::digest(&bytes).as_slice())?;
+        Ok(bytes)
+    }
+
+    /// The path of a file too large to be held, once its hash was checked.
+    pub fn verified_path(&self, file: &FileRef) -> Result<PathBuf, ModelError> {
+        let path = self.folder.join(&file.path);
+        let digest = digest_of(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
+        self.check(file, path, &digest)
+    }
+
+    fn check(&self, file: &FileRef, path: PathBuf, digest: &[u8]) -> Result<PathBuf, ModelError> {
+        let actual = hex(digest);
         if actual == file.sha256 {
-            return Ok(bytes);
+            return Ok(path);
         }
         Err(ModelError::Hash { path, expected: file.sha256.clone(), actual })
     }
@@ -146,6 +159,20 @@ impl Manifest {
     pub fn require<'a, T>(&self, part: &'a Option<T>, what: &'static str) -> Result<&'a T, ModelError> {
         let kind = self.kind.name();
         part.as_ref().ok_or_else(|| ModelError::Incomplete { path: self.folder.join("manifest.toml"), kind, what })
+    }
+}
+
+fn digest_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut reader = BufReader::with_capacity(1 << 20, fs::File::open(path)?);
+    let mut hasher = Sha256::new();
+    loop {
+        let chunk = reader.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(hasher.finalize().to_vec());
+        }
+        hasher.update(chunk);
+        let read = chunk.len();
+        reader.consume(read);
     }
 }
 

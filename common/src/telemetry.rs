@@ -84,3 +84,29 @@ pub fn record_stages(role: &'static str, timings: &Timings, own: &[Stage]) {
         metrics::histogram!(STAGE_SECONDS, "stage" => stage.name(), "role" => role).record(ms / 1e3);
     }
 }
+
+/// One log line with every stage that was passed as a field of its own.
+#[macro_export]
+macro_rules! log_stages {
+    ($message:literal, $timings:expr, $($field:tt)*) => {{
+        use $crate::stage::Stage;
+        let ms = |stage: Stage| $timings.get_ms(stage);
+        ::tracing::info!(
+            $($field)*,
+            admit = ms(Stage::Admit),
+            lookup = ms(Stage::Lookup),
+            fetch = ms(Stage::Fetch),
+            prepare = ms(Stage::Prepare),
+            publish = ms(Stage::Publish),
+            queue = ms(Stage::Queue),
+            decode = ms(Stage::Decode),
+            batch_wait = ms(Stage::BatchWait),
+            infer = ms(Stage::Infer),
+            postprocess = ms(Stage::Postprocess),
+            caption_wait = ms(Stage::CaptionWait),
+            caption = ms(Stage::Caption),
+            result = ms(Stage::Result),
+            $message
+        )
+    }};
+}

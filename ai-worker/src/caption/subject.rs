@@ -1,0 +1,40 @@
+//! What a caption speaks of: the few tags that say something of their own.
+
+use common::wire::Tag;
+
+const MOST: usize = 3;
+
+/// The surest tags of which none is a kind of another: a sure `tabby` stands
+/// for `cat` and `animal`, an unsure one is left out where `cat` was said.
+pub fn subjects(tags: &[Tag]) -> Vec<&Tag> {
+    let mut chosen: Vec<&Tag> = Vec::new();
+    for tag in tags {
+        let related = |other: &&Tag| other.parents.contains(&tag.name) || tag.parents.contains(&other.name);
+        if chosen.len() < MOST && !chosen.iter().any(related) {
+            chosen.push(tag);
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(name: &str, parents: &[&str]) -> Tag {
+        let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
+        Tag { name: name.into(), confidence: 0.5, category: "other".into(), parents }
+    }
+
+    #[test]
+    fn kinds_of_one_thing_are_said_once() {
+        let tags = [
+            tag("cat", &["animal"]),
+            tag("animal", &[]),
+            tag("tabby", &["cat", "animal"]),
+            tag("sofa", &["furniture"]),
+        ];
+        let names: Vec<_> = subjects(&tags).iter().map(|tag| tag.name.as_str()).collect();
+        assert_eq!(names, ["cat", "sofa"]);
+    }
+}

@@ -1,0 +1,103 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CaptionerChoice {
+    /// The language model in this process; the template where it is refused or late
+    Llama,
+    /// Sentence patterns
+    Template,
+    /// No captions
+    Off,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Worker")]
+pub struct WorkerConfig {
+    /// Folder that holds the models, one folder with a manifest each
+    #[arg(long, env = "TAGFLEET_MODELS_DIR", default_value_os_t = common::model::default_folder())]
+    pub models_dir: PathBuf,
+
+    /// Tagging model: a folder below the models folder
+    #[arg(long, env = "TAGFLEET_MODEL", default_value = "efficientnet-lite0")]
+    pub model: String,
+
+    /// This worker's name in answers, logs and the list of workers [default: host name and process id]
+    #[arg(long, env = "TAGFLEET_WORKER_NAME")]
+    pub worker_name: Option<String>,
+
+    /// Threads that each run a copy of the model, one thread wide [default: the number of cores]
+    #[arg(long, env = "TAGFLEET_LANES")]
+    pub lanes: Option<usize>,
+
+    /// Images in one run of the model at the most. On a CPU more than one costs throughput
+    #[arg(long, env = "TAGFLEET_MAX_BATCH", default_value_t = 1)]
+    pub max_batch: usize,
+
+    /// Longest wait of an image for its batch to fill while another batch computes, milliseconds
+    #[arg(long, env = "TAGFLEET_MAX_BATCH_WAIT_MS", default_value_t = 5)]
+    pub max_batch_wait_ms: u64,
+
+    /// ONNX Runtime [default: onnxruntime/libonnxruntime.so below the models folder]
+    #[arg(long, env = "ORT_DYLIB_PATH")]
+    pub onnxruntime: Option<PathBuf>,
+
+    /// Who writes captions
+    #[arg(long, env = "TAGFLEET_CAPTIONER", value_enum, default_value = "llama")]
+    pub captioner: CaptionerChoice,
+
+    /// Language model: a folder below the models folder
+    #[arg(long, env = "TAGFLEET_CAPTION_MODEL", default_value = "smollm2-135m-instruct")]
+    pub caption_model: String,
+
+    /// Threads of the language model [default: the number of cores]
+    #[arg(long, env = "TAGFLEET_CAPTION_THREADS")]
+    pub caption_threads: Option<usize>,
+
+    /// Captions that may wait for the language model; beyond, the template answers
+    #[arg(long, env = "TAGFLEET_CAPTION_QUEUE", default_value_t = 8)]
+    pub caption_queue: usize,
+
+    /// Where a worker process answers /healthz, /readyz and /metrics
+    #[arg(long, env = "TAGFLEET_WORKER_LISTEN", default_value = "127.0.0.1:9090")]
+    pub worker_listen: String,
+}
+
+impl WorkerConfig {
+    pub fn lanes(&self) -> usize {
+        self.lanes.unwrap_or_else(cores).max(1)
+    }
+
+    pub fn caption_threads(&self) -> usize {
+        self.caption_threads.unwrap_or_else(cores).max(1)
+    }
+
+    pub fn max_batch(&self) -> usize {
+        self.max_batch.max(1)
+    }
+
+    /// Un-acked jobs that this worker asks for: two batches for every lane, so
+    /// that the next is decoded while one computes, and no more, so that the
+    /// broker hands the rest to whoever is less busy. Jobs at the language
+    /// model hold no lane, so as many again may be there.
+    pub fn prefetch(&self) -> u16 {
+        let captions = if self.captioner == CaptionerChoice::Llama { self.caption_queue } else { 0 };
+        u16::try_from(2 * self.lanes() * self.max_batch() + captions).unwrap_or(u16::MAX)
+    }
+
+    pub fn onnxruntime(&self) -> PathBuf {
+        let built = || self.models_dir.join("onnxruntime/libonnxruntime.so");
+        self.onnxruntime.clone().unwrap_or_else(built)
+    }
+
+    pub fn worker_name(&self) -> String {
+        let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "worker".into());
+        let default = || format!("{}-{}", host().trim(), std::process::id());
+        self.worker_name.clone().unwrap_or_else(default)
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get())
+}

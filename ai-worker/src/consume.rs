@@ -1,0 +1,45 @@
+//! Takes what the broker hands over, each job in a task of its own. Prefetch
+//! bounds how many there are.
+
+use std::sync::Arc;
+
+use common::{
+    queue::{Lane, Queue, Received},
+    shutdown::Shutdown,
+};
+use tokio::task::JoinSet;
+
+use crate::job::Worker;
+
+/// Returns once `shutdown` is set off and every job in hand is done.
+pub async fn consume(worker: Arc<Worker>, queue: &Queue, prefetch: u16, shutdown: Shutdown) {
+    let mut consumer = queue.consume(&Lane::ALL, prefetch, shutdown);
+    let mut jobs = JoinSet::new();
+    loop {
+        tokio::select! {
+            received = consumer.next() => match received {
+                Some(Received::Delivery(delivery)) => {
+                    let worker = worker.clone();
+                    jobs.spawn(async move { worker.handle(delivery).await });
+                }
+                Some(Received::DeadLettered { payload, attempts }) => {
+                    let worker = worker.clone();
+                    jobs.spawn(async move { worker.give_up(&payload, attempts).await });
+                }
+                None => break,
+            },
+            Some(ended) = jobs.join_next() => report(ended),
+        }
+    }
+    tracing::info!(in_hand = jobs.len(), "no more jobs are taken");
+    while let Some(ended) = jobs.join_next().await {
+        report(ended);
+    }
+}
+
+/// A task that panicked dropped its delivery, which so went back to the queue.
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a job panicked; it goes to another worker");
+    }
+}

@@ -1,0 +1,171 @@
+//! One job's way through the worker, from delivery to ack.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use common::{
+    bus::{Bus, ResultKey},
+    fault::{Code, Fault},
+    log_stages,
+    queue::Delivery,
+    stage::{Stage, StageClock, Timings},
+    telemetry,
+    wire::{self, Job, JobResult, ModelInfo, Tag, Tagged, WIRE_VERSION},
+};
+
+use crate::{
+    batch::{BatchError, Batcher},
+    caption::Captioner,
+    decode,
+    tags::{self, Taxonomy},
+};
+
+/// The stages that a worker measures itself.
+const OWN: &[Stage] = &[
+    Stage::Queue,
+    Stage::Decode,
+    Stage::BatchWait,
+    Stage::Infer,
+    Stage::Postprocess,
+    Stage::CaptionWait,
+    Stage::Caption,
+];
+
+/// Tries at storing a result before the job is left to another worker.
+const STORE_TRIES: u32 = 5;
+const STORE_PAUSE: Duration = Duration::from_millis(200);
+
+/// What makes tags of scores.
+#[derive(Debug)]
+pub struct Tagger {
+    pub taxonomy: Taxonomy,
+    pub model: ModelInfo,
+}
+
+#[derive(Debug)]
+pub struct Worker {
+    pub name: String,
+    pub bus: Bus,
+    pub tagger: Tagger,
+    pub captioner: Captioner,
+    pub batcher: Arc<Batcher>,
+}
+
+impl Worker {
+    /// Acks only what has a stored result; all else goes back by being dropped.
+    pub async fn handle(&self, delivery: Delivery) {
+        let received = Instant::now();
+        let job: Job = match wire::decode(&delivery.payload) {
+            Ok(job) => job,
+            // A newer worker may read it; if none does, it ends as a dead letter.
+            Err(error) => return tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back"),
+        };
+        let queued_ms = self.bus.now_ms().saturating_sub(job.published_at_ms);
+        let mut clock = StageClock::start_at(received);
+        clock.timings.add_ms(Stage::Queue, queued_ms as f64);
+        let left = u64::from(job.budget_ms).saturating_sub(queued_ms);
+        let outcome = self.tag(&job, &delivery, received + Duration::from_millis(left), &mut clock).await;
+        self.finish(job, delivery, outcome, clock).await;
+    }
+
+    async fn tag(
+        &self,
+        job: &Job,
+        delivery: &Delivery,
+        deadline: Instant,
+        clock: &mut StageClock,
+    ) -> Result<Tagged, Fault> {
+        let model = &self.tagger.model;
+        if job.model != model.id.name {
+            return Err(Fault::new(Code::ModelNotFound, Stage::Queue, format!("this worker serves {}", model.id.name)));
+        }
+        if Instant::now() >= deadline {
+            return Err(Fault::new(Code::DeadlineExceeded, Stage::Queue, "no time was left when a worker was free"));
+        }
+        let pixels = self.decode(job).await?;
+        clock.end(Stage::Decode);
+        let scored = self.batcher.submit(delivery.lane, pixels, deadline).await.map_err(batch_fault)?;
+        clock.end_at(Stage::BatchWait, scored.started);
+        clock.end_at(Stage::Infer, scored.finished);
+        let tags = self.select(job, &scored.scores);
+        clock.end(Stage::Postprocess);
+        let captioned = self.captioner.caption(job.features.caption, &tags, deadline).await;
+        clock.end_at(Stage::CaptionWait, captioned.started);
+        clock.end(Stage::Caption);
+        let tags = if job.features.tags { tags } else { Vec::new() };
+        Ok(Tagged { model: model.id.clone(), tags, caption: captioned.caption })
+    }
+
+    async fn decode(&self, job: &Job) -> Result<Vec<u8>, Fault> {
+        let (tile, spec) = (job.tile.clone(), self.tagger.model.tile);
+        let decoded = tokio::task::spawn_blocking(move || decode::decode(&tile, spec)).await;
+        let failed = |detail: String| Fault::new(Code::Internal, Stage::Decode, detail).retryable(false);
+        decoded.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+    }
+
+    fn select(&self, job: &Job, scores: &[f32]) -> Vec<Tag> {
+        let model = &self.tagger.model;
+        let threshold = job.threshold.unwrap_or(model.default_threshold);
+        let limit = job.limit.unwrap_or(model.default_limit);
+        tags::select(&self.tagger.taxonomy, model.kind, scores, threshold, limit.into())
+    }
+
+    async fn finish(&self, job: Job, delivery: Delivery, outcome: Result<Tagged, Fault>, clock: StageClock) {
+        let (attempt, lane) = (delivery.attempt, delivery.lane.name());
+        let result = self.result(&job, outcome, clock.timings);
+        if !self.store(&job, &result).await {
+            return;
+        }
+        let acked = delivery.ack().await;
+        telemetry::record_stages("worker", &result.timings, OWN);
+        let code = result.outcome.as_ref().err().map_or("ok", |fault| fault.code.name());
+        metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
+        let caption_status = result.outcome.as_ref().ok().map(|tagged| tagged.caption.status.name());
+        let acked = matches!(acked, Ok(true));
+        log_stages!("job", result.timings, id = job.id, tenant = job.tenant, lane, attempt, code, caption_status, acked);
+    }
+
+    fn result(&self, job: &Job, outcome: Result<Tagged, Fault>, timings: Timings) -> JobResult {
+        let (id, tenant) = (job.id.clone(), job.tenant.clone());
+        JobResult { v: WIRE_VERSION, id, tenant, worker: self.name.clone(), outcome, timings }
+    }
+
+    /// Whether the result is stored. If it cannot be, the job is worth more
+    /// than this work: it goes back and is done again.
+    async fn store(&self, job: &Job, result: &JobResult) -> bool {
+        let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
+        let payload = Bytes::from(wire::encode(result));
+        for attempt in 1..=STORE_TRIES {
+            match self.bus.store_result(&job.reply_to, &key, payload.clone()).await {
+                Ok(()) => return true,
+                Err(error) => tracing::warn!(%error, id = job.id, attempt, "the result could not be stored"),
+            }
+            tokio::time::sleep(STORE_PAUSE * attempt).await;
+        }
+        false
+    }
+
+    /// Tells whoever waits for a job that killed its workers once too often.
+    pub async fn give_up(&self, payload: &[u8], attempts: u32) {
+        metrics::counter!("tagfleet_dead_letters_total").increment(1);
+        let Ok(job) = wire::decode::<Job>(payload) else {
+            return tracing::error!(attempts, "a message that no worker understood is now a dead letter");
+        };
+        tracing::error!(id = job.id, tenant = job.tenant, attempts, "the job is now a dead letter");
+        let fault = Fault::new(Code::TooManyAttempts, Stage::Queue, format!("given up after {attempts} attempts"));
+        let result = self.result(&job, Err(fault), Timings::default());
+        self.store(&job, &result).await;
+    }
+}
+
+fn batch_fault(error: BatchError) -> Fault {
+    let (code, stage) = match &error {
+        BatchError::Expired => (Code::DeadlineExceeded, Stage::BatchWait),
+        BatchError::Full | BatchError::Stopped => (Code::Overloaded, Stage::BatchWait),
+        BatchError::Engine(_) => (Code::InferenceFailed, Stage::Infer),
+    };
+    Fault::new(code, stage, error.to_string())
+}

@@ -1,0 +1,18 @@
+//! What an orchestrator and Prometheus ask a worker.
+
+use axum::{Router, http::StatusCode, routing::get};
+use common::{bus::Bus, queue::Queue, telemetry};
+
+/// `/readyz` answers 200 only while the broker and the result store answer;
+/// the model is warm before this router is served at all.
+pub fn router(queue: Queue, bus: Bus) -> Router {
+    let ready = move || {
+        let ready = queue.is_ready() && bus.is_ready();
+        async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") } }
+    };
+    let handle = telemetry::metrics();
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(move || async move { handle.render() }))
+}
