@@ -18,6 +18,7 @@ from steps.items import ITEMS, MODELS
 from steps.lock import read_lock
 from steps.place import Placed, one_build_at_a_time
 from steps.sandbox import Sandbox, check_machine
+from taxonomy.labels import TaxonomyError
 
 
 def default_folder():
@@ -113,8 +114,12 @@ def main(words=None):
         build.check()
 
 
-if __name__ == "__main__":
+def run_command():
     try:
         main()
-    except BuildError as error:
+    except (BuildError, TaxonomyError) as error:
         sys.exit(f"models: {error}")
+
+
+if __name__ == "__main__":
+    run_command()
