@@ -94,7 +94,7 @@ class Build:
         start = time.monotonic()
         archive = fetch(package, self.placed.scratch / "downloads" / package.name, self.sandbox.python)
         take(package, archive, work)
-        say(f"fetched {package.name} {package.version}, {archive.stat().st_size / 1e6:.0f} MB, {package.licence}", start)
+        say(f"fetched {archive.name}, {archive.stat().st_size / 1e6:.1f} MB, licence {package.licence}", start)
 
     def check(self):
         self.sandbox.create()

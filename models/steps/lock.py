@@ -3,8 +3,15 @@
 import hashlib
 import tomllib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from . import BuildError
+
+
+class Release(NamedTuple):
+    version: str
+    file: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -18,6 +25,11 @@ class Package:
     take: dict
     tags: dict = field(default_factory=dict)
     credits: dict = field(default_factory=dict)
+    also: list = field(default_factory=list)
+
+    def releases(self):
+        """Each is as good as the others: the pinned one, then those that other systems carry."""
+        return [Release(self.version, self.file, self.sha256), *(Release(**entry) for entry in self.also)]
 
 
 def read_lock(path):
