@@ -1,7 +1,10 @@
 //! One ONNX Runtime session, one thread wide. Batches do not pay on a CPU:
 //! one session for each core was measured faster than one across all cores.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use common::model::{Manifest, ModelError, TileSpec};
 use ort::{
@@ -31,11 +34,18 @@ pub struct Onnx {
 }
 
 impl Onnx {
-    /// Loads the shared library; once for a process, and before any session.
+    /// Loads the shared library. A process has one environment: whoever comes
+    /// second gets the first one's.
     pub fn environment(library: &Path) -> Result<Environment, LoadError> {
+        static ONE: Mutex<Option<Environment>> = Mutex::new(None);
+        let mut one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(environment) = &*one {
+            return Ok(environment.clone());
+        }
         let failed = |cause: String| LoadError::Library { path: library.display().to_string(), cause };
         let builder = ort::init_from(library).map_err(|error| failed(error.to_string()))?;
-        builder.with_name("tagfleet").build().map_err(|error| failed(error.to_string()))
+        let environment = builder.with_name("tagfleet").build().map_err(|error| failed(error.to_string()))?;
+        Ok(one.insert(environment).clone())
     }
 
     pub fn load(environment: &Environment, manifest: &Manifest, graph: &[u8]) -> Result<Self, LoadError> {

@@ -51,37 +51,56 @@ fn classes<'a>(taxonomy: &'a Taxonomy, scores: &[f32], threshold: f32) -> Vec<Ca
 }
 
 fn parents<'a>(taxonomy: &'a Taxonomy, kind: Kind, scores: &[f32], threshold: f32) -> Vec<Candidate<'a>> {
-    let (confidence, best_below) = roll_up(taxonomy, kind, scores);
-    let sure = (0..confidence.len()).filter(|parent| confidence[*parent] >= threshold);
-    sure.map(|index| {
-        let (parent, confidence, below) = (&taxonomy.parents[index], confidence[index], best_below[index]);
-        let dominated = below >= DOMINANT_SHARE * confidence;
-        let rank = if dominated { confidence.min(below) } else { confidence };
-        Candidate { name: &parent.name, category: &parent.category, parents: &parent.parents, confidence, rank }
+    let rolled = roll_up(taxonomy, kind, scores);
+    let sure = taxonomy.parents.iter().zip(rolled).filter(|(_, rolled)| rolled.confidence >= threshold);
+    sure.map(|(parent, rolled)| Candidate {
+        name: &parent.name,
+        category: &parent.category,
+        parents: &parent.parents,
+        confidence: rolled.confidence,
+        rank: rolled.rank,
     })
     .collect()
 }
 
-/// Confidence of each parent (the sum over its classes where one class is
-/// true, the surest of them where each is a question of its own), and the
-/// surest class or parent below it.
-fn roll_up(taxonomy: &Taxonomy, kind: Kind, scores: &[f32]) -> (Vec<f32>, Vec<f32>) {
-    let mut sums = vec![0f32; taxonomy.parents.len()];
-    let mut best = vec![0f32; taxonomy.parents.len()];
+#[derive(Clone, Copy, Default)]
+struct Rolled {
+    confidence: f32,
+    rank: f32,
+    /// Confidence and rank of the surest class or parent below.
+    below: (f32, f32),
+}
+
+/// Confidence of each parent: the sum over its classes where one class is
+/// true, the surest of them where each is a question of its own.
+fn roll_up(taxonomy: &Taxonomy, kind: Kind, scores: &[f32]) -> Vec<Rolled> {
+    let mut rolled = vec![Rolled::default(); taxonomy.parents.len()];
     for (class, score) in taxonomy.classes.iter().zip(scores).filter(|(_, score)| **score > NEGLIGIBLE) {
         for parent in &class.parents {
-            sums[*parent] += score;
-            best[*parent] = best[*parent].max(*score);
+            let parent = &mut rolled[*parent];
+            parent.confidence += score;
+            parent.hear_of(*score, *score);
         }
     }
-    let confidence: Vec<f32> = match kind {
-        Kind::Softmax => sums.iter().map(|sum| sum.min(1.0)).collect(),
-        Kind::Sigmoid | Kind::Llm => best.clone(),
-    };
-    for (parent, confidence) in taxonomy.parents.iter().zip(&confidence).filter(|(_, c)| **c > 0.0) {
-        parent.parents.iter().for_each(|above| best[*above] = best[*above].max(*confidence));
+    for index in taxonomy.upwards() {
+        let parent = &mut rolled[index];
+        parent.confidence = if kind == Kind::Softmax { parent.confidence.min(1.0) } else { parent.below.0 };
+        let dominated = parent.below.0 >= DOMINANT_SHARE * parent.confidence;
+        parent.rank = if dominated { parent.below.1 } else { parent.confidence };
+        let Rolled { confidence, rank, .. } = *parent;
+        for above in &taxonomy.parents[index].parents {
+            rolled[*above].hear_of(confidence, rank);
+        }
     }
-    (confidence, best)
+    rolled
+}
+
+impl Rolled {
+    fn hear_of(&mut self, confidence: f32, rank: f32) {
+        if confidence > self.below.0 {
+            self.below = (confidence, rank);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ pub struct Parent {
 pub struct Taxonomy {
     pub classes: Vec<Class>,
     pub parents: Vec<Parent>,
+    upwards: Vec<usize>,
 }
 
 impl Taxonomy {
@@ -84,12 +85,19 @@ impl Taxonomy {
             })
             .collect::<Result<Vec<_>, TaxonomyError>>()?;
         link_parents(&mut parents, &classes);
-        Ok(Self { classes, parents })
+        let mut upwards: Vec<usize> = (0..parents.len()).collect();
+        upwards.sort_by_key(|parent| std::cmp::Reverse(parents[*parent].parents.len()));
+        Ok(Self { classes, parents, upwards })
     }
 
     pub fn expect_classes(self, scores: usize) -> Result<Self, TaxonomyError> {
         let labels = self.classes.len();
         if labels == scores { Ok(self) } else { Err(TaxonomyError::Count { labels, scores }) }
+    }
+
+    /// Indices of the parents, each before all that it also is.
+    pub fn upwards(&self) -> impl Iterator<Item = usize> + '_ {
+        self.upwards.iter().copied()
     }
 
     /// Every name that a picture can be given.
