@@ -1,1 +1,94 @@
-//! Work in progress.
+//! HTTP in front of the fleet. One request's way reads from top to bottom in
+//! [`tags`]: admit → lookup → fetch → prepare → publish → result.
+
+mod admit;
+mod answer;
+mod config;
+mod edge;
+mod fetch;
+mod fleet;
+mod health;
+mod models;
+mod page;
+mod prepare;
+mod problem;
+mod request;
+mod routes;
+mod serve;
+mod submit;
+mod tags;
+mod trail;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use common::{bus::Bus, queue::Queue, shutdown::Shutdown, telemetry};
+use tokio::net::TcpListener;
+
+pub use config::{ApiConfig, ConfigError, FetchConfig, PrepareConfig};
+pub use fetch::{Lookup, Origin, SystemLookup};
+
+/// What every handler may use.
+struct App {
+    config: ApiConfig,
+    queue: Queue,
+    bus: Bus,
+    admission: admit::Admission,
+    fleet: fleet::Fleet,
+    fetcher: fetch::Fetcher,
+    prepare: prepare::Prepare,
+    submit: submit::Submit,
+}
+
+/// Serves until `shutdown`, then finishes the requests that are open.
+pub async fn run(
+    config: ApiConfig,
+    queue: Queue,
+    bus: Bus,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    run_with(config, queue, bus, Arc::new(SystemLookup), listener, shutdown).await
+}
+
+/// [`run`] with name look-ups of the caller's making, for tests.
+pub async fn run_with(
+    config: ApiConfig,
+    queue: Queue,
+    bus: Bus,
+    names: Arc<dyn Lookup>,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    config.validate()?;
+    let name = config.name();
+    let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
+    let app = Arc::new(App {
+        admission: admit::Admission::new(config.max_in_flight),
+        fleet: fleet::Fleet::new(bus.clone(), config.default_model.clone()),
+        fetcher: fetch::Fetcher::new(&config.fetch, names)?,
+        prepare: prepare::Prepare::new(&config.prepare)?,
+        submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
+        config,
+        queue,
+        bus,
+    });
+    // Known before the first request, so that none is refused for want of a look.
+    app.fleet.refresh().await;
+    let upkeep = tokio::spawn(keep_up(app.clone(), shutdown.clone()));
+    tracing::info!(listen = %listener.local_addr()?, api = name, "api server listens");
+    serve::serve(routes::router(app.clone()), &app.config, listener, shutdown).await;
+    upkeep.await.context("the upkeep task")?;
+    Ok(())
+}
+
+/// Reads the workers' announcements, and folds recorded metrics so that they
+/// do not pile up where nobody scrapes.
+async fn keep_up(app: Arc<App>, shutdown: Shutdown) {
+    let metrics = telemetry::metrics();
+    let mut tick = tokio::time::interval(Duration::from_millis(app.config.workers_refresh_ms));
+    while shutdown.run_until_cancelled(tick.tick()).await.is_some() {
+        app.fleet.refresh().await;
+        metrics.run_upkeep();
+    }
+}

@@ -1,0 +1,130 @@
+//! The answer of `POST /v1/tags`, as documented and as sent.
+
+use std::fmt::Write;
+
+use common::{
+    stage::Timings,
+    wire::{Caption, ModelId, Tag, Tagged},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TagAnswer {
+    /// Also in `x-request-id`.
+    #[schema(example = "req_0f3c9a61d2b84e57a1c05d9be84f6a20")]
+    pub id: String,
+    pub model: Model,
+    pub image: Image,
+    /// From the most to the least confident.
+    pub tags: Vec<TagView>,
+    pub caption: CaptionView,
+    /// Milliseconds by stage, in the order of the image's way, and `total`.
+    #[schema(value_type = std::collections::BTreeMap<String, f64>, example = json!({"admit": 0.1, "fetch": 41.0, "prepare": 6.2, "infer": 9.8, "total": 61.3}))]
+    pub timings_ms: TimingsView,
+    /// Which worker did it.
+    #[schema(example = "worker-1")]
+    pub worker: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Model {
+    #[schema(example = "efficientnet-lite0")]
+    pub name: String,
+    #[schema(example = "1")]
+    pub version: String,
+}
+
+/// The image as it came.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Image {
+    /// Pixels, upright: after the orientation in the file is applied.
+    #[schema(example = 4032)]
+    pub width: u32,
+    #[schema(example = 3024)]
+    pub height: u32,
+    /// By its first bytes, never by a name or a content type. Of an animation, the first frame is tagged.
+    #[schema(example = "jpeg")]
+    pub format: &'static str,
+    /// Of the file.
+    #[schema(example = 2181034)]
+    pub bytes: usize,
+    /// Of the file, hexadecimal.
+    pub sha256: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TagView {
+    #[schema(example = "tabby")]
+    pub name: String,
+    /// 0 to 1. A parent's is the sum over all that it stands for.
+    #[schema(example = 0.82)]
+    pub confidence: f64,
+    #[schema(example = "animal")]
+    pub category: String,
+    /// From the nearest to the most general.
+    #[schema(example = json!(["cat", "mammal", "animal"]))]
+    pub parents: Vec<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CaptionView {
+    #[schema(example = "A tabby cat on a sofa.")]
+    pub text: Option<String>,
+    /// `llm`, `cached`, `template`, `skipped_deadline`, `unavailable` or `disabled`.
+    #[schema(example = "llm")]
+    pub status: &'static str,
+    /// Who wrote the text: a language model's name, or `template`.
+    pub model: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct TimingsView {
+    #[serde(flatten)]
+    pub stages: Timings,
+    pub total: f64,
+}
+
+impl TimingsView {
+    pub fn new(stages: Timings, total_ms: f64) -> Self {
+        Self { stages, total: (total_ms * 1e3).round() / 1e3 }
+    }
+
+    /// The value of the `Server-Timing` header.
+    pub fn header(&self) -> String {
+        let mut text = String::new();
+        for (stage, ms) in self.stages.iter() {
+            let _ = write!(text, "{};dur={ms:.3}, ", stage.name());
+        }
+        let _ = write!(text, "total;dur={:.3}", self.total);
+        text
+    }
+}
+
+impl TagAnswer {
+    pub fn new(id: String, image: Image, tagged: Tagged, worker: String, timings: TimingsView) -> Self {
+        let ModelId { name, version } = tagged.model;
+        Self {
+            id,
+            model: Model { name, version },
+            image,
+            tags: tagged.tags.into_iter().map(TagView::from).collect(),
+            caption: tagged.caption.into(),
+            timings_ms: timings,
+            worker,
+        }
+    }
+}
+
+impl From<Tag> for TagView {
+    fn from(Tag { name, confidence, category, parents }: Tag) -> Self {
+        // Four digits: an f32 written as f64 would show digits that it does not have.
+        Self { name, confidence: (f64::from(confidence) * 1e4).round() / 1e4, category, parents }
+    }
+}
+
+impl From<Caption> for CaptionView {
+    fn from(Caption { text, status, model }: Caption) -> Self {
+        Self { text, status: status.name(), model }
+    }
+}

@@ -1,0 +1,228 @@
+//! Settings of the API server. `--help` is their reference.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use crate::{fetch::Origin, prepare};
+
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[error("{option}: {problem}")]
+pub struct ConfigError {
+    pub option: &'static str,
+    pub problem: String,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "API server")]
+pub struct ApiConfig {
+    /// Address and port to listen on
+    #[arg(long, env = "TAGFLEET_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Name of this server in logs and as the address of results; must be unique in the fleet [default: host name, process id and a random part]
+    #[arg(long, env = "TAGFLEET_API_NAME")]
+    pub api_name: Option<String>,
+
+    /// Tag requests worked on at once; further ones are answered 429 `overloaded`
+    #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 256)]
+    pub max_in_flight: usize,
+
+    /// Open client connections; further ones wait in the kernel's backlog
+    #[arg(long, env = "TAGFLEET_MAX_CONNECTIONS", default_value_t = 4_096)]
+    pub max_connections: usize,
+
+    /// Largest image in a request body, bytes (a JSON body may be a third larger: base64)
+    #[arg(long, env = "TAGFLEET_MAX_BODY_BYTES", default_value_t = 20_000_000)]
+    pub max_body_bytes: usize,
+
+    /// Time for a request that names no `timeout_ms`, milliseconds
+    #[arg(long, env = "TAGFLEET_DEFAULT_TIMEOUT_MS", default_value_t = 5_000)]
+    pub default_timeout_ms: u32,
+
+    /// Longest `timeout_ms` that a request may ask for
+    #[arg(long, env = "TAGFLEET_MAX_TIMEOUT_MS", default_value_t = 60_000)]
+    pub max_timeout_ms: u32,
+
+    /// Longest wait for a request's headers, milliseconds; then the connection is closed
+    #[arg(long, env = "TAGFLEET_HEADER_TIMEOUT_MS", default_value_t = 10_000)]
+    pub header_timeout_ms: u64,
+
+    /// Longest wait for a request's body, milliseconds; then 408 `request_timeout`
+    #[arg(long, env = "TAGFLEET_BODY_TIMEOUT_MS", default_value_t = 10_000)]
+    pub body_timeout_ms: u64,
+
+    /// Longest wait for open requests at shutdown, milliseconds
+    #[arg(long, env = "TAGFLEET_API_DRAIN_TIMEOUT_MS", default_value_t = 30_000)]
+    pub api_drain_timeout_ms: u64,
+
+    /// How often the list of workers is read again, milliseconds
+    #[arg(long, env = "TAGFLEET_WORKERS_REFRESH_MS", default_value_t = 2_000)]
+    pub workers_refresh_ms: u64,
+
+    /// Model of a request that names none [default: the first softmax model by name]
+    #[arg(long, env = "TAGFLEET_DEFAULT_MODEL")]
+    pub default_model: Option<String>,
+
+    #[command(flatten)]
+    pub fetch: FetchConfig,
+
+    #[command(flatten)]
+    pub prepare: PrepareConfig,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Fetching images by URL")]
+pub struct FetchConfig {
+    /// Largest image that is downloaded, bytes
+    #[arg(long, env = "TAGFLEET_FETCH_MAX_BYTES", default_value_t = 20_000_000)]
+    pub fetch_max_bytes: usize,
+
+    /// Longest name look-up, and longest connect with TLS, milliseconds each
+    #[arg(long, env = "TAGFLEET_FETCH_CONNECT_TIMEOUT_MS", default_value_t = 2_000)]
+    pub fetch_connect_timeout_ms: u64,
+
+    /// Longest wait for an answer's headers, connecting included, milliseconds
+    #[arg(long, env = "TAGFLEET_FETCH_FIRST_BYTE_TIMEOUT_MS", default_value_t = 5_000)]
+    pub fetch_first_byte_timeout_ms: u64,
+
+    /// Longest pause within a download, milliseconds
+    #[arg(long, env = "TAGFLEET_FETCH_IDLE_TIMEOUT_MS", default_value_t = 2_000)]
+    pub fetch_idle_timeout_ms: u64,
+
+    /// Longest download, redirects included, milliseconds; a request's own deadline may end it sooner
+    #[arg(long, env = "TAGFLEET_FETCH_TIMEOUT_MS", default_value_t = 10_000)]
+    pub fetch_timeout_ms: u64,
+
+    /// Redirects followed for one image; each is checked like the first URL
+    #[arg(long, env = "TAGFLEET_FETCH_MAX_REDIRECTS", default_value_t = 3)]
+    pub fetch_max_redirects: u32,
+
+    /// Ports that an image's URL may name
+    #[arg(long, env = "TAGFLEET_FETCH_PORTS", value_delimiter = ',', default_value = "80,443,8080,8443")]
+    pub fetch_ports: Vec<u16>,
+
+    /// An origin such as `http://127.0.0.1:9000` that may lie on a private address: exactly this scheme, host and
+    /// port. For tests and demonstrations; whoever can put a file there, or a redirect, can read from inside your network
+    #[arg(long, env = "TAGFLEET_FETCH_ALLOW_ORIGINS", value_delimiter = ',')]
+    pub fetch_allow_origin: Vec<Origin>,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Preparing images")]
+pub struct PrepareConfig {
+    /// Most pixels of an image, width times height
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_PIXELS", default_value_t = 120_000_000)]
+    pub prepare_max_pixels: u64,
+
+    /// Most memory that one image may take while it is decoded, MiB. Large JPEGs stay far below, since they are decoded scaled
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_DECODED_MIB", default_value_t = 256)]
+    pub prepare_max_decoded_mib: u64,
+
+    /// Most times that the longer side may exceed the shorter one
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_ASPECT", default_value_t = 50)]
+    pub prepare_max_aspect: u32,
+
+    /// Threads that decode and resize [default: one for each core]
+    #[arg(long, env = "TAGFLEET_PREPARE_THREADS")]
+    pub prepare_threads: Option<usize>,
+
+    /// Images that may wait for such a thread; a further one is answered 429 `overloaded`
+    #[arg(long, env = "TAGFLEET_PREPARE_QUEUE", default_value_t = 64)]
+    pub prepare_queue: usize,
+
+    /// Longest decode of one image, milliseconds; then `decode_timeout`
+    #[arg(long, env = "TAGFLEET_PREPARE_TIMEOUT_MS", default_value_t = 2_000)]
+    pub prepare_timeout_ms: u64,
+
+    /// JPEG quality of the tiles that workers get, 1 to 100
+    #[arg(long, env = "TAGFLEET_PREPARE_TILE_QUALITY", default_value_t = 90)]
+    pub prepare_tile_quality: u8,
+}
+
+impl ApiConfig {
+    /// Checked once, at start: what passes here is not checked again.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        positive("--max-in-flight", self.max_in_flight)?;
+        positive("--max-connections", self.max_connections)?;
+        positive("--max-body-bytes", self.max_body_bytes)?;
+        positive("--default-timeout-ms", self.default_timeout_ms as usize)?;
+        positive("--workers-refresh-ms", self.workers_refresh_ms as usize)?;
+        positive("--header-timeout-ms", self.header_timeout_ms as usize)?;
+        if self.default_timeout_ms > self.max_timeout_ms {
+            return refuse("--default-timeout-ms", "is longer than --max-timeout-ms");
+        }
+        if self.api_name.as_deref().is_some_and(|name| !is_name(name)) {
+            return refuse("--api-name", "may hold letters, digits, `-`, `_` and `.`, 100 at the most");
+        }
+        self.fetch.validate()?;
+        self.prepare.validate()
+    }
+
+    /// The name given, or one that no other process has.
+    pub fn name(&self) -> String {
+        let unique = || {
+            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "api".into());
+            let host: String = host.trim().chars().filter(|c| is_name_char(*c)).take(60).collect();
+            format!("{host}-{}-{:06x}", std::process::id(), rand::random::<u32>() & 0xff_ffff)
+        };
+        self.api_name.clone().unwrap_or_else(unique)
+    }
+}
+
+impl FetchConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        positive("--fetch-max-bytes", self.fetch_max_bytes)?;
+        positive("--fetch-connect-timeout-ms", self.fetch_connect_timeout_ms as usize)?;
+        positive("--fetch-first-byte-timeout-ms", self.fetch_first_byte_timeout_ms as usize)?;
+        positive("--fetch-idle-timeout-ms", self.fetch_idle_timeout_ms as usize)?;
+        positive("--fetch-timeout-ms", self.fetch_timeout_ms as usize)?;
+        positive("--fetch-ports", self.fetch_ports.len())
+    }
+}
+
+impl PrepareConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        positive("--prepare-max-pixels", self.prepare_max_pixels as usize)?;
+        positive("--prepare-max-decoded-mib", self.prepare_max_decoded_mib as usize)?;
+        positive("--prepare-max-aspect", self.prepare_max_aspect as usize)?;
+        positive("--prepare-threads", self.threads())?;
+        positive("--prepare-queue", self.prepare_queue)?;
+        positive("--prepare-timeout-ms", self.prepare_timeout_ms as usize)?;
+        match self.prepare_tile_quality {
+            1..=100 => Ok(()),
+            _ => refuse("--prepare-tile-quality", "must be 1 to 100"),
+        }
+    }
+
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.prepare_threads.unwrap_or_else(cores)
+    }
+
+    pub fn limits(&self) -> prepare::Limits {
+        prepare::Limits {
+            max_pixels: self.prepare_max_pixels,
+            max_decoded_bytes: self.prepare_max_decoded_mib << 20,
+            max_aspect: self.prepare_max_aspect,
+            tile_quality: self.prepare_tile_quality,
+        }
+    }
+}
+
+fn positive(option: &'static str, value: usize) -> Result<(), ConfigError> {
+    if value > 0 { Ok(()) } else { refuse(option, "must be more than 0") }
+}
+
+fn refuse(option: &'static str, problem: &str) -> Result<(), ConfigError> {
+    Err(ConfigError { option, problem: problem.to_owned() })
+}
+
+/// Names become parts of broker and bus keys.
+fn is_name(name: &str) -> bool {
+    (1..=100).contains(&name.len()) && name.chars().all(is_name_char)
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}

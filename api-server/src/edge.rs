@@ -1,0 +1,72 @@
+//! Around every request: its id, the moment it came, and a net below it.
+
+use std::{convert::Infallible, fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use axum::{
+    extract::{FromRequestParts, Request},
+    http::{HeaderName, HeaderValue, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use futures_util::FutureExt;
+
+use crate::problem::Problem;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// `req_` and 128 random bits. Ours, never the client's: it names the job.
+#[derive(Clone, Debug)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    pub fn random() -> Self {
+        Self(format!("req_{:032x}", rand::random::<u128>()).into())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// When the request's head had arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived(pub Instant);
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<RequestId>().cloned().unwrap_or_else(RequestId::random))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Arrived {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Arrived>().copied().unwrap_or_else(|| Arrived(Instant::now())))
+    }
+}
+
+/// The outermost layer.
+pub async fn edge(mut request: Request, next: Next) -> Response {
+    let id = RequestId::random();
+    request.extensions_mut().insert(Arrived(Instant::now()));
+    request.extensions_mut().insert(id.clone());
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    // The panic hook has logged what happened; the caller learns only that it did.
+    let mut response = answer.unwrap_or_else(|_| {
+        let fault = Fault::new(Code::Internal, Stage::Admit, "This is a bug in the server, not in the request.");
+        Problem::new(fault, &id).into_response()
+    });
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    response
+}

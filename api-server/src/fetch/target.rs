@@ -1,0 +1,144 @@
+//! Which URLs are looked at at all, and the origins that are excused from the
+//! address check.
+
+use std::{fmt, str::FromStr};
+
+use url::{Host, Url};
+
+/// Longest URL, bytes. Longer ones are found in attacks, hardly elsewhere.
+const MAX_URL_BYTES: usize = 8_192;
+
+/// Scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    scheme: String,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    pub fn of(url: &Url) -> Option<Self> {
+        let host = url.host_str()?.to_owned();
+        Some(Self { scheme: url.scheme().to_owned(), host, port: url.port_or_known_default()? })
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|error| format!("not an origin: {error}"))?;
+        let bare = url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.fragment().is_none();
+        if !matches!(url.scheme(), "http" | "https") || !bare {
+            return Err("not an origin: expected something like http://127.0.0.1:9000".into());
+        }
+        Self::of(&url).ok_or_else(|| "not an origin: no host".into())
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
+    }
+}
+
+/// What is checked of every URL, the first and each redirect's.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub ports: Vec<u16>,
+    pub excused: Vec<Origin>,
+}
+
+impl Rules {
+    /// Reads a client's URL. The parser follows browsers and repairs a great
+    /// deal, so what it would repair is refused before it sees it.
+    pub fn parse(&self, text: &str) -> Result<Url, &'static str> {
+        if text.is_empty() {
+            return Err("is empty");
+        }
+        if text.len() > MAX_URL_BYTES {
+            return Err("is longer than 8192 bytes");
+        }
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err("holds white space or control characters; percent-encode them");
+        }
+        if text.contains('\\') {
+            return Err("holds a backslash");
+        }
+        let url = Url::parse(text).map_err(|_| "is not an absolute URL with a valid host")?;
+        self.check(&url)?;
+        let after_scheme = text.get(url.scheme().len()..).unwrap_or_default();
+        if !after_scheme.starts_with("://") || after_scheme.starts_with(":///") {
+            return Err("lacks `//` before its host");
+        }
+        Ok(url)
+    }
+
+    /// Scheme, userinfo, host and port.
+    pub fn check(&self, url: &Url) -> Result<(), &'static str> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("is neither http nor https");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("holds a user name or a password");
+        }
+        if matches!(url.host(), None | Some(Host::Domain(""))) {
+            return Err("has no host");
+        }
+        let port = url.port_or_known_default().unwrap_or(0);
+        if !self.ports.contains(&port) && !self.excuses(url) {
+            return Err("names a port that images are not fetched from");
+        }
+        Ok(())
+    }
+
+    /// Whether the operator has vouched for this origin.
+    pub fn excuses(&self, url: &Url) -> bool {
+        Origin::of(url).is_some_and(|origin| self.excused.contains(&origin))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> Rules {
+        Rules { ports: vec![80, 443], excused: vec!["http://127.0.0.1:9000".parse().expect("an origin")] }
+    }
+
+    #[test]
+    fn broken_and_foreign_urls_are_refused() {
+        let long = format!("http://example.com/{}", "a".repeat(9_000));
+        let refused = [
+            "", "/cat.jpg", "cat.jpg", "example.com/cat.jpg", "//example.com/a", "file:///etc/passwd", "ftp://example.com/a",
+            "gopher://example.com/", "data:image/png;base64,AAAA", "javascript:alert(1)", "http://user:pass@example.com/",
+            "http://user@example.com/", "http://example.com:22/", "http://example.com:6379/", "http://example.com:0/",
+            "http://example.com:99999/", &long, "http://example.com/a\r\nHost: b", "http://example.com/\0",
+            "http://exa mple.com/", " http://example.com/", "http:\\\\example.com\\a", "http://example.com\\@b/",
+            "http://xn--a/", "http://", "http:///example.com/", "http:example.com", "http:/example.com", "http://[::1",
+            "http://a..b\u{202e}.com:80:80/", "http://127.0.0.1:9001/",
+        ];
+        for url in refused {
+            assert!(rules().parse(url).is_err(), "{url:?} should be refused");
+        }
+    }
+
+    #[test]
+    fn ordinary_urls_pass() {
+        let passed = [
+            "http://example.com/cat.jpg", "HTTPS://example.com/ü.jpg?x=1#y", "http://xn--bcher-kva.example/", "http://bücher.example/",
+            "http://127.0.0.1:9000/a", "https://example.com:443/", "http://[2606:4700::1111]/a.png",
+        ];
+        for url in passed {
+            assert_eq!(rules().parse(url).err(), None, "{url:?} should pass");
+        }
+    }
+
+    #[test]
+    fn odd_forms_of_addresses_are_seen_as_what_they_are() {
+        for url in ["http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://１２７.０.０.１/"] {
+            let url = rules().parse(url).expect("well-formed");
+            assert_eq!(url.host_str(), Some("127.0.0.1"));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Who works, and which models they run: from the workers' announcements,
+//! kept as last known while the bus is away.
+
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use common::{
+    bus::Bus,
+    fault::{Code, Fault},
+    model::Kind,
+    stage::Stage,
+    wire::{self, ModelInfo, WorkerInfo},
+};
+
+/// A look is fresh for so long, however many requests ask for one.
+const FRESH: Duration = Duration::from_millis(200);
+/// A request waits no longer for a look than this.
+const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub struct Fleet {
+    bus: Bus,
+    default_model: Option<String>,
+    known: RwLock<Arc<Known>>,
+    /// One look at a time; the moment of the last one.
+    looked: tokio::sync::Mutex<Option<Instant>>,
+}
+
+#[derive(Debug, Default)]
+pub struct Known {
+    /// By name.
+    pub workers: Vec<WorkerInfo>,
+}
+
+impl Fleet {
+    pub fn new(bus: Bus, default_model: Option<String>) -> Self {
+        Self { bus, default_model, known: RwLock::default(), looked: tokio::sync::Mutex::default() }
+    }
+
+    pub fn known(&self) -> Arc<Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The model that a request wants, or the default one.
+    pub async fn model(&self, name: Option<&str>) -> Result<ModelInfo, Fault> {
+        if let Some(model) = self.find(name) {
+            return Ok(model);
+        }
+        // A worker may have come since the last look.
+        self.refresh().await;
+        self.find(name).ok_or_else(|| self.missing())
+    }
+
+    fn find(&self, name: Option<&str>) -> Option<ModelInfo> {
+        let known = self.known();
+        match name.or(self.default_model.as_deref()) {
+            Some(name) => known.taggers().find(|model| model.id.name == name).cloned(),
+            None => known.default_model().cloned(),
+        }
+    }
+
+    fn missing(&self) -> Fault {
+        let known = self.known();
+        if known.workers.is_empty() {
+            return Fault::new(Code::NoWorkers, Stage::Lookup, "No worker has announced itself.");
+        }
+        let mut names: Vec<_> = known.taggers().map(|model| model.id.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Fault::new(Code::ModelNotFound, Stage::Lookup, format!("Models that run now: {}.", names.join(", ")))
+    }
+
+    /// The default model's name, where there is one.
+    pub fn default_name(&self) -> Option<String> {
+        self.find(None).map(|model| model.id.name)
+    }
+
+    /// Looks at the bus, unless somebody did so just now.
+    pub async fn refresh(&self) {
+        let mut looked = self.looked.lock().await;
+        if looked.is_some_and(|at| at.elapsed() < FRESH) {
+            return;
+        }
+        match tokio::time::timeout(LOOK_TIMEOUT, self.bus.announced("worker")).await {
+            Ok(Ok(payloads)) => {
+                let read = |payload: &bytes::Bytes| wire::decode::<WorkerInfo>(payload).ok();
+                let mut workers: Vec<_> = payloads.iter().filter_map(read).collect();
+                workers.sort_by(|a, b| a.worker.cmp(&b.worker));
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Known { workers });
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "cannot read the workers' announcements"),
+            Err(_) => tracing::warn!("reading the workers' announcements takes too long"),
+        }
+        *looked = Some(Instant::now());
+    }
+}
+
+impl Known {
+    /// Every model of every worker that takes pictures.
+    pub fn taggers(&self) -> impl Iterator<Item = &ModelInfo> {
+        self.workers.iter().flat_map(|worker| &worker.models).filter(|model| model.kind != Kind::Llm)
+    }
+
+    /// The first softmax model by name; without any, the first model that takes pictures.
+    fn default_model(&self) -> Option<&ModelInfo> {
+        self.taggers().min_by_key(|model| (model.kind != Kind::Softmax, &model.id.name))
+    }
+}

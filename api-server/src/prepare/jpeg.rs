@@ -1,0 +1,140 @@
+//! JPEG through libjpeg-turbo, decoded at the smallest scale that still holds
+//! the tile: half the cost of a full decode for an ordinary photo.
+
+use common::{
+    fault::{Code, Fault},
+    model::{Fit, TileSpec},
+};
+use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
+
+use super::{Limits, Pixels, exif, fault, swaps_sides};
+
+/// Each scan of a progressive file touches every pixel again, and a small file
+/// can hold thousands. Encoders write about ten.
+const MAX_SCANS: u32 = 100;
+
+/// The scales for which libjpeg-turbo has vector code.
+const SCALES: [ScalingFactor; 4] =
+    [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF, ScalingFactor::ONE];
+
+pub fn decode(jpeg: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fault> {
+    let mut decoder = Decompressor::new().map_err(invalid)?;
+    decoder.set_scan_limit(MAX_SCANS).map_err(invalid)?;
+    let header = decoder.read_header(jpeg).map_err(invalid)?;
+    let original = (header.width as u32, header.height as u32);
+    limits.check_size(original.0, original.1)?;
+    let orientation = exif::orientation(jpeg);
+    let spec = if swaps_sides(orientation) { TileSpec { width: spec.height, height: spec.width, ..spec } } else { spec };
+    let scale = scale_for(&header, spec);
+    decoder.set_scaling_factor(scale).map_err(invalid)?;
+    let scaled = header.scaled(scale);
+    let cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
+    let format = if cmyk { PixelFormat::CMYK } else { PixelFormat::RGB };
+    limits.check_memory(memory(&header, &scaled, format))?;
+    let bytes = pixels(&mut decoder, jpeg, &scaled, format)?;
+    Ok(Pixels {
+        width: scaled.width as u32,
+        height: scaled.height as u32,
+        bytes: if cmyk { cmyk_to_rgb(&bytes) } else { bytes },
+        alpha: false,
+        orientation,
+        original,
+    })
+}
+
+/// The smallest scale at which nothing has to be enlarged again.
+fn scale_for(header: &DecompressHeader, spec: TileSpec) -> ScalingFactor {
+    if header.is_lossless {
+        return ScalingFactor::ONE;
+    }
+    let covers = |scale: &ScalingFactor| {
+        let wide = scale.scale(header.width) >= spec.width.into();
+        let high = scale.scale(header.height) >= spec.height.into();
+        match spec.fit {
+            Fit::Crop | Fit::Stretch => wide && high,
+            // The longer side alone reaches the tile's edge.
+            Fit::Pad => wide || high,
+        }
+    };
+    SCALES.into_iter().find(covers).unwrap_or(ScalingFactor::ONE)
+}
+
+/// A progressive file keeps all its coefficients, two bytes each and at most
+/// one for each channel and pixel, until the last scan has come.
+fn memory(header: &DecompressHeader, scaled: &DecompressHeader, format: PixelFormat) -> u64 {
+    let pixels = |header: &DecompressHeader| header.width as u64 * header.height as u64;
+    let output = pixels(scaled) * format.size() as u64;
+    let channels = if header.colorspace == Colorspace::Gray { 1 } else { format.size() as u64 };
+    let share = (header.subsamp.width() * header.subsamp.height()) as u64;
+    let coefficients = 2 * pixels(header) * (1 + (channels - 1).div_ceil(share));
+    if header.is_progressive { output + coefficients } else { output }
+}
+
+fn pixels(decoder: &mut Decompressor, jpeg: &[u8], size: &DecompressHeader, format: PixelFormat) -> Result<Vec<u8>, Fault> {
+    let pitch = size.width * format.size();
+    let mut image = Image { pixels: vec![0; pitch * size.height], width: size.width, pitch, height: size.height, format };
+    match verdict(decoder.decompress(jpeg, image.as_deref_mut())) {
+        Verdict::Good => Ok(image.pixels),
+        Verdict::Ended => {
+            // Perhaps all is there but the end marker, as some cameras and
+            // editors leave it. With one added, only a real gap still warns.
+            let ended = [jpeg, &[0xff, 0xd9]].concat();
+            match verdict(decoder.decompress(&ended, image.as_deref_mut())) {
+                Verdict::Good => Ok(image.pixels),
+                _ => Err(truncated()),
+            }
+        }
+        Verdict::Gap => Err(truncated()),
+        Verdict::TooManyScans => Err(fault(Code::DecodeTimeout, "The JPEG has too many scans.")),
+        Verdict::Bad(error) => Err(invalid(error)),
+    }
+}
+
+enum Verdict {
+    Good,
+    /// The file ended before its end marker.
+    Ended,
+    /// The end marker came before the last pixel.
+    Gap,
+    TooManyScans,
+    Bad(turbojpeg::Error),
+}
+
+/// The library gives warnings and errors alike as text, the first one that
+/// came up. Those that browsers let pass, pass here.
+fn verdict(result: Result<(), turbojpeg::Error>) -> Verdict {
+    let Err(error) = result else { return Verdict::Good };
+    let text = error.to_string();
+    let says = |part: &str| text.contains(part);
+    if says("Premature end of JPEG file") {
+        Verdict::Ended
+    } else if says("premature end of data segment") {
+        Verdict::Gap
+    } else if says("has more than") && says("scans") {
+        Verdict::TooManyScans
+    } else if says("extraneous bytes") || says("Unknown Adobe color transform") || says("Invalid SOS parameters") {
+        Verdict::Good
+    } else {
+        Verdict::Bad(error)
+    }
+}
+
+/// Adobe's programs, which write nearly all CMYK JPEGs, store ink inverted:
+/// 255 is none. Without a colour profile this is as near as it gets.
+fn cmyk_to_rgb(cmyk: &[u8]) -> Vec<u8> {
+    let (inks, _) = cmyk.as_chunks::<4>();
+    let mix = |ink: u8, black: u8| ((u16::from(ink) * u16::from(black) + 127) / 255) as u8;
+    inks.iter().flat_map(|&[c, m, y, k]| [mix(c, k), mix(m, k), mix(y, k)]).collect()
+}
+
+fn truncated() -> Fault {
+    fault(Code::ImageTruncated, "The JPEG ends before its last pixel.")
+}
+
+fn invalid(error: turbojpeg::Error) -> Fault {
+    let text = error.to_string();
+    if text.contains("Premature end") {
+        return truncated();
+    }
+    fault(Code::ImageInvalid, format!("The JPEG cannot be decoded: {}.", text.trim_start_matches("TurboJPEG error: ")))
+}

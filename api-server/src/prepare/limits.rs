@@ -1,0 +1,39 @@
+//! What a header may claim before anything is decoded.
+
+use common::fault::{Code, Fault};
+
+use super::fault;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub max_pixels: u64,
+    pub max_decoded_bytes: u64,
+    pub max_aspect: u32,
+    pub tile_quality: u8,
+}
+
+impl Limits {
+    pub fn check_size(&self, width: u32, height: u32) -> Result<(), Fault> {
+        if width == 0 || height == 0 {
+            return Err(fault(Code::ImageInvalid, "The image has no pixels."));
+        }
+        if u64::from(width) * u64::from(height) > self.max_pixels {
+            let detail = format!("{width} × {height} pixels; at most {} are decoded.", self.max_pixels);
+            return Err(fault(Code::ImageTooLarge, detail));
+        }
+        if width.max(height) > width.min(height).saturating_mul(self.max_aspect) {
+            let detail = format!("{width} × {height} pixels; one side may be {} times the other.", self.max_aspect);
+            return Err(fault(Code::BadAspect, detail));
+        }
+        Ok(())
+    }
+
+    /// `bytes`: what decoding will have to allocate, by the header.
+    pub fn check_memory(&self, bytes: u64) -> Result<(), Fault> {
+        if bytes > self.max_decoded_bytes {
+            let detail = format!("Decoding takes {} MiB; at most {} are given.", bytes >> 20, self.max_decoded_bytes >> 20);
+            return Err(fault(Code::ImageTooLarge, detail));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! Every format but JPEG, through the `image` crate. Of an animation, the
+//! first frame.
+
+use std::io::{Cursor, ErrorKind};
+
+use common::fault::{Code, Fault};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+
+use super::{Limits, Pixels, fault};
+
+pub fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pixels, Fault> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut memory = image::Limits::default();
+    memory.max_alloc = Some(limits.max_decoded_bytes);
+    reader.limits(memory);
+    let mut decoder = reader.into_decoder().map_err(unreadable)?;
+    let original = decoder.dimensions();
+    limits.check_size(original.0, original.1)?;
+    // `from_decoder` heeds no limit of its own; the 4 is for the RGBA copy.
+    let rgba = u64::from(original.0) * u64::from(original.1) * 4;
+    limits.check_memory(decoder.total_bytes().saturating_add(rgba))?;
+    // A file whose orientation cannot be read is shown as it lies.
+    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
+    let alpha = image.color().has_alpha();
+    let bytes = if alpha { image.into_rgba8().into_raw() } else { image.into_rgb8().into_raw() };
+    Ok(Pixels { width: original.0, height: original.1, bytes, alpha, orientation, original })
+}
+
+fn unreadable(error: ImageError) -> Fault {
+    let code = match &error {
+        ImageError::Limits(_) => Code::ImageTooLarge,
+        ImageError::Unsupported(_) => Code::UnsupportedFormat,
+        ImageError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => Code::ImageTruncated,
+        _ => Code::ImageInvalid,
+    };
+    fault(code, format!("The image cannot be decoded: {error}."))
+}

@@ -1,0 +1,113 @@
+//! Crop or stretch or pad to the tile's size, turn upright, put white behind
+//! what is transparent, and encode.
+
+use common::{
+    fault::{Code, Fault},
+    model::{Fit, TileSpec},
+};
+use fast_image_resize::{
+    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
+    images::{Image, ImageRef},
+};
+use image::{DynamicImage, RgbImage};
+use turbojpeg::{Compressor, PixelFormat, Subsamp};
+
+use super::{Pixels, fault, swaps_sides};
+
+/// What surrounds a padded picture.
+const PAD_GREY: u8 = 128;
+
+/// Turning comes last: it then moves a tile's pixels, not a photo's.
+pub fn make(pixels: &Pixels, spec: TileSpec, quality: u8) -> Result<Vec<u8>, Fault> {
+    let (width, height) = (u32::from(spec.width), u32::from(spec.height));
+    let (lying_width, lying_height) = if swaps_sides(pixels.orientation) { (height, width) } else { (width, height) };
+    let placed = place(pixels, spec.fit, lying_width, lying_height);
+    let resized = resize(pixels, &placed)?;
+    let opaque = if pixels.alpha { over_white(&resized) } else { resized };
+    let lying = RgbImage::from_raw(placed.width, placed.height, opaque).ok_or_else(|| internal("tile size"))?;
+    let mut upright = DynamicImage::ImageRgb8(lying);
+    upright.apply_orientation(pixels.orientation);
+    encode(&padded(upright.into_rgb8(), width, height), quality)
+}
+
+/// Which part of the picture (`left, top, crop_width, crop_height`) becomes
+/// how large a part of the tile.
+struct Placed {
+    left: f64,
+    top: f64,
+    crop_width: f64,
+    crop_height: f64,
+    width: u32,
+    height: u32,
+}
+
+/// For `crop` the largest centred rectangle of the tile's shape, so that little
+/// of the photo is lost. (ImageNet is scored on the centre 87.5 % of that;
+/// should a measurement on real photos favour it, this is the place.)
+fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
+    let (source_width, source_height) = (f64::from(pixels.width), f64::from(pixels.height));
+    let whole = Placed { left: 0.0, top: 0.0, crop_width: source_width, crop_height: source_height, width, height };
+    let (across, down) = (source_width / f64::from(width), source_height / f64::from(height));
+    match fit {
+        Fit::Stretch => whole,
+        Fit::Crop => {
+            let scale = across.min(down);
+            let (crop_width, crop_height) = (f64::from(width) * scale, f64::from(height) * scale);
+            let (left, top) = ((source_width - crop_width) / 2.0, (source_height - crop_height) / 2.0);
+            Placed { left: left.max(0.0), top: top.max(0.0), crop_width, crop_height, ..whole }
+        }
+        Fit::Pad => {
+            let side = |source: f64, most: u32| ((source / across.max(down)).round() as u32).clamp(1, most);
+            Placed { width: side(source_width, width), height: side(source_height, height), ..whole }
+        }
+    }
+}
+
+fn resize(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
+    let kind = if pixels.alpha { PixelType::U8x4 } else { PixelType::U8x3 };
+    let source = ImageRef::new(pixels.width, pixels.height, &pixels.bytes, kind).map_err(internal)?;
+    let mut tile = Image::new(placed.width, placed.height, kind);
+    // Bicubic, as most taggers were trained; the kernel widens when shrinking.
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
+        .crop(placed.left, placed.top, placed.crop_width, placed.crop_height);
+    Resizer::new().resize(&source, &mut tile, &options).map_err(internal)?;
+    Ok(tile.into_vec())
+}
+
+/// After the resize, which has weighted colours by their opacity: the same
+/// picture as if it were done before, for a hundredth of the work.
+fn over_white(rgba: &[u8]) -> Vec<u8> {
+    let (pixels, _) = rgba.as_chunks::<4>();
+    let blend = |colour: u8, alpha: u8| {
+        let (colour, alpha) = (u32::from(colour), u32::from(alpha));
+        ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+    };
+    pixels.iter().flat_map(|&[r, g, b, a]| [blend(r, a), blend(g, a), blend(b, a)]).collect()
+}
+
+fn padded(picture: RgbImage, width: u32, height: u32) -> RgbImage {
+    if picture.dimensions() == (width, height) {
+        return picture;
+    }
+    let mut tile = RgbImage::from_pixel(width, height, image::Rgb([PAD_GREY; 3]));
+    let (left, top) = ((width - picture.width()) / 2, (height - picture.height()) / 2);
+    image::imageops::replace(&mut tile, &picture, left.into(), top.into());
+    tile
+}
+
+/// Full colour resolution: at this size halved colour shows in the scores,
+/// and 20 KB a tile is what the broker was measured with.
+fn encode(tile: &RgbImage, quality: u8) -> Result<Vec<u8>, Fault> {
+    let (width, height) = (tile.width() as usize, tile.height() as usize);
+    let image = turbojpeg::Image { pixels: tile.as_raw().as_slice(), width, pitch: width * 3, height, format: PixelFormat::RGB };
+    let mut encoder = Compressor::new().map_err(internal)?;
+    encoder.set_quality(quality.into()).map_err(internal)?;
+    encoder.set_subsamp(Subsamp::None).map_err(internal)?;
+    encoder.compress_to_vec(image).map_err(internal)
+}
+
+/// None of these depend on the file: sizes were checked before.
+fn internal(error: impl std::fmt::Display) -> Fault {
+    fault(Code::Internal, format!("The tile could not be made: {error}."))
+}

@@ -1,0 +1,131 @@
+//! The one place where a fault becomes HTTP (RFC 9457).
+
+use axum::{
+    Json,
+    extract::Path,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema, schema::ObjectBuilder},
+};
+
+use crate::edge::RequestId;
+
+/// An error, as `application/problem+json`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Where the code is explained, relative to this server.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/source_unreachable")]
+    pub kind: String,
+    #[schema(example = "The image's host cannot be reached")]
+    pub title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 422)]
+    pub status: u16,
+    /// What was wrong with this very request, for people.
+    pub detail: String,
+    /// Stable, for programs.
+    #[schema(schema_with = code_schema)]
+    pub code: &'static str,
+    /// The stage of the image's way at which it failed.
+    #[schema(example = "fetch")]
+    pub stage: &'static str,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    #[schema(example = "req_0f3c9a61d2b84e57a1c05d9be84f6a20")]
+    pub request_id: String,
+}
+
+fn code_schema() -> RefOr<Schema> {
+    let codes = Code::ALL.iter().map(|code| code.name());
+    ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String).enum_values(Some(codes)).into()
+}
+
+impl Problem {
+    pub fn new(fault: Fault, id: &RequestId) -> Self {
+        Self {
+            kind: format!("/problems/{}", fault.code.name()),
+            title: fault.code.title(),
+            status: fault.code.status(),
+            detail: fault.detail,
+            code: fault.code.name(),
+            stage: fault.stage.name(),
+            retryable: fault.retryable,
+            request_id: id.to_string(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after_s(status) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// How long to stay away. A full server drains within a second or two, a lost
+/// broker takes longer to come back. Measured drain rates replace this later.
+fn retry_after_s(status: StatusCode) -> Option<u16> {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Some(1),
+        StatusCode::SERVICE_UNAVAILABLE => Some(3),
+        _ => None,
+    }
+}
+
+/// What a code means.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemKind {
+    #[schema(schema_with = code_schema)]
+    code: &'static str,
+    title: &'static str,
+    status: u16,
+    /// Whether trying again can help, unless a problem's own `retryable` says otherwise.
+    retryable: bool,
+}
+
+/// What an error code means
+#[utoipa::path(
+    get, path = "/problems/{code}", tag = "Service",
+    params(("code" = String, Path, description = "A problem's `code`")),
+    responses(
+        (status = 200, body = ProblemKind),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn explain(Path(name): Path<String>, id: RequestId) -> Response {
+    match Code::ALL.iter().find(|code| code.name() == name) {
+        Some(code) => Json(ProblemKind {
+            code: code.name(),
+            title: code.title(),
+            status: code.status(),
+            retryable: code.retryable(),
+        })
+        .into_response(),
+        None => not_found(id).await,
+    }
+}
+
+pub async fn not_found(id: RequestId) -> Response {
+    let fault = Fault::new(Code::NotFound, Stage::Admit, "No such path; /docs lists all there are.");
+    Problem::new(fault, &id).into_response()
+}
+
+pub async fn method_not_allowed(id: RequestId) -> Response {
+    let fault = Fault::new(Code::MethodNotAllowed, Stage::Admit, "This path has other methods; /docs lists them.");
+    Problem::new(fault, &id).into_response()
+}

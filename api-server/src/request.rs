@@ -1,0 +1,231 @@
+//! What a client may ask for, and what of it is refused at once.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, Query},
+    http::{HeaderMap, header, request::Parts},
+};
+use bytes::Bytes;
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+    wire::Features,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
+use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{ApiConfig, fetch::Fetcher};
+
+/// Room for the rest of a JSON body beside its base64.
+const JSON_EXTRA_BYTES: usize = 16 * 1024;
+
+/// A request's body in JSON.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TagRequest {
+    image: ImageSource,
+    /// What to answer; both if absent.
+    #[schema(example = json!(["tags", "caption"]))]
+    features: Option<Vec<Feature>>,
+    /// At most so many tags, 1 to 100; the model's default if absent.
+    #[schema(minimum = 1, maximum = 100, example = 10)]
+    limit: Option<u16>,
+    /// Least confidence of a tag, 0 to 1; the model's default if absent.
+    #[schema(minimum = 0, maximum = 1, example = 0.1)]
+    threshold: Option<f32>,
+    /// One of `/v1/models`; the default there if absent.
+    model: Option<String>,
+    /// Time for everything, milliseconds.
+    #[schema(minimum = 1, example = 5000)]
+    timeout_ms: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ImageSource {
+    /// An http or https URL on a public address.
+    #[schema(example = "https://example.com/cat.jpg")]
+    Url(String),
+    /// The file's bytes in base64.
+    Content(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    Tags,
+    Caption,
+}
+
+/// The options of a request whose body is the image itself.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RawOptions {
+    /// `tags`, `caption`, or `tags,caption`. For raw image bodies, like all options in the query.
+    #[param(example = "tags,caption")]
+    features: Option<String>,
+    /// At most so many tags, 1 to 100.
+    limit: Option<u16>,
+    /// Least confidence of a tag, 0 to 1.
+    threshold: Option<f32>,
+    /// One of `/v1/models`.
+    model: Option<String>,
+    /// Time for everything, milliseconds.
+    timeout_ms: Option<u32>,
+}
+
+/// What both forms come to.
+#[derive(Debug)]
+pub struct Wanted {
+    pub source: Source,
+    pub features: Features,
+    pub limit: Option<u16>,
+    pub threshold: Option<f32>,
+    pub model: Option<String>,
+    pub deadline: Instant,
+}
+
+#[derive(Debug)]
+pub enum Source {
+    Url(Url),
+    Base64(String),
+    /// The request's own body, not yet read.
+    Body(Body),
+}
+
+/// Reads all but the bytes of a raw image.
+pub async fn read(
+    mut parts: Parts,
+    body: Body,
+    arrived: Instant,
+    config: &ApiConfig,
+    fetcher: &Fetcher,
+) -> Result<Wanted, Fault> {
+    let (source, options) = match media_type(&parts.headers) {
+        Some(MediaType::Json) => {
+            let cap = config.max_body_bytes / 3 * 4 + JSON_EXTRA_BYTES;
+            let bytes = read_body(body, cap, Stage::Admit, config, None).await?;
+            let asked: TagRequest = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+            asked.split(fetcher)?
+        }
+        Some(MediaType::Image) => {
+            let Query(options) = Query::<RawOptions>::from_request_parts(&mut parts, &())
+                .await
+                .map_err(|rejection| invalid(rejection.body_text()))?;
+            (Source::Body(body), options)
+        }
+        None => return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES)),
+    };
+    options.check(source, arrived, config)
+}
+
+const MEDIA_TYPES: &str = "Send JSON as `application/json`, or the image's bytes as `image/*` or `application/octet-stream` (curl: -H 'content-type: image/jpeg').";
+
+enum MediaType {
+    Json,
+    Image,
+}
+
+fn media_type(headers: &HeaderMap) -> Option<MediaType> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next()?.trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/json" => Some(MediaType::Json),
+        "application/octet-stream" => Some(MediaType::Image),
+        other => other.starts_with("image/").then_some(MediaType::Image),
+    }
+}
+
+impl TagRequest {
+    fn split(self, fetcher: &Fetcher) -> Result<(Source, RawOptions), Fault> {
+        let source = match self.image {
+            ImageSource::Url(url) => Source::Url(fetcher.parse(&url)?),
+            ImageSource::Content(base64) => Source::Base64(base64),
+        };
+        let names = |features: Vec<Feature>| {
+            let name = |feature: &Feature| match feature {
+                Feature::Tags => "tags",
+                Feature::Caption => "caption",
+            };
+            features.iter().map(name).collect::<Vec<_>>().join(",")
+        };
+        let options = RawOptions {
+            features: self.features.map(names),
+            limit: self.limit,
+            threshold: self.threshold,
+            model: self.model,
+            timeout_ms: self.timeout_ms,
+        };
+        Ok((source, options))
+    }
+}
+
+impl RawOptions {
+    fn check(self, source: Source, arrived: Instant, config: &ApiConfig) -> Result<Wanted, Fault> {
+        if self.limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
+            return Err(invalid("limit must be 1 to 100"));
+        }
+        // Says no to NaN too, which a query string can hold.
+        if self.threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
+            return Err(invalid("threshold must be 0 to 1"));
+        }
+        let timeout_ms = self.timeout_ms.unwrap_or(config.default_timeout_ms);
+        if !(1..=config.max_timeout_ms).contains(&timeout_ms) {
+            return Err(invalid(format!("timeout_ms must be 1 to {}", config.max_timeout_ms)));
+        }
+        Ok(Wanted {
+            source,
+            features: features(self.features.as_deref())?,
+            limit: self.limit,
+            threshold: self.threshold,
+            model: self.model,
+            deadline: arrived + Duration::from_millis(timeout_ms.into()),
+        })
+    }
+}
+
+fn features(list: Option<&str>) -> Result<Features, Fault> {
+    let Some(list) = list else { return Ok(Features { tags: true, caption: true }) };
+    let mut features = Features { tags: false, caption: false };
+    for name in list.split(',') {
+        match name.trim() {
+            "tags" => features.tags = true,
+            "caption" => features.caption = true,
+            _ => return Err(invalid("features must name `tags`, `caption` or both")),
+        }
+    }
+    Ok(features)
+}
+
+/// Reads a body whole. `deadline` is the request's own, where it is known.
+pub async fn read_body(
+    body: Body,
+    cap: usize,
+    stage: Stage,
+    config: &ApiConfig,
+    deadline: Option<Instant>,
+) -> Result<Bytes, Fault> {
+    let too_large = || Fault::new(Code::BodyTooLarge, stage, format!("At most {} bytes.", config.max_body_bytes));
+    if body.size_hint().lower() > cap as u64 {
+        return Err(too_large());
+    }
+    let patience = Instant::now() + Duration::from_millis(config.body_timeout_ms);
+    let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+    match timeout_at(until, Limited::new(body, cap).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Fault::new(Code::InvalidRequest, stage, "The request's body broke off.")),
+        Err(_) => Err(Fault::new(Code::RequestTimeout, stage, "The request's body did not arrive in time.")),
+    }
+}
+
+fn invalid(detail: impl Into<String>) -> Fault {
+    Fault::new(Code::InvalidRequest, Stage::Admit, detail)
+}

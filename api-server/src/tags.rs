@@ -1,0 +1,120 @@
+//! `POST /v1/tags`: one image's way through the API server.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use base64::{
+    Engine,
+    alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use bytes::Bytes;
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use tokio::time::Instant;
+
+use crate::{
+    App,
+    answer::{Image, TagAnswer},
+    edge::{Arrived, RequestId},
+    problem::Problem,
+    request::{self, RawOptions, Source, TagRequest, Wanted},
+    submit::Returned,
+    trail::Trail,
+};
+
+/// Tag and caption an image
+///
+/// The image comes as a URL or as base64 in a JSON body, or as the body itself
+/// (`image/*` or `application/octet-stream`, options in the query).
+#[utoipa::path(
+    post, path = "/v1/tags", tag = "Tags",
+    params(RawOptions),
+    request_body(content(
+        (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5})),
+        (Vec<u8> = "image/*"),
+        (Vec<u8> = "application/octet-stream"),
+    ), description = "The image and what to answer"),
+    responses(
+        (status = 200, body = TagAnswer, headers(
+            ("server-timing" = String, description = "The stages of `timings_ms`, for browsers' developer tools"),
+            ("x-request-id" = String, description = "The `id` of the answer"),
+        )),
+        (status = 400, description = "`invalid_request`, `invalid_url`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`model_not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The image's host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`overloaded`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
+        (status = 500, description = "`too_many_attempts`, `inference_failed`, `internal`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`queue_unavailable`, `results_unavailable`, `no_workers`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
+        (status = 504, description = "`deadline_exceeded`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn tag_image(State(app): State<Arc<App>>, id: RequestId, arrived: Arrived, request: Request) -> Response {
+    let mut trail = Trail::begin(id, arrived.0);
+    // Boxed: the whole way is one large future, and most of it is not there yet when it starts.
+    match Box::pin(way(&app, &mut trail, arrived, request)).await {
+        Ok((image, returned)) => trail.answer(image, returned),
+        Err(fault) => trail.refuse(fault),
+    }
+}
+
+async fn way(
+    app: &App,
+    trail: &mut Trail,
+    arrived: Arrived,
+    request: Request,
+) -> Result<(Image, Returned), Fault> {
+    let _place = app.admission.enter()?;
+    let (parts, body) = request.into_parts();
+    let Wanted { source, features, limit, threshold, model, deadline } =
+        request::read(parts, body, Instant::from_std(arrived.0), &app.config, &app.fetcher).await?;
+    trail.end(Stage::Admit);
+
+    // The look into the cache of results comes here with a later change; so
+    // far it is the look for a model that somebody runs.
+    let model = app.fleet.model(model.as_deref()).await?;
+    trail.model = Some(model.id.name.clone());
+    trail.end(Stage::Lookup);
+
+    let bytes = bytes_of(app, source, deadline).await?;
+    trail.bytes = Some(bytes.len());
+    trail.end(Stage::Fetch);
+
+    let prepared = app.prepare.tile(bytes, model.tile, deadline).await?;
+    let submitted = trail.end(Stage::Prepare);
+
+    let job = app.submit.job(trail.id.to_string(), &model.id.name, features, limit, threshold, prepared.tile);
+    let returned = app.submit.and_wait(job, submitted, deadline).await?;
+    Ok((prepared.image, returned))
+}
+
+async fn bytes_of(app: &App, source: Source, deadline: Instant) -> Result<Bytes, Fault> {
+    match source {
+        Source::Url(url) => app.fetcher.fetch(url, deadline).await,
+        Source::Base64(text) => app.prepare.run(Stage::Fetch, deadline, move || decode_base64(&text)).await,
+        Source::Body(body) => from_body(app, body, deadline).await,
+    }
+}
+
+async fn from_body(app: &App, body: Body, deadline: Instant) -> Result<Bytes, Fault> {
+    request::read_body(body, app.config.max_body_bytes, Stage::Fetch, &app.config, Some(deadline)).await
+}
+
+/// With or without padding, since clients differ.
+fn decode_base64(text: &str) -> Result<Bytes, Fault> {
+    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let engine = GeneralPurpose::new(&alphabet::STANDARD, lenient);
+    let decoded = engine.decode(text);
+    decoded.map(Bytes::from).map_err(|error| {
+        Fault::new(Code::InvalidRequest, Stage::Fetch, format!("image.content is not base64: {error}"))
+    })
+}

@@ -1,0 +1,141 @@
+//! What is known of one request, from its first byte to its log line: the one
+//! place where answers, metrics and logs take their times from.
+
+use std::time::Instant;
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue},
+    response::{IntoResponse, Response},
+};
+use common::{
+    fault::{Code, Fault},
+    stage::{Stage, StageClock},
+    telemetry,
+    wire::DEFAULT_TENANT,
+};
+
+use crate::{
+    answer::{Image, TagAnswer, TimingsView},
+    edge::RequestId,
+    problem::Problem,
+    submit::Returned,
+};
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// The stages that the API server itself passes.
+const OWN: &[Stage] = &[Stage::Admit, Stage::Lookup, Stage::Fetch, Stage::Prepare, Stage::Publish, Stage::Result];
+/// Logged for a client that hung up; nobody sees it as an answer.
+const CLIENT_GONE: u16 = 499;
+
+#[derive(Debug)]
+pub struct Trail {
+    pub id: RequestId,
+    pub model: Option<String>,
+    pub bytes: Option<usize>,
+    worker: Option<String>,
+    arrived: Instant,
+    clock: StageClock,
+    closed: bool,
+}
+
+impl Trail {
+    pub fn begin(id: RequestId, arrived: Instant) -> Self {
+        let clock = StageClock::start_at(arrived);
+        Self { id, model: None, bytes: None, worker: None, arrived, clock, closed: false }
+    }
+
+    /// Ends a stage and tells when.
+    pub fn end(&mut self, stage: Stage) -> Instant {
+        let now = Instant::now();
+        self.clock.end_at(stage, now);
+        now
+    }
+
+    /// What came back from a worker, tags or a fault, as the answer.
+    pub fn answer(mut self, image: Image, returned: Returned) -> Response {
+        let mut timings = std::mem::take(&mut self.clock.timings);
+        timings.merge(&returned.timings);
+        self.clock = StageClock::start_at(returned.received);
+        self.clock.timings = timings;
+        self.worker = Some(returned.worker);
+        let tagged = match returned.outcome {
+            Ok(tagged) => tagged,
+            Err(fault) => return self.refuse(fault),
+        };
+        self.end(Stage::Result);
+        let timings = self.close(200, "ok");
+        let header = timings.header();
+        let worker = self.worker.take().unwrap_or_default();
+        let answer = TagAnswer::new(self.id.to_string(), image, tagged, worker, timings);
+        with_timing(Json(answer).into_response(), &header)
+    }
+
+    pub fn refuse(mut self, fault: Fault) -> Response {
+        // A worker's fault names a stage that was timed there; what is open here is the way back.
+        let open = if self.worker.is_some() { Stage::Result } else { fault.stage };
+        self.end(open);
+        if fault.code.status() >= 500 {
+            tracing::warn!(id = %self.id, code = fault.code.name(), stage = fault.stage.name(), detail = fault.detail, "request failed");
+        }
+        let timings = self.close(fault.code.status(), fault.code.name());
+        with_timing(Problem::new(fault, &self.id).into_response(), &timings.header())
+    }
+
+    fn close(&mut self, status: u16, code: &'static str) -> TimingsView {
+        self.closed = true;
+        let total = self.arrived.elapsed();
+        let total_ms = total.as_secs_f64() * 1e3;
+        telemetry::record_stages("api", &self.clock.timings, OWN);
+        metrics::histogram!(telemetry::REQUEST_SECONDS, "status" => status.to_string()).record(total);
+        metrics::counter!("tagfleet_requests_total", "code" => code).increment(1);
+        self.log(status, code, total_ms);
+        TimingsView::new(self.clock.timings.clone(), total_ms)
+    }
+
+    fn log(&self, status: u16, code: &'static str, total_ms: f64) {
+        let ms = |stage| self.clock.timings.get_ms(stage).map(|ms| (ms * 1e3).round() / 1e3);
+        tracing::info!(
+            id = %self.id,
+            tenant = DEFAULT_TENANT,
+            status,
+            code,
+            model = self.model,
+            worker = self.worker,
+            bytes = self.bytes,
+            admit = ms(Stage::Admit),
+            lookup = ms(Stage::Lookup),
+            fetch = ms(Stage::Fetch),
+            prepare = ms(Stage::Prepare),
+            publish = ms(Stage::Publish),
+            queue = ms(Stage::Queue),
+            decode = ms(Stage::Decode),
+            batch_wait = ms(Stage::BatchWait),
+            infer = ms(Stage::Infer),
+            postprocess = ms(Stage::Postprocess),
+            caption_wait = ms(Stage::CaptionWait),
+            caption = ms(Stage::Caption),
+            result = ms(Stage::Result),
+            total = (total_ms * 1e3).round() / 1e3,
+            "request"
+        );
+    }
+}
+
+impl Drop for Trail {
+    /// A request that is dropped half-way: its client hung up, or it panicked.
+    fn drop(&mut self) {
+        if !self.closed {
+            let (status, code) =
+                if std::thread::panicking() { (500, Code::Internal.name()) } else { (CLIENT_GONE, "client_gone") };
+            self.close(status, code);
+        }
+    }
+}
+
+fn with_timing(mut response: Response, timing: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(timing) {
+        response.headers_mut().insert(SERVER_TIMING, value);
+    }
+    response
+}

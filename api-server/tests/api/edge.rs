@@ -1,0 +1,73 @@
+//! Everything beside tagging: documents, models, metrics, the page.
+
+use serde_json::json;
+
+use crate::{harness::Harness, pictures, worker::MODEL};
+
+#[tokio::test]
+async fn the_document_is_openapi_3_1_and_lists_the_routes() {
+    let api = Harness::start().await;
+    let document = api.get("/openapi.json").await.json;
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{}", document["openapi"]);
+    for path in ["/v1/tags", "/v1/models", "/healthz", "/readyz", "/metrics", "/problems/{code}"] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+    let responses = &document["paths"]["/v1/tags"]["post"]["responses"];
+    for status in ["400", "404", "408", "413", "415", "422", "429", "500", "503", "504"] {
+        let schema = &responses[status]["content"]["application/problem+json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/Problem", "{status}");
+    }
+    let codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().unwrap();
+    assert!(codes.contains(&json!("source_unreachable")));
+    assert!(document["components"]["schemas"]["TagAnswer"]["properties"]["timings_ms"].is_object());
+    let docs = api.get("/docs/").await;
+    assert!(docs.status == 200 && docs.json.as_str().unwrap().contains("swagger"));
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn models_and_readiness_come_from_the_workers() {
+    let api = Harness::start().await;
+    let models = api.get("/v1/models").await.json;
+    assert_eq!(models["default"], MODEL);
+    assert_eq!(models["models"][0]["workers"], 1);
+    assert_eq!(models["models"][0]["input"], json!({"width": 224, "height": 224, "fit": "crop"}));
+    assert_eq!(models["workers"][0]["models"], json!([MODEL]));
+    assert_eq!(api.get("/readyz").await.json, json!({"workers": 1}));
+    assert_eq!(api.get("/problems/overloaded").await.json["status"], 429);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn metrics_tell_of_stages_and_codes() {
+    let api = Harness::start().await;
+    api.post_raw("/v1/tags", "image/jpeg", pictures::jpeg(64, 64)).await;
+    api.post_raw("/v1/tags", "image/jpeg", b"nothing".to_vec()).await;
+    let text = api.get("/metrics").await.json;
+    let text = text.as_str().unwrap();
+    for stage in ["admit", "lookup", "fetch", "prepare", "publish", "result"] {
+        assert!(text.contains(&format!(r#"stage="{stage}",role="api""#)), "{stage}\n{text}");
+    }
+    for line in [
+        r#"tagfleet_requests_total{code="ok"}"#,
+        r#"tagfleet_requests_total{code="unsupported_format"}"#,
+        r#"tagfleet_request_seconds_bucket{status="200""#,
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn the_page_needs_nothing_from_elsewhere() {
+    let api = Harness::start().await;
+    for (path, kind) in [("/", "text/html"), ("/page/style.css", "text/css"), ("/page/app.js", "text/javascript")] {
+        let page = api.get(path).await;
+        assert_eq!(page.status, 200);
+        assert!(page.header("content-type").starts_with(kind));
+        assert!(page.header("content-security-policy").contains("default-src 'none'"));
+        let text = page.json.as_str().unwrap();
+        assert!(!text.contains("src=\"http") && !text.contains("href=\"http") && !text.contains("style=\""), "{path}");
+    }
+    api.finish().await;
+}

@@ -1,0 +1,152 @@
+//! A whole API server on a port of its own, with a queue and a bus in memory
+//! and a worker that is not one. `finish` fails on leftovers.
+
+use std::{sync::Arc, time::Duration};
+
+use api_server::{ApiConfig, Lookup, SystemLookup};
+use clap::Parser;
+use common::{
+    bus::{Bus, BusConfig, Inbox},
+    queue::{Lane, Queue, QueueConfig},
+    shutdown::Shutdown,
+};
+use serde_json::Value;
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+
+use crate::worker::{Behaviour, FakeWorker};
+
+const API: &str = "test-api";
+
+#[derive(Parser)]
+struct Settings {
+    #[command(flatten)]
+    api: ApiConfig,
+    #[command(flatten)]
+    queue: QueueConfig,
+    #[command(flatten)]
+    bus: BusConfig,
+}
+
+pub struct Harness {
+    pub base: String,
+    pub client: reqwest::Client,
+    pub inbox: Inbox,
+    pub worker: FakeWorker,
+    pub shutdown: Shutdown,
+    queue: Queue,
+    server: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+/// What came back, with the body parsed.
+pub struct Reply {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub json: Value,
+}
+
+impl Harness {
+    pub async fn start() -> Self {
+        Self::with(&[], Behaviour::Answer).await
+    }
+
+    /// `args`: options as on the command line.
+    pub async fn with(args: &[&str], behaviour: Behaviour) -> Self {
+        Self::with_names(args, behaviour, Arc::new(SystemLookup)).await
+    }
+
+    pub async fn with_names(args: &[&str], behaviour: Behaviour, names: Arc<dyn Lookup>) -> Self {
+        let fixed = ["api", "--api-name", API, "--prepare-threads", "2"];
+        let settings = Settings::parse_from(fixed.iter().chain(args));
+        let queue = Queue::connect(&settings.queue).await.expect("a queue in memory");
+        let bus = Bus::connect(&settings.bus).await.expect("a bus in memory");
+        let worker = FakeWorker::start(queue.clone(), bus.clone(), behaviour).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let base = format!("http://{}", listener.local_addr().expect("bound"));
+        let shutdown = Shutdown::new();
+        let run = api_server::run_with(settings.api, queue.clone(), bus.clone(), names, listener, shutdown.clone());
+        let server = Some(tokio::spawn(run));
+        // The memory bus hands out the inbox that the server itself has.
+        let inbox = bus.open_inbox(API).await.expect("an inbox");
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { base, client, inbox, worker, shutdown, queue, server }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        Reply::read(self.client.get(self.url(path)).send().await.expect("an answer")).await
+    }
+
+    pub async fn post_json(&self, body: Value) -> Reply {
+        self.post_raw("/v1/tags", "application/json", body.to_string().into_bytes()).await
+    }
+
+    pub async fn post_url(&self, url: &str) -> Reply {
+        self.post_json(serde_json::json!({"image": {"url": url}})).await
+    }
+
+    pub async fn post_raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Reply {
+        let request = self.client.post(self.url(path)).header("content-type", kind).body(body);
+        Reply::read(request.send().await.expect("an answer")).await
+    }
+
+    /// Waits until so many requests wait for results.
+    pub async fn until_waiting(&self, count: usize) {
+        let reached = async {
+            while self.inbox.len() != count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(5), reached).await.expect("the number of open waiters comes about");
+    }
+
+    /// Stops the server and looks for what was left behind.
+    pub async fn finish(mut self) {
+        self.shutdown.cancel();
+        let server = self.server.take().expect("finished once");
+        let ended = timeout(Duration::from_secs(5), server).await.expect("the server ends");
+        ended.expect("no panic").expect("no error");
+        assert_eq!(self.inbox.len(), 0, "open waiters");
+        self.worker.stop().await;
+        assert_eq!(self.queue.depth(Lane::Realtime).await.expect("a depth").messages, 0, "jobs left, or not acked");
+        assert_eq!(self.queue.dead_letters().await.expect("a count"), 0, "dead letters");
+    }
+}
+
+impl Drop for Harness {
+    fn drop(&mut self) {
+        assert!(self.server.is_none() || std::thread::panicking(), "call finish() at the end of the test");
+    }
+}
+
+impl Reply {
+    async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.expect("a body");
+        let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Self { status, headers, json }
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Asserts status and code, and the shape that every problem has.
+    #[track_caller]
+    pub fn is_problem(&self, status: u16, code: &str) {
+        let said = (self.status, self.json["code"].as_str().unwrap_or_default());
+        assert_eq!(said, (status, code), "{}", self.json);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.json["status"], status);
+        assert_eq!(self.json["type"], format!("/problems/{code}"));
+        assert_eq!(self.json["request_id"], self.header("x-request-id"));
+        for field in ["title", "detail", "stage"] {
+            assert!(self.json[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {}", self.json);
+        }
+        assert!(self.json["retryable"].is_boolean());
+        assert_eq!(self.headers.contains_key("retry-after"), matches!(status, 429 | 503));
+    }
+}

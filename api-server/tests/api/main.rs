@@ -1,0 +1,12 @@
+//! The API server from outside: real HTTP, a real listener, memory behind it.
+#![allow(clippy::unwrap_used)]
+
+mod edge;
+mod happy;
+mod harness;
+mod life;
+mod origin;
+mod pictures;
+mod refused;
+mod sources;
+mod worker;

@@ -1,0 +1,134 @@
+//! What requests are refused for, whatever their image.
+
+use serde_json::{Value, json};
+
+use crate::{
+    harness::Harness,
+    pictures,
+    worker::{Behaviour, MODEL},
+};
+
+#[tokio::test]
+async fn requests_that_are_not_valid_get_400() {
+    let api = Harness::start().await;
+    let url = json!({"url": "http://example.com/a.jpg"});
+    let bodies: Vec<Value> = vec![
+        json!({}),
+        json!([]),
+        json!({"image": {}}),
+        json!({"image": {"url": "http://example.com/", "content": "AAAA"}}),
+        json!({"image": {"path": "/etc/passwd"}}),
+        json!({"image": url, "limits": 3}),
+        json!({"image": url, "limit": 0}),
+        json!({"image": url, "limit": 101}),
+        json!({"image": url, "limit": "3"}),
+        json!({"image": url, "threshold": 1.01}),
+        json!({"image": url, "threshold": -0.1}),
+        json!({"image": url, "features": []}),
+        json!({"image": url, "features": ["smell"]}),
+        json!({"image": url, "timeout_ms": 0}),
+        json!({"image": url, "timeout_ms": 60_001}),
+        json!({"image": {"content": "not base64!"}}),
+    ];
+    for body in bodies {
+        let reply = api.post_json(body.clone()).await;
+        assert_eq!((reply.status, &reply.json["code"]), (400, &json!("invalid_request")), "{body}");
+    }
+    let nested = format!("{}1{}", r#"{"image":"#.repeat(10_000), "}".repeat(10_000));
+    let texts: [&[u8]; 5] = [
+        b"",
+        b"{",
+        nested.as_bytes(),
+        b"{\"image\":{\"url\":\"http://example.com/\xff\"}}",
+        br#"{"image":{"url":"http://example.com/"},"threshold":1e999}"#,
+    ];
+    for text in texts {
+        api.post_raw("/v1/tags", "application/json", text.to_vec()).await.is_problem(400, "invalid_request");
+    }
+    for query in ["limit=0", "threshold=NaN", "threshold=inf", "colour=red", "features=", "timeout_ms=-1", "limit=x"] {
+        let reply = api.post_raw(&format!("/v1/tags?{query}"), "image/png", pictures::jpeg(8, 8)).await;
+        reply.is_problem(400, "invalid_request");
+    }
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn unknown_paths_methods_and_media_types_are_problems_too() {
+    let api = Harness::start().await;
+    api.get("/v2/tags").await.is_problem(404, "not_found");
+    api.get("/problems/none").await.is_problem(404, "not_found");
+    api.get("/v1/tags").await.is_problem(405, "method_not_allowed");
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "image"] {
+        api.post_raw("/v1/tags", kind, b"x".to_vec()).await.is_problem(415, "unsupported_media_type");
+    }
+    let trace = api.client.request(http::Method::TRACE, api.url("/v1/tags")).send().await.unwrap();
+    assert_eq!(trace.status(), 405);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn large_bodies_get_413() {
+    let api = Harness::with(&["--max-body-bytes", "100000"], Behaviour::Answer).await;
+    api.post_raw("/v1/tags", "image/jpeg", vec![0xff; 100_001]).await.is_problem(413, "body_too_large");
+    let json = format!(r#"{{"image":{{"content":"{}"}}}}"#, "A".repeat(160_000));
+    api.post_raw("/v1/tags", "application/json", json.into_bytes()).await.is_problem(413, "body_too_large");
+    // Without a length to tell by: counted while it comes.
+    let chunks = futures_util::stream::iter((0..4).map(|_| Ok::<_, std::io::Error>(vec![0u8; 50_000])));
+    let body = reqwest::Body::wrap_stream(chunks);
+    let sent = api.client.post(api.url("/v1/tags")).header("content-type", "image/png").body(body).send().await;
+    assert_eq!(sent.unwrap().status(), 413);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_runs_is_404() {
+    let api = Harness::start().await;
+    let reply = api.post_raw("/v1/tags?model=oracle", "image/jpeg", pictures::jpeg(64, 64)).await;
+    reply.is_problem(404, "model_not_found");
+    assert!(reply.json["detail"].as_str().unwrap().contains(MODEL));
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn without_workers_it_is_503_and_not_ready() {
+    let api = Harness::with(&[], Behaviour::Absent).await;
+    api.post_raw("/v1/tags", "image/jpeg", pictures::jpeg(64, 64)).await.is_problem(503, "no_workers");
+    api.get("/readyz").await.is_problem(503, "no_workers");
+    assert_eq!(api.get("/healthz").await.status, 200);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_full_server_answers_429_at_once() {
+    let api = Harness::with(&["--max-in-flight", "1"], Behaviour::Slow(300)).await;
+    let first = api.post_raw("/v1/tags", "image/jpeg", pictures::jpeg(64, 64));
+    let second = async {
+        api.until_waiting(1).await;
+        let begun = std::time::Instant::now();
+        api.post_raw("/v1/tags", "image/jpeg", pictures::jpeg(64, 64)).await.is_problem(429, "overloaded");
+        assert!(begun.elapsed().as_millis() < 200);
+    };
+    let (first, ()) = tokio::join!(first, second);
+    assert_eq!(first.status, 200);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_result_that_does_not_come_is_504_in_time() {
+    let api = Harness::with(&[], Behaviour::Silent).await;
+    let begun = std::time::Instant::now();
+    let reply = api.post_raw("/v1/tags?timeout_ms=200", "image/jpeg", pictures::jpeg(64, 64)).await;
+    reply.is_problem(504, "deadline_exceeded");
+    assert!((200..600).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert!(reply.header("server-timing").contains("total;dur="));
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_workers_fault_is_passed_on() {
+    let api = Harness::with(&[], Behaviour::Fail).await;
+    let reply = api.post_raw("/v1/tags", "image/jpeg", pictures::jpeg(64, 64)).await;
+    reply.is_problem(500, "inference_failed");
+    assert_eq!((&reply.json["stage"], &reply.json["detail"]), (&json!("infer"), &json!("As asked.")));
+    api.finish().await;
+}
