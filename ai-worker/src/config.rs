@@ -58,10 +58,6 @@ pub struct WorkerConfig {
     /// Captions that may wait for the language model; beyond, the template answers
     #[arg(long, env = "TAGFLEET_CAPTION_QUEUE", default_value_t = 8)]
     pub caption_queue: usize,
-
-    /// Where a worker process answers /healthz, /readyz and /metrics
-    #[arg(long, env = "TAGFLEET_WORKER_LISTEN", default_value = "127.0.0.1:9090")]
-    pub worker_listen: String,
 }
 
 impl WorkerConfig {

@@ -16,11 +16,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{CaptionError, NoSentence, Sentence};
 
-/// Two examples in the prompt make a model of 135 million parameters follow the form.
-const INSTRUCTION: &str = "<|im_start|>system\nYou write one short, plain sentence that describes a photo. \
+/// Examples make a model of 135 million parameters follow the form, and keep
+/// it from inventing what it was not given.
+const INSTRUCTION: &str = "<|im_start|>system\nYou write one short, plain sentence about a photo. \
     Use only the given words.<|im_end|>\n\
-    <|im_start|>user\nbicycle, wall<|im_end|>\n<|im_start|>assistant\nA bicycle leans against a wall.<|im_end|>\n\
-    <|im_start|>user\nlemon, bowl, table<|im_end|>\n<|im_start|>assistant\nA bowl with a lemon on a table.<|im_end|>\n\
+    <|im_start|>user\nlemon<|im_end|>\n<|im_start|>assistant\nThis photo shows a lemon.<|im_end|>\n\
+    <|im_start|>user\nbicycle, wall<|im_end|>\n<|im_start|>assistant\nA bicycle in front of a wall.<|im_end|>\n\
+    <|im_start|>user\napple, bowl, window<|im_end|>\n<|im_start|>assistant\nAn apple and a bowl near a window.<|im_end|>\n\
     <|im_start|>user\n";
 const ANSWER: &str = "<|im_end|>\n<|im_start|>assistant\n";
 

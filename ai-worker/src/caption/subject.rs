@@ -4,13 +4,23 @@ use common::wire::Tag;
 
 const MOST: usize = 3;
 
+/// A thing with less than so much of the first one's confidence is not spoken of.
+const LEAST_SHARE: f32 = 0.3;
+
 /// The surest tags of which none is a kind of another: a sure `tabby` stands
-/// for `cat` and `animal`, an unsure one is left out where `cat` was said.
+/// for `cat` and `animal`, an unsure one is left out where `cat` was said. The
+/// most general words (`structure`, `food`) are used only where nothing else is sure.
 pub fn subjects(tags: &[Tag]) -> Vec<&Tag> {
+    let telling = unrelated(tags.iter().filter(|tag| !tag.parents.is_empty()));
+    if telling.is_empty() { unrelated(tags.iter()) } else { telling }
+}
+
+fn unrelated<'a>(tags: impl Iterator<Item = &'a Tag>) -> Vec<&'a Tag> {
     let mut chosen: Vec<&Tag> = Vec::new();
     for tag in tags {
         let related = |other: &&Tag| other.parents.contains(&tag.name) || tag.parents.contains(&other.name);
-        if chosen.len() < MOST && !chosen.iter().any(related) {
+        let faint = chosen.first().is_some_and(|first| tag.confidence < LEAST_SHARE * first.confidence);
+        if chosen.len() < MOST && !faint && !chosen.iter().any(related) {
             chosen.push(tag);
         }
     }
@@ -36,5 +46,7 @@ mod tests {
         ];
         let names: Vec<_> = subjects(&tags).iter().map(|tag| tag.name.as_str()).collect();
         assert_eq!(names, ["cat", "sofa"]);
+        let general: Vec<_> = subjects(&tags[1..2]).iter().map(|tag| tag.name.as_str()).collect();
+        assert_eq!(general, ["animal"]);
     }
 }

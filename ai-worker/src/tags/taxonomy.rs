@@ -107,15 +107,49 @@ impl Taxonomy {
     }
 }
 
-/// A parent's own parents are those that stand behind it in a class's chain.
-/// The longest such chain is taken, since all are parts of one tree.
+/// A parent's own parents are those that stand behind it in the chain of every
+/// class that has it: a golf cart is sports equipment, a motor vehicle is not.
 fn link_parents(parents: &mut [Parent], classes: &[Class]) {
+    let mut linked = vec![false; parents.len()];
     for class in classes {
         for (depth, parent) in class.parents.iter().enumerate() {
             let above = &class.parents[depth + 1..];
-            if above.len() > parents[*parent].parents.len() {
+            if linked[*parent] {
+                parents[*parent].parents.retain(|other| above.contains(other));
+            } else {
                 parents[*parent].parents = above.to_vec();
+                linked[*parent] = true;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_only_what_all_its_classes_are() {
+        let labels = r#"{"classes":[
+            {"name":"golf cart","category":"sport","parents":["motor vehicle","sports equipment","vehicle"]},
+            {"name":"car","category":"vehicle","parents":["motor vehicle","vehicle"]}],
+            "parents":{"motor vehicle":{"category":"vehicle"},"sports equipment":{"category":"sport"},
+                       "vehicle":{"category":"vehicle"}}}"#;
+        let taxonomy = Taxonomy::from_json(labels.as_bytes()).expect("valid labels");
+        let name = |index: &usize| taxonomy.parents[*index].name.as_str();
+        let motor_vehicle = taxonomy.parents.iter().find(|parent| parent.name == "motor vehicle").expect("defined");
+        assert_eq!(motor_vehicle.parents.iter().map(name).collect::<Vec<_>>(), ["vehicle"]);
+        let order: Vec<_> = taxonomy.upwards().map(|index| name(&index)).collect();
+        assert_eq!(order[0], "motor vehicle");
+    }
+
+    #[test]
+    fn labels_that_do_not_fit_are_refused() {
+        let unknown = r#"{"classes":[{"name":"car","category":"vehicle","parents":["thing"]}],"parents":{}}"#;
+        let error = Taxonomy::from_json(unknown.as_bytes()).expect_err("the parent is not defined");
+        assert!(matches!(error, TaxonomyError::UnknownParent { .. }));
+        let fine = r#"{"classes":[{"name":"car","category":"vehicle"}],"parents":{}}"#;
+        let taxonomy = Taxonomy::from_json(fine.as_bytes()).expect("valid labels");
+        assert!(matches!(taxonomy.expect_classes(2), Err(TaxonomyError::Count { labels: 1, scores: 2 })));
     }
 }

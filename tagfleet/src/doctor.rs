@@ -1,0 +1,135 @@
+//! `tagfleet doctor`: what this machine lacks, and how to get it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+use common::{
+    bus::{Bus, BusConfig},
+    model::{Kind, Manifest},
+    queue::{Queue, QueueConfig},
+};
+
+#[derive(Args)]
+pub struct Doctor {
+    /// Folder that holds the models
+    #[arg(long, env = "TAGFLEET_MODELS_DIR", default_value_os_t = common::model::default_folder())]
+    models_dir: PathBuf,
+
+    #[command(flatten)]
+    queue: QueueConfig,
+
+    #[command(flatten)]
+    bus: BusConfig,
+}
+
+/// One finding: fine, or what to do about it.
+struct Finding {
+    what: String,
+    needed_for: &'static str,
+    cure: Option<String>,
+    essential: bool,
+}
+
+impl Doctor {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut findings = vec![processor()];
+        findings.extend(self.models());
+        findings.extend(self.services().await);
+        findings.extend(commands());
+        findings.iter().for_each(print);
+        let ill = findings.iter().any(|finding| finding.essential && finding.cure.is_some());
+        println!("{}", if ill { "\nSomething that `tagfleet serve` needs is missing." } else { "\n`tagfleet serve` can run here." });
+        Ok(if ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn models(&self) -> Vec<Finding> {
+        let library = self.models_dir.join("onnxruntime/libonnxruntime.so");
+        let missing = (!library.exists()).then(|| format!("{} is missing: run `tagfleet models`", library.display()));
+        let runtime =
+            Finding { what: "ONNX Runtime".into(), needed_for: "tags", cure: missing, essential: true };
+        let folders = std::fs::read_dir(&self.models_dir).into_iter().flatten().flatten();
+        let mut models: Vec<Finding> = folders
+            .map(|entry| entry.path())
+            .filter(|folder| folder.join("manifest.toml").exists())
+            .map(|folder| model(&folder))
+            .collect();
+        models.sort_by(|a, b| a.what.cmp(&b.what));
+        if models.is_empty() {
+            let cure = Some(format!("none below {}: run `tagfleet models`", self.models_dir.display()));
+            models.push(Finding { what: "models".into(), needed_for: "tags and captions", cure, essential: true });
+        }
+        models.push(runtime);
+        models
+    }
+
+    async fn services(&self) -> Vec<Finding> {
+        let queue = Queue::connect(&self.queue).await.err().map(|error| error.to_string());
+        let bus = Bus::connect(&self.bus).await.err().map(|error| error.to_string());
+        let service = |what: String, cure| Finding { what, needed_for: "the fleet", cure, essential: true };
+        let named = |url: &str| if url == "memory:" { "in memory" } else { "as configured" }.to_owned();
+        vec![
+            service(format!("queue, {}", named(&self.queue.queue_url)), queue),
+            service(format!("bus, {}", named(&self.bus.bus_url)), bus),
+        ]
+    }
+}
+
+fn model(folder: &Path) -> Finding {
+    let checked = Manifest::read(folder).and_then(|manifest| {
+        let files = [&manifest.files.graph, &manifest.files.labels, &manifest.files.weights];
+        files.into_iter().flatten().try_for_each(|file| manifest.verified_path(file).map(drop))?;
+        Ok(manifest)
+    });
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let needed_for = match &checked {
+        Ok(manifest) if manifest.kind == Kind::Llm => "captions",
+        _ => "tags",
+    };
+    let cure = checked.err().map(|error| error.to_string());
+    Finding { what: format!("model {name}"), needed_for, cure, essential: true }
+}
+
+/// The binary is built for AVX2; without it, it would have died before this.
+fn processor() -> Finding {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Finding { what: format!("processor, {cores} cores"), needed_for: "everything", cure: None, essential: true }
+}
+
+fn commands() -> Vec<Finding> {
+    let wanted: [(&str, &'static str, &str); 7] = [
+        ("python3", "building the models", "python3 python3-venv"),
+        ("cmake", "building llama.cpp and libjpeg-turbo", "cmake"),
+        ("clang", "the bindings of llama.cpp", "clang libclang-dev"),
+        ("nasm", "building libjpeg-turbo", "nasm"),
+        ("rabbitmq-server", "tests and `make fleet`", "rabbitmq-server"),
+        ("redis-server", "tests and `make fleet`", "redis-server"),
+        ("haproxy", "`make fleet`", "haproxy"),
+    ];
+    let look = |(command, needed_for, package): (&str, &'static str, &str)| {
+        let cure = (!on_path(command)).then(|| format!("not found; on Debian: apt-get install {package}"));
+        Finding { what: command.to_owned(), needed_for, cure, essential: false }
+    };
+    wanted.into_iter().map(look).collect()
+}
+
+fn on_path(command: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Debian keeps servers in sbin, which a user's PATH may lack.
+    let sbin = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(sbin).any(|folder| folder.join(command).is_file())
+}
+
+fn print(finding: &Finding) {
+    let mark = match (&finding.cure, finding.essential) {
+        (None, _) => "ok  ",
+        (Some(_), true) => "FAIL",
+        (Some(_), false) => "note",
+    };
+    println!("{mark}  {:<34} for {}", finding.what, finding.needed_for);
+    if let Some(cure) = &finding.cure {
+        println!("      {cure}");
+    }
+}

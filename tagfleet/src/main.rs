@@ -1,0 +1,38 @@
+//! `tagfleet`: the whole fleet in one process, and its command line.
+
+mod doctor;
+mod models;
+mod serve;
+mod tag;
+
+use clap::{Parser, Subcommand};
+
+/// Tags and captions images
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the API server and a worker in this process
+    Serve(Box<serve::Serve>),
+    /// Tag images by URL, file or folder through a running service
+    Tag(tag::TagArgs),
+    /// Fetch and build the models; does nothing where they are already there
+    Models(models::Models),
+    /// Say what is missing on this machine, and how to get it
+    Doctor(doctor::Doctor),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<std::process::ExitCode> {
+    match Cli::parse().command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Tag(tag) => tag.run().await,
+        Command::Models(models) => models.run(),
+        Command::Doctor(doctor) => doctor.run().await,
+    }
+}

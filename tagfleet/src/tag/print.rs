@@ -1,0 +1,90 @@
+//! What a person sees: tags and captions, and where the time went.
+
+use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use common::stage::Stage;
+use serde_json::json;
+
+use super::client::{Answer, Outcome};
+
+const TAGS_SHOWN: usize = 5;
+
+pub fn json_line(outcome: &Outcome) {
+    let line = match &outcome.result {
+        Ok(answer) => json!({"source": outcome.source, "answer": answer.raw}),
+        Err(problem) => json!({"source": outcome.source, "error": problem}),
+    };
+    println!("{line}");
+}
+
+pub fn tables(outcomes: &[Outcome], timings: bool) {
+    println!("{}", tags(outcomes));
+    if timings {
+        println!("\nStage times, milliseconds\n{}", stages(outcomes));
+    }
+}
+
+fn tags(outcomes: &[Outcome]) -> Table {
+    let mut table = table();
+    table.set_header(["image", "tags", "caption", "ms", "worker"]);
+    for Outcome { source, result } in outcomes {
+        let name = short(source);
+        match result {
+            Ok(answer) => table.add_row([name, tag_list(answer), caption(answer), total(answer), answer.worker.clone()]),
+            Err(problem) => {
+                let message = format!("{}: {}", problem.code, problem.detail);
+                table.add_row([name, message, String::new(), String::new(), String::new()])
+            }
+        };
+    }
+    table
+}
+
+fn stages(outcomes: &[Outcome]) -> Table {
+    let answers: Vec<(&str, &Answer)> = outcomes
+        .iter()
+        .filter_map(|outcome| Some((outcome.source.as_str(), outcome.result.as_ref().ok()?)))
+        .collect();
+    let mut table = table();
+    let mut header = vec!["stage".to_owned()];
+    header.extend(answers.iter().map(|(source, _)| short(source)));
+    table.set_header(header);
+    let names = Stage::ALL.iter().map(|stage| stage.name()).chain(["total"]);
+    for name in names {
+        let mut row = vec![name.to_owned()];
+        let ms = |answer: &Answer| answer.timings_ms.get(name).map(|ms| format!("{ms:.1}")).unwrap_or_default();
+        row.extend(answers.iter().map(|(_, answer)| ms(answer)));
+        table.add_row(row);
+    }
+    table
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(120);
+    }
+    table
+}
+
+fn tag_list(answer: &Answer) -> String {
+    let shown = answer.tags.iter().take(TAGS_SHOWN);
+    let tags: Vec<String> = shown.map(|tag| format!("{} {:.2}", tag.name, tag.confidence)).collect();
+    if tags.is_empty() { "nothing certain".to_owned() } else { tags.join(", ") }
+}
+
+fn caption(answer: &Answer) -> String {
+    match &answer.caption.text {
+        Some(text) => format!("{text} ({})", answer.caption.status),
+        None => answer.caption.status.clone(),
+    }
+}
+
+fn total(answer: &Answer) -> String {
+    answer.timings_ms.get("total").map(|ms| format!("{ms:.0}")).unwrap_or_default()
+}
+
+/// The last part of a path or URL.
+fn short(source: &str) -> String {
+    source.rsplit('/').find(|part| !part.is_empty()).unwrap_or(source).to_owned()
+}
