@@ -3,6 +3,7 @@
 //! `tests/queue_contract.rs` holds both to the same promises.
 
 mod memory;
+mod rabbit;
 
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use bytes::Bytes;
 use clap::Args;
 
 use crate::shutdown::Shutdown;
+
+/// Dead letters kept for a look; older ones make room.
+const DEAD_LETTERS_KEPT: usize = 1_000;
 
 /// A queue's name and urgency. Consumers take from the first lane that has work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +95,7 @@ pub struct Queue {
 #[derive(Clone, Debug)]
 enum Backend {
     Memory(memory::Memory),
+    Rabbit(rabbit::Rabbit),
 }
 
 impl Queue {
@@ -99,7 +104,10 @@ impl Queue {
     pub async fn connect(config: &QueueConfig) -> Result<Self, QueueError> {
         let backend = match config.queue_url.as_str() {
             "memory:" => Backend::Memory(memory::Memory::new(config)),
-            other => return Err(QueueError::Url(other.to_owned())),
+            url if url.starts_with("amqp://") || url.starts_with("amqps://") => {
+                Backend::Rabbit(rabbit::Rabbit::connect(config).await?)
+            }
+            other => return Err(QueueError::Url(crate::reconnect::scheme_of(other))),
         };
         Ok(Self { backend })
     }
@@ -108,20 +116,24 @@ impl Queue {
     pub async fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
         match &self.backend {
             Backend::Memory(memory) => memory.publish(lane, message),
+            Backend::Rabbit(rabbit) => rabbit.publish(lane, message).await,
         }
     }
 
     /// Takes from `lanes`, the first one first, holding at most `prefetch`
     /// un-acked deliveries of each lane. After `shutdown` it hands out what it holds, then ends.
     pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
-        match &self.backend {
-            Backend::Memory(memory) => Consumer { source: Source::Memory(memory.consume(lanes, prefetch, shutdown)) },
-        }
+        let source = match &self.backend {
+            Backend::Memory(memory) => Source::Memory(memory.consume(lanes, prefetch, shutdown)),
+            Backend::Rabbit(rabbit) => Source::Rabbit(rabbit.consume(lanes, prefetch, shutdown)),
+        };
+        Consumer { source }
     }
 
     pub async fn depth(&self, lane: Lane) -> Result<Depth, QueueError> {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.depth(lane)),
+            Backend::Rabbit(rabbit) => rabbit.depth(lane).await,
         }
     }
 
@@ -129,6 +141,7 @@ impl Queue {
     pub async fn dead_letters(&self) -> Result<u64, QueueError> {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.dead_letters()),
+            Backend::Rabbit(rabbit) => rabbit.dead_letters().await,
         }
     }
 
@@ -136,6 +149,7 @@ impl Queue {
     pub fn is_ready(&self) -> bool {
         match &self.backend {
             Backend::Memory(_) => true,
+            Backend::Rabbit(rabbit) => rabbit.is_ready(),
         }
     }
 
@@ -143,6 +157,7 @@ impl Queue {
     pub async fn close(&self) {
         match &self.backend {
             Backend::Memory(_) => {}
+            Backend::Rabbit(rabbit) => rabbit.close().await,
         }
     }
 }
@@ -166,6 +181,7 @@ pub struct Consumer {
 #[derive(Debug)]
 enum Source {
     Memory(memory::Consumer),
+    Rabbit(rabbit::Consumer),
 }
 
 impl Consumer {
@@ -173,6 +189,7 @@ impl Consumer {
     pub async fn next(&mut self) -> Option<Received> {
         match &mut self.source {
             Source::Memory(consumer) => consumer.next().await,
+            Source::Rabbit(consumer) => consumer.next().await,
         }
     }
 }
@@ -190,6 +207,7 @@ pub struct Delivery {
 #[derive(Debug)]
 enum Receipt {
     Memory(memory::Receipt),
+    Rabbit(rabbit::Receipt),
 }
 
 impl Delivery {
@@ -197,6 +215,7 @@ impl Delivery {
     pub async fn ack(self) -> Result<bool, QueueError> {
         match self.receipt {
             Receipt::Memory(receipt) => Ok(receipt.ack()),
+            Receipt::Rabbit(receipt) => Ok(receipt.ack().await),
         }
     }
 }
