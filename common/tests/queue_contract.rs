@@ -231,6 +231,7 @@ async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
                 dead.push(String::from_utf8_lossy(&payload).into_owned());
             }
             if hands.iter().any(|job| text(job) == "poison") {
+                drop(worker);
                 break;
             }
             for job in hands {

@@ -78,13 +78,26 @@ impl Memory {
     }
 
     pub fn depth(&self, lane: Lane) -> Depth {
-        let state = self.shared.state();
+        let mut state = self.shared.state();
+        state.drop_expired(lane);
         let messages = state.lanes[lane as usize].len() + state.retries[lane as usize].len();
         Depth { messages: messages as u64, consumers: state.consumers }
     }
 
     pub fn dead_letters(&self) -> u64 {
         self.shared.state().dead.len() as u64
+    }
+}
+
+impl State {
+    /// At the head, as the broker does: a short-lived job behind a long-lived one is counted until its turn.
+    fn drop_expired(&mut self, lane: Lane) {
+        let now = Instant::now();
+        for queue in [&mut self.lanes[lane as usize], &mut self.retries[lane as usize]] {
+            while queue.front().is_some_and(|entry| entry.expires <= now) {
+                queue.pop_front();
+            }
+        }
     }
 }
 
@@ -137,8 +150,8 @@ impl Consumer {
             return None;
         }
         for (lane, _) in &self.lanes {
+            state.drop_expired(*lane);
             let retries = &mut state.retries[*lane as usize];
-            retries.retain(|entry| entry.expires > Instant::now());
             let Some(entry) = retries.front() else { continue };
             if entry.failed >= self.shared.max_attempts {
                 let entry = retries.pop_front()?;
@@ -154,8 +167,7 @@ impl Consumer {
         }
         self.lanes.iter().find_map(|(lane, credit)| {
             let permit = credit.clone().try_acquire_owned().ok()?;
-            let (queue, now) = (&mut state.lanes[*lane as usize], Instant::now());
-            let entry = std::iter::from_fn(|| queue.pop_front()).find(|entry| entry.expires > now)?;
+            let entry = state.lanes[*lane as usize].pop_front()?;
             Some(self.hand_out(*lane, entry, Some(permit)))
         })
     }

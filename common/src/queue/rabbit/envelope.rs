@@ -47,7 +47,11 @@ impl Envelope {
     /// original would have.
     pub fn failed_once_more(self) -> Self {
         let now = now_ms();
-        Self { failed: self.failed + 1, published_ms: now, ttl: self.ttl.map(|ttl| remaining(ttl, self.published_ms, now)) }
+        Self {
+            failed: self.failed + 1,
+            published_ms: now,
+            ttl: self.ttl.map(|ttl| remaining(ttl, self.published_ms, now)),
+        }
     }
 
     pub fn properties(self, lane: Lane) -> BasicProperties {

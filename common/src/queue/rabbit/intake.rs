@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, future::try_join_all};
 use lapin::{
+    BasicProperties,
     message::Delivery,
     options::{BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
@@ -19,7 +20,7 @@ use super::{
     Inner, Link, Place,
     consumer::{Arrival, Consumer},
     envelope::Envelope,
-    receipt::{Hands, Receipt},
+    receipt::{Hands, Receipt, Source},
     within,
 };
 use crate::{queue::Lane, reconnect::Backoff, shutdown::Shutdown};
@@ -97,43 +98,39 @@ impl Intake {
 
     async fn pump(&self, link: &Arc<Link>, lane: Lane, to: &Sender<Arrival>) -> Result<(), String> {
         let queue = self.inner.broker.topology.queue(Place::Lane(lane));
-        let (channel, mut deliveries) = within(async {
+        let (source, mut deliveries) = within(async {
             let channel = link.channel().await?;
             channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
             let options = BasicConsumeOptions::default();
             let deliveries = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
-            Ok((channel, deliveries))
+            Ok((Source { channel, _link: link.clone() }, deliveries))
         })
         .await?;
         loop {
             tokio::select! {
+                biased;
+                () = self.stopped() => break,
                 delivery = deliveries.next() => match delivery {
-                    Some(Ok(delivery)) => self.receive(link, lane, to, delivery).await,
+                    Some(Ok(delivery)) => self.receive(&source, lane, to, delivery).await,
                     Some(Err(error)) => return Err(error.to_string()),
                     None => return Err("the broker ended the consumer".to_owned()),
                 },
-                () = self.stopped() => break,
             }
         }
-        within(channel.basic_cancel(deliveries.tag(), Default::default())).await?;
+        within(source.channel.basic_cancel(deliveries.tag(), Default::default())).await?;
         // What was on its way here when we asked to stop.
         while let Some(Ok(delivery)) = deliveries.next().await {
-            self.receive(link, lane, to, delivery).await;
+            self.receive(&source, lane, to, delivery).await;
         }
         Ok(())
     }
 
-    async fn receive(&self, link: &Arc<Link>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
+    async fn receive(&self, source: &Source, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
         if delivery.redelivered {
-            tokio::select! {
-                () = self.count_failure(link, lane, to, delivery) => {}
-                // Dropped here, it goes back as it came.
-                () = self.stopped() => {}
-            }
-            return;
+            return self.count_failure(source, lane, to, delivery).await;
         }
         let attempt = Envelope::read(&delivery.properties).failed + 1;
-        let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, link.clone());
+        let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
         // There is always room: as many as prefetch allows. A consumer that
         // is gone drops the receipt, and the job goes back.
         let _ = to.send(Arrival::Job { lane, attempt, payload: delivery.data.into(), receipt }).await;
@@ -141,32 +138,47 @@ impl Intake {
     }
 
     /// Replaces a redelivered message by a copy that knows of one more
-    /// failure, or puts it aside. The original is acked only when the copy is safe.
-    pub async fn count_failure(&self, link: &Arc<Link>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
+    /// failure, or puts it aside. The original is acked only when the copy is
+    /// safe: a crash in between leaves two, never none.
+    pub async fn count_failure(&self, source: &Source, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
         let mut envelope = Envelope::read(&delivery.properties).failed_once_more();
-        let place = if envelope.failed < self.inner.max_attempts {
-            Place::Retry(lane)
-        } else {
-            envelope.ttl = None;
-            Place::Dead
-        };
-        let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, link.clone());
+        let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
         let payload = bytes::Bytes::from(delivery.data);
-        let mut backoff = Backoff::new();
-        while let Err(error) =
-            self.inner.publisher.publish(place, payload.clone(), envelope.properties(lane)).await
-        {
-            tracing::warn!(%error, "cannot put a failed job aside yet");
-            backoff.wait().await;
+        if envelope.failed < self.inner.max_attempts {
+            if self.put(Place::Retry(lane), &payload, envelope.properties(lane), &receipt).await {
+                receipt.ack().await;
+                self.moved.notify_one();
+            }
+            return;
         }
-        // Else it comes once more, and is counted once more: only ever too early, never lost.
-        if receipt.ack().await {
-            self.moved.notify_one();
-            if place == Place::Dead {
-                let _ = to.send(Arrival::DeadLettered { payload, attempts: envelope.failed }).await;
+        envelope.ttl = None;
+        if self.put(Place::Dead, &payload, envelope.properties(lane), &receipt).await {
+            // If nobody is left to hear it, another consumer shall: no ack then.
+            if to.send(Arrival::DeadLettered { payload, attempts: envelope.failed }).await.is_ok() {
                 self.hands.changed.notify_one();
+                receipt.ack().await;
             }
         }
+    }
+
+    /// Tries until it is done, we are to stop, or the original is out of our hands.
+    async fn put(&self, place: Place, payload: &bytes::Bytes, properties: BasicProperties, original: &Receipt) -> bool {
+        let mut backoff = Backoff::new();
+        while original.is_live() && !self.is_stopped() {
+            match self.inner.publisher.publish(place, payload.clone(), properties.clone()).await {
+                Ok(()) => return true,
+                Err(error) => tracing::warn!(%error, "cannot put a failed job aside yet"),
+            }
+            tokio::select! {
+                () = backoff.wait() => {}
+                () = self.stopped() => {}
+            }
+        }
+        false
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.shutdown.is_cancelled() || self.abandoned.is_cancelled()
     }
 
     pub async fn stopped(&self) {

@@ -135,27 +135,33 @@ async fn connect(uri: &AMQPUri, name: &str, socket: Socket) -> lapin::Result<Con
     uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
     let runtime = lapin::runtime::default_runtime()?;
     let options = ConnectionProperties::default().with_connection_name(name.into());
-    Connection::connector(uri, runtime, async move |uri: AMQPUri, runtime| {
-        let host = uri.authority.host.as_str();
-        let mut failed = io::Error::other("the broker's name has no address");
-        for address in tokio::net::lookup_host((host, uri.authority.port)).await? {
-            let stream = match AsyncTcpStream::connect(&runtime, address).await {
-                Ok(stream) => stream,
-                Err(error) => {
-                    failed = error;
-                    continue;
+    Connection::connector(
+        uri,
+        runtime,
+        async move |uri: AMQPUri, runtime| {
+            let host = uri.authority.host.as_str();
+            let mut failed = io::Error::other("the broker's name has no address");
+            for address in tokio::net::lookup_host((host, uri.authority.port)).await? {
+                let stream = match AsyncTcpStream::connect(&runtime, address).await {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        failed = error;
+                        continue;
+                    }
+                };
+                if let AsyncTcpStream::Plain(tcp) = &stream {
+                    socket.hold(tcp.get_ref())?;
                 }
-            };
-            if let AsyncTcpStream::Plain(tcp) = &stream {
-                socket.hold(tcp.get_ref())?;
+                return match uri.scheme {
+                    AMQPScheme::AMQP => Ok(stream),
+                    AMQPScheme::AMQPS => Ok(stream.into_tls(host, OwnedTLSConfig::default().as_ref()).await?),
+                };
             }
-            return match uri.scheme {
-                AMQPScheme::AMQP => Ok(stream),
-                AMQPScheme::AMQPS => Ok(stream.into_tls(host, OwnedTLSConfig::default().as_ref()).await?),
-            };
-        }
-        Err(failed.into())
-    }, options).await
+            Err(failed.into())
+        },
+        options,
+    )
+    .await
 }
 
 /// Turns what lapin tells into what others wait for.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use futures_util::FutureExt;
 use lapin::{
-    Acker,
+    Acker, Channel,
     options::{BasicAckOptions, BasicNackOptions},
 };
 use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
@@ -39,18 +39,24 @@ impl Hands {
     }
 }
 
+/// Stays open as long as anything that came through it is un-acked.
+#[derive(Clone)]
+pub struct Source {
+    pub channel: Channel,
+    pub _link: Arc<Link>,
+}
+
 /// Goes back to the broker when dropped before `ack`.
 pub struct Receipt {
     acker: Option<Acker>,
     hands: Hands,
     hold: Option<Hold>,
-    /// The connection stays open as long as anything of it is un-acked.
-    _link: Arc<Link>,
+    _source: Source,
 }
 
 impl Receipt {
-    pub fn new(acker: Acker, hands: Hands, hold: Option<Hold>, link: Arc<Link>) -> Self {
-        Self { acker: Some(acker), hands, hold, _link: link }
+    pub fn new(acker: Acker, hands: Hands, hold: Option<Hold>, source: Source) -> Self {
+        Self { acker: Some(acker), hands, hold, _source: source }
     }
 
     /// `false` once its connection is lost: the broker delivers it again.

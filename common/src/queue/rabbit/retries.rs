@@ -4,9 +4,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lapin::{Channel, options::BasicGetOptions};
+use lapin::options::BasicGetOptions;
 
-use super::{Link, Place, consumer::Arrival, envelope::Envelope, intake::Intake, receipt::Receipt, within};
+use super::{
+    Link, Place,
+    consumer::Arrival,
+    envelope::Envelope,
+    intake::Intake,
+    receipt::{Receipt, Source},
+    within,
+};
 
 /// Between looks at the retry queues; jittered, since all consumers look.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -14,12 +21,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 impl Intake {
     /// Goes on until the connection fails, and returns why.
     pub async fn fetch_retries(&self, link: &Arc<Link>) -> String {
-        let channel = match within(link.channel()).await {
-            Ok(channel) => channel,
+        let source = match within(link.channel()).await {
+            Ok(channel) => Source { channel, _link: link.clone() },
             Err(error) => return error,
         };
         loop {
-            match self.fetch_one(link, &channel).await {
+            match self.fetch_one(&source).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => return error.to_string(),
@@ -31,15 +38,15 @@ impl Intake {
         }
     }
 
-    async fn fetch_one(&self, link: &Arc<Link>, channel: &Channel) -> lapin::Result<bool> {
+    async fn fetch_one(&self, source: &Source) -> lapin::Result<bool> {
         for (lane, to) in &self.lanes {
             let (topology, place) = (&self.inner.broker.topology, Place::Retry(*lane));
             // Looked at from outside first: holding back all others costs a batch's time.
-            if topology.depth(channel, place).await?.messages == 0 {
+            if topology.depth(&source.channel, place).await?.messages == 0 {
                 continue;
             }
             let hold = self.hands.alone().await;
-            let got = channel.basic_get(topology.queue(place).into(), BasicGetOptions::default()).await?;
+            let got = source.channel.basic_get(topology.queue(place).into(), BasicGetOptions::default()).await?;
             let Some(message) = got else {
                 drop(hold);
                 self.hands.changed.notify_one();
@@ -49,11 +56,11 @@ impl Intake {
             if delivery.redelivered {
                 drop(hold);
                 self.hands.changed.notify_one();
-                self.count_failure(link, *lane, to, delivery).await;
+                self.count_failure(source, *lane, to, delivery).await;
                 return Ok(true);
             }
             let attempt = Envelope::read(&delivery.properties).failed + 1;
-            let receipt = Receipt::new(delivery.acker, self.hands.clone(), Some(hold), link.clone());
+            let receipt = Receipt::new(delivery.acker, self.hands.clone(), Some(hold), source.clone());
             let job = Arrival::Job { lane: *lane, attempt, payload: delivery.data.into(), receipt };
             // A consumer that is gone drops the receipt, and the job goes back.
             let _ = self.retries.send(job).await;
