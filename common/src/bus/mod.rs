@@ -35,7 +35,7 @@ pub struct BusConfig {
 
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    #[error("bus URL `{0}` is neither redis://, rediss:// nor memory:")]
+    #[error("bus URL `{0}` is not one of redis://…, rediss://… and memory:")]
     Url(String),
     #[error("too many requests wait for results")]
     TooManyWaiters,

@@ -59,7 +59,7 @@ pub struct QueueConfig {
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
-    #[error("queue URL `{0}` is neither amqp://, amqps:// nor memory:")]
+    #[error("queue URL `{0}` is not one of amqp://…, amqps://… and memory:")]
     Url(String),
     #[error("the queue is full")]
     Full,
@@ -82,7 +82,7 @@ pub struct Message {
 /// What a lane holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depth {
-    /// Waiting, not counting what is delivered and un-acked.
+    /// Waiting, also for another try, not counting what is delivered and un-acked.
     pub messages: u64,
     pub consumers: u64,
 }
@@ -99,7 +99,7 @@ enum Backend {
 }
 
 impl Queue {
-    /// Connects and declares the lanes. A lost connection is rebuilt by itself
+    /// Connects and declares the lanes, or fails after some seconds of trying. A lost connection is rebuilt by itself
     /// from then on; until it is, `publish` answers `Unavailable`.
     pub async fn connect(config: &QueueConfig) -> Result<Self, QueueError> {
         let backend = match config.queue_url.as_str() {
@@ -122,6 +122,10 @@ impl Queue {
 
     /// Takes from `lanes`, the first one first, holding at most `prefetch`
     /// un-acked deliveries of each lane. After `shutdown` it hands out what it holds, then ends.
+    ///
+    /// A job that failed before is handed out alone: the consumer waits until
+    /// nothing else of its own is un-acked, and goes on when this one is. So
+    /// never wait for a further delivery before you finish what you hold.
     pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
         let source = match &self.backend {
             Backend::Memory(memory) => Source::Memory(memory.consume(lanes, prefetch, shutdown)),
@@ -153,7 +157,7 @@ impl Queue {
         }
     }
 
-    /// Closes the connections; un-acked deliveries go back.
+    /// Closes the connections: un-acked deliveries go back, consumers end. Call it when all is acked.
     pub async fn close(&self) {
         match &self.backend {
             Backend::Memory(_) => {}
@@ -165,8 +169,8 @@ impl Queue {
 #[derive(Debug)]
 pub enum Received {
     Delivery(Delivery),
-    /// Delivered too often without an ack: put aside, and said here once so
-    /// that whoever waits for it can be told.
+    /// Delivered too often without an ack: put aside, and said here (at
+    /// least once) so that whoever waits for it can be told.
     DeadLettered {
         payload: Bytes,
         attempts: u32,
@@ -212,6 +216,7 @@ enum Receipt {
 
 impl Delivery {
     /// Done for good. `Ok(false)`: the connection went, it will be delivered again.
+    /// RabbitMQ confirms no acks, so that after `Ok(true)` too it may come again.
     pub async fn ack(self) -> Result<bool, QueueError> {
         match self.receipt {
             Receipt::Memory(receipt) => Ok(receipt.ack()),

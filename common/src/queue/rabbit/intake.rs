@@ -103,7 +103,7 @@ impl Intake {
             channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
             let options = BasicConsumeOptions::default();
             let deliveries = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
-            Ok((Source { channel, _link: link.clone() }, deliveries))
+            Ok((Arc::new(Source { channel, _link: link.clone() }), deliveries))
         })
         .await?;
         loop {
@@ -125,7 +125,7 @@ impl Intake {
         Ok(())
     }
 
-    async fn receive(&self, source: &Source, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
+    async fn receive(&self, source: &Arc<Source>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
         if delivery.redelivered {
             return self.count_failure(source, lane, to, delivery).await;
         }
@@ -140,7 +140,7 @@ impl Intake {
     /// Replaces a redelivered message by a copy that knows of one more
     /// failure, or puts it aside. The original is acked only when the copy is
     /// safe: a crash in between leaves two, never none.
-    pub async fn count_failure(&self, source: &Source, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
+    pub async fn count_failure(&self, source: &Arc<Source>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
         let mut envelope = Envelope::read(&delivery.properties).failed_once_more();
         let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
         let payload = bytes::Bytes::from(delivery.data);

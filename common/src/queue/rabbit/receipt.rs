@@ -40,7 +40,6 @@ impl Hands {
 }
 
 /// Stays open as long as anything that came through it is un-acked.
-#[derive(Clone)]
 pub struct Source {
     pub channel: Channel,
     pub _link: Arc<Link>,
@@ -51,11 +50,11 @@ pub struct Receipt {
     acker: Option<Acker>,
     hands: Hands,
     hold: Option<Hold>,
-    _source: Source,
+    _source: Arc<Source>,
 }
 
 impl Receipt {
-    pub fn new(acker: Acker, hands: Hands, hold: Option<Hold>, source: Source) -> Self {
+    pub fn new(acker: Acker, hands: Hands, hold: Option<Hold>, source: Arc<Source>) -> Self {
         Self { acker: Some(acker), hands, hold, _source: source }
     }
 

@@ -22,7 +22,7 @@ impl Intake {
     /// Goes on until the connection fails, and returns why.
     pub async fn fetch_retries(&self, link: &Arc<Link>) -> String {
         let source = match within(link.channel()).await {
-            Ok(channel) => Source { channel, _link: link.clone() },
+            Ok(channel) => Arc::new(Source { channel, _link: link.clone() }),
             Err(error) => return error,
         };
         loop {
@@ -38,7 +38,7 @@ impl Intake {
         }
     }
 
-    async fn fetch_one(&self, source: &Source) -> lapin::Result<bool> {
+    async fn fetch_one(&self, source: &Arc<Source>) -> lapin::Result<bool> {
         for (lane, to) in &self.lanes {
             let (topology, place) = (&self.inner.broker.topology, Place::Retry(*lane));
             // Looked at from outside first: holding back all others costs a batch's time.
