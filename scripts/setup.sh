@@ -82,6 +82,7 @@ main() {
     local groups=("$@") group line log
     ((${#groups[@]})) || groups=(build)
     for group in "${groups[@]}"; do want_group "$group"; done
+    check_rust
     if ((${#packages[@]})); then
         mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
         line="apt-get install --no-install-recommends ${packages[*]}"
@@ -94,7 +95,6 @@ main() {
         install_packages
         rm -f "$log"
     fi
-    check_rust
     say "setup (${groups[*]}): everything is here"
 }
 
