@@ -8,6 +8,7 @@ pub mod bus;
 pub mod fault;
 pub mod model;
 pub mod queue;
+mod reconnect;
 pub mod shutdown;
 pub mod stage;
 pub mod telemetry;

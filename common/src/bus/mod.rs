@@ -3,9 +3,10 @@
 //! what workers say of themselves, and the clock that the fleet shares.
 
 mod memory;
+mod redis;
 mod waiters;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clap::Args;
@@ -34,7 +35,7 @@ pub struct BusConfig {
 
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    #[error("bus URL `{0}` is neither redis://, rediss:// nor memory:")]
+    #[error("bus URL `{0}` is not one of redis://…, rediss://… and memory:")]
     Url(String),
     #[error("too many requests wait for results")]
     TooManyWaiters,
@@ -59,13 +60,18 @@ pub struct Bus {
 #[derive(Clone, Debug)]
 enum Backend {
     Memory(memory::Memory),
+    Redis(redis::Redis),
 }
 
 impl Bus {
+    /// Connects, or fails after some seconds of trying. A connection lost later is rebuilt by itself.
     pub async fn connect(config: &BusConfig) -> Result<Self, BusError> {
         let backend = match config.bus_url.as_str() {
             "memory:" => Backend::Memory(memory::Memory::new(config)),
-            other => return Err(BusError::Url(other.to_owned())),
+            url if url.starts_with("redis://") || url.starts_with("rediss://") => {
+                Backend::Redis(redis::Redis::connect(config).await?)
+            }
+            other => return Err(BusError::Url(crate::reconnect::scheme_of(other))),
         };
         Ok(Self { backend })
     }
@@ -75,6 +81,7 @@ impl Bus {
     pub async fn store_result(&self, reply_to: &str, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
         match &self.backend {
             Backend::Memory(memory) => memory.store_result(reply_to, key, payload),
+            Backend::Redis(redis) => redis.store_result(reply_to, key, payload).await,
         }
     }
 
@@ -82,36 +89,49 @@ impl Bus {
     pub async fn result(&self, key: &ResultKey) -> Result<Option<Bytes>, BusError> {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.result(key)),
+            Backend::Redis(redis) => redis.result(key).await,
         }
     }
 
     /// Opens the inbox that jobs name as `reply_to`. One for each API server.
     pub async fn open_inbox(&self, name: &str) -> Result<Inbox, BusError> {
-        match &self.backend {
-            Backend::Memory(memory) => Ok(Inbox { waiters: memory.open_inbox(name), name: name.to_owned() }),
-        }
+        let (waiters, subscription) = match &self.backend {
+            Backend::Memory(memory) => (memory.open_inbox(name), None),
+            Backend::Redis(redis) => {
+                let subscription = redis.open_inbox(name).await?;
+                (subscription.waiters.clone(), Some(subscription))
+            }
+        };
+        Ok(Inbox { name: name.to_owned(), waiters, _subscription: subscription })
     }
 
     /// Says `payload` of oneself under `kind`, forgotten after `ttl` unless said again.
     pub async fn announce(&self, kind: &str, id: &str, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
         match &self.backend {
-            Backend::Memory(memory) => memory.announce(kind, id, payload, ttl),
+            Backend::Memory(memory) => {
+                memory.announce(kind, id, payload, ttl);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.announce(kind, id, payload, ttl).await,
         }
-        Ok(())
     }
 
     /// Takes back what was announced.
     pub async fn withdraw(&self, kind: &str, id: &str) -> Result<(), BusError> {
         match &self.backend {
-            Backend::Memory(memory) => memory.withdraw(kind, id),
+            Backend::Memory(memory) => {
+                memory.withdraw(kind, id);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.withdraw(kind, id).await,
         }
-        Ok(())
     }
 
     /// All that is announced under `kind` now, in no order.
     pub async fn announced(&self, kind: &str) -> Result<Vec<Bytes>, BusError> {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.announced(kind)),
+            Backend::Redis(redis) => redis.announced(kind).await,
         }
     }
 
@@ -120,6 +140,7 @@ impl Bus {
     pub fn now_ms(&self) -> u64 {
         match &self.backend {
             Backend::Memory(_) => host_clock_ms(),
+            Backend::Redis(redis) => redis.now_ms(),
         }
     }
 
@@ -127,6 +148,7 @@ impl Bus {
     pub fn is_ready(&self) -> bool {
         match &self.backend {
             Backend::Memory(_) => true,
+            Backend::Redis(redis) => redis.is_ready(),
         }
     }
 }
@@ -136,6 +158,8 @@ impl Bus {
 pub struct Inbox {
     name: String,
     waiters: waiters::Waiters,
+    /// Lasts as long as anyone can register.
+    _subscription: Option<Arc<redis::Subscription>>,
 }
 
 impl Inbox {

@@ -1,20 +1,20 @@
 //! The queue inside one process. Same promises as the broker: bounded, at
-//! least once, back to the front of its lane when dropped un-acked.
+//! least once, and a job that failed before runs alone.
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
 use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::{Delivery, Depth, Lane, Message, QueueConfig, QueueError, Received};
+use super::{DEAD_LETTERS_KEPT, Delivery, Depth, Lane, Message, QueueConfig, QueueError, Received};
 use crate::shutdown::Shutdown;
-
-/// Dead letters kept for a look; older ones make room.
-const DEAD_LETTERS_KEPT: usize = 1_000;
 
 #[derive(Clone, Debug)]
 pub struct Memory {
@@ -32,6 +32,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     lanes: [VecDeque<Entry>; Lane::ALL.len()],
+    /// Jobs that failed before, by lane.
+    retries: [VecDeque<Entry>; Lane::ALL.len()],
     dead: VecDeque<Entry>,
     consumers: u64,
 }
@@ -71,16 +73,31 @@ impl Memory {
     pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
         self.shared.state().consumers += 1;
         let credit = |lane: &Lane| (*lane, Arc::new(Semaphore::new(prefetch.into())));
-        Consumer { shared: self.shared.clone(), lanes: lanes.iter().map(credit).collect(), shutdown }
+        let lanes = lanes.iter().map(credit).collect();
+        Consumer { shared: self.shared.clone(), lanes, held: Arc::default(), shutdown }
     }
 
     pub fn depth(&self, lane: Lane) -> Depth {
-        let state = self.shared.state();
-        Depth { messages: state.lanes[lane as usize].len() as u64, consumers: state.consumers }
+        let mut state = self.shared.state();
+        state.drop_expired(lane);
+        let messages = state.lanes[lane as usize].len() + state.retries[lane as usize].len();
+        Depth { messages: messages as u64, consumers: state.consumers }
     }
 
     pub fn dead_letters(&self) -> u64 {
         self.shared.state().dead.len() as u64
+    }
+}
+
+impl State {
+    /// At the head, as the broker does: a short-lived job behind a long-lived one is counted until its turn.
+    fn drop_expired(&mut self, lane: Lane) {
+        let now = Instant::now();
+        for queue in [&mut self.lanes[lane as usize], &mut self.retries[lane as usize]] {
+            while queue.front().is_some_and(|entry| entry.expires <= now) {
+                queue.pop_front();
+            }
+        }
     }
 }
 
@@ -95,7 +112,15 @@ impl Shared {
 pub struct Consumer {
     shared: Arc<Shared>,
     lanes: Vec<(Lane, Arc<Semaphore>)>,
+    held: Arc<Held>,
     shutdown: Shutdown,
+}
+
+/// What one consumer has in its hands. Changed under the state's lock only.
+#[derive(Debug, Default)]
+struct Held {
+    jobs: AtomicUsize,
+    alone: AtomicBool,
 }
 
 impl Consumer {
@@ -120,24 +145,39 @@ impl Consumer {
     }
 
     fn take(&self) -> Option<Received> {
-        self.lanes.iter().find_map(|(lane, credit)| {
-            let permit = credit.clone().try_acquire_owned().ok()?;
-            let mut state = self.shared.state();
-            let now = Instant::now();
-            let entry = std::iter::from_fn(|| state.lanes[*lane as usize].pop_front()).find(|e| e.expires > now)?;
+        let mut state = self.shared.state();
+        if self.held.alone.load(Relaxed) {
+            return None;
+        }
+        for (lane, _) in &self.lanes {
+            state.drop_expired(*lane);
+            let retries = &mut state.retries[*lane as usize];
+            let Some(entry) = retries.front() else { continue };
             if entry.failed >= self.shared.max_attempts {
+                let entry = retries.pop_front()?;
                 return Some(bury(&mut state, entry));
             }
-            let (payload, attempt) = (entry.payload.clone(), entry.failed + 1);
-            let receipt =
-                Receipt { shared: self.shared.clone(), lane: *lane, entry: Some(entry), permit: Some(permit) };
-            Some(Received::Delivery(Delivery {
-                lane: *lane,
-                attempt,
-                payload,
-                receipt: super::Receipt::Memory(receipt),
-            }))
+            // It waits until it can be alone, and the others wait for it.
+            if self.held.jobs.load(Relaxed) > 0 {
+                return None;
+            }
+            let entry = retries.pop_front()?;
+            self.held.alone.store(true, Relaxed);
+            return Some(self.hand_out(*lane, entry, None));
+        }
+        self.lanes.iter().find_map(|(lane, credit)| {
+            let permit = credit.clone().try_acquire_owned().ok()?;
+            let entry = state.lanes[*lane as usize].pop_front()?;
+            Some(self.hand_out(*lane, entry, Some(permit)))
         })
+    }
+
+    fn hand_out(&self, lane: Lane, entry: Entry, permit: Option<OwnedSemaphorePermit>) -> Received {
+        self.held.jobs.fetch_add(1, Relaxed);
+        let (payload, attempt) = (entry.payload.clone(), entry.failed + 1);
+        let (shared, held) = (self.shared.clone(), self.held.clone());
+        let receipt = super::Receipt::Memory(Receipt { shared, held, lane, entry: Some(entry), permit });
+        Received::Delivery(Delivery { lane, attempt, payload, receipt })
     }
 }
 
@@ -158,10 +198,11 @@ fn bury(state: &mut State, entry: Entry) -> Received {
     dead
 }
 
-/// Proof of possession: goes back to its lane when dropped before `ack`.
+/// Proof of possession: goes back when dropped before `ack`.
 #[derive(Debug)]
 pub struct Receipt {
     shared: Arc<Shared>,
+    held: Arc<Held>,
     lane: Lane,
     entry: Option<Entry>,
     permit: Option<OwnedSemaphorePermit>,
@@ -176,10 +217,15 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
+        let mut state = self.shared.state();
         if let Some(mut entry) = self.entry.take() {
             entry.failed += 1;
-            self.shared.state().lanes[self.lane as usize].push_front(entry);
+            state.retries[self.lane as usize].push_back(entry);
         }
+        self.held.jobs.fetch_sub(1, Relaxed);
+        // It was alone, or nobody was.
+        self.held.alone.store(false, Relaxed);
+        drop(state);
         // Credit first, then the wake-up: who wakes must find it.
         self.permit = None;
         self.shared.arrived.notify_waiters();

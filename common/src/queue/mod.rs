@@ -3,6 +3,7 @@
 //! `tests/queue_contract.rs` holds both to the same promises.
 
 mod memory;
+mod rabbit;
 
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use bytes::Bytes;
 use clap::Args;
 
 use crate::shutdown::Shutdown;
+
+/// Dead letters kept for a look; older ones make room.
+const DEAD_LETTERS_KEPT: usize = 1_000;
 
 /// A queue's name and urgency. Consumers take from the first lane that has work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +59,7 @@ pub struct QueueConfig {
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
-    #[error("queue URL `{0}` is neither amqp://, amqps:// nor memory:")]
+    #[error("queue URL `{0}` is not one of amqp://…, amqps://… and memory:")]
     Url(String),
     #[error("the queue is full")]
     Full,
@@ -78,7 +82,7 @@ pub struct Message {
 /// What a lane holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depth {
-    /// Waiting, not counting what is delivered and un-acked.
+    /// Waiting, also for another try, not counting what is delivered and un-acked.
     pub messages: u64,
     pub consumers: u64,
 }
@@ -91,15 +95,19 @@ pub struct Queue {
 #[derive(Clone, Debug)]
 enum Backend {
     Memory(memory::Memory),
+    Rabbit(rabbit::Rabbit),
 }
 
 impl Queue {
-    /// Connects and declares the lanes. A lost connection is rebuilt by itself
+    /// Connects and declares the lanes, or fails after some seconds of trying. A lost connection is rebuilt by itself
     /// from then on; until it is, `publish` answers `Unavailable`.
     pub async fn connect(config: &QueueConfig) -> Result<Self, QueueError> {
         let backend = match config.queue_url.as_str() {
             "memory:" => Backend::Memory(memory::Memory::new(config)),
-            other => return Err(QueueError::Url(other.to_owned())),
+            url if url.starts_with("amqp://") || url.starts_with("amqps://") => {
+                Backend::Rabbit(rabbit::Rabbit::connect(config).await?)
+            }
+            other => return Err(QueueError::Url(crate::reconnect::scheme_of(other))),
         };
         Ok(Self { backend })
     }
@@ -108,20 +116,28 @@ impl Queue {
     pub async fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
         match &self.backend {
             Backend::Memory(memory) => memory.publish(lane, message),
+            Backend::Rabbit(rabbit) => rabbit.publish(lane, message).await,
         }
     }
 
     /// Takes from `lanes`, the first one first, holding at most `prefetch`
     /// un-acked deliveries of each lane. After `shutdown` it hands out what it holds, then ends.
+    ///
+    /// A job that failed before is handed out alone: the consumer waits until
+    /// nothing else of its own is un-acked, and goes on when this one is. So
+    /// never wait for a further delivery before you finish what you hold.
     pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
-        match &self.backend {
-            Backend::Memory(memory) => Consumer { source: Source::Memory(memory.consume(lanes, prefetch, shutdown)) },
-        }
+        let source = match &self.backend {
+            Backend::Memory(memory) => Source::Memory(memory.consume(lanes, prefetch, shutdown)),
+            Backend::Rabbit(rabbit) => Source::Rabbit(rabbit.consume(lanes, prefetch, shutdown)),
+        };
+        Consumer { source }
     }
 
     pub async fn depth(&self, lane: Lane) -> Result<Depth, QueueError> {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.depth(lane)),
+            Backend::Rabbit(rabbit) => rabbit.depth(lane).await,
         }
     }
 
@@ -129,6 +145,7 @@ impl Queue {
     pub async fn dead_letters(&self) -> Result<u64, QueueError> {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.dead_letters()),
+            Backend::Rabbit(rabbit) => rabbit.dead_letters().await,
         }
     }
 
@@ -136,13 +153,15 @@ impl Queue {
     pub fn is_ready(&self) -> bool {
         match &self.backend {
             Backend::Memory(_) => true,
+            Backend::Rabbit(rabbit) => rabbit.is_ready(),
         }
     }
 
-    /// Closes the connections; un-acked deliveries go back.
+    /// Closes the connections: un-acked deliveries go back, consumers end. Call it when all is acked.
     pub async fn close(&self) {
         match &self.backend {
             Backend::Memory(_) => {}
+            Backend::Rabbit(rabbit) => rabbit.close().await,
         }
     }
 }
@@ -150,8 +169,8 @@ impl Queue {
 #[derive(Debug)]
 pub enum Received {
     Delivery(Delivery),
-    /// Delivered too often without an ack: put aside, and said here once so
-    /// that whoever waits for it can be told.
+    /// Delivered too often without an ack: put aside, and said here (at
+    /// least once) so that whoever waits for it can be told.
     DeadLettered {
         payload: Bytes,
         attempts: u32,
@@ -166,6 +185,7 @@ pub struct Consumer {
 #[derive(Debug)]
 enum Source {
     Memory(memory::Consumer),
+    Rabbit(rabbit::Consumer),
 }
 
 impl Consumer {
@@ -173,6 +193,7 @@ impl Consumer {
     pub async fn next(&mut self) -> Option<Received> {
         match &mut self.source {
             Source::Memory(consumer) => consumer.next().await,
+            Source::Rabbit(consumer) => consumer.next().await,
         }
     }
 }
@@ -190,13 +211,16 @@ pub struct Delivery {
 #[derive(Debug)]
 enum Receipt {
     Memory(memory::Receipt),
+    Rabbit(rabbit::Receipt),
 }
 
 impl Delivery {
     /// Done for good. `Ok(false)`: the connection went, it will be delivered again.
+    /// RabbitMQ confirms no acks, so that after `Ok(true)` too it may come again.
     pub async fn ack(self) -> Result<bool, QueueError> {
         match self.receipt {
             Receipt::Memory(receipt) => Ok(receipt.ack()),
+            Receipt::Rabbit(receipt) => Ok(receipt.ack().await),
         }
     }
 }

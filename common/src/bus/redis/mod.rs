@@ -1,0 +1,216 @@
+//! The bus at Redis (6 or later: announcements are pushed over RESP3).
+
+mod clock;
+mod inbox;
+mod keys;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use redis::{
+    Client, FromRedisValue, RedisError, RedisResult,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{BusConfig, BusError, ResultKey, host_clock_ms};
+use crate::reconnect::Backoff;
+pub use inbox::Subscription;
+use keys::{Announcement, Keys};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+const OPEN_WITHIN: Duration = Duration::from_secs(2);
+/// For one answer on an open connection.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// For one call, including the wait for a connection that is being rebuilt.
+const CALL_WITHIN: Duration = Duration::from_secs(2);
+/// Commands on their way at once; further callers wait for their turn.
+const PIPELINE: usize = 512;
+/// An announcement is removed so long after it expired, lest a renewal on its way be removed with it.
+const FORGET_AFTER_MS: u64 = 60_000;
+/// Kinds that nobody announces any more vanish as a whole.
+const KIND_TTL_S: i64 = 86_400;
+
+#[derive(Clone)]
+pub struct Redis {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    commands: ConnectionManager,
+    keys: Keys,
+    result_ttl_s: u64,
+    max_waiters: usize,
+    /// Whether the last command was answered.
+    up: AtomicBool,
+    /// What the host's clock lacks to Redis's, milliseconds.
+    clock_offset_ms: AtomicI64,
+    inboxes: Mutex<HashMap<String, Weak<Subscription>>>,
+    closed: CancellationToken,
+}
+
+impl Redis {
+    pub async fn connect(config: &BusConfig) -> Result<Self, BusError> {
+        crate::reconnect::install_tls_provider();
+        let scheme = |_| BusError::Url(crate::reconnect::scheme_of(&config.bus_url));
+        let client = Client::open(config.bus_url.as_str()).map_err(scheme)?;
+        let commands = connect_first(&client).await.map_err(unavailable)?;
+        let inner = Inner {
+            client,
+            commands,
+            keys: Keys::new(&config.bus_prefix),
+            result_ttl_s: config.result_ttl_s.max(1),
+            max_waiters: config.max_waiters,
+            up: AtomicBool::new(true),
+            clock_offset_ms: AtomicI64::new(0),
+            inboxes: Mutex::default(),
+            closed: CancellationToken::new(),
+        };
+        let redis = Self { inner: Arc::new(inner) };
+        redis.inner.set_clock().await?;
+        let closed = redis.inner.closed.clone();
+        tokio::spawn(closed.run_until_cancelled_owned(clock::keep(Arc::downgrade(&redis.inner))));
+        Ok(redis)
+    }
+
+    pub async fn store_result(&self, reply_to: &str, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
+        let keys = &self.inner.keys;
+        let announcement = Announcement::of(key, &payload);
+        let mut both = redis::pipe();
+        both.atomic();
+        both.cmd("SET").arg(keys.result(key)).arg(&*payload).arg("EX").arg(self.inner.result_ttl_s).ignore();
+        both.cmd("PUBLISH").arg(keys.inbox(reply_to)).arg(announcement).ignore();
+        self.inner.call(async |mut commands| both.query_async::<()>(&mut commands).await).await
+    }
+
+    pub async fn result(&self, key: &ResultKey) -> Result<Option<Bytes>, BusError> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.inner.keys.result(key));
+        self.inner.ask(&get).await.map(|found: Option<Vec<u8>>| found.map(Bytes::from))
+    }
+
+    pub async fn open_inbox(&self, name: &str) -> Result<Arc<Subscription>, BusError> {
+        let open = self.inner.inboxes().get(name).and_then(Weak::upgrade);
+        if let Some(open) = open {
+            return Ok(open);
+        }
+        let subscription = Arc::new(Subscription::open(&self.inner, name).await?);
+        let mut inboxes = self.inner.inboxes();
+        inboxes.retain(|_, open| open.strong_count() > 0);
+        inboxes.insert(name.to_owned(), Arc::downgrade(&subscription));
+        Ok(subscription)
+    }
+
+    /// A hash of each kind, with the time of expiry before each value: one call
+    /// reads all, however many there are.
+    pub async fn announce(&self, kind: &str, id: &str, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
+        let expires_ms = self.now_ms().saturating_add(ttl.as_millis() as u64);
+        let value = [&expires_ms.to_be_bytes()[..], &payload].concat();
+        let key = self.inner.keys.announced(kind);
+        let mut both = redis::pipe();
+        both.cmd("HSET").arg(&key).arg(id).arg(value).ignore();
+        both.cmd("EXPIRE").arg(&key).arg(KIND_TTL_S).ignore();
+        self.inner.call(async |mut commands| both.query_async::<()>(&mut commands).await).await
+    }
+
+    pub async fn withdraw(&self, kind: &str, id: &str) -> Result<(), BusError> {
+        let mut remove = redis::cmd("HDEL");
+        remove.arg(self.inner.keys.announced(kind)).arg(id);
+        self.inner.ask::<()>(&remove).await
+    }
+
+    pub async fn announced(&self, kind: &str) -> Result<Vec<Bytes>, BusError> {
+        let key = self.inner.keys.announced(kind);
+        let all: HashMap<String, Vec<u8>> = self.inner.ask(redis::cmd("HGETALL").arg(&key)).await?;
+        let now = self.now_ms();
+        let (mut said, mut old) = (Vec::new(), Vec::new());
+        for (id, value) in all {
+            let Some((expires_ms, payload)) = value.split_first_chunk::<8>() else { continue };
+            let expires_ms = u64::from_be_bytes(*expires_ms);
+            if expires_ms > now {
+                said.push(Bytes::copy_from_slice(payload));
+            } else if expires_ms.saturating_add(FORGET_AFTER_MS) < now {
+                old.push(id);
+            }
+        }
+        if !old.is_empty() {
+            self.inner.ask::<()>(redis::cmd("HDEL").arg(&key).arg(old)).await?;
+        }
+        Ok(said)
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        host_clock_ms().saturating_add_signed(self.inner.clock_offset_ms.load(Relaxed))
+    }
+
+    pub fn is_ready(&self) -> bool {
+        let inboxes = self.inner.inboxes();
+        let mut open = inboxes.values().filter_map(Weak::upgrade);
+        self.inner.up.load(Relaxed) && open.all(|inbox| inbox.is_subscribed())
+    }
+}
+
+impl Inner {
+    async fn ask<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, BusError> {
+        self.call(async |mut commands| command.query_async(&mut commands).await).await
+    }
+
+    /// Within a bound, and noting whether Redis is there.
+    async fn call<T>(&self, ask: impl AsyncFnOnce(ConnectionManager) -> RedisResult<T>) -> Result<T, BusError> {
+        let answer = timeout(CALL_WITHIN, ask(self.commands.clone())).await;
+        let answer =
+            answer.unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))));
+        // A refusal is an answer too, but one that stores nothing.
+        self.up.store(answer.is_ok(), Relaxed);
+        answer.map_err(unavailable)
+    }
+
+    fn inboxes(&self) -> MutexGuard<'_, HashMap<String, Weak<Subscription>>> {
+        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The client knows the password.
+        f.debug_struct("Redis").field("keys", &self.inner.keys).finish_non_exhaustive()
+    }
+}
+
+async fn connect_first(client: &Client) -> RedisResult<ConnectionManager> {
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(OPEN_WITHIN))
+        .set_response_timeout(Some(ANSWER_WITHIN))
+        .set_pipeline_buffer_size(PIPELINE)
+        // One try for each command that finds no connection; the clock asks every second anyway.
+        .set_number_of_retries(1)
+        .set_max_delay(Duration::from_secs(1));
+    let (start, mut backoff) = (Instant::now(), Backoff::new());
+    loop {
+        match ConnectionManager::new_with_config(client.clone(), config.clone()).await {
+            Ok(commands) => return Ok(commands),
+            Err(error) if start.elapsed() > CONNECT_WITHIN => return Err(error),
+            Err(_) => backoff.wait().await,
+        }
+    }
+}
+
+fn unavailable(error: RedisError) -> BusError {
+    BusError::Unavailable(error.to_string())
+}

@@ -1,0 +1,85 @@
+//! The near end of the intake: what has arrived, in order of urgency.
+
+use tokio::sync::mpsc::{Receiver, error::TryRecvError};
+use tokio_util::sync::DropGuard;
+
+use super::receipt::{Hands, Hold, Receipt};
+use crate::queue::{self, Delivery, Lane, Received};
+
+/// One message on its way from the broker's connection to `next`.
+#[derive(Debug)]
+pub enum Arrival {
+    Job { lane: Lane, attempt: u32, payload: bytes::Bytes, receipt: Receipt },
+    DeadLettered { payload: bytes::Bytes, attempts: u32 },
+}
+
+#[derive(Debug)]
+pub struct Consumer {
+    /// Jobs that failed before, each with its `Hold` already.
+    pub(super) retries: Receiver<Arrival>,
+    /// In order of urgency. Bounded by prefetch.
+    pub(super) lanes: Vec<Receiver<Arrival>>,
+    pub(super) hands: Hands,
+    /// Ends the intake.
+    pub(super) _abandon: DropGuard,
+}
+
+enum Look {
+    Found(Received),
+    Nothing,
+    Ended,
+}
+
+impl Consumer {
+    pub async fn next(&mut self) -> Option<Received> {
+        let changed = self.hands.changed.clone();
+        loop {
+            match self.look() {
+                Look::Found(received) => return Some(received),
+                Look::Ended => return None,
+                // A change since the look has left its permit here.
+                Look::Nothing => changed.notified().await,
+            }
+        }
+    }
+
+    fn look(&mut self) -> Look {
+        let mut ended = true;
+        let retries = std::iter::once((&mut self.retries, true));
+        for (arrivals, held) in retries.chain(self.lanes.iter_mut().map(|lane| (lane, false))) {
+            loop {
+                let hold = if held { None } else { self.hands.try_together() };
+                if !held && hold.is_none() {
+                    return Look::Nothing;
+                }
+                match arrivals.try_recv() {
+                    Ok(arrival) => match arrival.hand_out(hold) {
+                        Some(received) => return Look::Found(received),
+                        None => continue,
+                    },
+                    Err(TryRecvError::Empty) => ended = false,
+                    Err(TryRecvError::Disconnected) => {}
+                }
+                break;
+            }
+        }
+        if ended { Look::Ended } else { Look::Nothing }
+    }
+}
+
+impl Arrival {
+    /// `None` for what a lost connection has left behind: it comes again.
+    fn hand_out(self, hold: Option<Hold>) -> Option<Received> {
+        match self {
+            Arrival::DeadLettered { payload, attempts } => Some(Received::DeadLettered { payload, attempts }),
+            Arrival::Job { receipt, .. } if !receipt.is_live() => None,
+            Arrival::Job { lane, attempt, payload, receipt } => {
+                let receipt = match hold {
+                    Some(hold) => receipt.held(hold),
+                    None => receipt,
+                };
+                Some(Received::Delivery(Delivery { lane, attempt, payload, receipt: queue::Receipt::Rabbit(receipt) }))
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What travels around the payload: urgency, time to live, and how often the
+//! job has failed. Classic queues count no deliveries, so we count ourselves.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lapin::{
+    BasicProperties,
+    types::{AMQPValue, FieldTable},
+};
+
+use crate::queue::Lane;
+
+/// Deliveries known to have ended without an ack when the message was published.
+const FAILED: &str = "x-tagfleet-failed";
+/// When it was first published, milliseconds by the publisher's clock.
+const PUBLISHED: &str = "x-tagfleet-published-ms";
+/// The broker refuses an expiration beyond 32 bits.
+const LONGEST_TTL_MS: u128 = u32::MAX as u128;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Envelope {
+    pub failed: u32,
+    pub published_ms: u64,
+    /// `None`: kept until somebody takes it.
+    pub ttl: Option<Duration>,
+}
+
+impl Envelope {
+    pub fn new(ttl: Duration) -> Self {
+        Self { failed: 0, published_ms: now_ms(), ttl: Some(ttl) }
+    }
+
+    pub fn read(properties: &BasicProperties) -> Self {
+        let header = |name: &str| {
+            let value = properties.headers().as_ref()?.inner().get(name)?;
+            u64::try_from(value.as_long_long_int()?).ok()
+        };
+        let ttl_ms = properties.expiration().as_ref().and_then(|text| text.as_str().parse().ok());
+        Self {
+            failed: header(FAILED).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+            published_ms: header(PUBLISHED).unwrap_or_else(now_ms),
+            ttl: ttl_ms.map(Duration::from_millis),
+        }
+    }
+
+    /// For the copy that records one more failure: it lives as long as the
+    /// original would have.
+    pub fn failed_once_more(self) -> Self {
+        let now = now_ms();
+        Self {
+            failed: self.failed + 1,
+            published_ms: now,
+            ttl: self.ttl.map(|ttl| remaining(ttl, self.published_ms, now)),
+        }
+    }
+
+    pub fn properties(self, lane: Lane) -> BasicProperties {
+        let mut headers = FieldTable::default();
+        headers.insert(FAILED.into(), AMQPValue::LongLongInt(self.failed.into()));
+        headers.insert(PUBLISHED.into(), AMQPValue::LongLongInt(self.published_ms.cast_signed()));
+        let properties = BasicProperties::default().with_headers(headers).with_delivery_mode(match lane {
+            // Who waits for a real-time job is gone after a broker's restart: spare the disk.
+            Lane::Realtime => 1,
+            Lane::Bulk => 2,
+        });
+        match self.ttl {
+            Some(ttl) => properties.with_expiration(ttl.as_millis().min(LONGEST_TTL_MS).to_string().into()),
+            None => properties,
+        }
+    }
+}
+
+/// The broker does not tell how much time is left, so two hosts' clocks have
+/// to. When they contradict the broker, which has just delivered the message,
+/// they are off: then a job lives too long rather than not at all, and its
+/// own deadline, kept by the fleet's clock, ends it.
+fn remaining(ttl: Duration, published_ms: u64, now_ms: u64) -> Duration {
+    let elapsed = now_ms.checked_sub(published_ms).map(Duration::from_millis);
+    elapsed.and_then(|elapsed| ttl.checked_sub(elapsed)).unwrap_or(ttl)
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survives_the_wire() {
+        for lane in Lane::ALL {
+            let sent = Envelope { failed: 2, published_ms: 1_700_000_000_000, ttl: Some(Duration::from_millis(1500)) };
+            assert_eq!(Envelope::read(&sent.properties(lane)), sent);
+        }
+    }
+
+    #[test]
+    fn a_strangers_message_has_not_failed_and_does_not_expire() {
+        let read = Envelope::read(&BasicProperties::default());
+        assert_eq!((read.failed, read.ttl), (0, None));
+    }
+
+    #[test]
+    fn a_copy_lives_for_the_rest_of_the_time() {
+        let second = Duration::from_secs(1);
+        assert_eq!(remaining(second, 10_000, 10_300), Duration::from_millis(700));
+        assert_eq!(remaining(second, 10_000, 310_000), second, "clocks five minutes apart end no job");
+        assert_eq!(remaining(second, 310_000, 10_000), second, "in neither direction");
+    }
+}

@@ -1,0 +1,190 @@
+//! Consuming: a task that keeps one connection, moves what arrives within the
+//! reach of `Consumer::next`, and rebuilds the connection when it is lost.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, future::try_join_all};
+use lapin::{
+    BasicProperties,
+    message::Delivery,
+    options::{BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use tokio::sync::{
+    Notify,
+    mpsc::{self, Sender},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Inner, Link, Place,
+    consumer::{Arrival, Consumer},
+    envelope::Envelope,
+    receipt::{Hands, Receipt, Source},
+    within,
+};
+use crate::{queue::Lane, reconnect::Backoff, shutdown::Shutdown};
+
+pub(super) struct Intake {
+    pub inner: Arc<Inner>,
+    pub lanes: Vec<(Lane, Sender<Arrival>)>,
+    pub retries: Sender<Arrival>,
+    pub hands: Hands,
+    /// A job went to a retry queue: no need to wait for the next look there.
+    pub moved: Notify,
+    prefetch: u16,
+    shutdown: Shutdown,
+    abandoned: CancellationToken,
+}
+
+pub(super) fn start(inner: Arc<Inner>, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
+    let (tasks, abandoned, hands) = (inner.tasks.clone(), inner.closed.child_token(), Hands::default());
+    let (retries_in, retries) = mpsc::channel(1);
+    let open = |lane: &Lane| {
+        let (sender, receiver) = mpsc::channel(prefetch.into());
+        ((*lane, sender), receiver)
+    };
+    let (lanes_in, lanes) = lanes.iter().map(open).unzip();
+    let intake = Intake {
+        inner,
+        lanes: lanes_in,
+        retries: retries_in,
+        hands: hands.clone(),
+        moved: Notify::new(),
+        prefetch,
+        shutdown,
+        abandoned: abandoned.clone(),
+    };
+    tasks.spawn(intake.run());
+    Consumer { retries, lanes, hands, _abandon: abandoned.drop_guard() }
+}
+
+impl Intake {
+    async fn run(self) {
+        let mut backoff = Backoff::new();
+        while let Err(error) = self.session().await {
+            tracing::warn!(%error, "lost the broker's connection for consuming");
+            // A job that failed before may have been waited for: let the others go on.
+            self.hands.changed.notify_one();
+            tokio::select! {
+                () = backoff.wait() => {}
+                () = self.stopped() => break,
+            }
+        }
+        // The senders first: who looks after this change must find the end.
+        let hands = self.hands.clone();
+        drop(self);
+        hands.changed.notify_one();
+    }
+
+    /// One connection's life. `Ok` when we were told to stop.
+    async fn session(&self) -> Result<(), String> {
+        let link = tokio::select! {
+            link = self.inner.broker.link("consumer") => Arc::new(link?),
+            () = self.stopped() => return Ok(()),
+        };
+        let ended = tokio::select! {
+            ended = try_join_all(self.lanes.iter().map(|(lane, to)| self.pump(&link, *lane, to))) => ended.map(drop),
+            error = self.fetch_retries(&link) => Err(error),
+            () = link.broken() => Err("the connection is lost".to_owned()),
+        };
+        if ended.is_err() {
+            link.cut();
+        } else if self.inner.closed.is_cancelled() {
+            link.close().await;
+        }
+        ended
+    }
+
+    async fn pump(&self, link: &Arc<Link>, lane: Lane, to: &Sender<Arrival>) -> Result<(), String> {
+        let queue = self.inner.broker.topology.queue(Place::Lane(lane));
+        let (source, mut deliveries) = within(async {
+            let channel = link.channel().await?;
+            channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
+            let options = BasicConsumeOptions::default();
+            let deliveries = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
+            Ok((Arc::new(Source { channel, _link: link.clone() }), deliveries))
+        })
+        .await?;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stopped() => break,
+                delivery = deliveries.next() => match delivery {
+                    Some(Ok(delivery)) => self.receive(&source, lane, to, delivery).await,
+                    Some(Err(error)) => return Err(error.to_string()),
+                    None => return Err("the broker ended the consumer".to_owned()),
+                },
+            }
+        }
+        within(source.channel.basic_cancel(deliveries.tag(), Default::default())).await?;
+        // What was on its way here when we asked to stop.
+        while let Some(Ok(delivery)) = deliveries.next().await {
+            self.receive(&source, lane, to, delivery).await;
+        }
+        Ok(())
+    }
+
+    async fn receive(&self, source: &Arc<Source>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
+        if delivery.redelivered {
+            return self.count_failure(source, lane, to, delivery).await;
+        }
+        let attempt = Envelope::read(&delivery.properties).failed + 1;
+        let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
+        // There is always room: as many as prefetch allows. A consumer that
+        // is gone drops the receipt, and the job goes back.
+        let _ = to.send(Arrival::Job { lane, attempt, payload: delivery.data.into(), receipt }).await;
+        self.hands.changed.notify_one();
+    }
+
+    /// Replaces a redelivered message by a copy that knows of one more
+    /// failure, or puts it aside. The original is acked only when the copy is
+    /// safe: a crash in between leaves two, never none.
+    pub async fn count_failure(&self, source: &Arc<Source>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
+        let mut envelope = Envelope::read(&delivery.properties).failed_once_more();
+        let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
+        let payload = bytes::Bytes::from(delivery.data);
+        if envelope.failed < self.inner.max_attempts {
+            if self.put(Place::Retry(lane), &payload, envelope.properties(lane), &receipt).await {
+                receipt.ack().await;
+                self.moved.notify_one();
+            }
+            return;
+        }
+        envelope.ttl = None;
+        if self.put(Place::Dead, &payload, envelope.properties(lane), &receipt).await {
+            // If nobody is left to hear it, another consumer shall: no ack then.
+            if to.send(Arrival::DeadLettered { payload, attempts: envelope.failed }).await.is_ok() {
+                self.hands.changed.notify_one();
+                receipt.ack().await;
+            }
+        }
+    }
+
+    /// Tries until it is done, we are to stop, or the original is out of our hands.
+    async fn put(&self, place: Place, payload: &bytes::Bytes, properties: BasicProperties, original: &Receipt) -> bool {
+        let mut backoff = Backoff::new();
+        while original.is_live() && !self.is_stopped() {
+            match self.inner.publisher.publish(place, payload.clone(), properties.clone()).await {
+                Ok(()) => return true,
+                Err(error) => tracing::warn!(%error, "cannot put a failed job aside yet"),
+            }
+            tokio::select! {
+                () = backoff.wait() => {}
+                () = self.stopped() => {}
+            }
+        }
+        false
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.shutdown.is_cancelled() || self.abandoned.is_cancelled()
+    }
+
+    pub async fn stopped(&self) {
+        tokio::select! {
+            () = self.shutdown.cancelled() => {}
+            () = self.abandoned.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! One connection to the broker, watched, and with a way to cut it.
+
+use std::{
+    io,
+    net::{Shutdown, TcpStream},
+    os::fd::AsFd,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use futures_util::{Stream, StreamExt};
+use lapin::{
+    AsyncTcpStream, Connection, ConnectionProperties, ConnectionStatus, Event,
+    tcp::OwnedTLSConfig,
+    uri::{AMQPScheme, AMQPUri},
+};
+use tokio::{runtime::Handle, sync::watch, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+/// From the first packet to an open connection.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
+/// For the broker to answer our good-bye.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+/// Both sides take a silent peer for dead after twice this.
+const HEARTBEAT_S: u16 = 10;
+
+pub struct Link {
+    connection: Option<Connection>,
+    socket: Socket,
+    /// Set off when the connection is lost or given up.
+    broken: CancellationToken,
+    blocked: watch::Receiver<bool>,
+}
+
+/// lapin's thread waits for a hung peer for ever; shutting its socket ends it.
+#[derive(Clone, Default)]
+struct Socket(Arc<OnceLock<TcpStream>>);
+
+impl Link {
+    pub async fn open(uri: &AMQPUri, name: &str) -> Result<Self, String> {
+        crate::reconnect::install_tls_provider();
+        let socket = Socket::default();
+        let opened = timeout(OPEN_WITHIN, connect(uri, name, socket.clone())).await;
+        let connection = match opened {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => {
+                socket.cut();
+                return Err("the broker does not answer".to_owned());
+            }
+        };
+        let broken = CancellationToken::new();
+        let (tell_blocked, blocked) = watch::channel(false);
+        let (events, status) = (connection.events_listener(), connection.status().clone());
+        tokio::spawn(observe(events, status, broken.clone(), tell_blocked));
+        Ok(Self { connection: Some(connection), socket, broken, blocked })
+    }
+
+    pub async fn channel(&self) -> lapin::Result<lapin::Channel> {
+        self.connection.as_ref().expect("only drop takes it").create_channel().await
+    }
+
+    pub fn give_up(&self) {
+        self.broken.cancel();
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.broken.is_cancelled()
+    }
+
+    pub async fn broken(&self) {
+        self.broken.cancelled().await;
+    }
+
+    /// Whether the broker takes nothing because it lacks memory or disk.
+    pub fn is_blocked(&self) -> bool {
+        *self.blocked.borrow()
+    }
+
+    pub async fn blocked(&self) {
+        if self.blocked.clone().wait_for(|blocked| *blocked).await.is_err() {
+            // The connection went: others say so.
+            std::future::pending().await
+        }
+    }
+
+    /// For when its state is in doubt: whatever is un-acked goes back at once.
+    pub fn cut(&self) {
+        self.broken.cancel();
+        self.socket.cut();
+    }
+
+    pub async fn close(&self) {
+        self.broken.cancel();
+        if let Some(connection) = &self.connection {
+            say_goodbye(connection, &self.socket).await;
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let healthy = !self.broken.is_cancelled();
+        self.broken.cancel();
+        let (Some(connection), socket) = (self.connection.take(), self.socket.clone()) else { return };
+        match Handle::try_current() {
+            Ok(runtime) if healthy => drop(runtime.spawn(async move { say_goodbye(&connection, &socket).await })),
+            _ => socket.cut(),
+        }
+    }
+}
+
+impl Socket {
+    fn hold(&self, socket: &tokio::net::TcpStream) -> io::Result<()> {
+        let copy = socket.as_fd().try_clone_to_owned()?;
+        let _ = self.0.set(copy.into());
+        Ok(())
+    }
+
+    fn cut(&self) {
+        if let Some(socket) = self.0.get() {
+            // It may be closed already.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+async fn say_goodbye(connection: &Connection, socket: &Socket) {
+    let _ = timeout(CLOSE_WITHIN, connection.close(200, "bye".into())).await;
+    socket.cut();
+}
+
+async fn connect(uri: &AMQPUri, name: &str, socket: Socket) -> lapin::Result<Connection> {
+    let mut uri = uri.clone();
+    uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
+    let runtime = lapin::runtime::default_runtime()?;
+    let options = ConnectionProperties::default().with_connection_name(name.into());
+    Connection::connector(
+        uri,
+        runtime,
+        async move |uri: AMQPUri, runtime| {
+            let host = uri.authority.host.as_str();
+            let mut failed = io::Error::other("the broker's name has no address");
+            for address in tokio::net::lookup_host((host, uri.authority.port)).await? {
+                let stream = match AsyncTcpStream::connect(&runtime, address).await {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        failed = error;
+                        continue;
+                    }
+                };
+                if let AsyncTcpStream::Plain(tcp) = &stream {
+                    socket.hold(tcp.get_ref())?;
+                }
+                return match uri.scheme {
+                    AMQPScheme::AMQP => Ok(stream),
+                    AMQPScheme::AMQPS => Ok(stream.into_tls(host, OwnedTLSConfig::default().as_ref()).await?),
+                };
+            }
+            Err(failed.into())
+        },
+        options,
+    )
+    .await
+}
+
+/// Turns what lapin tells into what others wait for.
+async fn observe(
+    events: impl Stream<Item = Event>,
+    status: ConnectionStatus,
+    broken: CancellationToken,
+    tell_blocked: watch::Sender<bool>,
+) {
+    let mut events = std::pin::pin!(events);
+    // Should an event be missed, the status still tells.
+    let mut look = tokio::time::interval(Duration::from_secs(1));
+    while !broken.is_cancelled() {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::ConnectionBlocked(_)) => drop(tell_blocked.send_replace(true)),
+                Some(Event::ConnectionUnblocked) => drop(tell_blocked.send_replace(false)),
+                Some(Event::Error(_)) | None => broken.cancel(),
+                Some(_) => {}
+            },
+            _ = look.tick() => if !status.connected() { broken.cancel() },
+            () = broken.cancelled() => {}
+        }
+    }
+}

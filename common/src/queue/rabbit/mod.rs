@@ -1,0 +1,130 @@
+//! The queue at RabbitMQ (3.10 to 4.x). One connection publishes, each
+//! consumer has another: a blocked publisher must not keep acks from passing.
+
+mod consumer;
+mod envelope;
+mod intake;
+mod link;
+mod publisher;
+mod receipt;
+mod retries;
+mod topology;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use lapin::uri::AMQPUri;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use consumer::Consumer;
+pub use receipt::Receipt;
+
+use super::{Depth, Lane, Message, QueueConfig, QueueError};
+use crate::shutdown::Shutdown;
+use envelope::Envelope;
+use link::Link;
+use publisher::Publisher;
+use topology::{Place, Topology};
+
+/// For all tasks to say good-bye to the broker.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug)]
+pub struct Rabbit {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    broker: Arc<Broker>,
+    publisher: Publisher,
+    max_attempts: u32,
+    closed: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Where the broker is, and what has to be there.
+struct Broker {
+    uri: AMQPUri,
+    topology: Topology,
+}
+
+impl Rabbit {
+    pub async fn connect(config: &QueueConfig) -> Result<Self, QueueError> {
+        let scheme = || QueueError::Url(crate::reconnect::scheme_of(&config.queue_url));
+        let uri: AMQPUri = config.queue_url.parse().map_err(|_| scheme())?;
+        let topology = Topology { prefix: config.queue_prefix.clone(), max_length: config.queue_max_length };
+        let broker = Arc::new(Broker { uri, topology });
+        let (closed, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let timeout = Duration::from_millis(config.queue_publish_timeout_ms);
+        let publisher = Publisher::start(broker.clone(), timeout, closed.clone(), &tasks).await?;
+        let inner = Inner { broker, publisher, max_attempts: config.queue_max_attempts, closed, tasks };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub async fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
+        let properties = Envelope::new(message.ttl).properties(lane);
+        self.inner.publisher.publish(Place::Lane(lane), message.payload, properties).await
+    }
+
+    pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
+        // To AMQP, 0 means no limit.
+        intake::start(self.inner.clone(), lanes, prefetch.max(1), shutdown)
+    }
+
+    pub async fn depth(&self, lane: Lane) -> Result<Depth, QueueError> {
+        let fresh = self.inner.publisher.depth(Place::Lane(lane)).await?;
+        let retry = self.inner.publisher.depth(Place::Retry(lane)).await?;
+        Ok(Depth { messages: fresh.messages + retry.messages, consumers: fresh.consumers })
+    }
+
+    pub async fn dead_letters(&self) -> Result<u64, QueueError> {
+        Ok(self.inner.publisher.depth(Place::Dead).await?.messages)
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.inner.publisher.is_ready()
+    }
+
+    pub async fn close(&self) {
+        self.inner.closed.cancel();
+        self.inner.tasks.close();
+        if tokio::time::timeout(CLOSE_WITHIN, self.inner.tasks.wait()).await.is_err() {
+            tracing::warn!("the broker did not answer our good-bye");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+impl Broker {
+    /// A connection with every queue in place.
+    async fn link(&self, role: &str) -> Result<Link, String> {
+        let link = Link::open(&self.uri, &format!("{} {role}", self.topology.prefix)).await?;
+        let declared = async {
+            let channel = link.channel().await?;
+            self.topology.declare(&channel).await?;
+            channel.close(200, "declared".into()).await
+        };
+        within(declared).await?;
+        Ok(link)
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URI holds the password.
+        f.debug_struct("Broker").field("host", &self.uri.authority.host).field("topology", &self.topology).finish()
+    }
+}
+
+/// Set-up steps, which a hung broker would keep waiting for ever.
+async fn within<T>(steps: impl Future<Output = lapin::Result<T>>) -> Result<T, String> {
+    match tokio::time::timeout(Duration::from_secs(5), steps).await {
+        Ok(done) => done.map_err(|error| error.to_string()),
+        Err(_) => Err("the broker does not answer".to_owned()),
+    }
+}

@@ -1,0 +1,225 @@
+//! Publishing: every message mandatory, every confirm awaited, and a
+//! supervisor that rebuilds the whole connection after any doubt.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use lapin::{
+    BasicProperties, Channel, Confirmation,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
+};
+use tokio::{
+    sync::{Mutex, watch},
+    time::{Instant, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Broker, Link, Place, within};
+use crate::{
+    queue::{Depth, Lane, QueueError},
+    reconnect::Backoff,
+};
+
+/// Tries of the first connection; after that the process manager's patience is better than ours.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+const BLOCKED: &str = "it lacks memory or disk";
+
+#[derive(Clone)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    broker: Arc<Broker>,
+    timeout: Duration,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone)]
+enum State {
+    Up(Arc<Session>),
+    Down(String),
+}
+
+/// What lives and dies with one connection.
+struct Session {
+    link: Link,
+    lanes: [Channel; Lane::ALL.len()],
+    /// Copies of jobs that failed.
+    copies: Channel,
+    inspect: Mutex<Option<Channel>>,
+}
+
+impl Publisher {
+    pub async fn start(
+        broker: Arc<Broker>,
+        timeout: Duration,
+        closed: CancellationToken,
+        tasks: &TaskTracker,
+    ) -> Result<Self, QueueError> {
+        let first = Arc::new(connect_first(&broker).await.map_err(QueueError::Unavailable)?);
+        let (state, _) = watch::channel(State::Up(first.clone()));
+        let shared = Arc::new(Shared { broker, timeout, state });
+        tasks.spawn(supervise(shared.clone(), first, closed));
+        Ok(Self { shared })
+    }
+
+    pub async fn publish(&self, place: Place, payload: Bytes, properties: BasicProperties) -> Result<(), QueueError> {
+        let session = self.session()?;
+        let (queue, patience) = (self.shared.broker.topology.queue(place), self.shared.timeout);
+        // A task of its own: lapin hoards confirms that nobody awaits, and callers may hang up.
+        let sender = session.clone();
+        let sent = tokio::spawn(async move { sender.send(place, queue, payload, properties, patience).await });
+        tokio::select! {
+            sent = sent => sent.unwrap_or_else(|_| Err(QueueError::Unavailable("we are stopping".to_owned()))),
+            () = session.link.blocked() => Err(QueueError::Unavailable(BLOCKED.to_owned())),
+        }
+    }
+
+    pub async fn depth(&self, place: Place) -> Result<Depth, QueueError> {
+        let session = self.session()?;
+        let depth = session.depth(&self.shared.broker, place);
+        match timeout(self.shared.timeout, depth).await {
+            Ok(depth) => depth.map_err(|error| QueueError::Unavailable(error.to_string())),
+            Err(_) => Err(QueueError::TimedOut),
+        }
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.session().is_ok()
+    }
+
+    fn session(&self) -> Result<Arc<Session>, QueueError> {
+        match &*self.shared.state.borrow() {
+            State::Up(session) if session.link.is_broken() => Err(QueueError::Unavailable("reconnecting".to_owned())),
+            State::Up(session) if session.link.is_blocked() => Err(QueueError::Unavailable(BLOCKED.to_owned())),
+            State::Up(session) => Ok(session.clone()),
+            State::Down(reason) => Err(QueueError::Unavailable(reason.clone())),
+        }
+    }
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher").field("broker", &self.shared.broker).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    async fn open(broker: &Broker) -> Result<Self, String> {
+        let link = broker.link("publisher").await?;
+        let channels = async {
+            let open = async || {
+                let channel = link.channel().await?;
+                channel.confirm_select(ConfirmSelectOptions::default()).await?;
+                Ok::<_, lapin::Error>(channel)
+            };
+            // One for each lane: lapin hands a returned message to whichever
+            // confirm of its channel comes next.
+            Ok((open().await?, open().await?, open().await?))
+        };
+        let (realtime, bulk, copies) = within(channels).await?;
+        Ok(Self { link, lanes: [realtime, bulk], copies, inspect: Mutex::default() })
+    }
+
+    async fn send(
+        &self,
+        place: Place,
+        queue: String,
+        payload: Bytes,
+        properties: BasicProperties,
+        patience: Duration,
+    ) -> Result<(), QueueError> {
+        let confirmed = async {
+            let options = BasicPublishOptions { mandatory: true, immediate: false };
+            let channel = self.channel(place);
+            channel.basic_publish("".into(), queue.into(), options, &payload, properties).await?.await
+        };
+        let mut confirmed = std::pin::pin!(confirmed);
+        let confirmation = match timeout(patience, &mut confirmed).await {
+            Ok(confirmation) => confirmation,
+            // The caller knows already. The connection is sound: wait for the broker to recover.
+            Err(_) if self.link.is_blocked() => confirmed.await,
+            Err(_) => {
+                self.link.give_up();
+                return Err(QueueError::TimedOut);
+            }
+        };
+        self.judge(confirmation)
+    }
+
+    fn judge(&self, confirmation: lapin::Result<Confirmation>) -> Result<(), QueueError> {
+        let failed = match confirmation {
+            Ok(Confirmation::Ack(None)) => return Ok(()),
+            // x-overflow=reject-publish: the only reason for a nack by a live queue.
+            Ok(Confirmation::Nack(None)) => return Err(QueueError::Full),
+            Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => QueueError::Unroutable,
+            Ok(Confirmation::NotRequested) => QueueError::Unavailable("it confirms nothing".to_owned()),
+            Err(error) => QueueError::Unavailable(error.to_string()),
+        };
+        // A new connection also declares the queues again.
+        self.link.give_up();
+        Err(failed)
+    }
+
+    async fn depth(&self, broker: &Broker, place: Place) -> lapin::Result<Depth> {
+        let mut inspect = self.inspect.lock().await;
+        // Taken out while in use: a queue that is missing closes the channel.
+        let channel = match inspect.take() {
+            Some(channel) => channel,
+            None => self.link.channel().await?,
+        };
+        let depth = broker.topology.depth(&channel, place).await?;
+        *inspect = Some(channel);
+        Ok(depth)
+    }
+
+    fn channel(&self, place: Place) -> &Channel {
+        match place {
+            Place::Lane(lane) => &self.lanes[lane as usize],
+            Place::Retry(_) | Place::Dead => &self.copies,
+        }
+    }
+}
+
+async fn connect_first(broker: &Broker) -> Result<Session, String> {
+    let (start, mut backoff) = (Instant::now(), Backoff::new());
+    loop {
+        match Session::open(broker).await {
+            Ok(session) => return Ok(session),
+            Err(error) if start.elapsed() > CONNECT_WITHIN => return Err(error),
+            Err(_) => backoff.wait().await,
+        }
+    }
+}
+
+async fn supervise(shared: Arc<Shared>, mut session: Arc<Session>, closed: CancellationToken) {
+    let mut backoff = Backoff::new();
+    loop {
+        tokio::select! {
+            () = session.link.broken() => {}
+            () = closed.cancelled() => {
+                shared.state.send_replace(State::Down("closed".to_owned()));
+                return session.link.close().await;
+            }
+        }
+        tracing::warn!("lost the broker's connection for publishing");
+        shared.state.send_replace(State::Down("reconnecting".to_owned()));
+        session = tokio::select! {
+            again = reconnect(&shared, &mut backoff) => Arc::new(again),
+            () = closed.cancelled() => return,
+        };
+        tracing::info!("publishing to the broker again");
+        shared.state.send_replace(State::Up(session.clone()));
+    }
+}
+
+async fn reconnect(shared: &Shared, backoff: &mut Backoff) -> Session {
+    loop {
+        backoff.wait().await;
+        match Session::open(&shared.broker).await {
+            Ok(session) => return session,
+            Err(error) => drop(shared.state.send_replace(State::Down(error))),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The queues at the broker: two lanes, for each of them the jobs to be tried
+//! again, and the dead letters.
+
+use lapin::{
+    Channel,
+    options::QueueDeclareOptions,
+    types::{AMQPValue, FieldTable},
+};
+
+use crate::queue::{DEAD_LETTERS_KEPT, Depth, Lane};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Lane(Lane),
+    /// Jobs that failed before. Apart, because they are fetched one at a time and run alone.
+    Retry(Lane),
+    Dead,
+}
+
+impl Place {
+    const ALL: [Place; 5] = [
+        Place::Lane(Lane::Realtime),
+        Place::Lane(Lane::Bulk),
+        Place::Retry(Lane::Realtime),
+        Place::Retry(Lane::Bulk),
+        Place::Dead,
+    ];
+}
+
+#[derive(Clone, Debug)]
+pub struct Topology {
+    pub prefix: String,
+    pub max_length: u32,
+}
+
+impl Topology {
+    pub fn queue(&self, place: Place) -> String {
+        let prefix = &self.prefix;
+        match place {
+            Place::Lane(lane) => format!("{prefix}.{}", lane.name()),
+            Place::Retry(lane) => format!("{prefix}.{}.retry", lane.name()),
+            Place::Dead => format!("{prefix}.dead"),
+        }
+    }
+
+    pub async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
+        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        for place in Place::ALL {
+            channel.queue_declare(self.queue(place).into(), options, self.arguments(place)).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn depth(&self, channel: &Channel, place: Place) -> lapin::Result<Depth> {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let queue = channel.queue_declare(self.queue(place).into(), options, FieldTable::default()).await?;
+        Ok(Depth { messages: queue.message_count().into(), consumers: queue.consumer_count().into() })
+    }
+
+    fn arguments(&self, place: Place) -> FieldTable {
+        // A full lane refuses, so that the API can; old dead letters make room for new ones.
+        let (max_length, overflow) = match place {
+            Place::Dead => (DEAD_LETTERS_KEPT as u32, "drop-head"),
+            Place::Lane(_) | Place::Retry(_) => (self.max_length, "reject-publish"),
+        };
+        let mut arguments = FieldTable::default();
+        // Said, because a virtual host may have another default.
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(max_length.into()));
+        arguments.insert("x-overflow".into(), AMQPValue::LongString(overflow.into()));
+        arguments
+    }
+}

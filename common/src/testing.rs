@@ -1,1 +1,0 @@
-//! Private RabbitMQ and Redis processes for tests.

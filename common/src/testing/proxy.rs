@@ -1,0 +1,106 @@
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// What the proxy does with connections, new and old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Forward,
+    /// New connections are closed at once.
+    Refuse,
+    /// Nothing passes in either direction, and nobody is told.
+    Hang,
+}
+
+/// Stands before a server and misbehaves on command.
+#[derive(Debug)]
+pub struct TcpProxy {
+    address: SocketAddr,
+    mode: watch::Sender<Mode>,
+    open: Arc<Mutex<CancellationToken>>,
+    _ends: DropGuard,
+}
+
+impl TcpProxy {
+    pub async fn start(target_port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (mode, watched) = watch::channel(Mode::Forward);
+        let ends = CancellationToken::new();
+        let open = Arc::new(Mutex::new(ends.child_token()));
+        tokio::spawn(ends.clone().run_until_cancelled_owned(accept(listener, target_port, watched, open.clone())));
+        Self { address, mode, open, _ends: ends.drop_guard() }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub fn set(&self, mode: Mode) {
+        self.mode.send_replace(mode);
+    }
+
+    /// Ends every connection that is open now.
+    pub fn cut(&self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *open).cancel();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    target_port: u16,
+    mode: watch::Receiver<Mode>,
+    open: Arc<Mutex<CancellationToken>>,
+) {
+    while let Ok((client, _)) = listener.accept().await {
+        if *mode.borrow() == Mode::Refuse {
+            continue;
+        }
+        let alive = open.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let pass = pass(client, target_port, mode.clone());
+        tokio::spawn(async move { drop(alive.run_until_cancelled(pass).await) });
+    }
+}
+
+async fn pass(client: TcpStream, target_port: u16, mode: watch::Receiver<Mode>) -> io::Result<()> {
+    forwarding(&mut mode.clone()).await;
+    let server = TcpStream::connect(("127.0.0.1", target_port)).await?;
+    let (client_in, client_out) = client.into_split();
+    let (server_in, server_out) = server.into_split();
+    // The first end of either direction ends both.
+    tokio::select! {
+        done = copy(client_in, server_out, mode.clone()) => done,
+        done = copy(server_in, client_out, mode.clone()) => done,
+    }
+}
+
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut mode: watch::Receiver<Mode>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let n = from.read(&mut buffer).await?;
+        // After the read: what arrives while it hangs is held back too.
+        forwarding(&mut mode).await;
+        if n == 0 {
+            return Ok(());
+        }
+        to.write_all(&buffer[..n]).await?;
+    }
+}
+
+async fn forwarding(mode: &mut watch::Receiver<Mode>) {
+    let _ = mode.wait_for(|mode| *mode != Mode::Hang).await;
+}

@@ -1,0 +1,55 @@
+use tempfile::TempDir;
+
+use super::{free_port, group::Group, listening};
+
+/// A private Redis server that keeps nothing on disk.
+#[derive(Debug)]
+pub struct Redis {
+    port: u16,
+    folder: TempDir,
+    group: Group,
+}
+
+impl Redis {
+    pub async fn start() -> Self {
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        let port = free_port();
+        let redis = Self { port, group: launch(port, &folder), folder };
+        listening(port).await;
+        redis
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn kill9(&mut self) {
+        self.group.kill9();
+    }
+
+    /// On the same port, empty.
+    pub async fn restart(&mut self) {
+        self.kill9();
+        self.group = launch(self.port, &self.folder);
+        listening(self.port).await;
+    }
+
+    /// Runs one command and returns what redis-cli prints.
+    pub async fn ctl(&self, arguments: &[&str]) -> String {
+        let port = self.port.to_string();
+        let mut command = tokio::process::Command::new("redis-cli");
+        let output = command.args(["-p", &port]).args(arguments).output().await.expect("redis-cli is installed");
+        assert!(output.status.success(), "redis-cli {arguments:?} failed");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+}
+
+fn launch(port: u16, folder: &TempDir) -> Group {
+    let folder = folder.path().display();
+    let quiet = r#"--save "" --appendonly no"#;
+    Group::start(&format!("exec redis-server --port {port} --bind 127.0.0.1 --dir '{folder}' {quiet}"), &[])
+}

@@ -1,0 +1,202 @@
+//! One suite, held against every backend of the bus.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use bytes::Bytes;
+use common::{
+    bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter},
+    testing::{Redis, eventually, unique},
+};
+use tokio::{sync::OnceCell, time::timeout};
+
+const RESULT_TTL_S: u64 = 2;
+const MAX_WAITERS: usize = 3;
+
+async fn open(url: String) -> Bus {
+    let config = BusConfig {
+        bus_url: url,
+        bus_prefix: unique("contract"),
+        result_ttl_s: RESULT_TTL_S,
+        max_waiters: MAX_WAITERS,
+    };
+    Bus::connect(&config).await.expect("the backend is there")
+}
+
+async fn redis() -> &'static Redis {
+    static SERVER: OnceCell<Redis> = OnceCell::const_new();
+    SERVER.get_or_init(Redis::start).await
+}
+
+macro_rules! contract {
+    ($($promise:ident,)+) => {
+        mod memory {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() {
+                super::$promise(super::open("memory:".to_owned()).await).await;
+            })+
+        }
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() {
+                super::$promise(super::open(super::redis().await.url()).await).await;
+            })+
+        }
+    };
+}
+
+contract! {
+    a_waiter_hears_of_its_result,
+    a_result_can_be_read_by_its_key,
+    a_result_is_forgotten,
+    tenants_see_only_their_own,
+    a_duplicate_resolves_nobody_twice,
+    one_key_has_one_waiter,
+    waiters_are_bounded,
+    a_dropped_waiter_leaves_no_trace,
+    inboxes_are_apart,
+    announcements_come_and_go,
+    the_clock_runs,
+}
+
+async fn a_waiter_hears_of_its_result(bus: Bus) {
+    assert!(bus.is_ready());
+    let inbox = inbox(&bus).await;
+    let mut waiter = inbox.register(key("a")).expect("there is room");
+    store(&bus, &inbox, "a", "result of a").await;
+    assert_eq!(result(&mut waiter).await, "result of a");
+    assert!(inbox.is_empty());
+}
+
+async fn a_result_can_be_read_by_its_key(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    assert_eq!(bus.result(&key("a")).await.expect("the backend answers"), None);
+    let binary = Bytes::from_static(b"\x00\xff\r\nbinary");
+    bus.store_result(inbox.name(), &key("a"), binary.clone()).await.expect("stored");
+    assert_eq!(bus.result(&key("a")).await.expect("the backend answers"), Some(binary));
+    assert_eq!(bus.result(&key("b")).await.expect("the backend answers"), None);
+}
+
+async fn a_result_is_forgotten(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    store(&bus, &inbox, "a", "result").await;
+    assert!(bus.result(&key("a")).await.expect("the backend answers").is_some());
+    eventually("it is forgotten", async || bus.result(&key("a")).await.ok()?.is_none().then_some(())).await;
+}
+
+async fn tenants_see_only_their_own(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    let of = |tenant: &str, id: &str| ResultKey { tenant: tenant.to_owned(), id: id.to_owned() };
+    let mut theirs = inbox.register(of("them", "a")).expect("there is room");
+    let mut ours = inbox.register(of("us", "a")).expect("the same id of another tenant");
+    bus.store_result(inbox.name(), &of("us", "a"), "ours".into()).await.expect("stored");
+    assert_eq!(result(&mut ours).await, "ours");
+    assert_eq!(bus.result(&of("them", "a")).await.expect("the backend answers"), None);
+    bus.store_result(inbox.name(), &of("them", "a"), "theirs".into()).await.expect("stored");
+    assert_eq!(result(&mut theirs).await, "theirs");
+    // Names that look alike once glued together.
+    bus.store_result(inbox.name(), &of("x:y", "z"), "one".into()).await.expect("stored");
+    assert_eq!(bus.result(&of("x", "y:z")).await.expect("the backend answers"), None);
+}
+
+async fn a_duplicate_resolves_nobody_twice(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    let mut waiter = inbox.register(key("a")).expect("there is room");
+    store(&bus, &inbox, "a", "first").await;
+    assert_eq!(result(&mut waiter).await, "first");
+    store(&bus, &inbox, "a", "second").await;
+    assert_eq!(waiter.result().await, None, "a waiter is served once");
+    // A marker behind the duplicate: once it is heard, the duplicate was.
+    let mut marker = inbox.register(key("marker")).expect("there is room");
+    store(&bus, &inbox, "marker", "heard").await;
+    assert_eq!(result(&mut marker).await, "heard");
+    assert!(inbox.is_empty());
+}
+
+async fn one_key_has_one_waiter(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    let mut served = inbox.register(key("a")).expect("there is room");
+    assert!(matches!(inbox.register(key("a")), Err(BusError::Duplicate)));
+    store(&bus, &inbox, "a", "first").await;
+    assert_eq!(result(&mut served).await, "first");
+    // The key is free again, and who was served no longer has a say in it.
+    let again = inbox.register(key("a")).expect("it is free");
+    drop(served);
+    assert_eq!(inbox.len(), 1);
+    drop(again);
+}
+
+async fn waiters_are_bounded(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    let waiters: Vec<Waiter> =
+        (0..MAX_WAITERS).map(|i| inbox.register(key(&i.to_string())).expect("there is room")).collect();
+    assert!(matches!(inbox.register(key("one too many")), Err(BusError::TooManyWaiters)));
+    drop(waiters);
+    inbox.register(key("room again")).expect("there is room");
+}
+
+async fn a_dropped_waiter_leaves_no_trace(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    drop(inbox.register(key("a")).expect("there is room"));
+    assert!(inbox.is_empty());
+    store(&bus, &inbox, "a", "nobody waits").await;
+    assert!(bus.result(&key("a")).await.expect("the backend answers").is_some());
+}
+
+async fn inboxes_are_apart(bus: Bus) {
+    let (one, two) = (bus.open_inbox("one").await.expect("it opens"), bus.open_inbox("two").await.expect("it opens"));
+    let (mut at_one, at_two) = (one.register(key("a")).expect("room"), two.register(key("a")).expect("room"));
+    store(&bus, &one, "a", "for one").await;
+    assert_eq!(result(&mut at_one).await, "for one");
+    assert_eq!((one.len(), two.len()), (0, 1));
+    drop(at_two);
+}
+
+async fn announcements_come_and_go(bus: Bus) {
+    let long = Duration::from_secs(60);
+    let announced = async |kind: &str| -> BTreeSet<Bytes> {
+        bus.announced(kind).await.expect("the backend answers").into_iter().collect()
+    };
+    for (id, payload) in [("one", "1"), ("two", "2"), ("one", "1 again")] {
+        bus.announce("worker", id, payload.into(), long).await.expect("said");
+    }
+    bus.announce("api", "one", "another kind".into(), long).await.expect("said");
+    assert_eq!(announced("worker").await, BTreeSet::from(["1 again".into(), "2".into()]));
+    bus.withdraw("worker", "one").await.expect("withdrawn");
+    bus.withdraw("worker", "never said").await.expect("no harm");
+    assert_eq!(announced("worker").await, BTreeSet::from(["2".into()]));
+    bus.announce("worker", "two", "2 for a moment".into(), Duration::from_millis(30)).await.expect("said");
+    eventually("it expires", async || announced("worker").await.is_empty().then_some(())).await;
+    assert_eq!(announced("api").await, BTreeSet::from(["another kind".into()]));
+}
+
+async fn the_clock_runs(bus: Bus) {
+    let before = bus.now_ms();
+    eventually("time passes", async || (bus.now_ms() > before + 5).then_some(())).await;
+}
+
+/// Redis: whoever registers after the announcement, or loses the subscription
+/// for a moment, finds the result by its key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missed_announcement_is_found_by_its_key() {
+    let bus = open(redis().await.url()).await;
+    let inbox = inbox(&bus).await;
+    store(&bus, &inbox, "early", "stored before anyone waited").await;
+    let mut waiter = inbox.register(key("early")).expect("there is room");
+    assert_eq!(result(&mut waiter).await, "stored before anyone waited");
+}
+
+fn key(id: &str) -> ResultKey {
+    ResultKey { tenant: "default".to_owned(), id: id.to_owned() }
+}
+
+async fn inbox(bus: &Bus) -> Inbox {
+    bus.open_inbox("api-1").await.expect("it opens")
+}
+
+async fn store(bus: &Bus, inbox: &Inbox, id: &str, payload: &str) {
+    bus.store_result(inbox.name(), &key(id), payload.to_owned().into()).await.expect("stored");
+}
+
+async fn result(waiter: &mut Waiter) -> Bytes {
+    timeout(Duration::from_secs(20), waiter.result()).await.expect("it comes").expect("the inbox is open")
+}

@@ -1,0 +1,93 @@
+//! What a Redis that restarts, hangs or loses connections does to the bus.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::{
+    bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter},
+    testing::{Mode, Redis, TcpProxy, eventually, unique},
+};
+use tokio::time::timeout;
+
+async fn open(port: u16) -> Bus {
+    let config = BusConfig {
+        bus_url: format!("redis://127.0.0.1:{port}/0"),
+        bus_prefix: unique("faults"),
+        result_ttl_s: 60,
+        max_waiters: 100,
+    };
+    Bus::connect(&config).await.expect("Redis is there")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_subscription_comes_back_and_misses_nothing() {
+    let redis = Redis::start().await;
+    let bus = open(redis.port()).await;
+    let inbox = bus.open_inbox("api").await.expect("it opens");
+    for round in 0..5 {
+        let id = format!("job {round}");
+        let mut waiter = inbox.register(key(&id)).expect("there is room");
+        redis.ctl(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+        // Most likely said while nobody listens.
+        store(&bus, &inbox, &id).await;
+        assert_eq!(result(&mut waiter).await, "result");
+    }
+    eventually("it is ready again", async || bus.is_ready().then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_redis_is_survived() {
+    let mut redis = Redis::start().await;
+    let bus = open(redis.port()).await;
+    let inbox = bus.open_inbox("api").await.expect("it opens");
+    let mut waiter = inbox.register(key("across")).expect("there is room");
+    redis.kill9();
+    eventually("it is noticed", async || (!bus.is_ready()).then_some(())).await;
+    let refused = bus.store_result(inbox.name(), &key("across"), "lost".into()).await;
+    assert!(matches!(refused, Err(BusError::Unavailable(_))), "{refused:?}");
+    redis.restart().await;
+    eventually("it is ready again", async || bus.is_ready().then_some(())).await;
+    store(&bus, &inbox, "across").await;
+    assert_eq!(result(&mut waiter).await, "result");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hung_redis_is_noticed_and_left() {
+    let redis = Redis::start().await;
+    let proxy = TcpProxy::start(redis.port()).await;
+    let bus = open(proxy.port()).await;
+    let inbox = bus.open_inbox("api").await.expect("it opens");
+    proxy.set(Mode::Hang);
+    let refused = timeout(Duration::from_secs(20), bus.result(&key("a"))).await.expect("calls are bounded");
+    assert!(matches!(refused, Err(BusError::Unavailable(_))), "{refused:?}");
+    eventually("it is noticed", async || (!bus.is_ready()).then_some(())).await;
+    proxy.set(Mode::Forward);
+    proxy.cut();
+    eventually("it is ready again", async || bus.is_ready().then_some(())).await;
+    let mut waiter = inbox.register(key("after")).expect("there is room");
+    store(&bus, &inbox, "after").await;
+    assert_eq!(result(&mut waiter).await, "result");
+}
+
+#[tokio::test]
+async fn a_wrong_url_is_said_without_its_password() {
+    for wrong in ["redos://user:secret@host", "user:secret@host", "redis://user:secret@host:not-a-port"] {
+        let config = BusConfig { bus_url: wrong.to_owned(), bus_prefix: unique("x"), result_ttl_s: 60, max_waiters: 1 };
+        let error = Bus::connect(&config).await.expect_err("that is no URL").to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+fn key(id: &str) -> ResultKey {
+    ResultKey { tenant: "default".to_owned(), id: id.to_owned() }
+}
+
+async fn store(bus: &Bus, inbox: &Inbox, id: &str) {
+    // The commands' connection is another one than the subscription's.
+    let stored = bus.store_result(inbox.name(), &key(id), "result".into()).await;
+    stored.expect("stored");
+}
+
+async fn result(waiter: &mut Waiter) -> Bytes {
+    timeout(Duration::from_secs(20), waiter.result()).await.expect("it comes").expect("the inbox is open")
+}

@@ -1,0 +1,366 @@
+//! One suite, held against every backend of the queue.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use common::{
+    queue::{Consumer, Delivery, Depth, Lane, Message, Queue, QueueConfig, QueueError, Received},
+    shutdown::Shutdown,
+    testing::{RabbitMq, eventually, unique},
+};
+use tokio::{sync::OnceCell, time::timeout};
+
+const MAX_LENGTH: u32 = 10;
+const MAX_ATTEMPTS: u32 = 3;
+/// How long we look for something that must not happen.
+const NEVER: Duration = Duration::from_millis(200);
+
+async fn open(url: String) -> Queue {
+    let config = QueueConfig {
+        queue_url: url,
+        queue_prefix: unique("contract"),
+        queue_max_length: MAX_LENGTH,
+        queue_max_attempts: MAX_ATTEMPTS,
+        queue_publish_timeout_ms: 10_000,
+    };
+    Queue::connect(&config).await.expect("the backend is there")
+}
+
+async fn rabbit_url() -> String {
+    static BROKER: OnceCell<RabbitMq> = OnceCell::const_new();
+    BROKER.get_or_init(RabbitMq::start).await.url()
+}
+
+macro_rules! contract {
+    ($($promise:ident,)+) => {
+        mod memory {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() {
+                super::keep(super::open("memory:".to_owned()).await, super::$promise).await;
+            })+
+        }
+        mod rabbit {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() {
+                super::keep(super::open(super::rabbit_url().await).await, super::$promise).await;
+            })+
+        }
+    };
+}
+
+contract! {
+    a_published_message_is_delivered,
+    an_ack_is_final,
+    an_unacked_drop_is_delivered_again,
+    a_dropped_consumer_gives_back_what_it_held,
+    a_full_lane_refuses,
+    realtime_overtakes_bulk,
+    an_expired_message_is_never_seen,
+    a_failed_message_expires_too,
+    too_many_attempts_end_as_a_dead_letter,
+    a_failed_job_runs_alone,
+    a_poison_job_takes_no_mates_along,
+    prefetch_is_credit,
+    shutdown_hands_out_what_is_held_and_ends,
+    two_consumers_share,
+    depth_counts_what_waits,
+    an_abandoned_wait_loses_nothing,
+}
+
+/// Runs one promise, and fails it for what it leaves behind.
+async fn keep(queue: Queue, promise: impl AsyncFnOnce(&Queue)) {
+    assert!(queue.is_ready());
+    promise(&queue).await;
+    for lane in Lane::ALL {
+        eventually("nothing is left", async || (queue.depth(lane).await.ok()?.messages == 0).then_some(())).await;
+    }
+    queue.close().await;
+}
+
+async fn a_published_message_is_delivered(queue: &Queue) {
+    for lane in Lane::ALL {
+        publish(queue, lane, lane.name()).await;
+        let mut consumer = queue.consume(&[lane], 1, Shutdown::new());
+        let delivery = delivered(&mut consumer).await;
+        assert_eq!((delivery.lane, delivery.attempt, text(&delivery)), (lane, 1, lane.name()));
+        assert!(delivery.ack().await.expect("acks never fail here"));
+    }
+}
+
+async fn an_ack_is_final(queue: &Queue) {
+    publish(queue, Lane::Bulk, "done").await;
+    let mut consumer = consume(queue, 1);
+    assert!(delivered(&mut consumer).await.ack().await.expect("acks never fail here"));
+    drop(consumer);
+    publish(queue, Lane::Bulk, "next").await;
+    let delivery = delivered(&mut consume(queue, 1)).await;
+    assert_eq!(text(&delivery), "next");
+    ack(delivery).await;
+}
+
+async fn an_unacked_drop_is_delivered_again(queue: &Queue) {
+    publish(queue, Lane::Realtime, "job").await;
+    let mut consumer = consume(queue, 4);
+    drop(delivered(&mut consumer).await);
+    let again = delivered(&mut consumer).await;
+    assert_eq!((again.attempt, text(&again), again.lane), (2, "job", Lane::Realtime));
+    ack(again).await;
+}
+
+async fn a_dropped_consumer_gives_back_what_it_held(queue: &Queue) {
+    let jobs = publish_many(queue, Lane::Bulk, 5).await;
+    let mut first = consume(queue, 5);
+    let held = delivered(&mut first).await;
+    drop(first);
+    let held_job = text(&held).to_owned();
+    let mut second = consume(queue, 5);
+    let mut seen = BTreeSet::new();
+    while seen.len() < jobs.len() - 1 {
+        let delivery = delivered(&mut second).await;
+        seen.insert(text(&delivery).to_owned());
+        ack(delivery).await;
+    }
+    assert!(!seen.contains(&held_job), "a delivery outlives its consumer");
+    ack(held).await;
+}
+
+async fn a_full_lane_refuses(queue: &Queue) {
+    publish_many(queue, Lane::Bulk, MAX_LENGTH).await;
+    let refused = queue.publish(Lane::Bulk, message("one too many")).await;
+    assert!(matches!(refused, Err(QueueError::Full)), "{refused:?}");
+    publish(queue, Lane::Realtime, "the other lane has room").await;
+    let mut consumer = consume(queue, 4);
+    for _ in 0..=MAX_LENGTH {
+        ack(delivered(&mut consumer).await).await;
+    }
+    publish(queue, Lane::Bulk, "room again").await;
+    ack(delivered(&mut consumer).await).await;
+}
+
+async fn realtime_overtakes_bulk(queue: &Queue) {
+    // What is still between broker and consumer cannot overtake: try until both had arrived.
+    eventually("a later real-time job comes before an earlier bulk job", async || {
+        publish(queue, Lane::Bulk, "bulk").await;
+        publish(queue, Lane::Realtime, "realtime").await;
+        let mut consumer = consume(queue, 4);
+        let (first, second) = (delivered(&mut consumer).await, delivered(&mut consumer).await);
+        let order = (first.lane, second.lane);
+        ack(first).await;
+        ack(second).await;
+        (order == (Lane::Realtime, Lane::Bulk)).then_some(())
+    })
+    .await;
+}
+
+async fn an_expired_message_is_never_seen(queue: &Queue) {
+    for ttl in [Duration::ZERO, Duration::from_millis(20)] {
+        let stale = Message { payload: "stale".into(), ttl };
+        queue.publish(Lane::Realtime, stale).await.expect("there is room");
+    }
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    publish(queue, Lane::Realtime, "fresh").await;
+    let delivery = delivered(&mut consume(queue, 4)).await;
+    assert_eq!(text(&delivery), "fresh");
+    ack(delivery).await;
+}
+
+async fn a_failed_message_expires_too(queue: &Queue) {
+    let stale = Message { payload: "stale".into(), ttl: Duration::from_millis(500) };
+    queue.publish(Lane::Realtime, stale).await.expect("there is room");
+    let mut consumer = consume(queue, 1);
+    // Held until its time is nearly over: what is left is too short for a second try.
+    let first = delivered(&mut consumer).await;
+    tokio::time::sleep(Duration::from_millis(490)).await;
+    drop(consumer);
+    drop(first);
+    eventually("it is gone", async || (queue.depth(Lane::Realtime).await.ok()?.messages == 0).then_some(())).await;
+    publish(queue, Lane::Realtime, "fresh").await;
+    let delivery = delivered(&mut consume(queue, 1)).await;
+    assert_eq!(text(&delivery), "fresh");
+    ack(delivery).await;
+}
+
+async fn too_many_attempts_end_as_a_dead_letter(queue: &Queue) {
+    publish(queue, Lane::Bulk, "poison").await;
+    let mut consumer = consume(queue, 4);
+    for attempt in 1..=MAX_ATTEMPTS {
+        let delivery = delivered(&mut consumer).await;
+        assert_eq!(delivery.attempt, attempt);
+    }
+    match consumer.next().await {
+        Some(Received::DeadLettered { payload, attempts }) => assert_eq!((&*payload, attempts), (&b"poison"[..], 3)),
+        other => panic!("expected the notice of a dead letter, got {other:?}"),
+    }
+    assert_eq!(queue.dead_letters().await.expect("the backend answers"), 1);
+}
+
+async fn a_failed_job_runs_alone(queue: &Queue) {
+    publish(queue, Lane::Bulk, "shaky").await;
+    let mut consumer = consume(queue, 4);
+    let shaky = delivered(&mut consumer).await;
+    publish(queue, Lane::Bulk, "held").await;
+    let held = delivered(&mut consumer).await;
+    drop(shaky);
+    assert!(timeout(NEVER, consumer.next()).await.is_err(), "something else is held");
+    ack(held).await;
+    let shaky = delivered(&mut consumer).await;
+    assert_eq!((text(&shaky), shaky.attempt), ("shaky", 2));
+    publish(queue, Lane::Realtime, "waits").await;
+    assert!(timeout(NEVER, consumer.next()).await.is_err(), "the failed job is alone");
+    ack(shaky).await;
+    let after = delivered(&mut consumer).await;
+    assert_eq!(text(&after), "waits");
+    ack(after).await;
+}
+
+async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
+    let mut jobs = publish_many(queue, Lane::Bulk, 7).await;
+    publish(queue, Lane::Bulk, "poison").await;
+    let mut dead = Vec::new();
+    while !(jobs.is_empty() && dead.len() == 1) {
+        // A worker's life: it fills its hands, and dies if the poison is in them.
+        let mut worker = consume(queue, 8);
+        loop {
+            let mut hands = Vec::new();
+            let first = timeout(Duration::from_secs(20), worker.next()).await.expect("there is work");
+            let mut received = first;
+            while let Some(Received::Delivery(delivery)) = received {
+                hands.push(delivery);
+                received = timeout(Duration::from_millis(20), worker.next()).await.unwrap_or(None);
+            }
+            if let Some(Received::DeadLettered { payload, .. }) = received {
+                dead.push(String::from_utf8_lossy(&payload).into_owned());
+            }
+            if hands.iter().any(|job| text(job) == "poison") {
+                drop(worker);
+                break;
+            }
+            for job in hands {
+                jobs.remove(text(&job));
+                ack(job).await;
+            }
+            if jobs.is_empty() && dead.len() == 1 {
+                break;
+            }
+        }
+    }
+    assert_eq!(dead, ["poison"]);
+    assert_eq!(queue.dead_letters().await.expect("the backend answers"), 1);
+}
+
+async fn prefetch_is_credit(queue: &Queue) {
+    publish_many(queue, Lane::Bulk, 3).await;
+    let mut consumer = consume(queue, 2);
+    let (first, second) = (delivered(&mut consumer).await, delivered(&mut consumer).await);
+    assert!(timeout(NEVER, consumer.next()).await.is_err(), "credit is used up");
+    ack(first).await;
+    let third = delivered(&mut consumer).await;
+    ack(second).await;
+    ack(third).await;
+}
+
+async fn shutdown_hands_out_what_is_held_and_ends(queue: &Queue) {
+    let jobs = publish_many(queue, Lane::Bulk, 3).await;
+    let shutdown = Shutdown::new();
+    let mut consumer = queue.consume(&Lane::ALL, 3, shutdown.clone());
+    let mut held = vec![delivered(&mut consumer).await];
+    shutdown.cancel();
+    while let Some(received) = within(consumer.next()).await {
+        held.push(delivery(received));
+    }
+    assert!(within(consumer.next()).await.is_none(), "the end stays the end");
+    let mut seen = BTreeSet::new();
+    for delivery in held {
+        seen.insert(text(&delivery).to_owned());
+        ack(delivery).await;
+    }
+    // What was not handed out is there for others.
+    let mut other = consume(queue, 3);
+    while seen.len() < jobs.len() {
+        let delivery = delivered(&mut other).await;
+        assert!(seen.insert(text(&delivery).to_owned()), "nothing comes twice");
+        ack(delivery).await;
+    }
+}
+
+async fn two_consumers_share(queue: &Queue) {
+    publish_many(queue, Lane::Bulk, 4).await;
+    let (mut one, mut two) = (consume(queue, 1), consume(queue, 1));
+    for _ in 0..2 {
+        let (a, b) = (delivered(&mut one).await, delivered(&mut two).await);
+        assert_ne!(text(&a), text(&b));
+        ack(a).await;
+        ack(b).await;
+    }
+}
+
+async fn depth_counts_what_waits(queue: &Queue) {
+    publish_many(queue, Lane::Bulk, 3).await;
+    let depth = queue.depth(Lane::Bulk).await.expect("the backend answers");
+    assert_eq!(depth, Depth { messages: 3, consumers: 0 });
+    assert_eq!(queue.depth(Lane::Realtime).await.expect("the backend answers").messages, 0);
+    let mut consumer = consume(queue, 1);
+    let held = delivered(&mut consumer).await;
+    assert_eq!(queue.depth(Lane::Bulk).await.expect("the backend answers"), Depth { messages: 2, consumers: 1 });
+    ack(held).await;
+    for _ in 0..2 {
+        ack(delivered(&mut consumer).await).await;
+    }
+    drop(consumer);
+    eventually("it is counted out", async || (queue.depth(Lane::Bulk).await.ok()?.consumers == 0).then_some(())).await;
+}
+
+async fn an_abandoned_wait_loses_nothing(queue: &Queue) {
+    let mut consumer = consume(queue, 4);
+    let jobs = publish_many(queue, Lane::Bulk, 8).await;
+    let mut seen = BTreeSet::new();
+    while seen.len() < jobs.len() {
+        if let Ok(received) = timeout(Duration::from_micros(50), consumer.next()).await {
+            let delivery = delivery(received.expect("no shutdown"));
+            assert!(seen.insert(text(&delivery).to_owned()), "nothing comes twice");
+            ack(delivery).await;
+        }
+    }
+}
+
+fn message(payload: &str) -> Message {
+    Message { payload: payload.to_owned().into(), ttl: Duration::from_secs(60) }
+}
+
+async fn publish(queue: &Queue, lane: Lane, payload: &str) {
+    queue.publish(lane, message(payload)).await.expect("there is room");
+}
+
+async fn publish_many(queue: &Queue, lane: Lane, n: u32) -> BTreeSet<String> {
+    let jobs: BTreeSet<String> = (0..n).map(|i| format!("job {i}")).collect();
+    for job in &jobs {
+        publish(queue, lane, job).await;
+    }
+    jobs
+}
+
+fn consume(queue: &Queue, prefetch: u16) -> Consumer {
+    queue.consume(&Lane::ALL, prefetch, Shutdown::new())
+}
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(20), future).await.expect("it comes")
+}
+
+async fn delivered(consumer: &mut Consumer) -> Delivery {
+    delivery(within(consumer.next()).await.expect("the consumer goes on"))
+}
+
+fn delivery(received: Received) -> Delivery {
+    match received {
+        Received::Delivery(delivery) => delivery,
+        other => panic!("expected a delivery, got {other:?}"),
+    }
+}
+
+fn text(delivery: &Delivery) -> &str {
+    std::str::from_utf8(&delivery.payload).expect("we publish text")
+}
+
+async fn ack(delivery: Delivery) {
+    assert!(delivery.ack().await.expect("acks never fail here"));
+}
