@@ -1,0 +1,35 @@
+# Thin on purpose: what does the work is in scripts/, and every command here can be typed by hand.
+# One profile, release, and one folder for what cargo builds, so that demo, tests and benchmarks build nothing twice.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tagfleet
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fleet models fmt lint bench-worker clean-cache
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Build everything, start it, tag the sample photos; runs until Ctrl-C (DEMO_EXIT=1: ends after the samples)
+	@scripts/demo.sh
+
+test: ## Every test, with the real models and with brokers of the tests' own
+	@scripts/test.sh
+
+fleet: ## RabbitMQ, Redis, HAProxy, two API servers, two workers on this machine (FLEET_EXIT=1, FLEET_APIS, FLEET_WORKERS, FLEET_ROUNDS)
+	@scripts/fleet.sh
+
+models: ## Fetch and build the models; does nothing where they are there
+	@python3 models/build.py
+
+fmt: ## Format the code
+	@cargo fmt --all
+
+lint: ## Format, clippy, documentation and shell scripts, nothing changed
+	@scripts/lint.sh
+
+bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
+	@scripts/bench.sh bench-worker
+
+clean-cache: ## Remove what was built: cargo's folder and our models (not your own beside them)
+	@scripts/clean-cache.sh

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# scripts/bench.sh NAME [ARGUMENTS…]: one benchmark of `loadtest`, with what it needs.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+steps=3
+
+main() {
+    trap abandon_prepare EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+
+    step "What this machine lacks"
+    scripts/setup.sh fleet
+
+    step "Models and build, side by side"
+    prepare --package loadtest
+
+    step "$1"
+    cargo run --release --locked --package loadtest -- "$@"
+}
+
+main "$@"

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# scripts/clean-cache.sh: removes what was built and can be built again. Models that are not ours, in folders beside ours, stay.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+# Each model that models/build.py made left a stamp of its name.
+remove_models() {
+    local stamp
+    for stamp in "$TAGFLEET_MODELS_DIR"/.build/stamps/*.json; do
+        [[ -e $stamp ]] || continue
+        say "removing $TAGFLEET_MODELS_DIR/$(basename "$stamp" .json)"
+        rm -rf "${TAGFLEET_MODELS_DIR:?}/$(basename "$stamp" .json)"
+    done
+    rm -rf "${TAGFLEET_MODELS_DIR:?}/.build"
+}
+
+say "removing what cargo built in $CARGO_TARGET_DIR"
+cargo clean
+remove_models

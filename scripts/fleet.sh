@@ -1,0 +1,241 @@
+#!/usr/bin/env bash
+# scripts/fleet.sh: a whole fleet as processes of this machine: RabbitMQ, Redis, two workers, two API servers, HAProxy before
+# them. Tags the sample photos through the edge, shows who did what, and runs until Ctrl-C. It touches no server that is
+# there already: ports, data and Erlang's port mapper are its own, and all of it is gone afterwards but for the logs.
+#
+#   FLEET_EXIT=1     ends after the samples; exit code 0 says that all went as it should
+#   FLEET_APIS=2     API servers            FLEET_WORKERS=2  workers            FLEET_ROUNDS=4  times that the samples are tagged
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+apis=${FLEET_APIS:-2} workers=${FLEET_WORKERS:-2} rounds=${FLEET_ROUNDS:-4}
+steps=9
+folder='' # of all that must go afterwards
+
+# Whatever ends the script, nothing that it started stays behind.
+finish() {
+    trap '' INT TERM
+    abandon_prepare
+    stop_all
+    [[ -z $folder ]] || rm -rf "$folder"
+}
+
+# From the edge inwards, so that each finishes its work while what it needs is there.
+unclean=()
+stop_all() {
+    local i
+    stop edge USR1 && note_end edge
+    for ((i = 1; i <= apis; i++)); do stop "api-$i" && note_end "api-$i"; done
+    for ((i = 1; i <= workers; i++)); do stop "worker-$i" && note_end "worker-$i"; done
+    stop samples
+    stop redis && note_end redis
+    stop rabbitmq && note_end rabbitmq
+    stop epmd
+}
+
+note_end() { ((ended == 0)) || unclean+=("$1"); }
+
+choose_ports() {
+    local list
+    list=$(free_ports $((8 + apis + workers)) 8080)
+    read -r edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port api_port <<<"$list"
+    read -ra api_ports <<<"$api_port"
+    worker_ports=("${api_ports[@]:apis}")
+}
+
+# RabbitMQ finds its settings in the environment; so does rabbitmqctl, which is how it finds this one and no other.
+rabbitmq_environment() {
+    local loopback="-kernel inet_dist_use_interface {127,0,0,1}"
+    printf 'disk_free_limit.absolute = 50MB\n' >"$folder/rabbitmq-here.conf"
+    printf '[].\n' >"$folder/enabled_plugins"
+    rabbitmq=(env HOME="$folder" LANG=C.UTF-8
+        ERL_EPMD_PORT="$epmd_port" ERL_EPMD_ADDRESS=127.0.0.1
+        RABBITMQ_NODENAME="tagfleet-$amqp_port@localhost"
+        RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$amqp_port" RABBITMQ_DIST_PORT="$dist_port"
+        RABBITMQ_CTL_DIST_PORT_MIN="$ctl_port" RABBITMQ_CTL_DIST_PORT_MAX="$ctl_port"
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="$loopback" RABBITMQ_CTL_ERL_ARGS="$loopback"
+        RABBITMQ_CONFIG_FILE="$PWD/deploy/rabbitmq/rabbitmq.conf" RABBITMQ_CONFIG_FILES="$folder/rabbitmq-here.conf"
+        RABBITMQ_CONF_ENV_FILE="$folder/none" RABBITMQ_ENABLED_PLUGINS_FILE="$folder/enabled_plugins"
+        RABBITMQ_MNESIA_BASE="$folder/mnesia" RABBITMQ_LOG_BASE="$folder" RABBITMQ_PID_FILE="$folder/pid")
+}
+
+# Debian's command of that name insists on the user `rabbitmq`; the script behind it does not.
+rabbitmq_script() {
+    local behind="/usr/lib/rabbitmq/bin/$1"
+    if [[ -x $behind ]]; then echo "$behind"; else command -v "$1"; fi
+}
+
+rabbitmqctl() { "${rabbitmq[@]}" "$(rabbitmq_script rabbitmqctl)" --quiet "$@"; }
+
+# The port opens a moment before connections are taken: it must answer the protocol's first frame.
+speaks_amqp() {
+    (
+        exec 3<>"/dev/tcp/127.0.0.1/$amqp_port"
+        printf 'AMQP\0\0\x09\x01' >&3
+        IFS= read -r -n 1 -t 2 frame <&3
+        [[ $frame == $'\x01' ]]
+    ) 2>/dev/null
+}
+
+start_broker() {
+    rabbitmq_environment
+    # Not left to RabbitMQ, which would start one that outlives it.
+    start epmd "$logs/epmd.log" epmd -port "$epmd_port" -address 127.0.0.1
+    await epmd "$logs/epmd.log" 10 listens "$epmd_port"
+    start rabbitmq "$logs/rabbitmq.log" "${rabbitmq[@]}" "$(rabbitmq_script rabbitmq-server)"
+    start redis "$logs/redis.log" redis-server deploy/redis/redis.conf \
+        --bind 127.0.0.1 --port "$redis_port" --dir "$folder" --maxmemory 100mb
+    await redis "$logs/redis.log" 10 listens "$redis_port"
+    await rabbitmq "$logs/rabbitmq.log" 90 speaks_amqp
+}
+
+# What every process of the fleet is told.
+fleet=(env)
+start_role() {
+    local name=$1 role=$2
+    shift 2
+    start "$name" "$logs/$name.log" "${fleet[@]}" "$@" "$tagfleet" "$role"
+}
+
+# Workers share the cores rather than each taking all of them.
+start_workers() {
+    local i cores each
+    cores=$(nproc)
+    each=$((cores / workers > 0 ? cores / workers : 1))
+    for ((i = 1; i <= workers; i++)); do
+        start_role "worker-$i" worker TAGFLEET_WORKER_NAME="worker-$i" TAGFLEET_WORKER_LISTEN="127.0.0.1:${worker_ports[i - 1]}" \
+            TAGFLEET_LANES="${TAGFLEET_LANES:-$each}" TAGFLEET_CAPTION_THREADS="${TAGFLEET_CAPTION_THREADS:-$each}"
+    done
+    for ((i = 1; i <= workers; i++)); do
+        await "worker-$i" "$logs/worker-$i.log" 60 is_ready "${worker_ports[i - 1]}" /readyz
+    done
+}
+
+start_apis() {
+    local i
+    for ((i = 1; i <= apis; i++)); do
+        start_role "api-$i" api TAGFLEET_API_NAME="api-$i" TAGFLEET_LISTEN="127.0.0.1:${api_ports[i - 1]}" \
+            TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port"
+    done
+    for ((i = 1; i <= apis; i++)); do await "api-$i" "$logs/api-$i.log" 30 is_ready "${api_ports[i - 1]}" /readyz; done
+}
+
+start_edge() {
+    local i
+    {
+        echo "backend api"
+        for ((i = 1; i <= apis; i++)); do echo "    server api-$i 127.0.0.1:${api_ports[i - 1]}"; done
+    } >"$folder/servers.cfg"
+    if ((edge_port != 8080)); then say "port 8080 is taken, so the edge listens on $edge_port"; fi
+    start edge "$logs/edge.log" env TAGFLEET_EDGE="127.0.0.1:$edge_port" TAGFLEET_EDGE_STATS="127.0.0.1:$stats_port" \
+        haproxy -db -f deploy/haproxy/haproxy.cfg -f "$folder/servers.cfg"
+    await edge "$logs/edge.log" 10 is_ready "$edge_port" /readyz
+}
+
+# metric PORT NAME: the sum over the labels of one Prometheus counter.
+metric() {
+    http "$1" /metrics | awk -v name="$2" 'index($1, name "{") == 1 || $1 == name { sum += $NF } END { printf "%d", sum }'
+}
+
+# share WHAT COUNT: one line of who did what; nobody should have idled.
+idle=()
+share() {
+    say "$(printf '%-12s %4d images' "$1" "$2")"
+    (($2 > 0)) || idle+=("$1")
+}
+
+show_shares() {
+    local i
+    for ((i = 1; i <= apis; i++)); do share "api-$i" "$(metric "${api_ports[i - 1]}" tagfleet_requests_total)"; done
+    for ((i = 1; i <= workers; i++)); do share "worker-$i" "$(metric "${worker_ports[i - 1]}" tagfleet_jobs_total)"; done
+}
+
+left=0
+show_queues() {
+    local queues name messages consumers
+    queues=$(rabbitmqctl list_queues name messages consumers --no-table-headers)
+    while read -r name messages consumers; do
+        [[ -n $name ]] || continue
+        say "$(printf '%-24s %4d messages, %d consumers' "$name" "$messages" "$consumers")"
+        left=$((left + messages))
+    done < <(sort <<<"$queues")
+}
+
+tell_where() {
+    say "edge     http://127.0.0.1:$edge_port/ (page), /docs (API)"
+    say "stats    http://127.0.0.1:$stats_port/"
+    say "logs     $logs/"
+    say "try      $tagfleet tag --api http://127.0.0.1:$edge_port <a photo, folder or URL>"
+}
+
+# Ctrl-C is the ordinary end here and no failure. Whoever dies meanwhile is told of, and the others go on, as a fleet does.
+stay() {
+    local asked=0 gone name
+    trap 'asked=1' INT TERM
+    printf '\nRunning. Ctrl-C ends it.\n'
+    while ((asked == 0)); do
+        gone=''
+        wait -n -p gone "${pids[@]}" || true
+        for name in "${!pids[@]}"; do
+            [[ -n $gone && ${pids[$name]} == "$gone" ]] || continue
+            say "$name has ended; its log is $logs/$name.log"
+            unset "pids[$name]"
+        done
+    done
+}
+
+judge() {
+    ((failed == 0)) || die "not every sample was tagged"
+    ((left == 0)) || die "$left messages were left in the queues"
+    ((${#idle[@]} == 0)) || die "did nothing: ${idle[*]}"
+    ((${#unclean[@]} == 0)) || die "did not end cleanly: ${unclean[*]}; logs are in $logs"
+}
+
+main() {
+    local failed=0 edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port api_port
+    local api_ports worker_ports rabbitmq logs samples=()
+    trap finish EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+
+    step "What this machine lacks"
+    scripts/setup.sh fleet
+
+    step "Models and build, side by side (from nothing about 10 minutes on two cores, once)"
+    prepare --package tagfleet
+
+    step "Starting RabbitMQ and Redis"
+    choose_ports
+    folder=$(mktemp -d)
+    logs="target/fleet/$edge_port"
+    rm -rf "$logs"
+    mkdir -p "$logs"
+    start_broker
+
+    step "Starting $workers workers, $apis API servers and the edge"
+    fleet+=(TAGFLEET_QUEUE_URL="amqp://guest:guest@127.0.0.1:$amqp_port/%2f" TAGFLEET_BUS_URL="redis://127.0.0.1:$redis_port/0")
+    start_workers
+    start_apis
+    start_edge
+
+    step "Tagging the samples $rounds times through the edge"
+    serve_samples "$logs/samples.log" "$samples_port"
+    sample_urls "$samples_port"
+    "$tagfleet" tag --api "http://127.0.0.1:$edge_port" --concurrency 4 --repeat "$rounds" "${samples[@]}" || failed=1
+
+    step "Who did what"
+    show_shares
+
+    step "Queues afterwards"
+    show_queues
+
+    step "Where everything is"
+    tell_where
+    [[ ${FLEET_EXIT:-} == 1 ]] || stay
+
+    step "Stopping, from the edge inwards"
+    trap '' INT TERM
+    stop_all
+    judge
+}
+
+main "$@"

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# scripts/setup.sh [build|fleet|test|lint]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+packages=()
+# want PACKAGE CHECK…: notes the package when the check fails.
+want() {
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || packages+=("$package")
+}
+
+command_exists() { command -v "$1"; }
+
+# Not libclang-cpp, which is another library.
+has_libclang() {
+    local pattern
+    for pattern in "${LIBCLANG_PATH:-/nowhere}" /usr/lib/llvm-*/lib /usr/lib /usr/lib64 "/usr/lib/$(uname -m)-linux-gnu"; do
+        if compgen -G "$pattern/libclang.so*" || compgen -G "$pattern/libclang-[0-9]*.so*"; then return 0; fi
+    done
+    return 1
+}
+
+want_build() {
+    local command
+    for command in cmake clang nasm pkg-config make g++ git python3; do want "$command" command_exists "$command"; done
+    want ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+    want python3-venv python3 -c 'import venv, ensurepip'
+    # Debian's clang brings the library along.
+    if command -v clang >/dev/null; then want libclang-dev has_libclang; fi
+}
+
+want_fleet() {
+    want rabbitmq-server command_exists rabbitmq-server
+    want redis-server command_exists redis-server
+    want redis-tools command_exists redis-cli
+    want haproxy command_exists haproxy
+    want util-linux command_exists setpriv
+}
+
+want_group() {
+    case $1 in
+    build) want_build ;;
+    fleet | test) want_build && want_fleet ;;
+    *) die "no group is called '$1': build, fleet, test" ;;
+    esac
+}
+
+rust_wanted() { sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml; }
+
+check_rust() {
+    local wanted found
+    wanted=$(rust_wanted)
+    command -v cargo >/dev/null || die "cargo is missing: install Rust $wanted or newer with rustup (https://rustup.rs), then run this again"
+    found=$(rustc --version | cut -d' ' -f2)
+    if [[ $(printf '%s\n' "$wanted" "$found" | sort -V | head -n1) != "$wanted" ]]; then
+        die "Rust $found is too old, $wanted or newer is needed: rustup update stable"
+    fi
+}
+
+# Debian starts a server as soon as it is installed; ours are started by the tests, on ports of their own. While this policy
+# stands, installing starts nothing.
+POLICY=/usr/sbin/policy-rc.d
+install_packages() {
+    local run=(env DEBIAN_FRONTEND=noninteractive)
+    ((EUID == 0)) || run=(sudo "${run[@]}")
+    say "apt-get update"
+    "${run[@]}" apt-get update -qq || say "apt-get update failed; trying with the package lists that are here"
+    if [[ ! -e $POLICY ]]; then
+        printf '#!/bin/sh\nexit 101\n' | "${run[@]}" install -m 755 /dev/stdin "$POLICY"
+        trap '"${remove[@]}"' EXIT
+        remove=("${run[@]}" rm -f "$POLICY")
+    fi
+    say "apt-get install ${packages[*]}"
+    "${run[@]}" apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${packages[@]}" >"$log" 2>&1 ||
+        show_log "$log" "apt-get could not install: ${packages[*]}"
+}
+
+main() {
+    local groups=("$@") group line log
+    ((${#groups[@]})) || groups=(build)
+    for group in "${groups[@]}"; do want_group "$group"; done
+    check_rust
+    if ((${#packages[@]})); then
+        mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+        line="apt-get install --no-install-recommends ${packages[*]}"
+        command -v apt-get >/dev/null || die "missing, by Debian's names: ${packages[*]}"
+        if ((EUID != 0)); then
+            command -v sudo >/dev/null || die "missing: ${packages[*]}. As root: $line"
+            say "missing: ${packages[*]}; sudo may ask for your password"
+        fi
+        log=$(mktemp)
+        install_packages
+        rm -f "$log"
+    fi
+    say "setup (${groups[*]}): everything is here"
+}
+
+main "$@"
