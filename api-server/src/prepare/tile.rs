@@ -68,9 +68,12 @@ fn resize(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
     let source = ImageRef::new(pixels.width, pixels.height, &pixels.bytes, kind).map_err(internal)?;
     let mut tile = Image::new(placed.width, placed.height, kind);
     // Bicubic, as most taggers were trained; the kernel widens when shrinking.
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-        .crop(placed.left, placed.top, placed.crop_width, placed.crop_height);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom)).crop(
+        placed.left,
+        placed.top,
+        placed.crop_width,
+        placed.crop_height,
+    );
     Resizer::new().resize(&source, &mut tile, &options).map_err(internal)?;
     Ok(tile.into_vec())
 }
@@ -100,7 +103,13 @@ fn padded(picture: RgbImage, width: u32, height: u32) -> RgbImage {
 /// and 20 KB a tile is what the broker was measured with.
 fn encode(tile: &RgbImage, quality: u8) -> Result<Vec<u8>, Fault> {
     let (width, height) = (tile.width() as usize, tile.height() as usize);
-    let image = turbojpeg::Image { pixels: tile.as_raw().as_slice(), width, pitch: width * 3, height, format: PixelFormat::RGB };
+    let image = turbojpeg::Image {
+        pixels: tile.as_raw().as_slice(),
+        width,
+        pitch: width * 3,
+        height,
+        format: PixelFormat::RGB,
+    };
     let mut encoder = Compressor::new().map_err(internal)?;
     encoder.set_quality(quality.into()).map_err(internal)?;
     encoder.set_subsamp(Subsamp::None).map_err(internal)?;

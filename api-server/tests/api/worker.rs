@@ -12,9 +12,7 @@ use common::{
     queue::{Delivery, Lane, Queue, Received},
     shutdown::Shutdown,
     stage::{Stage, StageClock},
-    wire::{
-        self, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Tag, Tagged, WIRE_VERSION, WorkerInfo,
-    },
+    wire::{self, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Tag, Tagged, WIRE_VERSION, WorkerInfo},
 };
 use tokio::task::JoinHandle;
 
@@ -78,7 +76,8 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
     if let Behaviour::Slow(ms) = behaviour {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
-    for stage in [Stage::Decode, Stage::BatchWait, Stage::Infer, Stage::Postprocess, Stage::CaptionWait, Stage::Caption] {
+    for stage in [Stage::Decode, Stage::BatchWait, Stage::Infer, Stage::Postprocess, Stage::CaptionWait, Stage::Caption]
+    {
         tokio::time::sleep(Duration::from_millis(2)).await;
         clock.end(stage);
     }
