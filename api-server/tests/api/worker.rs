@@ -72,7 +72,7 @@ impl FakeWorker {
 async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<Vec<Job>>) {
     let job: Job = wire::decode(&delivery.payload).expect("a job");
     let mut clock = StageClock::start_at(Instant::now());
-    clock.timings.add_ms(Stage::Queue, bus.now_ms().saturating_sub(job.published_at_ms) as f64);
+    clock.timings.add_ms(Stage::Queue, bus.now_us().saturating_sub(job.published_at_us) as f64 / 1e3);
     if let Behaviour::Slow(ms) = behaviour {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
