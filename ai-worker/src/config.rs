@@ -1,6 +1,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use common::identity;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("--worker-name: `{0}` may hold letters, digits, `-`, `_` and `.`, 100 at the most")]
+    Name(String),
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CaptionerChoice {
@@ -23,7 +30,7 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_MODEL", default_value = "efficientnet-lite0")]
     pub model: String,
 
-    /// This worker's name in answers, logs and the list of workers [default: host name and process id]
+    /// This worker's name in answers, logs and the list of workers [default: host name, process id and a random part]
     #[arg(long, env = "TAGFLEET_WORKER_NAME")]
     pub worker_name: Option<String>,
 
@@ -87,10 +94,10 @@ impl WorkerConfig {
         self.onnxruntime.clone().unwrap_or_else(built)
     }
 
-    pub fn worker_name(&self) -> String {
-        let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "worker".into());
-        let default = || format!("{}-{}", host().trim(), std::process::id());
-        self.worker_name.clone().unwrap_or_else(default)
+    /// The name given, or one that no other process has.
+    pub fn worker_name(&self) -> Result<String, ConfigError> {
+        let name = self.worker_name.clone().unwrap_or_else(identity::unique_name);
+        if identity::is_name(&name) { Ok(name) } else { Err(ConfigError::Name(name)) }
     }
 }
 

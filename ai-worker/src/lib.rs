@@ -13,5 +13,5 @@ mod probes;
 pub mod tags;
 mod worker;
 
-pub use config::{CaptionerChoice, WorkerConfig};
+pub use config::{CaptionerChoice, ConfigError, WorkerConfig};
 pub use worker::{WorkerError, run};

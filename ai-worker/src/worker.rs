@@ -16,7 +16,7 @@ use crate::{
     announce,
     batch::Batcher,
     caption::{CaptionError, Captioner},
-    config::{CaptionerChoice, WorkerConfig},
+    config::{CaptionerChoice, ConfigError, WorkerConfig},
     consume,
     engine::{EngineError, Lanes, LoadError, Onnx},
     job::{Tagger, Worker},
@@ -26,6 +26,8 @@ use crate::{
 
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
@@ -69,7 +71,7 @@ pub async fn run(
     let wait = Duration::from_millis(config.max_batch_wait_ms);
     let batcher = Arc::new(Batcher::new(config.max_batch(), wait, engines.len(), config.prefetch().into()));
     let lanes = Lanes::start(engines, batcher.clone(), broken.clone())?;
-    let name = config.worker_name();
+    let name = config.worker_name()?;
     let said = WorkerInfo {
         v: WIRE_VERSION,
         worker: name.clone(),

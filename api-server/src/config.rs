@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use common::identity;
 
 use crate::{fetch::Origin, prepare};
 
@@ -155,7 +156,7 @@ impl ApiConfig {
         if self.default_timeout_ms > self.max_timeout_ms {
             return refuse("--default-timeout-ms", "is longer than --max-timeout-ms");
         }
-        if self.api_name.as_deref().is_some_and(|name| !is_name(name)) {
+        if self.api_name.as_deref().is_some_and(|name| !identity::is_name(name)) {
             return refuse("--api-name", "may hold letters, digits, `-`, `_` and `.`, 100 at the most");
         }
         self.fetch.validate()?;
@@ -164,12 +165,7 @@ impl ApiConfig {
 
     /// The name given, or one that no other process has.
     pub fn name(&self) -> String {
-        let unique = || {
-            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "api".into());
-            let host: String = host.trim().chars().filter(|c| is_name_char(*c)).take(60).collect();
-            format!("{host}-{}-{:06x}", std::process::id(), rand::random::<u32>() & 0xff_ffff)
-        };
-        self.api_name.clone().unwrap_or_else(unique)
+        self.api_name.clone().unwrap_or_else(identity::unique_name)
     }
 }
 
@@ -219,13 +215,4 @@ fn positive(option: &'static str, value: usize) -> Result<(), ConfigError> {
 
 fn refuse(option: &'static str, problem: &str) -> Result<(), ConfigError> {
     Err(ConfigError { option, problem: problem.to_owned() })
-}
-
-/// Names become parts of broker and bus keys.
-fn is_name(name: &str) -> bool {
-    (1..=100).contains(&name.len()) && name.chars().all(is_name_char)
-}
-
-fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }

@@ -10,6 +10,7 @@ use axum::{
 };
 use common::{
     fault::{Code, Fault},
+    log_stages,
     stage::{Stage, StageClock},
     telemetry,
     wire::DEFAULT_TENANT,
@@ -92,8 +93,9 @@ impl Trail {
 
     /// The one line that a request leaves.
     fn log(&self, status: u16, code: &'static str, fault: Option<&Fault>, total_ms: f64) {
-        let ms = |stage| self.clock.timings.get_ms(stage).map(|ms| (ms * 1e3).round() / 1e3);
-        tracing::info!(
+        log_stages!(
+            "request",
+            self.clock.timings,
             id = %self.id,
             tenant = DEFAULT_TENANT,
             status,
@@ -103,21 +105,7 @@ impl Trail {
             model = self.model,
             worker = self.worker,
             bytes = self.bytes,
-            admit = ms(Stage::Admit),
-            lookup = ms(Stage::Lookup),
-            fetch = ms(Stage::Fetch),
-            prepare = ms(Stage::Prepare),
-            publish = ms(Stage::Publish),
-            queue = ms(Stage::Queue),
-            decode = ms(Stage::Decode),
-            batch_wait = ms(Stage::BatchWait),
-            infer = ms(Stage::Infer),
-            postprocess = ms(Stage::Postprocess),
-            caption_wait = ms(Stage::CaptionWait),
-            caption = ms(Stage::Caption),
-            result = ms(Stage::Result),
-            total = (total_ms * 1e3).round() / 1e3,
-            "request"
+            total = (total_ms * 1e3).round() / 1e3
         );
     }
 }

@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod bus;
 pub mod fault;
+pub mod identity;
 pub mod model;
 pub mod queue;
 mod reconnect;

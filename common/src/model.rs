@@ -49,7 +49,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// The largest centred part of the model's shape.
+    /// The centre of the picture, in the model's shape; the edges are lost.
     Crop,
     /// All of it, distorted.
     Stretch,

@@ -72,10 +72,16 @@ pub fn metrics() -> PrometheusHandle {
 }
 
 fn describe() {
-    use metrics::{Unit, describe_histogram};
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of one stage of an image's way, by stage and role");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Whole time of a request, by status");
     describe_histogram!(BATCH_SIZE, "Images in one run of the model, by why the batch closed");
+    describe_gauge!("tagfleet_requests_in_flight", "Tag requests under way in this API server");
+    describe_counter!("tagfleet_requests_total", "Tag requests ended, by code");
+    describe_counter!("tagfleet_jobs_total", "Jobs ended by this worker, by lane and code");
+    describe_counter!("tagfleet_dead_letters_total", "Jobs given up after too many attempts");
+    describe_counter!("tagfleet_captions_total", "Captions, by status");
+    describe_counter!("tagfleet_caption_refused_total", "Sentences of the language model that the guard refused, by rule");
 }
 
 /// Adds every stage that `role` itself passed to the histograms.
@@ -85,12 +91,12 @@ pub fn record_stages(role: &'static str, timings: &Timings, own: &[Stage]) {
     }
 }
 
-/// One log line with every stage that was passed as a field of its own.
+/// One log line with every stage that was passed as a field of its own, in milliseconds.
 #[macro_export]
 macro_rules! log_stages {
     ($message:literal, $timings:expr, $($field:tt)*) => {{
         use $crate::stage::Stage;
-        let ms = |stage: Stage| $timings.get_ms(stage);
+        let ms = |stage: Stage| $timings.get_ms(stage).map(|ms| (ms * 1e3).round() / 1e3);
         ::tracing::info!(
             $($field)*,
             admit = ms(Stage::Admit),

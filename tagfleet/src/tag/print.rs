@@ -1,12 +1,13 @@
 //! What a person sees: tags and captions, and where the time went.
 
-use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use common::stage::Stage;
 use serde_json::json;
 
 use super::client::{Answer, Outcome};
 
 const TAGS_SHOWN: usize = 5;
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction(' '));
 
 pub fn json_line(outcome: &Outcome) {
     let line = match &outcome.result {
@@ -60,7 +61,7 @@ fn stages(outcomes: &[Outcome]) -> Table {
 
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {
         table.set_width(120);
     }
