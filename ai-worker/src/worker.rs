@@ -111,7 +111,7 @@ fn load(config: &WorkerConfig) -> Result<Loaded, WorkerError> {
     let mut engines = Vec::new();
     let mut classes = 0;
     for _ in 0..config.lanes() {
-        let mut engine = Onnx::load(&environment, &manifest, &graph)?;
+        let mut engine = Onnx::load(&environment, &manifest, &graph, 1)?;
         classes = engine.warm_up(config.max_batch())?;
         engines.push(engine);
     }

@@ -4,6 +4,8 @@
 //! lapin and redis are used nowhere else, so that a role can be read without
 //! knowing either.
 
+#[cfg(feature = "testing")]
+pub mod bench;
 pub mod bus;
 pub mod fault;
 pub mod model;

@@ -19,6 +19,10 @@ struct Cli {
 enum Command {
     /// Run the API server and a worker in this process
     Serve(Box<serve::Serve>),
+    /// Run an API server alone, for a fleet on RabbitMQ and Redis
+    Api(Box<serve::Api>),
+    /// Run a worker alone, for a fleet on RabbitMQ and Redis
+    Worker(Box<serve::Worker>),
     /// Tag images by URL, file or folder through a running service
     Tag(tag::TagArgs),
     /// Fetch and build the models; does nothing where they are already there
@@ -31,6 +35,8 @@ enum Command {
 async fn main() -> anyhow::Result<std::process::ExitCode> {
     match Cli::parse().command {
         Command::Serve(serve) => serve.run().await,
+        Command::Api(api) => api.run().await,
+        Command::Worker(worker) => worker.run().await,
         Command::Tag(tag) => tag.run().await,
         Command::Models(models) => models.run(),
         Command::Doctor(doctor) => doctor.run().await,

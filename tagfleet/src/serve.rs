@@ -1,6 +1,7 @@
-//! The composition root of the all-in-one service.
+//! The composition root: both roles in one process, or one of them. Which
+//! broker and which result store they meet over is decided by URL alone.
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use ai_worker::WorkerConfig;
 use anyhow::Context;
@@ -21,6 +22,32 @@ pub struct Serve {
     #[command(flatten)]
     worker: WorkerConfig,
     #[command(flatten)]
+    shared: Shared,
+}
+
+#[derive(Args)]
+pub struct Api {
+    #[command(flatten)]
+    api: ApiConfig,
+    #[command(flatten)]
+    shared: Shared,
+}
+
+#[derive(Args)]
+pub struct Worker {
+    /// Where this process answers /healthz, /readyz and /metrics
+    #[arg(long, env = "TAGFLEET_WORKER_LISTEN", default_value = "127.0.0.1:9090")]
+    worker_listen: SocketAddr,
+    #[command(flatten)]
+    worker: WorkerConfig,
+    #[command(flatten)]
+    shared: Shared,
+}
+
+/// What every role needs.
+#[derive(Args)]
+struct Shared {
+    #[command(flatten)]
     queue: QueueConfig,
     #[command(flatten)]
     bus: BusConfig,
@@ -28,13 +55,37 @@ pub struct Serve {
     log: LogConfig,
 }
 
-impl Serve {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+impl Shared {
+    async fn connect(&self, listen: SocketAddr) -> anyhow::Result<(Queue, Bus, TcpListener)> {
         self.log.init()?;
         let queue = Queue::connect(&self.queue).await?;
         let bus = Bus::connect(&self.bus).await?;
-        let listen = self.api.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+        Ok((queue, bus, listener))
+    }
+}
+
+impl Api {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let (queue, bus, listener) = self.shared.connect(self.api.listen).await?;
+        api_server::run(self.api, queue.clone(), bus, listener, shutdown::on_signal()).await?;
+        queue.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Worker {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let (queue, bus, listener) = self.shared.connect(self.worker_listen).await?;
+        ai_worker::run(self.worker, queue.clone(), bus, Some(listener), shutdown::on_signal()).await?;
+        queue.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Serve {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let (queue, bus, listener) = self.shared.connect(self.api.listen).await?;
         let signal = shutdown::on_signal();
         // The worker outlives the API, so that open requests get their answers.
         let worker_stop = Shutdown::new();

@@ -6,6 +6,7 @@ mod onnx;
 
 pub use lanes::Lanes;
 pub use onnx::{LoadError, Onnx};
+pub use ort::environment::Environment;
 
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]

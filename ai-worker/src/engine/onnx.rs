@@ -1,5 +1,4 @@
-//! One ONNX Runtime session, one thread wide. Batches do not pay on a CPU:
-//! one session for each core was measured faster than one across all cores.
+//! One ONNX Runtime session.
 
 use std::{
     path::Path,
@@ -48,10 +47,18 @@ impl Onnx {
         Ok(one.insert(environment).clone())
     }
 
-    pub fn load(environment: &Environment, manifest: &Manifest, graph: &[u8]) -> Result<Self, LoadError> {
+    /// `threads` is the width of one run. On a CPU batches do not pay: one
+    /// session of one thread for each core was measured faster than one
+    /// session across all cores (`make bench-worker` tries both).
+    pub fn load(
+        environment: &Environment,
+        manifest: &Manifest,
+        graph: &[u8],
+        threads: usize,
+    ) -> Result<Self, LoadError> {
         let input = manifest.require(&manifest.input, "[input]")?;
         let failed = |cause: String| LoadError::Graph { name: manifest.name.clone(), cause };
-        let session = single_threaded(environment, graph).map_err(|error| failed(error.to_string()))?;
+        let session = open(environment, graph, threads).map_err(|error| failed(error.to_string()))?;
         let has_input = session.inputs().iter().any(|outlet| outlet.name() == input.name);
         let has_output = session.outputs().iter().any(|outlet| outlet.name() == input.output);
         if !has_input || !has_output {
@@ -69,10 +76,10 @@ impl Onnx {
     }
 }
 
-fn single_threaded(environment: &Environment, graph: &[u8]) -> ort::Result<Session> {
+fn open(environment: &Environment, graph: &[u8], threads: usize) -> ort::Result<Session> {
     Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(1)?
+        .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .commit_from_memory(graph)
 }
