@@ -172,11 +172,10 @@ stay() {
     local asked=0 gone name
     trap 'asked=1' INT TERM
     printf '\nRunning. Ctrl-C ends it.\n'
-    while ((asked == 0)); do
-        gone=''
-        wait -n -p gone "${pids[@]}" || true
+    while ((asked == 0 && ${#pids[@]} > 0)); do
+        wait -n -p gone "${pids[@]}" 2>/dev/null || true
         for name in "${!pids[@]}"; do
-            [[ -n $gone && ${pids[$name]} == "$gone" ]] || continue
+            [[ ${pids[$name]} == "${gone:-}" ]] || continue
             say "$name has ended; its log is $logs/$name.log"
             unset "pids[$name]"
         done
