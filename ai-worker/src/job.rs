@@ -63,11 +63,11 @@ impl Worker {
             // A newer worker may read it; if none does, it ends as a dead letter.
             Err(error) => return tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back"),
         };
-        let queued_ms = self.bus.now_ms().saturating_sub(job.published_at_ms);
+        let queued = Duration::from_micros(self.bus.now_us().saturating_sub(job.published_at_us));
         let mut clock = StageClock::start_at(received);
-        clock.timings.add_ms(Stage::Queue, queued_ms as f64);
-        let left = u64::from(job.budget_ms).saturating_sub(queued_ms);
-        let outcome = self.tag(&job, &delivery, received + Duration::from_millis(left), &mut clock).await;
+        clock.timings.add(Stage::Queue, queued);
+        let left = Duration::from_millis(job.budget_ms.into()).saturating_sub(queued);
+        let outcome = self.tag(&job, &delivery, received + left, &mut clock).await;
         self.finish(job, delivery, outcome, clock).await;
     }
 

@@ -92,7 +92,7 @@ fn job(id: &str, tile: Vec<u8>) -> Job {
         features: Features { tags: true, caption: true },
         limit: Some(5),
         threshold: Some(0.05),
-        published_at_ms: 0,
+        published_at_us: 0,
         budget_ms: 60_000,
         tile,
     }
@@ -106,7 +106,7 @@ trait PublishedNow {
 impl PublishedNow for Job {
     fn published_now(mut self) -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        self.published_at_ms = now.as_millis() as u64;
+        self.published_at_us = now.as_micros() as u64;
         self
     }
 }

@@ -20,7 +20,8 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Name of this server in logs and as the address of results; must be unique in the fleet [default: host name, process id and a random part]
+    /// Name of this server in logs and as the address of results; must be unique in the fleet
+    /// [default: host name, process id and a random part]
     #[arg(long, env = "TAGFLEET_API_NAME")]
     pub api_name: Option<String>,
 
@@ -102,8 +103,9 @@ pub struct FetchConfig {
     #[arg(long, env = "TAGFLEET_FETCH_PORTS", value_delimiter = ',', default_value = "80,443,8080,8443")]
     pub fetch_ports: Vec<u16>,
 
-    /// An origin such as `http://127.0.0.1:9000` that may lie on a private address: exactly this scheme, host and
-    /// port. For tests and demonstrations; whoever can put a file there, or a redirect, can read from inside your network
+    /// An origin such as `http://127.0.0.1:9000` (exactly this scheme, host and port) that may lie on a private
+    /// address. For tests and demonstrations: all that it serves can then be read through this API. Redirects that lead
+    /// away from it are checked as ever
     #[arg(long, env = "TAGFLEET_FETCH_ALLOW_ORIGINS", value_delimiter = ',')]
     pub fetch_allow_origin: Vec<Origin>,
 }
@@ -115,7 +117,8 @@ pub struct PrepareConfig {
     #[arg(long, env = "TAGFLEET_PREPARE_MAX_PIXELS", default_value_t = 120_000_000)]
     pub prepare_max_pixels: u64,
 
-    /// Most memory that one image may take while it is decoded, MiB. Large JPEGs stay far below, since they are decoded scaled
+    /// Most memory that one image may take while it is decoded, MiB. Large JPEGs stay far below, since they are
+    /// decoded scaled
     #[arg(long, env = "TAGFLEET_PREPARE_MAX_DECODED_MIB", default_value_t = 256)]
     pub prepare_max_decoded_mib: u64,
 

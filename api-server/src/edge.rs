@@ -70,3 +70,24 @@ pub async fn edge(mut request: Request, next: Next) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, middleware, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_with_an_id() {
+        async fn broken() {
+            panic!("as a bug would")
+        }
+        let router = Router::new().route("/", get(broken)).layer(middleware::from_fn(edge));
+        let request = Request::get("/").body(Body::empty()).expect("a request");
+        let response = router.oneshot(request).await.expect("infallible");
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert!(response.headers().contains_key(X_REQUEST_ID));
+    }
+}

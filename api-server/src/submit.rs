@@ -55,7 +55,7 @@ impl Submit {
             features,
             limit,
             threshold,
-            published_at_ms: 0,
+            published_at_us: 0,
             budget_ms: 0,
             tile,
         }
@@ -68,7 +68,7 @@ impl Submit {
         if left < Duration::from_millis(1) {
             return Err(too_late(Stage::Publish));
         }
-        job.published_at_ms = self.bus.now_ms();
+        job.published_at_us = self.bus.now_us();
         job.budget_ms = left.as_millis() as u32;
         let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
         // Registered first, so that no answer can come too early.
@@ -116,10 +116,10 @@ fn apportion(roundtrip: Duration, confirmed: Duration, worker: &Timings) -> Timi
     let confirmed_ms = confirmed.as_secs_f64() * 1e3;
     let queued_ms = worker.get_ms(Stage::Queue).unwrap_or(0.0);
     let worked_ms = worker.sum_ms() - queued_ms;
-    // The fleet's clock counts whole milliseconds and hosts drift: no stage
-    // may push the sum over the time that really passed.
+    // Clocks drift between two looks at Redis: no stage may push the sum over
+    // the time that really passed.
     let unworked_ms = (roundtrip_ms - worked_ms).max(0.0);
-    let publish_ms = confirmed_ms.min(queued_ms + 1.0).min(unworked_ms);
+    let publish_ms = confirmed_ms.min(queued_ms).min(unworked_ms);
     let queue_ms = (queued_ms - publish_ms).max(0.0).min(unworked_ms - publish_ms);
     let mut timings = Timings::default();
     timings.add_ms(Stage::Publish, publish_ms);
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn publish_ends_where_the_delivery_began() {
         let parts = apportion(ms(40), ms(20), &worker(5.0, 10.0));
-        assert_eq!(parts.get_ms(Stage::Publish), Some(6.0));
+        assert_eq!(parts.get_ms(Stage::Publish), Some(5.0));
         assert_eq!(parts.get_ms(Stage::Queue), Some(0.0));
     }
 }

@@ -8,8 +8,7 @@ use axum::{
     response::Response,
 };
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use bytes::Bytes;
@@ -67,12 +66,7 @@ pub async fn tag_image(State(app): State<Arc<App>>, id: RequestId, arrived: Arri
     }
 }
 
-async fn way(
-    app: &App,
-    trail: &mut Trail,
-    arrived: Arrived,
-    request: Request,
-) -> Result<(Image, Returned), Fault> {
+async fn way(app: &App, trail: &mut Trail, arrived: Arrived, request: Request) -> Result<(Image, Returned), Fault> {
     let _place = app.admission.enter()?;
     let (parts, body) = request.into_parts();
     let Wanted { source, features, limit, threshold, model, deadline } =

@@ -64,7 +64,7 @@ impl Trail {
             Err(fault) => return self.refuse(fault),
         };
         self.end(Stage::Result);
-        let timings = self.close(200, "ok");
+        let timings = self.close(200, "ok", None);
         let header = timings.header();
         let worker = self.worker.take().unwrap_or_default();
         let answer = TagAnswer::new(self.id.to_string(), image, tagged, worker, timings);
@@ -75,31 +75,31 @@ impl Trail {
         // A worker's fault names a stage that was timed there; what is open here is the way back.
         let open = if self.worker.is_some() { Stage::Result } else { fault.stage };
         self.end(open);
-        if fault.code.status() >= 500 {
-            tracing::warn!(id = %self.id, code = fault.code.name(), stage = fault.stage.name(), detail = fault.detail, "request failed");
-        }
-        let timings = self.close(fault.code.status(), fault.code.name());
+        let timings = self.close(fault.code.status(), fault.code.name(), Some(&fault));
         with_timing(Problem::new(fault, &self.id).into_response(), &timings.header())
     }
 
-    fn close(&mut self, status: u16, code: &'static str) -> TimingsView {
+    fn close(&mut self, status: u16, code: &'static str, fault: Option<&Fault>) -> TimingsView {
         self.closed = true;
         let total = self.arrived.elapsed();
         let total_ms = total.as_secs_f64() * 1e3;
         telemetry::record_stages("api", &self.clock.timings, OWN);
         metrics::histogram!(telemetry::REQUEST_SECONDS, "status" => status.to_string()).record(total);
         metrics::counter!("tagfleet_requests_total", "code" => code).increment(1);
-        self.log(status, code, total_ms);
+        self.log(status, code, fault, total_ms);
         TimingsView::new(self.clock.timings.clone(), total_ms)
     }
 
-    fn log(&self, status: u16, code: &'static str, total_ms: f64) {
+    /// The one line that a request leaves.
+    fn log(&self, status: u16, code: &'static str, fault: Option<&Fault>, total_ms: f64) {
         let ms = |stage| self.clock.timings.get_ms(stage).map(|ms| (ms * 1e3).round() / 1e3);
         tracing::info!(
             id = %self.id,
             tenant = DEFAULT_TENANT,
             status,
             code,
+            failed_in = fault.map(|fault| fault.stage.name()),
+            detail = fault.map(|fault| fault.detail.as_str()),
             model = self.model,
             worker = self.worker,
             bytes = self.bytes,
@@ -128,7 +128,7 @@ impl Drop for Trail {
         if !self.closed {
             let (status, code) =
                 if std::thread::panicking() { (500, Code::Internal.name()) } else { (CLIENT_GONE, "client_gone") };
-            self.close(status, code);
+            self.close(status, code, None);
         }
     }
 }

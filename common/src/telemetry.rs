@@ -35,7 +35,7 @@ pub struct LogConfig {
     pub log_format: LogFormat,
 
     /// Level, or a filter such as `info,api_server=debug`
-    #[arg(long, env = "TAGFLEET_LOG", default_value = "info")]
+    #[arg(long, env = "TAGFLEET_LOG", default_value = "info,lapin=error")]
     pub log: String,
 }
 

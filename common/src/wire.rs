@@ -58,8 +58,8 @@ pub struct Job {
     pub limit: Option<u16>,
     /// Least confidence of a tag, 0 to 1; the model's default where absent.
     pub threshold: Option<f32>,
-    /// Fleet clock (see `Bus::now_ms`), so that hosts need not agree on the time.
-    pub published_at_ms: u64,
+    /// Fleet clock (see `Bus::now_us`), so that hosts need not agree on the time.
+    pub published_at_us: u64,
     /// What is left of the caller's patience when published.
     pub budget_ms: u32,
     /// JPEG of the model's input size, RGB, upright.

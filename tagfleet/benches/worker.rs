@@ -162,7 +162,7 @@ impl Fleet {
     }
 
     async fn tag_for(&self, time: Duration) -> Result<f64, loadtest::LoadError> {
-        let run = format!("{:x}", self.bus.now_ms());
+        let run = format!("{:x}", self.bus.now_us());
         let job = |n| self.job(format!("bench-{run}-{n}"));
         let done = loadtest::saturate(&self.queue, &self.inbox, IN_FLIGHT, time, job).await?;
         assert_eq!(done.failed, 0, "every tile is a good one");
@@ -179,7 +179,7 @@ impl Fleet {
             features: Features { tags: true, caption: false },
             limit: None,
             threshold: None,
-            published_at_ms: self.bus.now_ms(),
+            published_at_us: self.bus.now_us(),
             budget_ms: 30_000,
             tile: self.tile.clone(),
         }

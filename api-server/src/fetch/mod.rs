@@ -5,8 +5,6 @@ mod classify;
 mod client;
 mod resolve;
 mod target;
-#[cfg(test)]
-mod tests;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,8 +19,8 @@ use url::Url;
 use crate::FetchConfig;
 use client::{Answer, Clients};
 pub use resolve::{Lookup, SystemLookup};
-use target::Rules;
 pub use target::Origin;
+use target::Rules;
 
 #[derive(Clone, Debug)]
 pub struct Fetcher {

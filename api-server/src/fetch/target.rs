@@ -110,13 +110,37 @@ mod tests {
     fn broken_and_foreign_urls_are_refused() {
         let long = format!("http://example.com/{}", "a".repeat(9_000));
         let refused = [
-            "", "/cat.jpg", "cat.jpg", "example.com/cat.jpg", "//example.com/a", "file:///etc/passwd", "ftp://example.com/a",
-            "gopher://example.com/", "data:image/png;base64,AAAA", "javascript:alert(1)", "http://user:pass@example.com/",
-            "http://user@example.com/", "http://example.com:22/", "http://example.com:6379/", "http://example.com:0/",
-            "http://example.com:99999/", &long, "http://example.com/a\r\nHost: b", "http://example.com/\0",
-            "http://exa mple.com/", " http://example.com/", "http:\\\\example.com\\a", "http://example.com\\@b/",
-            "http://xn--a/", "http://", "http:///example.com/", "http:example.com", "http:/example.com", "http://[::1",
-            "http://a..b\u{202e}.com:80:80/", "http://127.0.0.1:9001/",
+            "",
+            "/cat.jpg",
+            "cat.jpg",
+            "example.com/cat.jpg",
+            "//example.com/a",
+            "file:///etc/passwd",
+            "ftp://example.com/a",
+            "gopher://example.com/",
+            "data:image/png;base64,AAAA",
+            "javascript:alert(1)",
+            "http://user:pass@example.com/",
+            "http://user@example.com/",
+            "http://example.com:22/",
+            "http://example.com:6379/",
+            "http://example.com:0/",
+            "http://example.com:99999/",
+            &long,
+            "http://example.com/a\r\nHost: b",
+            "http://example.com/\0",
+            "http://exa mple.com/",
+            " http://example.com/",
+            "http:\\\\example.com\\a",
+            "http://example.com\\@b/",
+            "http://xn--a/",
+            "http://",
+            "http:///example.com/",
+            "http:example.com",
+            "http:/example.com",
+            "http://[::1",
+            "http://a..b\u{202e}.com:80:80/",
+            "http://127.0.0.1:9001/",
         ];
         for url in refused {
             assert!(rules().parse(url).is_err(), "{url:?} should be refused");
@@ -126,8 +150,13 @@ mod tests {
     #[test]
     fn ordinary_urls_pass() {
         let passed = [
-            "http://example.com/cat.jpg", "HTTPS://example.com/ü.jpg?x=1#y", "http://xn--bcher-kva.example/", "http://bücher.example/",
-            "http://127.0.0.1:9000/a", "https://example.com:443/", "http://[2606:4700::1111]/a.png",
+            "http://example.com/cat.jpg",
+            "HTTPS://example.com/ü.jpg?x=1#y",
+            "http://xn--bcher-kva.example/",
+            "http://bücher.example/",
+            "http://127.0.0.1:9000/a",
+            "https://example.com:443/",
+            "http://[2606:4700::1111]/a.png",
         ];
         for url in passed {
             assert_eq!(rules().parse(url).err(), None, "{url:?} should pass");
@@ -136,7 +165,9 @@ mod tests {
 
     #[test]
     fn odd_forms_of_addresses_are_seen_as_what_they_are() {
-        for url in ["http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://１２７.０.０.１/"] {
+        for url in
+            ["http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://１２７.０.０.１/"]
+        {
             let url = rules().parse(url).expect("well-formed");
             assert_eq!(url.host_str(), Some("127.0.0.1"));
         }

@@ -1,1 +1,185 @@
+"use strict";
 
+const $ = (id) => document.getElementById(id);
+
+// Where each stage happens, and what it is, in the order of an image's way.
+const STAGES = {
+  admit: ["api", "is there room, is the request valid"],
+  lookup: ["api", "which model, and who runs it"],
+  fetch: ["api", "download, or the body's arrival"],
+  prepare: ["api", "decode, turn upright, shrink to the model's size"],
+  publish: ["api", "hand the job to the queue"],
+  queue: ["line", "wait for a worker"],
+  decode: ["worker", "decode the small tile"],
+  batch_wait: ["worker", "wait for others to fill the batch"],
+  infer: ["worker", "run the model"],
+  postprocess: ["worker", "scores become tags and their parents"],
+  caption_wait: ["worker", "wait for the captioner"],
+  caption: ["worker", "tags become a sentence"],
+  result: ["api", "the result's way back"],
+};
+
+const element = (name, className, text) => {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+};
+const ms = (n) => `${n < 10 ? n.toFixed(2) : n.toFixed(1)} ms`;
+const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+function options() {
+  const chosen = {};
+  if ($("limit").value) chosen.limit = Number($("limit").value);
+  if ($("threshold").value) chosen.threshold = Number($("threshold").value);
+  if ($("model").value) chosen.model = $("model").value;
+  if (!$("caption").checked) chosen.features = ["tags"];
+  return chosen;
+}
+
+const endpoint = (query) => {
+  const url = new URL("/v1/tags", location.href);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  return url;
+};
+
+function tagUrl(url) {
+  const body = JSON.stringify({ image: { url }, ...options() });
+  const curl = `curl -sS ${endpoint({})} \\\n  -H 'content-type: application/json' \\\n  -d ${quoted(body)}`;
+  return send(endpoint({}), "application/json", body, url, curl);
+}
+
+function tagFile(file) {
+  const target = endpoint(options());
+  const type = file.type.startsWith("image/") ? file.type : "application/octet-stream";
+  const curl = `curl -sS ${quoted(String(target))} \\\n  -H ${quoted(`content-type: ${type}`)} \\\n  --data-binary ${quoted(`@${file.name}`)}`;
+  return send(target, type, file, URL.createObjectURL(file), curl);
+}
+
+async function send(target, type, body, photo, curl) {
+  $("go").disabled = true;
+  try {
+    const response = await fetch(target, { method: "POST", headers: { "content-type": type }, body });
+    const answer = await response.json();
+    $("curl").textContent = curl;
+    $("json").textContent = JSON.stringify(answer, null, 2);
+    $("raw").hidden = false;
+    if (response.ok) showAnswer(answer, photo);
+    else showProblem(answer);
+  } catch (error) {
+    showProblem({ title: "No answer", detail: String(error), code: "none", stage: "none", retryable: true });
+  } finally {
+    $("go").disabled = false;
+  }
+}
+
+function showProblem(problem) {
+  $("answer").hidden = true;
+  $("problem").hidden = false;
+  $("problem-title").textContent = problem.title;
+  $("problem-detail").textContent = problem.detail;
+  $("problem-code").textContent = problem.code;
+  $("problem-stage").textContent = problem.stage;
+  $("problem-again").textContent = problem.retryable ? "; trying again may help" : "";
+}
+
+function showAnswer(answer, photo) {
+  $("problem").hidden = true;
+  $("answer").hidden = false;
+  $("photo").hidden = false;
+  $("photo").src = photo;
+  const { text, status, model } = answer.caption;
+  $("sentence").textContent = text ?? "";
+  $("sentence-by").textContent = text ? `Caption: ${status.replaceAll("_", " ")}${model && model !== status ? ` (${model})` : ""}.` : "";
+  const { width, height, format, bytes } = answer.image;
+  $("facts").textContent = `${width} × ${height} ${format}, ${Math.ceil(bytes / 1000)} kB. Tags by ${answer.model.name}.`;
+  $("tags").replaceChildren(...answer.tags.map(tagRow));
+  $("no-tags").hidden = answer.tags.length > 0;
+  $("worker").textContent = answer.worker;
+  showStages(answer.timings_ms);
+}
+
+function tagRow(tag) {
+  const row = element("li");
+  const name = element("span", "name", tag.name);
+  name.append(element("em", "", tag.category));
+  const bar = element("div", "bar");
+  const fill = element("i");
+  fill.style.width = `${tag.confidence * 100}%`;
+  bar.append(fill);
+  row.append(name, element("span", "number", `${(tag.confidence * 100).toFixed(1)} %`), bar);
+  if (tag.parents.length) row.append(element("span", "parents quiet", tag.parents.join(" › ")));
+  return row;
+}
+
+function showStages(timings) {
+  const { total } = timings;
+  $("total").textContent = ms(total);
+  let begun = 0;
+  const rows = Object.entries(STAGES).map(([stage, [side, meaning]]) => {
+    const spent = timings[stage] ?? 0;
+    const row = element("li");
+    row.title = meaning;
+    const track = element("span", "track");
+    const bar = element("i");
+    bar.dataset.side = side;
+    bar.style.left = `${(begun / total) * 100}%`;
+    bar.style.width = `${(spent / total) * 100}%`;
+    if (stage in timings) track.append(bar);
+    row.append(element("span", "", stage), track, element("span", "number", stage in timings ? ms(spent) : "–"));
+    begun += spent;
+    return row;
+  });
+  $("stages").replaceChildren(...rows);
+}
+
+async function showStatus() {
+  try {
+    const ready = await (await fetch("/readyz")).json();
+    const models = await (await fetch("/v1/models")).json();
+    const up = ready.workers > 0;
+    const writers = [...new Set(models.workers.map((worker) => worker.captioner))].join(", ");
+    $("status").dataset.state = up ? "ready" : "down";
+    $("status").textContent = up
+      ? `${ready.workers} worker${ready.workers > 1 ? "s" : ""} ready: ${models.default}, captions by ${writers}`
+      : `not ready: ${ready.detail}`;
+    showModels(models.models.map((model) => model.name));
+  } catch {
+    $("status").dataset.state = "down";
+    $("status").textContent = "the server does not answer";
+  }
+}
+
+function showModels(names) {
+  const known = new Set([...$("model").options].map((option) => option.value));
+  for (const name of names) if (!known.has(name)) $("model").append(new Option(name, name));
+}
+
+$("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const url = $("url").value.trim();
+  if (url) tagUrl(url);
+  else if ($("file").files[0]) tagFile($("file").files[0]);
+  else $("file").click();
+});
+$("file").addEventListener("change", () => {
+  if (!$("file").files[0]) return;
+  $("url").value = "";
+  tagFile($("file").files[0]);
+});
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    $("drop").classList.toggle("over", kind === "dragenter" || kind === "dragover");
+    if (kind === "drop" && event.dataTransfer.files[0]) tagFile(event.dataTransfer.files[0]);
+  });
+}
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData.files[0]) tagFile(event.clipboardData.files[0]);
+});
+// A browser that cannot show a TIFF can still have it tagged.
+$("photo").addEventListener("error", () => { $("photo").hidden = true; });
+$("copy").addEventListener("click", () => navigator.clipboard.writeText($("curl").textContent));
+
+showStatus();
+setInterval(showStatus, 5000);

@@ -20,11 +20,12 @@ const SCALES: [ScalingFactor; 4] =
 pub fn decode(jpeg: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fault> {
     let mut decoder = Decompressor::new().map_err(invalid)?;
     decoder.set_scan_limit(MAX_SCANS).map_err(invalid)?;
-    let header = decoder.read_header(jpeg).map_err(invalid)?;
+    let header = decoder.read_header(jpeg).map_err(|error| headless(error, jpeg))?;
     let original = (header.width as u32, header.height as u32);
     limits.check_size(original.0, original.1)?;
     let orientation = exif::orientation(jpeg);
-    let spec = if swaps_sides(orientation) { TileSpec { width: spec.height, height: spec.width, ..spec } } else { spec };
+    let spec =
+        if swaps_sides(orientation) { TileSpec { width: spec.height, height: spec.width, ..spec } } else { spec };
     let scale = scale_for(&header, spec);
     decoder.set_scaling_factor(scale).map_err(invalid)?;
     let scaled = header.scaled(scale);
@@ -70,9 +71,15 @@ fn memory(header: &DecompressHeader, scaled: &DecompressHeader, format: PixelFor
     if header.is_progressive { output + coefficients } else { output }
 }
 
-fn pixels(decoder: &mut Decompressor, jpeg: &[u8], size: &DecompressHeader, format: PixelFormat) -> Result<Vec<u8>, Fault> {
+fn pixels(
+    decoder: &mut Decompressor,
+    jpeg: &[u8],
+    size: &DecompressHeader,
+    format: PixelFormat,
+) -> Result<Vec<u8>, Fault> {
     let pitch = size.width * format.size();
-    let mut image = Image { pixels: vec![0; pitch * size.height], width: size.width, pitch, height: size.height, format };
+    let mut image =
+        Image { pixels: vec![0; pitch * size.height], width: size.width, pitch, height: size.height, format };
     match verdict(decoder.decompress(jpeg, image.as_deref_mut())) {
         Verdict::Good => Ok(image.pixels),
         Verdict::Ended => {
@@ -131,10 +138,20 @@ fn truncated() -> Fault {
     fault(Code::ImageTruncated, "The JPEG ends before its last pixel.")
 }
 
+/// No header where one should be: a file that is cut off has no end marker
+/// either. (A size of -1, which "overflows", is the library's way to say that
+/// it found tables but no image.)
+fn headless(error: turbojpeg::Error, jpeg: &[u8]) -> Fault {
+    let text = error.to_string();
+    let lacking = ["Premature end", "missing", "overflowed"].iter().any(|part| text.contains(part));
+    match (lacking, jpeg.ends_with(&[0xff, 0xd9])) {
+        (true, false) => truncated(),
+        (true, true) => fault(Code::ImageInvalid, "The JPEG holds no image."),
+        (false, _) => invalid(error),
+    }
+}
+
 fn invalid(error: turbojpeg::Error) -> Fault {
     let text = error.to_string();
-    if text.contains("Premature end") {
-        return truncated();
-    }
     fault(Code::ImageInvalid, format!("The JPEG cannot be decoded: {}.", text.trim_start_matches("TurboJPEG error: ")))
 }

@@ -31,7 +31,8 @@ impl Limits {
     /// `bytes`: what decoding will have to allocate, by the header.
     pub fn check_memory(&self, bytes: u64) -> Result<(), Fault> {
         if bytes > self.max_decoded_bytes {
-            let detail = format!("Decoding takes {} MiB; at most {} are given.", bytes >> 20, self.max_decoded_bytes >> 20);
+            let detail =
+                format!("Decoding takes {} MiB; at most {} are given.", bytes >> 20, self.max_decoded_bytes >> 20);
             return Err(fault(Code::ImageTooLarge, detail));
         }
         Ok(())

@@ -4,7 +4,7 @@
 use std::io::{Cursor, ErrorKind};
 
 use common::fault::{Code, Fault};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use super::{Limits, Pixels, fault};
 
@@ -16,9 +16,10 @@ pub fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pixe
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
     let original = decoder.dimensions();
     limits.check_size(original.0, original.1)?;
-    // `from_decoder` heeds no limit of its own; the 4 is for the RGBA copy.
-    let rgba = u64::from(original.0) * u64::from(original.1) * 4;
-    limits.check_memory(decoder.total_bytes().saturating_add(rgba))?;
+    // `from_decoder` heeds no limit of its own. What is neither RGB nor RGBA is copied once more.
+    let copied = if matches!(decoder.color_type(), ColorType::Rgb8 | ColorType::Rgba8) { 0 } else { 4 };
+    let copy = u64::from(original.0) * u64::from(original.1) * copied;
+    limits.check_memory(decoder.total_bytes().saturating_add(copy))?;
     // A file whose orientation cannot be read is shown as it lies.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;

@@ -23,7 +23,9 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
     match bytes {
         [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Format::Other(ImageFormat::Png, "png")),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::Other(ImageFormat::WebP, "webp")),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
+            Some(Format::Other(ImageFormat::WebP, "webp"))
+        }
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Other(ImageFormat::Gif, "gif")),
         [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Some(Format::Other(ImageFormat::Tiff, "tiff")),
         [b'B', b'M', ..] if is_bmp(bytes) => Some(Format::Other(ImageFormat::Bmp, "bmp")),

@@ -1,0 +1,227 @@
+use common::model::Fit;
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+use turbojpeg::{Compressor, PixelFormat, Subsamp};
+
+use super::*;
+
+const SPEC: TileSpec = TileSpec { width: 224, height: 224, fit: Fit::Crop };
+const LIMITS: Limits = Limits { max_pixels: 4_000_000, max_decoded_bytes: 16 << 20, max_aspect: 50, tile_quality: 90 };
+
+const RED: [u8; 3] = [220, 30, 30];
+const GREEN: [u8; 3] = [30, 200, 30];
+const BLUE: [u8; 3] = [30, 30, 220];
+const GREY: [u8; 3] = [128, 128, 128];
+const WHITE: [u8; 3] = [255, 255, 255];
+
+/// Red and green above, blue and grey below: no turn or flip leaves it alike.
+fn quarters(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        Rgb(match (x < width / 2, y < height / 2) {
+            (true, true) => RED,
+            (false, true) => GREEN,
+            (true, false) => BLUE,
+            (false, false) => GREY,
+        })
+    })
+}
+
+fn file(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.into().write_to(&mut bytes, format).expect("encodes");
+    bytes.into_inner()
+}
+
+fn jpeg(pixels: &[u8], width: u32, format: PixelFormat, set: impl FnOnce(&mut Compressor)) -> Vec<u8> {
+    let (width, pitch) = (width as usize, width as usize * format.size());
+    let mut encoder = Compressor::new().expect("an encoder");
+    encoder.set_quality(95).expect("a quality");
+    set(&mut encoder);
+    let image = turbojpeg::Image { pixels, width, pitch, height: pixels.len() / pitch, format };
+    encoder.compress_to_vec(image).expect("encodes")
+}
+
+fn rgb_jpeg(picture: &RgbImage) -> Vec<u8> {
+    jpeg(picture.as_raw(), picture.width(), PixelFormat::RGB, |_| ())
+}
+
+fn prepared(bytes: &[u8], spec: TileSpec) -> (Image, RgbImage) {
+    let prepared = prepare(bytes, spec, &LIMITS).expect("a good picture");
+    let tile = turbojpeg::decompress(&prepared.tile, PixelFormat::RGB).expect("a tile is a JPEG");
+    let tile = RgbImage::from_raw(tile.width as u32, tile.height as u32, tile.pixels).expect("its size");
+    assert_eq!(tile.dimensions(), (spec.width.into(), spec.height.into()));
+    (prepared.image, tile)
+}
+
+#[track_caller]
+fn is_near(tile: &RgbImage, x: u32, y: u32, expected: [u8; 3]) {
+    let Rgb(found) = *tile.get_pixel(x, y);
+    let near = found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 10);
+    assert!(near, "at {x},{y}: {found:?}, expected {expected:?}");
+}
+
+#[track_caller]
+fn shows_quarters(tile: &RgbImage) {
+    let (w, h) = tile.dimensions();
+    is_near(tile, w / 4, h / 4, RED);
+    is_near(tile, w * 3 / 4, h / 4, GREEN);
+    is_near(tile, w / 4, h * 3 / 4, BLUE);
+    is_near(tile, w * 3 / 4, h * 3 / 4, GREY);
+}
+
+fn code_of(bytes: &[u8]) -> Code {
+    prepare(bytes, SPEC, &LIMITS).expect_err("a bad picture").code
+}
+
+/// Puts an Exif segment with an orientation after the first marker.
+fn with_orientation(jpeg: &[u8], value: u8) -> Vec<u8> {
+    let entry = [0x12, 0x01, 3, 0, 1, 0, 0, 0, value, 0, 0, 0];
+    let tiff = [b"II*\0\x08\0\0\0\x01\0".as_slice(), &entry, &[0; 4]].concat();
+    let length = (2 + 6 + tiff.len()) as u16;
+    [&jpeg[..2], &[0xff, 0xe1], &length.to_be_bytes(), b"Exif\0\0", &tiff, &jpeg[2..]].concat()
+}
+
+#[test]
+fn every_orientation_is_turned_upright() {
+    for value in 1..=8 {
+        let orientation = Orientation::from_exif(value).expect("1 to 8");
+        let inverse = match orientation {
+            Orientation::Rotate90 => Orientation::Rotate270,
+            Orientation::Rotate270 => Orientation::Rotate90,
+            itself => itself,
+        };
+        let mut lying = DynamicImage::ImageRgb8(quarters(640, 400));
+        lying.apply_orientation(inverse);
+        let bytes = with_orientation(&rgb_jpeg(&lying.into_rgb8()), value);
+        let (image, tile) = prepared(&bytes, SPEC);
+        assert_eq!((image.width, image.height), (640, 400), "orientation {value}");
+        shows_quarters(&tile);
+        let (_, oblong) = prepared(&bytes, TileSpec { width: 96, height: 64, fit: Fit::Stretch });
+        shows_quarters(&oblong);
+    }
+}
+
+#[test]
+fn every_kind_of_colour_becomes_rgb() {
+    let picture = quarters(300, 300);
+    let dynamic = DynamicImage::ImageRgb8(picture.clone());
+    for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Gif] {
+        shows_quarters(&prepared(&file(picture.clone(), format), SPEC).1);
+    }
+    shows_quarters(&prepared(&file(dynamic.to_rgb16(), ImageFormat::Png), SPEC).1);
+    let (_, grey) = prepared(&file(dynamic.to_luma8(), ImageFormat::Png), SPEC);
+    is_near(&grey, 168, 168, GREY);
+    let luma = dynamic.to_luma8();
+    let (_, grey) =
+        prepared(&jpeg(luma.as_raw(), 300, PixelFormat::GRAY, |e| e.set_subsamp(Subsamp::Gray).expect("grey")), SPEC);
+    is_near(&grey, 168, 168, GREY);
+}
+
+#[test]
+fn cmyk_as_adobe_writes_it_becomes_rgb() {
+    // Inverted ink, and none of it black: 255 is no black.
+    let cmyk: Vec<u8> = quarters(300, 300).pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 255]).collect();
+    shows_quarters(&prepared(&jpeg(&cmyk, 300, PixelFormat::CMYK, |_| ()), SPEC).1);
+}
+
+#[test]
+fn what_is_transparent_is_white() {
+    let half = RgbaImage::from_fn(300, 300, |x, _| if x < 150 { Rgba([0, 0, 0, 0]) } else { Rgba([220, 30, 30, 255]) });
+    let (_, tile) = prepared(&file(half, ImageFormat::Png), SPEC);
+    is_near(&tile, 56, 112, WHITE);
+    is_near(&tile, 168, 112, RED);
+}
+
+#[test]
+fn crop_takes_the_middle_and_pad_takes_all() {
+    // A red third, a green third, a blue third.
+    let stripes = RgbImage::from_fn(900, 300, |x, _| Rgb([RED, GREEN, BLUE][(x / 300) as usize]));
+    let bytes = rgb_jpeg(&stripes);
+    let (_, crop) = prepared(&bytes, SPEC);
+    is_near(&crop, 8, 112, GREEN);
+    is_near(&crop, 215, 112, GREEN);
+    let (_, pad) = prepared(&bytes, TileSpec { fit: Fit::Pad, ..SPEC });
+    is_near(&pad, 112, 10, GREY);
+    is_near(&pad, 30, 112, RED);
+    is_near(&pad, 190, 112, BLUE);
+    let (_, stretch) = prepared(&bytes, TileSpec { fit: Fit::Stretch, ..SPEC });
+    is_near(&stretch, 30, 10, RED);
+}
+
+#[test]
+fn small_and_odd_pictures_are_enlarged() {
+    for (width, height) in [(1, 1), (7, 3), (223, 225), (1_111, 777)] {
+        let picture = RgbImage::from_pixel(width, height, Rgb(RED));
+        is_near(&prepared(&rgb_jpeg(&picture), SPEC).1, 112, 112, RED);
+    }
+}
+
+#[test]
+fn tiles_weigh_what_the_broker_was_measured_with() {
+    // Noise over a gradient: about as hard as a photo.
+    let mut state = 1u32;
+    let picture = RgbImage::from_fn(1024, 768, |x, y| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let noise = (state >> 26) as u8;
+        Rgb([(x / 5) as u8 + noise % 32, (y / 4) as u8 + noise / 2, 90 + noise])
+    });
+    let tile = prepare(&rgb_jpeg(&picture), SPEC, &LIMITS).expect("a good picture").tile;
+    assert!((5_000..30_000).contains(&tile.len()), "{} bytes", tile.len());
+}
+
+#[test]
+fn a_missing_end_marker_is_no_truncation_but_missing_pixels_are() {
+    let whole = rgb_jpeg(&quarters(640, 480));
+    shows_quarters(&prepared(&whole[..whole.len() - 2], SPEC).1);
+    assert_eq!(code_of(&whole[..whole.len() * 9 / 10]), Code::ImageTruncated);
+    let closed = [&whole[..whole.len() / 2], &[0xff, 0xd9]].concat();
+    assert_eq!(code_of(&closed), Code::ImageTruncated);
+}
+
+#[test]
+fn headers_are_believed_only_within_limits() {
+    assert_eq!(code_of(&rgb_jpeg(&RgbImage::new(3_000, 1_400))), Code::ImageTooLarge);
+    assert_eq!(code_of(&rgb_jpeg(&RgbImage::new(1_000, 10))), Code::BadAspect);
+    let progressive = |e: &mut Compressor| {
+        e.set_progressive(true).expect("progressive");
+        e.set_subsamp(Subsamp::None).expect("4:4:4");
+    };
+    let picture = RgbImage::new(1_900, 1_900);
+    let bytes = jpeg(picture.as_raw(), 1_900, PixelFormat::RGB, progressive);
+    // Its coefficients would take 21 MiB where 16 are given; unscanned it is small.
+    assert_eq!(code_of(&bytes), Code::ImageTooLarge);
+    assert!(prepare(&rgb_jpeg(&picture), SPEC, &LIMITS).is_ok());
+}
+
+#[test]
+fn a_small_file_of_many_scans_is_stopped() {
+    let picture = quarters(64, 64);
+    let whole = jpeg(picture.as_raw(), 64, PixelFormat::RGB, |e| e.set_progressive(true).expect("progressive"));
+    // The first scan, again and again.
+    let scans: Vec<_> = (0..whole.len() - 1).filter(|at| whole[*at..].starts_with(&[0xff, 0xda])).collect();
+    let scan = &whole[scans[0]..scans[1]];
+    let bomb = [&whole[..scans[0]], &scan.repeat(500), &whole[scans[1]..]].concat();
+    assert_eq!(code_of(&bomb), Code::DecodeTimeout);
+}
+
+#[test]
+fn nonsense_never_panics() {
+    let files = [
+        rgb_jpeg(&quarters(64, 48)),
+        file(quarters(64, 48), ImageFormat::Png),
+        file(quarters(64, 48), ImageFormat::WebP),
+        file(quarters(64, 48), ImageFormat::Gif),
+        file(quarters(64, 48), ImageFormat::Bmp),
+        file(quarters(64, 48), ImageFormat::Tiff),
+    ];
+    let mut state = 7u32;
+    for file in files {
+        for _ in 0..300 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let mut broken = file.clone();
+            let at = state as usize % broken.len();
+            broken[at] = (state >> 24) as u8;
+            broken.truncate(broken.len() - (state >> 16) as usize % 20);
+            let _ = prepare(&broken, SPEC, &LIMITS);
+        }
+    }
+}

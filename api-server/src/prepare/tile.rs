@@ -6,8 +6,9 @@ use common::{
     model::{Fit, TileSpec},
 };
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::{U8x3, U8x4},
 };
 use image::{DynamicImage, RgbImage};
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
@@ -64,15 +65,23 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
 }
 
 fn resize(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
-    let kind = if pixels.alpha { PixelType::U8x4 } else { PixelType::U8x3 };
-    let source = ImageRef::new(pixels.width, pixels.height, &pixels.bytes, kind).map_err(internal)?;
-    let mut tile = Image::new(placed.width, placed.height, kind);
+    if pixels.alpha { resize_as::<U8x4>(pixels, placed) } else { resize_as::<U8x3>(pixels, placed) }
+}
+
+/// Typed: the untyped call would have every pixel type's kernels compiled into this crate.
+fn resize_as<P: PixelTrait>(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
+    let source = TypedImageRef::<P>::from_buffer(pixels.width, pixels.height, &pixels.bytes).map_err(internal)?;
+    let mut bytes = vec![0; placed.width as usize * placed.height as usize * size_of::<P>()];
+    let mut tile = TypedImage::<P>::from_buffer(placed.width, placed.height, &mut bytes).map_err(internal)?;
     // Bicubic, as most taggers were trained; the kernel widens when shrinking.
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-        .crop(placed.left, placed.top, placed.crop_width, placed.crop_height);
-    Resizer::new().resize(&source, &mut tile, &options).map_err(internal)?;
-    Ok(tile.into_vec())
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom)).crop(
+        placed.left,
+        placed.top,
+        placed.crop_width,
+        placed.crop_height,
+    );
+    Resizer::new().resize_typed(&source, &mut tile, &options).map_err(internal)?;
+    Ok(bytes)
 }
 
 /// After the resize, which has weighted colours by their opacity: the same
@@ -100,7 +109,13 @@ fn padded(picture: RgbImage, width: u32, height: u32) -> RgbImage {
 /// and 20 KB a tile is what the broker was measured with.
 fn encode(tile: &RgbImage, quality: u8) -> Result<Vec<u8>, Fault> {
     let (width, height) = (tile.width() as usize, tile.height() as usize);
-    let image = turbojpeg::Image { pixels: tile.as_raw().as_slice(), width, pitch: width * 3, height, format: PixelFormat::RGB };
+    let image = turbojpeg::Image {
+        pixels: tile.as_raw().as_slice(),
+        width,
+        pitch: width * 3,
+        height,
+        format: PixelFormat::RGB,
+    };
     let mut encoder = Compressor::new().map_err(internal)?;
     encoder.set_quality(quality.into()).map_err(internal)?;
     encoder.set_subsamp(Subsamp::None).map_err(internal)?;

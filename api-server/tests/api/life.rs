@@ -65,16 +65,13 @@ async fn a_body_that_does_not_come_is_408() {
 }
 
 #[tokio::test]
-async fn heads_that_are_too_large_or_contradict_themselves_are_refused() {
+async fn a_head_that_is_too_large_is_refused() {
     let api = Harness::start().await;
-    let large = format!("GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
-    let both = "POST /v1/tags HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned();
-    for (head, status) in [(large, "431"), (both, "400")] {
-        let mut stream = TcpStream::connect(api.base.trim_start_matches("http://")).await.unwrap();
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {status}"));
-    }
+    let head = format!("GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
+    let mut stream = TcpStream::connect(api.base.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 431");
     api.finish().await;
 }

@@ -114,6 +114,29 @@ async fn a_full_server_answers_429_at_once() {
 }
 
 #[tokio::test]
+async fn a_full_queue_and_a_full_waiting_room_answer_429() {
+    // One job is with the worker, one fills the queue; or two waiters fill the room.
+    for limit in [["--queue-max-length", "1"], ["--max-waiters", "2"]] {
+        let api = Harness::with(&limit, Behaviour::Slow(300)).await;
+        let file = pictures::jpeg(64, 64);
+        let first = api.post_raw("/v1/tags", "image/jpeg", file.clone());
+        let second = async {
+            api.until_waiting(1).await;
+            api.post_raw("/v1/tags", "image/jpeg", file.clone()).await
+        };
+        let third = async {
+            api.until_waiting(2).await;
+            let reply = api.post_raw("/v1/tags", "image/jpeg", file.clone()).await;
+            reply.is_problem(429, "overloaded");
+            assert_eq!(reply.json["stage"], "publish");
+        };
+        let (first, second, ()) = tokio::join!(first, second, third);
+        assert_eq!((first.status, second.status), (200, 200));
+        api.finish().await;
+    }
+}
+
+#[tokio::test]
 async fn a_result_that_does_not_come_is_504_in_time() {
     let api = Harness::with(&[], Behaviour::Silent).await;
     let begun = std::time::Instant::now();

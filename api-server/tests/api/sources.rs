@@ -1,6 +1,13 @@
 //! URLs and files that are refused, by the table of abuse.
 
-use std::{io, net::IpAddr, sync::Arc};
+use std::{
+    io,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use api_server::Lookup;
 use futures_util::future::BoxFuture;
@@ -18,9 +25,22 @@ async fn urls_that_are_not_valid_get_400() {
     let api = Harness::start().await;
     let long = format!("http://example.com/{}", "a".repeat(9_000));
     let urls = [
-        "", "cat.jpg", "file:///etc/passwd", "ftp://example.com/a", "gopher://example.com/", "data:image/png;base64,AA",
-        "javascript:alert(1)", "http://user:password@example.com/", "http://example.com:22/", "http://example.com:6379/",
-        &long, "http://example.com/a\r\nb", "http://example.com/\0", "http://exa mple.com/", "http:\\\\example.com\\", "http://xn--a/",
+        "",
+        "cat.jpg",
+        "file:///etc/passwd",
+        "ftp://example.com/a",
+        "gopher://example.com/",
+        "data:image/png;base64,AA",
+        "javascript:alert(1)",
+        "http://user:password@example.com/",
+        "http://example.com:22/",
+        "http://example.com:6379/",
+        &long,
+        "http://example.com/a\r\nb",
+        "http://example.com/\0",
+        "http://exa mple.com/",
+        "http:\\\\example.com\\",
+        "http://xn--a/",
     ];
     for url in urls {
         api.post_url(url).await.is_problem(400, "invalid_url");
@@ -44,9 +64,30 @@ async fn nothing_connects_to_an_address_that_is_not_public() {
     let args = ["--fetch-ports", &format!("80,443,{port}"), "--fetch-allow-origin", &origin.base];
     let api = Harness::with(&args, Behaviour::Answer).await;
     let hosts = [
-        "127.0.0.1", "localhost", "localhost.", "0.0.0.0", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "127.1", "[::1]", "[::]",
-        "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::1]", "[2002:7f00:1::]", "[2001:0:7f00:1::1]",
-        "[2606:4700::5efe:7f00:1]", "１２７.０.０.１", "10.0.0.1", "100.64.0.1", "198.18.0.1", "224.0.0.1", "169.254.169.254",
+        "127.0.0.1",
+        "localhost",
+        "localhost.",
+        "0.0.0.0",
+        "2130706433",
+        "0x7f.1",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.1",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::1]",
+        "[2002:7f00:1::]",
+        "[2001:0:7f00:1::1]",
+        "[2606:4700::5efe:7f00:1]",
+        "１２７.０.０.１",
+        "10.0.0.1",
+        "100.64.0.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "169.254.169.254",
         "[fd00:ec2::254]",
     ];
     let mut answers = Vec::new();
@@ -64,27 +105,53 @@ async fn nothing_connects_to_an_address_that_is_not_public() {
     api.finish().await;
 }
 
-/// Answers with the same addresses whatever the name.
-struct Fixed(Vec<&'static str>);
+/// Gives one answer after the other, whatever the name, then the last one again.
+struct Answers {
+    given: AtomicUsize,
+    answers: Vec<Vec<&'static str>>,
+}
 
-impl Lookup for Fixed {
+impl Answers {
+    fn new(answers: Vec<Vec<&'static str>>) -> Arc<Self> {
+        Arc::new(Self { given: AtomicUsize::new(0), answers })
+    }
+}
+
+impl Lookup for Answers {
     fn lookup(&self, _: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        let found = self.0.iter().map(|text| text.parse().expect("an address")).collect();
+        let turn = self.given.fetch_add(1, Ordering::SeqCst).min(self.answers.len() - 1);
+        let found = self.answers[turn].iter().map(|text| text.parse().expect("an address")).collect();
         Box::pin(async move { Ok(found) })
     }
 }
 
 #[tokio::test]
 async fn one_private_address_among_the_answers_refuses_the_name() {
-    for addresses in [vec!["127.0.0.1"], vec!["8.8.8.8", "127.0.0.1"], vec!["127.0.0.1", "8.8.8.8"], vec!["::1"], vec![]] {
+    for addresses in
+        [vec!["127.0.0.1"], vec!["8.8.8.8", "127.0.0.1"], vec!["127.0.0.1", "8.8.8.8"], vec!["::1"], vec![]]
+    {
         let trap = Trap::start().await;
         let port = trap.port.to_string();
-        let names = Arc::new(Fixed(addresses));
+        let names = Answers::new(vec![addresses]);
         let api = Harness::with_names(&["--fetch-ports", &port], Behaviour::Answer, names).await;
         api.post_url(&format!("http://cat.example:{port}/")).await.is_problem(422, "source_unreachable");
         assert!(trap.is_untouched().await);
         api.finish().await;
     }
+}
+
+#[tokio::test]
+async fn a_name_that_changes_its_answer_gains_nothing() {
+    let trap = Trap::start().await;
+    let port = trap.port.to_string();
+    // Unassigned, though routable by its prefix: the first answer passes and leads nowhere.
+    let names = Answers::new(vec![vec!["2000::1"], vec!["127.0.0.1"]]);
+    let args = ["--fetch-ports", &port, "--fetch-connect-timeout-ms", "300"];
+    let api = Harness::with_names(&args, Behaviour::Answer, names.clone()).await;
+    api.post_url(&format!("http://cat.example:{port}/")).await.is_problem(422, "source_unreachable");
+    assert_eq!(names.given.load(Ordering::SeqCst), 1, "looked up once, and connected to that");
+    assert!(trap.is_untouched().await);
+    api.finish().await;
 }
 
 #[tokio::test]
@@ -110,7 +177,16 @@ async fn origins_that_misbehave_have_codes_of_their_own() {
         ("/garbage", Page::Bytes(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())),
     ];
     let origin = Origin::start(pages).await;
-    let args = ["--fetch-allow-origin", &origin.base, "--fetch-first-byte-timeout-ms", "300", "--fetch-timeout-ms", "600", "--fetch-max-bytes", "1000000"];
+    let args = [
+        "--fetch-allow-origin",
+        &origin.base,
+        "--fetch-first-byte-timeout-ms",
+        "300",
+        "--fetch-timeout-ms",
+        "600",
+        "--fetch-max-bytes",
+        "1000000",
+    ];
     let api = Harness::with(&args, Behaviour::Answer).await;
     let expected = [
         ("/404", "source_http_error", false),
@@ -177,7 +253,7 @@ async fn images_that_are_none_have_codes_of_their_own() {
         (jpeg[..jpeg.len() - 200].to_vec(), "image_truncated"),
         (jpeg[..300].to_vec(), "image_truncated"),
         (vec![0xff, 0xd8, 0xff, 0xe0], "image_truncated"),
-        ([b"\xff\xd8\xff\xe0\x00\x10".as_slice(), &[7; 500]].concat(), "image_invalid"),
+        ([b"\xff\xd8\xff\xe0\x00\x10".as_slice(), &[7; 500], b"\xff\xd9"].concat(), "image_invalid"),
     ];
     for (n, (file, code)) in files.into_iter().enumerate() {
         let reply = api.post_raw("/v1/tags", "image/jpeg", file).await;

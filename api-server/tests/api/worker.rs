@@ -12,9 +12,7 @@ use common::{
     queue::{Delivery, Lane, Queue, Received},
     shutdown::Shutdown,
     stage::{Stage, StageClock},
-    wire::{
-        self, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Tag, Tagged, WIRE_VERSION, WorkerInfo,
-    },
+    wire::{self, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Tag, Tagged, WIRE_VERSION, WorkerInfo},
 };
 use tokio::task::JoinHandle;
 
@@ -74,11 +72,12 @@ impl FakeWorker {
 async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<Vec<Job>>) {
     let job: Job = wire::decode(&delivery.payload).expect("a job");
     let mut clock = StageClock::start_at(Instant::now());
-    clock.timings.add_ms(Stage::Queue, bus.now_ms().saturating_sub(job.published_at_ms) as f64);
+    clock.timings.add_ms(Stage::Queue, bus.now_us().saturating_sub(job.published_at_us) as f64 / 1e3);
     if let Behaviour::Slow(ms) = behaviour {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
-    for stage in [Stage::Decode, Stage::BatchWait, Stage::Infer, Stage::Postprocess, Stage::CaptionWait, Stage::Caption] {
+    for stage in [Stage::Decode, Stage::BatchWait, Stage::Infer, Stage::Postprocess, Stage::CaptionWait, Stage::Caption]
+    {
         tokio::time::sleep(Duration::from_millis(2)).await;
         clock.end(stage);
     }

@@ -135,12 +135,12 @@ impl Bus {
         }
     }
 
-    /// Milliseconds since 1970 by the clock that the fleet shares (the Redis
+    /// Microseconds since 1970 by the clock that the fleet shares (the Redis
     /// server's; this host's for `memory:`), so that hosts need not agree.
-    pub fn now_ms(&self) -> u64 {
+    pub fn now_us(&self) -> u64 {
         match &self.backend {
-            Backend::Memory(_) => host_clock_ms(),
-            Backend::Redis(redis) => redis.now_ms(),
+            Backend::Memory(_) => host_clock_us(),
+            Backend::Redis(redis) => redis.now_us(),
         }
     }
 
@@ -184,7 +184,7 @@ impl Inbox {
     }
 }
 
-fn host_clock_ms() -> u64 {
+fn host_clock_us() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |since| since.as_millis() as u64)
+    now.map_or(0, |since| since.as_micros() as u64)
 }

@@ -12,10 +12,18 @@ pub use proxy::{Mode, TcpProxy};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A broker boots in 9 s on an idle machine; on a busy one it takes what it takes.
+const BOOT_PATIENCE: Duration = Duration::from_secs(180);
+
 /// Looks until `probe` has something to show. Instead of a sleep: ends as soon
 /// as it can, and only a test that would fail anyway waits to the end.
-pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
-    let patient = async {
+pub async fn eventually<T>(what: &str, probe: impl AsyncFnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, probe).await
+}
+
+async fn within<T>(patience: Duration, what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
         loop {
             if let Some(found) = probe().await {
                 return found;
@@ -23,7 +31,7 @@ pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    match tokio::time::timeout(Duration::from_secs(40), patient).await {
+    match tokio::time::timeout(patience, looking).await {
         Ok(found) => found,
         Err(_) => panic!("never happened: {what}"),
     }
@@ -41,5 +49,6 @@ fn free_port() -> u16 {
 }
 
 async fn listening(port: u16) {
-    eventually("the server listens", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()).await;
+    let connect = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok();
+    within(BOOT_PATIENCE, "the server listens", connect).await;
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{eventually, free_port, group::Group, listening};
+use super::{BOOT_PATIENCE, free_port, group::Group, listening, within};
 
 /// Where Debian keeps the scripts that do not insist on the `rabbitmq` user.
 const DEBIAN: &str = "/usr/lib/rabbitmq/bin";
@@ -60,7 +60,7 @@ impl RabbitMq {
     async fn started(&self) {
         listening(self.port).await;
         // The port opens a moment before the broker takes connections.
-        eventually("the broker speaks", async || {
+        within(BOOT_PATIENCE, "the broker speaks", async || {
             use tokio::io::{AsyncReadExt, AsyncWriteExt};
             let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
             stream.write_all(b"AMQP\0\0\x09\x01").await.ok()?;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Inner;
-use crate::bus::{BusError, host_clock_ms};
+use crate::bus::{BusError, host_clock_us};
 
 const PULSE: Duration = Duration::from_secs(1);
 const PULSES_A_MEASUREMENT: u32 = 60;
@@ -22,7 +22,7 @@ pub async fn keep(bus: Weak<Inner>) {
         let was_up = bus.up.load(Relaxed);
         let Ok(measured) = bus.measure().await else { continue };
         if pulses >= PULSES_A_MEASUREMENT || !was_up {
-            bus.clock_offset_ms.store(measured, Relaxed);
+            bus.clock_offset_us.store(measured, Relaxed);
             pulses = 0;
         }
     }
@@ -30,7 +30,7 @@ pub async fn keep(bus: Weak<Inner>) {
 
 impl Inner {
     pub async fn set_clock(&self) -> Result<(), BusError> {
-        self.clock_offset_ms.store(self.measure().await?, Relaxed);
+        self.clock_offset_us.store(self.measure().await?, Relaxed);
         Ok(())
     }
 
@@ -38,8 +38,8 @@ impl Inner {
     async fn measure(&self) -> Result<i64, BusError> {
         let asked = Instant::now();
         let (seconds, micros): (u64, u64) = self.ask(&redis::cmd("TIME")).await?;
-        let age_ms = asked.elapsed().as_millis() as u64 / 2;
-        let redis_ms = seconds * 1_000 + micros / 1_000 + age_ms;
-        Ok(redis_ms.cast_signed().wrapping_sub(host_clock_ms().cast_signed()))
+        let age_us = asked.elapsed().as_micros() as u64 / 2;
+        let redis_us = seconds * 1_000_000 + micros + age_us;
+        Ok(redis_us.cast_signed().wrapping_sub(host_clock_us().cast_signed()))
     }
 }

@@ -22,7 +22,7 @@ use redis::{
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{BusConfig, BusError, ResultKey, host_clock_ms};
+use super::{BusConfig, BusError, ResultKey, host_clock_us};
 use crate::reconnect::Backoff;
 pub use inbox::Subscription;
 use keys::{Announcement, Keys};
@@ -54,7 +54,7 @@ struct Inner {
     /// Whether the last command was answered.
     up: AtomicBool,
     /// What the host's clock lacks to Redis's, milliseconds.
-    clock_offset_ms: AtomicI64,
+    clock_offset_us: AtomicI64,
     inboxes: Mutex<HashMap<String, Weak<Subscription>>>,
     closed: CancellationToken,
 }
@@ -72,7 +72,7 @@ impl Redis {
             result_ttl_s: config.result_ttl_s.max(1),
             max_waiters: config.max_waiters,
             up: AtomicBool::new(true),
-            clock_offset_ms: AtomicI64::new(0),
+            clock_offset_us: AtomicI64::new(0),
             inboxes: Mutex::default(),
             closed: CancellationToken::new(),
         };
@@ -114,7 +114,7 @@ impl Redis {
     /// A hash of each kind, with the time of expiry before each value: one call
     /// reads all, however many there are.
     pub async fn announce(&self, kind: &str, id: &str, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
-        let expires_ms = self.now_ms().saturating_add(ttl.as_millis() as u64);
+        let expires_ms = (self.now_us() / 1_000).saturating_add(ttl.as_millis() as u64);
         let value = [&expires_ms.to_be_bytes()[..], &payload].concat();
         let key = self.inner.keys.announced(kind);
         let mut both = redis::pipe();
@@ -132,7 +132,7 @@ impl Redis {
     pub async fn announced(&self, kind: &str) -> Result<Vec<Bytes>, BusError> {
         let key = self.inner.keys.announced(kind);
         let all: HashMap<String, Vec<u8>> = self.inner.ask(redis::cmd("HGETALL").arg(&key)).await?;
-        let now = self.now_ms();
+        let now = self.now_us() / 1_000;
         let (mut said, mut old) = (Vec::new(), Vec::new());
         for (id, value) in all {
             let Some((expires_ms, payload)) = value.split_first_chunk::<8>() else { continue };
@@ -149,8 +149,8 @@ impl Redis {
         Ok(said)
     }
 
-    pub fn now_ms(&self) -> u64 {
-        host_clock_ms().saturating_add_signed(self.inner.clock_offset_ms.load(Relaxed))
+    pub fn now_us(&self) -> u64 {
+        host_clock_us().saturating_add_signed(self.inner.clock_offset_us.load(Relaxed))
     }
 
     pub fn is_ready(&self) -> bool {

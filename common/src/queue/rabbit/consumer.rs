@@ -44,41 +44,43 @@ impl Consumer {
     }
 
     fn look(&mut self) -> Look {
-        let mut ended = true;
-        let retries = std::iter::once((&mut self.retries, true));
-        for (arrivals, held) in retries.chain(self.lanes.iter_mut().map(|lane| (lane, false))) {
-            loop {
-                let hold = if held { None } else { self.hands.try_together() };
-                if !held && hold.is_none() {
-                    return Look::Nothing;
-                }
-                match arrivals.try_recv() {
-                    Ok(arrival) => match arrival.hand_out(hold) {
-                        Some(received) => return Look::Found(received),
-                        None => continue,
-                    },
-                    Err(TryRecvError::Empty) => ended = false,
-                    Err(TryRecvError::Disconnected) => {}
-                }
-                break;
+        let mut ended = match take_live(&mut self.retries) {
+            Ok(arrival) => return Look::Found(arrival.hand_out(None)),
+            Err(TryRecvError::Empty) => false,
+            Err(TryRecvError::Disconnected) => true,
+        };
+        let Some(hold) = self.hands.try_together() else { return Look::Nothing };
+        for lane in &mut self.lanes {
+            match take_live(lane) {
+                Ok(arrival) => return Look::Found(arrival.hand_out(Some(hold))),
+                Err(TryRecvError::Empty) => ended = false,
+                Err(TryRecvError::Disconnected) => {}
             }
         }
         if ended { Look::Ended } else { Look::Nothing }
     }
 }
 
+/// Passes over what a lost connection has left behind: it comes again.
+fn take_live(arrivals: &mut Receiver<Arrival>) -> Result<Arrival, TryRecvError> {
+    loop {
+        match arrivals.try_recv()? {
+            Arrival::Job { receipt, .. } if !receipt.is_live() => {}
+            arrival => return Ok(arrival),
+        }
+    }
+}
+
 impl Arrival {
-    /// `None` for what a lost connection has left behind: it comes again.
-    fn hand_out(self, hold: Option<Hold>) -> Option<Received> {
+    fn hand_out(self, hold: Option<Hold>) -> Received {
         match self {
-            Arrival::DeadLettered { payload, attempts } => Some(Received::DeadLettered { payload, attempts }),
-            Arrival::Job { receipt, .. } if !receipt.is_live() => None,
+            Arrival::DeadLettered { payload, attempts } => Received::DeadLettered { payload, attempts },
             Arrival::Job { lane, attempt, payload, receipt } => {
                 let receipt = match hold {
                     Some(hold) => receipt.held(hold),
                     None => receipt,
                 };
-                Some(Received::Delivery(Delivery { lane, attempt, payload, receipt: queue::Receipt::Rabbit(receipt) }))
+                Received::Delivery(Delivery { lane, attempt, payload, receipt: queue::Receipt::Rabbit(receipt) })
             }
         }
     }

@@ -1,0 +1,130 @@
+//! The binary as its users run it: real processes, real models, real RabbitMQ
+//! and Redis, photos by URL from an origin of the test's own. Needs `make models`.
+
+mod process;
+mod samples;
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use common::testing::{RabbitMq, Redis, eventually, unique};
+use process::Process;
+use samples::{Origin, Tagged};
+
+/// For each sample, the tags of which one must be among the first five.
+const EXPECTED: [(&str, &[&str]); 4] = [
+    ("coffee.png", &["espresso", "cup", "coffee mug"]),
+    ("cat.png", &["cat", "tabby cat", "egyptian cat", "tiger cat"]),
+    ("palace.jpg", &["palace", "building"]),
+    ("motorcycle.png", &["moped", "motor scooter"]),
+];
+
+#[tokio::test]
+async fn the_service_in_one_process_tags_the_samples_and_ends_cleanly() {
+    let origin = Origin::start().await;
+    let mut service = Process::serve(&origin, &[]).await;
+    let answers = service.tag(&origin.urls(1), &[]).await;
+    for (sample, any_of) in EXPECTED {
+        let tags = &answers.iter().find(|answer| answer.sample() == sample).expect("answered").tags;
+        let first_five: Vec<_> = tags.iter().take(5).map(String::as_str).collect();
+        assert!(first_five.iter().any(|tag| any_of.contains(tag)), "{sample}: {first_five:?}");
+    }
+    for answer in &answers {
+        let (sum, total) = answer.stage_sum_and_total();
+        let tolerance = (total * 0.1).max(2.0);
+        assert!((sum - total).abs() <= tolerance, "{}: stages {sum} ms, total {total} ms", answer.source);
+        assert!(answer.caption.is_some(), "{} has a caption", answer.source);
+    }
+    let rss_mib = service.rss_mib();
+    assert!(rss_mib < 700, "the service holds {rss_mib} MiB");
+    assert_eq!(service.terminate().await, Some(0), "SIGTERM ends it cleanly");
+}
+
+#[tokio::test]
+async fn a_fleet_answers_like_one_process_and_survives_the_death_of_a_worker() {
+    let (origin, rabbitmq, redis) = tokio::join!(Origin::start(), RabbitMq::start(), Redis::start());
+    let prefix = unique("e2e");
+    let shared = [
+        ("TAGFLEET_QUEUE_URL", rabbitmq.url()),
+        ("TAGFLEET_BUS_URL", redis.url()),
+        ("TAGFLEET_QUEUE_PREFIX", prefix.clone()),
+        ("TAGFLEET_LANES", "1".to_owned()),
+        ("TAGFLEET_CAPTIONER", "template".to_owned()),
+    ];
+    let (mut one, mut two) = tokio::join!(Process::worker("worker-1", &shared), Process::worker("worker-2", &shared));
+    let (mut api_1, mut api_2) = tokio::join!(Process::api(&origin, &shared), Process::api(&origin, &shared));
+    for api in [&api_1, &api_2] {
+        api.knows_workers(2).await;
+    }
+
+    // The same answers as from one process, from both workers.
+    let mut embedded = Process::serve(&origin, &[("TAGFLEET_CAPTIONER", "template".to_owned())]).await;
+    let alone = top_tags(&embedded.tag(&origin.urls(1), &[]).await);
+    assert_eq!(embedded.terminate().await, Some(0));
+    let (by_one, by_two) = tokio::join!(api_1.tag_slowly(&origin.urls(4)), api_2.tag_slowly(&origin.urls(4)));
+    assert_eq!(top_tags(&by_one), alone);
+    assert_eq!(top_tags(&by_two), alone);
+    let workers: HashSet<_> = by_one.iter().chain(&by_two).map(|answer| answer.worker.as_str()).collect();
+    assert_eq!(workers, HashSet::from(["worker-1", "worker-2"]), "each worker did some");
+
+    // 200 images, and one of the two workers dies among them.
+    let urls = origin.urls(200 / origin.samples() + 1)[..200].to_vec();
+    let tagging = api_1.tag(&urls, &["--concurrency", "8"]);
+    let dying = async {
+        let done = eventually("some images are tagged", async || two.jobs_done().await.filter(|done| *done > 20));
+        done.await;
+        two.kill9();
+    };
+    let (answers, ()) = tokio::join!(tagging, dying);
+    assert_eq!(answers.len(), 200, "every image is answered");
+    let ids: HashSet<_> = answers.iter().map(|answer| answer.id.as_str()).collect();
+    assert_eq!(ids.len(), 200, "and none twice");
+    assert!(answers.iter().filter(|answer| answer.worker == "worker-2").count() > 0, "it had done some before");
+
+    // Nothing is left over, and what lives ends cleanly.
+    for queue in ["realtime", "bulk", "dead"] {
+        let name = format!("{prefix}.{queue}");
+        eventually("the queue is empty", async || (depths(&rabbitmq).await.get(&name)? == &0).then_some(())).await;
+    }
+    for process in [&mut api_1, &mut api_2, &mut one] {
+        assert_eq!(process.terminate().await, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn sources_that_are_forbidden_or_broken_get_their_codes_and_no_connection() {
+    let origin = Origin::start().await;
+    let forbidden = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
+    let port = forbidden.local_addr().expect("it is bound").port();
+    let ports = [("TAGFLEET_FETCH_PORTS", format!("80,{},{}", port, origin.port())), ("TAGFLEET_CAPTIONER", "off".into())];
+    let mut service = Process::serve(&origin, &ports).await;
+    let cases = [
+        (format!("http://127.0.0.1:{port}/secret"), "source_unreachable"),
+        (format!("http://localhost:{port}/secret"), "source_unreachable"),
+        ("http://169.254.169.254/latest/meta-data/".to_owned(), "source_unreachable"),
+        (origin.url("no-such-file.jpg"), "source_http_error"),
+        (origin.url("page.jpg"), "unsupported_format"),
+        (origin.url("truncated.jpg"), "image_truncated"),
+    ];
+    for (url, code) in cases {
+        assert_eq!(service.refusal(&url).await, code, "{url}");
+    }
+    let connection = tokio::time::timeout(Duration::from_millis(100), forbidden.accept()).await;
+    assert!(connection.is_err(), "the forbidden address saw a connection");
+    assert_eq!(service.terminate().await, Some(0));
+}
+
+fn top_tags(answers: &[Tagged]) -> HashMap<String, String> {
+    answers.iter().map(|answer| (answer.sample().to_owned(), answer.tags[0].clone())).collect()
+}
+
+async fn depths(rabbitmq: &RabbitMq) -> HashMap<String, u64> {
+    let listing = rabbitmq.ctl(&["list_queues", "name", "messages", "--no-table-headers"]).await;
+    let row = |line: &str| {
+        let (name, messages) = line.split_once('\t')?;
+        Some((name.to_owned(), messages.trim().parse().ok()?))
+    };
+    listing.lines().filter_map(row).collect()
+}

@@ -1,0 +1,133 @@
+//! The binary under test, started as a user starts it, ended by process id.
+
+use std::process::{Child, Command, Stdio};
+
+use common::testing::eventually;
+
+use crate::samples::{Origin, Tagged};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tagfleet");
+
+pub struct Process {
+    child: Child,
+    port: u16,
+}
+
+impl Process {
+    /// All in one, ready.
+    pub async fn serve(origin: &Origin, settings: &[(&str, String)]) -> Self {
+        let service = Self::start("serve", "TAGFLEET_LISTEN", &[settings, &fetching(origin)].concat());
+        service.ready().await;
+        service
+    }
+
+    pub async fn api(origin: &Origin, settings: &[(&str, String)]) -> Self {
+        let api = Self::start("api", "TAGFLEET_LISTEN", &[settings, &fetching(origin)].concat());
+        api.ready().await;
+        api
+    }
+
+    pub async fn worker(name: &str, settings: &[(&str, String)]) -> Self {
+        let named = [("TAGFLEET_WORKER_NAME", name.to_owned())];
+        let worker = Self::start("worker", "TAGFLEET_WORKER_LISTEN", &[settings, &named].concat());
+        worker.ready().await;
+        worker
+    }
+
+    fn start(role: &str, listen: &str, settings: &[(&str, String)]) -> Self {
+        let port = free_port();
+        let mut command = Command::new(BINARY);
+        command.arg(role).env(listen, format!("127.0.0.1:{port}")).stdin(Stdio::null());
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
+        if std::env::var_os("TAGFLEET_TEST_OUTPUT").is_none() {
+            command.stderr(Stdio::null());
+        }
+        Self { child: command.spawn().expect("the binary starts"), port }
+    }
+
+    async fn get(&self, path: &str) -> Option<String> {
+        let response = reqwest::get(format!("http://127.0.0.1:{}{path}", self.port)).await.ok()?;
+        response.error_for_status().ok()?.text().await.ok()
+    }
+
+    async fn ready(&self) {
+        eventually("the process is ready", async || self.get("/readyz").await).await;
+    }
+
+    pub async fn knows_workers(&self, wanted: usize) {
+        let known = async || {
+            let metrics: serde_json::Value = serde_json::from_str(&self.get("/v1/models").await?).ok()?;
+            let workers = metrics.to_string().matches("\"worker-").count();
+            (workers >= wanted).then_some(())
+        };
+        eventually("the API knows the workers", known).await;
+    }
+
+    /// Jobs that this worker has finished.
+    pub async fn jobs_done(&self) -> Option<u64> {
+        let metrics = self.get("/metrics").await?;
+        let counts = metrics.lines().filter(|line| line.starts_with("tagfleet_jobs_total{"));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).reduce(|a: u64, b: u64| a + b)
+    }
+
+    /// `tagfleet tag` through this service; every image must succeed.
+    pub async fn tag(&self, urls: &[String], options: &[&str]) -> Vec<Tagged> {
+        let lines = self.run_tag(urls, options).await;
+        lines.iter().map(|line| Tagged::read(line)).collect()
+    }
+
+    /// One image at a time, so that several such runs share the workers.
+    pub async fn tag_slowly(&self, urls: &[String]) -> Vec<Tagged> {
+        self.tag(urls, &["--concurrency", "1"]).await
+    }
+
+    /// The code with which `url` is refused.
+    pub async fn refusal(&self, url: &str) -> String {
+        let lines = self.run_tag(&[url.to_owned()], &[]).await;
+        let line: serde_json::Value = serde_json::from_str(&lines[0]).expect("JSON lines");
+        line["error"]["code"].as_str().unwrap_or("tagged").to_owned()
+    }
+
+    async fn run_tag(&self, urls: &[String], options: &[&str]) -> Vec<String> {
+        let mut command = tokio::process::Command::new(BINARY);
+        command.args(["tag", "--json", "--api", &format!("http://127.0.0.1:{}", self.port)]);
+        let output = command.args(options).args(urls).output().await.expect("the binary runs");
+        String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
+    }
+
+    pub fn rss_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux says so");
+        let kib: u64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
+        kib / 1024
+    }
+
+    pub fn kill9(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).expect("it can be killed");
+    }
+
+    /// SIGTERM, and the exit code once it has drained.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill is there");
+        assert!(killed.success(), "it was still running");
+        let ended = async || self.child.try_wait().ok().flatten();
+        eventually("the process ends", ended).await.code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What lets a service fetch from the test's origin and from nowhere else on this machine.
+fn fetching(origin: &Origin) -> Vec<(&'static str, String)> {
+    vec![("TAGFLEET_FETCH_ALLOW_ORIGINS", format!("http://127.0.0.1:{}", origin.port()))]
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
+    listener.local_addr().expect("it is bound").port()
+}
