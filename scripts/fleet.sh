@@ -136,17 +136,23 @@ metric() {
     http "$1" /metrics | awk -v name="$2" 'index($1, name "{") == 1 || $1 == name { sum += $NF } END { printf "%d", sum }'
 }
 
-# share WHAT COUNT: one line of who did what; nobody should have idled.
+# share NAME PORT METRIC: one line of who did what; nobody should have idled.
 idle=()
 share() {
-    say "$(printf '%-12s %4d images' "$1" "$2")"
-    (($2 > 0)) || idle+=("$1")
+    local count
+    if ! running "$1"; then
+        say "$(printf '%-12s has ended, its log is %s' "$1" "$logs/$1.log")"
+        return
+    fi
+    count=$(metric "$2" "$3")
+    say "$(printf '%-12s %4d images' "$1" "$count")"
+    ((count > 0)) || idle+=("$1")
 }
 
 show_shares() {
     local i
-    for ((i = 1; i <= apis; i++)); do share "api-$i" "$(metric "${api_ports[i - 1]}" tagfleet_requests_total)"; done
-    for ((i = 1; i <= workers; i++)); do share "worker-$i" "$(metric "${worker_ports[i - 1]}" tagfleet_jobs_total)"; done
+    for ((i = 1; i <= apis; i++)); do share "api-$i" "${api_ports[i - 1]}" tagfleet_requests_total; done
+    for ((i = 1; i <= workers; i++)); do share "worker-$i" "${worker_ports[i - 1]}" tagfleet_jobs_total; done
 }
 
 left=0
