@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use crate::{
     announce,
     batch::Batcher,
-    caption::{CaptionError, Captioner, guard::Guard},
+    caption::{CaptionError, Captioner},
     config::{CaptionerChoice, WorkerConfig},
     consume,
     engine::{EngineError, Lanes, LoadError, Onnx},
@@ -116,7 +116,7 @@ fn load(config: &WorkerConfig) -> Result<Loaded, WorkerError> {
         engines.push(engine);
     }
     let taxonomy = Taxonomy::from_json(&labels)?.expect_classes(classes)?;
-    let captioner = captioner(config, Guard::new(&taxonomy))?;
+    let captioner = captioner(config)?;
     let info = ModelInfo {
         id: ModelId { name: manifest.name, version: manifest.version },
         kind: manifest.kind,
@@ -130,13 +130,13 @@ fn load(config: &WorkerConfig) -> Result<Loaded, WorkerError> {
     Ok(Loaded { engines, tagger: Tagger { taxonomy, model: info.clone() }, captioner, info })
 }
 
-fn captioner(config: &WorkerConfig, guard: Guard) -> Result<Captioner, WorkerError> {
+fn captioner(config: &WorkerConfig) -> Result<Captioner, WorkerError> {
     Ok(match config.captioner {
-        CaptionerChoice::Off => Captioner::off(guard),
-        CaptionerChoice::Template => Captioner::template(guard),
+        CaptionerChoice::Off => Captioner::off(),
+        CaptionerChoice::Template => Captioner::template(),
         CaptionerChoice::Llama => {
             let manifest = Manifest::read(&config.models_dir.join(&config.caption_model))?;
-            Captioner::llama(guard, &manifest, config.caption_threads(), config.caption_queue)?
+            Captioner::llama(&manifest, config.caption_threads(), config.caption_queue)?
         }
     })
 }

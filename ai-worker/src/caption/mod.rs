@@ -10,7 +10,6 @@ mod template;
 use std::time::Instant;
 
 use common::wire::{Caption, CaptionStatus, Tag};
-use guard::Guard;
 pub use subject::subjects;
 
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +41,6 @@ pub struct Sentence {
 #[derive(Debug)]
 pub struct Captioner {
     writer: Writer,
-    guard: Guard,
 }
 
 #[derive(Debug)]
@@ -61,27 +59,22 @@ pub struct Captioned {
 }
 
 impl Captioner {
-    pub fn off(guard: Guard) -> Self {
-        Self { writer: Writer::Off, guard }
+    pub fn off() -> Self {
+        Self { writer: Writer::Off }
     }
 
-    pub fn template(guard: Guard) -> Self {
-        Self { writer: Writer::Template, guard }
+    pub fn template() -> Self {
+        Self { writer: Writer::Template }
     }
 
     /// Loads the language model; blocks for as long as that takes.
     #[cfg(feature = "llama")]
-    pub fn llama(
-        guard: Guard,
-        manifest: &common::model::Manifest,
-        threads: usize,
-        queue: usize,
-    ) -> Result<Self, CaptionError> {
-        Ok(Self { writer: Writer::Llama(llama::Llama::load(manifest, threads, queue)?), guard })
+    pub fn llama(manifest: &common::model::Manifest, threads: usize, queue: usize) -> Result<Self, CaptionError> {
+        Ok(Self { writer: Writer::Llama(llama::Llama::load(manifest, threads, queue)?) })
     }
 
     #[cfg(not(feature = "llama"))]
-    pub fn llama(_: Guard, _: &common::model::Manifest, _: usize, _: usize) -> Result<Self, CaptionError> {
+    pub fn llama(_: &common::model::Manifest, _: usize, _: usize) -> Result<Self, CaptionError> {
         Err(CaptionError::NotBuilt)
     }
 
@@ -104,32 +97,32 @@ impl Captioner {
             _ if !wanted || subjects.is_empty() => none(),
             Writer::Template => by_template(&subjects, CaptionStatus::Template, Instant::now()),
             #[cfg(feature = "llama")]
-            Writer::Llama(llama) => self.by_model(llama, &subjects, deadline).await,
+            Writer::Llama(llama) => by_model(llama, &subjects, deadline).await,
         };
         let status = captioned.caption.status.name();
         metrics::counter!("tagfleet_captions_total", "status" => status).increment(1);
         captioned
     }
+}
 
-    #[cfg(feature = "llama")]
-    async fn by_model(&self, llama: &llama::Llama, subjects: &[&Tag], deadline: Instant) -> Captioned {
-        let names = subjects.iter().map(|tag| tag.name.clone()).collect();
-        let sentence = match llama.write(names, deadline).await {
-            Ok(sentence) => sentence,
-            Err(NoSentence::NoTime) => return by_template(subjects, CaptionStatus::SkippedDeadline, Instant::now()),
-            Err(NoSentence::Down) => return by_template(subjects, CaptionStatus::Unavailable, Instant::now()),
-        };
-        match self.guard.check(&sentence.text, subjects) {
-            Ok(text) => {
-                let caption =
-                    Caption { text: Some(text), status: CaptionStatus::Llm, model: Some(llama.name().to_owned()) };
-                Captioned { caption, started: sentence.started }
-            }
-            Err(rule) => {
-                metrics::counter!("tagfleet_caption_refused_total", "rule" => rule.name()).increment(1);
-                tracing::debug!(rule = rule.name(), text = sentence.text, "caption refused");
-                by_template(subjects, CaptionStatus::Template, sentence.started)
-            }
+#[cfg(feature = "llama")]
+async fn by_model(llama: &llama::Llama, subjects: &[&Tag], deadline: Instant) -> Captioned {
+    let names = subjects.iter().map(|tag| tag.name.clone()).collect();
+    let sentence = match llama.write(names, deadline).await {
+        Ok(sentence) => sentence,
+        Err(NoSentence::NoTime) => return by_template(subjects, CaptionStatus::SkippedDeadline, Instant::now()),
+        Err(NoSentence::Down) => return by_template(subjects, CaptionStatus::Unavailable, Instant::now()),
+    };
+    match guard::check(&sentence.text, subjects) {
+        Ok(text) => {
+            let model = Some(llama.name().to_owned());
+            let caption = Caption { text: Some(text), status: CaptionStatus::Llm, model };
+            Captioned { caption, started: sentence.started }
+        }
+        Err(rule) => {
+            metrics::counter!("tagfleet_caption_refused_total", "rule" => rule.name()).increment(1);
+            tracing::debug!(rule = rule.name(), text = sentence.text, "caption refused");
+            by_template(subjects, CaptionStatus::Template, sentence.started)
         }
     }
 }

@@ -4,7 +4,9 @@ use common::wire::Tag;
 
 const MOST: usize = 3;
 
-/// A thing with less than so much of the first one's confidence is not spoken of.
+/// A second thing is spoken of only if it is so sure by itself, and so sure
+/// beside the first.
+const LEAST_CONFIDENCE: f32 = 0.12;
 const LEAST_SHARE: f32 = 0.3;
 
 /// The surest tags of which none is a kind of another: a sure `tabby` stands
@@ -19,7 +21,8 @@ fn unrelated<'a>(tags: impl Iterator<Item = &'a Tag>) -> Vec<&'a Tag> {
     let mut chosen: Vec<&Tag> = Vec::new();
     for tag in tags {
         let related = |other: &&Tag| other.parents.contains(&tag.name) || tag.parents.contains(&other.name);
-        let faint = chosen.first().is_some_and(|first| tag.confidence < LEAST_SHARE * first.confidence);
+        let least = |first: &&Tag| LEAST_CONFIDENCE.max(LEAST_SHARE * first.confidence);
+        let faint = chosen.first().is_some_and(|first| tag.confidence < least(first));
         if chosen.len() < MOST && !faint && !chosen.iter().any(related) {
             chosen.push(tag);
         }

@@ -99,12 +99,6 @@ impl Taxonomy {
     pub fn upwards(&self) -> impl Iterator<Item = usize> + '_ {
         self.upwards.iter().copied()
     }
-
-    /// Every name that a picture can be given.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        let classes = self.classes.iter().map(|class| class.name.as_str());
-        classes.chain(self.parents.iter().map(|parent| parent.name.as_str()))
-    }
 }
 
 /// A parent's own parents are those that stand behind it in the chain of every

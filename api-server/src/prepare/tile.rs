@@ -42,9 +42,11 @@ struct Placed {
     height: u32,
 }
 
-/// For `crop` the largest centred rectangle of the tile's shape, so that little
-/// of the photo is lost. (ImageNet is scored on the centre 87.5 % of that;
-/// should a measurement on real photos favour it, this is the place.)
+/// Of the largest centred rectangle of the tile's shape, `crop` keeps this much:
+/// ImageNet models are scored so, and see things at the size that they were
+/// trained on. (On the samples: daisy 0.36 instead of 0.11, missile right.)
+const CENTRE: f64 = 224.0 / 256.0;
+
 fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
     let (source_width, source_height) = (f64::from(pixels.width), f64::from(pixels.height));
     let whole = Placed { left: 0.0, top: 0.0, crop_width: source_width, crop_height: source_height, width, height };
@@ -52,7 +54,7 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
     match fit {
         Fit::Stretch => whole,
         Fit::Crop => {
-            let scale = across.min(down);
+            let scale = across.min(down) * CENTRE;
             let (crop_width, crop_height) = (f64::from(width) * scale, f64::from(height) * scale);
             let (left, top) = ((source_width - crop_width) / 2.0, (source_height - crop_height) / 2.0);
             Placed { left: left.max(0.0), top: top.max(0.0), crop_width, crop_height, ..whole }
