@@ -54,7 +54,7 @@ main() {
     step "What this machine lacks"
     scripts/setup.sh build
 
-    step "Models and build, side by side (from nothing about 10 minutes on two cores, once)"
+    step "Models and build, side by side (from nothing this takes minutes, once)"
     prepare --package tagfleet
 
     step "Starting tagfleet and an origin for the sample photos"

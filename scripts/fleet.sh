@@ -136,17 +136,23 @@ metric() {
     http "$1" /metrics | awk -v name="$2" 'index($1, name "{") == 1 || $1 == name { sum += $NF } END { printf "%d", sum }'
 }
 
-# share WHAT COUNT: one line of who did what; nobody should have idled.
+# share NAME PORT METRIC: one line of who did what; nobody should have idled.
 idle=()
 share() {
-    say "$(printf '%-12s %4d images' "$1" "$2")"
-    (($2 > 0)) || idle+=("$1")
+    local count
+    if ! running "$1"; then
+        say "$(printf '%-12s has ended, its log is %s' "$1" "$logs/$1.log")"
+        return
+    fi
+    count=$(metric "$2" "$3")
+    say "$(printf '%-12s %4d images' "$1" "$count")"
+    ((count > 0)) || idle+=("$1")
 }
 
 show_shares() {
     local i
-    for ((i = 1; i <= apis; i++)); do share "api-$i" "$(metric "${api_ports[i - 1]}" tagfleet_requests_total)"; done
-    for ((i = 1; i <= workers; i++)); do share "worker-$i" "$(metric "${worker_ports[i - 1]}" tagfleet_jobs_total)"; done
+    for ((i = 1; i <= apis; i++)); do share "api-$i" "${api_ports[i - 1]}" tagfleet_requests_total; done
+    for ((i = 1; i <= workers; i++)); do share "worker-$i" "${worker_ports[i - 1]}" tagfleet_jobs_total; done
 }
 
 left=0
@@ -172,11 +178,10 @@ stay() {
     local asked=0 gone name
     trap 'asked=1' INT TERM
     printf '\nRunning. Ctrl-C ends it.\n'
-    while ((asked == 0)); do
-        gone=''
-        wait -n -p gone "${pids[@]}" || true
+    while ((asked == 0 && ${#pids[@]} > 0)); do
+        wait -n -p gone "${pids[@]}" 2>/dev/null || true
         for name in "${!pids[@]}"; do
-            [[ -n $gone && ${pids[$name]} == "$gone" ]] || continue
+            [[ ${pids[$name]} == "${gone:-}" ]] || continue
             say "$name has ended; its log is $logs/$name.log"
             unset "pids[$name]"
         done
@@ -200,7 +205,7 @@ main() {
     step "What this machine lacks"
     scripts/setup.sh fleet
 
-    step "Models and build, side by side (from nothing about 10 minutes on two cores, once)"
+    step "Models and build, side by side (from nothing this takes minutes, once)"
     prepare --package tagfleet
 
     step "Starting RabbitMQ and Redis"

@@ -168,7 +168,7 @@ prepared_one() {
     local ended_pid name status=0
     wait -n -p ended_pid ${pids[models]:+"${pids[models]}"} ${pids[cargo]:+"${pids[cargo]}"} || status=$?
     for name in models cargo; do
-        [[ ${pids[$name]:-} == "$ended_pid" ]] || continue
+        [[ ${pids[$name]:-} == "${ended_pid:-}" ]] || continue
         unset "pids[$name]"
         ((status == 0)) || die "$name failed, see above"
     done
