@@ -29,7 +29,7 @@ lint: ## Format, clippy, documentation and shell scripts, nothing changed
 	@scripts/lint.sh
 
 bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
-	@scripts/bench.sh bench-worker
+	@scripts/bench.sh worker
 
 clean-cache: ## Remove what was built: cargo's folder and our models (not your own beside them)
 	@scripts/clean-cache.sh

@@ -22,7 +22,8 @@ from taxonomy.labels import TaxonomyError
 
 
 def default_folder():
-    return os.environ.get("TAGFLEET_MODELS_DIR") or "~/.cache/tagfleet/models"
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return os.environ.get("TAGFLEET_MODELS_DIR") or f"{cache}/tagfleet/models"
 
 
 def parse_arguments(words):

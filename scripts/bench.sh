@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/bench.sh NAME [ARGUMENTS…]: one benchmark of `loadtest`, with what it needs.
+# scripts/bench.sh NAME: one benchmark of the binary (tagfleet/benches), with what it needs.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 steps=3
@@ -13,10 +13,10 @@ main() {
     scripts/setup.sh fleet
 
     step "Models and build, side by side"
-    prepare --package loadtest
+    prepare --package tagfleet --bins --bench "$1"
 
     step "$1"
-    cargo run --release --locked --package loadtest -- "$@"
+    cargo bench --locked --package tagfleet --bench "$1"
 }
 
 main "$@"

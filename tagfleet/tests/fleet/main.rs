@@ -63,7 +63,8 @@ async fn a_fleet_answers_like_one_process_and_survives_the_death_of_a_worker() {
     let mut embedded = Process::serve(&origin, &[("TAGFLEET_CAPTIONER", "template".to_owned())]).await;
     let alone = top_tags(&embedded.tag(&origin.urls(1), &[]).await);
     assert_eq!(embedded.terminate().await, Some(0));
-    let (by_one, by_two) = tokio::join!(api_1.tag_slowly(&origin.urls(4)), api_2.tag_slowly(&origin.urls(4)));
+    let four_times = origin.urls(4);
+    let (by_one, by_two) = tokio::join!(api_1.tag_slowly(&four_times), api_2.tag_slowly(&four_times));
     assert_eq!(top_tags(&by_one), alone);
     assert_eq!(top_tags(&by_two), alone);
     let workers: HashSet<_> = by_one.iter().chain(&by_two).map(|answer| answer.worker.as_str()).collect();
@@ -73,8 +74,7 @@ async fn a_fleet_answers_like_one_process_and_survives_the_death_of_a_worker() {
     let urls = origin.urls(200 / origin.samples() + 1)[..200].to_vec();
     let tagging = api_1.tag(&urls, &["--concurrency", "8"]);
     let dying = async {
-        let done = eventually("some images are tagged", async || two.jobs_done().await.filter(|done| *done > 20));
-        done.await;
+        eventually("some images are tagged", async || two.jobs_done().await.filter(|done| *done > 20)).await;
         two.kill9();
     };
     let (answers, ()) = tokio::join!(tagging, dying);
