@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|lint]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

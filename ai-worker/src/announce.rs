@@ -1,4 +1,5 @@
-//! Every few seconds the worker says that it is there and what it can do.
+//! Every few seconds the worker says that it is there and what it can do, and
+//! folds the metrics that it recorded: where nobody scrapes they would pile up.
 
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use bytes::Bytes;
 use common::{
     bus::Bus,
     shutdown::Shutdown,
+    telemetry,
     wire::{WorkerInfo, encode},
 };
 
@@ -19,7 +21,9 @@ const KEPT: Duration = Duration::from_secs(10);
 /// Ends with a farewell, so that nobody waits for a worker that has left.
 pub async fn announce(bus: Bus, info: WorkerInfo, shutdown: Shutdown) {
     let payload = Bytes::from(encode(&info));
+    let metrics = telemetry::metrics();
     loop {
+        metrics.run_upkeep();
         if let Err(error) = bus.announce(KIND, &info.worker, payload.clone(), KEPT).await {
             tracing::warn!(%error, "the worker could not announce itself");
         }

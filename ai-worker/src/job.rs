@@ -34,6 +34,9 @@ const OWN: &[Stage] = &[
     Stage::Caption,
 ];
 
+/// Kept free of captions, so that finished tags reach their caller before the deadline.
+const WAY_BACK: Duration = Duration::from_millis(100);
+
 /// Tries at storing a result before the job is left to another worker.
 const STORE_TRIES: u32 = 5;
 const STORE_PAUSE: Duration = Duration::from_millis(200);
@@ -80,19 +83,27 @@ impl Worker {
     ) -> Result<Tagged, Fault> {
         let model = &self.tagger.model;
         if job.model != model.id.name {
-            return Err(Fault::new(Code::ModelNotFound, Stage::Queue, format!("this worker serves {}", model.id.name)));
+            let detail = format!("This worker serves {}.", model.id.name);
+            return Err(Fault::new(Code::ModelNotFound, Stage::Queue, detail).retryable(true));
         }
         if Instant::now() >= deadline {
             return Err(Fault::new(Code::DeadlineExceeded, Stage::Queue, "no time was left when a worker was free"));
         }
         let pixels = self.decode(job).await?;
         clock.end(Stage::Decode);
-        let scored = self.batcher.submit(delivery.lane, pixels, deadline).await.map_err(batch_fault)?;
+        let scored = match self.batcher.submit(delivery.lane, pixels, deadline).await {
+            Ok(scored) => scored,
+            // The engine broke under this batch, and the worker ends with it. Waiting
+            // here lets this task be dropped, and with it the job goes back un-acked.
+            Err(BatchError::Stopped) => return std::future::pending().await,
+            Err(error) => return Err(batch_fault(&error)),
+        };
         clock.end_at(Stage::BatchWait, scored.started);
         clock.end_at(Stage::Infer, scored.finished);
         let tags = self.select(job, &scored.scores);
         clock.end(Stage::Postprocess);
-        let captioned = self.captioner.caption(job.features.caption, &tags, deadline).await;
+        let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline);
+        let captioned = self.captioner.caption(job.features.caption, &tags, written_by).await;
         clock.end_at(Stage::CaptionWait, captioned.started);
         clock.end(Stage::Caption);
         let tags = if job.features.tags { tags } else { Vec::new() };
@@ -148,7 +159,9 @@ impl Worker {
         false
     }
 
-    /// Tells whoever waits for a job that killed its workers once too often.
+    /// Tells whoever waits for a job that killed its workers once too often. The
+    /// job is safe as a dead letter by now; should this worker die before the
+    /// result is stored, its caller learns by the deadline.
     pub async fn give_up(&self, payload: &[u8], attempts: u32) {
         metrics::counter!("tagfleet_dead_letters_total").increment(1);
         let Ok(job) = wire::decode::<Job>(payload) else {
@@ -161,8 +174,8 @@ impl Worker {
     }
 }
 
-fn batch_fault(error: BatchError) -> Fault {
-    let (code, stage) = match &error {
+fn batch_fault(error: &BatchError) -> Fault {
+    let (code, stage) = match error {
         BatchError::Expired => (Code::DeadlineExceeded, Stage::BatchWait),
         BatchError::Full | BatchError::Stopped => (Code::Overloaded, Stage::BatchWait),
         BatchError::Engine(_) => (Code::InferenceFailed, Stage::Infer),

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use common::{
     bus::Bus,
     model::{Manifest, ModelError},
-    queue::Queue,
+    queue::{Lane, Queue},
     shutdown::Shutdown,
     wire::{ModelId, ModelInfo, WIRE_VERSION, WorkerInfo},
 };
@@ -69,7 +69,9 @@ pub async fn run(
 
     let broken = Shutdown::new();
     let wait = Duration::from_millis(config.max_batch_wait_ms);
-    let batcher = Arc::new(Batcher::new(config.max_batch(), wait, engines.len(), config.prefetch().into()));
+    // Every job in hand finds room: prefetch is granted for each lane.
+    let capacity = Lane::ALL.len() * usize::from(config.prefetch());
+    let batcher = Arc::new(Batcher::new(config.max_batch(), wait, engines.len(), capacity));
     let lanes = Lanes::start(engines, batcher.clone(), broken.clone())?;
     let name = config.worker_name()?;
     let said = WorkerInfo {

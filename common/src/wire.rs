@@ -90,7 +90,7 @@ pub enum CaptionStatus {
     SkippedDeadline,
     /// The language model cannot be reached; the text is the pattern's.
     Unavailable,
-    /// Not asked for, or turned off.
+    /// Not asked for, turned off, or no tag was certain enough to speak of.
     Disabled,
 }
 

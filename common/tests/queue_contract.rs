@@ -62,6 +62,7 @@ contract! {
     prefetch_is_credit,
     shutdown_hands_out_what_is_held_and_ends,
     two_consumers_share,
+    an_arrival_reaches_whoever_has_credit,
     depth_counts_what_waits,
     an_abandoned_wait_loses_nothing,
 }
@@ -291,6 +292,23 @@ async fn two_consumers_share(queue: &Queue) {
         ack(a).await;
         ack(b).await;
     }
+}
+
+async fn an_arrival_reaches_whoever_has_credit(queue: &Queue) {
+    publish(queue, Lane::Bulk, "held").await;
+    let mut busy = consume(queue, 1);
+    let held = delivered(&mut busy).await;
+    let mut idle = consume(queue, 1);
+    let either = async {
+        tokio::select! {
+            _ = busy.next() => panic!("it has no credit left"),
+            received = idle.next() => delivery(received.expect("not shut down")),
+        }
+    };
+    let (arrived, ()) = tokio::join!(within(either), publish(queue, Lane::Bulk, "new"));
+    assert_eq!(text(&arrived), "new");
+    ack(arrived).await;
+    ack(held).await;
 }
 
 async fn depth_counts_what_waits(queue: &Queue) {

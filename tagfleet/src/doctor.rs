@@ -1,6 +1,7 @@
 //! `tagfleet doctor`: what this machine lacks, and how to get it.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -17,6 +18,14 @@ pub struct Doctor {
     /// Folder that holds the models
     #[arg(long, env = "TAGFLEET_MODELS_DIR", default_value_os_t = common::model::default_folder())]
     models_dir: PathBuf,
+
+    /// Tagging model that `tagfleet serve` shall run
+    #[arg(long, env = "TAGFLEET_MODEL", default_value = "efficientnet-lite0")]
+    model: String,
+
+    /// Language model that `tagfleet serve` shall run
+    #[arg(long, env = "TAGFLEET_CAPTION_MODEL", default_value = "smollm2-135m-instruct")]
+    caption_model: String,
 
     #[command(flatten)]
     queue: QueueConfig,
@@ -51,18 +60,13 @@ impl Doctor {
         let runtime =
             Finding { what: "ONNX Runtime".into(), needed_for: "tags", cure: missing, essential: true };
         let folders = std::fs::read_dir(&self.models_dir).into_iter().flatten().flatten();
-        let mut models: Vec<Finding> = folders
-            .map(|entry| entry.path())
-            .filter(|folder| folder.join("manifest.toml").exists())
-            .map(|folder| model(&folder))
-            .collect();
-        models.sort_by(|a, b| a.what.cmp(&b.what));
-        if models.is_empty() {
-            let cure = Some(format!("none below {}: run `tagfleet models`", self.models_dir.display()));
-            models.push(Finding { what: "models".into(), needed_for: "tags and captions", cure, essential: true });
-        }
-        models.push(runtime);
-        models
+        let names = folders.filter(|entry| entry.path().join("manifest.toml").exists()).map(|entry| entry.file_name());
+        let wanted = [&self.model, &self.caption_model];
+        // Those that are wanted are looked at whether they are there or not.
+        let mut names: BTreeSet<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        names.extend(wanted.map(Clone::clone));
+        let look = |name: &String| model(&self.models_dir, name, wanted.contains(&name));
+        names.iter().map(look).chain([runtime]).collect()
     }
 
     async fn services(&self) -> Vec<Finding> {
@@ -77,19 +81,19 @@ impl Doctor {
     }
 }
 
-fn model(folder: &Path) -> Finding {
-    let checked = Manifest::read(folder).and_then(|manifest| {
+fn model(models: &Path, name: &str, essential: bool) -> Finding {
+    let checked = Manifest::read(&models.join(name)).and_then(|manifest| {
         let files = [&manifest.files.graph, &manifest.files.labels, &manifest.files.weights];
         files.into_iter().flatten().try_for_each(|file| manifest.verified_path(file).map(drop))?;
         Ok(manifest)
     });
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let needed_for = match &checked {
         Ok(manifest) if manifest.kind == Kind::Llm => "captions",
-        _ => "tags",
+        Ok(_) => "tags",
+        Err(_) => "tags or captions",
     };
     let cure = checked.err().map(|error| error.to_string());
-    Finding { what: format!("model {name}"), needed_for, cure, essential: true }
+    Finding { what: format!("model {name}"), needed_for, cure, essential }
 }
 
 /// The binary is built for AVX2; without it, it would have died before this.

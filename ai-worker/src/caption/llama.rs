@@ -100,11 +100,12 @@ fn live(path: &Path, limits: &Llm, threads: usize, mut waiting: mpsc::Receiver<R
     let _ = ready.send(Ok(()));
     while let Some(Request { subjects, deadline, reply }) = waiting.blocking_recv() {
         let started = Instant::now();
-        if reply.is_closed() || started >= deadline {
+        if reply.is_closed() {
             continue;
         }
-        let sentence = writer.write(&subjects, deadline).map(|text| Sentence { text, started });
-        let _ = reply.send(sentence);
+        let written = if started < deadline { writer.write(&subjects, deadline) } else { Err(NoSentence::NoTime) };
+        // Whoever waited may have left meanwhile.
+        let _ = reply.send(written.map(|text| Sentence { text, started }));
     }
 }
 

@@ -66,7 +66,8 @@ impl Memory {
         }
         queue.push_back(entry);
         drop(state);
-        self.shared.arrived.notify_one();
+        // All of them: the one that wakes first may have no credit.
+        self.shared.arrived.notify_waiters();
         Ok(())
     }
 
@@ -133,8 +134,6 @@ impl Consumer {
                 return None;
             }
             if let Some(received) = self.take() {
-                // Two arrivals may have left one wake-up: pass it on.
-                shared.arrived.notify_one();
                 return Some(received);
             }
             tokio::select! {

@@ -1,6 +1,9 @@
 //! The binary under test, started as a user starts it, ended by process id.
 
-use std::process::{Child, Command, Stdio};
+use std::{
+    collections::HashMap,
+    process::{Child, Command, Stdio},
+};
 
 use common::testing::eventually;
 
@@ -46,8 +49,21 @@ impl Process {
     }
 
     async fn get(&self, path: &str) -> Option<String> {
+        // The client wants a TLS provider even where none is used.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let response = reqwest::get(format!("http://127.0.0.1:{}{path}", self.port)).await.ok()?;
         response.error_for_status().ok()?.text().await.ok()
+    }
+
+    /// A counter's values, by the text of its labels.
+    pub async fn counts(&self, counter: &str) -> Option<HashMap<String, u64>> {
+        let metrics = self.get("/metrics").await?;
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix(counter)?.strip_prefix('{'));
+        let counts = lines.filter_map(|line| {
+            let (labels, value) = line.split_once("} ")?;
+            Some((labels.to_owned(), value.parse().ok()?))
+        });
+        Some(counts.collect())
     }
 
     async fn ready(&self) {
@@ -56,18 +72,15 @@ impl Process {
 
     pub async fn knows_workers(&self, wanted: usize) {
         let known = async || {
-            let metrics: serde_json::Value = serde_json::from_str(&self.get("/v1/models").await?).ok()?;
-            let workers = metrics.to_string().matches("\"worker-").count();
-            (workers >= wanted).then_some(())
+            let known: serde_json::Value = serde_json::from_str(&self.get("/v1/models").await?).ok()?;
+            (known["workers"].as_array()?.len() >= wanted).then_some(())
         };
         eventually("the API knows the workers", known).await;
     }
 
     /// Jobs that this worker has finished.
     pub async fn jobs_done(&self) -> Option<u64> {
-        let metrics = self.get("/metrics").await?;
-        let counts = metrics.lines().filter(|line| line.starts_with("tagfleet_jobs_total{"));
-        counts.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).reduce(|a: u64, b: u64| a + b)
+        self.counts("tagfleet_jobs_total").await.map(|counts| counts.values().sum())
     }
 
     /// `tagfleet tag` through this service; every image must succeed.

@@ -11,8 +11,12 @@ use crate::bus::{BusError, host_clock_us};
 const PULSE: Duration = Duration::from_secs(1);
 const PULSES_A_MEASUREMENT: u32 = 60;
 
+/// A host's clock that moved by more was set, it did not drift.
+const STEP_US: u64 = 500_000;
+
 /// Asks for the time once a second, so that a lost connection is noticed and
-/// rebuilt while nobody asks for anything; believes it once a minute and after a loss.
+/// rebuilt while nobody asks for anything; believes it once a minute, after a
+/// loss, and when this host's clock was set.
 pub async fn keep(bus: Weak<Inner>) {
     let mut pulses = 0;
     loop {
@@ -21,7 +25,8 @@ pub async fn keep(bus: Weak<Inner>) {
         pulses += 1;
         let was_up = bus.up.load(Relaxed);
         let Ok(measured) = bus.measure().await else { continue };
-        if pulses >= PULSES_A_MEASUREMENT || !was_up {
+        let stepped = measured.abs_diff(bus.clock_offset_us.load(Relaxed)) > STEP_US;
+        if stepped || pulses >= PULSES_A_MEASUREMENT || !was_up {
             bus.clock_offset_us.store(measured, Relaxed);
             pulses = 0;
         }

@@ -53,7 +53,7 @@ struct Inner {
     max_waiters: usize,
     /// Whether the last command was answered.
     up: AtomicBool,
-    /// What the host's clock lacks to Redis's, milliseconds.
+    /// What the host's clock lacks to Redis's, microseconds.
     clock_offset_us: AtomicI64,
     inboxes: Mutex<HashMap<String, Weak<Subscription>>>,
     closed: CancellationToken,
