@@ -58,7 +58,8 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_CAPTION_MODEL", default_value = "smollm2-135m-instruct")]
     pub caption_model: String,
 
-    /// Threads of the language model [default: the number of cores]
+    /// Threads of the language model [default: half of the cores, 4 at the most]. They wait for each other
+    /// spinning: with as many as cores, one that must wait for its core makes captions a hundred times slower
     #[arg(long, env = "TAGFLEET_CAPTION_THREADS")]
     pub caption_threads: Option<usize>,
 
@@ -73,7 +74,7 @@ impl WorkerConfig {
     }
 
     pub fn caption_threads(&self) -> usize {
-        self.caption_threads.unwrap_or_else(cores).max(1)
+        self.caption_threads.unwrap_or_else(|| (cores() / 2).min(4)).max(1)
     }
 
     pub fn max_batch(&self) -> usize {

@@ -16,13 +16,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{CaptionError, NoSentence, Sentence};
 
-/// Examples make a model of 135 million parameters follow the form, and keep
-/// it from inventing what it was not given.
+/// Examples make a model of 135 million parameters follow the form. They use no
+/// word that the guard would refuse: what stands here is what it imitates.
 const INSTRUCTION: &str = "<|im_start|>system\nYou write one short, plain sentence about a photo. \
     Use only the given words.<|im_end|>\n\
     <|im_start|>user\nlemon<|im_end|>\n<|im_start|>assistant\nThis photo shows a lemon.<|im_end|>\n\
-    <|im_start|>user\nbicycle, wall<|im_end|>\n<|im_start|>assistant\nA bicycle in front of a wall.<|im_end|>\n\
-    <|im_start|>user\napple, bowl, window<|im_end|>\n<|im_start|>assistant\nAn apple and a bowl near a window.<|im_end|>\n\
+    <|im_start|>user\nbicycle, fence<|im_end|>\n<|im_start|>assistant\nA bicycle next to a fence.<|im_end|>\n\
+    <|im_start|>user\napple, bowl, lamp<|im_end|>\n<|im_start|>assistant\nAn apple and a bowl near a lamp.<|im_end|>\n\
+    <|im_start|>user\nsteam train<|im_end|>\n<|im_start|>assistant\nThis photo shows a steam train.<|im_end|>\n\
+    <|im_start|>user\nowl<|im_end|>\n<|im_start|>assistant\nThis photo shows an owl.<|im_end|>\n\
     <|im_start|>user\n";
 const ANSWER: &str = "<|im_end|>\n<|im_start|>assistant\n";
 
@@ -40,6 +42,7 @@ type Ready = std::sync::mpsc::Sender<Result<(), String>>;
 #[derive(Debug)]
 struct Request {
     subjects: Vec<String>,
+    attempt: u32,
     deadline: Instant,
     reply: oneshot::Sender<Result<Sentence, NoSentence>>,
 }
@@ -55,7 +58,10 @@ impl Llama {
         let (requests, waiting) = mpsc::channel(queue.max(1));
         let (ready, loaded) = std::sync::mpsc::channel();
         let body = move || live(&path, &limits, threads, waiting, &ready);
-        thread::Builder::new().name("llama".into()).spawn(body).map_err(|error| CaptionError::Load(error.to_string()))?;
+        thread::Builder::new()
+            .name("llama".into())
+            .spawn(body)
+            .map_err(|error| CaptionError::Load(error.to_string()))?;
         let loaded = loaded.recv().unwrap_or_else(|_| Err("its thread ended".into()));
         loaded.map_err(CaptionError::Load)?;
         Ok(Self { name: manifest.name.clone(), requests })
@@ -65,9 +71,10 @@ impl Llama {
         &self.name
     }
 
-    pub async fn write(&self, subjects: Vec<String>, deadline: Instant) -> Result<Sentence, NoSentence> {
+    /// The first attempt is the likeliest sentence, each further one another draw.
+    pub async fn write(&self, subjects: Vec<String>, attempt: u32, deadline: Instant) -> Result<Sentence, NoSentence> {
         let (reply, sentence) = oneshot::channel();
-        self.requests.try_send(Request { subjects, deadline, reply }).map_err(|error| match error {
+        self.requests.try_send(Request { subjects, attempt, deadline, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NoSentence::NoTime,
             mpsc::error::TrySendError::Closed(_) => NoSentence::Down,
         })?;
@@ -98,14 +105,23 @@ fn live(path: &Path, limits: &Llm, threads: usize, mut waiting: mpsc::Receiver<R
     };
     // Nobody listens only if `load` itself was given up.
     let _ = ready.send(Ok(()));
-    while let Some(Request { subjects, deadline, reply }) = waiting.blocking_recv() {
+    while let Some(Request { subjects, attempt, deadline, reply }) = waiting.blocking_recv() {
         let started = Instant::now();
         if reply.is_closed() {
             continue;
         }
-        let written = if started < deadline { writer.write(&subjects, deadline) } else { Err(NoSentence::NoTime) };
+        let in_time = started < deadline;
+        let written = if in_time { writer.write(&subjects, attempt, deadline) } else { Err(NoSentence::NoTime) };
         // Whoever waited may have left meanwhile.
         let _ = reply.send(written.map(|text| Sentence { text, started }));
+    }
+}
+
+/// Seeded by the attempt, so that the same tags give the same sentence.
+fn sampler(attempt: u32) -> LlamaSampler {
+    match attempt {
+        0 => LlamaSampler::greedy(),
+        seed => LlamaSampler::chain_simple([LlamaSampler::top_k(8), LlamaSampler::temp(0.7), LlamaSampler::dist(seed)]),
     }
 }
 
@@ -143,8 +159,7 @@ impl<'a> Writer<'a> {
         Ok(writer)
     }
 
-    /// The most likely sentence, token by token.
-    fn write(&mut self, subjects: &[String], deadline: Instant) -> Result<String, NoSentence> {
+    fn write(&mut self, subjects: &[String], attempt: u32, deadline: Instant) -> Result<String, NoSentence> {
         self.forget_last().ok_or(NoSentence::Down)?;
         let mut position = self.instruction_tokens as usize;
         let prompt = self.prompt(subjects);
@@ -153,7 +168,7 @@ impl<'a> Writer<'a> {
         }
         self.feed(&prompt, position)?;
         position += prompt.len();
-        let mut sampler = LlamaSampler::greedy();
+        let mut sampler = sampler(attempt);
         let mut text = Vec::new();
         for _ in 0..self.max_tokens {
             let token = sampler.sample(&self.context, self.batch.n_tokens() - 1);

@@ -12,6 +12,9 @@ use std::time::Instant;
 use common::wire::{Caption, CaptionStatus, Tag};
 pub use subject::subjects;
 
+/// Sentences that the language model may offer for one photo before the template takes over.
+const ATTEMPTS: u32 = 3;
+
 #[derive(Debug, thiserror::Error)]
 pub enum CaptionError {
     #[error(transparent)]
@@ -29,6 +32,15 @@ pub enum NoSentence {
     NoTime,
     /// Its thread has ended, or it failed.
     Down,
+}
+
+impl NoSentence {
+    fn status(self) -> CaptionStatus {
+        match self {
+            NoSentence::NoTime => CaptionStatus::SkippedDeadline,
+            NoSentence::Down => CaptionStatus::Unavailable,
+        }
+    }
 }
 
 /// A sentence, and the moment at which the model began with it.
@@ -107,24 +119,26 @@ impl Captioner {
 
 #[cfg(feature = "llama")]
 async fn by_model(llama: &llama::Llama, subjects: &[&Tag], deadline: Instant) -> Captioned {
-    let names = subjects.iter().map(|tag| tag.name.clone()).collect();
-    let sentence = match llama.write(names, deadline).await {
-        Ok(sentence) => sentence,
-        Err(NoSentence::NoTime) => return by_template(subjects, CaptionStatus::SkippedDeadline, Instant::now()),
-        Err(NoSentence::Down) => return by_template(subjects, CaptionStatus::Unavailable, Instant::now()),
-    };
-    match guard::check(&sentence.text, subjects) {
-        Ok(text) => {
-            let model = Some(llama.name().to_owned());
-            let caption = Caption { text: Some(text), status: CaptionStatus::Llm, model };
-            Captioned { caption, started: sentence.started }
-        }
-        Err(rule) => {
-            metrics::counter!("tagfleet_caption_refused_total", "rule" => rule.name()).increment(1);
-            tracing::debug!(rule = rule.name(), text = sentence.text, "caption refused");
-            by_template(subjects, CaptionStatus::Template, sentence.started)
+    let names: Vec<String> = subjects.iter().map(|tag| tag.name.clone()).collect();
+    let mut began = None;
+    for attempt in 0..ATTEMPTS {
+        let sentence = match llama.write(names.clone(), attempt, deadline).await {
+            Ok(sentence) => sentence,
+            Err(why) => return by_template(subjects, why.status(), began.unwrap_or_else(Instant::now)),
+        };
+        let started = *began.get_or_insert(sentence.started);
+        match guard::check(&sentence.text, subjects) {
+            Ok(text) => {
+                let model = Some(llama.name().to_owned());
+                return Captioned { caption: Caption { text: Some(text), status: CaptionStatus::Llm, model }, started };
+            }
+            Err(rule) => {
+                metrics::counter!("tagfleet_caption_refused_total", "rule" => rule.name()).increment(1);
+                tracing::debug!(rule = rule.name(), text = sentence.text, "caption refused");
+            }
         }
     }
+    by_template(subjects, CaptionStatus::Template, began.unwrap_or_else(Instant::now))
 }
 
 fn none() -> Captioned {

@@ -18,12 +18,15 @@ pub fn write(subjects: &[&Tag]) -> String {
 /// English names are mostly countable; what looks like a plural stands alone.
 fn with_article(name: &str) -> String {
     let plural = name.ends_with('s') && !name.ends_with("ss") && !name.ends_with("us");
-    let vowel = name.starts_with(|c: char| "aeiouAEIOU".contains(c));
-    match (plural, vowel) {
+    match (plural, begins_with_vowel(name)) {
         (true, _) => name.to_owned(),
         (false, true) => format!("an {name}"),
         (false, false) => format!("a {name}"),
     }
+}
+
+pub fn begins_with_vowel(word: &str) -> bool {
+    word.starts_with(|c: char| "aeiouAEIOU".contains(c))
 }
 
 #[cfg(test)]
