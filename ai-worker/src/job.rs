@@ -125,7 +125,17 @@ impl Worker {
         metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
         let caption_status = result.outcome.as_ref().ok().map(|tagged| tagged.caption.status.name());
         let acked = matches!(acked, Ok(true));
-        log_stages!("job", result.timings, id = job.id, tenant = job.tenant, lane, attempt, code, caption_status, acked);
+        log_stages!(
+            "job",
+            result.timings,
+            id = job.id,
+            tenant = job.tenant,
+            lane,
+            attempt,
+            code,
+            caption_status,
+            acked
+        );
     }
 
     fn result(&self, job: &Job, outcome: Result<Tagged, Fault>, timings: Timings) -> JobResult {

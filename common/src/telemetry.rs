@@ -81,7 +81,10 @@ fn describe() {
     describe_counter!("tagfleet_jobs_total", "Jobs ended by this worker, by lane and code");
     describe_counter!("tagfleet_dead_letters_total", "Jobs given up after too many attempts");
     describe_counter!("tagfleet_captions_total", "Captions, by status");
-    describe_counter!("tagfleet_caption_refused_total", "Sentences of the language model that the guard refused, by rule");
+    describe_counter!(
+        "tagfleet_caption_refused_total",
+        "Sentences of the language model that the guard refused, by rule"
+    );
 }
 
 /// Adds every stage that `role` itself passed to the histograms.

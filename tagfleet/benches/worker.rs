@@ -115,8 +115,8 @@ impl Bare {
     fn rate(&self, setting: Setting, time: Duration) -> f64 {
         let pixels = vec![90; setting.batch * SIDE * SIDE * 3];
         let run = || {
-            let mut engine = Onnx::load(&self.environment, &self.manifest, &self.graph, setting.threads)
-                .expect("the model loads");
+            let mut engine =
+                Onnx::load(&self.environment, &self.manifest, &self.graph, setting.threads).expect("the model loads");
             engine.infer(&pixels, setting.batch).expect("the model runs");
             let (started, mut images) = (Instant::now(), 0);
             while started.elapsed() < time {

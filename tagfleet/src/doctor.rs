@@ -41,15 +41,21 @@ impl Doctor {
         findings.extend(commands());
         findings.iter().for_each(print);
         let ill = findings.iter().any(|finding| finding.essential && finding.cure.is_some());
-        println!("{}", if ill { "\nSomething that `tagfleet serve` needs is missing." } else { "\n`tagfleet serve` can run here." });
+        println!(
+            "{}",
+            if ill {
+                "\nSomething that `tagfleet serve` needs is missing."
+            } else {
+                "\n`tagfleet serve` can run here."
+            }
+        );
         Ok(if ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
     fn models(&self) -> Vec<Finding> {
         let library = self.models_dir.join("onnxruntime/libonnxruntime.so");
         let missing = (!library.exists()).then(|| format!("{} is missing: run `tagfleet models`", library.display()));
-        let runtime =
-            Finding { what: "ONNX Runtime".into(), needed_for: "tags", cure: missing, essential: true };
+        let runtime = Finding { what: "ONNX Runtime".into(), needed_for: "tags", cure: missing, essential: true };
         let folders = std::fs::read_dir(&self.models_dir).into_iter().flatten().flatten();
         let mut models: Vec<Finding> = folders
             .map(|entry| entry.path())

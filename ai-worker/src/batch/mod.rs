@@ -145,9 +145,8 @@ impl State {
         let hopeless = |item: &mut Item| item.reply.is_closed() || item.deadline <= now;
         for line in &mut self.waiting {
             if line.iter_mut().any(hopeless) {
-                let (lost, kept): (VecDeque<_>, _) = line.drain(..).partition(|item| {
-                    item.reply.is_closed() || item.deadline <= now
-                });
+                let (lost, kept): (VecDeque<_>, _) =
+                    line.drain(..).partition(|item| item.reply.is_closed() || item.deadline <= now);
                 *line = kept;
                 lost.into_iter().for_each(|item| drop(item.reply.send(Err(BatchError::Expired))));
             }

@@ -55,7 +55,10 @@ impl Llama {
         let (requests, waiting) = mpsc::channel(queue.max(1));
         let (ready, loaded) = std::sync::mpsc::channel();
         let body = move || live(&path, &limits, threads, waiting, &ready);
-        thread::Builder::new().name("llama".into()).spawn(body).map_err(|error| CaptionError::Load(error.to_string()))?;
+        thread::Builder::new()
+            .name("llama".into())
+            .spawn(body)
+            .map_err(|error| CaptionError::Load(error.to_string()))?;
         let loaded = loaded.recv().unwrap_or_else(|_| Err("its thread ended".into()));
         loaded.map_err(CaptionError::Load)?;
         Ok(Self { name: manifest.name.clone(), requests })

@@ -147,7 +147,8 @@ fn read(bytes: &[u8]) -> serde_json::Result<Answer> {
 
 /// A failure on this side of the service. Retried where the network may be at fault.
 fn local(code: &str, error: &dyn std::error::Error) -> (Problem, Option<Duration>) {
-    let causes: Vec<String> = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+    let causes: Vec<String> =
+        std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
     let retryable = code == "service_unreachable";
     (Problem { code: code.to_owned(), detail: causes.join(": "), retryable }, None)
 }

@@ -30,7 +30,9 @@ fn tags(outcomes: &[Outcome]) -> Table {
     for Outcome { source, result } in outcomes {
         let name = short(source);
         match result {
-            Ok(answer) => table.add_row([name, tag_list(answer), caption(answer), total(answer), answer.worker.clone()]),
+            Ok(answer) => {
+                table.add_row([name, tag_list(answer), caption(answer), total(answer), answer.worker.clone()])
+            }
             Err(problem) => {
                 let message = format!("{}: {}", problem.code, problem.detail);
                 table.add_row([name, message, String::new(), String::new(), String::new()])
@@ -41,10 +43,8 @@ fn tags(outcomes: &[Outcome]) -> Table {
 }
 
 fn stages(outcomes: &[Outcome]) -> Table {
-    let answers: Vec<(&str, &Answer)> = outcomes
-        .iter()
-        .filter_map(|outcome| Some((outcome.source.as_str(), outcome.result.as_ref().ok()?)))
-        .collect();
+    let answers: Vec<(&str, &Answer)> =
+        outcomes.iter().filter_map(|outcome| Some((outcome.source.as_str(), outcome.result.as_ref().ok()?))).collect();
     let mut table = table();
     let mut header = vec!["stage".to_owned()];
     header.extend(answers.iter().map(|(source, _)| short(source)));

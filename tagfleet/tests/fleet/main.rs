@@ -98,7 +98,8 @@ async fn sources_that_are_forbidden_or_broken_get_their_codes_and_no_connection(
     let origin = Origin::start().await;
     let forbidden = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
     let port = forbidden.local_addr().expect("it is bound").port();
-    let ports = [("TAGFLEET_FETCH_PORTS", format!("80,{},{}", port, origin.port())), ("TAGFLEET_CAPTIONER", "off".into())];
+    let ports =
+        [("TAGFLEET_FETCH_PORTS", format!("80,{},{}", port, origin.port())), ("TAGFLEET_CAPTIONER", "off".into())];
     let mut service = Process::serve(&origin, &ports).await;
     let cases = [
         (format!("http://127.0.0.1:{port}/secret"), "source_unreachable"),

@@ -45,7 +45,8 @@ impl Origin {
 }
 
 async fn file(Path(name): Path<String>) -> Result<Vec<u8>, StatusCode> {
-    let sample = |name: &str| std::fs::read(default_folder().join("samples").join(name)).map_err(|_| StatusCode::NOT_FOUND);
+    let sample =
+        |name: &str| std::fs::read(default_folder().join("samples").join(name)).map_err(|_| StatusCode::NOT_FOUND);
     match name.as_str() {
         "page.jpg" => Ok(b"<!doctype html><title>Not a photo</title>".to_vec()),
         "truncated.jpg" => sample("palace.jpg").map(|whole| whole[..whole.len() / 2].to_vec()),
