@@ -80,7 +80,7 @@ pub struct FetchConfig {
     #[arg(long, env = "TAGFLEET_FETCH_MAX_BYTES", default_value_t = 20_000_000)]
     pub fetch_max_bytes: usize,
 
-    /// Longest name look-up, and longest connect with TLS, milliseconds each
+    /// Longest wait for a connection: name look-up, connect and TLS together, milliseconds
     #[arg(long, env = "TAGFLEET_FETCH_CONNECT_TIMEOUT_MS", default_value_t = 2_000)]
     pub fetch_connect_timeout_ms: u64,
 

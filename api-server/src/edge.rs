@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt, panic::AssertUnwindSafe, sync::Arc, time::In
 
 use axum::{
     extract::{FromRequestParts, Request},
-    http::{HeaderName, HeaderValue, request::Parts},
+    http::{HeaderName, HeaderValue, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -14,7 +14,7 @@ use common::{
 };
 use futures_util::FutureExt;
 
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -65,10 +65,20 @@ pub async fn edge(mut request: Request, next: Next) -> Response {
         let fault = Fault::new(Code::Internal, Stage::Admit, "This is a bug in the server, not in the request.");
         Problem::new(fault, &id).into_response()
     });
+    if is_foreign_error(&response) {
+        response = Problem::of_status(response.status(), &id).into_response();
+    }
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response
+}
+
+/// An error that a library has put into words of its own.
+fn is_foreign_error(response: &Response) -> bool {
+    let status = response.status();
+    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == problem::CONTENT_TYPE);
+    (status.is_client_error() || status.is_server_error()) && !is_problem
 }
 
 #[cfg(test)]

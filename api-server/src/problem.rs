@@ -18,6 +18,11 @@ use utoipa::{
 
 use crate::edge::RequestId;
 
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+const NOT_FOUND: &str = "No such path; /docs lists all there are.";
+const METHOD_NOT_ALLOWED: &str = "This path has other methods; /docs lists them.";
+
 /// An error, as `application/problem+json`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -62,6 +67,17 @@ impl Problem {
             request_id: id.to_string(),
         }
     }
+
+    /// For an answer of which nothing but the status is known.
+    pub fn of_status(status: StatusCode, id: &RequestId) -> Self {
+        let (code, detail) = match status {
+            StatusCode::NOT_FOUND => (Code::NotFound, NOT_FOUND),
+            StatusCode::METHOD_NOT_ALLOWED => (Code::MethodNotAllowed, METHOD_NOT_ALLOWED),
+            status if status.is_client_error() => (Code::InvalidRequest, "The path or the query cannot be read."),
+            _ => (Code::Internal, "This is a bug in the server, not in the request."),
+        };
+        Self::new(Fault::new(code, Stage::Admit, detail), id)
+    }
 }
 
 impl IntoResponse for Problem {
@@ -69,7 +85,7 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         if let Some(seconds) = retry_after_s(status) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -121,11 +137,9 @@ pub async fn explain(Path(name): Path<String>, id: RequestId) -> Response {
 }
 
 pub async fn not_found(id: RequestId) -> Response {
-    let fault = Fault::new(Code::NotFound, Stage::Admit, "No such path; /docs lists all there are.");
-    Problem::new(fault, &id).into_response()
+    Problem::of_status(StatusCode::NOT_FOUND, &id).into_response()
 }
 
 pub async fn method_not_allowed(id: RequestId) -> Response {
-    let fault = Fault::new(Code::MethodNotAllowed, Stage::Admit, "This path has other methods; /docs lists them.");
-    Problem::new(fault, &id).into_response()
+    Problem::of_status(StatusCode::METHOD_NOT_ALLOWED, &id).into_response()
 }

@@ -18,7 +18,13 @@ use hyper::body::Body as _;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type},
+    },
+};
 
 use crate::{ApiConfig, fetch::Fetcher};
 
@@ -72,14 +78,29 @@ pub struct RawOptions {
     #[param(example = "tags,caption")]
     features: Option<String>,
     /// At most so many tags, 1 to 100.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u16>,
     /// Least confidence of a tag, 0 to 1.
+    #[param(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
     /// One of `/v1/models`.
     model: Option<String>,
     /// Time for everything, milliseconds.
+    #[param(minimum = 1)]
     timeout_ms: Option<u32>,
 }
+
+/// An image file as a request's body, for the OpenAPI document alone.
+pub enum ImageFile {}
+
+impl PartialSchema for ImageFile {
+    fn schema() -> RefOr<Schema> {
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).into()
+    }
+}
+
+impl ToSchema for ImageFile {}
 
 /// What both forms come to.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::{
-    bus::{Bus, BusError, Inbox, ResultKey},
+    bus::{Bus, BusError, Inbox, ResultKey, Waiter},
     fault::{Code, Fault},
     queue::{Lane, Message, Queue, QueueError},
     stage::{Stage, Timings},
@@ -72,39 +72,75 @@ impl Submit {
         job.budget_ms = left.as_millis() as u32;
         let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
         // Registered first, so that no answer can come too early.
-        let mut waiter = self.inbox.register(key.clone()).map_err(|error| bus_fault(&error, Stage::Publish))?;
+        let mut waiter = self.inbox.register(key.clone()).map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
         let message = Message { payload: wire::encode(&job).into(), ttl: left };
-        let confirm = self.queue.publish(Lane::Realtime, message);
-        time::timeout_at(deadline, confirm)
-            .await
-            .map_err(|_| too_late(Stage::Publish))?
-            .map_err(|error| queue_fault(&error))?;
-        let confirmed = submitted.elapsed();
-        let payload = match time::timeout_at(deadline, waiter.result()).await {
-            Ok(Some(payload)) => payload,
-            // The announcement may have been lost where the result was not.
-            Ok(None) | Err(_) => self.last_look(&key).await?,
-        };
-        returned(&payload, submitted, confirmed)
+        let publish = self.queue.publish(Lane::Realtime, message);
+        let (payload, confirmed) = self.follow(publish, &mut waiter, &key, deadline).await?;
+        returned(&payload, &key, submitted, confirmed.saturating_duration_since(submitted))
     }
 
-    async fn last_look(&self, key: &ResultKey) -> Result<Bytes, Fault> {
-        match time::timeout(LAST_LOOK, self.bus.result(key)).await {
-            Ok(Ok(Some(payload))) => Ok(payload),
-            Ok(Err(error)) => Err(bus_fault(&error, Stage::Result)),
-            Ok(Ok(None)) | Err(_) => Err(too_late(Stage::Result)),
+    /// The result of the job that `publish` hands to the queue, and when it was
+    /// known to be there: by the broker's confirm, or by the result itself.
+    async fn follow(
+        &self,
+        publish: impl Future<Output = Result<(), QueueError>>,
+        waiter: &mut Waiter,
+        key: &ResultKey,
+        deadline: time::Instant,
+    ) -> Result<(Bytes, Instant), Fault> {
+        let sent = tokio::select! {
+            biased;
+            // The confirm may be late, or lost, where the job is done already.
+            Some(payload) = waiter.result() => return Ok((payload, Instant::now())),
+            sent = time::timeout_at(deadline, publish) => sent,
+        };
+        let confirmed = Instant::now();
+        let unsent = match sent {
+            Ok(Ok(())) => return Ok((self.wait(waiter, key, deadline).await?, confirmed)),
+            // Refused, so it is nowhere; and a full fleet needs no further work.
+            Ok(Err(error @ QueueError::Full)) => return Err(queue_fault(&error, key)),
+            Ok(Err(error)) => queue_fault(&error, key),
+            Err(_) => too_late(Stage::Publish),
+        };
+        // The job may have come through where its confirm did not.
+        let found = self.last_look(key).await.ok().flatten();
+        found.map(|payload| (payload, confirmed)).ok_or(unsent)
+    }
+
+    async fn wait(&self, waiter: &mut Waiter, key: &ResultKey, deadline: time::Instant) -> Result<Bytes, Fault> {
+        match time::timeout_at(deadline, waiter.result()).await {
+            Ok(Some(payload)) => Ok(payload),
+            // The announcement may have been lost where the result was not.
+            Ok(None) | Err(_) => self.last_look(key).await?.ok_or_else(|| too_late(Stage::Result)),
         }
+    }
+
+    async fn last_look(&self, key: &ResultKey) -> Result<Option<Bytes>, Fault> {
+        let looked = time::timeout(LAST_LOOK, self.bus.result(key)).await.unwrap_or(Ok(None));
+        looked.map_err(|error| bus_fault(&error, Stage::Result, key))
     }
 }
 
-fn returned(payload: &[u8], submitted: Instant, confirmed: Duration) -> Result<Returned, Fault> {
+fn returned(payload: &[u8], key: &ResultKey, submitted: Instant, confirmed: Duration) -> Result<Returned, Fault> {
     let result: JobResult = wire::decode(payload).map_err(|error| {
-        tracing::error!(%error, "a worker's result cannot be read");
+        tracing::error!(%error, tenant = key.tenant, id = key.id, "a worker's result cannot be read");
         Fault::new(Code::Internal, Stage::Result, "A worker's result cannot be read by this server.")
     })?;
     let received = Instant::now();
     let timings = apportion(received - submitted, confirmed, &result.timings);
-    Ok(Returned { outcome: result.outcome, worker: result.worker, timings, received })
+    let outcome = result.outcome.map_err(misdirected);
+    Ok(Returned { outcome, worker: result.worker, timings, received })
+}
+
+/// The model was looked up before the job was sent: if the worker does not
+/// have it, the job went astray, and the request was right.
+fn misdirected(fault: Fault) -> Fault {
+    match fault.code {
+        Code::ModelNotFound => {
+            Fault::new(Code::NoWorkers, fault.stage, "The job reached a worker that serves another model.")
+        }
+        _ => fault,
+    }
 }
 
 /// Shares the time between submission and result out among the stages. The
@@ -133,21 +169,21 @@ fn too_late(stage: Stage) -> Fault {
     Fault::new(Code::DeadlineExceeded, stage, "The time that the request allowed was over before the result came.")
 }
 
-fn queue_fault(error: &QueueError) -> Fault {
+fn queue_fault(error: &QueueError, key: &ResultKey) -> Fault {
     match error {
         QueueError::Full => Fault::new(Code::Overloaded, Stage::Publish, "The queue is full; try again shortly."),
         other => {
-            tracing::warn!(error = %other, "publish failed");
+            tracing::warn!(error = %other, tenant = key.tenant, id = key.id, "publish failed");
             Fault::new(Code::QueueUnavailable, Stage::Publish, "The job could not be handed to the queue.")
         }
     }
 }
 
-fn bus_fault(error: &BusError, stage: Stage) -> Fault {
+fn bus_fault(error: &BusError, stage: Stage, key: &ResultKey) -> Fault {
     match error {
         BusError::TooManyWaiters => Fault::new(Code::Overloaded, stage, "Too many requests wait for results."),
         other => {
-            tracing::warn!(error = %other, "the result store failed");
+            tracing::warn!(error = %other, tenant = key.tenant, id = key.id, "the result store failed");
             Fault::new(Code::ResultsUnavailable, stage, "Results cannot be received at present.")
         }
     }
@@ -155,7 +191,67 @@ fn bus_fault(error: &BusError, stage: Stage) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use common::{bus::BusConfig, queue::QueueConfig};
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Memory {
+        #[command(flatten)]
+        queue: QueueConfig,
+        #[command(flatten)]
+        bus: BusConfig,
+    }
+
+    async fn in_memory() -> Submit {
+        let memory = Memory::parse_from(["test"]);
+        let queue = Queue::connect(&memory.queue).await.expect("a queue in memory");
+        let bus = Bus::connect(&memory.bus).await.expect("a bus in memory");
+        let inbox = bus.open_inbox("test-api").await.expect("an inbox");
+        Submit::new(queue, bus, inbox)
+    }
+
+    fn key() -> ResultKey {
+        ResultKey { tenant: DEFAULT_TENANT.to_owned(), id: "req_1".to_owned() }
+    }
+
+    const RESULT: Bytes = Bytes::from_static(b"tags");
+
+    #[tokio::test]
+    async fn a_result_does_not_wait_for_its_confirm() {
+        let submit = in_memory().await;
+        let mut waiter = submit.inbox.register(key()).expect("a place");
+        submit.bus.store_result("test-api", &key(), RESULT).await.expect("stored");
+        let deadline = time::Instant::now() + Duration::from_secs(60);
+        let key = key();
+        let follow = submit.follow(std::future::pending(), &mut waiter, &key, deadline);
+        let (payload, _) = time::timeout(Duration::from_secs(5), follow).await.expect("at once").expect("a result");
+        assert_eq!(payload, RESULT);
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_confirm_was_lost_is_still_answered() {
+        let submit = in_memory().await;
+        let mut waiter = submit.inbox.register(key()).expect("a place");
+        let mut follow = async |publish: Result<(), QueueError>| {
+            let deadline = time::Instant::now() + Duration::from_secs(5);
+            submit.follow(std::future::ready(publish), &mut waiter, &key(), deadline).await
+        };
+        let lost = || Err(QueueError::Unavailable("the connection broke".to_owned()));
+        assert_eq!(follow(lost()).await.expect_err("no result").code, Code::QueueUnavailable);
+        // Stored where this server is not told.
+        submit.bus.store_result("nobody", &key(), RESULT).await.expect("stored");
+        assert_eq!(follow(lost()).await.expect("a result").0, RESULT);
+    }
+
+    #[test]
+    fn a_worker_of_another_model_is_no_fault_of_the_request() {
+        let fault = misdirected(Fault::new(Code::ModelNotFound, Stage::Queue, "this worker serves another"));
+        assert_eq!((fault.code, fault.retryable), (Code::NoWorkers, true));
+        let other = Fault::new(Code::InferenceFailed, Stage::Infer, "as it is");
+        assert_eq!(misdirected(other.clone()), other);
+    }
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)

@@ -23,7 +23,7 @@ use crate::{
     answer::{Image, TagAnswer},
     edge::{Arrived, RequestId},
     problem::Problem,
-    request::{self, RawOptions, Source, TagRequest, Wanted},
+    request::{self, ImageFile, RawOptions, Source, TagRequest, Wanted},
     submit::Returned,
     trail::Trail,
 };
@@ -37,8 +37,8 @@ use crate::{
     params(RawOptions),
     request_body(content(
         (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5})),
-        (Vec<u8> = "image/*"),
-        (Vec<u8> = "application/octet-stream"),
+        (inline(ImageFile) = "image/*"),
+        (inline(ImageFile) = "application/octet-stream"),
     ), description = "The image and what to answer"),
     responses(
         (status = 200, body = TagAnswer, headers(
@@ -79,6 +79,9 @@ async fn way(app: &App, trail: &mut Trail, arrived: Arrived, request: Request) -
     trail.model = Some(model.id.name.clone());
     trail.end(Stage::Lookup);
 
+    if Instant::now() >= deadline {
+        return Err(Fault::new(Code::DeadlineExceeded, Stage::Lookup, "The time was over before the image was read."));
+    }
     let bytes = bytes_of(app, source, deadline).await?;
     trail.bytes = Some(bytes.len());
     trail.end(Stage::Fetch);

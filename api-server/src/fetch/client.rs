@@ -14,6 +14,9 @@ use url::{Host, Url};
 
 use super::{classify::is_global, resolve::Resolver, target::Rules};
 
+/// How long a connection waits for another image of the same origin.
+const IDLE_CONNECTION: Duration = Duration::from_secs(3);
+
 /// Two clients, so that a connection to an origin that was vouched for can
 /// never be reused for one that was not.
 #[derive(Clone, Debug)]
@@ -66,7 +69,10 @@ fn client(resolver: Resolver) -> Result<Client, reqwest::Error> {
         .redirect(Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
-        .pool_max_idle_per_host(8)
+        // Per host is all that can be bounded, and hosts are as many as clients
+        // name: so an idle connection goes soon, and few are kept at all.
+        .pool_max_idle_per_host(2)
+        .pool_idle_timeout(IDLE_CONNECTION)
         .http2_max_header_list_size(32 * 1024)
         .build()
 }

@@ -4,13 +4,14 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     sync::Arc,
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 
 use super::classify::is_global;
 
@@ -19,6 +20,13 @@ pub trait Lookup: Send + Sync {
     fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
+/// `getaddrinfo` cannot be cancelled: a look-up whose caller has left goes on
+/// until the name servers' own time-out. Dead ones may hold up so many of the
+/// runtime's blocking threads and no more; who comes next waits for a permit,
+/// within the caller's time.
+static LOOKUPS: Semaphore = Semaphore::const_new(MAX_LOOKUPS);
+const MAX_LOOKUPS: usize = 64;
+
 /// The host's own resolver.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemLookup;
@@ -26,8 +34,13 @@ pub struct SystemLookup;
 impl Lookup for SystemLookup {
     fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name, 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
+            let permit = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+            let ask = move || {
+                let _permit = permit;
+                let found = (name.as_str(), 0).to_socket_addrs()?;
+                Ok(found.map(|address| address.ip()).collect())
+            };
+            tokio::task::spawn_blocking(ask).await.map_err(io::Error::other)?
         })
     }
 }
@@ -59,4 +72,19 @@ fn only_global(addresses: Vec<IpAddr>) -> io::Result<Vec<IpAddr>> {
         return Err(io::Error::other("the name has no address that may be connected to"));
     }
     Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn look_ups_beyond_the_bound_wait_and_give_their_permits_back() {
+        let lookup = || tokio::time::timeout(Duration::from_millis(500), SystemLookup.lookup("127.0.0.1".to_owned()));
+        let all = LOOKUPS.acquire_many(MAX_LOOKUPS as u32).await.expect("never closed");
+        assert!(lookup().await.is_err());
+        drop(all);
+        assert_eq!(lookup().await.expect("in time").expect("an address"), [IpAddr::from([127, 0, 0, 1])]);
+        assert_eq!(LOOKUPS.available_permits(), MAX_LOOKUPS);
+    }
 }

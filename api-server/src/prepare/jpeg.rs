@@ -7,7 +7,7 @@ use common::{
 };
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
 
-use super::{Limits, Pixels, exif, fault, swaps_sides};
+use super::{Limits, Pixels, exif, fault, markers, swaps_sides};
 
 /// Each scan of a progressive file touches every pixel again, and a small file
 /// can hold thousands. Encoders write about ten.
@@ -31,7 +31,7 @@ pub fn decode(jpeg: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fa
     let scaled = header.scaled(scale);
     let cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
     let format = if cmyk { PixelFormat::CMYK } else { PixelFormat::RGB };
-    limits.check_memory(memory(&header, &scaled, format))?;
+    limits.check_memory(memory(jpeg, &header, &scaled, format))?;
     let bytes = pixels(&mut decoder, jpeg, &scaled, format)?;
     Ok(Pixels {
         width: scaled.width as u32,
@@ -60,15 +60,16 @@ fn scale_for(header: &DecompressHeader, spec: TileSpec) -> ScalingFactor {
     SCALES.into_iter().find(covers).unwrap_or(ScalingFactor::ONE)
 }
 
-/// A progressive file keeps all its coefficients, two bytes each and at most
-/// one for each channel and pixel, until the last scan has come.
-fn memory(header: &DecompressHeader, scaled: &DecompressHeader, format: PixelFormat) -> u64 {
+/// The scaled pixels; and of a file in several scans (a progressive one, or
+/// one whose first scan lacks a component) all coefficients, two bytes each
+/// and at most one for each channel and pixel, until the last scan has come.
+fn memory(jpeg: &[u8], header: &DecompressHeader, scaled: &DecompressHeader, format: PixelFormat) -> u64 {
     let pixels = |header: &DecompressHeader| header.width as u64 * header.height as u64;
     let output = pixels(scaled) * format.size() as u64;
     let channels = if header.colorspace == Colorspace::Gray { 1 } else { format.size() as u64 };
     let share = (header.subsamp.width() * header.subsamp.height()) as u64;
     let coefficients = 2 * pixels(header) * (1 + (channels - 1).div_ceil(share));
-    if header.is_progressive { output + coefficients } else { output }
+    if header.is_progressive || !markers::is_single_scan(jpeg) { output + coefficients } else { output }
 }
 
 fn pixels(

@@ -4,12 +4,14 @@
 mod exif;
 mod jpeg;
 mod limits;
+mod markers;
 mod others;
 mod pool;
 mod sniff;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod webp;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::io::{Cursor, ErrorKind};
 use common::fault::{Code, Fault};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
-use super::{Limits, Pixels, fault};
+use super::{Limits, Pixels, fault, webp};
 
 pub fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pixels, Fault> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -18,8 +18,13 @@ pub fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pixe
     limits.check_size(original.0, original.1)?;
     // `from_decoder` heeds no limit of its own. What is neither RGB nor RGBA is copied once more.
     let copied = if matches!(decoder.color_type(), ColorType::Rgb8 | ColorType::Rgba8) { 0 } else { 4 };
-    let copy = u64::from(original.0) * u64::from(original.1) * copied;
-    limits.check_memory(decoder.total_bytes().saturating_add(copy))?;
+    // WebP's decoder heeds no limit, and holds planes or copies beside its output.
+    let inside = if format == ImageFormat::WebP { 8 } else { 0 };
+    let beside = u64::from(original.0) * u64::from(original.1) * (copied + inside);
+    limits.check_memory(decoder.total_bytes().saturating_add(beside))?;
+    if format == ImageFormat::WebP {
+        webp::check_frames(bytes, original)?;
+    }
     // A file whose orientation cannot be read is shown as it lies.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;

@@ -53,6 +53,10 @@ impl Pool {
         deadline: Instant,
         limit: Duration,
     ) -> Result<T, PoolError> {
+        // Its place in the queue is for somebody who still waits.
+        if Instant::now() >= deadline {
+            return Err(PoolError::Deadline);
+        }
         let (begin, begun) = oneshot::channel();
         let (finish, finished) = oneshot::channel();
         let job = Box::new(move || {
@@ -108,6 +112,7 @@ mod tests {
         assert_eq!(pool.run(|| (), brief, Duration::from_secs(5)).await, Err(PoolError::Deadline));
         // The one that gave up still has its place in the queue.
         assert_eq!(pool.run(|| (), soon(), Duration::from_secs(5)).await, Err(PoolError::Full));
+        assert_eq!(pool.run(|| (), Instant::now(), Duration::from_secs(5)).await, Err(PoolError::Deadline));
         drop(release);
     }
 }

@@ -189,7 +189,47 @@ fn headers_are_believed_only_within_limits() {
     let bytes = jpeg(picture.as_raw(), 1_900, PixelFormat::RGB, progressive);
     // Its coefficients would take 21 MiB where 16 are given; unscanned it is small.
     assert_eq!(code_of(&bytes), Code::ImageTooLarge);
-    assert!(prepare(&rgb_jpeg(&picture), SPEC, &LIMITS).is_ok());
+    let baseline = jpeg(picture.as_raw(), 1_900, PixelFormat::RGB, |e| e.set_subsamp(Subsamp::None).expect("4:4:4"));
+    assert!(prepare(&baseline, SPEC, &LIMITS).is_ok());
+    // Nor does one of the old kind have them go, if its first scan has but one component.
+    assert_eq!(code_of(&not_interleaved(&baseline)), Code::ImageTooLarge);
+}
+
+/// The same up to the first scan, which has only the first component.
+fn not_interleaved(jpeg: &[u8]) -> Vec<u8> {
+    let sos = jpeg.windows(5).position(|at| at == [0xff, 0xda, 0, 12, 3]).expect("a scan of three");
+    [&jpeg[..sos], &[0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0], &jpeg[sos + 14..]].concat()
+}
+
+#[test]
+fn only_a_plain_file_is_believed_to_have_one_scan() {
+    let plain = rgb_jpeg(&quarters(64, 64));
+    assert!(markers::is_single_scan(&plain));
+    assert!(markers::is_single_scan(&with_orientation(&plain, 6)));
+    assert!(!markers::is_single_scan(&not_interleaved(&plain)));
+    assert!(!markers::is_single_scan(&plain[..100]));
+    for odd in [[0xff, 0xd8, 0, 2], [0xff, 0x01, 0, 2], [0xff, 0xd0, 0, 2], [0, 0, 0, 0]] {
+        assert!(!markers::is_single_scan(&[&plain[..2], &odd, &plain[2..]].concat()), "{odd:x?}");
+    }
+}
+
+/// An extended WebP whose canvas and whose frame have sizes of their own.
+fn extended_webp(canvas: u8, frame: u16) -> Vec<u8> {
+    let extended = [b"VP8X\x0a\0\0\0\0\0\0\0".as_slice(), &[canvas - 1, 0, 0, canvas - 1, 0, 0]].concat();
+    let side = frame.to_le_bytes();
+    let lossy = [b"VP8 \x20\0\0\0\x10\0\0\x9d\x01\x2a".as_slice(), &side, &side, &[0; 22]].concat();
+    let length = (4 + extended.len() + lossy.len()) as u32;
+    [b"RIFF".as_slice(), &length.to_le_bytes(), b"WEBP", &extended, &lossy].concat()
+}
+
+#[test]
+fn a_webp_frame_beyond_its_canvas_is_refused_unseen() {
+    let detail = |frame| prepare(&extended_webp(64, frame), SPEC, &LIMITS).expect_err("no pixels").detail;
+    assert!(detail(16_383).contains("larger than its canvas"), "{}", detail(16_383));
+    assert!(!detail(64).contains("canvas"), "{}", detail(64));
+    // Its 7 MB of pixels fit, and what the decoder holds beside them does not.
+    let large = file(RgbImage::new(1_500, 1_500), ImageFormat::WebP);
+    assert_eq!(code_of(&large), Code::ImageTooLarge);
 }
 
 #[test]

@@ -17,6 +17,16 @@ async fn the_document_is_openapi_3_1_and_lists_the_routes() {
         let schema = &responses[status]["content"]["application/problem+json"]["schema"]["$ref"];
         assert_eq!(schema, "#/components/schemas/Problem", "{status}");
     }
+    let body = &document["paths"]["/v1/tags"]["post"]["requestBody"]["content"];
+    for kind in ["image/*", "application/octet-stream"] {
+        assert_eq!(body[kind]["schema"], json!({"type": "string", "format": "binary"}), "{kind}");
+    }
+    let params = document["paths"]["/v1/tags"]["post"]["parameters"].as_array().unwrap();
+    for (name, least, most) in [("limit", 1, Some(100)), ("threshold", 0, Some(1)), ("timeout_ms", 1, None)] {
+        let schema = &params.iter().find(|param| param["name"] == name).unwrap()["schema"];
+        assert_eq!(schema["minimum"].as_f64(), Some(f64::from(least)), "{name}");
+        assert_eq!(schema["maximum"].as_f64(), most.map(f64::from), "{name}");
+    }
     let codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().unwrap();
     assert!(codes.contains(&json!("source_unreachable")));
     assert!(document["components"]["schemas"]["TagAnswer"]["properties"]["timings_ms"].is_object());

@@ -123,7 +123,7 @@ impl Drop for Harness {
 }
 
 impl Reply {
-    async fn read(response: reqwest::Response) -> Self {
+    pub async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a body");
         let json = serde_json::from_str(&text).unwrap_or(Value::String(text));

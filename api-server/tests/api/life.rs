@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
-use crate::{harness::Harness, pictures, worker::Behaviour};
+use crate::{
+    harness::{Harness, Reply},
+    pictures,
+    worker::Behaviour,
+};
 
 #[tokio::test]
 async fn a_client_that_hangs_up_frees_its_waiter_and_its_place() {
@@ -61,6 +66,22 @@ async fn a_body_that_does_not_come_is_408() {
         let reply = api.client.post(api.url("/v1/tags")).header("content-type", kind).body(body).send().await.unwrap();
         assert_eq!(reply.status(), 408, "{kind}");
     }
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_body_that_outlasts_its_own_deadline_is_504() {
+    let api = Harness::start().await;
+    let halves = [r#"{"image":{"url":"http://example.com/"},"#, r#""timeout_ms":50}"#];
+    let slowly = futures_util::stream::iter(halves).then(|half| async move {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Ok::<_, std::io::Error>(half)
+    });
+    let body = reqwest::Body::wrap_stream(slowly);
+    let request = api.client.post(api.url("/v1/tags")).header("content-type", "application/json").body(body);
+    let reply = Reply::read(request.send().await.unwrap()).await;
+    reply.is_problem(504, "deadline_exceeded");
+    assert_eq!(reply.json["stage"], "lookup");
     api.finish().await;
 }
 

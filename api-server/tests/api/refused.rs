@@ -57,6 +57,9 @@ async fn unknown_paths_methods_and_media_types_are_problems_too() {
     let api = Harness::start().await;
     api.get("/v2/tags").await.is_problem(404, "not_found");
     api.get("/problems/none").await.is_problem(404, "not_found");
+    // Refused by an extractor, and by the documents' own routes.
+    api.get("/problems/%ff").await.is_problem(400, "invalid_request");
+    api.get("/docs/nothing").await.is_problem(404, "not_found");
     api.get("/v1/tags").await.is_problem(405, "method_not_allowed");
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "image"] {
         api.post_raw("/v1/tags", kind, b"x".to_vec()).await.is_problem(415, "unsupported_media_type");
