@@ -1,5 +1,5 @@
 //! HTTP in front of the fleet. One request's way reads from top to bottom in
-//! [`tags`]: admit → lookup → fetch → prepare → publish → result.
+//! `tags.rs`: admit → lookup → fetch → prepare → publish → result.
 
 mod admit;
 mod answer;

@@ -14,7 +14,10 @@ use llama_cpp_2::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CaptionError, NoSentence, Sentence};
+use super::{
+    CaptionError,
+    by_model::{NoSentence, Sentence},
+};
 
 /// Examples make a model of 135 million parameters follow the form. They use no
 /// word that the guard would refuse: what stands here is what it imitates.

@@ -1,6 +1,8 @@
 //! The caption stage: a sentence from tags, never from pixels. The language
 //! model writes where it is asked, in time and believable; else the template.
 
+#[cfg(feature = "llama")]
+mod by_model;
 pub mod guard;
 #[cfg(feature = "llama")]
 mod llama;
@@ -12,9 +14,6 @@ use std::time::Instant;
 use common::wire::{Caption, CaptionStatus, Tag};
 pub use subject::subjects;
 
-/// Sentences that the language model may offer for one photo before the template takes over.
-const ATTEMPTS: u32 = 3;
-
 #[derive(Debug, thiserror::Error)]
 pub enum CaptionError {
     #[error(transparent)]
@@ -23,31 +22,6 @@ pub enum CaptionError {
     Load(String),
     #[error("this build has no language model (feature `llama`); use `--captioner template`")]
     NotBuilt,
-}
-
-/// Why the language model gave no sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoSentence {
-    /// Too many wait, or too little time is left.
-    NoTime,
-    /// Its thread has ended, or it failed.
-    Down,
-}
-
-impl NoSentence {
-    fn status(self) -> CaptionStatus {
-        match self {
-            NoSentence::NoTime => CaptionStatus::SkippedDeadline,
-            NoSentence::Down => CaptionStatus::Unavailable,
-        }
-    }
-}
-
-/// A sentence, and the moment at which the model began with it.
-#[derive(Clone, Debug)]
-pub struct Sentence {
-    pub text: String,
-    pub started: Instant,
 }
 
 #[derive(Debug)]
@@ -109,36 +83,12 @@ impl Captioner {
             _ if !wanted || subjects.is_empty() => none(),
             Writer::Template => by_template(&subjects, CaptionStatus::Template, Instant::now()),
             #[cfg(feature = "llama")]
-            Writer::Llama(llama) => by_model(llama, &subjects, deadline).await,
+            Writer::Llama(llama) => by_model::caption(llama, &subjects, deadline).await,
         };
         let status = captioned.caption.status.name();
         metrics::counter!("tagfleet_captions_total", "status" => status).increment(1);
         captioned
     }
-}
-
-#[cfg(feature = "llama")]
-async fn by_model(llama: &llama::Llama, subjects: &[&Tag], deadline: Instant) -> Captioned {
-    let names: Vec<String> = subjects.iter().map(|tag| tag.name.clone()).collect();
-    let mut began = None;
-    for attempt in 0..ATTEMPTS {
-        let sentence = match llama.write(names.clone(), attempt, deadline).await {
-            Ok(sentence) => sentence,
-            Err(why) => return by_template(subjects, why.status(), began.unwrap_or_else(Instant::now)),
-        };
-        let started = *began.get_or_insert(sentence.started);
-        match guard::check(&sentence.text, subjects) {
-            Ok(text) => {
-                let model = Some(llama.name().to_owned());
-                return Captioned { caption: Caption { text: Some(text), status: CaptionStatus::Llm, model }, started };
-            }
-            Err(rule) => {
-                metrics::counter!("tagfleet_caption_refused_total", "rule" => rule.name()).increment(1);
-                tracing::debug!(rule = rule.name(), text = sentence.text, "caption refused");
-            }
-        }
-    }
-    by_template(subjects, CaptionStatus::Template, began.unwrap_or_else(Instant::now))
 }
 
 fn none() -> Captioned {
