@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use common::{
     fault::{Code, Fault},
     stage::Stage,
@@ -38,6 +39,70 @@ impl Drop for Place {
     }
 }
 
+/// The bytes of images that may be in memory at once, from before they are
+/// read until the tile is made: requests in flight times the largest image
+/// would be far more than a host has.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    kib: Arc<Semaphore>,
+}
+
+/// A part of the budget, given back when dropped.
+#[derive(Debug)]
+pub struct Held {
+    _permits: OwnedSemaphorePermit,
+}
+
+impl Budget {
+    pub fn new(max_bytes: usize) -> Self {
+        Self { kib: Arc::new(Semaphore::new(max_bytes / 1024)) }
+    }
+
+    /// `bytes`: the announced length, or the most that there may be where none was announced.
+    pub fn take(&self, bytes: usize, stage: Stage) -> Result<Held, Fault> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        let permits = self.kib.clone().try_acquire_many_owned(kib);
+        let full = |_| Fault::new(Code::Overloaded, stage, "This server holds as many bytes of images as it may.");
+        Ok(Held { _permits: permits.map_err(full)? })
+    }
+}
+
+impl Held {
+    /// The same bytes; what was taken for them is given back with the last reference to them.
+    pub fn with(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Kept { bytes, _held: self })
+    }
+}
+
+struct Kept {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 fn full() -> Fault {
     Fault::new(Code::Overloaded, Stage::Admit, "This server works on as many requests as it may; try again shortly.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_counted_until_the_last_reference_goes() {
+        let budget = Budget::new(4096);
+        let held = budget.take(3000, Stage::Fetch).expect("room");
+        let bytes = held.with(Bytes::from_static(b"image"));
+        let copy = bytes.clone();
+        drop(bytes);
+        assert_eq!(budget.take(2048, Stage::Fetch).expect_err("no room").code, Code::Overloaded);
+        assert_eq!(copy.as_ref(), b"image");
+        drop(copy);
+        assert!(budget.take(4096, Stage::Fetch).is_ok());
+    }
 }

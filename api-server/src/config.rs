@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use common::identity;
 
-use crate::{fetch::Origin, prepare};
+use crate::{fetch::Origin, prepare, request};
 
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error("{option}: {problem}")]
@@ -29,6 +29,11 @@ pub struct ApiConfig {
     /// Tag requests worked on at once; further ones are answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 256)]
     pub max_in_flight: usize,
+
+    /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. An image
+    /// counts with its announced length, or with the largest allowed if none is announced; base64 counts twice
+    #[arg(long, env = "TAGFLEET_MAX_BYTES_IN_FLIGHT", default_value_t = 536_870_912)]
+    pub max_bytes_in_flight: usize,
 
     /// Open client connections; further ones wait in the kernel's backlog
     #[arg(long, env = "TAGFLEET_MAX_CONNECTIONS", default_value_t = 4_096)]
@@ -153,6 +158,9 @@ impl ApiConfig {
         positive("--default-timeout-ms", self.default_timeout_ms as usize)?;
         positive("--workers-refresh-ms", self.workers_refresh_ms as usize)?;
         positive("--header-timeout-ms", self.header_timeout_ms as usize)?;
+        if self.max_bytes_in_flight < request::most_bytes(self.max_body_bytes).max(self.fetch.fetch_max_bytes) {
+            return refuse("--max-bytes-in-flight", "is less than one image may take");
+        }
         if self.default_timeout_ms > self.max_timeout_ms {
             return refuse("--default-timeout-ms", "is longer than --max-timeout-ms");
         }

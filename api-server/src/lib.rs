@@ -34,6 +34,7 @@ struct App {
     queue: Queue,
     bus: Bus,
     admission: admit::Admission,
+    budget: admit::Budget,
     fleet: fleet::Fleet,
     fetcher: fetch::Fetcher,
     prepare: prepare::Prepare,
@@ -63,10 +64,12 @@ pub async fn run_with(
     config.validate()?;
     let name = config.name();
     let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
+    let budget = admit::Budget::new(config.max_bytes_in_flight);
     let app = Arc::new(App {
         admission: admit::Admission::new(config.max_in_flight),
+        budget: budget.clone(),
         fleet: fleet::Fleet::new(bus.clone(), config.default_model.clone()),
-        fetcher: fetch::Fetcher::new(&config.fetch, names)?,
+        fetcher: fetch::Fetcher::new(&config.fetch, names, budget)?,
         prepare: prepare::Prepare::new(&config.prepare)?,
         submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
         config,

@@ -26,10 +26,25 @@ use utoipa::{
     },
 };
 
-use crate::{ApiConfig, fetch::Fetcher};
+use crate::{ApiConfig, App, admit::Held, fetch::Fetcher};
 
 /// Room for the rest of a JSON body beside its base64.
 const JSON_EXTRA_BYTES: usize = 16 * 1024;
+
+/// Beside a JSON body lies the text that it is parsed to, and later the image.
+const JSON_COPIES: usize = 2;
+
+/// Parsing more than this would hold up the other requests of its thread.
+const PARSED_INLINE_BYTES: usize = 64 * 1024;
+
+fn json_cap(max_body_bytes: usize) -> usize {
+    (max_body_bytes / 3 * 4).saturating_add(JSON_EXTRA_BYTES)
+}
+
+/// The most that one request's body can take of the budget, with a KiB for rounding.
+pub fn most_bytes(max_body_bytes: usize) -> usize {
+    json_cap(max_body_bytes).saturating_mul(JSON_COPIES).saturating_add(1024)
+}
 
 /// A request's body in JSON.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -116,25 +131,21 @@ pub struct Wanted {
 #[derive(Debug)]
 pub enum Source {
     Url(Url),
-    Base64(String),
+    Base64(String, Held),
     /// The request's own body, not yet read.
     Body(Body),
 }
 
 /// Reads all but the bytes of a raw image.
-pub async fn read(
-    mut parts: Parts,
-    body: Body,
-    arrived: Instant,
-    config: &ApiConfig,
-    fetcher: &Fetcher,
-) -> Result<Wanted, Fault> {
+pub async fn read(app: &App, mut parts: Parts, body: Body, arrived: Instant) -> Result<Wanted, Fault> {
+    let config = &app.config;
     let (source, options) = match media_type(&parts.headers) {
         Some(MediaType::Json) => {
-            let cap = config.max_body_bytes / 3 * 4 + JSON_EXTRA_BYTES;
+            let cap = json_cap(config.max_body_bytes);
+            let held = app.budget.take(length(&body, cap) * JSON_COPIES, Stage::Admit)?;
             let bytes = read_body(body, cap, Stage::Admit, config, None).await?;
-            let asked: TagRequest = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
-            asked.split(fetcher)?
+            let longest = Duration::from_millis(config.max_timeout_ms.into());
+            parse(app, bytes, arrived + longest).await?.split(&app.fetcher, held)?
         }
         Some(MediaType::Image) => {
             let Query(options) = Query::<RawOptions>::from_request_parts(&mut parts, &())
@@ -145,6 +156,12 @@ pub async fn read(
         None => return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES)),
     };
     options.check(source, arrived, config)
+}
+
+async fn parse(app: &App, json: Bytes, until: Instant) -> Result<TagRequest, Fault> {
+    let inline = json.len() <= PARSED_INLINE_BYTES;
+    let parse = move || serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()));
+    if inline { parse() } else { app.prepare.run(Stage::Admit, until, parse).await }
 }
 
 const MEDIA_TYPES: &str = "Send JSON as `application/json`, or the image's bytes as `image/*` or `application/octet-stream` (curl: -H 'content-type: image/jpeg').";
@@ -165,10 +182,10 @@ fn media_type(headers: &HeaderMap) -> Option<MediaType> {
 }
 
 impl TagRequest {
-    fn split(self, fetcher: &Fetcher) -> Result<(Source, RawOptions), Fault> {
+    fn split(self, fetcher: &Fetcher, held: Held) -> Result<(Source, RawOptions), Fault> {
         let source = match self.image {
             ImageSource::Url(url) => Source::Url(fetcher.parse(&url)?),
-            ImageSource::Content(base64) => Source::Base64(base64),
+            ImageSource::Content(base64) => Source::Base64(base64, held),
         };
         let names = |features: Vec<Feature>| {
             let name = |feature: &Feature| match feature {
@@ -223,6 +240,12 @@ fn features(list: Option<&str>) -> Result<Features, Fault> {
         }
     }
     Ok(features)
+}
+
+/// The announced length, or `cap` if there is none; more than that is never read.
+pub fn length(body: &Body, cap: usize) -> usize {
+    let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    announced.map_or(cap, |length| length.min(cap))
 }
 
 /// Reads a body whole. `deadline` is the request's own, where it is known.

@@ -70,7 +70,7 @@ async fn way(app: &App, trail: &mut Trail, arrived: Arrived, request: Request) -
     let _place = app.admission.enter()?;
     let (parts, body) = request.into_parts();
     let Wanted { source, features, limit, threshold, model, deadline } =
-        request::read(parts, body, Instant::from_std(arrived.0), &app.config, &app.fetcher).await?;
+        request::read(app, parts, body, Instant::from_std(arrived.0)).await?;
     trail.end(Stage::Admit);
 
     // The look into the cache of results comes here with a later change; so
@@ -97,13 +97,18 @@ async fn way(app: &App, trail: &mut Trail, arrived: Arrived, request: Request) -
 async fn bytes_of(app: &App, source: Source, deadline: Instant) -> Result<Bytes, Fault> {
     match source {
         Source::Url(url) => app.fetcher.fetch(url, deadline).await,
-        Source::Base64(text) => app.prepare.run(Stage::Fetch, deadline, move || decode_base64(&text)).await,
+        Source::Base64(text, held) => {
+            let decode = move || Ok(held.with(decode_base64(&text)?));
+            app.prepare.run(Stage::Fetch, deadline, decode).await
+        }
         Source::Body(body) => from_body(app, body, deadline).await,
     }
 }
 
 async fn from_body(app: &App, body: Body, deadline: Instant) -> Result<Bytes, Fault> {
-    request::read_body(body, app.config.max_body_bytes, Stage::Fetch, &app.config, Some(deadline)).await
+    let cap = app.config.max_body_bytes;
+    let held = app.budget.take(request::length(&body, cap), Stage::Fetch)?;
+    Ok(held.with(request::read_body(body, cap, Stage::Fetch, &app.config, Some(deadline)).await?))
 }
 
 /// With or without padding, since clients differ.

@@ -13,10 +13,11 @@ use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
+use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::FetchConfig;
+use crate::{FetchConfig, admit::Budget};
 use client::{Answer, Clients};
 pub use resolve::{Lookup, SystemLookup};
 pub use target::Origin;
@@ -26,6 +27,7 @@ use target::Rules;
 pub struct Fetcher {
     clients: Clients,
     rules: Rules,
+    budget: Budget,
     max_bytes: usize,
     max_redirects: u32,
     first_byte: Duration,
@@ -34,7 +36,7 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    pub fn new(config: &FetchConfig, names: Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
+    pub fn new(config: &FetchConfig, names: Arc<dyn Lookup>, budget: Budget) -> Result<Self, reqwest::Error> {
         let connect = Duration::from_millis(config.fetch_connect_timeout_ms);
         for origin in &config.fetch_allow_origin {
             tracing::warn!(%origin, "images may be fetched from this origin wherever it lies");
@@ -42,6 +44,7 @@ impl Fetcher {
         Ok(Self {
             clients: Clients::new(resolve::Resolver { names, timeout: connect, guarded: true })?,
             rules: Rules { ports: config.fetch_ports.clone(), excused: config.fetch_allow_origin.clone() },
+            budget,
             max_bytes: config.fetch_max_bytes,
             max_redirects: config.fetch_max_redirects,
             first_byte: Duration::from_millis(config.fetch_first_byte_timeout_ms),
@@ -65,12 +68,19 @@ impl Fetcher {
     async fn follow(&self, mut url: Url) -> Result<Bytes, Fault> {
         for _ in 0..=self.max_redirects {
             match self.clients.get(url.clone(), &self.rules, self.first_byte).await? {
-                Answer::Found(response) => return client::read(response, self.max_bytes, self.idle).await,
+                Answer::Found(response) => return self.read(response).await,
                 Answer::Redirect(location) => url = self.next_hop(&url, location.as_deref())?,
             }
         }
         let detail = format!("At most {} redirects are followed.", self.max_redirects);
         Err(Fault::new(Code::TooManyRedirects, Stage::Fetch, detail))
+    }
+
+    async fn read(&self, response: Response) -> Result<Bytes, Fault> {
+        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let held =
+            self.budget.take(announced.map_or(self.max_bytes, |length| length.min(self.max_bytes)), Stage::Fetch)?;
+        Ok(held.with(client::read(response, self.max_bytes, self.idle).await?))
     }
 
     /// A redirect to what would be no valid URL is a host that leads nowhere.

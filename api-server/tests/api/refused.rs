@@ -1,5 +1,7 @@
 //! What requests are refused for, whatever their image.
 
+use std::pin::pin;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -113,6 +115,32 @@ async fn a_full_server_answers_429_at_once() {
     };
     let (first, ()) = tokio::join!(first, second);
     assert_eq!(first.status, 200);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn bytes_beyond_the_budget_get_429() {
+    let args = ["--max-body-bytes", "60000", "--fetch-max-bytes", "60000", "--max-bytes-in-flight", "200000"];
+    let api = Harness::with(&args, Behaviour::Answer).await;
+    // Without a length, each counts with the most that it may have.
+    let endless = || reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let send = || api.client.post(api.url("/v1/tags")).header("content-type", "image/png").body(endless()).send();
+    let (mut one, mut two, mut three) = (pin!(send()), pin!(send()), pin!(send()));
+    let refused = async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            let reply = api.post_raw("/v1/tags", "image/jpeg", vec![0xff; 50_000]).await;
+            if reply.status == 429 {
+                return reply;
+            }
+        }
+    };
+    tokio::select! {
+        reply = refused => reply.is_problem(429, "overloaded"),
+        _ = &mut one => panic!("has no end"),
+        _ = &mut two => panic!("has no end"),
+        _ = &mut three => panic!("has no end"),
+    }
     api.finish().await;
 }
 
