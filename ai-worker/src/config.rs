@@ -38,12 +38,13 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_LANES")]
     pub lanes: Option<usize>,
 
-    /// Images in one run of the model at the most. On a CPU more than one costs throughput
-    #[arg(long, env = "TAGFLEET_MAX_BATCH", default_value_t = 1)]
+    /// Images in one run of the model at the most
+    #[arg(long, env = "TAGFLEET_MAX_BATCH", default_value_t = 4)]
     pub max_batch: usize,
 
-    /// Longest wait of an image for its batch to fill while another batch computes, milliseconds
-    #[arg(long, env = "TAGFLEET_MAX_BATCH_WAIT_MS", default_value_t = 5)]
+    /// Longest wait of an image for its batch to fill while another batch computes, milliseconds. A CPU gains less
+    /// from a fuller batch than its idle core loses
+    #[arg(long, env = "TAGFLEET_MAX_BATCH_WAIT_MS", default_value_t = 0)]
     pub max_batch_wait_ms: u64,
 
     /// ONNX Runtime [default: onnxruntime/libonnxruntime.so below the models folder]

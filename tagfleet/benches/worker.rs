@@ -23,7 +23,7 @@ use common::{
 };
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
-/// Enough to keep two batches of every lane filled.
+/// Enough to keep two batches of every lane filled, and some in the queue.
 const IN_FLIGHT: usize = 32;
 const SIDE: usize = 224;
 
@@ -52,9 +52,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let fleet = Fleet::start().await?;
     fleet.tag_for(Duration::from_secs(2)).await?;
     let (mut bare_rates, mut worker_rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut worker_cpu, mut generator_cpu) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         let bare_rate = bare.rate(best, time);
+        let before = (cpu_seconds(fleet.worker.id()), cpu_seconds(std::process::id()));
         let worker_rate = fleet.tag_for(time).await?;
+        let images = worker_rate * time.as_secs_f64();
+        worker_cpu.push((cpu_seconds(fleet.worker.id()) - before.0) * 1e3 / images);
+        generator_cpu.push((cpu_seconds(std::process::id()) - before.1) * 1e3 / images);
         println!("round {round}: bare {bare_rate:.1} images/s, worker {worker_rate:.1} images/s");
         bare_rates.push(bare_rate);
         worker_rates.push(worker_rate);
@@ -70,6 +75,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             ("ratio_max", ratio.max),
             ("worker_images_per_s", Spread::of(&worker_rates).median),
             ("bare_images_per_s", Spread::of(&bare_rates).median),
+            ("worker_cpu_ms", Spread::of(&worker_cpu).median),
+            ("generator_cpu_ms", Spread::of(&generator_cpu).median),
             ("bare_sessions", best.sessions as f64),
             ("bare_threads", best.threads as f64),
             ("bare_batch", best.batch as f64),
@@ -81,6 +88,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// Processor time that a process has used, all its threads together.
+fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
+    // Behind the name in brackets; user and system time are the 12th and 13th field there, in hundredths.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 struct Bare {

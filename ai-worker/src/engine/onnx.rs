@@ -47,9 +47,9 @@ impl Onnx {
         Ok(one.insert(environment).clone())
     }
 
-    /// `threads` is the width of one run. On a CPU batches do not pay: one
-    /// session of one thread for each core was measured faster than one
-    /// session across all cores (`make bench-worker` tries both).
+    /// `threads` is the width of one run. On a CPU one session of one thread
+    /// for each core was measured faster than one session across all cores
+    /// (`make bench-worker` tries both).
     pub fn load(
         environment: &Environment,
         manifest: &Manifest,
