@@ -24,16 +24,24 @@ impl Spread {
 }
 
 /// Prints `RESULT key=value …` and writes `target/bench/NAME.json` below the
-/// folder that the benchmark was started in.
+/// workspace's root.
 pub fn report(name: &str, figures: &[(&str, f64)]) -> std::io::Result<()> {
     let rounded = |figure: f64| (figure * 1e3).round() / 1e3;
     let line: Vec<String> = figures.iter().map(|(key, figure)| format!("{key}={}", rounded(*figure))).collect();
     let json: Map<String, Value> = figures.iter().map(|(key, f)| ((*key).to_owned(), rounded(*f).into())).collect();
-    let folder = PathBuf::from("target/bench");
+    let folder = workspace()?.join("target/bench");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(format!("{name}.json")), format!("{:#}\n", Value::Object(json)))?;
     println!("RESULT {}", line.join(" "));
     Ok(())
+}
+
+/// The nearest folder upwards that holds the lock file: cargo starts a
+/// benchmark in its package's folder.
+fn workspace() -> std::io::Result<PathBuf> {
+    let here = std::env::current_dir()?;
+    let root = here.ancestors().find(|folder| folder.join("Cargo.lock").exists()).unwrap_or(&here);
+    Ok(root.to_owned())
 }
 
 #[cfg(test)]
