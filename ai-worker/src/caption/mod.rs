@@ -75,6 +75,7 @@ impl Captioner {
 
     /// A caption for `tags`, or the reason for none. Never fails, and never
     /// takes longer than until `deadline`.
+    // A template needs no time, so a build without the language model has no use for the deadline.
     #[cfg_attr(not(feature = "llama"), allow(unused_variables))]
     pub async fn caption(&self, wanted: bool, tags: &[Tag], deadline: Instant) -> Captioned {
         let subjects = subjects(tags);
