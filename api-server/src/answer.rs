@@ -6,6 +6,7 @@ use common::{
     stage::Timings,
     wire::{Caption, ModelId, Tag, Tagged},
 };
+use prepare::Facts;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -43,7 +44,10 @@ pub struct Image {
     pub width: u32,
     #[schema(example = 3024)]
     pub height: u32,
-    /// By its first bytes, never by a name or a content type. Of an animation, the first frame is tagged.
+    /// Pictures in the file. Of an animation, the first one is tagged.
+    #[schema(example = 1)]
+    pub frames: u32,
+    /// By its first bytes, never by a name or a content type.
     #[schema(example = "jpeg")]
     pub format: &'static str,
     /// Of the file.
@@ -51,6 +55,13 @@ pub struct Image {
     pub bytes: usize,
     /// Of the file, hexadecimal.
     pub sha256: String,
+}
+
+impl From<Facts> for Image {
+    fn from(facts: Facts) -> Self {
+        let Facts { width, height, frames, format, bytes, sha256 } = facts;
+        Self { width, height, frames, format: format.name(), bytes, sha256 }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -9,8 +9,8 @@ mod fetch;
 mod fleet;
 mod health;
 mod models;
+mod offload;
 mod page;
-mod prepare;
 mod problem;
 mod request;
 mod routes;
@@ -37,7 +37,8 @@ struct App {
     budget: admit::Budget,
     fleet: fleet::Fleet,
     fetcher: fetch::Fetcher,
-    prepare: prepare::Prepare,
+    offload: offload::Offload,
+    prepare: prepare::Pool,
     submit: submit::Submit,
 }
 
@@ -70,7 +71,8 @@ pub async fn run_with(
         budget: budget.clone(),
         fleet: fleet::Fleet::new(bus.clone(), config.default_model.clone()),
         fetcher: fetch::Fetcher::new(&config.fetch, names, budget)?,
-        prepare: prepare::Prepare::new(&config.prepare)?,
+        offload: offload::Offload::new(),
+        prepare: prepare::Pool::start(config.decoders()).context("starting the decoding processes")?,
         submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
         config,
         queue,

@@ -161,7 +161,7 @@ pub async fn read(app: &App, mut parts: Parts, body: Body, arrived: Instant) -> 
 async fn parse(app: &App, json: Bytes, until: Instant) -> Result<TagRequest, Fault> {
     let inline = json.len() <= PARSED_INLINE_BYTES;
     let parse = move || serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()));
-    if inline { parse() } else { app.prepare.run(Stage::Admit, until, parse).await }
+    if inline { parse() } else { app.offload.run(Stage::Admit, until, parse).await }
 }
 
 const MEDIA_TYPES: &str = "Send JSON as `application/json`, or the image's bytes as `image/*` or `application/octet-stream` (curl: -H 'content-type: image/jpeg').";

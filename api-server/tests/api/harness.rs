@@ -55,8 +55,9 @@ impl Harness {
     }
 
     pub async fn with_names(args: &[&str], behaviour: Behaviour, names: Arc<dyn Lookup>) -> Self {
-        let fixed = ["api", "--api-name", API, "--prepare-threads", "2"];
-        let settings = Settings::parse_from(fixed.iter().chain(args));
+        let fixed = ["api", "--api-name", API, "--prepare-processes", "2"];
+        let mut settings = Settings::parse_from(fixed.iter().chain(args));
+        settings.api.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
         let queue = Queue::connect(&settings.queue).await.expect("a queue in memory");
         let bus = Bus::connect(&settings.bus).await.expect("a bus in memory");
         let worker = FakeWorker::start(queue.clone(), bus.clone(), behaviour).await;
