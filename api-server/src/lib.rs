@@ -8,6 +8,7 @@ mod edge;
 mod fetch;
 mod fleet;
 mod health;
+mod linger;
 mod models;
 mod offload;
 mod page;

@@ -12,9 +12,12 @@ mod jpeg;
 mod limits;
 mod markers;
 mod others;
+mod png;
 mod pool;
 mod protocol;
 mod sniff;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -6,9 +6,12 @@ use std::io::{Cursor, ErrorKind};
 use common::fault::{Code, Fault};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
-use super::{Channels, Format, Limits, Pixels, fault, webp};
+use super::{Channels, Format, Limits, Pixels, fault, png, webp};
 
 pub fn decode(bytes: &[u8], format: Format, limits: &Limits) -> Result<Pixels, Fault> {
+    if format == Format::Png {
+        png::check_inflated(bytes)?;
+    }
     let format = named(format);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut memory = image::Limits::default();

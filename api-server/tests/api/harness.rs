@@ -3,29 +3,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api_server::{ApiConfig, Lookup, SystemLookup};
+use api_server::{Lookup, SystemLookup};
 use clap::Parser;
 use common::{
-    bus::{Bus, BusConfig, Inbox},
-    queue::{Lane, Queue, QueueConfig},
+    bus::{Bus, Inbox},
+    queue::{Lane, Queue},
     shutdown::Shutdown,
 };
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
-use crate::worker::{Behaviour, FakeWorker};
+use crate::support::{
+    reply::Reply,
+    role::Settings,
+    worker::{Behaviour, FakeWorker},
+};
 
 const API: &str = "test-api";
-
-#[derive(Parser)]
-struct Settings {
-    #[command(flatten)]
-    api: ApiConfig,
-    #[command(flatten)]
-    queue: QueueConfig,
-    #[command(flatten)]
-    bus: BusConfig,
-}
 
 pub struct Harness {
     pub base: String,
@@ -35,13 +29,6 @@ pub struct Harness {
     pub shutdown: Shutdown,
     queue: Queue,
     server: Option<JoinHandle<anyhow::Result<()>>>,
-}
-
-/// What came back, with the body parsed.
-pub struct Reply {
-    pub status: u16,
-    pub headers: http::HeaderMap,
-    pub json: Value,
 }
 
 impl Harness {
@@ -120,34 +107,5 @@ impl Harness {
 impl Drop for Harness {
     fn drop(&mut self) {
         assert!(self.server.is_none() || std::thread::panicking(), "call finish() at the end of the test");
-    }
-}
-
-impl Reply {
-    pub async fn read(response: reqwest::Response) -> Self {
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("a body");
-        let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self { status, headers, json }
-    }
-
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-
-    /// Asserts status and code, and the shape that every problem has.
-    #[track_caller]
-    pub fn is_problem(&self, status: u16, code: &str) {
-        let said = (self.status, self.json["code"].as_str().unwrap_or_default());
-        assert_eq!(said, (status, code), "{}", self.json);
-        assert_eq!(self.header("content-type"), "application/problem+json");
-        assert_eq!(self.json["status"], status);
-        assert_eq!(self.json["type"], format!("/problems/{code}"));
-        assert_eq!(self.json["request_id"], self.header("x-request-id"));
-        for field in ["title", "detail", "stage"] {
-            assert!(self.json[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {}", self.json);
-        }
-        assert!(self.json["retryable"].is_boolean());
-        assert_eq!(self.headers.contains_key("retry-after"), matches!(status, 429 | 503));
     }
 }

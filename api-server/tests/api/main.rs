@@ -1,12 +1,12 @@
 //! The API server from outside: real HTTP, a real listener, memory behind it.
+//! What hostile and broken input gets is the matter of `tests/abuse`.
 #![allow(clippy::unwrap_used)]
 
 mod edge;
 mod happy;
 mod harness;
 mod life;
-mod origin;
-mod pictures;
+mod names;
 mod refused;
-mod sources;
-mod worker;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,13 +1,6 @@
-//! A web server of plain bytes, good and bad, and a trap that must stay empty.
+//! A web server of plain bytes, good and bad.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, net::TcpListener as StdListener, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,7 +13,7 @@ pub enum Page {
     Bytes(Vec<u8>),
     Silent,
     /// A head, then one byte at a time, for ever.
-    Drip,
+    Drip(Duration),
     /// Chunks without end.
     Endless,
 }
@@ -31,8 +24,14 @@ pub struct Origin {
 
 impl Origin {
     pub async fn start(pages: impl IntoIterator<Item = (&'static str, Page)>) -> Self {
+        Self::on(StdListener::bind("127.0.0.1:0").expect("a free port"), pages)
+    }
+
+    /// On a port that a server was told of before.
+    pub fn on(listener: StdListener, pages: impl IntoIterator<Item = (&'static str, Page)>) -> Self {
         let pages: Arc<HashMap<_, _>> = Arc::new(pages.into_iter().collect());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        listener.set_nonblocking(true).expect("a socket can be set so");
+        let listener = TcpListener::from_std(listener).expect("a runtime");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -59,11 +58,11 @@ async fn serve(mut stream: TcpStream, pages: Arc<HashMap<&'static str, Page>>) -
     match pages.get(path).cloned().unwrap_or_else(|| Page::Bytes(status(404, ""))) {
         Page::Bytes(bytes) => stream.write_all(&bytes).await.ok()?,
         Page::Silent => tokio::time::sleep(Duration::from_secs(60)).await,
-        Page::Drip => {
+        Page::Drip(pause) => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").await.ok()?;
             loop {
                 stream.write_all(b"x").await.ok()?;
-                tokio::time::sleep(Duration::from_millis(30)).await;
+                tokio::time::sleep(pause).await;
             }
         }
         Page::Endless => {
@@ -92,30 +91,4 @@ pub fn redirect(to: &str) -> Page {
 
 pub fn status(status: u16, headers: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n").into_bytes()
-}
-
-/// A listener where nobody may ever knock.
-pub struct Trap {
-    pub port: u16,
-    knocks: Arc<AtomicUsize>,
-}
-
-impl Trap {
-    pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let (port, knocks) = (listener.local_addr().expect("bound").port(), Arc::<AtomicUsize>::default());
-        let count = knocks.clone();
-        tokio::spawn(async move {
-            while listener.accept().await.is_ok() {
-                count.fetch_add(1, Ordering::SeqCst);
-            }
-        });
-        Self { port, knocks }
-    }
-
-    pub async fn is_untouched(&self) -> bool {
-        // A connection that was made a moment ago is still to be accepted.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        self.knocks.load(Ordering::SeqCst) == 0
-    }
 }

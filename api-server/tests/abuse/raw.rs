@@ -1,0 +1,38 @@
+//! Requests that no HTTP client would send, byte by byte.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::suite::Suite;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub async fn connect(suite: &Suite) -> TcpStream {
+    TcpStream::connect(suite.server.base.trim_start_matches("http://")).await.unwrap()
+}
+
+/// All that comes back until the server closes the connection.
+pub async fn send(suite: &Suite, request: impl AsRef<[u8]>) -> String {
+    let mut stream = connect(suite).await;
+    // What does not read to the end may close while it is still being written to.
+    let _ = stream.write_all(request.as_ref()).await;
+    rest(stream).await
+}
+
+pub async fn rest(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let read = async {
+        let mut piece = [0; 4096];
+        // A connection that is reset has given what it had before.
+        while let Ok(bytes @ 1..) = stream.read(&mut piece).await {
+            answer.extend_from_slice(&piece[..bytes]);
+        }
+    };
+    timeout(PATIENCE, read).await.expect("the server closes the connection");
+    String::from_utf8_lossy(&answer).into_owned()
+}

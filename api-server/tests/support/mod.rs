@@ -1,0 +1,11 @@
+//! What the test programs and the benchmark of this crate share.
+#![allow(dead_code, reason = "each program uses a part of it")]
+
+pub mod decoder;
+pub mod names;
+pub mod origin;
+pub mod process;
+pub mod reply;
+pub mod role;
+pub mod trap;
+pub mod worker;
