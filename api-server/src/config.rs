@@ -59,6 +59,11 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_BODY_TIMEOUT_MS", default_value_t = 10_000)]
     pub body_timeout_ms: u64,
 
+    /// Longest time that a connection may be open without a request being worked on or an answer being taken,
+    /// milliseconds. Between two requests of HTTP/1.1 the wait for headers is the shorter one
+    #[arg(long, env = "TAGFLEET_IDLE_TIMEOUT_MS", default_value_t = 60_000)]
+    pub idle_timeout_ms: u64,
+
     /// Longest wait for open requests at shutdown, milliseconds
     #[arg(long, env = "TAGFLEET_API_DRAIN_TIMEOUT_MS", default_value_t = 30_000)]
     pub api_drain_timeout_ms: u64,
@@ -158,6 +163,7 @@ impl ApiConfig {
         positive("--default-timeout-ms", self.default_timeout_ms as usize)?;
         positive("--workers-refresh-ms", self.workers_refresh_ms as usize)?;
         positive("--header-timeout-ms", self.header_timeout_ms as usize)?;
+        positive("--idle-timeout-ms", self.idle_timeout_ms as usize)?;
         if self.max_bytes_in_flight < request::most_bytes(self.max_body_bytes).max(self.fetch.fetch_max_bytes) {
             return refuse("--max-bytes-in-flight", "is less than one image may take");
         }

@@ -120,7 +120,9 @@ async fn a_full_server_answers_429_at_once() {
 
 #[tokio::test]
 async fn bytes_beyond_the_budget_get_429() {
-    let args = ["--max-body-bytes", "60000", "--fetch-max-bytes", "60000", "--max-bytes-in-flight", "200000"];
+    let sizes = ["--max-body-bytes", "60000", "--fetch-max-bytes", "60000", "--max-bytes-in-flight", "200000"];
+    // The endless ones outlive their clients' futures, and end well before the harness loses patience.
+    let args = [&sizes[..], &["--default-timeout-ms", "2000"]].concat();
     let api = Harness::with(&args, Behaviour::Answer).await;
     // Without a length, each counts with the most that it may have.
     let endless = || reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
