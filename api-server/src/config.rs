@@ -1,6 +1,6 @@
 //! Settings of the API server. `--help` is their reference.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use common::identity;
@@ -25,6 +25,11 @@ pub struct ApiConfig {
     /// [default: host name, process id and a random part]
     #[arg(long, env = "TAGFLEET_API_NAME")]
     pub api_name: Option<String>,
+
+    /// File of the API keys that are let in (`tagfleet keys new` makes one); without it everybody is, as tenant
+    /// `default`. Read again within seconds when it changes; replace it by renaming
+    #[arg(long, env = "TAGFLEET_API_KEYS")]
+    pub api_keys: Option<PathBuf>,
 
     /// Tag requests worked on at once; further ones are answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 256)]

@@ -13,12 +13,12 @@ use common::{
     log_stages,
     stage::{Stage, StageClock},
     telemetry,
-    wire::DEFAULT_TENANT,
 };
 
 use crate::{
     answer::{Image, TagAnswer, TimingsView},
     edge::RequestId,
+    keys::Caller,
     problem::Problem,
     submit::Returned,
 };
@@ -34,6 +34,8 @@ pub struct Trail {
     pub id: RequestId,
     pub model: Option<String>,
     pub bytes: Option<usize>,
+    /// None for a request that was refused at the door.
+    caller: Option<Caller>,
     worker: Option<String>,
     arrived: Instant,
     clock: StageClock,
@@ -41,9 +43,9 @@ pub struct Trail {
 }
 
 impl Trail {
-    pub fn begin(id: RequestId, arrived: Instant) -> Self {
+    pub fn begin(id: RequestId, arrived: Instant, caller: Option<Caller>) -> Self {
         let clock = StageClock::start_at(arrived);
-        Self { id, model: None, bytes: None, worker: None, arrived, clock, closed: false }
+        Self { id, model: None, bytes: None, caller, worker: None, arrived, clock, closed: false }
     }
 
     /// Ends a stage and tells when.
@@ -97,7 +99,8 @@ impl Trail {
             "request",
             self.clock.timings,
             id = %self.id,
-            tenant = DEFAULT_TENANT,
+            tenant = self.caller.as_ref().map(|caller| &*caller.tenant),
+            key = self.caller.as_ref().and_then(|caller| caller.key.as_deref()),
             status,
             code,
             failed_in = fault.map(|fault| fault.stage.name()),

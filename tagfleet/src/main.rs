@@ -1,6 +1,7 @@
 //! `tagfleet`: the whole fleet in one process, and its command line.
 
 mod doctor;
+mod keys;
 mod models;
 mod serve;
 mod tag;
@@ -27,6 +28,8 @@ enum Command {
     Tag(tag::TagArgs),
     /// Fetch and build the models; does nothing where they are already there
     Models(models::Models),
+    /// Make API keys
+    Keys(keys::Keys),
     /// Say what is missing on this machine, and how to get it
     Doctor(doctor::Doctor),
 }
@@ -39,6 +42,7 @@ async fn main() -> anyhow::Result<std::process::ExitCode> {
         Command::Worker(worker) => worker.run().await,
         Command::Tag(tag) => tag.run().await,
         Command::Models(models) => models.run(),
+        Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,
     }
 }

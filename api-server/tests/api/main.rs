@@ -5,6 +5,7 @@ mod door;
 mod edge;
 mod happy;
 mod harness;
+mod keys;
 mod life;
 mod origin;
 mod pictures;
