@@ -8,6 +8,7 @@ mod door;
 mod edge;
 mod fetch;
 mod fleet;
+mod form;
 mod health;
 mod keys;
 mod models;

@@ -25,20 +25,21 @@ use crate::{
     edge::{Arrived, RequestId},
     keys::Caller,
     problem::Problem,
-    request::{self, ImageFile, RawOptions, Source, TagRequest, Wanted},
+    request::{self, ImageFile, RawOptions, Source, TagForm, TagRequest, Wanted},
     submit::Returned,
     trail::Trail,
 };
 
 /// Tag and caption an image
 ///
-/// The image comes as a URL or as base64 in a JSON body, or as the body itself
+/// The image comes as a URL or as base64 in a JSON body, as the part `image` of a form, or as the body itself
 /// (`image/*` or `application/octet-stream`, options in the query).
 #[utoipa::path(
     post, path = "/v1/tags", tag = "Tags",
     params(RawOptions), security((), ("api_key" = [])),
     request_body(content(
         (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5})),
+        (TagForm = "multipart/form-data"),
         (inline(ImageFile) = "image/*"),
         (inline(ImageFile) = "application/octet-stream"),
     ), description = "The image and what to answer"),
@@ -86,8 +87,9 @@ async fn way(
 ) -> Result<(Image, Returned), Fault> {
     let _place = app.admission.enter()?;
     let (parts, body) = request.into_parts();
-    let Wanted { source, features, limit, threshold, model, deadline } =
-        request::read(app, parts, body, Instant::from_std(arrived.0)).await?;
+    let Wanted { source, features, limit, threshold, model, client_ref, deadline } =
+        request::read(app, trail, parts, body, Instant::from_std(arrived.0)).await?;
+    trail.client_ref = client_ref;
     trail.end(Stage::Admit);
 
     // The look into the cache of results comes here with a later change; so
@@ -120,6 +122,7 @@ async fn bytes_of(app: &App, source: Source, deadline: Instant) -> Result<Bytes,
             app.prepare.run(Stage::Fetch, deadline, decode).await
         }
         Source::Body(body) => from_body(app, body, deadline).await,
+        Source::Bytes(bytes) => Ok(bytes),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -176,5 +176,25 @@ async fn a_client_that_does_not_read_is_dropped() {
         read += bytes;
     }
     assert!(read < 30 * one, "{read} bytes, which is all of them");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_client_ref_comes_back_as_it_was() {
+    let api = Harness::start().await;
+    let file = crate::pictures::jpeg(64, 64);
+    for text in ["album/1", "two\nlines", "\u{1b}[31m\r\n\t\0", &"한".repeat(200), ""] {
+        let content = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &file);
+        let reply = api.post_json(json!({"image": {"content": content}, "client_ref": text})).await;
+        assert_eq!((reply.status, &reply.json["client_ref"]), (200, &json!(text)), "{}", reply.json);
+        let query: String =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("client_ref", text).finish();
+        let reply = api.post_raw(&format!("/v1/tags?{query}"), "image/jpeg", file.clone()).await;
+        assert_eq!((reply.status, &reply.json["client_ref"]), (200, &json!(text)), "{}", reply.json);
+    }
+    let none = api.post_raw("/v1/tags", "image/jpeg", file.clone()).await;
+    assert!(none.json.get("client_ref").is_none());
+    let long = api.post_raw(&format!("/v1/tags?client_ref={}", "x".repeat(201)), "image/jpeg", file).await;
+    long.is_problem(400, "invalid_request");
     api.finish().await;
 }

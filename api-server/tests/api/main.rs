@@ -7,6 +7,7 @@ mod happy;
 mod harness;
 mod keys;
 mod life;
+mod multipart;
 mod origin;
 mod pictures;
 mod refused;
