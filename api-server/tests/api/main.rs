@@ -1,10 +1,13 @@
 //! The API server from outside: real HTTP, a real listener, memory behind it.
 #![allow(clippy::unwrap_used)]
 
+mod door;
 mod edge;
 mod happy;
 mod harness;
+mod keys;
 mod life;
+mod multipart;
 mod origin;
 mod pictures;
 mod refused;
