@@ -28,6 +28,11 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_API_NAME")]
     pub api_name: Option<String>,
 
+    /// File of the API keys that are let in (`tagfleet keys new` makes one); without it everybody is, as tenant
+    /// `default`. Read again within seconds when it changes; replace it by renaming
+    #[arg(long, env = "TAGFLEET_API_KEYS")]
+    pub api_keys: Option<PathBuf>,
+
     /// Tag requests worked on at once; further ones are answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 256)]
     pub max_in_flight: usize,
@@ -60,6 +65,11 @@ pub struct ApiConfig {
     /// Longest wait for a request's body, milliseconds; then 408 `request_timeout`
     #[arg(long, env = "TAGFLEET_BODY_TIMEOUT_MS", default_value_t = 10_000)]
     pub body_timeout_ms: u64,
+
+    /// Longest time that a connection may be open without a request being worked on or an answer being taken,
+    /// milliseconds. Between two requests of HTTP/1.1 the wait for headers is the shorter one
+    #[arg(long, env = "TAGFLEET_IDLE_TIMEOUT_MS", default_value_t = 60_000)]
+    pub idle_timeout_ms: u64,
 
     /// Longest wait for open requests at shutdown, milliseconds
     #[arg(long, env = "TAGFLEET_API_DRAIN_TIMEOUT_MS", default_value_t = 30_000)]
@@ -169,6 +179,7 @@ impl ApiConfig {
         positive("--default-timeout-ms", self.default_timeout_ms as usize)?;
         positive("--workers-refresh-ms", self.workers_refresh_ms as usize)?;
         positive("--header-timeout-ms", self.header_timeout_ms as usize)?;
+        positive("--idle-timeout-ms", self.idle_timeout_ms as usize)?;
         if self.max_bytes_in_flight < request::most_bytes(self.max_body_bytes).max(self.fetch.fetch_max_bytes) {
             return refuse("--max-bytes-in-flight", "is less than one image may take");
         }

@@ -4,10 +4,13 @@
 mod admit;
 mod answer;
 mod config;
+mod door;
 mod edge;
 mod fetch;
 mod fleet;
+mod form;
 mod health;
+mod keys;
 mod linger;
 mod models;
 mod offload;
@@ -28,12 +31,14 @@ use tokio::net::TcpListener;
 
 pub use config::{ApiConfig, ConfigError, FetchConfig, PrepareConfig};
 pub use fetch::{Lookup, Origin, SystemLookup};
+pub use keys::NewKey;
 
 /// What every handler may use.
 struct App {
     config: ApiConfig,
     queue: Queue,
     bus: Bus,
+    keys: keys::Keys,
     admission: admit::Admission,
     budget: admit::Budget,
     fleet: fleet::Fleet,
@@ -68,6 +73,7 @@ pub async fn run_with(
     let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
     let budget = admit::Budget::new(config.max_bytes_in_flight);
     let app = Arc::new(App {
+        keys: keys::Keys::open(config.api_keys.as_deref())?,
         admission: admit::Admission::new(config.max_in_flight),
         budget: budget.clone(),
         fleet: fleet::Fleet::new(bus.clone(), config.default_model.clone()),
@@ -88,9 +94,13 @@ pub async fn run_with(
     Ok(())
 }
 
+async fn keep_up(app: Arc<App>, shutdown: Shutdown) {
+    tokio::join!(shutdown.run_until_cancelled(app.keys.watch()), keep_up_fleet(&app, &shutdown));
+}
+
 /// Reads the workers' announcements, and folds recorded metrics so that they
 /// do not pile up where nobody scrapes.
-async fn keep_up(app: Arc<App>, shutdown: Shutdown) {
+async fn keep_up_fleet(app: &App, shutdown: &Shutdown) {
     let metrics = telemetry::metrics();
     let mut tick = tokio::time::interval(Duration::from_millis(app.config.workers_refresh_ms));
     while shutdown.run_until_cancelled(tick.tick()).await.is_some() {

@@ -16,6 +16,8 @@ use tokio::time::timeout;
 
 /// The client has its answer by then, or reads it never.
 const LINGER: Duration = Duration::from_secs(5);
+/// More than anybody sends in good faith.
+const MOST_BYTES: usize = 64 << 20;
 
 /// A request's body that is read to its end after it was dropped.
 #[derive(Debug)]
@@ -54,7 +56,14 @@ impl HttpBody for Lingering {
 impl Drop for Lingering {
     fn drop(&mut self) {
         let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) else { return };
-        let read_on = async move { while let Some(Ok(_)) = body.frame().await {} };
-        tokio::spawn(timeout(LINGER, read_on));
+        tokio::spawn(timeout(LINGER, async move {
+            let mut read = 0;
+            while let Some(Ok(frame)) = body.frame().await {
+                read += frame.data_ref().map_or(0, Bytes::len);
+                if read > MOST_BYTES {
+                    break;
+                }
+            }
+        }));
     }
 }

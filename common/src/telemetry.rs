@@ -77,7 +77,7 @@ fn describe() {
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Whole time of a request, by status");
     describe_histogram!(BATCH_SIZE, "Images in one run of the model, by why the batch closed");
     describe_gauge!("tagfleet_requests_in_flight", "Tag requests under way in this API server");
-    describe_counter!("tagfleet_requests_total", "Tag requests ended, by code");
+    describe_counter!("tagfleet_requests_total", "Tag requests ended, and requests refused for their key, by code");
     describe_counter!("tagfleet_jobs_total", "Jobs ended by this worker, by lane and code");
     describe_counter!("tagfleet_dead_letters_total", "Jobs given up after too many attempts");
     describe_counter!("tagfleet_captions_total", "Captions, by status");

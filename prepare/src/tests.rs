@@ -4,7 +4,8 @@ use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
 use super::*;
 use testing::{
-    BLUE, GREEN, GREY, RED, WHITE, compress, encoded, extended_webp, jpeg, laid, many_scans, quarters, with_orientation,
+    BLUE, GREEN, GREY, RED, WHITE, compress, encoded, extended_webp, jpeg, laid, many_scans, quarters,
+    with_orientation, with_profile, without_segment,
 };
 
 const SPEC: TileSpec = TileSpec { width: 224, height: 224, fit: Fit::Crop };
@@ -204,4 +205,47 @@ fn nonsense_never_panics() {
             let _ = super::tile(&broken, SPEC, &LIMITS);
         }
     }
+}
+
+#[test]
+fn colour_profiles_are_followed_and_broken_ones_are_not() {
+    let p3 = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
+    // What the wide screen of a phone calls this is the reddest that sRGB has.
+    let red = RgbImage::from_pixel(300, 300, Rgb([234, 51, 35]));
+    let plain = jpeg(&red);
+    is_near(&prepared(&plain, SPEC).1, 112, 112, [234, 51, 35]);
+    is_near(&prepared(&with_profile(&plain, &p3), SPEC).1, 112, 112, [255, 0, 0]);
+    let broken = p3.iter().map(|byte| byte.wrapping_mul(7)).collect::<Vec<_>>();
+    for profile in [&broken[..], &p3[..200], b"no profile"] {
+        is_near(&prepared(&with_profile(&plain, profile), SPEC).1, 112, 112, [234, 51, 35]);
+    }
+    let mut png = std::io::Cursor::new(Vec::new());
+    let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
+    image::ImageEncoder::set_icc_profile(&mut encoder, p3).expect("taken");
+    red.write_with_encoder(encoder).expect("encodes");
+    is_near(&prepared(&png.into_inner(), SPEC).1, 112, 112, [255, 0, 0]);
+}
+
+#[test]
+fn only_adobe_stores_light_for_ink() {
+    let cmyk: Vec<u8> = quarters(300, 300).pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 255]).collect();
+    let adobe = compress(&cmyk, 300, PixelFormat::CMYK, |_| ());
+    is_near(&prepared(&without_segment(&adobe, 0xee), SPEC).1, 112, 112, [0, 0, 0]);
+    shows_quarters(&prepared(&adobe, SPEC).1);
+}
+
+#[test]
+fn films_are_no_images() {
+    let mut file = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut file);
+    for colour in 0..20u8 {
+        let picture = image::RgbaImage::from_pixel(64, 64, image::Rgba([220, 30 + colour, 30, 255]));
+        encoder.encode_frame(image::Frame::new(picture)).expect("fits");
+    }
+    drop(encoder);
+    let (facts, tile) = prepared(&file, SPEC);
+    assert_eq!((facts.frames, facts.format), (20, Format::Gif));
+    is_near(&tile, 112, 112, RED);
+    let longer = Limits { max_frames: 19, ..LIMITS };
+    assert_eq!(super::tile(&file, SPEC, &longer).expect_err("too long").code, Code::TooManyFrames);
 }

@@ -8,8 +8,8 @@ use prepare::testing::photo;
 use tokio::io::AsyncWriteExt;
 
 use crate::{
-    raw,
     suite::{Suite, case},
+    support::raw,
 };
 
 const JSON: &str = "application/json";
@@ -88,17 +88,17 @@ async fn trace(suite: &Suite) {
 
 async fn large_head(suite: &Suite) {
     let head = format!("GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
-    starts_with(&raw::send(suite, head).await, "HTTP/1.1 431");
+    starts_with(&raw::send(&suite.server.base, head).await, "HTTP/1.1 431");
 }
 
 async fn many_headers(suite: &Suite) {
     let head = format!("GET /healthz HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(1000));
-    starts_with(&raw::send(suite, head).await, "HTTP/1.1 431");
+    starts_with(&raw::send(&suite.server.base, head).await, "HTTP/1.1 431");
 }
 
 /// Closed without a word, or with 408.
 async fn slow_head(suite: &Suite) {
-    let mut stream = raw::connect(suite).await;
+    let mut stream = raw::connect(&suite.server.base).await;
     for byte in b"POST /v1" {
         if stream.write_all(&[*byte]).await.is_err() {
             break;
@@ -110,12 +110,12 @@ async fn slow_head(suite: &Suite) {
 }
 
 async fn nothing_sent(suite: &Suite) {
-    assert_eq!(raw::rest(raw::connect(suite).await).await, "");
+    assert_eq!(raw::rest(raw::connect(&suite.server.base).await).await, "");
 }
 
 async fn two_lengths(suite: &Suite) {
     let head = "POST /v1/tags HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde";
-    starts_with(&raw::send(suite, head).await, "HTTP/1.1 400");
+    starts_with(&raw::send(&suite.server.base, head).await, "HTTP/1.1 400");
 }
 
 /// The second request must not be taken for one, whoever stands in between.
@@ -126,7 +126,7 @@ async fn length_and_chunks(suite: &Suite) {
          Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}",
         5 + smuggled.len()
     );
-    let answer = raw::send(suite, head).await;
+    let answer = raw::send(&suite.server.base, head).await;
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
 }
 

@@ -5,8 +5,8 @@
 use image::{DynamicImage, ImageFormat, RgbImage, metadata::Orientation};
 use libtest_mimic::Trial;
 use prepare::testing::{
-    self, GREY, QUARTERS, RED, WHITE, compress, encoded, jpeg, palette_png, quarters, with_orientation,
-    with_profile, without_segment,
+    self, GREY, QUARTERS, RED, WHITE, compress, encoded, jpeg, palette_png, quarters, with_orientation, with_profile,
+    without_segment,
 };
 use turbojpeg::{Colorspace, Compressor, PixelFormat, Subsamp};
 

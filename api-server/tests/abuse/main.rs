@@ -13,7 +13,6 @@ mod golden;
 mod image_faults;
 mod invalid_url;
 mod origin_faults;
-mod raw;
 mod suite;
 #[path = "../support/mod.rs"]
 mod support;

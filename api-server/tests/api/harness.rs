@@ -60,6 +60,16 @@ impl Harness {
         Self { base, client, inbox, worker, shutdown, queue, server }
     }
 
+    /// What a server that cannot start says.
+    pub async fn fails(args: &[&str]) -> String {
+        let settings = Settings::parse_from(["api"].iter().chain(args));
+        let queue = Queue::connect(&settings.queue).await.expect("a queue in memory");
+        let bus = Bus::connect(&settings.bus).await.expect("a bus in memory");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let run = api_server::run(settings.api, queue, bus, listener, Shutdown::new());
+        format!("{:#}", timeout(Duration::from_secs(5), run).await.expect("it ends").expect_err("it fails"))
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

@@ -2,10 +2,13 @@
 //! What hostile and broken input gets is the matter of `tests/abuse`.
 #![allow(clippy::unwrap_used)]
 
+mod door;
 mod edge;
 mod happy;
 mod harness;
+mod keys;
 mod life;
+mod multipart;
 mod names;
 mod refused;
 #[path = "../support/mod.rs"]

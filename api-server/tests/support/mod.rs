@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each program uses a part of it")]
 
 pub mod decoder;
+pub mod form;
 pub mod names;
 pub mod origin;
 pub mod process;
+pub mod raw;
 pub mod reply;
 pub mod role;
 pub mod trap;

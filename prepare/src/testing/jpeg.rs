@@ -33,9 +33,11 @@ pub fn with_orientation(jpeg: &[u8], value: u8) -> Vec<u8> {
     with_segment(jpeg, 0xe1, &[b"Exif\0\0II*\0\x08\0\0\0\x01\0".as_slice(), &entry, &[0; 4]].concat())
 }
 
-/// With these bytes as its colour profile.
+/// With these bytes as its colour profile, in two parts, the second one first.
 pub fn with_profile(jpeg: &[u8], profile: &[u8]) -> Vec<u8> {
-    with_segment(jpeg, 0xe2, &[b"ICC_PROFILE\0\x01\x01".as_slice(), profile].concat())
+    let (first, second) = profile.split_at(profile.len() / 2);
+    let part = |number: u8, part: &[u8]| [b"ICC_PROFILE\0".as_slice(), &[number, 2], part].concat();
+    with_segment(&with_segment(jpeg, 0xe2, &part(1, first)), 0xe2, &part(2, second))
 }
 
 /// A progressive file.

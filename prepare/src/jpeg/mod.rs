@@ -1,13 +1,15 @@
 //! JPEG through libjpeg-turbo, decoded at the smallest scale that still holds
 //! the tile: half the cost of a full decode for an ordinary photo.
 
+mod eighth;
+
 use common::{
     fault::{Code, Fault},
     model::{Fit, TileSpec},
 };
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
 
-use super::{Channels, Limits, Pixels, exif, fault, markers, swaps_sides, tile};
+use crate::{Channels, Limits, Pixels, exif, fault, markers, swaps_sides, tile};
 
 /// Each scan of a progressive file touches every pixel again, and a small file
 /// can hold thousands. Encoders write about ten.
@@ -32,7 +34,11 @@ pub fn decode(jpeg: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fa
     let cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
     let format = if cmyk { PixelFormat::CMYK } else { PixelFormat::RGB };
     limits.check_memory(memory(jpeg, &header, &scaled, format))?;
-    let mut bytes = pixels(&mut decoder, jpeg, &scaled, format)?;
+    let skimmed = if scale == ScalingFactor::ONE_EIGHTH { eighth::decode(jpeg) } else { None };
+    let mut bytes = match skimmed {
+        Some(bytes) => bytes,
+        None => pixels(&mut decoder, jpeg, &scaled, format)?,
+    };
     if cmyk && markers::is_adobe(jpeg) {
         // Adobe's programs, which write nearly all CMYK JPEGs, store light instead of ink.
         bytes.iter_mut().for_each(|ink| *ink = !*ink);

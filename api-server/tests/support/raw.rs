@@ -8,17 +8,16 @@ use tokio::{
     time::timeout,
 };
 
-use crate::suite::Suite;
-
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub async fn connect(suite: &Suite) -> TcpStream {
-    TcpStream::connect(suite.server.base.trim_start_matches("http://")).await.unwrap()
+/// `base`: the server's URL.
+pub async fn connect(base: &str) -> TcpStream {
+    TcpStream::connect(base.trim_start_matches("http://")).await.expect("it listens")
 }
 
 /// All that comes back until the server closes the connection.
-pub async fn send(suite: &Suite, request: impl AsRef<[u8]>) -> String {
-    let mut stream = connect(suite).await;
+pub async fn send(base: &str, request: impl AsRef<[u8]>) -> String {
+    let mut stream = connect(base).await;
     // What does not read to the end may close while it is still being written to.
     let _ = stream.write_all(request.as_ref()).await;
     rest(stream).await
