@@ -1,19 +1,23 @@
 //! The server under attack, and the means to attack it and to see what it does.
 
 use std::{
+    io::Write,
     net::{IpAddr, TcpListener},
     sync::{Mutex, OnceLock},
 };
 
+use api_server::NewKey;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use image::ImageFormat;
 use libtest_mimic::Trial;
 use prepare::testing;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tokio::runtime::{self, Runtime};
 
 use crate::{
     support::{
+        form,
         origin::{Origin, Page, ok},
         process::Server,
         reply::Reply,
@@ -32,6 +36,8 @@ pub struct Suite {
     pub server: Server,
     pub world: World,
     pub trap: Trap,
+    pub keys: Keys,
+    /// Has a good key.
     client: reqwest::Client,
     runtime: Runtime,
     /// Ports that the server may fetch from, each for one case: what a host has done is remembered.
@@ -45,9 +51,28 @@ pub fn case(name: impl Into<String>, run: impl AsyncFnOnce(&'static Suite) + Sen
     Trial::test(name, || {
         let suite = SUITE.get().expect("started");
         suite.runtime.block_on(run(suite));
-        assert!(suite.server.runs(), "the server ended:\n{}", suite.server.log());
+        assert!(suite.server.runs(), "the server ended:\n{}", suite.server.last_words());
         Ok(())
     })
+}
+
+/// What the server is told of; the file that tells of them lasts as long.
+pub struct Keys {
+    pub good: String,
+    pub revoked: String,
+    /// Two requests at once, and one in ten seconds.
+    pub hasty: String,
+    file: NamedTempFile,
+}
+
+impl Keys {
+    fn new() -> Self {
+        let key = |tenant, rate, burst| NewKey::random(tenant, rate, burst).expect("a key");
+        let (good, revoked, hasty) = (key("abuse", 1e6, None), key("gone", 1e6, None), key("hasty", 0.1, Some(2)));
+        let mut file = NamedTempFile::new().expect("a temporary file");
+        write!(file, "{}{}revoked = true\n{}", good.entry, revoked.entry, hasty.entry).expect("written");
+        Self { good: good.key, revoked: revoked.key, hasty: hasty.key, file }
+    }
 }
 
 pub fn start(world: World) -> &'static Suite {
@@ -55,11 +80,13 @@ pub fn start(world: World) -> &'static Suite {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let trap = runtime.block_on(Trap::start());
     let ports: Vec<_> = (0..ORIGINS).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+    let keys = Keys::new();
     let suite = Suite {
-        server: Server::start(&options(&trap, &ports)),
+        server: Server::start(&options(&trap, &ports, &keys)),
         world,
         trap,
-        client: reqwest::Client::builder().no_proxy().build().expect("a client"),
+        client: client(&keys.good),
+        keys,
         runtime,
         ports: ports.into(),
         unreachable: OnceLock::new(),
@@ -70,14 +97,21 @@ pub fn start(world: World) -> &'static Suite {
     suite
 }
 
+fn client(key: &str) -> reqwest::Client {
+    let bearer = format!("Bearer {key}").parse().expect("letters and digits");
+    let headers = http::HeaderMap::from_iter([(http::header::AUTHORIZATION, bearer)]);
+    reqwest::Client::builder().no_proxy().default_headers(headers).build().expect("a client")
+}
+
 /// As in production but for what is excused, and for shorter patience.
-fn options(trap: &Trap, ports: &[TcpListener]) -> Vec<String> {
+fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys) -> Vec<String> {
     let origins = ports.iter().map(|listener| listener.local_addr().expect("bound"));
     let origins: Vec<_> = origins.flat_map(|at| ["http", "https"].map(|scheme| format!("{scheme}://{at}"))).collect();
     // Its own port may be fetched from, as in production: it is the address that forbids it.
     let own = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let options = [
         ("--listen", own.to_string()),
+        ("--api-keys", keys.file.path().display().to_string()),
         ("--fetch-allow-origin", origins.join(",")),
         ("--fetch-ports", format!("80,443,8080,8443,{},{}", trap.port, own.port())),
         ("--fetch-connect-timeout-ms", "500".to_owned()),
@@ -91,7 +125,7 @@ fn options(trap: &Trap, ports: &[TcpListener]) -> Vec<String> {
 }
 
 impl Suite {
-    /// Good requests of every kind, as many as make the server as large as they can.
+    /// Good requests of every kind, so many that the server is as large as they make it.
     async fn warm_up(&self) {
         let photos = [testing::photo(640, 480), testing::photo(4000, 3000)];
         let formats = [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Tiff, ImageFormat::Bmp];
@@ -136,12 +170,13 @@ impl Suite {
         self.post("/v1/tags", "application/octet-stream", file.to_vec()).await
     }
 
-    pub async fn post_file(&self, file: &[u8]) -> [(&'static str, Reply); 3] {
+    pub async fn post_file(&self, file: &[u8]) -> [(&'static str, Reply); 4] {
         let base64 = BASE64_STANDARD.encode(file);
         let origin = self.origin([("/file.jpg", ok(file))]);
         [
             ("as bytes", self.post_bytes(file).await),
             ("as base64", self.post_json(json!({"image": {"content": base64}})).await),
+            ("in a form", self.post("/v1/tags", form::KIND, form::form(&[form::image(file)])).await),
             ("by URL", self.post_url(&origin.url("/file.jpg")).await),
         ]
     }
@@ -187,7 +222,8 @@ impl Suite {
         println!("server {}: {before:.0} MiB before, {after:.0} MiB after, and it still tags", self.server.pid);
         assert!(after - before < MOST_GROWTH_MIB, "it has grown");
         let log = self.server.log();
-        assert!(!log.contains("panicked at api-server"), "a panic in the server itself:\n{log}");
-        assert!(self.server.stop().success(), "{}", self.server.log());
+        let foreign: Vec<_> = log.lines().filter(|line| !line.starts_with('{')).collect();
+        assert!(foreign.is_empty(), "all that the server says is JSON, unless it panics: {foreign:#?}");
+        assert!(self.server.stop().success(), "{}", self.server.last_words());
     }
 }

@@ -11,6 +11,7 @@ use tokio::{
 pub enum Page {
     /// Sent as it is, then the connection is closed.
     Bytes(Vec<u8>),
+    /// Says nothing until its client hangs up.
     Silent,
     /// A head, then one byte at a time, for ever.
     Drip(Duration),
@@ -49,7 +50,7 @@ impl Origin {
 async fn serve(mut stream: TcpStream, pages: Arc<HashMap<&'static str, Page>>) -> Option<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
+        stream.read_buf(&mut head).await.ok().filter(|bytes| *bytes > 0)?;
     }
     let head = String::from_utf8(head).ok()?;
     assert!(head.to_lowercase().contains("accept-encoding: identity"), "{head}");
@@ -57,7 +58,7 @@ async fn serve(mut stream: TcpStream, pages: Arc<HashMap<&'static str, Page>>) -
     let path = head.split(' ').nth(1)?;
     match pages.get(path).cloned().unwrap_or_else(|| Page::Bytes(status(404, ""))) {
         Page::Bytes(bytes) => stream.write_all(&bytes).await.ok()?,
-        Page::Silent => tokio::time::sleep(Duration::from_secs(60)).await,
+        Page::Silent => drop(stream.read_u8().await),
         Page::Drip(pause) => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").await.ok()?;
             loop {

@@ -35,7 +35,7 @@ impl Server {
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut address).expect("text");
         let server = Self { base: format!("http://{}", address.trim()), pid: child.id(), child: child.into(), log };
-        assert!(!address.is_empty(), "the server did not start:\n{}", server.log());
+        assert!(!address.is_empty(), "the server did not start:\n{}", server.last_words());
         server
     }
 
@@ -45,6 +45,13 @@ impl Server {
         // At a place, so that the server's own place in the file stays.
         self.log.read_exact_at(&mut bytes, 0).expect("it only grows");
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The end of it, for a failed test.
+    pub fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
     /// The same process all along.
@@ -79,7 +86,7 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
         child.kill().and_then(|()| child.wait()).expect("a child can be ended");
-        panic!("the server did not end:\n{}", self.log());
+        panic!("the server did not end:\n{}", self.last_words());
     }
 }
 
