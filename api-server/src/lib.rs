@@ -12,6 +12,7 @@ mod form;
 mod health;
 mod keys;
 mod linger;
+mod memory;
 mod models;
 mod offload;
 mod page;
@@ -69,6 +70,7 @@ pub async fn run_with(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     config.validate()?;
+    memory::give_back_large_pieces();
     let name = config.name();
     let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
     let budget = admit::Budget::new(config.max_bytes_in_flight);

@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// Larger pieces go back to the system as soon as they are freed: a process
-/// that met one huge file is as small as before.
+/// that met one huge file is as small as before. (The underscore at the end
+/// is glibc's.)
 const MALLOC: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
 
 /// So much of a file is in the pipe at once, instead of 64 KiB.
