@@ -4,9 +4,14 @@
 mod edge;
 mod happy;
 mod harness;
+mod hosts;
 mod life;
+mod names;
 mod origin;
 mod pictures;
 mod refused;
+mod robots;
+mod secure;
 mod sources;
+mod tls;
 mod worker;
