@@ -26,7 +26,7 @@ use common::{bus::Bus, queue::Queue, shutdown::Shutdown, telemetry};
 use tokio::net::TcpListener;
 
 pub use config::{ApiConfig, ConfigError, PrepareConfig};
-pub use fetch::{FetchConfig, Found, HonourNoai, Lookup, Origin, SystemLookup, World};
+pub use fetch::{FetchConfig, Found, HonourNoai, Lookup, Origin, World};
 
 /// What every handler may use.
 struct App {

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use common::fault::Code;
+use common::fault::{Code, Fault};
 use tokio::time::Instant;
 
-/// Doubling ends here, unless the first pause is longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Doubling ends here.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -35,6 +35,21 @@ pub enum Verdict {
     Failed(Code),
     /// Nothing was learnt of the host.
     Unknown,
+}
+
+impl Verdict {
+    pub fn of(fault: &Fault) -> Self {
+        match fault.code {
+            Code::SourceUnreachable | Code::SourceTimeout | Code::SourceTooLarge | Code::SourceIncomplete => {
+                Self::Failed(fault.code)
+            }
+            // 5xx and 429; any other status is an answer.
+            Code::SourceHttpError if fault.retryable => Self::Failed(fault.code),
+            // Our own lack of room.
+            Code::Overloaded => Self::Unknown,
+            _ => Self::Served,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -118,12 +133,7 @@ impl Breaker {
     }
 
     fn pause(&self) -> Duration {
-        let doubled = self.limits.pause.saturating_mul(1 << self.opened.min(16));
-        doubled.min(self.longest_pause())
-    }
-
-    fn longest_pause(&self) -> Duration {
-        LONGEST_PAUSE.max(self.limits.pause)
+        self.limits.pause.saturating_mul(1 << self.opened.min(16)).min(LONGEST_PAUSE)
     }
 
     /// A probe whose caller left: the next one may try.

@@ -89,9 +89,11 @@ impl FetchConfig {
         positive("--fetch-timeout-ms", self.fetch_timeout_ms as usize)?;
         positive("--fetch-ports", self.fetch_ports.len())?;
         positive("--fetch-host-failures", self.fetch_host_failures as usize)?;
-        positive("--fetch-host-pause-ms", self.fetch_host_pause_ms as usize)?;
+        if !(1..=breaker::LONGEST_PAUSE.as_millis()).contains(&self.fetch_host_pause_ms.into()) {
+            return refuse("--fetch-host-pause-ms", "must be more than 0 and at most 300000");
+        }
         if !(1..=Semaphore::MAX_PERMITS).contains(&self.fetch_max_per_host) {
-            return refuse("--fetch-max-per-host", "must be more than 0, and no astronomical number");
+            return refuse("--fetch-max-per-host", "must be more than 0, and not astronomical");
         }
         if !self.fetch_contact.as_ref().is_none_or(is_contact) {
             return refuse(
@@ -119,4 +121,21 @@ impl FetchConfig {
 /// Such as may stand in a comment of the User-Agent.
 fn is_contact(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https" | "mailto") && !url.as_str().contains(['(', ')', '\\'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_fits_into_the_user_agent() {
+        for (url, fits) in [
+            ("https://tags.example/bot", true),
+            ("mailto:bot@tags.example", true),
+            ("ftp://tags.example/", false),
+            ("https://tags.example/(bot)", false),
+        ] {
+            assert_eq!(is_contact(&url.parse().expect("a URL")), fits, "{url}");
+        }
+    }
 }

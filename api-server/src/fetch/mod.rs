@@ -36,7 +36,6 @@ use target::Rules;
 pub use config::FetchConfig;
 pub use names::{Found, Lookup};
 pub use robots::{HonourNoai, Purpose};
-pub use system::SystemLookup;
 pub use target::Origin;
 pub use world::World;
 
@@ -153,15 +152,7 @@ fn verdict(outcome: &Result<Step, Fault>) -> Verdict {
     match outcome {
         Ok(Step::Arrived(_)) => Verdict::Served,
         Ok(Step::Onward(_)) => Verdict::Moved,
-        Err(fault) => match fault.code {
-            Code::SourceUnreachable | Code::SourceTimeout | Code::SourceTooLarge | Code::SourceIncomplete => {
-                Verdict::Failed(fault.code)
-            }
-            Code::SourceHttpError if fault.retryable => Verdict::Failed(fault.code),
-            // Our own lack of room.
-            Code::Overloaded => Verdict::Unknown,
-            _ => Verdict::Served,
-        },
+        Err(fault) => Verdict::of(fault),
     }
 }
 

@@ -25,8 +25,8 @@ impl Resolve for Resolver {
                 faults::refused("address");
                 return Err(io::Error::other("the name has an address that is not allowed").into());
             }
-            let addresses = found.to_vec().into_iter();
-            Ok(Box::new(addresses.map(|ip| SocketAddr::new(ip, 0))) as Addrs)
+            let addresses: Vec<_> = found.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();
+            Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }

@@ -2,17 +2,21 @@
 //! by a client that tells for how long an answer holds, which `getaddrinfo`
 //! does not.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::BoxFuture;
 use hickory_resolver::{
-    Resolver, TokioResolver,
+    Resolver, ResolverBuilder, TokioResolver,
     config::{LookupIpStrategy, ResolverConfig},
     lookup_ip::LookupIp,
     net::{DnsError, NetError, runtime::TokioRuntimeProvider},
 };
 use moka::sync::Cache;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::sync::Semaphore;
 
 use super::names::{Found, Lookup};
 
@@ -44,17 +48,21 @@ impl Lookup for SystemLookup {
             let _place = places.acquire().await.map_err(io::Error::other)?;
             let resolver = resolver.get_with((), || read().map(Arc::new));
             let resolver = resolver.ok_or_else(|| io::Error::other("there is no resolver"))?;
-            found(resolver.lookup_ip(absolute(name)).await)
+            ask(&resolver, name).await
         })
     }
 }
 
 fn read() -> Option<TokioResolver> {
-    let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+    let builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
         tracing::warn!(%error, "no name servers are known: only names in the hosts file will be found");
         let nothing = ResolverConfig::from_parts(None, vec![], vec![]);
         Resolver::builder_with_config(nothing, TokioRuntimeProvider::default())
     });
+    build(builder)
+}
+
+fn build(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Option<TokioResolver> {
     let options = builder.options_mut();
     options.timeout = ATTEMPT;
     options.attempts = 1;
@@ -71,12 +79,9 @@ fn absolute(name: String) -> String {
     if name.contains('.') { name + "." } else { name }
 }
 
-fn found(answer: Result<LookupIp, NetError>) -> io::Result<Found> {
-    match answer {
-        Ok(found) => {
-            let ttl = found.valid_until().saturating_duration_since(Instant::now().into_std());
-            Ok(Found { addresses: found.iter().collect(), ttl })
-        }
+async fn ask(resolver: &TokioResolver, name: String) -> io::Result<Found> {
+    match resolver.lookup_ip(absolute(name)).await {
+        Ok(found) => Ok(Found { addresses: found.iter().collect(), ttl: rest(&found) }),
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
             let ttl = Duration::from_secs(none.negative_ttl.unwrap_or(0).into());
             Ok(Found { addresses: vec![], ttl })
@@ -85,11 +90,88 @@ fn found(answer: Result<LookupIp, NetError>) -> io::Result<Found> {
     }
 }
 
+fn rest(found: &LookupIp) -> Duration {
+    found.valid_until().saturating_duration_since(Instant::now())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use hickory_resolver::{
+        config::NameServerConfig,
+        proto::{
+            op::{Message, ResponseCode},
+            rr::{Name, RData, Record, RecordType, rdata::SOA},
+        },
+    };
+    use tokio::net::UdpSocket;
 
     use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// A name server for three names, and one that it never answers for.
+    async fn resolver() -> TokioResolver {
+        let socket = UdpSocket::bind((HERE, 0)).await.expect("a free port");
+        let mut server = NameServerConfig::udp(HERE);
+        server.connections[0].port = socket.local_addr().expect("bound").port();
+        tokio::spawn(async move {
+            let mut packet = [0; 512];
+            while let Ok((length, asker)) = socket.recv_from(&mut packet).await {
+                if let Some(answer) = answer(Message::from_vec(&packet[..length]).expect("a question")) {
+                    socket.send_to(&answer.to_vec().expect("encodes"), asker).await.expect("sent");
+                }
+            }
+        });
+        let config = ResolverConfig::from_parts(None, vec![], vec![server]);
+        build(Resolver::builder_with_config(config, TokioRuntimeProvider::default())).expect("a resolver")
+    }
+
+    fn answer(question: Message) -> Option<Message> {
+        let query = question.queries.first().expect("one question").clone();
+        let mut answer = question.into_response();
+        let record = |ttl, data| Record::from_rdata(query.name().clone(), ttl, data);
+        match (query.name().to_ascii().as_str(), query.query_type()) {
+            ("both.example.", RecordType::A) => {
+                answer.add_answer(record(70, RData::A(Ipv4Addr::new(8, 8, 8, 8).into())))
+            }
+            ("both.example.", _) => answer.add_answer(record(50, RData::AAAA("2606:4700::1111".parse().expect("v6")))),
+            ("half.example.", RecordType::A) => {
+                answer.add_answer(record(70, RData::A(Ipv4Addr::new(8, 8, 4, 4).into())))
+            }
+            ("half.example." | "dead.example.", _) => return None,
+            _ => {
+                answer.metadata.response_code = ResponseCode::NXDomain;
+                answer.add_authority(record(5, RData::SOA(SOA::new(Name::root(), Name::root(), 1, 1, 1, 1, 5))))
+            }
+        };
+        Some(answer)
+    }
+
+    #[tokio::test]
+    async fn addresses_of_both_families_come_with_the_shorter_time_to_live() {
+        let found = ask(&resolver().await, "both.example".to_owned()).await.expect("an answer");
+        let expected = ["8.8.8.8", "2606:4700::1111"].map(|text| text.parse::<IpAddr>().expect("an address"));
+        assert_eq!(found.addresses, expected);
+        assert!((48..=50).contains(&found.ttl.as_secs()), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn that_there_is_no_such_name_is_an_answer_with_a_time_to_live() {
+        let found = ask(&resolver().await, "none.example".to_owned()).await.expect("an answer");
+        assert_eq!((found.addresses.len(), found.ttl), (0, Duration::from_secs(5)));
+    }
+
+    #[tokio::test]
+    async fn silent_name_servers_cost_a_second_and_half_an_answer_will_do() {
+        let (resolver, begun) = (resolver().await, Instant::now());
+        let (half, dead) =
+            tokio::join!(ask(&resolver, "half.example".to_owned()), ask(&resolver, "dead.example".to_owned()));
+        assert_eq!(half.expect("IPv4 at least").addresses, [IpAddr::from([8, 8, 4, 4])]);
+        assert!(dead.is_err());
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
 
     #[tokio::test]
     async fn names_of_the_hosts_file_are_found() {

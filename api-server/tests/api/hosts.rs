@@ -42,9 +42,7 @@ async fn who_finds_no_place_in_time_is_told_so() {
     let args = [&args[..], &["--fetch-allow-origin", &origin.base]].concat();
     let api = Harness::with(&args, Behaviour::Answer).await;
     let second = async {
-        while origin.hits() == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        origin.until_hit(1).await;
         let hurried = json!({"image": {"url": origin.url("/cat.jpg")}, "timeout_ms": 50});
         (api.post_url(&origin.url("/cat.jpg")).await, api.post_json(hurried).await)
     };
@@ -85,15 +83,12 @@ async fn a_host_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
     assert_eq!((&reply.json["detail"], &reply.json["retryable"]), (&json!(LEFT_ALONE), &json!(true)));
     assert_eq!(origin.hits(), 6, "nobody knocked");
     // Other tests' servers set the same gauge.
-    while api.metric("tagfleet_fetch_hosts_open").await < 1.0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let shown = async { while api.metric("tagfleet_fetch_hosts_open").await < 1.0 {} };
+    tokio::time::timeout(Duration::from_secs(1), shown).await.expect("the gauge shows it");
     tokio::time::sleep(Duration::from_millis(1_900)).await;
     // One probe, and whoever comes while it is out is refused as before.
     let (probe, meanwhile) = tokio::join!(ask("/late.jpg"), async {
-        while origin.hits() == 6 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        origin.until_hit(7).await;
         ask("/cat.jpg").await
     });
     assert_eq!(probe.status, 200, "{}", probe.json);
@@ -183,9 +178,7 @@ async fn origins_that_announce_much_and_send_little_leave_room_for_others() {
     let api = Harness::with(&args, Behaviour::Answer).await;
     let url = slow.url("/drip");
     let others = async {
-        while slow.hits() < 3 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        slow.until_hit(3).await;
         api.post_url(&origin.url("/cat.jpg")).await
     };
     let (drips, other) = tokio::join!(join_all((0..3).map(|_| api.post_url(&url))), others);

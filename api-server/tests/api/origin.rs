@@ -74,6 +74,15 @@ impl Origin {
         self.heads.lock().unwrap().len()
     }
 
+    pub async fn until_hit(&self, times: usize) {
+        let reached = async {
+            while self.hits() < times {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), reached).await.expect("the requests come");
+    }
+
     async fn serve(self, mut stream: TcpStream) -> Option<()> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

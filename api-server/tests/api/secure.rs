@@ -6,7 +6,7 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use api_server::World;
 use bytes::Bytes;
 use h2::{SendStream, server::SendResponse};
-use http::{HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{
     ServerConfig,
@@ -112,7 +112,7 @@ async fn answer(mut respond: SendResponse<Bytes>, trick: Trick) -> Option<()> {
         Trick::LargeHead => {
             let mut response = Response::new(());
             let value = HeaderValue::from_bytes(&[b'x'; 60_000]).expect("printable");
-            (0..20).for_each(|_| drop(response.headers_mut().append("x-padding", value.clone())));
+            response.headers_mut().extend((0..20).map(|n| (large_header(n), value.clone())));
             head(&mut respond, response)?.send_data(Bytes::new(), true).ok()
         }
         Trick::Informs => loop {
@@ -127,6 +127,10 @@ async fn answer(mut respond: SendResponse<Bytes>, trick: Trick) -> Option<()> {
             head(&mut respond, response)?.send_data(Bytes::from_static(b"short"), true).ok()
         }
     }
+}
+
+fn large_header(n: u32) -> HeaderName {
+    HeaderName::try_from(format!("x-padding-{n}")).expect("a name")
 }
 
 fn head(respond: &mut SendResponse<Bytes>, response: Response<()>) -> Option<SendStream<Bytes>> {
