@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint bench-worker clean-cache
+.PHONY: help demo test fleet models fmt lint bench-worker bench-prepare clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,5 +31,8 @@ lint: ## Format, clippy, documentation and shell scripts, nothing changed
 bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
 	@scripts/bench.sh worker
 
-clean-cache: ## Remove what was built: cargo's folder and our models (not your own beside them)
+bench-prepare: ## Photo to tile against libvips and Pillow, on one core
+	@scripts/bench-prepare.sh
+
+clean-cache: ## Remove what was built: cargo's folder, benchmark photos and our models (not your own beside them)
 	@scripts/clean-cache.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|bench-prepare]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -40,11 +40,20 @@ want_fleet() {
     want util-linux command_exists setpriv
 }
 
+# What our tiles are measured against: libvips by Debian, Pillow in an environment of its own.
+want_bench_prepare() {
+    want gcc command_exists cc
+    want pkg-config command_exists pkg-config
+    want libvips-dev pkg-config --exists vips
+    want python3-venv python3 -c 'import venv, ensurepip'
+}
+
 want_group() {
     case $1 in
     build) want_build ;;
     fleet | test) want_build && want_fleet ;;
-    *) die "no group is called '$1': build, fleet, test" ;;
+    bench-prepare) want_build && want_bench_prepare ;;
+    *) die "no group is called '$1': build, fleet, test, bench-prepare" ;;
     esac
 }
 

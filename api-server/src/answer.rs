@@ -6,6 +6,7 @@ use common::{
     stage::Timings,
     wire::{Caption, ModelId, Tag, Tagged},
 };
+use prepare::Facts;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,6 +15,10 @@ pub struct TagAnswer {
     /// Also in `x-request-id`.
     #[schema(example = "req_0f3c9a61d2b84e57a1c05d9be84f6a20")]
     pub id: String,
+    /// As in the request, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "album-7/photo-12")]
+    pub client_ref: Option<String>,
     pub model: Model,
     pub image: Image,
     /// From the most to the least confident.
@@ -43,7 +48,10 @@ pub struct Image {
     pub width: u32,
     #[schema(example = 3024)]
     pub height: u32,
-    /// By its first bytes, never by a name or a content type. Of an animation, the first frame is tagged.
+    /// Pictures in the file. Of an animation, the first one is tagged.
+    #[schema(example = 1)]
+    pub frames: u32,
+    /// By its first bytes, never by a name or a content type.
     #[schema(example = "jpeg")]
     pub format: &'static str,
     /// Of the file.
@@ -51,6 +59,13 @@ pub struct Image {
     pub bytes: usize,
     /// Of the file, hexadecimal.
     pub sha256: String,
+}
+
+impl From<Facts> for Image {
+    fn from(facts: Facts) -> Self {
+        let Facts { width, height, frames, format, bytes, sha256 } = facts;
+        Self { width, height, frames, format: format.name(), bytes, sha256 }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,10 +117,18 @@ impl TimingsView {
 }
 
 impl TagAnswer {
-    pub fn new(id: String, image: Image, tagged: Tagged, worker: String, timings: TimingsView) -> Self {
+    pub fn new(
+        id: String,
+        client_ref: Option<String>,
+        image: Image,
+        tagged: Tagged,
+        worker: String,
+        timings: TimingsView,
+    ) -> Self {
         let ModelId { name, version } = tagged.model;
         Self {
             id,
+            client_ref,
             model: Model { name, version },
             image,
             tags: tagged.tags.into_iter().map(TagView::from).collect(),

@@ -1,11 +1,13 @@
 //! Settings of the API server. `--help` is their reference.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use common::identity;
 
-use crate::{FetchConfig, prepare, request};
+use prepare::{Limits, PoolConfig};
+
+use crate::{FetchConfig, request};
 
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error("{option}: {problem}")]
@@ -25,6 +27,11 @@ pub struct ApiConfig {
     /// [default: host name, process id and a random part]
     #[arg(long, env = "TAGFLEET_API_NAME")]
     pub api_name: Option<String>,
+
+    /// File of the API keys that are let in (`tagfleet keys new` makes one); without it everybody is, as tenant
+    /// `default`. Read again within seconds when it changes; replace it by renaming
+    #[arg(long, env = "TAGFLEET_API_KEYS")]
+    pub api_keys: Option<PathBuf>,
 
     /// Tag requests worked on at once; further ones are answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 256)]
@@ -59,6 +66,11 @@ pub struct ApiConfig {
     /// Longest wait for a request's body, milliseconds; then 408 `request_timeout`
     #[arg(long, env = "TAGFLEET_BODY_TIMEOUT_MS", default_value_t = 10_000)]
     pub body_timeout_ms: u64,
+
+    /// Longest time that a connection may be open without a request being worked on or an answer being taken,
+    /// milliseconds. Between two requests of HTTP/1.1 the wait for headers is the shorter one
+    #[arg(long, env = "TAGFLEET_IDLE_TIMEOUT_MS", default_value_t = 60_000)]
+    pub idle_timeout_ms: u64,
 
     /// Longest wait for open requests at shutdown, milliseconds
     #[arg(long, env = "TAGFLEET_API_DRAIN_TIMEOUT_MS", default_value_t = 30_000)]
@@ -95,11 +107,16 @@ pub struct PrepareConfig {
     #[arg(long, env = "TAGFLEET_PREPARE_MAX_ASPECT", default_value_t = 50)]
     pub prepare_max_aspect: u32,
 
-    /// Threads that decode and resize [default: one for each core]
-    #[arg(long, env = "TAGFLEET_PREPARE_THREADS")]
-    pub prepare_threads: Option<usize>,
+    /// Most pictures in a file, of which the first is tagged; then `too_many_frames`
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_FRAMES", default_value_t = 2_000)]
+    pub prepare_max_frames: u32,
 
-    /// Images that may wait for such a thread; a further one is answered 429 `overloaded`
+    /// Processes that decode and resize [default: one for each core]. Each is confined: no files, no network, memory
+    /// for one image. A file that breaks its decoder costs that file alone
+    #[arg(long, env = "TAGFLEET_PREPARE_PROCESSES")]
+    pub prepare_processes: Option<usize>,
+
+    /// Images that may wait for such a process; a further one is answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_PREPARE_QUEUE", default_value_t = 64)]
     pub prepare_queue: usize,
 
@@ -110,6 +127,10 @@ pub struct PrepareConfig {
     /// JPEG quality of the tiles that workers get, 1 to 100
     #[arg(long, env = "TAGFLEET_PREPARE_TILE_QUALITY", default_value_t = 90)]
     pub prepare_tile_quality: u8,
+
+    /// The program that decodes, for tests [default: this one]
+    #[arg(skip)]
+    pub decoder: Option<PathBuf>,
 }
 
 impl ApiConfig {
@@ -121,6 +142,7 @@ impl ApiConfig {
         positive("--default-timeout-ms", self.default_timeout_ms as usize)?;
         positive("--workers-refresh-ms", self.workers_refresh_ms as usize)?;
         positive("--header-timeout-ms", self.header_timeout_ms as usize)?;
+        positive("--idle-timeout-ms", self.idle_timeout_ms as usize)?;
         if self.max_bytes_in_flight < request::most_bytes(self.max_body_bytes).max(self.fetch.fetch_max_bytes) {
             return refuse("--max-bytes-in-flight", "is less than one image may take");
         }
@@ -134,6 +156,20 @@ impl ApiConfig {
         self.prepare.validate()
     }
 
+    /// The processes that decode what clients and origins send.
+    pub fn decoders(&self) -> PoolConfig {
+        // Not by its name: while a new version is installed, that would be another program than this one.
+        let this = || PathBuf::from("/proc/self/exe");
+        PoolConfig {
+            program: self.prepare.decoder.clone().unwrap_or_else(this),
+            processes: self.prepare.processes(),
+            queue: self.prepare.prepare_queue,
+            timeout: Duration::from_millis(self.prepare.prepare_timeout_ms),
+            limits: self.prepare.limits(),
+            max_file_bytes: self.max_body_bytes.max(self.fetch.fetch_max_bytes),
+        }
+    }
+
     /// The name given, or one that no other process has.
     pub fn name(&self) -> String {
         self.api_name.clone().unwrap_or_else(identity::unique_name)
@@ -145,7 +181,8 @@ impl PrepareConfig {
         positive("--prepare-max-pixels", self.prepare_max_pixels as usize)?;
         positive("--prepare-max-decoded-mib", self.prepare_max_decoded_mib as usize)?;
         positive("--prepare-max-aspect", self.prepare_max_aspect as usize)?;
-        positive("--prepare-threads", self.threads())?;
+        positive("--prepare-max-frames", self.prepare_max_frames as usize)?;
+        positive("--prepare-processes", self.processes())?;
         positive("--prepare-queue", self.prepare_queue)?;
         positive("--prepare-timeout-ms", self.prepare_timeout_ms as usize)?;
         match self.prepare_tile_quality {
@@ -154,16 +191,17 @@ impl PrepareConfig {
         }
     }
 
-    pub fn threads(&self) -> usize {
+    fn processes(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.prepare_threads.unwrap_or_else(cores)
+        self.prepare_processes.unwrap_or_else(cores)
     }
 
-    pub fn limits(&self) -> prepare::Limits {
-        prepare::Limits {
+    fn limits(&self) -> Limits {
+        Limits {
             max_pixels: self.prepare_max_pixels,
             max_decoded_bytes: self.prepare_max_decoded_mib << 20,
             max_aspect: self.prepare_max_aspect,
+            max_frames: self.prepare_max_frames,
             tile_quality: self.prepare_tile_quality,
         }
     }

@@ -4,13 +4,16 @@
 mod admit;
 mod answer;
 mod config;
+mod door;
 mod edge;
 mod fetch;
 mod fleet;
+mod form;
 mod health;
+mod keys;
 mod models;
+mod offload;
 mod page;
-mod prepare;
 mod problem;
 mod request;
 mod routes;
@@ -27,17 +30,20 @@ use tokio::net::TcpListener;
 
 pub use config::{ApiConfig, ConfigError, PrepareConfig};
 pub use fetch::{FetchConfig, Found, HonourNoai, Lookup, Origin, World};
+pub use keys::NewKey;
 
 /// What every handler may use.
 struct App {
     config: ApiConfig,
     queue: Queue,
     bus: Bus,
+    keys: keys::Keys,
     admission: admit::Admission,
     budget: admit::Budget,
     fleet: fleet::Fleet,
     fetcher: fetch::Fetcher,
-    prepare: prepare::Prepare,
+    offload: offload::Offload,
+    prepare: prepare::Pool,
     submit: submit::Submit,
 }
 
@@ -66,11 +72,13 @@ pub async fn run_with(
     let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
     let budget = admit::Budget::new(config.max_bytes_in_flight);
     let app = Arc::new(App {
+        keys: keys::Keys::open(config.api_keys.as_deref())?,
         admission: admit::Admission::new(config.max_in_flight),
         budget: budget.clone(),
         fleet: fleet::Fleet::new(bus.clone(), config.default_model.clone()),
         fetcher: fetch::Fetcher::new(&config.fetch, world, budget)?,
-        prepare: prepare::Prepare::new(&config.prepare)?,
+        offload: offload::Offload::new(),
+        prepare: prepare::Pool::start(config.decoders()).context("starting the decoding processes")?,
         submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
         config,
         queue,
@@ -85,9 +93,13 @@ pub async fn run_with(
     Ok(())
 }
 
+async fn keep_up(app: Arc<App>, shutdown: Shutdown) {
+    tokio::join!(shutdown.run_until_cancelled(app.keys.watch()), keep_up_fleet(&app, &shutdown));
+}
+
 /// Reads the workers' announcements, looks at what no event tells, and folds
 /// recorded metrics so that they do not pile up where nobody scrapes.
-async fn keep_up(app: Arc<App>, shutdown: Shutdown) {
+async fn keep_up_fleet(app: &App, shutdown: &Shutdown) {
     let metrics = telemetry::metrics();
     let mut tick = tokio::time::interval(Duration::from_millis(app.config.workers_refresh_ms));
     while shutdown.run_until_cancelled(tick.tick()).await.is_some() {

@@ -49,6 +49,9 @@ codes! {
     BodyTooLarge = "body_too_large", 413, false, "The request body is too large";
     NotFound = "not_found", 404, false, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", 405, false, "The method is not allowed here";
+    Unauthorized = "unauthorized", 401, false, "A valid API key is needed";
+    KeyRevoked = "key_revoked", 401, false, "The API key is revoked";
+    RateLimited = "rate_limited", 429, true, "The API key's rate is exceeded";
     ModelNotFound = "model_not_found", 404, false, "No worker serves that model";
     RequestTimeout = "request_timeout", 408, true, "The request took too long to arrive";
     // The origin of the image

@@ -1,9 +1,12 @@
 //! `tagfleet`: the whole fleet in one process, and its command line.
 
 mod doctor;
+mod keys;
 mod models;
 mod serve;
 mod tag;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -27,18 +30,39 @@ enum Command {
     Tag(tag::TagArgs),
     /// Fetch and build the models; does nothing where they are already there
     Models(models::Models),
+    /// Make API keys
+    Keys(keys::Keys),
     /// Say what is missing on this machine, and how to get it
     Doctor(doctor::Doctor),
+    /// Decode images for the server that started this process
+    #[command(hide = true)]
+    PrepareWorker {
+        /// What the process may allocate
+        memory_bytes: u64,
+    },
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().command {
+        // No runtime: a decoder has one thread, and gives up the means to start others.
+        Command::PrepareWorker { memory_bytes } => {
+            prepare::child::run(memory_bytes, prepare::tile)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        other => run(other),
+    }
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<std::process::ExitCode> {
-    match Cli::parse().command {
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve(serve) => serve.run().await,
         Command::Api(api) => api.run().await,
         Command::Worker(worker) => worker.run().await,
         Command::Tag(tag) => tag.run().await,
         Command::Models(models) => models.run(),
+        Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,
+        Command::PrepareWorker { .. } => unreachable!("has no runtime"),
     }
 }

@@ -59,8 +59,9 @@ impl Harness {
     }
 
     pub async fn in_world(args: &[&str], behaviour: Behaviour, world: World) -> Self {
-        let fixed = ["api", "--api-name", API, "--prepare-threads", "2"];
-        let settings = Settings::parse_from(fixed.iter().chain(args));
+        let fixed = ["api", "--api-name", API, "--prepare-processes", "2"];
+        let mut settings = Settings::parse_from(fixed.iter().chain(args));
+        settings.api.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
         let queue = Queue::connect(&settings.queue).await.expect("a queue in memory");
         let bus = Bus::connect(&settings.bus).await.expect("a bus in memory");
         let worker = FakeWorker::start(queue.clone(), bus.clone(), behaviour).await;
@@ -74,6 +75,16 @@ impl Harness {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self { base, client, inbox, worker, shutdown, queue, server }
+    }
+
+    /// What a server that cannot start says.
+    pub async fn fails(args: &[&str]) -> String {
+        let settings = Settings::parse_from(["api"].iter().chain(args));
+        let queue = Queue::connect(&settings.queue).await.expect("a queue in memory");
+        let bus = Bus::connect(&settings.bus).await.expect("a bus in memory");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let run = api_server::run(settings.api, queue, bus, listener, Shutdown::new());
+        format!("{:#}", timeout(Duration::from_secs(5), run).await.expect("it ends").expect_err("it fails"))
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -1,14 +1,16 @@
 //! What a header may claim before anything is decoded.
 
 use common::fault::{Code, Fault};
+use serde::{Deserialize, Serialize};
 
 use super::fault;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Limits {
     pub max_pixels: u64,
     pub max_decoded_bytes: u64,
     pub max_aspect: u32,
+    pub max_frames: u32,
     pub tile_quality: u8,
 }
 
@@ -24,6 +26,15 @@ impl Limits {
         if width.max(height) > width.min(height).saturating_mul(self.max_aspect) {
             let detail = format!("{width} × {height} pixels; one side may be {} times the other.", self.max_aspect);
             return Err(fault(Code::BadAspect, detail));
+        }
+        Ok(())
+    }
+
+    /// Only the first frame is decoded; a file of thousands is a film, or a trick.
+    pub fn check_frames(&self, frames: u32) -> Result<(), Fault> {
+        if frames > self.max_frames {
+            let detail = format!("{frames} frames; at most {} are taken for an image.", self.max_frames);
+            return Err(fault(Code::TooManyFrames, detail));
         }
         Ok(())
     }

@@ -6,9 +6,10 @@ use std::io::{Cursor, ErrorKind};
 use common::fault::{Code, Fault};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
-use super::{Limits, Pixels, fault, webp};
+use super::{Channels, Format, Limits, Pixels, fault, webp};
 
-pub fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pixels, Fault> {
+pub fn decode(bytes: &[u8], format: Format, limits: &Limits) -> Result<Pixels, Fault> {
+    let format = named(format);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut memory = image::Limits::default();
     memory.max_alloc = Some(limits.max_decoded_bytes);
@@ -27,10 +28,23 @@ pub fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pixe
     }
     // A file whose orientation cannot be read is shown as it lies.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let profile = decoder.icc_profile().unwrap_or_default();
     let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
     let alpha = image.color().has_alpha();
     let bytes = if alpha { image.into_rgba8().into_raw() } else { image.into_rgb8().into_raw() };
-    Ok(Pixels { width: original.0, height: original.1, bytes, alpha, orientation, original })
+    let channels = if alpha { Channels::Rgba } else { Channels::Rgb };
+    Ok(Pixels { width: original.0, height: original.1, bytes, channels, profile, orientation, original })
+}
+
+fn named(format: Format) -> ImageFormat {
+    match format {
+        Format::Jpeg => ImageFormat::Jpeg,
+        Format::Png => ImageFormat::Png,
+        Format::WebP => ImageFormat::WebP,
+        Format::Gif => ImageFormat::Gif,
+        Format::Bmp => ImageFormat::Bmp,
+        Format::Tiff => ImageFormat::Tiff,
+    }
 }
 
 fn unreadable(error: ImageError) -> Fault {

@@ -1,13 +1,15 @@
 //! JPEG through libjpeg-turbo, decoded at the smallest scale that still holds
 //! the tile: half the cost of a full decode for an ordinary photo.
 
+mod eighth;
+
 use common::{
     fault::{Code, Fault},
     model::{Fit, TileSpec},
 };
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
 
-use super::{Limits, Pixels, exif, fault, markers, swaps_sides};
+use crate::{Channels, Limits, Pixels, exif, fault, markers, swaps_sides, tile};
 
 /// Each scan of a progressive file touches every pixel again, and a small file
 /// can hold thousands. Encoders write about ten.
@@ -32,12 +34,21 @@ pub fn decode(jpeg: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fa
     let cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
     let format = if cmyk { PixelFormat::CMYK } else { PixelFormat::RGB };
     limits.check_memory(memory(jpeg, &header, &scaled, format))?;
-    let bytes = pixels(&mut decoder, jpeg, &scaled, format)?;
+    let skimmed = if scale == ScalingFactor::ONE_EIGHTH { eighth::decode(jpeg) } else { None };
+    let mut bytes = match skimmed {
+        Some(bytes) => bytes,
+        None => pixels(&mut decoder, jpeg, &scaled, format)?,
+    };
+    if cmyk && markers::is_adobe(jpeg) {
+        // Adobe's programs, which write nearly all CMYK JPEGs, store light instead of ink.
+        bytes.iter_mut().for_each(|ink| *ink = !*ink);
+    }
     Ok(Pixels {
         width: scaled.width as u32,
         height: scaled.height as u32,
-        bytes: if cmyk { cmyk_to_rgb(&bytes) } else { bytes },
-        alpha: false,
+        bytes,
+        channels: if cmyk { Channels::Cmyk } else { Channels::Rgb },
+        profile: markers::profile(jpeg),
         orientation,
         original,
     })
@@ -48,9 +59,10 @@ fn scale_for(header: &DecompressHeader, spec: TileSpec) -> ScalingFactor {
     if header.is_lossless {
         return ScalingFactor::ONE;
     }
+    let (width, height) = tile::needed(spec);
     let covers = |scale: &ScalingFactor| {
-        let wide = scale.scale(header.width) >= spec.width.into();
-        let high = scale.scale(header.height) >= spec.height.into();
+        let wide = scale.scale(header.width) >= width;
+        let high = scale.scale(header.height) >= height;
         match spec.fit {
             Fit::Crop | Fit::Stretch => wide && high,
             // The longer side alone reaches the tile's edge.
@@ -125,14 +137,6 @@ fn verdict(result: Result<(), turbojpeg::Error>) -> Verdict {
     } else {
         Verdict::Bad(error)
     }
-}
-
-/// Adobe's programs, which write nearly all CMYK JPEGs, store ink inverted:
-/// 255 is none. Without a colour profile this is as near as it gets.
-fn cmyk_to_rgb(cmyk: &[u8]) -> Vec<u8> {
-    let (inks, _) = cmyk.as_chunks::<4>();
-    let mix = |ink: u8, black: u8| ((u16::from(ink) * u16::from(black) + 127) / 255) as u8;
-    inks.iter().flat_map(|&[c, m, y, k]| [mix(c, k), mix(m, k), mix(y, k)]).collect()
 }
 
 fn truncated() -> Fault {

@@ -13,7 +13,7 @@ use fast_image_resize::{
 use image::{DynamicImage, RgbImage};
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
-use super::{Pixels, fault, swaps_sides};
+use super::{Channels, Pixels, colour, fault, swaps_sides};
 
 /// What surrounds a padded picture.
 const PAD_GREY: u8 = 128;
@@ -24,11 +24,21 @@ pub fn make(pixels: &Pixels, spec: TileSpec, quality: u8) -> Result<Vec<u8>, Fau
     let (lying_width, lying_height) = if swaps_sides(pixels.orientation) { (height, width) } else { (width, height) };
     let placed = place(pixels, spec.fit, lying_width, lying_height);
     let resized = resize(pixels, &placed)?;
-    let opaque = if pixels.alpha { over_white(&resized) } else { resized };
+    let opaque = if pixels.channels == Channels::Rgba { over_white(&resized) } else { resized };
+    let opaque = colour::to_srgb(opaque, pixels.channels, pixels.profile.as_deref());
     let lying = RgbImage::from_raw(placed.width, placed.height, opaque).ok_or_else(|| internal("tile size"))?;
     let mut upright = DynamicImage::ImageRgb8(lying);
     upright.apply_orientation(pixels.orientation);
     encode(&padded(upright.into_rgb8(), width, height), quality)
+}
+
+/// The least size of a picture that `spec`'s tile is not enlarged from.
+pub fn needed(spec: TileSpec) -> (usize, usize) {
+    let side = |side: u16| match spec.fit {
+        Fit::Crop => (f64::from(side) / CENTRE).ceil() as usize,
+        Fit::Stretch | Fit::Pad => side.into(),
+    };
+    (side(spec.width), side(spec.height))
 }
 
 /// Which part of the picture (`left, top, crop_width, crop_height`) becomes
@@ -67,21 +77,23 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
 }
 
 fn resize(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
-    if pixels.alpha { resize_as::<U8x4>(pixels, placed) } else { resize_as::<U8x3>(pixels, placed) }
+    match pixels.channels {
+        Channels::Rgb => resize_as::<U8x3>(pixels, placed, false),
+        Channels::Rgba => resize_as::<U8x4>(pixels, placed, true),
+        Channels::Cmyk => resize_as::<U8x4>(pixels, placed, false),
+    }
 }
 
 /// Typed: the untyped call would have every pixel type's kernels compiled into this crate.
-fn resize_as<P: PixelTrait>(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
+fn resize_as<P: PixelTrait>(pixels: &Pixels, placed: &Placed, alpha: bool) -> Result<Vec<u8>, Fault> {
     let source = TypedImageRef::<P>::from_buffer(pixels.width, pixels.height, &pixels.bytes).map_err(internal)?;
     let mut bytes = vec![0; placed.width as usize * placed.height as usize * size_of::<P>()];
     let mut tile = TypedImage::<P>::from_buffer(placed.width, placed.height, &mut bytes).map_err(internal)?;
     // Bicubic, as most taggers were trained; the kernel widens when shrinking.
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom)).crop(
-        placed.left,
-        placed.top,
-        placed.crop_width,
-        placed.crop_height,
-    );
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
+        .crop(placed.left, placed.top, placed.crop_width, placed.crop_height)
+        .use_alpha(alpha);
     Resizer::new().resize_typed(&source, &mut tile, &options).map_err(internal)?;
     Ok(bytes)
 }

@@ -5,7 +5,8 @@ use turbojpeg::{Compressor, PixelFormat, Subsamp};
 use super::*;
 
 const SPEC: TileSpec = TileSpec { width: 224, height: 224, fit: Fit::Crop };
-const LIMITS: Limits = Limits { max_pixels: 4_000_000, max_decoded_bytes: 16 << 20, max_aspect: 50, tile_quality: 90 };
+const LIMITS: Limits =
+    Limits { max_pixels: 4_000_000, max_decoded_bytes: 16 << 20, max_aspect: 50, max_frames: 20, tile_quality: 90 };
 
 const RED: [u8; 3] = [220, 30, 30];
 const GREEN: [u8; 3] = [30, 200, 30];
@@ -44,12 +45,12 @@ fn rgb_jpeg(picture: &RgbImage) -> Vec<u8> {
     jpeg(picture.as_raw(), picture.width(), PixelFormat::RGB, |_| ())
 }
 
-fn prepared(bytes: &[u8], spec: TileSpec) -> (Image, RgbImage) {
-    let prepared = prepare(bytes, spec, &LIMITS).expect("a good picture");
+fn prepared(bytes: &[u8], spec: TileSpec) -> (Facts, RgbImage) {
+    let prepared = super::tile(bytes, spec, &LIMITS).expect("a good picture");
     let tile = turbojpeg::decompress(&prepared.tile, PixelFormat::RGB).expect("a tile is a JPEG");
     let tile = RgbImage::from_raw(tile.width as u32, tile.height as u32, tile.pixels).expect("its size");
     assert_eq!(tile.dimensions(), (spec.width.into(), spec.height.into()));
-    (prepared.image, tile)
+    (prepared.facts, tile)
 }
 
 #[track_caller]
@@ -69,7 +70,7 @@ fn shows_quarters(tile: &RgbImage) {
 }
 
 fn code_of(bytes: &[u8]) -> Code {
-    prepare(bytes, SPEC, &LIMITS).expect_err("a bad picture").code
+    super::tile(bytes, SPEC, &LIMITS).expect_err("a bad picture").code
 }
 
 /// Puts an Exif segment with an orientation after the first marker.
@@ -164,7 +165,7 @@ fn tiles_weigh_what_the_broker_was_measured_with() {
         let noise = (state >> 26) as u8;
         Rgb([(x / 5) as u8 + noise % 32, (y / 4) as u8 + noise / 2, 90 + noise])
     });
-    let tile = prepare(&rgb_jpeg(&picture), SPEC, &LIMITS).expect("a good picture").tile;
+    let tile = super::tile(&rgb_jpeg(&picture), SPEC, &LIMITS).expect("a good picture").tile;
     assert!((5_000..30_000).contains(&tile.len()), "{} bytes", tile.len());
 }
 
@@ -190,7 +191,7 @@ fn headers_are_believed_only_within_limits() {
     // Its coefficients would take 21 MiB where 16 are given; unscanned it is small.
     assert_eq!(code_of(&bytes), Code::ImageTooLarge);
     let baseline = jpeg(picture.as_raw(), 1_900, PixelFormat::RGB, |e| e.set_subsamp(Subsamp::None).expect("4:4:4"));
-    assert!(prepare(&baseline, SPEC, &LIMITS).is_ok());
+    assert!(super::tile(&baseline, SPEC, &LIMITS).is_ok());
     // Nor does one of the old kind have them go, if its first scan has but one component.
     assert_eq!(code_of(&not_interleaved(&baseline)), Code::ImageTooLarge);
 }
@@ -224,7 +225,7 @@ fn extended_webp(canvas: u8, frame: u16) -> Vec<u8> {
 
 #[test]
 fn a_webp_frame_beyond_its_canvas_is_refused_unseen() {
-    let detail = |frame| prepare(&extended_webp(64, frame), SPEC, &LIMITS).expect_err("no pixels").detail;
+    let detail = |frame| super::tile(&extended_webp(64, frame), SPEC, &LIMITS).expect_err("no pixels").detail;
     assert!(detail(16_383).contains("larger than its canvas"), "{}", detail(16_383));
     assert!(!detail(64).contains("canvas"), "{}", detail(64));
     // Its 7 MB of pixels fit, and what the decoder holds beside them does not.
@@ -261,7 +262,64 @@ fn nonsense_never_panics() {
             let at = state as usize % broken.len();
             broken[at] = (state >> 24) as u8;
             broken.truncate(broken.len() - (state >> 16) as usize % 20);
-            let _ = prepare(&broken, SPEC, &LIMITS);
+            let _ = super::tile(&broken, SPEC, &LIMITS);
         }
     }
+}
+
+/// Puts a colour profile after the first marker, in two parts.
+fn with_profile(jpeg: &[u8], profile: &[u8]) -> Vec<u8> {
+    let (first, second) = profile.split_at(profile.len() / 2);
+    let segment = |number: u8, part: &[u8]| {
+        let length = (2 + 14 + part.len()) as u16;
+        [&[0xff, 0xe2], &length.to_be_bytes()[..], b"ICC_PROFILE\0", &[number, 2], part].concat()
+    };
+    [&jpeg[..2], &segment(2, second), &segment(1, first), &jpeg[2..]].concat()
+}
+
+#[test]
+fn colour_profiles_are_followed_and_broken_ones_are_not() {
+    let p3 = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
+    // What the wide screen of a phone calls this is the reddest that sRGB has.
+    let red = RgbImage::from_pixel(300, 300, Rgb([234, 51, 35]));
+    let plain = rgb_jpeg(&red);
+    is_near(&prepared(&plain, SPEC).1, 112, 112, [234, 51, 35]);
+    is_near(&prepared(&with_profile(&plain, &p3), SPEC).1, 112, 112, [255, 0, 0]);
+    let broken = p3.iter().map(|byte| byte.wrapping_mul(7)).collect::<Vec<_>>();
+    for profile in [&broken[..], &p3[..200], b"no profile"] {
+        is_near(&prepared(&with_profile(&plain, profile), SPEC).1, 112, 112, [234, 51, 35]);
+    }
+    let mut png = std::io::Cursor::new(Vec::new());
+    let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
+    image::ImageEncoder::set_icc_profile(&mut encoder, p3).expect("taken");
+    red.write_with_encoder(encoder).expect("encodes");
+    is_near(&prepared(&png.into_inner(), SPEC).1, 112, 112, [255, 0, 0]);
+}
+
+#[test]
+fn only_adobe_stores_light_for_ink() {
+    let cmyk: Vec<u8> = quarters(300, 300).pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 255]).collect();
+    let adobe = jpeg(&cmyk, 300, PixelFormat::CMYK, |_| ());
+    let at = adobe.windows(2).position(|at| at == [0xff, 0xee]).expect("Adobe's marker");
+    let (before, marker) = adobe.split_at(at);
+    let length = usize::from(marker[3]);
+    let plain = [before, &marker[2 + length..]].concat();
+    is_near(&prepared(&plain, SPEC).1, 112, 112, [0, 0, 0]);
+    shows_quarters(&prepared(&adobe, SPEC).1);
+}
+
+#[test]
+fn films_are_no_images() {
+    let mut file = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut file);
+    for colour in 0..20u8 {
+        let picture = image::RgbaImage::from_pixel(64, 64, image::Rgba([220, 30 + colour, 30, 255]));
+        encoder.encode_frame(image::Frame::new(picture)).expect("fits");
+    }
+    drop(encoder);
+    let (facts, tile) = prepared(&file, SPEC);
+    assert_eq!((facts.frames, facts.format), (20, Format::Gif));
+    is_near(&tile, 112, 112, RED);
+    let longer = Limits { max_frames: 19, ..LIMITS };
+    assert_eq!(super::tile(&file, SPEC, &longer).expect_err("too long").code, Code::TooManyFrames);
 }

@@ -1,0 +1,68 @@
+//! From the file's colours to sRGB, at the tile's size: a few thousand pixels
+//! instead of millions. A profile that cannot be used is as good as none.
+
+use std::cell::RefCell;
+
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
+
+use crate::Channels;
+
+/// Beyond this, a profile is a table of a scanner's or a hiding place.
+const MAX_PROFILE_BYTES: usize = 4 << 20;
+
+type Transform = std::sync::Arc<dyn TransformExecutor<u8> + Send + Sync>;
+
+thread_local! {
+    /// Photos come in rows from one camera or one program: the last profile is often the next one's too.
+    static LAST: RefCell<Option<(Vec<u8>, Channels, Option<Transform>)>> = const { RefCell::new(None) };
+}
+
+/// RGB stays RGB, CMYK becomes RGB.
+pub fn to_srgb(pixels: Vec<u8>, channels: Channels, profile: Option<&[u8]>) -> Vec<u8> {
+    let transform = profile.and_then(|profile| cached(profile, channels));
+    let converted = transform.and_then(|transform| {
+        let count = pixels.len() / if channels == Channels::Cmyk { 4 } else { 3 };
+        let mut rgb = vec![0; count * 3];
+        transform.transform(&pixels, &mut rgb).ok().map(|()| rgb)
+    });
+    match (converted, channels) {
+        (Some(rgb), _) => rgb,
+        (None, Channels::Cmyk) => cmyk_to_rgb(&pixels),
+        (None, _) => pixels,
+    }
+}
+
+fn cached(profile: &[u8], channels: Channels) -> Option<Transform> {
+    LAST.with_borrow_mut(|last| match last {
+        Some((of, kind, transform)) if of == profile && *kind == channels => transform.clone(),
+        _ => {
+            let transform = transform(profile, channels);
+            *last = Some((profile.to_owned(), channels, transform.clone()));
+            transform
+        }
+    })
+}
+
+fn transform(profile: &[u8], channels: Channels) -> Option<Transform> {
+    if profile.len() > MAX_PROFILE_BYTES {
+        return None;
+    }
+    let source = ColorProfile::new_from_slice(profile).ok()?;
+    // The third is how the library names four channels of any kind.
+    let (space, layout) = match channels {
+        Channels::Cmyk => (DataColorSpace::Cmyk, Layout::Rgba),
+        Channels::Rgb | Channels::Rgba => (DataColorSpace::Rgb, Layout::Rgb),
+    };
+    if source.color_space != space {
+        return None;
+    }
+    let srgb = ColorProfile::new_srgb();
+    source.create_transform_8bit(layout, &srgb, Layout::Rgb, TransformOptions::default()).ok()
+}
+
+/// Without a profile: each ink takes its share of the light. As near as it gets.
+fn cmyk_to_rgb(cmyk: &[u8]) -> Vec<u8> {
+    let (inks, _) = cmyk.as_chunks::<4>();
+    let light = |ink: u8, black: u8| (((255 - u16::from(ink)) * (255 - u16::from(black)) + 127) / 255) as u8;
+    inks.iter().flat_map(|&[c, m, y, k]| [light(c, k), light(m, k), light(y, k)]).collect()
+}

@@ -1,0 +1,79 @@
+//! The server's end of one decoding process. Dropped, it ends the process.
+
+use std::{io, process::Stdio};
+
+use common::model::TileSpec;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+};
+
+use super::PoolConfig;
+use crate::{
+    Limits,
+    protocol::{self, Request, Response},
+};
+
+/// Larger pieces go back to the system as soon as they are freed: a process
+/// that met one huge file is as small as before.
+const MALLOC: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
+
+/// So much of a file is in the pipe at once, instead of 64 KiB.
+const PIPE_BYTES: usize = 1 << 20;
+
+/// One process is listened to for so long; then its words meet a closed pipe.
+const MAX_WORDS_BYTES: u64 = 64 << 10;
+
+#[derive(Debug)]
+pub struct Decoder {
+    // Ends the process when dropped.
+    _process: Child,
+    requests: ChildStdin,
+    answers: ChildStdout,
+}
+
+impl Decoder {
+    pub fn start(config: &PoolConfig) -> io::Result<Self> {
+        // What is allocated by a header, the file, and as much again for its parts.
+        let memory_bytes = config.limits.max_decoded_bytes + 2 * config.max_file_bytes as u64;
+        let mut process = Command::new(&config.program)
+            .arg("prepare-worker")
+            .arg(memory_bytes.to_string())
+            .env_clear()
+            .envs(MALLOC)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C in a terminal is for the server, which still has files to finish.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+        let (Some(requests), Some(answers), Some(words)) = pipes else {
+            return Err(io::Error::other("the process has no pipes"));
+        };
+        tokio::spawn(log(words));
+        // Where the system grants less, it takes a few switches more.
+        let _ = rustix::pipe::fcntl_setpipe_size(&requests, PIPE_BYTES);
+        Ok(Self { _process: process, requests, answers })
+    }
+
+    pub async fn ask(&mut self, file: &[u8], spec: TileSpec, limits: Limits) -> io::Result<Response> {
+        let request = protocol::encode(&Request { spec, limits, file_bytes: file.len() as u64 })?;
+        self.requests.write_all(&request).await?;
+        self.requests.write_all(file).await?;
+        let mut prefix = [0; 4];
+        self.answers.read_exact(&mut prefix).await?;
+        let mut body = vec![0; protocol::length(prefix)?];
+        self.answers.read_exact(&mut body).await?;
+        protocol::decode(&body)
+    }
+}
+
+/// What a decoder says (of a panic, most likely) becomes lines of the log.
+async fn log(words: ChildStderr) {
+    let mut lines = BufReader::new(words.take(MAX_WORDS_BYTES)).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        tracing::warn!(line, "a decoding process says");
+    }
+}

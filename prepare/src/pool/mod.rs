@@ -1,0 +1,130 @@
+//! A few processes that decode. Bounded: what does not fit is refused. A file
+//! that hangs, panics, or kills its decoder costs one job.
+
+mod decoder;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use common::{
+    fault::{Code, Fault},
+    model::TileSpec,
+};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
+
+use crate::{Limits, fault, protocol::Response};
+use decoder::Decoder;
+
+#[derive(Clone, Debug)]
+pub struct PoolConfig {
+    /// The program that, with the argument `prepare-worker`, calls [`crate::child::run`].
+    pub program: PathBuf,
+    pub processes: usize,
+    /// Files that may wait for a process.
+    pub queue: usize,
+    /// Longest decode of one file.
+    pub timeout: Duration,
+    pub limits: Limits,
+    /// Largest file, to know what memory a process needs.
+    pub max_file_bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Pool(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: PoolConfig,
+    /// For each file that waits or is decoded.
+    places: Arc<Semaphore>,
+    /// For each file that is decoded.
+    turns: Arc<Semaphore>,
+    idle: Mutex<Vec<Decoder>>,
+}
+
+impl Pool {
+    /// Starts the processes, so that a program that cannot do it is known now.
+    pub fn start(config: PoolConfig) -> std::io::Result<Self> {
+        let idle: std::io::Result<Vec<_>> = (0..config.processes).map(|_| Decoder::start(&config)).collect();
+        Ok(Self(Arc::new(Inner {
+            places: Arc::new(Semaphore::new(config.processes + config.queue)),
+            turns: Arc::new(Semaphore::new(config.processes)),
+            idle: Mutex::new(idle?),
+            config,
+        })))
+    }
+
+    /// The tile of `file`, waiting until `deadline`. A file whose caller has left before its turn is not begun;
+    /// one that was begun is finished, since ending its process would cost the next one more.
+    pub async fn tile(&self, file: Bytes, spec: TileSpec, deadline: Instant) -> Response {
+        let late = || fault(Code::DeadlineExceeded, "The time was over before the image was decoded.");
+        // Its place in the line is for somebody who still waits.
+        if Instant::now() >= deadline {
+            return Err(late());
+        }
+        let full = |_| fault(Code::Overloaded, "Too many images wait to be decoded.");
+        let place = self.0.places.clone().try_acquire_owned().map_err(full)?;
+        let turn = timeout_at(deadline, self.0.turns.clone().acquire_owned()).await.map_err(|_| late())?;
+        let inner = self.0.clone();
+        let work = tokio::spawn(async move {
+            let response = inner.decode(file, spec).await;
+            drop((turn, place));
+            response
+        });
+        let ended = timeout_at(deadline, work).await.map_err(|_| late())?;
+        ended.unwrap_or_else(|error| Err(internal(error)))
+    }
+}
+
+impl Inner {
+    async fn decode(&self, file: Bytes, spec: TileSpec) -> Response {
+        let mut decoder = self.take().map_err(internal)?;
+        match timeout(self.config.timeout, decoder.ask(&file, spec, self.config.limits)).await {
+            Ok(Ok(response)) => {
+                self.idle().push(decoder);
+                response
+            }
+            Ok(Err(error)) => {
+                self.replace(decoder, "died");
+                tracing::warn!(%error, bytes = file.len(), "a decoding process died of a file");
+                Err(fault(Code::ImageInvalid, "The image cannot be decoded."))
+            }
+            Err(_) => {
+                self.replace(decoder, "too_slow");
+                Err(fault(Code::DecodeTimeout, "Decoding the image took too long."))
+            }
+        }
+    }
+
+    /// At once, so that the next file need not wait for it.
+    fn replace(&self, lost: Decoder, why: &'static str) {
+        metrics::counter!("tagfleet_decoders_lost_total", "why" => why).increment(1);
+        drop(lost);
+        match Decoder::start(&self.config) {
+            Ok(decoder) => self.idle().push(decoder),
+            Err(error) => tracing::error!(%error, "a decoding process cannot be replaced"),
+        }
+    }
+
+    /// One that is idle, or a new one where one could not be replaced.
+    fn take(&self) -> std::io::Result<Decoder> {
+        let idle = self.idle().pop();
+        idle.map_or_else(|| Decoder::start(&self.config), Ok)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Decoder>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn internal(error: impl std::fmt::Display) -> Fault {
+    tracing::error!(%error, "no decoding process could be used");
+    fault(Code::Internal, "The image could not be given to a decoder.")
+}

@@ -1,0 +1,157 @@
+//! The pool of decoding processes. This program is both sides: started with
+//! `prepare-worker` it decodes, and breaks where a file's first words ask it
+//! to. No file is known that really does that; this one is made to.
+#![allow(clippy::unwrap_used)]
+
+use std::{env, fs, net::TcpStream, process::exit, time::Duration};
+
+use bytes::Bytes;
+use common::{
+    fault::{Code, Fault},
+    model::{Fit, TileSpec},
+    stage::Stage,
+};
+use libtest_mimic::{Arguments, Trial};
+use prepare::{Facts, Format, Limits, Pool, PoolConfig, Prepared};
+use tokio::time::Instant;
+
+const SPEC: TileSpec = TileSpec { width: 8, height: 8, fit: Fit::Crop };
+const LIMITS: Limits =
+    Limits { max_pixels: 1, max_decoded_bytes: 16 << 20, max_aspect: 1, max_frames: 1, tile_quality: 90 };
+
+fn main() {
+    if env::args().nth(1).as_deref() == Some("prepare-worker") {
+        let memory_bytes = env::args().nth(2).unwrap().parse().unwrap();
+        prepare::child::run(memory_bytes, break_as_told).unwrap();
+        exit(0);
+    }
+    let trials = vec![
+        trial("every_file_gets_its_own_answer", answers),
+        trial("a_panic_an_abort_and_a_crash_cost_one_file", breaks),
+        trial("a_file_that_hangs_is_ended", hangs),
+        trial("memory_files_and_network_are_out_of_reach", confined),
+        trial("a_full_line_and_a_late_caller_are_told_apart", full),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) -> Trial {
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        runtime.block_on(test());
+        Ok(())
+    })
+}
+
+/// Stands in for a decoder that has a fault of the kind that the file names.
+fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Prepared, Fault> {
+    let denied = |it: bool| if it { Ok(echo(b"denied")) } else { Ok(echo(b"allowed")) };
+    match file {
+        b"panic" => panic!("as a hostile file would make it"),
+        b"abort" => std::process::abort(),
+        b"exit" => exit(0),
+        b"hang" => compute_for(Duration::from_secs(3600)),
+        b"memory" => Ok(echo(&vec![7; 1 << 30][..1])),
+        b"file" => denied(fs::read("/etc/hostname").is_err()),
+        b"network" => denied(TcpStream::connect("127.0.0.1:9").is_err_and(|error| error.raw_os_error() == Some(1))),
+        b"program" => denied(std::process::Command::new("/bin/true").spawn().is_err()),
+        b"slow" => compute_for(Duration::from_millis(200)),
+        other if other.starts_with(b"bad") => Err(Fault::new(Code::ImageTruncated, Stage::Prepare, "As told.")),
+        other => Ok(echo(other)),
+    }
+}
+
+/// As a decoder is slow, that is busy; to sleep, it is not even allowed.
+fn compute_for(time: Duration) -> Result<Prepared, Fault> {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < time {
+        std::hint::spin_loop();
+    }
+    Ok(echo(b"slow"))
+}
+
+fn echo(file: &[u8]) -> Prepared {
+    let facts =
+        Facts { width: 1, height: 1, frames: 1, format: Format::Png, bytes: file.len(), sha256: "fake".to_owned() };
+    Prepared { facts, tile: file.to_owned() }
+}
+
+fn pool(processes: usize, queue: usize) -> Pool {
+    let config = PoolConfig {
+        program: env::current_exe().unwrap(),
+        processes,
+        queue,
+        timeout: Duration::from_millis(500),
+        limits: LIMITS,
+        max_file_bytes: 4 << 20,
+    };
+    Pool::start(config).unwrap()
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+async fn tile(pool: &Pool, file: &'static [u8]) -> Result<Vec<u8>, Code> {
+    let prepared = pool.tile(Bytes::from_static(file), SPEC, soon()).await;
+    prepared.map(|prepared| prepared.tile).map_err(|fault| fault.code)
+}
+
+async fn answers() {
+    let pool = pool(2, 64);
+    let large: Vec<u8> = (0..3_000_000).map(|n| n as u8).collect();
+    let files = (0..40u8).map(|n| Bytes::from([&[n], &large[..usize::from(n) * 70_000]].concat()));
+    let jobs: Vec<_> = files
+        .map(|file| {
+            let pool = pool.clone();
+            tokio::spawn(async move { (pool.tile(file.clone(), SPEC, soon()).await, file) })
+        })
+        .collect();
+    for job in jobs {
+        let (prepared, file) = job.await.unwrap();
+        assert_eq!(prepared.unwrap().tile, file);
+    }
+    assert_eq!(tile(&pool, b"bad").await, Err(Code::ImageTruncated));
+}
+
+async fn breaks() {
+    let pool = pool(1, 4);
+    for file in [b"panic".as_slice(), b"abort", b"exit"] {
+        assert_eq!(tile(&pool, file).await, Err(Code::ImageInvalid), "{file:?}");
+        assert_eq!(tile(&pool, b"good").await.unwrap(), b"good", "after {file:?}");
+    }
+}
+
+async fn hangs() {
+    let pool = pool(1, 4);
+    assert_eq!(tile(&pool, b"hang").await, Err(Code::DecodeTimeout));
+    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+}
+
+async fn confined() {
+    let pool = pool(1, 4);
+    assert_eq!(tile(&pool, b"memory").await, Err(Code::ImageInvalid));
+    for file in [b"file".as_slice(), b"network", b"program"] {
+        assert_eq!(tile(&pool, file).await.unwrap(), b"denied", "{}", String::from_utf8_lossy(file));
+    }
+}
+
+async fn full() {
+    let pool = pool(1, 1);
+    let slow = || {
+        tokio::spawn({
+            let pool = pool.clone();
+            async move { tile(&pool, b"slow").await }
+        })
+    };
+    let (first, second) = (slow(), slow());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(tile(&pool, b"third").await, Err(Code::Overloaded));
+    assert_eq!(first.await.unwrap().unwrap(), b"slow");
+    let brief = Instant::now() + Duration::from_millis(20);
+    let late = pool.tile(Bytes::from_static(b"late"), SPEC, brief).await;
+    assert_eq!(late.unwrap_err().code, Code::DeadlineExceeded);
+    assert_eq!(second.await.unwrap().unwrap(), b"slow");
+    let past = pool.tile(Bytes::from_static(b"past"), SPEC, Instant::now()).await;
+    assert_eq!(past.unwrap_err().code, Code::DeadlineExceeded);
+}
