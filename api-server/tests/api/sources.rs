@@ -1,20 +1,12 @@
 //! URLs and files that are refused, by the table of abuse.
 
-use std::{
-    io,
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
-use api_server::Lookup;
-use futures_util::future::BoxFuture;
 use image::ImageFormat;
 
 use crate::{
     harness::Harness,
+    names::Answers,
     origin::{Origin, Page, Trap, ok, redirect, status, with_headers},
     pictures,
     worker::Behaviour,
@@ -105,26 +97,6 @@ async fn nothing_connects_to_an_address_that_is_not_public() {
     api.finish().await;
 }
 
-/// Gives one answer after the other, whatever the name, then the last one again.
-struct Answers {
-    given: AtomicUsize,
-    answers: Vec<Vec<&'static str>>,
-}
-
-impl Answers {
-    fn new(answers: Vec<Vec<&'static str>>) -> Arc<Self> {
-        Arc::new(Self { given: AtomicUsize::new(0), answers })
-    }
-}
-
-impl Lookup for Answers {
-    fn lookup(&self, _: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        let turn = self.given.fetch_add(1, Ordering::SeqCst).min(self.answers.len() - 1);
-        let found = self.answers[turn].iter().map(|text| text.parse().expect("an address")).collect();
-        Box::pin(async move { Ok(found) })
-    }
-}
-
 #[tokio::test]
 async fn one_private_address_among_the_answers_refuses_the_name() {
     for addresses in
@@ -150,6 +122,9 @@ async fn a_name_that_changes_its_answer_gains_nothing() {
     let api = Harness::with_names(&args, Behaviour::Answer, names.clone()).await;
     api.post_url(&format!("http://cat.example:{port}/")).await.is_problem(422, "source_unreachable");
     assert_eq!(names.given.load(Ordering::SeqCst), 1, "looked up once, and connected to that");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    api.post_url(&format!("http://cat.example:{port}/")).await.is_problem(422, "source_unreachable");
+    assert_eq!(names.given.load(Ordering::SeqCst), 2, "its time to live was over, and the new answer was judged too");
     assert!(trap.is_untouched().await);
     api.finish().await;
 }
@@ -165,7 +140,9 @@ async fn origins_that_misbehave_have_codes_of_their_own() {
         ("/304", Page::Bytes(status(304, ""))),
         ("/loop", redirect("/loop")),
         ("/silent", Page::Silent),
-        ("/drip", Page::Drip),
+        ("/drip", Page::Drip(100_000)),
+        ("/head-drip", Page::DripHead),
+        ("/1xx", Page::Informs),
         ("/endless", Page::Endless),
         ("/large", Page::Bytes(large)),
         ("/short", Page::Bytes(short)),
@@ -195,6 +172,9 @@ async fn origins_that_misbehave_have_codes_of_their_own() {
         ("/loop", "too_many_redirects", false),
         ("/silent", "source_timeout", true),
         ("/drip", "source_timeout", true),
+        ("/head-drip", "source_timeout", true),
+        ("/304", "source_http_error", false),
+        ("/1xx", "source_timeout", true),
         ("/endless", "source_too_large", false),
         ("/large", "source_too_large", false),
         ("/short", "source_incomplete", true),
