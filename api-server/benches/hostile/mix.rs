@@ -38,7 +38,7 @@ impl Mix {
 }
 
 fn slow() -> [Page; 2] {
-    [Page::Silent, Page::Drip(Duration::from_millis(500))]
+    [Page::Silent, Page::Drip(1_000_000, Duration::from_millis(500))]
 }
 
 fn huge() -> [Page; 2] {

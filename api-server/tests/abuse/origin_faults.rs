@@ -10,6 +10,10 @@ use crate::{
     support::origin::{Page, ok, redirect, status, with_headers},
 };
 
+const LARGE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 99000000\r\n\r\n";
+const SHORT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nshort";
+const BROKEN_OFF: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort";
+
 pub fn cases() -> Vec<Trial> {
     let photo = testing::photo(640, 480);
     let bytes = |text: &str| Page::Bytes(text.as_bytes().to_vec());
@@ -28,28 +32,15 @@ pub fn cases() -> Vec<Trial> {
         fault("http_500", Page::Bytes(status(500, "")), "source_http_error", true),
         fault("http_429", Page::Bytes(status(429, "")), "source_http_error", true),
         fault("silent", Page::Silent, "source_timeout", true),
-        fault("one_byte_a_second", Page::Drip(Duration::from_secs(1)), "source_timeout", true),
-        fault("pause_within_the_body", Page::Drip(Duration::from_secs(10)), "source_timeout", true),
-        fault(
-            "large_content_length",
-            bytes("HTTP/1.1 200 OK\r\nContent-Length: 99000000\r\n\r\n"),
-            "source_too_large",
-            false,
-        ),
+        fault("one_byte_a_second", Page::Drip(100_000, Duration::from_secs(1)), "source_timeout", true),
+        fault("pause_within_the_body", Page::Drip(100_000, Duration::from_secs(10)), "source_timeout", true),
+        fault("head_without_end", Page::DripHead, "source_timeout", true),
+        fault("early_hints_without_end", Page::Informs, "source_timeout", true),
+        fault("large_content_length", bytes(LARGE), "source_too_large", false),
         fault("endless_chunks", Page::Endless, "source_too_large", false),
         fault("gzip_body", with_headers("Content-Encoding: gzip\r\n", &photo), "unsupported_encoding", false),
-        fault(
-            "shorter_than_announced",
-            bytes("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nshort"),
-            "source_incomplete",
-            true,
-        ),
-        fault(
-            "chunks_that_break_off",
-            bytes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort"),
-            "source_incomplete",
-            true,
-        ),
+        fault("shorter_than_announced", bytes(SHORT), "source_incomplete", true),
+        fault("chunks_that_break_off", bytes(BROKEN_OFF), "source_incomplete", true),
         fault("nothing", ok(b""), "empty_image", false),
     ]
 }

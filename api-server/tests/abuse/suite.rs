@@ -21,6 +21,7 @@ use crate::{
         origin::{Origin, Page, ok},
         process::Server,
         reply::Reply,
+        secure::Authority,
         trap::Trap,
     },
     world::World,
@@ -37,6 +38,7 @@ pub struct Suite {
     pub world: World,
     pub trap: Trap,
     pub keys: Keys,
+    pub authority: Authority,
     /// Has a good key.
     client: reqwest::Client,
     runtime: Runtime,
@@ -80,13 +82,16 @@ pub fn start(world: World) -> &'static Suite {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let trap = runtime.block_on(Trap::start());
     let ports: Vec<_> = (0..ORIGINS).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    let keys = Keys::new();
+    let (keys, authority) = (Keys::new(), Authority::new());
+    let mut root = NamedTempFile::new().expect("a temporary file");
+    root.write_all(&authority.root).expect("written");
     let suite = Suite {
-        server: Server::start(&options(&trap, &ports, &keys)),
+        server: Server::start(&options(&trap, &ports, &keys, &root)),
         world,
         trap,
         client: client(&keys.good),
         keys,
+        authority,
         runtime,
         ports: ports.into(),
         unreachable: OnceLock::new(),
@@ -104,14 +109,17 @@ fn client(key: &str) -> reqwest::Client {
 }
 
 /// As in production but for what is excused, and for shorter patience.
-fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys) -> Vec<String> {
-    let origins = ports.iter().map(|listener| listener.local_addr().expect("bound"));
-    let origins: Vec<_> = origins.flat_map(|at| ["http", "https"].map(|scheme| format!("{scheme}://{at}"))).collect();
+fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile) -> Vec<String> {
+    let ports = ports.iter().map(|listener| listener.local_addr().expect("bound").port());
+    let bases =
+        |port| ["http://127.0.0.1", "https://127.0.0.1", "https://cat.example"].map(|base| format!("{base}:{port}"));
+    let origins: Vec<_> = ports.flat_map(bases).collect();
     // Its own port may be fetched from, as in production: it is the address that forbids it.
     let own = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let options = [
         ("--listen", own.to_string()),
         ("--api-keys", keys.file.path().display().to_string()),
+        ("--extra-root", root.path().display().to_string()),
         ("--fetch-allow-origin", origins.join(",")),
         ("--fetch-ports", format!("80,443,8080,8443,{},{}", trap.port, own.port())),
         ("--fetch-connect-timeout-ms", "500".to_owned()),

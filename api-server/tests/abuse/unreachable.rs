@@ -1,12 +1,16 @@
 //! Whatever must not or cannot be connected to: one answer, and no connection.
 
+use std::time::Duration;
+
 use libtest_mimic::Trial;
+use prepare::testing;
 
 use crate::{
     suite::{Suite, case},
     support::{
-        names::NOWHERE,
+        names::{NOWHERE, SECURE},
         origin::{Page, redirect, status},
+        secure::{self, Authority, Trick},
     },
     world::{OWN_PUBLIC, World},
 };
@@ -79,6 +83,10 @@ pub fn cases() -> Vec<Trial> {
         case(name("closed_port"), closed_port),
         case(name("no_http"), no_http),
         case(name("no_tls"), no_tls),
+        case(name("tls_handshake_without_end"), handshake_without_end),
+        certificate("expired_certificate", Signer::Known, SECURE, 2021),
+        certificate("certificate_of_another_name", Signer::Known, "dog.example", 2099),
+        certificate("certificate_of_a_stranger", Signer::Stranger, SECURE, 2099),
         case(name("megabyte_of_headers"), megabyte_of_headers),
         case(name("headers_without_end"), headers_without_end),
     ];
@@ -103,13 +111,15 @@ fn redirected(to_what: &str, location: &'static str) -> Trial {
     })
 }
 
-/// Public when it is classified, private when it is asked for again. It is not
-/// asked for again: what was classified is connected to.
+/// Public when it is asked for first, private ever after. What was classified
+/// is connected to, and what is asked for again is classified again.
 async fn rebinding(suite: &Suite) {
     for _ in 0..3 {
         let reply = suite.post_url(&format!("http://rebinding.example:{}/", suite.trap.port)).await;
         suite.is_unreachable(reply);
         suite.only_knocked_at(NOWHERE).await;
+        // The first answer holds for a second.
+        tokio::time::sleep(Duration::from_millis(600)).await;
     }
 }
 
@@ -139,6 +149,29 @@ async fn no_http(suite: &Suite) {
 async fn no_tls(suite: &Suite) {
     let origin = suite.origin([]);
     suite.leads_nowhere(&origin.url("/").replace("http:", "https:")).await;
+}
+
+async fn handshake_without_end(suite: &Suite) {
+    let silent = suite.port();
+    suite.leads_nowhere(&format!("https://{}/", silent.local_addr().unwrap())).await;
+}
+
+enum Signer {
+    Known,
+    Stranger,
+}
+
+/// A good picture behind a certificate for `host`, and until the end of `last_year`.
+fn certificate(case_name: &str, signer: Signer, host: &'static str, last_year: i32) -> Trial {
+    case(name(case_name), async move |suite: &Suite| {
+        let stranger = Authority::new();
+        let signer = if let Signer::Known = signer { &suite.authority } else { &stranger };
+        let good = Trick::Serve(testing::photo(64, 64).into());
+        suite.leads_nowhere(&secure::origin(suite.port(), signer, host, last_year, good.clone())).await;
+        // And all is well where the certificate is.
+        let base = secure::origin(suite.port(), &suite.authority, SECURE, 2099, good);
+        assert_eq!(suite.post_url(&base).await.status, 200);
+    })
 }
 
 async fn megabyte_of_headers(suite: &Suite) {

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api_server::{Lookup, SystemLookup};
+use api_server::{Lookup, World};
 use clap::Parser;
 use common::{
     bus::{Bus, Inbox},
@@ -38,10 +38,14 @@ impl Harness {
 
     /// `args`: options as on the command line.
     pub async fn with(args: &[&str], behaviour: Behaviour) -> Self {
-        Self::with_names(args, behaviour, Arc::new(SystemLookup)).await
+        Self::in_world(args, behaviour, World::default()).await
     }
 
     pub async fn with_names(args: &[&str], behaviour: Behaviour, names: Arc<dyn Lookup>) -> Self {
+        Self::in_world(args, behaviour, World { names, ..World::default() }).await
+    }
+
+    pub async fn in_world(args: &[&str], behaviour: Behaviour, world: World) -> Self {
         let fixed = ["api", "--api-name", API, "--prepare-processes", "2"];
         let mut settings = Settings::parse_from(fixed.iter().chain(args));
         settings.api.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
@@ -51,7 +55,7 @@ impl Harness {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
         let shutdown = Shutdown::new();
-        let run = api_server::run_with(settings.api, queue.clone(), bus.clone(), names, listener, shutdown.clone());
+        let run = api_server::run_with(settings.api, queue.clone(), bus.clone(), world, listener, shutdown.clone());
         let server = Some(tokio::spawn(run));
         // The memory bus hands out the inbox that the server itself has.
         let inbox = bus.open_inbox(API).await.expect("an inbox");
@@ -84,6 +88,14 @@ impl Harness {
 
     pub async fn post_url(&self, url: &str) -> Reply {
         self.post_json(serde_json::json!({"image": {"url": url}})).await
+    }
+
+    /// The value of one of the process's metrics, with its labels as they are written.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").await.json;
+        let mut lines = text.as_str().expect("text").lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or(0.0)
     }
 
     pub async fn post_raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Reply {

@@ -6,10 +6,13 @@ mod door;
 mod edge;
 mod happy;
 mod harness;
+mod hosts;
 mod keys;
 mod life;
 mod multipart;
 mod names;
 mod refused;
+mod robots;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;

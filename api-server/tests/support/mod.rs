@@ -9,5 +9,6 @@ pub mod process;
 pub mod raw;
 pub mod reply;
 pub mod role;
+pub mod secure;
 pub mod trap;
 pub mod worker;

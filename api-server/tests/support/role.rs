@@ -1,8 +1,13 @@
 //! The other lives of a test program: what it does when it is started by itself.
 
-use std::{env, io::Read, sync::Arc};
+use std::{
+    env, fs,
+    io::{self, Read},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use api_server::ApiConfig;
+use api_server::{ApiConfig, World};
 use clap::Parser;
 use common::{
     bus::{Bus, BusConfig},
@@ -10,6 +15,7 @@ use common::{
     shutdown::Shutdown,
     telemetry::LogConfig,
 };
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpListener;
 
 use super::{
@@ -27,6 +33,15 @@ pub struct Settings {
     pub bus: BusConfig,
     #[command(flatten)]
     pub log: LogConfig,
+    /// A certificate authority that is trusted beside the system's, in DER
+    #[arg(long)]
+    pub extra_root: Option<PathBuf>,
+}
+
+impl Settings {
+    fn roots(&self) -> io::Result<Vec<CertificateDer<'static>>> {
+        self.extra_root.iter().map(|path| fs::read(path).map(CertificateDer::from)).collect()
+    }
 }
 
 /// Does what the first argument asks for, if it asks for one of the roles.
@@ -49,8 +64,8 @@ async fn serve() -> anyhow::Result<()> {
     let mut worker = FakeWorker::start(queue.clone(), bus.clone(), Behaviour::Look).await;
     let listener = TcpListener::bind(settings.api.listen).await?;
     println!("{}", listener.local_addr()?);
-    let names = Arc::new(names::Table::default());
-    api_server::run_with(settings.api, queue, bus, names, listener, ends_with_stdin()).await?;
+    let world = World { names: Arc::new(names::Table::new()), extra_roots: settings.roots()? };
+    api_server::run_with(settings.api, queue, bus, world, listener, ends_with_stdin()).await?;
     worker.stop().await;
     Ok(())
 }
