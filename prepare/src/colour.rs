@@ -37,10 +37,10 @@ pub fn to_srgb(pixels: Vec<u8>, channels: Channels, profile: Option<&[u8]>) -> V
 
 fn cached(profile: &[u8], channels: Channels) -> Option<Transform> {
     LAST.with_borrow_mut(|last| match last {
-        Some((of, kind, transform)) if of == profile && *kind == channels => transform.clone(),
+        Some(known) if known.profile == profile && known.channels == channels => known.transform.clone(),
         _ => {
             let transform = transform(profile, channels);
-            *last = Some((profile.to_owned(), channels, transform.clone()));
+            *last = Some(Known { profile: profile.to_owned(), channels, transform: transform.clone() });
             transform
         }
     })
