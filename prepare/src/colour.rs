@@ -12,12 +12,16 @@ const MAX_PROFILE_BYTES: usize = 4 << 20;
 
 type Transform = std::sync::Arc<dyn TransformExecutor<u8> + Send + Sync>;
 
-/// A profile and what came of it.
-type Made = (Vec<u8>, Channels, Option<Transform>);
-
 thread_local! {
     /// Photos come in rows from one camera or one program: the last profile is often the next one's too.
-    static LAST: RefCell<Option<Made>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<Known>> = const { RefCell::new(None) };
+}
+
+struct Known {
+    profile: Vec<u8>,
+    channels: Channels,
+    /// None for a profile that cannot be used.
+    transform: Option<Transform>,
 }
 
 /// RGB stays RGB, CMYK becomes RGB.
