@@ -1,7 +1,7 @@
 //! How many pictures a file holds, counted without decoding any. Where the
 //! structure ends too early, what was seen counts: decoding judges the rest.
 
-use crate::{Format, png};
+use crate::{Format, png, webp};
 
 pub fn count(file: &[u8], format: Format) -> u32 {
     let found = match format {
@@ -64,18 +64,7 @@ impl Gif<'_> {
 
 /// The `ANMF` chunks of an extended WebP.
 fn webp(file: &[u8]) -> Option<u32> {
-    let mut rest = file.get(12..)?;
-    let mut frames = 0;
-    while let Some((name, after)) = rest.split_first_chunk::<8>() {
-        frames += u32::from(name.starts_with(b"ANMF"));
-        let [.., a, b, c, d] = *name;
-        let length = u32::from_le_bytes([a, b, c, d]) as usize;
-        match after.get(length.saturating_add(length & 1)..) {
-            Some(next) => rest = next,
-            None => break,
-        }
-    }
-    Some(frames)
+    u32::try_from(webp::chunks(file).filter(|(name, _)| *name == b"ANMF").count()).ok()
 }
 
 /// What an animated PNG says of itself in `acTL`, before its first pixels.
