@@ -85,7 +85,7 @@ fn what_is_transparent_is_white() {
     is_near(&tile, 56, 112, WHITE);
     is_near(&tile, 168, 112, RED);
     let pale = RgbaImage::from_pixel(300, 300, Rgba([220, 30, 30, 128]));
-    is_near(&prepared(&file(pale, ImageFormat::Png), SPEC).1, 112, 112, [237, 142, 142]);
+    is_near(&prepared(&encoded(pale, ImageFormat::Png), SPEC).1, 112, 112, [237, 142, 142]);
 }
 
 #[test]
@@ -184,10 +184,10 @@ fn a_webp_frame_beyond_its_canvas_is_refused_unseen() {
 #[test]
 fn what_a_decoder_holds_beside_its_pixels_counts() {
     // A TIFF's pixels are there twice: 14 MB, and 17.
-    assert!(super::tile(&file(RgbImage::new(1_500, 1_500), ImageFormat::Tiff), SPEC, &LIMITS).is_ok());
-    assert_eq!(code_of(&file(RgbImage::new(1_700, 1_700), ImageFormat::Tiff)), Code::ImageTooLarge);
+    assert!(super::tile(&encoded(RgbImage::new(1_500, 1_500), ImageFormat::Tiff), SPEC, &LIMITS).is_ok());
+    assert_eq!(code_of(&encoded(RgbImage::new(1_700, 1_700), ImageFormat::Tiff)), Code::ImageTooLarge);
     // 16 MB, and 4 more for a canvas that the frame does not fit.
-    let mut gif = file(RgbImage::new(1_990, 1_990), ImageFormat::Gif);
+    let mut gif = encoded(RgbImage::new(1_990, 1_990), ImageFormat::Gif);
     assert!(super::tile(&gif, SPEC, &LIMITS).is_ok());
     gif[6..10].copy_from_slice(&[0xe8, 3, 0xe8, 3]);
     assert_eq!(code_of(&gif), Code::ImageTooLarge);

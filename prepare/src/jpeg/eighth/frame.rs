@@ -78,6 +78,7 @@ fn read_tables(mut body: &[u8], frame: &mut Frame) -> Option<()> {
     while let Some((&head, rest)) = body.split_first() {
         let (counts, rest) = rest.split_first_chunk::<16>()?;
         let total = counts.iter().map(|count| usize::from(*count)).sum();
+        (total <= 256).then_some(())?;
         let (symbols, rest) = rest.split_at_checked(total)?;
         let tables = match head >> 4 {
             0 => &mut frame.dc,

@@ -57,8 +57,8 @@ impl Table {
             let count = usize::from(counts[length as usize - 1]);
             table.offset[length as usize] = place as i32 - code as i32;
             for symbol in symbols.get(place..place + count)? {
-                // More codes than the length has room for: no table.
-                (code < 1 << length).then_some(())?;
+                // The standard leaves the code of ones alone free, and libjpeg-turbo insists on that.
+                (code + 1 < 1 << length).then_some(())?;
                 table.insert(code, length, *symbol);
                 code += 1;
             }
@@ -107,6 +107,11 @@ impl Table {
             }
         }
         run
+    }
+
+    /// Whether each symbol tells a difference's size, as a table of first coefficients must.
+    pub fn tells_sizes(&self) -> bool {
+        self.symbols.iter().all(|symbol| *symbol < 16)
     }
 
     #[inline(always)]

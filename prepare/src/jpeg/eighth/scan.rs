@@ -50,7 +50,7 @@ fn readers<'a>(frame: &'a Frame, across: usize, down: usize) -> Option<Vec<Reade
         let blocks = if alone { (1, 1) } else { (component.across, component.down) };
         Some(Reader {
             component,
-            dc: frame.dc.get(component.dc)?.as_ref()?,
+            dc: frame.dc.get(component.dc)?.as_ref().filter(|table| table.tells_sizes())?,
             ac: frame.ac.get(component.ac)?.as_ref()?,
             last: 0,
             values: (across / blocks.0, down / blocks.1),
