@@ -33,8 +33,9 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_API_KEYS")]
     pub api_keys: Option<PathBuf>,
 
-    /// Tag requests worked on at once; further ones are answered 429 `overloaded`
-    #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 256)]
+    /// Tag requests under way at once; further ones are answered 429 `overloaded`. Most of a request's time it waits for
+    /// its image's host, which takes next to nothing; bytes and decoding have limits of their own
+    #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 1_024)]
     pub max_in_flight: usize,
 
     /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. A body

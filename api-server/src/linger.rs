@@ -16,6 +16,8 @@ use tokio::time::timeout;
 
 /// The client has its answer by then, or reads it never.
 const LINGER: Duration = Duration::from_secs(5);
+/// Who sends nothing for so long is not kept from reading.
+const PAUSE: Duration = Duration::from_millis(500);
 /// More than anybody sends in good faith.
 const MOST_BYTES: usize = 64 << 20;
 
@@ -58,7 +60,7 @@ impl Drop for Lingering {
         let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) else { return };
         tokio::spawn(timeout(LINGER, async move {
             let mut read = 0;
-            while let Some(Ok(frame)) = body.frame().await {
+            while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {
                 read += frame.data_ref().map_or(0, Bytes::len);
                 if read > MOST_BYTES {
                     break;

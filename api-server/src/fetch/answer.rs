@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use common::{fault::Fault, stage::Stage};
 use http::{HeaderMap, header};
 use reqwest::Response;
-use tokio::time::timeout;
+use tokio::{task::yield_now, time::timeout};
 
 use super::{faults, robots};
 use crate::admit::Budget;
@@ -61,6 +61,10 @@ pub async fn read(mut response: Response, max_bytes: usize, idle: Duration, budg
             room += STEP_BYTES;
         }
         body.extend_from_slice(&chunk);
+        // A large image that comes as fast as it can be copied must not hold up the others.
+        if length > STEP_BYTES {
+            yield_now().await;
+        }
     }
     if body.is_empty() { Err(faults::empty()) } else { Ok(held.with(body.freeze())) }
 }

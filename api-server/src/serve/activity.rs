@@ -18,6 +18,8 @@ struct State {
     /// Requests being worked on.
     open: AtomicUsize,
     last: Mutex<Last>,
+    /// How long it may be quiet once there was a request.
+    idle: Duration,
 }
 
 struct Last {
@@ -29,24 +31,22 @@ struct Last {
 /// A request being worked on, until dropped.
 pub struct Open {
     activity: Activity,
-    idle: Duration,
 }
 
 impl Activity {
-    /// `first`: how long the first request may take to come.
-    pub fn begin(first: Duration) -> Self {
+    /// `first`: how long the first request may take to come. `idle`: how long it may be quiet from then on.
+    pub fn begin(first: Duration, idle: Duration) -> Self {
         let last = Mutex::new(Last { at: Instant::now(), patience: first });
-        Self(Arc::new(State { open: AtomicUsize::new(0), last }))
+        Self(Arc::new(State { open: AtomicUsize::new(0), last, idle }))
     }
 
-    /// `idle`: how long it may be quiet afterwards.
-    pub fn open(&self, idle: Duration) -> Open {
+    pub fn open(&self) -> Open {
         self.0.open.fetch_add(1, Relaxed);
-        Open { activity: self.clone(), idle }
+        Open { activity: self.clone() }
     }
 
-    pub fn saw_progress(&self, idle: Duration) {
-        *self.last() = Last { at: Instant::now(), patience: idle };
+    pub fn saw_progress(&self) {
+        *self.last() = Last { at: Instant::now(), patience: self.0.idle };
     }
 
     /// Returns when it has been quiet for too long.
@@ -60,7 +60,8 @@ impl Activity {
             if quiet_until <= Instant::now() {
                 return;
             }
-            sleep_until(quiet_until).await;
+            // With the first request, patience may become shorter than it was when this sleep began.
+            sleep_until(quiet_until.min(Instant::now() + self.0.idle)).await;
         }
     }
 
@@ -71,7 +72,7 @@ impl Activity {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.activity.saw_progress(self.idle);
+        self.activity.saw_progress();
         self.activity.0.open.fetch_sub(1, Relaxed);
     }
 }
@@ -88,17 +89,25 @@ mod tests {
     #[tokio::test]
     async fn quiet_is_measured_from_the_last_that_happened() {
         let begun = Instant::now();
-        Activity::begin(FIRST).ends().await;
+        Activity::begin(FIRST, IDLE).ends().await;
         assert!(begun.elapsed() >= FIRST);
 
-        let activity = Activity::begin(FIRST);
-        let open = activity.open(IDLE);
+        let activity = Activity::begin(FIRST, IDLE);
+        let open = activity.open();
         assert!(timeout(IDLE * 3, activity.ends()).await.is_err(), "a request is being worked on");
         drop(open);
         sleep(IDLE / 2).await;
-        activity.saw_progress(IDLE);
+        activity.saw_progress();
         let quiet = Instant::now();
         activity.ends().await;
         assert!(quiet.elapsed() >= IDLE);
+    }
+
+    #[tokio::test]
+    async fn patience_may_become_shorter_while_somebody_waits() {
+        let activity = Activity::begin(Duration::from_secs(3600), IDLE);
+        let request = async { drop(activity.open()) };
+        let (ended, ()) = tokio::join!(timeout(IDLE * 10, activity.ends()), request);
+        assert!(ended.is_ok(), "it waits for what was said first");
     }
 }

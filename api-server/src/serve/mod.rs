@@ -92,7 +92,7 @@ impl Server {
         let _ = stream.set_nodelay(true);
         // hyper's header timeout starts once it knows the protocol; a client
         // that sends nothing never gets there.
-        let (activity, head) = (Activity::begin(self.header_timeout), Head::default());
+        let (activity, head) = (Activity::begin(self.header_timeout, self.idle_timeout), Head::default());
         let seen = head.clone();
         let stream = TokioIo::new(InspectReader::new(stream, move |bytes: &[u8]| seen.saw(bytes)));
         let service = service_fn(|request| self.answer(request, activity.clone(), head.clone()));
@@ -117,7 +117,7 @@ impl Server {
         activity: Activity,
         head: Head,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + 'static + use<> {
-        let (idle, open) = (self.idle_timeout, activity.open(self.idle_timeout));
+        let open = activity.open();
         if let Some(fault) = head.judge(&request) {
             request.extensions_mut().insert(fault);
         }
@@ -127,7 +127,7 @@ impl Server {
             head.answered();
             drop(open);
             let taken = move |frame| {
-                activity.saw_progress(idle);
+                activity.saw_progress();
                 frame
             };
             Ok(answer.map(|body| Body::new(body.map_frame(taken))))

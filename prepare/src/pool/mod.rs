@@ -4,6 +4,7 @@
 mod decoder;
 
 use std::{
+    collections::VecDeque,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -46,13 +47,18 @@ struct Inner {
     places: Arc<Semaphore>,
     /// For each file that is decoded.
     turns: Arc<Semaphore>,
-    idle: Mutex<Vec<Decoder>>,
+    /// Those that decoded before stand in front.
+    idle: Mutex<VecDeque<Decoder>>,
 }
+
+/// Processes beyond those that decode at the same time: where one is lost, the
+/// next file need not wait until another one has started.
+const SPARE: usize = 1;
 
 impl Pool {
     /// Starts the processes, so that a program that cannot do it is known now.
     pub fn start(config: PoolConfig) -> std::io::Result<Self> {
-        let idle: std::io::Result<Vec<_>> = (0..config.processes).map(|_| Decoder::start(&config)).collect();
+        let idle: std::io::Result<_> = (0..config.processes + SPARE).map(|_| Decoder::start(&config)).collect();
         Ok(Self(Arc::new(Inner {
             places: Arc::new(Semaphore::new(config.processes + config.queue)),
             turns: Arc::new(Semaphore::new(config.processes)),
@@ -84,11 +90,11 @@ impl Pool {
 }
 
 impl Inner {
-    async fn decode(&self, file: Bytes, spec: TileSpec) -> Response {
+    async fn decode(self: &Arc<Self>, file: Bytes, spec: TileSpec) -> Response {
         let mut decoder = self.take().map_err(internal)?;
         match timeout(self.config.timeout, decoder.ask(&file, spec, self.config.limits)).await {
             Ok(Ok(response)) => {
-                self.idle().push(decoder);
+                self.idle().push_front(decoder);
                 response
             }
             Ok(Err(error)) => {
@@ -103,19 +109,28 @@ impl Inner {
         }
     }
 
-    /// At once, so that the next file need not wait for it.
-    fn replace(&self, lost: Decoder, why: &'static str) {
+    /// Beside the async threads: to start a process takes milliseconds.
+    fn replace(self: &Arc<Self>, lost: Decoder, why: &'static str) {
         metrics::counter!("tagfleet_decoders_lost_total", "why" => why).increment(1);
         drop(lost);
-        match Decoder::start(&self.config) {
-            Ok(decoder) => self.idle().push(decoder),
+        let inner = self.clone();
+        tokio::task::spawn_blocking(move || match Decoder::start(&inner.config) {
+            Ok(decoder) => inner.add(decoder),
             Err(error) => tracing::error!(%error, "a decoding process cannot be replaced"),
+        });
+    }
+
+    /// There may be enough already, where one was started for a file that could not wait.
+    fn add(&self, decoder: Decoder) {
+        let mut idle = self.idle();
+        if idle.len() < self.config.processes + SPARE {
+            idle.push_back(decoder);
         }
     }
 
     /// One that is idle and well, or a new one.
     fn take(&self) -> std::io::Result<Decoder> {
-        while let Some(mut decoder) = { self.idle().pop() } {
+        while let Some(mut decoder) = { self.idle().pop_front() } {
             if decoder.is_alive() {
                 return Ok(decoder);
             }
@@ -123,7 +138,7 @@ impl Inner {
         Decoder::start(&self.config)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Decoder>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, VecDeque<Decoder>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
