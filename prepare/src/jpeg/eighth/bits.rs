@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn numbers_have_signs() {
-        let mut bits = Bits::new(&[0b0_1_00_11_01, 0b1000_0000]);
+        // 0, 1, 00, 11, 01; nothing; 100
+        let mut bits = Bits::new(&[0b0100_1101, 0b1000_0000]);
         bits.fill();
         assert_eq!([1, 1, 2, 2, 2, 0, 3].map(|n| bits.number(n)), [-1, 1, -3, 3, -2, 0, 4]);
     }
