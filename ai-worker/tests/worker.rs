@@ -12,7 +12,7 @@ use common::{
     queue::{Lane, Message, Queue, QueueConfig},
     shutdown::Shutdown,
     stage::Stage,
-    wire::{self, CaptionStatus, DEFAULT_TENANT, Features, Job, JobResult, WIRE_VERSION, WorkerInfo},
+    wire::{self, CaptionStatus, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION, WorkerInfo},
 };
 use tokio::task::JoinHandle;
 use turbojpeg::{Image, PixelFormat, Subsamp};
@@ -92,6 +92,8 @@ fn job(id: &str, tile: Vec<u8>) -> Job {
         features: Features { tags: true, caption: true },
         limit: Some(5),
         threshold: Some(0.05),
+        language: Language::En,
+        selection: Selection::default(),
         published_at_us: 0,
         budget_ms: 60_000,
         tile,

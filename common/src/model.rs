@@ -18,6 +18,8 @@ pub enum ModelError {
     Manifest { path: PathBuf, source: Box<toml::de::Error> },
     #[error("{path} lacks {what}, which a model of kind `{kind}` needs")]
     Incomplete { path: PathBuf, kind: &'static str, what: &'static str },
+    #[error("{path}: {what}")]
+    Value { path: PathBuf, what: &'static str },
     #[error(
         "{path} has SHA-256 {actual}, its manifest says {expected}: refused. Delete the file and run `tagfleet models`"
     )]
@@ -96,6 +98,15 @@ pub struct Llm {
     pub template: String,
 }
 
+/// When a model knows that it does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certainty {
+    /// No tag but the most general is said unless one of the others is at least so sure.
+    #[serde(default)]
+    pub min_top: f32,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Manifest {
     pub name: String,
@@ -107,6 +118,11 @@ pub struct Manifest {
     pub default_threshold: f32,
     #[serde(default = "default_limit")]
     pub default_limit: u16,
+    /// Softmax scores `p` count as `p^(1/temperature)`: above 1 for a model that is surer than it is right.
+    #[serde(default = "default_temperature")]
+    pub temperature: f32,
+    #[serde(default)]
+    pub certainty: Certainty,
     pub files: Files,
     pub input: Option<Input>,
     pub llm: Option<Llm>,
@@ -123,6 +139,10 @@ fn default_limit() -> u16 {
     10
 }
 
+fn default_temperature() -> f32 {
+    1.0
+}
+
 impl Manifest {
     /// Reads `folder/manifest.toml`.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
@@ -130,6 +150,10 @@ impl Manifest {
         let text = fs::read_to_string(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
         let manifest: Manifest = toml::from_str(&text)
             .map_err(|source| ModelError::Manifest { path: path.clone(), source: Box::new(source) })?;
+        // Says no to NaN too.
+        if !(manifest.temperature > 0.0 && manifest.temperature.is_finite()) {
+            return Err(ModelError::Value { path, what: "temperature must be above 0" });
+        }
         Ok(Self { folder: folder.to_owned(), ..manifest })
     }
 
