@@ -12,7 +12,9 @@ use common::{
     queue::{Lane, Message, Queue, QueueConfig},
     shutdown::Shutdown,
     stage::Stage,
-    wire::{self, CaptionStatus, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION, WorkerInfo},
+    wire::{
+        self, CaptionStatus, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION, WorkerInfo,
+    },
 };
 use tokio::task::JoinHandle;
 use turbojpeg::{Image, PixelFormat, Subsamp};

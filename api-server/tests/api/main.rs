@@ -1,6 +1,7 @@
 //! The API server from outside: real HTTP, a real listener, memory behind it.
 #![allow(clippy::unwrap_used)]
 
+mod choice;
 mod door;
 mod edge;
 mod happy;

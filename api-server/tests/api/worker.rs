@@ -28,6 +28,8 @@ pub enum Behaviour {
     /// Stores results where nobody is told.
     Whisper,
     Fail,
+    /// Knows none of the names that it is asked for.
+    Refuse,
     /// Runs nowhere: no announcement, no consumer.
     Absent,
 }
@@ -82,6 +84,7 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
         clock.end(stage);
     }
     let outcome = match behaviour {
+        Behaviour::Refuse => Err(Fault::new(Code::InvalidRequest, Stage::Postprocess, "No such tag.")),
         Behaviour::Fail => Err(Fault::new(Code::InferenceFailed, Stage::Infer, "As asked.")),
         _ => Ok(tagged()),
     };
@@ -103,10 +106,13 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
 }
 
 fn tagged() -> Tagged {
+    // As from a worker of before there were ids and names of categories.
     let tag = |name: &str, confidence, parents: &[&str]| Tag {
+        id: String::new(),
         name: name.into(),
         confidence,
         category: "animal".into(),
+        category_name: String::new(),
         parents: parents.iter().map(|parent| (*parent).to_owned()).collect(),
     };
     Tagged {
