@@ -1,5 +1,6 @@
 //! What a caller may ask of a picture.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{Features, WIRE_VERSION};
@@ -9,12 +10,21 @@ use super::{Features, WIRE_VERSION};
 pub(super) const PARTICULAR_JOB: u16 = 2;
 
 /// In which tags are named and captions written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Language {
     #[default]
     En,
     Ko,
+}
+
+impl Language {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ko => "ko",
+        }
+    }
 }
 
 /// Which of the model's tags may be answered. Names are as the caller wrote
