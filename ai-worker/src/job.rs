@@ -55,12 +55,10 @@ impl Tagger {
         let choice = Choice {
             threshold: job.threshold.unwrap_or(self.model.default_threshold),
             limit: job.limit.unwrap_or(self.model.default_limit).into(),
-            // Who names a threshold decides how sure is sure enough.
-            min_top: if job.threshold.is_none() { self.calibration.min_top } else { 0.0 },
             filter: Filter::new(&self.taxonomy, &job.selection).map_err(unknown)?,
             language: job.language,
         };
-        Ok(tags::select(&self.taxonomy, self.model.kind, &self.calibration.temper(scores), &choice))
+        Ok(tags::select(&self.taxonomy, self.model.kind, &self.calibration.believed(scores), &choice))
     }
 }
 

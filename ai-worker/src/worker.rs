@@ -120,7 +120,7 @@ fn load(config: &WorkerConfig) -> Result<Loaded, WorkerError> {
         engines.push(engine);
     }
     let taxonomy = Taxonomy::from_json(&labels)?.expect_classes(classes)?;
-    let calibration = Calibration::of(&manifest);
+    let calibration = Calibration::new(&manifest, &taxonomy)?;
     let captioner = captioner(config)?;
     let info = ModelInfo {
         id: ModelId { name: manifest.name, version: manifest.version },

@@ -98,13 +98,21 @@ pub struct Llm {
     pub template: String,
 }
 
-/// When a model knows that it does not know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+/// How a softmax model's scores are corrected by how far they spread: entropies
+/// are in nats, of the scores as the graph gives them.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certainty {
-    /// No tag but the most general is said unless one of the others is at least so sure.
+    /// Up to this entropy the temperature is applied in full,
+    pub sharp_entropy: f32,
+    /// from this one on not at all, between them in proportion.
+    pub plain_entropy: f32,
+    /// Above this entropy the classes `wary` say at most `wary_ceiling`, and what they lose goes to no other.
+    pub wary_entropy: f32,
+    pub wary_ceiling: f32,
+    /// Names of the classes that what shows none of them is taken for.
     #[serde(default)]
-    pub min_top: f32,
+    pub wary: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -118,11 +126,10 @@ pub struct Manifest {
     pub default_threshold: f32,
     #[serde(default = "default_limit")]
     pub default_limit: u16,
-    /// Softmax scores `p` count as `p^(1/temperature)`: above 1 for a model that is surer than it is right.
+    /// Softmax scores `p` count as `p^(1/temperature)`, made to sum to 1 again: below 1 they grow surer.
     #[serde(default = "default_temperature")]
     pub temperature: f32,
-    #[serde(default)]
-    pub certainty: Certainty,
+    pub certainty: Option<Certainty>,
     pub files: Files,
     pub input: Option<Input>,
     pub llm: Option<Llm>,
@@ -150,11 +157,23 @@ impl Manifest {
         let text = fs::read_to_string(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
         let manifest: Manifest = toml::from_str(&text)
             .map_err(|source| ModelError::Manifest { path: path.clone(), source: Box::new(source) })?;
-        // Says no to NaN too.
-        if !(manifest.temperature > 0.0 && manifest.temperature.is_finite()) {
-            return Err(ModelError::Value { path, what: "temperature must be above 0" });
+        if let Some(what) = manifest.flaw() {
+            return Err(ModelError::Value { path, what });
         }
         Ok(Self { folder: folder.to_owned(), ..manifest })
+    }
+
+    /// What of its numbers makes no sense; NaN never does.
+    fn flaw(&self) -> Option<&'static str> {
+        let spread = |rule: &Certainty| rule.plain_entropy > rule.sharp_entropy;
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            return Some("temperature must be above 0");
+        }
+        if !self.certainty.as_ref().is_none_or(spread) {
+            return Some("certainty.plain_entropy must be above sharp_entropy");
+        }
+        let corrected = self.temperature != 1.0 || self.certainty.is_some();
+        (corrected && self.kind != Kind::Softmax).then_some("temperature and [certainty] are for softmax models alone")
     }
 
     /// The file's bytes, once their hash was found to be the manifest's.
@@ -210,4 +229,30 @@ pub fn default_folder() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     cache.or_else(home).unwrap_or_else(|| PathBuf::from(".")).join("tagfleet/models")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flaw(kind: &str, more: &str) -> Option<&'static str> {
+        let known = format!("name='a'\nversion='1'\nkind='{kind}'\nlicence='MIT'\nsource='tests'\n{more}\n[files]\n");
+        toml::from_str::<Manifest>(&known).expect("valid TOML").flaw()
+    }
+
+    #[test]
+    fn corrections_that_make_no_sense_are_refused() {
+        let rule = |sharp| {
+            format!(
+                "certainty = {{ sharp_entropy = {sharp}, plain_entropy = 3.0, wary_entropy = 2.0, wary_ceiling = 0.5 }}"
+            )
+        };
+        assert_eq!(flaw("softmax", ""), None);
+        assert_eq!(flaw("softmax", &format!("temperature = 0.75\n{}", rule("2.0"))), None);
+        for wrong in ["temperature = 0.0", "temperature = nan", "temperature = inf", &rule("3.0"), &rule("nan")] {
+            assert!(flaw("softmax", wrong).is_some(), "{wrong}");
+        }
+        assert!(flaw("sigmoid", "temperature = 0.75").is_some());
+        assert!(flaw("sigmoid", &rule("2.0")).is_some());
+    }
 }

@@ -22,13 +22,10 @@ const NEGLIGIBLE: f32 = 1e-5;
 pub struct Choice<'a> {
     pub threshold: f32,
     pub limit: usize,
-    /// Unless a tag below the most general ones is so sure, only these are said.
-    pub min_top: f32,
     pub filter: Filter<'a>,
     pub language: Language,
 }
 
-#[derive(Clone, Copy)]
 struct Candidate<'a> {
     node: Node,
     entry: &'a Entry,
@@ -40,25 +37,17 @@ struct Candidate<'a> {
 /// At most `limit` tags with at least `threshold` confidence, the most telling first.
 pub fn select(taxonomy: &Taxonomy, kind: Kind, scores: &[f32], choice: &Choice) -> Vec<Tag> {
     let rolled = roll_up(taxonomy, kind, scores);
-    let all = || classes(taxonomy, scores).chain(parents(taxonomy, &rolled));
-    let certain = all().any(|candidate| candidate.is_specific() && candidate.confidence >= choice.min_top);
     let wanted = |candidate: &Candidate| {
-        candidate.confidence >= choice.threshold
-            && (certain || !candidate.is_specific())
-            && choice.filter.allows(candidate.node, candidate.entry)
+        candidate.confidence >= choice.threshold && choice.filter.allows(candidate.node, candidate.entry)
     };
-    let mut said: Vec<Candidate> = all().filter(wanted).collect();
+    let all = classes(taxonomy, scores).chain(parents(taxonomy, &rolled));
+    let mut said: Vec<Candidate> = all.filter(wanted).collect();
     said.sort_by(|a, b| b.rank.total_cmp(&a.rank).then_with(|| b.entry.parents.len().cmp(&a.entry.parents.len())));
     said.truncate(choice.limit);
     said.iter().map(|candidate| candidate.tag(taxonomy, choice.language)).collect()
 }
 
 impl Candidate<'_> {
-    /// All but the parents that have none themselves, such as `animal`.
-    fn is_specific(&self) -> bool {
-        matches!(self.node, Node::Class(_)) || !self.entry.parents.is_empty()
-    }
-
     fn tag(&self, taxonomy: &Taxonomy, language: Language) -> Tag {
         let parent = |index: &usize| taxonomy.parents[*index].name_in(language).to_owned();
         let Entry { name, category, parents, .. } = self.entry;

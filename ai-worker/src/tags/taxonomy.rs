@@ -15,6 +15,8 @@ pub enum TaxonomyError {
     Json(#[from] serde_json::Error),
     #[error("class {class} names the parent `{parent}`, which the labels do not define")]
     UnknownParent { class: String, parent: String },
+    #[error("the manifest's certainty.wary names `{name}`, which is no class of the labels")]
+    UnknownClass { name: String },
     #[error("the labels name {labels} classes, the model scores {scores}")]
     Count { labels: usize, scores: usize },
 }

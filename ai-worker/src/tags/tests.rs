@@ -24,7 +24,7 @@ const CATS: [f32; 6] = [0.45, 0.4, 0.05, 0.01, 0.04, 0.03];
 
 fn choice(taxonomy: &Taxonomy, threshold: f32, limit: usize) -> Choice<'_> {
     let filter = Filter::new(taxonomy, &Selection::default()).expect("no names, none unknown");
-    Choice { threshold, limit, min_top: 0.0, filter, language: Language::En }
+    Choice { threshold, limit, filter, language: Language::En }
 }
 
 fn tags(kind: Kind, scores: [f32; 6], threshold: f32, limit: usize) -> Vec<Tag> {
@@ -54,20 +54,6 @@ fn a_sure_class_leads_its_parents() {
 #[test]
 fn nothing_certain_is_an_answer() {
     assert!(tags(Kind::Softmax, [0.05, 0.02, 0.02, 0.05, 0.0, 0.0], 0.2, 10).is_empty());
-}
-
-#[test]
-fn without_one_sure_tag_only_the_most_general_is_said() {
-    let taxonomy = taxonomy();
-    let said = |scores: [f32; 6], min_top| {
-        let tags = select(&taxonomy, Kind::Softmax, &scores, &Choice { min_top, ..choice(&taxonomy, 0.1, 10) });
-        tags.into_iter().map(|tag| tag.id).collect::<Vec<_>>()
-    };
-    let unsure = [0.12, 0.1, 0.15, 0.0, 0.11, 0.0];
-    assert_eq!(said(unsure, 0.3), ["animal"]);
-    assert_eq!(said(unsure, 0.2).len(), 7);
-    // The class is unsure where its parent, below the most general, is not.
-    assert_eq!(said(CATS, 0.5), ["cat", "animal", "tabby", "Egyptian cat"]);
 }
 
 #[test]
@@ -145,7 +131,7 @@ fn moderation_labels_need_neither_parents_nor_korean() {
     let taxonomy = Taxonomy::from_json(labels.as_bytes()).expect("valid labels");
     let selection = Selection { categories: vec!["Moderation".into()], ..Selection::default() };
     let filter = Filter::new(&taxonomy, &selection).expect("a category");
-    let moderating = Choice { filter, min_top: 0.5, ..choice(&taxonomy, 0.1, 10) };
+    let moderating = Choice { filter, ..choice(&taxonomy, 0.1, 10) };
     let tags = select(&taxonomy, Kind::Sigmoid, &[0.8, 0.7, 0.99], &moderating);
     assert_eq!(ids(&tags), ["nudity", "unsafe", "violence"]);
     assert_eq!(tags[1].confidence, 0.8);
