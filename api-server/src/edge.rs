@@ -14,7 +14,10 @@ use common::{
 };
 use futures_util::FutureExt;
 
-use crate::problem::{self, Problem};
+use crate::{
+    linger::Lingering,
+    problem::{self, Problem},
+};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -59,6 +62,7 @@ pub async fn edge(mut request: Request, next: Next) -> Response {
     let id = RequestId::random();
     request.extensions_mut().insert(Arrived(Instant::now()));
     request.extensions_mut().insert(id.clone());
+    let request = request.map(Lingering::body);
     let answer = AssertUnwindSafe(inside(request, next, &id)).catch_unwind().await;
     // The panic hook has logged what happened; the caller learns only that it did.
     let mut response = answer.unwrap_or_else(|_| {

@@ -11,6 +11,8 @@ mod fleet;
 mod form;
 mod health;
 mod keys;
+mod linger;
+mod memory;
 mod models;
 mod offload;
 mod page;
@@ -28,8 +30,8 @@ use anyhow::Context;
 use common::{bus::Bus, queue::Queue, shutdown::Shutdown, telemetry};
 use tokio::net::TcpListener;
 
-pub use config::{ApiConfig, ConfigError, FetchConfig, PrepareConfig};
-pub use fetch::{Lookup, Origin, SystemLookup};
+pub use config::{ApiConfig, ConfigError, PrepareConfig};
+pub use fetch::{FetchConfig, Found, HonourNoai, Lookup, Origin, World};
 pub use keys::NewKey;
 
 /// What every handler may use.
@@ -55,19 +57,20 @@ pub async fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    run_with(config, queue, bus, Arc::new(SystemLookup), listener, shutdown).await
+    run_with(config, queue, bus, World::default(), listener, shutdown).await
 }
 
-/// [`run`] with name look-ups of the caller's making, for tests.
+/// [`run`] with a world of the caller's making, for tests.
 pub async fn run_with(
     config: ApiConfig,
     queue: Queue,
     bus: Bus,
-    names: Arc<dyn Lookup>,
+    world: World,
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     config.validate()?;
+    memory::give_back_large_pieces();
     let name = config.name();
     let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
     let budget = admit::Budget::new(config.max_bytes_in_flight);
@@ -76,7 +79,7 @@ pub async fn run_with(
         admission: admit::Admission::new(config.max_in_flight),
         budget: budget.clone(),
         fleet: fleet::Fleet::new(bus.clone(), config.default_model.clone()),
-        fetcher: fetch::Fetcher::new(&config.fetch, names, budget)?,
+        fetcher: fetch::Fetcher::new(&config.fetch, world, budget)?,
         offload: offload::Offload::new(),
         prepare: prepare::Pool::start(config.decoders()).context("starting the decoding processes")?,
         submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
@@ -97,13 +100,14 @@ async fn keep_up(app: Arc<App>, shutdown: Shutdown) {
     tokio::join!(shutdown.run_until_cancelled(app.keys.watch()), keep_up_fleet(&app, &shutdown));
 }
 
-/// Reads the workers' announcements, and folds recorded metrics so that they
-/// do not pile up where nobody scrapes.
+/// Reads the workers' announcements, looks at what no event tells, and folds
+/// recorded metrics so that they do not pile up where nobody scrapes.
 async fn keep_up_fleet(app: &App, shutdown: &Shutdown) {
     let metrics = telemetry::metrics();
     let mut tick = tokio::time::interval(Duration::from_millis(app.config.workers_refresh_ms));
     while shutdown.run_until_cancelled(tick.tick()).await.is_some() {
         app.fleet.refresh().await;
+        app.fetcher.gauge();
         metrics.run_upkeep();
     }
 }

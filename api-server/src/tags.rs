@@ -23,6 +23,7 @@ use crate::{
     App,
     answer::{Image, TagAnswer},
     edge::{Arrived, RequestId},
+    fetch::Purpose,
     keys::Caller,
     problem::Problem,
     request::{self, ImageFile, RawOptions, Source, TagForm, TagRequest, Wanted},
@@ -56,7 +57,7 @@ use crate::{
         (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The image's host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The image's host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`, `source_busy`, `source_forbids_ai`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`overloaded`, `rate_limited`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
         (status = 500, description = "`too_many_attempts`, `inference_failed`, `internal`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`queue_unavailable`, `results_unavailable`, `no_workers`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
@@ -116,7 +117,7 @@ async fn way(
 
 async fn bytes_of(app: &App, source: Source, deadline: Instant) -> Result<Bytes, Fault> {
     match source {
-        Source::Url(url) => app.fetcher.fetch(url, deadline).await,
+        Source::Url(url) => app.fetcher.fetch(url, deadline, Purpose::Realtime).await,
         Source::Base64(text, held) => {
             let decode = move || Ok(held.with(decode_base64(&text)?));
             app.offload.run(Stage::Fetch, deadline, decode).await

@@ -62,6 +62,8 @@ codes! {
     SourceIncomplete = "source_incomplete", 422, true, "The image's host sent less than it announced";
     TooManyRedirects = "too_many_redirects", 422, false, "The image's host redirects too often";
     UnsupportedEncoding = "unsupported_encoding", 422, false, "The image's host used a content encoding that was not asked for";
+    SourceBusy = "source_busy", 422, true, "Too many images are being fetched from the image's host";
+    SourceForbidsAi = "source_forbids_ai", 422, false, "The image's host forbids its use by AI";
     // The image
     EmptyImage = "empty_image", 422, false, "The image has no bytes";
     UnsupportedFormat = "unsupported_format", 422, false, "The bytes are not an image format that is read here";

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use prepare::testing::photo;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -9,27 +10,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{harness::Harness, worker::Behaviour};
+use crate::{
+    harness::Harness,
+    support::{raw, worker::Behaviour},
+};
 
 const SOON: Duration = Duration::from_secs(5);
-
-async fn connect(api: &Harness) -> TcpStream {
-    TcpStream::connect(api.base.trim_start_matches("http://")).await.unwrap()
-}
-
-/// All that comes until the server hangs up.
-async fn rest(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    let ended = timeout(SOON, stream.read_to_end(&mut bytes)).await;
-    assert!(ended.is_ok(), "the connection stays open after {}", String::from_utf8_lossy(&bytes));
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-async fn answer(api: &Harness, request: &str) -> String {
-    let mut stream = connect(api).await;
-    stream.write_all(request.as_bytes()).await.unwrap();
-    rest(&mut stream).await
-}
 
 #[track_caller]
 fn is_refused_framing(answer: &str) {
@@ -50,17 +36,17 @@ async fn length_and_encoding_together_get_400_and_the_connection_ends() {
         let request = format!(
             "POST /v1/tags HTTP/1.1\r\nHost: a\r\n{headers}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
         );
-        is_refused_framing(&answer(&api, &request).await);
+        is_refused_framing(&raw::send(&api.base, &request).await);
     }
     // As the second request of a connection.
-    let mut stream = connect(&api).await;
+    let mut stream = raw::connect(&api.base).await;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     let mut first = [0; 1024];
     let read = stream.read(&mut first).await.unwrap();
     assert!(first[..read].ends_with(b"ok\n"));
     let request = format!("GET /healthz HTTP/1.1\r\nHost: a\r\n{length}{chunked}\r\n0\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    is_refused_framing(&rest(&mut stream).await);
+    is_refused_framing(&raw::rest(stream).await);
     api.finish().await;
 }
 
@@ -71,7 +57,7 @@ async fn either_framing_alone_is_fine() {
         let request = format!(
             "POST /v1/tags HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n{framing}"
         );
-        let answer = answer(&api, &request).await;
+        let answer = raw::send(&api.base, &request).await;
         assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("missing field `image`"), "{answer}");
     }
     api.finish().await;
@@ -81,25 +67,10 @@ async fn either_framing_alone_is_fine() {
 async fn trace_gets_405_on_every_path_that_there_is() {
     let api = Harness::start().await;
     for path in ["/v1/tags", "/v1/models", "/", "/healthz", "/metrics", "/problems/internal", "/openapi.json"] {
-        let answer = answer(&api, &format!("TRACE {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
+        let answer =
+            raw::send(&api.base, format!("TRACE {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("method_not_allowed"), "{path}: {answer}");
     }
-    api.finish().await;
-}
-
-#[tokio::test]
-async fn headers_that_come_byte_by_byte_end_with_the_header_timeout() {
-    let api = Harness::with(&["--header-timeout-ms", "300"], Behaviour::Answer).await;
-    let mut stream = connect(&api).await;
-    let begun = Instant::now();
-    let head = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n";
-    for byte in head.iter().cycle() {
-        if stream.write_all(&[*byte]).await.is_err() || begun.elapsed() > SOON {
-            break;
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    assert!(begun.elapsed() < SOON, "it still listens");
     api.finish().await;
 }
 
@@ -109,7 +80,7 @@ fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 async fn http2(api: &Harness) -> TcpStream {
-    let mut stream = connect(api).await;
+    let mut stream = raw::connect(&api.base).await;
     let settings = frame(4, 0, 0, &[]);
     stream.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..]].concat()).await.unwrap();
     stream
@@ -155,7 +126,7 @@ async fn pings_alone_keep_no_connection() {
 #[tokio::test]
 async fn a_request_may_take_longer_than_idle_connections_live() {
     let api = Harness::with(&["--idle-timeout-ms", "100"], Behaviour::Slow(500)).await;
-    let file = crate::pictures::jpeg(64, 64);
+    let file = photo(64, 64);
     assert_eq!(api.post_raw("/v1/tags", "image/jpeg", file).await.status, 200);
     api.finish().await;
 }
@@ -182,7 +153,7 @@ async fn a_client_that_does_not_read_is_dropped() {
 #[tokio::test]
 async fn a_client_ref_comes_back_as_it_was() {
     let api = Harness::start().await;
-    let file = crate::pictures::jpeg(64, 64);
+    let file = photo(64, 64);
     for text in ["album/1", "two\nlines", "\u{1b}[31m\r\n\t\0", &"한".repeat(200), ""] {
         let content = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &file);
         let reply = api.post_json(json!({"image": {"content": content}, "client_ref": text})).await;

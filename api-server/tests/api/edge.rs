@@ -1,8 +1,9 @@
 //! Everything beside tagging: documents, models, metrics, the page.
 
+use prepare::testing;
 use serde_json::json;
 
-use crate::{harness::Harness, pictures, worker::MODEL};
+use crate::{harness::Harness, support::worker::MODEL};
 
 #[tokio::test]
 async fn the_document_is_openapi_3_1_and_lists_the_routes() {
@@ -55,7 +56,7 @@ async fn models_and_readiness_come_from_the_workers() {
 #[tokio::test]
 async fn metrics_tell_of_stages_and_codes() {
     let api = Harness::start().await;
-    api.post_raw("/v1/tags", "image/jpeg", pictures::jpeg(64, 64)).await;
+    api.post_raw("/v1/tags", "image/jpeg", testing::photo(64, 64)).await;
     api.post_raw("/v1/tags", "image/jpeg", b"nothing".to_vec()).await;
     let text = api.get("/metrics").await.json;
     let text = text.as_str().unwrap();

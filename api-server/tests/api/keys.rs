@@ -3,12 +3,12 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use api_server::NewKey;
+use prepare::testing::photo;
 use tempfile::TempDir;
 
 use crate::{
-    harness::{Harness, Reply},
-    pictures,
-    worker::Behaviour,
+    harness::Harness,
+    support::{reply::Reply, worker::Behaviour},
 };
 
 /// A file of keys in a folder of its own.
@@ -41,7 +41,7 @@ impl KeyFile {
 
 async fn tag(api: &Harness, authorization: &str) -> Reply {
     let request = api.client.post(api.url("/v1/tags")).header("content-type", "image/jpeg");
-    let request = request.header("authorization", authorization).body(pictures::jpeg(64, 64));
+    let request = request.header("authorization", authorization).body(photo(64, 64));
     Reply::read(request.send().await.unwrap()).await
 }
 

@@ -1,4 +1,5 @@
 //! The API server from outside: real HTTP, a real listener, memory behind it.
+//! What hostile and broken input gets is the matter of `tests/abuse`.
 #![allow(clippy::unwrap_used)]
 
 mod choice;
@@ -6,11 +7,13 @@ mod door;
 mod edge;
 mod happy;
 mod harness;
+mod hosts;
 mod keys;
 mod life;
 mod multipart;
-mod origin;
-mod pictures;
+mod names;
 mod refused;
-mod sources;
-mod worker;
+mod robots;
+#[path = "../support/mod.rs"]
+mod support;
+mod tls;

@@ -6,32 +6,17 @@ use std::sync::{
 };
 
 use futures_util::{StreamExt, stream};
+use prepare::testing::photo as photo_of;
 use serde_json::json;
 
 use crate::{
-    harness::{Harness, Reply},
-    pictures,
-    worker::Behaviour,
+    harness::Harness,
+    support::{
+        form::{KIND, form, image, option, part},
+        reply::Reply,
+        worker::Behaviour,
+    },
 };
-
-const KIND: &str = "multipart/form-data; boundary=simple-boundary";
-
-fn part(headers: &str, value: &[u8]) -> Vec<u8> {
-    let head = format!("--simple-boundary\r\nContent-Disposition: form-data; {headers}\r\n\r\n");
-    [head.as_bytes(), value, b"\r\n"].concat()
-}
-
-fn option(name: &str, value: &str) -> Vec<u8> {
-    part(&format!("name=\"{name}\""), value.as_bytes())
-}
-
-fn image(file: &[u8]) -> Vec<u8> {
-    part("name=\"image\"; filename=\"cat.jpg\"\r\nContent-Type: image/jpeg", file)
-}
-
-fn form(parts: &[Vec<u8>]) -> Vec<u8> {
-    [&parts.concat()[..], b"--simple-boundary--\r\n"].concat()
-}
 
 async fn post(api: &Harness, body: impl Into<reqwest::Body>) -> Reply {
     let request = api.client.post(api.url("/v1/tags")).header("content-type", KIND).body(body);
@@ -42,7 +27,7 @@ async fn post(api: &Harness, body: impl Into<reqwest::Body>) -> Reply {
 async fn a_form_is_tagged_whatever_its_order_and_its_pieces() {
     let api = Harness::start().await;
     // Holds line ends and what looks like a boundary's beginning.
-    let file = [pictures::jpeg(640, 480), b"\r\n--simple-bound\r\n\r\n--".to_vec()].concat();
+    let file = [photo_of(640, 480), b"\r\n--simple-bound\r\n\r\n--".to_vec()].concat();
     let (limit, features, reference) =
         (option("limit", "3"), option("features", "tags"), option("client_ref", "Ünï 1"));
     let orders = [
@@ -67,7 +52,7 @@ async fn a_form_is_tagged_whatever_its_order_and_its_pieces() {
 #[tokio::test]
 async fn options_may_stand_in_the_query_too_but_not_twice() {
     let api = Harness::start().await;
-    let body = form(&[option("limit", "3"), image(&pictures::jpeg(64, 64))]);
+    let body = form(&[option("limit", "3"), image(&photo_of(64, 64))]);
     assert_eq!(api.post_raw("/v1/tags?threshold=0.25", KIND, body.clone()).await.status, 200);
     let job = api.worker.last_job();
     assert_eq!((job.limit, job.threshold), (Some(3), Some(0.25)));
@@ -78,7 +63,7 @@ async fn options_may_stand_in_the_query_too_but_not_twice() {
 #[tokio::test]
 async fn forms_that_are_not_valid_get_400() {
     let api = Harness::start().await;
-    let photo = image(&pictures::jpeg(64, 64));
+    let photo = image(&photo_of(64, 64));
     let whole = form(std::slice::from_ref(&photo));
     for (body, detail) in [
         (form(&[]), "no part `image`"),

@@ -21,6 +21,8 @@ pub const MODEL: &str = "fake-tagger";
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Behaviour {
     Answer,
+    /// Answers at once with the colours of the tile as tags, and remembers nothing.
+    Look,
     /// Answers after so many milliseconds.
     Slow(u64),
     /// Takes jobs and never answers.
@@ -80,13 +82,16 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
     }
     for stage in [Stage::Decode, Stage::BatchWait, Stage::Infer, Stage::Postprocess, Stage::CaptionWait, Stage::Caption]
     {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        if behaviour != Behaviour::Look {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         clock.end(stage);
     }
     let outcome = match behaviour {
         Behaviour::Refuse => Err(Fault::new(Code::InvalidRequest, Stage::Postprocess, "No such tag.")),
         Behaviour::Fail => Err(Fault::new(Code::InferenceFailed, Stage::Infer, "As asked.")),
-        _ => Ok(tagged()),
+        Behaviour::Look => Ok(tagged(colours(&job.tile))),
+        _ => Ok(tagged(cats())),
     };
     let result = JobResult {
         v: WIRE_VERSION,
@@ -101,29 +106,39 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
     if behaviour != Behaviour::Silent {
         bus.store_result(reply_to, &key, wire::encode(&result).into()).await.expect("stored");
     }
-    seen.lock().expect("not poisoned").push(job);
+    if behaviour != Behaviour::Look {
+        seen.lock().expect("not poisoned").push(job);
+    }
     assert!(delivery.ack().await.expect("acked"));
 }
 
-fn tagged() -> Tagged {
+fn tagged(tags: Vec<Tag>) -> Tagged {
+    let caption =
+        Caption { text: Some("A tabby cat.".into()), status: CaptionStatus::Template, model: Some("template".into()) };
+    Tagged { model: ModelId { name: MODEL.into(), version: "1".into() }, tags, caption }
+}
+
+fn tag(name: &str, confidence: f32, parents: &[&str]) -> Tag {
+    let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
     // As from a worker of before there were ids and names of categories.
-    let tag = |name: &str, confidence, parents: &[&str]| Tag {
-        id: String::new(),
-        name: name.into(),
-        confidence,
-        category: "animal".into(),
-        category_name: String::new(),
-        parents: parents.iter().map(|parent| (*parent).to_owned()).collect(),
+    let (id, category_name) = (String::new(), String::new());
+    Tag { id, name: name.into(), confidence, category: "animal".into(), category_name, parents }
+}
+
+fn cats() -> Vec<Tag> {
+    vec![tag("cat", 0.91, &["mammal", "animal"]), tag("tabby", 0.7, &["cat", "mammal", "animal"])]
+}
+
+/// In the middle of each quarter, row by row: a tag named like `220,30,30`.
+fn colours(tile: &[u8]) -> Vec<Tag> {
+    let tile = turbojpeg::decompress(tile, turbojpeg::PixelFormat::RGB).expect("a tile is a JPEG");
+    let middles = [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| (tile.width * x / 4, tile.height * y / 4));
+    let colour = |(x, y): (usize, usize)| {
+        let at = y * tile.pitch + x * 3;
+        let rgb: Vec<_> = tile.pixels[at..at + 3].iter().map(u8::to_string).collect();
+        tag(&rgb.join(","), 1.0, &[])
     };
-    Tagged {
-        model: ModelId { name: MODEL.into(), version: "1".into() },
-        tags: vec![tag("cat", 0.91, &["mammal", "animal"]), tag("tabby", 0.7, &["cat", "mammal", "animal"])],
-        caption: Caption {
-            text: Some("A tabby cat.".into()),
-            status: CaptionStatus::Template,
-            model: Some("template".into()),
-        },
-    }
+    middles.map(colour).into()
 }
 
 fn info() -> WorkerInfo {
