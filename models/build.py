@@ -18,7 +18,7 @@ from steps.items import ITEMS, MODELS
 from steps.lock import read_lock
 from steps.place import Placed, one_build_at_a_time
 from steps.sandbox import Sandbox, check_machine
-from taxonomy.labels import TaxonomyError
+from taxonomy import TaxonomyError
 
 
 def default_folder():

@@ -38,7 +38,7 @@ def crop(path, side_px):
 def main(directory, model="efficientnet-lite0"):
     folder = pathlib.Path(directory) / model
     manifest = tomllib.loads((folder / "manifest.toml").read_text())
-    classes = json.loads((folder / "labels.json").read_text())["classes"]
+    classes = json.loads((folder / "labels.json").read_text("utf-8"))["classes"]
     session = onnxruntime.InferenceSession(folder / manifest["files"]["graph"]["path"])
     photos = sorted((pathlib.Path(directory) / "samples").glob("*.[jp][pn]g"))
     batch = np.stack([crop(photo, manifest["input"]["width"]) for photo in photos])

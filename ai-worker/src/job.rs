@@ -20,7 +20,7 @@ use crate::{
     batch::{BatchError, Batcher},
     caption::Captioner,
     decode,
-    tags::{self, Taxonomy},
+    tags::{self, Calibration, Choice, Filter, Taxonomy, UnknownName},
 };
 
 /// The stages that a worker measures itself.
@@ -46,6 +46,20 @@ const STORE_PAUSE: Duration = Duration::from_millis(200);
 pub struct Tagger {
     pub taxonomy: Taxonomy,
     pub model: ModelInfo,
+    pub calibration: Calibration,
+}
+
+impl Tagger {
+    fn select(&self, job: &Job, scores: &[f32]) -> Result<Vec<Tag>, Fault> {
+        let unknown = |name: UnknownName| Fault::new(Code::InvalidRequest, Stage::Postprocess, name.to_string());
+        let choice = Choice {
+            threshold: job.threshold.unwrap_or(self.model.default_threshold),
+            limit: job.limit.unwrap_or(self.model.default_limit).into(),
+            filter: Filter::new(&self.taxonomy, &job.selection).map_err(unknown)?,
+            language: job.language,
+        };
+        Ok(tags::select(&self.taxonomy, self.model.kind, &self.calibration.believed(scores), &choice))
+    }
 }
 
 #[derive(Debug)]
@@ -100,10 +114,10 @@ impl Worker {
         };
         clock.end_at(Stage::BatchWait, scored.started);
         clock.end_at(Stage::Infer, scored.finished);
-        let tags = self.select(job, &scored.scores);
+        let tags = self.tagger.select(job, &scored.scores)?;
         clock.end(Stage::Postprocess);
         let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline);
-        let captioned = self.captioner.caption(job.features.caption, &tags, written_by).await;
+        let captioned = self.captioner.caption(job.features.caption, &tags, job.language, written_by).await;
         clock.end_at(Stage::CaptionWait, captioned.started);
         clock.end(Stage::Caption);
         let tags = if job.features.tags { tags } else { Vec::new() };
@@ -115,13 +129,6 @@ impl Worker {
         let decoded = tokio::task::spawn_blocking(move || decode::decode(&tile, spec)).await;
         let failed = |detail: String| Fault::new(Code::Internal, Stage::Decode, detail).retryable(false);
         decoded.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
-    }
-
-    fn select(&self, job: &Job, scores: &[f32]) -> Vec<Tag> {
-        let model = &self.tagger.model;
-        let threshold = job.threshold.unwrap_or(model.default_threshold);
-        let limit = job.limit.unwrap_or(model.default_limit);
-        tags::select(&self.tagger.taxonomy, model.kind, scores, threshold, limit.into())
     }
 
     async fn finish(&self, job: Job, delivery: Delivery, outcome: Result<Tagged, Fault>, clock: StageClock) {

@@ -21,7 +21,7 @@ use crate::{
     engine::{EngineError, Lanes, LoadError, Onnx},
     job::{Tagger, Worker},
     probes,
-    tags::{Taxonomy, TaxonomyError},
+    tags::{Calibration, Taxonomy, TaxonomyError},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +120,7 @@ fn load(config: &WorkerConfig) -> Result<Loaded, WorkerError> {
         engines.push(engine);
     }
     let taxonomy = Taxonomy::from_json(&labels)?.expect_classes(classes)?;
+    let calibration = Calibration::new(&manifest, &taxonomy)?;
     let captioner = captioner(config)?;
     let info = ModelInfo {
         id: ModelId { name: manifest.name, version: manifest.version },
@@ -131,7 +132,7 @@ fn load(config: &WorkerConfig) -> Result<Loaded, WorkerError> {
         default_threshold: manifest.default_threshold,
         classes: classes as u32,
     };
-    Ok(Loaded { engines, tagger: Tagger { taxonomy, model: info.clone() }, captioner, info })
+    Ok(Loaded { engines, tagger: Tagger { taxonomy, model: info.clone(), calibration }, captioner, info })
 }
 
 fn captioner(config: &WorkerConfig) -> Result<Captioner, WorkerError> {

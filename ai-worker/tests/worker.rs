@@ -12,7 +12,9 @@ use common::{
     queue::{Lane, Message, Queue, QueueConfig},
     shutdown::Shutdown,
     stage::Stage,
-    wire::{self, CaptionStatus, DEFAULT_TENANT, Features, Job, JobResult, WIRE_VERSION, WorkerInfo},
+    wire::{
+        self, CaptionStatus, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION, WorkerInfo,
+    },
 };
 use tokio::task::JoinHandle;
 use turbojpeg::{Image, PixelFormat, Subsamp};
@@ -92,6 +94,8 @@ fn job(id: &str, tile: Vec<u8>) -> Job {
         features: Features { tags: true, caption: true },
         limit: Some(5),
         threshold: Some(0.05),
+        language: Language::En,
+        selection: Selection::default(),
         published_at_us: 0,
         budget_ms: 60_000,
         tile,
@@ -160,5 +164,28 @@ async fn a_worker_says_what_it_serves() {
     let said = harness.bus.announced("worker").await.expect("memory");
     let info: WorkerInfo = wire::decode(said.first().expect("one worker")).expect("of this version");
     assert_eq!((info.models[0].classes, info.models[0].tile.width), (1000, 224));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn korean_is_spoken_and_understood() {
+    let harness = Harness::start(CaptionerChoice::Template).await;
+    let korean = |file: &str| Job { language: Language::Ko, threshold: None, ..job(file, tile(file)) };
+    for file in ["cat.png", "coffee.png", "flower.jpg", "motorcycle.png", "palace.jpg", "rocket.jpg"] {
+        let tagged = harness.tag(&korean(file)).await.outcome.expect("tags");
+        let tags = tagged.tags.iter().map(|tag| format!("{} {:.2}", tag.name, tag.confidence));
+        println!("{file}: {} | {}", tags.collect::<Vec<_>>().join(", "), tagged.caption.text.unwrap_or_default());
+    }
+    let selection = Selection { include: vec!["고양이".into()], ..Selection::default() };
+    let tagged = harness.tag(&Job { selection, ..korean("cat.png") }).await.outcome.expect("tags");
+    let cat = tagged.tags.iter().find(|tag| tag.id == "cat").expect("it is one");
+    assert_eq!((cat.name.as_str(), cat.category_name.as_str()), ("고양이", "동물"));
+    assert!(cat.confidence > 0.8);
+    assert!(tagged.tags.iter().all(|tag| tag.id == "cat" || tag.parents.contains(&cat.name)), "{:?}", tagged.tags);
+    assert_eq!(tagged.caption.text.as_deref(), Some("고양이가 있는 사진입니다."));
+    let selection = Selection { exclude: vec!["고양".into()], ..Selection::default() };
+    let fault = harness.tag(&Job { selection, ..korean("cat.png") }).await.outcome.expect_err("no such tag");
+    assert_eq!((fault.code, fault.stage), (Code::InvalidRequest, Stage::Postprocess));
+    assert!(fault.detail.contains("고양"), "{}", fault.detail);
     harness.stop().await;
 }

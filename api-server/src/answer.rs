@@ -21,7 +21,7 @@ pub struct TagAnswer {
     pub client_ref: Option<String>,
     pub model: Model,
     pub image: Image,
-    /// From the most to the least confident.
+    /// The most telling first; may be empty.
     pub tags: Vec<TagView>,
     pub caption: CaptionView,
     /// Milliseconds by stage, in the order of the image's way, and `total`.
@@ -70,15 +70,22 @@ impl From<Facts> for Image {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TagView {
-    #[schema(example = "tabby")]
+    /// The English name, whatever the language of the answer.
+    #[schema(example = "tabby cat")]
+    pub id: String,
+    /// In the language of the answer.
+    #[schema(example = "태비 고양이")]
     pub name: String,
-    /// 0 to 1. A parent's is the sum over all that it stands for.
+    /// 0 to 1. A parent's is the sum over all that it stands for, or the surest of them where several can be true.
     #[schema(example = 0.82)]
     pub confidence: f64,
     #[schema(example = "animal")]
     pub category: String,
-    /// From the nearest to the most general.
-    #[schema(example = json!(["cat", "mammal", "animal"]))]
+    /// In the language of the answer.
+    #[schema(example = "동물")]
+    pub category_name: String,
+    /// Names in the language of the answer, from the nearest to the most general.
+    #[schema(example = json!(["고양이", "포유류", "동물"]))]
     pub parents: Vec<String>,
 }
 
@@ -140,9 +147,16 @@ impl TagAnswer {
 }
 
 impl From<Tag> for TagView {
-    fn from(Tag { name, confidence, category, parents }: Tag) -> Self {
-        // Four digits: an f32 written as f64 would show digits that it does not have.
-        Self { name, confidence: (f64::from(confidence) * 1e4).round() / 1e4, category, parents }
+    fn from(tag: Tag) -> Self {
+        Self {
+            id: tag.id().to_owned(),
+            category_name: tag.category_name().to_owned(),
+            name: tag.name,
+            // Four digits: an f32 written as f64 would show digits that it does not have.
+            confidence: (f64::from(tag.confidence) * 1e4).round() / 1e4,
+            category: tag.category,
+            parents: tag.parents,
+        }
     }
 }
 

@@ -30,7 +30,8 @@ use crate::{
 };
 
 const MAX_PARTS: usize = 16;
-const MAX_OPTION_BYTES: u64 = 4096;
+/// Room for a list of as many names as there may be, in Hangul.
+const MAX_OPTION_BYTES: u64 = 32 * 1024;
 /// Between two boundaries, headers and options; the parser looks through all of it whenever more comes.
 const MAX_UNPARSED_BYTES: usize = 64 * 1024;
 /// Room for all that is not the image.

@@ -8,7 +8,7 @@ use common::{
     fault::{Code, Fault},
     queue::{Lane, Message, Queue, QueueError},
     stage::{Stage, Timings},
-    wire::{self, Features, Job, JobResult, Tagged, WIRE_VERSION},
+    wire::{self, Asked, Job, JobResult, Tagged},
 };
 use tokio::time;
 
@@ -37,24 +37,18 @@ impl Submit {
         Self { queue, bus, inbox }
     }
 
-    pub fn job(
-        &self,
-        key: ResultKey,
-        model: &str,
-        features: Features,
-        limit: Option<u16>,
-        threshold: Option<f32>,
-        tile: Vec<u8>,
-    ) -> Job {
+    pub fn job(&self, key: ResultKey, model: &str, asked: Asked, tile: Vec<u8>) -> Job {
         Job {
-            v: WIRE_VERSION,
+            v: asked.version(),
             id: key.id,
             tenant: key.tenant,
             reply_to: self.inbox.name().to_owned(),
             model: model.to_owned(),
-            features,
-            limit,
-            threshold,
+            features: asked.features,
+            limit: asked.limit,
+            threshold: asked.threshold,
+            language: asked.language,
+            selection: asked.selection,
             published_at_us: 0,
             budget_ms: 0,
             tile,

@@ -39,7 +39,7 @@ use crate::{
     post, path = "/v1/tags", tag = "Tags",
     params(RawOptions), security((), ("api_key" = [])),
     request_body(content(
-        (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5})),
+        (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5, "language": "ko", "exclude": ["weapon"]})),
         (TagForm = "multipart/form-data"),
         (inline(ImageFile) = "image/*"),
         (inline(ImageFile) = "application/octet-stream"),
@@ -51,7 +51,7 @@ use crate::{
             ("ratelimit" = String, description = "What is left to the API key: `r` requests, and `t` seconds until there are more"),
             ("ratelimit-policy" = String, description = "What the API key may: `q` requests in `w` seconds"),
         )),
-        (status = 400, description = "`invalid_request`, `invalid_url`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`invalid_request` (also a name in `categories`, `include` or `exclude` that the model does not know), `invalid_url`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json", headers(("www-authenticate" = String, description = "`Bearer`"))),
         (status = 404, description = "`model_not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
@@ -88,7 +88,7 @@ async fn way(
 ) -> Result<(Image, Returned), Fault> {
     let _place = app.admission.enter()?;
     let (parts, body) = request.into_parts();
-    let Wanted { source, features, limit, threshold, model, client_ref, deadline } =
+    let Wanted { source, asked, model, client_ref, deadline } =
         request::read(app, trail, parts, body, Instant::from_std(arrived.0)).await?;
     trail.client_ref = client_ref;
     trail.end(Stage::Admit);
@@ -110,7 +110,7 @@ async fn way(
     let submitted = trail.end(Stage::Prepare);
 
     let key = ResultKey { tenant: caller.tenant.to_string(), id: trail.id.to_string() };
-    let job = app.submit.job(key, &model.id.name, features, limit, threshold, prepared.tile);
+    let job = app.submit.job(key, &model.id.name, asked, prepared.tile);
     let returned = app.submit.and_wait(job, submitted, deadline).await?;
     Ok((prepared.facts.into(), returned))
 }

@@ -18,6 +18,8 @@ pub enum ModelError {
     Manifest { path: PathBuf, source: Box<toml::de::Error> },
     #[error("{path} lacks {what}, which a model of kind `{kind}` needs")]
     Incomplete { path: PathBuf, kind: &'static str, what: &'static str },
+    #[error("{path}: {what}")]
+    Value { path: PathBuf, what: &'static str },
     #[error(
         "{path} has SHA-256 {actual}, its manifest says {expected}: refused. Delete the file and run `tagfleet models`"
     )]
@@ -96,6 +98,23 @@ pub struct Llm {
     pub template: String,
 }
 
+/// How a softmax model's scores are corrected by how far they spread: entropies
+/// are in nats, of the scores as the graph gives them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certainty {
+    /// Up to this entropy the temperature is applied in full,
+    pub sharp_entropy: f32,
+    /// from this one on not at all, between them in proportion.
+    pub plain_entropy: f32,
+    /// Above this entropy the classes `wary` say at most `wary_ceiling`, and what they lose goes to no other.
+    pub wary_entropy: f32,
+    pub wary_ceiling: f32,
+    /// Names of the classes that what shows none of them is taken for.
+    #[serde(default)]
+    pub wary: Vec<String>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Manifest {
     pub name: String,
@@ -107,6 +126,10 @@ pub struct Manifest {
     pub default_threshold: f32,
     #[serde(default = "default_limit")]
     pub default_limit: u16,
+    /// Softmax scores `p` count as `p^(1/temperature)`, made to sum to 1 again: below 1 they grow surer.
+    #[serde(default = "default_temperature")]
+    pub temperature: f32,
+    pub certainty: Option<Certainty>,
     pub files: Files,
     pub input: Option<Input>,
     pub llm: Option<Llm>,
@@ -123,6 +146,10 @@ fn default_limit() -> u16 {
     10
 }
 
+fn default_temperature() -> f32 {
+    1.0
+}
+
 impl Manifest {
     /// Reads `folder/manifest.toml`.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
@@ -130,7 +157,23 @@ impl Manifest {
         let text = fs::read_to_string(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
         let manifest: Manifest = toml::from_str(&text)
             .map_err(|source| ModelError::Manifest { path: path.clone(), source: Box::new(source) })?;
+        if let Some(what) = manifest.flaw() {
+            return Err(ModelError::Value { path, what });
+        }
         Ok(Self { folder: folder.to_owned(), ..manifest })
+    }
+
+    /// What of its numbers makes no sense; NaN never does.
+    fn flaw(&self) -> Option<&'static str> {
+        let spread = |rule: &Certainty| rule.plain_entropy > rule.sharp_entropy;
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            return Some("temperature must be above 0");
+        }
+        if !self.certainty.as_ref().is_none_or(spread) {
+            return Some("certainty.plain_entropy must be above sharp_entropy");
+        }
+        let corrected = self.temperature != 1.0 || self.certainty.is_some();
+        (corrected && self.kind != Kind::Softmax).then_some("temperature and [certainty] are for softmax models alone")
     }
 
     /// The file's bytes, once their hash was found to be the manifest's.
@@ -186,4 +229,30 @@ pub fn default_folder() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     cache.or_else(home).unwrap_or_else(|| PathBuf::from(".")).join("tagfleet/models")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flaw(kind: &str, more: &str) -> Option<&'static str> {
+        let known = format!("name='a'\nversion='1'\nkind='{kind}'\nlicence='MIT'\nsource='tests'\n{more}\n[files]\n");
+        toml::from_str::<Manifest>(&known).expect("valid TOML").flaw()
+    }
+
+    #[test]
+    fn corrections_that_make_no_sense_are_refused() {
+        let rule = |sharp| {
+            format!(
+                "certainty = {{ sharp_entropy = {sharp}, plain_entropy = 3.0, wary_entropy = 2.0, wary_ceiling = 0.5 }}"
+            )
+        };
+        assert_eq!(flaw("softmax", ""), None);
+        assert_eq!(flaw("softmax", &format!("temperature = 0.75\n{}", rule("2.0"))), None);
+        for wrong in ["temperature = 0.0", "temperature = nan", "temperature = inf", &rule("3.0"), &rule("nan")] {
+            assert!(flaw("softmax", wrong).is_some(), "{wrong}");
+        }
+        assert!(flaw("sigmoid", "temperature = 0.75").is_some());
+        assert!(flaw("sigmoid", &rule("2.0")).is_some());
+    }
 }

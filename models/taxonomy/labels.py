@@ -5,13 +5,11 @@ import pathlib
 import re
 import tomllib
 
+from . import TaxonomyError
+from .korean import Korean
 from .wordnet import WordNet
 
 HERE = pathlib.Path(__file__).parent
-
-
-class TaxonomyError(Exception):
-    """The tables, the class names and WordNet do not fit together."""
 
 
 class Tables:
@@ -126,6 +124,8 @@ def write_labels(names_folder, data_noun, target, source):
     lines = data_noun.read_text().splitlines()
     taxonomy = Taxonomy(names, [ids[str(i)] for i in range(len(names))], lines, Tables.committed())
     classes, parents = taxonomy.classes(), taxonomy.parents()
+    categories = {category: {} for category in sorted({entry["category"] for entry in (*classes, *parents.values())})}
     check(classes, parents)
-    labels = {"version": 1, "source": source, "classes": classes, "parents": parents}
-    target.write_text(json.dumps(labels, ensure_ascii=False, indent=1) + "\n")
+    Korean.committed().add_to(classes, parents, categories)
+    labels = {"version": 1, "source": source, "classes": classes, "parents": parents, "categories": categories}
+    target.write_text(json.dumps(labels, ensure_ascii=False, indent=1) + "\n", "utf-8")

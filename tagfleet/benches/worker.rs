@@ -19,7 +19,7 @@ use common::{
     model::{Manifest, default_folder},
     queue::{Lane, Queue, QueueConfig},
     testing::{RabbitMq, Redis, eventually},
-    wire::{DEFAULT_TENANT, Features, Job, WIRE_VERSION},
+    wire::{DEFAULT_TENANT, Features, Job, Language, Selection, WIRE_VERSION},
 };
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
@@ -194,6 +194,8 @@ impl Fleet {
             features: Features { tags: true, caption: false },
             limit: None,
             threshold: None,
+            language: Language::En,
+            selection: Selection::default(),
             published_at_us: self.bus.now_us(),
             budget_ms: 30_000,
             tile: self.tile.clone(),

@@ -164,9 +164,11 @@ mod tests {
     fn check(text: &str, given: &[(&str, &[&str])]) -> Result<String, Rule> {
         let own = |name: &&str| (*name).to_owned();
         let tag = |(name, parents): &(&str, &[&str])| Tag {
+            id: own(name),
             name: own(name),
             confidence: 0.9,
             category: String::new(),
+            category_name: String::new(),
             parents: parents.iter().map(own).collect(),
         };
         let tags: Vec<Tag> = given.iter().map(tag).collect();

@@ -4,14 +4,16 @@
 #[cfg(feature = "llama")]
 mod by_model;
 pub mod guard;
+mod korean;
 #[cfg(feature = "llama")]
 mod llama;
+mod particle;
 mod subject;
 mod template;
 
 use std::time::Instant;
 
-use common::wire::{Caption, CaptionStatus, Tag};
+use common::wire::{Caption, CaptionStatus, Language, Tag};
 pub use subject::subjects;
 
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +79,15 @@ impl Captioner {
     /// takes longer than until `deadline`.
     // A template needs no time, so a build without the language model has no use for the deadline.
     #[cfg_attr(not(feature = "llama"), allow(unused_variables))]
-    pub async fn caption(&self, wanted: bool, tags: &[Tag], deadline: Instant) -> Captioned {
+    pub async fn caption(&self, wanted: bool, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
         let subjects = subjects(tags);
         let captioned = match &self.writer {
             Writer::Off => none(),
             _ if !wanted || subjects.is_empty() => none(),
+            // The language model knows English alone.
+            _ if language == Language::Ko => {
+                by_pattern(korean::write(&subjects), CaptionStatus::Template, Instant::now())
+            }
             Writer::Template => by_template(&subjects, CaptionStatus::Template, Instant::now()),
             #[cfg(feature = "llama")]
             Writer::Llama(llama) => by_model::caption(llama, &subjects, deadline).await,
@@ -98,6 +104,10 @@ fn none() -> Captioned {
 }
 
 fn by_template(subjects: &[&Tag], status: CaptionStatus, started: Instant) -> Captioned {
-    let caption = Caption { text: Some(template::write(subjects)), status, model: Some(template::NAME.to_owned()) };
+    by_pattern(template::write(subjects), status, started)
+}
+
+fn by_pattern(text: String, status: CaptionStatus, started: Instant) -> Captioned {
+    let caption = Caption { text: Some(text), status, model: Some(template::NAME.to_owned()) };
     Captioned { caption, started }
 }

@@ -36,7 +36,14 @@ mod tests {
 
     fn tag(name: &str, parents: &[&str]) -> Tag {
         let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
-        Tag { name: name.into(), confidence: 0.5, category: "other".into(), parents }
+        Tag {
+            id: String::new(),
+            name: name.into(),
+            confidence: 0.5,
+            category: "other".into(),
+            category_name: String::new(),
+            parents,
+        }
     }
 
     #[test]

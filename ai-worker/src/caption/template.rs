@@ -35,7 +35,14 @@ mod tests {
 
     #[test]
     fn sentences_read_well() {
-        let tag = |name: &str| Tag { name: name.into(), confidence: 1.0, category: String::new(), parents: vec![] };
+        let tag = |name: &str| Tag {
+            id: String::new(),
+            name: name.into(),
+            confidence: 1.0,
+            category: String::new(),
+            category_name: String::new(),
+            parents: vec![],
+        };
         let (espresso, cup, glasses) = (tag("espresso"), tag("cup"), tag("sunglasses"));
         assert_eq!(write(&[&espresso]), "A photo of an espresso.");
         assert_eq!(write(&[&espresso, &cup, &glasses]), "A photo of an espresso, a cup and sunglasses.");

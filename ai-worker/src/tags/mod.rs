@@ -1,7 +1,15 @@
 //! From scores to tags: the model's classes and their parents in the taxonomy.
 
+mod calibration;
+mod filter;
+mod labels;
+mod names;
 mod select;
 mod taxonomy;
+#[cfg(test)]
+mod tests;
 
-pub use select::select;
+pub use calibration::Calibration;
+pub use filter::{Filter, UnknownName};
+pub use select::{Choice, select};
 pub use taxonomy::{Taxonomy, TaxonomyError};

@@ -2,7 +2,12 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use common::wire::Language;
+
+use super::{
+    labels::{Labels, Words},
+    names::Names,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TaxonomyError {
@@ -10,50 +15,47 @@ pub enum TaxonomyError {
     Json(#[from] serde_json::Error),
     #[error("class {class} names the parent `{parent}`, which the labels do not define")]
     UnknownParent { class: String, parent: String },
+    #[error("the manifest's certainty.wary names `{name}`, which is no class of the labels")]
+    UnknownClass { name: String },
     #[error("the labels name {labels} classes, the model scores {scores}")]
     Count { labels: usize, scores: usize },
 }
 
-/// `labels.json`, as the model's folder holds it.
-#[derive(Deserialize)]
-struct Labels {
-    classes: Vec<LabelledClass>,
-    parents: HashMap<String, LabelledParent>,
+/// A class or a parent, by its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Node {
+    Class(usize),
+    Parent(usize),
 }
 
-#[derive(Deserialize)]
-struct LabelledClass {
-    name: String,
-    category: String,
-    #[serde(default)]
-    parents: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct LabelledParent {
-    category: String,
-}
-
+/// What a class or a parent is.
 #[derive(Debug)]
-pub struct Class {
+pub struct Entry {
+    /// In English; the tag's id.
     pub name: String,
+    ko: Option<String>,
     pub category: String,
-    /// Indices into `Taxonomy::parents`, from the nearest to the most general.
+    /// What it also is: indices into `Taxonomy::parents`, from the nearest to the most general.
     pub parents: Vec<usize>,
 }
 
-#[derive(Debug)]
-pub struct Parent {
-    pub name: String,
-    pub category: String,
-    /// What it also is, in turn.
-    pub parents: Vec<usize>,
+impl Entry {
+    /// The English name where there is none in that language.
+    pub fn name_in(&self, language: Language) -> &str {
+        match language {
+            Language::En => &self.name,
+            Language::Ko => self.ko.as_ref().unwrap_or(&self.name),
+        }
+    }
 }
 
 #[derive(Debug)]
 pub struct Taxonomy {
-    pub classes: Vec<Class>,
-    pub parents: Vec<Parent>,
+    pub classes: Vec<Entry>,
+    pub parents: Vec<Entry>,
+    pub names: Names,
+    /// Of categories, by id.
+    korean: HashMap<String, String>,
     upwards: Vec<usize>,
 }
 
@@ -63,14 +65,17 @@ impl Taxonomy {
         let mut names: Vec<&String> = labels.parents.keys().collect();
         names.sort();
         let index: HashMap<&String, usize> = names.iter().enumerate().map(|(i, name)| (*name, i)).collect();
-        let mut parents: Vec<Parent> = names
-            .iter()
-            .map(|name| Parent {
-                name: (*name).clone(),
-                category: labels.parents[*name].category.clone(),
-                parents: Vec::new(),
-            })
-            .collect();
+        let entry = |name: &str, category: &str, words: &Words, parents| Entry {
+            name: name.to_owned(),
+            ko: words.ko.clone(),
+            category: category.to_owned(),
+            parents,
+        };
+        let parent = |name: &&String| {
+            let parent = &labels.parents[*name];
+            entry(name, &parent.category, &parent.words, Vec::new())
+        };
+        let mut parents: Vec<Entry> = names.iter().map(parent).collect();
         let classes = labels
             .classes
             .iter()
@@ -81,18 +86,28 @@ impl Taxonomy {
                 };
                 let of = |parent: &String| index.get(parent).copied().ok_or_else(|| unknown(parent));
                 let parents = class.parents.iter().map(of).collect::<Result<_, _>>()?;
-                Ok(Class { name: class.name.clone(), category: class.category.clone(), parents })
+                Ok(entry(&class.name, &class.category, &class.words, parents))
             })
             .collect::<Result<Vec<_>, TaxonomyError>>()?;
         link_parents(&mut parents, &classes);
         let mut upwards: Vec<usize> = (0..parents.len()).collect();
         upwards.sort_by_key(|parent| std::cmp::Reverse(parents[*parent].parents.len()));
-        Ok(Self { classes, parents, upwards })
+        let korean = |(id, words): (&String, &Words)| Some((id.clone(), words.ko.clone()?));
+        let korean = labels.categories.iter().filter_map(korean).collect();
+        let names = Names::new(&labels, &names);
+        Ok(Self { classes, parents, names, korean, upwards })
     }
 
     pub fn expect_classes(self, scores: usize) -> Result<Self, TaxonomyError> {
         let labels = self.classes.len();
         if labels == scores { Ok(self) } else { Err(TaxonomyError::Count { labels, scores }) }
+    }
+
+    pub fn category_in<'a>(&'a self, category: &'a str, language: Language) -> &'a str {
+        match language {
+            Language::En => category,
+            Language::Ko => self.korean.get(category).map_or(category, String::as_str),
+        }
     }
 
     /// Indices of the parents, each before all that it also is.
@@ -103,7 +118,7 @@ impl Taxonomy {
 
 /// A parent's own parents are those that stand behind it in the chain of every
 /// class that has it: a golf cart is sports equipment, a motor vehicle is not.
-fn link_parents(parents: &mut [Parent], classes: &[Class]) {
+fn link_parents(parents: &mut [Entry], classes: &[Entry]) {
     let mut linked = vec![false; parents.len()];
     for class in classes {
         for (depth, parent) in class.parents.iter().enumerate() {

@@ -39,6 +39,7 @@ function options() {
   const chosen = {};
   if ($("limit").value) chosen.limit = Number($("limit").value);
   if ($("threshold").value) chosen.threshold = Number($("threshold").value);
+  if ($("language").value) chosen.language = $("language").value;
   if ($("model").value) chosen.model = $("model").value;
   if (!$("caption").checked) chosen.features = ["tags"];
   return chosen;
@@ -114,7 +115,7 @@ function showAnswer(answer, photo) {
 function tagRow(tag) {
   const row = element("li");
   const name = element("span", "name", tag.name);
-  name.append(element("em", "", tag.category));
+  name.append(element("em", "", tag.category_name));
   const bar = element("div", "bar");
   const fill = element("i");
   fill.style.width = `${tag.confidence * 100}%`;

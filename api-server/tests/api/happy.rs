@@ -24,10 +24,11 @@ fn is_answer(reply: &Reply, file: &[u8]) {
     assert_eq!(json["model"], json!({"name": MODEL, "version": "1"}));
     assert_eq!(json["image"]["bytes"], file.len());
     assert_eq!(json["image"]["sha256"], common::model::hex(&Sha256::digest(file)));
-    assert_eq!(
-        json["tags"][0],
-        json!({"name": "cat", "confidence": 0.91, "category": "animal", "parents": ["mammal", "animal"]})
-    );
+    let cat = json!({
+        "id": "cat", "name": "cat", "confidence": 0.91, "category": "animal", "category_name": "animal",
+        "parents": ["mammal", "animal"]
+    });
+    assert_eq!(json["tags"][0], cat);
     assert_eq!(json["caption"], json!({"text": "A tabby cat.", "status": "template", "model": "template"}));
     assert_eq!(json["worker"], "fake-1");
 }

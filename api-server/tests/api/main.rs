@@ -2,6 +2,7 @@
 //! What hostile and broken input gets is the matter of `tests/abuse`.
 #![allow(clippy::unwrap_used)]
 
+mod choice;
 mod door;
 mod edge;
 mod happy;

@@ -28,6 +28,11 @@ async fn requests_that_are_not_valid_get_400() {
         json!({"image": url, "threshold": -0.1}),
         json!({"image": url, "features": []}),
         json!({"image": url, "features": ["smell"]}),
+        json!({"image": url, "language": "fr"}),
+        json!({"image": url, "categories": "animal"}),
+        json!({"image": url, "include": [""]}),
+        json!({"image": url, "include": ["x".repeat(101)]}),
+        json!({"image": url, "exclude": vec!["cat"; 101]}),
         json!({"image": url, "timeout_ms": 0}),
         json!({"image": url, "timeout_ms": 60_001}),
         json!({"image": {"content": "not base64!"}}),
@@ -36,7 +41,17 @@ async fn requests_that_are_not_valid_get_400() {
         let reply = api.post_json(body.clone()).await;
         assert_eq!((reply.status, &reply.json["code"]), (400, &json!("invalid_request")), "{body}");
     }
-    for query in ["limit=0", "threshold=NaN", "threshold=inf", "colour=red", "features=", "timeout_ms=-1", "limit=x"] {
+    for query in [
+        "limit=0",
+        "threshold=NaN",
+        "threshold=inf",
+        "colour=red",
+        "features=",
+        "timeout_ms=-1",
+        "limit=x",
+        "language=KO",
+        "include=cat,,dog",
+    ] {
         let reply = api.post_raw(&format!("/v1/tags?{query}"), "image/png", testing::photo(8, 8)).await;
         reply.is_problem(400, "invalid_request");
     }

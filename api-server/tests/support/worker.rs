@@ -30,6 +30,8 @@ pub enum Behaviour {
     /// Stores results where nobody is told.
     Whisper,
     Fail,
+    /// Knows none of the names that it is asked for.
+    Refuse,
     /// Runs nowhere: no announcement, no consumer.
     Absent,
 }
@@ -86,6 +88,7 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
         clock.end(stage);
     }
     let outcome = match behaviour {
+        Behaviour::Refuse => Err(Fault::new(Code::InvalidRequest, Stage::Postprocess, "No such tag.")),
         Behaviour::Fail => Err(Fault::new(Code::InferenceFailed, Stage::Infer, "As asked.")),
         Behaviour::Look => Ok(tagged(colours(&job.tile))),
         _ => Ok(tagged(cats())),
@@ -117,7 +120,9 @@ fn tagged(tags: Vec<Tag>) -> Tagged {
 
 fn tag(name: &str, confidence: f32, parents: &[&str]) -> Tag {
     let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
-    Tag { name: name.into(), confidence, category: "animal".into(), parents }
+    // As from a worker of before there were ids and names of categories.
+    let (id, category_name) = (String::new(), String::new());
+    Tag { id, name: name.into(), confidence, category: "animal".into(), category_name, parents }
 }
 
 fn cats() -> Vec<Tag> {

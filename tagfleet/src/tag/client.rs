@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context;
+use common::wire::Language;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ pub struct Options {
     pub caption: bool,
     pub limit: Option<u16>,
     pub threshold: Option<f32>,
+    pub language: Option<Language>,
     pub timeout_ms: u32,
 }
 
@@ -126,6 +128,9 @@ impl Client {
         if let Some(threshold) = self.options.threshold {
             body["threshold"] = f64::from(threshold).into();
         }
+        if let Some(language) = self.options.language {
+            body["language"] = language.name().into();
+        }
         body
     }
 
@@ -136,6 +141,9 @@ impl Client {
         }
         if let Some(threshold) = self.options.threshold {
             query += &format!("&threshold={threshold}");
+        }
+        if let Some(language) = self.options.language {
+            query += &format!("&language={}", language.name());
         }
         query
     }

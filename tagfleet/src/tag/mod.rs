@@ -7,6 +7,7 @@ mod source;
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Args;
+use common::wire::Language;
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -47,6 +48,10 @@ pub struct TagArgs {
     #[arg(long)]
     threshold: Option<f32>,
 
+    /// Language of tags and captions [default: en]
+    #[arg(long)]
+    language: Option<Language>,
+
     /// Images under way at once
     #[arg(long, default_value_t = 4)]
     concurrency: usize,
@@ -69,6 +74,7 @@ impl TagArgs {
             caption: !self.no_caption,
             limit: self.limit,
             threshold: self.threshold,
+            language: self.language,
             timeout_ms: self.timeout_ms,
         };
         let client = Client::new(&self.api, self.api_key, options)?;

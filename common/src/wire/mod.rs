@@ -1,20 +1,27 @@
 //! What travels between the roles: MessagePack with named fields, so that a
 //! reader skips what it does not know.
 
+mod asked;
+#[cfg(test)]
+mod tests;
+
+pub use asked::{Asked, Language, Selection};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{fault::Fault, stage::Timings};
 
-/// Raised only when an older reader would misunderstand a message. A reader
-/// refuses versions above its own and reads all below.
+/// What a message is written as unless it says something that a reader of this
+/// version would overlook. A reader refuses versions above its own and reads all below.
 pub const WIRE_VERSION: u16 = 1;
+
+const NEWEST_READ: u16 = asked::PARTICULAR_JOB;
 
 /// The tenant of every job where the service asks for no API key.
 pub const DEFAULT_TENANT: &str = "default";
 
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
-    #[error("message is of wire version {0}, this build reads up to {WIRE_VERSION}")]
+    #[error("message is of wire version {0}, this build reads up to {NEWEST_READ}")]
     TooNew(u16),
     #[error("message cannot be read: {0}")]
     Malformed(#[from] rmp_serde::decode::Error),
@@ -32,7 +39,7 @@ pub fn encode<T: Versioned>(message: &T) -> Vec<u8> {
 pub fn decode<T: Versioned>(bytes: &[u8]) -> Result<T, WireError> {
     let message: T = rmp_serde::from_slice(bytes)?;
     match message.version() {
-        version if version > WIRE_VERSION => Err(WireError::TooNew(version)),
+        version if version > NEWEST_READ => Err(WireError::TooNew(version)),
         _ => Ok(message),
     }
 }
@@ -58,6 +65,10 @@ pub struct Job {
     pub limit: Option<u16>,
     /// Least confidence of a tag, 0 to 1; the model's default where absent.
     pub threshold: Option<f32>,
+    #[serde(default)]
+    pub language: Language,
+    #[serde(default)]
+    pub selection: Selection,
     /// Fleet clock (see `Bus::now_us`), so that hosts need not agree on the time.
     pub published_at_us: u64,
     /// What is left of the caller's patience when published.
@@ -69,11 +80,18 @@ pub struct Job {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tag {
+    /// The English name: the same in every language. Empty from a worker of before there were ids.
+    #[serde(default)]
+    pub id: String,
+    /// In the language asked for.
     pub name: String,
-    /// 0 to 1. A parent's is the sum over all classes below it.
+    /// 0 to 1. A parent's is the sum over all classes below it, or the surest of them.
     pub confidence: f32,
     pub category: String,
-    /// From the nearest to the most general.
+    /// In the language asked for; empty from a worker of before there were any.
+    #[serde(default)]
+    pub category_name: String,
+    /// Names in the language asked for, from the nearest to the most general.
     pub parents: Vec<String>,
 }
 
@@ -164,6 +182,16 @@ pub struct ModelInfo {
     pub default_threshold: f32,
     /// How many classes it tells apart.
     pub classes: u32,
+}
+
+impl Tag {
+    pub fn id(&self) -> &str {
+        if self.id.is_empty() { &self.name } else { &self.id }
+    }
+
+    pub fn category_name(&self) -> &str {
+        if self.category_name.is_empty() { &self.category } else { &self.category_name }
+    }
 }
 
 impl Versioned for Job {

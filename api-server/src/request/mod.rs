@@ -1,5 +1,7 @@
 //! What a client may ask for, and what of it is refused at once.
 
+mod choice;
+
 use std::time::Duration;
 
 use axum::{
@@ -10,7 +12,7 @@ use bytes::Bytes;
 use common::{
     fault::{Code, Fault},
     stage::Stage,
-    wire::Features,
+    wire::{Asked, Features},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
@@ -26,6 +28,7 @@ use utoipa::{
 };
 
 use crate::{ApiConfig, App, admit::Held, fetch::Fetcher, form, trail::Trail};
+use choice::Language;
 
 /// Room for the rest of a JSON body beside its base64.
 const JSON_EXTRA_BYTES: usize = 16 * 1024;
@@ -61,6 +64,18 @@ pub struct TagRequest {
     /// Least confidence of a tag, 0 to 1; the model's default if absent.
     #[schema(minimum = 0, maximum = 1, example = 0.1)]
     threshold: Option<f32>,
+    /// Of tags and caption; English if absent. Captions in Korean are written from patterns.
+    language: Option<Language>,
+    /// Only tags of these categories, by id or by name in either language.
+    #[schema(max_items = 100, example = json!(["animal", "음식"]))]
+    categories: Option<Vec<String>>,
+    /// Only these tags and what is below them, by id, name or synonym in either language; case and spaces do not
+    /// matter. A name that the model does not know is `invalid_request`.
+    #[schema(max_items = 100, example = json!(["cat", "개"]))]
+    include: Option<Vec<String>>,
+    /// Never these tags nor what is below them.
+    #[schema(max_items = 100, example = json!(["weapon"]))]
+    exclude: Option<Vec<String>>,
     /// One of `/v1/models`; the default there if absent.
     model: Option<String>,
     /// Time for everything, milliseconds.
@@ -105,6 +120,24 @@ pub struct RawOptions {
     #[param(minimum = 0, maximum = 1)]
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
+    /// Of tags and caption; English if absent. Captions in Korean are written from patterns.
+    language: Option<Language>,
+    /// Only tags of these categories, by id or by name in either language.
+    #[serde(default, deserialize_with = "choice::comma_separated")]
+    #[param(value_type = Option<String>, example = "animal,음식")]
+    #[schema(value_type = Option<String>, example = "animal,음식")]
+    categories: Option<Vec<String>>,
+    /// Only these tags and what is below them, by id, name or synonym in either language; case and spaces do not
+    /// matter. A name that the model does not know is `invalid_request`.
+    #[serde(default, deserialize_with = "choice::comma_separated")]
+    #[param(value_type = Option<String>, example = "cat,개")]
+    #[schema(value_type = Option<String>, example = "cat,개")]
+    include: Option<Vec<String>>,
+    /// Never these tags nor what is below them.
+    #[serde(default, deserialize_with = "choice::comma_separated")]
+    #[param(value_type = Option<String>, example = "weapon")]
+    #[schema(value_type = Option<String>, example = "weapon")]
+    exclude: Option<Vec<String>>,
     /// One of `/v1/models`.
     model: Option<String>,
     /// Time for everything, milliseconds.
@@ -143,9 +176,7 @@ impl ToSchema for ImageFile {}
 #[derive(Debug)]
 pub struct Wanted {
     pub source: Source,
-    pub features: Features,
-    pub limit: Option<u16>,
-    pub threshold: Option<f32>,
+    pub asked: Asked,
     pub model: Option<String>,
     pub client_ref: Option<String>,
     pub deadline: Instant,
@@ -229,6 +260,10 @@ impl TagRequest {
             features: self.features.map(names),
             limit: self.limit,
             threshold: self.threshold,
+            language: self.language,
+            categories: self.categories,
+            include: self.include,
+            exclude: self.exclude,
             model: self.model,
             timeout_ms: self.timeout_ms,
             client_ref: self.client_ref,
@@ -259,11 +294,16 @@ impl RawOptions {
         if !(1..=config.max_timeout_ms).contains(&timeout_ms) {
             return Err(invalid(format!("timeout_ms must be 1 to {}", config.max_timeout_ms)));
         }
-        Ok(Wanted {
-            source,
+        let asked = Asked {
             features: features(self.features.as_deref())?,
             limit: self.limit,
             threshold: self.threshold,
+            language: self.language.unwrap_or_default().into(),
+            selection: choice::selection(self.categories, self.include, self.exclude)?,
+        };
+        Ok(Wanted {
+            source,
+            asked,
             model: self.model,
             client_ref: self.client_ref,
             deadline: arrived + Duration::from_millis(timeout_ms.into()),
