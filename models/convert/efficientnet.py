@@ -69,12 +69,28 @@ class GraphWriter:
     def convolve(self, conv, norm, stride=1, depthwise=False, activate=True):
         kernel, bias = self.fold(conv, norm)
         before, after = same_padding(self.size_px, kernel.shape[2], stride)
-        inputs = self.constant(f"{conv}.kernel", kernel), self.constant(f"{conv}.bias", bias)
         pads, groups = [before, before, after, after], len(kernel) if depthwise else 1
+        inputs = self.parameters(conv, norm, kernel, bias)
         self.node("Conv", conv, *inputs, pads=pads, strides=[stride, stride], group=groups)
         self.size_px = -(-self.size_px // stride)
         if activate:
-            self.node("Clip", f"{conv}.relu6", "zero", "six")
+            self.relu6(conv, norm)
+        else:
+            self.narrowed(conv, norm)
+
+    # The four places where a quantised graph (quantise.py) differs.
+
+    def parameters(self, conv, norm, kernel, bias):
+        return self.constant(f"{conv}.kernel", kernel), self.constant(f"{conv}.bias", bias)
+
+    def relu6(self, conv, norm):
+        self.node("Clip", f"{conv}.relu6", "zero", "six")
+
+    def narrowed(self, conv, norm):
+        """A convolution without an activation ended here."""
+
+    def add(self, name, before):
+        self.node("Add", name, before)
 
     def fold(self, conv, norm):
         """The batch norm that follows a convolution, worked into its kernel and bias."""
@@ -93,7 +109,7 @@ class GraphWriter:
         self.convolve(f"{name}._depthwise_conv", f"{name}._bn1", stride, depthwise=True)
         self.convolve(f"{name}._project_conv", f"{name}._bn2", activate=False)
         if stride == 1 and len(self.weights[f"{name}._project_conv.weight"]) == narrow_in:
-            self.node("Add", f"{name}.add", before)
+            self.add(f"{name}.add", before)
 
     def classify(self):
         self.node("GlobalAveragePool", "pooled")
@@ -109,13 +125,13 @@ class GraphWriter:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, producer_name="tagfleet")
 
 
-def build(name, weights):
+def build(name, weights, writer=GraphWriter):
     variant = VARIANTS[name]
     strides = block_strides(variant.depth)
     blocks = len({key.split(".")[1] for key in weights if key.startswith("_blocks.")})
     if blocks != len(strides):
         raise SystemExit(f"{name} has {len(strides)} blocks, these weights have {blocks}")
-    graph = GraphWriter(weights, variant.input_px)
+    graph = writer(weights, variant.input_px)
     graph.constant("zero", np.float32(0))
     graph.constant("six", np.float32(6))
     graph.normalise()
@@ -127,11 +143,14 @@ def build(name, weights):
     return graph.model(f"efficientnet-{name}", variant.input_px)
 
 
-def main(name, weights_path, model_path):
-    model = build(name, read_tensors(weights_path))
+def save(model, model_path):
     onnx.checker.check_model(model, full_check=True)
     with open(model_path, "wb") as file:
         file.write(model.SerializeToString(deterministic=True))
+
+
+def main(name, weights_path, model_path):
+    save(build(name, read_tensors(weights_path)), model_path)
 
 
 if __name__ == "__main__":

