@@ -74,6 +74,8 @@ pub struct FileRef {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Files {
     pub graph: Option<FileRef>,
+    /// The same graph in half precision, for GPUs; input and output stay as they are.
+    pub graph_fp16: Option<FileRef>,
     pub labels: Option<FileRef>,
     pub weights: Option<FileRef>,
 }
@@ -107,6 +109,8 @@ pub struct Manifest {
     pub default_threshold: f32,
     #[serde(default = "default_limit")]
     pub default_limit: u16,
+    /// `cpu`, `cuda`, `tensorrt`: what it may run on; anything where absent.
+    pub devices: Option<Vec<String>>,
     pub files: Files,
     pub input: Option<Input>,
     pub llm: Option<Llm>,
