@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint bench-worker bench-prepare clean-cache
+.PHONY: help demo test fleet models fmt lint bench-worker bench-sessions bench-prepare clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ lint: ## Format, clippy, documentation and shell scripts, nothing changed
 
 bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
 	@scripts/bench.sh worker
+
+bench-sessions: models ## ONNX Runtime's settings against the ones that the worker uses
+	@cargo bench --locked --package ai-worker --no-default-features --bench sessions
 
 bench-prepare: ## Photo to tile against libvips and Pillow, on one core
 	@scripts/bench-prepare.sh

@@ -65,9 +65,6 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_ENGINE_TIMEOUT_MS", default_value_t = 10_000)]
     pub engine_timeout_ms: u64,
 
-    #[command(flatten)]
-    pub reload: ReloadConfig,
-
     /// ONNX Runtime [default: onnxruntime/libonnxruntime.so below the models folder; onnxruntime-gpu/… on a GPU]
     #[arg(long, env = "ORT_DYLIB_PATH")]
     pub onnxruntime: Option<PathBuf>,
@@ -88,6 +85,10 @@ pub struct WorkerConfig {
     /// Captions that may wait for the language model; beyond, the template answers
     #[arg(long, env = "TAGFLEET_CAPTION_QUEUE", default_value_t = 8)]
     pub caption_queue: usize,
+
+    // Last, since its heading holds for all that follows.
+    #[command(flatten)]
+    pub reload: ReloadConfig,
 }
 
 impl WorkerConfig {
@@ -135,3 +136,6 @@ impl WorkerConfig {
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get())
 }
+
+#[cfg(test)]
+mod tests;

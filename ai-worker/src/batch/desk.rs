@@ -209,3 +209,39 @@ impl<T> Desk<T> {
         self.lines.retain(|(_, line)| !line.draining || line.len() > 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const RULES: Rules = Rules { sizes: Sizes::doubling(64), max_wait: None };
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    /// Images come every millisecond to a line whose runs cost 8 ms, few more for more images.
+    fn desk(engines: usize, start: Instant) -> (Desk<u32>, LineId) {
+        let mut desk = Desk::new(engines, 100);
+        let line = desk.open(RULES, Cost::new(&[(1, 0.0081), (64, 0.0144)]));
+        (0..engines).for_each(|engine| desk.engine_idle(engine));
+        for before in (0..20).rev() {
+            let now = start - Duration::from_millis(before);
+            desk.push(line, Lane::Realtime, 0, now + PATIENCE, now).expect("there is room");
+        }
+        assert!(matches!(desk.step(0, start), Step::Run(_)));
+        (desk, line)
+    }
+
+    #[test]
+    fn an_image_is_made_to_wait_only_while_every_other_engine_computes() {
+        let start = Instant::now();
+        let arrives = |desk: &mut Desk<u32>, line| {
+            desk.push(line, Lane::Realtime, 1, start + PATIENCE, start).expect("there is room");
+            desk.step(1, start)
+        };
+        let (mut two, line) = desk(2, start);
+        assert!(matches!(arrives(&mut two, line), Step::Wait(Some(until)) if until > start));
+        let (mut three, line) = desk(3, start);
+        assert!(matches!(arrives(&mut three, line), Step::Run(formed) if formed.closed == Closed::Idle));
+    }
+}

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-/// How a new version of a model takes the place of the present one.
+// How a new version of a model takes the place of the present one. No doc comment: it would become the command's.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "New versions of models")]
 pub struct ReloadConfig {
@@ -29,6 +29,10 @@ pub struct ReloadConfig {
 }
 
 impl ReloadConfig {
+    pub fn has_canary(&self) -> bool {
+        self.canary_jobs > 0 && self.canary_share > 0.0
+    }
+
     pub fn model_poll(&self) -> Option<Duration> {
         (self.model_poll_ms > 0).then(|| Duration::from_millis(self.model_poll_ms))
     }

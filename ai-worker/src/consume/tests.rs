@@ -125,9 +125,10 @@ async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_s
     for _ in 0..8 {
         go.send(()).expect("the engine waits");
     }
-    until("all are done", async || batcher.waiting() == 0 && batches.try_iter().count() == 0).await;
+    until("all are taken", async || queue.depth(Lane::Realtime).await.is_ok_and(|depth| depth.messages == 0)).await;
     shutdown.cancel();
     working.await.expect("drained");
     lanes.expect("a thread starts").stop().await;
     assert_eq!(queue.depth(Lane::Realtime).await.expect("memory").messages, 0);
+    assert_eq!(first + batches.try_iter().sum::<usize>(), 8);
 }

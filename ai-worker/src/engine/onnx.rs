@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -10,6 +10,7 @@ use common::model::{Manifest, ModelError, TileSpec};
 use ort::{
     environment::Environment,
     inputs,
+    logging::LogLevel,
     session::{Session, builder::GraphOptimizationLevel},
     value::TensorRef,
 };
@@ -80,7 +81,8 @@ impl Onnx {
         }
         let failed = |cause: String| LoadError::Library { path: library.display().to_string(), cause };
         let builder = ort::init_from(library).map_err(|error| failed(error.to_string()))?;
-        let environment = builder.with_name("tagfleet").build().map_err(|error| failed(error.to_string()))?;
+        let builder = builder.with_name("tagfleet").with_logger(Arc::new(log));
+        let environment = builder.build().map_err(|error| failed(error.to_string()))?;
         Ok(one.insert(environment).clone())
     }
 
@@ -177,6 +179,14 @@ impl Onnx {
 impl Engine for Onnx {
     fn infer(&mut self, images: &[&[u8]]) -> Result<Vec<f32>, EngineError> {
         self.run(images).map_err(|error| EngineError::of_runtime(error.to_string()))
+    }
+}
+
+/// What it says at an error is in the error as well, which is told where it is handled.
+fn log(level: LogLevel, _: &str, _: &str, at: &str, message: &str) {
+    match level {
+        LogLevel::Fatal => tracing::error!(at, message, "ONNX Runtime"),
+        _ => tracing::debug!(?level, at, message, "ONNX Runtime"),
     }
 }
 

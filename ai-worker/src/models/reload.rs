@@ -102,7 +102,7 @@ impl Reloader {
         let loaded = self.compare(self.load().await?).await?;
         let version = self.served.open(loaded);
         let tried = Tried { served: &self.served, version: Some(&version) };
-        if self.config.canary_jobs > 0 {
+        if self.config.has_canary() {
             let canary = Canary::new(version.clone(), self.config.canary_share, self.config.canary_jobs);
             let canary = Arc::new(canary);
             self.served.set_next(Next::Canary(canary.clone()));
