@@ -72,7 +72,7 @@ impl<T> Desk<T> {
     pub fn open(&mut self, rules: Rules, cost: Cost) -> LineId {
         let id = LineId(self.opened);
         self.opened += 1;
-        self.lines.push((id, Line::new(rules, cost)));
+        self.lines.push((id, Line::new(rules, cost, self.engines.len())));
         id
     }
 
@@ -107,9 +107,8 @@ impl<T> Desk<T> {
 
     /// What an idle engine should do now. After `Run` or `End` it is idle no more.
     pub fn step(&mut self, engine: usize, now: Instant) -> Step<T> {
-        let (engines, others) = (self.engines.len(), self.others(engine, now));
-        let decide = |(_, line): &(LineId, Line<T>)| line.decide(engines, others, now);
-        let decisions: Vec<_> = self.lines.iter().map(decide).collect();
+        let others = self.others(engine, now);
+        let decisions: Vec<_> = self.lines.iter().map(|(_, line)| line.decide(others, now)).collect();
         let Some(turn) = self.choose(&decisions) else {
             if self.stopping && self.len() == 0 {
                 self.engines[engine] = Engine::Away;

@@ -33,6 +33,7 @@ pub struct Line<T> {
     /// Places given since bulk last had its share; one of bulk's is worth `BULK_SHARE`.
     bulk_credit: usize,
     pub draining: bool,
+    engines: usize,
 }
 
 /// How many of each lane make the next batch.
@@ -43,10 +44,10 @@ struct Places {
 }
 
 impl<T> Line<T> {
-    pub fn new(rules: Rules, cost: Cost) -> Self {
+    pub fn new(rules: Rules, cost: Cost, engines: usize) -> Self {
         let limit = Limit::new(rules.sizes.max());
         let waiting = Lane::ALL.map(|_| VecDeque::new());
-        Self { rules, limit, cost, arrivals: Arrivals::default(), waiting, bulk_credit: 0, draining: false }
+        Self { rules, limit, cost, arrivals: Arrivals::default(), waiting, bulk_credit: 0, draining: false, engines }
     }
 
     pub fn push(&mut self, lane: Lane, item: T, deadline: Instant, now: Instant) {
@@ -75,7 +76,7 @@ impl<T> Line<T> {
     }
 
     /// What an idle engine should do about this line; `None` if nothing waits.
-    pub fn decide(&self, engines: usize, others: Others, now: Instant) -> Option<Decision> {
+    pub fn decide(&self, others: Others, now: Instant) -> Option<Decision> {
         let places = self.places();
         let in_batch = || self.in_batch(places);
         let seen = Seen {
@@ -85,7 +86,7 @@ impl<T> Line<T> {
             newest: in_batch().map(|one| one.arrived).max()?,
             urgent: in_batch().map(|one| one.deadline).min()?,
             expected_gap_s: self.arrivals.expected_gap_s(now),
-            engines,
+            engines: self.engines,
             others,
             draining: self.draining,
         };
@@ -111,7 +112,7 @@ impl<T> Line<T> {
     /// where that costs real-time nothing: alone, in the padding of a batch, or
     /// when what a run costs at all outweighs what bulk adds to it.
     fn places(&self) -> Places {
-        let limit = self.limit.now();
+        let limit = self.limit.now().min(self.share());
         let [realtime, bulk] = [Lane::Realtime, Lane::Bulk].map(|lane| self.waiting[lane as usize].len());
         let earned = bulk.min(self.bulk_credit / BULK_SHARE).min(limit);
         let realtime = realtime.min(limit - earned);
@@ -121,6 +122,12 @@ impl<T> Line<T> {
             self.rules.sizes.run(realtime + earned).min(limit)
         };
         Places { realtime, bulk: bulk.min(room - realtime) }
+    }
+
+    /// Where a run has no price of its own, an engine leaves the others their
+    /// share: one after the other, images are done earlier than all at once.
+    fn share(&self) -> usize {
+        if self.rides_along(1) { usize::MAX } else { self.len().div_ceil(self.engines) }
     }
 
     fn rides_along(&self, realtime: usize) -> bool {
