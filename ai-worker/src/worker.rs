@@ -80,12 +80,7 @@ pub async fn run(
 
     // Ends with this function, however it ends.
     let mut beside = JoinSet::new();
-    for (served, model) in models.all().iter().zip(&config.models) {
-        let (served, loader, model) = (served.clone(), loader.clone(), model.clone());
-        let (reload, engine_timeout) = (config.reload.clone(), config.engine_timeout());
-        let reloader = Reloader { served, loader, model, config: reload, engine_timeout };
-        beside.spawn(reloader.watch(shutdown.clone()));
-    }
+    reloaders(&config, &models, &loader).for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
     if let Some(listener) = listener {
         let router = probes::router(queue.clone(), bus.clone());
         beside.spawn(async move { drop(axum::serve(listener, router).await) });
@@ -112,6 +107,17 @@ pub async fn run(
     }
     let _ = announcing.await;
     Ok(())
+}
+
+/// One for each model.
+fn reloaders(config: &WorkerConfig, models: &Models, loader: &Arc<Loader>) -> impl Iterator<Item = Reloader> {
+    models.all().iter().zip(&config.models).map(|(served, model)| Reloader {
+        served: served.clone(),
+        loader: loader.clone(),
+        model: model.clone(),
+        config: config.reload.clone(),
+        engine_timeout: config.engine_timeout(),
+    })
 }
 
 fn load(config: &WorkerConfig) -> Result<Ready, WorkerError> {

@@ -5,7 +5,7 @@ mod support;
 
 use std::path::PathBuf;
 
-use ai_worker::CaptionerChoice;
+use ai_worker::{CaptionerChoice, engine::Device};
 use common::{
     fault::Code,
     stage::Stage,
@@ -81,4 +81,15 @@ async fn a_worker_says_what_it_serves() {
     let info: WorkerInfo = wire::decode(said.first().expect("one worker")).expect("of this version");
     assert_eq!((info.models[0].classes, info.models[0].tile.width), (1000, 224));
     harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_is_missing_is_an_error_at_start() {
+    let start = Harness::start_with(|config| {
+        config.device = Device::Cuda(0);
+        config.onnxruntime = Some(common::model::default_folder().join("onnxruntime/libonnxruntime.so"));
+    });
+    let ended = start.await.worker.await.expect("no panic");
+    let error = ended.expect_err("this ONNX Runtime knows no GPU").to_string();
+    assert!(error.contains("efficientnet-lite0 cannot be loaded on cuda:0"), "{error}");
 }
