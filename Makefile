@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint bench-worker bench-sessions bench-prepare clean-cache
+.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-sessions bench-prepare bench-hostile clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,18 +24,25 @@ models: ## Fetch and build the models; does nothing where they are there
 
 fmt: ## Format the code
 	@cargo fmt --all
+	@cargo fmt --manifest-path fuzz/Cargo.toml
 
 lint: ## Format, clippy, documentation and shell scripts, nothing changed
 	@scripts/lint.sh
 
+fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten); what breaks something is kept
+	@scripts/fuzz.sh
+
 bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
-	@scripts/bench.sh worker
+	@scripts/bench.sh tagfleet worker
 
 bench-sessions: models ## ONNX Runtime's settings against the ones that the worker uses
 	@cargo bench --locked --package ai-worker --no-default-features --bench sessions
 
 bench-prepare: ## Photo to tile against libvips and Pillow, on one core
 	@scripts/bench-prepare.sh
+
+bench-hostile: ## Good requests beside four times as many hostile ones (HOSTILE_SECONDS, HOSTILE_ROUNDS)
+	@scripts/bench.sh api-server hostile
 
 clean-cache: ## Remove what was built: cargo's folder, benchmark photos and our models (not your own beside them)
 	@scripts/clean-cache.sh

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 steps=4
 # Absolute, since cargo runs a benchmark in its crate's folder.
-here="$PWD/api-server/benches/prepare"
+here="$PWD/prepare/benches/versus"
 made="$cache/bench-prepare"
 photos="$cache/bench-photos"
 python="$made/python/bin/python"

@@ -9,12 +9,23 @@ optional() {
     if command -v "$1" >/dev/null; then shift && "$@"; else say "$1 is not installed, left out"; fi
 }
 
+versions() { awk '/^name = / { name = $3 } /^version = / { print name, $3 }' "$1" | sort; }
+
+# What is fuzzed is what is shipped: a crate that both have is of one version.
+check_fuzzed_versions() {
+    local other
+    other=$(comm -13 <(versions Cargo.lock) <(versions fuzz/Cargo.lock) | cut -d' ' -f1 |
+        grep -Fxf <(versions Cargo.lock | cut -d' ' -f1)) || return 0
+    die "fuzz/Cargo.lock has other versions of: $other. cp Cargo.lock fuzz/, then cargo metadata --manifest-path fuzz/Cargo.toml >/dev/null"
+}
+
 main() {
     scripts/setup.sh build
     claim_target
 
     step "Format"
     cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
 
     step "Clippy"
     cargo clippy --release --workspace --all-targets --locked -- -D warnings
@@ -25,7 +36,8 @@ main() {
     step "Shell scripts"
     optional shellcheck shellcheck scripts/*.sh .ci/run
 
-    step "Dependencies: licences, sources, bans"
+    step "Dependencies: versions, licences, sources, bans"
+    check_fuzzed_versions
     optional cargo-deny cargo deny --locked check --hide-inclusion-graph bans licenses sources
 }
 

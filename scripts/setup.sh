@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|bench-prepare]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|fuzz|bench-prepare]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -40,6 +40,13 @@ want_fleet() {
     want util-linux command_exists setpriv
 }
 
+# The sanitizer's library for C code, which clang only recommends.
+has_sanitizer() { clang -fsanitize=address -x c -o /dev/null - <<<'int main(void) { return 0; }'; }
+
+want_fuzz() {
+    want libclang-rt-dev has_sanitizer
+}
+
 # What our tiles are measured against: libvips by Debian, Pillow in an environment of its own.
 want_bench_prepare() {
     want gcc command_exists cc
@@ -52,8 +59,9 @@ want_group() {
     case $1 in
     build) want_build ;;
     fleet | test) want_build && want_fleet ;;
+    fuzz) want_build && want_fuzz ;;
     bench-prepare) want_build && want_bench_prepare ;;
-    *) die "no group is called '$1': build, fleet, test, bench-prepare" ;;
+    *) die "no group is called '$1': build, fleet, test, fuzz, bench-prepare" ;;
     esac
 }
 

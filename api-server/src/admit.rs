@@ -68,6 +68,11 @@ impl Budget {
 }
 
 impl Held {
+    /// Takes in another part of the same budget.
+    pub fn join(&mut self, other: Held) {
+        self._permits.merge(other._permits);
+    }
+
     /// The same bytes; what was taken for them is given back with the last reference to them.
     pub fn with(self, bytes: Bytes) -> Bytes {
         Bytes::from_owner(Kept { bytes, _held: self })

@@ -15,6 +15,10 @@ pub struct TagAnswer {
     /// Also in `x-request-id`.
     #[schema(example = "req_0f3c9a61d2b84e57a1c05d9be84f6a20")]
     pub id: String,
+    /// As in the request, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "album-7/photo-12")]
+    pub client_ref: Option<String>,
     pub model: Model,
     pub image: Image,
     /// From the most to the least confident.
@@ -113,10 +117,18 @@ impl TimingsView {
 }
 
 impl TagAnswer {
-    pub fn new(id: String, image: Image, tagged: Tagged, worker: String, timings: TimingsView) -> Self {
+    pub fn new(
+        id: String,
+        client_ref: Option<String>,
+        image: Image,
+        tagged: Tagged,
+        worker: String,
+        timings: TimingsView,
+    ) -> Self {
         let ModelId { name, version } = tagged.model;
         Self {
             id,
+            client_ref,
             model: Model { name, version },
             image,
             tags: tagged.tags.into_iter().map(TagView::from).collect(),

@@ -7,7 +7,7 @@ use common::identity;
 
 use prepare::{Limits, PoolConfig};
 
-use crate::{fetch::Origin, request};
+use crate::{FetchConfig, request};
 
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error("{option}: {problem}")]
@@ -28,12 +28,18 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_API_NAME")]
     pub api_name: Option<String>,
 
+    /// File of the API keys that are let in (`tagfleet keys new` makes one); without it everybody is, as tenant
+    /// `default`. Read again within seconds when it changes; replace it by renaming
+    #[arg(long, env = "TAGFLEET_API_KEYS")]
+    pub api_keys: Option<PathBuf>,
+
     /// Tag requests worked on at once; further ones are answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 256)]
     pub max_in_flight: usize,
 
-    /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. An image
-    /// counts with its announced length, or with the largest allowed if none is announced; base64 counts twice
+    /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. A body
+    /// counts with its announced length, or with the largest allowed if none is announced; base64 counts twice; a
+    /// download counts with what has come of it
     #[arg(long, env = "TAGFLEET_MAX_BYTES_IN_FLIGHT", default_value_t = 536_870_912)]
     pub max_bytes_in_flight: usize,
 
@@ -61,6 +67,11 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_BODY_TIMEOUT_MS", default_value_t = 10_000)]
     pub body_timeout_ms: u64,
 
+    /// Longest time that a connection may be open without a request being worked on or an answer being taken,
+    /// milliseconds. Between two requests of HTTP/1.1 the wait for headers is the shorter one
+    #[arg(long, env = "TAGFLEET_IDLE_TIMEOUT_MS", default_value_t = 60_000)]
+    pub idle_timeout_ms: u64,
+
     /// Longest wait for open requests at shutdown, milliseconds
     #[arg(long, env = "TAGFLEET_API_DRAIN_TIMEOUT_MS", default_value_t = 30_000)]
     pub api_drain_timeout_ms: u64,
@@ -78,44 +89,6 @@ pub struct ApiConfig {
 
     #[command(flatten)]
     pub prepare: PrepareConfig,
-}
-
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Fetching images by URL")]
-pub struct FetchConfig {
-    /// Largest image that is downloaded, bytes
-    #[arg(long, env = "TAGFLEET_FETCH_MAX_BYTES", default_value_t = 20_000_000)]
-    pub fetch_max_bytes: usize,
-
-    /// Longest wait for a connection: name look-up, connect and TLS together, milliseconds
-    #[arg(long, env = "TAGFLEET_FETCH_CONNECT_TIMEOUT_MS", default_value_t = 2_000)]
-    pub fetch_connect_timeout_ms: u64,
-
-    /// Longest wait for an answer's headers, connecting included, milliseconds
-    #[arg(long, env = "TAGFLEET_FETCH_FIRST_BYTE_TIMEOUT_MS", default_value_t = 5_000)]
-    pub fetch_first_byte_timeout_ms: u64,
-
-    /// Longest pause within a download, milliseconds
-    #[arg(long, env = "TAGFLEET_FETCH_IDLE_TIMEOUT_MS", default_value_t = 2_000)]
-    pub fetch_idle_timeout_ms: u64,
-
-    /// Longest download, redirects included, milliseconds; a request's own deadline may end it sooner
-    #[arg(long, env = "TAGFLEET_FETCH_TIMEOUT_MS", default_value_t = 10_000)]
-    pub fetch_timeout_ms: u64,
-
-    /// Redirects followed for one image; each is checked like the first URL
-    #[arg(long, env = "TAGFLEET_FETCH_MAX_REDIRECTS", default_value_t = 3)]
-    pub fetch_max_redirects: u32,
-
-    /// Ports that an image's URL may name
-    #[arg(long, env = "TAGFLEET_FETCH_PORTS", value_delimiter = ',', default_value = "80,443,8080,8443")]
-    pub fetch_ports: Vec<u16>,
-
-    /// An origin such as `http://127.0.0.1:9000` (exactly this scheme, host and port) that may lie on a private
-    /// address. For tests and demonstrations: all that it serves can then be read through this API. Redirects that lead
-    /// away from it are checked as ever
-    #[arg(long, env = "TAGFLEET_FETCH_ALLOW_ORIGINS", value_delimiter = ',')]
-    pub fetch_allow_origin: Vec<Origin>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -169,6 +142,7 @@ impl ApiConfig {
         positive("--default-timeout-ms", self.default_timeout_ms as usize)?;
         positive("--workers-refresh-ms", self.workers_refresh_ms as usize)?;
         positive("--header-timeout-ms", self.header_timeout_ms as usize)?;
+        positive("--idle-timeout-ms", self.idle_timeout_ms as usize)?;
         if self.max_bytes_in_flight < request::most_bytes(self.max_body_bytes).max(self.fetch.fetch_max_bytes) {
             return refuse("--max-bytes-in-flight", "is less than one image may take");
         }
@@ -199,17 +173,6 @@ impl ApiConfig {
     /// The name given, or one that no other process has.
     pub fn name(&self) -> String {
         self.api_name.clone().unwrap_or_else(identity::unique_name)
-    }
-}
-
-impl FetchConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        positive("--fetch-max-bytes", self.fetch_max_bytes)?;
-        positive("--fetch-connect-timeout-ms", self.fetch_connect_timeout_ms as usize)?;
-        positive("--fetch-first-byte-timeout-ms", self.fetch_first_byte_timeout_ms as usize)?;
-        positive("--fetch-idle-timeout-ms", self.fetch_idle_timeout_ms as usize)?;
-        positive("--fetch-timeout-ms", self.fetch_timeout_ms as usize)?;
-        positive("--fetch-ports", self.fetch_ports.len())
     }
 }
 
@@ -244,10 +207,10 @@ impl PrepareConfig {
     }
 }
 
-fn positive(option: &'static str, value: usize) -> Result<(), ConfigError> {
+pub fn positive(option: &'static str, value: usize) -> Result<(), ConfigError> {
     if value > 0 { Ok(()) } else { refuse(option, "must be more than 0") }
 }
 
-fn refuse(option: &'static str, problem: &str) -> Result<(), ConfigError> {
+pub fn refuse(option: &'static str, problem: &str) -> Result<(), ConfigError> {
     Err(ConfigError { option, problem: problem.to_owned() })
 }

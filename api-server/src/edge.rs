@@ -14,7 +14,10 @@ use common::{
 };
 use futures_util::FutureExt;
 
-use crate::problem::{self, Problem};
+use crate::{
+    linger::Lingering,
+    problem::{self, Problem},
+};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -59,7 +62,8 @@ pub async fn edge(mut request: Request, next: Next) -> Response {
     let id = RequestId::random();
     request.extensions_mut().insert(Arrived(Instant::now()));
     request.extensions_mut().insert(id.clone());
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let request = request.map(Lingering::body);
+    let answer = AssertUnwindSafe(inside(request, next, &id)).catch_unwind().await;
     // The panic hook has logged what happened; the caller learns only that it did.
     let mut response = answer.unwrap_or_else(|_| {
         let fault = Fault::new(Code::Internal, Stage::Admit, "This is a bug in the server, not in the request.");
@@ -72,6 +76,14 @@ pub async fn edge(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response
+}
+
+/// A fault in the request's head, which only the connection could see, ends its way here.
+async fn inside(mut request: Request, next: Next, id: &RequestId) -> Response {
+    match request.extensions_mut().remove::<Fault>() {
+        Some(fault) => Problem::new(fault, id).into_response(),
+        None => next.run(request).await,
+    }
 }
 
 /// An error that a library has put into words of its own.

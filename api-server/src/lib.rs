@@ -4,10 +4,15 @@
 mod admit;
 mod answer;
 mod config;
+mod door;
 mod edge;
 mod fetch;
 mod fleet;
+mod form;
 mod health;
+mod keys;
+mod linger;
+mod memory;
 mod models;
 mod offload;
 mod page;
@@ -25,14 +30,16 @@ use anyhow::Context;
 use common::{bus::Bus, queue::Queue, shutdown::Shutdown, telemetry};
 use tokio::net::TcpListener;
 
-pub use config::{ApiConfig, ConfigError, FetchConfig, PrepareConfig};
-pub use fetch::{Lookup, Origin, SystemLookup};
+pub use config::{ApiConfig, ConfigError, PrepareConfig};
+pub use fetch::{FetchConfig, Found, HonourNoai, Lookup, Origin, World};
+pub use keys::NewKey;
 
 /// What every handler may use.
 struct App {
     config: ApiConfig,
     queue: Queue,
     bus: Bus,
+    keys: keys::Keys,
     admission: admit::Admission,
     budget: admit::Budget,
     fleet: fleet::Fleet,
@@ -50,27 +57,29 @@ pub async fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    run_with(config, queue, bus, Arc::new(SystemLookup), listener, shutdown).await
+    run_with(config, queue, bus, World::default(), listener, shutdown).await
 }
 
-/// [`run`] with name look-ups of the caller's making, for tests.
+/// [`run`] with a world of the caller's making, for tests.
 pub async fn run_with(
     config: ApiConfig,
     queue: Queue,
     bus: Bus,
-    names: Arc<dyn Lookup>,
+    world: World,
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     config.validate()?;
+    memory::give_back_large_pieces();
     let name = config.name();
     let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
     let budget = admit::Budget::new(config.max_bytes_in_flight);
     let app = Arc::new(App {
+        keys: keys::Keys::open(config.api_keys.as_deref())?,
         admission: admit::Admission::new(config.max_in_flight),
         budget: budget.clone(),
         fleet: fleet::Fleet::new(bus.clone(), config.default_model.clone()),
-        fetcher: fetch::Fetcher::new(&config.fetch, names, budget)?,
+        fetcher: fetch::Fetcher::new(&config.fetch, world, budget)?,
         offload: offload::Offload::new(),
         prepare: prepare::Pool::start(config.decoders()).context("starting the decoding processes")?,
         submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
@@ -87,13 +96,18 @@ pub async fn run_with(
     Ok(())
 }
 
-/// Reads the workers' announcements, and folds recorded metrics so that they
-/// do not pile up where nobody scrapes.
 async fn keep_up(app: Arc<App>, shutdown: Shutdown) {
+    tokio::join!(shutdown.run_until_cancelled(app.keys.watch()), keep_up_fleet(&app, &shutdown));
+}
+
+/// Reads the workers' announcements, looks at what no event tells, and folds
+/// recorded metrics so that they do not pile up where nobody scrapes.
+async fn keep_up_fleet(app: &App, shutdown: &Shutdown) {
     let metrics = telemetry::metrics();
     let mut tick = tokio::time::interval(Duration::from_millis(app.config.workers_refresh_ms));
     while shutdown.run_until_cancelled(tick.tick()).await.is_some() {
         app.fleet.refresh().await;
+        app.fetcher.gauge();
         metrics.run_upkeep();
     }
 }

@@ -7,7 +7,7 @@ use common::{model::Fit, wire::ModelInfo};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::App;
+use crate::{App, problem::Problem};
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelList {
@@ -58,7 +58,14 @@ pub struct WorkerView {
 }
 
 /// The models that run now
-#[utoipa::path(get, path = "/v1/models", tag = "Tags", responses((status = 200, body = ModelList)))]
+#[utoipa::path(
+    get, path = "/v1/models", tag = "Tags", security((), ("api_key" = [])),
+    responses(
+        (status = 200, body = ModelList),
+        (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(crate) async fn list_models(State(app): State<Arc<App>>) -> Json<ModelList> {
     let known = app.fleet.known();
     let mut models = BTreeMap::<_, ModelView>::new();

@@ -86,6 +86,9 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tagfleet\""));
+        }
         if let Some(seconds) = retry_after_s(status) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::{
     body::Body,
-    extract::{FromRequestParts, Query},
     http::{HeaderMap, header, request::Parts},
 };
 use bytes::Bytes;
@@ -17,7 +16,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
-use url::Url;
+use url::{Url, form_urlencoded};
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
     openapi::{
@@ -26,7 +25,7 @@ use utoipa::{
     },
 };
 
-use crate::{ApiConfig, App, admit::Held, fetch::Fetcher};
+use crate::{ApiConfig, App, admit::Held, fetch::Fetcher, form, trail::Trail};
 
 /// Room for the rest of a JSON body beside its base64.
 const JSON_EXTRA_BYTES: usize = 16 * 1024;
@@ -36,6 +35,8 @@ const JSON_COPIES: usize = 2;
 
 /// Parsing more than this would hold up the other requests of its thread.
 const PARSED_INLINE_BYTES: usize = 64 * 1024;
+
+const MAX_CLIENT_REF_CHARS: usize = 200;
 
 fn json_cap(max_body_bytes: usize) -> usize {
     (max_body_bytes / 3 * 4).saturating_add(JSON_EXTRA_BYTES)
@@ -65,6 +66,9 @@ pub struct TagRequest {
     /// Time for everything, milliseconds.
     #[schema(minimum = 1, example = 5000)]
     timeout_ms: Option<u32>,
+    /// Comes back in the answer, and is logged.
+    #[schema(max_length = 200, example = "album-7/photo-12")]
+    client_ref: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -84,25 +88,43 @@ pub enum Feature {
     Caption,
 }
 
-/// The options of a request whose body is the image itself.
-#[derive(Debug, Deserialize, IntoParams)]
+/// The options of a request whose body is the image itself, or a form with it.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RawOptions {
-    /// `tags`, `caption`, or `tags,caption`. For raw image bodies, like all options in the query.
+    /// `tags`, `caption`, or `tags,caption`. In the query for raw image bodies, like all options; JSON has its own.
     #[param(example = "tags,caption")]
+    #[schema(example = "tags,caption")]
     features: Option<String>,
     /// At most so many tags, 1 to 100.
     #[param(minimum = 1, maximum = 100)]
+    #[schema(minimum = 1, maximum = 100)]
     limit: Option<u16>,
     /// Least confidence of a tag, 0 to 1.
     #[param(minimum = 0, maximum = 1)]
+    #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
     /// One of `/v1/models`.
     model: Option<String>,
     /// Time for everything, milliseconds.
     #[param(minimum = 1)]
+    #[schema(minimum = 1)]
     timeout_ms: Option<u32>,
+    /// Comes back in the answer, and is logged.
+    #[param(max_length = 200)]
+    #[schema(max_length = 200)]
+    client_ref: Option<String>,
+}
+
+/// A form: the image as a file, and the options as fields.
+#[derive(Debug, ToSchema)]
+pub struct TagForm {
+    #[schema(value_type = String, format = Binary)]
+    pub image: Bytes,
+    #[schema(inline)]
+    #[serde(flatten)]
+    pub options: RawOptions,
 }
 
 /// An image file as a request's body, for the OpenAPI document alone.
@@ -125,6 +147,7 @@ pub struct Wanted {
     pub limit: Option<u16>,
     pub threshold: Option<f32>,
     pub model: Option<String>,
+    pub client_ref: Option<String>,
     pub deadline: Instant,
 }
 
@@ -134,10 +157,11 @@ pub enum Source {
     Base64(String, Held),
     /// The request's own body, not yet read.
     Body(Body),
+    Bytes(Bytes),
 }
 
 /// Reads all but the bytes of a raw image.
-pub async fn read(app: &App, mut parts: Parts, body: Body, arrived: Instant) -> Result<Wanted, Fault> {
+pub async fn read(app: &App, trail: &mut Trail, parts: Parts, body: Body, arrived: Instant) -> Result<Wanted, Fault> {
     let config = &app.config;
     let (source, options) = match media_type(&parts.headers) {
         Some(MediaType::Json) => {
@@ -148,10 +172,15 @@ pub async fn read(app: &App, mut parts: Parts, body: Body, arrived: Instant) -> 
             parse(app, bytes, arrived + longest).await?.split(&app.fetcher, held)?
         }
         Some(MediaType::Image) => {
-            let Query(options) = Query::<RawOptions>::from_request_parts(&mut parts, &())
-                .await
-                .map_err(|rejection| invalid(rejection.body_text()))?;
+            let options = RawOptions::parse(parts.uri.query().unwrap_or_default())?;
             (Source::Body(body), options)
+        }
+        Some(MediaType::Form) => {
+            // The image comes among the options: its arrival is `fetch`, as for a raw body.
+            trail.end(Stage::Admit);
+            let form = form::read(app, &parts, body).await?;
+            trail.end(Stage::Fetch);
+            (Source::Bytes(form.image), form.options)
         }
         None => return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES)),
     };
@@ -164,19 +193,21 @@ async fn parse(app: &App, json: Bytes, until: Instant) -> Result<TagRequest, Fau
     if inline { parse() } else { app.offload.run(Stage::Admit, until, parse).await }
 }
 
-const MEDIA_TYPES: &str = "Send JSON as `application/json`, or the image's bytes as `image/*` or `application/octet-stream` (curl: -H 'content-type: image/jpeg').";
+const MEDIA_TYPES: &str = "Send JSON as `application/json`, a form as `multipart/form-data`, or the image's bytes as `image/*` or `application/octet-stream` (curl: -H 'content-type: image/jpeg').";
 
-enum MediaType {
+pub enum MediaType {
     Json,
     Image,
+    Form,
 }
 
-fn media_type(headers: &HeaderMap) -> Option<MediaType> {
+pub fn media_type(headers: &HeaderMap) -> Option<MediaType> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let essence = value.split(';').next()?.trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => Some(MediaType::Json),
         "application/octet-stream" => Some(MediaType::Image),
+        "multipart/form-data" => Some(MediaType::Form),
         other => other.starts_with("image/").then_some(MediaType::Image),
     }
 }
@@ -200,12 +231,19 @@ impl TagRequest {
             threshold: self.threshold,
             model: self.model,
             timeout_ms: self.timeout_ms,
+            client_ref: self.client_ref,
         };
         Ok((source, options))
     }
 }
 
 impl RawOptions {
+    pub fn parse(query: &str) -> Result<Self, Fault> {
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        let options = Self::deserialize(serde_urlencoded::Deserializer::new(pairs));
+        options.map_err(|error| invalid(format!("The options cannot be read: {error}")))
+    }
+
     fn check(self, source: Source, arrived: Instant, config: &ApiConfig) -> Result<Wanted, Fault> {
         if self.limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
             return Err(invalid("limit must be 1 to 100"));
@@ -213,6 +251,9 @@ impl RawOptions {
         // Says no to NaN too, which a query string can hold.
         if self.threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
             return Err(invalid("threshold must be 0 to 1"));
+        }
+        if self.client_ref.as_deref().is_some_and(|text| text.chars().count() > MAX_CLIENT_REF_CHARS) {
+            return Err(invalid(format!("client_ref must have {MAX_CLIENT_REF_CHARS} characters at the most")));
         }
         let timeout_ms = self.timeout_ms.unwrap_or(config.default_timeout_ms);
         if !(1..=config.max_timeout_ms).contains(&timeout_ms) {
@@ -224,6 +265,7 @@ impl RawOptions {
             limit: self.limit,
             threshold: self.threshold,
             model: self.model,
+            client_ref: self.client_ref,
             deadline: arrived + Duration::from_millis(timeout_ms.into()),
         })
     }
@@ -256,18 +298,25 @@ pub async fn read_body(
     config: &ApiConfig,
     deadline: Option<Instant>,
 ) -> Result<Bytes, Fault> {
-    let too_large = || Fault::new(Code::BodyTooLarge, stage, format!("At most {} bytes.", config.max_body_bytes));
     if body.size_hint().lower() > cap as u64 {
-        return Err(too_large());
+        return Err(too_large(stage, config.max_body_bytes));
     }
     let patience = Instant::now() + Duration::from_millis(config.body_timeout_ms);
     let until = deadline.map_or(patience, |deadline| deadline.min(patience));
     match timeout_at(until, Limited::new(body, cap).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(stage, config.max_body_bytes)),
         Ok(Err(_)) => Err(Fault::new(Code::InvalidRequest, stage, "The request's body broke off.")),
-        Err(_) => Err(Fault::new(Code::RequestTimeout, stage, "The request's body did not arrive in time.")),
+        Err(_) => Err(too_slow(stage)),
     }
+}
+
+pub fn too_large(stage: Stage, max_bytes: usize) -> Fault {
+    Fault::new(Code::BodyTooLarge, stage, format!("At most {max_bytes} bytes."))
+}
+
+pub fn too_slow(stage: Stage) -> Fault {
+    Fault::new(Code::RequestTimeout, stage, "The request's body did not arrive in time.")
 }
 
 fn invalid(detail: impl Into<String>) -> Fault {

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use axum::{Router, middleware, routing::get};
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{App, edge, health, models, page, problem, tags};
+use crate::{App, door, edge, health, models, page, problem, tags};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,14 +18,28 @@ use crate::{App, edge, health, models, page, problem, tags};
     tags(
         (name = "Tags", description = "Tag and caption an image"),
         (name = "Service", description = "State and metrics of this server"),
-    )
+    ),
+    modifiers(&ApiKey)
 )]
 struct Document;
 
+struct ApiKey;
+
+impl Modify for ApiKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let description = "An API key, `tf_…`. A service that has none set asks for none.";
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build();
+        document.components.get_or_insert_default().add_security_scheme("api_key", SecurityScheme::Http(scheme));
+    }
+}
+
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let (described, document) = OpenApiRouter::with_openapi(Document::openapi())
+    let keyed = OpenApiRouter::new()
         .routes(routes!(tags::tag_image))
         .routes(routes!(models::list_models))
+        .route_layer(middleware::from_fn_with_state(app.clone(), door::door));
+    let (described, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(keyed)
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

@@ -8,7 +8,7 @@ use common::{
     fault::{Code, Fault},
     queue::{Lane, Message, Queue, QueueError},
     stage::{Stage, Timings},
-    wire::{self, DEFAULT_TENANT, Features, Job, JobResult, Tagged, WIRE_VERSION},
+    wire::{self, Features, Job, JobResult, Tagged, WIRE_VERSION},
 };
 use tokio::time;
 
@@ -39,7 +39,7 @@ impl Submit {
 
     pub fn job(
         &self,
-        id: String,
+        key: ResultKey,
         model: &str,
         features: Features,
         limit: Option<u16>,
@@ -48,8 +48,8 @@ impl Submit {
     ) -> Job {
         Job {
             v: WIRE_VERSION,
-            id,
-            tenant: DEFAULT_TENANT.to_owned(),
+            id: key.id,
+            tenant: key.tenant,
             reply_to: self.inbox.name().to_owned(),
             model: model.to_owned(),
             features,
@@ -192,7 +192,7 @@ fn bus_fault(error: &BusError, stage: Stage, key: &ResultKey) -> Fault {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use common::{bus::BusConfig, queue::QueueConfig};
+    use common::{bus::BusConfig, queue::QueueConfig, wire::DEFAULT_TENANT};
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{Extension, Request, State},
     response::Response,
 };
 use base64::{
@@ -13,6 +13,7 @@ use base64::{
 };
 use bytes::Bytes;
 use common::{
+    bus::ResultKey,
     fault::{Code, Fault},
     stage::Stage,
 };
@@ -22,21 +23,24 @@ use crate::{
     App,
     answer::{Image, TagAnswer},
     edge::{Arrived, RequestId},
+    fetch::Purpose,
+    keys::Caller,
     problem::Problem,
-    request::{self, ImageFile, RawOptions, Source, TagRequest, Wanted},
+    request::{self, ImageFile, RawOptions, Source, TagForm, TagRequest, Wanted},
     submit::Returned,
     trail::Trail,
 };
 
 /// Tag and caption an image
 ///
-/// The image comes as a URL or as base64 in a JSON body, or as the body itself
+/// The image comes as a URL or as base64 in a JSON body, as the part `image` of a form, or as the body itself
 /// (`image/*` or `application/octet-stream`, options in the query).
 #[utoipa::path(
     post, path = "/v1/tags", tag = "Tags",
-    params(RawOptions),
+    params(RawOptions), security((), ("api_key" = [])),
     request_body(content(
         (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5})),
+        (TagForm = "multipart/form-data"),
         (inline(ImageFile) = "image/*"),
         (inline(ImageFile) = "application/octet-stream"),
     ), description = "The image and what to answer"),
@@ -44,33 +48,49 @@ use crate::{
         (status = 200, body = TagAnswer, headers(
             ("server-timing" = String, description = "The stages of `timings_ms`, for browsers' developer tools"),
             ("x-request-id" = String, description = "The `id` of the answer"),
+            ("ratelimit" = String, description = "What is left to the API key: `r` requests, and `t` seconds until there are more"),
+            ("ratelimit-policy" = String, description = "What the API key may: `q` requests in `w` seconds"),
         )),
         (status = 400, description = "`invalid_request`, `invalid_url`", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json", headers(("www-authenticate" = String, description = "`Bearer`"))),
         (status = 404, description = "`model_not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The image's host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`overloaded`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
+        (status = 422, description = "The image's host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`, `source_busy`, `source_forbids_ai`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`overloaded`, `rate_limited`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
         (status = 500, description = "`too_many_attempts`, `inference_failed`, `internal`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`queue_unavailable`, `results_unavailable`, `no_workers`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
         (status = 504, description = "`deadline_exceeded`", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn tag_image(State(app): State<Arc<App>>, id: RequestId, arrived: Arrived, request: Request) -> Response {
-    let mut trail = Trail::begin(id, arrived.0);
+pub async fn tag_image(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    id: RequestId,
+    arrived: Arrived,
+    request: Request,
+) -> Response {
+    let mut trail = Trail::begin(id, arrived.0, Some(caller.clone()));
     // Boxed: the whole way is one large future, and most of it is not there yet when it starts.
-    match Box::pin(way(&app, &mut trail, arrived, request)).await {
+    match Box::pin(way(&app, &mut trail, &caller, arrived, request)).await {
         Ok((image, returned)) => trail.answer(image, returned),
         Err(fault) => trail.refuse(fault),
     }
 }
 
-async fn way(app: &App, trail: &mut Trail, arrived: Arrived, request: Request) -> Result<(Image, Returned), Fault> {
+async fn way(
+    app: &App,
+    trail: &mut Trail,
+    caller: &Caller,
+    arrived: Arrived,
+    request: Request,
+) -> Result<(Image, Returned), Fault> {
     let _place = app.admission.enter()?;
     let (parts, body) = request.into_parts();
-    let Wanted { source, features, limit, threshold, model, deadline } =
-        request::read(app, parts, body, Instant::from_std(arrived.0)).await?;
+    let Wanted { source, features, limit, threshold, model, client_ref, deadline } =
+        request::read(app, trail, parts, body, Instant::from_std(arrived.0)).await?;
+    trail.client_ref = client_ref;
     trail.end(Stage::Admit);
 
     // The look into the cache of results comes here with a later change; so
@@ -89,19 +109,21 @@ async fn way(app: &App, trail: &mut Trail, arrived: Arrived, request: Request) -
     let prepared = app.prepare.tile(bytes, model.tile, deadline).await?;
     let submitted = trail.end(Stage::Prepare);
 
-    let job = app.submit.job(trail.id.to_string(), &model.id.name, features, limit, threshold, prepared.tile);
+    let key = ResultKey { tenant: caller.tenant.to_string(), id: trail.id.to_string() };
+    let job = app.submit.job(key, &model.id.name, features, limit, threshold, prepared.tile);
     let returned = app.submit.and_wait(job, submitted, deadline).await?;
     Ok((prepared.facts.into(), returned))
 }
 
 async fn bytes_of(app: &App, source: Source, deadline: Instant) -> Result<Bytes, Fault> {
     match source {
-        Source::Url(url) => app.fetcher.fetch(url, deadline).await,
+        Source::Url(url) => app.fetcher.fetch(url, deadline, Purpose::Realtime).await,
         Source::Base64(text, held) => {
             let decode = move || Ok(held.with(decode_base64(&text)?));
             app.offload.run(Stage::Fetch, deadline, decode).await
         }
         Source::Body(body) => from_body(app, body, deadline).await,
+        Source::Bytes(bytes) => Ok(bytes),
     }
 }
 

@@ -13,12 +13,12 @@ use common::{
     log_stages,
     stage::{Stage, StageClock},
     telemetry,
-    wire::DEFAULT_TENANT,
 };
 
 use crate::{
     answer::{Image, TagAnswer, TimingsView},
     edge::RequestId,
+    keys::Caller,
     problem::Problem,
     submit::Returned,
 };
@@ -34,6 +34,10 @@ pub struct Trail {
     pub id: RequestId,
     pub model: Option<String>,
     pub bytes: Option<usize>,
+    /// The client's own name for the request.
+    pub client_ref: Option<String>,
+    /// None for a request that was refused at the door.
+    caller: Option<Caller>,
     worker: Option<String>,
     arrived: Instant,
     clock: StageClock,
@@ -41,9 +45,9 @@ pub struct Trail {
 }
 
 impl Trail {
-    pub fn begin(id: RequestId, arrived: Instant) -> Self {
+    pub fn begin(id: RequestId, arrived: Instant, caller: Option<Caller>) -> Self {
         let clock = StageClock::start_at(arrived);
-        Self { id, model: None, bytes: None, worker: None, arrived, clock, closed: false }
+        Self { id, model: None, bytes: None, client_ref: None, caller, worker: None, arrived, clock, closed: false }
     }
 
     /// Ends a stage and tells when.
@@ -68,7 +72,7 @@ impl Trail {
         let timings = self.close(200, "ok", None);
         let header = timings.header();
         let worker = self.worker.take().unwrap_or_default();
-        let answer = TagAnswer::new(self.id.to_string(), image, tagged, worker, timings);
+        let answer = TagAnswer::new(self.id.to_string(), self.client_ref.take(), image, tagged, worker, timings);
         with_timing(Json(answer).into_response(), &header)
     }
 
@@ -92,12 +96,16 @@ impl Trail {
     }
 
     /// The one line that a request leaves.
+    ///
+    /// Texts that clients chose are recorded as text, never by `Display`: so both formats escape line ends in them.
     fn log(&self, status: u16, code: &'static str, fault: Option<&Fault>, total_ms: f64) {
         log_stages!(
             "request",
             self.clock.timings,
             id = %self.id,
-            tenant = DEFAULT_TENANT,
+            tenant = self.caller.as_ref().map(|caller| &*caller.tenant),
+            key = self.caller.as_ref().and_then(|caller| caller.key.as_deref()),
+            client_ref = self.client_ref,
             status,
             code,
             failed_in = fault.map(|fault| fault.stage.name()),
@@ -126,4 +134,50 @@ fn with_timing(mut response: Response, timing: &str) -> Response {
         response.headers_mut().insert(SERVER_TIMING, value);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Seek},
+        sync::Arc,
+    };
+
+    use tracing_subscriber::fmt;
+
+    use super::*;
+
+    /// What is logged of a request with that `client_ref`, in both formats.
+    fn logged(client_ref: &str) -> [String; 2] {
+        [true, false].map(|json| {
+            let log = Arc::new(tempfile::tempfile().expect("a file"));
+            let write = || {
+                let caller = Caller { tenant: "shop".into(), key: Some("key_1".into()) };
+                let mut trail = Trail::begin(RequestId::random(), Instant::now(), Some(caller));
+                trail.client_ref = Some(client_ref.to_owned());
+                trail.refuse(Fault::new(Code::InvalidUrl, Stage::Admit, client_ref));
+            };
+            let format = fmt().with_writer(log.clone());
+            if json {
+                tracing::subscriber::with_default(format.json().flatten_event(true).finish(), write);
+            } else {
+                tracing::subscriber::with_default(format.with_ansi(false).finish(), write);
+            }
+            let (mut file, mut text) = (&*log, String::new());
+            file.rewind().expect("rewinds");
+            file.read_to_string(&mut text).expect("UTF-8");
+            text
+        })
+    }
+
+    #[test]
+    fn a_request_leaves_one_line_whatever_its_client_calls_it() {
+        let [json, text] = logged("a\nb\r\u{b}\u{1b}[31m\0\u{7f}");
+        for line in [&json, &text] {
+            assert!(line.trim_end().chars().all(|c| c == '\u{7f}' || !c.is_control()), "{line:?}");
+            assert!(line.contains("shop") && line.contains("key_1"), "{line}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&json).expect("one object");
+        assert_eq!((&json["client_ref"], &json["tenant"]), (&"a\nb\r\u{b}\u{1b}[31m\0\u{7f}".into(), &"shop".into()));
+    }
 }

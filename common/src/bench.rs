@@ -23,6 +23,12 @@ impl Spread {
     }
 }
 
+/// The value that so large a share of them does not exceed, by nearest rank; `sorted` is not empty.
+pub fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted[rank.clamp(1, sorted.len()) - 1]
+}
+
 /// Prints `RESULT key=value …` and writes `target/bench/NAME.json` below the
 /// workspace's root.
 pub fn report(name: &str, figures: &[(&str, f64)]) -> std::io::Result<()> {
@@ -47,6 +53,13 @@ fn workspace() -> std::io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let sorted: Vec<f64> = (1..=200).map(f64::from).collect();
+        assert_eq!([0.0, 0.5, 0.99, 1.0].map(|share| percentile(&sorted, share)), [1.0, 100.0, 198.0, 200.0]);
+        assert_eq!(percentile(&[7.0], 0.99), 7.0);
+    }
 
     #[test]
     fn the_median_lies_in_the_middle() {

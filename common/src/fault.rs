@@ -49,6 +49,9 @@ codes! {
     BodyTooLarge = "body_too_large", 413, false, "The request body is too large";
     NotFound = "not_found", 404, false, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", 405, false, "The method is not allowed here";
+    Unauthorized = "unauthorized", 401, false, "A valid API key is needed";
+    KeyRevoked = "key_revoked", 401, false, "The API key is revoked";
+    RateLimited = "rate_limited", 429, true, "The API key's rate is exceeded";
     ModelNotFound = "model_not_found", 404, false, "No worker serves that model";
     RequestTimeout = "request_timeout", 408, true, "The request took too long to arrive";
     // The origin of the image
@@ -59,6 +62,8 @@ codes! {
     SourceIncomplete = "source_incomplete", 422, true, "The image's host sent less than it announced";
     TooManyRedirects = "too_many_redirects", 422, false, "The image's host redirects too often";
     UnsupportedEncoding = "unsupported_encoding", 422, false, "The image's host used a content encoding that was not asked for";
+    SourceBusy = "source_busy", 422, true, "Too many images are being fetched from the image's host";
+    SourceForbidsAi = "source_forbids_ai", 422, false, "The image's host forbids its use by AI";
     // The image
     EmptyImage = "empty_image", 422, false, "The image has no bytes";
     UnsupportedFormat = "unsupported_format", 422, false, "The bytes are not an image format that is read here";

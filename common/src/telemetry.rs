@@ -91,7 +91,10 @@ fn describe() {
     describe_counter!("tagfleet_out_of_memory_total", "Batches that were halved because the engine ran out of memory");
     describe_counter!("tagfleet_model_reloads_total", "New versions of models that were found, by what became of them");
     describe_gauge!("tagfleet_requests_in_flight", "Tag requests under way in this API server");
-    describe_counter!("tagfleet_requests_total", "Tag requests ended, by code");
+    describe_counter!("tagfleet_requests_total", "Tag requests ended, and requests refused for their key, by code");
+    describe_gauge!("tagfleet_fetch_hosts_open", "Image hosts that are left alone because they kept failing");
+    describe_counter!("tagfleet_fetch_refused_total", "Downloads that were not made or not used, by reason");
+    describe_counter!("tagfleet_dns_lookups_total", "Names of image hosts looked up, by where the answer came from");
     describe_counter!("tagfleet_jobs_total", "Jobs ended by this worker, by lane and code");
     describe_counter!("tagfleet_dead_letters_total", "Jobs given up after too many attempts");
     describe_counter!("tagfleet_captions_total", "Captions, by status");

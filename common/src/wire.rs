@@ -9,7 +9,7 @@ use crate::{fault::Fault, stage::Timings};
 /// refuses versions above its own and reads all below.
 pub const WIRE_VERSION: u16 = 1;
 
-/// The tenant of every job until API keys exist.
+/// The tenant of every job where the service asks for no API key.
 pub const DEFAULT_TENANT: &str = "default";
 
 #[derive(Debug, thiserror::Error)]

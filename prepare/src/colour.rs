@@ -14,7 +14,14 @@ type Transform = std::sync::Arc<dyn TransformExecutor<u8> + Send + Sync>;
 
 thread_local! {
     /// Photos come in rows from one camera or one program: the last profile is often the next one's too.
-    static LAST: RefCell<Option<(Vec<u8>, Channels, Option<Transform>)>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<Known>> = const { RefCell::new(None) };
+}
+
+struct Known {
+    profile: Vec<u8>,
+    channels: Channels,
+    /// None for a profile that cannot be used.
+    transform: Option<Transform>,
 }
 
 /// RGB stays RGB, CMYK becomes RGB.
@@ -34,10 +41,10 @@ pub fn to_srgb(pixels: Vec<u8>, channels: Channels, profile: Option<&[u8]>) -> V
 
 fn cached(profile: &[u8], channels: Channels) -> Option<Transform> {
     LAST.with_borrow_mut(|last| match last {
-        Some((of, kind, transform)) if of == profile && *kind == channels => transform.clone(),
+        Some(known) if known.profile == profile && known.channels == channels => known.transform.clone(),
         _ => {
             let transform = transform(profile, channels);
-            *last = Some((profile.to_owned(), channels, transform.clone()));
+            *last = Some(Known { profile: profile.to_owned(), channels, transform: transform.clone() });
             transform
         }
     })

@@ -1,7 +1,7 @@
 //! How many pictures a file holds, counted without decoding any. Where the
 //! structure ends too early, what was seen counts: decoding judges the rest.
 
-use crate::Format;
+use crate::{Format, png, webp};
 
 pub fn count(file: &[u8], format: Format) -> u32 {
     let found = match format {
@@ -64,52 +64,24 @@ impl Gif<'_> {
 
 /// The `ANMF` chunks of an extended WebP.
 fn webp(file: &[u8]) -> Option<u32> {
-    let mut rest = file.get(12..)?;
-    let mut frames = 0;
-    while let Some((name, after)) = rest.split_first_chunk::<8>() {
-        frames += u32::from(name.starts_with(b"ANMF"));
-        let [.., a, b, c, d] = *name;
-        let length = u32::from_le_bytes([a, b, c, d]) as usize;
-        match after.get(length.saturating_add(length & 1)..) {
-            Some(next) => rest = next,
-            None => break,
-        }
-    }
-    Some(frames)
+    u32::try_from(webp::chunks(file).filter(|(name, _)| *name == b"ANMF").count()).ok()
 }
 
 /// What an animated PNG says of itself in `acTL`, before its first pixels.
 fn png(file: &[u8]) -> Option<u32> {
-    let mut rest = file.get(8..)?;
-    loop {
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let length = u32::from_be_bytes(*length) as usize;
-        match after.get(..4)? {
-            b"acTL" => return after.get(4..8)?.first_chunk().map(|frames| u32::from_be_bytes(*frames)),
-            b"IDAT" => return None,
-            _ => rest = after.get(length.checked_add(8)?..)?,
-        }
-    }
+    let (_, body) = png::chunks(file).take_while(|(name, _)| *name != b"IDAT").find(|(name, _)| *name == b"acTL")?;
+    body.first_chunk().map(|frames| u32::from_be_bytes(*frames))
 }
 
 #[cfg(test)]
 mod tests {
-    use image::{Delay, Frame, RgbaImage, codecs::gif::GifEncoder};
-
     use super::*;
+    use crate::testing::{self, chunk, gif_of};
 
     #[test]
     fn the_images_of_a_gif_are_counted() {
         for frames in [1, 2, 300] {
-            let mut file = Vec::new();
-            let mut encoder = GifEncoder::new(&mut file);
-            for n in 0..frames {
-                let picture = RgbaImage::from_pixel(3, 2, image::Rgba([n as u8, 7, 9, 255]));
-                encoder
-                    .encode_frame(Frame::from_parts(picture, 0, 0, Delay::from_numer_denom_ms(10, 1)))
-                    .expect("fits");
-            }
-            drop(encoder);
+            let file = gif_of(frames);
             assert_eq!(count(&file, Format::Gif), frames);
             // Cut off, or nonsense behind it: no panic, and never more.
             for length in 0..file.len().min(2_000) {
@@ -120,13 +92,10 @@ mod tests {
 
     #[test]
     fn a_webp_and_a_png_tell_too() {
-        let chunk = |name: &[u8; 4], body: &[u8]| [name, &(body.len() as u32).to_le_bytes()[..], body].concat();
-        let frame = chunk(b"ANMF", &[0; 16]);
-        let file = [b"RIFF\0\0\0\0WEBP".as_slice(), &chunk(b"VP8X", &[0; 10]), &frame.repeat(3)].concat();
+        let frame = testing::quarters(8, 8);
+        let file = testing::animated_webp(&[frame.clone(), frame.clone(), frame]);
         assert_eq!(count(&file, Format::WebP), 3);
         assert_eq!(count(&file[..20], Format::WebP), 1);
-        let chunk =
-            |name: &[u8; 4], body: &[u8]| [&(body.len() as u32).to_be_bytes()[..], name, body, &[0; 4]].concat();
         let header = [b"\x89PNG\r\n\x1a\n".as_slice(), &chunk(b"IHDR", &[0; 13])].concat();
         let animated = [&header[..], &chunk(b"acTL", &[0, 0, 1, 44, 0, 0, 0, 0])].concat();
         assert_eq!(count(&animated, Format::Png), 300);

@@ -12,9 +12,12 @@ mod jpeg;
 mod limits;
 mod markers;
 mod others;
+mod png;
 mod pool;
 mod protocol;
 mod sniff;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -93,7 +96,7 @@ pub fn tile(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fa
     let (width, height) = upright(pixels.original, pixels.orientation);
     let sha256 = hex(&Sha256::digest(file));
     let facts = Facts { width, height, frames, format, bytes: file.len(), sha256 };
-    Ok(Prepared { facts, tile: tile::make(&pixels, spec, limits.tile_quality)? })
+    Ok(Prepared { facts, tile: tile::make(pixels, spec, limits.tile_quality)? })
 }
 
 /// Width and height as seen once the picture is turned upright.

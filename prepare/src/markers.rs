@@ -57,11 +57,11 @@ pub fn is_single_scan(jpeg: &[u8]) -> bool {
 }
 
 /// SOFn; among its codes stand DHT, JPG and DAC.
-fn is_frame(marker: u8) -> bool {
+pub fn is_frame(marker: u8) -> bool {
     matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
 }
 
 /// Stuffing, TEM, RSTn and SOI: what seems to be their segment is none.
-fn has_no_length(marker: u8) -> bool {
+pub fn has_no_length(marker: u8) -> bool {
     matches!(marker, 0x00 | 0x01 | 0xd0..=0xd8)
 }

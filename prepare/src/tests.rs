@@ -3,47 +3,14 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
 use super::*;
+use testing::{
+    BLUE, GREEN, GREY, RED, WHITE, compress, encoded, extended_webp, jpeg, laid, many_scans, quarters,
+    with_orientation, with_profile, without_segment,
+};
 
 const SPEC: TileSpec = TileSpec { width: 224, height: 224, fit: Fit::Crop };
 const LIMITS: Limits =
     Limits { max_pixels: 4_000_000, max_decoded_bytes: 16 << 20, max_aspect: 50, max_frames: 20, tile_quality: 90 };
-
-const RED: [u8; 3] = [220, 30, 30];
-const GREEN: [u8; 3] = [30, 200, 30];
-const BLUE: [u8; 3] = [30, 30, 220];
-const GREY: [u8; 3] = [128, 128, 128];
-const WHITE: [u8; 3] = [255, 255, 255];
-
-/// Red and green above, blue and grey below: no turn or flip leaves it alike.
-fn quarters(width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| {
-        Rgb(match (x < width / 2, y < height / 2) {
-            (true, true) => RED,
-            (false, true) => GREEN,
-            (true, false) => BLUE,
-            (false, false) => GREY,
-        })
-    })
-}
-
-fn file(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.into().write_to(&mut bytes, format).expect("encodes");
-    bytes.into_inner()
-}
-
-fn jpeg(pixels: &[u8], width: u32, format: PixelFormat, set: impl FnOnce(&mut Compressor)) -> Vec<u8> {
-    let (width, pitch) = (width as usize, width as usize * format.size());
-    let mut encoder = Compressor::new().expect("an encoder");
-    encoder.set_quality(95).expect("a quality");
-    set(&mut encoder);
-    let image = turbojpeg::Image { pixels, width, pitch, height: pixels.len() / pitch, format };
-    encoder.compress_to_vec(image).expect("encodes")
-}
-
-fn rgb_jpeg(picture: &RgbImage) -> Vec<u8> {
-    jpeg(picture.as_raw(), picture.width(), PixelFormat::RGB, |_| ())
-}
 
 fn prepared(bytes: &[u8], spec: TileSpec) -> (Facts, RgbImage) {
     let prepared = super::tile(bytes, spec, &LIMITS).expect("a good picture");
@@ -73,26 +40,11 @@ fn code_of(bytes: &[u8]) -> Code {
     super::tile(bytes, SPEC, &LIMITS).expect_err("a bad picture").code
 }
 
-/// Puts an Exif segment with an orientation after the first marker.
-fn with_orientation(jpeg: &[u8], value: u8) -> Vec<u8> {
-    let entry = [0x12, 0x01, 3, 0, 1, 0, 0, 0, value, 0, 0, 0];
-    let tiff = [b"II*\0\x08\0\0\0\x01\0".as_slice(), &entry, &[0; 4]].concat();
-    let length = (2 + 6 + tiff.len()) as u16;
-    [&jpeg[..2], &[0xff, 0xe1], &length.to_be_bytes(), b"Exif\0\0", &tiff, &jpeg[2..]].concat()
-}
-
 #[test]
 fn every_orientation_is_turned_upright() {
     for value in 1..=8 {
         let orientation = Orientation::from_exif(value).expect("1 to 8");
-        let inverse = match orientation {
-            Orientation::Rotate90 => Orientation::Rotate270,
-            Orientation::Rotate270 => Orientation::Rotate90,
-            itself => itself,
-        };
-        let mut lying = DynamicImage::ImageRgb8(quarters(640, 400));
-        lying.apply_orientation(inverse);
-        let bytes = with_orientation(&rgb_jpeg(&lying.into_rgb8()), value);
+        let bytes = with_orientation(&jpeg(&laid(quarters(640, 400), orientation)), value);
         let (image, tile) = prepared(&bytes, SPEC);
         assert_eq!((image.width, image.height), (640, 400), "orientation {value}");
         shows_quarters(&tile);
@@ -106,14 +58,16 @@ fn every_kind_of_colour_becomes_rgb() {
     let picture = quarters(300, 300);
     let dynamic = DynamicImage::ImageRgb8(picture.clone());
     for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Gif] {
-        shows_quarters(&prepared(&file(picture.clone(), format), SPEC).1);
+        shows_quarters(&prepared(&encoded(picture.clone(), format), SPEC).1);
     }
-    shows_quarters(&prepared(&file(dynamic.to_rgb16(), ImageFormat::Png), SPEC).1);
-    let (_, grey) = prepared(&file(dynamic.to_luma8(), ImageFormat::Png), SPEC);
+    shows_quarters(&prepared(&encoded(dynamic.to_rgb16(), ImageFormat::Png), SPEC).1);
+    let (_, grey) = prepared(&encoded(dynamic.to_luma8(), ImageFormat::Png), SPEC);
     is_near(&grey, 168, 168, GREY);
     let luma = dynamic.to_luma8();
-    let (_, grey) =
-        prepared(&jpeg(luma.as_raw(), 300, PixelFormat::GRAY, |e| e.set_subsamp(Subsamp::Gray).expect("grey")), SPEC);
+    let (_, grey) = prepared(
+        &compress(luma.as_raw(), 300, PixelFormat::GRAY, |e| e.set_subsamp(Subsamp::Gray).expect("grey")),
+        SPEC,
+    );
     is_near(&grey, 168, 168, GREY);
 }
 
@@ -121,22 +75,24 @@ fn every_kind_of_colour_becomes_rgb() {
 fn cmyk_as_adobe_writes_it_becomes_rgb() {
     // Inverted ink, and none of it black: 255 is no black.
     let cmyk: Vec<u8> = quarters(300, 300).pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 255]).collect();
-    shows_quarters(&prepared(&jpeg(&cmyk, 300, PixelFormat::CMYK, |_| ()), SPEC).1);
+    shows_quarters(&prepared(&compress(&cmyk, 300, PixelFormat::CMYK, |_| ()), SPEC).1);
 }
 
 #[test]
 fn what_is_transparent_is_white() {
     let half = RgbaImage::from_fn(300, 300, |x, _| if x < 150 { Rgba([0, 0, 0, 0]) } else { Rgba([220, 30, 30, 255]) });
-    let (_, tile) = prepared(&file(half, ImageFormat::Png), SPEC);
+    let (_, tile) = prepared(&encoded(half, ImageFormat::Png), SPEC);
     is_near(&tile, 56, 112, WHITE);
     is_near(&tile, 168, 112, RED);
+    let pale = RgbaImage::from_pixel(300, 300, Rgba([220, 30, 30, 128]));
+    is_near(&prepared(&file(pale, ImageFormat::Png), SPEC).1, 112, 112, [237, 142, 142]);
 }
 
 #[test]
 fn crop_takes_the_middle_and_pad_takes_all() {
     // A red third, a green third, a blue third.
     let stripes = RgbImage::from_fn(900, 300, |x, _| Rgb([RED, GREEN, BLUE][(x / 300) as usize]));
-    let bytes = rgb_jpeg(&stripes);
+    let bytes = jpeg(&stripes);
     let (_, crop) = prepared(&bytes, SPEC);
     is_near(&crop, 8, 112, GREEN);
     is_near(&crop, 215, 112, GREEN);
@@ -152,7 +108,7 @@ fn crop_takes_the_middle_and_pad_takes_all() {
 fn small_and_odd_pictures_are_enlarged() {
     for (width, height) in [(1, 1), (7, 3), (223, 225), (1_111, 777)] {
         let picture = RgbImage::from_pixel(width, height, Rgb(RED));
-        is_near(&prepared(&rgb_jpeg(&picture), SPEC).1, 112, 112, RED);
+        is_near(&prepared(&jpeg(&picture), SPEC).1, 112, 112, RED);
     }
 }
 
@@ -165,13 +121,13 @@ fn tiles_weigh_what_the_broker_was_measured_with() {
         let noise = (state >> 26) as u8;
         Rgb([(x / 5) as u8 + noise % 32, (y / 4) as u8 + noise / 2, 90 + noise])
     });
-    let tile = super::tile(&rgb_jpeg(&picture), SPEC, &LIMITS).expect("a good picture").tile;
+    let tile = super::tile(&jpeg(&picture), SPEC, &LIMITS).expect("a good picture").tile;
     assert!((5_000..30_000).contains(&tile.len()), "{} bytes", tile.len());
 }
 
 #[test]
 fn a_missing_end_marker_is_no_truncation_but_missing_pixels_are() {
-    let whole = rgb_jpeg(&quarters(640, 480));
+    let whole = jpeg(&quarters(640, 480));
     shows_quarters(&prepared(&whole[..whole.len() - 2], SPEC).1);
     assert_eq!(code_of(&whole[..whole.len() * 9 / 10]), Code::ImageTruncated);
     let closed = [&whole[..whole.len() / 2], &[0xff, 0xd9]].concat();
@@ -180,17 +136,18 @@ fn a_missing_end_marker_is_no_truncation_but_missing_pixels_are() {
 
 #[test]
 fn headers_are_believed_only_within_limits() {
-    assert_eq!(code_of(&rgb_jpeg(&RgbImage::new(3_000, 1_400))), Code::ImageTooLarge);
-    assert_eq!(code_of(&rgb_jpeg(&RgbImage::new(1_000, 10))), Code::BadAspect);
+    assert_eq!(code_of(&jpeg(&RgbImage::new(3_000, 1_400))), Code::ImageTooLarge);
+    assert_eq!(code_of(&jpeg(&RgbImage::new(1_000, 10))), Code::BadAspect);
     let progressive = |e: &mut Compressor| {
         e.set_progressive(true).expect("progressive");
         e.set_subsamp(Subsamp::None).expect("4:4:4");
     };
     let picture = RgbImage::new(1_900, 1_900);
-    let bytes = jpeg(picture.as_raw(), 1_900, PixelFormat::RGB, progressive);
+    let bytes = compress(picture.as_raw(), 1_900, PixelFormat::RGB, progressive);
     // Its coefficients would take 21 MiB where 16 are given; unscanned it is small.
     assert_eq!(code_of(&bytes), Code::ImageTooLarge);
-    let baseline = jpeg(picture.as_raw(), 1_900, PixelFormat::RGB, |e| e.set_subsamp(Subsamp::None).expect("4:4:4"));
+    let baseline =
+        compress(picture.as_raw(), 1_900, PixelFormat::RGB, |e| e.set_subsamp(Subsamp::None).expect("4:4:4"));
     assert!(super::tile(&baseline, SPEC, &LIMITS).is_ok());
     // Nor does one of the old kind have them go, if its first scan has but one component.
     assert_eq!(code_of(&not_interleaved(&baseline)), Code::ImageTooLarge);
@@ -204,7 +161,7 @@ fn not_interleaved(jpeg: &[u8]) -> Vec<u8> {
 
 #[test]
 fn only_a_plain_file_is_believed_to_have_one_scan() {
-    let plain = rgb_jpeg(&quarters(64, 64));
+    let plain = jpeg(&quarters(64, 64));
     assert!(markers::is_single_scan(&plain));
     assert!(markers::is_single_scan(&with_orientation(&plain, 6)));
     assert!(!markers::is_single_scan(&not_interleaved(&plain)));
@@ -214,45 +171,42 @@ fn only_a_plain_file_is_believed_to_have_one_scan() {
     }
 }
 
-/// An extended WebP whose canvas and whose frame have sizes of their own.
-fn extended_webp(canvas: u8, frame: u16) -> Vec<u8> {
-    let extended = [b"VP8X\x0a\0\0\0\0\0\0\0".as_slice(), &[canvas - 1, 0, 0, canvas - 1, 0, 0]].concat();
-    let side = frame.to_le_bytes();
-    let lossy = [b"VP8 \x20\0\0\0\x10\0\0\x9d\x01\x2a".as_slice(), &side, &side, &[0; 22]].concat();
-    let length = (4 + extended.len() + lossy.len()) as u32;
-    [b"RIFF".as_slice(), &length.to_le_bytes(), b"WEBP", &extended, &lossy].concat()
-}
-
 #[test]
 fn a_webp_frame_beyond_its_canvas_is_refused_unseen() {
     let detail = |frame| super::tile(&extended_webp(64, frame), SPEC, &LIMITS).expect_err("no pixels").detail;
     assert!(detail(16_383).contains("larger than its canvas"), "{}", detail(16_383));
     assert!(!detail(64).contains("canvas"), "{}", detail(64));
     // Its 7 MB of pixels fit, and what the decoder holds beside them does not.
-    let large = file(RgbImage::new(1_500, 1_500), ImageFormat::WebP);
+    let large = encoded(RgbImage::new(1_500, 1_500), ImageFormat::WebP);
     assert_eq!(code_of(&large), Code::ImageTooLarge);
 }
 
 #[test]
+fn what_a_decoder_holds_beside_its_pixels_counts() {
+    // A TIFF's pixels are there twice: 14 MB, and 17.
+    assert!(super::tile(&file(RgbImage::new(1_500, 1_500), ImageFormat::Tiff), SPEC, &LIMITS).is_ok());
+    assert_eq!(code_of(&file(RgbImage::new(1_700, 1_700), ImageFormat::Tiff)), Code::ImageTooLarge);
+    // 16 MB, and 4 more for a canvas that the frame does not fit.
+    let mut gif = file(RgbImage::new(1_990, 1_990), ImageFormat::Gif);
+    assert!(super::tile(&gif, SPEC, &LIMITS).is_ok());
+    gif[6..10].copy_from_slice(&[0xe8, 3, 0xe8, 3]);
+    assert_eq!(code_of(&gif), Code::ImageTooLarge);
+}
+
+#[test]
 fn a_small_file_of_many_scans_is_stopped() {
-    let picture = quarters(64, 64);
-    let whole = jpeg(picture.as_raw(), 64, PixelFormat::RGB, |e| e.set_progressive(true).expect("progressive"));
-    // The first scan, again and again.
-    let scans: Vec<_> = (0..whole.len() - 1).filter(|at| whole[*at..].starts_with(&[0xff, 0xda])).collect();
-    let scan = &whole[scans[0]..scans[1]];
-    let bomb = [&whole[..scans[0]], &scan.repeat(500), &whole[scans[1]..]].concat();
-    assert_eq!(code_of(&bomb), Code::DecodeTimeout);
+    assert_eq!(code_of(&many_scans(&quarters(64, 64), 500)), Code::DecodeTimeout);
 }
 
 #[test]
 fn nonsense_never_panics() {
     let files = [
-        rgb_jpeg(&quarters(64, 48)),
-        file(quarters(64, 48), ImageFormat::Png),
-        file(quarters(64, 48), ImageFormat::WebP),
-        file(quarters(64, 48), ImageFormat::Gif),
-        file(quarters(64, 48), ImageFormat::Bmp),
-        file(quarters(64, 48), ImageFormat::Tiff),
+        jpeg(&quarters(64, 48)),
+        encoded(quarters(64, 48), ImageFormat::Png),
+        encoded(quarters(64, 48), ImageFormat::WebP),
+        encoded(quarters(64, 48), ImageFormat::Gif),
+        encoded(quarters(64, 48), ImageFormat::Bmp),
+        encoded(quarters(64, 48), ImageFormat::Tiff),
     ];
     let mut state = 7u32;
     for file in files {
@@ -267,22 +221,12 @@ fn nonsense_never_panics() {
     }
 }
 
-/// Puts a colour profile after the first marker, in two parts.
-fn with_profile(jpeg: &[u8], profile: &[u8]) -> Vec<u8> {
-    let (first, second) = profile.split_at(profile.len() / 2);
-    let segment = |number: u8, part: &[u8]| {
-        let length = (2 + 14 + part.len()) as u16;
-        [&[0xff, 0xe2], &length.to_be_bytes()[..], b"ICC_PROFILE\0", &[number, 2], part].concat()
-    };
-    [&jpeg[..2], &segment(2, second), &segment(1, first), &jpeg[2..]].concat()
-}
-
 #[test]
 fn colour_profiles_are_followed_and_broken_ones_are_not() {
     let p3 = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
     // What the wide screen of a phone calls this is the reddest that sRGB has.
     let red = RgbImage::from_pixel(300, 300, Rgb([234, 51, 35]));
-    let plain = rgb_jpeg(&red);
+    let plain = jpeg(&red);
     is_near(&prepared(&plain, SPEC).1, 112, 112, [234, 51, 35]);
     is_near(&prepared(&with_profile(&plain, &p3), SPEC).1, 112, 112, [255, 0, 0]);
     let broken = p3.iter().map(|byte| byte.wrapping_mul(7)).collect::<Vec<_>>();
@@ -299,12 +243,8 @@ fn colour_profiles_are_followed_and_broken_ones_are_not() {
 #[test]
 fn only_adobe_stores_light_for_ink() {
     let cmyk: Vec<u8> = quarters(300, 300).pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 255]).collect();
-    let adobe = jpeg(&cmyk, 300, PixelFormat::CMYK, |_| ());
-    let at = adobe.windows(2).position(|at| at == [0xff, 0xee]).expect("Adobe's marker");
-    let (before, marker) = adobe.split_at(at);
-    let length = usize::from(marker[3]);
-    let plain = [before, &marker[2 + length..]].concat();
-    is_near(&prepared(&plain, SPEC).1, 112, 112, [0, 0, 0]);
+    let adobe = compress(&cmyk, 300, PixelFormat::CMYK, |_| ());
+    is_near(&prepared(&without_segment(&adobe, 0xee), SPEC).1, 112, 112, [0, 0, 0]);
     shows_quarters(&prepared(&adobe, SPEC).1);
 }
 

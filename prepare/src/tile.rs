@@ -6,7 +6,7 @@ use common::{
     model::{Fit, TileSpec},
 };
 use fast_image_resize::{
-    FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+    FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
     images::{TypedImage, TypedImageRef},
     pixels::{U8x3, U8x4},
 };
@@ -19,12 +19,11 @@ use super::{Channels, Pixels, colour, fault, swaps_sides};
 const PAD_GREY: u8 = 128;
 
 /// Turning comes last: it then moves a tile's pixels, not a photo's.
-pub fn make(pixels: &Pixels, spec: TileSpec, quality: u8) -> Result<Vec<u8>, Fault> {
+pub fn make(mut pixels: Pixels, spec: TileSpec, quality: u8) -> Result<Vec<u8>, Fault> {
     let (width, height) = (u32::from(spec.width), u32::from(spec.height));
     let (lying_width, lying_height) = if swaps_sides(pixels.orientation) { (height, width) } else { (width, height) };
-    let placed = place(pixels, spec.fit, lying_width, lying_height);
-    let resized = resize(pixels, &placed)?;
-    let opaque = if pixels.channels == Channels::Rgba { over_white(&resized) } else { resized };
+    let placed = place(&pixels, spec.fit, lying_width, lying_height);
+    let opaque = resize(&mut pixels, &placed)?;
     let opaque = colour::to_srgb(opaque, pixels.channels, pixels.profile.as_deref());
     let lying = RgbImage::from_raw(placed.width, placed.height, opaque).ok_or_else(|| internal("tile size"))?;
     let mut upright = DynamicImage::ImageRgb8(lying);
@@ -76,16 +75,19 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
     }
 }
 
-fn resize(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
+fn resize(pixels: &mut Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
     match pixels.channels {
-        Channels::Rgb => resize_as::<U8x3>(pixels, placed, false),
-        Channels::Rgba => resize_as::<U8x4>(pixels, placed, true),
-        Channels::Cmyk => resize_as::<U8x4>(pixels, placed, false),
+        Channels::Rgb => resize_as::<U8x3>(pixels, placed),
+        Channels::Cmyk => resize_as::<U8x4>(pixels, placed),
+        Channels::Rgba => {
+            weigh_by_opacity(pixels)?;
+            Ok(over_white(&resize_as::<U8x4>(pixels, placed)?))
+        }
     }
 }
 
 /// Typed: the untyped call would have every pixel type's kernels compiled into this crate.
-fn resize_as<P: PixelTrait>(pixels: &Pixels, placed: &Placed, alpha: bool) -> Result<Vec<u8>, Fault> {
+fn resize_as<P: PixelTrait>(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
     let source = TypedImageRef::<P>::from_buffer(pixels.width, pixels.height, &pixels.bytes).map_err(internal)?;
     let mut bytes = vec![0; placed.width as usize * placed.height as usize * size_of::<P>()];
     let mut tile = TypedImage::<P>::from_buffer(placed.width, placed.height, &mut bytes).map_err(internal)?;
@@ -93,20 +95,25 @@ fn resize_as<P: PixelTrait>(pixels: &Pixels, placed: &Placed, alpha: bool) -> Re
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
         .crop(placed.left, placed.top, placed.crop_width, placed.crop_height)
-        .use_alpha(alpha);
+        .use_alpha(false);
     Resizer::new().resize_typed(&source, &mut tile, &options).map_err(internal)?;
     Ok(bytes)
 }
 
-/// After the resize, which has weighted colours by their opacity: the same
-/// picture as if it were done before, for a hundredth of the work.
+/// In place: the resizer would do it on a copy of all pixels, which no limit has counted.
+fn weigh_by_opacity(pixels: &mut Pixels) -> Result<(), Fault> {
+    let mut image =
+        TypedImage::<U8x4>::from_buffer(pixels.width, pixels.height, &mut pixels.bytes).map_err(internal)?;
+    MulDiv::new().multiply_alpha_inplace_typed(&mut image).map_err(internal)
+}
+
+/// Of colours that were weighed by their opacity; after the resize, for a
+/// hundredth of the work.
 fn over_white(rgba: &[u8]) -> Vec<u8> {
     let (pixels, _) = rgba.as_chunks::<4>();
-    let blend = |colour: u8, alpha: u8| {
-        let (colour, alpha) = (u32::from(colour), u32::from(alpha));
-        ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-    };
-    pixels.iter().flat_map(|&[r, g, b, a]| [blend(r, a), blend(g, a), blend(b, a)]).collect()
+    // The kernel overshoots at edges.
+    let over = |colour: u8, alpha: u8| colour.saturating_add(255 - alpha);
+    pixels.iter().flat_map(|&[r, g, b, a]| [over(r, a), over(g, a), over(b, a)]).collect()
 }
 
 fn padded(picture: RgbImage, width: u32, height: u32) -> RgbImage {

@@ -1,8 +1,30 @@
-//! What a WebP says of its size in a second place.
+//! A WebP's chunks, and what it says of its size in a second place.
 
 use common::fault::{Code, Fault};
+use image::metadata::Orientation;
 
 use super::fault;
+
+/// Name and body of each chunk; the last body may be shorter than it claims.
+pub fn chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
+    let mut rest = webp.get(12..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (name, after) = rest.split_first_chunk::<4>()?;
+        let (length, after) = after.split_first_chunk::<4>()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        rest = after.get(length.saturating_add(length & 1)..).unwrap_or_default();
+        Some((name, &after[..length.min(after.len())]))
+    })
+}
+
+/// Orientation and colour profile, which only an extended file has. The
+/// decoder would give the same, after allocating whatever length they claim.
+pub fn metadata(webp: &[u8]) -> (Orientation, Option<Vec<u8>>) {
+    let is_extended = chunks(webp).next().is_some_and(|(name, _)| name == b"VP8X");
+    let find = |wanted| chunks(webp).find(|(name, _)| is_extended && *name == wanted).map(|(_, body)| body);
+    let orientation = find(b"EXIF").and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    (orientation, find(b"ICCP").map(<[u8]>::to_vec))
+}
 
 const CHUNK: &[u8] = b"VP8 ";
 /// From the chunk's name: its length and the frame's tag lie before.
@@ -27,4 +49,33 @@ fn frame_size(at: &[u8]) -> Option<(u32, u32)> {
     // The upper two bits are a scale that decoders leave to the viewer.
     let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
     Some((side(w0, w1), side(h0, h1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(chunks: &[(&[u8; 4], &[u8], u32)]) -> Vec<u8> {
+        let mut file = b"RIFF\0\0\0\0WEBP".to_vec();
+        for (name, body, claimed) in chunks {
+            file.extend([name.as_slice(), &claimed.to_le_bytes(), body].concat());
+        }
+        file
+    }
+
+    #[test]
+    fn metadata_is_what_is_there_and_not_what_is_claimed() {
+        let turned = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        let extended = (b"VP8X", [0; 10].as_slice(), 10);
+        let expected = (Orientation::Rotate90, Some(b"profile!".to_vec()));
+        let exif = (b"EXIF", turned.as_slice(), turned.len() as u32);
+        assert_eq!(metadata(&file(&[extended, (b"ICCP", b"profile!", 8), exif])), expected);
+        // Four gigabytes, if one believes it.
+        let lying = (b"EXIF", turned.as_slice(), u32::MAX);
+        assert_eq!(metadata(&file(&[extended, (b"ICCP", b"profile!", 8), lying])), expected);
+        // Only an extended file has any.
+        assert_eq!(metadata(&file(&[(b"VP8 ", b"", 0), exif])), (Orientation::NoTransforms, None));
+        assert_eq!(metadata(&file(&[extended])), (Orientation::NoTransforms, None));
+        assert_eq!(metadata(b"RIFF"), (Orientation::NoTransforms, None));
+    }
 }

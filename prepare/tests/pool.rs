@@ -28,6 +28,7 @@ fn main() {
     let trials = vec![
         trial("every_file_gets_its_own_answer", answers),
         trial("a_panic_an_abort_and_a_crash_cost_one_file", breaks),
+        trial("a_decoder_that_died_idle_is_no_files_fault", dies_idle),
         trial("a_file_that_hangs_is_ended", hangs),
         trial("memory_files_and_network_are_out_of_reach", confined),
         trial("a_full_line_and_a_late_caller_are_told_apart", full),
@@ -50,6 +51,7 @@ fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Prepared, Fault
         b"panic" => panic!("as a hostile file would make it"),
         b"abort" => std::process::abort(),
         b"exit" => exit(0),
+        b"who" => Ok(echo(std::process::id().to_string().as_bytes())),
         b"hang" => compute_for(Duration::from_secs(3600)),
         b"memory" => Ok(echo(&vec![7; 1 << 30][..1])),
         b"file" => denied(fs::read("/etc/hostname").is_err()),
@@ -120,6 +122,16 @@ async fn breaks() {
         assert_eq!(tile(&pool, file).await, Err(Code::ImageInvalid), "{file:?}");
         assert_eq!(tile(&pool, b"good").await.unwrap(), b"good", "after {file:?}");
     }
+}
+
+async fn dies_idle() {
+    let pool = pool(1, 4);
+    let decoder = String::from_utf8(tile(&pool, b"who").await.unwrap()).unwrap();
+    assert!(std::process::Command::new("kill").args(["-KILL", &decoder]).status().unwrap().success());
+    while fs::read_to_string(format!("/proc/{decoder}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
 }
 
 async fn hangs() {

@@ -1,6 +1,7 @@
 //! `tagfleet`: the whole fleet in one process, and its command line.
 
 mod doctor;
+mod keys;
 mod models;
 mod serve;
 mod tag;
@@ -29,6 +30,8 @@ enum Command {
     Tag(tag::TagArgs),
     /// Fetch and build the models; does nothing where they are already there
     Models(models::Models),
+    /// Make API keys
+    Keys(keys::Keys),
     /// Say what is missing on this machine, and how to get it
     Doctor(doctor::Doctor),
     /// Decode images for the server that started this process
@@ -58,6 +61,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Worker(worker) => worker.run().await,
         Command::Tag(tag) => tag.run().await,
         Command::Models(models) => models.run(),
+        Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,
         Command::PrepareWorker { .. } => unreachable!("has no runtime"),
     }

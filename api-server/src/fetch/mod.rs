@@ -1,53 +1,78 @@
 //! Guarded download of an image by its URL. Every hop is parsed, classified
-//! and connected to under the same rules.
+//! and connected to under the same rules, and every host is treated with the
+//! same restraint.
 
+mod answer;
+mod breaker;
 mod classify;
 mod client;
+mod config;
+mod faults;
+pub mod guard;
+mod hosts;
+mod names;
 mod resolve;
+mod robots;
+mod system;
 mod target;
+mod world;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use common::{
-    fault::{Code, Fault},
-    stage::Stage,
-};
-use reqwest::Response;
-use tokio::time::{Instant, timeout_at};
+use common::fault::{Code, Fault};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
-use crate::{FetchConfig, admit::Budget};
-use client::{Answer, Clients};
-pub use resolve::{Lookup, SystemLookup};
-pub use target::Origin;
+use crate::admit::Budget;
+use answer::Answer;
+use breaker::Verdict;
+use client::Clients;
+use guard::Guard;
+use hosts::Hosts;
+use names::Names;
 use target::Rules;
+
+pub use config::FetchConfig;
+pub use names::{Found, Lookup};
+pub use robots::{HonourNoai, Purpose};
+pub use target::Origin;
+pub use world::World;
 
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     clients: Clients,
+    hosts: Hosts,
     rules: Rules,
     budget: Budget,
     max_bytes: usize,
     max_redirects: u32,
+    honour_noai: HonourNoai,
     first_byte: Duration,
     idle: Duration,
     total: Duration,
 }
 
+/// Where one exchange has led.
+enum Step {
+    Arrived(Bytes),
+    Onward(Url),
+}
+
 impl Fetcher {
-    pub fn new(config: &FetchConfig, names: Arc<dyn Lookup>, budget: Budget) -> Result<Self, reqwest::Error> {
-        let connect = Duration::from_millis(config.fetch_connect_timeout_ms);
+    pub fn new(config: &FetchConfig, world: World, budget: Budget) -> anyhow::Result<Self> {
         for origin in &config.fetch_allow_origin {
             tracing::warn!(%origin, "images may be fetched from this origin wherever it lies");
         }
         Ok(Self {
-            clients: Clients::new(resolve::Resolver { names, timeout: connect, guarded: true })?,
+            clients: Clients::new(&client_settings(config, world)?)?,
+            hosts: Hosts::new(config.hosts()),
             rules: Rules { ports: config.fetch_ports.clone(), excused: config.fetch_allow_origin.clone() },
             budget,
             max_bytes: config.fetch_max_bytes,
             max_redirects: config.fetch_max_redirects,
-            first_byte: Duration::from_millis(config.fetch_first_byte_timeout_ms),
+            honour_noai: config.fetch_honour_noai,
+            first_byte: config.first_byte(),
             idle: Duration::from_millis(config.fetch_idle_timeout_ms),
             total: Duration::from_millis(config.fetch_timeout_ms),
         })
@@ -55,38 +80,92 @@ impl Fetcher {
 
     /// Reads a client's URL; what is wrong with it is the client's fault.
     pub fn parse(&self, text: &str) -> Result<Url, Fault> {
-        let refused = |reason| Fault::new(Code::InvalidUrl, Stage::Admit, format!("image.url {reason}."));
-        self.rules.parse(text).map_err(refused)
+        self.rules.parse(text).map_err(faults::invalid)
     }
 
     /// The image's bytes, until the request's deadline or the download's own.
-    pub async fn fetch(&self, url: Url, deadline: Instant) -> Result<Bytes, Fault> {
+    pub async fn fetch(&self, url: Url, deadline: Instant, purpose: Purpose) -> Result<Bytes, Fault> {
         let until = deadline.min(Instant::now() + self.total);
-        timeout_at(until, self.follow(url)).await.map_err(|_| client::too_slow())?
+        timeout_at(until, self.follow(url, until, purpose)).await.map_err(|_| faults::too_slow())?
     }
 
-    async fn follow(&self, mut url: Url) -> Result<Bytes, Fault> {
+    /// For whoever draws curves of it, now and then.
+    pub fn gauge(&self) {
+        metrics::gauge!("tagfleet_fetch_hosts_open").set(self.hosts.left_alone() as f64);
+    }
+
+    async fn follow(&self, first: Url, until: Instant, purpose: Purpose) -> Result<Bytes, Fault> {
+        let mut url = first.clone();
         for _ in 0..=self.max_redirects {
-            match self.clients.get(url.clone(), &self.rules, self.first_byte).await? {
-                Answer::Found(response) => return self.read(response).await,
-                Answer::Redirect(location) => url = self.next_hop(&url, location.as_deref())?,
+            match self.hop(&url, until, purpose).await? {
+                Step::Arrived(bytes) => return Ok(bytes),
+                Step::Onward(next) => url = next,
             }
         }
-        let detail = format!("At most {} redirects are followed.", self.max_redirects);
-        Err(Fault::new(Code::TooManyRedirects, Stage::Fetch, detail))
+        // Not the last host: anyone may redirect to it, however well it behaves.
+        self.hosts.blame(&first, Code::TooManyRedirects);
+        Err(faults::too_many_redirects(self.max_redirects))
     }
 
-    async fn read(&self, response: Response) -> Result<Bytes, Fault> {
-        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-        let held =
-            self.budget.take(announced.map_or(self.max_bytes, |length| length.min(self.max_bytes)), Stage::Fetch)?;
-        Ok(held.with(client::read(response, self.max_bytes, self.idle).await?))
+    async fn hop(&self, url: &Url, until: Instant, purpose: Purpose) -> Result<Step, Fault> {
+        let visit = self.hosts.enter(url, until.min(Instant::now() + self.first_byte)).await?;
+        let begun = Instant::now();
+        let outcome = self.exchange(url, purpose).await;
+        visit.end(verdict(&outcome));
+        if outcome.as_ref().is_err_and(|fault| fault.code == Code::SourceUnreachable) {
+            sleep_until(until.min(begun + floor())).await;
+        }
+        outcome
+    }
+
+    async fn exchange(&self, url: &Url, purpose: Purpose) -> Result<Step, Fault> {
+        let response = self.clients.get(url.clone(), self.rules.excuses(url)).await?;
+        match answer::judge(response, self.honour_noai.applies_to(purpose))? {
+            Answer::Redirect(location) => Ok(Step::Onward(self.next_hop(url, location.as_deref())?)),
+            Answer::Found(response) => {
+                answer::read(response, self.max_bytes, self.idle, &self.budget).await.map(Step::Arrived)
+            }
+        }
     }
 
     /// A redirect to what would be no valid URL is a host that leads nowhere.
     fn next_hop(&self, from: &Url, location: Option<&str>) -> Result<Url, Fault> {
-        let next = location.and_then(|location| from.join(location).ok()).ok_or_else(client::unreachable)?;
-        self.rules.check(&next).map_err(|_| client::unreachable())?;
+        let next = location.and_then(|location| from.join(location).ok()).ok_or_else(faults::unreachable)?;
+        self.rules.check(&next).map_err(|_| faults::unreachable())?;
         Ok(next)
     }
+}
+
+/// The least time after which a host is said to be unreachable. A guarded
+/// address is refused in microseconds, an unknown name or a closed port nearby
+/// in a few milliseconds, and that difference would tell which private names
+/// and addresses there are. It costs a place among the requests in flight, but
+/// no thread, no bytes of the budget and no place at the host. What takes
+/// longer, a port that swallows packets, tells nothing: it is a public address,
+/// which anyone can try for himself.
+fn floor() -> Duration {
+    Duration::from_millis(rand::random_range(50..100))
+}
+
+/// What one exchange says of its host.
+fn verdict(outcome: &Result<Step, Fault>) -> Verdict {
+    match outcome {
+        Ok(Step::Arrived(_)) => Verdict::Served,
+        Ok(Step::Onward(_)) => Verdict::Moved,
+        Err(fault) => Verdict::of(fault),
+    }
+}
+
+fn client_settings(config: &FetchConfig, world: World) -> Result<client::Settings, reqwest::Error> {
+    let connect = Duration::from_millis(config.fetch_connect_timeout_ms);
+    let longest_ttl = Duration::from_millis(config.fetch_dns_max_ttl_ms);
+    Ok(client::Settings {
+        // So that a look-up at its slowest leaves time to connect, and is remembered as slow.
+        names: Names::new(world.names, connect * 3 / 4, longest_ttl),
+        guard: Arc::new(Guard::new(config.fetch_refuse_nets.clone())),
+        roots: world.extra_roots.iter().map(|der| reqwest::Certificate::from_der(der)).collect::<Result<_, _>>()?,
+        contact: config.fetch_contact.clone(),
+        connect,
+        first_byte: config.first_byte(),
+    })
 }

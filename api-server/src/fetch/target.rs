@@ -9,7 +9,7 @@ use url::{Host, Url};
 const MAX_URL_BYTES: usize = 8_192;
 
 /// Scheme, host and port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: String,
     host: String,
@@ -20,6 +20,12 @@ impl Origin {
     pub fn of(url: &Url) -> Option<Self> {
         let host = url.host_str()?.to_owned();
         Some(Self { scheme: url.scheme().to_owned(), host, port: url.port_or_known_default()? })
+    }
+
+    /// `example.com.` is `example.com`, whoever counts.
+    pub fn without_final_dot(mut self) -> Self {
+        self.host.truncate(self.host.strip_suffix('.').map_or(self.host.len(), str::len));
+        self
     }
 }
 

@@ -25,6 +25,13 @@ const element = (name, className, text) => {
   if (text !== undefined) made.textContent = text;
   return made;
 };
+// Kept until the tab is closed, and never shown again.
+const KEY = "tagfleet-api-key";
+const authorization = () => {
+  const key = sessionStorage.getItem(KEY);
+  return key ? { authorization: `Bearer ${key}` } : {};
+};
+const curlKey = () => (sessionStorage.getItem(KEY) ? ` \\\n  -H "authorization: Bearer $TAGFLEET_API_KEY"` : "");
 const ms = (n) => `${n < 10 ? n.toFixed(2) : n.toFixed(1)} ms`;
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -45,21 +52,22 @@ const endpoint = (query) => {
 
 function tagUrl(url) {
   const body = JSON.stringify({ image: { url }, ...options() });
-  const curl = `curl -sS ${endpoint({})} \\\n  -H 'content-type: application/json' \\\n  -d ${quoted(body)}`;
+  const curl = `curl -sS ${endpoint({})}${curlKey()} \\\n  -H 'content-type: application/json' \\\n  -d ${quoted(body)}`;
   return send(endpoint({}), "application/json", body, url, curl);
 }
 
 function tagFile(file) {
   const target = endpoint(options());
   const type = file.type.startsWith("image/") ? file.type : "application/octet-stream";
-  const curl = `curl -sS ${quoted(String(target))} \\\n  -H ${quoted(`content-type: ${type}`)} \\\n  --data-binary ${quoted(`@${file.name}`)}`;
+  const curl = `curl -sS ${quoted(String(target))}${curlKey()} \\\n  -H ${quoted(`content-type: ${type}`)} \\\n  --data-binary ${quoted(`@${file.name}`)}`;
   return send(target, type, file, URL.createObjectURL(file), curl);
 }
 
 async function send(target, type, body, photo, curl) {
   $("go").disabled = true;
   try {
-    const response = await fetch(target, { method: "POST", headers: { "content-type": type }, body });
+    const response = await fetch(target, { method: "POST", headers: { "content-type": type, ...authorization() }, body });
+    askForKey(response);
     const answer = await response.json();
     $("curl").textContent = curl;
     $("json").textContent = JSON.stringify(answer, null, 2);
@@ -71,6 +79,10 @@ async function send(target, type, body, photo, curl) {
   } finally {
     $("go").disabled = false;
   }
+}
+
+function askForKey(response) {
+  if (response.status === 401) $("key-form").hidden = false;
 }
 
 function showProblem(problem) {
@@ -136,7 +148,14 @@ function showStages(timings) {
 async function showStatus() {
   try {
     const ready = await (await fetch("/readyz")).json();
-    const models = await (await fetch("/v1/models")).json();
+    const asked = await fetch("/v1/models", { headers: authorization() });
+    askForKey(asked);
+    const models = await asked.json();
+    if (!asked.ok) {
+      $("status").dataset.state = "down";
+      $("status").textContent = models.detail;
+      return;
+    }
     const up = ready.workers > 0;
     const writers = [...new Set(models.workers.map((worker) => worker.captioner))].join(", ");
     $("status").dataset.state = up ? "ready" : "down";
@@ -161,6 +180,14 @@ $("form").addEventListener("submit", (event) => {
   if (url) tagUrl(url);
   else if ($("file").files[0]) tagFile($("file").files[0]);
   else $("file").click();
+});
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(KEY, $("key").value.trim());
+  $("key").value = "";
+  $("key-form").hidden = true;
+  $("problem").hidden = true;
+  showStatus();
 });
 $("file").addEventListener("change", () => {
   if (!$("file").files[0]) return;

@@ -1,8 +1,9 @@
 //! Everything beside tagging: documents, models, metrics, the page.
 
+use prepare::testing;
 use serde_json::json;
 
-use crate::{harness::Harness, pictures, worker::MODEL};
+use crate::{harness::Harness, support::worker::MODEL};
 
 #[tokio::test]
 async fn the_document_is_openapi_3_1_and_lists_the_routes() {
@@ -13,7 +14,7 @@ async fn the_document_is_openapi_3_1_and_lists_the_routes() {
         assert!(document["paths"][path].is_object(), "{path}");
     }
     let responses = &document["paths"]["/v1/tags"]["post"]["responses"];
-    for status in ["400", "404", "408", "413", "415", "422", "429", "500", "503", "504"] {
+    for status in ["400", "401", "404", "408", "413", "415", "422", "429", "500", "503", "504"] {
         let schema = &responses[status]["content"]["application/problem+json"]["schema"]["$ref"];
         assert_eq!(schema, "#/components/schemas/Problem", "{status}");
     }
@@ -30,6 +31,10 @@ async fn the_document_is_openapi_3_1_and_lists_the_routes() {
     let codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().unwrap();
     assert!(codes.contains(&json!("source_unreachable")));
     assert!(document["components"]["schemas"]["TagAnswer"]["properties"]["timings_ms"].is_object());
+    // An open service asks for no key: the empty requirement says so.
+    let security = &document["paths"]["/v1/tags"]["post"]["security"];
+    assert_eq!(security, &json!([{}, {"api_key": []}]));
+    assert_eq!(document["components"]["securitySchemes"]["api_key"]["scheme"], "bearer");
     let docs = api.get("/docs/").await;
     assert!(docs.status == 200 && docs.json.as_str().unwrap().contains("swagger"));
     api.finish().await;
@@ -51,7 +56,7 @@ async fn models_and_readiness_come_from_the_workers() {
 #[tokio::test]
 async fn metrics_tell_of_stages_and_codes() {
     let api = Harness::start().await;
-    api.post_raw("/v1/tags", "image/jpeg", pictures::jpeg(64, 64)).await;
+    api.post_raw("/v1/tags", "image/jpeg", testing::photo(64, 64)).await;
     api.post_raw("/v1/tags", "image/jpeg", b"nothing".to_vec()).await;
     let text = api.get("/metrics").await.json;
     let text = text.as_str().unwrap();

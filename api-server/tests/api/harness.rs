@@ -3,29 +3,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api_server::{ApiConfig, Lookup, SystemLookup};
+use api_server::{Lookup, World};
 use clap::Parser;
 use common::{
-    bus::{Bus, BusConfig, Inbox},
-    queue::{Lane, Queue, QueueConfig},
+    bus::{Bus, Inbox},
+    queue::{Lane, Queue},
     shutdown::Shutdown,
 };
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
-use crate::worker::{Behaviour, FakeWorker};
+use crate::support::{
+    reply::Reply,
+    role::Settings,
+    worker::{Behaviour, FakeWorker},
+};
 
 const API: &str = "test-api";
-
-#[derive(Parser)]
-struct Settings {
-    #[command(flatten)]
-    api: ApiConfig,
-    #[command(flatten)]
-    queue: QueueConfig,
-    #[command(flatten)]
-    bus: BusConfig,
-}
 
 pub struct Harness {
     pub base: String,
@@ -37,13 +31,6 @@ pub struct Harness {
     server: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
-/// What came back, with the body parsed.
-pub struct Reply {
-    pub status: u16,
-    pub headers: http::HeaderMap,
-    pub json: Value,
-}
-
 impl Harness {
     pub async fn start() -> Self {
         Self::with(&[], Behaviour::Answer).await
@@ -51,10 +38,14 @@ impl Harness {
 
     /// `args`: options as on the command line.
     pub async fn with(args: &[&str], behaviour: Behaviour) -> Self {
-        Self::with_names(args, behaviour, Arc::new(SystemLookup)).await
+        Self::in_world(args, behaviour, World::default()).await
     }
 
     pub async fn with_names(args: &[&str], behaviour: Behaviour, names: Arc<dyn Lookup>) -> Self {
+        Self::in_world(args, behaviour, World { names, ..World::default() }).await
+    }
+
+    pub async fn in_world(args: &[&str], behaviour: Behaviour, world: World) -> Self {
         let fixed = ["api", "--api-name", API, "--prepare-processes", "2"];
         let mut settings = Settings::parse_from(fixed.iter().chain(args));
         settings.api.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
@@ -64,13 +55,23 @@ impl Harness {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
         let shutdown = Shutdown::new();
-        let run = api_server::run_with(settings.api, queue.clone(), bus.clone(), names, listener, shutdown.clone());
+        let run = api_server::run_with(settings.api, queue.clone(), bus.clone(), world, listener, shutdown.clone());
         let server = Some(tokio::spawn(run));
         // The memory bus hands out the inbox that the server itself has.
         let inbox = bus.open_inbox(API).await.expect("an inbox");
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self { base, client, inbox, worker, shutdown, queue, server }
+    }
+
+    /// What a server that cannot start says.
+    pub async fn fails(args: &[&str]) -> String {
+        let settings = Settings::parse_from(["api"].iter().chain(args));
+        let queue = Queue::connect(&settings.queue).await.expect("a queue in memory");
+        let bus = Bus::connect(&settings.bus).await.expect("a bus in memory");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let run = api_server::run(settings.api, queue, bus, listener, Shutdown::new());
+        format!("{:#}", timeout(Duration::from_secs(5), run).await.expect("it ends").expect_err("it fails"))
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -87,6 +88,14 @@ impl Harness {
 
     pub async fn post_url(&self, url: &str) -> Reply {
         self.post_json(serde_json::json!({"image": {"url": url}})).await
+    }
+
+    /// The value of one of the process's metrics, with its labels as they are written.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").await.json;
+        let mut lines = text.as_str().expect("text").lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or(0.0)
     }
 
     pub async fn post_raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Reply {
@@ -120,34 +129,5 @@ impl Harness {
 impl Drop for Harness {
     fn drop(&mut self) {
         assert!(self.server.is_none() || std::thread::panicking(), "call finish() at the end of the test");
-    }
-}
-
-impl Reply {
-    pub async fn read(response: reqwest::Response) -> Self {
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("a body");
-        let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self { status, headers, json }
-    }
-
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-
-    /// Asserts status and code, and the shape that every problem has.
-    #[track_caller]
-    pub fn is_problem(&self, status: u16, code: &str) {
-        let said = (self.status, self.json["code"].as_str().unwrap_or_default());
-        assert_eq!(said, (status, code), "{}", self.json);
-        assert_eq!(self.header("content-type"), "application/problem+json");
-        assert_eq!(self.json["status"], status);
-        assert_eq!(self.json["type"], format!("/problems/{code}"));
-        assert_eq!(self.json["request_id"], self.header("x-request-id"));
-        for field in ["title", "detail", "stage"] {
-            assert!(self.json[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {}", self.json);
-        }
-        assert!(self.json["retryable"].is_boolean());
-        assert_eq!(self.headers.contains_key("retry-after"), matches!(status, 429 | 503));
     }
 }

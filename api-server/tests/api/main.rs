@@ -1,12 +1,18 @@
 //! The API server from outside: real HTTP, a real listener, memory behind it.
+//! What hostile and broken input gets is the matter of `tests/abuse`.
 #![allow(clippy::unwrap_used)]
 
+mod door;
 mod edge;
 mod happy;
 mod harness;
+mod hosts;
+mod keys;
 mod life;
-mod origin;
-mod pictures;
+mod multipart;
+mod names;
 mod refused;
-mod sources;
-mod worker;
+mod robots;
+#[path = "../support/mod.rs"]
+mod support;
+mod tls;

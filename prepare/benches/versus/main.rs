@@ -3,6 +3,7 @@
 //! `make bench-prepare` provides what the environment variables name.
 #![allow(clippy::unwrap_used)]
 
+mod confined;
 mod rival;
 
 use std::{
@@ -43,6 +44,9 @@ struct Measured {
 }
 
 fn main() {
+    if env::args().nth(1).as_deref() == Some("prepare-worker") {
+        return prepare::child::run(u64::MAX >> 1, prepare::tile).unwrap();
+    }
     let photos = PathBuf::from(wanted("TAGFLEET_BENCH_PHOTOS"));
     let mut vips = Rival::start(&wanted("TAGFLEET_BENCH_VIPS"));
     let mut pillow = Rival::start(&wanted("TAGFLEET_BENCH_PILLOW"));
@@ -59,6 +63,12 @@ fn main() {
         figures.push((format!("{key}_pillow"), measured.over_pillow.median));
     }
     figures.push(("psnr_min_db".to_owned(), groups.iter().map(|group| group.psnr_db).fold(f64::INFINITY, f64::min)));
+    for group in ["jpeg-0.8mp", "jpeg-12mp"] {
+        let photo = fs::read_dir(photos.join(group)).unwrap().next().unwrap().unwrap().path();
+        let extra = confined::extra_ms(&photo);
+        println!("{group}, in a process of its own: {:.3} ms more ({:.3}–{:.3})", extra.median, extra.min, extra.max);
+        figures.push((format!("{}_confined_ms", group.replace(['-', '.'], "_")), extra.median));
+    }
     let figures: Vec<_> = figures.iter().map(|(key, figure)| (key.as_str(), *figure)).collect();
     bench::report("prepare", &figures).unwrap();
 }

@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// Larger pieces go back to the system as soon as they are freed: a process
-/// that met one huge file is as small as before.
+/// that met one huge file is as small as before. (The underscore at the end
+/// is glibc's.)
 const MALLOC: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
 
 /// So much of a file is in the pipe at once, instead of 64 KiB.
@@ -27,7 +28,7 @@ const MAX_WORDS_BYTES: u64 = 64 << 10;
 #[derive(Debug)]
 pub struct Decoder {
     // Ends the process when dropped.
-    _process: Child,
+    process: Child,
     requests: ChildStdin,
     answers: ChildStdout,
 }
@@ -55,7 +56,12 @@ impl Decoder {
         tokio::spawn(log(words));
         // Where the system grants less, it takes a few switches more.
         let _ = rustix::pipe::fcntl_setpipe_size(&requests, PIPE_BYTES);
-        Ok(Self { _process: process, requests, answers })
+        Ok(Self { process, requests, answers })
+    }
+
+    /// False once the process has ended, for whatever reason: no file that comes later is to blame.
+    pub fn is_alive(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
     }
 
     pub async fn ask(&mut self, file: &[u8], spec: TileSpec, limits: Limits) -> io::Result<Response> {

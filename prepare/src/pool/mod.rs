@@ -113,10 +113,14 @@ impl Inner {
         }
     }
 
-    /// One that is idle, or a new one where one could not be replaced.
+    /// One that is idle and well, or a new one.
     fn take(&self) -> std::io::Result<Decoder> {
-        let idle = self.idle().pop();
-        idle.map_or_else(|| Decoder::start(&self.config), Ok)
+        while let Some(mut decoder) = { self.idle().pop() } {
+            if decoder.is_alive() {
+                return Ok(decoder);
+            }
+        }
+        Decoder::start(&self.config)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Decoder>> {

@@ -64,16 +64,17 @@ pub struct Outcome {
 pub struct Client {
     http: reqwest::Client,
     tags_url: String,
+    api_key: Option<String>,
     options: Options,
 }
 
 impl Client {
-    pub fn new(api: &str, options: Options) -> anyhow::Result<Self> {
+    pub fn new(api: &str, api_key: Option<String>, options: Options) -> anyhow::Result<Self> {
         // Two providers in one process, or none, is an error only at the first use of TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let patience = Duration::from_millis(options.timeout_ms.into()) + GRACE;
         let http = reqwest::Client::builder().timeout(patience).build().context("building the HTTP client")?;
-        Ok(Self { http, tags_url: format!("{}/v1/tags", api.trim_end_matches('/')), options })
+        Ok(Self { http, tags_url: format!("{}/v1/tags", api.trim_end_matches('/')), api_key, options })
     }
 
     pub async fn tag(&self, source: Source) -> Outcome {
@@ -99,6 +100,7 @@ impl Client {
                 http.header("content-type", "application/octet-stream").body(bytes)
             }
         };
+        let request = self.api_key.iter().fold(request, |request, key| request.bearer_auth(key));
         let response = request.send().await.map_err(|error| local("service_unreachable", &error))?;
         let ok = response.status().is_success();
         let seconds = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());

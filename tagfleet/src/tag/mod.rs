@@ -23,6 +23,10 @@ pub struct TagArgs {
     #[arg(long, env = "TAGFLEET_API", default_value = "http://127.0.0.1:8080")]
     api: String,
 
+    /// API key, where the service asks for one
+    #[arg(long, env = "TAGFLEET_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+
     /// One JSON object a line instead of a table
     #[arg(long)]
     json: bool,
@@ -67,7 +71,7 @@ impl TagArgs {
             threshold: self.threshold,
             timeout_ms: self.timeout_ms,
         };
-        let client = Client::new(&self.api, options)?;
+        let client = Client::new(&self.api, self.api_key, options)?;
         let progress = progress(sources.len());
         let mut outcomes = stream::iter(sources)
             .map(|source| {

@@ -1,0 +1,101 @@
+//! An open loop: requests go out when they are due, whatever came of those before.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use common::bench::percentile;
+use serde_json::{Value, json};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+pub struct Load {
+    client: reqwest::Client,
+    url: String,
+}
+
+/// What came of one run.
+pub struct Measured {
+    /// Sorted.
+    latencies_ms: Vec<f64>,
+    /// How many ended so, by status and code.
+    ends: BTreeMap<String, usize>,
+}
+
+const TAGGED: &str = "200";
+const NO_ANSWER: &str = "no answer";
+
+impl Load {
+    pub fn new(base: &str) -> anyhow::Result<Self> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Ok(Self { client: reqwest::Client::builder().no_proxy().build()?, url: format!("{base}/v1/tags") })
+    }
+
+    /// Asks for each of `urls` in turn. Each request is due somewhere within its own part of a second.
+    pub async fn run(self: Arc<Self>, per_second: u32, time: Duration, urls: Vec<String>) -> Measured {
+        let (step, begun) = (Duration::from_secs(1) / per_second, Instant::now());
+        let mut requests = JoinSet::new();
+        for n in 0..(time.as_secs_f64() * f64::from(per_second)) as u32 {
+            let due = begun + step * n + step.mul_f64(rand::random());
+            let url = urls[n as usize % urls.len()].clone();
+            sleep_until(due).await;
+            requests.spawn(self.clone().ask(url, due));
+        }
+        Measured::of(requests.join_all().await)
+    }
+
+    async fn ask(self: Arc<Self>, url: String, due: Instant) -> (f64, String) {
+        let end = self.end(url).await.unwrap_or_else(|_| NO_ANSWER.to_owned());
+        (due.elapsed().as_secs_f64() * 1e3, end)
+    }
+
+    async fn end(&self, url: String) -> reqwest::Result<String> {
+        let response = self.client.post(&self.url).json(&json!({"image": {"url": url}})).send().await?;
+        let status = response.status().as_u16();
+        let body: Value = response.json().await?;
+        Ok(body["code"].as_str().map_or_else(|| status.to_string(), |code| format!("{status} {code}")))
+    }
+}
+
+impl Measured {
+    fn of(ended: Vec<(f64, String)>) -> Self {
+        let mut ends = BTreeMap::new();
+        let mut latencies_ms: Vec<f64> = ended.iter().map(|(ms, _)| *ms).collect();
+        latencies_ms.sort_by(f64::total_cmp);
+        for (_, end) in ended {
+            *ends.entry(end).or_default() += 1;
+        }
+        Self { latencies_ms, ends }
+    }
+
+    pub fn p50_ms(&self) -> f64 {
+        percentile(&self.latencies_ms, 0.50)
+    }
+
+    pub fn p99_ms(&self) -> f64 {
+        percentile(&self.latencies_ms, 0.99)
+    }
+
+    pub fn sent(&self) -> usize {
+        self.latencies_ms.len()
+    }
+
+    pub fn failed(&self) -> usize {
+        self.sent() - self.ended(TAGGED)
+    }
+
+    pub fn answered(&self) -> usize {
+        self.sent() - self.ended(NO_ANSWER)
+    }
+
+    fn ended(&self, how: &str) -> usize {
+        self.ends.get(how).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ends: Vec<_> = self.ends.iter().map(|(end, count)| format!("{end}: {count}")).collect();
+        write!(f, "p50 {:.1} ms, p99 {:.1} ms; {}", self.p50_ms(), self.p99_ms(), ends.join(", "))
+    }
+}

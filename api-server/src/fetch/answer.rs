@@ -1,0 +1,82 @@
+//! An origin's answer: what its head means, and its body within bounds.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use common::{fault::Fault, stage::Stage};
+use http::{HeaderMap, header};
+use reqwest::Response;
+use tokio::time::timeout;
+
+use super::{faults, robots};
+use crate::admit::Budget;
+
+/// What is taken from the budget of bytes at a time. All at once, a few origins
+/// that announce much and send little would hold all of it.
+const STEP_BYTES: usize = 1 << 20;
+
+pub enum Answer {
+    Found(Response),
+    /// Where to look instead, not yet checked.
+    Redirect(Option<String>),
+}
+
+/// `honour_noai`: whether the site's word against machines counts.
+pub fn judge(response: Response, honour_noai: bool) -> Result<Answer, Fault> {
+    let (status, headers) = (response.status(), response.headers());
+    if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+        return Ok(Answer::Redirect(location.map(str::to_owned)));
+    }
+    if !status.is_success() {
+        return Err(faults::http_error(status));
+    }
+    if honour_noai && robots::forbids_ai(headers) {
+        return Err(faults::forbids_ai());
+    }
+    if is_encoded(headers) { Err(faults::encoded()) } else { Ok(Answer::Found(response)) }
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    encoding.is_some_and(|value| !value.is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// The whole body, if it is no longer than `max_bytes` and never pauses for
+/// longer than `idle`. Announced lengths only ever refuse early.
+pub async fn read(mut response: Response, max_bytes: usize, idle: Duration, budget: &Budget) -> Result<Bytes, Fault> {
+    let announced = announced(&response, max_bytes)?;
+    let first = announced.min(STEP_BYTES);
+    // What cannot be held in the end is not begun.
+    drop(budget.take(announced, Stage::Fetch)?);
+    let mut held = budget.take(first, Stage::Fetch)?;
+    let (mut body, mut room) = (BytesMut::with_capacity(first), first);
+    while let Some(chunk) = next(&mut response, idle).await? {
+        let length = body.len() + chunk.len();
+        if length > max_bytes {
+            return Err(faults::too_large(max_bytes));
+        }
+        while room < length {
+            held.join(budget.take(STEP_BYTES, Stage::Fetch)?);
+            room += STEP_BYTES;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if body.is_empty() { Err(faults::empty()) } else { Ok(held.with(body.freeze())) }
+}
+
+/// The length to expect; that of the largest image where none is announced.
+fn announced(response: &Response, max_bytes: usize) -> Result<usize, Fault> {
+    match response.content_length() {
+        None => Ok(max_bytes),
+        Some(length) => {
+            let fits = usize::try_from(length).ok().filter(|length| *length <= max_bytes);
+            fits.ok_or_else(|| faults::too_large(max_bytes))
+        }
+    }
+}
+
+async fn next(response: &mut Response, idle: Duration) -> Result<Option<Bytes>, Fault> {
+    let chunk = timeout(idle, response.chunk()).await.map_err(|_| faults::too_slow())?;
+    chunk.map_err(|_| faults::broken_off())
+}

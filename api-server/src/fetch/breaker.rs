@@ -1,0 +1,240 @@
+//! When a host that keeps failing is left alone. Pure: time and chance are
+//! handed in. The crates that do this let everyone through once the pause is
+//! over and forget why they opened; here one probe goes, and the answers stay
+//! those of the failure.
+
+use std::time::Duration;
+
+use common::fault::{Code, Fault};
+use tokio::time::Instant;
+
+/// Doubling ends here.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Failures in a row before the host is left alone.
+    pub failures: u32,
+    /// The first pause; it doubles with every probe that fails.
+    pub pause: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Entry {
+    Visitor,
+    /// The one that finds out whether the host is back.
+    Probe,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    /// An answer of its own making: an image, a 404.
+    Served,
+    /// A redirect: somebody is there, but nothing has been served yet.
+    Moved,
+    Failed(Code),
+    /// Nothing was learnt of the host.
+    Unknown,
+}
+
+impl Verdict {
+    pub fn of(fault: &Fault) -> Self {
+        match fault.code {
+            Code::SourceUnreachable | Code::SourceTimeout | Code::SourceTooLarge | Code::SourceIncomplete => {
+                Self::Failed(fault.code)
+            }
+            // 5xx and 429; any other status is an answer.
+            Code::SourceHttpError if fault.retryable => Self::Failed(fault.code),
+            // Our own lack of room.
+            Code::Overloaded => Self::Unknown,
+            _ => Self::Served,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Closed,
+    Open { until: Instant, code: Code },
+    Probing { code: Code },
+}
+
+#[derive(Debug)]
+pub struct Breaker {
+    limits: Limits,
+    state: State,
+    /// Failures since the host last served.
+    failures: u32,
+    /// Times that it opened since then.
+    opened: u32,
+}
+
+impl Breaker {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, state: State::Closed, failures: 0, opened: 0 }
+    }
+
+    /// Why the host is left alone at this moment, if it is.
+    pub fn refuses(&self, now: Instant) -> Option<Code> {
+        match self.state {
+            State::Open { until, code } if now < until => Some(code),
+            State::Probing { code } => Some(code),
+            State::Open { .. } | State::Closed => None,
+        }
+    }
+
+    pub fn enter(&mut self, now: Instant) -> Result<Entry, Code> {
+        match (self.refuses(now), self.state) {
+            (Some(code), _) => Err(code),
+            (None, State::Open { code, .. }) => {
+                self.state = State::Probing { code };
+                Ok(Entry::Probe)
+            }
+            (None, _) => Ok(Entry::Visitor),
+        }
+    }
+
+    /// Takes the verdict on one visit and says how long the host is left alone
+    /// because of it. `spread`: 0 to 1, so that not every server of the fleet
+    /// comes back at once.
+    pub fn leave(&mut self, entry: Entry, verdict: Verdict, now: Instant, spread: f64) -> Option<Duration> {
+        match verdict {
+            Verdict::Served => *self = Self::new(self.limits),
+            Verdict::Moved => self.moved(entry),
+            Verdict::Failed(code) => return self.failed(entry, code, now, spread),
+            Verdict::Unknown => self.give_up(entry, now),
+        }
+        None
+    }
+
+    /// On probation: the next failure opens it again, for longer. Were this a
+    /// success, a host that redirects in circles would never be left alone.
+    fn moved(&mut self, entry: Entry) {
+        if let (State::Probing { .. }, Entry::Probe) = (self.state, entry) {
+            self.state = State::Closed;
+            self.failures = self.limits.failures.saturating_sub(1);
+        }
+    }
+
+    fn failed(&mut self, entry: Entry, code: Code, now: Instant, spread: f64) -> Option<Duration> {
+        match (self.state, entry) {
+            (State::Closed, _) | (State::Probing { .. }, Entry::Probe) => {}
+            // Of a visit that began before it opened: nothing new.
+            _ => return None,
+        }
+        self.failures = self.failures.saturating_add(1);
+        if self.failures < self.limits.failures {
+            return None;
+        }
+        let pause = self.pause().mul_f64(1.0 + spread / 4.0);
+        self.opened = self.opened.saturating_add(1);
+        self.state = State::Open { until: now + pause, code };
+        Some(pause)
+    }
+
+    fn pause(&self) -> Duration {
+        self.limits.pause.saturating_mul(1 << self.opened.min(16)).min(LONGEST_PAUSE)
+    }
+
+    /// A probe whose caller left: the next one may try.
+    fn give_up(&mut self, entry: Entry, now: Instant) {
+        if let (State::Probing { code }, Entry::Probe) = (self.state, entry) {
+            self.state = State::Open { until: now, code };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(10);
+    const FAILED: Verdict = Verdict::Failed(Code::SourceTimeout);
+
+    fn breaker() -> (Breaker, Instant) {
+        (Breaker::new(Limits { failures: 3, pause: PAUSE }), Instant::now())
+    }
+
+    fn visit(breaker: &mut Breaker, verdict: Verdict, now: Instant) -> Option<Duration> {
+        let entry = breaker.enter(now).expect("may enter");
+        breaker.leave(entry, verdict, now, 0.0)
+    }
+
+    fn opened() -> (Breaker, Instant) {
+        let (mut breaker, now) = breaker();
+        assert_eq!(visit(&mut breaker, FAILED, now), None);
+        assert_eq!(visit(&mut breaker, FAILED, now), None);
+        assert_eq!(visit(&mut breaker, FAILED, now), Some(PAUSE));
+        (breaker, now)
+    }
+
+    #[test]
+    fn opens_after_failures_in_a_row_and_says_why() {
+        let (breaker, now) = opened();
+        assert_eq!(breaker.refuses(now + PAUSE / 2), Some(Code::SourceTimeout));
+        assert_eq!(breaker.refuses(now + PAUSE), None);
+    }
+
+    #[test]
+    fn a_success_between_failures_starts_the_count_again() {
+        let (mut breaker, now) = breaker();
+        for verdict in [FAILED, FAILED, Verdict::Served, FAILED, FAILED, Verdict::Moved, Verdict::Unknown] {
+            assert_eq!(visit(&mut breaker, verdict, now), None);
+        }
+        assert_eq!(visit(&mut breaker, FAILED, now), Some(PAUSE), "redirects are no success");
+    }
+
+    #[test]
+    fn one_probe_at_a_time_and_the_pause_doubles_to_its_cap() {
+        let (mut breaker, mut now) = opened();
+        for pause in [20, 40, 80, 160, 300, 300] {
+            now += LONGEST_PAUSE;
+            assert_eq!(breaker.enter(now), Ok(Entry::Probe));
+            assert_eq!(breaker.enter(now), Err(Code::SourceTimeout), "the second one waits for the first");
+            let verdict = Verdict::Failed(Code::SourceUnreachable);
+            assert_eq!(breaker.leave(Entry::Probe, verdict, now, 0.0), Some(Duration::from_secs(pause)));
+            assert_eq!(breaker.refuses(now), Some(Code::SourceUnreachable), "the code of the last failure");
+            breaker.state = State::Open { until: now, code: Code::SourceTimeout };
+        }
+    }
+
+    #[test]
+    fn a_probe_that_succeeds_closes_it_for_good() {
+        let (mut breaker, now) = opened();
+        let now = now + PAUSE;
+        assert_eq!(visit(&mut breaker, Verdict::Served, now), None);
+        assert_eq!((breaker.failures, breaker.opened), (0, 0));
+    }
+
+    #[test]
+    fn a_late_success_of_an_earlier_visit_closes_it_and_a_late_failure_changes_nothing() {
+        let (mut breaker, now) = opened();
+        assert_eq!(breaker.leave(Entry::Visitor, Verdict::Failed(Code::SourceTooLarge), now, 0.0), None);
+        assert_eq!(breaker.refuses(now), Some(Code::SourceTimeout));
+        breaker.leave(Entry::Visitor, Verdict::Served, now, 0.0);
+        assert_eq!(breaker.refuses(now), None);
+    }
+
+    #[test]
+    fn a_redirecting_probe_lets_others_in_until_the_next_failure() {
+        let (mut breaker, now) = opened();
+        let now = now + PAUSE;
+        assert_eq!(visit(&mut breaker, Verdict::Moved, now), None);
+        assert_eq!(visit(&mut breaker, FAILED, now), Some(PAUSE * 2));
+    }
+
+    #[test]
+    fn a_probe_that_is_given_up_leaves_its_place_to_the_next() {
+        let (mut breaker, now) = opened();
+        let now = now + PAUSE;
+        assert_eq!(visit(&mut breaker, Verdict::Unknown, now), None);
+        assert_eq!(breaker.enter(now), Ok(Entry::Probe));
+    }
+
+    #[test]
+    fn pauses_are_spread() {
+        let (mut breaker, now) = breaker();
+        breaker.failures = 2;
+        assert_eq!(breaker.leave(Entry::Visitor, FAILED, now, 1.0), Some(PAUSE.mul_f64(1.25)));
+    }
+}

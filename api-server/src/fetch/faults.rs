@@ -1,0 +1,80 @@
+//! What a user is told when a download fails.
+
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use http::StatusCode;
+
+/// What is wrong with a client's URL, as the end of a sentence.
+pub fn invalid(reason: &str) -> Fault {
+    Fault::new(Code::InvalidUrl, Stage::Admit, format!("image.url {reason}."))
+}
+
+/// The one answer for a name that does not resolve, an address that is not
+/// allowed, a refused connection and bad TLS: the difference would tell which
+/// hosts and ports there are.
+pub fn unreachable() -> Fault {
+    fault(Code::SourceUnreachable, "No connection could be made to the image's host.")
+}
+
+pub fn too_slow() -> Fault {
+    fault(Code::SourceTimeout, "The image did not arrive in time.")
+}
+
+pub fn too_large(max_bytes: usize) -> Fault {
+    fault(Code::SourceTooLarge, format!("At most {max_bytes} bytes are downloaded."))
+}
+
+pub fn broken_off() -> Fault {
+    fault(Code::SourceIncomplete, "The download broke off.")
+}
+
+pub fn empty() -> Fault {
+    fault(Code::EmptyImage, "The image's host sent no bytes.")
+}
+
+pub fn too_many_redirects(most: u32) -> Fault {
+    fault(Code::TooManyRedirects, format!("At most {most} redirects are followed."))
+}
+
+pub fn encoded() -> Fault {
+    fault(Code::UnsupportedEncoding, "`identity` was asked for.")
+}
+
+pub fn http_error(status: StatusCode) -> Fault {
+    let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    let detail = format!("The image's host answered {}.", status.as_u16());
+    fault(Code::SourceHttpError, detail).retryable(passing)
+}
+
+pub fn forbids_ai() -> Fault {
+    refused("noai");
+    fault(Code::SourceForbidsAi, "The image came with `X-Robots-Tag: noai` or `noimageai`.")
+}
+
+pub fn busy() -> Fault {
+    refused("busy");
+    fault(Code::SourceBusy, "As many downloads from the image's host are under way as there may be.")
+}
+
+/// The code for which the host is left alone, at once. For an unreachable host
+/// the very words of the first time: a guarded address and a closed port must
+/// look alike here as well.
+pub fn left_alone(code: Code) -> Fault {
+    refused("left_alone");
+    let fault = match code {
+        Code::SourceUnreachable => unreachable(),
+        code => fault(code, "The image's host failed repeatedly and is left alone for a while."),
+    };
+    fault.retryable(true)
+}
+
+/// Counts a download that this server chose not to make or not to use.
+pub fn refused(reason: &'static str) {
+    metrics::counter!("tagfleet_fetch_refused_total", "reason" => reason).increment(1);
+}
+
+fn fault(code: Code, detail: impl Into<String>) -> Fault {
+    Fault::new(code, Stage::Fetch, detail)
+}

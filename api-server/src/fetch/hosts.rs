@@ -1,0 +1,136 @@
+//! What is known of the hosts that images come from: how many downloads are
+//! under way from each, and which are left alone because they keep failing.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use common::fault::{Code, Fault};
+use moka::{policy::EvictionPolicy, sync::Cache};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
+use url::Url;
+
+use super::{
+    breaker::{Breaker, Entry, Limits, Verdict},
+    faults,
+    target::Origin,
+};
+
+/// Hosts that are remembered. Who makes us forget one by naming ten thousand
+/// others gains little: its count of failures and of places begins anew.
+const MOST_HOSTS: u64 = 10_000;
+/// Longer than any pause, so that none is forgotten before it is over.
+const KEPT: Duration = Duration::from_secs(1_800);
+
+#[derive(Clone, Debug)]
+pub struct Hosts {
+    table: Cache<Origin, Arc<Host>>,
+    settings: Settings,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub places: usize,
+    pub limits: Limits,
+    /// A visit that is given up earlier than this says nothing about the host:
+    /// a caller in a hurry must not make others wait.
+    pub patience: Duration,
+}
+
+#[derive(Debug)]
+struct Host {
+    origin: Origin,
+    places: Arc<Semaphore>,
+    breaker: Mutex<Breaker>,
+}
+
+/// One download from a host, with its place. Dropped without a verdict, it was
+/// given up: the host was too slow for its caller.
+#[derive(Debug)]
+pub struct Visit {
+    host: Arc<Host>,
+    entry: Entry,
+    begun: Instant,
+    patience: Duration,
+    verdict: Option<Verdict>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Hosts {
+    pub fn new(settings: Settings) -> Self {
+        let table = Cache::builder().max_capacity(MOST_HOSTS).eviction_policy(EvictionPolicy::lru()).time_to_idle(KEPT);
+        Self { table: table.build(), settings }
+    }
+
+    /// Waits for a place until `until`, unless the host is left alone.
+    pub async fn enter(&self, url: &Url, until: Instant) -> Result<Visit, Fault> {
+        let host = self.host(url).ok_or_else(faults::unreachable)?;
+        if let Some(code) = host.breaker().refuses(Instant::now()) {
+            return Err(faults::left_alone(code));
+        }
+        let place = timeout_at(until, host.places.clone().acquire_owned()).await;
+        let place = place.map_err(|_| faults::busy())?.expect("the semaphore is never closed");
+        // Others may have failed meanwhile.
+        let begun = Instant::now();
+        let entry = host.breaker().enter(begun).map_err(faults::left_alone)?;
+        Ok(Visit { host, entry, begun, patience: self.settings.patience, verdict: None, _place: place })
+    }
+
+    /// Counts a failure that shows only after the visit, such as a chain of redirects without an end.
+    pub fn blame(&self, url: &Url, code: Code) {
+        if let Some(host) = self.host(url) {
+            host.leave(Entry::Visitor, Verdict::Failed(code));
+        }
+    }
+
+    /// How many hosts are left alone now.
+    pub fn left_alone(&self) -> usize {
+        let now = Instant::now();
+        self.table.iter().filter(|(_, host)| host.breaker().refuses(now).is_some()).count()
+    }
+
+    fn host(&self, url: &Url) -> Option<Arc<Host>> {
+        let origin = Origin::of(url)?.without_final_dot();
+        let settings = self.settings;
+        let new = |origin: Origin| {
+            let places = Arc::new(Semaphore::new(settings.places));
+            Arc::new(Host { origin, places, breaker: Mutex::new(Breaker::new(settings.limits)) })
+        };
+        Some(self.table.get_with_by_ref(&origin, || new(origin.clone())))
+    }
+}
+
+impl Host {
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave(&self, entry: Entry, verdict: Verdict) {
+        let pause = self.breaker().leave(entry, verdict, Instant::now(), rand::random());
+        if let Some(pause) = pause {
+            tracing::info!(host = %self.origin, ?pause, ?verdict, "a host keeps failing and is left alone");
+        }
+    }
+}
+
+impl Visit {
+    pub fn end(mut self, verdict: Verdict) {
+        self.verdict = Some(verdict);
+    }
+
+    fn given_up(&self) -> Verdict {
+        let waited = self.begun.elapsed() >= self.patience;
+        if waited { Verdict::Failed(Code::SourceTimeout) } else { Verdict::Unknown }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let verdict = self.verdict.take().unwrap_or_else(|| self.given_up());
+        self.host.leave(self.entry, verdict);
+    }
+}

@@ -1,0 +1,136 @@
+//! The connections. axum's own `serve` installs no timer, so that a client
+//! that sends its headers byte by byte would hold a connection for ever.
+
+mod activity;
+mod head;
+
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::Request, http::Response};
+use common::shutdown::Shutdown;
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time,
+};
+use tokio_util::{io::InspectReader, task::TaskTracker};
+use tower::ServiceExt;
+
+use crate::ApiConfig;
+use activity::Activity;
+use head::Head;
+
+/// Longest head of a request; beyond, hyper answers 431.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// How long a connection that is given up has to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Accepts until `shutdown`, then waits for open requests up to the drain timeout.
+pub async fn serve(router: Router, config: &ApiConfig, listener: TcpListener, shutdown: Shutdown) {
+    let server = Arc::new(Server::new(router, config, shutdown.clone()));
+    let connections = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(config.max_connections));
+    while let Some((stream, place)) = shutdown.run_until_cancelled(accept(&listener, &places)).await {
+        let server = server.clone();
+        connections.spawn(async move {
+            server.connection(stream).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    let drain = Duration::from_millis(config.api_drain_timeout_ms);
+    if time::timeout(drain, connections.wait()).await.is_err() {
+        tracing::warn!(?drain, "requests were still open after the drain timeout");
+    }
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
+    loop {
+        let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(error) => {
+                // Out of file descriptors, most likely: some will come back.
+                tracing::warn!(%error, "cannot accept a connection");
+                time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+struct Server {
+    router: Router,
+    builder: Builder<TokioExecutor>,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    shutdown: Shutdown,
+}
+
+impl Server {
+    fn new(router: Router, config: &ApiConfig, shutdown: Shutdown) -> Self {
+        let header_timeout = Duration::from_millis(config.header_timeout_ms);
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEAD_BYTES);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(MAX_HEAD_BYTES as u32)
+            .max_concurrent_streams(128)
+            .keep_alive_interval(Duration::from_secs(20));
+        let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
+        Self { router, builder, header_timeout, idle_timeout, shutdown }
+    }
+
+    async fn connection(&self, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        // hyper's header timeout starts once it knows the protocol; a client
+        // that sends nothing never gets there.
+        let (activity, head) = (Activity::begin(self.header_timeout), Head::default());
+        let seen = head.clone();
+        let stream = TokioIo::new(InspectReader::new(stream, move |bytes: &[u8]| seen.saw(bytes)));
+        let service = service_fn(|request| self.answer(request, activity.clone(), head.clone()));
+        let mut connection = pin!(self.builder.serve_connection(stream, service));
+        tokio::select! {
+            // A broken connection is the client's affair.
+            _ = &mut connection => return,
+            () = activity.ends() => {
+                connection.as_mut().graceful_shutdown();
+                let _ = time::timeout(GOODBYE, connection).await;
+                return;
+            }
+            () = self.shutdown.cancelled() => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+
+    fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        activity: Activity,
+        head: Head,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + 'static + use<> {
+        let (idle, open) = (self.idle_timeout, activity.open(self.idle_timeout));
+        if let Some(fault) = head.judge(&request) {
+            request.extensions_mut().insert(fault);
+        }
+        let answer = self.router.clone().oneshot(request);
+        async move {
+            let answer = answer.await?;
+            head.answered();
+            drop(open);
+            let taken = move |frame| {
+                activity.saw_progress(idle);
+                frame
+            };
+            Ok(answer.map(|body| Body::new(body.map_frame(taken))))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What sites say to robots, and what we say to sites.
+
+use prepare::testing::photo;
+
+use crate::{
+    harness::Harness,
+    support::{
+        origin::{Origin, ok, redirect, with_headers},
+        worker::Behaviour,
+    },
+};
+
+#[tokio::test]
+async fn noai_is_honoured_as_set() {
+    let file = photo(64, 64);
+    let several = "X-Robots-Tag: noindex\r\nx-robots-tag: TagfleetBot: NoAI\r\n";
+    let pages = [
+        ("/noai.jpg", with_headers("X-Robots-Tag: noai\r\n", &file)),
+        ("/noimageai.jpg", with_headers(several, &file)),
+        ("/moved", redirect("/noai.jpg")),
+        ("/other.jpg", with_headers("X-Robots-Tag: otherbot: noai\r\n", &file)),
+        ("/free.jpg", ok(&file)),
+    ];
+    let origin = Origin::start(pages).await;
+    for setting in [None, Some("bulk"), Some("never"), Some("always")] {
+        let mut args = vec!["--fetch-allow-origin", &origin.base];
+        args.extend(setting.iter().flat_map(|value| ["--fetch-honour-noai", value]));
+        let api = Harness::with(&args, Behaviour::Answer).await;
+        for path in ["/noai.jpg", "/noimageai.jpg", "/moved"] {
+            let reply = api.post_url(&origin.url(path)).await;
+            match setting {
+                Some("always") => reply.is_problem(422, "source_forbids_ai"),
+                _ => assert_eq!(reply.status, 200, "{setting:?} {path}: {}", reply.json),
+            }
+        }
+        for path in ["/other.jpg", "/free.jpg"] {
+            assert_eq!(api.post_url(&origin.url(path)).await.status, 200, "{path}");
+        }
+        api.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn we_say_who_we_are_and_where_to_complain() {
+    let origin = Origin::start([("/cat.jpg", ok(&photo(64, 64)))]).await;
+    let name = concat!("tagfleet/", env!("CARGO_PKG_VERSION"));
+    let known = format!("{name} (+https://tags.example/bot)");
+    let cases: [(&[&str], &str); 2] = [(&[], name), (&["--fetch-contact", "https://tags.example/bot"], &known)];
+    for (contact, expected) in cases {
+        let args = [&["--fetch-allow-origin", &origin.base], contact].concat();
+        let api = Harness::with(&args, Behaviour::Answer).await;
+        assert_eq!(api.post_url(&origin.url("/cat.jpg")).await.status, 200);
+        let head = origin.heads.lock().unwrap().pop().expect("a request").to_lowercase();
+        assert!(head.contains(&format!("user-agent: {expected}\r\n")), "{head}");
+        api.finish().await;
+    }
+}

@@ -1,0 +1,39 @@
+//! A decoding process that breaks on demand. No file is known that really
+//! panics, aborts or hangs the decoders; files that begin with one of these
+//! words stand in for it. All others are decoded as ever.
+
+use std::{
+    env,
+    time::{Duration, Instant},
+};
+
+use common::{fault::Fault, model::TileSpec};
+use prepare::{Limits, Prepared};
+
+pub const PANIC: &[u8] = b"make the decoder panic";
+pub const ABORT: &[u8] = b"make the decoder abort";
+pub const HANG: &[u8] = b"make the decoder hang";
+
+/// `PROGRAM prepare-worker MEMORY_BYTES`.
+pub fn run() -> anyhow::Result<()> {
+    let memory_bytes = env::args().nth(2).and_then(|bytes| bytes.parse().ok());
+    Ok(prepare::child::run(memory_bytes.ok_or_else(|| anyhow::anyhow!("prepare-worker MEMORY_BYTES"))?, decode)?)
+}
+
+fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fault> {
+    match file {
+        _ if file.starts_with(PANIC) => panic!("as a hostile file would make it"),
+        _ if file.starts_with(ABORT) => std::process::abort(),
+        _ if file.starts_with(HANG) => compute_for(Duration::from_secs(3600)),
+        _ => {}
+    }
+    prepare::tile(file, spec, limits)
+}
+
+/// Busy, as a decoder hangs; to sleep, it is not even allowed.
+fn compute_for(time: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}

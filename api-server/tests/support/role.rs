@@ -1,0 +1,82 @@
+//! The other lives of a test program: what it does when it is started by itself.
+
+use std::{
+    env, fs,
+    io::{self, Read},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use api_server::{ApiConfig, World};
+use clap::Parser;
+use common::{
+    bus::{Bus, BusConfig},
+    queue::{Queue, QueueConfig},
+    shutdown::Shutdown,
+    telemetry::LogConfig,
+};
+use rustls::pki_types::CertificateDer;
+use tokio::net::TcpListener;
+
+use super::{
+    decoder, names,
+    worker::{Behaviour, FakeWorker},
+};
+
+#[derive(Parser)]
+pub struct Settings {
+    #[command(flatten)]
+    pub api: ApiConfig,
+    #[command(flatten)]
+    pub queue: QueueConfig,
+    #[command(flatten)]
+    pub bus: BusConfig,
+    #[command(flatten)]
+    pub log: LogConfig,
+    /// A certificate authority that is trusted beside the system's, in DER
+    #[arg(long)]
+    pub extra_root: Option<PathBuf>,
+}
+
+impl Settings {
+    fn roots(&self) -> io::Result<Vec<CertificateDer<'static>>> {
+        self.extra_root.iter().map(|path| fs::read(path).map(CertificateDer::from)).collect()
+    }
+}
+
+/// Does what the first argument asks for, if it asks for one of the roles.
+pub fn played() -> anyhow::Result<bool> {
+    match env::args().nth(1).as_deref() {
+        Some("prepare-worker") => decoder::run().map(|()| true),
+        Some("server") => serve().map(|()| true),
+        _ => Ok(false),
+    }
+}
+
+/// An API server as `tagfleet api` starts one, but with names of the tests'
+/// making, and in place of a fleet a fake worker that looks at its tiles. Says
+/// on standard output where it listens, and ends with its standard input.
+#[tokio::main]
+async fn serve() -> anyhow::Result<()> {
+    let settings = Settings::parse_from(env::args_os().skip(1));
+    settings.log.init()?;
+    let (queue, bus) = (Queue::connect(&settings.queue).await?, Bus::connect(&settings.bus).await?);
+    let mut worker = FakeWorker::start(queue.clone(), bus.clone(), Behaviour::Look).await;
+    let listener = TcpListener::bind(settings.api.listen).await?;
+    println!("{}", listener.local_addr()?);
+    let world = World { names: Arc::new(names::Table::new()), extra_roots: settings.roots()? };
+    api_server::run_with(settings.api, queue, bus, world, listener, ends_with_stdin()).await?;
+    worker.stop().await;
+    Ok(())
+}
+
+/// So that no server outlives the program that started it, however that ends.
+fn ends_with_stdin() -> Shutdown {
+    let shutdown = Shutdown::new();
+    let token = shutdown.clone();
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        token.cancel();
+    });
+    shutdown
+}

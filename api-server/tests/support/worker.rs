@@ -1,0 +1,156 @@
+//! Stands in for a worker: takes jobs, looks at their tiles, answers as told.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use common::{
+    bus::{Bus, ResultKey},
+    fault::{Code, Fault},
+    model::{Fit, Kind, TileSpec},
+    queue::{Delivery, Lane, Queue, Received},
+    shutdown::Shutdown,
+    stage::{Stage, StageClock},
+    wire::{self, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Tag, Tagged, WIRE_VERSION, WorkerInfo},
+};
+use tokio::task::JoinHandle;
+
+pub const MODEL: &str = "fake-tagger";
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Behaviour {
+    Answer,
+    /// Answers at once with the colours of the tile as tags, and remembers nothing.
+    Look,
+    /// Answers after so many milliseconds.
+    Slow(u64),
+    /// Takes jobs and never answers.
+    Silent,
+    /// Stores results where nobody is told.
+    Whisper,
+    Fail,
+    /// Runs nowhere: no announcement, no consumer.
+    Absent,
+}
+
+pub struct FakeWorker {
+    pub jobs: Arc<Mutex<Vec<Job>>>,
+    shutdown: Shutdown,
+    task: Option<JoinHandle<()>>,
+}
+
+impl FakeWorker {
+    pub async fn start(queue: Queue, bus: Bus, behaviour: Behaviour) -> Self {
+        let (jobs, shutdown) = (Arc::<Mutex<Vec<Job>>>::default(), Shutdown::new());
+        if behaviour == Behaviour::Absent {
+            return Self { jobs, shutdown, task: None };
+        }
+        let announcement = wire::encode(&info()).into();
+        bus.announce("worker", "fake-1", announcement, Duration::from_secs(60)).await.expect("announced");
+        let mut consumer = queue.consume(&[Lane::Realtime], 8, shutdown.clone());
+        let seen = jobs.clone();
+        let task = tokio::spawn(async move {
+            while let Some(received) = consumer.next().await {
+                let Received::Delivery(delivery) = received else { panic!("a dead letter") };
+                work(&bus, behaviour, delivery, &seen).await;
+            }
+        });
+        Self { jobs, shutdown, task: Some(task) }
+    }
+
+    pub async fn stop(&mut self) {
+        self.shutdown.cancel();
+        if let Some(task) = self.task.take() {
+            task.await.expect("the fake worker did not panic");
+        }
+    }
+
+    pub fn last_job(&self) -> Job {
+        self.jobs.lock().expect("not poisoned").last().expect("a job came").clone()
+    }
+}
+
+async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<Vec<Job>>) {
+    let job: Job = wire::decode(&delivery.payload).expect("a job");
+    let mut clock = StageClock::start_at(Instant::now());
+    clock.timings.add_ms(Stage::Queue, bus.now_us().saturating_sub(job.published_at_us) as f64 / 1e3);
+    if let Behaviour::Slow(ms) = behaviour {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+    for stage in [Stage::Decode, Stage::BatchWait, Stage::Infer, Stage::Postprocess, Stage::CaptionWait, Stage::Caption]
+    {
+        if behaviour != Behaviour::Look {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        clock.end(stage);
+    }
+    let outcome = match behaviour {
+        Behaviour::Fail => Err(Fault::new(Code::InferenceFailed, Stage::Infer, "As asked.")),
+        Behaviour::Look => Ok(tagged(colours(&job.tile))),
+        _ => Ok(tagged(cats())),
+    };
+    let result = JobResult {
+        v: WIRE_VERSION,
+        id: job.id.clone(),
+        tenant: job.tenant.clone(),
+        worker: "fake-1".into(),
+        outcome,
+        timings: clock.timings,
+    };
+    let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
+    let reply_to = if behaviour == Behaviour::Whisper { "nobody" } else { job.reply_to.as_str() };
+    if behaviour != Behaviour::Silent {
+        bus.store_result(reply_to, &key, wire::encode(&result).into()).await.expect("stored");
+    }
+    if behaviour != Behaviour::Look {
+        seen.lock().expect("not poisoned").push(job);
+    }
+    assert!(delivery.ack().await.expect("acked"));
+}
+
+fn tagged(tags: Vec<Tag>) -> Tagged {
+    let caption =
+        Caption { text: Some("A tabby cat.".into()), status: CaptionStatus::Template, model: Some("template".into()) };
+    Tagged { model: ModelId { name: MODEL.into(), version: "1".into() }, tags, caption }
+}
+
+fn tag(name: &str, confidence: f32, parents: &[&str]) -> Tag {
+    let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
+    Tag { name: name.into(), confidence, category: "animal".into(), parents }
+}
+
+fn cats() -> Vec<Tag> {
+    vec![tag("cat", 0.91, &["mammal", "animal"]), tag("tabby", 0.7, &["cat", "mammal", "animal"])]
+}
+
+/// In the middle of each quarter, row by row: a tag named like `220,30,30`.
+fn colours(tile: &[u8]) -> Vec<Tag> {
+    let tile = turbojpeg::decompress(tile, turbojpeg::PixelFormat::RGB).expect("a tile is a JPEG");
+    let middles = [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| (tile.width * x / 4, tile.height * y / 4));
+    let colour = |(x, y): (usize, usize)| {
+        let at = y * tile.pitch + x * 3;
+        let rgb: Vec<_> = tile.pixels[at..at + 3].iter().map(u8::to_string).collect();
+        tag(&rgb.join(","), 1.0, &[])
+    };
+    middles.map(colour).into()
+}
+
+fn info() -> WorkerInfo {
+    WorkerInfo {
+        v: WIRE_VERSION,
+        worker: "fake-1".into(),
+        device: "none".into(),
+        models: vec![ModelInfo {
+            id: ModelId { name: MODEL.into(), version: "1".into() },
+            kind: Kind::Softmax,
+            licence: "Apache-2.0".into(),
+            source: "tests".into(),
+            tile: TileSpec { width: 224, height: 224, fit: Fit::Crop },
+            default_limit: 10,
+            default_threshold: 0.1,
+            classes: 2,
+        }],
+        captioner: "template".into(),
+    }
+}
