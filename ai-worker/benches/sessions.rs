@@ -2,7 +2,8 @@
 //! worker uses: sessions on all cores, ready pixels, nothing around them.
 //!
 //! All settings run in turn, again and again, so that what else the machine
-//! does meets them alike. `BENCH_ROUNDS` and `BENCH_SECONDS` change the length.
+//! does meets them alike; what an image costs in processor time hardly depends
+//! on it. `BENCH_ROUNDS` and `BENCH_SECONDS` change the length.
 
 use std::{
     sync::Barrier,
@@ -70,25 +71,45 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let time = Duration::from_millis((1e3 * from_environment("BENCH_SECONDS", 2.0)) as u64);
     let model = Model::load()?;
     let settings = settings();
-    let mut rates = vec![Vec::new(); settings.len()];
+    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); settings.len()];
     for _ in 0..rounds as usize {
-        for (setting, rates) in settings.iter().zip(&mut rates) {
-            rates.push(model.rate(setting, time)?);
+        for (setting, runs) in settings.iter().zip(&mut runs) {
+            runs.push(model.run(setting, time)?);
         }
     }
-    let used = rates[0].clone();
-    let mut figures = vec![("used_images_per_s", Spread::of(&used).median), ("rounds", rounds)];
-    for (setting, rates) in settings.iter().zip(&rates) {
-        let ratios: Vec<f64> = rates.iter().zip(&used).map(|(rate, used)| rate / used).collect();
-        let (rate, ratio) = (Spread::of(rates), Spread::of(&ratios));
+    let used = runs[0].clone();
+    let mut figures = vec![("used_images_per_s", Spread::of(&rates(&used)).median), ("rounds", rounds)];
+    for (setting, runs) in settings.iter().zip(&runs) {
+        let ratios: Vec<f64> = runs.iter().zip(&used).map(|(run, used)| run.images_per_s / used.images_per_s).collect();
+        let cpu_ms: Vec<f64> = runs.iter().map(|run| run.cpu_ms).collect();
+        let (rate, ratio, cpu) = (Spread::of(&rates(runs)), Spread::of(&ratios), Spread::of(&cpu_ms));
         println!(
-            "{:<22}{:7.1} images/s  {:.2} ({:.2}–{:.2})",
-            setting.name, rate.median, ratio.median, ratio.min, ratio.max
+            "{:<22}{:7.1} images/s  {:.2} ({:.2}–{:.2})  {:6.2} ms of processor time an image ({:.2}–{:.2})",
+            setting.name, rate.median, ratio.median, ratio.min, ratio.max, cpu.median, cpu.min, cpu.max
         );
         figures.push((setting.name, ratio.median));
     }
     report("sessions", &figures)?;
     Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Run {
+    images_per_s: f64,
+    /// All threads of this process, per image.
+    cpu_ms: f64,
+}
+
+fn rates(runs: &[Run]) -> Vec<f64> {
+    runs.iter().map(|run| run.images_per_s).collect()
+}
+
+/// Processor time of this process so far, in seconds.
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name in brackets; user and system time are the 12th and 13th field there, in hundredths.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn from_environment(name: &str, default: f64) -> f64 {
@@ -124,15 +145,14 @@ impl Model {
         builder.commit_from_memory(&self.graph)
     }
 
-    /// Images a second, all sessions together.
-    fn rate(&self, setting: &Setting, time: Duration) -> ort::Result<f64> {
+    fn run(&self, setting: &Setting, time: Duration) -> ort::Result<Run> {
         let [height, width, channels] = self.shape;
         // Noise: the values of a photo, not one flat colour.
         let pixels: Vec<u8> =
             (0..setting.batch * height * width * channels).map(|n| ((n * 2_654_435_761) >> 13) as u8).collect();
         let shape = [setting.batch, height, width, channels];
-        let ready = Barrier::new(setting.sessions);
-        let run = || -> ort::Result<f64> {
+        let (ready, done) = (Barrier::new(setting.sessions + 1), Barrier::new(setting.sessions + 1));
+        let run = || -> ort::Result<usize> {
             let mut session = self.open(setting)?;
             let mut infer = || -> ort::Result<()> {
                 session.run(inputs!["image" => TensorRef::from_array_view((shape, pixels.as_slice()))?])?;
@@ -145,11 +165,18 @@ impl Model {
                 infer()?;
                 images += setting.batch;
             }
-            Ok(images as f64 / started.elapsed().as_secs_f64())
+            done.wait();
+            Ok(images)
         };
         std::thread::scope(|scope| {
             let sessions: Vec<_> = (0..setting.sessions).map(|_| scope.spawn(run)).collect();
-            sessions.into_iter().map(|session| session.join().expect("the session ends")).sum()
+            ready.wait();
+            let (started, cpu_before_s) = (Instant::now(), cpu_s());
+            done.wait();
+            let (took_s, cpu_s) = (started.elapsed().as_secs_f64(), cpu_s() - cpu_before_s);
+            let images = sessions.into_iter().map(|session| session.join().expect("the session ends"));
+            let images = images.sum::<ort::Result<usize>>()? as f64;
+            Ok(Run { images_per_s: images / took_s, cpu_ms: cpu_s * 1e3 / images })
         })
     }
 }
