@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-prepare bench-hostile clean-cache
+.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-sessions bench-prepare bench-hostile clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten
 
 bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
 	@scripts/bench.sh tagfleet worker
+
+bench-sessions: models ## ONNX Runtime's settings against the ones that the worker uses
+	@cargo bench --locked --package ai-worker --no-default-features --bench sessions
 
 bench-prepare: ## Photo to tile against libvips and Pillow, on one core
 	@scripts/bench-prepare.sh

@@ -1,7 +1,14 @@
-use std::path::PathBuf;
+mod max_wait;
+mod reload;
+
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use common::identity;
+pub use max_wait::MaxWait;
+pub use reload::ReloadConfig;
+
+use crate::{batch::Rules, engine::Device};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -26,28 +33,39 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_MODELS_DIR", default_value_os_t = common::model::default_folder())]
     pub models_dir: PathBuf,
 
-    /// Tagging model: a folder below the models folder
-    #[arg(long, env = "TAGFLEET_MODEL", default_value = "efficientnet-lite0")]
-    pub model: String,
+    /// Tagging models, by comma: folders below the models folder. A request picks one by name; the first is the default
+    #[arg(long = "model", env = "TAGFLEET_MODEL", value_delimiter = ',', default_value = "efficientnet-lite0")]
+    pub models: Vec<String>,
+
+    /// What the models run on: cpu, cuda, cuda:1, tensorrt, tensorrt:1. What is not there is an error at start; nothing
+    /// falls back to the CPU
+    #[arg(long, env = "TAGFLEET_DEVICE", default_value = "cpu")]
+    pub device: Device,
 
     /// This worker's name in answers, logs and the list of workers [default: host name, process id and a random part]
     #[arg(long, env = "TAGFLEET_WORKER_NAME")]
     pub worker_name: Option<String>,
 
-    /// Threads that each run a copy of the model, one thread wide [default: the number of cores]
+    /// Threads that run batches, each with a copy of every model, one thread wide [default: the number of cores; 2 on a
+    /// GPU, so that one computes while the other copies]
     #[arg(long, env = "TAGFLEET_LANES")]
     pub lanes: Option<usize>,
 
-    /// Images in one run of the model at the most
-    #[arg(long, env = "TAGFLEET_MAX_BATCH", default_value_t = 4)]
-    pub max_batch: usize,
+    /// Images in one run of the model at the most [default: 4, 64 on a GPU]
+    #[arg(long, env = "TAGFLEET_MAX_BATCH")]
+    pub max_batch: Option<usize>,
 
-    /// Longest wait of an image for its batch to fill while another batch computes, milliseconds. A CPU gains less
-    /// from a fuller batch than its idle core loses
-    #[arg(long, env = "TAGFLEET_MAX_BATCH_WAIT_MS", default_value_t = 0)]
-    pub max_batch_wait_ms: u64,
+    /// Longest wait of an image for its batch to fill while another batch computes, milliseconds, or `auto`. In either
+    /// case no longer than can pay by what runs were measured to cost: on a CPU not at all
+    #[arg(long, env = "TAGFLEET_MAX_BATCH_WAIT_MS", default_value = "auto")]
+    pub max_batch_wait_ms: MaxWait,
 
-    /// ONNX Runtime [default: onnxruntime/libonnxruntime.so below the models folder]
+    /// A run of the model that takes longer than this, and longer than 20 times what was expected, ends the worker,
+    /// milliseconds
+    #[arg(long, env = "TAGFLEET_ENGINE_TIMEOUT_MS", default_value_t = 10_000)]
+    pub engine_timeout_ms: u64,
+
+    /// ONNX Runtime [default: onnxruntime/libonnxruntime.so below the models folder; onnxruntime-gpu/… on a GPU]
     #[arg(long, env = "ORT_DYLIB_PATH")]
     pub onnxruntime: Option<PathBuf>,
 
@@ -67,11 +85,15 @@ pub struct WorkerConfig {
     /// Captions that may wait for the language model; beyond, the template answers
     #[arg(long, env = "TAGFLEET_CAPTION_QUEUE", default_value_t = 8)]
     pub caption_queue: usize,
+
+    // Last, since its heading holds for all that follows.
+    #[command(flatten)]
+    pub reload: ReloadConfig,
 }
 
 impl WorkerConfig {
     pub fn lanes(&self) -> usize {
-        self.lanes.unwrap_or_else(cores).max(1)
+        self.lanes.unwrap_or_else(|| self.device.lanes(cores())).max(1)
     }
 
     pub fn caption_threads(&self) -> usize {
@@ -79,7 +101,15 @@ impl WorkerConfig {
     }
 
     pub fn max_batch(&self) -> usize {
-        self.max_batch.max(1)
+        self.max_batch.unwrap_or_else(|| self.device.max_batch()).max(1)
+    }
+
+    pub fn rules(&self) -> Rules {
+        Rules { sizes: self.device.sizes(self.max_batch()), max_wait: self.max_batch_wait_ms.bound() }
+    }
+
+    pub fn engine_timeout(&self) -> Duration {
+        Duration::from_millis(self.engine_timeout_ms)
     }
 
     /// Un-acked jobs that this worker asks for: two batches for every lane, so
@@ -92,7 +122,7 @@ impl WorkerConfig {
     }
 
     pub fn onnxruntime(&self) -> PathBuf {
-        let built = || self.models_dir.join("onnxruntime/libonnxruntime.so");
+        let built = || self.models_dir.join(self.device.runtime_folder()).join("libonnxruntime.so");
         self.onnxruntime.clone().unwrap_or_else(built)
     }
 
@@ -106,3 +136,6 @@ impl WorkerConfig {
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get())
 }
+
+#[cfg(test)]
+mod tests;

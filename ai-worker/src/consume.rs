@@ -43,3 +43,6 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
         tracing::error!(%error, "a job panicked; it goes to another worker");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,9 +17,10 @@ use common::{
 };
 
 use crate::{
-    batch::{BatchError, Batcher},
+    batch::BatchError,
     caption::Captioner,
     decode,
+    models::{Models, Served},
     tags::{self, Calibration, Choice, Filter, Taxonomy, UnknownName},
 };
 
@@ -66,9 +67,8 @@ impl Tagger {
 pub struct Worker {
     pub name: String,
     pub bus: Bus,
-    pub tagger: Tagger,
+    pub models: Arc<Models>,
     pub captioner: Captioner,
-    pub batcher: Arc<Batcher>,
 }
 
 impl Worker {
@@ -95,17 +95,16 @@ impl Worker {
         deadline: Instant,
         clock: &mut StageClock,
     ) -> Result<Tagged, Fault> {
-        let model = &self.tagger.model;
-        if job.model != model.id.name {
-            let detail = format!("This worker serves {}.", model.id.name);
+        let Some(served) = self.models.find(&job.model) else {
+            let detail = format!("This worker serves {}.", self.models.names());
             return Err(Fault::new(Code::ModelNotFound, Stage::Queue, detail).retryable(true));
-        }
+        };
         if Instant::now() >= deadline {
             return Err(Fault::new(Code::DeadlineExceeded, Stage::Queue, "no time was left when a worker was free"));
         }
-        let pixels = self.decode(job).await?;
+        let pixels = decode(job, served).await?;
         clock.end(Stage::Decode);
-        let scored = match self.batcher.submit(delivery.lane, pixels, deadline).await {
+        let (scored, by) = match served.score(delivery.lane, pixels.into(), deadline).await {
             Ok(scored) => scored,
             // The engine broke under this batch, and the worker ends with it. Waiting
             // here lets this task be dropped, and with it the job goes back un-acked.
@@ -114,21 +113,14 @@ impl Worker {
         };
         clock.end_at(Stage::BatchWait, scored.started);
         clock.end_at(Stage::Infer, scored.finished);
-        let tags = self.tagger.select(job, &scored.scores)?;
+        let tags = by.tagger.select(job, &scored.scores)?;
         clock.end(Stage::Postprocess);
         let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline);
         let captioned = self.captioner.caption(job.features.caption, &tags, job.language, written_by).await;
         clock.end_at(Stage::CaptionWait, captioned.started);
         clock.end(Stage::Caption);
         let tags = if job.features.tags { tags } else { Vec::new() };
-        Ok(Tagged { model: model.id.clone(), tags, caption: captioned.caption })
-    }
-
-    async fn decode(&self, job: &Job) -> Result<Vec<u8>, Fault> {
-        let (tile, spec) = (job.tile.clone(), self.tagger.model.tile);
-        let decoded = tokio::task::spawn_blocking(move || decode::decode(&tile, spec)).await;
-        let failed = |detail: String| Fault::new(Code::Internal, Stage::Decode, detail).retryable(false);
-        decoded.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+        Ok(Tagged { model: by.tagger.model.id.clone(), tags, caption: captioned.caption })
     }
 
     async fn finish(&self, job: Job, delivery: Delivery, outcome: Result<Tagged, Fault>, clock: StageClock) {
@@ -191,10 +183,17 @@ impl Worker {
     }
 }
 
+async fn decode(job: &Job, served: &Served) -> Result<Vec<u8>, Fault> {
+    let (tile, spec) = (job.tile.clone(), served.tile());
+    let decoded = tokio::task::spawn_blocking(move || decode::decode(&tile, spec)).await;
+    let failed = |detail: String| Fault::new(Code::Internal, Stage::Decode, detail).retryable(false);
+    decoded.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+}
+
 fn batch_fault(error: &BatchError) -> Fault {
     let (code, stage) = match error {
         BatchError::Expired => (Code::DeadlineExceeded, Stage::BatchWait),
-        BatchError::Full | BatchError::Stopped => (Code::Overloaded, Stage::BatchWait),
+        BatchError::Full | BatchError::Retired | BatchError::Stopped => (Code::Overloaded, Stage::BatchWait),
         BatchError::Engine(_) => (Code::InferenceFailed, Stage::Infer),
     };
     Fault::new(code, stage, error.to_string())

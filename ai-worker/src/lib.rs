@@ -3,15 +3,17 @@
 
 mod announce;
 pub mod batch;
+mod blocking;
 pub mod caption;
 mod config;
 mod consume;
 mod decode;
 pub mod engine;
 mod job;
+mod models;
 mod probes;
 pub mod tags;
 mod worker;
 
-pub use config::{CaptionerChoice, ConfigError, WorkerConfig};
+pub use config::{CaptionerChoice, ConfigError, MaxWait, ReloadConfig, WorkerConfig};
 pub use worker::{WorkerError, run};

@@ -1,27 +1,27 @@
 //! The worker's composition: models loaded and warm, then probes,
 //! announcements and the consumer, until shutdown has drained it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use common::{
     bus::Bus,
     model::{Manifest, ModelError},
     queue::{Lane, Queue},
     shutdown::Shutdown,
-    wire::{ModelId, ModelInfo, WIRE_VERSION, WorkerInfo},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    announce,
+    announce::{self, Announced},
     batch::Batcher,
+    blocking::on_thread,
     caption::{CaptionError, Captioner},
     config::{CaptionerChoice, ConfigError, WorkerConfig},
     consume,
-    engine::{EngineError, Lanes, LoadError, Onnx},
-    job::{Tagger, Worker},
+    engine::{Alarm, Breakdown, Lanes, LoadError, Onnx, Watchdog},
+    job::Worker,
+    models::{Loaded, Loader, Models, Reloader, Served, VersionError},
     probes,
-    tags::{Calibration, Taxonomy, TaxonomyError},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -29,27 +29,29 @@ pub enum WorkerError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Model(#[from] ModelError),
+    Runtime(#[from] LoadError),
     #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error("the model failed on a blank image: {0}")]
-    WarmUp(#[from] EngineError),
-    #[error(transparent)]
-    Labels(#[from] TaxonomyError),
+    Version(#[from] VersionError),
     #[error(transparent)]
     Caption(#[from] CaptionError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
     #[error("the worker's threads or sockets failed: {0}")]
     Io(#[from] std::io::Error),
-    #[error("the engine broke down")]
-    EngineBroke,
+    #[error("two of the models are called {0}, so that no request could pick between them")]
+    SameName(String),
+    #[error("loading the models panicked")]
+    Loading,
+    #[error("the engine broke down: {0}")]
+    Engine(#[from] Breakdown),
 }
 
 /// Everything that blocks while it loads.
-struct Loaded {
-    engines: Vec<Onnx>,
-    tagger: Tagger,
+struct Ready {
+    loader: Arc<Loader>,
+    /// In the order of the setting.
+    models: Vec<Loaded>,
     captioner: Captioner,
-    info: ModelInfo,
 }
 
 /// Works until `shutdown`, then finishes what it holds. `listener` serves the
@@ -61,78 +63,84 @@ pub async fn run(
     listener: Option<TcpListener>,
     shutdown: Shutdown,
 ) -> Result<(), WorkerError> {
-    let config = Arc::new(config);
-    let loading = config.clone();
-    let loaded = tokio::task::spawn_blocking(move || load(&loading));
-    let Loaded { engines, tagger, captioner, info } = loaded.await.map_err(|_| WorkerError::EngineBroke)??;
-    tracing::info!(model = info.id.name, lanes = engines.len(), captioner = captioner.name(), "models are warm");
-
-    let broken = Shutdown::new();
-    let wait = Duration::from_millis(config.max_batch_wait_ms);
-    // Every job in hand finds room: prefetch is granted for each lane.
-    let capacity = Lane::ALL.len() * usize::from(config.prefetch());
-    let batcher = Arc::new(Batcher::new(config.max_batch(), wait, engines.len(), capacity));
-    let lanes = Lanes::start(engines, batcher.clone(), broken.clone())?;
     let name = config.worker_name()?;
-    let said = WorkerInfo {
-        v: WIRE_VERSION,
-        worker: name.clone(),
-        device: "cpu".into(),
-        models: vec![info],
-        captioner: captioner.name().to_owned(),
-    };
-    let announcing = tokio::spawn(announce::announce(bus.clone(), said, shutdown.clone()));
-    let probing = listener.map(|listener| {
-        let router = probes::router(queue.clone(), bus.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await })
-    });
+    let loading = config.clone();
+    let ready = on_thread("models", move || load(&loading)).await.ok_or(WorkerError::Loading)??;
+    let Ready { loader, models, captioner } = ready;
 
-    let worker = Arc::new(Worker { name, bus, tagger, captioner, batcher });
-    let drained = consume::consume(worker, &queue, config.prefetch(), shutdown);
-    let result = tokio::select! {
-        () = drained => Ok(()),
-        () = broken.cancelled() => Err(WorkerError::EngineBroke),
-    };
-    if let Some(probing) = probing {
-        probing.abort();
+    // Every job in hand finds room: prefetch is granted for each lane of urgency.
+    let capacity = Lane::ALL.len() * usize::from(config.prefetch());
+    let batcher = Arc::new(Batcher::new(config.lanes(), capacity));
+    let serve = |loaded| Arc::new(Served::new(loaded, batcher.clone(), config.rules()));
+    let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));
+    let (watchdog, alarm) = (Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())), Alarm::default());
+    let lanes = Lanes::start(config.lanes(), &batcher, &watchdog, &alarm)?;
+    let (names, device) = (models.names(), config.device.to_string());
+    tracing::info!(models = names, device, lanes = config.lanes(), captioner = captioner.name(), "models are warm");
+
+    // Ends with this function, however it ends.
+    let mut beside = JoinSet::new();
+    reloaders(&config, &models, &loader).for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
+    if let Some(listener) = listener {
+        let router = probes::router(queue.clone(), bus.clone());
+        beside.spawn(async move { drop(axum::serve(listener, router).await) });
     }
-    if result.is_err() {
-        // The engine's thread is gone: there is nothing to drain. What is
-        // un-acked goes to another worker.
+    let captioned_by = captioner.name().to_owned();
+    let who = Announced { worker: name.clone(), device, captioner: captioned_by, models: models.clone() };
+    let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
+
+    let worker = Arc::new(Worker { name, bus, models, captioner });
+    let drained = async {
+        consume::consume(worker, &queue, config.prefetch(), shutdown).await;
+        lanes.stop().await;
+    };
+    let broke = tokio::select! {
+        () = drained => None,
+        breakdown = alarm.rung() => Some(breakdown),
+        breakdown = watchdog.watch() => Some(breakdown),
+    };
+    if let Some(breakdown) = broke {
+        // There is nothing to drain.
+        tracing::error!(%breakdown, "the engine is beyond help: the worker ends, and what is un-acked goes to another one");
         announcing.abort();
-        return result;
+        return Err(breakdown.into());
     }
     let _ = announcing.await;
-    tokio::task::spawn_blocking(move || lanes.stop()).await.map_err(|_| WorkerError::EngineBroke)
+    Ok(())
 }
 
-fn load(config: &WorkerConfig) -> Result<Loaded, WorkerError> {
-    let manifest = Manifest::read(&config.models_dir.join(&config.model))?;
-    let graph = manifest.verified(manifest.require(&manifest.files.graph, "files.graph")?)?;
-    let labels = manifest.verified(manifest.require(&manifest.files.labels, "files.labels")?)?;
-    let tile = manifest.require(&manifest.input, "[input]")?.tile;
-    let environment = Onnx::environment(&config.onnxruntime())?;
-    let mut engines = Vec::new();
-    let mut classes = 0;
-    for _ in 0..config.lanes() {
-        let mut engine = Onnx::load(&environment, &manifest, &graph, 1)?;
-        classes = engine.warm_up(config.max_batch())?;
-        engines.push(engine);
-    }
-    let taxonomy = Taxonomy::from_json(&labels)?.expect_classes(classes)?;
-    let calibration = Calibration::new(&manifest, &taxonomy)?;
-    let captioner = captioner(config)?;
-    let info = ModelInfo {
-        id: ModelId { name: manifest.name, version: manifest.version },
-        kind: manifest.kind,
-        licence: manifest.licence,
-        source: manifest.source,
-        tile,
-        default_limit: manifest.default_limit,
-        default_threshold: manifest.default_threshold,
-        classes: classes as u32,
+/// One for each model.
+fn reloaders(config: &WorkerConfig, models: &Models, loader: &Arc<Loader>) -> impl Iterator<Item = Reloader> {
+    models.all().iter().zip(&config.models).map(|(served, model)| Reloader {
+        served: served.clone(),
+        loader: loader.clone(),
+        model: model.clone(),
+        config: config.reload.clone(),
+        engine_timeout: config.engine_timeout(),
+    })
+}
+
+fn load(config: &WorkerConfig) -> Result<Ready, WorkerError> {
+    let loader = Loader {
+        environment: Onnx::environment(&config.onnxruntime())?,
+        models_dir: config.models_dir.clone(),
+        device: config.device,
+        lanes: config.lanes(),
+        sizes: config.rules().sizes,
     };
-    Ok(Loaded { engines, tagger: Tagger { taxonomy, model: info.clone(), calibration }, captioner, info })
+    let load = |model: &String| loader.load(&loader.folder(model));
+    let models = config.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    expect_own_names(&models)?;
+    Ok(Ready { loader: Arc::new(loader), models, captioner: captioner(config)? })
+}
+
+fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
+    let mut names = HashSet::new();
+    let name = |loaded: &Loaded| loaded.tagger.model.id.name.clone();
+    match models.iter().map(name).find(|name| !names.insert(name.clone())) {
+        None => Ok(()),
+        Some(twice) => Err(WorkerError::SameName(twice)),
+    }
 }
 
 fn captioner(config: &WorkerConfig) -> Result<Captioner, WorkerError> {

@@ -1,76 +1,21 @@
 //! The worker with the real models, over the queue and bus of one process.
 //! Needs `make models`.
 
-use std::{path::PathBuf, time::Duration};
+mod support;
 
-use ai_worker::{CaptionerChoice, WorkerConfig};
-use bytes::Bytes;
-use clap::Parser;
+use std::path::PathBuf;
+
+use ai_worker::{CaptionerChoice, engine::Device};
 use common::{
-    bus::{Bus, BusConfig, Inbox, ResultKey},
     fault::Code,
-    queue::{Lane, Message, Queue, QueueConfig},
-    shutdown::Shutdown,
     stage::Stage,
-    wire::{
-        self, CaptionStatus, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION, WorkerInfo,
-    },
+    wire::{self, CaptionStatus, Job, JobResult, Language, Selection, WorkerInfo},
 };
-use tokio::task::JoinHandle;
-use turbojpeg::{Image, PixelFormat, Subsamp};
+use support::{Harness, encode};
 
-const PATIENCE: Duration = Duration::from_secs(60);
-
-#[derive(Parser)]
-struct Config {
-    #[command(flatten)]
-    worker: WorkerConfig,
-    #[command(flatten)]
-    queue: QueueConfig,
-    #[command(flatten)]
-    bus: BusConfig,
-}
-
-struct Harness {
-    queue: Queue,
-    bus: Bus,
-    inbox: Inbox,
-    shutdown: Shutdown,
-    worker: JoinHandle<Result<(), ai_worker::WorkerError>>,
-}
-
-impl Harness {
-    async fn start(captioner: CaptionerChoice) -> Self {
-        let mut config = Config::parse_from(["test"]);
-        config.worker.captioner = captioner;
-        config.worker.worker_name = Some("worker-1".into());
-        let queue = Queue::connect(&config.queue).await.expect("memory connects");
-        let bus = Bus::connect(&config.bus).await.expect("memory connects");
-        let inbox = bus.open_inbox("test").await.expect("memory has inboxes");
-        let shutdown = Shutdown::new();
-        let running = ai_worker::run(config.worker, queue.clone(), bus.clone(), None, shutdown.clone());
-        Self { queue, bus, inbox, shutdown, worker: tokio::spawn(running) }
-    }
-
-    async fn tag(&self, job: &Job) -> JobResult {
-        let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
-        let mut waiter = self.inbox.register(key).expect("nobody else waits for it");
-        let message = Message { payload: Bytes::from(wire::encode(job)), ttl: PATIENCE };
-        self.queue.publish(Lane::Realtime, message).await.expect("there is room");
-        let answer = tokio::time::timeout(PATIENCE, waiter.result()).await.expect("in time").expect("a result");
-        wire::decode(&answer).expect("a result of this version")
-    }
-
-    /// Drains the worker, and finds nothing left over.
-    async fn stop(self) {
-        self.shutdown.cancel();
-        self.worker.await.expect("no panic").expect("a clean end");
-        assert!(self.inbox.is_empty(), "nobody waits any more");
-        assert_eq!(self.queue.depth(Lane::Realtime).await.expect("memory").messages, 0);
-        assert_eq!(self.queue.dead_letters().await.expect("memory"), 0);
-        assert!(self.bus.announced("worker").await.expect("memory").is_empty(), "the worker took its leave");
-    }
-}
+/// The best that this build has.
+const CAPTIONER: CaptionerChoice =
+    if cfg!(feature = "llama") { CaptionerChoice::Llama } else { CaptionerChoice::Template };
 
 fn sample(name: &str) -> PathBuf {
     common::model::default_folder().join("samples").join(name)
@@ -79,45 +24,16 @@ fn sample(name: &str) -> PathBuf {
 fn tile(name: &str) -> Vec<u8> {
     let picture = image::open(sample(name)).expect("run `make models` first");
     let square = picture.resize_to_fill(224, 224, image::imageops::FilterType::Triangle).to_rgb8();
-    let pixels = square.as_raw().as_slice();
-    let image = Image { pixels, width: 224, pitch: 224 * 3, height: 224, format: PixelFormat::RGB };
-    turbojpeg::compress(image, 90, Subsamp::Sub2x2).expect("encodes").to_vec()
+    encode(square.as_raw(), 224, 224)
 }
 
 fn job(id: &str, tile: Vec<u8>) -> Job {
-    Job {
-        v: WIRE_VERSION,
-        id: id.into(),
-        tenant: DEFAULT_TENANT.into(),
-        reply_to: "test".into(),
-        model: "efficientnet-lite0".into(),
-        features: Features { tags: true, caption: true },
-        limit: Some(5),
-        threshold: Some(0.05),
-        language: Language::En,
-        selection: Selection::default(),
-        published_at_us: 0,
-        budget_ms: 60_000,
-        tile,
-    }
-    .published_now()
-}
-
-trait PublishedNow {
-    fn published_now(self) -> Self;
-}
-
-impl PublishedNow for Job {
-    fn published_now(mut self) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        self.published_at_us = now.as_micros() as u64;
-        self
-    }
+    support::job(id, "efficientnet-lite0", tile)
 }
 
 #[tokio::test]
 async fn samples_get_their_tags_captions_and_stages() {
-    let harness = Harness::start(CaptionerChoice::Llama).await;
+    let harness = Harness::start(CAPTIONER).await;
     let expected: [(&str, &[&str]); 4] = [
         ("coffee.png", &["espresso", "cup"]),
         ("cat.png", &["cat"]),
@@ -188,4 +104,15 @@ async fn korean_is_spoken_and_understood() {
     assert_eq!((fault.code, fault.stage), (Code::InvalidRequest, Stage::Postprocess));
     assert!(fault.detail.contains("고양"), "{}", fault.detail);
     harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_is_missing_is_an_error_at_start() {
+    let start = Harness::start_with(|config| {
+        config.device = Device::Cuda(0);
+        config.onnxruntime = Some(common::model::default_folder().join("onnxruntime/libonnxruntime.so"));
+    });
+    let ended = start.await.worker.await.expect("no panic");
+    let error = ended.expect_err("this ONNX Runtime knows no GPU").to_string();
+    assert!(error.contains("efficientnet-lite0 cannot be loaded on cuda:0"), "{error}");
 }

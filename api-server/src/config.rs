@@ -81,7 +81,7 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_WORKERS_REFRESH_MS", default_value_t = 2_000)]
     pub workers_refresh_ms: u64,
 
-    /// Model of a request that names none [default: the first softmax model by name]
+    /// Model of a request that names none [default: the first model of the workers]
     #[arg(long, env = "TAGFLEET_DEFAULT_MODEL")]
     pub default_model: Option<String>,
 

@@ -103,8 +103,11 @@ impl Known {
         self.workers.iter().flat_map(|worker| &worker.models).filter(|model| model.kind != Kind::Llm)
     }
 
-    /// The first softmax model by name; without any, the first model that takes pictures.
+    /// What a worker names first is its default. Where workers differ, a softmax
+    /// model is preferred, then the first by name.
     fn default_model(&self) -> Option<&ModelInfo> {
-        self.taggers().min_by_key(|model| (model.kind != Kind::Softmax, &model.id.name))
+        let firsts =
+            self.workers.iter().filter_map(|worker| worker.models.iter().find(|model| model.kind != Kind::Llm));
+        firsts.min_by_key(|model| (model.kind != Kind::Softmax, &model.id.name))
     }
 }

@@ -76,6 +76,8 @@ pub struct FileRef {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Files {
     pub graph: Option<FileRef>,
+    /// The same graph in half precision, for GPUs; input and output stay as they are.
+    pub graph_fp16: Option<FileRef>,
     pub labels: Option<FileRef>,
     pub weights: Option<FileRef>,
 }
@@ -107,9 +109,12 @@ pub struct Certainty {
     pub sharp_entropy: f32,
     /// from this one on not at all, between them in proportion.
     pub plain_entropy: f32,
-    /// Above this entropy the classes `wary` say at most `wary_ceiling`, and what they lose goes to no other.
+    /// Above this entropy the classes `wary` say at most `ceiling`,
     pub wary_entropy: f32,
-    pub wary_ceiling: f32,
+    /// above this one all do, and the parents summed from them.
+    pub blank_entropy: f32,
+    /// What is cut off goes to no other class.
+    pub ceiling: f32,
     /// Names of the classes that what shows none of them is taken for.
     #[serde(default)]
     pub wary: Vec<String>,
@@ -130,6 +135,8 @@ pub struct Manifest {
     #[serde(default = "default_temperature")]
     pub temperature: f32,
     pub certainty: Option<Certainty>,
+    /// `cpu`, `cuda`, `tensorrt`: what it may run on; anything where absent.
+    pub devices: Option<Vec<String>>,
     pub files: Files,
     pub input: Option<Input>,
     pub llm: Option<Llm>,
@@ -244,7 +251,7 @@ mod tests {
     fn corrections_that_make_no_sense_are_refused() {
         let rule = |sharp| {
             format!(
-                "certainty = {{ sharp_entropy = {sharp}, plain_entropy = 3.0, wary_entropy = 2.0, wary_ceiling = 0.5 }}"
+                "certainty = {{ sharp_entropy = {sharp}, plain_entropy = 3.0, wary_entropy = 2.0, blank_entropy = 4.0, ceiling = 0.5 }}"
             )
         };
         assert_eq!(flaw("softmax", ""), None);

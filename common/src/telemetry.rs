@@ -14,10 +14,14 @@ const SECONDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
 const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+const PARTS: &[f64] = &[0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0];
 
 pub const STAGE_SECONDS: &str = "tagfleet_stage_seconds";
 pub const REQUEST_SECONDS: &str = "tagfleet_request_seconds";
 pub const BATCH_SIZE: &str = "tagfleet_batch_size";
+pub const BATCH_FILL: &str = "tagfleet_batch_fill";
+pub const INFER_SECONDS: &str = "tagfleet_infer_seconds";
+pub const ENGINE_IDLE_SECONDS: &str = "tagfleet_engine_idle_seconds";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -63,6 +67,7 @@ pub fn metrics() -> PrometheusHandle {
             let builder = PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
                 .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_size".into()), SIZES))
+                .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_fill".into()), PARTS))
                 .expect("bucket lists are not empty");
             let handle = builder.install_recorder().expect("no other recorder is installed");
             describe();
@@ -76,6 +81,15 @@ fn describe() {
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of one stage of an image's way, by stage and role");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Whole time of a request, by status");
     describe_histogram!(BATCH_SIZE, "Images in one run of the model, by why the batch closed");
+    describe_histogram!(BATCH_FILL, "Images in one run of the model over the most that it may hold");
+    describe_histogram!(
+        INFER_SECONDS,
+        Unit::Seconds,
+        "One run of the model, by its images, rounded up to a power of 2"
+    );
+    describe_histogram!(ENGINE_IDLE_SECONDS, Unit::Seconds, "How long a lane waited for its next batch");
+    describe_counter!("tagfleet_out_of_memory_total", "Batches that were halved because the engine ran out of memory");
+    describe_counter!("tagfleet_model_reloads_total", "New versions of models that were found, by what became of them");
     describe_gauge!("tagfleet_requests_in_flight", "Tag requests under way in this API server");
     describe_counter!("tagfleet_requests_total", "Tag requests ended, and requests refused for their key, by code");
     describe_gauge!("tagfleet_fetch_hosts_open", "Image hosts that are left alone because they kept failing");

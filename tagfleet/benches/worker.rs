@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::engine::{Engine, Environment, Onnx};
+use ai_worker::engine::{Engine, Environment, Onnx, Setting as EngineSetting};
 use clap::Parser;
 use common::{
     bench::{Spread, report},
@@ -128,14 +128,16 @@ impl Bare {
 
     /// Images a second, all sessions together.
     fn rate(&self, setting: Setting, time: Duration) -> f64 {
-        let pixels = vec![90; setting.batch * SIDE * SIDE * 3];
+        let pixels = vec![90; SIDE * SIDE * 3];
+        let batch = vec![pixels.as_slice(); setting.batch];
         let run = || {
-            let mut engine =
-                Onnx::load(&self.environment, &self.manifest, &self.graph, setting.threads).expect("the model loads");
-            engine.infer(&pixels, setting.batch).expect("the model runs");
+            let threads = EngineSetting::cpu(setting.threads, setting.batch);
+            let loaded = Onnx::load(&self.environment, &self.manifest, &self.graph, threads);
+            let mut engine = loaded.expect("the model loads");
+            engine.infer(&batch).expect("the model runs");
             let (started, mut images) = (Instant::now(), 0);
             while started.elapsed() < time {
-                engine.infer(&pixels, setting.batch).expect("the model runs");
+                engine.infer(&batch).expect("the model runs");
                 images += setting.batch;
             }
             images as f64 / started.elapsed().as_secs_f64()

@@ -19,9 +19,9 @@ pub struct Doctor {
     #[arg(long, env = "TAGFLEET_MODELS_DIR", default_value_os_t = common::model::default_folder())]
     models_dir: PathBuf,
 
-    /// Tagging model that `tagfleet serve` shall run
-    #[arg(long, env = "TAGFLEET_MODEL", default_value = "efficientnet-lite0")]
-    model: String,
+    /// Tagging models that `tagfleet serve` shall run, by comma
+    #[arg(long = "model", env = "TAGFLEET_MODEL", value_delimiter = ',', default_value = "efficientnet-lite0")]
+    models: Vec<String>,
 
     /// Language model that `tagfleet serve` shall run
     #[arg(long, env = "TAGFLEET_CAPTION_MODEL", default_value = "smollm2-135m-instruct")]
@@ -67,10 +67,10 @@ impl Doctor {
         let runtime = Finding { what: "ONNX Runtime".into(), needed_for: "tags", cure: missing, essential: true };
         let folders = std::fs::read_dir(&self.models_dir).into_iter().flatten().flatten();
         let names = folders.filter(|entry| entry.path().join("manifest.toml").exists()).map(|entry| entry.file_name());
-        let wanted = [&self.model, &self.caption_model];
+        let wanted: Vec<&String> = self.models.iter().chain([&self.caption_model]).collect();
         // Those that are wanted are looked at whether they are there or not.
         let mut names: BTreeSet<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
-        names.extend(wanted.map(Clone::clone));
+        names.extend(wanted.iter().map(|name| (*name).clone()));
         let look = |name: &String| model(&self.models_dir, name, wanted.contains(&name));
         names.iter().map(look).chain([runtime]).collect()
     }
@@ -89,7 +89,8 @@ impl Doctor {
 
 fn model(models: &Path, name: &str, essential: bool) -> Finding {
     let checked = Manifest::read(&models.join(name)).and_then(|manifest| {
-        let files = [&manifest.files.graph, &manifest.files.labels, &manifest.files.weights];
+        let files = &manifest.files;
+        let files = [&files.graph, &files.graph_fp16, &files.labels, &files.weights];
         files.into_iter().flatten().try_for_each(|file| manifest.verified_path(file).map(drop))?;
         Ok(manifest)
     });

@@ -1,61 +1,109 @@
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use common::queue::Lane;
+use tokio::sync::oneshot;
+
 use super::*;
+use crate::engine::Engines;
 
 const SOON: Duration = Duration::from_secs(30);
 
-fn item(deadline: Duration) -> (Item, oneshot::Receiver<Result<Scored, BatchError>>) {
+fn item(mark: u8) -> (Item, oneshot::Receiver<Result<Scored, BatchError>>) {
     let (reply, scored) = oneshot::channel();
-    let arrived = Instant::now();
-    (Item { pixels: vec![0], arrived, deadline: arrived + deadline, reply }, scored)
+    (Item { pixels: Bytes::from(vec![mark]), reply }, scored)
 }
 
-fn batcher(max_batch: usize) -> Batcher {
-    Batcher::new(max_batch, Duration::from_millis(5), 1, 16)
+/// One thread, one line, engines whose every image costs the same.
+fn batcher(max_batch: usize) -> (Batcher, LineId) {
+    let batcher = Batcher::new(1, 16);
+    let rules = Rules { sizes: Sizes::any(max_batch), max_wait: None };
+    let line = batcher.open(rules, &[(1, 0.005), (4, 0.02)], Arc::new(Engines::new(Vec::new())));
+    (batcher, line)
+}
+
+fn marks(batch: &Batch) -> Vec<u8> {
+    batch.items.iter().map(|item| item.pixels[0]).collect()
 }
 
 #[test]
-fn urgent_images_go_first_and_a_batch_is_no_larger_than_allowed() {
-    let batcher = batcher(3);
+fn urgent_images_go_first_and_bulk_does_not_lengthen_their_batch() {
+    let (batcher, line) = batcher(3);
     let mut kept = Vec::new();
     for (lane, mark) in [(Lane::Bulk, 1), (Lane::Bulk, 2), (Lane::Realtime, 3), (Lane::Realtime, 4)] {
-        let (mut item, scored) = item(SOON);
-        item.pixels = vec![mark];
-        batcher.push(lane, item).expect("there is room");
+        let (item, scored) = item(mark);
+        batcher.push(line, lane, item, Instant::now() + SOON).expect("there is room");
         kept.push(scored);
     }
-    let marks = |batch: &Batch| batch.items.iter().map(|item| item.pixels[0]).collect::<Vec<_>>();
-    let first = batcher.next().expect("images wait");
-    assert_eq!((marks(&first), first.closed), (vec![3, 4, 1], Closed::Full));
-    let second = batcher.next().expect("one image waits");
-    assert_eq!((marks(&second), second.closed), (vec![2], Closed::Idle));
+    let first = batcher.next(0).expect("images wait");
+    assert_eq!((marks(&first), first.closed), (vec![3, 4], Closed::Idle));
+    let second = batcher.next(0).expect("images wait");
+    assert_eq!((marks(&second), second.closed), (vec![1, 2], Closed::Idle));
 }
 
 #[test]
 fn images_without_a_waiter_or_without_time_never_reach_an_engine() {
-    let batcher = batcher(8);
-    let (gone, scored) = item(SOON);
+    let (batcher, line) = batcher(8);
+    let ((gone, scored), (late, mut late_scored), (good, _scored)) = (item(1), item(2), item(3));
     drop(scored);
-    let (late, mut late_scored) = item(Duration::ZERO);
-    let (good, _scored) = item(SOON);
-    for item in [gone, late, good] {
-        batcher.push(Lane::Realtime, item).expect("there is room");
+    for (item, time) in [(gone, SOON), (late, Duration::ZERO), (good, SOON)] {
+        batcher.push(line, Lane::Realtime, item, Instant::now() + time).expect("there is room");
     }
-    assert_eq!(batcher.next().expect("one image is left").items.len(), 1);
+    assert_eq!(batcher.next(0).map(|batch| marks(&batch)), Some(vec![3]));
     assert!(matches!(late_scored.try_recv(), Ok(Err(BatchError::Expired))));
 }
 
 #[test]
 fn the_line_is_bounded_and_stopping_empties_it() {
-    let batcher = batcher(10);
-    let mut kept = Vec::new();
-    for _ in 0..16 {
-        let (item, scored) = item(SOON);
-        batcher.push(Lane::Realtime, item).expect("there is room");
-        kept.push(scored);
-    }
-    assert!(matches!(batcher.push(Lane::Realtime, item(SOON).0), Err(BatchError::Full)));
+    let (batcher, line) = batcher(10);
+    let push = |mark| {
+        let (item, scored) = item(mark);
+        batcher.push(line, Lane::Realtime, item, Instant::now() + SOON).map(|()| scored)
+    };
+    let kept: Vec<_> = (0..16).map(|mark| push(mark).expect("there is room")).collect();
+    assert!(matches!(push(16), Err(BatchError::Full)));
     batcher.stop();
-    assert!(matches!(batcher.push(Lane::Realtime, item(SOON).0), Err(BatchError::Stopped)));
-    assert_eq!(batcher.next().map(|batch| (batch.items.len(), batch.closed)), Some((10, Closed::Full)));
-    assert_eq!(batcher.next().map(|batch| (batch.items.len(), batch.closed)), Some((6, Closed::Drain)));
-    assert!(batcher.next().is_none());
+    assert!(matches!(push(17), Err(BatchError::Stopped)));
+    let next = || batcher.next(0).map(|batch| (batch.items.len(), batch.closed));
+    assert_eq!((next(), next(), next()), (Some((10, Closed::Full)), Some((6, Closed::Drain)), None));
+    assert_eq!(kept.len(), 16);
+}
+
+#[test]
+fn a_retired_line_runs_empty_and_lets_its_engines_go() {
+    let batcher = Batcher::new(1, 16);
+    let rules = Rules { sizes: Sizes::any(4), max_wait: None };
+    let engines = Arc::new(Engines::new(Vec::new()));
+    let (old, new) = (batcher.open(rules, &[], engines.clone()), batcher.open(rules, &[], engines.clone()));
+    let (one, _one) = item(1);
+    batcher.push(old, Lane::Realtime, one, Instant::now() + SOON).expect("there is room");
+    batcher.retire(old);
+    let (two, _two) = item(2);
+    assert!(matches!(batcher.push(old, Lane::Realtime, two, Instant::now() + SOON), Err(BatchError::Retired)));
+    let batch = batcher.next(0).expect("one image waits");
+    assert_eq!((batch.line, batch.closed, marks(&batch)), (old, Closed::Drain, vec![1]));
+    drop(batch);
+    assert_eq!(Arc::strong_count(&engines), 2, "the old line's engines are gone");
+    batcher.retire(new);
+    assert_eq!(Arc::strong_count(&engines), 1);
+}
+
+#[test]
+fn a_push_wakes_an_engine_that_sleeps() {
+    let (batcher, line) = batcher(4);
+    std::thread::scope(|scope| {
+        let engine =
+            scope.spawn(|| std::iter::from_fn(|| batcher.next(0)).map(|batch| batch.items.len()).sum::<usize>());
+        for mark in 0..50 {
+            let (item, _scored) = item(mark);
+            // Kept out of sight of `drop_hopeless`: the receiver lives as long as the test.
+            std::mem::forget(_scored);
+            while batcher.waiting() > 8 {
+                std::thread::yield_now();
+            }
+            batcher.push(line, Lane::Realtime, item, Instant::now() + SOON).expect("there is room");
+        }
+        batcher.stop();
+        assert_eq!(engine.join().expect("no panic"), 50);
+    });
 }

@@ -1,66 +1,70 @@
-//! One OS thread for each engine. It takes batches until the batcher ends;
-//! a panic in it ends the whole worker, whose jobs then go to another one.
+//! OS threads that run whatever batch is next, of any model: as many as the
+//! device can make use of, however many models there are. One that is beyond
+//! help rings the alarm, which ends the worker.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    thread::{self, JoinHandle},
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
-use common::{shutdown::Shutdown, telemetry};
+use common::telemetry;
+use tokio::sync::oneshot;
 
-use super::{Engine, EngineError};
-use crate::batch::{Batch, BatchError, Batcher, Item, Scored};
+use super::{Alarm, Breakdown, Engine, EngineError, Watchdog};
+use crate::batch::{Batch, BatchError, Batcher, Fit, Item, LineId, Scored, Sizes};
 
 #[derive(Debug)]
 pub struct Lanes {
-    threads: Vec<JoinHandle<()>>,
+    /// Each ends with its thread.
+    threads: Vec<oneshot::Receiver<()>>,
     batcher: Arc<Batcher>,
 }
 
 impl Lanes {
-    /// `broken` is set off when an engine panics.
-    pub fn start<E: Engine>(engines: Vec<E>, batcher: Arc<Batcher>, broken: Shutdown) -> std::io::Result<Self> {
-        let spawn = |(lane, engine): (usize, E)| {
-            let (batcher, broken) = (batcher.clone(), broken.clone());
-            let body = move || work(engine, &batcher, &broken);
-            thread::Builder::new().name(format!("engine-{lane}")).spawn(body)
+    pub fn start(
+        threads: usize,
+        batcher: &Arc<Batcher>,
+        watchdog: &Arc<Watchdog>,
+        alarm: &Alarm,
+    ) -> std::io::Result<Self> {
+        let spawn = |number: usize| {
+            let lane = Lane { number, batcher: batcher.clone(), watchdog: watchdog.clone() };
+            let (alarm, (running, ended)) = (alarm.clone(), oneshot::channel());
+            let body = move || {
+                lane.work(&alarm);
+                drop(running);
+            };
+            thread::Builder::new().name(format!("engine-{number}")).spawn(body).map(|_| ended)
         };
-        let threads = engines.into_iter().enumerate().map(spawn).collect::<Result<_, _>>()?;
-        Ok(Self { threads, batcher })
+        let threads = (0..threads).map(spawn).collect::<Result<_, _>>()?;
+        Ok(Self { threads, batcher: batcher.clone() })
     }
 
-    /// Ends the threads once nothing waits.
-    pub fn stop(self) {
+    /// Ends the threads once nothing waits. They are not joined: a thread that
+    /// hangs must not keep the process from ending.
+    pub async fn stop(self) {
         self.batcher.stop();
-        self.threads.into_iter().for_each(|thread| drop(thread.join()));
-    }
-}
-
-fn work<E: Engine>(mut engine: E, batcher: &Batcher, broken: &Shutdown) {
-    let end = catch_unwind(AssertUnwindSafe(|| {
-        while let Some(batch) = batcher.next() {
-            run(&mut engine, batch);
+        for thread in self.threads {
+            let _ = thread.await;
         }
-    }));
-    if end.is_err() {
-        tracing::error!("the engine panicked; the worker ends and its jobs go to another one");
-        broken.cancel();
     }
 }
 
-fn run<E: Engine>(engine: &mut E, batch: Batch) {
-    let n = batch.items.len();
-    metrics::histogram!(telemetry::BATCH_SIZE, "closed" => batch.closed.name()).record(n as f64);
-    match infer(engine, &batch.items) {
-        // One picture may be the cause: each is tried alone, so that only it fails.
-        Err(_) if n > 1 => batch.items.into_iter().for_each(|item| {
-            let result = infer(engine, std::slice::from_ref(&item));
-            answer(vec![item], result);
-        }),
-        result => answer(batch.items, result),
-    }
+/// One thread.
+struct Lane {
+    number: usize,
+    batcher: Arc<Batcher>,
+    watchdog: Arc<Watchdog>,
+}
+
+/// What is the same for all parts of a batch.
+#[derive(Clone, Copy)]
+struct Origin {
+    line: LineId,
+    fit: Fit,
+    sizes: Sizes,
 }
 
 /// All scores, and when the engine worked on them.
@@ -70,16 +74,84 @@ struct Inferred {
     finished: Instant,
 }
 
-fn infer<E: Engine>(engine: &mut E, items: &[Item]) -> Result<Inferred, EngineError> {
-    let started = Instant::now();
-    let scores = match items {
-        [only] => engine.infer(&only.pixels, 1)?,
-        items => {
-            let pixels: Vec<&[u8]> = items.iter().map(|item| item.pixels.as_slice()).collect();
-            engine.infer(&pixels.concat(), items.len())?
+impl Lane {
+    fn work(&self, alarm: &Alarm) {
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let mut idle_since = Instant::now();
+            while let Some(batch) = self.batcher.next(self.number) {
+                metrics::histogram!(telemetry::ENGINE_IDLE_SECONDS).record(idle_since.elapsed());
+                self.run(batch)?;
+                idle_since = Instant::now();
+            }
+            Ok(())
+        }));
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(breakdown)) => alarm.ring(breakdown),
+            Err(_) => alarm.ring(Breakdown::Panicked),
         }
-    };
-    Ok(Inferred { scores, started, finished: Instant::now() })
+    }
+
+    fn run(&self, batch: Batch) -> Result<(), Breakdown> {
+        let Batch { line, items, closed, fill, fit, sizes, engines } = batch;
+        metrics::histogram!(telemetry::BATCH_SIZE, "closed" => closed.name()).record(items.len() as f64);
+        metrics::histogram!(telemetry::BATCH_FILL).record(fill);
+        let mut engine = engines.take().expect("a version has an engine for every lane");
+        let done = self.attempt(engine.as_mut(), Origin { line, fit, sizes }, items);
+        engines.put_back(engine);
+        done
+    }
+
+    /// Every image gets an answer, unless the engine is beyond help: then their jobs go to another worker.
+    fn attempt(&self, engine: &mut dyn Engine, origin: Origin, mut items: Vec<Item>) -> Result<(), Breakdown> {
+        match self.infer(engine, origin, &items) {
+            Err(EngineError::Device(cause)) => Err(Breakdown::Device(cause)),
+            Err(EngineError::OutOfMemory(cause)) if items.len() == 1 => Err(Breakdown::OutOfMemory(cause)),
+            Err(EngineError::OutOfMemory(cause)) => {
+                self.lower_limit(origin, items.len(), &cause);
+                let half = items.split_off(items.len() / 2);
+                self.attempt(engine, origin, items)?;
+                self.attempt(engine, origin, half)
+            }
+            // One picture may be the cause: each is tried alone, so that only it fails.
+            Err(EngineError::Failed(_)) if items.len() > 1 => {
+                items.into_iter().try_for_each(|item| self.attempt(engine, origin, vec![item]))
+            }
+            result => {
+                answer(items, result);
+                Ok(())
+            }
+        }
+    }
+
+    fn infer(&self, engine: &mut dyn Engine, origin: Origin, items: &[Item]) -> Result<Inferred, EngineError> {
+        let images: Vec<&[u8]> = items.iter().map(|item| item.pixels.as_ref()).collect();
+        let started = Instant::now();
+        self.watchdog.begins(self.number, origin.fit.run(origin.sizes, images.len()), started);
+        let scores = engine.infer(&images);
+        self.watchdog.ended(self.number);
+        let finished = Instant::now();
+        let scores = scores?;
+        if scores.iter().any(|score| !score.is_finite()) {
+            return Err(EngineError::Failed("the model answered something that is no number".into()));
+        }
+        self.learn(origin, images.len(), finished - started);
+        Ok(Inferred { scores, started, finished })
+    }
+
+    fn learn(&self, origin: Origin, n: usize, took: Duration) {
+        let size = origin.sizes.run(n).next_power_of_two().to_string();
+        metrics::histogram!(telemetry::INFER_SECONDS, "n" => size).record(took);
+        if let Some(limit) = self.batcher.ran(origin.line, n, took.as_secs_f64()) {
+            tracing::info!(limit, "batches may be larger again");
+        }
+    }
+
+    fn lower_limit(&self, origin: Origin, n: usize, cause: &str) {
+        metrics::counter!("tagfleet_out_of_memory_total").increment(1);
+        let limit = self.batcher.too_many(origin.line, n);
+        tracing::error!(n, limit, cause, "out of memory: the batch is halved, and later ones stay smaller");
+    }
 }
 
 /// Whoever hung up meanwhile needs no answer.
@@ -98,55 +170,4 @@ fn answer(items: Vec<Item>, result: Result<Inferred, EngineError>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use common::queue::Lane;
-
-    use super::*;
-
-    /// Fake: one class, whose score is the picture's first byte. 255 panics, 254 fails.
-    struct FakeEngine;
-
-    impl Engine for FakeEngine {
-        fn infer(&mut self, pixels: &[u8], _: usize) -> Result<Vec<f32>, EngineError> {
-            assert!(!pixels.contains(&255), "a picture that kills the engine");
-            if pixels.contains(&254) {
-                return Err(EngineError("a picture that the engine refuses".into()));
-            }
-            Ok(pixels.iter().map(|pixel| f32::from(*pixel)).collect())
-        }
-    }
-
-    fn start(max_batch: usize) -> (Arc<Batcher>, Shutdown, Lanes) {
-        let batcher = Arc::new(Batcher::new(max_batch, Duration::ZERO, 1, 8));
-        let broken = Shutdown::new();
-        let lanes = Lanes::start(vec![FakeEngine], batcher.clone(), broken.clone()).expect("a thread starts");
-        (batcher, broken, lanes)
-    }
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(30)
-    }
-
-    #[tokio::test]
-    async fn a_picture_that_the_engine_refuses_fails_alone() {
-        let (batcher, broken, lanes) = start(4);
-        let tag = |pixel| batcher.submit(Lane::Realtime, vec![pixel], soon());
-        let (one, bad, two) = tokio::join!(tag(1), tag(254), tag(2));
-        assert_eq!(one.expect("tagged").scores, [1.0]);
-        assert_eq!(two.expect("tagged").scores, [2.0]);
-        assert!(matches!(bad, Err(BatchError::Engine(_))));
-        assert!(!broken.is_cancelled());
-        lanes.stop();
-    }
-
-    #[tokio::test]
-    async fn a_panic_of_the_engine_ends_the_worker_and_answers_nothing() {
-        let (batcher, broken, lanes) = start(1);
-        let answer = batcher.submit(Lane::Realtime, vec![255], soon()).await;
-        assert!(matches!(answer, Err(BatchError::Stopped)), "{answer:?}");
-        broken.cancelled().await;
-        lanes.stop();
-    }
-}
+mod tests;

@@ -1,18 +1,66 @@
 //! The model behind its one true boundary: a small synchronous trait that an
-//! OS thread of its own calls. ONNX Runtime is used in `onnx.rs` alone.
+//! OS thread calls. ONNX Runtime is used in this folder alone.
 
+mod alarm;
+mod bound;
+mod device;
 mod lanes;
 mod onnx;
+mod placement;
+mod runtime_error;
+mod watchdog;
 
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+};
+
+pub use alarm::{Alarm, Breakdown};
+pub use device::Device;
 pub use lanes::Lanes;
-pub use onnx::{LoadError, Onnx};
+pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;
+pub use watchdog::Watchdog;
 
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct EngineError(pub String);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// Fewer images may fit.
+    #[error("out of memory: {0}")]
+    OutOfMemory(String),
+    /// Whatever is run on it next may fail as well.
+    #[error("the device failed: {0}")]
+    Device(String),
+    #[error("{0}")]
+    Failed(String),
+}
 
 pub trait Engine: Send + 'static {
-    /// `pixels` is `[n, height, width, 3] u8`; answers `[n, classes] f32`.
-    fn infer(&mut self, pixels: &[u8], n: usize) -> Result<Vec<f32>, EngineError>;
+    /// `images` are `[height, width, 3] u8` each; answers `[n, classes] f32`.
+    fn infer(&mut self, images: &[&[u8]]) -> Result<Vec<f32>, EngineError>;
+}
+
+/// The engines of one version of one model, one for each lane: whichever lane
+/// gets a batch for it takes one. So there is always one left.
+pub struct Engines {
+    idle: Mutex<Vec<Box<dyn Engine>>>,
+}
+
+impl Engines {
+    pub fn new(engines: Vec<Box<dyn Engine>>) -> Self {
+        Self { idle: Mutex::new(engines) }
+    }
+
+    pub fn take(&self) -> Option<Box<dyn Engine>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    pub fn put_back(&self, engine: Box<dyn Engine>) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
+    }
+}
+
+impl fmt::Debug for Engines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engines")
+    }
 }

@@ -9,7 +9,7 @@ mod taxonomy;
 #[cfg(test)]
 mod tests;
 
-pub use calibration::Calibration;
+pub use calibration::{Believed, Calibration};
 pub use filter::{Filter, UnknownName};
 pub use select::{Choice, select};
 pub use taxonomy::{Taxonomy, TaxonomyError};

@@ -6,7 +6,7 @@ use common::{
 };
 
 use super::{
-    Filter, Taxonomy,
+    Believed, Filter, Taxonomy,
     taxonomy::{Entry, Node},
 };
 
@@ -35,13 +35,14 @@ struct Candidate<'a> {
 }
 
 /// At most `limit` tags with at least `threshold` confidence, the most telling first.
-pub fn select(taxonomy: &Taxonomy, kind: Kind, scores: &[f32], choice: &Choice) -> Vec<Tag> {
-    let rolled = roll_up(taxonomy, kind, scores);
+pub fn select(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Choice) -> Vec<Tag> {
+    let rolled = roll_up(taxonomy, kind, &believed.scores);
     let wanted = |candidate: &Candidate| {
         candidate.confidence >= choice.threshold && choice.filter.allows(candidate.node, candidate.entry)
     };
-    let all = classes(taxonomy, scores).chain(parents(taxonomy, &rolled));
-    let mut said: Vec<Candidate> = all.filter(wanted).collect();
+    let capped = |candidate: Candidate| Candidate { confidence: candidate.confidence.min(believed.most), ..candidate };
+    let all = classes(taxonomy, &believed.scores).chain(parents(taxonomy, &rolled));
+    let mut said: Vec<_> = all.map(capped).filter(wanted).collect();
     said.sort_by(|a, b| b.rank.total_cmp(&a.rank).then_with(|| b.entry.parents.len().cmp(&a.entry.parents.len())));
     said.truncate(choice.limit);
     said.iter().map(|candidate| candidate.tag(taxonomy, choice.language)).collect()

@@ -29,7 +29,7 @@ fn choice(taxonomy: &Taxonomy, threshold: f32, limit: usize) -> Choice<'_> {
 
 fn tags(kind: Kind, scores: [f32; 6], threshold: f32, limit: usize) -> Vec<Tag> {
     let taxonomy = taxonomy();
-    select(&taxonomy, kind, &scores, &choice(&taxonomy, threshold, limit))
+    select(&taxonomy, kind, &Believed::plainly(&scores), &choice(&taxonomy, threshold, limit))
 }
 
 fn ids(tags: &[Tag]) -> Vec<&str> {
@@ -57,6 +57,15 @@ fn nothing_certain_is_an_answer() {
 }
 
 #[test]
+fn where_nothing_can_be_certain_no_sum_of_children_is() {
+    let taxonomy = taxonomy();
+    let believed = Believed { most: 0.49, ..Believed::plainly(&CATS) };
+    let tags = select(&taxonomy, Kind::Softmax, &believed, &choice(&taxonomy, 0.1, 10));
+    assert_eq!(ids(&tags), ["cat", "animal", "tabby", "Egyptian cat"]);
+    assert!(tags.iter().all(|tag| tag.confidence <= 0.49), "{tags:?}");
+}
+
+#[test]
 fn questions_of_their_own_do_not_add_up() {
     let tags = tags(Kind::Sigmoid, [0.6, 0.7, 0.0, 0.0, 0.0, 0.0], 0.65, 10);
     let cat = tags.iter().find(|tag| tag.id == "cat").expect("the surest cat is sure enough");
@@ -67,7 +76,7 @@ fn questions_of_their_own_do_not_add_up() {
 fn korean_answers_keep_their_ids() {
     let taxonomy = taxonomy();
     let korean = Choice { language: Language::Ko, ..choice(&taxonomy, 0.01, 10) };
-    let tags = select(&taxonomy, Kind::Softmax, &CATS, &korean);
+    let tags = select(&taxonomy, Kind::Softmax, &Believed::plainly(&CATS), &korean);
     let tag = |id: &str| tags.iter().find(|tag| tag.id == id).expect("above the threshold");
     let tabby = tag("tabby");
     assert_eq!(
@@ -93,7 +102,8 @@ fn try_selected(categories: &[&str], include: &[&str], exclude: &[&str]) -> Resu
     let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let selection = Selection { categories: own(categories), include: own(include), exclude: own(exclude) };
     let filter = Filter::new(&taxonomy, &selection)?;
-    let tags = select(&taxonomy, Kind::Softmax, &CATS, &Choice { filter, ..choice(&taxonomy, 0.005, 3) });
+    let choice = Choice { filter, ..choice(&taxonomy, 0.005, 3) };
+    let tags = select(&taxonomy, Kind::Softmax, &Believed::plainly(&CATS), &choice);
     Ok(tags.into_iter().map(|tag| tag.id).collect())
 }
 
@@ -140,7 +150,7 @@ fn moderation_labels_need_neither_parents_nor_korean() {
     let selection = Selection { categories: vec!["Moderation".into()], ..Selection::default() };
     let filter = Filter::new(&taxonomy, &selection).expect("a category");
     let moderating = Choice { filter, ..choice(&taxonomy, 0.1, 10) };
-    let tags = select(&taxonomy, Kind::Sigmoid, &[0.8, 0.7, 0.99], &moderating);
+    let tags = select(&taxonomy, Kind::Sigmoid, &Believed::plainly(&[0.8, 0.7, 0.99]), &moderating);
     assert_eq!(ids(&tags), ["nudity", "unsafe", "violence"]);
     assert_eq!(tags[1].confidence, 0.8);
 }

@@ -1,0 +1,291 @@
+//! Runs a pattern event by event and holds the desk to its promises.
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    time::{Duration, Instant},
+};
+
+use common::queue::Lane;
+
+use super::{
+    super::{
+        closing::Closed,
+        cost,
+        desk::{Desk, Formed, LineId, Refused, Step},
+        line::BULK_SHARE,
+    },
+    pattern::{Arrival, Pattern, Random},
+};
+
+/// What a run really costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    pub fixed_s: f64,
+    pub image_s: f64,
+}
+
+impl Cost {
+    pub fn seconds(self, n: usize) -> f64 {
+        self.fixed_s + self.image_s * n as f64
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Arrive(usize),
+    Stop,
+    Finish(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Running,
+    Done,
+    Expired,
+    Refused,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Ended {
+    pub run: usize,
+    pub expired: usize,
+    pub batches: usize,
+    /// From arrival to scores, all images together.
+    pub latency: Duration,
+    /// For a batch, whatever the reason.
+    pub longest_wait: Duration,
+    /// With an engine idle, all images together.
+    pub waited_for_company: Duration,
+    /// Places given while images of both lanes waited somewhere.
+    pub while_both_wait: [usize; Lane::ALL.len()],
+}
+
+pub struct EngineRoom {
+    pattern: Pattern,
+    start: Instant,
+    now: Instant,
+    desk: Desk<usize>,
+    lines: Vec<LineId>,
+    events: BinaryHeap<Reverse<(Instant, Event)>>,
+    running: Vec<Option<(LineId, Vec<usize>, Instant)>>,
+    idle: Vec<usize>,
+    /// Since when there has been an idle engine all the time.
+    idle_since: Instant,
+    states: Vec<Option<State>>,
+    /// By line and lane.
+    waiting: Vec<[usize; Lane::ALL.len()]>,
+    /// By line: places given, and bulk's of them, since bulk began to wait there.
+    shares: Vec<Option<(usize, usize)>>,
+    random: Random,
+    ended: Ended,
+}
+
+impl EngineRoom {
+    pub fn new(pattern: Pattern) -> Self {
+        let start = Instant::now();
+        let mut desk = Desk::new(pattern.engines, usize::MAX);
+        let anchors = pattern.rules.sizes.warm().into_iter().map(|n| (n, pattern.cost.seconds(n))).collect::<Vec<_>>();
+        let lines: Vec<_> = (0..pattern.lines).map(|_| desk.open(pattern.rules, cost::Cost::new(&anchors))).collect();
+        (0..pattern.engines).for_each(|engine| desk.engine_idle(engine));
+        let arrive = |(n, arrival): (usize, &Arrival)| Reverse((start + arrival.at, Event::Arrive(n)));
+        let mut events: BinaryHeap<_> = pattern.arrivals.iter().enumerate().map(arrive).collect();
+        let last = pattern.arrivals.last().map_or(Duration::ZERO, |arrival| arrival.at);
+        events.push(Reverse((start + pattern.stop.unwrap_or(last), Event::Stop)));
+        Self {
+            start,
+            now: start,
+            lines,
+            events,
+            running: vec![None; pattern.engines],
+            idle: (0..pattern.engines).collect(),
+            idle_since: start,
+            states: vec![None; pattern.arrivals.len()],
+            waiting: vec![[0; Lane::ALL.len()]; pattern.lines],
+            shares: vec![None; pattern.lines],
+            random: Random::seeded(pattern.seed),
+            ended: Ended::default(),
+            desk,
+            pattern,
+        }
+    }
+
+    pub fn run(mut self) -> Ended {
+        let mut wake = None;
+        while let Some(at) = self.next_event().into_iter().chain(wake).min() {
+            self.now = at;
+            if self.next_event() == Some(at)
+                && let Some(Reverse((_, event))) = self.events.pop()
+            {
+                self.happen(event);
+            }
+            wake = self.serve();
+        }
+        let seed = self.pattern.seed;
+        assert!(
+            self.states.iter().all(|state| matches!(state, Some(State::Done | State::Expired | State::Refused))),
+            "seed {seed}: an image is lost"
+        );
+        assert_eq!((self.idle.len(), self.desk.len()), (0, 0), "seed {seed}: every engine ended, and nothing waits");
+        self.ended
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        self.events.peek().map(|Reverse((at, _))| *at)
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Arrive(n) => self.arrive(n),
+            Event::Stop => self.desk.stop(),
+            Event::Finish(engine) => self.finish(engine),
+        }
+    }
+
+    fn arrive(&mut self, n: usize) {
+        let Arrival { line, lane, patience, .. } = self.pattern.arrivals[n];
+        let pushed = self.desk.push(self.lines[line], lane, n, self.now + patience, self.now);
+        self.states[n] = Some(if pushed.is_ok() { State::Waiting } else { State::Refused });
+        assert!(matches!(pushed, Ok(()) | Err(Refused::Stopped)));
+        if pushed.is_ok() {
+            self.waiting[line][lane as usize] += 1;
+        }
+        if lane == Lane::Bulk && pushed.is_ok() {
+            self.shares[line].get_or_insert((0, 0));
+        }
+    }
+
+    fn finish(&mut self, engine: usize) {
+        let (line, images, started) = self.running[engine].take().expect("it ran");
+        self.desk.ran(line, images.len(), (self.now - started).as_secs_f64());
+        for n in images {
+            assert_eq!(self.states[n].replace(State::Done), Some(State::Running));
+            self.ended.run += 1;
+            self.ended.latency += self.now - self.arrived(n);
+        }
+        self.desk.engine_idle(engine);
+        if self.idle.is_empty() {
+            self.idle_since = self.now;
+        }
+        self.idle.push(engine);
+    }
+
+    /// Lets every idle engine ask. Answers when they want to look again.
+    fn serve(&mut self) -> Option<Instant> {
+        while let Some(engine) = self.idle.last().copied() {
+            self.drop_hopeless();
+            match self.desk.step(engine, self.now) {
+                Step::Run(formed) => self.begin(engine, formed),
+                Step::End => drop(self.idle.pop()),
+                Step::Wait(until) => {
+                    assert!(
+                        until.is_none_or(|until| until > self.now),
+                        "seed {}: it waits for the past",
+                        self.pattern.seed
+                    );
+                    return until;
+                }
+            }
+        }
+        None
+    }
+
+    fn drop_hopeless(&mut self) {
+        let (start, now, arrivals) = (self.start, self.now, &self.pattern.arrivals);
+        let is_gone = |n: &usize| arrivals[*n].gone.is_some_and(|gone| start + gone <= now);
+        let dropped = self.desk.drop_hopeless(is_gone, now);
+        let rightly = |n: &usize| is_gone(n) || self.deadline(*n) <= now;
+        assert!(dropped.iter().all(rightly), "seed {}: dropped too early", self.pattern.seed);
+        for n in dropped {
+            assert_eq!(self.states[n].replace(State::Expired), Some(State::Waiting));
+            self.leaves(n);
+            self.ended.expired += 1;
+        }
+        self.forget_shares();
+    }
+
+    fn begin(&mut self, engine: usize, formed: Formed<usize>) {
+        let Formed { line, items, closed, .. } = formed;
+        self.judge_size(&items, closed);
+        self.judge_waits(&items, closed);
+        self.judge_share(line, &items);
+        let noise = 1.0 + self.pattern.noise * (2.0 * self.random.part() - 1.0);
+        let run_s = self.pattern.cost.seconds(self.pattern.rules.sizes.run(items.len())) * noise;
+        for n in &items {
+            assert_eq!(self.states[*n].replace(State::Running), Some(State::Waiting), "it waited, and runs once");
+            self.leaves(*n);
+        }
+        self.running[engine] = Some((line, items, self.now));
+        self.events.push(Reverse((self.now + Duration::from_secs_f64(run_s), Event::Finish(engine))));
+        self.idle.pop();
+        self.ended.batches += 1;
+        self.forget_shares();
+    }
+
+    fn judge_size(&self, items: &[usize], closed: Closed) {
+        let max = self.pattern.rules.sizes.max();
+        assert!((1..=max).contains(&items.len()), "seed {}: {} images", self.pattern.seed, items.len());
+        assert!(closed != Closed::Full || items.len() == max, "seed {}: full of {}", self.pattern.seed, items.len());
+    }
+
+    fn judge_waits(&mut self, items: &[usize], closed: Closed) {
+        let seed = self.pattern.seed;
+        let exact = self.pattern.noise == 0.0;
+        let run = Duration::from_secs_f64(self.pattern.cost.seconds(self.pattern.rules.sizes.run(items.len())));
+        // Known to the desk from runs that were off by the noise.
+        let fixed_s = self.pattern.cost.fixed_s + if exact { 1e-6 } else { self.pattern.cost.seconds(64) };
+        let longest = Duration::from_secs_f64(fixed_s).min(self.pattern.rules.max_wait.unwrap_or(Duration::MAX));
+        for n in items {
+            assert!(self.deadline(*n) > self.now, "seed {seed}: begun too late");
+            let waited = self.now - self.idle_since.max(self.arrived(*n));
+            assert!(waited <= longest, "seed {seed}: {waited:?} for company, {closed:?}");
+            if exact && !waited.is_zero() {
+                assert!(self.now + run <= self.deadline(*n), "seed {seed}: late because it waited, {closed:?}");
+            }
+            self.ended.waited_for_company += waited;
+            self.ended.longest_wait = self.ended.longest_wait.max(self.now - self.arrived(*n));
+        }
+    }
+
+    /// A batch was formed: while bulk waits in a line, it gets its share of the line's places.
+    fn judge_share(&mut self, id: LineId, items: &[usize]) {
+        let line = self.lines.iter().position(|other| *other == id).expect("a line of ours");
+        let bulk = items.iter().filter(|n| self.pattern.arrivals[**n].lane == Lane::Bulk).count();
+        if Lane::ALL.into_iter().all(|lane| self.waiting.iter().any(|line| line[lane as usize] > 0)) {
+            self.ended.while_both_wait[Lane::Realtime as usize] += items.len() - bulk;
+            self.ended.while_both_wait[Lane::Bulk as usize] += bulk;
+        }
+        let max = self.pattern.rules.sizes.max();
+        let bulk_is_left = self.waiting[line][Lane::Bulk as usize] > bulk;
+        if let Some((places, of_bulk)) = &mut self.shares[line] {
+            *places += items.len();
+            *of_bulk += bulk;
+            let owed = BULK_SHARE * *of_bulk + BULK_SHARE - 1 + max;
+            assert!(!bulk_is_left || *places <= owed, "seed {}: bulk had {of_bulk} of {places}", self.pattern.seed);
+        }
+    }
+
+    fn leaves(&mut self, n: usize) {
+        let Arrival { line, lane, .. } = self.pattern.arrivals[n];
+        self.waiting[line][lane as usize] -= 1;
+    }
+
+    /// Where no bulk waits any more, nothing is owed to it.
+    fn forget_shares(&mut self) {
+        for (share, waiting) in self.shares.iter_mut().zip(&self.waiting) {
+            if waiting[Lane::Bulk as usize] == 0 {
+                *share = None;
+            }
+        }
+    }
+
+    fn arrived(&self, n: usize) -> Instant {
+        self.start + self.pattern.arrivals[n].at
+    }
+
+    fn deadline(&self, n: usize) -> Instant {
+        self.arrived(n) + self.pattern.arrivals[n].patience
+    }
+}

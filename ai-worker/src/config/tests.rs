@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Command {
+    #[command(flatten)]
+    worker: WorkerConfig,
+}
+
+fn parse(arguments: &[&str]) -> Result<WorkerConfig, clap::Error> {
+    Command::try_parse_from(["worker"].iter().chain(arguments)).map(|command| command.worker)
+}
+
+#[test]
+fn the_device_decides_what_was_left_open() {
+    let cpu = parse(&["--captioner", "off"]).expect("valid");
+    assert_eq!((cpu.max_batch(), cpu.lanes(), cpu.rules().max_wait), (4, cores(), None));
+    assert_eq!(usize::from(cpu.prefetch()), 2 * 4 * cores());
+    assert!(cpu.onnxruntime().ends_with("onnxruntime/libonnxruntime.so"));
+    let gpu = parse(&["--captioner", "off", "--device", "cuda:1"]).expect("valid");
+    assert_eq!((gpu.max_batch(), gpu.lanes(), gpu.prefetch()), (64, 2, 256));
+    assert!(gpu.onnxruntime().ends_with("onnxruntime-gpu/libonnxruntime.so"));
+    let told = parse(&["--device", "cuda", "--max-batch", "16", "--lanes", "1"]).expect("valid");
+    assert_eq!((told.max_batch(), told.lanes()), (16, 1));
+}
+
+#[test]
+fn settings_are_read_as_the_help_says() {
+    let config = parse(&["--model", "one,two", "--max-batch-wait-ms", "7", "--model-poll-ms", "0"]).expect("valid");
+    assert_eq!(config.models, ["one", "two"]);
+    assert_eq!(config.rules().max_wait, Some(Duration::from_millis(7)));
+    assert_eq!(config.reload.model_poll(), None);
+    for wrong in [
+        ["--device", "gpu"],
+        ["--max-batch-wait-ms", "soon"],
+        ["--canary-share", "1.5"],
+        ["--reload-min-agreement", "NaN"],
+    ] {
+        assert!(parse(&wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn every_setting_stands_below_its_heading() {
+    let help = <Command as clap::CommandFactory>::command().render_long_help().to_string();
+    let at = |words: &str| help.find(words).unwrap_or_else(|| panic!("no {words} in {help}"));
+    assert!(help.starts_with("Usage"), "{help}");
+    assert!(at("Worker:") < at("--device") && at("--caption-queue") < at("New versions of models:"));
+    assert!(at("New versions of models:") < at("--model-poll-ms"));
+}

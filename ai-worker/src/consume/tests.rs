@@ -1,0 +1,135 @@
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use clap::Parser;
+use common::{
+    bus::{Bus, BusConfig},
+    model::{Fit, Kind, TileSpec},
+    queue::{Message, QueueConfig},
+    wire::{self, DEFAULT_TENANT, Features, Job, ModelId, ModelInfo, WIRE_VERSION},
+};
+use turbojpeg::{Image, PixelFormat, Subsamp};
+
+use super::*;
+use crate::{
+    batch::{Batcher, Rules, Sizes},
+    caption::Captioner,
+    engine::{Alarm, Engine, EngineError, Lanes, Watchdog},
+    job::Tagger,
+    models::{Loaded, Models, Served, Source},
+    tags::{Calibration, Taxonomy},
+};
+
+const TILE: TileSpec = TileSpec { width: 8, height: 8, fit: Fit::Crop };
+const MAX_BATCH: usize = 2;
+/// Two batches of the one lane.
+const PREFETCH: u16 = 4;
+
+#[derive(Parser)]
+struct Config {
+    #[command(flatten)]
+    queue: QueueConfig,
+    #[command(flatten)]
+    bus: BusConfig,
+}
+
+/// Fake: says what it was given, and waits to be let go.
+struct Gated {
+    given: mpsc::Sender<usize>,
+    go: mpsc::Receiver<()>,
+}
+
+impl Engine for Gated {
+    fn infer(&mut self, images: &[&[u8]]) -> Result<Vec<f32>, EngineError> {
+        self.given.send(images.len()).expect("the test listens");
+        self.go.recv().expect("the test goes on");
+        Ok(vec![1.0; images.len()])
+    }
+}
+
+fn served(engine: Gated, batcher: &Arc<Batcher>) -> Arc<Served> {
+    let labels = br#"{"classes":[{"name":"cat","category":"animal"}],"parents":{}}"#;
+    let model = ModelInfo {
+        id: ModelId { name: "gated".into(), version: "1".into() },
+        kind: Kind::Softmax,
+        licence: String::new(),
+        source: String::new(),
+        tile: TILE,
+        default_limit: 1,
+        default_threshold: 0.1,
+        classes: 1,
+    };
+    let taxonomy = Taxonomy::from_json(labels).expect("valid labels");
+    let tagger = Arc::new(Tagger { taxonomy, calibration: Calibration::NONE, model });
+    let engines: Vec<Box<dyn Engine>> = vec![Box::new(engine)];
+    let loaded = Loaded { tagger, source: Source::default(), engines, warm_up: vec![(1, 0.01)] };
+    Arc::new(Served::new(loaded, batcher.clone(), Rules { sizes: Sizes::any(MAX_BATCH), max_wait: None }))
+}
+
+fn job(n: usize, bus: &Bus) -> Message {
+    let pixels = [90; 8 * 8 * 3].as_slice();
+    let image = Image { pixels, width: 8, pitch: 24, height: 8, format: PixelFormat::RGB };
+    let tile = turbojpeg::compress(image, 90, Subsamp::None).expect("encodes").to_vec();
+    let job = Job {
+        v: WIRE_VERSION,
+        id: format!("job-{n}"),
+        tenant: DEFAULT_TENANT.into(),
+        reply_to: "nobody".into(),
+        model: "gated".into(),
+        features: Features { tags: true, caption: false },
+        limit: None,
+        threshold: None,
+        published_at_us: bus.now_us(),
+        budget_ms: 60_000,
+        tile,
+    };
+    Message { payload: Bytes::from(wire::encode(&job)), ttl: Duration::from_secs(60) }
+}
+
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(started.elapsed() < Duration::from_secs(30), "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_stays_at_the_broker() {
+    let config = Config::parse_from(["test"]);
+    let (queue, bus) = (Queue::connect(&config.queue).await, Bus::connect(&config.bus).await);
+    let (queue, bus) = (queue.expect("memory connects"), bus.expect("memory connects"));
+    let (given, batches) = mpsc::channel();
+    let (go, gate) = mpsc::channel();
+    let batcher = Arc::new(Batcher::new(1, 16));
+    let served = served(Gated { given, go: gate }, &batcher);
+    let lanes = Lanes::start(1, &batcher, &Arc::new(Watchdog::new(1, Duration::from_secs(60))), &Alarm::default());
+    let models = Arc::new(Models::new(vec![served]));
+    let worker = Worker { name: "worker".into(), bus: bus.clone(), models, captioner: Captioner::off() };
+    let shutdown = Shutdown::new();
+    let working = {
+        let (queue, shutdown) = (queue.clone(), shutdown.clone());
+        tokio::spawn(async move { consume(Arc::new(worker), &queue, PREFETCH, shutdown).await })
+    };
+    for n in 0..8 {
+        queue.publish(Lane::Realtime, job(n, &bus)).await.expect("there is room");
+    }
+    let first = tokio::task::spawn_blocking(move || batches.recv().map(|first| (first, batches)));
+    let (first, batches) = first.await.expect("no panic").expect("a batch");
+    until("the others are in line", async || batcher.waiting() == usize::from(PREFETCH) - first).await;
+    let left = queue.depth(Lane::Realtime).await.expect("memory").messages;
+    assert_eq!(left, 8 - u64::from(PREFETCH));
+
+    for _ in 0..8 {
+        go.send(()).expect("the engine waits");
+    }
+    until("all are taken", async || queue.depth(Lane::Realtime).await.is_ok_and(|depth| depth.messages == 0)).await;
+    shutdown.cancel();
+    working.await.expect("drained");
+    lanes.expect("a thread starts").stop().await;
+    assert_eq!(queue.depth(Lane::Realtime).await.expect("memory").messages, 0);
+    assert_eq!(first + batches.try_iter().sum::<usize>(), 8);
+}

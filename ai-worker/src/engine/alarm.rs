@@ -1,0 +1,44 @@
+//! How an engine that is beyond help ends the worker, whose jobs then go to
+//! another one.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use common::shutdown::Shutdown;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Breakdown {
+    #[error("the engine panicked")]
+    Panicked,
+    #[error("a batch has been running for {0:?}")]
+    Hung(Duration),
+    #[error("not even one image fits into memory: {0}")]
+    OutOfMemory(String),
+    #[error("the device failed: {0}")]
+    Device(String),
+}
+
+/// Rings once; whoever listens learns the first reason.
+#[derive(Clone, Debug, Default)]
+pub struct Alarm {
+    reason: Arc<OnceLock<Breakdown>>,
+    rung: Shutdown,
+}
+
+impl Alarm {
+    pub fn ring(&self, breakdown: Breakdown) {
+        let _ = self.reason.set(breakdown);
+        self.rung.cancel();
+    }
+
+    pub async fn rung(&self) -> Breakdown {
+        self.rung.cancelled().await;
+        self.reason.get().cloned().unwrap_or(Breakdown::Panicked)
+    }
+
+    pub fn has_rung(&self) -> bool {
+        self.rung.is_cancelled()
+    }
+}
