@@ -5,10 +5,10 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-sessions bench-prepare bench-hostile clean-cache
+.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-sessions bench-prepare bench-hostile bench-plane bench-892 clean-cache
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Build everything, start it, tag the sample photos; runs until Ctrl-C (DEMO_EXIT=1: ends after the samples)
 	@scripts/demo.sh
@@ -43,6 +43,12 @@ bench-prepare: ## Photo to tile against libvips and Pillow, on one core
 
 bench-hostile: ## Good requests beside four times as many hostile ones (HOSTILE_SECONDS, HOSTILE_ROUNDS)
 	@scripts/bench.sh api-server hostile
+
+bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake engine, over a floor (PLANE_SECONDS, PLANE_SLO_MS)
+	@scripts/bench.sh tagfleet plane
+
+bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
+	@scripts/bench.sh tagfleet published
 
 clean-cache: ## Remove what was built: cargo's folder, benchmark photos and our models (not your own beside them)
 	@scripts/clean-cache.sh
