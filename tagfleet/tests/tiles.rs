@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use ai_worker::engine::{Engine, Onnx, Setting};
-use common::model::{Manifest, TileSpec, default_folder};
+use common::model::{FileRef, Manifest, TileSpec, default_folder};
 use image::{DynamicImage, codecs::jpeg::JpegEncoder, imageops::FilterType};
 use prepare::Limits;
 
@@ -48,13 +48,10 @@ fn best_class(engine: &mut Onnx, pixels: &[u8]) -> usize {
     (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).expect("there are classes")
 }
 
-fn tagger(model: &str) -> (Onnx, TileSpec) {
-    let manifest = Manifest::read(&default_folder().join(model)).expect("run `make models` first");
-    let graph = manifest.files.graph.as_ref().expect("a tagger has a graph");
+fn engine(manifest: &Manifest, graph: &FileRef) -> Onnx {
     let graph = manifest.verified(graph).expect("the file is whole");
-    let spec = manifest.input.as_ref().expect("a tagger has an input").tile;
     let environment = Onnx::environment(&default_folder().join("onnxruntime/libonnxruntime.so")).expect("it loads");
-    (Onnx::load(&environment, &manifest, &graph, Setting::cpu(1, 1)).expect("it loads"), spec)
+    Onnx::load(&environment, manifest, &graph, Setting::cpu(1, 1)).expect("it loads")
 }
 
 fn compare(engine: &mut Onnx, spec: TileSpec, file: &[u8], reference: &[u8], sample: &Path) {
@@ -66,8 +63,10 @@ fn compare(engine: &mut Onnx, spec: TileSpec, file: &[u8], reference: &[u8], sam
 fn the_best_class_of_every_sample_is_that_of_the_best_tile() {
     let samples = samples();
     assert!(samples.len() >= 6, "{samples:?}");
-    for model in ["efficientnet-lite0", "efficientnet-lite0-int8"] {
-        let (mut engine, spec) = tagger(model);
+    let manifest = Manifest::read(&default_folder().join("efficientnet-lite0")).expect("run `make models` first");
+    let spec = manifest.input.as_ref().expect("a tagger has an input").tile;
+    let graphs = [&manifest.files.graph, &manifest.files.graph_int8].map(|graph| graph.as_ref().expect("it has both"));
+    for mut engine in graphs.map(|graph| engine(&manifest, graph)) {
         for sample in &samples {
             let file = std::fs::read(sample).expect("a file");
             let photo = image::load_from_memory(&file).expect("a photo");
