@@ -32,8 +32,9 @@ lint: ## Format, clippy, documentation and shell scripts, nothing changed
 fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten); what breaks something is kept
 	@scripts/fuzz.sh
 
-bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
-	@scripts/bench.sh tagfleet worker
+bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime, and 8 bits over floats (BENCH_ROUNDS, BENCH_SECONDS)
+	@python3 models/build.py --labelled $(CACHE)/bench-labelled
+	@TAGFLEET_BENCH_LABELLED=$(CACHE)/bench-labelled scripts/bench.sh tagfleet worker
 
 bench-sessions: models ## ONNX Runtime's settings against the ones that the worker uses
 	@cargo bench --locked --package ai-worker --no-default-features --bench sessions

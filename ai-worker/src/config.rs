@@ -10,7 +10,7 @@ pub use reload::ReloadConfig;
 
 use crate::{
     batch::Rules,
-    engine::{Device, Kind},
+    engine::{Device, Kind, Precision},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,10 @@ pub struct WorkerConfig {
     /// falls back to the CPU
     #[arg(long, env = "TAGFLEET_DEVICE", default_value = "cpu")]
     pub device: Device,
+
+    /// Which of a model's graphs are run, where it comes in several
+    #[arg(long, env = "TAGFLEET_PRECISION", value_enum, default_value = "auto")]
+    pub precision: Precision,
 
     /// This worker's name in answers, logs and the list of workers [default: host name, process id and a random part]
     #[arg(long, env = "TAGFLEET_WORKER_NAME")]

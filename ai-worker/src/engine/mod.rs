@@ -8,6 +8,7 @@ mod fake;
 mod lanes;
 mod onnx;
 mod placement;
+mod precision;
 mod runtime_error;
 mod watchdog;
 
@@ -22,6 +23,7 @@ pub use fake::{CLASSES, Cost, Fake, Kind, UnknownEngine};
 pub use lanes::Lanes;
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;
+pub use precision::{Numbers, Precision};
 pub use watchdog::Watchdog;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
