@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-sessions bench-prepare bench-hostile bench-plane bench-892 clean-cache
+.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-sessions bench-prepare bench-hostile bench-plane bench-892 loadtest clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ fleet: ## RabbitMQ, Redis, HAProxy, two API servers, two workers on this machine
 
 models: ## Fetch and build the models; does nothing where they are there
 	@python3 models/build.py
+
+loadtest: ## Build the load generator (loadtest --help)
+	@scripts/setup.sh build
+	@bash -euo pipefail -c '. scripts/lib.sh; claim_target; cargo build --release --locked --package tagfleet --package loadtest --bin loadtest'
 
 fmt: ## Format the code
 	@cargo fmt --all
