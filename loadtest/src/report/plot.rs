@@ -5,7 +5,7 @@ use std::fmt::Write;
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 32.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
 /// The height of one line of text.
@@ -39,6 +39,7 @@ pub struct Line {
 impl Axis {
     /// From 0 to a little above `most`.
     pub fn from_zero(label: &str, most: f64) -> Self {
+        let most = if most > 0.0 && most.is_finite() { most } else { 1.0 };
         let step = step(most);
         let to = (most / step).ceil().max(1.0) * step;
         let count = (to / step).round() as usize;
@@ -48,7 +49,8 @@ impl Axis {
 
     /// Powers of ten, with 2 and 5 between them where there is room.
     pub fn log(label: &str, least: f64, most: f64) -> Self {
-        let least = least.max(1e-3);
+        // A microsecond to a day, whatever there is to be shown: also nothing.
+        let (least, most) = (least.clamp(1e-3, 1e8), most.clamp(1e-3, 1e8));
         let (from, to) = (least.log10().floor(), most.max(least * 1.01).log10().ceil());
         let marks: &[f64] = if to - from > 3.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
         let decades =
@@ -69,7 +71,6 @@ impl Axis {
 
 /// 1, 2 or 5 times a power of ten, so that there are four to ten of them.
 fn step(most: f64) -> f64 {
-    let most = if most > 0.0 && most.is_finite() { most } else { 1.0 };
     let rough = most / 5.0;
     let power = 10f64.powf(rough.log10().floor());
     let mark = [1.0, 2.0, 5.0, 10.0].into_iter().find(|mark| mark * power >= rough).unwrap_or(10.0);
@@ -174,6 +175,7 @@ mod tests {
         let axis = Axis::log("", 3.0, 700.0);
         assert_eq!((axis.from, axis.to.round()), (1.0, 1000.0));
         assert!((axis.part(31.623) - 0.5).abs() < 1e-3);
+        assert!(Axis::log("", f64::MAX, 0.0).ticks.len() < 20, "of nothing");
     }
 
     #[test]
