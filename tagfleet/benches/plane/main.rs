@@ -5,7 +5,7 @@
 //!
 //! Everything shares this machine, the generator too. `PLANE_SECONDS`,
 //! `PLANE_SLO_MS` and `PLANE_FROM` change the length, the objective and the
-//! rate to begin with.
+//! rate to begin with; with `PLANE_RATE` nothing is searched, and that rate is sustained.
 
 mod floor;
 mod spent;
@@ -14,6 +14,7 @@ mod support;
 
 use std::time::Duration;
 
+use anyhow::Context;
 use common::{
     bench::report,
     testing::{RabbitMq, Redis},
@@ -36,12 +37,11 @@ async fn main() -> anyhow::Result<()> {
     let tile_bytes = tiles.iter().map(bytes::Bytes::len).sum::<usize>() / tiles.len();
     println!("tiles of {tile_bytes} bytes; fake engine; all on this machine");
     let plan = plan(&fleet.api, Image::Body(tiles));
-    let search = Search { from: from_environment("PLANE_FROM", 100.0), up_to: 20_000.0, precision: 0.08, tries: 2 };
-    let found = find(&plan, search, tell).await?;
-    let Some(best) = found.best() else { anyhow::bail!("no rate meets the objective") };
-
-    println!("sustained, at the rate found:");
-    let rate = best.offered_per_s;
+    let rate = match from_environment("PLANE_RATE", 0.0) {
+        0.0 => highest(&plan).await?,
+        rate => rate,
+    };
+    println!("sustained, at {rate:.0}/s:");
     let sustained = Plan { shape: Shape::Poisson(rate), lasts: seconds("PLANE_SECONDS", 20), ..plan };
     let (outcome, fleet_spent) = fleet.measured(&sustained).await?;
     tell(&outcome);
@@ -52,6 +52,12 @@ async fn main() -> anyhow::Result<()> {
     println!("the floor, at the same rate: {} moved, p99 {:.1} ms", floor.moved, floor.latencies.percentile_ms(99.0));
     floor_spent.tell("the floor");
     conclude(&outcome, &fleet_spent, &floor_spent)
+}
+
+async fn highest(plan: &Plan) -> anyhow::Result<f64> {
+    let from = from_environment("PLANE_FROM", 100.0);
+    let found = find(plan, Search { from, up_to: 20_000.0, precision: 0.08, tries: 2 }, tell).await?;
+    found.best().map(|best| best.offered_per_s).context("no rate meets the objective")
 }
 
 fn tell(outcome: &Outcome) {
