@@ -14,6 +14,7 @@ pub mod queue;
 mod reconnect;
 pub mod shutdown;
 pub mod stage;
+pub mod store;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
