@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-sessions bench-prepare bench-hostile clean-cache
+.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-device bench-sessions bench-prepare bench-hostile clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,13 @@ lint: ## Format, clippy, documentation and shell scripts, nothing changed
 fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten); what breaks something is kept
 	@scripts/fuzz.sh
 
-bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
-	@scripts/bench.sh tagfleet worker
+bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime, and 8 bits over floats (BENCH_ROUNDS, BENCH_SECONDS)
+	@python3 models/build.py --labelled $(CACHE)/bench-labelled
+	@TAGFLEET_BENCH_LABELLED=$(CACHE)/bench-labelled scripts/bench.sh tagfleet worker
+
+bench-device: ## What one device can do and how much of it a worker uses, with a report (TAGFLEET_DEVICE=cuda; BENCH_SECONDS)
+	@$(if $(filter-out cpu,$(TAGFLEET_DEVICE)),python3 models/build.py --gpu)
+	@scripts/bench.sh tagfleet device
 
 bench-sessions: models ## ONNX Runtime's settings against the ones that the worker uses
 	@cargo bench --locked --package ai-worker --no-default-features --bench sessions

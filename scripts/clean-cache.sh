@@ -17,5 +17,5 @@ remove_models() {
 say "removing what cargo built in $CARGO_TARGET_DIR"
 cargo clean
 say "removing the benchmarks' photos and programs in $cache"
-rm -rf "${cache:?}/bench-photos" "${cache:?}/bench-prepare"
+rm -rf "${cache:?}/bench-photos" "${cache:?}/bench-labelled" "${cache:?}/bench-prepare"
 remove_models

@@ -8,7 +8,7 @@ use common::identity;
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
 
-use crate::{batch::Rules, engine::Device};
+use crate::{batch::Rules, engine::{Device, Precision}};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -41,6 +41,10 @@ pub struct WorkerConfig {
     /// falls back to the CPU
     #[arg(long, env = "TAGFLEET_DEVICE", default_value = "cpu")]
     pub device: Device,
+
+    /// Which of a model's graphs are run, where it comes in several
+    #[arg(long, env = "TAGFLEET_PRECISION", value_enum, default_value = "auto")]
+    pub precision: Precision,
 
     /// This worker's name in answers, logs and the list of workers [default: host name, process id and a random part]
     #[arg(long, env = "TAGFLEET_WORKER_NAME")]

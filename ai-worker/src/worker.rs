@@ -125,6 +125,7 @@ fn load(config: &WorkerConfig) -> Result<Ready, WorkerError> {
         environment: Onnx::environment(&config.onnxruntime())?,
         models_dir: config.models_dir.clone(),
         device: config.device,
+        precision: config.precision,
         lanes: config.lanes(),
         sizes: config.rules().sizes,
     };

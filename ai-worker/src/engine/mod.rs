@@ -7,6 +7,7 @@ mod device;
 mod lanes;
 mod onnx;
 mod placement;
+mod precision;
 mod runtime_error;
 mod watchdog;
 
@@ -20,6 +21,7 @@ pub use device::Device;
 pub use lanes::Lanes;
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;
+pub use precision::{Numbers, Precision};
 pub use watchdog::Watchdog;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
