@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-device bench-sessions bench-prepare bench-hostile clean-cache
+.PHONY: help demo test fleet models test-batch-kill fmt lint fuzz bench-worker bench-device bench-sessions bench-prepare bench-hostile clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,11 +16,14 @@ demo: ## Build everything, start it, tag the sample photos; runs until Ctrl-C (D
 test: ## Every test, with the real models and with brokers of the tests' own
 	@scripts/test.sh
 
-fleet: ## RabbitMQ, Redis, HAProxy, two API servers, two workers on this machine (FLEET_EXIT=1, FLEET_APIS, FLEET_WORKERS, FLEET_ROUNDS)
+fleet: ## RabbitMQ, Redis, HAProxy, two API servers, a migrator, two workers on this machine (FLEET_EXIT=1, FLEET_APIS, FLEET_WORKERS, FLEET_ROUNDS)
 	@scripts/fleet.sh
 
 models: ## Fetch and build the models; does nothing where they are there
 	@python3 models/build.py
+
+test-batch-kill: ## A batch of 20,000 images while everything around it is killed, each once (TAGFLEET_BATCH_KILL_ITEMS)
+	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --release --locked --package tagfleet --test fleet outlives_everything -- --nocapture
 
 fmt: ## Format the code
 	@cargo fmt --all

@@ -8,7 +8,10 @@ use common::identity;
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
 
-use crate::{batch::Rules, engine::{Device, Precision}};
+use crate::{
+    batch::Rules,
+    engine::{Device, Precision},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

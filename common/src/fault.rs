@@ -57,6 +57,7 @@ codes! {
     IdempotencyInFlight = "idempotency_in_flight", 409, true, "A request with this idempotency key is under way";
     BatchCancelled = "batch_cancelled", 409, false, "The batch was cancelled before this item was done";
     BatchExpired = "batch_expired", 409, false, "The batch's time was over before this item was done";
+    WebhookNotAllowed = "webhook_not_allowed", 422, false, "The webhook's URL is not allowed";
     RequestTimeout = "request_timeout", 408, true, "The request took too long to arrive";
     // The origin of the image
     SourceUnreachable = "source_unreachable", 422, false, "The image's host cannot be reached";

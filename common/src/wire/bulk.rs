@@ -1,3 +1,5 @@
+//! What migrations say of themselves, and what they listen to.
+
 use serde::{Deserialize, Serialize};
 
 use super::{Versioned, WIRE_VERSION};
@@ -21,6 +23,22 @@ impl Shard {
 }
 
 impl Versioned for Shard {
+    fn version(&self) -> u16 {
+        self.v
+    }
+}
+
+/// What an API server says of its real-time jobs every now and then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pressure {
+    pub v: u16,
+    /// Results since it was last said.
+    pub jobs: u64,
+    /// Their mean wait for a worker and its engine.
+    pub wait_us: u64,
+}
+
+impl Versioned for Pressure {
     fn version(&self) -> u16 {
         self.v
     }
