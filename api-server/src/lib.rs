@@ -68,6 +68,7 @@ struct App {
     submit: submit::Submit,
     batches: batches::Batches,
     webhooks: Arc<webhook::Webhooks>,
+    stopping: Shutdown,
 }
 
 /// Serves until `shutdown`, then finishes the requests that are open. With `migrate`, it is a migrator as well.
@@ -108,6 +109,7 @@ pub async fn run_with(
         offload: offload::Offload::new(),
         prepare: prepare::Pool::start(config.decoders()).context("starting the decoding processes")?,
         submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
+        stopping: shutdown.clone(),
         batches: batches::Batches::new(ledger::Ledger::new(store), &config.batches),
         config,
         queue,

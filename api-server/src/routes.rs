@@ -42,6 +42,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .routes(routes!(batches::get_batch))
         .routes(routes!(batches::batch_results))
         .routes(routes!(batches::batch_errors))
+        .routes(routes!(batches::batch_events))
         .routes(routes!(batches::cancel_batch))
         .route_layer(middleware::from_fn_with_state(app.clone(), door::door));
     let (described, document) = OpenApiRouter::with_openapi(Document::openapi())

@@ -5,6 +5,7 @@
 mod cancel;
 mod config;
 mod create;
+mod events;
 mod get;
 mod intake;
 mod lines;
@@ -28,6 +29,7 @@ use crate::ledger::{BatchKey, Ledger, LedgerError, Request};
 pub use cancel::{__path_cancel_batch, cancel_batch};
 pub use config::BatchConfig;
 pub use create::{__path_create_batch, create_batch};
+pub use events::{__path_batch_events, batch_events};
 pub use get::{__path_get_batch, get_batch};
 pub use lines::{__path_batch_errors, __path_batch_results, batch_errors, batch_results};
 pub use list::{__path_list_batches, list_batches};

@@ -23,6 +23,13 @@ pub enum Status {
     Cancelled,
 }
 
+impl Status {
+    /// Nothing changes any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Expired | Self::Cancelled)
+    }
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchView {
     #[schema(example = "batch_fe6a1d3c44b10f3c9a61d2b84e57a1c0")]

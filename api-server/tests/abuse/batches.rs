@@ -46,6 +46,7 @@ pub fn cases() -> Vec<Trial> {
         case("batch/key_reused_with_another_body", key_reused),
         case("batch/key_in_flight", key_in_flight),
         case("batch/private_addresses", private_addresses),
+        case("batch/webhook_to_a_private_address", webhook_to_a_private_address),
     ]
 }
 
@@ -223,5 +224,17 @@ async fn private_addresses(suite: &Suite) {
     assert_eq!(made.status, 202, "{}", made.json);
     let batch = ended(suite, made.json["id"].as_str().unwrap()).await;
     assert_eq!(batch["failures"]["by_code"], json!({"source_unreachable": 5}));
+    assert!(suite.trap.is_untouched().await);
+}
+
+async fn webhook_to_a_private_address(suite: &Suite) {
+    let port = suite.trap.port;
+    let names =
+        ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1", "private.example", "mixed.example"];
+    let urls = names.iter().map(|name| format!("http://{name}:{port}/")).chain(["file:///etc/passwd".to_owned()]);
+    for url in urls {
+        let body = json!({"items": [{"custom_id": "a", "url": "http://example.com/"}], "webhook_url": url});
+        suite.post("/v1/batches", JSON, body.to_string()).await.is_problem(422, "webhook_not_allowed");
+    }
     assert!(suite.trap.is_untouched().await);
 }

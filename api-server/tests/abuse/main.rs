@@ -2,8 +2,6 @@
 //! against one server process that must outlive them all, no larger than
 //! before. `cargo test --release -p api-server --test abuse`, with `--list` or
 //! a part of a name if you like.
-//!
-//! What does not exist yet has no case yet: webhooks to private addresses.
 #![allow(clippy::unwrap_used)]
 
 mod api_itself;

@@ -132,6 +132,7 @@ fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile
         ("--header-timeout-ms", "500".to_owned()),
         ("--prepare-processes", "2".to_owned()),
         ("--migrate-attempts", "1".to_owned()),
+        ("--webhook-secrets", "a secret of the abuse suite".to_owned()),
         ("--prepare-timeout-ms", "1000".to_owned()),
     ];
     options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()

@@ -165,6 +165,27 @@ async fn progress_and_results_show_while_it_runs() {
 }
 
 #[tokio::test]
+async fn events_tell_how_it_goes_until_it_ends() {
+    let album = Album::start().await;
+    let api = started(&album, &[], Behaviour::Slow(40)).await;
+    let names: Vec<_> = (0..100).map(|n| format!("good-{n}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let id = create(&api, json!({"items": items(&album, &names)})).await;
+    let events = api.get(&format!("/v1/batches/{id}/events")).await;
+    assert_eq!((events.status, events.header("content-type")), (200, "text/event-stream"));
+    let text = events.json.as_str().unwrap();
+    let told: Vec<Value> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    let done: Vec<_> = told.iter().map(|batch| batch["request_counts"]["completed"].as_u64().unwrap()).collect();
+    assert!(done.len() >= 3 && done.is_sorted(), "{done:?}");
+    assert_eq!((told.last().unwrap()["status"].as_str(), done.last()), (Some("completed"), Some(&100)));
+    api.finish().await;
+}
+
+#[tokio::test]
 async fn a_cancelled_batch_ends_with_every_item_told() {
     let album = Album::start().await;
     let api = started(&album, &["--migrate-items", "4", "--batch-shard-items", "50"], Behaviour::Slow(30)).await;

@@ -20,3 +20,4 @@ mod robots;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
+mod webhooks;

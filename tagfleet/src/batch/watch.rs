@@ -41,12 +41,16 @@ fn show(bar: &ProgressBar, batch: &Value) {
     bar.set_length(total);
     bar.set_position(done);
     let rate = batch["rate_per_s"].as_f64().unwrap_or(0.0);
-    let left = if rate > 0.0 { duration((total - done.min(total)) as f64 / rate) } else { "unknown".to_owned() };
-    bar.set_message(format!("{rate:.1} a second, {} failed, {left} left", count("failed")));
+    let eta = |name: &str| batch["eta"][name].as_u64().map(duration);
+    let left = match (eta("earliest"), eta("latest")) {
+        (Some(earliest), Some(latest)) if earliest == latest => format!("{latest} left"),
+        (Some(earliest), Some(latest)) => format!("{earliest} to {latest} left"),
+        _ => "nobody knows how long".to_owned(),
+    };
+    bar.set_message(format!("{rate:.1} a second, {} failed, {left}", count("failed")));
 }
 
-fn duration(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
+fn duration(seconds: u64) -> String {
     match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
@@ -70,6 +74,6 @@ mod tests {
 
     #[test]
     fn durations_are_for_people() {
-        assert_eq!([duration(4.4), duration(75.0), duration(7_260.0)], ["4 s", "1 min 15 s", "2 h 1 min"]);
+        assert_eq!([duration(4), duration(75), duration(7_260)], ["4 s", "1 min 15 s", "2 h 1 min"]);
     }
 }
