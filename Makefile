@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models test-batch-kill fmt lint fuzz bench-worker bench-device bench-sessions bench-prepare bench-hostile clean-cache
+.PHONY: help demo test fleet models test-batch-kill fmt lint fuzz bench-worker bench-device bench-sessions bench-prepare bench-hostile bench-batch clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench-prepare: ## Photo to tile against libvips and Pillow, on one core
 
 bench-hostile: ## Good requests beside four times as many hostile ones (HOSTILE_SECONDS, HOSTILE_ROUNDS)
 	@scripts/bench.sh api-server hostile
+
+bench-batch: ## Memory of the API server while five million lines stream in, and a kill -9 half-way (BATCH_LINES)
+	@scripts/bench-batch.sh
 
 clean-cache: ## Remove what was built: cargo's folder, benchmark photos and our models (not your own beside them)
 	@scripts/clean-cache.sh
