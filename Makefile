@@ -5,10 +5,10 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models test-batch-kill fmt lint fuzz bench-worker bench-device bench-sessions bench-prepare bench-hostile bench-batch clean-cache
+.PHONY: help demo test fleet models test-batch-kill loadtest fmt lint fuzz bench-worker bench-device bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-892 clean-cache
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Build everything, start it, tag the sample photos; runs until Ctrl-C (DEMO_EXIT=1: ends after the samples)
 	@scripts/demo.sh
@@ -24,6 +24,10 @@ models: ## Fetch and build the models; does nothing where they are there
 
 test-batch-kill: ## A batch of 20,000 images while everything around it is killed, each once (TAGFLEET_BATCH_KILL_ITEMS)
 	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --release --locked --package tagfleet --test fleet outlives_everything -- --nocapture
+
+loadtest: ## Build the load generator (loadtest --help)
+	@scripts/setup.sh build
+	@bash -euo pipefail -c '. scripts/lib.sh; claim_target; cargo build --release --locked --package tagfleet --package loadtest --bin loadtest'
 
 fmt: ## Format the code
 	@cargo fmt --all
@@ -54,6 +58,12 @@ bench-hostile: ## Good requests beside four times as many hostile ones (HOSTILE_
 
 bench-batch: ## Memory of the API server while five million lines stream in, and a kill -9 half-way (BATCH_LINES)
 	@scripts/bench-batch.sh
+
+bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake engine, over a floor (PLANE_SECONDS, PLANE_SLO_MS)
+	@scripts/bench.sh tagfleet plane
+
+bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
+	@scripts/bench.sh tagfleet published
 
 clean-cache: ## Remove what was built: cargo's folder, benchmark photos and our models (not your own beside them)
 	@scripts/clean-cache.sh
