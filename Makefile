@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint fuzz bench-worker bench-sessions bench-prepare bench-hostile clean-cache
+.PHONY: help demo test fleet models fmt lint fuzz manifests compose-check bench-worker bench-sessions bench-prepare bench-hostile clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ lint: ## Format, clippy, documentation and shell scripts, nothing changed
 
 fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten); what breaks something is kept
 	@scripts/fuzz.sh
+
+manifests: ## Whether Kubernetes, HAProxy and a container build would take what is in k8s/ and deploy/; needs none of them running
+	@scripts/manifests.sh
+
+compose-check: ## Build the images, run docker-compose.yml, kill two of its containers; wants a Docker engine
+	@deploy/check/run.sh
 
 bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
 	@scripts/bench.sh tagfleet worker
