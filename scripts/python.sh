@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What checks the manifests, in a Python environment of its own. To be sourced after lib.sh.
-made="$cache/manifests"
+made="${cache:?}/manifests"
 
 # make_python: nothing where the requirements are installed already.
 make_python() {

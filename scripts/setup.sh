@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|fuzz|bench-prepare|manifests]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|fuzz|bench-prepare|manifests|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -61,6 +61,16 @@ want_manifests() {
     want python3-venv python3 -c 'import venv, ensurepip'
 }
 
+# An engine that is not there can be started by root alone, from Debian's packages.
+want_engine() {
+    docker info >/dev/null 2>&1 && return
+    want docker.io command_exists dockerd
+    want iptables command_exists iptables
+    want docker-compose command_exists docker-compose
+    want debootstrap command_exists debootstrap
+    want binutils command_exists strip
+}
+
 want_group() {
     case $1 in
     build) want_build ;;
@@ -69,7 +79,8 @@ want_group() {
     fuzz) want_build && want_fuzz ;;
     bench-prepare) want_build && want_bench_prepare ;;
     manifests) want_manifests ;;
-    *) die "no group is called '$1': build, fleet, test, fuzz, bench-prepare, manifests" ;;
+    engine) want_build && want_engine ;;
+    *) die "no group is called '$1': build, fleet, test, fuzz, bench-prepare, manifests, engine" ;;
     esac
 }
 

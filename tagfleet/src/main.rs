@@ -1,6 +1,7 @@
 //! `tagfleet`: the whole fleet in one process, and its command line.
 
 mod doctor;
+mod health;
 mod keys;
 mod models;
 mod serve;
@@ -34,6 +35,8 @@ enum Command {
     Keys(keys::Keys),
     /// Say what is missing on this machine, and how to get it
     Doctor(doctor::Doctor),
+    /// Ask a running role how it is: exit code 0 says well. For images without a shell and curl
+    Health(health::Health),
     /// Decode images for the server that started this process
     #[command(hide = true)]
     PrepareWorker {
@@ -63,6 +66,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Models(models) => models.run(),
         Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Health(health) => health.run().await,
         Command::PrepareWorker { .. } => unreachable!("has no runtime"),
     }
 }
