@@ -131,6 +131,8 @@ class Nodes(unittest.TestCase):
         known = {spec["template"]["metadata"]["labels"]["tagfleet/pool"] for spec in self.pools.values()}
         wanted = {name(w): pod(w)["nodeSelector"]["tagfleet/pool"] for w in workloads("aws-t4") if "nodeSelector" in pod(w)}
         self.assertEqual(wanted, {"tagfleet-redis": "steady", "tagfleet-worker-tag": "gpu"})
+        (broker,) = of_kind("aws-t4", "RabbitmqCluster")
+        self.assertIn("steady", str(broker["spec"]["affinity"]["nodeAffinity"]))
         self.assertLessEqual(set(wanted.values()), known)
 
     def test_a_gpu_pod_tolerates_its_nodes(self):
