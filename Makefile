@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models fmt lint fuzz manifests compose-check bench-worker bench-sessions bench-prepare bench-hostile clean-cache
+.PHONY: help demo test fleet fleet-restart models fmt lint fuzz manifests compose-check bench-worker bench-sessions bench-prepare bench-hostile clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test: ## Every test, with the real models and with brokers of the tests' own
 
 fleet: ## RabbitMQ, Redis, HAProxy, two API servers, two workers on this machine (FLEET_EXIT=1, FLEET_APIS, FLEET_WORKERS, FLEET_ROUNDS)
 	@scripts/fleet.sh
+
+fleet-restart: ## The same under load (FLEET_RATE=50), every role restarted one by one: no request may fail
+	@FLEET_EXIT=1 FLEET_RESTART=1 TAGFLEET_CAPTIONER=template scripts/fleet.sh
 
 models: ## Fetch and build the models; does nothing where they are there
 	@python3 models/build.py
