@@ -31,9 +31,10 @@ make_servers() {
     debootstrap --variant=minbase --include=rabbitmq-server,valkey-server,valkey-tools,haproxy,wget trixie "$root" "$mirror" \
         >"$bases/debootstrap.log" 2>&1 || show_log "$bases/debootstrap.log" "debootstrap failed"
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
-    # The official images have theirs in the same places.
-    install -d -o 65534 "$root/data"
-    tar --numeric-owner -C "$root" -c . | docker import - tagfleet-check/servers >/dev/null
+    mkdir -p "$root/data"
+    # As in the official image: RabbitMQ's own scripts come before Debian's, which log to a file.
+    tar --numeric-owner -C "$root" -c . | docker import -c 'CMD ["rabbitmq-server"]' \
+        -c 'ENV RABBITMQ_LOGS=- PATH=/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin' - tagfleet-check/servers >/dev/null
     say "servers      Debian 13 with RabbitMQ, Valkey and HAProxy"
 }
 
