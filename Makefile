@@ -5,10 +5,10 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet fleet-restart models fmt lint fuzz manifests compose-check bench-worker bench-sessions bench-prepare bench-hostile clean-cache
+.PHONY: help demo test fleet fleet-restart models fmt lint fuzz manifests compose-check bench-worker bench-sessions bench-prepare bench-hostile bench-plane bench-892 loadtest clean-cache
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Build everything, start it, tag the sample photos; runs until Ctrl-C (DEMO_EXIT=1: ends after the samples)
 	@scripts/demo.sh
@@ -24,6 +24,10 @@ fleet-restart: ## The same under load (FLEET_RATE=50), every role restarted one 
 
 models: ## Fetch and build the models; does nothing where they are there
 	@python3 models/build.py
+
+loadtest: ## Build the load generator (loadtest --help)
+	@scripts/setup.sh build
+	@bash -euo pipefail -c '. scripts/lib.sh; claim_target; cargo build --release --locked --package tagfleet --package loadtest --bin loadtest'
 
 fmt: ## Format the code
 	@cargo fmt --all
@@ -41,8 +45,9 @@ manifests: ## Whether Kubernetes, HAProxy and a container build would take what 
 compose-check: ## Build the images, run docker-compose.yml, kill two of its containers; wants a Docker engine
 	@deploy/check/run.sh
 
-bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime
-	@scripts/bench.sh tagfleet worker
+bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime, and 8 bits over floats (BENCH_ROUNDS, BENCH_SECONDS)
+	@python3 models/build.py --labelled $(CACHE)/bench-labelled
+	@TAGFLEET_BENCH_LABELLED=$(CACHE)/bench-labelled scripts/bench.sh tagfleet worker
 
 bench-sessions: models ## ONNX Runtime's settings against the ones that the worker uses
 	@cargo bench --locked --package ai-worker --no-default-features --bench sessions
@@ -52,6 +57,12 @@ bench-prepare: ## Photo to tile against libvips and Pillow, on one core
 
 bench-hostile: ## Good requests beside four times as many hostile ones (HOSTILE_SECONDS, HOSTILE_ROUNDS)
 	@scripts/bench.sh api-server hostile
+
+bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake engine, over a floor (PLANE_SECONDS, PLANE_SLO_MS)
+	@scripts/bench.sh tagfleet plane
+
+bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
+	@scripts/bench.sh tagfleet published
 
 clean-cache: ## Remove what was built: cargo's folder, benchmark photos and our models (not your own beside them)
 	@scripts/clean-cache.sh

@@ -2,6 +2,7 @@
 """Fetches and builds the models that Tagfleet runs: `python3 models/build.py`. See models/README.md."""
 
 import argparse
+import contextlib
 import os
 import pathlib
 import shutil
@@ -34,6 +35,7 @@ def parse_arguments(words):
     parser.add_argument("--verify", action="store_true", help="hash again what is already there")
     parser.add_argument("--check", action="store_true", help="afterwards, tag the sample photos and say whether they are recognised")
     parser.add_argument("--calibrate", action="store_true", help="afterwards, measure on labelled photos how certain the taggers may be (205 MB)")
+    parser.add_argument("--labelled", metavar="FOLDER", type=pathlib.Path, help="afterwards, put the labelled photos there, unless it exists (205 MB)")
     return parser.parse_args(words)
 
 
@@ -103,13 +105,29 @@ class Build:
         self.sandbox.run(MODELS / "verify.py", self.placed.root, *self.built(items))
 
     def calibrate(self, items):
+        with self.photos() as photos:
+            self.sandbox.run(MODELS / "calibrate.py", self.placed.root, photos, *self.built(items, "softmax"))
+
+    def labelled(self, folder):
+        if folder.exists():
+            return
+        with self.photos() as photos:
+            part = folder.with_name(f"{folder.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            self.sandbox.run(MODELS / "labelled_photos.py", photos, part)
+            part.rename(folder)
+
+    @contextlib.contextmanager
+    def photos(self):
+        """A folder of what the labelled photos' packages hold, for as long as it is needed."""
         self.prepare_to_run()
         photos = self.placed.scratch / "photos"
         shutil.rmtree(photos, ignore_errors=True)
         photos.mkdir()
         for name in PHOTOS:
             self.bring(self.lock[name], photos)
-        self.sandbox.run(MODELS / "calibrate.py", self.placed.root, photos, *self.built(items, "softmax"))
+        yield photos
         for folder in (photos, self.placed.scratch / "downloads"):
             shutil.rmtree(folder)
 
@@ -135,6 +153,8 @@ def main(words=None):
         build.check(chosen(arguments))
     if arguments.calibrate:
         build.calibrate(chosen(arguments))
+    if arguments.labelled:
+        build.labelled(arguments.labelled.expanduser().resolve())
 
 
 def run_command():

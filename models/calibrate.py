@@ -14,6 +14,7 @@ import onnxruntime
 from photos import blank
 from photos.certainty import best_temperature, calibrated, calibration_error, is_right, losses, warmed
 from photos.labelled import Labelled
+from verify import graphs
 
 CERTAIN = 0.5  # a tag so certain is shown as a fact
 BATCH = 8
@@ -32,10 +33,13 @@ def certain(scores):
 
 
 class Tagger:
-    def __init__(self, folder):
+    """A model with one of its graphs."""
+
+    def __init__(self, folder, graph="graph"):
         self.manifest = tomllib.loads((folder / "manifest.toml").read_text())
+        self.name = f"{self.manifest['name']}, {graph}"
         self.names = [c["name"] for c in json.loads((folder / "labels.json").read_text("utf-8"))["classes"]]
-        self.session = onnxruntime.InferenceSession(folder / self.manifest["files"]["graph"]["path"])
+        self.session = onnxruntime.InferenceSession(folder / self.manifest["files"][graph]["path"])
 
     def scores(self, tiles):
         spec = self.manifest["input"]
@@ -47,7 +51,7 @@ def report(tagger, photos, first):
     """Prints a model's figures; the best class of each photo."""
     scores = tagger.scores(photos.tiles(tagger.manifest["input"]["width"]))
     known = np.array([bool(truth) for truth in photos.truths])
-    print(f"{tagger.manifest['name']}: {known.sum()} photos that show a class, {(~known).sum()} that show none")
+    print(f"{tagger.name}: {known.sum()} photos that show a class, {(~known).sum()} that show none")
     ruled = calibrated(scores, tagger.manifest, tagger.names)
     report_calibration(tagger.manifest["temperature"], scores, ruled, photos.truths, known)
     report_certain(tagger, scores, photos.truths, known)
@@ -85,7 +89,8 @@ def report_certain(tagger, scores, truths, known):
 
 
 def main(directory, photos_folder, *models):
-    taggers = [Tagger(pathlib.Path(directory) / model) for model in models]
+    folders = [pathlib.Path(directory) / model for model in models]
+    taggers = [Tagger(folder, graph) for folder in folders for graph in graphs(Tagger(folder).manifest)]
     photos = Labelled(pathlib.Path(photos_folder), taggers[0].names)
     first = None
     for tagger in taggers:

@@ -93,11 +93,6 @@ class Committed(unittest.TestCase):
             self.assertTrue(0 < rule["ceiling"] < 0.5, name)
             self.assertEqual(set(rule["wary"]) - class_names(), set(), name)
 
-    def test_the_int8_tagger_follows_the_rule_of_the_one_it_was_made_from(self):
-        exact, rounded = (taggers()[name] for name in ("efficientnet-lite0", "efficientnet-lite0-int8"))
-        for key in ("temperature", "certainty", "input", "default_threshold"):
-            self.assertEqual(exact[key], rounded[key])
-
 
 def resource_file(photo):
     """`folder/a.png`, and a compressed file beside it, as Qt writes them (version 1)."""

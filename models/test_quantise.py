@@ -14,6 +14,7 @@ from steps.lock import sha256
 
 try:
     import efficientnet
+    import half
     import numpy
     import onnx
     import open_nsfw
@@ -107,6 +108,13 @@ class WholeGraph(unittest.TestCase):
         self.assertEqual(rounded.shape, (3, CLASSES))
         self.assertLess(numpy.abs(rounded - exact).max(), 0.005)
         self.assertGreater(numpy.abs(rounded - exact).max(), 0)
+
+    def test_the_half_graph_says_the_same_to_three_digits(self):
+        exact = scores(written(efficientnet.GraphWriter, self.weights), self.pictures)
+        model = written(half.HalfWriter, self.weights)
+        self.assertEqual(constants_in(model)["_conv_head.kernel"].dtype, numpy.dtype("f2"))
+        self.assertEqual(constants_in(model)["fc.weight"].dtype, numpy.dtype("f4"))
+        numpy.testing.assert_allclose(scores(model, self.pictures), exact, atol=0.002)
 
     def test_all_kernels_but_the_float_ones_are_bytes(self):
         kernels = kernels_in(written(quantise.QuantisedWriter, self.weights))

@@ -51,18 +51,25 @@ def main(directory, *models):
 
 
 def misjudged(folder, photos):
-    """Prints what a model says of each photo; the photos of which it is wrong."""
+    """Prints what each of a model's graphs says of each photo; the photos of which one is wrong."""
     manifest = tomllib.loads((folder / "manifest.toml").read_text())
     classes = json.loads((folder / "labels.json").read_text("utf-8"))["classes"]
-    session = onnxruntime.InferenceSession(folder / manifest["files"]["graph"]["path"])
     spec = manifest["input"]
     fit = {"crop": crop, "stretch": stretch}[spec["fit"]]
     batch = np.stack([fit(photo, spec["width"]) for photo in photos])
-    scores = session.run([spec["output"]], {spec["name"]: batch})[0]
-    print(manifest["name"])
     judge = recognised if manifest["kind"] == "softmax" else harmless
-    wrong = [photo for photo, row in zip(photos, scores) if not judge(photo, row, classes)]
+    wrong = []
+    for key in graphs(manifest):
+        session = onnxruntime.InferenceSession(folder / manifest["files"][key]["path"])
+        scores = session.run([spec["output"]], {spec["name"]: batch})[0]
+        print(manifest["name"], key)
+        wrong += [photo for photo, row in zip(photos, scores) if not judge(photo, row, classes)]
     return [photo for photo in wrong if (manifest["name"], photo.stem) not in EXCUSED]
+
+
+def graphs(manifest):
+    """The same network in each of its precisions, single precision first."""
+    return [key for key in ("graph", "graph_int8", "graph_fp16") if key in manifest["files"]]
 
 
 def recognised(photo, scores, classes):

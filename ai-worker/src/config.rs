@@ -8,7 +8,10 @@ use common::identity;
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
 
-use crate::{batch::Rules, engine::Device};
+use crate::{
+    batch::Rules,
+    engine::{Device, Kind, Precision},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -37,10 +40,19 @@ pub struct WorkerConfig {
     #[arg(long = "model", env = "TAGFLEET_MODEL", value_delimiter = ',', default_value = "efficientnet-lite0")]
     pub models: Vec<String>,
 
+    /// What runs the models: `onnx`, or for measuring everything around a model, `fake:service_ms=8,image_ms=0.2`: no
+    /// model and no processor time, each run of n images takes 8 + 0.2 n milliseconds. Its model is called `fake`
+    #[arg(long, env = "TAGFLEET_ENGINE", default_value = "onnx")]
+    pub engine: Kind,
+
     /// What the models run on: cpu, cuda, cuda:1, tensorrt, tensorrt:1. What is not there is an error at start; nothing
     /// falls back to the CPU
     #[arg(long, env = "TAGFLEET_DEVICE", default_value = "cpu")]
     pub device: Device,
+
+    /// Which of a model's graphs are run, where it comes in several
+    #[arg(long, env = "TAGFLEET_PRECISION", value_enum, default_value = "auto")]
+    pub precision: Precision,
 
     /// This worker's name in answers, logs and the list of workers [default: host name, process id and a random part]
     #[arg(long, env = "TAGFLEET_WORKER_NAME")]

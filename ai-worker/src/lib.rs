@@ -7,7 +7,7 @@ mod blocking;
 pub mod caption;
 mod config;
 mod consume;
-mod decode;
+pub mod decode;
 pub mod engine;
 mod job;
 mod models;

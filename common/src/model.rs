@@ -76,6 +76,8 @@ pub struct FileRef {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Files {
     pub graph: Option<FileRef>,
+    /// The same graph in 8 bits, for processors; input and output stay as they are.
+    pub graph_int8: Option<FileRef>,
     /// The same graph in half precision, for GPUs; input and output stay as they are.
     pub graph_fp16: Option<FileRef>,
     pub labels: Option<FileRef>,

@@ -62,9 +62,12 @@ class GraphWriter:
     def normalise(self):
         # Transposed while still bytes: a quarter of the memory traffic of doing it as floats.
         self.node("Transpose", "planes", perm=[0, 3, 1, 2])
-        self.node("Cast", "floats", to=TensorProto.FLOAT)
+        self.cast("floats")
         self.node("Sub", "centred", self.constant("mean", np.float32(127)))
         self.node("Mul", "normalised", self.constant("scale", np.float32(1 / 128)))
+
+    def cast(self, name):
+        self.node("Cast", name, to=TensorProto.FLOAT)
 
     def convolve(self, conv, norm, stride=1, depthwise=False, activate=True):
         kernel, bias = self.fold(conv, norm)
@@ -78,7 +81,7 @@ class GraphWriter:
         else:
             self.narrowed(conv, norm)
 
-    # The four places where a quantised graph (quantise.py) differs.
+    # Where a quantised graph (quantise.py) differs.
 
     def parameters(self, conv, norm, kernel, bias):
         return self.constant(f"{conv}.kernel", kernel), self.constant(f"{conv}.bias", bias)

@@ -33,11 +33,25 @@ class Labelled:
         return np.stack([photo(side_px) for photo in self.photos])
 
 
-def _gcompris(folder, labels):
+def write(folder, target):
+    """The photos as files, for who makes tiles of them in another way."""
+    labels = tomllib.loads(LABELS.read_text())
+    for number, file in enumerate(_gcompris_files(folder, labels["gcompris-qt-data"])):
+        (target / f"gcompris-{number}").write_bytes(file)
+    for number, name in enumerate(labels["tuxpaint-stamps-default"]):
+        picture = on_white(Image.open(folder / "tuxpaint-stamps-default" / "stamps" / name))
+        picture.save(target / f"tuxpaint-{number}.png")
+
+
+def _gcompris_files(folder, labels):
     files = {}
     for path in sorted((folder / "gcompris-qt-data").glob("*.rcc")):
         files |= Resources(path.read_bytes()).files()
-    return [_cropped(io.BytesIO(files[f"{WITHIN_GCOMPRIS}/{name}"])) for name in labels]
+    return [files[f"{WITHIN_GCOMPRIS}/{name}"] for name in labels]
+
+
+def _gcompris(folder, labels):
+    return [_cropped(io.BytesIO(file)) for file in _gcompris_files(folder, labels)]
 
 
 def _cropped(file):
@@ -53,8 +67,12 @@ def _on_white(path):
 
 
 def stamp(picture, side_px):
+    return np.asarray(on_white(picture).resize((side_px, side_px), Image.Resampling.BICUBIC))
+
+
+def on_white(picture):
     picture = picture.convert("RGBA")
     side = round(max(picture.size) / STAMP_SHARE)
     square = Image.new("RGBA", (side, side), "white")
     square.alpha_composite(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
-    return np.asarray(square.convert("RGB").resize((side_px, side_px), Image.Resampling.BICUBIC))
+    return square.convert("RGB")

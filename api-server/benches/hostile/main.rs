@@ -5,7 +5,7 @@
 //!
 //! The server is a process of its own, with a fake worker in it; generator and
 //! origins share the machine with both. `HOSTILE_SECONDS` and `HOSTILE_ROUNDS`
-//! change the length.
+//! change the length, `HOSTILE_KINDS=slow,huge,looping,panicking` what is sent.
 
 mod load;
 mod mix;
@@ -39,23 +39,22 @@ fn main() -> anyhow::Result<()> {
 async fn run() -> anyhow::Result<()> {
     let seconds = Duration::from_secs(from_environment("HOSTILE_SECONDS", 60));
     let good = Origin::start([("/photo.jpg", ok(&photo(640, 480)))]).await;
-    let mix = Mix::start().await;
+    let mix = Mix::start(&std::env::var("HOSTILE_KINDS").unwrap_or_default()).await;
     let server = Server::start(&options(&good, &mix));
     let load = Arc::new(Load::new(&server.base)?);
     let good_alone = || load.clone().run(GOOD_PER_S, seconds, vec![good.url("/photo.jpg")]);
     load.clone().run(GOOD_PER_S, Duration::from_secs(5), vec![good.url("/photo.jpg")]).await;
-    let resident_mib = server.resident_mib();
-    let mut rounds = Vec::new();
+    let (mut rounds, mut held_mib) = (Vec::new(), vec![server.resident_mib()]);
     for round in 1..=from_environment("HOSTILE_ROUNDS", 2) {
         let alone = good_alone().await;
         let (beside, hostile) = tokio::join!(good_alone(), load.clone().run(HOSTILE_PER_S, seconds, mix.urls()));
         println!("round {round}\n  good alone:   {alone}\n  good beside:  {beside}\n  hostile:      {hostile}");
+        held_mib.push(server.resident_mib());
+        println!("  resident:     {:.0} MiB", held_mib[held_mib.len() - 1]);
         rounds.push((alone, beside, hostile));
     }
-    let grown_mib = server.resident_mib() - resident_mib;
-    println!("resident: {resident_mib:.0} MiB before, {:.0} MiB after", resident_mib + grown_mib);
     anyhow::ensure!(server.runs(), "the server ended");
-    tell(&rounds, grown_mib)?;
+    tell(&rounds, &held_mib)?;
     server.stop();
     Ok(())
 }
@@ -66,7 +65,8 @@ fn options(good: &Origin, mix: &Mix) -> Vec<String> {
     ["--listen", "127.0.0.1:0", "--fetch-allow-origin", &origins.join(",")].map(str::to_owned).into()
 }
 
-fn tell(rounds: &[(Measured, Measured, Measured)], grown_mib: f64) -> std::io::Result<()> {
+/// `held_mib`: resident memory before the first round and after each.
+fn tell(rounds: &[(Measured, Measured, Measured)], held_mib: &[f64]) -> std::io::Result<()> {
     let median = |figure: fn(&(Measured, Measured, Measured)) -> f64| {
         Spread::of(&rounds.iter().map(figure).collect::<Vec<_>>()).median
     };
@@ -82,7 +82,9 @@ fn tell(rounds: &[(Measured, Measured, Measured)], grown_mib: f64) -> std::io::R
                 "good_failed",
                 rounds.iter().map(|(alone, beside, _)| alone.failed() + beside.failed()).sum::<usize>() as f64,
             ),
-            ("rss_growth_mb", grown_mib),
+            ("rss_before_mb", held_mib[0]),
+            ("rss_first_mb", held_mib[1]),
+            ("rss_last_mb", held_mib[held_mib.len() - 1]),
             ("hostile_sent", rounds.iter().map(|(.., hostile)| hostile.sent()).sum::<usize>() as f64),
             ("hostile_answered", rounds.iter().map(|(.., hostile)| hostile.answered()).sum::<usize>() as f64),
             ("rounds", rounds.len() as f64),

@@ -17,11 +17,14 @@ pub struct Mix {
 }
 
 impl Mix {
-    pub async fn start() -> Self {
+    /// `kinds` are names of kinds, or none for all.
+    pub async fn start(kinds: &str) -> Self {
+        let all = [("slow", slow as fn() -> [Page; 2]), ("huge", huge), ("looping", looping), ("panicking", panicking)];
+        let chosen = |(kind, _): &&(&str, _)| kinds.is_empty() || kinds.contains(kind);
         let mut origins = Vec::new();
         for _ in 0..HOSTS {
-            for pages in [slow(), huge(), looping(), panicking()] {
-                let [first, second] = pages;
+            for (_, pages) in all.iter().filter(chosen) {
+                let [first, second] = pages();
                 origins.push(Origin::start([("/0", first), ("/1", second)]).await);
             }
         }

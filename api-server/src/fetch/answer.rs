@@ -6,9 +6,14 @@ use bytes::{Bytes, BytesMut};
 use common::{fault::Fault, stage::Stage};
 use http::{HeaderMap, header};
 use reqwest::Response;
-use tokio::{task::yield_now, time::timeout};
+use tokio::time::timeout;
 
-use super::{faults, robots};
+use super::{
+    failure::Failure,
+    faults,
+    pace::{Pace, Untold},
+    robots,
+};
 use crate::admit::Budget;
 
 /// What is taken from the budget of bytes at a time. All at once, a few origins
@@ -42,31 +47,39 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     encoding.is_some_and(|value| !value.is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
+/// What a body is held to.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    pub max_bytes: usize,
+    pub idle: Duration,
+    pub budget: Budget,
+    pub untold: Untold,
+}
+
 /// The whole body, if it is no longer than `max_bytes` and never pauses for
 /// longer than `idle`. Announced lengths only ever refuse early.
-pub async fn read(mut response: Response, max_bytes: usize, idle: Duration, budget: &Budget) -> Result<Bytes, Fault> {
-    let announced = announced(&response, max_bytes)?;
+pub async fn read(mut response: Response, bounds: &Bounds) -> Result<Bytes, Failure> {
+    let Bounds { max_bytes, idle, budget, untold } = bounds;
+    let untold = response.content_length().is_none().then(|| untold.clone());
+    let announced = announced(&response, *max_bytes)?;
     let first = announced.min(STEP_BYTES);
     // What cannot be held in the end is not begun.
     drop(budget.take(announced, Stage::Fetch)?);
     let mut held = budget.take(first, Stage::Fetch)?;
-    let (mut body, mut room) = (BytesMut::with_capacity(first), first);
-    while let Some(chunk) = next(&mut response, idle).await? {
+    let (mut body, mut room, mut pace) = (BytesMut::with_capacity(first), first, Pace::new(untold));
+    while let Some(chunk) = next(&mut response, *idle).await? {
         let length = body.len() + chunk.len();
-        if length > max_bytes {
-            return Err(faults::too_large(max_bytes));
+        if length > *max_bytes {
+            return Err(Failure::wasteful(faults::too_large(*max_bytes)));
         }
         while room < length {
             held.join(budget.take(STEP_BYTES, Stage::Fetch)?);
             room += STEP_BYTES;
         }
         body.extend_from_slice(&chunk);
-        // A large image that comes as fast as it can be copied must not hold up the others.
-        if length > STEP_BYTES {
-            yield_now().await;
-        }
+        pace.wait(length).await?;
     }
-    if body.is_empty() { Err(faults::empty()) } else { Ok(held.with(body.freeze())) }
+    if body.is_empty() { Err(faults::empty().into()) } else { Ok(held.with(body.freeze())) }
 }
 
 /// The length to expect; that of the largest image where none is announced.

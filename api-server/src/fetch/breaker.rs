@@ -33,6 +33,8 @@ pub enum Verdict {
     /// A redirect: somebody is there, but nothing has been served yet.
     Moved,
     Failed(Code),
+    /// A failure that cost as much as a download can.
+    Wasted(Code),
     /// Nothing was learnt of the host.
     Unknown,
 }
@@ -101,7 +103,8 @@ impl Breaker {
         match verdict {
             Verdict::Served => *self = Self::new(self.limits),
             Verdict::Moved => self.moved(entry),
-            Verdict::Failed(code) => return self.failed(entry, code, now, spread),
+            Verdict::Failed(code) => return self.failed(entry, 1, code, now, spread),
+            Verdict::Wasted(code) => return self.failed(entry, self.half(), code, now, spread),
             Verdict::Unknown => self.give_up(entry, now),
         }
         None
@@ -116,13 +119,18 @@ impl Breaker {
         }
     }
 
-    fn failed(&mut self, entry: Entry, code: Code, now: Instant, spread: f64) -> Option<Duration> {
+    /// How much a wasted download weighs: two in a row open it.
+    fn half(&self) -> u32 {
+        self.limits.failures.div_ceil(2)
+    }
+
+    fn failed(&mut self, entry: Entry, weight: u32, code: Code, now: Instant, spread: f64) -> Option<Duration> {
         match (self.state, entry) {
             (State::Closed, _) | (State::Probing { .. }, Entry::Probe) => {}
             // Of a visit that began before it opened: nothing new.
             _ => return None,
         }
-        self.failures = self.failures.saturating_add(1);
+        self.failures = self.failures.saturating_add(weight);
         if self.failures < self.limits.failures {
             return None;
         }
@@ -182,6 +190,13 @@ mod tests {
             assert_eq!(visit(&mut breaker, verdict, now), None);
         }
         assert_eq!(visit(&mut breaker, FAILED, now), Some(PAUSE), "redirects are no success");
+    }
+
+    #[test]
+    fn wasted_downloads_open_it_sooner() {
+        let (mut breaker, now) = breaker();
+        assert_eq!(visit(&mut breaker, Verdict::Wasted(Code::SourceTooLarge), now), None);
+        assert_eq!(visit(&mut breaker, Verdict::Wasted(Code::SourceTooLarge), now), Some(PAUSE));
     }
 
     #[test]

@@ -26,6 +26,13 @@ pub fn too_large(max_bytes: usize) -> Fault {
     fault(Code::SourceTooLarge, format!("At most {max_bytes} bytes are downloaded."))
 }
 
+/// The length was not announced, and it is no small image.
+pub fn untold() -> Fault {
+    refused("untold");
+    let detail = "The image's host did not say how large it is, and as many such downloads as there may be go on.";
+    fault(Code::Overloaded, detail).retryable(true)
+}
+
 pub fn broken_off() -> Fault {
     fault(Code::SourceIncomplete, "The download broke off.")
 }

@@ -7,10 +7,12 @@ mod breaker;
 mod classify;
 mod client;
 mod config;
+mod failure;
 mod faults;
 pub mod guard;
 mod hosts;
 mod names;
+mod pace;
 mod resolve;
 mod robots;
 mod system;
@@ -25,12 +27,14 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
 use crate::admit::Budget;
-use answer::Answer;
+use answer::{Answer, Bounds};
 use breaker::Verdict;
 use client::Clients;
+use failure::Failure;
 use guard::Guard;
 use hosts::Hosts;
 use names::Names;
+use pace::Untold;
 use target::Rules;
 
 pub use config::FetchConfig;
@@ -44,12 +48,10 @@ pub struct Fetcher {
     clients: Clients,
     hosts: Hosts,
     rules: Rules,
-    budget: Budget,
-    max_bytes: usize,
+    bounds: Bounds,
     max_redirects: u32,
     honour_noai: HonourNoai,
     first_byte: Duration,
-    idle: Duration,
     total: Duration,
 }
 
@@ -68,12 +70,15 @@ impl Fetcher {
             clients: Clients::new(&client_settings(config, world)?)?,
             hosts: Hosts::new(config.hosts()),
             rules: Rules { ports: config.fetch_ports.clone(), excused: config.fetch_allow_origin.clone() },
-            budget,
-            max_bytes: config.fetch_max_bytes,
+            bounds: Bounds {
+                max_bytes: config.fetch_max_bytes,
+                idle: Duration::from_millis(config.fetch_idle_timeout_ms),
+                budget,
+                untold: Untold::new(),
+            },
             max_redirects: config.fetch_max_redirects,
             honour_noai: config.fetch_honour_noai,
             first_byte: config.first_byte(),
-            idle: Duration::from_millis(config.fetch_idle_timeout_ms),
             total: Duration::from_millis(config.fetch_timeout_ms),
         })
     }
@@ -112,19 +117,17 @@ impl Fetcher {
         let begun = Instant::now();
         let outcome = self.exchange(url, purpose).await;
         visit.end(verdict(&outcome));
-        if outcome.as_ref().is_err_and(|fault| fault.code == Code::SourceUnreachable) {
+        if outcome.as_ref().is_err_and(|failure| failure.is(Code::SourceUnreachable)) {
             sleep_until(until.min(begun + floor())).await;
         }
-        outcome
+        outcome.map_err(|failure| failure.fault)
     }
 
-    async fn exchange(&self, url: &Url, purpose: Purpose) -> Result<Step, Fault> {
+    async fn exchange(&self, url: &Url, purpose: Purpose) -> Result<Step, Failure> {
         let response = self.clients.get(url.clone(), self.rules.excuses(url)).await?;
         match answer::judge(response, self.honour_noai.applies_to(purpose))? {
             Answer::Redirect(location) => Ok(Step::Onward(self.next_hop(url, location.as_deref())?)),
-            Answer::Found(response) => {
-                answer::read(response, self.max_bytes, self.idle, &self.budget).await.map(Step::Arrived)
-            }
+            Answer::Found(response) => answer::read(response, &self.bounds).await.map(Step::Arrived),
         }
     }
 
@@ -148,11 +151,11 @@ fn floor() -> Duration {
 }
 
 /// What one exchange says of its host.
-fn verdict(outcome: &Result<Step, Fault>) -> Verdict {
+fn verdict(outcome: &Result<Step, Failure>) -> Verdict {
     match outcome {
         Ok(Step::Arrived(_)) => Verdict::Served,
         Ok(Step::Onward(_)) => Verdict::Moved,
-        Err(fault) => Verdict::of(fault),
+        Err(failure) => failure.verdict,
     }
 }
 

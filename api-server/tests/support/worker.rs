@@ -18,6 +18,9 @@ use tokio::task::JoinHandle;
 
 pub const MODEL: &str = "fake-tagger";
 
+/// Longer than any test or benchmark takes: it announces itself once.
+const A_LONG_TIME: Duration = Duration::from_secs(3_600);
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Behaviour {
     Answer,
@@ -49,7 +52,7 @@ impl FakeWorker {
             return Self { jobs, shutdown, task: None };
         }
         let announcement = wire::encode(&info()).into();
-        bus.announce("worker", "fake-1", announcement, Duration::from_secs(60)).await.expect("announced");
+        bus.announce("worker", "fake-1", announcement, A_LONG_TIME).await.expect("announced");
         let mut consumer = queue.consume(&[Lane::Realtime], 8, shutdown.clone());
         let seen = jobs.clone();
         let task = tokio::spawn(async move {

@@ -1,0 +1,28 @@
+//! Why an exchange led nowhere, and what that says of the host.
+
+use common::fault::{Code, Fault};
+
+use super::breaker::Verdict;
+
+#[derive(Debug)]
+pub struct Failure {
+    pub fault: Fault,
+    pub verdict: Verdict,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self { verdict: Verdict::of(&fault), fault }
+    }
+}
+
+impl Failure {
+    /// All that may be downloaded was, for nothing.
+    pub fn wasteful(fault: Fault) -> Self {
+        Self { verdict: Verdict::Wasted(fault.code), fault }
+    }
+
+    pub fn is(&self, code: Code) -> bool {
+        self.fault.code == code
+    }
+}

@@ -1,0 +1,43 @@
+//! Whether two graphs of a model see the same in photos.
+
+use std::path::Path;
+
+use ai_worker::{
+    decode,
+    engine::{Engine, Onnx},
+};
+use common::model::TileSpec;
+use prepare::Limits;
+
+const LIMITS: Limits = Limits {
+    max_pixels: 100_000_000,
+    max_decoded_bytes: 512 << 20,
+    max_aspect: 30,
+    max_frames: 1_000,
+    tile_quality: 90,
+};
+
+pub struct Agreement {
+    pub photos: usize,
+    /// Those for which both name the same class first.
+    pub same: usize,
+}
+
+/// Over all photos in `folder`, as tiles that the API server would make of them.
+pub fn agreement(folder: &Path, spec: TileSpec, engines: &mut [Onnx; 2]) -> anyhow::Result<Agreement> {
+    let mut agreement = Agreement { photos: 0, same: 0 };
+    for entry in std::fs::read_dir(folder)? {
+        let prepared = prepare::tile(&std::fs::read(entry?.path())?, spec, &LIMITS);
+        let tile = prepared.map_err(|fault| anyhow::anyhow!("{}", fault.detail))?.tile;
+        let pixels = decode::decode(&tile, spec)?;
+        let [one, other] = engines;
+        agreement.photos += 1;
+        agreement.same += usize::from(best_class(one, &pixels)? == best_class(other, &pixels)?);
+    }
+    Ok(agreement)
+}
+
+fn best_class(engine: &mut Onnx, pixels: &[u8]) -> anyhow::Result<Option<usize>> {
+    let scores = engine.infer(&[pixels])?;
+    Ok((0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])))
+}
