@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# scripts/fleet.sh: a whole fleet as processes of this machine: RabbitMQ, Redis, two workers, two API servers, HAProxy before
-# them. Tags the sample photos through the edge, shows who did what, and runs until Ctrl-C. It touches no server that is
+# scripts/fleet.sh: a whole fleet as processes of this machine: RabbitMQ, Redis, two workers, a migrator, two API servers,
+# HAProxy before them. Tags the sample photos through the edge, shows who did what, and runs until Ctrl-C. It touches no server that is
 # there already: ports, data and Erlang's port mapper are its own, and all of it is gone afterwards but for the logs.
 #
 #   FLEET_EXIT=1     ends after the samples; exit code 0 says that all went as it should
@@ -29,6 +29,7 @@ stop_all() {
     stop load
     stop edge USR1 && note_end edge
     for ((i = 1; i <= apis; i++)); do stop "api-$i" && note_end "api-$i"; done
+    stop migrator && note_end migrator
     for ((i = 1; i <= workers; i++)); do stop "worker-$i" && note_end "worker-$i"; done
     stop samples
     stop redis && note_end redis
@@ -40,8 +41,8 @@ note_end() { ((ended == 0)) || unclean+=("$1"); }
 
 choose_ports() {
     local list
-    list=$(free_ports $((8 + apis + workers)) 8080)
-    read -r edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port api_port <<<"$list"
+    list=$(free_ports $((9 + apis + workers)) 8080)
+    read -r edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port api_port <<<"$list"
     read -ra api_ports <<<"$api_port"
     worker_ports=("${api_ports[@]:apis}")
 }
@@ -115,6 +116,12 @@ start_workers() {
     for ((i = 1; i <= workers; i++)); do
         await "worker-$i" "$logs/worker-$i.log" 60 is_ready "${worker_ports[i - 1]}" /readyz
     done
+}
+
+start_migrator() {
+    start_role migrator migrator TAGFLEET_MIGRATOR_NAME=migrator-1 TAGFLEET_MIGRATOR_LISTEN="127.0.0.1:$migrator_port" \
+        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port"
+    await migrator "$logs/migrator.log" 30 is_ready "$migrator_port" /readyz
 }
 
 start_api() {
@@ -205,7 +212,7 @@ judge() {
 }
 
 main() {
-    local failed=0 edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port api_port
+    local failed=0 edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port api_port
     local api_ports worker_ports rabbitmq logs samples=()
     trap finish EXIT
     trap 'exit 130' INT
@@ -225,9 +232,11 @@ main() {
     mkdir -p "$logs"
     start_broker
 
-    step "Starting $workers workers, $apis API servers and the edge"
-    fleet+=(TAGFLEET_QUEUE_URL="amqp://guest:guest@127.0.0.1:$amqp_port/%2f" TAGFLEET_BUS_URL="redis://127.0.0.1:$redis_port/0")
+    step "Starting $workers workers, a migrator, $apis API servers and the edge"
+    fleet+=(TAGFLEET_QUEUE_URL="amqp://guest:guest@127.0.0.1:$amqp_port/%2f" TAGFLEET_BUS_URL="redis://127.0.0.1:$redis_port/0"
+        TAGFLEET_STORE_URL="file://$folder/store")
     start_workers
+    start_migrator
     start_apis
     start_edge
 

@@ -20,10 +20,16 @@ restart_api() {
     await "api-$1" "$logs/api-$1.log" 30 edge_calls_up "api-$1"
 }
 
+restart_migrator() {
+    stop migrator && note_end migrator
+    start_migrator
+}
+
 restart_all() {
     local round i
     for ((round = 1; round <= rounds_of_restarts; round++)); do
         for ((i = 1; i <= workers; i++)); do restart_worker "$i"; done
+        restart_migrator
         for ((i = 1; i <= apis; i++)); do restart_api "$i"; done
     done
 }

@@ -15,6 +15,7 @@ mod reconnect;
 pub mod secret;
 pub mod shutdown;
 pub mod stage;
+pub mod store;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -54,7 +54,7 @@ build() {
 
 megabytes() { echo $(($(docker image inspect --format '{{.Size}}' "$1") / 1000000)); }
 
-containers=(edge api-1 api-2 worker-1 worker-2 rabbitmq redis)
+containers=(edge api-1 api-2 migrator worker-1 worker-2 rabbitmq redis)
 container() { compose ps --quiet "$1"; }
 health() { docker inspect --format '{{if .State.Health}}{{.State.Health.Status}}{{end}}' "$(container "$1")" 2>/dev/null; }
 

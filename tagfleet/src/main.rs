@@ -1,5 +1,6 @@
 //! `tagfleet`: the whole fleet in one process, and its command line.
 
+mod batch;
 mod doctor;
 mod health;
 mod keys;
@@ -25,10 +26,14 @@ enum Command {
     Serve(Box<serve::Serve>),
     /// Run an API server alone, for a fleet on RabbitMQ and Redis
     Api(Box<serve::Api>),
+    /// Run a migrator alone, which works off batches, for a fleet on RabbitMQ and Redis
+    Migrator(Box<serve::Migrator>),
     /// Run a worker alone, for a fleet on RabbitMQ and Redis
     Worker(Box<serve::Worker>),
     /// Tag images by URL, file or folder through a running service
     Tag(tag::TagArgs),
+    /// Tag as many images as there are, through a running service
+    Batch(batch::Batch),
     /// Fetch and build the models; does nothing where they are already there
     Models(models::Models),
     /// Make API keys
@@ -61,8 +66,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve.run().await,
         Command::Api(api) => api.run().await,
+        Command::Migrator(migrator) => migrator.run().await,
         Command::Worker(worker) => worker.run().await,
         Command::Tag(tag) => tag.run().await,
+        Command::Batch(batch) => batch.run().await,
         Command::Models(models) => models.run(),
         Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,

@@ -9,7 +9,7 @@ use common::{
     bus::{Bus, BusConfig},
     model::{Fit, Kind, TileSpec},
     queue::{Message, QueueConfig},
-    wire::{self, DEFAULT_TENANT, Features, Job, ModelId, ModelInfo, WIRE_VERSION},
+    wire::{self, DEFAULT_TENANT, Features, Job, Language, ModelId, ModelInfo, Selection, WIRE_VERSION},
 };
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
@@ -82,6 +82,8 @@ fn job(n: usize, bus: &Bus) -> Message {
         features: Features { tags: true, caption: false },
         limit: None,
         threshold: None,
+        language: Language::En,
+        selection: Selection::default(),
         published_at_us: bus.now_us(),
         budget_ms: 60_000,
         tile,

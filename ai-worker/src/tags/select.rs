@@ -40,15 +40,18 @@ pub fn select(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Cho
     let wanted = |candidate: &Candidate| {
         candidate.confidence >= choice.threshold && choice.filter.allows(candidate.node, candidate.entry)
     };
-    let capped = |candidate: Candidate| Candidate { confidence: candidate.confidence.min(believed.most), ..candidate };
     let all = classes(taxonomy, &believed.scores).chain(parents(taxonomy, &rolled));
-    let mut said: Vec<_> = all.map(capped).filter(wanted).collect();
+    let mut said: Vec<Candidate> = all.map(|candidate| candidate.at_most(believed.most)).filter(wanted).collect();
     said.sort_by(|a, b| b.rank.total_cmp(&a.rank).then_with(|| b.entry.parents.len().cmp(&a.entry.parents.len())));
     said.truncate(choice.limit);
     said.iter().map(|candidate| candidate.tag(taxonomy, choice.language)).collect()
 }
 
 impl Candidate<'_> {
+    fn at_most(self, most: f32) -> Self {
+        Self { confidence: self.confidence.min(most), ..self }
+    }
+
     fn tag(&self, taxonomy: &Taxonomy, language: Language) -> Tag {
         let parent = |index: &usize| taxonomy.parents[*index].name_in(language).to_owned();
         let Entry { name, category, parents, .. } = self.entry;

@@ -18,8 +18,6 @@ use common::{
 };
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
-/// Enough to keep two batches of every lane filled, and some in the queue.
-const IN_FLIGHT: usize = 40;
 const SIDE: usize = 224;
 const BUDGET: Duration = Duration::from_secs(30);
 
@@ -32,6 +30,8 @@ struct Config {
 }
 
 pub struct Fleet {
+    /// Jobs under way at once: two batches of every lane, and some in the queue.
+    pub in_flight: usize,
     queue: Queue,
     bus: Bus,
     inbox: Inbox,
@@ -44,7 +44,8 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    pub async fn start(model: &str) -> anyhow::Result<Self> {
+    /// A worker of one model, captions off; `more` are further arguments.
+    pub async fn start(model: &str, more: &[&str]) -> anyhow::Result<Self> {
         let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
         let (queue_url, bus_url) = (rabbitmq.url(), redis.url());
         let config = Config::parse_from(["bench", "--queue-url", &queue_url, "--bus-url", &bus_url]);
@@ -55,18 +56,20 @@ impl Fleet {
         let worker = Command::new(env!("CARGO_BIN_EXE_tagfleet"))
             .args(["worker", "--model", model, "--captioner", "off", "--worker-listen", &probes])
             .args(["--queue-url", &queue_url, "--bus-url", &bus_url])
+            .args(more)
             .stderr(Stdio::null())
             .spawn()?;
         let known = async || bus.announced("worker").await.ok().filter(|workers| !workers.is_empty());
         eventually("the worker announces itself", known).await;
         let (model, tile) = (model.to_owned(), tile()?);
-        Ok(Self { queue, bus, inbox, worker, probes, model, tile, _rabbitmq: rabbitmq, _redis: redis })
+        Ok(Self { in_flight: 40, queue, bus, inbox, worker, probes, model, tile, _rabbitmq: rabbitmq, _redis: redis })
     }
 
     pub fn worker(&self) -> u32 {
         self.worker.id()
     }
 
+    #[allow(dead_code, reason = "one of the two benchmarks decodes it too")]
     pub fn tile(&self) -> &[u8] {
         &self.tile
     }
@@ -75,11 +78,12 @@ impl Fleet {
     pub async fn tag_for(&self, time: Duration) -> anyhow::Result<f64> {
         let run = format!("{:x}", self.bus.now_us());
         let job = |n| self.job(format!("bench-{run}-{n}"));
-        let done = loadtest::saturate(&self.queue, &self.inbox, IN_FLIGHT, time, job).await?;
+        let done = loadtest::saturate(&self.queue, &self.inbox, self.in_flight, time, job).await?;
         anyhow::ensure!(done.failed == 0, "every tile is a good one");
         Ok(done.per_second())
     }
 
+    #[allow(dead_code, reason = "one of the two benchmarks asks")]
     /// How long one job after the other waited for its batch, in milliseconds: one a second.
     pub async fn idle_waits_ms(&self, jobs: u32) -> anyhow::Result<Vec<f64>> {
         let mut waits_ms = Vec::new();
@@ -96,14 +100,14 @@ impl Fleet {
         Ok(waits_ms)
     }
 
-    /// Sum and count of the worker's `tagfleet_batch_fill` so far.
-    pub async fn fill(&self) -> anyhow::Result<(f64, f64)> {
+    /// Sum and count of one of the worker's histograms so far.
+    pub async fn sum(&self, histogram: &str) -> anyhow::Result<(f64, f64)> {
         let metrics = reqwest::get(format!("http://{}/metrics", self.probes)).await?.text().await?;
-        let figure = |name: &str| {
-            let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        let figure = |part: &str| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(histogram)?.strip_prefix(part));
             line.and_then(|figure| figure.trim().parse().ok()).unwrap_or(0.0)
         };
-        Ok((figure("tagfleet_batch_fill_sum "), figure("tagfleet_batch_fill_count ")))
+        Ok((figure("_sum "), figure("_count ")))
     }
 
     pub async fn stop(mut self) -> anyhow::Result<()> {

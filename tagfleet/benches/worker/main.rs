@@ -35,16 +35,16 @@ async fn main() -> anyhow::Result<()> {
     let int8 = files.graph_int8.as_ref().expect("it comes in 8 bits");
     // What the worker picks on this machine.
     let graph = if Precision::Auto.on(Device::Cpu) == Numbers::Int8 { int8 } else { float };
-    let fleet = Fleet::start(MODEL).await?;
+    let fleet = Fleet::start(MODEL, &[]).await?;
     let sides = Sides { best: Best::find(&bare, graph, float, int8, fleet.tile())?, bare: &bare, fleet: &fleet };
     fleet.tag_for(Duration::from_secs(2)).await?;
-    let fill_before = fleet.fill().await?;
+    let fill_before = fleet.sum("tagfleet_batch_fill").await?;
     let mut measured = Vec::new();
     for round in 1..=rounds {
         measured.push(sides.round(graph, float, int8, time).await?);
         println!("round {round}: {:?}", measured[measured.len() - 1]);
     }
-    let fill = fleet.fill().await?;
+    let fill = fleet.sum("tagfleet_batch_fill").await?;
     let idle = Spread::of(&fleet.idle_waits_ms(IDLE_JOBS).await?);
     let agreed = agreed(&bare, float, int8)?;
     let spread = |figure: fn(&Round) -> f64| Spread::of(&measured.iter().map(figure).collect::<Vec<_>>());

@@ -1,6 +1,8 @@
 //! The binary as its users run it: real processes, real models, real RabbitMQ
 //! and Redis, photos by URL from an origin of the test's own. Needs `make models`.
 
+mod album;
+mod migration;
 mod process;
 mod samples;
 
@@ -91,7 +93,7 @@ async fn a_fleet_answers_like_one_process_and_survives_the_death_of_a_worker() {
     assert_eq!(counts, HashMap::from([("code=\"ok\"".to_owned(), asked)]), "no request failed on the way");
 
     // Nothing is left over, and what lives ends cleanly.
-    for queue in ["realtime", "realtime.retry", "bulk", "bulk.retry", "dead"] {
+    for queue in ["realtime", "realtime.retry", "bulk", "bulk.retry", "dead", "shards"] {
         let name = format!("{prefix}.{queue}");
         eventually("the queue is empty", async || (depths(&rabbitmq).await.get(&name)? == &0).then_some(())).await;
     }

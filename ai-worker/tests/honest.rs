@@ -1,0 +1,130 @@
+//! What the real models may not be sure of, and a model of another kind beside
+//! the tagger. Needs `make models`.
+
+mod support;
+
+use common::{
+    model::Kind,
+    wire::{self, Job, Tag, WorkerInfo},
+};
+use image::imageops::FilterType;
+use support::{Harness, encode};
+
+const SIDE: usize = 224;
+const TAGGER: &str = "efficientnet-lite0";
+const MODERATOR: &str = "open-nsfw";
+const SAMPLES: [&str; 6] = ["cat.png", "coffee.png", "flower.jpg", "motorcycle.png", "palace.jpg", "rocket.jpg"];
+/// From here on a tag is taken for a fact.
+const SURE: f32 = 0.5;
+
+fn sample(name: &str) -> Vec<u8> {
+    let path = common::model::default_folder().join("samples").join(name);
+    let photo = image::open(path).expect("run `make models` first");
+    let kept = photo.width().min(photo.height()) * 7 / 8;
+    let centre = photo.crop_imm((photo.width() - kept) / 2, (photo.height() - kept) / 2, kept, kept);
+    encode(centre.resize_exact(SIDE as u32, SIDE as u32, FilterType::CatmullRom).to_rgb8().as_raw(), SIDE, SIDE)
+}
+
+/// The same numbers in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// Five rows of five bits for each of some letters.
+const LETTERS: [[u8; 5]; 10] = [
+    [31, 16, 30, 16, 31], // E
+    [31, 4, 4, 4, 4],     // T
+    [14, 17, 31, 17, 17], // A
+    [14, 17, 17, 17, 14], // O
+    [14, 4, 4, 4, 14],    // I
+    [17, 25, 21, 19, 17], // N
+    [15, 16, 14, 1, 30],  // S
+    [17, 17, 31, 17, 17], // H
+    [30, 17, 30, 18, 17], // R
+    [16, 16, 16, 16, 31], // L
+];
+
+/// Lines of words from edge to edge, letters of six pixels and twelve to the line.
+fn page_of_text(seed: u64) -> Vec<u8> {
+    let mut chance = Chance(seed);
+    let mut grey = vec![245_u8; SIDE * SIDE];
+    for top in (8..SIDE - 12).step_by(12) {
+        for left in (6..SIDE - 10).step_by(6) {
+            if chance.below(6) == 0 {
+                continue;
+            }
+            let letter = LETTERS[chance.below(LETTERS.len() as u64) as usize];
+            for (y, row) in letter.iter().enumerate() {
+                for x in (0..5).filter(|x| row >> (4 - x) & 1 == 1) {
+                    grey[(top + y) * SIDE + left + x] = 30;
+                }
+            }
+        }
+    }
+    encode(&grey.iter().flat_map(|grey| [*grey; 3]).collect::<Vec<_>>(), SIDE, SIDE)
+}
+
+fn noise(seed: u64) -> Vec<u8> {
+    let mut chance = Chance(seed);
+    let pixels: Vec<u8> = (0..SIDE * SIDE * 3).map(|_| chance.below(256) as u8).collect();
+    encode(&pixels, SIDE, SIDE)
+}
+
+async fn tags(harness: &Harness, id: &str, model: &str, tile: Vec<u8>) -> Vec<Tag> {
+    let job = Job { limit: Some(1_000), threshold: Some(0.0), ..support::job(id, model, tile) };
+    harness.tag(&job).await.outcome.expect("tags").tags
+}
+
+fn surest(tags: &[Tag]) -> &Tag {
+    tags.iter().max_by(|a, b| a.confidence.total_cmp(&b.confidence)).expect("there are tags")
+}
+
+#[tokio::test]
+async fn an_unsure_breed_is_a_sure_cat() {
+    let harness = Harness::start_with(|_| ()).await;
+    let tags = tags(&harness, "cat", TAGGER, sample("cat.png")).await;
+    let cat = tags.iter().find(|tag| tag.id == "cat").expect("it is one");
+    let breeds = tags.iter().filter(|tag| tag.parents.first().is_some_and(|parent| parent == "cat"));
+    let surest = breeds.max_by(|a, b| a.confidence.total_cmp(&b.confidence)).expect("there are breeds");
+    println!("cat {:.3}; the surest breed: {} {:.3}", cat.confidence, surest.id, surest.confidence);
+    assert!(cat.confidence >= 0.8 && surest.confidence < cat.confidence);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_sure_of_text_and_noise() {
+    let harness = Harness::start_with(|_| ()).await;
+    for seed in 0..10 {
+        for (kind, tile) in [("text", page_of_text(seed)), ("noise", noise(seed))] {
+            let tags = tags(&harness, &format!("{kind}-{seed}"), TAGGER, tile).await;
+            let surest = surest(&tags);
+            println!("{kind} {seed}: {} {:.3}", surest.id, surest.confidence);
+            assert!(surest.confidence < SURE, "{kind} {seed}: {surest:?}");
+        }
+    }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_moderation_model_runs_beside_the_tagger_by_its_manifest_alone() {
+    let models = vec![TAGGER.to_owned(), MODERATOR.to_owned()];
+    let harness = Harness::start_with(|config| config.models = models).await;
+    for name in SAMPLES {
+        let moderated = tags(&harness, &format!("moderated-{name}"), MODERATOR, sample(name)).await;
+        println!("{name}: {} {:.4}", moderated[0].id, moderated[0].confidence);
+        assert_eq!((moderated.len(), moderated[0].category.as_str()), (1, "moderation"));
+        assert!(moderated[0].confidence < 0.2, "{name} is harmless");
+        let tagged = tags(&harness, &format!("tagged-{name}"), TAGGER, sample(name)).await;
+        assert!(surest(&tagged).confidence > SURE, "{name}");
+    }
+    let said = harness.bus.announced("worker").await.expect("memory");
+    let info: WorkerInfo = wire::decode(&said[0]).expect("of this version");
+    let kinds: Vec<_> = info.models.iter().map(|model| (model.id.name.as_str(), model.kind)).collect();
+    assert_eq!(kinds, [(TAGGER, Kind::Softmax), (MODERATOR, Kind::Sigmoid)]);
+    harness.stop().await;
+}
