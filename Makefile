@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-sessions bench-prepare bench-hostile bench-plane bench-892 clean-cache
+.PHONY: help demo test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-892 clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake e
 
 bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
 	@scripts/bench.sh tagfleet published
+
+bench-batch: ## Memory of the API server while five million lines stream in, and a kill -9 half-way (BATCH_LINES)
+	@scripts/bench-batch.sh
 
 clean-cache: ## Remove what was built: cargo's folder, benchmark photos and our models (not your own beside them)
 	@scripts/clean-cache.sh

@@ -164,6 +164,8 @@ impl Breaker {
         }
         self.failures = self.failures.saturating_add(weight);
         if self.failures < self.limits.failures {
+            // A probe after a rest: the host is back, and fails like any other.
+            (self.state, self.rests) = (State::Closed, false);
             return None;
         }
         let pause = self.pause().mul_f64(1.0 + spread / 4.0);
@@ -290,6 +292,8 @@ mod tests {
         // The verdict on the visit that brought the wish changes nothing.
         assert_eq!(breaker.leave(Entry::Visitor, FAILED, now, 0.0), None);
         assert_eq!(breaker.enter(now + PAUSE), Ok(Entry::Probe));
+        assert_eq!(breaker.leave(Entry::Probe, FAILED, now + PAUSE, 0.0), None);
+        assert_eq!(breaker.left_alone(now + PAUSE), None, "one failure is no reason to leave it alone");
         breaker.rest(now, PAUSE * 1_000_000);
         assert_eq!(breaker.left_alone(now).map(|host| host.left), Some(LONGEST_REST));
     }

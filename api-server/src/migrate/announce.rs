@@ -14,6 +14,10 @@ const AHEAD: u32 = 32;
 
 /// For a batch that has just come. What cannot be announced now is announced by the sweep.
 pub async fn announce_first(queue: &Queue, ledger: &Ledger, key: &BatchKey, sealed: Sealed) {
+    // The list may have come before.
+    if matches!(was_said(ledger, key).await, Ok(true)) {
+        return;
+    }
     let announced = async {
         for number in 0..sealed.shards.min(AHEAD) {
             publish(queue, key, number).await?;

@@ -87,8 +87,7 @@ impl Run {
         }
     }
 
-    pub async fn go(mut self, stop: &Shutdown) -> Result<Ended, LedgerError> {
-        let hand_on_at = self.begun + self.migrator.config.hold();
+    pub async fn go(mut self, hand_on_at: Instant, stop: &Shutdown) -> Result<Ended, LedgerError> {
         loop {
             let now = Instant::now();
             if stop.is_cancelled() || now >= hand_on_at {

@@ -8,6 +8,8 @@ use common::{
     wire::{self, Shard},
 };
 
+use tokio::time::Instant;
+
 use super::{
     Migrator,
     announce::{announce_next, publish},
@@ -41,9 +43,11 @@ pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shut
         }
     };
     let Shard { tenant, batch, number, .. } = &shard;
+    // The broker's clock runs from here, whatever is waited for.
+    let hand_on_at = Instant::now() + migrator.config.hold();
     let _in_hand = migrator.in_hand.take(&format!("{tenant}/{batch}/{number}")).await;
     tracing::info!(tenant, batch, shard = number, attempt = delivery.attempt, "shard taken");
-    match work(&migrator, &shard, &stop).await {
+    match work(&migrator, &shard, hand_on_at, &stop).await {
         Ok(Then::Ack) => match delivery.ack().await {
             Ok(true) => tracing::info!(tenant, batch, shard = number, "shard acked"),
             _ => tracing::info!(tenant, batch, shard = number, "shard done; the broker delivers it once more"),
@@ -56,7 +60,12 @@ pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shut
     }
 }
 
-async fn work(migrator: &Arc<Migrator>, shard: &Shard, stop: &Shutdown) -> Result<Then, ShardError> {
+async fn work(
+    migrator: &Arc<Migrator>,
+    shard: &Shard,
+    hand_on_at: Instant,
+    stop: &Shutdown,
+) -> Result<Then, ShardError> {
     let (ledger, key) = (&migrator.ledger, BatchKey::new(&shard.tenant, &shard.batch));
     let (Some(request), Some(sealed)) = (ledger.request(&key).await?, ledger.sealed(&key).await?) else {
         // Somebody has removed the batch.
@@ -65,7 +74,7 @@ async fn work(migrator: &Arc<Migrator>, shard: &Shard, stop: &Shutdown) -> Resul
     if let Some(log) = Log::open(ledger, &key, shard.number).await? {
         let Some(items) = ledger.shard(&key, shard.number).await? else { return Ok(Then::Ack) };
         let first = u64::from(shard.number) * u64::from(request.shard_items);
-        match Run::new(migrator.clone(), request.into(), log, items, first).go(stop).await? {
+        match Run::new(migrator.clone(), request.into(), log, items, first).go(hand_on_at, stop).await? {
             Ended::Done(log) => log.close().await?,
             Ended::Closed => {}
             Ended::HandOn if stop.is_cancelled() => return Ok(Then::GoBack),
