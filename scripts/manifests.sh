@@ -16,8 +16,11 @@ main() {
     "$made/python/bin/hadolint" --config deploy/hadolint.yaml deploy/Dockerfile
     say "hadolint has no objection"
 
-    step "The edge in a cluster"
-    TAGFLEET_EDGE=:8080 TAGFLEET_EDGE_STATS=:8404 haproxy -c -q -f deploy/haproxy/haproxy.cfg -f k8s/base/edge/servers.cfg
+    step "The edge, in a cluster and in compose"
+    local servers
+    for servers in k8s/base/edge/servers.cfg deploy/haproxy/compose.cfg; do
+        TAGFLEET_EDGE=:8080 TAGFLEET_EDGE_STATS=:8404 haproxy -c -q -f deploy/haproxy/haproxy.cfg -f "$servers"
+    done
     say "HAProxy takes its settings"
 
     step "Manifests"

@@ -27,8 +27,9 @@ give() {
     rm -rf target/given/models/.build
     export MODELS_FROM=given
     if [[ ${CHECK_BUILD:-} == 1 ]]; then return; fi
-    cp "$tagfleet" target/given/tagfleet
-    strip --strip-debug target/given/tagfleet
+    mkdir target/given/bin
+    cp "$tagfleet" target/given/bin/tagfleet
+    strip --strip-debug target/given/bin/tagfleet
     export BINARY=given
 }
 
