@@ -63,10 +63,11 @@ want_manifests() {
 
 # An engine that is not there can be started by root alone, from Debian's packages.
 want_engine() {
-    docker info >/dev/null 2>&1 && return
-    want docker.io command_exists dockerd
-    want iptables command_exists iptables
-    want docker-compose command_exists docker-compose
+    if ! docker info >/dev/null 2>&1; then
+        want docker.io command_exists dockerd
+        want iptables command_exists iptables
+    fi
+    if ! docker compose version >/dev/null 2>&1; then want docker-compose command_exists docker-compose; fi
     want debootstrap command_exists debootstrap
     want binutils command_exists strip
 }

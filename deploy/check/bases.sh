@@ -35,6 +35,7 @@ make_servers() {
     # As in the official image: RabbitMQ's own scripts come before Debian's, which log to a file.
     tar --numeric-owner -C "$root" -c . | docker import -c 'CMD ["rabbitmq-server"]' \
         -c 'ENV RABBITMQ_LOGS=- PATH=/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin' - tagfleet-check/servers >/dev/null
+    rm -rf "$root"
     say "servers      Debian 13 with RabbitMQ, Valkey and HAProxy"
 }
 

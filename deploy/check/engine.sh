@@ -3,8 +3,9 @@
 # scripts/lib.sh.
 
 engine_folder=''
+# deploy/Dockerfile needs it, and engines before 23 use it only when told to.
+export DOCKER_BUILDKIT=1
 
-# Debian's docker in sbin's neighbourhood rather than a lone client that came first on the path.
 docker() { command "${DOCKER:-docker}" "$@"; }
 compose() {
     if docker compose version >/dev/null 2>&1; then

@@ -49,7 +49,7 @@ build() {
     for name in RUST_IMAGE PYTHON_IMAGE RUNTIME_IMAGE SHELL_IMAGE BINARY MODELS_FROM; do
         [[ -z ${!name:-} ]] || arguments+=(--build-arg "$name=${!name}")
     done
-    DOCKER_BUILDKIT=1 docker build --quiet --file deploy/Dockerfile --target "$1" --tag "$2" "${arguments[@]}" . >/dev/null
+    docker build --quiet --file deploy/Dockerfile --target "$1" --tag "$2" "${arguments[@]}" . >/dev/null
     say "$(printf '%-12s %4d MB' "$1" "$(megabytes "$2")")"
 }
 
