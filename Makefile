@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models test-batch-kill loadtest fmt lint fuzz bench-worker bench-device bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-892 clean-cache
+.PHONY: help demo test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-892 clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,15 +19,18 @@ test: ## Every test, with the real models and with brokers of the tests' own
 fleet: ## RabbitMQ, Redis, HAProxy, two API servers, a migrator, two workers on this machine (FLEET_EXIT=1, FLEET_APIS, FLEET_WORKERS, FLEET_ROUNDS)
 	@scripts/fleet.sh
 
+fleet-restart: ## The same under load (FLEET_RATE=50), every role restarted one by one: no request may fail
+	@FLEET_EXIT=1 FLEET_RESTART=1 TAGFLEET_CAPTIONER=template scripts/fleet.sh
+
 models: ## Fetch and build the models; does nothing where they are there
 	@python3 models/build.py
-
-test-batch-kill: ## A batch of 20,000 images while everything around it is killed, each once (TAGFLEET_BATCH_KILL_ITEMS)
-	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --release --locked --package tagfleet --test fleet outlives_everything -- --nocapture
 
 loadtest: ## Build the load generator (loadtest --help)
 	@scripts/setup.sh build
 	@bash -euo pipefail -c '. scripts/lib.sh; claim_target; cargo build --release --locked --package tagfleet --package loadtest --bin loadtest'
+
+test-batch-kill: ## A batch of 20,000 images while everything around it is killed, each once (TAGFLEET_BATCH_KILL_ITEMS)
+	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --release --locked --package tagfleet --test fleet outlives_everything -- --nocapture
 
 fmt: ## Format the code
 	@cargo fmt --all
@@ -38,6 +41,12 @@ lint: ## Format, clippy, documentation and shell scripts, nothing changed
 
 fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten); what breaks something is kept
 	@scripts/fuzz.sh
+
+manifests: ## Whether Kubernetes, HAProxy and a container build would take what is in k8s/ and deploy/; needs none of them running
+	@scripts/manifests.sh
+
+compose-check: ## Build the images, run docker-compose.yml, kill two of its containers; wants a Docker engine
+	@deploy/check/run.sh
 
 bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime, and 8 bits over floats (BENCH_ROUNDS, BENCH_SECONDS)
 	@python3 models/build.py --labelled $(CACHE)/bench-labelled
@@ -56,14 +65,14 @@ bench-prepare: ## Photo to tile against libvips and Pillow, on one core
 bench-hostile: ## Good requests beside four times as many hostile ones (HOSTILE_SECONDS, HOSTILE_ROUNDS)
 	@scripts/bench.sh api-server hostile
 
-bench-batch: ## Memory of the API server while five million lines stream in, and a kill -9 half-way (BATCH_LINES)
-	@scripts/bench-batch.sh
-
 bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake engine, over a floor (PLANE_SECONDS, PLANE_SLO_MS)
 	@scripts/bench.sh tagfleet plane
 
 bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
 	@scripts/bench.sh tagfleet published
+
+bench-batch: ## Memory of the API server while five million lines stream in, and a kill -9 half-way (BATCH_LINES)
+	@scripts/bench-batch.sh
 
 clean-cache: ## Remove what was built: cargo's folder, benchmark photos and our models (not your own beside them)
 	@scripts/clean-cache.sh

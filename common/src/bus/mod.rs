@@ -16,8 +16,8 @@ pub use waiters::Waiter;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Bus")]
 pub struct BusConfig {
-    /// Result store: `redis://user:password@host:6379/0`, `rediss://…`, or `memory:`
-    #[arg(long, env = "TAGFLEET_BUS_URL", default_value = "memory:", hide_env_values = true)]
+    /// Result store: `redis://user:password@host:6379/0`, `rediss://…`, or `memory:`; `file:PATH` for one that stands in a file
+    #[arg(long, env = "TAGFLEET_BUS_URL", default_value = "memory:", hide_env_values = true, value_parser = crate::secret::url)]
     pub bus_url: String,
 
     /// Before the names of all keys and channels, so that fleets can share a server
