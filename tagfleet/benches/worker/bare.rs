@@ -78,7 +78,9 @@ impl Bare {
         let blank = vec![90; usize::from(tile.width) * usize::from(tile.height) * 3];
         let mut infer = || -> anyhow::Result<()> {
             let decoded: Vec<Vec<u8>> = match images {
-                Images::Tiles(jpeg) => (0..setting.batch).map(|_| decode::decode(jpeg, tile)).collect::<Result<_, _>>()?,
+                Images::Tiles(jpeg) => {
+                    (0..setting.batch).map(|_| decode::decode(jpeg, tile)).collect::<Result<_, _>>()?
+                }
                 Images::Pixels => Vec::new(),
             };
             let blank = std::iter::repeat_n(&blank, setting.batch - decoded.len());

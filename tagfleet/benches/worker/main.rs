@@ -133,7 +133,8 @@ impl Sides<'_> {
 
 fn agreed(bare: &Bare, float: &FileRef, int8: &FileRef) -> anyhow::Result<agreement::Agreement> {
     let folder = std::env::var_os("TAGFLEET_BENCH_LABELLED");
-    let folder = folder.ok_or_else(|| anyhow::anyhow!("TAGFLEET_BENCH_LABELLED names no folder: `make bench-worker`"))?;
+    let folder =
+        folder.ok_or_else(|| anyhow::anyhow!("TAGFLEET_BENCH_LABELLED names no folder: `make bench-worker`"))?;
     let alone = Setting { sessions: 1, threads: 1, batch: 1 };
     let mut engines = [bare.engine(float, alone)?, bare.engine(int8, alone)?];
     agreement::agreement(Path::new(&folder), bare.tile(), &mut engines)
