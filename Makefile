@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-892 clean-cache
+.PHONY: help demo test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-892 clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime, and 
 bench-device: ## What one device can do and how much of it a worker uses, with a report (TAGFLEET_DEVICE=cuda; BENCH_SECONDS)
 	@$(if $(filter-out cpu,$(TAGFLEET_DEVICE)),python3 models/build.py --gpu)
 	@scripts/bench.sh tagfleet device
+
+bench-captions: models ## The language model: several captions at once, one at a time, remembered; then their check (BENCH_CAPTIONS)
+	@cargo bench --locked --package ai-worker --bench captions
+	@python3 ai-worker/benches/captions/check.py target/bench/captions.ndjson $(TAGFLEET_MODELS_DIR)/efficientnet-lite0/labels.json
 
 bench-sessions: models ## ONNX Runtime's settings against the ones that the worker uses
 	@cargo bench --locked --package ai-worker --no-default-features --bench sessions

@@ -135,6 +135,44 @@ impl Bus {
         }
     }
 
+    /// Keeps `payload` for whoever asks for `key`, until `ttl` has passed or room is needed.
+    pub async fn remember(&self, key: &str, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => {
+                memory.remember(key, payload, ttl);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.remember(key, &payload, ttl).await,
+        }
+    }
+
+    pub async fn recall(&self, key: &str) -> Result<Option<Bytes>, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.recall(key)),
+            Backend::Redis(redis) => redis.recall(key).await,
+        }
+    }
+
+    /// Whether the caller is now the one in the fleet who works on `key`, for
+    /// `ttl` at the most. It saves work and guarantees nothing: after a loss two may be.
+    pub async fn claim(&self, key: &str, ttl: Duration) -> Result<bool, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.claim(key, ttl)),
+            Backend::Redis(redis) => redis.claim(key, ttl).await,
+        }
+    }
+
+    /// Gives a claim back.
+    pub async fn release(&self, key: &str) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => {
+                memory.release(key);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.release(key).await,
+        }
+    }
+
     /// Microseconds since 1970 by the clock that the fleet shares (the Redis
     /// server's; this host's for `memory:`), so that hosts need not agree.
     pub fn now_us(&self) -> u64 {
