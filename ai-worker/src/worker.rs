@@ -65,8 +65,8 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), WorkerError> {
     let name = config.worker_name()?;
-    let loading = config.clone();
-    let ready = on_thread("models", move || load(&loading)).await.ok_or(WorkerError::Loading)??;
+    let (loading, fleet) = (config.clone(), bus.clone());
+    let ready = on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
     let Ready { loader, models, captioner } = ready;
 
     // Every job in hand finds room: prefetch is granted for each lane of urgency.
@@ -130,20 +130,20 @@ fn device_name(config: &WorkerConfig) -> String {
     }
 }
 
-fn load(config: &WorkerConfig) -> Result<Ready, WorkerError> {
+fn load(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
     match config.engine {
-        Kind::Onnx => load_files(config),
-        Kind::Fake(cost) => load_fake(config, cost),
+        Kind::Onnx => load_files(config, bus),
+        Kind::Fake(cost) => load_fake(config, cost, bus),
     }
 }
 
-fn load_fake(config: &WorkerConfig, cost: Cost) -> Result<Ready, WorkerError> {
+fn load_fake(config: &WorkerConfig, cost: Cost, bus: Bus) -> Result<Ready, WorkerError> {
     tracing::warn!(?cost, "the engine is fake: every tag is made up");
     let fake = fake::load(cost, config.lanes(), config.rules().sizes).map_err(VersionError::from)?;
-    Ok(Ready { loader: None, models: vec![fake], captioner: captioner(config)? })
+    Ok(Ready { loader: None, models: vec![fake], captioner: captioner(config, bus)? })
 }
 
-fn load_files(config: &WorkerConfig) -> Result<Ready, WorkerError> {
+fn load_files(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
     let loader = Loader {
         environment: Onnx::environment(&config.onnxruntime())?,
         models_dir: config.models_dir.clone(),
@@ -155,7 +155,7 @@ fn load_files(config: &WorkerConfig) -> Result<Ready, WorkerError> {
     let load = |model: &String| loader.load(&loader.folder(model));
     let models = config.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     expect_own_names(&models)?;
-    Ok(Ready { loader: Some(Arc::new(loader)), models, captioner: captioner(config)? })
+    Ok(Ready { loader: Some(Arc::new(loader)), models, captioner: captioner(config, bus)? })
 }
 
 fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
@@ -167,13 +167,17 @@ fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
     }
 }
 
-fn captioner(config: &WorkerConfig) -> Result<Captioner, WorkerError> {
+fn captioner(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
     Ok(match config.captioner {
         CaptionerChoice::Off => Captioner::off(),
         CaptionerChoice::Template => Captioner::template(),
         CaptionerChoice::Llama => {
             let manifest = Manifest::read(&config.models_dir.join(&config.caption_model))?;
-            Captioner::llama(&manifest, config.caption_threads(), config.caption_queue)?
+            let captioner = Captioner::llama(&manifest, config.caption_setting())?;
+            match config.caption_cache() {
+                Some(setting) => captioner.cached(setting, bus, &manifest),
+                None => captioner,
+            }
         }
     })
 }

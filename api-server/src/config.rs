@@ -7,7 +7,7 @@ use common::identity;
 
 use prepare::{Limits, PoolConfig};
 
-use crate::{FetchConfig, request};
+use crate::{BatchConfig, FetchConfig, WebhookConfig, request};
 
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error("{option}: {problem}")]
@@ -86,6 +86,12 @@ pub struct ApiConfig {
     pub default_model: Option<String>,
 
     #[command(flatten)]
+    pub batches: BatchConfig,
+
+    #[command(flatten)]
+    pub webhook: WebhookConfig,
+
+    #[command(flatten)]
     pub fetch: FetchConfig,
 
     #[command(flatten)]
@@ -153,22 +159,15 @@ impl ApiConfig {
         if self.api_name.as_deref().is_some_and(|name| !identity::is_name(name)) {
             return refuse("--api-name", "may hold letters, digits, `-`, `_` and `.`, 100 at the most");
         }
+        self.batches.validate()?;
+        self.webhook.validate()?;
         self.fetch.validate()?;
         self.prepare.validate()
     }
 
     /// The processes that decode what clients and origins send.
     pub fn decoders(&self) -> PoolConfig {
-        // Not by its name: while a new version is installed, that would be another program than this one.
-        let this = || PathBuf::from("/proc/self/exe");
-        PoolConfig {
-            program: self.prepare.decoder.clone().unwrap_or_else(this),
-            processes: self.prepare.processes(),
-            queue: self.prepare.prepare_queue,
-            timeout: Duration::from_millis(self.prepare.prepare_timeout_ms),
-            limits: self.prepare.limits(),
-            max_file_bytes: self.max_body_bytes.max(self.fetch.fetch_max_bytes),
-        }
+        self.prepare.decoders(self.max_body_bytes.max(self.fetch.fetch_max_bytes))
     }
 
     /// The name given, or one that no other process has.
@@ -178,7 +177,20 @@ impl ApiConfig {
 }
 
 impl PrepareConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
+    pub fn decoders(&self, max_file_bytes: usize) -> PoolConfig {
+        // Not by its name: while a new version is installed, that would be another program than this one.
+        let this = || PathBuf::from("/proc/self/exe");
+        PoolConfig {
+            program: self.decoder.clone().unwrap_or_else(this),
+            processes: self.processes(),
+            queue: self.prepare_queue,
+            timeout: Duration::from_millis(self.prepare_timeout_ms),
+            limits: self.limits(),
+            max_file_bytes,
+        }
+    }
+
+    pub fn validate(&self) -> Result<(), ConfigError> {
         positive("--prepare-max-pixels", self.prepare_max_pixels as usize)?;
         positive("--prepare-max-decoded-mib", self.prepare_max_decoded_mib as usize)?;
         positive("--prepare-max-aspect", self.prepare_max_aspect as usize)?;
@@ -192,7 +204,7 @@ impl PrepareConfig {
         }
     }
 
-    fn processes(&self) -> usize {
+    pub fn processes(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.prepare_processes.unwrap_or_else(cores)
     }

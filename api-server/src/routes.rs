@@ -10,13 +10,14 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{App, door, edge, health, models, page, problem, tags};
+use crate::{App, batches, door, edge, health, models, page, problem, tags};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Tagfleet", description = "Tags and captions for images.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     tags(
         (name = "Tags", description = "Tag and caption an image"),
+        (name = "Batches", description = "Tag and caption as many images as there are"),
         (name = "Service", description = "State and metrics of this server"),
     ),
     modifiers(&ApiKey)
@@ -37,6 +38,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let keyed = OpenApiRouter::new()
         .routes(routes!(tags::tag_image))
         .routes(routes!(models::list_models))
+        .routes(routes!(batches::create_batch, batches::list_batches))
+        .routes(routes!(batches::get_batch))
+        .routes(routes!(batches::batch_results))
+        .routes(routes!(batches::batch_errors))
+        .routes(routes!(batches::batch_events))
+        .routes(routes!(batches::cancel_batch))
         .route_layer(middleware::from_fn_with_state(app.clone(), door::door));
     let (described, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(keyed)

@@ -12,6 +12,8 @@ use common::{
 };
 use tokio::time;
 
+use crate::pressure::Waits;
+
 /// How long the last look at a result's key may take, once the time is up.
 const LAST_LOOK: Duration = Duration::from_millis(100);
 
@@ -20,6 +22,8 @@ pub struct Submit {
     queue: Queue,
     bus: Bus,
     inbox: Inbox,
+    /// Of real-time jobs.
+    pub waits: Waits,
 }
 
 /// What came back, and when.
@@ -34,7 +38,12 @@ pub struct Returned {
 
 impl Submit {
     pub fn new(queue: Queue, bus: Bus, inbox: Inbox) -> Self {
-        Self { queue, bus, inbox }
+        Self { queue, bus, inbox, waits: Waits::default() }
+    }
+
+    /// The inbox's, and so the server's.
+    pub fn name(&self) -> &str {
+        self.inbox.name()
     }
 
     pub fn job(&self, key: ResultKey, model: &str, asked: Asked, tile: Vec<u8>) -> Job {
@@ -57,7 +66,13 @@ impl Submit {
 
     /// Publishes the job and waits for its result, until `deadline`. Dropped
     /// half-way, it leaves no waiter behind.
-    pub async fn and_wait(&self, mut job: Job, submitted: Instant, deadline: time::Instant) -> Result<Returned, Fault> {
+    pub async fn and_wait(
+        &self,
+        lane: Lane,
+        mut job: Job,
+        submitted: Instant,
+        deadline: time::Instant,
+    ) -> Result<Returned, Fault> {
         let left = deadline.saturating_duration_since(time::Instant::now());
         if left < Duration::from_millis(1) {
             return Err(too_late(Stage::Publish));
@@ -68,9 +83,13 @@ impl Submit {
         // Registered first, so that no answer can come too early.
         let mut waiter = self.inbox.register(key.clone()).map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
         let message = Message { payload: wire::encode(&job).into(), ttl: left };
-        let publish = self.queue.publish(Lane::Realtime, message);
+        let publish = self.queue.publish(lane, message);
         let (payload, confirmed) = self.follow(publish, &mut waiter, &key, deadline).await?;
-        returned(&payload, &key, submitted, confirmed.saturating_duration_since(submitted))
+        let returned = returned(&payload, &key, submitted, confirmed.saturating_duration_since(submitted))?;
+        if lane == Lane::Realtime {
+            self.waits.note(&returned.timings);
+        }
+        Ok(returned)
     }
 
     /// The result of the job that `publish` hands to the queue, and when it was

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use common::{
     bus::ResultKey,
     fault::{Code, Fault},
+    queue::Lane,
     stage::Stage,
 };
 use tokio::time::Instant;
@@ -111,7 +112,7 @@ async fn way(
 
     let key = ResultKey { tenant: caller.tenant.to_string(), id: trail.id.to_string() };
     let job = app.submit.job(key, &model.id.name, asked, prepared.tile);
-    let returned = app.submit.and_wait(job, submitted, deadline).await?;
+    let returned = app.submit.and_wait(Lane::Realtime, job, submitted, deadline).await?;
     Ok((prepared.facts.into(), returned))
 }
 

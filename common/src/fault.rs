@@ -53,6 +53,11 @@ codes! {
     KeyRevoked = "key_revoked", 401, false, "The API key is revoked";
     RateLimited = "rate_limited", 429, true, "The API key's rate is exceeded";
     ModelNotFound = "model_not_found", 404, false, "No worker serves that model";
+    IdempotencyMismatch = "idempotency_mismatch", 422, false, "The idempotency key was used for another request";
+    IdempotencyInFlight = "idempotency_in_flight", 409, true, "A request with this idempotency key is under way";
+    BatchCancelled = "batch_cancelled", 409, false, "The batch was cancelled before this item was done";
+    BatchExpired = "batch_expired", 409, false, "The batch's time was over before this item was done";
+    WebhookNotAllowed = "webhook_not_allowed", 422, false, "The webhook's URL is not allowed";
     RequestTimeout = "request_timeout", 408, true, "The request took too long to arrive";
     // The origin of the image
     SourceUnreachable = "source_unreachable", 422, false, "The image's host cannot be reached";
@@ -77,6 +82,7 @@ codes! {
     Overloaded = "overloaded", 429, true, "The fleet is busy";
     QueueUnavailable = "queue_unavailable", 503, true, "The queue cannot be reached";
     ResultsUnavailable = "results_unavailable", 503, true, "The result store cannot be reached";
+    StoreUnavailable = "store_unavailable", 503, true, "The object store cannot be reached";
     NoWorkers = "no_workers", 503, true, "No worker is running";
     DeadlineExceeded = "deadline_exceeded", 504, true, "The result did not come in time";
     TooManyAttempts = "too_many_attempts", 500, false, "Workers failed repeatedly on this image";

@@ -12,8 +12,10 @@ pub mod identity;
 pub mod model;
 pub mod queue;
 mod reconnect;
+pub mod secret;
 pub mod shutdown;
 pub mod stage;
+pub mod store;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -36,6 +36,28 @@ async fn open(port: u16) -> Queue {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn shards_outlive_the_broker() {
+    let mut broker = broker().await;
+    let queue = open(broker.port()).await;
+    let mut consumer = queue.consume_shards(1, Shutdown::new());
+    for shard in ["held", "waiting"] {
+        queue.publish_shard(shard.into()).await.expect("there is room");
+    }
+    let held = timeout(Duration::from_secs(20), consumer.next()).await.expect("in time").expect("a shard");
+    broker.restart().await;
+    assert!(!held.ack().await.expect("no error: it comes again"), "its connection is gone");
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let shard = timeout(Duration::from_secs(30), consumer.next()).await.expect("in time").expect("a shard");
+        seen.push(String::from_utf8_lossy(&shard.payload).into_owned());
+        assert!(shard.ack().await.expect("acks never fail here"));
+    }
+    seen.sort();
+    assert_eq!(seen, ["held", "waiting"]);
+    queue.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_broker_is_survived() {
     let mut broker = broker().await;
     let queue = open(broker.port()).await;

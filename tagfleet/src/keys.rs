@@ -1,4 +1,4 @@
-//! `tagfleet keys`: API keys for `--api-keys`.
+//! `tagfleet keys`: API keys for `--api-keys`, and tenants' secrets.
 
 use std::process::ExitCode;
 
@@ -15,6 +15,19 @@ pub struct Keys {
 enum Command {
     /// Make a key: it is shown once, on stderr; its entry for the file of keys goes to stdout
     New(New),
+    /// Show the secret that a tenant verifies webhooks with
+    WebhookSecret(WebhookSecret),
+}
+
+#[derive(Args)]
+struct WebhookSecret {
+    /// Whose
+    #[arg(long)]
+    tenant: String,
+
+    /// What the service has as `--webhook-secrets`; of two, the one meant
+    #[arg(long, env = "TAGFLEET_WEBHOOK_SECRETS", hide_env_values = true)]
+    webhook_secret: String,
 }
 
 #[derive(Args)]
@@ -34,7 +47,13 @@ struct New {
 
 impl Keys {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let Command::New(New { tenant, requests_per_second, burst }) = self.command;
+        let New { tenant, requests_per_second, burst } = match self.command {
+            Command::New(new) => new,
+            Command::WebhookSecret(WebhookSecret { tenant, webhook_secret }) => {
+                println!("{}", api_server::webhook_secret(&webhook_secret, &tenant));
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
         let NewKey { key, entry } = NewKey::random(&tenant, requests_per_second, burst)?;
         eprintln!("The key, which is stored nowhere:\n\n{key}\n\nIts entry for the file that --api-keys names:\n");
         println!("{entry}");

@@ -1,6 +1,8 @@
 //! `tagfleet`: the whole fleet in one process, and its command line.
 
+mod batch;
 mod doctor;
+mod health;
 mod keys;
 mod models;
 mod serve;
@@ -24,16 +26,22 @@ enum Command {
     Serve(Box<serve::Serve>),
     /// Run an API server alone, for a fleet on RabbitMQ and Redis
     Api(Box<serve::Api>),
+    /// Run a migrator alone, which works off batches, for a fleet on RabbitMQ and Redis
+    Migrator(Box<serve::Migrator>),
     /// Run a worker alone, for a fleet on RabbitMQ and Redis
     Worker(Box<serve::Worker>),
     /// Tag images by URL, file or folder through a running service
     Tag(tag::TagArgs),
+    /// Tag as many images as there are, through a running service
+    Batch(batch::Batch),
     /// Fetch and build the models; does nothing where they are already there
     Models(models::Models),
     /// Make API keys
     Keys(keys::Keys),
     /// Say what is missing on this machine, and how to get it
     Doctor(doctor::Doctor),
+    /// Ask a running role how it is: exit code 0 says well. For images without a shell and curl
+    Health(health::Health),
     /// Decode images for the server that started this process
     #[command(hide = true)]
     PrepareWorker {
@@ -58,11 +66,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve.run().await,
         Command::Api(api) => api.run().await,
+        Command::Migrator(migrator) => migrator.run().await,
         Command::Worker(worker) => worker.run().await,
         Command::Tag(tag) => tag.run().await,
+        Command::Batch(batch) => batch.run().await,
         Command::Models(models) => models.run(),
         Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Health(health) => health.run().await,
         Command::PrepareWorker { .. } => unreachable!("has no runtime"),
     }
 }

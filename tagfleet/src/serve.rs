@@ -1,16 +1,17 @@
-//! The composition root: both roles in one process, or one of them. Which
-//! broker and which result store they meet over is decided by URL alone.
+//! The composition root: all roles in one process, or one of them. Which
+//! broker, result store and object store they meet over is decided by URL alone.
 
 use std::{net::SocketAddr, process::ExitCode};
 
 use ai_worker::WorkerConfig;
 use anyhow::Context;
-use api_server::ApiConfig;
+use api_server::{ApiConfig, Links, MigrateConfig, MigratorConfig};
 use clap::Args;
 use common::{
     bus::{Bus, BusConfig},
     queue::{Queue, QueueConfig},
     shutdown::{self, Shutdown},
+    store::{Store, StoreConfig},
     telemetry::LogConfig,
 };
 use tokio::net::TcpListener;
@@ -20,7 +21,11 @@ pub struct Serve {
     #[command(flatten)]
     api: ApiConfig,
     #[command(flatten)]
+    migrate: MigrateConfig,
+    #[command(flatten)]
     worker: WorkerConfig,
+    #[command(flatten)]
+    store: StoreConfig,
     #[command(flatten)]
     shared: Shared,
 }
@@ -29,6 +34,21 @@ pub struct Serve {
 pub struct Api {
     #[command(flatten)]
     api: ApiConfig,
+    #[command(flatten)]
+    store: StoreConfig,
+    #[command(flatten)]
+    shared: Shared,
+}
+
+#[derive(Args)]
+pub struct Migrator {
+    /// Where this process answers /healthz, /readyz and /metrics
+    #[arg(long, env = "TAGFLEET_MIGRATOR_LISTEN", default_value = "127.0.0.1:9091")]
+    migrator_listen: SocketAddr,
+    #[command(flatten)]
+    migrator: MigratorConfig,
+    #[command(flatten)]
+    store: StoreConfig,
     #[command(flatten)]
     shared: Shared,
 }
@@ -68,7 +88,18 @@ impl Shared {
 impl Api {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let (queue, bus, listener) = self.shared.connect(self.api.listen).await?;
-        api_server::run(self.api, queue.clone(), bus, listener, shutdown::on_signal()).await?;
+        let links = Links { queue: queue.clone(), bus, store: Store::open(&self.store)? };
+        api_server::run(self.api, None, links, listener, shutdown::on_signal()).await?;
+        queue.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Migrator {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let (queue, bus, listener) = self.shared.connect(self.migrator_listen).await?;
+        let links = Links { queue: queue.clone(), bus, store: Store::open(&self.store)? };
+        api_server::migrator::run(self.migrator, links, listener, shutdown::on_signal()).await?;
         queue.close().await;
         Ok(ExitCode::SUCCESS)
     }
@@ -90,7 +121,8 @@ impl Serve {
         // The worker outlives the API, so that open requests get their answers.
         let worker_stop = Shutdown::new();
         let worker = ai_worker::run(self.worker, queue.clone(), bus.clone(), None, worker_stop.clone());
-        let api = api_server::run(self.api, queue.clone(), bus, listener, signal.clone());
+        let links = Links { queue: queue.clone(), bus, store: Store::open(&self.store)? };
+        let api = api_server::run(self.api, Some(self.migrate), links, listener, signal.clone());
         let (api, worker) = tokio::join!(
             async {
                 let ended = api.await;

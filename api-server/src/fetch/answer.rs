@@ -42,6 +42,15 @@ pub fn judge(response: Response, honour_noai: bool) -> Result<Answer, Fault> {
     if is_encoded(headers) { Err(faults::encoded()) } else { Ok(Answer::Found(response)) }
 }
 
+/// How long an origin that is short of breath asks to be left alone. A date is as good as nothing: its clock is not ours.
+pub fn asked_pause(response: &Response) -> Option<Duration> {
+    if !matches!(response.status().as_u16(), 429 | 503) {
+        return None;
+    }
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
 fn is_encoded(headers: &HeaderMap) -> bool {
     let encoding = headers.get(header::CONTENT_ENCODING);
     encoding.is_some_and(|value| !value.is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity"))

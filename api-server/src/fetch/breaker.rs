@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// Doubling ends here.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+/// What a host can ask for, lest one page of it close it for everyone.
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Failures in a row before the host is left alone.
@@ -69,11 +72,21 @@ pub struct Breaker {
     failures: u32,
     /// Times that it opened since then.
     opened: u32,
+    /// It is open because the host asked for it.
+    rests: bool,
+}
+
+/// A host that nothing is fetched from for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftAlone {
+    pub left: Duration,
+    /// Because it asked for it, and not because it fails.
+    pub rests: bool,
 }
 
 impl Breaker {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, state: State::Closed, failures: 0, opened: 0 }
+        Self { limits, state: State::Closed, failures: 0, opened: 0, rests: false }
     }
 
     /// Why the host is left alone at this moment, if it is.
@@ -82,6 +95,25 @@ impl Breaker {
             State::Open { until, code } if now < until => Some(code),
             State::Probing { code } => Some(code),
             State::Open { .. } | State::Closed => None,
+        }
+    }
+
+    pub fn left_alone(&self, now: Instant) -> Option<LeftAlone> {
+        let left = match self.state {
+            State::Open { until, .. } => until.checked_duration_since(now).filter(|left| !left.is_zero())?,
+            // Soon it is known.
+            State::Probing { .. } => Duration::from_secs(1),
+            State::Closed => return None,
+        };
+        Some(LeftAlone { left, rests: self.rests })
+    }
+
+    /// The host asked to be left alone (`Retry-After`).
+    pub fn rest(&mut self, now: Instant, pause: Duration) {
+        let until = now + pause.min(LONGEST_REST);
+        match self.state {
+            State::Open { until: later, .. } if later >= until => {}
+            _ => (self.state, self.rests) = (State::Open { until, code: Code::SourceHttpError }, true),
         }
     }
 
@@ -132,10 +164,13 @@ impl Breaker {
         }
         self.failures = self.failures.saturating_add(weight);
         if self.failures < self.limits.failures {
+            // A probe after a rest: the host is back, and fails like any other.
+            (self.state, self.rests) = (State::Closed, false);
             return None;
         }
         let pause = self.pause().mul_f64(1.0 + spread / 4.0);
         self.opened = self.opened.saturating_add(1);
+        self.rests = false;
         self.state = State::Open { until: now + pause, code };
         Some(pause)
     }
@@ -244,6 +279,23 @@ mod tests {
         let now = now + PAUSE;
         assert_eq!(visit(&mut breaker, Verdict::Unknown, now), None);
         assert_eq!(breaker.enter(now), Ok(Entry::Probe));
+    }
+
+    #[test]
+    fn a_host_that_asks_for_a_rest_gets_it_and_then_a_probe() {
+        let (mut breaker, now) = breaker();
+        breaker.rest(now, PAUSE);
+        assert_eq!(breaker.refuses(now + PAUSE / 2), Some(Code::SourceHttpError));
+        assert_eq!(breaker.left_alone(now + PAUSE / 2), Some(LeftAlone { left: PAUSE / 2, rests: true }));
+        breaker.rest(now, PAUSE / 2);
+        assert_eq!(breaker.left_alone(now).map(|host| host.left), Some(PAUSE), "no shorter than it was");
+        // The verdict on the visit that brought the wish changes nothing.
+        assert_eq!(breaker.leave(Entry::Visitor, FAILED, now, 0.0), None);
+        assert_eq!(breaker.enter(now + PAUSE), Ok(Entry::Probe));
+        assert_eq!(breaker.leave(Entry::Probe, FAILED, now + PAUSE, 0.0), None);
+        assert_eq!(breaker.left_alone(now + PAUSE), None, "one failure is no reason to leave it alone");
+        breaker.rest(now, PAUSE * 1_000_000);
+        assert_eq!(breaker.left_alone(now).map(|host| host.left), Some(LONGEST_REST));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use common::fault::Fault;
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::{Certificate, Client, Response, redirect::Policy};
@@ -32,6 +33,7 @@ pub struct Clients {
     guarded: Client,
     excused: Client,
     guard: Arc<Guard>,
+    names: Names,
     first_byte: Duration,
 }
 
@@ -39,7 +41,33 @@ impl Clients {
     pub fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
         let guard = settings.guard.clone();
         let (guarded, excused) = (client(settings, Some(guard.clone()))?, client(settings, None)?);
-        Ok(Self { guarded, excused, guard, first_byte: settings.first_byte })
+        Ok(Self { guarded, excused, guard, names: settings.names.clone(), first_byte: settings.first_byte })
+    }
+
+    /// Whether a URL leads where it may.
+    pub async fn reaches(&self, url: &Url) -> bool {
+        match url.domain() {
+            None => self.guard.allows_host(url),
+            Some(name) => self.names.find(name).await.is_ok_and(|found| self.guard.allows(&found)),
+        }
+    }
+
+    /// The answer's status.
+    pub async fn post(
+        &self,
+        url: Url,
+        excused: bool,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+    ) -> Result<u16, Fault> {
+        if !excused && !self.guard.allows_host(&url) {
+            faults::refused("address");
+            return Err(faults::unreachable());
+        }
+        let client = if excused { &self.excused } else { &self.guarded };
+        let post = headers.iter().fold(client.post(url), |post, (name, value)| post.header(*name, value)).body(body);
+        let answer = timeout(self.first_byte, post.send()).await.map_err(|_| faults::too_slow())?;
+        Ok(answer.map_err(|_| faults::unreachable())?.status().as_u16())
     }
 
     /// The head of the answer. The time-out holds for all that comes before

@@ -15,7 +15,7 @@ use tokio::{
 use url::Url;
 
 use super::{
-    breaker::{Breaker, Entry, Limits, Verdict},
+    breaker::{Breaker, Entry, LeftAlone, Limits, Verdict},
     faults,
     target::Origin,
 };
@@ -85,6 +85,19 @@ impl Hosts {
         if let Some(host) = self.host(url) {
             host.leave(Entry::Visitor, Verdict::Failed(code));
         }
+    }
+
+    /// Leaves a host alone that asked for it.
+    pub fn rest(&self, url: &Url, pause: Duration) {
+        if let Some(host) = self.host(url) {
+            host.breaker().rest(Instant::now(), pause);
+        }
+    }
+
+    /// How long a host is left alone from now on, if it is.
+    pub fn leaves_alone(&self, url: &Url) -> Option<LeftAlone> {
+        let host = self.table.get(&Origin::of(url)?.without_final_dot())?;
+        host.breaker().left_alone(Instant::now())
     }
 
     /// How many hosts are left alone now.

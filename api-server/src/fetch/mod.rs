@@ -37,6 +37,7 @@ use names::Names;
 use pace::Untold;
 use target::Rules;
 
+pub use breaker::LeftAlone;
 pub use config::FetchConfig;
 pub use names::{Found, Lookup};
 pub use robots::{HonourNoai, Purpose};
@@ -94,6 +95,27 @@ impl Fetcher {
         timeout_at(until, self.follow(url, until, purpose)).await.map_err(|_| faults::too_slow())?
     }
 
+    /// Whether something may be posted to a URL, by its form and by where its name leads now. Where it leads when that is
+    /// done is judged then.
+    pub async fn may_post(&self, text: &str) -> bool {
+        match self.rules.parse(text) {
+            Ok(url) => self.rules.excuses(&url) || self.clients.reaches(&url).await,
+            Err(_) => false,
+        }
+    }
+
+    /// Posts to a stranger's server and tells the status of its answer. Redirects are not followed.
+    pub async fn post(&self, text: &str, headers: &[(&'static str, String)], body: Bytes) -> Result<u16, Fault> {
+        let url = self.parse(text)?;
+        let excused = self.rules.excuses(&url);
+        self.clients.post(url, excused, headers, body).await
+    }
+
+    /// How long the URL's host is left alone from now on, if it is.
+    pub fn left_alone(&self, url: &str) -> Option<LeftAlone> {
+        self.hosts.leaves_alone(&Url::parse(url).ok()?)
+    }
+
     /// For whoever draws curves of it, now and then.
     pub fn gauge(&self) {
         metrics::gauge!("tagfleet_fetch_hosts_open").set(self.hosts.left_alone() as f64);
@@ -125,6 +147,9 @@ impl Fetcher {
 
     async fn exchange(&self, url: &Url, purpose: Purpose) -> Result<Step, Failure> {
         let response = self.clients.get(url.clone(), self.rules.excuses(url)).await?;
+        if let (Purpose::Bulk, Some(pause)) = (purpose, answer::asked_pause(&response)) {
+            self.hosts.rest(url, pause);
+        }
         match answer::judge(response, self.honour_noai.applies_to(purpose))? {
             Answer::Redirect(location) => Ok(Step::Onward(self.next_hop(url, location.as_deref())?)),
             Answer::Found(response) => answer::read(response, &self.bounds).await.map(Step::Arrived),

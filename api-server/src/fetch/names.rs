@@ -1,7 +1,7 @@
 //! What names were found to mean, for as long as their owners say.
 
 use std::{
-    io,
+    fmt, io,
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -54,6 +54,12 @@ struct ByTtl;
 impl Expiry<String, Known> for ByTtl {
     fn expire_after_create(&self, _: &String, known: &Known, _: Instant) -> Option<Duration> {
         Some(known.ttl)
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 

@@ -28,7 +28,7 @@ use utoipa::{
 };
 
 use crate::{ApiConfig, App, admit::Held, fetch::Fetcher, form, trail::Trail};
-use choice::Language;
+pub use choice::{Language, comma_separated};
 
 /// Room for the rest of a JSON body beside its base64.
 const JSON_EXTRA_BYTES: usize = 16 * 1024;
@@ -111,43 +111,43 @@ pub struct RawOptions {
     /// `tags`, `caption`, or `tags,caption`. In the query for raw image bodies, like all options; JSON has its own.
     #[param(example = "tags,caption")]
     #[schema(example = "tags,caption")]
-    features: Option<String>,
+    pub features: Option<String>,
     /// At most so many tags, 1 to 100.
     #[param(minimum = 1, maximum = 100)]
     #[schema(minimum = 1, maximum = 100)]
-    limit: Option<u16>,
+    pub limit: Option<u16>,
     /// Least confidence of a tag, 0 to 1.
     #[param(minimum = 0, maximum = 1)]
     #[schema(minimum = 0, maximum = 1)]
-    threshold: Option<f32>,
+    pub threshold: Option<f32>,
     /// Of tags and caption; English if absent. Captions in Korean are written from patterns.
-    language: Option<Language>,
+    pub language: Option<Language>,
     /// Only tags of these categories, by id or by name in either language.
     #[serde(default, deserialize_with = "choice::comma_separated")]
     #[param(value_type = Option<String>, example = "animal,음식")]
     #[schema(value_type = Option<String>, example = "animal,음식")]
-    categories: Option<Vec<String>>,
+    pub categories: Option<Vec<String>>,
     /// Only these tags and what is below them, by id, name or synonym in either language; case and spaces do not
     /// matter. A name that the model does not know is `invalid_request`.
     #[serde(default, deserialize_with = "choice::comma_separated")]
     #[param(value_type = Option<String>, example = "cat,개")]
     #[schema(value_type = Option<String>, example = "cat,개")]
-    include: Option<Vec<String>>,
+    pub include: Option<Vec<String>>,
     /// Never these tags nor what is below them.
     #[serde(default, deserialize_with = "choice::comma_separated")]
     #[param(value_type = Option<String>, example = "weapon")]
     #[schema(value_type = Option<String>, example = "weapon")]
-    exclude: Option<Vec<String>>,
+    pub exclude: Option<Vec<String>>,
     /// One of `/v1/models`.
-    model: Option<String>,
+    pub model: Option<String>,
     /// Time for everything, milliseconds.
     #[param(minimum = 1)]
     #[schema(minimum = 1)]
-    timeout_ms: Option<u32>,
+    pub timeout_ms: Option<u32>,
     /// Comes back in the answer, and is logged.
     #[param(max_length = 200)]
     #[schema(max_length = 200)]
-    client_ref: Option<String>,
+    pub client_ref: Option<String>,
 }
 
 /// A form: the image as a file, and the options as fields.
@@ -249,15 +249,8 @@ impl TagRequest {
             ImageSource::Url(url) => Source::Url(fetcher.parse(&url)?),
             ImageSource::Content(base64) => Source::Base64(base64, held),
         };
-        let names = |features: Vec<Feature>| {
-            let name = |feature: &Feature| match feature {
-                Feature::Tags => "tags",
-                Feature::Caption => "caption",
-            };
-            features.iter().map(name).collect::<Vec<_>>().join(",")
-        };
         let options = RawOptions {
-            features: self.features.map(names),
+            features: self.features.map(feature_names),
             limit: self.limit,
             threshold: self.threshold,
             language: self.language,
@@ -279,7 +272,8 @@ impl RawOptions {
         options.map_err(|error| invalid(format!("The options cannot be read: {error}")))
     }
 
-    fn check(self, source: Source, arrived: Instant, config: &ApiConfig) -> Result<Wanted, Fault> {
+    /// What of them concerns the picture.
+    pub fn asked(self) -> Result<Asked, Fault> {
         if self.limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
             return Err(invalid("limit must be 1 to 100"));
         }
@@ -287,6 +281,16 @@ impl RawOptions {
         if self.threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
             return Err(invalid("threshold must be 0 to 1"));
         }
+        Ok(Asked {
+            features: features(self.features.as_deref())?,
+            limit: self.limit,
+            threshold: self.threshold,
+            language: self.language.unwrap_or_default().into(),
+            selection: choice::selection(self.categories, self.include, self.exclude)?,
+        })
+    }
+
+    fn check(mut self, source: Source, arrived: Instant, config: &ApiConfig) -> Result<Wanted, Fault> {
         if self.client_ref.as_deref().is_some_and(|text| text.chars().count() > MAX_CLIENT_REF_CHARS) {
             return Err(invalid(format!("client_ref must have {MAX_CLIENT_REF_CHARS} characters at the most")));
         }
@@ -294,21 +298,19 @@ impl RawOptions {
         if !(1..=config.max_timeout_ms).contains(&timeout_ms) {
             return Err(invalid(format!("timeout_ms must be 1 to {}", config.max_timeout_ms)));
         }
-        let asked = Asked {
-            features: features(self.features.as_deref())?,
-            limit: self.limit,
-            threshold: self.threshold,
-            language: self.language.unwrap_or_default().into(),
-            selection: choice::selection(self.categories, self.include, self.exclude)?,
-        };
-        Ok(Wanted {
-            source,
-            asked,
-            model: self.model,
-            client_ref: self.client_ref,
-            deadline: arrived + Duration::from_millis(timeout_ms.into()),
-        })
+        let (model, client_ref) = (self.model.take(), self.client_ref.take());
+        let deadline = arrived + Duration::from_millis(timeout_ms.into());
+        Ok(Wanted { source, asked: self.asked()?, model, client_ref, deadline })
     }
+}
+
+/// As a query or a form names them.
+pub fn feature_names(features: Vec<Feature>) -> String {
+    let name = |feature: &Feature| match feature {
+        Feature::Tags => "tags",
+        Feature::Caption => "caption",
+    };
+    features.iter().map(name).collect::<Vec<_>>().join(",")
 }
 
 fn features(list: Option<&str>) -> Result<Features, Fault> {

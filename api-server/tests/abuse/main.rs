@@ -2,13 +2,10 @@
 //! against one server process that must outlive them all, no larger than
 //! before. `cargo test --release -p api-server --test abuse`, with `--list` or
 //! a part of a name if you like.
-//!
-//! What does not exist yet has no case yet: batches (none in it, more than fit
-//! inline), `Idempotency-Key`, webhooks to private addresses, another tenant's
-//! id.
 #![allow(clippy::unwrap_used)]
 
 mod api_itself;
+mod batches;
 mod golden;
 mod image_faults;
 mod invalid_url;
@@ -49,6 +46,7 @@ fn cases() -> Vec<Trial> {
         image_faults::cases(),
         golden::cases(),
         api_itself::cases(),
+        batches::cases(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -64,6 +64,8 @@ pub struct Keys {
     pub revoked: String,
     /// Two requests at once, and one in ten seconds.
     pub hasty: String,
+    /// Another tenant's.
+    pub other: String,
     file: NamedTempFile,
 }
 
@@ -71,9 +73,11 @@ impl Keys {
     fn new() -> Self {
         let key = |tenant, rate, burst| NewKey::random(tenant, rate, burst).expect("a key");
         let (good, revoked, hasty) = (key("abuse", 1e6, None), key("gone", 1e6, None), key("hasty", 0.1, Some(2)));
+        let other = key("other", 1e6, None);
         let mut file = NamedTempFile::new().expect("a temporary file");
-        write!(file, "{}{}revoked = true\n{}", good.entry, revoked.entry, hasty.entry).expect("written");
-        Self { good: good.key, revoked: revoked.key, hasty: hasty.key, file }
+        let entries = [good.entry, revoked.entry, "revoked = true\n".to_owned(), hasty.entry, other.entry];
+        file.write_all(entries.concat().as_bytes()).expect("written");
+        Self { good: good.key, revoked: revoked.key, hasty: hasty.key, other: other.key, file }
     }
 }
 
@@ -127,6 +131,8 @@ fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile
         ("--fetch-timeout-ms", "3000".to_owned()),
         ("--header-timeout-ms", "500".to_owned()),
         ("--prepare-processes", "2".to_owned()),
+        ("--migrate-attempts", "1".to_owned()),
+        ("--webhook-secrets", "a secret of the abuse suite".to_owned()),
         ("--prepare-timeout-ms", "1000".to_owned()),
     ];
     options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()

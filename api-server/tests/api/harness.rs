@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use api_server::{Lookup, World};
 use clap::Parser;
 use common::{
-    bus::{Bus, Inbox},
+    bus::Inbox,
     queue::{Lane, Queue},
     shutdown::Shutdown,
 };
@@ -49,13 +49,14 @@ impl Harness {
         let fixed = ["api", "--api-name", API, "--prepare-processes", "2"];
         let mut settings = Settings::parse_from(fixed.iter().chain(args));
         settings.api.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
-        let queue = Queue::connect(&settings.queue).await.expect("a queue in memory");
-        let bus = Bus::connect(&settings.bus).await.expect("a bus in memory");
+        let links = settings.links().await;
+        let (queue, bus) = (links.queue.clone(), links.bus.clone());
         let worker = FakeWorker::start(queue.clone(), bus.clone(), behaviour).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
         let shutdown = Shutdown::new();
-        let run = api_server::run_with(settings.api, queue.clone(), bus.clone(), world, listener, shutdown.clone());
+        let migrate = Some(settings.migrate);
+        let run = api_server::run_with(settings.api, migrate, links, world, listener, shutdown.clone());
         let server = Some(tokio::spawn(run));
         // The memory bus hands out the inbox that the server itself has.
         let inbox = bus.open_inbox(API).await.expect("an inbox");
@@ -67,10 +68,9 @@ impl Harness {
     /// What a server that cannot start says.
     pub async fn fails(args: &[&str]) -> String {
         let settings = Settings::parse_from(["api"].iter().chain(args));
-        let queue = Queue::connect(&settings.queue).await.expect("a queue in memory");
-        let bus = Bus::connect(&settings.bus).await.expect("a bus in memory");
+        let links = settings.links().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let run = api_server::run(settings.api, queue, bus, listener, Shutdown::new());
+        let run = api_server::run(settings.api, Some(settings.migrate), links, listener, Shutdown::new());
         format!("{:#}", timeout(Duration::from_secs(5), run).await.expect("it ends").expect_err("it fails"))
     }
 

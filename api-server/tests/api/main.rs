@@ -2,6 +2,9 @@
 //! What hostile and broken input gets is the matter of `tests/abuse`.
 #![allow(clippy::unwrap_used)]
 
+mod batch_intake;
+mod batch_restart;
+mod batches;
 mod choice;
 mod door;
 mod edge;
@@ -17,3 +20,4 @@ mod robots;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
+mod webhooks;

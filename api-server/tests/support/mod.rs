@@ -1,6 +1,7 @@
 //! What the test programs and the benchmark of this crate share.
 #![allow(dead_code, reason = "each program uses a part of it")]
 
+pub mod album;
 pub mod decoder;
 pub mod form;
 pub mod names;

@@ -7,12 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use api_server::{ApiConfig, World};
+use api_server::{ApiConfig, Links, MigrateConfig, World};
 use clap::Parser;
 use common::{
     bus::{Bus, BusConfig},
     queue::{Queue, QueueConfig},
     shutdown::Shutdown,
+    store::{Store, StoreConfig},
     telemetry::LogConfig,
 };
 use rustls::pki_types::CertificateDer;
@@ -28,6 +29,10 @@ pub struct Settings {
     #[command(flatten)]
     pub api: ApiConfig,
     #[command(flatten)]
+    pub migrate: MigrateConfig,
+    #[command(flatten)]
+    pub store: StoreConfig,
+    #[command(flatten)]
     pub queue: QueueConfig,
     #[command(flatten)]
     pub bus: BusConfig,
@@ -39,6 +44,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// In memory, unless said otherwise; never in anybody's home.
+    pub async fn links(&self) -> Links {
+        let store = StoreConfig { store_url: Some(self.store.store_url.clone().unwrap_or("memory:".into())) };
+        Links {
+            queue: Queue::connect(&self.queue).await.expect("a queue in memory"),
+            bus: Bus::connect(&self.bus).await.expect("a bus in memory"),
+            store: Store::open(&store).expect("a store in memory"),
+        }
+    }
+
     fn roots(&self) -> io::Result<Vec<CertificateDer<'static>>> {
         self.extra_root.iter().map(|path| fs::read(path).map(CertificateDer::from)).collect()
     }
@@ -60,12 +75,13 @@ pub fn played() -> anyhow::Result<bool> {
 async fn serve() -> anyhow::Result<()> {
     let settings = Settings::parse_from(env::args_os().skip(1));
     settings.log.init()?;
-    let (queue, bus) = (Queue::connect(&settings.queue).await?, Bus::connect(&settings.bus).await?);
-    let mut worker = FakeWorker::start(queue.clone(), bus.clone(), Behaviour::Look).await;
+    let links = settings.links().await;
+    let mut worker = FakeWorker::start(links.queue.clone(), links.bus.clone(), Behaviour::Look).await;
     let listener = TcpListener::bind(settings.api.listen).await?;
     println!("{}", listener.local_addr()?);
     let world = World { names: Arc::new(names::Table::new()), extra_roots: settings.roots()? };
-    api_server::run_with(settings.api, queue, bus, world, listener, ends_with_stdin()).await?;
+    let migrate = Some(settings.migrate);
+    api_server::run_with(settings.api, migrate, links, world, listener, ends_with_stdin()).await?;
     worker.stop().await;
     Ok(())
 }

@@ -53,7 +53,7 @@ impl FakeWorker {
         }
         let announcement = wire::encode(&info()).into();
         bus.announce("worker", "fake-1", announcement, A_LONG_TIME).await.expect("announced");
-        let mut consumer = queue.consume(&[Lane::Realtime], 8, shutdown.clone());
+        let mut consumer = queue.consume(&Lane::ALL, 8, shutdown.clone());
         let seen = jobs.clone();
         let task = tokio::spawn(async move {
             while let Some(received) = consumer.next().await {

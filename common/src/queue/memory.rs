@@ -1,6 +1,8 @@
 //! The queue inside one process. Same promises as the broker: bounded, at
 //! least once, and a job that failed before runs alone.
 
+mod shards;
+
 use std::{
     collections::VecDeque,
     sync::{
@@ -15,10 +17,12 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::{DEAD_LETTERS_KEPT, Delivery, Depth, Lane, Message, QueueConfig, QueueError, Received};
 use crate::shutdown::Shutdown;
+pub use shards::{Consumer as ShardConsumer, Receipt as ShardReceipt, Shards};
 
 #[derive(Clone, Debug)]
 pub struct Memory {
     shared: Arc<Shared>,
+    pub shards: Shards,
 }
 
 #[derive(Debug)]
@@ -54,7 +58,7 @@ impl Memory {
             state: Mutex::default(),
             arrived: Notify::new(),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), shards: Shards::new(config.queue_max_length as usize) }
     }
 
     pub fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {

@@ -36,8 +36,8 @@ impl Lane {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Queue")]
 pub struct QueueConfig {
-    /// Broker: `amqp://user:password@host:5672/vhost`, `amqps://…`, or `memory:`
-    #[arg(long, env = "TAGFLEET_QUEUE_URL", default_value = "memory:", hide_env_values = true)]
+    /// Broker: `amqp://user:password@host:5672/vhost`, `amqps://…`, or `memory:`; `file:PATH` for one that stands in a file
+    #[arg(long, env = "TAGFLEET_QUEUE_URL", default_value = "memory:", hide_env_values = true, value_parser = crate::secret::url)]
     pub queue_url: String,
 
     /// Before the names of all queues, so that fleets can share a broker
@@ -134,6 +134,36 @@ impl Queue {
         Consumer { source }
     }
 
+    /// Announces a shard of a migration. Kept until it is acked, through the broker's restart too, and for as long as it takes.
+    pub async fn publish_shard(&self, payload: Bytes) -> Result<(), QueueError> {
+        match &self.backend {
+            Backend::Memory(memory) => memory.shards.publish(payload),
+            Backend::Rabbit(rabbit) => rabbit.publish_shard(payload).await,
+        }
+    }
+
+    /// Takes shards, at most `prefetch` of them un-acked. Ends with `shutdown`; what is held stays held.
+    pub fn consume_shards(&self, prefetch: u16, shutdown: Shutdown) -> ShardConsumer {
+        let source = match &self.backend {
+            Backend::Memory(memory) => ShardSource::Memory(memory.shards.consume(prefetch, shutdown)),
+            Backend::Rabbit(rabbit) => ShardSource::Rabbit(rabbit.consume_shards(prefetch, shutdown)),
+        };
+        ShardConsumer { source }
+    }
+
+    /// Shards that wait, and who takes them.
+    pub async fn shard_depth(&self) -> Result<Depth, QueueError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.shards.depth()),
+            Backend::Rabbit(rabbit) => rabbit.shard_depth().await,
+        }
+    }
+
+    /// Whether what is un-acked is lost with this process.
+    pub fn forgets(&self) -> bool {
+        matches!(self.backend, Backend::Memory(_))
+    }
+
     pub async fn depth(&self, lane: Lane) -> Result<Depth, QueueError> {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.depth(lane)),
@@ -221,6 +251,52 @@ impl Delivery {
         match self.receipt {
             Receipt::Memory(receipt) => Ok(receipt.ack()),
             Receipt::Rabbit(receipt) => Ok(receipt.ack().await),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct ShardConsumer {
+    source: ShardSource,
+}
+
+#[derive(Debug)]
+enum ShardSource {
+    Memory(memory::ShardConsumer),
+    Rabbit(rabbit::ShardConsumer),
+}
+
+impl ShardConsumer {
+    /// The next shard; `None` after shutdown. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<ShardDelivery> {
+        match &mut self.source {
+            ShardSource::Memory(consumer) => consumer.next().await,
+            ShardSource::Rabbit(consumer) => consumer.next().await,
+        }
+    }
+}
+
+/// A shard in a migrator's hands: its lease. Dropped without `ack`, it goes to
+/// the next one; so does the shard of a process that died.
+#[derive(Debug)]
+pub struct ShardDelivery {
+    pub attempt: u32,
+    pub payload: Bytes,
+    receipt: ShardReceipt,
+}
+
+#[derive(Debug)]
+enum ShardReceipt {
+    Memory(memory::ShardReceipt),
+    Rabbit(rabbit::Receipt),
+}
+
+impl ShardDelivery {
+    /// As [`Delivery::ack`].
+    pub async fn ack(self) -> Result<bool, QueueError> {
+        match self.receipt {
+            ShardReceipt::Memory(receipt) => Ok(receipt.ack()),
+            ShardReceipt::Rabbit(receipt) => Ok(receipt.ack().await),
         }
     }
 }

@@ -46,7 +46,7 @@ impl Selection {
 }
 
 /// What a caller asks of a picture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
     pub features: Features,
     pub limit: Option<u16>,

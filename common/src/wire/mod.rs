@@ -2,10 +2,12 @@
 //! reader skips what it does not know.
 
 mod asked;
+mod bulk;
 #[cfg(test)]
 mod tests;
 
 pub use asked::{Asked, Language, Selection};
+pub use bulk::{Pressure, Shard};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{fault::Fault, stage::Timings};

@@ -11,6 +11,7 @@ use common::wire::Language;
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+pub use client::Problem;
 use client::{Client, Options};
 use source::Source;
 

@@ -1,6 +1,8 @@
 //! The binary as its users run it: real processes, real models, real RabbitMQ
 //! and Redis, photos by URL from an origin of the test's own. Needs `make models`.
 
+mod album;
+mod migration;
 mod process;
 mod samples;
 
@@ -25,6 +27,7 @@ const EXPECTED: [(&str, &[&str]); 4] = [
 async fn the_service_in_one_process_tags_the_samples_and_ends_cleanly() {
     let origin = Origin::start().await;
     let mut service = Process::serve(&origin, &[]).await;
+    assert!(service.is_healthy().await, "as `tagfleet health` sees it");
     let answers = service.tag(&origin.urls(1), &[]).await;
     for (sample, any_of) in EXPECTED {
         let tags = &answers.iter().find(|answer| answer.sample() == sample).expect("answered").tags;
@@ -40,6 +43,7 @@ async fn the_service_in_one_process_tags_the_samples_and_ends_cleanly() {
     let rss_mib = service.rss_mib();
     assert!(rss_mib < 700, "the service holds {rss_mib} MiB");
     assert_eq!(service.terminate().await, Some(0), "SIGTERM ends it cleanly");
+    assert!(!service.is_healthy().await, "one that is gone is not well");
 }
 
 #[tokio::test]
@@ -89,7 +93,7 @@ async fn a_fleet_answers_like_one_process_and_survives_the_death_of_a_worker() {
     assert_eq!(counts, HashMap::from([("code=\"ok\"".to_owned(), asked)]), "no request failed on the way");
 
     // Nothing is left over, and what lives ends cleanly.
-    for queue in ["realtime", "realtime.retry", "bulk", "bulk.retry", "dead"] {
+    for queue in ["realtime", "realtime.retry", "bulk", "bulk.retry", "dead", "shards"] {
         let name = format!("{prefix}.{queue}");
         eventually("the queue is empty", async || (depths(&rabbitmq).await.get(&name)? == &0).then_some(())).await;
     }

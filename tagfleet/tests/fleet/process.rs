@@ -37,10 +37,20 @@ impl Process {
         worker
     }
 
+    /// A role with these settings and no others, ready.
+    pub async fn bare(role: &str, settings: &[(&str, String)]) -> Self {
+        let listen = if role == "migrator" { "TAGFLEET_MIGRATOR_LISTEN" } else { "TAGFLEET_LISTEN" };
+        let process = Self::start(role, listen, settings);
+        process.ready().await;
+        process
+    }
+
     fn start(role: &str, listen: &str, settings: &[(&str, String)]) -> Self {
         let port = free_port();
         let mut command = Command::new(BINARY);
         command.arg(role).env(listen, format!("127.0.0.1:{port}")).stdin(Stdio::null());
+        // Nobody's home is written to.
+        command.env("TAGFLEET_STORE_URL", "memory:");
         command.envs(settings.iter().map(|(name, value)| (name, value)));
         if std::env::var_os("TAGFLEET_TEST_OUTPUT").is_none() {
             command.stderr(Stdio::null());
@@ -48,7 +58,7 @@ impl Process {
         Self { child: command.spawn().expect("the binary starts"), port }
     }
 
-    async fn get(&self, path: &str) -> Option<String> {
+    pub async fn get(&self, path: &str) -> Option<String> {
         // The client wants a TLS provider even where none is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let response = reqwest::get(format!("http://127.0.0.1:{}{path}", self.port)).await.ok()?;
@@ -76,6 +86,13 @@ impl Process {
             (known["workers"].as_array()?.len() >= wanted).then_some(())
         };
         eventually("the API knows the workers", known).await;
+    }
+
+    /// Whether `tagfleet health` calls it well.
+    pub async fn is_healthy(&self) -> bool {
+        let url = format!("http://127.0.0.1:{}/readyz", self.port);
+        let status = tokio::process::Command::new(BINARY).args(["health", &url]).stderr(Stdio::null()).status().await;
+        status.expect("the binary runs").success()
     }
 
     /// Jobs that this worker has finished.
@@ -106,6 +123,22 @@ impl Process {
         command.args(["tag", "--json", "--api", &format!("http://127.0.0.1:{}", self.port)]);
         let output = command.args(options).args(urls).output().await.expect("the binary runs");
         String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
+    }
+
+    /// What `tagfleet batch` prints when it talks to this service.
+    pub async fn batch(&self, arguments: &[&str]) -> String {
+        let mut command = tokio::process::Command::new(BINARY);
+        command.args(["batch", "--api", &format!("http://127.0.0.1:{}", self.port)]).args(arguments);
+        let output = command.output().await.expect("the binary runs");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "tagfleet batch {arguments:?}: {complaint}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// `tagfleet batch results` or `errors`, line by line.
+    pub async fn batch_lines(&self, kind: &str, id: &str) -> Vec<serde_json::Value> {
+        let text = self.batch(&[kind, id]).await;
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect()
     }
 
     pub fn rss_mib(&self) -> u64 {

@@ -8,15 +8,18 @@ mod link;
 mod publisher;
 mod receipt;
 mod retries;
+mod shards;
 mod topology;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use lapin::uri::AMQPUri;
+use bytes::Bytes;
+use lapin::{BasicProperties, uri::AMQPUri};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use consumer::Consumer;
 pub use receipt::Receipt;
+pub use shards::Consumer as ShardConsumer;
 
 use super::{Depth, Lane, Message, QueueConfig, QueueError};
 use crate::shutdown::Shutdown;
@@ -64,6 +67,20 @@ impl Rabbit {
     pub async fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
         let properties = Envelope::new(message.ttl).properties(lane);
         self.inner.publisher.publish(Place::Lane(lane), message.payload, properties).await
+    }
+
+    pub async fn publish_shard(&self, payload: Bytes) -> Result<(), QueueError> {
+        // Quorum queues keep every message on disk, whatever its mode.
+        let properties = BasicProperties::default().with_delivery_mode(2);
+        self.inner.publisher.publish(Place::Shards, payload, properties).await
+    }
+
+    pub fn consume_shards(&self, prefetch: u16, shutdown: Shutdown) -> ShardConsumer {
+        shards::start(self.inner.clone(), prefetch.max(1), shutdown)
+    }
+
+    pub async fn shard_depth(&self) -> Result<Depth, QueueError> {
+        self.inner.publisher.depth(Place::Shards).await
     }
 
     pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {

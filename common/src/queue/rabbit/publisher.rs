@@ -45,8 +45,8 @@ enum State {
 struct Session {
     link: Link,
     lanes: [Channel; Lane::ALL.len()],
-    /// Copies of jobs that failed.
-    copies: Channel,
+    /// Copies of jobs that failed, and shards: both rare.
+    others: Channel,
     inspect: Mutex<Option<Channel>>,
 }
 
@@ -118,8 +118,8 @@ impl Session {
             // confirm of its channel comes next.
             Ok((open().await?, open().await?, open().await?))
         };
-        let (realtime, bulk, copies) = within(channels).await?;
-        Ok(Self { link, lanes: [realtime, bulk], copies, inspect: Mutex::default() })
+        let (realtime, bulk, others) = within(channels).await?;
+        Ok(Self { link, lanes: [realtime, bulk], others, inspect: Mutex::default() })
     }
 
     async fn send(
@@ -177,7 +177,7 @@ impl Session {
     fn channel(&self, place: Place) -> &Channel {
         match place {
             Place::Lane(lane) => &self.lanes[lane as usize],
-            Place::Retry(_) | Place::Dead => &self.copies,
+            Place::Retry(_) | Place::Dead | Place::Shards => &self.others,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The queues at the broker: two lanes, for each of them the jobs to be tried
-//! again, and the dead letters.
+//! again, the dead letters, and the shards of migrations.
 
 use lapin::{
     Channel,
@@ -15,15 +15,21 @@ pub enum Place {
     /// Jobs that failed before. Apart, because they are fetched one at a time and run alone.
     Retry(Lane),
     Dead,
+    Shards,
 }
 
+/// RabbitMQ 4 drops what was delivered 20 times unless told otherwise. A shard comes back whenever a migrator is
+/// restarted; one that comes back for ever is found by looking for batches that stand still.
+const SHARD_DELIVERIES: i32 = 1_000;
+
 impl Place {
-    const ALL: [Place; 5] = [
+    const ALL: [Place; 6] = [
         Place::Lane(Lane::Realtime),
         Place::Lane(Lane::Bulk),
         Place::Retry(Lane::Realtime),
         Place::Retry(Lane::Bulk),
         Place::Dead,
+        Place::Shards,
     ];
 }
 
@@ -40,6 +46,7 @@ impl Topology {
             Place::Lane(lane) => format!("{prefix}.{}", lane.name()),
             Place::Retry(lane) => format!("{prefix}.{}.retry", lane.name()),
             Place::Dead => format!("{prefix}.dead"),
+            Place::Shards => format!("{prefix}.shards"),
         }
     }
 
@@ -61,13 +68,17 @@ impl Topology {
         // A full lane refuses, so that the API can; old dead letters make room for new ones.
         let (max_length, overflow) = match place {
             Place::Dead => (DEAD_LETTERS_KEPT as u32, "drop-head"),
-            Place::Lane(_) | Place::Retry(_) => (self.max_length, "reject-publish"),
+            Place::Lane(_) | Place::Retry(_) | Place::Shards => (self.max_length, "reject-publish"),
         };
+        let kind = if place == Place::Shards { "quorum" } else { "classic" };
         let mut arguments = FieldTable::default();
         // Said, because a virtual host may have another default.
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
         arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(max_length.into()));
         arguments.insert("x-overflow".into(), AMQPValue::LongString(overflow.into()));
+        if place == Place::Shards {
+            arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(SHARD_DELIVERIES));
+        }
         arguments
     }
 }

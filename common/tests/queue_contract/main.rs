@@ -1,5 +1,7 @@
 //! One suite, held against every backend of the queue.
 
+mod shards;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use common::{
@@ -7,6 +9,7 @@ use common::{
     shutdown::Shutdown,
     testing::{RabbitMq, eventually, unique},
 };
+use shards::*;
 use tokio::{sync::OnceCell, time::timeout};
 
 const MAX_LENGTH: u32 = 10;
@@ -65,6 +68,12 @@ contract! {
     an_arrival_reaches_whoever_has_credit,
     depth_counts_what_waits,
     an_abandoned_wait_loses_nothing,
+    a_shard_is_delivered_and_acked_for_good,
+    a_shard_that_is_dropped_comes_again_and_is_counted,
+    a_shard_outlives_its_consumer,
+    shards_are_as_many_as_prefetch_allows,
+    shards_beyond_the_length_are_refused,
+    shutdown_ends_the_consumer_and_not_what_is_held,
 }
 
 /// Runs one promise, and fails it for what it leaves behind.
@@ -74,6 +83,7 @@ async fn keep(queue: Queue, promise: impl AsyncFnOnce(&Queue)) {
     for lane in Lane::ALL {
         eventually("nothing is left", async || (queue.depth(lane).await.ok()?.messages == 0).then_some(())).await;
     }
+    shards::are_none_left(&queue).await;
     queue.close().await;
 }
 

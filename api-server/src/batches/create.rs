@@ -1,0 +1,257 @@
+//! `POST /v1/batches`: nothing is worked on before the whole list is here and
+//! stored, so a list that is refused has cost nobody a download.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Extension, Request as HttpRequest, State},
+    http::{HeaderMap, header, request::Parts},
+    response::Response,
+};
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use futures_util::StreamExt;
+
+use super::{
+    intake::Intake,
+    invalid,
+    once::Once,
+    options::{BatchItem, BatchQuery, BatchRequest, Wanted},
+    reply, unavailable,
+    upload::{self, Encoding, Stopped},
+    view::BatchView,
+};
+use crate::{
+    App,
+    edge::RequestId,
+    keys::Caller,
+    ledger::{BatchKey, Request, Sealed},
+    migrate,
+    problem::Problem,
+    request::read_body,
+};
+
+const NDJSON: [&str; 3] = ["application/x-ndjson", "application/jsonl", "application/ndjson"];
+const MEDIA_TYPES: &str =
+    "Send up to 10,000 items as `application/json`, any number as `application/x-ndjson`, a line for each item.";
+
+/// Begin a batch
+///
+/// Up to 10,000 items come in one JSON body, any number as NDJSON, whose lines are items and whose options are in the
+/// query; `Content-Encoding` may be gzip or zstd. With an `Idempotency-Key` it is safe to send a batch again: if it is
+/// here already it is answered, and if half of it is, the other half is taken.
+#[utoipa::path(
+    post, path = "/v1/batches", tag = "Batches", params(BatchQuery, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters")),
+    security((), ("api_key" = [])),
+    request_body(content(
+        (BatchRequest = "application/json", example = json!({"items": [{"custom_id": "photo-1", "url": "https://example.com/cat.jpg"}], "features": ["tags"], "metadata": {"album": "7"}})),
+        (String = "application/x-ndjson"),
+    )),
+    responses(
+        (status = 202, description = "The whole list is stored, and will be worked on", body = BatchView),
+        (status = 400, description = "`invalid_request`: the line is named", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`model_not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`idempotency_in_flight`", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency_mismatch`, `webhook_not_allowed`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`overloaded`, `rate_limited`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`store_unavailable`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn create_batch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    id: RequestId,
+    request: HttpRequest,
+) -> Response {
+    let tenant = caller.tenant.clone();
+    // A task of its own: a client that hangs up must not leave half a batch unlooked-after.
+    let created = tokio::spawn(async move { create(&app, &tenant, request).await }).await;
+    let bug = |_| Err(Fault::new(Code::Internal, Stage::Admit, "This is a bug in the server, not in the request."));
+    reply::accepted(created.unwrap_or_else(bug), "batch created", &id, &caller)
+}
+
+/// Where the items come from.
+enum Source {
+    Inline(Vec<BatchItem>),
+    Stream(Body, Encoding),
+}
+
+async fn create(app: &App, tenant: &str, request: HttpRequest) -> Result<BatchView, Fault> {
+    let _place = app.batches.enter()?;
+    let (parts, body) = request.into_parts();
+    let once = app.batches.once.enter(tenant, &parts.headers)?;
+    let (source, mut wanted) = read(app, &parts, body).await?;
+    wanted.model = model(app, wanted.model).await?;
+    check_webhook(app, wanted.webhook_url.as_deref()).await?;
+    let fresh = fresh(app, tenant, wanted);
+    let batch = match &once {
+        Some(once) => once.claim(&app.batches.ledger, fresh.id.clone(), &fingerprint(&fresh)?).await?,
+        None => fresh.id.clone(),
+    };
+    let request = begin(app, fresh, batch.clone()).await?;
+    let is_fresh = request.1;
+    let request = request.0;
+    match take(app, &request, source).await {
+        Ok(sealed) => {
+            migrate::announce_first(&app.queue, &app.batches.ledger, &request.key(), sealed).await;
+            BatchView::of(&app.batches.ledger, &request, now_s(app)).await
+        }
+        Err(stopped) => {
+            if is_fresh {
+                clean_up(app, &request.key(), once.as_ref(), &stopped).await;
+            }
+            let (Stopped::Content(fault) | Stopped::Lost(fault)) = stopped;
+            Err(fault)
+        }
+    }
+}
+
+async fn read(app: &App, parts: &Parts, body: Body) -> Result<(Source, Wanted), Fault> {
+    let kind = content_type(&parts.headers);
+    let encoding = Encoding::of(&parts.headers)?;
+    if NDJSON.contains(&kind.as_str()) {
+        return Ok((Source::Stream(body, encoding), BatchQuery::parse(parts.uri.query().unwrap_or_default())?));
+    }
+    if kind != "application/json" || encoding != Encoding::Identity {
+        return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES));
+    }
+    let cap = app.config.batches.batch_max_body_bytes;
+    let _held = app.budget.take(crate::request::length(&body, cap) * 2, Stage::Admit)?;
+    let bytes = read_body(body, cap, Stage::Admit, &app.config, None).await?;
+    let until = tokio::time::Instant::now() + Duration::from_secs(60);
+    let parse = move || serde_json::from_slice::<BatchRequest>(&bytes).map_err(|error| invalid(error.to_string()));
+    let (items, wanted) = app.offload.run(Stage::Admit, until, parse).await?.split()?;
+    let most = app.config.batches.batch_max_inline_items;
+    if items.len() > most {
+        let detail = format!("At most {most} items in one body; send more as `application/x-ndjson`.");
+        return Err(Fault::new(Code::BodyTooLarge, Stage::Admit, detail));
+    }
+    let mut names = std::collections::HashSet::new();
+    if let Some(twice) = items.iter().find(|item| !names.insert(item.custom_id.as_str())) {
+        return Err(invalid(format!("custom_id {:?} is there twice", twice.custom_id)));
+    }
+    Ok((Source::Inline(items), wanted))
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Which model it will be, if that is known. Workers may come later; a model that none of them has may not.
+async fn model(app: &App, wanted: Option<String>) -> Result<Option<String>, Fault> {
+    match app.fleet.model(wanted.as_deref()).await {
+        Ok(model) => Ok(Some(model.id.name)),
+        Err(fault) if fault.code == Code::NoWorkers => Ok(wanted),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// One answer for all that is wrong with it: the difference would tell what there is.
+async fn check_webhook(app: &App, url: Option<&str>) -> Result<(), Fault> {
+    let Some(url) = url else { return Ok(()) };
+    if app.webhooks.allows(url).await {
+        return Ok(());
+    }
+    let detail = "A webhook must be a URL on a public address, and the service must have a secret to sign it with.";
+    Err(Fault::new(Code::WebhookNotAllowed, Stage::Admit, detail))
+}
+
+fn fresh(app: &App, tenant: &str, wanted: Wanted) -> Request {
+    let created_s = now_s(app);
+    Request {
+        id: BatchKey::random_id(app.bus.now_us() / 1_000),
+        tenant: tenant.to_owned(),
+        created_s,
+        shard_items: app.config.batches.batch_shard_items,
+        asked: wanted.asked,
+        model: wanted.model,
+        metadata: wanted.metadata,
+        expires_s: wanted.window_h.map(|hours| created_s + u64::from(hours) * 3_600),
+        webhook_url: wanted.webhook_url,
+    }
+}
+
+/// All that is asked, but for what differs between two requests that are the same.
+fn fingerprint(request: &Request) -> Result<String, Fault> {
+    let window_s = request.expires_s.map(|expires| expires - request.created_s);
+    let asked = (&request.asked, &request.model, &request.metadata, window_s, &request.webhook_url);
+    serde_json::to_string(&asked).map_err(|error| invalid(error.to_string()))
+}
+
+/// The batch as it stands in the ledger, and whether this request put it there.
+async fn begin(app: &App, fresh: Request, batch: String) -> Result<(Request, bool), Fault> {
+    let ledger = &app.batches.ledger;
+    let key = BatchKey::new(&fresh.tenant, &batch);
+    if batch != fresh.id
+        && let Some(there) = ledger.request(&key).await.map_err(|error| unavailable(&error))?
+    {
+        return Ok((there, false));
+    }
+    let request = Request { id: batch, ..fresh };
+    ledger.begin(&request).await.map_err(|error| unavailable(&error))?;
+    Ok((request, true))
+}
+
+async fn take(app: &App, request: &Request, source: Source) -> Result<Sealed, Stopped> {
+    let mut intake = Intake::new(&app.batches.ledger, request, app.config.batches.batch_max_items);
+    match source {
+        Source::Inline(items) => {
+            for item in items {
+                let at = intake.total();
+                intake.push(item).await.map_err(|fault| stopped(fault, &format!("items[{at}]")))?;
+            }
+        }
+        Source::Stream(body, encoding) => {
+            let idle = Duration::from_millis(app.config.body_timeout_ms);
+            let mut lines = std::pin::pin!(upload::lines(body, encoding, idle));
+            let mut number = 0;
+            while let Some(line) = lines.next().await {
+                number += 1;
+                let line = line?;
+                if !line.trim().is_empty() {
+                    let item = serde_json::from_str(&line).map_err(|error| invalid(error.to_string()));
+                    let at = format!("line {number}");
+                    let item = item.map_err(|fault| stopped(fault, &at))?;
+                    intake.push(item).await.map_err(|fault| stopped(fault, &at))?;
+                }
+            }
+        }
+    }
+    intake.seal(now_s(app)).await.map_err(|fault| stopped(fault, "the batch"))
+}
+
+/// Says where; and that what the store lacks may be sent again.
+fn stopped(fault: Fault, at: &str) -> Stopped {
+    match fault.code {
+        Code::InvalidRequest => Stopped::Content(Fault { detail: format!("{at}: {}", fault.detail), ..fault }),
+        Code::StoreUnavailable => Stopped::Lost(fault),
+        _ => Stopped::Content(fault),
+    }
+}
+
+/// What stays is what can be gone on with.
+async fn clean_up(app: &App, key: &BatchKey, once: Option<&Once>, stopped: &Stopped) {
+    if matches!((stopped, once), (Stopped::Lost(_), Some(_))) {
+        return;
+    }
+    let ledger = &app.batches.ledger;
+    if let Err(error) = ledger.forget(key).await {
+        tracing::warn!(%error, batch = key.id, "a refused batch stays in the store until it is swept away");
+    }
+    if let Some(once) = once {
+        // Told already, if it fails.
+        let _ = once.give_up(ledger).await;
+    }
+}
+
+fn now_s(app: &App) -> u64 {
+    app.bus.now_us() / 1_000_000
+}

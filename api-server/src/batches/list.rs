@@ -1,0 +1,84 @@
+//! `GET /v1/batches`.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Extension, RawQuery, State},
+    response::Response,
+};
+use common::fault::Fault;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{invalid, reply, unavailable, view::BatchView};
+use crate::{App, edge::RequestId, keys::Caller, problem::Problem};
+
+const DEFAULT_LIMIT: usize = 20;
+const MAX_LIMIT: usize = 100;
+/// Batches looked at at once.
+const LOOKS: usize = 8;
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// The batch after which to go on: `last_id` of the page before.
+    after: Option<String>,
+    /// 1 to 100, 20 if absent.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchList {
+    /// `list`
+    object: &'static str,
+    /// The newest first.
+    data: Vec<BatchView>,
+    first_id: Option<String>,
+    last_id: Option<String>,
+    has_more: bool,
+}
+
+/// The tenant's batches
+#[utoipa::path(
+    get, path = "/v1/batches", tag = "Batches", params(ListQuery), security((), ("api_key" = [])),
+    responses(
+        (status = 200, body = BatchList),
+        (status = 400, description = "`invalid_request`", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`store_unavailable`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list_batches(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+    id: RequestId,
+) -> Response {
+    let listed = list(&app, &caller, query.as_deref().unwrap_or_default()).await;
+    reply::json(listed, "batches listed", &id, &caller)
+}
+
+async fn list(app: &App, caller: &Caller, query: &str) -> Result<BatchList, Fault> {
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let query = ListQuery::deserialize(serde_urlencoded::Deserializer::new(pairs));
+    let ListQuery { after, limit } = query.map_err(|error| invalid(error.to_string()))?;
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(invalid(format!("limit must be 1 to {MAX_LIMIT}")));
+    }
+    let mut ids = app.batches.ledger.batches(&caller.tenant).await.map_err(|error| unavailable(&error))?;
+    ids.retain(|id| after.as_ref().is_none_or(|after| id > after));
+    let has_more = ids.len() > limit;
+    ids.truncate(limit);
+    let now_s = app.bus.now_us() / 1_000_000;
+    let views = stream::iter(ids).map(async |id| {
+        let request = app.batches.find(&caller.tenant, &id).await?;
+        BatchView::of(&app.batches.ledger, &request, now_s).await
+    });
+    let data: Vec<BatchView> = views.buffered(LOOKS).try_collect().await?;
+    let id = |view: Option<&BatchView>| view.map(|view| view.id.clone());
+    Ok(BatchList { object: "list", first_id: id(data.first()), last_id: id(data.last()), has_more, data })
+}

@@ -1,0 +1,71 @@
+//! `Idempotency-Key`: a request that is sent again makes no second batch.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::http::HeaderMap;
+use common::{
+    fault::{Code, Fault},
+    model::hex,
+    stage::Stage,
+};
+use sha2::{Digest, Sha256};
+
+use super::{intake::another, invalid, unavailable};
+use crate::ledger::{Claim, Ledger};
+
+const MAX_KEY_BYTES: usize = 255;
+
+/// Keys of the requests that are under way at this server. At two servers at
+/// once they do no harm: the same items make the same shards.
+#[derive(Debug, Default)]
+pub struct InFlight(Arc<Mutex<HashSet<Used>>>);
+
+/// A tenant, and the hash of its key.
+type Used = (String, String);
+
+/// One request's hold on its key.
+#[derive(Debug)]
+pub struct Once {
+    used: Used,
+    all: Arc<Mutex<HashSet<Used>>>,
+}
+
+impl InFlight {
+    /// `None` where the request has no key.
+    pub fn enter(&self, tenant: &str, headers: &HeaderMap) -> Result<Option<Once>, Fault> {
+        let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+        if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
+            return Err(invalid(format!("Idempotency-Key must have 1 to {MAX_KEY_BYTES} characters.")));
+        }
+        let used = (tenant.to_owned(), hex(&Sha256::digest(key.as_bytes())));
+        if !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(used.clone()) {
+            let detail = "A request with this Idempotency-Key is coming in already.";
+            return Err(Fault::new(Code::IdempotencyInFlight, Stage::Admit, detail));
+        }
+        Ok(Some(Once { used, all: self.0.clone() }))
+    }
+}
+
+impl Once {
+    /// The batch that the key stands for: `batch` if it was never used before.
+    pub async fn claim(&self, ledger: &Ledger, batch: String, asked: &str) -> Result<String, Fault> {
+        let asked = hex(&Sha256::digest(asked));
+        let claim = Claim { batch, asked: asked.clone() };
+        let claimed = ledger.claim(&self.used.0, &self.used.1, &claim).await.map_err(|error| unavailable(&error))?;
+        if claimed.asked == asked { Ok(claimed.batch) } else { Err(another()) }
+    }
+
+    /// The key may be used for something else.
+    pub async fn give_up(&self, ledger: &Ledger) -> Result<(), Fault> {
+        ledger.unclaim(&self.used.0, &self.used.1).await.map_err(|error| unavailable(&error))
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.used);
+    }
+}

@@ -1,0 +1,178 @@
+//! What a client may ask of a batch, and what of it is refused at once.
+
+use std::collections::BTreeMap;
+
+use common::{fault::Fault, wire::Asked};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::invalid;
+use crate::{
+    ledger,
+    request::{Feature, Language, RawOptions, comma_separated, feature_names},
+};
+
+const MAX_CUSTOM_ID_CHARS: usize = 256;
+const MAX_URL_BYTES: usize = 8_192;
+const MAX_PAIRS: usize = 16;
+const MAX_NAME_CHARS: usize = 64;
+const MAX_VALUE_CHARS: usize = 512;
+/// A year.
+const MAX_WINDOW_H: u32 = 8_784;
+
+/// One image of a batch; a line of its own in NDJSON.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchItem {
+    /// Comes back with the item's result, and names it to you alone: 1 to 256 characters, and no two alike.
+    #[schema(max_length = 256, example = "photo-12")]
+    pub custom_id: String,
+    /// An http or https URL on a public address.
+    #[schema(example = "https://example.com/cat.jpg")]
+    pub url: String,
+}
+
+impl BatchItem {
+    /// Whether the URL can be fetched is found out later, and concerns this item alone.
+    pub fn check(self) -> Result<ledger::Item, Fault> {
+        if !(1..=MAX_CUSTOM_ID_CHARS).contains(&self.custom_id.chars().count()) {
+            return Err(invalid(format!("custom_id must have 1 to {MAX_CUSTOM_ID_CHARS} characters")));
+        }
+        if self.url.len() > MAX_URL_BYTES {
+            return Err(invalid(format!("url is longer than {MAX_URL_BYTES} bytes")));
+        }
+        Ok(ledger::Item { custom_id: self.custom_id, url: self.url })
+    }
+}
+
+/// A batch in one JSON body.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchRequest {
+    /// 1 to 10,000; more come as NDJSON.
+    pub items: Vec<BatchItem>,
+    #[serde(default)]
+    features: Option<Vec<Feature>>,
+    limit: Option<u16>,
+    threshold: Option<f32>,
+    language: Option<Language>,
+    categories: Option<Vec<String>>,
+    include: Option<Vec<String>>,
+    exclude: Option<Vec<String>>,
+    /// One of `/v1/models`; the default there if absent.
+    model: Option<String>,
+    /// Comes back with the batch: 16 pairs at the most.
+    #[schema(example = json!({"album": "7"}))]
+    metadata: Option<BTreeMap<String, String>>,
+    /// Hours after which what is not done yet ends as `batch_expired`; never if absent.
+    #[schema(minimum = 1, maximum = 8784)]
+    completion_window_h: Option<u32>,
+    /// Where to say that it has ended, signed (Standard Webhooks): `batch.completed`, `batch.cancelled`, `batch.expired`.
+    #[schema(example = "https://example.com/hooks/tagfleet")]
+    webhook_url: Option<String>,
+}
+
+/// The options of a batch that comes as NDJSON, in its query.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BatchQuery {
+    /// `tags`, `caption`, or `tags,caption`. In the query for NDJSON, like all options; JSON has its own.
+    features: Option<String>,
+    /// At most so many tags of an image, 1 to 100.
+    limit: Option<u16>,
+    /// Least confidence of a tag, 0 to 1.
+    threshold: Option<f32>,
+    language: Option<Language>,
+    /// Only tags of these categories.
+    #[serde(default, deserialize_with = "comma_separated")]
+    #[param(value_type = Option<String>)]
+    categories: Option<Vec<String>>,
+    /// Only these tags and what is below them.
+    #[serde(default, deserialize_with = "comma_separated")]
+    #[param(value_type = Option<String>)]
+    include: Option<Vec<String>>,
+    /// Never these tags nor what is below them.
+    #[serde(default, deserialize_with = "comma_separated")]
+    #[param(value_type = Option<String>)]
+    exclude: Option<Vec<String>>,
+    /// One of `/v1/models`.
+    model: Option<String>,
+    /// A JSON object of texts.
+    metadata: Option<String>,
+    /// Hours after which what is not done yet ends as `batch_expired`; never if absent.
+    completion_window_h: Option<u32>,
+    /// Where to say that it has ended, signed (Standard Webhooks).
+    webhook_url: Option<String>,
+}
+
+/// What both come to, but for the items.
+#[derive(Debug)]
+pub struct Wanted {
+    pub asked: Asked,
+    pub model: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+    pub window_h: Option<u32>,
+    pub webhook_url: Option<String>,
+}
+
+impl BatchRequest {
+    pub fn split(self) -> Result<(Vec<BatchItem>, Wanted), Fault> {
+        let options = RawOptions {
+            features: self.features.map(feature_names),
+            limit: self.limit,
+            threshold: self.threshold,
+            language: self.language,
+            categories: self.categories,
+            include: self.include,
+            exclude: self.exclude,
+            model: self.model,
+            timeout_ms: None,
+            client_ref: None,
+        };
+        let metadata = self.metadata.unwrap_or_default();
+        Ok((self.items, wanted(options, metadata, self.completion_window_h, self.webhook_url)?))
+    }
+}
+
+impl BatchQuery {
+    pub fn parse(query: &str) -> Result<Wanted, Fault> {
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        let query = Self::deserialize(serde_urlencoded::Deserializer::new(pairs));
+        let query = query.map_err(|error| invalid(format!("The options cannot be read: {error}")))?;
+        let metadata = query.metadata.as_deref().map(serde_json::from_str).transpose();
+        let metadata = metadata.map_err(|error| invalid(format!("metadata is no JSON object of texts: {error}")))?;
+        let options = RawOptions {
+            features: query.features,
+            limit: query.limit,
+            threshold: query.threshold,
+            language: query.language,
+            categories: query.categories,
+            include: query.include,
+            exclude: query.exclude,
+            model: query.model,
+            timeout_ms: None,
+            client_ref: None,
+        };
+        wanted(options, metadata.unwrap_or_default(), query.completion_window_h, query.webhook_url)
+    }
+}
+
+fn wanted(
+    options: RawOptions,
+    metadata: BTreeMap<String, String>,
+    window_h: Option<u32>,
+    webhook_url: Option<String>,
+) -> Result<Wanted, Fault> {
+    let fits = |text: &String, most| text.chars().count() <= most;
+    let pair_fits = |(name, value): (&String, &String)| fits(name, MAX_NAME_CHARS) && fits(value, MAX_VALUE_CHARS);
+    if metadata.len() > MAX_PAIRS || !metadata.iter().all(pair_fits) {
+        let most = format!("{MAX_PAIRS} pairs, names of {MAX_NAME_CHARS} and values of {MAX_VALUE_CHARS} characters");
+        return Err(invalid(format!("metadata may hold {most}")));
+    }
+    if window_h.is_some_and(|hours| !(1..=MAX_WINDOW_H).contains(&hours)) {
+        return Err(invalid(format!("completion_window_h must be 1 to {MAX_WINDOW_H}")));
+    }
+    let model = options.model.clone();
+    Ok(Wanted { asked: options.asked()?, model, metadata, window_h, webhook_url })
+}

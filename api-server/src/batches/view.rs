@@ -1,0 +1,196 @@
+//! A batch as it is told: in OpenAI's shape, with what that lacks.
+
+use std::collections::BTreeMap;
+
+use common::fault::Fault;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::unavailable;
+use crate::ledger::{Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The list is still coming in.
+    Validating,
+    InProgress,
+    /// Every item is done; the batch is about to be closed.
+    Finalizing,
+    Completed,
+    Expired,
+    Cancelling,
+    Cancelled,
+}
+
+impl Status {
+    /// Nothing changes any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Expired | Self::Cancelled)
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchView {
+    #[schema(example = "batch_fe6a1d3c44b10f3c9a61d2b84e57a1c0")]
+    pub id: String,
+    /// `batch`
+    object: &'static str,
+    /// `/v1/tags`
+    endpoint: &'static str,
+    pub status: Status,
+    model: Option<String>,
+    pub request_counts: Counts,
+    /// Seconds since 1970, as all times here.
+    created_at: u64,
+    /// When the whole list was here.
+    in_progress_at: Option<u64>,
+    expires_at: Option<u64>,
+    finalizing_at: Option<u64>,
+    completed_at: Option<u64>,
+    expired_at: Option<u64>,
+    cancelling_at: Option<u64>,
+    cancelled_at: Option<u64>,
+    metadata: BTreeMap<String, String>,
+    failures: Failures,
+    /// Items a second since the whole list was here.
+    #[schema(example = 412.5)]
+    rate_per_s: Option<f64>,
+    /// When it may be done; absent where nothing can be said.
+    eta: Option<Eta>,
+    /// Where its results are, a line for each item that is done.
+    results_url: String,
+    /// Where its failures are, a line for each item that failed.
+    errors_url: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Counts {
+    /// 0 until the whole list is here.
+    pub total: u64,
+    pub completed: u64,
+    pub failed: u64,
+}
+
+/// Seconds from now, by the pace of the last minutes; and the two between which it is if the pace stays between that and
+/// the mean since the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Eta {
+    seconds: u64,
+    earliest: u64,
+    latest: u64,
+}
+
+impl Eta {
+    fn of(left: u64, recent_per_s: f64, mean_per_s: f64) -> Option<Self> {
+        let (slow, fast) = (recent_per_s.min(mean_per_s), recent_per_s.max(mean_per_s));
+        let seconds = |rate: f64| (left as f64 / rate).ceil() as u64;
+        (slow > 0.0).then(|| Self { seconds: seconds(recent_per_s), earliest: seconds(fast), latest: seconds(slow) })
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Failures {
+    #[schema(example = json!({"source_http_error": 12}))]
+    by_code: BTreeMap<String, u64>,
+    /// Hosts that are to blame, those with the most failures.
+    #[schema(example = json!({"images.example": 12}))]
+    by_host: BTreeMap<String, u64>,
+}
+
+/// All that the ledger says of a batch.
+struct Known {
+    sealed: Option<Sealed>,
+    cancelled_s: Option<u64>,
+    ended: Option<Final>,
+    progress: Progress,
+}
+
+impl BatchView {
+    pub async fn of(ledger: &Ledger, request: &Request, now_s: u64) -> Result<Self, Fault> {
+        let known = Known::look(ledger, request).await.map_err(|error| unavailable(&error))?;
+        Ok(Self::new(request, known, now_s))
+    }
+
+    fn new(request: &Request, known: Known, now_s: u64) -> Self {
+        let status = known.status();
+        let tally = known.tally().brief();
+        let ended_s = |status| known.ended.as_ref().filter(|end| end.status == status).map(|end| end.finished_s);
+        let until_s = known.ended.as_ref().map_or(now_s, |end| end.finished_s);
+        let done = tally.done();
+        let mean = known.sealed.map(|sealed| done as f64 / until_s.saturating_sub(sealed.sealed_s).max(1) as f64);
+        let left = known.sealed.map_or(0, |sealed| sealed.total.saturating_sub(done));
+        let recent = known.progress.recent_per_s.or(mean);
+        let eta =
+            recent.zip(mean).filter(|_| known.ended.is_none()).and_then(|(recent, mean)| Eta::of(left, recent, mean));
+        Self {
+            object: "batch",
+            endpoint: "/v1/tags",
+            status,
+            model: request.model.clone(),
+            request_counts: Counts {
+                total: known.sealed.map_or(0, |sealed| sealed.total),
+                completed: tally.completed,
+                failed: tally.failed,
+            },
+            created_at: request.created_s,
+            in_progress_at: known.sealed.map(|sealed| sealed.sealed_s),
+            expires_at: request.expires_s,
+            finalizing_at: known.ended.as_ref().map(|end| end.finished_s),
+            completed_at: ended_s(FinalStatus::Completed),
+            expired_at: ended_s(FinalStatus::Expired),
+            cancelling_at: known.cancelled_s,
+            cancelled_at: ended_s(FinalStatus::Cancelled),
+            metadata: request.metadata.clone(),
+            failures: Failures { by_code: tally.by_code, by_host: tally.by_host },
+            eta,
+            rate_per_s: mean.filter(|_| done > 0).map(|rate| (rate * 10.0).round() / 10.0),
+            results_url: format!("/v1/batches/{}/results", request.id),
+            errors_url: format!("/v1/batches/{}/errors", request.id),
+            id: request.id.clone(),
+        }
+    }
+}
+
+impl Known {
+    async fn look(ledger: &Ledger, request: &Request) -> Result<Self, LedgerError> {
+        let key = request.key();
+        let (sealed, cancelled_s) = tokio::try_join!(ledger.sealed(&key), ledger.cancelled(&key))?;
+        let ended = ledger.ended(&key).await?;
+        let progress = match (&ended, &sealed) {
+            (None, Some(_)) => ledger.progress(&key).await?,
+            _ => Progress::default(),
+        };
+        Ok(Self { sealed, cancelled_s, ended, progress })
+    }
+
+    fn tally(&self) -> Tally {
+        self.ended.as_ref().map_or_else(|| self.progress.tally.clone(), |end| end.tally.clone())
+    }
+
+    fn status(&self) -> Status {
+        match (&self.ended, self.cancelled_s, self.sealed) {
+            (Some(end), _, _) => match end.status {
+                FinalStatus::Completed => Status::Completed,
+                FinalStatus::Cancelled => Status::Cancelled,
+                FinalStatus::Expired => Status::Expired,
+            },
+            (None, _, None) => Status::Validating,
+            (None, Some(_), Some(_)) => Status::Cancelling,
+            (None, None, Some(sealed)) if self.progress.finished_shards == sealed.shards => Status::Finalizing,
+            (None, None, Some(_)) => Status::InProgress,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_says_how_far_off_it_may_be() {
+        let eta = Eta::of(1_000, 10.0, 20.0);
+        assert_eq!(eta, Some(Eta { seconds: 100, earliest: 50, latest: 100 }));
+        assert_eq!(Eta::of(1_000, 0.0, 20.0), None, "nothing moves, and nobody knows until when");
+    }
+}

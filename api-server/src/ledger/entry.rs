@@ -1,0 +1,140 @@
+//! What the ledger holds of a batch.
+
+use std::collections::BTreeMap;
+
+use common::wire::Asked;
+use serde::{Deserialize, Serialize};
+
+use super::Tally;
+
+/// Whose batch, and which. Tenants never share a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BatchKey {
+    pub tenant: String,
+    pub id: String,
+}
+
+impl BatchKey {
+    pub fn new(tenant: &str, id: &str) -> Self {
+        Self { tenant: tenant.to_owned(), id: id.to_owned() }
+    }
+
+    /// An id that a store lists before all that were made earlier.
+    pub fn random_id(now_ms: u64) -> String {
+        const MOST: u64 = (1 << 48) - 1;
+        format!("batch_{:012x}{:020x}", MOST - now_ms.min(MOST), rand::random::<u128>() >> 48)
+    }
+
+    /// Whether a text may be an id: nothing else is looked for in the store.
+    pub fn is_id(text: &str) -> bool {
+        let digits = text.strip_prefix("batch_").unwrap_or_default();
+        digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
+    pub fn folder(&self) -> String {
+        format!("batches/{}/{}", self.tenant, self.id)
+    }
+
+    pub fn file(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder())
+    }
+
+    pub fn open(&self) -> String {
+        format!("open/{}/{}", self.tenant, self.id)
+    }
+
+    pub fn shard(&self, shard: u32) -> String {
+        self.file(&format!("shards/{shard:08}.ndjson"))
+    }
+
+    pub fn results(&self, shard: u32) -> String {
+        self.file(&format!("results/{shard:08}.ndjson"))
+    }
+
+    pub fn log(&self, shard: u32) -> String {
+        self.file(&format!("log/{shard:08}"))
+    }
+
+    pub fn page(&self, shard: u32, page: usize) -> String {
+        self.file(&format!("log/{shard:08}/{page:06}.ndjson"))
+    }
+
+    /// The job of an item: the same whenever it is tried, so that it is done once.
+    pub fn job(&self, line: u64) -> String {
+        format!("item_{}_{line}", self.id.trim_start_matches("batch_"))
+    }
+}
+
+/// One image of a batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    pub custom_id: String,
+    pub url: String,
+}
+
+/// What is asked of every image, fixed when the batch is made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    pub id: String,
+    pub tenant: String,
+    pub created_s: u64,
+    /// Items of each shard but the last.
+    pub shard_items: u32,
+    pub asked: Asked,
+    pub model: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+    /// What is not done by then ends as `batch_expired`.
+    pub expires_s: Option<u64>,
+    /// Told when it ends.
+    #[serde(default)]
+    pub webhook_url: Option<String>,
+}
+
+impl Request {
+    pub fn key(&self) -> BatchKey {
+        BatchKey::new(&self.tenant, &self.id)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sealed {
+    pub total: u64,
+    pub shards: u32,
+    pub sealed_s: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinalStatus {
+    Completed,
+    Cancelled,
+    Expired,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Final {
+    pub status: FinalStatus,
+    pub finished_s: u64,
+    pub tally: Tally,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newer_ids_come_first() {
+        let (old, new) = (BatchKey::random_id(1_000), BatchKey::random_id(1_001));
+        assert!(new < old && BatchKey::is_id(&new));
+        assert_ne!(BatchKey::random_id(1_000), old);
+    }
+
+    #[test]
+    fn nothing_else_passes_for_an_id() {
+        let id = BatchKey::random_id(1_700_000_000_000);
+        for text in ["", "batch_", "../x", &id[1..], &format!("{id}/"), &format!("{id}0"), &id.to_uppercase()] {
+            assert!(!BatchKey::is_id(text), "{text}");
+        }
+    }
+}

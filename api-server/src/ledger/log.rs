@@ -1,0 +1,129 @@
+//! The log of one shard. A page is appended by writing the object with the
+//! next number, which only one writer can do: who comes second reads what the
+//! first one wrote, leaves out what it says already, and takes the number
+//! after. So an item is in a log once, even where two migrators hold the same
+//! shard because the broker took one of them for dead.
+
+use std::collections::HashSet;
+
+use super::{BatchKey, Ledger, LedgerError, Line, Page};
+
+#[derive(Debug)]
+pub struct Log {
+    ledger: Ledger,
+    key: BatchKey,
+    shard: u32,
+    pages: usize,
+    all: Page,
+    /// Places in the batch of the items that it speaks of.
+    done: HashSet<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    Yes,
+    /// Somebody else has finished the shard.
+    Closed,
+}
+
+impl Log {
+    /// `None` where the shard is finished.
+    pub async fn open(ledger: &Ledger, key: &BatchKey, shard: u32) -> Result<Option<Self>, LedgerError> {
+        if ledger.store.exists(&key.results(shard)).await? {
+            return Ok(None);
+        }
+        let (ledger, key) = (ledger.clone(), key.clone());
+        let mut log = Self { ledger, key, shard, pages: 0, all: Page::default(), done: HashSet::new() };
+        while log.read_next().await? {}
+        Ok(Some(log))
+    }
+
+    pub fn is_done(&self, number: u64) -> bool {
+        self.done.contains(&number)
+    }
+
+    pub async fn append(&mut self, lines: &[Line]) -> Result<Appended, LedgerError> {
+        loop {
+            let mut page = Page::default();
+            lines.iter().filter(|line| !self.done.contains(&line.number)).for_each(|line| page.push(line));
+            if page.tally.done() == 0 {
+                return Ok(Appended::Yes);
+            }
+            let name = self.key.page(self.shard, self.pages);
+            if self.ledger.store.put_new(&name, page.encode()).await? {
+                self.take(&page);
+                return Ok(Appended::Yes);
+            }
+            if !self.read_next().await? {
+                // There a moment ago, and gone: whoever finishes a shard clears its log.
+                return Ok(Appended::Closed);
+            }
+        }
+    }
+
+    /// Puts the log into one piece, which ends the shard.
+    pub async fn close(self) -> Result<(), LedgerError> {
+        self.ledger.store.put_new(&self.key.results(self.shard), self.all.encode()).await?;
+        self.ledger.clear_log(&self.key, self.shard).await
+    }
+
+    async fn read_next(&mut self) -> Result<bool, LedgerError> {
+        let name = self.key.page(self.shard, self.pages);
+        let Some(bytes) = self.ledger.store.get(&name).await? else { return Ok(false) };
+        let page = Page::decode(&bytes).ok_or_else(|| LedgerError::Unreadable(name, "no page".to_owned()))?;
+        self.take(&page);
+        Ok(true)
+    }
+
+    fn take(&mut self, page: &Page) {
+        self.done.extend(page.numbers());
+        self.all.join(page);
+        self.pages += 1;
+    }
+}
+
+impl Ledger {
+    /// What is left of a log when its shard is finished.
+    pub async fn clear_log(&self, key: &BatchKey, shard: u32) -> Result<(), LedgerError> {
+        Ok(self.store.delete_folder(&key.log(shard)).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::store::{Store, StoreConfig};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::ledger::{Item, outcome};
+
+    fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
+        let item = |n| Item { custom_id: format!("c{n}"), url: "http://a.example/".to_owned() };
+        numbers.map(|n| outcome("item", &item(n), n, &Ok(Value::Null))).collect()
+    }
+
+    async fn open(ledger: &Ledger, key: &BatchKey) -> Option<Log> {
+        Log::open(ledger, key, 0).await.expect("the store answers")
+    }
+
+    #[tokio::test]
+    async fn two_holders_of_one_shard_write_every_item_once() {
+        let store = Store::open(&StoreConfig { store_url: Some("memory:".into()) }).expect("opens");
+        let (ledger, key) = (Ledger::new(store), BatchKey::new("shop", "batch_1"));
+        let mut one = open(&ledger, &key).await.expect("open");
+        let mut two = open(&ledger, &key).await.expect("open");
+        one.append(&lines(0..3)).await.expect("written");
+        two.append(&lines(2..5)).await.expect("written");
+        one.append(&lines(4..6)).await.expect("written");
+        let third = open(&ledger, &key).await.expect("open");
+        assert_eq!((third.done.len(), third.all.tally.completed), (6, 6));
+        assert!(one.is_done(3) && !two.is_done(5));
+        one.close().await.expect("closed");
+        assert!(open(&ledger, &key).await.is_none());
+        let bytes = ledger.store.get(&key.results(0)).await.expect("answers").expect("there");
+        let page = Page::decode(&bytes).expect("a page");
+        let mut numbers: Vec<_> = page.numbers().collect();
+        numbers.sort_unstable();
+        assert_eq!((numbers, page.tally.completed), (vec![0, 1, 2, 3, 4, 5], 6));
+    }
+}

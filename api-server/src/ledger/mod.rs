@@ -1,0 +1,187 @@
+//! The ledger of migrations: what is to be done and what became of it, as
+//! objects that are written once. There is no table beside it: whoever reads
+//! it, an API server or a migrator, before or after any crash, sees the same.
+//!
+//! ```text
+//! open/{tenant}/{batch}                                     until all is said and done
+//! idempotency/{tenant}/{hash of the key}                    which batch a key stands for
+//! batches/{tenant}/{batch}/request.json                     what is asked
+//! batches/{tenant}/{batch}/shards/{shard}.ndjson            items, as many to a shard as `request.json` says
+//! batches/{tenant}/{batch}/sealed.json                      the list is whole: from here on it is worked on
+//! batches/{tenant}/{batch}/announced                        its first shards are in the queue
+//! batches/{tenant}/{batch}/log/{shard}/{page}.ndjson        what became of items, appended by whoever holds the shard
+//! batches/{tenant}/{batch}/results/{shard}.ndjson           the log of a finished shard in one piece
+//! batches/{tenant}/{batch}/cancel                           somebody wants it to end
+//! batches/{tenant}/{batch}/final.json                       how it ended
+//! batches/{tenant}/{batch}/webhook/{try}                    tries at telling so
+//! ```
+
+mod attempt;
+mod entry;
+mod fold;
+mod log;
+mod pace;
+mod page;
+mod reading;
+
+use bytes::Bytes;
+use common::store::{Store, StoreError};
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use attempt::Attempt;
+pub use entry::{BatchKey, Final, FinalStatus, Item, Request, Sealed};
+pub use fold::Progress;
+pub use log::{Appended, Log};
+pub use page::{Kind, Line, Page, Tally, outcome};
+pub use reading::Cursor;
+
+use fold::Folds;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0} in the store cannot be read: {1}")]
+    Unreadable(String, String),
+}
+
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    store: Store,
+    folds: Folds,
+}
+
+impl Ledger {
+    pub fn new(store: Store) -> Self {
+        Self { store, folds: Folds::default() }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
+        let Some(bytes) = self.store.get(name).await? else { return Ok(None) };
+        let unreadable = |error: serde_json::Error| LedgerError::Unreadable(name.to_owned(), error.to_string());
+        serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
+    }
+
+    async fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<bool, LedgerError> {
+        let json = serde_json::to_vec(value).expect("maps have text as keys");
+        Ok(self.store.put_new(name, json.into()).await?)
+    }
+
+    /// Opens a batch, which is still without items.
+    pub async fn begin(&self, request: &Request) -> Result<(), LedgerError> {
+        let key = request.key();
+        // First, so that whatever is begun is found again.
+        self.store.put_new(&key.open(), Bytes::new()).await?;
+        self.write(&key.file("request.json"), request).await?;
+        Ok(())
+    }
+
+    pub async fn request(&self, key: &BatchKey) -> Result<Option<Request>, LedgerError> {
+        self.read(&key.file("request.json")).await
+    }
+
+    /// Stores a shard. `false`: there is another one in its place. The same one twice is one.
+    pub async fn put_shard(&self, key: &BatchKey, shard: u32, items: Bytes) -> Result<bool, LedgerError> {
+        let name = key.shard(shard);
+        if self.store.put_new(&name, items.clone()).await? {
+            return Ok(true);
+        }
+        Ok(self.store.get(&name).await?.is_some_and(|there| there == items))
+    }
+
+    pub async fn shard(&self, key: &BatchKey, shard: u32) -> Result<Option<Vec<Item>>, LedgerError> {
+        let name = key.shard(shard);
+        let Some(bytes) = self.store.get(&name).await? else { return Ok(None) };
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let items: Result<_, _> = lines.map(serde_json::from_slice).collect();
+        items.map(Some).map_err(|error: serde_json::Error| LedgerError::Unreadable(name, error.to_string()))
+    }
+
+    /// Says that the list is whole. If that was said before, what was said.
+    pub async fn seal(&self, key: &BatchKey, sealed: Sealed) -> Result<Sealed, LedgerError> {
+        if self.write(&key.file("sealed.json"), &sealed).await? {
+            return Ok(sealed);
+        }
+        Ok(self.sealed(key).await?.unwrap_or(sealed))
+    }
+
+    pub async fn sealed(&self, key: &BatchKey) -> Result<Option<Sealed>, LedgerError> {
+        self.read(&key.file("sealed.json")).await
+    }
+
+    pub async fn cancel(&self, key: &BatchKey, now_s: u64) -> Result<(), LedgerError> {
+        self.write(&key.file("cancel"), &now_s).await?;
+        Ok(())
+    }
+
+    /// When somebody asked for its end.
+    pub async fn cancelled(&self, key: &BatchKey) -> Result<Option<u64>, LedgerError> {
+        self.read(&key.file("cancel")).await
+    }
+
+    /// Notes that the batch's first shards are in the queue.
+    pub async fn set_announced(&self, key: &BatchKey) -> Result<(), LedgerError> {
+        self.store.put_new(&key.file("announced"), Bytes::new()).await?;
+        Ok(())
+    }
+
+    pub async fn is_announced(&self, key: &BatchKey) -> Result<bool, LedgerError> {
+        Ok(self.store.exists(&key.file("announced")).await?)
+    }
+
+    pub async fn finish(&self, key: &BatchKey, end: &Final) -> Result<(), LedgerError> {
+        self.write(&key.file("final.json"), end).await?;
+        Ok(())
+    }
+
+    pub async fn ended(&self, key: &BatchKey) -> Result<Option<Final>, LedgerError> {
+        self.read(&key.file("final.json")).await
+    }
+
+    /// Nobody needs to look after it any more.
+    pub async fn close(&self, key: &BatchKey) -> Result<(), LedgerError> {
+        Ok(self.store.delete(&key.open()).await?)
+    }
+
+    /// As if it had never been.
+    pub async fn forget(&self, key: &BatchKey) -> Result<(), LedgerError> {
+        self.store.delete_folder(&key.folder()).await?;
+        self.close(key).await
+    }
+
+    /// Every batch that somebody has to look after.
+    pub async fn open_batches(&self) -> Result<Vec<BatchKey>, LedgerError> {
+        let mut keys = Vec::new();
+        for tenant in self.store.folders("open").await? {
+            let batches = self.store.list(&format!("open/{tenant}")).await?;
+            keys.extend(batches.into_iter().map(|listed| BatchKey::new(&tenant, &listed.name)));
+        }
+        Ok(keys)
+    }
+
+    /// A tenant's batches, the newest first.
+    pub async fn batches(&self, tenant: &str) -> Result<Vec<String>, LedgerError> {
+        Ok(self.store.folders(&format!("batches/{tenant}")).await?)
+    }
+
+    /// The batch that an idempotency key stands for: `batch`, or the one that it has stood for before.
+    pub async fn claim(&self, tenant: &str, key_hash: &str, claim: &Claim) -> Result<Claim, LedgerError> {
+        let name = format!("idempotency/{tenant}/{key_hash}");
+        if self.write(&name, claim).await? {
+            return Ok(claim.clone());
+        }
+        Ok(self.read(&name).await?.unwrap_or_else(|| claim.clone()))
+    }
+
+    pub async fn unclaim(&self, tenant: &str, key_hash: &str) -> Result<(), LedgerError> {
+        Ok(self.store.delete(&format!("idempotency/{tenant}/{key_hash}")).await?)
+    }
+}
+
+/// What an idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+pub struct Claim {
+    pub batch: String,
+    /// Hash of all that was asked, but for the items.
+    pub asked: String,
+}

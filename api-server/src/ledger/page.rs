@@ -1,0 +1,249 @@
+//! A page says what became of items: a line that sums up, the lines of those
+//! that failed, then the lines of those that are done. A log consists of
+//! pages, and so does the result of a shard, which is one page.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use common::fault::Fault;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Hosts that are named in a tally: those with the most failures.
+const HOSTS_KEPT: usize = 20;
+/// While adding up, so that the order of adding hardly matters.
+const HOSTS_COUNTED: usize = 200;
+/// A line that sums up is shorter.
+pub const HEAD_BYTES: u64 = 32 * 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Completed,
+    Failed,
+}
+
+/// How many items ended how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    pub completed: u64,
+    pub failed: u64,
+    /// Failures by code.
+    pub by_code: BTreeMap<String, u64>,
+    /// Failures that are the host's, by its name; those with the most.
+    pub by_host: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    pub fn done(&self) -> u64 {
+        self.completed + self.failed
+    }
+
+    pub fn of(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Completed => self.completed,
+            Kind::Failed => self.failed,
+        }
+    }
+
+    pub fn add(&mut self, other: &Tally) {
+        self.completed += other.completed;
+        self.failed += other.failed;
+        for (code, count) in &other.by_code {
+            *self.by_code.entry(code.clone()).or_default() += count;
+        }
+        for (host, count) in &other.by_host {
+            *self.by_host.entry(host.clone()).or_default() += count;
+        }
+        self.keep_hosts(HOSTS_COUNTED);
+    }
+
+    fn keep_hosts(&mut self, most: usize) {
+        while self.by_host.len() > most {
+            let least = self.by_host.iter().min_by_key(|(_, count)| **count).map(|(host, _)| host.clone());
+            least.map(|host| self.by_host.remove(&host));
+        }
+    }
+
+    /// As it is told.
+    pub fn brief(mut self) -> Self {
+        self.keep_hosts(HOSTS_KEPT);
+        self
+    }
+}
+
+/// What became of one item.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The item's place in the whole batch, from 0.
+    pub number: u64,
+    /// The failed item's code, and its host if the host is to blame.
+    pub failure: Option<(&'static str, Option<String>)>,
+    pub json: Vec<u8>,
+}
+
+/// An item's line in OpenAI's shape.
+pub fn outcome(id: &str, item: &super::Item, number: u64, outcome: &Result<Value, (Fault, u32)>) -> Line {
+    let (response, error) = match outcome {
+        Ok(body) => (serde_json::json!({"status_code": 200, "body": body}), Value::Null),
+        Err((fault, attempts)) => {
+            let error = serde_json::json!({
+                "code": fault.code.name(), "stage": fault.stage.name(), "message": fault.detail,
+                "retryable": fault.retryable, "attempts": attempts,
+            });
+            (Value::Null, error)
+        }
+    };
+    let line = serde_json::json!({
+        "id": id, "custom_id": item.custom_id, "line": number, "url": item.url, "response": response, "error": error,
+    });
+    let failure = outcome.as_ref().err().map(|(fault, _)| (fault.code.name(), blamed(fault, &item.url)));
+    Line { number, failure, json: line.to_string().into_bytes() }
+}
+
+/// The host, where it is the origin's fault.
+fn blamed(fault: &Fault, url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    (fault.stage == common::stage::Stage::Fetch).then(|| url.host_str().map(str::to_owned))?
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    pub tally: Tally,
+    failed: Vec<u8>,
+    completed: Vec<u8>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Head {
+    #[serde(flatten)]
+    pub tally: Tally,
+    failed_bytes: u64,
+    completed_bytes: u64,
+}
+
+impl Page {
+    pub fn push(&mut self, line: &Line) {
+        let of = match &line.failure {
+            None => {
+                self.tally.completed += 1;
+                &mut self.completed
+            }
+            Some((code, host)) => {
+                self.tally.failed += 1;
+                *self.tally.by_code.entry((*code).to_owned()).or_default() += 1;
+                if let Some(host) = host {
+                    *self.tally.by_host.entry(host.clone()).or_default() += 1;
+                }
+                &mut self.failed
+            }
+        };
+        of.extend_from_slice(&line.json);
+        of.push(b'\n');
+    }
+
+    pub fn join(&mut self, other: &Page) {
+        self.tally.add(&other.tally);
+        self.failed.extend_from_slice(&other.failed);
+        self.completed.extend_from_slice(&other.completed);
+    }
+
+    pub fn encode(&self) -> Bytes {
+        let mut tally = self.tally.clone();
+        tally.keep_hosts(HOSTS_COUNTED);
+        let head = Head { tally, failed_bytes: self.failed.len() as u64, completed_bytes: self.completed.len() as u64 };
+        let mut bytes = serde_json::to_vec(&head).expect("maps have text as keys");
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&self.failed);
+        bytes.extend_from_slice(&self.completed);
+        bytes.into()
+    }
+
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (head, length) = Head::read(bytes)?;
+        let cut = |range: std::ops::Range<u64>| bytes.get(range.start as usize..range.end as usize);
+        let failed = cut(head.range(length, Kind::Failed))?.to_vec();
+        let completed = cut(head.range(length, Kind::Completed))?.to_vec();
+        Some(Self { tally: head.tally, failed, completed })
+    }
+
+    pub fn lines(&self, kind: Kind) -> &[u8] {
+        match kind {
+            Kind::Completed => &self.completed,
+            Kind::Failed => &self.failed,
+        }
+    }
+
+    /// Places in the batch of all items that the page speaks of.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        #[derive(Deserialize)]
+        struct Numbered {
+            line: u64,
+        }
+        let lines = [&self.failed, &self.completed].into_iter().flat_map(|lines| lines.split(|byte| *byte == b'\n'));
+        lines.filter_map(|line| serde_json::from_slice::<Numbered>(line).ok()).map(|numbered| numbered.line)
+    }
+}
+
+impl Head {
+    /// The head of a page and its length, from the page's first bytes.
+    pub fn read(bytes: &[u8]) -> Option<(Self, u64)> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        Some((serde_json::from_slice(&bytes[..end]).ok()?, end as u64 + 1))
+    }
+
+    /// Where lines of a kind are in a page whose head is so long.
+    pub fn range(&self, length: u64, kind: Kind) -> std::ops::Range<u64> {
+        let failed_end = length + self.failed_bytes;
+        match kind {
+            Kind::Failed => length..failed_end,
+            Kind::Completed => failed_end..failed_end + self.completed_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::{fault::Code, stage::Stage};
+
+    use super::*;
+
+    fn line(number: u64, failed: bool) -> Line {
+        let item = super::super::Item { custom_id: format!("c{number}"), url: format!("http://h{number}.example/") };
+        let fault = || Fault::new(Code::SourceTimeout, Stage::Fetch, "slow");
+        outcome("item_1", &item, number, &if failed { Err((fault(), 3)) } else { Ok(Value::Null) })
+    }
+
+    #[test]
+    fn a_page_survives_the_store() {
+        let (mut page, mut other) = (Page::default(), Page::default());
+        (0..5).for_each(|n| page.push(&line(n, n % 2 == 0)));
+        (5..7).for_each(|n| other.push(&line(n, n == 6)));
+        page.join(&other);
+        let read = Page::decode(&page.encode()).expect("a page");
+        assert_eq!(read.tally, page.tally);
+        assert_eq!((read.tally.completed, read.tally.failed, read.tally.by_code["source_timeout"]), (3, 4, 4));
+        assert_eq!(read.tally.by_host["h6.example"], 1);
+        let mut numbers: Vec<_> = read.numbers().collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6]);
+        let bytes = page.encode();
+        let (head, length) = Head::read(&bytes[..200.min(bytes.len())]).or_else(|| Head::read(&bytes)).expect("a head");
+        let failed = head.range(length, Kind::Failed);
+        let lines = &bytes[failed.start as usize..failed.end as usize];
+        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 4);
+        assert!(Page::decode(b"nonsense\n").is_none());
+    }
+
+    #[test]
+    fn a_head_stays_short_however_many_hosts_fail() {
+        let mut page = Page::default();
+        for n in 0..5_000 {
+            page.push(&line(n, true));
+        }
+        let bytes = page.encode();
+        let (head, length) = Head::read(&bytes).expect("a head");
+        assert!(length < HEAD_BYTES, "{length}");
+        assert_eq!((head.tally.failed, head.tally.by_host.len()), (5_000, HOSTS_COUNTED));
+        assert_eq!(head.tally.brief().by_host.len(), HOSTS_KEPT);
+    }
+}

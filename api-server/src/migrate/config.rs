@@ -1,0 +1,77 @@
+//! Settings of the migrator.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::config::{ConfigError, positive};
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Migrating")]
+pub struct MigrateConfig {
+    /// Shards of batches that are worked on at once
+    #[arg(long, env = "TAGFLEET_MIGRATE_SHARDS", default_value_t = 2)]
+    pub migrate_shards: u16,
+
+    /// Images of one shard under way at once
+    #[arg(long, env = "TAGFLEET_MIGRATE_ITEMS", default_value_t = 64)]
+    pub migrate_items: usize,
+
+    /// Of these, images of one host; its other images wait while those of other hosts go on
+    #[arg(long, env = "TAGFLEET_MIGRATE_PER_HOST", default_value_t = 16)]
+    pub migrate_per_host: usize,
+
+    /// Tries of an image where another one may help
+    #[arg(long, env = "TAGFLEET_MIGRATE_ATTEMPTS", default_value_t = 4)]
+    pub migrate_attempts: u32,
+
+    /// Pause before the second try, milliseconds; four times as long before each further one, a minute at the most, and
+    /// as long as its host is left alone
+    #[arg(long, env = "TAGFLEET_MIGRATE_PAUSE_MS", default_value_t = 2_000)]
+    pub migrate_pause_ms: u64,
+
+    /// Longest wait for a worker's result, milliseconds; then the image is tried again
+    #[arg(long, env = "TAGFLEET_MIGRATE_JOB_TIMEOUT_MS", default_value_t = 60_000)]
+    pub migrate_job_timeout_ms: u64,
+
+    /// Mean wait of real-time jobs, for a worker and its engine, above which migrators halve what they have at the
+    /// workers, milliseconds. Below it they take all that is left
+    #[arg(long, env = "TAGFLEET_MIGRATE_REALTIME_WAIT_MS", default_value_t = 50)]
+    pub migrate_realtime_wait_ms: u64,
+
+    /// Longest time that one migrator holds a shard before it hands what is left of it on, seconds. RabbitMQ takes a
+    /// message back after 30 minutes without an ack, and its consumer's whole connection with it
+    #[arg(long, env = "TAGFLEET_MIGRATE_HOLD_S", default_value_t = 900)]
+    pub migrate_hold_s: u64,
+
+    /// Longest wait for images under way at shutdown, milliseconds; others go on with the rest
+    #[arg(long, env = "TAGFLEET_MIGRATE_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
+    pub migrate_drain_timeout_ms: u64,
+}
+
+impl MigrateConfig {
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        positive("--migrate-shards", self.migrate_shards.into())?;
+        positive("--migrate-items", self.migrate_items)?;
+        positive("--migrate-per-host", self.migrate_per_host)?;
+        positive("--migrate-attempts", self.migrate_attempts as usize)?;
+        positive("--migrate-job-timeout-ms", self.migrate_job_timeout_ms as usize)?;
+        positive("--migrate-hold-s", self.migrate_hold_s as usize)
+    }
+
+    pub fn job_timeout(&self) -> Duration {
+        Duration::from_millis(self.migrate_job_timeout_ms)
+    }
+
+    pub fn realtime_wait(&self) -> Duration {
+        Duration::from_millis(self.migrate_realtime_wait_ms)
+    }
+
+    pub fn hold(&self) -> Duration {
+        Duration::from_secs(self.migrate_hold_s)
+    }
+
+    pub fn drain(&self) -> Duration {
+        Duration::from_millis(self.migrate_drain_timeout_ms)
+    }
+}

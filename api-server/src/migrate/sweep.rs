@@ -1,0 +1,139 @@
+//! Looks after every batch that is open: closes those that are done, calls
+//! shards that nobody called, and clears away what was never finished coming in.
+//! Every migrator does so; whoever is first has done it.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Migrator,
+    announce::{announce_again, said, was_said},
+};
+use crate::{
+    ledger::{BatchKey, Final, FinalStatus, LedgerError, Progress, Request, Sealed},
+    webhook::Told,
+};
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// More for each shard, since each look lists them all.
+const PER_SHARD: Duration = Duration::from_millis(1);
+/// A list that is not whole by then will not be.
+const COMES_IN_WITHIN_S: u64 = 24 * 3_600;
+/// For the server that took the batch in to announce it.
+const ANNOUNCED_WITHIN_S: u64 = 10;
+/// A batch of which nothing moves for so long has lost its shards, whatever happened to them. Twice the time
+/// that a shard is held at the most.
+const STANDS_STILL: u32 = 2;
+
+#[derive(Debug)]
+struct Watched {
+    next: Instant,
+    announced: bool,
+    done: u64,
+    moved: Instant,
+}
+
+pub async fn sweep(migrator: &Migrator) {
+    let started_s = migrator.bus.now_us() / 1_000_000;
+    let mut watched = HashMap::<BatchKey, Watched>::new();
+    loop {
+        if let Err(error) = round(migrator, started_s, &mut watched).await {
+            tracing::warn!(%error, "the batches could not be looked after");
+        }
+        sleep(LOOK_EVERY.mul_f64(0.5 + rand::random::<f64>())).await;
+    }
+}
+
+async fn round(
+    migrator: &Migrator,
+    started_s: u64,
+    watched: &mut HashMap<BatchKey, Watched>,
+) -> Result<(), LedgerError> {
+    let open = migrator.ledger.open_batches().await?;
+    metrics::gauge!("tagfleet_batches_open").set(open.len() as f64);
+    watched.retain(|key, _| open.contains(key));
+    for key in open {
+        let now = Instant::now();
+        let new = Watched { next: now, announced: false, done: 0, moved: now };
+        let watched = watched.entry(key.clone()).or_insert(new);
+        if now >= watched.next {
+            look(migrator, &key, started_s, watched).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn look(migrator: &Migrator, key: &BatchKey, started_s: u64, watched: &mut Watched) -> Result<(), LedgerError> {
+    let (ledger, now_s) = (&migrator.ledger, migrator.bus.now_us() / 1_000_000);
+    // Its marker comes first, so it may be a moment old.
+    let Some(request) = ledger.request(key).await? else { return Ok(()) };
+    let Some(sealed) = ledger.sealed(key).await? else {
+        if now_s > request.created_s + COMES_IN_WITHIN_S {
+            tracing::info!(tenant = key.tenant, batch = key.id, "a batch that never came in whole is removed");
+            ledger.forget(key).await?;
+        }
+        return Ok(());
+    };
+    if ledger.ended(key).await?.is_some() {
+        return match migrator.webhooks.tell(ledger, &request, now_s).await? {
+            Told::Yes => ledger.close(key).await,
+            Told::NotYet => Ok(()),
+        };
+    }
+    let progress = ledger.progress(key).await?;
+    if progress.finished_shards >= sealed.shards {
+        return finish(migrator, &request, &progress, now_s).await;
+    }
+    watched.next = Instant::now() + LOOK_EVERY.max(PER_SHARD * sealed.shards);
+    keep_announced(migrator, key, sealed, &progress, started_s, watched).await
+}
+
+async fn finish(migrator: &Migrator, request: &Request, progress: &Progress, now_s: u64) -> Result<(), LedgerError> {
+    let (key, tally) = (request.key(), progress.tally.clone());
+    let status = match () {
+        () if tally.by_code.contains_key("batch_cancelled") => FinalStatus::Cancelled,
+        () if tally.by_code.contains_key("batch_expired") => FinalStatus::Expired,
+        () => FinalStatus::Completed,
+    };
+    let (completed, failed) = (tally.completed, tally.failed);
+    tracing::info!(tenant = key.tenant, batch = key.id, completed, failed, ?status, "batch ended");
+    // The next round tells who wants to know, and closes it.
+    migrator.ledger.finish(&key, &Final { status, finished_s: now_s, tally }).await
+}
+
+async fn keep_announced(
+    migrator: &Migrator,
+    key: &BatchKey,
+    sealed: Sealed,
+    progress: &Progress,
+    started_s: u64,
+    watched: &mut Watched,
+) -> Result<(), LedgerError> {
+    let (now, now_s) = (Instant::now(), migrator.bus.now_us() / 1_000_000);
+    if progress.tally.done() != watched.done {
+        (watched.done, watched.moved) = (progress.tally.done(), now);
+    }
+    let why = if !watched.announced && migrator.queue.forgets() && sealed.sealed_s <= started_s {
+        "this process was started anew"
+    } else if !watched.announced && !was_said(&migrator.ledger, key).await? {
+        if now_s < sealed.sealed_s + ANNOUNCED_WITHIN_S {
+            return Ok(());
+        }
+        "nobody did when it came in"
+    } else if now > watched.moved + migrator.config.hold() * STANDS_STILL {
+        "it stands still"
+    } else {
+        watched.announced = true;
+        return Ok(());
+    };
+    tracing::info!(tenant = key.tenant, batch = key.id, why, "the batch's shards are announced");
+    match announce_again(&migrator.queue, key, progress, sealed.shards).await {
+        Ok(()) => {
+            (watched.announced, watched.moved) = (true, now);
+            said(&migrator.ledger, key).await;
+        }
+        Err(error) => tracing::warn!(%error, batch = key.id, "the batch's shards cannot be announced yet"),
+    }
+    Ok(())
+}

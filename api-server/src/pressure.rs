@@ -1,0 +1,54 @@
+//! How long real-time jobs wait for a worker: measured where their results
+//! come in, told on the bus, and heeded by migrators.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use common::{
+    bus::{Bus, BusError},
+    stage::{Stage, Timings},
+    wire::{self, Pressure},
+};
+
+const KIND: &str = "realtime";
+pub const TOLD_EVERY: Duration = Duration::from_millis(500);
+/// What was told is heeded for so long.
+const HEEDED: Duration = Duration::from_secs(2);
+
+/// Of the jobs since the last look.
+#[derive(Debug, Default)]
+pub struct Waits {
+    jobs: AtomicU64,
+    wait_us: AtomicU64,
+}
+
+impl Waits {
+    /// From a worker's timings: in the queue, and for its engine.
+    pub fn note(&self, timings: &Timings) {
+        let ms = [Stage::Queue, Stage::BatchWait].iter().filter_map(|stage| timings.get_ms(*stage)).sum::<f64>();
+        self.wait_us.fetch_add((ms * 1e3) as u64, Relaxed);
+        self.jobs.fetch_add(1, Relaxed);
+    }
+
+    /// Says it, where there was anything to be said.
+    pub async fn tell(&self, bus: &Bus, api: &str) {
+        let (jobs, wait_us) = (self.jobs.swap(0, Relaxed), self.wait_us.swap(0, Relaxed));
+        if let Some(mean) = wait_us.checked_div(jobs) {
+            let pressure = Pressure { v: wire::WIRE_VERSION, jobs, wait_us: mean };
+            if let Err(error) = bus.announce(KIND, api, wire::encode(&pressure).into(), HEEDED).await {
+                tracing::debug!(%error, "nobody hears how long real-time jobs wait");
+            }
+        }
+    }
+}
+
+/// The mean over all servers; nothing where there are no real-time jobs.
+pub async fn heard(bus: &Bus) -> Result<Option<Duration>, BusError> {
+    let told = bus.announced(KIND).await?;
+    let told: Vec<Pressure> = told.iter().filter_map(|payload| wire::decode(payload).ok()).collect();
+    let jobs: u64 = told.iter().map(|pressure| pressure.jobs).sum();
+    let wait_us: u64 = told.iter().map(|pressure| pressure.jobs.saturating_mul(pressure.wait_us)).sum();
+    Ok(wait_us.checked_div(jobs).map(Duration::from_micros))
+}

@@ -1,0 +1,92 @@
+//! What is told of a batch's end, to whom, and that it can be believed.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use common::testing::eventually;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::net::TcpListener;
+
+use crate::{
+    batches::{ended, items, started},
+    support::{album::Album, worker::Behaviour},
+};
+
+const SECRETS: [&str; 2] = ["the new secret of the service", "the old secret of the service"];
+
+type Taken = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
+
+/// Takes what it is told at the second time.
+async fn hook() -> (String, Taken) {
+    let taken = Taken::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let take = async |State(taken): State<Taken>, headers: HeaderMap, body: Bytes| {
+        let mut taken = taken.lock().unwrap();
+        taken.push((headers, body));
+        if taken.len() == 1 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
+    };
+    let router = Router::new().route("/hook", post(take)).with_state(taken.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (base, taken)
+}
+
+fn signed_by(secret: &str, headers: &HeaderMap, body: &[u8]) -> String {
+    let key = api_server::webhook_secret(secret, "default");
+    let key = BASE64_STANDARD.decode(key.strip_prefix("whsec_").unwrap()).unwrap();
+    let text = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+    mac.update(format!("{}.{}.", text("webhook-id"), text("webhook-timestamp")).as_bytes());
+    mac.update(body);
+    format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[tokio::test]
+async fn the_end_of_a_batch_is_told_until_it_is_taken() {
+    let (album, (base, taken)) = (Album::start().await, hook().await);
+    let secrets = SECRETS.join(",");
+    let more = ["--webhook-secrets", &secrets, "--webhook-pause-ms", "0", "--fetch-allow-origin", &base];
+    let api = started(&album, &more, Behaviour::Look).await;
+    let body = json!({"items": items(&album, &["a", "dead-1"]), "webhook_url": format!("{base}/hook")});
+    let reply = api.post_raw("/v1/batches", "application/json", body.to_string().into_bytes()).await;
+    assert_eq!(reply.status, 202, "{}", reply.json);
+    let id = reply.json["id"].as_str().unwrap();
+    ended(&api, id).await;
+    eventually("it is told twice", async || (taken.lock().unwrap().len() == 2).then_some(())).await;
+    let told = taken.lock().unwrap().clone();
+    assert_eq!(told[0].0["webhook-id"], told[1].0["webhook-id"], "it is the same news");
+    for (headers, body) in &told {
+        let signatures = SECRETS.map(|secret| signed_by(secret, headers, body)).join(" ");
+        assert_eq!(headers["webhook-signature"], signatures);
+        let news: Value = serde_json::from_slice(body).unwrap();
+        assert_eq!((&news["type"], news["data"]["id"].as_str()), (&json!("batch.completed"), Some(id)));
+        assert_eq!(news["data"]["request_counts"], json!({"total": 2, "completed": 1, "failed": 1}));
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    assert_eq!(taken.lock().unwrap().len(), 2, "and not once more");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_webhook_goes_to_public_addresses_alone_and_is_always_signed() {
+    let album = Album::start().await;
+    let secrets = ["--webhook-secrets", SECRETS[0]];
+    for (more, urls) in [
+        (
+            &secrets[..],
+            &["http://127.0.0.1/", "http://localhost/", "http://[::1]/", "file:///etc/passwd", "", "hook"][..],
+        ),
+        (&[], &["https://example.com/hook"]),
+    ] {
+        let api = started(&album, more, Behaviour::Look).await;
+        for url in urls {
+            let body = json!({"items": items(&album, &["a"]), "webhook_url": url}).to_string();
+            let reply = api.post_raw("/v1/batches", "application/json", body.into_bytes()).await;
+            reply.is_problem(422, "webhook_not_allowed");
+        }
+        api.finish().await;
+    }
+}

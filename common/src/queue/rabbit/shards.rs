@@ -1,0 +1,141 @@
+//! Shards at the broker: a quorum queue, which counts deliveries itself and
+//! keeps what is not acked through the loss of any consumer.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use lapin::{
+    BasicProperties,
+    message::Delivery,
+    options::{BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    Inner, Place,
+    receipt::{Hands, Receipt, Source},
+    within,
+};
+use crate::{
+    queue::{ShardDelivery, ShardReceipt},
+    reconnect::Backoff,
+    shutdown::Shutdown,
+};
+
+/// Set by quorum queues on what they deliver again.
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
+#[derive(Debug)]
+pub struct Consumer {
+    arrivals: Receiver<Arrival>,
+    shutdown: Shutdown,
+    /// Ends the intake.
+    _abandon: DropGuard,
+}
+
+#[derive(Debug)]
+struct Arrival {
+    attempt: u32,
+    payload: bytes::Bytes,
+    receipt: Receipt,
+}
+
+struct Intake {
+    inner: Arc<Inner>,
+    to: Sender<Arrival>,
+    prefetch: u16,
+    shutdown: Shutdown,
+    abandoned: CancellationToken,
+}
+
+pub(super) fn start(inner: Arc<Inner>, prefetch: u16, shutdown: Shutdown) -> Consumer {
+    let (tasks, abandoned) = (inner.tasks.clone(), inner.closed.child_token());
+    let (to, arrivals) = mpsc::channel(prefetch.into());
+    let intake = Intake { inner, to, prefetch, shutdown: shutdown.clone(), abandoned: abandoned.clone() };
+    tasks.spawn(intake.run());
+    Consumer { arrivals, shutdown, _abandon: abandoned.drop_guard() }
+}
+
+impl Consumer {
+    pub async fn next(&mut self) -> Option<ShardDelivery> {
+        loop {
+            let arrival = tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return None,
+                arrival = self.arrivals.recv() => arrival?,
+            };
+            // What a lost connection has left behind comes again.
+            if arrival.receipt.is_live() {
+                let Arrival { attempt, payload, receipt } = arrival;
+                return Some(ShardDelivery { attempt, payload, receipt: ShardReceipt::Rabbit(receipt) });
+            }
+        }
+    }
+}
+
+impl Intake {
+    async fn run(self) {
+        let mut backoff = Backoff::new();
+        while let Err(error) = self.session().await {
+            tracing::warn!(%error, "lost the broker's connection for shards");
+            tokio::select! {
+                () = backoff.wait() => {}
+                () = self.stopped() => break,
+            }
+        }
+    }
+
+    /// One connection's life. `Ok` when we were told to stop.
+    async fn session(&self) -> Result<(), String> {
+        let link = tokio::select! {
+            link = self.inner.broker.link("shards") => Arc::new(link?),
+            () = self.stopped() => return Ok(()),
+        };
+        let queue = self.inner.broker.topology.queue(Place::Shards);
+        let (source, mut deliveries) = within(async {
+            let channel = link.channel().await?;
+            channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
+            let options = BasicConsumeOptions::default();
+            let deliveries = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
+            Ok((Arc::new(Source { channel, _link: link.clone() }), deliveries))
+        })
+        .await?;
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                () = self.stopped() => break,
+                () = link.broken() => return Err("the connection is lost".to_owned()),
+                delivery = deliveries.next() => delivery,
+            };
+            match delivery {
+                Some(Ok(delivery)) => self.receive(&source, delivery).await,
+                Some(Err(error)) => return Err(error.to_string()),
+                None => return Err("the broker ended the consumer".to_owned()),
+            }
+        }
+        within(source.channel.basic_cancel(deliveries.tag(), Default::default())).await?;
+        Ok(())
+    }
+
+    async fn receive(&self, source: &Arc<Source>, delivery: Delivery) {
+        let attempt = attempt(&delivery.properties);
+        let receipt = Receipt::new(delivery.acker, Hands::default(), None, source.clone());
+        // There is always room: as many as prefetch allows. A consumer that is gone drops the receipt.
+        let _ = self.to.send(Arrival { attempt, payload: delivery.data.into(), receipt }).await;
+    }
+
+    async fn stopped(&self) {
+        tokio::select! {
+            () = self.shutdown.cancelled() => {}
+            () = self.abandoned.cancelled() => {}
+        }
+    }
+}
+
+fn attempt(properties: &BasicProperties) -> u32 {
+    let header = properties.headers().as_ref().and_then(|headers| headers.inner().get(DELIVERY_COUNT));
+    let count = header.and_then(|value| u32::try_from(value.as_long_long_int()?).ok());
+    count.unwrap_or(0).saturating_add(1)
+}

@@ -1,0 +1,208 @@
+//! The object store: a local folder, S3, Google Cloud Storage or Azure, by URL
+//! alone. The ledger of migrations lives here: objects are written once, and
+//! who comes second is told so.
+
+use std::{ops::Range, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use clap::Args;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::{
+    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, local::LocalFileSystem, memory::InMemory,
+    path::Path,
+};
+use url::Url;
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Object store")]
+pub struct StoreConfig {
+    /// Where migrations are kept: `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`,
+    /// or `memory:`. Credentials come from the environment, as `AWS_ACCESS_KEY_ID` and its like [default: a folder below
+    /// ~/.local/share]
+    #[arg(long, env = "TAGFLEET_STORE_URL")]
+    pub store_url: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the store's URL is not one of file:///…, s3://…, gs://…, az://… and memory: ({0})")]
+    Url(String),
+    #[error("the store's folder {0} cannot be used: {1}")]
+    Folder(PathBuf, std::io::Error),
+    #[error("the object store failed: {0}")]
+    Failed(#[from] Error),
+}
+
+#[derive(Clone, Debug)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    root: String,
+}
+
+/// One object in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The last part of its path.
+    pub name: String,
+    /// Seconds since 1970, by the store's clock.
+    pub modified_s: i64,
+}
+
+impl Store {
+    pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        match config.store_url.as_deref() {
+            None => Self::folder(default_folder()),
+            Some("memory:") => Ok(Self { objects: Arc::new(InMemory::new()), root: String::new() }),
+            Some(url) => Self::at(url),
+        }
+    }
+
+    fn at(url: &str) -> Result<Self, StoreError> {
+        let url = Url::parse(url).map_err(|error| StoreError::Url(error.to_string()))?;
+        if let Ok(folder) = url.to_file_path()
+            && url.scheme() == "file"
+        {
+            return Self::folder(folder);
+        }
+        crate::reconnect::install_tls_provider();
+        let environment = std::env::vars().map(|(name, value)| (name.to_lowercase(), value));
+        let (objects, root) = object_store::parse_url_opts(&url, environment)?;
+        Ok(Self { objects: Arc::from(objects), root: format!("{root}/") })
+    }
+
+    fn folder(folder: PathBuf) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(&folder).map_err(|error| StoreError::Folder(folder.clone(), error))?;
+        let local = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true).with_automatic_cleanup(true);
+        Ok(Self { objects: Arc::new(local), root: String::new() })
+    }
+
+    /// What a name holds, as far as it is in a path of ours: parts that mean a folder above are escaped.
+    fn path(&self, name: &str) -> Path {
+        Path::from(format!("{}{name}", self.root))
+    }
+
+    pub async fn get(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        match self.objects.get(&self.path(name)).await {
+            Ok(found) => Ok(Some(found.bytes().await?)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub async fn get_range(&self, name: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        if range.is_empty() {
+            return Ok(Some(Bytes::new()));
+        }
+        match self.objects.get_range(&self.path(name), range).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub async fn exists(&self, name: &str) -> Result<bool, StoreError> {
+        match self.objects.head(&self.path(name)).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes an object that is not there yet. `false`: it is there, and stays as it was.
+    pub async fn put_new(&self, name: &str, bytes: Bytes) -> Result<bool, StoreError> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.objects.put_opts(&self.path(name), PutPayload::from_bytes(bytes), options).await {
+            Ok(_) => Ok(true),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The objects right below a folder, by name.
+    pub async fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
+        let listing = self.objects.list_with_delimiter(Some(&self.path(folder))).await?;
+        let listed = |meta: object_store::ObjectMeta| {
+            let name = meta.location.filename()?.to_owned();
+            Some(Listed { name, modified_s: meta.last_modified.timestamp() })
+        };
+        let mut found: Vec<_> = listing.objects.into_iter().filter_map(listed).collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// The folders right below a folder, by name.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        let listing = self.objects.list_with_delimiter(Some(&self.path(folder))).await?;
+        let names = listing.common_prefixes.iter().filter_map(|prefix| prefix.filename().map(str::to_owned));
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Also where it is gone already.
+    pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match self.objects.delete(&self.path(name)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// All below a folder, in depth.
+    pub async fn delete_folder(&self, folder: &str) -> Result<(), StoreError> {
+        let listed: Vec<_> =
+            self.objects.list(Some(&self.path(folder))).map_ok(|meta| meta.location).try_collect().await?;
+        let mut deleted = self.objects.delete_stream(stream::iter(listed.into_iter().map(Ok)).boxed());
+        while let Some(deleted) = deleted.next().await {
+            match deleted {
+                Ok(_) | Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn default_folder() -> PathBuf {
+    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    data.or_else(home).unwrap_or_else(|| PathBuf::from(".")).join("tagfleet/store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn keep(store: Store) {
+        assert_eq!(store.get("a/b").await.expect("answers"), None);
+        assert!(store.put_new("a/b", "one".into()).await.expect("writes"));
+        assert!(!store.put_new("a/b", "two".into()).await.expect("answers"), "written once");
+        assert_eq!(store.get("a/b").await.expect("reads").as_deref(), Some(&b"one"[..]));
+        assert_eq!(store.get_range("a/b", 1..3).await.expect("reads").as_deref(), Some(&b"ne"[..]));
+        assert!(store.put_new("a/c/d", "three".into()).await.expect("writes"));
+        assert!(store.put_new("a/../a/up", "four".into()).await.expect("writes"), "a name, no way up");
+        let names: Vec<_> = store.list("a").await.expect("lists").into_iter().map(|listed| listed.name).collect();
+        assert_eq!(names, ["b"], "right below alone");
+        assert_eq!(store.folders("a").await.expect("lists"), ["%2E%2E", "c"]);
+        store.delete("a/b").await.expect("deletes");
+        store.delete("a/b").await.expect("is gone already");
+        assert!(!store.exists("a/b").await.expect("answers") && store.exists("a/c/d").await.expect("answers"));
+        store.delete_folder("a").await.expect("deletes");
+        assert!(!store.exists("a/c/d").await.expect("answers"));
+        assert!(store.list("a").await.expect("answers").is_empty());
+    }
+
+    #[tokio::test]
+    async fn every_backend_keeps_what_is_written_once() {
+        keep(Store::open(&StoreConfig { store_url: Some("memory:".into()) }).expect("opens")).await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = Url::from_directory_path(folder.path().join("new")).expect("absolute");
+        keep(Store::open(&StoreConfig { store_url: Some(url.into()) }).expect("opens")).await;
+    }
+
+    #[test]
+    fn a_store_that_is_none_is_refused() {
+        for url in ["", "folder", "ftp://host/a"] {
+            assert!(Store::open(&StoreConfig { store_url: Some(url.into()) }).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What migrations say of themselves, and what they listen to.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Versioned, WIRE_VERSION};
+
+/// Says that a shard of a batch is to be done. What the shard holds, and what
+/// of it is done already, is in the object store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    pub v: u16,
+    pub tenant: String,
+    /// `batch_…`
+    pub batch: String,
+    /// From 0.
+    pub number: u32,
+}
+
+impl Shard {
+    pub fn new(tenant: &str, batch: &str, number: u32) -> Self {
+        Self { v: WIRE_VERSION, tenant: tenant.to_owned(), batch: batch.to_owned(), number }
+    }
+}
+
+impl Versioned for Shard {
+    fn version(&self) -> u16 {
+        self.v
+    }
+}
+
+/// What an API server says of its real-time jobs every now and then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pressure {
+    pub v: u16,
+    /// Results since it was last said.
+    pub jobs: u64,
+    /// Their mean wait for a worker and its engine.
+    pub wait_us: u64,
+}
+
+impl Versioned for Pressure {
+    fn version(&self) -> u16 {
+        self.v
+    }
+}

@@ -1,0 +1,101 @@
+//! `tagfleet batch submit`: sent until it is taken, and taken once.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::bail;
+use clap::Args;
+use common::wire::Language;
+use serde_json::Value;
+
+use super::{
+    client::{Client, Refused},
+    list::List,
+    watch,
+};
+
+/// Tries of the upload; each goes on where the one before ended.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_secs(2);
+
+#[derive(Args)]
+pub struct Submit {
+    /// A list of images: .ndjson or .jsonl (`{"custom_id", "url"}` a line, also .gz and .zst), .csv (columns `url` and,
+    /// if you like, `custom_id`), or .txt (a URL a line)
+    list: PathBuf,
+
+    /// Show how it goes until it ends
+    #[arg(long)]
+    watch: bool,
+
+    /// Tags only
+    #[arg(long)]
+    no_caption: bool,
+
+    /// Tags of an image at the most [default: the model's]
+    #[arg(long)]
+    limit: Option<u16>,
+
+    /// Least confidence of a tag, 0 to 1 [default: the model's]
+    #[arg(long)]
+    threshold: Option<f32>,
+
+    /// Language of tags and captions [default: en]
+    #[arg(long)]
+    language: Option<Language>,
+
+    /// Model [default: the service's]
+    #[arg(long)]
+    model: Option<String>,
+
+    /// Name under which the service takes this list once, however often it is sent [default: a random one]
+    #[arg(long)]
+    idempotency_key: Option<String>,
+}
+
+impl Submit {
+    pub async fn run(self, client: &Client) -> anyhow::Result<ExitCode> {
+        let list = List::of(&self.list)?;
+        let batch = self.send(client, &list).await?;
+        let id = batch["id"].as_str().unwrap_or_default();
+        if self.watch {
+            eprintln!("{id}: {} images", batch["request_counts"]["total"]);
+            return watch::watch(client, id).await;
+        }
+        println!("{id}");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn send(&self, client: &Client, list: &List) -> anyhow::Result<Value> {
+        let random = || format!("tagfleet-{:032x}", rand::random::<u128>());
+        let headers = [
+            ("content-type", "application/x-ndjson".to_owned()),
+            ("content-encoding", list.encoding().to_owned()),
+            ("idempotency-key", self.idempotency_key.clone().unwrap_or_else(random)),
+        ];
+        for tried in 1.. {
+            match client.create(&self.query(), &headers, list.body().await?).await {
+                Ok(batch) => return Ok(batch),
+                Err(Refused::Passing(why)) if tried < TRIES => {
+                    eprintln!("sent once more, since {why}");
+                    tokio::time::sleep(PAUSE * tried).await;
+                }
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+        bail!("never sent")
+    }
+
+    fn query(&self) -> String {
+        let mut query = format!("?features={}", if self.no_caption { "tags" } else { "tags,caption" });
+        let mut add = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                query += &format!("&{name}={value}");
+            }
+        };
+        add("limit", self.limit.map(|limit| limit.to_string()));
+        add("threshold", self.threshold.map(|threshold| threshold.to_string()));
+        add("language", self.language.map(|language| language.name().to_owned()));
+        add("model", self.model.clone());
+        query
+    }
+}
