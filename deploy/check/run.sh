@@ -3,6 +3,7 @@
 # server and a worker, and tags them again. Everything is removed afterwards but the images.
 #
 #   CHECK_BUILD=1    compiles the binary in the image (20 minutes on two cores) instead of taking the one that is built here
+#   TAGFLEET_BINARY  a binary that is there already, in place of building one
 #   CHECK_PULL=1     on the real bases, from their registries, instead of stand-ins out of Debian's packages
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -78,7 +79,10 @@ crash() {
 }
 
 tag_samples() {
-    "$tagfleet" tag --api "http://127.0.0.1:$EDGE_PORT" --concurrency 2 --repeat 4 "$TAGFLEET_MODELS_DIR"/samples/*.[jp][pn]g || failed=1
+    local answers all tagged workers
+    answers=$("$tagfleet" tag --json --api "http://127.0.0.1:$EDGE_PORT" --concurrency 2 --repeat 4 "$TAGFLEET_MODELS_DIR"/samples/*.[jp][pn]g) || failed=1
+    all=$(wc -l <<<"$answers") tagged=$(grep -c '"tags":' <<<"$answers") workers=$(grep -o '"worker":"[^"]*"' <<<"$answers" | sort -u | wc -l)
+    say "$tagged of $all photos were tagged through the edge, by $workers worker(s)"
 }
 
 main() {

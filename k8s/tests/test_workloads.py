@@ -93,6 +93,8 @@ class Stopping(unittest.TestCase):
             grace_s, api = self.container(overlay, "tagfleet-api")
             drain_s = int(environment(api)["TAGFLEET_API_DRAIN_TIMEOUT_MS"]) / 1000
             self.assertGreaterEqual(drain_s, 60, "as long as the longest `timeout_ms`")
+            (deployment,) = [w for w in workloads(overlay) if name(w) == "tagfleet-api"]
+            self.assertGreaterEqual(deployment["spec"]["minReadySeconds"], 5, "until the edge has looked twice")
             self.assertGreaterEqual(grace_s, api["lifecycle"]["preStop"]["sleep"]["seconds"] + drain_s)
 
     def test_edge(self):
