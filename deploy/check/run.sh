@@ -11,11 +11,12 @@ set -euo pipefail
 . deploy/check/bases.sh
 steps=8
 largest_mb=150 # the image for processors, without models
+started=''     # once there are containers that must go afterwards
 
 finish() {
     trap '' INT TERM
     abandon_prepare
-    [[ -z ${started:-} ]] || compose down --volumes --timeout 5 >/dev/null 2>&1 || true
+    [[ -z $started ]] || compose down --volumes --timeout 5 >/dev/null 2>&1 || true
     rm -rf target/given
     stop_engine
 }
@@ -86,7 +87,7 @@ tag_samples() {
 }
 
 main() {
-    local failed=0 started='' ports
+    local failed=0 ports
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
