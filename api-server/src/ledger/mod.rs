@@ -159,6 +159,15 @@ impl Ledger {
         Ok(keys)
     }
 
+    pub async fn is_open(&self, key: &BatchKey) -> Result<bool, LedgerError> {
+        Ok(self.store.exists(&key.open()).await?)
+    }
+
+    /// Who has batches.
+    pub async fn tenants(&self) -> Result<Vec<String>, LedgerError> {
+        Ok(self.store.folders("batches").await?)
+    }
+
     /// A tenant's batches, the newest first.
     pub async fn batches(&self, tenant: &str) -> Result<Vec<String>, LedgerError> {
         Ok(self.store.folders(&format!("batches/{tenant}")).await?)
@@ -171,6 +180,16 @@ impl Ledger {
             return Ok(claim.clone());
         }
         Ok(self.read(&name).await?.unwrap_or_else(|| claim.clone()))
+    }
+
+    /// Keys that were last used before.
+    pub async fn forget_claims(&self, tenant: &str, before_s: u64) -> Result<(), LedgerError> {
+        for claim in self.store.list(&format!("idempotency/{tenant}")).await? {
+            if claim.modified_s < before_s.cast_signed() {
+                self.unclaim(tenant, &claim.name).await?;
+            }
+        }
+        Ok(())
     }
 
     pub async fn unclaim(&self, tenant: &str, key_hash: &str) -> Result<(), LedgerError> {
