@@ -5,10 +5,10 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet models test-batch-kill fmt lint fuzz bench-worker bench-device bench-sessions bench-prepare bench-hostile bench-batch clean-cache
+.PHONY: help demo test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-892 clean-cache
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Build everything, start it, tag the sample photos; runs until Ctrl-C (DEMO_EXIT=1: ends after the samples)
 	@scripts/demo.sh
@@ -19,8 +19,15 @@ test: ## Every test, with the real models and with brokers of the tests' own
 fleet: ## RabbitMQ, Redis, HAProxy, two API servers, a migrator, two workers on this machine (FLEET_EXIT=1, FLEET_APIS, FLEET_WORKERS, FLEET_ROUNDS)
 	@scripts/fleet.sh
 
+fleet-restart: ## The same under load (FLEET_RATE=50), every role restarted one by one: no request may fail
+	@FLEET_EXIT=1 FLEET_RESTART=1 TAGFLEET_CAPTIONER=template scripts/fleet.sh
+
 models: ## Fetch and build the models; does nothing where they are there
 	@python3 models/build.py
+
+loadtest: ## Build the load generator (loadtest --help)
+	@scripts/setup.sh build
+	@bash -euo pipefail -c '. scripts/lib.sh; claim_target; cargo build --release --locked --package tagfleet --package loadtest --bin loadtest'
 
 test-batch-kill: ## A batch of 20,000 images while everything around it is killed, each once (TAGFLEET_BATCH_KILL_ITEMS)
 	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --release --locked --package tagfleet --test fleet outlives_everything -- --nocapture
@@ -35,6 +42,12 @@ lint: ## Format, clippy, documentation and shell scripts, nothing changed
 fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten); what breaks something is kept
 	@scripts/fuzz.sh
 
+manifests: ## Whether Kubernetes, HAProxy and a container build would take what is in k8s/ and deploy/; needs none of them running
+	@scripts/manifests.sh
+
+compose-check: ## Build the images, run docker-compose.yml, kill two of its containers; wants a Docker engine
+	@deploy/check/run.sh
+
 bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime, and 8 bits over floats (BENCH_ROUNDS, BENCH_SECONDS)
 	@python3 models/build.py --labelled $(CACHE)/bench-labelled
 	@TAGFLEET_BENCH_LABELLED=$(CACHE)/bench-labelled scripts/bench.sh tagfleet worker
@@ -42,6 +55,10 @@ bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime, and 
 bench-device: ## What one device can do and how much of it a worker uses, with a report (TAGFLEET_DEVICE=cuda; BENCH_SECONDS)
 	@$(if $(filter-out cpu,$(TAGFLEET_DEVICE)),python3 models/build.py --gpu)
 	@scripts/bench.sh tagfleet device
+
+bench-captions: models ## The language model: several captions at once, one at a time, remembered; then their check (BENCH_CAPTIONS)
+	@cargo bench --locked --package ai-worker --bench captions
+	@python3 ai-worker/benches/captions/check.py target/bench/captions.ndjson $(TAGFLEET_MODELS_DIR)/efficientnet-lite0/labels.json
 
 bench-sessions: models ## ONNX Runtime's settings against the ones that the worker uses
 	@cargo bench --locked --package ai-worker --no-default-features --bench sessions
@@ -51,6 +68,12 @@ bench-prepare: ## Photo to tile against libvips and Pillow, on one core
 
 bench-hostile: ## Good requests beside four times as many hostile ones (HOSTILE_SECONDS, HOSTILE_ROUNDS)
 	@scripts/bench.sh api-server hostile
+
+bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake engine, over a floor (PLANE_SECONDS, PLANE_SLO_MS)
+	@scripts/bench.sh tagfleet plane
+
+bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
+	@scripts/bench.sh tagfleet published
 
 bench-batch: ## Memory of the API server while five million lines stream in, and a kill -9 half-way (BATCH_LINES)
 	@scripts/bench-batch.sh

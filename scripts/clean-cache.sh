@@ -16,6 +16,6 @@ remove_models() {
 
 say "removing what cargo built in $CARGO_TARGET_DIR"
 cargo clean
-say "removing the benchmarks' photos and programs in $cache"
-rm -rf "${cache:?}/bench-photos" "${cache:?}/bench-labelled" "${cache:?}/bench-prepare"
+say "removing what benchmarks and checks keep in $cache"
+rm -rf "${cache:?}/bench-photos" "${cache:?}/bench-labelled" "${cache:?}/bench-prepare" "${cache:?}/manifests" "${cache:?}/compose-check"
 remove_models

@@ -5,10 +5,13 @@
 #
 #   FLEET_EXIT=1     ends after the samples; exit code 0 says that all went as it should
 #   FLEET_APIS=2     API servers            FLEET_WORKERS=2  workers            FLEET_ROUNDS=4  times that the samples are tagged
+#   FLEET_RESTART=1  restarts every role FLEET_RESTARTS=3 times, one process after the other, under FLEET_RATE=50 requests a
+#                    second for FLEET_LASTS_S=60 seconds; none may fail
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-apis=${FLEET_APIS:-2} workers=${FLEET_WORKERS:-2} rounds=${FLEET_ROUNDS:-4}
-steps=9
+. "$(dirname "$0")/restart.sh"
+apis=${FLEET_APIS:-2} workers=${FLEET_WORKERS:-2} rounds=${FLEET_ROUNDS:-4} restart=${FLEET_RESTART:-0}
+steps=$((9 + restart))
 folder='' # of all that must go afterwards
 
 # Whatever ends the script, nothing that it started stays behind.
@@ -23,6 +26,7 @@ finish() {
 unclean=()
 stop_all() {
     local i
+    stop load
     stop edge USR1 && note_end edge
     for ((i = 1; i <= apis; i++)); do stop "api-$i" && note_end "api-$i"; done
     stop migrator && note_end migrator
@@ -98,14 +102,17 @@ start_role() {
 }
 
 # Workers share the cores rather than each taking all of them.
-start_workers() {
-    local i cores each
+start_worker() {
+    local cores each
     cores=$(nproc)
     each=$((cores / workers > 0 ? cores / workers : 1))
-    for ((i = 1; i <= workers; i++)); do
-        start_role "worker-$i" worker TAGFLEET_WORKER_NAME="worker-$i" TAGFLEET_WORKER_LISTEN="127.0.0.1:${worker_ports[i - 1]}" \
-            TAGFLEET_LANES="${TAGFLEET_LANES:-$each}" TAGFLEET_CAPTION_THREADS="${TAGFLEET_CAPTION_THREADS:-$each}"
-    done
+    start_role "worker-$1" worker TAGFLEET_WORKER_NAME="worker-$1" TAGFLEET_WORKER_LISTEN="127.0.0.1:${worker_ports[$1 - 1]}" \
+        TAGFLEET_LANES="${TAGFLEET_LANES:-$each}" TAGFLEET_CAPTION_THREADS="${TAGFLEET_CAPTION_THREADS:-$each}"
+}
+
+start_workers() {
+    local i
+    for ((i = 1; i <= workers; i++)); do start_worker "$i"; done
     for ((i = 1; i <= workers; i++)); do
         await "worker-$i" "$logs/worker-$i.log" 60 is_ready "${worker_ports[i - 1]}" /readyz
     done
@@ -117,12 +124,14 @@ start_migrator() {
     await migrator "$logs/migrator.log" 30 is_ready "$migrator_port" /readyz
 }
 
+start_api() {
+    start_role "api-$1" api TAGFLEET_API_NAME="api-$1" TAGFLEET_LISTEN="127.0.0.1:${api_ports[$1 - 1]}" \
+        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port"
+}
+
 start_apis() {
     local i
-    for ((i = 1; i <= apis; i++)); do
-        start_role "api-$i" api TAGFLEET_API_NAME="api-$i" TAGFLEET_LISTEN="127.0.0.1:${api_ports[i - 1]}" \
-            TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port"
-    done
+    for ((i = 1; i <= apis; i++)); do start_api "$i"; done
     for ((i = 1; i <= apis; i++)); do await "api-$i" "$logs/api-$i.log" 30 is_ready "${api_ports[i - 1]}" /readyz; done
 }
 
@@ -196,7 +205,7 @@ stay() {
 }
 
 judge() {
-    ((failed == 0)) || die "not every sample was tagged"
+    ((failed == 0)) || die "not every image was tagged"
     ((left == 0)) || die "$left messages were left in the queues"
     ((${#idle[@]} == 0)) || die "did nothing: ${idle[*]}"
     ((${#unclean[@]} == 0)) || die "did not end cleanly: ${unclean[*]}; logs are in $logs"
@@ -213,7 +222,7 @@ main() {
     scripts/setup.sh fleet
 
     step "Models and build, side by side (from nothing this takes minutes, once)"
-    prepare --package tagfleet
+    if ((restart)); then prepare --package tagfleet --package loadtest; else prepare --package tagfleet; fi
 
     step "Starting RabbitMQ and Redis"
     choose_ports
@@ -238,6 +247,11 @@ main() {
 
     step "Who did what"
     show_shares
+
+    if ((restart)); then
+        step "Restarting every role under $rate requests a second"
+        restart_under_load
+    fi
 
     step "Queues afterwards"
     show_queues

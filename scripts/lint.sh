@@ -34,7 +34,7 @@ main() {
     RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --workspace --locked
 
     step "Shell scripts"
-    optional shellcheck shellcheck scripts/*.sh .ci/run
+    optional shellcheck shellcheck scripts/*.sh deploy/*.sh deploy/check/*.sh .ci/run
 
     step "Dependencies: versions, licences, sources, bans"
     check_fuzzed_versions

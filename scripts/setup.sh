@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|fuzz|bench-prepare]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|fuzz|bench-prepare|manifests|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -55,13 +55,33 @@ want_bench_prepare() {
     want python3-venv python3 -c 'import venv, ensurepip'
 }
 
+# The edge's settings are tried by HAProxy itself; all else is Python's.
+want_manifests() {
+    want haproxy command_exists haproxy
+    want python3-venv python3 -c 'import venv, ensurepip'
+}
+
+# An engine that is not there can be started by root alone, from Debian's packages.
+want_engine() {
+    if ! docker info >/dev/null 2>&1; then
+        want docker.io command_exists dockerd
+        want iptables command_exists iptables
+    fi
+    if ! docker compose version >/dev/null 2>&1; then want docker-compose command_exists docker-compose; fi
+    want debootstrap command_exists debootstrap
+    want binutils command_exists strip
+}
+
 want_group() {
     case $1 in
     build) want_build ;;
-    fleet | test) want_build && want_fleet ;;
+    fleet) want_build && want_fleet ;;
+    test) want_build && want_fleet && want_manifests ;;
     fuzz) want_build && want_fuzz ;;
     bench-prepare) want_build && want_bench_prepare ;;
-    *) die "no group is called '$1': build, fleet, test, fuzz, bench-prepare" ;;
+    manifests) want_manifests ;;
+    engine) want_build && want_engine ;;
+    *) die "no group is called '$1': build, fleet, test, fuzz, bench-prepare, manifests, engine" ;;
     esac
 }
 
@@ -99,7 +119,7 @@ main() {
     local groups=("$@") group line log
     ((${#groups[@]})) || groups=(build)
     for group in "${groups[@]}"; do want_group "$group"; done
-    check_rust
+    [[ ${groups[*]} == manifests ]] || check_rust
     if ((${#packages[@]})); then
         mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
         line="apt-get install --no-install-recommends ${packages[*]}"

@@ -3,7 +3,8 @@
 # A test that was left out is a failure: what was not run has not passed.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-steps=5
+. "$(dirname "$0")/python.sh"
+steps=6
 log=''
 
 finish() {
@@ -22,9 +23,9 @@ test_rust() {
     passed=$(sum passed) broken=$(sum failed) skipped=$(($(sum ignored) + $(sum filtered)))
 }
 
-# Lines `Ran 17 tests in 0.4s` and `FAILED (failures=1, errors=1, skipped=2)`.
+# test_python COMMAND…: prints lines `Ran 17 tests in 0.4s` and `FAILED (failures=1, errors=1, skipped=2)`.
 test_python() {
-    "$TAGFLEET_MODELS_DIR/.build/python/bin/python" -B -m unittest discover -s models 2>&1 | tee "$log" || failed=1
+    "$@" 2>&1 | tee "$log" || failed=1
     local ran bad out
     ran=$(sed -n 's/^Ran \([0-9]*\) test.*/\1/p' "$log")
     bad=$(grep -Eo '(failures|errors)=[0-9]+' "$log" | awk -F= '{ sum += $2 } END { print sum + 0 }') || true
@@ -49,7 +50,12 @@ main() {
     test_rust
 
     step "Tests of the models' scripts"
-    test_python
+    test_python "$TAGFLEET_MODELS_DIR/.build/python/bin/python" -B -m unittest discover -s models
+
+    step "Tests of the manifests"
+    make_python
+    find_kubectl
+    test_python test_manifests
 
     step "Summary"
     printf 'tests: %d passed, %d failed, %d skipped\n' "$passed" "$broken" "$skipped"

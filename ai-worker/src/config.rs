@@ -10,7 +10,8 @@ pub use reload::ReloadConfig;
 
 use crate::{
     batch::Rules,
-    engine::{Device, Precision},
+    caption,
+    engine::{Device, Kind, Precision},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,11 @@ pub struct WorkerConfig {
     /// Tagging models, by comma: folders below the models folder. A request picks one by name; the first is the default
     #[arg(long = "model", env = "TAGFLEET_MODEL", value_delimiter = ',', default_value = "efficientnet-lite0")]
     pub models: Vec<String>,
+
+    /// What runs the models: `onnx`, or for measuring everything around a model, `fake:service_ms=8,image_ms=0.2`: no
+    /// model and no processor time, each run of n images takes 8 + 0.2 n milliseconds. Its model is called `fake`
+    #[arg(long, env = "TAGFLEET_ENGINE", default_value = "onnx")]
+    pub engine: Kind,
 
     /// What the models run on: cpu, cuda, cuda:1, tensorrt, tensorrt:1. What is not there is an error at start; nothing
     /// falls back to the CPU
@@ -89,9 +95,26 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_CAPTION_THREADS")]
     pub caption_threads: Option<usize>,
 
+    /// Sentences that the language model writes at once: more of them a second, each of them slower
+    #[arg(long, env = "TAGFLEET_CAPTION_WIDTH", default_value_t = 8)]
+    pub caption_width: usize,
+
     /// Captions that may wait for the language model; beyond, the template answers
-    #[arg(long, env = "TAGFLEET_CAPTION_QUEUE", default_value_t = 8)]
+    #[arg(long, env = "TAGFLEET_CAPTION_QUEUE", default_value_t = 16)]
     pub caption_queue: usize,
+
+    /// Sentences of the language model that this process remembers, behind which are those that the bus remembers for the
+    /// fleet; 0: none is remembered
+    #[arg(long, env = "TAGFLEET_CAPTION_CACHE", default_value_t = 100_000)]
+    pub caption_cache: u64,
+
+    /// How long sentences are remembered, seconds
+    #[arg(long, env = "TAGFLEET_CAPTION_CACHE_TTL_S", default_value_t = 604_800)]
+    pub caption_cache_ttl_s: u64,
+
+    /// Where no sentence is remembered for all tags of a photo, take the one for all but the weakest
+    #[arg(long, env = "TAGFLEET_CAPTION_CACHE_NEAR")]
+    pub caption_cache_near: bool,
 
     // Last, since its heading holds for all that follows.
     #[command(flatten)]
@@ -103,8 +126,16 @@ impl WorkerConfig {
         self.lanes.unwrap_or_else(|| self.device.lanes(cores())).max(1)
     }
 
-    pub fn caption_threads(&self) -> usize {
-        self.caption_threads.unwrap_or_else(|| (cores() / 2).min(4)).max(1)
+    pub fn caption_setting(&self) -> caption::Setting {
+        let threads = self.caption_threads.unwrap_or_else(|| (cores() / 2).min(4)).max(1);
+        caption::Setting { threads, width: self.caption_width.max(1), queue: self.caption_queue.max(1) }
+    }
+
+    /// `None` where nothing is to be remembered.
+    pub fn caption_cache(&self) -> Option<caption::CacheSetting> {
+        let ttl = Duration::from_secs(self.caption_cache_ttl_s.max(1));
+        let setting = caption::CacheSetting { kept: self.caption_cache, ttl, near: self.caption_cache_near };
+        (self.caption_cache > 0).then_some(setting)
     }
 
     pub fn max_batch(&self) -> usize {
@@ -124,7 +155,8 @@ impl WorkerConfig {
     /// broker hands the rest to whoever is less busy. Jobs at the language
     /// model hold no lane, so as many again may be there.
     pub fn prefetch(&self) -> u16 {
-        let captions = if self.captioner == CaptionerChoice::Llama { self.caption_queue } else { 0 };
+        let in_hand = self.caption_width + self.caption_queue;
+        let captions = if self.captioner == CaptionerChoice::Llama { in_hand } else { 0 };
         u16::try_from(2 * self.lanes() * self.max_batch() + captions).unwrap_or(u16::MAX)
     }
 

@@ -18,9 +18,9 @@ use crate::{
     caption::{CaptionError, Captioner},
     config::{CaptionerChoice, ConfigError, WorkerConfig},
     consume,
-    engine::{Alarm, Breakdown, Lanes, LoadError, Onnx, Watchdog},
+    engine::{Alarm, Breakdown, Cost, Kind, Lanes, LoadError, Onnx, Watchdog},
     job::Worker,
-    models::{Loaded, Loader, Models, Reloader, Served, VersionError},
+    models::{Loaded, Loader, Models, Reloader, Served, VersionError, fake},
     probes,
 };
 
@@ -48,7 +48,8 @@ pub enum WorkerError {
 
 /// Everything that blocks while it loads.
 struct Ready {
-    loader: Arc<Loader>,
+    /// None where there are no files to load.
+    loader: Option<Arc<Loader>>,
     /// In the order of the setting.
     models: Vec<Loaded>,
     captioner: Captioner,
@@ -64,8 +65,8 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), WorkerError> {
     let name = config.worker_name()?;
-    let loading = config.clone();
-    let ready = on_thread("models", move || load(&loading)).await.ok_or(WorkerError::Loading)??;
+    let (loading, fleet) = (config.clone(), bus.clone());
+    let ready = on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
     let Ready { loader, models, captioner } = ready;
 
     // Every job in hand finds room: prefetch is granted for each lane of urgency.
@@ -75,7 +76,7 @@ pub async fn run(
     let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));
     let (watchdog, alarm) = (Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())), Alarm::default());
     let lanes = Lanes::start(config.lanes(), &batcher, &watchdog, &alarm)?;
-    let (names, device) = (models.names(), config.device.to_string());
+    let (names, device) = (models.names(), device_name(&config));
     tracing::info!(models = names, device, lanes = config.lanes(), captioner = captioner.name(), "models are warm");
 
     // Ends with this function, however it ends.
@@ -110,8 +111,9 @@ pub async fn run(
 }
 
 /// One for each model.
-fn reloaders(config: &WorkerConfig, models: &Models, loader: &Arc<Loader>) -> impl Iterator<Item = Reloader> {
-    models.all().iter().zip(&config.models).map(|(served, model)| Reloader {
+fn reloaders(config: &WorkerConfig, models: &Models, loader: &Option<Arc<Loader>>) -> impl Iterator<Item = Reloader> {
+    let watched = loader.iter().flat_map(|loader| models.all().iter().zip(&config.models).map(move |of| (loader, of)));
+    watched.map(|(loader, (served, model))| Reloader {
         served: served.clone(),
         loader: loader.clone(),
         model: model.clone(),
@@ -120,7 +122,28 @@ fn reloaders(config: &WorkerConfig, models: &Models, loader: &Arc<Loader>) -> im
     })
 }
 
-fn load(config: &WorkerConfig) -> Result<Ready, WorkerError> {
+/// What is said to run the models.
+fn device_name(config: &WorkerConfig) -> String {
+    match config.engine {
+        Kind::Onnx => config.device.to_string(),
+        Kind::Fake(_) => fake::NAME.to_owned(),
+    }
+}
+
+fn load(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
+    match config.engine {
+        Kind::Onnx => load_files(config, bus),
+        Kind::Fake(cost) => load_fake(config, cost, bus),
+    }
+}
+
+fn load_fake(config: &WorkerConfig, cost: Cost, bus: Bus) -> Result<Ready, WorkerError> {
+    tracing::warn!(?cost, "the engine is fake: every tag is made up");
+    let fake = fake::load(cost, config.lanes(), config.rules().sizes).map_err(VersionError::from)?;
+    Ok(Ready { loader: None, models: vec![fake], captioner: captioner(config, bus)? })
+}
+
+fn load_files(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
     let loader = Loader {
         environment: Onnx::environment(&config.onnxruntime())?,
         models_dir: config.models_dir.clone(),
@@ -132,7 +155,7 @@ fn load(config: &WorkerConfig) -> Result<Ready, WorkerError> {
     let load = |model: &String| loader.load(&loader.folder(model));
     let models = config.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     expect_own_names(&models)?;
-    Ok(Ready { loader: Arc::new(loader), models, captioner: captioner(config)? })
+    Ok(Ready { loader: Some(Arc::new(loader)), models, captioner: captioner(config, bus)? })
 }
 
 fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
@@ -144,13 +167,17 @@ fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
     }
 }
 
-fn captioner(config: &WorkerConfig) -> Result<Captioner, WorkerError> {
+fn captioner(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
     Ok(match config.captioner {
         CaptionerChoice::Off => Captioner::off(),
         CaptionerChoice::Template => Captioner::template(),
         CaptionerChoice::Llama => {
             let manifest = Manifest::read(&config.models_dir.join(&config.caption_model))?;
-            Captioner::llama(&manifest, config.caption_threads(), config.caption_queue)?
+            let captioner = Captioner::llama(&manifest, config.caption_setting())?;
+            match config.caption_cache() {
+                Some(setting) => captioner.cached(setting, bus, &manifest),
+                None => captioner,
+            }
         }
     })
 }

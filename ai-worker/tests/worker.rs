@@ -116,3 +116,23 @@ async fn a_device_that_is_missing_is_an_error_at_start() {
     let error = ended.expect_err("this ONNX Runtime knows no GPU").to_string();
     assert!(error.contains("efficientnet-lite0 cannot be loaded on cuda:0"), "{error}");
 }
+
+#[tokio::test]
+async fn a_fake_engine_takes_its_time_and_is_called_fake() {
+    let harness = Harness::start_with(|config| {
+        config.engine = "fake:service_ms=30".parse().expect("an engine");
+        config.models_dir = "/nowhere".into();
+        config.captioner = CaptionerChoice::Template;
+    })
+    .await;
+    let grey = encode(&vec![90; 224 * 224 * 3], 224, 224);
+    let result = harness.tag(&support::job("one", "fake", grey)).await;
+    let tagged = result.outcome.expect("tags");
+    assert_eq!((tagged.model.name.as_str(), tagged.model.version.as_str()), ("fake", "fake"));
+    assert!(tagged.tags.iter().all(|tag| tag.name.starts_with("fake")), "{:?}", tagged.tags);
+    assert!(result.timings.get_ms(Stage::Infer).expect("it was measured") >= 30.0);
+    let announced = harness.bus.announced("worker").await.expect("memory");
+    let info: WorkerInfo = wire::decode(&announced[0]).expect("of this version");
+    assert_eq!((info.device.as_str(), info.models[0].id.name.as_str()), ("fake", "fake"));
+    harness.stop().await;
+}

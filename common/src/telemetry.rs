@@ -21,6 +21,8 @@ pub const REQUEST_SECONDS: &str = "tagfleet_request_seconds";
 pub const BATCH_SIZE: &str = "tagfleet_batch_size";
 pub const BATCH_FILL: &str = "tagfleet_batch_fill";
 pub const INFER_SECONDS: &str = "tagfleet_infer_seconds";
+pub const CAPTION_BATCH_SIZE: &str = "tagfleet_caption_batch_size";
+pub const CAPTION_STEP_SECONDS: &str = "tagfleet_caption_step_seconds";
 pub const ENGINE_IDLE_SECONDS: &str = "tagfleet_engine_idle_seconds";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,6 +100,13 @@ fn describe() {
     describe_counter!("tagfleet_jobs_total", "Jobs ended by this worker, by lane and code");
     describe_counter!("tagfleet_dead_letters_total", "Jobs given up after too many attempts");
     describe_counter!("tagfleet_captions_total", "Captions, by status");
+    describe_histogram!(CAPTION_BATCH_SIZE, "Sentences that the language model wrote at once, a step");
+    describe_histogram!(CAPTION_STEP_SECONDS, Unit::Seconds, "One run of the language model");
+    describe_counter!(
+        "tagfleet_caption_tokens_total",
+        "Tokens of prompts read, of sentences written, and of prompts shared"
+    );
+    describe_gauge!("tagfleet_caption_kv_tokens", "Tokens in the language model's memory");
     describe_counter!(
         "tagfleet_caption_refused_total",
         "Sentences of the language model that the guard refused, by rule"

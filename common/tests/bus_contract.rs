@@ -55,6 +55,8 @@ contract! {
     a_dropped_waiter_leaves_no_trace,
     inboxes_are_apart,
     announcements_come_and_go,
+    memos_are_kept_for_a_while,
+    a_claim_has_one_owner_until_it_is_over,
     the_clock_runs,
 }
 
@@ -167,6 +169,25 @@ async fn announcements_come_and_go(bus: Bus) {
     bus.announce("worker", "two", "2 for a moment".into(), Duration::from_millis(30)).await.expect("said");
     eventually("it expires", async || announced("worker").await.is_empty().then_some(())).await;
     assert_eq!(announced("api").await, BTreeSet::from(["another kind".into()]));
+}
+
+async fn memos_are_kept_for_a_while(bus: Bus) {
+    assert_eq!(bus.recall("a").await.expect("an answer"), None);
+    bus.remember("a", "one".into(), Duration::from_secs(60)).await.expect("kept");
+    bus.remember("a", "two".into(), Duration::from_millis(300)).await.expect("kept");
+    assert_eq!(bus.recall("a").await.expect("an answer"), Some("two".into()));
+    assert_eq!(bus.recall("b").await.expect("an answer"), None);
+    eventually("it is forgotten", async || bus.recall("a").await.expect("an answer").is_none().then_some(())).await;
+}
+
+async fn a_claim_has_one_owner_until_it_is_over(bus: Bus) {
+    let (short, long) = (Duration::from_millis(300), Duration::from_secs(60));
+    let claim = async |key, ttl| bus.claim(key, ttl).await.expect("an answer");
+    assert!(claim("a", long).await && claim("b", short).await);
+    assert!(!claim("a", long).await);
+    bus.release("a").await.expect("done");
+    assert!(claim("a", long).await);
+    eventually("it is over", async || claim("b", long).await.then_some(())).await;
 }
 
 async fn the_clock_runs(bus: Bus) {

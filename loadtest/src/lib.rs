@@ -1,6 +1,18 @@
-//! Load for a fleet under test. So far: tiles straight into the queue, for
-//! measuring a worker without the API server before it.
+//! Load for a fleet under test: an open-loop generator over HTTP, an origin
+//! for its images, and what is made of the results. Also tiles straight into
+//! the queue, for measuring a worker without the API server before it.
 
+pub mod command;
+pub mod cpu;
+pub mod find;
+mod join;
+mod live;
+pub mod load;
+pub mod origin;
+pub mod outcome;
+pub mod photo;
+pub mod report;
 mod saturate;
+mod scenario;
 
 pub use saturate::{LoadError, Saturated, saturate};

@@ -2,6 +2,7 @@
 
 mod batch;
 mod doctor;
+mod health;
 mod keys;
 mod models;
 mod serve;
@@ -39,6 +40,8 @@ enum Command {
     Keys(keys::Keys),
     /// Say what is missing on this machine, and how to get it
     Doctor(doctor::Doctor),
+    /// Ask a running role how it is: exit code 0 says well. For images without a shell and curl
+    Health(health::Health),
     /// Decode images for the server that started this process
     #[command(hide = true)]
     PrepareWorker {
@@ -70,6 +73,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Models(models) => models.run(),
         Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Health(health) => health.run().await,
         Command::PrepareWorker { .. } => unreachable!("has no runtime"),
     }
 }

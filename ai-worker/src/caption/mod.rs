@@ -3,17 +3,24 @@
 
 #[cfg(feature = "llama")]
 mod by_model;
+#[cfg_attr(not(feature = "llama"), allow(dead_code, reason = "only the language model's sentences are worth keeping"))]
+mod cache;
 pub mod guard;
 mod korean;
 #[cfg(feature = "llama")]
-mod llama;
+pub mod llama;
 mod particle;
 mod subject;
 mod template;
 
 use std::time::Instant;
 
-use common::wire::{Caption, CaptionStatus, Language, Tag};
+use cache::Cache;
+pub use cache::CacheSetting;
+use common::{
+    bus::Bus,
+    wire::{Caption, CaptionStatus, Language, Tag},
+};
 pub use subject::subjects;
 
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +33,20 @@ pub enum CaptionError {
     NotBuilt,
 }
 
+/// How a language model in this process is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub threads: usize,
+    /// Sentences at once.
+    pub width: usize,
+    /// Sentences that may wait for a place.
+    pub queue: usize,
+}
+
 #[derive(Debug)]
 pub struct Captioner {
     writer: Writer,
+    cache: Option<Cache>,
 }
 
 #[derive(Debug)]
@@ -48,21 +66,33 @@ pub struct Captioned {
 
 impl Captioner {
     pub fn off() -> Self {
-        Self { writer: Writer::Off }
+        Self { writer: Writer::Off, cache: None }
     }
 
     pub fn template() -> Self {
-        Self { writer: Writer::Template }
+        Self { writer: Writer::Template, cache: None }
     }
 
     /// Loads the language model; blocks for as long as that takes.
     #[cfg(feature = "llama")]
-    pub fn llama(manifest: &common::model::Manifest, threads: usize, queue: usize) -> Result<Self, CaptionError> {
-        Ok(Self { writer: Writer::Llama(llama::Llama::load(manifest, threads, queue)?) })
+    pub fn llama(manifest: &common::model::Manifest, setting: Setting) -> Result<Self, CaptionError> {
+        Ok(Self { writer: Writer::Llama(llama::Llama::load(manifest, setting)?), cache: None })
+    }
+
+    /// Remembers the language model's sentences, for the fleet that shares `bus`.
+    #[cfg(feature = "llama")]
+    pub fn cached(self, setting: CacheSetting, bus: Bus, manifest: &common::model::Manifest) -> Self {
+        let writer = format!("{} {} {}", manifest.name, manifest.version, llama::prompt::VERSION);
+        Self { cache: Some(Cache::new(setting, bus, &writer)), ..self }
     }
 
     #[cfg(not(feature = "llama"))]
-    pub fn llama(_: &common::model::Manifest, _: usize, _: usize) -> Result<Self, CaptionError> {
+    pub fn cached(self, _: CacheSetting, _: Bus, _: &common::model::Manifest) -> Self {
+        self
+    }
+
+    #[cfg(not(feature = "llama"))]
+    pub fn llama(_: &common::model::Manifest, _: Setting) -> Result<Self, CaptionError> {
         Err(CaptionError::NotBuilt)
     }
 
@@ -90,7 +120,7 @@ impl Captioner {
             }
             Writer::Template => by_template(&subjects, CaptionStatus::Template, Instant::now()),
             #[cfg(feature = "llama")]
-            Writer::Llama(llama) => by_model::caption(llama, &subjects, deadline).await,
+            Writer::Llama(llama) => by_model::caption(llama, self.cache.as_ref(), &subjects, deadline).await,
         };
         let status = captioned.caption.status.name();
         metrics::counter!("tagfleet_captions_total", "status" => status).increment(1);

@@ -4,6 +4,7 @@
 mod alarm;
 mod bound;
 mod device;
+mod fake;
 mod lanes;
 mod onnx;
 mod placement;
@@ -18,6 +19,7 @@ use std::{
 
 pub use alarm::{Alarm, Breakdown};
 pub use device::Device;
+pub use fake::{CLASSES, Cost, Fake, Kind, UnknownEngine};
 pub use lanes::Lanes;
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;

@@ -2,6 +2,7 @@
 //! newer version takes its place.
 
 mod canary;
+pub mod fake;
 mod load;
 mod reload;
 mod served;
@@ -14,7 +15,6 @@ use common::wire::ModelInfo;
 pub use load::{Loaded, Loader, VersionError};
 pub use reload::Reloader;
 pub use served::{Served, Version};
-#[cfg(test)]
 pub use source::Source;
 
 /// All that a worker serves. The first is its default.

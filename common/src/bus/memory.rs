@@ -13,6 +13,9 @@ use super::{BusConfig, BusError, ResultKey, waiters::Waiters};
 /// Results kept at the most; beyond, the oldest is forgotten early.
 const RESULTS_KEPT: usize = 20_000;
 
+/// Memos kept at the most; beyond, nothing new is remembered until some are forgotten.
+const MEMOS_KEPT: usize = 20_000;
+
 #[derive(Clone, Debug)]
 pub struct Memory {
     ttl: Duration,
@@ -27,6 +30,8 @@ struct State {
     order: VecDeque<(Instant, ResultKey)>,
     inboxes: HashMap<String, Waiters>,
     announced: HashMap<(String, String), Kept>,
+    memos: HashMap<String, Kept>,
+    claims: HashMap<String, Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +85,38 @@ impl Memory {
         state.announced.retain(|_, kept| kept.expires > now);
         let of_kind = state.announced.iter().filter(|((k, _), _)| k == kind);
         of_kind.map(|(_, kept)| kept.payload.clone()).collect()
+    }
+
+    pub fn remember(&self, key: &str, payload: Bytes, ttl: Duration) {
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.memos.len() >= MEMOS_KEPT {
+            state.memos.retain(|_, kept| kept.expires > now);
+        }
+        if state.memos.len() < MEMOS_KEPT || state.memos.contains_key(key) {
+            state.memos.insert(key.to_owned(), Kept { payload, expires: now + ttl });
+        }
+    }
+
+    pub fn recall(&self, key: &str) -> Option<Bytes> {
+        let state = self.state();
+        let kept = state.memos.get(key).filter(|kept| kept.expires > Instant::now())?;
+        Some(kept.payload.clone())
+    }
+
+    pub fn claim(&self, key: &str, ttl: Duration) -> bool {
+        let now = Instant::now();
+        let claims = &mut self.state().claims;
+        claims.retain(|_, ends| *ends > now);
+        let free = !claims.contains_key(key);
+        if free {
+            claims.insert(key.to_owned(), now + ttl);
+        }
+        free
+    }
+
+    pub fn release(&self, key: &str) {
+        self.state().claims.remove(key);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -16,8 +16,8 @@ pub use waiters::Waiter;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Bus")]
 pub struct BusConfig {
-    /// Result store: `redis://user:password@host:6379/0`, `rediss://…`, or `memory:`
-    #[arg(long, env = "TAGFLEET_BUS_URL", default_value = "memory:", hide_env_values = true)]
+    /// Result store: `redis://user:password@host:6379/0`, `rediss://…`, or `memory:`; `file:PATH` for one that stands in a file
+    #[arg(long, env = "TAGFLEET_BUS_URL", default_value = "memory:", hide_env_values = true, value_parser = crate::secret::url)]
     pub bus_url: String,
 
     /// Before the names of all keys and channels, so that fleets can share a server
@@ -132,6 +132,44 @@ impl Bus {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.announced(kind)),
             Backend::Redis(redis) => redis.announced(kind).await,
+        }
+    }
+
+    /// Keeps `payload` for whoever asks for `key`, until `ttl` has passed or room is needed.
+    pub async fn remember(&self, key: &str, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => {
+                memory.remember(key, payload, ttl);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.remember(key, &payload, ttl).await,
+        }
+    }
+
+    pub async fn recall(&self, key: &str) -> Result<Option<Bytes>, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.recall(key)),
+            Backend::Redis(redis) => redis.recall(key).await,
+        }
+    }
+
+    /// Whether the caller is now the one in the fleet who works on `key`, for
+    /// `ttl` at the most. It saves work and guarantees nothing: after a loss two may be.
+    pub async fn claim(&self, key: &str, ttl: Duration) -> Result<bool, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.claim(key, ttl)),
+            Backend::Redis(redis) => redis.claim(key, ttl).await,
+        }
+    }
+
+    /// Gives a claim back.
+    pub async fn release(&self, key: &str) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => {
+                memory.release(key);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.release(key).await,
         }
     }
 

@@ -36,8 +36,8 @@ impl Lane {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Queue")]
 pub struct QueueConfig {
-    /// Broker: `amqp://user:password@host:5672/vhost`, `amqps://…`, or `memory:`
-    #[arg(long, env = "TAGFLEET_QUEUE_URL", default_value = "memory:", hide_env_values = true)]
+    /// Broker: `amqp://user:password@host:5672/vhost`, `amqps://…`, or `memory:`; `file:PATH` for one that stands in a file
+    #[arg(long, env = "TAGFLEET_QUEUE_URL", default_value = "memory:", hide_env_values = true, value_parser = crate::secret::url)]
     pub queue_url: String,
 
     /// Before the names of all queues, so that fleets can share a broker

@@ -28,6 +28,11 @@ impl Group {
         Self { leader: command.spawn().expect("a shell can be started") }
     }
 
+    /// By which the kernel knows it.
+    pub fn id(&self) -> u32 {
+        self.leader.id()
+    }
+
     /// SIGKILL to all of it, at once.
     pub fn kill9(&mut self) {
         drop(self.leader.stdin.take());

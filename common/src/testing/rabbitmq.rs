@@ -35,6 +35,11 @@ impl RabbitMq {
         self.port
     }
 
+    /// The process group, for whoever counts what it uses.
+    pub fn group(&self) -> u32 {
+        self.group.id()
+    }
+
     pub fn kill9(&mut self) {
         self.group.kill9();
     }

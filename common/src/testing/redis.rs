@@ -27,6 +27,11 @@ impl Redis {
         self.port
     }
 
+    /// The process group, for whoever counts what it uses.
+    pub fn group(&self) -> u32 {
+        self.group.id()
+    }
+
     pub fn kill9(&mut self) {
         self.group.kill9();
     }

@@ -27,6 +27,7 @@ const EXPECTED: [(&str, &[&str]); 4] = [
 async fn the_service_in_one_process_tags_the_samples_and_ends_cleanly() {
     let origin = Origin::start().await;
     let mut service = Process::serve(&origin, &[]).await;
+    assert!(service.is_healthy().await, "as `tagfleet health` sees it");
     let answers = service.tag(&origin.urls(1), &[]).await;
     for (sample, any_of) in EXPECTED {
         let tags = &answers.iter().find(|answer| answer.sample() == sample).expect("answered").tags;
@@ -42,6 +43,7 @@ async fn the_service_in_one_process_tags_the_samples_and_ends_cleanly() {
     let rss_mib = service.rss_mib();
     assert!(rss_mib < 700, "the service holds {rss_mib} MiB");
     assert_eq!(service.terminate().await, Some(0), "SIGTERM ends it cleanly");
+    assert!(!service.is_healthy().await, "one that is gone is not well");
 }
 
 #[tokio::test]

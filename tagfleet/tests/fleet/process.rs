@@ -88,6 +88,13 @@ impl Process {
         eventually("the API knows the workers", known).await;
     }
 
+    /// Whether `tagfleet health` calls it well.
+    pub async fn is_healthy(&self) -> bool {
+        let url = format!("http://127.0.0.1:{}/readyz", self.port);
+        let status = tokio::process::Command::new(BINARY).args(["health", &url]).stderr(Stdio::null()).status().await;
+        status.expect("the binary runs").success()
+    }
+
     /// Jobs that this worker has finished.
     pub async fn jobs_done(&self) -> Option<u64> {
         self.counts("tagfleet_jobs_total").await.map(|counts| counts.values().sum())

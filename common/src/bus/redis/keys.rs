@@ -25,6 +25,14 @@ impl Keys {
         format!("{}:results:{name}", self.prefix)
     }
 
+    pub fn remembered(&self, key: &str) -> String {
+        format!("{}:memo:{key}", self.prefix)
+    }
+
+    pub fn claim(&self, key: &str) -> String {
+        format!("{}:claim:{key}", self.prefix)
+    }
+
     pub fn announced(&self, kind: &str) -> String {
         format!("{}:announced:{kind}", self.prefix)
     }

@@ -149,6 +149,30 @@ impl Redis {
         Ok(said)
     }
 
+    pub async fn remember(&self, key: &str, payload: &Bytes, ttl: Duration) -> Result<(), BusError> {
+        let mut set = redis::cmd("SET");
+        set.arg(self.inner.keys.remembered(key)).arg(&**payload).arg("PX").arg(millis(ttl));
+        self.inner.ask::<()>(&set).await
+    }
+
+    pub async fn recall(&self, key: &str) -> Result<Option<Bytes>, BusError> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.inner.keys.remembered(key));
+        self.inner.ask(&get).await.map(|found: Option<Vec<u8>>| found.map(Bytes::from))
+    }
+
+    pub async fn claim(&self, key: &str, ttl: Duration) -> Result<bool, BusError> {
+        let mut set = redis::cmd("SET");
+        set.arg(self.inner.keys.claim(key)).arg(1).arg("NX").arg("PX").arg(millis(ttl));
+        self.inner.ask(&set).await.map(|done: Option<String>| done.is_some())
+    }
+
+    pub async fn release(&self, key: &str) -> Result<(), BusError> {
+        let mut delete = redis::cmd("DEL");
+        delete.arg(self.inner.keys.claim(key));
+        self.inner.ask::<()>(&delete).await
+    }
+
     pub fn now_us(&self) -> u64 {
         host_clock_us().saturating_add_signed(self.inner.clock_offset_us.load(Relaxed))
     }
@@ -213,4 +237,9 @@ async fn connect_first(client: &Client) -> RedisResult<ConnectionManager> {
 
 fn unavailable(error: RedisError) -> BusError {
     BusError::Unavailable(error.to_string())
+}
+
+/// Redis takes no time to live of 0.
+fn millis(ttl: Duration) -> u64 {
+    (ttl.as_millis() as u64).max(1)
 }

@@ -1,0 +1,60 @@
+"""Holds captions to the rules that the worker promises, in its own words: `check.py captions.ndjson labels.json`."""
+
+import json
+import re
+import sys
+
+MOST_WORDS = 25
+
+
+def words(text):
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def forms(text):
+    """The words of a name in the singular and a simple plural."""
+    name = words(text.split("(")[0])
+    return {tuple(name), tuple(name[:-1] + [name[-1] + "s"]), tuple(name[:-1] + [name[-1] + "es"])} if name else set()
+
+
+def names(said, form):
+    return any(tuple(said[at : at + len(form)]) == form for at in range(len(said) - len(form) + 1))
+
+
+def broken(caption, labels):
+    """The rules that a caption breaks."""
+    text, given = caption["text"], caption["tags"]
+    said = words(text)
+    if not re.fullmatch(r"[A-Za-z0-9À-ž ,'\-]+\.", text):
+        yield "not one sentence of allowed characters"
+    if not 2 <= len(said) <= MOST_WORDS:
+        yield "length"
+    if not any(names(said, form) for tag in given for form in forms(tag["name"])):
+        yield "names no given tag"
+    if any(a == b for a, b in zip(said, said[1:])):
+        yield "a word twice in a row"
+    if "user" in said or "assistant" in said or "system" in said:
+        yield "text of the prompt"
+    known = {form for tag in given for name in (tag["name"], *tag["parents"]) for form in forms(name)}
+    known_words = {word for form in known for word in form}
+    for label in labels:
+        for form in forms(label):
+            if form not in known and not set(form) <= known_words and names(said, form):
+                yield f"names {label}, which was not given"
+
+
+def main(captions_path, labels_path):
+    document = json.loads(open(labels_path, encoding="utf-8").read())
+    labels = {entry["name"] for entry in document["classes"]} | set(document["parents"])
+    captions = [json.loads(line) for line in open(captions_path, encoding="utf-8")]
+    bad = 0
+    for caption in captions:
+        for rule in broken(caption, labels):
+            bad += 1
+            print(f"{rule}: {caption['text']} ({', '.join(tag['name'] for tag in caption['tags'])})")
+    print(f"{len(captions)} captions, {bad} broken rules")
+    sys.exit(bad > 0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,147 @@
+//! Captions a second: several at once against one at a time and against a bare
+//! loop over llama.cpp, and remembered ones against written ones. All in one
+//! run. What was said goes to `target/bench/captions.ndjson`, where
+//! `check.py` reads it. `BENCH_CAPTIONS` changes how many are asked for.
+
+mod bare;
+mod mix;
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use ai_worker::caption::{CacheSetting, Captioner, Setting, subjects};
+use clap::Parser;
+use common::{
+    bench::report,
+    bus::{Bus, BusConfig},
+    model::{Manifest, default_folder},
+    wire::{Caption, CaptionStatus, Language, Tag},
+};
+use futures_util::{StreamExt, stream};
+use llama_cpp_2::llama_backend::LlamaBackend;
+use mix::{Mix, SETS};
+
+/// Captions written for each figure of speed: twice as many batches as there are places.
+const TIMED: usize = 48;
+const WIDTH: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[derive(Parser)]
+struct Config {
+    #[command(flatten)]
+    bus: BusConfig,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let asked = std::env::var("BENCH_CAPTIONS").ok().and_then(|asked| asked.parse().ok()).unwrap_or(600);
+    let manifest = Manifest::read(&default_folder().join("smollm2-135m-instruct"))?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let wide = Setting { threads, width: WIDTH, queue: 1_000 };
+    let mut mix = Mix::load()?;
+    // From the rare end, so that nothing of it is remembered later.
+    let timed: Vec<usize> = (SETS - TIMED..SETS).collect();
+
+    let bare_tokens_per_s = bare(&manifest, wide, &mix, &timed)?;
+    let one = Captioner::llama(&manifest, Setting { width: 1, ..wide })?;
+    let one_per_s = rate(&one, &mix, &timed, 1).await.captions_per_s;
+    drop(one);
+    let many = Captioner::llama(&manifest, wide)?;
+    let many = rate(&many, &mix, &timed, WIDTH).await;
+
+    let bus = Bus::connect(&Config::parse_from(["bench"]).bus).await?;
+    let cache = CacheSetting { kept: 100_000, ttl: PATIENCE, near: false };
+    let captioner = Captioner::llama(&manifest, wide)?.cached(cache, bus, &manifest);
+    let drawn: Vec<usize> = (0..asked).map(|_| mix.draw()).collect();
+    let said = ask(&captioner, &mix, &drawn, WIDTH).await;
+    write_down(&mix, &said)?;
+    let again = Instant::now();
+    ask(&captioner, &mix, &drawn, 1).await;
+    let cached_per_s = asked as f64 / again.elapsed().as_secs_f64();
+    let of = |status| said.iter().filter(|(_, caption)| caption.status == status).count() as f64;
+    let (written, refused) = (of(CaptionStatus::Llm), of(CaptionStatus::Template));
+    report(
+        "captions",
+        &[
+            ("batch_gain", many.captions_per_s / one_per_s),
+            ("cache_gain", cached_per_s / many.captions_per_s),
+            ("hit_rate", of(CaptionStatus::Cached) / asked as f64),
+            ("tokens_per_s", many.tokens_per_s),
+            ("over_bare", many.tokens_per_s / bare_tokens_per_s),
+            ("guard_pass", written / (written + refused)),
+            ("template_share", refused / asked as f64),
+            ("captions_per_s", many.captions_per_s),
+            ("one_per_s", one_per_s),
+            ("cached_per_s", cached_per_s),
+            ("bare_tokens_per_s", bare_tokens_per_s),
+            ("asked", asked as f64),
+            ("width", WIDTH as f64),
+            ("threads", threads as f64),
+        ],
+    )?;
+    Ok(())
+}
+
+fn names(set: &[Tag]) -> Vec<String> {
+    subjects(set).iter().map(|tag| tag.name.clone()).collect()
+}
+
+fn bare(manifest: &Manifest, setting: Setting, mix: &Mix, timed: &[usize]) -> anyhow::Result<f64> {
+    let weights = manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
+    let limits = manifest.require(&manifest.llm, "[llm]")?;
+    let sets: Vec<_> = timed.iter().map(|n| names(mix.set(*n))).collect();
+    let mut backend = LlamaBackend::init()?;
+    backend.void_logs();
+    bare::tokens_per_s(&backend, &weights, setting, limits.max_tokens as usize, &sets)
+}
+
+struct Rate {
+    captions_per_s: f64,
+    tokens_per_s: f64,
+}
+
+/// Of the model alone: the first sentence for each set, whatever the guard says of it.
+async fn rate(captioner: &Captioner, mix: &Mix, timed: &[usize], at_once: usize) -> Rate {
+    let (started, before) = (Instant::now(), tokens());
+    ask(captioner, mix, timed, at_once).await;
+    let took_s = started.elapsed().as_secs_f64();
+    Rate { captions_per_s: timed.len() as f64 / took_s, tokens_per_s: (tokens() - before) / took_s }
+}
+
+/// Tokens of sentences so far in this process.
+fn tokens() -> f64 {
+    let metrics = common::telemetry::metrics().render();
+    let line = metrics.lines().find(|line| line.starts_with("tagfleet_caption_tokens_total{kind=\"written\"}"));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+}
+
+async fn ask(captioner: &Captioner, mix: &Mix, sets: &[usize], at_once: usize) -> Vec<(usize, Caption)> {
+    let one = async |n: &usize| {
+        let deadline = Instant::now() + PATIENCE;
+        (*n, captioner.caption(true, mix.set(*n), Language::En, deadline).await.caption)
+    };
+    stream::iter(sets).map(one).buffered(at_once).collect().await
+}
+
+/// Each set once, and twenty of them on the screen.
+fn write_down(mix: &Mix, said: &[(usize, Caption)]) -> anyhow::Result<()> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    fs::create_dir_all(&folder)?;
+    let line = |(n, caption): &(usize, Caption)| {
+        serde_json::json!({ "tags": mix.set(*n), "text": caption.text, "status": caption.status.name() }).to_string()
+    };
+    let lines: Vec<_> = said.iter().map(line).collect();
+    fs::write(folder.join("captions.ndjson"), lines.join("\n") + "\n")?;
+    for (n, caption) in said.iter().step_by((said.len() / 20).max(1)) {
+        println!(
+            "{:10} {:48} {}",
+            caption.status.name(),
+            names(mix.set(*n)).join(", "),
+            caption.text.as_deref().unwrap_or("-")
+        );
+    }
+    Ok(())
+}

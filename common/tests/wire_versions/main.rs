@@ -1,0 +1,170 @@
+//! A rolling upgrade has two versions in the fleet at once: what one writes
+//! the other must read. `first/` holds messages as the first version of the
+//! wire wrote them, byte for byte, and `first.rs` its types as they were.
+//!
+//! When the wire changes, nothing here is changed with it: a second folder
+//! beside the first says what is in the field then.
+
+mod first;
+
+use common::{
+    fault::{Code, Fault},
+    model::{Fit, Kind, TileSpec},
+    stage::{Stage, Timings},
+    wire::{
+        Asked, Caption, CaptionStatus, Features, Job, JobResult, Language, ModelId, ModelInfo, Selection, Tag, Tagged,
+        WireError, WorkerInfo, decode, encode,
+    },
+};
+
+const JOB: &[u8] = include_bytes!("first/job.msgpack");
+const TAGGED: &[u8] = include_bytes!("first/tagged.msgpack");
+const FAILED: &[u8] = include_bytes!("first/failed.msgpack");
+const WORKER: &[u8] = include_bytes!("first/worker.msgpack");
+
+fn asked() -> Asked {
+    let features = Features { tags: true, caption: true };
+    Asked { features, limit: Some(5), threshold: Some(0.25), language: Language::En, selection: Selection::default() }
+}
+
+/// As an API server of today makes one.
+fn job(asked: Asked) -> Job {
+    Job {
+        v: asked.version(),
+        id: "req_0".into(),
+        tenant: "shop".into(),
+        reply_to: "api-1".into(),
+        model: "efficientnet-lite0".into(),
+        features: asked.features,
+        limit: asked.limit,
+        threshold: asked.threshold,
+        language: asked.language,
+        selection: asked.selection,
+        published_at_us: 1_763_700_000_000_000,
+        budget_ms: 5_000,
+        tile: vec![0xff, 0xd8, 0xff, 0xd9],
+    }
+}
+
+fn model() -> ModelId {
+    ModelId { name: "efficientnet-lite0".into(), version: "1".into() }
+}
+
+/// As a worker of today makes one.
+fn result(outcome: Result<Tagged, Fault>) -> JobResult {
+    let mut timings = Timings::default();
+    timings.add_ms(Stage::Queue, 0.5);
+    timings.add_ms(Stage::Infer, 9.75);
+    let (id, tenant, worker) = ("req_0".into(), "shop".into(), "worker-1".into());
+    JobResult { v: 1, id, tenant, worker, outcome, timings }
+}
+
+fn tagged(status: CaptionStatus) -> Tagged {
+    let tag = Tag {
+        id: "tabby".into(),
+        name: "tabby".into(),
+        confidence: 0.5,
+        category: "animal".into(),
+        category_name: "animal".into(),
+        parents: vec!["cat".into(), "animal".into()],
+    };
+    let caption = Caption { text: Some("A tabby.".into()), status, model: Some("template".into()) };
+    Tagged { model: model(), tags: vec![tag], caption }
+}
+
+#[test]
+fn a_job_of_the_first_version_is_worked_on() {
+    let job = decode::<Job>(JOB).expect("it is read");
+    assert_eq!(job, self::job(asked()), "with all that it asked, and nothing that it did not");
+}
+
+#[test]
+fn a_plain_job_of_today_is_worked_on_by_the_first_version() {
+    let read: first::Job = first::decode(&encode(&job(asked()))).expect("it is read");
+    assert_eq!(read, first::decode(JOB).expect("the fixture is its own"));
+}
+
+#[test]
+fn a_job_that_the_first_version_would_misunderstand_is_refused_by_it() {
+    let korean = Asked { language: Language::Ko, ..asked() };
+    let without_cats =
+        Asked { selection: Selection { exclude: vec!["cat".into()], ..Selection::default() }, ..asked() };
+    for particular in [korean, without_cats] {
+        assert_eq!(first::decode::<first::Job>(&encode(&job(particular))), Err(first::Refused::TooNew(2)));
+    }
+}
+
+#[test]
+fn results_of_the_first_version_are_answered() {
+    let tags = decode::<JobResult>(TAGGED).expect("it is read");
+    let Ok(outcome) = &tags.outcome else { panic!("the fixture has tags") };
+    assert_eq!((tags.timings.get_ms(Stage::Infer), tags.worker.as_str()), (Some(9.75), "worker-1"));
+    let tag = &outcome.tags[0];
+    assert_eq!((tag.id(), tag.name.as_str(), tag.category_name(), tag.confidence), ("tabby", "tabby", "animal", 0.5));
+    assert_eq!(outcome.caption, tagged(CaptionStatus::Template).caption);
+
+    let failed = decode::<JobResult>(FAILED).expect("it is read");
+    let fault = failed.outcome.expect_err("the fixture has a fault");
+    assert_eq!(fault, Fault::new(Code::InferenceFailed, Stage::Infer, "The model failed."));
+}
+
+#[test]
+fn results_of_today_are_answered_by_the_first_version() {
+    let read: first::JobResult = first::decode(&encode(&result(Ok(tagged(CaptionStatus::Template))))).expect("read");
+    assert_eq!(read, first::decode(TAGGED).expect("the fixture is its own"));
+    let fault = Fault::new(Code::InferenceFailed, Stage::Infer, "The model failed.");
+    let read: first::JobResult = first::decode(&encode(&result(Err(fault)))).expect("read");
+    assert_eq!(read, first::decode(FAILED).expect("the fixture is its own"));
+}
+
+/// A word that the first version does not know would make a whole result unreadable.
+#[test]
+fn no_word_of_today_is_one_that_the_first_version_stumbles_over() {
+    for status in [
+        CaptionStatus::Llm,
+        CaptionStatus::Cached,
+        CaptionStatus::Template,
+        CaptionStatus::SkippedDeadline,
+        CaptionStatus::Unavailable,
+        CaptionStatus::Disabled,
+    ] {
+        let bytes = encode(&result(Ok(tagged(status))));
+        assert!(first::decode::<first::JobResult>(&bytes).is_ok(), "{}", status.name());
+    }
+    for code in Code::ALL {
+        for stage in Stage::ALL {
+            let bytes = encode(&result(Err(Fault::new(*code, *stage, ""))));
+            assert!(first::decode::<first::JobResult>(&bytes).is_ok(), "{} in {}", code.name(), stage.name());
+        }
+    }
+}
+
+#[test]
+fn workers_of_both_versions_know_each_others_announcements() {
+    let read = decode::<WorkerInfo>(WORKER).expect("it is read");
+    assert_eq!(read, worker());
+    let back: first::WorkerInfo = first::decode(&encode(&worker())).expect("it is read");
+    assert_eq!(back, first::decode(WORKER).expect("the fixture is its own"));
+}
+
+fn worker() -> WorkerInfo {
+    let info = ModelInfo {
+        id: model(),
+        kind: Kind::Softmax,
+        licence: "Apache-2.0".into(),
+        source: "somewhere".into(),
+        tile: TileSpec { width: 224, height: 224, fit: Fit::Crop },
+        default_limit: 10,
+        default_threshold: 0.1,
+        classes: 1_000,
+    };
+    let (worker, device, captioner) = ("worker-1".into(), "cpu".into(), "template".into());
+    WorkerInfo { v: 1, worker, device, models: vec![info], captioner }
+}
+
+#[test]
+fn a_version_of_tomorrow_is_refused_by_today() {
+    let newest = job(Asked { language: Language::Ko, ..asked() }).v;
+    let job = Job { v: newest + 1, ..job(asked()) };
+    assert!(matches!(decode::<Job>(&encode(&job)), Err(WireError::TooNew(version)) if version == newest + 1));
+}

@@ -1,0 +1,112 @@
+"""The manifests as they would be applied, rendered once, and what the tests look up in them."""
+
+import functools
+import os
+import pathlib
+import re
+import subprocess
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OVERLAYS = sorted(path.parent.name for path in (ROOT / "k8s/overlays").glob("*/kustomization.yaml"))
+# Everything that is written, whether an overlay turns it on or not.
+EVERYTHING = "everything"
+ALL = [*OVERLAYS, EVERYTHING]
+NAME = "app.kubernetes.io/name"
+# The broker's pods are the operator's; what we say of them is looked at by itself.
+BROKER = "tagfleet-rabbitmq"
+# Made by the operator, and by whoever runs the overlay (k8s/README.md).
+SECRETS_FROM_ELSEWHERE = {"tagfleet-rabbitmq-default-user", "tagfleet-redis"}
+
+
+def folder(overlay):
+    return ROOT / ("k8s/tests/everything" if overlay == EVERYTHING else f"k8s/overlays/{overlay}")
+
+
+@functools.cache
+def render(overlay):
+    kubectl = os.environ.get("TAGFLEET_KUBECTL", "kubectl")
+    done = subprocess.run([kubectl, "kustomize", folder(overlay)], capture_output=True, text=True)
+    if done.returncode:
+        raise AssertionError(f"{overlay} does not render:\n{done.stderr}")
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def of_kind(overlay, *kinds):
+    return [thing for thing in render(overlay) if thing["kind"] in kinds]
+
+
+def workloads(overlay):
+    return of_kind(overlay, "Deployment", "StatefulSet")
+
+
+def pod(workload):
+    return workload["spec"]["template"]["spec"]
+
+
+def labels(workload):
+    return workload["spec"]["template"]["metadata"]["labels"]
+
+
+def name(thing):
+    return thing["metadata"]["name"]
+
+
+def containers(workload):
+    return [*pod(workload).get("initContainers", []), *pod(workload)["containers"]]
+
+
+def selects(selector, its_labels):
+    """Whether a label selector means these labels."""
+    if any(its_labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
+        return False
+    expressions = selector.get("matchExpressions", [])
+    if any(term["operator"] != "In" for term in expressions):
+        raise AssertionError(f"the tests read no other operator than In: {selector}")
+    return all(its_labels.get(term["key"]) in term["values"] for term in expressions)
+
+
+def each_workload(check):
+    """A test of one workload, made for all of them in every overlay."""
+
+    @functools.wraps(check)
+    def test(self):
+        for overlay in ALL:
+            for workload in workloads(overlay):
+                with self.subTest(overlay=overlay, workload=name(workload)):
+                    check(self, overlay, workload)
+
+    return test
+
+
+def environment(container):
+    return {entry["name"]: entry.get("value") for entry in container.get("env", [])}
+
+
+@functools.cache
+def source():
+    """All Rust that is shipped, as one text."""
+    crates = ("common", "prepare", "api-server", "ai-worker", "tagfleet")
+    return "\n".join(path.read_text() for crate in crates for path in sorted((ROOT / crate / "src").rglob("*.rs")))
+
+
+@functools.cache
+def roles():
+    """The commands of the binary: `Api(…)` in the enum of them is `tagfleet api`."""
+    commands = re.search(r"enum Command \{(.*?)\n\}", (ROOT / "tagfleet/src/main.rs").read_text(), re.DOTALL)[1]
+    return {found.lower() for found in re.findall(r"^    ([A-Z][a-z]+)[({,]", commands, re.MULTILINE)}
+
+
+@functools.cache
+def queues():
+    """The broker's queues that jobs go through, by the names that the code gives them."""
+    lanes = re.findall(r'(?:Lane|Self)::[A-Z][a-z]+ => "([a-z]+)"', (ROOT / "common/src/queue/mod.rs").read_text())
+    prefix = re.search(r'env = "TAGFLEET_QUEUE_PREFIX", default_value = "([a-z]+)"', source())[1]
+    others = re.findall(r'format!\("\{prefix\}\.([a-z]+)"\)', (ROOT / "common/src/queue/rabbit/topology.rs").read_text())
+    return {f"{prefix}.{queue}" for queue in (*lanes, *others)}
+
+
+@functools.cache
+def metrics():
+    return set(re.findall(r'"(tagfleet_[a-z_]+)"', source()))

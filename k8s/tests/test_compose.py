@@ -1,0 +1,117 @@
+"""docker-compose.yml keeps to what the manifests keep to, and says what may be set."""
+
+import re
+import unittest
+
+import yaml
+
+from rendered import ROOT, roles, source
+
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE = yaml.safe_load(TEXT)
+SERVICES = COMPOSE["services"]
+ENDS = {"models", "loadtest"}
+
+
+def variables(text):
+    return set(re.findall(r"\$\{([A-Z_]+)", text))
+
+
+class EveryService(unittest.TestCase):
+    def each(self, check):
+        for name, service in SERVICES.items():
+            with self.subTest(service=name):
+                check(name, service)
+
+    def test_is_confined(self):
+        def check(_, service):
+            self.assertTrue(service["read_only"])
+            self.assertEqual(service["cap_drop"], ["ALL"])
+            self.assertIn("no-new-privileges:true", service["security_opt"])
+            self.assertNotIn("privileged", service)
+
+        self.each(check)
+
+    def test_has_limits_and_bounded_logs(self):
+        def check(_, service):
+            self.assertLessEqual({"cpus", "mem_limit", "pids_limit"}, set(service))
+            self.assertIn("max-size", service["logging"]["options"])
+
+        self.each(check)
+
+    def test_says_how_it_is_and_comes_back(self):
+        def check(name, service):
+            if name in ENDS:
+                self.assertEqual(service["restart"], "no")
+                return
+            self.assertIn("test", service["healthcheck"])
+            self.assertEqual(service["restart"], "unless-stopped")
+
+        self.each(check)
+
+    def test_starts_when_what_it_needs_is_well(self):
+        def check(_, service):
+            for needed, how in service.get("depends_on", {}).items():
+                self.assertEqual(how["condition"], "service_completed_successfully" if needed in ENDS else "service_healthy")
+
+        self.each(check)
+
+    def test_images_are_of_a_version(self):
+        self.each(lambda _, service: self.assertRegex(service["image"], r":-[^}]+:(?!latest)[^}]+\}$"))
+
+
+class Fleet(unittest.TestCase):
+    def test_has_two_of_each_role_that_answers_people(self):
+        deployed = [service["command"][0] for service in SERVICES.values() if service["image"].startswith("${TAGFLEET_IMAGE")]
+        self.assertLessEqual(set(deployed), roles())
+        self.assertEqual({role: deployed.count(role) for role in deployed}, {"api": 2, "worker": 2, "migrator": 1})
+
+    def test_only_the_edge_is_open_and_only_to_this_machine(self):
+        opened = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+        self.assertEqual(set(opened), {"edge", "prometheus"})
+        for ports in opened.values():
+            for port in ports:
+                self.assertRegex(port, r"^(127\.0\.0\.1|\$\{EDGE_ADDRESS:-127\.0\.0\.1\}):")
+
+    def test_passwords_come_in_files(self):
+        for name, service in SERVICES.items():
+            with self.subTest(service=name):
+                for key, value in service.get("environment", {}).items():
+                    if key in ("TAGFLEET_QUEUE_URL", "TAGFLEET_BUS_URL"):
+                        self.assertTrue(value.startswith("file:/run/secrets/"), key)
+                    self.assertNotRegex(key, "PASS|SECRET|TOKEN")
+        made = (ROOT / "deploy/secrets.sh").read_text()
+        for secret in COMPOSE["secrets"].values():
+            self.assertIn(secret["file"].removeprefix("./deploy/"), made)
+
+    def test_every_setting_is_one_that_the_binary_reads(self):
+        known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source()))
+        named = {key for service in SERVICES.values() if "edge" not in str(service.get("image")) and service.get("command", [""])[0] in roles() for key in service["environment"]}
+        self.assertTrue(named)
+        self.assertLessEqual(named, known)
+
+    def test_every_variable_is_documented(self):
+        documented = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+        self.assertEqual(documented, variables(TEXT) | {"COMPOSE_PROFILES"})
+
+    def test_defaults_are_the_documented_ones(self):
+        documented = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+        for name, default in re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", TEXT):
+            with self.subTest(variable=name):
+                self.assertEqual(documented[name], default)
+        dockerfile = (ROOT / "deploy/Dockerfile").read_text()
+        for name, default in re.findall(r"^ARG ([A-Z_]+)=(\S+)$", dockerfile, re.MULTILINE):
+            if name in documented:
+                with self.subTest(argument=name):
+                    self.assertEqual(documented[name], default)
+
+    def test_prometheus_reads_every_role(self):
+        settings = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+        targets = {target.split(":")[0] for job in settings["scrape_configs"] for config in job["static_configs"] for target in config["targets"]}
+        self.assertLessEqual(targets, set(SERVICES))
+        silent = {"redis", "models", "loadtest", "prometheus"}
+        self.assertEqual(set(SERVICES) - targets, silent)
+
+    def test_the_edge_knows_every_api_server(self):
+        servers = re.findall(r"^    server (\S+) (\S+):8080", (ROOT / "deploy/haproxy/compose.cfg").read_text(), re.MULTILINE)
+        self.assertEqual({host for _, host in servers}, {name for name, service in SERVICES.items() if service.get("command") == ["api"]})

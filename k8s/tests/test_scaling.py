@@ -1,0 +1,101 @@
+"""What the scalers name exists, and what must not go to zero does not."""
+
+import re
+import unittest
+
+import yaml
+from rendered import ALL, OVERLAYS, ROOT, containers, environment, metrics, name, of_kind, queues, roles, source, workloads
+
+REALTIME = {"tagfleet-api", "tagfleet-worker-tag", "tagfleet-edge"}
+
+
+class Scalers(unittest.TestCase):
+    def test_each_scales_one_workload_whose_number_nobody_else_sets(self):
+        for overlay in ALL:
+            scalers = of_kind(overlay, "ScaledObject", "HorizontalPodAutoscaler")
+            targets = [(s["spec"]["scaleTargetRef"]["kind"], s["spec"]["scaleTargetRef"]["name"]) for s in scalers]
+            self.assertEqual(len(targets), len(set(targets)))
+            there = {(w["kind"], name(w)): w for w in workloads(overlay)}
+            for target in targets:
+                with self.subTest(overlay=overlay, target=target):
+                    self.assertNotIn("replicas", there[target]["spec"])
+
+    def test_who_answers_people_is_never_at_zero(self):
+        for overlay in ALL:
+            for scaler in of_kind(overlay, "ScaledObject", "HorizontalPodAutoscaler"):
+                spec = scaler["spec"]
+                least = spec.get("minReplicaCount", spec.get("minReplicas"))
+                with self.subTest(overlay=overlay, scaler=name(scaler)):
+                    self.assertEqual(least > 1, spec["scaleTargetRef"]["name"] in REALTIME)
+                    self.assertGreater(spec.get("maxReplicaCount", spec.get("maxReplicas")), least)
+
+    def test_each_looks_at_depth_and_drain_time_of_its_own_queues(self):
+        own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.caption"}, "tagfleet-migrator": {"tagfleet.shards"}}
+        for overlay in ALL:
+            for scaler in of_kind(overlay, "ScaledObject"):
+                triggers = [t["metadata"] for t in scaler["spec"]["triggers"]]
+                with self.subTest(overlay=overlay, scaler=name(scaler)):
+                    self.assertEqual({t["queueName"] for t in triggers}, own[name(scaler)])
+                    self.assertEqual({t["mode"] for t in triggers}, {"QueueLength", "ExpectedQueueConsumptionTime"})
+                    self.assertEqual(len({t["name"] for t in scaler["spec"]["triggers"]}), len(triggers))
+
+    def test_a_drain_time_is_the_queues_and_no_share_of_a_pod(self):
+        for overlay in ALL:
+            for scaler in of_kind(overlay, "ScaledObject"):
+                for trigger in scaler["spec"]["triggers"]:
+                    drain = trigger["metadata"]["mode"] == "ExpectedQueueConsumptionTime"
+                    self.assertEqual(trigger.get("metricType", "AverageValue"), "Value" if drain else "AverageValue")
+
+    def test_their_passwords_are_there(self):
+        for overlay in ALL:
+            known = {name(auth) for auth in of_kind(overlay, "TriggerAuthentication")}
+            for scaler in of_kind(overlay, "ScaledObject"):
+                self.assertLessEqual({t["authenticationRef"]["name"] for t in scaler["spec"]["triggers"]}, known)
+
+
+class Code(unittest.TestCase):
+    """Names that stand here and there are the same."""
+
+    def test_every_role_that_is_deployed_exists(self):
+        for overlay in OVERLAYS:
+            for workload in workloads(overlay):
+                for container in containers(workload):
+                    if container["image"].rpartition("/")[2].split(":")[0] in ("tagfleet", "tagfleet-cuda"):
+                        self.assertIn(container["args"][0], roles(), f"{overlay}: {name(workload)}")
+
+    def test_every_role_that_exists_is_deployed(self):
+        """A component that waited for its role is turned on when that comes."""
+        written = {c["args"][0] for w in workloads(ALL[-1]) for c in w["spec"]["template"]["spec"]["containers"] if c["image"].startswith("tagfleet:")}
+        for overlay in OVERLAYS:
+            deployed = {c["args"][0] for w in workloads(overlay) for c in w["spec"]["template"]["spec"]["containers"]}
+            self.assertLessEqual(written & roles(), deployed, overlay)
+
+    def test_every_setting_is_one_that_the_binary_reads(self):
+        known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source())) | {"TAGFLEET_EDGE", "TAGFLEET_EDGE_STATS"}
+        for overlay in OVERLAYS:
+            named = {key for w in workloads(overlay) for c in containers(w) for key in environment(c) if key.startswith("TAGFLEET_")}
+            named |= {key for m in of_kind(overlay, "ConfigMap") for key in m["data"] if key.startswith("TAGFLEET_")}
+            self.assertLessEqual(named, known, overlay)
+
+    def test_every_queue_exists(self):
+        self.assertIn("tagfleet.realtime", queues())
+        for overlay in OVERLAYS:
+            named = {t["metadata"]["queueName"] for s in of_kind(overlay, "ScaledObject") for t in s["spec"]["triggers"]}
+            self.assertLessEqual(named, queues(), overlay)
+
+    def test_every_metric_exists(self):
+        for overlay in OVERLAYS:
+            (adapter,) = [m for m in of_kind(overlay, "ConfigMap") if name(m) == "tagfleet-adapter-rules"]
+            rules = yaml.safe_load(adapter["data"]["config.yaml"])["rules"]
+            for rule in rules:
+                self.assertIn(re.match(r"[a-z_]+", rule["seriesQuery"])[0], metrics())
+            made = {rule["name"]["as"] for rule in rules}
+            wanted = {m["pods"]["metric"]["name"] for s in of_kind(overlay, "HorizontalPodAutoscaler") for m in s["spec"]["metrics"] if m["type"] == "Pods"}
+            self.assertLessEqual(wanted, made)
+
+    def test_the_broker_has_the_settings_of_deploy(self):
+        lines = (ROOT / "deploy/rabbitmq/rabbitmq.conf").read_text().splitlines()
+        shared = {line for line in lines if line and not line.startswith(("#", "log."))}
+        for overlay in ALL:
+            (cluster,) = of_kind(overlay, "RabbitmqCluster")
+            self.assertLessEqual(shared, set(cluster["spec"]["rabbitmq"]["additionalConfig"].splitlines()))

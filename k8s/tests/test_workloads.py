@@ -1,0 +1,143 @@
+"""What every workload has: probes, limits, confinement, a budget, spread, and time to stop."""
+
+import re
+import unittest
+
+from rendered import ALL, ROOT, SECRETS_FROM_ELSEWHERE, containers, each_workload, environment, labels, name, of_kind, pod, selects, workloads
+
+# A reclaimed spot node is gone after so long, with some seconds for the news to arrive.
+SPOT_WARNING_S = 120 - 10
+
+
+class EveryWorkload(unittest.TestCase):
+    def test_there_are_some(self):
+        for overlay in ALL:
+            self.assertLessEqual({"tagfleet-edge", "tagfleet-api", "tagfleet-worker-tag", "tagfleet-redis"}, set(map(name, workloads(overlay))))
+
+    @each_workload
+    def test_asks_for_what_it_needs_and_gets_no_more(self, _, workload):
+        for container in containers(workload):
+            for side in ("requests", "limits"):
+                self.assertLessEqual({"cpu", "memory"}, set(container["resources"][side]), side)
+
+    @each_workload
+    def test_is_confined(self, _, workload):
+        for container in containers(workload):
+            security = {**pod(workload)["securityContext"], **container["securityContext"]}
+            self.assertTrue(security["runAsNonRoot"])
+            self.assertGreater(security["runAsUser"], 0)
+            self.assertEqual(security["seccompProfile"], {"type": "RuntimeDefault"})
+            self.assertTrue(security["readOnlyRootFilesystem"])
+            self.assertFalse(security["allowPrivilegeEscalation"])
+            self.assertEqual(security["capabilities"], {"drop": ["ALL"]})
+
+    @each_workload
+    def test_has_no_business_with_the_clusters_api(self, overlay, workload):
+        self.assertIs(pod(workload)["automountServiceAccountToken"], False)
+        accounts = {name(account) for account in of_kind(overlay, "ServiceAccount")}
+        self.assertIn(pod(workload)["serviceAccountName"], accounts)
+
+    @each_workload
+    def test_says_when_it_started_when_it_is_ready_and_that_it_lives(self, _, workload):
+        for container in pod(workload)["containers"]:
+            ports = {port["name"] for port in container["ports"]}
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                self.assertIn(container[probe].get("httpGet", {}).get("port", next(iter(ports))), ports)
+            ready, alive = container["readinessProbe"], container["livenessProbe"]
+            if "httpGet" in ready:
+                # Ready hangs on broker and store; alive must not, or their outage would start every process anew.
+                self.assertEqual(ready["httpGet"]["path"], "/readyz")
+                self.assertNotEqual(alive["httpGet"]["path"], "/readyz")
+
+    @each_workload
+    def test_has_a_budget_that_lets_its_nodes_be_drained(self, overlay, workload):
+        budgets = [b for b in of_kind(overlay, "PodDisruptionBudget") if selects(b["spec"]["selector"], labels(workload))]
+        self.assertEqual(len(budgets), 1)
+        self.assertNotIn(budgets[0]["spec"]["maxUnavailable"], (0, "0%"))
+
+    @each_workload
+    def test_is_spread_over_zones_and_nodes(self, _, workload):
+        if workload["kind"] == "StatefulSet" and workload["spec"]["replicas"] == 1:
+            return
+        spread = pod(workload)["topologySpreadConstraints"]
+        self.assertEqual({rule["topologyKey"] for rule in spread}, {"topology.kubernetes.io/zone", "kubernetes.io/hostname"})
+        self.assertTrue(all(selects(rule["labelSelector"], labels(workload)) for rule in spread))
+
+    @each_workload
+    def test_has_a_priority_that_exists(self, overlay, workload):
+        classes = {name(c): c for c in of_kind(overlay, "PriorityClass")}
+        self.assertIn(pod(workload)["priorityClassName"], classes)
+        self.assertGreater(classes["tagfleet-realtime"]["value"], classes["tagfleet-bulk"]["value"])
+
+    @each_workload
+    def test_its_secrets_are_made_somewhere(self, overlay, workload):
+        here = {name(secret) for secret in of_kind(overlay, "Secret")}
+        wanted = {e["valueFrom"]["secretKeyRef"]["name"] for c in containers(workload) for e in c.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})}
+        wanted |= {v["secret"]["secretName"] for v in pod(workload).get("volumes", []) if "secret" in v}
+        self.assertLessEqual(wanted, here | SECRETS_FROM_ELSEWHERE)
+
+    @each_workload
+    def test_stops_within_the_warning_of_a_spot_node(self, _, workload):
+        self.assertLessEqual(pod(workload)["terminationGracePeriodSeconds"], SPOT_WARNING_S)
+
+
+class Stopping(unittest.TestCase):
+    """The longest request fits between the edge's last look and the kill."""
+
+    def container(self, overlay, workload):
+        (found,) = [w for w in workloads(overlay) if name(w) == workload]
+        return pod(found)["terminationGracePeriodSeconds"], pod(found)["containers"][0]
+
+    def test_api(self):
+        for overlay in ALL:
+            grace_s, api = self.container(overlay, "tagfleet-api")
+            drain_s = int(environment(api)["TAGFLEET_API_DRAIN_TIMEOUT_MS"]) / 1000
+            self.assertGreaterEqual(drain_s, 60, "as long as the longest `timeout_ms`")
+            self.assertGreaterEqual(grace_s, api["lifecycle"]["preStop"]["sleep"]["seconds"] + drain_s)
+
+    def test_edge(self):
+        settings = (ROOT / "deploy/haproxy/haproxy.cfg").read_text()
+        hard_stop_s = int(re.search(r"hard-stop-after (\d+)s", settings)[1])
+        for overlay in ALL:
+            grace_s, edge = self.container(overlay, "tagfleet-edge")
+            self.assertGreaterEqual(grace_s, edge["lifecycle"]["preStop"]["sleep"]["seconds"] + hard_stop_s)
+
+
+class Nodes(unittest.TestCase):
+    def setUp(self):
+        self.pools = {name(pool): pool["spec"] for pool in of_kind("aws-t4", "NodePool")}
+
+    def values(self, pool, key):
+        (found,) = [r["values"] for r in self.pools[pool]["template"]["spec"]["requirements"] if r["key"] == key]
+        return found
+
+    def test_gpus_come_from_wherever_they_are_to_be_had(self):
+        self.assertEqual(self.values("tagfleet-gpu", "karpenter.sh/capacity-type"), ["reserved", "spot", "on-demand"])
+        self.assertEqual(set(self.values("tagfleet-gpu", "karpenter.k8s.aws/instance-family")), {"g4dn", "g5", "g6"})
+        (gpu_class,) = [c for c in of_kind("aws-t4", "EC2NodeClass") if name(c) == "tagfleet-gpu"]
+        self.assertTrue(gpu_class["spec"]["capacityReservationSelectorTerms"])
+
+    def test_pools_lie_in_three_zones_and_end_after_their_pods(self):
+        classes = {name(c) for c in of_kind("aws-t4", "EC2NodeClass")}
+        for pool, spec in self.pools.items():
+            with self.subTest(pool=pool):
+                self.assertEqual(len(set(self.values(pool, "topology.kubernetes.io/zone"))), 3)
+                self.assertIn(spec["template"]["spec"]["nodeClassRef"]["name"], classes)
+                minutes = int(spec["template"]["spec"]["terminationGracePeriod"].removesuffix("m"))
+                self.assertGreaterEqual(minutes * 60, SPOT_WARNING_S)
+
+    def test_what_keeps_state_is_not_reclaimed(self):
+        self.assertEqual(self.values("tagfleet-steady", "karpenter.sh/capacity-type"), ["on-demand"])
+        known = {spec["template"]["metadata"]["labels"]["tagfleet/pool"] for spec in self.pools.values()}
+        wanted = {name(w): pod(w)["nodeSelector"]["tagfleet/pool"] for w in workloads("aws-t4") if "nodeSelector" in pod(w)}
+        self.assertEqual(wanted, {"tagfleet-redis": "steady", "tagfleet-worker-tag": "gpu"})
+        (broker,) = of_kind("aws-t4", "RabbitmqCluster")
+        self.assertIn("steady", str(broker["spec"]["affinity"]["nodeAffinity"]))
+        self.assertLessEqual(set(wanted.values()), known)
+
+    def test_a_gpu_pod_tolerates_its_nodes(self):
+        (worker,) = [w for w in workloads("aws-t4") if name(w) == "tagfleet-worker-tag"]
+        tolerated = {t["key"] for t in pod(worker)["tolerations"]}
+        self.assertLessEqual({t["key"] for t in self.pools["tagfleet-gpu"]["template"]["spec"]["taints"]}, tolerated)
+        self.assertEqual(pod(worker)["containers"][0]["resources"]["limits"]["nvidia.com/gpu"], "1")
+        self.assertEqual(environment(pod(worker)["containers"][0])["TAGFLEET_DEVICE"], "cuda")

@@ -1,0 +1,18 @@
+//! Open-loop load: a request leaves when it is due, whether or not earlier
+//! ones came back, and its time counts from then.
+
+mod arrivals;
+mod ask;
+mod client;
+mod pace;
+mod run;
+mod shape;
+mod tally;
+mod world;
+
+pub use arrivals::Arrivals;
+pub use ask::{Asked, Image};
+pub use client::{Failure, Protocol, Reply};
+pub use pace::Pace;
+pub use run::{Plan, run};
+pub use shape::{Shape, ShapeError, Step};

@@ -1,0 +1,150 @@
+//! The message plane: how many requests a second pass HTTP, RabbitMQ, a worker
+//! and Redis when images are small and the engine is fake, and what each
+//! process spends on one. Beside it a floor: a program that moves the same
+//! bytes through lapin and redis, and does nothing else.
+//!
+//! Everything shares this machine, the generator too. `PLANE_SECONDS`,
+//! `PLANE_SLO_MS` and `PLANE_FROM` change the length, the objective and the
+//! rate to begin with; with `PLANE_RATE` nothing is searched, and that rate is sustained.
+
+mod floor;
+mod spent;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use common::{
+    bench::report,
+    testing::{RabbitMq, Redis},
+};
+use loadtest::{
+    find::{Search, find},
+    load::{Asked, Image, Plan, Protocol, Shape, run},
+    outcome::{Outcome, Slo},
+    photo,
+};
+use spent::{Parts, Spent};
+use support::{Process, from_environment, knows_workers, seconds};
+
+const SIDE: usize = 224;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let fleet = Fleet::start().await;
+    let tiles = photo::pictures(32, SIDE, SIDE)?;
+    let tile_bytes = tiles.iter().map(bytes::Bytes::len).sum::<usize>() / tiles.len();
+    println!("tiles of {tile_bytes} bytes; fake engine; all on this machine");
+    let plan = plan(&fleet.api, Image::Body(tiles));
+    let rate = match from_environment("PLANE_RATE", 0.0) {
+        0.0 => highest(&plan).await?,
+        rate => rate,
+    };
+    println!("sustained, at {rate:.0}/s:");
+    let sustained = Plan { shape: Shape::Poisson(rate), lasts: seconds("PLANE_SECONDS", 20), ..plan };
+    let (outcome, fleet_spent) = fleet.measured(&sustained).await?;
+    tell(&outcome);
+    fleet_spent.tell("the fleet");
+    let parts = fleet.floor_parts();
+    let floor = floor::run(&fleet.rabbitmq.url(), &fleet.redis.url(), rate, sustained.lasts, tile_bytes).await?;
+    let floor_spent = parts.since(&floor.before, &floor.after, floor.moved);
+    println!("the floor, at the same rate: {} moved, p99 {:.1} ms", floor.moved, floor.latencies.percentile_ms(99.0));
+    floor_spent.tell("the floor");
+    conclude(&outcome, &fleet_spent, &floor_spent)
+}
+
+async fn highest(plan: &Plan) -> anyhow::Result<f64> {
+    let from = from_environment("PLANE_FROM", 100.0);
+    let found = find(plan, Search { from, up_to: 20_000.0, precision: 0.08, tries: 2 }, tell).await?;
+    found.best().map(|best| best.offered_per_s).context("no rate meets the objective")
+}
+
+fn tell(outcome: &Outcome) {
+    let missed = outcome.missed();
+    let verdict = if missed.is_empty() { "met".to_owned() } else { missed.join(", ") };
+    let (rate, good) = (outcome.offered_per_s, outcome.goodput_per_s);
+    println!("  {rate:>8.1}/s offered {good:>8.1}/s in time, p99 {:>7.1} ms: {verdict}", outcome.latency.p99_ms);
+}
+
+/// The processes that decode are no part of the message plane, and stand beside it.
+fn conclude(outcome: &Outcome, fleet: &Spent, floor: &Spent) -> anyhow::Result<()> {
+    let plane = fleet.sum_us(&["api", "worker", "rabbitmq", "redis"]);
+    let least = floor.sum_us(&["floor", "rabbitmq", "redis"]);
+    let mut figures = vec![
+        ("rps", outcome.goodput_per_s),
+        ("p99_ms", outcome.latency.p99_ms),
+        ("over_floor", plane / least),
+        ("plane_us", plane),
+        ("floor_us", least),
+    ];
+    let name = |part: &'static str| match part {
+        "api" => "api_us",
+        "decoders" => "decoders_us",
+        "worker" => "worker_us",
+        "rabbitmq" => "rabbitmq_us",
+        "redis" => "redis_us",
+        _ => "generator_us",
+    };
+    figures.extend(fleet.parts.iter().map(|(part, us)| (name(part), *us)));
+    Ok(report("plane", &figures)?)
+}
+
+fn plan(api: &Process, image: Image) -> Plan {
+    Plan {
+        name: "plane".into(),
+        service: api.url(),
+        protocol: Protocol::H1,
+        connections: 2_000,
+        shape: Shape::Poisson(1.0),
+        lasts: Duration::from_secs(8),
+        warm_up: Duration::from_secs(2),
+        seed: 1,
+        asked: Asked { image, caption: false, timeout_ms: 5_000, distinct: None, api_key: None },
+        slo: Slo { ms: from_environment("PLANE_SLO_MS", 50.0), percentile: 99.0, max_failed: 0.001 },
+        patience: Duration::from_secs(6),
+        max_under_way: 5_000,
+    }
+}
+
+struct Fleet {
+    api: Process,
+    worker: Process,
+    rabbitmq: RabbitMq,
+    redis: Redis,
+}
+
+impl Fleet {
+    async fn start() -> Self {
+        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
+        let shared = ["--queue-url".to_owned(), rabbitmq.url(), "--bus-url".to_owned(), redis.url()];
+        let of =
+            |more: &[&str]| [&shared[..], &more.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()].concat();
+        // As a GPU would have it: one lane whose runs take as long as they take, and large batches.
+        let engine = ["--engine", "fake:service_ms=1", "--lanes", "1", "--max-batch", "64", "--captioner", "off"];
+        let worker = Process::role("worker", "--worker-listen", &of(&engine)).await;
+        let api = Process::role("api", "--listen", &of(&["--max-in-flight", "4096", "--prepare-queue", "1024"])).await;
+        knows_workers(&api, 1).await;
+        Self { api, worker, rabbitmq, redis }
+    }
+
+    fn parts(&self) -> Parts {
+        Parts {
+            alone: vec![("api", self.api.id()), ("worker", self.worker.id()), ("generator", std::process::id())],
+            descendants: vec![("decoders", self.api.id())],
+            groups: vec![("rabbitmq", self.rabbitmq.group()), ("redis", self.redis.group())],
+        }
+    }
+
+    fn floor_parts(&self) -> Parts {
+        Parts { alone: vec![("floor", std::process::id())], descendants: vec![], ..self.parts() }
+    }
+
+    async fn measured(&self, plan: &Plan) -> anyhow::Result<(Outcome, Spent)> {
+        let before = loadtest::cpu::Processes::look();
+        let outcome = run(plan, |_, _| {}).await?;
+        let after = loadtest::cpu::Processes::look();
+        let requests = outcome.seconds.iter().map(|second| second.offered).sum();
+        Ok((outcome, self.parts().since(&before, &after, requests)))
+    }
+}

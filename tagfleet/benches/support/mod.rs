@@ -1,0 +1,93 @@
+//! Processes of a fleet on free ports of this machine, ended by id.
+
+// Each benchmark uses what it needs.
+#![allow(dead_code)]
+
+pub mod edge;
+pub mod probe;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use common::testing::eventually;
+use url::Url;
+
+/// One process, ended with its value.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    pub port: u16,
+}
+
+impl Process {
+    /// A role of the binary, ready; `listen` is its option for the address.
+    pub async fn role(role: &str, listen: &str, arguments: &[String]) -> Self {
+        let port = free_port();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tagfleet"));
+        command.args([role, listen, &address(port).to_string()]).args(arguments);
+        Self::ready(command, port, "/readyz").await
+    }
+
+    /// This program again, in a part of its own.
+    pub async fn part(part: &str, arguments: &[String]) -> Self {
+        let port = free_port();
+        let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+        command.args(["--part", part, &address(port).to_string()]).args(arguments);
+        Self::ready(command, port, "/readyz").await
+    }
+
+    pub async fn ready(mut command: Command, port: u16, path: &str) -> Self {
+        command.stdin(Stdio::null());
+        if std::env::var_os("TAGFLEET_TEST_OUTPUT").is_none() {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        let process = Self { child: command.spawn().expect("the program starts"), port };
+        let ready = async || probe::get(address(port), path).await.filter(|answer| answer.contains(" 200 "));
+        eventually("the process is ready", ready).await;
+        process
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn url(&self) -> Url {
+        format!("http://{}", address(self.port)).parse().expect("a URL")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Until an API server knows so many workers.
+pub async fn knows_workers(api: &Process, wanted: usize) {
+    let known = async || {
+        let answer = probe::get(address(api.port), "/v1/models").await?;
+        (answer.matches("\"captioner\"").count() >= wanted).then_some(())
+    };
+    eventually("the API server knows the workers", known).await;
+}
+
+pub fn address(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+pub fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+pub fn seconds(name: &str, default: u64) -> Duration {
+    Duration::from_secs(from_environment(name, default))
+}
