@@ -97,6 +97,11 @@ impl Ledger {
         items.map(Some).map_err(|error: serde_json::Error| LedgerError::Unreadable(name, error.to_string()))
     }
 
+    /// How many are stored.
+    pub async fn shards(&self, key: &BatchKey) -> Result<u32, LedgerError> {
+        Ok(self.store.list(&key.file("shards")).await?.len() as u32)
+    }
+
     /// Says that the list is whole. If that was said before, what was said.
     pub async fn seal(&self, key: &BatchKey, sealed: Sealed) -> Result<Sealed, LedgerError> {
         if self.write(&key.file("sealed.json"), &sealed).await? {
