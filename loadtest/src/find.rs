@@ -61,6 +61,7 @@ pub async fn find(plan: &Plan, search: Search, tell: impl Fn(&Outcome)) -> anyho
 
 /// With time for enough answers.
 fn at_rate(plan: &Plan, rate: f64) -> Plan {
+    let rate = (rate * 10.0).round() / 10.0;
     let counted = (plan.lasts - plan.warm_up).as_secs_f64();
     let enough = (LEAST_ANSWERS / rate).min(counted * MOST_STRETCH);
     let lasts = plan.warm_up + Duration::from_secs_f64(counted.max(enough));

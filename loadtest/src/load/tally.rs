@@ -15,6 +15,7 @@ const MOST_NAMES: usize = 64;
 
 /// How one request ended.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is never kept")]
 pub enum Ended {
     Answered(Reply),
     Failed(Failure),
