@@ -1,6 +1,9 @@
 //! The service's client for batches.
 
-use std::{io::Write, time::Duration};
+use std::{
+    io::{Write, stdout},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
@@ -68,7 +71,7 @@ impl Client {
         let sent = self.request(Method::GET, &format!("/{batch}/{kind}{after}")).send().await;
         let response = accepted(sent).await?;
         let next = response.headers().get("x-next-cursor").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (mut pieces, mut out) = (response.bytes_stream(), std::io::stdout());
+        let (mut pieces, mut out) = (response.bytes_stream(), stdout());
         while let Some(piece) = pieces.next().await {
             out.write_all(&piece.context("the answer broke off")?)?;
         }
