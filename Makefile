@@ -75,8 +75,9 @@ bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake e
 bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
 	@scripts/bench.sh tagfleet published
 
-bench-batch: ## Memory of the API server while five million lines stream in, and a kill -9 half-way (BATCH_LINES)
-	@scripts/bench-batch.sh
+bench-batch: ## A batch through RabbitMQ with a fake engine, alone and beside real-time load; then five million lines (BATCH_IMAGES, BATCH_LINES)
+	@scripts/bench.sh tagfleet batch
+	@scripts/bench-stream.sh
 
 clean-cache: ## Remove what was built: cargo's folder, benchmark photos and our models (not your own beside them)
 	@scripts/clean-cache.sh

@@ -1,42 +1,33 @@
 //! `POST /v1/batches`: nothing is worked on before the whole list is here and
 //! stored, so a list that is refused has cost nobody a download.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
-    body::Body,
     extract::{Extension, Request as HttpRequest, State},
-    http::{HeaderMap, header, request::Parts},
     response::Response,
 };
 use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
-use futures_util::StreamExt;
 
 use super::{
-    intake::Intake,
     invalid,
     once::Once,
-    options::{BatchItem, BatchQuery, BatchRequest, Wanted},
-    reply, unavailable,
-    upload::{self, Encoding, Stopped},
+    options::{BatchQuery, BatchRequest, Wanted},
+    reply, source, unavailable,
+    upload::Stopped,
     view::BatchView,
 };
 use crate::{
     App,
     edge::RequestId,
     keys::Caller,
-    ledger::{BatchKey, Request, Sealed},
+    ledger::{BatchKey, Request},
     migrate,
     problem::Problem,
-    request::read_body,
 };
-
-const NDJSON: [&str; 3] = ["application/x-ndjson", "application/jsonl", "application/ndjson"];
-const MEDIA_TYPES: &str =
-    "Send up to 10,000 items as `application/json`, any number as `application/x-ndjson`, a line for each item.";
 
 /// Begin a batch
 ///
@@ -77,28 +68,22 @@ pub async fn create_batch(
     reply::accepted(created.unwrap_or_else(bug), "batch created", &id, &caller)
 }
 
-/// Where the items come from.
-enum Source {
-    Inline(Vec<BatchItem>),
-    Stream(Body, Encoding),
-}
-
 async fn create(app: &App, tenant: &str, request: HttpRequest) -> Result<BatchView, Fault> {
     let _place = app.batches.enter()?;
     let (parts, body) = request.into_parts();
     let once = app.batches.once.enter(tenant, &parts.headers)?;
-    let (source, mut wanted) = read(app, &parts, body).await?;
-    wanted.model = model(app, wanted.model).await?;
+    let (source, mut wanted) = source::read(app, &parts, body).await?;
     check_webhook(app, wanted.webhook_url.as_deref()).await?;
+    let asked = fingerprint(&wanted)?;
+    // Only now: which one is the default may be another the next time.
+    wanted.model = model(app, wanted.model).await?;
     let fresh = fresh(app, tenant, wanted);
     let batch = match &once {
-        Some(once) => once.claim(&app.batches.ledger, fresh.id.clone(), &fingerprint(&fresh)?).await?,
+        Some(once) => once.claim(&app.batches.ledger, fresh.id.clone(), &asked).await?,
         None => fresh.id.clone(),
     };
-    let request = begin(app, fresh, batch.clone()).await?;
-    let is_fresh = request.1;
-    let request = request.0;
-    match take(app, &request, source).await {
+    let (request, is_fresh) = begin(app, fresh, batch).await?;
+    match source::take(app, &request, source).await {
         Ok(sealed) => {
             migrate::announce_first(&app.queue, &app.batches.ledger, &request.key(), sealed).await;
             BatchView::of(&app.batches.ledger, &request, now_s(app)).await
@@ -111,38 +96,6 @@ async fn create(app: &App, tenant: &str, request: HttpRequest) -> Result<BatchVi
             Err(fault)
         }
     }
-}
-
-async fn read(app: &App, parts: &Parts, body: Body) -> Result<(Source, Wanted), Fault> {
-    let kind = content_type(&parts.headers);
-    let encoding = Encoding::of(&parts.headers)?;
-    if NDJSON.contains(&kind.as_str()) {
-        return Ok((Source::Stream(body, encoding), BatchQuery::parse(parts.uri.query().unwrap_or_default())?));
-    }
-    if kind != "application/json" || encoding != Encoding::Identity {
-        return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES));
-    }
-    let cap = app.config.batches.batch_max_body_bytes;
-    let _held = app.budget.take(crate::request::length(&body, cap) * 2, Stage::Admit)?;
-    let bytes = read_body(body, cap, Stage::Admit, &app.config, None).await?;
-    let until = tokio::time::Instant::now() + Duration::from_secs(60);
-    let parse = move || serde_json::from_slice::<BatchRequest>(&bytes).map_err(|error| invalid(error.to_string()));
-    let (items, wanted) = app.offload.run(Stage::Admit, until, parse).await?.split()?;
-    let most = app.config.batches.batch_max_inline_items;
-    if items.len() > most {
-        let detail = format!("At most {most} items in one body; send more as `application/x-ndjson`.");
-        return Err(Fault::new(Code::BodyTooLarge, Stage::Admit, detail));
-    }
-    let mut names = std::collections::HashSet::new();
-    if let Some(twice) = items.iter().find(|item| !names.insert(item.custom_id.as_str())) {
-        return Err(invalid(format!("custom_id {:?} is there twice", twice.custom_id)));
-    }
-    Ok((Source::Inline(items), wanted))
-}
-
-fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Which model it will be, if that is known. Workers may come later; a model that none of them has may not.
@@ -179,11 +132,10 @@ fn fresh(app: &App, tenant: &str, wanted: Wanted) -> Request {
     }
 }
 
-/// All that is asked, but for what differs between two requests that are the same.
-fn fingerprint(request: &Request) -> Result<String, Fault> {
-    let window_s = request.expires_s.map(|expires| expires - request.created_s);
-    let asked = (&request.asked, &request.model, &request.metadata, window_s, &request.webhook_url);
-    serde_json::to_string(&asked).map_err(|error| invalid(error.to_string()))
+/// All that is asked, but for the items.
+fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
+    let Wanted { asked, model, metadata, window_h, webhook_url } = wanted;
+    serde_json::to_string(&(asked, model, metadata, window_h, webhook_url)).map_err(|error| invalid(error.to_string()))
 }
 
 /// The batch as it stands in the ledger, and whether this request put it there.
@@ -198,43 +150,6 @@ async fn begin(app: &App, fresh: Request, batch: String) -> Result<(Request, boo
     let request = Request { id: batch, ..fresh };
     ledger.begin(&request).await.map_err(|error| unavailable(&error))?;
     Ok((request, true))
-}
-
-async fn take(app: &App, request: &Request, source: Source) -> Result<Sealed, Stopped> {
-    let mut intake = Intake::new(&app.batches.ledger, request, app.config.batches.batch_max_items);
-    match source {
-        Source::Inline(items) => {
-            for item in items {
-                let at = intake.total();
-                intake.push(item).await.map_err(|fault| stopped(fault, &format!("items[{at}]")))?;
-            }
-        }
-        Source::Stream(body, encoding) => {
-            let idle = Duration::from_millis(app.config.body_timeout_ms);
-            let mut lines = std::pin::pin!(upload::lines(body, encoding, idle));
-            let mut number = 0;
-            while let Some(line) = lines.next().await {
-                number += 1;
-                let line = line?;
-                if !line.trim().is_empty() {
-                    let item = serde_json::from_str(&line).map_err(|error| invalid(error.to_string()));
-                    let at = format!("line {number}");
-                    let item = item.map_err(|fault| stopped(fault, &at))?;
-                    intake.push(item).await.map_err(|fault| stopped(fault, &at))?;
-                }
-            }
-        }
-    }
-    intake.seal(now_s(app)).await.map_err(|fault| stopped(fault, "the batch"))
-}
-
-/// Says where; and that what the store lacks may be sent again.
-fn stopped(fault: Fault, at: &str) -> Stopped {
-    match fault.code {
-        Code::InvalidRequest => Stopped::Content(Fault { detail: format!("{at}: {}", fault.detail), ..fault }),
-        Code::StoreUnavailable => Stopped::Lost(fault),
-        _ => Stopped::Content(fault),
-    }
 }
 
 /// What stays is what can be gone on with.
@@ -252,6 +167,6 @@ async fn clean_up(app: &App, key: &BatchKey, once: Option<&Once>, stopped: &Stop
     }
 }
 
-fn now_s(app: &App) -> u64 {
+pub fn now_s(app: &App) -> u64 {
     app.bus.now_us() / 1_000_000
 }

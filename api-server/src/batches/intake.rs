@@ -50,6 +50,11 @@ impl<'a> Intake<'a> {
         if self.items > 0 {
             self.store().await?;
         }
+        let stored = self.ledger.shards(&self.key).await.map_err(|error| unavailable(&error))?;
+        if stored < self.shards {
+            // Somebody else was given the same key, and cleared away what was no good.
+            return Err(Fault::new(Code::StoreUnavailable, Stage::Admit, "A part of the list is gone; send it again."));
+        }
         let whole = Sealed { total: self.total, shards: self.shards, sealed_s: now_s };
         let sealed = self.ledger.seal(&self.key, whole).await.map_err(|error| unavailable(&error))?;
         if (sealed.total, sealed.shards) != (whole.total, whole.shards) {

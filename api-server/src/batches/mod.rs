@@ -13,6 +13,7 @@ mod list;
 mod once;
 mod options;
 mod reply;
+mod source;
 mod upload;
 mod view;
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Tally;
 
+/// What the time in an id is counted down from.
+const MOST_MS: u64 = (1 << 48) - 1;
+
 /// Whose batch, and which. Tenants never share a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BatchKey {
@@ -21,8 +24,13 @@ impl BatchKey {
 
     /// An id that a store lists before all that were made earlier.
     pub fn random_id(now_ms: u64) -> String {
-        const MOST: u64 = (1 << 48) - 1;
-        format!("batch_{:012x}{:020x}", MOST - now_ms.min(MOST), rand::random::<u128>() >> 48)
+        format!("batch_{:012x}{:020x}", MOST_MS - now_ms.min(MOST_MS), rand::random::<u128>() >> 48)
+    }
+
+    /// When its id was made.
+    pub fn created_ms(&self) -> Option<u64> {
+        let digits = self.id.strip_prefix("batch_")?.get(..12)?;
+        MOST_MS.checked_sub(u64::from_str_radix(digits, 16).ok()?)
     }
 
     /// Whether a text may be an id: nothing else is looked for in the store.
@@ -128,6 +136,7 @@ mod tests {
         let (old, new) = (BatchKey::random_id(1_000), BatchKey::random_id(1_001));
         assert!(new < old && BatchKey::is_id(&new));
         assert_ne!(BatchKey::random_id(1_000), old);
+        assert_eq!(BatchKey::new("shop", &new).created_ms(), Some(1_001));
     }
 
     #[test]

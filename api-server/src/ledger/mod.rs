@@ -97,6 +97,11 @@ impl Ledger {
         items.map(Some).map_err(|error: serde_json::Error| LedgerError::Unreadable(name, error.to_string()))
     }
 
+    /// How many are stored.
+    pub async fn shards(&self, key: &BatchKey) -> Result<u32, LedgerError> {
+        Ok(self.store.list(&key.file("shards")).await?.len() as u32)
+    }
+
     /// Says that the list is whole. If that was said before, what was said.
     pub async fn seal(&self, key: &BatchKey, sealed: Sealed) -> Result<Sealed, LedgerError> {
         if self.write(&key.file("sealed.json"), &sealed).await? {
@@ -159,6 +164,15 @@ impl Ledger {
         Ok(keys)
     }
 
+    pub async fn is_open(&self, key: &BatchKey) -> Result<bool, LedgerError> {
+        Ok(self.store.exists(&key.open()).await?)
+    }
+
+    /// Who has batches.
+    pub async fn tenants(&self) -> Result<Vec<String>, LedgerError> {
+        Ok(self.store.folders("batches").await?)
+    }
+
     /// A tenant's batches, the newest first.
     pub async fn batches(&self, tenant: &str) -> Result<Vec<String>, LedgerError> {
         Ok(self.store.folders(&format!("batches/{tenant}")).await?)
@@ -171,6 +185,16 @@ impl Ledger {
             return Ok(claim.clone());
         }
         Ok(self.read(&name).await?.unwrap_or_else(|| claim.clone()))
+    }
+
+    /// Keys that were last used before.
+    pub async fn forget_claims(&self, tenant: &str, before_s: u64) -> Result<(), LedgerError> {
+        for claim in self.store.list(&format!("idempotency/{tenant}")).await? {
+            if claim.modified_s < before_s.cast_signed() {
+                self.unclaim(tenant, &claim.name).await?;
+            }
+        }
+        Ok(())
     }
 
     pub async fn unclaim(&self, tenant: &str, key_hash: &str) -> Result<(), LedgerError> {

@@ -44,6 +44,10 @@ pub struct MigrateConfig {
     #[arg(long, env = "TAGFLEET_MIGRATE_HOLD_S", default_value_t = 900)]
     pub migrate_hold_s: u64,
 
+    /// How long a batch is kept after it was made, days; one that has not ended stays
+    #[arg(long, env = "TAGFLEET_MIGRATE_KEEP_DAYS", default_value_t = 30)]
+    pub migrate_keep_days: u32,
+
     /// Longest wait for images under way at shutdown, milliseconds; others go on with the rest
     #[arg(long, env = "TAGFLEET_MIGRATE_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub migrate_drain_timeout_ms: u64,
@@ -56,6 +60,7 @@ impl MigrateConfig {
         positive("--migrate-per-host", self.migrate_per_host)?;
         positive("--migrate-attempts", self.migrate_attempts as usize)?;
         positive("--migrate-job-timeout-ms", self.migrate_job_timeout_ms as usize)?;
+        positive("--migrate-keep-days", self.migrate_keep_days as usize)?;
         positive("--migrate-hold-s", self.migrate_hold_s as usize)
     }
 
@@ -69,6 +74,10 @@ impl MigrateConfig {
 
     pub fn hold(&self) -> Duration {
         Duration::from_secs(self.migrate_hold_s)
+    }
+
+    pub fn kept(&self) -> Duration {
+        Duration::from_secs(u64::from(self.migrate_keep_days) * 24 * 3_600)
     }
 
     pub fn drain(&self) -> Duration {

@@ -5,6 +5,7 @@
 mod announce;
 mod config;
 mod item;
+mod retain;
 mod retry;
 mod run;
 mod schedule;
@@ -63,7 +64,8 @@ impl InHand {
 pub async fn run(migrator: Arc<Migrator>, shutdown: Shutdown) {
     let sweeping = shutdown.run_until_cancelled(sweep::sweep(&migrator));
     let sharing = shutdown.run_until_cancelled(give_way(&migrator));
-    tokio::join!(work(&migrator, &shutdown), sweeping, sharing);
+    let retaining = shutdown.run_until_cancelled(retain::retain(&migrator));
+    tokio::join!(work(&migrator, &shutdown), sweeping, sharing, retaining);
 }
 
 /// Bulk takes what real-time leaves.

@@ -104,7 +104,7 @@ mod tests {
     fn a_host_that_is_left_alone_is_waited_for() {
         let host = |rests| Some(LeftAlone { left: Duration::from_secs(20), rests });
         assert_eq!(tries(Code::SourceTimeout, host(false)), [25, 25, 32].map(Duration::from_secs));
-        let pauses = tries(Code::SourceHttpError, host(true));
+        let pauses = tries(Code::SourceTimeout, host(true));
         assert_eq!(pauses.len(), MOST_PUT_OFF as usize, "that it asked for a rest is no failure");
         assert_eq!(pauses[..5], [25, 25, 25, 25, 32].map(Duration::from_secs));
     }

@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 pub enum Ended {
     /// Every item is in the log.
-    Done(Log),
+    Done(Box<Log>),
     /// By somebody else.
     Closed,
     /// What is done is in the log; somebody shall go on.
@@ -115,7 +115,7 @@ impl Run {
         }
         match self.write().await? {
             Appended::Closed => Ok(Ended::Closed),
-            Appended::Yes => Ok(Ended::Done(self.log)),
+            Appended::Yes => Ok(Ended::Done(self.log.into())),
         }
     }
 

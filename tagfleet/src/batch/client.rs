@@ -1,12 +1,14 @@
 //! The service's client for batches.
 
-use std::time::Duration;
+use std::{
+    io::{Write, stdout},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
 use reqwest::{Body, Method, RequestBuilder, Response};
 use serde_json::Value;
-use tokio::io::{AsyncWriteExt, stdout};
 
 use crate::tag::Problem;
 
@@ -71,9 +73,9 @@ impl Client {
         let next = response.headers().get("x-next-cursor").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (mut pieces, mut out) = (response.bytes_stream(), stdout());
         while let Some(piece) = pieces.next().await {
-            out.write_all(&piece.context("the answer broke off")?).await?;
+            out.write_all(&piece.context("the answer broke off")?)?;
         }
-        out.flush().await?;
+        out.flush()?;
         eprintln!("what comes later: --after {}", next.unwrap_or_default());
         Ok(())
     }

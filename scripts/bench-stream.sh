@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/bench-batch.sh: a list of millions of lines streams into an API server, which is killed half-way and started
+# scripts/bench-stream.sh: a list of millions of lines streams into an API server, which is killed half-way and started
 # anew. How much memory it takes, and whether the list is whole.
 #
 #   BATCH_LINES=5000000   lines of the list
@@ -71,7 +71,7 @@ measure() {
     ((counted == lines)) || die "lines are missing"
     mkdir -p target/bench
     printf '{"lines": %d, "stream_mb": %d, "resumed_mb": %d, "lines_per_s": %d}\n' \
-        "$lines" $((peak - idle)) $((after - idle)) $((lines * 1000 / sent)) >target/bench/batch.json
+        "$lines" $((peak - idle)) $((after - idle)) $((lines * 1000 / sent)) >target/bench/stream.json
     printf 'RESULT lines=%d stream_mb=%d resumed_mb=%d lines_per_s=%d\n' \
         "$lines" $((peak - idle)) $((after - idle)) $((lines * 1000 / sent))
 }

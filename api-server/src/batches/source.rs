@@ -1,0 +1,107 @@
+//! Where a batch's items come from: a JSON body, or lines without end.
+
+use std::{collections::HashSet, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, header, request::Parts},
+};
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use futures_util::StreamExt;
+
+use super::{
+    create::now_s,
+    intake::Intake,
+    invalid,
+    options::{BatchItem, BatchQuery, BatchRequest, Wanted},
+    upload::{self, Encoding, Stopped},
+};
+use crate::{
+    App,
+    ledger::{Request, Sealed},
+    request::{length, read_body, too_large},
+};
+
+const NDJSON: [&str; 3] = ["application/x-ndjson", "application/jsonl", "application/ndjson"];
+const MEDIA_TYPES: &str =
+    "Send up to 10,000 items as `application/json`, any number as `application/x-ndjson`, a line for each item.";
+
+/// Where the items come from.
+pub enum Source {
+    Inline(Vec<BatchItem>),
+    Stream(Body, Encoding),
+}
+
+pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<(Source, Wanted), Fault> {
+    let kind = content_type(&parts.headers);
+    let encoding = Encoding::of(&parts.headers)?;
+    if NDJSON.contains(&kind.as_str()) {
+        return Ok((Source::Stream(body, encoding), BatchQuery::parse(parts.uri.query().unwrap_or_default())?));
+    }
+    if kind != "application/json" || encoding != Encoding::Identity {
+        return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES));
+    }
+    let cap = app.config.batches.batch_max_body_bytes;
+    let _held = app.budget.take(length(&body, cap) * 2, Stage::Admit)?;
+    let bytes = read_body(body, cap, Stage::Admit, &app.config, None).await.map_err(|fault| match fault.code {
+        Code::BodyTooLarge => too_large(Stage::Admit, cap),
+        _ => fault,
+    })?;
+    let until = tokio::time::Instant::now() + Duration::from_secs(60);
+    let parse = move || serde_json::from_slice::<BatchRequest>(&bytes).map_err(|error| invalid(error.to_string()));
+    let (items, wanted) = app.offload.run(Stage::Admit, until, parse).await?.split()?;
+    let most = app.config.batches.batch_max_inline_items;
+    if items.len() > most {
+        let detail = format!("At most {most} items in one body; send more as `application/x-ndjson`.");
+        return Err(Fault::new(Code::BodyTooLarge, Stage::Admit, detail));
+    }
+    let mut names = HashSet::new();
+    if let Some(twice) = items.iter().find(|item| !names.insert(item.custom_id.as_str())) {
+        return Err(invalid(format!("custom_id {:?} is there twice", twice.custom_id)));
+    }
+    Ok((Source::Inline(items), wanted))
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+pub async fn take(app: &App, request: &Request, source: Source) -> Result<Sealed, Stopped> {
+    let mut intake = Intake::new(&app.batches.ledger, request, app.config.batches.batch_max_items);
+    match source {
+        Source::Inline(items) => {
+            for item in items {
+                let at = intake.total();
+                intake.push(item).await.map_err(|fault| stopped(fault, &format!("items[{at}]")))?;
+            }
+        }
+        Source::Stream(body, encoding) => {
+            let idle = Duration::from_millis(app.config.body_timeout_ms);
+            let mut lines = std::pin::pin!(upload::lines(body, encoding, idle));
+            let mut number = 0_u64;
+            while let Some(line) = lines.next().await {
+                number += 1;
+                let line = line?;
+                if !line.trim().is_empty() {
+                    let at = |fault| stopped(fault, &format!("line {number}"));
+                    let item = serde_json::from_str(&line).map_err(|error| at(invalid(error.to_string())))?;
+                    intake.push(item).await.map_err(at)?;
+                }
+            }
+        }
+    }
+    intake.seal(now_s(app)).await.map_err(|fault| stopped(fault, "the batch"))
+}
+
+/// Says where; and that what the store lacks may be sent again.
+fn stopped(fault: Fault, at: &str) -> Stopped {
+    match fault.code {
+        Code::InvalidRequest => Stopped::Content(Fault { detail: format!("{at}: {}", fault.detail), ..fault }),
+        Code::StoreUnavailable => Stopped::Lost(fault),
+        _ => Stopped::Content(fault),
+    }
+}

@@ -1,0 +1,39 @@
+//! Clears away batches that ended long ago, and the keys that stood for them.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::Migrator;
+use crate::ledger::{BatchKey, LedgerError};
+
+const LOOK_EVERY: Duration = Duration::from_secs(3_600);
+/// Not all migrators of a fleet at once, and none while it starts.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
+
+pub async fn retain(migrator: &Migrator) {
+    sleep(FIRST_LOOK.mul_f64(1.0 + rand::random::<f64>())).await;
+    loop {
+        if let Err(error) = round(migrator).await {
+            tracing::warn!(%error, "old batches could not be cleared away");
+        }
+        sleep(LOOK_EVERY.mul_f64(0.5 + rand::random::<f64>())).await;
+    }
+}
+
+async fn round(migrator: &Migrator) -> Result<(), LedgerError> {
+    let (ledger, now_ms) = (&migrator.ledger, migrator.bus.now_us() / 1_000);
+    let kept_ms = migrator.config.kept().as_millis() as u64;
+    for tenant in ledger.tenants().await? {
+        for id in ledger.batches(&tenant).await? {
+            let key = BatchKey::new(&tenant, &id);
+            let is_old = key.created_ms().is_some_and(|created| created + kept_ms < now_ms);
+            if is_old && !ledger.is_open(&key).await? {
+                tracing::info!(tenant, batch = id, "an old batch is cleared away");
+                ledger.forget(&key).await?;
+            }
+        }
+        ledger.forget_claims(&tenant, now_ms.saturating_sub(kept_ms) / 1_000).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! A batch through RabbitMQ with a fake engine: how many images a second come
+//! out, and what each process spends on them. Then real-time requests at half
+//! of what the workers can do, alone and beside a batch: what the batch costs
+//! them, and how much of the other half it uses.
+//!
+//! Everything shares this machine, the origin and the generator too.
+//! `BATCH_IMAGES` and `BATCH_SECONDS` change the lengths.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Context;
+use axum::{Router, extract::State, routing::get};
+use bytes::Bytes;
+use common::{
+    bench::report,
+    testing::{RabbitMq, Redis},
+};
+use loadtest::{
+    cpu::Processes,
+    load::{Asked, Image, Plan, Protocol, Shape, run},
+    outcome::{Outcome, Slo},
+    photo,
+};
+use serde_json::{Value, json};
+use support::{Process, from_environment, knows_workers, seconds};
+use tokio::time::Instant;
+
+/// What the slow worker needs for an image: 50 a second, far less than the rest of this machine can do.
+const SLOW_IMAGE_MS: u64 = 20;
+const REALTIME_PER_S: f64 = 500.0 / SLOW_IMAGE_MS as f64;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let pictures = photo::pictures(32, 224, 224)?;
+    let origin = origin(pictures.clone()).await?;
+    let mut figures = throughput(&origin).await?;
+    figures.extend(beside_realtime(&origin, pictures).await?);
+    Ok(report("batch", &figures)?)
+}
+
+async fn throughput(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let images = from_environment("BATCH_IMAGES", 20_000_usize);
+    let fleet = Fleet::start(origin, "fake:service_ms=1", &[]).await;
+    let before = Processes::look();
+    let began = Instant::now();
+    let batch = fleet.submit(origin, images).await?;
+    fleet.until(&batch, "completed").await?;
+    let took = began.elapsed().as_secs_f64();
+    let after = Processes::look();
+    let each = |used_s: f64| used_s * 1e6 / images as f64;
+    let alone = |process: &Process| each(after.alone_s(process.id()) - before.alone_s(process.id()));
+    let below = |process: &Process| each(after.descendants_s(process.id()) - before.descendants_s(process.id()));
+    let group = |id: u32| each(after.group_s(id) - before.group_s(id));
+    Ok(vec![
+        ("images_per_s", images as f64 / took),
+        ("api_us", alone(&fleet.api)),
+        ("migrator_us", alone(&fleet.migrator)),
+        ("decoders_us", below(&fleet.migrator)),
+        ("worker_us", alone(&fleet.worker)),
+        ("rabbitmq_us", group(fleet.rabbitmq.group())),
+        ("redis_us", group(fleet.redis.group())),
+    ])
+}
+
+async fn beside_realtime(origin: &str, pictures: Vec<Bytes>) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let engine = format!("fake:image_ms={SLOW_IMAGE_MS}");
+    let fleet = Fleet::start(origin, &engine, &["--max-batch", "1"]).await;
+    let plan = plan(&fleet.api, Image::Body(pictures));
+    let alone = run(&plan, |_, _| {}).await?;
+    tell("real-time alone", &alone);
+    // More than can be done meanwhile.
+    let batch = fleet.submit(origin, 100_000).await?;
+    let before = fleet.done(&batch).await?;
+    let began = Instant::now();
+    let beside = run(&plan, |_, _| {}).await?;
+    let bulk_per_s = (fleet.done(&batch).await? - before) as f64 / began.elapsed().as_secs_f64();
+    tell("beside a batch", &beside);
+    let left_per_s = 1_000.0 / SLOW_IMAGE_MS as f64 - beside.ok_per_s;
+    println!("the batch: {bulk_per_s:.1} images a second of the {left_per_s:.1} that real-time leaves");
+    Ok(vec![
+        ("realtime_p99_ms", alone.latency.p99_ms),
+        ("realtime_p99_beside_ms", beside.latency.p99_ms),
+        ("bulk_per_s", bulk_per_s),
+        ("bulk_of_the_rest", bulk_per_s / left_per_s),
+    ])
+}
+
+fn tell(what: &str, outcome: &Outcome) {
+    let latency = &outcome.latency;
+    println!("{what}: {:.1} a second, p50 {:.1} ms, p99 {:.1} ms", outcome.ok_per_s, latency.p50_ms, latency.p99_ms);
+}
+
+fn plan(api: &Process, image: Image) -> Plan {
+    Plan {
+        name: "realtime".into(),
+        service: api.url(),
+        protocol: Protocol::H1,
+        connections: 500,
+        shape: Shape::Poisson(REALTIME_PER_S),
+        lasts: seconds("BATCH_SECONDS", 60),
+        warm_up: Duration::from_secs(10),
+        seed: 1,
+        asked: Asked { image, caption: false, timeout_ms: 5_000, distinct: None, api_key: None },
+        slo: Slo { ms: 1_000.0, percentile: 99.0, max_failed: 0.01 },
+        patience: Duration::from_secs(6),
+        max_under_way: 1_000,
+    }
+}
+
+struct Fleet {
+    api: Process,
+    migrator: Process,
+    worker: Process,
+    rabbitmq: RabbitMq,
+    redis: Redis,
+    client: reqwest::Client,
+    _store: tempfile::TempDir,
+}
+
+impl Fleet {
+    async fn start(origin: &str, engine: &str, more: &[&str]) -> Self {
+        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
+        let store = tempfile::tempdir().expect("a temporary folder");
+        let shared = ["--queue-url".to_owned(), rabbitmq.url(), "--bus-url".to_owned(), redis.url()];
+        let of = |more: &[&str]| [&shared[..], &words(more)].concat();
+        let url = store_url(store.path());
+        let worker = ["--engine", engine, "--lanes", "1", "--captioner", "off"];
+        let worker = Process::role("worker", "--worker-listen", &of(&[&worker[..], more].concat())).await;
+        let api = Process::role("api", "--listen", &of(&["--store-url", &url])).await;
+        let migrating = ["--store-url", &url, "--fetch-allow-origin", origin, "--migrate-per-host", "64"];
+        let migrator = Process::role("migrator", "--migrator-listen", &of(&migrating)).await;
+        knows_workers(&api, 1).await;
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { api, migrator, worker, rabbitmq, redis, client: reqwest::Client::new(), _store: store }
+    }
+
+    async fn submit(&self, origin: &str, images: usize) -> anyhow::Result<String> {
+        let line = |n: usize| json!({"custom_id": n.to_string(), "url": format!("{origin}/{n}.jpg")}).to_string() + "\n";
+        let list: String = (0..images).map(line).collect();
+        let request = self.client.post(self.batches("?features=tags")).header("content-type", "application/x-ndjson");
+        let batch: Value = request.body(list).send().await?.error_for_status()?.json().await?;
+        batch["id"].as_str().map(str::to_owned).context("a batch has an id")
+    }
+
+    async fn look(&self, batch: &str) -> anyhow::Result<Value> {
+        Ok(self.client.get(self.batches(&format!("/{batch}"))).send().await?.error_for_status()?.json().await?)
+    }
+
+    async fn done(&self, batch: &str) -> anyhow::Result<u64> {
+        Ok(self.look(batch).await?["request_counts"]["completed"].as_u64().unwrap_or(0))
+    }
+
+    async fn until(&self, batch: &str, status: &str) -> anyhow::Result<()> {
+        while self.look(batch).await?["status"] != status {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
+    }
+
+    fn batches(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/v1/batches{path}", self.api.port)
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn store_url(folder: &Path) -> String {
+    format!("file://{}", folder.display())
+}
+
+/// Any name is a picture.
+async fn origin(pictures: Vec<Bytes>) -> anyhow::Result<String> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let base = format!("http://{}", listener.local_addr()?);
+    let picture = async |State(pictures): State<Vec<Bytes>>, path: axum::extract::Path<String>| {
+        let number: usize = path.split('.').next().and_then(|name| name.parse().ok()).unwrap_or(0);
+        pictures[number % pictures.len()].clone()
+    };
+    let router = Router::new().route("/{name}", get(picture)).with_state(pictures);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(base)
+}
