@@ -69,7 +69,7 @@ async fn measured(answer: Answer, protocol: Protocol, connections: usize) -> Out
         warm_up: Duration::ZERO,
         seed: 1,
         asked: Asked {
-            image: Image::Url("http://o/{n}.jpg".into()),
+            image: Image::Url("http://o/{number}.jpg".into()),
             caption: false,
             timeout_ms: 5_000,
             distinct: None,

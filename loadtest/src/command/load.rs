@@ -23,7 +23,7 @@ pub struct LoadArgs {
     #[arg(long)]
     pub scenario: Option<Scenario>,
 
-    /// Images by URL; `{n}` becomes the request's number. `loadtest origin` answers any path
+    /// Images by URL; `{number}` becomes the request's number. `loadtest origin` answers any path
     #[arg(long, conflicts_with = "image")]
     pub image_url: Option<String>,
 

@@ -13,12 +13,12 @@ use url::Url;
 use super::Protocol;
 
 /// Stands for the number of the request in an image's URL.
-const NUMBER: &str = "{n}";
+const NUMBER: &str = "{number}";
 
 /// Where the image comes from.
 #[derive(Clone, Debug)]
 pub enum Image {
-    /// By URL; `{n}` in it becomes the request's number.
+    /// By URL; `{number}` in it becomes the request's number.
     Url(String),
     /// In the request's body, one after the other.
     Body(Vec<Bytes>),
@@ -123,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn numbers_take_their_place_and_come_again() {
-        let requests = requests(Image::Url("http://o/{n}.jpg".into()), Protocol::H1).expect("requests");
+        let requests = requests(Image::Url("http://o/{number}.jpg".into()), Protocol::H1).expect("requests");
         let request = requests.make(7);
         assert_eq!(request.uri(), "/v1/tags");
         assert_eq!(request.headers()["host"], "edge:8080");

@@ -83,7 +83,7 @@ async fn measure(
     from: f64,
 ) -> anyhow::Result<Option<Outcome>> {
     let running = contender.start(origin, brokers).await;
-    let plan = plan(contender.name(), running.service(), format!("{}{{n}}.jpg", origin.url()));
+    let plan = plan(contender.name(), running.service(), format!("{}{{number}}.jpg", origin.url()));
     let search = Search { from, up_to: 5_000.0, precision: 0.1, tries: from_environment("PUBLISHED_TRIES", 2) };
     let found = find(&plan, search, tell).await?;
     Ok(found.best().cloned())
