@@ -1,10 +1,16 @@
-//! Tiles lose nothing that the tagger sees: its best class is that of a tile
+//! Tiles lose nothing that the tagger sees: its first tag is that of a tile
 //! made from all pixels with Lanczos and never compressed. Needs `make models`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use ai_worker::engine::{Engine, Onnx, Setting};
-use common::model::{FileRef, Manifest, TileSpec, default_folder};
+use ai_worker::{
+    engine::{Engine, Onnx, Setting},
+    tags::{self, Calibration, Choice, Filter, Taxonomy},
+};
+use common::{
+    model::{FileRef, Kind, Manifest, TileSpec, default_folder},
+    wire::{Language, Selection},
+};
 use image::{DynamicImage, codecs::jpeg::JpegEncoder, imageops::FilterType};
 use prepare::Limits;
 
@@ -43,9 +49,14 @@ fn samples() -> Vec<PathBuf> {
     listing.map(|entry| entry.expect("a file").path()).filter(is_photo).collect()
 }
 
-fn best_class(engine: &mut Onnx, pixels: &[u8]) -> usize {
+/// What an answer begins with. Not the best class: between breeds of cats the model is undecided, and a bit of noise
+/// would decide.
+fn first_tag(engine: &mut Onnx, tagger: &Tagger, pixels: &[u8]) -> String {
     let scores = engine.infer(&[pixels]).expect("the model runs");
-    (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).expect("there are classes")
+    let filter = Filter::new(&tagger.taxonomy, &Selection::default()).expect("it names nothing");
+    let choice = Choice { threshold: 0.0, limit: 1, filter, language: Language::En };
+    let tags = tags::select(&tagger.taxonomy, Kind::Softmax, &tagger.calibration.believed(&scores), &choice);
+    tags[0].id.clone()
 }
 
 fn engine(manifest: &Manifest, graph: &FileRef) -> Onnx {
@@ -54,25 +65,38 @@ fn engine(manifest: &Manifest, graph: &FileRef) -> Onnx {
     Onnx::load(&environment, manifest, &graph, Setting::cpu(1, 1)).expect("it loads")
 }
 
-fn compare(engine: &mut Onnx, spec: TileSpec, file: &[u8], reference: &[u8], sample: &Path) {
-    let (expected, found) = (best_class(engine, reference), best_class(engine, &prepared(file, spec)));
-    assert_eq!(found, expected, "{}", sample.display());
+struct Tagger {
+    spec: TileSpec,
+    taxonomy: Taxonomy,
+    calibration: Calibration,
+}
+
+impl Tagger {
+    fn of(manifest: &Manifest) -> Self {
+        let labels = manifest.files.labels.as_ref().expect("a tagger has labels");
+        let taxonomy = Taxonomy::from_json(&manifest.verified(labels).expect("the file is whole")).expect("valid");
+        let calibration = Calibration::new(manifest, &taxonomy).expect("valid");
+        Self { spec: manifest.input.as_ref().expect("a tagger has an input").tile, taxonomy, calibration }
+    }
 }
 
 #[test]
-fn the_best_class_of_every_sample_is_that_of_the_best_tile() {
+fn the_first_tag_of_every_sample_is_that_of_the_best_tile() {
     let samples = samples();
     assert!(samples.len() >= 6, "{samples:?}");
     let manifest = Manifest::read(&default_folder().join("efficientnet-lite0")).expect("run `make models` first");
-    let spec = manifest.input.as_ref().expect("a tagger has an input").tile;
+    let tagger = Tagger::of(&manifest);
     let graphs = [&manifest.files.graph, &manifest.files.graph_int8].map(|graph| graph.as_ref().expect("it has both"));
     for mut engine in graphs.map(|graph| engine(&manifest, graph)) {
         for sample in &samples {
             let file = std::fs::read(sample).expect("a file");
             let photo = image::load_from_memory(&file).expect("a photo");
-            let reference = reference(&photo, spec);
-            compare(&mut engine, spec, &file, &reference, sample);
-            compare(&mut engine, spec, &as_a_camera_would(&photo), &reference, sample);
+            let expected = first_tag(&mut engine, &tagger, &reference(&photo, tagger.spec));
+            for file in [file, as_a_camera_would(&photo)] {
+                let tag = first_tag(&mut engine, &tagger, &prepared(&file, tagger.spec));
+                println!("{}: {tag}", sample.display());
+                assert_eq!(tag, expected, "{}", sample.display());
+            }
         }
     }
 }

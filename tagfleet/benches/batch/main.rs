@@ -138,7 +138,8 @@ impl Fleet {
     }
 
     async fn submit(&self, origin: &str, images: usize) -> anyhow::Result<String> {
-        let line = |n: usize| json!({"custom_id": n.to_string(), "url": format!("{origin}/{n}.jpg")}).to_string() + "\n";
+        let line =
+            |n: usize| json!({"custom_id": n.to_string(), "url": format!("{origin}/{n}.jpg")}).to_string() + "\n";
         let list: String = (0..images).map(line).collect();
         let request = self.client.post(self.batches("?features=tags")).header("content-type", "application/x-ndjson");
         let batch: Value = request.body(list).send().await?.error_for_status()?.json().await?;
