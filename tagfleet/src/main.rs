@@ -64,7 +64,7 @@ fn main() -> anyhow::Result<ExitCode> {
 #[tokio::main]
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(serve) => serve.run().await,
+        Command::Serve(serve) => Box::pin(serve.run()).await,
         Command::Api(api) => api.run().await,
         Command::Migrator(migrator) => migrator.run().await,
         Command::Worker(worker) => worker.run().await,

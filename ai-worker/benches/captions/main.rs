@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::caption::{CacheSetting, Captioner, Setting, subjects};
+use ai_worker::caption::{CacheSetting, Captioner, Setting, llama::backend, subjects};
 use clap::Parser;
 use common::{
     bench::report,
@@ -21,7 +21,6 @@ use common::{
     wire::{Caption, CaptionStatus, Language, Tag},
 };
 use futures_util::{StreamExt, stream};
-use llama_cpp_2::llama_backend::LlamaBackend;
 use mix::{Mix, SETS};
 
 /// Captions written for each figure of speed: twice as many batches as there are places.
@@ -93,9 +92,8 @@ fn bare(manifest: &Manifest, setting: Setting, mix: &Mix, timed: &[usize]) -> an
     let weights = manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
     let limits = manifest.require(&manifest.llm, "[llm]")?;
     let sets: Vec<_> = timed.iter().map(|n| names(mix.set(*n))).collect();
-    let mut backend = LlamaBackend::init()?;
-    backend.void_logs();
-    bare::tokens_per_s(&backend, &weights, setting, limits.max_tokens as usize, &sets)
+    let backend = backend().map_err(anyhow::Error::msg)?;
+    bare::tokens_per_s(backend, &weights, setting, limits.max_tokens as usize, &sets)
 }
 
 struct Rate {

@@ -82,7 +82,8 @@ mod tests {
             queued.extend(Some(shard + AHEAD).filter(|next| *next < shards));
             let mut again = outstanding(shards, |shard| finished.contains(&shard));
             let mut should: Vec<_> = queued.iter().copied().collect();
-            (again.sort_unstable(), should.sort_unstable());
+            again.sort_unstable();
+            should.sort_unstable();
             assert_eq!(again, should);
             assert!(queued.len() <= AHEAD as usize);
         }

@@ -4,7 +4,7 @@
 mod decoder;
 pub mod prompt;
 
-use std::{path::Path, thread, time::Instant};
+use std::{path::Path, sync::OnceLock, thread, time::Instant};
 
 use common::{
     model::{Llm, Manifest},
@@ -87,21 +87,26 @@ impl Llama {
     }
 }
 
-fn open(path: &Path) -> Result<(LlamaBackend, LlamaModel), String> {
-    let mut backend = LlamaBackend::init().map_err(|error| error.to_string())?;
-    backend.void_logs();
-    let model = LlamaModel::load_from_file(&backend, path, &LlamaModelParams::default());
-    Ok((backend, model.map_err(|error| error.to_string())?))
+/// llama.cpp itself, of which a process has one.
+pub fn backend() -> Result<&'static LlamaBackend, String> {
+    static ONE: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
+    let init = || {
+        let mut backend = LlamaBackend::init().map_err(|error| error.to_string())?;
+        backend.void_logs();
+        Ok(backend)
+    };
+    ONE.get_or_init(init).as_ref().map_err(Clone::clone)
+}
+
+fn open(path: &Path) -> Result<LlamaModel, String> {
+    LlamaModel::load_from_file(backend()?, path, &LlamaModelParams::default()).map_err(|error| error.to_string())
 }
 
 /// The thread's life: load, say so, then write until nobody can ask any more.
 fn live(path: &Path, limits: &Llm, setting: Setting, waiting: mpsc::Receiver<Request>, ready: &Ready) {
     let opened = open(path);
-    let decoder = match &opened {
-        Ok((backend, model)) => Decoder::new(backend, model, limits, setting.threads, setting.width),
-        Err(cause) => Err(cause.clone()),
-    };
-    match decoder {
+    let decoder = opened.as_ref().map_err(Clone::clone);
+    match decoder.and_then(|model| Decoder::new(backend()?, model, limits, setting.threads, setting.width)) {
         Ok(decoder) => {
             // Nobody listens only if `load` itself was given up.
             let _ = ready.send(Ok(()));
