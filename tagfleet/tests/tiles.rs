@@ -46,7 +46,7 @@ fn samples() -> Vec<PathBuf> {
 }
 
 /// With less, the model is undecided (two breeds of cat, a rocket that may be a drilling platform), and the last bit of
-/// a pixel decides: then the class need only be among the best.
+/// a pixel decides: then the class need only be among the best. Of the six samples two are decided, coffee and motorcycle.
 const DECIDED: f32 = 0.4;
 const AMONG: usize = 3;
 
