@@ -132,7 +132,7 @@ pub struct PrepareConfig {
     pub prepare_timeout_ms: u64,
 
     /// JPEG quality of the tiles that workers get, 1 to 100
-    #[arg(long, env = "TAGFLEET_PREPARE_TILE_QUALITY", default_value_t = 90)]
+    #[arg(long, env = "TAGFLEET_PREPARE_TILE_QUALITY", default_value_t = prepare::TILE_QUALITY)]
     pub prepare_tile_quality: u8,
 
     /// The program that decodes, for tests [default: this one]

@@ -32,7 +32,7 @@ use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use limits::Limits;
+pub use limits::{Limits, TILE_QUALITY};
 pub use pool::{Pool, PoolConfig};
 pub use sniff::Format;
 

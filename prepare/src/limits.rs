@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::fault;
 
+/// JPEG quality of a tile. At 90 the encoder drops the faint texture of smooth areas, and with it the tagger's best class
+/// of a rocket before a pale sky; at 95 a photo's tile is a third larger, about 16 KB.
+pub const TILE_QUALITY: u8 = 95;
+
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Limits {
     pub max_pixels: u64,

@@ -26,7 +26,7 @@ const LIMITS: Limits = Limits {
     max_decoded_bytes: 256 << 20,
     max_aspect: 50,
     max_frames: 2_000,
-    tile_quality: 90,
+    tile_quality: prepare::TILE_QUALITY,
 };
 const ROUNDS: usize = 5;
 /// Each program works so long on a photo before the next one's turn.

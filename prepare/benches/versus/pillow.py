@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 TILE = 224
 CENTRE = 224 / 256
-QUALITY = 90
+QUALITY = 95
 # How many times the tile's size a cheap reduction may leave before the resize proper: what Image.thumbnail has.
 REDUCING_GAP = 2.0
 # The photos are known; the limit is for those from outside.

@@ -4,7 +4,7 @@
  *   tile FILE OUT   writes the tile to OUT; answers OUTPUT_BYTES
  *
  * A line that fails is answered with `error …`, and the next one is read. All is libvips' default but for what the tile
- * asks for (centre, white behind what is transparent, quality 90, full colour) and what the measurement asks for (one
+ * asks for (centre, white behind what is transparent, quality 95, full colour) and what the measurement asks for (one
  * thread; no cache of operations, which would answer every call after the first). */
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <vips/vips.h>
 
-enum { RESIZED = 256, TILE = 224, QUALITY = 90, MOST_COUNT = 1000000 };
+enum { RESIZED = 256, TILE = 224, QUALITY = 95, MOST_COUNT = 1000000 };
 
 typedef struct {
 	void *bytes;

@@ -26,7 +26,7 @@ const LIMITS: Limits = Limits {
     max_decoded_bytes: 256 << 20,
     max_aspect: 50,
     max_frames: 2_000,
-    tile_quality: 90,
+    tile_quality: prepare::TILE_QUALITY,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ const LIMITS: Limits = Limits {
     max_decoded_bytes: 512 << 20,
     max_aspect: 30,
     max_frames: 1_000,
-    tile_quality: 90,
+    tile_quality: prepare::TILE_QUALITY,
 };
 
 pub struct Agreement {
