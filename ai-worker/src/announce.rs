@@ -33,7 +33,7 @@ impl Announced {
     fn info(&self) -> WorkerInfo {
         let Self { worker, device, captioner, models } = self;
         let (worker, device, captioner) = (worker.clone(), device.clone(), captioner.clone());
-        WorkerInfo { v: WIRE_VERSION, worker, device, models: models.infos(), captioner }
+        WorkerInfo { v: WIRE_VERSION, worker, device, models: models.infos(), captioner, bundles: true }
     }
 }
 

@@ -10,6 +10,7 @@ use common::{
     bus::Bus,
     fault::{Code, Fault},
     model::Kind,
+    queue::Queue,
     stage::Stage,
     wire::{self, ModelInfo, WorkerInfo},
 };
@@ -22,6 +23,8 @@ const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Fleet {
     bus: Bus,
+    /// Is told whether the workers know bundles.
+    queue: Queue,
     default_model: Option<String>,
     known: RwLock<Arc<Known>>,
     /// One look at a time; the moment of the last one.
@@ -35,8 +38,8 @@ pub struct Known {
 }
 
 impl Fleet {
-    pub fn new(bus: Bus, default_model: Option<String>) -> Self {
-        Self { bus, default_model, known: RwLock::default(), looked: tokio::sync::Mutex::default() }
+    pub fn new(bus: Bus, queue: Queue, default_model: Option<String>) -> Self {
+        Self { bus, queue, default_model, known: RwLock::default(), looked: tokio::sync::Mutex::default() }
     }
 
     pub fn known(&self) -> Arc<Known> {
@@ -88,6 +91,7 @@ impl Fleet {
                 let read = |payload: &bytes::Bytes| wire::decode::<WorkerInfo>(payload).ok();
                 let mut workers: Vec<_> = payloads.iter().filter_map(read).collect();
                 workers.sort_by(|a, b| a.worker.cmp(&b.worker));
+                self.queue.set_bundles(!workers.is_empty() && workers.iter().all(|worker| worker.bundles));
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Known { workers });
             }
             Ok(Err(error)) => tracing::warn!(%error, "cannot read the workers' announcements"),

@@ -103,7 +103,7 @@ pub async fn run_with(
         keys: keys::Keys::open(config.api_keys.as_deref())?,
         admission: admit::Admission::new(config.max_in_flight),
         budget,
-        fleet: Arc::new(fleet::Fleet::new(bus.clone(), config.default_model.clone())),
+        fleet: Arc::new(fleet::Fleet::new(bus.clone(), queue.clone(), config.default_model.clone())),
         webhooks: Arc::new(webhook::Webhooks::new(&config.webhook, fetcher.clone())),
         fetcher,
         offload: offload::Offload::new(),

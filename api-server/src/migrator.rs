@@ -73,7 +73,7 @@ pub async fn run(
     let parts = Parts {
         name: config.migrator_name.unwrap_or_else(identity::unique_name),
         ledger: Ledger::new(links.store.clone()),
-        fleet: Arc::new(Fleet::new(links.bus.clone(), None)),
+        fleet: Arc::new(Fleet::new(links.bus.clone(), links.queue.clone(), None)),
         webhooks: Arc::new(Webhooks::new(&config.webhook, fetcher.clone())),
         fetcher,
         prepare: prepare::Pool::start(decoders).context("starting the decoding processes")?,

@@ -160,5 +160,6 @@ fn info() -> WorkerInfo {
             classes: 2,
         }],
         captioner: "template".into(),
+        bundles: true,
     }
 }

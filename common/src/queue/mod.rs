@@ -44,7 +44,7 @@ pub struct QueueConfig {
     #[arg(long, env = "TAGFLEET_QUEUE_PREFIX", default_value = "tagfleet")]
     pub queue_prefix: String,
 
-    /// Jobs that one queue holds at the most; a publish beyond is refused
+    /// Messages that one queue holds at the most, each of one job or a bundle of them; a publish beyond is refused
     #[arg(long, env = "TAGFLEET_QUEUE_MAX_LENGTH", default_value_t = 20_000)]
     pub queue_max_length: u32,
 
@@ -57,7 +57,7 @@ pub struct QueueConfig {
     pub queue_publish_timeout_ms: u64,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum QueueError {
     #[error("queue URL `{0}` is not one of amqp://…, amqps://… and memory:")]
     Url(String),
@@ -120,8 +120,15 @@ impl Queue {
         }
     }
 
-    /// Takes from `lanes`, the first one first, holding at most `prefetch`
-    /// un-acked deliveries of each lane. After `shutdown` it hands out what it holds, then ends.
+    /// From now on jobs may share a message (`true`), or each has its own: what every reader knows. Memory needs no bundles.
+    pub fn set_bundles(&self, known: bool) {
+        if let Backend::Rabbit(rabbit) = &self.backend {
+            rabbit.set_bundles(known);
+        }
+    }
+
+    /// Takes from `lanes`, the first one first, holding about `prefetch`
+    /// un-acked jobs of each lane, and never more messages. After `shutdown` it hands out what it holds, then ends.
     ///
     /// A job that failed before is handed out alone: the consumer waits until
     /// nothing else of its own is un-acked, and goes on when this one is. So

@@ -171,6 +171,9 @@ pub struct WorkerInfo {
     pub models: Vec<ModelInfo>,
     /// Name of the captioner: `template` or the language model's.
     pub captioner: String,
+    /// Whether it takes several jobs in one message; a worker of before there were such does not.
+    #[serde(default)]
+    pub bundles: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

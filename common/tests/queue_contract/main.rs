@@ -1,9 +1,11 @@
 //! One suite, held against every backend of the queue.
 
+mod bundles;
 mod shards;
 
 use std::{collections::BTreeSet, time::Duration};
 
+use bundles::*;
 use common::{
     queue::{Consumer, Delivery, Depth, Lane, Message, Queue, QueueConfig, QueueError, Received},
     shutdown::Shutdown,
@@ -17,15 +19,18 @@ const MAX_ATTEMPTS: u32 = 3;
 /// How long we look for something that must not happen.
 const NEVER: Duration = Duration::from_millis(200);
 
-async fn open(url: String) -> Queue {
-    let config = QueueConfig {
+fn config(url: String) -> QueueConfig {
+    QueueConfig {
         queue_url: url,
         queue_prefix: unique("contract"),
         queue_max_length: MAX_LENGTH,
         queue_max_attempts: MAX_ATTEMPTS,
         queue_publish_timeout_ms: 10_000,
-    };
-    Queue::connect(&config).await.expect("the backend is there")
+    }
+}
+
+async fn open(url: String) -> Queue {
+    Queue::connect(&config(url)).await.expect("the backend is there")
 }
 
 async fn rabbit_url() -> String {
@@ -34,46 +39,76 @@ async fn rabbit_url() -> String {
 }
 
 macro_rules! contract {
-    ($($promise:ident,)+) => {
-        mod memory {
+    ($backend:ident, $open:expr, $($promise:ident,)+) => {
+        mod $backend {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $promise() {
-                super::keep(super::open("memory:".to_owned()).await, super::$promise).await;
-            })+
-        }
-        mod rabbit {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $promise() {
-                super::keep(super::open(super::rabbit_url().await).await, super::$promise).await;
+                super::keep($open.await, super::$promise).await;
             })+
         }
     };
 }
 
-contract! {
-    a_published_message_is_delivered,
-    an_ack_is_final,
-    an_unacked_drop_is_delivered_again,
-    a_dropped_consumer_gives_back_what_it_held,
-    a_full_lane_refuses,
-    realtime_overtakes_bulk,
-    an_expired_message_is_never_seen,
-    a_failed_message_expires_too,
-    too_many_attempts_end_as_a_dead_letter,
-    a_failed_job_runs_alone,
-    a_poison_job_takes_no_mates_along,
-    prefetch_is_credit,
-    shutdown_hands_out_what_is_held_and_ends,
-    two_consumers_share,
-    an_arrival_reaches_whoever_has_credit,
-    depth_counts_what_waits,
-    an_abandoned_wait_loses_nothing,
-    a_shard_is_delivered_and_acked_for_good,
-    a_shard_that_is_dropped_comes_again_and_is_counted,
-    a_shard_outlives_its_consumer,
-    shards_are_as_many_as_prefetch_allows,
-    shards_beyond_the_length_are_refused,
-    shutdown_ends_the_consumer_and_not_what_is_held,
+/// What is promised of jobs, whether they share messages or not.
+macro_rules! jobs {
+    ($backend:ident, $open:expr) => {
+        contract! {
+            $backend, $open,
+            a_published_message_is_delivered,
+            an_ack_is_final,
+            an_unacked_drop_is_delivered_again,
+            a_dropped_consumer_gives_back_what_it_held,
+            a_full_lane_refuses,
+            realtime_overtakes_bulk,
+            an_expired_message_is_never_seen,
+            a_failed_message_expires_too,
+            too_many_attempts_end_as_a_dead_letter,
+            a_failed_job_runs_alone,
+            a_poison_job_takes_no_mates_along,
+            prefetch_is_credit,
+            shutdown_hands_out_what_is_held_and_ends,
+            two_consumers_share,
+            an_arrival_reaches_whoever_has_credit,
+            depth_counts_what_waits,
+            an_abandoned_wait_loses_nothing,
+            what_is_published_at_once_arrives_each_for_itself,
+            a_job_given_back_leaves_no_other_behind,
+        }
+    };
+}
+
+macro_rules! shards {
+    ($backend:ident, $open:expr) => {
+        contract! {
+            $backend, $open,
+            a_shard_is_delivered_and_acked_for_good,
+            a_shard_that_is_dropped_comes_again_and_is_counted,
+            a_shard_outlives_its_consumer,
+            shards_are_as_many_as_prefetch_allows,
+            shards_beyond_the_length_are_refused,
+            shutdown_ends_the_consumer_and_not_what_is_held,
+        }
+    };
+}
+
+jobs!(memory, super::in_memory());
+jobs!(rabbit, super::at_rabbit());
+jobs!(rabbit_in_bundles, super::bundling());
+shards!(memory_shards, super::in_memory());
+shards!(rabbit_shards, super::at_rabbit());
+
+async fn in_memory() -> Queue {
+    open("memory:".to_owned()).await
+}
+
+async fn at_rabbit() -> Queue {
+    open(rabbit_url().await).await
+}
+
+async fn bundling() -> Queue {
+    let queue = at_rabbit().await;
+    queue.set_bundles(true);
+    queue
 }
 
 /// Runs one promise, and fails it for what it leaves behind.

@@ -159,7 +159,7 @@ fn worker() -> WorkerInfo {
         classes: 1_000,
     };
     let (worker, device, captioner) = ("worker-1".into(), "cpu".into(), "template".into());
-    WorkerInfo { v: 1, worker, device, models: vec![info], captioner }
+    WorkerInfo { v: 1, worker, device, models: vec![info], captioner, bundles: false }
 }
 
 #[test]

@@ -3,15 +3,19 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable},
 };
 
+use super::bundle;
 use crate::queue::Lane;
 
 /// Deliveries known to have ended without an ack when the message was published.
 const FAILED: &str = "x-tagfleet-failed";
+/// Set where the payload is several jobs.
+const BUNDLE: &str = "x-tagfleet-bundle";
 /// When it was first published, milliseconds by the publisher's clock.
 const PUBLISHED: &str = "x-tagfleet-published-ms";
 /// The broker refuses an expiration beyond 32 bits.
@@ -23,11 +27,12 @@ pub struct Envelope {
     pub published_ms: u64,
     /// `None`: kept until somebody takes it.
     pub ttl: Option<Duration>,
+    pub bundle: bool,
 }
 
 impl Envelope {
     pub fn new(ttl: Duration) -> Self {
-        Self { failed: 0, published_ms: now_ms(), ttl: Some(ttl) }
+        Self { failed: 0, published_ms: now_ms(), ttl: Some(ttl), bundle: false }
     }
 
     pub fn read(properties: &BasicProperties) -> Self {
@@ -40,24 +45,35 @@ impl Envelope {
             failed: header(FAILED).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
             published_ms: header(PUBLISHED).unwrap_or_else(now_ms),
             ttl: ttl_ms.map(Duration::from_millis),
+            bundle: header(BUNDLE).is_some(),
         }
     }
 
-    /// For the copy that records one more failure: it lives as long as the
-    /// original would have.
+    /// For the copy of one job that records one more failure: it lives as long
+    /// as the original would have.
     pub fn failed_once_more(self) -> Self {
         let now = now_ms();
         Self {
             failed: self.failed + 1,
             published_ms: now,
             ttl: self.ttl.map(|ttl| remaining(ttl, self.published_ms, now)),
+            bundle: false,
         }
+    }
+
+    /// The jobs that a payload holds. A bundle that is not whole is nobody's job, and ends as a dead letter like any other.
+    pub fn jobs(self, payload: Bytes) -> Vec<Bytes> {
+        let parts = if self.bundle { bundle::split(payload.clone()) } else { None };
+        parts.filter(|parts| !parts.is_empty()).unwrap_or_else(|| vec![payload])
     }
 
     pub fn properties(self, lane: Lane) -> BasicProperties {
         let mut headers = FieldTable::default();
         headers.insert(FAILED.into(), AMQPValue::LongLongInt(self.failed.into()));
         headers.insert(PUBLISHED.into(), AMQPValue::LongLongInt(self.published_ms.cast_signed()));
+        if self.bundle {
+            headers.insert(BUNDLE.into(), AMQPValue::LongLongInt(1));
+        }
         let properties = BasicProperties::default().with_headers(headers).with_delivery_mode(match lane {
             // Who waits for a real-time job is gone after a broker's restart: spare the disk.
             Lane::Realtime => 1,
@@ -90,8 +106,11 @@ mod tests {
     #[test]
     fn survives_the_wire() {
         for lane in Lane::ALL {
-            let sent = Envelope { failed: 2, published_ms: 1_700_000_000_000, ttl: Some(Duration::from_millis(1500)) };
-            assert_eq!(Envelope::read(&sent.properties(lane)), sent);
+            let (published_ms, ttl) = (1_700_000_000_000, Some(Duration::from_millis(1500)));
+            for bundle in [false, true] {
+                let sent = Envelope { failed: 2, published_ms, ttl, bundle };
+                assert_eq!(Envelope::read(&sent.properties(lane)), sent);
+            }
         }
     }
 

@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Inner, Link, Place,
+    bundle::MOST_PARTS,
     consumer::{Arrival, Consumer},
+    credit::Credit,
     envelope::Envelope,
     receipt::{Hands, Receipt, Source},
     within,
@@ -41,7 +43,7 @@ pub(super) fn start(inner: Arc<Inner>, lanes: &[Lane], prefetch: u16, shutdown: 
     let (tasks, abandoned, hands) = (inner.tasks.clone(), inner.closed.child_token(), Hands::default());
     let (retries_in, retries) = mpsc::channel(1);
     let open = |lane: &Lane| {
-        let (sender, receiver) = mpsc::channel(prefetch.into());
+        let (sender, receiver) = mpsc::channel(usize::from(prefetch) * MOST_PARTS);
         ((*lane, sender), receiver)
     };
     let (lanes_in, lanes) = lanes.iter().map(open).unzip();
@@ -97,68 +99,106 @@ impl Intake {
     }
 
     async fn pump(&self, link: &Arc<Link>, lane: Lane, to: &Sender<Arrival>) -> Result<(), String> {
-        let queue = self.inner.broker.topology.queue(Place::Lane(lane));
-        let (source, mut deliveries) = within(async {
-            let channel = link.channel().await?;
-            channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
-            let options = BasicConsumeOptions::default();
-            let deliveries = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
-            Ok((Arc::new(Source { channel, _link: link.clone() }), deliveries))
-        })
-        .await?;
+        let mut credit = Credit::new(self.prefetch);
+        let source = Arc::new(Source { channel: within(link.channel()).await?, _link: link.clone() });
+        let mut deliveries = self.subscribe(&source, lane, credit.deliveries()).await?;
         loop {
             tokio::select! {
                 biased;
                 () = self.stopped() => break,
                 delivery = deliveries.next() => match delivery {
-                    Some(Ok(delivery)) => self.receive(&source, lane, to, delivery).await,
+                    Some(Ok(delivery)) => credit.note(self.receive(&source, lane, to, delivery).await),
                     Some(Err(error)) => return Err(error.to_string()),
                     None => return Err("the broker ended the consumer".to_owned()),
                 },
             }
+            if let Some(count) = credit.change() {
+                // To RabbitMQ, a count holds for the consumers that come after it.
+                let next = self.subscribe(&source, lane, count).await?;
+                self.unsubscribe(&source, lane, to, std::mem::replace(&mut deliveries, next)).await?;
+            }
         }
+        self.unsubscribe(&source, lane, to, deliveries).await
+    }
+
+    async fn subscribe(&self, source: &Source, lane: Lane, count: u16) -> Result<lapin::Consumer, String> {
+        let queue = self.inner.broker.topology.queue(Place::Lane(lane));
+        within(async {
+            source.channel.basic_qos(count, BasicQosOptions::default()).await?;
+            let options = BasicConsumeOptions::default();
+            source.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await
+        })
+        .await
+    }
+
+    async fn unsubscribe(
+        &self,
+        source: &Arc<Source>,
+        lane: Lane,
+        to: &Sender<Arrival>,
+        mut deliveries: lapin::Consumer,
+    ) -> Result<(), String> {
         within(source.channel.basic_cancel(deliveries.tag(), Default::default())).await?;
         // What was on its way here when we asked to stop.
         while let Some(Ok(delivery)) = deliveries.next().await {
-            self.receive(&source, lane, to, delivery).await;
+            self.receive(source, lane, to, delivery).await;
         }
         Ok(())
     }
 
-    async fn receive(&self, source: &Arc<Source>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
+    /// How many jobs it was.
+    async fn receive(&self, source: &Arc<Source>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) -> usize {
         if delivery.redelivered {
-            return self.count_failure(source, lane, to, delivery).await;
+            self.count_failure(source, lane, to, delivery).await;
+            return 1;
         }
-        let attempt = Envelope::read(&delivery.properties).failed + 1;
+        let envelope = Envelope::read(&delivery.properties);
+        let attempt = envelope.failed + 1;
         let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
-        // There is always room: as many as prefetch allows. A consumer that
-        // is gone drops the receipt, and the job goes back.
-        let _ = to.send(Arrival::Job { lane, attempt, payload: delivery.data.into(), receipt }).await;
-        self.hands.changed.notify_one();
+        let jobs = envelope.jobs(delivery.data.into());
+        let count = jobs.len();
+        for (payload, receipt) in jobs.into_iter().zip(receipt.shared_by(count)) {
+            // There is always room: as many as prefetch allows. A consumer that
+            // is gone drops the receipt, and the job goes back.
+            let _ = to.send(Arrival::Job { lane, attempt, payload, receipt }).await;
+            self.hands.changed.notify_one();
+        }
+        count
     }
 
-    /// Replaces a redelivered message by a copy that knows of one more
-    /// failure, or puts it aside. The original is acked only when the copy is
-    /// safe: a crash in between leaves two, never none.
+    /// Replaces a redelivered message by copies, one of each job, that know of
+    /// one more failure, or puts them aside. The original is acked only when
+    /// the copies are safe: a crash in between leaves two, never none.
     pub async fn count_failure(&self, source: &Arc<Source>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
-        let mut envelope = Envelope::read(&delivery.properties).failed_once_more();
+        let envelope = Envelope::read(&delivery.properties);
         let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
-        let payload = bytes::Bytes::from(delivery.data);
-        if envelope.failed < self.inner.max_attempts {
-            if self.put(Place::Retry(lane), &payload, envelope.properties(lane), &receipt).await {
-                receipt.ack().await;
-                self.moved.notify_one();
+        for payload in envelope.jobs(delivery.data.into()) {
+            if !self.put_aside(envelope.failed_once_more(), lane, to, payload, &receipt).await {
+                return;
             }
-            return;
+        }
+        receipt.ack().await;
+        self.moved.notify_one();
+    }
+
+    /// Whether it is safe, and known to whoever waits for it.
+    async fn put_aside(
+        &self,
+        mut envelope: Envelope,
+        lane: Lane,
+        to: &Sender<Arrival>,
+        payload: bytes::Bytes,
+        original: &Receipt,
+    ) -> bool {
+        if envelope.failed < self.inner.max_attempts {
+            return self.put(Place::Retry(lane), &payload, envelope.properties(lane), original).await;
         }
         envelope.ttl = None;
-        if self.put(Place::Dead, &payload, envelope.properties(lane), &receipt).await {
-            // If nobody is left to hear it, another consumer shall: no ack then.
-            if to.send(Arrival::DeadLettered { payload, attempts: envelope.failed }).await.is_ok() {
-                self.hands.changed.notify_one();
-                receipt.ack().await;
-            }
-        }
+        // If nobody is left to hear it, another consumer shall: no ack then.
+        let told = self.put(Place::Dead, &payload, envelope.properties(lane), original).await
+            && to.send(Arrival::DeadLettered { payload, attempts: envelope.failed }).await.is_ok();
+        self.hands.changed.notify_one();
+        told
     }
 
     /// Tries until it is done, we are to stop, or the original is out of our hands.

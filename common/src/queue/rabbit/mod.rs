@@ -1,10 +1,13 @@
 //! The queue at RabbitMQ (3.10 to 4.x). One connection publishes, each
 //! consumer has another: a blocked publisher must not keep acks from passing.
 
+mod bundle;
 mod consumer;
+mod credit;
 mod envelope;
 mod intake;
 mod link;
+mod outbox;
 mod publisher;
 mod receipt;
 mod retries;
@@ -23,7 +26,6 @@ pub use shards::Consumer as ShardConsumer;
 
 use super::{Depth, Lane, Message, QueueConfig, QueueError};
 use crate::shutdown::Shutdown;
-use envelope::Envelope;
 use link::Link;
 use publisher::Publisher;
 use topology::{Place, Topology};
@@ -65,8 +67,11 @@ impl Rabbit {
     }
 
     pub async fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
-        let properties = Envelope::new(message.ttl).properties(lane);
-        self.inner.publisher.publish(Place::Lane(lane), message.payload, properties).await
+        self.inner.publisher.publish_job(lane, message).await
+    }
+
+    pub fn set_bundles(&self, known: bool) {
+        self.inner.publisher.set_bundles(known);
     }
 
     pub async fn publish_shard(&self, payload: Bytes) -> Result<(), QueueError> {

@@ -1,7 +1,14 @@
 //! Publishing: every message mandatory, every confirm awaited, and a
 //! supervisor that rebuilds the whole connection after any doubt.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use lapin::{
@@ -9,14 +16,19 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
 use tokio::{
-    sync::{Mutex, watch},
-    time::{Instant, timeout},
+    sync::{oneshot, watch},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Broker, Link, Place, within};
+use super::{
+    Broker, Link, Place,
+    envelope::Envelope,
+    outbox::{Due, Outbox, Waiting, pack},
+    within,
+};
 use crate::{
-    queue::{Depth, Lane, QueueError},
+    queue::{Depth, Lane, Message, QueueError},
     reconnect::Backoff,
 };
 
@@ -33,6 +45,9 @@ struct Shared {
     broker: Arc<Broker>,
     timeout: Duration,
     state: watch::Sender<State>,
+    outboxes: [Mutex<Outbox>; Lane::ALL.len()],
+    /// Whether every reader knows bundles.
+    bundles: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -47,7 +62,7 @@ struct Session {
     lanes: [Channel; Lane::ALL.len()],
     /// Copies of jobs that failed, and shards: both rare.
     others: Channel,
-    inspect: Mutex<Option<Channel>>,
+    inspect: tokio::sync::Mutex<Option<Channel>>,
 }
 
 impl Publisher {
@@ -59,21 +74,81 @@ impl Publisher {
     ) -> Result<Self, QueueError> {
         let first = Arc::new(connect_first(&broker).await.map_err(QueueError::Unavailable)?);
         let (state, _) = watch::channel(State::Up(first.clone()));
-        let shared = Arc::new(Shared { broker, timeout, state });
+        let outboxes = Lane::ALL.map(|lane| Mutex::new(Outbox::new(lane)));
+        let shared = Arc::new(Shared { broker, timeout, state, outboxes, bundles: AtomicBool::new(false) });
         tasks.spawn(supervise(shared.clone(), first, closed));
         Ok(Self { shared })
     }
 
+    /// One job, perhaps in one message with others.
+    pub async fn publish_job(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
+        let session = self.session()?;
+        let (done, sent) = oneshot::channel();
+        let together = self.shared.bundles.load(Ordering::Relaxed);
+        let due = self.outbox(lane).add(Waiting { message, done }, together);
+        // Tasks of their own: lapin hoards confirms that nobody awaits, and callers may hang up.
+        match due {
+            Due::Now(jobs) => drop(tokio::spawn(self.clone().send(lane, jobs))),
+            Due::In(time, gathering) => drop(tokio::spawn(self.clone().send_later(lane, time, gathering))),
+            Due::WithOthers => {}
+        }
+        session.unless_blocked(sent).await
+    }
+
+    /// One message that is not a new job.
     pub async fn publish(&self, place: Place, payload: Bytes, properties: BasicProperties) -> Result<(), QueueError> {
         let session = self.session()?;
-        let (queue, patience) = (self.shared.broker.topology.queue(place), self.shared.timeout);
-        // A task of its own: lapin hoards confirms that nobody awaits, and callers may hang up.
-        let sender = session.clone();
-        let sent = tokio::spawn(async move { sender.send(place, queue, payload, properties, patience).await });
-        tokio::select! {
-            sent = sent => sent.unwrap_or_else(|_| Err(QueueError::Unavailable("we are stopping".to_owned()))),
-            () = session.link.blocked() => Err(QueueError::Unavailable(BLOCKED.to_owned())),
+        let (done, sent) = oneshot::channel();
+        let (publisher, sender) = (self.clone(), session.clone());
+        tokio::spawn(async move { done.send(publisher.put(&sender, place, payload, properties).await) });
+        session.unless_blocked(sent).await
+    }
+
+    pub fn set_bundles(&self, known: bool) {
+        self.shared.bundles.store(known, Ordering::Relaxed);
+    }
+
+    async fn send_later(self, lane: Lane, time: Duration, gathering: u64) {
+        sleep(time).await;
+        let gathered = self.outbox(lane).gathered(gathering);
+        if let Some(jobs) = gathered {
+            self.send(lane, jobs).await;
         }
+    }
+
+    /// These jobs, and those that have come once they are sent.
+    async fn send(self, lane: Lane, jobs: Vec<Waiting>) {
+        let mut next = Some(jobs);
+        while let Some(mut jobs) = next {
+            // A caller that has hung up while its job waited wants nothing.
+            jobs.retain(|job| !job.done.is_closed());
+            let outcome = self.send_together(lane, &jobs).await;
+            for job in jobs {
+                let _ = job.done.send(outcome.clone());
+            }
+            next = self.outbox(lane).arrived();
+        }
+    }
+
+    async fn send_together(&self, lane: Lane, jobs: &[Waiting]) -> Result<(), QueueError> {
+        let Some((payload, ttl)) = pack(jobs) else { return Ok(()) };
+        let envelope = Envelope { bundle: jobs.len() > 1, ..Envelope::new(ttl) };
+        metrics::histogram!("tagfleet_queue_bundle_jobs", "lane" => lane.name()).record(jobs.len() as f64);
+        self.put(&*self.session()?, Place::Lane(lane), payload, envelope.properties(lane)).await
+    }
+
+    async fn put(
+        &self,
+        session: &Session,
+        place: Place,
+        payload: Bytes,
+        properties: BasicProperties,
+    ) -> Result<(), QueueError> {
+        session.send(place, self.shared.broker.topology.queue(place), payload, properties, self.shared.timeout).await
+    }
+
+    fn outbox(&self, lane: Lane) -> MutexGuard<'_, Outbox> {
+        self.shared.outboxes[lane as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub async fn depth(&self, place: Place) -> Result<Depth, QueueError> {
@@ -106,6 +181,14 @@ impl fmt::Debug for Publisher {
 }
 
 impl Session {
+    /// A blocked broker confirms nothing until it has room again, which may be long.
+    async fn unless_blocked(&self, sent: oneshot::Receiver<Result<(), QueueError>>) -> Result<(), QueueError> {
+        tokio::select! {
+            sent = sent => sent.unwrap_or_else(|_| Err(QueueError::Unavailable("we are stopping".to_owned()))),
+            () = self.link.blocked() => Err(QueueError::Unavailable(BLOCKED.to_owned())),
+        }
+    }
+
     async fn open(broker: &Broker) -> Result<Self, String> {
         let link = broker.link("publisher").await?;
         let channels = async {
@@ -119,7 +202,7 @@ impl Session {
             Ok((open().await?, open().await?, open().await?))
         };
         let (realtime, bulk, others) = within(channels).await?;
-        Ok(Self { link, lanes: [realtime, bulk], others, inspect: Mutex::default() })
+        Ok(Self { link, lanes: [realtime, bulk], others, inspect: Default::default() })
     }
 
     async fn send(

@@ -1,7 +1,13 @@
 //! Proof that a delivery is in our hands, and the rule that a job which failed
 //! before is alone in them.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use futures_util::FutureExt;
 use lapin::{
@@ -45,22 +51,43 @@ pub struct Source {
     pub _link: Arc<Link>,
 }
 
+/// What the broker is told of one delivery, once the last of its jobs is done.
+struct Answer {
+    acker: Acker,
+    /// One of them was given back: then all are, and those that were done are done again.
+    failed: AtomicBool,
+}
+
 /// Goes back to the broker when dropped before `ack`.
 pub struct Receipt {
-    acker: Option<Acker>,
+    /// Shared by the jobs of a bundle.
+    answer: Option<Arc<Answer>>,
     hands: Hands,
     hold: Option<Hold>,
-    _source: Arc<Source>,
+    source: Arc<Source>,
 }
 
 impl Receipt {
     pub fn new(acker: Acker, hands: Hands, hold: Option<Hold>, source: Arc<Source>) -> Self {
-        Self { acker: Some(acker), hands, hold, _source: source }
+        let answer = Answer { acker, failed: AtomicBool::new(false) };
+        Self { answer: Some(Arc::new(answer)), hands, hold, source }
+    }
+
+    /// One for each job of the delivery.
+    pub fn shared_by(self, jobs: usize) -> Vec<Self> {
+        let another = |_| Self {
+            answer: self.answer.clone(),
+            hands: self.hands.clone(),
+            hold: None,
+            source: self.source.clone(),
+        };
+        let others: Vec<_> = (1..jobs).map(another).collect();
+        std::iter::once(self).chain(others).collect()
     }
 
     /// `false` once its connection is lost: the broker delivers it again.
     pub fn is_live(&self) -> bool {
-        self.acker.as_ref().is_some_and(Acker::usable)
+        self.answer.as_ref().is_some_and(|answer| answer.acker.usable())
     }
 
     pub fn held(mut self, hold: Hold) -> Self {
@@ -69,16 +96,34 @@ impl Receipt {
     }
 
     pub async fn ack(mut self) -> bool {
-        let Some(acker) = self.acker.take() else { return false };
-        acker.ack(BasicAckOptions::default()).await.unwrap_or(false)
+        let Some(answer) = self.answer.take() else { return false };
+        let is_live = answer.acker.usable();
+        match Arc::into_inner(answer) {
+            // The others' turn to tell.
+            None => is_live,
+            Some(last) if last.failed.load(Ordering::Relaxed) => {
+                last.give_back();
+                false
+            }
+            Some(last) => last.acker.ack(BasicAckOptions::default()).await.unwrap_or(false),
+        }
+    }
+}
+
+impl Answer {
+    fn give_back(&self) {
+        // The first poll hands it to lapin's own thread; nobody needs to hear how it went.
+        let _ = self.acker.nack(BasicNackOptions { requeue: true, multiple: false }).now_or_never();
     }
 }
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        if let Some(acker) = self.acker.take() {
-            // The first poll hands it to lapin's own thread; nobody needs to hear how it went.
-            let _ = acker.nack(BasicNackOptions { requeue: true, multiple: false }).now_or_never();
+        if let Some(answer) = self.answer.take() {
+            answer.failed.store(true, Ordering::Relaxed);
+            if let Some(last) = Arc::into_inner(answer) {
+                last.give_back();
+            }
         }
         // Free first, then tell: who looks must find it free.
         self.hold = None;

@@ -116,6 +116,10 @@ impl Intake {
             }
         }
         within(source.channel.basic_cancel(deliveries.tag(), Default::default())).await?;
+        // What was on its way here goes back: else it would stay un-acked for as long as a shard in hand keeps the channel.
+        while let Some(Ok(delivery)) = deliveries.next().await {
+            self.receive(&source, delivery).await;
+        }
         Ok(())
     }
 
