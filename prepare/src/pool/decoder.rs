@@ -15,9 +15,11 @@ use crate::{
 };
 
 /// Larger pieces go back to the system as soon as they are freed: a process
-/// that met one huge file is as small as before. (The underscore at the end
-/// is glibc's.)
-const MALLOC: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
+/// that met one huge file is as small as before. What a small file needs is
+/// kept, or its pages would be taken and given back each time. (The underscore
+/// at the end is glibc's.)
+const MALLOC: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "8388608")];
 
 /// So much of a file is in the pipe at once, instead of 64 KiB.
 const PIPE_BYTES: usize = 1 << 20;
