@@ -1,5 +1,4 @@
-//! Takes what the broker hands over, each job in a task of its own. Prefetch
-//! bounds how many there are.
+//! Takes what the broker hands over, each job in a task of its own.
 
 use std::sync::Arc;
 
@@ -11,13 +10,18 @@ use tokio::task::JoinSet;
 
 use crate::job::Worker;
 
+/// So many jobs are worked on at once, of all lanes together. Prefetch alone is no bound: a delivery may hold several.
+pub fn most_in_hand(prefetch: u16) -> usize {
+    Lane::ALL.len() * usize::from(prefetch)
+}
+
 /// Returns once `shutdown` is set off and every job in hand is done.
 pub async fn consume(worker: Arc<Worker>, queue: &Queue, prefetch: u16, shutdown: Shutdown) {
     let mut consumer = queue.consume(&Lane::ALL, prefetch, shutdown);
     let mut jobs = JoinSet::new();
     loop {
         tokio::select! {
-            received = consumer.next() => match received {
+            received = consumer.next(), if jobs.len() < most_in_hand(prefetch) => match received {
                 Some(Received::Delivery(delivery)) => {
                     let worker = worker.clone();
                     jobs.spawn(async move { worker.handle(delivery).await });

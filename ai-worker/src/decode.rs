@@ -1,6 +1,9 @@
 //! Tiles back to pixels. A tile is a JPEG that the API server made; any other
 //! size or form is refused before a byte is decoded.
 
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
 use common::model::TileSpec;
 use turbojpeg::{Decompressor, Image, PixelFormat};
 
@@ -10,6 +13,33 @@ pub enum TileError {
     Size(usize, usize, u16, u16),
     #[error("tile is not a whole JPEG: {0}")]
     Jpeg(#[from] turbojpeg::Error),
+}
+
+/// One job's picture. Whoever first needs its pixels decodes it: before a GPU's lane, another thread, so that the device
+/// does not wait; on a CPU the lane itself, which a second thread would only take the core from.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    tile: Bytes,
+    spec: TileSpec,
+    pixels: Arc<OnceLock<Result<Vec<u8>, TileError>>>,
+}
+
+impl Picture {
+    pub fn new(tile: Bytes, spec: TileSpec) -> Self {
+        Self { tile, spec, pixels: Arc::default() }
+    }
+
+    /// `[height, width, 3] u8`, RGB
+    pub fn pixels(&self) -> Result<&[u8], &TileError> {
+        self.pixels.get_or_init(|| decode(&self.tile, self.spec)).as_deref()
+    }
+
+    /// Of pixels that are there already.
+    #[cfg(test)]
+    pub fn decoded(pixels: Vec<u8>) -> Self {
+        let spec = TileSpec { width: 1, height: 1, fit: common::model::Fit::Crop };
+        Self { tile: Bytes::new(), spec, pixels: Arc::new(OnceLock::from(Ok(pixels))) }
+    }
 }
 
 /// Pixels as `[height, width, 3] u8`, RGB.

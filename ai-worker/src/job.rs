@@ -19,8 +19,8 @@ use common::{
 use crate::{
     batch::BatchError,
     caption::Captioner,
-    decode,
-    models::{Models, Served},
+    decode::Picture,
+    models::Models,
     tags::{self, Calibration, Choice, Filter, Taxonomy, UnknownName},
 };
 
@@ -69,13 +69,15 @@ pub struct Worker {
     pub bus: Bus,
     pub models: Arc<Models>,
     pub captioner: Captioner,
+    /// Whether tiles are decoded before their batch is formed, by other threads than the engine's.
+    pub decodes_ahead: bool,
 }
 
 impl Worker {
     /// Acks only what has a stored result; all else goes back by being dropped.
     pub async fn handle(&self, delivery: Delivery) {
         let received = Instant::now();
-        let job: Job = match wire::decode(&delivery.payload) {
+        let mut job: Job = match wire::decode(&delivery.payload) {
             Ok(job) => job,
             // A newer worker may read it; if none does, it ends as a dead letter.
             Err(error) => return tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back"),
@@ -84,13 +86,15 @@ impl Worker {
         let mut clock = StageClock::start_at(received);
         clock.timings.add(Stage::Queue, queued);
         let left = Duration::from_millis(job.budget_ms.into()).saturating_sub(queued);
-        let outcome = self.tag(&job, &delivery, received + left, &mut clock).await;
+        let tile = Bytes::from(std::mem::take(&mut job.tile));
+        let outcome = self.tag(&job, tile, &delivery, received + left, &mut clock).await;
         self.finish(job, delivery, outcome, clock).await;
     }
 
     async fn tag(
         &self,
         job: &Job,
+        tile: Bytes,
         delivery: &Delivery,
         deadline: Instant,
         clock: &mut StageClock,
@@ -102,16 +106,20 @@ impl Worker {
         if Instant::now() >= deadline {
             return Err(Fault::new(Code::DeadlineExceeded, Stage::Queue, "no time was left when a worker was free"));
         }
-        let pixels = decode(job, served).await?;
-        clock.end(Stage::Decode);
-        let (scored, by) = match served.score(delivery.lane, pixels.into(), deadline).await {
+        let picture = Picture::new(tile, served.tile());
+        if self.decodes_ahead {
+            decode(picture.clone()).await?;
+            clock.end(Stage::Decode);
+        }
+        let (scored, by) = match served.score(delivery.lane, picture, deadline).await {
             Ok(scored) => scored,
             // The engine broke under this batch, and the worker ends with it. Waiting
             // here lets this task be dropped, and with it the job goes back un-acked.
             Err(BatchError::Stopped) => return std::future::pending().await,
             Err(error) => return Err(batch_fault(&error)),
         };
-        clock.end_at(Stage::BatchWait, scored.started);
+        clock.end_at(Stage::BatchWait, scored.taken);
+        clock.end_at(Stage::Decode, scored.started);
         clock.end_at(Stage::Infer, scored.finished);
         let tags = by.tagger.select(job, &scored.scores)?;
         clock.end(Stage::Postprocess);
@@ -183,15 +191,18 @@ impl Worker {
     }
 }
 
-async fn decode(job: &Job, served: &Served) -> Result<Vec<u8>, Fault> {
-    let (tile, spec) = (job.tile.clone(), served.tile());
-    let decoded = tokio::task::spawn_blocking(move || decode::decode(&tile, spec)).await;
-    let failed = |detail: String| Fault::new(Code::Internal, Stage::Decode, detail).retryable(false);
-    decoded.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+async fn decode(picture: Picture) -> Result<(), Fault> {
+    let decoded = tokio::task::spawn_blocking(move || picture.pixels().map(drop).map_err(ToString::to_string)).await;
+    decoded.map_err(|error| error.to_string()).flatten().map_err(no_tile)
+}
+
+fn no_tile(detail: String) -> Fault {
+    Fault::new(Code::Internal, Stage::Decode, detail).retryable(false)
 }
 
 fn batch_fault(error: &BatchError) -> Fault {
     let (code, stage) = match error {
+        BatchError::Tile(detail) => return no_tile(detail.clone()),
         BatchError::Expired => (Code::DeadlineExceeded, Stage::BatchWait),
         BatchError::Full | BatchError::Retired | BatchError::Stopped => (Code::Overloaded, Stage::BatchWait),
         BatchError::Engine(_) => (Code::InferenceFailed, Stage::Infer),

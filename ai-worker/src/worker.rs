@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::Arc};
 use common::{
     bus::Bus,
     model::{Manifest, ModelError},
-    queue::{Lane, Queue},
+    queue::Queue,
     shutdown::Shutdown,
 };
 use tokio::{net::TcpListener, task::JoinSet};
@@ -18,7 +18,7 @@ use crate::{
     caption::{CaptionError, Captioner},
     config::{CaptionerChoice, ConfigError, WorkerConfig},
     consume,
-    engine::{Alarm, Breakdown, Cost, Kind, Lanes, LoadError, Onnx, Watchdog},
+    engine::{Alarm, Breakdown, Cost, Device, Kind, Lanes, LoadError, Onnx, Watchdog},
     job::Worker,
     models::{Loaded, Loader, Models, Reloader, Served, VersionError, fake},
     probes,
@@ -69,9 +69,8 @@ pub async fn run(
     let ready = on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
     let Ready { loader, models, captioner } = ready;
 
-    // Every job in hand finds room: prefetch is granted for each lane of urgency.
-    let capacity = Lane::ALL.len() * usize::from(config.prefetch());
-    let batcher = Arc::new(Batcher::new(config.lanes(), capacity));
+    // Every job in hand finds room.
+    let batcher = Arc::new(Batcher::new(config.lanes(), consume::most_in_hand(config.prefetch())));
     let serve = |loaded| Arc::new(Served::new(loaded, batcher.clone(), config.rules()));
     let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));
     let (watchdog, alarm) = (Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())), Alarm::default());
@@ -90,7 +89,7 @@ pub async fn run(
     let who = Announced { worker: name.clone(), device, captioner: captioned_by, models: models.clone() };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
 
-    let worker = Arc::new(Worker { name, bus, models, captioner });
+    let worker = Arc::new(Worker { name, bus, models, captioner, decodes_ahead: decodes_ahead(&config) });
     let drained = async {
         consume::consume(worker, &queue, config.prefetch(), shutdown).await;
         lanes.stop().await;
@@ -123,6 +122,11 @@ fn reloaders(config: &WorkerConfig, models: &Models, loader: &Option<Arc<Loader>
 }
 
 /// What is said to run the models.
+/// So that no device waits for its pixels. A processor's lanes are its cores: a thread more would only take turns with them.
+fn decodes_ahead(config: &WorkerConfig) -> bool {
+    matches!(config.engine, Kind::Fake(_)) || config.device != Device::Cpu
+}
+
 fn device_name(config: &WorkerConfig) -> String {
     match config.engine {
         Kind::Onnx => config.device.to_string(),

@@ -7,7 +7,6 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use common::queue::Lane;
 use tokio::sync::oneshot;
 
@@ -16,7 +15,7 @@ use super::{
     cost::Cost,
     desk::{Desk, Formed, Refused, Step},
 };
-use crate::engine::Engines;
+use crate::{decode::Picture, engine::Engines};
 
 #[derive(Debug)]
 pub struct Batcher {
@@ -61,11 +60,11 @@ impl Batcher {
         &self,
         line: LineId,
         lane: Lane,
-        pixels: Bytes,
+        picture: Picture,
         deadline: Instant,
     ) -> Result<Scored, BatchError> {
         let (reply, scored) = oneshot::channel();
-        self.push(line, lane, Item { pixels, reply }, deadline)?;
+        self.push(line, lane, Item { picture, reply }, deadline)?;
         scored.await.unwrap_or(Err(BatchError::Stopped))
     }
 

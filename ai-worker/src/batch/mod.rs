@@ -18,20 +18,25 @@ use std::{
 };
 
 pub use batcher::Batcher;
-use bytes::Bytes;
 pub use closing::Closed;
 pub use cost::Fit;
 pub use desk::LineId;
 pub use sizes::Sizes;
 use tokio::sync::oneshot;
 
-use crate::engine::{EngineError, Engines};
+use crate::{
+    decode::Picture,
+    engine::{EngineError, Engines},
+};
 
-/// One image's scores, and when the model worked on it.
+/// One image's scores, and when an engine's thread worked on it.
 #[derive(Clone, Debug)]
 pub struct Scored {
     /// `[classes] f32`
     pub scores: Vec<f32>,
+    /// When its batch was formed; what was not decoded by then, is next.
+    pub taken: Instant,
+    /// When the model began.
     pub started: Instant,
     pub finished: Instant,
 }
@@ -46,6 +51,8 @@ pub enum BatchError {
     Retired,
     #[error("the worker is stopping")]
     Stopped,
+    #[error("{0}")]
+    Tile(String),
     #[error(transparent)]
     Engine(EngineError),
 }
@@ -53,8 +60,7 @@ pub enum BatchError {
 /// One image that waits.
 #[derive(Debug)]
 pub struct Item {
-    /// `[height, width, 3] u8`
-    pub pixels: Bytes,
+    pub picture: Picture,
     pub reply: oneshot::Sender<Result<Scored, BatchError>>,
 }
 

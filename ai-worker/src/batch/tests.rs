@@ -1,6 +1,5 @@
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use common::queue::Lane;
 use tokio::sync::oneshot;
 
@@ -11,7 +10,7 @@ const SOON: Duration = Duration::from_secs(30);
 
 fn item(mark: u8) -> (Item, oneshot::Receiver<Result<Scored, BatchError>>) {
     let (reply, scored) = oneshot::channel();
-    (Item { pixels: Bytes::from(vec![mark]), reply }, scored)
+    (Item { picture: Picture::decoded(vec![mark]), reply }, scored)
 }
 
 /// One thread, one line, engines whose every image costs the same.
@@ -23,7 +22,7 @@ fn batcher(max_batch: usize) -> (Batcher, LineId) {
 }
 
 fn marks(batch: &Batch) -> Vec<u8> {
-    batch.items.iter().map(|item| item.pixels[0]).collect()
+    batch.items.iter().map(|item| item.picture.pixels().expect("decoded")[0]).collect()
 }
 
 #[test]

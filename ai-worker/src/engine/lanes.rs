@@ -62,6 +62,7 @@ struct Lane {
 /// What is the same for all parts of a batch.
 #[derive(Clone, Copy)]
 struct Origin {
+    taken: Instant,
     line: LineId,
     fit: Fit,
     sizes: Sizes,
@@ -96,8 +97,13 @@ impl Lane {
         let Batch { line, items, closed, fill, fit, sizes, engines } = batch;
         metrics::histogram!(telemetry::BATCH_SIZE, "closed" => closed.name()).record(items.len() as f64);
         metrics::histogram!(telemetry::BATCH_FILL).record(fill);
+        let origin = Origin { taken: Instant::now(), line, fit, sizes };
+        let items = decoded(items);
+        if items.is_empty() {
+            return Ok(());
+        }
         let mut engine = engines.take().expect("a version has an engine for every lane");
-        let done = self.attempt(engine.as_mut(), Origin { line, fit, sizes }, items);
+        let done = self.attempt(engine.as_mut(), origin, items);
         engines.put_back(engine);
         done
     }
@@ -118,14 +124,14 @@ impl Lane {
                 items.into_iter().try_for_each(|item| self.attempt(engine, origin, vec![item]))
             }
             result => {
-                answer(items, result);
+                answer(items, origin.taken, result);
                 Ok(())
             }
         }
     }
 
     fn infer(&self, engine: &mut dyn Engine, origin: Origin, items: &[Item]) -> Result<Inferred, EngineError> {
-        let images: Vec<&[u8]> = items.iter().map(|item| item.pixels.as_ref()).collect();
+        let images: Vec<&[u8]> = items.iter().filter_map(|item| item.picture.pixels().ok()).collect();
         let started = Instant::now();
         self.watchdog.begins(self.number, origin.fit.run(origin.sizes, images.len()), started);
         let scores = engine.infer(&images);
@@ -154,13 +160,23 @@ impl Lane {
     }
 }
 
+/// Those whose tile is whole, decoded; the others are answered.
+fn decoded(items: Vec<Item>) -> Vec<Item> {
+    let whole = |item: Item| {
+        let Some(broken) = item.picture.pixels().err().map(ToString::to_string) else { return Some(item) };
+        let _ = item.reply.send(Err(BatchError::Tile(broken)));
+        None
+    };
+    items.into_iter().filter_map(whole).collect()
+}
+
 /// Whoever hung up meanwhile needs no answer.
-fn answer(items: Vec<Item>, result: Result<Inferred, EngineError>) {
+fn answer(items: Vec<Item>, taken: Instant, result: Result<Inferred, EngineError>) {
     match result {
         Ok(Inferred { scores, started, finished }) => {
             let classes = scores.len() / items.len();
             for (item, scores) in items.into_iter().zip(scores.chunks_exact(classes)) {
-                let _ = item.reply.send(Ok(Scored { scores: scores.to_vec(), started, finished }));
+                let _ = item.reply.send(Ok(Scored { scores: scores.to_vec(), taken, started, finished }));
             }
         }
         Err(error) => items.into_iter().for_each(|item| {

@@ -5,7 +5,6 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use common::{model::TileSpec, queue::Lane};
 
 use super::{
@@ -16,6 +15,7 @@ use super::{
 };
 use crate::{
     batch::{BatchError, Batcher, LineId, Rules, Scored},
+    decode::Picture,
     engine::Engines,
     job::Tagger,
 };
@@ -84,13 +84,13 @@ impl Served {
     pub async fn score(
         &self,
         lane: Lane,
-        pixels: Bytes,
+        picture: Picture,
         deadline: Instant,
     ) -> Result<(Scored, Arc<Version>), BatchError> {
         if let Next::Canary(canary) = self.next()
             && canary.takes()
         {
-            match self.batcher.submit(canary.version.line, lane, pixels.clone(), deadline).await {
+            match self.batcher.submit(canary.version.line, lane, picture.clone(), deadline).await {
                 Ok(scored) => {
                     canary.went_well();
                     return Ok((scored, canary.version.clone()));
@@ -100,32 +100,32 @@ impl Served {
                 Err(error) => return Err(error),
             }
         }
-        self.score_stable(lane, pixels, deadline).await
+        self.score_stable(lane, picture, deadline).await
     }
 
     async fn score_stable(
         &self,
         lane: Lane,
-        pixels: Bytes,
+        picture: Picture,
         deadline: Instant,
     ) -> Result<(Scored, Arc<Version>), BatchError> {
         loop {
             let stable = self.stable();
-            match self.batcher.submit(stable.line, lane, pixels.clone(), deadline).await {
+            match self.batcher.submit(stable.line, lane, picture.clone(), deadline).await {
                 // Replaced since it was looked up: the one that took its place was there first.
                 Err(BatchError::Retired) => {}
                 Err(error) => return Err(error),
                 Ok(scored) => {
-                    self.show(pixels, &scored);
+                    self.show(picture, &scored);
                     return Ok((scored, stable));
                 }
             }
         }
     }
 
-    fn show(&self, pixels: Bytes, scored: &Scored) {
+    fn show(&self, picture: Picture, scored: &Scored) {
         if let Next::Trial(samples) = self.next() {
-            let _ = samples.try_send(Sample { pixels, scores: scored.scores.clone() });
+            let _ = samples.try_send(Sample { picture, scores: scored.scores.clone() });
         }
     }
 

@@ -7,11 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-
 use super::Version;
 use crate::{
     blocking::on_thread,
+    decode::Picture,
     engine::{Engine, Watchdog},
     job::Tagger,
 };
@@ -19,7 +18,7 @@ use crate::{
 /// An image, and what the present version made of it.
 #[derive(Debug)]
 pub struct Sample {
-    pub pixels: Bytes,
+    pub picture: Picture,
     pub scores: Vec<f32>,
 }
 
@@ -78,7 +77,8 @@ impl Trial {
         for _ in 0..self.jobs {
             let sample = samples.recv().ok()?;
             watchdog.begins(0, Duration::ZERO, Instant::now());
-            let scores = self.engine.infer(&[&sample.pixels]);
+            let pixels = sample.picture.pixels().expect("the present version has seen it");
+            let scores = self.engine.infer(&[pixels]);
             watchdog.ended(0);
             let scores = match scores {
                 Err(error) => return Some(Err(Failing::Error(error.to_string()))),

@@ -61,6 +61,8 @@ impl Fleet {
             .spawn()?;
         let known = async || bus.announced("worker").await.ok().filter(|workers| !workers.is_empty());
         eventually("the worker announces itself", known).await;
+        // As the API server does once all workers say that they know bundles.
+        queue.set_bundles(true);
         let (model, tile) = (model.to_owned(), tile()?);
         Ok(Self { in_flight: 40, queue, bus, inbox, worker, probes, model, tile, _rabbitmq: rabbitmq, _redis: redis })
     }

@@ -1,8 +1,7 @@
-use bytes::Bytes;
 use common::queue::Lane as Urgency;
 
 use super::*;
-use crate::{batch::Rules, engine::Engines};
+use crate::{batch::Rules, decode::Picture, engine::Engines};
 
 const LEAST: Duration = Duration::from_millis(200);
 
@@ -57,7 +56,7 @@ impl Room {
 
     async fn tag(&self, pixel: u8) -> Result<f32, BatchError> {
         let deadline = Instant::now() + Duration::from_secs(30);
-        let scored = self.batcher.submit(self.line, Urgency::Realtime, Bytes::from(vec![pixel]), deadline).await?;
+        let scored = self.batcher.submit(self.line, Urgency::Realtime, Picture::decoded(vec![pixel]), deadline).await?;
         Ok(scored.scores[0])
     }
 }

@@ -3,6 +3,8 @@
 
 /// How much one delivery moves the mean.
 const WEIGHT: f64 = 1.0 / 16.0;
+/// A delivery counts until the last of its jobs is done: of those in hand, so many are done for the most part.
+const SPARE: u16 = 2;
 
 #[derive(Debug)]
 pub struct Credit {
@@ -27,9 +29,8 @@ impl Credit {
 
     /// How many to ask for from now on, where that is twice or half of what was: asking costs three round trips.
     pub fn change(&mut self) -> Option<u16> {
-        let wanted = f64::from(self.jobs) / self.jobs_per_delivery;
-        // One in hand and one at hand.
-        let wanted = (wanted.ceil() as u16).clamp(self.jobs.min(2), self.jobs);
+        let wanted = (f64::from(self.jobs) / self.jobs_per_delivery).ceil() as u16;
+        let wanted = wanted.saturating_add(SPARE).min(self.jobs);
         let is_off = wanted >= self.granted.saturating_mul(2) || self.granted >= wanted.saturating_mul(2);
         is_off.then(|| {
             self.granted = wanted;
@@ -54,15 +55,16 @@ mod tests {
     #[test]
     fn bundles_lower_the_count_and_single_jobs_raise_it_again() {
         let mut credit = Credit::new(64);
-        assert_eq!(changes(&mut credit, 1_000, 1), []);
-        assert_eq!(changes(&mut credit, 1_000, 8).last(), Some(&14));
-        assert_eq!(changes(&mut credit, 1_000, 1).last(), Some(&56));
+        assert!(changes(&mut credit, 1_000, 1).is_empty());
+        let few = changes(&mut credit, 1_000, 8).last().copied();
+        assert!(few.is_some_and(|count| (10..20).contains(&count)), "{few:?}");
+        let many = changes(&mut credit, 1_000, 1).last().copied();
+        assert!(many.is_some_and(|count| (48..=64).contains(&count)), "{many:?}");
     }
 
     #[test]
-    fn a_consumer_always_has_one_at_hand() {
-        let mut credit = Credit::new(4);
-        assert_eq!(changes(&mut credit, 1_000, 8), [2]);
-        assert_eq!(changes(&mut Credit::new(1), 1_000, 8), []);
+    fn little_is_not_made_less() {
+        assert!(changes(&mut Credit::new(4), 1_000, 8).is_empty());
+        assert!(changes(&mut Credit::new(1), 1_000, 8).is_empty());
     }
 }
