@@ -100,6 +100,15 @@ class Code(unittest.TestCase):
             named |= {key for m in of_kind(overlay, "ConfigMap") for key in m["data"] if key.startswith("TAGFLEET_")}
             self.assertLessEqual(named, known, overlay)
 
+    def test_a_changed_setting_rolls_every_role_over(self):
+        for overlay in ALL:
+            for workload in workloads(overlay):
+                pod = workload["spec"]["template"]["spec"]
+                named = {source["configMapRef"]["name"] for c in containers(workload) for source in c.get("envFrom", [])}
+                named |= {volume["configMap"]["name"] for volume in pod.get("volumes", []) if "configMap" in volume}
+                for one in named:
+                    self.assertRegex(one, r"-[a-z0-9]{10}$", f"{overlay}: {name(workload)}")
+
     def test_every_queue_exists(self):
         self.assertIn("tagfleet.realtime", queues())
         for overlay in OVERLAYS:
