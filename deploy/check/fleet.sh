@@ -39,7 +39,7 @@ crash() {
 tag_samples() {
     local answers all tagged workers
     # shellcheck disable=SC2034 # for run.sh
-    answers=$("${tagfleet:?}" tag --json --api "http://127.0.0.1:$EDGE_PORT" --concurrency 2 --repeat 4 "$TAGFLEET_MODELS_DIR"/samples/*.[jp][pn]g) || failed=1
+    answers=$(target/taken/tagfleet tag --json --api "http://127.0.0.1:$EDGE_PORT" --concurrency 2 --repeat 4 target/taken/samples/*.[jp][pn]g) || failed=1
     all=$(wc -l <<<"$answers") tagged=$(grep -c '"tags":' <<<"$answers") workers=$(grep -o '"worker":"[^"]*"' <<<"$answers" | sort -u | wc -l)
     say "$tagged of $all photos were tagged through the edge, by $workers worker(s)"
 }

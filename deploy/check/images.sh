@@ -43,6 +43,22 @@ build() {
 
 megabytes() { echo $(($(docker image inspect --format '{{.Size}}' "$1") / 1000000)); }
 
+# take IMAGE PATH: out of the image into target/taken.
+take() {
+    local made
+    made=$(docker create "$1")
+    docker cp "$made:$2" target/taken/
+    docker rm "$made" >/dev/null
+}
+
+# Who sends the photos, and the photos.
+take_sender() {
+    rm -rf target/taken
+    mkdir -p target/taken
+    take tagfleet:check /usr/local/bin/tagfleet
+    take tagfleet-models:check /models/samples
+}
+
 build_all() {
     give
     : >"$cache/compose-check/build.log"
@@ -51,6 +67,7 @@ build_all() {
     build cuda tagfleet-cuda:check
     build models tagfleet-models:check
     rm -rf target/given
+    take_sender
     (($(megabytes tagfleet:check) <= largest_mb)) || die "the image without models is larger than $largest_mb MB"
 }
 

@@ -2,11 +2,11 @@
 # deploy/check/run.sh: builds every image, runs the core of docker-compose.yml, tags the samples through the edge, has Prometheus
 # read every role, sends load, kills an API server and a worker, and tags again. Everything is removed afterwards but the images.
 #
-#   CHECK_BUILD=1    compiles the binaries and makes the models in the images, instead of taking those that are built here;
-#                    half an hour of processor time once, CARGO_BUILD_JOBS=1 to leave this machine some
-#   CHECK_NETWORK    `host`, where containers reach no registry of crates otherwise
-#   TAGFLEET_BINARY  a folder with ready `tagfleet` and `loadtest`, in place of building them
-#   CHECK_PULL=1     on the real bases, from their registries, instead of stand-ins out of Debian's packages
+#   CHECK_BUILD=1      compiles the binaries and makes the models in the images, instead of taking those that are built here;
+#                      half an hour of processor time once, CARGO_BUILD_JOBS=1 to leave this machine some
+#   CHECK_NETWORK      `host`, where containers reach no registry of crates otherwise
+#   TAGFLEET_BINARIES  a folder with ready `tagfleet` and `loadtest`, in place of building them
+#   CHECK_PULL=1       on the real bases, from their registries, instead of stand-ins out of Debian's packages
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
 . deploy/check/engine.sh
@@ -21,16 +21,8 @@ finish() {
     trap '' INT TERM
     abandon_prepare
     [[ -z $started ]] || COMPOSE_PROFILES=observability compose down --volumes --timeout 5 >/dev/null 2>&1 || true
-    rm -rf target/given
+    rm -rf target/given target/taken
     stop_engine
-}
-
-# The check's own `tagfleet` sends the samples, wherever the images' one is from.
-binaries() {
-    local folder
-    if [[ -z ${TAGFLEET_BINARY:-} ]]; then prepare --package tagfleet --package loadtest --bin tagfleet --bin loadtest; fi
-    folder=${TAGFLEET_BINARY:-$(dirname "$tagfleet")}
-    tagfleet=$folder/tagfleet loadtest=$folder/loadtest
 }
 
 summary() {
@@ -51,7 +43,11 @@ main() {
     scripts/setup.sh engine
 
     step "Models and binaries"
-    binaries
+    if [[ ${CHECK_BUILD:-} == 1 ]]; then
+        say "are made in the images"
+    else
+        prepare --package tagfleet --package loadtest --bin tagfleet --bin loadtest
+    fi
 
     step "Docker engine"
     find_engine

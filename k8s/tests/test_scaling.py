@@ -45,7 +45,7 @@ class Scalers(unittest.TestCase):
                     self.assertGreater(spec.get("maxReplicaCount", spec.get("maxReplicas")), least)
 
     def test_each_looks_at_depth_and_drain_time_of_its_own_queues(self):
-        own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.captions"}, "tagfleet-migrator": {"tagfleet.shards"}}
+        own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.captions", "tagfleet.captions.bulk"}, "tagfleet-migrator": {"tagfleet.shards"}}
         for overlay in ALL:
             for scaler in of_kind(overlay, "ScaledObject"):
                 triggers = scaler["spec"]["triggers"]
