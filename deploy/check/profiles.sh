@@ -21,7 +21,7 @@ targets_are_up() { http "$PROMETHEUS_PORT" '/api/v1/targets?state=active' | depl
 load() {
     local said status=0
     said=$(LOADTEST_SHAPE=${CHECK_SHAPE:-poisson:5} LOADTEST_SECONDS=15 compose --profile loadtest run --rm -T loadtest 2>&1) || status=$?
-    grep -v '^Creating\|^ *[0-9]* s ' <<<"$said" | sed 's/^/  /'
+    grep -vE '^(Creating|Starting) |^ *[0-9]+ s |^[0-9]+$' <<<"$said" | sed 's/^/  /'
     # 1: all of it went well but the time that it took.
     ((status <= 1)) || die "loadtest ended with $status"
 }
