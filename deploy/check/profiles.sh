@@ -22,6 +22,6 @@ load() {
     local said status=0
     said=$(LOADTEST_SHAPE=${CHECK_SHAPE:-poisson:5} LOADTEST_SECONDS=15 compose --profile loadtest run --rm -T loadtest 2>&1) || status=$?
     grep -vE '^(Creating|Starting) |^ *[0-9]+ s |^[0-9]+$' <<<"$said" | sed 's/^/  /'
-    # 1: all of it went well but the time that it took.
-    ((status <= 1)) || die "loadtest ended with $status"
+    # 1: the objective was missed, which may be this machine's fault; a request that failed is ours.
+    if ((status > 1)) || grep -q '^failed ' <<<"$said"; then die "not every request was answered"; fi
 }
