@@ -36,6 +36,11 @@ class Dockerfile(unittest.TestCase):
         for role in ("cpu", "cuda"):
             self.assertIn('"/usr/local/bin/tagfleet", "health"', stage(role))
 
+    def test_models_are_not_written_over_under_a_worker(self):
+        """Compose runs this image at each `up`, beside workers that have the files mapped."""
+        self.assertIn("--remove-destination", stage("models"))
+        self.assertRegex(stage("models"), r"diff -rq /models /here >/dev/null 2>&1 \|\| cp ")
+
     def test_what_a_build_is_told_in_secret_is_documented(self):
         secrets = set(re.findall(r"type=secret,id=([a-z-]+)", TEXT))
         self.assertEqual(secrets, set(re.findall(r"--secret id=([a-z-]+)", README)))
