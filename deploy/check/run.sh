@@ -3,7 +3,7 @@
 # read every role, sends load, kills an API server and a worker, and tags again. Everything is removed afterwards but the images.
 #
 #   CHECK_BUILD=1      compiles the binaries and makes the models in the images, instead of taking those that are built here;
-#                      half an hour of processor time once, CARGO_BUILD_JOBS=1 to leave this machine some
+#                      41 minutes on a busy machine of two cores, once; CARGO_BUILD_JOBS=1 leaves it some
 #   CHECK_NETWORK      `host`, where containers reach no registry of crates otherwise
 #   TAGFLEET_BINARIES  a folder with ready `tagfleet` and `loadtest`, in place of building them
 #   CHECK_PULL=1       on the real bases, from their registries, instead of stand-ins out of Debian's packages
