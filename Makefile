@@ -45,7 +45,7 @@ fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten
 manifests: ## Whether Kubernetes, HAProxy and a container build would take what is in k8s/ and deploy/; needs none of them running
 	@scripts/manifests.sh
 
-compose-check: ## Build the images, run docker-compose.yml, kill two of its containers; wants a Docker engine
+compose-check: ## Build the images, run docker-compose.yml with its profiles, kill two of its containers; wants a Docker engine (CHECK_BUILD=1)
 	@deploy/check/run.sh
 
 bench-worker: ## Worker throughput through RabbitMQ over bare ONNX Runtime, and 8 bits over floats (BENCH_ROUNDS, BENCH_SECONDS)

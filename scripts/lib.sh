@@ -7,8 +7,10 @@ export PATH="$PATH:$HOME/.cargo/bin:/usr/sbin:/sbin"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/tagfleet"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
 export TAGFLEET_MODELS_DIR="${TAGFLEET_MODELS_DIR:-$cache/models}"
+# TAGFLEET_BINARIES: a folder with ready ones, such as came out of an image, in place of building them.
+binaries=${TAGFLEET_BINARIES:-$CARGO_TARGET_DIR/release}
 # shellcheck disable=SC2034 # for the scripts that source this one
-tagfleet="$CARGO_TARGET_DIR/release/tagfleet"
+tagfleet=$binaries/tagfleet loadtest=$binaries/loadtest
 
 step_count=0
 # step WORDS…: announces the next of $steps steps with the seconds since the start.
@@ -155,6 +157,11 @@ sample_urls() {
 # prepare CARGO_ARGUMENTS…: models and binary side by side, since one waits for the network and the other for the processor.
 # Each has a session of its own, so that Ctrl-C ends both through the script's exit trap.
 prepare() {
+    if [[ -n ${TAGFLEET_BINARIES:-} ]]; then
+        say "binaries of $binaries"
+        python3 models/build.py
+        return
+    fi
     claim_target
     setsid python3 models/build.py > >(over_progress) 2>&1 &
     pids[models]=$!

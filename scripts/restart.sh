@@ -48,7 +48,7 @@ EOP
 
 restart_under_load() {
     local images=("$TAGFLEET_MODELS_DIR"/samples/*.jpg)
-    start load "$logs/load.log" "$CARGO_TARGET_DIR/release/loadtest" run --service "http://127.0.0.1:$edge_port" \
+    start load "$logs/load.log" "$loadtest" run --service "http://127.0.0.1:$edge_port" \
         --shape "constant:$rate" --seconds "$lasts_s" --slo-ms 10000 --timeout-ms 10000 --json "$logs/load.json" "${images[@]/#/--image=}"
     sleep 5
     restart_all

@@ -1,93 +1,40 @@
 #!/usr/bin/env bash
-# deploy/check/run.sh: builds the images, runs the core of docker-compose.yml, tags the samples through the edge, kills an API
-# server and a worker, and tags them again. Everything is removed afterwards but the images.
+# deploy/check/run.sh: builds every image, runs the core of docker-compose.yml, tags the samples through the edge, has Prometheus
+# read every role, sends load, kills an API server and a worker, and tags again. Everything is removed afterwards but the images.
 #
-#   CHECK_BUILD=1    compiles the binary in the image (20 minutes on two cores) instead of taking the one that is built here
-#   TAGFLEET_BINARY  a binary that is there already, in place of building one
-#   CHECK_PULL=1     on the real bases, from their registries, instead of stand-ins out of Debian's packages
+#   CHECK_BUILD=1      compiles the binaries and makes the models in the images, instead of taking those that are built here;
+#                      41 minutes on a busy machine of two cores, once; CARGO_BUILD_JOBS=1 leaves it some
+#   CHECK_NETWORK      `host`, where containers reach no registry of crates otherwise
+#   TAGFLEET_BINARIES  a folder with ready `tagfleet` and `loadtest`, in place of building them
+#   CHECK_PULL=1       on the real bases, from their registries, instead of stand-ins out of Debian's packages
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
 . deploy/check/engine.sh
 . deploy/check/bases.sh
-steps=8
-largest_mb=150 # the image for processors, without models
-started=''     # once there are containers that must go afterwards
+. deploy/check/images.sh
+. deploy/check/fleet.sh
+. deploy/check/profiles.sh
+steps=10
+started='' # once there are containers that must go afterwards
 
 finish() {
     trap '' INT TERM
     abandon_prepare
-    [[ -z $started ]] || compose down --volumes --timeout 5 >/dev/null 2>&1 || true
-    rm -rf target/given
+    [[ -z $started ]] || COMPOSE_PROFILES=observability compose down --volumes --timeout 5 >/dev/null 2>&1 || true
+    rm -rf target/given target/taken
     stop_engine
 }
 
-# What the build takes ready-made from this machine.
-give() {
-    rm -rf target/given
-    mkdir -p target/given
-    cp -R "$TAGFLEET_MODELS_DIR" target/given/models
-    rm -rf target/given/models/.build
-    export MODELS_FROM=given
-    if [[ ${CHECK_BUILD:-} == 1 ]]; then return; fi
-    mkdir target/given/bin
-    cp "$tagfleet" target/given/bin/tagfleet
-    strip --strip-debug target/given/bin/tagfleet
-    export BINARY=given
-}
-
-stand_in() {
-    make_runtime
-    make_servers
-    make_haproxy
-    export RUNTIME_IMAGE=tagfleet-check/runtime SHELL_IMAGE=tagfleet-check/servers
-    export RABBITMQ_IMAGE=tagfleet-check/servers REDIS_IMAGE=tagfleet-check/servers HAPROXY_IMAGE=tagfleet-check/haproxy
-    RABBITMQ_USER_ID=$(user_of rabbitmq) REDIS_USER_ID=$(user_of valkey)
-    export RABBITMQ_USER_ID REDIS_USER_ID
-}
-
-# build TARGET IMAGE
-build() {
-    local name arguments=()
-    for name in RUST_IMAGE PYTHON_IMAGE RUNTIME_IMAGE SHELL_IMAGE BINARY MODELS_FROM; do
-        [[ -z ${!name:-} ]] || arguments+=(--build-arg "$name=${!name}")
-    done
-    docker build --quiet --file deploy/Dockerfile --target "$1" --tag "$2" "${arguments[@]}" . >/dev/null
-    say "$(printf '%-12s %4d MB' "$1" "$(megabytes "$2")")"
-}
-
-megabytes() { echo $(($(docker image inspect --format '{{.Size}}' "$1") / 1000000)); }
-
-containers=(edge api-1 api-2 migrator worker-1 worker-2 rabbitmq redis)
-container() { compose ps --quiet "$1"; }
-health() { docker inspect --format '{{if .State.Health}}{{.State.Health.Status}}{{end}}' "$(container "$1")" 2>/dev/null; }
-
-await_health() {
-    local name since
-    since=$(now_ms)
-    for name in "$@"; do
-        until [[ $(health "$name") == healthy ]]; do
-            (($(now_ms) - since < 120000)) || { compose logs --tail 20 "$name" && die "$name is not healthy after 120 s"; }
-            sleep 0.5
-        done
-    done
-    say "healthy after $(took "$since") s: $*"
-}
-
-# The process itself, as a crash would: what the engine is told to kill it would leave dead.
-crash() {
-    kill -s KILL "$(docker inspect --format '{{.State.Pid}}' "$(container "$1")")"
-    say "killed $1"
-}
-
-tag_samples() {
-    local answers all tagged workers
-    answers=$("$tagfleet" tag --json --api "http://127.0.0.1:$EDGE_PORT" --concurrency 2 --repeat 4 "$TAGFLEET_MODELS_DIR"/samples/*.[jp][pn]g) || failed=1
-    all=$(wc -l <<<"$answers") tagged=$(grep -c '"tags":' <<<"$answers") workers=$(grep -o '"worker":"[^"]*"' <<<"$answers" | sort -u | wc -l)
-    say "$tagged of $all photos were tagged through the edge, by $workers worker(s)"
+summary() {
+    docker images --format '  {{.Repository}}:{{.Tag}}  {{.Size}}' | grep -E 'tagfleet(-[a-z]+)?:check' || true
+    if [[ ${CHECK_PULL:-} != 1 ]]; then say "bases were stand-ins: Debian's packages in place of the real images, and of CUDA nothing"; fi
+    if [[ ${CHECK_BUILD:-} != 1 ]]; then say "binaries and models were made on this machine, not in the images"; fi
+    ((failed == 0)) || die "not every sample was tagged"
+    say "every sample was tagged, before and after"
 }
 
 main() {
-    local failed=0 ports
+    local failed=0
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -95,43 +42,45 @@ main() {
     step "What this machine lacks"
     scripts/setup.sh engine
 
-    step "Models and binary"
-    if [[ -n ${TAGFLEET_BINARY:-} ]]; then tagfleet=$TAGFLEET_BINARY; else prepare --package tagfleet; fi
+    step "Models and binaries"
+    if [[ ${CHECK_BUILD:-} == 1 ]]; then
+        say "are made in the images"
+    else
+        prepare --package tagfleet --package loadtest --bin tagfleet --bin loadtest
+    fi
 
     step "Docker engine"
     find_engine
 
     step "Bases"
-    if [[ ${CHECK_PULL:-} != 1 ]]; then stand_in; fi
+    if [[ ${CHECK_PULL:-} != 1 ]]; then use_stand_ins; fi
 
     step "Images"
-    give
-    build cpu tagfleet:check
-    build models tagfleet-models:check
-    (($(megabytes tagfleet:check) <= largest_mb)) || die "the image without models is larger than $largest_mb MB"
+    build_all
 
     step "The core of docker-compose.yml"
-    deploy/secrets.sh
-    ports=$(free_ports 2 8080)
-    read -r EDGE_PORT STATS_PORT <<<"$ports"
-    export EDGE_PORT STATS_PORT TAGFLEET_IMAGE=tagfleet:check TAGFLEET_MODELS_IMAGE=tagfleet-models:check
+    settle
     started=1
-    compose up --detach --no-build 2>&1 | grep -v '^Creating' || true
-    await_health "${containers[@]}"
+    up
+    await_health "${core[@]}"
     tag_samples
+    if [[ ${CHECK_PULL:-} != 1 ]]; then refuses_without_gpu; fi
+
+    step "Profile observability"
+    observe
+
+    step "Profile loadtest"
+    load
 
     step "One API server and one worker die"
     crash api-1
     crash worker-1
     tag_samples
-    await_health "${containers[@]}"
+    await_health "${core[@]}"
+    tag_samples
 
     step "Summary"
-    docker images --format '  {{.Repository}}:{{.Tag}}  {{.Size}}' | grep -E 'tagfleet(-models)?:check' || true
-    if [[ ${CHECK_PULL:-} != 1 ]]; then say "bases were stand-ins: Debian's packages in place of distroless, rabbitmq, valkey and haproxy images"; fi
-    if [[ ${CHECK_BUILD:-} != 1 ]]; then say "the binary was built on this machine, not in the image"; fi
-    ((failed == 0)) || die "not every sample was tagged"
-    say "every sample was tagged, before and after"
+    summary
 }
 
 main "$@"

@@ -13,6 +13,8 @@ OVERLAYS = sorted(path.parent.name for path in (ROOT / "k8s/overlays").glob("*/k
 # Everything that is written, whether an overlay turns it on or not.
 EVERYTHING = "everything"
 ALL = [*OVERLAYS, EVERYTHING]
+# What sends load, in a namespace of its own.
+LOAD = "loadtest"
 NAME = "app.kubernetes.io/name"
 # The broker's pods are the operator's; what we say of them is looked at by itself.
 BROKER = "tagfleet-rabbitmq"
@@ -21,7 +23,7 @@ SECRETS_FROM_ELSEWHERE = {"tagfleet-rabbitmq-default-user", "tagfleet-redis"}
 
 
 def folder(overlay):
-    return ROOT / ("k8s/tests/everything" if overlay == EVERYTHING else f"k8s/overlays/{overlay}")
+    return ROOT / "k8s" / {EVERYTHING: "tests/everything", LOAD: "loadtest"}.get(overlay, f"overlays/{overlay}")
 
 
 @functools.cache
@@ -101,7 +103,7 @@ def roles():
 @functools.cache
 def queues():
     """The broker's queues that jobs go through, by the names that the code gives them."""
-    lanes = re.findall(r'(?:Lane|Self)::[A-Z][a-z]+ => "([a-z]+)"', (ROOT / "common/src/queue/mod.rs").read_text())
+    lanes = re.findall(r'(?:Lane|Self)::[A-Z][A-Za-z]+ => "([a-z.]+)"', (ROOT / "common/src/queue/mod.rs").read_text())
     prefix = re.search(r'env = "TAGFLEET_QUEUE_PREFIX", default_value = "([a-z]+)"', source())[1]
     others = re.findall(r'format!\("\{prefix\}\.([a-z]+)"\)', (ROOT / "common/src/queue/rabbit/topology.rs").read_text())
     return {f"{prefix}.{queue}" for queue in (*lanes, *others)}

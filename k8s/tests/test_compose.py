@@ -107,7 +107,11 @@ class Fleet(unittest.TestCase):
 
     def test_prometheus_reads_every_role(self):
         settings = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-        targets = {target.split(":")[0] for job in settings["scrape_configs"] for config in job["static_configs"] for target in config["targets"]}
+        jobs = settings["scrape_configs"]
+        targets = {target.split(":")[0] for job in jobs for config in job.get("static_configs", []) for target in config["targets"]}
+        looked_up = {host for job in jobs for config in job.get("dns_sd_configs", []) for host in config["names"]}
+        self.assertEqual(looked_up, {name for name, service in SERVICES.items() if "gpu" in service.get("profiles", [])})
+        targets |= looked_up
         self.assertLessEqual(targets, set(SERVICES))
         silent = {"redis", "models", "loadtest", "prometheus"}
         self.assertEqual(set(SERVICES) - targets, silent)

@@ -7,6 +7,21 @@ import yaml
 from rendered import ALL, OVERLAYS, ROOT, containers, environment, metrics, name, of_kind, queues, roles, source, workloads
 
 REALTIME = {"tagfleet-api", "tagfleet-worker-tag", "tagfleet-edge"}
+# What the broker tells Prometheus when it is asked for `queue_coarse_metrics`.
+BROKERS_METRICS = {"rabbitmq_detailed_queue_messages"}
+
+
+def triggers(overlay):
+    return [trigger for scaler in of_kind(overlay, "ScaledObject") for trigger in scaler["spec"]["triggers"]]
+
+
+def queues_of(trigger):
+    query = trigger["metadata"].get("query", "")
+    return {trigger["metadata"]["queueName"]} if trigger["type"] == "rabbitmq" else set(re.findall(r'queue="([^"]+)"', query))
+
+
+def is_drain(trigger):
+    return trigger["type"] == "prometheus" or trigger["metadata"]["mode"] == "ExpectedQueueConsumptionTime"
 
 
 class Scalers(unittest.TestCase):
@@ -30,27 +45,35 @@ class Scalers(unittest.TestCase):
                     self.assertGreater(spec.get("maxReplicaCount", spec.get("maxReplicas")), least)
 
     def test_each_looks_at_depth_and_drain_time_of_its_own_queues(self):
-        own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.caption"}, "tagfleet-migrator": {"tagfleet.shards"}}
+        own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.captions", "tagfleet.captions.bulk"}, "tagfleet-migrator": {"tagfleet.shards"}}
         for overlay in ALL:
             for scaler in of_kind(overlay, "ScaledObject"):
-                triggers = [t["metadata"] for t in scaler["spec"]["triggers"]]
+                triggers = scaler["spec"]["triggers"]
                 with self.subTest(overlay=overlay, scaler=name(scaler)):
-                    self.assertEqual({t["queueName"] for t in triggers}, own[name(scaler)])
-                    self.assertEqual({t["mode"] for t in triggers}, {"QueueLength", "ExpectedQueueConsumptionTime"})
-                    self.assertEqual(len({t["name"] for t in scaler["spec"]["triggers"]}), len(triggers))
+                    self.assertEqual(set().union(*map(queues_of, triggers)), own[name(scaler)])
+                    self.assertEqual(set().union(*map(queues_of, filter(is_drain, triggers))), own[name(scaler)])
+                    self.assertTrue([t for t in triggers if t["metadata"].get("mode") == "QueueLength"])
+                    self.assertEqual(len({t["name"] for t in triggers}), len(triggers))
 
     def test_a_drain_time_is_the_queues_and_no_share_of_a_pod(self):
         for overlay in ALL:
             for scaler in of_kind(overlay, "ScaledObject"):
                 for trigger in scaler["spec"]["triggers"]:
-                    drain = trigger["metadata"]["mode"] == "ExpectedQueueConsumptionTime"
-                    self.assertEqual(trigger.get("metricType", "AverageValue"), "Value" if drain else "AverageValue")
+                    self.assertEqual(trigger.get("metricType", "AverageValue"), "Value" if is_drain(trigger) else "AverageValue")
 
     def test_their_passwords_are_there(self):
         for overlay in ALL:
             known = {name(auth) for auth in of_kind(overlay, "TriggerAuthentication")}
-            for scaler in of_kind(overlay, "ScaledObject"):
-                self.assertLessEqual({t["authenticationRef"]["name"] for t in scaler["spec"]["triggers"]}, known)
+            for trigger in triggers(overlay):
+                if trigger["type"] == "rabbitmq":
+                    self.assertIn(trigger["authenticationRef"]["name"], known)
+
+    def test_the_edge_has_room_for_every_api_server(self):
+        servers = re.search(r"server-template api- (\d+) ", (ROOT / "k8s/base/edge/servers.cfg").read_text())[1]
+        for overlay in ALL:
+            (api,) = [w for w in workloads(overlay) if name(w) == "tagfleet-api"]
+            for scaler in of_kind(overlay, "HorizontalPodAutoscaler"):
+                self.assertLessEqual(scaler["spec"]["maxReplicas"] + api["spec"]["strategy"]["rollingUpdate"]["maxSurge"], int(servers))
 
 
 class Code(unittest.TestCase):
@@ -77,11 +100,19 @@ class Code(unittest.TestCase):
             named |= {key for m in of_kind(overlay, "ConfigMap") for key in m["data"] if key.startswith("TAGFLEET_")}
             self.assertLessEqual(named, known, overlay)
 
+    def test_a_changed_setting_rolls_every_role_over(self):
+        for overlay in ALL:
+            for workload in workloads(overlay):
+                pod = workload["spec"]["template"]["spec"]
+                named = {source["configMapRef"]["name"] for c in containers(workload) for source in c.get("envFrom", [])}
+                named |= {volume["configMap"]["name"] for volume in pod.get("volumes", []) if "configMap" in volume}
+                for one in named:
+                    self.assertRegex(one, r"-[a-z0-9]{10}$", f"{overlay}: {name(workload)}")
+
     def test_every_queue_exists(self):
         self.assertIn("tagfleet.realtime", queues())
         for overlay in OVERLAYS:
-            named = {t["metadata"]["queueName"] for s in of_kind(overlay, "ScaledObject") for t in s["spec"]["triggers"]}
-            self.assertLessEqual(named, queues(), overlay)
+            self.assertLessEqual(set().union(*map(queues_of, triggers(overlay))), queues(), overlay)
 
     def test_every_metric_exists(self):
         for overlay in OVERLAYS:
@@ -92,6 +123,15 @@ class Code(unittest.TestCase):
             made = {rule["name"]["as"] for rule in rules}
             wanted = {m["pods"]["metric"]["name"] for s in of_kind(overlay, "HorizontalPodAutoscaler") for m in s["spec"]["metrics"] if m["type"] == "Pods"}
             self.assertLessEqual(wanted, made)
+            asked = {metric for t in triggers(overlay) for metric in re.findall(r"[a-z]+_[a-z_]+(?=\{)", t["metadata"].get("query", ""))}
+            self.assertLessEqual(asked, metrics() | BROKERS_METRICS)
+            self.assertEqual(bool(asked), bool(triggers(overlay)))
+
+    def test_the_broker_is_asked_for_the_metrics_that_are_read(self):
+        for overlay in ALL:
+            for monitor in of_kind(overlay, "ServiceMonitor"):
+                if name(monitor) == "tagfleet-rabbitmq":
+                    self.assertIn("queue_coarse_metrics", str([e.get("params") for e in monitor["spec"]["endpoints"]]))
 
     def test_the_broker_has_the_settings_of_deploy(self):
         lines = (ROOT / "deploy/rabbitmq/rabbitmq.conf").read_text().splitlines()

@@ -8,10 +8,11 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from rendered import ALL, ROOT, BROKER, containers, of_kind, name, render, workloads
+from rendered import ALL, OVERLAYS, ROOT, BROKER, containers, of_kind, name, render, workloads
 
 # The oldest that all of it works on (`sleep` before a stop, projected settings), and the newest that there are schemas for.
 VERSIONS = ["1.33", "1.37"]
+OF_THE_CLUSTER = {"Namespace", "PriorityClass", "NodePool", "EC2NodeClass"}
 
 
 @functools.cache
@@ -57,6 +58,12 @@ class EveryObject(unittest.TestCase):
             for thing in render(overlay):
                 with self.subTest(overlay=overlay, kind=thing["kind"], name=name(thing)):
                     validate(thing)
+
+    def test_is_in_the_namespace_unless_it_is_the_clusters(self):
+        for overlay in OVERLAYS:
+            for thing in render(overlay):
+                with self.subTest(overlay=overlay, kind=thing["kind"], name=name(thing)):
+                    self.assertEqual(thing["metadata"].get("namespace"), None if thing["kind"] in OF_THE_CLUSTER else "tagfleet")
 
     def test_the_brokers_pods_are_pods(self):
         for overlay in ALL:

@@ -105,6 +105,16 @@ class Stopping(unittest.TestCase):
             self.assertGreaterEqual(grace_s, edge["lifecycle"]["preStop"]["sleep"]["seconds"] + hard_stop_s)
 
 
+    def test_whoever_is_called_waits_until_nobody_calls(self):
+        """Whose address others hold; workers and migrators fetch their work."""
+        for overlay in ALL:
+            for service in of_kind(overlay, "Service"):
+                called = {port["name"] for port in service["spec"]["ports"]} & {"http"}
+                for workload in [w for w in workloads(overlay) if called and selects({"matchLabels": service["spec"]["selector"]}, labels(w))]:
+                    with self.subTest(overlay=overlay, workload=name(workload)):
+                        self.assertGreaterEqual(pod(workload)["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"], 5)
+
+
 class Nodes(unittest.TestCase):
     def setUp(self):
         self.pools = {name(pool): pool["spec"] for pool in of_kind("aws-t4", "NodePool")}
@@ -128,14 +138,31 @@ class Nodes(unittest.TestCase):
                 minutes = int(spec["template"]["spec"]["terminationGracePeriod"].removesuffix("m"))
                 self.assertGreaterEqual(minutes * 60, SPOT_WARNING_S)
 
+    def test_one_kind_of_gpu_is_enough(self):
+        """Of several kinds that are wanted, `minValues` refuses the last one that is to be had."""
+        for pool, spec in self.pools.items():
+            with self.subTest(pool=pool):
+                self.assertFalse([r for r in spec["template"]["spec"]["requirements"] if "minValues" in r])
+
     def test_what_keeps_state_is_not_reclaimed(self):
         self.assertEqual(self.values("tagfleet-steady", "karpenter.sh/capacity-type"), ["on-demand"])
-        known = {spec["template"]["metadata"]["labels"]["tagfleet/pool"] for spec in self.pools.values()}
-        wanted = {name(w): pod(w)["nodeSelector"]["tagfleet/pool"] for w in workloads("aws-t4") if "nodeSelector" in pod(w)}
-        self.assertEqual(wanted, {"tagfleet-redis": "steady", "tagfleet-worker-tag": "gpu"})
         (broker,) = of_kind("aws-t4", "RabbitmqCluster")
         self.assertIn("steady", str(broker["spec"]["affinity"]["nodeAffinity"]))
-        self.assertLessEqual(set(wanted.values()), known)
+        self.assertLessEqual(self.taints("steady"), {t["key"] for t in broker["spec"]["tolerations"]})
+        # A grace lets a new machine image move what said do-not-disrupt.
+        self.assertIn({"nodes": "0", "reasons": ["Drifted"]}, self.pools["tagfleet-steady"]["disruption"]["budgets"])
+
+    def taints(self, pool):
+        return {t["key"] for t in self.pools[f"tagfleet-{pool}"]["template"]["spec"].get("taints", [])}
+
+    def test_everybody_stands_where_he_belongs(self):
+        wanted = {name(w): pod(w)["nodeSelector"]["tagfleet/pool"] for w in workloads("aws-t4")}
+        plain = dict.fromkeys(["tagfleet-api", "tagfleet-edge", "tagfleet-migrator"], "plain")
+        self.assertEqual({role: pool for role, pool in wanted.items() if "caption" not in role}, {**plain, "tagfleet-redis": "steady", "tagfleet-worker-tag": "gpu"})
+        for workload in workloads("aws-t4"):
+            with self.subTest(workload=name(workload)):
+                self.assertEqual({t["key"] for t in pod(workload).get("tolerations", [])}, self.taints(wanted[name(workload)]))
+        self.assertTrue(self.taints("steady") and self.taints("gpu"), "or others would stand there")
 
     def test_a_gpu_pod_tolerates_its_nodes(self):
         (worker,) = [w for w in workloads("aws-t4") if name(w) == "tagfleet-worker-tag"]
