@@ -20,6 +20,7 @@ pub const STAGE_SECONDS: &str = "tagfleet_stage_seconds";
 pub const REQUEST_SECONDS: &str = "tagfleet_request_seconds";
 pub const BATCH_SIZE: &str = "tagfleet_batch_size";
 pub const BATCH_FILL: &str = "tagfleet_batch_fill";
+pub const BUNDLE_SIZE: &str = "tagfleet_queue_bundle_size";
 pub const INFER_SECONDS: &str = "tagfleet_infer_seconds";
 pub const CAPTION_BATCH_SIZE: &str = "tagfleet_caption_batch_size";
 pub const CAPTION_STEP_SECONDS: &str = "tagfleet_caption_step_seconds";
@@ -82,6 +83,7 @@ fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of one stage of an image's way, by stage and role");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Whole time of a request, by status");
+    describe_histogram!(BUNDLE_SIZE, "Jobs published to the broker in one message, by lane");
     describe_histogram!(BATCH_SIZE, "Images in one run of the model, by why the batch closed");
     describe_histogram!(BATCH_FILL, "Images in one run of the model over the most that it may hold");
     describe_histogram!(

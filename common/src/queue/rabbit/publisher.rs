@@ -30,6 +30,7 @@ use super::{
 use crate::{
     queue::{Depth, Lane, Message, QueueError},
     reconnect::Backoff,
+    telemetry,
 };
 
 /// Tries of the first connection; after that the process manager's patience is better than ours.
@@ -133,7 +134,7 @@ impl Publisher {
     async fn send_together(&self, lane: Lane, jobs: &[Waiting]) -> Result<(), QueueError> {
         let Some((payload, ttl)) = pack(jobs) else { return Ok(()) };
         let envelope = Envelope { bundle: jobs.len() > 1, ..Envelope::new(ttl) };
-        metrics::histogram!("tagfleet_queue_bundle_jobs", "lane" => lane.name()).record(jobs.len() as f64);
+        metrics::histogram!(telemetry::BUNDLE_SIZE, "lane" => lane.name()).record(jobs.len() as f64);
         self.put(&*self.session()?, Place::Lane(lane), payload, envelope.properties(lane)).await
     }
 
