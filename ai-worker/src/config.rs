@@ -1,5 +1,6 @@
 mod max_wait;
 mod reload;
+mod servers;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -7,6 +8,7 @@ use clap::{Args, ValueEnum};
 use common::identity;
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
+pub use servers::ServersConfig;
 
 use crate::{
     batch::Rules,
@@ -24,6 +26,9 @@ pub enum ConfigError {
 pub enum CaptionerChoice {
     /// The language model in this process; the template where it is refused or late
     Llama,
+    /// Language models on servers that speak OpenAI's protocol; the template where they fail
+    #[value(name = "openai")]
+    OpenAi,
     /// Sentence patterns
     Template,
     /// No captions
@@ -116,7 +121,13 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_CAPTION_CACHE_NEAR")]
     pub caption_cache_near: bool,
 
-    // Last, since its heading holds for all that follows.
+    /// Longest that tags wait for their caption, milliseconds; less where the request's own time is shorter
+    #[arg(long, env = "TAGFLEET_CAPTION_TIMEOUT_MS", default_value_t = 10_000)]
+    pub caption_timeout_ms: u64,
+
+    // Last, since their headings hold for all that follows.
+    #[command(flatten)]
+    pub servers: ServersConfig,
     #[command(flatten)]
     pub reload: ReloadConfig,
 }
@@ -155,9 +166,20 @@ impl WorkerConfig {
     /// broker hands the rest to whoever is less busy. Jobs at the language
     /// model hold no lane, so as many again may be there.
     pub fn prefetch(&self) -> u16 {
-        let in_hand = self.caption_width + self.caption_queue;
-        let captions = if self.captioner == CaptionerChoice::Llama { in_hand } else { 0 };
-        u16::try_from(2 * self.lanes() * self.max_batch() + captions).unwrap_or(u16::MAX)
+        u16::try_from(2 * self.lanes() * self.max_batch() + self.captions_in_hand()).unwrap_or(u16::MAX)
+    }
+
+    /// Captions that may be under way at a language model.
+    fn captions_in_hand(&self) -> usize {
+        match self.captioner {
+            CaptionerChoice::Llama => self.caption_width + self.caption_queue,
+            CaptionerChoice::OpenAi => self.servers.in_hand(),
+            CaptionerChoice::Template | CaptionerChoice::Off => 0,
+        }
+    }
+
+    pub fn caption_timeout(&self) -> Duration {
+        Duration::from_millis(self.caption_timeout_ms)
     }
 
     pub fn onnxruntime(&self) -> PathBuf {

@@ -69,6 +69,7 @@ pub struct Worker {
     pub bus: Bus,
     pub models: Arc<Models>,
     pub captioner: Captioner,
+    pub caption_timeout: Duration,
 }
 
 impl Worker {
@@ -115,7 +116,7 @@ impl Worker {
         clock.end_at(Stage::Infer, scored.finished);
         let tags = by.tagger.select(job, &scored.scores)?;
         clock.end(Stage::Postprocess);
-        let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline);
+        let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline).min(Instant::now() + self.caption_timeout);
         let captioned = self.captioner.caption(job.features.caption, &tags, job.language, written_by).await;
         clock.end_at(Stage::CaptionWait, captioned.started);
         clock.end(Stage::Caption);

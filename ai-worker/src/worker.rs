@@ -15,7 +15,7 @@ use crate::{
     announce::{self, Announced},
     batch::Batcher,
     blocking::on_thread,
-    caption::{CaptionError, Captioner},
+    caption::{CaptionError, Captioner, guard::Labels},
     config::{CaptionerChoice, ConfigError, WorkerConfig},
     consume,
     engine::{Alarm, Breakdown, Cost, Kind, Lanes, LoadError, Onnx, Watchdog},
@@ -90,7 +90,7 @@ pub async fn run(
     let who = Announced { worker: name.clone(), device, captioner: captioned_by, models: models.clone() };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
 
-    let worker = Arc::new(Worker { name, bus, models, captioner });
+    let worker = Arc::new(Worker { name, bus, models, captioner, caption_timeout: config.caption_timeout() });
     let drained = async {
         consume::consume(worker, &queue, config.prefetch(), shutdown).await;
         lanes.stop().await;
@@ -140,7 +140,8 @@ fn load(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
 fn load_fake(config: &WorkerConfig, cost: Cost, bus: Bus) -> Result<Ready, WorkerError> {
     tracing::warn!(?cost, "the engine is fake: every tag is made up");
     let fake = fake::load(cost, config.lanes(), config.rules().sizes).map_err(VersionError::from)?;
-    Ok(Ready { loader: None, models: vec![fake], captioner: captioner(config, bus)? })
+    let captioner = captioner(config, bus)?.knowing(Labels::of([&fake.tagger.taxonomy]));
+    Ok(Ready { loader: None, models: vec![fake], captioner })
 }
 
 fn load_files(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
@@ -155,7 +156,9 @@ fn load_files(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
     let load = |model: &String| loader.load(&loader.folder(model));
     let models = config.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     expect_own_names(&models)?;
-    Ok(Ready { loader: Some(Arc::new(loader)), models, captioner: captioner(config, bus)? })
+    let labels = Labels::of(models.iter().map(|loaded| &loaded.tagger.taxonomy));
+    let captioner = captioner(config, bus)?.knowing(labels);
+    Ok(Ready { loader: Some(Arc::new(loader)), models, captioner })
 }
 
 fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
@@ -168,16 +171,17 @@ fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
 }
 
 fn captioner(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
-    Ok(match config.captioner {
+    let captioner = match config.captioner {
         CaptionerChoice::Off => Captioner::off(),
         CaptionerChoice::Template => Captioner::template(),
+        CaptionerChoice::OpenAi => Captioner::openai(&config.servers.setting())?,
         CaptionerChoice::Llama => {
             let manifest = Manifest::read(&config.models_dir.join(&config.caption_model))?;
-            let captioner = Captioner::llama(&manifest, config.caption_setting())?;
-            match config.caption_cache() {
-                Some(setting) => captioner.cached(setting, bus, &manifest),
-                None => captioner,
-            }
+            Captioner::llama(&manifest, config.caption_setting())?
         }
+    };
+    Ok(match config.caption_cache() {
+        Some(setting) => captioner.cached(setting, bus),
+        None => captioner,
     })
 }

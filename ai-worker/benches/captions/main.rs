@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::caption::{CacheSetting, Captioner, Setting, llama::backend, subjects};
+use ai_worker::caption::{CacheSetting, Captioner, Setting, guard::Labels, llama::backend, subjects};
 use clap::Parser;
 use common::{
     bench::report,
@@ -53,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
 
     let bus = Bus::connect(&Config::parse_from(["bench"]).bus).await?;
     let cache = CacheSetting { kept: 100_000, ttl: PATIENCE, near: false };
-    let captioner = Captioner::llama(&manifest, wide)?.cached(cache, bus, &manifest);
+    let captioner = Captioner::llama(&manifest, wide)?.cached(cache, bus).knowing(Labels::of([&mix.taxonomy]));
     let drawn: Vec<usize> = (0..asked).map(|_| mix.draw()).collect();
     let said = ask(&captioner, &mix, &drawn, WIDTH).await;
     write_down(&mix, &said)?;

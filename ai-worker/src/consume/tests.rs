@@ -110,7 +110,13 @@ async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_s
     let served = served(Gated { given, go: gate }, &batcher);
     let lanes = Lanes::start(1, &batcher, &Arc::new(Watchdog::new(1, Duration::from_secs(60))), &Alarm::default());
     let models = Arc::new(Models::new(vec![served]));
-    let worker = Worker { name: "worker".into(), bus: bus.clone(), models, captioner: Captioner::off() };
+    let worker = Worker {
+        name: "worker".into(),
+        bus: bus.clone(),
+        models,
+        captioner: Captioner::off(),
+        caption_timeout: Duration::from_secs(1),
+    };
     let shutdown = Shutdown::new();
     let working = {
         let (queue, shutdown) = (queue.clone(), shutdown.clone());
