@@ -1,5 +1,6 @@
 mod max_wait;
 mod reload;
+mod roles;
 mod servers;
 
 use std::{path::PathBuf, time::Duration};
@@ -8,6 +9,7 @@ use clap::{Args, ValueEnum};
 use common::identity;
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
+pub use roles::{Duty, Role};
 pub use servers::ServersConfig;
 
 use crate::{
@@ -35,9 +37,20 @@ pub enum CaptionerChoice {
     Off,
 }
 
+impl CaptionerChoice {
+    pub fn is_a_model(self) -> bool {
+        matches!(self, Self::Llama | Self::OpenAi)
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Worker")]
 pub struct WorkerConfig {
+    /// What this worker does, by comma. With `tag` alone it sends what wants a caption on to the workers that have `caption`
+    /// alone; with both it writes captions itself, and takes none from others
+    #[arg(long, env = "TAGFLEET_ROLES", value_enum, value_delimiter = ',', default_value = "tag,caption")]
+    pub roles: Vec<Role>,
+
     /// Folder that holds the models, one folder with a manifest each
     #[arg(long, env = "TAGFLEET_MODELS_DIR", default_value_os_t = common::model::default_folder())]
     pub models_dir: PathBuf,
@@ -166,7 +179,13 @@ impl WorkerConfig {
     /// broker hands the rest to whoever is less busy. Jobs at the language
     /// model hold no lane, so as many again may be there.
     pub fn prefetch(&self) -> u16 {
-        u16::try_from(2 * self.lanes() * self.max_batch() + self.captions_in_hand()).unwrap_or(u16::MAX)
+        let tagging = 2 * self.lanes() * self.max_batch();
+        let in_hand = match self.duty() {
+            Duty::Both => tagging + self.captions_in_hand(),
+            Duty::Tags => tagging,
+            Duty::Captions => self.captions_in_hand().max(1),
+        };
+        u16::try_from(in_hand).unwrap_or(u16::MAX)
     }
 
     /// Captions that may be under way at a language model.
@@ -176,6 +195,10 @@ impl WorkerConfig {
             CaptionerChoice::OpenAi => self.servers.in_hand(),
             CaptionerChoice::Template | CaptionerChoice::Off => 0,
         }
+    }
+
+    pub fn duty(&self) -> Duty {
+        Duty::of(&self.roles)
     }
 
     pub fn caption_timeout(&self) -> Duration {

@@ -4,16 +4,23 @@
 use std::sync::Arc;
 
 use common::{
-    queue::{Lane, Queue, Received},
+    queue::{Delivery, Lane, Queue, Received},
     shutdown::Shutdown,
 };
 use tokio::task::JoinSet;
 
-use crate::job::Worker;
+/// What becomes of a message.
+pub trait Handle: Send + Sync + 'static {
+    /// Acks only what has a stored result; all else goes back by being dropped.
+    fn handle(&self, delivery: Delivery) -> impl Future<Output = ()> + Send;
+
+    /// Tells whoever waits for a job that killed its workers once too often.
+    fn give_up(&self, payload: &[u8], attempts: u32) -> impl Future<Output = ()> + Send;
+}
 
 /// Returns once `shutdown` is set off and every job in hand is done.
-pub async fn consume(worker: Arc<Worker>, queue: &Queue, prefetch: u16, shutdown: Shutdown) {
-    let mut consumer = queue.consume(&Lane::ALL, prefetch, shutdown);
+pub async fn consume(worker: Arc<impl Handle>, queue: &Queue, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) {
+    let mut consumer = queue.consume(lanes, prefetch, shutdown);
     let mut jobs = JoinSet::new();
     loop {
         tokio::select! {

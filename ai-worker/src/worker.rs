@@ -16,12 +16,15 @@ use crate::{
     batch::Batcher,
     blocking::on_thread,
     caption::{CaptionError, Captioner, guard::Labels},
-    config::{CaptionerChoice, ConfigError, WorkerConfig},
+    captioning,
+    captions::Captions,
+    config::{CaptionerChoice, ConfigError, Duty, WorkerConfig},
     consume,
     engine::{Alarm, Breakdown, Cost, Kind, Lanes, LoadError, Onnx, Watchdog},
     job::Worker,
     models::{Loaded, Loader, Models, Reloader, Served, VersionError, fake},
     probes,
+    relay::Relay,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +55,8 @@ struct Ready {
     loader: Option<Arc<Loader>>,
     /// In the order of the setting.
     models: Vec<Loaded>,
-    captioner: Captioner,
+    /// None where others write captions.
+    captioner: Option<Captioner>,
 }
 
 /// Works until `shutdown`, then finishes what it holds. `listener` serves the
@@ -64,35 +68,43 @@ pub async fn run(
     listener: Option<TcpListener>,
     shutdown: Shutdown,
 ) -> Result<(), WorkerError> {
+    if config.duty() == Duty::Captions {
+        return captioning::run(config, queue, bus, listener, shutdown).await;
+    }
     let name = config.worker_name()?;
     let (loading, fleet) = (config.clone(), bus.clone());
     let ready = on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
     let Ready { loader, models, captioner } = ready;
 
     // Every job in hand finds room: prefetch is granted for each lane of urgency.
-    let capacity = Lane::ALL.len() * usize::from(config.prefetch());
+    let capacity = Lane::TAGGING.len() * usize::from(config.prefetch());
     let batcher = Arc::new(Batcher::new(config.lanes(), capacity));
     let serve = |loaded| Arc::new(Served::new(loaded, batcher.clone(), config.rules()));
     let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));
     let (watchdog, alarm) = (Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())), Alarm::default());
     let lanes = Lanes::start(config.lanes(), &batcher, &watchdog, &alarm)?;
+    let captions = Arc::new(match captioner {
+        Some(captioner) => Captions::Here(captioner),
+        None => Captions::Elsewhere(Relay::new(queue.clone(), bus.clone()).await),
+    });
     let (names, device) = (models.names(), device_name(&config));
-    tracing::info!(models = names, device, lanes = config.lanes(), captioner = captioner.name(), "models are warm");
+    tracing::info!(models = names, device, lanes = config.lanes(), captioner = captions.writer(), "models are warm");
 
     // Ends with this function, however it ends.
     let mut beside = JoinSet::new();
+    beside.spawn(watch(captions.clone(), shutdown.clone()));
     reloaders(&config, &models, &loader).for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
     if let Some(listener) = listener {
         let router = probes::router(queue.clone(), bus.clone());
         beside.spawn(async move { drop(axum::serve(listener, router).await) });
     }
-    let captioned_by = captioner.name().to_owned();
-    let who = Announced { worker: name.clone(), device, captioner: captioned_by, models: models.clone() };
+    let (kind, worker) = (announce::TAGGERS, name.clone());
+    let who = Announced { kind, worker, device, captions: captions.clone(), models: models.clone() };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
 
-    let worker = Arc::new(Worker { name, bus, models, captioner, caption_timeout: config.caption_timeout() });
+    let worker = Arc::new(Worker { name, bus, models, captions, caption_timeout: config.caption_timeout() });
     let drained = async {
-        consume::consume(worker, &queue, config.prefetch(), shutdown).await;
+        consume::consume(worker, &queue, &Lane::TAGGING, config.prefetch(), shutdown).await;
         lanes.stop().await;
     };
     let broke = tokio::select! {
@@ -108,6 +120,13 @@ pub async fn run(
     }
     let _ = announcing.await;
     Ok(())
+}
+
+/// Who is there to write captions, where it is not this worker.
+async fn watch(captions: Arc<Captions>, shutdown: Shutdown) {
+    if let Captions::Elsewhere(relay) = &*captions {
+        relay.watch(shutdown).await;
+    }
 }
 
 /// One for each model.
@@ -140,7 +159,7 @@ fn load(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
 fn load_fake(config: &WorkerConfig, cost: Cost, bus: Bus) -> Result<Ready, WorkerError> {
     tracing::warn!(?cost, "the engine is fake: every tag is made up");
     let fake = fake::load(cost, config.lanes(), config.rules().sizes).map_err(VersionError::from)?;
-    let captioner = captioner(config, bus)?.knowing(Labels::of([&fake.tagger.taxonomy]));
+    let captioner = own_captioner(config, bus, Labels::of([&fake.tagger.taxonomy]))?;
     Ok(Ready { loader: None, models: vec![fake], captioner })
 }
 
@@ -157,7 +176,7 @@ fn load_files(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
     let models = config.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     expect_own_names(&models)?;
     let labels = Labels::of(models.iter().map(|loaded| &loaded.tagger.taxonomy));
-    let captioner = captioner(config, bus)?.knowing(labels);
+    let captioner = own_captioner(config, bus, labels)?;
     Ok(Ready { loader: Some(Arc::new(loader)), models, captioner })
 }
 
@@ -170,7 +189,13 @@ fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
     }
 }
 
-fn captioner(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
+/// A language model is loaded only by who writes captions; the rest costs nothing and is done here.
+fn own_captioner(config: &WorkerConfig, bus: Bus, labels: Labels) -> Result<Option<Captioner>, WorkerError> {
+    let is_here = config.duty() == Duty::Both || !config.captioner.is_a_model();
+    is_here.then(|| Ok(captioner(config, bus)?.knowing(labels))).transpose()
+}
+
+pub fn captioner(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
     let captioner = match config.captioner {
         CaptionerChoice::Off => Captioner::off(),
         CaptionerChoice::Template => Captioner::template(),

@@ -33,13 +33,13 @@ struct Written {
     began: Option<Instant>,
 }
 
-pub async fn caption(author: &Arc<Author>, subjects: &[&Tag], deadline: Instant) -> Captioned {
+pub async fn caption(author: &Arc<Author>, subjects: &[&Tag], time: Time, wait_until: Instant) -> Captioned {
     let subjects = in_order(subjects);
     let owned: Vec<Tag> = subjects.iter().map(|tag| (*tag).clone()).collect();
     // A task of its own, which goes on when nobody waits any more: what was begun in time is
     // finished and remembered, since the next photo of these things wants it.
-    let writing = tokio::spawn(author.clone().write(owned, Time::until(deadline)));
-    let Written { sentence, began } = match tokio::time::timeout_at(deadline.into(), writing).await {
+    let writing = tokio::spawn(author.clone().write(owned, time));
+    let Written { sentence, began } = match tokio::time::timeout_at(wait_until.into(), writing).await {
         Ok(written) => written.unwrap_or(Written { sentence: Err(NoSentence::Down), began: None }),
         Err(_) => Written { sentence: Err(NoSentence::NoTime), began: None },
     };

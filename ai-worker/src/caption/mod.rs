@@ -25,7 +25,7 @@ use common::{
     wire::{Caption, CaptionStatus, Language, Tag},
 };
 use guard::Labels;
-use model::Model;
+use model::{Model, Time};
 pub use openai::OpenAiSetting;
 pub use subject::subjects;
 
@@ -130,18 +130,35 @@ impl Captioner {
     /// A caption for `tags`, or the reason for none. Never fails, and never
     /// takes longer than until `deadline`.
     pub async fn caption(&self, wanted: bool, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
-        let subjects = subjects(tags);
+        let subjects = if wanted { subjects(tags) } else { Vec::new() };
+        self.write(&subjects, language, Time::until(deadline), deadline).await
+    }
+
+    /// The same where a caption that is late is still of use, if only it was begun by `deadline`.
+    pub async fn caption_even_late(&self, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
+        let time = Time::until(deadline);
+        self.write(&subjects(tags), language, time, time.end_by).await
+    }
+
+    async fn write(&self, subjects: &[&Tag], language: Language, time: Time, wait_until: Instant) -> Captioned {
         let captioned = match &self.writer {
             Writer::Off => none(),
-            _ if !wanted || subjects.is_empty() => none(),
+            _ if subjects.is_empty() => none(),
             // Language models are asked for English alone.
-            Writer::Model(author) if language == Language::En => by_model::caption(author, &subjects, deadline).await,
-            _ => by_pattern(&subjects, language, CaptionStatus::Template, Instant::now()),
+            Writer::Model(author) if language == Language::En => {
+                by_model::caption(author, subjects, time, wait_until).await
+            }
+            _ => by_pattern(subjects, language, CaptionStatus::Template, Instant::now()),
         };
         let status = captioned.caption.status.name();
         metrics::counter!("tagfleet_captions_total", "status" => status).increment(1);
         captioned
     }
+}
+
+/// The template's sentence in the place of one that somebody else writes, or none where there is nothing to say.
+pub fn stand_in(subjects: &[&Tag], language: Language, status: CaptionStatus) -> Caption {
+    if subjects.is_empty() { none().caption } else { by_pattern(subjects, language, status, Instant::now()).caption }
 }
 
 fn none() -> Captioned {

@@ -3,7 +3,7 @@ use url::Url;
 
 use crate::caption::OpenAiSetting;
 
-/// Where captions are written by servers, with `--captioner openai`.
+// Where captions are written by servers, with `--captioner openai`.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Caption servers")]
 pub struct ServersConfig {

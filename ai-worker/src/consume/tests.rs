@@ -17,8 +17,9 @@ use super::*;
 use crate::{
     batch::{Batcher, Rules, Sizes},
     caption::Captioner,
+    captions::Captions,
     engine::{Alarm, Engine, EngineError, Lanes, Watchdog},
-    job::Tagger,
+    job::{Tagger, Worker},
     models::{Loaded, Models, Served, Source},
     tags::{Calibration, Taxonomy},
 };
@@ -114,13 +115,13 @@ async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_s
         name: "worker".into(),
         bus: bus.clone(),
         models,
-        captioner: Captioner::off(),
+        captions: Arc::new(Captions::Here(Captioner::off())),
         caption_timeout: Duration::from_secs(1),
     };
     let shutdown = Shutdown::new();
     let working = {
         let (queue, shutdown) = (queue.clone(), shutdown.clone());
-        tokio::spawn(async move { consume(Arc::new(worker), &queue, PREFETCH, shutdown).await })
+        tokio::spawn(async move { consume(Arc::new(worker), &queue, &Lane::TAGGING, PREFETCH, shutdown).await })
     };
     for n in 0..8 {
         queue.publish(Lane::Realtime, job(n, &bus)).await.expect("there is room");

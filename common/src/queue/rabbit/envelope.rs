@@ -58,10 +58,10 @@ impl Envelope {
         let mut headers = FieldTable::default();
         headers.insert(FAILED.into(), AMQPValue::LongLongInt(self.failed.into()));
         headers.insert(PUBLISHED.into(), AMQPValue::LongLongInt(self.published_ms.cast_signed()));
-        let properties = BasicProperties::default().with_headers(headers).with_delivery_mode(match lane {
+        let properties = BasicProperties::default().with_headers(headers).with_delivery_mode(match lane.is_bulk() {
             // Who waits for a real-time job is gone after a broker's restart: spare the disk.
-            Lane::Realtime => 1,
-            Lane::Bulk => 2,
+            false => 1,
+            true => 2,
         });
         match self.ttl {
             Some(ttl) => properties.with_expiration(ttl.as_millis().min(LONGEST_TTL_MS).to_string().into()),
