@@ -30,7 +30,7 @@ class Scalers(unittest.TestCase):
                     self.assertGreater(spec.get("maxReplicaCount", spec.get("maxReplicas")), least)
 
     def test_each_looks_at_depth_and_drain_time_of_its_own_queues(self):
-        own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.caption"}, "tagfleet-migrator": {"tagfleet.shards"}}
+        own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.captions", "tagfleet.captions.bulk"}, "tagfleet-migrator": {"tagfleet.shards"}}
         for overlay in ALL:
             for scaler in of_kind(overlay, "ScaledObject"):
                 triggers = [t["metadata"] for t in scaler["spec"]["triggers"]]
@@ -69,6 +69,14 @@ class Code(unittest.TestCase):
         for overlay in OVERLAYS:
             deployed = {c["args"][0] for w in workloads(overlay) for c in w["spec"]["template"]["spec"]["containers"]}
             self.assertLessEqual(written & roles(), deployed, overlay)
+
+    def test_tags_and_captions_go_to_workers_that_have_the_role(self):
+        """One overlay: workers that do both. Everything: taggers send on what the others write."""
+        for overlay in ALL:
+            has = {name(w): environment(w["spec"]["template"]["spec"]["containers"][0]).get("TAGFLEET_ROLES") for w in workloads(overlay)}
+            apart = "tagfleet-worker-caption" in has
+            self.assertEqual(has["tagfleet-worker-tag"], "tag" if apart else None, overlay)
+            self.assertEqual(has.get("tagfleet-worker-caption"), "caption" if apart else None, overlay)
 
     def test_every_setting_is_one_that_the_binary_reads(self):
         known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source())) | {"TAGFLEET_EDGE", "TAGFLEET_EDGE_STATS"}
