@@ -37,7 +37,8 @@ pub async fn run(
     let (loading, fleet) = (config.clone(), bus.clone());
     let captioner = on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
     tracing::info!(captioner = captioner.name(), "captions are written here, and nothing else");
-    let captions = Arc::new(Captions::Here(captioner));
+    let captioner = Arc::new(captioner);
+    let captions = Arc::new(Captions::Here(captioner.clone()));
 
     // Ends with this function, however it ends.
     let mut beside = JoinSet::new();
@@ -46,9 +47,9 @@ pub async fn run(
         beside.spawn(async move { drop(axum::serve(listener, router).await) });
     }
     let (device, models) = ("none".to_owned(), Arc::new(Models::new(Vec::new())));
-    let who = Announced { kind: announce::CAPTIONERS, worker, device, captions: captions.clone(), models };
+    let who = Announced { kind: announce::CAPTIONERS, worker, device, captions, models };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
-    let scribe = Arc::new(Scribe { bus, captions, caption_timeout: config.caption_timeout() });
+    let scribe = Arc::new(Scribe { bus, captioner, caption_timeout: config.caption_timeout() });
     consume::consume(scribe, &queue, &Lane::CAPTIONING, config.prefetch(), shutdown).await;
     let _ = announcing.await;
     Ok(())

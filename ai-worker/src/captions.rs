@@ -1,17 +1,17 @@
 //! Who writes the captions of a worker that tags: itself, or others.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use common::wire::{JobResult, Language, Tag};
 
 use crate::{
-    caption::{Captioned, Captioner, subjects},
+    caption::{Captioned, Captioner, count, subjects},
     relay::Relay,
 };
 
 #[derive(Debug)]
 pub enum Captions {
-    Here(Captioner),
+    Here(Arc<Captioner>),
     Elsewhere(Relay),
 }
 
@@ -21,17 +21,18 @@ impl Captions {
         match self {
             Captions::Here(captioner) => captioner.caption(wanted, tags, language, deadline).await,
             Captions::Elsewhere(relay) => {
-                Captioned { caption: relay.stand_in(wanted, tags, language), started: Instant::now() }
+                let caption = relay.stand_in(wanted, tags, language);
+                // What is to be written is counted by who writes it.
+                if !Relay::is_to_be_written(&caption) {
+                    count(caption.status);
+                }
+                Captioned { caption, started: Instant::now() }
             }
         }
     }
 
-    /// Of a worker that does nothing else.
-    pub async fn caption_even_late(&self, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
-        match self {
-            Captions::Here(captioner) => captioner.caption_even_late(tags, language, deadline).await,
-            Captions::Elsewhere(_) => self.caption(true, tags, language, deadline).await,
-        }
+    pub fn are_here(&self) -> bool {
+        matches!(self, Captions::Here(_))
     }
 
     /// What a caption that is written elsewhere has to speak of.

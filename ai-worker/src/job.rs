@@ -17,6 +17,7 @@ use common::{
 
 use crate::{
     batch::BatchError,
+    caption,
     captions::Captions,
     consume::Handle,
     decode,
@@ -135,8 +136,10 @@ impl Worker {
         clock.end(Stage::Postprocess);
         let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline).min(Instant::now() + self.caption_timeout);
         let captioned = self.captions.caption(job.features.caption, &tags, job.language, written_by).await;
-        clock.end_at(Stage::CaptionWait, captioned.started);
-        clock.end(Stage::Caption);
+        if self.captions.are_here() {
+            clock.end_at(Stage::CaptionWait, captioned.started);
+            clock.end(Stage::Caption);
+        }
         let subjects = self.captions.to_send(&tags);
         let tags = if job.features.tags { tags } else { Vec::new() };
         let tagged = Tagged { model: by.tagger.model.id.clone(), tags, caption: captioned.caption };
@@ -184,6 +187,7 @@ impl Worker {
         let passed = relay.pass_on(job, subjects, lane, result).await;
         if let (Err(why), Ok(tagged)) = (passed, &mut result.outcome) {
             tagged.caption.status = why;
+            caption::count(why);
         }
         passed.is_ok()
     }

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -118,10 +118,4 @@ impl Relay {
 fn unavailable(error: &dyn std::error::Error, id: &str) -> CaptionStatus {
     tracing::warn!(%error, id, "the job could not be sent on for its caption");
     CaptionStatus::Unavailable
-}
-
-/// From here on, so that its two ends are measured by one clock.
-pub fn waited(bus: &Bus, job: &CaptionJob, received: Instant) -> Duration {
-    let since_tagged = Duration::from_micros(bus.now_us().saturating_sub(job.tagged_at_us));
-    since_tagged.saturating_sub(received.elapsed())
 }

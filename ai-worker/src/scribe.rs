@@ -1,6 +1,9 @@
 //! A worker that only writes captions: one tagged picture's way, from delivery to ack.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use common::{
     bus::Bus,
@@ -11,14 +14,14 @@ use common::{
     wire::{self, CaptionJob, CaptionStatus, JobResult},
 };
 
-use crate::{captions::Captions, consume::Handle, outcome, relay::waited};
+use crate::{caption::Captioner, consume::Handle, outcome};
 
 const OWN: &[Stage] = &[Stage::CaptionWait, Stage::Caption];
 
 #[derive(Debug)]
 pub struct Scribe {
     pub bus: Bus,
-    pub captions: std::sync::Arc<Captions>,
+    pub captioner: Arc<Captioner>,
     pub caption_timeout: Duration,
 }
 
@@ -53,13 +56,14 @@ impl Handle for Scribe {
 impl Scribe {
     /// The result with its caption. One that comes late is stored all the same, for whoever looks later.
     async fn write(&self, job: CaptionJob, received: Instant) -> JobResult {
-        let waited = waited(&self.bus, &job, received);
-        let spent = Duration::from_micros(self.bus.now_us().saturating_sub(job.published_at_us));
+        let now_us = self.bus.now_us();
+        let since = |us: u64| Duration::from_micros(now_us.saturating_sub(us));
+        let (waited, spent) = (since(job.tagged_at_us), since(job.published_at_us));
         let left = Duration::from_millis(job.budget_ms.into()).saturating_sub(spent);
         let due = Instant::now() + left.min(self.caption_timeout);
         let mut result = job.result;
         let Ok(tagged) = &mut result.outcome else { return result };
-        let captioned = self.captions.caption_even_late(&job.subjects, job.language, due).await;
+        let captioned = self.captioner.caption_even_late(&job.subjects, job.language, due).await;
         let mut clock = StageClock::start_at(received);
         clock.timings = result.timings;
         clock.timings.add(Stage::CaptionWait, waited);

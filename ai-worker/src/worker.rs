@@ -84,7 +84,7 @@ pub async fn run(
     let (watchdog, alarm) = (Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())), Alarm::default());
     let lanes = Lanes::start(config.lanes(), &batcher, &watchdog, &alarm)?;
     let captions = Arc::new(match captioner {
-        Some(captioner) => Captions::Here(captioner),
+        Some(captioner) => Captions::Here(Arc::new(captioner)),
         None => Captions::Elsewhere(Relay::new(queue.clone(), bus.clone()).await),
     });
     let (names, device) = (models.names(), device_name(&config));

@@ -44,6 +44,7 @@ async fn main() -> anyhow::Result<()> {
     // From the rare end, so that nothing of it is remembered later.
     let timed: Vec<usize> = (SETS - TIMED..SETS).collect();
 
+    let steps = steps(&manifest, wide)?;
     let bare_tokens_per_s = bare(&manifest, wide, &mix, &timed)?;
     let one = Captioner::llama(&manifest, Setting { width: 1, ..wide })?;
     let one_per_s = rate(&one, &mix, &timed, 1).await.captions_per_s;
@@ -76,6 +77,11 @@ async fn main() -> anyhow::Result<()> {
             ("one_per_s", one_per_s),
             ("cached_per_s", cached_per_s),
             ("bare_tokens_per_s", bare_tokens_per_s),
+            // What eight at once could gain at the most, if sentences were nothing but steps.
+            ("step_gain", WIDTH as f64 * steps[0] / steps[steps.len() - 1]),
+            ("step_1_ms", steps[0]),
+            ("step_8_ms", steps[steps.len() - 1]),
+            ("read_per_written", tokens("read") / tokens("written")),
             ("asked", asked as f64),
             ("width", WIDTH as f64),
             ("threads", threads as f64),
@@ -86,6 +92,19 @@ async fn main() -> anyhow::Result<()> {
 
 fn names(set: &[Tag]) -> Vec<String> {
     subjects(set).iter().map(|tag| tag.name.clone()).collect()
+}
+
+/// Milliseconds of a step, by how many sentences it writes; on the screen with what that gains.
+fn steps(manifest: &Manifest, setting: Setting) -> anyhow::Result<Vec<f64>> {
+    let weights = manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
+    let backend = backend().map_err(anyhow::Error::msg)?;
+    let mut steps = Vec::new();
+    for width in [1, 2, 4, WIDTH] {
+        let ms = bare::step_ms(backend, &weights, Setting { width, ..setting })?;
+        println!("a step of {width}: {ms:.2} ms, {:.2} ms a sentence", ms / width as f64);
+        steps.push(ms);
+    }
+    Ok(steps)
 }
 
 fn bare(manifest: &Manifest, setting: Setting, mix: &Mix, timed: &[usize]) -> anyhow::Result<f64> {
@@ -103,16 +122,17 @@ struct Rate {
 
 /// Of the model alone: the first sentence for each set, whatever the guard says of it.
 async fn rate(captioner: &Captioner, mix: &Mix, timed: &[usize], at_once: usize) -> Rate {
-    let (started, before) = (Instant::now(), tokens());
+    let (started, before) = (Instant::now(), tokens("written"));
     ask(captioner, mix, timed, at_once).await;
     let took_s = started.elapsed().as_secs_f64();
-    Rate { captions_per_s: timed.len() as f64 / took_s, tokens_per_s: (tokens() - before) / took_s }
+    Rate { captions_per_s: timed.len() as f64 / took_s, tokens_per_s: (tokens("written") - before) / took_s }
 }
 
-/// Tokens of sentences so far in this process.
-fn tokens() -> f64 {
+/// Tokens of sentences (`written`) or prompts (`read`) so far in this process.
+fn tokens(kind: &str) -> f64 {
     let metrics = common::telemetry::metrics().render();
-    let line = metrics.lines().find(|line| line.starts_with("tagfleet_caption_tokens_total{kind=\"written\"}"));
+    let counter = format!("tagfleet_caption_tokens_total{{kind=\"{kind}\"}}");
+    let line = metrics.lines().find(|line| line.starts_with(&counter));
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
 }
 

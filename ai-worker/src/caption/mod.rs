@@ -11,7 +11,6 @@ pub mod llama;
 mod model;
 mod openai;
 mod particle;
-#[cfg_attr(feature = "llama", allow(dead_code, reason = "the feature decides who tells a model what"))]
 mod prompt;
 mod subject;
 mod template;
@@ -150,10 +149,13 @@ impl Captioner {
             }
             _ => by_pattern(subjects, language, CaptionStatus::Template, Instant::now()),
         };
-        let status = captioned.caption.status.name();
-        metrics::counter!("tagfleet_captions_total", "status" => status).increment(1);
+        count(captioned.caption.status);
         captioned
     }
+}
+
+pub fn count(status: CaptionStatus) {
+    metrics::counter!("tagfleet_captions_total", "status" => status.name()).increment(1);
 }
 
 /// The template's sentence in the place of one that somebody else writes, or none where there is nothing to say.

@@ -115,7 +115,7 @@ async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_s
         name: "worker".into(),
         bus: bus.clone(),
         models,
-        captions: Arc::new(Captions::Here(Captioner::off())),
+        captions: Arc::new(Captions::Here(Arc::new(Captioner::off()))),
         caption_timeout: Duration::from_secs(1),
     };
     let shutdown = Shutdown::new();

@@ -131,7 +131,7 @@ fn top_tags(answers: &[Tagged]) -> HashMap<String, String> {
 /// Every queue that there is, the seldom used ones too.
 async fn expect_empty_queues(rabbitmq: &RabbitMq, prefix: &str) {
     let lanes = ["realtime", "bulk", "captions", "captions.bulk"];
-    let all = lanes.into_iter().flat_map(|lane| [format!("{lane}"), format!("{lane}.retry")]);
+    let all = lanes.into_iter().flat_map(|lane| [lane.to_owned(), format!("{lane}.retry")]);
     for queue in all.chain(["dead".to_owned(), "shards".to_owned()]) {
         let name = format!("{prefix}.{queue}");
         eventually("the queue is empty", async || (depths(rabbitmq).await.get(&name)? == &0).then_some(())).await;
