@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Answers without a caption are kept for so long after they were due.
-const KEPT: Duration = Duration::from_secs(30);
+const KEPT: Duration = Duration::from_secs(5);
 /// With less time than this a caption would come too late anyway.
 const LEAST: Duration = Duration::from_millis(150);
 /// What stands for writers that nobody knows of.

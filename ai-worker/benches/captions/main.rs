@@ -1,7 +1,8 @@
 //! Captions a second: several at once against one at a time and against a bare
 //! loop over llama.cpp, and remembered ones against written ones. All in one
 //! run. What was said goes to `target/bench/captions.ndjson`, where
-//! `check.py` reads it. `BENCH_CAPTIONS` changes how many are asked for.
+//! `check.py` reads it. `BENCH_CAPTIONS` changes how many are asked for, and
+//! `BENCH_CAPTION_THREADS` how many threads write.
 
 mod bare;
 mod mix;
@@ -36,9 +37,10 @@ struct Config {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let asked = std::env::var("BENCH_CAPTIONS").ok().and_then(|asked| asked.parse().ok()).unwrap_or(600);
+    let asked = setting("BENCH_CAPTIONS").unwrap_or(600);
     let manifest = Manifest::read(&default_folder().join("smollm2-135m-instruct"))?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = setting("BENCH_CAPTION_THREADS").unwrap_or_else(cores);
     let wide = Setting { threads, width: WIDTH, queue: 1_000 };
     let mut mix = Mix::load()?;
     // From the rare end, so that nothing of it is remembered later.
@@ -88,6 +90,10 @@ async fn main() -> anyhow::Result<()> {
         ],
     )?;
     Ok(())
+}
+
+fn setting(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 fn names(set: &[Tag]) -> Vec<String> {

@@ -44,8 +44,9 @@ pub struct Llama {
 /// No thread lives so long.
 const NEVER: u64 = u64::MAX;
 
-/// A step takes tenths of a second: a thread that shows no sign of life for so long, while it is waited for, hangs.
-const SILENCE: Duration = Duration::from_secs(3);
+/// A step takes tenths of a second, on a machine with far too much to do some seconds: a thread that shows no sign of
+/// life for so long, while it is waited for, hangs.
+const SILENCE: Duration = Duration::from_secs(10);
 
 type Ready = std::sync::mpsc::Sender<Result<(), String>>;
 
