@@ -11,28 +11,31 @@ use common::{
     wire::{WIRE_VERSION, WorkerInfo, encode},
 };
 
-use crate::models::Models;
+use crate::{captions::Captions, models::Models};
 
-/// The kind under which workers announce themselves.
-pub const KIND: &str = "worker";
+/// The kind under which workers that tag announce themselves.
+pub const TAGGERS: &str = "worker";
+/// And those that only write captions.
+pub const CAPTIONERS: &str = "captioner";
 
-const EVERY: Duration = Duration::from_secs(3);
+pub const EVERY: Duration = Duration::from_secs(3);
 /// Two announcements may be lost before the worker is taken for gone.
 const KEPT: Duration = Duration::from_secs(10);
 
 /// What a worker is, whichever versions of its models it runs.
 #[derive(Debug)]
 pub struct Announced {
+    pub kind: &'static str,
     pub worker: String,
     pub device: String,
-    pub captioner: String,
+    pub captions: Arc<Captions>,
     pub models: Arc<Models>,
 }
 
 impl Announced {
     fn info(&self) -> WorkerInfo {
-        let Self { worker, device, captioner, models } = self;
-        let (worker, device, captioner) = (worker.clone(), device.clone(), captioner.clone());
+        let Self { worker, device, captions, models, .. } = self;
+        let (worker, device, captioner) = (worker.clone(), device.clone(), captions.writer());
         WorkerInfo { v: WIRE_VERSION, worker, device, models: models.infos(), captioner, bundles: true }
     }
 }
@@ -43,7 +46,7 @@ pub async fn announce(bus: Bus, who: Announced, shutdown: Shutdown) {
     loop {
         metrics.run_upkeep();
         let payload = Bytes::from(encode(&who.info()));
-        if let Err(error) = bus.announce(KIND, &who.worker, payload, KEPT).await {
+        if let Err(error) = bus.announce(who.kind, &who.worker, payload, KEPT).await {
             tracing::warn!(%error, "the worker could not announce itself");
         }
         tokio::select! {
@@ -51,7 +54,7 @@ pub async fn announce(bus: Bus, who: Announced, shutdown: Shutdown) {
             () = shutdown.cancelled() => break,
         }
     }
-    if let Err(error) = bus.withdraw(KIND, &who.worker).await {
+    if let Err(error) = bus.withdraw(who.kind, &who.worker).await {
         tracing::warn!(%error, "the worker could not take its leave");
     }
 }

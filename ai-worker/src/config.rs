@@ -1,5 +1,7 @@
 mod max_wait;
 mod reload;
+mod roles;
+mod servers;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -7,6 +9,8 @@ use clap::{Args, ValueEnum};
 use common::identity;
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
+pub use roles::{Duty, Role};
+pub use servers::ServersConfig;
 
 use crate::{
     batch::Rules,
@@ -24,15 +28,29 @@ pub enum ConfigError {
 pub enum CaptionerChoice {
     /// The language model in this process; the template where it is refused or late
     Llama,
+    /// Language models on servers that speak OpenAI's protocol; the template where they fail
+    #[value(name = "openai")]
+    OpenAi,
     /// Sentence patterns
     Template,
     /// No captions
     Off,
 }
 
+impl CaptionerChoice {
+    pub fn is_a_model(self) -> bool {
+        matches!(self, Self::Llama | Self::OpenAi)
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Worker")]
 pub struct WorkerConfig {
+    /// What this worker does, by comma. With `tag` alone it sends what wants a caption on to the workers that have `caption`
+    /// alone; with both it writes captions itself, and takes none from others
+    #[arg(long, env = "TAGFLEET_ROLES", value_enum, value_delimiter = ',', default_value = "tag,caption")]
+    pub roles: Vec<Role>,
+
     /// Folder that holds the models, one folder with a manifest each
     #[arg(long, env = "TAGFLEET_MODELS_DIR", default_value_os_t = common::model::default_folder())]
     pub models_dir: PathBuf,
@@ -116,7 +134,13 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_CAPTION_CACHE_NEAR")]
     pub caption_cache_near: bool,
 
-    // Last, since its heading holds for all that follows.
+    /// Longest that tags wait for their caption, milliseconds; less where the request's own time is shorter
+    #[arg(long, env = "TAGFLEET_CAPTION_TIMEOUT_MS", default_value_t = 10_000)]
+    pub caption_timeout_ms: u64,
+
+    // Last, since their headings hold for all that follows.
+    #[command(flatten)]
+    pub servers: ServersConfig,
     #[command(flatten)]
     pub reload: ReloadConfig,
 }
@@ -155,9 +179,30 @@ impl WorkerConfig {
     /// broker hands the rest to whoever is less busy. Jobs at the language
     /// model hold no lane, so as many again may be there.
     pub fn prefetch(&self) -> u16 {
-        let in_hand = self.caption_width + self.caption_queue;
-        let captions = if self.captioner == CaptionerChoice::Llama { in_hand } else { 0 };
-        u16::try_from(2 * self.lanes() * self.max_batch() + captions).unwrap_or(u16::MAX)
+        let tagging = 2 * self.lanes() * self.max_batch();
+        let in_hand = match self.duty() {
+            Duty::Both => tagging + self.captions_in_hand(),
+            Duty::Tags => tagging,
+            Duty::Captions => self.captions_in_hand().max(1),
+        };
+        u16::try_from(in_hand).unwrap_or(u16::MAX)
+    }
+
+    /// Captions that may be under way at a language model.
+    fn captions_in_hand(&self) -> usize {
+        match self.captioner {
+            CaptionerChoice::Llama => self.caption_width + self.caption_queue,
+            CaptionerChoice::OpenAi => self.servers.in_hand(),
+            CaptionerChoice::Template | CaptionerChoice::Off => 0,
+        }
+    }
+
+    pub fn duty(&self) -> Duty {
+        Duty::of(&self.roles)
+    }
+
+    pub fn caption_timeout(&self) -> Duration {
+        Duration::from_millis(self.caption_timeout_ms)
     }
 
     pub fn onnxruntime(&self) -> PathBuf {

@@ -3,25 +3,32 @@
 use std::sync::Arc;
 
 use common::{
-    queue::{Lane, Queue, Received},
+    queue::{Delivery, Lane, Queue, Received},
     shutdown::Shutdown,
 };
 use tokio::task::JoinSet;
 
-use crate::job::Worker;
+/// What becomes of a message.
+pub trait Handle: Send + Sync + 'static {
+    /// Acks only what has a stored result; all else goes back by being dropped.
+    fn handle(&self, delivery: Delivery) -> impl Future<Output = ()> + Send;
+
+    /// Tells whoever waits for a job that killed its workers once too often.
+    fn give_up(&self, payload: &[u8], attempts: u32) -> impl Future<Output = ()> + Send;
+}
 
 /// So many jobs are worked on at once, of all lanes together. Prefetch alone is no bound: a delivery may hold several.
-pub fn most_in_hand(prefetch: u16) -> usize {
-    Lane::ALL.len() * usize::from(prefetch)
+pub fn most_in_hand(lanes: &[Lane], prefetch: u16) -> usize {
+    lanes.len() * usize::from(prefetch)
 }
 
 /// Returns once `shutdown` is set off and every job in hand is done.
-pub async fn consume(worker: Arc<Worker>, queue: &Queue, prefetch: u16, shutdown: Shutdown) {
-    let mut consumer = queue.consume(&Lane::ALL, prefetch, shutdown);
+pub async fn consume(worker: Arc<impl Handle>, queue: &Queue, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) {
+    let mut consumer = queue.consume(lanes, prefetch, shutdown);
     let mut jobs = JoinSet::new();
     loop {
         tokio::select! {
-            received = consumer.next(), if jobs.len() < most_in_hand(prefetch) => match received {
+            received = consumer.next(), if jobs.len() < most_in_hand(lanes, prefetch) => match received {
                 Some(Received::Delivery(delivery)) => {
                     let worker = worker.clone();
                     jobs.spawn(async move { worker.handle(delivery).await });

@@ -5,12 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use common::{
-    bus::{Bus, ResultKey},
+    bus::Bus,
     fault::{Code, Fault},
     log_stages,
-    queue::Delivery,
+    queue::{Delivery, Lane},
     stage::{Stage, StageClock, Timings},
     telemetry,
     wire::{self, Job, JobResult, ModelInfo, Tag, Tagged, WIRE_VERSION},
@@ -18,9 +17,12 @@ use common::{
 
 use crate::{
     batch::BatchError,
-    caption::Captioner,
+    caption,
+    captions::Captions,
+    consume::Handle,
     decode::Picture,
     models::Models,
+    outcome,
     tags::{self, Calibration, Choice, Filter, Taxonomy, UnknownName},
 };
 
@@ -37,10 +39,6 @@ const OWN: &[Stage] = &[
 
 /// Kept free of captions, so that finished tags reach their caller before the deadline.
 const WAY_BACK: Duration = Duration::from_millis(100);
-
-/// Tries at storing a result before the job is left to another worker.
-const STORE_TRIES: u32 = 5;
-const STORE_PAUSE: Duration = Duration::from_millis(200);
 
 /// What makes tags of scores.
 #[derive(Debug)]
@@ -68,14 +66,20 @@ pub struct Worker {
     pub name: String,
     pub bus: Bus,
     pub models: Arc<Models>,
-    pub captioner: Captioner,
+    pub captions: Arc<Captions>,
+    pub caption_timeout: Duration,
     /// Whether tiles are decoded before their batch is formed, by other threads than the engine's.
     pub decodes_ahead: bool,
 }
 
-impl Worker {
-    /// Acks only what has a stored result; all else goes back by being dropped.
-    pub async fn handle(&self, delivery: Delivery) {
+/// What a job came to, and what its caption has to speak of if that is written elsewhere.
+struct Done {
+    tagged: Tagged,
+    subjects: Vec<Tag>,
+}
+
+impl Handle for Worker {
+    async fn handle(&self, delivery: Delivery) {
         let received = Instant::now();
         let mut job: Job = match wire::decode(&delivery.payload) {
             Ok(job) => job,
@@ -91,6 +95,21 @@ impl Worker {
         self.finish(job, delivery, outcome, clock).await;
     }
 
+    /// The job is safe as a dead letter by now; should this worker die before the
+    /// result is stored, its caller learns by the deadline.
+    async fn give_up(&self, payload: &[u8], attempts: u32) {
+        metrics::counter!("tagfleet_dead_letters_total").increment(1);
+        let Ok(job) = wire::decode::<Job>(payload) else {
+            return tracing::error!(attempts, "a message that no worker understood is now a dead letter");
+        };
+        tracing::error!(id = job.id, tenant = job.tenant, attempts, "the job is now a dead letter");
+        let fault = Fault::new(Code::TooManyAttempts, Stage::Queue, format!("given up after {attempts} attempts"));
+        let result = self.result(&job, Err(fault), Timings::default());
+        outcome::store(&self.bus, &job.reply_to, &result).await;
+    }
+}
+
+impl Worker {
     async fn tag(
         &self,
         job: &Job,
@@ -98,7 +117,7 @@ impl Worker {
         delivery: &Delivery,
         deadline: Instant,
         clock: &mut StageClock,
-    ) -> Result<Tagged, Fault> {
+    ) -> Result<Done, Fault> {
         let Some(served) = self.models.find(&job.model) else {
             let detail = format!("This worker serves {}.", self.models.names());
             return Err(Fault::new(Code::ModelNotFound, Stage::Queue, detail).retryable(true));
@@ -123,18 +142,27 @@ impl Worker {
         clock.end_at(Stage::Infer, scored.finished);
         let tags = by.tagger.select(job, &scored.scores)?;
         clock.end(Stage::Postprocess);
-        let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline);
-        let captioned = self.captioner.caption(job.features.caption, &tags, job.language, written_by).await;
-        clock.end_at(Stage::CaptionWait, captioned.started);
-        clock.end(Stage::Caption);
+        let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline).min(Instant::now() + self.caption_timeout);
+        let captioned = self.captions.caption(job.features.caption, &tags, job.language, written_by).await;
+        if self.captions.are_here() {
+            clock.end_at(Stage::CaptionWait, captioned.started);
+            clock.end(Stage::Caption);
+        }
+        let subjects = self.captions.to_send(&tags);
         let tags = if job.features.tags { tags } else { Vec::new() };
-        Ok(Tagged { model: by.tagger.model.id.clone(), tags, caption: captioned.caption })
+        let tagged = Tagged { model: by.tagger.model.id.clone(), tags, caption: captioned.caption };
+        Ok(Done { tagged, subjects })
     }
 
-    async fn finish(&self, job: Job, delivery: Delivery, outcome: Result<Tagged, Fault>, clock: StageClock) {
+    async fn finish(&self, job: Job, delivery: Delivery, outcome: Result<Done, Fault>, clock: StageClock) {
         let (attempt, lane) = (delivery.attempt, delivery.lane.name());
-        let result = self.result(&job, outcome, clock.timings);
-        if !self.store(&job, &result).await {
+        let (outcome, subjects) = match outcome {
+            Ok(Done { tagged, subjects }) => (Ok(tagged), subjects),
+            Err(fault) => (Err(fault), Vec::new()),
+        };
+        let mut result = self.result(&job, outcome, clock.timings);
+        let is_safe = self.pass_on(&job, subjects, delivery.lane, &mut result).await;
+        if !is_safe && !outcome::store(&self.bus, &job.reply_to, &result).await {
             return;
         }
         let acked = delivery.ack().await;
@@ -161,33 +189,15 @@ impl Worker {
         JobResult { v: WIRE_VERSION, id, tenant, worker: self.name.clone(), outcome, timings }
     }
 
-    /// Whether the result is stored. If it cannot be, the job is worth more
-    /// than this work: it goes back and is done again.
-    async fn store(&self, job: &Job, result: &JobResult) -> bool {
-        let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
-        let payload = Bytes::from(wire::encode(result));
-        for attempt in 1..=STORE_TRIES {
-            match self.bus.store_result(&job.reply_to, &key, payload.clone()).await {
-                Ok(()) => return true,
-                Err(error) => tracing::warn!(%error, id = job.id, attempt, "the result could not be stored"),
-            }
-            tokio::time::sleep(STORE_PAUSE * attempt).await;
+    /// Whether the result went on to those who write captions. If it could not, its caption says why.
+    async fn pass_on(&self, job: &Job, subjects: Vec<Tag>, lane: Lane, result: &mut JobResult) -> bool {
+        let Some(relay) = self.captions.relay_for(result) else { return false };
+        let passed = relay.pass_on(job, subjects, lane, result).await;
+        if let (Err(why), Ok(tagged)) = (passed, &mut result.outcome) {
+            tagged.caption.status = why;
+            caption::count(why);
         }
-        false
-    }
-
-    /// Tells whoever waits for a job that killed its workers once too often. The
-    /// job is safe as a dead letter by now; should this worker die before the
-    /// result is stored, its caller learns by the deadline.
-    pub async fn give_up(&self, payload: &[u8], attempts: u32) {
-        metrics::counter!("tagfleet_dead_letters_total").increment(1);
-        let Ok(job) = wire::decode::<Job>(payload) else {
-            return tracing::error!(attempts, "a message that no worker understood is now a dead letter");
-        };
-        tracing::error!(id = job.id, tenant = job.tenant, attempts, "the job is now a dead letter");
-        let fault = Fault::new(Code::TooManyAttempts, Stage::Queue, format!("given up after {attempts} attempts"));
-        let result = self.result(&job, Err(fault), Timings::default());
-        self.store(&job, &result).await;
+        passed.is_ok()
     }
 }
 

@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::Arc};
 use common::{
     bus::Bus,
     model::{Manifest, ModelError},
-    queue::Queue,
+    queue::{Lane, Queue},
     shutdown::Shutdown,
 };
 use tokio::{net::TcpListener, task::JoinSet};
@@ -15,13 +15,16 @@ use crate::{
     announce::{self, Announced},
     batch::Batcher,
     blocking::on_thread,
-    caption::{CaptionError, Captioner},
-    config::{CaptionerChoice, ConfigError, WorkerConfig},
+    caption::{CaptionError, Captioner, guard::Labels},
+    captioning,
+    captions::Captions,
+    config::{CaptionerChoice, ConfigError, Duty, WorkerConfig},
     consume,
     engine::{Alarm, Breakdown, Cost, Device, Kind, Lanes, LoadError, Onnx, Watchdog},
     job::Worker,
     models::{Loaded, Loader, Models, Reloader, Served, VersionError, fake},
     probes,
+    relay::Relay,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +55,8 @@ struct Ready {
     loader: Option<Arc<Loader>>,
     /// In the order of the setting.
     models: Vec<Loaded>,
-    captioner: Captioner,
+    /// None where others write captions.
+    captioner: Option<Captioner>,
 }
 
 /// Works until `shutdown`, then finishes what it holds. `listener` serves the
@@ -64,34 +68,44 @@ pub async fn run(
     listener: Option<TcpListener>,
     shutdown: Shutdown,
 ) -> Result<(), WorkerError> {
+    if config.duty() == Duty::Captions {
+        return captioning::run(config, queue, bus, listener, shutdown).await;
+    }
     let name = config.worker_name()?;
     let (loading, fleet) = (config.clone(), bus.clone());
     let ready = on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
     let Ready { loader, models, captioner } = ready;
 
     // Every job in hand finds room.
-    let batcher = Arc::new(Batcher::new(config.lanes(), consume::most_in_hand(config.prefetch())));
+    let capacity = consume::most_in_hand(&Lane::TAGGING, config.prefetch());
+    let batcher = Arc::new(Batcher::new(config.lanes(), capacity));
     let serve = |loaded| Arc::new(Served::new(loaded, batcher.clone(), config.rules()));
     let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));
     let (watchdog, alarm) = (Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())), Alarm::default());
     let lanes = Lanes::start(config.lanes(), &batcher, &watchdog, &alarm)?;
+    let captions = Arc::new(match captioner {
+        Some(captioner) => Captions::Here(Arc::new(captioner)),
+        None => Captions::Elsewhere(Relay::new(queue.clone(), bus.clone()).await),
+    });
     let (names, device) = (models.names(), device_name(&config));
-    tracing::info!(models = names, device, lanes = config.lanes(), captioner = captioner.name(), "models are warm");
+    tracing::info!(models = names, device, lanes = config.lanes(), captioner = captions.writer(), "models are warm");
 
     // Ends with this function, however it ends.
     let mut beside = JoinSet::new();
+    beside.spawn(watch(captions.clone(), shutdown.clone()));
     reloaders(&config, &models, &loader).for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
     if let Some(listener) = listener {
         let router = probes::router(queue.clone(), bus.clone());
         beside.spawn(async move { drop(axum::serve(listener, router).await) });
     }
-    let captioned_by = captioner.name().to_owned();
-    let who = Announced { worker: name.clone(), device, captioner: captioned_by, models: models.clone() };
+    let (kind, worker) = (announce::TAGGERS, name.clone());
+    let who = Announced { kind, worker, device, captions: captions.clone(), models: models.clone() };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
 
-    let worker = Arc::new(Worker { name, bus, models, captioner, decodes_ahead: decodes_ahead(&config) });
+    let (caption_timeout, decodes_ahead) = (config.caption_timeout(), decodes_ahead(&config));
+    let worker = Arc::new(Worker { name, bus, models, captions, caption_timeout, decodes_ahead });
     let drained = async {
-        consume::consume(worker, &queue, config.prefetch(), shutdown).await;
+        consume::consume(worker, &queue, &Lane::TAGGING, config.prefetch(), shutdown).await;
         lanes.stop().await;
     };
     let broke = tokio::select! {
@@ -107,6 +121,13 @@ pub async fn run(
     }
     let _ = announcing.await;
     Ok(())
+}
+
+/// Who is there to write captions, where it is not this worker.
+async fn watch(captions: Arc<Captions>, shutdown: Shutdown) {
+    if let Captions::Elsewhere(relay) = &*captions {
+        relay.watch(shutdown).await;
+    }
 }
 
 /// One for each model.
@@ -144,7 +165,8 @@ fn load(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
 fn load_fake(config: &WorkerConfig, cost: Cost, bus: Bus) -> Result<Ready, WorkerError> {
     tracing::warn!(?cost, "the engine is fake: every tag is made up");
     let fake = fake::load(cost, config.lanes(), config.rules().sizes).map_err(VersionError::from)?;
-    Ok(Ready { loader: None, models: vec![fake], captioner: captioner(config, bus)? })
+    let captioner = own_captioner(config, bus, Labels::of([&fake.tagger.taxonomy]))?;
+    Ok(Ready { loader: None, models: vec![fake], captioner })
 }
 
 fn load_files(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
@@ -159,7 +181,9 @@ fn load_files(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
     let load = |model: &String| loader.load(&loader.folder(model));
     let models = config.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     expect_own_names(&models)?;
-    Ok(Ready { loader: Some(Arc::new(loader)), models, captioner: captioner(config, bus)? })
+    let labels = Labels::of(models.iter().map(|loaded| &loaded.tagger.taxonomy));
+    let captioner = own_captioner(config, bus, labels)?;
+    Ok(Ready { loader: Some(Arc::new(loader)), models, captioner })
 }
 
 fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
@@ -171,17 +195,24 @@ fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
     }
 }
 
-fn captioner(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
-    Ok(match config.captioner {
+/// A language model is loaded only by who writes captions; the rest costs nothing and is done here.
+fn own_captioner(config: &WorkerConfig, bus: Bus, labels: Labels) -> Result<Option<Captioner>, WorkerError> {
+    let is_here = config.duty() == Duty::Both || !config.captioner.is_a_model();
+    is_here.then(|| Ok(captioner(config, bus)?.knowing(labels))).transpose()
+}
+
+pub fn captioner(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
+    let captioner = match config.captioner {
         CaptionerChoice::Off => Captioner::off(),
         CaptionerChoice::Template => Captioner::template(),
+        CaptionerChoice::OpenAi => Captioner::openai(&config.servers.setting())?,
         CaptionerChoice::Llama => {
             let manifest = Manifest::read(&config.models_dir.join(&config.caption_model))?;
-            let captioner = Captioner::llama(&manifest, config.caption_setting())?;
-            match config.caption_cache() {
-                Some(setting) => captioner.cached(setting, bus, &manifest),
-                None => captioner,
-            }
+            Captioner::llama(&manifest, config.caption_setting())?
         }
+    };
+    Ok(match config.caption_cache() {
+        Some(setting) => captioner.cached(setting, bus),
+        None => captioner,
     })
 }

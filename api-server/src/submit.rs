@@ -14,6 +14,9 @@ use tokio::time;
 
 use crate::pressure::Waits;
 
+/// A job whose caption is late is answered with its tags, so long before the time is up.
+const WAY_BACK: Duration = Duration::from_millis(100);
+
 /// How long the last look at a result's key may take, once the time is up.
 const LAST_LOOK: Duration = Duration::from_millis(100);
 
@@ -121,11 +124,24 @@ impl Submit {
     }
 
     async fn wait(&self, waiter: &mut Waiter, key: &ResultKey, deadline: time::Instant) -> Result<Bytes, Fault> {
+        let early = deadline.checked_sub(WAY_BACK).unwrap_or(deadline);
+        if let Ok(Some(payload)) = time::timeout_at(early, waiter.result()).await {
+            return Ok(payload);
+        }
+        // Its caption may still be on the way: tags do not wait for it any longer.
+        if let Some(payload) = self.provisional(key).await {
+            return Ok(payload);
+        }
         match time::timeout_at(deadline, waiter.result()).await {
             Ok(Some(payload)) => Ok(payload),
             // The announcement may have been lost where the result was not.
             Ok(None) | Err(_) => self.last_look(key).await?.ok_or_else(|| too_late(Stage::Result)),
         }
+    }
+
+    async fn provisional(&self, key: &ResultKey) -> Option<Bytes> {
+        let looked = time::timeout(LAST_LOOK, self.bus.provisional(key)).await;
+        looked.ok()?.ok()?
     }
 
     async fn last_look(&self, key: &ResultKey) -> Result<Option<Bytes>, Fault> {
@@ -256,6 +272,32 @@ mod tests {
         // Stored where this server is not told.
         submit.bus.store_result("nobody", &key(), RESULT).await.expect("stored");
         assert_eq!(follow(lost()).await.expect("a result").0, RESULT);
+    }
+
+    #[tokio::test]
+    async fn tags_wait_for_a_caption_until_shortly_before_the_time_is_up() {
+        let submit = in_memory().await;
+        let wait = async || {
+            let mut waiter = submit.inbox.register(key()).expect("a place");
+            let deadline = time::Instant::now() + Duration::from_millis(600);
+            let payload = submit.wait(&mut waiter, &key(), deadline).await;
+            (payload, deadline.saturating_duration_since(time::Instant::now()))
+        };
+        assert_eq!(wait().await.0.expect_err("nothing is there").code, Code::DeadlineExceeded);
+        const TAGS: Bytes = Bytes::from_static(b"tags alone");
+        submit.bus.store_provisional(&key(), TAGS, Duration::from_secs(60)).await.expect("stored");
+        let (payload, left) = wait().await;
+        assert_eq!(payload.expect("tags"), TAGS);
+        assert!(!left.is_zero(), "in time");
+        // The whole result goes first, as long as it comes.
+        let (_, (payload, _)) = tokio::join!(
+            async {
+                time::sleep(Duration::from_millis(100)).await;
+                submit.bus.store_result("test-api", &key(), RESULT).await.expect("stored");
+            },
+            wait()
+        );
+        assert_eq!(payload.expect("a result"), RESULT);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod model;
 pub mod queue;
 mod reconnect;
+pub use reconnect::install_tls_provider;
 pub mod secret;
 pub mod shutdown;
 pub mod stage;

@@ -93,6 +93,14 @@ class Code(unittest.TestCase):
             deployed = {c["args"][0] for w in workloads(overlay) for c in w["spec"]["template"]["spec"]["containers"]}
             self.assertLessEqual(written & roles(), deployed, overlay)
 
+    def test_tags_and_captions_go_to_workers_that_have_the_role(self):
+        """One overlay: workers that do both. Everything: taggers send on what the others write."""
+        for overlay in ALL:
+            has = {name(w): environment(w["spec"]["template"]["spec"]["containers"][0]).get("TAGFLEET_ROLES") for w in workloads(overlay)}
+            apart = "tagfleet-worker-caption" in has
+            self.assertEqual(has["tagfleet-worker-tag"], "tag" if apart else None, overlay)
+            self.assertEqual(has.get("tagfleet-worker-caption"), "caption" if apart else None, overlay)
+
     def test_every_setting_is_one_that_the_binary_reads(self):
         known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source())) | {"TAGFLEET_EDGE", "TAGFLEET_EDGE_STATS"}
         for overlay in OVERLAYS:

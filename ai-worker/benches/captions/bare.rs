@@ -17,6 +17,9 @@ use llama_cpp_2::{
 const TOKENS: u32 = 4_096;
 const INSTRUCTION: i32 = 0;
 
+const WARM: usize = 3;
+const STEPS: usize = 20;
+
 /// Tokens of sentences a second.
 pub fn tokens_per_s(
     backend: &LlamaBackend,
@@ -26,15 +29,7 @@ pub fn tokens_per_s(
     sets: &[Vec<String>],
 ) -> anyhow::Result<f64> {
     let model = LlamaModel::load_from_file(backend, weights, &LlamaModelParams::default())?;
-    let threads = i32::try_from(setting.threads)?;
-    let params = LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(TOKENS))
-        .with_n_batch(TOKENS)
-        .with_n_seq_max(u32::try_from(setting.width + 1)?)
-        .with_kv_unified(true)
-        .with_n_threads(threads)
-        .with_n_threads_batch(threads);
-    let mut context = model.new_context(backend, params)?;
+    let mut context = open(backend, &model, setting)?;
     let mut batch = LlamaBatch::new(TOKENS as usize, 1);
     let instruction = prompt::instruction(&model);
     for (position, token) in instruction.iter().enumerate() {
@@ -47,6 +42,40 @@ pub fn tokens_per_s(
         written += write(&model, &mut context, &mut batch, instruction.len(), prompts, max_tokens)?;
     }
     Ok(written as f64 / started.elapsed().as_secs_f64())
+}
+
+/// Milliseconds of one run of the model over a token of each of `width` sentences, which is what a step writes.
+pub fn step_ms(backend: &LlamaBackend, weights: &Path, setting: Setting) -> anyhow::Result<f64> {
+    let model = LlamaModel::load_from_file(backend, weights, &LlamaModelParams::default())?;
+    let mut context = open(backend, &model, setting)?;
+    let mut batch = LlamaBatch::new(TOKENS as usize, 1);
+    let token = *prompt::instruction(&model).first().context("the instruction is not empty")?;
+    let mut started = Instant::now();
+    for step in 0..STEPS + WARM {
+        if step == WARM {
+            started = Instant::now();
+        }
+        batch.clear();
+        for sequence in 1..=setting.width {
+            batch.add(token, i32::try_from(step)?, &[sequence as i32], true)?;
+        }
+        context.decode(&mut batch)?;
+        // Asked for, so that the run is over.
+        std::hint::black_box(context.get_logits_ith(0));
+    }
+    Ok(started.elapsed().as_secs_f64() * 1e3 / STEPS as f64)
+}
+
+fn open<'a>(backend: &LlamaBackend, model: &'a LlamaModel, setting: Setting) -> anyhow::Result<LlamaContext<'a>> {
+    let threads = i32::try_from(setting.threads)?;
+    let params = LlamaContextParams::default()
+        .with_n_ctx(NonZeroU32::new(TOKENS))
+        .with_n_batch(TOKENS)
+        .with_n_seq_max(u32::try_from(setting.width + 1)?)
+        .with_kv_unified(true)
+        .with_n_threads(threads)
+        .with_n_threads_batch(threads);
+    Ok(model.new_context(backend, params)?)
 }
 
 /// Answers how many tokens came.

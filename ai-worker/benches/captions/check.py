@@ -12,13 +12,22 @@ def words(text):
 
 
 def forms(text):
-    """The words of a name in the singular and a simple plural."""
+    """The words of a name as it stands and in the plural."""
     name = words(text.split("(")[0])
-    return {tuple(name), tuple(name[:-1] + [name[-1] + "s"]), tuple(name[:-1] + [name[-1] + "es"])} if name else set()
+    if not name:
+        return set()
+    plurals = [name[-1] + "s", name[-1] + "es", re.sub("y$", "ies", name[-1])]
+    return {tuple(name), *(tuple(name[:-1] + [plural]) for plural in plurals)}
+
+
+def places(said, form):
+    """Where a name stands: the numbers of its words."""
+    starts = range(len(said) - len(form) + 1)
+    return [range(at, at + len(form)) for at in starts if tuple(said[at : at + len(form)]) == form]
 
 
 def names(said, form):
-    return any(tuple(said[at : at + len(form)]) == form for at in range(len(said) - len(form) + 1))
+    return bool(places(said, form))
 
 
 def broken(caption, labels):
@@ -36,10 +45,11 @@ def broken(caption, labels):
     if "user" in said or "assistant" in said or "system" in said:
         yield "text of the prompt"
     known = {form for tag in given for name in (tag["name"], *tag["parents"]) for form in forms(name)}
-    known_words = {word for form in known for word in form}
+    given_places = [set(place) for form in known for place in places(said, form)]
     for label in labels:
         for form in forms(label):
-            if form not in known and not set(form) <= known_words and names(said, form):
+            # The dog in a hot dog is part of what was given.
+            if not all(any(set(place) <= whole for whole in given_places) for place in places(said, form)):
                 yield f"names {label}, which was not given"
 
 

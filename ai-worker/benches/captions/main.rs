@@ -1,7 +1,8 @@
 //! Captions a second: several at once against one at a time and against a bare
 //! loop over llama.cpp, and remembered ones against written ones. All in one
 //! run. What was said goes to `target/bench/captions.ndjson`, where
-//! `check.py` reads it. `BENCH_CAPTIONS` changes how many are asked for.
+//! `check.py` reads it. `BENCH_CAPTIONS` changes how many are asked for, and
+//! `BENCH_CAPTION_THREADS` how many threads write.
 
 mod bare;
 mod mix;
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::caption::{CacheSetting, Captioner, Setting, llama::backend, subjects};
+use ai_worker::caption::{CacheSetting, Captioner, Setting, guard::Labels, llama::backend, subjects};
 use clap::Parser;
 use common::{
     bench::report,
@@ -36,14 +37,16 @@ struct Config {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let asked = std::env::var("BENCH_CAPTIONS").ok().and_then(|asked| asked.parse().ok()).unwrap_or(600);
+    let asked = setting("BENCH_CAPTIONS").unwrap_or(600);
     let manifest = Manifest::read(&default_folder().join("smollm2-135m-instruct"))?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = setting("BENCH_CAPTION_THREADS").unwrap_or_else(cores);
     let wide = Setting { threads, width: WIDTH, queue: 1_000 };
     let mut mix = Mix::load()?;
     // From the rare end, so that nothing of it is remembered later.
     let timed: Vec<usize> = (SETS - TIMED..SETS).collect();
 
+    let steps = steps(&manifest, wide)?;
     let bare_tokens_per_s = bare(&manifest, wide, &mix, &timed)?;
     let one = Captioner::llama(&manifest, Setting { width: 1, ..wide })?;
     let one_per_s = rate(&one, &mix, &timed, 1).await.captions_per_s;
@@ -53,7 +56,7 @@ async fn main() -> anyhow::Result<()> {
 
     let bus = Bus::connect(&Config::parse_from(["bench"]).bus).await?;
     let cache = CacheSetting { kept: 100_000, ttl: PATIENCE, near: false };
-    let captioner = Captioner::llama(&manifest, wide)?.cached(cache, bus, &manifest);
+    let captioner = Captioner::llama(&manifest, wide)?.cached(cache, bus).knowing(Labels::of([&mix.taxonomy]));
     let drawn: Vec<usize> = (0..asked).map(|_| mix.draw()).collect();
     let said = ask(&captioner, &mix, &drawn, WIDTH).await;
     write_down(&mix, &said)?;
@@ -76,6 +79,11 @@ async fn main() -> anyhow::Result<()> {
             ("one_per_s", one_per_s),
             ("cached_per_s", cached_per_s),
             ("bare_tokens_per_s", bare_tokens_per_s),
+            // What eight at once could gain at the most, if sentences were nothing but steps.
+            ("step_gain", WIDTH as f64 * steps[0] / steps[steps.len() - 1]),
+            ("step_1_ms", steps[0]),
+            ("step_8_ms", steps[steps.len() - 1]),
+            ("read_per_written", tokens("read") / tokens("written")),
             ("asked", asked as f64),
             ("width", WIDTH as f64),
             ("threads", threads as f64),
@@ -84,8 +92,25 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+fn setting(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 fn names(set: &[Tag]) -> Vec<String> {
     subjects(set).iter().map(|tag| tag.name.clone()).collect()
+}
+
+/// Milliseconds of a step, by how many sentences it writes; on the screen with what that gains.
+fn steps(manifest: &Manifest, setting: Setting) -> anyhow::Result<Vec<f64>> {
+    let weights = manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
+    let backend = backend().map_err(anyhow::Error::msg)?;
+    let mut steps = Vec::new();
+    for width in [1, 2, 4, WIDTH] {
+        let ms = bare::step_ms(backend, &weights, Setting { width, ..setting })?;
+        println!("a step of {width}: {ms:.2} ms, {:.2} ms a sentence", ms / width as f64);
+        steps.push(ms);
+    }
+    Ok(steps)
 }
 
 fn bare(manifest: &Manifest, setting: Setting, mix: &Mix, timed: &[usize]) -> anyhow::Result<f64> {
@@ -103,16 +128,17 @@ struct Rate {
 
 /// Of the model alone: the first sentence for each set, whatever the guard says of it.
 async fn rate(captioner: &Captioner, mix: &Mix, timed: &[usize], at_once: usize) -> Rate {
-    let (started, before) = (Instant::now(), tokens());
+    let (started, before) = (Instant::now(), tokens("written"));
     ask(captioner, mix, timed, at_once).await;
     let took_s = started.elapsed().as_secs_f64();
-    Rate { captions_per_s: timed.len() as f64 / took_s, tokens_per_s: (tokens() - before) / took_s }
+    Rate { captions_per_s: timed.len() as f64 / took_s, tokens_per_s: (tokens("written") - before) / took_s }
 }
 
-/// Tokens of sentences so far in this process.
-fn tokens() -> f64 {
+/// Tokens of sentences (`written`) or prompts (`read`) so far in this process.
+fn tokens(kind: &str) -> f64 {
     let metrics = common::telemetry::metrics().render();
-    let line = metrics.lines().find(|line| line.starts_with("tagfleet_caption_tokens_total{kind=\"written\"}"));
+    let counter = format!("tagfleet_caption_tokens_total{{kind=\"{kind}\"}}");
+    let line = metrics.lines().find(|line| line.starts_with(&counter));
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
 }
 

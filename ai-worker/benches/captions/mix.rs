@@ -6,6 +6,7 @@ use common::{model::default_folder, wire::Tag};
 pub const SETS: usize = 10_000;
 
 pub struct Mix {
+    pub taxonomy: Taxonomy,
     sets: Vec<Vec<Tag>>,
     /// Sums of 1, 1/2, 1/3, …
     weights: Vec<f64>,
@@ -17,13 +18,13 @@ impl Mix {
         let labels = std::fs::read(default_folder().join("efficientnet-lite0/labels.json"))?;
         let taxonomy = Taxonomy::from_json(&labels)?;
         let mut chance = Chance(1);
-        let sets = (0..SETS).map(|_| set(&taxonomy, &mut chance)).collect();
+        let sets: Vec<_> = (0..SETS).map(|_| set(&taxonomy, &mut chance)).collect();
         let mut sum = 0.0;
         let weights = (1..=SETS).map(|rank| {
             sum += 1.0 / rank as f64;
             sum
         });
-        Ok(Self { sets, weights: weights.collect(), chance })
+        Ok(Self { taxonomy, sets, weights: weights.collect(), chance })
     }
 
     /// The nth most frequent.

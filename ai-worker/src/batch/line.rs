@@ -29,7 +29,7 @@ pub struct Line<T> {
     pub limit: Limit,
     pub cost: Cost,
     arrivals: Arrivals,
-    waiting: [VecDeque<Waiting<T>>; Lane::ALL.len()],
+    waiting: [VecDeque<Waiting<T>>; Lane::TAGGING.len()],
     /// Places given since bulk last had its share; one of bulk's is worth `BULK_SHARE`.
     bulk_credit: usize,
     pub draining: bool,
@@ -46,7 +46,7 @@ struct Places {
 impl<T> Line<T> {
     pub fn new(rules: Rules, cost: Cost, engines: usize) -> Self {
         let limit = Limit::new(rules.sizes.max());
-        let waiting = Lane::ALL.map(|_| VecDeque::new());
+        let waiting = Lane::TAGGING.map(|_| VecDeque::new());
         Self { rules, limit, cost, arrivals: Arrivals::default(), waiting, bulk_credit: 0, draining: false, engines }
     }
 

@@ -1,15 +1,15 @@
 //! What becomes of the language model's sentences: the guard reads each, and
 //! when none passes, or none comes, the template speaks.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use common::wire::{Caption, CaptionStatus, Tag};
+use common::wire::{Caption, CaptionStatus, Language, Tag};
 
 use super::{
-    Captioned, by_template,
+    Captioned, by_pattern,
     cache::{Cache, Hit, Remembered},
-    guard,
-    llama::Llama,
+    guard::{self, Labels},
+    model::{Model, NoSentence, Time},
 };
 
 /// Sentences that the language model may offer for one photo before the template takes over.
@@ -19,50 +19,40 @@ const ATTEMPTS: u32 = 2;
 /// in alphabetical order: photos of the same things then share a sentence.
 const COARSE: f32 = 0.25;
 
-/// Why the language model gave no sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoSentence {
-    /// Too many wait, or too little time is left.
-    NoTime,
-    /// Its thread has ended, or it failed.
-    Down,
+/// A language model, what it wrote before, and what it must not name.
+#[derive(Debug)]
+pub struct Author {
+    pub model: Model,
+    pub cache: Option<Cache>,
+    pub labels: Labels,
 }
 
-impl NoSentence {
-    fn status(self) -> CaptionStatus {
-        match self {
-            NoSentence::NoTime => CaptionStatus::SkippedDeadline,
-            NoSentence::Down => CaptionStatus::Unavailable,
-        }
-    }
+/// What came of asking, and when the model began.
+struct Written {
+    sentence: Result<(Remembered, Hit), NoSentence>,
+    began: Option<Instant>,
 }
 
-/// A sentence, and the moment at which the model began with it.
-#[derive(Clone, Debug)]
-pub struct Sentence {
-    pub text: String,
-    pub started: Instant,
-}
-
-pub async fn caption(llama: &Llama, cache: Option<&Cache>, subjects: &[&Tag], deadline: Instant) -> Captioned {
+pub async fn caption(author: &Arc<Author>, subjects: &[&Tag], time: Time, wait_until: Instant) -> Captioned {
     let subjects = in_order(subjects);
-    let names: Vec<String> = subjects.iter().map(|tag| tag.name.clone()).collect();
-    let mut began = None;
-    let writing = write(llama, &subjects, &names, deadline, &mut began);
-    let written = match cache {
-        Some(cache) => cache.get(&names, deadline, writing).await,
-        None => writing.await.map(|written| (written, Hit::Miss)),
+    let owned: Vec<Tag> = subjects.iter().map(|tag| (*tag).clone()).collect();
+    // A task of its own, which goes on when nobody waits any more: what was begun in time is
+    // finished and remembered, since the next photo of these things wants it.
+    let writing = tokio::spawn(author.clone().write(owned, time));
+    let Written { sentence, began } = match tokio::time::timeout_at(wait_until.into(), writing).await {
+        Ok(written) => written.unwrap_or(Written { sentence: Err(NoSentence::Down), began: None }),
+        Err(_) => Written { sentence: Err(NoSentence::NoTime), began: None },
     };
     let started = began.unwrap_or_else(Instant::now);
-    match written {
-        Ok((Remembered::Sentence(text), hit)) => {
-            let status = if hit == Hit::Miss { CaptionStatus::Llm } else { CaptionStatus::Cached };
-            let (text, model) = (Some(text.to_string()), Some(llama.name().to_owned()));
-            Captioned { caption: Caption { text, status, model }, started }
-        }
-        Ok((Remembered::Nothing, _)) => by_template(&subjects, CaptionStatus::Template, started),
-        Err(why) => by_template(&subjects, why.status(), started),
-    }
+    let status = match sentence {
+        Ok((Remembered::Sentence(text), hit)) => match author.read(&text, &subjects, hit) {
+            Some(caption) => return Captioned { caption, started },
+            None => CaptionStatus::Template,
+        },
+        Ok((Remembered::Nothing, _)) => CaptionStatus::Template,
+        Err(why) => why.status(),
+    };
+    by_pattern(&subjects, Language::En, status, started)
 }
 
 /// The surest first.
@@ -73,26 +63,53 @@ fn in_order<'a>(subjects: &[&'a Tag]) -> Vec<&'a Tag> {
     ordered
 }
 
-/// The first of the model's sentences that the guard passes.
-async fn write(
-    llama: &Llama,
-    subjects: &[&Tag],
-    names: &[String],
-    deadline: Instant,
-    began: &mut Option<Instant>,
-) -> Result<Remembered, NoSentence> {
-    for attempt in 0..ATTEMPTS {
-        let sentence = llama.write(names.to_vec(), attempt, deadline).await?;
-        began.get_or_insert(sentence.started);
-        match guard::check(&sentence.text, subjects) {
-            Ok(text) => return Ok(Remembered::Sentence(text.into())),
-            Err(rule) => {
-                metrics::counter!("tagfleet_caption_refused_total", "rule" => rule.name()).increment(1);
-                tracing::debug!(rule = rule.name(), text = sentence.text, "caption refused");
+impl Author {
+    async fn write(self: Arc<Self>, subjects: Vec<Tag>, time: Time) -> Written {
+        let names: Vec<String> = subjects.iter().map(|tag| tag.name.clone()).collect();
+        let mut began = None;
+        let writing = self.ask(&subjects, &names, time, &mut began);
+        let sentence = match &self.cache {
+            Some(cache) => cache.get(&names, time.begin_by, writing).await,
+            None => writing.await.map(|written| (written, Hit::Miss)),
+        };
+        Written { sentence, began }
+    }
+
+    /// The first of the model's sentences that the guard passes.
+    async fn ask(
+        &self,
+        subjects: &[Tag],
+        names: &[String],
+        time: Time,
+        began: &mut Option<Instant>,
+    ) -> Result<Remembered, NoSentence> {
+        let subjects: Vec<&Tag> = subjects.iter().collect();
+        for attempt in 0..ATTEMPTS {
+            let sentence = self.model.write(names, attempt, time).await?;
+            began.get_or_insert(sentence.started);
+            if let Some(text) = self.passed(&sentence.text, &subjects) {
+                return Ok(Remembered::Sentence(text.into()));
             }
         }
+        Ok(Remembered::Nothing)
     }
-    Ok(Remembered::Nothing)
+
+    fn passed(&self, text: &str, subjects: &[&Tag]) -> Option<String> {
+        let refused = |rule: guard::Rule| {
+            metrics::counter!("tagfleet_caption_refused_total", "rule" => rule.name()).increment(1);
+            tracing::debug!(rule = rule.name(), text, "caption refused");
+        };
+        guard::check(text, subjects, &self.labels).map_err(refused).ok()
+    }
+
+    /// What was remembered is read once more: it was believed of the same names, maybe by another build.
+    fn read(&self, text: &str, subjects: &[&Tag], hit: Hit) -> Option<Caption> {
+        let (text, status) = match hit {
+            Hit::Miss => (text.to_owned(), CaptionStatus::Llm),
+            Hit::Memory | Hit::Fleet | Hit::Near => (self.passed(text, subjects)?, CaptionStatus::Cached),
+        };
+        Some(Caption { text: Some(text), status, model: Some(self.model.name().to_owned()) })
+    }
 }
 
 #[cfg(test)]

@@ -163,3 +163,6 @@ impl Remembered {
         Some(if text.is_empty() { Remembered::Nothing } else { Remembered::Sentence(text.into()) })
     }
 }
+
+#[cfg(test)]
+mod tests;

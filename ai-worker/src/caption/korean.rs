@@ -3,7 +3,10 @@
 
 use common::wire::Tag;
 
-use super::particle::{Particle, attach};
+use super::{
+    english::bare,
+    particle::{Particle, attach},
+};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sort {
@@ -44,7 +47,7 @@ pub fn write(subjects: &[&Tag]) -> String {
 
 /// `고양이`, `고양이와 개`, `고양이와 개, 그리고 소파`.
 fn listed(subjects: &[&Tag]) -> String {
-    let names: Vec<&str> = subjects.iter().map(|tag| bare(tag)).collect();
+    let names: Vec<&str> = subjects.iter().map(|tag| bare(&tag.name)).collect();
     match names.as_slice() {
         [] => String::new(),
         [only] => (*only).to_owned(),
@@ -53,11 +56,6 @@ fn listed(subjects: &[&Tag]) -> String {
             format!("{} {}, 그리고 {last}", attach(first, Particle::With), middle.join(", "))
         }
     }
-}
-
-/// What stands in brackets only tells two names apart.
-fn bare(tag: &Tag) -> &str {
-    tag.name.split(" (").next().unwrap_or(&tag.name)
 }
 
 #[cfg(test)]

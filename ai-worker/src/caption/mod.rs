@@ -1,26 +1,31 @@
-//! The caption stage: a sentence from tags, never from pixels. The language
+//! The caption stage: a sentence from tags, never from pixels. A language
 //! model writes where it is asked, in time and believable; else the template.
 
-#[cfg(feature = "llama")]
 mod by_model;
-#[cfg_attr(not(feature = "llama"), allow(dead_code, reason = "only the language model's sentences are worth keeping"))]
 mod cache;
+mod english;
 pub mod guard;
 mod korean;
 #[cfg(feature = "llama")]
 pub mod llama;
+mod model;
+mod openai;
 mod particle;
+mod prompt;
 mod subject;
 mod template;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use cache::Cache;
+use by_model::Author;
 pub use cache::CacheSetting;
 use common::{
     bus::Bus,
     wire::{Caption, CaptionStatus, Language, Tag},
 };
+use guard::Labels;
+use model::{Model, Time};
+pub use openai::OpenAiSetting;
 pub use subject::subjects;
 
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +34,8 @@ pub enum CaptionError {
     Model(#[from] common::model::ModelError),
     #[error("the language model cannot be loaded: {0}")]
     Load(String),
+    #[error("the caption servers cannot be used: {0}")]
+    Servers(String),
     #[error("this build has no language model (feature `llama`); use `--captioner template`")]
     NotBuilt,
 }
@@ -46,15 +53,13 @@ pub struct Setting {
 #[derive(Debug)]
 pub struct Captioner {
     writer: Writer,
-    cache: Option<Cache>,
 }
 
 #[derive(Debug)]
 enum Writer {
     Off,
     Template,
-    #[cfg(feature = "llama")]
-    Llama(llama::Llama),
+    Model(Arc<Author>),
 }
 
 /// What came of it, and when the writing began (the end of `caption_wait`).
@@ -66,29 +71,17 @@ pub struct Captioned {
 
 impl Captioner {
     pub fn off() -> Self {
-        Self { writer: Writer::Off, cache: None }
+        Self { writer: Writer::Off }
     }
 
     pub fn template() -> Self {
-        Self { writer: Writer::Template, cache: None }
+        Self { writer: Writer::Template }
     }
 
     /// Loads the language model; blocks for as long as that takes.
     #[cfg(feature = "llama")]
     pub fn llama(manifest: &common::model::Manifest, setting: Setting) -> Result<Self, CaptionError> {
-        Ok(Self { writer: Writer::Llama(llama::Llama::load(manifest, setting)?), cache: None })
-    }
-
-    /// Remembers the language model's sentences, for the fleet that shares `bus`.
-    #[cfg(feature = "llama")]
-    pub fn cached(self, setting: CacheSetting, bus: Bus, manifest: &common::model::Manifest) -> Self {
-        let writer = format!("{} {} {}", manifest.name, manifest.version, llama::prompt::VERSION);
-        Self { cache: Some(Cache::new(setting, bus, &writer)), ..self }
-    }
-
-    #[cfg(not(feature = "llama"))]
-    pub fn cached(self, _: CacheSetting, _: Bus, _: &common::model::Manifest) -> Self {
-        self
+        Ok(Self::by(Model::Llama(llama::Llama::load(manifest, setting)?)))
     }
 
     #[cfg(not(feature = "llama"))]
@@ -96,36 +89,78 @@ impl Captioner {
         Err(CaptionError::NotBuilt)
     }
 
+    /// Servers that speak OpenAI's protocol. Whether they answer shows later.
+    pub fn openai(setting: &OpenAiSetting) -> Result<Self, CaptionError> {
+        Ok(Self::by(Model::OpenAi(openai::OpenAi::new(setting)?)))
+    }
+
+    fn by(model: Model) -> Self {
+        Self { writer: Writer::Model(Arc::new(Author { model, cache: None, labels: Labels::default() })) }
+    }
+
+    /// Remembers the language model's sentences, for the fleet that shares `bus`.
+    pub fn cached(self, setting: CacheSetting, bus: Bus) -> Self {
+        self.with(|author| author.cache = Some(cache::Cache::new(setting, bus, &author.model.writer())))
+    }
+
+    /// All that the tagging models can name: a sentence may name of it what is given alone.
+    pub fn knowing(self, labels: Labels) -> Self {
+        self.with(|author| author.labels = labels)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Author)) -> Self {
+        // Nobody else has it before the captioner is made.
+        if let Writer::Model(author) = &mut self.writer
+            && let Some(author) = Arc::get_mut(author)
+        {
+            change(author);
+        }
+        self
+    }
+
     pub fn name(&self) -> &str {
         match &self.writer {
             Writer::Off => "off",
             Writer::Template => template::NAME,
-            #[cfg(feature = "llama")]
-            Writer::Llama(llama) => llama.name(),
+            Writer::Model(author) => author.model.name(),
         }
     }
 
     /// A caption for `tags`, or the reason for none. Never fails, and never
     /// takes longer than until `deadline`.
-    // A template needs no time, so a build without the language model has no use for the deadline.
-    #[cfg_attr(not(feature = "llama"), allow(unused_variables))]
     pub async fn caption(&self, wanted: bool, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
-        let subjects = subjects(tags);
+        let subjects = if wanted { subjects(tags) } else { Vec::new() };
+        self.write(&subjects, language, Time::until(deadline), deadline).await
+    }
+
+    /// The same where a caption that is late is still of use, if only it was begun by `deadline`.
+    pub async fn caption_even_late(&self, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
+        let time = Time::until(deadline);
+        self.write(&subjects(tags), language, time, time.end_by).await
+    }
+
+    async fn write(&self, subjects: &[&Tag], language: Language, time: Time, wait_until: Instant) -> Captioned {
         let captioned = match &self.writer {
             Writer::Off => none(),
-            _ if !wanted || subjects.is_empty() => none(),
-            // The language model knows English alone.
-            _ if language == Language::Ko => {
-                by_pattern(korean::write(&subjects), CaptionStatus::Template, Instant::now())
+            _ if subjects.is_empty() => none(),
+            // Language models are asked for English alone.
+            Writer::Model(author) if language == Language::En => {
+                by_model::caption(author, subjects, time, wait_until).await
             }
-            Writer::Template => by_template(&subjects, CaptionStatus::Template, Instant::now()),
-            #[cfg(feature = "llama")]
-            Writer::Llama(llama) => by_model::caption(llama, self.cache.as_ref(), &subjects, deadline).await,
+            _ => by_pattern(subjects, language, CaptionStatus::Template, Instant::now()),
         };
-        let status = captioned.caption.status.name();
-        metrics::counter!("tagfleet_captions_total", "status" => status).increment(1);
+        count(captioned.caption.status);
         captioned
     }
+}
+
+pub fn count(status: CaptionStatus) {
+    metrics::counter!("tagfleet_captions_total", "status" => status.name()).increment(1);
+}
+
+/// The template's sentence in the place of one that somebody else writes, or none where there is nothing to say.
+pub fn stand_in(subjects: &[&Tag], language: Language, status: CaptionStatus) -> Caption {
+    if subjects.is_empty() { none().caption } else { by_pattern(subjects, language, status, Instant::now()).caption }
 }
 
 fn none() -> Captioned {
@@ -133,11 +168,12 @@ fn none() -> Captioned {
     Captioned { caption, started: Instant::now() }
 }
 
-fn by_template(subjects: &[&Tag], status: CaptionStatus, started: Instant) -> Captioned {
-    by_pattern(template::write(subjects), status, started)
-}
-
-fn by_pattern(text: String, status: CaptionStatus, started: Instant) -> Captioned {
+/// The template's, and why it speaks.
+fn by_pattern(subjects: &[&Tag], language: Language, status: CaptionStatus, started: Instant) -> Captioned {
+    let text = match language {
+        Language::En => template::write(subjects),
+        Language::Ko => korean::write(subjects),
+    };
     let caption = Caption { text: Some(text), status, model: Some(template::NAME.to_owned()) };
     Captioned { caption, started }
 }

@@ -2,6 +2,8 @@
 
 use common::wire::Tag;
 
+use super::english::bare;
+
 const MOST: usize = 3;
 
 /// A second thing is spoken of only if it is so sure by itself, and so sure
@@ -9,12 +11,27 @@ const MOST: usize = 3;
 const LEAST_CONFIDENCE: f32 = 0.12;
 const LEAST_SHARE: f32 = 0.3;
 
+/// Longer names are no names of things in photos.
+const LONGEST_NAME: usize = 40;
+const MOST_WORDS: usize = 5;
+
 /// The surest tags of which none is a kind of another: a sure `tabby` stands
 /// for `cat` and `animal`, an unsure one is left out where `cat` was said. The
 /// most general words (`structure`, `food`) are used only where nothing else is sure.
 pub fn subjects(tags: &[Tag]) -> Vec<&Tag> {
-    let telling = unrelated(tags.iter().filter(|tag| !tag.parents.is_empty()));
-    if telling.is_empty() { unrelated(tags.iter()) } else { telling }
+    let speakable = || tags.iter().filter(|tag| is_speakable(&tag.name));
+    let telling = unrelated(speakable().filter(|tag| !tag.parents.is_empty()));
+    if telling.is_empty() { unrelated(speakable()) } else { telling }
+}
+
+/// Whether a name may stand in a prompt and in a sentence. A vocabulary may
+/// come from a stranger: what could be markup, an address or an order is
+/// neither shown to a language model nor said.
+fn is_speakable(name: &str) -> bool {
+    let name = bare(name);
+    let allowed = |c: char| c.is_alphanumeric() || " -'".contains(c);
+    let words = name.split(' ').filter(|word| !word.is_empty()).count();
+    name.chars().all(allowed) && name.chars().count() <= LONGEST_NAME && (1..=MOST_WORDS).contains(&words)
 }
 
 fn unrelated<'a>(tags: impl Iterator<Item = &'a Tag>) -> Vec<&'a Tag> {

@@ -2,31 +2,19 @@
 
 use common::wire::Tag;
 
+use super::english::{bare, with_article};
+
 pub const NAME: &str = "template";
 
 /// `subjects` is not empty.
 pub fn write(subjects: &[&Tag]) -> String {
-    let named: Vec<String> = subjects.iter().map(|tag| with_article(&tag.name)).collect();
+    let named: Vec<String> = subjects.iter().map(|tag| with_article(bare(&tag.name))).collect();
     let list = match named.as_slice() {
         [only] => only.clone(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
         [] => String::new(),
     };
     format!("A photo of {list}.")
-}
-
-/// English names are mostly countable; what looks like a plural stands alone.
-fn with_article(name: &str) -> String {
-    let plural = name.ends_with('s') && !name.ends_with("ss") && !name.ends_with("us");
-    match (plural, begins_with_vowel(name)) {
-        (true, _) => name.to_owned(),
-        (false, true) => format!("an {name}"),
-        (false, false) => format!("a {name}"),
-    }
-}
-
-pub fn begins_with_vowel(word: &str) -> bool {
-    word.starts_with(|c: char| "aeiouAEIOU".contains(c))
 }
 
 #[cfg(test)]
@@ -46,5 +34,6 @@ mod tests {
         let (espresso, cup, glasses) = (tag("espresso"), tag("cup"), tag("sunglasses"));
         assert_eq!(write(&[&espresso]), "A photo of an espresso.");
         assert_eq!(write(&[&espresso, &cup, &glasses]), "A photo of an espresso, a cup and sunglasses.");
+        assert_eq!(write(&[&tag("kite (bird)")]), "A photo of a kite.");
     }
 }

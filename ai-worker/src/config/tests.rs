@@ -28,6 +28,20 @@ fn the_device_decides_what_was_left_open() {
 }
 
 #[test]
+fn roles_decide_how_much_is_in_hand() {
+    let in_hand = |roles: &str| {
+        let config = parse(&["--roles", roles, "--lanes", "1", "--caption-width", "8", "--caption-queue", "16"]);
+        config.map(|config| (config.duty(), config.prefetch()))
+    };
+    assert_eq!(in_hand("tag,caption").expect("valid"), (Duty::Both, 8 + 24));
+    assert_eq!(in_hand("caption,tag").expect("valid").0, Duty::Both);
+    assert_eq!(in_hand("tag").expect("valid"), (Duty::Tags, 8));
+    assert_eq!(in_hand("caption").expect("valid"), (Duty::Captions, 24));
+    assert_eq!(parse(&[]).expect("valid").duty(), Duty::Both);
+    assert!(in_hand("").is_err() && in_hand("migrate").is_err());
+}
+
+#[test]
 fn settings_are_read_as_the_help_says() {
     let config = parse(&["--model", "one,two", "--max-batch-wait-ms", "7", "--model-poll-ms", "0"]).expect("valid");
     assert_eq!(config.models, ["one", "two"]);

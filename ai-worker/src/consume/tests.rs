@@ -17,8 +17,9 @@ use super::*;
 use crate::{
     batch::{Batcher, Rules, Sizes},
     caption::Captioner,
+    captions::Captions,
     engine::{Alarm, Engine, EngineError, Lanes, Watchdog},
-    job::Tagger,
+    job::{Tagger, Worker},
     models::{Loaded, Models, Served, Source},
     tags::{Calibration, Taxonomy},
 };
@@ -110,12 +111,18 @@ async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_s
     let served = served(Gated { given, go: gate }, &batcher);
     let lanes = Lanes::start(1, &batcher, &Arc::new(Watchdog::new(1, Duration::from_secs(60))), &Alarm::default());
     let models = Arc::new(Models::new(vec![served]));
-    let (name, captioner) = ("worker".into(), Captioner::off());
-    let worker = Worker { name, bus: bus.clone(), models, captioner, decodes_ahead: true };
+    let worker = Worker {
+        name: "worker".into(),
+        bus: bus.clone(),
+        models,
+        captions: Arc::new(Captions::Here(Arc::new(Captioner::off()))),
+        caption_timeout: Duration::from_secs(1),
+        decodes_ahead: true,
+    };
     let shutdown = Shutdown::new();
     let working = {
         let (queue, shutdown) = (queue.clone(), shutdown.clone());
-        tokio::spawn(async move { consume(Arc::new(worker), &queue, PREFETCH, shutdown).await })
+        tokio::spawn(async move { consume(Arc::new(worker), &queue, &Lane::TAGGING, PREFETCH, shutdown).await })
     };
     for n in 0..8 {
         queue.publish(Lane::Realtime, job(n, &bus)).await.expect("there is room");

@@ -28,8 +28,12 @@ const LABELS: &str = r#"{
     "parents": {"fake animal": {"category": "fake"}, "fake vehicle": {"category": "fake"}}
 }"#;
 
+pub fn taxonomy() -> Result<Taxonomy, TaxonomyError> {
+    Taxonomy::from_json(LABELS.as_bytes())
+}
+
 pub fn load(cost: Cost, lanes: usize, sizes: Sizes) -> Result<Loaded, TaxonomyError> {
-    let taxonomy = Taxonomy::from_json(LABELS.as_bytes())?.expect_classes(CLASSES)?;
+    let taxonomy = taxonomy()?.expect_classes(CLASSES)?;
     let model = ModelInfo {
         id: ModelId { name: NAME.into(), version: NAME.into() },
         kind: Kind::Softmax,

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod onnx;
+pub mod servers;
 pub mod tiny;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -93,6 +93,16 @@ impl Bus {
         }
     }
 
+    /// Keeps what a job comes to if nothing better is stored in time: its tags, while its caption is being
+    /// written elsewhere. Announced to nobody, and found under no result's key.
+    pub async fn store_provisional(&self, key: &ResultKey, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
+        self.remember(&provisional(key), payload, ttl).await
+    }
+
+    pub async fn provisional(&self, key: &ResultKey) -> Result<Option<Bytes>, BusError> {
+        self.recall(&provisional(key)).await
+    }
+
     /// Opens the inbox that jobs name as `reply_to`. One for each API server.
     pub async fn open_inbox(&self, name: &str) -> Result<Inbox, BusError> {
         let (waiters, subscription) = match &self.backend {
@@ -220,6 +230,10 @@ impl Inbox {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+fn provisional(ResultKey { tenant, id }: &ResultKey) -> String {
+    format!("provisional:{}:{tenant}:{id}", tenant.len())
 }
 
 fn host_clock_us() -> u64 {

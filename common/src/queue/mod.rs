@@ -20,16 +20,37 @@ const DEAD_LETTERS_KEPT: usize = 1_000;
 pub enum Lane {
     Realtime,
     Bulk,
+    /// Tagged already, and on the way to whoever writes captions.
+    Captions,
+    CaptionsBulk,
 }
 
 impl Lane {
-    pub const ALL: [Lane; 2] = [Lane::Realtime, Lane::Bulk];
+    pub const ALL: [Lane; 4] = [Lane::Realtime, Lane::Bulk, Lane::Captions, Lane::CaptionsBulk];
+    /// Of those who tag.
+    pub const TAGGING: [Lane; 2] = [Lane::Realtime, Lane::Bulk];
+    /// Of those who only write captions.
+    pub const CAPTIONING: [Lane; 2] = [Lane::Captions, Lane::CaptionsBulk];
 
     pub fn name(self) -> &'static str {
         match self {
             Lane::Realtime => "realtime",
             Lane::Bulk => "bulk",
+            Lane::Captions => "captions",
+            Lane::CaptionsBulk => "captions.bulk",
         }
+    }
+
+    /// Where a job of this lane goes for its caption, in the same urgency.
+    pub fn for_captions(self) -> Lane {
+        match self {
+            Lane::Realtime | Lane::Captions => Lane::Captions,
+            Lane::Bulk | Lane::CaptionsBulk => Lane::CaptionsBulk,
+        }
+    }
+
+    pub fn is_bulk(self) -> bool {
+        matches!(self, Lane::Bulk | Lane::CaptionsBulk)
     }
 }
 

@@ -3,11 +3,13 @@
 
 mod asked;
 mod bulk;
+mod caption_job;
 #[cfg(test)]
 mod tests;
 
 pub use asked::{Asked, Language, Selection};
 pub use bulk::{Pressure, Shard};
+pub use caption_job::CaptionJob;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{fault::Fault, stage::Timings};

@@ -2,6 +2,7 @@
 //! and Redis, photos by URL from an origin of the test's own. Needs `make models`.
 
 mod album;
+mod captions;
 mod migration;
 mod process;
 mod samples;
@@ -93,10 +94,7 @@ async fn a_fleet_answers_like_one_process_and_survives_the_death_of_a_worker() {
     assert_eq!(counts, HashMap::from([("code=\"ok\"".to_owned(), asked)]), "no request failed on the way");
 
     // Nothing is left over, and what lives ends cleanly.
-    for queue in ["realtime", "realtime.retry", "bulk", "bulk.retry", "dead", "shards"] {
-        let name = format!("{prefix}.{queue}");
-        eventually("the queue is empty", async || (depths(&rabbitmq).await.get(&name)? == &0).then_some(())).await;
-    }
+    expect_empty_queues(&rabbitmq, &prefix).await;
     for process in [&mut api_1, &mut api_2, &mut one] {
         assert_eq!(process.terminate().await, Some(0));
     }
@@ -128,6 +126,16 @@ async fn sources_that_are_forbidden_or_broken_get_their_codes_and_no_connection(
 
 fn top_tags(answers: &[Tagged]) -> HashMap<String, String> {
     answers.iter().map(|answer| (answer.sample().to_owned(), answer.tags[0].clone())).collect()
+}
+
+/// Every queue that there is, the seldom used ones too.
+async fn expect_empty_queues(rabbitmq: &RabbitMq, prefix: &str) {
+    let lanes = ["realtime", "bulk", "captions", "captions.bulk"];
+    let all = lanes.into_iter().flat_map(|lane| [lane.to_owned(), format!("{lane}.retry")]);
+    for queue in all.chain(["dead".to_owned(), "shards".to_owned()]) {
+        let name = format!("{prefix}.{queue}");
+        eventually("the queue is empty", async || (depths(rabbitmq).await.get(&name)? == &0).then_some(())).await;
+    }
 }
 
 async fn depths(rabbitmq: &RabbitMq) -> HashMap<String, u64> {

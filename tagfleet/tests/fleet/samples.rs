@@ -61,6 +61,7 @@ pub struct Tagged {
     pub worker: String,
     pub tags: Vec<String>,
     pub caption: Option<String>,
+    pub caption_status: String,
     timings: serde_json::Map<String, Value>,
 }
 
@@ -76,6 +77,7 @@ impl Tagged {
             worker: text(&answer["worker"]).expect("a worker"),
             tags: tags.iter().filter_map(|tag| text(&tag["name"])).collect(),
             caption: text(&answer["caption"]["text"]),
+            caption_status: text(&answer["caption"]["status"]).expect("a status"),
             timings: answer["timings_ms"].as_object().expect("timings").clone(),
         }
     }

@@ -60,7 +60,7 @@ pub struct Ended {
     /// With an engine idle, all images together.
     pub waited_for_company: Duration,
     /// Places given while images of both lanes waited somewhere.
-    pub while_both_wait: [usize; Lane::ALL.len()],
+    pub while_both_wait: [usize; Lane::TAGGING.len()],
 }
 
 pub struct EngineRoom {
@@ -76,7 +76,7 @@ pub struct EngineRoom {
     idle_since: Instant,
     states: Vec<Option<State>>,
     /// By line and lane.
-    waiting: Vec<[usize; Lane::ALL.len()]>,
+    waiting: Vec<[usize; Lane::TAGGING.len()]>,
     /// By line: places given, and bulk's of them, since bulk began to wait there.
     shares: Vec<Option<(usize, usize)>>,
     random: Random,
@@ -103,7 +103,7 @@ impl EngineRoom {
             idle: (0..pattern.engines).collect(),
             idle_since: start,
             states: vec![None; pattern.arrivals.len()],
-            waiting: vec![[0; Lane::ALL.len()]; pattern.lines],
+            waiting: vec![[0; Lane::TAGGING.len()]; pattern.lines],
             shares: vec![None; pattern.lines],
             random: Random::seeded(pattern.seed),
             ended: Ended::default(),
@@ -253,7 +253,7 @@ impl EngineRoom {
     fn judge_share(&mut self, id: LineId, items: &[usize]) {
         let line = self.lines.iter().position(|other| *other == id).expect("a line of ours");
         let bulk = items.iter().filter(|n| self.pattern.arrivals[**n].lane == Lane::Bulk).count();
-        if Lane::ALL.into_iter().all(|lane| self.waiting.iter().any(|line| line[lane as usize] > 0)) {
+        if Lane::TAGGING.into_iter().all(|lane| self.waiting.iter().any(|line| line[lane as usize] > 0)) {
             self.ended.while_both_wait[Lane::Realtime as usize] += items.len() - bulk;
             self.ended.while_both_wait[Lane::Bulk as usize] += bulk;
         }

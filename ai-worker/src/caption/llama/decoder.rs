@@ -15,7 +15,7 @@ use llama_cpp_2::{
 };
 
 use super::{Request, prompt};
-use crate::caption::by_model::{NoSentence, Sentence};
+use crate::caption::model::{NoSentence, Sentence};
 
 /// The sequence that holds the instruction for good; the others begin as its copies.
 const INSTRUCTION: usize = 0;
@@ -103,7 +103,7 @@ impl<'a> Decoder<'a> {
         let started = Instant::now();
         let unread = prompt::photo(self.model, &request.subjects);
         let too_long = self.instruction_tokens + unread.len() + self.max_tokens > self.sequence_tokens;
-        if too_long || started >= request.deadline {
+        if too_long || started >= request.time.begin_by {
             return request.answer(Err(NoSentence::NoTime));
         }
         let place = self.writing.iter().position(Option::is_none).expect("there is room");
@@ -165,7 +165,7 @@ impl<'a> Decoder<'a> {
         writing.text.extend(vocab.token_to_piece(token, false, None));
         writing.left -= 1;
         writing.unread.push(token);
-        if Instant::now() >= writing.request.deadline || writing.request.is_given_up() {
+        if Instant::now() >= writing.request.time.end_by || writing.request.is_given_up() {
             return Some(Err(NoSentence::NoTime));
         }
         (writing.left == 0).then_some(Ok(()))

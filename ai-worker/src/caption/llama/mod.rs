@@ -4,7 +4,15 @@
 mod decoder;
 pub mod prompt;
 
-use std::{path::Path, sync::OnceLock, thread, time::Instant};
+use std::{
+    path::Path,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use common::{
     model::{Llm, Manifest},
@@ -18,15 +26,27 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     CaptionError, Setting,
-    by_model::{NoSentence, Sentence},
+    model::{NoSentence, Sentence, Time},
 };
 use decoder::{Decoder, Step};
 
 #[derive(Debug)]
 pub struct Llama {
     name: String,
+    version: String,
     requests: mpsc::Sender<Request>,
+    /// Requests that its thread has taken and steps that it has made.
+    beats: Arc<AtomicU64>,
+    /// The beat at which it was found to hang.
+    hung_at: AtomicU64,
 }
+
+/// No thread lives so long.
+const NEVER: u64 = u64::MAX;
+
+/// A step takes tenths of a second, on a machine with far too much to do some seconds: a thread that shows no sign of
+/// life for so long, while it is waited for, hangs.
+const SILENCE: Duration = Duration::from_secs(10);
 
 type Ready = std::sync::mpsc::Sender<Result<(), String>>;
 
@@ -34,7 +54,7 @@ type Ready = std::sync::mpsc::Sender<Result<(), String>>;
 struct Request {
     subjects: Vec<String>,
     attempt: u32,
-    deadline: Instant,
+    time: Time,
     reply: oneshot::Sender<Result<Sentence, NoSentence>>,
 }
 
@@ -59,30 +79,61 @@ impl Llama {
         let path = manifest.verified_path(weights)?;
         let (requests, waiting) = mpsc::channel(setting.queue);
         let (ready, loaded) = std::sync::mpsc::channel();
-        let body = move || live(&path, &limits, setting, waiting, &ready);
+        let llama = Self::at(manifest, requests);
+        let beats = llama.beats.clone();
+        let body = move || live(&path, &limits, setting, waiting, &ready, &beats);
         thread::Builder::new()
             .name("llama".into())
             .spawn(body)
             .map_err(|error| CaptionError::Load(error.to_string()))?;
         let loaded = loaded.recv().unwrap_or_else(|_| Err("its thread ended".into()));
         loaded.map_err(CaptionError::Load)?;
-        Ok(Self { name: manifest.name.clone(), requests })
+        Ok(llama)
+    }
+
+    /// Where somebody takes what is sent to `requests`.
+    fn at(manifest: &Manifest, requests: mpsc::Sender<Request>) -> Self {
+        let (name, version) = (manifest.name.clone(), manifest.version.clone());
+        Self { name, version, requests, beats: Arc::default(), hung_at: AtomicU64::new(NEVER) }
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The first attempt is the likeliest sentence, each further one another draw.
-    pub async fn write(&self, subjects: Vec<String>, attempt: u32, deadline: Instant) -> Result<Sentence, NoSentence> {
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub async fn write(&self, subjects: Vec<String>, attempt: u32, time: Time) -> Result<Sentence, NoSentence> {
+        if self.hung_at.load(Relaxed) == self.beats.load(Relaxed) {
+            return Err(NoSentence::Down);
+        }
         let (reply, sentence) = oneshot::channel();
-        self.requests.try_send(Request { subjects, attempt, deadline, reply }).map_err(|error| match error {
+        self.requests.try_send(Request { subjects, attempt, time, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NoSentence::NoTime,
             mpsc::error::TrySendError::Closed(_) => NoSentence::Down,
         })?;
-        match tokio::time::timeout_at(deadline.into(), sentence).await {
-            Ok(answer) => answer.unwrap_or(Err(NoSentence::Down)),
-            Err(_) => Err(NoSentence::NoTime),
+        tokio::select! {
+            answer = sentence => answer.unwrap_or(Err(NoSentence::Down)),
+            () = tokio::time::sleep_until(time.end_by.into()) => Err(NoSentence::NoTime),
+            beat = self.silence() => {
+                tracing::error!("the language model hangs: captions do without it until it shows a sign of life");
+                // What is left in its line is that sign, once it comes back.
+                self.hung_at.store(beat, Relaxed);
+                Err(NoSentence::Down)
+            }
+        }
+    }
+
+    /// Returns once the thread has not stirred for long, and since which beat.
+    async fn silence(&self) -> u64 {
+        loop {
+            let beat = self.beats.load(Relaxed);
+            tokio::time::sleep(SILENCE).await;
+            if self.beats.load(Relaxed) == beat {
+                return beat;
+            }
         }
     }
 }
@@ -103,23 +154,31 @@ fn open(path: &Path) -> Result<LlamaModel, String> {
 }
 
 /// The thread's life: load, say so, then write until nobody can ask any more.
-fn live(path: &Path, limits: &Llm, setting: Setting, waiting: mpsc::Receiver<Request>, ready: &Ready) {
+fn live(
+    path: &Path,
+    limits: &Llm,
+    setting: Setting,
+    waiting: mpsc::Receiver<Request>,
+    ready: &Ready,
+    beats: &AtomicU64,
+) {
     let opened = open(path);
     let decoder = opened.as_ref().map_err(Clone::clone);
     match decoder.and_then(|model| Decoder::new(backend()?, model, limits, setting.threads, setting.width)) {
         Ok(decoder) => {
             // Nobody listens only if `load` itself was given up.
             let _ = ready.send(Ok(()));
-            serve(decoder, waiting);
+            serve(decoder, waiting, beats);
         }
         Err(cause) => drop(ready.send(Err(cause))),
     }
 }
 
-fn serve(mut decoder: Decoder, mut waiting: mpsc::Receiver<Request>) {
+fn serve(mut decoder: Decoder, mut waiting: mpsc::Receiver<Request>, beats: &AtomicU64) {
     loop {
         while decoder.has_room() {
             let next = if decoder.is_idle() { waiting.blocking_recv() } else { waiting.try_recv().ok() };
+            beats.fetch_add(1, Relaxed);
             match next {
                 Some(request) if request.is_given_up() => {}
                 Some(request) => decoder.join(request),
@@ -129,6 +188,7 @@ fn serve(mut decoder: Decoder, mut waiting: mpsc::Receiver<Request>) {
         }
         let started = Instant::now();
         let step = decoder.step();
+        beats.fetch_add(1, Relaxed);
         count(step, started);
     }
 }
@@ -140,3 +200,6 @@ fn count(step: Step, started: Instant) {
     metrics::counter!("tagfleet_caption_tokens_total", "kind" => "written").increment(step.written as u64);
     metrics::gauge!("tagfleet_caption_kv_tokens").set(step.kv_tokens as f64);
 }
+
+#[cfg(test)]
+mod tests;

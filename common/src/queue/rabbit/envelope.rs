@@ -74,10 +74,10 @@ impl Envelope {
         if self.bundle {
             headers.insert(BUNDLE.into(), AMQPValue::LongLongInt(1));
         }
-        let properties = BasicProperties::default().with_headers(headers).with_delivery_mode(match lane {
+        let properties = BasicProperties::default().with_headers(headers).with_delivery_mode(match lane.is_bulk() {
             // Who waits for a real-time job is gone after a broker's restart: spare the disk.
-            Lane::Realtime => 1,
-            Lane::Bulk => 2,
+            false => 1,
+            true => 2,
         });
         match self.ttl {
             Some(ttl) => properties.with_expiration(ttl.as_millis().min(LONGEST_TTL_MS).to_string().into()),

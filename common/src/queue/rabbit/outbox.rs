@@ -51,10 +51,7 @@ pub enum Due {
 
 impl Outbox {
     pub fn new(lane: Lane) -> Self {
-        let rule = match lane {
-            Lane::Realtime => Rule::WhileBusy,
-            Lane::Bulk => Rule::For(GATHER),
-        };
+        let rule = if lane.is_bulk() { Rule::For(GATHER) } else { Rule::WhileBusy };
         Self { rule, waiting: Vec::new(), bytes: 0, under_way: 0, gathering: 0 }
     }
 

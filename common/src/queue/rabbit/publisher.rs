@@ -200,10 +200,11 @@ impl Session {
             };
             // One for each lane: lapin hands a returned message to whichever
             // confirm of its channel comes next.
-            Ok((open().await?, open().await?, open().await?))
+            let lanes = [open().await?, open().await?, open().await?, open().await?];
+            Ok((lanes, open().await?))
         };
-        let (realtime, bulk, others) = within(channels).await?;
-        Ok(Self { link, lanes: [realtime, bulk], others, inspect: Default::default() })
+        let (lanes, others) = within(channels).await?;
+        Ok(Self { link, lanes, others, inspect: Default::default() })
     }
 
     async fn send(

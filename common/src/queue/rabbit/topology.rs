@@ -1,4 +1,4 @@
-//! The queues at the broker: two lanes, for each of them the jobs to be tried
+//! The queues at the broker: the lanes, for each of them the jobs to be tried
 //! again, the dead letters, and the shards of migrations.
 
 use lapin::{
@@ -23,14 +23,10 @@ pub enum Place {
 const SHARD_DELIVERIES: i32 = 1_000;
 
 impl Place {
-    const ALL: [Place; 6] = [
-        Place::Lane(Lane::Realtime),
-        Place::Lane(Lane::Bulk),
-        Place::Retry(Lane::Realtime),
-        Place::Retry(Lane::Bulk),
-        Place::Dead,
-        Place::Shards,
-    ];
+    fn all() -> impl Iterator<Item = Place> {
+        let lanes = Lane::ALL.into_iter().flat_map(|lane| [Place::Lane(lane), Place::Retry(lane)]);
+        lanes.chain([Place::Dead, Place::Shards])
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -52,7 +48,7 @@ impl Topology {
 
     pub async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
         let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        for place in Place::ALL {
+        for place in Place::all() {
             channel.queue_declare(self.queue(place).into(), options, self.arguments(place)).await?;
         }
         Ok(())

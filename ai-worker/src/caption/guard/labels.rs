@@ -1,0 +1,49 @@
+//! Everything that the tagging models can name, as a sentence may say it.
+
+use std::collections::HashSet;
+
+use crate::{caption::english, tags::Taxonomy};
+
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    forms: HashSet<Vec<String>>,
+    longest: usize,
+}
+
+impl Labels {
+    pub fn of<'a>(taxonomies: impl IntoIterator<Item = &'a Taxonomy>) -> Self {
+        let entries = taxonomies.into_iter().flat_map(|taxonomy| taxonomy.classes.iter().chain(&taxonomy.parents));
+        entries.flat_map(|entry| forms(&entry.name)).collect()
+    }
+
+    /// Where labels stand in a sentence, from one word to before another.
+    pub fn found_in<'a>(&'a self, said: &'a [String]) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let ends = |from: usize| from + 1..=said.len().min(from + self.longest);
+        let spans = (0..said.len()).flat_map(move |from| ends(from).map(move |to| (from, to)));
+        spans.filter(|(from, to)| self.forms.contains(&said[*from..*to]))
+    }
+}
+
+impl FromIterator<Vec<String>> for Labels {
+    fn from_iter<T: IntoIterator<Item = Vec<String>>>(forms: T) -> Self {
+        let forms: HashSet<Vec<String>> = forms.into_iter().filter(|form| !form.is_empty()).collect();
+        let longest = forms.iter().map(Vec::len).max().unwrap_or(0);
+        Self { forms, longest }
+    }
+}
+
+/// A name as it stands, and in the plural if it is none: `two cats` names a
+/// `cat`, but there is no `pajama` in `pajamas`.
+pub fn forms(name: &str) -> Vec<Vec<String>> {
+    let name = english::bare(name);
+    let said = words(name);
+    let Some((last, first)) = said.split_last() else { return Vec::new() };
+    let plural = [first, &[english::plural(last)]].concat();
+    if english::is_plural(name) { vec![said] } else { vec![said, plural] }
+}
+
+/// Lower-case words without punctuation.
+pub fn words(text: &str) -> Vec<String> {
+    let text = text.to_lowercase();
+    text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}

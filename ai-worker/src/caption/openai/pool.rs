@@ -1,0 +1,235 @@
+//! Whose turn it is: the server with the fewest requests pending, unless it
+//! fails in a row; then it is left alone, and tried with one request at the end.
+//!
+//! tower's `Balance` was looked at first. It picks of two servers at random,
+//! since it is made for hundreds; it waits where no server is ready, and here
+//! the template has to speak at once; and it cannot keep a second try from the
+//! server that has just failed.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use url::Url;
+
+/// So many in a row, and a server is left alone.
+const FAILURES: u32 = 3;
+/// For so long at first, and twice as long each time that it fails at the end of it.
+const EJECTED: Duration = Duration::from_secs(1);
+const EJECTED_LONGEST: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub struct Pool {
+    servers: Vec<Server>,
+    concurrency: usize,
+    /// Where the next look begins, so that servers with equally much to do take turns.
+    first: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Server {
+    url: Url,
+    places: Semaphore,
+    answers: AtomicU64,
+    health: Mutex<Health>,
+}
+
+#[derive(Debug, Default)]
+struct Health {
+    failures: u32,
+    ejections: u32,
+    /// Left alone until then.
+    until: Option<Instant>,
+    /// Somebody is finding out whether it is well again.
+    probed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoServer {
+    /// All that are well have as much to do as they may.
+    Busy,
+    /// None is well.
+    Ejected,
+}
+
+/// The right to send one request. Dropped untold, it says nothing of its server.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    server: &'a Server,
+    place: usize,
+    answers: u64,
+    probe: bool,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Pool {
+    pub fn new(urls: &[Url], concurrency: usize) -> Result<Self, String> {
+        let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        let server = |url: &Url| {
+            let health = Mutex::default();
+            Ok(Server { url: endpoint(url)?, places: Semaphore::new(concurrency), answers: AtomicU64::new(0), health })
+        };
+        let servers = urls.iter().map(server).collect::<Result<_, String>>()?;
+        Ok(Self { servers, concurrency, first: AtomicUsize::new(0) })
+    }
+
+    /// At any server but `not`.
+    pub fn turn(&self, not: Option<usize>) -> Result<Turn<'_>, NoServer> {
+        let (now, count) = (Instant::now(), self.servers.len());
+        let first = self.first.fetch_add(1, Relaxed);
+        let places = (0..count).map(|n| (first + n) % count).filter(|place| Some(*place) != not);
+        let mut well: Vec<usize> = places.filter(|place| self.servers[*place].is_well(now)).collect();
+        if well.is_empty() {
+            return Err(NoServer::Ejected);
+        }
+        well.sort_by_key(|place| self.pending(*place));
+        well.into_iter().find_map(|place| self.servers[place].turn(place, now)).ok_or(NoServer::Busy)
+    }
+
+    /// Whether another server could be asked in its stead.
+    pub fn has_another(&self, turn: &Turn<'_>) -> bool {
+        let now = Instant::now();
+        self.servers.iter().enumerate().any(|(place, server)| place != turn.place && server.is_well(now))
+    }
+
+    fn pending(&self, place: usize) -> usize {
+        self.concurrency - self.servers[place].places.available_permits()
+    }
+}
+
+impl Server {
+    fn is_well(&self, now: Instant) -> bool {
+        let health = self.health();
+        health.until.is_none_or(|until| now >= until && !health.probed)
+    }
+
+    fn turn(&self, place: usize, now: Instant) -> Option<Turn<'_>> {
+        let permit = self.places.try_acquire().ok()?;
+        let mut health = self.health();
+        let probe = health.until.is_some();
+        // Another request may have taken the probe since the look.
+        if probe && (health.probed || health.until.is_some_and(|until| now < until)) {
+            return None;
+        }
+        health.probed = probe;
+        Some(Turn { server: self, place, answers: self.answers.load(Relaxed), probe, _permit: permit })
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn<'_> {
+    pub fn url(&self) -> &Url {
+        &self.server.url
+    }
+
+    pub fn place(&self) -> usize {
+        self.place
+    }
+
+    /// Whether the server has answered anybody since this turn began.
+    pub fn server_answered_since(&self) -> bool {
+        self.server.answers.load(Relaxed) != self.answers
+    }
+
+    pub fn succeeded(self) {
+        self.server.answers.fetch_add(1, Relaxed);
+        *self.server.health() = Health::default();
+    }
+
+    pub fn failed(self) {
+        let mut health = self.server.health();
+        health.failures += 1;
+        // Those that were under way when it was ejected say nothing new.
+        if self.probe || (health.failures >= FAILURES && health.until.is_none()) {
+            let pause = EJECTED.saturating_mul(1 << health.ejections.min(10)).min(EJECTED_LONGEST);
+            health.ejections += 1;
+            health.until = Some(Instant::now() + pause);
+            metrics::counter!("tagfleet_caption_server_ejections_total").increment(1);
+            tracing::warn!(server = %self.server.url, pause_ms = pause.as_millis() as u64, "a caption server fails and is left alone");
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.probe {
+            self.server.health().probed = false;
+        }
+    }
+}
+
+fn endpoint(base: &Url) -> Result<Url, String> {
+    let mut url = base.clone();
+    let segments = url.path_segments_mut().map_err(|()| format!("{base} is no http URL"))?;
+    { segments }.pop_if_empty().extend(["chat", "completions"]);
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err(format!("{base} is no http URL")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(count: usize, concurrency: usize) -> Pool {
+        let url = |n| format!("http://server-{n}/v1/").parse().expect("a URL");
+        Pool::new(&(0..count).map(url).collect::<Vec<_>>(), concurrency).expect("valid")
+    }
+
+    #[test]
+    fn who_has_least_to_do_is_asked() {
+        let pool = pool(2, 4);
+        let held: Vec<_> = (0..4).map(|_| pool.turn(None).expect("a place")).collect();
+        let at = |place: usize| held.iter().filter(|turn| turn.place() == place).count();
+        assert_eq!((at(0), at(1)), (2, 2));
+        drop(held.into_iter().filter(|turn| turn.place() == 0).collect::<Vec<_>>());
+        assert_eq!(pool.turn(None).expect("a place").url().path(), "/v1/chat/completions");
+        assert_eq!(pool.turn(Some(0)).expect("a place").place(), 1);
+    }
+
+    #[test]
+    fn there_are_so_many_places_and_no_more() {
+        let pool = pool(2, 1);
+        let _both = (pool.turn(None).expect("a place"), pool.turn(None).expect("a place"));
+        assert_eq!(pool.turn(None).expect_err("no place"), NoServer::Busy);
+    }
+
+    #[test]
+    fn who_fails_in_a_row_is_left_alone_and_then_probed() {
+        let pool = pool(1, 4);
+        let fail = || pool.turn(None).map(Turn::failed);
+        (0..FAILURES - 1).for_each(|_| fail().expect("a turn"));
+        pool.turn(None).expect("a turn").succeeded();
+        (0..FAILURES).for_each(|_| fail().expect("not in a row before"));
+        assert_eq!(fail(), Err(NoServer::Ejected));
+        let end = |pause: Duration| {
+            let until = pool.servers[0].health().until.expect("ejected");
+            assert!(until <= Instant::now() + pause && until + EJECTED > Instant::now() + pause, "as long as meant");
+            pool.servers[0].health().until = Some(Instant::now());
+        };
+        end(EJECTED);
+        let probe = pool.turn(None).expect("one probe");
+        assert_eq!(pool.turn(None).expect_err("and no second"), NoServer::Ejected);
+        probe.failed();
+        end(EJECTED * 2);
+        drop(pool.turn(None).expect("one probe"));
+        pool.turn(None).expect("the last one was never told").succeeded();
+        assert!(pool.servers[0].is_well(Instant::now()));
+    }
+
+    #[test]
+    fn what_is_no_http_url_is_refused() {
+        for wrong in ["file:///etc/passwd", "mailto:a@b"] {
+            assert!(Pool::new(&[wrong.parse().expect("a URL")], 1).is_err(), "{wrong}");
+        }
+    }
+}

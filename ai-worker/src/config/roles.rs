@@ -1,0 +1,29 @@
+use clap::ValueEnum;
+
+/// What a worker does with a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Tags it. Who has no other role sends it on for its caption
+    Tag,
+    /// Writes its caption. Who has no other role loads no tagging model
+    Caption,
+}
+
+/// How the roles fall to one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    Both,
+    Tags,
+    Captions,
+}
+
+impl Duty {
+    /// Of roles that are not empty.
+    pub fn of(roles: &[Role]) -> Self {
+        match (roles.contains(&Role::Tag), roles.contains(&Role::Caption)) {
+            (true, false) => Duty::Tags,
+            (false, true) => Duty::Captions,
+            _ => Duty::Both,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A worker whose captions are written by servers: real ones, over HTTP, of
+//! the test's own, well or ill.
+
+mod support;
+
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+use ai_worker::{
+    CaptionerChoice,
+    caption::{Captioner, OpenAiSetting},
+};
+use common::wire::{CaptionStatus, Job, Language, Tag};
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+use support::{
+    Harness, encode, job,
+    servers::{Manner, Server, server},
+};
+
+fn captioner(servers: &[&Server]) -> Captioner {
+    let urls = servers.iter().map(|server| server.url.parse().expect("a URL")).collect();
+    let setting = OpenAiSetting { urls, model: "some-model".into(), key: Some("secret".into()), concurrency: 32 };
+    Captioner::openai(&setting).expect("servers")
+}
+
+fn tag(name: &str) -> Tag {
+    let (id, name, category, parents) =
+        (name.to_owned(), name.to_owned(), "animal".to_owned(), vec!["thing".to_owned()]);
+    Tag { id, name, confidence: 0.9, category_name: category.clone(), category, parents }
+}
+
+async fn status(captioner: &Captioner, due: Duration) -> CaptionStatus {
+    let captioned = captioner.caption(true, &[tag("cat")], Language::En, Instant::now() + due).await;
+    assert!(captioned.caption.text.is_some_and(|text| text.contains("cat") && text.ends_with('.')));
+    captioned.caption.status
+}
+
+const LATER: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn the_fast_one_of_two_servers_gets_most_of_the_work() {
+    let (fast, slow) = (server(Manner::Well(20)).await, server(Manner::Well(400)).await);
+    let captioner = captioner(&[&slow, &fast]);
+    let asks = (0..200).map(|_| status(&captioner, LATER));
+    let statuses: Vec<_> = stream::iter(asks).buffer_unordered(8).collect().await;
+    assert!(statuses.iter().all(|status| *status == CaptionStatus::Llm), "{statuses:?}");
+    let (by_fast, by_slow) = (fast.asked.load(Relaxed), slow.asked.load(Relaxed));
+    println!("fast {by_fast}, slow {by_slow}");
+    assert_eq!(by_fast + by_slow, 200);
+    assert!(by_fast * 10 >= 200 * 8, "fast {by_fast}, slow {by_slow}");
+    let (headers, request) = fast.last.lock().expect("no panic").take().expect("it was asked");
+    assert_eq!(headers["authorization"], "Bearer secret");
+    assert_eq!((&request["model"], &request["stream"]), (&json!("some-model"), &json!(false)));
+    assert_eq!(request["messages"].as_array().and_then(|all| all.last()).expect("some")["content"], "cat");
+}
+
+#[tokio::test]
+async fn while_one_server_is_ill_the_other_one_writes() {
+    for manner in [Manner::NoJson, Manner::Broken, Manner::Huge] {
+        let (ill, well) = (server(manner).await, server(Manner::Well(5)).await);
+        let captioner = captioner(&[&ill, &well]);
+        for _ in 0..20 {
+            assert_eq!(status(&captioner, LATER).await, CaptionStatus::Llm);
+        }
+        assert!(ill.asked.load(Relaxed) < 10, "it is left alone: {}", ill.asked.load(Relaxed));
+    }
+    let (dead, well) = (server(Manner::Hang).await, server(Manner::Well(5)).await);
+    dead.task.abort();
+    let captioner = captioner(&[&dead, &well]);
+    for _ in 0..20 {
+        assert_eq!(status(&captioner, LATER).await, CaptionStatus::Llm);
+    }
+}
+
+#[tokio::test]
+async fn while_no_server_is_well_the_template_writes_in_time() {
+    for manner in [Manner::NoJson, Manner::Broken, Manner::Huge, Manner::Hang] {
+        let ill = server(manner).await;
+        let captioner = captioner(&[&ill]);
+        let started = Instant::now();
+        for _ in 0..10 {
+            assert_eq!(status(&captioner, Duration::from_millis(400)).await, CaptionStatus::Unavailable);
+        }
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}: all of them at the most", started.elapsed());
+    }
+    for manner in [Manner::French, Manner::Injected] {
+        let server = server(manner).await;
+        assert_eq!(status(&captioner(&[&server]), LATER).await, CaptionStatus::Template);
+        assert_eq!(server.asked.load(Relaxed), 2, "one retry");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_whose_servers_are_ill_tags_in_time() {
+    for (manner, expected) in [
+        (Manner::Well(5), CaptionStatus::Llm),
+        (Manner::Hang, CaptionStatus::Unavailable),
+        (Manner::Broken, CaptionStatus::Unavailable),
+        (Manner::NoJson, CaptionStatus::Unavailable),
+        (Manner::Huge, CaptionStatus::Unavailable),
+        (Manner::French, CaptionStatus::Template),
+    ] {
+        let server = server(manner).await;
+        let harness = Harness::start_with(|config| {
+            config.engine = "fake:service_ms=5".parse().expect("an engine");
+            config.models_dir = "/nowhere".into();
+            config.captioner = CaptionerChoice::OpenAi;
+            config.servers.openai_url = vec![server.url.parse().expect("a URL")];
+            config.servers.openai_model = "some-model".into();
+        })
+        .await;
+        let grey = encode(&vec![90; 224 * 224 * 3], 224, 224);
+        let first = harness.tag(&job("first", "fake", grey.clone())).await.outcome;
+        assert!(first.is_ok(), "warm");
+        let budget = Duration::from_millis(2_000);
+        let started = Instant::now();
+        let job = Job { budget_ms: budget.as_millis() as u32, ..job("one", "fake", grey) };
+        let tagged = harness.tag(&job).await.outcome.expect("tags");
+        assert!(started.elapsed() < budget, "{:?}", started.elapsed());
+        assert!(!tagged.tags.is_empty());
+        let expected = if expected == CaptionStatus::Llm { CaptionStatus::Cached } else { expected };
+        assert_eq!(tagged.caption.status, expected);
+        harness.stop().await;
+    }
+}

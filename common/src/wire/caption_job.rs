@@ -1,0 +1,27 @@
+use serde::{Deserialize, Serialize};
+
+use super::{JobResult, Language, Tag, Versioned};
+
+/// A tagged picture on its way to whoever writes captions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaptionJob {
+    pub v: u16,
+    /// The inbox of the API server that waits.
+    pub reply_to: String,
+    pub language: Language,
+    /// What the caption is to speak of.
+    pub subjects: Vec<Tag>,
+    /// Of the job that was tagged.
+    pub published_at_us: u64,
+    pub budget_ms: u32,
+    /// Fleet clock: since then it waits for its caption.
+    pub tagged_at_us: u64,
+    /// The answer, with a pattern's caption in the place of the one to be written.
+    pub result: JobResult,
+}
+
+impl Versioned for CaptionJob {
+    fn version(&self) -> u16 {
+        self.v
+    }
+}
