@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::{fault::Fault, wire::Asked};
+use manifest::{Format, Kind};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,6 +18,8 @@ const MAX_URL_BYTES: usize = 8_192;
 const MAX_PAIRS: usize = 16;
 const MAX_NAME_CHARS: usize = 64;
 const MAX_VALUE_CHARS: usize = 512;
+const NO_FORMAT: &str =
+    "the manifest ends with none of .ndjson, .jsonl, .csv (also .gz, .zst) and .parquet: name its `format`";
 /// A year.
 const MAX_WINDOW_H: u32 = 8_784;
 
@@ -49,8 +52,16 @@ impl BatchItem {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
-    /// 1 to 10,000; more come as NDJSON.
-    pub items: Vec<BatchItem>,
+    /// 1 to 10,000; more come as NDJSON, or as a `manifest`.
+    items: Option<Vec<BatchItem>>,
+    /// In place of `items`, a file with them, below what the operator allows (`--batch-allow`): `file:///…`, `s3://…` or
+    /// `gs://…`, ending with .ndjson, .jsonl, .csv (also .gz, .zst) or .parquet. Tables have a column `url` and, if you like,
+    /// `custom_id`; the row's number stands in where there is none.
+    #[schema(example = "s3://lists/2026/photos.parquet")]
+    manifest: Option<String>,
+    /// What the manifest is, whatever its name.
+    #[schema(value_type = Option<String>, example = "csv")]
+    format: Option<Format>,
     #[serde(default)]
     features: Option<Vec<Feature>>,
     limit: Option<u16>,
@@ -114,10 +125,20 @@ pub struct Wanted {
     pub metadata: BTreeMap<String, String>,
     pub window_h: Option<u32>,
     pub webhook_url: Option<String>,
+    pub manifest: Option<(String, Kind)>,
 }
 
 impl BatchRequest {
-    pub fn split(self) -> Result<(Vec<BatchItem>, Wanted), Fault> {
+    /// The items, unless they are elsewhere.
+    pub fn split(self) -> Result<(Option<Vec<BatchItem>>, Wanted), Fault> {
+        let manifest = match (&self.items, self.manifest) {
+            (None, Some(url)) => {
+                let kind = Kind::of(&url, self.format).ok_or_else(|| invalid(NO_FORMAT))?;
+                Some((url, kind))
+            }
+            (Some(_), None) if self.format.is_none() => None,
+            _ => return Err(invalid("a batch has either `items` or a `manifest` (and a `format`, if you like)")),
+        };
         let options = RawOptions {
             features: self.features.map(feature_names),
             limit: self.limit,
@@ -131,7 +152,8 @@ impl BatchRequest {
             client_ref: None,
         };
         let metadata = self.metadata.unwrap_or_default();
-        Ok((self.items, wanted(options, metadata, self.completion_window_h, self.webhook_url)?))
+        let wanted = wanted(options, metadata, self.completion_window_h, self.webhook_url)?;
+        Ok((self.items, Wanted { manifest, ..wanted }))
     }
 }
 
@@ -174,5 +196,5 @@ fn wanted(
         return Err(invalid(format!("completion_window_h must be 1 to {MAX_WINDOW_H}")));
     }
     let model = options.model.clone();
-    Ok(Wanted { asked: options.asked()?, model, metadata, window_h, webhook_url })
+    Ok(Wanted { asked: options.asked()?, model, metadata, window_h, webhook_url, manifest: None })
 }

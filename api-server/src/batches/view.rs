@@ -19,6 +19,8 @@ pub enum Status {
     Finalizing,
     Completed,
     Expired,
+    /// The list could not be read: nothing was begun.
+    Failed,
     Cancelling,
     Cancelled,
 }
@@ -26,7 +28,7 @@ pub enum Status {
 impl Status {
     /// Nothing changes any more.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Expired | Self::Cancelled)
+        matches!(self, Self::Completed | Self::Expired | Self::Failed | Self::Cancelled)
     }
 }
 
@@ -49,10 +51,13 @@ pub struct BatchView {
     finalizing_at: Option<u64>,
     completed_at: Option<u64>,
     expired_at: Option<u64>,
+    failed_at: Option<u64>,
     cancelling_at: Option<u64>,
     cancelled_at: Option<u64>,
     metadata: BTreeMap<String, String>,
     failures: Failures,
+    /// What was wrong with the list, of a batch that failed.
+    errors: Option<Errors>,
     /// Items a second since the whole list was here.
     #[schema(example = 412.5)]
     rate_per_s: Option<f64>,
@@ -62,6 +67,27 @@ pub struct BatchView {
     results_url: String,
     /// Where its failures are, a line for each item that failed.
     errors_url: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Errors {
+    /// `list`
+    object: &'static str,
+    data: Vec<ListFault>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListFault {
+    #[schema(example = "invalid_request")]
+    code: &'static str,
+    #[schema(example = "row 7: url is longer than 8192 bytes")]
+    message: String,
+}
+
+impl From<Fault> for Errors {
+    fn from(fault: Fault) -> Self {
+        Self { object: "list", data: vec![ListFault { code: fault.code.name(), message: fault.detail }] }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -139,10 +165,12 @@ impl BatchView {
             finalizing_at: known.ended.as_ref().map(|end| end.finished_s),
             completed_at: ended_s(FinalStatus::Completed),
             expired_at: ended_s(FinalStatus::Expired),
+            failed_at: ended_s(FinalStatus::Failed),
             cancelling_at: known.cancelled_s,
             cancelled_at: ended_s(FinalStatus::Cancelled),
             metadata: request.metadata.clone(),
             failures: Failures { by_code: tally.by_code, by_host: tally.by_host },
+            errors: known.ended.and_then(|end| end.fault).map(Errors::from),
             eta,
             rate_per_s: mean.filter(|_| done > 0).map(|rate| (rate * 10.0).round() / 10.0),
             results_url: format!("/v1/batches/{}/results", request.id),
@@ -174,6 +202,7 @@ impl Known {
                 FinalStatus::Completed => Status::Completed,
                 FinalStatus::Cancelled => Status::Cancelled,
                 FinalStatus::Expired => Status::Expired,
+                FinalStatus::Failed => Status::Failed,
             },
             (None, _, None) => Status::Validating,
             (None, Some(_), Some(_)) => Status::Cancelling,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::wire::Asked;
+use common::{fault::Fault, wire::Asked};
 use serde::{Deserialize, Serialize};
 
 use super::Tally;
@@ -97,6 +97,17 @@ pub struct Request {
     /// Told when it ends.
     #[serde(default)]
     pub webhook_url: Option<String>,
+    /// Where its items are, if they did not come with it.
+    #[serde(default)]
+    pub manifest: Option<Manifest>,
+}
+
+/// A list that lies elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub url: String,
+    pub kind: manifest::Kind,
+    pub max_items: u64,
 }
 
 impl Request {
@@ -116,6 +127,8 @@ pub struct Sealed {
 #[serde(rename_all = "snake_case")]
 pub enum FinalStatus {
     Completed,
+    /// Its list could not be taken in.
+    Failed,
     Cancelled,
     Expired,
 }
@@ -125,6 +138,9 @@ pub struct Final {
     pub status: FinalStatus,
     pub finished_s: u64,
     pub tally: Tally,
+    /// What was wrong with the list.
+    #[serde(default)]
+    pub fault: Option<Fault>,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! batches/{tenant}/{batch}/request.json                     what is asked
 //! batches/{tenant}/{batch}/shards/{shard}.ndjson            items, as many to a shard as `request.json` says
 //! batches/{tenant}/{batch}/sealed.json                      the list is whole: from here on it is worked on
+//! batches/{tenant}/{batch}/intake/{number}                  whoever takes in a list that lies elsewhere is alive
 //! batches/{tenant}/{batch}/announced                        its first shards are in the queue
 //! batches/{tenant}/{batch}/log/{shard}/{page}.ndjson        what became of items, appended by whoever holds the shard
 //! batches/{tenant}/{batch}/results/{shard}.ndjson           the log of a finished shard in one piece
@@ -19,6 +20,7 @@
 mod attempt;
 mod entry;
 mod fold;
+mod lease;
 mod log;
 mod pace;
 mod page;
@@ -29,8 +31,9 @@ use common::store::{Store, StoreError};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use attempt::Attempt;
-pub use entry::{BatchKey, Final, FinalStatus, Item, Request, Sealed};
+pub use entry::{BatchKey, Final, FinalStatus, Item, Manifest, Request, Sealed};
 pub use fold::Progress;
+pub use lease::{Lease, Lookout, RENEWED_EVERY, Work};
 pub use log::{Appended, Log};
 pub use page::{Kind, Line, Page, Tally, outcome};
 pub use reading::Cursor;

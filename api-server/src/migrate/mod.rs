@@ -12,10 +12,11 @@ mod schedule;
 mod shard;
 mod share;
 mod sweep;
+mod take_in;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use common::{bus::Bus, queue::Queue, shutdown::Shutdown};
+use common::{bus::Bus, outside::Outside, queue::Queue, shutdown::Shutdown};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard, Semaphore},
     task::JoinSet,
@@ -40,6 +41,9 @@ pub struct Migrator {
     pub preparing: Semaphore,
     pub submit: Submit,
     pub webhooks: Arc<Webhooks>,
+    pub outside: Outside,
+    /// What reads Parquet, as a process of its own.
+    pub program: PathBuf,
     pub share: Share,
     pub in_hand: InHand,
 }

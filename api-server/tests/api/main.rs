@@ -13,6 +13,7 @@ mod harness;
 mod hosts;
 mod keys;
 mod life;
+mod manifests;
 mod multipart;
 mod names;
 mod refused;

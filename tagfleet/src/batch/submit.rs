@@ -19,8 +19,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 pub struct Submit {
-    /// A list of images: .ndjson or .jsonl (`{"custom_id", "url"}` a line, also .gz and .zst), .csv (columns `url` and,
-    /// if you like, `custom_id`), or .txt (a URL a line)
+    /// A list of images: .ndjson or .jsonl (`{"custom_id", "url"}` a line), .csv (columns `url` and, if you like,
+    /// `custom_id`), each also .gz and .zst; .parquet (the same columns), or .txt (a URL a line)
     list: PathBuf,
 
     /// Show how it goes until it ends
@@ -75,6 +75,9 @@ impl Submit {
         for tried in 1.. {
             match client.create(&self.query(), &headers, list.body().await?).await {
                 Ok(batch) => return Ok(batch),
+                Err(_) if list.wrong().is_some() => {
+                    bail!("{}: {}", self.list.display(), list.wrong().unwrap_or_default())
+                }
                 Err(Refused::Passing(why)) if tried < TRIES => {
                     eprintln!("sent once more, since {why}");
                     tokio::time::sleep(PAUSE * tried).await;

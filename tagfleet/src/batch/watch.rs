@@ -9,14 +9,14 @@ use super::client::Client;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Exits with 1 when the batch was cancelled or ran out of time.
+/// Exits with 1 when the batch was cancelled, ran out of time, or had a list that could not be read.
 pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
     let bar = bar();
     let batch = loop {
         // A service that is being restarted is waited for.
         if let Some(batch) = client.look(id).await? {
             show(&bar, &batch);
-            if matches!(batch["status"].as_str(), Some("completed" | "cancelled" | "expired")) {
+            if matches!(batch["status"].as_str(), Some("completed" | "failed" | "cancelled" | "expired")) {
                 break batch;
             }
         }
@@ -63,6 +63,9 @@ fn summary(batch: &Value) {
     let [total, completed, failed] = ["total", "completed", "failed"].map(|name| &counts[name]);
     let id = batch["id"].as_str().unwrap_or_default();
     println!("{id} {status}: {total} images, {completed} done, {failed} failed");
+    for fault in batch["errors"]["data"].as_array().into_iter().flatten() {
+        println!("  {}: {}", fault["code"].as_str().unwrap_or_default(), fault["message"].as_str().unwrap_or_default());
+    }
     for (code, count) in batch["failures"]["by_code"].as_object().into_iter().flatten() {
         println!("  {code}: {count}");
     }
