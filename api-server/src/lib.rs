@@ -9,6 +9,7 @@ mod door;
 mod edge;
 mod fetch;
 mod fleet;
+mod forecast;
 mod form;
 mod health;
 mod keys;

@@ -24,17 +24,21 @@ use crate::{
     App,
     edge::RequestId,
     keys::Caller,
-    ledger::{BatchKey, Manifest, Request},
+    ledger::{BatchKey, DryRun, Manifest, Request},
     migrate,
     problem::Problem,
 };
+
+/// A sample is cut smaller, so that as many migrators are at it as would be at the list.
+const DRY_SHARD_ITEMS: u32 = 500;
 
 /// Begin a batch
 ///
 /// Up to 10,000 items come in one JSON body, any number as NDJSON, whose lines are items and whose options are in the
 /// query; `Content-Encoding` may be gzip or zstd. A list that lies in a bucket or folder that the service may open comes as
 /// `{"manifest": "s3://…"}`: it is read after the answer, and a batch whose list cannot be read ends as `failed`. With an `Idempotency-Key` it is safe to send a batch again: if it is
-/// here already it is answered, and if half of it is, the other half is taken.
+/// here already it is answered, and if half of it is, the other half is taken. With `dry_run`, the batch is a sample of the
+/// list, and at its end there is a `forecast` of what the whole list would be: failures, bytes, seconds, cost, tags.
 #[utoipa::path(
     post, path = "/v1/batches", tag = "Batches", params(BatchQuery, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters")),
     security((), ("api_key" = [])),
@@ -123,24 +127,27 @@ async fn check_webhook(app: &App, url: Option<&str>) -> Result<(), Fault> {
 
 fn fresh(app: &App, tenant: &str, wanted: Wanted) -> Request {
     let (created_s, max_items) = (now_s(app), app.config.batches.batch_max_items);
+    let shard_items = app.config.batches.batch_shard_items;
+    let dry_run = wanted.dry_run.map(|share| DryRun { share, seed: rand::random(), shard_items });
     Request {
         id: BatchKey::random_id(app.bus.now_us() / 1_000),
         tenant: tenant.to_owned(),
         created_s,
-        shard_items: app.config.batches.batch_shard_items,
+        shard_items: if dry_run.is_some() { shard_items.min(DRY_SHARD_ITEMS) } else { shard_items },
         asked: wanted.asked,
         model: wanted.model,
         metadata: wanted.metadata,
         expires_s: wanted.window_h.map(|hours| created_s + u64::from(hours) * 3_600),
         webhook_url: wanted.webhook_url,
         manifest: wanted.manifest.map(|(url, kind)| Manifest { url, kind, max_items }),
+        dry_run,
     }
 }
 
 /// All that is asked, but for the items.
 fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
-    let Wanted { asked, model, metadata, window_h, webhook_url, manifest } = wanted;
-    serde_json::to_string(&(asked, model, metadata, window_h, webhook_url, manifest))
+    let Wanted { asked, model, metadata, window_h, webhook_url, manifest, dry_run } = wanted;
+    serde_json::to_string(&(asked, model, metadata, window_h, webhook_url, manifest, dry_run))
         .map_err(|error| invalid(error.to_string()))
 }
 

@@ -92,7 +92,7 @@ impl Elsewhere<'_> {
 }
 
 async fn push(intake: &mut Intake<'_>, row: Row) -> Result<(), Stopped> {
-    let number = intake.total() + 1;
+    let number = intake.listed() + 1;
     let item = BatchItem { custom_id: row.custom_id, url: row.url };
     intake.push(item).await.map_err(|fault| stopped(fault, &format!("row {number}")))
 }

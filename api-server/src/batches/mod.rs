@@ -14,6 +14,7 @@ mod list;
 mod once;
 mod options;
 mod reply;
+mod sampler;
 mod source;
 mod upload;
 mod view;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use common::{fault::Fault, wire::Asked};
 use manifest::{Format, Kind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::invalid;
@@ -81,6 +81,17 @@ pub struct BatchRequest {
     /// Where to say that it has ended, signed (Standard Webhooks): `batch.completed`, `batch.cancelled`, `batch.expired`.
     #[schema(example = "https://example.com/hooks/tagfleet")]
     webhook_url: Option<String>,
+    /// Look at a sample alone, and say what the whole list would be.
+    dry_run: Option<DryRunRequest>,
+}
+
+/// A batch that is a sample of the list: fetched and tagged like any other, with a `forecast` at its end.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DryRunRequest {
+    /// Share of the list, above 0 and up to 1; 100 items at the least, if there are so many.
+    #[schema(example = 0.001)]
+    pub sample: f64,
 }
 
 /// The options of a batch that comes as NDJSON, in its query.
@@ -115,6 +126,8 @@ pub struct BatchQuery {
     completion_window_h: Option<u32>,
     /// Where to say that it has ended, signed (Standard Webhooks).
     webhook_url: Option<String>,
+    /// Look at this share of the list alone, above 0 and up to 1, and say what the whole list would be.
+    dry_run: Option<f64>,
 }
 
 /// What both come to, but for the items.
@@ -126,6 +139,8 @@ pub struct Wanted {
     pub window_h: Option<u32>,
     pub webhook_url: Option<String>,
     pub manifest: Option<(String, Kind)>,
+    /// A share of the list.
+    pub dry_run: Option<f64>,
 }
 
 impl BatchRequest {
@@ -153,7 +168,8 @@ impl BatchRequest {
         };
         let metadata = self.metadata.unwrap_or_default();
         let wanted = wanted(options, metadata, self.completion_window_h, self.webhook_url)?;
-        Ok((self.items, Wanted { manifest, ..wanted }))
+        let dry_run = sample(self.dry_run.map(|dry_run| dry_run.sample))?;
+        Ok((self.items, Wanted { manifest, dry_run, ..wanted }))
     }
 }
 
@@ -176,7 +192,17 @@ impl BatchQuery {
             timeout_ms: None,
             client_ref: None,
         };
-        wanted(options, metadata.unwrap_or_default(), query.completion_window_h, query.webhook_url)
+        let wanted = wanted(options, metadata.unwrap_or_default(), query.completion_window_h, query.webhook_url)?;
+        Ok(Wanted { dry_run: sample(query.dry_run)?, ..wanted })
+    }
+}
+
+fn sample(share: Option<f64>) -> Result<Option<f64>, Fault> {
+    match share {
+        Some(share) if !(share > 0.0 && share <= 1.0) => {
+            Err(invalid("a dry run's sample must be above 0, and 1 at the most"))
+        }
+        share => Ok(share),
     }
 }
 
@@ -196,5 +222,5 @@ fn wanted(
         return Err(invalid(format!("completion_window_h must be 1 to {MAX_WINDOW_H}")));
     }
     let model = options.model.clone();
-    Ok(Wanted { asked: options.asked()?, model, metadata, window_h, webhook_url, manifest: None })
+    Ok(Wanted { asked: options.asked()?, model, metadata, window_h, webhook_url, manifest: None, dry_run: None })
 }

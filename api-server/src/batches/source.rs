@@ -80,7 +80,7 @@ pub async fn take(app: &App, request: &Request, source: Source) -> Result<Option
     match source {
         Source::Inline(items) => {
             for item in items {
-                let at = intake.total();
+                let at = intake.listed();
                 intake.push(item).await.map_err(|fault| stopped(fault, &format!("items[{at}]")))?;
             }
         }

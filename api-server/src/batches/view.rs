@@ -7,7 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::unavailable;
-use crate::ledger::{Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally};
+use crate::{
+    forecast::Forecast,
+    ledger::{Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -58,6 +61,8 @@ pub struct BatchView {
     failures: Failures,
     /// What was wrong with the list, of a batch that failed.
     errors: Option<Errors>,
+    /// Of a dry run: what the whole list would be.
+    dry_run: Option<DryRunView>,
     /// Items a second since the whole list was here.
     #[schema(example = 412.5)]
     rate_per_s: Option<f64>,
@@ -67,6 +72,16 @@ pub struct BatchView {
     results_url: String,
     /// Where its failures are, a line for each item that failed.
     errors_url: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DryRunView {
+    /// The share that was asked for.
+    sample: f64,
+    /// Items of the whole list; 0 until it is here.
+    listed: u64,
+    /// Once the sample is done.
+    forecast: Option<Forecast>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -170,6 +185,11 @@ impl BatchView {
             cancelled_at: ended_s(FinalStatus::Cancelled),
             metadata: request.metadata.clone(),
             failures: Failures { by_code: tally.by_code, by_host: tally.by_host },
+            dry_run: request.dry_run.map(|dry_run| DryRunView {
+                sample: dry_run.share,
+                listed: known.sealed.map_or(0, |sealed| sealed.listed),
+                forecast: known.ended.as_ref().and_then(|end| end.forecast.clone()),
+            }),
             errors: known.ended.and_then(|end| end.fault).map(Errors::from),
             eta,
             rate_per_s: mean.filter(|_| done > 0).map(|rate| (rate * 10.0).round() / 10.0),

@@ -6,6 +6,7 @@ use common::{fault::Fault, wire::Asked};
 use serde::{Deserialize, Serialize};
 
 use super::Tally;
+use crate::forecast::Forecast;
 
 /// What the time in an id is counted down from.
 const MOST_MS: u64 = (1 << 48) - 1;
@@ -100,6 +101,18 @@ pub struct Request {
     /// Where its items are, if they did not come with it.
     #[serde(default)]
     pub manifest: Option<Manifest>,
+    /// Its items are a sample of the list that came.
+    #[serde(default)]
+    pub dry_run: Option<DryRun>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DryRun {
+    /// Of the list.
+    pub share: f64,
+    pub seed: u64,
+    /// Items of each shard, were it no dry run.
+    pub shard_items: u32,
 }
 
 /// A list that lies elsewhere.
@@ -121,6 +134,9 @@ pub struct Sealed {
     pub total: u64,
     pub shards: u32,
     pub sealed_s: u64,
+    /// Items of the list, of which a dry run has a sample.
+    #[serde(default)]
+    pub listed: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +157,9 @@ pub struct Final {
     /// What was wrong with the list.
     #[serde(default)]
     pub fault: Option<Fault>,
+    /// Of a dry run.
+    #[serde(default)]
+    pub forecast: Option<Forecast>,
 }
 
 #[cfg(test)]

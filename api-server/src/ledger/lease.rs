@@ -57,10 +57,16 @@ impl Lookout {
 
 impl Ledger {
     /// `None`: somebody else is at it, as far as one can tell.
-    pub async fn lease(&self, key: &BatchKey, work: Work, lookout: &mut Lookout) -> Result<Option<Lease>, LedgerError> {
+    pub async fn lease(
+        &self,
+        key: &BatchKey,
+        work: Work,
+        lookout: &mut Lookout,
+        now: Instant,
+    ) -> Result<Option<Lease>, LedgerError> {
         let listed = self.store.list(&work.folder(key)).await?;
         let next = listed.last().and_then(|listed| listed.name.parse::<usize>().ok()).map_or(0, |last| last + 1);
-        if !lookout.is_free(next, Instant::now()) {
+        if !lookout.is_free(next, now) {
             return Ok(None);
         }
         let mut lease = Lease { ledger: self.clone(), key: key.clone(), work, next };
@@ -88,24 +94,25 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_at_a_time_and_the_next_when_it_is_dead() {
         let config = StoreConfig { store_url: Some("memory:".into()), ..StoreConfig::default() };
         let (ledger, key) = (Ledger::new(Store::open(&config).expect("opens")), BatchKey::new("shop", "batch_1"));
-        let (mut one, mut two) = (Lookout::default(), Lookout::default());
-        let take = async |lookout: &mut Lookout| ledger.lease(&key, Work::Intake, lookout).await.expect("answers");
-        let mut first = take(&mut one).await.expect("free");
+        let (mut one, mut two, mut now) = (Lookout::default(), Lookout::default(), Instant::now());
+        let take =
+            async |lookout: &mut Lookout, now| ledger.lease(&key, Work::Intake, lookout, now).await.expect("answers");
+        let mut first = take(&mut one, now).await.expect("free");
         for _ in 0..10 {
-            tokio::time::advance(LOST_AFTER / 2).await;
-            assert!(take(&mut two).await.is_none(), "it is held");
+            now += LOST_AFTER / 2;
+            assert!(take(&mut two, now).await.is_none(), "it is held");
             assert!(first.renew().await.expect("answers"));
         }
-        assert!(take(&mut two).await.is_none());
-        tokio::time::advance(LOST_AFTER).await;
-        let second = take(&mut two).await.expect("whoever had it is silent");
-        assert!(take(&mut one).await.is_none());
+        assert!(take(&mut two, now).await.is_none());
+        now += LOST_AFTER;
+        let second = take(&mut two, now).await.expect("whoever had it is silent");
+        assert!(take(&mut one, now).await.is_none());
         assert!(!first.renew().await.expect("answers"), "it was taken over");
         second.end().await.expect("ends");
-        assert!(take(&mut Lookout::default()).await.is_some());
+        assert!(take(&mut Lookout::default(), now).await.is_some());
     }
 }

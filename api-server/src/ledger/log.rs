@@ -99,7 +99,7 @@ mod tests {
 
     fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
         let item = |n| Item { custom_id: format!("c{n}"), url: "http://a.example/".to_owned() };
-        numbers.map(|n| outcome("item", &item(n), n, &Ok(Value::Null))).collect()
+        numbers.map(|n| outcome("item", &item(n), n, &Ok(Value::Null), None)).collect()
     }
 
     async fn open(ledger: &Ledger, key: &BatchKey) -> Option<Log> {

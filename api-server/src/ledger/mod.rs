@@ -31,7 +31,7 @@ use common::store::{Store, StoreError};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use attempt::Attempt;
-pub use entry::{BatchKey, Final, FinalStatus, Item, Manifest, Request, Sealed};
+pub use entry::{BatchKey, DryRun, Final, FinalStatus, Item, Manifest, Request, Sealed};
 pub use fold::Progress;
 pub use lease::{Lease, Lookout, RENEWED_EVERY, Work};
 pub use log::{Appended, Log};

@@ -4,6 +4,7 @@
 
 mod announce;
 mod config;
+mod forecast;
 mod item;
 mod retain;
 mod retry;

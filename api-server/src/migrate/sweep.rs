@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     Migrator,
     announce::{announce_again, said, was_said},
+    forecast::forecast,
     take_in::take_in,
 };
 use crate::{
@@ -105,7 +106,7 @@ async fn look(
     };
     let progress = ledger.progress(key).await?;
     if progress.finished_shards >= sealed.shards {
-        return finish(migrator, &request, &progress, now_s).await;
+        return finish(migrator, &request, sealed, &progress, now_s).await;
     }
     watched.next = Instant::now() + LOOK_EVERY.max(PER_SHARD * sealed.shards);
     keep_announced(migrator, key, sealed, &progress, started_s, watched).await
@@ -121,14 +122,22 @@ async fn begin_intake(
     if watched.is_busy() {
         return Ok(());
     }
-    if let Some(lease) = migrator.ledger.lease(&request.key(), Work::Intake, &mut watched.lookout).await? {
+    if let Some(lease) =
+        migrator.ledger.lease(&request.key(), Work::Intake, &mut watched.lookout, Instant::now()).await?
+    {
         let task = take_in(migrator.clone(), request, manifest, lease);
         watched.task = Some(AbortOnDropHandle::new(tokio::spawn(task)));
     }
     Ok(())
 }
 
-async fn finish(migrator: &Migrator, request: &Request, progress: &Progress, now_s: u64) -> Result<(), LedgerError> {
+async fn finish(
+    migrator: &Migrator,
+    request: &Request,
+    sealed: Sealed,
+    progress: &Progress,
+    now_s: u64,
+) -> Result<(), LedgerError> {
     let (key, tally) = (request.key(), progress.tally.clone());
     let status = match () {
         () if tally.by_code.contains_key("batch_cancelled") => FinalStatus::Cancelled,
@@ -138,7 +147,8 @@ async fn finish(migrator: &Migrator, request: &Request, progress: &Progress, now
     let (completed, failed) = (tally.completed, tally.failed);
     tracing::info!(tenant = key.tenant, batch = key.id, completed, failed, ?status, "batch ended");
     // The next round tells who wants to know, and closes it.
-    migrator.ledger.finish(&key, &Final { status, finished_s: now_s, tally, fault: None }).await
+    let forecast = forecast(migrator, request, sealed, status).await?;
+    migrator.ledger.finish(&key, &Final { status, finished_s: now_s, tally, fault: None, forecast }).await
 }
 
 async fn keep_announced(

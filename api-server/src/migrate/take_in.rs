@@ -95,5 +95,5 @@ async fn end(
 ) -> Result<(), LedgerError> {
     let (key, finished_s) = (request.key(), migrator.bus.now_us() / 1_000_000);
     tracing::info!(tenant = key.tenant, batch = key.id, ?status, ?fault, "a manifest is not taken in");
-    migrator.ledger.finish(&key, &Final { status, finished_s, tally: Tally::default(), fault }).await
+    migrator.ledger.finish(&key, &Final { status, finished_s, tally: Tally::default(), fault, forecast: None }).await
 }

@@ -7,6 +7,7 @@ mod batch_restart;
 mod batches;
 mod choice;
 mod door;
+mod dry_runs;
 mod edge;
 mod happy;
 mod harness;

@@ -47,6 +47,11 @@ pub struct Submit {
     #[arg(long)]
     model: Option<String>,
 
+    /// Look at this share of the list alone, 0.001 for one image of a thousand, and say what the whole list would be;
+    /// with --watch
+    #[arg(long)]
+    dry_run: Option<f64>,
+
     /// Name under which the service takes this list once, however often it is sent [default: a random one]
     #[arg(long)]
     idempotency_key: Option<String>,
@@ -99,6 +104,7 @@ impl Submit {
         add("threshold", self.threshold.map(|threshold| threshold.to_string()));
         add("language", self.language.map(|language| language.name().to_owned()));
         add("model", self.model.clone());
+        add("dry_run", self.dry_run.map(|share| share.to_string()));
         query
     }
 }

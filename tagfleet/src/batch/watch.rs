@@ -5,7 +5,7 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::client::Client;
+use super::{client::Client, forecast};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -50,7 +50,7 @@ fn show(bar: &ProgressBar, batch: &Value) {
     bar.set_message(format!("{rate:.1} a second, {} failed, {left}", count("failed")));
 }
 
-fn duration(seconds: u64) -> String {
+pub fn duration(seconds: u64) -> String {
     match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
@@ -61,6 +61,9 @@ fn duration(seconds: u64) -> String {
 fn summary(batch: &Value) {
     let (status, counts) = (batch["status"].as_str().unwrap_or_default(), &batch["request_counts"]);
     let [total, completed, failed] = ["total", "completed", "failed"].map(|name| &counts[name]);
+    if let Some(forecast) = batch["dry_run"]["forecast"].as_object() {
+        forecast::print(&batch["dry_run"], forecast);
+    }
     let id = batch["id"].as_str().unwrap_or_default();
     println!("{id} {status}: {total} images, {completed} done, {failed} failed");
     for fault in batch["errors"]["data"].as_array().into_iter().flatten() {
