@@ -55,7 +55,7 @@ const DRY_SHARD_ITEMS: u32 = 500;
         (status = 409, description = "`idempotency_in_flight`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`idempotency_mismatch`, `webhook_not_allowed`, `manifest_not_allowed`, `manifest_unreadable`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency_mismatch`, `webhook_not_allowed`, `manifest_not_allowed`, `manifest_unreadable`, `output_not_allowed`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`overloaded`, `rate_limited`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`store_unavailable`", body = Problem, content_type = "application/problem+json"),
     )
@@ -80,6 +80,7 @@ async fn create(app: &App, tenant: &str, request: HttpRequest) -> Result<BatchVi
     let (source, mut wanted) = source::read(app, &parts, body).await?;
     check_webhook(app, wanted.webhook_url.as_deref()).await?;
     elsewhere::check(&app.outside, tenant, wanted.manifest.as_ref()).await?;
+    elsewhere::check_output(&app.outside, tenant, wanted.output.as_deref())?;
     let asked = fingerprint(&wanted)?;
     // Only now: which one is the default may be another the next time.
     wanted.model = model(app, wanted.model).await?;
@@ -141,13 +142,14 @@ fn fresh(app: &App, tenant: &str, wanted: Wanted) -> Request {
         webhook_url: wanted.webhook_url,
         manifest: wanted.manifest.map(|(url, kind)| Manifest { url, kind, max_items }),
         dry_run,
+        output: wanted.output,
     }
 }
 
 /// All that is asked, but for the items.
 fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
-    let Wanted { asked, model, metadata, window_h, webhook_url, manifest, dry_run } = wanted;
-    serde_json::to_string(&(asked, model, metadata, window_h, webhook_url, manifest, dry_run))
+    let Wanted { asked, model, metadata, window_h, webhook_url, manifest, dry_run, output } = wanted;
+    serde_json::to_string(&(asked, model, metadata, window_h, webhook_url, manifest, dry_run, output))
         .map_err(|error| invalid(error.to_string()))
 }
 

@@ -32,6 +32,14 @@ pub async fn check(outside: &Outside, tenant: &str, manifest: Option<&(String, K
     })
 }
 
+pub fn check_output(outside: &Outside, tenant: &str, url: Option<&str>) -> Result<(), Fault> {
+    let Some(url) = url else { return Ok(()) };
+    outside.place(tenant, url).map(drop).map_err(|NotAllowed| {
+        let detail = "Results may go below what the service may use for you (--batch-allow), which may be nothing.";
+        Fault::new(Code::OutputNotAllowed, Stage::Admit, detail)
+    })
+}
+
 async fn open(outside: &Outside, tenant: &str, url: &str) -> Result<Opened, Stopped> {
     let place = outside.place(tenant, url).map_err(|NotAllowed| {
         let detail =

@@ -81,6 +81,11 @@ pub struct BatchRequest {
     /// Where to say that it has ended, signed (Standard Webhooks): `batch.completed`, `batch.cancelled`, `batch.expired`.
     #[schema(example = "https://example.com/hooks/tagfleet")]
     webhook_url: Option<String>,
+    /// Where results go when the batch ends, beside `/results` and `/errors`: below what the operator allows (`--batch-allow`),
+    /// `file:///…`, `s3://…` or `gs://…`. In a folder of the batch's id, files `results-N.ndjson` and `errors-N.ndjson`, and
+    /// at last `batch.json`.
+    #[schema(example = "s3://results/2026")]
+    output: Option<String>,
     /// Look at a sample alone, and say what the whole list would be.
     dry_run: Option<DryRunRequest>,
 }
@@ -126,6 +131,8 @@ pub struct BatchQuery {
     completion_window_h: Option<u32>,
     /// Where to say that it has ended, signed (Standard Webhooks).
     webhook_url: Option<String>,
+    /// Where results go when the batch ends: `file:///…`, `s3://…` or `gs://…`, below what the operator allows.
+    output: Option<String>,
     /// Look at this share of the list alone, above 0 and up to 1, and say what the whole list would be.
     dry_run: Option<f64>,
 }
@@ -141,6 +148,7 @@ pub struct Wanted {
     pub manifest: Option<(String, Kind)>,
     /// A share of the list.
     pub dry_run: Option<f64>,
+    pub output: Option<String>,
 }
 
 impl BatchRequest {
@@ -169,7 +177,7 @@ impl BatchRequest {
         let metadata = self.metadata.unwrap_or_default();
         let wanted = wanted(options, metadata, self.completion_window_h, self.webhook_url)?;
         let dry_run = sample(self.dry_run.map(|dry_run| dry_run.sample))?;
-        Ok((self.items, Wanted { manifest, dry_run, ..wanted }))
+        Ok((self.items, Wanted { manifest, dry_run, output: self.output, ..wanted }))
     }
 }
 
@@ -193,7 +201,7 @@ impl BatchQuery {
             client_ref: None,
         };
         let wanted = wanted(options, metadata.unwrap_or_default(), query.completion_window_h, query.webhook_url)?;
-        Ok(Wanted { dry_run: sample(query.dry_run)?, ..wanted })
+        Ok(Wanted { dry_run: sample(query.dry_run)?, output: query.output, ..wanted })
     }
 }
 
@@ -222,5 +230,14 @@ fn wanted(
         return Err(invalid(format!("completion_window_h must be 1 to {MAX_WINDOW_H}")));
     }
     let model = options.model.clone();
-    Ok(Wanted { asked: options.asked()?, model, metadata, window_h, webhook_url, manifest: None, dry_run: None })
+    Ok(Wanted {
+        asked: options.asked()?,
+        model,
+        metadata,
+        window_h,
+        webhook_url,
+        manifest: None,
+        dry_run: None,
+        output: None,
+    })
 }

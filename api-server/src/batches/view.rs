@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::unavailable;
 use crate::{
     forecast::Forecast,
-    ledger::{Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally},
+    ledger::{Delivery, Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -61,6 +61,8 @@ pub struct BatchView {
     failures: Failures,
     /// What was wrong with the list, of a batch that failed.
     errors: Option<Errors>,
+    /// Where results go beside this service, if that was asked for.
+    output: Option<Output>,
     /// Of a dry run: what the whole list would be.
     dry_run: Option<DryRunView>,
     /// Items a second since the whole list was here.
@@ -72,6 +74,40 @@ pub struct BatchView {
     results_url: String,
     /// Where its failures are, a line for each item that failed.
     errors_url: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Output {
+    /// The batch's own folder there.
+    #[schema(example = "s3://results/2026/batch_fe6a1d3c44b10f3c9a61d2b84e57a1c0")]
+    url: String,
+    status: OutputStatus,
+    /// Files of results and errors, once they are written.
+    files: Option<u64>,
+    error: Option<ListFault>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum OutputStatus {
+    /// Until every item is done, and the results are written.
+    Pending,
+    Written,
+    /// They can be read here as ever.
+    Failed,
+}
+
+impl Output {
+    fn of(request: &Request, delivery: Option<Delivery>) -> Option<Self> {
+        let url = format!("{}/{}", request.output.as_ref()?.trim_end_matches('/'), request.id);
+        let status = match &delivery {
+            None => OutputStatus::Pending,
+            Some(Delivery { fault: None, .. }) => OutputStatus::Written,
+            Some(_) => OutputStatus::Failed,
+        };
+        let files = delivery.as_ref().map(|delivery| delivery.files);
+        Some(Self { url, status, files, error: delivery.and_then(|delivery| delivery.fault).map(ListFault::from) })
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -99,9 +135,15 @@ pub struct ListFault {
     message: String,
 }
 
+impl From<Fault> for ListFault {
+    fn from(fault: Fault) -> Self {
+        Self { code: fault.code.name(), message: fault.detail }
+    }
+}
+
 impl From<Fault> for Errors {
     fn from(fault: Fault) -> Self {
-        Self { object: "list", data: vec![ListFault { code: fault.code.name(), message: fault.detail }] }
+        Self { object: "list", data: vec![fault.into()] }
     }
 }
 
@@ -145,6 +187,7 @@ struct Known {
     cancelled_s: Option<u64>,
     ended: Option<Final>,
     progress: Progress,
+    delivery: Option<Delivery>,
 }
 
 impl BatchView {
@@ -185,6 +228,7 @@ impl BatchView {
             cancelled_at: ended_s(FinalStatus::Cancelled),
             metadata: request.metadata.clone(),
             failures: Failures { by_code: tally.by_code, by_host: tally.by_host },
+            output: Output::of(request, known.delivery),
             dry_run: request.dry_run.map(|dry_run| DryRunView {
                 sample: dry_run.share,
                 listed: known.sealed.map_or(0, |sealed| sealed.listed),
@@ -209,7 +253,11 @@ impl Known {
             (None, Some(_)) => ledger.progress(&key).await?,
             _ => Progress::default(),
         };
-        Ok(Self { sealed, cancelled_s, ended, progress })
+        let delivery = match request.output {
+            Some(_) => ledger.delivered(&key).await?,
+            None => None,
+        };
+        Ok(Self { sealed, cancelled_s, ended, progress, delivery })
     }
 
     fn tally(&self) -> Tally {

@@ -104,6 +104,16 @@ pub struct Request {
     /// Its items are a sample of the list that came.
     #[serde(default)]
     pub dry_run: Option<DryRun>,
+    /// Where its results go, beside the ledger.
+    #[serde(default)]
+    pub output: Option<String>,
+}
+
+/// What became of results that go elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub files: u64,
+    pub fault: Option<Fault>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

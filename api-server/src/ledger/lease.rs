@@ -19,12 +19,15 @@ const LOST_AFTER: Duration = Duration::from_secs(30);
 pub enum Work {
     /// Taking in a list that lies elsewhere.
     Intake,
+    /// Writing results where their owner wants them.
+    Delivery,
 }
 
 impl Work {
     fn folder(self, key: &BatchKey) -> String {
         match self {
             Self::Intake => key.file("intake"),
+            Self::Delivery => key.file("delivery"),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod announce;
 mod config;
+mod deliver;
 mod forecast;
 mod item;
 mod retain;

@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     Migrator,
     announce::{announce_again, said, was_said},
+    deliver::{Parcel, deliver},
     forecast::forecast,
     take_in::take_in,
 };
@@ -36,13 +37,22 @@ struct Watched {
     done: u64,
     moved: Instant,
     /// Work that one process does at a time: who does it, and this process's own.
-    lookout: Lookout,
+    intake: Lookout,
+    delivery: Lookout,
     task: Option<AbortOnDropHandle<()>>,
 }
 
 impl Watched {
     fn new(now: Instant) -> Self {
-        Self { next: now, announced: false, done: 0, moved: now, lookout: Lookout::default(), task: None }
+        Self {
+            next: now,
+            announced: false,
+            done: 0,
+            moved: now,
+            intake: Lookout::default(),
+            delivery: Lookout::default(),
+            task: None,
+        }
     }
 
     fn is_busy(&self) -> bool {
@@ -106,6 +116,12 @@ async fn look(
     };
     let progress = ledger.progress(key).await?;
     if progress.finished_shards >= sealed.shards {
+        if let Some(url) = request.output.clone()
+            && ledger.delivered(key).await?.is_none()
+        {
+            let parcel = Parcel { request, url, sealed, tally: progress.tally };
+            return begin_delivery(migrator, parcel, watched).await;
+        }
         return finish(migrator, &request, sealed, &progress, now_s).await;
     }
     watched.next = Instant::now() + LOOK_EVERY.max(PER_SHARD * sealed.shards);
@@ -123,10 +139,21 @@ async fn begin_intake(
         return Ok(());
     }
     if let Some(lease) =
-        migrator.ledger.lease(&request.key(), Work::Intake, &mut watched.lookout, Instant::now()).await?
+        migrator.ledger.lease(&request.key(), Work::Intake, &mut watched.intake, Instant::now()).await?
     {
         let task = take_in(migrator.clone(), request, manifest, lease);
         watched.task = Some(AbortOnDropHandle::new(tokio::spawn(task)));
+    }
+    Ok(())
+}
+
+async fn begin_delivery(migrator: &Arc<Migrator>, parcel: Parcel, watched: &mut Watched) -> Result<(), LedgerError> {
+    if watched.is_busy() {
+        return Ok(());
+    }
+    let key = parcel.request.key();
+    if let Some(lease) = migrator.ledger.lease(&key, Work::Delivery, &mut watched.delivery, Instant::now()).await? {
+        watched.task = Some(AbortOnDropHandle::new(tokio::spawn(deliver(migrator.clone(), parcel, lease))));
     }
     Ok(())
 }

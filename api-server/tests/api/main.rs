@@ -17,6 +17,7 @@ mod life;
 mod manifests;
 mod multipart;
 mod names;
+mod outputs;
 mod refused;
 mod robots;
 #[path = "../support/mod.rs"]

@@ -26,7 +26,9 @@ pub fn has_no_links(folder: &path::Path, path: &Path) -> io::Result<()> {
     for part in path.parts() {
         at.push(part.as_ref());
         match at.symlink_metadata() {
-            Ok(found) if found.is_symlink() => return Err(io::Error::other("a link leads out of the folder")),
+            Ok(found) if found.is_symlink() => {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is behind a link"));
+            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),

@@ -9,7 +9,7 @@ mod opened;
 use std::io;
 
 use bytes::Bytes;
-use object_store::{Error, ObjectStore, PutMode, PutOptions, PutPayload, path::Path};
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
 use url::Url;
 
 use crate::store::{StoreConfig, StoreError};
@@ -88,22 +88,40 @@ impl Place {
         }
     }
 
+    /// Whether an object is below this place.
+    pub async fn has(&self, name: &str) -> io::Result<bool> {
+        match self.objects(name).await?.head(&self.below(name)).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     /// Writes an object below this place that is not there yet. `false`: it is there, and stays as it was.
     pub async fn put_new(&self, name: &str, bytes: Bytes) -> io::Result<bool> {
-        let path = Path::from(format!("{}/{name}", self.path));
-        let objects: &dyn ObjectStore = match &self.root {
-            Root::Folder(folder) => {
-                let (root, path) = (folder.path.clone(), path.clone());
-                blocking(move || folder::has_no_links(&root, &path)).await?;
-                &*folder.objects
-            }
-            Root::Bucket(bucket) => &**bucket,
-        };
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match objects.put_opts(&path, PutPayload::from_bytes(bytes), options).await {
+        match self.objects(name).await?.put_opts(&self.below(name), PutPayload::from_bytes(bytes), options).await {
             Ok(_) => Ok(true),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
             Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+impl Place {
+    fn below(&self, name: &str) -> Path {
+        Path::from(format!("{}/{name}", self.path))
+    }
+
+    /// What holds an object of this name, once no link is on the way to it.
+    async fn objects(&self, name: &str) -> io::Result<&dyn ObjectStore> {
+        match &self.root {
+            Root::Folder(folder) => {
+                let (root, path) = (folder.path.clone(), self.below(name));
+                blocking(move || folder::has_no_links(&root, &path)).await?;
+                Ok(&*folder.objects)
+            }
+            Root::Bucket(bucket) => Ok(&**bucket),
         }
     }
 }

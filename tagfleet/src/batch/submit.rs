@@ -47,6 +47,11 @@ pub struct Submit {
     #[arg(long)]
     model: Option<String>,
 
+    /// Where results go when it ends, beside what `results` and `errors` print: file:///…, s3://… or gs://…, below what
+    /// the service allows
+    #[arg(long)]
+    output: Option<String>,
+
     /// Look at this share of the list alone, 0.001 for one image of a thousand, and say what the whole list would be;
     /// with --watch
     #[arg(long)]
@@ -97,6 +102,7 @@ impl Submit {
         let mut query = format!("?features={}", if self.no_caption { "tags" } else { "tags,caption" });
         let mut add = |name: &str, value: Option<String>| {
             if let Some(value) = value {
+                let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
                 query += &format!("&{name}={value}");
             }
         };
@@ -104,6 +110,7 @@ impl Submit {
         add("threshold", self.threshold.map(|threshold| threshold.to_string()));
         add("language", self.language.map(|language| language.name().to_owned()));
         add("model", self.model.clone());
+        add("output", self.output.clone());
         add("dry_run", self.dry_run.map(|share| share.to_string()));
         query
     }
