@@ -6,11 +6,11 @@ use common::fault::Fault;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::unavailable;
-use crate::{
-    forecast::Forecast,
-    ledger::{Delivery, Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally},
+use super::{
+    parts::{DryRunView, Errors, Output},
+    unavailable,
 };
+use crate::ledger::{Delivery, Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -74,77 +74,6 @@ pub struct BatchView {
     results_url: String,
     /// Where its failures are, a line for each item that failed.
     errors_url: String,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Output {
-    /// The batch's own folder there.
-    #[schema(example = "s3://results/2026/batch_fe6a1d3c44b10f3c9a61d2b84e57a1c0")]
-    url: String,
-    status: OutputStatus,
-    /// Files of results and errors, once they are written.
-    files: Option<u64>,
-    error: Option<ListFault>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum OutputStatus {
-    /// Until every item is done, and the results are written.
-    Pending,
-    Written,
-    /// They can be read here as ever.
-    Failed,
-}
-
-impl Output {
-    fn of(request: &Request, delivery: Option<Delivery>) -> Option<Self> {
-        let url = format!("{}/{}", request.output.as_ref()?.trim_end_matches('/'), request.id);
-        let status = match &delivery {
-            None => OutputStatus::Pending,
-            Some(Delivery { fault: None, .. }) => OutputStatus::Written,
-            Some(_) => OutputStatus::Failed,
-        };
-        let files = delivery.as_ref().map(|delivery| delivery.files);
-        Some(Self { url, status, files, error: delivery.and_then(|delivery| delivery.fault).map(ListFault::from) })
-    }
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DryRunView {
-    /// The share that was asked for.
-    sample: f64,
-    /// Items of the whole list; 0 until it is here.
-    listed: u64,
-    /// Once the sample is done.
-    forecast: Option<Forecast>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Errors {
-    /// `list`
-    object: &'static str,
-    data: Vec<ListFault>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ListFault {
-    #[schema(example = "invalid_request")]
-    code: &'static str,
-    #[schema(example = "row 7: url is longer than 8192 bytes")]
-    message: String,
-}
-
-impl From<Fault> for ListFault {
-    fn from(fault: Fault) -> Self {
-        Self { code: fault.code.name(), message: fault.detail }
-    }
-}
-
-impl From<Fault> for Errors {
-    fn from(fault: Fault) -> Self {
-        Self { object: "list", data: vec![fault.into()] }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -229,11 +158,7 @@ impl BatchView {
             metadata: request.metadata.clone(),
             failures: Failures { by_code: tally.by_code, by_host: tally.by_host },
             output: Output::of(request, known.delivery),
-            dry_run: request.dry_run.map(|dry_run| DryRunView {
-                sample: dry_run.share,
-                listed: known.sealed.map_or(0, |sealed| sealed.listed),
-                forecast: known.ended.as_ref().and_then(|end| end.forecast.clone()),
-            }),
+            dry_run: DryRunView::of(request, known.sealed, known.ended.as_ref()),
             errors: known.ended.and_then(|end| end.fault).map(Errors::from),
             eta,
             rate_per_s: mean.filter(|_| done > 0).map(|rate| (rate * 10.0).round() / 10.0),
