@@ -2,6 +2,8 @@
 //! and Redis, photos by URL from an origin of the test's own. Needs `make models`.
 
 mod album;
+mod bucket;
+mod elsewhere;
 mod migration;
 mod process;
 mod samples;
