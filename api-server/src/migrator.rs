@@ -138,6 +138,7 @@ impl Parts {
             program: self.program,
             preparing: Semaphore::new(self.processes),
             submit: Submit::new(links.queue.clone(), links.bus.clone(), inbox),
+            errands: migrate::Errands::default(),
             in_hand: migrate::InHand::default(),
         };
         Ok((Arc::new(migrator), name))

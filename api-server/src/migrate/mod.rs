@@ -5,6 +5,7 @@
 mod announce;
 mod config;
 mod deliver;
+mod errand;
 mod forecast;
 mod item;
 mod retain;
@@ -28,6 +29,7 @@ use crate::{fetch::Fetcher, fleet::Fleet, ledger::Ledger, pressure, submit::Subm
 
 pub use announce::announce_first;
 pub use config::MigrateConfig;
+pub use errand::Errands;
 pub use share::Share;
 
 /// What a migrator works with.
@@ -46,6 +48,7 @@ pub struct Migrator {
     pub outside: Outside,
     /// What reads Parquet, as a process of its own.
     pub program: PathBuf,
+    pub errands: Errands,
     pub share: Share,
     pub in_hand: InHand,
 }

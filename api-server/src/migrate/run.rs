@@ -1,7 +1,11 @@
 //! The work on one shard: images under way, what is to be tried again, and
 //! what became of the others, written down every now and then.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use common::{
     fault::{Code, Fault},
@@ -61,8 +65,8 @@ struct Target {
     url: String,
     host: String,
     items: Vec<usize>,
-    /// Held a place for so long, all tries together.
-    busy: Duration,
+    /// Its host was busy with it for so long, all tries together.
+    fetching: Duration,
 }
 
 impl Run {
@@ -130,9 +134,13 @@ impl Run {
         {
             let target = &self.targets[next.target];
             let job = self.request.key().job(self.first + target.items[0] as u64);
-            let tag = item::tag(self.migrator.clone(), self.request.clone(), job, target.url.clone());
-            let begun = Instant::now();
-            self.under_way.spawn(async move { (next, tag.await, begun.elapsed()) });
+            let (begun, fetched) = (std::time::Instant::now(), Arc::<OnceLock<_>>::default());
+            let tag = item::tag(self.migrator.clone(), self.request.clone(), job, target.url.clone(), fetched.clone());
+            self.under_way.spawn(async move {
+                let outcome = tag.await;
+                let fetching = fetched.get().map_or_else(|| begun.elapsed(), |at| at.duration_since(begun));
+                (next, outcome, fetching)
+            });
         }
     }
 
@@ -140,7 +148,7 @@ impl Run {
         // A panic is a bug of ours, and without its item: the shard is then worked on once more, by whoever gets it.
         let (tried, outcome, spent) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let target = &mut self.targets[tried.target];
-        target.busy += spent;
+        target.fetching += spent;
         let target = &self.targets[tried.target];
         self.schedule.end(&target.host);
         let fault = match outcome {
@@ -161,7 +169,7 @@ impl Run {
         let code = became.as_ref().err().map_or("ok", |(fault, _)| fault.code.name());
         let mut measured = self.request.dry_run.map(|_| Measured {
             finished_ms: self.migrator.bus.now_us() / 1_000,
-            busy_ms: self.targets[target].busy.as_millis() as u64,
+            fetch_ms: self.targets[target].fetching.as_millis() as u64,
             by: self.migrator.submit.name().to_owned(),
         });
         for at in &self.targets[target].items {
@@ -170,7 +178,7 @@ impl Run {
             self.lines.push(outcome(&id, &self.items[*at], number, became, measured.as_ref()));
             // The others of the same URL have cost nothing.
             if let Some(measured) = &mut measured {
-                measured.busy_ms = 0;
+                measured.fetch_ms = 0;
             }
             metrics::counter!("tagfleet_migrate_items_total", "code" => code).increment(1);
         }
@@ -242,7 +250,7 @@ fn targets(items: &[Item], is_done: impl Fn(usize) -> bool) -> Vec<Target> {
                     url: item.url.clone(),
                     host: host_of(&item.url),
                     items: vec![at],
-                    busy: Duration::ZERO,
+                    fetching: Duration::ZERO,
                 });
             }
         }

@@ -5,17 +5,17 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Migrator,
     announce::{announce_again, said, was_said},
     deliver::{Parcel, deliver},
+    errand::Errand,
     forecast::forecast,
     take_in::take_in,
 };
 use crate::{
-    ledger::{BatchKey, Final, FinalStatus, LedgerError, Lookout, Manifest, Progress, Request, Sealed, Work},
+    ledger::{BatchKey, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work},
     webhook::Told,
 };
 
@@ -36,27 +36,14 @@ struct Watched {
     announced: bool,
     done: u64,
     moved: Instant,
-    /// Work that one process does at a time: who does it, and this process's own.
-    intake: Lookout,
-    delivery: Lookout,
-    task: Option<AbortOnDropHandle<()>>,
+    intake: Errand,
+    delivery: Errand,
 }
 
 impl Watched {
     fn new(now: Instant) -> Self {
-        Self {
-            next: now,
-            announced: false,
-            done: 0,
-            moved: now,
-            intake: Lookout::default(),
-            delivery: Lookout::default(),
-            task: None,
-        }
-    }
-
-    fn is_busy(&self) -> bool {
-        self.task.as_ref().is_some_and(|task| !task.is_finished())
+        let (intake, delivery) = (Errand::default(), Errand::default());
+        Self { next: now, announced: false, done: 0, moved: now, intake, delivery }
     }
 }
 
@@ -106,7 +93,8 @@ async fn look(
     }
     let Some(sealed) = ledger.sealed(key).await? else {
         if let Some(manifest) = request.manifest.clone() {
-            return begin_intake(migrator, request, manifest, watched).await;
+            let take_in = |lease| take_in(migrator.clone(), request, manifest, lease);
+            return watched.intake.begin(migrator, key, Work::Intake, take_in).await;
         }
         if now_s > request.created_s + COMES_IN_WITHIN_S {
             tracing::info!(tenant = key.tenant, batch = key.id, "a batch that never came in whole is removed");
@@ -120,42 +108,13 @@ async fn look(
             && ledger.delivered(key).await?.is_none()
         {
             let parcel = Parcel { request, url, sealed, tally: progress.tally };
-            return begin_delivery(migrator, parcel, watched).await;
+            let deliver = |lease| deliver(migrator.clone(), parcel, lease);
+            return watched.delivery.begin(migrator, key, Work::Delivery, deliver).await;
         }
         return finish(migrator, &request, sealed, &progress, now_s).await;
     }
     watched.next = Instant::now() + LOOK_EVERY.max(PER_SHARD * sealed.shards);
     keep_announced(migrator, key, sealed, &progress, started_s, watched).await
-}
-
-/// Unless somebody else is at it.
-async fn begin_intake(
-    migrator: &Arc<Migrator>,
-    request: Request,
-    manifest: Manifest,
-    watched: &mut Watched,
-) -> Result<(), LedgerError> {
-    if watched.is_busy() {
-        return Ok(());
-    }
-    if let Some(lease) =
-        migrator.ledger.lease(&request.key(), Work::Intake, &mut watched.intake, Instant::now()).await?
-    {
-        let task = take_in(migrator.clone(), request, manifest, lease);
-        watched.task = Some(AbortOnDropHandle::new(tokio::spawn(task)));
-    }
-    Ok(())
-}
-
-async fn begin_delivery(migrator: &Arc<Migrator>, parcel: Parcel, watched: &mut Watched) -> Result<(), LedgerError> {
-    if watched.is_busy() {
-        return Ok(());
-    }
-    let key = parcel.request.key();
-    if let Some(lease) = migrator.ledger.lease(&key, Work::Delivery, &mut watched.delivery, Instant::now()).await? {
-        watched.task = Some(AbortOnDropHandle::new(tokio::spawn(deliver(migrator.clone(), parcel, lease))));
-    }
-    Ok(())
 }
 
 async fn finish(
