@@ -29,8 +29,9 @@ use crate::{
     problem::Problem,
 };
 
-/// A sample is cut smaller, so that as many migrators are at it as would be at the list.
-const DRY_SHARD_ITEMS: u32 = 500;
+/// A sample is cut smaller, so that as many migrators are at it as would be at the list; not much smaller, since a shard has a
+/// price of its own.
+const DRY_SHARD_ITEMS: u32 = 1_000;
 
 /// Begin a batch
 ///

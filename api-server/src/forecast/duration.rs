@@ -58,16 +58,16 @@ fn pace(items: &[Kept], from: usize, to: usize) -> Option<f64> {
 
 /// Of so few that there is nothing between them.
 fn all_at_once(items: &[Kept]) -> f64 {
-    let begun = items.iter().map(|item| item.finished_ms.saturating_sub(item.busy_ms)).min().unwrap_or(0);
+    let begun = items.iter().map(|item| item.finished_ms.saturating_sub(item.fetch_ms)).min().unwrap_or(0);
     let ended = items.last().map_or(0, |last| last.finished_ms);
     items.len() as f64 * 1e3 / ended.saturating_sub(begun).max(1) as f64
 }
 
 fn slowest_host_s(items: &[Kept], scale: f64, places: &Places) -> f64 {
     let hosts = items.iter().map(|item| item.host).max().map_or(0, |last| last + 1);
-    let mut busy_ms = vec![0; hosts];
-    items.iter().for_each(|item| busy_ms[item.host] += item.busy_ms);
-    let most = busy_ms.into_iter().max().unwrap_or(0);
+    let mut fetch_ms = vec![0; hosts];
+    items.iter().for_each(|item| fetch_ms[item.host] += item.fetch_ms);
+    let most = fetch_ms.into_iter().max().unwrap_or(0);
     most as f64 / 1e3 * scale / places.per_host.max(1) as f64
 }
 

@@ -78,7 +78,7 @@ impl Sample {
             if !self.migrators.contains(&measured.by) {
                 self.migrators.push(measured.by);
             }
-            self.items.push(seen::Kept { finished_ms: measured.finished_ms, busy_ms: measured.busy_ms, host });
+            self.items.push(seen::Kept { finished_ms: measured.finished_ms, fetch_ms: measured.fetch_ms, host });
         }
     }
 

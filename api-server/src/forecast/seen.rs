@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Measured {
     /// Milliseconds since 1970, when it was done.
     pub finished_ms: u64,
-    /// How long it held a place of the migrator, all tries together.
-    pub busy_ms: u64,
+    /// How long its host was busy with it, all tries together.
+    pub fetch_ms: u64,
     /// The migrator.
     pub by: String,
 }
@@ -50,7 +50,7 @@ pub struct Error {
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
     pub finished_ms: u64,
-    pub busy_ms: u64,
+    pub fetch_ms: u64,
     /// Its number.
     pub host: usize,
 }

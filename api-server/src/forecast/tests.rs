@@ -2,11 +2,11 @@ use serde_json::json;
 
 use super::*;
 
-fn seen(n: u64, finished_ms: u64, busy_ms: u64, host: &str, code: Option<&str>) -> Seen {
+fn seen(n: u64, finished_ms: u64, fetch_ms: u64, host: &str, code: Option<&str>) -> Seen {
     let response = code.is_none().then(|| json!({"body": {"image": {"bytes": 1_000}, "tags": [{"id": "cat"}]}}));
     let line = json!({
         "url": format!("http://{host}/{n}"), "response": response, "error": code.map(|code| json!({"code": code})),
-        "measured": {"finished_ms": finished_ms, "busy_ms": busy_ms, "by": "m"},
+        "measured": {"finished_ms": finished_ms, "fetch_ms": fetch_ms, "by": "m"},
     });
     serde_json::from_value(line).expect("a line")
 }

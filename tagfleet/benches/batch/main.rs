@@ -2,7 +2,7 @@
 //! out, and what each process spends on them. Then real-time requests at half
 //! of what the workers can do, alone and beside a batch: what the batch costs
 //! them, and how much of the other half it uses. And what a dry run of a
-//! twentieth says of a batch, against what that batch then does.
+//! tenth says of a batch, against what that batch then does.
 //!
 //! Everything shares this machine, the origin and the generator too.
 //! `BATCH_IMAGES` and `BATCH_SECONDS` change the lengths; `BATCH_PARTS` (`throughput,realtime,forecast`) leaves parts out.
@@ -111,7 +111,7 @@ async fn forecast(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
         }
     };
     let list = list(images, |n| format!("{origin}/{}{n}.jpg", kind(n)));
-    let dry = fleet.send("?features=tags&dry_run=0.05", list.clone()).await?;
+    let dry = fleet.send("?features=tags&dry_run=0.1", list.clone()).await?;
     fleet.until(&dry, "completed").await?;
     let dry = fleet.look(&dry).await?;
     let forecast = &dry["dry_run"]["forecast"];
