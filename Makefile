@@ -75,7 +75,7 @@ bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake e
 bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
 	@scripts/bench.sh tagfleet published
 
-bench-batch: ## A batch through RabbitMQ with a fake engine, alone and beside real-time load; then five million lines (BATCH_IMAGES, BATCH_LINES)
+bench-batch: ## A batch through RabbitMQ with a fake engine, alone, beside real-time load, and as a dry run foretells it; then five million lines (BATCH_PARTS, BATCH_IMAGES, BATCH_LINES)
 	@scripts/bench.sh tagfleet batch
 	@scripts/bench-stream.sh
 

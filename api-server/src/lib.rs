@@ -9,6 +9,7 @@ mod door;
 mod edge;
 mod fetch;
 mod fleet;
+mod forecast;
 mod form;
 mod health;
 mod keys;
@@ -34,7 +35,7 @@ mod webhook;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use common::{bus::Bus, queue::Queue, shutdown::Shutdown, store::Store, telemetry};
+use common::{bus::Bus, outside::Outside, queue::Queue, shutdown::Shutdown, store::Store, telemetry};
 use tokio::net::TcpListener;
 
 pub use batches::BatchConfig;
@@ -51,6 +52,8 @@ pub struct Links {
     pub queue: Queue,
     pub bus: Bus,
     pub store: Store,
+    /// What of others may be opened beside it.
+    pub outside: Outside,
 }
 
 /// What every handler may use.
@@ -66,6 +69,7 @@ struct App {
     offload: offload::Offload,
     prepare: prepare::Pool,
     submit: submit::Submit,
+    outside: Outside,
     batches: batches::Batches,
     webhooks: Arc<webhook::Webhooks>,
     stopping: Shutdown,
@@ -95,7 +99,7 @@ pub async fn run_with(
     migrate.as_ref().map_or(Ok(()), MigrateConfig::validate)?;
     memory::give_back_large_pieces();
     let name = config.name();
-    let Links { queue, bus, store } = links.clone();
+    let Links { queue, bus, store, outside } = links.clone();
     let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
     let budget = admit::Budget::new(config.max_bytes_in_flight);
     let fetcher = fetch::Fetcher::new(&config.fetch, world, budget.clone())?;
@@ -110,6 +114,7 @@ pub async fn run_with(
         prepare: prepare::Pool::start(config.decoders()).context("starting the decoding processes")?,
         submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
         stopping: shutdown.clone(),
+        outside,
         batches: batches::Batches::new(ledger::Ledger::new(store), &config.batches),
         config,
         queue,
@@ -144,6 +149,7 @@ fn parts(app: &App, name: &str) -> migrator::Parts {
         prepare: app.prepare.clone(),
         webhooks: app.webhooks.clone(),
         processes: app.config.prepare.processes(),
+        program: app.config.decoders().program,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The migrator as a process of its own: `tagfleet migrator`.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -67,7 +67,7 @@ pub async fn run(
     config.validate()?;
     memory::give_back_large_pieces();
     let decoders = config.prepare.decoders(config.fetch.fetch_max_bytes);
-    let processes = decoders.processes;
+    let (processes, program) = (decoders.processes, decoders.program.clone());
     let budget = admit::Budget::new(config.max_bytes_in_flight);
     let fetcher = Fetcher::new(&config.fetch, World::default(), budget)?;
     let parts = Parts {
@@ -78,6 +78,7 @@ pub async fn run(
         fetcher,
         prepare: prepare::Pool::start(decoders).context("starting the decoding processes")?,
         processes,
+        program,
     };
     let (fleet, fetcher) = (parts.fleet.clone(), parts.fetcher.clone());
     fleet.refresh().await;
@@ -109,6 +110,8 @@ pub struct Parts {
     pub prepare: prepare::Pool,
     pub webhooks: Arc<Webhooks>,
     pub processes: usize,
+    /// Of them, and of those that read lists.
+    pub program: PathBuf,
 }
 
 impl Parts {
@@ -131,8 +134,11 @@ impl Parts {
             fetcher: self.fetcher,
             prepare: self.prepare,
             webhooks: self.webhooks,
+            outside: links.outside.clone(),
+            program: self.program,
             preparing: Semaphore::new(self.processes),
             submit: Submit::new(links.queue.clone(), links.bus.clone(), inbox),
+            errands: migrate::Errands::default(),
             in_hand: migrate::InHand::default(),
         };
         Ok((Arc::new(migrator), name))

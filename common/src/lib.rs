@@ -10,6 +10,7 @@ pub mod bus;
 pub mod fault;
 pub mod identity;
 pub mod model;
+pub mod outside;
 pub mod queue;
 mod reconnect;
 pub use reconnect::install_tls_provider;

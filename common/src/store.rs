@@ -13,7 +13,7 @@ use object_store::{
 };
 use url::Url;
 
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Object store")]
 pub struct StoreConfig {
     /// Where migrations are kept: `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`,
@@ -21,6 +21,12 @@ pub struct StoreConfig {
     /// ~/.local/share]
     #[arg(long, env = "TAGFLEET_STORE_URL")]
     pub store_url: Option<String>,
+
+    /// Where batches' lists may lie and their results may go beside it, all that is below: `file:///folder`, `s3://bucket/prefix`
+    /// or `gs://bucket/prefix`, by comma; with `TENANT=` before it for one tenant alone. The service opens it with its own
+    /// credentials, so name no more than every such tenant may read and write. Nothing, if nothing is named
+    #[arg(long, env = "TAGFLEET_BATCH_ALLOW", value_delimiter = ',')]
+    pub batch_allow: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +35,8 @@ pub enum StoreError {
     Url(String),
     #[error("the store's folder {0} cannot be used: {1}")]
     Folder(PathBuf, std::io::Error),
+    #[error("--batch-allow: {0}: {1}")]
+    Allowed(String, String),
     #[error("the object store failed: {0}")]
     Failed(#[from] Error),
 }
@@ -162,7 +170,7 @@ impl Store {
     }
 }
 
-fn default_folder() -> PathBuf {
+pub(crate) fn default_folder() -> PathBuf {
     let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     data.or_else(home).unwrap_or_else(|| PathBuf::from(".")).join("tagfleet/store")
@@ -193,16 +201,20 @@ mod tests {
 
     #[tokio::test]
     async fn every_backend_keeps_what_is_written_once() {
-        keep(Store::open(&StoreConfig { store_url: Some("memory:".into()) }).expect("opens")).await;
+        keep(Store::open(&StoreConfig { store_url: Some("memory:".into()), ..StoreConfig::default() }).expect("opens"))
+            .await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = Url::from_directory_path(folder.path().join("new")).expect("absolute");
-        keep(Store::open(&StoreConfig { store_url: Some(url.into()) }).expect("opens")).await;
+        keep(Store::open(&StoreConfig { store_url: Some(url.into()), ..StoreConfig::default() }).expect("opens")).await;
     }
 
     #[test]
     fn a_store_that_is_none_is_refused() {
         for url in ["", "folder", "ftp://host/a"] {
-            assert!(Store::open(&StoreConfig { store_url: Some(url.into()) }).is_err(), "{url}");
+            assert!(
+                Store::open(&StoreConfig { store_url: Some(url.into()), ..StoreConfig::default() }).is_err(),
+                "{url}"
+            );
         }
     }
 }

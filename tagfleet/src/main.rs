@@ -48,6 +48,12 @@ enum Command {
         /// What the process may allocate
         memory_bytes: u64,
     },
+    /// Read a Parquet file for the server that started this process
+    #[command(hide = true)]
+    ManifestReader {
+        /// What the process may allocate
+        memory_bytes: u64,
+    },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -55,6 +61,10 @@ fn main() -> anyhow::Result<ExitCode> {
         // No runtime: a decoder has one thread, and gives up the means to start others.
         Command::PrepareWorker { memory_bytes } => {
             prepare::child::run(memory_bytes, prepare::tile)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::ManifestReader { memory_bytes } => {
+            manifest::apart::run(memory_bytes)?;
             Ok(ExitCode::SUCCESS)
         }
         other => run(other),
@@ -74,6 +84,6 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,
         Command::Health(health) => health.run().await,
-        Command::PrepareWorker { .. } => unreachable!("has no runtime"),
+        Command::PrepareWorker { .. } | Command::ManifestReader { .. } => unreachable!("has no runtime"),
     }
 }

@@ -9,6 +9,7 @@ use api_server::{ApiConfig, Links, MigrateConfig, MigratorConfig};
 use clap::Args;
 use common::{
     bus::{Bus, BusConfig},
+    outside::Outside,
     queue::{Queue, QueueConfig},
     shutdown::{self, Shutdown},
     store::{Store, StoreConfig},
@@ -85,10 +86,16 @@ impl Shared {
     }
 }
 
+fn links(config: &StoreConfig, queue: Queue, bus: Bus) -> anyhow::Result<Links> {
+    // The store first, which makes its folder.
+    let store = Store::open(config)?;
+    Ok(Links { queue, bus, store, outside: Outside::open(config)? })
+}
+
 impl Api {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let (queue, bus, listener) = self.shared.connect(self.api.listen).await?;
-        let links = Links { queue: queue.clone(), bus, store: Store::open(&self.store)? };
+        let links = links(&self.store, queue.clone(), bus)?;
         api_server::run(self.api, None, links, listener, shutdown::on_signal()).await?;
         queue.close().await;
         Ok(ExitCode::SUCCESS)
@@ -98,7 +105,7 @@ impl Api {
 impl Migrator {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let (queue, bus, listener) = self.shared.connect(self.migrator_listen).await?;
-        let links = Links { queue: queue.clone(), bus, store: Store::open(&self.store)? };
+        let links = links(&self.store, queue.clone(), bus)?;
         api_server::migrator::run(self.migrator, links, listener, shutdown::on_signal()).await?;
         queue.close().await;
         Ok(ExitCode::SUCCESS)
@@ -121,7 +128,7 @@ impl Serve {
         // The worker outlives the API, so that open requests get their answers.
         let worker_stop = Shutdown::new();
         let worker = ai_worker::run(self.worker, queue.clone(), bus.clone(), None, worker_stop.clone());
-        let links = Links { queue: queue.clone(), bus, store: Store::open(&self.store)? };
+        let links = links(&self.store, queue.clone(), bus)?;
         let api = api_server::run(self.api, Some(self.migrate), links, listener, signal.clone());
         let (api, worker) = tokio::join!(
             async {

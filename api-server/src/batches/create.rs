@@ -13,7 +13,7 @@ use common::{
 };
 
 use super::{
-    invalid,
+    elsewhere, invalid,
     once::Once,
     options::{BatchQuery, BatchRequest, Wanted},
     reply, source, unavailable,
@@ -24,16 +24,22 @@ use crate::{
     App,
     edge::RequestId,
     keys::Caller,
-    ledger::{BatchKey, Request},
+    ledger::{BatchKey, DryRun, Manifest, Request},
     migrate,
     problem::Problem,
 };
 
+/// A sample is cut smaller, so that as many migrators are at it as would be at the list; not much smaller, since a shard has a
+/// price of its own.
+const DRY_SHARD_ITEMS: u32 = 1_000;
+
 /// Begin a batch
 ///
 /// Up to 10,000 items come in one JSON body, any number as NDJSON, whose lines are items and whose options are in the
-/// query; `Content-Encoding` may be gzip or zstd. With an `Idempotency-Key` it is safe to send a batch again: if it is
-/// here already it is answered, and if half of it is, the other half is taken.
+/// query; `Content-Encoding` may be gzip or zstd. A list that lies in a bucket or folder that the service may open comes as
+/// `{"manifest": "s3://…"}`: it is read after the answer, and a batch whose list cannot be read ends as `failed`. With an `Idempotency-Key` it is safe to send a batch again: if it is
+/// here already it is answered, and if half of it is, the other half is taken. With `dry_run`, the batch is a sample of the
+/// list, and at its end there is a `forecast` of what the whole list would be: failures, bytes, seconds, cost, tags.
 #[utoipa::path(
     post, path = "/v1/batches", tag = "Batches", params(BatchQuery, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters")),
     security((), ("api_key" = [])),
@@ -42,7 +48,7 @@ use crate::{
         (String = "application/x-ndjson"),
     )),
     responses(
-        (status = 202, description = "The whole list is stored, and will be worked on", body = BatchView),
+        (status = 202, description = "The whole list is stored, and will be worked on; a manifest is going to be read", body = BatchView),
         (status = 400, description = "`invalid_request`: the line is named", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`model_not_found`", body = Problem, content_type = "application/problem+json"),
@@ -50,7 +56,7 @@ use crate::{
         (status = 409, description = "`idempotency_in_flight`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`idempotency_mismatch`, `webhook_not_allowed`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency_mismatch`, `webhook_not_allowed`, `manifest_not_allowed`, `manifest_unreadable`, `output_not_allowed`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`overloaded`, `rate_limited`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`store_unavailable`", body = Problem, content_type = "application/problem+json"),
     )
@@ -74,6 +80,8 @@ async fn create(app: &App, tenant: &str, request: HttpRequest) -> Result<BatchVi
     let once = app.batches.once.enter(tenant, &parts.headers)?;
     let (source, mut wanted) = source::read(app, &parts, body).await?;
     check_webhook(app, wanted.webhook_url.as_deref()).await?;
+    elsewhere::check(&app.outside, tenant, wanted.manifest.as_ref()).await?;
+    elsewhere::check_output(&app.outside, tenant, wanted.output.as_deref())?;
     let asked = fingerprint(&wanted)?;
     // Only now: which one is the default may be another the next time.
     wanted.model = model(app, wanted.model).await?;
@@ -85,7 +93,9 @@ async fn create(app: &App, tenant: &str, request: HttpRequest) -> Result<BatchVi
     let (request, is_fresh) = begin(app, fresh, batch).await?;
     match source::take(app, &request, source).await {
         Ok(sealed) => {
-            migrate::announce_first(&app.queue, &app.batches.ledger, &request.key(), sealed).await;
+            if let Some(sealed) = sealed {
+                migrate::announce_first(&app.queue, &app.batches.ledger, &request.key(), sealed).await;
+            }
             BatchView::of(&app.batches.ledger, &request, now_s(app)).await
         }
         Err(stopped) => {
@@ -118,24 +128,30 @@ async fn check_webhook(app: &App, url: Option<&str>) -> Result<(), Fault> {
 }
 
 fn fresh(app: &App, tenant: &str, wanted: Wanted) -> Request {
-    let created_s = now_s(app);
+    let (created_s, max_items) = (now_s(app), app.config.batches.batch_max_items);
+    let shard_items = app.config.batches.batch_shard_items;
+    let dry_run = wanted.dry_run.map(|share| DryRun { share, seed: rand::random(), shard_items });
     Request {
         id: BatchKey::random_id(app.bus.now_us() / 1_000),
         tenant: tenant.to_owned(),
         created_s,
-        shard_items: app.config.batches.batch_shard_items,
+        shard_items: if dry_run.is_some() { shard_items.min(DRY_SHARD_ITEMS) } else { shard_items },
         asked: wanted.asked,
         model: wanted.model,
         metadata: wanted.metadata,
         expires_s: wanted.window_h.map(|hours| created_s + u64::from(hours) * 3_600),
         webhook_url: wanted.webhook_url,
+        manifest: wanted.manifest.map(|(url, kind)| Manifest { url, kind, max_items }),
+        dry_run,
+        output: wanted.output,
     }
 }
 
 /// All that is asked, but for the items.
 fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
-    let Wanted { asked, model, metadata, window_h, webhook_url } = wanted;
-    serde_json::to_string(&(asked, model, metadata, window_h, webhook_url)).map_err(|error| invalid(error.to_string()))
+    let Wanted { asked, model, metadata, window_h, webhook_url, manifest, dry_run, output } = wanted;
+    serde_json::to_string(&(asked, model, metadata, window_h, webhook_url, manifest, dry_run, output))
+        .map_err(|error| invalid(error.to_string()))
 }
 
 /// The batch as it stands in the ledger, and whether this request put it there.

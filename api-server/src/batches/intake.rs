@@ -5,8 +5,8 @@
 use common::fault::{Code, Fault};
 use common::stage::Stage;
 
-use super::{invalid, options::BatchItem, unavailable};
-use crate::ledger::{BatchKey, Ledger, Request, Sealed};
+use super::{invalid, options::BatchItem, sampler::Sampler, unavailable};
+use crate::ledger::{BatchKey, Item, Ledger, Request, Sealed};
 
 pub struct Intake<'a> {
     ledger: &'a Ledger,
@@ -18,25 +18,42 @@ pub struct Intake<'a> {
     items: u32,
     shards: u32,
     total: u64,
+    /// Items that came, of which a dry run keeps some.
+    listed: u64,
+    sampler: Option<Sampler>,
 }
 
 impl<'a> Intake<'a> {
     pub fn new(ledger: &'a Ledger, request: &Request, max_items: u64) -> Self {
         let (key, shard_items) = (request.key(), request.shard_items);
-        Self { ledger, key, shard_items, max_items, filling: Vec::new(), items: 0, shards: 0, total: 0 }
+        let sampler = request.dry_run.map(|dry_run| Sampler::new(dry_run.share, dry_run.seed));
+        let (filling, items, shards, total, listed) = (Vec::new(), 0, 0, 0, 0);
+        Self { ledger, key, shard_items, max_items, filling, items, shards, total, listed, sampler }
     }
 
     /// Items so far.
-    pub fn total(&self) -> u64 {
-        self.total
+    pub fn listed(&self) -> u64 {
+        self.listed
     }
 
     pub async fn push(&mut self, item: BatchItem) -> Result<(), Fault> {
-        if self.total == self.max_items {
+        if self.listed == self.max_items {
             let detail = format!("A batch may have {} items.", self.max_items);
             return Err(Fault::new(Code::BodyTooLarge, Stage::Admit, detail));
         }
-        serde_json::to_writer(&mut self.filling, &item.check()?).expect("texts are JSON");
+        let (at, item) = (self.listed, item.check()?);
+        self.listed += 1;
+        match &mut self.sampler {
+            None => self.keep(&item).await,
+            Some(sampler) => match sampler.look(at, item) {
+                Some(item) => self.keep(&item).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    async fn keep(&mut self, item: &Item) -> Result<(), Fault> {
+        serde_json::to_writer(&mut self.filling, item).expect("texts are JSON");
         self.filling.push(b'\n');
         (self.items, self.total) = (self.items + 1, self.total + 1);
         if self.items == self.shard_items { self.store().await } else { Ok(()) }
@@ -44,6 +61,9 @@ impl<'a> Intake<'a> {
 
     /// Says that this is the whole list.
     pub async fn seal(mut self, now_s: u64) -> Result<Sealed, Fault> {
+        for item in self.sampler.take().map(|mut sampler| sampler.rest()).unwrap_or_default() {
+            self.keep(&item).await?;
+        }
         if self.total == 0 {
             return Err(invalid("The batch has no items."));
         }
@@ -55,9 +75,11 @@ impl<'a> Intake<'a> {
             // Somebody else was given the same key, and cleared away what was no good.
             return Err(Fault::new(Code::StoreUnavailable, Stage::Admit, "A part of the list is gone; send it again."));
         }
-        let whole = Sealed { total: self.total, shards: self.shards, sealed_s: now_s };
+        let whole = Sealed { total: self.total, shards: self.shards, sealed_s: now_s, listed: self.listed };
         let sealed = self.ledger.seal(&self.key, whole).await.map_err(|error| unavailable(&error))?;
-        if (sealed.total, sealed.shards) != (whole.total, whole.shards) {
+        // One of before there were dry runs says nothing of its length.
+        let is_as_long = sealed.listed == 0 || sealed.listed == whole.listed;
+        if (sealed.total, sealed.shards) != (whole.total, whole.shards) || !is_as_long {
             return Err(another());
         }
         Ok(sealed)

@@ -1,23 +1,22 @@
 //! `GET /v1/batches/{id}/results` and `/errors`: NDJSON, while it runs too.
 
-use std::sync::Arc;
-
 use axum::{
     body::Body,
-    extract::{Extension, Path, RawQuery, State},
+    extract::RawQuery,
     http::{HeaderName, header},
     response::{IntoResponse, Response},
 };
 use common::fault::Fault;
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, IntoResponses};
 
-use super::{invalid, reply, unavailable};
+use super::{
+    invalid,
+    named::{Named, Problems},
+    unavailable,
+};
 use crate::{
-    App,
-    edge::RequestId,
-    keys::Caller,
     ledger::{Cursor, Kind},
     problem::Problem,
 };
@@ -35,6 +34,18 @@ pub struct LinesQuery {
     limit: Option<u64>,
 }
 
+/// What a request for lines gets.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "for the description of the API")]
+enum Answers {
+    /// Lines, as far as there are some without a gap
+    #[response(status = 200, content_type = "application/x-ndjson", headers(("x-next-cursor" = String, description = "Where this answer ends")))]
+    Lines(String),
+    /// `invalid_request`
+    #[response(status = 400, content_type = "application/problem+json")]
+    Query(#[to_schema] Problem),
+}
+
 /// What was done
 ///
 /// A line for each item: `{"id", "custom_id", "line", "url", "response": {"status_code": 200, "body": {"model", "image",
@@ -42,24 +53,10 @@ pub struct LinesQuery {
 /// `after`. Lines come in no order that is of use; `line` is the item's place in the batch, from 0.
 #[utoipa::path(
     get, path = "/v1/batches/{id}/results", tag = "Batches", security((), ("api_key" = [])),
-    params(("id" = String, Path, description = "`batch_…`"), LinesQuery),
-    responses(
-        (status = 200, body = String, content_type = "application/x-ndjson", headers(("x-next-cursor" = String, description = "Where this answer ends"))),
-        (status = 400, description = "`invalid_request`", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`, also for another tenant's batch", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`store_unavailable`", body = Problem, content_type = "application/problem+json"),
-    )
+    params(("id" = String, Path, description = "`batch_…`"), LinesQuery), responses(Answers, Problems)
 )]
-pub async fn batch_results(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Path(batch): Path<String>,
-    RawQuery(query): RawQuery,
-    id: RequestId,
-) -> Response {
-    let lines = lines(app, &caller, &batch, query, Kind::Completed).await;
-    reply::reply(lines, "batch results read", &id, &caller)
+pub async fn batch_results(named: Named, RawQuery(query): RawQuery) -> Response {
+    named.reply(lines(&named, query, Kind::Completed).await, "batch results read")
 }
 
 /// What failed, and why
@@ -68,36 +65,16 @@ pub async fn batch_results(
 /// are those of `POST /v1/tags`, and `batch_cancelled` and `batch_expired`.
 #[utoipa::path(
     get, path = "/v1/batches/{id}/errors", tag = "Batches", security((), ("api_key" = [])),
-    params(("id" = String, Path, description = "`batch_…`"), LinesQuery),
-    responses(
-        (status = 200, body = String, content_type = "application/x-ndjson", headers(("x-next-cursor" = String, description = "Where this answer ends"))),
-        (status = 400, description = "`invalid_request`", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`, also for another tenant's batch", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`store_unavailable`", body = Problem, content_type = "application/problem+json"),
-    )
+    params(("id" = String, Path, description = "`batch_…`"), LinesQuery), responses(Answers, Problems)
 )]
-pub async fn batch_errors(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Path(batch): Path<String>,
-    RawQuery(query): RawQuery,
-    id: RequestId,
-) -> Response {
-    let lines = lines(app, &caller, &batch, query, Kind::Failed).await;
-    reply::reply(lines, "batch errors read", &id, &caller)
+pub async fn batch_errors(named: Named, RawQuery(query): RawQuery) -> Response {
+    named.reply(lines(&named, query, Kind::Failed).await, "batch errors read")
 }
 
-async fn lines(
-    app: Arc<App>,
-    caller: &Caller,
-    batch: &str,
-    query: Option<String>,
-    kind: Kind,
-) -> Result<Response, Fault> {
+async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Response, Fault> {
     let (from, limit) = read(query.as_deref().unwrap_or_default())?;
-    let key = app.batches.find(&caller.tenant, batch).await?.key();
-    let ledger = app.batches.ledger.clone();
+    let key = named.find().await?.key();
+    let ledger = named.app.batches.ledger.clone();
     let failed = |error| unavailable(&error);
     let shards = ledger.sealed(&key).await.map_err(failed)?.map_or(0, |sealed| sealed.shards);
     let progress = ledger.progress(&key).await.map_err(failed)?;

@@ -5,14 +5,18 @@
 mod cancel;
 mod config;
 mod create;
+mod elsewhere;
 mod events;
 mod get;
 mod intake;
 mod lines;
 mod list;
+mod named;
 mod once;
 mod options;
+mod parts;
 mod reply;
+mod sampler;
 mod source;
 mod upload;
 mod view;
@@ -30,10 +34,12 @@ use crate::ledger::{BatchKey, Ledger, LedgerError, Request};
 pub use cancel::{__path_cancel_batch, cancel_batch};
 pub use config::BatchConfig;
 pub use create::{__path_create_batch, create_batch};
+pub use elsewhere::Elsewhere;
 pub use events::{__path_batch_events, batch_events};
 pub use get::{__path_get_batch, get_batch};
 pub use lines::{__path_batch_errors, __path_batch_results, batch_errors, batch_results};
 pub use list::{__path_list_batches, list_batches};
+pub use upload::Stopped;
 pub use view::BatchView;
 
 #[derive(Debug)]

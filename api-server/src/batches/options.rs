@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use common::{fault::Fault, wire::Asked};
-use serde::Deserialize;
+use manifest::{Format, Kind};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::invalid;
@@ -17,6 +18,8 @@ const MAX_URL_BYTES: usize = 8_192;
 const MAX_PAIRS: usize = 16;
 const MAX_NAME_CHARS: usize = 64;
 const MAX_VALUE_CHARS: usize = 512;
+const NO_FORMAT: &str =
+    "the manifest ends with none of .ndjson, .jsonl, .csv (also .gz, .zst) and .parquet: name its `format`";
 /// A year.
 const MAX_WINDOW_H: u32 = 8_784;
 
@@ -49,8 +52,16 @@ impl BatchItem {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
-    /// 1 to 10,000; more come as NDJSON.
-    pub items: Vec<BatchItem>,
+    /// 1 to 10,000; more come as NDJSON, or as a `manifest`.
+    items: Option<Vec<BatchItem>>,
+    /// In place of `items`, a file with them, below what the operator allows (`--batch-allow`): `file:///…`, `s3://…` or
+    /// `gs://…`, ending with .ndjson, .jsonl, .csv (also .gz, .zst) or .parquet. Tables have a column `url` and, if you like,
+    /// `custom_id`; the row's number stands in where there is none.
+    #[schema(example = "s3://lists/2026/photos.parquet")]
+    manifest: Option<String>,
+    /// What the manifest is, whatever its name.
+    #[schema(value_type = Option<String>, example = "csv")]
+    format: Option<Format>,
     #[serde(default)]
     features: Option<Vec<Feature>>,
     limit: Option<u16>,
@@ -70,6 +81,22 @@ pub struct BatchRequest {
     /// Where to say that it has ended, signed (Standard Webhooks): `batch.completed`, `batch.cancelled`, `batch.expired`.
     #[schema(example = "https://example.com/hooks/tagfleet")]
     webhook_url: Option<String>,
+    /// Where results go when the batch ends, beside `/results` and `/errors`: below what the operator allows (`--batch-allow`),
+    /// `file:///…`, `s3://…` or `gs://…`. In a folder of the batch's id, files `results-N.ndjson` and `errors-N.ndjson`, and
+    /// at last `batch.json`.
+    #[schema(example = "s3://results/2026")]
+    output: Option<String>,
+    /// Look at a sample alone, and say what the whole list would be.
+    dry_run: Option<DryRunRequest>,
+}
+
+/// A batch that is a sample of the list: fetched and tagged like any other, with a `forecast` at its end.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DryRunRequest {
+    /// Share of the list, above 0 and up to 1; 100 items at the least, if there are so many.
+    #[schema(example = 0.001)]
+    pub sample: f64,
 }
 
 /// The options of a batch that comes as NDJSON, in its query.
@@ -104,6 +131,10 @@ pub struct BatchQuery {
     completion_window_h: Option<u32>,
     /// Where to say that it has ended, signed (Standard Webhooks).
     webhook_url: Option<String>,
+    /// Where results go when the batch ends: `file:///…`, `s3://…` or `gs://…`, below what the operator allows.
+    output: Option<String>,
+    /// Look at this share of the list alone, above 0 and up to 1, and say what the whole list would be.
+    dry_run: Option<f64>,
 }
 
 /// What both come to, but for the items.
@@ -114,10 +145,23 @@ pub struct Wanted {
     pub metadata: BTreeMap<String, String>,
     pub window_h: Option<u32>,
     pub webhook_url: Option<String>,
+    pub manifest: Option<(String, Kind)>,
+    /// A share of the list.
+    pub dry_run: Option<f64>,
+    pub output: Option<String>,
 }
 
 impl BatchRequest {
-    pub fn split(self) -> Result<(Vec<BatchItem>, Wanted), Fault> {
+    /// The items, unless they are elsewhere.
+    pub fn split(self) -> Result<(Option<Vec<BatchItem>>, Wanted), Fault> {
+        let manifest = match (&self.items, self.manifest) {
+            (None, Some(url)) => {
+                let kind = Kind::of(&url, self.format).ok_or_else(|| invalid(NO_FORMAT))?;
+                Some((url, kind))
+            }
+            (Some(_), None) if self.format.is_none() => None,
+            _ => return Err(invalid("a batch has either `items` or a `manifest` (and a `format`, if you like)")),
+        };
         let options = RawOptions {
             features: self.features.map(feature_names),
             limit: self.limit,
@@ -131,7 +175,9 @@ impl BatchRequest {
             client_ref: None,
         };
         let metadata = self.metadata.unwrap_or_default();
-        Ok((self.items, wanted(options, metadata, self.completion_window_h, self.webhook_url)?))
+        let wanted = wanted(options, metadata, self.completion_window_h, self.webhook_url)?;
+        let dry_run = sample(self.dry_run.map(|dry_run| dry_run.sample))?;
+        Ok((self.items, Wanted { manifest, dry_run, output: self.output, ..wanted }))
     }
 }
 
@@ -154,7 +200,17 @@ impl BatchQuery {
             timeout_ms: None,
             client_ref: None,
         };
-        wanted(options, metadata.unwrap_or_default(), query.completion_window_h, query.webhook_url)
+        let wanted = wanted(options, metadata.unwrap_or_default(), query.completion_window_h, query.webhook_url)?;
+        Ok(Wanted { dry_run: sample(query.dry_run)?, output: query.output, ..wanted })
+    }
+}
+
+fn sample(share: Option<f64>) -> Result<Option<f64>, Fault> {
+    match share {
+        Some(share) if !(share > 0.0 && share <= 1.0) => {
+            Err(invalid("a dry run's sample must be above 0, and 1 at the most"))
+        }
+        share => Ok(share),
     }
 }
 
@@ -174,5 +230,14 @@ fn wanted(
         return Err(invalid(format!("completion_window_h must be 1 to {MAX_WINDOW_H}")));
     }
     let model = options.model.clone();
-    Ok(Wanted { asked: options.asked()?, model, metadata, window_h, webhook_url })
+    Ok(Wanted {
+        asked: options.asked()?,
+        model,
+        metadata,
+        window_h,
+        webhook_url,
+        manifest: None,
+        dry_run: None,
+        output: None,
+    })
 }

@@ -10,14 +10,15 @@ use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use manifest::Compression;
 
 use super::{
     create::now_s,
     intake::Intake,
     invalid,
     options::{BatchItem, BatchQuery, BatchRequest, Wanted},
-    upload::{self, Encoding, Stopped},
+    upload::{self, Stopped},
 };
 use crate::{
     App,
@@ -32,16 +33,18 @@ const MEDIA_TYPES: &str =
 /// Where the items come from.
 pub enum Source {
     Inline(Vec<BatchItem>),
-    Stream(Body, Encoding),
+    Stream(Body, Compression),
+    /// A migrator takes it in.
+    Elsewhere,
 }
 
 pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<(Source, Wanted), Fault> {
     let kind = content_type(&parts.headers);
-    let encoding = Encoding::of(&parts.headers)?;
+    let encoding = upload::encoding(&parts.headers)?;
     if NDJSON.contains(&kind.as_str()) {
         return Ok((Source::Stream(body, encoding), BatchQuery::parse(parts.uri.query().unwrap_or_default())?));
     }
-    if kind != "application/json" || encoding != Encoding::Identity {
+    if kind != "application/json" || encoding != Compression::None {
         return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES));
     }
     let cap = app.config.batches.batch_max_body_bytes;
@@ -53,6 +56,7 @@ pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<(Source, Wante
     let until = tokio::time::Instant::now() + Duration::from_secs(60);
     let parse = move || serde_json::from_slice::<BatchRequest>(&bytes).map_err(|error| invalid(error.to_string()));
     let (items, wanted) = app.offload.run(Stage::Admit, until, parse).await?.split()?;
+    let Some(items) = items else { return Ok((Source::Elsewhere, wanted)) };
     let most = app.config.batches.batch_max_inline_items;
     if items.len() > most {
         let detail = format!("At most {most} items in one body; send more as `application/x-ndjson`.");
@@ -70,35 +74,46 @@ fn content_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-pub async fn take(app: &App, request: &Request, source: Source) -> Result<Sealed, Stopped> {
+/// `None` where the list lies elsewhere.
+pub async fn take(app: &App, request: &Request, source: Source) -> Result<Option<Sealed>, Stopped> {
     let mut intake = Intake::new(&app.batches.ledger, request, app.config.batches.batch_max_items);
     match source {
         Source::Inline(items) => {
             for item in items {
-                let at = intake.total();
+                let at = intake.listed();
                 intake.push(item).await.map_err(|fault| stopped(fault, &format!("items[{at}]")))?;
             }
         }
         Source::Stream(body, encoding) => {
             let idle = Duration::from_millis(app.config.body_timeout_ms);
-            let mut lines = std::pin::pin!(upload::lines(body, encoding, idle));
-            let mut number = 0_u64;
-            while let Some(line) = lines.next().await {
-                number += 1;
-                let line = line?;
-                if !line.trim().is_empty() {
-                    let at = |fault| stopped(fault, &format!("line {number}"));
-                    let item = serde_json::from_str(&line).map_err(|error| at(invalid(error.to_string())))?;
-                    intake.push(item).await.map_err(at)?;
-                }
-            }
+            let lines = upload::lines(upload::arriving(body, idle), encoding);
+            take_lines(&mut intake, lines.map_err(upload::stopped)).await?;
+        }
+        Source::Elsewhere => return Ok(None),
+    }
+    intake.seal(now_s(app)).await.map(Some).map_err(|fault| stopped(fault, "the batch"))
+}
+
+pub async fn take_lines(
+    intake: &mut Intake<'_>,
+    lines: impl Stream<Item = Result<String, Stopped>>,
+) -> Result<(), Stopped> {
+    let mut lines = std::pin::pin!(lines);
+    let mut number = 0_u64;
+    while let Some(line) = lines.next().await {
+        number += 1;
+        let line = line?;
+        if !line.trim().is_empty() {
+            let at = |fault| stopped(fault, &format!("line {number}"));
+            let item = serde_json::from_str(&line).map_err(|error| at(invalid(error.to_string())))?;
+            intake.push(item).await.map_err(at)?;
         }
     }
-    intake.seal(now_s(app)).await.map_err(|fault| stopped(fault, "the batch"))
+    Ok(())
 }
 
 /// Says where; and that what the store lacks may be sent again.
-fn stopped(fault: Fault, at: &str) -> Stopped {
+pub fn stopped(fault: Fault, at: &str) -> Stopped {
     match fault.code {
         Code::InvalidRequest => Stopped::Content(Fault { detail: format!("{at}: {}", fault.detail), ..fault }),
         Code::StoreUnavailable => Stopped::Lost(fault),

@@ -6,8 +6,11 @@ use common::fault::Fault;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::unavailable;
-use crate::ledger::{Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally};
+use super::{
+    parts::{DryRunView, Errors, Output},
+    unavailable,
+};
+use crate::ledger::{Delivery, Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -19,6 +22,8 @@ pub enum Status {
     Finalizing,
     Completed,
     Expired,
+    /// The list could not be read: nothing was begun.
+    Failed,
     Cancelling,
     Cancelled,
 }
@@ -26,7 +31,7 @@ pub enum Status {
 impl Status {
     /// Nothing changes any more.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Expired | Self::Cancelled)
+        matches!(self, Self::Completed | Self::Expired | Self::Failed | Self::Cancelled)
     }
 }
 
@@ -49,10 +54,17 @@ pub struct BatchView {
     finalizing_at: Option<u64>,
     completed_at: Option<u64>,
     expired_at: Option<u64>,
+    failed_at: Option<u64>,
     cancelling_at: Option<u64>,
     cancelled_at: Option<u64>,
     metadata: BTreeMap<String, String>,
     failures: Failures,
+    /// What was wrong with the list, of a batch that failed.
+    errors: Option<Errors>,
+    /// Where results go beside this service, if that was asked for.
+    output: Option<Output>,
+    /// Of a dry run: what the whole list would be.
+    dry_run: Option<DryRunView>,
     /// Items a second since the whole list was here.
     #[schema(example = 412.5)]
     rate_per_s: Option<f64>,
@@ -104,6 +116,7 @@ struct Known {
     cancelled_s: Option<u64>,
     ended: Option<Final>,
     progress: Progress,
+    delivery: Option<Delivery>,
 }
 
 impl BatchView {
@@ -139,10 +152,14 @@ impl BatchView {
             finalizing_at: known.ended.as_ref().map(|end| end.finished_s),
             completed_at: ended_s(FinalStatus::Completed),
             expired_at: ended_s(FinalStatus::Expired),
+            failed_at: ended_s(FinalStatus::Failed),
             cancelling_at: known.cancelled_s,
             cancelled_at: ended_s(FinalStatus::Cancelled),
             metadata: request.metadata.clone(),
             failures: Failures { by_code: tally.by_code, by_host: tally.by_host },
+            output: Output::of(request, known.delivery),
+            dry_run: DryRunView::of(request, known.sealed, known.ended.as_ref()),
+            errors: known.ended.and_then(|end| end.fault).map(Errors::from),
             eta,
             rate_per_s: mean.filter(|_| done > 0).map(|rate| (rate * 10.0).round() / 10.0),
             results_url: format!("/v1/batches/{}/results", request.id),
@@ -161,7 +178,11 @@ impl Known {
             (None, Some(_)) => ledger.progress(&key).await?,
             _ => Progress::default(),
         };
-        Ok(Self { sealed, cancelled_s, ended, progress })
+        let delivery = match request.output {
+            Some(_) => ledger.delivered(&key).await?,
+            None => None,
+        };
+        Ok(Self { sealed, cancelled_s, ended, progress, delivery })
     }
 
     fn tally(&self) -> Tally {
@@ -174,6 +195,7 @@ impl Known {
                 FinalStatus::Completed => Status::Completed,
                 FinalStatus::Cancelled => Status::Cancelled,
                 FinalStatus::Expired => Status::Expired,
+                FinalStatus::Failed => Status::Failed,
             },
             (None, _, None) => Status::Validating,
             (None, Some(_), Some(_)) => Status::Cancelling,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use common::wire::Asked;
+use common::{fault::Fault, wire::Asked};
 use serde::{Deserialize, Serialize};
 
 use super::Tally;
+use crate::forecast::Forecast;
 
 /// What the time in an id is counted down from.
 const MOST_MS: u64 = (1 << 48) - 1;
@@ -97,6 +98,39 @@ pub struct Request {
     /// Told when it ends.
     #[serde(default)]
     pub webhook_url: Option<String>,
+    /// Where its items are, if they did not come with it.
+    #[serde(default)]
+    pub manifest: Option<Manifest>,
+    /// Its items are a sample of the list that came.
+    #[serde(default)]
+    pub dry_run: Option<DryRun>,
+    /// Where its results go, beside the ledger.
+    #[serde(default)]
+    pub output: Option<String>,
+}
+
+/// What became of results that go elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub files: u64,
+    pub fault: Option<Fault>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DryRun {
+    /// Of the list.
+    pub share: f64,
+    pub seed: u64,
+    /// Items of each shard, were it no dry run.
+    pub shard_items: u32,
+}
+
+/// A list that lies elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub url: String,
+    pub kind: manifest::Kind,
+    pub max_items: u64,
 }
 
 impl Request {
@@ -110,12 +144,17 @@ pub struct Sealed {
     pub total: u64,
     pub shards: u32,
     pub sealed_s: u64,
+    /// Items of the list, of which a dry run has a sample.
+    #[serde(default)]
+    pub listed: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinalStatus {
     Completed,
+    /// Its list could not be taken in.
+    Failed,
     Cancelled,
     Expired,
 }
@@ -125,6 +164,12 @@ pub struct Final {
     pub status: FinalStatus,
     pub finished_s: u64,
     pub tally: Tally,
+    /// What was wrong with the list.
+    #[serde(default)]
+    pub fault: Option<Fault>,
+    /// Of a dry run.
+    #[serde(default)]
+    pub forecast: Option<Forecast>,
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ mod tests {
 
     fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
         let item = |n| Item { custom_id: format!("c{n}"), url: "http://a.example/".to_owned() };
-        numbers.map(|n| outcome("item", &item(n), n, &Ok(Value::Null))).collect()
+        numbers.map(|n| outcome("item", &item(n), n, &Ok(Value::Null), None)).collect()
     }
 
     async fn open(ledger: &Ledger, key: &BatchKey) -> Option<Log> {
@@ -108,7 +108,8 @@ mod tests {
 
     #[tokio::test]
     async fn two_holders_of_one_shard_write_every_item_once() {
-        let store = Store::open(&StoreConfig { store_url: Some("memory:".into()) }).expect("opens");
+        let store =
+            Store::open(&StoreConfig { store_url: Some("memory:".into()), ..StoreConfig::default() }).expect("opens");
         let (ledger, key) = (Ledger::new(store), BatchKey::new("shop", "batch_1"));
         let mut one = open(&ledger, &key).await.expect("open");
         let mut two = open(&ledger, &key).await.expect("open");

@@ -8,10 +8,13 @@
 //! batches/{tenant}/{batch}/request.json                     what is asked
 //! batches/{tenant}/{batch}/shards/{shard}.ndjson            items, as many to a shard as `request.json` says
 //! batches/{tenant}/{batch}/sealed.json                      the list is whole: from here on it is worked on
+//! batches/{tenant}/{batch}/intake/{number}                  whoever takes in a list that lies elsewhere is alive
 //! batches/{tenant}/{batch}/announced                        its first shards are in the queue
 //! batches/{tenant}/{batch}/log/{shard}/{page}.ndjson        what became of items, appended by whoever holds the shard
 //! batches/{tenant}/{batch}/results/{shard}.ndjson           the log of a finished shard in one piece
 //! batches/{tenant}/{batch}/cancel                           somebody wants it to end
+//! batches/{tenant}/{batch}/delivery/{number}                whoever writes its results elsewhere is alive
+//! batches/{tenant}/{batch}/delivered.json                   what became of that
 //! batches/{tenant}/{batch}/final.json                       how it ended
 //! batches/{tenant}/{batch}/webhook/{try}                    tries at telling so
 //! ```
@@ -19,6 +22,7 @@
 mod attempt;
 mod entry;
 mod fold;
+mod lease;
 mod log;
 mod pace;
 mod page;
@@ -29,8 +33,9 @@ use common::store::{Store, StoreError};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use attempt::Attempt;
-pub use entry::{BatchKey, Final, FinalStatus, Item, Request, Sealed};
+pub use entry::{BatchKey, Delivery, DryRun, Final, FinalStatus, Item, Manifest, Request, Sealed};
 pub use fold::Progress;
+pub use lease::{Lease, Lookout, RENEWED_EVERY, Work};
 pub use log::{Appended, Log};
 pub use page::{Kind, Line, Page, Tally, outcome};
 pub use reading::Cursor;
@@ -132,6 +137,15 @@ impl Ledger {
 
     pub async fn is_announced(&self, key: &BatchKey) -> Result<bool, LedgerError> {
         Ok(self.store.exists(&key.file("announced")).await?)
+    }
+
+    pub async fn set_delivered(&self, key: &BatchKey, delivery: &Delivery) -> Result<(), LedgerError> {
+        self.write(&key.file("delivered.json"), delivery).await?;
+        Ok(())
+    }
+
+    pub async fn delivered(&self, key: &BatchKey) -> Result<Option<Delivery>, LedgerError> {
+        self.read(&key.file("delivered.json")).await
     }
 
     pub async fn finish(&self, key: &BatchKey, end: &Final) -> Result<(), LedgerError> {

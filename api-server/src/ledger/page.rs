@@ -9,6 +9,8 @@ use common::fault::Fault;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::forecast::Measured;
+
 /// Hosts that are named in a tally: those with the most failures.
 const HOSTS_KEPT: usize = 20;
 /// While adding up, so that the order of adding hardly matters.
@@ -82,7 +84,13 @@ pub struct Line {
 }
 
 /// An item's line in OpenAI's shape.
-pub fn outcome(id: &str, item: &super::Item, number: u64, outcome: &Result<Value, (Fault, u32)>) -> Line {
+pub fn outcome(
+    id: &str,
+    item: &super::Item,
+    number: u64,
+    outcome: &Result<Value, (Fault, u32)>,
+    measured: Option<&Measured>,
+) -> Line {
     let (response, error) = match outcome {
         Ok(body) => (serde_json::json!({"status_code": 200, "body": body}), Value::Null),
         Err((fault, attempts)) => {
@@ -93,9 +101,12 @@ pub fn outcome(id: &str, item: &super::Item, number: u64, outcome: &Result<Value
             (Value::Null, error)
         }
     };
-    let line = serde_json::json!({
+    let mut line = serde_json::json!({
         "id": id, "custom_id": item.custom_id, "line": number, "url": item.url, "response": response, "error": error,
     });
+    if let Some(measured) = measured {
+        line["measured"] = serde_json::json!(measured);
+    }
     let failure = outcome.as_ref().err().map(|(fault, _)| (fault.code.name(), blamed(fault, &item.url)));
     Line { number, failure, json: line.to_string().into_bytes() }
 }
@@ -210,7 +221,7 @@ mod tests {
     fn line(number: u64, failed: bool) -> Line {
         let item = super::super::Item { custom_id: format!("c{number}"), url: format!("http://h{number}.example/") };
         let fault = || Fault::new(Code::SourceTimeout, Stage::Fetch, "slow");
-        outcome("item_1", &item, number, &if failed { Err((fault(), 3)) } else { Ok(Value::Null) })
+        outcome("item_1", &item, number, &if failed { Err((fault(), 3)) } else { Ok(Value::Null) }, None)
     }
 
     #[test]

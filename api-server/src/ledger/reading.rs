@@ -75,7 +75,7 @@ impl Ledger {
         cut(&lines, piece).ok_or_else(gone)
     }
 
-    async fn lines_of_result(&self, key: &BatchKey, kind: Kind, shard: u32) -> Result<Option<Bytes>, LedgerError> {
+    pub async fn lines_of_result(&self, key: &BatchKey, kind: Kind, shard: u32) -> Result<Option<Bytes>, LedgerError> {
         let name = key.results(shard);
         let Some((head, length)) = self.head(&name).await? else { return Ok(None) };
         Ok(self.store.get_range(&name, head.range(length, kind)).await?)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::config::{ConfigError, positive};
+use crate::config::{ConfigError, positive, refuse};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Migrating")]
@@ -48,6 +48,10 @@ pub struct MigrateConfig {
     #[arg(long, env = "TAGFLEET_MIGRATE_KEEP_DAYS", default_value_t = 30)]
     pub migrate_keep_days: u32,
 
+    /// Price of an hour of one worker, in whatever money: dry runs then tell what a list would cost
+    #[arg(long, env = "TAGFLEET_MIGRATE_WORKER_HOUR_COST")]
+    pub migrate_worker_hour_cost: Option<f64>,
+
     /// Longest wait for images under way at shutdown, milliseconds; others go on with the rest
     #[arg(long, env = "TAGFLEET_MIGRATE_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub migrate_drain_timeout_ms: u64,
@@ -55,6 +59,9 @@ pub struct MigrateConfig {
 
 impl MigrateConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.migrate_worker_hour_cost.is_some_and(|cost| !(0.0..=1e9).contains(&cost)) {
+            return refuse("--migrate-worker-hour-cost", "must be 0 or more");
+        }
         positive("--migrate-shards", self.migrate_shards.into())?;
         positive("--migrate-items", self.migrate_items)?;
         positive("--migrate-per-host", self.migrate_per_host)?;

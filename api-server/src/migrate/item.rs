@@ -1,6 +1,9 @@
 //! One image, once: fetched, prepared, and tagged by a worker in the bulk lane.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use common::{
     bus::ResultKey,
@@ -33,10 +36,18 @@ struct Done {
     caption: CaptionView,
 }
 
-pub async fn tag(migrator: Arc<Migrator>, request: Arc<Request>, job: String, url: String) -> Result<Value, Fault> {
+/// `fetched`: set once the download is done.
+pub async fn tag(
+    migrator: Arc<Migrator>,
+    request: Arc<Request>,
+    job: String,
+    url: String,
+    fetched: Arc<OnceLock<Instant>>,
+) -> Result<Value, Fault> {
     let model = migrator.fleet.model(request.model.as_deref()).await?;
     let url = migrator.fetcher.parse(&url)?;
     let bytes = migrator.fetcher.fetch(url, time::Instant::now() + PATIENCE, Purpose::Bulk).await?;
+    let _ = fetched.set(Instant::now());
     let prepared = {
         let _turn = migrator.preparing.acquire().await.map_err(|_| closing())?;
         migrator.prepare.tile(bytes, model.tile, time::Instant::now() + PATIENCE).await?

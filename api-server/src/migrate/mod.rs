@@ -4,6 +4,9 @@
 
 mod announce;
 mod config;
+mod deliver;
+mod errand;
+mod forecast;
 mod item;
 mod retain;
 mod retry;
@@ -12,10 +15,11 @@ mod schedule;
 mod shard;
 mod share;
 mod sweep;
+mod take_in;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use common::{bus::Bus, queue::Queue, shutdown::Shutdown};
+use common::{bus::Bus, outside::Outside, queue::Queue, shutdown::Shutdown};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard, Semaphore},
     task::JoinSet,
@@ -25,6 +29,7 @@ use crate::{fetch::Fetcher, fleet::Fleet, ledger::Ledger, pressure, submit::Subm
 
 pub use announce::announce_first;
 pub use config::MigrateConfig;
+pub use errand::Errands;
 pub use share::Share;
 
 /// What a migrator works with.
@@ -40,6 +45,10 @@ pub struct Migrator {
     pub preparing: Semaphore,
     pub submit: Submit,
     pub webhooks: Arc<Webhooks>,
+    pub outside: Outside,
+    /// What reads Parquet, as a process of its own.
+    pub program: PathBuf,
+    pub errands: Errands,
     pub share: Share,
     pub in_hand: InHand,
 }

@@ -1,7 +1,11 @@
 //! The work on one shard: images under way, what is to be tried again, and
 //! what became of the others, written down every now and then.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use common::{
     fault::{Code, Fault},
@@ -19,7 +23,10 @@ use super::{
     retry::{Again, again},
     schedule::{Schedule, Try},
 };
-use crate::ledger::{Appended, Item, LedgerError, Line, Log, Request, outcome};
+use crate::{
+    forecast::Measured,
+    ledger::{Appended, Item, LedgerError, Line, Log, Request, outcome},
+};
 
 /// Lines in memory before they are written down, whatever the time.
 const PAGE_LINES: usize = 1_000;
@@ -45,7 +52,7 @@ pub struct Run {
     first: u64,
     targets: Vec<Target>,
     schedule: Schedule,
-    under_way: JoinSet<(Try, Result<Value, Fault>)>,
+    under_way: JoinSet<(Try, Result<Value, Fault>, Duration)>,
     /// Not yet in the log.
     lines: Vec<Line>,
     begun: Instant,
@@ -58,6 +65,8 @@ struct Target {
     url: String,
     host: String,
     items: Vec<usize>,
+    /// Its host was busy with it for so long, all tries together.
+    fetching: Duration,
 }
 
 impl Run {
@@ -125,14 +134,21 @@ impl Run {
         {
             let target = &self.targets[next.target];
             let job = self.request.key().job(self.first + target.items[0] as u64);
-            let tag = item::tag(self.migrator.clone(), self.request.clone(), job, target.url.clone());
-            self.under_way.spawn(async move { (next, tag.await) });
+            let (begun, fetched) = (std::time::Instant::now(), Arc::<OnceLock<_>>::default());
+            let tag = item::tag(self.migrator.clone(), self.request.clone(), job, target.url.clone(), fetched.clone());
+            self.under_way.spawn(async move {
+                let outcome = tag.await;
+                let fetching = fetched.get().map_or_else(|| begun.elapsed(), |at| at.duration_since(begun));
+                (next, outcome, fetching)
+            });
         }
     }
 
-    fn ended(&mut self, ended: Result<(Try, Result<Value, Fault>), tokio::task::JoinError>) {
+    fn ended(&mut self, ended: Result<(Try, Result<Value, Fault>, Duration), tokio::task::JoinError>) {
         // A panic is a bug of ours, and without its item: the shard is then worked on once more, by whoever gets it.
-        let (tried, outcome) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let (tried, outcome, spent) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let target = &mut self.targets[tried.target];
+        target.fetching += spent;
         let target = &self.targets[tried.target];
         self.schedule.end(&target.host);
         let fault = match outcome {
@@ -151,10 +167,19 @@ impl Run {
 
     fn tell(&mut self, target: usize, became: &Result<Value, (Fault, u32)>) {
         let code = became.as_ref().err().map_or("ok", |(fault, _)| fault.code.name());
+        let mut measured = self.request.dry_run.map(|_| Measured {
+            finished_ms: self.migrator.bus.now_us() / 1_000,
+            fetch_ms: self.targets[target].fetching.as_millis() as u64,
+            by: self.migrator.submit.name().to_owned(),
+        });
         for at in &self.targets[target].items {
             let number = self.first + *at as u64;
             let id = self.request.key().job(number);
-            self.lines.push(outcome(&id, &self.items[*at], number, became));
+            self.lines.push(outcome(&id, &self.items[*at], number, became, measured.as_ref()));
+            // The others of the same URL have cost nothing.
+            if let Some(measured) = &mut measured {
+                measured.fetch_ms = 0;
+            }
             metrics::counter!("tagfleet_migrate_items_total", "code" => code).increment(1);
         }
     }
@@ -221,7 +246,12 @@ fn targets(items: &[Item], is_done: impl Fn(usize) -> bool) -> Vec<Target> {
             Some(target) => targets[*target].items.push(at),
             None => {
                 known.insert(&item.url, targets.len());
-                targets.push(Target { url: item.url.clone(), host: host_of(&item.url), items: vec![at] });
+                targets.push(Target {
+                    url: item.url.clone(),
+                    host: host_of(&item.url),
+                    items: vec![at],
+                    fetching: Duration::ZERO,
+                });
             }
         }
     }

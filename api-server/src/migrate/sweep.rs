@@ -2,16 +2,20 @@
 //! shards that nobody called, and clears away what was never finished coming in.
 //! Every migrator does so; whoever is first has done it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
 use super::{
     Migrator,
     announce::{announce_again, said, was_said},
+    deliver::{Parcel, deliver},
+    errand::Errand,
+    forecast::forecast,
+    take_in::take_in,
 };
 use crate::{
-    ledger::{BatchKey, Final, FinalStatus, LedgerError, Progress, Request, Sealed},
+    ledger::{BatchKey, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work},
     webhook::Told,
 };
 
@@ -32,9 +36,18 @@ struct Watched {
     announced: bool,
     done: u64,
     moved: Instant,
+    intake: Errand,
+    delivery: Errand,
 }
 
-pub async fn sweep(migrator: &Migrator) {
+impl Watched {
+    fn new(now: Instant) -> Self {
+        let (intake, delivery) = (Errand::default(), Errand::default());
+        Self { next: now, announced: false, done: 0, moved: now, intake, delivery }
+    }
+}
+
+pub async fn sweep(migrator: &Arc<Migrator>) {
     let started_s = migrator.bus.now_us() / 1_000_000;
     let mut watched = HashMap::<BatchKey, Watched>::new();
     loop {
@@ -46,7 +59,7 @@ pub async fn sweep(migrator: &Migrator) {
 }
 
 async fn round(
-    migrator: &Migrator,
+    migrator: &Arc<Migrator>,
     started_s: u64,
     watched: &mut HashMap<BatchKey, Watched>,
 ) -> Result<(), LedgerError> {
@@ -55,8 +68,7 @@ async fn round(
     watched.retain(|key, _| open.contains(key));
     for key in open {
         let now = Instant::now();
-        let new = Watched { next: now, announced: false, done: 0, moved: now };
-        let watched = watched.entry(key.clone()).or_insert(new);
+        let watched = watched.entry(key.clone()).or_insert_with(|| Watched::new(now));
         if now >= watched.next {
             look(migrator, &key, started_s, watched).await?;
         }
@@ -64,32 +76,54 @@ async fn round(
     Ok(())
 }
 
-async fn look(migrator: &Migrator, key: &BatchKey, started_s: u64, watched: &mut Watched) -> Result<(), LedgerError> {
+async fn look(
+    migrator: &Arc<Migrator>,
+    key: &BatchKey,
+    started_s: u64,
+    watched: &mut Watched,
+) -> Result<(), LedgerError> {
     let (ledger, now_s) = (&migrator.ledger, migrator.bus.now_us() / 1_000_000);
     // Its marker comes first, so it may be a moment old.
     let Some(request) = ledger.request(key).await? else { return Ok(()) };
-    let Some(sealed) = ledger.sealed(key).await? else {
-        if now_s > request.created_s + COMES_IN_WITHIN_S {
-            tracing::info!(tenant = key.tenant, batch = key.id, "a batch that never came in whole is removed");
-            ledger.forget(key).await?;
-        }
-        return Ok(());
-    };
     if ledger.ended(key).await?.is_some() {
         return match migrator.webhooks.tell(ledger, &request, now_s).await? {
             Told::Yes => ledger.close(key).await,
             Told::NotYet => Ok(()),
         };
     }
+    let Some(sealed) = ledger.sealed(key).await? else {
+        if let Some(manifest) = request.manifest.clone() {
+            let take_in = |lease| take_in(migrator.clone(), request, manifest, lease);
+            return watched.intake.begin(migrator, key, Work::Intake, take_in).await;
+        }
+        if now_s > request.created_s + COMES_IN_WITHIN_S {
+            tracing::info!(tenant = key.tenant, batch = key.id, "a batch that never came in whole is removed");
+            ledger.forget(key).await?;
+        }
+        return Ok(());
+    };
     let progress = ledger.progress(key).await?;
     if progress.finished_shards >= sealed.shards {
-        return finish(migrator, &request, &progress, now_s).await;
+        if let Some(url) = request.output.clone()
+            && ledger.delivered(key).await?.is_none()
+        {
+            let parcel = Parcel { request, url, sealed, tally: progress.tally };
+            let deliver = |lease| deliver(migrator.clone(), parcel, lease);
+            return watched.delivery.begin(migrator, key, Work::Delivery, deliver).await;
+        }
+        return finish(migrator, &request, sealed, &progress, now_s).await;
     }
     watched.next = Instant::now() + LOOK_EVERY.max(PER_SHARD * sealed.shards);
     keep_announced(migrator, key, sealed, &progress, started_s, watched).await
 }
 
-async fn finish(migrator: &Migrator, request: &Request, progress: &Progress, now_s: u64) -> Result<(), LedgerError> {
+async fn finish(
+    migrator: &Migrator,
+    request: &Request,
+    sealed: Sealed,
+    progress: &Progress,
+    now_s: u64,
+) -> Result<(), LedgerError> {
     let (key, tally) = (request.key(), progress.tally.clone());
     let status = match () {
         () if tally.by_code.contains_key("batch_cancelled") => FinalStatus::Cancelled,
@@ -99,7 +133,8 @@ async fn finish(migrator: &Migrator, request: &Request, progress: &Progress, now
     let (completed, failed) = (tally.completed, tally.failed);
     tracing::info!(tenant = key.tenant, batch = key.id, completed, failed, ?status, "batch ended");
     // The next round tells who wants to know, and closes it.
-    migrator.ledger.finish(&key, &Final { status, finished_s: now_s, tally }).await
+    let forecast = forecast(migrator, request, sealed, status).await?;
+    migrator.ledger.finish(&key, &Final { status, finished_s: now_s, tally, fault: None, forecast }).await
 }
 
 async fn keep_announced(

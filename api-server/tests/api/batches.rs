@@ -32,7 +32,7 @@ pub async fn create(api: &Harness, body: Value) -> String {
 pub async fn ended(api: &Harness, id: &str) -> Value {
     eventually("the batch ends", async || {
         let batch = api.get(&format!("/v1/batches/{id}")).await.json;
-        matches!(batch["status"].as_str(), Some("completed" | "cancelled" | "expired")).then_some(batch)
+        matches!(batch["status"].as_str(), Some("completed" | "failed" | "cancelled" | "expired")).then_some(batch)
     })
     .await
 }

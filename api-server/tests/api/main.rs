@@ -7,14 +7,17 @@ mod batch_restart;
 mod batches;
 mod choice;
 mod door;
+mod dry_runs;
 mod edge;
 mod happy;
 mod harness;
 mod hosts;
 mod keys;
 mod life;
+mod manifests;
 mod multipart;
 mod names;
+mod outputs;
 mod refused;
 mod robots;
 #[path = "../support/mod.rs"]

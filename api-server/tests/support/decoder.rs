@@ -16,8 +16,17 @@ pub const HANG: &[u8] = b"make the decoder hang";
 
 /// `PROGRAM prepare-worker MEMORY_BYTES`.
 pub fn run() -> anyhow::Result<()> {
-    let memory_bytes = env::args().nth(2).and_then(|bytes| bytes.parse().ok());
-    Ok(prepare::child::run(memory_bytes.ok_or_else(|| anyhow::anyhow!("prepare-worker MEMORY_BYTES"))?, decode)?)
+    Ok(prepare::child::run(memory_bytes()?, decode)?)
+}
+
+/// `PROGRAM manifest-reader MEMORY_BYTES`.
+pub fn read_list() -> anyhow::Result<()> {
+    Ok(manifest::apart::run(memory_bytes()?)?)
+}
+
+fn memory_bytes() -> anyhow::Result<u64> {
+    let bytes = env::args().nth(2).and_then(|bytes| bytes.parse().ok());
+    bytes.ok_or_else(|| anyhow::anyhow!("ROLE MEMORY_BYTES"))
 }
 
 fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fault> {

@@ -11,6 +11,7 @@ use api_server::{ApiConfig, Links, MigrateConfig, World};
 use clap::Parser;
 use common::{
     bus::{Bus, BusConfig},
+    outside::Outside,
     queue::{Queue, QueueConfig},
     shutdown::Shutdown,
     store::{Store, StoreConfig},
@@ -46,11 +47,13 @@ pub struct Settings {
 impl Settings {
     /// In memory, unless said otherwise; never in anybody's home.
     pub async fn links(&self) -> Links {
-        let store = StoreConfig { store_url: Some(self.store.store_url.clone().unwrap_or("memory:".into())) };
+        let store_url = Some(self.store.store_url.clone().unwrap_or("memory:".into()));
+        let store = StoreConfig { store_url, ..self.store.clone() };
         Links {
             queue: Queue::connect(&self.queue).await.expect("a queue in memory"),
             bus: Bus::connect(&self.bus).await.expect("a bus in memory"),
             store: Store::open(&store).expect("a store in memory"),
+            outside: Outside::open(&store).expect("nothing but what the test allows"),
         }
     }
 
@@ -63,6 +66,7 @@ impl Settings {
 pub fn played() -> anyhow::Result<bool> {
     match env::args().nth(1).as_deref() {
         Some("prepare-worker") => decoder::run().map(|()| true),
+        Some("manifest-reader") => decoder::read_list().map(|()| true),
         Some("server") => serve().map(|()| true),
         _ => Ok(false),
     }

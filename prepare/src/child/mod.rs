@@ -3,6 +3,8 @@
 
 mod confine;
 
+pub use confine::confine;
+
 use std::{
     io::{self, Read, Write},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -24,7 +26,7 @@ pub type Decode = fn(&[u8], TileSpec, &Limits) -> Response;
 /// Serves on standard input and output until the server closes them.
 /// `memory_bytes`: what the process may map beside its own code.
 pub fn run(memory_bytes: u64, decode: Decode) -> io::Result<()> {
-    confine::confine(memory_bytes);
+    confine(memory_bytes);
     // What the library of threads keeps for the first use would come too late.
     let (mut requests, mut answers) = (io::stdin().lock(), io::stdout().lock());
     while let Some(request) = next(&mut requests)? {

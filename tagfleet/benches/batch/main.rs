@@ -1,10 +1,11 @@
 //! A batch through RabbitMQ with a fake engine: how many images a second come
 //! out, and what each process spends on them. Then real-time requests at half
 //! of what the workers can do, alone and beside a batch: what the batch costs
-//! them, and how much of the other half it uses.
+//! them, and how much of the other half it uses. And what a dry run of a
+//! tenth says of a batch, against what that batch then does.
 //!
 //! Everything shares this machine, the origin and the generator too.
-//! `BATCH_IMAGES` and `BATCH_SECONDS` change the lengths.
+//! `BATCH_IMAGES` and `BATCH_SECONDS` change the lengths; `BATCH_PARTS` (`throughput,realtime,forecast`) leaves parts out.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -36,8 +37,16 @@ const REALTIME_PER_S: f64 = 500.0 / SLOW_IMAGE_MS as f64;
 async fn main() -> anyhow::Result<()> {
     let pictures = photo::pictures(32, 224, 224)?;
     let origin = origin(pictures.clone()).await?;
-    let mut figures = throughput(&origin).await?;
-    figures.extend(beside_realtime(&origin, pictures).await?);
+    let parts = from_environment("BATCH_PARTS", "throughput,realtime,forecast".to_owned());
+    let mut figures = Vec::new();
+    for part in parts.split(',') {
+        figures.extend(match part {
+            "throughput" => throughput(&origin).await?,
+            "realtime" => beside_realtime(&origin, pictures.clone()).await?,
+            "forecast" => forecast(&origin).await?,
+            other => anyhow::bail!("BATCH_PARTS: there is no part {other:?}"),
+        });
+    }
     Ok(report("batch", &figures)?)
 }
 
@@ -86,6 +95,47 @@ async fn beside_realtime(origin: &str, pictures: Vec<Bytes>) -> anyhow::Result<V
         ("bulk_per_s", bulk_per_s),
         ("bulk_of_the_rest", bulk_per_s / left_per_s),
     ])
+}
+
+/// Every twentieth image is missing, every fiftieth is half of one.
+async fn forecast(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let images = from_environment("BATCH_IMAGES", 20_000_usize);
+    let fleet = Fleet::start(origin, "fake:image_ms=4", &[]).await;
+    let kind = |n: usize| {
+        if n % 20 == 7 {
+            "dead-"
+        } else if n % 50 == 11 {
+            "half-"
+        } else {
+            ""
+        }
+    };
+    let list = list(images, |n| format!("{origin}/{}{n}.jpg", kind(n)));
+    let dry = fleet.send("?features=tags&dry_run=0.1", list.clone()).await?;
+    fleet.until(&dry, "completed").await?;
+    let dry = fleet.look(&dry).await?;
+    let forecast = &dry["dry_run"]["forecast"];
+    println!("{forecast}");
+    let began = Instant::now();
+    let batch = fleet.send("?features=tags", list).await?;
+    fleet.until(&batch, "completed").await?;
+    let took_s = began.elapsed().as_secs_f64();
+    let failed = fleet.look(&batch).await?["request_counts"]["failed"].as_f64().unwrap_or(0.0);
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let (seconds, failures) = (number(&forecast["seconds"]["expected"]), number(&forecast["failures"]["items"]));
+    Ok(vec![
+        ("forecast_sampled", number(&forecast["sampled"])),
+        ("forecast_s", seconds),
+        ("took_s", took_s),
+        ("forecast_s_off", (seconds / took_s - 1.0).abs()),
+        ("forecast_failures", failures),
+        ("failed", failed),
+        ("forecast_failures_off", (failures / failed - 1.0).abs()),
+    ])
+}
+
+fn list(images: usize, url: impl Fn(usize) -> String) -> String {
+    (0..images).map(|n| json!({"custom_id": n.to_string(), "url": url(n)}).to_string() + "\n").collect()
 }
 
 fn tell(what: &str, outcome: &Outcome) {
@@ -138,10 +188,11 @@ impl Fleet {
     }
 
     async fn submit(&self, origin: &str, images: usize) -> anyhow::Result<String> {
-        let line =
-            |n: usize| json!({"custom_id": n.to_string(), "url": format!("{origin}/{n}.jpg")}).to_string() + "\n";
-        let list: String = (0..images).map(line).collect();
-        let request = self.client.post(self.batches("?features=tags")).header("content-type", "application/x-ndjson");
+        self.send("?features=tags", list(images, |n| format!("{origin}/{n}.jpg"))).await
+    }
+
+    async fn send(&self, query: &str, list: String) -> anyhow::Result<String> {
+        let request = self.client.post(self.batches(query)).header("content-type", "application/x-ndjson");
         let batch: Value = request.body(list).send().await?.error_for_status()?.json().await?;
         batch["id"].as_str().map(str::to_owned).context("a batch has an id")
     }
@@ -174,13 +225,18 @@ fn store_url(folder: &Path) -> String {
     format!("file://{}", folder.display())
 }
 
-/// Any name is a picture.
+/// Any name is a picture, but for those that say otherwise.
 async fn origin(pictures: Vec<Bytes>) -> anyhow::Result<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let base = format!("http://{}", listener.local_addr()?);
     let picture = async |State(pictures): State<Vec<Bytes>>, path: axum::extract::Path<String>| {
+        if path.starts_with("dead-") {
+            return Err(http::StatusCode::NOT_FOUND);
+        }
+        let (half, path) = path.strip_prefix("half-").map_or((false, path.as_str()), |rest| (true, rest));
         let number: usize = path.split('.').next().and_then(|name| name.parse().ok()).unwrap_or(0);
-        pictures[number % pictures.len()].clone()
+        let picture = &pictures[number % pictures.len()];
+        Ok(if half { picture.slice(..picture.len() / 2) } else { picture.clone() })
     };
     let router = Router::new().route("/{name}", get(picture)).with_state(pictures);
     tokio::spawn(async move { axum::serve(listener, router).await });

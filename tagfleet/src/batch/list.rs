@@ -1,159 +1,211 @@
 //! A list of images as it lies on disk, and as it is sent.
 
 use std::{
-    ffi::OsStr,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
+use manifest::{Compression, CsvRows, Format, Kind, ListError, Row, decoded};
 use reqwest::Body;
 use serde_json::json;
-use tokio::{fs::File, sync::mpsc};
-use tokio_util::io::ReaderStream;
+use tokio::{
+    fs::File,
+    io::{AsyncBufReadExt, BufReader},
+    sync::mpsc,
+};
+use tokio_util::{codec::FramedRead, io::ReaderStream};
 
 /// Of what is converted, sent at a time.
 const PIECE_BYTES: usize = 64 * 1024;
 const PIECES_AHEAD: usize = 8;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum List {
-    /// Sent as it is, with this `Content-Encoding`.
-    Ndjson(PathBuf, &'static str),
-    /// Columns `url` and `custom_id`; the row's number where there is none of that.
-    Csv(PathBuf),
+#[derive(Debug)]
+pub struct List {
+    path: PathBuf,
+    is: Is,
+    wrong: Arc<OnceLock<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    /// NDJSON is sent as it is, tables as NDJSON.
+    Known(Kind),
     /// A URL a line; the line's number is its name.
-    Text(PathBuf),
+    Text,
 }
 
 impl List {
     pub fn of(path: &Path) -> anyhow::Result<Self> {
-        let ending = |path: &Path| path.extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
-        let (outer, inner) = (ending(path), ending(&path.with_extension("")));
-        let path = path.to_owned();
-        Ok(match (outer.as_str(), inner.as_str()) {
-            ("ndjson" | "jsonl", _) => Self::Ndjson(path, "identity"),
-            ("gz", "ndjson" | "jsonl") => Self::Ndjson(path, "gzip"),
-            ("zst", "ndjson" | "jsonl") => Self::Ndjson(path, "zstd"),
-            ("csv", _) => Self::Csv(path),
-            ("txt", _) => Self::Text(path),
-            _ => bail!("{} ends with none of .ndjson, .jsonl (also .gz, .zst), .csv, .txt", path.display()),
-        })
+        let name = path.to_string_lossy();
+        let is = match Kind::of(&name, None) {
+            Some(kind) => Is::Known(kind),
+            None if name.to_lowercase().ends_with(".txt") => Is::Text,
+            None => bail!("{name} ends with none of .ndjson, .jsonl, .csv (also .gz, .zst), .parquet, .txt"),
+        };
+        Ok(Self { path: path.to_owned(), is, wrong: Arc::default() })
     }
 
+    /// The `Content-Encoding` in which it is sent.
     pub fn encoding(&self) -> &'static str {
-        match self {
-            List::Ndjson(_, encoding) => encoding,
-            List::Csv(_) | List::Text(_) => "identity",
+        match self.is {
+            Is::Known(Kind { format: Format::Ndjson, compression: Compression::Gzip }) => "gzip",
+            Is::Known(Kind { format: Format::Ndjson, compression: Compression::Zstd }) => "zstd",
+            _ => "identity",
         }
+    }
+
+    /// What is wrong with it, once that was met on the way.
+    pub fn wrong(&self) -> Option<&str> {
+        self.wrong.get().map(String::as_str)
     }
 
     pub async fn body(&self) -> anyhow::Result<Body> {
-        match self {
-            List::Ndjson(path, _) => {
-                let file = File::open(path).await.with_context(|| format!("opening {}", path.display()))?;
-                Ok(Body::wrap_stream(ReaderStream::with_capacity(file, PIECE_BYTES)))
-            }
-            List::Csv(path) => converted(path, csv_items),
-            List::Text(path) => converted(path, text_items),
-        }
+        let file = File::open(&self.path).await.with_context(|| format!("opening {}", self.path.display()))?;
+        let (pieces, from) = Pieces::new();
+        let is = self.is;
+        let Is::Known(Kind { format: Format::Ndjson, .. }) = is else {
+            let wrong = self.wrong.clone();
+            tokio::spawn(async move {
+                let ended = match is {
+                    Is::Text => pieces.text(file).await,
+                    Is::Known(Kind { format: Format::Parquet, .. }) => pieces.parquet(file.into_std().await).await,
+                    Is::Known(Kind { compression, .. }) => pieces.csv(file, compression).await,
+                };
+                if let Err((error, to)) = ended {
+                    let _ = wrong.set(error.to_string());
+                    // The upload breaks off there.
+                    let _ = to.send(Err(io::Error::other(error))).await;
+                }
+            });
+            return Ok(Body::wrap_stream(stream::unfold(from, async |mut from| Some((from.recv().await?, from)))));
+        };
+        Ok(Body::wrap_stream(ReaderStream::with_capacity(file, PIECE_BYTES)))
     }
 }
 
-type Convert = fn(std::fs::File, &mut Pieces) -> anyhow::Result<()>;
+type To = mpsc::Sender<io::Result<Bytes>>;
+type Ended = Result<(), (ListError, To)>;
 
 /// Lines on their way, a piece at a time.
 struct Pieces {
-    to: mpsc::Sender<std::io::Result<Bytes>>,
+    to: To,
     filling: Vec<u8>,
 }
 
 impl Pieces {
-    fn item(&mut self, custom_id: &str, url: &str) -> anyhow::Result<()> {
-        writeln!(self.filling, "{}", json!({"custom_id": custom_id, "url": url}))?;
-        if self.filling.len() >= PIECE_BYTES { self.send() } else { Ok(()) }
+    fn new() -> (Self, mpsc::Receiver<io::Result<Bytes>>) {
+        let (to, from) = mpsc::channel(PIECES_AHEAD);
+        (Self { to, filling: Vec::new() }, from)
     }
 
-    fn send(&mut self) -> anyhow::Result<()> {
-        let piece = std::mem::take(&mut self.filling);
-        self.to.blocking_send(Ok(piece.into())).context("the service takes no more")
-    }
-}
-
-fn converted(path: &Path, convert: Convert) -> anyhow::Result<Body> {
-    let file = std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
-    let (to, from) = mpsc::channel(PIECES_AHEAD);
-    tokio::task::spawn_blocking(move || {
-        let mut pieces = Pieces { to, filling: Vec::new() };
-        if let Err(error) = convert(file, &mut pieces).and_then(|()| pieces.send()) {
-            // The upload breaks off there, and says why.
-            let _ = pieces.to.blocking_send(Err(std::io::Error::other(error)));
+    async fn csv(mut self, file: File, compression: Compression) -> Ended {
+        let mut rows = FramedRead::new(decoded(BufReader::new(file), compression), CsvRows::default());
+        while let Some(row) = rows.next().await {
+            match row {
+                Ok(row) => self.push(&row).await,
+                Err(error) => return Err((error, self.to)),
+            }
         }
-    });
-    Ok(Body::wrap_stream(stream::unfold(from, async |mut from| Some((from.recv().await?, from)))))
-}
-
-fn csv_items(file: std::fs::File, pieces: &mut Pieces) -> anyhow::Result<()> {
-    let mut reader = csv::Reader::from_reader(file);
-    let headers = reader.headers()?.clone();
-    let column = |name: &str| headers.iter().position(|header| header.trim().eq_ignore_ascii_case(name));
-    let url = column("url").context("the CSV has no column `url`")?;
-    let custom_id = column("custom_id");
-    for (number, row) in reader.records().enumerate() {
-        let row = row?;
-        let name = custom_id.and_then(|at| row.get(at)).map_or_else(|| (number + 1).to_string(), str::to_owned);
-        pieces.item(&name, row.get(url).unwrap_or_default())?;
+        self.end().await
     }
-    Ok(())
-}
 
-fn text_items(file: std::fs::File, pieces: &mut Pieces) -> anyhow::Result<()> {
-    use std::io::BufRead;
-    for (number, line) in std::io::BufReader::new(file).lines().enumerate() {
-        let line = line?;
-        if !line.trim().is_empty() {
-            pieces.item(&(number + 1).to_string(), line.trim())?;
+    async fn text(mut self, file: File) -> Ended {
+        let mut lines = BufReader::new(file).lines();
+        for number in 1_u64.. {
+            match lines.next_line().await {
+                Ok(Some(line)) if line.trim().is_empty() => {}
+                Ok(Some(line)) => {
+                    self.push(&Row { custom_id: number.to_string(), url: line.trim().to_owned() }).await;
+                }
+                Ok(None) => break,
+                Err(error) => return Err((error.into(), self.to)),
+            }
+        }
+        self.end().await
+    }
+
+    /// Its own file: read where it is.
+    async fn parquet(mut self, file: std::fs::File) -> Ended {
+        let read = tokio::task::spawn_blocking(move || {
+            let read = manifest::parquet::read(file, |rows| {
+                let pieces = rows.iter().filter_map(|row| self.fill(row));
+                for piece in pieces.collect::<Vec<_>>() {
+                    self.to.blocking_send(Ok(piece)).map_err(io::Error::other)?;
+                }
+                Ok(())
+            });
+            (read, self)
+        });
+        match read.await {
+            Ok((Ok(()), pieces)) => pieces.end().await,
+            Ok((Err(error), pieces)) => Err((error, pieces.to)),
+            // It panicked, and the upload has so broken off.
+            Err(_) => Ok(()),
         }
     }
-    Ok(())
+
+    async fn push(&mut self, row: &Row) {
+        if let Some(piece) = self.fill(row) {
+            // Whoever takes no more has answered already.
+            let _ = self.to.send(Ok(piece)).await;
+        }
+    }
+
+    fn fill(&mut self, row: &Row) -> Option<Bytes> {
+        let _ = writeln!(self.filling, "{}", json!({"custom_id": row.custom_id, "url": row.url}));
+        (self.filling.len() >= PIECE_BYTES).then(|| std::mem::take(&mut self.filling).into())
+    }
+
+    async fn end(self) -> Ended {
+        let _ = self.to.send(Ok(self.filling.into())).await;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn converted(text: &str, convert: Convert) -> anyhow::Result<String> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("list");
-        std::fs::write(&path, text)?;
-        let (to, mut from) = mpsc::channel(PIECES_AHEAD);
-        let mut pieces = Pieces { to, filling: Vec::new() };
-        convert(std::fs::File::open(path)?, &mut pieces)?;
-        pieces.send()?;
-        let piece = from.try_recv()??;
-        Ok(String::from_utf8(piece.to_vec())?)
+    /// As it is sent; nothing where it breaks off.
+    async fn sent(name: &str, text: &str) -> Option<String> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        let list = List::of(&path).expect("is known");
+        let file = File::open(&path).await.expect("opens");
+        let (pieces, mut from) = Pieces::new();
+        let ended = match list.is {
+            Is::Text => pieces.text(file).await,
+            Is::Known(kind) => pieces.csv(file, kind.compression).await,
+        };
+        ended.ok()?;
+        let piece = from.recv().await.expect("a piece").expect("bytes");
+        Some(String::from_utf8(piece.to_vec()).expect("UTF-8"))
     }
 
-    #[test]
-    fn a_table_and_a_text_become_items() {
+    #[tokio::test]
+    async fn a_table_and_a_text_become_items() {
         let line = |id: &str, url: &str| json!({"custom_id": id, "url": url}).to_string() + "\n";
-        let items = converted("custom_id,note,URL\nx,\"a, b\",http://a/\ny,,http://b/\n", csv_items).expect("converts");
-        assert_eq!(items, line("x", "http://a/") + &line("y", "http://b/"));
-        let items = converted("url\nhttp://a/\n", csv_items).expect("converts");
-        assert_eq!(items, line("1", "http://a/"));
-        assert!(converted("link\nhttp://a/\n", csv_items).is_err());
-        let items = converted("http://a/\n\n http://b/ \n", text_items).expect("converts");
-        assert_eq!(items, line("1", "http://a/") + &line("3", "http://b/"));
+        let items = sent("a.csv", "custom_id,note,URL\nx,\"a, b\",http://a/\ny,,http://b/\n").await;
+        assert_eq!(items, Some(line("x", "http://a/") + &line("y", "http://b/")));
+        assert_eq!(sent("a.csv", "url\nhttp://a/\n").await, Some(line("1", "http://a/")));
+        assert_eq!(sent("a.csv", "link\nhttp://a/\n").await, None);
+        let items = sent("a.txt", "http://a/\n\n http://b/ \n").await;
+        assert_eq!(items, Some(line("1", "http://a/") + &line("3", "http://b/")));
     }
 
     #[test]
     fn a_file_is_known_by_its_ending() {
-        let of = |name: &str| List::of(Path::new(name)).ok();
-        assert_eq!(of("a.JSONL"), Some(List::Ndjson("a.JSONL".into(), "identity")));
-        assert_eq!(of("a.ndjson.gz"), Some(List::Ndjson("a.ndjson.gz".into(), "gzip")));
-        assert_eq!(of("b.csv"), Some(List::Csv("b.csv".into())));
-        assert_eq!((of("a.gz"), of("a"), of("a.parquet")), (None, None, None));
+        let of = |name: &str| List::of(Path::new(name)).ok().map(|list| (list.is, list.encoding()));
+        let known = |format, compression| Is::Known(Kind { format, compression });
+        assert_eq!(of("a.JSONL"), Some((known(Format::Ndjson, Compression::None), "identity")));
+        assert_eq!(of("a.ndjson.gz"), Some((known(Format::Ndjson, Compression::Gzip), "gzip")));
+        assert_eq!(of("b.csv.gz"), Some((known(Format::Csv, Compression::Gzip), "identity")));
+        assert_eq!(of("b.parquet"), Some((known(Format::Parquet, Compression::None), "identity")));
+        assert_eq!((of("a.TXT"), of("a.gz"), of("a")), (Some((Is::Text, "identity")), None, None));
     }
 }

@@ -19,8 +19,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 pub struct Submit {
-    /// A list of images: .ndjson or .jsonl (`{"custom_id", "url"}` a line, also .gz and .zst), .csv (columns `url` and,
-    /// if you like, `custom_id`), or .txt (a URL a line)
+    /// A list of images: .ndjson or .jsonl (`{"custom_id", "url"}` a line), .csv (columns `url` and, if you like,
+    /// `custom_id`), each also .gz and .zst; .parquet (the same columns), or .txt (a URL a line)
     list: PathBuf,
 
     /// Show how it goes until it ends
@@ -46,6 +46,16 @@ pub struct Submit {
     /// Model [default: the service's]
     #[arg(long)]
     model: Option<String>,
+
+    /// Where results go when it ends, beside what `results` and `errors` print: file:///…, s3://… or gs://…, below what
+    /// the service allows
+    #[arg(long)]
+    output: Option<String>,
+
+    /// Look at this share of the list alone, 0.001 for one image of a thousand, and say what the whole list would be;
+    /// with --watch
+    #[arg(long)]
+    dry_run: Option<f64>,
 
     /// Name under which the service takes this list once, however often it is sent [default: a random one]
     #[arg(long)]
@@ -75,6 +85,9 @@ impl Submit {
         for tried in 1.. {
             match client.create(&self.query(), &headers, list.body().await?).await {
                 Ok(batch) => return Ok(batch),
+                Err(_) if list.wrong().is_some() => {
+                    bail!("{}: {}", self.list.display(), list.wrong().unwrap_or_default())
+                }
                 Err(Refused::Passing(why)) if tried < TRIES => {
                     eprintln!("sent once more, since {why}");
                     tokio::time::sleep(PAUSE * tried).await;
@@ -89,6 +102,7 @@ impl Submit {
         let mut query = format!("?features={}", if self.no_caption { "tags" } else { "tags,caption" });
         let mut add = |name: &str, value: Option<String>| {
             if let Some(value) = value {
+                let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
                 query += &format!("&{name}={value}");
             }
         };
@@ -96,6 +110,8 @@ impl Submit {
         add("threshold", self.threshold.map(|threshold| threshold.to_string()));
         add("language", self.language.map(|language| language.name().to_owned()));
         add("model", self.model.clone());
+        add("output", self.output.clone());
+        add("dry_run", self.dry_run.map(|share| share.to_string()));
         query
     }
 }

@@ -5,18 +5,18 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::client::Client;
+use super::{client::Client, forecast};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Exits with 1 when the batch was cancelled or ran out of time.
+/// Exits with 1 when the batch was cancelled, ran out of time, or had a list that could not be read.
 pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
     let bar = bar();
     let batch = loop {
         // A service that is being restarted is waited for.
         if let Some(batch) = client.look(id).await? {
             show(&bar, &batch);
-            if matches!(batch["status"].as_str(), Some("completed" | "cancelled" | "expired")) {
+            if matches!(batch["status"].as_str(), Some("completed" | "failed" | "cancelled" | "expired")) {
                 break batch;
             }
         }
@@ -50,7 +50,7 @@ fn show(bar: &ProgressBar, batch: &Value) {
     bar.set_message(format!("{rate:.1} a second, {} failed, {left}", count("failed")));
 }
 
-fn duration(seconds: u64) -> String {
+pub fn duration(seconds: u64) -> String {
     match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
@@ -61,8 +61,14 @@ fn duration(seconds: u64) -> String {
 fn summary(batch: &Value) {
     let (status, counts) = (batch["status"].as_str().unwrap_or_default(), &batch["request_counts"]);
     let [total, completed, failed] = ["total", "completed", "failed"].map(|name| &counts[name]);
+    if let Some(forecast) = batch["dry_run"]["forecast"].as_object() {
+        forecast::print(&batch["dry_run"], forecast);
+    }
     let id = batch["id"].as_str().unwrap_or_default();
     println!("{id} {status}: {total} images, {completed} done, {failed} failed");
+    for fault in batch["errors"]["data"].as_array().into_iter().flatten() {
+        println!("  {}: {}", fault["code"].as_str().unwrap_or_default(), fault["message"].as_str().unwrap_or_default());
+    }
     for (code, count) in batch["failures"]["by_code"].as_object().into_iter().flatten() {
         println!("  {code}: {count}");
     }

@@ -2,7 +2,9 @@
 //! and Redis, photos by URL from an origin of the test's own. Needs `make models`.
 
 mod album;
+mod bucket;
 mod captions;
+mod elsewhere;
 mod migration;
 mod process;
 mod samples;

@@ -65,6 +65,13 @@ impl Process {
         response.error_for_status().ok()?.text().await.ok()
     }
 
+    /// JSON there and back, also where it is refused.
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let request = reqwest::Client::new().post(format!("http://127.0.0.1:{}{path}", self.port)).json(body);
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    }
+
     /// A counter's values, by the text of its labels.
     pub async fn counts(&self, counter: &str) -> Option<HashMap<String, u64>> {
         let metrics = self.get("/metrics").await?;

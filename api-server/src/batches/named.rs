@@ -1,0 +1,69 @@
+//! What every request for one batch has: who asks, for which one, and how that
+//! is answered.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Extension, FromRequestParts, Path},
+    http::request::Parts,
+    response::{IntoResponse, Response},
+};
+use common::fault::Fault;
+use serde::Serialize;
+use utoipa::IntoResponses;
+
+use super::{create::now_s, reply, view::BatchView};
+use crate::{App, edge::RequestId, keys::Caller, ledger::Request, problem::Problem};
+
+#[derive(Clone)]
+pub struct Named {
+    pub app: Arc<App>,
+    caller: Caller,
+    id: RequestId,
+    batch: String,
+}
+
+/// What may be wrong with such a request.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "for the description of the API")]
+pub enum Problems {
+    /// `unauthorized`, `key_revoked`
+    #[response(status = 401, content_type = "application/problem+json")]
+    Key(#[to_schema] Problem),
+    /// `not_found`, also for another tenant's batch
+    #[response(status = 404, content_type = "application/problem+json")]
+    Batch(#[to_schema] Problem),
+    /// `store_unavailable`
+    #[response(status = 503, content_type = "application/problem+json")]
+    Store(#[to_schema] Problem),
+}
+
+impl Named {
+    /// Another tenant's is none.
+    pub async fn find(&self) -> Result<Request, Fault> {
+        self.app.batches.find(&self.caller.tenant, &self.batch).await
+    }
+
+    pub async fn view(&self, request: &Request) -> Result<BatchView, Fault> {
+        BatchView::of(&self.app.batches.ledger, request, now_s(&self.app)).await
+    }
+
+    pub fn json<T: Serialize>(&self, done: Result<T, Fault>, what: &'static str) -> Response {
+        reply::json(done, what, &self.id, &self.caller)
+    }
+
+    pub fn reply(&self, done: Result<Response, Fault>, what: &'static str) -> Response {
+        reply::reply(done, what, &self.id, &self.caller)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Named {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let Ok(id) = RequestId::from_request_parts(parts, app).await;
+        let Extension(caller) = Extension::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
+        let Path(batch) = Path::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
+        Ok(Self { app: app.clone(), caller, id, batch })
+    }
+}

@@ -1,0 +1,145 @@
+//! Files and buckets that belong to others: where an owner's list lies, and
+//! where its results may go. Only below what the operator has named, since it
+//! is the service's own credentials that open them.
+
+mod allowed;
+mod folder;
+mod opened;
+
+use std::io;
+
+use bytes::Bytes;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
+use url::Url;
+
+use crate::store::{StoreConfig, StoreError};
+use allowed::{Allowed, Root};
+pub use opened::Opened;
+
+#[derive(Clone, Debug, Default)]
+pub struct Outside(std::sync::Arc<Vec<Allowed>>);
+
+/// Something below what is allowed; it need not be there.
+#[derive(Clone, Debug)]
+pub struct Place {
+    root: Root,
+    path: Path,
+}
+
+/// The URL is none, or is not below what this tenant may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the URL is not below what the service may use for this tenant")]
+pub struct NotAllowed;
+
+impl Outside {
+    /// Fails where what is named cannot be used, and where it holds what [`crate::store`] keeps.
+    pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let allowed = config.batch_allow.iter().map(|entry| Allowed::parse(entry, config.store_url.as_deref()));
+        Ok(Self(std::sync::Arc::new(allowed.collect::<Result<_, _>>()?)))
+    }
+
+    pub fn place(&self, tenant: &str, url: &str) -> Result<Place, NotAllowed> {
+        let target = Target::parse(url).ok_or(NotAllowed)?;
+        self.0.iter().find_map(|allowed| allowed.place(tenant, &target)).ok_or(NotAllowed)
+    }
+}
+
+/// A URL taken apart, after which no part of it means anything but a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Target {
+    scheme: String,
+    /// Nothing for a file.
+    bucket: String,
+    path: Path,
+}
+
+impl Target {
+    fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let is_plain = url.query().is_none() && url.fragment().is_none() && url.port().is_none();
+        let names_nobody = url.username().is_empty() && url.password().is_none();
+        let bucket = url.host_str().unwrap_or_default().to_owned();
+        let fits = match url.scheme() {
+            "file" => bucket.is_empty(),
+            "s3" | "gs" => !bucket.is_empty(),
+            _ => false,
+        };
+        // Decoded before it is compared, so that nothing is a way up afterwards.
+        let path = Path::from_url_path(url.path()).ok()?;
+        let is_text = !text.chars().chain(path.as_ref().chars()).any(|c| c.is_control() || c == '\\');
+        (is_plain && names_nobody && fits && is_text).then(|| Self { scheme: url.scheme().to_owned(), bucket, path })
+    }
+}
+
+impl Place {
+    /// For reading; `None` where nothing is there.
+    pub async fn open(&self) -> io::Result<Option<Opened>> {
+        let opened = match &self.root {
+            Root::Folder(folder) => {
+                let (folder, path) = (folder.path.clone(), self.path.clone());
+                blocking(move || Opened::file(folder::open_below(&folder, &path)?)).await
+            }
+            Root::Bucket(bucket) => Opened::object(bucket.clone(), self.path.clone()).await,
+        };
+        match opened {
+            Ok(opened) => Ok(Some(opened)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether an object is below this place.
+    pub async fn has(&self, name: &str) -> io::Result<bool> {
+        match self.objects(name).await?.head(&self.below(name)).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Writes an object below this place that is not there yet. `false`: it is there, and stays as it was.
+    pub async fn put_new(&self, name: &str, bytes: Bytes) -> io::Result<bool> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.objects(name).await?.put_opts(&self.below(name), PutPayload::from_bytes(bytes), options).await {
+            Ok(_) => Ok(true),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+impl Place {
+    fn below(&self, name: &str) -> Path {
+        Path::from(format!("{}/{name}", self.path))
+    }
+
+    /// What holds an object of this name, once no link is on the way to it.
+    async fn objects(&self, name: &str) -> io::Result<&dyn ObjectStore> {
+        match &self.root {
+            Root::Folder(folder) => {
+                let (root, path) = (folder.path.clone(), self.below(name));
+                blocking(move || folder::has_no_links(&root, &path)).await?;
+                Ok(&*folder.objects)
+            }
+            Root::Bucket(bucket) => Ok(&**bucket),
+        }
+    }
+}
+
+fn failed(error: Error) -> io::Error {
+    match error {
+        Error::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, error),
+        Error::Precondition { .. } => io::Error::new(io::ErrorKind::InvalidData, "it was changed while it was read"),
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+            io::Error::new(io::ErrorKind::PermissionDenied, error)
+        }
+        error => io::Error::other(error),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! A file or object that is being read: as a whole, or a part of it. An object
+//! that is replaced meanwhile fails, instead of being half of each.
+
+use std::{fs::File, io, ops::Range, os::unix::fs::FileExt, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, path::Path};
+use tokio::io::AsyncRead;
+use tokio_util::io::StreamReader;
+
+use super::{blocking, failed};
+
+#[derive(Clone, Debug)]
+pub struct Opened {
+    bytes: u64,
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    File(Arc<File>),
+    Object { objects: Arc<dyn ObjectStore>, path: Path, e_tag: Option<String> },
+}
+
+impl Opened {
+    pub(super) fn file(file: File) -> io::Result<Self> {
+        Ok(Self { bytes: file.metadata()?.len(), what: What::File(file.into()) })
+    }
+
+    pub(super) async fn object(objects: Arc<dyn ObjectStore>, path: Path) -> io::Result<Self> {
+        let meta = objects.head(&path).await.map_err(failed)?;
+        Ok(Self { bytes: meta.size, what: What::Object { objects, path, e_tag: meta.e_tag } })
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub async fn reader(&self) -> io::Result<Pin<Box<dyn AsyncRead + Send>>> {
+        match &self.what {
+            What::File(file) => Ok(Box::pin(tokio::fs::File::from_std(file.try_clone()?))),
+            What::Object { objects, path, e_tag } => {
+                let options = GetOptions { if_match: e_tag.clone(), ..GetOptions::default() };
+                let found = objects.get_opts(path, options).await.map_err(failed)?;
+                Ok(Box::pin(StreamReader::new(found.into_stream().map_err(failed))))
+            }
+        }
+    }
+
+    pub async fn range(&self, range: Range<u64>) -> io::Result<Bytes> {
+        match &self.what {
+            What::File(file) => {
+                let file = file.clone();
+                blocking(move || {
+                    let mut bytes = vec![0; (range.end - range.start) as usize];
+                    file.read_exact_at(&mut bytes, range.start)?;
+                    Ok(bytes.into())
+                })
+                .await
+            }
+            What::Object { objects, path, e_tag } => {
+                let range = Some(GetRange::Bounded(range));
+                let options = GetOptions { if_match: e_tag.clone(), range, ..GetOptions::default() };
+                let found = objects.get_opts(path, options).await.map_err(failed)?;
+                found.bytes().await.map_err(failed)
+            }
+        }
+    }
+}

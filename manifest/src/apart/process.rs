@@ -1,0 +1,59 @@
+use std::{
+    io::{self, stdin, stdout},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+
+use super::frame::{self, END, PIECE, ROWS, WANTED, WRONG};
+use crate::{ListError, Row, parquet};
+
+/// Reads one file, whose pieces come through the pipes. `memory_bytes`: what it may map beside its own code.
+pub fn run(memory_bytes: u64) -> io::Result<()> {
+    prepare::child::confine(memory_bytes);
+    let file = Asked { bytes: length()?, one: Mutex::new(()) };
+    // The panic hook tells on standard error what happened.
+    let read = catch_unwind(AssertUnwindSafe(|| parquet::read(file, hand_out)));
+    let wrong = |why: &str| frame::write(&mut stdout(), WRONG, why.as_bytes());
+    match read {
+        Ok(Ok(())) => frame::write(&mut stdout(), END, &[]),
+        Ok(Err(ListError::Content(why))) => wrong(&why),
+        // The one at the other end is gone, or had no more to give, and knows why.
+        Ok(Err(ListError::Io(error))) => Err(error),
+        Err(_) => wrong("the Parquet file cannot be read"),
+    }
+}
+
+fn hand_out(rows: Vec<Row>) -> Result<(), ListError> {
+    let json = serde_json::to_vec(&rows).map_err(io::Error::other)?;
+    Ok(frame::write(&mut stdout(), ROWS, &json)?)
+}
+
+fn length() -> io::Result<u64> {
+    let (_, body) = frame::read(&mut stdin())?;
+    Ok(u64::from_be_bytes(body.try_into().map_err(|_| io::Error::other("no length"))?))
+}
+
+/// A file that lies elsewhere.
+struct Asked {
+    bytes: u64,
+    /// A question and its answer.
+    one: Mutex<()>,
+}
+
+impl parquet::Source for Asked {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn range(&self, start: u64, length: usize) -> io::Result<Bytes> {
+        let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = [start.to_be_bytes(), (length as u64).to_be_bytes()].concat();
+        frame::write(&mut stdout(), WANTED, &wanted)?;
+        match frame::read(&mut stdin())? {
+            (PIECE, piece) if piece.len() == length => Ok(piece.into()),
+            _ => Err(io::Error::other("another piece than was asked for")),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The other end: starts the process, gives it what it asks for, takes rows.
+
+use std::{io, path::Path, process::Stdio, time::Duration};
+
+use common::outside::Opened;
+use futures_util::{Stream, stream};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    time::timeout,
+};
+
+use super::frame::{self, END, PIECE, ROWS, WANTED, WRONG};
+use crate::{ListError, Row, wrong};
+
+/// A few pages, packed and unpacked, and the rows of one.
+const MEMORY_BYTES: u64 = 384 << 20;
+/// Between two words of the process.
+const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_WORDS_BYTES: u64 = 64 << 10;
+
+struct Reader {
+    // Ends the process when dropped.
+    _process: Child,
+    file: Opened,
+    to: ChildStdin,
+    from: ChildStdout,
+}
+
+/// The rows of a Parquet file, some at a time. `program`, with the argument `manifest-reader`, calls [`super::run`].
+pub async fn rows(
+    program: &Path,
+    file: Opened,
+) -> Result<impl Stream<Item = Result<Vec<Row>, ListError>> + Send + use<>, ListError> {
+    let reader = Reader::start(program, file).await?;
+    Ok(stream::try_unfold(reader, async |mut reader| Ok(reader.next().await?.map(|rows| (rows, reader)))))
+}
+
+impl Reader {
+    async fn start(program: &Path, file: Opened) -> io::Result<Self> {
+        let mut process = Command::new(program)
+            .arg("manifest-reader")
+            .arg(MEMORY_BYTES.to_string())
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+        let (Some(mut to), Some(from), Some(words)) = pipes else {
+            return Err(io::Error::other("the process has no pipes"));
+        };
+        tokio::spawn(log(words));
+        send(&mut to, &file.bytes().to_be_bytes()).await?;
+        Ok(Self { _process: process, file, to, from })
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<Row>>, ListError> {
+        let unreadable = || wrong("the Parquet file cannot be read, or takes too much memory or time");
+        loop {
+            let (kind, body) = match timeout(PATIENCE, self.hear()).await {
+                Ok(Ok(heard)) => heard,
+                // It died, and of this file: whatever else it does without a word is no end.
+                Ok(Err(_)) | Err(_) => return Err(unreadable()),
+            };
+            match kind {
+                WANTED => self.give(&body).await?,
+                ROWS => return serde_json::from_slice(&body).map(Some).map_err(|_| unreadable()),
+                WRONG => return Err(ListError::Content(String::from_utf8_lossy(&body).into_owned())),
+                END => return Ok(None),
+                _ => return Err(unreadable()),
+            }
+        }
+    }
+
+    async fn hear(&mut self) -> io::Result<(u8, Vec<u8>)> {
+        let mut prefix = [0; 5];
+        self.from.read_exact(&mut prefix).await?;
+        let (kind, length) = frame::read_head(prefix)?;
+        let mut body = vec![0; length];
+        self.from.read_exact(&mut body).await?;
+        Ok((kind, body))
+    }
+
+    /// Of this file alone, whatever it asks for, and no more at once than a page has.
+    async fn give(&mut self, wanted: &[u8]) -> Result<(), ListError> {
+        let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
+        let wanted = wanted.split_at_checked(8).and_then(|(start, length)| Some((number(start)?, number(length)?)));
+        let fits = |(start, length): &(u64, u64)| {
+            *length < frame::MAX_BYTES as u64 && start.checked_add(*length).is_some_and(|end| end <= self.file.bytes())
+        };
+        let (start, length) = wanted.filter(fits).ok_or_else(|| wrong("the Parquet file has pieces beyond its end"))?;
+        let piece = self.file.range(start..start + length).await?;
+        // Where it does not listen any more, it has said why, or is dead.
+        let _ = send(&mut self.to, &piece).await;
+        Ok(())
+    }
+}
+
+async fn send(to: &mut ChildStdin, piece: &[u8]) -> io::Result<()> {
+    to.write_all(&frame::head(PIECE, piece.len())).await?;
+    to.write_all(piece).await?;
+    to.flush().await
+}
+
+async fn log(words: ChildStderr) {
+    let mut lines = BufReader::new(words.take(MAX_WORDS_BYTES)).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        tracing::warn!(line, "a process that reads a list says");
+    }
+}

@@ -1,0 +1,68 @@
+//! A file as the library wants to have it. No piece is larger than a page may
+//! be: a file says how large its pieces are, and may say anything.
+
+use std::{
+    io::{self, BufReader, Read},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use parquet::{
+    errors::{ParquetError, Result},
+    file::reader::{ChunkReader, Length},
+};
+
+use super::Source;
+
+/// Of a page, or of what the file says about itself at its end.
+const MAX_PIECE_BYTES: usize = 64 << 20;
+/// Of a page's head, which is short.
+const HEAD_BYTES: usize = 8 * 1024;
+
+pub struct Pieces<S>(Arc<S>);
+
+impl<S: Source> Pieces<S> {
+    pub fn new(source: S) -> Self {
+        Self(Arc::new(source))
+    }
+}
+
+impl<S: Source> Length for Pieces<S> {
+    fn len(&self) -> u64 {
+        self.0.bytes()
+    }
+}
+
+impl<S: Source> ChunkReader for Pieces<S> {
+    type T = BufReader<Reader<S>>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        Ok(BufReader::with_capacity(HEAD_BYTES, Reader { source: self.0.clone(), at: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        let fits = start.checked_add(length as u64).is_some_and(|end| end <= self.0.bytes());
+        if !fits || length > MAX_PIECE_BYTES {
+            return Err(ParquetError::General(format!("it has a piece of {length} bytes at {start}")));
+        }
+        self.0.range(start, length).map_err(|error| ParquetError::External(error.into()))
+    }
+}
+
+pub struct Reader<S> {
+    source: Arc<S>,
+    at: u64,
+}
+
+impl<S: Source> Read for Reader<S> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let left = self.source.bytes().saturating_sub(self.at);
+        let length = to.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if length == 0 {
+            return Ok(0);
+        }
+        to[..length].copy_from_slice(&self.source.range(self.at, length)?);
+        self.at += length as u64;
+        Ok(length)
+    }
+}
