@@ -119,6 +119,7 @@ async fn tags_are_kept_before_the_job_travels_on() {
         device: "none".into(),
         models: Vec::new(),
         captioner: "some-model".into(),
+        bundles: true,
     };
     harness.bus.announce("captioner", "gone", wire::encode(&info).into(), PATIENCE).await.expect("memory");
     knows_the_writer(&harness).await;
