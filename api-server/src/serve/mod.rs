@@ -30,6 +30,9 @@ use head::Head;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// How long a connection that is given up has to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// How long open connections are still answered once nothing listens any more: an edge has noticed by then, and sends nobody over
+/// them. Closed sooner, a request that is on its way breaks.
+const NOTICED_WITHIN: Duration = Duration::from_millis(2_000);
 
 /// Accepts until `shutdown`, then waits for open requests up to the drain timeout.
 pub async fn serve(router: Router, config: &ApiConfig, listener: TcpListener, shutdown: Shutdown) {
@@ -106,6 +109,9 @@ impl Server {
                 return;
             }
             () = self.shutdown.cancelled() => {}
+        }
+        if time::timeout(NOTICED_WITHIN, &mut connection).await.is_ok() {
+            return;
         }
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
