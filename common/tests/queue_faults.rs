@@ -26,6 +26,7 @@ fn config(port: u16, prefix: &str) -> QueueConfig {
         queue_url: format!("amqp://guest:guest@127.0.0.1:{port}/%2f"),
         queue_prefix: prefix.to_owned(),
         queue_max_length: 100,
+        queue_bundle: 8,
         queue_max_attempts: 3,
         queue_publish_timeout_ms: PUBLISH_WITHIN.as_millis() as u64,
     }

@@ -69,6 +69,10 @@ pub struct QueueConfig {
     #[arg(long, env = "TAGFLEET_QUEUE_MAX_LENGTH", default_value_t = 20_000)]
     pub queue_max_length: u32,
 
+    /// Jobs that may share a message, 1 to 64, once all workers say that they know bundles; 1: each has its own
+    #[arg(long, env = "TAGFLEET_QUEUE_BUNDLE", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub queue_bundle: u8,
+
     /// Deliveries of one job before it is put aside as a dead letter
     #[arg(long, env = "TAGFLEET_QUEUE_MAX_ATTEMPTS", default_value_t = 3)]
     pub queue_max_attempts: u32,

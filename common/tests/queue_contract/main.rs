@@ -24,6 +24,7 @@ fn config(url: String) -> QueueConfig {
         queue_url: url,
         queue_prefix: unique("contract"),
         queue_max_length: MAX_LENGTH,
+        queue_bundle: 8,
         queue_max_attempts: MAX_ATTEMPTS,
         queue_publish_timeout_ms: 10_000,
     }

@@ -33,6 +33,9 @@ use tokio::time::Instant;
 const SLOW_IMAGE_MS: u64 = 20;
 const REALTIME_PER_S: f64 = 500.0 / SLOW_IMAGE_MS as f64;
 
+/// Jobs in a message, as it is by default.
+const BUNDLE: &str = "8";
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let pictures = photo::pictures(32, 224, 224)?;
@@ -50,9 +53,21 @@ async fn main() -> anyhow::Result<()> {
     Ok(report("batch", &figures)?)
 }
 
+/// With bundles; and beside it what the broker spends where each image has a message of its own.
 async fn throughput(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let alone = migrated(origin, "1").await?;
+    let mut figures = migrated(origin, BUNDLE).await?;
+    let broker = |figures: &[(&str, f64)]| figures.iter().find(|(name, _)| *name == "rabbitmq_us").map(|(_, us)| *us);
+    let (single, bundled) = (broker(&alone), broker(&figures));
+    if let (Some(single), Some(bundled)) = (single, bundled) {
+        figures.extend([("rabbitmq_single_us", single), ("bundle_gain", single / bundled)]);
+    }
+    Ok(figures)
+}
+
+async fn migrated(origin: &str, bundle: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let images = from_environment("BATCH_IMAGES", 20_000_usize);
-    let fleet = Fleet::start(origin, "fake:service_ms=1", &[]).await;
+    let fleet = Fleet::start(origin, "fake:service_ms=1", &[], bundle).await;
     let before = Processes::look();
     let began = Instant::now();
     let batch = fleet.submit(origin, images).await?;
@@ -76,7 +91,7 @@ async fn throughput(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
 
 async fn beside_realtime(origin: &str, pictures: Vec<Bytes>) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let engine = format!("fake:image_ms={SLOW_IMAGE_MS}");
-    let fleet = Fleet::start(origin, &engine, &["--max-batch", "1"]).await;
+    let fleet = Fleet::start(origin, &engine, &["--max-batch", "1"], BUNDLE).await;
     let plan = plan(&fleet.api, Image::Body(pictures));
     let alone = run(&plan, |_, _| {}).await?;
     tell("real-time alone", &alone);
@@ -100,7 +115,7 @@ async fn beside_realtime(origin: &str, pictures: Vec<Bytes>) -> anyhow::Result<V
 /// Every twentieth image is missing, every fiftieth is half of one.
 async fn forecast(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let images = from_environment("BATCH_IMAGES", 20_000_usize);
-    let fleet = Fleet::start(origin, "fake:image_ms=4", &[]).await;
+    let fleet = Fleet::start(origin, "fake:image_ms=4", &[], BUNDLE).await;
     let kind = |n: usize| {
         if n % 20 == 7 {
             "dead-"
@@ -171,10 +186,11 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn start(origin: &str, engine: &str, more: &[&str]) -> Self {
+    async fn start(origin: &str, engine: &str, more: &[&str], bundle: &str) -> Self {
         let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
         let store = tempfile::tempdir().expect("a temporary folder");
-        let shared = ["--queue-url".to_owned(), rabbitmq.url(), "--bus-url".to_owned(), redis.url()];
+        let urls = ["--queue-url", &rabbitmq.url(), "--bus-url", &redis.url(), "--queue-bundle", bundle];
+        let shared = words(&urls);
         let of = |more: &[&str]| [&shared[..], &words(more)].concat();
         let url = store_url(store.path());
         let worker = ["--engine", engine, "--lanes", "1", "--captioner", "off"];

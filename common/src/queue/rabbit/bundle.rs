@@ -3,8 +3,6 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// RabbitMQ pays half per message what it pays per byte at this size, and a worker that dies gives no more than these back.
-pub const MOST_PARTS: usize = 8;
 const LENGTH: usize = size_of::<u32>();
 
 pub fn join(parts: &[Bytes]) -> Bytes {

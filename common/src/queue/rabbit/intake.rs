@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Inner, Link, Place,
-    bundle::MOST_PARTS,
     consumer::{Arrival, Consumer},
     credit::Credit,
     envelope::Envelope,
@@ -43,7 +42,7 @@ pub(super) fn start(inner: Arc<Inner>, lanes: &[Lane], prefetch: u16, shutdown: 
     let (tasks, abandoned, hands) = (inner.tasks.clone(), inner.closed.child_token(), Hands::default());
     let (retries_in, retries) = mpsc::channel(1);
     let open = |lane: &Lane| {
-        let (sender, receiver) = mpsc::channel(usize::from(prefetch) * MOST_PARTS);
+        let (sender, receiver) = mpsc::channel(prefetch.into());
         ((*lane, sender), receiver)
     };
     let (lanes_in, lanes) = lanes.iter().map(open).unzip();
@@ -158,8 +157,8 @@ impl Intake {
         let jobs = envelope.jobs(delivery.data.into());
         let count = jobs.len();
         for (payload, receipt) in jobs.into_iter().zip(receipt.shared_by(count)) {
-            // There is always room: as many as prefetch allows. A consumer that
-            // is gone drops the receipt, and the job goes back.
+            // Where bundles are more than prefetch allows, they wait for room. A
+            // consumer that is gone drops the receipt, and the job goes back.
             let _ = to.send(Arrival::Job { lane, attempt, payload, receipt }).await;
             self.hands.changed.notify_one();
         }

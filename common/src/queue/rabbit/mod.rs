@@ -61,7 +61,7 @@ impl Rabbit {
         let broker = Arc::new(Broker { uri, topology });
         let (closed, tasks) = (CancellationToken::new(), TaskTracker::new());
         let timeout = Duration::from_millis(config.queue_publish_timeout_ms);
-        let publisher = Publisher::start(broker.clone(), timeout, closed.clone(), &tasks).await?;
+        let publisher = Publisher::start(broker.clone(), timeout, config.queue_bundle, closed.clone(), &tasks).await?;
         let inner = Inner { broker, publisher, max_attempts: config.queue_max_attempts, closed, tasks };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::bundle::MOST_PARTS;
 use crate::queue::{Lane, Message, QueueError};
 
 /// A larger message keeps the broker's line busy for longer than a confirm takes.
@@ -55,11 +54,11 @@ impl Outbox {
         Self { rule, waiting: Vec::new(), bytes: 0, under_way: 0, gathering: 0 }
     }
 
-    /// `together`: whether every reader knows bundles.
-    pub fn add(&mut self, job: Waiting, together: bool) -> Due {
+    /// `most`: how many jobs may leave together.
+    pub fn add(&mut self, job: Waiting, most: usize) -> Due {
         self.bytes += job.message.payload.len();
         self.waiting.push(job);
-        let is_full = !together || self.waiting.len() >= MOST_PARTS || self.bytes >= MOST_BYTES;
+        let is_full = self.waiting.len() >= most || self.bytes >= MOST_BYTES;
         match self.rule {
             Rule::WhileBusy if is_full || self.under_way == 0 => Due::Now(self.depart()),
             Rule::For(_) if is_full => Due::Now(self.depart()),
@@ -105,13 +104,15 @@ pub fn pack(jobs: &[Waiting]) -> Option<(Bytes, Duration)> {
 mod tests {
     use super::*;
 
+    const MOST: usize = 8;
+
     fn job() -> Waiting {
         let message = Message { payload: Bytes::from_static(b"job"), ttl: Duration::from_secs(1) };
         Waiting { message, done: oneshot::channel().0 }
     }
 
     fn add(outbox: &mut Outbox) -> Option<usize> {
-        match outbox.add(job(), true) {
+        match outbox.add(job(), MOST) {
             Due::Now(jobs) => Some(jobs.len()),
             Due::In(..) | Due::WithOthers => None,
         }
@@ -130,17 +131,17 @@ mod tests {
     #[test]
     fn a_full_bundle_waits_for_no_confirm() {
         let mut line = Outbox::new(Lane::Realtime);
-        let departed: Vec<_> = (0..1 + 2 * MOST_PARTS).filter_map(|_| add(&mut line)).collect();
-        assert_eq!(departed, [1, MOST_PARTS, MOST_PARTS]);
+        let departed: Vec<_> = (0..1 + 2 * MOST).filter_map(|_| add(&mut line)).collect();
+        assert_eq!(departed, [1, MOST, MOST]);
     }
 
     #[test]
     fn bulk_is_gathered_until_it_is_full_or_the_time_is_over() {
         let mut line = Outbox::new(Lane::Bulk);
-        let Due::In(_, first) = line.add(job(), true) else { panic!("it leaves at once") };
-        assert!((2..MOST_PARTS).all(|_| add(&mut line).is_none()));
-        assert_eq!(add(&mut line), Some(MOST_PARTS));
-        let Due::In(_, second) = line.add(job(), true) else { panic!("it leaves at once") };
+        let Due::In(_, first) = line.add(job(), MOST) else { panic!("it leaves at once") };
+        assert!((2..MOST).all(|_| add(&mut line).is_none()));
+        assert_eq!(add(&mut line), Some(MOST));
+        let Due::In(_, second) = line.add(job(), MOST) else { panic!("it leaves at once") };
         assert!(line.gathered(first).is_none(), "those have left");
         assert!(line.arrived().is_none(), "gathered a while longer");
         assert_eq!(line.gathered(second).map(|jobs| jobs.len()), Some(1));
@@ -150,7 +151,7 @@ mod tests {
     fn where_a_reader_knows_no_bundles_none_is_made() {
         for lane in Lane::ALL {
             let mut line = Outbox::new(lane);
-            assert!((0..3).all(|_| matches!(line.add(job(), false), Due::Now(jobs) if jobs.len() == 1)), "{lane:?}");
+            assert!((0..3).all(|_| matches!(line.add(job(), 1), Due::Now(jobs) if jobs.len() == 1)), "{lane:?}");
         }
     }
 }

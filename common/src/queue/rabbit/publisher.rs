@@ -47,7 +47,8 @@ struct Shared {
     timeout: Duration,
     state: watch::Sender<State>,
     outboxes: [Mutex<Outbox>; Lane::ALL.len()],
-    /// Whether every reader knows bundles.
+    /// Jobs in a message, where every reader knows bundles.
+    most_jobs: u8,
     bundles: AtomicBool,
 }
 
@@ -70,13 +71,14 @@ impl Publisher {
     pub async fn start(
         broker: Arc<Broker>,
         timeout: Duration,
+        most_jobs: u8,
         closed: CancellationToken,
         tasks: &TaskTracker,
     ) -> Result<Self, QueueError> {
         let first = Arc::new(connect_first(&broker).await.map_err(QueueError::Unavailable)?);
         let (state, _) = watch::channel(State::Up(first.clone()));
         let outboxes = Lane::ALL.map(|lane| Mutex::new(Outbox::new(lane)));
-        let shared = Arc::new(Shared { broker, timeout, state, outboxes, bundles: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { broker, timeout, state, outboxes, most_jobs, bundles: AtomicBool::new(false) });
         tasks.spawn(supervise(shared.clone(), first, closed));
         Ok(Self { shared })
     }
@@ -85,8 +87,8 @@ impl Publisher {
     pub async fn publish_job(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
         let session = self.session()?;
         let (done, sent) = oneshot::channel();
-        let together = self.shared.bundles.load(Ordering::Relaxed);
-        let due = self.outbox(lane).add(Waiting { message, done }, together);
+        let most = if self.shared.bundles.load(Ordering::Relaxed) { self.shared.most_jobs } else { 1 };
+        let due = self.outbox(lane).add(Waiting { message, done }, most.into());
         // Tasks of their own: lapin hoards confirms that nobody awaits, and callers may hang up.
         match due {
             Due::Now(jobs) => drop(tokio::spawn(self.clone().send(lane, jobs))),
