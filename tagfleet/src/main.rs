@@ -76,7 +76,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => Box::pin(serve.run()).await,
         Command::Api(api) => api.run().await,
-        Command::Migrator(migrator) => migrator.run().await,
+        Command::Migrator(migrator) => Box::pin(migrator.run()).await,
         Command::Worker(worker) => worker.run().await,
         Command::Tag(tag) => tag.run().await,
         Command::Batch(batch) => batch.run().await,

@@ -78,7 +78,8 @@ pub struct BatchRequest {
     /// Hours after which what is not done yet ends as `batch_expired`; never if absent.
     #[schema(minimum = 1, maximum = 8784)]
     completion_window_h: Option<u32>,
-    /// Where to say that it has ended, signed (Standard Webhooks): `batch.completed`, `batch.cancelled`, `batch.expired`.
+    /// Where to say that it has ended, signed (Standard Webhooks): `batch.completed`, `batch.failed`, `batch.cancelled`,
+    /// `batch.expired`.
     #[schema(example = "https://example.com/hooks/tagfleet")]
     webhook_url: Option<String>,
     /// Where results go when the batch ends, beside `/results` and `/errors`: below what the operator allows (`--batch-allow`),

@@ -32,6 +32,9 @@ use crate::{
 const PAGE_LINES: usize = 1_000;
 /// Between two pages: a tenth of the time that the shard has taken so far, so that there are few of them.
 const PAGE_EVERY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+/// Of a dry run: what is written down holds up what is under way, more often in a short shard than in a long one, and the
+/// pace is what it is for.
+const DRY_PAGE_EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 pub enum Ended {
@@ -222,6 +225,7 @@ impl Run {
 
     fn page_at(&self) -> Instant {
         let [shortest, longest] = PAGE_EVERY;
+        let shortest = if self.request.dry_run.is_some() { DRY_PAGE_EVERY } else { shortest };
         self.written + (self.begun.elapsed() / 10).clamp(shortest, longest)
     }
 

@@ -47,6 +47,7 @@ pub fn cases() -> Vec<Trial> {
         case("batch/key_in_flight", key_in_flight),
         case("batch/private_addresses", private_addresses),
         case("batch/webhook_to_a_private_address", webhook_to_a_private_address),
+        case("batch/manifest_or_output_that_is_not_allowed", not_allowed),
     ]
 }
 
@@ -237,4 +238,29 @@ async fn webhook_to_a_private_address(suite: &Suite) {
         suite.post("/v1/batches", JSON, body.to_string()).await.is_problem(422, "webhook_not_allowed");
     }
     assert!(suite.trap.is_untouched().await);
+}
+
+/// The service has credentials that its callers have not.
+async fn not_allowed(suite: &Suite) {
+    let places = [
+        "file:///etc/passwd",
+        "file:///proc/self/environ",
+        "file:///",
+        "s3://bucket/list.csv",
+        "gs://bucket/list.csv",
+        "az://container/list.csv",
+        "memory:/list.csv",
+        "http://169.254.169.254/latest/meta-data/",
+        "https://bucket.s3.amazonaws.com/list.csv",
+        "list.csv",
+        "",
+    ];
+    for url in places {
+        let manifest = json!({"manifest": url, "format": "csv"}).to_string();
+        suite.post("/v1/batches", JSON, manifest).await.is_problem(422, "manifest_not_allowed");
+        let output = json!({"items": [{"custom_id": "a", "url": "http://example.com/"}], "output": url}).to_string();
+        suite.post("/v1/batches", JSON, output).await.is_problem(422, "output_not_allowed");
+    }
+    let both = json!({"manifest": "s3://bucket/list.csv", "items": []}).to_string();
+    suite.post("/v1/batches", JSON, both).await.is_problem(400, "invalid_request");
 }
