@@ -8,6 +8,9 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Imag
 
 use super::{Channels, Format, Limits, Pixels, fault, png, webp};
 
+/// Characters of a decoder's own words: they may quote the file at any length, and stand in the answer and in the log.
+const MOST_TOLD: usize = 200;
+
 pub fn decode(bytes: &[u8], format: Format, limits: &Limits) -> Result<Pixels, Fault> {
     if format == Format::Png {
         png::check_inflated(bytes)?;
@@ -80,5 +83,48 @@ fn unreadable(error: ImageError) -> Fault {
         ImageError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => Code::ImageTruncated,
         _ => Code::ImageInvalid,
     };
-    fault(code, format!("The image cannot be decoded: {error}."))
+    let told: String = error.to_string().chars().take(MOST_TOLD).collect();
+    fault(code, format!("The image cannot be decoded: {told}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use common::model::{Fit, TileSpec};
+
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { max_pixels: 1_000, max_decoded_bytes: 1 << 20, max_aspect: 10, max_frames: 1, tile_quality: 90 };
+
+    /// One pixel of so many colours of one bit each, of which the decoder tells every one.
+    fn tiff(colours: u16) -> Vec<u8> {
+        let (short, long, bits_at) = (3_u16, 4_u16, 8 + 2 + 9 * 12 + 4);
+        let entries: [(u16, u16, u32, u32); 9] = [
+            (256, short, 1, 1),
+            (257, short, 1, 1),
+            (258, short, colours.into(), bits_at),
+            (259, short, 1, 1),
+            (262, short, 1, 2),
+            (273, long, 1, bits_at),
+            (277, short, 1, colours.into()),
+            (278, short, 1, 1),
+            (279, long, 1, 1),
+        ];
+        let mut file = b"II*\0\x08\0\0\0\x09\0".to_vec();
+        for (tag, kind, count, value) in entries {
+            file.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+            file.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        file.extend([0; 4]);
+        file.extend((0..colours).flat_map(|_| 1_u16.to_le_bytes()));
+        file
+    }
+
+    #[test]
+    fn a_decoder_that_quotes_the_file_is_cut_short() {
+        let spec = TileSpec { width: 8, height: 8, fit: Fit::Crop };
+        let fault = crate::tile(&tiff(10_000), spec, &LIMITS).expect_err("no picture");
+        assert_eq!(fault.code, Code::UnsupportedFormat, "{fault:?}");
+        assert!(fault.detail.contains("bits per sample") && fault.detail.len() < 300, "{} bytes", fault.detail.len());
+    }
 }
