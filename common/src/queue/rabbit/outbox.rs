@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 
 use crate::queue::{Lane, Message, QueueError};
 
-/// A larger message keeps the broker's line busy for longer than a confirm takes.
+/// So that a message stays small beside what a broker holds, whatever a job's tile is.
 const MOST_BYTES: usize = 256 << 10;
-/// For bulk: a hundredth of what a download takes.
+/// For bulk, whose answers nobody awaits.
 const GATHER: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
