@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-892 clean-cache
+.PHONY: help demo test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-realistic bench-892 clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-hostile: ## Good requests beside four times as many hostile ones (HOSTILE_
 
 bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake engine, over a floor (PLANE_SECONDS, PLANE_SLO_MS)
 	@scripts/bench.sh tagfleet plane
+
+bench-realistic: models ## Photos by URL through the whole fleet with the real tagger, over bare ONNX Runtime; then with a fake engine (REALISTIC_SECONDS)
+	@scripts/bench.sh tagfleet realistic
 
 bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
 	@scripts/bench.sh tagfleet published

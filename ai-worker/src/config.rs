@@ -60,7 +60,8 @@ pub struct WorkerConfig {
     pub models: Vec<String>,
 
     /// What runs the models: `onnx`, or for measuring everything around a model, `fake:service_ms=8,image_ms=0.2`: no
-    /// model and no processor time, each run of n images takes 8 + 0.2 n milliseconds. Its model is called `fake`
+    /// model and no processor time, each run of n images takes 8 + 0.2 n milliseconds. Its model is called `fake`. With `,decode=off` tiles are
+    /// not decoded either
     #[arg(long, env = "TAGFLEET_ENGINE", default_value = "onnx")]
     pub engine: Kind,
 

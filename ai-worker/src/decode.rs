@@ -34,8 +34,7 @@ impl Picture {
         self.pixels.get_or_init(|| decode(&self.tile, self.spec)).as_deref()
     }
 
-    /// Of pixels that are there already.
-    #[cfg(test)]
+    /// Of pixels that are there already, or are taken for such by a fake engine.
     pub fn decoded(pixels: Vec<u8>) -> Self {
         let spec = TileSpec { width: 1, height: 1, fit: common::model::Fit::Crop };
         Self { tile: Bytes::new(), spec, pixels: Arc::new(OnceLock::from(Ok(pixels))) }

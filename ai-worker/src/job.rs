@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use common::{
     bus::Bus,
     fault::{Code, Fault},
@@ -69,8 +68,18 @@ pub struct Worker {
     pub models: Arc<Models>,
     pub captions: Arc<Captions>,
     pub caption_timeout: Duration,
-    /// Whether tiles are decoded before their batch is formed, by other threads than the engine's.
-    pub decodes_ahead: bool,
+    pub decoding: Decoding,
+}
+
+/// Who makes pixels of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoding {
+    /// Other threads than the engine's, before the batch is formed: so that no device waits for its pixels.
+    Ahead,
+    /// The lane itself: a processor's lanes are its cores, and a thread more would only take turns with them.
+    OnLane,
+    /// Nobody; for a fake engine that was asked for it.
+    Never,
 }
 
 /// What a job came to, and what its caption has to speak of if that is written elsewhere.
@@ -91,7 +100,7 @@ impl Handle for Worker {
         let mut clock = StageClock::start_at(received);
         clock.timings.add(Stage::Queue, queued);
         let left = Duration::from_millis(job.budget_ms.into()).saturating_sub(queued);
-        let tile = Bytes::from(std::mem::take(&mut job.tile));
+        let tile = std::mem::take(&mut job.tile);
         let outcome = self.tag(&job, tile, &delivery, received + left, &mut clock).await;
         self.finish(job, delivery, outcome, clock).await;
     }
@@ -114,7 +123,7 @@ impl Worker {
     async fn tag(
         &self,
         job: &Job,
-        tile: Bytes,
+        tile: Vec<u8>,
         delivery: &Delivery,
         deadline: Instant,
         clock: &mut StageClock,
@@ -126,8 +135,11 @@ impl Worker {
         if Instant::now() >= deadline {
             return Err(Fault::new(Code::DeadlineExceeded, Stage::Queue, "no time was left when a worker was free"));
         }
-        let picture = Picture::new(tile, served.tile());
-        if self.decodes_ahead {
+        let picture = match self.decoding {
+            Decoding::Never => Picture::decoded(tile),
+            Decoding::Ahead | Decoding::OnLane => Picture::new(tile.into(), served.tile()),
+        };
+        if self.decoding == Decoding::Ahead {
             decode(picture.clone()).await?;
             clock.end(Stage::Decode);
         }

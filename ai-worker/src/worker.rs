@@ -20,8 +20,8 @@ use crate::{
     captions::Captions,
     config::{CaptionerChoice, ConfigError, Duty, WorkerConfig},
     consume,
-    engine::{Alarm, Breakdown, Cost, Device, Kind, Lanes, LoadError, Onnx, Watchdog},
-    job::Worker,
+    engine::{Alarm, Breakdown, Device, Kind, Lanes, LoadError, Onnx, Pretence, Watchdog},
+    job::{Decoding, Worker},
     models::{Loaded, Loader, Models, Reloader, Served, VersionError, fake},
     probes,
     relay::Relay,
@@ -102,8 +102,8 @@ pub async fn run(
     let who = Announced { kind, worker, device, captions: captions.clone(), models: models.clone() };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
 
-    let (caption_timeout, decodes_ahead) = (config.caption_timeout(), decodes_ahead(&config));
-    let worker = Arc::new(Worker { name, bus, models, captions, caption_timeout, decodes_ahead });
+    let (caption_timeout, decoding) = (config.caption_timeout(), decoding(&config));
+    let worker = Arc::new(Worker { name, bus, models, captions, caption_timeout, decoding });
     let drained = async {
         consume::consume(worker, &queue, &Lane::TAGGING, config.prefetch(), shutdown).await;
         lanes.stop().await;
@@ -142,29 +142,32 @@ fn reloaders(config: &WorkerConfig, models: &Models, loader: &Option<Arc<Loader>
     })
 }
 
-/// What is said to run the models.
-/// So that no device waits for its pixels. A processor's lanes are its cores: a thread more would only take turns with them.
-fn decodes_ahead(config: &WorkerConfig) -> bool {
-    matches!(config.engine, Kind::Fake(_)) || config.device != Device::Cpu
+fn decoding(config: &WorkerConfig) -> Decoding {
+    match config.engine {
+        Kind::Fake(pretence) if !pretence.decodes => Decoding::Never,
+        Kind::Onnx if config.device == Device::Cpu => Decoding::OnLane,
+        Kind::Fake(_) | Kind::Onnx => Decoding::Ahead,
+    }
 }
 
+/// What is said to run the models.
 fn device_name(config: &WorkerConfig) -> String {
     match config.engine {
         Kind::Onnx => config.device.to_string(),
-        Kind::Fake(_) => fake::NAME.to_owned(),
+        Kind::Fake(pretence) => pretence.name().to_owned(),
     }
 }
 
 fn load(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
     match config.engine {
         Kind::Onnx => load_files(config, bus),
-        Kind::Fake(cost) => load_fake(config, cost, bus),
+        Kind::Fake(pretence) => load_fake(config, pretence, bus),
     }
 }
 
-fn load_fake(config: &WorkerConfig, cost: Cost, bus: Bus) -> Result<Ready, WorkerError> {
-    tracing::warn!(?cost, "the engine is fake: every tag is made up");
-    let fake = fake::load(cost, config.lanes(), config.rules().sizes).map_err(VersionError::from)?;
+fn load_fake(config: &WorkerConfig, pretence: Pretence, bus: Bus) -> Result<Ready, WorkerError> {
+    tracing::warn!(?pretence, "the engine is fake: every tag is made up");
+    let fake = fake::load(pretence.cost, config.lanes(), config.rules().sizes).map_err(VersionError::from)?;
     let captioner = own_captioner(config, bus, Labels::of([&fake.tagger.taxonomy]))?;
     Ok(Ready { loader: None, models: vec![fake], captioner })
 }

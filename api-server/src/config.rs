@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use common::identity;
 
-use prepare::{Limits, PoolConfig};
+use prepare::{Limits, Pool, PoolConfig};
 
 use crate::{BatchConfig, FetchConfig, WebhookConfig, request};
 
@@ -138,6 +138,11 @@ pub struct PrepareConfig {
     /// The program that decodes, for tests [default: this one]
     #[arg(skip)]
     pub decoder: Option<PathBuf>,
+
+    /// Images are taken for tiles, and nothing is decoded. For measurements, and set by no option: whoever sends a
+    /// hostile file would reach the workers with it
+    #[arg(skip)]
+    pub tiles_already_made: bool,
 }
 
 impl ApiConfig {
@@ -165,7 +170,15 @@ impl ApiConfig {
         self.prepare.validate()
     }
 
-    /// The processes that decode what clients and origins send.
+    /// What makes tiles of what clients and origins send.
+    pub fn start_decoders(&self) -> std::io::Result<Pool> {
+        if self.prepare.tiles_already_made {
+            tracing::warn!("images are taken for tiles that are made already, which is for measurements alone");
+            return Ok(Pool::of_tiles_as_they_come());
+        }
+        Pool::start(self.decoders())
+    }
+
     pub fn decoders(&self) -> PoolConfig {
         self.prepare.decoders(self.max_body_bytes.max(self.fetch.fetch_max_bytes))
     }

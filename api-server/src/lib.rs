@@ -111,7 +111,7 @@ pub async fn run_with(
         webhooks: Arc::new(webhook::Webhooks::new(&config.webhook, fetcher.clone())),
         fetcher,
         offload: offload::Offload::new(),
-        prepare: prepare::Pool::start(config.decoders()).context("starting the decoding processes")?,
+        prepare: config.start_decoders().context("starting the decoding processes")?,
         submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
         stopping: shutdown.clone(),
         outside,

@@ -65,6 +65,10 @@ pub fn tell(outcome: &Outcome) {
             stage.stage, stage.mean_ms, stage.latency.p50_ms, stage.latency.p99_ms
         );
     }
+    if let Some(batch) = &outcome.batch {
+        let ended = batch.completed + batch.failed;
+        println!("batch       {:.1} images/s beside it; {ended} of {} ended ({} failed)", batch.per_s, batch.lines, batch.failed);
+    }
     println!("generator   {:.2} ms late at p99", outcome.generator_late.p99_ms);
     let missed = outcome.missed();
     let slo = &outcome.slo;

@@ -1,4 +1,4 @@
-//! Loads with a name. Those that the fleet cannot serve yet are missing here.
+//! Loads with a name.
 
 use std::{fs, str::FromStr, time::Duration};
 
@@ -26,28 +26,23 @@ pub struct Scenario {
     pub distinct: Option<u64>,
     #[serde(default)]
     pub caption: bool,
+    pub batch_lines: Option<u64>,
     /// What `--disturb` has to do half-way.
     pub disturb: Option<String>,
 }
 
-const NAMED: [(&str, &str); 4] = [
+const NAMED: [(&str, &str); 7] = [
     ("realtime", include_str!("../scenarios/realtime.toml")),
+    ("realtime-cached", include_str!("../scenarios/realtime-cached.toml")),
+    ("migration", include_str!("../scenarios/migration.toml")),
+    ("mixed", include_str!("../scenarios/mixed.toml")),
     ("peak", include_str!("../scenarios/peak.toml")),
     ("slow-origins", include_str!("../scenarios/slow-origins.toml")),
     ("worker-loss", include_str!("../scenarios/worker-loss.toml")),
 ];
 
-/// Why a name of the plan is missing.
-const NOT_YET: [(&str, &str); 3] = [
-    ("realtime-cached", "the service has no cache of results yet"),
-    ("migration", "the generator does not speak to the batch endpoint yet"),
-    ("mixed", "the generator does not speak to the batch endpoint yet"),
-];
-
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    #[error("{name} is not there: {why}")]
-    NotYet { name: String, why: &'static str },
     #[error("there is no scenario and no file `{0}`: {1}")]
     Unknown(String, std::io::Error),
     #[error("{name}: {source}")]
@@ -58,9 +53,6 @@ impl FromStr for Scenario {
     type Err = ScenarioError;
 
     fn from_str(name: &str) -> Result<Self, ScenarioError> {
-        if let Some((_, why)) = NOT_YET.iter().find(|(known, _)| *known == name) {
-            return Err(ScenarioError::NotYet { name: name.to_owned(), why });
-        }
         let text = match NAMED.iter().find(|(known, _)| *known == name) {
             Some((_, text)) => (*text).to_owned(),
             None => fs::read_to_string(name).map_err(|error| ScenarioError::Unknown(name.to_owned(), error))?,
@@ -96,8 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_says_why() {
-        assert!(matches!("migration".parse::<Scenario>(), Err(ScenarioError::NotYet { .. })));
+    fn what_is_no_scenario_says_so() {
         assert!(matches!("nonsense".parse::<Scenario>(), Err(ScenarioError::Unknown(..))));
     }
 }

@@ -51,6 +51,9 @@ async fn reply(
         let models = r#"{"models":[{"name":"m","version":"1"}],"workers":[{"device":"fake","models":["m"]}]}"#;
         return Ok(Response::new(Full::from(models)));
     }
+    if request.uri().path().starts_with("/v1/batches") {
+        return Ok(Response::new(Full::from(batch(request, &count).await)));
+    }
     let _ = request.into_body().collect().await;
     let (after, status) = answer(count.fetch_add(1, Relaxed));
     tokio::time::sleep(after).await;
@@ -58,8 +61,21 @@ async fn reply(
     Ok(response.body(Full::from(r#"{"code":"overloaded"}"#)).expect("a response"))
 }
 
+/// As many images are done as requests came; its id is the number of its lines.
+async fn batch(request: Request<Incoming>, count: &AtomicU64) -> String {
+    let id = request.uri().path().split('/').nth(3).unwrap_or_default().to_owned();
+    let list = request.into_body().collect().await.expect("a list").to_bytes();
+    let id = if id.is_empty() { list.iter().filter(|byte| **byte == b'\n').count().to_string() } else { id };
+    let completed = count.load(Relaxed);
+    format!(r#"{{"id":"{id}","request_counts":{{"completed":{completed},"failed":1}}}}"#)
+}
+
 async fn measured(answer: Answer, protocol: Protocol, connections: usize) -> Outcome {
-    let plan = Plan {
+    run(&plan(answer, protocol, connections).await, |_, _| {}).await.expect("a run")
+}
+
+async fn plan(answer: Answer, protocol: Protocol, connections: usize) -> Plan {
+    Plan {
         name: "test".into(),
         service: service(answer).await.parse().expect("a URL"),
         protocol,
@@ -75,11 +91,21 @@ async fn measured(answer: Answer, protocol: Protocol, connections: usize) -> Out
             distinct: None,
             api_key: None,
         },
+        batch_lines: None,
         slo: Slo { ms: 60_000.0, percentile: 99.0, max_failed: 0.0 },
         patience: Duration::from_secs(60),
         max_under_way: 1_000,
-    };
-    run(&plan, |_, _| {}).await.expect("a run")
+    }
+}
+
+#[tokio::test]
+async fn a_batch_beside_the_load_is_sent_and_watched() {
+    let plan = plan(|_| (Duration::ZERO, 200), Protocol::H1, 4).await;
+    let outcome = run(&Plan { batch_lines: Some(7), ..plan }, |_, _| {}).await.expect("a run");
+    let batch = outcome.batch.expect("there was one");
+    assert_eq!((batch.lines, batch.failed), (7, 1));
+    assert!((90..=100).contains(&batch.completed), "{} at the end", batch.completed);
+    assert!((80.0..=105.0).contains(&batch.per_s), "{} a second", batch.per_s);
 }
 
 #[tokio::test]

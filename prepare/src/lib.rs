@@ -99,6 +99,14 @@ pub fn tile(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fa
     Ok(Prepared { facts, tile: tile::make(pixels, spec, limits.tile_quality)? })
 }
 
+/// A file that is said to be a tile already.
+fn as_it_came(file: &[u8], spec: TileSpec) -> Result<Prepared, Fault> {
+    let format = sniff::sniff(file).ok_or_else(|| fault(Code::UnsupportedFormat, sniff::READABLE))?;
+    let (width, height, sha256) = (spec.width.into(), spec.height.into(), hex(&Sha256::digest(file)));
+    let facts = Facts { width, height, frames: 1, format, bytes: file.len(), sha256 };
+    Ok(Prepared { facts, tile: file.to_vec() })
+}
+
 /// Width and height as seen once the picture is turned upright.
 fn upright((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) {
     if swaps_sides(orientation) { (height, width) } else { (width, height) }

@@ -19,7 +19,7 @@ use crate::{
     caption::Captioner,
     captions::Captions,
     engine::{Alarm, Engine, EngineError, Lanes, Watchdog},
-    job::{Tagger, Worker},
+    job::{Decoding, Tagger, Worker},
     models::{Loaded, Models, Served, Source},
     tags::{Calibration, Taxonomy},
 };
@@ -117,7 +117,7 @@ async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_s
         models,
         captions: Arc::new(Captions::Here(Arc::new(Captioner::off()))),
         caption_timeout: Duration::from_secs(1),
-        decodes_ahead: true,
+        decoding: Decoding::Ahead,
     };
     let shutdown = Shutdown::new();
     let working = {

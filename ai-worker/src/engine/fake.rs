@@ -22,15 +22,32 @@ impl Cost {
     }
 }
 
+/// What is made up: the time of a run, and on request that tiles were decoded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pretence {
+    pub cost: Cost,
+    /// Otherwise a tile's bytes are taken for its pixels.
+    pub decodes: bool,
+}
+
+impl Pretence {
+    const PLAIN: Self = Self { cost: Cost { service: Duration::ZERO, image: Duration::ZERO }, decodes: true };
+
+    /// The device's name where it shows: nobody shall take a figure for a real one.
+    pub fn name(self) -> &'static str {
+        if self.decodes { "fake" } else { "fake, tiles not decoded" }
+    }
+}
+
 /// What runs the models.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     Onnx,
-    Fake(Cost),
+    Fake(Pretence),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is none of onnx, fake and fake:service_ms=8,image_ms=0.2")]
+#[error("`{0}` is none of onnx, fake and fake:service_ms=8,image_ms=0.2,decode=off")]
 pub struct UnknownEngine(String);
 
 impl FromStr for Kind {
@@ -40,23 +57,27 @@ impl FromStr for Kind {
         let unknown = || UnknownEngine(text.to_owned());
         let settings = match text.split_once(':') {
             None if text == "onnx" => return Ok(Kind::Onnx),
-            None if text == "fake" => return Ok(Kind::Fake(Cost::default())),
+            None if text == "fake" => return Ok(Kind::Fake(Pretence::PLAIN)),
             Some(("fake", settings)) => settings,
             _ => return Err(unknown()),
         };
-        let mut cost = Cost::default();
+        let mut pretence = Pretence::PLAIN;
         for setting in settings.split(',') {
-            let (name, ms) = setting.split_once('=').ok_or_else(unknown)?;
-            let ms = ms.parse().ok().filter(|ms: &f64| (0.0..=600_000.0).contains(ms)).ok_or_else(unknown)?;
-            let time = Duration::from_secs_f64(ms / 1e3);
+            let (name, value) = setting.split_once('=').ok_or_else(unknown)?;
             match name {
-                "service_ms" => cost.service = time,
-                "image_ms" => cost.image = time,
+                "service_ms" => pretence.cost.service = time(value).ok_or_else(unknown)?,
+                "image_ms" => pretence.cost.image = time(value).ok_or_else(unknown)?,
+                "decode" if value == "off" => pretence.decodes = false,
                 _ => return Err(unknown()),
             }
         }
-        Ok(Kind::Fake(cost))
+        Ok(Kind::Fake(pretence))
     }
+}
+
+fn time(ms: &str) -> Option<Duration> {
+    let ms = ms.parse().ok().filter(|ms: &f64| (0.0..=600_000.0).contains(ms))?;
+    Some(Duration::from_secs_f64(ms / 1e3))
 }
 
 #[derive(Debug)]
@@ -86,10 +107,13 @@ mod tests {
     #[test]
     fn settings_are_read_and_nonsense_is_refused() {
         let ms = Duration::from_millis;
-        assert_eq!("fake:service_ms=8,image_ms=2".parse(), Ok(Kind::Fake(Cost { service: ms(8), image: ms(2) })));
-        assert_eq!("fake".parse(), Ok(Kind::Fake(Cost::default())));
+        let cost = Cost { service: ms(8), image: ms(2) };
+        let fake = |cost, decodes| Ok(Kind::Fake(Pretence { cost, decodes }));
+        assert_eq!("fake:service_ms=8,image_ms=2".parse(), fake(cost, true));
+        assert_eq!("fake:service_ms=8,image_ms=2,decode=off".parse(), fake(cost, false));
+        assert_eq!("fake".parse(), fake(Cost::default(), true));
         assert_eq!("onnx".parse(), Ok(Kind::Onnx));
-        for wrong in ["", "fake:", "fake:service_ms", "fake:service_ms=-1", "fake:speed=9", "onnx:service_ms=1", "Fake"]
+        for wrong in ["", "fake:", "fake:service_ms", "fake:service_ms=-1", "fake:speed=9", "fake:decode=on", "onnx:service_ms=1", "Fake"]
         {
             assert!(wrong.parse::<Kind>().is_err(), "{wrong}");
         }

@@ -19,7 +19,7 @@ use std::{
 
 pub use alarm::{Alarm, Breakdown};
 pub use device::Device;
-pub use fake::{CLASSES, Cost, Fake, Kind, UnknownEngine};
+pub use fake::{CLASSES, Cost, Fake, Kind, Pretence, UnknownEngine};
 pub use lanes::Lanes;
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;

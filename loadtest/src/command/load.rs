@@ -19,7 +19,8 @@ pub struct LoadArgs {
     #[arg(long, env = "TAGFLEET_API", default_value = "http://127.0.0.1:8080")]
     pub service: Url,
 
-    /// A load with a name, or a file: realtime, peak, slow-origins, worker-loss, or ./mine.toml. Options given beside it win
+    /// A load with a name, or a file: realtime, realtime-cached, migration, mixed, peak, slow-origins,
+    /// worker-loss, or ./mine.toml. Options given beside it win
     #[arg(long)]
     pub scenario: Option<Scenario>,
 
@@ -38,6 +39,10 @@ pub struct LoadArgs {
     /// Ask for captions too
     #[arg(long)]
     pub caption: bool,
+
+    /// A batch of so many images, fetched from --image-url too, is worked off meanwhile, and cancelled at the end
+    #[arg(long)]
+    pub batch_lines: Option<u64>,
 
     /// API key
     #[arg(long, env = "TAGFLEET_API_KEY", hide_env_values = true)]
@@ -105,6 +110,7 @@ impl LoadArgs {
             warm_up,
             seed: self.seed,
             asked: self.asked(timeout_ms, &scenario)?,
+            batch_lines: self.batch_lines.or(scenario.batch_lines),
             slo: self.slo(&scenario),
             patience: Duration::from_millis(u64::from(timeout_ms) + 1_000),
             max_under_way: self.max_under_way,

@@ -3,7 +3,9 @@
 
 mod arrivals;
 mod ask;
+mod bulk;
 mod client;
+mod once;
 mod pace;
 mod run;
 mod shape;

@@ -17,11 +17,13 @@ use url::Url;
 use super::{
     Arrivals, Asked, Pace, Protocol, Shape,
     ask::Requests,
+    bulk::Bulk,
     client::Client,
+    once::Service,
     tally::{Ended, Tally},
     world,
 };
-use crate::outcome::{Outcome, Second, Slo};
+use crate::outcome::{Batch, Outcome, Second, Slo};
 
 /// How long before the first request is due.
 const RUN_UP: Duration = Duration::from_millis(20);
@@ -40,6 +42,8 @@ pub struct Plan {
     pub warm_up: Duration,
     pub seed: u64,
     pub asked: Asked,
+    /// Lines of a batch that is worked off meanwhile.
+    pub batch_lines: Option<u64>,
     pub slo: Slo,
     /// After so long an answer is not waited for.
     pub patience: Duration,
@@ -58,7 +62,12 @@ struct Run {
 /// `watch` sees every second that is over, and how many requests are under way.
 pub async fn run(plan: &Plan, watch: impl Fn(&Second, usize)) -> anyhow::Result<Outcome> {
     let address = resolve(&plan.service).await?;
-    let served_by = world::served_by(&plan.service, address).await;
+    let service = Service { url: plan.service.clone(), address, api_key: plan.asked.api_key.clone() };
+    let served_by = world::served_by(&service).await;
+    let bulk = match plan.batch_lines {
+        Some(lines @ 1..) => Some(Bulk::submit(service, &plan.asked.image, lines).await.context("submitting the batch")?),
+        _ => None,
+    };
     let start = Instant::now() + RUN_UP;
     let run = Arc::new(Run {
         client: Client::new(address, plan.protocol, plan.connections),
@@ -76,11 +85,20 @@ pub async fn run(plan: &Plan, watch: impl Fn(&Second, usize)) -> anyhow::Result<
             }
         }
     };
-    tokio::select! {
-        done = drive(&run, plan, start) => done?,
-        () = watching => {}
+    let counted = watch_batch(bulk.as_ref(), start + plan.warm_up, plan.lasts.saturating_sub(plan.warm_up));
+    let batch = tokio::select! {
+        done = async { tokio::try_join!(drive(&run, plan, start), counted) } => done?.1,
+        () = watching => None,
+    };
+    if let Some(bulk) = bulk {
+        bulk.cancel().await.context("cancelling the batch")?;
     }
-    Ok(outcome(plan, served_by, &mut run.tally()))
+    Ok(outcome(plan, served_by, batch, &mut run.tally()))
+}
+
+async fn watch_batch(bulk: Option<&Bulk>, from: Instant, lasts: Duration) -> anyhow::Result<Option<Batch>> {
+    let Some(bulk) = bulk else { return Ok(None) };
+    bulk.watch(from, lasts).await.map(Some).context("looking at the batch")
 }
 
 /// Sends all, then waits for the last answer.
@@ -130,7 +148,7 @@ async fn resolve(service: &Url) -> anyhow::Result<SocketAddr> {
     found.next().with_context(|| format!("{host} has no address"))
 }
 
-fn outcome(plan: &Plan, served_by: Vec<String>, tally: &mut Tally) -> Outcome {
+fn outcome(plan: &Plan, served_by: Vec<String>, batch: Option<Batch>, tally: &mut Tally) -> Outcome {
     let seconds_counted = plan.lasts.saturating_sub(plan.warm_up).as_secs_f64();
     let a_second = |count: u64| count as f64 / seconds_counted.max(1e-9);
     Outcome {
@@ -152,6 +170,7 @@ fn outcome(plan: &Plan, served_by: Vec<String>, tally: &mut Tally) -> Outcome {
         failing: tally.failing.summary(),
         generator_late: tally.late.summary(),
         stages: tally.stages(),
+        batch,
         seconds: tally.finish(),
     }
 }

@@ -1,4 +1,4 @@
-use super::{LatencySummary, Outcome, Second, StageSummary};
+use super::{Batch, LatencySummary, Outcome, Second, StageSummary};
 
 impl Outcome {
     /// As if one generator had done both at once. Of a second, the worse
@@ -18,9 +18,21 @@ impl Outcome {
         all.failing = self.failing.merged(&other.failing);
         all.generator_late = self.generator_late.merged(&other.generator_late);
         all.stages = stages(self, other);
+        all.batch = batches(self.batch.as_ref(), other.batch.as_ref());
         all.seconds = seconds(&self.seconds, &other.seconds);
         all
     }
+}
+
+/// Each generator has sent one of its own.
+fn batches(one: Option<&Batch>, other: Option<&Batch>) -> Option<Batch> {
+    let add = |sum: Batch, more: &Batch| Batch {
+        lines: sum.lines + more.lines,
+        completed: sum.completed + more.completed,
+        failed: sum.failed + more.failed,
+        per_s: sum.per_s + more.per_s,
+    };
+    one.into_iter().chain(other).cloned().reduce(|sum, more| add(sum, &more))
 }
 
 /// In the order of the first, then what only the second has.

@@ -40,6 +40,9 @@ pub struct Outcome {
     /// How late the generator itself was.
     pub generator_late: LatencySummary,
     pub stages: Vec<StageSummary>,
+    /// What came of the batch beside it.
+    #[serde(default)]
+    pub batch: Option<Batch>,
     pub seconds: Vec<Second>,
 }
 
@@ -50,6 +53,17 @@ pub struct Slo {
     pub percentile: f64,
     /// 0.001: so large a part may fail.
     pub max_failed: f64,
+}
+
+/// A batch that was worked off beside the load.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    pub lines: u64,
+    /// When the load ended.
+    pub completed: u64,
+    pub failed: u64,
+    /// Images a second that ended one way or the other, while requests were counted.
+    pub per_s: f64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

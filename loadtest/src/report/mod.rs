@@ -63,6 +63,10 @@ fn head(page: &mut String, run: &Outcome) {
         slo.ms,
         number(slo.max_failed * 100.0)
     );
+    if let Some(batch) = &run.batch {
+        let per_s = number(batch.per_s);
+        let _ = write!(page, "<p class=\"note\">Beside a batch of {}: {per_s} images of it a second</p>", batch.lines);
+    }
 }
 
 fn table(page: &mut String, runs: &[Outcome]) {

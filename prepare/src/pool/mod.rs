@@ -38,7 +38,13 @@ pub struct PoolConfig {
 }
 
 #[derive(Clone, Debug)]
-pub struct Pool(Arc<Inner>);
+pub struct Pool(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Processes(Arc<Inner>),
+    AsTheyCome,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -59,26 +65,40 @@ impl Pool {
     /// Starts the processes, so that a program that cannot do it is known now.
     pub fn start(config: PoolConfig) -> std::io::Result<Self> {
         let idle: std::io::Result<_> = (0..config.processes + SPARE).map(|_| Decoder::start(&config)).collect();
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Kind::Processes(Arc::new(Inner {
             places: Arc::new(Semaphore::new(config.processes + config.queue)),
             turns: Arc::new(Semaphore::new(config.processes)),
             idle: Mutex::new(idle?),
             config,
-        })))
+        }))))
+    }
+
+    /// Takes every file for a tile that is ready, unseen. For measuring what is around decoding, never for strangers' files.
+    pub fn of_tiles_as_they_come() -> Self {
+        Self(Kind::AsTheyCome)
     }
 
     /// The tile of `file`, waiting until `deadline`. A file whose caller has left before its turn is not begun;
     /// one that was begun is finished, since ending its process would cost the next one more.
     pub async fn tile(&self, file: Bytes, spec: TileSpec, deadline: Instant) -> Response {
+        match &self.0 {
+            Kind::Processes(inner) => inner.tile(file, spec, deadline).await,
+            Kind::AsTheyCome => crate::as_it_came(&file, spec),
+        }
+    }
+}
+
+impl Inner {
+    async fn tile(self: &Arc<Self>, file: Bytes, spec: TileSpec, deadline: Instant) -> Response {
         let late = || fault(Code::DeadlineExceeded, "The time was over before the image was decoded.");
         // Its place in the line is for somebody who still waits.
         if Instant::now() >= deadline {
             return Err(late());
         }
         let full = |_| fault(Code::Overloaded, "Too many images wait to be decoded.");
-        let place = self.0.places.clone().try_acquire_owned().map_err(full)?;
-        let turn = timeout_at(deadline, self.0.turns.clone().acquire_owned()).await.map_err(|_| late())?;
-        let inner = self.0.clone();
+        let place = self.places.clone().try_acquire_owned().map_err(full)?;
+        let turn = timeout_at(deadline, self.turns.clone().acquire_owned()).await.map_err(|_| late())?;
+        let inner = self.clone();
         let work = tokio::spawn(async move {
             let response = inner.decode(file, spec).await;
             drop((turn, place));
@@ -87,9 +107,7 @@ impl Pool {
         let ended = timeout_at(deadline, work).await.map_err(|_| late())?;
         ended.unwrap_or_else(|error| Err(internal(error)))
     }
-}
 
-impl Inner {
     async fn decode(self: &Arc<Self>, file: Bytes, spec: TileSpec) -> Response {
         let mut decoder = self.take().map_err(internal)?;
         match timeout(self.config.timeout, decoder.ask(&file, spec, self.config.limits)).await {

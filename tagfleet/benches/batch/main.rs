@@ -169,6 +169,7 @@ fn plan(api: &Process, image: Image) -> Plan {
         warm_up: Duration::from_secs(10),
         seed: 1,
         asked: Asked { image, caption: false, timeout_ms: 5_000, distinct: None, api_key: None },
+        batch_lines: None,
         slo: Slo { ms: 1_000.0, percentile: 99.0, max_failed: 0.01 },
         patience: Duration::from_secs(6),
         max_under_way: 1_000,

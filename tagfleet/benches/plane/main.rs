@@ -3,12 +3,15 @@
 //! process spends on one. Beside it a floor: a program that moves the same
 //! bytes through lapin and redis, and does nothing else.
 //!
+//! Images come as tiles that are made already: neither the API server nor the
+//! worker decodes one. With `PLANE_DECODE=1` both do, as in the fleet.
+//!
 //! Everything shares this machine, the generator too. `PLANE_SECONDS`,
 //! `PLANE_SLO_MS` and `PLANE_FROM` change the length, the objective and the
 //! rate to begin with; with `PLANE_RATE` nothing is searched, and that rate is sustained.
 
+mod api;
 mod floor;
-mod spent;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -25,17 +28,34 @@ use loadtest::{
     outcome::{Outcome, Slo},
     photo,
 };
-use spent::{Parts, Spent};
-use support::{Process, from_environment, knows_workers, seconds};
+use support::{
+    Process, from_environment, knows_workers, seconds, tell,
+    spent::{Parts, Spent},
+};
 
 const SIDE: usize = 224;
 
+fn main() -> anyhow::Result<()> {
+    let words: Vec<String> = std::env::args().collect();
+    match words.iter().position(|word| word == "--part") {
+        Some(at) => part(&words[at + 2..]),
+        None => measure(),
+    }
+}
+
+#[tokio::main]
+async fn part(words: &[String]) -> anyhow::Result<()> {
+    api::serve(words).await
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    let fleet = Fleet::start().await;
+async fn measure() -> anyhow::Result<()> {
+    let decodes = from_environment("PLANE_DECODE", 0) == 1;
+    let fleet = Fleet::start(decodes).await;
     let tiles = photo::pictures(32, SIDE, SIDE)?;
     let tile_bytes = tiles.iter().map(bytes::Bytes::len).sum::<usize>() / tiles.len();
-    println!("tiles of {tile_bytes} bytes; fake engine; all on this machine");
+    let made = if decodes { "decoded and made again" } else { "already made, decoded by nobody" };
+    println!("tiles of {tile_bytes} bytes, {made}; fake engine; all on this machine");
     let plan = plan(&fleet.api, Image::Body(tiles));
     let rate = match from_environment("PLANE_RATE", 0.0) {
         0.0 => highest(&plan).await?,
@@ -51,20 +71,15 @@ async fn main() -> anyhow::Result<()> {
     let floor_spent = parts.since(&floor.before, &floor.after, floor.moved);
     println!("the floor, at the same rate: {} moved, p99 {:.1} ms", floor.moved, floor.latencies.percentile_ms(99.0));
     floor_spent.tell("the floor");
-    conclude(&outcome, &fleet_spent, &floor_spent)
+    conclude(&outcome, &fleet_spent, &floor_spent)?;
+    anyhow::ensure!(outcome.missed().is_empty(), "the objective was missed: {}", outcome.missed().join(", "));
+    Ok(())
 }
 
 async fn highest(plan: &Plan) -> anyhow::Result<f64> {
     let from = from_environment("PLANE_FROM", 100.0);
     let found = find(plan, Search { from, up_to: 20_000.0, precision: 0.08, tries: 2 }, tell).await?;
     found.best().map(|best| best.offered_per_s).context("no rate meets the objective")
-}
-
-fn tell(outcome: &Outcome) {
-    let missed = outcome.missed();
-    let verdict = if missed.is_empty() { "met".to_owned() } else { missed.join(", ") };
-    let (rate, good) = (outcome.offered_per_s, outcome.goodput_per_s);
-    println!("  {rate:>8.1}/s offered {good:>8.1}/s in time, p99 {:>7.1} ms: {verdict}", outcome.latency.p99_ms);
 }
 
 /// The processes that decode are no part of the message plane, and stand beside it.
@@ -74,6 +89,7 @@ fn conclude(outcome: &Outcome, fleet: &Spent, floor: &Spent) -> anyhow::Result<(
     let mut figures = vec![
         ("rps", outcome.goodput_per_s),
         ("p99_ms", outcome.latency.p99_ms),
+        ("failed", outcome.failures() as f64),
         ("over_floor", plane / least),
         ("plane_us", plane),
         ("floor_us", least),
@@ -101,6 +117,7 @@ fn plan(api: &Process, image: Image) -> Plan {
         warm_up: Duration::from_secs(2),
         seed: 1,
         asked: Asked { image, caption: false, timeout_ms: 5_000, distinct: None, api_key: None },
+        batch_lines: None,
         slo: Slo { ms: from_environment("PLANE_SLO_MS", 50.0), percentile: 99.0, max_failed: 0.001 },
         patience: Duration::from_secs(6),
         max_under_way: 5_000,
@@ -115,15 +132,20 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn start() -> Self {
+    async fn start(decodes: bool) -> Self {
         let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
         let shared = ["--queue-url".to_owned(), rabbitmq.url(), "--bus-url".to_owned(), redis.url()];
         let of =
             |more: &[&str]| [&shared[..], &more.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()].concat();
         // As a GPU would have it: one lane whose runs take as long as they take, and large batches.
-        let engine = ["--engine", "fake:service_ms=1", "--lanes", "1", "--max-batch", "64", "--captioner", "off"];
+        let engine = if decodes { "fake:service_ms=1" } else { "fake:service_ms=1,decode=off" };
+        let engine = ["--engine", engine, "--lanes", "1", "--max-batch", "64", "--captioner", "off"];
         let worker = Process::role("worker", "--worker-listen", &of(&engine)).await;
-        let api = Process::role("api", "--listen", &of(&["--max-in-flight", "4096", "--prepare-queue", "1024"])).await;
+        let words = of(&["--max-in-flight", "4096", "--prepare-queue", "1024"]);
+        let api = match decodes {
+            true => Process::role("api", "--listen", &words).await,
+            false => Process::part(api::PART, &words).await,
+        };
         knows_workers(&api, 1).await;
         Self { api, worker, rabbitmq, redis }
     }

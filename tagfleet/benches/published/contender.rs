@@ -20,6 +20,8 @@ pub const IMAGE_MS: u32 = 2;
 /// Downloads at once in one process, where there is a pool of threads for them.
 const POOL: usize = 64;
 const MAX_BATCH: usize = 32;
+/// Jobs in a message.
+const MAX_BUNDLE: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contender {
@@ -29,11 +31,19 @@ pub enum Contender {
     PoolLeast,
     Fleet,
     FleetBatches,
+    FleetBundles,
 }
 
 impl Contender {
-    pub const ALL: [Self; 6] =
-        [Self::Old, Self::OldLeast, Self::Pool, Self::PoolLeast, Self::Fleet, Self::FleetBatches];
+    pub const ALL: [Self; 7] = [
+        Self::Old,
+        Self::OldLeast,
+        Self::Pool,
+        Self::PoolLeast,
+        Self::Fleet,
+        Self::FleetBatches,
+        Self::FleetBundles,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -43,6 +53,7 @@ impl Contender {
             Self::PoolLeast => "threads for downloads, to the least busy",
             Self::Fleet => "fleet: queue and roles, one image a run",
             Self::FleetBatches => "fleet with batches",
+            Self::FleetBundles => "fleet with batches, messages in bundles (as it is)",
         }
     }
 
@@ -57,8 +68,9 @@ impl Contender {
         let (servers, workers) = match self {
             Self::Old | Self::OldLeast => (old(Downloads::OneByOne).await, Vec::new()),
             Self::Pool | Self::PoolLeast => (old(Downloads::Pool(POOL)).await, Vec::new()),
-            Self::Fleet => fleet(origin, brokers, 1).await,
-            Self::FleetBatches => fleet(origin, brokers, MAX_BATCH).await,
+            Self::Fleet => fleet(origin, brokers, 1, 1).await,
+            Self::FleetBatches => fleet(origin, brokers, MAX_BATCH, 1).await,
+            Self::FleetBundles => fleet(origin, brokers, MAX_BATCH, MAX_BUNDLE).await,
         };
         let edge = Edge::start(self.balance(), &servers.iter().collect::<Vec<_>>()).await;
         Running { edge, _servers: servers, _workers: workers }
@@ -99,12 +111,18 @@ async fn old(downloads: Downloads) -> Vec<Process> {
 }
 
 /// Two API servers, and two workers that have the engines between them.
-async fn fleet(origin: &Process, brokers: &Brokers, max_batch: usize) -> (Vec<Process>, Vec<Process>) {
-    let prefix = format!("batch-{max_batch}");
+async fn fleet(
+    origin: &Process,
+    brokers: &Brokers,
+    max_batch: usize,
+    max_bundle: usize,
+) -> (Vec<Process>, Vec<Process>) {
+    let prefix = format!("batch-{max_batch}-{max_bundle}");
     let shared = [
         ("--queue-url", brokers.rabbitmq.url()),
         ("--bus-url", brokers.redis.url()),
         ("--queue-prefix", prefix.clone()),
+        ("--queue-bundle", max_bundle.to_string()),
         ("--bus-prefix", prefix),
     ];
     let of = |more: &[(&str, String)]| {

@@ -5,6 +5,7 @@
 
 pub mod edge;
 pub mod probe;
+pub mod spent;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -13,6 +14,7 @@ use std::{
 };
 
 use common::testing::eventually;
+use loadtest::outcome::Outcome;
 use url::Url;
 
 /// One process, ended with its value.
@@ -82,6 +84,14 @@ pub fn address(port: u16) -> SocketAddr {
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
     listener.local_addr().expect("it is bound").port()
+}
+
+/// One line of a search.
+pub fn tell(outcome: &Outcome) {
+    let missed = outcome.missed();
+    let verdict = if missed.is_empty() { "met".to_owned() } else { missed.join(", ") };
+    let (rate, good) = (outcome.offered_per_s, outcome.goodput_per_s);
+    println!("  {rate:>8.1}/s offered {good:>8.1}/s in time, p99 {:>7.1} ms: {verdict}", outcome.latency.p99_ms);
 }
 
 pub fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {

@@ -6,7 +6,9 @@ use ai_worker::{
     decode,
     engine::{Engine, Environment, Onnx, Setting as EngineSetting},
 };
+use bytes::Bytes;
 use common::model::{FileRef, Manifest, TileSpec, default_folder};
+use prepare::Limits;
 
 /// A way of running it.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +20,10 @@ pub struct Setting {
 
 /// What a batch is made of.
 #[derive(Clone, Copy)]
+#[allow(dead_code, reason = "each benchmark uses what it needs")]
 pub enum Images<'a> {
+    /// Photos, each made a tile and decoded again by the thread that then runs the model.
+    Photos(&'a [Bytes]),
     /// Tiles, decoded by the thread that then runs the model.
     Tiles(&'a [u8]),
     /// Pixels that are there already.
@@ -76,10 +81,16 @@ impl Bare {
         let mut engine = self.engine(graph, setting)?;
         let tile = self.tile();
         let blank = vec![90; usize::from(tile.width) * usize::from(tile.height) * 3];
+        let mut turn = 0_usize..;
         let mut infer = || -> anyhow::Result<()> {
             let decoded: Vec<Vec<u8>> = match images {
                 Images::Tiles(jpeg) => {
                     (0..setting.batch).map(|_| decode::decode(jpeg, tile)).collect::<Result<_, _>>()?
+                }
+                Images::Photos(photos) => {
+                    let next = (0..setting.batch).map(|_| turn.next().expect("it goes round"));
+                    let tiles = next.map(|n| made(&photos[n % photos.len()], tile));
+                    tiles.collect::<anyhow::Result<_>>()?
                 }
                 Images::Pixels => Vec::new(),
             };
@@ -95,4 +106,18 @@ impl Bare {
         }
         Ok((runs * setting.batch) as f64 / started.elapsed().as_secs_f64())
     }
+}
+
+const LIMITS: Limits = Limits {
+    max_pixels: 120_000_000,
+    max_decoded_bytes: 256 << 20,
+    max_aspect: 50,
+    max_frames: 2_000,
+    tile_quality: prepare::TILE_QUALITY,
+};
+
+/// A photo's pixels, the way that the fleet makes them.
+fn made(photo: &[u8], spec: TileSpec) -> anyhow::Result<Vec<u8>> {
+    let prepared = prepare::tile(photo, spec, &LIMITS).map_err(|fault| anyhow::anyhow!("{fault:?}"))?;
+    Ok(decode::decode(&prepared.tile, spec)?)
 }

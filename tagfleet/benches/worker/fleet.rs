@@ -39,8 +39,8 @@ pub struct Fleet {
     probes: String,
     model: String,
     tile: Vec<u8>,
-    _rabbitmq: RabbitMq,
-    _redis: Redis,
+    rabbitmq: RabbitMq,
+    redis: Redis,
 }
 
 impl Fleet {
@@ -64,7 +64,13 @@ impl Fleet {
         // As the API server does once all workers say that they know bundles.
         queue.set_bundles(true);
         let (model, tile) = (model.to_owned(), tile()?);
-        Ok(Self { in_flight: 40, queue, bus, inbox, worker, probes, model, tile, _rabbitmq: rabbitmq, _redis: redis })
+        Ok(Self { in_flight: 40, queue, bus, inbox, worker, probes, model, tile, rabbitmq, redis })
+    }
+
+    /// Process groups of RabbitMQ and Redis.
+    #[allow(dead_code, reason = "one of the two benchmarks asks")]
+    pub fn brokers(&self) -> [u32; 2] {
+        [self.rabbitmq.group(), self.redis.group()]
     }
 
     pub fn worker(&self) -> u32 {

@@ -21,6 +21,7 @@ use common::{
     model::FileRef,
 };
 use fleet::Fleet;
+use loadtest::cpu::Processes;
 
 const MODEL: &str = "efficientnet-lite0";
 const IDLE_JOBS: u32 = 15;
@@ -48,22 +49,26 @@ async fn main() -> anyhow::Result<()> {
     let idle = Spread::of(&fleet.idle_waits_ms(IDLE_JOBS).await?);
     let agreed = agreed(&bare, float, int8)?;
     let spread = |figure: fn(&Round) -> f64| Spread::of(&measured.iter().map(figure).collect::<Vec<_>>());
-    let ratio = spread(|round| round.worker / round.bare_tiles);
+    let ratio = spread(|round| round.rates.worker / round.rates.bare_tiles);
     report(
         "worker",
         &[
             ("ratio", ratio.median),
             ("ratio_min", ratio.min),
             ("ratio_max", ratio.max),
-            ("ratio_no_decode", spread(|round| round.worker / round.bare_pixels).median),
+            ("ratio_no_decode", spread(|round| round.rates.worker / round.rates.bare_pixels).median),
             ("batch_fill", (fill.0 - fill_before.0) / (fill.1 - fill_before.1)),
             ("idle_wait_ms", idle.median),
             ("idle_wait_max_ms", idle.max),
-            ("int8_gain", spread(|round| round.int8 / round.float).median),
+            ("int8_gain", spread(|round| round.rates.int8 / round.rates.float).median),
             ("int8_agree", agreed.same as f64 / agreed.photos as f64),
             ("int8_photos", agreed.photos as f64),
-            ("worker_images_per_s", spread(|round| round.worker).median),
-            ("bare_images_per_s", spread(|round| round.bare_tiles).median),
+            ("worker_images_per_s", spread(|round| round.rates.worker).median),
+            ("bare_images_per_s", spread(|round| round.rates.bare_tiles).median),
+            // What is left of it where broker, Redis and generator have machines of their own.
+            ("ratio_of_cpu", spread(|round| round.bare_cpu_ms / round.worker_cpu_ms).median),
+            ("bare_cpu_ms", spread(|round| round.bare_cpu_ms).median),
+            ("brokers_cpu_ms", spread(|round| round.brokers_cpu_ms).median),
             ("worker_cpu_ms", spread(|round| round.worker_cpu_ms).median),
             ("generator_cpu_ms", spread(|round| round.generator_cpu_ms).median),
             ("bare_sessions", sides.best.tiles.sessions as f64),
@@ -103,31 +108,51 @@ struct Sides<'a> {
     fleet: &'a Fleet,
 }
 
-/// Images a second, and processor time for each.
+/// Images a second.
 #[derive(Debug)]
-struct Round {
+struct Rates {
     bare_tiles: f64,
     bare_pixels: f64,
     worker: f64,
     float: f64,
     int8: f64,
+}
+
+/// With the processor time of each for an image.
+#[derive(Debug)]
+struct Round {
+    rates: Rates,
+    bare_cpu_ms: f64,
     worker_cpu_ms: f64,
+    /// RabbitMQ and Redis.
+    brokers_cpu_ms: f64,
     generator_cpu_ms: f64,
 }
 
 impl Sides<'_> {
     async fn round(&self, graph: &FileRef, float: &FileRef, int8: &FileRef, time: Duration) -> anyhow::Result<Round> {
         let Self { best, bare, fleet } = self;
+        let (this, [rabbitmq, redis]) = (std::process::id(), fleet.brokers());
+        let start = Processes::look();
+        // What its sessions take to load, which is no part of an image.
+        bare.rate(graph, best.tiles, Images::Tiles(fleet.tile()), Duration::ZERO)?;
+        let before = Processes::look();
         let bare_tiles = bare.rate(graph, best.tiles, Images::Tiles(fleet.tile()), time)?;
-        let before = (cpu_seconds(fleet.worker()), cpu_seconds(std::process::id()));
+        let between = Processes::look();
         let worker = fleet.tag_for(time).await?;
-        let images = worker * time.as_secs_f64();
-        let worker_cpu_ms = (cpu_seconds(fleet.worker()) - before.0) * 1e3 / images;
-        let generator_cpu_ms = (cpu_seconds(std::process::id()) - before.1) * 1e3 / images;
+        let after = Processes::look();
+        let each = |used_s: f64, rate: f64| used_s * 1e3 / (rate * time.as_secs_f64());
+        let of = |pid: u32| each(after.alone_s(pid) - between.alone_s(pid), worker);
+        let of_group = |id: u32| each(after.group_s(id) - between.group_s(id), worker);
+        let loading_s = before.alone_s(this) - start.alone_s(this);
+        let bare_cpu_ms = each(between.alone_s(this) - before.alone_s(this) - loading_s, bare_tiles);
+        let (worker_cpu_ms, generator_cpu_ms) = (of(fleet.worker()), of(this));
+        let brokers_cpu_ms = of_group(rabbitmq) + of_group(redis);
         let bare_pixels = bare.rate(graph, best.pixels, Images::Pixels, time)?;
         let float = bare.rate(float, best.float, Images::Pixels, time)?;
         let int8 = bare.rate(int8, best.int8, Images::Pixels, time)?;
-        Ok(Round { bare_tiles, bare_pixels, worker, float, int8, worker_cpu_ms, generator_cpu_ms })
+        let rates = Rates { bare_tiles, bare_pixels, worker, float, int8 };
+        Ok(Round { rates, bare_cpu_ms, worker_cpu_ms, brokers_cpu_ms, generator_cpu_ms })
     }
 }
 
@@ -142,12 +167,4 @@ fn agreed(bare: &Bare, float: &FileRef, int8: &FileRef) -> anyhow::Result<agreem
 
 fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
-
-/// Processor time that a process has used, all its threads together.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
-    // Behind the name in brackets; user and system time are the 12th and 13th field there, in hundredths.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

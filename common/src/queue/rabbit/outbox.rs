@@ -1,9 +1,10 @@
 //! Jobs of one lane on their way out. While the line is idle a job leaves at
-//! once; what comes while it is busy leaves together (so that load makes
-//! bundles, and nothing waits for company). Bulk, which nobody waits for, is
-//! gathered for a moment. Pure: whoever holds it sends, and keeps the time.
+//! once; what comes within a moment of a departure takes the next one together
+//! (so that load makes bundles, and nothing waits for company that may not
+//! come). Bulk, which nobody waits for, is gathered for longer. Pure: whoever
+//! holds it sends, and keeps the time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -12,6 +13,9 @@ use crate::queue::{Lane, Message, QueueError};
 
 /// So that a message stays small beside what a broker holds, whatever a job's tile is.
 const MOST_BYTES: usize = 256 << 10;
+/// Between two departures of real-time jobs. Short beside what a job takes, long beside what comes in it where there is
+/// load: with a departure for every confirm instead, two jobs shared a message at 1,000 a second.
+const PACE: Duration = Duration::from_millis(2);
 /// For bulk, whose answers nobody awaits.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -27,22 +31,23 @@ pub struct Outbox {
     rule: Rule,
     waiting: Vec<Waiting>,
     bytes: usize,
-    /// Bundles that are not confirmed yet.
-    under_way: usize,
+    departed: Option<Instant>,
     /// Tells one gathering from the next.
     gathering: u64,
 }
 
 #[derive(Debug)]
 enum Rule {
-    WhileBusy,
-    For(Duration),
+    /// So long after the last departure.
+    Paced(Duration),
+    /// So long after the first of them came.
+    Gathered(Duration),
 }
 
 #[derive(Debug)]
 pub enum Due {
     Now(Vec<Waiting>),
-    /// After this time `gathered` has them, unless they left earlier.
+    /// After this time `gathered` has them, unless they left full before.
     In(Duration, u64),
     /// Others that are on their way take it along.
     WithOthers,
@@ -50,37 +55,39 @@ pub enum Due {
 
 impl Outbox {
     pub fn new(lane: Lane) -> Self {
-        let rule = if lane.is_bulk() { Rule::For(GATHER) } else { Rule::WhileBusy };
-        Self { rule, waiting: Vec::new(), bytes: 0, under_way: 0, gathering: 0 }
+        let rule = if lane.is_bulk() { Rule::Gathered(GATHER) } else { Rule::Paced(PACE) };
+        Self { rule, waiting: Vec::new(), bytes: 0, departed: None, gathering: 0 }
     }
 
     /// `most`: how many jobs may leave together.
-    pub fn add(&mut self, job: Waiting, most: usize) -> Due {
+    pub fn add(&mut self, job: Waiting, most: usize, now: Instant) -> Due {
         self.bytes += job.message.payload.len();
         self.waiting.push(job);
         let is_full = self.waiting.len() >= most || self.bytes >= MOST_BYTES;
-        match self.rule {
-            Rule::WhileBusy if is_full || self.under_way == 0 => Due::Now(self.depart()),
-            Rule::For(_) if is_full => Due::Now(self.depart()),
-            Rule::For(time) if self.waiting.len() == 1 => Due::In(time, self.gathering),
-            _ => Due::WithOthers,
+        let wait = self.wait(now);
+        if is_full || wait.is_zero() {
+            return Due::Now(self.depart(now));
         }
+        if self.waiting.len() == 1 { Due::In(wait, self.gathering) } else { Due::WithOthers }
     }
 
     /// What was gathered, if it has not left.
-    pub fn gathered(&mut self, gathering: u64) -> Option<Vec<Waiting>> {
-        (gathering == self.gathering && !self.waiting.is_empty()).then(|| self.depart())
+    pub fn gathered(&mut self, gathering: u64, now: Instant) -> Option<Vec<Waiting>> {
+        (gathering == self.gathering && !self.waiting.is_empty()).then(|| self.depart(now))
     }
 
-    /// A bundle has been confirmed, or has failed: what came meanwhile may leave.
-    pub fn arrived(&mut self) -> Option<Vec<Waiting>> {
-        self.under_way -= 1;
-        let leaves = matches!(self.rule, Rule::WhileBusy) && !self.waiting.is_empty();
-        leaves.then(|| self.depart())
+    /// Of a job that comes now.
+    fn wait(&self, now: Instant) -> Duration {
+        match self.rule {
+            Rule::Gathered(time) => time,
+            Rule::Paced(pace) => {
+                self.departed.map_or(Duration::ZERO, |then| pace.saturating_sub(now.duration_since(then)))
+            }
+        }
     }
 
-    fn depart(&mut self) -> Vec<Waiting> {
-        self.under_way += 1;
+    fn depart(&mut self, now: Instant) -> Vec<Waiting> {
+        self.departed = Some(now);
         self.gathering += 1;
         self.bytes = 0;
         std::mem::take(&mut self.waiting)
@@ -111,47 +118,50 @@ mod tests {
         Waiting { message, done: oneshot::channel().0 }
     }
 
-    fn add(outbox: &mut Outbox) -> Option<usize> {
-        match outbox.add(job(), MOST) {
+    fn add(outbox: &mut Outbox, now: Instant) -> Option<usize> {
+        match outbox.add(job(), MOST, now) {
             Due::Now(jobs) => Some(jobs.len()),
             Due::In(..) | Due::WithOthers => None,
         }
     }
 
     #[test]
-    fn an_idle_line_takes_each_at_once_and_a_busy_one_what_came_meanwhile() {
-        let mut line = Outbox::new(Lane::Realtime);
-        assert_eq!(add(&mut line), Some(1));
-        assert!((0..3).all(|_| add(&mut line).is_none()));
-        assert_eq!(line.arrived().map(|jobs| jobs.len()), Some(3));
-        assert!(line.arrived().is_none());
-        assert_eq!(add(&mut line), Some(1), "idle again");
+    fn an_idle_line_takes_each_at_once_and_a_busy_one_what_came_within_a_moment() {
+        let (mut line, start) = (Outbox::new(Lane::Realtime), Instant::now());
+        assert_eq!(add(&mut line, start), Some(1));
+        let soon = start + PACE / 4;
+        let Due::In(wait, gathering) = line.add(job(), MOST, soon) else { panic!("it has to wait") };
+        assert_eq!(wait, PACE * 3 / 4, "until a moment after the last departure");
+        assert!((0..2).all(|_| add(&mut line, soon).is_none()));
+        assert_eq!(line.gathered(gathering, start + PACE).map(|jobs| jobs.len()), Some(3));
+        assert!(line.gathered(gathering, start + PACE).is_none());
+        assert_eq!(add(&mut line, start + PACE * 2), Some(1), "idle again");
     }
 
     #[test]
-    fn a_full_bundle_waits_for_no_confirm() {
-        let mut line = Outbox::new(Lane::Realtime);
-        let departed: Vec<_> = (0..1 + 2 * MOST).filter_map(|_| add(&mut line)).collect();
+    fn a_full_bundle_does_not_wait() {
+        let (mut line, now) = (Outbox::new(Lane::Realtime), Instant::now());
+        let departed: Vec<_> = (0..1 + 2 * MOST).filter_map(|_| add(&mut line, now)).collect();
         assert_eq!(departed, [1, MOST, MOST]);
     }
 
     #[test]
     fn bulk_is_gathered_until_it_is_full_or_the_time_is_over() {
-        let mut line = Outbox::new(Lane::Bulk);
-        let Due::In(_, first) = line.add(job(), MOST) else { panic!("it leaves at once") };
-        assert!((2..MOST).all(|_| add(&mut line).is_none()));
-        assert_eq!(add(&mut line), Some(MOST));
-        let Due::In(_, second) = line.add(job(), MOST) else { panic!("it leaves at once") };
-        assert!(line.gathered(first).is_none(), "those have left");
-        assert!(line.arrived().is_none(), "gathered a while longer");
-        assert_eq!(line.gathered(second).map(|jobs| jobs.len()), Some(1));
+        let (mut line, now) = (Outbox::new(Lane::Bulk), Instant::now());
+        let Due::In(_, first) = line.add(job(), MOST, now) else { panic!("it leaves at once") };
+        assert!((2..MOST).all(|_| add(&mut line, now).is_none()));
+        assert_eq!(add(&mut line, now), Some(MOST));
+        let Due::In(_, second) = line.add(job(), MOST, now) else { panic!("it leaves at once") };
+        assert!(line.gathered(first, now).is_none(), "those have left");
+        assert_eq!(line.gathered(second, now).map(|jobs| jobs.len()), Some(1));
     }
 
     #[test]
     fn where_a_reader_knows_no_bundles_none_is_made() {
         for lane in Lane::ALL {
             let mut line = Outbox::new(lane);
-            assert!((0..3).all(|_| matches!(line.add(job(), 1), Due::Now(jobs) if jobs.len() == 1)), "{lane:?}");
+            let mut add = || line.add(job(), 1, Instant::now());
+            assert!((0..3).all(|_| matches!(add(), Due::Now(jobs) if jobs.len() == 1)), "{lane:?}");
         }
     }
 }

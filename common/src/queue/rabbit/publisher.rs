@@ -88,7 +88,7 @@ impl Publisher {
         let session = self.session()?;
         let (done, sent) = oneshot::channel();
         let most = if self.shared.bundles.load(Ordering::Relaxed) { self.shared.most_jobs } else { 1 };
-        let due = self.outbox(lane).add(Waiting { message, done }, most.into());
+        let due = self.outbox(lane).add(Waiting { message, done }, most.into(), Instant::now().into_std());
         // Tasks of their own: lapin hoards confirms that nobody awaits, and callers may hang up.
         match due {
             Due::Now(jobs) => drop(tokio::spawn(self.clone().send(lane, jobs))),
@@ -113,23 +113,18 @@ impl Publisher {
 
     async fn send_later(self, lane: Lane, time: Duration, gathering: u64) {
         sleep(time).await;
-        let gathered = self.outbox(lane).gathered(gathering);
+        let gathered = self.outbox(lane).gathered(gathering, Instant::now().into_std());
         if let Some(jobs) = gathered {
             self.send(lane, jobs).await;
         }
     }
 
-    /// These jobs, and those that have come once they are sent.
-    async fn send(self, lane: Lane, jobs: Vec<Waiting>) {
-        let mut next = Some(jobs);
-        while let Some(mut jobs) = next {
-            // A caller that has hung up while its job waited wants nothing.
-            jobs.retain(|job| !job.done.is_closed());
-            let outcome = self.send_together(lane, &jobs).await;
-            for job in jobs {
-                let _ = job.done.send(outcome.clone());
-            }
-            next = self.outbox(lane).arrived();
+    async fn send(self, lane: Lane, mut jobs: Vec<Waiting>) {
+        // A caller that has hung up while its job waited wants nothing.
+        jobs.retain(|job| !job.done.is_closed());
+        let outcome = self.send_together(lane, &jobs).await;
+        for job in jobs {
+            let _ = job.done.send(outcome.clone());
         }
     }
 

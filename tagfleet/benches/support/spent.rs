@@ -30,6 +30,10 @@ impl Spent {
         self.parts.iter().filter(|(name, _)| names.contains(name)).map(|(_, us)| us).sum()
     }
 
+    pub fn total_us(&self) -> f64 {
+        self.parts.iter().map(|(_, us)| us).sum()
+    }
+
     pub fn tell(&self, of: &str) {
         let parts: Vec<String> = self.parts.iter().map(|(name, us)| format!("{name} {us:.0}")).collect();
         println!("  {of}, CPU µs a request: {}", parts.join(", "));

@@ -1,0 +1,44 @@
+//! One request on a connection of its own, for what is no part of the load.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use http::{Request, header::HOST, request::Builder};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+/// A service, and where it is.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub url: Url,
+    pub address: SocketAddr,
+    pub api_key: Option<String>,
+}
+
+impl Service {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.ask(Request::get(path), Bytes::new()).await
+    }
+
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<T> {
+        self.ask(Request::post(path).header("content-type", kind), body).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: Builder, body: Bytes) -> anyhow::Result<T> {
+        let mut request = request.header(HOST, self.url.authority());
+        if let Some(key) = &self.api_key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let stream = super::client::connect(self.address).await?;
+        let (mut line, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move { drop(connection.await) });
+        let response = line.send_request(request.body(Full::from(body))?).await?;
+        let status = response.status();
+        let answer = response.into_body().collect().await?.to_bytes();
+        ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&answer));
+        serde_json::from_slice(&answer).context("the answer is not what was asked for")
+    }
+}
