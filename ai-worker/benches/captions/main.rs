@@ -6,6 +6,7 @@
 
 mod bare;
 mod mix;
+mod samples;
 
 use std::{
     fs,
@@ -23,6 +24,7 @@ use common::{
 };
 use futures_util::{StreamExt, stream};
 use mix::{Mix, SETS};
+use samples::SAMPLES;
 
 /// Captions written for each figure of speed: twice as many batches as there are places.
 const TIMED: usize = 48;
@@ -37,7 +39,7 @@ struct Config {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let asked = setting("BENCH_CAPTIONS").unwrap_or(600);
+    let asked = setting("BENCH_CAPTIONS").unwrap_or(600).max(SAMPLES.len());
     let manifest = Manifest::read(&default_folder().join("smollm2-135m-instruct"))?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = setting("BENCH_CAPTION_THREADS").unwrap_or_else(cores);
@@ -57,7 +59,7 @@ async fn main() -> anyhow::Result<()> {
     let bus = Bus::connect(&Config::parse_from(["bench"]).bus).await?;
     let cache = CacheSetting { kept: 100_000, ttl: PATIENCE, near: false };
     let captioner = Captioner::llama(&manifest, wide)?.cached(cache, bus).knowing(Labels::of([&mix.taxonomy]));
-    let drawn: Vec<usize> = (0..asked).map(|_| mix.draw()).collect();
+    let drawn = mix.ask(asked);
     let said = ask(&captioner, &mix, &drawn, WIDTH).await;
     write_down(&mix, &said)?;
     let again = Instant::now();
@@ -143,14 +145,18 @@ fn tokens(kind: &str) -> f64 {
 }
 
 async fn ask(captioner: &Captioner, mix: &Mix, sets: &[usize], at_once: usize) -> Vec<(usize, Caption)> {
-    let one = async |n: &usize| {
+    let one = async |(at, n): (usize, usize)| {
         let deadline = Instant::now() + PATIENCE;
-        (*n, captioner.caption(true, mix.set(*n), Language::En, deadline).await.caption)
+        (at, (n, captioner.caption(true, mix.set(n), Language::En, deadline).await.caption))
     };
-    stream::iter(sets).map(one).buffered(at_once).collect().await
+    // `buffered` would keep the place of one that has ended until all before it have.
+    let asks = stream::iter(sets.iter().copied().enumerate()).map(one).buffer_unordered(at_once);
+    let mut said: Vec<_> = asks.collect().await;
+    said.sort_by_key(|(at, _)| *at);
+    said.into_iter().map(|(_, said)| said).collect()
 }
 
-/// Each set once, and twenty of them on the screen.
+/// All of it, and twenty of them on the screen.
 fn write_down(mix: &Mix, said: &[(usize, Caption)]) -> anyhow::Result<()> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
     fs::create_dir_all(&folder)?;
