@@ -10,7 +10,7 @@ use std::{
 
 use ai_worker::{
     CaptionerChoice,
-    caption::{Captioner, OpenAiSetting},
+    caption::{Captioner, OpenAiApi, OpenAiSetting},
 };
 use common::wire::{CaptionStatus, Job, Language, Tag};
 use futures_util::{StreamExt, stream};
@@ -21,9 +21,13 @@ use support::{
 };
 
 fn captioner(servers: &[&Server]) -> Captioner {
+    asking(OpenAiApi::Chat, servers)
+}
+
+fn asking(api: OpenAiApi, servers: &[&Server]) -> Captioner {
     let urls = servers.iter().map(|server| server.url.parse().expect("a URL")).collect();
-    let setting = OpenAiSetting { urls, model: "some-model".into(), key: Some("secret".into()), concurrency: 32 };
-    Captioner::openai(&setting).expect("servers")
+    let (model, key) = ("some-model".into(), Some("secret".into()));
+    Captioner::openai(&OpenAiSetting { api, urls, model, key, concurrency: 32 }).expect("servers")
 }
 
 fn tag(name: &str) -> Tag {
@@ -55,6 +59,22 @@ async fn the_fast_one_of_two_servers_gets_most_of_the_work() {
     assert_eq!(headers["authorization"], "Bearer secret");
     assert_eq!((&request["model"], &request["stream"]), (&json!("some-model"), &json!(false)));
     assert_eq!(request["messages"].as_array().and_then(|all| all.last()).expect("some")["content"], "cat");
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_chat_goes_on_with_a_text() {
+    for manner in [Manner::NoJson, Manner::Broken, Manner::Huge, Manner::Chats] {
+        let ill = server(manner).await;
+        assert_eq!(status(&asking(OpenAiApi::Completion, &[&ill]), LATER).await, CaptionStatus::Unavailable);
+    }
+    let well = server(Manner::Well(5)).await;
+    assert_eq!(status(&asking(OpenAiApi::Completion, &[&well]), LATER).await, CaptionStatus::Llm);
+    let (headers, request) = well.last.lock().expect("no panic").take().expect("it was asked");
+    assert_eq!(headers["authorization"], "Bearer secret");
+    assert!(request.get("messages").is_none(), "{request}");
+    let prompt = request["prompt"].as_str().expect("a text");
+    assert!(prompt.starts_with("You write one short") && prompt.ends_with("Words: cat\nSentence:"), "{prompt}");
+    assert_eq!(request["stop"], json!(["\n"]));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use common::{
 };
 use guard::Labels;
 use model::{Model, Time};
-pub use openai::OpenAiSetting;
+pub use openai::{OpenAiApi, OpenAiSetting};
 pub use subject::subjects;
 
 #[derive(Debug, thiserror::Error)]

@@ -70,7 +70,7 @@ impl Model {
         let version = match self {
             #[cfg(feature = "llama")]
             Model::Llama(llama) => llama.version(),
-            Model::OpenAi(_) => "",
+            Model::OpenAi(servers) => servers.version(),
         };
         format!("{} {version} {}", self.name(), prompt::VERSION)
     }

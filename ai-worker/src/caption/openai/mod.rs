@@ -1,11 +1,15 @@
 //! Language models on servers that speak OpenAI's protocol (vLLM, llama-server,
 //! hosted ones): asked by who has least to do, and by nobody while it fails.
 
-mod chat;
+mod api;
+mod client;
 mod pool;
 
 use std::time::{Duration, Instant};
 
+pub use api::OpenAiApi;
+use client::{Client, Failure};
+use pool::{NoServer, Pool, Turn};
 use tokio::time::{timeout, timeout_at};
 use tower::retry::budget::{Budget, TpsBudget};
 use url::Url;
@@ -14,8 +18,6 @@ use super::{
     CaptionError,
     model::{NoSentence, Sentence, Time},
 };
-use chat::{Chat, Failure};
-use pool::{NoServer, Pool, Turn};
 
 /// Of the requests of so long, one in ten may be tried a second time, and one a second in any case.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
@@ -29,7 +31,8 @@ const FIRST_SHARE: f64 = 0.5;
 
 #[derive(Clone, Debug)]
 pub struct OpenAiSetting {
-    /// Below each stands `chat/completions`.
+    pub api: OpenAiApi,
+    /// Up to the version; what is asked stands below it.
     pub urls: Vec<Url>,
     /// As the servers call it.
     pub model: String,
@@ -40,7 +43,7 @@ pub struct OpenAiSetting {
 
 #[derive(Debug)]
 pub struct OpenAi {
-    chat: Chat,
+    client: Client,
     pool: Pool,
     budget: TpsBudget,
 }
@@ -50,14 +53,19 @@ impl OpenAi {
         if setting.urls.is_empty() || setting.model.is_empty() {
             return Err(CaptionError::Servers("--openai-url and --openai-model name them".to_owned()));
         }
-        let chat = Chat::new(&setting.model, setting.key.as_deref()).map_err(CaptionError::Servers)?;
-        let pool = Pool::new(&setting.urls, setting.concurrency).map_err(CaptionError::Servers)?;
+        let client = Client::new(setting.api, &setting.model, setting.key.as_deref()).map_err(CaptionError::Servers)?;
+        let pool = Pool::new(&setting.urls, setting.api.path(), setting.concurrency).map_err(CaptionError::Servers)?;
         let budget = TpsBudget::new(BUDGET_WINDOW, BUDGET_PER_S, BUDGET_SHARE);
-        Ok(Self { chat, pool, budget })
+        Ok(Self { client, pool, budget })
     }
 
     pub fn name(&self) -> &str {
-        self.chat.model()
+        self.client.model()
+    }
+
+    /// The two ways of asking have prompts of their own.
+    pub fn version(&self) -> &str {
+        self.client.api().name()
     }
 
     /// From one server, or, if that fails and the budget allows it, from another one.
@@ -115,7 +123,7 @@ impl OpenAi {
     ) -> Result<Result<String, Failure>, NoSentence> {
         let left = time.begin_by.saturating_duration_since(Instant::now());
         let patience = left.mul_f64(if is_last { LAST_SHARE } else { FIRST_SHARE });
-        let mut asked = std::pin::pin!(self.chat.ask(turn.url(), subjects, attempt));
+        let mut asked = std::pin::pin!(self.client.ask(turn.url(), subjects, attempt));
         match timeout(patience, &mut asked).await {
             Ok(answer) => Ok(answer),
             // It answers others, so it is slow: what it says late is remembered.

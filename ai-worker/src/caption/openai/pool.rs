@@ -68,11 +68,12 @@ pub struct Turn<'a> {
 }
 
 impl Pool {
-    pub fn new(urls: &[Url], concurrency: usize) -> Result<Self, String> {
+    /// Of servers that are asked at `path` below their URLs.
+    pub fn new(urls: &[Url], path: &[&str], concurrency: usize) -> Result<Self, String> {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let server = |url: &Url| {
-            let health = Mutex::default();
-            Ok(Server { url: endpoint(url)?, places: Semaphore::new(concurrency), answers: AtomicU64::new(0), health })
+            let (url, places) = (endpoint(url, path)?, Semaphore::new(concurrency));
+            Ok(Server { url, places, answers: AtomicU64::new(0), health: Mutex::default() })
         };
         let servers = urls.iter().map(server).collect::<Result<_, String>>()?;
         Ok(Self { servers, concurrency, first: AtomicUsize::new(0) })
@@ -166,10 +167,10 @@ impl Drop for Turn<'_> {
     }
 }
 
-fn endpoint(base: &Url) -> Result<Url, String> {
+fn endpoint(base: &Url, path: &[&str]) -> Result<Url, String> {
     let mut url = base.clone();
     let segments = url.path_segments_mut().map_err(|()| format!("{base} is no http URL"))?;
-    { segments }.pop_if_empty().extend(["chat", "completions"]);
+    { segments }.pop_if_empty().extend(path);
     match url.scheme() {
         "http" | "https" => Ok(url),
         _ => Err(format!("{base} is no http URL")),
@@ -182,7 +183,7 @@ mod tests {
 
     fn pool(count: usize, concurrency: usize) -> Pool {
         let url = |n| format!("http://server-{n}/v1/").parse().expect("a URL");
-        Pool::new(&(0..count).map(url).collect::<Vec<_>>(), concurrency).expect("valid")
+        Pool::new(&(0..count).map(url).collect::<Vec<_>>(), &["chat", "completions"], concurrency).expect("valid")
     }
 
     #[test]
@@ -229,7 +230,7 @@ mod tests {
     #[test]
     fn what_is_no_http_url_is_refused() {
         for wrong in ["file:///etc/passwd", "mailto:a@b"] {
-            assert!(Pool::new(&[wrong.parse().expect("a URL")], 1).is_err(), "{wrong}");
+            assert!(Pool::new(&[wrong.parse().expect("a URL")], &["completions"], 1).is_err(), "{wrong}");
         }
     }
 }
