@@ -13,7 +13,7 @@ use ai_worker::{
     caption::{Captioner, OpenAiApi, OpenAiSetting},
 };
 use common::wire::{CaptionStatus, Job, Language, Tag};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::json;
 use support::{
     Harness, encode, job,
@@ -75,6 +75,36 @@ async fn a_model_that_does_not_chat_goes_on_with_a_text() {
     let prompt = request["prompt"].as_str().expect("a text");
     assert!(prompt.starts_with("You write one short") && prompt.ends_with("Words: cat\nSentence:"), "{prompt}");
     assert_eq!(request["stop"], json!(["\n"]));
+}
+
+#[tokio::test]
+async fn who_is_slower_than_half_of_the_time_does_not_fail() {
+    let (one, two) = (server(Manner::Well(1_300)).await, server(Manner::Well(1_300)).await);
+    let captioner = captioner(&[&one, &two]);
+    let due = Duration::from_millis(2_000);
+    // More than the budget of second tries pays for: the rest goes on waiting for the first.
+    for asks in [40, 10] {
+        let statuses = join_all((0..asks).map(|_| status(&captioner, due))).await;
+        assert!(statuses.iter().all(|status| *status == CaptionStatus::Llm), "{statuses:?}");
+    }
+    let asked = one.asked.load(Relaxed) + two.asked.load(Relaxed);
+    assert!((51..=70).contains(&asked), "some were asked for a second time: {asked}");
+}
+
+#[tokio::test]
+async fn who_hangs_is_left_alone_though_another_one_answers_in_its_stead() {
+    let (hung, well) = (server(Manner::Hang).await, server(Manner::Well(5)).await);
+    let captioner = captioner(&[&hung, &well]);
+    let due = Duration::from_millis(1_000);
+    let statuses = join_all((0..12).map(|_| status(&captioner, due))).await;
+    assert!(statuses.iter().all(|status| *status == CaptionStatus::Llm), "{statuses:?}");
+    // By now nearly all the time is gone that it had.
+    tokio::time::sleep(due / 2).await;
+    let asked = hung.asked.load(Relaxed);
+    for _ in 0..10 {
+        assert_eq!(status(&captioner, due).await, CaptionStatus::Llm);
+    }
+    assert_eq!(hung.asked.load(Relaxed), asked);
 }
 
 #[tokio::test]

@@ -8,13 +8,13 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 /// So many in a row, and a server is left alone.
@@ -25,7 +25,7 @@ const EJECTED_LONGEST: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Pool {
-    servers: Vec<Server>,
+    servers: Vec<Arc<Server>>,
     concurrency: usize,
     /// Where the next look begins, so that servers with equally much to do take turns.
     first: AtomicUsize,
@@ -34,7 +34,7 @@ pub struct Pool {
 #[derive(Debug)]
 struct Server {
     url: Url,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     answers: AtomicU64,
     health: Mutex<Health>,
 }
@@ -59,12 +59,12 @@ pub enum NoServer {
 
 /// The right to send one request. Dropped untold, it says nothing of its server.
 #[derive(Debug)]
-pub struct Turn<'a> {
-    server: &'a Server,
+pub struct Turn {
+    server: Arc<Server>,
     place: usize,
     answers: u64,
     probe: bool,
-    _permit: SemaphorePermit<'a>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Pool {
@@ -72,15 +72,15 @@ impl Pool {
     pub fn new(urls: &[Url], path: &[&str], concurrency: usize) -> Result<Self, String> {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let server = |url: &Url| {
-            let (url, places) = (endpoint(url, path)?, Semaphore::new(concurrency));
-            Ok(Server { url, places, answers: AtomicU64::new(0), health: Mutex::default() })
+            let (url, places) = (endpoint(url, path)?, Arc::new(Semaphore::new(concurrency)));
+            Ok(Arc::new(Server { url, places, answers: AtomicU64::new(0), health: Mutex::default() }))
         };
         let servers = urls.iter().map(server).collect::<Result<_, String>>()?;
         Ok(Self { servers, concurrency, first: AtomicUsize::new(0) })
     }
 
     /// At any server but `not`.
-    pub fn turn(&self, not: Option<usize>) -> Result<Turn<'_>, NoServer> {
+    pub fn turn(&self, not: Option<usize>) -> Result<Turn, NoServer> {
         let (now, count) = (Instant::now(), self.servers.len());
         let first = self.first.fetch_add(1, Relaxed);
         let places = (0..count).map(|n| (first + n) % count).filter(|place| Some(*place) != not);
@@ -90,12 +90,6 @@ impl Pool {
         }
         well.sort_by_key(|place| self.pending(*place));
         well.into_iter().find_map(|place| self.servers[place].turn(place, now)).ok_or(NoServer::Busy)
-    }
-
-    /// Whether another server could be asked in its stead.
-    pub fn has_another(&self, turn: &Turn<'_>) -> bool {
-        let now = Instant::now();
-        self.servers.iter().enumerate().any(|(place, server)| place != turn.place && server.is_well(now))
     }
 
     fn pending(&self, place: usize) -> usize {
@@ -109,8 +103,8 @@ impl Server {
         health.until.is_none_or(|until| now >= until && !health.probed)
     }
 
-    fn turn(&self, place: usize, now: Instant) -> Option<Turn<'_>> {
-        let permit = self.places.try_acquire().ok()?;
+    fn turn(self: &Arc<Self>, place: usize, now: Instant) -> Option<Turn> {
+        let permit = self.places.clone().try_acquire_owned().ok()?;
         let mut health = self.health();
         let probe = health.until.is_some();
         // Another request may have taken the probe since the look.
@@ -118,7 +112,7 @@ impl Server {
             return None;
         }
         health.probed = probe;
-        Some(Turn { server: self, place, answers: self.answers.load(Relaxed), probe, _permit: permit })
+        Some(Turn { server: self.clone(), place, answers: self.answers.load(Relaxed), probe, _permit: permit })
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
@@ -126,7 +120,7 @@ impl Server {
     }
 }
 
-impl Turn<'_> {
+impl Turn {
     pub fn url(&self) -> &Url {
         &self.server.url
     }
@@ -159,7 +153,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         if self.probe {
             self.server.health().probed = false;
