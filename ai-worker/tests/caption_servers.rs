@@ -10,9 +10,12 @@ use std::{
 
 use ai_worker::{
     CaptionerChoice,
-    caption::{Captioner, OpenAiApi, OpenAiSetting},
+    caption::{Asked, Captioner, OpenAiApi, OpenAiSetting},
 };
-use common::wire::{CaptionStatus, Job, Language, Tag};
+use common::{
+    queue::Lane,
+    wire::{CaptionStatus, Job, Language, Tag},
+};
 use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::json;
 use support::{
@@ -37,7 +40,8 @@ fn tag(name: &str) -> Tag {
 }
 
 async fn status(captioner: &Captioner, due: Duration) -> CaptionStatus {
-    let captioned = captioner.caption(true, &[tag("cat")], Language::En, Instant::now() + due).await;
+    let asked = Asked { lane: Lane::Realtime, language: Language::En };
+    let captioned = captioner.caption(true, &[tag("cat")], asked, Instant::now() + due).await;
     assert!(captioned.caption.text.is_some_and(|text| text.contains("cat") && text.ends_with('.')));
     captioned.caption.status
 }

@@ -14,12 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::caption::{CacheSetting, Captioner, Setting, guard::Labels, llama::backend, subjects};
+use ai_worker::caption::{Asked, CacheSetting, Captioner, Setting, guard::Labels, llama::backend, subjects};
 use clap::Parser;
 use common::{
     bench::report,
     bus::{Bus, BusConfig},
     model::{Manifest, default_folder},
+    queue::Lane,
     wire::{Caption, CaptionStatus, Language, Tag},
 };
 use futures_util::{StreamExt, stream};
@@ -29,6 +30,7 @@ use samples::SAMPLES;
 /// Captions written for each figure of speed: twice as many batches as there are places.
 const TIMED: usize = 48;
 const WIDTH: usize = 8;
+const ASKED: Asked = Asked { lane: Lane::Realtime, language: Language::En };
 const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Parser)]
@@ -147,7 +149,7 @@ fn tokens(kind: &str) -> f64 {
 async fn ask(captioner: &Captioner, mix: &Mix, sets: &[usize], at_once: usize) -> Vec<(usize, Caption)> {
     let one = async |(at, n): (usize, usize)| {
         let deadline = Instant::now() + PATIENCE;
-        (at, (n, captioner.caption(true, mix.set(n), Language::En, deadline).await.caption))
+        (at, (n, captioner.caption(true, mix.set(n), ASKED, deadline).await.caption))
     };
     // `buffered` would keep the place of one that has ended until all before it have.
     let asks = stream::iter(sets.iter().copied().enumerate()).map(one).buffer_unordered(at_once);

@@ -12,6 +12,8 @@ use moka::future::Cache as Memory;
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
+use super::Asked;
+
 /// How long one worker may be at a sentence before another one begins it too.
 const CLAIMED: Duration = Duration::from_secs(5);
 /// How often who waits for another worker's sentence looks for it.
@@ -73,33 +75,41 @@ impl Cache {
     pub async fn get<E>(
         &self,
         names: &[String],
+        asked: Asked,
         deadline: Instant,
         write: impl Future<Output = Result<Remembered, E>> + Send,
     ) -> Result<(Remembered, Hit), E> {
-        let found = self.look(names, deadline).await;
+        let key = self.key(names);
+        let claim = claim(&key, asked);
+        let found = self.look(names, &key, &claim, deadline).await;
         let (remembered, hit) = match found {
             Some(found) => found,
-            None => (self.write(&self.key(names), write).await?, Hit::Miss),
+            None => (self.write(&key, &claim, write).await?, Hit::Miss),
         };
         metrics::counter!("tagfleet_caption_cache_total", "hit" => hit.name()).increment(1);
         Ok((remembered, hit))
     }
 
-    async fn look(&self, names: &[String], deadline: Instant) -> Option<(Remembered, Hit)> {
-        let key = self.key(names);
-        if let Some(found) = self.memory.get(&key).await {
+    async fn look(
+        &self,
+        names: &[String],
+        key: &str,
+        claim: &str,
+        deadline: Instant,
+    ) -> Option<(Remembered, Hit)> {
+        if let Some(found) = self.memory.get(key).await {
             return Some((found, Hit::Memory));
         }
-        if let Some(found) = self.fleets(&key).await {
+        if let Some(found) = self.fleets(key).await {
             return Some((found, Hit::Fleet));
         }
         if let Some(found) = self.near(names).await {
             return Some((found, Hit::Near));
         }
         // Without the fleet's memory each worker writes for itself.
-        while !self.bus.claim(&key, CLAIMED).await.unwrap_or(true) && Instant::now() + LOOK_EVERY < deadline {
+        while !self.bus.claim(claim, CLAIMED).await.unwrap_or(true) && Instant::now() + LOOK_EVERY < deadline {
             sleep(LOOK_EVERY).await;
-            if let Some(found) = self.fleets(&key).await {
+            if let Some(found) = self.fleets(key).await {
                 return Some((found, Hit::Fleet));
             }
         }
@@ -126,6 +136,7 @@ impl Cache {
     async fn write<E>(
         &self,
         key: &str,
+        claim: &str,
         write: impl Future<Output = Result<Remembered, E>> + Send,
     ) -> Result<Remembered, E> {
         let written = write.await;
@@ -135,7 +146,7 @@ impl Cache {
                 tracing::debug!(%error, "a caption could not be kept for the fleet");
             }
         }
-        let _ = self.bus.release(key).await;
+        let _ = self.bus.release(claim).await;
         written
     }
 
@@ -148,6 +159,11 @@ impl Cache {
         }
         format!("caption:{}", common::model::hex(&hasher.finalize()[..16]))
     }
+}
+
+/// Says that somebody is at it. A batch's writer may wait long for its place: only the batch's wait for it.
+fn claim(key: &str, asked: Asked) -> String {
+    if asked.lane.is_bulk() { format!("{key}:bulk") } else { key.to_owned() }
 }
 
 impl Remembered {

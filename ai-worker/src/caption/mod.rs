@@ -21,6 +21,7 @@ use by_model::Author;
 pub use cache::CacheSetting;
 use common::{
     bus::Bus,
+    queue::Lane,
     wire::{Caption, CaptionStatus, Language, Tag},
 };
 use guard::Labels;
@@ -62,6 +63,14 @@ enum Writer {
     Model(Arc<Author>),
 }
 
+/// For whom a caption is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// By which its picture came.
+    pub lane: Lane,
+    pub language: Language,
+}
+
 /// What came of it, and when the writing began (the end of `caption_wait`).
 #[derive(Debug)]
 pub struct Captioned {
@@ -95,7 +104,7 @@ impl Captioner {
     }
 
     fn by(model: Model) -> Self {
-        Self { writer: Writer::Model(Arc::new(Author { model, cache: None, labels: Labels::default() })) }
+        Self { writer: Writer::Model(Arc::new(Author::of(model))) }
     }
 
     /// Remembers the language model's sentences, for the fleet that shares `bus`.
@@ -128,26 +137,26 @@ impl Captioner {
 
     /// A caption for `tags`, or the reason for none. Never fails, and never
     /// takes longer than until `deadline`.
-    pub async fn caption(&self, wanted: bool, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
+    pub async fn caption(&self, wanted: bool, tags: &[Tag], asked: Asked, deadline: Instant) -> Captioned {
         let subjects = if wanted { subjects(tags) } else { Vec::new() };
-        self.write(&subjects, language, Time::until(deadline), deadline).await
+        self.write(&subjects, asked, Time::until(deadline), deadline).await
     }
 
     /// The same where a caption that is late is still of use, if only it was begun by `deadline`.
-    pub async fn caption_even_late(&self, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
+    pub async fn caption_even_late(&self, tags: &[Tag], asked: Asked, deadline: Instant) -> Captioned {
         let time = Time::until(deadline);
-        self.write(&subjects(tags), language, time, time.end_by).await
+        self.write(&subjects(tags), asked, time, time.end_by).await
     }
 
-    async fn write(&self, subjects: &[&Tag], language: Language, time: Time, wait_until: Instant) -> Captioned {
+    async fn write(&self, subjects: &[&Tag], asked: Asked, time: Time, wait_until: Instant) -> Captioned {
         let captioned = match &self.writer {
             Writer::Off => none(),
             _ if subjects.is_empty() => none(),
             // Language models are asked for English alone.
-            Writer::Model(author) if language == Language::En => {
-                by_model::caption(author, subjects, time, wait_until).await
+            Writer::Model(author) if asked.language == Language::En => {
+                by_model::caption(author, subjects, asked, time, wait_until).await
             }
-            _ => by_pattern(subjects, language, CaptionStatus::Template, Instant::now()),
+            _ => by_pattern(subjects, asked.language, CaptionStatus::Template, Instant::now()),
         };
         count(captioned.caption.status);
         captioned

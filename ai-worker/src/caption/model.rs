@@ -75,6 +75,15 @@ impl Model {
         format!("{} {version} {}", self.name(), prompt::VERSION)
     }
 
+    /// Captions that may be under way or in line at once.
+    pub fn places(&self) -> usize {
+        match self {
+            #[cfg(feature = "llama")]
+            Model::Llama(llama) => llama.places(),
+            Model::OpenAi(servers) => servers.places(),
+        }
+    }
+
     /// The first attempt is the likeliest sentence, each further one another draw.
     pub async fn write(&self, subjects: &[String], attempt: u32, time: Time) -> Result<Sentence, NoSentence> {
         match self {

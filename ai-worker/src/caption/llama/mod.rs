@@ -35,6 +35,7 @@ pub struct Llama {
     name: String,
     version: String,
     requests: mpsc::Sender<Request>,
+    places: usize,
     /// Requests that its thread has taken and steps that it has made.
     beats: Arc<AtomicU64>,
     /// The beat at which it was found to hang.
@@ -79,7 +80,7 @@ impl Llama {
         let path = manifest.verified_path(weights)?;
         let (requests, waiting) = mpsc::channel(setting.queue);
         let (ready, loaded) = std::sync::mpsc::channel();
-        let llama = Self::at(manifest, requests);
+        let llama = Self::at(manifest, requests, setting.width + setting.queue);
         let beats = llama.beats.clone();
         let body = move || live(&path, &limits, setting, waiting, &ready, &beats);
         thread::Builder::new()
@@ -92,9 +93,9 @@ impl Llama {
     }
 
     /// Where somebody takes what is sent to `requests`.
-    fn at(manifest: &Manifest, requests: mpsc::Sender<Request>) -> Self {
+    fn at(manifest: &Manifest, requests: mpsc::Sender<Request>, places: usize) -> Self {
         let (name, version) = (manifest.name.clone(), manifest.version.clone());
-        Self { name, version, requests, beats: Arc::default(), hung_at: AtomicU64::new(NEVER) }
+        Self { name, version, requests, places, beats: Arc::default(), hung_at: AtomicU64::new(NEVER) }
     }
 
     pub fn name(&self) -> &str {
@@ -103,6 +104,11 @@ impl Llama {
 
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Sentences under way, and those in line.
+    pub fn places(&self) -> usize {
+        self.places
     }
 
     pub async fn write(&self, subjects: Vec<String>, attempt: u32, time: Time) -> Result<Sentence, NoSentence> {

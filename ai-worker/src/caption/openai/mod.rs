@@ -71,6 +71,10 @@ impl OpenAi {
         self.client.api().name()
     }
 
+    pub fn places(&self) -> usize {
+        self.pool.places()
+    }
+
     /// From one server, or, if that fails or is slow and the budget allows it, from another one.
     pub async fn write(&self, subjects: &[String], attempt: u32, time: Time) -> Result<Sentence, NoSentence> {
         let started = Instant::now();

@@ -92,6 +92,11 @@ impl Pool {
         well.into_iter().find_map(|place| self.servers[place].turn(place, now)).ok_or(NoServer::Busy)
     }
 
+    /// Requests that may be under way at all of them together.
+    pub fn places(&self) -> usize {
+        self.servers.len() * self.concurrency
+    }
+
     fn pending(&self, place: usize) -> usize {
         self.concurrency - self.servers[place].places.available_permits()
     }
