@@ -79,35 +79,29 @@ impl Cache {
         deadline: Instant,
         write: impl Future<Output = Result<Remembered, E>> + Send,
     ) -> Result<(Remembered, Hit), E> {
-        let key = self.key(names);
-        let claim = claim(&key, asked);
-        let found = self.look(names, &key, &claim, deadline).await;
+        let key = self.key(names, asked);
+        let found = self.look(names, asked, &key, deadline).await;
         let (remembered, hit) = match found {
             Some(found) => found,
-            None => (self.write(&key, &claim, write).await?, Hit::Miss),
+            None => (self.write(&key, &claim(&key, asked), write).await?, Hit::Miss),
         };
         metrics::counter!("tagfleet_caption_cache_total", "hit" => hit.name()).increment(1);
         Ok((remembered, hit))
     }
 
-    async fn look(
-        &self,
-        names: &[String],
-        key: &str,
-        claim: &str,
-        deadline: Instant,
-    ) -> Option<(Remembered, Hit)> {
+    async fn look(&self, names: &[String], asked: Asked, key: &str, deadline: Instant) -> Option<(Remembered, Hit)> {
         if let Some(found) = self.memory.get(key).await {
             return Some((found, Hit::Memory));
         }
         if let Some(found) = self.fleets(key).await {
             return Some((found, Hit::Fleet));
         }
-        if let Some(found) = self.near(names).await {
+        if let Some(found) = self.near(names, asked).await {
             return Some((found, Hit::Near));
         }
         // Without the fleet's memory each worker writes for itself.
-        while !self.bus.claim(claim, CLAIMED).await.unwrap_or(true) && Instant::now() + LOOK_EVERY < deadline {
+        let claim = claim(key, asked);
+        while !self.bus.claim(&claim, CLAIMED).await.unwrap_or(true) && Instant::now() + LOOK_EVERY < deadline {
             sleep(LOOK_EVERY).await;
             if let Some(found) = self.fleets(key).await {
                 return Some((found, Hit::Fleet));
@@ -116,9 +110,9 @@ impl Cache {
         None
     }
 
-    async fn near(&self, names: &[String]) -> Option<Remembered> {
+    async fn near(&self, names: &[String], asked: Asked) -> Option<Remembered> {
         let (_, surer) = names.split_last().filter(|(_, surer)| self.setting.near && !surer.is_empty())?;
-        let key = self.key(surer);
+        let key = self.key(surer, asked);
         match self.memory.get(&key).await {
             Some(found) => Some(found),
             None => self.fleets(&key).await,
@@ -150,10 +144,12 @@ impl Cache {
         written
     }
 
-    /// The same for the same names in the same order, which is that of their confidence.
-    fn key(&self, names: &[String]) -> String {
+    /// The same for the same names in the same order, which is that of their confidence. A name may be the same in
+    /// two languages.
+    fn key(&self, names: &[String], asked: Asked) -> String {
         let mut hasher = Sha256::new();
-        for part in [&self.writer].into_iter().chain(names) {
+        let about = [self.writer.as_str(), asked.language.name()];
+        for part in about.into_iter().chain(names.iter().map(String::as_str)) {
             hasher.update(part.len().to_le_bytes());
             hasher.update(part);
         }

@@ -12,6 +12,7 @@ mod model;
 mod openai;
 mod particle;
 mod prompt;
+mod route;
 mod subject;
 mod template;
 
@@ -27,6 +28,7 @@ use common::{
 use guard::Labels;
 use model::{Model, Time};
 pub use openai::{OpenAiApi, OpenAiSetting};
+pub use route::When;
 pub use subject::subjects;
 
 #[derive(Debug, thiserror::Error)]
@@ -51,12 +53,15 @@ pub struct Setting {
     pub queue: usize,
 }
 
-#[derive(Debug)]
+/// Copies share their model.
+#[derive(Clone, Debug)]
 pub struct Captioner {
     writer: Writer,
+    /// The first that fits writes in its stead.
+    routes: Vec<(When, Writer)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Writer {
     Off,
     Template,
@@ -80,11 +85,11 @@ pub struct Captioned {
 
 impl Captioner {
     pub fn off() -> Self {
-        Self { writer: Writer::Off }
+        Self::writing(Writer::Off)
     }
 
     pub fn template() -> Self {
-        Self { writer: Writer::Template }
+        Self::writing(Writer::Template)
     }
 
     /// Loads the language model; blocks for as long as that takes.
@@ -104,7 +109,17 @@ impl Captioner {
     }
 
     fn by(model: Model) -> Self {
-        Self { writer: Writer::Model(Arc::new(Author::of(model))) }
+        Self::writing(Writer::Model(Arc::new(Author::of(model))))
+    }
+
+    fn writing(writer: Writer) -> Self {
+        Self { writer, routes: Vec::new() }
+    }
+
+    /// What fits `when`, and no rule before it, is written by `other`.
+    pub fn routed(mut self, when: When, other: Captioner) -> Self {
+        self.routes.push((when, other.writer));
+        self
     }
 
     /// Remembers the language model's sentences, for the fleet that shares `bus`.
@@ -118,7 +133,7 @@ impl Captioner {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Author)) -> Self {
-        // Nobody else has it before the captioner is made.
+        // Nobody else has it before the captioner is made, and copied.
         if let Writer::Model(author) = &mut self.writer
             && let Some(author) = Arc::get_mut(author)
         {
@@ -148,11 +163,16 @@ impl Captioner {
         self.write(&subjects(tags), asked, time, time.end_by).await
     }
 
+    fn writer_for(&self, asked: Asked) -> &Writer {
+        let route = self.routes.iter().find(|(when, _)| when.fits(asked));
+        route.map_or(&self.writer, |(_, writer)| writer)
+    }
+
     async fn write(&self, subjects: &[&Tag], asked: Asked, time: Time, wait_until: Instant) -> Captioned {
-        let captioned = match &self.writer {
+        let captioned = match self.writer_for(asked) {
             Writer::Off => none(),
             _ if subjects.is_empty() => none(),
-            // Language models are asked for English alone.
+            // Prompt and guard know English alone.
             Writer::Model(author) if asked.language == Language::En => {
                 by_model::caption(author, subjects, asked, time, wait_until).await
             }

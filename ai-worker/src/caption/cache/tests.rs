@@ -66,6 +66,21 @@ async fn names_are_a_list_and_not_a_text() {
 }
 
 #[tokio::test]
+async fn each_language_has_its_sentences_and_both_lanes_have_the_same() {
+    let cache = Cache::new(setting(true), bus().await, "model");
+    let english = sentence("A kite.");
+    get(&cache, &["kite"], english.clone()).await;
+    let korean = Asked { language: Language::Ko, ..REALTIME };
+    let (kite, sky) = ("kite".to_owned(), "sky".to_owned());
+    let written = || async { Ok::<_, Infallible>(Remembered::Nothing) };
+    for names in [&[kite.clone(), sky][..], std::slice::from_ref(&kite)] {
+        let got = cache.get(names, korean, soon(), written()).await;
+        assert_eq!(got, Ok((Remembered::Nothing, Hit::Miss)), "{names:?}");
+    }
+    assert_eq!(cache.get(&[kite], BULK, soon(), written()).await, Ok((english, Hit::Memory)));
+}
+
+#[tokio::test]
 async fn a_near_hit_is_all_but_the_weakest_if_that_is_wanted() {
     let bus = bus().await;
     let (near, far) = (Cache::new(setting(true), bus.clone(), "model"), Cache::new(setting(false), bus, "model"));
