@@ -205,6 +205,7 @@ fn count(step: Step, started: Instant) {
     metrics::counter!("tagfleet_caption_tokens_total", "kind" => "read").increment(step.read as u64);
     metrics::counter!("tagfleet_caption_tokens_total", "kind" => "written").increment(step.written as u64);
     metrics::gauge!("tagfleet_caption_kv_tokens").set(step.kv_tokens as f64);
+    metrics::gauge!("tagfleet_caption_kv_capacity_tokens").set(step.kv_capacity_tokens as f64);
 }
 
 #[cfg(test)]
