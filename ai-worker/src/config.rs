@@ -160,7 +160,10 @@ impl WorkerConfig {
 
     pub fn caption_setting(&self) -> caption::Setting {
         let threads = self.caption_threads.unwrap_or_else(|| (cores() / 2).min(4)).max(1);
-        caption::Setting { threads, width: self.caption_width.max(1), queue: self.caption_queue.max(1) }
+        // A build without CUDA for it leaves the language model on the processor.
+        let gpu =
+            usize::try_from(self.device.id()).ok().filter(|_| cfg!(feature = "llama-cuda") && self.device.is_gpu());
+        caption::Setting { threads, width: self.caption_width.max(1), queue: self.caption_queue.max(1), gpu }
     }
 
     /// `None` where nothing is to be remembered.

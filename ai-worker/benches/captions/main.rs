@@ -45,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
     let manifest = Manifest::read(&default_folder().join("smollm2-135m-instruct"))?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = setting("BENCH_CAPTION_THREADS").unwrap_or_else(cores);
-    let wide = Setting { threads, width: WIDTH, queue: 1_000 };
+    let wide = Setting { threads, width: WIDTH, queue: 1_000, gpu: None };
     let mut mix = Mix::load()?;
     // From the rare end, so that nothing of it is remembered later.
     let timed: Vec<usize> = (SETS - TIMED..SETS).collect();

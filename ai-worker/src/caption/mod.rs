@@ -51,6 +51,8 @@ pub struct Setting {
     pub width: usize,
     /// Sentences that may wait for a place.
     pub queue: usize,
+    /// The GPU that runs it, by its number; a processor where there is none.
+    pub gpu: Option<usize>,
 }
 
 /// Copies share their model.

@@ -2,6 +2,7 @@
 //! behind a bounded queue, several sentences at once.
 
 mod decoder;
+mod gpu;
 pub mod prompt;
 
 use std::{
@@ -155,8 +156,13 @@ pub fn backend() -> Result<&'static LlamaBackend, String> {
     ONE.get_or_init(init).as_ref().map_err(Clone::clone)
 }
 
-fn open(path: &Path) -> Result<LlamaModel, String> {
-    LlamaModel::load_from_file(backend()?, path, &LlamaModelParams::default()).map_err(|error| error.to_string())
+fn open(path: &Path, gpu: Option<usize>) -> Result<LlamaModel, String> {
+    let (backend, params) = (backend()?, LlamaModelParams::default());
+    let params = match gpu {
+        Some(gpu) => gpu::all_on(gpu, params)?,
+        None => params.with_n_gpu_layers(0),
+    };
+    LlamaModel::load_from_file(backend, path, &params).map_err(|error| error.to_string())
 }
 
 /// The thread's life: load, say so, then write until nobody can ask any more.
@@ -168,7 +174,7 @@ fn live(
     ready: &Ready,
     beats: &AtomicU64,
 ) {
-    let opened = open(path);
+    let opened = open(path, setting.gpu);
     let decoder = opened.as_ref().map_err(Clone::clone);
     match decoder.and_then(|model| Decoder::new(backend()?, model, limits, setting.threads, setting.width)) {
         Ok(decoder) => {
