@@ -60,7 +60,7 @@ fn load(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
         Kind::Fake(_) => vec![fake::taxonomy().map_err(VersionError::from)?],
         Kind::Onnx => config.models.iter().map(|model| taxonomy(config, model)).collect::<Result<_, _>>()?,
     };
-    Ok(captioner(config, bus)?.knowing(Labels::of(&taxonomies)))
+    captioner(config, &bus, &Labels::of(&taxonomies))
 }
 
 fn taxonomy(config: &WorkerConfig, model: &str) -> Result<Taxonomy, WorkerError> {

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use common::wire::{JobResult, Language, Tag};
+use common::wire::{JobResult, Tag};
 
 use crate::{
-    caption::{Captioned, Captioner, count, subjects},
+    caption::{Asked, Captioned, Captioner, count, subjects},
     relay::Relay,
 };
 
@@ -17,11 +17,11 @@ pub enum Captions {
 
 impl Captions {
     /// The caption, or what stands in for it while it is written elsewhere.
-    pub async fn caption(&self, wanted: bool, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
+    pub async fn caption(&self, wanted: bool, tags: &[Tag], asked: Asked, deadline: Instant) -> Captioned {
         match self {
-            Captions::Here(captioner) => captioner.caption(wanted, tags, language, deadline).await,
+            Captions::Here(captioner) => captioner.caption(wanted, tags, asked, deadline).await,
             Captions::Elsewhere(relay) => {
-                let caption = relay.stand_in(wanted, tags, language);
+                let caption = relay.stand_in(wanted, tags, asked.language);
                 // What is to be written is counted by who writes it.
                 if !Relay::is_to_be_written(&caption) {
                     count(caption.status);

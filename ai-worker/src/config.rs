@@ -1,15 +1,17 @@
 mod max_wait;
 mod reload;
 mod roles;
+mod route;
 mod servers;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::HashSet, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use common::identity;
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
 pub use roles::{Duty, Role};
+pub use route::CaptionRoutes;
 pub use servers::ServersConfig;
 
 use crate::{
@@ -24,7 +26,7 @@ pub enum ConfigError {
     Name(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum CaptionerChoice {
     /// The language model in this process; the template where it is refused or late
     Llama,
@@ -105,6 +107,12 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_CAPTIONER", value_enum, default_value = "llama")]
     pub captioner: CaptionerChoice,
 
+    /// Whose captions somebody else writes, by comma, such as `bulk=template,en=openai`: of the pictures that come one by
+    /// one (`realtime`) or in batches (`bulk`), or those in a language (`en`, `ko`). The first rule that fits decides;
+    /// where none does, --captioner writes. Language models write English; Korean is the template's
+    #[arg(long, env = "TAGFLEET_CAPTION_ROUTE", default_value = "")]
+    pub caption_route: CaptionRoutes,
+
     /// Language model: a folder below the models folder
     #[arg(long, env = "TAGFLEET_CAPTION_MODEL", default_value = "smollm2-135m-instruct")]
     pub caption_model: String,
@@ -153,7 +161,10 @@ impl WorkerConfig {
 
     pub fn caption_setting(&self) -> caption::Setting {
         let threads = self.caption_threads.unwrap_or_else(|| (cores() / 2).min(4)).max(1);
-        caption::Setting { threads, width: self.caption_width.max(1), queue: self.caption_queue.max(1) }
+        // A build without CUDA for it leaves the language model on the processor.
+        let gpu =
+            usize::try_from(self.device.id()).ok().filter(|_| cfg!(feature = "llama-cuda") && self.device.is_gpu());
+        caption::Setting { threads, width: self.caption_width.max(1), queue: self.caption_queue.max(1), gpu }
     }
 
     /// `None` where nothing is to be remembered.
@@ -191,11 +202,17 @@ impl WorkerConfig {
 
     /// Captions that may be under way at a language model.
     fn captions_in_hand(&self) -> usize {
-        match self.captioner {
+        let at = |writer: CaptionerChoice| match writer {
             CaptionerChoice::Llama => self.caption_width + self.caption_queue,
             CaptionerChoice::OpenAi => self.servers.in_hand(),
             CaptionerChoice::Template | CaptionerChoice::Off => 0,
-        }
+        };
+        self.writers().into_iter().map(at).sum()
+    }
+
+    /// All who write captions, by `--captioner` or by a rule.
+    pub fn writers(&self) -> HashSet<CaptionerChoice> {
+        self.caption_route.iter().map(|(_, writer)| writer).chain([self.captioner]).collect()
     }
 
     pub fn duty(&self) -> Duty {

@@ -17,7 +17,7 @@ use common::{
 
 use crate::{
     batch::BatchError,
-    caption,
+    caption::{self, Asked},
     captions::Captions,
     consume::Handle,
     decode::Picture,
@@ -156,7 +156,8 @@ impl Worker {
         let tags = by.tagger.select(job, &scored.scores)?;
         clock.end(Stage::Postprocess);
         let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline).min(Instant::now() + self.caption_timeout);
-        let captioned = self.captions.caption(job.features.caption, &tags, job.language, written_by).await;
+        let asked = Asked { lane: delivery.lane, language: job.language };
+        let captioned = self.captions.caption(job.features.caption, &tags, asked, written_by).await;
         if self.captions.are_here() {
             clock.end_at(Stage::CaptionWait, captioned.started);
             clock.end(Stage::Caption);

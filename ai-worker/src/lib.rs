@@ -20,5 +20,5 @@ mod scribe;
 pub mod tags;
 mod worker;
 
-pub use config::{CaptionerChoice, ConfigError, MaxWait, ReloadConfig, Role, WorkerConfig};
+pub use config::{CaptionRoutes, CaptionerChoice, ConfigError, MaxWait, ReloadConfig, Role, WorkerConfig};
 pub use worker::{WorkerError, run};

@@ -8,13 +8,17 @@ use std::{
 use common::{
     bus::Bus,
     log_stages,
-    queue::Delivery,
+    queue::{Delivery, Lane},
     stage::{Stage, StageClock},
     telemetry,
     wire::{self, CaptionJob, CaptionStatus, JobResult},
 };
 
-use crate::{caption::Captioner, consume::Handle, outcome};
+use crate::{
+    caption::{Asked, Captioner},
+    consume::Handle,
+    outcome,
+};
 
 const OWN: &[Stage] = &[Stage::CaptionWait, Stage::Caption];
 
@@ -33,7 +37,7 @@ impl Handle for Scribe {
             Err(error) => return tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back"),
         };
         let reply_to = job.reply_to.clone();
-        let result = self.write(job, received).await;
+        let result = self.write(job, delivery.lane, received).await;
         if outcome::store(&self.bus, &reply_to, &result).await {
             self.finish(delivery, &result).await;
         }
@@ -55,15 +59,16 @@ impl Handle for Scribe {
 
 impl Scribe {
     /// The result with its caption. One that comes late is stored all the same, for whoever looks later.
-    async fn write(&self, job: CaptionJob, received: Instant) -> JobResult {
+    async fn write(&self, job: CaptionJob, lane: Lane, received: Instant) -> JobResult {
         let now_us = self.bus.now_us();
         let since = |us: u64| Duration::from_micros(now_us.saturating_sub(us));
         let (waited, spent) = (since(job.tagged_at_us), since(job.published_at_us));
         let left = Duration::from_millis(job.budget_ms.into()).saturating_sub(spent);
         let due = Instant::now() + left.min(self.caption_timeout);
         let mut result = job.result;
+        let asked = Asked { lane, language: job.language };
         let Ok(tagged) = &mut result.outcome else { return result };
-        let captioned = self.captioner.caption_even_late(&job.subjects, job.language, due).await;
+        let captioned = self.captioner.caption_even_late(&job.subjects, asked, due).await;
         let mut clock = StageClock::start_at(received);
         clock.timings = result.timings;
         clock.timings.add(Stage::CaptionWait, waited);

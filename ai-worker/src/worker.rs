@@ -1,7 +1,10 @@
 //! The worker's composition: models loaded and warm, then probes,
 //! announcements and the consumer, until shutdown has drained it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use common::{
     bus::Bus,
@@ -200,12 +203,26 @@ fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
 
 /// A language model is loaded only by who writes captions; the rest costs nothing and is done here.
 fn own_captioner(config: &WorkerConfig, bus: Bus, labels: Labels) -> Result<Option<Captioner>, WorkerError> {
-    let is_here = config.duty() == Duty::Both || !config.captioner.is_a_model();
-    is_here.then(|| Ok(captioner(config, bus)?.knowing(labels))).transpose()
+    let is_here = config.duty() == Duty::Both || !config.writers().into_iter().any(CaptionerChoice::is_a_model);
+    is_here.then(|| captioner(config, &bus, &labels)).transpose()
 }
 
-pub fn captioner(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
-    let captioner = match config.captioner {
+/// Of `--captioner`, with those who write in its stead. Each is loaded once.
+pub fn captioner(config: &WorkerConfig, bus: &Bus, labels: &Labels) -> Result<Captioner, WorkerError> {
+    let load = |choice| Ok((choice, writer(config, choice, bus, labels)?));
+    let writers = config.writers().into_iter().map(load).collect::<Result<HashMap<_, _>, WorkerError>>()?;
+    let of = |choice: &CaptionerChoice| writers[choice].clone();
+    let routes = config.caption_route.iter();
+    Ok(routes.fold(of(&config.captioner), |captioner, (when, choice)| captioner.routed(when, of(&choice))))
+}
+
+fn writer(
+    config: &WorkerConfig,
+    choice: CaptionerChoice,
+    bus: &Bus,
+    labels: &Labels,
+) -> Result<Captioner, WorkerError> {
+    let captioner = match choice {
         CaptionerChoice::Off => Captioner::off(),
         CaptionerChoice::Template => Captioner::template(),
         CaptionerChoice::OpenAi => Captioner::openai(&config.servers.setting())?,
@@ -214,8 +231,9 @@ pub fn captioner(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerErr
             Captioner::llama(&manifest, config.caption_setting())?
         }
     };
+    let captioner = captioner.knowing(labels.clone());
     Ok(match config.caption_cache() {
-        Some(setting) => captioner.cached(setting, bus),
+        Some(setting) => captioner.cached(setting, bus.clone()),
         None => captioner,
     })
 }

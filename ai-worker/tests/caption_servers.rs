@@ -10,10 +10,13 @@ use std::{
 
 use ai_worker::{
     CaptionerChoice,
-    caption::{Captioner, OpenAiSetting},
+    caption::{Asked, Captioner, OpenAiApi, OpenAiSetting},
 };
-use common::wire::{CaptionStatus, Job, Language, Tag};
-use futures_util::{StreamExt, stream};
+use common::{
+    queue::Lane,
+    wire::{CaptionStatus, Job, Language, Tag},
+};
+use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::json;
 use support::{
     Harness, encode, job,
@@ -21,9 +24,13 @@ use support::{
 };
 
 fn captioner(servers: &[&Server]) -> Captioner {
+    asking(OpenAiApi::Chat, servers)
+}
+
+fn asking(api: OpenAiApi, servers: &[&Server]) -> Captioner {
     let urls = servers.iter().map(|server| server.url.parse().expect("a URL")).collect();
-    let setting = OpenAiSetting { urls, model: "some-model".into(), key: Some("secret".into()), concurrency: 32 };
-    Captioner::openai(&setting).expect("servers")
+    let (model, key) = ("some-model".into(), Some("secret".into()));
+    Captioner::openai(&OpenAiSetting { api, urls, model, key, concurrency: 32 }).expect("servers")
 }
 
 fn tag(name: &str) -> Tag {
@@ -33,7 +40,8 @@ fn tag(name: &str) -> Tag {
 }
 
 async fn status(captioner: &Captioner, due: Duration) -> CaptionStatus {
-    let captioned = captioner.caption(true, &[tag("cat")], Language::En, Instant::now() + due).await;
+    let asked = Asked { lane: Lane::Realtime, language: Language::En };
+    let captioned = captioner.caption(true, &[tag("cat")], asked, Instant::now() + due).await;
     assert!(captioned.caption.text.is_some_and(|text| text.contains("cat") && text.ends_with('.')));
     captioned.caption.status
 }
@@ -55,6 +63,52 @@ async fn the_fast_one_of_two_servers_gets_most_of_the_work() {
     assert_eq!(headers["authorization"], "Bearer secret");
     assert_eq!((&request["model"], &request["stream"]), (&json!("some-model"), &json!(false)));
     assert_eq!(request["messages"].as_array().and_then(|all| all.last()).expect("some")["content"], "cat");
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_chat_goes_on_with_a_text() {
+    for manner in [Manner::NoJson, Manner::Broken, Manner::Huge, Manner::Chats] {
+        let ill = server(manner).await;
+        assert_eq!(status(&asking(OpenAiApi::Completion, &[&ill]), LATER).await, CaptionStatus::Unavailable);
+    }
+    let well = server(Manner::Well(5)).await;
+    assert_eq!(status(&asking(OpenAiApi::Completion, &[&well]), LATER).await, CaptionStatus::Llm);
+    let (headers, request) = well.last.lock().expect("no panic").take().expect("it was asked");
+    assert_eq!(headers["authorization"], "Bearer secret");
+    assert!(request.get("messages").is_none(), "{request}");
+    let prompt = request["prompt"].as_str().expect("a text");
+    assert!(prompt.starts_with("You write one short") && prompt.ends_with("Words: cat\nSentence:"), "{prompt}");
+    assert_eq!(request["stop"], json!(["\n"]));
+}
+
+#[tokio::test]
+async fn who_is_slower_than_half_of_the_time_does_not_fail() {
+    let (one, two) = (server(Manner::Well(1_300)).await, server(Manner::Well(1_300)).await);
+    let captioner = captioner(&[&one, &two]);
+    let due = Duration::from_millis(2_000);
+    // More than the budget of second tries pays for: the rest goes on waiting for the first.
+    for asks in [40, 10] {
+        let statuses = join_all((0..asks).map(|_| status(&captioner, due))).await;
+        assert!(statuses.iter().all(|status| *status == CaptionStatus::Llm), "{statuses:?}");
+    }
+    let asked = one.asked.load(Relaxed) + two.asked.load(Relaxed);
+    assert!((51..=70).contains(&asked), "some were asked for a second time: {asked}");
+}
+
+#[tokio::test]
+async fn who_hangs_is_left_alone_though_another_one_answers_in_its_stead() {
+    let (hung, well) = (server(Manner::Hang).await, server(Manner::Well(5)).await);
+    let captioner = captioner(&[&hung, &well]);
+    let due = Duration::from_millis(1_000);
+    let statuses = join_all((0..12).map(|_| status(&captioner, due))).await;
+    assert!(statuses.iter().all(|status| *status == CaptionStatus::Llm), "{statuses:?}");
+    // By now nearly all the time is gone that it had.
+    tokio::time::sleep(due / 2).await;
+    let asked = hung.asked.load(Relaxed);
+    for _ in 0..10 {
+        assert_eq!(status(&captioner, due).await, CaptionStatus::Llm);
+    }
+    assert_eq!(hung.asked.load(Relaxed), asked);
 }
 
 #[tokio::test]

@@ -57,6 +57,38 @@ async fn samples_get_their_tags_captions_and_stages() {
     harness.stop().await;
 }
 
+/// What a metric of this process says by now.
+#[cfg(feature = "llama")]
+fn metric(name: &str) -> f64 {
+    let metrics = common::telemetry::metrics().render();
+    let line = metrics.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+}
+
+#[cfg(feature = "llama")]
+#[tokio::test]
+async fn captions_asked_for_at_once_share_their_steps_and_their_prompt() {
+    const SHARED: &str = "tagfleet_caption_tokens_total{kind=\"shared\"}";
+    // Several sentences wide: nobody else in this process asks for two at once.
+    let shared_steps =
+        || metric("tagfleet_caption_batch_size_count") - metric("tagfleet_caption_batch_size_bucket{le=\"1\"}");
+    let before = metric(SHARED);
+    let harness = Harness::start(CaptionerChoice::Llama).await;
+    let files = ["coffee.png", "flower.jpg", "motorcycle.png", "palace.jpg"];
+    let jobs = files.map(|file| job(file, tile(file)));
+    let results = futures_util::future::join_all(jobs.iter().map(|job| harness.tag(job))).await;
+    for result in results {
+        let status = result.outcome.expect("tags").caption.status;
+        assert!(matches!(status, CaptionStatus::Llm | CaptionStatus::Template), "{status:?}");
+    }
+    assert!(shared_steps() > 0.0, "no step wrote two of them");
+    let shared = metric(SHARED) - before;
+    assert!(shared >= 4.0 * 50.0, "the instruction is longer, and four sentences began with it: {shared}");
+    let (used, room) = (metric("tagfleet_caption_kv_tokens"), metric("tagfleet_caption_kv_capacity_tokens"));
+    assert!(0.0 < used && used <= room, "{used} of {room}");
+    harness.stop().await;
+}
+
 #[tokio::test]
 async fn what_cannot_be_done_is_said() {
     let harness = Harness::start(CaptionerChoice::Off).await;
@@ -83,14 +115,25 @@ async fn a_worker_says_what_it_serves() {
     harness.stop().await;
 }
 
+/// What the template says of the samples, of which these tiles keep the edges: so the flower is taken for a mushroom.
+const KOREAN: [(&str, &str); 6] = [
+    ("cat.png", "고양이가 있는 사진입니다."),
+    ("coffee.png", "에스프레소 사진입니다."),
+    ("flower.jpg", "잎새버섯이 보이는 사진입니다."),
+    ("motorcycle.png", "모페드를 찍은 사진입니다."),
+    ("palace.jpg", "궁전이 보이는 사진입니다."),
+    ("rocket.jpg", "해상 시추 시설과 미사일이 있는 사진입니다."),
+];
+
 #[tokio::test]
 async fn korean_is_spoken_and_understood() {
     let harness = Harness::start(CaptionerChoice::Template).await;
     let korean = |file: &str| Job { language: Language::Ko, threshold: None, ..job(file, tile(file)) };
-    for file in ["cat.png", "coffee.png", "flower.jpg", "motorcycle.png", "palace.jpg", "rocket.jpg"] {
+    for (file, said) in KOREAN {
         let tagged = harness.tag(&korean(file)).await.outcome.expect("tags");
         let tags = tagged.tags.iter().map(|tag| format!("{} {:.2}", tag.name, tag.confidence));
-        println!("{file}: {} | {}", tags.collect::<Vec<_>>().join(", "), tagged.caption.text.unwrap_or_default());
+        println!("{file}: {} | {:?}", tags.collect::<Vec<_>>().join(", "), tagged.caption.text);
+        assert_eq!(tagged.caption.text.as_deref(), Some(said), "{file}");
     }
     let selection = Selection { include: vec!["고양이".into()], ..Selection::default() };
     let tagged = harness.tag(&Job { selection, ..korean("cat.png") }).await.outcome.expect("tags");

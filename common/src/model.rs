@@ -98,7 +98,8 @@ pub struct Llm {
     pub context_tokens: u32,
     /// Tokens of one sentence at the most.
     pub max_tokens: u32,
-    /// Name of the prompt's markup: `chatml`.
+    /// Name of the prompt's markup. `chatml` is the only one; another is an error at start. What is said in it
+    /// is the same for every model.
     pub template: String,
 }
 

@@ -109,6 +109,7 @@ fn describe() {
         "Tokens of prompts read, of sentences written, and of prompts shared"
     );
     describe_gauge!("tagfleet_caption_kv_tokens", "Tokens in the language model's memory");
+    describe_gauge!("tagfleet_caption_kv_capacity_tokens", "Tokens for which the language model's memory has room");
     describe_counter!("tagfleet_caption_cache_total", "Captions asked for, by where a remembered one was found");
     describe_counter!("tagfleet_caption_server_answers_total", "Answers of caption servers, by outcome");
     describe_counter!("tagfleet_caption_server_ejections_total", "Times that a caption server was left alone");

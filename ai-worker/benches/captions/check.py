@@ -1,10 +1,13 @@
 """Holds captions to the rules that the worker promises, in its own words: `check.py captions.ndjson labels.json`."""
 
 import json
+import pathlib
 import re
 import sys
 
 MOST_WORDS = 25
+PROMPT_RUN = 4
+PROMPT = pathlib.Path(__file__).parents[2] / "src/caption/prompt.rs"
 
 
 def words(text):
@@ -30,7 +33,16 @@ def names(said, form):
     return bool(places(said, form))
 
 
-def broken(caption, labels):
+def runs(said, length):
+    return [tuple(said[at : at + length]) for at in range(len(said) - length + 1)]
+
+
+def instruction():
+    """What every language model is told, word by word."""
+    return words(re.search(r'SYSTEM: &str = "(.+)";', PROMPT.read_text(encoding="utf-8"))[1])
+
+
+def broken(caption, labels, told):
     """The rules that a caption breaks."""
     text, given = caption["text"], caption["tags"]
     said = words(text)
@@ -42,7 +54,11 @@ def broken(caption, labels):
         yield "names no given tag"
     if any(a == b for a, b in zip(said, said[1:])):
         yield "a word twice in a row"
+    if len(set(runs(said, 3))) < len(runs(said, 3)):
+        yield "three words in a row twice"
     if "user" in said or "assistant" in said or "system" in said:
+        yield "a role of the prompt"
+    if set(runs(said, PROMPT_RUN)) & set(runs(told, PROMPT_RUN)):
         yield "text of the prompt"
     known = {form for tag in given for name in (tag["name"], *tag["parents"]) for form in forms(name)}
     given_places = [set(place) for form in known for place in places(said, form)]
@@ -57,9 +73,9 @@ def main(captions_path, labels_path):
     document = json.loads(open(labels_path, encoding="utf-8").read())
     labels = {entry["name"] for entry in document["classes"]} | set(document["parents"])
     captions = [json.loads(line) for line in open(captions_path, encoding="utf-8")]
-    bad = 0
+    told, bad = instruction(), 0
     for caption in captions:
-        for rule in broken(caption, labels):
+        for rule in broken(caption, labels, told):
             bad += 1
             print(f"{rule}: {caption['text']} ({', '.join(tag['name'] for tag in caption['tags'])})")
     print(f"{len(captions)} captions, {bad} broken rules")

@@ -6,6 +6,7 @@
 
 mod bare;
 mod mix;
+mod samples;
 
 use std::{
     fs,
@@ -13,20 +14,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::caption::{CacheSetting, Captioner, Setting, guard::Labels, llama::backend, subjects};
+use ai_worker::caption::{Asked, CacheSetting, Captioner, Setting, guard::Labels, llama::backend, subjects};
 use clap::Parser;
 use common::{
     bench::report,
     bus::{Bus, BusConfig},
     model::{Manifest, default_folder},
+    queue::Lane,
     wire::{Caption, CaptionStatus, Language, Tag},
 };
 use futures_util::{StreamExt, stream};
 use mix::{Mix, SETS};
+use samples::SAMPLES;
 
 /// Captions written for each figure of speed: twice as many batches as there are places.
 const TIMED: usize = 48;
 const WIDTH: usize = 8;
+const ASKED: Asked = Asked { lane: Lane::Realtime, language: Language::En };
 const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Parser)]
@@ -37,11 +41,11 @@ struct Config {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let asked = setting("BENCH_CAPTIONS").unwrap_or(600);
+    let asked = setting("BENCH_CAPTIONS").unwrap_or(600).max(SAMPLES.len());
     let manifest = Manifest::read(&default_folder().join("smollm2-135m-instruct"))?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = setting("BENCH_CAPTION_THREADS").unwrap_or_else(cores);
-    let wide = Setting { threads, width: WIDTH, queue: 1_000 };
+    let wide = Setting { threads, width: WIDTH, queue: 1_000, gpu: None };
     let mut mix = Mix::load()?;
     // From the rare end, so that nothing of it is remembered later.
     let timed: Vec<usize> = (SETS - TIMED..SETS).collect();
@@ -57,7 +61,7 @@ async fn main() -> anyhow::Result<()> {
     let bus = Bus::connect(&Config::parse_from(["bench"]).bus).await?;
     let cache = CacheSetting { kept: 100_000, ttl: PATIENCE, near: false };
     let captioner = Captioner::llama(&manifest, wide)?.cached(cache, bus).knowing(Labels::of([&mix.taxonomy]));
-    let drawn: Vec<usize> = (0..asked).map(|_| mix.draw()).collect();
+    let drawn = mix.ask(asked);
     let said = ask(&captioner, &mix, &drawn, WIDTH).await;
     write_down(&mix, &said)?;
     let again = Instant::now();
@@ -143,14 +147,18 @@ fn tokens(kind: &str) -> f64 {
 }
 
 async fn ask(captioner: &Captioner, mix: &Mix, sets: &[usize], at_once: usize) -> Vec<(usize, Caption)> {
-    let one = async |n: &usize| {
+    let one = async |(at, n): (usize, usize)| {
         let deadline = Instant::now() + PATIENCE;
-        (*n, captioner.caption(true, mix.set(*n), Language::En, deadline).await.caption)
+        (at, (n, captioner.caption(true, mix.set(n), ASKED, deadline).await.caption))
     };
-    stream::iter(sets).map(one).buffered(at_once).collect().await
+    // `buffered` would keep the place of one that has ended until all before it have.
+    let asks = stream::iter(sets.iter().copied().enumerate()).map(one).buffer_unordered(at_once);
+    let mut said: Vec<_> = asks.collect().await;
+    said.sort_by_key(|(at, _)| *at);
+    said.into_iter().map(|(_, said)| said).collect()
 }
 
-/// Each set once, and twenty of them on the screen.
+/// All of it, and twenty of them on the screen.
 fn write_down(mix: &Mix, said: &[(usize, Caption)]) -> anyhow::Result<()> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
     fs::create_dir_all(&folder)?;

@@ -1,7 +1,11 @@
-//! Sets of tags as photos have them: ten thousand, some far more often than others.
+//! Sets of tags as photos have them: ten thousand, some far more often than
+//! others. Those of the sample photos are the most frequent.
 
-use ai_worker::tags::Taxonomy;
+use ai_worker::tags::{Entry, Taxonomy};
+use anyhow::Context as _;
 use common::{model::default_folder, wire::Tag};
+
+use crate::samples::SAMPLES;
 
 pub const SETS: usize = 10_000;
 
@@ -18,7 +22,8 @@ impl Mix {
         let labels = std::fs::read(default_folder().join("efficientnet-lite0/labels.json"))?;
         let taxonomy = Taxonomy::from_json(&labels)?;
         let mut chance = Chance(1);
-        let sets: Vec<_> = (0..SETS).map(|_| set(&taxonomy, &mut chance)).collect();
+        let mut sets = SAMPLES.iter().map(|said| sample(&taxonomy, said)).collect::<anyhow::Result<Vec<_>>>()?;
+        sets.extend((SAMPLES.len()..SETS).map(|_| set(&taxonomy, &mut chance)));
         let mut sum = 0.0;
         let weights = (1..=SETS).map(|rank| {
             sum += 1.0 / rank as f64;
@@ -32,29 +37,45 @@ impl Mix {
         &self.sets[n]
     }
 
+    /// Each of the samples', then others by their frequency.
+    pub fn ask(&mut self, count: usize) -> Vec<usize> {
+        (0..SAMPLES.len()).chain((SAMPLES.len()..count).map(|_| self.draw())).collect()
+    }
+
     /// One by its frequency (Zipf).
-    pub fn draw(&mut self) -> usize {
+    fn draw(&mut self) -> usize {
         let at = self.chance.share() * self.weights[SETS - 1];
         self.weights.partition_point(|sum| *sum < at).min(SETS - 1)
     }
 }
 
+/// What the tagger says of a photo.
+fn sample(taxonomy: &Taxonomy, said: &[(&str, f32)]) -> anyhow::Result<Vec<Tag>> {
+    let one = |(name, confidence): &(&str, f32)| {
+        let mut entries = taxonomy.classes.iter().chain(&taxonomy.parents);
+        let entry = entries.find(|entry| entry.name == *name).with_context(|| format!("no label is called {name}"))?;
+        Ok(tag(taxonomy, entry, *confidence))
+    };
+    said.iter().map(one).collect()
+}
+
 /// One to three classes, the surest first.
 fn set(taxonomy: &Taxonomy, chance: &mut Chance) -> Vec<Tag> {
     let count = 1 + (chance.share() * 3.0) as usize;
-    let tag = |n: usize| {
-        let class = &taxonomy.classes[(chance.share() * taxonomy.classes.len() as f64) as usize];
-        let parent = |index: &usize| taxonomy.parents[*index].name.clone();
-        Tag {
-            id: class.name.clone(),
-            name: class.name.clone(),
-            confidence: 0.9 / (n + 1) as f32,
-            category: class.category.clone(),
-            category_name: class.category.clone(),
-            parents: class.parents.iter().map(parent).collect(),
-        }
-    };
-    (0..count).map(tag).collect()
+    let mut any = || (chance.share() * taxonomy.classes.len() as f64) as usize;
+    (0..count).map(|n| tag(taxonomy, &taxonomy.classes[any()], 0.9 / (n + 1) as f32)).collect()
+}
+
+fn tag(taxonomy: &Taxonomy, entry: &Entry, confidence: f32) -> Tag {
+    let parent = |index: &usize| taxonomy.parents[*index].name.clone();
+    Tag {
+        id: entry.name.clone(),
+        name: entry.name.clone(),
+        confidence,
+        category: entry.category.clone(),
+        category_name: entry.category.clone(),
+        parents: entry.parents.iter().map(parent).collect(),
+    }
 }
 
 /// The same numbers in every run.

@@ -3,10 +3,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use common::wire::{Caption, CaptionStatus, Language, Tag};
+use common::wire::{Caption, CaptionStatus, Tag};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout_at,
+};
 
 use super::{
-    Captioned, by_pattern,
+    Asked, Captioned, by_pattern,
     cache::{Cache, Hit, Remembered},
     guard::{self, Labels},
     model::{Model, NoSentence, Time},
@@ -25,6 +29,8 @@ pub struct Author {
     pub model: Model,
     pub cache: Option<Cache>,
     pub labels: Labels,
+    /// Places that batches may take at once: half of all, so that real-time captions find one.
+    bulk: Semaphore,
 }
 
 /// What came of asking, and when the model began.
@@ -33,13 +39,19 @@ struct Written {
     began: Option<Instant>,
 }
 
-pub async fn caption(author: &Arc<Author>, subjects: &[&Tag], time: Time, wait_until: Instant) -> Captioned {
+pub async fn caption(
+    author: &Arc<Author>,
+    subjects: &[&Tag],
+    asked: Asked,
+    time: Time,
+    wait_until: Instant,
+) -> Captioned {
     let subjects = in_order(subjects);
     let owned: Vec<Tag> = subjects.iter().map(|tag| (*tag).clone()).collect();
     // A task of its own, which goes on when nobody waits any more: what was begun in time is
     // finished and remembered, since the next photo of these things wants it.
-    let writing = tokio::spawn(author.clone().write(owned, time));
-    let Written { sentence, began } = match tokio::time::timeout_at(wait_until.into(), writing).await {
+    let writing = tokio::spawn(author.clone().write(owned, asked, time));
+    let Written { sentence, began } = match timeout_at(wait_until.into(), writing).await {
         Ok(written) => written.unwrap_or(Written { sentence: Err(NoSentence::Down), began: None }),
         Err(_) => Written { sentence: Err(NoSentence::NoTime), began: None },
     };
@@ -52,7 +64,7 @@ pub async fn caption(author: &Arc<Author>, subjects: &[&Tag], time: Time, wait_u
         Ok((Remembered::Nothing, _)) => CaptionStatus::Template,
         Err(why) => why.status(),
     };
-    by_pattern(&subjects, Language::En, status, started)
+    by_pattern(&subjects, asked.language, status, started)
 }
 
 /// The surest first.
@@ -64,12 +76,17 @@ fn in_order<'a>(subjects: &[&'a Tag]) -> Vec<&'a Tag> {
 }
 
 impl Author {
-    async fn write(self: Arc<Self>, subjects: Vec<Tag>, time: Time) -> Written {
+    pub fn of(model: Model) -> Self {
+        let bulk = Semaphore::new((model.places() / 2).clamp(1, Semaphore::MAX_PERMITS));
+        Self { model, cache: None, labels: Labels::default(), bulk }
+    }
+
+    async fn write(self: Arc<Self>, subjects: Vec<Tag>, asked: Asked, time: Time) -> Written {
         let names: Vec<String> = subjects.iter().map(|tag| tag.name.clone()).collect();
         let mut began = None;
-        let writing = self.ask(&subjects, &names, time, &mut began);
+        let writing = self.ask(&subjects, &names, asked, time, &mut began);
         let sentence = match &self.cache {
-            Some(cache) => cache.get(&names, time.begin_by, writing).await,
+            Some(cache) => cache.get(&names, asked, time.begin_by, writing).await,
             None => writing.await.map(|written| (written, Hit::Miss)),
         };
         Written { sentence, began }
@@ -80,10 +97,12 @@ impl Author {
         &self,
         subjects: &[Tag],
         names: &[String],
+        asked: Asked,
         time: Time,
         began: &mut Option<Instant>,
     ) -> Result<Remembered, NoSentence> {
         let subjects: Vec<&Tag> = subjects.iter().collect();
+        let _place = self.place(asked, time).await?;
         for attempt in 0..ATTEMPTS {
             let sentence = self.model.write(names, attempt, time).await?;
             began.get_or_insert(sentence.started);
@@ -92,6 +111,15 @@ impl Author {
             }
         }
         Ok(Remembered::Nothing)
+    }
+
+    /// A batch waits until it may have one; who is waited for takes what is there.
+    async fn place(&self, asked: Asked, time: Time) -> Result<Option<SemaphorePermit<'_>>, NoSentence> {
+        if !asked.lane.is_bulk() {
+            return Ok(None);
+        }
+        let place = timeout_at(time.begin_by.into(), self.bulk.acquire()).await;
+        place.ok().and_then(Result::ok).map(Some).ok_or(NoSentence::NoTime)
     }
 
     fn passed(&self, text: &str, subjects: &[&Tag]) -> Option<String> {

@@ -12,6 +12,8 @@ use moka::future::Cache as Memory;
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
+use super::Asked;
+
 /// How long one worker may be at a sentence before another one begins it too.
 const CLAIMED: Duration = Duration::from_secs(5);
 /// How often who waits for another worker's sentence looks for it.
@@ -73,42 +75,44 @@ impl Cache {
     pub async fn get<E>(
         &self,
         names: &[String],
+        asked: Asked,
         deadline: Instant,
         write: impl Future<Output = Result<Remembered, E>> + Send,
     ) -> Result<(Remembered, Hit), E> {
-        let found = self.look(names, deadline).await;
+        let key = self.key(names, asked);
+        let found = self.look(names, asked, &key, deadline).await;
         let (remembered, hit) = match found {
             Some(found) => found,
-            None => (self.write(&self.key(names), write).await?, Hit::Miss),
+            None => (self.write(&key, &claim(&key, asked), write).await?, Hit::Miss),
         };
         metrics::counter!("tagfleet_caption_cache_total", "hit" => hit.name()).increment(1);
         Ok((remembered, hit))
     }
 
-    async fn look(&self, names: &[String], deadline: Instant) -> Option<(Remembered, Hit)> {
-        let key = self.key(names);
-        if let Some(found) = self.memory.get(&key).await {
+    async fn look(&self, names: &[String], asked: Asked, key: &str, deadline: Instant) -> Option<(Remembered, Hit)> {
+        if let Some(found) = self.memory.get(key).await {
             return Some((found, Hit::Memory));
         }
-        if let Some(found) = self.fleets(&key).await {
+        if let Some(found) = self.fleets(key).await {
             return Some((found, Hit::Fleet));
         }
-        if let Some(found) = self.near(names).await {
+        if let Some(found) = self.near(names, asked).await {
             return Some((found, Hit::Near));
         }
         // Without the fleet's memory each worker writes for itself.
-        while !self.bus.claim(&key, CLAIMED).await.unwrap_or(true) && Instant::now() + LOOK_EVERY < deadline {
+        let claim = claim(key, asked);
+        while !self.bus.claim(&claim, CLAIMED).await.unwrap_or(true) && Instant::now() + LOOK_EVERY < deadline {
             sleep(LOOK_EVERY).await;
-            if let Some(found) = self.fleets(&key).await {
+            if let Some(found) = self.fleets(key).await {
                 return Some((found, Hit::Fleet));
             }
         }
         None
     }
 
-    async fn near(&self, names: &[String]) -> Option<Remembered> {
+    async fn near(&self, names: &[String], asked: Asked) -> Option<Remembered> {
         let (_, surer) = names.split_last().filter(|(_, surer)| self.setting.near && !surer.is_empty())?;
-        let key = self.key(surer);
+        let key = self.key(surer, asked);
         match self.memory.get(&key).await {
             Some(found) => Some(found),
             None => self.fleets(&key).await,
@@ -126,6 +130,7 @@ impl Cache {
     async fn write<E>(
         &self,
         key: &str,
+        claim: &str,
         write: impl Future<Output = Result<Remembered, E>> + Send,
     ) -> Result<Remembered, E> {
         let written = write.await;
@@ -135,19 +140,26 @@ impl Cache {
                 tracing::debug!(%error, "a caption could not be kept for the fleet");
             }
         }
-        let _ = self.bus.release(key).await;
+        let _ = self.bus.release(claim).await;
         written
     }
 
-    /// The same for the same names in the same order, which is that of their confidence.
-    fn key(&self, names: &[String]) -> String {
+    /// The same for the same names in the same order, which is that of their confidence. A name may be the same in
+    /// two languages.
+    fn key(&self, names: &[String], asked: Asked) -> String {
         let mut hasher = Sha256::new();
-        for part in [&self.writer].into_iter().chain(names) {
+        let about = [self.writer.as_str(), asked.language.name()];
+        for part in about.into_iter().chain(names.iter().map(String::as_str)) {
             hasher.update(part.len().to_le_bytes());
             hasher.update(part);
         }
         format!("caption:{}", common::model::hex(&hasher.finalize()[..16]))
     }
+}
+
+/// Says that somebody is at it. A batch's writer may wait long for its place: only the batch's wait for it.
+fn claim(key: &str, asked: Asked) -> String {
+    if asked.lane.is_bulk() { format!("{key}:bulk") } else { key.to_owned() }
 }
 
 impl Remembered {

@@ -17,6 +17,9 @@ use labels::{forms, words};
 
 const MAX_WORDS: usize = 25;
 
+/// Where one of them stands within a text, it is more than one sentence.
+const ENDS: [char; 4] = ['.', '!', '?', '\n'];
+
 /// So many words of the instruction in a row are no accident.
 const PROMPT_RUN: usize = 4;
 
@@ -31,6 +34,7 @@ const PLAIN: &str = "a an the this that these it there here one and or with of i
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     NotOneSentence,
+    Characters,
     Length,
     Repetition,
     Article,
@@ -44,6 +48,7 @@ impl Rule {
     pub fn name(self) -> &'static str {
         match self {
             Rule::NotOneSentence => "not_one_sentence",
+            Rule::Characters => "characters",
             Rule::Length => "length",
             Rule::Repetition => "repetition",
             Rule::Article => "article",
@@ -59,8 +64,11 @@ impl Rule {
 pub fn check(text: &str, given: &[&Tag], labels: &Labels) -> Result<String, Rule> {
     let text = text.trim().trim_matches('"').trim();
     let body = text.strip_suffix('.').ok_or(Rule::NotOneSentence)?;
-    if body.contains(|c: char| !c.is_alphanumeric() && !" ,'-".contains(c)) {
+    if body.contains(ENDS) {
         return Err(Rule::NotOneSentence);
+    }
+    if body.contains(|c: char| !c.is_alphanumeric() && !" ,'-".contains(c)) {
+        return Err(Rule::Characters);
     }
     let said = words(body);
     if said.len() < 2 || said.len() > MAX_WORDS {

@@ -12,6 +12,7 @@ mod model;
 mod openai;
 mod particle;
 mod prompt;
+mod route;
 mod subject;
 mod template;
 
@@ -21,11 +22,13 @@ use by_model::Author;
 pub use cache::CacheSetting;
 use common::{
     bus::Bus,
+    queue::Lane,
     wire::{Caption, CaptionStatus, Language, Tag},
 };
 use guard::Labels;
 use model::{Model, Time};
-pub use openai::OpenAiSetting;
+pub use openai::{OpenAiApi, OpenAiSetting};
+pub use route::When;
 pub use subject::subjects;
 
 #[derive(Debug, thiserror::Error)]
@@ -48,18 +51,31 @@ pub struct Setting {
     pub width: usize,
     /// Sentences that may wait for a place.
     pub queue: usize,
+    /// The GPU that runs it, by its number; a processor where there is none.
+    pub gpu: Option<usize>,
 }
 
-#[derive(Debug)]
+/// Copies share their model.
+#[derive(Clone, Debug)]
 pub struct Captioner {
     writer: Writer,
+    /// The first that fits writes in its stead.
+    routes: Vec<(When, Writer)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Writer {
     Off,
     Template,
     Model(Arc<Author>),
+}
+
+/// For whom a caption is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// By which its picture came.
+    pub lane: Lane,
+    pub language: Language,
 }
 
 /// What came of it, and when the writing began (the end of `caption_wait`).
@@ -71,11 +87,11 @@ pub struct Captioned {
 
 impl Captioner {
     pub fn off() -> Self {
-        Self { writer: Writer::Off }
+        Self::writing(Writer::Off)
     }
 
     pub fn template() -> Self {
-        Self { writer: Writer::Template }
+        Self::writing(Writer::Template)
     }
 
     /// Loads the language model; blocks for as long as that takes.
@@ -95,7 +111,17 @@ impl Captioner {
     }
 
     fn by(model: Model) -> Self {
-        Self { writer: Writer::Model(Arc::new(Author { model, cache: None, labels: Labels::default() })) }
+        Self::writing(Writer::Model(Arc::new(Author::of(model))))
+    }
+
+    fn writing(writer: Writer) -> Self {
+        Self { writer, routes: Vec::new() }
+    }
+
+    /// What fits `when`, and no rule before it, is written by `other`.
+    pub fn routed(mut self, when: When, other: Captioner) -> Self {
+        self.routes.push((when, other.writer));
+        self
     }
 
     /// Remembers the language model's sentences, for the fleet that shares `bus`.
@@ -109,7 +135,7 @@ impl Captioner {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Author)) -> Self {
-        // Nobody else has it before the captioner is made.
+        // Nobody else has it before the captioner is made, and copied.
         if let Writer::Model(author) = &mut self.writer
             && let Some(author) = Arc::get_mut(author)
         {
@@ -128,26 +154,31 @@ impl Captioner {
 
     /// A caption for `tags`, or the reason for none. Never fails, and never
     /// takes longer than until `deadline`.
-    pub async fn caption(&self, wanted: bool, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
+    pub async fn caption(&self, wanted: bool, tags: &[Tag], asked: Asked, deadline: Instant) -> Captioned {
         let subjects = if wanted { subjects(tags) } else { Vec::new() };
-        self.write(&subjects, language, Time::until(deadline), deadline).await
+        self.write(&subjects, asked, Time::until(deadline), deadline).await
     }
 
     /// The same where a caption that is late is still of use, if only it was begun by `deadline`.
-    pub async fn caption_even_late(&self, tags: &[Tag], language: Language, deadline: Instant) -> Captioned {
+    pub async fn caption_even_late(&self, tags: &[Tag], asked: Asked, deadline: Instant) -> Captioned {
         let time = Time::until(deadline);
-        self.write(&subjects(tags), language, time, time.end_by).await
+        self.write(&subjects(tags), asked, time, time.end_by).await
     }
 
-    async fn write(&self, subjects: &[&Tag], language: Language, time: Time, wait_until: Instant) -> Captioned {
-        let captioned = match &self.writer {
+    fn writer_for(&self, asked: Asked) -> &Writer {
+        let route = self.routes.iter().find(|(when, _)| when.fits(asked));
+        route.map_or(&self.writer, |(_, writer)| writer)
+    }
+
+    async fn write(&self, subjects: &[&Tag], asked: Asked, time: Time, wait_until: Instant) -> Captioned {
+        let captioned = match self.writer_for(asked) {
             Writer::Off => none(),
             _ if subjects.is_empty() => none(),
-            // Language models are asked for English alone.
-            Writer::Model(author) if language == Language::En => {
-                by_model::caption(author, subjects, time, wait_until).await
+            // Prompt and guard know English alone.
+            Writer::Model(author) if asked.language == Language::En => {
+                by_model::caption(author, subjects, asked, time, wait_until).await
             }
-            _ => by_pattern(subjects, language, CaptionStatus::Template, Instant::now()),
+            _ => by_pattern(subjects, asked.language, CaptionStatus::Template, Instant::now()),
         };
         count(captioned.caption.status);
         captioned

@@ -70,9 +70,18 @@ impl Model {
         let version = match self {
             #[cfg(feature = "llama")]
             Model::Llama(llama) => llama.version(),
-            Model::OpenAi(_) => "",
+            Model::OpenAi(servers) => servers.version(),
         };
         format!("{} {version} {}", self.name(), prompt::VERSION)
+    }
+
+    /// Captions that may be under way or in line at once.
+    pub fn places(&self) -> usize {
+        match self {
+            #[cfg(feature = "llama")]
+            Model::Llama(llama) => llama.places(),
+            Model::OpenAi(servers) => servers.places(),
+        }
     }
 
     /// The first attempt is the likeliest sentence, each further one another draw.

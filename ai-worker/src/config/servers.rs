@@ -1,7 +1,7 @@
 use clap::Args;
 use url::Url;
 
-use crate::caption::OpenAiSetting;
+use crate::caption::{OpenAiApi, OpenAiSetting};
 
 // Where captions are written by servers, with `--captioner openai`.
 #[derive(Clone, Debug, Args)]
@@ -12,6 +12,10 @@ pub struct ServersConfig {
     /// fails three times in a row is left alone for a second, then twice as long each time, 30 at the most
     #[arg(long, env = "TAGFLEET_OPENAI_URL", value_delimiter = ',')]
     pub openai_url: Vec<Url>,
+
+    /// How these servers are asked
+    #[arg(long, env = "TAGFLEET_OPENAI_API", value_enum, default_value = "chat")]
+    pub openai_api: OpenAiApi,
 
     /// What these servers call their model
     #[arg(long, env = "TAGFLEET_OPENAI_MODEL", default_value = "")]
@@ -29,6 +33,7 @@ pub struct ServersConfig {
 impl ServersConfig {
     pub fn setting(&self) -> OpenAiSetting {
         OpenAiSetting {
+            api: self.openai_api,
             urls: self.openai_url.clone(),
             model: self.openai_model.clone(),
             key: self.openai_key.clone(),

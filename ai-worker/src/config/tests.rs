@@ -42,6 +42,17 @@ fn roles_decide_how_much_is_in_hand() {
 }
 
 #[test]
+fn whoever_writes_by_a_rule_has_captions_in_hand_too() {
+    let arguments = ["--roles", "caption", "--captioner", "template", "--caption-width", "8", "--caption-queue", "16"];
+    let in_hand = |more: &[&str]| parse(&[&arguments[..], more].concat()).map(|config| config.prefetch()).ok();
+    assert_eq!(in_hand(&[]), Some(1));
+    assert_eq!(in_hand(&["--caption-route", "en=llama,bulk=template"]), Some(24));
+    let servers = ["--openai-url", "http://one/v1,http://two/v1", "--openai-concurrency", "4"];
+    assert_eq!(in_hand(&[&["--caption-route", "realtime=llama,bulk=openai"][..], &servers].concat()), Some(24 + 8));
+    assert_eq!(in_hand(&["--caption-route", "ko=llama"]), None);
+}
+
+#[test]
 fn settings_are_read_as_the_help_says() {
     let config = parse(&["--model", "one,two", "--max-batch-wait-ms", "7", "--model-poll-ms", "0"]).expect("valid");
     assert_eq!(config.models, ["one", "two"]);

@@ -12,4 +12,4 @@ mod tests;
 pub use calibration::{Believed, Calibration};
 pub use filter::{Filter, UnknownName};
 pub use select::{Choice, select};
-pub use taxonomy::{Taxonomy, TaxonomyError};
+pub use taxonomy::{Entry, Taxonomy, TaxonomyError};

@@ -4,7 +4,7 @@ use std::{
 };
 
 use clap::Parser;
-use common::bus::BusConfig;
+use common::{bus::BusConfig, queue::Lane, wire::Language};
 
 use super::*;
 
@@ -13,6 +13,9 @@ struct Config {
     #[command(flatten)]
     bus: BusConfig,
 }
+
+const REALTIME: Asked = Asked { lane: Lane::Realtime, language: Language::En };
+const BULK: Asked = Asked { lane: Lane::Bulk, ..REALTIME };
 
 async fn bus() -> Bus {
     Bus::connect(&Config::parse_from(["test"]).bus).await.expect("memory connects")
@@ -33,7 +36,7 @@ fn soon() -> Instant {
 /// What the cache has for `names`, the surest first, or else `written`.
 async fn get(cache: &Cache, names: &[&str], written: Remembered) -> (Remembered, Hit) {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let got = cache.get(&names, soon(), async { Ok::<_, Infallible>(written) }).await;
+    let got = cache.get(&names, REALTIME, soon(), async { Ok::<_, Infallible>(written) }).await;
     got.unwrap_or_else(|never| match never {})
 }
 
@@ -60,6 +63,21 @@ async fn names_are_a_list_and_not_a_text() {
         let written = sentence(&n.to_string());
         assert_eq!(get(&cache, names, written.clone()).await, (written, Hit::Miss), "{names:?}");
     }
+}
+
+#[tokio::test]
+async fn each_language_has_its_sentences_and_both_lanes_have_the_same() {
+    let cache = Cache::new(setting(true), bus().await, "model");
+    let english = sentence("A kite.");
+    get(&cache, &["kite"], english.clone()).await;
+    let korean = Asked { language: Language::Ko, ..REALTIME };
+    let (kite, sky) = ("kite".to_owned(), "sky".to_owned());
+    let written = || async { Ok::<_, Infallible>(Remembered::Nothing) };
+    for names in [&[kite.clone(), sky][..], std::slice::from_ref(&kite)] {
+        let got = cache.get(names, korean, soon(), written()).await;
+        assert_eq!(got, Ok((Remembered::Nothing, Hit::Miss)), "{names:?}");
+    }
+    assert_eq!(cache.get(&[kite], BULK, soon(), written()).await, Ok((english, Hit::Memory)));
 }
 
 #[tokio::test]
@@ -92,7 +110,7 @@ async fn who_asks_meanwhile_waits_for_whoever_is_at_it() {
             sleep(Duration::from_millis(100)).await;
             Ok::<_, Infallible>(sentence("A cat."))
         };
-        caches[n % 2].get(&names, soon(), slowly)
+        caches[n % 2].get(&names, REALTIME, soon(), slowly)
     });
     let got = futures_util::future::join_all(asks).await;
     assert!(got.iter().all(|got| got.as_ref().is_ok_and(|(said, _)| *said == sentence("A cat."))));
@@ -100,10 +118,28 @@ async fn who_asks_meanwhile_waits_for_whoever_is_at_it() {
 }
 
 #[tokio::test]
+async fn nobody_waits_for_the_writer_of_a_batch() {
+    let cache = Cache::new(setting(false), bus().await, "model");
+    let names = ["cat".to_owned()];
+    let slowly = async {
+        sleep(Duration::from_secs(60)).await;
+        Ok::<_, Infallible>(sentence("A cat in a batch."))
+    };
+    let got = async {
+        sleep(LOOK_EVERY).await;
+        get(&cache, &["cat"], sentence("A cat.")).await
+    };
+    tokio::select! {
+        _ = cache.get(&names, BULK, soon(), slowly) => panic!("it is slow"),
+        got = got => assert_eq!(got, (sentence("A cat."), Hit::Miss)),
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_not_remembered_and_keeps_nobody_waiting() {
     let cache = Cache::new(setting(false), bus().await, "model");
     let names = ["cat".to_owned()];
-    assert_eq!(cache.get(&names, soon(), async { Err::<Remembered, _>("down") }).await, Err("down"));
+    assert_eq!(cache.get(&names, REALTIME, soon(), async { Err::<Remembered, _>("down") }).await, Err("down"));
     let started = Instant::now();
     assert_eq!(get(&cache, &["cat"], sentence("A cat.")).await, (sentence("A cat."), Hit::Miss));
     assert!(started.elapsed() < CLAIMED, "the claim was given back");

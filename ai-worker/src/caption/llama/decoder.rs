@@ -54,6 +54,8 @@ pub struct Step {
     pub read: usize,
     pub written: usize,
     pub kv_tokens: usize,
+    /// As llama.cpp has rounded it.
+    pub kv_capacity_tokens: usize,
 }
 
 impl<'a> Decoder<'a> {
@@ -135,7 +137,8 @@ impl<'a> Decoder<'a> {
 
     fn fill_batch(&mut self) -> Step {
         self.batch.clear();
-        let mut step = Step { sentences: 0, read: 0, written: 0, kv_tokens: self.instruction_tokens };
+        let (kv_tokens, kv_capacity_tokens) = (self.instruction_tokens, self.context.n_ctx() as usize);
+        let mut step = Step { sentences: 0, read: 0, written: 0, kv_tokens, kv_capacity_tokens };
         for (place, writing) in self.writing.iter_mut().enumerate() {
             let Some(writing) = writing else { continue };
             let last = writing.unread.len().saturating_sub(1);

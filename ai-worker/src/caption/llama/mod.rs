@@ -2,6 +2,7 @@
 //! behind a bounded queue, several sentences at once.
 
 mod decoder;
+mod gpu;
 pub mod prompt;
 
 use std::{
@@ -35,6 +36,7 @@ pub struct Llama {
     name: String,
     version: String,
     requests: mpsc::Sender<Request>,
+    places: usize,
     /// Requests that its thread has taken and steps that it has made.
     beats: Arc<AtomicU64>,
     /// The beat at which it was found to hang.
@@ -79,7 +81,7 @@ impl Llama {
         let path = manifest.verified_path(weights)?;
         let (requests, waiting) = mpsc::channel(setting.queue);
         let (ready, loaded) = std::sync::mpsc::channel();
-        let llama = Self::at(manifest, requests);
+        let llama = Self::at(manifest, requests, setting.width + setting.queue);
         let beats = llama.beats.clone();
         let body = move || live(&path, &limits, setting, waiting, &ready, &beats);
         thread::Builder::new()
@@ -92,9 +94,9 @@ impl Llama {
     }
 
     /// Where somebody takes what is sent to `requests`.
-    fn at(manifest: &Manifest, requests: mpsc::Sender<Request>) -> Self {
+    fn at(manifest: &Manifest, requests: mpsc::Sender<Request>, places: usize) -> Self {
         let (name, version) = (manifest.name.clone(), manifest.version.clone());
-        Self { name, version, requests, beats: Arc::default(), hung_at: AtomicU64::new(NEVER) }
+        Self { name, version, requests, places, beats: Arc::default(), hung_at: AtomicU64::new(NEVER) }
     }
 
     pub fn name(&self) -> &str {
@@ -103,6 +105,11 @@ impl Llama {
 
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Sentences under way, and those in line.
+    pub fn places(&self) -> usize {
+        self.places
     }
 
     pub async fn write(&self, subjects: Vec<String>, attempt: u32, time: Time) -> Result<Sentence, NoSentence> {
@@ -149,8 +156,13 @@ pub fn backend() -> Result<&'static LlamaBackend, String> {
     ONE.get_or_init(init).as_ref().map_err(Clone::clone)
 }
 
-fn open(path: &Path) -> Result<LlamaModel, String> {
-    LlamaModel::load_from_file(backend()?, path, &LlamaModelParams::default()).map_err(|error| error.to_string())
+fn open(path: &Path, gpu: Option<usize>) -> Result<LlamaModel, String> {
+    let (backend, params) = (backend()?, LlamaModelParams::default());
+    let params = match gpu {
+        Some(gpu) => gpu::all_on(gpu, params)?,
+        None => params.with_n_gpu_layers(0),
+    };
+    LlamaModel::load_from_file(backend, path, &params).map_err(|error| error.to_string())
 }
 
 /// The thread's life: load, say so, then write until nobody can ask any more.
@@ -162,7 +174,7 @@ fn live(
     ready: &Ready,
     beats: &AtomicU64,
 ) {
-    let opened = open(path);
+    let opened = open(path, setting.gpu);
     let decoder = opened.as_ref().map_err(Clone::clone);
     match decoder.and_then(|model| Decoder::new(backend()?, model, limits, setting.threads, setting.width)) {
         Ok(decoder) => {
@@ -199,6 +211,7 @@ fn count(step: Step, started: Instant) {
     metrics::counter!("tagfleet_caption_tokens_total", "kind" => "read").increment(step.read as u64);
     metrics::counter!("tagfleet_caption_tokens_total", "kind" => "written").increment(step.written as u64);
     metrics::gauge!("tagfleet_caption_kv_tokens").set(step.kv_tokens as f64);
+    metrics::gauge!("tagfleet_caption_kv_capacity_tokens").set(step.kv_capacity_tokens as f64);
 }
 
 #[cfg(test)]

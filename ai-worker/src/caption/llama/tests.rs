@@ -1,10 +1,16 @@
 //! What a user gets while the language model's thread is ill. The thread is
 //! the tests' own: it takes requests, or does not.
 
-use common::wire::{CaptionStatus, Language, Tag};
+use common::{
+    queue::Lane,
+    wire::{CaptionStatus, Language, Tag},
+};
 
 use super::*;
-use crate::caption::{Captioner, model::Model};
+use crate::caption::{Asked, Captioner, model::Model};
+
+const REALTIME: Asked = Asked { lane: Lane::Realtime, language: Language::En };
+const BULK: Asked = Asked { lane: Lane::Bulk, language: Language::En };
 
 const MANIFEST: &str =
     "name = \"ill\"\nversion = \"1\"\nkind = \"llm\"\nlicence = \"none\"\nsource = \"none\"\n[files]\n";
@@ -14,7 +20,7 @@ fn captioner(queue: usize) -> (Captioner, mpsc::Receiver<Request>, Arc<AtomicU64
     std::fs::write(folder.path().join("manifest.toml"), MANIFEST).expect("written");
     let manifest = Manifest::read(folder.path()).expect("a manifest");
     let (requests, waiting) = mpsc::channel(queue);
-    let llama = Llama::at(&manifest, requests);
+    let llama = Llama::at(&manifest, requests, queue);
     let beats = llama.beats.clone();
     (Captioner::by(Model::Llama(llama)), waiting, beats)
 }
@@ -28,7 +34,7 @@ fn cat() -> Tag {
 /// The status for a caption due in so long, and how long it took.
 async fn status(captioner: &Captioner, due: Duration) -> (CaptionStatus, Duration) {
     let started = Instant::now();
-    let captioned = captioner.caption(true, &[cat()], Language::En, started + due).await;
+    let captioned = captioner.caption(true, &[cat()], REALTIME, started + due).await;
     assert_eq!(captioned.caption.text.as_deref(), Some("A photo of a cat."));
     (captioned.caption.status, started.elapsed())
 }
@@ -73,7 +79,7 @@ async fn a_thread_that_hangs_is_waited_for_once() {
         }
     };
     let tags = [cat()];
-    let asked = captioner.caption(true, &tags, Language::En, Instant::now() + LATER);
+    let asked = captioner.caption(true, &tags, REALTIME, Instant::now() + LATER);
     let (captioned, ()) = tokio::join!(asked, async {
         tokio::select! { () = well => {}, () = tokio::time::sleep(SOON) => {} }
     });
@@ -92,6 +98,31 @@ async fn a_full_line_costs_no_time() {
     assert_eq!(first.0, CaptionStatus::SkippedDeadline);
     assert_eq!(second.0, CaptionStatus::SkippedDeadline);
     assert!(second.1 < SOON, "{:?}", second.1);
+}
+
+#[tokio::test]
+async fn a_batch_leaves_half_of_the_line_to_real_time_captions() {
+    let (captioner, mut waiting, _) = captioner(4);
+    let captioner = Arc::new(captioner);
+    let ask = |asked: Asked| {
+        let captioner = captioner.clone();
+        tokio::spawn(async move { captioner.caption(true, &[cat()], asked, Instant::now() + LATER).await })
+    };
+    let mut asks: Vec<_> = (0..6).map(|_| ask(BULK)).collect();
+    tokio::time::sleep(SOON).await;
+    assert_eq!(waiting.len(), 2, "half of it");
+    asks.push(ask(REALTIME));
+    tokio::time::sleep(SOON).await;
+    assert_eq!(waiting.len(), 3, "the others still wait for a place, this one does not");
+    let well = tokio::spawn(async move {
+        while let Some(request) = waiting.recv().await {
+            request.answer(Ok(Sentence { text: "This photo shows a cat.".into(), started: Instant::now() }));
+        }
+    });
+    for asked in asks {
+        assert_eq!(asked.await.expect("no panic").caption.status, CaptionStatus::Llm);
+    }
+    well.abort();
 }
 
 #[tokio::test]

@@ -1,12 +1,21 @@
 //! Language models on servers that speak OpenAI's protocol (vLLM, llama-server,
 //! hosted ones): asked by who has least to do, and by nobody while it fails.
 
-mod chat;
+mod api;
+mod client;
 mod pool;
+mod question;
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
-use tokio::time::{timeout, timeout_at};
+pub use api::OpenAiApi;
+use client::Client;
+use pool::{NoServer, Pool, Turn};
+use question::{Question, Said};
+use tokio::time::timeout;
 use tower::retry::budget::{Budget, TpsBudget};
 use url::Url;
 
@@ -14,22 +23,19 @@ use super::{
     CaptionError,
     model::{NoSentence, Sentence, Time},
 };
-use chat::{Chat, Failure};
-use pool::{NoServer, Pool, Turn};
 
 /// Of the requests of so long, one in ten may be tried a second time, and one a second in any case.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
 const BUDGET_SHARE: f32 = 0.1;
 const BUDGET_PER_S: u32 = 1;
 
-/// Of the time that is left, what the last server gets before it counts as hanging.
-const LAST_SHARE: f64 = 0.9;
-/// And what the first gets, so that another one has as long.
-const FIRST_SHARE: f64 = 0.5;
+/// Of the time that is left, what a server gets before another one, which so has as long, is asked as well.
+const SLOW_AFTER: f64 = 0.5;
 
 #[derive(Clone, Debug)]
 pub struct OpenAiSetting {
-    /// Below each stands `chat/completions`.
+    pub api: OpenAiApi,
+    /// Up to the version; what is asked stands below it.
     pub urls: Vec<Url>,
     /// As the servers call it.
     pub model: String,
@@ -40,7 +46,7 @@ pub struct OpenAiSetting {
 
 #[derive(Debug)]
 pub struct OpenAi {
-    chat: Chat,
+    client: Client,
     pool: Pool,
     budget: TpsBudget,
 }
@@ -50,85 +56,67 @@ impl OpenAi {
         if setting.urls.is_empty() || setting.model.is_empty() {
             return Err(CaptionError::Servers("--openai-url and --openai-model name them".to_owned()));
         }
-        let chat = Chat::new(&setting.model, setting.key.as_deref()).map_err(CaptionError::Servers)?;
-        let pool = Pool::new(&setting.urls, setting.concurrency).map_err(CaptionError::Servers)?;
+        let client = Client::new(setting.api, &setting.model, setting.key.as_deref()).map_err(CaptionError::Servers)?;
+        let pool = Pool::new(&setting.urls, setting.api.path(), setting.concurrency).map_err(CaptionError::Servers)?;
         let budget = TpsBudget::new(BUDGET_WINDOW, BUDGET_PER_S, BUDGET_SHARE);
-        Ok(Self { chat, pool, budget })
+        Ok(Self { client, pool, budget })
     }
 
     pub fn name(&self) -> &str {
-        self.chat.model()
+        self.client.model()
     }
 
-    /// From one server, or, if that fails and the budget allows it, from another one.
+    /// The two ways of asking have prompts of their own.
+    pub fn version(&self) -> &str {
+        self.client.api().name()
+    }
+
+    pub fn places(&self) -> usize {
+        self.pool.places()
+    }
+
+    /// From one server, or, if that fails or is slow and the budget allows it, from another one.
     pub async fn write(&self, subjects: &[String], attempt: u32, time: Time) -> Result<Sentence, NoSentence> {
         let started = Instant::now();
         if started >= time.begin_by {
             return Err(NoSentence::NoTime);
         }
         self.budget.deposit();
-        let first = self.pool.turn(None)?;
-        let not_again = first.place();
-        if let Some(text) = self.ask(first, subjects, attempt, time, false).await? {
-            return Ok(Sentence { text, started });
-        }
-        if !self.budget.withdraw() {
-            return Err(NoSentence::Down);
-        }
-        let second = self.pool.turn(Some(not_again)).map_err(|_| NoSentence::Down)?;
-        let text = self.ask(second, subjects, attempt, time, true).await?;
-        text.map(|text| Sentence { text, started }).ok_or(NoSentence::Down)
+        let question = Question { subjects: subjects.into(), attempt, time };
+        let turn = self.pool.turn(None)?;
+        let not_again = turn.place();
+        let mut first = pin!(question.put(&self.client, turn));
+        let said = timeout(question.left().mul_f64(SLOW_AFTER), &mut first).await;
+        let text = match said {
+            Ok(said) if said != Err(NoSentence::Down) => said?,
+            _ => {
+                let second = self.second_turn(not_again).map(|turn| question.put(&self.client, turn));
+                match (said, second) {
+                    (Ok(failed), None) => failed?,
+                    (Ok(_), Some(second)) => second.await?,
+                    // It is slow, which is no failure yet.
+                    (Err(_), None) => first.await?,
+                    (Err(_), Some(second)) => either(first, second).await?,
+                }
+            }
+        };
+        Ok(Sentence { text, started })
     }
 
-    /// `None` when the server failed.
-    async fn ask(
-        &self,
-        turn: Turn<'_>,
-        subjects: &[String],
-        attempt: u32,
-        time: Time,
-        is_last: bool,
-    ) -> Result<Option<String>, NoSentence> {
-        let is_last = is_last || !self.pool.has_another(&turn);
-        let answer = self.answer(&turn, subjects, attempt, time, is_last).await?;
-        metrics::counter!("tagfleet_caption_server_answers_total", "outcome" => outcome(&answer)).increment(1);
-        match answer {
-            Ok(text) => {
-                turn.succeeded();
-                Ok(Some(text))
-            }
-            Err(failure) => {
-                tracing::debug!(%failure, server = %turn.url(), "a caption server failed");
-                turn.failed();
-                Ok(None)
-            }
-        }
-    }
-
-    async fn answer(
-        &self,
-        turn: &Turn<'_>,
-        subjects: &[String],
-        attempt: u32,
-        time: Time,
-        is_last: bool,
-    ) -> Result<Result<String, Failure>, NoSentence> {
-        let left = time.begin_by.saturating_duration_since(Instant::now());
-        let patience = left.mul_f64(if is_last { LAST_SHARE } else { FIRST_SHARE });
-        let mut asked = std::pin::pin!(self.chat.ask(turn.url(), subjects, attempt));
-        match timeout(patience, &mut asked).await {
-            Ok(answer) => Ok(answer),
-            // It answers others, so it is slow: what it says late is remembered.
-            Err(_) if is_last && turn.server_answered_since() => {
-                timeout_at(time.end_by.into(), asked).await.map_err(|_| NoSentence::NoTime)
-            }
-            Err(_) => Ok(Err(Failure::Silent)),
-        }
+    /// At another server, if one has a place and the budget pays for it.
+    fn second_turn(&self, not: usize) -> Option<Turn> {
+        let turn = self.pool.turn(Some(not)).ok()?;
+        self.budget.withdraw().then_some(turn)
     }
 }
 
-fn outcome(answer: &Result<String, Failure>) -> &'static str {
-    answer.as_ref().map_or_else(Failure::name, |_| "ok")
+/// The first sentence that one of them has.
+async fn either(one: impl Future<Output = Said>, other: impl Future<Output = Said>) -> Said {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    tokio::select! {
+        said = &mut one => if said.is_ok() { said } else { other.await },
+        said = &mut other => if said.is_ok() { said } else { one.await },
+    }
 }
 
 impl From<NoServer> for NoSentence {

@@ -8,13 +8,13 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 /// So many in a row, and a server is left alone.
@@ -25,7 +25,7 @@ const EJECTED_LONGEST: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Pool {
-    servers: Vec<Server>,
+    servers: Vec<Arc<Server>>,
     concurrency: usize,
     /// Where the next look begins, so that servers with equally much to do take turns.
     first: AtomicUsize,
@@ -34,7 +34,7 @@ pub struct Pool {
 #[derive(Debug)]
 struct Server {
     url: Url,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     answers: AtomicU64,
     health: Mutex<Health>,
 }
@@ -59,27 +59,28 @@ pub enum NoServer {
 
 /// The right to send one request. Dropped untold, it says nothing of its server.
 #[derive(Debug)]
-pub struct Turn<'a> {
-    server: &'a Server,
+pub struct Turn {
+    server: Arc<Server>,
     place: usize,
     answers: u64,
     probe: bool,
-    _permit: SemaphorePermit<'a>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Pool {
-    pub fn new(urls: &[Url], concurrency: usize) -> Result<Self, String> {
+    /// Of servers that are asked at `path` below their URLs.
+    pub fn new(urls: &[Url], path: &[&str], concurrency: usize) -> Result<Self, String> {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let server = |url: &Url| {
-            let health = Mutex::default();
-            Ok(Server { url: endpoint(url)?, places: Semaphore::new(concurrency), answers: AtomicU64::new(0), health })
+            let (url, places) = (endpoint(url, path)?, Arc::new(Semaphore::new(concurrency)));
+            Ok(Arc::new(Server { url, places, answers: AtomicU64::new(0), health: Mutex::default() }))
         };
         let servers = urls.iter().map(server).collect::<Result<_, String>>()?;
         Ok(Self { servers, concurrency, first: AtomicUsize::new(0) })
     }
 
     /// At any server but `not`.
-    pub fn turn(&self, not: Option<usize>) -> Result<Turn<'_>, NoServer> {
+    pub fn turn(&self, not: Option<usize>) -> Result<Turn, NoServer> {
         let (now, count) = (Instant::now(), self.servers.len());
         let first = self.first.fetch_add(1, Relaxed);
         let places = (0..count).map(|n| (first + n) % count).filter(|place| Some(*place) != not);
@@ -91,10 +92,9 @@ impl Pool {
         well.into_iter().find_map(|place| self.servers[place].turn(place, now)).ok_or(NoServer::Busy)
     }
 
-    /// Whether another server could be asked in its stead.
-    pub fn has_another(&self, turn: &Turn<'_>) -> bool {
-        let now = Instant::now();
-        self.servers.iter().enumerate().any(|(place, server)| place != turn.place && server.is_well(now))
+    /// Requests that may be under way at all of them together.
+    pub fn places(&self) -> usize {
+        self.servers.len() * self.concurrency
     }
 
     fn pending(&self, place: usize) -> usize {
@@ -108,8 +108,8 @@ impl Server {
         health.until.is_none_or(|until| now >= until && !health.probed)
     }
 
-    fn turn(&self, place: usize, now: Instant) -> Option<Turn<'_>> {
-        let permit = self.places.try_acquire().ok()?;
+    fn turn(self: &Arc<Self>, place: usize, now: Instant) -> Option<Turn> {
+        let permit = self.places.clone().try_acquire_owned().ok()?;
         let mut health = self.health();
         let probe = health.until.is_some();
         // Another request may have taken the probe since the look.
@@ -117,7 +117,7 @@ impl Server {
             return None;
         }
         health.probed = probe;
-        Some(Turn { server: self, place, answers: self.answers.load(Relaxed), probe, _permit: permit })
+        Some(Turn { server: self.clone(), place, answers: self.answers.load(Relaxed), probe, _permit: permit })
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
@@ -125,7 +125,7 @@ impl Server {
     }
 }
 
-impl Turn<'_> {
+impl Turn {
     pub fn url(&self) -> &Url {
         &self.server.url
     }
@@ -158,7 +158,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         if self.probe {
             self.server.health().probed = false;
@@ -166,10 +166,10 @@ impl Drop for Turn<'_> {
     }
 }
 
-fn endpoint(base: &Url) -> Result<Url, String> {
+fn endpoint(base: &Url, path: &[&str]) -> Result<Url, String> {
     let mut url = base.clone();
     let segments = url.path_segments_mut().map_err(|()| format!("{base} is no http URL"))?;
-    { segments }.pop_if_empty().extend(["chat", "completions"]);
+    { segments }.pop_if_empty().extend(path);
     match url.scheme() {
         "http" | "https" => Ok(url),
         _ => Err(format!("{base} is no http URL")),
@@ -182,7 +182,7 @@ mod tests {
 
     fn pool(count: usize, concurrency: usize) -> Pool {
         let url = |n| format!("http://server-{n}/v1/").parse().expect("a URL");
-        Pool::new(&(0..count).map(url).collect::<Vec<_>>(), concurrency).expect("valid")
+        Pool::new(&(0..count).map(url).collect::<Vec<_>>(), &["chat", "completions"], concurrency).expect("valid")
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn what_is_no_http_url_is_refused() {
         for wrong in ["file:///etc/passwd", "mailto:a@b"] {
-            assert!(Pool::new(&[wrong.parse().expect("a URL")], 1).is_err(), "{wrong}");
+            assert!(Pool::new(&[wrong.parse().expect("a URL")], &["completions"], 1).is_err(), "{wrong}");
         }
     }
 }
