@@ -15,8 +15,10 @@ use crate::forecast::Measured;
 const HOSTS_KEPT: usize = 20;
 /// While adding up, so that the order of adding hardly matters.
 const HOSTS_COUNTED: usize = 200;
-/// A line that sums up is shorter.
-pub const HEAD_BYTES: u64 = 32 * 1024;
+/// Longer names resolve nowhere (RFC 1035), and would be what a line that sums up consists of.
+const HOST_BYTES: usize = 253;
+/// A line that sums up is shorter: as many hosts as there may be, of the longest names.
+pub const HEAD_BYTES: u64 = 64 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -114,7 +116,8 @@ pub fn outcome(
 /// The host, where it is the origin's fault.
 fn blamed(fault: &Fault, url: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
-    (fault.stage == common::stage::Stage::Fetch).then(|| url.host_str().map(str::to_owned))?
+    let host = url.host_str().filter(|host| host.len() <= HOST_BYTES)?;
+    (fault.stage == common::stage::Stage::Fetch).then(|| host.to_owned())
 }
 
 #[derive(Clone, Debug, Default)]
@@ -219,7 +222,11 @@ mod tests {
     use super::*;
 
     fn line(number: u64, failed: bool) -> Line {
-        let item = super::super::Item { custom_id: format!("c{number}"), url: format!("http://h{number}.example/") };
+        of_host(number, failed, &format!("h{number}.example"))
+    }
+
+    fn of_host(number: u64, failed: bool, host: &str) -> Line {
+        let item = super::super::Item { custom_id: format!("c{number}"), url: format!("http://{host}/") };
         let fault = || Fault::new(Code::SourceTimeout, Stage::Fetch, "slow");
         outcome("item_1", &item, number, &if failed { Err((fault(), 3)) } else { Ok(Value::Null) }, None)
     }
@@ -256,5 +263,18 @@ mod tests {
         assert!(length < HEAD_BYTES, "{length}");
         assert_eq!((head.tally.failed, head.tally.by_host.len()), (5_000, HOSTS_COUNTED));
         assert_eq!(head.tally.brief().by_host.len(), HOSTS_KEPT);
+    }
+
+    #[test]
+    fn a_head_stays_short_however_long_the_names_of_hosts_are() {
+        let mut page = Page::default();
+        for n in 0..HOSTS_COUNTED as u64 {
+            page.push(&of_host(n, true, &format!("{}{n:03}", "a".repeat(HOST_BYTES - 3))));
+            page.push(&of_host(n, true, &format!("{}{n:03}", "a".repeat(HOST_BYTES - 2))));
+        }
+        let (head, length) = Head::read(&page.encode()).expect("a head");
+        assert!(length < HEAD_BYTES, "{length}");
+        assert_eq!((head.tally.failed, head.tally.by_host.len()), (400, HOSTS_COUNTED));
+        assert!(head.tally.by_host.keys().all(|host| host.len() == HOST_BYTES), "longer ones are not named");
     }
 }

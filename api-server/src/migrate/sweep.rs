@@ -22,6 +22,8 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// More for each shard, since each look lists them all.
 const PER_SHARD: Duration = Duration::from_millis(1);
+/// Of a batch that cannot be looked after.
+const AFTER_ERROR: Duration = Duration::from_secs(10);
 /// A list that is not whole by then will not be.
 const COMES_IN_WITHIN_S: u64 = 24 * 3_600;
 /// For the server that took the batch in to announce it.
@@ -69,8 +71,12 @@ async fn round(
     for key in open {
         let now = Instant::now();
         let watched = watched.entry(key.clone()).or_insert_with(|| Watched::new(now));
-        if now >= watched.next {
-            look(migrator, &key, started_s, watched).await?;
+        if now >= watched.next
+            && let Err(error) = look(migrator, &key, started_s, watched).await
+        {
+            // What is wrong with one batch holds up no other.
+            tracing::error!(%error, tenant = key.tenant, batch = key.id, "a batch could not be looked after");
+            watched.next = now + AFTER_ERROR;
         }
     }
     Ok(())
