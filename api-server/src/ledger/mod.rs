@@ -72,13 +72,12 @@ impl Ledger {
         Ok(self.store.put_new(name, json.into()).await?)
     }
 
-    /// Opens a batch, which is still without items.
-    pub async fn begin(&self, request: &Request) -> Result<(), LedgerError> {
+    /// Opens a batch, which is still without items. `false`: somebody else has.
+    pub async fn begin(&self, request: &Request) -> Result<bool, LedgerError> {
         let key = request.key();
         // First, so that whatever is begun is found again.
         self.store.put_new(&key.open(), Bytes::new()).await?;
-        self.write(&key.file("request.json"), request).await?;
-        Ok(())
+        self.write(&key.file("request.json"), request).await
     }
 
     pub async fn request(&self, key: &BatchKey) -> Result<Option<Request>, LedgerError> {
