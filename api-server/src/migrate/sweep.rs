@@ -26,6 +26,8 @@ const PER_SHARD: Duration = Duration::from_millis(1);
 const AFTER_ERROR: Duration = Duration::from_secs(10);
 /// A list that is not whole by then will not be.
 const COMES_IN_WITHIN_S: u64 = 24 * 3_600;
+/// What says what is asked of it is written right after its marker.
+const BEGUN_WITHIN_S: u64 = 3_600;
 /// For the server that took the batch in to announce it.
 const ANNOUNCED_WITHIN_S: u64 = 10;
 /// A batch of which nothing moves for so long has lost its shards, whatever happened to them. Twice the time
@@ -89,8 +91,7 @@ async fn look(
     watched: &mut Watched,
 ) -> Result<(), LedgerError> {
     let (ledger, now_s) = (&migrator.ledger, migrator.bus.now_us() / 1_000_000);
-    // Its marker comes first, so it may be a moment old.
-    let Some(request) = ledger.request(key).await? else { return Ok(()) };
+    let Some(request) = ledger.request(key).await? else { return forget_remains(migrator, key, now_s).await };
     if ledger.ended(key).await?.is_some() {
         return match migrator.webhooks.tell(ledger, &request, now_s).await? {
             Told::Yes => ledger.close(key).await,
@@ -121,6 +122,16 @@ async fn look(
     }
     watched.next = Instant::now() + LOOK_EVERY.max(PER_SHARD * sealed.shards);
     keep_announced(migrator, key, sealed, &progress, started_s, watched).await
+}
+
+/// Of a batch that was forgotten by half, or never begun. Its marker comes first, so it may be a moment old.
+async fn forget_remains(migrator: &Migrator, key: &BatchKey, now_s: u64) -> Result<(), LedgerError> {
+    let created_s = key.created_ms().map_or(0, |created_ms| created_ms / 1_000);
+    if now_s < created_s + BEGUN_WITHIN_S {
+        return Ok(());
+    }
+    tracing::info!(tenant = key.tenant, batch = key.id, "what was left of a batch is removed");
+    migrator.ledger.forget(key).await
 }
 
 async fn finish(

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch_intake;
+mod batch_leftovers;
 mod batch_restart;
 mod batches;
 mod choice;
