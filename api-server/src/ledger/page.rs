@@ -123,6 +123,8 @@ fn blamed(fault: &Fault, url: &str) -> Option<String> {
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     pub tally: Tally,
+    /// How much rest hosts have had, seconds, where a page says that and nothing of items.
+    pub rests: Option<BTreeMap<String, u64>>,
     failed: Vec<u8>,
     completed: Vec<u8>,
 }
@@ -133,9 +135,15 @@ pub struct Head {
     pub tally: Tally,
     failed_bytes: u64,
     completed_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rests: Option<BTreeMap<String, u64>>,
 }
 
 impl Page {
+    pub fn of_rests(rests: &BTreeMap<String, u64>) -> Self {
+        Self { rests: Some(rests.clone()), ..Self::default() }
+    }
+
     pub fn push(&mut self, line: &Line) {
         let of = match &line.failure {
             None => {
@@ -164,7 +172,8 @@ impl Page {
     pub fn encode(&self) -> Bytes {
         let mut tally = self.tally.clone();
         tally.keep_hosts(HOSTS_COUNTED);
-        let head = Head { tally, failed_bytes: self.failed.len() as u64, completed_bytes: self.completed.len() as u64 };
+        let (failed_bytes, completed_bytes) = (self.failed.len() as u64, self.completed.len() as u64);
+        let head = Head { tally, failed_bytes, completed_bytes, rests: self.rests.clone() };
         let mut bytes = serde_json::to_vec(&head).expect("maps have text as keys");
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.failed);
@@ -177,7 +186,7 @@ impl Page {
         let cut = |range: std::ops::Range<u64>| bytes.get(range.start as usize..range.end as usize);
         let failed = cut(head.range(length, Kind::Failed))?.to_vec();
         let completed = cut(head.range(length, Kind::Completed))?.to_vec();
-        Some(Self { tally: head.tally, failed, completed })
+        Some(Self { tally: head.tally, rests: head.rests, failed, completed })
     }
 
     pub fn lines(&self, kind: Kind) -> &[u8] {

@@ -8,6 +8,7 @@ mod deliver;
 mod errand;
 mod forecast;
 mod item;
+mod rests;
 mod retain;
 mod retry;
 mod run;
