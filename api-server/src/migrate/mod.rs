@@ -17,6 +17,7 @@ mod shard;
 mod share;
 mod sweep;
 mod take_in;
+mod tell;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 

@@ -13,11 +13,9 @@ use super::{
     errand::Errand,
     forecast::forecast,
     take_in::take_in,
+    tell::tell,
 };
-use crate::{
-    ledger::{BatchKey, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work},
-    webhook::Told,
-};
+use crate::ledger::{BatchKey, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// More for each shard, since each look lists them all.
@@ -42,12 +40,13 @@ struct Watched {
     moved: Instant,
     intake: Errand,
     delivery: Errand,
+    telling: Errand,
 }
 
 impl Watched {
     fn new(now: Instant) -> Self {
-        let (intake, delivery) = (Errand::default(), Errand::default());
-        Self { next: now, announced: false, done: 0, moved: now, intake, delivery }
+        let (intake, delivery, telling) = (Errand::default(), Errand::default(), Errand::default());
+        Self { next: now, announced: false, done: 0, moved: now, intake, delivery, telling }
     }
 }
 
@@ -93,10 +92,11 @@ async fn look(
     let (ledger, now_s) = (&migrator.ledger, migrator.bus.now_us() / 1_000_000);
     let Some(request) = ledger.request(key).await? else { return forget_remains(migrator, key, now_s).await };
     if ledger.ended(key).await?.is_some() {
-        return match migrator.webhooks.tell(ledger, &request, now_s).await? {
-            Told::Yes => ledger.close(key).await,
-            Told::NotYet => Ok(()),
-        };
+        if request.webhook_url.is_none() {
+            return ledger.close(key).await;
+        }
+        watched.telling.begin_telling(migrator, tell(migrator.clone(), request));
+        return Ok(());
     }
     let Some(sealed) = ledger.sealed(key).await? else {
         if let Some(manifest) = request.manifest.clone() {
