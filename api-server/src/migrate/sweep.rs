@@ -8,14 +8,14 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Migrator,
-    announce::{announce_again, said, was_said},
+    announce::{announce_again, announce_next},
     deliver::{Parcel, deliver},
     errand::Errand,
     forecast::forecast,
     take_in::take_in,
     tell::tell,
 };
-use crate::ledger::{BatchKey, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work};
+use crate::ledger::{BatchKey, Calls, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// More for each shard, since each look lists them all.
@@ -26,8 +26,8 @@ const AFTER_ERROR: Duration = Duration::from_secs(10);
 const COMES_IN_WITHIN_S: u64 = 24 * 3_600;
 /// What says what is asked of it is written right after its marker.
 const BEGUN_WITHIN_S: u64 = 3_600;
-/// For the server that took the batch in to announce it.
-const ANNOUNCED_WITHIN_S: u64 = 10;
+/// For whoever has called shards to put them into the queue.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);
 /// A batch of which nothing moves for so long has lost its shards, whatever happened to them. Twice the time
 /// that a shard is held at the most.
 const STANDS_STILL: u32 = 2;
@@ -36,6 +36,8 @@ const STANDS_STILL: u32 = 2;
 struct Watched {
     next: Instant,
     announced: bool,
+    /// A call whose shards are not in the queue yet, and since when.
+    unsaid: Option<(usize, Instant)>,
     done: u64,
     moved: Instant,
     intake: Errand,
@@ -46,7 +48,18 @@ struct Watched {
 impl Watched {
     fn new(now: Instant) -> Self {
         let (intake, delivery, telling) = (Errand::default(), Errand::default(), Errand::default());
-        Self { next: now, announced: false, done: 0, moved: now, intake, delivery, telling }
+        Self { next: now, announced: false, unsaid: None, done: 0, moved: now, intake, delivery, telling }
+    }
+
+    /// Whether a call has been without its shards for too long.
+    fn is_unsaid(&mut self, calls: &Calls, now: Instant) -> bool {
+        match (calls.unsaid.first(), self.unsaid) {
+            (Some(call), Some((same, since))) if *call == same => now > since + ANNOUNCED_WITHIN,
+            (call, _) => {
+                self.unsaid = call.map(|call| (*call, now));
+                false
+            }
+        }
     }
 }
 
@@ -162,28 +175,33 @@ async fn keep_announced(
     started_s: u64,
     watched: &mut Watched,
 ) -> Result<(), LedgerError> {
-    let (now, now_s) = (Instant::now(), migrator.bus.now_us() / 1_000_000);
+    let (ledger, queue, now) = (&migrator.ledger, &migrator.queue, Instant::now());
     if progress.tally.done() != watched.done {
         (watched.done, watched.moved) = (progress.tally.done(), now);
     }
-    let why = if !watched.announced && migrator.queue.forgets() && sealed.sealed_s <= started_s {
+    let calls = ledger.calls(key).await?;
+    let why = if !watched.announced && queue.forgets() && sealed.sealed_s <= started_s {
         "this process was started anew"
-    } else if !watched.announced && !was_said(&migrator.ledger, key).await? {
-        if now_s < sealed.sealed_s + ANNOUNCED_WITHIN_S {
-            return Ok(());
-        }
-        "nobody did when it came in"
+    } else if watched.is_unsaid(&calls, now) {
+        "whoever called them did not come to it"
     } else if now > watched.moved + migrator.config.hold() * STANDS_STILL {
         "it stands still"
     } else {
         watched.announced = true;
+        if calls.up_to < sealed.shards
+            && let Err(error) = announce_next(queue, ledger, key, progress.finished_shards, sealed.shards).await
+        {
+            tracing::warn!(%error, batch = key.id, "further shards of the batch are announced later");
+        }
         return Ok(());
     };
     tracing::info!(tenant = key.tenant, batch = key.id, why, "the batch's shards are announced");
-    match announce_again(&migrator.queue, key, progress, sealed.shards).await {
+    match announce_again(queue, key, progress, calls.up_to).await {
         Ok(()) => {
             (watched.announced, watched.moved) = (true, now);
-            said(&migrator.ledger, key).await;
+            for call in calls.unsaid {
+                ledger.said(key, call).await?;
+            }
         }
         Err(error) => tracing::warn!(%error, batch = key.id, "the batch's shards cannot be announced yet"),
     }

@@ -5,6 +5,7 @@
 mod batch_intake;
 mod batch_leftovers;
 mod batch_restart;
+mod batch_turns;
 mod batches;
 mod choice;
 mod door;
