@@ -11,9 +11,9 @@ use crate::{
     ledger::{Final, FinalStatus, Lease, LedgerError, Manifest, RENEWED_EVERY, Request, Tally},
 };
 
-/// Where what holds the list fails, and not the list.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
+/// Where what holds the list fails, and not the list. Together some minutes.
+const TRIES: u32 = 9;
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why it ends before the list does.
 enum Held {
@@ -56,12 +56,16 @@ async fn read(migrator: &Migrator, request: &Request, manifest: &Manifest) -> Re
                 return Ok(());
             }
             Err(Stopped::Lost(fault)) if fault.code != Code::StoreUnavailable && tried < TRIES => {
-                sleep(PAUSE * 2_u32.pow(tried)).await;
+                sleep(pause(tried)).await;
             }
             Err(Stopped::Content(fault) | Stopped::Lost(fault)) => return Err(changed(fault)),
         }
     }
     Ok(())
+}
+
+fn pause(tried: u32) -> Duration {
+    Duration::from_secs(1 << tried.min(6)).min(LONGEST_PAUSE)
 }
 
 /// The words are those of an upload; here, nobody sent another list.
@@ -96,4 +100,15 @@ async fn end(
     let (key, finished_s) = (request.key(), migrator.bus.now_us() / 1_000_000);
     tracing::info!(tenant = key.tenant, batch = key.id, ?status, ?fault, "a manifest is not taken in");
     migrator.ledger.finish(&key, &Final { status, finished_s, tally: Tally::default(), fault, forecast: None }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_fails_is_waited_for_for_minutes() {
+        let all: Duration = (1..TRIES).map(pause).sum();
+        assert_eq!((pause(1), all), (Duration::from_secs(2), Duration::from_secs(242)));
+    }
 }
