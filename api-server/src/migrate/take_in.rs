@@ -28,7 +28,7 @@ pub async fn take_in(migrator: Arc<Migrator>, request: Request, manifest: Manife
         fault = read(&migrator, &request, &manifest) => match fault {
             Ok(()) => Ok(()),
             // Nothing is wrong with the list; somebody tries again when the lease is over.
-            Err(fault) if fault.code == Code::StoreUnavailable => return,
+            Err(fault) if matches!(fault.code, Code::StoreUnavailable | Code::Overloaded) => return,
             Err(fault) => end(&migrator, &request, FinalStatus::Failed, Some(fault)).await,
         },
         held = hold(&migrator, &request, &mut lease) => match held {
@@ -47,7 +47,8 @@ pub async fn take_in(migrator: Arc<Migrator>, request: Request, manifest: Manife
 }
 
 async fn read(migrator: &Migrator, request: &Request, manifest: &Manifest) -> Result<(), Fault> {
-    let from = Elsewhere { ledger: &migrator.ledger, outside: &migrator.outside, program: &migrator.program };
+    let Migrator { ledger, budget, outside, program, .. } = migrator;
+    let from = Elsewhere { ledger, budget, outside, program };
     for tried in 1.. {
         let now_s = migrator.bus.now_us() / 1_000_000;
         match from.take_in(request, manifest, now_s).await {
