@@ -40,7 +40,7 @@ pub struct ApiConfig {
 
     /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. A body
     /// counts with its announced length, or with the largest allowed if none is announced; base64 counts twice; a
-    /// download counts with what has come of it
+    /// download counts with what has come of it, and so does a batch's list, as far as it is not stored yet
     #[arg(long, env = "TAGFLEET_MAX_BYTES_IN_FLIGHT", default_value_t = 536_870_912)]
     pub max_bytes_in_flight: usize,
 

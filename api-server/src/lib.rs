@@ -146,6 +146,7 @@ fn parts(app: &App, name: &str) -> migrator::Parts {
         ledger: app.batches.ledger.clone(),
         fleet: app.fleet.clone(),
         fetcher: app.fetcher.clone(),
+        budget: app.budget.clone(),
         prepare: app.prepare.clone(),
         webhooks: app.webhooks.clone(),
         processes: app.config.prepare.processes(),

@@ -31,7 +31,7 @@ pub struct MigratorConfig {
     #[arg(long, env = "TAGFLEET_MIGRATOR_NAME")]
     pub migrator_name: Option<String>,
 
-    /// Bytes of images in memory at once, before they are tiles; further downloads wait
+    /// Bytes of images in memory at once, before they are tiles, and of lists that are read; further downloads wait
     #[arg(long, env = "TAGFLEET_MAX_BYTES_IN_FLIGHT", default_value_t = 536_870_912)]
     pub max_bytes_in_flight: usize,
 
@@ -69,13 +69,14 @@ pub async fn run(
     let decoders = config.prepare.decoders(config.fetch.fetch_max_bytes);
     let (processes, program) = (decoders.processes, decoders.program.clone());
     let budget = admit::Budget::new(config.max_bytes_in_flight);
-    let fetcher = Fetcher::new(&config.fetch, World::default(), budget)?;
+    let fetcher = Fetcher::new(&config.fetch, World::default(), budget.clone())?;
     let parts = Parts {
         name: config.migrator_name.unwrap_or_else(identity::unique_name),
         ledger: Ledger::new(links.store.clone()),
         fleet: Arc::new(Fleet::new(links.bus.clone(), links.queue.clone(), None)),
         webhooks: Arc::new(Webhooks::new(&config.webhook, fetcher.clone())),
         fetcher,
+        budget,
         prepare: prepare::Pool::start(decoders).context("starting the decoding processes")?,
         processes,
         program,
@@ -107,6 +108,7 @@ pub struct Parts {
     pub ledger: Ledger,
     pub fleet: Arc<Fleet>,
     pub fetcher: Fetcher,
+    pub budget: admit::Budget,
     pub prepare: prepare::Pool,
     pub webhooks: Arc<Webhooks>,
     pub processes: usize,
@@ -132,6 +134,7 @@ impl Parts {
             bus: links.bus.clone(),
             fleet: self.fleet,
             fetcher: self.fetcher,
+            budget: self.budget,
             prepare: self.prepare,
             webhooks: self.webhooks,
             outside: links.outside.clone(),

@@ -28,7 +28,16 @@ impl Waits {
     /// From a worker's timings: in the queue, and for its engine.
     pub fn note(&self, timings: &Timings) {
         let ms = [Stage::Queue, Stage::BatchWait].iter().filter_map(|stage| timings.get_ms(*stage)).sum::<f64>();
-        self.wait_us.fetch_add((ms * 1e3) as u64, Relaxed);
+        self.add((ms * 1e3) as u64);
+    }
+
+    /// Of a job that did not come back in time: all of it, whatever it waited for.
+    pub fn note_late(&self, wait: Duration) {
+        self.add(wait.as_micros() as u64);
+    }
+
+    fn add(&self, wait_us: u64) {
+        self.wait_us.fetch_add(wait_us, Relaxed);
         self.jobs.fetch_add(1, Relaxed);
     }
 

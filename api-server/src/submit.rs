@@ -87,12 +87,23 @@ impl Submit {
         let mut waiter = self.inbox.register(key.clone()).map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
         let message = Message { payload: wire::encode(&job).into(), ttl: left };
         let publish = self.queue.publish(lane, message);
-        let (payload, confirmed) = self.follow(publish, &mut waiter, &key, deadline).await?;
-        let returned = returned(&payload, &key, submitted, confirmed.saturating_duration_since(submitted))?;
+        let followed = self.follow(publish, &mut waiter, &key, deadline).await;
+        let returned = followed.and_then(|(payload, confirmed)| {
+            returned(&payload, &key, submitted, confirmed.saturating_duration_since(submitted))
+        });
         if lane == Lane::Realtime {
-            self.waits.note(&returned.timings);
+            self.note(&returned, submitted);
         }
-        Ok(returned)
+        returned
+    }
+
+    /// The later jobs are, the fewer of them come back: those that do not have waited all the time.
+    fn note(&self, returned: &Result<Returned, Fault>, submitted: Instant) {
+        match returned {
+            Ok(returned) => self.waits.note(&returned.timings),
+            Err(fault) if fault.code == Code::DeadlineExceeded => self.waits.note_late(submitted.elapsed()),
+            Err(_) => {}
+        }
     }
 
     /// The result of the job that `publish` hands to the queue, and when it was
@@ -221,9 +232,14 @@ fn bus_fault(error: &BusError, stage: Stage, key: &ResultKey) -> Fault {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use common::{bus::BusConfig, queue::QueueConfig, wire::DEFAULT_TENANT};
+    use common::{
+        bus::BusConfig,
+        queue::QueueConfig,
+        wire::{DEFAULT_TENANT, Features, Language, Selection},
+    };
 
     use super::*;
+    use crate::pressure;
 
     #[derive(Parser)]
     struct Memory {
@@ -306,6 +322,23 @@ mod tests {
         assert_eq!((fault.code, fault.retryable), (Code::NoWorkers, true));
         let other = Fault::new(Code::InferenceFailed, Stage::Infer, "as it is");
         assert_eq!(misdirected(other.clone()), other);
+    }
+
+    #[tokio::test]
+    async fn a_real_time_job_that_is_too_late_has_waited_all_the_time() {
+        let submit = in_memory().await;
+        let late = async |lane| {
+            let (features, selection) = (Features { tags: true, caption: false }, Selection::default());
+            let asked = Asked { features, limit: None, threshold: None, language: Language::En, selection };
+            let job = submit.job(key(), "none", asked, vec![]);
+            let deadline = time::Instant::now() + Duration::from_millis(200);
+            let returned = submit.and_wait(lane, job, Instant::now(), deadline).await;
+            assert_eq!(returned.expect_err("nobody works").code, Code::DeadlineExceeded);
+            submit.waits.tell(&submit.bus, "test-api").await;
+            pressure::heard(&submit.bus).await.expect("the bus answers")
+        };
+        assert_eq!(late(Lane::Bulk).await, None, "bulk presses nobody");
+        assert!(late(Lane::Realtime).await.expect("it is told") >= Duration::from_millis(200));
     }
 
     fn ms(n: u64) -> Duration {

@@ -157,29 +157,41 @@ fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
 /// The batch as it stands in the ledger, and whether this request put it there.
 async fn begin(app: &App, fresh: Request, batch: String) -> Result<(Request, bool), Fault> {
     let ledger = &app.batches.ledger;
+    let there = async |key: &BatchKey| ledger.request(key).await.map_err(|error| unavailable(&error));
     let key = BatchKey::new(&fresh.tenant, &batch);
     if batch != fresh.id
-        && let Some(there) = ledger.request(&key).await.map_err(|error| unavailable(&error))?
+        && let Some(there) = there(&key).await?
     {
         return Ok((there, false));
     }
     let request = Request { id: batch, ..fresh };
-    ledger.begin(&request).await.map_err(|error| unavailable(&error))?;
-    Ok((request, true))
+    if ledger.begin(&request).await.map_err(|error| unavailable(&error))? {
+        return Ok((request, true));
+    }
+    // Another server was sent the same at the same time, and was first.
+    Ok((there(&key).await?.unwrap_or(request), false))
 }
 
-/// What stays is what can be gone on with.
+/// What stays is what can be gone on with, and what another server was sent under the same key.
 async fn clean_up(app: &App, key: &BatchKey, once: Option<&Once>, stopped: &Stopped) {
-    if matches!((stopped, once), (Stopped::Lost(_), Some(_))) {
+    let ledger = &app.batches.ledger;
+    if once.is_some() && (may_be_gone_on_with(stopped) || !matches!(ledger.sealed(key).await, Ok(None))) {
         return;
     }
-    let ledger = &app.batches.ledger;
     if let Err(error) = ledger.forget(key).await {
         tracing::warn!(%error, batch = key.id, "a refused batch stays in the store until it is swept away");
     }
     if let Some(once) = once {
         // Told already, if it fails.
         let _ = once.give_up(ledger).await;
+    }
+}
+
+fn may_be_gone_on_with(stopped: &Stopped) -> bool {
+    match stopped {
+        Stopped::Lost(_) => true,
+        // There are shards of another list: whoever sent that one is at it, or done.
+        Stopped::Content(fault) => fault.code == Code::IdempotencyMismatch,
     }
 }
 

@@ -20,7 +20,10 @@ use super::{
     source::{stopped, take_lines},
     upload::{Stopped, lines, too_long},
 };
-use crate::ledger::{Ledger, Manifest, Request, Sealed};
+use crate::{
+    admit::Budget,
+    ledger::{Ledger, Manifest, Request, Sealed},
+};
 
 const READ_BYTES: usize = 256 * 1024;
 
@@ -56,6 +59,7 @@ async fn open(outside: &Outside, tenant: &str, url: &str) -> Result<Opened, Stop
 /// What a list is read with.
 pub struct Elsewhere<'a> {
     pub ledger: &'a Ledger,
+    pub budget: &'a Budget,
     pub outside: &'a Outside,
     /// The program whose `manifest-reader` reads Parquet.
     pub program: &'a Path,
@@ -65,7 +69,7 @@ impl Elsewhere<'_> {
     /// Stopped half-way and begun again it goes on where it was, as an upload does.
     pub async fn take_in(&self, request: &Request, manifest: &Manifest, now_s: u64) -> Result<Sealed, Stopped> {
         let opened = open(self.outside, &request.tenant, &manifest.url).await?;
-        let mut intake = Intake::new(self.ledger, request, manifest.max_items);
+        let mut intake = Intake::new(self.ledger, self.budget, request, manifest.max_items);
         let reader = async || {
             let reader = opened.reader().await.map_err(|error| lost(&error))?;
             Ok::<_, Stopped>(BufReader::with_capacity(READ_BYTES, reader))

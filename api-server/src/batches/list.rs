@@ -6,12 +6,12 @@ use axum::{
     extract::{Extension, RawQuery, State},
     response::Response,
 };
-use common::fault::Fault;
+use common::fault::{Code, Fault};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{invalid, reply, unavailable, view::BatchView};
+use super::{create::now_s, invalid, reply, unavailable, view::BatchView};
 use crate::{App, edge::RequestId, keys::Caller, problem::Problem};
 
 const DEFAULT_LIMIT: usize = 20;
@@ -73,12 +73,19 @@ async fn list(app: &App, caller: &Caller, query: &str) -> Result<BatchList, Faul
     ids.retain(|id| after.as_ref().is_none_or(|after| id > after));
     let has_more = ids.len() > limit;
     ids.truncate(limit);
-    let now_s = app.bus.now_us() / 1_000_000;
-    let views = stream::iter(ids).map(async |id| {
-        let request = app.batches.find(&caller.tenant, &id).await?;
-        BatchView::of(&app.batches.ledger, &request, now_s).await
-    });
-    let data: Vec<BatchView> = views.buffered(LOOKS).try_collect().await?;
-    let id = |view: Option<&BatchView>| view.map(|view| view.id.clone());
-    Ok(BatchList { object: "list", first_id: id(data.first()), last_id: id(data.last()), has_more, data })
+    // Of what was looked at, so that a page on which nothing is left leads on.
+    let last_id = ids.last().cloned();
+    let views = stream::iter(ids).map(async |id| view(app, &caller.tenant, &id).await);
+    let data: Vec<BatchView> = views.buffered(LOOKS).try_filter_map(async |view| Ok(view)).try_collect().await?;
+    let first_id = data.first().map(|view| view.id.clone());
+    Ok(BatchList { object: "list", first_id, last_id, has_more, data })
+}
+
+/// `None` of a batch that is being cleared away, or is just coming into being.
+async fn view(app: &App, tenant: &str, id: &str) -> Result<Option<BatchView>, Fault> {
+    match app.batches.find(tenant, id).await {
+        Ok(request) => BatchView::of(&app.batches.ledger, &request, now_s(app)).await.map(Some),
+        Err(fault) if fault.code == Code::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }

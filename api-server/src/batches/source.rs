@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     App,
+    admit::Held,
     ledger::{Request, Sealed},
     request::{length, read_body, too_large},
 };
@@ -32,7 +33,7 @@ const MEDIA_TYPES: &str =
 
 /// Where the items come from.
 pub enum Source {
-    Inline(Vec<BatchItem>),
+    Inline(Vec<BatchItem>, Held),
     Stream(Body, Compression),
     /// A migrator takes it in.
     Elsewhere,
@@ -48,7 +49,7 @@ pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<(Source, Wante
         return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES));
     }
     let cap = app.config.batches.batch_max_body_bytes;
-    let _held = app.budget.take(length(&body, cap) * 2, Stage::Admit)?;
+    let held = app.budget.take(length(&body, cap) * 2, Stage::Admit)?;
     let bytes = read_body(body, cap, Stage::Admit, &app.config, None).await.map_err(|fault| match fault.code {
         Code::BodyTooLarge => too_large(Stage::Admit, cap),
         _ => fault,
@@ -66,7 +67,7 @@ pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<(Source, Wante
     if let Some(twice) = items.iter().find(|item| !names.insert(item.custom_id.as_str())) {
         return Err(invalid(format!("custom_id {:?} is there twice", twice.custom_id)));
     }
-    Ok((Source::Inline(items), wanted))
+    Ok((Source::Inline(items, held), wanted))
 }
 
 fn content_type(headers: &HeaderMap) -> String {
@@ -76,9 +77,10 @@ fn content_type(headers: &HeaderMap) -> String {
 
 /// `None` where the list lies elsewhere.
 pub async fn take(app: &App, request: &Request, source: Source) -> Result<Option<Sealed>, Stopped> {
-    let mut intake = Intake::new(&app.batches.ledger, request, app.config.batches.batch_max_items);
+    let max_items = app.config.batches.batch_max_items;
+    let mut intake = Intake::new(&app.batches.ledger, &app.budget, request, max_items);
     match source {
-        Source::Inline(items) => {
+        Source::Inline(items, _held) => {
             for item in items {
                 let at = intake.listed();
                 intake.push(item).await.map_err(|fault| stopped(fault, &format!("items[{at}]")))?;
@@ -112,11 +114,11 @@ pub async fn take_lines(
     Ok(())
 }
 
-/// Says where; and that what the store lacks may be sent again.
+/// Says where; and that what the store lacks, or this server's memory, may be sent again.
 pub fn stopped(fault: Fault, at: &str) -> Stopped {
     match fault.code {
         Code::InvalidRequest => Stopped::Content(Fault { detail: format!("{at}: {}", fault.detail), ..fault }),
-        Code::StoreUnavailable => Stopped::Lost(fault),
+        Code::StoreUnavailable | Code::Overloaded => Stopped::Lost(fault),
         _ => Stopped::Content(fault),
     }
 }

@@ -51,6 +51,7 @@ pub struct BatchView {
     /// When the whole list was here.
     in_progress_at: Option<u64>,
     expires_at: Option<u64>,
+    /// When every item was done.
     finalizing_at: Option<u64>,
     completed_at: Option<u64>,
     expired_at: Option<u64>,
@@ -114,6 +115,7 @@ pub struct Failures {
 struct Known {
     sealed: Option<Sealed>,
     cancelled_s: Option<u64>,
+    finalizing_s: Option<u64>,
     ended: Option<Final>,
     progress: Progress,
     delivery: Option<Delivery>,
@@ -149,7 +151,7 @@ impl BatchView {
             created_at: request.created_s,
             in_progress_at: known.sealed.map(|sealed| sealed.sealed_s),
             expires_at: request.expires_s,
-            finalizing_at: known.ended.as_ref().map(|end| end.finished_s),
+            finalizing_at: known.finalizing_s,
             completed_at: ended_s(FinalStatus::Completed),
             expired_at: ended_s(FinalStatus::Expired),
             failed_at: ended_s(FinalStatus::Failed),
@@ -172,7 +174,8 @@ impl BatchView {
 impl Known {
     async fn look(ledger: &Ledger, request: &Request) -> Result<Self, LedgerError> {
         let key = request.key();
-        let (sealed, cancelled_s) = tokio::try_join!(ledger.sealed(&key), ledger.cancelled(&key))?;
+        let (sealed, cancelled_s, finalizing_s) =
+            tokio::try_join!(ledger.sealed(&key), ledger.cancelled(&key), ledger.finalizing(&key))?;
         let ended = ledger.ended(&key).await?;
         let progress = match (&ended, &sealed) {
             (None, Some(_)) => ledger.progress(&key).await?,
@@ -182,7 +185,7 @@ impl Known {
             Some(_) => ledger.delivered(&key).await?,
             None => None,
         };
-        Ok(Self { sealed, cancelled_s, ended, progress, delivery })
+        Ok(Self { sealed, cancelled_s, finalizing_s, ended, progress, delivery })
     }
 
     fn tally(&self) -> Tally {

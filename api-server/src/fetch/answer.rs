@@ -1,6 +1,6 @@
 //! An origin's answer: what its head means, and its body within bounds.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use common::{fault::Fault, stage::Stage};
@@ -42,13 +42,23 @@ pub fn judge(response: Response, honour_noai: bool) -> Result<Answer, Fault> {
     if is_encoded(headers) { Err(faults::encoded()) } else { Ok(Answer::Found(response)) }
 }
 
-/// How long an origin that is short of breath asks to be left alone. A date is as good as nothing: its clock is not ours.
+/// How long an origin that is short of breath asks to be left alone.
 pub fn asked_pause(response: &Response) -> Option<Duration> {
-    if !matches!(response.status().as_u16(), 429 | 503) {
-        return None;
+    match response.status().as_u16() {
+        429 | 503 => retry_after(response.headers()),
+        _ => None,
     }
-    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+}
+
+/// In seconds or as a date, which is counted from the origin's own: its clock is not ours.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = headers.get(header::DATE).and_then(|value| date(value.to_str().ok()?)).unwrap_or_else(SystemTime::now);
+    Some(date(text)?.duration_since(now).unwrap_or_default())
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {
@@ -105,4 +115,23 @@ fn announced(response: &Response, max_bytes: usize) -> Result<usize, Fault> {
 async fn next(response: &mut Response, idle: Duration) -> Result<Option<Bytes>, Fault> {
     let chunk = timeout(idle, response.chunk()).await.map_err(|_| faults::too_slow())?;
     chunk.map_err(|_| faults::broken_off())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_told_in_seconds_or_as_a_date_by_the_origins_clock() {
+        let pause = |after: &'static str, date: &'static str| {
+            let pairs = [(header::RETRY_AFTER, after), (header::DATE, date)].into_iter().filter(|(_, v)| !v.is_empty());
+            retry_after(&pairs.map(|(name, value)| (name, http::HeaderValue::from_static(value))).collect())
+        };
+        let seconds = |n| Some(Duration::from_secs(n));
+        assert_eq!((pause(" 20 ", ""), pause("-1", ""), pause("soon", "")), (seconds(20), None, None));
+        let noon = "Wed, 21 Oct 2015 12:00:00 GMT";
+        assert_eq!(pause("Wed, 21 Oct 2015 12:00:30 GMT", noon), seconds(30), "years ago by our clock");
+        assert_eq!(pause("Wed, 21 Oct 2015 11:00:00 GMT", noon), seconds(0));
+        assert_eq!(pause(noon, ""), seconds(0));
+    }
 }

@@ -133,13 +133,22 @@ impl Breaker {
     /// comes back at once.
     pub fn leave(&mut self, entry: Entry, verdict: Verdict, now: Instant, spread: f64) -> Option<Duration> {
         match verdict {
-            Verdict::Served => *self = Self::new(self.limits),
+            Verdict::Served => self.served(now),
             Verdict::Moved => self.moved(entry),
             Verdict::Failed(code) => return self.failed(entry, 1, code, now, spread),
             Verdict::Wasted(code) => return self.failed(entry, self.half(), code, now, spread),
             Verdict::Unknown => self.give_up(entry, now),
         }
         None
+    }
+
+    fn served(&mut self, now: Instant) {
+        (self.failures, self.opened) = (0, 0);
+        match self.state {
+            // What was under way when the host asked for a rest does not end it.
+            State::Open { until, .. } if self.rests && now < until => {}
+            _ => (self.state, self.rests) = (State::Closed, false),
+        }
     }
 
     /// On probation: the next failure opens it again, for longer. Were this a
@@ -296,6 +305,16 @@ mod tests {
         assert_eq!(breaker.left_alone(now + PAUSE), None, "one failure is no reason to leave it alone");
         breaker.rest(now, PAUSE * 1_000_000);
         assert_eq!(breaker.left_alone(now).map(|host| host.left), Some(LONGEST_REST));
+    }
+
+    #[test]
+    fn a_success_of_before_does_not_end_a_rest() {
+        let (mut breaker, now) = breaker();
+        breaker.rest(now, PAUSE);
+        breaker.leave(Entry::Visitor, Verdict::Served, now + PAUSE / 2, 0.0);
+        assert_eq!(breaker.left_alone(now + PAUSE / 2), Some(LeftAlone { left: PAUSE / 2, rests: true }));
+        assert_eq!(visit(&mut breaker, Verdict::Served, now + PAUSE), None, "the probe ends it");
+        assert_eq!(breaker.left_alone(now + PAUSE), None);
     }
 
     #[test]

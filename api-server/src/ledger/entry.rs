@@ -52,6 +52,10 @@ impl BatchKey {
         format!("open/{}/{}", self.tenant, self.id)
     }
 
+    pub fn call(&self, number: usize) -> String {
+        self.file(&format!("calls/{number:08}"))
+    }
+
     pub fn shard(&self, shard: u32) -> String {
         self.file(&format!("shards/{shard:08}.ndjson"))
     }

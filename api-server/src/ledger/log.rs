@@ -4,7 +4,7 @@
 //! after. So an item is in a log once, even where two migrators hold the same
 //! shard because the broker took one of them for dead.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{BatchKey, Ledger, LedgerError, Line, Page};
 
@@ -15,6 +15,7 @@ pub struct Log {
     shard: u32,
     pages: usize,
     all: Page,
+    rests: BTreeMap<String, u64>,
     /// Places in the batch of the items that it speaks of.
     done: HashSet<u64>,
 }
@@ -33,13 +34,19 @@ impl Log {
             return Ok(None);
         }
         let (ledger, key) = (ledger.clone(), key.clone());
-        let mut log = Self { ledger, key, shard, pages: 0, all: Page::default(), done: HashSet::new() };
+        let (all, rests, done) = (Page::default(), BTreeMap::new(), HashSet::new());
+        let mut log = Self { ledger, key, shard, pages: 0, all, rests, done };
         while log.read_next().await? {}
         Ok(Some(log))
     }
 
     pub fn is_done(&self, number: u64) -> bool {
         self.done.contains(&number)
+    }
+
+    /// How much rest hosts have had, seconds, by what was said of it last.
+    pub fn rests(&self) -> &BTreeMap<String, u64> {
+        &self.rests
     }
 
     pub async fn append(&mut self, lines: &[Line]) -> Result<Appended, LedgerError> {
@@ -49,16 +56,32 @@ impl Log {
             if page.tally.done() == 0 {
                 return Ok(Appended::Yes);
             }
-            let name = self.key.page(self.shard, self.pages);
-            if self.ledger.store.put_new(&name, page.encode()).await? {
-                self.take(&page);
-                return Ok(Appended::Yes);
-            }
-            if !self.read_next().await? {
-                // There a moment ago, and gone: whoever finishes a shard clears its log.
-                return Ok(Appended::Closed);
+            if let Some(appended) = self.put_next(&page).await? {
+                return Ok(appended);
             }
         }
+    }
+
+    /// For whoever has the shard next.
+    pub async fn append_rests(&mut self, rests: &BTreeMap<String, u64>) -> Result<Appended, LedgerError> {
+        let page = Page::of_rests(rests);
+        while self.rests != *rests {
+            if let Some(appended) = self.put_next(&page).await? {
+                return Ok(appended);
+            }
+        }
+        Ok(Appended::Yes)
+    }
+
+    /// `None`: another page has that number, and is read.
+    async fn put_next(&mut self, page: &Page) -> Result<Option<Appended>, LedgerError> {
+        let name = self.key.page(self.shard, self.pages);
+        if self.ledger.store.put_new(&name, page.encode()).await? {
+            self.take(page);
+            return Ok(Some(Appended::Yes));
+        }
+        // There a moment ago, and gone: whoever finishes a shard clears its log.
+        Ok(if self.read_next().await? { None } else { Some(Appended::Closed) })
     }
 
     /// Puts the log into one piece, which ends the shard.
@@ -78,6 +101,9 @@ impl Log {
     fn take(&mut self, page: &Page) {
         self.done.extend(page.numbers());
         self.all.join(page);
+        if let Some(rests) = &page.rests {
+            self.rests.clone_from(rests);
+        }
         self.pages += 1;
     }
 }
@@ -95,7 +121,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::ledger::{Item, outcome};
+    use crate::ledger::{Item, Kind, outcome};
 
     fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
         let item = |n| Item { custom_id: format!("c{n}"), url: "http://a.example/".to_owned() };
@@ -106,11 +132,32 @@ mod tests {
         Log::open(ledger, key, 0).await.expect("the store answers")
     }
 
-    #[tokio::test]
-    async fn two_holders_of_one_shard_write_every_item_once() {
+    fn in_memory() -> (Ledger, BatchKey) {
         let store =
             Store::open(&StoreConfig { store_url: Some("memory:".into()), ..StoreConfig::default() }).expect("opens");
-        let (ledger, key) = (Ledger::new(store), BatchKey::new("shop", "batch_1"));
+        (Ledger::new(store), BatchKey::new("shop", "batch_1"))
+    }
+
+    #[tokio::test]
+    async fn who_has_the_shard_next_knows_how_much_rest_hosts_have_had() {
+        let (ledger, key) = in_memory();
+        let rests = |seconds| BTreeMap::from([("slow.example".to_owned(), seconds)]);
+        let mut one = open(&ledger, &key).await.expect("open");
+        one.append(&lines(0..2)).await.expect("written");
+        one.append_rests(&rests(900)).await.expect("written");
+        one.append_rests(&rests(900)).await.expect("nothing new");
+        let mut two = open(&ledger, &key).await.expect("open");
+        assert_eq!((two.rests(), two.pages), (&rests(900), 2));
+        two.append(&lines(1..3)).await.expect("written");
+        two.append_rests(&BTreeMap::new()).await.expect("written");
+        let third = open(&ledger, &key).await.expect("open");
+        assert_eq!((third.rests().len(), third.done.len(), third.all.tally.completed), (0, 3, 3));
+        assert_eq!(ledger.progress(&key).await.expect("answers").lines(0, Kind::Completed), (3, true));
+    }
+
+    #[tokio::test]
+    async fn two_holders_of_one_shard_write_every_item_once() {
+        let (ledger, key) = in_memory();
         let mut one = open(&ledger, &key).await.expect("open");
         let mut two = open(&ledger, &key).await.expect("open");
         one.append(&lines(0..3)).await.expect("written");

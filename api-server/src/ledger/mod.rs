@@ -9,10 +9,12 @@
 //! batches/{tenant}/{batch}/shards/{shard}.ndjson            items, as many to a shard as `request.json` says
 //! batches/{tenant}/{batch}/sealed.json                      the list is whole: from here on it is worked on
 //! batches/{tenant}/{batch}/intake/{number}                  whoever takes in a list that lies elsewhere is alive
-//! batches/{tenant}/{batch}/announced                        its first shards are in the queue
+//! batches/{tenant}/{batch}/calls/{number}                   up to which shard they were called
+//! batches/{tenant}/{batch}/calls/{number}.said              these are in the queue
 //! batches/{tenant}/{batch}/log/{shard}/{page}.ndjson        what became of items, appended by whoever holds the shard
 //! batches/{tenant}/{batch}/results/{shard}.ndjson           the log of a finished shard in one piece
 //! batches/{tenant}/{batch}/cancel                           somebody wants it to end
+//! batches/{tenant}/{batch}/finalizing                       its last item is done
 //! batches/{tenant}/{batch}/delivery/{number}                whoever writes its results elsewhere is alive
 //! batches/{tenant}/{batch}/delivered.json                   what became of that
 //! batches/{tenant}/{batch}/final.json                       how it ended
@@ -20,6 +22,7 @@
 //! ```
 
 mod attempt;
+mod calls;
 mod entry;
 mod fold;
 mod lease;
@@ -33,6 +36,7 @@ use common::store::{Store, StoreError};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use attempt::Attempt;
+pub use calls::Calls;
 pub use entry::{BatchKey, Delivery, DryRun, Final, FinalStatus, Item, Manifest, Request, Sealed};
 pub use fold::Progress;
 pub use lease::{Lease, Lookout, RENEWED_EVERY, Work};
@@ -72,13 +76,12 @@ impl Ledger {
         Ok(self.store.put_new(name, json.into()).await?)
     }
 
-    /// Opens a batch, which is still without items.
-    pub async fn begin(&self, request: &Request) -> Result<(), LedgerError> {
+    /// Opens a batch, which is still without items. `false`: somebody else has.
+    pub async fn begin(&self, request: &Request) -> Result<bool, LedgerError> {
         let key = request.key();
         // First, so that whatever is begun is found again.
         self.store.put_new(&key.open(), Bytes::new()).await?;
-        self.write(&key.file("request.json"), request).await?;
-        Ok(())
+        self.write(&key.file("request.json"), request).await
     }
 
     pub async fn request(&self, key: &BatchKey) -> Result<Option<Request>, LedgerError> {
@@ -129,14 +132,19 @@ impl Ledger {
         self.read(&key.file("cancel")).await
     }
 
-    /// Notes that the batch's first shards are in the queue.
-    pub async fn set_announced(&self, key: &BatchKey) -> Result<(), LedgerError> {
-        self.store.put_new(&key.file("announced"), Bytes::new()).await?;
+    /// How many shards are done.
+    pub async fn finished_shards(&self, key: &BatchKey) -> Result<u32, LedgerError> {
+        Ok(self.store.list(&key.file("results")).await?.len() as u32)
+    }
+
+    /// Notes that every item is done, the first time.
+    pub async fn finalize(&self, key: &BatchKey, now_s: u64) -> Result<(), LedgerError> {
+        self.write(&key.file("finalizing"), &now_s).await?;
         Ok(())
     }
 
-    pub async fn is_announced(&self, key: &BatchKey) -> Result<bool, LedgerError> {
-        Ok(self.store.exists(&key.file("announced")).await?)
+    pub async fn finalizing(&self, key: &BatchKey) -> Result<Option<u64>, LedgerError> {
+        self.read(&key.file("finalizing")).await
     }
 
     pub async fn set_delivered(&self, key: &BatchKey, delivery: &Delivery) -> Result<(), LedgerError> {
@@ -172,10 +180,14 @@ impl Ledger {
     pub async fn open_batches(&self) -> Result<Vec<BatchKey>, LedgerError> {
         let mut keys = Vec::new();
         for tenant in self.store.folders("open").await? {
-            let batches = self.store.list(&format!("open/{tenant}")).await?;
-            keys.extend(batches.into_iter().map(|listed| BatchKey::new(&tenant, &listed.name)));
+            keys.extend(self.open_batches_of(&tenant).await?);
         }
         Ok(keys)
+    }
+
+    pub async fn open_batches_of(&self, tenant: &str) -> Result<Vec<BatchKey>, LedgerError> {
+        let batches = self.store.list(&format!("open/{tenant}")).await?;
+        Ok(batches.iter().map(|listed| BatchKey::new(tenant, &listed.name)).collect())
     }
 
     pub async fn is_open(&self, key: &BatchKey) -> Result<bool, LedgerError> {

@@ -15,8 +15,10 @@ use crate::forecast::Measured;
 const HOSTS_KEPT: usize = 20;
 /// While adding up, so that the order of adding hardly matters.
 const HOSTS_COUNTED: usize = 200;
-/// A line that sums up is shorter.
-pub const HEAD_BYTES: u64 = 32 * 1024;
+/// Longer names resolve nowhere (RFC 1035), and would be what a line that sums up consists of.
+const HOST_BYTES: usize = 253;
+/// A line that sums up is shorter: as many hosts as there may be, of the longest names.
+pub const HEAD_BYTES: u64 = 64 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -114,12 +116,15 @@ pub fn outcome(
 /// The host, where it is the origin's fault.
 fn blamed(fault: &Fault, url: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
-    (fault.stage == common::stage::Stage::Fetch).then(|| url.host_str().map(str::to_owned))?
+    let host = url.host_str().filter(|host| host.len() <= HOST_BYTES)?;
+    (fault.stage == common::stage::Stage::Fetch).then(|| host.to_owned())
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     pub tally: Tally,
+    /// How much rest hosts have had, seconds, where a page says that and nothing of items.
+    pub rests: Option<BTreeMap<String, u64>>,
     failed: Vec<u8>,
     completed: Vec<u8>,
 }
@@ -130,9 +135,15 @@ pub struct Head {
     pub tally: Tally,
     failed_bytes: u64,
     completed_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rests: Option<BTreeMap<String, u64>>,
 }
 
 impl Page {
+    pub fn of_rests(rests: &BTreeMap<String, u64>) -> Self {
+        Self { rests: Some(rests.clone()), ..Self::default() }
+    }
+
     pub fn push(&mut self, line: &Line) {
         let of = match &line.failure {
             None => {
@@ -161,7 +172,8 @@ impl Page {
     pub fn encode(&self) -> Bytes {
         let mut tally = self.tally.clone();
         tally.keep_hosts(HOSTS_COUNTED);
-        let head = Head { tally, failed_bytes: self.failed.len() as u64, completed_bytes: self.completed.len() as u64 };
+        let (failed_bytes, completed_bytes) = (self.failed.len() as u64, self.completed.len() as u64);
+        let head = Head { tally, failed_bytes, completed_bytes, rests: self.rests.clone() };
         let mut bytes = serde_json::to_vec(&head).expect("maps have text as keys");
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.failed);
@@ -174,7 +186,7 @@ impl Page {
         let cut = |range: std::ops::Range<u64>| bytes.get(range.start as usize..range.end as usize);
         let failed = cut(head.range(length, Kind::Failed))?.to_vec();
         let completed = cut(head.range(length, Kind::Completed))?.to_vec();
-        Some(Self { tally: head.tally, failed, completed })
+        Some(Self { tally: head.tally, rests: head.rests, failed, completed })
     }
 
     pub fn lines(&self, kind: Kind) -> &[u8] {
@@ -219,7 +231,11 @@ mod tests {
     use super::*;
 
     fn line(number: u64, failed: bool) -> Line {
-        let item = super::super::Item { custom_id: format!("c{number}"), url: format!("http://h{number}.example/") };
+        of_host(number, failed, &format!("h{number}.example"))
+    }
+
+    fn of_host(number: u64, failed: bool, host: &str) -> Line {
+        let item = super::super::Item { custom_id: format!("c{number}"), url: format!("http://{host}/") };
         let fault = || Fault::new(Code::SourceTimeout, Stage::Fetch, "slow");
         outcome("item_1", &item, number, &if failed { Err((fault(), 3)) } else { Ok(Value::Null) }, None)
     }
@@ -256,5 +272,18 @@ mod tests {
         assert!(length < HEAD_BYTES, "{length}");
         assert_eq!((head.tally.failed, head.tally.by_host.len()), (5_000, HOSTS_COUNTED));
         assert_eq!(head.tally.brief().by_host.len(), HOSTS_KEPT);
+    }
+
+    #[test]
+    fn a_head_stays_short_however_long_the_names_of_hosts_are() {
+        let mut page = Page::default();
+        for n in 0..HOSTS_COUNTED as u64 {
+            page.push(&of_host(n, true, &format!("{}{n:03}", "a".repeat(HOST_BYTES - 3))));
+            page.push(&of_host(n, true, &format!("{}{n:03}", "a".repeat(HOST_BYTES - 2))));
+        }
+        let (head, length) = Head::read(&page.encode()).expect("a head");
+        assert!(length < HEAD_BYTES, "{length}");
+        assert_eq!((head.tally.failed, head.tally.by_host.len()), (400, HOSTS_COUNTED));
+        assert!(head.tally.by_host.keys().all(|host| host.len() == HOST_BYTES), "longer ones are not named");
     }
 }

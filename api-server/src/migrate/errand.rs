@@ -1,9 +1,12 @@
-//! Work on a batch that one migrator does at a time, beside its shards: taking
-//! its list in, delivering its results.
+//! Work on a batch beside its shards and the sweep: taking its list in,
+//! delivering its results, telling its end. One migrator does it at a time.
 
 use std::sync::Arc;
 
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Migrator;
@@ -11,26 +14,29 @@ use crate::ledger::{BatchKey, Lease, LedgerError, Lookout, Work};
 
 /// Of each kind at once: each takes memory, and may have to wait for somebody else's store.
 const AT_ONCE: usize = 4;
+/// These wait for strangers' servers, and take little.
+const WEBHOOKS_AT_ONCE: usize = 32;
 
 /// How many more this migrator may have in hand.
 #[derive(Debug)]
 pub struct Errands {
     intakes: Arc<Semaphore>,
     deliveries: Arc<Semaphore>,
+    webhooks: Arc<Semaphore>,
 }
 
 impl Default for Errands {
     fn default() -> Self {
-        let places = || Arc::new(Semaphore::new(AT_ONCE));
-        Self { intakes: places(), deliveries: places() }
+        let places = |most| Arc::new(Semaphore::new(most));
+        Self { intakes: places(AT_ONCE), deliveries: places(AT_ONCE), webhooks: places(WEBHOOKS_AT_ONCE) }
     }
 }
 
 impl Errands {
-    fn of(&self, work: Work) -> Arc<Semaphore> {
+    fn of(&self, work: Work) -> &Arc<Semaphore> {
         match work {
-            Work::Intake => self.intakes.clone(),
-            Work::Delivery => self.deliveries.clone(),
+            Work::Intake => &self.intakes,
+            Work::Delivery => &self.deliveries,
         }
     }
 }
@@ -51,17 +57,29 @@ impl Errand {
         work: Work,
         errand: impl FnOnce(Lease) -> F,
     ) -> Result<(), LedgerError> {
-        if self.task.as_ref().is_some_and(|task| !task.is_finished()) {
-            return Ok(());
-        }
-        let Ok(place) = migrator.errands.of(work).try_acquire_owned() else { return Ok(()) };
+        let Some(place) = self.place(migrator.errands.of(work)) else { return Ok(()) };
         if let Some(lease) = migrator.ledger.lease(key, work, &mut self.lookout, Instant::now()).await? {
-            let errand = errand(lease);
-            self.task = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-                errand.await;
-                drop(place);
-            })));
+            self.spawn(place, errand(lease));
         }
         Ok(())
+    }
+
+    /// The same without a lease: each try is claimed by itself.
+    pub fn begin_telling(&mut self, migrator: &Migrator, errand: impl Future<Output = ()> + Send + 'static) {
+        if let Some(place) = self.place(&migrator.errands.webhooks) {
+            self.spawn(place, errand);
+        }
+    }
+
+    fn place(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        let is_under_way = self.task.as_ref().is_some_and(|task| !task.is_finished());
+        if is_under_way { None } else { places.clone().try_acquire_owned().ok() }
+    }
+
+    fn spawn(&mut self, place: OwnedSemaphorePermit, errand: impl Future<Output = ()> + Send + 'static) {
+        self.task = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            errand.await;
+            drop(place);
+        })));
     }
 }

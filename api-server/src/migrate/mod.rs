@@ -8,6 +8,7 @@ mod deliver;
 mod errand;
 mod forecast;
 mod item;
+mod rests;
 mod retain;
 mod retry;
 mod run;
@@ -16,6 +17,7 @@ mod shard;
 mod share;
 mod sweep;
 mod take_in;
+mod tell;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -25,7 +27,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{fetch::Fetcher, fleet::Fleet, ledger::Ledger, pressure, submit::Submit, webhook::Webhooks};
+use crate::{admit::Budget, fetch::Fetcher, fleet::Fleet, ledger::Ledger, pressure, submit::Submit, webhook::Webhooks};
 
 pub use announce::announce_first;
 pub use config::MigrateConfig;
@@ -40,6 +42,8 @@ pub struct Migrator {
     pub bus: Bus,
     pub fleet: Arc<Fleet>,
     pub fetcher: Fetcher,
+    /// Of bytes in memory, also the fetcher's.
+    pub budget: Budget,
     pub prepare: prepare::Pool,
     /// As many as there are decoding processes: bulk must not fill the line before them.
     pub preparing: Semaphore,

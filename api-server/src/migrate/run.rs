@@ -20,10 +20,12 @@ use tokio::{
 
 use super::{
     Migrator, item,
+    rests::Rests,
     retry::{Again, again},
     schedule::{Schedule, Try},
 };
 use crate::{
+    fetch::LeftAlone,
     forecast::Measured,
     ledger::{Appended, Item, LedgerError, Line, Log, Request, outcome},
 };
@@ -55,6 +57,7 @@ pub struct Run {
     first: u64,
     targets: Vec<Target>,
     schedule: Schedule,
+    rests: Rests,
     under_way: JoinSet<(Try, Result<Value, Fault>, Duration)>,
     /// Not yet in the log.
     lines: Vec<Line>,
@@ -80,7 +83,7 @@ impl Run {
             schedule.add(host, Try { target, ..Try::default() });
         }
         let now = Instant::now();
-        let (under_way, lines) = (JoinSet::new(), Vec::new());
+        let (rests, under_way, lines) = (Rests::new(log.rests()), JoinSet::new(), Vec::new());
         // The first look comes before the first image.
         let looked = now.checked_sub(LOOK_EVERY).unwrap_or(now);
         Self {
@@ -91,6 +94,7 @@ impl Run {
             first,
             targets,
             schedule,
+            rests,
             under_way,
             lines,
             begun: now,
@@ -154,13 +158,21 @@ impl Run {
         target.fetching += spent;
         let target = &self.targets[tried.target];
         self.schedule.end(&target.host);
+        if outcome.as_ref().err().is_none_or(|fault| !fault.retryable) {
+            self.rests.served(&target.host);
+        }
         let fault = match outcome {
             Ok(done) => return self.tell(tried.target, &Ok(done)),
             Err(fault) => fault,
         };
+        let may_rest = self.rests.may_rest(&target.host);
         let host = self.migrator.fetcher.left_alone(&target.url);
+        let host = host.map(|host| LeftAlone { rests: host.rests && may_rest, ..host });
         match again(&self.migrator.config, tried, &fault, host, rand::random()) {
             Again::After(next, pause) => {
+                if host.is_some_and(|host| host.rests) {
+                    self.rests.wait(&target.host, Instant::now(), pause);
+                }
                 metrics::counter!("tagfleet_migrate_retries_total", "code" => fault.code.name()).increment(1);
                 self.schedule.add_later(&target.host, next, Instant::now() + pause);
             }
@@ -213,7 +225,10 @@ impl Run {
             self.ended(ended);
         }
         self.under_way.abort_all();
-        match self.write().await? {
+        if self.write().await? == Appended::Closed {
+            return Ok(Ended::Closed);
+        }
+        match self.log.append_rests(&self.rests.told()).await? {
             Appended::Closed => Ok(Ended::Closed),
             Appended::Yes => Ok(Ended::HandOn),
         }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     Migrator,
-    announce::{announce_next, publish},
+    announce::{AnnounceError, announce_next, publish},
     run::{Ended, Run},
 };
 use crate::ledger::{BatchKey, LedgerError, Log};
@@ -26,6 +26,8 @@ enum ShardError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error(transparent)]
+    Announce(#[from] AnnounceError),
 }
 
 enum Then {
@@ -87,6 +89,8 @@ async fn work(
     } else {
         ledger.clear_log(&key, shard.number).await?;
     }
-    announce_next(&migrator.queue, &key, shard.number, sealed.shards).await?;
+    // Before the ack, so that whoever gets it next does so if this process dies.
+    let finished = ledger.finished_shards(&key).await?;
+    announce_next(&migrator.queue, ledger, &key, finished, sealed.shards).await?;
     Ok(Then::Ack)
 }

@@ -8,24 +8,26 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Migrator,
-    announce::{announce_again, said, was_said},
+    announce::{announce_again, announce_next},
     deliver::{Parcel, deliver},
     errand::Errand,
     forecast::forecast,
     take_in::take_in,
+    tell::tell,
 };
-use crate::{
-    ledger::{BatchKey, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work},
-    webhook::Told,
-};
+use crate::ledger::{BatchKey, Calls, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// More for each shard, since each look lists them all.
 const PER_SHARD: Duration = Duration::from_millis(1);
+/// Of a batch that cannot be looked after.
+const AFTER_ERROR: Duration = Duration::from_secs(10);
 /// A list that is not whole by then will not be.
 const COMES_IN_WITHIN_S: u64 = 24 * 3_600;
-/// For the server that took the batch in to announce it.
-const ANNOUNCED_WITHIN_S: u64 = 10;
+/// What says what is asked of it is written right after its marker.
+const BEGUN_WITHIN_S: u64 = 3_600;
+/// For whoever has called shards to put them into the queue.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);
 /// A batch of which nothing moves for so long has lost its shards, whatever happened to them. Twice the time
 /// that a shard is held at the most.
 const STANDS_STILL: u32 = 2;
@@ -34,16 +36,30 @@ const STANDS_STILL: u32 = 2;
 struct Watched {
     next: Instant,
     announced: bool,
+    /// A call whose shards are not in the queue yet, and since when.
+    unsaid: Option<(usize, Instant)>,
     done: u64,
     moved: Instant,
     intake: Errand,
     delivery: Errand,
+    telling: Errand,
 }
 
 impl Watched {
     fn new(now: Instant) -> Self {
-        let (intake, delivery) = (Errand::default(), Errand::default());
-        Self { next: now, announced: false, done: 0, moved: now, intake, delivery }
+        let (intake, delivery, telling) = (Errand::default(), Errand::default(), Errand::default());
+        Self { next: now, announced: false, unsaid: None, done: 0, moved: now, intake, delivery, telling }
+    }
+
+    /// Whether a call has been without its shards for too long.
+    fn is_unsaid(&mut self, calls: &Calls, now: Instant) -> bool {
+        match (calls.unsaid.first(), self.unsaid) {
+            (Some(call), Some((same, since))) if *call == same => now > since + ANNOUNCED_WITHIN,
+            (call, _) => {
+                self.unsaid = call.map(|call| (*call, now));
+                false
+            }
+        }
     }
 }
 
@@ -69,8 +85,12 @@ async fn round(
     for key in open {
         let now = Instant::now();
         let watched = watched.entry(key.clone()).or_insert_with(|| Watched::new(now));
-        if now >= watched.next {
-            look(migrator, &key, started_s, watched).await?;
+        if now >= watched.next
+            && let Err(error) = look(migrator, &key, started_s, watched).await
+        {
+            // What is wrong with one batch holds up no other.
+            tracing::error!(%error, tenant = key.tenant, batch = key.id, "a batch could not be looked after");
+            watched.next = now + AFTER_ERROR;
         }
     }
     Ok(())
@@ -83,13 +103,13 @@ async fn look(
     watched: &mut Watched,
 ) -> Result<(), LedgerError> {
     let (ledger, now_s) = (&migrator.ledger, migrator.bus.now_us() / 1_000_000);
-    // Its marker comes first, so it may be a moment old.
-    let Some(request) = ledger.request(key).await? else { return Ok(()) };
+    let Some(request) = ledger.request(key).await? else { return forget_remains(migrator, key, now_s).await };
     if ledger.ended(key).await?.is_some() {
-        return match migrator.webhooks.tell(ledger, &request, now_s).await? {
-            Told::Yes => ledger.close(key).await,
-            Told::NotYet => Ok(()),
-        };
+        if request.webhook_url.is_none() {
+            return ledger.close(key).await;
+        }
+        watched.telling.begin_telling(migrator, tell(migrator.clone(), request));
+        return Ok(());
     }
     let Some(sealed) = ledger.sealed(key).await? else {
         if let Some(manifest) = request.manifest.clone() {
@@ -104,6 +124,7 @@ async fn look(
     };
     let progress = ledger.progress(key).await?;
     if progress.finished_shards >= sealed.shards {
+        ledger.finalize(key, now_s).await?;
         if let Some(url) = request.output.clone()
             && ledger.delivered(key).await?.is_none()
         {
@@ -115,6 +136,16 @@ async fn look(
     }
     watched.next = Instant::now() + LOOK_EVERY.max(PER_SHARD * sealed.shards);
     keep_announced(migrator, key, sealed, &progress, started_s, watched).await
+}
+
+/// Of a batch that was forgotten by half, or never begun. Its marker comes first, so it may be a moment old.
+async fn forget_remains(migrator: &Migrator, key: &BatchKey, now_s: u64) -> Result<(), LedgerError> {
+    let created_s = key.created_ms().map_or(0, |created_ms| created_ms / 1_000);
+    if now_s < created_s + BEGUN_WITHIN_S {
+        return Ok(());
+    }
+    tracing::info!(tenant = key.tenant, batch = key.id, "what was left of a batch is removed");
+    migrator.ledger.forget(key).await
 }
 
 async fn finish(
@@ -145,28 +176,33 @@ async fn keep_announced(
     started_s: u64,
     watched: &mut Watched,
 ) -> Result<(), LedgerError> {
-    let (now, now_s) = (Instant::now(), migrator.bus.now_us() / 1_000_000);
+    let (ledger, queue, now) = (&migrator.ledger, &migrator.queue, Instant::now());
     if progress.tally.done() != watched.done {
         (watched.done, watched.moved) = (progress.tally.done(), now);
     }
-    let why = if !watched.announced && migrator.queue.forgets() && sealed.sealed_s <= started_s {
+    let calls = ledger.calls(key).await?;
+    let why = if !watched.announced && queue.forgets() && sealed.sealed_s <= started_s {
         "this process was started anew"
-    } else if !watched.announced && !was_said(&migrator.ledger, key).await? {
-        if now_s < sealed.sealed_s + ANNOUNCED_WITHIN_S {
-            return Ok(());
-        }
-        "nobody did when it came in"
+    } else if watched.is_unsaid(&calls, now) {
+        "whoever called them did not come to it"
     } else if now > watched.moved + migrator.config.hold() * STANDS_STILL {
         "it stands still"
     } else {
         watched.announced = true;
+        if calls.up_to < sealed.shards
+            && let Err(error) = announce_next(queue, ledger, key, progress.finished_shards, sealed.shards).await
+        {
+            tracing::warn!(%error, batch = key.id, "further shards of the batch are announced later");
+        }
         return Ok(());
     };
     tracing::info!(tenant = key.tenant, batch = key.id, why, "the batch's shards are announced");
-    match announce_again(&migrator.queue, key, progress, sealed.shards).await {
+    match announce_again(queue, key, progress, calls.up_to).await {
         Ok(()) => {
             (watched.announced, watched.moved) = (true, now);
-            said(&migrator.ledger, key).await;
+            for call in calls.unsaid {
+                ledger.said(key, call).await?;
+            }
         }
         Err(error) => tracing::warn!(%error, batch = key.id, "the batch's shards cannot be announced yet"),
     }

@@ -11,9 +11,9 @@ use crate::{
     ledger::{Final, FinalStatus, Lease, LedgerError, Manifest, RENEWED_EVERY, Request, Tally},
 };
 
-/// Where what holds the list fails, and not the list.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
+/// Where what holds the list fails, and not the list. Together some minutes.
+const TRIES: u32 = 9;
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why it ends before the list does.
 enum Held {
@@ -28,7 +28,7 @@ pub async fn take_in(migrator: Arc<Migrator>, request: Request, manifest: Manife
         fault = read(&migrator, &request, &manifest) => match fault {
             Ok(()) => Ok(()),
             // Nothing is wrong with the list; somebody tries again when the lease is over.
-            Err(fault) if fault.code == Code::StoreUnavailable => return,
+            Err(fault) if matches!(fault.code, Code::StoreUnavailable | Code::Overloaded) => return,
             Err(fault) => end(&migrator, &request, FinalStatus::Failed, Some(fault)).await,
         },
         held = hold(&migrator, &request, &mut lease) => match held {
@@ -47,7 +47,8 @@ pub async fn take_in(migrator: Arc<Migrator>, request: Request, manifest: Manife
 }
 
 async fn read(migrator: &Migrator, request: &Request, manifest: &Manifest) -> Result<(), Fault> {
-    let from = Elsewhere { ledger: &migrator.ledger, outside: &migrator.outside, program: &migrator.program };
+    let Migrator { ledger, budget, outside, program, .. } = migrator;
+    let from = Elsewhere { ledger, budget, outside, program };
     for tried in 1.. {
         let now_s = migrator.bus.now_us() / 1_000_000;
         match from.take_in(request, manifest, now_s).await {
@@ -56,12 +57,16 @@ async fn read(migrator: &Migrator, request: &Request, manifest: &Manifest) -> Re
                 return Ok(());
             }
             Err(Stopped::Lost(fault)) if fault.code != Code::StoreUnavailable && tried < TRIES => {
-                sleep(PAUSE * 2_u32.pow(tried)).await;
+                sleep(pause(tried)).await;
             }
             Err(Stopped::Content(fault) | Stopped::Lost(fault)) => return Err(changed(fault)),
         }
     }
     Ok(())
+}
+
+fn pause(tried: u32) -> Duration {
+    Duration::from_secs(1 << tried.min(6)).min(LONGEST_PAUSE)
 }
 
 /// The words are those of an upload; here, nobody sent another list.
@@ -96,4 +101,15 @@ async fn end(
     let (key, finished_s) = (request.key(), migrator.bus.now_us() / 1_000_000);
     tracing::info!(tenant = key.tenant, batch = key.id, ?status, ?fault, "a manifest is not taken in");
     migrator.ledger.finish(&key, &Final { status, finished_s, tally: Tally::default(), fault, forecast: None }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_fails_is_waited_for_for_minutes() {
+        let all: Duration = (1..TRIES).map(pause).sum();
+        assert_eq!((pause(1), all), (Duration::from_secs(2), Duration::from_secs(242)));
+    }
 }

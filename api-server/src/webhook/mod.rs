@@ -4,7 +4,7 @@
 mod config;
 mod sign;
 
-use std::time::SystemTime;
+use std::{sync::Once, time::SystemTime};
 
 use serde_json::json;
 
@@ -25,6 +25,8 @@ pub struct Webhooks {
     signer: Option<Signer>,
     pause_ms: u64,
     fetcher: Fetcher,
+    /// That there is no secret.
+    warned: Once,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub enum Told {
 
 impl Webhooks {
     pub fn new(config: &WebhookConfig, fetcher: Fetcher) -> Self {
-        Self { signer: Signer::new(config), pause_ms: config.webhook_pause_ms, fetcher }
+        Self { signer: Signer::new(config), pause_ms: config.webhook_pause_ms, fetcher, warned: Once::new() }
     }
 
     /// Whether a batch may name this URL.
@@ -46,7 +48,12 @@ impl Webhooks {
 
     /// One try, if one is due and no other migrator makes it.
     pub async fn tell(&self, ledger: &Ledger, request: &Request, now_s: u64) -> Result<Told, LedgerError> {
-        let (Some(url), Some(signer)) = (&request.webhook_url, &self.signer) else { return Ok(Told::Yes) };
+        let Some(url) = &request.webhook_url else { return Ok(Told::Yes) };
+        let Some(signer) = &self.signer else {
+            // Whoever took the batch in has a secret, so another migrator may have it, or this one once it is started with it.
+            self.warned.call_once(|| tracing::warn!("a webhook waits for a migrator with --webhook-secrets"));
+            return Ok(Told::NotYet);
+        };
         let key = request.key();
         let tried = match ledger.attempts(&key).await? {
             Attempt::Succeeded => return Ok(Told::Yes),

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch_intake;
+mod batch_leftovers;
 mod batch_restart;
+mod batch_turns;
 mod batches;
 mod choice;
 mod door;

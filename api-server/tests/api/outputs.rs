@@ -85,7 +85,9 @@ async fn what_was_begun_is_gone_on_with_and_what_is_there_stays() {
     std::fs::create_dir(folder.path().join(&id)).unwrap();
     std::fs::write(folder.path().join(&id).join("results-00000000.ndjson"), "written before").unwrap();
     let api2 = api(&album, &folder, &options).await;
-    assert_eq!(ended(&api2, &id).await["output"]["status"], "written");
+    let batch = ended(&api2, &id).await;
+    assert_eq!(batch["output"]["status"], "written");
+    assert!(batch["finalizing_at"].as_u64() < batch["completed_at"].as_u64(), "it waited for the folder: {batch}");
     let files = read(&folder.path().join(&id));
     assert_eq!(files["results-00000000.ndjson"], "written before");
     assert!(files.contains_key("results-00000001.ndjson") && files.contains_key("batch.json"));

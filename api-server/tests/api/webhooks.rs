@@ -9,9 +9,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::net::TcpListener;
+use url::Url;
 
 use crate::{
-    batches::{ended, items, started},
+    batches::{create, ended, items, started},
     support::{album::Album, worker::Behaviour},
 };
 
@@ -67,6 +68,25 @@ async fn the_end_of_a_batch_is_told_until_it_is_taken() {
     }
     tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
     assert_eq!(taken.lock().unwrap().len(), 2, "and not once more");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_webhook_waits_for_whoever_can_sign_it() {
+    let (album, (base, taken), folder) = (Album::start().await, hook().await, tempfile::tempdir().unwrap());
+    let store = Url::from_directory_path(folder.path()).unwrap().to_string();
+    let options = ["--store-url", &store, "--webhook-pause-ms", "0", "--fetch-allow-origin", &base];
+    let able = [&options[..], &["--webhook-secrets", SECRETS[0]]].concat();
+    let api = started(&album, &able, Behaviour::Slow(300)).await;
+    let id = create(&api, json!({"items": items(&album, &["a"]), "webhook_url": format!("{base}/hook")})).await;
+    api.finish().await;
+    let api = started(&album, &options, Behaviour::Look).await;
+    ended(&api, &id).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    assert_eq!(taken.lock().unwrap().len(), 0);
+    api.finish().await;
+    let api = started(&album, &able, Behaviour::Look).await;
+    eventually("it is told", async || (taken.lock().unwrap().len() == 2).then_some(())).await;
     api.finish().await;
 }
 
