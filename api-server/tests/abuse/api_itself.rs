@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api_server::NewKey;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use common::testing::eventually;
 use http::Method;
 use libtest_mimic::Trial;
 use prepare::testing::photo;
@@ -108,11 +109,17 @@ async fn part_without_end(suite: &Suite) {
 /// It comes back as it was, and the request leaves one line.
 async fn newline_in_client_ref(suite: &Suite) {
     let text = "album 7\n{\"level\":\"INFO\",\"message\":\"forged\"}\r\n\u{1b}[31m";
+    // The lines of what was before are written by then.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let before = suite.server.log().len();
     let image = json!({"content": BASE64_STANDARD.encode(photo(64, 64))});
     let reply = suite.post_json(json!({"image": image, "client_ref": text})).await;
     assert_eq!((reply.status, &reply.json["client_ref"]), (200, &json!(text)));
-    let log = suite.server.log();
+    let log = eventually("the line is written", async || {
+        let log = suite.server.log();
+        log[before..].contains("album 7").then_some(log)
+    })
+    .await;
     let lines: Vec<Value> = log[before..].lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 1, "{}", &log[before..]);
     assert_eq!(lines[0]["client_ref"], text);

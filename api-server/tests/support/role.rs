@@ -78,7 +78,7 @@ pub fn played() -> anyhow::Result<bool> {
 #[tokio::main]
 async fn serve() -> anyhow::Result<()> {
     let settings = Settings::parse_from(env::args_os().skip(1));
-    settings.log.init()?;
+    let _log = settings.log.init()?;
     let links = settings.links().await;
     let mut worker = FakeWorker::start(links.queue.clone(), links.bus.clone(), Behaviour::Look).await;
     let listener = TcpListener::bind(settings.api.listen).await?;
