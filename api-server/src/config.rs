@@ -38,9 +38,9 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 1_024)]
     pub max_in_flight: usize,
 
-    /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. A body
-    /// counts with its announced length, or with the largest allowed if none is announced; base64 counts twice; a
-    /// download counts with what has come of it
+    /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. Bodies and
+    /// downloads count with what has come of them, and JSON twice; one that would not fit as it is announced, or as the
+    /// largest allowed where it is not, is refused before
     #[arg(long, env = "TAGFLEET_MAX_BYTES_IN_FLIGHT", default_value_t = 536_870_912)]
     pub max_bytes_in_flight: usize,
 

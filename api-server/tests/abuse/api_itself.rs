@@ -48,6 +48,7 @@ pub fn cases() -> Vec<Trial> {
         case("api/a_thousand_headers", many_headers),
         case("api/headers_one_byte_a_second", slow_head),
         case("api/nothing_sent", nothing_sent),
+        case("api/slow_bodies_leave_room", slow_bodies),
         case("api/two_lengths", two_lengths),
         case("api/length_and_chunks", length_and_chunks),
     ]
@@ -192,6 +193,27 @@ async fn nothing_sent(suite: &Suite) {
         let answer = raw::send(&suite.server.base, sent).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{sent:?}: {answer}");
     }
+}
+
+/// Clients that announce much, or nothing, and send little, hold little of the bytes that there may be: each of these
+/// was once given 53 MB of 537.
+async fn slow_bodies(suite: &Suite) {
+    let mut open = Vec::new();
+    for kind in [JSON, "image/png", form::KIND] {
+        for length in ["Content-Length: 19000000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"] {
+            for _ in 0..16 {
+                let mut stream = raw::connect(&suite.server.base).await;
+                let key = &suite.keys.good;
+                let head = format!(
+                    "POST /v1/tags HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Type: {kind}\r\n{length}"
+                );
+                stream.write_all(head.as_bytes()).await.unwrap();
+                open.push(stream);
+            }
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    suite.is_tagged(&photo(640, 480)).await;
 }
 
 async fn two_lengths(suite: &Suite) {
