@@ -76,7 +76,7 @@ pub async fn read(mut response: Response, bounds: &Bounds) -> Result<Bytes, Fail
         }
         room.grow_to(length)?;
         body.extend_from_slice(&chunk);
-        pace.wait(length).await?;
+        pace.wait(length).await.map_err(Failure::untold)?;
     }
     if body.is_empty() { Err(faults::empty().into()) } else { Ok(room.into_held().with(body.freeze())) }
 }
