@@ -67,7 +67,10 @@ pub fn played() -> anyhow::Result<bool> {
     match env::args().nth(1).as_deref() {
         Some("prepare-worker") => decoder::run().map(|()| true),
         Some("manifest-reader") => decoder::read_list().map(|()| true),
-        Some("server") => serve().map(|()| true),
+        Some("server") => {
+            api_server::begin_with_few_arenas();
+            serve().map(|()| true)
+        }
         _ => Ok(false),
     }
 }
