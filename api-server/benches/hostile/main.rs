@@ -40,7 +40,7 @@ async fn run() -> anyhow::Result<()> {
     let seconds = Duration::from_secs(from_environment("HOSTILE_SECONDS", 60));
     let good = Origin::start([("/photo.jpg", ok(&photo(640, 480)))]).await;
     let mix = Mix::start(&std::env::var("HOSTILE_KINDS").unwrap_or_default()).await;
-    let server = Server::start(&options(&good, &mix));
+    let server = Server::start(&options(&good, &mix), &[]);
     let load = Arc::new(Load::new(&server.base)?);
     let good_alone = || load.clone().run(GOOD_PER_S, seconds, vec![good.url("/photo.jpg")]);
     load.clone().run(GOOD_PER_S, Duration::from_secs(5), vec![good.url("/photo.jpg")]).await;

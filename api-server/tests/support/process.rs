@@ -20,12 +20,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// This program again, in its role as a server; `args` say where it listens.
-    pub fn start(args: &[String]) -> Self {
+    /// This program again, in its role as a server; `args` say where it listens. `environment` comes beside its own.
+    pub fn start(args: &[String], environment: &[(&str, String)]) -> Self {
         let log = tempfile::tempfile().expect("a temporary file");
         let mut child = Command::new("/proc/self/exe")
             .arg("server")
             .args(args)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log.try_clone().expect("a second handle"))
