@@ -10,9 +10,10 @@ pub fn router(queue: Queue, bus: Bus) -> Router {
         let ready = queue.is_ready() && bus.is_ready();
         async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") } }
     };
-    let handle = telemetry::metrics();
+    // Counts from here on, and not from when somebody first looks.
+    telemetry::metrics();
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(move || async move { handle.render() }))
+        .route("/metrics", get(|| async { telemetry::metrics().render() }))
 }

@@ -38,9 +38,9 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 1_024)]
     pub max_in_flight: usize,
 
-    /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. A body
-    /// counts with its announced length, or with the largest allowed if none is announced; base64 counts twice; a
-    /// download counts with what has come of it, and so does a batch's list, as far as it is not stored yet
+    /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. Bodies and
+    /// downloads count with what has come of them, and JSON twice; one that would not fit as it is announced, or as the
+    /// largest allowed where it is not, is refused before. A batch's list counts as far as it is not stored yet
     #[arg(long, env = "TAGFLEET_MAX_BYTES_IN_FLIGHT", default_value_t = 536_870_912)]
     pub max_bytes_in_flight: usize,
 
@@ -118,8 +118,9 @@ pub struct PrepareConfig {
     #[arg(long, env = "TAGFLEET_PREPARE_MAX_FRAMES", default_value_t = 2_000)]
     pub prepare_max_frames: u32,
 
-    /// Processes that decode and resize [default: one for each core]. Each is confined: no files, no network, memory
-    /// for one image. A file that breaks its decoder costs that file alone
+    /// Images that are decoded and resized at the same time [default: one for each core], each in a process of its own;
+    /// as many processes stand by. Each is confined: no files, no network, memory for one image. A file that breaks its
+    /// decoder costs that file alone
     #[arg(long, env = "TAGFLEET_PREPARE_PROCESSES")]
     pub prepare_processes: Option<usize>,
 
@@ -127,7 +128,9 @@ pub struct PrepareConfig {
     #[arg(long, env = "TAGFLEET_PREPARE_QUEUE", default_value_t = 64)]
     pub prepare_queue: usize,
 
-    /// Longest decode of one image, milliseconds; then `decode_timeout`
+    /// Longest decode of one image, milliseconds of the processor's time, and twice as many by the clock; then
+    /// `decode_timeout`. One that takes more than 150, and 50 for each megabyte, lets others go before; of many such at
+    /// once, some are answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_PREPARE_TIMEOUT_MS", default_value_t = 2_000)]
     pub prepare_timeout_ms: u64,
 

@@ -26,6 +26,7 @@ use url::form_urlencoded;
 
 use crate::{
     App,
+    admit::Room,
     request::{self, MediaType, RawOptions, TagForm},
 };
 
@@ -43,7 +44,7 @@ pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<TagForm, Fault
     let max_image_bytes = app.config.max_body_bytes;
     let cap = max_image_bytes.saturating_add(FORM_EXTRA_BYTES);
     let boundary = boundary(&parts.headers)?;
-    let held = app.budget.take(request::length(&body, cap), Stage::Fetch)?;
+    let room = app.budget.room(request::length(&body, cap), 1, Stage::Fetch)?;
     if body.size_hint().lower() > cap as u64 {
         return Err(request::too_large(Stage::Fetch, max_image_bytes));
     }
@@ -51,11 +52,11 @@ pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<TagForm, Fault
     let sizes = SizeLimit::new().whole_stream(cap as u64).per_field(MAX_OPTION_BYTES);
     let constraints = Constraints::new().size_limit(sizes.for_field(IMAGE, max_image_bytes as u64));
     let multipart = Multipart::with_constraints(paced(body, fed.clone()), boundary, constraints);
-    let form =
-        Form { multipart, fed, max_image_bytes, image: None, options: parts.uri.query().unwrap_or_default().into() };
+    let options = parts.uri.query().unwrap_or_default().into();
+    let form = Form { multipart, fed, room, kept_bytes: 0, max_image_bytes, image: None, options };
     let patience = Duration::from_millis(app.config.body_timeout_ms);
     let (image, options) = timeout(patience, form.read()).await.map_err(|_| request::too_slow(Stage::Fetch))??;
-    Ok(TagForm { image: held.with(image), options: RawOptions::parse(&options)? })
+    Ok(TagForm { image, options: RawOptions::parse(&options)? })
 }
 
 fn boundary(headers: &HeaderMap) -> Result<String, Fault> {
@@ -89,6 +90,9 @@ struct Form {
     multipart: Multipart<'static>,
     /// Bytes that the parser has made nothing of yet.
     fed: Arc<AtomicUsize>,
+    room: Room,
+    /// Of all parts so far.
+    kept_bytes: usize,
     max_image_bytes: usize,
     image: Option<Bytes>,
     /// As a query, after the request's own.
@@ -108,7 +112,7 @@ impl Form {
             self.take(field).await?;
         }
         let image = self.image.ok_or_else(|| invalid("The form has no part `image`."))?;
-        Ok((image, self.options))
+        Ok((self.room.into_held().with(image), self.options))
     }
 
     async fn take(&mut self, field: Field<'static>) -> Result<(), Fault> {
@@ -133,9 +137,11 @@ impl Form {
         Ok(())
     }
 
-    async fn bytes(&self, mut field: Field<'static>) -> Result<Bytes, Fault> {
+    async fn bytes(&mut self, mut field: Field<'static>) -> Result<Bytes, Fault> {
         let mut bytes = Vec::new();
         while let Some(chunk) = field.chunk().await.map_err(|error| self.fault(error))? {
+            self.kept_bytes += chunk.len();
+            self.room.grow_to(self.kept_bytes)?;
             bytes.extend_from_slice(&chunk);
             self.fed.store(0, Relaxed);
         }

@@ -42,6 +42,7 @@ pub use batches::BatchConfig;
 pub use config::{ApiConfig, ConfigError, PrepareConfig};
 pub use fetch::{FetchConfig, Found, HonourNoai, Lookup, Origin, World};
 pub use keys::NewKey;
+pub use memory::begin_with_few_arenas;
 pub use migrate::MigrateConfig;
 pub use migrator::MigratorConfig;
 pub use webhook::{WebhookConfig, webhook_secret};
@@ -157,7 +158,8 @@ fn parts(app: &App, name: &str) -> migrator::Parts {
 async fn keep_up(app: Arc<App>, shutdown: Shutdown) {
     let watching = shutdown.run_until_cancelled(app.keys.watch());
     let telling = shutdown.run_until_cancelled(tell_waits(&app));
-    tokio::join!(watching, telling, keep_up_fleet(&app, &shutdown));
+    let giving_back = shutdown.run_until_cancelled(memory::keep_giving_back());
+    tokio::join!(watching, telling, giving_back, keep_up_fleet(&app, &shutdown));
 }
 
 async fn tell_waits(app: &App) {

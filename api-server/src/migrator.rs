@@ -86,13 +86,19 @@ pub async fn run(
     let migrator = parts.migrator(&links, config.migrate).await?;
     let router = probes::router(&links);
     let probes = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
-    let upkeep = tokio::spawn(shutdown.clone().run_until_cancelled_owned(async move {
+    let keep_up = async move {
         let metrics = telemetry::metrics();
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             fleet.refresh().await;
             fetcher.gauge();
             metrics.run_upkeep();
+        }
+    };
+    let upkeep = tokio::spawn(shutdown.clone().run_until_cancelled_owned(async move {
+        tokio::select! {
+            () = keep_up => {}
+            () = memory::keep_giving_back() => {}
         }
     }));
     tracing::info!(migrator = migrator.1, "the migrator works");

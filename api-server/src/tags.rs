@@ -130,8 +130,8 @@ async fn bytes_of(app: &App, source: Source, deadline: Instant) -> Result<Bytes,
 
 async fn from_body(app: &App, body: Body, deadline: Instant) -> Result<Bytes, Fault> {
     let cap = app.config.max_body_bytes;
-    let held = app.budget.take(request::length(&body, cap), Stage::Fetch)?;
-    Ok(held.with(request::read_body(body, cap, Stage::Fetch, &app.config, Some(deadline)).await?))
+    let (bytes, held) = request::read_body(app, body, cap, 1, Stage::Fetch, Some(deadline)).await?;
+    Ok(held.with(bytes))
 }
 
 /// With or without padding, since clients differ.

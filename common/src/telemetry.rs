@@ -1,9 +1,10 @@
 //! Logs as one JSON object a line, and histograms that add up over processes.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::OnceLock};
 
 use clap::{Args, ValueEnum};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::stage::{Stage, Timings};
@@ -26,6 +27,11 @@ pub const CAPTION_BATCH_SIZE: &str = "tagfleet_caption_batch_size";
 pub const CAPTION_STEP_SECONDS: &str = "tagfleet_caption_step_seconds";
 pub const ENGINE_IDLE_SECONDS: &str = "tagfleet_engine_idle_seconds";
 
+/// Lines that wait for whoever takes the log, a few megabytes; beyond that, they are lost and counted.
+const LINES_WAITING: usize = 8_192;
+/// Knows how many were.
+static LOST: OnceLock<ErrorCounter> = OnceLock::new();
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// JSON, one object a line; plain text where a person looks on.
@@ -47,25 +53,37 @@ pub struct LogConfig {
 }
 
 impl LogConfig {
-    /// Logs go to stderr: stdout belongs to the command's own output.
-    pub fn init(&self) -> Result<(), tracing_subscriber::filter::ParseError> {
+    /// Logs go to stderr: stdout belongs to the command's own output. What is held of it has what still waits
+    /// written when it is dropped; so it is kept until all that may log is over.
+    pub fn init(&self) -> Result<WorkerGuard, tracing_subscriber::filter::ParseError> {
         let filter = EnvFilter::try_new(&self.log)?;
-        let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let (writer, guard) = writer(std::io::stderr(), LINES_WAITING);
+        let lost = writer.error_counter();
+        let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
         let json = match self.log_format {
             LogFormat::Auto => !std::io::stderr().is_terminal(),
             LogFormat::Json => true,
             LogFormat::Text => false,
         };
         // A second call in one process (tests) keeps the first subscriber.
-        let _ = if json { format.json().flatten_event(true).try_init() } else { format.try_init() };
-        Ok(())
+        let begun = if json { format.json().flatten_event(true).try_init() } else { format.try_init() };
+        if begun.is_ok() {
+            let _ = LOST.set(lost);
+        }
+        Ok(guard)
     }
 }
 
-/// Installs the process's one recorder, or hands out the one that is there.
+/// A thread of its own that writes lines. Whoever takes the log may be slow, or stop for a while: written on the spot,
+/// each line would hold up an async thread, and with it every request of that thread.
+fn writer(to: impl std::io::Write + Send + 'static, lines: usize) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().lossy(true).buffered_lines_limit(lines).thread_name("log").finish(to)
+}
+
+/// Installs the process's one recorder, or hands out the one that is there, with what is counted elsewhere.
 pub fn metrics() -> PrometheusHandle {
-    static HANDLE: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
-    HANDLE
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let handle = HANDLE
         .get_or_init(|| {
             let builder = PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
@@ -76,7 +94,10 @@ pub fn metrics() -> PrometheusHandle {
             describe();
             handle
         })
-        .clone()
+        .clone();
+    let lost = LOST.get().map_or(0, ErrorCounter::dropped_lines);
+    metrics::counter!("tagfleet_log_lines_lost_total").absolute(lost as u64);
+    handle
 }
 
 fn describe() {
@@ -94,6 +115,7 @@ fn describe() {
     describe_histogram!(ENGINE_IDLE_SECONDS, Unit::Seconds, "How long a lane waited for its next batch");
     describe_counter!("tagfleet_out_of_memory_total", "Batches that were halved because the engine ran out of memory");
     describe_counter!("tagfleet_model_reloads_total", "New versions of models that were found, by what became of them");
+    describe_counter!("tagfleet_log_lines_lost_total", "Log lines that nobody took in time");
     describe_gauge!("tagfleet_requests_in_flight", "Tag requests under way in this API server");
     describe_counter!("tagfleet_requests_total", "Tag requests ended, and requests refused for their key, by code");
     describe_gauge!("tagfleet_fetch_hosts_open", "Image hosts that are left alone because they kept failing");
@@ -150,4 +172,50 @@ macro_rules! log_stages {
             $message
         )
     }};
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::mpsc::{Receiver, SyncSender, sync_channel},
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    /// Takes a line when it is told to.
+    struct Slow {
+        told: Receiver<()>,
+        taken: SyncSender<Vec<u8>>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            let _ = self.told.recv();
+            self.taken.send(line.to_owned()).map_err(io::Error::other)?;
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_that_nobody_takes_holds_nobody_up_and_what_waits_is_written_at_the_end() {
+        let ((tell, told), (taken, lines)) = (sync_channel(0), sync_channel(100));
+        let (mut log, guard) = writer(Slow { told, taken }, 4);
+        let begun = Instant::now();
+        for n in 0..10 {
+            log.write_all(format!("line {n}\n").as_bytes()).expect("never fails");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        // One is with the writer, maybe, and four wait.
+        let lost = log.error_counter().dropped_lines();
+        assert!((5..=6).contains(&lost), "{lost}");
+        drop(tell);
+        drop(guard);
+        assert_eq!(lines.try_iter().count(), 10 - lost);
+    }
 }

@@ -30,6 +30,8 @@ fn main() {
         trial("a_panic_an_abort_and_a_crash_cost_one_file", breaks),
         trial("a_decoder_that_died_idle_is_no_files_fault", dies_idle),
         trial("a_file_that_hangs_is_ended", hangs),
+        trial("files_that_hang_leave_turns_to_the_others", hangs_beside_others),
+        trial("a_slow_file_is_decoded_all_the_same", slow),
         trial("memory_files_and_network_are_out_of_reach", confined),
         trial("a_full_line_and_a_late_caller_are_told_apart", full),
     ];
@@ -57,6 +59,7 @@ fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Prepared, Fault
         b"file" => denied(fs::read("/etc/hostname").is_err()),
         b"network" => denied(TcpStream::connect("127.0.0.1:9").is_err_and(|error| error.raw_os_error() == Some(1))),
         b"program" => denied(std::process::Command::new("/bin/true").spawn().is_err()),
+        b"core" => denied(rustix::process::getrlimit(rustix::process::Resource::Core).current == Some(1)),
         b"slow" => compute_for(Duration::from_millis(200)),
         other if other.starts_with(b"bad") => Err(Fault::new(Code::ImageTruncated, Stage::Prepare, "As told.")),
         other => Ok(echo(other)),
@@ -79,11 +82,15 @@ fn echo(file: &[u8]) -> Prepared {
 }
 
 fn pool(processes: usize, queue: usize) -> Pool {
+    patient_pool(processes, queue, Duration::from_millis(500))
+}
+
+fn patient_pool(processes: usize, queue: usize, timeout: Duration) -> Pool {
     let config = PoolConfig {
         program: env::current_exe().unwrap(),
         processes,
         queue,
-        timeout: Duration::from_millis(500),
+        timeout,
         limits: LIMITS,
         max_file_bytes: 4 << 20,
     };
@@ -140,10 +147,38 @@ async fn hangs() {
     assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
 }
 
+/// Two may be slow, and the third is ended to make room.
+async fn hangs_beside_others() {
+    let pool = patient_pool(1, 8, Duration::from_secs(4));
+    let hang = || {
+        let pool = pool.clone();
+        tokio::spawn(async move { tile(&pool, b"hang").await })
+    };
+    let hanging = [hang(), hang(), hang()];
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+    let ended = hanging.iter().filter(|file| file.is_finished()).count();
+    assert!(ended <= 1, "two of them are still decoded");
+    let mut codes = Vec::new();
+    for file in hanging {
+        codes.push(file.await.unwrap().unwrap_err());
+    }
+    codes.sort_by_key(|code| code.name());
+    assert_eq!(codes, [Code::DecodeTimeout, Code::DecodeTimeout, Code::Overloaded]);
+}
+
+async fn slow() {
+    let pool = patient_pool(1, 8, Duration::from_secs(4));
+    for _ in 0..4 {
+        assert_eq!(tile(&pool, b"slow").await.unwrap(), b"slow");
+    }
+    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+}
+
 async fn confined() {
     let pool = pool(1, 4);
     assert_eq!(tile(&pool, b"memory").await, Err(Code::ImageInvalid));
-    for file in [b"file".as_slice(), b"network", b"program"] {
+    for file in [b"file".as_slice(), b"network", b"program", b"core"] {
         assert_eq!(tile(&pool, file).await.unwrap(), b"denied", "{}", String::from_utf8_lossy(file));
     }
 }

@@ -67,7 +67,13 @@ fn main() -> anyhow::Result<ExitCode> {
             manifest::apart::run(memory_bytes)?;
             Ok(ExitCode::SUCCESS)
         }
-        other => run(other),
+        other => {
+            if matches!(other, Command::Serve(_) | Command::Api(_) | Command::Migrator(_)) {
+                // The runtime's threads come later.
+                api_server::begin_with_few_arenas();
+            }
+            run(other)
+        }
     }
 }
 

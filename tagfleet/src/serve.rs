@@ -78,7 +78,6 @@ struct Shared {
 
 impl Shared {
     async fn connect(&self, listen: SocketAddr) -> anyhow::Result<(Queue, Bus, TcpListener)> {
-        self.log.init()?;
         let queue = Queue::connect(&self.queue).await?;
         let bus = Bus::connect(&self.bus).await?;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
@@ -94,6 +93,7 @@ fn links(config: &StoreConfig, queue: Queue, bus: Bus) -> anyhow::Result<Links> 
 
 impl Api {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let _log = self.shared.log.init()?;
         let (queue, bus, listener) = self.shared.connect(self.api.listen).await?;
         let links = links(&self.store, queue.clone(), bus)?;
         api_server::run(self.api, None, links, listener, shutdown::on_signal()).await?;
@@ -104,6 +104,7 @@ impl Api {
 
 impl Migrator {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let _log = self.shared.log.init()?;
         let (queue, bus, listener) = self.shared.connect(self.migrator_listen).await?;
         let links = links(&self.store, queue.clone(), bus)?;
         api_server::migrator::run(self.migrator, links, listener, shutdown::on_signal()).await?;
@@ -114,6 +115,7 @@ impl Migrator {
 
 impl Worker {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let _log = self.shared.log.init()?;
         let (queue, bus, listener) = self.shared.connect(self.worker_listen).await?;
         ai_worker::run(self.worker, queue.clone(), bus, Some(listener), shutdown::on_signal()).await?;
         queue.close().await;
@@ -123,6 +125,7 @@ impl Worker {
 
 impl Serve {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let _log = self.shared.log.init()?;
         let (queue, bus, listener) = self.shared.connect(self.api.listen).await?;
         let signal = shutdown::on_signal();
         // The worker outlives the API, so that open requests get their answers.

@@ -1,8 +1,14 @@
 //! An open loop: requests go out when they are due, whatever came of those before.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use common::bench::percentile;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{
     task::JoinSet,
@@ -15,15 +21,28 @@ pub struct Load {
 }
 
 /// What came of one run.
+#[derive(Serialize, Deserialize)]
 pub struct Measured {
     /// Sorted.
     latencies_ms: Vec<f64>,
     /// How many ended so, by status and code.
     ends: BTreeMap<String, usize>,
+    slowest: Vec<Ended>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ended {
+    ms: f64,
+    how: String,
+    at: SystemTime,
+    /// As the answer tells them, milliseconds.
+    stages: Value,
 }
 
 const TAGGED: &str = "200";
 const NO_ANSWER: &str = "no answer";
+/// Requests of which the stages are told.
+const SLOWEST: usize = 5;
 
 impl Load {
     pub fn new(base: &str) -> anyhow::Result<Self> {
@@ -44,28 +63,31 @@ impl Load {
         Measured::of(requests.join_all().await)
     }
 
-    async fn ask(self: Arc<Self>, url: String, due: Instant) -> (f64, String) {
-        let end = self.end(url).await.unwrap_or_else(|_| NO_ANSWER.to_owned());
-        (due.elapsed().as_secs_f64() * 1e3, end)
+    async fn ask(self: Arc<Self>, url: String, due: Instant) -> Ended {
+        let answer = self.answer(url).await;
+        let (how, stages) = answer.unwrap_or_else(|_| (NO_ANSWER.to_owned(), Value::Null));
+        Ended { ms: due.elapsed().as_secs_f64() * 1e3, how, at: SystemTime::now(), stages }
     }
 
-    async fn end(&self, url: String) -> reqwest::Result<String> {
+    async fn answer(&self, url: String) -> reqwest::Result<(String, Value)> {
         let response = self.client.post(&self.url).json(&json!({"image": {"url": url}})).send().await?;
         let status = response.status().as_u16();
-        let body: Value = response.json().await?;
-        Ok(body["code"].as_str().map_or_else(|| status.to_string(), |code| format!("{status} {code}")))
+        let mut body: Value = response.json().await?;
+        let how = body["code"].as_str().map_or_else(|| status.to_string(), |code| format!("{status} {code}"));
+        Ok((how, body["timings_ms"].take()))
     }
 }
 
 impl Measured {
-    fn of(ended: Vec<(f64, String)>) -> Self {
+    fn of(mut ended: Vec<Ended>) -> Self {
+        ended.sort_by(|a, b| a.ms.total_cmp(&b.ms));
+        let latencies_ms = ended.iter().map(|ended| ended.ms).collect();
         let mut ends = BTreeMap::new();
-        let mut latencies_ms: Vec<f64> = ended.iter().map(|(ms, _)| *ms).collect();
-        latencies_ms.sort_by(f64::total_cmp);
-        for (_, end) in ended {
-            *ends.entry(end).or_default() += 1;
+        for ended in &ended {
+            *ends.entry(ended.how.clone()).or_default() += 1;
         }
-        Self { latencies_ms, ends }
+        let slowest = ended.split_off(ended.len().saturating_sub(SLOWEST));
+        Self { latencies_ms, ends, slowest }
     }
 
     pub fn p50_ms(&self) -> f64 {
@@ -88,6 +110,11 @@ impl Measured {
         self.sent() - self.ended(NO_ANSWER)
     }
 
+    /// Of the slowest requests, a line each: where their time went.
+    pub fn slowest(&self) -> String {
+        self.slowest.iter().rev().map(|ended| format!("\n    {ended}")).collect()
+    }
+
     fn ended(&self, how: &str) -> usize {
         self.ends.get(how).copied().unwrap_or(0)
     }
@@ -97,5 +124,12 @@ impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ends: Vec<_> = self.ends.iter().map(|(end, count)| format!("{end}: {count}")).collect();
         write!(f, "p50 {:.1} ms, p99 {:.1} ms; {}", self.p50_ms(), self.p99_ms(), ends.join(", "))
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = humantime::format_rfc3339_millis(self.at);
+        write!(f, "{:.1} ms until {at}, {}: {}", self.ms, self.how, self.stages)
     }
 }

@@ -1,42 +1,50 @@
 //! The hostile: a quarter each is slow, huge, looping, and bad for decoders,
-//! over many hosts, since one host alone is soon left alone.
+//! over many hosts, since one host alone is soon left alone; and three in two
+//! hundred make a decoder hang, which no host is blamed for.
 
 use std::time::Duration;
 
 use super::support::{
-    decoder::{ABORT, PANIC},
+    decoder::{ABORT, HANG, PANIC},
     origin::{Origin, Page, ok, redirect},
 };
 
 /// Of each kind.
 const HOSTS: usize = 16;
+/// Of the kind that hangs, which has one page.
+const HANGING_HOSTS: usize = 2;
 
 pub struct Mix {
     /// Each with two pages, `/0` and `/1`; kinds take turns.
     origins: Vec<Origin>,
+    hanging: Vec<Origin>,
 }
 
 impl Mix {
     /// `kinds` are names of kinds, or none for all.
     pub async fn start(kinds: &str) -> Self {
         let all = [("slow", slow as fn() -> [Page; 2]), ("huge", huge), ("looping", looping), ("panicking", panicking)];
-        let chosen = |(kind, _): &&(&str, _)| kinds.is_empty() || kinds.contains(kind);
-        let mut origins = Vec::new();
+        let is_chosen = |kind: &str| kinds.is_empty() || kinds.contains(kind);
+        let (mut origins, mut hanging) = (Vec::new(), Vec::new());
         for _ in 0..HOSTS {
-            for (_, pages) in all.iter().filter(chosen) {
+            for (_, pages) in all.iter().filter(|(kind, _)| is_chosen(kind)) {
                 let [first, second] = pages();
                 origins.push(Origin::start([("/0", first), ("/1", second)]).await);
             }
         }
-        Self { origins }
+        for _ in (0..HANGING_HOSTS).filter(|_| is_chosen("hanging")) {
+            hanging.push(Origin::start([("/0", ok(HANG))]).await);
+        }
+        Self { origins, hanging }
     }
 
     pub fn bases(&self) -> impl Iterator<Item = String> {
-        self.origins.iter().map(|origin| origin.base.clone())
+        self.origins.iter().chain(&self.hanging).map(|origin| origin.base.clone())
     }
 
     pub fn urls(&self) -> Vec<String> {
-        ["/0", "/1"].iter().flat_map(|path| self.origins.iter().map(|origin| origin.url(path))).collect()
+        let of = |path, origins: &[Origin]| origins.iter().map(|origin| origin.url(path)).collect::<Vec<_>>();
+        [of("/0", &self.origins), of("/0", &self.hanging), of("/1", &self.origins)].concat()
     }
 }
 

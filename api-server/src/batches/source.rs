@@ -24,7 +24,7 @@ use crate::{
     App,
     admit::Held,
     ledger::{Request, Sealed},
-    request::{length, read_body, too_large},
+    request::{read_body, too_large},
 };
 
 const NDJSON: [&str; 3] = ["application/x-ndjson", "application/jsonl", "application/ndjson"];
@@ -49,8 +49,7 @@ pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<(Source, Wante
         return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES));
     }
     let cap = app.config.batches.batch_max_body_bytes;
-    let held = app.budget.take(length(&body, cap) * 2, Stage::Admit)?;
-    let bytes = read_body(body, cap, Stage::Admit, &app.config, None).await.map_err(|fault| match fault.code {
+    let (bytes, held) = read_body(app, body, cap, 2, Stage::Admit, None).await.map_err(|fault| match fault.code {
         Code::BodyTooLarge => too_large(Stage::Admit, cap),
         _ => fault,
     })?;

@@ -14,11 +14,7 @@ use super::{
     pace::{Pace, Untold},
     robots,
 };
-use crate::admit::Budget;
-
-/// What is taken from the budget of bytes at a time. All at once, a few origins
-/// that announce much and send little would hold all of it.
-const STEP_BYTES: usize = 1 << 20;
+use crate::admit::{Budget, FIRST_BYTES};
 
 pub enum Answer {
     Found(Response),
@@ -81,24 +77,18 @@ pub async fn read(mut response: Response, bounds: &Bounds) -> Result<Bytes, Fail
     let Bounds { max_bytes, idle, budget, untold } = bounds;
     let untold = response.content_length().is_none().then(|| untold.clone());
     let announced = announced(&response, *max_bytes)?;
-    let first = announced.min(STEP_BYTES);
-    // What cannot be held in the end is not begun.
-    drop(budget.take(announced, Stage::Fetch)?);
-    let mut held = budget.take(first, Stage::Fetch)?;
-    let (mut body, mut room, mut pace) = (BytesMut::with_capacity(first), first, Pace::new(untold));
+    let mut room = budget.room(announced, 1, Stage::Fetch)?;
+    let (mut body, mut pace) = (BytesMut::with_capacity(announced.min(FIRST_BYTES)), Pace::new(untold));
     while let Some(chunk) = next(&mut response, *idle).await? {
         let length = body.len() + chunk.len();
         if length > *max_bytes {
             return Err(Failure::wasteful(faults::too_large(*max_bytes)));
         }
-        while room < length {
-            held.join(budget.take(STEP_BYTES, Stage::Fetch)?);
-            room += STEP_BYTES;
-        }
+        room.grow_to(length)?;
         body.extend_from_slice(&chunk);
-        pace.wait(length).await?;
+        pace.wait(length).await.map_err(Failure::untold)?;
     }
-    if body.is_empty() { Err(faults::empty().into()) } else { Ok(held.with(body.freeze())) }
+    if body.is_empty() { Err(faults::empty().into()) } else { Ok(room.into_held().with(body.freeze())) }
 }
 
 /// The length to expect; that of the largest image where none is announced.

@@ -17,6 +17,12 @@ impl From<Fault> for Failure {
 }
 
 impl Failure {
+    /// No length was told, and there was no room for what came all the same. Our lack of room; but were it none of the
+    /// host's doing, one whose bodies never end would never be left alone.
+    pub fn untold(fault: Fault) -> Self {
+        Self { verdict: Verdict::Failed(Code::SourceTooLarge), fault }
+    }
+
     /// All that may be downloaded was, for nothing.
     pub fn wasteful(fault: Fault) -> Self {
         Self { verdict: Verdict::Wasted(fault.code), fault }

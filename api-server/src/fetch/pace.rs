@@ -1,7 +1,10 @@
 //! How fast one download may go. An image that comes as fast as it can be
 //! copied, or one without an end, must not take the processor from the others.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use common::fault::Fault;
 use tokio::{
@@ -14,21 +17,53 @@ use super::faults;
 
 /// So much may come at any speed: nearly every photo is done by then.
 const FREE_BYTES: usize = 4 << 20;
+/// The same where the length was not told: from many hosts that nobody has met, it comes at full speed from all.
+const UNTOLD_FREE_BYTES: usize = 1 << 20;
 /// Beyond that. 20 MB then take a quarter of a second at least.
 const BYTES_PER_S: f64 = 64.0 * (1 << 20) as f64;
+/// The same for each core and all together of whom no length was told.
+const UNTOLD_BYTES_PER_S: f64 = 32.0 * (1 << 20) as f64;
 /// A sleep takes a millisecond or two; shorter ones are saved up.
 const SHORTEST: Duration = Duration::from_millis(4);
+/// What was not used of a pace can be made up for so long: a sleep ends late, and a sender pauses.
+const CREDIT: Duration = Duration::from_millis(20);
 /// Who does not say how much will come is let beyond the free bytes with so few others.
 const UNTOLD_PER_CORE: usize = 2;
 
-/// The places of downloads that went beyond the free bytes without having said how long they are.
+/// Downloads that went beyond the free bytes without having said how long they are: their places, and the pace that they share.
 #[derive(Clone, Debug)]
-pub struct Untold(Arc<Semaphore>);
+pub struct Untold {
+    places: Arc<Semaphore>,
+    shared: Arc<Mutex<Schedule>>,
+}
 
 impl Untold {
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Semaphore::new(UNTOLD_PER_CORE * cores)))
+        Self::of(UNTOLD_PER_CORE * cores, UNTOLD_BYTES_PER_S * cores as f64)
+    }
+
+    fn of(places: usize, bytes_per_s: f64) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), shared: Arc::new(Mutex::new(Schedule::new(bytes_per_s))) }
+    }
+}
+
+/// When the bytes that were let in so far are paid for.
+#[derive(Debug)]
+struct Schedule {
+    bytes_per_s: f64,
+    paid: Instant,
+}
+
+impl Schedule {
+    fn new(bytes_per_s: f64) -> Self {
+        Self { bytes_per_s, paid: Instant::now() }
+    }
+
+    fn add(&mut self, bytes: usize) -> Instant {
+        let earliest = Instant::now().checked_sub(CREDIT).unwrap_or(self.paid);
+        self.paid = self.paid.max(earliest) + Duration::from_secs_f64(bytes as f64 / self.bytes_per_s);
+        self.paid
     }
 }
 
@@ -38,27 +73,31 @@ pub struct Pace {
     /// `None` where the length was announced.
     untold: Option<Untold>,
     beyond: Option<Beyond>,
+    /// Bytes that are free or were waited for.
+    passed: usize,
 }
 
 #[derive(Debug)]
 struct Beyond {
-    since: Instant,
+    schedule: Arc<Mutex<Schedule>>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Pace {
     pub fn new(untold: Option<Untold>) -> Self {
-        Self { untold, beyond: None }
+        let passed = if untold.is_some() { UNTOLD_FREE_BYTES } else { FREE_BYTES };
+        Self { untold, beyond: None, passed }
     }
 
     /// Waits until `bytes` may have come.
     pub async fn wait(&mut self, bytes: usize) -> Result<(), Fault> {
-        let Some(over) = bytes.checked_sub(FREE_BYTES) else { return Ok(()) };
+        let Some(more) = bytes.checked_sub(self.passed) else { return Ok(()) };
         let beyond = match &mut self.beyond {
             Some(beyond) => beyond,
             none => none.insert(Beyond::enter(self.untold.as_ref())?),
         };
-        let due = beyond.since + Duration::from_secs_f64(over as f64 / BYTES_PER_S);
+        self.passed = bytes;
+        let due = beyond.schedule.lock().unwrap_or_else(PoisonError::into_inner).add(more);
         if due.saturating_duration_since(Instant::now()) < SHORTEST {
             yield_now().await;
         } else {
@@ -70,8 +109,11 @@ impl Pace {
 
 impl Beyond {
     fn enter(untold: Option<&Untold>) -> Result<Self, Fault> {
-        let place = untold.map(|Untold(places)| places.clone().try_acquire_owned()).transpose();
-        Ok(Self { since: Instant::now(), _place: place.map_err(|_| faults::untold())? })
+        let Some(Untold { places, shared }) = untold else {
+            return Ok(Self { schedule: Arc::new(Mutex::new(Schedule::new(BYTES_PER_S))), _place: None });
+        };
+        let place = places.clone().try_acquire_owned().map_err(|_| faults::untold())?;
+        Ok(Self { schedule: shared.clone(), _place: Some(place) })
     }
 }
 
@@ -90,13 +132,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn those_of_untold_length_share_one_pace() {
+        let untold = Untold::of(2, BYTES_PER_S);
+        let one = async || {
+            let mut pace = Pace::new(Some(untold.clone()));
+            for bytes in (0..=UNTOLD_FREE_BYTES + (8 << 20)).step_by(64 << 10) {
+                pace.wait(bytes).await.expect("there is a place");
+            }
+        };
+        let started = Instant::now();
+        tokio::join!(one(), one());
+        let took = started.elapsed();
+        assert!(took >= Duration::from_millis(250) - CREDIT - SHORTEST, "{took:?}");
+    }
+
+    #[tokio::test]
     async fn few_go_beyond_it_without_having_said_how_far() {
-        let untold = Untold(Arc::new(Semaphore::new(1)));
+        let untold = Untold::of(1, BYTES_PER_S);
         let [mut first, mut second] = [(); 2].map(|()| Pace::new(Some(untold.clone())));
-        first.wait(FREE_BYTES + 1).await.expect("there is a place");
-        second.wait(FREE_BYTES - 1).await.expect("this is free");
-        assert!(second.wait(FREE_BYTES + 1).await.is_err());
+        first.wait(UNTOLD_FREE_BYTES + 1).await.expect("there is a place");
+        second.wait(UNTOLD_FREE_BYTES - 1).await.expect("this is free");
+        assert!(second.wait(UNTOLD_FREE_BYTES + 1).await.is_err());
         drop(first);
-        second.wait(FREE_BYTES + 1).await.expect("the place is free again");
+        second.wait(UNTOLD_FREE_BYTES + 1).await.expect("the place is free again");
     }
 }

@@ -8,13 +8,13 @@ use axum::{
     body::Body,
     http::{HeaderMap, header, request::Parts},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use common::{
     fault::{Code, Fault},
     stage::Stage,
     wire::{Asked, Features},
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use futures_util::StreamExt;
 use hyper::body::Body as _;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
@@ -27,7 +27,13 @@ use utoipa::{
     },
 };
 
-use crate::{ApiConfig, App, admit::Held, fetch::Fetcher, form, trail::Trail};
+use crate::{
+    ApiConfig, App,
+    admit::{FIRST_BYTES, Held, Room},
+    fetch::Fetcher,
+    form,
+    trail::Trail,
+};
 pub use choice::{Language, comma_separated};
 
 /// Room for the rest of a JSON body beside its base64.
@@ -197,8 +203,7 @@ pub async fn read(app: &App, trail: &mut Trail, parts: Parts, body: Body, arrive
     let (source, options) = match media_type(&parts.headers) {
         Some(MediaType::Json) => {
             let cap = json_cap(config.max_body_bytes);
-            let held = app.budget.take(length(&body, cap) * JSON_COPIES, Stage::Admit)?;
-            let bytes = read_body(body, cap, Stage::Admit, config, None).await?;
+            let (bytes, held) = read_body(app, body, cap, JSON_COPIES, Stage::Admit, None).await?;
             let longest = Duration::from_millis(config.max_timeout_ms.into());
             parse(app, bytes, arrived + longest).await?.split(&app.fetcher, held)?
         }
@@ -332,25 +337,46 @@ pub fn length(body: &Body, cap: usize) -> usize {
     announced.map_or(cap, |length| length.min(cap))
 }
 
-/// Reads a body whole. `deadline` is the request's own, where it is known.
+/// Reads a body whole, as it comes. `copies`: times that it will lie in memory. `deadline` is the request's own, where
+/// it is known.
 pub async fn read_body(
+    app: &App,
     body: Body,
     cap: usize,
+    copies: usize,
     stage: Stage,
-    config: &ApiConfig,
     deadline: Option<Instant>,
-) -> Result<Bytes, Fault> {
+) -> Result<(Bytes, Held), Fault> {
+    let config = &app.config;
+    let room = app.budget.room(length(&body, cap), copies, stage)?;
     if body.size_hint().lower() > cap as u64 {
         return Err(too_large(stage, config.max_body_bytes));
     }
     let patience = Instant::now() + Duration::from_millis(config.body_timeout_ms);
     let until = deadline.map_or(patience, |deadline| deadline.min(patience));
-    match timeout_at(until, Limited::new(body, cap).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(stage, config.max_body_bytes)),
-        Ok(Err(_)) => Err(Fault::new(Code::InvalidRequest, stage, "The request's body broke off.")),
-        Err(_) => Err(too_slow(stage)),
+    let read = collect(body, cap, room, stage, config.max_body_bytes);
+    timeout_at(until, read).await.map_err(|_| too_slow(stage))?
+}
+
+async fn collect(
+    body: Body,
+    cap: usize,
+    mut room: Room,
+    stage: Stage,
+    max_bytes: usize,
+) -> Result<(Bytes, Held), Fault> {
+    let mut whole = BytesMut::with_capacity(length(&body, cap).min(FIRST_BYTES));
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Fault::new(Code::InvalidRequest, stage, "The request's body broke off."))?;
+        let length = whole.len() + chunk.len();
+        if length > cap {
+            return Err(too_large(stage, max_bytes));
+        }
+        room.grow_to(length)?;
+        whole.extend_from_slice(&chunk);
     }
+    Ok((whole.freeze(), room.into_held()))
 }
 
 pub fn too_large(stage: Stage, max_bytes: usize) -> Fault {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api_server::NewKey;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use common::testing::eventually;
 use http::Method;
 use libtest_mimic::Trial;
 use prepare::testing::photo;
@@ -47,6 +48,7 @@ pub fn cases() -> Vec<Trial> {
         case("api/a_thousand_headers", many_headers),
         case("api/headers_one_byte_a_second", slow_head),
         case("api/nothing_sent", nothing_sent),
+        case("api/slow_bodies_leave_room", slow_bodies),
         case("api/two_lengths", two_lengths),
         case("api/length_and_chunks", length_and_chunks),
     ]
@@ -108,11 +110,17 @@ async fn part_without_end(suite: &Suite) {
 /// It comes back as it was, and the request leaves one line.
 async fn newline_in_client_ref(suite: &Suite) {
     let text = "album 7\n{\"level\":\"INFO\",\"message\":\"forged\"}\r\n\u{1b}[31m";
+    // The lines of what was before are written by then.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let before = suite.server.log().len();
     let image = json!({"content": BASE64_STANDARD.encode(photo(64, 64))});
     let reply = suite.post_json(json!({"image": image, "client_ref": text})).await;
     assert_eq!((reply.status, &reply.json["client_ref"]), (200, &json!(text)));
-    let log = suite.server.log();
+    let log = eventually("the line is written", async || {
+        let log = suite.server.log();
+        log[before..].contains("album 7").then_some(log)
+    })
+    .await;
     let lines: Vec<Value> = log[before..].lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 1, "{}", &log[before..]);
     assert_eq!(lines[0]["client_ref"], text);
@@ -185,6 +193,27 @@ async fn nothing_sent(suite: &Suite) {
         let answer = raw::send(&suite.server.base, sent).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{sent:?}: {answer}");
     }
+}
+
+/// Clients that announce much, or nothing, and send little, hold little of the bytes that there may be: each of these
+/// was once given 53 MB of 537.
+async fn slow_bodies(suite: &Suite) {
+    let mut open = Vec::new();
+    for kind in [JSON, "image/png", form::KIND] {
+        for length in ["Content-Length: 19000000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"] {
+            for _ in 0..16 {
+                let mut stream = raw::connect(&suite.server.base).await;
+                let key = &suite.keys.good;
+                let head = format!(
+                    "POST /v1/tags HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Type: {kind}\r\n{length}"
+                );
+                stream.write_all(head.as_bytes()).await.unwrap();
+                open.push(stream);
+            }
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    suite.is_tagged(&photo(640, 480)).await;
 }
 
 async fn two_lengths(suite: &Suite) {

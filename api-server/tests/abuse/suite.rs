@@ -90,7 +90,7 @@ pub fn start(world: World) -> &'static Suite {
     let mut root = NamedTempFile::new().expect("a temporary file");
     root.write_all(&authority.root).expect("written");
     let suite = Suite {
-        server: Server::start(&options(&trap, &ports, &keys, &root)),
+        server: Server::start(&options(&trap, &ports, &keys, &root), &proxies(&trap)),
         world,
         trap,
         client: client(&keys.good),
@@ -138,6 +138,13 @@ fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile
     options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
 }
 
+/// Where an operator's environment would send the downloads: a proxy connects to whatever it is asked for, so that no
+/// address is judged any more. The trap shall not hear of a single one.
+fn proxies(trap: &Trap) -> Vec<(&'static str, String)> {
+    let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+    names.map(|name| (name, format!("http://127.0.0.1:{}", trap.port))).into()
+}
+
 impl Suite {
     /// Good requests of every kind, so many that the server is as large as they make it.
     async fn warm_up(&self) {
@@ -149,6 +156,7 @@ impl Suite {
                 self.is_tagged(file).await;
             }
         }
+        assert!(self.trap.is_untouched().await, "no proxy is asked");
         self.resident_mib.get_or_init(|| self.server.resident_mib());
     }
 
@@ -232,6 +240,7 @@ impl Suite {
     /// What must hold after all cases together.
     pub fn finish(&self) {
         self.runtime.block_on(self.is_tagged(&testing::photo(640, 480)));
+        assert!(self.runtime.block_on(self.trap.is_untouched()), "no proxy is asked");
         let (before, after) = (self.resident_mib.get().expect("warm"), self.server.resident_mib());
         println!("server {}: {before:.0} MiB before, {after:.0} MiB after, and it still tags", self.server.pid);
         assert!(after - before < MOST_GROWTH_MIB, "it has grown");

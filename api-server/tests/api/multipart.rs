@@ -150,12 +150,12 @@ async fn a_form_that_does_not_come_is_408() {
 async fn forms_count_with_the_other_bytes() {
     let args = ["--max-body-bytes", "60000", "--fetch-max-bytes", "60000", "--max-bytes-in-flight", "200000"];
     let api = Harness::with(&args, Behaviour::Answer).await;
-    let waiting = reqwest::Body::wrap_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>());
-    let first = post(&api, waiting);
+    // More than counts before anything is there, so that the first one counts with the most that there may be.
+    let come = [image(&[0xff; 59_000]), option("client_ref", &"x".repeat(10_000))].map(Ok::<_, std::io::Error>);
+    let first = post(&api, reqwest::Body::wrap_stream(stream::iter(come).chain(stream::pending())));
     let second = async {
         loop {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            // The first one has no length, so that it counts with the most that there may be.
             let reply = post(&api, form(&[image(&[0xff; 20_000])])).await;
             if reply.status == 429 {
                 return reply;

@@ -128,7 +128,7 @@ async fn bytes_beyond_the_budget_get_429() {
     // The endless ones outlive their clients' futures, and end well before the harness loses patience.
     let args = [&sizes[..], &["--default-timeout-ms", "2000"]].concat();
     let api = Harness::with(&args, Behaviour::Answer).await;
-    // Without a length, each counts with the most that it may have.
+    // Nothing has come of them; each counts with the most that it may have, which is less than 64 KiB.
     let endless = || reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
     let send = || api.client.post(api.url("/v1/tags")).header("content-type", "image/png").body(endless()).send();
     let (mut one, mut two, mut three) = (pin!(send()), pin!(send()), pin!(send()));

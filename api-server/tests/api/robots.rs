@@ -1,8 +1,10 @@
 //! What sites say to robots, and what we say to sites.
 
 use prepare::testing::photo;
+use serde_json::json;
 
 use crate::{
+    batches,
     harness::Harness,
     support::{
         origin::{Origin, ok, redirect, with_headers},
@@ -36,6 +38,30 @@ async fn noai_is_honoured_as_set() {
         for path in ["/other.jpg", "/free.jpg"] {
             assert_eq!(api.post_url(&origin.url(path)).await.status, 200, "{path}");
         }
+        api.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn noai_is_honoured_in_a_batch_unless_set_otherwise() {
+    let file = photo(64, 64);
+    let pages = [
+        ("/noai.jpg", with_headers("X-Robots-Tag: noai\r\n", &file)),
+        ("/moved", redirect("/noai.jpg")),
+        ("/free.jpg", ok(&file)),
+    ];
+    let origin = Origin::start(pages).await;
+    let settings: [(&[&str], &str); 2] = [(&[], "source_forbids_ai"), (&["--fetch-honour-noai", "never"], "ok")];
+    for (setting, code) in settings {
+        let args = [&["--fetch-allow-origin", &origin.base], setting].concat();
+        let api = Harness::with(&args, Behaviour::Answer).await;
+        let item = |path: &str| json!({"custom_id": path, "url": origin.url(path)});
+        let items = ["/noai.jpg", "/moved", "/free.jpg"].map(item);
+        let id = batches::create(&api, json!({"items": items})).await;
+        assert_eq!(batches::ended(&api, &id).await["status"], "completed");
+        let expected = [("/free.jpg", "ok"), ("/moved", code), ("/noai.jpg", code)];
+        let told = batches::outcomes(&api, &id).await;
+        assert_eq!(told.iter().map(|(id, code)| (id.as_str(), code.as_str())).collect::<Vec<_>>(), expected);
         api.finish().await;
     }
 }

@@ -11,5 +11,6 @@ pub mod raw;
 pub mod reply;
 pub mod role;
 pub mod secure;
+pub mod sentinel;
 pub mod trap;
 pub mod worker;

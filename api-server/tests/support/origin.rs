@@ -19,7 +19,9 @@ use tokio::{
 pub enum Page {
     /// Sent as it is, then the connection is closed.
     Bytes(Vec<u8>),
-    /// The same, after a while.
+    /// Sent as it is, and the connection waits for the next request.
+    Kept(Vec<u8>),
+    /// As `Bytes`, after a while.
     Late(Duration, Vec<u8>),
     /// Says nothing until its client hangs up.
     Silent,
@@ -95,6 +97,12 @@ impl Origin {
     }
 
     async fn serve(self, mut stream: TcpStream) -> Option<()> {
+        while self.answer(&mut stream).await? {}
+        stream.shutdown().await.ok()
+    }
+
+    /// Whether there may be another request.
+    async fn answer(&self, stream: &mut TcpStream) -> Option<bool> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             stream.read_buf(&mut head).await.ok().filter(|bytes| *bytes > 0)?;
@@ -105,16 +113,17 @@ impl Origin {
         let page = head.split(' ').nth(1).and_then(|path| self.pages.get(path)).cloned();
         self.heads.lock().expect("not poisoned").push(head);
         self.peak.fetch_max(self.open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let done = send(&mut stream, page.unwrap_or_else(|| Page::Bytes(status(404, "")))).await;
+        let page = page.unwrap_or_else(|| Page::Bytes(status(404, "")));
+        let is_kept = matches!(page, Page::Kept(_));
+        let done = send(stream, page).await;
         self.open.fetch_sub(1, Ordering::SeqCst);
-        done?;
-        stream.shutdown().await.ok()
+        done.map(|()| is_kept)
     }
 }
 
 async fn send(stream: &mut TcpStream, page: Page) -> Option<()> {
     match page {
-        Page::Bytes(bytes) => stream.write_all(&bytes).await.ok(),
+        Page::Bytes(bytes) | Page::Kept(bytes) => stream.write_all(&bytes).await.ok(),
         Page::Late(delay, bytes) => {
             tokio::time::sleep(delay).await;
             stream.write_all(&bytes).await.ok()
@@ -150,7 +159,15 @@ async fn drip(stream: &mut TcpStream, pause: Duration) -> Option<()> {
 async fn repeat(stream: &mut TcpStream, bytes: &[u8]) -> Option<()> {
     loop {
         stream.write_all(bytes).await.ok()?;
+        // A client that keeps up would leave the others of this thread no turn.
+        tokio::task::yield_now().await;
     }
+}
+
+/// On a connection that stays.
+pub fn kept(body: &[u8]) -> Page {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", body.len());
+    Page::Kept([head.as_bytes(), body].concat())
 }
 
 pub fn ok(body: &[u8]) -> Page {

@@ -20,12 +20,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// This program again, in its role as a server; `args` say where it listens.
-    pub fn start(args: &[String]) -> Self {
+    /// This program again, in its role as a server; `args` say where it listens. `environment` comes beside its own.
+    pub fn start(args: &[String], environment: &[(&str, String)]) -> Self {
         let log = tempfile::tempfile().expect("a temporary file");
         let mut child = Command::new("/proc/self/exe")
             .arg("server")
             .args(args)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log.try_clone().expect("a second handle"))
@@ -74,6 +75,12 @@ impl Server {
         all.filter_map(|pid| status_of(pid, "VmRSS:")).sum::<u64>() as f64 / 1024.0
     }
 
+    /// What they have that lies in no file: unlike all that is resident, it does not grow by what of the program is used.
+    pub fn anonymous(&self) -> Anonymous {
+        let mib = |pid: u32| status_of(pid, "RssAnon:").unwrap_or(0) as f64 / 1024.0;
+        Anonymous { server_mib: mib(self.pid), decoders_mib: self.decoders().into_iter().map(mib).sum() }
+    }
+
     /// As at the end of a test: asks it to end, and waits.
     pub fn stop(&self) -> ExitStatus {
         let mut child = self.child.lock().expect("not poisoned");
@@ -88,6 +95,11 @@ impl Server {
         child.kill().and_then(|()| child.wait()).expect("a child can be ended");
         panic!("the server did not end:\n{}", self.last_words());
     }
+}
+
+pub struct Anonymous {
+    pub server_mib: f64,
+    pub decoders_mib: f64,
 }
 
 /// A number of /proc/PID/status; memory is in KiB there.

@@ -21,7 +21,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::net::TcpListener;
 
 use super::{
-    decoder, names,
+    decoder, names, sentinel,
     worker::{Behaviour, FakeWorker},
 };
 
@@ -39,6 +39,9 @@ pub struct Settings {
     pub bus: BusConfig,
     #[command(flatten)]
     pub log: LogConfig,
+    /// Write into the log when a thread of this process is woken late
+    #[arg(long)]
+    pub sentinel: bool,
     /// A certificate authority that is trusted beside the system's, in DER
     #[arg(long)]
     pub extra_root: Option<PathBuf>,
@@ -67,7 +70,10 @@ pub fn played() -> anyhow::Result<bool> {
     match env::args().nth(1).as_deref() {
         Some("prepare-worker") => decoder::run().map(|()| true),
         Some("manifest-reader") => decoder::read_list().map(|()| true),
-        Some("server") => serve().map(|()| true),
+        Some("server") => {
+            api_server::begin_with_few_arenas();
+            serve().map(|()| true)
+        }
         _ => Ok(false),
     }
 }
@@ -78,7 +84,10 @@ pub fn played() -> anyhow::Result<bool> {
 #[tokio::main]
 async fn serve() -> anyhow::Result<()> {
     let settings = Settings::parse_from(env::args_os().skip(1));
-    settings.log.init()?;
+    let _log = settings.log.init()?;
+    if settings.sentinel {
+        sentinel::watch(|late| tracing::warn!(late_ms = late.as_millis() as u64, "woken late"));
+    }
     let links = settings.links().await;
     let mut worker = FakeWorker::start(links.queue.clone(), links.bus.clone(), Behaviour::Look).await;
     let listener = TcpListener::bind(settings.api.listen).await?;

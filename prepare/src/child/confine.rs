@@ -11,7 +11,9 @@ const OVERHEAD_BYTES: u64 = 128 << 20;
 pub fn confine(memory_bytes: u64) {
     let most = mapped_bytes().saturating_add(memory_bytes).saturating_add(OVERHEAD_BYTES);
     limit(Resource::As, most);
-    limit(Resource::Core, 0);
+    // Not 0, which stops no core that goes through a pipe to a program, systemd-coredump say: each file that aborts its
+    // decoder would keep that busy. The kernel stops at 1 there, and to a file, a byte is too little for a core as well.
+    limit(Resource::Core, 1);
     limit(Resource::Fsize, 0);
     if let Err(error) = syscalls::restrict() {
         eprintln!("this decoder runs without a system call filter: {error}");

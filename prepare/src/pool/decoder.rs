@@ -8,7 +8,7 @@ use tokio::{
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
 };
 
-use super::PoolConfig;
+use super::{PoolConfig, meter::Meter};
 use crate::{
     Limits,
     protocol::{self, Request, Response},
@@ -24,6 +24,9 @@ const MALLOC: [(&str, &str); 3] =
 /// So much of a file is in the pipe at once, instead of 64 KiB.
 const PIPE_BYTES: usize = 1 << 20;
 
+/// Of 19. What others do goes before, and yet it gets on: a tenth of a core that one of them wants as well.
+const ASIDE: i32 = 10;
+
 /// One process is listened to for so long; then its words meet a closed pipe.
 const MAX_WORDS_BYTES: u64 = 64 << 10;
 
@@ -36,6 +39,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// Takes milliseconds.
     pub fn start(config: &PoolConfig) -> io::Result<Self> {
         // What is allocated by a header, the file, and as much again for its parts.
         let memory_bytes = config.limits.max_decoded_bytes + 2 * config.max_file_bytes as u64;
@@ -66,6 +70,16 @@ impl Decoder {
         matches!(self.process.try_wait(), Ok(None))
     }
 
+    /// Nothing once it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Of what comes from now on.
+    pub fn meter(&self) -> Meter {
+        Meter::start(self.pid())
+    }
+
     pub async fn ask(&mut self, file: &[u8], spec: TileSpec, limits: Limits) -> io::Result<Response> {
         let request = protocol::encode(&Request { spec, limits, file_bytes: file.len() as u64 })?;
         self.requests.write_all(&request).await?;
@@ -75,6 +89,15 @@ impl Decoder {
         let mut body = vec![0; protocol::length(prefix)?];
         self.answers.read_exact(&mut body).await?;
         protocol::decode(&body)
+    }
+}
+
+/// Lets others go before that process. For ever: to take it back is a right that the server need not have.
+pub fn step_aside(pid: Option<u32>) {
+    let pid = pid.and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
+    let done = pid.map(|pid| rustix::process::setpriority_process(Some(pid), ASIDE));
+    if let Some(Err(error)) = done {
+        tracing::warn!(%error, "a slow decoding process keeps its priority");
     }
 }
 

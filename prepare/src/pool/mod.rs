@@ -1,12 +1,16 @@
 //! A few processes that decode. Bounded: what does not fit is refused. A file
-//! that hangs, panics, or kills its decoder costs one job.
+//! that hangs, panics, or kills its decoder costs one job, and one that takes
+//! long steps aside, so that the others get their turns.
 
 mod decoder;
+mod meter;
 
 use std::{
     collections::VecDeque,
+    io,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -16,8 +20,8 @@ use common::{
     model::TileSpec,
 };
 use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout, timeout_at},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, error::Elapsed, sleep, timeout, timeout_at},
 };
 
 use crate::{Limits, fault, protocol::Response};
@@ -30,7 +34,7 @@ pub struct PoolConfig {
     pub processes: usize,
     /// Files that may wait for a process.
     pub queue: usize,
-    /// Longest decode of one file.
+    /// Longest decode of one file, in time of the processor; and half of the longest by the clock.
     pub timeout: Duration,
     pub limits: Limits,
     /// Largest file, to know what memory a process needs.
@@ -51,21 +55,40 @@ struct Inner {
     config: PoolConfig,
     /// For each file that waits or is decoded.
     places: Arc<Semaphore>,
-    /// For each file that is decoded.
+    /// For each file that is decoded, until it is done or known to be slow.
     turns: Arc<Semaphore>,
+    /// For each file that is decoded and slow.
+    slow: Semaphore,
     /// Those that decoded before stand in front.
     idle: Mutex<VecDeque<Decoder>>,
 }
 
-/// Processes beyond those that decode at the same time: where one is lost, the
-/// next file need not wait until another one has started.
-const SPARE: usize = 1;
+/// What a file may take of the processor before it is slow: three times what a photo of 12 megapixels takes.
+const BRISK: Duration = Duration::from_millis(150);
+/// The same for each of its megabytes. So a large file has its time, and who wants much time has to send much.
+const BRISK_PER_MB: Duration = Duration::from_millis(50);
+
+/// Between tries to start a process.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// How a file left its decoder.
+enum Ended {
+    Answered {
+        response: Response,
+        slow: bool,
+    },
+    Died(io::Error),
+    TooSlow,
+    /// It is slow, and as many are as may be.
+    Crowded,
+}
 
 impl Pool {
     /// Starts the processes, so that a program that cannot do it is known now.
     pub fn start(config: PoolConfig) -> std::io::Result<Self> {
-        let idle: std::io::Result<_> = (0..config.processes + SPARE).map(|_| Decoder::start(&config)).collect();
+        let idle: io::Result<_> = (0..config.most_idle()).map(|_| Decoder::start(&config)).collect();
         Ok(Self(Kind::Processes(Arc::new(Inner {
+            slow: Semaphore::new(config.slow_places()),
             places: Arc::new(Semaphore::new(config.processes + config.queue)),
             turns: Arc::new(Semaphore::new(config.processes)),
             idle: Mutex::new(idle?),
@@ -88,6 +111,19 @@ impl Pool {
     }
 }
 
+impl PoolConfig {
+    /// Slow files that go on beside those that have turns.
+    fn slow_places(&self) -> usize {
+        (self.processes / 4).max(2)
+    }
+
+    /// Twice as many as have turns: slow files keep theirs from the others, and where some are lost, the next files need
+    /// not wait until others have started.
+    fn most_idle(&self) -> usize {
+        self.processes + self.processes.max(2)
+    }
+}
+
 impl Inner {
     async fn tile(self: &Arc<Self>, file: Bytes, spec: TileSpec, deadline: Instant) -> Response {
         let late = || fault(Code::DeadlineExceeded, "The time was over before the image was decoded.");
@@ -98,66 +134,123 @@ impl Inner {
         let full = |_| fault(Code::Overloaded, "Too many images wait to be decoded.");
         let place = self.places.clone().try_acquire_owned().map_err(full)?;
         let turn = timeout_at(deadline, self.turns.clone().acquire_owned()).await.map_err(|_| late())?;
+        let turn = turn.expect("the semaphore is never closed");
         let inner = self.clone();
         let work = tokio::spawn(async move {
-            let response = inner.decode(file, spec).await;
-            drop((turn, place));
+            let response = inner.decode(file, spec, turn).await;
+            drop(place);
             response
         });
         let ended = timeout_at(deadline, work).await.map_err(|_| late())?;
         ended.unwrap_or_else(|error| Err(internal(error)))
     }
 
-    async fn decode(self: &Arc<Self>, file: Bytes, spec: TileSpec) -> Response {
-        let mut decoder = self.take().map_err(internal)?;
-        match timeout(self.config.timeout, decoder.ask(&file, spec, self.config.limits)).await {
-            Ok(Ok(response)) => {
-                self.idle().push_front(decoder);
+    async fn decode(self: &Arc<Self>, file: Bytes, spec: TileSpec, turn: OwnedSemaphorePermit) -> Response {
+        let mut decoder = self.take().await.map_err(internal)?;
+        match self.ask(&mut decoder, &file, spec, turn).await {
+            Ended::Answered { response, slow } => {
+                if slow {
+                    self.replace(decoder);
+                } else {
+                    self.idle().push_front(decoder);
+                }
                 response
             }
-            Ok(Err(error)) => {
-                self.replace(decoder, "died");
+            Ended::Died(error) => {
+                self.lost(decoder, "died");
                 tracing::warn!(%error, bytes = file.len(), "a decoding process died of a file");
                 Err(fault(Code::ImageInvalid, "The image cannot be decoded."))
             }
-            Err(_) => {
-                self.replace(decoder, "too_slow");
+            Ended::TooSlow => {
+                self.lost(decoder, "too_slow");
                 Err(fault(Code::DecodeTimeout, "Decoding the image took too long."))
+            }
+            Ended::Crowded => {
+                self.lost(decoder, "crowded");
+                Err(fault(Code::Overloaded, "Decoding the image takes long, and that of too many others does, too."))
             }
         }
     }
 
-    /// Beside the async threads: to start a process takes milliseconds.
-    fn replace(self: &Arc<Self>, lost: Decoder, why: &'static str) {
+    /// A file that takes long gives its turn back: a few that hang would else leave none to the others.
+    async fn ask(&self, decoder: &mut Decoder, file: &[u8], spec: TileSpec, turn: OwnedSemaphorePermit) -> Ended {
+        let (meter, pid) = (decoder.meter(), decoder.pid());
+        let longest = self.config.timeout;
+        let mut answer = pin!(timeout(longest * 2, decoder.ask(file, spec, self.config.limits)));
+        tokio::select! {
+            ended = &mut answer => return Ended::of(ended, false),
+            () = meter.exceeds(brisk(file.len()).min(longest)) => {}
+        }
+        let Ok(_place) = self.slow.try_acquire() else { return Ended::Crowded };
+        drop(turn);
+        decoder::step_aside(pid);
+        tokio::select! {
+            ended = answer => Ended::of(ended, true),
+            () = meter.exceeds(longest) => Ended::TooSlow,
+        }
+    }
+
+    fn lost(self: &Arc<Self>, lost: Decoder, why: &'static str) {
         metrics::counter!("tagfleet_decoders_lost_total", "why" => why).increment(1);
-        drop(lost);
-        let inner = self.clone();
-        tokio::task::spawn_blocking(move || match Decoder::start(&inner.config) {
-            Ok(decoder) => inner.add(decoder),
-            Err(error) => tracing::error!(%error, "a decoding process cannot be replaced"),
-        });
+        self.replace(lost);
+    }
+
+    fn replace(self: &Arc<Self>, old: Decoder) {
+        drop(old);
+        tokio::spawn(start_another(Arc::downgrade(self)));
     }
 
     /// There may be enough already, where one was started for a file that could not wait.
     fn add(&self, decoder: Decoder) {
         let mut idle = self.idle();
-        if idle.len() < self.config.processes + SPARE {
+        if idle.len() < self.config.most_idle() {
             idle.push_back(decoder);
         }
     }
 
     /// One that is idle and well, or a new one.
-    fn take(&self) -> std::io::Result<Decoder> {
+    async fn take(&self) -> io::Result<Decoder> {
         while let Some(mut decoder) = { self.idle().pop_front() } {
             if decoder.is_alive() {
                 return Ok(decoder);
             }
         }
-        Decoder::start(&self.config)
+        start_aside(self.config.clone()).await
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, VecDeque<Decoder>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ended {
+    fn of(ended: Result<io::Result<Response>, Elapsed>, slow: bool) -> Self {
+        match ended {
+            Ok(Ok(response)) => Self::Answered { response, slow },
+            Ok(Err(error)) => Self::Died(error),
+            Err(_) => Self::TooSlow,
+        }
+    }
+}
+
+fn brisk(bytes: usize) -> Duration {
+    BRISK + BRISK_PER_MB.mul_f64(bytes as f64 / 1e6)
+}
+
+/// Beside the async threads: to start a process takes milliseconds.
+async fn start_aside(config: PoolConfig) -> io::Result<Decoder> {
+    tokio::task::spawn_blocking(move || Decoder::start(&config)).await.map_err(io::Error::other)?
+}
+
+/// Tries until it has succeeded, or nobody needs it any more.
+async fn start_another(pool: Weak<Inner>) {
+    while let Some(inner) = pool.upgrade() {
+        match start_aside(inner.config.clone()).await {
+            Ok(decoder) => return inner.add(decoder),
+            Err(error) => tracing::error!(%error, "a decoding process cannot be replaced"),
+        }
+        drop(inner);
+        sleep(RETRY).await;
     }
 }
 
