@@ -85,6 +85,12 @@ impl Budget {
         Ok(Room { budget: self.clone(), stage, held, copies, expected, bytes })
     }
 
+    /// Room for what nothing is known of before it comes.
+    pub fn growing(&self, copies: usize, stage: Stage) -> Room {
+        let held = self.take(0, stage).expect("there is always room for nothing");
+        Room { budget: self.clone(), stage, held, copies, expected: 0, bytes: 0 }
+    }
+
     fn take(&self, bytes: usize, stage: Stage) -> Result<Held, Fault> {
         let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
         let permits = self.kib.clone().try_acquire_many_owned(kib);

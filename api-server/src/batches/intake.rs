@@ -7,16 +7,14 @@ use common::stage::Stage;
 
 use super::{invalid, options::BatchItem, sampler::Sampler, unavailable};
 use crate::{
-    admit::{Budget, Held},
+    admit::{Budget, Room},
     ledger::{BatchKey, Item, Ledger, Request, Sealed},
 };
 
-/// What is taken from the budget of bytes at a time: a shard of usual URLs needs two or three of them, one of the longest a hundred.
-const STEP_BYTES: usize = 1 << 20;
-
 pub struct Intake<'a> {
     ledger: &'a Ledger,
-    memory: Memory<'a>,
+    /// Shards on their way, until the whole list is here.
+    memory: Room,
     key: BatchKey,
     shard_items: u32,
     max_items: u64,
@@ -31,11 +29,12 @@ pub struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    pub fn new(ledger: &'a Ledger, budget: &'a Budget, request: &Request, max_items: u64) -> Self {
+    pub fn new(ledger: &'a Ledger, budget: &Budget, request: &Request, max_items: u64) -> Self {
         let (key, shard_items) = (request.key(), request.shard_items);
         let sampler = request.dry_run.map(|dry_run| Sampler::new(dry_run.share, dry_run.seed));
         let (filling, items, shards, total, listed) = (Vec::new(), 0, 0, 0, 0);
-        let memory = Memory { budget, held: None, bytes: 0 };
+        // The filling one, and the one that is being stored.
+        let memory = budget.growing(2, Stage::Admit);
         Self { ledger, memory, key, shard_items, max_items, filling, items, shards, total, listed, sampler }
     }
 
@@ -64,7 +63,7 @@ impl<'a> Intake<'a> {
         serde_json::to_writer(&mut self.filling, item).expect("texts are JSON");
         self.filling.push(b'\n');
         // Once as it fills, and once as it is being stored.
-        self.memory.hold(2 * self.filling.len())?;
+        self.memory.grow_to(self.filling.len())?;
         (self.items, self.total) = (self.items + 1, self.total + 1);
         if self.items == self.shard_items { self.store().await } else { Ok(()) }
     }
@@ -108,27 +107,6 @@ impl<'a> Intake<'a> {
     }
 }
 
-/// What the shards on their way take of the budget, until the whole list is here.
-struct Memory<'a> {
-    budget: &'a Budget,
-    held: Option<Held>,
-    bytes: usize,
-}
-
-impl Memory<'_> {
-    fn hold(&mut self, bytes: usize) -> Result<(), Fault> {
-        while self.bytes < bytes {
-            let more = self.budget.take(STEP_BYTES, Stage::Admit)?;
-            match &mut self.held {
-                Some(held) => held.join(more),
-                None => self.held = Some(more),
-            }
-            self.bytes += STEP_BYTES;
-        }
-        Ok(())
-    }
-}
-
 pub fn another() -> Fault {
     let detail = "This Idempotency-Key stands for a batch with other items or options.";
     Fault::new(Code::IdempotencyMismatch, Stage::Admit, detail)
@@ -153,7 +131,7 @@ mod tests {
             },
         });
         let request: Request = serde_json::from_value(request).expect("a request");
-        let budget = Budget::new(4 * STEP_BYTES);
+        let budget = Budget::new(4 << 20);
         let mut intake = Intake::new(&ledger, &budget, &request, 1_000_000);
         let item = |length: usize| BatchItem { custom_id: "c".into(), url: "u".repeat(length) };
         for _ in 0..10_000 {
@@ -166,6 +144,6 @@ mod tests {
         };
         assert_eq!((refused.code, intake.shards), (Code::Overloaded, 10));
         drop(intake);
-        assert!(budget.take(4 * STEP_BYTES, Stage::Admit).is_ok(), "it is given back");
+        assert!(budget.room(4 << 20, 1, Stage::Admit).is_ok(), "it is given back");
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::{Request, header::HOST, request::Builder};
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -33,9 +34,9 @@ impl Service {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let stream = super::client::connect(self.address).await?;
-        let (mut line, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (mut line, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move { drop(connection.await) });
-        let response = line.send_request(request.body(Full::from(body))?).await?;
+        let response = line.send_request(request.body(Full::<Bytes>::from(body))?).await?;
         let status = response.status();
         let answer = response.into_body().collect().await?.to_bytes();
         ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&answer));
