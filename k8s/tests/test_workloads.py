@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from rendered import OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, containers, each_workload, environment, labels, name, of_kind, pod, selects, workloads
+from rendered import BROKER, NAME, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, containers, each_workload, environment, labels, name, of_kind, pod, selects, workloads
 
 # A reclaimed spot node is gone after so long, with some seconds for the news to arrive.
 SPOT_WARNING_S = 120 - 10
@@ -79,6 +79,43 @@ class EveryWorkload(unittest.TestCase):
     @each_workload
     def test_stops_within_the_warning_of_a_spot_node(self, _, workload):
         self.assertLessEqual(pod(workload)["terminationGracePeriodSeconds"], SPOT_WARNING_S)
+
+
+class Broker(unittest.TestCase):
+    """Its pods are the operator's, which takes what is said here."""
+
+    def pods(self):
+        for overlay in OVERLAYS:
+            for cluster in of_kind(overlay, "RabbitmqCluster"):
+                with self.subTest(overlay=overlay):
+                    its_pod = cluster["spec"]["override"]["statefulSet"]["spec"]["template"]["spec"]
+                    (container,) = its_pod["containers"]
+                    yield cluster, its_pod, container
+
+    def test_is_confined(self):
+        for _, its_pod, container in self.pods():
+            security = {**its_pod["securityContext"], **container["securityContext"]}
+            self.assertTrue(security["runAsNonRoot"])
+            self.assertGreater(security["runAsUser"], 0)
+            self.assertEqual(security["seccompProfile"], {"type": "RuntimeDefault"})
+            self.assertTrue(security["readOnlyRootFilesystem"])
+            self.assertFalse(security["allowPrivilegeEscalation"])
+            self.assertEqual(security["capabilities"], {"drop": ["ALL"]})
+
+    def test_is_ready_when_it_takes_connections_and_is_never_killed_for_waiting(self):
+        for _, _, container in self.pods():
+            self.assertEqual(container["readinessProbe"]["tcpSocket"], {"port": "amqp"})
+            self.assertNotIn("livenessProbe", container)
+
+    def test_has_limits_a_budget_a_priority_and_time_to_stop(self):
+        for cluster, its_pod, _ in self.pods():
+            for side in ("requests", "limits"):
+                self.assertLessEqual({"cpu", "memory"}, set(cluster["spec"]["resources"][side]), side)
+            self.assertEqual(its_pod["priorityClassName"], "tagfleet-state")
+            self.assertLessEqual(cluster["spec"]["terminationGracePeriodSeconds"], SPOT_WARNING_S)
+        for overlay in OVERLAYS:
+            budgets = [b for b in of_kind(overlay, "PodDisruptionBudget") if selects(b["spec"]["selector"], {NAME: BROKER})]
+            self.assertEqual([b["spec"]["maxUnavailable"] for b in budgets], [1])
 
 
 class Stopping(unittest.TestCase):
