@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # A rolling restart under load, as an upgrade does it. To be sourced by fleet.sh, whose fleet it is.
 rate=${FLEET_RATE:-50}   # requests a second
-lasts_s=${FLEET_LASTS_S:-60}
+lasts_s=${FLEET_LASTS_S:-120}
 rounds_of_restarts=${FLEET_RESTARTS:-3}
+batch_items=${FLEET_BATCH_ITEMS:-300} # of a batch a round
 
 restart_worker() {
     stop "worker-$1" && note_end "worker-$1"
@@ -19,9 +20,43 @@ restart_api() {
     sleep 2.5
 }
 
+# A batch is sent first, and the migrator stopped once it works on that: a restart between two batches would prove nothing. The API
+# servers then restart while it goes on.
 restart_migrator() {
+    submit_batch
+    await_work
     stop migrator && note_end migrator
+    note_unfinished
     start_migrator
+}
+
+batches=()
+unfinished=0 # batches that a migrator left
+batch() { "$tagfleet" batch --api "http://127.0.0.1:$edge_port" "$@"; }
+
+# Of the same photos, each time by another URL.
+submit_batch() {
+    local list="$logs/batch-${#batches[@]}.ndjson" i
+    for ((i = 0; i < batch_items; i++)); do
+        printf '{"custom_id": "item %d", "url": "%s?%d"}\n' "$i" "${samples[i % ${#samples[@]}]}" "$i"
+    done >"$list"
+    batches+=("$(batch submit --no-caption "$list")")
+}
+
+await_work() {
+    local since
+    since=$(now_ms)
+    until (($(metric "$migrator_port" tagfleet_migrate_items_total) > 0)); do
+        (($(now_ms) - since < 60000)) || show_log "$logs/migrator.log" "the migrator did nothing of a batch in 60 s"
+        sleep 0.05
+    done
+}
+
+note_unfinished() {
+    local finished
+    finished=$(batch status "${batches[-1]}" | python3 -S -c 'import json, sys; c = json.load(sys.stdin)["request_counts"]; print(c["completed"] + c["failed"])')
+    say "the migrator left a batch with $finished of $batch_items images done"
+    ((finished >= batch_items)) || unfinished=$((unfinished + 1))
 }
 
 restart_all() {
@@ -46,6 +81,27 @@ sys.exit(sent == 0 or sent != ok)
 EOP
 }
 
+# Each batch ends, with a result for every image, once.
+judge_batches() {
+    local id
+    for id in "${batches[@]}"; do
+        batch status "$id" --watch || failed=1
+        batch results "$id" 2>/dev/null >"$logs/$id.ndjson" || failed=1
+    done
+    python3 -S - "$batch_items" "$unfinished" "${batches[@]/#/$logs/}" <<'EOP' || failed=1
+import json, sys
+items, unfinished, batches = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+wanted = {f"item {n}" for n in range(items)}
+missing = twice = 0
+for batch in batches:
+    names = [json.loads(line)["custom_id"] for line in open(batch + ".ndjson")]
+    missing += len(wanted - set(names))
+    twice += len(names) - len(set(names))
+print(f"RESULT batches={len(batches)} unfinished={unfinished} images={items * len(batches)} missing={missing} twice={twice}")
+sys.exit(missing + twice > 0 or unfinished == 0)
+EOP
+}
+
 restart_under_load() {
     local images=("$TAGFLEET_MODELS_DIR"/samples/*.jpg)
     start load "$logs/load.log" "$loadtest" run --service "http://127.0.0.1:$edge_port" \
@@ -58,4 +114,5 @@ restart_under_load() {
     unset "pids[load]"
     [[ -s $logs/load.json ]] || show_log "$logs/load.log" "the load was not measured"
     judge_load "$logs/load.json"
+    judge_batches
 }

@@ -70,6 +70,7 @@ want_engine() {
     if ! docker compose version >/dev/null 2>&1; then want docker-compose command_exists docker-compose; fi
     want debootstrap command_exists debootstrap
     want binutils command_exists strip
+    want python3-venv python3 -c 'import venv, ensurepip'
 }
 
 want_group() {

@@ -17,8 +17,8 @@ use url::Url;
 #[command(next_help_heading = "Object store")]
 pub struct StoreConfig {
     /// Where migrations are kept: `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`,
-    /// or `memory:`. Credentials come from the environment, as `AWS_ACCESS_KEY_ID` and its like [default: a folder below
-    /// ~/.local/share]
+    /// or `memory:`. Credentials come from the environment, as `AWS_ACCESS_KEY_ID` and its like, or out of a file:
+    /// `AWS_SECRET_ACCESS_KEY=file:/run/secrets/store-key` [default: a folder below ~/.local/share]
     #[arg(long, env = "TAGFLEET_STORE_URL")]
     pub store_url: Option<String>,
 
@@ -35,6 +35,8 @@ pub enum StoreError {
     Url(String),
     #[error("the store's folder {0} cannot be used: {1}")]
     Folder(PathBuf, std::io::Error),
+    #[error("the store's setting {0} cannot be read: {1}")]
+    Setting(String, String),
     #[error("--batch-allow: {0}: {1}")]
     Allowed(String, String),
     #[error("the object store failed: {0}")]
@@ -73,8 +75,7 @@ impl Store {
             return Self::folder(folder);
         }
         crate::reconnect::install_tls_provider();
-        let environment = std::env::vars().map(|(name, value)| (name.to_lowercase(), value));
-        let (objects, root) = object_store::parse_url_opts(&url, environment)?;
+        let (objects, root) = object_store::parse_url_opts(&url, settings(std::env::vars())?)?;
         Ok(Self { objects: Arc::from(objects), root: format!("{root}/") })
     }
 
@@ -170,6 +171,26 @@ impl Store {
     }
 }
 
+/// What an environment says of stores, as `object_store` wants it. Of keys it reads none but those that stand there, so files
+/// are read here.
+pub(crate) fn settings(
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    environment
+        .map(|(name, value)| {
+            let name = name.to_lowercase();
+            // What else is in an environment may begin like this and be no secret: TAGFLEET_STORE_URL=file:///folder.
+            if !["aws_", "google_", "azure_"].iter().any(|provider| name.starts_with(provider)) {
+                return Ok((name, value));
+            }
+            match crate::secret::url(&value) {
+                Ok(value) => Ok((name, value)),
+                Err(error) => Err(StoreError::Setting(name.to_uppercase(), error)),
+            }
+        })
+        .collect()
+}
+
 pub(crate) fn default_folder() -> PathBuf {
     let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
@@ -206,6 +227,23 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = Url::from_directory_path(folder.path().join("new")).expect("absolute");
         keep(Store::open(&StoreConfig { store_url: Some(url.into()), ..StoreConfig::default() }).expect("opens")).await;
+    }
+
+    fn of(name: &str, value: &str) -> Result<String, String> {
+        let found = settings([(name.to_owned(), value.to_owned())].into_iter()).map_err(|error| error.to_string())?;
+        Ok(found.into_iter().map(|(name, value)| format!("{name} {value}")).collect())
+    }
+
+    #[test]
+    fn a_key_may_lie_in_a_file() {
+        let file = tempfile::NamedTempFile::new().expect("there is a folder for temporary files");
+        std::fs::write(&file, "secret\n").expect("it can be written");
+        let written = format!("file:{}", file.path().display());
+        assert_eq!(of("AWS_SECRET_ACCESS_KEY", &written).as_deref(), Ok("aws_secret_access_key secret"));
+        assert_eq!(of("AWS_REGION", "eu-west-1").as_deref(), Ok("aws_region eu-west-1"));
+        assert_eq!(of("TAGFLEET_STORE_URL", "file:///none").as_deref(), Ok("tagfleet_store_url file:///none"));
+        let refused = of("AWS_SECRET_ACCESS_KEY", "file:/nowhere").expect_err("there is none");
+        assert!(refused.contains("AWS_SECRET_ACCESS_KEY") && refused.contains("/nowhere"), "{refused}");
     }
 
     #[test]

@@ -71,6 +71,24 @@ make_servers() {
         'RUN install --directory --owner nobody /prometheus' \
         'USER nobody' \
         'CMD ["prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
+    make_objects
+}
+
+# Debian has no server of objects: moto answers as S3 does, keys and conditions included, and forgets all when it ends.
+make_objects() {
+    have_image tagfleet-check/objects && return
+    local folder="$bases/objects"
+    rm -rf "$folder"
+    python3 -m venv "$folder/python"
+    "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check --python-version 3.13 --only-binary=:all: \
+        --target "$folder/image/moto" 'moto[s3]==5.2.5' flask flask-cors || die "pip could not install moto"
+    cp deploy/check/objects.py "$folder/image/"
+    printf '%s\n' 'FROM tagfleet-check/servers' \
+        'RUN apt-get update && apt-get install --yes --no-install-recommends python3 curl && rm -rf /var/lib/apt/lists/*' \
+        'COPY . /opt/objects' 'ENV PYTHONPATH=/opt/objects/moto PYTHONDONTWRITEBYTECODE=1' \
+        'ENTRYPOINT ["python3", "/opt/objects/objects.py"]' | docker build --quiet --tag tagfleet-check/objects --file - "$folder/image" >/dev/null
+    rm -rf "$folder"
+    say "objects      moto 5.2.5 on Debian 13, for S3"
 }
 
 make_servers_base() {
@@ -96,7 +114,7 @@ use_stand_ins() {
     # Nothing of CUDA is in it, so that a worker which insists on a GPU can be seen to refuse.
     export RUNTIME_IMAGE=tagfleet-check/runtime CUDA_IMAGE=tagfleet-check/runtime SHELL_IMAGE=tagfleet-check/servers
     export HAPROXY_IMAGE=tagfleet-check/haproxy RABBITMQ_IMAGE=tagfleet-check/rabbitmq REDIS_IMAGE=tagfleet-check/servers
-    export PROMETHEUS_IMAGE=tagfleet-check/prometheus
+    export PROMETHEUS_IMAGE=tagfleet-check/prometheus OBJECTS_IMAGE=tagfleet-check/objects
     RABBITMQ_USER_ID=$(user_of rabbitmq) REDIS_USER_ID=$(user_of valkey)
     export RABBITMQ_USER_ID REDIS_USER_ID
 }

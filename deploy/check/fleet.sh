@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The containers of docker-compose.yml. To be sourced after scripts/lib.sh and deploy/check/engine.sh.
 # shellcheck disable=SC2034 # for run.sh
-core=(edge api-1 api-2 migrator worker-1 worker-2 rabbitmq redis)
+core=(edge api-1 api-2 migrator worker-1 worker-2 rabbitmq redis objects)
 
 container() { compose ps --all --quiet "$1"; }
 health() { docker inspect --format '{{if .State.Health}}{{.State.Health.Status}}{{end}}' "$(container "$1")" 2>/dev/null; }
@@ -42,4 +42,14 @@ tag_samples() {
     answers=$(target/taken/tagfleet tag --json --api "http://127.0.0.1:$EDGE_PORT" --concurrency 2 --repeat 4 target/taken/samples/*.[jp][pn]g) || failed=1
     all=$(wc -l <<<"$answers") tagged=$(grep -c '"tags":' <<<"$answers") workers=$(grep -o '"worker":"[^"]*"' <<<"$answers" | sort -u | wc -l)
     say "$tagged of $all photos were tagged through the edge, by $workers worker(s)"
+}
+
+# A batch, whose ledger is in the object store. Of these images none may be fetched, since they are on no public address: what counts
+# is that the batch ends and each of them is told of.
+batch_fails() {
+    local said
+    seq -f 'http://127.0.0.1:8080/%g.jpg' 40 >target/taken/list.txt
+    said=$(target/taken/tagfleet batch submit --api "http://127.0.0.1:$EDGE_PORT" --watch target/taken/list.txt) || die "a batch did not end: $said"
+    [[ $said == *'completed: 40 images, 0 done, 40 failed'* ]] || die "a batch ended otherwise than it should: $said"
+    say "a batch of 40 links that nobody may follow was kept in the object store, and all 40 were told of"
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# deploy/check/run.sh: builds every image, runs the core of docker-compose.yml, tags the samples through the edge, has Prometheus
-# read every role, sends load, kills an API server and a worker, and tags again. Everything is removed afterwards but the images.
+# deploy/check/run.sh: builds every image, runs the core of docker-compose.yml, tags the samples through the edge, has a batch kept
+# in the object store and Prometheus read every role, sends load, kills an API server and a worker, and tags again. Everything is
+# removed afterwards but the images.
 #
 #   CHECK_BUILD=1      compiles the binaries and makes the models in the images, instead of taking those that are built here;
 #                      41 minutes on a busy machine of two cores, once; CARGO_BUILD_JOBS=1 leaves it some
@@ -64,6 +65,7 @@ main() {
     up
     await_health "${core[@]}"
     tag_samples
+    batch_fails
     if [[ ${CHECK_PULL:-} != 1 ]]; then refuses_without_gpu; fi
 
     step "Profile observability"

@@ -10,9 +10,6 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OVERLAYS = sorted(path.parent.name for path in (ROOT / "k8s/overlays").glob("*/kustomization.yaml"))
-# Everything that is written, whether an overlay turns it on or not.
-EVERYTHING = "everything"
-ALL = [*OVERLAYS, EVERYTHING]
 # What sends load, in a namespace of its own.
 LOAD = "loadtest"
 NAME = "app.kubernetes.io/name"
@@ -23,7 +20,7 @@ SECRETS_FROM_ELSEWHERE = {"tagfleet-rabbitmq-default-user", "tagfleet-redis"}
 
 
 def folder(overlay):
-    return ROOT / "k8s" / {EVERYTHING: "tests/everything", LOAD: "loadtest"}.get(overlay, f"overlays/{overlay}")
+    return ROOT / "k8s" / {LOAD: "loadtest"}.get(overlay, f"overlays/{overlay}")
 
 
 @functools.cache
@@ -74,7 +71,7 @@ def each_workload(check):
 
     @functools.wraps(check)
     def test(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             for workload in workloads(overlay):
                 with self.subTest(overlay=overlay, workload=name(workload)):
                     check(self, overlay, workload)

@@ -10,7 +10,7 @@ from rendered import ROOT, roles, source
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE = yaml.safe_load(TEXT)
 SERVICES = COMPOSE["services"]
-ENDS = {"models", "loadtest"}
+ENDS = {"models", "loadtest", "bucket"}
 
 
 def variables(text):
@@ -79,7 +79,10 @@ class Fleet(unittest.TestCase):
                 for key, value in service.get("environment", {}).items():
                     if key in ("TAGFLEET_QUEUE_URL", "TAGFLEET_BUS_URL"):
                         self.assertTrue(value.startswith("file:/run/secrets/"), key)
-                    self.assertNotRegex(key, "PASS|SECRET|TOKEN")
+                    if re.search("PASS|SECRET|TOKEN|ACCESS_KEY", key):
+                        self.assertTrue(value.startswith("file:/run/secrets/"), key)
+                    for file in re.findall(r"^file:/run/secrets/(.*)$", value):
+                        self.assertIn(file, service["secrets"])
         made = (ROOT / "deploy/secrets.sh").read_text()
         for secret in COMPOSE["secrets"].values():
             self.assertIn(secret["file"].removeprefix("./deploy/"), made)
@@ -87,6 +90,7 @@ class Fleet(unittest.TestCase):
     def test_every_setting_is_one_that_the_binary_reads(self):
         known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source()))
         named = {key for service in SERVICES.values() if "edge" not in str(service.get("image")) and service.get("command", [""])[0] in roles() for key in service["environment"]}
+        named = {key for key in named if not key.startswith("AWS_")}
         self.assertTrue(named)
         self.assertLessEqual(named, known)
 
@@ -105,6 +109,15 @@ class Fleet(unittest.TestCase):
                 with self.subTest(argument=name):
                     self.assertEqual(documented[name], default)
 
+    def test_batches_are_kept_by_those_who_need_them_and_nobody_else(self):
+        keepers = {name for name, service in SERVICES.items() if "store-key" in service.get("secrets", [])}
+        self.assertEqual(keepers, {name for name, service in SERVICES.items() if service.get("command", [""])[0] in ("api", "migrator")})
+        for name in keepers:
+            with self.subTest(service=name):
+                self.assertIn("bucket", SERVICES[name]["depends_on"])
+                self.assertTrue(SERVICES[name]["environment"]["TAGFLEET_STORE_URL"].endswith(":-s3://tagfleet/store}"))
+        self.assertIn("http://objects:8333/tagfleet", SERVICES["bucket"]["command"][0])
+
     def test_prometheus_reads_every_role(self):
         settings = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
         jobs = settings["scrape_configs"]
@@ -113,7 +126,7 @@ class Fleet(unittest.TestCase):
         self.assertEqual(looked_up, {name for name, service in SERVICES.items() if "gpu" in service.get("profiles", [])})
         targets |= looked_up
         self.assertLessEqual(targets, set(SERVICES))
-        silent = {"redis", "models", "loadtest", "prometheus"}
+        silent = {"redis", "objects", "bucket", "models", "loadtest", "prometheus"}
         self.assertEqual(set(SERVICES) - targets, silent)
 
     def test_the_edge_knows_every_api_server(self):

@@ -4,7 +4,7 @@ import ipaddress
 import re
 import unittest
 
-from rendered import ALL, BROKER, NAME, each_workload, labels, name, of_kind, selects, source, workloads
+from rendered import OVERLAYS, BROKER, NAME, each_workload, labels, name, of_kind, selects, source, workloads
 
 # What nobody may reach by an address: clusters, private networks, this host, the clouds' metadata.
 FORBIDDEN = ["10.0.0.1", "172.20.0.1", "192.168.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "169.254.170.23", "fd00:ec2::254", "fe80::1", "::1",
@@ -69,7 +69,7 @@ class EveryWorkload(unittest.TestCase):
 
     def test_both_ends_agree(self):
         """Whoever may go to the broker or to Redis is let in there, and nobody else is."""
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             for target, port in ((BROKER, 5672), ("tagfleet-redis", 6379)):
                 for workload in workloads(overlay):
                     with self.subTest(overlay=overlay, source=name(workload), target=target):
@@ -80,7 +80,7 @@ class EveryWorkload(unittest.TestCase):
                         self.assertEqual(out, let_in)
 
     def test_prometheus_reaches_what_it_is_told_to_read(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             for monitor in of_kind(overlay, "ServiceMonitor"):
                 with self.subTest(overlay=overlay, monitor=name(monitor)):
                     its_labels = monitor["spec"]["selector"]["matchLabels"]

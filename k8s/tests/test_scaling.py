@@ -4,7 +4,7 @@ import re
 import unittest
 
 import yaml
-from rendered import ALL, OVERLAYS, ROOT, containers, environment, metrics, name, of_kind, queues, roles, source, workloads
+from rendered import OVERLAYS, ROOT, containers, environment, metrics, name, of_kind, queues, roles, source, workloads
 
 REALTIME = {"tagfleet-api", "tagfleet-worker-tag", "tagfleet-edge"}
 # What the broker tells Prometheus when it is asked for `queue_coarse_metrics`.
@@ -26,7 +26,7 @@ def is_drain(trigger):
 
 class Scalers(unittest.TestCase):
     def test_each_scales_one_workload_whose_number_nobody_else_sets(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             scalers = of_kind(overlay, "ScaledObject", "HorizontalPodAutoscaler")
             targets = [(s["spec"]["scaleTargetRef"]["kind"], s["spec"]["scaleTargetRef"]["name"]) for s in scalers]
             self.assertEqual(len(targets), len(set(targets)))
@@ -36,7 +36,7 @@ class Scalers(unittest.TestCase):
                     self.assertNotIn("replicas", there[target]["spec"])
 
     def test_who_answers_people_is_never_at_zero(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             for scaler in of_kind(overlay, "ScaledObject", "HorizontalPodAutoscaler"):
                 spec = scaler["spec"]
                 least = spec.get("minReplicaCount", spec.get("minReplicas"))
@@ -46,7 +46,7 @@ class Scalers(unittest.TestCase):
 
     def test_each_looks_at_depth_and_drain_time_of_its_own_queues(self):
         own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.captions", "tagfleet.captions.bulk"}, "tagfleet-migrator": {"tagfleet.shards"}}
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             for scaler in of_kind(overlay, "ScaledObject"):
                 triggers = scaler["spec"]["triggers"]
                 with self.subTest(overlay=overlay, scaler=name(scaler)):
@@ -56,13 +56,13 @@ class Scalers(unittest.TestCase):
                     self.assertEqual(len({t["name"] for t in triggers}), len(triggers))
 
     def test_a_drain_time_is_the_queues_and_no_share_of_a_pod(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             for scaler in of_kind(overlay, "ScaledObject"):
                 for trigger in scaler["spec"]["triggers"]:
                     self.assertEqual(trigger.get("metricType", "AverageValue"), "Value" if is_drain(trigger) else "AverageValue")
 
     def test_their_passwords_are_there(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             known = {name(auth) for auth in of_kind(overlay, "TriggerAuthentication")}
             for trigger in triggers(overlay):
                 if trigger["type"] == "rabbitmq":
@@ -70,7 +70,7 @@ class Scalers(unittest.TestCase):
 
     def test_the_edge_has_room_for_every_api_server(self):
         servers = re.search(r"server-template api- (\d+) ", (ROOT / "k8s/base/edge/servers.cfg").read_text())[1]
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             (api,) = [w for w in workloads(overlay) if name(w) == "tagfleet-api"]
             for scaler in of_kind(overlay, "HorizontalPodAutoscaler"):
                 self.assertLessEqual(scaler["spec"]["maxReplicas"] + api["spec"]["strategy"]["rollingUpdate"]["maxSurge"], int(servers))
@@ -86,20 +86,25 @@ class Code(unittest.TestCase):
                     if container["image"].rpartition("/")[2].split(":")[0] in ("tagfleet", "tagfleet-cuda"):
                         self.assertIn(container["args"][0], roles(), f"{overlay}: {name(workload)}")
 
-    def test_every_role_that_exists_is_deployed(self):
-        """A component that waited for its role is turned on when that comes."""
-        written = {c["args"][0] for w in workloads(ALL[-1]) for c in w["spec"]["template"]["spec"]["containers"] if c["image"].startswith("tagfleet:")}
+    def test_every_role_is_deployed_everywhere(self):
         for overlay in OVERLAYS:
             deployed = {c["args"][0] for w in workloads(overlay) for c in w["spec"]["template"]["spec"]["containers"]}
-            self.assertLessEqual(written & roles(), deployed, overlay)
+            self.assertLessEqual({"api", "worker", "migrator"}, deployed & roles(), overlay)
+
+    def test_every_component_is_in_an_overlay(self):
+        """Or nobody renders it, and no test here has looked at it."""
+        turned_on = {name(w) for overlay in OVERLAYS for w in workloads(overlay)}
+        for path in (ROOT / "k8s/components").glob("*/deployment.yaml"):
+            self.assertLessEqual({name(thing) for thing in yaml.safe_load_all(path.read_text()) if thing["kind"] == "Deployment"}, turned_on)
 
     def test_tags_and_captions_go_to_workers_that_have_the_role(self):
-        """One overlay: workers that do both. Everything: taggers send on what the others write."""
-        for overlay in ALL:
+        """dev: workers that do both. aws-t4: taggers send on what the others write."""
+        for overlay in OVERLAYS:
             has = {name(w): environment(w["spec"]["template"]["spec"]["containers"][0]).get("TAGFLEET_ROLES") for w in workloads(overlay)}
             apart = "tagfleet-worker-caption" in has
             self.assertEqual(has["tagfleet-worker-tag"], "tag" if apart else None, overlay)
             self.assertEqual(has.get("tagfleet-worker-caption"), "caption" if apart else None, overlay)
+            self.assertEqual(apart, overlay == "aws-t4")
 
     def test_every_setting_is_one_that_the_binary_reads(self):
         known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source())) | {"TAGFLEET_EDGE", "TAGFLEET_EDGE_STATS"}
@@ -109,7 +114,7 @@ class Code(unittest.TestCase):
             self.assertLessEqual(named, known, overlay)
 
     def test_a_changed_setting_rolls_every_role_over(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             for workload in workloads(overlay):
                 pod = workload["spec"]["template"]["spec"]
                 named = {source["configMapRef"]["name"] for c in containers(workload) for source in c.get("envFrom", [])}
@@ -136,7 +141,7 @@ class Code(unittest.TestCase):
             self.assertEqual(bool(asked), bool(triggers(overlay)))
 
     def test_the_broker_is_asked_for_the_metrics_that_are_read(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             for monitor in of_kind(overlay, "ServiceMonitor"):
                 if name(monitor) == "tagfleet-rabbitmq":
                     self.assertIn("queue_coarse_metrics", str([e.get("params") for e in monitor["spec"]["endpoints"]]))
@@ -144,6 +149,6 @@ class Code(unittest.TestCase):
     def test_the_broker_has_the_settings_of_deploy(self):
         lines = (ROOT / "deploy/rabbitmq/rabbitmq.conf").read_text().splitlines()
         shared = {line for line in lines if line and not line.startswith(("#", "log."))}
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             (cluster,) = of_kind(overlay, "RabbitmqCluster")
             self.assertLessEqual(shared, set(cluster["spec"]["rabbitmq"]["additionalConfig"].splitlines()))

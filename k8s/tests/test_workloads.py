@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from rendered import ALL, ROOT, SECRETS_FROM_ELSEWHERE, containers, each_workload, environment, labels, name, of_kind, pod, selects, workloads
+from rendered import BROKER, NAME, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, containers, each_workload, environment, labels, name, of_kind, pod, selects, workloads
 
 # A reclaimed spot node is gone after so long, with some seconds for the news to arrive.
 SPOT_WARNING_S = 120 - 10
@@ -11,7 +11,7 @@ SPOT_WARNING_S = 120 - 10
 
 class EveryWorkload(unittest.TestCase):
     def test_there_are_some(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             self.assertLessEqual({"tagfleet-edge", "tagfleet-api", "tagfleet-worker-tag", "tagfleet-redis"}, set(map(name, workloads(overlay))))
 
     @each_workload
@@ -81,6 +81,43 @@ class EveryWorkload(unittest.TestCase):
         self.assertLessEqual(pod(workload)["terminationGracePeriodSeconds"], SPOT_WARNING_S)
 
 
+class Broker(unittest.TestCase):
+    """Its pods are the operator's, which takes what is said here."""
+
+    def pods(self):
+        for overlay in OVERLAYS:
+            for cluster in of_kind(overlay, "RabbitmqCluster"):
+                with self.subTest(overlay=overlay):
+                    its_pod = cluster["spec"]["override"]["statefulSet"]["spec"]["template"]["spec"]
+                    (container,) = its_pod["containers"]
+                    yield cluster, its_pod, container
+
+    def test_is_confined(self):
+        for _, its_pod, container in self.pods():
+            security = {**its_pod["securityContext"], **container["securityContext"]}
+            self.assertTrue(security["runAsNonRoot"])
+            self.assertGreater(security["runAsUser"], 0)
+            self.assertEqual(security["seccompProfile"], {"type": "RuntimeDefault"})
+            self.assertTrue(security["readOnlyRootFilesystem"])
+            self.assertFalse(security["allowPrivilegeEscalation"])
+            self.assertEqual(security["capabilities"], {"drop": ["ALL"]})
+
+    def test_is_ready_when_it_takes_connections_and_is_never_killed_for_waiting(self):
+        for _, _, container in self.pods():
+            self.assertEqual(container["readinessProbe"]["tcpSocket"], {"port": "amqp"})
+            self.assertNotIn("livenessProbe", container)
+
+    def test_has_limits_a_budget_a_priority_and_time_to_stop(self):
+        for cluster, its_pod, _ in self.pods():
+            for side in ("requests", "limits"):
+                self.assertLessEqual({"cpu", "memory"}, set(cluster["spec"]["resources"][side]), side)
+            self.assertEqual(its_pod["priorityClassName"], "tagfleet-state")
+            self.assertLessEqual(cluster["spec"]["terminationGracePeriodSeconds"], SPOT_WARNING_S)
+        for overlay in OVERLAYS:
+            budgets = [b for b in of_kind(overlay, "PodDisruptionBudget") if selects(b["spec"]["selector"], {NAME: BROKER})]
+            self.assertEqual([b["spec"]["maxUnavailable"] for b in budgets], [1])
+
+
 class Stopping(unittest.TestCase):
     """The longest request fits between the edge's last look and the kill."""
 
@@ -89,7 +126,7 @@ class Stopping(unittest.TestCase):
         return pod(found)["terminationGracePeriodSeconds"], pod(found)["containers"][0]
 
     def test_api(self):
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             grace_s, api = self.container(overlay, "tagfleet-api")
             drain_s = int(environment(api)["TAGFLEET_API_DRAIN_TIMEOUT_MS"]) / 1000
             self.assertGreaterEqual(drain_s, 60, "as long as the longest `timeout_ms`")
@@ -100,14 +137,14 @@ class Stopping(unittest.TestCase):
     def test_edge(self):
         settings = (ROOT / "deploy/haproxy/haproxy.cfg").read_text()
         hard_stop_s = int(re.search(r"hard-stop-after (\d+)s", settings)[1])
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             grace_s, edge = self.container(overlay, "tagfleet-edge")
             self.assertGreaterEqual(grace_s, edge["lifecycle"]["preStop"]["sleep"]["seconds"] + hard_stop_s)
 
 
     def test_whoever_is_called_waits_until_nobody_calls(self):
         """Whose address others hold; workers and migrators fetch their work."""
-        for overlay in ALL:
+        for overlay in OVERLAYS:
             for service in of_kind(overlay, "Service"):
                 called = {port["name"] for port in service["spec"]["ports"]} & {"http"}
                 for workload in [w for w in workloads(overlay) if called and selects({"matchLabels": service["spec"]["selector"]}, labels(w))]:
@@ -157,8 +194,8 @@ class Nodes(unittest.TestCase):
 
     def test_everybody_stands_where_he_belongs(self):
         wanted = {name(w): pod(w)["nodeSelector"]["tagfleet/pool"] for w in workloads("aws-t4")}
-        plain = dict.fromkeys(["tagfleet-api", "tagfleet-edge", "tagfleet-migrator"], "plain")
-        self.assertEqual({role: pool for role, pool in wanted.items() if "caption" not in role}, {**plain, "tagfleet-redis": "steady", "tagfleet-worker-tag": "gpu"})
+        plain = dict.fromkeys(["tagfleet-api", "tagfleet-edge", "tagfleet-migrator", "tagfleet-worker-caption"], "plain")
+        self.assertEqual(wanted, {**plain, "tagfleet-redis": "steady", "tagfleet-worker-tag": "gpu"})
         for workload in workloads("aws-t4"):
             with self.subTest(workload=name(workload)):
                 self.assertEqual({t["key"] for t in pod(workload).get("tolerations", [])}, self.taints(wanted[name(workload)]))

@@ -6,7 +6,7 @@ use object_store::{ObjectStore, local::LocalFileSystem, path::Path};
 use url::Url;
 
 use super::{Place, Target};
-use crate::store::StoreError;
+use crate::store::{StoreError, settings};
 
 #[derive(Debug)]
 pub struct Allowed {
@@ -91,8 +91,8 @@ fn bucket(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError
     crate::reconnect::install_tls_provider();
     let url = Url::parse(&format!("{scheme}://{bucket}/")).map_err(|error| StoreError::Url(error.to_string()))?;
     // Credentials and endpoints, but for a bucket: that one is named here.
-    let environment = std::env::vars().map(|(name, value)| (name.to_lowercase(), value));
-    let environment = environment
+    let settings = settings(std::env::vars())?
+        .into_iter()
         .filter(|(name, _)| (name.starts_with("aws_") || name.starts_with("google_")) && !name.contains("bucket"));
-    Ok(Arc::from(object_store::parse_url_opts(&url, environment)?.0))
+    Ok(Arc::from(object_store::parse_url_opts(&url, settings)?.0))
 }

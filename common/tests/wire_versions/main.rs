@@ -1,19 +1,23 @@
 //! A rolling upgrade has two versions in the fleet at once: what one writes
 //! the other must read. `first/` holds messages as the first version of the
-//! wire wrote them, byte for byte, and `first.rs` its types as they were.
+//! wire wrote them, byte for byte, and `first.rs` its types as they were;
+//! `second/` those that came since: what asks for a language or a selection, the
+//! captioners' jobs, shards, pressure, and several jobs in one message. The
+//! headers of such a message are pinned beside the code that writes them.
 //!
-//! When the wire changes, nothing here is changed with it: a second folder
-//! beside the first says what is in the field then.
+//! When the wire changes, nothing here is changed with it: another folder
+//! beside these says what is in the field then.
 
 mod first;
+mod second;
 
 use common::{
     fault::{Code, Fault},
     model::{Fit, Kind, TileSpec},
     stage::{Stage, Timings},
     wire::{
-        Asked, Caption, CaptionStatus, Features, Job, JobResult, Language, ModelId, ModelInfo, Selection, Tag, Tagged,
-        WireError, WorkerInfo, decode, encode,
+        Asked, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language, ModelId, ModelInfo, Pressure,
+        Selection, Shard, Tag, Tagged, Versioned, WireError, WorkerInfo, decode, encode,
     },
 };
 
@@ -21,6 +25,14 @@ const JOB: &[u8] = include_bytes!("first/job.msgpack");
 const TAGGED: &[u8] = include_bytes!("first/tagged.msgpack");
 const FAILED: &[u8] = include_bytes!("first/failed.msgpack");
 const WORKER: &[u8] = include_bytes!("first/worker.msgpack");
+
+const PARTICULAR_JOB: &[u8] = include_bytes!("second/job.msgpack");
+const NAMED: &[u8] = include_bytes!("second/tagged.msgpack");
+const CAPTION_JOB: &[u8] = include_bytes!("second/caption_job.msgpack");
+const BUNDLING_WORKER: &[u8] = include_bytes!("second/worker.msgpack");
+const SHARD: &[u8] = include_bytes!("second/shard.msgpack");
+const PRESSURE: &[u8] = include_bytes!("second/pressure.msgpack");
+const BUNDLE: &[u8] = include_bytes!("second/bundle.bin");
 
 fn asked() -> Asked {
     let features = Features { tags: true, caption: true };
@@ -167,4 +179,75 @@ fn a_version_of_tomorrow_is_refused_by_today() {
     let newest = job(Asked { language: Language::Ko, ..asked() }).v;
     let job = Job { v: newest + 1, ..job(asked()) };
     assert!(matches!(decode::<Job>(&encode(&job)), Err(WireError::TooNew(version)) if version == newest + 1));
+}
+
+/// With a language and a selection: of the second version, and worth nothing to the first.
+fn particular() -> Asked {
+    let selection =
+        Selection { categories: vec!["animal".into()], include: vec!["mammal".into()], exclude: vec!["cat".into()] };
+    Asked { language: Language::Ko, selection, ..asked() }
+}
+
+fn named() -> Tagged {
+    let tag = Tag {
+        id: "tabby".into(),
+        name: "얼룩무늬 고양이".into(),
+        confidence: 0.5,
+        category: "animal".into(),
+        category_name: "동물".into(),
+        parents: vec!["고양이".into(), "동물".into()],
+    };
+    let (text, model) = (Some("얼룩무늬 고양이입니다.".into()), Some("template".into()));
+    let caption = Caption { text, status: CaptionStatus::SkippedDeadline, model };
+    Tagged { model: self::model(), tags: vec![tag], caption }
+}
+
+fn caption_job() -> CaptionJob {
+    CaptionJob {
+        v: 1,
+        reply_to: "api-1".into(),
+        language: Language::Ko,
+        subjects: named().tags,
+        published_at_us: 1_763_700_000_000_000,
+        budget_ms: 5_000,
+        tagged_at_us: 1_763_700_000_250_000,
+        result: result(Ok(named())),
+    }
+}
+
+/// What is in the field is read today as what it said, and what today writes is read there as the same.
+fn pinned<Today, There>(fixture: &[u8], today: &Today)
+where
+    Today: Versioned + PartialEq + std::fmt::Debug,
+    There: second::Versioned + PartialEq + std::fmt::Debug,
+{
+    assert_eq!(&decode::<Today>(fixture).expect("it is read"), today);
+    let there: There = second::decode(&encode(today)).expect("it is read");
+    assert_eq!(there, second::decode(fixture).expect("the fixture is its own"));
+}
+
+#[test]
+fn messages_of_the_second_version_pass_both_ways() {
+    pinned::<_, second::Job>(PARTICULAR_JOB, &job(particular()));
+    pinned::<_, second::JobResult>(NAMED, &result(Ok(named())));
+    pinned::<_, second::CaptionJob>(CAPTION_JOB, &caption_job());
+    pinned::<_, second::WorkerInfo>(BUNDLING_WORKER, &WorkerInfo { bundles: true, ..worker() });
+    pinned::<_, second::Shard>(SHARD, &Shard::new("shop", "batch_0", 7));
+    pinned::<_, second::Pressure>(PRESSURE, &Pressure { v: 1, jobs: 240, wait_us: 18_500 });
+}
+
+/// A plain job stays one that the first version reads; the second reads it with nothing that nobody asked.
+#[test]
+fn the_second_version_reads_what_the_first_wrote() {
+    let there: second::Job = second::decode(JOB).expect("it is read");
+    assert_eq!(there, second::decode(&encode(&job(asked()))).expect("it is read"));
+    assert!(second::decode::<second::WorkerInfo>(WORKER).is_ok(), "a worker of then takes no bundles");
+    assert!(second::decode::<second::JobResult>(TAGGED).is_ok(), "its tags have no ids");
+}
+
+/// That today joins and splits the same is tested where it does (`common/src/queue/rabbit/bundle.rs`).
+#[test]
+fn a_bundle_is_the_jobs_one_after_the_other() {
+    assert_eq!(second::split(BUNDLE), Some(vec![JOB, PARTICULAR_JOB]));
+    assert_eq!(second::split(&BUNDLE[..BUNDLE.len() - 1]), None);
 }

@@ -39,6 +39,17 @@ mod tests {
         assert_eq!(split(Bytes::new()), Some(vec![]));
     }
 
+    /// One is in the field (`common/tests/wire_versions`).
+    #[test]
+    fn a_bundle_is_what_it_was() {
+        const FIRST: &[u8] = include_bytes!("../../../tests/wire_versions/first/job.msgpack");
+        const SECOND: &[u8] = include_bytes!("../../../tests/wire_versions/second/job.msgpack");
+        const BUNDLE: &[u8] = include_bytes!("../../../tests/wire_versions/second/bundle.bin");
+        let parts: Vec<_> = [FIRST, SECOND].map(Bytes::from_static).into();
+        assert_eq!(join(&parts), BUNDLE);
+        assert_eq!(split(Bytes::from_static(BUNDLE)), Some(parts));
+    }
+
     #[test]
     fn what_is_cut_off_is_no_bundle() {
         let whole = join(&[Bytes::from_static(b"one"), Bytes::from_static(b"two")]);

@@ -114,6 +114,26 @@ mod tests {
         }
     }
 
+    /// What is in the field, word by word: another version of the fleet finds and writes these.
+    #[test]
+    fn headers_are_what_they_were() {
+        let always = [("x-tagfleet-failed", 2), ("x-tagfleet-published-ms", 1_763_700_000_000)];
+        let headers = |bundle: &[(&str, i64)]| {
+            let mut table = FieldTable::default();
+            for (name, value) in always.iter().chain(bundle) {
+                table.insert((*name).into(), AMQPValue::LongLongInt(*value));
+            }
+            table
+        };
+        let (published_ms, ttl) = (1_763_700_000_000, Some(Duration::from_millis(1500)));
+        for (bundle, more) in [(false, &[][..]), (true, &[("x-tagfleet-bundle", 1)][..])] {
+            let envelope = Envelope { failed: 2, published_ms, ttl, bundle };
+            let there = BasicProperties::default().with_headers(headers(more)).with_expiration("1500".into());
+            assert_eq!(Envelope::read(&there), envelope);
+            assert_eq!(envelope.properties(Lane::Realtime), there.with_delivery_mode(1));
+        }
+    }
+
     #[test]
     fn a_strangers_message_has_not_failed_and_does_not_expire() {
         let read = Envelope::read(&BasicProperties::default());
