@@ -30,7 +30,7 @@ loadtest: ## Build the load generator (loadtest --help)
 	@bash -euo pipefail -c '. scripts/lib.sh; claim_target; cargo build --release --locked --package tagfleet --package loadtest --bin loadtest'
 
 test-batch-kill: ## A batch of 20,000 images while everything around it is killed, each once (TAGFLEET_BATCH_KILL_ITEMS)
-	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --release --locked --package tagfleet --test fleet outlives_everything -- --nocapture
+	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --release --locked --workspace --test fleet outlives_everything -- --nocapture
 
 fmt: ## Format the code
 	@cargo fmt --all
@@ -57,11 +57,11 @@ bench-device: ## What one device can do and how much of it a worker uses, with a
 	@scripts/bench.sh tagfleet device
 
 bench-captions: models ## The language model: several captions at once, one at a time, remembered; then their check (BENCH_CAPTIONS)
-	@cargo bench --locked --package ai-worker --bench captions
+	@cargo bench --locked --workspace --bench captions
 	@python3 ai-worker/benches/captions/check.py target/bench/captions.ndjson $(TAGFLEET_MODELS_DIR)/efficientnet-lite0/labels.json
 
 bench-sessions: models ## ONNX Runtime's settings against the ones that the worker uses
-	@cargo bench --locked --package ai-worker --no-default-features --bench sessions
+	@cargo bench --locked --workspace --bench sessions
 
 bench-prepare: ## Photo to tile against libvips and Pillow, on one core
 	@scripts/bench-prepare.sh

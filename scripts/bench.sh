@@ -4,13 +4,14 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 steps=3
 
-# The binary's benchmarks are of the whole fleet, with real models.
+# The binary's benchmarks are of the whole fleet, with real models. Of the whole workspace, not of one package: which features
+# dependencies have depends on what is built with them, and one package alone has them compiled anew, llama.cpp too.
 build() {
     if [[ $1 == tagfleet ]]; then
-        prepare --package tagfleet --bins --bench "$2"
+        prepare --workspace --bins --bench "$2"
     else
         claim_target
-        cargo build --release --locked --package "$1" --bench "$2"
+        cargo build --release --locked --workspace --bench "$2"
     fi
 }
 
@@ -26,7 +27,7 @@ main() {
     build "$1" "$2"
 
     step "$2"
-    cargo bench --locked --package "$1" --bench "$2"
+    cargo bench --locked --workspace --bench "$2"
 }
 
 main "$@"

@@ -67,7 +67,10 @@ pub fn tell(outcome: &Outcome) {
     }
     if let Some(batch) = &outcome.batch {
         let ended = batch.completed + batch.failed;
-        println!("batch       {:.1} images/s beside it; {ended} of {} ended ({} failed)", batch.per_s, batch.lines, batch.failed);
+        println!(
+            "batch       {:.1} images/s beside it; {ended} of {} ended ({} failed)",
+            batch.per_s, batch.lines, batch.failed
+        );
     }
     println!("generator   {:.2} ms late at p99", outcome.generator_late.p99_ms);
     let missed = outcome.missed();

@@ -113,8 +113,16 @@ mod tests {
         assert_eq!("fake:service_ms=8,image_ms=2,decode=off".parse(), fake(cost, false));
         assert_eq!("fake".parse(), fake(Cost::default(), true));
         assert_eq!("onnx".parse(), Ok(Kind::Onnx));
-        for wrong in ["", "fake:", "fake:service_ms", "fake:service_ms=-1", "fake:speed=9", "fake:decode=on", "onnx:service_ms=1", "Fake"]
-        {
+        for wrong in [
+            "",
+            "fake:",
+            "fake:service_ms",
+            "fake:service_ms=-1",
+            "fake:speed=9",
+            "fake:decode=on",
+            "onnx:service_ms=1",
+            "Fake",
+        ] {
             assert!(wrong.parse::<Kind>().is_err(), "{wrong}");
         }
     }

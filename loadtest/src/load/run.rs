@@ -65,7 +65,9 @@ pub async fn run(plan: &Plan, watch: impl Fn(&Second, usize)) -> anyhow::Result<
     let service = Service { url: plan.service.clone(), address, api_key: plan.asked.api_key.clone() };
     let served_by = world::served_by(&service).await;
     let bulk = match plan.batch_lines {
-        Some(lines @ 1..) => Some(Bulk::submit(service, &plan.asked.image, lines).await.context("submitting the batch")?),
+        Some(lines @ 1..) => {
+            Some(Bulk::submit(service, &plan.asked.image, lines).await.context("submitting the batch")?)
+        }
         _ => None,
     };
     let start = Instant::now() + RUN_UP;

@@ -29,8 +29,9 @@ use loadtest::{
     photo,
 };
 use support::{
-    Process, from_environment, knows_workers, seconds, tell,
+    Process, from_environment, knows_workers, seconds,
     spent::{Parts, Spent},
+    tell,
 };
 
 const SIDE: usize = 224;

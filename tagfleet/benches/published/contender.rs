@@ -35,15 +35,8 @@ pub enum Contender {
 }
 
 impl Contender {
-    pub const ALL: [Self; 7] = [
-        Self::Old,
-        Self::OldLeast,
-        Self::Pool,
-        Self::PoolLeast,
-        Self::Fleet,
-        Self::FleetBatches,
-        Self::FleetBundles,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Old, Self::OldLeast, Self::Pool, Self::PoolLeast, Self::Fleet, Self::FleetBatches, Self::FleetBundles];
 
     pub fn name(self) -> &'static str {
         match self {

@@ -33,8 +33,9 @@ use loadtest::{
     photo,
 };
 use support::{
-    Process, from_environment, knows_workers, seconds, tell,
+    Process, from_environment, knows_workers, seconds,
     spent::{Parts, Spent},
+    tell,
 };
 use tokio::net::TcpListener;
 
@@ -132,9 +133,9 @@ impl<'a> Fleet<'a> {
         let (queue, bus, port) = (brokers.rabbitmq.url(), brokers.redis.url(), origin.port.to_string());
         let source = origin.url();
         let source = source.as_str().trim_end_matches('/');
-        let shared =
-            ["--queue-url", &queue, "--bus-url", &bus, "--queue-prefix", prefix, "--bus-prefix", prefix].as_slice();
-        let words = |more: &[&str]| [shared, more].concat().iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let shared = ["--queue-url", &queue, "--bus-url", &bus, "--queue-prefix", prefix, "--bus-prefix", prefix];
+        let words =
+            |more: &[&str]| [&shared[..], more].concat().iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let worker = words(&[engine, &["--captioner", "off"]].concat());
         let api = words(&[
             "--fetch-allow-origin",
