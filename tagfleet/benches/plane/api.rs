@@ -35,7 +35,7 @@ struct Part {
 pub async fn serve(words: &[String]) -> anyhow::Result<()> {
     let mut part = Part::parse_from([&[PART.to_owned()], &words[1..]].concat());
     part.api.prepare.tiles_already_made = true;
-    part.log.init()?;
+    let _log = part.log.init()?;
     let queue = Queue::connect(&part.queue).await?;
     let bus = Bus::connect(&part.bus).await?;
     let (store, outside) = (Store::open(&part.store)?, Outside::open(&part.store)?);
