@@ -13,12 +13,11 @@ const RESULT_TTL_S: u64 = 2;
 const MAX_WAITERS: usize = 3;
 
 async fn open(url: String) -> Bus {
-    let config = BusConfig {
-        bus_url: url,
-        bus_prefix: unique("contract"),
-        result_ttl_s: RESULT_TTL_S,
-        max_waiters: MAX_WAITERS,
-    };
+    open_with(url, RESULT_TTL_S).await
+}
+
+async fn open_with(url: String, result_ttl_s: u64) -> Bus {
+    let config = BusConfig { bus_url: url, bus_prefix: unique("contract"), result_ttl_s, max_waiters: MAX_WAITERS };
     Bus::connect(&config).await.expect("the backend is there")
 }
 
@@ -199,7 +198,8 @@ async fn the_clock_runs(bus: Bus) {
 /// for a moment, finds the result by its key.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missed_announcement_is_found_by_its_key() {
-    let bus = open(redis().await.url()).await;
+    // Longer than the others' results last: keys are looked at once a second, for whom has waited for one.
+    let bus = open_with(redis().await.url(), 60).await;
     let inbox = inbox(&bus).await;
     store(&bus, &inbox, "early", "stored before anyone waited").await;
     let mut waiter = inbox.register(key("early")).expect("there is room");
