@@ -35,6 +35,8 @@ use support::{
 };
 
 const SIDE: usize = 224;
+/// Of the highest rate.
+const SUSTAINED: f64 = 0.95;
 
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().collect();
@@ -80,7 +82,9 @@ async fn measure() -> anyhow::Result<()> {
 async fn highest(plan: &Plan) -> anyhow::Result<f64> {
     let from = from_environment("PLANE_FROM", 100.0);
     let found = find(plan, Search { from, up_to: 20_000.0, precision: 0.08, tries: 2 }, tell).await?;
-    found.best().map(|best| best.offered_per_s).context("no rate meets the objective")
+    let best = found.best().context("no rate meets the objective")?;
+    // What was met for some seconds is to be sustained for longer.
+    Ok(best.offered_per_s * SUSTAINED)
 }
 
 /// The processes that decode are no part of the message plane, and stand beside it.
