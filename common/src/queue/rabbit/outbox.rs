@@ -13,8 +13,8 @@ use crate::queue::{Lane, Message, QueueError};
 
 /// So that a message stays small beside what a broker holds, whatever a job's tile is.
 const MOST_BYTES: usize = 256 << 10;
-/// Between two departures of real-time jobs. Short beside what a job takes, long beside what comes in it where there is
-/// load: with a departure for every confirm instead, two jobs shared a message at 1,000 a second.
+/// Between two departures of real-time jobs. Short beside what a job takes, long beside the time between two jobs where
+/// there is load.
 const PACE: Duration = Duration::from_millis(2);
 /// For bulk, whose answers nobody awaits.
 const GATHER: Duration = Duration::from_millis(20);
