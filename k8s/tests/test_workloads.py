@@ -9,6 +9,16 @@ from rendered import BROKER, NAME, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, conta
 SPOT_WARNING_S = 120 - 10
 
 
+def assert_confined(test, its_pod, container):
+    security = {**its_pod["securityContext"], **container["securityContext"]}
+    test.assertTrue(security["runAsNonRoot"])
+    test.assertGreater(security["runAsUser"], 0)
+    test.assertEqual(security["seccompProfile"], {"type": "RuntimeDefault"})
+    test.assertTrue(security["readOnlyRootFilesystem"])
+    test.assertFalse(security["allowPrivilegeEscalation"])
+    test.assertEqual(security["capabilities"], {"drop": ["ALL"]})
+
+
 class EveryWorkload(unittest.TestCase):
     def test_there_are_some(self):
         for overlay in OVERLAYS:
@@ -23,13 +33,7 @@ class EveryWorkload(unittest.TestCase):
     @each_workload
     def test_is_confined(self, _, workload):
         for container in containers(workload):
-            security = {**pod(workload)["securityContext"], **container["securityContext"]}
-            self.assertTrue(security["runAsNonRoot"])
-            self.assertGreater(security["runAsUser"], 0)
-            self.assertEqual(security["seccompProfile"], {"type": "RuntimeDefault"})
-            self.assertTrue(security["readOnlyRootFilesystem"])
-            self.assertFalse(security["allowPrivilegeEscalation"])
-            self.assertEqual(security["capabilities"], {"drop": ["ALL"]})
+            assert_confined(self, pod(workload), container)
 
     @each_workload
     def test_has_no_business_with_the_clusters_api(self, overlay, workload):
@@ -94,13 +98,7 @@ class Broker(unittest.TestCase):
 
     def test_is_confined(self):
         for _, its_pod, container in self.pods():
-            security = {**its_pod["securityContext"], **container["securityContext"]}
-            self.assertTrue(security["runAsNonRoot"])
-            self.assertGreater(security["runAsUser"], 0)
-            self.assertEqual(security["seccompProfile"], {"type": "RuntimeDefault"})
-            self.assertTrue(security["readOnlyRootFilesystem"])
-            self.assertFalse(security["allowPrivilegeEscalation"])
-            self.assertEqual(security["capabilities"], {"drop": ["ALL"]})
+            assert_confined(self, its_pod, container)
 
     def test_is_ready_when_it_takes_connections_and_is_never_killed_for_waiting(self):
         for _, _, container in self.pods():
