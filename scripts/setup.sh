@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|fuzz|bench-prepare|manifests|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|fuzz|flame|bench-prepare|manifests|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -47,6 +47,10 @@ want_fuzz() {
     want libclang-rt-dev has_sanitizer
 }
 
+want_flame() {
+    want linux-perf command_exists perf
+}
+
 # What our tiles are measured against: libvips by Debian, Pillow in an environment of its own.
 want_bench_prepare() {
     want gcc command_exists cc
@@ -79,10 +83,11 @@ want_group() {
     fleet) want_build && want_fleet ;;
     test) want_build && want_fleet && want_manifests ;;
     fuzz) want_build && want_fuzz ;;
+    flame) want_build && want_flame ;;
     bench-prepare) want_build && want_bench_prepare ;;
     manifests) want_manifests ;;
     engine) want_build && want_engine ;;
-    *) die "no group is called '$1': build, fleet, test, fuzz, bench-prepare, manifests, engine" ;;
+    *) die "no group is called '$1': build, fleet, test, fuzz, flame, bench-prepare, manifests, engine" ;;
     esac
 }
 

@@ -75,6 +75,15 @@ fn noise(seed: u64) -> Vec<u8> {
     encode(&pixels, SIDE, SIDE)
 }
 
+/// Two colours in turn, across at some slope.
+fn stripes(seed: u64) -> Vec<u8> {
+    let mut chance = Chance(seed);
+    let colours = [(); 2].map(|()| [(); 3].map(|()| chance.below(256) as u8));
+    let (width, slope) = (8 + chance.below(40) as usize, chance.below(3) as usize);
+    let pixel = |n: usize| colours[(n % SIDE + n / SIDE * slope) / width % 2];
+    encode(&(0..SIDE * SIDE).flat_map(pixel).collect::<Vec<_>>(), SIDE, SIDE)
+}
+
 async fn tags(harness: &Harness, id: &str, model: &str, tile: Vec<u8>) -> Vec<Tag> {
     let job = Job { limit: Some(1_000), threshold: Some(0.0), ..support::job(id, model, tile) };
     harness.tag(&job).await.outcome.expect("tags").tags
@@ -102,15 +111,28 @@ async fn an_unsure_breed_is_a_sure_cat() {
 }
 
 #[tokio::test]
-async fn no_class_is_sure_of_text_and_noise() {
+async fn no_class_is_sure_of_text_noise_and_patterns() {
     let harness = Harness::start_with(|_| ()).await;
     for seed in 0..10 {
-        for (kind, tile) in [("text", page_of_text(seed)), ("noise", noise(seed))] {
+        for (kind, tile) in [("text", page_of_text(seed)), ("noise", noise(seed)), ("stripes", stripes(seed))] {
             let tags = tags(&harness, &format!("{kind}-{seed}"), TAGGER, tile).await;
             let surest = surest(tags.iter().filter(|tag| is_class(tag, &tags)));
             println!("{kind} {seed}: {} {:.3}", surest.id, surest.confidence);
             assert!(surest.confidence < SURE, "{kind} {seed}: {surest:?}");
         }
+    }
+    harness.stop().await;
+}
+
+/// A person, bricks, grass and stars.
+#[tokio::test]
+async fn no_class_is_sure_of_what_the_model_has_none_for() {
+    let harness = Harness::start_with(|_| ()).await;
+    for name in ["person.png", "brick.png", "grass.png", "stars.jpg"] {
+        let tags = tags(&harness, name, TAGGER, sample(&format!("no-class/{name}"))).await;
+        let surest = surest(tags.iter().filter(|tag| is_class(tag, &tags)));
+        println!("{name}: {} {:.3}", surest.id, surest.confidence);
+        assert!(surest.confidence < SURE, "{name}: {surest:?}");
     }
     harness.stop().await;
 }

@@ -102,20 +102,20 @@ pub struct ApiConfig {
 #[command(next_help_heading = "Preparing images")]
 pub struct PrepareConfig {
     /// Most pixels of an image, width times height
-    #[arg(long, env = "TAGFLEET_PREPARE_MAX_PIXELS", default_value_t = 120_000_000)]
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_PIXELS", default_value_t = Limits::STANDARD.max_pixels)]
     pub prepare_max_pixels: u64,
 
     /// Most memory that one image may take while it is decoded, MiB. Large JPEGs stay far below, since they are
     /// decoded scaled
-    #[arg(long, env = "TAGFLEET_PREPARE_MAX_DECODED_MIB", default_value_t = 256)]
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_DECODED_MIB", default_value_t = Limits::STANDARD.max_decoded_bytes >> 20)]
     pub prepare_max_decoded_mib: u64,
 
     /// Most times that the longer side may exceed the shorter one
-    #[arg(long, env = "TAGFLEET_PREPARE_MAX_ASPECT", default_value_t = 50)]
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_ASPECT", default_value_t = Limits::STANDARD.max_aspect)]
     pub prepare_max_aspect: u32,
 
     /// Most pictures in a file, of which the first is tagged; then `too_many_frames`
-    #[arg(long, env = "TAGFLEET_PREPARE_MAX_FRAMES", default_value_t = 2_000)]
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_FRAMES", default_value_t = Limits::STANDARD.max_frames)]
     pub prepare_max_frames: u32,
 
     /// Images that are decoded and resized at the same time [default: one for each core], each in a process of its own;
@@ -129,13 +129,13 @@ pub struct PrepareConfig {
     pub prepare_queue: usize,
 
     /// Longest decode of one image, milliseconds of the processor's time, and twice as many by the clock; then
-    /// `decode_timeout`. One that takes more than 150, and 50 for each megabyte, lets others go before; of many such at
-    /// once, some are answered 429 `overloaded`
+    /// `decode_timeout`. One that takes more than 50, and 50 for each megabyte, lets others go before; of many such at
+    /// once, some are answered 429 `overloaded` after three times that
     #[arg(long, env = "TAGFLEET_PREPARE_TIMEOUT_MS", default_value_t = 2_000)]
     pub prepare_timeout_ms: u64,
 
     /// JPEG quality of the tiles that workers get, 1 to 100
-    #[arg(long, env = "TAGFLEET_PREPARE_TILE_QUALITY", default_value_t = prepare::TILE_QUALITY)]
+    #[arg(long, env = "TAGFLEET_PREPARE_TILE_QUALITY", default_value_t = Limits::STANDARD.tile_quality)]
     pub prepare_tile_quality: u8,
 
     /// The program that decodes, for tests [default: this one]

@@ -24,7 +24,7 @@ use crate::{
     App,
     answer::{Image, TagAnswer},
     edge::{Arrived, RequestId},
-    fetch::Purpose,
+    fetch::{Fetched, Purpose, Sent},
     keys::Caller,
     problem::Problem,
     request::{self, ImageFile, RawOptions, Source, TagForm, TagRequest, Wanted},
@@ -103,11 +103,12 @@ async fn way(
     if Instant::now() >= deadline {
         return Err(Fault::new(Code::DeadlineExceeded, Stage::Lookup, "The time was over before the image was read."));
     }
-    let bytes = bytes_of(app, source, deadline).await?;
+    let (bytes, sent) = bytes_of(app, source, deadline).await?;
     trail.bytes = Some(bytes.len());
     trail.end(Stage::Fetch);
 
-    let prepared = app.prepare.tile(bytes, model.tile, deadline).await?;
+    let seen = |conduct| sent.into_iter().for_each(|sent| sent.was(conduct));
+    let prepared = app.prepare.tile(bytes, model.tile, deadline, seen).await?;
     let submitted = trail.end(Stage::Prepare);
 
     let key = ResultKey { tenant: caller.tenant.to_string(), id: trail.id.to_string() };
@@ -116,16 +117,21 @@ async fn way(
     Ok((prepared.facts.into(), returned))
 }
 
-async fn bytes_of(app: &App, source: Source, deadline: Instant) -> Result<Bytes, Fault> {
-    match source {
-        Source::Url(url) => app.fetcher.fetch(url, deadline, Purpose::Realtime).await,
+/// With the host that is to be told of them, where they come from one.
+async fn bytes_of(app: &App, source: Source, deadline: Instant) -> Result<(Bytes, Option<Sent>), Fault> {
+    let bytes = match source {
+        Source::Url(url) => {
+            let Fetched { bytes, sent } = app.fetcher.fetch(url, deadline, Purpose::Realtime).await?;
+            return Ok((bytes, Some(sent)));
+        }
         Source::Base64(text, held) => {
             let decode = move || Ok(held.with(decode_base64(&text)?));
-            app.offload.run(Stage::Fetch, deadline, decode).await
+            app.offload.run(Stage::Fetch, deadline, decode).await?
         }
-        Source::Body(body) => from_body(app, body, deadline).await,
-        Source::Bytes(bytes) => Ok(bytes),
-    }
+        Source::Body(body) => from_body(app, body, deadline).await?,
+        Source::Bytes(bytes) => bytes,
+    };
+    Ok((bytes, None))
 }
 
 async fn from_body(app: &App, body: Body, deadline: Instant) -> Result<Bytes, Fault> {

@@ -32,8 +32,8 @@ use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use limits::{Limits, TILE_QUALITY};
-pub use pool::{Pool, PoolConfig};
+pub use limits::Limits;
+pub use pool::{Conduct, Pool, PoolConfig};
 pub use sniff::Format;
 
 /// A file that became a tile.

@@ -5,20 +5,27 @@ use serde::{Deserialize, Serialize};
 
 use super::fault;
 
-/// JPEG quality of a tile. At 90 the encoder drops the faint texture of smooth areas, and with it the tagger's best class
-/// of a rocket before a pale sky; at 95 a photo's tile is a third larger, about 16 KB.
-pub const TILE_QUALITY: u8 = 95;
-
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Limits {
     pub max_pixels: u64,
     pub max_decoded_bytes: u64,
     pub max_aspect: u32,
     pub max_frames: u32,
+    /// JPEG quality.
     pub tile_quality: u8,
 }
 
 impl Limits {
+    pub const STANDARD: Self = Self {
+        max_pixels: 120_000_000,
+        max_decoded_bytes: 256 << 20,
+        max_aspect: 50,
+        max_frames: 2_000,
+        // At 90 the encoder drops the faint texture of smooth areas, and with it the tagger's best class of a rocket before
+        // a pale sky; at 95 a photo's tile is a third larger, about 16 KB.
+        tile_quality: 95,
+    };
+
     pub fn check_size(&self, width: u32, height: u32) -> Result<(), Fault> {
         if width == 0 || height == 0 {
             return Err(fault(Code::ImageInvalid, "The image has no pixels."));

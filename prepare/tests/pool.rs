@@ -12,7 +12,7 @@ use common::{
     stage::Stage,
 };
 use libtest_mimic::{Arguments, Trial};
-use prepare::{Facts, Format, Limits, Pool, PoolConfig, Prepared};
+use prepare::{Conduct, Facts, Format, Limits, Pool, PoolConfig, Prepared};
 use tokio::time::Instant;
 
 const SPEC: TileSpec = TileSpec { width: 8, height: 8, fit: Fit::Crop };
@@ -34,6 +34,7 @@ fn main() {
         trial("a_slow_file_is_decoded_all_the_same", slow),
         trial("memory_files_and_network_are_out_of_reach", confined),
         trial("a_full_line_and_a_late_caller_are_told_apart", full),
+        trial("what_a_file_did_is_told_even_after_its_caller_left", conduct),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -60,7 +61,7 @@ fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Prepared, Fault
         b"network" => denied(TcpStream::connect("127.0.0.1:9").is_err_and(|error| error.raw_os_error() == Some(1))),
         b"program" => denied(std::process::Command::new("/bin/true").spawn().is_err()),
         b"core" => denied(rustix::process::getrlimit(rustix::process::Resource::Core).current == Some(1)),
-        b"slow" => compute_for(Duration::from_millis(200)),
+        slow if slow.starts_with(b"slow") => compute_for(Duration::from_millis(200)),
         other if other.starts_with(b"bad") => Err(Fault::new(Code::ImageTruncated, Stage::Prepare, "As told.")),
         other => Ok(echo(other)),
     }
@@ -102,7 +103,7 @@ fn soon() -> Instant {
 }
 
 async fn tile(pool: &Pool, file: &'static [u8]) -> Result<Vec<u8>, Code> {
-    let prepared = pool.tile(Bytes::from_static(file), SPEC, soon()).await;
+    let prepared = pool.tile(Bytes::from_static(file), SPEC, soon(), |_| ()).await;
     prepared.map(|prepared| prepared.tile).map_err(|fault| fault.code)
 }
 
@@ -113,7 +114,7 @@ async fn answers() {
     let jobs: Vec<_> = files
         .map(|file| {
             let pool = pool.clone();
-            tokio::spawn(async move { (pool.tile(file.clone(), SPEC, soon()).await, file) })
+            tokio::spawn(async move { (pool.tile(file.clone(), SPEC, soon(), |_| ()).await, file) })
         })
         .collect();
     for job in jobs {
@@ -185,20 +186,36 @@ async fn confined() {
 
 async fn full() {
     let pool = pool(1, 1);
+    // Large, so that it may take its time with a turn.
+    let file = Bytes::from([b"slow".to_vec(), vec![0; 4_000_000]].concat());
     let slow = || {
-        tokio::spawn({
-            let pool = pool.clone();
-            async move { tile(&pool, b"slow").await }
-        })
+        let (pool, file) = (pool.clone(), file.clone());
+        tokio::spawn(async move { pool.tile(file, SPEC, soon(), |_| ()).await.map(|prepared| prepared.tile) })
     };
     let (first, second) = (slow(), slow());
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(tile(&pool, b"third").await, Err(Code::Overloaded));
     assert_eq!(first.await.unwrap().unwrap(), b"slow");
     let brief = Instant::now() + Duration::from_millis(20);
-    let late = pool.tile(Bytes::from_static(b"late"), SPEC, brief).await;
+    let late = pool.tile(Bytes::from_static(b"late"), SPEC, brief, |_| ()).await;
     assert_eq!(late.unwrap_err().code, Code::DeadlineExceeded);
     assert_eq!(second.await.unwrap().unwrap(), b"slow");
-    let past = pool.tile(Bytes::from_static(b"past"), SPEC, Instant::now()).await;
+    let past = pool.tile(Bytes::from_static(b"past"), SPEC, Instant::now(), |_| ()).await;
     assert_eq!(past.unwrap_err().code, Code::DeadlineExceeded);
+}
+
+async fn conduct() {
+    let pool = pool(1, 4);
+    let told = async |file: &'static [u8], deadline| {
+        let (seen, conduct) = tokio::sync::oneshot::channel();
+        let response = pool.tile(Bytes::from_static(file), SPEC, deadline, |conduct| seen.send(conduct).unwrap()).await;
+        (response.map_err(|fault| fault.code).err(), conduct.await.ok())
+    };
+    assert_eq!(told(b"good", soon()).await, (None, Some(Conduct::Fair)));
+    assert_eq!(told(b"bad", soon()).await, (Some(Code::ImageTruncated), Some(Conduct::Fair)));
+    assert_eq!(told(b"abort", soon()).await, (Some(Code::ImageInvalid), Some(Conduct::Ruinous(Code::ImageInvalid))));
+    let brief = Instant::now() + Duration::from_millis(20);
+    let ruinous = Some(Conduct::Ruinous(Code::DecodeTimeout));
+    assert_eq!(told(b"hang", brief).await, (Some(Code::DeadlineExceeded), ruinous));
+    assert_eq!(told(b"good", Instant::now()).await, (Some(Code::DeadlineExceeded), None), "it was not looked at");
 }

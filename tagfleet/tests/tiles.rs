@@ -11,15 +11,7 @@ use image::{
     codecs::jpeg::JpegEncoder,
     imageops::FilterType::{CatmullRom, Lanczos3},
 };
-use prepare::{Limits, TILE_QUALITY};
-
-const LIMITS: Limits = Limits {
-    max_pixels: 100_000_000,
-    max_decoded_bytes: 512 << 20,
-    max_aspect: 30,
-    max_frames: 1_000,
-    tile_quality: TILE_QUALITY,
-};
+use prepare::Limits;
 
 /// The centre's 7/8, as `fit = "crop"` has it, in the two orders that are both right: the photo is made small and then
 /// cut, or cut and then made small. They differ by a fraction of a pixel.
@@ -39,7 +31,7 @@ fn centre(picture: &DynamicImage, side: u32) -> DynamicImage {
 }
 
 fn prepared(file: &[u8], spec: TileSpec) -> Vec<u8> {
-    let tile = prepare::tile(file, spec, &LIMITS).expect("a good file").tile;
+    let tile = prepare::tile(file, spec, &Limits::STANDARD).expect("a good file").tile;
     image::load_from_memory(&tile).expect("a JPEG").to_rgb8().into_raw()
 }
 

@@ -13,8 +13,9 @@ use super::{
     limit::Limit,
 };
 
-/// Bulk gets one place in so many while real-time fills all.
-pub const BULK_SHARE: usize = 8;
+/// Bulk gets one place in so many while real-time fills all. Enough to move on, and so rare that it does not lengthen the
+/// short crowds that a half-loaded worker has, too.
+pub const BULK_SHARE: usize = 32;
 
 #[derive(Debug)]
 struct Waiting<T> {

@@ -1,6 +1,6 @@
 //! The hostile: a quarter each is slow, huge, looping, and bad for decoders,
 //! over many hosts, since one host alone is soon left alone; and three in two
-//! hundred make a decoder hang, which no host is blamed for.
+//! hundred make a decoder hang.
 
 use std::time::Duration;
 

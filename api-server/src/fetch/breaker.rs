@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use common::fault::{Code, Fault};
+use prepare::Conduct;
 use tokio::time::Instant;
 
 /// Doubling ends here.
@@ -31,12 +32,14 @@ pub enum Entry {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
-    /// An answer of its own making: an image, a 404.
+    /// An answer of its own making: a file that could be looked at, a 404.
     Served,
+    /// A file, which is to be looked at.
+    Pending,
     /// A redirect: somebody is there, but nothing has been served yet.
     Moved,
     Failed(Code),
-    /// A failure that cost as much as a download can.
+    /// A failure that cost as much as a download can, or a decoder.
     Wasted(Code),
     /// Nothing was learnt of the host.
     Unknown,
@@ -53,6 +56,14 @@ impl Verdict {
             // Our own lack of room.
             Code::Overloaded => Self::Unknown,
             _ => Self::Served,
+        }
+    }
+
+    pub fn on(conduct: Conduct) -> Self {
+        match conduct {
+            Conduct::Fair => Self::Served,
+            Conduct::Slow => Self::Failed(Code::DecodeTimeout),
+            Conduct::Ruinous(code) => Self::Wasted(code),
         }
     }
 }
@@ -134,6 +145,7 @@ impl Breaker {
     pub fn leave(&mut self, entry: Entry, verdict: Verdict, now: Instant, spread: f64) -> Option<Duration> {
         match verdict {
             Verdict::Served => self.served(now),
+            Verdict::Pending => {}
             Verdict::Moved => self.moved(entry),
             Verdict::Failed(code) => return self.failed(entry, 1, code, now, spread),
             Verdict::Wasted(code) => return self.failed(entry, self.half(), code, now, spread),

@@ -8,6 +8,7 @@ use std::{
 
 use common::fault::{Code, Fault};
 use moka::{policy::EvictionPolicy, sync::Cache};
+use prepare::Conduct;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
@@ -52,13 +53,25 @@ struct Host {
 /// given up: the host was too slow for its caller.
 #[derive(Debug)]
 pub struct Visit {
-    host: Arc<Host>,
-    entry: Entry,
+    guest: Guest,
     begun: Instant,
     patience: Duration,
     verdict: Option<Verdict>,
     _place: OwnedSemaphorePermit,
 }
+
+#[derive(Clone, Debug)]
+struct Guest {
+    host: Arc<Host>,
+    entry: Entry,
+}
+
+/// A file that a host sent, of which nobody knows yet what it does to a
+/// decoder. A host has served once its file was decoded, or else one whose
+/// files break decoders would seem to be well each time. Dropped without a
+/// verdict, the file was not looked at.
+#[derive(Debug)]
+pub struct Sent(Option<Guest>);
 
 impl Hosts {
     pub fn new(settings: Settings) -> Self {
@@ -77,7 +90,8 @@ impl Hosts {
         // Others may have failed meanwhile.
         let begun = Instant::now();
         let entry = host.breaker().enter(begun).map_err(faults::left_alone)?;
-        Ok(Visit { host, entry, begun, patience: self.settings.patience, verdict: None, _place: place })
+        let guest = Guest { host, entry };
+        Ok(Visit { guest, begun, patience: self.settings.patience, verdict: None, _place: place })
     }
 
     /// Counts a failure that shows only after the visit, such as a chain of redirects without an end.
@@ -135,6 +149,12 @@ impl Visit {
         self.verdict = Some(verdict);
     }
 
+    /// The place is free; the verdict comes later.
+    pub fn brought(mut self) -> Sent {
+        self.verdict = Some(Verdict::Pending);
+        Sent(Some(self.guest.clone()))
+    }
+
     fn given_up(&self) -> Verdict {
         let waited = self.begun.elapsed() >= self.patience;
         if waited { Verdict::Failed(Code::SourceTimeout) } else { Verdict::Unknown }
@@ -144,6 +164,28 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         let verdict = self.verdict.take().unwrap_or_else(|| self.given_up());
+        self.guest.leaves(verdict);
+    }
+}
+
+impl Guest {
+    fn leaves(&self, verdict: Verdict) {
         self.host.leave(self.entry, verdict);
+    }
+}
+
+impl Sent {
+    pub fn was(mut self, conduct: Conduct) {
+        if let Some(guest) = self.0.take() {
+            guest.leaves(Verdict::on(conduct));
+        }
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        if let Some(guest) = self.0.take() {
+            guest.leaves(Verdict::Moved);
+        }
     }
 }

@@ -32,13 +32,14 @@ use breaker::Verdict;
 use client::Clients;
 use failure::Failure;
 use guard::Guard;
-use hosts::Hosts;
+use hosts::{Hosts, Visit};
 use names::Names;
 use pace::Untold;
 use target::Rules;
 
 pub use breaker::LeftAlone;
 pub use config::FetchConfig;
+pub use hosts::Sent;
 pub use names::{Found, Lookup};
 pub use robots::{HonourNoai, Purpose};
 pub use target::Origin;
@@ -56,9 +57,17 @@ pub struct Fetcher {
     total: Duration,
 }
 
+/// A download.
+#[derive(Debug)]
+pub struct Fetched {
+    pub bytes: Bytes,
+    /// To be told what became of it.
+    pub sent: Sent,
+}
+
 /// Where one exchange has led.
-enum Step {
-    Arrived(Bytes),
+enum Step<File> {
+    Arrived(File),
     Onward(Url),
 }
 
@@ -90,7 +99,7 @@ impl Fetcher {
     }
 
     /// The image's bytes, until the request's deadline or the download's own.
-    pub async fn fetch(&self, url: Url, deadline: Instant, purpose: Purpose) -> Result<Bytes, Fault> {
+    pub async fn fetch(&self, url: Url, deadline: Instant, purpose: Purpose) -> Result<Fetched, Fault> {
         let until = deadline.min(Instant::now() + self.total);
         timeout_at(until, self.follow(url, until, purpose)).await.map_err(|_| faults::too_slow())?
     }
@@ -121,11 +130,11 @@ impl Fetcher {
         metrics::gauge!("tagfleet_fetch_hosts_open").set(self.hosts.left_alone() as f64);
     }
 
-    async fn follow(&self, first: Url, until: Instant, purpose: Purpose) -> Result<Bytes, Fault> {
+    async fn follow(&self, first: Url, until: Instant, purpose: Purpose) -> Result<Fetched, Fault> {
         let mut url = first.clone();
         for _ in 0..=self.max_redirects {
             match self.hop(&url, until, purpose).await? {
-                Step::Arrived(bytes) => return Ok(bytes),
+                Step::Arrived(fetched) => return Ok(fetched),
                 Step::Onward(next) => url = next,
             }
         }
@@ -134,18 +143,19 @@ impl Fetcher {
         Err(faults::too_many_redirects(self.max_redirects))
     }
 
-    async fn hop(&self, url: &Url, until: Instant, purpose: Purpose) -> Result<Step, Fault> {
+    async fn hop(&self, url: &Url, until: Instant, purpose: Purpose) -> Result<Step<Fetched>, Fault> {
         let visit = self.hosts.enter(url, until.min(Instant::now() + self.first_byte)).await?;
         let begun = Instant::now();
         let outcome = self.exchange(url, purpose).await;
-        visit.end(verdict(&outcome));
-        if outcome.as_ref().is_err_and(|failure| failure.is(Code::SourceUnreachable)) {
+        let unreachable = outcome.as_ref().is_err_and(|failure| failure.is(Code::SourceUnreachable));
+        let step = leave(visit, outcome);
+        if unreachable {
             sleep_until(until.min(begun + floor())).await;
         }
-        outcome.map_err(|failure| failure.fault)
+        step
     }
 
-    async fn exchange(&self, url: &Url, purpose: Purpose) -> Result<Step, Failure> {
+    async fn exchange(&self, url: &Url, purpose: Purpose) -> Result<Step<Bytes>, Failure> {
         let response = self.clients.get(url.clone(), self.rules.excuses(url)).await?;
         if let (Purpose::Bulk, Some(pause)) = (purpose, answer::asked_pause(&response)) {
             self.hosts.rest(url, pause);
@@ -175,12 +185,18 @@ fn floor() -> Duration {
     Duration::from_millis(rand::random_range(50..100))
 }
 
-/// What one exchange says of its host.
-fn verdict(outcome: &Result<Step, Failure>) -> Verdict {
+/// Ends the visit with what the exchange says of the host.
+fn leave(visit: Visit, outcome: Result<Step<Bytes>, Failure>) -> Result<Step<Fetched>, Fault> {
     match outcome {
-        Ok(Step::Arrived(_)) => Verdict::Served,
-        Ok(Step::Onward(_)) => Verdict::Moved,
-        Err(failure) => failure.verdict,
+        Ok(Step::Arrived(bytes)) => Ok(Step::Arrived(Fetched { bytes, sent: visit.brought() })),
+        Ok(Step::Onward(url)) => {
+            visit.end(Verdict::Moved);
+            Ok(Step::Onward(url))
+        }
+        Err(failure) => {
+            visit.end(failure.verdict);
+            Err(failure.fault)
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::time;
 use super::Migrator;
 use crate::{
     answer::{CaptionView, Image, Model, TagView},
-    fetch::Purpose,
+    fetch::{Fetched, Purpose},
     ledger::Request,
 };
 
@@ -46,11 +46,12 @@ pub async fn tag(
 ) -> Result<Value, Fault> {
     let model = migrator.fleet.model(request.model.as_deref()).await?;
     let url = migrator.fetcher.parse(&url)?;
-    let bytes = migrator.fetcher.fetch(url, time::Instant::now() + PATIENCE, Purpose::Bulk).await?;
+    let Fetched { bytes, sent } = migrator.fetcher.fetch(url, time::Instant::now() + PATIENCE, Purpose::Bulk).await?;
     let _ = fetched.set(Instant::now());
     let prepared = {
         let _turn = migrator.preparing.acquire().await.map_err(|_| closing())?;
-        migrator.prepare.tile(bytes, model.tile, time::Instant::now() + PATIENCE).await?
+        let until = time::Instant::now() + PATIENCE;
+        migrator.prepare.tile(bytes, model.tile, until, |conduct| sent.was(conduct)).await?
     };
     let _place = migrator.share.take().await;
     let key = ResultKey { tenant: request.tenant.clone(), id: job };

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use prepare::testing;
+use tokio::time::sleep;
 
 use crate::{
-    suite::{Suite, case},
-    support::origin::{Page, ok, redirect, status, with_headers},
+    suite::{PAUSE, Suite, case},
+    support::{
+        decoder::ABORT,
+        origin::{Page, ok, redirect, status, with_headers},
+        reply::Reply,
+    },
 };
 
 const LARGE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 99000000\r\n\r\n";
@@ -42,7 +47,34 @@ pub fn cases() -> Vec<Trial> {
         fault("shorter_than_announced", bytes(SHORT), "source_incomplete", true),
         fault("chunks_that_break_off", bytes(BROKEN_OFF), "source_incomplete", true),
         fault("nothing", ok(b""), "empty_image", false),
+        deadly(),
     ]
+}
+
+/// Twice in a row, and the host is left alone: its files cost a decoder each.
+fn deadly() -> Trial {
+    case("origin/files_that_kill_decoders", async |suite: &Suite| {
+        let pages = [("/abort", ok(ABORT)), ("/text", ok(b"no image")), ("/photo", ok(&testing::photo(64, 64)))];
+        let origin = suite.origin(pages);
+        let ask = async |path: &str| suite.post_url(&origin.url(path)).await;
+        let left_alone = |reply: &Reply| {
+            reply.is_problem(422, "image_invalid");
+            assert_eq!((&reply.json["stage"], &reply.json["retryable"]), (&"fetch".into(), &true.into()));
+        };
+        // Whoever serves others' files as well is not closed by a few.
+        for path in ["/abort", "/photo", "/abort", "/text", "/abort"] {
+            assert_ne!(ask(path).await.json["stage"], "fetch");
+        }
+        assert_eq!(ask("/abort").await.json["stage"], "prepare");
+        left_alone(&ask("/photo").await);
+        sleep(PAUSE * 5 / 4).await;
+        assert_eq!(ask("/abort").await.json["stage"], "prepare", "the probe arrives well, and kills its decoder");
+        left_alone(&ask("/photo").await);
+        sleep(PAUSE * 5 / 2).await;
+        for _ in 0..2 {
+            assert_eq!(ask("/photo").await.status, 200);
+        }
+    })
 }
 
 fn fault(name: &str, page: Page, code: &'static str, retryable: bool) -> Trial {

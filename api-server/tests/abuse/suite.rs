@@ -4,6 +4,7 @@ use std::{
     io::Write,
     net::{IpAddr, TcpListener},
     sync::{Mutex, OnceLock},
+    time::Duration,
 };
 
 use api_server::NewKey;
@@ -30,6 +31,9 @@ use crate::{
 /// More than cases that need one.
 const ORIGINS: usize = 200;
 const MOST_GROWTH_MIB: f64 = 64.0;
+
+/// For how long a host that fails is left alone, at first.
+pub const PAUSE: Duration = Duration::from_secs(1);
 
 static SUITE: OnceLock<Suite> = OnceLock::new();
 
@@ -129,6 +133,7 @@ fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile
         ("--fetch-connect-timeout-ms", "500".to_owned()),
         ("--fetch-first-byte-timeout-ms", "1000".to_owned()),
         ("--fetch-timeout-ms", "3000".to_owned()),
+        ("--fetch-host-pause-ms", PAUSE.as_millis().to_string()),
         ("--header-timeout-ms", "500".to_owned()),
         ("--prepare-processes", "2".to_owned()),
         ("--migrate-attempts", "1".to_owned()),

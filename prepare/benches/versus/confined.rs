@@ -4,10 +4,10 @@ use std::{env, fs, path::Path, time::Duration};
 
 use bytes::Bytes;
 use common::bench::Spread;
-use prepare::{Pool, PoolConfig};
+use prepare::{Limits, Pool, PoolConfig};
 use tokio::time::Instant;
 
-use super::{LIMITS, ROUNDS, SPEC, TURN_NS, ms, ours_ns};
+use super::{ROUNDS, SPEC, TURN_NS, ms, ours_ns};
 
 /// Milliseconds that a file of this size takes longer, there and back.
 pub fn extra_ms(photo: &Path) -> Spread {
@@ -18,7 +18,7 @@ pub fn extra_ms(photo: &Path) -> Spread {
             processes: 1,
             queue: 1,
             timeout: Duration::from_secs(10),
-            limits: LIMITS,
+            limits: Limits::STANDARD,
             max_file_bytes: 20_000_000,
         });
         let (pool, file) = (pool.unwrap(), Bytes::from(fs::read(photo).unwrap()));
@@ -27,7 +27,7 @@ pub fn extra_ms(photo: &Path) -> Spread {
         for _ in 0..ROUNDS {
             let begun = Instant::now();
             for _ in 0..count {
-                pool.tile(file.clone(), SPEC, Instant::now() + Duration::from_secs(10)).await.unwrap();
+                pool.tile(file.clone(), SPEC, Instant::now() + Duration::from_secs(10), |_| ()).await.unwrap();
             }
             let confined_ms = ms(begun.elapsed().as_nanos() as u64, count);
             extra.push(confined_ms - ms(ours_ns(&file, count), count));

@@ -6,7 +6,9 @@ mod confine;
 pub use confine::confine;
 
 use std::{
+    fs::File,
     io::{self, Read, Write},
+    os::fd::AsFd,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -26,17 +28,19 @@ pub type Decode = fn(&[u8], TileSpec, &Limits) -> Response;
 /// Serves on standard input and output until the server closes them.
 /// `memory_bytes`: what the process may map beside its own code.
 pub fn run(memory_bytes: u64, decode: Decode) -> io::Result<()> {
+    // Not the standard library's output, which looks for ends of lines and cuts an answer there.
+    let mut answers = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     confine(memory_bytes);
     // What the library of threads keeps for the first use would come too late.
-    let (mut requests, mut answers) = (io::stdin().lock(), io::stdout().lock());
+    let mut requests = io::stdin().lock();
     while let Some(request) = next(&mut requests)? {
-        let mut file = Vec::new();
-        requests.by_ref().take(request.file_bytes).read_to_end(&mut file)?;
-        if file.len() as u64 != request.file_bytes {
-            return Ok(());
+        // At once: grown as it comes, a large file would be copied several times.
+        let mut file = vec![0; request.file_bytes as usize];
+        match requests.read_exact(&mut file) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            other => other?,
         }
         answers.write_all(&protocol::encode(&answer(&file, &request, decode))?)?;
-        answers.flush()?;
     }
     Ok(())
 }

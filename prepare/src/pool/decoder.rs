@@ -2,6 +2,7 @@
 
 use std::{io, process::Stdio};
 
+use bytes::Buf;
 use common::model::TileSpec;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -21,6 +22,9 @@ use crate::{
 const MALLOC: [(&str, &str); 3] =
     [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "8388608")];
 
+/// More than nearly any tile.
+const ANSWER_BYTES: usize = 64 << 10;
+
 /// So much of a file is in the pipe at once, instead of 64 KiB.
 const PIPE_BYTES: usize = 1 << 20;
 
@@ -35,7 +39,8 @@ pub struct Decoder {
     // Ends the process when dropped.
     process: Child,
     requests: ChildStdin,
-    answers: ChildStdout,
+    /// One look fetches a whole answer.
+    answers: BufReader<ChildStdout>,
 }
 
 impl Decoder {
@@ -62,7 +67,7 @@ impl Decoder {
         tokio::spawn(log(words));
         // Where the system grants less, it takes a few switches more.
         let _ = rustix::pipe::fcntl_setpipe_size(&requests, PIPE_BYTES);
-        Ok(Self { process, requests, answers })
+        Ok(Self { process, requests, answers: BufReader::with_capacity(ANSWER_BYTES, answers) })
     }
 
     /// False once the process has ended, for whatever reason: no file that comes later is to blame.
@@ -82,8 +87,8 @@ impl Decoder {
 
     pub async fn ask(&mut self, file: &[u8], spec: TileSpec, limits: Limits) -> io::Result<Response> {
         let request = protocol::encode(&Request { spec, limits, file_bytes: file.len() as u64 })?;
-        self.requests.write_all(&request).await?;
-        self.requests.write_all(file).await?;
+        // Together: the first would wake the process, only to let it wait for the second.
+        self.requests.write_all_buf(&mut Buf::chain(request.as_slice(), file)).await?;
         let mut prefix = [0; 4];
         self.answers.read_exact(&mut prefix).await?;
         let mut body = vec![0; protocol::length(prefix)?];

@@ -57,19 +57,32 @@ struct Inner {
     places: Arc<Semaphore>,
     /// For each file that is decoded, until it is done or known to be slow.
     turns: Arc<Semaphore>,
-    /// For each file that is decoded and slow.
+    /// For each file that is decoded, slow, and without a turn.
     slow: Semaphore,
     /// Those that decoded before stand in front.
     idle: Mutex<VecDeque<Decoder>>,
 }
 
-/// What a file may take of the processor before it is slow: three times what a photo of 12 megapixels takes.
-const BRISK: Duration = Duration::from_millis(150);
+/// What a file may take of the processor before it is slow: what a photo of 12 megapixels takes.
+const BRISK: Duration = Duration::from_millis(50);
 /// The same for each of its megabytes. So a large file has its time, and who wants much time has to send much.
 const BRISK_PER_MB: Duration = Duration::from_millis(50);
+/// So many times that, and it is ended where as many are slow as may be.
+const PATIENCE: u32 = 3;
 
 /// Between tries to start a process.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// What a file did to its decoder, for whoever remembers where files come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conduct {
+    /// It was decoded, or found not to be an image.
+    Fair,
+    /// It took its decoder's time, or was about to, while others waited.
+    Slow,
+    /// Its decoder had to be replaced. With the code that the file got.
+    Ruinous(Code),
+}
 
 /// How a file left its decoder.
 enum Ended {
@@ -102,11 +115,21 @@ impl Pool {
     }
 
     /// The tile of `file`, waiting until `deadline`. A file whose caller has left before its turn is not begun;
-    /// one that was begun is finished, since ending its process would cost the next one more.
-    pub async fn tile(&self, file: Bytes, spec: TileSpec, deadline: Instant) -> Response {
+    /// one that was begun is finished, since ending its process would cost the next one more, and `seen` is told of it
+    /// even then.
+    pub async fn tile(
+        &self,
+        file: Bytes,
+        spec: TileSpec,
+        deadline: Instant,
+        seen: impl FnOnce(Conduct) + Send + 'static,
+    ) -> Response {
         match &self.0 {
-            Kind::Processes(inner) => inner.tile(file, spec, deadline).await,
-            Kind::AsTheyCome => crate::as_it_came(&file, spec),
+            Kind::Processes(inner) => inner.tile(file, spec, deadline, seen).await,
+            Kind::AsTheyCome => {
+                seen(Conduct::Fair);
+                crate::as_it_came(&file, spec)
+            }
         }
     }
 }
@@ -125,7 +148,13 @@ impl PoolConfig {
 }
 
 impl Inner {
-    async fn tile(self: &Arc<Self>, file: Bytes, spec: TileSpec, deadline: Instant) -> Response {
+    async fn tile(
+        self: &Arc<Self>,
+        file: Bytes,
+        spec: TileSpec,
+        deadline: Instant,
+        seen: impl FnOnce(Conduct) + Send + 'static,
+    ) -> Response {
         let late = || fault(Code::DeadlineExceeded, "The time was over before the image was decoded.");
         // Its place in the line is for somebody who still waits.
         if Instant::now() >= deadline {
@@ -137,16 +166,20 @@ impl Inner {
         let turn = turn.expect("the semaphore is never closed");
         let inner = self.clone();
         let work = tokio::spawn(async move {
-            let response = inner.decode(file, spec, turn).await;
+            let (response, conduct) = inner.decode(file, spec, turn).await;
             drop(place);
+            seen(conduct);
             response
         });
         let ended = timeout_at(deadline, work).await.map_err(|_| late())?;
         ended.unwrap_or_else(|error| Err(internal(error)))
     }
 
-    async fn decode(self: &Arc<Self>, file: Bytes, spec: TileSpec, turn: OwnedSemaphorePermit) -> Response {
-        let mut decoder = self.take().await.map_err(internal)?;
+    async fn decode(self: &Arc<Self>, file: Bytes, spec: TileSpec, turn: OwnedSemaphorePermit) -> (Response, Conduct) {
+        let mut decoder = match self.take().await {
+            Ok(decoder) => decoder,
+            Err(error) => return (Err(internal(error)), Conduct::Fair),
+        };
         match self.ask(&mut decoder, &file, spec, turn).await {
             Ended::Answered { response, slow } => {
                 if slow {
@@ -154,36 +187,41 @@ impl Inner {
                 } else {
                     self.idle().push_front(decoder);
                 }
-                response
+                (response, Conduct::Fair)
             }
             Ended::Died(error) => {
                 self.lost(decoder, "died");
                 tracing::warn!(%error, bytes = file.len(), "a decoding process died of a file");
-                Err(fault(Code::ImageInvalid, "The image cannot be decoded."))
+                ruinous(Code::ImageInvalid, "The image cannot be decoded.")
             }
             Ended::TooSlow => {
                 self.lost(decoder, "too_slow");
-                Err(fault(Code::DecodeTimeout, "Decoding the image took too long."))
+                ruinous(Code::DecodeTimeout, "Decoding the image took too long.")
             }
             Ended::Crowded => {
                 self.lost(decoder, "crowded");
-                Err(fault(Code::Overloaded, "Decoding the image takes long, and that of too many others does, too."))
+                let detail = "Decoding the image takes long, and that of too many others does, too.";
+                (Err(fault(Code::Overloaded, detail)), Conduct::Slow)
             }
         }
     }
 
-    /// A file that takes long gives its turn back: a few that hang would else leave none to the others.
+    /// A file that takes long lets the others go first, and gives its turn back where it may: a few that hang would else
+    /// leave none to the others.
     async fn ask(&self, decoder: &mut Decoder, file: &[u8], spec: TileSpec, turn: OwnedSemaphorePermit) -> Ended {
         let (meter, pid) = (decoder.meter(), decoder.pid());
-        let longest = self.config.timeout;
+        let (longest, brisk) = (self.config.timeout, brisk(file.len()));
         let mut answer = pin!(timeout(longest * 2, decoder.ask(file, spec, self.config.limits)));
         tokio::select! {
             ended = &mut answer => return Ended::of(ended, false),
-            () = meter.exceeds(brisk(file.len()).min(longest)) => {}
+            () = meter.exceeds(brisk.min(longest)) => decoder::step_aside(pid),
         }
-        let Ok(_place) = self.slow.try_acquire() else { return Ended::Crowded };
+        let _place = tokio::select! {
+            ended = &mut answer => return Ended::of(ended, true),
+            place = self.slow.acquire() => place.expect("the semaphore is never closed"),
+            () = meter.exceeds((brisk * PATIENCE).min(longest)) => return Ended::Crowded,
+        };
         drop(turn);
-        decoder::step_aside(pid);
         tokio::select! {
             ended = answer => Ended::of(ended, true),
             () = meter.exceeds(longest) => Ended::TooSlow,
@@ -231,6 +269,10 @@ impl Ended {
             Err(_) => Self::TooSlow,
         }
     }
+}
+
+fn ruinous(code: Code, detail: &str) -> (Response, Conduct) {
+    (Err(fault(code, detail)), Conduct::Ruinous(code))
 }
 
 fn brisk(bytes: usize) -> Duration {

@@ -1,7 +1,9 @@
 //! A batch through RabbitMQ with a fake engine: how many images a second come
 //! out, and what each process spends on them. Then real-time requests at half
 //! of what the workers can do, alone and beside a batch: what the batch costs
-//! them, and how much of the other half it uses. And what a dry run of a
+//! them, and how much of the other half it uses. Once they bring their images
+//! along, so that nothing but the worker takes time, and once they name URLs at
+//! a host that takes as long as the internet does. And what a dry run of a
 //! tenth says of a batch, against what that batch then does.
 //!
 //! Everything shares this machine, the origin and the generator too.
@@ -17,11 +19,13 @@ use axum::{Router, extract::State, routing::get};
 use bytes::Bytes;
 use common::{
     bench::report,
+    shutdown::Shutdown,
     testing::{RabbitMq, Redis},
 };
 use loadtest::{
     cpu::Processes,
     load::{Asked, Image, Plan, Protocol, Shape, run},
+    origin::{Behaviour, Delay},
     outcome::{Outcome, Slo},
     photo,
 };
@@ -67,7 +71,7 @@ async fn throughput(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
 
 async fn migrated(origin: &str, bundle: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let images = from_environment("BATCH_IMAGES", 20_000_usize);
-    let fleet = Fleet::start(origin, "fake:service_ms=1", &[], bundle).await;
+    let fleet = Fleet::start(&[origin], "fake:service_ms=1", &[], bundle).await;
     let before = Processes::look();
     let began = Instant::now();
     let batch = fleet.submit(origin, images).await?;
@@ -91,31 +95,51 @@ async fn migrated(origin: &str, bundle: &str) -> anyhow::Result<Vec<(&'static st
 
 async fn beside_realtime(origin: &str, pictures: Vec<Bytes>) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let engine = format!("fake:image_ms={SLOW_IMAGE_MS}");
-    let fleet = Fleet::start(origin, &engine, &["--max-batch", "1"], BUNDLE).await;
-    let plan = plan(&fleet.api, Image::Body(pictures));
-    let alone = run(&plan, |_, _| {}).await?;
-    tell("real-time alone", &alone);
+    let slow = slow_origin(pictures.clone()).await?;
+    let fleet = Fleet::start(&[origin, &slow], &engine, &["--max-batch", "1"], BUNDLE).await;
+    let brought = plan(&fleet.api, Image::Body(pictures));
+    let named = plan(&fleet.api, Image::Url(format!("{slow}/{{number}}.jpg")));
+    let alone = [run(&brought, |_, _| {}).await?, run(&named, |_, _| {}).await?];
     // More than can be done meanwhile.
     let batch = fleet.submit(origin, 100_000).await?;
     let before = fleet.done(&batch).await?;
     let began = Instant::now();
-    let beside = run(&plan, |_, _| {}).await?;
+    let beside = [run(&brought, |_, _| {}).await?, run(&named, |_, _| {}).await?];
     let bulk_per_s = (fleet.done(&batch).await? - before) as f64 / began.elapsed().as_secs_f64();
-    tell("beside a batch", &beside);
-    let left_per_s = 1_000.0 / SLOW_IMAGE_MS as f64 - beside.ok_per_s;
+    let whole_per_s = 1_000.0 / SLOW_IMAGE_MS as f64;
+    let left_per_s = whole_per_s - (beside[0].ok_per_s + beside[1].ok_per_s) / 2.0;
+    for (what, outcomes) in
+        [("images brought along", [&alone[0], &beside[0]]), ("images by URL", [&alone[1], &beside[1]])]
+    {
+        tell(&format!("{what}, alone"), outcomes[0]);
+        tell(&format!("{what}, beside a batch"), outcomes[1]);
+    }
     println!("the batch: {bulk_per_s:.1} images a second of the {left_per_s:.1} that real-time leaves");
     Ok(vec![
-        ("realtime_p99_ms", alone.latency.p99_ms),
-        ("realtime_p99_beside_ms", beside.latency.p99_ms),
+        ("brought_p99_ms", alone[0].latency.p99_ms),
+        ("brought_p99_beside_ms", beside[0].latency.p99_ms),
+        ("realtime_p99_ms", alone[1].latency.p99_ms),
+        ("realtime_p99_beside_ms", beside[1].latency.p99_ms),
+        ("realtime_p99_moved", beside[1].latency.p99_ms / alone[1].latency.p99_ms - 1.0),
         ("bulk_per_s", bulk_per_s),
         ("bulk_of_the_rest", bulk_per_s / left_per_s),
     ])
 }
 
+/// Half of the images come within 80 ms, one in a hundred after 820. The same number takes the same time again.
+async fn slow_origin(pictures: Vec<Bytes>) -> anyhow::Result<String> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let base = format!("http://{}", listener.local_addr()?);
+    let delay = Delay::LogNormal { median_ms: 80.0, sigma: 1.0 };
+    let behaviour = Behaviour { delay, drip: None, fail: 0.0, cut: 0.0, seed: 1 };
+    tokio::spawn(loadtest::origin::serve(listener, behaviour, pictures, Shutdown::new()));
+    Ok(base)
+}
+
 /// Every twentieth image is missing, every fiftieth is half of one.
 async fn forecast(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let images = from_environment("BATCH_IMAGES", 20_000_usize);
-    let fleet = Fleet::start(origin, "fake:image_ms=4", &[], BUNDLE).await;
+    let fleet = Fleet::start(&[origin], "fake:image_ms=4", &[], BUNDLE).await;
     let kind = |n: usize| {
         if n % 20 == 7 {
             "dead-"
@@ -187,7 +211,7 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn start(origin: &str, engine: &str, more: &[&str], bundle: &str) -> Self {
+    async fn start(origins: &[&str], engine: &str, more: &[&str], bundle: &str) -> Self {
         let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
         let store = tempfile::tempdir().expect("a temporary folder");
         let urls = ["--queue-url", &rabbitmq.url(), "--bus-url", &redis.url(), "--queue-bundle", bundle];
@@ -196,8 +220,11 @@ impl Fleet {
         let url = store_url(store.path());
         let worker = ["--engine", engine, "--lanes", "1", "--captioner", "off"];
         let worker = Process::role("worker", "--worker-listen", &of(&[&worker[..], more].concat())).await;
-        let api = Process::role("api", "--listen", &of(&["--store-url", &url])).await;
-        let migrating = ["--store-url", &url, "--fetch-allow-origin", origin, "--migrate-per-host", "64"];
+        let origins = origins.join(",");
+        let fetching = ["--store-url", &url, "--fetch-allow-origin", &origins];
+        let api =
+            Process::role("api", "--listen", &of(&[&fetching[..], &["--fetch-max-per-host", "500"]].concat())).await;
+        let migrating = [&fetching[..], &["--migrate-per-host", "64"]].concat();
         let migrator = Process::role("migrator", "--migrator-listen", &of(&migrating)).await;
         knows_workers(&api, 1).await;
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -21,14 +21,6 @@ use tokio::{
 use crate::contender::{IMAGE_MS, SERVICE_MS};
 
 const TILE: TileSpec = TileSpec { width: 224, height: 224, fit: Fit::Crop };
-const LIMITS: Limits = Limits {
-    max_pixels: 120_000_000,
-    max_decoded_bytes: 256 << 20,
-    max_aspect: 50,
-    max_frames: 2_000,
-    tile_quality: prepare::TILE_QUALITY,
-};
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Downloads {
     OneByOne,
@@ -130,7 +122,7 @@ impl Server {
 
 /// The same work on a photo as in the fleet.
 async fn prepared(photo: Bytes) -> anyhow::Result<()> {
-    let work = tokio::task::spawn_blocking(move || prepare::tile(&photo, TILE, &LIMITS));
+    let work = tokio::task::spawn_blocking(move || prepare::tile(&photo, TILE, &Limits::STANDARD));
     match work.await? {
         Ok(_) => Ok(()),
         Err(fault) => bail!("{fault:?}"),

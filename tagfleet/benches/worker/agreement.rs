@@ -9,14 +9,6 @@ use ai_worker::{
 use common::model::TileSpec;
 use prepare::Limits;
 
-const LIMITS: Limits = Limits {
-    max_pixels: 100_000_000,
-    max_decoded_bytes: 512 << 20,
-    max_aspect: 30,
-    max_frames: 1_000,
-    tile_quality: prepare::TILE_QUALITY,
-};
-
 pub struct Agreement {
     pub photos: usize,
     /// Those for which both name the same class first.
@@ -27,7 +19,7 @@ pub struct Agreement {
 pub fn agreement(folder: &Path, spec: TileSpec, engines: &mut [Onnx; 2]) -> anyhow::Result<Agreement> {
     let mut agreement = Agreement { photos: 0, same: 0 };
     for entry in std::fs::read_dir(folder)? {
-        let prepared = prepare::tile(&std::fs::read(entry?.path())?, spec, &LIMITS);
+        let prepared = prepare::tile(&std::fs::read(entry?.path())?, spec, &Limits::STANDARD);
         let tile = prepared.map_err(|fault| anyhow::anyhow!("{}", fault.detail))?.tile;
         let pixels = decode::decode(&tile, spec)?;
         let [one, other] = engines;

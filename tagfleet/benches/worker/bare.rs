@@ -108,16 +108,8 @@ impl Bare {
     }
 }
 
-const LIMITS: Limits = Limits {
-    max_pixels: 120_000_000,
-    max_decoded_bytes: 256 << 20,
-    max_aspect: 50,
-    max_frames: 2_000,
-    tile_quality: prepare::TILE_QUALITY,
-};
-
 /// A photo's pixels, the way that the fleet makes them.
 fn made(photo: &[u8], spec: TileSpec) -> anyhow::Result<Vec<u8>> {
-    let prepared = prepare::tile(photo, spec, &LIMITS).map_err(|fault| anyhow::anyhow!("{fault:?}"))?;
+    let prepared = prepare::tile(photo, spec, &Limits::STANDARD).map_err(|fault| anyhow::anyhow!("{fault:?}"))?;
     Ok(decode::decode(&prepared.tile, spec)?)
 }
