@@ -17,18 +17,13 @@ pub trait Handle: Send + Sync + 'static {
     fn give_up(&self, payload: &[u8], attempts: u32) -> impl Future<Output = ()> + Send;
 }
 
-/// So many jobs are worked on at once, of all lanes together. Prefetch alone is no bound: a delivery may hold several.
-pub fn most_in_hand(lanes: &[Lane], prefetch: u16) -> usize {
-    lanes.len() * usize::from(prefetch)
-}
-
 /// Returns once `shutdown` is set off and every job in hand is done.
 pub async fn consume(worker: Arc<impl Handle>, queue: &Queue, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) {
     let mut consumer = queue.consume(lanes, prefetch, shutdown);
     let mut jobs = JoinSet::new();
     loop {
         tokio::select! {
-            received = consumer.next(), if jobs.len() < most_in_hand(lanes, prefetch) => match received {
+            received = consumer.next() => match received {
                 Some(Received::Delivery(delivery)) => {
                     let worker = worker.clone();
                     jobs.spawn(async move { worker.handle(delivery).await });

@@ -80,7 +80,7 @@ pub async fn run(
     let Ready { loader, models, captioner } = ready;
 
     // Every job in hand finds room.
-    let capacity = consume::most_in_hand(&Lane::TAGGING, config.prefetch());
+    let capacity = Lane::TAGGING.len() * usize::from(config.prefetch());
     let batcher = Arc::new(Batcher::new(config.lanes(), capacity));
     let serve = |loaded| Arc::new(Served::new(loaded, batcher.clone(), config.rules()));
     let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));

@@ -130,7 +130,7 @@ pub struct PrepareConfig {
 
     /// Longest decode of one image, milliseconds of the processor's time, and twice as many by the clock; then
     /// `decode_timeout`. One that takes more than 50, and 50 for each megabyte, lets others go before; of many such at
-    /// once, some are answered 429 `overloaded` after three times that
+    /// once, some are answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_PREPARE_TIMEOUT_MS", default_value_t = 2_000)]
     pub prepare_timeout_ms: u64,
 

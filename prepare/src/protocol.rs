@@ -22,6 +22,13 @@ pub struct Request {
 
 pub type Response = Result<Prepared, Fault>;
 
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Reply {
+    Done(Response),
+    /// The decoder did, and goes on.
+    Panicked,
+}
+
 pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; 4];
     rmp_serde::encode::write_named(&mut frame, message).map_err(io::Error::other)?;

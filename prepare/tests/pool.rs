@@ -213,6 +213,7 @@ async fn conduct() {
     };
     assert_eq!(told(b"good", soon()).await, (None, Some(Conduct::Fair)));
     assert_eq!(told(b"bad", soon()).await, (Some(Code::ImageTruncated), Some(Conduct::Fair)));
+    assert_eq!(told(b"panic", soon()).await, (Some(Code::ImageInvalid), Some(Conduct::Costly(Code::ImageInvalid))));
     assert_eq!(told(b"abort", soon()).await, (Some(Code::ImageInvalid), Some(Conduct::Ruinous(Code::ImageInvalid))));
     let brief = Instant::now() + Duration::from_millis(20);
     let ruinous = Some(Conduct::Ruinous(Code::DecodeTimeout));

@@ -62,7 +62,7 @@ impl Verdict {
     pub fn on(conduct: Conduct) -> Self {
         match conduct {
             Conduct::Fair => Self::Served,
-            Conduct::Slow => Self::Failed(Code::DecodeTimeout),
+            Conduct::Costly(code) => Self::Failed(code),
             Conduct::Ruinous(code) => Self::Wasted(code),
         }
     }

@@ -152,8 +152,8 @@ impl Queue {
         }
     }
 
-    /// Takes from `lanes`, the first one first, holding about `prefetch`
-    /// un-acked jobs of each lane, and never more messages. After `shutdown` it hands out what it holds, then ends.
+    /// Takes from `lanes`, the first one first, with at most `prefetch`
+    /// un-acked jobs of each lane handed out, and as many on the way. After `shutdown` it hands out what it holds, then ends.
     ///
     /// A job that failed before is handed out alone: the consumer waits until
     /// nothing else of its own is un-acked, and goes on when this one is. So

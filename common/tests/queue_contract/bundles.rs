@@ -7,7 +7,7 @@ use super::*;
 /// Two bundles of the size that fills one.
 const JOBS: usize = 16;
 
-async fn publish_at_once(queue: &Queue, lane: Lane, count: usize) -> BTreeSet<String> {
+pub async fn publish_at_once(queue: &Queue, lane: Lane, count: usize) -> BTreeSet<String> {
     let jobs: BTreeSet<String> = (0..count).map(|n| format!("job {n}")).collect();
     join_all(jobs.iter().map(|job| publish(queue, lane, job))).await;
     jobs

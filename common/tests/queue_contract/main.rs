@@ -67,6 +67,7 @@ macro_rules! jobs {
             a_failed_job_runs_alone,
             a_poison_job_takes_no_mates_along,
             prefetch_is_credit,
+            each_lane_has_credit_of_its_own,
             shutdown_hands_out_what_is_held_and_ends,
             two_consumers_share,
             an_arrival_reaches_whoever_has_credit,
@@ -303,6 +304,26 @@ async fn prefetch_is_credit(queue: &Queue) {
     let third = delivered(&mut consumer).await;
     ack(second).await;
     ack(third).await;
+}
+
+/// Bulk may come in bundles, so that more of it is here than may be in hand.
+async fn each_lane_has_credit_of_its_own(queue: &Queue) {
+    let jobs = publish_at_once(queue, Lane::Bulk, 8).await;
+    let mut consumer = consume(queue, 2);
+    let mut held = vec![delivered(&mut consumer).await, delivered(&mut consumer).await];
+    assert!(timeout(NEVER, consumer.next()).await.is_err(), "bulk's credit is used up");
+    publish(queue, Lane::Realtime, "urgent").await;
+    let urgent = delivered(&mut consumer).await;
+    assert_eq!(text(&urgent), "urgent");
+    for left in (0..jobs.len() - 2).rev() {
+        ack(held.remove(0)).await;
+        held.push(delivered(&mut consumer).await);
+        assert_eq!(held[1].lane, Lane::Bulk, "{left} are left");
+    }
+    held.push(urgent);
+    for delivery in held {
+        ack(delivery).await;
+    }
 }
 
 async fn shutdown_hands_out_what_is_held_and_ends(queue: &Queue) {

@@ -12,14 +12,11 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use common::{
-    fault::{Code, Fault},
-    model::TileSpec,
-};
+use common::model::TileSpec;
 
 use crate::{
-    Limits, Prepared, fault,
-    protocol::{self, Request, Response},
+    Limits,
+    protocol::{self, Reply, Request, Response},
 };
 
 /// Decodes one file; [`crate::tile`], or what a test puts in its place.
@@ -57,8 +54,8 @@ fn next(requests: &mut impl Read) -> io::Result<Option<Request>> {
     protocol::decode(&body).map(Some)
 }
 
-fn answer(file: &[u8], request: &Request, decode: Decode) -> Result<Prepared, Fault> {
+fn answer(file: &[u8], request: &Request, decode: Decode) -> Reply {
     // The panic hook tells on standard error what happened.
-    catch_unwind(AssertUnwindSafe(|| decode(file, request.spec, &request.limits)))
-        .unwrap_or_else(|_| Err(fault(Code::ImageInvalid, "The image cannot be decoded.")))
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(file, request.spec, &request.limits)));
+    decoded.map_or(Reply::Panicked, Reply::Done)
 }

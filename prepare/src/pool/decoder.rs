@@ -12,7 +12,7 @@ use tokio::{
 use super::{PoolConfig, meter::Meter};
 use crate::{
     Limits,
-    protocol::{self, Request, Response},
+    protocol::{self, Reply, Request},
 };
 
 /// Larger pieces go back to the system as soon as they are freed: a process
@@ -85,7 +85,7 @@ impl Decoder {
         Meter::start(self.pid())
     }
 
-    pub async fn ask(&mut self, file: &[u8], spec: TileSpec, limits: Limits) -> io::Result<Response> {
+    pub async fn ask(&mut self, file: &[u8], spec: TileSpec, limits: Limits) -> io::Result<Reply> {
         let request = protocol::encode(&Request { spec, limits, file_bytes: file.len() as u64 })?;
         // Together: the first would wake the process, only to let it wait for the second.
         self.requests.write_all_buf(&mut Buf::chain(request.as_slice(), file)).await?;

@@ -24,7 +24,10 @@ use tokio::{
     time::{Instant, error::Elapsed, sleep, timeout, timeout_at},
 };
 
-use crate::{Limits, fault, protocol::Response};
+use crate::{
+    Limits, fault,
+    protocol::{Reply, Response},
+};
 use decoder::Decoder;
 
 #[derive(Clone, Debug)]
@@ -57,7 +60,9 @@ struct Inner {
     places: Arc<Semaphore>,
     /// For each file that is decoded, until it is done or known to be slow.
     turns: Arc<Semaphore>,
-    /// For each file that is decoded, slow, and without a turn.
+    /// For each file that is decoded, slow, and so without a turn.
+    aside: Semaphore,
+    /// For each of those that may go on until the longest decode.
     slow: Semaphore,
     /// Those that decoded before stand in front.
     idle: Mutex<VecDeque<Decoder>>,
@@ -67,7 +72,7 @@ struct Inner {
 const BRISK: Duration = Duration::from_millis(50);
 /// The same for each of its megabytes. So a large file has its time, and who wants much time has to send much.
 const BRISK_PER_MB: Duration = Duration::from_millis(50);
-/// So many times that, and it is ended where as many are slow as may be.
+/// So many times that, and it is ended unless it is one of the few that may be slow.
 const PATIENCE: u32 = 3;
 
 /// Between tries to start a process.
@@ -78,16 +83,16 @@ const RETRY: Duration = Duration::from_secs(5);
 pub enum Conduct {
     /// It was decoded, or found not to be an image.
     Fair,
-    /// It took its decoder's time, or was about to, while others waited.
-    Slow,
-    /// Its decoder had to be replaced. With the code that the file got.
+    /// Its decoder panicked, or it was slow where many were.
+    Costly(Code),
+    /// It killed its decoder, or took all the time that there is.
     Ruinous(Code),
 }
 
 /// How a file left its decoder.
 enum Ended {
     Answered {
-        response: Response,
+        reply: Reply,
         slow: bool,
     },
     Died(io::Error),
@@ -101,6 +106,7 @@ impl Pool {
     pub fn start(config: PoolConfig) -> std::io::Result<Self> {
         let idle: io::Result<_> = (0..config.most_idle()).map(|_| Decoder::start(&config)).collect();
         Ok(Self(Kind::Processes(Arc::new(Inner {
+            aside: Semaphore::new(2 * config.slow_places()),
             slow: Semaphore::new(config.slow_places()),
             places: Arc::new(Semaphore::new(config.processes + config.queue)),
             turns: Arc::new(Semaphore::new(config.processes)),
@@ -181,47 +187,53 @@ impl Inner {
             Err(error) => return (Err(internal(error)), Conduct::Fair),
         };
         match self.ask(&mut decoder, &file, spec, turn).await {
-            Ended::Answered { response, slow } => {
+            Ended::Answered { reply, slow } => {
                 if slow {
                     self.replace(decoder);
                 } else {
                     self.idle().push_front(decoder);
                 }
-                (response, Conduct::Fair)
+                match reply {
+                    Reply::Done(response) => (response, Conduct::Fair),
+                    Reply::Panicked => (Err(undecodable()), Conduct::Costly(Code::ImageInvalid)),
+                }
             }
             Ended::Died(error) => {
                 self.lost(decoder, "died");
                 tracing::warn!(%error, bytes = file.len(), "a decoding process died of a file");
-                ruinous(Code::ImageInvalid, "The image cannot be decoded.")
+                (Err(undecodable()), Conduct::Ruinous(Code::ImageInvalid))
             }
             Ended::TooSlow => {
                 self.lost(decoder, "too_slow");
-                ruinous(Code::DecodeTimeout, "Decoding the image took too long.")
+                let fault = fault(Code::DecodeTimeout, "Decoding the image took too long.");
+                (Err(fault), Conduct::Ruinous(Code::DecodeTimeout))
             }
             Ended::Crowded => {
                 self.lost(decoder, "crowded");
                 let detail = "Decoding the image takes long, and that of too many others does, too.";
-                (Err(fault(Code::Overloaded, detail)), Conduct::Slow)
+                (Err(fault(Code::Overloaded, detail)), Conduct::Costly(Code::DecodeTimeout))
             }
         }
     }
 
-    /// A file that takes long lets the others go first, and gives its turn back where it may: a few that hang would else
-    /// leave none to the others.
+    /// A file that takes long gives its turn back and lets the others go first: a few that hang would else leave none to
+    /// the others.
     async fn ask(&self, decoder: &mut Decoder, file: &[u8], spec: TileSpec, turn: OwnedSemaphorePermit) -> Ended {
         let (meter, pid) = (decoder.meter(), decoder.pid());
         let (longest, brisk) = (self.config.timeout, brisk(file.len()));
         let mut answer = pin!(timeout(longest * 2, decoder.ask(file, spec, self.config.limits)));
         tokio::select! {
             ended = &mut answer => return Ended::of(ended, false),
-            () = meter.exceeds(brisk.min(longest)) => decoder::step_aside(pid),
+            () = meter.exceeds(brisk.min(longest)) => {}
         }
-        let _place = tokio::select! {
+        let Ok(_aside) = self.aside.try_acquire() else { return Ended::Crowded };
+        drop(turn);
+        decoder::step_aside(pid);
+        let _slow = tokio::select! {
             ended = &mut answer => return Ended::of(ended, true),
             place = self.slow.acquire() => place.expect("the semaphore is never closed"),
             () = meter.exceeds((brisk * PATIENCE).min(longest)) => return Ended::Crowded,
         };
-        drop(turn);
         tokio::select! {
             ended = answer => Ended::of(ended, true),
             () = meter.exceeds(longest) => Ended::TooSlow,
@@ -262,17 +274,17 @@ impl Inner {
 }
 
 impl Ended {
-    fn of(ended: Result<io::Result<Response>, Elapsed>, slow: bool) -> Self {
+    fn of(ended: Result<io::Result<Reply>, Elapsed>, slow: bool) -> Self {
         match ended {
-            Ok(Ok(response)) => Self::Answered { response, slow },
+            Ok(Ok(reply)) => Self::Answered { reply, slow },
             Ok(Err(error)) => Self::Died(error),
             Err(_) => Self::TooSlow,
         }
     }
 }
 
-fn ruinous(code: Code, detail: &str) -> (Response, Conduct) {
-    (Err(fault(code, detail)), Conduct::Ruinous(code))
+fn undecodable() -> Fault {
+    fault(Code::ImageInvalid, "The image cannot be decoded.")
 }
 
 fn brisk(bytes: usize) -> Duration {

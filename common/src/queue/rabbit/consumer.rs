@@ -1,6 +1,11 @@
 //! The near end of the intake: what has arrived, in order of urgency.
 
-use tokio::sync::mpsc::{Receiver, error::TryRecvError};
+use std::sync::Arc;
+
+use tokio::sync::{
+    Semaphore,
+    mpsc::{Receiver, error::TryRecvError},
+};
 use tokio_util::sync::DropGuard;
 
 use super::receipt::{Hands, Hold, Receipt};
@@ -17,11 +22,19 @@ pub enum Arrival {
 pub struct Consumer {
     /// Jobs that failed before, each with its `Hold` already.
     pub(super) retries: Receiver<Arrival>,
-    /// In order of urgency. Bounded by prefetch.
-    pub(super) lanes: Vec<Receiver<Arrival>>,
+    /// In order of urgency.
+    pub(super) lanes: Vec<LaneEnd>,
     pub(super) hands: Hands,
     /// Ends the intake.
     pub(super) _abandon: DropGuard,
+}
+
+#[derive(Debug)]
+pub struct LaneEnd {
+    pub arrivals: Receiver<Arrival>,
+    /// For its jobs in hand. Of its own: were they shared, bulk in bundles would take them all, and an urgent job would
+    /// wait for one of them to end. The broker's own bound counts bundles.
+    pub places: Arc<Semaphore>,
 }
 
 enum Look {
@@ -49,10 +62,17 @@ impl Consumer {
             Err(TryRecvError::Empty) => false,
             Err(TryRecvError::Disconnected) => true,
         };
-        let Some(hold) = self.hands.try_together() else { return Look::Nothing };
+        let Some(guard) = self.hands.try_together() else { return Look::Nothing };
         for lane in &mut self.lanes {
-            match take_live(lane) {
-                Ok(arrival) => return Look::Found(arrival.hand_out(Some(hold))),
+            let Ok(place) = lane.places.clone().try_acquire_owned() else {
+                ended &= lane.arrivals.is_closed() && lane.arrivals.is_empty();
+                continue;
+            };
+            match take_live(&mut lane.arrivals) {
+                Ok(arrival) => {
+                    let hold = Hold::Together { _guard: guard, _place: place };
+                    return Look::Found(arrival.hand_out(Some(hold)));
+                }
                 Err(TryRecvError::Empty) => ended = false,
                 Err(TryRecvError::Disconnected) => {}
             }

@@ -11,14 +11,14 @@ use lapin::{
     types::FieldTable,
 };
 use tokio::sync::{
-    Notify,
+    Notify, Semaphore,
     mpsc::{self, Sender},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Inner, Link, Place,
-    consumer::{Arrival, Consumer},
+    consumer::{Arrival, Consumer, LaneEnd},
     credit::Credit,
     envelope::Envelope,
     receipt::{Hands, Receipt, Source},
@@ -42,8 +42,8 @@ pub(super) fn start(inner: Arc<Inner>, lanes: &[Lane], prefetch: u16, shutdown: 
     let (tasks, abandoned, hands) = (inner.tasks.clone(), inner.closed.child_token(), Hands::default());
     let (retries_in, retries) = mpsc::channel(1);
     let open = |lane: &Lane| {
-        let (sender, receiver) = mpsc::channel(prefetch.into());
-        ((*lane, sender), receiver)
+        let (sender, arrivals) = mpsc::channel(prefetch.into());
+        ((*lane, sender), LaneEnd { arrivals, places: Arc::new(Semaphore::new(prefetch.into())) })
     };
     let (lanes_in, lanes) = lanes.iter().map(open).unzip();
     let intake = Intake {

@@ -14,7 +14,7 @@ use lapin::{
     Acker, Channel,
     options::{BasicAckOptions, BasicNackOptions},
 };
-use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock};
 
 use super::Link;
 
@@ -30,14 +30,20 @@ pub struct Hands {
 
 #[derive(Debug)]
 pub enum Hold {
-    Together { _guard: OwnedRwLockReadGuard<()> },
-    Alone { _guard: OwnedRwLockWriteGuard<()> },
+    /// One of as many of its lane.
+    Together {
+        _guard: OwnedRwLockReadGuard<()>,
+        _place: OwnedSemaphorePermit,
+    },
+    Alone {
+        _guard: OwnedRwLockWriteGuard<()>,
+    },
 }
 
 impl Hands {
     /// `None` while a job that failed before is being held or waited for.
-    pub fn try_together(&self) -> Option<Hold> {
-        self.lock.clone().try_read_owned().ok().map(|guard| Hold::Together { _guard: guard })
+    pub fn try_together(&self) -> Option<OwnedRwLockReadGuard<()>> {
+        self.lock.clone().try_read_owned().ok()
     }
 
     pub async fn alone(&self) -> Hold {
