@@ -86,8 +86,7 @@ main() {
     scripts/setup.sh build
 
     step "Build"
-    claim_target
-    cargo build --release --locked --package tagfleet
+    prepare --workspace --bins
 
     step "A list of $lines lines"
     folder=$(mktemp -d)

@@ -24,19 +24,18 @@ use common::{
 };
 use loadtest::{
     find::{Search, find},
-    load::{Asked, Image, Plan, Protocol, Shape, run},
+    load::{Asked, Image, Plan, Protocol, Shape},
     outcome::{Outcome, Slo},
     photo,
 };
 use support::{
     Process, from_environment, knows_workers, seconds,
     spent::{Parts, Spent},
+    sustained::{below, sustained},
     tell,
 };
 
 const SIDE: usize = 224;
-/// Of the highest rate.
-const SUSTAINED: f64 = 0.95;
 
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().collect();
@@ -60,17 +59,15 @@ async fn measure() -> anyhow::Result<()> {
     let made = if decodes { "decoded and made again" } else { "already made, decoded by nobody" };
     println!("tiles of {tile_bytes} bytes, {made}; fake engine; all on this machine");
     let plan = plan(&fleet.api, Image::Body(tiles));
-    let rate = match from_environment("PLANE_RATE", 0.0) {
-        0.0 => highest(&plan).await?,
-        rate => rate,
+    let rates = match from_environment("PLANE_RATE", 0.0) {
+        0.0 => below(highest(&plan).await?),
+        rate => vec![rate],
     };
-    println!("sustained, at {rate:.0}/s:");
-    let sustained = Plan { shape: Shape::Poisson(rate), lasts: seconds("PLANE_SECONDS", 20), ..plan };
-    let (outcome, fleet_spent) = fleet.measured(&sustained).await?;
-    tell(&outcome);
+    let longer = Plan { lasts: seconds("PLANE_SECONDS", 20), ..plan };
+    let (rate, outcome, fleet_spent) = sustained(&longer, &rates, &fleet.parts()).await?;
     fleet_spent.tell("the fleet");
     let parts = fleet.floor_parts();
-    let floor = floor::run(&fleet.rabbitmq.url(), &fleet.redis.url(), rate, sustained.lasts, tile_bytes).await?;
+    let floor = floor::run(&fleet.rabbitmq.url(), &fleet.redis.url(), rate, longer.lasts, tile_bytes).await?;
     let floor_spent = parts.since(&floor.before, &floor.after, floor.moved);
     println!("the floor, at the same rate: {} moved, p99 {:.1} ms", floor.moved, floor.latencies.percentile_ms(99.0));
     floor_spent.tell("the floor");
@@ -82,9 +79,7 @@ async fn measure() -> anyhow::Result<()> {
 async fn highest(plan: &Plan) -> anyhow::Result<f64> {
     let from = from_environment("PLANE_FROM", 100.0);
     let found = find(plan, Search { from, up_to: 20_000.0, precision: 0.08, tries: 2 }, tell).await?;
-    let best = found.best().context("no rate meets the objective")?;
-    // What was met for some seconds is to be sustained for longer.
-    Ok(best.offered_per_s * SUSTAINED)
+    Ok(found.best().context("no rate meets the objective")?.offered_per_s)
 }
 
 /// The processes that decode are no part of the message plane, and stand beside it.
@@ -165,13 +160,5 @@ impl Fleet {
 
     fn floor_parts(&self) -> Parts {
         Parts { alone: vec![("floor", std::process::id())], descendants: vec![], ..self.parts() }
-    }
-
-    async fn measured(&self, plan: &Plan) -> anyhow::Result<(Outcome, Spent)> {
-        let before = loadtest::cpu::Processes::look();
-        let outcome = run(plan, |_, _| {}).await?;
-        let after = loadtest::cpu::Processes::look();
-        let requests = outcome.seconds.iter().map(|second| second.offered).sum();
-        Ok((outcome, self.parts().since(&before, &after, requests)))
     }
 }

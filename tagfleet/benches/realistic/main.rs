@@ -25,9 +25,8 @@ use common::{
     testing::{RabbitMq, Redis},
 };
 use loadtest::{
-    cpu::Processes,
     find::{Search, find},
-    load::{Asked, Image, Plan, Protocol, Shape, run},
+    load::{Asked, Image, Plan, Protocol, Shape},
     origin::{self, Behaviour},
     outcome::{Outcome, Slo},
     photo,
@@ -35,6 +34,7 @@ use loadtest::{
 use support::{
     Process, from_environment, knows_workers, seconds,
     spent::{Parts, Spent},
+    sustained::{below, sustained},
     tell,
 };
 use tokio::net::TcpListener;
@@ -153,19 +153,16 @@ impl<'a> Fleet<'a> {
         Self { api, worker, brokers }
     }
 
-    /// At the highest rate, sustained for some seconds more.
+    /// A little below the highest rate that is found.
     async fn highest(&self, origin: &Process, from: f64) -> anyhow::Result<(Outcome, Spent)> {
         let plan = plan(&self.api, origin);
         let found = find(&plan, Search { from, up_to: 5_000.0, precision: 0.05, tries: 2 }, tell).await?;
-        let best = found.best().context("no rate meets the objective")?;
-        let before = Processes::look();
-        let outcome = run(&Plan { shape: Shape::Poisson(best.offered_per_s), ..plan }, |_, _| {}).await?;
-        let requests = outcome.seconds.iter().map(|second| second.offered).sum();
-        let spent = self.parts(origin).since(&before, &Processes::look(), requests);
-        tell(&outcome);
+        let highest = found.best().context("no rate meets the objective")?.offered_per_s;
+        let longer = Plan { lasts: plan.lasts * 2, ..plan };
+        let (_, outcome, spent) = sustained(&longer, &below(highest), &self.parts(origin)).await?;
         spent.tell("all of it");
-        let best = if outcome.missed().is_empty() { outcome } else { best.clone() };
-        Ok((best, spent))
+        anyhow::ensure!(outcome.missed().is_empty(), "the objective was missed: {}", outcome.missed().join(", "));
+        Ok((outcome, spent))
     }
 
     fn parts(&self, origin: &Process) -> Parts {

@@ -6,6 +6,7 @@
 pub mod edge;
 pub mod probe;
 pub mod spent;
+pub mod sustained;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
