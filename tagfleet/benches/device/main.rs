@@ -47,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
     let path = folder.join(format!("device-{}.md", device.to_string().replace(':', "-")));
     std::fs::write(&path, told)?;
     println!("report: {}", path.display());
-    let figures = [
+    let mut figures = vec![
         ("worker_images_per_s", worker.images_per_s),
         ("bare_images_per_s", best),
         ("ratio", worker.images_per_s / best),
@@ -55,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
         ("lanes_idle", worker.lanes_idle),
         ("peak_mib", worker.peak_mib),
     ];
+    figures.extend(worker.gpu_waits.map(|part| ("gpu_waits", part)));
     report("device", &figures)?;
     Ok(())
 }
@@ -67,7 +68,6 @@ struct Worker {
     lanes_idle: f64,
     peak_mib: f64,
     /// The part of the time that the GPU waits, by its own count.
-    #[allow(dead_code, reason = "printed with the rest")]
     gpu_waits: Option<f64>,
 }
 
