@@ -80,12 +80,12 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_WORKER_NAME")]
     pub worker_name: Option<String>,
 
-    /// Threads that run batches, each with a copy of every model, one thread wide [default: the number of cores; 2 on a
-    /// GPU, so that one computes while the other copies]
+    /// Threads that run batches, each with a copy of every model, one thread wide [default: the number of cores; 3 on a
+    /// GPU, so that one computes while the others copy]
     #[arg(long, env = "TAGFLEET_LANES")]
     pub lanes: Option<usize>,
 
-    /// Images in one run of the model at the most [default: 4, 64 on a GPU]
+    /// Images in one run of the model at the most [default: 4, 32 on a GPU]
     #[arg(long, env = "TAGFLEET_MAX_BATCH")]
     pub max_batch: Option<usize>,
 

@@ -3,6 +3,7 @@
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
+    min: usize,
     max: usize,
     padded: bool,
 }
@@ -10,12 +11,17 @@ pub struct Sizes {
 impl Sizes {
     /// A batch is run in its own size.
     pub const fn any(max: usize) -> Self {
-        Self { max: if max == 0 { 1 } else { max }, padded: false }
+        Self { min: 1, max: if max == 0 { 1 } else { max }, padded: false }
     }
 
     /// A batch is padded to 1, 2, 4, … or `max`.
     pub const fn doubling(max: usize) -> Self {
-        Self { max: if max == 0 { 1 } else { max }, padded: true }
+        Self { min: 1, max: if max == 0 { 1 } else { max }, padded: true }
+    }
+
+    /// Every batch is padded to `n`.
+    pub const fn only(n: usize) -> Self {
+        Self { min: n, ..Self::doubling(n) }
     }
 
     pub fn max(self) -> usize {
@@ -24,7 +30,7 @@ impl Sizes {
 
     /// The size in which `n` images are run.
     pub fn run(self, n: usize) -> usize {
-        if self.padded { n.next_power_of_two().min(self.max) } else { n }
+        if self.padded { n.next_power_of_two().clamp(self.min, self.max) } else { n }
     }
 
     /// The largest batch that needs no more room than half of `n` images do.
@@ -35,7 +41,7 @@ impl Sizes {
 
     /// The sizes to be run before the first image comes, the smallest first.
     pub fn warm(self) -> Vec<usize> {
-        let doubling = std::iter::successors(Some(1), |n| Some(2 * n));
+        let doubling = std::iter::successors(Some(self.min), |n| Some(2 * n));
         doubling.take_while(|n| *n < self.max).chain([self.max]).collect()
     }
 }
@@ -49,6 +55,7 @@ mod tests {
         let sizes = Sizes::doubling(48);
         assert_eq!(sizes.warm(), [1, 2, 4, 8, 16, 32, 48]);
         assert!((1..=48).all(|n| sizes.warm().contains(&sizes.run(n)) && sizes.run(n) >= n));
+        assert_eq!((Sizes::only(48).warm(), Sizes::only(48).run(3)), (vec![48], 48));
         assert_eq!((sizes.half(48), sizes.half(16), sizes.half(1)), (16, 8, 1));
     }
 

@@ -6,6 +6,7 @@ use std::{fmt, str::FromStr};
 use common::model::Input;
 use ort::ep::{self, ArenaExtendStrategy, ExecutionProviderDispatch};
 
+use super::Numbers;
 use crate::batch::Sizes;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +70,26 @@ impl Device {
         }
     }
 
-    /// A lane for each core. On a GPU one computes while the other one copies.
+    /// A lane for each core. On a GPU one computes while the others copy and hand over.
     pub fn lanes(self, cores: usize) -> usize {
-        if self.is_gpu() { 2 } else { cores }
+        if self.is_gpu() { 3 } else { cores }
     }
 
     pub fn max_batch(self) -> usize {
-        if self.is_gpu() { 64 } else { 4 }
+        if self.is_gpu() { 32 } else { 4 }
     }
 
     pub fn sizes(self, max_batch: usize) -> Sizes {
         if self.is_gpu() { Sizes::doubling(max_batch) } else { Sizes::any(max_batch) }
+    }
+
+    /// The sizes of batch that share a session, the smallest first. ONNX Runtime plans cuDNN's convolutions for one shape
+    /// and plans them anew whenever it changes: 2.4 to 4.6 s a run, measured on an H200. TensorRT's one plan is for all.
+    pub fn sessions(self, sizes: Sizes) -> Vec<Vec<usize>> {
+        match self {
+            Device::Cuda(_) => sizes.warm().into_iter().map(|n| vec![n]).collect(),
+            Device::Cpu | Device::TensorRt(_) => vec![sizes.warm()],
+        }
     }
 
     /// The folder below the models folder that holds its ONNX Runtime.
@@ -97,19 +107,25 @@ impl Device {
     }
 
     /// In order of preference; each fails where it cannot be had. The CPU's is always there.
-    pub fn providers(self, shapes: &Shapes) -> Vec<ExecutionProviderDispatch> {
-        let cuda = |id| {
-            // The default doubles what it holds each time that it needs more.
-            let arena = ArenaExtendStrategy::SameAsRequested;
-            ep::CUDA::default().with_device_id(id).with_arena_extend_strategy(arena).build().error_on_failure()
-        };
+    pub fn providers(self, numbers: Numbers, shapes: &Shapes) -> Vec<ExecutionProviderDispatch> {
         match self {
             Device::Cpu => Vec::new(),
-            Device::Cuda(id) => vec![cuda(id)],
+            Device::Cuda(id) => vec![cuda(id, numbers)],
             // What TensorRT cannot run, CUDA does.
-            Device::TensorRt(id) => vec![tensorrt(id, shapes), cuda(id)],
+            Device::TensorRt(id) => vec![tensorrt(id, shapes), cuda(id, numbers)],
         }
     }
+}
+
+fn cuda(id: i32, numbers: Numbers) -> ExecutionProviderDispatch {
+    ep::CUDA::default()
+        .with_device_id(id)
+        // The default doubles what it holds each time that it needs more.
+        .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
+        // Channels last is how tensor cores take their numbers: 1.3 times the images (`make bench-sessions` on an H200).
+        .with_prefer_nhwc(numbers == Numbers::Fp16)
+        .build()
+        .error_on_failure()
 }
 
 /// The shapes of a model's input, as TensorRT wants to know them before it

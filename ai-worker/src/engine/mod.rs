@@ -2,11 +2,11 @@
 //! OS thread calls. ONNX Runtime is used in this folder alone.
 
 mod alarm;
-mod bound;
 mod device;
 mod fake;
 mod lanes;
 mod onnx;
+mod pinned;
 mod placement;
 mod precision;
 mod runtime_error;
@@ -23,6 +23,7 @@ pub use fake::{CLASSES, Cost, Fake, Kind, Pretence, UnknownEngine};
 pub use lanes::Lanes;
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;
+pub use pinned::Pinned;
 pub use precision::{Numbers, Precision};
 pub use watchdog::Watchdog;
 

@@ -17,9 +17,9 @@ use ort::{
 use tempfile::TempDir;
 
 use super::{
-    Device, Engine, EngineError,
-    bound::Bound,
+    Device, Engine, EngineError, Numbers,
     device::Shapes,
+    pinned::Pinned,
     placement::{self, Misplaced},
 };
 use crate::batch::Sizes;
@@ -40,6 +40,8 @@ pub enum LoadError {
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     pub device: Device,
+    /// What its graph counts in.
+    pub numbers: Numbers,
     /// Threads of one run on a CPU. A session of one thread for each core was
     /// measured faster than one session across all cores (`make bench-worker`).
     pub threads: usize,
@@ -48,7 +50,7 @@ pub struct Setting {
 
 impl Setting {
     pub fn cpu(threads: usize, max_batch: usize) -> Self {
-        Self { device: Device::Cpu, threads, sizes: Sizes::any(max_batch) }
+        Self { device: Device::Cpu, numbers: Numbers::Fp32, threads, sizes: Sizes::any(max_batch) }
     }
 }
 
@@ -61,13 +63,21 @@ pub struct WarmUp {
 }
 
 pub struct Onnx {
-    session: Session,
     input: String,
     output: String,
     tile: TileSpec,
     /// Pixels of several images, one behind the other.
     joined: Vec<u8>,
-    bound: Option<Bound>,
+    /// For the smallest batches first.
+    parts: Vec<Part>,
+}
+
+/// One session, for batches of up to so many images.
+struct Part {
+    max: usize,
+    session: Session,
+    /// On a GPU.
+    pinned: Option<Pinned>,
 }
 
 impl Onnx {
@@ -96,25 +106,24 @@ impl Onnx {
         let input = manifest.require(&manifest.input, "[input]")?;
         let (name, device) = (manifest.name.clone(), setting.device);
         let failed = |cause: String| LoadError::Graph { name: name.clone(), device, cause };
+        let (names, tile) = ((input.name.clone(), input.output.clone()), input.tile);
+        let mut onnx = Self { input: names.0, output: names.1, tile, joined: Vec::new(), parts: Vec::new() };
         // Only a GPU can be stood in for in silence.
         let profile = device.is_gpu().then(tempfile::tempdir).transpose().map_err(|error| failed(error.to_string()))?;
-        let shapes = Shapes::of(input, setting.sizes.max());
-        let session = open(environment, graph, setting, &shapes, profile.as_ref().map(TempDir::path));
-        let session = session.map_err(|error| failed(error.to_string()))?;
-        let has_input = session.inputs().iter().any(|outlet| outlet.name() == input.name);
-        let has_output = session.outputs().iter().any(|outlet| outlet.name() == input.output);
-        if !has_input || !has_output {
-            return Err(failed(format!("it has no input `{}` or no output `{}`", input.name, input.output)));
-        }
-        let (input, output, tile) = (input.name.clone(), input.output.clone(), input.tile);
-        let mut onnx = Self { session, input, output, tile, joined: Vec::new(), bound: None };
-        if device.is_gpu() {
-            onnx.verify_placement(device).map_err(|cause| LoadError::Misplaced {
-                name: name.clone(),
-                device,
-                cause,
-            })?;
-            onnx.bind(setting).map_err(|error| failed(error.to_string()))?;
+        let mut profiled = profile.as_ref().map(TempDir::path);
+        for sizes in device.sessions(setting.sizes) {
+            let max = sizes.iter().copied().max().unwrap_or(1);
+            let session = open(environment, graph, setting, &Shapes::of(input, max), profiled);
+            let session = session.map_err(|error| failed(error.to_string()))?;
+            onnx.expect_names(&session).map_err(failed)?;
+            onnx.parts.push(Part { max, session, pinned: None });
+            if profiled.take().is_some() {
+                let misplaced = |cause| LoadError::Misplaced { name: name.clone(), device, cause };
+                onnx.verify_placement(device).map_err(misplaced)?;
+            }
+            if device.is_gpu() {
+                onnx.pin_last(&sizes, device).map_err(|error| failed(error.to_string()))?;
+            }
         }
         Ok(onnx)
     }
@@ -135,16 +144,26 @@ impl Onnx {
         Ok(warm_up)
     }
 
+    fn expect_names(&self, session: &Session) -> Result<(), String> {
+        let has_input = session.inputs().iter().any(|outlet| outlet.name() == self.input);
+        let has_output = session.outputs().iter().any(|outlet| outlet.name() == self.output);
+        let missing = || format!("it has no input `{}` or no output `{}`", self.input, self.output);
+        (has_input && has_output).then_some(()).ok_or_else(missing)
+    }
+
+    /// Ends the profile of the first session with one run.
     fn verify_placement(&mut self, device: Device) -> Result<(), Misplaced> {
         let unreadable = |error: String| Misplaced::Profile(error);
         self.infer(&[&vec![127; self.image_bytes()]]).map_err(|error| unreadable(error.to_string()))?;
-        let profile = self.session.end_profiling().map_err(|error| unreadable(error.to_string()))?;
+        let profile = self.parts[0].session.end_profiling().map_err(|error| unreadable(error.to_string()))?;
         placement::verify(Path::new(&profile), device)
     }
 
-    fn bind(&mut self, setting: Setting) -> ort::Result<()> {
-        let names = (self.input.as_str(), self.output.as_str());
-        self.bound = Some(Bound::new(&self.session, names, self.shape(), setting)?);
+    fn pin_last(&mut self, sizes: &[usize], device: Device) -> ort::Result<()> {
+        let (names, shape) = ((self.input.as_str(), self.output.as_str()), self.shape());
+        if let Some(part) = self.parts.last_mut() {
+            part.pinned = Some(Pinned::new(&part.session, names, shape, sizes, device)?);
+        }
         Ok(())
     }
 
@@ -157,10 +176,12 @@ impl Onnx {
     }
 
     fn run(&mut self, images: &[&[u8]]) -> ort::Result<Vec<f32>> {
-        if let Some(bound) = &mut self.bound {
-            return bound.run(&mut self.session, images);
-        }
         let [height, width, channels] = self.shape();
+        let none = || ort::Error::new(format!("no session is for {} images", images.len()));
+        let part = self.parts.iter_mut().find(|part| part.max >= images.len()).ok_or_else(none)?;
+        if let Some(pinned) = &mut part.pinned {
+            return pinned.run(&mut part.session, images);
+        }
         let pixels = match images {
             [only] => *only,
             images => {
@@ -170,7 +191,7 @@ impl Onnx {
             }
         };
         let input = TensorRef::from_array_view(([images.len(), height, width, channels], pixels))?;
-        let outputs = self.session.run(inputs![self.input.as_str() => input])?;
+        let outputs = part.session.run(inputs![self.input.as_str() => input])?;
         let (_, scores) = outputs[self.output.as_str()].try_extract_tensor::<f32>()?;
         Ok(scores.to_vec())
     }
@@ -201,7 +222,7 @@ fn open(
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(setting.threads)?
         .with_inter_threads(1)?
-        .with_execution_providers(setting.device.providers(shapes))?;
+        .with_execution_providers(setting.device.providers(setting.numbers, shapes))?;
     if let Some(folder) = profile {
         builder = builder.with_profiling(folder.join("run"))?;
     }

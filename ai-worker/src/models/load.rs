@@ -1,8 +1,10 @@
 //! From a model's folder to a version that is verified, loaded and warm.
 
 use std::{
+    panic::resume_unwind,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
 };
 
 use common::{
@@ -13,7 +15,7 @@ use common::{
 use super::source::Source;
 use crate::{
     batch::Sizes,
-    engine::{Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting},
+    engine::{Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting, WarmUp},
     job::Tagger,
     tags::{Calibration, Taxonomy, TaxonomyError},
 };
@@ -62,13 +64,18 @@ impl Loader {
     pub fn load(&self, folder: &Path) -> Result<Loaded, VersionError> {
         let manifest = Manifest::read(folder)?;
         self.expect_supported(&manifest)?;
-        let graph = self.graph(&manifest)?;
+        let (graph, numbers) = self.graph(&manifest)?;
         let labels = manifest.verified(manifest.require(&manifest.files.labels, "files.labels")?)?;
+        let setting = Setting { device: self.device, numbers, threads: 1, sizes: self.sizes };
+        let engine = || self.engine(&manifest, &graph, setting);
+        // At once: cuDNN takes seconds for each size of batch.
+        let lanes = thread::scope(|scope| {
+            let lanes: Vec<_> = (0..self.lanes).map(|_| scope.spawn(engine)).collect();
+            let loaded = lanes.into_iter().map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            loaded.collect::<Result<Vec<_>, VersionError>>()
+        })?;
         let (mut engines, mut classes, mut warm_up) = (Vec::<Box<dyn Engine>>::new(), 0, Vec::new());
-        for _ in 0..self.lanes {
-            let setting = Setting { device: self.device, threads: 1, sizes: self.sizes };
-            let mut engine = Onnx::load(&self.environment, &manifest, &graph, setting)?;
-            let told = engine.warm_up(self.sizes)?;
+        for (engine, told) in lanes {
             classes = told.classes;
             warm_up.extend(told.seconds);
             engines.push(Box::new(engine));
@@ -80,17 +87,28 @@ impl Loader {
         Ok(Loaded { tagger, source, engines, warm_up })
     }
 
+    /// Of one lane, loaded and warm.
+    fn engine(&self, manifest: &Manifest, graph: &[u8], setting: Setting) -> Result<(Onnx, WarmUp), VersionError> {
+        let mut engine = Onnx::load(&self.environment, manifest, graph, setting)?;
+        let warm_up = engine.warm_up(self.sizes)?;
+        Ok((engine, warm_up))
+    }
+
     /// In the fastest numbers for the device that the model has a graph for.
-    fn graph(&self, manifest: &Manifest) -> Result<Vec<u8>, ModelError> {
+    fn graph(&self, manifest: &Manifest) -> Result<(Vec<u8>, Numbers), ModelError> {
         let files = &manifest.files;
-        let chosen = match self.precision.on(self.device) {
+        let numbers = self.precision.on(self.device);
+        let chosen = match numbers {
             Numbers::Int8 => files.graph_int8.as_ref(),
             Numbers::Fp16 => files.graph_fp16.as_ref(),
             Numbers::Fp32 => None,
         };
-        let graph = chosen.map_or_else(|| manifest.require(&files.graph, "files.graph"), Ok)?;
+        let (graph, numbers) = match chosen {
+            Some(graph) => (graph, numbers),
+            None => (manifest.require(&files.graph, "files.graph")?, Numbers::Fp32),
+        };
         tracing::info!(model = manifest.name, graph = %graph.path.display(), "loading the graph");
-        manifest.verified(graph)
+        Ok((manifest.verified(graph)?, numbers))
     }
 
     fn expect_supported(&self, manifest: &Manifest) -> Result<(), VersionError> {

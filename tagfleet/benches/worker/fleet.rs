@@ -13,12 +13,14 @@ use common::{
     model::default_folder,
     queue::{Lane, Message, Queue, QueueConfig},
     stage::Stage,
-    testing::{RabbitMq, Redis, eventually},
+    testing::{RabbitMq, Redis, within},
     wire::{self, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION},
 };
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
 const SIDE: usize = 224;
+/// On a GPU each size of batch takes seconds.
+const WARM_UP: Duration = Duration::from_secs(300);
 const BUDGET: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
@@ -60,7 +62,7 @@ impl Fleet {
             .stderr(Stdio::null())
             .spawn()?;
         let known = async || bus.announced("worker").await.ok().filter(|workers| !workers.is_empty());
-        eventually("the worker announces itself", known).await;
+        within(WARM_UP, "the worker announces itself", known).await;
         // As the API server does once all workers say that they know bundles.
         queue.set_bundles(true);
         let (model, tile) = (model.to_owned(), tile()?);

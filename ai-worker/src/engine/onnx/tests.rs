@@ -5,6 +5,7 @@ use common::model::default_folder;
 use super::*;
 
 const SIZES: Sizes = Sizes::doubling(4);
+const SETTING: Setting = Setting { device: Device::Cpu, numbers: Numbers::Fp32, threads: 1, sizes: SIZES };
 
 struct Model {
     environment: Environment,
@@ -22,23 +23,23 @@ impl Model {
     }
 
     fn load(&self, device: Device) -> Result<Onnx, LoadError> {
-        Onnx::load(&self.environment, &self.manifest, &self.graph, Setting { device, threads: 1, sizes: SIZES })
+        Onnx::load(&self.environment, &self.manifest, &self.graph, Setting { device, ..SETTING })
     }
 }
 
 #[test]
-fn bound_buffers_give_the_scores_of_the_images_in_them_and_of_no_others() {
+fn pinned_buffers_give_the_scores_of_the_images_in_them_and_of_no_others() {
     let mut onnx = Model::read().load(Device::Cpu).expect("loads");
     let images: Vec<Vec<u8>> = [10, 90, 160, 250].map(|grey| vec![grey; onnx.image_bytes()]).to_vec();
     let batch = |which: &[usize]| which.iter().map(|n| images[*n].as_slice()).collect::<Vec<_>>();
     // Each batch leaves its pixels in the buffer of its size.
     let batches = [batch(&[0, 1, 2, 3]), batch(&[3, 2, 1]), batch(&[2]), batch(&[1, 0]), batch(&[0, 3, 3])];
     let direct: Vec<_> = batches.iter().map(|images| onnx.infer(images).expect("runs")).collect();
-    onnx.bind(Setting { device: Device::Cpu, threads: 1, sizes: SIZES }).expect("binds");
+    onnx.pin_last(&SIZES.warm(), Device::Cpu).expect("pins");
     for (images, direct) in batches.iter().zip(direct) {
-        let bound = onnx.infer(images).expect("runs");
-        assert_eq!(bound.len(), direct.len());
-        assert!(bound.iter().zip(&direct).all(|(a, b)| (a - b).abs() < 1e-5), "{} images", images.len());
+        let pinned = onnx.infer(images).expect("runs");
+        assert_eq!(pinned.len(), direct.len());
+        assert!(pinned.iter().zip(&direct).all(|(a, b)| (a - b).abs() < 1e-5), "{} images", images.len());
     }
     assert!(matches!(onnx.infer(&[images[0].as_slice(); 5]), Err(EngineError::Failed(_))));
 }
@@ -60,9 +61,9 @@ fn work_that_another_provider_did_is_found_out() {
     let mut onnx = model.load(Device::Cpu).expect("loads");
     let mut profiled = || {
         let input = model.manifest.input.as_ref().expect("a tagger has one");
-        let setting = Setting { device: Device::Cpu, threads: 1, sizes: SIZES };
         let shapes = Shapes::of(input, SIZES.max());
-        onnx.session = open(&model.environment, &model.graph, setting, &shapes, Some(folder.path())).expect("loads");
+        onnx.parts[0].session =
+            open(&model.environment, &model.graph, SETTING, &shapes, Some(folder.path())).expect("loads");
         onnx.verify_placement(Device::Cuda(0))
     };
     let Err(Misplaced::Unused { provider, ran }) = profiled() else { panic!("all of it ran on the CPU") };

@@ -1,16 +1,21 @@
-//! Input and output of a GPU: one buffer for each size of batch, in memory
-//! that the GPU copies from by itself.
+//! Input of a GPU: one buffer for each size of batch, in memory that the GPU
+//! copies from by itself.
 
 use ort::{
+    inputs,
     memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
-    session::{IoBinding, Session},
+    session::Session,
     value::Tensor,
 };
 
-use super::{Device, onnx::Setting};
+use super::Device;
 
-/// Buffers for every size in which a batch is run.
-pub struct Bound {
+/// Buffers for the sizes in which one session is run.
+///
+/// They are handed to a run as they are. An `IoBinding` between would save
+/// nothing, since scores are wanted on the host; and with the output bound to
+/// pinned memory as well, ONNX Runtime 1.31 fails on an H200.
+pub struct Pinned {
     input: String,
     output: String,
     /// The smallest first.
@@ -21,28 +26,24 @@ struct Buffer {
     n: usize,
     /// `[n, height, width, 3] u8`; what a smaller batch leaves of it holds old pixels.
     images: Tensor<u8>,
-    binding: IoBinding,
 }
 
-impl Bound {
+impl Pinned {
     /// `shape` is that of one image: height, width and 3.
     pub fn new(
         session: &Session,
         (input, output): (&str, &str),
         shape: [usize; 3],
-        setting: Setting,
+        sizes: &[usize],
+        device: Device,
     ) -> ort::Result<Self> {
-        let device = setting.device;
-        let memory = |kind| MemoryInfo::new(host_memory(device), device.id(), AllocatorType::Device, kind);
-        let allocator = Allocator::new(session, memory(MemoryType::CPUInput)?)?;
-        let buffer = |n: usize| -> ort::Result<Buffer> {
+        let memory = MemoryInfo::new(host_memory(device), device.id(), AllocatorType::Device, MemoryType::CPUInput)?;
+        let allocator = Allocator::new(session, memory)?;
+        let buffer = |&n: &usize| -> ort::Result<Buffer> {
             let [height, width, channels] = shape.map(|side| side as i64);
-            let images = Tensor::<u8>::new(&allocator, [n as i64, height, width, channels])?;
-            let mut binding = session.create_binding()?;
-            binding.bind_output_to_device(output, &memory(MemoryType::CPUOutput)?)?;
-            Ok(Buffer { n, images, binding })
+            Ok(Buffer { n, images: Tensor::<u8>::new(&allocator, [n as i64, height, width, channels])? })
         };
-        let buffers = setting.sizes.warm().into_iter().map(buffer).collect::<ort::Result<_>>()?;
+        let buffers = sizes.iter().map(buffer).collect::<ort::Result<_>>()?;
         Ok(Self { input: input.to_owned(), output: output.to_owned(), buffers })
     }
 
@@ -54,9 +55,7 @@ impl Bound {
         let (_, pixels) = buffer.images.try_extract_tensor_mut()?;
         let places = pixels.chunks_exact_mut(pixels.len() / buffer.n);
         places.zip(images).for_each(|(place, image)| place.copy_from_slice(image));
-        // Binding is what copies to the device, so it is done for every run.
-        buffer.binding.bind_input(self.input.as_str(), &buffer.images)?;
-        let outputs = session.run_binding(&buffer.binding)?;
+        let outputs = session.run(inputs![self.input.as_str() => &buffer.images])?;
         let (_, scores) = outputs[self.output.as_str()].try_extract_tensor::<f32>()?;
         Ok(scores[..scores.len() / buffer.n * images.len()].to_vec())
     }
