@@ -5,10 +5,10 @@
 //! building with a sanitizer.
 #![no_main]
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the crate around it uses more")]
 #[path = "../../api-server/src/fetch/classify.rs"]
 mod classify;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the crate around it uses more")]
 #[path = "../../api-server/src/fetch/target.rs"]
 mod target;
 

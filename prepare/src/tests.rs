@@ -105,6 +105,20 @@ fn crop_takes_the_middle_and_pad_takes_all() {
 }
 
 #[test]
+fn a_picture_of_the_tiles_size_keeps_its_rim() {
+    let framed = |side: u32| {
+        let is_rim = move |n: u32| n < 12 || n >= side - 12;
+        RgbImage::from_fn(side, side, move |x, y| Rgb(if is_rim(x) || is_rim(y) { RED } else { GREEN }))
+    };
+    let (_, ready) = prepared(&jpeg(&framed(224)), SPEC);
+    is_near(&ready, 4, 112, RED);
+    is_near(&ready, 112, 219, RED);
+    is_near(&ready, 20, 112, GREEN);
+    let (_, larger) = prepared(&jpeg(&framed(225)), SPEC);
+    is_near(&larger, 4, 112, GREEN);
+}
+
+#[test]
 fn small_and_odd_pictures_are_enlarged() {
     for (width, height) in [(1, 1), (7, 3), (223, 225), (1_111, 777)] {
         let picture = RgbImage::from_pixel(width, height, Rgb(RED));

@@ -62,6 +62,8 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
     let (across, down) = (source_width / f64::from(width), source_height / f64::from(height));
     match fit {
         Fit::Stretch => whole,
+        // Whoever sends just the tile's size has cut it already.
+        Fit::Crop if pixels.original == (width, height) => whole,
         Fit::Crop => {
             let scale = across.min(down) * CENTRE;
             let (crop_width, crop_height) = (f64::from(width) * scale, f64::from(height) * scale);

@@ -1,7 +1,6 @@
 //! A worker over the queue and bus of one process.
 
-// Each test binary uses what it needs.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each program uses a part of it")]
 
 pub mod onnx;
 pub mod servers;

@@ -122,7 +122,7 @@ impl Pool {
 
     /// The tile of `file`, waiting until `deadline`. A file whose caller has left before its turn is not begun;
     /// one that was begun is finished, since ending its process would cost the next one more, and `seen` is told of it
-    /// even then.
+    /// even then. It is told of no file that nobody looked at.
     pub async fn tile(
         &self,
         file: Bytes,
@@ -174,19 +174,27 @@ impl Inner {
         let work = tokio::spawn(async move {
             let (response, conduct) = inner.decode(file, spec, turn).await;
             drop(place);
-            seen(conduct);
+            if let Some(conduct) = conduct {
+                seen(conduct);
+            }
             response
         });
         let ended = timeout_at(deadline, work).await.map_err(|_| late())?;
         ended.unwrap_or_else(|error| Err(internal(error)))
     }
 
-    async fn decode(self: &Arc<Self>, file: Bytes, spec: TileSpec, turn: OwnedSemaphorePermit) -> (Response, Conduct) {
+    /// No conduct where nobody looked at the file.
+    async fn decode(
+        self: &Arc<Self>,
+        file: Bytes,
+        spec: TileSpec,
+        turn: OwnedSemaphorePermit,
+    ) -> (Response, Option<Conduct>) {
         let mut decoder = match self.take().await {
             Ok(decoder) => decoder,
-            Err(error) => return (Err(internal(error)), Conduct::Fair),
+            Err(error) => return (Err(internal(error)), None),
         };
-        match self.ask(&mut decoder, &file, spec, turn).await {
+        let (response, conduct) = match self.ask(&mut decoder, &file, spec, turn).await {
             Ended::Answered { reply, slow } => {
                 if slow {
                     self.replace(decoder);
@@ -213,7 +221,8 @@ impl Inner {
                 let detail = "Decoding the image takes long, and that of too many others does, too.";
                 (Err(fault(Code::Overloaded, detail)), Conduct::Costly(Code::DecodeTimeout))
             }
-        }
+        };
+        (response, Some(conduct))
     }
 
     /// A file that takes long gives its turn back and lets the others go first: a few that hang would else leave none to

@@ -1,7 +1,7 @@
 //! Processes of a fleet on free ports of this machine, ended by id.
 
 // Each benchmark uses what it needs.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 pub mod edge;
 pub mod probe;
