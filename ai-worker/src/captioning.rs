@@ -14,6 +14,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::{
     announce::{self, Announced},
     blocking::on_thread,
+    called_off::CalledOff,
     caption::{Captioner, guard::Labels},
     captions::Captions,
     config::WorkerConfig,
@@ -49,7 +50,8 @@ pub async fn run(
     let (device, models) = ("none".to_owned(), Arc::new(Models::new(Vec::new())));
     let who = Announced { kind: announce::CAPTIONERS, worker, device, captions, models };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
-    let scribe = Arc::new(Scribe { bus, captioner, caption_timeout: config.caption_timeout() });
+    let called_off = CalledOff::open(&bus).await?;
+    let scribe = Arc::new(Scribe { bus, called_off, captioner, caption_timeout: config.caption_timeout() });
     consume::consume(scribe, &queue, &Lane::CAPTIONING, config.prefetch(), shutdown).await;
     let _ = announcing.await;
     Ok(())

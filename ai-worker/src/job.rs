@@ -6,7 +6,7 @@ use std::{
 };
 
 use common::{
-    bus::Bus,
+    bus::{Bus, ResultKey},
     fault::{Code, Fault},
     log_stages,
     queue::{Delivery, Lane},
@@ -17,6 +17,7 @@ use common::{
 
 use crate::{
     batch::BatchError,
+    called_off::CalledOff,
     caption::{self, Asked},
     captions::Captions,
     consume::Handle,
@@ -65,6 +66,7 @@ impl Tagger {
 pub struct Worker {
     pub name: String,
     pub bus: Bus,
+    pub called_off: CalledOff,
     pub models: Arc<Models>,
     pub captions: Arc<Captions>,
     pub caption_timeout: Duration,
@@ -101,8 +103,12 @@ impl Handle for Worker {
         clock.timings.add(Stage::Queue, queued);
         let left = Duration::from_millis(job.budget_ms.into()).saturating_sub(queued);
         let tile = std::mem::take(&mut job.tile);
-        let outcome = self.tag(&job, tile, &delivery, received + left, &mut clock).await;
-        self.finish(job, delivery, outcome, clock).await;
+        let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
+        let tagging = self.tag(&job, tile, &delivery, received + left, &mut clock);
+        match self.called_off.unless(key, tagging).await {
+            Some(outcome) => self.finish(job, delivery, outcome, clock).await,
+            None => self.let_go(&job, delivery).await,
+        }
     }
 
     /// The job is safe as a dead letter by now; should this worker die before the
@@ -196,6 +202,14 @@ impl Worker {
             caption_status,
             acked
         );
+    }
+
+    /// Its result is there, and says that nobody waits for it.
+    async fn let_go(&self, job: &Job, delivery: Delivery) {
+        let (lane, code) = (delivery.lane.name(), Code::ClientGone.name());
+        let acked = matches!(delivery.ack().await, Ok(true));
+        metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
+        tracing::info!(id = job.id, tenant = job.tenant, lane, code, acked, "job");
     }
 
     fn result(&self, job: &Job, outcome: Result<Tagged, Fault>, timings: Timings) -> JobResult {

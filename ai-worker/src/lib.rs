@@ -4,6 +4,7 @@
 mod announce;
 pub mod batch;
 mod blocking;
+mod called_off;
 pub mod caption;
 mod captioning;
 mod captions;

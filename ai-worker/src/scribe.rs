@@ -6,7 +6,8 @@ use std::{
 };
 
 use common::{
-    bus::Bus,
+    bus::{Bus, ResultKey},
+    fault::Code,
     log_stages,
     queue::{Delivery, Lane},
     stage::{Stage, StageClock},
@@ -15,6 +16,7 @@ use common::{
 };
 
 use crate::{
+    called_off::CalledOff,
     caption::{Asked, Captioner},
     consume::Handle,
     outcome,
@@ -25,6 +27,7 @@ const OWN: &[Stage] = &[Stage::CaptionWait, Stage::Caption];
 #[derive(Debug)]
 pub struct Scribe {
     pub bus: Bus,
+    pub called_off: CalledOff,
     pub captioner: Arc<Captioner>,
     pub caption_timeout: Duration,
 }
@@ -37,7 +40,10 @@ impl Handle for Scribe {
             Err(error) => return tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back"),
         };
         let reply_to = job.reply_to.clone();
-        let result = self.write(job, delivery.lane, received).await;
+        let key = ResultKey { tenant: job.result.tenant.clone(), id: job.result.id.clone() };
+        let Some(result) = self.called_off.unless(key, self.write(job, delivery.lane, received)).await else {
+            return self.let_go(delivery).await;
+        };
         if outcome::store(&self.bus, &reply_to, &result).await {
             self.finish(delivery, &result).await;
         }
@@ -77,6 +83,13 @@ impl Scribe {
         tagged.caption = captioned.caption;
         result.timings = clock.timings;
         result
+    }
+
+    async fn let_go(&self, delivery: Delivery) {
+        let (lane, code) = (delivery.lane.name(), Code::ClientGone.name());
+        let acked = matches!(delivery.ack().await, Ok(true));
+        metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
+        tracing::info!(lane, code, acked, "caption");
     }
 
     async fn finish(&self, delivery: Delivery, result: &JobResult) {

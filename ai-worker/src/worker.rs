@@ -7,7 +7,7 @@ use std::{
 };
 
 use common::{
-    bus::Bus,
+    bus::{Bus, BusError},
     model::{Manifest, ModelError},
     queue::{Lane, Queue},
     shutdown::Shutdown,
@@ -18,6 +18,7 @@ use crate::{
     announce::{self, Announced},
     batch::Batcher,
     blocking::on_thread,
+    called_off::CalledOff,
     caption::{CaptionError, Captioner, guard::Labels},
     captioning,
     captions::Captions,
@@ -42,6 +43,8 @@ pub enum WorkerError {
     Caption(#[from] CaptionError),
     #[error(transparent)]
     Model(#[from] ModelError),
+    #[error(transparent)]
+    Bus(#[from] BusError),
     #[error("the worker's threads or sockets failed: {0}")]
     Io(#[from] std::io::Error),
     #[error("two of the models are called {0}, so that no request could pick between them")]
@@ -106,7 +109,8 @@ pub async fn run(
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
 
     let (caption_timeout, decoding) = (config.caption_timeout(), decoding(&config));
-    let worker = Arc::new(Worker { name, bus, models, captions, caption_timeout, decoding });
+    let called_off = CalledOff::open(&bus).await?;
+    let worker = Arc::new(Worker { name, bus, called_off, models, captions, caption_timeout, decoding });
     let drained = async {
         consume::consume(worker, &queue, &Lane::TAGGING, config.prefetch(), shutdown).await;
         lanes.stop().await;

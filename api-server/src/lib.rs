@@ -5,6 +5,7 @@ mod admit;
 mod answer;
 mod batches;
 mod config;
+mod departure;
 mod door;
 mod edge;
 mod fetch;

@@ -12,7 +12,7 @@ use common::{
 };
 use tokio::time;
 
-use crate::pressure::Waits;
+use crate::{departure::Departure, pressure::Waits};
 
 /// A job whose caption is late is answered with its tags, so long before the time is up.
 const WAY_BACK: Duration = Duration::from_millis(100);
@@ -68,7 +68,7 @@ impl Submit {
     }
 
     /// Publishes the job and waits for its result, until `deadline`. Dropped
-    /// half-way, it leaves no waiter behind.
+    /// half-way, it leaves no waiter behind, and a real-time job is called off.
     pub async fn and_wait(
         &self,
         lane: Lane,
@@ -87,7 +87,9 @@ impl Submit {
         let mut waiter = self.inbox.register(key.clone()).map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
         let message = Message { payload: wire::encode(&job).into(), ttl: left };
         let publish = self.queue.publish(lane, message);
+        let departure = (lane == Lane::Realtime).then(|| Departure::of(&self.bus, &key));
         let followed = self.follow(publish, &mut waiter, &key, deadline).await;
+        departure.into_iter().for_each(Departure::stayed);
         let returned = followed.and_then(|(payload, confirmed)| {
             returned(&payload, &key, submitted, confirmed.saturating_duration_since(submitted))
         });
@@ -314,6 +316,27 @@ mod tests {
             wait()
         );
         assert_eq!(payload.expect("a result"), RESULT);
+    }
+
+    #[tokio::test]
+    async fn who_leaves_calls_a_real_time_job_off_and_no_other() {
+        let submit = in_memory().await;
+        let workers = submit.bus.open_called_off().await.expect("memory has inboxes");
+        let leave = async |lane, id: &str| {
+            let (features, selection) = (Features { tags: true, caption: false }, Selection::default());
+            let asked = Asked { features, limit: None, threshold: None, language: Language::En, selection };
+            let job = submit.job(ResultKey { id: id.to_owned(), ..key() }, "none", asked, vec![]);
+            let deadline = time::Instant::now() + Duration::from_secs(60);
+            // It is published, and nobody takes it.
+            let left = time::timeout(ms(100), submit.and_wait(lane, job, Instant::now(), deadline)).await;
+            assert!(left.is_err(), "nobody answers");
+            let mut heard = workers.register(ResultKey { id: id.to_owned(), ..key() }).expect("there is room");
+            time::timeout(ms(500), heard.result()).await.ok().flatten()
+        };
+        assert_eq!(leave(Lane::Bulk, "bulk").await, None);
+        let called_off = leave(Lane::Realtime, "urgent").await.expect("it is heard");
+        let result: JobResult = wire::decode(&called_off).expect("of this version");
+        assert_eq!((result.id.as_str(), result.outcome.expect_err("a fault").code), ("urgent", Code::ClientGone));
     }
 
     #[test]

@@ -26,9 +26,6 @@ use crate::{
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// The stages that the API server itself passes.
 const OWN: &[Stage] = &[Stage::Admit, Stage::Lookup, Stage::Fetch, Stage::Prepare, Stage::Publish, Stage::Result];
-/// Logged for a client that hung up; nobody sees it as an answer.
-const CLIENT_GONE: u16 = 499;
-
 #[derive(Debug)]
 pub struct Trail {
     pub id: RequestId,
@@ -122,9 +119,8 @@ impl Drop for Trail {
     /// A request that is dropped half-way: its client hung up, or it panicked.
     fn drop(&mut self) {
         if !self.closed {
-            let (status, code) =
-                if std::thread::panicking() { (500, Code::Internal.name()) } else { (CLIENT_GONE, "client_gone") };
-            self.close(status, code, None);
+            let code = if std::thread::panicking() { Code::Internal } else { Code::ClientGone };
+            self.close(code.status(), code.name(), None);
         }
     }
 }

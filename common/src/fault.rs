@@ -55,6 +55,8 @@ codes! {
     ModelNotFound = "model_not_found", 404, false, "No worker serves that model";
     IdempotencyMismatch = "idempotency_mismatch", 422, false, "The idempotency key was used for another request";
     IdempotencyInFlight = "idempotency_in_flight", 409, true, "A request with this idempotency key is under way";
+    /// Nobody sees it as an answer.
+    ClientGone = "client_gone", 499, true, "The client hung up before it was answered";
     BatchCancelled = "batch_cancelled", 409, false, "The batch was cancelled before this item was done";
     BatchExpired = "batch_expired", 409, false, "The batch's time was over before this item was done";
     WebhookNotAllowed = "webhook_not_allowed", 422, false, "The webhook's URL is not allowed";

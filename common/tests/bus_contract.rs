@@ -53,6 +53,7 @@ contract! {
     waiters_are_bounded,
     a_dropped_waiter_leaves_no_trace,
     inboxes_are_apart,
+    what_is_called_off_is_heard_before_and_afterwards,
     announcements_come_and_go,
     memos_are_kept_for_a_while,
     a_claim_has_one_owner_until_it_is_over,
@@ -150,6 +151,25 @@ async fn inboxes_are_apart(bus: Bus) {
     assert_eq!(result(&mut at_one).await, "for one");
     assert_eq!((one.len(), two.len()), (0, 1));
     drop(at_two);
+}
+
+async fn what_is_called_off_is_heard_before_and_afterwards(bus: Bus) {
+    let workers = [bus.open_called_off().await.expect("it opens"), bus.open_called_off().await.expect("it opens")];
+    let mut has_it = workers[0].register(key("in hand")).expect("there is room");
+    bus.call_off(&key("in hand"), "left".into()).await.expect("stored");
+    assert_eq!(result(&mut has_it).await, "left");
+    assert_eq!(bus.result(&key("in hand")).await.expect("the backend answers"), Some("left".into()));
+    bus.call_off(&key("not here yet"), "left".into()).await.expect("stored");
+    bus.call_off(&key("marker"), "left".into()).await.expect("stored");
+    // Once the later one is known, the earlier one is.
+    eventually("it is heard", async || {
+        let mut marker = workers[1].register(key("marker")).ok()?;
+        tokio::time::timeout(Duration::from_millis(20), marker.result()).await.ok()?
+    })
+    .await;
+    let mut gets_it = workers[1].register(key("not here yet")).expect("there is room");
+    assert_eq!(result(&mut gets_it).await, "left");
+    assert!(workers.iter().all(Inbox::is_empty));
 }
 
 async fn announcements_come_and_go(bus: Bus) {

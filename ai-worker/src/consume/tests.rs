@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 use clap::Parser;
 use common::{
-    bus::{Bus, BusConfig},
+    bus::{Bus, BusConfig, ResultKey},
     model::{Fit, Kind, TileSpec},
     queue::{Message, QueueConfig},
     wire::{self, DEFAULT_TENANT, Features, Job, Language, ModelId, ModelInfo, Selection, WIRE_VERSION},
@@ -16,6 +16,7 @@ use turbojpeg::{Image, PixelFormat, Subsamp};
 use super::*;
 use crate::{
     batch::{Batcher, Rules, Sizes},
+    called_off::CalledOff,
     caption::Captioner,
     captions::Captions,
     engine::{Alarm, Engine, EngineError, Lanes, Watchdog},
@@ -100,46 +101,112 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// A worker of one lane, whose engine waits for the test.
+struct Room {
+    queue: Queue,
+    bus: Bus,
+    batcher: Arc<Batcher>,
+    batches: mpsc::Receiver<usize>,
+    go: mpsc::Sender<()>,
+    lanes: Lanes,
+    shutdown: Shutdown,
+    working: tokio::task::JoinHandle<()>,
+}
+
+impl Room {
+    async fn open() -> Self {
+        let config = Config::parse_from(["test"]);
+        let (queue, bus) = (Queue::connect(&config.queue).await, Bus::connect(&config.bus).await);
+        let (queue, bus) = (queue.expect("memory connects"), bus.expect("memory connects"));
+        let (given, batches) = mpsc::channel();
+        let (go, gate) = mpsc::channel();
+        let batcher = Arc::new(Batcher::new(1, 16));
+        let served = served(Gated { given, go: gate }, &batcher);
+        let lanes = Lanes::start(1, &batcher, &Arc::new(Watchdog::new(1, Duration::from_secs(60))), &Alarm::default());
+        let worker = Worker {
+            name: "worker".into(),
+            bus: bus.clone(),
+            called_off: CalledOff::open(&bus).await.expect("memory has inboxes"),
+            models: Arc::new(Models::new(vec![served])),
+            captions: Arc::new(Captions::Here(Arc::new(Captioner::off()))),
+            caption_timeout: Duration::from_secs(1),
+            decoding: Decoding::Ahead,
+        };
+        let shutdown = Shutdown::new();
+        let working = {
+            let (queue, shutdown) = (queue.clone(), shutdown.clone());
+            tokio::spawn(async move { consume(Arc::new(worker), &queue, &Lane::TAGGING, PREFETCH, shutdown).await })
+        };
+        Self { queue, bus, batcher, batches, go, lanes: lanes.expect("a thread starts"), shutdown, working }
+    }
+
+    async fn publish(&self, jobs: std::ops::Range<usize>) {
+        for n in jobs {
+            self.queue.publish(Lane::Realtime, job(n, &self.bus)).await.expect("there is room");
+        }
+    }
+
+    /// Once the engine has its first batch: how large it is.
+    async fn first(&self) -> usize {
+        let mut first = None;
+        until("the engine has a batch", async || {
+            first = first.or_else(|| self.batches.try_recv().ok());
+            first.is_some()
+        })
+        .await;
+        first.unwrap_or_default()
+    }
+
+    async fn left(&self) -> u64 {
+        self.queue.depth(Lane::Realtime).await.expect("memory").messages
+    }
+
+    /// Lets the engine go on, ends the worker, and answers how many images the engine was given since.
+    async fn drain(self) -> usize {
+        for _ in 0..8 {
+            self.go.send(()).expect("the engine waits");
+        }
+        until("all are taken", async || self.left().await == 0).await;
+        self.shutdown.cancel();
+        self.working.await.expect("drained");
+        self.lanes.stop().await;
+        let left = self.queue.depth(Lane::Realtime).await.expect("memory").messages;
+        assert_eq!(left, 0);
+        self.batches.try_iter().sum()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_stays_at_the_broker() {
-    let config = Config::parse_from(["test"]);
-    let (queue, bus) = (Queue::connect(&config.queue).await, Bus::connect(&config.bus).await);
-    let (queue, bus) = (queue.expect("memory connects"), bus.expect("memory connects"));
-    let (given, batches) = mpsc::channel();
-    let (go, gate) = mpsc::channel();
-    let batcher = Arc::new(Batcher::new(1, 16));
-    let served = served(Gated { given, go: gate }, &batcher);
-    let lanes = Lanes::start(1, &batcher, &Arc::new(Watchdog::new(1, Duration::from_secs(60))), &Alarm::default());
-    let models = Arc::new(Models::new(vec![served]));
-    let worker = Worker {
-        name: "worker".into(),
-        bus: bus.clone(),
-        models,
-        captions: Arc::new(Captions::Here(Arc::new(Captioner::off()))),
-        caption_timeout: Duration::from_secs(1),
-        decoding: Decoding::Ahead,
-    };
-    let shutdown = Shutdown::new();
-    let working = {
-        let (queue, shutdown) = (queue.clone(), shutdown.clone());
-        tokio::spawn(async move { consume(Arc::new(worker), &queue, &Lane::TAGGING, PREFETCH, shutdown).await })
-    };
-    for n in 0..8 {
-        queue.publish(Lane::Realtime, job(n, &bus)).await.expect("there is room");
-    }
-    let first = tokio::task::spawn_blocking(move || batches.recv().map(|first| (first, batches)));
-    let (first, batches) = first.await.expect("no panic").expect("a batch");
-    until("the others are in line", async || batcher.waiting() == usize::from(PREFETCH) - first).await;
-    let left = queue.depth(Lane::Realtime).await.expect("memory").messages;
-    assert_eq!(left, 8 - u64::from(PREFETCH));
+    let room = Room::open().await;
+    room.publish(0..8).await;
+    let first = room.first().await;
+    until("the others are in line", async || room.batcher.waiting() == usize::from(PREFETCH) - first).await;
+    assert_eq!(room.left().await, 8 - u64::from(PREFETCH));
+    assert_eq!(first + room.drain().await, 8);
+}
 
-    for _ in 0..8 {
-        go.send(()).expect("the engine waits");
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_never_sees_a_job_whose_client_has_left() {
+    let room = Room::open().await;
+    let bus = room.bus.clone();
+    let key = |n: usize| ResultKey { tenant: DEFAULT_TENANT.into(), id: format!("job-{n}") };
+    let leave = async |n| bus.call_off(&key(n), Bytes::from_static(b"left")).await.expect("stored");
+    leave(4).await;
+    // Alone, since tiles are decoded at once and come into line in any order.
+    room.publish(0..1).await;
+    let first = room.first().await;
+    room.publish(1..6).await;
+    until("the others are in line", async || room.batcher.waiting() == usize::from(PREFETCH) - first).await;
+    leave(3).await;
+    // Its place, and that of the one after it, are taken by the last.
+    until("it is let go", async || room.left().await == 0).await;
+    assert_eq!(first + room.drain().await, 4, "one had left before it came, one while it was in line");
+    for n in [3, 4] {
+        assert_eq!(bus.result(&key(n)).await.expect("memory"), Some("left".into()));
     }
-    until("all are taken", async || queue.depth(Lane::Realtime).await.is_ok_and(|depth| depth.messages == 0)).await;
-    shutdown.cancel();
-    working.await.expect("drained");
-    lanes.expect("a thread starts").stop().await;
-    assert_eq!(queue.depth(Lane::Realtime).await.expect("memory").messages, 0);
-    assert_eq!(first + batches.try_iter().sum::<usize>(), 8);
+    for n in [0, 1, 2, 5] {
+        let result = bus.result(&key(n)).await.expect("memory").expect("a result");
+        assert!(wire::decode::<wire::JobResult>(&result).is_ok_and(|result| result.outcome.is_ok()), "job {n}");
+    }
 }

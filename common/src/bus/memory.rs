@@ -65,8 +65,8 @@ impl Memory {
         Some(kept.payload.clone())
     }
 
-    pub fn open_inbox(&self, name: &str) -> Waiters {
-        let new = || Waiters::new(self.max_waiters);
+    pub fn open_inbox(&self, name: &str, kept: usize) -> Waiters {
+        let new = || Waiters::new(self.max_waiters, kept);
         self.state().inboxes.entry(name.to_owned()).or_insert_with(new).clone()
     }
 

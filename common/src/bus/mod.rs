@@ -45,6 +45,11 @@ pub enum BusError {
     Unavailable(String),
 }
 
+/// The inbox that all workers share. No API server is called so.
+const CALLED_OFF: &str = "called-off";
+/// Of jobs that a worker has not met, more than wait for it in a full queue.
+const CALLED_OFF_KEPT: usize = 20_000;
+
 /// Whose result, of which job. Tenants never share a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ResultKey {
@@ -103,12 +108,27 @@ impl Bus {
         self.recall(&provisional(key)).await
     }
 
+    /// Stores `payload` as the result of a job that nobody waits for any more, and tells all workers: whoever has it
+    /// in hand may let it go.
+    pub async fn call_off(&self, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
+        self.store_result(CALLED_OFF, key, payload).await
+    }
+
+    /// Where a worker hears of jobs that were called off, those among them that it has not met yet.
+    pub async fn open_called_off(&self) -> Result<Inbox, BusError> {
+        self.open(CALLED_OFF, CALLED_OFF_KEPT).await
+    }
+
     /// Opens the inbox that jobs name as `reply_to`. One for each API server.
     pub async fn open_inbox(&self, name: &str) -> Result<Inbox, BusError> {
+        self.open(name, 0).await
+    }
+
+    async fn open(&self, name: &str, kept: usize) -> Result<Inbox, BusError> {
         let (waiters, subscription) = match &self.backend {
-            Backend::Memory(memory) => (memory.open_inbox(name), None),
+            Backend::Memory(memory) => (memory.open_inbox(name, kept), None),
             Backend::Redis(redis) => {
-                let subscription = redis.open_inbox(name).await?;
+                let subscription = redis.open_inbox(name, kept).await?;
                 (subscription.waiters.clone(), Some(subscription))
             }
         };

@@ -99,12 +99,12 @@ impl Redis {
         self.inner.ask(&get).await.map(|found: Option<Vec<u8>>| found.map(Bytes::from))
     }
 
-    pub async fn open_inbox(&self, name: &str) -> Result<Arc<Subscription>, BusError> {
+    pub async fn open_inbox(&self, name: &str, kept: usize) -> Result<Arc<Subscription>, BusError> {
         let open = self.inner.inboxes().get(name).and_then(Weak::upgrade);
         if let Some(open) = open {
             return Ok(open);
         }
-        let subscription = Arc::new(Subscription::open(&self.inner, name).await?);
+        let subscription = Arc::new(Subscription::open(&self.inner, name, kept).await?);
         let mut inboxes = self.inner.inboxes();
         inboxes.retain(|_, open| open.strong_count() > 0);
         inboxes.insert(name.to_owned(), Arc::downgrade(&subscription));
