@@ -21,7 +21,7 @@ fn the_device_decides_what_was_left_open() {
     assert_eq!(usize::from(cpu.prefetch()), 2 * 4 * cores());
     assert!(cpu.onnxruntime().ends_with("onnxruntime/libonnxruntime.so"));
     let gpu = parse(&["--captioner", "off", "--device", "cuda:1"]).expect("valid");
-    assert_eq!((gpu.max_batch(), gpu.lanes(), gpu.prefetch()), (64, 2, 256));
+    assert_eq!((gpu.max_batch(), gpu.lanes(), gpu.prefetch()), (32, 3, 192));
     assert!(gpu.onnxruntime().ends_with("onnxruntime-gpu/libonnxruntime.so"));
     let told = parse(&["--device", "cuda", "--max-batch", "16", "--lanes", "1"]).expect("valid");
     assert_eq!((told.max_batch(), told.lanes()), (16, 1));
