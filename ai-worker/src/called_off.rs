@@ -1,7 +1,14 @@
-//! Jobs that their callers have left. What was called off has a result
-//! already, which says so; it needs nothing more than its ack.
+//! Jobs that have their result before this worker is done with them: their
+//! callers have left, or another worker was faster. They need nothing more
+//! than their ack.
 
-use common::bus::{Bus, BusError, Inbox, ResultKey};
+use bytes::Bytes;
+use common::{
+    bus::{Bus, BusError, Inbox, ResultKey},
+    fault::Code,
+    queue::Delivery,
+    wire::{self, JobResult},
+};
 
 #[derive(Clone, Debug)]
 pub struct CalledOff(Inbox);
@@ -11,15 +18,30 @@ impl CalledOff {
         bus.open_called_off().await.map(Self)
     }
 
-    /// What `work` comes to, unless somebody stores another result of that job before: then `work` is dropped, and with
-    /// it its place in the batcher's line.
-    pub async fn unless<T>(&self, key: ResultKey, work: impl Future<Output = T>) -> Option<T> {
+    /// What `work` comes to. If another result of that job is stored before, `work` is dropped, and with it its place in
+    /// the batcher's line; the error is that result.
+    pub async fn unless<T>(&self, key: ResultKey, work: impl Future<Output = T>) -> Result<T, Bytes> {
         // One that is delivered twice to one worker is done twice, too.
-        let Ok(mut waiter) = self.0.register(key) else { return Some(work.await) };
+        let Ok(mut waiter) = self.0.register(key) else { return Ok(work.await) };
         tokio::select! {
             biased;
-            Some(_) = waiter.result() => None,
-            done = work => Some(done),
+            Some(stored) = waiter.result() => Err(stored),
+            done = work => Ok(done),
         }
     }
+}
+
+/// Acks a job that has the result `stored`.
+pub async fn let_go(delivery: Delivery, stored: &[u8]) {
+    let lane = delivery.lane.name();
+    let acked = matches!(delivery.ack().await, Ok(true));
+    let result: Option<JobResult> = wire::decode(stored).ok();
+    let id = result.as_ref().map(|result| result.id.as_str());
+    let code = match result.as_ref().map(|result| &result.outcome) {
+        Some(Ok(_)) => "ok",
+        Some(Err(fault)) => fault.code.name(),
+        None => Code::Internal.name(),
+    };
+    metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
+    tracing::info!(id, lane, code, acked, "job let go");
 }

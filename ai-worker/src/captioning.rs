@@ -41,16 +41,14 @@ pub async fn run(
     let captioner = Arc::new(captioner);
     let captions = Arc::new(Captions::Here(captioner.clone()));
 
+    let called_off = CalledOff::open(&bus).await?;
+
     // Ends with this function, however it ends.
     let mut beside = JoinSet::new();
-    if let Some(listener) = listener {
-        let router = probes::router(queue.clone(), bus.clone());
-        beside.spawn(async move { drop(axum::serve(listener, router).await) });
-    }
+    beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
     let (device, models) = ("none".to_owned(), Arc::new(Models::new(Vec::new())));
     let who = Announced { kind: announce::CAPTIONERS, worker, device, captions, models };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
-    let called_off = CalledOff::open(&bus).await?;
     let scribe = Arc::new(Scribe { bus, called_off, captioner, caption_timeout: config.caption_timeout() });
     consume::consume(scribe, &queue, &Lane::CAPTIONING, config.prefetch(), shutdown).await;
     let _ = announcing.await;

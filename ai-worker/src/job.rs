@@ -17,7 +17,7 @@ use common::{
 
 use crate::{
     batch::BatchError,
-    called_off::CalledOff,
+    called_off::{self, CalledOff},
     caption::{self, Asked},
     captions::Captions,
     consume::Handle,
@@ -106,8 +106,8 @@ impl Handle for Worker {
         let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
         let tagging = self.tag(&job, tile, &delivery, received + left, &mut clock);
         match self.called_off.unless(key, tagging).await {
-            Some(outcome) => self.finish(job, delivery, outcome, clock).await,
-            None => self.let_go(&job, delivery).await,
+            Ok(outcome) => self.finish(job, delivery, outcome, clock).await,
+            Err(stored) => called_off::let_go(delivery, &stored).await,
         }
     }
 
@@ -202,14 +202,6 @@ impl Worker {
             caption_status,
             acked
         );
-    }
-
-    /// Its result is there, and says that nobody waits for it.
-    async fn let_go(&self, job: &Job, delivery: Delivery) {
-        let (lane, code) = (delivery.lane.name(), Code::ClientGone.name());
-        let acked = matches!(delivery.ack().await, Ok(true));
-        metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
-        tracing::info!(id = job.id, tenant = job.tenant, lane, code, acked, "job");
     }
 
     fn result(&self, job: &Job, outcome: Result<Tagged, Fault>, timings: Timings) -> JobResult {

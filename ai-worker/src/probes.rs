@@ -2,10 +2,18 @@
 
 use axum::{Router, http::StatusCode, routing::get};
 use common::{bus::Bus, queue::Queue, telemetry};
+use tokio::net::TcpListener;
+
+/// Without a listener, inside another service, it has nothing to do.
+pub async fn serve(listener: Option<TcpListener>, queue: Queue, bus: Bus) {
+    if let Some(listener) = listener {
+        drop(axum::serve(listener, router(queue, bus)).await);
+    }
+}
 
 /// `/readyz` answers 200 only while the broker and the result store answer;
 /// the model is warm before this router is served at all.
-pub fn router(queue: Queue, bus: Bus) -> Router {
+fn router(queue: Queue, bus: Bus) -> Router {
     let ready = move || {
         let ready = queue.is_ready() && bus.is_ready();
         async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") } }

@@ -7,7 +7,6 @@ use std::{
 
 use common::{
     bus::{Bus, ResultKey},
-    fault::Code,
     log_stages,
     queue::{Delivery, Lane},
     stage::{Stage, StageClock},
@@ -16,7 +15,7 @@ use common::{
 };
 
 use crate::{
-    called_off::CalledOff,
+    called_off::{self, CalledOff},
     caption::{Asked, Captioner},
     consume::Handle,
     outcome,
@@ -41,8 +40,9 @@ impl Handle for Scribe {
         };
         let reply_to = job.reply_to.clone();
         let key = ResultKey { tenant: job.result.tenant.clone(), id: job.result.id.clone() };
-        let Some(result) = self.called_off.unless(key, self.write(job, delivery.lane, received)).await else {
-            return self.let_go(delivery).await;
+        let result = match self.called_off.unless(key, self.write(job, delivery.lane, received)).await {
+            Ok(result) => result,
+            Err(stored) => return called_off::let_go(delivery, &stored).await,
         };
         if outcome::store(&self.bus, &reply_to, &result).await {
             self.finish(delivery, &result).await;
@@ -83,13 +83,6 @@ impl Scribe {
         tagged.caption = captioned.caption;
         result.timings = clock.timings;
         result
-    }
-
-    async fn let_go(&self, delivery: Delivery) {
-        let (lane, code) = (delivery.lane.name(), Code::ClientGone.name());
-        let acked = matches!(delivery.ack().await, Ok(true));
-        metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
-        tracing::info!(lane, code, acked, "caption");
     }
 
     async fn finish(&self, delivery: Delivery, result: &JobResult) {

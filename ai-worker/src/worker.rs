@@ -79,8 +79,9 @@ pub async fn run(
     }
     let name = config.worker_name()?;
     let (loading, fleet) = (config.clone(), bus.clone());
-    let ready = on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
-    let Ready { loader, models, captioner } = ready;
+    let Ready { loader, models, captioner } =
+        on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
+    let called_off = CalledOff::open(&bus).await?;
 
     // Every job in hand finds room.
     let capacity = Lane::TAGGING.len() * usize::from(config.prefetch());
@@ -100,16 +101,12 @@ pub async fn run(
     let mut beside = JoinSet::new();
     beside.spawn(watch(captions.clone(), shutdown.clone()));
     reloaders(&config, &models, &loader).for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
-    if let Some(listener) = listener {
-        let router = probes::router(queue.clone(), bus.clone());
-        beside.spawn(async move { drop(axum::serve(listener, router).await) });
-    }
+    beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
     let (kind, worker) = (announce::TAGGERS, name.clone());
     let who = Announced { kind, worker, device, captions: captions.clone(), models: models.clone() };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
 
     let (caption_timeout, decoding) = (config.caption_timeout(), decoding(&config));
-    let called_off = CalledOff::open(&bus).await?;
     let worker = Arc::new(Worker { name, bus, called_off, models, captions, caption_timeout, decoding });
     let drained = async {
         consume::consume(worker, &queue, &Lane::TAGGING, config.prefetch(), shutdown).await;

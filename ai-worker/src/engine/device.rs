@@ -84,7 +84,7 @@ impl Device {
     }
 
     /// The sizes of batch that share a session, the smallest first. ONNX Runtime plans cuDNN's convolutions for one shape
-    /// and plans them anew whenever it changes: 2.4 to 4.6 s a run, measured on an H200. TensorRT's one plan is for all.
+    /// and plans them anew whenever it changes: 2.5 to 4.6 s a run, measured on an H200. TensorRT's one plan is for all.
     pub fn sessions(self, sizes: Sizes) -> Vec<Vec<usize>> {
         match self {
             Device::Cuda(_) => sizes.warm().into_iter().map(|n| vec![n]).collect(),
