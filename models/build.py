@@ -31,7 +31,7 @@ def parse_arguments(words):
     parser = argparse.ArgumentParser(description="Fetch and build the models. A second run does nothing and needs no network.")
     parser.add_argument("--dir", default=default_folder(), type=pathlib.Path, help="where they go [$TAGFLEET_MODELS_DIR or %(default)s]")
     parser.add_argument("--only", nargs="+", choices=[item.name for item in ITEMS], metavar="NAME", help=f"only these of: {', '.join(i.name for i in ITEMS)}")
-    parser.add_argument("--gpu", action="store_true", help="ONNX Runtime with CUDA as well (about 300 MB)")
+    parser.add_argument("--gpu", action="store_true", help="ONNX Runtime and llama.cpp with CUDA as well (about 450 MB)")
     parser.add_argument("--verify", action="store_true", help="hash again what is already there")
     parser.add_argument("--check", action="store_true", help="afterwards, tag the sample photos and say whether they are recognised")
     parser.add_argument("--calibrate", action="store_true", help="afterwards, measure on labelled photos how certain the taggers may be (205 MB)")
@@ -42,7 +42,10 @@ def parse_arguments(words):
 def chosen(arguments):
     if arguments.only:
         return [item for item in ITEMS if item.name in arguments.only]
-    return [item for item in ITEMS if item.by_default or (arguments.gpu and item.name == "onnxruntime-gpu")]
+    return [item for item in ITEMS if item.by_default or (arguments.gpu and item.name in GPU_ITEMS)]
+
+
+GPU_ITEMS = ("onnxruntime-gpu", "llama-cpp-cuda")
 
 
 def say(words, since):
@@ -62,11 +65,23 @@ class Build:
             check_machine()
             with one_build_at_a_time(self.placed.scratch):
                 self.prepare_python(stale)
-                for item in stale:
-                    self.make(item)
+                made = [item.name for item in stale if self.make_if_possible(item)]
             # Only now: a build that failed finds its downloads again.
             shutil.rmtree(self.placed.scratch / "downloads", ignore_errors=True)
-        return [item.name for item in stale]
+            return made
+        return []
+
+    def make_if_possible(self, item):
+        """Whether it was made. What is optional may fail: a registry that cannot be reached stops no service."""
+        start = time.monotonic()
+        try:
+            self.make(item)
+        except BuildError as error:
+            if not item.optional:
+                raise
+            say(f"{item.name} is left out, captions come from sentence patterns: {error}", start)
+            return False
+        return True
 
     def make(self, item):
         recipe = item.recipe(self.lock)
@@ -96,7 +111,7 @@ class Build:
 
     def bring(self, package, work):
         start = time.monotonic()
-        archive = fetch(package, self.placed.scratch / "downloads" / package.name, self.sandbox.python)
+        archive = fetch(package, self.placed.scratch / "downloads" / package.name, self.sandbox)
         take(package, archive, work)
         say(f"fetched {archive.name}, {archive.stat().st_size / 1e6:.1f} MB, licence {package.licence}", start)
 

@@ -45,6 +45,13 @@ impl CaptionerChoice {
     }
 }
 
+/// When a worker begins: with its language model, or before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CaptionStart {
+    Strict,
+    Background,
+}
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Worker")]
 pub struct WorkerConfig {
@@ -117,6 +124,19 @@ pub struct WorkerConfig {
     #[arg(long, env = "TAGFLEET_CAPTION_MODEL", default_value = "smollm2-135m-instruct")]
     pub caption_model: String,
 
+    /// What the language model runs on: cpu, cuda, cuda:1. A GPU that is not there is an error
+    #[arg(long, env = "TAGFLEET_CAPTION_DEVICE", default_value = "cpu")]
+    pub caption_device: Device,
+
+    /// Whether the worker waits for its language model: `strict` does, and a missing one is an error at start; with
+    /// `background` tags come at once, and captions from the template until the model is loaded
+    #[arg(long, env = "TAGFLEET_CAPTION_START", value_enum, default_value = "strict")]
+    pub caption_start: CaptionStart,
+
+    /// Folder of llama.cpp's library [default: llama-cpp below the models folder; llama-cpp-cuda on a GPU]
+    #[arg(long, env = "TAGFLEET_LLAMA_CPP")]
+    pub llama_cpp: Option<PathBuf>,
+
     /// Threads of the language model [default: half of the cores, 4 at the most]. They wait for each other
     /// spinning: with as many as cores, one that must wait for its core makes captions a hundred times slower
     #[arg(long, env = "TAGFLEET_CAPTION_THREADS")]
@@ -160,11 +180,23 @@ impl WorkerConfig {
     }
 
     pub fn caption_setting(&self) -> caption::Setting {
-        let threads = self.caption_threads.unwrap_or_else(|| (cores() / 2).min(4)).max(1);
-        // A build without CUDA for it leaves the language model on the processor.
-        let gpu =
-            usize::try_from(self.device.id()).ok().filter(|_| cfg!(feature = "llama-cuda") && self.device.is_gpu());
-        caption::Setting { threads, width: self.caption_width.max(1), queue: self.caption_queue.max(1), gpu }
+        caption::Setting {
+            library: self.llama_cpp(),
+            threads: self.caption_threads.unwrap_or_else(|| (cores() / 2).min(4)).max(1),
+            width: self.caption_width.max(1),
+            queue: self.caption_queue.max(1),
+            gpu: self.caption_gpu(),
+        }
+    }
+
+    fn caption_gpu(&self) -> Option<usize> {
+        let number = usize::try_from(self.caption_device.id()).ok()?;
+        self.caption_device.is_gpu().then_some(number)
+    }
+
+    fn llama_cpp(&self) -> PathBuf {
+        let folder = if self.caption_device.is_gpu() { "llama-cpp-cuda" } else { "llama-cpp" };
+        self.llama_cpp.clone().unwrap_or_else(|| self.models_dir.join(folder))
     }
 
     /// `None` where nothing is to be remembered.

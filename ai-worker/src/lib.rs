@@ -21,5 +21,7 @@ mod scribe;
 pub mod tags;
 mod worker;
 
-pub use config::{CaptionRoutes, CaptionerChoice, ConfigError, MaxWait, ReloadConfig, Role, WorkerConfig};
+pub use config::{
+    CaptionRoutes, CaptionStart, CaptionerChoice, ConfigError, MaxWait, ReloadConfig, Role, WorkerConfig,
+};
 pub use worker::{WorkerError, run};

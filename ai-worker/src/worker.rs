@@ -7,6 +7,7 @@ use std::{
 };
 
 use common::{
+    BoxFuture,
     bus::{Bus, BusError},
     model::{Manifest, ModelError},
     queue::{Lane, Queue},
@@ -19,10 +20,10 @@ use crate::{
     batch::Batcher,
     blocking::on_thread,
     called_off::CalledOff,
-    caption::{CaptionError, Captioner, guard::Labels},
+    caption::{CacheSetting, CaptionError, Captioner, guard::Labels},
     captioning,
     captions::Captions,
-    config::{CaptionerChoice, ConfigError, Duty, WorkerConfig},
+    config::{CaptionStart, CaptionerChoice, ConfigError, Duty, WorkerConfig},
     consume,
     engine::{Alarm, Breakdown, Device, Kind, Lanes, LoadError, Onnx, Pretence, Watchdog},
     job::{Decoding, Worker},
@@ -67,64 +68,72 @@ struct Ready {
 
 /// Works until `shutdown`, then finishes what it holds. `listener` serves the
 /// probes of a worker process; inside another service there is none.
-pub async fn run(
+pub fn run(
     config: WorkerConfig,
     queue: Queue,
     bus: Bus,
     listener: Option<TcpListener>,
     shutdown: Shutdown,
-) -> Result<(), WorkerError> {
-    if config.duty() == Duty::Captions {
-        return captioning::run(config, queue, bus, listener, shutdown).await;
-    }
-    let name = config.worker_name()?;
-    let (loading, fleet) = (config.clone(), bus.clone());
-    let Ready { loader, models, captioner } =
-        on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
-    let called_off = CalledOff::open(&bus).await?;
+) -> BoxFuture<'static, Result<(), WorkerError>> {
+    Box::pin(async move {
+        if config.duty() == Duty::Captions {
+            return captioning::run(config, queue, bus, listener, shutdown).await;
+        }
+        let name = config.worker_name()?;
+        let (loading, fleet) = (config.clone(), bus.clone());
+        let Ready { loader, models, captioner } =
+            on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
+        let called_off = CalledOff::open(&bus).await?;
 
-    // Every job in hand finds room.
-    let capacity = Lane::TAGGING.len() * usize::from(config.prefetch());
-    let batcher = Arc::new(Batcher::new(config.lanes(), capacity));
-    let serve = |loaded| Arc::new(Served::new(loaded, batcher.clone(), config.rules()));
-    let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));
-    let (watchdog, alarm) = (Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())), Alarm::default());
-    let lanes = Lanes::start(config.lanes(), &batcher, &watchdog, &alarm)?;
-    let captions = Arc::new(match captioner {
-        Some(captioner) => Captions::Here(Arc::new(captioner)),
-        None => Captions::Elsewhere(Relay::new(queue.clone(), bus.clone()).await),
-    });
-    let (names, device) = (models.names(), device_name(&config));
-    tracing::info!(models = names, device, lanes = config.lanes(), captioner = captions.writer(), "models are warm");
+        // Every job in hand finds room.
+        let capacity = Lane::TAGGING.len() * usize::from(config.prefetch());
+        let batcher = Arc::new(Batcher::new(config.lanes(), capacity));
+        let serve = |loaded| Arc::new(Served::new(loaded, batcher.clone(), config.rules()));
+        let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));
+        let (watchdog, alarm) = (Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())), Alarm::default());
+        let lanes = Lanes::start(config.lanes(), &batcher, &watchdog, &alarm)?;
+        let captions = Arc::new(match captioner {
+            Some(captioner) => Captions::Here(Arc::new(captioner)),
+            None => Captions::Elsewhere(Relay::new(queue.clone(), bus.clone()).await),
+        });
+        let (names, device) = (models.names(), device_name(&config));
+        tracing::info!(
+            models = names,
+            device,
+            lanes = config.lanes(),
+            captioner = captions.writer(),
+            "models are warm"
+        );
 
-    // Ends with this function, however it ends.
-    let mut beside = JoinSet::new();
-    beside.spawn(watch(captions.clone(), shutdown.clone()));
-    reloaders(&config, &models, &loader).for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
-    beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
-    let (kind, worker) = (announce::TAGGERS, name.clone());
-    let who = Announced { kind, worker, device, captions: captions.clone(), models: models.clone() };
-    let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
+        // Ends with this function, however it ends.
+        let mut beside = JoinSet::new();
+        beside.spawn(watch(captions.clone(), shutdown.clone()));
+        reloaders(&config, &models, &loader).for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
+        beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
+        let (kind, worker) = (announce::TAGGERS, name.clone());
+        let who = Announced { kind, worker, device, captions: captions.clone(), models: models.clone() };
+        let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
 
-    let (caption_timeout, decoding) = (config.caption_timeout(), decoding(&config));
-    let worker = Arc::new(Worker { name, bus, called_off, models, captions, caption_timeout, decoding });
-    let drained = async {
-        consume::consume(worker, &queue, &Lane::TAGGING, config.prefetch(), shutdown).await;
-        lanes.stop().await;
-    };
-    let broke = tokio::select! {
-        () = drained => None,
-        breakdown = alarm.rung() => Some(breakdown),
-        breakdown = watchdog.watch() => Some(breakdown),
-    };
-    if let Some(breakdown) = broke {
-        // There is nothing to drain.
-        tracing::error!(%breakdown, "the engine is beyond help: the worker ends, and what is un-acked goes to another one");
-        announcing.abort();
-        return Err(breakdown.into());
-    }
-    let _ = announcing.await;
-    Ok(())
+        let (caption_timeout, decoding) = (config.caption_timeout(), decoding(&config));
+        let worker = Arc::new(Worker { name, bus, called_off, models, captions, caption_timeout, decoding });
+        let drained = async {
+            consume::consume(worker, &queue, &Lane::TAGGING, config.prefetch(), shutdown).await;
+            lanes.stop().await;
+        };
+        let broke = tokio::select! {
+            () = drained => None,
+            breakdown = alarm.rung() => Some(breakdown),
+            breakdown = watchdog.watch() => Some(breakdown),
+        };
+        if let Some(breakdown) = broke {
+            // There is nothing to drain.
+            tracing::error!(%breakdown, "the engine is beyond help: the worker ends, and what is un-acked goes to another one");
+            announcing.abort();
+            return Err(breakdown.into());
+        }
+        let _ = announcing.await;
+        Ok(())
+    })
 }
 
 /// Who is there to write captions, where it is not this worker.
@@ -223,18 +232,39 @@ fn writer(
     bus: &Bus,
     labels: &Labels,
 ) -> Result<Captioner, WorkerError> {
-    let captioner = match choice {
-        CaptionerChoice::Off => Captioner::off(),
-        CaptionerChoice::Template => Captioner::template(),
-        CaptionerChoice::OpenAi => Captioner::openai(&config.servers.setting())?,
+    let remembering = Remembering { labels: labels.clone(), cache: config.caption_cache(), bus: bus.clone() };
+    match choice {
+        CaptionerChoice::Off => Ok(Captioner::off()),
+        CaptionerChoice::Template => Ok(Captioner::template()),
+        CaptionerChoice::OpenAi => Ok(remembering.given_to(Captioner::openai(&config.servers.setting())?)),
         CaptionerChoice::Llama => {
-            let manifest = Manifest::read(&config.models_dir.join(&config.caption_model))?;
-            Captioner::llama(&manifest, config.caption_setting())?
+            let folder = config.models_dir.join(&config.caption_model);
+            let setting = config.caption_setting();
+            let load = move || {
+                let manifest = Manifest::read(&folder)?;
+                Ok(remembering.given_to(Captioner::llama(&manifest, setting.clone())?))
+            };
+            match config.caption_start {
+                CaptionStart::Strict => Ok(load()?),
+                CaptionStart::Background => Ok(Captioner::joining(load)?),
+            }
         }
-    };
-    let captioner = captioner.knowing(labels.clone());
-    Ok(match config.caption_cache() {
-        Some(setting) => captioner.cached(setting, bus.clone()),
-        None => captioner,
-    })
+    }
+}
+
+/// What a language model's sentences are held to, and where they are remembered.
+struct Remembering {
+    labels: Labels,
+    cache: Option<CacheSetting>,
+    bus: Bus,
+}
+
+impl Remembering {
+    fn given_to(&self, captioner: Captioner) -> Captioner {
+        let captioner = captioner.knowing(self.labels.clone());
+        match &self.cache {
+            Some(setting) => captioner.cached(*setting, self.bus.clone()),
+            None => captioner,
+        }
+    }
 }

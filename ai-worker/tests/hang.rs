@@ -9,11 +9,12 @@ use std::{
 };
 
 use ai_worker::WorkerError;
-use common::{queue::Lane, testing::eventually, wire};
+use common::{queue::Lane, wire};
 use support::{
     Harness, PATIENCE, job,
     tiny::{self, Flaw, tile},
 };
+use testing::servers::eventually;
 
 /// Says that this process is the one that is to end.
 const CHILD: &str = "TAGFLEET_TEST_HANGS";

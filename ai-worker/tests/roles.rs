@@ -12,13 +12,13 @@ use common::{
     bus::ResultKey,
     queue::{Lane, Message},
     stage::Stage,
-    testing::eventually,
     wire::{self, CaptionStatus, Features, Job, JobResult, Tagged, WIRE_VERSION, WorkerInfo},
 };
 use support::{
     Harness, PATIENCE, encode, job,
     servers::{Manner, Server, server},
 };
+use testing::servers::eventually;
 
 #[derive(Parser)]
 struct Writer {

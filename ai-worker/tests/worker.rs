@@ -13,10 +13,6 @@ use common::{
 };
 use support::{Harness, encode};
 
-/// The best that this build has.
-const CAPTIONER: CaptionerChoice =
-    if cfg!(feature = "llama") { CaptionerChoice::Llama } else { CaptionerChoice::Template };
-
 fn sample(name: &str) -> PathBuf {
     common::model::default_folder().join("samples").join(name)
 }
@@ -33,7 +29,7 @@ fn job(id: &str, tile: Vec<u8>) -> Job {
 
 #[tokio::test]
 async fn samples_get_their_tags_captions_and_stages() {
-    let harness = Harness::start(CAPTIONER).await;
+    let harness = Harness::start(CaptionerChoice::Llama).await;
     let expected: [(&str, &[&str]); 4] = [
         ("coffee.png", &["espresso", "cup"]),
         ("cat.png", &["cat"]),
@@ -58,14 +54,13 @@ async fn samples_get_their_tags_captions_and_stages() {
 }
 
 /// What a metric of this process says by now.
-#[cfg(feature = "llama")]
+
 fn metric(name: &str) -> f64 {
     let metrics = common::telemetry::metrics().render();
     let line = metrics.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
 }
 
-#[cfg(feature = "llama")]
 #[tokio::test]
 async fn captions_asked_for_at_once_share_their_steps_and_their_prompt() {
     const SHARED: &str = "tagfleet_caption_tokens_total{kind=\"shared\"}";
@@ -115,14 +110,15 @@ async fn a_worker_says_what_it_serves() {
     harness.stop().await;
 }
 
-/// What the template says of the samples, of which these tiles keep the edges: so the flower is taken for a mushroom.
-const KOREAN: [(&str, &str); 6] = [
-    ("cat.png", "고양이가 있는 사진입니다."),
-    ("coffee.png", "에스프레소 사진입니다."),
-    ("flower.jpg", "잎새버섯이 보이는 사진입니다."),
-    ("motorcycle.png", "모페드를 찍은 사진입니다."),
-    ("palace.jpg", "궁전이 보이는 사진입니다."),
-    ("rocket.jpg", "해상 시추 시설과 미사일이 있는 사진입니다."),
+/// What the template says of the samples, of which these tiles keep the edges: so the flower is taken for a mushroom, and by
+/// floats and by 8 bits for different ones.
+const KOREAN: [(&str, &[&str]); 6] = [
+    ("cat.png", &["고양이가 있는 사진입니다."]),
+    ("coffee.png", &["에스프레소 사진입니다."]),
+    ("flower.jpg", &["잎새버섯이 보이는 사진입니다.", "버섯 사진입니다."]),
+    ("motorcycle.png", &["모페드를 찍은 사진입니다."]),
+    ("palace.jpg", &["궁전이 보이는 사진입니다."]),
+    ("rocket.jpg", &["해상 시추 시설과 미사일이 있는 사진입니다."]),
 ];
 
 #[tokio::test]
@@ -133,7 +129,8 @@ async fn korean_is_spoken_and_understood() {
         let tagged = harness.tag(&korean(file)).await.outcome.expect("tags");
         let tags = tagged.tags.iter().map(|tag| format!("{} {:.2}", tag.name, tag.confidence));
         println!("{file}: {} | {:?}", tags.collect::<Vec<_>>().join(", "), tagged.caption.text);
-        assert_eq!(tagged.caption.text.as_deref(), Some(said), "{file}");
+        let text = tagged.caption.text.as_deref().expect("a caption");
+        assert!(said.contains(&text), "{file}: {text}");
     }
     let selection = Selection { include: vec!["고양이".into()], ..Selection::default() };
     let tagged = harness.tag(&Job { selection, ..korean("cat.png") }).await.outcome.expect("tags");

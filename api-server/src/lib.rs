@@ -36,7 +36,7 @@ mod webhook;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use common::{bus::Bus, outside::Outside, queue::Queue, shutdown::Shutdown, store::Store, telemetry};
+use common::{BoxFuture, bus::Bus, outside::Outside, queue::Queue, shutdown::Shutdown, store::Store, telemetry};
 use tokio::net::TcpListener;
 
 pub use batches::BatchConfig;
@@ -78,67 +78,69 @@ struct App {
 }
 
 /// Serves until `shutdown`, then finishes the requests that are open. With `migrate`, it is a migrator as well.
-pub async fn run(
+pub fn run(
     config: ApiConfig,
     migrate: Option<MigrateConfig>,
     links: Links,
     listener: TcpListener,
     shutdown: Shutdown,
-) -> anyhow::Result<()> {
-    run_with(config, migrate, links, World::default(), listener, shutdown).await
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    Box::pin(async move { run_with(config, migrate, links, World::default(), listener, shutdown).await })
 }
 
 /// [`run`] with a world of the caller's making, for tests.
-pub async fn run_with(
+pub fn run_with(
     config: ApiConfig,
     migrate: Option<MigrateConfig>,
     links: Links,
     world: World,
     listener: TcpListener,
     shutdown: Shutdown,
-) -> anyhow::Result<()> {
-    config.validate()?;
-    migrate.as_ref().map_or(Ok(()), MigrateConfig::validate)?;
-    memory::give_back_large_pieces();
-    let name = config.name();
-    let Links { queue, bus, store, outside } = links.clone();
-    let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
-    let budget = admit::Budget::new(config.max_bytes_in_flight);
-    let fetcher = fetch::Fetcher::new(&config.fetch, world, budget.clone())?;
-    let app = Arc::new(App {
-        keys: keys::Keys::open(config.api_keys.as_deref())?,
-        admission: admit::Admission::new(config.max_in_flight),
-        budget,
-        fleet: Arc::new(fleet::Fleet::new(bus.clone(), queue.clone(), config.default_model.clone())),
-        webhooks: Arc::new(webhook::Webhooks::new(&config.webhook, fetcher.clone())),
-        fetcher,
-        offload: offload::Offload::new(),
-        prepare: config.start_decoders().context("starting the decoding processes")?,
-        submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
-        stopping: shutdown.clone(),
-        outside,
-        batches: batches::Batches::new(ledger::Ledger::new(store), &config.batches),
-        config,
-        queue,
-        bus,
-    });
-    // Known before the first request, so that none is refused for want of a look.
-    app.fleet.refresh().await;
-    let upkeep = tokio::spawn(keep_up(app.clone(), shutdown.clone()));
-    let migrating = match migrate {
-        Some(config) => {
-            let (migrator, _) = parts(&app, &name).migrator(&links, config).await?;
-            Some(tokio::spawn(migrate::run(migrator, shutdown.clone())))
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    Box::pin(async move {
+        config.validate()?;
+        migrate.as_ref().map_or(Ok(()), MigrateConfig::validate)?;
+        memory::give_back_large_pieces();
+        let name = config.name();
+        let Links { queue, bus, store, outside } = links.clone();
+        let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
+        let budget = admit::Budget::new(config.max_bytes_in_flight);
+        let fetcher = fetch::Fetcher::new(&config.fetch, world, budget.clone())?;
+        let app = Arc::new(App {
+            keys: keys::Keys::open(config.api_keys.as_deref())?,
+            admission: admit::Admission::new(config.max_in_flight),
+            budget,
+            fleet: Arc::new(fleet::Fleet::new(bus.clone(), queue.clone(), config.default_model.clone())),
+            webhooks: Arc::new(webhook::Webhooks::new(&config.webhook, fetcher.clone())),
+            fetcher,
+            offload: offload::Offload::new(),
+            prepare: config.start_decoders().context("starting the decoding processes")?,
+            submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
+            stopping: shutdown.clone(),
+            outside,
+            batches: batches::Batches::new(ledger::Ledger::new(store), &config.batches),
+            config,
+            queue,
+            bus,
+        });
+        // Known before the first request, so that none is refused for want of a look.
+        app.fleet.refresh().await;
+        let upkeep = tokio::spawn(keep_up(app.clone(), shutdown.clone()));
+        let migrating = match migrate {
+            Some(config) => {
+                let (migrator, _) = parts(&app, &name).migrator(&links, config).await?;
+                Some(tokio::spawn(migrate::run(migrator, shutdown.clone())))
+            }
+            None => None,
+        };
+        tracing::info!(listen = %listener.local_addr()?, api = name, "api server listens");
+        serve::serve(routes::router(app.clone()), &app.config, listener, shutdown).await;
+        if let Some(migrating) = migrating {
+            migrating.await.context("the migrator")?;
         }
-        None => None,
-    };
-    tracing::info!(listen = %listener.local_addr()?, api = name, "api server listens");
-    serve::serve(routes::router(app.clone()), &app.config, listener, shutdown).await;
-    if let Some(migrating) = migrating {
-        migrating.await.context("the migrator")?;
-    }
-    upkeep.await.context("the upkeep task")?;
-    Ok(())
+        upkeep.await.context("the upkeep task")?;
+        Ok(())
+    })
 }
 
 /// What the migrator of this process shares with it.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use common::{identity, shutdown::Shutdown, telemetry};
+use common::{BoxFuture, identity, shutdown::Shutdown, telemetry};
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::{
@@ -58,54 +58,56 @@ impl MigratorConfig {
 }
 
 /// Works until `shutdown`, then hands back what it holds. `listener` serves the probes.
-pub async fn run(
+pub fn run(
     config: MigratorConfig,
     links: Links,
     listener: TcpListener,
     shutdown: Shutdown,
-) -> anyhow::Result<()> {
-    config.validate()?;
-    memory::give_back_large_pieces();
-    let decoders = config.prepare.decoders(config.fetch.fetch_max_bytes);
-    let (processes, program) = (decoders.processes, decoders.program.clone());
-    let budget = admit::Budget::new(config.max_bytes_in_flight);
-    let fetcher = Fetcher::new(&config.fetch, World::default(), budget.clone())?;
-    let parts = Parts {
-        name: config.migrator_name.unwrap_or_else(identity::unique_name),
-        ledger: Ledger::new(links.store.clone()),
-        fleet: Arc::new(Fleet::new(links.bus.clone(), links.queue.clone(), None)),
-        webhooks: Arc::new(Webhooks::new(&config.webhook, fetcher.clone())),
-        fetcher,
-        budget,
-        prepare: prepare::Pool::start(decoders).context("starting the decoding processes")?,
-        processes,
-        program,
-    };
-    let (fleet, fetcher) = (parts.fleet.clone(), parts.fetcher.clone());
-    fleet.refresh().await;
-    let migrator = parts.migrator(&links, config.migrate).await?;
-    let router = probes::router(&links);
-    let probes = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
-    let keep_up = async move {
-        let metrics = telemetry::metrics();
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            fleet.refresh().await;
-            fetcher.gauge();
-            metrics.run_upkeep();
-        }
-    };
-    let upkeep = tokio::spawn(shutdown.clone().run_until_cancelled_owned(async move {
-        tokio::select! {
-            () = keep_up => {}
-            () = memory::keep_giving_back() => {}
-        }
-    }));
-    tracing::info!(migrator = migrator.1, "the migrator works");
-    migrate::run(migrator.0, shutdown).await;
-    probes.abort();
-    upkeep.await.context("the upkeep task")?;
-    Ok(())
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    Box::pin(async move {
+        config.validate()?;
+        memory::give_back_large_pieces();
+        let decoders = config.prepare.decoders(config.fetch.fetch_max_bytes);
+        let (processes, program) = (decoders.processes, decoders.program.clone());
+        let budget = admit::Budget::new(config.max_bytes_in_flight);
+        let fetcher = Fetcher::new(&config.fetch, World::default(), budget.clone())?;
+        let parts = Parts {
+            name: config.migrator_name.unwrap_or_else(identity::unique_name),
+            ledger: Ledger::new(links.store.clone()),
+            fleet: Arc::new(Fleet::new(links.bus.clone(), links.queue.clone(), None)),
+            webhooks: Arc::new(Webhooks::new(&config.webhook, fetcher.clone())),
+            fetcher,
+            budget,
+            prepare: prepare::Pool::start(decoders).context("starting the decoding processes")?,
+            processes,
+            program,
+        };
+        let (fleet, fetcher) = (parts.fleet.clone(), parts.fetcher.clone());
+        fleet.refresh().await;
+        let migrator = parts.migrator(&links, config.migrate).await?;
+        let router = probes::router(&links);
+        let probes = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+        let keep_up = async move {
+            let metrics = telemetry::metrics();
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                fleet.refresh().await;
+                fetcher.gauge();
+                metrics.run_upkeep();
+            }
+        };
+        let upkeep = tokio::spawn(shutdown.clone().run_until_cancelled_owned(async move {
+            tokio::select! {
+                () = keep_up => {}
+                () = memory::keep_giving_back() => {}
+            }
+        }));
+        tracing::info!(migrator = migrator.1, "the migrator works");
+        migrate::run(migrator.0, shutdown).await;
+        probes.abort();
+        upkeep.await.context("the upkeep task")?;
+        Ok(())
+    })
 }
 
 /// What a migrator shares with the server that it may be a part of.

@@ -4,8 +4,6 @@
 //! lapin and redis are used nowhere else, so that a role can be read without
 //! knowing either.
 
-#[cfg(feature = "testing")]
-pub mod bench;
 pub mod bus;
 pub mod fault;
 pub mod identity;
@@ -13,12 +11,13 @@ pub mod model;
 pub mod outside;
 pub mod queue;
 mod reconnect;
+/// A future whose code is compiled in the crate that makes it. An `async fn` is compiled where it is awaited: in every
+/// program anew, with all that it calls. So what crosses a crate's border and calls much returns this.
+pub use futures_util::future::BoxFuture;
 pub use reconnect::install_tls_provider;
 pub mod secret;
 pub mod shutdown;
 pub mod stage;
 pub mod store;
 pub mod telemetry;
-#[cfg(feature = "testing")]
-pub mod testing;
 pub mod wire;

@@ -6,7 +6,7 @@ use std::{ops::Range, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use clap::Args;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use object_store::{
     Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, local::LocalFileSystem, memory::InMemory,
     path::Path,
@@ -90,84 +90,104 @@ impl Store {
         Path::from(format!("{}{name}", self.root))
     }
 
-    pub async fn get(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
-        match self.objects.get(&self.path(name)).await {
-            Ok(found) => Ok(Some(found.bytes().await?)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    pub fn get<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
+        Box::pin(async move {
+            match self.objects.get(&self.path(name)).await {
+                Ok(found) => Ok(Some(found.bytes().await?)),
+                Err(Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        })
     }
 
-    pub async fn get_range(&self, name: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
-        if range.is_empty() {
-            return Ok(Some(Bytes::new()));
-        }
-        match self.objects.get_range(&self.path(name), range).await {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    pub fn get_range<'a>(
+        &'a self,
+        name: &'a str,
+        range: Range<u64>,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
+        Box::pin(async move {
+            if range.is_empty() {
+                return Ok(Some(Bytes::new()));
+            }
+            match self.objects.get_range(&self.path(name), range).await {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        })
     }
 
-    pub async fn exists(&self, name: &str) -> Result<bool, StoreError> {
-        match self.objects.head(&self.path(name)).await {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+    pub fn exists<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            match self.objects.head(&self.path(name)).await {
+                Ok(_) => Ok(true),
+                Err(Error::NotFound { .. }) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        })
     }
 
     /// Writes an object that is not there yet. `false`: it is there, and stays as it was.
-    pub async fn put_new(&self, name: &str, bytes: Bytes) -> Result<bool, StoreError> {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.objects.put_opts(&self.path(name), PutPayload::from_bytes(bytes), options).await {
-            Ok(_) => Ok(true),
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+    pub fn put_new<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            match self.objects.put_opts(&self.path(name), PutPayload::from_bytes(bytes), options).await {
+                Ok(_) => Ok(true),
+                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        })
     }
 
     /// The objects right below a folder, by name.
-    pub async fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
-        let listing = self.objects.list_with_delimiter(Some(&self.path(folder))).await?;
-        let listed = |meta: object_store::ObjectMeta| {
-            let name = meta.location.filename()?.to_owned();
-            Some(Listed { name, modified_s: meta.last_modified.timestamp() })
-        };
-        let mut found: Vec<_> = listing.objects.into_iter().filter_map(listed).collect();
-        found.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(found)
+    pub fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
+        Box::pin(async move {
+            let listing = self.objects.list_with_delimiter(Some(&self.path(folder))).await?;
+            let listed = |meta: object_store::ObjectMeta| {
+                let name = meta.location.filename()?.to_owned();
+                Some(Listed { name, modified_s: meta.last_modified.timestamp() })
+            };
+            let mut found: Vec<_> = listing.objects.into_iter().filter_map(listed).collect();
+            found.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(found)
+        })
     }
 
     /// The folders right below a folder, by name.
-    pub async fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
-        let listing = self.objects.list_with_delimiter(Some(&self.path(folder))).await?;
-        let names = listing.common_prefixes.iter().filter_map(|prefix| prefix.filename().map(str::to_owned));
-        let mut names: Vec<_> = names.collect();
-        names.sort();
-        Ok(names)
+    pub fn folders<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        Box::pin(async move {
+            let listing = self.objects.list_with_delimiter(Some(&self.path(folder))).await?;
+            let names = listing.common_prefixes.iter().filter_map(|prefix| prefix.filename().map(str::to_owned));
+            let mut names: Vec<_> = names.collect();
+            names.sort();
+            Ok(names)
+        })
     }
 
     /// Also where it is gone already.
-    pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
-        match self.objects.delete(&self.path(name)).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+    pub fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            match self.objects.delete(&self.path(name)).await {
+                Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+        })
     }
 
     /// All below a folder, in depth.
-    pub async fn delete_folder(&self, folder: &str) -> Result<(), StoreError> {
-        let listed: Vec<_> =
-            self.objects.list(Some(&self.path(folder))).map_ok(|meta| meta.location).try_collect().await?;
-        let mut deleted = self.objects.delete_stream(stream::iter(listed.into_iter().map(Ok)).boxed());
-        while let Some(deleted) = deleted.next().await {
-            match deleted {
-                Ok(_) | Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+    pub fn delete_folder<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let listed: Vec<_> =
+                self.objects.list(Some(&self.path(folder))).map_ok(|meta| meta.location).try_collect().await?;
+            let mut deleted = self.objects.delete_stream(stream::iter(listed.into_iter().map(Ok)).boxed());
+            while let Some(deleted) = deleted.next().await {
+                match deleted {
+                    Ok(_) | Err(Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::{io::IsTerminal, sync::OnceLock};
 use clap::{Args, ValueEnum};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::stage::{Stage, Timings};
 
@@ -56,17 +56,22 @@ impl LogConfig {
     /// Logs go to stderr: stdout belongs to the command's own output. What is held of it has what still waits
     /// written when it is dropped; so it is kept until all that may log is over.
     pub fn init(&self) -> Result<WorkerGuard, tracing_subscriber::filter::ParseError> {
-        let filter = EnvFilter::try_new(&self.log)?;
+        let filter: Targets = self.log.parse()?;
         let (writer, guard) = writer(std::io::stderr(), LINES_WAITING);
         let lost = writer.error_counter();
-        let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+        let format = tracing_subscriber::fmt::layer().with_writer(writer);
         let json = match self.log_format {
             LogFormat::Auto => !std::io::stderr().is_terminal(),
             LogFormat::Json => true,
             LogFormat::Text => false,
         };
         // A second call in one process (tests) keeps the first subscriber.
-        let begun = if json { format.json().flatten_event(true).try_init() } else { format.try_init() };
+        let registry = tracing_subscriber::registry().with(filter);
+        let begun = if json {
+            registry.with(format.json().flatten_event(true)).try_init()
+        } else {
+            registry.with(format).try_init()
+        };
         if begun.is_ok() {
             let _ = LOST.set(lost);
         }

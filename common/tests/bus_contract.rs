@@ -3,10 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use common::{
-    bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter},
-    testing::{Redis, eventually, unique},
-};
+use common::bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter};
+use testing::servers::{Redis, eventually, unique};
 use tokio::{sync::OnceCell, time::timeout};
 
 const RESULT_TTL_S: u64 = 2;

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{
-    bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter},
-    testing::{Mode, Redis, TcpProxy, eventually, unique},
-};
+use common::bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter};
+use testing::servers::{Mode, Redis, TcpProxy, eventually, unique};
 use tokio::time::timeout;
 
 async fn open(port: u16) -> Bus {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use common::{
     queue::{Consumer, Delivery, Lane, Message, Queue, QueueConfig, QueueError, Received},
     shutdown::Shutdown,
-    testing::{Mode, RabbitMq, TcpProxy, eventually, unique},
 };
+use testing::servers::{Mode, RabbitMq, TcpProxy, eventually, unique};
 use tokio::{
     sync::{Mutex, MutexGuard, OnceCell},
     time::timeout,

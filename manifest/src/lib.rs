@@ -12,8 +12,6 @@ mod compression;
 mod csv;
 mod format;
 pub mod parquet;
-#[cfg(feature = "testing")]
-pub mod testing;
 
 use serde::{Deserialize, Serialize};
 

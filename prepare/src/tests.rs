@@ -3,7 +3,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
 use super::*;
-use testing::{
+use testing::pictures::{
     BLUE, GREEN, GREY, RED, WHITE, compress, encoded, extended_webp, jpeg, laid, many_scans, quarters,
     with_orientation, with_profile, without_segment,
 };

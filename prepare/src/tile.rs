@@ -6,9 +6,9 @@ use common::{
     model::{Fit, TileSpec},
 };
 use fast_image_resize::{
-    FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
     images::{TypedImage, TypedImageRef},
-    pixels::{U8x3, U8x4},
+    pixels::U8x3,
 };
 use image::{DynamicImage, RgbImage};
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
@@ -79,20 +79,18 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
 
 fn resize(pixels: &mut Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
     match pixels.channels {
-        Channels::Rgb => resize_as::<U8x3>(pixels, placed),
-        Channels::Cmyk => resize_as::<U8x4>(pixels, placed),
-        Channels::Rgba => {
-            weigh_by_opacity(pixels)?;
-            Ok(over_white(&resize_as::<U8x4>(pixels, placed)?))
-        }
+        Channels::Rgb => {}
+        Channels::Rgba => put_on_white(&mut pixels.bytes),
+        Channels::Cmyk => return resize_cmyk(pixels, placed),
     }
+    resize_rgb(&pixels.bytes, (pixels.width, pixels.height), placed)
 }
 
-/// Typed: the untyped call would have every pixel type's kernels compiled into this crate.
-fn resize_as<P: PixelTrait>(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
-    let source = TypedImageRef::<P>::from_buffer(pixels.width, pixels.height, &pixels.bytes).map_err(internal)?;
-    let mut bytes = vec![0; placed.width as usize * placed.height as usize * size_of::<P>()];
-    let mut tile = TypedImage::<P>::from_buffer(placed.width, placed.height, &mut bytes).map_err(internal)?;
+/// Resizes `[height, width, 3] u8`. Every picture comes here, since each pixel type has some 400 kernels compiled for it.
+fn resize_rgb(rgb: &[u8], (width, height): (u32, u32), placed: &Placed) -> Result<Vec<u8>, Fault> {
+    let source = TypedImageRef::<U8x3>::from_buffer(width, height, rgb).map_err(internal)?;
+    let mut bytes = vec![0; placed.width as usize * placed.height as usize * 3];
+    let mut tile = TypedImage::<U8x3>::from_buffer(placed.width, placed.height, &mut bytes).map_err(internal)?;
     // Bicubic, as most taggers were trained; the kernel widens when shrinking.
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
@@ -102,20 +100,31 @@ fn resize_as<P: PixelTrait>(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-/// In place: the resizer would do it on a copy of all pixels, which no limit has counted.
-fn weigh_by_opacity(pixels: &mut Pixels) -> Result<(), Fault> {
-    let mut image =
-        TypedImage::<U8x4>::from_buffer(pixels.width, pixels.height, &mut pixels.bytes).map_err(internal)?;
-    MulDiv::new().multiply_alpha_inplace_typed(&mut image).map_err(internal)
+/// Resizes black and the colours one after the other. Such files are rare, and decoding has made them small.
+fn resize_cmyk(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
+    let size = (pixels.width, pixels.height);
+    let (inks, _) = pixels.bytes.as_chunks::<4>();
+    let black: Vec<u8> = inks.iter().flat_map(|&[_, _, _, black]| [black; 3]).collect();
+    let black = resize_rgb(&black, size, placed)?;
+    let colours: Vec<u8> = inks.iter().flat_map(|&[cyan, magenta, yellow, _]| [cyan, magenta, yellow]).collect();
+    let colours = resize_rgb(&colours, size, placed)?;
+    let both = colours.as_chunks::<3>().0.iter().zip(black.as_chunks::<3>().0);
+    Ok(both.flat_map(|(&[cyan, magenta, yellow], &[black, _, _])| [cyan, magenta, yellow, black]).collect())
 }
 
-/// Of colours that were weighed by their opacity; after the resize, for a
-/// hundredth of the work.
-fn over_white(rgba: &[u8]) -> Vec<u8> {
-    let (pixels, _) = rgba.as_chunks::<4>();
-    // The kernel overshoots at edges.
-    let over = |colour: u8, alpha: u8| colour.saturating_add(255 - alpha);
-    pixels.iter().flat_map(|&[r, g, b, a]| [over(r, a), over(g, a), over(b, a)]).collect()
+/// Puts white behind what is transparent and drops the opacity, in place: no limit has counted a copy of all pixels.
+fn put_on_white(bytes: &mut Vec<u8>) {
+    let pixels = bytes.len() / 4;
+    for pixel in 0..pixels {
+        let opacity = u16::from(bytes[4 * pixel + 3]);
+        for channel in 0..3 {
+            let colour = u16::from(bytes[4 * pixel + channel]);
+            let mixed = colour * opacity + 255 * (255 - opacity);
+            // Rounded, and never above 255.
+            bytes[3 * pixel + channel] = ((mixed + 127) / 255) as u8;
+        }
+    }
+    bytes.truncate(3 * pixels);
 }
 
 fn padded(picture: RgbImage, width: u32, height: u32) -> RgbImage {

@@ -1,20 +1,18 @@
 //! llama.cpp with nothing around it: as many sentences as the worker writes at
 //! once, begun together, and the next ones only when the last of them has ended.
 
-use std::{num::NonZeroU32, path::Path, time::Instant};
+use std::{path::Path, time::Instant};
 
-use ai_worker::caption::{Setting, llama::prompt};
-use anyhow::Context as _;
-use llama_cpp_2::{
-    context::{LlamaContext, params::LlamaContextParams},
-    llama_backend::LlamaBackend,
-    llama_batch::LlamaBatch,
-    model::{LlamaModel, params::LlamaModelParams},
-    sampling::LlamaSampler,
-    token::LlamaToken,
+use ai_worker::caption::{
+    Setting,
+    llama::{
+        library::{Batch, Context, ContextLimits, Library, Model, Sampler, Token},
+        prompt,
+    },
 };
+use anyhow::{Context as _, Error};
 
-const TOKENS: u32 = 4_096;
+const TOKENS: usize = 4_096;
 const INSTRUCTION: i32 = 0;
 
 const WARM: usize = 3;
@@ -22,34 +20,37 @@ const STEPS: usize = 20;
 
 /// Tokens of sentences a second.
 pub fn tokens_per_s(
-    backend: &LlamaBackend,
+    library: &'static Library,
     weights: &Path,
-    setting: Setting,
+    setting: &Setting,
     max_tokens: usize,
     sets: &[Vec<String>],
 ) -> anyhow::Result<f64> {
-    let model = LlamaModel::load_from_file(backend, weights, &LlamaModelParams::default())?;
-    let mut context = open(backend, &model, setting)?;
-    let mut batch = LlamaBatch::new(TOKENS as usize, 1);
+    let model = Model::load(library, weights, None).map_err(Error::msg)?;
+    let mut context = open(&model, setting)?;
+    let mut batch = Batch::default();
     let instruction = prompt::instruction(&model);
     for (position, token) in instruction.iter().enumerate() {
-        batch.add(*token, i32::try_from(position)?, &[INSTRUCTION], false)?;
+        batch.add(*token, position, INSTRUCTION, false);
     }
-    context.decode(&mut batch)?;
-    let (started, mut written) = (Instant::now(), 0);
+    context.decode(&mut batch).map_err(Error::msg)?;
+    let mut sampler = Sampler::greedy(library).map_err(Error::msg)?;
+    let started = Instant::now();
+    let mut written = 0;
     for together in sets.chunks(setting.width) {
-        let prompts: Vec<_> = together.iter().map(|set| prompt::photo(&model, set)).collect();
-        written += write(&model, &mut context, &mut batch, instruction.len(), prompts, max_tokens)?;
+        let prompts = together.iter().map(|set| prompt::photo(&model, set)).collect();
+        written += write(&model, &mut context, &mut sampler, instruction.len(), prompts, max_tokens)?;
     }
     Ok(written as f64 / started.elapsed().as_secs_f64())
 }
 
 /// Milliseconds of one run of the model over a token of each of `width` sentences, which is what a step writes.
-pub fn step_ms(backend: &LlamaBackend, weights: &Path, setting: Setting) -> anyhow::Result<f64> {
-    let model = LlamaModel::load_from_file(backend, weights, &LlamaModelParams::default())?;
-    let mut context = open(backend, &model, setting)?;
-    let mut batch = LlamaBatch::new(TOKENS as usize, 1);
+pub fn step_ms(library: &'static Library, weights: &Path, setting: &Setting) -> anyhow::Result<f64> {
+    let model = Model::load(library, weights, None).map_err(Error::msg)?;
+    let mut context = open(&model, setting)?;
+    let mut batch = Batch::default();
     let token = *prompt::instruction(&model).first().context("the instruction is not empty")?;
+    let mut sampler = Sampler::greedy(library).map_err(Error::msg)?;
     let mut started = Instant::now();
     for step in 0..STEPS + WARM {
         if step == WARM {
@@ -57,66 +58,61 @@ pub fn step_ms(backend: &LlamaBackend, weights: &Path, setting: Setting) -> anyh
         }
         batch.clear();
         for sequence in 1..=setting.width {
-            batch.add(token, i32::try_from(step)?, &[sequence as i32], true)?;
+            batch.add(token, step, sequence as i32, true);
         }
-        context.decode(&mut batch)?;
+        context.decode(&mut batch).map_err(Error::msg)?;
         // Asked for, so that the run is over.
-        std::hint::black_box(context.get_logits_ith(0));
+        std::hint::black_box(context.sample(&mut sampler, 0));
     }
     Ok(started.elapsed().as_secs_f64() * 1e3 / STEPS as f64)
 }
 
-fn open<'a>(backend: &LlamaBackend, model: &'a LlamaModel, setting: Setting) -> anyhow::Result<LlamaContext<'a>> {
-    let threads = i32::try_from(setting.threads)?;
-    let params = LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(TOKENS))
-        .with_n_batch(TOKENS)
-        .with_n_seq_max(u32::try_from(setting.width + 1)?)
-        .with_kv_unified(true)
-        .with_n_threads(threads)
-        .with_n_threads_batch(threads);
-    Ok(model.new_context(backend, params)?)
+fn open<'a>(model: &'a Model, setting: &Setting) -> anyhow::Result<Context<'a>> {
+    let limits = ContextLimits { tokens: TOKENS, sequences: setting.width + 1, threads: setting.threads };
+    Context::new(model, limits).map_err(Error::msg)
 }
 
 /// Answers how many tokens came.
 fn write(
-    model: &LlamaModel,
-    context: &mut LlamaContext,
-    batch: &mut LlamaBatch,
+    model: &Model,
+    context: &mut Context,
+    sampler: &mut Sampler,
     read: usize,
-    mut unread: Vec<Vec<LlamaToken>>,
+    mut unread: Vec<Vec<Token>>,
     max_tokens: usize,
 ) -> anyhow::Result<usize> {
-    let mut sampler = LlamaSampler::greedy();
-    let (mut at, mut written) = (vec![read; unread.len()], 0);
+    let mut batch = Batch::default();
+    let mut at = vec![read; unread.len()];
+    let mut written = 0;
     for sequence in 1..=unread.len() {
-        context.kv_cache_seq_cp(INSTRUCTION, sequence as i32, None, None)?;
+        context.copy_sequence(INSTRUCTION, sequence as i32);
     }
     for _ in 0..max_tokens {
         batch.clear();
         let mut rows = Vec::new();
         for (n, tokens) in unread.iter_mut().enumerate().filter(|(_, tokens)| !tokens.is_empty()) {
             let last = tokens.len() - 1;
+            let mut row = 0;
             for (offset, token) in tokens.drain(..).enumerate() {
-                batch.add(token, (at[n] + offset) as i32, &[n as i32 + 1], offset == last)?;
+                row = batch.add(token, at[n] + offset, n as i32 + 1, offset == last);
             }
             at[n] += last + 1;
-            rows.push((n, batch.n_tokens() - 1));
+            rows.push((n, row));
         }
         if rows.is_empty() {
             break;
         }
-        context.decode(batch)?;
+        context.decode(&mut batch).map_err(Error::msg)?;
         for (n, row) in rows {
-            let token = sampler.sample(context, row);
+            let token = context.sample(sampler, row);
             written += 1;
-            if !model.vocab().is_eog(token) {
+            if !model.is_end(token) {
                 unread[n].push(token);
             }
         }
     }
     for sequence in 1..=at.len() {
-        context.kv_cache_seq_rm(sequence as i32, None, None).context("the sequence ends")?;
+        context.remove_sequence(sequence as i32);
     }
     Ok(written)
 }

@@ -14,10 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::caption::{Asked, CacheSetting, Captioner, Setting, guard::Labels, llama::backend, subjects};
+use ai_worker::caption::{Asked, CacheSetting, Captioner, Setting, guard::Labels, llama::library::Library, subjects};
 use clap::Parser;
 use common::{
-    bench::report,
     bus::{Bus, BusConfig},
     model::{Manifest, default_folder},
     queue::Lane,
@@ -26,6 +25,7 @@ use common::{
 use futures_util::{StreamExt, stream};
 use mix::{Mix, SETS};
 use samples::SAMPLES;
+use testing::bench::report;
 
 /// Captions written for each figure of speed: twice as many batches as there are places.
 const TIMED: usize = 48;
@@ -45,17 +45,18 @@ async fn main() -> anyhow::Result<()> {
     let manifest = Manifest::read(&default_folder().join("smollm2-135m-instruct"))?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = setting("BENCH_CAPTION_THREADS").unwrap_or_else(cores);
-    let wide = Setting { threads, width: WIDTH, queue: 1_000, gpu: None };
+    let library = default_folder().join("llama-cpp");
+    let wide = Setting { library, threads, width: WIDTH, queue: 1_000, gpu: None };
     let mut mix = Mix::load()?;
     // From the rare end, so that nothing of it is remembered later.
     let timed: Vec<usize> = (SETS - TIMED..SETS).collect();
 
-    let steps = steps(&manifest, wide)?;
-    let bare_tokens_per_s = bare(&manifest, wide, &mix, &timed)?;
-    let one = Captioner::llama(&manifest, Setting { width: 1, ..wide })?;
+    let steps = steps(&manifest, &wide)?;
+    let bare_tokens_per_s = bare(&manifest, &wide, &mix, &timed)?;
+    let one = Captioner::llama(&manifest, Setting { width: 1, ..wide.clone() })?;
     let one_per_s = rate(&one, &mix, &timed, 1).await.captions_per_s;
     drop(one);
-    let many = Captioner::llama(&manifest, wide)?;
+    let many = Captioner::llama(&manifest, wide.clone())?;
     let many = rate(&many, &mix, &timed, WIDTH).await;
 
     let bus = Bus::connect(&Config::parse_from(["bench"]).bus).await?;
@@ -105,24 +106,24 @@ fn names(set: &[Tag]) -> Vec<String> {
 }
 
 /// Milliseconds of a step, by how many sentences it writes; on the screen with what that gains.
-fn steps(manifest: &Manifest, setting: Setting) -> anyhow::Result<Vec<f64>> {
+fn steps(manifest: &Manifest, setting: &Setting) -> anyhow::Result<Vec<f64>> {
     let weights = manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
-    let backend = backend().map_err(anyhow::Error::msg)?;
+    let library = Library::open(&setting.library).map_err(anyhow::Error::msg)?;
     let mut steps = Vec::new();
     for width in [1, 2, 4, WIDTH] {
-        let ms = bare::step_ms(backend, &weights, Setting { width, ..setting })?;
+        let ms = bare::step_ms(library, &weights, &Setting { width, ..setting.clone() })?;
         println!("a step of {width}: {ms:.2} ms, {:.2} ms a sentence", ms / width as f64);
         steps.push(ms);
     }
     Ok(steps)
 }
 
-fn bare(manifest: &Manifest, setting: Setting, mix: &Mix, timed: &[usize]) -> anyhow::Result<f64> {
+fn bare(manifest: &Manifest, setting: &Setting, mix: &Mix, timed: &[usize]) -> anyhow::Result<f64> {
     let weights = manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
     let limits = manifest.require(&manifest.llm, "[llm]")?;
     let sets: Vec<_> = timed.iter().map(|n| names(mix.set(*n))).collect();
-    let backend = backend().map_err(anyhow::Error::msg)?;
-    bare::tokens_per_s(backend, &weights, setting, limits.max_tokens as usize, &sets)
+    let library = Library::open(&setting.library).map_err(anyhow::Error::msg)?;
+    bare::tokens_per_s(library, &weights, setting, limits.max_tokens as usize, &sets)
 }
 
 struct Rate {

@@ -14,10 +14,8 @@ use std::{
 };
 
 use ai_worker::engine::{Device, Environment, Onnx};
-use common::{
-    bench::{Spread, report},
-    model::{FileRef, Manifest, default_folder},
-};
+use common::model::{FileRef, Manifest, default_folder};
+use testing::bench::{Spread, report};
 
 /// Sessions of one setting, each of which some thread opens and then runs.
 pub struct Contender<'a> {

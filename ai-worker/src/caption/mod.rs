@@ -5,8 +5,8 @@ mod by_model;
 mod cache;
 mod english;
 pub mod guard;
+mod joining;
 mod korean;
-#[cfg(feature = "llama")]
 pub mod llama;
 mod model;
 mod openai;
@@ -16,7 +16,7 @@ mod route;
 mod subject;
 mod template;
 
-use std::{sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use by_model::Author;
 pub use cache::CacheSetting;
@@ -26,6 +26,7 @@ use common::{
     wire::{Caption, CaptionStatus, Language, Tag},
 };
 use guard::Labels;
+use joining::Joining;
 use model::{Model, Time};
 pub use openai::{OpenAiApi, OpenAiSetting};
 pub use route::When;
@@ -39,13 +40,13 @@ pub enum CaptionError {
     Load(String),
     #[error("the caption servers cannot be used: {0}")]
     Servers(String),
-    #[error("this build has no language model (feature `llama`); use `--captioner template`")]
-    NotBuilt,
 }
 
 /// How a language model in this process is run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Setting {
+    /// Folder of llama.cpp's shared library.
+    pub library: PathBuf,
     pub threads: usize,
     /// Sentences at once.
     pub width: usize,
@@ -68,6 +69,8 @@ enum Writer {
     Off,
     Template,
     Model(Arc<Author>),
+    /// A language model that is still being fetched or loaded; the template speaks meanwhile.
+    Joining(Arc<Joining>),
 }
 
 /// For whom a caption is.
@@ -95,14 +98,8 @@ impl Captioner {
     }
 
     /// Loads the language model; blocks for as long as that takes.
-    #[cfg(feature = "llama")]
     pub fn llama(manifest: &common::model::Manifest, setting: Setting) -> Result<Self, CaptionError> {
         Ok(Self::by(Model::Llama(llama::Llama::load(manifest, setting)?)))
-    }
-
-    #[cfg(not(feature = "llama"))]
-    pub fn llama(_: &common::model::Manifest, _: Setting) -> Result<Self, CaptionError> {
-        Err(CaptionError::NotBuilt)
     }
 
     /// Servers that speak OpenAI's protocol. Whether they answer shows later.
@@ -116,6 +113,11 @@ impl Captioner {
 
     fn writing(writer: Writer) -> Self {
         Self { writer, routes: Vec::new() }
+    }
+
+    /// Loads in the background, and again every few seconds where that fails, until it succeeds.
+    pub fn joining(load: impl FnMut() -> Result<Self, CaptionError> + Send + 'static) -> Result<Self, CaptionError> {
+        Ok(Self::writing(Writer::Joining(Joining::begin(load)?)))
     }
 
     /// What fits `when`, and no rule before it, is written by `other`.
@@ -145,11 +147,7 @@ impl Captioner {
     }
 
     pub fn name(&self) -> &str {
-        match &self.writer {
-            Writer::Off => "off",
-            Writer::Template => template::NAME,
-            Writer::Model(author) => author.model.name(),
-        }
+        self.writer.name()
     }
 
     /// A caption for `tags`, or the reason for none. Never fails, and never
@@ -171,17 +169,38 @@ impl Captioner {
     }
 
     async fn write(&self, subjects: &[&Tag], asked: Asked, time: Time, wait_until: Instant) -> Captioned {
-        let captioned = match self.writer_for(asked) {
+        let captioned = match self.writer_for(asked).joined() {
             Writer::Off => none(),
             _ if subjects.is_empty() => none(),
             // Prompt and guard know English alone.
             Writer::Model(author) if asked.language == Language::En => {
                 by_model::caption(author, subjects, asked, time, wait_until).await
             }
+            Writer::Joining(_) if asked.language == Language::En => {
+                by_pattern(subjects, asked.language, CaptionStatus::Unavailable, Instant::now())
+            }
             _ => by_pattern(subjects, asked.language, CaptionStatus::Template, Instant::now()),
         };
         count(captioned.caption.status);
         captioned
+    }
+}
+
+impl Writer {
+    /// Returns who came, where a language model was joining.
+    fn joined(&self) -> &Self {
+        match self {
+            Writer::Joining(joining) => joining.arrived().unwrap_or(self),
+            _ => self,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self.joined() {
+            Writer::Off => "off",
+            Writer::Template | Writer::Joining(_) => template::NAME,
+            Writer::Model(author) => author.model.name(),
+        }
     }
 }
 

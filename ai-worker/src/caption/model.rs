@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use common::wire::CaptionStatus;
 
-#[cfg(feature = "llama")]
 use super::llama::Llama;
 use super::{openai::OpenAi, prompt};
 
@@ -13,7 +12,6 @@ const LATE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub enum Model {
-    #[cfg(feature = "llama")]
     Llama(Llama),
     OpenAi(OpenAi),
 }
@@ -59,7 +57,6 @@ impl Time {
 impl Model {
     pub fn name(&self) -> &str {
         match self {
-            #[cfg(feature = "llama")]
             Model::Llama(llama) => llama.name(),
             Model::OpenAi(servers) => servers.name(),
         }
@@ -68,7 +65,6 @@ impl Model {
     /// What sentences are remembered under: those of another model, version or prompt are another's.
     pub fn writer(&self) -> String {
         let version = match self {
-            #[cfg(feature = "llama")]
             Model::Llama(llama) => llama.version(),
             Model::OpenAi(servers) => servers.version(),
         };
@@ -78,7 +74,6 @@ impl Model {
     /// Captions that may be under way or in line at once.
     pub fn places(&self) -> usize {
         match self {
-            #[cfg(feature = "llama")]
             Model::Llama(llama) => llama.places(),
             Model::OpenAi(servers) => servers.places(),
         }
@@ -87,7 +82,6 @@ impl Model {
     /// The first attempt is the likeliest sentence, each further one another draw.
     pub async fn write(&self, subjects: &[String], attempt: u32, time: Time) -> Result<Sentence, NoSentence> {
         match self {
-            #[cfg(feature = "llama")]
             Model::Llama(llama) => llama.write(subjects.to_vec(), attempt, time).await,
             Model::OpenAi(servers) => servers.write(subjects, attempt, time).await,
         }

@@ -7,9 +7,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use common::bench::percentile;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use testing::bench::percentile;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},

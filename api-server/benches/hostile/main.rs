@@ -17,8 +17,8 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use common::bench::{Spread, report};
-use prepare::testing::photo;
+use testing::bench::{Spread, report};
+use testing::pictures::photo;
 use tokio::time::sleep;
 
 use apart::Hostile;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use api_server::NewKey;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use common::testing::eventually;
 use http::Method;
 use libtest_mimic::Trial;
-use prepare::testing::photo;
 use serde_json::{Value, json};
+use testing::pictures::photo;
+use testing::servers::eventually;
 use tokio::io::AsyncWriteExt;
 
 use crate::{

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::Method;
 use libtest_mimic::Trial;
-use prepare::testing::photo;
 use serde_json::{Value, json};
+use testing::pictures::photo;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::{

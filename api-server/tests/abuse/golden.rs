@@ -4,7 +4,7 @@
 
 use image::{DynamicImage, ImageFormat, RgbImage, metadata::Orientation};
 use libtest_mimic::Trial;
-use prepare::testing::{
+use testing::pictures::{
     self, GREY, QUARTERS, RED, WHITE, compress, encoded, jpeg, palette_png, quarters, with_orientation, with_profile,
     without_segment,
 };
@@ -33,7 +33,7 @@ pub fn cases() -> Vec<Trial> {
         golden("greyscale_png", || encoded(picture().to_luma8(), ImageFormat::Png), greys),
         golden("palette_png_with_alpha", palette, [RED, WHITE, GREY, [190, 255, 190]]),
         golden("animated_webp", animated, QUARTERS),
-        golden("gif_that_is_a_script", || testing::polyglot(|width| quarters(width, width / 8)), QUARTERS),
+        golden("gif_that_is_a_script", || pictures::polyglot(|width| quarters(width, width / 8)), QUARTERS),
     ];
     orientations.chain(others).collect()
 }
@@ -63,7 +63,7 @@ fn picture() -> DynamicImage {
 
 fn oriented(value: u8) -> Vec<u8> {
     let orientation = Orientation::from_exif(value).expect("1 to 8");
-    with_orientation(&jpeg(&testing::laid(quarters(640, 400), orientation)), value)
+    with_orientation(&jpeg(&pictures::laid(quarters(640, 400), orientation)), value)
 }
 
 /// No black in it; `inverted`: light instead of ink, as Adobe's programs write it.
@@ -78,9 +78,9 @@ fn cmyk(space: Colorspace, inverted: bool) -> Vec<u8> {
 }
 
 fn broken_icc_png() -> Vec<u8> {
-    let profile = testing::deflate(&[7; 600][..]);
+    let profile = pictures::deflate(&[7; 600][..]);
     let body = [b"profile\0\0".as_slice(), &profile].concat();
-    testing::insert_chunk(&encoded(picture(), ImageFormat::Png), b"iCCP", &body)
+    pictures::insert_chunk(&encoded(picture(), ImageFormat::Png), b"iCCP", &body)
 }
 
 fn grey_jpeg() -> Vec<u8> {
@@ -102,5 +102,5 @@ fn palette() -> Vec<u8> {
 /// The first picture counts, and the others are black.
 fn animated() -> Vec<u8> {
     let black = RgbImage::new(SIDE, SIDE);
-    testing::animated_webp(&[quarters(SIDE, SIDE), black.clone(), black])
+    pictures::animated_webp(&[quarters(SIDE, SIDE), black.clone(), black])
 }

@@ -8,7 +8,7 @@ use std::{
 
 use image::ImageFormat;
 use libtest_mimic::Trial;
-use prepare::testing::{self, deflate, encoded, gif_of, header_only, insert_chunk, many_scans, photo, quarters};
+use testing::pictures::{self, deflate, encoded, gif_of, header_only, insert_chunk, many_scans, photo, quarters};
 
 use crate::{
     suite::{Suite, case},
@@ -36,8 +36,8 @@ pub fn cases() -> Vec<Trial> {
         fault("truncated_jpeg_header", || photo(640, 480)[..300].into(), "image_truncated"),
         fault("truncated_png", || half(encoded(quarters(64, 64), ImageFormat::Png)), "image_truncated"),
         fault("progressive_scan_bomb", || many_scans(&quarters(64, 64), 10_000), "decode_timeout"),
-        fault("slow_progressive_scans", || many_scans(&quarters(4_000, 3_000), 80), "decode_timeout"),
-        fault("webp_frame_beyond_its_canvas", || testing::extended_webp(64, 16_383), "image_invalid"),
+        fault("slow_progressive_scans", || many_scans(&quarters(4_000, 3_000), 400), "decode_timeout"),
+        fault("webp_frame_beyond_its_canvas", || pictures::extended_webp(64, 16_383), "image_invalid"),
         panic(),
         fault("decoder_aborts", || ABORT.into(), "image_invalid"),
         fault("decoder_hangs", || HANG.into(), "decode_timeout"),
@@ -84,7 +84,7 @@ fn bomb(chunk: &[u8; 4], before: &[u8]) -> Vec<u8> {
 
 /// Within the limit of pixels, and a hundred kilobytes for a gigabyte of them.
 fn pixel_bomb() -> Vec<u8> {
-    testing::png_of_zeros(10_000, 10_000)
+    pictures::png_of_zeros(10_000, 10_000)
 }
 
 fn bad_crc() -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use prepare::testing;
+use testing::pictures;
 use tokio::time::sleep;
 
 use crate::{
@@ -20,7 +20,7 @@ const SHORT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nshort";
 const BROKEN_OFF: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort";
 
 pub fn cases() -> Vec<Trial> {
-    let photo = testing::photo(640, 480);
+    let photo = pictures::photo(640, 480);
     let bytes = |text: &str| Page::Bytes(text.as_bytes().to_vec());
     let chain = [
         ("/", redirect("/1")),
@@ -54,7 +54,7 @@ pub fn cases() -> Vec<Trial> {
 /// Twice in a row, and the host is left alone: its files cost a decoder each.
 fn deadly() -> Trial {
     case("origin/files_that_kill_decoders", async |suite: &Suite| {
-        let pages = [("/abort", ok(ABORT)), ("/text", ok(b"no image")), ("/photo", ok(&testing::photo(64, 64)))];
+        let pages = [("/abort", ok(ABORT)), ("/text", ok(b"no image")), ("/photo", ok(&pictures::photo(64, 64)))];
         let origin = suite.origin(pages);
         let ask = async |path: &str| suite.post_url(&origin.url(path)).await;
         let left_alone = |reply: &Reply| {

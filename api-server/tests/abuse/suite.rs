@@ -11,9 +11,9 @@ use api_server::NewKey;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use image::ImageFormat;
 use libtest_mimic::Trial;
-use prepare::testing;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
+use testing::pictures;
 use tokio::runtime::{self, Runtime};
 
 use crate::{
@@ -153,9 +153,9 @@ fn proxies(trap: &Trap) -> Vec<(&'static str, String)> {
 impl Suite {
     /// Good requests of every kind, so many that the server is as large as they make it.
     async fn warm_up(&self) {
-        let photos = [testing::photo(640, 480), testing::photo(4000, 3000)];
+        let photos = [pictures::photo(640, 480), pictures::photo(4000, 3000)];
         let formats = [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Tiff, ImageFormat::Bmp];
-        let others = formats.map(|format| testing::encoded(testing::gradient(1024, 768), format));
+        let others = formats.map(|format| pictures::encoded(pictures::gradient(1024, 768), format));
         for _ in 0..3 {
             for file in photos.iter().chain(&others) {
                 self.is_tagged(file).await;
@@ -244,7 +244,7 @@ impl Suite {
 
     /// What must hold after all cases together.
     pub fn finish(&self) {
-        self.runtime.block_on(self.is_tagged(&testing::photo(640, 480)));
+        self.runtime.block_on(self.is_tagged(&pictures::photo(640, 480)));
         assert!(self.runtime.block_on(self.trap.is_untouched()), "no proxy is asked");
         let (before, after) = (self.resident_mib.get().expect("warm"), self.server.resident_mib());
         println!("server {}: {before:.0} MiB before, {after:.0} MiB after, and it still tags", self.server.pid);

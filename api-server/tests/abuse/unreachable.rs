@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use prepare::testing;
+use testing::pictures;
 
 use crate::{
     suite::{Suite, case},
@@ -166,7 +166,7 @@ fn certificate(case_name: &str, signer: Signer, host: &'static str, last_year: i
     case(name(case_name), async move |suite: &Suite| {
         let stranger = Authority::new();
         let signer = if let Signer::Known = signer { &suite.authority } else { &stranger };
-        let good = Trick::Serve(testing::photo(64, 64).into());
+        let good = Trick::Serve(pictures::photo(64, 64).into());
         suite.leads_nowhere(&secure::origin(suite.port(), signer, host, last_year, good.clone())).await;
         // And all is well where the certificate is.
         let base = secure::origin(suite.port(), &suite.authority, SECURE, 2099, good);

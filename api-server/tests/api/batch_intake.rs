@@ -2,9 +2,9 @@
 
 use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use bytes::Bytes;
-use common::testing::eventually;
 use futures_util::stream;
 use serde_json::{Value, json};
+use testing::servers::eventually;
 use tokio::io::AsyncWriteExt;
 
 use crate::{

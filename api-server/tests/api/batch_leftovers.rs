@@ -3,9 +3,9 @@
 use std::{fs, io};
 
 use bytes::Bytes;
-use common::testing::eventually;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
+use testing::servers::eventually;
 use tokio::sync::oneshot;
 use url::Url;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use common::testing::eventually;
+use testing::servers::eventually;
 
 use crate::{
     batches::{create, ended, items, outcomes, started},

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use common::testing::eventually;
 use serde_json::{Value, json};
+use testing::servers::eventually;
 
 use crate::{
     batches::{create, ended, items, outcomes, started},

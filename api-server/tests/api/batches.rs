@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use api_server::NewKey;
-use common::testing::eventually;
 use serde_json::{Value, json};
+use testing::servers::eventually;
 
 use crate::{
     harness::Harness,

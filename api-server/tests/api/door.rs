@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use prepare::testing::photo;
 use serde_json::{Value, json};
+use testing::pictures::photo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},

@@ -1,7 +1,7 @@
 //! Everything beside tagging: documents, models, metrics, the page.
 
-use prepare::testing;
 use serde_json::json;
+use testing::pictures;
 
 use crate::{harness::Harness, support::worker::MODEL};
 
@@ -56,7 +56,7 @@ async fn models_and_readiness_come_from_the_workers() {
 #[tokio::test]
 async fn metrics_tell_of_stages_and_codes() {
     let api = Harness::start().await;
-    api.post_raw("/v1/tags", "image/jpeg", testing::photo(64, 64)).await;
+    api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64)).await;
     api.post_raw("/v1/tags", "image/jpeg", b"nothing".to_vec()).await;
     let text = api.get("/metrics").await.json;
     let text = text.as_str().unwrap();

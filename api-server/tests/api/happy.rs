@@ -3,9 +3,9 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use common::stage::Stage;
 use image::ImageFormat;
-use prepare::testing;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use testing::pictures;
 
 use crate::{
     harness::Harness,
@@ -36,7 +36,7 @@ fn is_answer(reply: &Reply, file: &[u8]) {
 #[tokio::test]
 async fn bytes_are_tagged() {
     let api = Harness::start().await;
-    let file = testing::photo(640, 480);
+    let file = pictures::photo(640, 480);
     let reply = api.post_raw("/v1/tags?limit=3&threshold=0.2", "image/jpeg", file.clone()).await;
     is_answer(&reply, &file);
     assert_eq!(reply.json["image"]["width"], 640);
@@ -53,7 +53,7 @@ async fn bytes_are_tagged() {
 #[tokio::test]
 async fn base64_is_tagged_with_and_without_padding() {
     let api = Harness::start().await;
-    let file = testing::encoded(testing::gradient(301, 200), ImageFormat::Png);
+    let file = pictures::encoded(pictures::gradient(301, 200), ImageFormat::Png);
     let content = BASE64_STANDARD.encode(&file);
     for content in [content.as_str(), content.trim_end_matches('=')] {
         let reply = api.post_json(json!({"image": {"content": content}, "features": ["tags"], "limit": 5})).await;
@@ -67,7 +67,7 @@ async fn base64_is_tagged_with_and_without_padding() {
 
 #[tokio::test]
 async fn a_url_is_fetched_and_tagged() {
-    let file = testing::photo(800, 600);
+    let file = pictures::photo(800, 600);
     let pages = [("/cat.jpg", ok(&file)), ("/moved", redirect("/cat.jpg"))];
     let origin = Origin::start(pages).await;
     let api = Harness::with(&["--fetch-allow-origin", &origin.base], Behaviour::Answer).await;
@@ -87,7 +87,7 @@ async fn every_format_is_read_whatever_its_content_type_says() {
         (ImageFormat::Tiff, "tiff"),
     ];
     for (format, name) in formats {
-        let file = testing::encoded(testing::gradient(320, 240), format);
+        let file = pictures::encoded(pictures::gradient(320, 240), format);
         let reply = api.post_raw("/v1/tags", "application/octet-stream", file.clone()).await;
         is_answer(&reply, &file);
         assert_eq!(reply.json["image"]["format"], name);
@@ -104,7 +104,7 @@ fn stages(timings: &Value) -> (Vec<&str>, f64) {
 
 #[tokio::test]
 async fn every_stage_is_told_and_they_sum_to_the_total() {
-    let origin = Origin::start([("/cat.jpg", ok(&testing::photo(1024, 768)))]).await;
+    let origin = Origin::start([("/cat.jpg", ok(&pictures::photo(1024, 768)))]).await;
     let api = Harness::with(&["--fetch-allow-origin", &origin.base], Behaviour::Slow(20)).await;
     for _ in 0..5 {
         let reply = api.post_url(&origin.url("/cat.jpg")).await;
@@ -124,7 +124,7 @@ async fn every_stage_is_told_and_they_sum_to_the_total() {
 #[tokio::test]
 async fn a_result_whose_announcement_was_lost_is_found_by_its_key() {
     let api = Harness::with(&[], Behaviour::Whisper).await;
-    let file = testing::photo(64, 64);
+    let file = pictures::photo(64, 64);
     let reply = api.post_raw("/v1/tags?timeout_ms=300", "image/jpeg", file.clone()).await;
     is_answer(&reply, &file);
     api.finish().await;

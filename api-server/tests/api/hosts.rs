@@ -3,8 +3,8 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use futures_util::future::join_all;
-use prepare::testing::photo;
 use serde_json::{Value, json};
+use testing::pictures::photo;
 
 use crate::{
     harness::Harness,

@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use api_server::NewKey;
-use prepare::testing::photo;
 use tempfile::TempDir;
+use testing::pictures::photo;
 
 use crate::{
     harness::Harness,

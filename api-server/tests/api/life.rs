@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use prepare::testing;
+use testing::pictures;
 use tokio::net::TcpStream;
 
 use crate::{
@@ -14,14 +14,14 @@ use crate::{
 #[tokio::test]
 async fn a_client_that_hangs_up_frees_its_waiter_and_its_place() {
     let api = Harness::with(&["--max-in-flight", "1"], Behaviour::Silent).await;
-    let request = api.post_raw("/v1/tags", "image/jpeg", testing::photo(64, 64));
+    let request = api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64));
     tokio::select! {
         _ = request => panic!("nobody answers"),
         () = api.until_waiting(1) => {}
     }
     // The request's future was dropped, and its connection with it.
     api.until_waiting(0).await;
-    let next = api.post_raw("/v1/tags?timeout_ms=50", "image/jpeg", testing::photo(64, 64)).await;
+    let next = api.post_raw("/v1/tags?timeout_ms=50", "image/jpeg", pictures::photo(64, 64)).await;
     next.is_problem(504, "deadline_exceeded");
     api.finish().await;
 }
@@ -29,7 +29,7 @@ async fn a_client_that_hangs_up_frees_its_waiter_and_its_place() {
 #[tokio::test]
 async fn shutdown_finishes_what_is_open() {
     let api = Harness::with(&[], Behaviour::Slow(300)).await;
-    let open = api.post_raw("/v1/tags", "image/jpeg", testing::photo(64, 64));
+    let open = api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64));
     let stop = async {
         api.until_waiting(1).await;
         api.shutdown.cancel();

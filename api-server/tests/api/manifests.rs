@@ -3,9 +3,9 @@
 use std::{os::unix::fs::symlink, path::PathBuf};
 
 use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
-use manifest::testing::{parquet, texts};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testing::tables::{parquet, texts};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 

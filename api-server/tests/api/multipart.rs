@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use futures_util::{StreamExt, stream};
-use prepare::testing::photo as photo_of;
 use serde_json::json;
+use testing::pictures::photo as photo_of;
 
 use crate::{
     harness::Harness,

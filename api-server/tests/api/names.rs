@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use futures_util::future::join_all;
-use prepare::testing::photo;
+use testing::pictures::photo;
 
 use crate::{
     harness::Harness,

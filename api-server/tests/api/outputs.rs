@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use common::testing::eventually;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testing::servers::eventually;
 use url::Url;
 
 use crate::{

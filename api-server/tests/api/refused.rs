@@ -2,8 +2,8 @@
 
 use std::pin::pin;
 
-use prepare::testing;
 use serde_json::{Value, json};
+use testing::pictures;
 
 use crate::{
     harness::Harness,
@@ -52,7 +52,7 @@ async fn requests_that_are_not_valid_get_400() {
         "language=KO",
         "include=cat,,dog",
     ] {
-        let reply = api.post_raw(&format!("/v1/tags?{query}"), "image/png", testing::photo(8, 8)).await;
+        let reply = api.post_raw(&format!("/v1/tags?{query}"), "image/png", pictures::photo(8, 8)).await;
         reply.is_problem(400, "invalid_request");
     }
     api.finish().await;
@@ -92,7 +92,7 @@ async fn large_bodies_get_413() {
 #[tokio::test]
 async fn a_model_that_nobody_runs_is_404() {
     let api = Harness::start().await;
-    let reply = api.post_raw("/v1/tags?model=oracle", "image/jpeg", testing::photo(64, 64)).await;
+    let reply = api.post_raw("/v1/tags?model=oracle", "image/jpeg", pictures::photo(64, 64)).await;
     reply.is_problem(404, "model_not_found");
     assert!(reply.json["detail"].as_str().unwrap().contains(MODEL));
     api.finish().await;
@@ -101,7 +101,7 @@ async fn a_model_that_nobody_runs_is_404() {
 #[tokio::test]
 async fn without_workers_it_is_503_and_not_ready() {
     let api = Harness::with(&[], Behaviour::Absent).await;
-    api.post_raw("/v1/tags", "image/jpeg", testing::photo(64, 64)).await.is_problem(503, "no_workers");
+    api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64)).await.is_problem(503, "no_workers");
     api.get("/readyz").await.is_problem(503, "no_workers");
     assert_eq!(api.get("/healthz").await.status, 200);
     api.finish().await;
@@ -110,11 +110,11 @@ async fn without_workers_it_is_503_and_not_ready() {
 #[tokio::test]
 async fn a_full_server_answers_429_at_once() {
     let api = Harness::with(&["--max-in-flight", "1"], Behaviour::Slow(300)).await;
-    let first = api.post_raw("/v1/tags", "image/jpeg", testing::photo(64, 64));
+    let first = api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64));
     let second = async {
         api.until_waiting(1).await;
         let begun = std::time::Instant::now();
-        api.post_raw("/v1/tags", "image/jpeg", testing::photo(64, 64)).await.is_problem(429, "overloaded");
+        api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64)).await.is_problem(429, "overloaded");
         assert!(begun.elapsed().as_millis() < 200);
     };
     let (first, ()) = tokio::join!(first, second);
@@ -155,7 +155,7 @@ async fn a_full_queue_and_a_full_waiting_room_answer_429() {
     // One job is with the worker, one fills the queue; or two waiters fill the room.
     for limit in [["--queue-max-length", "1"], ["--max-waiters", "2"]] {
         let api = Harness::with(&limit, Behaviour::Slow(300)).await;
-        let file = testing::photo(64, 64);
+        let file = pictures::photo(64, 64);
         let first = api.post_raw("/v1/tags", "image/jpeg", file.clone());
         let second = async {
             api.until_waiting(1).await;
@@ -177,7 +177,7 @@ async fn a_full_queue_and_a_full_waiting_room_answer_429() {
 async fn a_result_that_does_not_come_is_504_in_time() {
     let api = Harness::with(&[], Behaviour::Silent).await;
     let begun = std::time::Instant::now();
-    let reply = api.post_raw("/v1/tags?timeout_ms=200", "image/jpeg", testing::photo(64, 64)).await;
+    let reply = api.post_raw("/v1/tags?timeout_ms=200", "image/jpeg", pictures::photo(64, 64)).await;
     reply.is_problem(504, "deadline_exceeded");
     assert!((200..600).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
     assert!(reply.header("server-timing").contains("total;dur="));
@@ -187,7 +187,7 @@ async fn a_result_that_does_not_come_is_504_in_time() {
 #[tokio::test]
 async fn a_workers_fault_is_passed_on() {
     let api = Harness::with(&[], Behaviour::Fail).await;
-    let reply = api.post_raw("/v1/tags", "image/jpeg", testing::photo(64, 64)).await;
+    let reply = api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64)).await;
     reply.is_problem(500, "inference_failed");
     assert_eq!((&reply.json["stage"], &reply.json["detail"]), (&json!("infer"), &json!("As asked.")));
     api.finish().await;

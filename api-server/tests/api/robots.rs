@@ -1,7 +1,7 @@
 //! What sites say to robots, and what we say to sites.
 
-use prepare::testing::photo;
 use serde_json::json;
+use testing::pictures::photo;
 
 use crate::{
     batches,

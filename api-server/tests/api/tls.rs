@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use bytes::Bytes;
-use prepare::testing::photo;
+use testing::pictures::photo;
 
 use crate::{
     harness::Harness,

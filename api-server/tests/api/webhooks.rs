@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use common::testing::eventually;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use testing::servers::eventually;
 use tokio::net::TcpListener;
 use url::Url;
 

@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::get,
 };
-use prepare::testing::photo;
+use testing::pictures::photo;
 use tokio::net::TcpListener;
 
 #[derive(Clone)]

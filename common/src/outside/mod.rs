@@ -9,6 +9,7 @@ mod opened;
 use std::io;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
 use url::Url;
 
@@ -73,38 +74,44 @@ impl Target {
 
 impl Place {
     /// For reading; `None` where nothing is there.
-    pub async fn open(&self) -> io::Result<Option<Opened>> {
-        let opened = match &self.root {
-            Root::Folder(folder) => {
-                let (folder, path) = (folder.path.clone(), self.path.clone());
-                blocking(move || Opened::file(folder::open_below(&folder, &path)?)).await
+    pub fn open<'a>(&'a self) -> BoxFuture<'a, io::Result<Option<Opened>>> {
+        Box::pin(async move {
+            let opened = match &self.root {
+                Root::Folder(folder) => {
+                    let (folder, path) = (folder.path.clone(), self.path.clone());
+                    blocking(move || Opened::file(folder::open_below(&folder, &path)?)).await
+                }
+                Root::Bucket(bucket) => Opened::object(bucket.clone(), self.path.clone()).await,
+            };
+            match opened {
+                Ok(opened) => Ok(Some(opened)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
             }
-            Root::Bucket(bucket) => Opened::object(bucket.clone(), self.path.clone()).await,
-        };
-        match opened {
-            Ok(opened) => Ok(Some(opened)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        })
     }
 
     /// Whether an object is below this place.
-    pub async fn has(&self, name: &str) -> io::Result<bool> {
-        match self.objects(name).await?.head(&self.below(name)).await {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
+    pub fn has<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<bool>> {
+        Box::pin(async move {
+            match self.objects(name).await?.head(&self.below(name)).await {
+                Ok(_) => Ok(true),
+                Err(Error::NotFound { .. }) => Ok(false),
+                Err(error) => Err(failed(error)),
+            }
+        })
     }
 
     /// Writes an object below this place that is not there yet. `false`: it is there, and stays as it was.
-    pub async fn put_new(&self, name: &str, bytes: Bytes) -> io::Result<bool> {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.objects(name).await?.put_opts(&self.below(name), PutPayload::from_bytes(bytes), options).await {
-            Ok(_) => Ok(true),
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
+    pub fn put_new<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, io::Result<bool>> {
+        Box::pin(async move {
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            match self.objects(name).await?.put_opts(&self.below(name), PutPayload::from_bytes(bytes), options).await {
+                Ok(_) => Ok(true),
+                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
+                Err(error) => Err(failed(error)),
+            }
+        })
     }
 }
 

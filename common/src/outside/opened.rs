@@ -4,7 +4,7 @@
 use std::{fs::File, io, ops::Range, os::unix::fs::FileExt, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, future::BoxFuture};
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, path::Path};
 use tokio::io::AsyncRead;
 use tokio_util::io::StreamReader;
@@ -37,34 +37,42 @@ impl Opened {
         self.bytes
     }
 
-    pub async fn reader(&self) -> io::Result<Pin<Box<dyn AsyncRead + Send>>> {
-        match &self.what {
-            What::File(file) => Ok(Box::pin(tokio::fs::File::from_std(file.try_clone()?))),
-            What::Object { objects, path, e_tag } => {
-                let options = GetOptions { if_match: e_tag.clone(), ..GetOptions::default() };
-                let found = objects.get_opts(path, options).await.map_err(failed)?;
-                Ok(Box::pin(StreamReader::new(found.into_stream().map_err(failed))))
+    pub fn reader<'a>(&'a self) -> BoxFuture<'a, io::Result<Pin<Box<dyn AsyncRead + Send>>>> {
+        Box::pin(async move {
+            match &self.what {
+                What::File(file) => {
+                    let file = tokio::fs::File::from_std(file.try_clone()?);
+                    Ok(Box::pin(file) as Pin<Box<dyn AsyncRead + Send>>)
+                }
+                What::Object { objects, path, e_tag } => {
+                    let options = GetOptions { if_match: e_tag.clone(), ..GetOptions::default() };
+                    let found = objects.get_opts(path, options).await.map_err(failed)?;
+                    let reader = StreamReader::new(found.into_stream().map_err(failed));
+                    Ok(Box::pin(reader) as Pin<Box<dyn AsyncRead + Send>>)
+                }
             }
-        }
+        })
     }
 
-    pub async fn range(&self, range: Range<u64>) -> io::Result<Bytes> {
-        match &self.what {
-            What::File(file) => {
-                let file = file.clone();
-                blocking(move || {
-                    let mut bytes = vec![0; (range.end - range.start) as usize];
-                    file.read_exact_at(&mut bytes, range.start)?;
-                    Ok(bytes.into())
-                })
-                .await
+    pub fn range<'a>(&'a self, range: Range<u64>) -> BoxFuture<'a, io::Result<Bytes>> {
+        Box::pin(async move {
+            match &self.what {
+                What::File(file) => {
+                    let file = file.clone();
+                    blocking(move || {
+                        let mut bytes = vec![0; (range.end - range.start) as usize];
+                        file.read_exact_at(&mut bytes, range.start)?;
+                        Ok(bytes.into())
+                    })
+                    .await
+                }
+                What::Object { objects, path, e_tag } => {
+                    let range = Some(GetRange::Bounded(range));
+                    let options = GetOptions { if_match: e_tag.clone(), range, ..GetOptions::default() };
+                    let found = objects.get_opts(path, options).await.map_err(failed)?;
+                    found.bytes().await.map_err(failed)
+                }
             }
-            What::Object { objects, path, e_tag } => {
-                let range = Some(GetRange::Bounded(range));
-                let options = GetOptions { if_match: e_tag.clone(), range, ..GetOptions::default() };
-                let found = objects.get_opts(path, options).await.map_err(failed)?;
-                found.bytes().await.map_err(failed)
-            }
-        }
+        })
     }
 }

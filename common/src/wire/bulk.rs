@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Versioned, WIRE_VERSION};
+use super::WIRE_VERSION;
 
 /// Says that a shard of a batch is to be done. What the shard holds, and what
 /// of it is done already, is in the object store.
@@ -22,12 +22,6 @@ impl Shard {
     }
 }
 
-impl Versioned for Shard {
-    fn version(&self) -> u16 {
-        self.v
-    }
-}
-
 /// What an API server says of its real-time jobs every now and then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pressure {
@@ -36,10 +30,4 @@ pub struct Pressure {
     pub jobs: u64,
     /// Their mean wait for a worker and its engine.
     pub wait_us: u64,
-}
-
-impl Versioned for Pressure {
-    fn version(&self) -> u16 {
-        self.v
-    }
 }

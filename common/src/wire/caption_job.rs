@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{JobResult, Language, Tag, Versioned};
+use super::{JobResult, Language, Tag};
 
 /// A tagged picture on its way to whoever writes captions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,10 +18,4 @@ pub struct CaptionJob {
     pub tagged_at_us: u64,
     /// The answer, with a pattern's caption in the place of the one to be written.
     pub result: JobResult,
-}
-
-impl Versioned for CaptionJob {
-    fn version(&self) -> u16 {
-        self.v
-    }
 }

@@ -10,7 +10,7 @@ mod tests;
 pub use asked::{Asked, Language, Selection};
 pub use bulk::{Pressure, Shard};
 pub use caption_job::CaptionJob;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use crate::{fault::Fault, stage::Timings};
 
@@ -32,16 +32,39 @@ pub enum WireError {
 }
 
 /// A message with a version of its own.
-pub trait Versioned: Serialize + DeserializeOwned {
+pub trait Versioned: Sized {
     fn version(&self) -> u16;
+    fn to_bytes(&self) -> Vec<u8>;
+    fn from_bytes(bytes: &[u8]) -> Result<Self, rmp_serde::decode::Error>;
 }
 
+/// Implemented here, where the types are: a codec that is generic is compiled anew in every crate that calls it.
+macro_rules! versioned {
+    ($($message:ty),* $(,)?) => {
+        $(impl Versioned for $message {
+            fn version(&self) -> u16 {
+                self.v
+            }
+
+            fn to_bytes(&self) -> Vec<u8> {
+                rmp_serde::to_vec_named(self).expect("wire types hold nothing that MessagePack cannot")
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
+                rmp_serde::from_slice(bytes)
+            }
+        })*
+    };
+}
+
+versioned!(Job, JobResult, WorkerInfo, CaptionJob, Shard, Pressure);
+
 pub fn encode<T: Versioned>(message: &T) -> Vec<u8> {
-    rmp_serde::to_vec_named(message).expect("wire types hold nothing that MessagePack cannot")
+    message.to_bytes()
 }
 
 pub fn decode<T: Versioned>(bytes: &[u8]) -> Result<T, WireError> {
-    let message: T = rmp_serde::from_slice(bytes)?;
+    let message = T::from_bytes(bytes)?;
     match message.version() {
         version if version > NEWEST_READ => Err(WireError::TooNew(version)),
         _ => Ok(message),
@@ -198,23 +221,5 @@ impl Tag {
 
     pub fn category_name(&self) -> &str {
         if self.category_name.is_empty() { &self.category } else { &self.category_name }
-    }
-}
-
-impl Versioned for Job {
-    fn version(&self) -> u16 {
-        self.v
-    }
-}
-
-impl Versioned for JobResult {
-    fn version(&self) -> u16 {
-        self.v
-    }
-}
-
-impl Versioned for WorkerInfo {
-    fn version(&self) -> u16 {
-        self.v
     }
 }

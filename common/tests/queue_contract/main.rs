@@ -9,9 +9,9 @@ use bundles::*;
 use common::{
     queue::{Consumer, Delivery, Depth, Lane, Message, Queue, QueueConfig, QueueError, Received},
     shutdown::Shutdown,
-    testing::{RabbitMq, eventually, unique},
 };
 use shards::*;
+use testing::servers::{RabbitMq, eventually, unique};
 use tokio::{sync::OnceCell, time::timeout};
 
 const MAX_LENGTH: u32 = 10;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use common::{
     queue::{Queue, QueueError, ShardConsumer, ShardDelivery},
     shutdown::Shutdown,
-    testing::eventually,
 };
+use testing::servers::eventually;
 use tokio::time::timeout;
 
 use super::{MAX_LENGTH, NEVER, within};

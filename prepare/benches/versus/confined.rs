@@ -3,8 +3,8 @@
 use std::{env, fs, path::Path, time::Duration};
 
 use bytes::Bytes;
-use common::bench::Spread;
 use prepare::{Limits, Pool, PoolConfig};
+use testing::bench::Spread;
 use tokio::time::Instant;
 
 use super::{ROUNDS, SPEC, TURN_NS, ms, ours_ns};

@@ -13,12 +13,10 @@ use std::{
     time::Instant,
 };
 
-use common::{
-    bench::{self, Spread},
-    model::{Fit, TileSpec},
-};
+use common::model::{Fit, TileSpec};
 use prepare::Limits;
 use rival::Rival;
+use testing::bench::{self, Spread};
 
 const SPEC: TileSpec = TileSpec { width: 224, height: 224, fit: Fit::Crop };
 const ROUNDS: usize = 5;

@@ -17,11 +17,7 @@ use std::{path::Path, time::Duration};
 use anyhow::Context;
 use axum::{Router, extract::State, routing::get};
 use bytes::Bytes;
-use common::{
-    bench::report,
-    shutdown::Shutdown,
-    testing::{RabbitMq, Redis},
-};
+use common::shutdown::Shutdown;
 use loadtest::{
     cpu::Processes,
     load::{Asked, Image, Plan, Protocol, Shape, run},
@@ -31,6 +27,8 @@ use loadtest::{
 };
 use serde_json::{Value, json};
 use support::{Process, from_environment, knows_workers, seconds};
+use testing::bench::report;
+use testing::servers::{RabbitMq, Redis};
 use tokio::time::Instant;
 
 /// What the slow worker needs for an image: 50 a second, far less than the rest of this machine can do.

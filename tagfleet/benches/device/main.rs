@@ -18,12 +18,10 @@ use ai_worker::{
     batch::Sizes,
     engine::{Device, Engine, Environment, Numbers, Onnx, Precision, Setting},
 };
-use common::{
-    bench::report,
-    model::{FileRef, Manifest, default_folder},
-};
+use common::model::{FileRef, Manifest, default_folder};
 use fleet::Fleet;
 use gauge::{Gauge, Seen, machine};
+use testing::bench::report;
 
 const MODEL: &str = "efficientnet-lite0";
 const BATCHES: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 128];

@@ -18,10 +18,6 @@ mod support;
 use std::time::Duration;
 
 use anyhow::Context;
-use common::{
-    bench::report,
-    testing::{RabbitMq, Redis},
-};
 use loadtest::{
     find::{Search, find},
     load::{Asked, Image, Plan, Protocol, Shape},
@@ -34,6 +30,8 @@ use support::{
     sustained::{below, sustained},
     tell,
 };
+use testing::bench::report;
+use testing::servers::{RabbitMq, Redis};
 
 const SIDE: usize = 224;
 

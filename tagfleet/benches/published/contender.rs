@@ -1,6 +1,6 @@
 //! Who is compared, from the old design to the fleet, one change a step.
 
-use common::testing::{RabbitMq, Redis};
+use testing::servers::{RabbitMq, Redis};
 use url::Url;
 
 use crate::{

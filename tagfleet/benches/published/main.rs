@@ -16,7 +16,7 @@ mod support;
 
 use std::time::Duration;
 
-use common::{bench::report, shutdown};
+use common::shutdown;
 use loadtest::{
     find::{Search, find},
     load::{Asked, Image, Plan, Protocol, Shape},
@@ -24,6 +24,7 @@ use loadtest::{
     outcome::{Outcome, Slo},
     photo,
 };
+use testing::bench::report;
 use tokio::net::TcpListener;
 use url::Url;
 

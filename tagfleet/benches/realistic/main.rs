@@ -19,11 +19,7 @@ use ai_worker::engine::{Device, Numbers, Precision};
 use anyhow::Context;
 use bare::{Bare, Images};
 use bytes::Bytes;
-use common::{
-    bench::report,
-    shutdown,
-    testing::{RabbitMq, Redis},
-};
+use common::shutdown;
 use loadtest::{
     find::{Search, find},
     load::{Asked, Image, Plan, Protocol, Shape},
@@ -37,6 +33,8 @@ use support::{
     sustained::{below, sustained},
     tell,
 };
+use testing::bench::report;
+use testing::servers::{RabbitMq, Redis};
 use tokio::net::TcpListener;
 
 const MODEL: &str = "efficientnet-lite0";

@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-use common::testing::eventually;
 use loadtest::outcome::Outcome;
+use testing::servers::eventually;
 use url::Url;
 
 /// One process, ended with its value.

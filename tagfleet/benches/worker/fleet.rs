@@ -13,9 +13,9 @@ use common::{
     model::default_folder,
     queue::{Lane, Message, Queue, QueueConfig},
     stage::Stage,
-    testing::{RabbitMq, Redis, within},
     wire::{self, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION},
 };
+use testing::servers::{RabbitMq, Redis, within};
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
 const SIDE: usize = 224;

@@ -16,12 +16,10 @@ use std::{path::Path, time::Duration};
 
 use ai_worker::engine::{Device, Numbers, Precision};
 use bare::{Bare, Images, Setting};
-use common::{
-    bench::{Spread, report},
-    model::FileRef,
-};
+use common::model::FileRef;
 use fleet::Fleet;
 use loadtest::cpu::Processes;
+use testing::bench::{Spread, report};
 
 const MODEL: &str = "efficientnet-lite0";
 const IDLE_JOBS: u32 = 15;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::testing::{RabbitMq, Redis, eventually, unique};
+use testing::servers::{RabbitMq, Redis, eventually, unique};
 
 use crate::{
     expect_empty_queues,

@@ -1,8 +1,8 @@
 //! Lists and results in a bucket, and lists of every kind from the command line.
 
-use common::testing::eventually;
-use manifest::testing::{parquet, texts};
 use serde_json::{Value, json};
+use testing::servers::eventually;
+use testing::tables::{parquet, texts};
 
 use crate::{album::Album, bucket::Bucket, process::Process};
 

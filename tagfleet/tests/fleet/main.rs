@@ -14,9 +14,9 @@ use std::{
     time::Duration,
 };
 
-use common::testing::{RabbitMq, Redis, eventually, unique};
 use process::Process;
 use samples::{Origin, Tagged};
+use testing::servers::{RabbitMq, Redis, eventually, unique};
 
 /// For each sample, the tags of which one must be among the first five.
 const EXPECTED: [(&str, &[&str]); 4] = [

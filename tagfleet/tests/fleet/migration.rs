@@ -3,8 +3,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use common::testing::{RabbitMq, Redis, unique};
 use serde_json::Value;
+use testing::servers::{RabbitMq, Redis, unique};
 
 use crate::{album::Album, process::Process};
 

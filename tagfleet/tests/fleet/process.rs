@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use common::testing::eventually;
+use testing::servers::eventually;
 
 use crate::samples::{Origin, Tagged};
 

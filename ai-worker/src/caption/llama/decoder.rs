@@ -2,30 +2,27 @@
 //! A finished one leaves, and a new one joins at the next step. What all
 //! prompts begin with is computed once and shared.
 
-use std::{num::NonZeroU32, time::Instant};
+use std::time::Instant;
 
 use common::model::Llm;
-use llama_cpp_2::{
-    context::{LlamaContext, params::LlamaContextParams},
-    llama_backend::LlamaBackend,
-    llama_batch::LlamaBatch,
-    model::LlamaModel,
-    sampling::LlamaSampler,
-    token::LlamaToken,
-};
 
-use super::{Request, prompt};
+use super::{
+    Request,
+    library::{Batch, Context, ContextLimits, Library, Model, Sampler, Token},
+    prompt,
+};
 use crate::caption::model::{NoSentence, Sentence};
 
 /// The sequence that holds the instruction for good; the others begin as its copies.
-const INSTRUCTION: usize = 0;
+const INSTRUCTION: i32 = 0;
 
 pub struct Decoder<'a> {
-    model: &'a LlamaModel,
-    context: LlamaContext<'a>,
-    batch: LlamaBatch<'a>,
+    library: &'static Library,
+    model: &'a Model,
+    context: Context<'a>,
+    batch: Batch,
     instruction_tokens: usize,
-    /// Of one sequence, the instruction included.
+    /// Tokens of one sequence, the instruction included.
     sequence_tokens: usize,
     max_tokens: usize,
     /// Each has a sequence of its own, of its place's number and one more.
@@ -36,13 +33,13 @@ pub struct Decoder<'a> {
 struct Writing {
     request: Request,
     started: Instant,
-    sampler: LlamaSampler,
+    sampler: Sampler,
     /// Tokens that the model has read.
     read: usize,
     /// Those that it has yet to read: the prompt, then its own last one.
-    unread: Vec<LlamaToken>,
+    unread: Vec<Token>,
     /// Where the batch has what comes next.
-    row: i32,
+    row: usize,
     text: Vec<u8>,
     left: usize,
 }
@@ -59,37 +56,42 @@ pub struct Step {
 }
 
 impl<'a> Decoder<'a> {
-    /// For `width` sentences at once.
+    /// Prepares for `width` sentences at once.
     pub fn new(
-        backend: &LlamaBackend,
-        model: &'a LlamaModel,
+        library: &'static Library,
+        model: &'a Model,
         limits: &Llm,
         threads: usize,
         width: usize,
     ) -> Result<Self, String> {
         let instruction = prompt::instruction(model);
-        let (instruction_tokens, sequence_tokens) = (instruction.len(), limits.context_tokens as usize);
-        let own = sequence_tokens.checked_sub(instruction_tokens + limits.max_tokens as usize);
-        if own.is_none() {
+        let instruction_tokens = instruction.len();
+        let sequence_tokens = limits.context_tokens as usize;
+        let max_tokens = limits.max_tokens as usize;
+        if instruction_tokens + max_tokens > sequence_tokens {
             return Err("the instruction does not fit the context".to_owned());
         }
         let tokens = instruction_tokens + width * (sequence_tokens - instruction_tokens);
-        let context = open(backend, model, tokens, threads, width + 1)?;
+        let context = Context::new(model, ContextLimits { tokens, sequences: width + 1, threads })?;
         let mut decoder = Self {
+            library,
             model,
             context,
-            batch: LlamaBatch::new(tokens, 1),
+            batch: Batch::default(),
             instruction_tokens,
             sequence_tokens,
-            max_tokens: limits.max_tokens as usize,
+            max_tokens,
             writing: (0..width).map(|_| None).collect(),
         };
-        for (position, token) in instruction.iter().enumerate() {
-            let added = decoder.batch.add(*token, position as i32, &[INSTRUCTION as i32], false);
-            added.map_err(|error| error.to_string())?;
-        }
-        decoder.context.decode(&mut decoder.batch).map_err(|error| error.to_string())?;
+        decoder.read_instruction(&instruction)?;
         Ok(decoder)
+    }
+
+    fn read_instruction(&mut self, instruction: &[Token]) -> Result<(), String> {
+        for (position, token) in instruction.iter().enumerate() {
+            self.batch.add(*token, position, INSTRUCTION, false);
+        }
+        self.context.decode(&mut self.batch)
     }
 
     pub fn has_room(&self) -> bool {
@@ -108,15 +110,31 @@ impl<'a> Decoder<'a> {
         if too_long || started >= request.time.begin_by {
             return request.answer(Err(NoSentence::NoTime));
         }
-        let place = self.writing.iter().position(Option::is_none).expect("there is room");
-        if self.context.kv_cache_seq_cp(INSTRUCTION as i32, sequence(place), None, None).is_err() {
+        let Ok(sampler) = self.sampler(request.attempt) else {
             return request.answer(Err(NoSentence::Down));
-        }
+        };
+        let place = self.writing.iter().position(Option::is_none).expect("there is room");
+        self.context.copy_sequence(INSTRUCTION, sequence(place));
         metrics::counter!("tagfleet_caption_tokens_total", "kind" => "shared")
             .increment(self.instruction_tokens as u64);
-        let sampler = sampler(request.attempt);
-        let (read, left) = (self.instruction_tokens, self.max_tokens);
-        self.writing[place] = Some(Writing { request, started, sampler, read, unread, row: 0, text: Vec::new(), left });
+        self.writing[place] = Some(Writing {
+            request,
+            started,
+            sampler,
+            read: self.instruction_tokens,
+            unread,
+            row: 0,
+            text: Vec::new(),
+            left: self.max_tokens,
+        });
+    }
+
+    /// Seeds a draw by the attempt, so that the same tags give the same sentence.
+    fn sampler(&self, attempt: u32) -> Result<Sampler, String> {
+        match attempt {
+            0 => Sampler::greedy(self.library),
+            seed => Sampler::seeded(self.library, seed),
+        }
     }
 
     /// Runs the model once.
@@ -137,18 +155,16 @@ impl<'a> Decoder<'a> {
 
     fn fill_batch(&mut self) -> Step {
         self.batch.clear();
-        let (kv_tokens, kv_capacity_tokens) = (self.instruction_tokens, self.context.n_ctx() as usize);
+        let kv_tokens = self.instruction_tokens;
+        let kv_capacity_tokens = self.context.capacity_tokens();
         let mut step = Step { sentences: 0, read: 0, written: 0, kv_tokens, kv_capacity_tokens };
         for (place, writing) in self.writing.iter_mut().enumerate() {
             let Some(writing) = writing else { continue };
             let last = writing.unread.len().saturating_sub(1);
             for (n, token) in writing.unread.drain(..).enumerate() {
-                let at = (writing.read + n) as i32;
-                // The batch has room for every sequence at its longest.
-                let _ = self.batch.add(token, at, &[sequence(place)], n == last);
+                writing.row = self.batch.add(token, writing.read + n, sequence(place), n == last);
             }
             writing.read += last + 1;
-            writing.row = self.batch.n_tokens() - 1;
             step.sentences += 1;
             step.read += last;
             step.written += 1;
@@ -160,12 +176,11 @@ impl<'a> Decoder<'a> {
     /// Takes a sentence's next token. Answers how it ended, if it did.
     fn advance(&mut self, place: usize) -> Option<Result<(), NoSentence>> {
         let writing = self.writing[place].as_mut()?;
-        let token = writing.sampler.sample(&self.context, writing.row);
-        let vocab = self.model.vocab();
-        if vocab.is_eog(token) {
+        let token = self.context.sample(&mut writing.sampler, writing.row);
+        if self.model.is_end(token) {
             return Some(Ok(()));
         }
-        writing.text.extend(vocab.token_to_piece(token, false, None));
+        writing.text.extend(self.model.piece(token));
         writing.left -= 1;
         writing.unread.push(token);
         if Instant::now() >= writing.request.time.end_by || writing.request.is_given_up() {
@@ -177,7 +192,7 @@ impl<'a> Decoder<'a> {
     fn end(&mut self, place: usize, how: Result<(), NoSentence>) {
         let Some(writing) = self.writing[place].take() else { return };
         // A sequence that stays would only hold memory until it is written over.
-        let _ = self.context.kv_cache_seq_rm(sequence(place), None, None);
+        self.context.remove_sequence(sequence(place));
         let Writing { request, started, text, .. } = writing;
         let text = String::from_utf8_lossy(&text).into_owned();
         request.answer(how.map(|()| Sentence { text, started }));
@@ -185,33 +200,5 @@ impl<'a> Decoder<'a> {
 }
 
 fn sequence(place: usize) -> i32 {
-    (INSTRUCTION + 1 + place) as i32
-}
-
-fn open<'a>(
-    backend: &LlamaBackend,
-    model: &'a LlamaModel,
-    tokens: usize,
-    threads: usize,
-    sequences: usize,
-) -> Result<LlamaContext<'a>, String> {
-    let number = |value: usize| u32::try_from(value).map_err(|error| error.to_string());
-    let threads = i32::try_from(threads).map_err(|error| error.to_string())?;
-    let params = LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(number(tokens)?))
-        .with_n_batch(number(tokens)?)
-        .with_n_seq_max(number(sequences)?)
-        // One memory for all, so that copies of the instruction cost nothing.
-        .with_kv_unified(true)
-        .with_n_threads(threads)
-        .with_n_threads_batch(threads);
-    model.new_context(backend, params).map_err(|error| error.to_string())
-}
-
-/// Seeded by the attempt, so that the same tags give the same sentence.
-fn sampler(attempt: u32) -> LlamaSampler {
-    match attempt {
-        0 => LlamaSampler::greedy(),
-        seed => LlamaSampler::chain_simple([LlamaSampler::top_k(8), LlamaSampler::temp(0.7), LlamaSampler::dist(seed)]),
-    }
+    INSTRUCTION + 1 + place as i32
 }

@@ -2,13 +2,13 @@
 //! behind a bounded queue, several sentences at once.
 
 mod decoder;
-mod gpu;
+pub mod library;
 pub mod prompt;
 
 use std::{
     path::Path,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
@@ -19,10 +19,6 @@ use common::{
     model::{Llm, Manifest},
     telemetry,
 };
-use llama_cpp_2::{
-    llama_backend::LlamaBackend,
-    model::{LlamaModel, params::LlamaModelParams},
-};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -30,6 +26,7 @@ use super::{
     model::{NoSentence, Sentence, Time},
 };
 use decoder::{Decoder, Step};
+use library::{Library, Model};
 
 #[derive(Debug)]
 pub struct Llama {
@@ -83,7 +80,7 @@ impl Llama {
         let (ready, loaded) = std::sync::mpsc::channel();
         let llama = Self::at(manifest, requests, setting.width + setting.queue);
         let beats = llama.beats.clone();
-        let body = move || live(&path, &limits, setting, waiting, &ready, &beats);
+        let body = move || live(&path, &limits, &setting, waiting, &ready, &beats);
         thread::Builder::new()
             .name("llama".into())
             .spawn(body)
@@ -145,44 +142,38 @@ impl Llama {
     }
 }
 
-/// llama.cpp itself, of which a process has one.
-pub fn backend() -> Result<&'static LlamaBackend, String> {
-    static ONE: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
-    let init = || {
-        let mut backend = LlamaBackend::init().map_err(|error| error.to_string())?;
-        backend.void_logs();
-        Ok(backend)
+fn open(library: &'static Library, path: &Path, gpu: Option<usize>) -> Result<Model, String> {
+    let Some(number) = gpu else {
+        return Model::load(library, path, None);
     };
-    ONE.get_or_init(init).as_ref().map_err(Clone::clone)
-}
-
-fn open(path: &Path, gpu: Option<usize>) -> Result<LlamaModel, String> {
-    let (backend, params) = (backend()?, LlamaModelParams::default());
-    let params = match gpu {
-        Some(gpu) => gpu::all_on(gpu, params)?,
-        None => params.with_n_gpu_layers(0),
-    };
-    LlamaModel::load_from_file(backend, path, &params).map_err(|error| error.to_string())
+    // As with the tagging models, a GPU that was asked for and is missing is an error.
+    let device = library.cuda_device(number);
+    let device = device.ok_or_else(|| format!("llama.cpp finds no GPU of number {number} that has CUDA"))?;
+    Model::load(library, path, Some(device))
 }
 
 /// The thread's life: load, say so, then write until nobody can ask any more.
 fn live(
     path: &Path,
     limits: &Llm,
-    setting: Setting,
+    setting: &Setting,
     waiting: mpsc::Receiver<Request>,
     ready: &Ready,
     beats: &AtomicU64,
 ) {
-    let opened = open(path, setting.gpu);
+    let opened = Library::open(&setting.library).and_then(|library| Ok((library, open(library, path, setting.gpu)?)));
     let decoder = opened.as_ref().map_err(Clone::clone);
-    match decoder.and_then(|model| Decoder::new(backend()?, model, limits, setting.threads, setting.width)) {
+    let decoder =
+        decoder.and_then(|(library, model)| Decoder::new(library, model, limits, setting.threads, setting.width));
+    match decoder {
         Ok(decoder) => {
             // Nobody listens only if `load` itself was given up.
             let _ = ready.send(Ok(()));
             serve(decoder, waiting, beats);
         }
-        Err(cause) => drop(ready.send(Err(cause))),
+        Err(cause) => {
+            let _ = ready.send(Err(cause));
+        }
     }
 }
 

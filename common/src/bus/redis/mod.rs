@@ -15,6 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use redis::{
     Client, FromRedisValue, RedisError, RedisResult,
     aio::{ConnectionManager, ConnectionManagerConfig},
@@ -60,117 +61,155 @@ struct Inner {
 }
 
 impl Redis {
-    pub async fn connect(config: &BusConfig) -> Result<Self, BusError> {
-        crate::reconnect::install_tls_provider();
-        let scheme = |_| BusError::Url(crate::reconnect::scheme_of(&config.bus_url));
-        let client = Client::open(config.bus_url.as_str()).map_err(scheme)?;
-        let commands = connect_first(&client).await.map_err(unavailable)?;
-        let inner = Inner {
-            client,
-            commands,
-            keys: Keys::new(&config.bus_prefix),
-            result_ttl_s: config.result_ttl_s.max(1),
-            max_waiters: config.max_waiters,
-            up: AtomicBool::new(true),
-            clock_offset_us: AtomicI64::new(0),
-            inboxes: Mutex::default(),
-            closed: CancellationToken::new(),
-        };
-        let redis = Self { inner: Arc::new(inner) };
-        redis.inner.set_clock().await?;
-        let closed = redis.inner.closed.clone();
-        tokio::spawn(closed.run_until_cancelled_owned(clock::keep(Arc::downgrade(&redis.inner))));
-        Ok(redis)
+    pub fn connect<'a>(config: &'a BusConfig) -> BoxFuture<'a, Result<Self, BusError>> {
+        Box::pin(async move {
+            crate::reconnect::install_tls_provider();
+            let scheme = |_| BusError::Url(crate::reconnect::scheme_of(&config.bus_url));
+            let client = Client::open(config.bus_url.as_str()).map_err(scheme)?;
+            let commands = connect_first(&client).await.map_err(unavailable)?;
+            let inner = Inner {
+                client,
+                commands,
+                keys: Keys::new(&config.bus_prefix),
+                result_ttl_s: config.result_ttl_s.max(1),
+                max_waiters: config.max_waiters,
+                up: AtomicBool::new(true),
+                clock_offset_us: AtomicI64::new(0),
+                inboxes: Mutex::default(),
+                closed: CancellationToken::new(),
+            };
+            let redis = Self { inner: Arc::new(inner) };
+            redis.inner.set_clock().await?;
+            let closed = redis.inner.closed.clone();
+            tokio::spawn(closed.run_until_cancelled_owned(clock::keep(Arc::downgrade(&redis.inner))));
+            Ok(redis)
+        })
     }
 
-    pub async fn store_result(&self, reply_to: &str, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
-        let keys = &self.inner.keys;
-        let announcement = Announcement::of(key, &payload);
-        let mut both = redis::pipe();
-        both.atomic();
-        both.cmd("SET").arg(keys.result(key)).arg(&*payload).arg("EX").arg(self.inner.result_ttl_s).ignore();
-        both.cmd("PUBLISH").arg(keys.inbox(reply_to)).arg(announcement).ignore();
-        self.inner.call(async |mut commands| both.query_async::<()>(&mut commands).await).await
+    pub fn store_result<'a>(
+        &'a self,
+        reply_to: &'a str,
+        key: &'a ResultKey,
+        payload: Bytes,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            let keys = &self.inner.keys;
+            let announcement = Announcement::of(key, &payload);
+            let mut both = redis::pipe();
+            both.atomic();
+            both.cmd("SET").arg(keys.result(key)).arg(&*payload).arg("EX").arg(self.inner.result_ttl_s).ignore();
+            both.cmd("PUBLISH").arg(keys.inbox(reply_to)).arg(announcement).ignore();
+            self.inner.call(async |mut commands| both.query_async::<()>(&mut commands).await).await
+        })
     }
 
-    pub async fn result(&self, key: &ResultKey) -> Result<Option<Bytes>, BusError> {
-        let mut get = redis::cmd("GET");
-        get.arg(self.inner.keys.result(key));
-        self.inner.ask(&get).await.map(|found: Option<Vec<u8>>| found.map(Bytes::from))
+    pub fn result<'a>(&'a self, key: &'a ResultKey) -> BoxFuture<'a, Result<Option<Bytes>, BusError>> {
+        Box::pin(async move {
+            let mut get = redis::cmd("GET");
+            get.arg(self.inner.keys.result(key));
+            self.inner.ask(&get).await.map(|found: Option<Vec<u8>>| found.map(Bytes::from))
+        })
     }
 
-    pub async fn open_inbox(&self, name: &str, kept: usize) -> Result<Arc<Subscription>, BusError> {
-        let open = self.inner.inboxes().get(name).and_then(Weak::upgrade);
-        if let Some(open) = open {
-            return Ok(open);
-        }
-        let subscription = Arc::new(Subscription::open(&self.inner, name, kept).await?);
-        let mut inboxes = self.inner.inboxes();
-        inboxes.retain(|_, open| open.strong_count() > 0);
-        inboxes.insert(name.to_owned(), Arc::downgrade(&subscription));
-        Ok(subscription)
+    pub fn open_inbox<'a>(&'a self, name: &'a str, kept: usize) -> BoxFuture<'a, Result<Arc<Subscription>, BusError>> {
+        Box::pin(async move {
+            let open = self.inner.inboxes().get(name).and_then(Weak::upgrade);
+            if let Some(open) = open {
+                return Ok(open);
+            }
+            let subscription = Arc::new(Subscription::open(&self.inner, name, kept).await?);
+            let mut inboxes = self.inner.inboxes();
+            inboxes.retain(|_, open| open.strong_count() > 0);
+            inboxes.insert(name.to_owned(), Arc::downgrade(&subscription));
+            Ok(subscription)
+        })
     }
 
     /// A hash of each kind, with the time of expiry before each value: one call
     /// reads all, however many there are.
-    pub async fn announce(&self, kind: &str, id: &str, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
-        let expires_ms = (self.now_us() / 1_000).saturating_add(ttl.as_millis() as u64);
-        let value = [&expires_ms.to_be_bytes()[..], &payload].concat();
-        let key = self.inner.keys.announced(kind);
-        let mut both = redis::pipe();
-        both.cmd("HSET").arg(&key).arg(id).arg(value).ignore();
-        both.cmd("EXPIRE").arg(&key).arg(KIND_TTL_S).ignore();
-        self.inner.call(async |mut commands| both.query_async::<()>(&mut commands).await).await
+    pub fn announce<'a>(
+        &'a self,
+        kind: &'a str,
+        id: &'a str,
+        payload: Bytes,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            let expires_ms = (self.now_us() / 1_000).saturating_add(ttl.as_millis() as u64);
+            let value = [&expires_ms.to_be_bytes()[..], &payload].concat();
+            let key = self.inner.keys.announced(kind);
+            let mut both = redis::pipe();
+            both.cmd("HSET").arg(&key).arg(id).arg(value).ignore();
+            both.cmd("EXPIRE").arg(&key).arg(KIND_TTL_S).ignore();
+            self.inner.call(async |mut commands| both.query_async::<()>(&mut commands).await).await
+        })
     }
 
-    pub async fn withdraw(&self, kind: &str, id: &str) -> Result<(), BusError> {
-        let mut remove = redis::cmd("HDEL");
-        remove.arg(self.inner.keys.announced(kind)).arg(id);
-        self.inner.ask::<()>(&remove).await
+    pub fn withdraw<'a>(&'a self, kind: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            let mut remove = redis::cmd("HDEL");
+            remove.arg(self.inner.keys.announced(kind)).arg(id);
+            self.inner.ask::<()>(&remove).await
+        })
     }
 
-    pub async fn announced(&self, kind: &str) -> Result<Vec<Bytes>, BusError> {
-        let key = self.inner.keys.announced(kind);
-        let all: HashMap<String, Vec<u8>> = self.inner.ask(redis::cmd("HGETALL").arg(&key)).await?;
-        let now = self.now_us() / 1_000;
-        let (mut said, mut old) = (Vec::new(), Vec::new());
-        for (id, value) in all {
-            let Some((expires_ms, payload)) = value.split_first_chunk::<8>() else { continue };
-            let expires_ms = u64::from_be_bytes(*expires_ms);
-            if expires_ms > now {
-                said.push(Bytes::copy_from_slice(payload));
-            } else if expires_ms.saturating_add(FORGET_AFTER_MS) < now {
-                old.push(id);
+    pub fn announced<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Vec<Bytes>, BusError>> {
+        Box::pin(async move {
+            let key = self.inner.keys.announced(kind);
+            let all: HashMap<String, Vec<u8>> = self.inner.ask(redis::cmd("HGETALL").arg(&key)).await?;
+            let now = self.now_us() / 1_000;
+            let (mut said, mut old) = (Vec::new(), Vec::new());
+            for (id, value) in all {
+                let Some((expires_ms, payload)) = value.split_first_chunk::<8>() else { continue };
+                let expires_ms = u64::from_be_bytes(*expires_ms);
+                if expires_ms > now {
+                    said.push(Bytes::copy_from_slice(payload));
+                } else if expires_ms.saturating_add(FORGET_AFTER_MS) < now {
+                    old.push(id);
+                }
             }
-        }
-        if !old.is_empty() {
-            self.inner.ask::<()>(redis::cmd("HDEL").arg(&key).arg(old)).await?;
-        }
-        Ok(said)
+            if !old.is_empty() {
+                self.inner.ask::<()>(redis::cmd("HDEL").arg(&key).arg(old)).await?;
+            }
+            Ok(said)
+        })
     }
 
-    pub async fn remember(&self, key: &str, payload: &Bytes, ttl: Duration) -> Result<(), BusError> {
-        let mut set = redis::cmd("SET");
-        set.arg(self.inner.keys.remembered(key)).arg(&**payload).arg("PX").arg(millis(ttl));
-        self.inner.ask::<()>(&set).await
+    pub fn remember<'a>(
+        &'a self,
+        key: &'a str,
+        payload: &'a Bytes,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            let mut set = redis::cmd("SET");
+            set.arg(self.inner.keys.remembered(key)).arg(&**payload).arg("PX").arg(millis(ttl));
+            self.inner.ask::<()>(&set).await
+        })
     }
 
-    pub async fn recall(&self, key: &str) -> Result<Option<Bytes>, BusError> {
-        let mut get = redis::cmd("GET");
-        get.arg(self.inner.keys.remembered(key));
-        self.inner.ask(&get).await.map(|found: Option<Vec<u8>>| found.map(Bytes::from))
+    pub fn recall<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, BusError>> {
+        Box::pin(async move {
+            let mut get = redis::cmd("GET");
+            get.arg(self.inner.keys.remembered(key));
+            self.inner.ask(&get).await.map(|found: Option<Vec<u8>>| found.map(Bytes::from))
+        })
     }
 
-    pub async fn claim(&self, key: &str, ttl: Duration) -> Result<bool, BusError> {
-        let mut set = redis::cmd("SET");
-        set.arg(self.inner.keys.claim(key)).arg(1).arg("NX").arg("PX").arg(millis(ttl));
-        self.inner.ask(&set).await.map(|done: Option<String>| done.is_some())
+    pub fn claim<'a>(&'a self, key: &'a str, ttl: Duration) -> BoxFuture<'a, Result<bool, BusError>> {
+        Box::pin(async move {
+            let mut set = redis::cmd("SET");
+            set.arg(self.inner.keys.claim(key)).arg(1).arg("NX").arg("PX").arg(millis(ttl));
+            self.inner.ask(&set).await.map(|done: Option<String>| done.is_some())
+        })
     }
 
-    pub async fn release(&self, key: &str) -> Result<(), BusError> {
-        let mut delete = redis::cmd("DEL");
-        delete.arg(self.inner.keys.claim(key));
-        self.inner.ask::<()>(&delete).await
+    pub fn release<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            let mut delete = redis::cmd("DEL");
+            delete.arg(self.inner.keys.claim(key));
+            self.inner.ask::<()>(&delete).await
+        })
     }
 
     pub fn now_us(&self) -> u64 {

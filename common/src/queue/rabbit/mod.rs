@@ -17,6 +17,7 @@ mod topology;
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use lapin::{BasicProperties, uri::AMQPUri};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -54,38 +55,43 @@ struct Broker {
 }
 
 impl Rabbit {
-    pub async fn connect(config: &QueueConfig) -> Result<Self, QueueError> {
-        let scheme = || QueueError::Url(crate::reconnect::scheme_of(&config.queue_url));
-        let uri: AMQPUri = config.queue_url.parse().map_err(|_| scheme())?;
-        let topology = Topology { prefix: config.queue_prefix.clone(), max_length: config.queue_max_length };
-        let broker = Arc::new(Broker { uri, topology });
-        let (closed, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let timeout = Duration::from_millis(config.queue_publish_timeout_ms);
-        let publisher = Publisher::start(broker.clone(), timeout, config.queue_bundle, closed.clone(), &tasks).await?;
-        let inner = Inner { broker, publisher, max_attempts: config.queue_max_attempts, closed, tasks };
-        Ok(Self { inner: Arc::new(inner) })
+    pub fn connect<'a>(config: &'a QueueConfig) -> BoxFuture<'a, Result<Self, QueueError>> {
+        Box::pin(async move {
+            let scheme = || QueueError::Url(crate::reconnect::scheme_of(&config.queue_url));
+            let uri: AMQPUri = config.queue_url.parse().map_err(|_| scheme())?;
+            let topology = Topology { prefix: config.queue_prefix.clone(), max_length: config.queue_max_length };
+            let broker = Arc::new(Broker { uri, topology });
+            let (closed, tasks) = (CancellationToken::new(), TaskTracker::new());
+            let timeout = Duration::from_millis(config.queue_publish_timeout_ms);
+            let publisher =
+                Publisher::start(broker.clone(), timeout, config.queue_bundle, closed.clone(), &tasks).await?;
+            let inner = Inner { broker, publisher, max_attempts: config.queue_max_attempts, closed, tasks };
+            Ok(Self { inner: Arc::new(inner) })
+        })
     }
 
-    pub async fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
-        self.inner.publisher.publish_job(lane, message).await
+    pub fn publish<'a>(&'a self, lane: Lane, message: Message) -> BoxFuture<'a, Result<(), QueueError>> {
+        Box::pin(async move { self.inner.publisher.publish_job(lane, message).await })
     }
 
     pub fn set_bundles(&self, known: bool) {
         self.inner.publisher.set_bundles(known);
     }
 
-    pub async fn publish_shard(&self, payload: Bytes) -> Result<(), QueueError> {
-        // Quorum queues keep every message on disk, whatever its mode.
-        let properties = BasicProperties::default().with_delivery_mode(2);
-        self.inner.publisher.publish(Place::Shards, payload, properties).await
+    pub fn publish_shard<'a>(&'a self, payload: Bytes) -> BoxFuture<'a, Result<(), QueueError>> {
+        Box::pin(async move {
+            // Quorum queues keep every message on disk, whatever its mode.
+            let properties = BasicProperties::default().with_delivery_mode(2);
+            self.inner.publisher.publish(Place::Shards, payload, properties).await
+        })
     }
 
     pub fn consume_shards(&self, prefetch: u16, shutdown: Shutdown) -> ShardConsumer {
         shards::start(self.inner.clone(), prefetch.max(1), shutdown)
     }
 
-    pub async fn shard_depth(&self) -> Result<Depth, QueueError> {
-        self.inner.publisher.depth(Place::Shards).await
+    pub fn shard_depth<'a>(&'a self) -> BoxFuture<'a, Result<Depth, QueueError>> {
+        Box::pin(async move { self.inner.publisher.depth(Place::Shards).await })
     }
 
     pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
@@ -93,26 +99,30 @@ impl Rabbit {
         intake::start(self.inner.clone(), lanes, prefetch.max(1), shutdown)
     }
 
-    pub async fn depth(&self, lane: Lane) -> Result<Depth, QueueError> {
-        let fresh = self.inner.publisher.depth(Place::Lane(lane)).await?;
-        let retry = self.inner.publisher.depth(Place::Retry(lane)).await?;
-        Ok(Depth { messages: fresh.messages + retry.messages, consumers: fresh.consumers })
+    pub fn depth<'a>(&'a self, lane: Lane) -> BoxFuture<'a, Result<Depth, QueueError>> {
+        Box::pin(async move {
+            let fresh = self.inner.publisher.depth(Place::Lane(lane)).await?;
+            let retry = self.inner.publisher.depth(Place::Retry(lane)).await?;
+            Ok(Depth { messages: fresh.messages + retry.messages, consumers: fresh.consumers })
+        })
     }
 
-    pub async fn dead_letters(&self) -> Result<u64, QueueError> {
-        Ok(self.inner.publisher.depth(Place::Dead).await?.messages)
+    pub fn dead_letters<'a>(&'a self) -> BoxFuture<'a, Result<u64, QueueError>> {
+        Box::pin(async move { Ok(self.inner.publisher.depth(Place::Dead).await?.messages) })
     }
 
     pub fn is_ready(&self) -> bool {
         self.inner.publisher.is_ready()
     }
 
-    pub async fn close(&self) {
-        self.inner.closed.cancel();
-        self.inner.tasks.close();
-        if tokio::time::timeout(CLOSE_WITHIN, self.inner.tasks.wait()).await.is_err() {
-            tracing::warn!("the broker did not answer our good-bye");
-        }
+    pub fn close<'a>(&'a self) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.inner.closed.cancel();
+            self.inner.tasks.close();
+            if tokio::time::timeout(CLOSE_WITHIN, self.inner.tasks.wait()).await.is_err() {
+                tracing::warn!("the broker did not answer our good-bye");
+            }
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use lapin::{
     Acker, Channel,
     options::{BasicAckOptions, BasicNackOptions},
@@ -101,18 +101,20 @@ impl Receipt {
         self
     }
 
-    pub async fn ack(mut self) -> bool {
-        let Some(answer) = self.answer.take() else { return false };
-        let is_live = answer.acker.usable();
-        match Arc::into_inner(answer) {
-            // The others' turn to tell.
-            None => is_live,
-            Some(last) if last.failed.load(Ordering::Relaxed) => {
-                last.give_back();
-                false
+    pub fn ack(mut self) -> BoxFuture<'static, bool> {
+        Box::pin(async move {
+            let Some(answer) = self.answer.take() else { return false };
+            let is_live = answer.acker.usable();
+            match Arc::into_inner(answer) {
+                // The others' turn to tell.
+                None => is_live,
+                Some(last) if last.failed.load(Ordering::Relaxed) => {
+                    last.give_back();
+                    false
+                }
+                Some(last) => last.acker.ack(BasicAckOptions::default()).await.unwrap_or(false),
             }
-            Some(last) => last.acker.ack(BasicAckOptions::default()).await.unwrap_or(false),
-        }
+        })
     }
 }
 

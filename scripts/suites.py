@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""scripts/suites.py [-j N] [--threads N] PROGRAM…: runs test programs side by side, the slowest first, and says how far it is.
+
+A program is `FOLDER:NAME:PATH`: the crate's folder, which it runs in, what it is called, and the program. What a program that
+failed has printed is shown whole. The last line counts all tests: `tests: 5 passed, 0 failed, 0 skipped`.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+RESULT = re.compile(r"^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored; \d+ measured; (\d+) filtered out", re.M)
+# Seconds that suites took the last time, so that the longest begin first.
+TIMES = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target")) / ".suites"
+
+
+class Suite:
+    def __init__(self, words):
+        self.folder, self.name, self.program = words.split(":", 2)
+        self.passed = self.failed = self.skipped = 0
+        self.seconds = 0.0
+        self.output = ""
+
+    def run(self, threads):
+        begun = time.monotonic()
+        environment = os.environ | {"CARGO_MANIFEST_DIR": self.folder}
+        with tempfile.TemporaryFile("w+") as log:
+            command = [self.program, f"--test-threads={threads}"]
+            code = subprocess.run(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT).returncode
+            log.seek(0)
+            self.output = log.read()
+        self.seconds = time.monotonic() - begun
+        self.count(code)
+        return self
+
+    def count(self, code):
+        results = RESULT.findall(self.output)
+        for passed, failed, ignored, filtered in results:
+            self.passed += int(passed)
+            self.failed += int(failed)
+            self.skipped += int(ignored) + int(filtered)
+        # A program that ended before it could count has failed as a whole.
+        if code != 0 and not self.failed:
+            self.failed = 1
+
+
+def remembered():
+    try:
+        return {name: float(seconds) for name, seconds in (line.rsplit(" ", 1) for line in TIMES.read_text().splitlines())}
+    except (OSError, ValueError):
+        return {}
+
+
+def remember(suites):
+    TIMES.write_text("".join(f"{suite.name} {suite.seconds:.1f}\n" for suite in suites))
+
+
+def report(suite, ended, count, begun):
+    verdict = "FAILED" if suite.failed else "ok"
+    numbers = f"{suite.passed:4} passed" + (f", {suite.failed} failed" if suite.failed else "")
+    print(f"  [{ended:2}/{count}, {time.monotonic() - begun:4.0f} s] {suite.name:40} {numbers} in {suite.seconds:5.1f} s  {verdict}", flush=True)
+    if suite.failed:
+        print(suite.output, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-j", type=int, default=4, help="programs side by side [%(default)s]")
+    parser.add_argument("--threads", type=int, default=6, help="tests of one program side by side [%(default)s]")
+    parser.add_argument("programs", nargs="+", type=Suite)
+    arguments = parser.parse_args()
+    times = remembered()
+    # One that is new may be long.
+    suites = sorted(arguments.programs, key=lambda suite: -times.get(suite.name, 60.0))
+    begun = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(arguments.j) as pool:
+        running = [pool.submit(suite.run, arguments.threads) for suite in suites]
+        for ended, done in enumerate(concurrent.futures.as_completed(running), 1):
+            report(done.result(), ended, len(suites), begun)
+    remember(suites)
+    passed, failed, skipped = (sum(getattr(suite, key) for suite in suites) for key in ("passed", "failed", "skipped"))
+    print(f"tests: {passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+//! What tests and benchmarks share. A crate of its own and no feature of the
+//! others: with a feature, those would be compiled once for programs and once
+//! for tests.
+
+pub mod bench;
+pub mod pictures;
+pub mod servers;
+pub mod tables;
