@@ -86,7 +86,7 @@ main() {
     scripts/setup.sh build
 
     step "Build"
-    prepare --workspace --bins
+    prepare build --workspace --bins
 
     step "A list of $lines lines"
     folder=$(mktemp -d)

@@ -8,7 +8,7 @@ steps=3
 # dependencies have depends on what is built with them, and one package alone has them compiled anew, llama.cpp too.
 build() {
     if [[ $1 == tagfleet ]]; then
-        prepare --workspace --bins --bench "$2"
+        prepare build --workspace --bins --bench "$2"
     else
         claim_target
         cargo build --release --locked --workspace --bench "$2"

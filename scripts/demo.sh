@@ -17,8 +17,19 @@ finish() {
 start_service() {
     if ((port != 8080)); then say "port 8080 is taken, so it listens on $port"; fi
     start tagfleet "$log" env TAGFLEET_LISTEN="127.0.0.1:$port" TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$origin" \
-        "$tagfleet" serve
+        TAGFLEET_CAPTION_START=background "$tagfleet" serve
     await tagfleet "$log" 60 is_ready "$port" /readyz
+}
+
+# From nothing it takes 440 s of one core of a fast machine (docs of `make bench-cold`), and three times as long on a slow one.
+tell_how_long() {
+    local cores
+    cores=$(nproc)
+    if [[ -x $tagfleet ]]; then
+        say "seconds where this clone has been built before, else up to two minutes"
+    else
+        say "from nothing about $((440 / cores / 60 + 1)) to $((3 * 440 / cores / 60 + 1)) minutes on $cores cores; later seconds"
+    fi
 }
 
 tell_where() {
@@ -52,10 +63,11 @@ main() {
     trap 'exit 143' TERM
 
     step "What this machine lacks"
+    tell_how_long
     scripts/setup.sh build
 
-    step "Models and build, side by side (from nothing this takes minutes, once)"
-    prepare --package tagfleet
+    step "Models and build, side by side"
+    prepare_tagging build --package tagfleet
 
     step "Starting tagfleet and an origin for the sample photos"
     ports=$(free_ports 2 8080)

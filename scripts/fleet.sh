@@ -223,7 +223,7 @@ main() {
     scripts/setup.sh fleet
 
     step "Models and build, side by side (from nothing this takes minutes, once)"
-    if ((restart)); then prepare --package tagfleet --package loadtest; else prepare --package tagfleet; fi
+    if ((restart)); then prepare build --package tagfleet --package loadtest; else prepare build --package tagfleet; fi
 
     step "Starting RabbitMQ and Redis"
     choose_ports

@@ -154,18 +154,36 @@ sample_urls() {
     done
 }
 
-# prepare CARGO_ARGUMENTS…: models and binary side by side, since one waits for the network and the other for the processor.
-# Each has a session of its own, so that Ctrl-C ends both through the script's exit trap.
+# What tags need. Captions need more, and may come later.
+tagging=(onnxruntime efficientnet-lite0 samples)
+
+# prepare CARGO_COMMAND ARGUMENTS…: models and binary side by side, since one waits for the network and the other for the
+# processor. Each has a session of its own, so that Ctrl-C ends both through the script's exit trap.
 prepare() {
+    prepare_models "" "$@"
+}
+
+# prepare_tagging CARGO_COMMAND ARGUMENTS…: the same, and returns as soon as tags can be had; what captions need is fetched on.
+prepare_tagging() {
+    prepare_models "${tagging[*]}" "$@"
+    setsid python3 models/build.py > >(over_progress) 2>&1 &
+    pids[captions]=$!
+}
+
+# prepare_models MODELS CARGO_COMMAND ARGUMENTS…: all models where none is named.
+prepare_models() {
+    local only=()
+    if [[ -n $1 ]]; then read -ra only <<<"--only $1"; fi
+    shift
     if [[ -n ${TAGFLEET_BINARIES:-} ]]; then
         say "binaries of $binaries"
-        python3 models/build.py
+        python3 models/build.py "${only[@]}"
         return
     fi
     claim_target
-    setsid python3 models/build.py > >(over_progress) 2>&1 &
+    setsid python3 models/build.py "${only[@]}" > >(over_progress) 2>&1 &
     pids[models]=$!
-    setsid cargo build --release --locked "$@" &
+    setsid scripts/cargo.py "$@" --release --locked &
     pids[cargo]=$!
     while [[ -n ${pids[models]:-}${pids[cargo]:-} ]]; do prepared_one; done
 }
@@ -191,7 +209,7 @@ over_progress() {
 # Ends models and cargo with all that they started, where one failed or Ctrl-C came.
 abandon_prepare() {
     local name
-    for name in models cargo; do
+    for name in models captions cargo; do
         if [[ -n ${pids[$name]:-} ]]; then
             kill -s TERM -- "-${pids[$name]}" 2>/dev/null || true
             wait "${pids[$name]}" 2>/dev/null || true

@@ -14,22 +14,11 @@ want() {
 
 command_exists() { command -v "$1"; }
 
-# Not libclang-cpp, which is another library.
-has_libclang() {
-    local pattern
-    for pattern in "${LIBCLANG_PATH:-/nowhere}" /usr/lib/llvm-*/lib /usr/lib /usr/lib64 "/usr/lib/$(uname -m)-linux-gnu"; do
-        if compgen -G "$pattern/libclang.so*" || compgen -G "$pattern/libclang-[0-9]*.so*"; then return 0; fi
-    done
-    return 1
-}
-
 want_build() {
     local command
-    for command in cmake clang nasm pkg-config make g++ git python3; do want "$command" command_exists "$command"; done
+    for command in cmake nasm make gcc git python3; do want "$command" command_exists "$command"; done
     want ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
     want python3-venv python3 -c 'import venv, ensurepip'
-    # Debian's clang brings the library along.
-    if command -v clang >/dev/null; then want libclang-dev has_libclang; fi
 }
 
 want_fleet() {
@@ -44,6 +33,7 @@ want_fleet() {
 has_sanitizer() { clang -fsanitize=address -x c -o /dev/null - <<<'int main(void) { return 0; }'; }
 
 want_fuzz() {
+    want clang command_exists clang
     want libclang-rt-dev has_sanitizer
 }
 

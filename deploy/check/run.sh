@@ -47,7 +47,7 @@ main() {
     if [[ ${CHECK_BUILD:-} == 1 ]]; then
         say "are made in the images"
     else
-        prepare --package tagfleet --package loadtest --bin tagfleet --bin loadtest
+        prepare build --package tagfleet --package loadtest --bin tagfleet --bin loadtest
     fi
 
     step "Docker engine"

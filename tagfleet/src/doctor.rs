@@ -65,6 +65,7 @@ impl Doctor {
         let library = self.models_dir.join("onnxruntime/libonnxruntime.so");
         let missing = (!library.exists()).then(|| format!("{} is missing: run `tagfleet models`", library.display()));
         let runtime = Finding { what: "ONNX Runtime".into(), needed_for: "tags", cure: missing, essential: true };
+        let llama = llama_cpp(&self.models_dir);
         let folders = std::fs::read_dir(&self.models_dir).into_iter().flatten().flatten();
         let names = folders.filter(|entry| entry.path().join("manifest.toml").exists()).map(|entry| entry.file_name());
         let wanted: Vec<&String> = self.models.iter().chain([&self.caption_model]).collect();
@@ -72,7 +73,7 @@ impl Doctor {
         let mut names: BTreeSet<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
         names.extend(wanted.iter().map(|name| (*name).clone()));
         let look = |name: &String| model(&self.models_dir, name, wanted.contains(&name));
-        names.iter().map(look).chain([runtime]).collect()
+        names.iter().map(look).chain([runtime, llama]).collect()
     }
 
     async fn services(&self) -> Vec<Finding> {
@@ -85,6 +86,14 @@ impl Doctor {
             service(format!("bus, {}", named(&self.bus.bus_url)), bus),
         ]
     }
+}
+
+/// The library that runs language models.
+fn llama_cpp(models: &Path) -> Finding {
+    let library = models.join("llama-cpp/libllama.so");
+    let missing = || format!("{} is missing: run `tagfleet models`, or use `--captioner template`", library.display());
+    let cure = (!library.exists()).then(missing);
+    Finding { what: "llama.cpp".into(), needed_for: "captions", cure, essential: true }
 }
 
 fn model(models: &Path, name: &str, essential: bool) -> Finding {
@@ -110,10 +119,9 @@ fn processor() -> Finding {
 }
 
 fn commands() -> Vec<Finding> {
-    let wanted: [(&str, &'static str, &str); 7] = [
+    let wanted: [(&str, &'static str, &str); 6] = [
         ("python3", "building the models", "python3 python3-venv"),
-        ("cmake", "building llama.cpp and libjpeg-turbo", "cmake"),
-        ("clang", "the bindings of llama.cpp", "clang libclang-dev"),
+        ("cmake", "building libjpeg-turbo", "cmake"),
         ("nasm", "building libjpeg-turbo", "nasm"),
         ("rabbitmq-server", "tests and `make fleet`", "rabbitmq-server"),
         ("redis-server", "tests and `make fleet`", "redis-server"),
