@@ -7,6 +7,7 @@ import io
 import pathlib
 import pickle
 import sys
+import tarfile
 import tempfile
 import types
 import unittest
@@ -55,6 +56,38 @@ class FakeIndex:
         (target / package.file).write_bytes(self.data)
 
 
+class FromNpm(unittest.TestCase):
+    """npm's packages: how they are fetched, and files taken out of them."""
+
+    def setUp(self):
+        self.root = folder(self)
+        self.package = Package("@who/library", "1.0", "npm", "who-library-1.0.tgz", "", "MIT", {"package/a.so": "lib/a.so"})
+
+    def command(self, npm):
+        sandbox = mock.Mock(npm=lambda: ["node", "npm-cli.js"])
+        with mock.patch.object(fetch.shutil, "which", return_value=npm), mock.patch.object(fetch, "_run") as run:
+            fetch._from_npm(self.package, self.root, sandbox)
+        return run.call_args.args[0]
+
+    def test_the_machines_client_is_used_where_there_is_one(self):
+        self.assertEqual(self.command("/usr/bin/npm")[:2], ["/usr/bin/npm", "pack"])
+
+    def test_one_of_its_own_is_used_elsewhere_and_runs_no_script(self):
+        command = self.command(None)
+        self.assertEqual(command[:3], ["node", "npm-cli.js", "pack"])
+        self.assertIn("--ignore-scripts", command)
+        self.assertEqual(command[-1], "@who/library@1.0")
+
+    def test_files_are_taken_out_of_its_archive(self):
+        archive = self.root / "who-library-1.0.tgz"
+        with tarfile.open(archive, "w:gz") as tar:
+            member = tarfile.TarInfo("package/a.so")
+            member.size = 4
+            tar.addfile(member, io.BytesIO(b"code"))
+        fetch.take(self.package, archive, self.root / "work")
+        self.assertEqual((self.root / "work/lib/a.so").read_bytes(), b"code")
+
+
 class Builds(unittest.TestCase):
     """A whole build of one item from a package that the fake index serves."""
 
@@ -100,6 +133,13 @@ class Builds(unittest.TestCase):
         before = self.photo().stat()
         self.assertEqual(self.run_build(self.good), ([], 0))
         self.assertEqual(self.photo().stat().st_ino, before.st_ino)
+
+    def test_what_is_optional_and_cannot_be_had_stops_nothing(self):
+        self.item = items.Item("photos", ("pkg",), optional=True)
+        self.assertEqual(self.run_build(wheel("another photo")), ([], 1))
+        self.assertFalse(self.photo().exists())
+        # A later run, when it can be had, makes it.
+        self.assertEqual(self.run_build(self.good), (["photos"], 1))
 
     def test_a_cut_file_is_made_again(self):
         self.run_build(self.good)

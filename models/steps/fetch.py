@@ -42,7 +42,7 @@ def _from_pypi(package, folder, sandbox):
 def _from_npm(package, folder, sandbox):
     """A package's files and nothing else: no script of it is run."""
     npm = [shutil.which("npm")] if shutil.which("npm") else sandbox.npm()
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-retry-maxtimeout=5000"]
     _run([*npm, "pack", *options, "--pack-destination", folder, f"{package.name}@{package.version}"], folder)
 
 

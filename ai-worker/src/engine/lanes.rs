@@ -12,7 +12,7 @@ use std::{
 use common::telemetry;
 use tokio::sync::oneshot;
 
-use super::{Alarm, Breakdown, Engine, EngineError, Watchdog};
+use super::{Alarm, Breakdown, Engine, EngineError, Watchdog, panicking::excuse_this_thread};
 use crate::batch::{Batch, BatchError, Batcher, Fit, Item, LineId, Scored, Sizes};
 
 #[derive(Debug)]
@@ -77,6 +77,7 @@ struct Inferred {
 
 impl Lane {
     fn work(&self, alarm: &Alarm) {
+        excuse_this_thread(self.watchdog.clone(), self.number);
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let mut idle_since = Instant::now();
             while let Some(batch) = self.batcher.next(self.number) {

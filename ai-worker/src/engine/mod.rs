@@ -6,6 +6,7 @@ mod device;
 mod fake;
 mod lanes;
 mod onnx;
+mod panicking;
 mod pinned;
 mod placement;
 mod precision;
