@@ -36,7 +36,7 @@ pub fn cases() -> Vec<Trial> {
         fault("truncated_jpeg_header", || photo(640, 480)[..300].into(), "image_truncated"),
         fault("truncated_png", || half(encoded(quarters(64, 64), ImageFormat::Png)), "image_truncated"),
         fault("progressive_scan_bomb", || many_scans(&quarters(64, 64), 10_000), "decode_timeout"),
-        fault("slow_progressive_scans", || many_scans(&quarters(4_000, 3_000), 350), "decode_timeout"),
+        fault("slow_progressive_scans", || many_scans(&quarters(4_000, 3_000), 250), "decode_timeout"),
         fault("webp_frame_beyond_its_canvas", || pictures::extended_webp(64, 16_383), "image_invalid"),
         panic(),
         fault("decoder_aborts", || ABORT.into(), "image_invalid"),

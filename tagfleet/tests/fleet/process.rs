@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use testing::servers::eventually;
+use testing::servers::{Port, eventually};
 
 use crate::samples::{Origin, Tagged};
 
@@ -13,7 +13,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_tagfleet");
 
 pub struct Process {
     child: Child,
-    port: u16,
+    port: Port,
 }
 
 impl Process {
@@ -46,9 +46,9 @@ impl Process {
     }
 
     fn start(role: &str, listen: &str, settings: &[(&str, String)]) -> Self {
-        let port = free_port();
+        let port = Port::reserve();
         let mut command = Command::new(BINARY);
-        command.arg(role).env(listen, format!("127.0.0.1:{port}")).stdin(Stdio::null());
+        command.arg(role).env(listen, format!("127.0.0.1:{}", port.number())).stdin(Stdio::null());
         // Nobody's home is written to.
         command.env("TAGFLEET_STORE_URL", "memory:");
         command.envs(settings.iter().map(|(name, value)| (name, value)));
@@ -61,14 +61,14 @@ impl Process {
     pub async fn get(&self, path: &str) -> Option<String> {
         // The client wants a TLS provider even where none is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let response = reqwest::get(format!("http://127.0.0.1:{}{path}", self.port)).await.ok()?;
+        let response = reqwest::get(format!("http://127.0.0.1:{}{path}", self.port.number())).await.ok()?;
         response.error_for_status().ok()?.text().await.ok()
     }
 
     /// JSON there and back, also where it is refused.
     pub async fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let request = reqwest::Client::new().post(format!("http://127.0.0.1:{}{path}", self.port)).json(body);
+        let request = reqwest::Client::new().post(format!("http://127.0.0.1:{}{path}", self.port.number())).json(body);
         request.send().await.expect("an answer").json().await.expect("JSON")
     }
 
@@ -97,7 +97,7 @@ impl Process {
 
     /// Whether `tagfleet health` calls it well.
     pub async fn is_healthy(&self) -> bool {
-        let url = format!("http://127.0.0.1:{}/readyz", self.port);
+        let url = format!("http://127.0.0.1:{}/readyz", self.port.number());
         let status = tokio::process::Command::new(BINARY).args(["health", &url]).stderr(Stdio::null()).status().await;
         status.expect("the binary runs").success()
     }
@@ -127,7 +127,7 @@ impl Process {
 
     async fn run_tag(&self, urls: &[String], options: &[&str]) -> Vec<String> {
         let mut command = tokio::process::Command::new(BINARY);
-        command.args(["tag", "--json", "--api", &format!("http://127.0.0.1:{}", self.port)]);
+        command.args(["tag", "--json", "--api", &format!("http://127.0.0.1:{}", self.port.number())]);
         let output = command.args(options).args(urls).output().await.expect("the binary runs");
         String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
     }
@@ -135,7 +135,7 @@ impl Process {
     /// What `tagfleet batch` prints when it talks to this service.
     pub async fn batch(&self, arguments: &[&str]) -> String {
         let mut command = tokio::process::Command::new(BINARY);
-        command.args(["batch", "--api", &format!("http://127.0.0.1:{}", self.port)]).args(arguments);
+        command.args(["batch", "--api", &format!("http://127.0.0.1:{}", self.port.number())]).args(arguments);
         let output = command.output().await.expect("the binary runs");
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "tagfleet batch {arguments:?}: {complaint}");
@@ -178,9 +178,4 @@ impl Drop for Process {
 /// What lets a service fetch from the test's origin and from nowhere else on this machine.
 fn fetching(origin: &Origin) -> Vec<(&'static str, String)> {
     vec![("TAGFLEET_FETCH_ALLOW_ORIGINS", format!("http://127.0.0.1:{}", origin.port()))]
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
-    listener.local_addr().expect("it is bound").port()
 }

@@ -2,12 +2,14 @@
 //! on command. Each server has its own ports and folder, and ends with the test.
 
 mod group;
+mod port;
 mod proxy;
 mod rabbitmq;
 mod redis;
 
-use std::{net::TcpListener, time::Duration};
+use std::time::Duration;
 
+pub use port::Port;
 pub use proxy::{Mode, TcpProxy};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
@@ -41,12 +43,6 @@ pub async fn within<T>(patience: Duration, what: &str, mut probe: impl AsyncFnMu
 /// A name that no other test of this run has: queues and keys of its own.
 pub fn unique(what: &str) -> String {
     format!("{what}-{:016x}", rand::random::<u64>())
-}
-
-/// Free a moment ago; good enough for a server that is started at once.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
-    listener.local_addr().expect("it is bound").port()
 }
 
 async fn listening(port: u16) {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{BOOT_PATIENCE, free_port, group::Group, listening, within};
+use super::{BOOT_PATIENCE, Port, group::Group, listening, within};
 
 /// Where Debian keeps the scripts that do not insist on the `rabbitmq` user.
 const DEBIAN: &str = "/usr/lib/rabbitmq/bin";
@@ -11,7 +11,9 @@ const DEBIAN: &str = "/usr/lib/rabbitmq/bin";
 /// share one among tests that do not kill it.
 #[derive(Debug)]
 pub struct RabbitMq {
-    port: u16,
+    port: Port,
+    /// Of the port mapper, and of the node among nodes.
+    _inner_ports: [Port; 2],
     environment: Vec<(&'static str, String)>,
     group: Group,
     _folder: TempDir,
@@ -20,19 +22,21 @@ pub struct RabbitMq {
 impl RabbitMq {
     pub async fn start() -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
-        let (port, mapper) = (free_port(), free_port());
-        let environment = prepare(folder.path(), port, mapper);
-        let rabbit = Self { port, group: launch(&environment), environment, _folder: folder };
+        let port = Port::reserve();
+        let inner_ports = [Port::reserve(), Port::reserve()];
+        let environment = prepare(folder.path(), port.number(), inner_ports.each_ref().map(Port::number));
+        let group = launch(&environment);
+        let rabbit = Self { port, _inner_ports: inner_ports, group, environment, _folder: folder };
         rabbit.started().await;
         rabbit
     }
 
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port())
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The process group, for whoever counts what it uses.
@@ -63,11 +67,11 @@ impl RabbitMq {
     }
 
     async fn started(&self) {
-        listening(self.port).await;
+        listening(self.port()).await;
         // The port opens a moment before the broker takes connections.
         within(BOOT_PATIENCE, "the broker speaks", async || {
             use tokio::io::{AsyncReadExt, AsyncWriteExt};
-            let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
+            let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port())).await.ok()?;
             stream.write_all(b"AMQP\0\0\x09\x01").await.ok()?;
             stream.read_u8().await.ok().filter(|kind| *kind == 1)
         })
@@ -75,7 +79,7 @@ impl RabbitMq {
     }
 }
 
-fn prepare(folder: &Path, port: u16, mapper: u16) -> Vec<(&'static str, String)> {
+fn prepare(folder: &Path, port: u16, [mapper, distribution]: [u16; 2]) -> Vec<(&'static str, String)> {
     let file = |name: &str| folder.join(name).display().to_string();
     let config = format!(
         "listeners.tcp.default = 127.0.0.1:{port}\nlog.file = false\ndisk_free_limit.absolute = 10MB\n\
@@ -90,7 +94,7 @@ fn prepare(folder: &Path, port: u16, mapper: u16) -> Vec<(&'static str, String)>
         ("ERL_EPMD_PORT", mapper.to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
         ("RABBITMQ_NODENAME", format!("tagfleet{port}@localhost")),
-        ("RABBITMQ_DIST_PORT", free_port().to_string()),
+        ("RABBITMQ_DIST_PORT", distribution.to_string()),
         ("RABBITMQ_MNESIA_BASE", file("mnesia")),
         ("RABBITMQ_LOG_BASE", file("log")),
         ("RABBITMQ_PID_FILE", file("pid")),

@@ -1,11 +1,11 @@
 use tempfile::TempDir;
 
-use super::{free_port, group::Group, listening};
+use super::{Port, group::Group, listening};
 
 /// A private Redis server that keeps nothing on disk.
 #[derive(Debug)]
 pub struct Redis {
-    port: u16,
+    port: Port,
     folder: TempDir,
     group: Group,
 }
@@ -13,18 +13,19 @@ pub struct Redis {
 impl Redis {
     pub async fn start() -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
-        let port = free_port();
-        let redis = Self { port, group: launch(port, &folder), folder };
-        listening(port).await;
+        let port = Port::reserve();
+        let group = launch(port.number(), &folder);
+        let redis = Self { port, group, folder };
+        listening(redis.port()).await;
         redis
     }
 
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        format!("redis://127.0.0.1:{}/0", self.port())
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The process group, for whoever counts what it uses.
@@ -39,13 +40,13 @@ impl Redis {
     /// On the same port, empty.
     pub async fn restart(&mut self) {
         self.kill9();
-        self.group = launch(self.port, &self.folder);
-        listening(self.port).await;
+        self.group = launch(self.port(), &self.folder);
+        listening(self.port()).await;
     }
 
     /// Runs one command and returns what redis-cli prints.
     pub async fn ctl(&self, arguments: &[&str]) -> String {
-        let port = self.port.to_string();
+        let port = self.port().to_string();
         let mut command = tokio::process::Command::new("redis-cli");
         let output = command.args(["-p", &port]).args(arguments).output().await.expect("redis-cli is installed");
         assert!(output.status.success(), "redis-cli {arguments:?} failed");
