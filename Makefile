@@ -27,10 +27,10 @@ models: ## Fetch and build the models; does nothing where they are there
 
 loadtest: ## Build the load generator (loadtest --help)
 	@scripts/setup.sh build
-	@bash -euo pipefail -c '. scripts/lib.sh; claim_target; cargo build --release --locked --package tagfleet --package loadtest --bin loadtest'
+	@bash -euo pipefail -c 'profile=release; . scripts/lib.sh; claim_target; cargo build --release --locked --package tagfleet --package loadtest --bin loadtest'
 
 test-batch-kill: ## A batch of 20,000 images while everything around it is killed, each once (TAGFLEET_BATCH_KILL_ITEMS)
-	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --release --locked --workspace --test fleet outlives_everything -- --nocapture
+	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --profile quick --locked --workspace --test fleet outlives_everything -- --nocapture
 
 fmt: ## Format the code
 	@cargo fmt --all

@@ -30,7 +30,7 @@ build_yardstick() { CARGO_TARGET_DIR="$folder/yardstick" cargo build --release -
 
 build_tests() {
     if [[ -x scripts/cargo.py ]]; then
-        cargo build --release --locked --workspace --lib --bins --tests
+        cargo build --profile quick --locked --workspace --lib --bins --tests
     else
         cargo build --release --locked --workspace --all-targets
     fi

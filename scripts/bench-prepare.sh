@@ -2,6 +2,7 @@
 # scripts/bench-prepare.sh: from photo to tile, ours against libvips' and Pillow's. What it needs for that it puts into
 # ~/.cache/tagfleet, where a second run finds it.
 set -euo pipefail
+profile=release
 . "$(dirname "$0")/lib.sh"
 steps=4
 # Absolute, since cargo runs a benchmark in its crate's folder.

@@ -4,6 +4,7 @@
 #
 #   BATCH_LINES=5000000   lines of the list
 set -euo pipefail
+profile=release
 . "$(dirname "$0")/lib.sh"
 steps=4
 lines=${BATCH_LINES:-5000000}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # scripts/bench.sh PACKAGE NAME: one benchmark of a crate, with what it needs.
 set -euo pipefail
+profile=release
 . "$(dirname "$0")/lib.sh"
 steps=3
 

@@ -2,6 +2,7 @@
 # scripts/flame.sh NAME [SECONDS]: a flame graph of all processors while the benchmark NAME of the binary runs, from FLAME_AFTER (30) s
 # after its start on. Stacks are found by DWARF, since nothing here is built with frame pointers.
 set -euo pipefail
+profile=release
 . "$(dirname "$0")/lib.sh"
 steps=4
 

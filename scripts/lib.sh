@@ -8,7 +8,9 @@ cache="${XDG_CACHE_HOME:-$HOME/.cache}/tagfleet"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
 export TAGFLEET_MODELS_DIR="${TAGFLEET_MODELS_DIR:-$cache/models}"
 # TAGFLEET_BINARIES: a folder with ready ones, such as came out of an image, in place of building them.
-binaries=${TAGFLEET_BINARIES:-$CARGO_TARGET_DIR/release}
+# Cargo.toml says what the profiles are. Benchmarks set `profile=release` before they source this.
+profile=${profile:-quick}
+binaries=${TAGFLEET_BINARIES:-$CARGO_TARGET_DIR/$profile}
 # shellcheck disable=SC2034 # for the scripts that source this one
 tagfleet=$binaries/tagfleet loadtest=$binaries/loadtest
 
@@ -37,12 +39,12 @@ took() {
 # Clones share compiled dependencies. Their own crates cargo tells apart by file times alone, so after another clone has
 # built here it may take that clone's code for ours: forget the few crates of the workspace, keep the hundreds below them.
 claim_target() {
-    local mark="$CARGO_TARGET_DIR/.built-for" members
+    local mark="$CARGO_TARGET_DIR/.built-for-$profile" members
     [[ -f $mark && $(<"$mark") == "$PWD" ]] && return
-    if [[ -d $CARGO_TARGET_DIR/release ]]; then
+    if [[ -d $CARGO_TARGET_DIR/$profile ]]; then
         members=$(sed -n 's/^members = \[\(.*\)\]$/\1/p' Cargo.toml | tr -d '",')
         # shellcheck disable=SC2046,SC2086
-        cargo clean --quiet --release $(printf -- '-p %s ' $members)
+        cargo clean --quiet --profile "$profile" $(printf -- '-p %s ' $members)
     fi
     mkdir -p "$CARGO_TARGET_DIR"
     printf '%s\n' "$PWD" >"$mark"
@@ -183,7 +185,7 @@ prepare_models() {
     claim_target
     setsid python3 models/build.py "${only[@]}" > >(over_progress) 2>&1 &
     pids[models]=$!
-    setsid scripts/cargo.py "$@" --release --locked &
+    setsid scripts/cargo.py "$@" --profile "$profile" --locked &
     pids[cargo]=$!
     while [[ -n ${pids[models]:-}${pids[cargo]:-} ]]; do prepared_one; done
 }

@@ -28,10 +28,10 @@ main() {
     cargo fmt --manifest-path fuzz/Cargo.toml --check
 
     step "Clippy"
-    cargo clippy --release --workspace --all-targets --locked -- -D warnings
+    cargo clippy --profile quick --workspace --all-targets --locked -- -D warnings
 
     step "Documentation"
-    RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --workspace --locked
+    RUSTDOCFLAGS="-D warnings" cargo doc --profile quick --no-deps --workspace --locked
 
     step "Shell scripts"
     optional shellcheck shellcheck scripts/*.sh deploy/*.sh deploy/check/*.sh .ci/run

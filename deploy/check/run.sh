@@ -9,6 +9,7 @@
 #   TAGFLEET_BINARIES  a folder with ready `tagfleet` and `loadtest`, in place of building them
 #   CHECK_PULL=1       on the real bases, from their registries, instead of stand-ins out of Debian's packages
 set -euo pipefail
+profile=release
 . "$(dirname "$0")/../../scripts/lib.sh"
 . deploy/check/engine.sh
 . deploy/check/bases.sh
