@@ -26,7 +26,7 @@ pub struct Models {
     #[arg(long)]
     only: Vec<String>,
 
-    /// Fetch ONNX Runtime for CUDA, too
+    /// Fetch ONNX Runtime and llama.cpp for CUDA, too
     #[arg(long)]
     gpu: bool,
 }
