@@ -57,7 +57,6 @@ async fn samples_get_their_tags_captions_and_stages() {
 }
 
 /// What a metric of this process says by now.
-
 fn metric(name: &str) -> f64 {
     let metrics = common::telemetry::metrics().render();
     let line = metrics.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
