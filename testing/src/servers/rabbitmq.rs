@@ -12,7 +12,7 @@ const DEBIAN: &str = "/usr/lib/rabbitmq/bin";
 #[derive(Debug)]
 pub struct RabbitMq {
     port: Port,
-    /// Of the port mapper, and of the node among nodes.
+    /// Hold the ports of the port mapper and of the node among nodes.
     _inner_ports: [Port; 2],
     environment: Vec<(&'static str, String)>,
     group: Group,
