@@ -34,9 +34,22 @@ pub struct Announced {
 
 impl Announced {
     fn info(&self) -> WorkerInfo {
-        let Self { worker, device, captions, models, .. } = self;
+        let Self {
+            worker,
+            device,
+            captions,
+            models,
+            ..
+        } = self;
         let (worker, device, captioner) = (worker.clone(), device.clone(), captions.writer());
-        WorkerInfo { v: WIRE_VERSION, worker, device, models: models.infos(), captioner, bundles: true }
+        WorkerInfo {
+            v: WIRE_VERSION,
+            worker,
+            device,
+            models: models.infos(),
+            captioner,
+            bundles: true,
+        }
     }
 }
 

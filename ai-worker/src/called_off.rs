@@ -20,9 +20,15 @@ impl CalledOff {
 
     /// What `work` comes to. If another result of that job is stored before, `work` is dropped, and with it its place in
     /// the batcher's line; the error is that result.
-    pub async fn unless<T>(&self, key: ResultKey, work: impl Future<Output = T>) -> Result<T, Bytes> {
+    pub async fn unless<T>(
+        &self,
+        key: ResultKey,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Bytes> {
         // One that is delivered twice to one worker is done twice, too.
-        let Ok(mut waiter) = self.0.register(key) else { return Ok(work.await) };
+        let Ok(mut waiter) = self.0.register(key) else {
+            return Ok(work.await);
+        };
         tokio::select! {
             biased;
             Some(stored) = waiter.result() => Err(stored),

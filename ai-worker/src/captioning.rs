@@ -36,8 +36,13 @@ pub async fn run(
 ) -> Result<(), WorkerError> {
     let worker = config.worker_name()?;
     let (loading, fleet) = (config.clone(), bus.clone());
-    let captioner = on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
-    tracing::info!(captioner = captioner.name(), "captions are written here, and nothing else");
+    let captioner = on_thread("models", move || load(&loading, fleet))
+        .await
+        .ok_or(WorkerError::Loading)??;
+    tracing::info!(
+        captioner = captioner.name(),
+        "captions are written here, and nothing else"
+    );
     let captioner = Arc::new(captioner);
     let captions = Arc::new(Captions::Here(captioner.clone()));
 
@@ -47,10 +52,28 @@ pub async fn run(
     let mut beside = JoinSet::new();
     beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
     let (device, models) = ("none".to_owned(), Arc::new(Models::new(Vec::new())));
-    let who = Announced { kind: announce::CAPTIONERS, worker, device, captions, models };
+    let who = Announced {
+        kind: announce::CAPTIONERS,
+        worker,
+        device,
+        captions,
+        models,
+    };
     let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
-    let scribe = Arc::new(Scribe { bus, called_off, captioner, caption_timeout: config.caption_timeout() });
-    consume::consume(scribe, &queue, &Lane::CAPTIONING, config.prefetch(), shutdown).await;
+    let scribe = Arc::new(Scribe {
+        bus,
+        called_off,
+        captioner,
+        caption_timeout: config.caption_timeout(),
+    });
+    consume::consume(
+        scribe,
+        &queue,
+        &Lane::CAPTIONING,
+        config.prefetch(),
+        shutdown,
+    )
+    .await;
     let _ = announcing.await;
     Ok(())
 }
@@ -58,7 +81,11 @@ pub async fn run(
 fn load(config: &WorkerConfig, bus: Bus) -> Result<Captioner, WorkerError> {
     let taxonomies = match config.engine {
         Kind::Fake(_) => vec![fake::taxonomy().map_err(VersionError::from)?],
-        Kind::Onnx => config.models.iter().map(|model| taxonomy(config, model)).collect::<Result<_, _>>()?,
+        Kind::Onnx => config
+            .models
+            .iter()
+            .map(|model| taxonomy(config, model))
+            .collect::<Result<_, _>>()?,
     };
     captioner(config, &bus, &Labels::of(&taxonomies))
 }

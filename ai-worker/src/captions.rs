@@ -17,7 +17,13 @@ pub enum Captions {
 
 impl Captions {
     /// The caption, or what stands in for it while it is written elsewhere.
-    pub async fn caption(&self, wanted: bool, tags: &[Tag], asked: Asked, deadline: Instant) -> Captioned {
+    pub async fn caption(
+        &self,
+        wanted: bool,
+        tags: &[Tag],
+        asked: Asked,
+        deadline: Instant,
+    ) -> Captioned {
         match self {
             Captions::Here(captioner) => captioner.caption(wanted, tags, asked, deadline).await,
             Captions::Elsewhere(relay) => {
@@ -26,7 +32,10 @@ impl Captions {
                 if !Relay::is_to_be_written(&caption) {
                     count(caption.status);
                 }
-                Captioned { caption, started: Instant::now() }
+                Captioned {
+                    caption,
+                    started: Instant::now(),
+                }
             }
         }
     }
@@ -46,7 +55,11 @@ impl Captions {
     /// Who takes this result on to its caption, if somebody is to.
     pub fn relay_for(&self, result: &JobResult) -> Option<&Relay> {
         match (self, &result.outcome) {
-            (Captions::Elsewhere(relay), Ok(tagged)) if Relay::is_to_be_written(&tagged.caption) => Some(relay),
+            (Captions::Elsewhere(relay), Ok(tagged))
+                if Relay::is_to_be_written(&tagged.caption) =>
+            {
+                Some(relay)
+            }
             _ => None,
         }
     }

@@ -57,7 +57,13 @@ pub enum CaptionStart {
 pub struct WorkerConfig {
     /// What this worker does, by comma. With `tag` alone it sends what wants a caption on to the workers that have `caption`
     /// alone; with both it writes captions itself, and takes none from others
-    #[arg(long, env = "TAGFLEET_ROLES", value_enum, value_delimiter = ',', default_value = "tag,caption")]
+    #[arg(
+        long,
+        env = "TAGFLEET_ROLES",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "tag,caption"
+    )]
     pub roles: Vec<Role>,
 
     /// Folder that holds the models, one folder with a manifest each
@@ -65,7 +71,12 @@ pub struct WorkerConfig {
     pub models_dir: PathBuf,
 
     /// Tagging models, by comma: folders below the models folder. A request picks one by name; the first is the default
-    #[arg(long = "model", env = "TAGFLEET_MODEL", value_delimiter = ',', default_value = "efficientnet-lite0")]
+    #[arg(
+        long = "model",
+        env = "TAGFLEET_MODEL",
+        value_delimiter = ',',
+        default_value = "efficientnet-lite0"
+    )]
     pub models: Vec<String>,
 
     /// What runs the models: `onnx`, or for measuring everything around a model, `fake:service_ms=8,image_ms=0.2`: no
@@ -121,7 +132,11 @@ pub struct WorkerConfig {
     pub caption_route: CaptionRoutes,
 
     /// Language model: a folder below the models folder
-    #[arg(long, env = "TAGFLEET_CAPTION_MODEL", default_value = "smollm2-135m-instruct")]
+    #[arg(
+        long,
+        env = "TAGFLEET_CAPTION_MODEL",
+        default_value = "smollm2-135m-instruct"
+    )]
     pub caption_model: String,
 
     /// What the language model runs on: cpu, cuda, cuda:1. A GPU that is not there is an error
@@ -130,7 +145,12 @@ pub struct WorkerConfig {
 
     /// Whether the worker waits for its language model: `strict` does, and a missing one is an error at start; with
     /// `background` tags come at once, and captions from the template until the model is loaded
-    #[arg(long, env = "TAGFLEET_CAPTION_START", value_enum, default_value = "strict")]
+    #[arg(
+        long,
+        env = "TAGFLEET_CAPTION_START",
+        value_enum,
+        default_value = "strict"
+    )]
     pub caption_start: CaptionStart,
 
     /// Folder of llama.cpp's library [default: llama-cpp below the models folder; llama-cpp-cuda on a GPU]
@@ -176,13 +196,18 @@ pub struct WorkerConfig {
 
 impl WorkerConfig {
     pub fn lanes(&self) -> usize {
-        self.lanes.unwrap_or_else(|| self.device.lanes(cores())).max(1)
+        self.lanes
+            .unwrap_or_else(|| self.device.lanes(cores()))
+            .max(1)
     }
 
     pub fn caption_setting(&self) -> caption::Setting {
         caption::Setting {
             library: self.llama_cpp(),
-            threads: self.caption_threads.unwrap_or_else(|| (cores() / 2).min(4)).max(1),
+            threads: self
+                .caption_threads
+                .unwrap_or_else(|| (cores() / 2).min(4))
+                .max(1),
             width: self.caption_width.max(1),
             queue: self.caption_queue.max(1),
             gpu: self.caption_gpu(),
@@ -195,23 +220,38 @@ impl WorkerConfig {
     }
 
     fn llama_cpp(&self) -> PathBuf {
-        let folder = if self.caption_device.is_gpu() { "llama-cpp-cuda" } else { "llama-cpp" };
-        self.llama_cpp.clone().unwrap_or_else(|| self.models_dir.join(folder))
+        let folder = if self.caption_device.is_gpu() {
+            "llama-cpp-cuda"
+        } else {
+            "llama-cpp"
+        };
+        self.llama_cpp
+            .clone()
+            .unwrap_or_else(|| self.models_dir.join(folder))
     }
 
     /// `None` where nothing is to be remembered.
     pub fn caption_cache(&self) -> Option<caption::CacheSetting> {
         let ttl = Duration::from_secs(self.caption_cache_ttl_s.max(1));
-        let setting = caption::CacheSetting { kept: self.caption_cache, ttl, near: self.caption_cache_near };
+        let setting = caption::CacheSetting {
+            kept: self.caption_cache,
+            ttl,
+            near: self.caption_cache_near,
+        };
         (self.caption_cache > 0).then_some(setting)
     }
 
     pub fn max_batch(&self) -> usize {
-        self.max_batch.unwrap_or_else(|| self.device.max_batch()).max(1)
+        self.max_batch
+            .unwrap_or_else(|| self.device.max_batch())
+            .max(1)
     }
 
     pub fn rules(&self) -> Rules {
-        Rules { sizes: self.device.sizes(self.max_batch()), max_wait: self.max_batch_wait_ms.bound() }
+        Rules {
+            sizes: self.device.sizes(self.max_batch()),
+            max_wait: self.max_batch_wait_ms.bound(),
+        }
     }
 
     pub fn engine_timeout(&self) -> Duration {
@@ -244,7 +284,11 @@ impl WorkerConfig {
 
     /// All who write captions, by `--captioner` or by a rule.
     pub fn writers(&self) -> HashSet<CaptionerChoice> {
-        self.caption_route.iter().map(|(_, writer)| writer).chain([self.captioner]).collect()
+        self.caption_route
+            .iter()
+            .map(|(_, writer)| writer)
+            .chain([self.captioner])
+            .collect()
     }
 
     pub fn duty(&self) -> Duty {
@@ -256,14 +300,25 @@ impl WorkerConfig {
     }
 
     pub fn onnxruntime(&self) -> PathBuf {
-        let built = || self.models_dir.join(self.device.runtime_folder()).join("libonnxruntime.so");
+        let built = || {
+            self.models_dir
+                .join(self.device.runtime_folder())
+                .join("libonnxruntime.so")
+        };
         self.onnxruntime.clone().unwrap_or_else(built)
     }
 
     /// The name given, or one that no other process has.
     pub fn worker_name(&self) -> Result<String, ConfigError> {
-        let name = self.worker_name.clone().unwrap_or_else(identity::unique_name);
-        if identity::is_name(&name) { Ok(name) } else { Err(ConfigError::Name(name)) }
+        let name = self
+            .worker_name
+            .clone()
+            .unwrap_or_else(identity::unique_name);
+        if identity::is_name(&name) {
+            Ok(name)
+        } else {
+            Err(ConfigError::Name(name))
+        }
     }
 }
 

@@ -18,7 +18,13 @@ pub trait Handle: Send + Sync + 'static {
 }
 
 /// Returns once `shutdown` is set off and every job in hand is done.
-pub async fn consume(worker: Arc<impl Handle>, queue: &Queue, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) {
+pub async fn consume(
+    worker: Arc<impl Handle>,
+    queue: &Queue,
+    lanes: &[Lane],
+    prefetch: u16,
+    shutdown: Shutdown,
+) {
     let mut consumer = queue.consume(lanes, prefetch, shutdown);
     let mut jobs = JoinSet::new();
     loop {

@@ -26,18 +26,32 @@ pub struct Picture {
 
 impl Picture {
     pub fn new(tile: Bytes, spec: TileSpec) -> Self {
-        Self { tile, spec, pixels: Arc::default() }
+        Self {
+            tile,
+            spec,
+            pixels: Arc::default(),
+        }
     }
 
     /// `[height, width, 3] u8`, RGB
     pub fn pixels(&self) -> Result<&[u8], &TileError> {
-        self.pixels.get_or_init(|| decode(&self.tile, self.spec)).as_deref()
+        self.pixels
+            .get_or_init(|| decode(&self.tile, self.spec))
+            .as_deref()
     }
 
     /// Of pixels that are there already, or are taken for such by a fake engine.
     pub fn decoded(pixels: Vec<u8>) -> Self {
-        let spec = TileSpec { width: 1, height: 1, fit: common::model::Fit::Crop };
-        Self { tile: Bytes::new(), spec, pixels: Arc::new(OnceLock::from(Ok(pixels))) }
+        let spec = TileSpec {
+            width: 1,
+            height: 1,
+            fit: common::model::Fit::Crop,
+        };
+        Self {
+            tile: Bytes::new(),
+            spec,
+            pixels: Arc::new(OnceLock::from(Ok(pixels))),
+        }
     }
 }
 
@@ -47,11 +61,25 @@ pub fn decode(tile: &[u8], spec: TileSpec) -> Result<Vec<u8>, TileError> {
     let header = decompressor.read_header(tile)?;
     let (width, height) = (usize::from(spec.width), usize::from(spec.height));
     if (header.width, header.height) != (width, height) {
-        return Err(TileError::Size(header.width, header.height, spec.width, spec.height));
+        return Err(TileError::Size(
+            header.width,
+            header.height,
+            spec.width,
+            spec.height,
+        ));
     }
     let mut pixels = vec![0; width * height * 3];
     let pitch = width * 3;
-    decompressor.decompress(tile, Image { pixels: &mut pixels[..], width, pitch, height, format: PixelFormat::RGB })?;
+    decompressor.decompress(
+        tile,
+        Image {
+            pixels: &mut pixels[..],
+            width,
+            pitch,
+            height,
+            format: PixelFormat::RGB,
+        },
+    )?;
     Ok(pixels)
 }
 
@@ -61,12 +89,24 @@ mod tests {
 
     use super::*;
 
-    const SPEC: TileSpec = TileSpec { width: 16, height: 8, fit: Fit::Crop };
+    const SPEC: TileSpec = TileSpec {
+        width: 16,
+        height: 8,
+        fit: Fit::Crop,
+    };
 
     fn tile(width: usize, height: usize) -> Vec<u8> {
         let pixels = vec![200; width * height * 3];
-        let image = Image { pixels: &pixels[..], width, pitch: width * 3, height, format: PixelFormat::RGB };
-        turbojpeg::compress(image, 90, turbojpeg::Subsamp::None).expect("encodes").to_vec()
+        let image = Image {
+            pixels: &pixels[..],
+            width,
+            pitch: width * 3,
+            height,
+            format: PixelFormat::RGB,
+        };
+        turbojpeg::compress(image, 90, turbojpeg::Subsamp::None)
+            .expect("encodes")
+            .to_vec()
     }
 
     #[test]
@@ -78,9 +118,15 @@ mod tests {
 
     #[test]
     fn other_sizes_and_broken_tiles_are_refused() {
-        assert!(matches!(decode(&tile(8, 16), SPEC), Err(TileError::Size(8, 16, 16, 8))));
+        assert!(matches!(
+            decode(&tile(8, 16), SPEC),
+            Err(TileError::Size(8, 16, 16, 8))
+        ));
         assert!(matches!(decode(b"no jpeg", SPEC), Err(TileError::Jpeg(_))));
         let whole = tile(16, 8);
-        assert!(matches!(decode(&whole[..whole.len() - 8], SPEC), Err(TileError::Jpeg(_))));
+        assert!(matches!(
+            decode(&whole[..whole.len() - 8], SPEC),
+            Err(TileError::Jpeg(_))
+        ));
     }
 }

@@ -51,14 +51,21 @@ pub struct Tagger {
 
 impl Tagger {
     fn select(&self, job: &Job, scores: &[f32]) -> Result<Vec<Tag>, Fault> {
-        let unknown = |name: UnknownName| Fault::new(Code::InvalidRequest, Stage::Postprocess, name.to_string());
+        let unknown = |name: UnknownName| {
+            Fault::new(Code::InvalidRequest, Stage::Postprocess, name.to_string())
+        };
         let choice = Choice {
             threshold: job.threshold.unwrap_or(self.model.default_threshold),
             limit: job.limit.unwrap_or(self.model.default_limit).into(),
             filter: Filter::new(&self.taxonomy, &job.selection).map_err(unknown)?,
             language: job.language,
         };
-        Ok(tags::select(&self.taxonomy, self.model.kind, &self.calibration.believed(scores), &choice))
+        Ok(tags::select(
+            &self.taxonomy,
+            self.model.kind,
+            &self.calibration.believed(scores),
+            &choice,
+        ))
     }
 }
 
@@ -96,14 +103,19 @@ impl Handle for Worker {
         let mut job: Job = match wire::decode(&delivery.payload) {
             Ok(job) => job,
             // A newer worker may read it; if none does, it ends as a dead letter.
-            Err(error) => return tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back"),
+            Err(error) => {
+                return tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back");
+            }
         };
         let queued = Duration::from_micros(self.bus.now_us().saturating_sub(job.published_at_us));
         let mut clock = StageClock::start_at(received);
         clock.timings.add(Stage::Queue, queued);
         let left = Duration::from_millis(job.budget_ms.into()).saturating_sub(queued);
         let tile = std::mem::take(&mut job.tile);
-        let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
+        let key = ResultKey {
+            tenant: job.tenant.clone(),
+            id: job.id.clone(),
+        };
         let tagging = self.tag(&job, tile, &delivery, received + left, &mut clock);
         match self.called_off.unless(key, tagging).await {
             Ok(outcome) => self.finish(job, delivery, outcome, clock).await,
@@ -116,10 +128,22 @@ impl Handle for Worker {
     async fn give_up(&self, payload: &[u8], attempts: u32) {
         metrics::counter!("tagfleet_dead_letters_total").increment(1);
         let Ok(job) = wire::decode::<Job>(payload) else {
-            return tracing::error!(attempts, "a message that no worker understood is now a dead letter");
+            return tracing::error!(
+                attempts,
+                "a message that no worker understood is now a dead letter"
+            );
         };
-        tracing::error!(id = job.id, tenant = job.tenant, attempts, "the job is now a dead letter");
-        let fault = Fault::new(Code::TooManyAttempts, Stage::Queue, format!("given up after {attempts} attempts"));
+        tracing::error!(
+            id = job.id,
+            tenant = job.tenant,
+            attempts,
+            "the job is now a dead letter"
+        );
+        let fault = Fault::new(
+            Code::TooManyAttempts,
+            Stage::Queue,
+            format!("given up after {attempts} attempts"),
+        );
         let result = self.result(&job, Err(fault), Timings::default());
         outcome::store(&self.bus, &job.reply_to, &result).await;
     }
@@ -139,7 +163,11 @@ impl Worker {
             return Err(Fault::new(Code::ModelNotFound, Stage::Queue, detail).retryable(true));
         };
         if Instant::now() >= deadline {
-            return Err(Fault::new(Code::DeadlineExceeded, Stage::Queue, "no time was left when a worker was free"));
+            return Err(Fault::new(
+                Code::DeadlineExceeded,
+                Stage::Queue,
+                "no time was left when a worker was free",
+            ));
         }
         let picture = match self.decoding {
             Decoding::Never => Picture::decoded(tile),
@@ -161,35 +189,64 @@ impl Worker {
         clock.end_at(Stage::Infer, scored.finished);
         let tags = by.tagger.select(job, &scored.scores)?;
         clock.end(Stage::Postprocess);
-        let written_by = deadline.checked_sub(WAY_BACK).unwrap_or(deadline).min(Instant::now() + self.caption_timeout);
-        let asked = Asked { lane: delivery.lane, language: job.language };
-        let captioned = self.captions.caption(job.features.caption, &tags, asked, written_by).await;
+        let written_by = deadline
+            .checked_sub(WAY_BACK)
+            .unwrap_or(deadline)
+            .min(Instant::now() + self.caption_timeout);
+        let asked = Asked {
+            lane: delivery.lane,
+            language: job.language,
+        };
+        let captioned = self
+            .captions
+            .caption(job.features.caption, &tags, asked, written_by)
+            .await;
         if self.captions.are_here() {
             clock.end_at(Stage::CaptionWait, captioned.started);
             clock.end(Stage::Caption);
         }
         let subjects = self.captions.to_send(&tags);
         let tags = if job.features.tags { tags } else { Vec::new() };
-        let tagged = Tagged { model: by.tagger.model.id.clone(), tags, caption: captioned.caption };
+        let tagged = Tagged {
+            model: by.tagger.model.id.clone(),
+            tags,
+            caption: captioned.caption,
+        };
         Ok(Done { tagged, subjects })
     }
 
-    async fn finish(&self, job: Job, delivery: Delivery, outcome: Result<Done, Fault>, clock: StageClock) {
+    async fn finish(
+        &self,
+        job: Job,
+        delivery: Delivery,
+        outcome: Result<Done, Fault>,
+        clock: StageClock,
+    ) {
         let (attempt, lane) = (delivery.attempt, delivery.lane.name());
         let (outcome, subjects) = match outcome {
             Ok(Done { tagged, subjects }) => (Ok(tagged), subjects),
             Err(fault) => (Err(fault), Vec::new()),
         };
         let mut result = self.result(&job, outcome, clock.timings);
-        let is_safe = self.pass_on(&job, subjects, delivery.lane, &mut result).await;
+        let is_safe = self
+            .pass_on(&job, subjects, delivery.lane, &mut result)
+            .await;
         if !is_safe && !outcome::store(&self.bus, &job.reply_to, &result).await {
             return;
         }
         let acked = delivery.ack().await;
         telemetry::record_stages("worker", &result.timings, OWN);
-        let code = result.outcome.as_ref().err().map_or("ok", |fault| fault.code.name());
+        let code = result
+            .outcome
+            .as_ref()
+            .err()
+            .map_or("ok", |fault| fault.code.name());
         metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
-        let caption_status = result.outcome.as_ref().ok().map(|tagged| tagged.caption.status.name());
+        let caption_status = result
+            .outcome
+            .as_ref()
+            .ok()
+            .map(|tagged| tagged.caption.status.name());
         let acked = matches!(acked, Ok(true));
         log_stages!(
             "job",
@@ -206,12 +263,27 @@ impl Worker {
 
     fn result(&self, job: &Job, outcome: Result<Tagged, Fault>, timings: Timings) -> JobResult {
         let (id, tenant) = (job.id.clone(), job.tenant.clone());
-        JobResult { v: WIRE_VERSION, id, tenant, worker: self.name.clone(), outcome, timings }
+        JobResult {
+            v: WIRE_VERSION,
+            id,
+            tenant,
+            worker: self.name.clone(),
+            outcome,
+            timings,
+        }
     }
 
     /// Whether the result went on to those who write captions. If it could not, its caption says why.
-    async fn pass_on(&self, job: &Job, subjects: Vec<Tag>, lane: Lane, result: &mut JobResult) -> bool {
-        let Some(relay) = self.captions.relay_for(result) else { return false };
+    async fn pass_on(
+        &self,
+        job: &Job,
+        subjects: Vec<Tag>,
+        lane: Lane,
+        result: &mut JobResult,
+    ) -> bool {
+        let Some(relay) = self.captions.relay_for(result) else {
+            return false;
+        };
         let passed = relay.pass_on(job, subjects, lane, result).await;
         if let (Err(why), Ok(tagged)) = (passed, &mut result.outcome) {
             tagged.caption.status = why;
@@ -222,8 +294,14 @@ impl Worker {
 }
 
 async fn decode(picture: Picture) -> Result<(), Fault> {
-    let decoded = tokio::task::spawn_blocking(move || picture.pixels().map(drop).map_err(ToString::to_string)).await;
-    decoded.map_err(|error| error.to_string()).flatten().map_err(no_tile)
+    let decoded = tokio::task::spawn_blocking(move || {
+        picture.pixels().map(drop).map_err(ToString::to_string)
+    })
+    .await;
+    decoded
+        .map_err(|error| error.to_string())
+        .flatten()
+        .map_err(no_tile)
 }
 
 fn no_tile(detail: String) -> Fault {
@@ -234,7 +312,9 @@ fn batch_fault(error: &BatchError) -> Fault {
     let (code, stage) = match error {
         BatchError::Tile(detail) => return no_tile(detail.clone()),
         BatchError::Expired => (Code::DeadlineExceeded, Stage::BatchWait),
-        BatchError::Full | BatchError::Retired | BatchError::Stopped => (Code::Overloaded, Stage::BatchWait),
+        BatchError::Full | BatchError::Retired | BatchError::Stopped => {
+            (Code::Overloaded, Stage::BatchWait)
+        }
         BatchError::Engine(_) => (Code::InferenceFailed, Stage::Infer),
     };
     Fault::new(code, stage, error.to_string())

@@ -22,6 +22,7 @@ pub mod tags;
 mod worker;
 
 pub use config::{
-    CaptionRoutes, CaptionStart, CaptionerChoice, ConfigError, MaxWait, ReloadConfig, Role, WorkerConfig,
+    CaptionRoutes, CaptionStart, CaptionerChoice, ConfigError, MaxWait, ReloadConfig, Role,
+    WorkerConfig,
 };
 pub use worker::{WorkerError, run};

@@ -15,12 +15,17 @@ const STORE_PAUSE: Duration = Duration::from_millis(200);
 /// Whether the result is stored. If it cannot be, the job is worth more
 /// than this work: it goes back and is done again.
 pub async fn store(bus: &Bus, reply_to: &str, result: &JobResult) -> bool {
-    let key = ResultKey { tenant: result.tenant.clone(), id: result.id.clone() };
+    let key = ResultKey {
+        tenant: result.tenant.clone(),
+        id: result.id.clone(),
+    };
     let payload = Bytes::from(wire::encode(result));
     for attempt in 1..=STORE_TRIES {
         match bus.store_result(reply_to, &key, payload.clone()).await {
             Ok(()) => return true,
-            Err(error) => tracing::warn!(%error, id = key.id, attempt, "the result could not be stored"),
+            Err(error) => {
+                tracing::warn!(%error, id = key.id, attempt, "the result could not be stored")
+            }
         }
         tokio::time::sleep(STORE_PAUSE * attempt).await;
     }

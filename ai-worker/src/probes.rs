@@ -16,7 +16,13 @@ pub async fn serve(listener: Option<TcpListener>, queue: Queue, bus: Bus) {
 fn router(queue: Queue, bus: Bus) -> Router {
     let ready = move || {
         let ready = queue.is_ready() && bus.is_ready();
-        async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") } }
+        async move {
+            if ready {
+                (StatusCode::OK, "ready\n")
+            } else {
+                (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+            }
+        }
     };
     // Counts from here on, and not from when somebody first looks.
     telemetry::metrics();

@@ -12,7 +12,10 @@ use common::{
     bus::{Bus, ResultKey},
     queue::{Lane, Message, Queue, QueueError},
     shutdown::Shutdown,
-    wire::{self, Caption, CaptionJob, CaptionStatus, Job, JobResult, Language, Tag, WIRE_VERSION, WorkerInfo},
+    wire::{
+        self, Caption, CaptionJob, CaptionStatus, Job, JobResult, Language, Tag, WIRE_VERSION,
+        WorkerInfo,
+    },
 };
 
 use crate::{
@@ -38,28 +41,43 @@ pub struct Relay {
 impl Relay {
     /// Knows already who is there.
     pub async fn new(queue: Queue, bus: Bus) -> Self {
-        let relay = Self { queue, bus, writer: Mutex::default() };
+        let relay = Self {
+            queue,
+            bus,
+            writer: Mutex::default(),
+        };
         relay.look().await;
         relay
     }
 
     /// Keeps an eye on who is there, until `shutdown`.
     pub async fn watch(&self, shutdown: Shutdown) {
-        while shutdown.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+        while shutdown
+            .run_until_cancelled(tokio::time::sleep(EVERY))
+            .await
+            .is_some()
+        {
             self.look().await;
         }
     }
 
     async fn look(&self) {
         // A bus that does not answer says nothing of the captioners.
-        let Ok(announced) = self.bus.announced(CAPTIONERS).await else { return };
-        let mut infos = announced.iter().filter_map(|said| wire::decode::<WorkerInfo>(said).ok());
+        let Ok(announced) = self.bus.announced(CAPTIONERS).await else {
+            return;
+        };
+        let mut infos = announced
+            .iter()
+            .filter_map(|said| wire::decode::<WorkerInfo>(said).ok());
         let writer = infos.next().map(|info| info.captioner);
         *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = writer;
     }
 
     fn known_writer(&self) -> Option<String> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub fn writer(&self) -> String {
@@ -70,7 +88,11 @@ impl Relay {
     pub fn stand_in(&self, wanted: bool, tags: &[Tag], language: Language) -> Caption {
         let subjects = if wanted { subjects(tags) } else { Vec::new() };
         let is_there = self.known_writer().is_some();
-        let status = if is_there { CaptionStatus::SkippedDeadline } else { CaptionStatus::Unavailable };
+        let status = if is_there {
+            CaptionStatus::SkippedDeadline
+        } else {
+            CaptionStatus::Unavailable
+        };
         stand_in(&subjects, language, status)
     }
 
@@ -92,9 +114,15 @@ impl Relay {
         if left < LEAST {
             return Err(CaptionStatus::SkippedDeadline);
         }
-        let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
+        let key = ResultKey {
+            tenant: job.tenant.clone(),
+            id: job.id.clone(),
+        };
         let provisional = Bytes::from(wire::encode(result));
-        let stored = self.bus.store_provisional(&key, provisional, left + KEPT).await;
+        let stored = self
+            .bus
+            .store_provisional(&key, provisional, left + KEPT)
+            .await;
         stored.map_err(|error| unavailable(&error, &job.id))?;
         let caption_job = CaptionJob {
             v: WIRE_VERSION,
@@ -106,7 +134,10 @@ impl Relay {
             tagged_at_us,
             result: result.clone(),
         };
-        let message = Message { payload: Bytes::from(wire::encode(&caption_job)), ttl: left };
+        let message = Message {
+            payload: Bytes::from(wire::encode(&caption_job)),
+            ttl: left,
+        };
         match self.queue.publish(lane.for_captions(), message).await {
             Ok(()) => Ok(()),
             Err(QueueError::Full) => Err(CaptionStatus::SkippedDeadline),

@@ -36,11 +36,20 @@ impl Handle for Scribe {
         let received = Instant::now();
         let job: CaptionJob = match wire::decode(&delivery.payload) {
             Ok(job) => job,
-            Err(error) => return tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back"),
+            Err(error) => {
+                return tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back");
+            }
         };
         let reply_to = job.reply_to.clone();
-        let key = ResultKey { tenant: job.result.tenant.clone(), id: job.result.id.clone() };
-        let result = match self.called_off.unless(key, self.write(job, delivery.lane, received)).await {
+        let key = ResultKey {
+            tenant: job.result.tenant.clone(),
+            id: job.result.id.clone(),
+        };
+        let result = match self
+            .called_off
+            .unless(key, self.write(job, delivery.lane, received))
+            .await
+        {
             Ok(result) => result,
             Err(stored) => return called_off::let_go(delivery, &stored).await,
         };
@@ -52,10 +61,23 @@ impl Handle for Scribe {
     /// Its tags are good: they are what its caller gets.
     async fn give_up(&self, payload: &[u8], attempts: u32) {
         metrics::counter!("tagfleet_dead_letters_total").increment(1);
-        let Ok(CaptionJob { mut result, reply_to, .. }) = wire::decode(payload) else {
-            return tracing::error!(attempts, "a message that no captioner understood is now a dead letter");
+        let Ok(CaptionJob {
+            mut result,
+            reply_to,
+            ..
+        }) = wire::decode(payload)
+        else {
+            return tracing::error!(
+                attempts,
+                "a message that no captioner understood is now a dead letter"
+            );
         };
-        tracing::error!(id = result.id, tenant = result.tenant, attempts, "the caption is now a dead letter");
+        tracing::error!(
+            id = result.id,
+            tenant = result.tenant,
+            attempts,
+            "the caption is now a dead letter"
+        );
         if let Ok(tagged) = &mut result.outcome {
             tagged.caption.status = CaptionStatus::Unavailable;
         }
@@ -72,9 +94,17 @@ impl Scribe {
         let left = Duration::from_millis(job.budget_ms.into()).saturating_sub(spent);
         let due = Instant::now() + left.min(self.caption_timeout);
         let mut result = job.result;
-        let asked = Asked { lane, language: job.language };
-        let Ok(tagged) = &mut result.outcome else { return result };
-        let captioned = self.captioner.caption_even_late(&job.subjects, asked, due).await;
+        let asked = Asked {
+            lane,
+            language: job.language,
+        };
+        let Ok(tagged) = &mut result.outcome else {
+            return result;
+        };
+        let captioned = self
+            .captioner
+            .caption_even_late(&job.subjects, asked, due)
+            .await;
         let mut clock = StageClock::start_at(received);
         clock.timings = result.timings;
         clock.timings.add(Stage::CaptionWait, waited);
@@ -89,7 +119,11 @@ impl Scribe {
         let (attempt, lane) = (delivery.attempt, delivery.lane.name());
         let acked = matches!(delivery.ack().await, Ok(true));
         telemetry::record_stages("worker", &result.timings, OWN);
-        let status = result.outcome.as_ref().ok().map(|tagged| tagged.caption.status.name());
+        let status = result
+            .outcome
+            .as_ref()
+            .ok()
+            .map(|tagged| tagged.caption.status.name());
         metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => "ok").increment(1);
         log_stages!(
             "caption",

@@ -81,8 +81,13 @@ pub fn run(
         }
         let name = config.worker_name()?;
         let (loading, fleet) = (config.clone(), bus.clone());
-        let Ready { loader, models, captioner } =
-            on_thread("models", move || load(&loading, fleet)).await.ok_or(WorkerError::Loading)??;
+        let Ready {
+            loader,
+            models,
+            captioner,
+        } = on_thread("models", move || load(&loading, fleet))
+            .await
+            .ok_or(WorkerError::Loading)??;
         let called_off = CalledOff::open(&bus).await?;
 
         // Every job in hand finds room.
@@ -90,7 +95,10 @@ pub fn run(
         let batcher = Arc::new(Batcher::new(config.lanes(), capacity));
         let serve = |loaded| Arc::new(Served::new(loaded, batcher.clone(), config.rules()));
         let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));
-        let (watchdog, alarm) = (Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())), Alarm::default());
+        let (watchdog, alarm) = (
+            Arc::new(Watchdog::new(config.lanes(), config.engine_timeout())),
+            Alarm::default(),
+        );
         let lanes = Lanes::start(config.lanes(), &batcher, &watchdog, &alarm)?;
         let captions = Arc::new(match captioner {
             Some(captioner) => Captions::Here(Arc::new(captioner)),
@@ -108,14 +116,29 @@ pub fn run(
         // Ends with this function, however it ends.
         let mut beside = JoinSet::new();
         beside.spawn(watch(captions.clone(), shutdown.clone()));
-        reloaders(&config, &models, &loader).for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
+        reloaders(&config, &models, &loader)
+            .for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
         beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
         let (kind, worker) = (announce::TAGGERS, name.clone());
-        let who = Announced { kind, worker, device, captions: captions.clone(), models: models.clone() };
+        let who = Announced {
+            kind,
+            worker,
+            device,
+            captions: captions.clone(),
+            models: models.clone(),
+        };
         let announcing = tokio::spawn(announce::announce(bus.clone(), who, shutdown.clone()));
 
         let (caption_timeout, decoding) = (config.caption_timeout(), decoding(&config));
-        let worker = Arc::new(Worker { name, bus, called_off, models, captions, caption_timeout, decoding });
+        let worker = Arc::new(Worker {
+            name,
+            bus,
+            called_off,
+            models,
+            captions,
+            caption_timeout,
+            decoding,
+        });
         let drained = async {
             consume::consume(worker, &queue, &Lane::TAGGING, config.prefetch(), shutdown).await;
             lanes.stop().await;
@@ -144,8 +167,18 @@ async fn watch(captions: Arc<Captions>, shutdown: Shutdown) {
 }
 
 /// One for each model.
-fn reloaders(config: &WorkerConfig, models: &Models, loader: &Option<Arc<Loader>>) -> impl Iterator<Item = Reloader> {
-    let watched = loader.iter().flat_map(|loader| models.all().iter().zip(&config.models).map(move |of| (loader, of)));
+fn reloaders(
+    config: &WorkerConfig,
+    models: &Models,
+    loader: &Option<Arc<Loader>>,
+) -> impl Iterator<Item = Reloader> {
+    let watched = loader.iter().flat_map(|loader| {
+        models
+            .all()
+            .iter()
+            .zip(&config.models)
+            .map(move |of| (loader, of))
+    });
     watched.map(|(loader, (served, model))| Reloader {
         served: served.clone(),
         loader: loader.clone(),
@@ -180,9 +213,14 @@ fn load(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
 
 fn load_fake(config: &WorkerConfig, pretence: Pretence, bus: Bus) -> Result<Ready, WorkerError> {
     tracing::warn!(?pretence, "the engine is fake: every tag is made up");
-    let fake = fake::load(pretence.cost, config.lanes(), config.rules().sizes).map_err(VersionError::from)?;
+    let fake = fake::load(pretence.cost, config.lanes(), config.rules().sizes)
+        .map_err(VersionError::from)?;
     let captioner = own_captioner(config, bus, Labels::of([&fake.tagger.taxonomy]))?;
-    Ok(Ready { loader: None, models: vec![fake], captioner })
+    Ok(Ready {
+        loader: None,
+        models: vec![fake],
+        captioner,
+    })
 }
 
 fn load_files(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
@@ -195,35 +233,69 @@ fn load_files(config: &WorkerConfig, bus: Bus) -> Result<Ready, WorkerError> {
         sizes: config.rules().sizes,
     };
     let load = |model: &String| loader.load(&loader.folder(model));
-    let models = config.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    let models = config
+        .models
+        .iter()
+        .map(load)
+        .collect::<Result<Vec<_>, _>>()?;
     expect_own_names(&models)?;
     let labels = Labels::of(models.iter().map(|loaded| &loaded.tagger.taxonomy));
     let captioner = own_captioner(config, bus, labels)?;
-    Ok(Ready { loader: Some(Arc::new(loader)), models, captioner })
+    Ok(Ready {
+        loader: Some(Arc::new(loader)),
+        models,
+        captioner,
+    })
 }
 
 fn expect_own_names(models: &[Loaded]) -> Result<(), WorkerError> {
     let mut names = HashSet::new();
     let name = |loaded: &Loaded| loaded.tagger.model.id.name.clone();
-    match models.iter().map(name).find(|name| !names.insert(name.clone())) {
+    match models
+        .iter()
+        .map(name)
+        .find(|name| !names.insert(name.clone()))
+    {
         None => Ok(()),
         Some(twice) => Err(WorkerError::SameName(twice)),
     }
 }
 
 /// A language model is loaded only by who writes captions; the rest costs nothing and is done here.
-fn own_captioner(config: &WorkerConfig, bus: Bus, labels: Labels) -> Result<Option<Captioner>, WorkerError> {
-    let is_here = config.duty() == Duty::Both || !config.writers().into_iter().any(CaptionerChoice::is_a_model);
-    is_here.then(|| captioner(config, &bus, &labels)).transpose()
+fn own_captioner(
+    config: &WorkerConfig,
+    bus: Bus,
+    labels: Labels,
+) -> Result<Option<Captioner>, WorkerError> {
+    let is_here = config.duty() == Duty::Both
+        || !config
+            .writers()
+            .into_iter()
+            .any(CaptionerChoice::is_a_model);
+    is_here
+        .then(|| captioner(config, &bus, &labels))
+        .transpose()
 }
 
 /// Of `--captioner`, with those who write in its stead. Each is loaded once.
-pub fn captioner(config: &WorkerConfig, bus: &Bus, labels: &Labels) -> Result<Captioner, WorkerError> {
+pub fn captioner(
+    config: &WorkerConfig,
+    bus: &Bus,
+    labels: &Labels,
+) -> Result<Captioner, WorkerError> {
     let load = |choice| Ok((choice, writer(config, choice, bus, labels)?));
-    let writers = config.writers().into_iter().map(load).collect::<Result<HashMap<_, _>, WorkerError>>()?;
+    let writers = config
+        .writers()
+        .into_iter()
+        .map(load)
+        .collect::<Result<HashMap<_, _>, WorkerError>>()?;
     let of = |choice: &CaptionerChoice| writers[choice].clone();
     let routes = config.caption_route.iter();
-    Ok(routes.fold(of(&config.captioner), |captioner, (when, choice)| captioner.routed(when, of(&choice))))
+    Ok(
+        routes.fold(of(&config.captioner), |captioner, (when, choice)| {
+            captioner.routed(when, of(&choice))
+        }),
+    )
 }
 
 fn writer(
@@ -232,11 +304,17 @@ fn writer(
     bus: &Bus,
     labels: &Labels,
 ) -> Result<Captioner, WorkerError> {
-    let remembering = Remembering { labels: labels.clone(), cache: config.caption_cache(), bus: bus.clone() };
+    let remembering = Remembering {
+        labels: labels.clone(),
+        cache: config.caption_cache(),
+        bus: bus.clone(),
+    };
     match choice {
         CaptionerChoice::Off => Ok(Captioner::off()),
         CaptionerChoice::Template => Ok(Captioner::template()),
-        CaptionerChoice::OpenAi => Ok(remembering.given_to(Captioner::openai(&config.servers.setting())?)),
+        CaptionerChoice::OpenAi => {
+            Ok(remembering.given_to(Captioner::openai(&config.servers.setting())?))
+        }
         CaptionerChoice::Llama => {
             let folder = config.models_dir.join(&config.caption_model);
             let setting = config.caption_setting();

@@ -28,21 +28,52 @@ fn captioner(servers: &[&Server]) -> Captioner {
 }
 
 fn asking(api: OpenAiApi, servers: &[&Server]) -> Captioner {
-    let urls = servers.iter().map(|server| server.url.parse().expect("a URL")).collect();
+    let urls = servers
+        .iter()
+        .map(|server| server.url.parse().expect("a URL"))
+        .collect();
     let (model, key) = ("some-model".into(), Some("secret".into()));
-    Captioner::openai(&OpenAiSetting { api, urls, model, key, concurrency: 32 }).expect("servers")
+    Captioner::openai(&OpenAiSetting {
+        api,
+        urls,
+        model,
+        key,
+        concurrency: 32,
+    })
+    .expect("servers")
 }
 
 fn tag(name: &str) -> Tag {
-    let (id, name, category, parents) =
-        (name.to_owned(), name.to_owned(), "animal".to_owned(), vec!["thing".to_owned()]);
-    Tag { id, name, confidence: 0.9, category_name: category.clone(), category, parents }
+    let (id, name, category, parents) = (
+        name.to_owned(),
+        name.to_owned(),
+        "animal".to_owned(),
+        vec!["thing".to_owned()],
+    );
+    Tag {
+        id,
+        name,
+        confidence: 0.9,
+        category_name: category.clone(),
+        category,
+        parents,
+    }
 }
 
 async fn status(captioner: &Captioner, due: Duration) -> CaptionStatus {
-    let asked = Asked { lane: Lane::Realtime, language: Language::En };
-    let captioned = captioner.caption(true, &[tag("cat")], asked, Instant::now() + due).await;
-    assert!(captioned.caption.text.is_some_and(|text| text.contains("cat") && text.ends_with('.')));
+    let asked = Asked {
+        lane: Lane::Realtime,
+        language: Language::En,
+    };
+    let captioned = captioner
+        .caption(true, &[tag("cat")], asked, Instant::now() + due)
+        .await;
+    assert!(
+        captioned
+            .caption
+            .text
+            .is_some_and(|text| text.contains("cat") && text.ends_with('.'))
+    );
     captioned.caption.status
 }
 
@@ -50,49 +81,92 @@ const LATER: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn the_fast_one_of_two_servers_gets_most_of_the_work() {
-    let (fast, slow) = (server(Manner::Well(20)).await, server(Manner::Well(400)).await);
+    let (fast, slow) = (
+        server(Manner::Well(20)).await,
+        server(Manner::Well(400)).await,
+    );
     let captioner = captioner(&[&slow, &fast]);
     let asks = (0..200).map(|_| status(&captioner, LATER));
     let statuses: Vec<_> = stream::iter(asks).buffer_unordered(8).collect().await;
-    assert!(statuses.iter().all(|status| *status == CaptionStatus::Llm), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| *status == CaptionStatus::Llm),
+        "{statuses:?}"
+    );
     let (by_fast, by_slow) = (fast.asked.load(Relaxed), slow.asked.load(Relaxed));
     println!("fast {by_fast}, slow {by_slow}");
     assert_eq!(by_fast + by_slow, 200);
     assert!(by_fast * 10 >= 200 * 8, "fast {by_fast}, slow {by_slow}");
-    let (headers, request) = fast.last.lock().expect("no panic").take().expect("it was asked");
+    let (headers, request) = fast
+        .last
+        .lock()
+        .expect("no panic")
+        .take()
+        .expect("it was asked");
     assert_eq!(headers["authorization"], "Bearer secret");
-    assert_eq!((&request["model"], &request["stream"]), (&json!("some-model"), &json!(false)));
-    assert_eq!(request["messages"].as_array().and_then(|all| all.last()).expect("some")["content"], "cat");
+    assert_eq!(
+        (&request["model"], &request["stream"]),
+        (&json!("some-model"), &json!(false))
+    );
+    assert_eq!(
+        request["messages"]
+            .as_array()
+            .and_then(|all| all.last())
+            .expect("some")["content"],
+        "cat"
+    );
 }
 
 #[tokio::test]
 async fn a_model_that_does_not_chat_goes_on_with_a_text() {
     for manner in [Manner::NoJson, Manner::Broken, Manner::Huge, Manner::Chats] {
         let ill = server(manner).await;
-        assert_eq!(status(&asking(OpenAiApi::Completion, &[&ill]), LATER).await, CaptionStatus::Unavailable);
+        assert_eq!(
+            status(&asking(OpenAiApi::Completion, &[&ill]), LATER).await,
+            CaptionStatus::Unavailable
+        );
     }
     let well = server(Manner::Well(5)).await;
-    assert_eq!(status(&asking(OpenAiApi::Completion, &[&well]), LATER).await, CaptionStatus::Llm);
-    let (headers, request) = well.last.lock().expect("no panic").take().expect("it was asked");
+    assert_eq!(
+        status(&asking(OpenAiApi::Completion, &[&well]), LATER).await,
+        CaptionStatus::Llm
+    );
+    let (headers, request) = well
+        .last
+        .lock()
+        .expect("no panic")
+        .take()
+        .expect("it was asked");
     assert_eq!(headers["authorization"], "Bearer secret");
     assert!(request.get("messages").is_none(), "{request}");
     let prompt = request["prompt"].as_str().expect("a text");
-    assert!(prompt.starts_with("You write one short") && prompt.ends_with("Words: cat\nSentence:"), "{prompt}");
+    assert!(
+        prompt.starts_with("You write one short") && prompt.ends_with("Words: cat\nSentence:"),
+        "{prompt}"
+    );
     assert_eq!(request["stop"], json!(["\n"]));
 }
 
 #[tokio::test]
 async fn who_is_slower_than_half_of_the_time_does_not_fail() {
-    let (one, two) = (server(Manner::Well(1_300)).await, server(Manner::Well(1_300)).await);
+    let (one, two) = (
+        server(Manner::Well(1_300)).await,
+        server(Manner::Well(1_300)).await,
+    );
     let captioner = captioner(&[&one, &two]);
     let due = Duration::from_millis(2_000);
     // More than the budget of second tries pays for: the rest goes on waiting for the first.
     for asks in [40, 10] {
         let statuses = join_all((0..asks).map(|_| status(&captioner, due))).await;
-        assert!(statuses.iter().all(|status| *status == CaptionStatus::Llm), "{statuses:?}");
+        assert!(
+            statuses.iter().all(|status| *status == CaptionStatus::Llm),
+            "{statuses:?}"
+        );
     }
     let asked = one.asked.load(Relaxed) + two.asked.load(Relaxed);
-    assert!((51..=70).contains(&asked), "some were asked for a second time: {asked}");
+    assert!(
+        (51..=70).contains(&asked),
+        "some were asked for a second time: {asked}"
+    );
 }
 
 #[tokio::test]
@@ -101,7 +175,10 @@ async fn who_hangs_is_left_alone_though_another_one_answers_in_its_stead() {
     let captioner = captioner(&[&hung, &well]);
     let due = Duration::from_millis(1_000);
     let statuses = join_all((0..12).map(|_| status(&captioner, due))).await;
-    assert!(statuses.iter().all(|status| *status == CaptionStatus::Llm), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| *status == CaptionStatus::Llm),
+        "{statuses:?}"
+    );
     // By now nearly all the time is gone that it had.
     tokio::time::sleep(due / 2).await;
     let asked = hung.asked.load(Relaxed);
@@ -119,7 +196,11 @@ async fn while_one_server_is_ill_the_other_one_writes() {
         for _ in 0..20 {
             assert_eq!(status(&captioner, LATER).await, CaptionStatus::Llm);
         }
-        assert!(ill.asked.load(Relaxed) < 10, "it is left alone: {}", ill.asked.load(Relaxed));
+        assert!(
+            ill.asked.load(Relaxed) < 10,
+            "it is left alone: {}",
+            ill.asked.load(Relaxed)
+        );
     }
     let (dead, well) = (server(Manner::Hang).await, server(Manner::Well(5)).await);
     dead.task.abort();
@@ -136,13 +217,23 @@ async fn while_no_server_is_well_the_template_writes_in_time() {
         let captioner = captioner(&[&ill]);
         let started = Instant::now();
         for _ in 0..10 {
-            assert_eq!(status(&captioner, Duration::from_millis(400)).await, CaptionStatus::Unavailable);
+            assert_eq!(
+                status(&captioner, Duration::from_millis(400)).await,
+                CaptionStatus::Unavailable
+            );
         }
-        assert!(started.elapsed() < Duration::from_secs(4), "{:?}: all of them at the most", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(4),
+            "{:?}: all of them at the most",
+            started.elapsed()
+        );
     }
     for manner in [Manner::French, Manner::Injected] {
         let server = server(manner).await;
-        assert_eq!(status(&captioner(&[&server]), LATER).await, CaptionStatus::Template);
+        assert_eq!(
+            status(&captioner(&[&server]), LATER).await,
+            CaptionStatus::Template
+        );
         assert_eq!(server.asked.load(Relaxed), 2, "one retry");
     }
 }
@@ -167,15 +258,25 @@ async fn a_worker_whose_servers_are_ill_tags_in_time() {
         })
         .await;
         let grey = encode(&vec![90; 224 * 224 * 3], 224, 224);
-        let first = harness.tag(&job("first", "fake", grey.clone())).await.outcome;
+        let first = harness
+            .tag(&job("first", "fake", grey.clone()))
+            .await
+            .outcome;
         assert!(first.is_ok(), "warm");
         let budget = Duration::from_millis(2_000);
         let started = Instant::now();
-        let job = Job { budget_ms: budget.as_millis() as u32, ..job("one", "fake", grey) };
+        let job = Job {
+            budget_ms: budget.as_millis() as u32,
+            ..job("one", "fake", grey)
+        };
         let tagged = harness.tag(&job).await.outcome.expect("tags");
         assert!(started.elapsed() < budget, "{:?}", started.elapsed());
         assert!(!tagged.tags.is_empty());
-        let expected = if expected == CaptionStatus::Llm { CaptionStatus::Cached } else { expected };
+        let expected = if expected == CaptionStatus::Llm {
+            CaptionStatus::Cached
+        } else {
+            expected
+        };
         assert_eq!(tagged.caption.status, expected);
         harness.stop().await;
     }

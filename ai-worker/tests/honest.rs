@@ -13,7 +13,14 @@ use support::{Harness, encode};
 const SIDE: usize = 224;
 const TAGGER: &str = "efficientnet-lite0";
 const MODERATOR: &str = "open-nsfw";
-const SAMPLES: [&str; 6] = ["cat.png", "coffee.png", "flower.jpg", "motorcycle.png", "palace.jpg", "rocket.jpg"];
+const SAMPLES: [&str; 6] = [
+    "cat.png",
+    "coffee.png",
+    "flower.jpg",
+    "motorcycle.png",
+    "palace.jpg",
+    "rocket.jpg",
+];
 /// From here on a tag is taken for a fact.
 const SURE: f32 = 0.5;
 
@@ -21,8 +28,20 @@ fn sample(name: &str) -> Vec<u8> {
     let path = common::model::default_folder().join("samples").join(name);
     let photo = image::open(path).expect("run `make models` first");
     let kept = photo.width().min(photo.height()) * 7 / 8;
-    let centre = photo.crop_imm((photo.width() - kept) / 2, (photo.height() - kept) / 2, kept, kept);
-    encode(centre.resize_exact(SIDE as u32, SIDE as u32, FilterType::CatmullRom).to_rgb8().as_raw(), SIDE, SIDE)
+    let centre = photo.crop_imm(
+        (photo.width() - kept) / 2,
+        (photo.height() - kept) / 2,
+        kept,
+        kept,
+    );
+    encode(
+        centre
+            .resize_exact(SIDE as u32, SIDE as u32, FilterType::CatmullRom)
+            .to_rgb8()
+            .as_raw(),
+        SIDE,
+        SIDE,
+    )
 }
 
 /// The same numbers in every run.
@@ -30,7 +49,10 @@ struct Chance(u64);
 
 impl Chance {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
 }
@@ -66,12 +88,18 @@ fn page_of_text(seed: u64) -> Vec<u8> {
             }
         }
     }
-    encode(&grey.iter().flat_map(|grey| [*grey; 3]).collect::<Vec<_>>(), SIDE, SIDE)
+    encode(
+        &grey.iter().flat_map(|grey| [*grey; 3]).collect::<Vec<_>>(),
+        SIDE,
+        SIDE,
+    )
 }
 
 fn noise(seed: u64) -> Vec<u8> {
     let mut chance = Chance(seed);
-    let pixels: Vec<u8> = (0..SIDE * SIDE * 3).map(|_| chance.below(256) as u8).collect();
+    let pixels: Vec<u8> = (0..SIDE * SIDE * 3)
+        .map(|_| chance.below(256) as u8)
+        .collect();
     encode(&pixels, SIDE, SIDE)
 }
 
@@ -81,11 +109,19 @@ fn stripes(seed: u64) -> Vec<u8> {
     let colours = [(); 2].map(|()| [(); 3].map(|()| chance.below(256) as u8));
     let (width, slope) = (8 + chance.below(40) as usize, chance.below(3) as usize);
     let pixel = |n: usize| colours[(n % SIDE + n / SIDE * slope) / width % 2];
-    encode(&(0..SIDE * SIDE).flat_map(pixel).collect::<Vec<_>>(), SIDE, SIDE)
+    encode(
+        &(0..SIDE * SIDE).flat_map(pixel).collect::<Vec<_>>(),
+        SIDE,
+        SIDE,
+    )
 }
 
 async fn tags(harness: &Harness, id: &str, model: &str, tile: Vec<u8>) -> Vec<Tag> {
-    let job = Job { limit: Some(1_000), threshold: Some(0.0), ..support::job(id, model, tile) };
+    let job = Job {
+        limit: Some(1_000),
+        threshold: Some(0.0),
+        ..support::job(id, model, tile)
+    };
     harness.tag(&job).await.outcome.expect("tags").tags
 }
 
@@ -95,7 +131,8 @@ fn is_class(tag: &Tag, all: &[Tag]) -> bool {
 }
 
 fn surest<'a>(tags: impl Iterator<Item = &'a Tag>) -> &'a Tag {
-    tags.max_by(|a, b| a.confidence.total_cmp(&b.confidence)).expect("there are tags")
+    tags.max_by(|a, b| a.confidence.total_cmp(&b.confidence))
+        .expect("there are tags")
 }
 
 #[tokio::test]
@@ -103,9 +140,16 @@ async fn an_unsure_breed_is_a_sure_cat() {
     let harness = Harness::start_with(|_| ()).await;
     let tags = tags(&harness, "cat", TAGGER, sample("cat.png")).await;
     let cat = tags.iter().find(|tag| tag.id == "cat").expect("it is one");
-    let breeds = tags.iter().filter(|tag| tag.parents.first().is_some_and(|parent| parent == "cat"));
-    let surest = breeds.max_by(|a, b| a.confidence.total_cmp(&b.confidence)).expect("there are breeds");
-    println!("cat {:.3}; the surest breed: {} {:.3}", cat.confidence, surest.id, surest.confidence);
+    let breeds = tags
+        .iter()
+        .filter(|tag| tag.parents.first().is_some_and(|parent| parent == "cat"));
+    let surest = breeds
+        .max_by(|a, b| a.confidence.total_cmp(&b.confidence))
+        .expect("there are breeds");
+    println!(
+        "cat {:.3}; the surest breed: {} {:.3}",
+        cat.confidence, surest.id, surest.confidence
+    );
     assert!(cat.confidence >= 0.8 && surest.confidence < SURE);
     harness.stop().await;
 }
@@ -114,7 +158,11 @@ async fn an_unsure_breed_is_a_sure_cat() {
 async fn no_class_is_sure_of_text_noise_and_patterns() {
     let harness = Harness::start_with(|_| ()).await;
     for seed in 0..10 {
-        for (kind, tile) in [("text", page_of_text(seed)), ("noise", noise(seed)), ("stripes", stripes(seed))] {
+        for (kind, tile) in [
+            ("text", page_of_text(seed)),
+            ("noise", noise(seed)),
+            ("stripes", stripes(seed)),
+        ] {
             let tags = tags(&harness, &format!("{kind}-{seed}"), TAGGER, tile).await;
             let surest = surest(tags.iter().filter(|tag| is_class(tag, &tags)));
             println!("{kind} {seed}: {} {:.3}", surest.id, surest.confidence);
@@ -142,16 +190,29 @@ async fn a_moderation_model_runs_beside_the_tagger_by_its_manifest_alone() {
     let models = vec![TAGGER.to_owned(), MODERATOR.to_owned()];
     let harness = Harness::start_with(|config| config.models = models).await;
     for name in SAMPLES {
-        let moderated = tags(&harness, &format!("moderated-{name}"), MODERATOR, sample(name)).await;
+        let moderated = tags(
+            &harness,
+            &format!("moderated-{name}"),
+            MODERATOR,
+            sample(name),
+        )
+        .await;
         println!("{name}: {} {:.4}", moderated[0].id, moderated[0].confidence);
-        assert_eq!((moderated.len(), moderated[0].category.as_str()), (1, "moderation"));
+        assert_eq!(
+            (moderated.len(), moderated[0].category.as_str()),
+            (1, "moderation")
+        );
         assert!(moderated[0].confidence < 0.2, "{name} is harmless");
         let tagged = tags(&harness, &format!("tagged-{name}"), TAGGER, sample(name)).await;
         assert!(tagged.len() > 1_000 - 1, "{name} got every class's score");
     }
     let said = harness.bus.announced("worker").await.expect("memory");
     let info: WorkerInfo = wire::decode(&said[0]).expect("of this version");
-    let kinds: Vec<_> = info.models.iter().map(|model| (model.id.name.as_str(), model.kind)).collect();
+    let kinds: Vec<_> = info
+        .models
+        .iter()
+        .map(|model| (model.id.name.as_str(), model.kind))
+        .collect();
     assert_eq!(kinds, [(TAGGER, Kind::Softmax), (MODERATOR, Kind::Sigmoid)]);
     harness.stop().await;
 }

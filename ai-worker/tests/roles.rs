@@ -41,9 +41,18 @@ async fn writer(harness: &Harness, change: impl FnOnce(&mut WorkerConfig)) {
     config.roles = vec![Role::Caption];
     config.worker_name = Some("writer".into());
     change(&mut config);
-    let running = ai_worker::run(config, harness.queue.clone(), harness.bus.clone(), None, harness.shutdown.clone());
+    let running = ai_worker::run(
+        config,
+        harness.queue.clone(),
+        harness.bus.clone(),
+        None,
+        harness.shutdown.clone(),
+    );
     tokio::spawn(running);
-    eventually("it says that it is there", async || harness.bus.announced("captioner").await.ok()?.pop()).await;
+    eventually("it says that it is there", async || {
+        harness.bus.announced("captioner").await.ok()?.pop()
+    })
+    .await;
 }
 
 fn by_server(config: &mut WorkerConfig, server: &Server) {
@@ -57,7 +66,10 @@ fn grey(id: &str) -> Job {
 }
 
 fn key(id: &str) -> ResultKey {
-    ResultKey { tenant: wire::DEFAULT_TENANT.into(), id: id.into() }
+    ResultKey {
+        tenant: wire::DEFAULT_TENANT.into(),
+        id: id.into(),
+    }
 }
 
 fn tagged(result: JobResult) -> Tagged {
@@ -82,19 +94,55 @@ async fn jobs_travel_on_to_who_writes_captions() {
     for lane in Lane::TAGGING {
         let id = lane.name();
         let result = harness.tag_in(lane, &grey(id)).await;
-        assert_eq!((result.worker.as_str(), result.id.as_str()), ("worker-1", id));
-        assert!(result.timings.get_ms(Stage::Infer).is_some() && result.timings.get_ms(Stage::Caption).is_some());
+        assert_eq!(
+            (result.worker.as_str(), result.id.as_str()),
+            ("worker-1", id)
+        );
+        assert!(
+            result.timings.get_ms(Stage::Infer).is_some()
+                && result.timings.get_ms(Stage::Caption).is_some()
+        );
         let tagged = tagged(result);
-        assert!(matches!(tagged.caption.status, CaptionStatus::Llm | CaptionStatus::Cached), "{:?}", tagged.caption);
+        assert!(
+            matches!(
+                tagged.caption.status,
+                CaptionStatus::Llm | CaptionStatus::Cached
+            ),
+            "{:?}",
+            tagged.caption
+        );
         assert_eq!(tagged.caption.model.as_deref(), Some("some-model"));
         assert!(!tagged.tags.is_empty());
     }
-    let features = Features { tags: false, caption: true };
-    let tagged_1 = tagged(harness.tag(&Job { features, ..grey("no tags") }).await);
+    let features = Features {
+        tags: false,
+        caption: true,
+    };
+    let tagged_1 = tagged(
+        harness
+            .tag(&Job {
+                features,
+                ..grey("no tags")
+            })
+            .await,
+    );
     assert!(tagged_1.tags.is_empty() && tagged_1.caption.status == CaptionStatus::Cached);
-    let features = Features { tags: true, caption: false };
-    let tagged_2 = tagged(harness.tag(&Job { features, ..grey("no caption") }).await);
-    assert_eq!((tagged_2.caption.status, tagged_2.caption.text), (CaptionStatus::Disabled, None));
+    let features = Features {
+        tags: true,
+        caption: false,
+    };
+    let tagged_2 = tagged(
+        harness
+            .tag(&Job {
+                features,
+                ..grey("no caption")
+            })
+            .await,
+    );
+    assert_eq!(
+        (tagged_2.caption.status, tagged_2.caption.text),
+        (CaptionStatus::Disabled, None)
+    );
     harness.stop().await;
 }
 
@@ -103,9 +151,18 @@ async fn without_anybody_who_writes_tags_come_at_once() {
     let harness = Harness::start_with(fake).await;
     let started = Instant::now();
     let tagged = tagged(harness.tag(&grey("alone")).await);
-    assert!(started.elapsed() < PATIENCE / 2, "not at the deadline: {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < PATIENCE / 2,
+        "not at the deadline: {:?}",
+        started.elapsed()
+    );
     assert_eq!(tagged.caption.status, CaptionStatus::Unavailable);
-    assert!(tagged.caption.text.is_some_and(|text| text.starts_with("A photo of")));
+    assert!(
+        tagged
+            .caption
+            .text
+            .is_some_and(|text| text.starts_with("A photo of"))
+    );
     harness.stop().await;
 }
 
@@ -121,29 +178,69 @@ async fn tags_are_kept_before_the_job_travels_on() {
         captioner: "some-model".into(),
         bundles: true,
     };
-    harness.bus.announce("captioner", "gone", wire::encode(&info).into(), PATIENCE).await.expect("memory");
+    harness
+        .bus
+        .announce("captioner", "gone", wire::encode(&info).into(), PATIENCE)
+        .await
+        .expect("memory");
     knows_the_writer(&harness).await;
     for lane in Lane::TAGGING {
         let id = lane.name();
-        let message = Message { payload: Bytes::from(wire::encode(&grey(id))), ttl: PATIENCE };
-        harness.queue.publish(lane, message).await.expect("there is room");
-        let depth = async |lane| harness.queue.depth(lane).await.map(|depth| depth.messages).ok();
-        eventually("it waits for its caption", async || depth(lane.for_captions()).await.filter(|n| *n == 1)).await;
-        let kept = harness.bus.provisional(&key(id)).await.expect("memory").expect("kept before it travelled on");
+        let message = Message {
+            payload: Bytes::from(wire::encode(&grey(id))),
+            ttl: PATIENCE,
+        };
+        harness
+            .queue
+            .publish(lane, message)
+            .await
+            .expect("there is room");
+        let depth = async |lane| {
+            harness
+                .queue
+                .depth(lane)
+                .await
+                .map(|depth| depth.messages)
+                .ok()
+        };
+        eventually("it waits for its caption", async || {
+            depth(lane.for_captions()).await.filter(|n| *n == 1)
+        })
+        .await;
+        let kept = harness
+            .bus
+            .provisional(&key(id))
+            .await
+            .expect("memory")
+            .expect("kept before it travelled on");
         let tagged = tagged(wire::decode(&kept).expect("a result"));
         assert!(!tagged.tags.is_empty());
         assert_eq!(tagged.caption.status, CaptionStatus::SkippedDeadline);
-        assert_eq!(harness.bus.result(&key(id)).await.expect("memory"), None, "nobody takes it for the whole answer");
+        assert_eq!(
+            harness.bus.result(&key(id)).await.expect("memory"),
+            None,
+            "nobody takes it for the whole answer"
+        );
     }
-    harness.bus.withdraw("captioner", "gone").await.expect("memory");
+    harness
+        .bus
+        .withdraw("captioner", "gone")
+        .await
+        .expect("memory");
     // Somebody comes, and finds both.
     let server = server(Manner::Well(5)).await;
     writer(&harness, |config| by_server(config, &server)).await;
     for lane in Lane::TAGGING {
         let id = key(lane.name());
-        let stored = eventually("it is written", async || harness.bus.result(&id).await.ok()?).await;
+        let stored = eventually("it is written", async || {
+            harness.bus.result(&id).await.ok()?
+        })
+        .await;
         let caption = tagged(wire::decode(&stored).expect("a result")).caption;
-        assert!(matches!(caption.status, CaptionStatus::Llm | CaptionStatus::Cached), "{caption:?}");
+        assert!(
+            matches!(caption.status, CaptionStatus::Llm | CaptionStatus::Cached),
+            "{caption:?}"
+        );
     }
     harness.stop().await;
 }
@@ -165,17 +262,48 @@ async fn a_late_caption_is_stored_for_whoever_looks_later() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let budget = Duration::from_millis(600);
         let now = harness.bus.now_us();
-        let hasty = Job { budget_ms: budget.as_millis() as u32, published_at_us: now, ..grey("hasty") };
-        let message = Message { payload: Bytes::from(wire::encode(&hasty)), ttl: budget };
-        harness.queue.publish(Lane::Realtime, message).await.expect("there is room");
+        let hasty = Job {
+            budget_ms: budget.as_millis() as u32,
+            published_at_us: now,
+            ..grey("hasty")
+        };
+        let message = Message {
+            payload: Bytes::from(wire::encode(&hasty)),
+            ttl: budget,
+        };
+        harness
+            .queue
+            .publish(Lane::Realtime, message)
+            .await
+            .expect("there is room");
         tokio::time::sleep(budget).await;
-        assert_eq!(harness.bus.result(&key("hasty")).await.expect("memory"), None, "it is late");
-        assert!(harness.bus.provisional(&key("hasty")).await.expect("memory").is_some(), "its tags are not");
-        eventually("it is stored", async || harness.bus.result(&key("hasty")).await.ok()?).await
+        assert_eq!(
+            harness.bus.result(&key("hasty")).await.expect("memory"),
+            None,
+            "it is late"
+        );
+        assert!(
+            harness
+                .bus
+                .provisional(&key("hasty"))
+                .await
+                .expect("memory")
+                .is_some(),
+            "its tags are not"
+        );
+        eventually("it is stored", async || {
+            harness.bus.result(&key("hasty")).await.ok()?
+        })
+        .await
     };
     let (early, stored) = tokio::join!(early, late);
     assert_eq!(tagged(early).caption.status, CaptionStatus::Llm);
-    assert_eq!(tagged(wire::decode(&stored).expect("a result")).caption.status, CaptionStatus::Llm);
+    assert_eq!(
+        tagged(wire::decode(&stored).expect("a result"))
+            .caption
+            .status,
+        CaptionStatus::Llm
+    );
     harness.stop().await;
 }
 
@@ -193,7 +321,11 @@ async fn whatever_ails_who_writes_tags_come_in_time() {
         let budget = Duration::from_millis(2_000);
         let started = Instant::now();
         let now = harness.bus.now_us();
-        let job = Job { budget_ms: budget.as_millis() as u32, published_at_us: now, ..grey("one") };
+        let job = Job {
+            budget_ms: budget.as_millis() as u32,
+            published_at_us: now,
+            ..grey("one")
+        };
         let tagged = tagged(harness.tag(&job).await);
         assert!(started.elapsed() < budget, "{:?}", started.elapsed());
         assert_eq!(tagged.caption.status, expected);

@@ -23,11 +23,17 @@ pub struct Place {
 
 impl Admission {
     pub fn new(max_in_flight: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(max_in_flight)) }
+        Self {
+            places: Arc::new(Semaphore::new(max_in_flight)),
+        }
     }
 
     pub fn enter(&self) -> Result<Place, Fault> {
-        let permit = self.places.clone().try_acquire_owned().map_err(|_| full())?;
+        let permit = self
+            .places
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| full())?;
         metrics::gauge!("tagfleet_requests_in_flight").increment(1.0);
         Ok(Place { _permit: permit })
     }
@@ -73,7 +79,9 @@ pub struct Room {
 
 impl Budget {
     pub fn new(max_bytes: usize) -> Self {
-        Self { kib: Arc::new(Semaphore::new(max_bytes / 1024)) }
+        Self {
+            kib: Arc::new(Semaphore::new(max_bytes / 1024)),
+        }
     }
 
     /// Room for a body. `expected`: its announced length, or the most that there may be where none was announced.
@@ -82,20 +90,44 @@ impl Budget {
         drop(self.take(expected.saturating_mul(copies), stage)?);
         let bytes = expected.min(FIRST_BYTES);
         let held = self.take(bytes * copies, stage)?;
-        Ok(Room { budget: self.clone(), stage, held, copies, expected, bytes })
+        Ok(Room {
+            budget: self.clone(),
+            stage,
+            held,
+            copies,
+            expected,
+            bytes,
+        })
     }
 
     /// Room for what nothing is known of before it comes.
     pub fn growing(&self, copies: usize, stage: Stage) -> Room {
-        let held = self.take(0, stage).expect("there is always room for nothing");
-        Room { budget: self.clone(), stage, held, copies, expected: 0, bytes: 0 }
+        let held = self
+            .take(0, stage)
+            .expect("there is always room for nothing");
+        Room {
+            budget: self.clone(),
+            stage,
+            held,
+            copies,
+            expected: 0,
+            bytes: 0,
+        }
     }
 
     fn take(&self, bytes: usize, stage: Stage) -> Result<Held, Fault> {
         let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
         let permits = self.kib.clone().try_acquire_many_owned(kib);
-        let full = |_| Fault::new(Code::Overloaded, stage, "This server holds as many bytes of images as it may.");
-        Ok(Held { _permits: permits.map_err(full)? })
+        let full = |_| {
+            Fault::new(
+                Code::Overloaded,
+                stage,
+                "This server holds as many bytes of images as it may.",
+            )
+        };
+        Ok(Held {
+            _permits: permits.map_err(full)?,
+        })
     }
 }
 
@@ -104,8 +136,13 @@ impl Room {
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), Fault> {
         while self.bytes < bytes {
             let left = self.expected.saturating_sub(self.bytes);
-            let step = if left == 0 { STEP_BYTES } else { STEP_BYTES.min(left) };
-            self.held.join(self.budget.take(step * self.copies, self.stage)?);
+            let step = if left == 0 {
+                STEP_BYTES
+            } else {
+                STEP_BYTES.min(left)
+            };
+            self.held
+                .join(self.budget.take(step * self.copies, self.stage)?);
             self.bytes += step;
         }
         Ok(())
@@ -140,7 +177,11 @@ impl AsRef<[u8]> for Kept {
 }
 
 fn full() -> Fault {
-    Fault::new(Code::Overloaded, Stage::Admit, "This server works on as many requests as it may; try again shortly.")
+    Fault::new(
+        Code::Overloaded,
+        Stage::Admit,
+        "This server works on as many requests as it may; try again shortly.",
+    )
 }
 
 #[cfg(test)]
@@ -151,8 +192,13 @@ mod tests {
     fn bytes_are_counted_as_they_come_and_no_more_than_are_announced() {
         let (mebibyte, stage) = (1 << 20, Stage::Fetch);
         let budget = Budget::new(8 * mebibyte);
-        let slow: Vec<_> = (0..10).map(|_| budget.room(3 * mebibyte, 2, stage).expect("room")).collect();
-        assert!(budget.room(4 * mebibyte, 2, stage).is_err(), "what cannot be held in the end is not begun");
+        let slow: Vec<_> = (0..10)
+            .map(|_| budget.room(3 * mebibyte, 2, stage).expect("room"))
+            .collect();
+        assert!(
+            budget.room(4 * mebibyte, 2, stage).is_err(),
+            "what cannot be held in the end is not begun"
+        );
         drop(slow);
         let mut room = budget.room(3 * mebibyte, 2, stage).expect("room");
         room.grow_to(3 * mebibyte).expect("room");
@@ -166,11 +212,17 @@ mod tests {
     #[test]
     fn bytes_are_counted_until_the_last_reference_goes() {
         let budget = Budget::new(4096);
-        let held = budget.room(3000, 1, Stage::Fetch).expect("room").into_held();
+        let held = budget
+            .room(3000, 1, Stage::Fetch)
+            .expect("room")
+            .into_held();
         let bytes = held.with(Bytes::from_static(b"image"));
         let copy = bytes.clone();
         drop(bytes);
-        assert_eq!(budget.take(2048, Stage::Fetch).expect_err("no room").code, Code::Overloaded);
+        assert_eq!(
+            budget.take(2048, Stage::Fetch).expect_err("no room").code,
+            Code::Overloaded
+        );
         assert_eq!(copy.as_ref(), b"image");
         drop(copy);
         assert!(budget.take(4096, Stage::Fetch).is_ok());

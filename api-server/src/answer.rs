@@ -63,8 +63,22 @@ pub struct Image {
 
 impl From<Facts> for Image {
     fn from(facts: Facts) -> Self {
-        let Facts { width, height, frames, format, bytes, sha256 } = facts;
-        Self { width, height, frames, format: format.name(), bytes, sha256 }
+        let Facts {
+            width,
+            height,
+            frames,
+            format,
+            bytes,
+            sha256,
+        } = facts;
+        Self {
+            width,
+            height,
+            frames,
+            format: format.name(),
+            bytes,
+            sha256,
+        }
     }
 }
 
@@ -109,7 +123,10 @@ pub struct TimingsView {
 
 impl TimingsView {
     pub fn new(stages: Timings, total_ms: f64) -> Self {
-        Self { stages, total: (total_ms * 1e3).round() / 1e3 }
+        Self {
+            stages,
+            total: (total_ms * 1e3).round() / 1e3,
+        }
     }
 
     /// The value of the `Server-Timing` header.
@@ -161,7 +178,17 @@ impl From<Tag> for TagView {
 }
 
 impl From<Caption> for CaptionView {
-    fn from(Caption { text, status, model }: Caption) -> Self {
-        Self { text, status: status.name(), model }
+    fn from(
+        Caption {
+            text,
+            status,
+            model,
+        }: Caption,
+    ) -> Self {
+        Self {
+            text,
+            status: status.name(),
+            model,
+        }
     }
 }

@@ -41,7 +41,11 @@ pub struct ApiConfig {
     /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`. Bodies and
     /// downloads count with what has come of them, and JSON twice; one that would not fit as it is announced, or as the
     /// largest allowed where it is not, is refused before. A batch's list counts as far as it is not stored yet
-    #[arg(long, env = "TAGFLEET_MAX_BYTES_IN_FLIGHT", default_value_t = 536_870_912)]
+    #[arg(
+        long,
+        env = "TAGFLEET_MAX_BYTES_IN_FLIGHT",
+        default_value_t = 536_870_912
+    )]
     pub max_bytes_in_flight: usize,
 
     /// Open client connections; further ones wait in the kernel's backlog
@@ -158,14 +162,23 @@ impl ApiConfig {
         positive("--workers-refresh-ms", self.workers_refresh_ms as usize)?;
         positive("--header-timeout-ms", self.header_timeout_ms as usize)?;
         positive("--idle-timeout-ms", self.idle_timeout_ms as usize)?;
-        if self.max_bytes_in_flight < request::most_bytes(self.max_body_bytes).max(self.fetch.fetch_max_bytes) {
+        if self.max_bytes_in_flight
+            < request::most_bytes(self.max_body_bytes).max(self.fetch.fetch_max_bytes)
+        {
             return refuse("--max-bytes-in-flight", "is less than one image may take");
         }
         if self.default_timeout_ms > self.max_timeout_ms {
             return refuse("--default-timeout-ms", "is longer than --max-timeout-ms");
         }
-        if self.api_name.as_deref().is_some_and(|name| !identity::is_name(name)) {
-            return refuse("--api-name", "may hold letters, digits, `-`, `_` and `.`, 100 at the most");
+        if self
+            .api_name
+            .as_deref()
+            .is_some_and(|name| !identity::is_name(name))
+        {
+            return refuse(
+                "--api-name",
+                "may hold letters, digits, `-`, `_` and `.`, 100 at the most",
+            );
         }
         self.batches.validate()?;
         self.webhook.validate()?;
@@ -176,14 +189,17 @@ impl ApiConfig {
     /// What makes tiles of what clients and origins send.
     pub fn start_decoders(&self) -> std::io::Result<Pool> {
         if self.prepare.tiles_already_made {
-            tracing::warn!("images are taken for tiles that are made already, which is for measurements alone");
+            tracing::warn!(
+                "images are taken for tiles that are made already, which is for measurements alone"
+            );
             return Ok(Pool::of_tiles_as_they_come());
         }
         Pool::start(self.decoders())
     }
 
     pub fn decoders(&self) -> PoolConfig {
-        self.prepare.decoders(self.max_body_bytes.max(self.fetch.fetch_max_bytes))
+        self.prepare
+            .decoders(self.max_body_bytes.max(self.fetch.fetch_max_bytes))
     }
 
     /// The name given, or one that no other process has.
@@ -208,7 +224,10 @@ impl PrepareConfig {
 
     pub fn validate(&self) -> Result<(), ConfigError> {
         positive("--prepare-max-pixels", self.prepare_max_pixels as usize)?;
-        positive("--prepare-max-decoded-mib", self.prepare_max_decoded_mib as usize)?;
+        positive(
+            "--prepare-max-decoded-mib",
+            self.prepare_max_decoded_mib as usize,
+        )?;
         positive("--prepare-max-aspect", self.prepare_max_aspect as usize)?;
         positive("--prepare-max-frames", self.prepare_max_frames as usize)?;
         positive("--prepare-processes", self.processes())?;
@@ -237,9 +256,16 @@ impl PrepareConfig {
 }
 
 pub fn positive(option: &'static str, value: usize) -> Result<(), ConfigError> {
-    if value > 0 { Ok(()) } else { refuse(option, "must be more than 0") }
+    if value > 0 {
+        Ok(())
+    } else {
+        refuse(option, "must be more than 0")
+    }
 }
 
 pub fn refuse(option: &'static str, problem: &str) -> Result<(), ConfigError> {
-    Err(ConfigError { option, problem: problem.to_owned() })
+    Err(ConfigError {
+        option,
+        problem: problem.to_owned(),
+    })
 }

@@ -27,7 +27,9 @@ impl Departure {
 
 impl Drop for Departure {
     fn drop(&mut self) {
-        let (Some((bus, key)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
+        let (Some((bus, key)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else {
+            return;
+        };
         runtime.spawn(async move {
             metrics::counter!("tagfleet_jobs_called_off_total").increment(1);
             if let Err(error) = bus.call_off(&key, nobody_waits(&key)).await {
@@ -39,8 +41,20 @@ impl Drop for Departure {
 
 /// The result of a job that is not to be done.
 fn nobody_waits(key: &ResultKey) -> Bytes {
-    let fault = Fault::new(Code::ClientGone, Stage::Queue, "Its client hung up while the job was under way.");
+    let fault = Fault::new(
+        Code::ClientGone,
+        Stage::Queue,
+        "Its client hung up while the job was under way.",
+    );
     let (id, tenant) = (key.id.clone(), key.tenant.clone());
     let timings = Timings::default();
-    wire::encode(&JobResult { v: WIRE_VERSION, id, tenant, worker: String::new(), outcome: Err(fault), timings }).into()
+    wire::encode(&JobResult {
+        v: WIRE_VERSION,
+        id,
+        tenant,
+        worker: String::new(),
+        outcome: Err(fault),
+        timings,
+    })
+    .into()
 }

@@ -28,7 +28,11 @@ pub(crate) async fn door(
             request.extensions_mut().insert(caller);
             (next.run(request).await, standing)
         }
-        Err(Refused { fault, caller, standing }) => (Trail::begin(id, arrived.0, caller).refuse(fault), standing),
+        Err(Refused {
+            fault,
+            caller,
+            standing,
+        }) => (Trail::begin(id, arrived.0, caller).refuse(fault), standing),
     };
     if let Some(standing) = standing {
         standing.write(response.headers_mut());

@@ -45,7 +45,11 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<RequestId>().cloned().unwrap_or_else(RequestId::random))
+        Ok(parts
+            .extensions
+            .get::<RequestId>()
+            .cloned()
+            .unwrap_or_else(RequestId::random))
     }
 }
 
@@ -53,7 +57,11 @@ impl<S: Sync> FromRequestParts<S> for Arrived {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Arrived>().copied().unwrap_or_else(|| Arrived(Instant::now())))
+        Ok(parts
+            .extensions
+            .get::<Arrived>()
+            .copied()
+            .unwrap_or_else(|| Arrived(Instant::now())))
     }
 }
 
@@ -63,10 +71,16 @@ pub async fn edge(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(Arrived(Instant::now()));
     request.extensions_mut().insert(id.clone());
     let request = request.map(Lingering::body);
-    let answer = AssertUnwindSafe(inside(request, next, &id)).catch_unwind().await;
+    let answer = AssertUnwindSafe(inside(request, next, &id))
+        .catch_unwind()
+        .await;
     // The panic hook has logged what happened; the caller learns only that it did.
     let mut response = answer.unwrap_or_else(|_| {
-        let fault = Fault::new(Code::Internal, Stage::Admit, "This is a bug in the server, not in the request.");
+        let fault = Fault::new(
+            Code::Internal,
+            Stage::Admit,
+            "This is a bug in the server, not in the request.",
+        );
         Problem::new(fault, &id).into_response()
     });
     if is_foreign_error(&response) {
@@ -89,7 +103,10 @@ async fn inside(mut request: Request, next: Next, id: &RequestId) -> Response {
 /// An error that a library has put into words of its own.
 fn is_foreign_error(response: &Response) -> bool {
     let status = response.status();
-    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == problem::CONTENT_TYPE);
+    let is_problem = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == problem::CONTENT_TYPE);
     (status.is_client_error() || status.is_server_error()) && !is_problem
 }
 
@@ -105,11 +122,16 @@ mod tests {
         async fn broken() {
             panic!("as a bug would")
         }
-        let router = Router::new().route("/", get(broken)).layer(middleware::from_fn(edge));
+        let router = Router::new()
+            .route("/", get(broken))
+            .layer(middleware::from_fn(edge));
         let request = Request::get("/").body(Body::empty()).expect("a request");
         let response = router.oneshot(request).await.expect("infallible");
         assert_eq!(response.status(), 500);
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
         assert!(response.headers().contains_key(X_REQUEST_ID));
     }
 }

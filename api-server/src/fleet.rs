@@ -39,11 +39,20 @@ pub struct Known {
 
 impl Fleet {
     pub fn new(bus: Bus, queue: Queue, default_model: Option<String>) -> Self {
-        Self { bus, queue, default_model, known: RwLock::default(), looked: tokio::sync::Mutex::default() }
+        Self {
+            bus,
+            queue,
+            default_model,
+            known: RwLock::default(),
+            looked: tokio::sync::Mutex::default(),
+        }
     }
 
     pub fn known(&self) -> Arc<Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The model that a request wants, or the default one.
@@ -67,12 +76,23 @@ impl Fleet {
     fn missing(&self) -> Fault {
         let known = self.known();
         if known.workers.is_empty() {
-            return Fault::new(Code::NoWorkers, Stage::Lookup, "No worker has announced itself.");
+            return Fault::new(
+                Code::NoWorkers,
+                Stage::Lookup,
+                "No worker has announced itself.",
+            );
         }
-        let mut names: Vec<_> = known.taggers().map(|model| model.id.name.as_str()).collect();
+        let mut names: Vec<_> = known
+            .taggers()
+            .map(|model| model.id.name.as_str())
+            .collect();
         names.sort_unstable();
         names.dedup();
-        Fault::new(Code::ModelNotFound, Stage::Lookup, format!("Models that run now: {}.", names.join(", ")))
+        Fault::new(
+            Code::ModelNotFound,
+            Stage::Lookup,
+            format!("Models that run now: {}.", names.join(", ")),
+        )
     }
 
     /// The default model's name, where there is one.
@@ -91,8 +111,11 @@ impl Fleet {
                 let read = |payload: &bytes::Bytes| wire::decode::<WorkerInfo>(payload).ok();
                 let mut workers: Vec<_> = payloads.iter().filter_map(read).collect();
                 workers.sort_by(|a, b| a.worker.cmp(&b.worker));
-                self.queue.set_bundles(!workers.is_empty() && workers.iter().all(|worker| worker.bundles));
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Known { workers });
+                self.queue.set_bundles(
+                    !workers.is_empty() && workers.iter().all(|worker| worker.bundles),
+                );
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) =
+                    Arc::new(Known { workers });
             }
             Ok(Err(error)) => tracing::warn!(%error, "cannot read the workers' announcements"),
             Err(_) => tracing::warn!("reading the workers' announcements takes too long"),
@@ -104,14 +127,19 @@ impl Fleet {
 impl Known {
     /// Every model of every worker that takes pictures.
     pub fn taggers(&self) -> impl Iterator<Item = &ModelInfo> {
-        self.workers.iter().flat_map(|worker| &worker.models).filter(|model| model.kind != Kind::Llm)
+        self.workers
+            .iter()
+            .flat_map(|worker| &worker.models)
+            .filter(|model| model.kind != Kind::Llm)
     }
 
     /// What a worker names first is its default. Where workers differ, a softmax
     /// model is preferred, then the first by name.
     fn default_model(&self) -> Option<&ModelInfo> {
-        let firsts =
-            self.workers.iter().filter_map(|worker| worker.models.iter().find(|model| model.kind != Kind::Llm));
+        let firsts = self
+            .workers
+            .iter()
+            .filter_map(|worker| worker.models.iter().find(|model| model.kind != Kind::Llm));
         firsts.min_by_key(|model| (model.kind != Kind::Softmax, &model.id.name))
     }
 }

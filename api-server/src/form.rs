@@ -44,23 +44,43 @@ pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<TagForm, Fault
     let max_image_bytes = app.config.max_body_bytes;
     let cap = max_image_bytes.saturating_add(FORM_EXTRA_BYTES);
     let boundary = boundary(&parts.headers)?;
-    let room = app.budget.room(request::length(&body, cap), 1, Stage::Fetch)?;
+    let room = app
+        .budget
+        .room(request::length(&body, cap), 1, Stage::Fetch)?;
     if body.size_hint().lower() > cap as u64 {
         return Err(request::too_large(Stage::Fetch, max_image_bytes));
     }
     let fed = Arc::<AtomicUsize>::default();
-    let sizes = SizeLimit::new().whole_stream(cap as u64).per_field(MAX_OPTION_BYTES);
+    let sizes = SizeLimit::new()
+        .whole_stream(cap as u64)
+        .per_field(MAX_OPTION_BYTES);
     let constraints = Constraints::new().size_limit(sizes.for_field(IMAGE, max_image_bytes as u64));
     let multipart = Multipart::with_constraints(paced(body, fed.clone()), boundary, constraints);
     let options = parts.uri.query().unwrap_or_default().into();
-    let form = Form { multipart, fed, room, kept_bytes: 0, max_image_bytes, image: None, options };
+    let form = Form {
+        multipart,
+        fed,
+        room,
+        kept_bytes: 0,
+        max_image_bytes,
+        image: None,
+        options,
+    };
     let patience = Duration::from_millis(app.config.body_timeout_ms);
-    let (image, options) = timeout(patience, form.read()).await.map_err(|_| request::too_slow(Stage::Fetch))??;
-    Ok(TagForm { image, options: RawOptions::parse(&options)? })
+    let (image, options) = timeout(patience, form.read())
+        .await
+        .map_err(|_| request::too_slow(Stage::Fetch))??;
+    Ok(TagForm {
+        image,
+        options: RawOptions::parse(&options)?,
+    })
 }
 
 fn boundary(headers: &HeaderMap) -> Result<String, Fault> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let boundary = multer::parse_boundary(value).ok();
     // RFC 2046: 1 to 70 characters.
     let boundary = boundary.filter(|boundary| (1..=70).contains(&boundary.len()));
@@ -74,7 +94,10 @@ struct Lost;
 /// One chunk at a time, so that what was read is looked at before more is
 /// read, and before it ends (multer forgets to look once, where the first chunk
 /// and the end come together). It ends where the parser finds nothing in it.
-fn paced(body: Body, fed: Arc<AtomicUsize>) -> impl Stream<Item = Result<Bytes, axum::BoxError>> + Send {
+fn paced(
+    body: Body,
+    fed: Arc<AtomicUsize>,
+) -> impl Stream<Item = Result<Bytes, axum::BoxError>> + Send {
     stream::unfold((body.into_data_stream(), fed), async |(mut chunks, fed)| {
         tokio::task::yield_now().await;
         let chunk = chunks.next().await?.map_err(axum::BoxError::from);
@@ -102,7 +125,12 @@ struct Form {
 impl Form {
     async fn read(mut self) -> Result<(Bytes, String), Fault> {
         let mut parts = 0;
-        while let Some(field) = self.multipart.next_field().await.map_err(|error| self.fault(error))? {
+        while let Some(field) = self
+            .multipart
+            .next_field()
+            .await
+            .map_err(|error| self.fault(error))?
+        {
             self.fed.store(0, Relaxed);
             parts += 1;
             if parts > MAX_PARTS {
@@ -111,17 +139,25 @@ impl Form {
             }
             self.take(field).await?;
         }
-        let image = self.image.ok_or_else(|| invalid("The form has no part `image`."))?;
+        let image = self
+            .image
+            .ok_or_else(|| invalid("The form has no part `image`."))?;
         Ok((self.room.into_held().with(image), self.options))
     }
 
     async fn take(&mut self, field: Field<'static>) -> Result<(), Fault> {
-        let name = field.name().ok_or_else(|| invalid("A part of the form has no name."))?.to_owned();
+        let name = field
+            .name()
+            .ok_or_else(|| invalid("A part of the form has no name."))?
+            .to_owned();
         if name != IMAGE {
             let value = self.bytes(field).await?;
-            let value = std::str::from_utf8(&value).map_err(|_| invalid(format!("`{name}` is not UTF-8.")))?;
+            let value = std::str::from_utf8(&value)
+                .map_err(|_| invalid(format!("`{name}` is not UTF-8.")))?;
             let query = std::mem::take(&mut self.options);
-            self.options = form_urlencoded::Serializer::new(query).append_pair(&name, value).finish();
+            self.options = form_urlencoded::Serializer::new(query)
+                .append_pair(&name, value)
+                .finish();
             return Ok(());
         }
         if self.image.is_some() {
@@ -150,10 +186,14 @@ impl Form {
 
     fn fault(&self, error: Error) -> Fault {
         match error {
-            Error::StreamSizeExceeded { .. } => request::too_large(Stage::Fetch, self.max_image_bytes),
+            Error::StreamSizeExceeded { .. } => {
+                request::too_large(Stage::Fetch, self.max_image_bytes)
+            }
             Error::FieldSizeExceeded { field_name, .. } => match field_name.unwrap_or_default() {
                 name if name == IMAGE => request::too_large(Stage::Fetch, self.max_image_bytes),
-                name => invalid(format!("`{name}` is longer than any option; the image's part is named `image`.")),
+                name => invalid(format!(
+                    "`{name}` is longer than any option; the image's part is named `image`."
+                )),
             },
             Error::StreamReadFailed(cause) if cause.is::<Lost>() => {
                 invalid("The form has no boundary where one is due.")

@@ -47,16 +47,28 @@ pub async fn readyz(State(app): State<Arc<App>>, id: RequestId) -> Response {
 
 async fn ready(app: &App) -> Result<Ready, Fault> {
     if !app.queue.is_ready() {
-        return Err(Fault::new(Code::QueueUnavailable, Stage::Publish, "No connection to the queue."));
+        return Err(Fault::new(
+            Code::QueueUnavailable,
+            Stage::Publish,
+            "No connection to the queue.",
+        ));
     }
     if !app.bus.is_ready() {
-        return Err(Fault::new(Code::ResultsUnavailable, Stage::Result, "No connection to the result store."));
+        return Err(Fault::new(
+            Code::ResultsUnavailable,
+            Stage::Result,
+            "No connection to the result store.",
+        ));
     }
     if app.fleet.known().workers.is_empty() {
         app.fleet.refresh().await;
     }
     match app.fleet.known().workers.len() {
-        0 => Err(Fault::new(Code::NoWorkers, Stage::Lookup, "No worker has announced itself.")),
+        0 => Err(Fault::new(
+            Code::NoWorkers,
+            Stage::Lookup,
+            "No worker has announced itself.",
+        )),
         workers => Ok(Ready { workers }),
     }
 }
@@ -65,5 +77,12 @@ async fn ready(app: &App) -> Result<Ready, Fault> {
 #[utoipa::path(get, path = "/metrics", tag = "Service", responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics() -> Response {
     let text = telemetry::metrics().render();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }

@@ -36,7 +36,10 @@ mod webhook;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use common::{BoxFuture, bus::Bus, outside::Outside, queue::Queue, shutdown::Shutdown, store::Store, telemetry};
+use common::{
+    BoxFuture, bus::Bus, outside::Outside, queue::Queue, shutdown::Shutdown, store::Store,
+    telemetry,
+};
 use tokio::net::TcpListener;
 
 pub use batches::BatchConfig;
@@ -85,7 +88,9 @@ pub fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> BoxFuture<'static, anyhow::Result<()>> {
-    Box::pin(async move { run_with(config, migrate, links, World::default(), listener, shutdown).await })
+    Box::pin(
+        async move { run_with(config, migrate, links, World::default(), listener, shutdown).await },
+    )
 }
 
 /// [`run`] with a world of the caller's making, for tests.
@@ -102,19 +107,33 @@ pub fn run_with(
         migrate.as_ref().map_or(Ok(()), MigrateConfig::validate)?;
         memory::give_back_large_pieces();
         let name = config.name();
-        let Links { queue, bus, store, outside } = links.clone();
-        let inbox = bus.open_inbox(&name).await.context("opening the inbox for results")?;
+        let Links {
+            queue,
+            bus,
+            store,
+            outside,
+        } = links.clone();
+        let inbox = bus
+            .open_inbox(&name)
+            .await
+            .context("opening the inbox for results")?;
         let budget = admit::Budget::new(config.max_bytes_in_flight);
         let fetcher = fetch::Fetcher::new(&config.fetch, world, budget.clone())?;
         let app = Arc::new(App {
             keys: keys::Keys::open(config.api_keys.as_deref())?,
             admission: admit::Admission::new(config.max_in_flight),
             budget,
-            fleet: Arc::new(fleet::Fleet::new(bus.clone(), queue.clone(), config.default_model.clone())),
+            fleet: Arc::new(fleet::Fleet::new(
+                bus.clone(),
+                queue.clone(),
+                config.default_model.clone(),
+            )),
             webhooks: Arc::new(webhook::Webhooks::new(&config.webhook, fetcher.clone())),
             fetcher,
             offload: offload::Offload::new(),
-            prepare: config.start_decoders().context("starting the decoding processes")?,
+            prepare: config
+                .start_decoders()
+                .context("starting the decoding processes")?,
             submit: submit::Submit::new(queue.clone(), bus.clone(), inbox),
             stopping: shutdown.clone(),
             outside,
@@ -162,7 +181,12 @@ async fn keep_up(app: Arc<App>, shutdown: Shutdown) {
     let watching = shutdown.run_until_cancelled(app.keys.watch());
     let telling = shutdown.run_until_cancelled(tell_waits(&app));
     let giving_back = shutdown.run_until_cancelled(memory::keep_giving_back());
-    tokio::join!(watching, telling, giving_back, keep_up_fleet(&app, &shutdown));
+    tokio::join!(
+        watching,
+        telling,
+        giving_back,
+        keep_up_fleet(&app, &shutdown)
+    );
 }
 
 async fn tell_waits(app: &App) {

@@ -57,7 +57,9 @@ impl HttpBody for Lingering {
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) else { return };
+        let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) else {
+            return;
+        };
         tokio::spawn(timeout(LINGER, async move {
             let mut read = 0;
             while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {

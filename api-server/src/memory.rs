@@ -55,7 +55,10 @@ mod allocator {
     fn set(what: c_int, value: c_int) {
         // SAFETY: sets a number, under the allocator's own lock.
         if unsafe { libc::mallopt(what, value) } == 0 {
-            tracing::warn!(what, "the allocator does not take a setting and may keep more memory");
+            tracing::warn!(
+                what,
+                "the allocator does not take a setting and may keep more memory"
+            );
         }
     }
 }

@@ -32,7 +32,11 @@ pub struct MigratorConfig {
     pub migrator_name: Option<String>,
 
     /// Bytes of images in memory at once, before they are tiles, and of lists that are read; further downloads wait
-    #[arg(long, env = "TAGFLEET_MAX_BYTES_IN_FLIGHT", default_value_t = 536_870_912)]
+    #[arg(
+        long,
+        env = "TAGFLEET_MAX_BYTES_IN_FLIGHT",
+        default_value_t = 536_870_912
+    )]
     pub max_bytes_in_flight: usize,
 
     #[command(flatten)]
@@ -132,7 +136,11 @@ impl Parts {
         config: MigrateConfig,
     ) -> anyhow::Result<(Arc<migrate::Migrator>, String)> {
         let name = format!("{}-migrator", self.name);
-        let inbox = links.bus.open_inbox(&name).await.context("opening the migrator's inbox")?;
+        let inbox = links
+            .bus
+            .open_inbox(&name)
+            .await
+            .context("opening the migrator's inbox")?;
         let most = usize::from(config.migrate_shards) * config.migrate_items;
         let migrator = migrate::Migrator {
             share: migrate::Share::new(most),

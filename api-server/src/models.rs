@@ -78,9 +78,17 @@ pub(crate) async fn list_models(State(app): State<Arc<App>>) -> Json<ModelList> 
         name: worker.worker.clone(),
         device: worker.device.clone(),
         captioner: worker.captioner.clone(),
-        models: worker.models.iter().map(|model| model.id.name.clone()).collect(),
+        models: worker
+            .models
+            .iter()
+            .map(|model| model.id.name.clone())
+            .collect(),
     });
-    Json(ModelList { default: app.fleet.default_name(), models, workers: workers.collect() })
+    Json(ModelList {
+        default: app.fleet.default_name(),
+        models,
+        workers: workers.collect(),
+    })
 }
 
 fn view(model: &ModelInfo) -> ModelView {
@@ -95,7 +103,11 @@ fn view(model: &ModelInfo) -> ModelView {
         kind: model.kind.name(),
         licence: model.licence.clone(),
         source: model.source.clone(),
-        input: InputView { width: model.tile.width, height: model.tile.height, fit },
+        input: InputView {
+            width: model.tile.width,
+            height: model.tile.height,
+            fit,
+        },
         default_limit: model.default_limit,
         default_threshold: model.default_threshold,
         classes: model.classes,

@@ -20,7 +20,11 @@ pub struct Offload {
 
 impl Offload {
     pub fn new() -> Self {
-        Self { turns: Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))) }
+        Self {
+            turns: Arc::new(Semaphore::new(
+                available_parallelism().map_or(1, usize::from),
+            )),
+        }
     }
 
     pub async fn run<T: Send + 'static>(
@@ -29,13 +33,27 @@ impl Offload {
         deadline: Instant,
         work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let late = |_| Fault::new(Code::DeadlineExceeded, stage, "The time was over before the request was read.");
-        let turn = timeout_at(deadline, self.turns.clone().acquire_owned()).await.map_err(late)?;
+        let late = |_| {
+            Fault::new(
+                Code::DeadlineExceeded,
+                stage,
+                "The time was over before the request was read.",
+            )
+        };
+        let turn = timeout_at(deadline, self.turns.clone().acquire_owned())
+            .await
+            .map_err(late)?;
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             work()
         });
         // Nothing here depends on more than the body's length, so it ends.
-        work.await.unwrap_or_else(|_| Err(Fault::new(Code::Internal, stage, "This is a bug in the server.")))
+        work.await.unwrap_or_else(|_| {
+            Err(Fault::new(
+                Code::Internal,
+                stage,
+                "This is a bug in the server.",
+            ))
+        })
     }
 }

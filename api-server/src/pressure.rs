@@ -27,7 +27,10 @@ pub struct Waits {
 impl Waits {
     /// From a worker's timings: in the queue, and for its engine.
     pub fn note(&self, timings: &Timings) {
-        let ms = [Stage::Queue, Stage::BatchWait].iter().filter_map(|stage| timings.get_ms(*stage)).sum::<f64>();
+        let ms = [Stage::Queue, Stage::BatchWait]
+            .iter()
+            .filter_map(|stage| timings.get_ms(*stage))
+            .sum::<f64>();
         self.add((ms * 1e3) as u64);
     }
 
@@ -45,8 +48,15 @@ impl Waits {
     pub async fn tell(&self, bus: &Bus, api: &str) {
         let (jobs, wait_us) = (self.jobs.swap(0, Relaxed), self.wait_us.swap(0, Relaxed));
         if let Some(mean) = wait_us.checked_div(jobs) {
-            let pressure = Pressure { v: wire::WIRE_VERSION, jobs, wait_us: mean };
-            if let Err(error) = bus.announce(KIND, api, wire::encode(&pressure).into(), HEEDED).await {
+            let pressure = Pressure {
+                v: wire::WIRE_VERSION,
+                jobs,
+                wait_us: mean,
+            };
+            if let Err(error) = bus
+                .announce(KIND, api, wire::encode(&pressure).into(), HEEDED)
+                .await
+            {
                 tracing::debug!(%error, "nobody hears how long real-time jobs wait");
             }
         }
@@ -56,8 +66,14 @@ impl Waits {
 /// The mean over all servers; nothing where there are no real-time jobs.
 pub async fn heard(bus: &Bus) -> Result<Option<Duration>, BusError> {
     let told = bus.announced(KIND).await?;
-    let told: Vec<Pressure> = told.iter().filter_map(|payload| wire::decode(payload).ok()).collect();
+    let told: Vec<Pressure> = told
+        .iter()
+        .filter_map(|payload| wire::decode(payload).ok())
+        .collect();
     let jobs: u64 = told.iter().map(|pressure| pressure.jobs).sum();
-    let wait_us: u64 = told.iter().map(|pressure| pressure.jobs.saturating_mul(pressure.wait_us)).sum();
+    let wait_us: u64 = told
+        .iter()
+        .map(|pressure| pressure.jobs.saturating_mul(pressure.wait_us))
+        .sum();
     Ok(wait_us.checked_div(jobs).map(Duration::from_micros))
 }

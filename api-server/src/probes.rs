@@ -9,7 +9,13 @@ pub fn router(links: &Links) -> Router {
     let (queue, bus) = (links.queue.clone(), links.bus.clone());
     let ready = move || {
         let ready = queue.is_ready() && bus.is_ready();
-        async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") } }
+        async move {
+            if ready {
+                (StatusCode::OK, "ready\n")
+            } else {
+                (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+            }
+        }
     };
     Router::new()
         .route("/healthz", get(health::healthz))

@@ -51,7 +51,10 @@ pub struct Problem {
 
 fn code_schema() -> RefOr<Schema> {
     let codes = Code::ALL.iter().map(|code| code.name());
-    ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String).enum_values(Some(codes)).into()
+    ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(codes))
+        .into()
 }
 
 impl Problem {
@@ -73,8 +76,14 @@ impl Problem {
         let (code, detail) = match status {
             StatusCode::NOT_FOUND => (Code::NotFound, NOT_FOUND),
             StatusCode::METHOD_NOT_ALLOWED => (Code::MethodNotAllowed, METHOD_NOT_ALLOWED),
-            status if status.is_client_error() => (Code::InvalidRequest, "The path or the query cannot be read."),
-            _ => (Code::Internal, "This is a bug in the server, not in the request."),
+            status if status.is_client_error() => (
+                Code::InvalidRequest,
+                "The path or the query cannot be read.",
+            ),
+            _ => (
+                Code::Internal,
+                "This is a bug in the server, not in the request.",
+            ),
         };
         Self::new(Fault::new(code, Stage::Admit, detail), id)
     }
@@ -87,7 +96,10 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tagfleet\""));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"tagfleet\""),
+            );
         }
         if let Some(seconds) = retry_after_s(status) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -41,7 +41,12 @@ pub struct Returned {
 
 impl Submit {
     pub fn new(queue: Queue, bus: Bus, inbox: Inbox) -> Self {
-        Self { queue, bus, inbox, waits: Waits::default() }
+        Self {
+            queue,
+            bus,
+            inbox,
+            waits: Waits::default(),
+        }
     }
 
     /// The inbox's, and so the server's.
@@ -82,16 +87,30 @@ impl Submit {
         }
         job.published_at_us = self.bus.now_us();
         job.budget_ms = left.as_millis() as u32;
-        let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
+        let key = ResultKey {
+            tenant: job.tenant.clone(),
+            id: job.id.clone(),
+        };
         // Registered first, so that no answer can come too early.
-        let mut waiter = self.inbox.register(key.clone()).map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
-        let message = Message { payload: wire::encode(&job).into(), ttl: left };
+        let mut waiter = self
+            .inbox
+            .register(key.clone())
+            .map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
+        let message = Message {
+            payload: wire::encode(&job).into(),
+            ttl: left,
+        };
         let publish = self.queue.publish(lane, message);
         let departure = (lane == Lane::Realtime).then(|| Departure::of(&self.bus, &key));
         let followed = self.follow(publish, &mut waiter, &key, deadline).await;
         departure.into_iter().for_each(Departure::stayed);
         let returned = followed.and_then(|(payload, confirmed)| {
-            returned(&payload, &key, submitted, confirmed.saturating_duration_since(submitted))
+            returned(
+                &payload,
+                &key,
+                submitted,
+                confirmed.saturating_duration_since(submitted),
+            )
         });
         if lane == Lane::Realtime {
             self.note(&returned, submitted);
@@ -103,7 +122,9 @@ impl Submit {
     fn note(&self, returned: &Result<Returned, Fault>, submitted: Instant) {
         match returned {
             Ok(returned) => self.waits.note(&returned.timings),
-            Err(fault) if fault.code == Code::DeadlineExceeded => self.waits.note_late(submitted.elapsed()),
+            Err(fault) if fault.code == Code::DeadlineExceeded => {
+                self.waits.note_late(submitted.elapsed())
+            }
             Err(_) => {}
         }
     }
@@ -136,7 +157,12 @@ impl Submit {
         found.map(|payload| (payload, confirmed)).ok_or(unsent)
     }
 
-    async fn wait(&self, waiter: &mut Waiter, key: &ResultKey, deadline: time::Instant) -> Result<Bytes, Fault> {
+    async fn wait(
+        &self,
+        waiter: &mut Waiter,
+        key: &ResultKey,
+        deadline: time::Instant,
+    ) -> Result<Bytes, Fault> {
         let early = deadline.checked_sub(WAY_BACK).unwrap_or(deadline);
         if let Ok(Some(payload)) = time::timeout_at(early, waiter.result()).await {
             return Ok(payload);
@@ -148,7 +174,10 @@ impl Submit {
         match time::timeout_at(deadline, waiter.result()).await {
             Ok(Some(payload)) => Ok(payload),
             // The announcement may have been lost where the result was not.
-            Ok(None) | Err(_) => self.last_look(key).await?.ok_or_else(|| too_late(Stage::Result)),
+            Ok(None) | Err(_) => self
+                .last_look(key)
+                .await?
+                .ok_or_else(|| too_late(Stage::Result)),
         }
     }
 
@@ -158,12 +187,19 @@ impl Submit {
     }
 
     async fn last_look(&self, key: &ResultKey) -> Result<Option<Bytes>, Fault> {
-        let looked = time::timeout(LAST_LOOK, self.bus.result(key)).await.unwrap_or(Ok(None));
+        let looked = time::timeout(LAST_LOOK, self.bus.result(key))
+            .await
+            .unwrap_or(Ok(None));
         looked.map_err(|error| bus_fault(&error, Stage::Result, key))
     }
 }
 
-fn returned(payload: &[u8], key: &ResultKey, submitted: Instant, confirmed: Duration) -> Result<Returned, Fault> {
+fn returned(
+    payload: &[u8],
+    key: &ResultKey,
+    submitted: Instant,
+    confirmed: Duration,
+) -> Result<Returned, Fault> {
     let result: JobResult = wire::decode(payload).map_err(|error| {
         tracing::error!(%error, tenant = key.tenant, id = key.id, "a worker's result cannot be read");
         Fault::new(Code::Internal, Stage::Result, "A worker's result cannot be read by this server.")
@@ -171,16 +207,23 @@ fn returned(payload: &[u8], key: &ResultKey, submitted: Instant, confirmed: Dura
     let received = Instant::now();
     let timings = apportion(received - submitted, confirmed, &result.timings);
     let outcome = result.outcome.map_err(misdirected);
-    Ok(Returned { outcome, worker: result.worker, timings, received })
+    Ok(Returned {
+        outcome,
+        worker: result.worker,
+        timings,
+        received,
+    })
 }
 
 /// The model was looked up before the job was sent: if the worker does not
 /// have it, the job went astray, and the request was right.
 fn misdirected(fault: Fault) -> Fault {
     match fault.code {
-        Code::ModelNotFound => {
-            Fault::new(Code::NoWorkers, fault.stage, "The job reached a worker that serves another model.")
-        }
+        Code::ModelNotFound => Fault::new(
+            Code::NoWorkers,
+            fault.stage,
+            "The job reached a worker that serves another model.",
+        ),
         _ => fault,
     }
 }
@@ -198,35 +241,60 @@ fn apportion(roundtrip: Duration, confirmed: Duration, worker: &Timings) -> Timi
     // the time that really passed.
     let unworked_ms = (roundtrip_ms - worked_ms).max(0.0);
     let publish_ms = confirmed_ms.min(queued_ms).min(unworked_ms);
-    let queue_ms = (queued_ms - publish_ms).max(0.0).min(unworked_ms - publish_ms);
+    let queue_ms = (queued_ms - publish_ms)
+        .max(0.0)
+        .min(unworked_ms - publish_ms);
     let mut timings = Timings::default();
     timings.add_ms(Stage::Publish, publish_ms);
     timings.add_ms(Stage::Queue, queue_ms);
-    worker.iter().filter(|(stage, _)| *stage != Stage::Queue).for_each(|(stage, ms)| timings.add_ms(stage, ms));
+    worker
+        .iter()
+        .filter(|(stage, _)| *stage != Stage::Queue)
+        .for_each(|(stage, ms)| timings.add_ms(stage, ms));
     timings.add_ms(Stage::Result, unworked_ms - publish_ms - queue_ms);
     timings
 }
 
 fn too_late(stage: Stage) -> Fault {
-    Fault::new(Code::DeadlineExceeded, stage, "The time that the request allowed was over before the result came.")
+    Fault::new(
+        Code::DeadlineExceeded,
+        stage,
+        "The time that the request allowed was over before the result came.",
+    )
 }
 
 fn queue_fault(error: &QueueError, key: &ResultKey) -> Fault {
     match error {
-        QueueError::Full => Fault::new(Code::Overloaded, Stage::Publish, "The queue is full; try again shortly."),
+        QueueError::Full => Fault::new(
+            Code::Overloaded,
+            Stage::Publish,
+            "The queue is full; try again shortly.",
+        ),
         other => {
             tracing::warn!(error = %other, tenant = key.tenant, id = key.id, "publish failed");
-            Fault::new(Code::QueueUnavailable, Stage::Publish, "The job could not be handed to the queue.")
+            Fault::new(
+                Code::QueueUnavailable,
+                Stage::Publish,
+                "The job could not be handed to the queue.",
+            )
         }
     }
 }
 
 fn bus_fault(error: &BusError, stage: Stage, key: &ResultKey) -> Fault {
     match error {
-        BusError::TooManyWaiters => Fault::new(Code::Overloaded, stage, "Too many requests wait for results."),
+        BusError::TooManyWaiters => Fault::new(
+            Code::Overloaded,
+            stage,
+            "Too many requests wait for results.",
+        ),
         other => {
             tracing::warn!(error = %other, tenant = key.tenant, id = key.id, "the result store failed");
-            Fault::new(Code::ResultsUnavailable, stage, "Results cannot be received at present.")
+            Fault::new(
+                Code::ResultsUnavailable,
+                stage,
+                "Results cannot be received at present.",
+            )
         }
     }
 }
@@ -253,14 +321,19 @@ mod tests {
 
     async fn in_memory() -> Submit {
         let memory = Memory::parse_from(["test"]);
-        let queue = Queue::connect(&memory.queue).await.expect("a queue in memory");
+        let queue = Queue::connect(&memory.queue)
+            .await
+            .expect("a queue in memory");
         let bus = Bus::connect(&memory.bus).await.expect("a bus in memory");
         let inbox = bus.open_inbox("test-api").await.expect("an inbox");
         Submit::new(queue, bus, inbox)
     }
 
     fn key() -> ResultKey {
-        ResultKey { tenant: DEFAULT_TENANT.to_owned(), id: "req_1".to_owned() }
+        ResultKey {
+            tenant: DEFAULT_TENANT.to_owned(),
+            id: "req_1".to_owned(),
+        }
     }
 
     const RESULT: Bytes = Bytes::from_static(b"tags");
@@ -269,11 +342,18 @@ mod tests {
     async fn a_result_does_not_wait_for_its_confirm() {
         let submit = in_memory().await;
         let mut waiter = submit.inbox.register(key()).expect("a place");
-        submit.bus.store_result("test-api", &key(), RESULT).await.expect("stored");
+        submit
+            .bus
+            .store_result("test-api", &key(), RESULT)
+            .await
+            .expect("stored");
         let deadline = time::Instant::now() + Duration::from_secs(60);
         let key = key();
         let follow = submit.follow(std::future::pending(), &mut waiter, &key, deadline);
-        let (payload, _) = time::timeout(Duration::from_secs(5), follow).await.expect("at once").expect("a result");
+        let (payload, _) = time::timeout(Duration::from_secs(5), follow)
+            .await
+            .expect("at once")
+            .expect("a result");
         assert_eq!(payload, RESULT);
     }
 
@@ -283,12 +363,21 @@ mod tests {
         let mut waiter = submit.inbox.register(key()).expect("a place");
         let mut follow = async |publish: Result<(), QueueError>| {
             let deadline = time::Instant::now() + Duration::from_secs(5);
-            submit.follow(std::future::ready(publish), &mut waiter, &key(), deadline).await
+            submit
+                .follow(std::future::ready(publish), &mut waiter, &key(), deadline)
+                .await
         };
         let lost = || Err(QueueError::Unavailable("the connection broke".to_owned()));
-        assert_eq!(follow(lost()).await.expect_err("no result").code, Code::QueueUnavailable);
+        assert_eq!(
+            follow(lost()).await.expect_err("no result").code,
+            Code::QueueUnavailable
+        );
         // Stored where this server is not told.
-        submit.bus.store_result("nobody", &key(), RESULT).await.expect("stored");
+        submit
+            .bus
+            .store_result("nobody", &key(), RESULT)
+            .await
+            .expect("stored");
         assert_eq!(follow(lost()).await.expect("a result").0, RESULT);
     }
 
@@ -299,11 +388,21 @@ mod tests {
             let mut waiter = submit.inbox.register(key()).expect("a place");
             let deadline = time::Instant::now() + Duration::from_millis(600);
             let payload = submit.wait(&mut waiter, &key(), deadline).await;
-            (payload, deadline.saturating_duration_since(time::Instant::now()))
+            (
+                payload,
+                deadline.saturating_duration_since(time::Instant::now()),
+            )
         };
-        assert_eq!(wait().await.0.expect_err("nothing is there").code, Code::DeadlineExceeded);
+        assert_eq!(
+            wait().await.0.expect_err("nothing is there").code,
+            Code::DeadlineExceeded
+        );
         const TAGS: Bytes = Bytes::from_static(b"tags alone");
-        submit.bus.store_provisional(&key(), TAGS, Duration::from_secs(60)).await.expect("stored");
+        submit
+            .bus
+            .store_provisional(&key(), TAGS, Duration::from_secs(60))
+            .await
+            .expect("stored");
         let (payload, left) = wait().await;
         assert_eq!(payload.expect("tags"), TAGS);
         assert!(!left.is_zero(), "in time");
@@ -311,7 +410,11 @@ mod tests {
         let (_, (payload, _)) = tokio::join!(
             async {
                 time::sleep(Duration::from_millis(100)).await;
-                submit.bus.store_result("test-api", &key(), RESULT).await.expect("stored");
+                submit
+                    .bus
+                    .store_result("test-api", &key(), RESULT)
+                    .await
+                    .expect("stored");
             },
             wait()
         );
@@ -321,27 +424,70 @@ mod tests {
     #[tokio::test]
     async fn who_leaves_calls_a_real_time_job_off_and_no_other() {
         let submit = in_memory().await;
-        let workers = submit.bus.open_called_off().await.expect("memory has inboxes");
+        let workers = submit
+            .bus
+            .open_called_off()
+            .await
+            .expect("memory has inboxes");
         let leave = async |lane, id: &str| {
-            let (features, selection) = (Features { tags: true, caption: false }, Selection::default());
-            let asked = Asked { features, limit: None, threshold: None, language: Language::En, selection };
-            let job = submit.job(ResultKey { id: id.to_owned(), ..key() }, "none", asked, vec![]);
+            let (features, selection) = (
+                Features {
+                    tags: true,
+                    caption: false,
+                },
+                Selection::default(),
+            );
+            let asked = Asked {
+                features,
+                limit: None,
+                threshold: None,
+                language: Language::En,
+                selection,
+            };
+            let job = submit.job(
+                ResultKey {
+                    id: id.to_owned(),
+                    ..key()
+                },
+                "none",
+                asked,
+                vec![],
+            );
             let deadline = time::Instant::now() + Duration::from_secs(60);
             // It is published, and nobody takes it.
-            let left = time::timeout(ms(100), submit.and_wait(lane, job, Instant::now(), deadline)).await;
+            let left = time::timeout(
+                ms(100),
+                submit.and_wait(lane, job, Instant::now(), deadline),
+            )
+            .await;
             assert!(left.is_err(), "nobody answers");
-            let mut heard = workers.register(ResultKey { id: id.to_owned(), ..key() }).expect("there is room");
+            let mut heard = workers
+                .register(ResultKey {
+                    id: id.to_owned(),
+                    ..key()
+                })
+                .expect("there is room");
             time::timeout(ms(500), heard.result()).await.ok().flatten()
         };
         assert_eq!(leave(Lane::Bulk, "bulk").await, None);
         let called_off = leave(Lane::Realtime, "urgent").await.expect("it is heard");
         let result: JobResult = wire::decode(&called_off).expect("of this version");
-        assert_eq!((result.id.as_str(), result.outcome.expect_err("a fault").code), ("urgent", Code::ClientGone));
+        assert_eq!(
+            (
+                result.id.as_str(),
+                result.outcome.expect_err("a fault").code
+            ),
+            ("urgent", Code::ClientGone)
+        );
     }
 
     #[test]
     fn a_worker_of_another_model_is_no_fault_of_the_request() {
-        let fault = misdirected(Fault::new(Code::ModelNotFound, Stage::Queue, "this worker serves another"));
+        let fault = misdirected(Fault::new(
+            Code::ModelNotFound,
+            Stage::Queue,
+            "this worker serves another",
+        ));
         assert_eq!((fault.code, fault.retryable), (Code::NoWorkers, true));
         let other = Fault::new(Code::InferenceFailed, Stage::Infer, "as it is");
         assert_eq!(misdirected(other.clone()), other);
@@ -351,12 +497,27 @@ mod tests {
     async fn a_real_time_job_that_is_too_late_has_waited_all_the_time() {
         let submit = in_memory().await;
         let late = async |lane| {
-            let (features, selection) = (Features { tags: true, caption: false }, Selection::default());
-            let asked = Asked { features, limit: None, threshold: None, language: Language::En, selection };
+            let (features, selection) = (
+                Features {
+                    tags: true,
+                    caption: false,
+                },
+                Selection::default(),
+            );
+            let asked = Asked {
+                features,
+                limit: None,
+                threshold: None,
+                language: Language::En,
+                selection,
+            };
             let job = submit.job(key(), "none", asked, vec![]);
             let deadline = time::Instant::now() + Duration::from_millis(200);
             let returned = submit.and_wait(lane, job, Instant::now(), deadline).await;
-            assert_eq!(returned.expect_err("nobody works").code, Code::DeadlineExceeded);
+            assert_eq!(
+                returned.expect_err("nobody works").code,
+                Code::DeadlineExceeded
+            );
             submit.waits.tell(&submit.bus, "test-api").await;
             pressure::heard(&submit.bus).await.expect("the bus answers")
         };
@@ -379,7 +540,10 @@ mod tests {
     fn the_parts_add_up_whatever_the_clocks_say() {
         for (queue, infer) in [(0.0, 10.0), (5.0, 10.0), (500.0, 10.0), (3.0, 39.0)] {
             let parts = apportion(ms(40), ms(2), &worker(queue, infer));
-            assert!((parts.sum_ms() - 40.0).abs() < 1e-9, "queue {queue}, infer {infer}: {parts:?}");
+            assert!(
+                (parts.sum_ms() - 40.0).abs() < 1e-9,
+                "queue {queue}, infer {infer}: {parts:?}"
+            );
         }
     }
 

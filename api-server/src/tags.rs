@@ -89,8 +89,13 @@ async fn way(
 ) -> Result<(Image, Returned), Fault> {
     let _place = app.admission.enter()?;
     let (parts, body) = request.into_parts();
-    let Wanted { source, asked, model, client_ref, deadline } =
-        request::read(app, trail, parts, body, Instant::from_std(arrived.0)).await?;
+    let Wanted {
+        source,
+        asked,
+        model,
+        client_ref,
+        deadline,
+    } = request::read(app, trail, parts, body, Instant::from_std(arrived.0)).await?;
     trail.client_ref = client_ref;
     trail.end(Stage::Admit);
 
@@ -101,7 +106,11 @@ async fn way(
     trail.end(Stage::Lookup);
 
     if Instant::now() >= deadline {
-        return Err(Fault::new(Code::DeadlineExceeded, Stage::Lookup, "The time was over before the image was read."));
+        return Err(Fault::new(
+            Code::DeadlineExceeded,
+            Stage::Lookup,
+            "The time was over before the image was read.",
+        ));
     }
     let (bytes, sent) = bytes_of(app, source, deadline).await?;
     trail.bytes = Some(bytes.len());
@@ -111,17 +120,28 @@ async fn way(
     let prepared = app.prepare.tile(bytes, model.tile, deadline, seen).await?;
     let submitted = trail.end(Stage::Prepare);
 
-    let key = ResultKey { tenant: caller.tenant.to_string(), id: trail.id.to_string() };
+    let key = ResultKey {
+        tenant: caller.tenant.to_string(),
+        id: trail.id.to_string(),
+    };
     let job = app.submit.job(key, &model.id.name, asked, prepared.tile);
-    let returned = app.submit.and_wait(Lane::Realtime, job, submitted, deadline).await?;
+    let returned = app
+        .submit
+        .and_wait(Lane::Realtime, job, submitted, deadline)
+        .await?;
     Ok((prepared.facts.into(), returned))
 }
 
 /// With the host that is to be told of them, where they come from one.
-async fn bytes_of(app: &App, source: Source, deadline: Instant) -> Result<(Bytes, Option<Sent>), Fault> {
+async fn bytes_of(
+    app: &App,
+    source: Source,
+    deadline: Instant,
+) -> Result<(Bytes, Option<Sent>), Fault> {
     let bytes = match source {
         Source::Url(url) => {
-            let Fetched { bytes, sent } = app.fetcher.fetch(url, deadline, Purpose::Realtime).await?;
+            let Fetched { bytes, sent } =
+                app.fetcher.fetch(url, deadline, Purpose::Realtime).await?;
             return Ok((bytes, Some(sent)));
         }
         Source::Base64(text, held) => {
@@ -142,10 +162,15 @@ async fn from_body(app: &App, body: Body, deadline: Instant) -> Result<Bytes, Fa
 
 /// With or without padding, since clients differ.
 fn decode_base64(text: &str) -> Result<Bytes, Fault> {
-    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let lenient =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(&alphabet::STANDARD, lenient);
     let decoded = engine.decode(text);
     decoded.map(Bytes::from).map_err(|error| {
-        Fault::new(Code::InvalidRequest, Stage::Fetch, format!("image.content is not base64: {error}"))
+        Fault::new(
+            Code::InvalidRequest,
+            Stage::Fetch,
+            format!("image.content is not base64: {error}"),
+        )
     })
 }

@@ -25,7 +25,14 @@ use crate::{
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// The stages that the API server itself passes.
-const OWN: &[Stage] = &[Stage::Admit, Stage::Lookup, Stage::Fetch, Stage::Prepare, Stage::Publish, Stage::Result];
+const OWN: &[Stage] = &[
+    Stage::Admit,
+    Stage::Lookup,
+    Stage::Fetch,
+    Stage::Prepare,
+    Stage::Publish,
+    Stage::Result,
+];
 #[derive(Debug)]
 pub struct Trail {
     pub id: RequestId,
@@ -44,7 +51,17 @@ pub struct Trail {
 impl Trail {
     pub fn begin(id: RequestId, arrived: Instant, caller: Option<Caller>) -> Self {
         let clock = StageClock::start_at(arrived);
-        Self { id, model: None, bytes: None, client_ref: None, caller, worker: None, arrived, clock, closed: false }
+        Self {
+            id,
+            model: None,
+            bytes: None,
+            client_ref: None,
+            caller,
+            worker: None,
+            arrived,
+            clock,
+            closed: false,
+        }
     }
 
     /// Ends a stage and tells when.
@@ -69,16 +86,30 @@ impl Trail {
         let timings = self.close(200, "ok", None);
         let header = timings.header();
         let worker = self.worker.take().unwrap_or_default();
-        let answer = TagAnswer::new(self.id.to_string(), self.client_ref.take(), image, tagged, worker, timings);
+        let answer = TagAnswer::new(
+            self.id.to_string(),
+            self.client_ref.take(),
+            image,
+            tagged,
+            worker,
+            timings,
+        );
         with_timing(Json(answer).into_response(), &header)
     }
 
     pub fn refuse(mut self, fault: Fault) -> Response {
         // A worker's fault names a stage that was timed there; what is open here is the way back.
-        let open = if self.worker.is_some() { Stage::Result } else { fault.stage };
+        let open = if self.worker.is_some() {
+            Stage::Result
+        } else {
+            fault.stage
+        };
         self.end(open);
         let timings = self.close(fault.code.status(), fault.code.name(), Some(&fault));
-        with_timing(Problem::new(fault, &self.id).into_response(), &timings.header())
+        with_timing(
+            Problem::new(fault, &self.id).into_response(),
+            &timings.header(),
+        )
     }
 
     fn close(&mut self, status: u16, code: &'static str, fault: Option<&Fault>) -> TimingsView {
@@ -86,7 +117,8 @@ impl Trail {
         let total = self.arrived.elapsed();
         let total_ms = total.as_secs_f64() * 1e3;
         telemetry::record_stages("api", &self.clock.timings, OWN);
-        metrics::histogram!(telemetry::REQUEST_SECONDS, "status" => status.to_string()).record(total);
+        metrics::histogram!(telemetry::REQUEST_SECONDS, "status" => status.to_string())
+            .record(total);
         metrics::counter!("tagfleet_requests_total", "code" => code).increment(1);
         self.log(status, code, fault, total_ms);
         TimingsView::new(self.clock.timings.clone(), total_ms)
@@ -119,7 +151,11 @@ impl Drop for Trail {
     /// A request that is dropped half-way: its client hung up, or it panicked.
     fn drop(&mut self) {
         if !self.closed {
-            let code = if std::thread::panicking() { Code::Internal } else { Code::ClientGone };
+            let code = if std::thread::panicking() {
+                Code::Internal
+            } else {
+                Code::ClientGone
+            };
             self.close(code.status(), code.name(), None);
         }
     }
@@ -148,14 +184,20 @@ mod tests {
         [true, false].map(|json| {
             let log = Arc::new(tempfile::tempfile().expect("a file"));
             let write = || {
-                let caller = Caller { tenant: "shop".into(), key: Some("key_1".into()) };
+                let caller = Caller {
+                    tenant: "shop".into(),
+                    key: Some("key_1".into()),
+                };
                 let mut trail = Trail::begin(RequestId::random(), Instant::now(), Some(caller));
                 trail.client_ref = Some(client_ref.to_owned());
                 trail.refuse(Fault::new(Code::InvalidUrl, Stage::Admit, client_ref));
             };
             let format = fmt().with_writer(log.clone());
             if json {
-                tracing::subscriber::with_default(format.json().flatten_event(true).finish(), write);
+                tracing::subscriber::with_default(
+                    format.json().flatten_event(true).finish(),
+                    write,
+                );
             } else {
                 tracing::subscriber::with_default(format.with_ansi(false).finish(), write);
             }
@@ -170,10 +212,18 @@ mod tests {
     fn a_request_leaves_one_line_whatever_its_client_calls_it() {
         let [json, text] = logged("a\nb\r\u{b}\u{1b}[31m\0\u{7f}");
         for line in [&json, &text] {
-            assert!(line.trim_end().chars().all(|c| c == '\u{7f}' || !c.is_control()), "{line:?}");
+            assert!(
+                line.trim_end()
+                    .chars()
+                    .all(|c| c == '\u{7f}' || !c.is_control()),
+                "{line:?}"
+            );
             assert!(line.contains("shop") && line.contains("key_1"), "{line}");
         }
         let json: serde_json::Value = serde_json::from_str(&json).expect("one object");
-        assert_eq!((&json["client_ref"], &json["tenant"]), (&"a\nb\r\u{b}\u{1b}[31m\0\u{7f}".into(), &"shop".into()));
+        assert_eq!(
+            (&json["client_ref"], &json["tenant"]),
+            (&"a\nb\r\u{b}\u{1b}[31m\0\u{7f}".into(), &"shop".into())
+        );
     }
 }

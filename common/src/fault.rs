@@ -109,7 +109,12 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(code: Code, stage: Stage, detail: impl Into<String>) -> Self {
-        Self { code, stage, detail: detail.into(), retryable: code.retryable() }
+        Self {
+            code,
+            stage,
+            detail: detail.into(),
+            retryable: code.retryable(),
+        }
     }
 
     /// The origin's 5xx is worth another try where its 404 is not.

@@ -2,9 +2,19 @@
 
 /// Host, process and a random part: containers share process ids, restarts share both.
 pub fn unique_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".into());
-    let host: String = host.trim().chars().filter(|c| is_name_char(*c)).take(60).collect();
-    format!("{host}-{}-{:04x}", std::process::id(), rand::random::<u16>())
+    let host =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".into());
+    let host: String = host
+        .trim()
+        .chars()
+        .filter(|c| is_name_char(*c))
+        .take(60)
+        .collect();
+    format!(
+        "{host}-{}-{:04x}",
+        std::process::id(),
+        rand::random::<u16>()
+    )
 }
 
 /// Names become parts of broker and bus keys, and of log lines.

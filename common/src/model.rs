@@ -15,15 +15,26 @@ pub enum ModelError {
     #[error("cannot read {path}: {source} (run `tagfleet models` to fetch and build the models)")]
     Read { path: PathBuf, source: io::Error },
     #[error("{path} is not a valid manifest: {source}")]
-    Manifest { path: PathBuf, source: Box<toml::de::Error> },
+    Manifest {
+        path: PathBuf,
+        source: Box<toml::de::Error>,
+    },
     #[error("{path} lacks {what}, which a model of kind `{kind}` needs")]
-    Incomplete { path: PathBuf, kind: &'static str, what: &'static str },
+    Incomplete {
+        path: PathBuf,
+        kind: &'static str,
+        what: &'static str,
+    },
     #[error("{path}: {what}")]
     Value { path: PathBuf, what: &'static str },
     #[error(
         "{path} has SHA-256 {actual}, its manifest says {expected}: refused. Delete the file and run `tagfleet models`"
     )]
-    Hash { path: PathBuf, expected: String, actual: String },
+    Hash {
+        path: PathBuf,
+        expected: String,
+        actual: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,13 +175,21 @@ impl Manifest {
     /// Reads `folder/manifest.toml`.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
         let path = folder.join("manifest.toml");
-        let text = fs::read_to_string(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
-        let manifest: Manifest = toml::from_str(&text)
-            .map_err(|source| ModelError::Manifest { path: path.clone(), source: Box::new(source) })?;
+        let text = fs::read_to_string(&path).map_err(|source| ModelError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let manifest: Manifest = toml::from_str(&text).map_err(|source| ModelError::Manifest {
+            path: path.clone(),
+            source: Box::new(source),
+        })?;
         if let Some(what) = manifest.flaw() {
             return Err(ModelError::Value { path, what });
         }
-        Ok(Self { folder: folder.to_owned(), ..manifest })
+        Ok(Self {
+            folder: folder.to_owned(),
+            ..manifest
+        })
     }
 
     /// What of its numbers makes no sense; NaN never does.
@@ -183,13 +202,17 @@ impl Manifest {
             return Some("certainty.plain_entropy must be above sharp_entropy");
         }
         let corrected = self.temperature != 1.0 || self.certainty.is_some();
-        (corrected && self.kind != Kind::Softmax).then_some("temperature and [certainty] are for softmax models alone")
+        (corrected && self.kind != Kind::Softmax)
+            .then_some("temperature and [certainty] are for softmax models alone")
     }
 
     /// The file's bytes, once their hash was found to be the manifest's.
     pub fn verified(&self, file: &FileRef) -> Result<Vec<u8>, ModelError> {
         let path = self.folder.join(&file.path);
-        let bytes = fs::read(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
+        let bytes = fs::read(&path).map_err(|source| ModelError::Read {
+            path: path.clone(),
+            source,
+        })?;
         self.check(file, path, Sha256::digest(&bytes).as_slice())?;
         Ok(bytes)
     }
@@ -197,7 +220,10 @@ impl Manifest {
     /// The path of a file too large to be held, once its hash was checked.
     pub fn verified_path(&self, file: &FileRef) -> Result<PathBuf, ModelError> {
         let path = self.folder.join(&file.path);
-        let digest = digest_of(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
+        let digest = digest_of(&path).map_err(|source| ModelError::Read {
+            path: path.clone(),
+            source,
+        })?;
         self.check(file, path, &digest)
     }
 
@@ -206,12 +232,24 @@ impl Manifest {
         if actual == file.sha256 {
             return Ok(path);
         }
-        Err(ModelError::Hash { path, expected: file.sha256.clone(), actual })
+        Err(ModelError::Hash {
+            path,
+            expected: file.sha256.clone(),
+            actual,
+        })
     }
 
-    pub fn require<'a, T>(&self, part: &'a Option<T>, what: &'static str) -> Result<&'a T, ModelError> {
+    pub fn require<'a, T>(
+        &self,
+        part: &'a Option<T>,
+        what: &'static str,
+    ) -> Result<&'a T, ModelError> {
         let kind = self.kind.name();
-        part.as_ref().ok_or_else(|| ModelError::Incomplete { path: self.folder.join("manifest.toml"), kind, what })
+        part.as_ref().ok_or_else(|| ModelError::Incomplete {
+            path: self.folder.join("manifest.toml"),
+            kind,
+            what,
+        })
     }
 }
 
@@ -238,7 +276,10 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn default_folder() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    cache.or_else(home).unwrap_or_else(|| PathBuf::from(".")).join("tagfleet/models")
+    cache
+        .or_else(home)
+        .unwrap_or_else(|| PathBuf::from("."))
+        .join("tagfleet/models")
 }
 
 #[cfg(test)]
@@ -246,8 +287,12 @@ mod tests {
     use super::*;
 
     fn flaw(kind: &str, more: &str) -> Option<&'static str> {
-        let known = format!("name='a'\nversion='1'\nkind='{kind}'\nlicence='MIT'\nsource='tests'\n{more}\n[files]\n");
-        toml::from_str::<Manifest>(&known).expect("valid TOML").flaw()
+        let known = format!(
+            "name='a'\nversion='1'\nkind='{kind}'\nlicence='MIT'\nsource='tests'\n{more}\n[files]\n"
+        );
+        toml::from_str::<Manifest>(&known)
+            .expect("valid TOML")
+            .flaw()
     }
 
     #[test]
@@ -258,8 +303,17 @@ mod tests {
             )
         };
         assert_eq!(flaw("softmax", ""), None);
-        assert_eq!(flaw("softmax", &format!("temperature = 0.75\n{}", rule("2.0"))), None);
-        for wrong in ["temperature = 0.0", "temperature = nan", "temperature = inf", &rule("3.0"), &rule("nan")] {
+        assert_eq!(
+            flaw("softmax", &format!("temperature = 0.75\n{}", rule("2.0"))),
+            None
+        );
+        for wrong in [
+            "temperature = 0.0",
+            "temperature = nan",
+            "temperature = inf",
+            &rule("3.0"),
+            &rule("nan"),
+        ] {
             assert!(flaw("softmax", wrong).is_some(), "{wrong}");
         }
         assert!(flaw("sigmoid", "temperature = 0.75").is_some());

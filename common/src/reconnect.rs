@@ -17,7 +17,10 @@ pub struct Backoff {
 /// Exponential with full jitter.
 impl Backoff {
     pub fn new() -> Self {
-        Self { tries: 0, last: Instant::now() }
+        Self {
+            tries: 0,
+            last: Instant::now(),
+        }
     }
 
     pub async fn wait(&mut self) {
@@ -39,5 +42,8 @@ pub fn install_tls_provider() {
 
 /// A URL for an error message: the scheme alone, since the rest may hold a password.
 pub fn scheme_of(url: &str) -> String {
-    url.split_once(':').map_or_else(|| "no scheme".to_owned(), |(scheme, _)| format!("{scheme}:…"))
+    url.split_once(':').map_or_else(
+        || "no scheme".to_owned(),
+        |(scheme, _)| format!("{scheme}:…"),
+    )
 }

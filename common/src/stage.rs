@@ -113,7 +113,10 @@ pub struct StageClock {
 
 impl StageClock {
     pub fn start_at(start: Instant) -> Self {
-        Self { mark: start, timings: Timings::default() }
+        Self {
+            mark: start,
+            timings: Timings::default(),
+        }
     }
 
     pub fn end(&mut self, stage: Stage) {
@@ -121,7 +124,8 @@ impl StageClock {
     }
 
     pub fn end_at(&mut self, stage: Stage, now: Instant) {
-        self.timings.add(stage, now.saturating_duration_since(self.mark));
+        self.timings
+            .add(stage, now.saturating_duration_since(self.mark));
         self.mark = now;
     }
 }
@@ -143,9 +147,13 @@ mod tests {
 
     #[test]
     fn unknown_stages_of_a_newer_peer_are_skipped() {
-        let timings: Timings = serde_json::from_str(r#"{"fetch":1.5,"teleport":9}"#).expect("valid");
+        let timings: Timings =
+            serde_json::from_str(r#"{"fetch":1.5,"teleport":9}"#).expect("valid");
         assert_eq!(timings.sum_ms(), 1.5);
-        assert_eq!(serde_json::to_string(&timings).expect("serialises"), r#"{"fetch":1.5}"#);
+        assert_eq!(
+            serde_json::to_string(&timings).expect("serialises"),
+            r#"{"fetch":1.5}"#
+        );
     }
 
     #[test]

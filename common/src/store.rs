@@ -8,8 +8,8 @@ use bytes::Bytes;
 use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use object_store::{
-    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, local::LocalFileSystem, memory::InMemory,
-    path::Path,
+    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, local::LocalFileSystem,
+    memory::InMemory, path::Path,
 };
 use url::Url;
 
@@ -62,7 +62,10 @@ impl Store {
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         match config.store_url.as_deref() {
             None => Self::folder(default_folder()),
-            Some("memory:") => Ok(Self { objects: Arc::new(InMemory::new()), root: String::new() }),
+            Some("memory:") => Ok(Self {
+                objects: Arc::new(InMemory::new()),
+                root: String::new(),
+            }),
             Some(url) => Self::at(url),
         }
     }
@@ -76,13 +79,22 @@ impl Store {
         }
         crate::reconnect::install_tls_provider();
         let (objects, root) = object_store::parse_url_opts(&url, settings(std::env::vars())?)?;
-        Ok(Self { objects: Arc::from(objects), root: format!("{root}/") })
+        Ok(Self {
+            objects: Arc::from(objects),
+            root: format!("{root}/"),
+        })
     }
 
     fn folder(folder: PathBuf) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(&folder).map_err(|error| StoreError::Folder(folder.clone(), error))?;
-        let local = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Self { objects: Arc::new(local), root: String::new() })
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| StoreError::Folder(folder.clone(), error))?;
+        let local = LocalFileSystem::new_with_prefix(&folder)?
+            .with_fsync(true)
+            .with_automatic_cleanup(true);
+        Ok(Self {
+            objects: Arc::new(local),
+            root: String::new(),
+        })
     }
 
     /// What a name holds, as far as it is in a path of ours: parts that mean a folder above are escaped.
@@ -128,10 +140,21 @@ impl Store {
     }
 
     /// Writes an object that is not there yet. `false`: it is there, and stays as it was.
-    pub fn put_new<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<bool, StoreError>> {
+    pub fn put_new<'a>(
+        &'a self,
+        name: &'a str,
+        bytes: Bytes,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            match self.objects.put_opts(&self.path(name), PutPayload::from_bytes(bytes), options).await {
+            let options = PutOptions {
+                mode: PutMode::Create,
+                ..PutOptions::default()
+            };
+            match self
+                .objects
+                .put_opts(&self.path(name), PutPayload::from_bytes(bytes), options)
+                .await
+            {
                 Ok(_) => Ok(true),
                 Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
                 Err(error) => Err(error.into()),
@@ -142,10 +165,16 @@ impl Store {
     /// The objects right below a folder, by name.
     pub fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(async move {
-            let listing = self.objects.list_with_delimiter(Some(&self.path(folder))).await?;
+            let listing = self
+                .objects
+                .list_with_delimiter(Some(&self.path(folder)))
+                .await?;
             let listed = |meta: object_store::ObjectMeta| {
                 let name = meta.location.filename()?.to_owned();
-                Some(Listed { name, modified_s: meta.last_modified.timestamp() })
+                Some(Listed {
+                    name,
+                    modified_s: meta.last_modified.timestamp(),
+                })
             };
             let mut found: Vec<_> = listing.objects.into_iter().filter_map(listed).collect();
             found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -154,10 +183,19 @@ impl Store {
     }
 
     /// The folders right below a folder, by name.
-    pub fn folders<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+    pub fn folders<'a>(
+        &'a self,
+        folder: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         Box::pin(async move {
-            let listing = self.objects.list_with_delimiter(Some(&self.path(folder))).await?;
-            let names = listing.common_prefixes.iter().filter_map(|prefix| prefix.filename().map(str::to_owned));
+            let listing = self
+                .objects
+                .list_with_delimiter(Some(&self.path(folder)))
+                .await?;
+            let names = listing
+                .common_prefixes
+                .iter()
+                .filter_map(|prefix| prefix.filename().map(str::to_owned));
             let mut names: Vec<_> = names.collect();
             names.sort();
             Ok(names)
@@ -177,9 +215,15 @@ impl Store {
     /// All below a folder, in depth.
     pub fn delete_folder<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            let listed: Vec<_> =
-                self.objects.list(Some(&self.path(folder))).map_ok(|meta| meta.location).try_collect().await?;
-            let mut deleted = self.objects.delete_stream(stream::iter(listed.into_iter().map(Ok)).boxed());
+            let listed: Vec<_> = self
+                .objects
+                .list(Some(&self.path(folder)))
+                .map_ok(|meta| meta.location)
+                .try_collect()
+                .await?;
+            let mut deleted = self
+                .objects
+                .delete_stream(stream::iter(listed.into_iter().map(Ok)).boxed());
             while let Some(deleted) = deleted.next().await {
                 match deleted {
                     Ok(_) | Err(Error::NotFound { .. }) => {}
@@ -200,7 +244,10 @@ pub(crate) fn settings(
         .map(|(name, value)| {
             let name = name.to_lowercase();
             // What else is in an environment may begin like this and be no secret: TAGFLEET_STORE_URL=file:///folder.
-            if !["aws_", "google_", "azure_"].iter().any(|provider| name.starts_with(provider)) {
+            if !["aws_", "google_", "azure_"]
+                .iter()
+                .any(|provider| name.starts_with(provider))
+            {
                 return Ok((name, value));
             }
             match crate::secret::url(&value) {
@@ -214,7 +261,9 @@ pub(crate) fn settings(
 pub(crate) fn default_folder() -> PathBuf {
     let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    data.or_else(home).unwrap_or_else(|| PathBuf::from(".")).join("tagfleet/store")
+    data.or_else(home)
+        .unwrap_or_else(|| PathBuf::from("."))
+        .join("tagfleet/store")
 }
 
 #[cfg(test)]
@@ -224,17 +273,50 @@ mod tests {
     async fn keep(store: Store) {
         assert_eq!(store.get("a/b").await.expect("answers"), None);
         assert!(store.put_new("a/b", "one".into()).await.expect("writes"));
-        assert!(!store.put_new("a/b", "two".into()).await.expect("answers"), "written once");
-        assert_eq!(store.get("a/b").await.expect("reads").as_deref(), Some(&b"one"[..]));
-        assert_eq!(store.get_range("a/b", 1..3).await.expect("reads").as_deref(), Some(&b"ne"[..]));
-        assert!(store.put_new("a/c/d", "three".into()).await.expect("writes"));
-        assert!(store.put_new("a/../a/up", "four".into()).await.expect("writes"), "a name, no way up");
-        let names: Vec<_> = store.list("a").await.expect("lists").into_iter().map(|listed| listed.name).collect();
+        assert!(
+            !store.put_new("a/b", "two".into()).await.expect("answers"),
+            "written once"
+        );
+        assert_eq!(
+            store.get("a/b").await.expect("reads").as_deref(),
+            Some(&b"one"[..])
+        );
+        assert_eq!(
+            store
+                .get_range("a/b", 1..3)
+                .await
+                .expect("reads")
+                .as_deref(),
+            Some(&b"ne"[..])
+        );
+        assert!(
+            store
+                .put_new("a/c/d", "three".into())
+                .await
+                .expect("writes")
+        );
+        assert!(
+            store
+                .put_new("a/../a/up", "four".into())
+                .await
+                .expect("writes"),
+            "a name, no way up"
+        );
+        let names: Vec<_> = store
+            .list("a")
+            .await
+            .expect("lists")
+            .into_iter()
+            .map(|listed| listed.name)
+            .collect();
         assert_eq!(names, ["b"], "right below alone");
         assert_eq!(store.folders("a").await.expect("lists"), ["%2E%2E", "c"]);
         store.delete("a/b").await.expect("deletes");
         store.delete("a/b").await.expect("is gone already");
-        assert!(!store.exists("a/b").await.expect("answers") && store.exists("a/c/d").await.expect("answers"));
+        assert!(
+            !store.exists("a/b").await.expect("answers")
+                && store.exists("a/c/d").await.expect("answers")
+        );
         store.delete_folder("a").await.expect("deletes");
         assert!(!store.exists("a/c/d").await.expect("answers"));
         assert!(store.list("a").await.expect("answers").is_empty());
@@ -242,16 +324,33 @@ mod tests {
 
     #[tokio::test]
     async fn every_backend_keeps_what_is_written_once() {
-        keep(Store::open(&StoreConfig { store_url: Some("memory:".into()), ..StoreConfig::default() }).expect("opens"))
-            .await;
+        keep(
+            Store::open(&StoreConfig {
+                store_url: Some("memory:".into()),
+                ..StoreConfig::default()
+            })
+            .expect("opens"),
+        )
+        .await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = Url::from_directory_path(folder.path().join("new")).expect("absolute");
-        keep(Store::open(&StoreConfig { store_url: Some(url.into()), ..StoreConfig::default() }).expect("opens")).await;
+        keep(
+            Store::open(&StoreConfig {
+                store_url: Some(url.into()),
+                ..StoreConfig::default()
+            })
+            .expect("opens"),
+        )
+        .await;
     }
 
     fn of(name: &str, value: &str) -> Result<String, String> {
-        let found = settings([(name.to_owned(), value.to_owned())].into_iter()).map_err(|error| error.to_string())?;
-        Ok(found.into_iter().map(|(name, value)| format!("{name} {value}")).collect())
+        let found = settings([(name.to_owned(), value.to_owned())].into_iter())
+            .map_err(|error| error.to_string())?;
+        Ok(found
+            .into_iter()
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect())
     }
 
     #[test]
@@ -259,18 +358,34 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("there is a folder for temporary files");
         std::fs::write(&file, "secret\n").expect("it can be written");
         let written = format!("file:{}", file.path().display());
-        assert_eq!(of("AWS_SECRET_ACCESS_KEY", &written).as_deref(), Ok("aws_secret_access_key secret"));
-        assert_eq!(of("AWS_REGION", "eu-west-1").as_deref(), Ok("aws_region eu-west-1"));
-        assert_eq!(of("TAGFLEET_STORE_URL", "file:///none").as_deref(), Ok("tagfleet_store_url file:///none"));
+        assert_eq!(
+            of("AWS_SECRET_ACCESS_KEY", &written).as_deref(),
+            Ok("aws_secret_access_key secret")
+        );
+        assert_eq!(
+            of("AWS_REGION", "eu-west-1").as_deref(),
+            Ok("aws_region eu-west-1")
+        );
+        assert_eq!(
+            of("TAGFLEET_STORE_URL", "file:///none").as_deref(),
+            Ok("tagfleet_store_url file:///none")
+        );
         let refused = of("AWS_SECRET_ACCESS_KEY", "file:/nowhere").expect_err("there is none");
-        assert!(refused.contains("AWS_SECRET_ACCESS_KEY") && refused.contains("/nowhere"), "{refused}");
+        assert!(
+            refused.contains("AWS_SECRET_ACCESS_KEY") && refused.contains("/nowhere"),
+            "{refused}"
+        );
     }
 
     #[test]
     fn a_store_that_is_none_is_refused() {
         for url in ["", "folder", "ftp://host/a"] {
             assert!(
-                Store::open(&StoreConfig { store_url: Some(url.into()), ..StoreConfig::default() }).is_err(),
+                Store::open(&StoreConfig {
+                    store_url: Some(url.into()),
+                    ..StoreConfig::default()
+                })
+                .is_err(),
                 "{url}"
             );
         }

@@ -12,7 +12,8 @@ use crate::stage::{Stage, Timings};
 /// Upper bounds in seconds, from a tenth of a millisecond to a minute: fine
 /// enough for a p99 at every stage, few enough for thousands of workers.
 const SECONDS: &[f64] = &[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0, 60.0,
 ];
 const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 const PARTS: &[f64] = &[0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0];
@@ -82,7 +83,11 @@ impl LogConfig {
 /// A thread of its own that writes lines. Whoever takes the log may be slow, or stop for a while: written on the spot,
 /// each line would hold up an async thread, and with it every request of that thread.
 fn writer(to: impl std::io::Write + Send + 'static, lines: usize) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().lossy(true).buffered_lines_limit(lines).thread_name("log").finish(to)
+    NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(lines)
+        .thread_name("log")
+        .finish(to)
 }
 
 /// Installs the process's one recorder, or hands out the one that is there, with what is counted elsewhere.
@@ -95,7 +100,9 @@ pub fn metrics() -> PrometheusHandle {
                 .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_size".into()), SIZES))
                 .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_fill".into()), PARTS))
                 .expect("bucket lists are not empty");
-            let handle = builder.install_recorder().expect("no other recorder is installed");
+            let handle = builder
+                .install_recorder()
+                .expect("no other recorder is installed");
             describe();
             handle
         })
@@ -107,39 +114,112 @@ pub fn metrics() -> PrometheusHandle {
 
 fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of one stage of an image's way, by stage and role");
-    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Whole time of a request, by status");
-    describe_histogram!(BUNDLE_SIZE, "Jobs published to the broker in one message, by lane");
-    describe_histogram!(BATCH_SIZE, "Images in one run of the model, by why the batch closed");
-    describe_histogram!(BATCH_FILL, "Images in one run of the model over the most that it may hold");
+    describe_histogram!(
+        STAGE_SECONDS,
+        Unit::Seconds,
+        "Time of one stage of an image's way, by stage and role"
+    );
+    describe_histogram!(
+        REQUEST_SECONDS,
+        Unit::Seconds,
+        "Whole time of a request, by status"
+    );
+    describe_histogram!(
+        BUNDLE_SIZE,
+        "Jobs published to the broker in one message, by lane"
+    );
+    describe_histogram!(
+        BATCH_SIZE,
+        "Images in one run of the model, by why the batch closed"
+    );
+    describe_histogram!(
+        BATCH_FILL,
+        "Images in one run of the model over the most that it may hold"
+    );
     describe_histogram!(
         INFER_SECONDS,
         Unit::Seconds,
         "One run of the model, by its images, rounded up to a power of 2"
     );
-    describe_histogram!(ENGINE_IDLE_SECONDS, Unit::Seconds, "How long a lane waited for its next batch");
-    describe_counter!("tagfleet_out_of_memory_total", "Batches that were halved because the engine ran out of memory");
-    describe_counter!("tagfleet_model_reloads_total", "New versions of models that were found, by what became of them");
-    describe_counter!("tagfleet_log_lines_lost_total", "Log lines that nobody took in time");
-    describe_gauge!("tagfleet_requests_in_flight", "Tag requests under way in this API server");
-    describe_counter!("tagfleet_requests_total", "Tag requests ended, and requests refused for their key, by code");
-    describe_gauge!("tagfleet_fetch_hosts_open", "Image hosts that are left alone because they kept failing");
-    describe_counter!("tagfleet_fetch_refused_total", "Downloads that were not made or not used, by reason");
-    describe_counter!("tagfleet_dns_lookups_total", "Names of image hosts looked up, by where the answer came from");
-    describe_counter!("tagfleet_jobs_total", "Jobs ended by this worker, by lane and code");
-    describe_counter!("tagfleet_dead_letters_total", "Jobs given up after too many attempts");
+    describe_histogram!(
+        ENGINE_IDLE_SECONDS,
+        Unit::Seconds,
+        "How long a lane waited for its next batch"
+    );
+    describe_counter!(
+        "tagfleet_out_of_memory_total",
+        "Batches that were halved because the engine ran out of memory"
+    );
+    describe_counter!(
+        "tagfleet_model_reloads_total",
+        "New versions of models that were found, by what became of them"
+    );
+    describe_counter!(
+        "tagfleet_log_lines_lost_total",
+        "Log lines that nobody took in time"
+    );
+    describe_gauge!(
+        "tagfleet_requests_in_flight",
+        "Tag requests under way in this API server"
+    );
+    describe_counter!(
+        "tagfleet_requests_total",
+        "Tag requests ended, and requests refused for their key, by code"
+    );
+    describe_gauge!(
+        "tagfleet_fetch_hosts_open",
+        "Image hosts that are left alone because they kept failing"
+    );
+    describe_counter!(
+        "tagfleet_fetch_refused_total",
+        "Downloads that were not made or not used, by reason"
+    );
+    describe_counter!(
+        "tagfleet_dns_lookups_total",
+        "Names of image hosts looked up, by where the answer came from"
+    );
+    describe_counter!(
+        "tagfleet_jobs_total",
+        "Jobs ended by this worker, by lane and code"
+    );
+    describe_counter!(
+        "tagfleet_dead_letters_total",
+        "Jobs given up after too many attempts"
+    );
     describe_counter!("tagfleet_captions_total", "Captions, by status");
-    describe_histogram!(CAPTION_BATCH_SIZE, "Sentences that the language model wrote at once, a step");
-    describe_histogram!(CAPTION_STEP_SECONDS, Unit::Seconds, "One run of the language model");
+    describe_histogram!(
+        CAPTION_BATCH_SIZE,
+        "Sentences that the language model wrote at once, a step"
+    );
+    describe_histogram!(
+        CAPTION_STEP_SECONDS,
+        Unit::Seconds,
+        "One run of the language model"
+    );
     describe_counter!(
         "tagfleet_caption_tokens_total",
         "Tokens of prompts read, of sentences written, and of prompts shared"
     );
-    describe_gauge!("tagfleet_caption_kv_tokens", "Tokens in the language model's memory");
-    describe_gauge!("tagfleet_caption_kv_capacity_tokens", "Tokens for which the language model's memory has room");
-    describe_counter!("tagfleet_caption_cache_total", "Captions asked for, by where a remembered one was found");
-    describe_counter!("tagfleet_caption_server_answers_total", "Answers of caption servers, by outcome");
-    describe_counter!("tagfleet_caption_server_ejections_total", "Times that a caption server was left alone");
+    describe_gauge!(
+        "tagfleet_caption_kv_tokens",
+        "Tokens in the language model's memory"
+    );
+    describe_gauge!(
+        "tagfleet_caption_kv_capacity_tokens",
+        "Tokens for which the language model's memory has room"
+    );
+    describe_counter!(
+        "tagfleet_caption_cache_total",
+        "Captions asked for, by where a remembered one was found"
+    );
+    describe_counter!(
+        "tagfleet_caption_server_answers_total",
+        "Answers of caption servers, by outcome"
+    );
+    describe_counter!(
+        "tagfleet_caption_server_ejections_total",
+        "Times that a caption server was left alone"
+    );
     describe_counter!(
         "tagfleet_caption_refused_total",
         "Sentences of the language model that the guard refused, by rule"
@@ -149,7 +229,8 @@ fn describe() {
 /// Adds every stage that `role` itself passed to the histograms.
 pub fn record_stages(role: &'static str, timings: &Timings, own: &[Stage]) {
     for (stage, ms) in timings.iter().filter(|(stage, _)| own.contains(stage)) {
-        metrics::histogram!(STAGE_SECONDS, "stage" => stage.name(), "role" => role).record(ms / 1e3);
+        metrics::histogram!(STAGE_SECONDS, "stage" => stage.name(), "role" => role)
+            .record(ms / 1e3);
     }
 }
 
@@ -213,7 +294,8 @@ mod tests {
         let (mut log, guard) = writer(Slow { told, taken }, 4);
         let begun = Instant::now();
         for n in 0..10 {
-            log.write_all(format!("line {n}\n").as_bytes()).expect("never fails");
+            log.write_all(format!("line {n}\n").as_bytes())
+                .expect("never fails");
         }
         assert!(begun.elapsed() < Duration::from_secs(1));
         // One is with the writer, maybe, and four wait.

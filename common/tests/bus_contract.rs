@@ -15,7 +15,12 @@ async fn open(url: String) -> Bus {
 }
 
 async fn open_with(url: String, result_ttl_s: u64) -> Bus {
-    let config = BusConfig { bus_url: url, bus_prefix: unique("contract"), result_ttl_s, max_waiters: MAX_WAITERS };
+    let config = BusConfig {
+        bus_url: url,
+        bus_prefix: unique("contract"),
+        result_ttl_s,
+        max_waiters: MAX_WAITERS,
+    };
     Bus::connect(&config).await.expect("the backend is there")
 }
 
@@ -69,33 +74,73 @@ async fn a_waiter_hears_of_its_result(bus: Bus) {
 
 async fn a_result_can_be_read_by_its_key(bus: Bus) {
     let inbox = inbox(&bus).await;
-    assert_eq!(bus.result(&key("a")).await.expect("the backend answers"), None);
+    assert_eq!(
+        bus.result(&key("a")).await.expect("the backend answers"),
+        None
+    );
     let binary = Bytes::from_static(b"\x00\xff\r\nbinary");
-    bus.store_result(inbox.name(), &key("a"), binary.clone()).await.expect("stored");
-    assert_eq!(bus.result(&key("a")).await.expect("the backend answers"), Some(binary));
-    assert_eq!(bus.result(&key("b")).await.expect("the backend answers"), None);
+    bus.store_result(inbox.name(), &key("a"), binary.clone())
+        .await
+        .expect("stored");
+    assert_eq!(
+        bus.result(&key("a")).await.expect("the backend answers"),
+        Some(binary)
+    );
+    assert_eq!(
+        bus.result(&key("b")).await.expect("the backend answers"),
+        None
+    );
 }
 
 async fn a_result_is_forgotten(bus: Bus) {
     let inbox = inbox(&bus).await;
     store(&bus, &inbox, "a", "result").await;
-    assert!(bus.result(&key("a")).await.expect("the backend answers").is_some());
-    eventually("it is forgotten", async || bus.result(&key("a")).await.ok()?.is_none().then_some(())).await;
+    assert!(
+        bus.result(&key("a"))
+            .await
+            .expect("the backend answers")
+            .is_some()
+    );
+    eventually("it is forgotten", async || {
+        bus.result(&key("a")).await.ok()?.is_none().then_some(())
+    })
+    .await;
 }
 
 async fn tenants_see_only_their_own(bus: Bus) {
     let inbox = inbox(&bus).await;
-    let of = |tenant: &str, id: &str| ResultKey { tenant: tenant.to_owned(), id: id.to_owned() };
+    let of = |tenant: &str, id: &str| ResultKey {
+        tenant: tenant.to_owned(),
+        id: id.to_owned(),
+    };
     let mut theirs = inbox.register(of("them", "a")).expect("there is room");
-    let mut ours = inbox.register(of("us", "a")).expect("the same id of another tenant");
-    bus.store_result(inbox.name(), &of("us", "a"), "ours".into()).await.expect("stored");
+    let mut ours = inbox
+        .register(of("us", "a"))
+        .expect("the same id of another tenant");
+    bus.store_result(inbox.name(), &of("us", "a"), "ours".into())
+        .await
+        .expect("stored");
     assert_eq!(result(&mut ours).await, "ours");
-    assert_eq!(bus.result(&of("them", "a")).await.expect("the backend answers"), None);
-    bus.store_result(inbox.name(), &of("them", "a"), "theirs".into()).await.expect("stored");
+    assert_eq!(
+        bus.result(&of("them", "a"))
+            .await
+            .expect("the backend answers"),
+        None
+    );
+    bus.store_result(inbox.name(), &of("them", "a"), "theirs".into())
+        .await
+        .expect("stored");
     assert_eq!(result(&mut theirs).await, "theirs");
     // Names that look alike once glued together.
-    bus.store_result(inbox.name(), &of("x:y", "z"), "one".into()).await.expect("stored");
-    assert_eq!(bus.result(&of("x", "y:z")).await.expect("the backend answers"), None);
+    bus.store_result(inbox.name(), &of("x:y", "z"), "one".into())
+        .await
+        .expect("stored");
+    assert_eq!(
+        bus.result(&of("x", "y:z"))
+            .await
+            .expect("the backend answers"),
+        None
+    );
 }
 
 async fn a_duplicate_resolves_nobody_twice(bus: Bus) {
@@ -127,9 +172,13 @@ async fn one_key_has_one_waiter(bus: Bus) {
 
 async fn waiters_are_bounded(bus: Bus) {
     let inbox = inbox(&bus).await;
-    let waiters: Vec<Waiter> =
-        (0..MAX_WAITERS).map(|i| inbox.register(key(&i.to_string())).expect("there is room")).collect();
-    assert!(matches!(inbox.register(key("one too many")), Err(BusError::TooManyWaiters)));
+    let waiters: Vec<Waiter> = (0..MAX_WAITERS)
+        .map(|i| inbox.register(key(&i.to_string())).expect("there is room"))
+        .collect();
+    assert!(matches!(
+        inbox.register(key("one too many")),
+        Err(BusError::TooManyWaiters)
+    ));
     drop(waiters);
     inbox.register(key("room again")).expect("there is room");
 }
@@ -139,12 +188,23 @@ async fn a_dropped_waiter_leaves_no_trace(bus: Bus) {
     drop(inbox.register(key("a")).expect("there is room"));
     assert!(inbox.is_empty());
     store(&bus, &inbox, "a", "nobody waits").await;
-    assert!(bus.result(&key("a")).await.expect("the backend answers").is_some());
+    assert!(
+        bus.result(&key("a"))
+            .await
+            .expect("the backend answers")
+            .is_some()
+    );
 }
 
 async fn inboxes_are_apart(bus: Bus) {
-    let (one, two) = (bus.open_inbox("one").await.expect("it opens"), bus.open_inbox("two").await.expect("it opens"));
-    let (mut at_one, at_two) = (one.register(key("a")).expect("room"), two.register(key("a")).expect("room"));
+    let (one, two) = (
+        bus.open_inbox("one").await.expect("it opens"),
+        bus.open_inbox("two").await.expect("it opens"),
+    );
+    let (mut at_one, at_two) = (
+        one.register(key("a")).expect("room"),
+        two.register(key("a")).expect("room"),
+    );
     store(&bus, &one, "a", "for one").await;
     assert_eq!(result(&mut at_one).await, "for one");
     assert_eq!((one.len(), two.len()), (0, 1));
@@ -152,20 +212,38 @@ async fn inboxes_are_apart(bus: Bus) {
 }
 
 async fn what_is_called_off_is_heard_before_and_afterwards(bus: Bus) {
-    let workers = [bus.open_called_off().await.expect("it opens"), bus.open_called_off().await.expect("it opens")];
+    let workers = [
+        bus.open_called_off().await.expect("it opens"),
+        bus.open_called_off().await.expect("it opens"),
+    ];
     let mut has_it = workers[0].register(key("in hand")).expect("there is room");
-    bus.call_off(&key("in hand"), "left".into()).await.expect("stored");
+    bus.call_off(&key("in hand"), "left".into())
+        .await
+        .expect("stored");
     assert_eq!(result(&mut has_it).await, "left");
-    assert_eq!(bus.result(&key("in hand")).await.expect("the backend answers"), Some("left".into()));
-    bus.call_off(&key("not here yet"), "left".into()).await.expect("stored");
-    bus.call_off(&key("marker"), "left".into()).await.expect("stored");
+    assert_eq!(
+        bus.result(&key("in hand"))
+            .await
+            .expect("the backend answers"),
+        Some("left".into())
+    );
+    bus.call_off(&key("not here yet"), "left".into())
+        .await
+        .expect("stored");
+    bus.call_off(&key("marker"), "left".into())
+        .await
+        .expect("stored");
     // Once the later one is known, the earlier one is.
     eventually("it is heard", async || {
         let mut marker = workers[1].register(key("marker")).ok()?;
-        tokio::time::timeout(Duration::from_millis(20), marker.result()).await.ok()?
+        tokio::time::timeout(Duration::from_millis(20), marker.result())
+            .await
+            .ok()?
     })
     .await;
-    let mut gets_it = workers[1].register(key("not here yet")).expect("there is room");
+    let mut gets_it = workers[1]
+        .register(key("not here yet"))
+        .expect("there is room");
     assert_eq!(result(&mut gets_it).await, "left");
     assert!(workers.iter().all(Inbox::is_empty));
 }
@@ -173,28 +251,66 @@ async fn what_is_called_off_is_heard_before_and_afterwards(bus: Bus) {
 async fn announcements_come_and_go(bus: Bus) {
     let long = Duration::from_secs(60);
     let announced = async |kind: &str| -> BTreeSet<Bytes> {
-        bus.announced(kind).await.expect("the backend answers").into_iter().collect()
+        bus.announced(kind)
+            .await
+            .expect("the backend answers")
+            .into_iter()
+            .collect()
     };
     for (id, payload) in [("one", "1"), ("two", "2"), ("one", "1 again")] {
-        bus.announce("worker", id, payload.into(), long).await.expect("said");
+        bus.announce("worker", id, payload.into(), long)
+            .await
+            .expect("said");
     }
-    bus.announce("api", "one", "another kind".into(), long).await.expect("said");
-    assert_eq!(announced("worker").await, BTreeSet::from(["1 again".into(), "2".into()]));
+    bus.announce("api", "one", "another kind".into(), long)
+        .await
+        .expect("said");
+    assert_eq!(
+        announced("worker").await,
+        BTreeSet::from(["1 again".into(), "2".into()])
+    );
     bus.withdraw("worker", "one").await.expect("withdrawn");
     bus.withdraw("worker", "never said").await.expect("no harm");
     assert_eq!(announced("worker").await, BTreeSet::from(["2".into()]));
-    bus.announce("worker", "two", "2 for a moment".into(), Duration::from_millis(30)).await.expect("said");
-    eventually("it expires", async || announced("worker").await.is_empty().then_some(())).await;
-    assert_eq!(announced("api").await, BTreeSet::from(["another kind".into()]));
+    bus.announce(
+        "worker",
+        "two",
+        "2 for a moment".into(),
+        Duration::from_millis(30),
+    )
+    .await
+    .expect("said");
+    eventually("it expires", async || {
+        announced("worker").await.is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(
+        announced("api").await,
+        BTreeSet::from(["another kind".into()])
+    );
 }
 
 async fn memos_are_kept_for_a_while(bus: Bus) {
     assert_eq!(bus.recall("a").await.expect("an answer"), None);
-    bus.remember("a", "one".into(), Duration::from_secs(60)).await.expect("kept");
-    bus.remember("a", "two".into(), Duration::from_millis(300)).await.expect("kept");
-    assert_eq!(bus.recall("a").await.expect("an answer"), Some("two".into()));
+    bus.remember("a", "one".into(), Duration::from_secs(60))
+        .await
+        .expect("kept");
+    bus.remember("a", "two".into(), Duration::from_millis(300))
+        .await
+        .expect("kept");
+    assert_eq!(
+        bus.recall("a").await.expect("an answer"),
+        Some("two".into())
+    );
     assert_eq!(bus.recall("b").await.expect("an answer"), None);
-    eventually("it is forgotten", async || bus.recall("a").await.expect("an answer").is_none().then_some(())).await;
+    eventually("it is forgotten", async || {
+        bus.recall("a")
+            .await
+            .expect("an answer")
+            .is_none()
+            .then_some(())
+    })
+    .await;
 }
 
 async fn a_claim_has_one_owner_until_it_is_over(bus: Bus) {
@@ -209,7 +325,10 @@ async fn a_claim_has_one_owner_until_it_is_over(bus: Bus) {
 
 async fn the_clock_runs(bus: Bus) {
     let before = bus.now_us();
-    eventually("time passes", async || (bus.now_us() > before + 5_000).then_some(())).await;
+    eventually("time passes", async || {
+        (bus.now_us() > before + 5_000).then_some(())
+    })
+    .await;
 }
 
 /// Redis: whoever registers after the announcement, or loses the subscription
@@ -225,7 +344,10 @@ async fn a_missed_announcement_is_found_by_its_key() {
 }
 
 fn key(id: &str) -> ResultKey {
-    ResultKey { tenant: "default".to_owned(), id: id.to_owned() }
+    ResultKey {
+        tenant: "default".to_owned(),
+        id: id.to_owned(),
+    }
 }
 
 async fn inbox(bus: &Bus) -> Inbox {
@@ -233,9 +355,14 @@ async fn inbox(bus: &Bus) -> Inbox {
 }
 
 async fn store(bus: &Bus, inbox: &Inbox, id: &str, payload: &str) {
-    bus.store_result(inbox.name(), &key(id), payload.to_owned().into()).await.expect("stored");
+    bus.store_result(inbox.name(), &key(id), payload.to_owned().into())
+        .await
+        .expect("stored");
 }
 
 async fn result(waiter: &mut Waiter) -> Bytes {
-    timeout(Duration::from_secs(20), waiter.result()).await.expect("it comes").expect("the inbox is open")
+    timeout(Duration::from_secs(20), waiter.result())
+        .await
+        .expect("it comes")
+        .expect("the inbox is open")
 }

@@ -41,8 +41,13 @@ async fn a_restart_of_redis_is_survived() {
     let mut waiter = inbox.register(key("across")).expect("there is room");
     redis.kill9();
     eventually("it is noticed", async || (!bus.is_ready()).then_some(())).await;
-    let refused = bus.store_result(inbox.name(), &key("across"), "lost".into()).await;
-    assert!(matches!(refused, Err(BusError::Unavailable(_))), "{refused:?}");
+    let refused = bus
+        .store_result(inbox.name(), &key("across"), "lost".into())
+        .await;
+    assert!(
+        matches!(refused, Err(BusError::Unavailable(_))),
+        "{refused:?}"
+    );
     redis.restart().await;
     eventually("it is ready again", async || bus.is_ready().then_some(())).await;
     store(&bus, &inbox, "across").await;
@@ -56,8 +61,13 @@ async fn a_hung_redis_is_noticed_and_left() {
     let bus = open(proxy.port()).await;
     let inbox = bus.open_inbox("api").await.expect("it opens");
     proxy.set(Mode::Hang);
-    let refused = timeout(Duration::from_secs(20), bus.result(&key("a"))).await.expect("calls are bounded");
-    assert!(matches!(refused, Err(BusError::Unavailable(_))), "{refused:?}");
+    let refused = timeout(Duration::from_secs(20), bus.result(&key("a")))
+        .await
+        .expect("calls are bounded");
+    assert!(
+        matches!(refused, Err(BusError::Unavailable(_))),
+        "{refused:?}"
+    );
     eventually("it is noticed", async || (!bus.is_ready()).then_some(())).await;
     proxy.set(Mode::Forward);
     proxy.cut();
@@ -69,23 +79,43 @@ async fn a_hung_redis_is_noticed_and_left() {
 
 #[tokio::test]
 async fn a_wrong_url_is_said_without_its_password() {
-    for wrong in ["redos://user:secret@host", "user:secret@host", "redis://user:secret@host:not-a-port"] {
-        let config = BusConfig { bus_url: wrong.to_owned(), bus_prefix: unique("x"), result_ttl_s: 60, max_waiters: 1 };
-        let error = Bus::connect(&config).await.expect_err("that is no URL").to_string();
+    for wrong in [
+        "redos://user:secret@host",
+        "user:secret@host",
+        "redis://user:secret@host:not-a-port",
+    ] {
+        let config = BusConfig {
+            bus_url: wrong.to_owned(),
+            bus_prefix: unique("x"),
+            result_ttl_s: 60,
+            max_waiters: 1,
+        };
+        let error = Bus::connect(&config)
+            .await
+            .expect_err("that is no URL")
+            .to_string();
         assert!(!error.contains("secret"), "{error}");
     }
 }
 
 fn key(id: &str) -> ResultKey {
-    ResultKey { tenant: "default".to_owned(), id: id.to_owned() }
+    ResultKey {
+        tenant: "default".to_owned(),
+        id: id.to_owned(),
+    }
 }
 
 async fn store(bus: &Bus, inbox: &Inbox, id: &str) {
     // The commands' connection is another one than the subscription's.
-    let stored = bus.store_result(inbox.name(), &key(id), "result".into()).await;
+    let stored = bus
+        .store_result(inbox.name(), &key(id), "result".into())
+        .await;
     stored.expect("stored");
 }
 
 async fn result(waiter: &mut Waiter) -> Bytes {
-    timeout(Duration::from_secs(20), waiter.result()).await.expect("it comes").expect("the inbox is open")
+    timeout(Duration::from_secs(20), waiter.result())
+        .await
+        .expect("it comes")
+        .expect("the inbox is open")
 }

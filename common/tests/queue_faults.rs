@@ -18,7 +18,11 @@ const PUBLISH_WITHIN: Duration = Duration::from_millis(1_000);
 /// The broker, for one test at a time.
 async fn broker() -> MutexGuard<'static, RabbitMq> {
     static BROKER: OnceCell<Mutex<RabbitMq>> = OnceCell::const_new();
-    BROKER.get_or_init(async || Mutex::new(RabbitMq::start().await)).await.lock().await
+    BROKER
+        .get_or_init(async || Mutex::new(RabbitMq::start().await))
+        .await
+        .lock()
+        .await
 }
 
 fn config(port: u16, prefix: &str) -> QueueConfig {
@@ -33,7 +37,9 @@ fn config(port: u16, prefix: &str) -> QueueConfig {
 }
 
 async fn open(port: u16) -> Queue {
-    Queue::connect(&config(port, &unique("faults"))).await.expect("the broker is there")
+    Queue::connect(&config(port, &unique("faults")))
+        .await
+        .expect("the broker is there")
 }
 
 /// A quorum queue's messages are on disk once they are confirmed, but that
@@ -47,15 +53,27 @@ async fn shards_outlive_the_broker() {
     let queue = open(broker.port()).await;
     let mut consumer = queue.consume_shards(1, Shutdown::new());
     for shard in ["held", "waiting"] {
-        queue.publish_shard(shard.into()).await.expect("there is room");
+        queue
+            .publish_shard(shard.into())
+            .await
+            .expect("there is room");
     }
-    let held = timeout(Duration::from_secs(20), consumer.next()).await.expect("in time").expect("a shard");
+    let held = timeout(Duration::from_secs(20), consumer.next())
+        .await
+        .expect("in time")
+        .expect("a shard");
     tokio::time::sleep(QUEUE_IS_ON_DISK).await;
     broker.restart().await;
-    assert!(!held.ack().await.expect("no error: it comes again"), "its connection is gone");
+    assert!(
+        !held.ack().await.expect("no error: it comes again"),
+        "its connection is gone"
+    );
     let mut seen = Vec::new();
     for _ in 0..2 {
-        let shard = timeout(Duration::from_secs(30), consumer.next()).await.expect("in time").expect("a shard");
+        let shard = timeout(Duration::from_secs(30), consumer.next())
+            .await
+            .expect("in time")
+            .expect("a shard");
         seen.push(String::from_utf8_lossy(&shard.payload).into_owned());
         assert!(shard.ack().await.expect("acks never fail here"));
     }
@@ -69,20 +87,36 @@ async fn a_restart_of_the_broker_is_survived() {
     let mut broker = broker().await;
     let queue = open(broker.port()).await;
     let mut consumer = queue.consume(&Lane::ALL, 2, Shutdown::new());
-    publish(&queue, Lane::Bulk, "held").await.expect("there is room");
+    publish(&queue, Lane::Bulk, "held")
+        .await
+        .expect("there is room");
     let held = delivered(&mut consumer).await;
-    publish(&queue, Lane::Bulk, "waiting").await.expect("there is room");
+    publish(&queue, Lane::Bulk, "waiting")
+        .await
+        .expect("there is room");
 
     broker.kill9();
     eventually("it is noticed", async || (!queue.is_ready()).then_some(())).await;
     let start = Instant::now();
     let refused = publish(&queue, Lane::Realtime, "too late").await;
-    assert!(matches!(refused, Err(QueueError::Unavailable(_))), "{refused:?}");
-    assert!(start.elapsed() < PUBLISH_WITHIN, "a broker that is known to be away is not waited for");
+    assert!(
+        matches!(refused, Err(QueueError::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert!(
+        start.elapsed() < PUBLISH_WITHIN,
+        "a broker that is known to be away is not waited for"
+    );
     broker.restart().await;
-    assert!(!held.ack().await.expect("no error: it comes again"), "its connection is gone");
+    assert!(
+        !held.ack().await.expect("no error: it comes again"),
+        "its connection is gone"
+    );
 
-    eventually("publishing recovers", async || publish(&queue, Lane::Bulk, "after").await.ok()).await;
+    eventually("publishing recovers", async || {
+        publish(&queue, Lane::Bulk, "after").await.ok()
+    })
+    .await;
     let mut missing = vec!["held", "waiting", "after"];
     while !missing.is_empty() {
         let job = delivered(&mut consumer).await;
@@ -99,13 +133,20 @@ async fn a_hung_broker_is_not_waited_for() {
     let queue = open(proxy.port()).await;
     proxy.set(Mode::Hang);
     let bound = PUBLISH_WITHIN * 10;
-    let first = timeout(bound, publish(&queue, Lane::Bulk, "lost?")).await.expect("a publish is bounded");
+    let first = timeout(bound, publish(&queue, Lane::Bulk, "lost?"))
+        .await
+        .expect("a publish is bounded");
     assert!(matches!(first, Err(QueueError::TimedOut)), "{first:?}");
     // The connection is given up: nobody else waits for it.
-    let next = timeout(bound, publish(&queue, Lane::Bulk, "refused")).await.expect("a publish is bounded");
+    let next = timeout(bound, publish(&queue, Lane::Bulk, "refused"))
+        .await
+        .expect("a publish is bounded");
     assert!(matches!(next, Err(QueueError::Unavailable(_))), "{next:?}");
     proxy.set(Mode::Forward);
-    eventually("publishing recovers", async || publish(&queue, Lane::Bulk, "after").await.ok()).await;
+    eventually("publishing recovers", async || {
+        publish(&queue, Lane::Bulk, "after").await.ok()
+    })
+    .await;
     queue.close().await;
 }
 
@@ -115,7 +156,9 @@ async fn a_cut_connection_is_rebuilt() {
     let proxy = TcpProxy::start(broker.port()).await;
     let queue = open(proxy.port()).await;
     let mut consumer = queue.consume(&Lane::ALL, 4, Shutdown::new());
-    publish(&queue, Lane::Bulk, "before").await.expect("there is room");
+    publish(&queue, Lane::Bulk, "before")
+        .await
+        .expect("there is room");
     let before = delivered(&mut consumer).await;
     proxy.set(Mode::Refuse);
     proxy.cut();
@@ -133,18 +176,35 @@ async fn a_memory_alarm_refuses_publishes_and_lets_acks_pass() {
     let broker = broker().await;
     let queue = open(broker.port()).await;
     let mut consumer = queue.consume(&Lane::ALL, 4, Shutdown::new());
-    publish(&queue, Lane::Bulk, "before").await.expect("there is room");
+    publish(&queue, Lane::Bulk, "before")
+        .await
+        .expect("there is room");
     let before = delivered(&mut consumer).await;
     broker.ctl(&["set_vm_memory_high_watermark", "0"]).await;
     // The broker says so only to who publishes; then everybody knows.
-    eventually("the alarm is known", async || (!publish_is_ok(&queue).await && !queue.is_ready()).then_some(())).await;
+    eventually("the alarm is known", async || {
+        (!publish_is_ok(&queue).await && !queue.is_ready()).then_some(())
+    })
+    .await;
     let start = Instant::now();
     let refused = publish(&queue, Lane::Bulk, "during").await;
-    assert!(matches!(refused, Err(QueueError::Unavailable(_))), "{refused:?}");
-    assert!(start.elapsed() < PUBLISH_WITHIN, "nobody waits for an alarm to end");
-    assert!(before.ack().await.expect("acks never fail here"), "the consumer's connection is another one");
+    assert!(
+        matches!(refused, Err(QueueError::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert!(
+        start.elapsed() < PUBLISH_WITHIN,
+        "nobody waits for an alarm to end"
+    );
+    assert!(
+        before.ack().await.expect("acks never fail here"),
+        "the consumer's connection is another one"
+    );
     broker.ctl(&["set_vm_memory_high_watermark", "0.6"]).await;
-    eventually("publishing recovers", async || publish(&queue, Lane::Realtime, "after").await.ok()).await;
+    eventually("publishing recovers", async || {
+        publish(&queue, Lane::Realtime, "after").await.ok()
+    })
+    .await;
     while delivered_and_acked(&mut consumer).await != "after" {}
     queue.close().await;
 }
@@ -153,16 +213,31 @@ async fn a_memory_alarm_refuses_publishes_and_lets_acks_pass() {
 async fn a_deleted_queue_is_told_and_made_again() {
     let broker = broker().await;
     let prefix = unique("faults");
-    let queue = Queue::connect(&config(broker.port(), &prefix)).await.expect("the broker is there");
-    broker.ctl(&["delete_queue", &format!("{prefix}.bulk")]).await;
+    let queue = Queue::connect(&config(broker.port(), &prefix))
+        .await
+        .expect("the broker is there");
+    broker
+        .ctl(&["delete_queue", &format!("{prefix}.bulk")])
+        .await;
     let returned = publish(&queue, Lane::Bulk, "nowhere").await;
-    assert!(matches!(returned, Err(QueueError::Unroutable)), "{returned:?}");
-    eventually("publishing recovers", async || publish(&queue, Lane::Bulk, "after").await.ok()).await;
+    assert!(
+        matches!(returned, Err(QueueError::Unroutable)),
+        "{returned:?}"
+    );
+    eventually("publishing recovers", async || {
+        publish(&queue, Lane::Bulk, "after").await.ok()
+    })
+    .await;
     let mut consumer = queue.consume(&Lane::ALL, 4, Shutdown::new());
     assert_eq!(delivered_and_acked(&mut consumer).await, "after");
     // A consumer that loses its queue goes on with the new one.
-    broker.ctl(&["delete_queue", &format!("{prefix}.bulk")]).await;
-    eventually("publishing recovers", async || publish(&queue, Lane::Bulk, "again").await.ok()).await;
+    broker
+        .ctl(&["delete_queue", &format!("{prefix}.bulk")])
+        .await;
+    eventually("publishing recovers", async || {
+        publish(&queue, Lane::Bulk, "again").await.ok()
+    })
+    .await;
     assert_eq!(delivered_and_acked(&mut consumer).await, "again");
     queue.close().await;
 }
@@ -171,14 +246,20 @@ async fn a_deleted_queue_is_told_and_made_again() {
 async fn close_ends_consumers_and_gives_back_what_they_hold() {
     let broker = broker().await;
     let prefix = unique("faults");
-    let queue = Queue::connect(&config(broker.port(), &prefix)).await.expect("the broker is there");
-    publish(&queue, Lane::Bulk, "held").await.expect("there is room");
+    let queue = Queue::connect(&config(broker.port(), &prefix))
+        .await
+        .expect("the broker is there");
+    publish(&queue, Lane::Bulk, "held")
+        .await
+        .expect("there is room");
     let mut consumer = queue.consume(&Lane::ALL, 4, Shutdown::new());
     let held = delivered(&mut consumer).await;
     queue.close().await;
     assert!(consumer.next().await.is_none());
     assert!(!held.ack().await.expect("no error: it comes again"));
-    let other = Queue::connect(&config(broker.port(), &prefix)).await.expect("the broker is there");
+    let other = Queue::connect(&config(broker.port(), &prefix))
+        .await
+        .expect("the broker is there");
     let again = delivered(&mut other.consume(&Lane::ALL, 4, Shutdown::new())).await;
     assert_eq!((text(&again), again.attempt), ("held", 2));
     assert!(again.ack().await.expect("acks never fail here"));
@@ -189,23 +270,51 @@ async fn close_ends_consumers_and_gives_back_what_they_hold() {
 async fn queues_of_another_shape_are_a_clear_error() {
     let broker = broker().await;
     let first = config(broker.port(), &unique("faults"));
-    Queue::connect(&first).await.expect("the broker is there").close().await;
-    let other = QueueConfig { queue_max_length: 99, ..first };
-    let error = Queue::connect(&other).await.expect_err("they are there already, with another length").to_string();
+    Queue::connect(&first)
+        .await
+        .expect("the broker is there")
+        .close()
+        .await;
+    let other = QueueConfig {
+        queue_max_length: 99,
+        ..first
+    };
+    let error = Queue::connect(&other)
+        .await
+        .expect_err("they are there already, with another length")
+        .to_string();
     assert!(error.contains("x-max-length"), "{error}");
 }
 
 #[tokio::test]
 async fn a_wrong_url_is_said_without_its_password() {
-    for wrong in ["ampq://user:secret@host", "user:secret@host", "amqp://user:secret@host:not-a-port"] {
-        let wrong = QueueConfig { queue_url: wrong.to_owned(), ..config(1, "x") };
-        let error = Queue::connect(&wrong).await.expect_err("that is no URL").to_string();
+    for wrong in [
+        "ampq://user:secret@host",
+        "user:secret@host",
+        "amqp://user:secret@host:not-a-port",
+    ] {
+        let wrong = QueueConfig {
+            queue_url: wrong.to_owned(),
+            ..config(1, "x")
+        };
+        let error = Queue::connect(&wrong)
+            .await
+            .expect_err("that is no URL")
+            .to_string();
         assert!(!error.contains("secret"), "{error}");
     }
 }
 
 async fn publish(queue: &Queue, lane: Lane, payload: &str) -> Result<(), QueueError> {
-    queue.publish(lane, Message { payload: payload.to_owned().into(), ttl: Duration::from_secs(60) }).await
+    queue
+        .publish(
+            lane,
+            Message {
+                payload: payload.to_owned().into(),
+                ttl: Duration::from_secs(60),
+            },
+        )
+        .await
 }
 
 async fn publish_is_ok(queue: &Queue) -> bool {
@@ -213,7 +322,9 @@ async fn publish_is_ok(queue: &Queue) -> bool {
 }
 
 async fn delivered(consumer: &mut Consumer) -> Delivery {
-    let received = timeout(Duration::from_secs(40), consumer.next()).await.expect("it comes");
+    let received = timeout(Duration::from_secs(40), consumer.next())
+        .await
+        .expect("it comes");
     match received.expect("the consumer goes on") {
         Received::Delivery(delivery) => delivery,
         other => panic!("expected a delivery, got {other:?}"),

@@ -20,11 +20,20 @@ use url::{Host, Url};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     addresses(bytes).into_iter().for_each(check_address);
-    let Ok(text) = str::from_utf8(bytes) else { return };
-    let rules = Rules { ports: vec![80, 443], excused: Vec::new() };
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    let rules = Rules {
+        ports: vec![80, 443],
+        excused: Vec::new(),
+    };
     if let Ok(url) = rules.parse(text) {
         check_url(&url);
-        assert_eq!(rules.parse(url.as_str()).as_ref(), Ok(&url), "its own text is another URL");
+        assert_eq!(
+            rules.parse(url.as_str()).as_ref(),
+            Ok(&url),
+            "its own text is another URL"
+        );
     }
     let from = Url::parse("https://example.com/a/b.jpg").expect("a URL");
     if let Ok(next) = from.join(text)
@@ -37,22 +46,36 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 /// What holds of a URL that was accepted.
 fn check_url(url: &Url) {
     assert!(matches!(url.scheme(), "http" | "https"), "{url}");
-    assert!(url.username().is_empty() && url.password().is_none(), "{url}");
-    assert!(matches!(url.port_or_known_default(), Some(80 | 443)), "{url}");
+    assert!(
+        url.username().is_empty() && url.password().is_none(),
+        "{url}"
+    );
+    assert!(
+        matches!(url.port_or_known_default(), Some(80 | 443)),
+        "{url}"
+    );
     match url.host().expect("a host") {
         Host::Ipv4(v4) => check_address(v4.into()),
         Host::Ipv6(v6) => check_address(v6.into()),
         // Nobody would classify an address that passes for a name.
         Host::Domain(name) => {
             assert!(!name.is_empty());
-            assert!(name.strip_suffix('.').unwrap_or(name).parse::<IpAddr>().is_err(), "{url}");
+            assert!(
+                name.strip_suffix('.')
+                    .unwrap_or(name)
+                    .parse::<IpAddr>()
+                    .is_err(),
+                "{url}"
+            );
         }
     }
 }
 
 fn addresses(bytes: &[u8]) -> Vec<IpAddr> {
     let v4 = bytes.first_chunk::<4>().map(|octets| IpAddr::from(*octets));
-    let v6 = bytes.first_chunk::<16>().map(|octets| IpAddr::from(*octets));
+    let v6 = bytes
+        .first_chunk::<16>()
+        .map(|octets| IpAddr::from(*octets));
     v4.into_iter().chain(v6).collect()
 }
 
@@ -61,7 +84,10 @@ fn check_address(address: IpAddr) {
         IpAddr::V4(v4) => is_private_v4(v4),
         IpAddr::V6(v6) => is_private_v6(v6),
     };
-    assert!(!(private && is_global(address)), "{address} passes for global");
+    assert!(
+        !(private && is_global(address)),
+        "{address} passes for global"
+    );
 }
 
 /// A second opinion, by the standard library where it has one.
@@ -92,7 +118,14 @@ fn is_private_v6(v6: Ipv6Addr) -> bool {
 /// The IPv4 addresses that a gateway might take this one for.
 fn embedded(v6: Ipv6Addr) -> Vec<Ipv4Addr> {
     let octets = v6.octets();
-    let at = |from: usize| Ipv4Addr::from_octets([octets[from], octets[from + 1], octets[from + 2], octets[from + 3]]);
+    let at = |from: usize| {
+        Ipv4Addr::from_octets([
+            octets[from],
+            octets[from + 1],
+            octets[from + 2],
+            octets[from + 3],
+        ])
+    };
     let flipped = |v4: Ipv4Addr| Ipv4Addr::from_bits(!v4.to_bits());
     match v6.segments() {
         // Compatible, mapped, translated

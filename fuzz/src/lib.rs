@@ -12,18 +12,39 @@ use turbojpeg::PixelFormat;
 
 /// Far below a server's, so that no input takes long. Memory ends before pixels
 /// do, so that it matters how it is reckoned.
-const LIMITS: Limits =
-    Limits { max_pixels: 4_000_000, max_decoded_bytes: 16 << 20, max_aspect: 50, max_frames: 20, tile_quality: 90 };
+const LIMITS: Limits = Limits {
+    max_pixels: 4_000_000,
+    max_decoded_bytes: 16 << 20,
+    max_aspect: 50,
+    max_frames: 20,
+    tile_quality: 90,
+};
 
 /// A decoding process is given what the limits say, the file twice, and 128 MiB for all that is small.
 const OVERHEAD_BYTES: usize = 4 << 20;
 
 /// Small, and oblong: who mixes up two sides is found out.
 const SPECS: [TileSpec; 4] = [
-    TileSpec { width: 32, height: 24, fit: Fit::Crop },
-    TileSpec { width: 24, height: 32, fit: Fit::Stretch },
-    TileSpec { width: 32, height: 24, fit: Fit::Pad },
-    TileSpec { width: 1, height: 1, fit: Fit::Crop },
+    TileSpec {
+        width: 32,
+        height: 24,
+        fit: Fit::Crop,
+    },
+    TileSpec {
+        width: 24,
+        height: 32,
+        fit: Fit::Stretch,
+    },
+    TileSpec {
+        width: 32,
+        height: 24,
+        fit: Fit::Pad,
+    },
+    TileSpec {
+        width: 1,
+        height: 1,
+        fit: Fit::Crop,
+    },
 ];
 
 /// The whole of the input is the file, so that a finding is a file to look at
@@ -31,8 +52,12 @@ const SPECS: [TileSpec; 4] = [
 pub fn check(file: &[u8]) {
     let spec = SPECS[usize::from(file.last().copied().unwrap_or_default()) % SPECS.len()];
     let (made, peak_bytes) = memory::peak_bytes(|| prepare::tile(file, spec, &LIMITS));
-    let given_bytes = LIMITS.max_decoded_bytes as usize + 2 * file.len() + OVERHEAD_BYTES + claimed_bytes(file);
-    assert!(peak_bytes <= given_bytes, "{peak_bytes} bytes at once, where {given_bytes} are given");
+    let given_bytes =
+        LIMITS.max_decoded_bytes as usize + 2 * file.len() + OVERHEAD_BYTES + claimed_bytes(file);
+    assert!(
+        peak_bytes <= given_bytes,
+        "{peak_bytes} bytes at once, where {given_bytes} are given"
+    );
     match made {
         Ok(prepared) => check_tile(file, spec, &prepared),
         Err(fault) => check_fault(&fault),
@@ -53,7 +78,10 @@ fn claimed_bytes(file: &[u8]) -> usize {
 
 fn check_tile(file: &[u8], spec: TileSpec, Prepared { facts, tile }: &Prepared) {
     let decoded = turbojpeg::decompress(tile, PixelFormat::RGB).expect("a tile is a JPEG");
-    assert_eq!((decoded.width, decoded.height), (spec.width.into(), spec.height.into()));
+    assert_eq!(
+        (decoded.width, decoded.height),
+        (spec.width.into(), spec.height.into())
+    );
     assert!(u64::from(facts.width) * u64::from(facts.height) <= LIMITS.max_pixels);
     let (shorter, longer) = (facts.width.min(facts.height), facts.width.max(facts.height));
     assert!(shorter > 0 && longer <= shorter * LIMITS.max_aspect);
@@ -65,8 +93,8 @@ fn check_tile(file: &[u8], spec: TileSpec, Prepared { facts, tile }: &Prepared) 
 /// line that fits into a log.
 fn check_fault(fault: &Fault) {
     use Code::{
-        BadAspect, DecodeTimeout, EmptyImage, ImageInvalid, ImageTooLarge, ImageTruncated, TooManyFrames,
-        UnsupportedFormat,
+        BadAspect, DecodeTimeout, EmptyImage, ImageInvalid, ImageTooLarge, ImageTruncated,
+        TooManyFrames, UnsupportedFormat,
     };
     let of_the_file = matches!(
         fault.code,
@@ -80,5 +108,8 @@ fn check_fault(fault: &Fault) {
             | UnsupportedFormat
     );
     assert!(of_the_file, "{fault:?}");
-    assert!(fault.detail.len() < 500 && !fault.detail.contains(char::is_control), "{fault:?}");
+    assert!(
+        fault.detail.len() < 500 && !fault.detail.contains(char::is_control),
+        "{fault:?}"
+    );
 }

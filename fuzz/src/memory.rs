@@ -33,7 +33,12 @@ extern "C" fn freed(piece: *const c_void) {
 pub fn peak_bytes<T>(work: impl FnOnce() -> T) -> (T, usize) {
     static HOOKS: Once = Once::new();
     // SAFETY: both are there as long as the program is, and allocate nothing.
-    HOOKS.call_once(|| assert_ne!(unsafe { __sanitizer_install_malloc_and_free_hooks(allocated, freed) }, 0));
+    HOOKS.call_once(|| {
+        assert_ne!(
+            unsafe { __sanitizer_install_malloc_and_free_hooks(allocated, freed) },
+            0
+        )
+    });
     let before = HELD_BYTES.load(Relaxed);
     PEAK_BYTES.store(before, Relaxed);
     let done = work();

@@ -55,8 +55,13 @@ fn first_bytes(rest: &[u8]) -> usize {
             (2 + usize::from(u16::from_be_bytes([high, low]))).clamp(4, rest.len())
         }
         _ => {
-            let is_marker = |at: &[u8]| at[0] == 0xff && (starts_segment(at[1]) || matches!(at[1], 0xd8 | 0xd9));
-            rest.windows(2).skip(1).position(is_marker).map_or(rest.len(), |before| before + 1)
+            let is_marker = |at: &[u8]| {
+                at[0] == 0xff && (starts_segment(at[1]) || matches!(at[1], 0xd8 | 0xd9))
+            };
+            rest.windows(2)
+                .skip(1)
+                .position(is_marker)
+                .map_or(rest.len(), |before| before + 1)
         }
     }
 }

@@ -23,7 +23,9 @@ impl Processes {
     pub fn look() -> Self {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        Self { stats: pids.filter_map(|pid| Some((pid, stat(pid)?))).collect() }
+        Self {
+            stats: pids.filter_map(|pid| Some((pid, stat(pid)?))).collect(),
+        }
     }
 
     /// Seconds that a process alone has used; 0 where there is none.
@@ -34,12 +36,18 @@ impl Processes {
     /// Of all that it started and that started by those.
     pub fn descendants_s(&self, pid: u32) -> f64 {
         let children = self.stats.iter().filter(|(_, stat)| stat.parent == pid);
-        children.map(|(child, stat)| stat.cpu_s + self.descendants_s(*child)).sum()
+        children
+            .map(|(child, stat)| stat.cpu_s + self.descendants_s(*child))
+            .sum()
     }
 
     /// Of a process group.
     pub fn group_s(&self, group: u32) -> f64 {
-        self.stats.values().filter(|stat| stat.group == group).map(|stat| stat.cpu_s).sum()
+        self.stats
+            .values()
+            .filter(|stat| stat.group == group)
+            .map(|stat| stat.cpu_s)
+            .sum()
     }
 }
 
@@ -49,7 +57,11 @@ fn stat(pid: u32) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
     let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
-    Some(Stat { parent: number(1)? as u32, group: number(2)? as u32, cpu_s: ticks as f64 / TICKS_PER_S })
+    Some(Stat {
+        parent: number(1)? as u32,
+        group: number(2)? as u32,
+        cpu_s: ticks as f64 / TICKS_PER_S,
+    })
 }
 
 #[cfg(test)]

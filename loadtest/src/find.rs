@@ -50,7 +50,11 @@ pub async fn find(plan: &Plan, search: Search, tell: impl Fn(&Outcome)) -> anyho
             tell(&outcome);
             met = outcome.missed().is_empty();
             tries += 1;
-            runs.extend(if met { best.replace(outcome) } else { Some(outcome) });
+            runs.extend(if met {
+                best.replace(outcome)
+            } else {
+                Some(outcome)
+            });
         }
         bounds.learn(rate, met);
     }
@@ -65,7 +69,11 @@ fn at_rate(plan: &Plan, rate: f64) -> Plan {
     let counted = (plan.lasts - plan.warm_up).as_secs_f64();
     let enough = (LEAST_ANSWERS / rate).min(counted * MOST_STRETCH);
     let lasts = plan.warm_up + Duration::from_secs_f64(counted.max(enough));
-    Plan { shape: Shape::Poisson(rate), lasts, ..plan.clone() }
+    Plan {
+        shape: Shape::Poisson(rate),
+        lasts,
+        ..plan.clone()
+    }
 }
 
 /// What is known of the limit.
@@ -81,17 +89,28 @@ const LEAST_PART: f64 = 1.0 / 64.0;
 
 impl Bounds {
     fn new(search: Search) -> Self {
-        Self { search, met: None, missed: None }
+        Self {
+            search,
+            met: None,
+            missed: None,
+        }
     }
 
     fn next(&self) -> Option<f64> {
-        let Search { from, up_to, precision, .. } = self.search;
+        let Search {
+            from,
+            up_to,
+            precision,
+            ..
+        } = self.search;
         match (self.met, self.missed) {
             (None, None) => Some(from.min(up_to)),
             (None, Some(missed)) => Some(missed / 2.0).filter(|rate| *rate >= from * LEAST_PART),
             (Some(met), None) => Some((met * 2.0).min(up_to)).filter(|rate| *rate > met),
             // The middle of their logarithms: the same precision at every rate.
-            (Some(met), Some(missed)) => (missed / met > 1.0 + precision).then(|| (met * missed).sqrt()),
+            (Some(met), Some(missed)) => {
+                (missed / met > 1.0 + precision).then(|| (met * missed).sqrt())
+            }
         }
     }
 
@@ -106,7 +125,12 @@ mod tests {
 
     /// What the search ends with where the objective is met up to `limit`, and the runs that it took.
     fn search(from: f64, up_to: f64, limit: f64) -> (Option<f64>, usize) {
-        let mut bounds = Bounds::new(Search { from, up_to, precision: 0.05, tries: 1 });
+        let mut bounds = Bounds::new(Search {
+            from,
+            up_to,
+            precision: 0.05,
+            tries: 1,
+        });
         let mut runs = 0;
         while let Some(rate) = bounds.next() {
             bounds.learn(rate, rate <= limit);
@@ -120,7 +144,10 @@ mod tests {
         for (from, limit) in [(10.0, 700.0), (5000.0, 700.0), (700.0, 700.0), (10.0, 11.0)] {
             let (found, runs) = search(from, 1e5, limit);
             let found = found.expect("there is one");
-            assert!(found <= limit && found > limit / 1.06, "from {from}: {found} for {limit}");
+            assert!(
+                found <= limit && found > limit / 1.06,
+                "from {from}: {found} for {limit}"
+            );
             assert!(runs <= 12, "{runs} runs");
         }
     }

@@ -36,31 +36,49 @@ impl Joined {
                 }
             }
         };
-        let mut stream = timeout(PATIENCE, joined).await.with_context(|| format!("nobody gathers at {gatherer}"))?;
+        let mut stream = timeout(PATIENCE, joined)
+            .await
+            .with_context(|| format!("nobody gathers at {gatherer}"))?;
         let mut go = [0; GO.len()];
-        stream.read_exact(&mut go).await.context("the one that gathers left")?;
+        stream
+            .read_exact(&mut go)
+            .await
+            .context("the one that gathers left")?;
         Ok(Self { stream })
     }
 
     pub async fn hand_in(mut self, outcome: &Outcome) -> anyhow::Result<()> {
         let line = serde_json::to_string(outcome)? + "\n";
-        self.stream.write_all(line.as_bytes()).await.context("handing in the result")?;
-        self.stream.shutdown().await.context("handing in the result")
+        self.stream
+            .write_all(line.as_bytes())
+            .await
+            .context("handing in the result")?;
+        self.stream
+            .shutdown()
+            .await
+            .context("handing in the result")
     }
 }
 
 /// Waits for so many generators, lets them go, and adds up what they found.
 pub async fn gather(listen: SocketAddr, generators: usize) -> anyhow::Result<Outcome> {
     ensure!(generators > 0, "no generators are waited for");
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
-    println!("gathering {generators} generators at {}", listener.local_addr()?);
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listening on {listen}"))?;
+    println!(
+        "gathering {generators} generators at {}",
+        listener.local_addr()?
+    );
     gather_at(listener, generators).await
 }
 
 async fn gather_at(listener: TcpListener, generators: usize) -> anyhow::Result<Outcome> {
     let mut streams = Vec::new();
     while streams.len() < generators {
-        let (stream, from) = timeout(PATIENCE, listener.accept()).await.context("some generators never came")??;
+        let (stream, from) = timeout(PATIENCE, listener.accept())
+            .await
+            .context("some generators never came")??;
         println!("{from} is there");
         streams.push(stream);
     }
@@ -69,7 +87,9 @@ async fn gather_at(listener: TcpListener, generators: usize) -> anyhow::Result<O
     }
     let mut all: Option<Outcome> = None;
     for stream in streams {
-        let one = timeout(PATIENCE, read(stream)).await.context("a generator never ended")??;
+        let one = timeout(PATIENCE, read(stream))
+            .await
+            .context("a generator never ended")??;
         all = Some(all.map_or(one.clone(), |all| all.merged(&one)));
     }
     all.context("no generator")
@@ -77,7 +97,9 @@ async fn gather_at(listener: TcpListener, generators: usize) -> anyhow::Result<O
 
 async fn read(stream: TcpStream) -> anyhow::Result<Outcome> {
     let mut line = String::new();
-    BufReader::new(stream.take(MAX_RESULT_BYTES)).read_line(&mut line).await?;
+    BufReader::new(stream.take(MAX_RESULT_BYTES))
+        .read_line(&mut line)
+        .await?;
     ensure!(!line.is_empty(), "a generator left without a result");
     Ok(serde_json::from_str(&line)?)
 }
@@ -92,7 +114,13 @@ mod tests {
         let address = listener.local_addr().expect("it is bound").to_string();
         let generator = async |sent| {
             let joined = Joined::wait(&address).await.expect("all came");
-            joined.hand_in(&Outcome { sent, ..Outcome::default() }).await.expect("handed in");
+            joined
+                .hand_in(&Outcome {
+                    sent,
+                    ..Outcome::default()
+                })
+                .await
+                .expect("handed in");
         };
         let (all, (), ()) = tokio::join!(gather_at(listener, 2), generator(3), generator(4));
         assert_eq!(all.expect("two results").sent, 7);

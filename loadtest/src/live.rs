@@ -8,19 +8,40 @@ use crate::{
 };
 
 pub fn tell_plan(plan: &Plan) {
-    let name = if plan.name.is_empty() { String::new() } else { format!("{}: ", plan.name) };
-    println!("{name}{} to {} for {} s", plan.shape, plan.service, plan.lasts.as_secs_f64());
+    let name = if plan.name.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", plan.name)
+    };
+    println!(
+        "{name}{} to {} for {} s",
+        plan.shape,
+        plan.service,
+        plan.lasts.as_secs_f64()
+    );
 }
 
 /// One line that is written over each second; on no terminal, a line each.
 pub fn second(second: &Second, under_way: usize) {
-    let Second { second, offered, ok, in_slo, failed, p50_ms, p99_ms } = second;
+    let Second {
+        second,
+        offered,
+        ok,
+        in_slo,
+        failed,
+        p50_ms,
+        p99_ms,
+    } = second;
     let line = format!(
         "{second:>5} s  offered {offered:>6}  ok {ok:>6}  in time {in_slo:>6}  failed {failed:>5}  \
          p50 {p50_ms:>8.1} ms  p99 {p99_ms:>8.1} ms  under way {under_way:>6}"
     );
     let mut out = stderr().lock();
-    let _ = if out.is_terminal() { write!(out, "\r{line}\x1b[K") } else { writeln!(out, "{line}") };
+    let _ = if out.is_terminal() {
+        write!(out, "\r{line}\x1b[K")
+    } else {
+        writeln!(out, "{line}")
+    };
 }
 
 /// One run of a search.
@@ -31,7 +52,11 @@ pub fn probe(outcome: &Outcome) {
         outcome.offered_per_s,
         outcome.goodput_per_s,
         outcome.latency.p99_ms,
-        if missed.is_empty() { "met".to_owned() } else { missed.join(", ") }
+        if missed.is_empty() {
+            "met".to_owned()
+        } else {
+            missed.join(", ")
+        }
     );
 }
 
@@ -43,11 +68,20 @@ pub fn tell(outcome: &Outcome) {
     let latency = &outcome.latency;
     println!(
         "served by   {}",
-        if outcome.served_by.is_empty() { "?".to_owned() } else { outcome.served_by.join("; ") }
+        if outcome.served_by.is_empty() {
+            "?".to_owned()
+        } else {
+            outcome.served_by.join("; ")
+        }
     );
     println!(
         "requests    {} offered ({:.1}/s), {} answered well ({:.1}/s), {} of them in time ({:.1}/s)",
-        outcome.sent, outcome.offered_per_s, outcome.ok, outcome.ok_per_s, outcome.in_slo, outcome.goodput_per_s
+        outcome.sent,
+        outcome.offered_per_s,
+        outcome.ok,
+        outcome.ok_per_s,
+        outcome.in_slo,
+        outcome.goodput_per_s
     );
     println!(
         "latency     p50 {:.1}  p90 {:.1}  p99 {:.1}  p99.9 {:.1}  longest {:.1} ms, from when a request was due",
@@ -57,7 +91,10 @@ pub fn tell(outcome: &Outcome) {
         println!("failed      {count} × {name}");
     }
     if !outcome.stages.is_empty() {
-        println!("stages      {:<14}{:>10}{:>10}{:>10} ms", "", "mean", "p50", "p99");
+        println!(
+            "stages      {:<14}{:>10}{:>10}{:>10} ms",
+            "", "mean", "p50", "p99"
+        );
     }
     for stage in &outcome.stages {
         println!(
@@ -72,7 +109,10 @@ pub fn tell(outcome: &Outcome) {
             batch.per_s, batch.lines, batch.failed
         );
     }
-    println!("generator   {:.2} ms late at p99", outcome.generator_late.p99_ms);
+    println!(
+        "generator   {:.2} ms late at p99",
+        outcome.generator_late.p99_ms
+    );
     let missed = outcome.missed();
     let slo = &outcome.slo;
     if missed.is_empty() {

@@ -11,32 +11,53 @@ const NOISE: f64 = 22.0;
 
 /// So many different ones.
 pub fn pictures(count: u64, width: usize, height: usize) -> turbojpeg::Result<Vec<Bytes>> {
-    (0..count).map(|number| picture(width, height, number)).collect()
+    (0..count)
+        .map(|number| picture(width, height, number))
+        .collect()
 }
 
 /// The same number gives the same picture.
 pub fn picture(width: usize, height: usize, number: u64) -> turbojpeg::Result<Bytes> {
     let mut random = SmallRng::seed_from_u64(number);
-    let waves: Vec<[f64; 4]> = (0..6).map(|_| wave(&mut random, width.max(height) as f64)).collect();
+    let waves: Vec<[f64; 4]> = (0..6)
+        .map(|_| wave(&mut random, width.max(height) as f64))
+        .collect();
     let mut pixels = Vec::with_capacity(width * height * 3);
     for y in 0..height {
         for x in 0..width {
-            let soft = waves
-                .iter()
-                .map(|[across, down, phase, height]| (x as f64 * across + y as f64 * down + phase).sin() * height);
+            let soft = waves.iter().map(|[across, down, phase, height]| {
+                (x as f64 * across + y as f64 * down + phase).sin() * height
+            });
             let light = 128.0 + soft.sum::<f64>() + (random.random::<f64>() - 0.5) * NOISE;
             let tint = (x * 40 / width) as f64 - (y * 40 / height) as f64;
-            pixels.extend([light + tint, light, light - tint].map(|value| value.clamp(0.0, 255.0) as u8));
+            pixels.extend(
+                [light + tint, light, light - tint].map(|value| value.clamp(0.0, 255.0) as u8),
+            );
         }
     }
-    let image = Image { pixels: pixels.as_slice(), width, pitch: width * 3, height, format: PixelFormat::RGB };
-    Ok(Bytes::copy_from_slice(&turbojpeg::compress(image, QUALITY, Subsamp::Sub2x2)?))
+    let image = Image {
+        pixels: pixels.as_slice(),
+        width,
+        pitch: width * 3,
+        height,
+        format: PixelFormat::RGB,
+    };
+    Ok(Bytes::copy_from_slice(&turbojpeg::compress(
+        image,
+        QUALITY,
+        Subsamp::Sub2x2,
+    )?))
 }
 
 fn wave(random: &mut SmallRng, side: f64) -> [f64; 4] {
     let mut turns = || (random.random::<f64>() - 0.5) * 60.0 / side;
     let (across, down) = (turns(), turns());
-    [across, down, random.random::<f64>() * 6.0, 10.0 + random.random::<f64>() * 20.0]
+    [
+        across,
+        down,
+        random.random::<f64>() * 6.0,
+        10.0 + random.random::<f64>() * 20.0,
+    ]
 }
 
 #[cfg(test)]

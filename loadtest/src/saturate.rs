@@ -54,20 +54,39 @@ pub async fn saturate(
             let result = round_trip(queue, inbox, job(n)).await?;
             // What ends after the bell is no part of the time measured.
             if started.elapsed() < time {
-                *(if result.outcome.is_ok() { &mut done.tagged } else { &mut done.failed }) += 1;
+                *(if result.outcome.is_ok() {
+                    &mut done.tagged
+                } else {
+                    &mut done.failed
+                }) += 1;
             }
         }
         Ok::<_, LoadError>(done)
     });
     let lines = try_join_all(lines).await?;
     let sum = |count: fn(&Saturated) -> u64| lines.iter().map(count).sum();
-    Ok(Saturated { tagged: sum(|line| line.tagged), failed: sum(|line| line.failed), elapsed: time })
+    Ok(Saturated {
+        tagged: sum(|line| line.tagged),
+        failed: sum(|line| line.failed),
+        elapsed: time,
+    })
 }
 
 async fn round_trip(queue: &Queue, inbox: &Inbox, job: Job) -> Result<JobResult, LoadError> {
     let ttl = Duration::from_millis(job.budget_ms.into());
-    let mut waiter = inbox.register(ResultKey { tenant: job.tenant.clone(), id: job.id.clone() })?;
-    queue.publish(Lane::Realtime, Message { payload: Bytes::from(wire::encode(&job)), ttl }).await?;
+    let mut waiter = inbox.register(ResultKey {
+        tenant: job.tenant.clone(),
+        id: job.id.clone(),
+    })?;
+    queue
+        .publish(
+            Lane::Realtime,
+            Message {
+                payload: Bytes::from(wire::encode(&job)),
+                ttl,
+            },
+        )
+        .await?;
     match tokio::time::timeout(ttl, waiter.result()).await {
         Ok(Some(payload)) => Ok(wire::decode(&payload)?),
         Ok(None) | Err(_) => Err(LoadError::Lost(job.id)),

@@ -33,11 +33,17 @@ pub struct Scenario {
 
 const NAMED: [(&str, &str); 7] = [
     ("realtime", include_str!("../scenarios/realtime.toml")),
-    ("realtime-cached", include_str!("../scenarios/realtime-cached.toml")),
+    (
+        "realtime-cached",
+        include_str!("../scenarios/realtime-cached.toml"),
+    ),
     ("migration", include_str!("../scenarios/migration.toml")),
     ("mixed", include_str!("../scenarios/mixed.toml")),
     ("peak", include_str!("../scenarios/peak.toml")),
-    ("slow-origins", include_str!("../scenarios/slow-origins.toml")),
+    (
+        "slow-origins",
+        include_str!("../scenarios/slow-origins.toml"),
+    ),
     ("worker-loss", include_str!("../scenarios/worker-loss.toml")),
 ];
 
@@ -46,7 +52,10 @@ pub enum ScenarioError {
     #[error("there is no scenario and no file `{0}`: {1}")]
     Unknown(String, std::io::Error),
     #[error("{name}: {source}")]
-    File { name: String, source: Box<toml::de::Error> },
+    File {
+        name: String,
+        source: Box<toml::de::Error>,
+    },
 }
 
 impl FromStr for Scenario {
@@ -55,21 +64,34 @@ impl FromStr for Scenario {
     fn from_str(name: &str) -> Result<Self, ScenarioError> {
         let text = match NAMED.iter().find(|(known, _)| *known == name) {
             Some((_, text)) => (*text).to_owned(),
-            None => fs::read_to_string(name).map_err(|error| ScenarioError::Unknown(name.to_owned(), error))?,
+            None => fs::read_to_string(name)
+                .map_err(|error| ScenarioError::Unknown(name.to_owned(), error))?,
         };
-        toml::from_str(&text).map_err(|source| ScenarioError::File { name: name.to_owned(), source: Box::new(source) })
+        toml::from_str(&text).map_err(|source| ScenarioError::File {
+            name: name.to_owned(),
+            source: Box::new(source),
+        })
     }
 }
 
 fn shape<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Shape>, D::Error> {
-    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
+    String::deserialize(deserializer)?
+        .parse()
+        .map(Some)
+        .map_err(D::Error::custom)
 }
 
 /// Runs `command` in a shell at its time.
 pub async fn disturb_at(when: Duration, command: Option<String>) -> anyhow::Result<()> {
-    let Some(command) = command else { return Ok(()) };
+    let Some(command) = command else {
+        return Ok(());
+    };
     tokio::time::sleep(when).await;
-    let status = tokio::process::Command::new("sh").args(["-c", &command]).status().await.context("no shell")?;
+    let status = tokio::process::Command::new("sh")
+        .args(["-c", &command])
+        .status()
+        .await
+        .context("no shell")?;
     anyhow::ensure!(status.success(), "`{command}` failed: {status}");
     Ok(())
 }
@@ -89,6 +111,9 @@ mod tests {
 
     #[test]
     fn what_is_no_scenario_says_so() {
-        assert!(matches!("nonsense".parse::<Scenario>(), Err(ScenarioError::Unknown(..))));
+        assert!(matches!(
+            "nonsense".parse::<Scenario>(),
+            Err(ScenarioError::Unknown(..))
+        ));
     }
 }

@@ -35,7 +35,9 @@ async fn service(answer: Answer) -> String {
             let count = count.clone();
             let service = service_fn(move |request| reply(request, answer, count.clone()));
             tokio::spawn(async move {
-                let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                let _ = Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });
@@ -57,21 +59,45 @@ async fn reply(
     let _ = request.into_body().collect().await;
     let (after, status) = answer(count.fetch_add(1, Relaxed));
     tokio::time::sleep(after).await;
-    let response = Response::builder().status(status).header("server-timing", "infer;dur=5.0, total;dur=6.0");
-    Ok(response.body(Full::from(r#"{"code":"overloaded"}"#)).expect("a response"))
+    let response = Response::builder()
+        .status(status)
+        .header("server-timing", "infer;dur=5.0, total;dur=6.0");
+    Ok(response
+        .body(Full::from(r#"{"code":"overloaded"}"#))
+        .expect("a response"))
 }
 
 /// As many images are done as requests came; its id is the number of its lines.
 async fn batch(request: Request<Incoming>, count: &AtomicU64) -> String {
-    let id = request.uri().path().split('/').nth(3).unwrap_or_default().to_owned();
-    let list = request.into_body().collect().await.expect("a list").to_bytes();
-    let id = if id.is_empty() { list.iter().filter(|byte| **byte == b'\n').count().to_string() } else { id };
+    let id = request
+        .uri()
+        .path()
+        .split('/')
+        .nth(3)
+        .unwrap_or_default()
+        .to_owned();
+    let list = request
+        .into_body()
+        .collect()
+        .await
+        .expect("a list")
+        .to_bytes();
+    let id = if id.is_empty() {
+        list.iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            .to_string()
+    } else {
+        id
+    };
     let completed = count.load(Relaxed);
     format!(r#"{{"id":"{id}","request_counts":{{"completed":{completed},"failed":1}}}}"#)
 }
 
 async fn measured(answer: Answer, protocol: Protocol, connections: usize) -> Outcome {
-    run(&plan(answer, protocol, connections).await, |_, _| {}).await.expect("a run")
+    run(&plan(answer, protocol, connections).await, |_, _| {})
+        .await
+        .expect("a run")
 }
 
 async fn plan(answer: Answer, protocol: Protocol, connections: usize) -> Plan {
@@ -92,7 +118,11 @@ async fn plan(answer: Answer, protocol: Protocol, connections: usize) -> Plan {
             api_key: None,
         },
         batch_lines: None,
-        slo: Slo { ms: 60_000.0, percentile: 99.0, max_failed: 0.0 },
+        slo: Slo {
+            ms: 60_000.0,
+            percentile: 99.0,
+            max_failed: 0.0,
+        },
         patience: Duration::from_secs(60),
         max_under_way: 1_000,
     }
@@ -101,28 +131,56 @@ async fn plan(answer: Answer, protocol: Protocol, connections: usize) -> Plan {
 #[tokio::test]
 async fn a_batch_beside_the_load_is_sent_and_watched() {
     let plan = plan(|_| (Duration::ZERO, 200), Protocol::H1, 4).await;
-    let outcome = run(&Plan { batch_lines: Some(7), ..plan }, |_, _| {}).await.expect("a run");
+    let outcome = run(
+        &Plan {
+            batch_lines: Some(7),
+            ..plan
+        },
+        |_, _| {},
+    )
+    .await
+    .expect("a run");
     let batch = outcome.batch.expect("there was one");
     assert_eq!((batch.lines, batch.failed), (7, 1));
-    assert!((90..=100).contains(&batch.completed), "{} at the end", batch.completed);
-    assert!((80.0..=105.0).contains(&batch.per_s), "{} a second", batch.per_s);
+    assert!(
+        (90..=100).contains(&batch.completed),
+        "{} at the end",
+        batch.completed
+    );
+    assert!(
+        (80.0..=105.0).contains(&batch.per_s),
+        "{} a second",
+        batch.per_s
+    );
 }
 
 #[tokio::test]
 async fn every_request_that_is_due_is_sent_and_counted() {
     for protocol in [Protocol::H1, Protocol::H2] {
         let outcome = measured(|_| (Duration::ZERO, 200), protocol, 4).await;
-        assert_eq!((outcome.sent, outcome.ok, outcome.in_slo), (100, 100, 100), "{protocol:?}");
+        assert_eq!(
+            (outcome.sent, outcome.ok, outcome.in_slo),
+            (100, 100, 100),
+            "{protocol:?}"
+        );
         assert_eq!(outcome.served_by, ["m 1 on fake (1 workers)"]);
         let infer = &outcome.stages[0];
-        assert_eq!((infer.stage.as_str(), infer.mean_ms, infer.latency.count), ("infer", 5.0, 100));
+        assert_eq!(
+            (infer.stage.as_str(), infer.mean_ms, infer.latency.count),
+            ("infer", 5.0, 100)
+        );
         assert!(outcome.missed().is_empty(), "{:?}", outcome.missed());
     }
 }
 
 #[tokio::test]
 async fn refusals_are_counted_by_code_and_miss_the_objective() {
-    let outcome = measured(|n| (Duration::ZERO, if n % 4 == 0 { 429 } else { 200 }), Protocol::H1, 4).await;
+    let outcome = measured(
+        |n| (Duration::ZERO, if n % 4 == 0 { 429 } else { 200 }),
+        Protocol::H1,
+        4,
+    )
+    .await;
     assert_eq!((outcome.ok, outcome.failed["overloaded"]), (75, 25));
     assert_eq!(outcome.missed(), ["25.00 % failed"]);
 }
@@ -131,7 +189,16 @@ async fn refusals_are_counted_by_code_and_miss_the_objective() {
 /// for it before it asked again would have noticed a single slow answer.
 #[tokio::test]
 async fn a_service_that_stalls_cannot_hide_it() {
-    let stalls_once = |n| (if n == 0 { Duration::from_secs(1) } else { Duration::ZERO }, 200);
+    let stalls_once = |n| {
+        (
+            if n == 0 {
+                Duration::from_secs(1)
+            } else {
+                Duration::ZERO
+            },
+            200,
+        )
+    };
     let outcome = measured(stalls_once, Protocol::H1, 1).await;
     assert_eq!(outcome.ok, 100);
     assert!(

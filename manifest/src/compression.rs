@@ -18,7 +18,10 @@ pub enum Compression {
     Zstd,
 }
 
-pub fn decoded(packed: impl AsyncBufRead + Send + 'static, compression: Compression) -> Pin<Box<dyn AsyncRead + Send>> {
+pub fn decoded(
+    packed: impl AsyncBufRead + Send + 'static,
+    compression: Compression,
+) -> Pin<Box<dyn AsyncRead + Send>> {
     match compression {
         Compression::None => Box::pin(packed),
         Compression::Gzip => {
@@ -27,7 +30,8 @@ pub fn decoded(packed: impl AsyncBufRead + Send + 'static, compression: Compress
             Box::pin(decoder)
         }
         Compression::Zstd => {
-            let mut decoder = ZstdDecoder::with_params(packed, &[DParameter::window_log_max(MAX_WINDOW_LOG)]);
+            let mut decoder =
+                ZstdDecoder::with_params(packed, &[DParameter::window_log_max(MAX_WINDOW_LOG)]);
             decoder.multiple_members(true);
             Box::pin(decoder)
         }

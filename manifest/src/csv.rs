@@ -31,7 +31,15 @@ struct Columns {
 impl Default for CsvRows {
     fn default() -> Self {
         let (cells, ends) = (vec![0; MAX_ROW_BYTES], vec![0; MAX_COLUMNS]);
-        Self { reader: Reader::new(), columns: None, cells, filled: 0, ends, ended: 0, rows: 0 }
+        Self {
+            reader: Reader::new(),
+            columns: None,
+            cells,
+            filled: 0,
+            ends,
+            ended: 0,
+            rows: 0,
+        }
     }
 }
 
@@ -69,8 +77,12 @@ impl CsvRows {
         (self.filled, self.ended) = (self.filled + filled, self.ended + ended);
         match result {
             ReadRecordResult::InputEmpty | ReadRecordResult::End => Ok(None),
-            ReadRecordResult::OutputFull => Err(self.next(&format!("is longer than {MAX_ROW_BYTES} bytes"))),
-            ReadRecordResult::OutputEndsFull => Err(self.next(&format!("has more than {MAX_COLUMNS} cells"))),
+            ReadRecordResult::OutputFull => {
+                Err(self.next(&format!("is longer than {MAX_ROW_BYTES} bytes")))
+            }
+            ReadRecordResult::OutputEndsFull => {
+                Err(self.next(&format!("has more than {MAX_COLUMNS} cells")))
+            }
             ReadRecordResult::Record => self.record(),
         }
     }
@@ -85,13 +97,19 @@ impl CsvRows {
             Some(columns) => {
                 self.rows += 1;
                 if self.ended != columns.count {
-                    let why = format!("has {} cells, and there are {} columns", self.ended, columns.count);
+                    let why = format!(
+                        "has {} cells, and there are {} columns",
+                        self.ended, columns.count
+                    );
                     return Err(self.at(&why));
                 }
                 let custom_id = columns.custom_id.map(|at| self.text(at)).transpose()?;
                 let custom_id = custom_id.filter(|text| !text.is_empty());
                 let custom_id = custom_id.map_or_else(|| self.rows.to_string(), str::to_owned);
-                Some(Row { custom_id, url: self.text(columns.url)?.trim().to_owned() })
+                Some(Row {
+                    custom_id,
+                    url: self.text(columns.url)?.trim().to_owned(),
+                })
             }
         };
         (self.filled, self.ended) = (0, 0);
@@ -100,10 +118,17 @@ impl CsvRows {
 
     fn header(&self) -> Result<Columns, ListError> {
         let column = |name: &str| {
-            (0..self.ended).find(|at| self.text(*at).is_ok_and(|text| text.trim().eq_ignore_ascii_case(name)))
+            (0..self.ended).find(|at| {
+                self.text(*at)
+                    .is_ok_and(|text| text.trim().eq_ignore_ascii_case(name))
+            })
         };
         let url = column("url").ok_or_else(|| wrong("the first row names no column `url`"))?;
-        Ok(Columns { count: self.ended, url, custom_id: column("custom_id") })
+        Ok(Columns {
+            count: self.ended,
+            url,
+            custom_id: column("custom_id"),
+        })
     }
 
     fn text(&self, at: usize) -> Result<&str, ListError> {
@@ -135,7 +160,10 @@ mod tests {
                 push(row);
             }
         }
-        while let Some(row) = csv.decode_eof(&mut buffer).map_err(|error| error.to_string())? {
+        while let Some(row) = csv
+            .decode_eof(&mut buffer)
+            .map_err(|error| error.to_string())?
+        {
             push(row);
         }
         Ok(rows)
@@ -144,12 +172,16 @@ mod tests {
     #[test]
     fn rows_are_the_same_however_they_come() {
         let text = b"\xef\xbb\xbfcustom_id,note,URL\r\nx,\"a, \"\"b\n\"\"\",http://a/\r\n\n,,\" http://b/\"";
-        let expected = [("x", "http://a/"), ("2", "http://b/")].map(|(id, url)| (id.to_owned(), url.to_owned()));
+        let expected = [("x", "http://a/"), ("2", "http://b/")]
+            .map(|(id, url)| (id.to_owned(), url.to_owned()));
         // A mark at the beginning that comes in two pieces is not known as one.
         for piece in [3, 4, 7, 64, 1_000] {
             assert_eq!(rows(text, piece).as_deref(), Ok(&expected[..]), "{piece}");
         }
-        assert_eq!(rows(b"url\nhttp://a/\n", 3).expect("reads"), [("1".to_owned(), "http://a/".to_owned())]);
+        assert_eq!(
+            rows(b"url\nhttp://a/\n", 3).expect("reads"),
+            [("1".to_owned(), "http://a/".to_owned())]
+        );
     }
 
     #[test]

@@ -38,7 +38,10 @@ impl Kind {
         let format = said.or_else(by_name)?;
         // Its parts are packed one by one; as a whole it could not be read from its end.
         let fits = format != Format::Parquet || compression == Compression::None;
-        fits.then_some(Self { format, compression })
+        fits.then_some(Self {
+            format,
+            compression,
+        })
     }
 }
 
@@ -49,12 +52,33 @@ mod tests {
     #[test]
     fn a_file_is_known_by_its_ending() {
         let of = |name, said| Kind::of(name, said).map(|kind| (kind.format, kind.compression));
-        assert_eq!(of("a.JSONL", None), Some((Format::Ndjson, Compression::None)));
-        assert_eq!(of("s3://a/b.ndjson.gz", None), Some((Format::Ndjson, Compression::Gzip)));
-        assert_eq!(of("b.csv.zst", None), Some((Format::Csv, Compression::Zstd)));
-        assert_eq!(of("b.parquet", None), Some((Format::Parquet, Compression::None)));
-        assert_eq!(of("part-0", Some(Format::Csv)), Some((Format::Csv, Compression::None)));
-        assert_eq!(of("a.txt", Some(Format::Parquet)), Some((Format::Parquet, Compression::None)));
-        assert_eq!((of("a.gz", None), of("a", None), of("a.parquet.gz", None)), (None, None, None));
+        assert_eq!(
+            of("a.JSONL", None),
+            Some((Format::Ndjson, Compression::None))
+        );
+        assert_eq!(
+            of("s3://a/b.ndjson.gz", None),
+            Some((Format::Ndjson, Compression::Gzip))
+        );
+        assert_eq!(
+            of("b.csv.zst", None),
+            Some((Format::Csv, Compression::Zstd))
+        );
+        assert_eq!(
+            of("b.parquet", None),
+            Some((Format::Parquet, Compression::None))
+        );
+        assert_eq!(
+            of("part-0", Some(Format::Csv)),
+            Some((Format::Csv, Compression::None))
+        );
+        assert_eq!(
+            of("a.txt", Some(Format::Parquet)),
+            Some((Format::Parquet, Compression::None))
+        );
+        assert_eq!(
+            (of("a.gz", None), of("a", None), of("a.parquet.gz", None)),
+            (None, None, None)
+        );
     }
 }

@@ -41,10 +41,16 @@ pub fn to_srgb(pixels: Vec<u8>, channels: Channels, profile: Option<&[u8]>) -> V
 
 fn cached(profile: &[u8], channels: Channels) -> Option<Transform> {
     LAST.with_borrow_mut(|last| match last {
-        Some(known) if known.profile == profile && known.channels == channels => known.transform.clone(),
+        Some(known) if known.profile == profile && known.channels == channels => {
+            known.transform.clone()
+        }
         _ => {
             let transform = transform(profile, channels);
-            *last = Some(Known { profile: profile.to_owned(), channels, transform: transform.clone() });
+            *last = Some(Known {
+                profile: profile.to_owned(),
+                channels,
+                transform: transform.clone(),
+            });
             transform
         }
     })
@@ -64,12 +70,18 @@ fn transform(profile: &[u8], channels: Channels) -> Option<Transform> {
         return None;
     }
     let srgb = ColorProfile::new_srgb();
-    source.create_transform_8bit(layout, &srgb, Layout::Rgb, TransformOptions::default()).ok()
+    source
+        .create_transform_8bit(layout, &srgb, Layout::Rgb, TransformOptions::default())
+        .ok()
 }
 
 /// Without a profile: each ink takes its share of the light. As near as it gets.
 fn cmyk_to_rgb(cmyk: &[u8]) -> Vec<u8> {
     let (inks, _) = cmyk.as_chunks::<4>();
-    let light = |ink: u8, black: u8| (((255 - u16::from(ink)) * (255 - u16::from(black)) + 127) / 255) as u8;
-    inks.iter().flat_map(|&[c, m, y, k]| [light(c, k), light(m, k), light(y, k)]).collect()
+    let light = |ink: u8, black: u8| {
+        (((255 - u16::from(ink)) * (255 - u16::from(black)) + 127) / 255) as u8
+    };
+    inks.iter()
+        .flat_map(|&[c, m, y, k]| [light(c, k), light(m, k), light(y, k)])
+        .collect()
 }

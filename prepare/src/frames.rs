@@ -20,7 +20,10 @@ struct Gif<'a> {
 }
 
 fn gif(file: &[u8]) -> Option<u32> {
-    let mut gif = Gif { rest: file.get(13..)?, frames: 0 };
+    let mut gif = Gif {
+        rest: file.get(13..)?,
+        frames: 0,
+    };
     gif.skip_colours(file[10]);
     while gif.block().is_some() {}
     Some(gif.frames)
@@ -48,7 +51,11 @@ impl Gif<'_> {
     }
 
     fn skip_colours(&mut self, flags: u8) -> Option<()> {
-        if flags & 0x80 == 0 { Some(()) } else { self.skip(3 << ((flags & 7) + 1)) }
+        if flags & 0x80 == 0 {
+            Some(())
+        } else {
+            self.skip(3 << ((flags & 7) + 1))
+        }
     }
 
     /// Sub-blocks, each with its length before it, until an empty one.
@@ -64,12 +71,19 @@ impl Gif<'_> {
 
 /// The `ANMF` chunks of an extended WebP.
 fn webp(file: &[u8]) -> Option<u32> {
-    u32::try_from(webp::chunks(file).filter(|(name, _)| *name == b"ANMF").count()).ok()
+    u32::try_from(
+        webp::chunks(file)
+            .filter(|(name, _)| *name == b"ANMF")
+            .count(),
+    )
+    .ok()
 }
 
 /// What an animated PNG says of itself in `acTL`, before its first pixels.
 fn png(file: &[u8]) -> Option<u32> {
-    let (_, body) = png::chunks(file).take_while(|(name, _)| *name != b"IDAT").find(|(name, _)| *name == b"acTL")?;
+    let (_, body) = png::chunks(file)
+        .take_while(|(name, _)| *name != b"IDAT")
+        .find(|(name, _)| *name == b"acTL")?;
     body.first_chunk().map(|frames| u32::from_be_bytes(*frames))
 }
 
@@ -99,7 +113,10 @@ mod tests {
         let header = [b"\x89PNG\r\n\x1a\n".as_slice(), &chunk(b"IHDR", &[0; 13])].concat();
         let animated = [&header[..], &chunk(b"acTL", &[0, 0, 1, 44, 0, 0, 0, 0])].concat();
         assert_eq!(count(&animated, Format::Png), 300);
-        assert_eq!(count(&[&header[..], &chunk(b"IDAT", &[])].concat(), Format::Png), 1);
+        assert_eq!(
+            count(&[&header[..], &chunk(b"IDAT", &[])].concat(), Format::Png),
+            1
+        );
         assert_eq!(count(&header, Format::Png), 1);
     }
 }

@@ -84,7 +84,8 @@ pub fn tile(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fa
     if file.is_empty() {
         return Err(fault(Code::EmptyImage, "The image has no bytes."));
     }
-    let format = sniff::sniff(file).ok_or_else(|| fault(Code::UnsupportedFormat, sniff::READABLE))?;
+    let format =
+        sniff::sniff(file).ok_or_else(|| fault(Code::UnsupportedFormat, sniff::READABLE))?;
     let frames = frames::count(file, format);
     limits.check_frames(frames)?;
     let pixels = match format {
@@ -93,26 +94,58 @@ pub fn tile(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fa
     };
     let (width, height) = upright(pixels.original, pixels.orientation);
     let sha256 = hex(&Sha256::digest(file));
-    let facts = Facts { width, height, frames, format, bytes: file.len(), sha256 };
-    Ok(Prepared { facts, tile: tile::make(pixels, spec, limits.tile_quality)? })
+    let facts = Facts {
+        width,
+        height,
+        frames,
+        format,
+        bytes: file.len(),
+        sha256,
+    };
+    Ok(Prepared {
+        facts,
+        tile: tile::make(pixels, spec, limits.tile_quality)?,
+    })
 }
 
 /// A file that is said to be a tile already.
 fn as_it_came(file: &[u8], spec: TileSpec) -> Result<Prepared, Fault> {
-    let format = sniff::sniff(file).ok_or_else(|| fault(Code::UnsupportedFormat, sniff::READABLE))?;
-    let (width, height, sha256) = (spec.width.into(), spec.height.into(), hex(&Sha256::digest(file)));
-    let facts = Facts { width, height, frames: 1, format, bytes: file.len(), sha256 };
-    Ok(Prepared { facts, tile: file.to_vec() })
+    let format =
+        sniff::sniff(file).ok_or_else(|| fault(Code::UnsupportedFormat, sniff::READABLE))?;
+    let (width, height, sha256) = (
+        spec.width.into(),
+        spec.height.into(),
+        hex(&Sha256::digest(file)),
+    );
+    let facts = Facts {
+        width,
+        height,
+        frames: 1,
+        format,
+        bytes: file.len(),
+        sha256,
+    };
+    Ok(Prepared {
+        facts,
+        tile: file.to_vec(),
+    })
 }
 
 /// Width and height as seen once the picture is turned upright.
 fn upright((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) {
-    if swaps_sides(orientation) { (height, width) } else { (width, height) }
+    if swaps_sides(orientation) {
+        (height, width)
+    } else {
+        (width, height)
+    }
 }
 
 fn swaps_sides(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+    matches!(
+        orientation,
+        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH
+    )
 }
 
 fn fault(code: Code, detail: impl Into<String>) -> Fault {

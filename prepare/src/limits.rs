@@ -31,11 +31,17 @@ impl Limits {
             return Err(fault(Code::ImageInvalid, "The image has no pixels."));
         }
         if u64::from(width) * u64::from(height) > self.max_pixels {
-            let detail = format!("{width} × {height} pixels; at most {} are decoded.", self.max_pixels);
+            let detail = format!(
+                "{width} × {height} pixels; at most {} are decoded.",
+                self.max_pixels
+            );
             return Err(fault(Code::ImageTooLarge, detail));
         }
         if width.max(height) > width.min(height).saturating_mul(self.max_aspect) {
-            let detail = format!("{width} × {height} pixels; one side may be {} times the other.", self.max_aspect);
+            let detail = format!(
+                "{width} × {height} pixels; one side may be {} times the other.",
+                self.max_aspect
+            );
             return Err(fault(Code::BadAspect, detail));
         }
         Ok(())
@@ -44,7 +50,10 @@ impl Limits {
     /// Only the first frame is decoded; a file of thousands is a film, or a trick.
     pub fn check_frames(&self, frames: u32) -> Result<(), Fault> {
         if frames > self.max_frames {
-            let detail = format!("{frames} frames; at most {} are taken for an image.", self.max_frames);
+            let detail = format!(
+                "{frames} frames; at most {} are taken for an image.",
+                self.max_frames
+            );
             return Err(fault(Code::TooManyFrames, detail));
         }
         Ok(())
@@ -53,8 +62,11 @@ impl Limits {
     /// `bytes`: what decoding will have to allocate, by the header.
     pub fn check_memory(&self, bytes: u64) -> Result<(), Fault> {
         if bytes > self.max_decoded_bytes {
-            let detail =
-                format!("Decoding takes {} MiB; at most {} are given.", bytes >> 20, self.max_decoded_bytes >> 20);
+            let detail = format!(
+                "Decoding takes {} MiB; at most {} are given.",
+                bytes >> 20,
+                self.max_decoded_bytes >> 20
+            );
             return Err(fault(Code::ImageTooLarge, detail));
         }
         Ok(())

@@ -13,13 +13,19 @@ pub fn segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
         while let [0xff, 0xff, ..] = rest {
             rest = &rest[1..];
         }
-        let [0xff, marker, high, low, ..] = *rest else { return None };
+        let [0xff, marker, high, low, ..] = *rest else {
+            return None;
+        };
         if marker == EOI {
             return None;
         }
         let length = usize::from(u16::from_be_bytes([high, low]));
         let body = rest.get(4..2 + length)?;
-        rest = if marker == SOS { &[] } else { &rest[2 + length..] };
+        rest = if marker == SOS {
+            &[]
+        } else {
+            &rest[2 + length..]
+        };
         Some((marker, body))
     })
 }
@@ -27,8 +33,9 @@ pub fn segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 /// The colour profile, put together from its numbered parts.
 pub fn profile(jpeg: &[u8]) -> Option<Vec<u8>> {
     let parts = segments(jpeg).filter(|(marker, _)| *marker == APP2);
-    let mut parts: Vec<_> =
-        parts.filter_map(|(_, body)| body.strip_prefix(b"ICC_PROFILE\0")?.split_at_checked(2)).collect();
+    let mut parts: Vec<_> = parts
+        .filter_map(|(_, body)| body.strip_prefix(b"ICC_PROFILE\0")?.split_at_checked(2))
+        .collect();
     parts.sort_by_key(|(number, _)| number[0]);
     let whole: Vec<u8> = parts.iter().flat_map(|(_, part)| *part).copied().collect();
     (!whole.is_empty()).then_some(whole)

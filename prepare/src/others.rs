@@ -4,7 +4,10 @@
 use std::io::{Cursor, ErrorKind};
 
 use common::fault::{Code, Fault};
-use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, metadata::Orientation};
+use image::{
+    ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader,
+    metadata::Orientation,
+};
 
 use super::{Channels, Format, Limits, Pixels, fault, png, webp};
 
@@ -23,20 +26,37 @@ pub fn decode(bytes: &[u8], format: Format, limits: &Limits) -> Result<Pixels, F
     limits.check_size(original.0, original.1)?;
     limits.check_memory(memory(&decoder, format))?;
     // Told once more, now that it is known what of it is for the pixels.
-    decoder.set_limits(limited(limits.max_decoded_bytes - decoder.total_bytes())).map_err(unreadable)?;
+    decoder
+        .set_limits(limited(limits.max_decoded_bytes - decoder.total_bytes()))
+        .map_err(unreadable)?;
     let (orientation, profile) = match format {
         ImageFormat::WebP => {
             webp::check_frames(bytes, original)?;
             webp::metadata(bytes)
         }
         // A file whose orientation cannot be read is shown as it lies.
-        _ => (decoder.orientation().unwrap_or(Orientation::NoTransforms), decoder.icc_profile().unwrap_or_default()),
+        _ => (
+            decoder.orientation().unwrap_or(Orientation::NoTransforms),
+            decoder.icc_profile().unwrap_or_default(),
+        ),
     };
     let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
     let alpha = image.color().has_alpha();
-    let bytes = if alpha { image.into_rgba8().into_raw() } else { image.into_rgb8().into_raw() };
+    let bytes = if alpha {
+        image.into_rgba8().into_raw()
+    } else {
+        image.into_rgb8().into_raw()
+    };
     let channels = if alpha { Channels::Rgba } else { Channels::Rgb };
-    Ok(Pixels { width: original.0, height: original.1, bytes, channels, profile, orientation, original })
+    Ok(Pixels {
+        width: original.0,
+        height: original.1,
+        bytes,
+        channels,
+        profile,
+        orientation,
+        original,
+    })
 }
 
 /// What is held at once while `decoder` decodes, or while its colours are
@@ -93,8 +113,13 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { max_pixels: 1_000, max_decoded_bytes: 1 << 20, max_aspect: 10, max_frames: 1, tile_quality: 90 };
+    const LIMITS: Limits = Limits {
+        max_pixels: 1_000,
+        max_decoded_bytes: 1 << 20,
+        max_aspect: 10,
+        max_frames: 1,
+        tile_quality: 90,
+    };
 
     /// One pixel of so many colours of one bit each, of which the decoder tells every one.
     fn tiff(colours: u16) -> Vec<u8> {
@@ -122,9 +147,17 @@ mod tests {
 
     #[test]
     fn a_decoder_that_quotes_the_file_is_cut_short() {
-        let spec = TileSpec { width: 8, height: 8, fit: Fit::Crop };
+        let spec = TileSpec {
+            width: 8,
+            height: 8,
+            fit: Fit::Crop,
+        };
         let fault = crate::tile(&tiff(10_000), spec, &LIMITS).expect_err("no picture");
         assert_eq!(fault.code, Code::UnsupportedFormat, "{fault:?}");
-        assert!(fault.detail.contains("bits per sample") && fault.detail.len() < 300, "{} bytes", fault.detail.len());
+        assert!(
+            fault.detail.contains("bits per sample") && fault.detail.len() < 300,
+            "{} bytes",
+            fault.detail.len()
+        );
     }
 }

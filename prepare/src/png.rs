@@ -34,7 +34,10 @@ pub fn check_inflated(png: &[u8]) -> Result<(), Fault> {
     for data in chunks(png).filter_map(compressed) {
         left -= inflated_bytes(data, left);
         if left == 0 {
-            return Err(fault(Code::ImageInvalid, "The PNG holds text or a profile that inflates beyond all measure."));
+            return Err(fault(
+                Code::ImageInvalid,
+                "The PNG holds text or a profile that inflates beyond all measure.",
+            ));
         }
     }
     Ok(())
@@ -47,7 +50,9 @@ fn compressed((name, body): Chunk<'_>) -> Option<&[u8]> {
     match name {
         b"zTXt" | b"iCCP" => behind_keyword.get(1..),
         b"iTXt" => {
-            let [1, _, languages @ ..] = behind_keyword else { return None };
+            let [1, _, languages @ ..] = behind_keyword else {
+                return None;
+            };
             let translated = &languages[after_text(languages)?..];
             Some(&translated[after_text(translated)?..])
         }
@@ -59,7 +64,9 @@ fn compressed((name, body): Chunk<'_>) -> Option<&[u8]> {
 fn inflated_bytes(data: &[u8], most: u64) -> u64 {
     let mut inflated = ZlibDecoder::new(data).take(most);
     let mut piece = [0; 16 << 10];
-    std::iter::from_fn(|| inflated.read(&mut piece).ok().filter(|bytes| *bytes > 0)).map(|bytes| bytes as u64).sum()
+    std::iter::from_fn(|| inflated.read(&mut piece).ok().filter(|bytes| *bytes > 0))
+        .map(|bytes| bytes as u64)
+        .sum()
 }
 
 #[cfg(test)]
@@ -88,7 +95,14 @@ mod tests {
         let half = with(b"zTXt", b"Comment\0\0", MAX_INFLATED_BYTES / 2);
         let data = deflate(std::io::repeat(0).take(MAX_INFLATED_BYTES / 2));
         assert!(check_inflated(&half).is_ok());
-        assert!(check_inflated(&insert_chunk(&half, b"iCCP", &[b"x\0\0", &data[..]].concat())).is_err());
+        assert!(
+            check_inflated(&insert_chunk(
+                &half,
+                b"iCCP",
+                &[b"x\0\0", &data[..]].concat()
+            ))
+            .is_err()
+        );
     }
 
     #[test]
@@ -105,7 +119,10 @@ mod tests {
             b"x\0\x01\0en\0",
             b"x\0\x01\0\0\0nonsense",
         ] {
-            assert!(check_inflated(&insert_chunk(&header_only(8, 8), b"iTXt", body)).is_ok(), "{body:?}");
+            assert!(
+                check_inflated(&insert_chunk(&header_only(8, 8), b"iTXt", body)).is_ok(),
+                "{body:?}"
+            );
         }
         for length in 0..file.len().min(200) {
             assert!(check_inflated(&file[..length]).is_ok());

@@ -40,7 +40,11 @@ pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
 /// The body's length by its four bytes.
 pub fn length(prefix: [u8; 4]) -> io::Result<usize> {
     let length = u32::from_be_bytes(prefix) as usize;
-    if length <= MAX_BODY_BYTES { Ok(length) } else { Err(io::Error::other("a frame is longer than any message")) }
+    if length <= MAX_BODY_BYTES {
+        Ok(length)
+    } else {
+        Err(io::Error::other("a frame is longer than any message"))
+    }
 }
 
 pub fn decode<T: DeserializeOwned>(body: &[u8]) -> io::Result<T> {

@@ -4,18 +4,28 @@ use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
 use super::*;
 use testing::pictures::{
-    BLUE, GREEN, GREY, RED, WHITE, compress, encoded, extended_webp, jpeg, laid, many_scans, quarters,
-    with_orientation, with_profile, without_segment,
+    BLUE, GREEN, GREY, RED, WHITE, compress, encoded, extended_webp, jpeg, laid, many_scans,
+    quarters, with_orientation, with_profile, without_segment,
 };
 
-const SPEC: TileSpec = TileSpec { width: 224, height: 224, fit: Fit::Crop };
-const LIMITS: Limits =
-    Limits { max_pixels: 4_000_000, max_decoded_bytes: 16 << 20, max_aspect: 50, max_frames: 20, tile_quality: 90 };
+const SPEC: TileSpec = TileSpec {
+    width: 224,
+    height: 224,
+    fit: Fit::Crop,
+};
+const LIMITS: Limits = Limits {
+    max_pixels: 4_000_000,
+    max_decoded_bytes: 16 << 20,
+    max_aspect: 50,
+    max_frames: 20,
+    tile_quality: 90,
+};
 
 fn prepared(bytes: &[u8], spec: TileSpec) -> (Facts, RgbImage) {
     let prepared = super::tile(bytes, spec, &LIMITS).expect("a good picture");
     let tile = turbojpeg::decompress(&prepared.tile, PixelFormat::RGB).expect("a tile is a JPEG");
-    let tile = RgbImage::from_raw(tile.width as u32, tile.height as u32, tile.pixels).expect("its size");
+    let tile =
+        RgbImage::from_raw(tile.width as u32, tile.height as u32, tile.pixels).expect("its size");
     assert_eq!(tile.dimensions(), (spec.width.into(), spec.height.into()));
     (prepared.facts, tile)
 }
@@ -37,7 +47,9 @@ fn shows_quarters(tile: &RgbImage) {
 }
 
 fn code_of(bytes: &[u8]) -> Code {
-    super::tile(bytes, SPEC, &LIMITS).expect_err("a bad picture").code
+    super::tile(bytes, SPEC, &LIMITS)
+        .expect_err("a bad picture")
+        .code
 }
 
 #[test]
@@ -46,9 +58,20 @@ fn every_orientation_is_turned_upright() {
         let orientation = Orientation::from_exif(value).expect("1 to 8");
         let bytes = with_orientation(&jpeg(&laid(quarters(640, 400), orientation)), value);
         let (image, tile) = prepared(&bytes, SPEC);
-        assert_eq!((image.width, image.height), (640, 400), "orientation {value}");
+        assert_eq!(
+            (image.width, image.height),
+            (640, 400),
+            "orientation {value}"
+        );
         shows_quarters(&tile);
-        let (_, oblong) = prepared(&bytes, TileSpec { width: 96, height: 64, fit: Fit::Stretch });
+        let (_, oblong) = prepared(
+            &bytes,
+            TileSpec {
+                width: 96,
+                height: 64,
+                fit: Fit::Stretch,
+            },
+        );
         shows_quarters(&oblong);
     }
 }
@@ -57,7 +80,13 @@ fn every_orientation_is_turned_upright() {
 fn every_kind_of_colour_becomes_rgb() {
     let picture = quarters(300, 300);
     let dynamic = DynamicImage::ImageRgb8(picture.clone());
-    for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Gif] {
+    for format in [
+        ImageFormat::Png,
+        ImageFormat::WebP,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::Gif,
+    ] {
         shows_quarters(&prepared(&encoded(picture.clone(), format), SPEC).1);
     }
     shows_quarters(&prepared(&encoded(dynamic.to_rgb16(), ImageFormat::Png), SPEC).1);
@@ -65,7 +94,9 @@ fn every_kind_of_colour_becomes_rgb() {
     is_near(&grey, 168, 168, GREY);
     let luma = dynamic.to_luma8();
     let (_, grey) = prepared(
-        &compress(luma.as_raw(), 300, PixelFormat::GRAY, |e| e.set_subsamp(Subsamp::Gray).expect("grey")),
+        &compress(luma.as_raw(), 300, PixelFormat::GRAY, |e| {
+            e.set_subsamp(Subsamp::Gray).expect("grey")
+        }),
         SPEC,
     );
     is_near(&grey, 168, 168, GREY);
@@ -74,18 +105,32 @@ fn every_kind_of_colour_becomes_rgb() {
 #[test]
 fn cmyk_as_adobe_writes_it_becomes_rgb() {
     // Inverted ink, and none of it black: 255 is no black.
-    let cmyk: Vec<u8> = quarters(300, 300).pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 255]).collect();
+    let cmyk: Vec<u8> = quarters(300, 300)
+        .pixels()
+        .flat_map(|&Rgb([r, g, b])| [r, g, b, 255])
+        .collect();
     shows_quarters(&prepared(&compress(&cmyk, 300, PixelFormat::CMYK, |_| ()), SPEC).1);
 }
 
 #[test]
 fn what_is_transparent_is_white() {
-    let half = RgbaImage::from_fn(300, 300, |x, _| if x < 150 { Rgba([0, 0, 0, 0]) } else { Rgba([220, 30, 30, 255]) });
+    let half = RgbaImage::from_fn(300, 300, |x, _| {
+        if x < 150 {
+            Rgba([0, 0, 0, 0])
+        } else {
+            Rgba([220, 30, 30, 255])
+        }
+    });
     let (_, tile) = prepared(&encoded(half, ImageFormat::Png), SPEC);
     is_near(&tile, 56, 112, WHITE);
     is_near(&tile, 168, 112, RED);
     let pale = RgbaImage::from_pixel(300, 300, Rgba([220, 30, 30, 128]));
-    is_near(&prepared(&encoded(pale, ImageFormat::Png), SPEC).1, 112, 112, [237, 142, 142]);
+    is_near(
+        &prepared(&encoded(pale, ImageFormat::Png), SPEC).1,
+        112,
+        112,
+        [237, 142, 142],
+    );
 }
 
 #[test]
@@ -96,11 +141,23 @@ fn crop_takes_the_middle_and_pad_takes_all() {
     let (_, crop) = prepared(&bytes, SPEC);
     is_near(&crop, 8, 112, GREEN);
     is_near(&crop, 215, 112, GREEN);
-    let (_, pad) = prepared(&bytes, TileSpec { fit: Fit::Pad, ..SPEC });
+    let (_, pad) = prepared(
+        &bytes,
+        TileSpec {
+            fit: Fit::Pad,
+            ..SPEC
+        },
+    );
     is_near(&pad, 112, 10, GREY);
     is_near(&pad, 30, 112, RED);
     is_near(&pad, 190, 112, BLUE);
-    let (_, stretch) = prepared(&bytes, TileSpec { fit: Fit::Stretch, ..SPEC });
+    let (_, stretch) = prepared(
+        &bytes,
+        TileSpec {
+            fit: Fit::Stretch,
+            ..SPEC
+        },
+    );
     is_near(&stretch, 30, 10, RED);
 }
 
@@ -108,7 +165,9 @@ fn crop_takes_the_middle_and_pad_takes_all() {
 fn a_picture_of_the_tiles_size_keeps_its_rim() {
     let framed = |side: u32| {
         let is_rim = move |n: u32| n < 12 || n >= side - 12;
-        RgbImage::from_fn(side, side, move |x, y| Rgb(if is_rim(x) || is_rim(y) { RED } else { GREEN }))
+        RgbImage::from_fn(side, side, move |x, y| {
+            Rgb(if is_rim(x) || is_rim(y) { RED } else { GREEN })
+        })
     };
     let (_, ready) = prepared(&jpeg(&framed(224)), SPEC);
     is_near(&ready, 4, 112, RED);
@@ -133,24 +192,40 @@ fn tiles_weigh_what_the_broker_was_measured_with() {
     let picture = RgbImage::from_fn(1024, 768, |x, y| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let noise = (state >> 26) as u8;
-        Rgb([(x / 5) as u8 + noise % 32, (y / 4) as u8 + noise / 2, 90 + noise])
+        Rgb([
+            (x / 5) as u8 + noise % 32,
+            (y / 4) as u8 + noise / 2,
+            90 + noise,
+        ])
     });
-    let tile = super::tile(&jpeg(&picture), SPEC, &LIMITS).expect("a good picture").tile;
-    assert!((5_000..30_000).contains(&tile.len()), "{} bytes", tile.len());
+    let tile = super::tile(&jpeg(&picture), SPEC, &LIMITS)
+        .expect("a good picture")
+        .tile;
+    assert!(
+        (5_000..30_000).contains(&tile.len()),
+        "{} bytes",
+        tile.len()
+    );
 }
 
 #[test]
 fn a_missing_end_marker_is_no_truncation_but_missing_pixels_are() {
     let whole = jpeg(&quarters(640, 480));
     shows_quarters(&prepared(&whole[..whole.len() - 2], SPEC).1);
-    assert_eq!(code_of(&whole[..whole.len() * 9 / 10]), Code::ImageTruncated);
+    assert_eq!(
+        code_of(&whole[..whole.len() * 9 / 10]),
+        Code::ImageTruncated
+    );
     let closed = [&whole[..whole.len() / 2], &[0xff, 0xd9]].concat();
     assert_eq!(code_of(&closed), Code::ImageTruncated);
 }
 
 #[test]
 fn headers_are_believed_only_within_limits() {
-    assert_eq!(code_of(&jpeg(&RgbImage::new(3_000, 1_400))), Code::ImageTooLarge);
+    assert_eq!(
+        code_of(&jpeg(&RgbImage::new(3_000, 1_400))),
+        Code::ImageTooLarge
+    );
     assert_eq!(code_of(&jpeg(&RgbImage::new(1_000, 10))), Code::BadAspect);
     let progressive = |e: &mut Compressor| {
         e.set_progressive(true).expect("progressive");
@@ -160,8 +235,9 @@ fn headers_are_believed_only_within_limits() {
     let bytes = compress(picture.as_raw(), 1_900, PixelFormat::RGB, progressive);
     // Its coefficients would take 21 MiB where 16 are given; unscanned it is small.
     assert_eq!(code_of(&bytes), Code::ImageTooLarge);
-    let baseline =
-        compress(picture.as_raw(), 1_900, PixelFormat::RGB, |e| e.set_subsamp(Subsamp::None).expect("4:4:4"));
+    let baseline = compress(picture.as_raw(), 1_900, PixelFormat::RGB, |e| {
+        e.set_subsamp(Subsamp::None).expect("4:4:4")
+    });
     assert!(super::tile(&baseline, SPEC, &LIMITS).is_ok());
     // Nor does one of the old kind have them go, if its first scan has but one component.
     assert_eq!(code_of(&not_interleaved(&baseline)), Code::ImageTooLarge);
@@ -169,8 +245,16 @@ fn headers_are_believed_only_within_limits() {
 
 /// The same up to the first scan, which has only the first component.
 fn not_interleaved(jpeg: &[u8]) -> Vec<u8> {
-    let sos = jpeg.windows(5).position(|at| at == [0xff, 0xda, 0, 12, 3]).expect("a scan of three");
-    [&jpeg[..sos], &[0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0], &jpeg[sos + 14..]].concat()
+    let sos = jpeg
+        .windows(5)
+        .position(|at| at == [0xff, 0xda, 0, 12, 3])
+        .expect("a scan of three");
+    [
+        &jpeg[..sos],
+        &[0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0],
+        &jpeg[sos + 14..],
+    ]
+    .concat()
 }
 
 #[test]
@@ -180,15 +264,31 @@ fn only_a_plain_file_is_believed_to_have_one_scan() {
     assert!(markers::is_single_scan(&with_orientation(&plain, 6)));
     assert!(!markers::is_single_scan(&not_interleaved(&plain)));
     assert!(!markers::is_single_scan(&plain[..100]));
-    for odd in [[0xff, 0xd8, 0, 2], [0xff, 0x01, 0, 2], [0xff, 0xd0, 0, 2], [0, 0, 0, 0]] {
-        assert!(!markers::is_single_scan(&[&plain[..2], &odd, &plain[2..]].concat()), "{odd:x?}");
+    for odd in [
+        [0xff, 0xd8, 0, 2],
+        [0xff, 0x01, 0, 2],
+        [0xff, 0xd0, 0, 2],
+        [0, 0, 0, 0],
+    ] {
+        assert!(
+            !markers::is_single_scan(&[&plain[..2], &odd, &plain[2..]].concat()),
+            "{odd:x?}"
+        );
     }
 }
 
 #[test]
 fn a_webp_frame_beyond_its_canvas_is_refused_unseen() {
-    let detail = |frame| super::tile(&extended_webp(64, frame), SPEC, &LIMITS).expect_err("no pixels").detail;
-    assert!(detail(16_383).contains("larger than its canvas"), "{}", detail(16_383));
+    let detail = |frame| {
+        super::tile(&extended_webp(64, frame), SPEC, &LIMITS)
+            .expect_err("no pixels")
+            .detail
+    };
+    assert!(
+        detail(16_383).contains("larger than its canvas"),
+        "{}",
+        detail(16_383)
+    );
     assert!(!detail(64).contains("canvas"), "{}", detail(64));
     // Its 7 MB of pixels fit, and what the decoder holds beside them does not.
     let large = encoded(RgbImage::new(1_500, 1_500), ImageFormat::WebP);
@@ -198,8 +298,18 @@ fn a_webp_frame_beyond_its_canvas_is_refused_unseen() {
 #[test]
 fn what_a_decoder_holds_beside_its_pixels_counts() {
     // A TIFF's pixels are there twice: 14 MB, and 17.
-    assert!(super::tile(&encoded(RgbImage::new(1_500, 1_500), ImageFormat::Tiff), SPEC, &LIMITS).is_ok());
-    assert_eq!(code_of(&encoded(RgbImage::new(1_700, 1_700), ImageFormat::Tiff)), Code::ImageTooLarge);
+    assert!(
+        super::tile(
+            &encoded(RgbImage::new(1_500, 1_500), ImageFormat::Tiff),
+            SPEC,
+            &LIMITS
+        )
+        .is_ok()
+    );
+    assert_eq!(
+        code_of(&encoded(RgbImage::new(1_700, 1_700), ImageFormat::Tiff)),
+        Code::ImageTooLarge
+    );
     // 16 MB, and 4 more for a canvas that the frame does not fit.
     let mut gif = encoded(RgbImage::new(1_990, 1_990), ImageFormat::Gif);
     assert!(super::tile(&gif, SPEC, &LIMITS).is_ok());
@@ -209,7 +319,10 @@ fn what_a_decoder_holds_beside_its_pixels_counts() {
 
 #[test]
 fn a_small_file_of_many_scans_is_stopped() {
-    assert_eq!(code_of(&many_scans(&quarters(64, 64), 500)), Code::DecodeTimeout);
+    assert_eq!(
+        code_of(&many_scans(&quarters(64, 64), 500)),
+        Code::DecodeTimeout
+    );
 }
 
 #[test]
@@ -237,15 +350,30 @@ fn nonsense_never_panics() {
 
 #[test]
 fn colour_profiles_are_followed_and_broken_ones_are_not() {
-    let p3 = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
+    let p3 = moxcms::ColorProfile::new_display_p3()
+        .encode()
+        .expect("a profile");
     // What the wide screen of a phone calls this is the reddest that sRGB has.
     let red = RgbImage::from_pixel(300, 300, Rgb([234, 51, 35]));
     let plain = jpeg(&red);
     is_near(&prepared(&plain, SPEC).1, 112, 112, [234, 51, 35]);
-    is_near(&prepared(&with_profile(&plain, &p3), SPEC).1, 112, 112, [255, 0, 0]);
-    let broken = p3.iter().map(|byte| byte.wrapping_mul(7)).collect::<Vec<_>>();
+    is_near(
+        &prepared(&with_profile(&plain, &p3), SPEC).1,
+        112,
+        112,
+        [255, 0, 0],
+    );
+    let broken = p3
+        .iter()
+        .map(|byte| byte.wrapping_mul(7))
+        .collect::<Vec<_>>();
     for profile in [&broken[..], &p3[..200], b"no profile"] {
-        is_near(&prepared(&with_profile(&plain, profile), SPEC).1, 112, 112, [234, 51, 35]);
+        is_near(
+            &prepared(&with_profile(&plain, profile), SPEC).1,
+            112,
+            112,
+            [234, 51, 35],
+        );
     }
     let mut png = std::io::Cursor::new(Vec::new());
     let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
@@ -256,9 +384,17 @@ fn colour_profiles_are_followed_and_broken_ones_are_not() {
 
 #[test]
 fn only_adobe_stores_light_for_ink() {
-    let cmyk: Vec<u8> = quarters(300, 300).pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 255]).collect();
+    let cmyk: Vec<u8> = quarters(300, 300)
+        .pixels()
+        .flat_map(|&Rgb([r, g, b])| [r, g, b, 255])
+        .collect();
     let adobe = compress(&cmyk, 300, PixelFormat::CMYK, |_| ());
-    is_near(&prepared(&without_segment(&adobe, 0xee), SPEC).1, 112, 112, [0, 0, 0]);
+    is_near(
+        &prepared(&without_segment(&adobe, 0xee), SPEC).1,
+        112,
+        112,
+        [0, 0, 0],
+    );
     shows_quarters(&prepared(&adobe, SPEC).1);
 }
 
@@ -267,13 +403,24 @@ fn films_are_no_images() {
     let mut file = Vec::new();
     let mut encoder = image::codecs::gif::GifEncoder::new(&mut file);
     for colour in 0..20u8 {
-        let picture = image::RgbaImage::from_pixel(64, 64, image::Rgba([220, 30 + colour, 30, 255]));
-        encoder.encode_frame(image::Frame::new(picture)).expect("fits");
+        let picture =
+            image::RgbaImage::from_pixel(64, 64, image::Rgba([220, 30 + colour, 30, 255]));
+        encoder
+            .encode_frame(image::Frame::new(picture))
+            .expect("fits");
     }
     drop(encoder);
     let (facts, tile) = prepared(&file, SPEC);
     assert_eq!((facts.frames, facts.format), (20, Format::Gif));
     is_near(&tile, 112, 112, RED);
-    let longer = Limits { max_frames: 19, ..LIMITS };
-    assert_eq!(super::tile(&file, SPEC, &longer).expect_err("too long").code, Code::TooManyFrames);
+    let longer = Limits {
+        max_frames: 19,
+        ..LIMITS
+    };
+    assert_eq!(
+        super::tile(&file, SPEC, &longer)
+            .expect_err("too long")
+            .code,
+        Code::TooManyFrames
+    );
 }

@@ -21,11 +21,16 @@ const PAD_GREY: u8 = 128;
 /// Turning comes last: it then moves a tile's pixels, not a photo's.
 pub fn make(mut pixels: Pixels, spec: TileSpec, quality: u8) -> Result<Vec<u8>, Fault> {
     let (width, height) = (u32::from(spec.width), u32::from(spec.height));
-    let (lying_width, lying_height) = if swaps_sides(pixels.orientation) { (height, width) } else { (width, height) };
+    let (lying_width, lying_height) = if swaps_sides(pixels.orientation) {
+        (height, width)
+    } else {
+        (width, height)
+    };
     let placed = place(&pixels, spec.fit, lying_width, lying_height);
     let opaque = resize(&mut pixels, &placed)?;
     let opaque = colour::to_srgb(opaque, pixels.channels, pixels.profile.as_deref());
-    let lying = RgbImage::from_raw(placed.width, placed.height, opaque).ok_or_else(|| internal("tile size"))?;
+    let lying = RgbImage::from_raw(placed.width, placed.height, opaque)
+        .ok_or_else(|| internal("tile size"))?;
     let mut upright = DynamicImage::ImageRgb8(lying);
     upright.apply_orientation(pixels.orientation);
     encode(&padded(upright.into_rgb8(), width, height), quality)
@@ -58,8 +63,18 @@ const CENTRE: f64 = 224.0 / 256.0;
 
 fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
     let (source_width, source_height) = (f64::from(pixels.width), f64::from(pixels.height));
-    let whole = Placed { left: 0.0, top: 0.0, crop_width: source_width, crop_height: source_height, width, height };
-    let (across, down) = (source_width / f64::from(width), source_height / f64::from(height));
+    let whole = Placed {
+        left: 0.0,
+        top: 0.0,
+        crop_width: source_width,
+        crop_height: source_height,
+        width,
+        height,
+    };
+    let (across, down) = (
+        source_width / f64::from(width),
+        source_height / f64::from(height),
+    );
     match fit {
         Fit::Stretch => whole,
         // Whoever sends just the tile's size has cut it already.
@@ -67,12 +82,27 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
         Fit::Crop => {
             let scale = across.min(down) * CENTRE;
             let (crop_width, crop_height) = (f64::from(width) * scale, f64::from(height) * scale);
-            let (left, top) = ((source_width - crop_width) / 2.0, (source_height - crop_height) / 2.0);
-            Placed { left: left.max(0.0), top: top.max(0.0), crop_width, crop_height, ..whole }
+            let (left, top) = (
+                (source_width - crop_width) / 2.0,
+                (source_height - crop_height) / 2.0,
+            );
+            Placed {
+                left: left.max(0.0),
+                top: top.max(0.0),
+                crop_width,
+                crop_height,
+                ..whole
+            }
         }
         Fit::Pad => {
-            let side = |source: f64, most: u32| ((source / across.max(down)).round() as u32).clamp(1, most);
-            Placed { width: side(source_width, width), height: side(source_height, height), ..whole }
+            let side = |source: f64, most: u32| {
+                ((source / across.max(down)).round() as u32).clamp(1, most)
+            };
+            Placed {
+                width: side(source_width, width),
+                height: side(source_height, height),
+                ..whole
+            }
         }
     }
 }
@@ -90,13 +120,21 @@ fn resize(pixels: &mut Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
 fn resize_rgb(rgb: &[u8], (width, height): (u32, u32), placed: &Placed) -> Result<Vec<u8>, Fault> {
     let source = TypedImageRef::<U8x3>::from_buffer(width, height, rgb).map_err(internal)?;
     let mut bytes = vec![0; placed.width as usize * placed.height as usize * 3];
-    let mut tile = TypedImage::<U8x3>::from_buffer(placed.width, placed.height, &mut bytes).map_err(internal)?;
+    let mut tile = TypedImage::<U8x3>::from_buffer(placed.width, placed.height, &mut bytes)
+        .map_err(internal)?;
     // Bicubic, as most taggers were trained; the kernel widens when shrinking.
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-        .crop(placed.left, placed.top, placed.crop_width, placed.crop_height)
+        .crop(
+            placed.left,
+            placed.top,
+            placed.crop_width,
+            placed.crop_height,
+        )
         .use_alpha(false);
-    Resizer::new().resize_typed(&source, &mut tile, &options).map_err(internal)?;
+    Resizer::new()
+        .resize_typed(&source, &mut tile, &options)
+        .map_err(internal)?;
     Ok(bytes)
 }
 
@@ -104,12 +142,24 @@ fn resize_rgb(rgb: &[u8], (width, height): (u32, u32), placed: &Placed) -> Resul
 fn resize_cmyk(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
     let size = (pixels.width, pixels.height);
     let (inks, _) = pixels.bytes.as_chunks::<4>();
-    let black: Vec<u8> = inks.iter().flat_map(|&[_, _, _, black]| [black; 3]).collect();
+    let black: Vec<u8> = inks
+        .iter()
+        .flat_map(|&[_, _, _, black]| [black; 3])
+        .collect();
     let black = resize_rgb(&black, size, placed)?;
-    let colours: Vec<u8> = inks.iter().flat_map(|&[cyan, magenta, yellow, _]| [cyan, magenta, yellow]).collect();
+    let colours: Vec<u8> = inks
+        .iter()
+        .flat_map(|&[cyan, magenta, yellow, _]| [cyan, magenta, yellow])
+        .collect();
     let colours = resize_rgb(&colours, size, placed)?;
-    let both = colours.as_chunks::<3>().0.iter().zip(black.as_chunks::<3>().0);
-    Ok(both.flat_map(|(&[cyan, magenta, yellow], &[black, _, _])| [cyan, magenta, yellow, black]).collect())
+    let both = colours
+        .as_chunks::<3>()
+        .0
+        .iter()
+        .zip(black.as_chunks::<3>().0);
+    Ok(both
+        .flat_map(|(&[cyan, magenta, yellow], &[black, _, _])| [cyan, magenta, yellow, black])
+        .collect())
 }
 
 /// Puts white behind what is transparent and drops the opacity, in place: no limit has counted a copy of all pixels.
@@ -132,7 +182,10 @@ fn padded(picture: RgbImage, width: u32, height: u32) -> RgbImage {
         return picture;
     }
     let mut tile = RgbImage::from_pixel(width, height, image::Rgb([PAD_GREY; 3]));
-    let (left, top) = ((width - picture.width()) / 2, (height - picture.height()) / 2);
+    let (left, top) = (
+        (width - picture.width()) / 2,
+        (height - picture.height()) / 2,
+    );
     image::imageops::replace(&mut tile, &picture, left.into(), top.into());
     tile
 }
@@ -156,5 +209,8 @@ fn encode(tile: &RgbImage, quality: u8) -> Result<Vec<u8>, Fault> {
 
 /// None of these depend on the file: sizes were checked before.
 fn internal(error: impl std::fmt::Display) -> Fault {
-    fault(Code::Internal, format!("The tile could not be made: {error}."))
+    fault(
+        Code::Internal,
+        format!("The tile could not be made: {error}."),
+    )
 }

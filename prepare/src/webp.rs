@@ -12,7 +12,9 @@ pub fn chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
         let (name, after) = rest.split_first_chunk::<4>()?;
         let (length, after) = after.split_first_chunk::<4>()?;
         let length = u32::from_le_bytes(*length) as usize;
-        rest = after.get(length.saturating_add(length & 1)..).unwrap_or_default();
+        rest = after
+            .get(length.saturating_add(length & 1)..)
+            .unwrap_or_default();
         Some((name, &after[..length.min(after.len())]))
     })
 }
@@ -21,8 +23,14 @@ pub fn chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
 /// decoder would give the same, after allocating whatever length they claim.
 pub fn metadata(webp: &[u8]) -> (Orientation, Option<Vec<u8>>) {
     let is_extended = chunks(webp).next().is_some_and(|(name, _)| name == b"VP8X");
-    let find = |wanted| chunks(webp).find(|(name, _)| is_extended && *name == wanted).map(|(_, body)| body);
-    let orientation = find(b"EXIF").and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    let find = |wanted| {
+        chunks(webp)
+            .find(|(name, _)| is_extended && *name == wanted)
+            .map(|(_, body)| body)
+    };
+    let orientation = find(b"EXIF")
+        .and_then(Orientation::from_exif_chunk)
+        .unwrap_or(Orientation::NoTransforms);
     (orientation, find(b"ICCP").map(<[u8]>::to_vec))
 }
 
@@ -37,15 +45,24 @@ const START_CODE: [u8; 3] = [0x9d, 0x01, 0x2a];
 /// and another one there.
 pub fn check_frames(webp: &[u8], canvas: (u32, u32)) -> Result<(), Fault> {
     let too_large = |(width, height): (u32, u32)| width > canvas.0 || height > canvas.1;
-    match webp.windows(START_CODE_AT + 7).filter_map(frame_size).any(too_large) {
-        true => Err(fault(Code::ImageInvalid, "The WebP holds a frame that is larger than its canvas.")),
+    match webp
+        .windows(START_CODE_AT + 7)
+        .filter_map(frame_size)
+        .any(too_large)
+    {
+        true => Err(fault(
+            Code::ImageInvalid,
+            "The WebP holds a frame that is larger than its canvas.",
+        )),
         false => Ok(()),
     }
 }
 
 fn frame_size(at: &[u8]) -> Option<(u32, u32)> {
     let header = at.starts_with(CHUNK).then(|| at.get(START_CODE_AT..))??;
-    let [w0, w1, h0, h1, ..] = *header.strip_prefix(&START_CODE)? else { return None };
+    let [w0, w1, h0, h1, ..] = *header.strip_prefix(&START_CODE)? else {
+        return None;
+    };
     // The upper two bits are a scale that decoders leave to the viewer.
     let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
     Some((side(w0, w1), side(h0, h1)))
@@ -69,13 +86,25 @@ mod tests {
         let extended = (b"VP8X", [0; 10].as_slice(), 10);
         let expected = (Orientation::Rotate90, Some(b"profile!".to_vec()));
         let exif = (b"EXIF", turned.as_slice(), turned.len() as u32);
-        assert_eq!(metadata(&file(&[extended, (b"ICCP", b"profile!", 8), exif])), expected);
+        assert_eq!(
+            metadata(&file(&[extended, (b"ICCP", b"profile!", 8), exif])),
+            expected
+        );
         // Four gigabytes, if one believes it.
         let lying = (b"EXIF", turned.as_slice(), u32::MAX);
-        assert_eq!(metadata(&file(&[extended, (b"ICCP", b"profile!", 8), lying])), expected);
+        assert_eq!(
+            metadata(&file(&[extended, (b"ICCP", b"profile!", 8), lying])),
+            expected
+        );
         // Only an extended file has any.
-        assert_eq!(metadata(&file(&[(b"VP8 ", b"", 0), exif])), (Orientation::NoTransforms, None));
-        assert_eq!(metadata(&file(&[extended])), (Orientation::NoTransforms, None));
+        assert_eq!(
+            metadata(&file(&[(b"VP8 ", b"", 0), exif])),
+            (Orientation::NoTransforms, None)
+        );
+        assert_eq!(
+            metadata(&file(&[extended])),
+            (Orientation::NoTransforms, None)
+        );
         assert_eq!(metadata(b"RIFF"), (Orientation::NoTransforms, None));
     }
 }

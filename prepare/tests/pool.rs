@@ -15,9 +15,18 @@ use libtest_mimic::{Arguments, Trial};
 use prepare::{Conduct, Facts, Format, Limits, Pool, PoolConfig, Prepared};
 use tokio::time::Instant;
 
-const SPEC: TileSpec = TileSpec { width: 8, height: 8, fit: Fit::Crop };
-const LIMITS: Limits =
-    Limits { max_pixels: 1, max_decoded_bytes: 16 << 20, max_aspect: 1, max_frames: 1, tile_quality: 90 };
+const SPEC: TileSpec = TileSpec {
+    width: 8,
+    height: 8,
+    fit: Fit::Crop,
+};
+const LIMITS: Limits = Limits {
+    max_pixels: 1,
+    max_decoded_bytes: 16 << 20,
+    max_aspect: 1,
+    max_frames: 1,
+    tile_quality: 90,
+};
 
 fn main() {
     if env::args().nth(1).as_deref() == Some("prepare-worker") {
@@ -30,18 +39,27 @@ fn main() {
         trial("a_panic_an_abort_and_a_crash_cost_one_file", breaks),
         trial("a_decoder_that_died_idle_is_no_files_fault", dies_idle),
         trial("a_file_that_hangs_is_ended", hangs),
-        trial("files_that_hang_leave_turns_to_the_others", hangs_beside_others),
+        trial(
+            "files_that_hang_leave_turns_to_the_others",
+            hangs_beside_others,
+        ),
         trial("a_slow_file_is_decoded_all_the_same", slow),
         trial("memory_files_and_network_are_out_of_reach", confined),
         trial("a_full_line_and_a_late_caller_are_told_apart", full),
-        trial("what_a_file_did_is_told_even_after_its_caller_left", conduct),
+        trial(
+            "what_a_file_did_is_told_even_after_its_caller_left",
+            conduct,
+        ),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
 fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) -> Trial {
     Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         runtime.block_on(test());
         Ok(())
     })
@@ -49,7 +67,13 @@ fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) 
 
 /// Stands in for a decoder that has a fault of the kind that the file names.
 fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Prepared, Fault> {
-    let denied = |it: bool| if it { Ok(echo(b"denied")) } else { Ok(echo(b"allowed")) };
+    let denied = |it: bool| {
+        if it {
+            Ok(echo(b"denied"))
+        } else {
+            Ok(echo(b"allowed"))
+        }
+    };
     match file {
         b"panic" => panic!("as a hostile file would make it"),
         b"abort" => std::process::abort(),
@@ -58,11 +82,17 @@ fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Prepared, Fault
         b"hang" => compute_for(Duration::from_secs(3600)),
         b"memory" => Ok(echo(&vec![7; 1 << 30][..1])),
         b"file" => denied(fs::read("/etc/hostname").is_err()),
-        b"network" => denied(TcpStream::connect("127.0.0.1:9").is_err_and(|error| error.raw_os_error() == Some(1))),
+        b"network" => denied(
+            TcpStream::connect("127.0.0.1:9").is_err_and(|error| error.raw_os_error() == Some(1)),
+        ),
         b"program" => denied(std::process::Command::new("/bin/true").spawn().is_err()),
-        b"core" => denied(rustix::process::getrlimit(rustix::process::Resource::Core).current == Some(1)),
+        b"core" => {
+            denied(rustix::process::getrlimit(rustix::process::Resource::Core).current == Some(1))
+        }
         slow if slow.starts_with(b"slow") => compute_for(Duration::from_millis(200)),
-        other if other.starts_with(b"bad") => Err(Fault::new(Code::ImageTruncated, Stage::Prepare, "As told.")),
+        other if other.starts_with(b"bad") => {
+            Err(Fault::new(Code::ImageTruncated, Stage::Prepare, "As told."))
+        }
         other => Ok(echo(other)),
     }
 }
@@ -77,9 +107,18 @@ fn compute_for(time: Duration) -> Result<Prepared, Fault> {
 }
 
 fn echo(file: &[u8]) -> Prepared {
-    let facts =
-        Facts { width: 1, height: 1, frames: 1, format: Format::Png, bytes: file.len(), sha256: "fake".to_owned() };
-    Prepared { facts, tile: file.to_owned() }
+    let facts = Facts {
+        width: 1,
+        height: 1,
+        frames: 1,
+        format: Format::Png,
+        bytes: file.len(),
+        sha256: "fake".to_owned(),
+    };
+    Prepared {
+        facts,
+        tile: file.to_owned(),
+    }
 }
 
 fn pool(processes: usize, queue: usize) -> Pool {
@@ -103,8 +142,12 @@ fn soon() -> Instant {
 }
 
 async fn tile(pool: &Pool, file: &'static [u8]) -> Result<Vec<u8>, Code> {
-    let prepared = pool.tile(Bytes::from_static(file), SPEC, soon(), |_| ()).await;
-    prepared.map(|prepared| prepared.tile).map_err(|fault| fault.code)
+    let prepared = pool
+        .tile(Bytes::from_static(file), SPEC, soon(), |_| ())
+        .await;
+    prepared
+        .map(|prepared| prepared.tile)
+        .map_err(|fault| fault.code)
 }
 
 async fn answers() {
@@ -128,15 +171,27 @@ async fn breaks() {
     let pool = pool(1, 4);
     for file in [b"panic".as_slice(), b"abort", b"exit"] {
         assert_eq!(tile(&pool, file).await, Err(Code::ImageInvalid), "{file:?}");
-        assert_eq!(tile(&pool, b"good").await.unwrap(), b"good", "after {file:?}");
+        assert_eq!(
+            tile(&pool, b"good").await.unwrap(),
+            b"good",
+            "after {file:?}"
+        );
     }
 }
 
 async fn dies_idle() {
     let pool = pool(1, 4);
     let decoder = String::from_utf8(tile(&pool, b"who").await.unwrap()).unwrap();
-    assert!(std::process::Command::new("kill").args(["-KILL", &decoder]).status().unwrap().success());
-    while fs::read_to_string(format!("/proc/{decoder}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-KILL", &decoder])
+            .status()
+            .unwrap()
+            .success()
+    );
+    while fs::read_to_string(format!("/proc/{decoder}/stat"))
+        .is_ok_and(|stat| !stat.contains(") Z "))
+    {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
@@ -165,7 +220,10 @@ async fn hangs_beside_others() {
         codes.push(file.await.unwrap().unwrap_err());
     }
     codes.sort_by_key(|code| code.name());
-    assert_eq!(codes, [Code::DecodeTimeout, Code::DecodeTimeout, Code::Overloaded]);
+    assert_eq!(
+        codes,
+        [Code::DecodeTimeout, Code::DecodeTimeout, Code::Overloaded]
+    );
 }
 
 async fn slow() {
@@ -180,7 +238,12 @@ async fn confined() {
     let pool = pool(1, 4);
     assert_eq!(tile(&pool, b"memory").await, Err(Code::ImageInvalid));
     for file in [b"file".as_slice(), b"network", b"program", b"core"] {
-        assert_eq!(tile(&pool, file).await.unwrap(), b"denied", "{}", String::from_utf8_lossy(file));
+        assert_eq!(
+            tile(&pool, file).await.unwrap(),
+            b"denied",
+            "{}",
+            String::from_utf8_lossy(file)
+        );
     }
 }
 
@@ -190,17 +253,25 @@ async fn full() {
     let file = Bytes::from([b"slow".to_vec(), vec![0; 4_000_000]].concat());
     let slow = || {
         let (pool, file) = (pool.clone(), file.clone());
-        tokio::spawn(async move { pool.tile(file, SPEC, soon(), |_| ()).await.map(|prepared| prepared.tile) })
+        tokio::spawn(async move {
+            pool.tile(file, SPEC, soon(), |_| ())
+                .await
+                .map(|prepared| prepared.tile)
+        })
     };
     let (first, second) = (slow(), slow());
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(tile(&pool, b"third").await, Err(Code::Overloaded));
     assert_eq!(first.await.unwrap().unwrap(), b"slow");
     let brief = Instant::now() + Duration::from_millis(20);
-    let late = pool.tile(Bytes::from_static(b"late"), SPEC, brief, |_| ()).await;
+    let late = pool
+        .tile(Bytes::from_static(b"late"), SPEC, brief, |_| ())
+        .await;
     assert_eq!(late.unwrap_err().code, Code::DeadlineExceeded);
     assert_eq!(second.await.unwrap().unwrap(), b"slow");
-    let past = pool.tile(Bytes::from_static(b"past"), SPEC, Instant::now(), |_| ()).await;
+    let past = pool
+        .tile(Bytes::from_static(b"past"), SPEC, Instant::now(), |_| ())
+        .await;
     assert_eq!(past.unwrap_err().code, Code::DeadlineExceeded);
 }
 
@@ -208,15 +279,44 @@ async fn conduct() {
     let pool = pool(1, 4);
     let told = async |file: &'static [u8], deadline| {
         let (seen, conduct) = tokio::sync::oneshot::channel();
-        let response = pool.tile(Bytes::from_static(file), SPEC, deadline, |conduct| seen.send(conduct).unwrap()).await;
-        (response.map_err(|fault| fault.code).err(), conduct.await.ok())
+        let response = pool
+            .tile(Bytes::from_static(file), SPEC, deadline, |conduct| {
+                seen.send(conduct).unwrap()
+            })
+            .await;
+        (
+            response.map_err(|fault| fault.code).err(),
+            conduct.await.ok(),
+        )
     };
     assert_eq!(told(b"good", soon()).await, (None, Some(Conduct::Fair)));
-    assert_eq!(told(b"bad", soon()).await, (Some(Code::ImageTruncated), Some(Conduct::Fair)));
-    assert_eq!(told(b"panic", soon()).await, (Some(Code::ImageInvalid), Some(Conduct::Costly(Code::ImageInvalid))));
-    assert_eq!(told(b"abort", soon()).await, (Some(Code::ImageInvalid), Some(Conduct::Ruinous(Code::ImageInvalid))));
+    assert_eq!(
+        told(b"bad", soon()).await,
+        (Some(Code::ImageTruncated), Some(Conduct::Fair))
+    );
+    assert_eq!(
+        told(b"panic", soon()).await,
+        (
+            Some(Code::ImageInvalid),
+            Some(Conduct::Costly(Code::ImageInvalid))
+        )
+    );
+    assert_eq!(
+        told(b"abort", soon()).await,
+        (
+            Some(Code::ImageInvalid),
+            Some(Conduct::Ruinous(Code::ImageInvalid))
+        )
+    );
     let brief = Instant::now() + Duration::from_millis(20);
     let ruinous = Some(Conduct::Ruinous(Code::DecodeTimeout));
-    assert_eq!(told(b"hang", brief).await, (Some(Code::DeadlineExceeded), ruinous));
-    assert_eq!(told(b"good", Instant::now()).await, (Some(Code::DeadlineExceeded), None), "it was not looked at");
+    assert_eq!(
+        told(b"hang", brief).await,
+        (Some(Code::DeadlineExceeded), ruinous)
+    );
+    assert_eq!(
+        told(b"good", Instant::now()).await,
+        (Some(Code::DeadlineExceeded), None),
+        "it was not looked at"
+    );
 }

@@ -20,11 +20,20 @@ pub struct Doctor {
     models_dir: PathBuf,
 
     /// Tagging models that `tagfleet serve` shall run, by comma
-    #[arg(long = "model", env = "TAGFLEET_MODEL", value_delimiter = ',', default_value = "efficientnet-lite0")]
+    #[arg(
+        long = "model",
+        env = "TAGFLEET_MODEL",
+        value_delimiter = ',',
+        default_value = "efficientnet-lite0"
+    )]
     models: Vec<String>,
 
     /// Language model that `tagfleet serve` shall run
-    #[arg(long, env = "TAGFLEET_CAPTION_MODEL", default_value = "smollm2-135m-instruct")]
+    #[arg(
+        long,
+        env = "TAGFLEET_CAPTION_MODEL",
+        default_value = "smollm2-135m-instruct"
+    )]
     caption_model: String,
 
     #[command(flatten)]
@@ -49,7 +58,9 @@ impl Doctor {
         findings.extend(self.services().await);
         findings.extend(commands());
         findings.iter().for_each(print);
-        let ill = findings.iter().any(|finding| finding.essential && finding.cure.is_some());
+        let ill = findings
+            .iter()
+            .any(|finding| finding.essential && finding.cure.is_some());
         println!(
             "{}",
             if ill {
@@ -58,29 +69,64 @@ impl Doctor {
                 "\n`tagfleet serve` can run here."
             }
         );
-        Ok(if ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if ill {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 
     fn models(&self) -> Vec<Finding> {
         let library = self.models_dir.join("onnxruntime/libonnxruntime.so");
-        let missing = (!library.exists()).then(|| format!("{} is missing: run `tagfleet models`", library.display()));
-        let runtime = Finding { what: "ONNX Runtime".into(), needed_for: "tags", cure: missing, essential: true };
+        let missing = (!library.exists())
+            .then(|| format!("{} is missing: run `tagfleet models`", library.display()));
+        let runtime = Finding {
+            what: "ONNX Runtime".into(),
+            needed_for: "tags",
+            cure: missing,
+            essential: true,
+        };
         let llama = llama_cpp(&self.models_dir);
-        let folders = std::fs::read_dir(&self.models_dir).into_iter().flatten().flatten();
-        let names = folders.filter(|entry| entry.path().join("manifest.toml").exists()).map(|entry| entry.file_name());
+        let folders = std::fs::read_dir(&self.models_dir)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let names = folders
+            .filter(|entry| entry.path().join("manifest.toml").exists())
+            .map(|entry| entry.file_name());
         let wanted: Vec<&String> = self.models.iter().chain([&self.caption_model]).collect();
         // Those that are wanted are looked at whether they are there or not.
-        let mut names: BTreeSet<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        let mut names: BTreeSet<String> = names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
         names.extend(wanted.iter().map(|name| (*name).clone()));
         let look = |name: &String| model(&self.models_dir, name, wanted.contains(&name));
         names.iter().map(look).chain([runtime, llama]).collect()
     }
 
     async fn services(&self) -> Vec<Finding> {
-        let queue = Queue::connect(&self.queue).await.err().map(|error| error.to_string());
-        let bus = Bus::connect(&self.bus).await.err().map(|error| error.to_string());
-        let service = |what: String, cure| Finding { what, needed_for: "the fleet", cure, essential: true };
-        let named = |url: &str| if url == "memory:" { "in memory" } else { "as configured" }.to_owned();
+        let queue = Queue::connect(&self.queue)
+            .await
+            .err()
+            .map(|error| error.to_string());
+        let bus = Bus::connect(&self.bus)
+            .await
+            .err()
+            .map(|error| error.to_string());
+        let service = |what: String, cure| Finding {
+            what,
+            needed_for: "the fleet",
+            cure,
+            essential: true,
+        };
+        let named = |url: &str| {
+            if url == "memory:" {
+                "in memory"
+            } else {
+                "as configured"
+            }
+            .to_owned()
+        };
         vec![
             service(format!("queue, {}", named(&self.queue.queue_url)), queue),
             service(format!("bus, {}", named(&self.bus.bus_url)), bus),
@@ -91,16 +137,34 @@ impl Doctor {
 /// The library that runs language models.
 fn llama_cpp(models: &Path) -> Finding {
     let library = models.join("llama-cpp/libllama.so");
-    let missing = || format!("{} is missing: run `tagfleet models`, or use `--captioner template`", library.display());
+    let missing = || {
+        format!(
+            "{} is missing: run `tagfleet models`, or use `--captioner template`",
+            library.display()
+        )
+    };
     let cure = (!library.exists()).then(missing);
-    Finding { what: "llama.cpp".into(), needed_for: "captions", cure, essential: true }
+    Finding {
+        what: "llama.cpp".into(),
+        needed_for: "captions",
+        cure,
+        essential: true,
+    }
 }
 
 fn model(models: &Path, name: &str, essential: bool) -> Finding {
     let checked = Manifest::read(&models.join(name)).and_then(|manifest| {
         let files = &manifest.files;
-        let files = [&files.graph, &files.graph_fp16, &files.labels, &files.weights];
-        files.into_iter().flatten().try_for_each(|file| manifest.verified_path(file).map(drop))?;
+        let files = [
+            &files.graph,
+            &files.graph_fp16,
+            &files.labels,
+            &files.weights,
+        ];
+        files
+            .into_iter()
+            .flatten()
+            .try_for_each(|file| manifest.verified_path(file).map(drop))?;
         Ok(manifest)
     });
     let needed_for = match &checked {
@@ -109,13 +173,23 @@ fn model(models: &Path, name: &str, essential: bool) -> Finding {
         Err(_) => "tags or captions",
     };
     let cure = checked.err().map(|error| error.to_string());
-    Finding { what: format!("model {name}"), needed_for, cure, essential }
+    Finding {
+        what: format!("model {name}"),
+        needed_for,
+        cure,
+        essential,
+    }
 }
 
 /// The binary is built for AVX2; without it, it would have died before this.
 fn processor() -> Finding {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Finding { what: format!("processor, {cores} cores"), needed_for: "everything", cure: None, essential: true }
+    Finding {
+        what: format!("processor, {cores} cores"),
+        needed_for: "everything",
+        cure: None,
+        essential: true,
+    }
 }
 
 fn commands() -> Vec<Finding> {
@@ -123,13 +197,23 @@ fn commands() -> Vec<Finding> {
         ("python3", "building the models", "python3 python3-venv"),
         ("cmake", "building libjpeg-turbo", "cmake"),
         ("nasm", "building libjpeg-turbo", "nasm"),
-        ("rabbitmq-server", "tests and `make fleet`", "rabbitmq-server"),
+        (
+            "rabbitmq-server",
+            "tests and `make fleet`",
+            "rabbitmq-server",
+        ),
         ("redis-server", "tests and `make fleet`", "redis-server"),
         ("haproxy", "`make fleet`", "haproxy"),
     ];
     let look = |(command, needed_for, package): (&str, &'static str, &str)| {
-        let cure = (!on_path(command)).then(|| format!("not found; on Debian: apt-get install {package}"));
-        Finding { what: command.to_owned(), needed_for, cure, essential: false }
+        let cure =
+            (!on_path(command)).then(|| format!("not found; on Debian: apt-get install {package}"));
+        Finding {
+            what: command.to_owned(),
+            needed_for,
+            cure,
+            essential: false,
+        }
     };
     wanted.into_iter().map(look).collect()
 }
@@ -138,7 +222,9 @@ fn on_path(command: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Debian keeps servers in sbin, which a user's PATH may lack.
     let sbin = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(sbin).any(|folder| folder.join(command).is_file())
+    std::env::split_paths(&path)
+        .chain(sbin)
+        .any(|folder| folder.join(command).is_file())
 }
 
 fn print(finding: &Finding) {

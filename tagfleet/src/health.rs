@@ -20,10 +20,17 @@ impl Health {
         // The client wants a TLS provider even where none is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // This machine's own process is asked, whatever proxy images are fetched through.
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_millis(self.timeout_ms)).build()?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_millis(self.timeout_ms))
+            .build()?;
         let answer = http.get(&self.url).send().await?;
         let status = answer.status();
         eprintln!("{status}: {}", answer.text().await?.trim());
-        Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if status.is_success() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }

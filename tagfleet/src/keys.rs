@@ -47,15 +47,24 @@ struct New {
 
 impl Keys {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let New { tenant, requests_per_second, burst } = match self.command {
+        let New {
+            tenant,
+            requests_per_second,
+            burst,
+        } = match self.command {
             Command::New(new) => new,
-            Command::WebhookSecret(WebhookSecret { tenant, webhook_secret }) => {
+            Command::WebhookSecret(WebhookSecret {
+                tenant,
+                webhook_secret,
+            }) => {
                 println!("{}", api_server::webhook_secret(&webhook_secret, &tenant));
                 return Ok(ExitCode::SUCCESS);
             }
         };
         let NewKey { key, entry } = NewKey::random(&tenant, requests_per_second, burst)?;
-        eprintln!("The key, which is stored nowhere:\n\n{key}\n\nIts entry for the file that --api-keys names:\n");
+        eprintln!(
+            "The key, which is stored nowhere:\n\n{key}\n\nIts entry for the file that --api-keys names:\n"
+        );
         println!("{entry}");
         Ok(ExitCode::SUCCESS)
     }

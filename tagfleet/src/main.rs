@@ -68,7 +68,10 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         other => {
-            if matches!(other, Command::Serve(_) | Command::Api(_) | Command::Migrator(_)) {
+            if matches!(
+                other,
+                Command::Serve(_) | Command::Api(_) | Command::Migrator(_)
+            ) {
                 // The runtime's threads come later.
                 api_server::begin_with_few_arenas();
             }
@@ -90,6 +93,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,
         Command::Health(health) => health.run().await,
-        Command::PrepareWorker { .. } | Command::ManifestReader { .. } => unreachable!("has no runtime"),
+        Command::PrepareWorker { .. } | Command::ManifestReader { .. } => {
+            unreachable!("has no runtime")
+        }
     }
 }

@@ -36,8 +36,16 @@ impl Models {
         let scripts = tempfile::tempdir()?;
         SCRIPTS.extract(scripts.path())?;
         let mut build = Command::new("python3");
-        build.arg("-B").arg(scripts.path().join("build.py")).arg("--dir").arg(&self.models_dir);
-        for (flag, wanted) in [("--verify", self.verify), ("--check", self.check), ("--gpu", self.gpu)] {
+        build
+            .arg("-B")
+            .arg(scripts.path().join("build.py"))
+            .arg("--dir")
+            .arg(&self.models_dir);
+        for (flag, wanted) in [
+            ("--verify", self.verify),
+            ("--check", self.check),
+            ("--gpu", self.gpu),
+        ] {
             if wanted {
                 build.arg(flag);
             }
@@ -45,7 +53,13 @@ impl Models {
         if !self.only.is_empty() {
             build.arg("--only").args(&self.only);
         }
-        let status = build.status().context("python3 cannot be started: install it (Debian: python3 python3-venv)")?;
-        Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let status = build
+            .status()
+            .context("python3 cannot be started: install it (Debian: python3 python3-venv)")?;
+        Ok(if status.success() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }

@@ -44,7 +44,11 @@ pub struct Api {
 #[derive(Args)]
 pub struct Migrator {
     /// Where this process answers /healthz, /readyz and /metrics
-    #[arg(long, env = "TAGFLEET_MIGRATOR_LISTEN", default_value = "127.0.0.1:9091")]
+    #[arg(
+        long,
+        env = "TAGFLEET_MIGRATOR_LISTEN",
+        default_value = "127.0.0.1:9091"
+    )]
     migrator_listen: SocketAddr,
     #[command(flatten)]
     migrator: MigratorConfig,
@@ -80,7 +84,9 @@ impl Shared {
     async fn connect(&self, listen: SocketAddr) -> anyhow::Result<(Queue, Bus, TcpListener)> {
         let queue = Queue::connect(&self.queue).await?;
         let bus = Bus::connect(&self.bus).await?;
-        let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("listening on {listen}"))?;
         Ok((queue, bus, listener))
     }
 }
@@ -88,7 +94,12 @@ impl Shared {
 fn links(config: &StoreConfig, queue: Queue, bus: Bus) -> anyhow::Result<Links> {
     // The store first, which makes its folder.
     let store = Store::open(config)?;
-    Ok(Links { queue, bus, store, outside: Outside::open(config)? })
+    Ok(Links {
+        queue,
+        bus,
+        store,
+        outside: Outside::open(config)?,
+    })
 }
 
 impl Api {
@@ -117,7 +128,14 @@ impl Worker {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let _log = self.shared.log.init()?;
         let (queue, bus, listener) = self.shared.connect(self.worker_listen).await?;
-        ai_worker::run(self.worker, queue.clone(), bus, Some(listener), shutdown::on_signal()).await?;
+        ai_worker::run(
+            self.worker,
+            queue.clone(),
+            bus,
+            Some(listener),
+            shutdown::on_signal(),
+        )
+        .await?;
         queue.close().await;
         Ok(ExitCode::SUCCESS)
     }
@@ -130,9 +148,21 @@ impl Serve {
         let signal = shutdown::on_signal();
         // The worker outlives the API, so that open requests get their answers.
         let worker_stop = Shutdown::new();
-        let worker = ai_worker::run(self.worker, queue.clone(), bus.clone(), None, worker_stop.clone());
+        let worker = ai_worker::run(
+            self.worker,
+            queue.clone(),
+            bus.clone(),
+            None,
+            worker_stop.clone(),
+        );
         let links = links(&self.store, queue.clone(), bus)?;
-        let api = api_server::run(self.api, Some(self.migrate), links, listener, signal.clone());
+        let api = api_server::run(
+            self.api,
+            Some(self.migrate),
+            links,
+            listener,
+            signal.clone(),
+        );
         let (api, worker) = tokio::join!(
             async {
                 let ended = api.await;

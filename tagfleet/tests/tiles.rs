@@ -19,7 +19,9 @@ fn references(photo: &DynamicImage, spec: TileSpec) -> [Vec<u8>; 2] {
     let side = u32::from(spec.width);
     let (width, height) = (photo.width(), photo.height());
     let shorter = width.min(height);
-    let scaled = |length: u32| (f64::from(length) * f64::from(side * 8 / 7) / f64::from(shorter)).round() as u32;
+    let scaled = |length: u32| {
+        (f64::from(length) * f64::from(side * 8 / 7) / f64::from(shorter)).round() as u32
+    };
     let small = photo.resize_exact(scaled(width), scaled(height), Lanczos3);
     let small_then_cut = centre(&small, side);
     let cut_then_small = centre(photo, shorter * 7 / 8).resize_exact(side, side, Lanczos3);
@@ -27,12 +29,22 @@ fn references(photo: &DynamicImage, spec: TileSpec) -> [Vec<u8>; 2] {
 }
 
 fn centre(picture: &DynamicImage, side: u32) -> DynamicImage {
-    picture.crop_imm((picture.width() - side) / 2, (picture.height() - side) / 2, side, side)
+    picture.crop_imm(
+        (picture.width() - side) / 2,
+        (picture.height() - side) / 2,
+        side,
+        side,
+    )
 }
 
 fn prepared(file: &[u8], spec: TileSpec) -> Vec<u8> {
-    let tile = prepare::tile(file, spec, &Limits::STANDARD).expect("a good file").tile;
-    image::load_from_memory(&tile).expect("a JPEG").to_rgb8().into_raw()
+    let tile = prepare::tile(file, spec, &Limits::STANDARD)
+        .expect("a good file")
+        .tile;
+    image::load_from_memory(&tile)
+        .expect("a JPEG")
+        .to_rgb8()
+        .into_raw()
 }
 
 /// About 12 megapixels, as cameras make them: read at a fraction of its size.
@@ -41,26 +53,41 @@ fn as_a_camera_would(file: &[u8]) -> Vec<u8> {
     let times = 4_000 / photo.width().max(photo.height());
     let large = photo.resize_exact(photo.width() * times, photo.height() * times, CatmullRom);
     let mut file = Vec::new();
-    large.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut file, 90)).expect("encodes");
+    large
+        .to_rgb8()
+        .write_with_encoder(JpegEncoder::new_with_quality(&mut file, 90))
+        .expect("encodes");
     file
 }
 
 fn samples() -> Vec<PathBuf> {
-    let listing = std::fs::read_dir(default_folder().join("samples")).expect("run `make models` first");
-    let is_photo = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "png" || kind == "jpg");
-    listing.map(|entry| entry.expect("a file").path()).filter(is_photo).collect()
+    let listing =
+        std::fs::read_dir(default_folder().join("samples")).expect("run `make models` first");
+    let is_photo = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|kind| kind == "png" || kind == "jpg")
+    };
+    listing
+        .map(|entry| entry.expect("a file").path())
+        .filter(is_photo)
+        .collect()
 }
 
 fn engine(manifest: &Manifest, graph: &FileRef) -> Onnx {
     let graph = manifest.verified(graph).expect("the file is whole");
-    let environment = Onnx::environment(&default_folder().join("onnxruntime/libonnxruntime.so")).expect("it loads");
+    let environment = Onnx::environment(&default_folder().join("onnxruntime/libonnxruntime.so"))
+        .expect("it loads");
     Onnx::load(&environment, manifest, &graph, Setting::cpu(1, 1)).expect("it loads")
 }
 
 /// The best class and its score.
 fn best(engine: &mut Onnx, pixels: &[u8]) -> (usize, f32) {
     let scores = engine.infer(&[pixels]).expect("the model runs");
-    scores.into_iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).expect("classes")
+    scores
+        .into_iter()
+        .enumerate()
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))
+        .expect("classes")
 }
 
 /// A photo's tile beside what it is measured by, made once for both precisions.
@@ -73,7 +100,11 @@ struct Tiles {
 impl Tiles {
     fn of(name: String, file: &[u8], spec: TileSpec) -> Self {
         let photo = image::load_from_memory(file).expect("a photo");
-        Self { name, references: references(&photo, spec), prepared: prepared(file, spec) }
+        Self {
+            name,
+            references: references(&photo, spec),
+            prepared: prepared(file, spec),
+        }
     }
 }
 
@@ -83,7 +114,11 @@ fn keeps_its_class(engine: &mut Onnx, tiles: &Tiles) -> bool {
     let found = best(engine, &tiles.prepared);
     println!("{}: {first:?} {second:?} {found:?}", tiles.name);
     let decided = first.0 == second.0;
-    assert!([first.0, second.0].contains(&found.0), "{}: {first:?} became {found:?}", tiles.name);
+    assert!(
+        [first.0, second.0].contains(&found.0),
+        "{}: {first:?} became {found:?}",
+        tiles.name
+    );
     decided
 }
 
@@ -99,12 +134,23 @@ fn both_sizes(sample: &Path, spec: TileSpec) -> [Tiles; 2] {
 fn the_best_class_of_every_sample_is_that_of_the_best_tile() {
     let samples = samples();
     assert!(samples.len() >= 6, "{samples:?}");
-    let manifest = Manifest::read(&default_folder().join("efficientnet-lite0")).expect("run `make models` first");
+    let manifest = Manifest::read(&default_folder().join("efficientnet-lite0"))
+        .expect("run `make models` first");
     let spec = manifest.input.as_ref().expect("a tagger has an input").tile;
-    let tiles: Vec<Tiles> = samples.iter().flat_map(|sample| both_sizes(sample, spec)).collect();
-    let graphs = [&manifest.files.graph, &manifest.files.graph_int8].map(|graph| graph.as_ref().expect("it has both"));
+    let tiles: Vec<Tiles> = samples
+        .iter()
+        .flat_map(|sample| both_sizes(sample, spec))
+        .collect();
+    let graphs = [&manifest.files.graph, &manifest.files.graph_int8]
+        .map(|graph| graph.as_ref().expect("it has both"));
     for mut engine in graphs.map(|graph| engine(&manifest, graph)) {
-        let decided = tiles.iter().filter(|tiles| keeps_its_class(&mut engine, tiles)).count();
-        assert!(decided >= 2 * samples.len() - 2, "the references agree on {decided} alone");
+        let decided = tiles
+            .iter()
+            .filter(|tiles| keeps_its_class(&mut engine, tiles))
+            .count();
+        assert!(
+            decided >= 2 * samples.len() - 2,
+            "the references agree on {decided} alone"
+        );
     }
 }

@@ -38,18 +38,34 @@ pub fn tokens_per_s(
     let started = Instant::now();
     let mut written = 0;
     for together in sets.chunks(setting.width) {
-        let prompts = together.iter().map(|set| prompt::photo(&model, set)).collect();
-        written += write(&model, &mut context, &mut sampler, instruction.len(), prompts, max_tokens)?;
+        let prompts = together
+            .iter()
+            .map(|set| prompt::photo(&model, set))
+            .collect();
+        written += write(
+            &model,
+            &mut context,
+            &mut sampler,
+            instruction.len(),
+            prompts,
+            max_tokens,
+        )?;
     }
     Ok(written as f64 / started.elapsed().as_secs_f64())
 }
 
 /// Milliseconds of one run of the model over a token of each of `width` sentences, which is what a step writes.
-pub fn step_ms(library: &'static Library, weights: &Path, setting: &Setting) -> anyhow::Result<f64> {
+pub fn step_ms(
+    library: &'static Library,
+    weights: &Path,
+    setting: &Setting,
+) -> anyhow::Result<f64> {
     let model = Model::load(library, weights, None).map_err(Error::msg)?;
     let mut context = open(&model, setting)?;
     let mut batch = Batch::default();
-    let token = *prompt::instruction(&model).first().context("the instruction is not empty")?;
+    let token = *prompt::instruction(&model)
+        .first()
+        .context("the instruction is not empty")?;
     let mut sampler = Sampler::greedy(library).map_err(Error::msg)?;
     let mut started = Instant::now();
     for step in 0..STEPS + WARM {
@@ -68,7 +84,11 @@ pub fn step_ms(library: &'static Library, weights: &Path, setting: &Setting) -> 
 }
 
 fn open<'a>(model: &'a Model, setting: &Setting) -> anyhow::Result<Context<'a>> {
-    let limits = ContextLimits { tokens: TOKENS, sequences: setting.width + 1, threads: setting.threads };
+    let limits = ContextLimits {
+        tokens: TOKENS,
+        sequences: setting.width + 1,
+        threads: setting.threads,
+    };
     Context::new(model, limits).map_err(Error::msg)
 }
 
@@ -90,7 +110,11 @@ fn write(
     for _ in 0..max_tokens {
         batch.clear();
         let mut rows = Vec::new();
-        for (n, tokens) in unread.iter_mut().enumerate().filter(|(_, tokens)| !tokens.is_empty()) {
+        for (n, tokens) in unread
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, tokens)| !tokens.is_empty())
+        {
             let last = tokens.len() - 1;
             let mut row = 0;
             for (offset, token) in tokens.drain(..).enumerate() {

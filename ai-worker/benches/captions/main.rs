@@ -14,7 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::caption::{Asked, CacheSetting, Captioner, Setting, guard::Labels, llama::library::Library, subjects};
+use ai_worker::caption::{
+    Asked, CacheSetting, Captioner, Setting, guard::Labels, llama::library::Library, subjects,
+};
 use clap::Parser;
 use common::{
     bus::{Bus, BusConfig},
@@ -30,7 +32,10 @@ use testing::bench::report;
 /// Captions written for each figure of speed: twice as many batches as there are places.
 const TIMED: usize = 48;
 const WIDTH: usize = 8;
-const ASKED: Asked = Asked { lane: Lane::Realtime, language: Language::En };
+const ASKED: Asked = Asked {
+    lane: Lane::Realtime,
+    language: Language::En,
+};
 const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Parser)]
@@ -46,29 +51,51 @@ async fn main() -> anyhow::Result<()> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = setting("BENCH_CAPTION_THREADS").unwrap_or_else(cores);
     let library = default_folder().join("llama-cpp");
-    let wide = Setting { library, threads, width: WIDTH, queue: 1_000, gpu: None };
+    let wide = Setting {
+        library,
+        threads,
+        width: WIDTH,
+        queue: 1_000,
+        gpu: None,
+    };
     let mut mix = Mix::load()?;
     // From the rare end, so that nothing of it is remembered later.
     let timed: Vec<usize> = (SETS - TIMED..SETS).collect();
 
     let steps = steps(&manifest, &wide)?;
     let bare_tokens_per_s = bare(&manifest, &wide, &mix, &timed)?;
-    let one = Captioner::llama(&manifest, Setting { width: 1, ..wide.clone() })?;
+    let one = Captioner::llama(
+        &manifest,
+        Setting {
+            width: 1,
+            ..wide.clone()
+        },
+    )?;
     let one_per_s = rate(&one, &mix, &timed, 1).await.captions_per_s;
     drop(one);
     let many = Captioner::llama(&manifest, wide.clone())?;
     let many = rate(&many, &mix, &timed, WIDTH).await;
 
     let bus = Bus::connect(&Config::parse_from(["bench"]).bus).await?;
-    let cache = CacheSetting { kept: 100_000, ttl: PATIENCE, near: false };
-    let captioner = Captioner::llama(&manifest, wide)?.cached(cache, bus).knowing(Labels::of([&mix.taxonomy]));
+    let cache = CacheSetting {
+        kept: 100_000,
+        ttl: PATIENCE,
+        near: false,
+    };
+    let captioner = Captioner::llama(&manifest, wide)?
+        .cached(cache, bus)
+        .knowing(Labels::of([&mix.taxonomy]));
     let drawn = mix.ask(asked);
     let said = ask(&captioner, &mix, &drawn, WIDTH).await;
     write_down(&mix, &said)?;
     let again = Instant::now();
     ask(&captioner, &mix, &drawn, 1).await;
     let cached_per_s = asked as f64 / again.elapsed().as_secs_f64();
-    let of = |status| said.iter().filter(|(_, caption)| caption.status == status).count() as f64;
+    let of = |status| {
+        said.iter()
+            .filter(|(_, caption)| caption.status == status)
+            .count() as f64
+    };
     let (written, refused) = (of(CaptionStatus::Llm), of(CaptionStatus::Template));
     report(
         "captions",
@@ -85,7 +112,10 @@ async fn main() -> anyhow::Result<()> {
             ("cached_per_s", cached_per_s),
             ("bare_tokens_per_s", bare_tokens_per_s),
             // What eight at once could gain at the most, if sentences were nothing but steps.
-            ("step_gain", WIDTH as f64 * steps[0] / steps[steps.len() - 1]),
+            (
+                "step_gain",
+                WIDTH as f64 * steps[0] / steps[steps.len() - 1],
+            ),
             ("step_1_ms", steps[0]),
             ("step_8_ms", steps[steps.len() - 1]),
             ("read_per_written", tokens("read") / tokens("written")),
@@ -107,23 +137,41 @@ fn names(set: &[Tag]) -> Vec<String> {
 
 /// Milliseconds of a step, by how many sentences it writes; on the screen with what that gains.
 fn steps(manifest: &Manifest, setting: &Setting) -> anyhow::Result<Vec<f64>> {
-    let weights = manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
+    let weights =
+        manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
     let library = Library::open(&setting.library).map_err(anyhow::Error::msg)?;
     let mut steps = Vec::new();
     for width in [1, 2, 4, WIDTH] {
-        let ms = bare::step_ms(library, &weights, &Setting { width, ..setting.clone() })?;
-        println!("a step of {width}: {ms:.2} ms, {:.2} ms a sentence", ms / width as f64);
+        let ms = bare::step_ms(
+            library,
+            &weights,
+            &Setting {
+                width,
+                ..setting.clone()
+            },
+        )?;
+        println!(
+            "a step of {width}: {ms:.2} ms, {:.2} ms a sentence",
+            ms / width as f64
+        );
         steps.push(ms);
     }
     Ok(steps)
 }
 
 fn bare(manifest: &Manifest, setting: &Setting, mix: &Mix, timed: &[usize]) -> anyhow::Result<f64> {
-    let weights = manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
+    let weights =
+        manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
     let limits = manifest.require(&manifest.llm, "[llm]")?;
     let sets: Vec<_> = timed.iter().map(|n| names(mix.set(*n))).collect();
     let library = Library::open(&setting.library).map_err(anyhow::Error::msg)?;
-    bare::tokens_per_s(library, &weights, setting, limits.max_tokens as usize, &sets)
+    bare::tokens_per_s(
+        library,
+        &weights,
+        setting,
+        limits.max_tokens as usize,
+        &sets,
+    )
 }
 
 struct Rate {
@@ -136,7 +184,10 @@ async fn rate(captioner: &Captioner, mix: &Mix, timed: &[usize], at_once: usize)
     let (started, before) = (Instant::now(), tokens("written"));
     ask(captioner, mix, timed, at_once).await;
     let took_s = started.elapsed().as_secs_f64();
-    Rate { captions_per_s: timed.len() as f64 / took_s, tokens_per_s: (tokens("written") - before) / took_s }
+    Rate {
+        captions_per_s: timed.len() as f64 / took_s,
+        tokens_per_s: (tokens("written") - before) / took_s,
+    }
 }
 
 /// Tokens of sentences (`written`) or prompts (`read`) so far in this process.
@@ -144,16 +195,33 @@ fn tokens(kind: &str) -> f64 {
     let metrics = common::telemetry::metrics().render();
     let counter = format!("tagfleet_caption_tokens_total{{kind=\"{kind}\"}}");
     let line = metrics.lines().find(|line| line.starts_with(&counter));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+        .unwrap_or(0.0)
 }
 
-async fn ask(captioner: &Captioner, mix: &Mix, sets: &[usize], at_once: usize) -> Vec<(usize, Caption)> {
+async fn ask(
+    captioner: &Captioner,
+    mix: &Mix,
+    sets: &[usize],
+    at_once: usize,
+) -> Vec<(usize, Caption)> {
     let one = async |(at, n): (usize, usize)| {
         let deadline = Instant::now() + PATIENCE;
-        (at, (n, captioner.caption(true, mix.set(n), ASKED, deadline).await.caption))
+        (
+            at,
+            (
+                n,
+                captioner
+                    .caption(true, mix.set(n), ASKED, deadline)
+                    .await
+                    .caption,
+            ),
+        )
     };
     // `buffered` would keep the place of one that has ended until all before it have.
-    let asks = stream::iter(sets.iter().copied().enumerate()).map(one).buffer_unordered(at_once);
+    let asks = stream::iter(sets.iter().copied().enumerate())
+        .map(one)
+        .buffer_unordered(at_once);
     let mut said: Vec<_> = asks.collect().await;
     said.sort_by_key(|(at, _)| *at);
     said.into_iter().map(|(_, said)| said).collect()

@@ -22,14 +22,22 @@ impl Mix {
         let labels = std::fs::read(default_folder().join("efficientnet-lite0/labels.json"))?;
         let taxonomy = Taxonomy::from_json(&labels)?;
         let mut chance = Chance(1);
-        let mut sets = SAMPLES.iter().map(|said| sample(&taxonomy, said)).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut sets = SAMPLES
+            .iter()
+            .map(|said| sample(&taxonomy, said))
+            .collect::<anyhow::Result<Vec<_>>>()?;
         sets.extend((SAMPLES.len()..SETS).map(|_| set(&taxonomy, &mut chance)));
         let mut sum = 0.0;
         let weights = (1..=SETS).map(|rank| {
             sum += 1.0 / rank as f64;
             sum
         });
-        Ok(Self { taxonomy, sets, weights: weights.collect(), chance })
+        Ok(Self {
+            taxonomy,
+            sets,
+            weights: weights.collect(),
+            chance,
+        })
     }
 
     /// The nth most frequent.
@@ -39,7 +47,9 @@ impl Mix {
 
     /// Each of the samples', then others by their frequency.
     pub fn ask(&mut self, count: usize) -> Vec<usize> {
-        (0..SAMPLES.len()).chain((SAMPLES.len()..count).map(|_| self.draw())).collect()
+        (0..SAMPLES.len())
+            .chain((SAMPLES.len()..count).map(|_| self.draw()))
+            .collect()
     }
 
     /// One by its frequency (Zipf).
@@ -53,7 +63,9 @@ impl Mix {
 fn sample(taxonomy: &Taxonomy, said: &[(&str, f32)]) -> anyhow::Result<Vec<Tag>> {
     let one = |(name, confidence): &(&str, f32)| {
         let mut entries = taxonomy.classes.iter().chain(&taxonomy.parents);
-        let entry = entries.find(|entry| entry.name == *name).with_context(|| format!("no label is called {name}"))?;
+        let entry = entries
+            .find(|entry| entry.name == *name)
+            .with_context(|| format!("no label is called {name}"))?;
         Ok(tag(taxonomy, entry, *confidence))
     };
     said.iter().map(one).collect()
@@ -63,7 +75,9 @@ fn sample(taxonomy: &Taxonomy, said: &[(&str, f32)]) -> anyhow::Result<Vec<Tag>>
 fn set(taxonomy: &Taxonomy, chance: &mut Chance) -> Vec<Tag> {
     let count = 1 + (chance.share() * 3.0) as usize;
     let mut any = || (chance.share() * taxonomy.classes.len() as f64) as usize;
-    (0..count).map(|n| tag(taxonomy, &taxonomy.classes[any()], 0.9 / (n + 1) as f32)).collect()
+    (0..count)
+        .map(|n| tag(taxonomy, &taxonomy.classes[any()], 0.9 / (n + 1) as f32))
+        .collect()
 }
 
 fn tag(taxonomy: &Taxonomy, entry: &Entry, confidence: f32) -> Tag {
@@ -84,7 +98,10 @@ struct Chance(u64);
 impl Chance {
     /// 0 to 1.
     fn share(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

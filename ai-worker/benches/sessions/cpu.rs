@@ -38,19 +38,74 @@ const USED: Setting = Setting {
 
 const SETTINGS: [Setting; 13] = [
     USED,
-    Setting { name: "batch_4", batch: 4, ..USED },
-    Setting { name: "flush_denormals", denormals: false, ..USED },
-    Setting { name: "no_arena", arena: false, ..USED },
-    Setting { name: "no_pattern", pattern: false, ..USED },
-    Setting { name: "no_arena_no_pattern", arena: false, pattern: false, ..USED },
-    Setting { name: "level_none", level: GraphOptimizationLevel::Disable, ..USED },
-    Setting { name: "level_basic", level: GraphOptimizationLevel::Level1, ..USED },
-    Setting { name: "level_extended", level: GraphOptimizationLevel::Level2, ..USED },
-    Setting { name: "wide_spinning", sessions: 1, threads: 2, ..USED },
-    Setting { name: "wide_sleeping", sessions: 1, threads: 2, spinning: false, ..USED },
+    Setting {
+        name: "batch_4",
+        batch: 4,
+        ..USED
+    },
+    Setting {
+        name: "flush_denormals",
+        denormals: false,
+        ..USED
+    },
+    Setting {
+        name: "no_arena",
+        arena: false,
+        ..USED
+    },
+    Setting {
+        name: "no_pattern",
+        pattern: false,
+        ..USED
+    },
+    Setting {
+        name: "no_arena_no_pattern",
+        arena: false,
+        pattern: false,
+        ..USED
+    },
+    Setting {
+        name: "level_none",
+        level: GraphOptimizationLevel::Disable,
+        ..USED
+    },
+    Setting {
+        name: "level_basic",
+        level: GraphOptimizationLevel::Level1,
+        ..USED
+    },
+    Setting {
+        name: "level_extended",
+        level: GraphOptimizationLevel::Level2,
+        ..USED
+    },
+    Setting {
+        name: "wide_spinning",
+        sessions: 1,
+        threads: 2,
+        ..USED
+    },
+    Setting {
+        name: "wide_sleeping",
+        sessions: 1,
+        threads: 2,
+        spinning: false,
+        ..USED
+    },
     // Twice as many threads as cores, as when something else wants to run as well.
-    Setting { name: "crowded_spinning", sessions: 2, threads: 2, ..USED },
-    Setting { name: "crowded_sleeping", sessions: 2, threads: 2, spinning: false, ..USED },
+    Setting {
+        name: "crowded_spinning",
+        sessions: 2,
+        threads: 2,
+        ..USED
+    },
+    Setting {
+        name: "crowded_sleeping",
+        sessions: 2,
+        threads: 2,
+        spinning: false,
+        ..USED
+    },
 ];
 
 /// The worker's own setting is the first.
@@ -58,7 +113,12 @@ pub fn contenders(model: &Model) -> Result<Vec<Contender<'_>>, Box<dyn Error>> {
     let contender = |setting: Setting| -> Result<Contender<'_>, Box<dyn Error>> {
         let graph = model.graph(&model.manifest.files.graph)?;
         let open = Box::new(move || open(model, &graph, setting));
-        Ok(Contender { name: setting.name, sessions: setting.sessions, batch: setting.batch, open })
+        Ok(Contender {
+            name: setting.name,
+            sessions: setting.sessions,
+            batch: setting.batch,
+            open,
+        })
     };
     SETTINGS.into_iter().map(contender).collect()
 }
@@ -70,7 +130,9 @@ fn open(model: &Model, graph: &[u8], setting: Setting) -> ort::Result<Run> {
         .with_inter_threads(1)?
         .with_intra_op_spinning(setting.spinning)?
         .with_memory_pattern(setting.pattern)?
-        .with_execution_providers([ep::CPU::default().with_arena_allocator(setting.arena).build()])?;
+        .with_execution_providers([ep::CPU::default()
+            .with_arena_allocator(setting.arena)
+            .build()])?;
     if !setting.denormals {
         builder = builder.with_flush_to_zero()?;
     }
@@ -79,7 +141,9 @@ fn open(model: &Model, graph: &[u8], setting: Setting) -> ort::Result<Run> {
     let shape = [setting.batch, height, width, channels];
     let pixels = pixels(shape.iter().product());
     Ok(Box::new(move || {
-        session.run(inputs![input.as_str() => TensorRef::from_array_view((shape, pixels.as_slice()))?])?;
+        session.run(
+            inputs![input.as_str() => TensorRef::from_array_view((shape, pixels.as_slice()))?],
+        )?;
         Ok(())
     }))
 }

@@ -38,27 +38,85 @@ const USED: Setting = Setting {
 
 const SETTINGS: [Setting; 13] = [
     USED,
-    Setting { name: "one_session", sessions: 1, ..USED },
-    Setting { name: "two_sessions", sessions: 2, ..USED },
-    Setting { name: "four_sessions", sessions: 4, ..USED },
-    Setting { name: "batch_16", batch: 16, ..USED },
-    Setting { name: "batch_32", batch: 32, ..USED },
-    Setting { name: "batch_128", batch: 128, ..USED },
-    Setting { name: "channels_first", channels_last: false, ..USED },
-    Setting { name: "full_precision", half_precision: false, channels_last: false, ..USED },
-    Setting { name: "search_heuristic", search: || ConvAlgorithmSearch::Heuristic, ..USED },
-    Setting { name: "search_default", search: || ConvAlgorithmSearch::Default, ..USED },
-    Setting { name: "arena_doubles", arena: || ArenaExtendStrategy::NextPowerOfTwo, ..USED },
-    Setting { name: "not_pinned", pinned: false, ..USED },
+    Setting {
+        name: "one_session",
+        sessions: 1,
+        ..USED
+    },
+    Setting {
+        name: "two_sessions",
+        sessions: 2,
+        ..USED
+    },
+    Setting {
+        name: "four_sessions",
+        sessions: 4,
+        ..USED
+    },
+    Setting {
+        name: "batch_16",
+        batch: 16,
+        ..USED
+    },
+    Setting {
+        name: "batch_32",
+        batch: 32,
+        ..USED
+    },
+    Setting {
+        name: "batch_128",
+        batch: 128,
+        ..USED
+    },
+    Setting {
+        name: "channels_first",
+        channels_last: false,
+        ..USED
+    },
+    Setting {
+        name: "full_precision",
+        half_precision: false,
+        channels_last: false,
+        ..USED
+    },
+    Setting {
+        name: "search_heuristic",
+        search: || ConvAlgorithmSearch::Heuristic,
+        ..USED
+    },
+    Setting {
+        name: "search_default",
+        search: || ConvAlgorithmSearch::Default,
+        ..USED
+    },
+    Setting {
+        name: "arena_doubles",
+        arena: || ArenaExtendStrategy::NextPowerOfTwo,
+        ..USED
+    },
+    Setting {
+        name: "not_pinned",
+        pinned: false,
+        ..USED
+    },
 ];
 
 /// The worker's own setting is the first.
 pub fn contenders(model: &Model, device: Device) -> Result<Vec<Contender<'_>>, Box<dyn Error>> {
     let contender = |setting: Setting| -> Result<Contender<'_>, Box<dyn Error>> {
         let files = &model.manifest.files;
-        let graph = model.graph(if setting.half_precision { &files.graph_fp16 } else { &files.graph })?;
+        let graph = model.graph(if setting.half_precision {
+            &files.graph_fp16
+        } else {
+            &files.graph
+        })?;
         let open = Box::new(move || open(model, &graph, device, setting));
-        Ok(Contender { name: setting.name, sessions: setting.sessions, batch: setting.batch, open })
+        Ok(Contender {
+            name: setting.name,
+            sessions: setting.sessions,
+            batch: setting.batch,
+            open,
+        })
     };
     SETTINGS.into_iter().map(contender).collect()
 }
@@ -84,7 +142,13 @@ fn open(model: &Model, graph: &[u8], device: Device, setting: Setting) -> ort::R
             session.run(inputs![input.as_str() => TensorRef::from_array_view((shape, joined.as_slice()))?]).map(drop)
         }));
     }
-    let mut pinned = Pinned::new(&session, model.names(), model.shape(), &[setting.batch], device)?;
+    let mut pinned = Pinned::new(
+        &session,
+        model.names(),
+        model.shape(),
+        &[setting.batch],
+        device,
+    )?;
     Ok(Box::new(move || {
         let images = vec![image.as_slice(); setting.batch];
         pinned.run(&mut session, &images).map(drop)

@@ -29,18 +29,31 @@ pub struct Contender<'a> {
 pub type Run = Box<dyn FnMut() -> ort::Result<()>>;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let device: Device = std::env::var("TAGFLEET_DEVICE").unwrap_or_else(|_| "cpu".into()).parse()?;
+    let device: Device = std::env::var("TAGFLEET_DEVICE")
+        .unwrap_or_else(|_| "cpu".into())
+        .parse()?;
     let rounds = from_environment("BENCH_ROUNDS", 5.0);
     let time = Duration::from_millis((1e3 * from_environment("BENCH_SECONDS", 2.0)) as u64);
     let model = Model::load(device)?;
-    let contenders = if device.is_gpu() { gpu::contenders(&model, device)? } else { cpu::contenders(&model)? };
+    let contenders = if device.is_gpu() {
+        gpu::contenders(&model, device)?
+    } else {
+        cpu::contenders(&model)?
+    };
     let mut looks: Vec<Vec<Look>> = vec![Vec::new(); contenders.len()];
     for _ in 0..rounds as usize {
         for (contender, looks) in contenders.iter().zip(&mut looks) {
             match contender.run(time) {
                 Ok(look) => {
-                    let Look { images_per_s, ready_s, .. } = look;
-                    eprintln!("{:<22}{images_per_s:9.1} images/s, ready after {ready_s:.1} s", contender.name);
+                    let Look {
+                        images_per_s,
+                        ready_s,
+                        ..
+                    } = look;
+                    eprintln!(
+                        "{:<22}{images_per_s:9.1} images/s, ready after {ready_s:.1} s",
+                        contender.name
+                    );
                     looks.push(look);
                 }
                 Err(error) => println!("{:<22}{error}", contender.name),
@@ -51,13 +64,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if used.is_empty() {
         return Err("the worker's own setting does not run here".into());
     }
-    let mut figures = vec![("used_images_per_s", Spread::of(&rates(&used)).median), ("rounds", rounds)];
-    for (contender, looks) in contenders.iter().zip(&looks).filter(|(_, looks)| looks.len() == used.len()) {
-        let ratios: Vec<f64> =
-            looks.iter().zip(&used).map(|(look, used)| look.images_per_s / used.images_per_s).collect();
+    let mut figures = vec![
+        ("used_images_per_s", Spread::of(&rates(&used)).median),
+        ("rounds", rounds),
+    ];
+    for (contender, looks) in contenders
+        .iter()
+        .zip(&looks)
+        .filter(|(_, looks)| looks.len() == used.len())
+    {
+        let ratios: Vec<f64> = looks
+            .iter()
+            .zip(&used)
+            .map(|(look, used)| look.images_per_s / used.images_per_s)
+            .collect();
         let cpu_ms: Vec<f64> = looks.iter().map(|look| look.cpu_ms).collect();
         let ready_s: Vec<f64> = looks.iter().map(|look| look.ready_s).collect();
-        let (rate, ratio, cpu) = (Spread::of(&rates(looks)), Spread::of(&ratios), Spread::of(&cpu_ms));
+        let (rate, ratio, cpu) = (
+            Spread::of(&rates(looks)),
+            Spread::of(&ratios),
+            Spread::of(&cpu_ms),
+        );
         println!(
             "{:<22}{:9.1} images/s  {:.2} ({:.2}–{:.2})  {:6.3} ms of processor time an image ({:.3}–{:.3}), ready after {:.1} s",
             contender.name,
@@ -109,7 +136,10 @@ impl Contender<'_> {
     }
 
     fn run(&self, time: Duration) -> ort::Result<Look> {
-        let (ready, done) = (Barrier::new(self.sessions + 1), Barrier::new(self.sessions + 1));
+        let (ready, done) = (
+            Barrier::new(self.sessions + 1),
+            Barrier::new(self.sessions + 1),
+        );
         // One that fails keeps its appointments, or the others would wait for it.
         let run = || {
             let opened = self.open_warm();
@@ -126,9 +156,15 @@ impl Contender<'_> {
             let (started, cpu_before_s) = (Instant::now(), cpu_s());
             done.wait();
             let (took_s, cpu_s) = (started.elapsed().as_secs_f64(), cpu_s() - cpu_before_s);
-            let images = sessions.into_iter().map(|session| session.join().expect("the session ends"));
+            let images = sessions
+                .into_iter()
+                .map(|session| session.join().expect("the session ends"));
             let images = images.sum::<ort::Result<usize>>()? as f64;
-            Ok(Look { images_per_s: images / took_s, cpu_ms: cpu_s * 1e3 / images, ready_s })
+            Ok(Look {
+                images_per_s: images / took_s,
+                cpu_ms: cpu_s * 1e3 / images,
+                ready_s,
+            })
         })
     }
 }
@@ -137,12 +173,24 @@ impl Contender<'_> {
 fn cpu_s() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Behind the name in brackets; user and system time are the 12th and 13th field there, in hundredths.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }
 
 fn from_environment(name: &str, default: f64) -> f64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
 }
 
 /// What all contenders run.
@@ -154,12 +202,19 @@ pub struct Model {
 impl Model {
     fn load(device: Device) -> Result<Self, Box<dyn std::error::Error>> {
         let manifest = Manifest::read(&default_folder().join("efficientnet-lite0"))?;
-        let library = default_folder().join(device.runtime_folder()).join("libonnxruntime.so");
-        Ok(Self { environment: Onnx::environment(&library)?, manifest })
+        let library = default_folder()
+            .join(device.runtime_folder())
+            .join("libonnxruntime.so");
+        Ok(Self {
+            environment: Onnx::environment(&library)?,
+            manifest,
+        })
     }
 
     fn graph(&self, file: &Option<FileRef>) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-        Ok(self.manifest.verified(self.manifest.require(file, "files.graph")?)?)
+        Ok(self
+            .manifest
+            .verified(self.manifest.require(file, "files.graph")?)?)
     }
 
     /// Names of input and output.
@@ -177,5 +232,7 @@ impl Model {
 
 /// Noise: the values of a photo, not one flat colour.
 fn pixels(bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|n| ((n * 2_654_435_761) >> 13) as u8).collect()
+    (0..bytes)
+        .map(|n| ((n * 2_654_435_761) >> 13) as u8)
+        .collect()
 }

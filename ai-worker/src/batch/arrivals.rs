@@ -18,7 +18,10 @@ pub struct Arrivals {
 impl Arrivals {
     pub fn seen(&mut self, now: Instant) {
         if let Some(last) = self.last {
-            let gap_s = now.saturating_duration_since(last).min(LONGEST).as_secs_f64();
+            let gap_s = now
+                .saturating_duration_since(last)
+                .min(LONGEST)
+                .as_secs_f64();
             let mean_s = self.mean_gap_s.unwrap_or(gap_s);
             self.mean_gap_s = Some(mean_s + WEIGHT * (gap_s - mean_s));
         }
@@ -27,8 +30,11 @@ impl Arrivals {
 
     /// The mean of late, but no less than what has passed without an image already.
     pub fn expected_gap_s(&self, now: Instant) -> f64 {
-        let silence_s = self.last.map_or(0.0, |last| now.saturating_duration_since(last).as_secs_f64());
-        self.mean_gap_s.map_or(f64::INFINITY, |mean_s| mean_s.max(silence_s))
+        let silence_s = self.last.map_or(0.0, |last| {
+            now.saturating_duration_since(last).as_secs_f64()
+        });
+        self.mean_gap_s
+            .map_or(f64::INFINITY, |mean_s| mean_s.max(silence_s))
     }
 }
 
@@ -47,6 +53,9 @@ mod tests {
         assert!((arrivals.expected_gap_s(at(200)) - 0.002).abs() < 1e-9);
         assert_eq!(arrivals.expected_gap_s(at(250)), 0.05);
         arrivals.seen(at(3_600_000));
-        assert!(arrivals.expected_gap_s(at(3_600_000)) < 0.1, "an hour of silence is soon forgotten");
+        assert!(
+            arrivals.expected_gap_s(at(3_600_000)) < 0.1,
+            "an hour of silence is soon forgotten"
+        );
     }
 }

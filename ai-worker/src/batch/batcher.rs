@@ -32,8 +32,14 @@ struct State {
 impl Batcher {
     /// For so many threads, which call `next` by their numbers; holds at most `capacity` images.
     pub fn new(threads: usize, capacity: usize) -> Self {
-        let state = State { desk: Desk::new(threads, capacity), engines: HashMap::new() };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        let state = State {
+            desk: Desk::new(threads, capacity),
+            engines: HashMap::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 
     /// Opens a line. `engines` holds one for each thread, `warm_up` what their runs took by size.
@@ -68,8 +74,17 @@ impl Batcher {
         scored.await.unwrap_or(Err(BatchError::Stopped))
     }
 
-    pub(super) fn push(&self, line: LineId, lane: Lane, item: Item, deadline: Instant) -> Result<(), BatchError> {
-        let pushed = self.state().desk.push(line, lane, item, deadline, Instant::now());
+    pub(super) fn push(
+        &self,
+        line: LineId,
+        lane: Lane,
+        item: Item,
+        deadline: Instant,
+    ) -> Result<(), BatchError> {
+        let pushed = self
+            .state()
+            .desk
+            .push(line, lane, item, deadline, Instant::now());
         pushed.map_err(|refused| match refused {
             Refused::Full => BatchError::Full,
             Refused::Retired => BatchError::Retired,
@@ -96,9 +111,16 @@ impl Batcher {
                     return Some(state.batch(formed));
                 }
                 Step::End => return None,
-                Step::Wait(None) => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Step::Wait(None) => {
+                    state = self
+                        .changed
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
                 Step::Wait(Some(until)) => {
-                    let waited = self.changed.wait_timeout(state, until.saturating_duration_since(now));
+                    let waited = self
+                        .changed
+                        .wait_timeout(state, until.saturating_duration_since(now));
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
@@ -141,14 +163,31 @@ impl State {
     }
 
     fn batch(&mut self, formed: Formed<Item>) -> Batch {
-        let Formed { line, items, closed, sizes, fit } = formed;
+        let Formed {
+            line,
+            items,
+            closed,
+            sizes,
+            fit,
+        } = formed;
         let engines = self.engines[&line].clone();
         self.forget_retired();
         let fill = items.len() as f64 / sizes.max() as f64;
-        Batch { line, items, closed, fill, fit, sizes, engines }
+        Batch {
+            line,
+            items,
+            closed,
+            fill,
+            fit,
+            sizes,
+            engines,
+        }
     }
 
     fn forget_retired(&mut self) -> Vec<Arc<Engines>> {
-        self.engines.extract_if(|line, _| !self.desk.is_open(*line)).map(|(_, engines)| engines).collect()
+        self.engines
+            .extract_if(|line, _| !self.desk.is_open(*line))
+            .map(|(_, engines)| engines)
+            .collect()
     }
 }

@@ -81,7 +81,9 @@ pub fn decide(rules: &Rules, fit: &Fit, seen: &Seen, now: Instant) -> Decision {
     if seen.draining {
         return Decision::Close(Closed::Drain);
     }
-    let Some(worth) = worth_waiting(fit, seen) else { return Decision::Close(Closed::Idle) };
+    let Some(worth) = worth_waiting(fit, seen) else {
+        return Decision::Close(Closed::Idle);
+    };
     // Who waits in vain, because the next image is late, shall not lose more
     // than it could have gained.
     let longest = seconds(fit.fixed_s).min(rules.max_wait.unwrap_or(Duration::MAX));
@@ -99,12 +101,15 @@ pub fn decide(rules: &Rules, fit: &Fit, seen: &Seen, now: Instant) -> Decision {
 /// How long the next image is worth waiting for, if at all. The simulation's
 /// tests hold this to its promise: it costs nobody, at any rate of arrivals.
 fn worth_waiting(fit: &Fit, seen: &Seen) -> Option<Duration> {
-    let Others::FreeIn(free) = seen.others else { return None };
+    let Others::FreeIn(free) = seen.others else {
+        return None;
+    };
     let (gap_s, engines) = (seen.expected_gap_s, seen.engines);
     if fit.natural_batch(gap_s, engines) > ENOUGH || fit.least_load(gap_s, engines) > BUSY {
         return None;
     }
-    fit.worth(seen.n, free).filter(|worth| gap_s < worth.as_secs_f64())
+    fit.worth(seen.n, free)
+        .filter(|worth| gap_s < worth.as_secs_f64())
 }
 
 /// When the batch must start so that its most urgent image is in time even with
@@ -119,11 +124,20 @@ mod tests {
     use super::*;
     use crate::batch::Sizes;
 
-    const GPU: Fit = Fit { fixed_s: 0.008, image_s: 0.0001 };
-    const CPU: Fit = Fit { fixed_s: 0.0002, image_s: 0.005 };
+    const GPU: Fit = Fit {
+        fixed_s: 0.008,
+        image_s: 0.0001,
+    };
+    const CPU: Fit = Fit {
+        fixed_s: 0.0002,
+        image_s: 0.005,
+    };
 
     fn rules(max_wait_ms: Option<u64>) -> Rules {
-        Rules { sizes: Sizes::doubling(64), max_wait: max_wait_ms.map(Duration::from_millis) }
+        Rules {
+            sizes: Sizes::doubling(64),
+            max_wait: max_wait_ms.map(Duration::from_millis),
+        }
     }
 
     fn seen(start: Instant) -> Seen {
@@ -148,15 +162,72 @@ mod tests {
         // (8.3 ms − 2 · 3 · 0.1 ms) / 4: so long may the next image take.
         assert_eq!(decide(seen(start), 0), Decision::Wait(at(1_925)));
         assert_eq!(decide(seen(start), 1_925), Decision::Close(Closed::Age));
-        assert_eq!(decide(Seen { n: 64, ..seen(start) }, 0), Decision::Close(Closed::Full));
-        assert_eq!(decide(Seen { others: Others::Idle, ..seen(start) }, 0), Decision::Close(Closed::Idle));
-        assert_eq!(decide(Seen { expected_gap_s: 0.002, ..seen(start) }, 0), Decision::Close(Closed::Idle));
-        assert_eq!(decide(Seen { expected_gap_s: 0.0002, ..seen(start) }, 0), Decision::Close(Closed::Idle));
+        assert_eq!(
+            decide(
+                Seen {
+                    n: 64,
+                    ..seen(start)
+                },
+                0
+            ),
+            Decision::Close(Closed::Full)
+        );
+        assert_eq!(
+            decide(
+                Seen {
+                    others: Others::Idle,
+                    ..seen(start)
+                },
+                0
+            ),
+            Decision::Close(Closed::Idle)
+        );
+        assert_eq!(
+            decide(
+                Seen {
+                    expected_gap_s: 0.002,
+                    ..seen(start)
+                },
+                0
+            ),
+            Decision::Close(Closed::Idle)
+        );
+        assert_eq!(
+            decide(
+                Seen {
+                    expected_gap_s: 0.0002,
+                    ..seen(start)
+                },
+                0
+            ),
+            Decision::Close(Closed::Idle)
+        );
         let soon_free = Others::FreeIn(Duration::from_millis(2));
-        assert_eq!(decide(Seen { others: soon_free, ..seen(start) }, 0), Decision::Close(Closed::Idle));
-        assert_eq!(decide(Seen { draining: true, ..seen(start) }, 0), Decision::Close(Closed::Drain));
+        assert_eq!(
+            decide(
+                Seen {
+                    others: soon_free,
+                    ..seen(start)
+                },
+                0
+            ),
+            Decision::Close(Closed::Idle)
+        );
+        assert_eq!(
+            decide(
+                Seen {
+                    draining: true,
+                    ..seen(start)
+                },
+                0
+            ),
+            Decision::Close(Closed::Drain)
+        );
         // 8.4 ms for four images, and 2 ms of slack.
-        let urgent = Seen { urgent: at(11_000), ..seen(start) };
+        let urgent = Seen {
+            urgent: at(11_000),
+            ..seen(start)
+        };
         assert_eq!(decide(urgent, 0), Decision::Wait(at(600)));
         assert_eq!(decide(urgent, 600), Decision::Close(Closed::Deadline));
     }
@@ -165,19 +236,42 @@ mod tests {
     fn the_oldest_image_never_waits_longer_than_a_run_costs() {
         let start = Instant::now();
         let oldest = start - Duration::from_millis(8);
-        let aged = Seen { oldest, ..seen(start) };
-        assert_eq!(decide(&rules(None), &GPU, &aged, start), Decision::Close(Closed::Age));
-        let aged = Seen { oldest: start - Duration::from_millis(3), ..seen(start) };
-        assert_eq!(decide(&rules(Some(3)), &GPU, &aged, start), Decision::Close(Closed::Age));
-        assert_eq!(decide(&rules(Some(0)), &GPU, &seen(start), start), Decision::Close(Closed::Age));
+        let aged = Seen {
+            oldest,
+            ..seen(start)
+        };
+        assert_eq!(
+            decide(&rules(None), &GPU, &aged, start),
+            Decision::Close(Closed::Age)
+        );
+        let aged = Seen {
+            oldest: start - Duration::from_millis(3),
+            ..seen(start)
+        };
+        assert_eq!(
+            decide(&rules(Some(3)), &GPU, &aged, start),
+            Decision::Close(Closed::Age)
+        );
+        assert_eq!(
+            decide(&rules(Some(0)), &GPU, &seen(start), start),
+            Decision::Close(Closed::Age)
+        );
     }
 
     #[test]
     fn a_cpu_never_waits() {
         let start = Instant::now();
         for n in 1..4 {
-            let seen = Seen { n, limit: 4, expected_gap_s: 0.01, ..seen(start) };
-            assert_eq!(decide(&rules(None), &CPU, &seen, start), Decision::Close(Closed::Idle));
+            let seen = Seen {
+                n,
+                limit: 4,
+                expected_gap_s: 0.01,
+                ..seen(start)
+            };
+            assert_eq!(
+                decide(&rules(None), &CPU, &seen, start),
+                Decision::Close(Closed::Idle)
+            );
         }
     }
 }

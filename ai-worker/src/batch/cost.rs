@@ -56,7 +56,11 @@ impl Fit {
     /// the engines do not keep up.
     pub fn natural_batch(&self, gap_s: f64, engines: usize) -> f64 {
         let spare_s = gap_s * engines as f64 - self.image_s;
-        if spare_s > 0.0 { self.fixed_s / spare_s } else { f64::INFINITY }
+        if spare_s > 0.0 {
+            self.fixed_s / spare_s
+        } else {
+            f64::INFINITY
+        }
     }
 
     /// The part of the engines' time that the images alone take, however they are batched.
@@ -84,7 +88,8 @@ impl Cost {
         let mut cost = Self::default();
         for (n, seconds) in anchors {
             let relative = anchors[0].1.max(LEAST_S) / seconds.max(LEAST_S);
-            cost.anchors.add(*n as f64, *seconds, ANCHOR * relative * relative);
+            cost.anchors
+                .add(*n as f64, *seconds, ANCHOR * relative * relative);
         }
         cost.fit = cost.anchors.fit();
         cost
@@ -96,8 +101,9 @@ impl Cost {
 
     pub fn seen(&mut self, n: usize, seconds: f64) {
         let known = Some(self.fit).filter(|fit| fit.seconds(n) > LEAST_S);
-        let (expected, relative) =
-            known.map_or((seconds, 1.0), |fit| (fit.seconds(n), fit.seconds(1) / fit.seconds(n)));
+        let (expected, relative) = known.map_or((seconds, 1.0), |fit| {
+            (fit.seconds(n), fit.seconds(1) / fit.seconds(n))
+        });
         let seconds = seconds.clamp(expected / SURPRISE, expected * SURPRISE);
         self.runs.fade(MEMORY);
         self.runs.add(n as f64, seconds, relative * relative);
@@ -125,7 +131,13 @@ impl Sums {
     }
 
     fn fade(&mut self, by: f64) {
-        for sum in [&mut self.one, &mut self.n, &mut self.nn, &mut self.s, &mut self.ns] {
+        for sum in [
+            &mut self.one,
+            &mut self.n,
+            &mut self.nn,
+            &mut self.s,
+            &mut self.ns,
+        ] {
             *sum *= by;
         }
     }
@@ -148,13 +160,22 @@ impl Sums {
         }
         // All of one size: nothing tells the parts apart, and waiting is the riskier belief.
         if spread <= 1e-9 * self.one * self.nn {
-            return Fit { fixed_s: 0.0, image_s: self.ns / self.nn };
+            return Fit {
+                fixed_s: 0.0,
+                image_s: self.ns / self.nn,
+            };
         }
         let image_s = (self.one * self.ns - self.n * self.s) / spread;
         let fixed_s = (self.s - image_s * self.n) / self.one;
         match (fixed_s < 0.0, image_s < 0.0) {
-            (true, _) => Fit { fixed_s: 0.0, image_s: self.ns / self.nn },
-            (_, true) => Fit { fixed_s: self.s / self.one, image_s: 0.0 },
+            (true, _) => Fit {
+                fixed_s: 0.0,
+                image_s: self.ns / self.nn,
+            },
+            (_, true) => Fit {
+                fixed_s: self.s / self.one,
+                image_s: 0.0,
+            },
             _ => Fit { fixed_s, image_s },
         }
     }
@@ -165,7 +186,10 @@ mod tests {
     use super::*;
 
     fn close(actual: f64, expected: f64, off_by: f64) {
-        assert!((actual - expected).abs() <= off_by * expected.abs().max(1e-9), "{actual} is not {expected}");
+        assert!(
+            (actual - expected).abs() <= off_by * expected.abs().max(1e-9),
+            "{actual} is not {expected}"
+        );
     }
 
     /// No other engine is free for ages.
@@ -179,7 +203,12 @@ mod tests {
     #[test]
     fn both_parts_are_found_through_noise() {
         let mut cost = Cost::new(&[(1, 0.005), (64, 0.02)]);
-        (0..500).for_each(|i| cost.seen(1 + i * 31 % 64, (0.003 + 0.0001 * (1 + i * 31 % 64) as f64) * noise(i)));
+        (0..500).for_each(|i| {
+            cost.seen(
+                1 + i * 31 % 64,
+                (0.003 + 0.0001 * (1 + i * 31 % 64) as f64) * noise(i),
+            )
+        });
         close(cost.fit().fixed_s, 0.003, 0.1);
         close(cost.fit().image_s, 0.0001, 0.1);
     }
@@ -190,7 +219,12 @@ mod tests {
         (0..100).for_each(|i| cost.seen(1 + i % 4, 0.005 * (1 + i % 4) as f64));
         cost.seen(1, 10.0);
         close(cost.fit().seconds(1), 0.005, 0.1);
-        assert_eq!(cost.fit().worth(1, LONG), None, "one outlier makes nobody wait: {:?}", cost.fit());
+        assert_eq!(
+            cost.fit().worth(1, LONG),
+            None,
+            "one outlier makes nobody wait: {:?}",
+            cost.fit()
+        );
         (0..400).for_each(|i| cost.seen(1 + i % 4, 0.05 * (1 + i % 4) as f64));
         close(cost.fit().seconds(4), 0.2, 0.1);
     }
@@ -203,17 +237,40 @@ mod tests {
         close(cost.fit().fixed_s, 0.003, 0.2);
         let mut unknown = Cost::default();
         unknown.seen(4, 0.02);
-        assert_eq!(unknown.fit(), Fit { fixed_s: 0.0, image_s: 0.005 });
+        assert_eq!(
+            unknown.fit(),
+            Fit {
+                fixed_s: 0.0,
+                image_s: 0.005
+            }
+        );
     }
 
     #[test]
     fn waiting_is_worth_something_only_where_a_run_has_a_price_of_its_own() {
-        let cpu = Fit { fixed_s: 0.0003, image_s: 0.005 };
+        let cpu = Fit {
+            fixed_s: 0.0003,
+            image_s: 0.005,
+        };
         assert!((1..=64).all(|n| cpu.worth(n, LONG).is_none()));
-        let gpu = Fit { fixed_s: 0.003, image_s: 0.00005 };
-        assert!(gpu.worth(1, LONG) > Some(Duration::from_millis(1)) && gpu.worth(8, LONG) < gpu.worth(1, LONG));
-        assert_eq!(gpu.worth(64, LONG), None, "a batch that is long already gains nothing more");
-        assert_eq!(gpu.worth(1, Duration::ZERO), None, "another engine is about to be free");
+        let gpu = Fit {
+            fixed_s: 0.003,
+            image_s: 0.00005,
+        };
+        assert!(
+            gpu.worth(1, LONG) > Some(Duration::from_millis(1))
+                && gpu.worth(8, LONG) < gpu.worth(1, LONG)
+        );
+        assert_eq!(
+            gpu.worth(64, LONG),
+            None,
+            "a batch that is long already gains nothing more"
+        );
+        assert_eq!(
+            gpu.worth(1, Duration::ZERO),
+            None,
+            "another engine is about to be free"
+        );
     }
 
     #[test]

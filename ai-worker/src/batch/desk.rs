@@ -66,13 +66,21 @@ pub struct Desk<T> {
 impl<T> Desk<T> {
     pub fn new(engines: usize, capacity: usize) -> Self {
         let engines = vec![Engine::Away; engines];
-        Self { lines: Vec::new(), opened: 0, capacity, engines, passed_over: 0, stopping: false }
+        Self {
+            lines: Vec::new(),
+            opened: 0,
+            capacity,
+            engines,
+            passed_over: 0,
+            stopping: false,
+        }
     }
 
     pub fn open(&mut self, rules: Rules, cost: Cost) -> LineId {
         let id = LineId(self.opened);
         self.opened += 1;
-        self.lines.push((id, Line::new(rules, cost, self.engines.len())));
+        self.lines
+            .push((id, Line::new(rules, cost, self.engines.len())));
         id
     }
 
@@ -88,12 +96,22 @@ impl<T> Desk<T> {
         self.lines.iter().any(|(other, _)| *other == id)
     }
 
-    pub fn push(&mut self, id: LineId, lane: Lane, item: T, deadline: Instant, now: Instant) -> Result<(), Refused> {
+    pub fn push(
+        &mut self,
+        id: LineId,
+        lane: Lane,
+        item: T,
+        deadline: Instant,
+        now: Instant,
+    ) -> Result<(), Refused> {
         if self.stopping {
             return Err(Refused::Stopped);
         }
         let full = self.len() >= self.capacity;
-        let line = self.line(id).filter(|line| !line.draining).ok_or(Refused::Retired)?;
+        let line = self
+            .line(id)
+            .filter(|line| !line.draining)
+            .ok_or(Refused::Retired)?;
         if full {
             return Err(Refused::Full);
         }
@@ -108,20 +126,28 @@ impl<T> Desk<T> {
     /// What an idle engine should do now. After `Run` or `End` it is idle no more.
     pub fn step(&mut self, engine: usize, now: Instant) -> Step<T> {
         let others = self.others(engine, now);
-        let decisions: Vec<_> = self.lines.iter().map(|(_, line)| line.decide(others, now)).collect();
+        let decisions: Vec<_> = self
+            .lines
+            .iter()
+            .map(|(_, line)| line.decide(others, now))
+            .collect();
         let Some(turn) = self.choose(&decisions) else {
             if self.stopping && self.len() == 0 {
                 self.engines[engine] = Engine::Away;
                 return Step::End;
             }
-            let waits = decisions.iter().flatten().filter_map(|decision| match decision {
-                Decision::Wait(until) => Some(*until),
-                Decision::Close(_) => None,
-            });
+            let waits = decisions
+                .iter()
+                .flatten()
+                .filter_map(|decision| match decision {
+                    Decision::Wait(until) => Some(*until),
+                    Decision::Close(_) => None,
+                });
             return Step::Wait(waits.min());
         };
         let formed = self.form(turn, decisions[turn]);
-        self.engines[engine] = Engine::RunsUntil(now + formed.fit.run(formed.sizes, formed.items.len()));
+        self.engines[engine] =
+            Engine::RunsUntil(now + formed.fit.run(formed.sizes, formed.items.len()));
         Step::Run(formed)
     }
 
@@ -130,7 +156,12 @@ impl<T> Desk<T> {
         for other in (0..self.engines.len()).filter(|other| *other != engine) {
             match self.engines[other] {
                 Engine::Idle => return Others::Idle,
-                Engine::RunsUntil(end) => free = free.into_iter().chain([end.saturating_duration_since(now)]).min(),
+                Engine::RunsUntil(end) => {
+                    free = free
+                        .into_iter()
+                        .chain([end.saturating_duration_since(now)])
+                        .min()
+                }
                 Engine::Away => {}
             }
         }
@@ -164,14 +195,24 @@ impl<T> Desk<T> {
         };
         let (id, mut line) = self.lines.remove(turn);
         let items = line.take();
-        let formed = Formed { line: id, items, closed, sizes: line.rules.sizes, fit: line.cost.fit() };
+        let formed = Formed {
+            line: id,
+            items,
+            closed,
+            sizes: line.rules.sizes,
+            fit: line.cost.fit(),
+        };
         self.lines.push((id, line));
         self.forget_empty();
         formed
     }
 
     pub fn drop_hopeless(&mut self, gone: impl Fn(&T) -> bool, now: Instant) -> Vec<T> {
-        let dropped = self.lines.iter_mut().flat_map(|(_, line)| line.drop_hopeless(&gone, now)).collect();
+        let dropped = self
+            .lines
+            .iter_mut()
+            .flat_map(|(_, line)| line.drop_hopeless(&gone, now))
+            .collect();
         self.forget_empty();
         dropped
     }
@@ -193,7 +234,9 @@ impl<T> Desk<T> {
     /// Lets engines empty the lines and end.
     pub fn stop(&mut self) {
         self.stopping = true;
-        self.lines.iter_mut().for_each(|(_, line)| line.draining = true);
+        self.lines
+            .iter_mut()
+            .for_each(|(_, line)| line.draining = true);
     }
 
     pub fn len(&self) -> usize {
@@ -201,11 +244,15 @@ impl<T> Desk<T> {
     }
 
     fn line(&mut self, id: LineId) -> Option<&mut Line<T>> {
-        self.lines.iter_mut().find(|(other, _)| *other == id).map(|(_, line)| line)
+        self.lines
+            .iter_mut()
+            .find(|(other, _)| *other == id)
+            .map(|(_, line)| line)
     }
 
     fn forget_empty(&mut self) {
-        self.lines.retain(|(_, line)| !line.draining || line.len() > 0);
+        self.lines
+            .retain(|(_, line)| !line.draining || line.len() > 0);
     }
 }
 
@@ -215,7 +262,10 @@ mod tests {
 
     use super::*;
 
-    const RULES: Rules = Rules { sizes: Sizes::doubling(64), max_wait: None };
+    const RULES: Rules = Rules {
+        sizes: Sizes::doubling(64),
+        max_wait: None,
+    };
     const PATIENCE: Duration = Duration::from_secs(1);
 
     /// Images come every millisecond to a line whose runs cost 8 ms, few more for more images.
@@ -225,7 +275,8 @@ mod tests {
         (0..engines).for_each(|engine| desk.engine_idle(engine));
         for before in (0..20).rev() {
             let now = start - Duration::from_millis(before);
-            desk.push(line, Lane::Realtime, 0, now + PATIENCE, now).expect("there is room");
+            desk.push(line, Lane::Realtime, 0, now + PATIENCE, now)
+                .expect("there is room");
         }
         assert!(matches!(desk.step(0, start), Step::Run(_)));
         (desk, line)
@@ -235,12 +286,15 @@ mod tests {
     fn an_image_is_made_to_wait_only_while_every_other_engine_computes() {
         let start = Instant::now();
         let arrives = |desk: &mut Desk<u32>, line| {
-            desk.push(line, Lane::Realtime, 1, start + PATIENCE, start).expect("there is room");
+            desk.push(line, Lane::Realtime, 1, start + PATIENCE, start)
+                .expect("there is room");
             desk.step(1, start)
         };
         let (mut two, line) = desk(2, start);
         assert!(matches!(arrives(&mut two, line), Step::Wait(Some(until)) if until > start));
         let (mut three, line) = desk(3, start);
-        assert!(matches!(arrives(&mut three, line), Step::Run(formed) if formed.closed == Closed::Idle));
+        assert!(
+            matches!(arrives(&mut three, line), Step::Run(formed) if formed.closed == Closed::Idle)
+        );
     }
 }

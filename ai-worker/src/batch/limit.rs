@@ -13,7 +13,11 @@ pub struct Limit {
 
 impl Limit {
     pub fn new(max: usize) -> Self {
-        Self { max, now: max, good_runs: 0 }
+        Self {
+            max,
+            now: max,
+            good_runs: 0,
+        }
     }
 
     pub fn now(&self) -> usize {

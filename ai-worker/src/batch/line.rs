@@ -48,12 +48,25 @@ impl<T> Line<T> {
     pub fn new(rules: Rules, cost: Cost, engines: usize) -> Self {
         let limit = Limit::new(rules.sizes.max());
         let waiting = Lane::TAGGING.map(|_| VecDeque::new());
-        Self { rules, limit, cost, arrivals: Arrivals::default(), waiting, bulk_credit: 0, draining: false, engines }
+        Self {
+            rules,
+            limit,
+            cost,
+            arrivals: Arrivals::default(),
+            waiting,
+            bulk_credit: 0,
+            draining: false,
+            engines,
+        }
     }
 
     pub fn push(&mut self, lane: Lane, item: T, deadline: Instant, now: Instant) {
         self.arrivals.seen(now);
-        self.waiting[lane as usize].push_back(Waiting { item, arrived: now, deadline });
+        self.waiting[lane as usize].push_back(Waiting {
+            item,
+            arrived: now,
+            deadline,
+        });
     }
 
     pub fn len(&self) -> usize {
@@ -68,7 +81,11 @@ impl<T> Line<T> {
     pub fn drop_hopeless(&mut self, gone: impl Fn(&T) -> bool, now: Instant) -> Vec<T> {
         let hopeless = |one: &Waiting<T>| gone(&one.item) || one.deadline <= now;
         let mut dropped = Vec::new();
-        for line in self.waiting.iter_mut().filter(|line| line.iter().any(hopeless)) {
+        for line in self
+            .waiting
+            .iter_mut()
+            .filter(|line| line.iter().any(hopeless))
+        {
             let (lost, kept): (VecDeque<_>, _) = line.drain(..).partition(hopeless);
             *line = kept;
             dropped.extend(lost.into_iter().map(|one| one.item));
@@ -98,7 +115,9 @@ impl<T> Line<T> {
     pub fn take(&mut self) -> Vec<T> {
         let places = self.places();
         let [realtime, bulk] = &mut self.waiting;
-        let taken = realtime.drain(..places.realtime).chain(bulk.drain(..places.bulk));
+        let taken = realtime
+            .drain(..places.realtime)
+            .chain(bulk.drain(..places.bulk));
         let items: Vec<T> = taken.map(|one| one.item).collect();
         self.account(places);
         items
@@ -106,7 +125,10 @@ impl<T> Line<T> {
 
     fn in_batch(&self, places: Places) -> impl Iterator<Item = &Waiting<T>> {
         let [realtime, bulk] = &self.waiting;
-        realtime.iter().take(places.realtime).chain(bulk.iter().take(places.bulk))
+        realtime
+            .iter()
+            .take(places.realtime)
+            .chain(bulk.iter().take(places.bulk))
     }
 
     /// Bulk gets the places that it has earned. Beyond them it rides along only
@@ -114,7 +136,8 @@ impl<T> Line<T> {
     /// when what a run costs at all outweighs what bulk adds to it.
     fn places(&self) -> Places {
         let limit = self.limit.now().min(self.share());
-        let [realtime, bulk] = [Lane::Realtime, Lane::Bulk].map(|lane| self.waiting[lane as usize].len());
+        let [realtime, bulk] =
+            [Lane::Realtime, Lane::Bulk].map(|lane| self.waiting[lane as usize].len());
         let earned = bulk.min(self.bulk_credit / BULK_SHARE).min(limit);
         let realtime = realtime.min(limit - earned);
         let room = if realtime == 0 || self.rides_along(realtime) {
@@ -122,13 +145,20 @@ impl<T> Line<T> {
         } else {
             self.rules.sizes.run(realtime + earned).min(limit)
         };
-        Places { realtime, bulk: bulk.min(room - realtime) }
+        Places {
+            realtime,
+            bulk: bulk.min(room - realtime),
+        }
     }
 
     /// Where a run has no price of its own, an engine leaves the others their
     /// share: one after the other, images are done earlier than all at once.
     fn share(&self) -> usize {
-        if self.rides_along(1) { usize::MAX } else { self.len().div_ceil(self.engines) }
+        if self.rides_along(1) {
+            usize::MAX
+        } else {
+            self.len().div_ceil(self.engines)
+        }
     }
 
     fn rides_along(&self, realtime: usize) -> bool {
@@ -139,6 +169,10 @@ impl<T> Line<T> {
     fn account(&mut self, places: Places) {
         let earned = self.bulk_credit + places.realtime + places.bulk;
         let bulk_waits = !self.waiting[Lane::Bulk as usize].is_empty();
-        self.bulk_credit = if bulk_waits { earned.saturating_sub(BULK_SHARE * places.bulk) } else { 0 };
+        self.bulk_credit = if bulk_waits {
+            earned.saturating_sub(BULK_SHARE * places.bulk)
+        } else {
+            0
+        };
     }
 }

@@ -11,17 +11,28 @@ pub struct Sizes {
 impl Sizes {
     /// A batch is run in its own size.
     pub const fn any(max: usize) -> Self {
-        Self { min: 1, max: if max == 0 { 1 } else { max }, padded: false }
+        Self {
+            min: 1,
+            max: if max == 0 { 1 } else { max },
+            padded: false,
+        }
     }
 
     /// A batch is padded to 1, 2, 4, … or `max`.
     pub const fn doubling(max: usize) -> Self {
-        Self { min: 1, max: if max == 0 { 1 } else { max }, padded: true }
+        Self {
+            min: 1,
+            max: if max == 0 { 1 } else { max },
+            padded: true,
+        }
     }
 
     /// Every batch is padded to `n`.
     pub const fn only(n: usize) -> Self {
-        Self { min: n, ..Self::doubling(n) }
+        Self {
+            min: n,
+            ..Self::doubling(n)
+        }
     }
 
     pub fn max(self) -> usize {
@@ -30,19 +41,30 @@ impl Sizes {
 
     /// The size in which `n` images are run.
     pub fn run(self, n: usize) -> usize {
-        if self.padded { n.next_power_of_two().clamp(self.min, self.max) } else { n }
+        if self.padded {
+            n.next_power_of_two().clamp(self.min, self.max)
+        } else {
+            n
+        }
     }
 
     /// The largest batch that needs no more room than half of `n` images do.
     pub fn half(self, n: usize) -> usize {
         let half = (n / 2).max(1);
-        if self.padded && !half.is_power_of_two() { half.next_power_of_two() / 2 } else { half }
+        if self.padded && !half.is_power_of_two() {
+            half.next_power_of_two() / 2
+        } else {
+            half
+        }
     }
 
     /// The sizes to be run before the first image comes, the smallest first.
     pub fn warm(self) -> Vec<usize> {
         let doubling = std::iter::successors(Some(self.min), |n| Some(2 * n));
-        doubling.take_while(|n| *n < self.max).chain([self.max]).collect()
+        doubling
+            .take_while(|n| *n < self.max)
+            .chain([self.max])
+            .collect()
     }
 }
 
@@ -55,14 +77,20 @@ mod tests {
         let sizes = Sizes::doubling(48);
         assert_eq!(sizes.warm(), [1, 2, 4, 8, 16, 32, 48]);
         assert!((1..=48).all(|n| sizes.warm().contains(&sizes.run(n)) && sizes.run(n) >= n));
-        assert_eq!((Sizes::only(48).warm(), Sizes::only(48).run(3)), (vec![48], 48));
+        assert_eq!(
+            (Sizes::only(48).warm(), Sizes::only(48).run(3)),
+            (vec![48], 48)
+        );
         assert_eq!((sizes.half(48), sizes.half(16), sizes.half(1)), (16, 8, 1));
     }
 
     #[test]
     fn elsewhere_a_batch_keeps_its_own() {
         let sizes = Sizes::any(4);
-        assert_eq!((sizes.run(3), sizes.half(3), sizes.warm()), (3, 1, vec![1, 2, 4]));
+        assert_eq!(
+            (sizes.run(3), sizes.half(3), sizes.warm()),
+            (3, 1, vec![1, 2, 4])
+        );
         assert_eq!(Sizes::any(0).warm(), [1]);
     }
 }

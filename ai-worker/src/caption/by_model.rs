@@ -52,8 +52,14 @@ pub async fn caption(
     // finished and remembered, since the next photo of these things wants it.
     let writing = tokio::spawn(author.clone().write(owned, asked, time));
     let Written { sentence, began } = match timeout_at(wait_until.into(), writing).await {
-        Ok(written) => written.unwrap_or(Written { sentence: Err(NoSentence::Down), began: None }),
-        Err(_) => Written { sentence: Err(NoSentence::NoTime), began: None },
+        Ok(written) => written.unwrap_or(Written {
+            sentence: Err(NoSentence::Down),
+            began: None,
+        }),
+        Err(_) => Written {
+            sentence: Err(NoSentence::NoTime),
+            began: None,
+        },
     };
     let started = began.unwrap_or_else(Instant::now);
     let status = match sentence {
@@ -78,7 +84,12 @@ fn in_order<'a>(subjects: &[&'a Tag]) -> Vec<&'a Tag> {
 impl Author {
     pub fn of(model: Model) -> Self {
         let bulk = Semaphore::new((model.places() / 2).clamp(1, Semaphore::MAX_PERMITS));
-        Self { model, cache: None, labels: Labels::default(), bulk }
+        Self {
+            model,
+            cache: None,
+            labels: Labels::default(),
+            bulk,
+        }
     }
 
     async fn write(self: Arc<Self>, subjects: Vec<Tag>, asked: Asked, time: Time) -> Written {
@@ -114,12 +125,20 @@ impl Author {
     }
 
     /// A batch waits until it may have one; who is waited for takes what is there.
-    async fn place(&self, asked: Asked, time: Time) -> Result<Option<SemaphorePermit<'_>>, NoSentence> {
+    async fn place(
+        &self,
+        asked: Asked,
+        time: Time,
+    ) -> Result<Option<SemaphorePermit<'_>>, NoSentence> {
         if !asked.lane.is_bulk() {
             return Ok(None);
         }
         let place = timeout_at(time.begin_by.into(), self.bulk.acquire()).await;
-        place.ok().and_then(Result::ok).map(Some).ok_or(NoSentence::NoTime)
+        place
+            .ok()
+            .and_then(Result::ok)
+            .map(Some)
+            .ok_or(NoSentence::NoTime)
     }
 
     fn passed(&self, text: &str, subjects: &[&Tag]) -> Option<String> {
@@ -127,16 +146,24 @@ impl Author {
             metrics::counter!("tagfleet_caption_refused_total", "rule" => rule.name()).increment(1);
             tracing::debug!(rule = rule.name(), text, "caption refused");
         };
-        guard::check(text, subjects, &self.labels).map_err(refused).ok()
+        guard::check(text, subjects, &self.labels)
+            .map_err(refused)
+            .ok()
     }
 
     /// What was remembered is read once more: it was believed of the same names, maybe by another build.
     fn read(&self, text: &str, subjects: &[&Tag], hit: Hit) -> Option<Caption> {
         let (text, status) = match hit {
             Hit::Miss => (text.to_owned(), CaptionStatus::Llm),
-            Hit::Memory | Hit::Fleet | Hit::Near => (self.passed(text, subjects)?, CaptionStatus::Cached),
+            Hit::Memory | Hit::Fleet | Hit::Near => {
+                (self.passed(text, subjects)?, CaptionStatus::Cached)
+            }
         };
-        Some(Caption { text: Some(text), status, model: Some(self.model.name().to_owned()) })
+        Some(Caption {
+            text: Some(text),
+            status,
+            model: Some(self.model.name().to_owned()),
+        })
     }
 }
 
@@ -155,10 +182,19 @@ mod tests {
             parents: Vec::new(),
         };
         let names = |tags: &[Tag]| -> Vec<String> {
-            in_order(&tags.iter().collect::<Vec<_>>()).iter().map(|tag| tag.name.clone()).collect()
+            in_order(&tags.iter().collect::<Vec<_>>())
+                .iter()
+                .map(|tag| tag.name.clone())
+                .collect()
         };
-        assert_eq!(names(&[tag("sofa", 0.45), tag("cat", 0.4)]), ["cat", "sofa"]);
-        assert_eq!(names(&[tag("cat", 0.45), tag("sofa", 0.4)]), ["cat", "sofa"]);
+        assert_eq!(
+            names(&[tag("sofa", 0.45), tag("cat", 0.4)]),
+            ["cat", "sofa"]
+        );
+        assert_eq!(
+            names(&[tag("cat", 0.45), tag("sofa", 0.4)]),
+            ["cat", "sofa"]
+        );
         assert_eq!(names(&[tag("cat", 0.4), tag("sofa", 0.8)]), ["sofa", "cat"]);
     }
 }

@@ -66,8 +66,16 @@ impl Hit {
 
 impl Cache {
     pub fn new(setting: CacheSetting, bus: Bus, writer: &str) -> Self {
-        let memory = Memory::builder().max_capacity(setting.kept).time_to_live(setting.ttl).build();
-        Self { memory, bus, setting, writer: writer.to_owned() }
+        let memory = Memory::builder()
+            .max_capacity(setting.kept)
+            .time_to_live(setting.ttl)
+            .build();
+        Self {
+            memory,
+            bus,
+            setting,
+            writer: writer.to_owned(),
+        }
     }
 
     /// What is remembered of `names`, the surest first; else what `write` says
@@ -83,13 +91,22 @@ impl Cache {
         let found = self.look(names, asked, &key, deadline).await;
         let (remembered, hit) = match found {
             Some(found) => found,
-            None => (self.write(&key, &claim(&key, asked), write).await?, Hit::Miss),
+            None => (
+                self.write(&key, &claim(&key, asked), write).await?,
+                Hit::Miss,
+            ),
         };
         metrics::counter!("tagfleet_caption_cache_total", "hit" => hit.name()).increment(1);
         Ok((remembered, hit))
     }
 
-    async fn look(&self, names: &[String], asked: Asked, key: &str, deadline: Instant) -> Option<(Remembered, Hit)> {
+    async fn look(
+        &self,
+        names: &[String],
+        asked: Asked,
+        key: &str,
+        deadline: Instant,
+    ) -> Option<(Remembered, Hit)> {
         if let Some(found) = self.memory.get(key).await {
             return Some((found, Hit::Memory));
         }
@@ -101,7 +118,9 @@ impl Cache {
         }
         // Without the fleet's memory each worker writes for itself.
         let claim = claim(key, asked);
-        while !self.bus.claim(&claim, CLAIMED).await.unwrap_or(true) && Instant::now() + LOOK_EVERY < deadline {
+        while !self.bus.claim(&claim, CLAIMED).await.unwrap_or(true)
+            && Instant::now() + LOOK_EVERY < deadline
+        {
             sleep(LOOK_EVERY).await;
             if let Some(found) = self.fleets(key).await {
                 return Some((found, Hit::Fleet));
@@ -111,7 +130,9 @@ impl Cache {
     }
 
     async fn near(&self, names: &[String], asked: Asked) -> Option<Remembered> {
-        let (_, surer) = names.split_last().filter(|(_, surer)| self.setting.near && !surer.is_empty())?;
+        let (_, surer) = names
+            .split_last()
+            .filter(|(_, surer)| self.setting.near && !surer.is_empty())?;
         let key = self.key(surer, asked);
         match self.memory.get(&key).await {
             Some(found) => Some(found),
@@ -136,7 +157,11 @@ impl Cache {
         let written = write.await;
         if let Ok(remembered) = &written {
             self.memory.insert(key.to_owned(), remembered.clone()).await;
-            if let Err(error) = self.bus.remember(key, remembered.bytes(), self.setting.ttl).await {
+            if let Err(error) = self
+                .bus
+                .remember(key, remembered.bytes(), self.setting.ttl)
+                .await
+            {
                 tracing::debug!(%error, "a caption could not be kept for the fleet");
             }
         }
@@ -159,7 +184,11 @@ impl Cache {
 
 /// Says that somebody is at it. A batch's writer may wait long for its place: only the batch's wait for it.
 fn claim(key: &str, asked: Asked) -> String {
-    if asked.lane.is_bulk() { format!("{key}:bulk") } else { key.to_owned() }
+    if asked.lane.is_bulk() {
+        format!("{key}:bulk")
+    } else {
+        key.to_owned()
+    }
 }
 
 impl Remembered {
@@ -172,7 +201,11 @@ impl Remembered {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        Some(if text.is_empty() { Remembered::Nothing } else { Remembered::Sentence(text.into()) })
+        Some(if text.is_empty() {
+            Remembered::Nothing
+        } else {
+            Remembered::Sentence(text.into())
+        })
     }
 }
 

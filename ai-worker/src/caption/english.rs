@@ -52,14 +52,21 @@ pub fn with_article(name: &str) -> String {
 pub fn is_plural(name: &str) -> bool {
     let head = head(name);
     head.ends_with('s')
-        && !["ss", "us", "is", "ops"].iter().any(|ending| head.ends_with(ending))
+        && !["ss", "us", "is", "ops"]
+            .iter()
+            .any(|ending| head.ends_with(ending))
         && !SINGULAR.contains(&head)
 }
 
 /// `cats`, `boxes`, `daisies`.
 pub fn plural(word: &str) -> String {
-    let hisses = ["s", "x", "z", "ch", "sh"].iter().any(|ending| word.ends_with(ending));
-    match word.strip_suffix('y').filter(|stem| !stem.is_empty() && !stem.ends_with(|c| "aeiou".contains(c))) {
+    let hisses = ["s", "x", "z", "ch", "sh"]
+        .iter()
+        .any(|ending| word.ends_with(ending));
+    match word
+        .strip_suffix('y')
+        .filter(|stem| !stem.is_empty() && !stem.ends_with(|c| "aeiou".contains(c)))
+    {
         Some(stem) => format!("{stem}ies"),
         None if hisses => format!("{word}es"),
         None => format!("{word}s"),
@@ -110,6 +117,9 @@ mod tests {
 
     #[test]
     fn plurals() {
-        assert_eq!(["cat", "box", "daisy", "toy"].map(plural), ["cats", "boxes", "daisies", "toys"]);
+        assert_eq!(
+            ["cat", "box", "daisy", "toy"].map(plural),
+            ["cats", "boxes", "daisies", "toys"]
+        );
     }
 }

@@ -75,12 +75,22 @@ pub fn check(text: &str, given: &[&Tag], labels: &Labels) -> Result<String, Rule
         return Err(Rule::Length);
     }
     let tags: Vec<_> = given.iter().map(|tag| forms(&tag.name)).collect();
-    let parents: Vec<_> = given.iter().flat_map(|tag| &tag.parents).map(|parent| forms(parent)).collect();
+    let parents: Vec<_> = given
+        .iter()
+        .flat_map(|tag| &tag.parents)
+        .map(|parent| forms(parent))
+        .collect();
     let names: Vec<&Vec<String>> = tags.iter().chain(&parents).flatten().collect();
-    if said.windows(2).any(|pair| sounds_wrong(&pair[0], &pair[1])) || counts_a_plural(&said, &names) {
+    if said.windows(2).any(|pair| sounds_wrong(&pair[0], &pair[1]))
+        || counts_a_plural(&said, &names)
+    {
         return Err(Rule::Article);
     }
-    let times = |tag: &Vec<Vec<String>>| tag.iter().map(|form| mentions(&said, form).count()).sum::<usize>();
+    let times = |tag: &Vec<Vec<String>>| {
+        tag.iter()
+            .map(|form| mentions(&said, form).count())
+            .sum::<usize>()
+    };
     if tags.iter().all(|tag| times(tag) == 0) {
         return Err(Rule::NamesNoTag);
     }
@@ -92,23 +102,35 @@ pub fn check(text: &str, given: &[&Tag], labels: &Labels) -> Result<String, Rule
     }
     let plain: HashSet<&str> = PLAIN.split(' ').collect();
     let allowed: HashSet<&String> = names.iter().copied().flatten().collect();
-    if !said.iter().all(|word| allowed.contains(word) || plain.contains(word.as_str())) {
+    if !said
+        .iter()
+        .all(|word| allowed.contains(word) || plain.contains(word.as_str()))
+    {
         return Err(Rule::OtherWords);
     }
-    if names_another(&said, &names, labels) { Err(Rule::OtherLabel) } else { Ok(text.to_owned()) }
+    if names_another(&said, &names, labels) {
+        Err(Rule::OtherLabel)
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// Where `name` stands in a sentence.
-fn mentions<'a>(said: &'a [String], name: &'a [String]) -> impl Iterator<Item = (usize, usize)> + 'a {
+fn mentions<'a>(
+    said: &'a [String],
+    name: &'a [String],
+) -> impl Iterator<Item = (usize, usize)> + 'a {
     let runs = said.windows(name.len().max(1)).enumerate();
-    runs.filter(move |(_, run)| *run == name).map(|(at, run)| (at, at + run.len()))
+    runs.filter(move |(_, run)| *run == name)
+        .map(|(at, run)| (at, at + run.len()))
 }
 
 /// A label that was not given, by itself or out of the words of several tags:
 /// `beer bottle` of a `beer glass` and a `water bottle`. The `dog` in a given `hot dog` is none.
 fn names_another(said: &[String], names: &[&Vec<String>], labels: &Labels) -> bool {
     let given: Vec<_> = names.iter().flat_map(|name| mentions(said, name)).collect();
-    let within = |(from, to): (usize, usize)| given.iter().any(|span| span.0 <= from && to <= span.1);
+    let within =
+        |(from, to): (usize, usize)| given.iter().any(|span| span.0 <= from && to <= span.1);
     labels.found_in(said).any(|span| !within(span))
 }
 
@@ -137,5 +159,6 @@ fn repeats(said: &[String]) -> bool {
 
 fn recites(said: &[String]) -> bool {
     let instruction = words(prompt::SYSTEM);
-    said.windows(PROMPT_RUN).any(|run| mentions(&instruction, run).next().is_some())
+    said.windows(PROMPT_RUN)
+        .any(|run| mentions(&instruction, run).next().is_some())
 }

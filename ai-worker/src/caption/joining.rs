@@ -22,7 +22,9 @@ impl Joining {
     pub fn begin(
         load: impl FnMut() -> Result<Captioner, CaptionError> + Send + 'static,
     ) -> Result<Arc<Self>, CaptionError> {
-        let joining = Arc::new(Self { writer: OnceLock::new() });
+        let joining = Arc::new(Self {
+            writer: OnceLock::new(),
+        });
         let waiting = Arc::downgrade(&joining);
         thread::Builder::new()
             .name("captioner".into())
@@ -41,7 +43,10 @@ fn keep_trying(waiting: &Weak<Joining>, mut load: impl FnMut() -> Result<Caption
     while waiting.strong_count() > 0 {
         match load() {
             Ok(captioner) => {
-                tracing::info!(captioner = captioner.name(), "the language model has joined");
+                tracing::info!(
+                    captioner = captioner.name(),
+                    "the language model has joined"
+                );
                 if let Some(joining) = waiting.upgrade() {
                     let _ = joining.writer.set(captioner.writer);
                 }
@@ -86,11 +91,20 @@ mod tests {
     #[tokio::test]
     async fn the_template_speaks_until_the_model_is_there() {
         let (arrive, arrival) = std::sync::mpsc::channel::<Captioner>();
-        let captioner =
-            Captioner::joining(move || arrival.recv().map_err(|error| CaptionError::Load(error.to_string())));
+        let captioner = Captioner::joining(move || {
+            arrival
+                .recv()
+                .map_err(|error| CaptionError::Load(error.to_string()))
+        });
         let captioner = captioner.expect("a thread");
-        let asked = Asked { lane: Lane::Realtime, language: Language::En };
-        let early = captioner.caption(true, &[cat()], asked, Instant::now() + TRY_EVERY).await.caption;
+        let asked = Asked {
+            lane: Lane::Realtime,
+            language: Language::En,
+        };
+        let early = captioner
+            .caption(true, &[cat()], asked, Instant::now() + TRY_EVERY)
+            .await
+            .caption;
         assert_eq!(early.status, CaptionStatus::Unavailable);
         assert_eq!(early.text.as_deref(), Some("A photo of a cat."));
         assert_eq!(captioner.name(), "template");
@@ -99,7 +113,10 @@ mod tests {
         while captioner.name() != "off" {
             tokio::task::yield_now().await;
         }
-        let later = captioner.caption(true, &[cat()], asked, Instant::now() + TRY_EVERY).await.caption;
+        let later = captioner
+            .caption(true, &[cat()], asked, Instant::now() + TRY_EVERY)
+            .await
+            .caption;
         assert_eq!(later.status, CaptionStatus::Disabled);
     }
 }

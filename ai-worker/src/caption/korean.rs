@@ -29,10 +29,15 @@ impl Sort {
 
 /// `subjects` is not empty.
 pub fn write(subjects: &[&Tag]) -> String {
-    let sort = subjects.first().map_or(Sort::Thing, |tag| Sort::of(&tag.category));
+    let sort = subjects
+        .first()
+        .map_or(Sort::Thing, |tag| Sort::of(&tag.category));
     let alike = subjects.iter().all(|tag| Sort::of(&tag.category) == sort);
     let names = listed(subjects);
-    let (there, seen) = (attach(&names, Particle::Subject), attach(&names, Particle::Object));
+    let (there, seen) = (
+        attach(&names, Particle::Subject),
+        attach(&names, Particle::Object),
+    );
     match (sort, subjects.len() > 1, alike) {
         (_, true, false) => format!("{there} 있는 사진입니다."),
         (Sort::Living, false, _) => format!("{there} 있는 사진입니다."),
@@ -53,7 +58,11 @@ fn listed(subjects: &[&Tag]) -> String {
         [only] => (*only).to_owned(),
         [first, last] => format!("{} {last}", attach(first, Particle::With)),
         [first, middle @ .., last] => {
-            format!("{} {}, 그리고 {last}", attach(first, Particle::With), middle.join(", "))
+            format!(
+                "{} {}, 그리고 {last}",
+                attach(first, Particle::With),
+                middle.join(", ")
+            )
         }
     }
 }
@@ -79,16 +88,35 @@ mod tests {
     fn every_pattern_reads_well() {
         for (subjects, sentence) in [
             (&[("고양이", "animal")][..], "고양이가 있는 사진입니다."),
-            (&[("고양이", "animal"), ("비글", "animal")], "고양이와 비글이 함께 있는 사진입니다."),
-            (&[("에스프레소", "food")], "에스프레소 사진입니다."),
-            (&[("에스프레소", "food"), ("빵", "food")], "에스프레소와 빵이 있는 음식 사진입니다."),
-            (&[("궁전", "building")], "궁전이 보이는 사진입니다."),
-            (&[("궁전", "building"), ("데이지", "plant")], "궁전과 데이지가 보이는 사진입니다."),
-            (&[("모페드", "vehicle")], "모페드를 찍은 사진입니다."),
-            (&[("모페드", "vehicle"), ("헬멧", "clothing")], "모페드와 헬멧을 함께 찍은 사진입니다."),
-            (&[("고양이", "animal"), ("안락의자", "furniture")], "고양이와 안락의자가 있는 사진입니다."),
             (
-                &[("고양이", "animal"), ("비글", "animal"), ("소파", "furniture")],
+                &[("고양이", "animal"), ("비글", "animal")],
+                "고양이와 비글이 함께 있는 사진입니다.",
+            ),
+            (&[("에스프레소", "food")], "에스프레소 사진입니다."),
+            (
+                &[("에스프레소", "food"), ("빵", "food")],
+                "에스프레소와 빵이 있는 음식 사진입니다.",
+            ),
+            (&[("궁전", "building")], "궁전이 보이는 사진입니다."),
+            (
+                &[("궁전", "building"), ("데이지", "plant")],
+                "궁전과 데이지가 보이는 사진입니다.",
+            ),
+            (&[("모페드", "vehicle")], "모페드를 찍은 사진입니다."),
+            (
+                &[("모페드", "vehicle"), ("헬멧", "clothing")],
+                "모페드와 헬멧을 함께 찍은 사진입니다.",
+            ),
+            (
+                &[("고양이", "animal"), ("안락의자", "furniture")],
+                "고양이와 안락의자가 있는 사진입니다.",
+            ),
+            (
+                &[
+                    ("고양이", "animal"),
+                    ("비글", "animal"),
+                    ("소파", "furniture"),
+                ],
                 "고양이와 비글, 그리고 소파가 있는 사진입니다.",
             ),
             (&[("kite (bird)", "animal")], "kite가 있는 사진입니다."),

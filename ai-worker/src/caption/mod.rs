@@ -98,8 +98,13 @@ impl Captioner {
     }
 
     /// Loads the language model; blocks for as long as that takes.
-    pub fn llama(manifest: &common::model::Manifest, setting: Setting) -> Result<Self, CaptionError> {
-        Ok(Self::by(Model::Llama(llama::Llama::load(manifest, setting)?)))
+    pub fn llama(
+        manifest: &common::model::Manifest,
+        setting: Setting,
+    ) -> Result<Self, CaptionError> {
+        Ok(Self::by(Model::Llama(llama::Llama::load(
+            manifest, setting,
+        )?)))
     }
 
     /// Servers that speak OpenAI's protocol. Whether they answer shows later.
@@ -112,11 +117,16 @@ impl Captioner {
     }
 
     fn writing(writer: Writer) -> Self {
-        Self { writer, routes: Vec::new() }
+        Self {
+            writer,
+            routes: Vec::new(),
+        }
     }
 
     /// Loads in the background, and again every few seconds where that fails, until it succeeds.
-    pub fn joining(load: impl FnMut() -> Result<Self, CaptionError> + Send + 'static) -> Result<Self, CaptionError> {
+    pub fn joining(
+        load: impl FnMut() -> Result<Self, CaptionError> + Send + 'static,
+    ) -> Result<Self, CaptionError> {
         Ok(Self::writing(Writer::Joining(Joining::begin(load)?)))
     }
 
@@ -128,7 +138,9 @@ impl Captioner {
 
     /// Remembers the language model's sentences, for the fleet that shares `bus`.
     pub fn cached(self, setting: CacheSetting, bus: Bus) -> Self {
-        self.with(|author| author.cache = Some(cache::Cache::new(setting, bus, &author.model.writer())))
+        self.with(|author| {
+            author.cache = Some(cache::Cache::new(setting, bus, &author.model.writer()))
+        })
     }
 
     /// All that the tagging models can name: a sentence may name of it what is given alone.
@@ -152,13 +164,25 @@ impl Captioner {
 
     /// A caption for `tags`, or the reason for none. Never fails, and never
     /// takes longer than until `deadline`.
-    pub async fn caption(&self, wanted: bool, tags: &[Tag], asked: Asked, deadline: Instant) -> Captioned {
+    pub async fn caption(
+        &self,
+        wanted: bool,
+        tags: &[Tag],
+        asked: Asked,
+        deadline: Instant,
+    ) -> Captioned {
         let subjects = if wanted { subjects(tags) } else { Vec::new() };
-        self.write(&subjects, asked, Time::until(deadline), deadline).await
+        self.write(&subjects, asked, Time::until(deadline), deadline)
+            .await
     }
 
     /// The same where a caption that is late is still of use, if only it was begun by `deadline`.
-    pub async fn caption_even_late(&self, tags: &[Tag], asked: Asked, deadline: Instant) -> Captioned {
+    pub async fn caption_even_late(
+        &self,
+        tags: &[Tag],
+        asked: Asked,
+        deadline: Instant,
+    ) -> Captioned {
         let time = Time::until(deadline);
         self.write(&subjects(tags), asked, time, time.end_by).await
     }
@@ -168,7 +192,13 @@ impl Captioner {
         route.map_or(&self.writer, |(_, writer)| writer)
     }
 
-    async fn write(&self, subjects: &[&Tag], asked: Asked, time: Time, wait_until: Instant) -> Captioned {
+    async fn write(
+        &self,
+        subjects: &[&Tag],
+        asked: Asked,
+        time: Time,
+        wait_until: Instant,
+    ) -> Captioned {
         let captioned = match self.writer_for(asked).joined() {
             Writer::Off => none(),
             _ if subjects.is_empty() => none(),
@@ -176,10 +206,18 @@ impl Captioner {
             Writer::Model(author) if asked.language == Language::En => {
                 by_model::caption(author, subjects, asked, time, wait_until).await
             }
-            Writer::Joining(_) if asked.language == Language::En => {
-                by_pattern(subjects, asked.language, CaptionStatus::Unavailable, Instant::now())
-            }
-            _ => by_pattern(subjects, asked.language, CaptionStatus::Template, Instant::now()),
+            Writer::Joining(_) if asked.language == Language::En => by_pattern(
+                subjects,
+                asked.language,
+                CaptionStatus::Unavailable,
+                Instant::now(),
+            ),
+            _ => by_pattern(
+                subjects,
+                asked.language,
+                CaptionStatus::Template,
+                Instant::now(),
+            ),
         };
         count(captioned.caption.status);
         captioned
@@ -210,20 +248,40 @@ pub fn count(status: CaptionStatus) {
 
 /// The template's sentence in the place of one that somebody else writes, or none where there is nothing to say.
 pub fn stand_in(subjects: &[&Tag], language: Language, status: CaptionStatus) -> Caption {
-    if subjects.is_empty() { none().caption } else { by_pattern(subjects, language, status, Instant::now()).caption }
+    if subjects.is_empty() {
+        none().caption
+    } else {
+        by_pattern(subjects, language, status, Instant::now()).caption
+    }
 }
 
 fn none() -> Captioned {
-    let caption = Caption { text: None, status: CaptionStatus::Disabled, model: None };
-    Captioned { caption, started: Instant::now() }
+    let caption = Caption {
+        text: None,
+        status: CaptionStatus::Disabled,
+        model: None,
+    };
+    Captioned {
+        caption,
+        started: Instant::now(),
+    }
 }
 
 /// The template's, and why it speaks.
-fn by_pattern(subjects: &[&Tag], language: Language, status: CaptionStatus, started: Instant) -> Captioned {
+fn by_pattern(
+    subjects: &[&Tag],
+    language: Language,
+    status: CaptionStatus,
+    started: Instant,
+) -> Captioned {
     let text = match language {
         Language::En => template::write(subjects),
         Language::Ko => korean::write(subjects),
     };
-    let caption = Caption { text: Some(text), status, model: Some(template::NAME.to_owned()) };
+    let caption = Caption {
+        text: Some(text),
+        status,
+        model: Some(template::NAME.to_owned()),
+    };
     Captioned { caption, started }
 }

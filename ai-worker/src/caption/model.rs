@@ -50,7 +50,10 @@ pub struct Time {
 
 impl Time {
     pub fn until(deadline: Instant) -> Self {
-        Self { begin_by: deadline, end_by: deadline + LATE }
+        Self {
+            begin_by: deadline,
+            end_by: deadline + LATE,
+        }
     }
 }
 
@@ -80,7 +83,12 @@ impl Model {
     }
 
     /// The first attempt is the likeliest sentence, each further one another draw.
-    pub async fn write(&self, subjects: &[String], attempt: u32, time: Time) -> Result<Sentence, NoSentence> {
+    pub async fn write(
+        &self,
+        subjects: &[String],
+        attempt: u32,
+        time: Time,
+    ) -> Result<Sentence, NoSentence> {
         match self {
             Model::Llama(llama) => llama.write(subjects.to_vec(), attempt, time).await,
             Model::OpenAi(servers) => servers.write(subjects, attempt, time).await,

@@ -44,7 +44,11 @@ fn ending(word: &str) -> Ending {
         Some('a'..='z') => spoken_consonant(word),
         _ => return Ending::Unknown,
     };
-    if consonant { Ending::Consonant } else { Ending::Vowel }
+    if consonant {
+        Ending::Consonant
+    } else {
+        Ending::Vowel
+    }
 }
 
 /// How English words end in Hangul: `cat` 캣 and `ring` 링, but `bus` 버스, `dog` 도그.
@@ -65,7 +69,12 @@ mod tests {
             ("탈것", "탈것과", "탈것이", "탈것을"),
             ("잔", "잔과", "잔이", "잔을"),
             ("모델 T", "모델 T와", "모델 T가", "모델 T를"),
-            ("LCD 모니터 R", "LCD 모니터 R과", "LCD 모니터 R이", "LCD 모니터 R을"),
+            (
+                "LCD 모니터 R",
+                "LCD 모니터 R과",
+                "LCD 모니터 R이",
+                "LCD 모니터 R을",
+            ),
             ("보잉 747", "보잉 747과", "보잉 747이", "보잉 747을"),
             ("아우디 A4", "아우디 A4와", "아우디 A4가", "아우디 A4를"),
             ("espresso", "espresso와", "espresso가", "espresso를"),

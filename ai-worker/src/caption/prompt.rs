@@ -4,7 +4,8 @@
 /// with any change of what the guard passes.
 pub const VERSION: u32 = 2;
 
-pub const SYSTEM: &str = "You write one short, plain sentence about a photo. Use only the given words.";
+pub const SYSTEM: &str =
+    "You write one short, plain sentence about a photo. Use only the given words.";
 
 /// They make a model of 135 million parameters follow the form. They use no
 /// word that the guard would refuse: what stands here is what it imitates.

@@ -34,7 +34,14 @@ mod tests {
     fn tag() -> Tag {
         let own = String::from;
         let (id, category) = (own("cat"), own("animal"));
-        Tag { id, name: own("고양이"), confidence: 0.9, category, category_name: own("동물"), parents: Vec::new() }
+        Tag {
+            id,
+            name: own("고양이"),
+            confidence: 0.9,
+            category,
+            category_name: own("동물"),
+            parents: Vec::new(),
+        }
     }
 
     #[tokio::test]

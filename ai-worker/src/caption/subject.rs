@@ -21,7 +21,11 @@ const MOST_WORDS: usize = 5;
 pub fn subjects(tags: &[Tag]) -> Vec<&Tag> {
     let speakable = || tags.iter().filter(|tag| is_speakable(&tag.name));
     let telling = unrelated(speakable().filter(|tag| !tag.parents.is_empty()));
-    if telling.is_empty() { unrelated(speakable()) } else { telling }
+    if telling.is_empty() {
+        unrelated(speakable())
+    } else {
+        telling
+    }
 }
 
 /// Whether a name may stand in a prompt and in a sentence. A vocabulary may
@@ -31,15 +35,20 @@ fn is_speakable(name: &str) -> bool {
     let name = bare(name);
     let allowed = |c: char| c.is_alphanumeric() || " -'".contains(c);
     let words = name.split(' ').filter(|word| !word.is_empty()).count();
-    name.chars().all(allowed) && name.chars().count() <= LONGEST_NAME && (1..=MOST_WORDS).contains(&words)
+    name.chars().all(allowed)
+        && name.chars().count() <= LONGEST_NAME
+        && (1..=MOST_WORDS).contains(&words)
 }
 
 fn unrelated<'a>(tags: impl Iterator<Item = &'a Tag>) -> Vec<&'a Tag> {
     let mut chosen: Vec<&Tag> = Vec::new();
     for tag in tags {
-        let related = |other: &&Tag| other.parents.contains(&tag.name) || tag.parents.contains(&other.name);
+        let related =
+            |other: &&Tag| other.parents.contains(&tag.name) || tag.parents.contains(&other.name);
         let least = |first: &&Tag| LEAST_CONFIDENCE.max(LEAST_SHARE * first.confidence);
-        let faint = chosen.first().is_some_and(|first| tag.confidence < least(first));
+        let faint = chosen
+            .first()
+            .is_some_and(|first| tag.confidence < least(first));
         if chosen.len() < MOST && !faint && !chosen.iter().any(related) {
             chosen.push(tag);
         }
@@ -71,9 +80,15 @@ mod tests {
             tag("tabby", &["cat", "animal"]),
             tag("sofa", &["furniture"]),
         ];
-        let names: Vec<_> = subjects(&tags).iter().map(|tag| tag.name.as_str()).collect();
+        let names: Vec<_> = subjects(&tags)
+            .iter()
+            .map(|tag| tag.name.as_str())
+            .collect();
         assert_eq!(names, ["cat", "sofa"]);
-        let general: Vec<_> = subjects(&tags[1..2]).iter().map(|tag| tag.name.as_str()).collect();
+        let general: Vec<_> = subjects(&tags[1..2])
+            .iter()
+            .map(|tag| tag.name.as_str())
+            .collect();
         assert_eq!(general, ["animal"]);
     }
 }

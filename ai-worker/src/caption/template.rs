@@ -8,7 +8,10 @@ pub const NAME: &str = "template";
 
 /// `subjects` is not empty.
 pub fn write(subjects: &[&Tag]) -> String {
-    let named: Vec<String> = subjects.iter().map(|tag| with_article(bare(&tag.name))).collect();
+    let named: Vec<String> = subjects
+        .iter()
+        .map(|tag| with_article(bare(&tag.name)))
+        .collect();
     let list = match named.as_slice() {
         [only] => only.clone(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
@@ -33,7 +36,10 @@ mod tests {
         };
         let (espresso, cup, glasses) = (tag("espresso"), tag("cup"), tag("sunglasses"));
         assert_eq!(write(&[&espresso]), "A photo of an espresso.");
-        assert_eq!(write(&[&espresso, &cup, &glasses]), "A photo of an espresso, a cup and sunglasses.");
+        assert_eq!(
+            write(&[&espresso, &cup, &glasses]),
+            "A photo of an espresso, a cup and sunglasses."
+        );
         assert_eq!(write(&[&tag("kite (bird)")]), "A photo of a kite.");
     }
 }

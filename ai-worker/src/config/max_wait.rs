@@ -22,6 +22,10 @@ impl FromStr for MaxWait {
     type Err = ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        if text == "auto" { Ok(MaxWait::Auto) } else { text.parse().map(MaxWait::Ms) }
+        if text == "auto" {
+            Ok(MaxWait::Auto)
+        } else {
+            text.parse().map(MaxWait::Ms)
+        }
     }
 }

@@ -39,6 +39,12 @@ impl ReloadConfig {
 }
 
 fn part(text: &str) -> Result<f64, String> {
-    let part: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
-    if (0.0..=1.0).contains(&part) { Ok(part) } else { Err("it must lie between 0 and 1".into()) }
+    let part: f64 = text
+        .parse()
+        .map_err(|_| format!("`{text}` is not a number"))?;
+    if (0.0..=1.0).contains(&part) {
+        Ok(part)
+    } else {
+        Err("it must lie between 0 and 1".into())
+    }
 }

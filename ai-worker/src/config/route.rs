@@ -37,7 +37,11 @@ impl FromStr for CaptionRoutes {
 
     fn from_str(text: &str) -> Result<Self, RouteError> {
         let mut routes = Vec::new();
-        for rule in text.split(',').map(str::trim).filter(|rule| !rule.is_empty()) {
+        for rule in text
+            .split(',')
+            .map(str::trim)
+            .filter(|rule| !rule.is_empty())
+        {
             let (when, writer) = route(rule)?;
             if routes.iter().any(|(other, _)| *other == when) {
                 return Err(RouteError::Twice(rule.to_owned()));
@@ -49,7 +53,9 @@ impl FromStr for CaptionRoutes {
 }
 
 fn route(rule: &str) -> Result<(When, CaptionerChoice), RouteError> {
-    let (when, writer) = rule.split_once('=').ok_or_else(|| RouteError::Form(rule.to_owned()))?;
+    let (when, writer) = rule
+        .split_once('=')
+        .ok_or_else(|| RouteError::Form(rule.to_owned()))?;
     let when = match when {
         "realtime" => When::Realtime,
         "bulk" => When::Bulk,
@@ -90,7 +96,10 @@ mod tests {
         assert_eq!(refused("bulk"), RouteError::Form("bulk".into()));
         assert_eq!(refused("night=template"), RouteError::When("night".into()));
         assert_eq!(refused("bulk=gpt"), RouteError::Writer("gpt".into()));
-        assert_eq!(refused("bulk=off,bulk=template"), RouteError::Twice("bulk=template".into()));
+        assert_eq!(
+            refused("bulk=off,bulk=template"),
+            RouteError::Twice("bulk=template".into())
+        );
         assert_eq!(refused("ko=llama"), RouteError::Korean("ko=llama".into()));
         assert_eq!(refused("ko=openai"), RouteError::Korean("ko=openai".into()));
     }

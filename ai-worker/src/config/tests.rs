@@ -17,12 +17,18 @@ fn parse(arguments: &[&str]) -> Result<WorkerConfig, clap::Error> {
 #[test]
 fn the_device_decides_what_was_left_open() {
     let cpu = parse(&["--captioner", "off"]).expect("valid");
-    assert_eq!((cpu.max_batch(), cpu.lanes(), cpu.rules().max_wait), (4, cores(), None));
+    assert_eq!(
+        (cpu.max_batch(), cpu.lanes(), cpu.rules().max_wait),
+        (4, cores(), None)
+    );
     assert_eq!(usize::from(cpu.prefetch()), 2 * 4 * cores());
     assert!(cpu.onnxruntime().ends_with("onnxruntime/libonnxruntime.so"));
     let gpu = parse(&["--captioner", "off", "--device", "cuda:1"]).expect("valid");
     assert_eq!((gpu.max_batch(), gpu.lanes(), gpu.prefetch()), (32, 3, 192));
-    assert!(gpu.onnxruntime().ends_with("onnxruntime-gpu/libonnxruntime.so"));
+    assert!(
+        gpu.onnxruntime()
+            .ends_with("onnxruntime-gpu/libonnxruntime.so")
+    );
     let told = parse(&["--device", "cuda", "--max-batch", "16", "--lanes", "1"]).expect("valid");
     assert_eq!((told.max_batch(), told.lanes()), (16, 1));
 }
@@ -30,7 +36,16 @@ fn the_device_decides_what_was_left_open() {
 #[test]
 fn roles_decide_how_much_is_in_hand() {
     let in_hand = |roles: &str| {
-        let config = parse(&["--roles", roles, "--lanes", "1", "--caption-width", "8", "--caption-queue", "16"]);
+        let config = parse(&[
+            "--roles",
+            roles,
+            "--lanes",
+            "1",
+            "--caption-width",
+            "8",
+            "--caption-queue",
+            "16",
+        ]);
         config.map(|config| (config.duty(), config.prefetch()))
     };
     assert_eq!(in_hand("tag,caption").expect("valid"), (Duty::Both, 8 + 24));
@@ -43,18 +58,56 @@ fn roles_decide_how_much_is_in_hand() {
 
 #[test]
 fn whoever_writes_by_a_rule_has_captions_in_hand_too() {
-    let arguments = ["--roles", "caption", "--captioner", "template", "--caption-width", "8", "--caption-queue", "16"];
-    let in_hand = |more: &[&str]| parse(&[&arguments[..], more].concat()).map(|config| config.prefetch()).ok();
+    let arguments = [
+        "--roles",
+        "caption",
+        "--captioner",
+        "template",
+        "--caption-width",
+        "8",
+        "--caption-queue",
+        "16",
+    ];
+    let in_hand = |more: &[&str]| {
+        parse(&[&arguments[..], more].concat())
+            .map(|config| config.prefetch())
+            .ok()
+    };
     assert_eq!(in_hand(&[]), Some(1));
-    assert_eq!(in_hand(&["--caption-route", "en=llama,bulk=template"]), Some(24));
-    let servers = ["--openai-url", "http://one/v1,http://two/v1", "--openai-concurrency", "4"];
-    assert_eq!(in_hand(&[&["--caption-route", "realtime=llama,bulk=openai"][..], &servers].concat()), Some(24 + 8));
+    assert_eq!(
+        in_hand(&["--caption-route", "en=llama,bulk=template"]),
+        Some(24)
+    );
+    let servers = [
+        "--openai-url",
+        "http://one/v1,http://two/v1",
+        "--openai-concurrency",
+        "4",
+    ];
+    assert_eq!(
+        in_hand(
+            &[
+                &["--caption-route", "realtime=llama,bulk=openai"][..],
+                &servers
+            ]
+            .concat()
+        ),
+        Some(24 + 8)
+    );
     assert_eq!(in_hand(&["--caption-route", "ko=llama"]), None);
 }
 
 #[test]
 fn settings_are_read_as_the_help_says() {
-    let config = parse(&["--model", "one,two", "--max-batch-wait-ms", "7", "--model-poll-ms", "0"]).expect("valid");
+    let config = parse(&[
+        "--model",
+        "one,two",
+        "--max-batch-wait-ms",
+        "7",
+        "--model-poll-ms",
+        "0",
+    ])
+    .expect("valid");
     assert_eq!(config.models, ["one", "two"]);
     assert_eq!(config.rules().max_wait, Some(Duration::from_millis(7)));
     assert_eq!(config.reload.model_poll(), None);
@@ -70,9 +123,16 @@ fn settings_are_read_as_the_help_says() {
 
 #[test]
 fn every_setting_stands_below_its_heading() {
-    let help = <Command as clap::CommandFactory>::command().render_long_help().to_string();
-    let at = |words: &str| help.find(words).unwrap_or_else(|| panic!("no {words} in {help}"));
+    let help = <Command as clap::CommandFactory>::command()
+        .render_long_help()
+        .to_string();
+    let at = |words: &str| {
+        help.find(words)
+            .unwrap_or_else(|| panic!("no {words} in {help}"))
+    };
     assert!(help.starts_with("Usage"), "{help}");
-    assert!(at("Worker:") < at("--device") && at("--caption-queue") < at("New versions of models:"));
+    assert!(
+        at("Worker:") < at("--device") && at("--caption-queue") < at("New versions of models:")
+    );
     assert!(at("New versions of models:") < at("--model-poll-ms"));
 }

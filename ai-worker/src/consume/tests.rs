@@ -9,7 +9,9 @@ use common::{
     bus::{Bus, BusConfig, ResultKey},
     model::{Fit, Kind, TileSpec},
     queue::{Message, QueueConfig},
-    wire::{self, DEFAULT_TENANT, Features, Job, Language, ModelId, ModelInfo, Selection, WIRE_VERSION},
+    wire::{
+        self, DEFAULT_TENANT, Features, Job, Language, ModelId, ModelInfo, Selection, WIRE_VERSION,
+    },
 };
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
@@ -25,7 +27,11 @@ use crate::{
     tags::{Calibration, Taxonomy},
 };
 
-const TILE: TileSpec = TileSpec { width: 8, height: 8, fit: Fit::Crop };
+const TILE: TileSpec = TileSpec {
+    width: 8,
+    height: 8,
+    fit: Fit::Crop,
+};
 const MAX_BATCH: usize = 2;
 /// Two batches of the one lane.
 const PREFETCH: u16 = 4;
@@ -55,7 +61,10 @@ impl Engine for Gated {
 fn served(engine: Gated, batcher: &Arc<Batcher>) -> Arc<Served> {
     let labels = br#"{"classes":[{"name":"cat","category":"animal"}],"parents":{}}"#;
     let model = ModelInfo {
-        id: ModelId { name: "gated".into(), version: "1".into() },
+        id: ModelId {
+            name: "gated".into(),
+            version: "1".into(),
+        },
         kind: Kind::Softmax,
         licence: String::new(),
         source: String::new(),
@@ -65,23 +74,50 @@ fn served(engine: Gated, batcher: &Arc<Batcher>) -> Arc<Served> {
         classes: 1,
     };
     let taxonomy = Taxonomy::from_json(labels).expect("valid labels");
-    let tagger = Arc::new(Tagger { taxonomy, calibration: Calibration::NONE, model });
+    let tagger = Arc::new(Tagger {
+        taxonomy,
+        calibration: Calibration::NONE,
+        model,
+    });
     let engines: Vec<Box<dyn Engine>> = vec![Box::new(engine)];
-    let loaded = Loaded { tagger, source: Source::default(), engines, warm_up: vec![(1, 0.01)] };
-    Arc::new(Served::new(loaded, batcher.clone(), Rules { sizes: Sizes::any(MAX_BATCH), max_wait: None }))
+    let loaded = Loaded {
+        tagger,
+        source: Source::default(),
+        engines,
+        warm_up: vec![(1, 0.01)],
+    };
+    Arc::new(Served::new(
+        loaded,
+        batcher.clone(),
+        Rules {
+            sizes: Sizes::any(MAX_BATCH),
+            max_wait: None,
+        },
+    ))
 }
 
 fn job(n: usize, bus: &Bus) -> Message {
     let pixels = [90; 8 * 8 * 3].as_slice();
-    let image = Image { pixels, width: 8, pitch: 24, height: 8, format: PixelFormat::RGB };
-    let tile = turbojpeg::compress(image, 90, Subsamp::None).expect("encodes").to_vec();
+    let image = Image {
+        pixels,
+        width: 8,
+        pitch: 24,
+        height: 8,
+        format: PixelFormat::RGB,
+    };
+    let tile = turbojpeg::compress(image, 90, Subsamp::None)
+        .expect("encodes")
+        .to_vec();
     let job = Job {
         v: WIRE_VERSION,
         id: format!("job-{n}"),
         tenant: DEFAULT_TENANT.into(),
         reply_to: "nobody".into(),
         model: "gated".into(),
-        features: Features { tags: true, caption: false },
+        features: Features {
+            tags: true,
+            caption: false,
+        },
         limit: None,
         threshold: None,
         language: Language::En,
@@ -90,13 +126,19 @@ fn job(n: usize, bus: &Bus) -> Message {
         budget_ms: 60_000,
         tile,
     };
-    Message { payload: Bytes::from(wire::encode(&job)), ttl: Duration::from_secs(60) }
+    Message {
+        payload: Bytes::from(wire::encode(&job)),
+        ttl: Duration::from_secs(60),
+    }
 }
 
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !is_so().await {
-        assert!(started.elapsed() < Duration::from_secs(30), "not in time: {what}");
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "not in time: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -116,13 +158,24 @@ struct Room {
 impl Room {
     async fn open() -> Self {
         let config = Config::parse_from(["test"]);
-        let (queue, bus) = (Queue::connect(&config.queue).await, Bus::connect(&config.bus).await);
-        let (queue, bus) = (queue.expect("memory connects"), bus.expect("memory connects"));
+        let (queue, bus) = (
+            Queue::connect(&config.queue).await,
+            Bus::connect(&config.bus).await,
+        );
+        let (queue, bus) = (
+            queue.expect("memory connects"),
+            bus.expect("memory connects"),
+        );
         let (given, batches) = mpsc::channel();
         let (go, gate) = mpsc::channel();
         let batcher = Arc::new(Batcher::new(1, 16));
         let served = served(Gated { given, go: gate }, &batcher);
-        let lanes = Lanes::start(1, &batcher, &Arc::new(Watchdog::new(1, Duration::from_secs(60))), &Alarm::default());
+        let lanes = Lanes::start(
+            1,
+            &batcher,
+            &Arc::new(Watchdog::new(1, Duration::from_secs(60))),
+            &Alarm::default(),
+        );
         let worker = Worker {
             name: "worker".into(),
             bus: bus.clone(),
@@ -135,14 +188,28 @@ impl Room {
         let shutdown = Shutdown::new();
         let working = {
             let (queue, shutdown) = (queue.clone(), shutdown.clone());
-            tokio::spawn(async move { consume(Arc::new(worker), &queue, &Lane::TAGGING, PREFETCH, shutdown).await })
+            tokio::spawn(async move {
+                consume(Arc::new(worker), &queue, &Lane::TAGGING, PREFETCH, shutdown).await
+            })
         };
-        Self { queue, bus, batcher, batches, go, lanes: lanes.expect("a thread starts"), shutdown, working }
+        Self {
+            queue,
+            bus,
+            batcher,
+            batches,
+            go,
+            lanes: lanes.expect("a thread starts"),
+            shutdown,
+            working,
+        }
     }
 
     async fn publish(&self, jobs: std::ops::Range<usize>) {
         for n in jobs {
-            self.queue.publish(Lane::Realtime, job(n, &self.bus)).await.expect("there is room");
+            self.queue
+                .publish(Lane::Realtime, job(n, &self.bus))
+                .await
+                .expect("there is room");
         }
     }
 
@@ -158,7 +225,11 @@ impl Room {
     }
 
     async fn left(&self) -> u64 {
-        self.queue.depth(Lane::Realtime).await.expect("memory").messages
+        self.queue
+            .depth(Lane::Realtime)
+            .await
+            .expect("memory")
+            .messages
     }
 
     /// Lets the engine go on, ends the worker, and answers how many images the engine was given since.
@@ -170,18 +241,27 @@ impl Room {
         self.shutdown.cancel();
         self.working.await.expect("drained");
         self.lanes.stop().await;
-        let left = self.queue.depth(Lane::Realtime).await.expect("memory").messages;
+        let left = self
+            .queue
+            .depth(Lane::Realtime)
+            .await
+            .expect("memory")
+            .messages;
         assert_eq!(left, 0);
         self.batches.try_iter().sum()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_stays_at_the_broker() {
+async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_stays_at_the_broker()
+{
     let room = Room::open().await;
     room.publish(0..8).await;
     let first = room.first().await;
-    until("the others are in line", async || room.batcher.waiting() == usize::from(PREFETCH) - first).await;
+    until("the others are in line", async || {
+        room.batcher.waiting() == usize::from(PREFETCH) - first
+    })
+    .await;
     assert_eq!(room.left().await, 8 - u64::from(PREFETCH));
     assert_eq!(first + room.drain().await, 8);
 }
@@ -190,23 +270,47 @@ async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_s
 async fn the_engine_never_sees_a_job_whose_client_has_left() {
     let room = Room::open().await;
     let bus = room.bus.clone();
-    let key = |n: usize| ResultKey { tenant: DEFAULT_TENANT.into(), id: format!("job-{n}") };
-    let leave = async |n| bus.call_off(&key(n), Bytes::from_static(b"left")).await.expect("stored");
+    let key = |n: usize| ResultKey {
+        tenant: DEFAULT_TENANT.into(),
+        id: format!("job-{n}"),
+    };
+    let leave = async |n| {
+        bus.call_off(&key(n), Bytes::from_static(b"left"))
+            .await
+            .expect("stored")
+    };
     leave(4).await;
     // Alone, since tiles are decoded at once and come into line in any order.
     room.publish(0..1).await;
     let first = room.first().await;
     room.publish(1..6).await;
-    until("the others are in line", async || room.batcher.waiting() == usize::from(PREFETCH) - first).await;
+    until("the others are in line", async || {
+        room.batcher.waiting() == usize::from(PREFETCH) - first
+    })
+    .await;
     leave(3).await;
     // Its place, and that of the one after it, are taken by the last.
     until("it is let go", async || room.left().await == 0).await;
-    assert_eq!(first + room.drain().await, 4, "one had left before it came, one while it was in line");
+    assert_eq!(
+        first + room.drain().await,
+        4,
+        "one had left before it came, one while it was in line"
+    );
     for n in [3, 4] {
-        assert_eq!(bus.result(&key(n)).await.expect("memory"), Some("left".into()));
+        assert_eq!(
+            bus.result(&key(n)).await.expect("memory"),
+            Some("left".into())
+        );
     }
     for n in [0, 1, 2, 5] {
-        let result = bus.result(&key(n)).await.expect("memory").expect("a result");
-        assert!(wire::decode::<wire::JobResult>(&result).is_ok_and(|result| result.outcome.is_ok()), "job {n}");
+        let result = bus
+            .result(&key(n))
+            .await
+            .expect("memory")
+            .expect("a result");
+        assert!(
+            wire::decode::<wire::JobResult>(&result).is_ok_and(|result| result.outcome.is_ok()),
+            "job {n}"
+        );
     }
 }

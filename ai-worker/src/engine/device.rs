@@ -26,7 +26,10 @@ impl FromStr for Device {
     fn from_str(text: &str) -> Result<Self, UnknownDevice> {
         let unknown = || UnknownDevice(text.to_owned());
         let (name, id) = match text.split_once(':') {
-            Some((name, id)) => (name, id.parse::<u16>().map(i32::from).map_err(|_| unknown())?),
+            Some((name, id)) => (
+                name,
+                id.parse::<u16>().map(i32::from).map_err(|_| unknown())?,
+            ),
             None => (text, 0),
         };
         match name {
@@ -80,7 +83,11 @@ impl Device {
     }
 
     pub fn sizes(self, max_batch: usize) -> Sizes {
-        if self.is_gpu() { Sizes::doubling(max_batch) } else { Sizes::any(max_batch) }
+        if self.is_gpu() {
+            Sizes::doubling(max_batch)
+        } else {
+            Sizes::any(max_batch)
+        }
     }
 
     /// The sizes of batch that share a session, the smallest first. ONNX Runtime plans cuDNN's convolutions for one shape
@@ -94,7 +101,11 @@ impl Device {
 
     /// The folder below the models folder that holds its ONNX Runtime.
     pub fn runtime_folder(self) -> &'static str {
-        if self.is_gpu() { "onnxruntime-gpu" } else { "onnxruntime" }
+        if self.is_gpu() {
+            "onnxruntime-gpu"
+        } else {
+            "onnxruntime"
+        }
     }
 
     /// ONNX Runtime's name for what has to do the work.
@@ -141,7 +152,12 @@ pub struct Shapes {
 impl Shapes {
     pub fn of(input: &Input, max_batch: usize) -> Self {
         let Input { name, tile, .. } = input;
-        Self { input: name.clone(), height: tile.height, width: tile.width, max_batch }
+        Self {
+            input: name.clone(),
+            height: tile.height,
+            width: tile.width,
+            max_batch,
+        }
     }
 
     fn batch(&self, n: usize) -> String {
@@ -165,12 +181,18 @@ mod tests {
 
     #[test]
     fn a_device_is_read_as_it_is_written() {
-        for (text, device) in [("cpu", Device::Cpu), ("cuda:0", Device::Cuda(0)), ("tensorrt:3", Device::TensorRt(3))] {
+        for (text, device) in [
+            ("cpu", Device::Cpu),
+            ("cuda:0", Device::Cuda(0)),
+            ("tensorrt:3", Device::TensorRt(3)),
+        ] {
             assert_eq!(text.parse(), Ok(device));
             assert_eq!(device.to_string(), text);
         }
         assert_eq!("cuda".parse(), Ok(Device::Cuda(0)));
-        for wrong in ["", "gpu", "cpu:1", "cuda:", "cuda:x", "cuda:-1", "cuda:0:1", "CUDA"] {
+        for wrong in [
+            "", "gpu", "cpu:1", "cuda:", "cuda:x", "cuda:-1", "cuda:0:1", "CUDA",
+        ] {
             assert!(wrong.parse::<Device>().is_err(), "{wrong}");
         }
     }

@@ -31,11 +31,21 @@ pub struct Pretence {
 }
 
 impl Pretence {
-    const PLAIN: Self = Self { cost: Cost { service: Duration::ZERO, image: Duration::ZERO }, decodes: true };
+    const PLAIN: Self = Self {
+        cost: Cost {
+            service: Duration::ZERO,
+            image: Duration::ZERO,
+        },
+        decodes: true,
+    };
 
     /// The device's name where it shows: nobody shall take a figure for a real one.
     pub fn name(self) -> &'static str {
-        if self.decodes { "fake" } else { "fake, tiles not decoded" }
+        if self.decodes {
+            "fake"
+        } else {
+            "fake, tiles not decoded"
+        }
     }
 }
 
@@ -76,7 +86,10 @@ impl FromStr for Kind {
 }
 
 fn time(ms: &str) -> Option<Duration> {
-    let ms = ms.parse().ok().filter(|ms: &f64| (0.0..=600_000.0).contains(ms))?;
+    let ms = ms
+        .parse()
+        .ok()
+        .filter(|ms: &f64| (0.0..=600_000.0).contains(ms))?;
     Some(Duration::from_secs_f64(ms / 1e3))
 }
 
@@ -94,7 +107,11 @@ impl Engine for Fake {
 
 /// Different for different pictures, and always the same for the same one.
 fn scores(image: &[u8]) -> [f32; CLASSES] {
-    let light: usize = image.iter().step_by(997).map(|value| usize::from(*value)).sum();
+    let light: usize = image
+        .iter()
+        .step_by(997)
+        .map(|value| usize::from(*value))
+        .sum();
     let mut scores = [(1.0 - SURE) / (CLASSES - 1) as f32; CLASSES];
     scores[light % CLASSES] = SURE;
     scores
@@ -107,10 +124,16 @@ mod tests {
     #[test]
     fn settings_are_read_and_nonsense_is_refused() {
         let ms = Duration::from_millis;
-        let cost = Cost { service: ms(8), image: ms(2) };
+        let cost = Cost {
+            service: ms(8),
+            image: ms(2),
+        };
         let fake = |cost, decodes| Ok(Kind::Fake(Pretence { cost, decodes }));
         assert_eq!("fake:service_ms=8,image_ms=2".parse(), fake(cost, true));
-        assert_eq!("fake:service_ms=8,image_ms=2,decode=off".parse(), fake(cost, false));
+        assert_eq!(
+            "fake:service_ms=8,image_ms=2,decode=off".parse(),
+            fake(cost, false)
+        );
         assert_eq!("fake".parse(), fake(Cost::default(), true));
         assert_eq!("onnx".parse(), Ok(Kind::Onnx));
         for wrong in [
@@ -129,10 +152,15 @@ mod tests {
 
     #[test]
     fn a_run_takes_its_time_and_scores_every_image() {
-        let cost = Cost { service: Duration::from_millis(5), image: Duration::from_millis(2) };
+        let cost = Cost {
+            service: Duration::from_millis(5),
+            image: Duration::from_millis(2),
+        };
         let (dark, light) = (vec![0; 3000], vec![1; 3000]);
         let begun = std::time::Instant::now();
-        let scores = Fake { cost }.infer(&[&dark, &light]).expect("it never fails");
+        let scores = Fake { cost }
+            .infer(&[&dark, &light])
+            .expect("it never fails");
         assert!(begun.elapsed() >= cost.of(2));
         assert_eq!(cost.of(2), Duration::from_millis(9));
         assert_eq!(scores.len(), 2 * CLASSES);

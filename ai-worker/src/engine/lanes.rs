@@ -30,16 +30,26 @@ impl Lanes {
         alarm: &Alarm,
     ) -> std::io::Result<Self> {
         let spawn = |number: usize| {
-            let lane = Lane { number, batcher: batcher.clone(), watchdog: watchdog.clone() };
+            let lane = Lane {
+                number,
+                batcher: batcher.clone(),
+                watchdog: watchdog.clone(),
+            };
             let (alarm, (running, ended)) = (alarm.clone(), oneshot::channel());
             let body = move || {
                 lane.work(&alarm);
                 drop(running);
             };
-            thread::Builder::new().name(format!("engine-{number}")).spawn(body).map(|_| ended)
+            thread::Builder::new()
+                .name(format!("engine-{number}"))
+                .spawn(body)
+                .map(|_| ended)
         };
         let threads = (0..threads).map(spawn).collect::<Result<_, _>>()?;
-        Ok(Self { threads, batcher: batcher.clone() })
+        Ok(Self {
+            threads,
+            batcher: batcher.clone(),
+        })
     }
 
     /// Ends the threads once nothing waits. They are not joined: a thread that
@@ -95,25 +105,48 @@ impl Lane {
     }
 
     fn run(&self, batch: Batch) -> Result<(), Breakdown> {
-        let Batch { line, items, closed, fill, fit, sizes, engines } = batch;
-        metrics::histogram!(telemetry::BATCH_SIZE, "closed" => closed.name()).record(items.len() as f64);
+        let Batch {
+            line,
+            items,
+            closed,
+            fill,
+            fit,
+            sizes,
+            engines,
+        } = batch;
+        metrics::histogram!(telemetry::BATCH_SIZE, "closed" => closed.name())
+            .record(items.len() as f64);
         metrics::histogram!(telemetry::BATCH_FILL).record(fill);
-        let origin = Origin { taken: Instant::now(), line, fit, sizes };
+        let origin = Origin {
+            taken: Instant::now(),
+            line,
+            fit,
+            sizes,
+        };
         let items = decoded(items);
         if items.is_empty() {
             return Ok(());
         }
-        let mut engine = engines.take().expect("a version has an engine for every lane");
+        let mut engine = engines
+            .take()
+            .expect("a version has an engine for every lane");
         let done = self.attempt(engine.as_mut(), origin, items);
         engines.put_back(engine);
         done
     }
 
     /// Every image gets an answer, unless the engine is beyond help: then their jobs go to another worker.
-    fn attempt(&self, engine: &mut dyn Engine, origin: Origin, mut items: Vec<Item>) -> Result<(), Breakdown> {
+    fn attempt(
+        &self,
+        engine: &mut dyn Engine,
+        origin: Origin,
+        mut items: Vec<Item>,
+    ) -> Result<(), Breakdown> {
         match self.infer(engine, origin, &items) {
             Err(EngineError::Device(cause)) => Err(Breakdown::Device(cause)),
-            Err(EngineError::OutOfMemory(cause)) if items.len() == 1 => Err(Breakdown::OutOfMemory(cause)),
+            Err(EngineError::OutOfMemory(cause)) if items.len() == 1 => {
+                Err(Breakdown::OutOfMemory(cause))
+            }
             Err(EngineError::OutOfMemory(cause)) => {
                 self.lower_limit(origin, items.len(), &cause);
                 let half = items.split_off(items.len() / 2);
@@ -121,9 +154,9 @@ impl Lane {
                 self.attempt(engine, origin, half)
             }
             // One picture may be the cause: each is tried alone, so that only it fails.
-            Err(EngineError::Failed(_)) if items.len() > 1 => {
-                items.into_iter().try_for_each(|item| self.attempt(engine, origin, vec![item]))
-            }
+            Err(EngineError::Failed(_)) if items.len() > 1 => items
+                .into_iter()
+                .try_for_each(|item| self.attempt(engine, origin, vec![item])),
             result => {
                 answer(items, origin.taken, result);
                 Ok(())
@@ -131,19 +164,37 @@ impl Lane {
         }
     }
 
-    fn infer(&self, engine: &mut dyn Engine, origin: Origin, items: &[Item]) -> Result<Inferred, EngineError> {
-        let images: Vec<&[u8]> = items.iter().filter_map(|item| item.picture.pixels().ok()).collect();
+    fn infer(
+        &self,
+        engine: &mut dyn Engine,
+        origin: Origin,
+        items: &[Item],
+    ) -> Result<Inferred, EngineError> {
+        let images: Vec<&[u8]> = items
+            .iter()
+            .filter_map(|item| item.picture.pixels().ok())
+            .collect();
         let started = Instant::now();
-        self.watchdog.begins(self.number, origin.fit.run(origin.sizes, images.len()), started);
+        self.watchdog.begins(
+            self.number,
+            origin.fit.run(origin.sizes, images.len()),
+            started,
+        );
         let scores = engine.infer(&images);
         self.watchdog.ended(self.number);
         let finished = Instant::now();
         let scores = scores?;
         if scores.iter().any(|score| !score.is_finite()) {
-            return Err(EngineError::Failed("the model answered something that is no number".into()));
+            return Err(EngineError::Failed(
+                "the model answered something that is no number".into(),
+            ));
         }
         self.learn(origin, images.len(), finished - started);
-        Ok(Inferred { scores, started, finished })
+        Ok(Inferred {
+            scores,
+            started,
+            finished,
+        })
     }
 
     fn learn(&self, origin: Origin, n: usize, took: Duration) {
@@ -157,14 +208,21 @@ impl Lane {
     fn lower_limit(&self, origin: Origin, n: usize, cause: &str) {
         metrics::counter!("tagfleet_out_of_memory_total").increment(1);
         let limit = self.batcher.too_many(origin.line, n);
-        tracing::error!(n, limit, cause, "out of memory: the batch is halved, and later ones stay smaller");
+        tracing::error!(
+            n,
+            limit,
+            cause,
+            "out of memory: the batch is halved, and later ones stay smaller"
+        );
     }
 }
 
 /// Those whose tile is whole, decoded; the others are answered.
 fn decoded(items: Vec<Item>) -> Vec<Item> {
     let whole = |item: Item| {
-        let Some(broken) = item.picture.pixels().err().map(ToString::to_string) else { return Some(item) };
+        let Some(broken) = item.picture.pixels().err().map(ToString::to_string) else {
+            return Some(item);
+        };
         let _ = item.reply.send(Err(BatchError::Tile(broken)));
         None
     };
@@ -174,10 +232,19 @@ fn decoded(items: Vec<Item>) -> Vec<Item> {
 /// Whoever hung up meanwhile needs no answer.
 fn answer(items: Vec<Item>, taken: Instant, result: Result<Inferred, EngineError>) {
     match result {
-        Ok(Inferred { scores, started, finished }) => {
+        Ok(Inferred {
+            scores,
+            started,
+            finished,
+        }) => {
             let classes = scores.len() / items.len();
             for (item, scores) in items.into_iter().zip(scores.chunks_exact(classes)) {
-                let _ = item.reply.send(Ok(Scored { scores: scores.to_vec(), taken, started, finished }));
+                let _ = item.reply.send(Ok(Scored {
+                    scores: scores.to_vec(),
+                    taken,
+                    started,
+                    finished,
+                }));
             }
         }
         Err(error) => items.into_iter().for_each(|item| {

@@ -53,15 +53,23 @@ pub struct Engines {
 
 impl Engines {
     pub fn new(engines: Vec<Box<dyn Engine>>) -> Self {
-        Self { idle: Mutex::new(engines) }
+        Self {
+            idle: Mutex::new(engines),
+        }
     }
 
     pub fn take(&self) -> Option<Box<dyn Engine>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
     }
 
     pub fn put_back(&self, engine: Box<dyn Engine>) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(engine);
     }
 }
 

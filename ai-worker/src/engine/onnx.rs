@@ -31,9 +31,17 @@ pub enum LoadError {
     #[error("ONNX Runtime cannot be loaded from {path}: {cause} (run `tagfleet models`)")]
     Library { path: String, cause: String },
     #[error("model {name} cannot be loaded on {device}: {cause}")]
-    Graph { name: String, device: Device, cause: String },
+    Graph {
+        name: String,
+        device: Device,
+        cause: String,
+    },
     #[error("model {name} does not run on {device}: {cause}")]
-    Misplaced { name: String, device: Device, cause: Misplaced },
+    Misplaced {
+        name: String,
+        device: Device,
+        cause: Misplaced,
+    },
 }
 
 /// How a session runs its graph.
@@ -50,7 +58,12 @@ pub struct Setting {
 
 impl Setting {
     pub fn cpu(threads: usize, max_batch: usize) -> Self {
-        Self { device: Device::Cpu, numbers: Numbers::Fp32, threads, sizes: Sizes::any(max_batch) }
+        Self {
+            device: Device::Cpu,
+            numbers: Numbers::Fp32,
+            threads,
+            sizes: Sizes::any(max_batch),
+        }
     }
 }
 
@@ -89,7 +102,10 @@ impl Onnx {
         if let Some(environment) = &*one {
             return Ok(environment.clone());
         }
-        let failed = |cause: String| LoadError::Library { path: library.display().to_string(), cause };
+        let failed = |cause: String| LoadError::Library {
+            path: library.display().to_string(),
+            cause,
+        };
         let builder = ort::init_from(library).map_err(|error| failed(error.to_string()))?;
         let builder = builder.with_name("tagfleet").with_logger(Arc::new(log));
         let environment = builder.build().map_err(|error| failed(error.to_string()))?;
@@ -105,24 +121,53 @@ impl Onnx {
     ) -> Result<Self, LoadError> {
         let input = manifest.require(&manifest.input, "[input]")?;
         let (name, device) = (manifest.name.clone(), setting.device);
-        let failed = |cause: String| LoadError::Graph { name: name.clone(), device, cause };
+        let failed = |cause: String| LoadError::Graph {
+            name: name.clone(),
+            device,
+            cause,
+        };
         let (names, tile) = ((input.name.clone(), input.output.clone()), input.tile);
-        let mut onnx = Self { input: names.0, output: names.1, tile, joined: Vec::new(), parts: Vec::new() };
+        let mut onnx = Self {
+            input: names.0,
+            output: names.1,
+            tile,
+            joined: Vec::new(),
+            parts: Vec::new(),
+        };
         // Only a GPU can be stood in for in silence.
-        let profile = device.is_gpu().then(tempfile::tempdir).transpose().map_err(|error| failed(error.to_string()))?;
+        let profile = device
+            .is_gpu()
+            .then(tempfile::tempdir)
+            .transpose()
+            .map_err(|error| failed(error.to_string()))?;
         let mut profiled = profile.as_ref().map(TempDir::path);
         for sizes in device.sessions(setting.sizes) {
             let max = sizes.iter().copied().max().unwrap_or(1);
-            let session = open(environment, graph, setting, &Shapes::of(input, max), profiled);
+            let session = open(
+                environment,
+                graph,
+                setting,
+                &Shapes::of(input, max),
+                profiled,
+            );
             let session = session.map_err(|error| failed(error.to_string()))?;
             onnx.expect_names(&session).map_err(failed)?;
-            onnx.parts.push(Part { max, session, pinned: None });
+            onnx.parts.push(Part {
+                max,
+                session,
+                pinned: None,
+            });
             if profiled.take().is_some() {
-                let misplaced = |cause| LoadError::Misplaced { name: name.clone(), device, cause };
+                let misplaced = |cause| LoadError::Misplaced {
+                    name: name.clone(),
+                    device,
+                    cause,
+                };
                 onnx.verify_placement(device).map_err(misplaced)?;
             }
             if device.is_gpu() {
-                onnx.pin_last(&sizes, device).map_err(|error| failed(error.to_string()))?;
+                onnx.pin_last(&sizes, device)
+                    .map_err(|error| failed(error.to_string()))?;
             }
         }
         Ok(onnx)
@@ -132,7 +177,10 @@ impl Onnx {
     /// allocates and is several times slower than the rest.
     pub fn warm_up(&mut self, sizes: Sizes) -> Result<WarmUp, EngineError> {
         let blank = vec![127; self.image_bytes()];
-        let mut warm_up = WarmUp { classes: 0, seconds: Vec::new() };
+        let mut warm_up = WarmUp {
+            classes: 0,
+            seconds: Vec::new(),
+        };
         for n in sizes.warm() {
             let images = vec![blank.as_slice(); n];
             let scores = self.infer(&images)?;
@@ -145,17 +193,32 @@ impl Onnx {
     }
 
     fn expect_names(&self, session: &Session) -> Result<(), String> {
-        let has_input = session.inputs().iter().any(|outlet| outlet.name() == self.input);
-        let has_output = session.outputs().iter().any(|outlet| outlet.name() == self.output);
-        let missing = || format!("it has no input `{}` or no output `{}`", self.input, self.output);
+        let has_input = session
+            .inputs()
+            .iter()
+            .any(|outlet| outlet.name() == self.input);
+        let has_output = session
+            .outputs()
+            .iter()
+            .any(|outlet| outlet.name() == self.output);
+        let missing = || {
+            format!(
+                "it has no input `{}` or no output `{}`",
+                self.input, self.output
+            )
+        };
         (has_input && has_output).then_some(()).ok_or_else(missing)
     }
 
     /// Ends the profile of the first session with one run.
     fn verify_placement(&mut self, device: Device) -> Result<(), Misplaced> {
         let unreadable = |error: String| Misplaced::Profile(error);
-        self.infer(&[&vec![127; self.image_bytes()]]).map_err(|error| unreadable(error.to_string()))?;
-        let profile = self.parts[0].session.end_profiling().map_err(|error| unreadable(error.to_string()))?;
+        self.infer(&[&vec![127; self.image_bytes()]])
+            .map_err(|error| unreadable(error.to_string()))?;
+        let profile = self.parts[0]
+            .session
+            .end_profiling()
+            .map_err(|error| unreadable(error.to_string()))?;
         placement::verify(Path::new(&profile), device)
     }
 
@@ -168,7 +231,11 @@ impl Onnx {
     }
 
     fn shape(&self) -> [usize; 3] {
-        [usize::from(self.tile.height), usize::from(self.tile.width), 3]
+        [
+            usize::from(self.tile.height),
+            usize::from(self.tile.width),
+            3,
+        ]
     }
 
     fn image_bytes(&self) -> usize {
@@ -178,7 +245,11 @@ impl Onnx {
     fn run(&mut self, images: &[&[u8]]) -> ort::Result<Vec<f32>> {
         let [height, width, channels] = self.shape();
         let none = || ort::Error::new(format!("no session is for {} images", images.len()));
-        let part = self.parts.iter_mut().find(|part| part.max >= images.len()).ok_or_else(none)?;
+        let part = self
+            .parts
+            .iter_mut()
+            .find(|part| part.max >= images.len())
+            .ok_or_else(none)?;
         if let Some(pinned) = &mut part.pinned {
             return pinned.run(&mut part.session, images);
         }
@@ -186,7 +257,9 @@ impl Onnx {
             [only] => *only,
             images => {
                 self.joined.clear();
-                images.iter().for_each(|image| self.joined.extend_from_slice(image));
+                images
+                    .iter()
+                    .for_each(|image| self.joined.extend_from_slice(image));
                 &self.joined
             }
         };
@@ -199,7 +272,8 @@ impl Onnx {
 
 impl Engine for Onnx {
     fn infer(&mut self, images: &[&[u8]]) -> Result<Vec<f32>, EngineError> {
-        self.run(images).map_err(|error| EngineError::of_runtime(error.to_string()))
+        self.run(images)
+            .map_err(|error| EngineError::of_runtime(error.to_string()))
     }
 }
 

@@ -54,6 +54,9 @@ mod tests {
             panic!("as a test wants it");
         });
         assert!(engine.join().is_err());
-        assert_eq!(watchdog.overdue(Instant::now() + Duration::from_secs(60)), None);
+        assert_eq!(
+            watchdog.overdue(Instant::now() + Duration::from_secs(60)),
+            None
+        );
     }
 }

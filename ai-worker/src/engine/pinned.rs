@@ -37,14 +37,26 @@ impl Pinned {
         sizes: &[usize],
         device: Device,
     ) -> ort::Result<Self> {
-        let memory = MemoryInfo::new(host_memory(device), device.id(), AllocatorType::Device, MemoryType::CPUInput)?;
+        let memory = MemoryInfo::new(
+            host_memory(device),
+            device.id(),
+            AllocatorType::Device,
+            MemoryType::CPUInput,
+        )?;
         let allocator = Allocator::new(session, memory)?;
         let buffer = |&n: &usize| -> ort::Result<Buffer> {
             let [height, width, channels] = shape.map(|side| side as i64);
-            Ok(Buffer { n, images: Tensor::<u8>::new(&allocator, [n as i64, height, width, channels])? })
+            Ok(Buffer {
+                n,
+                images: Tensor::<u8>::new(&allocator, [n as i64, height, width, channels])?,
+            })
         };
         let buffers = sizes.iter().map(buffer).collect::<ort::Result<_>>()?;
-        Ok(Self { input: input.to_owned(), output: output.to_owned(), buffers })
+        Ok(Self {
+            input: input.to_owned(),
+            output: output.to_owned(),
+            buffers,
+        })
     }
 
     /// Answers the scores of `images`, and of nothing else that is in the buffer.
@@ -54,7 +66,9 @@ impl Pinned {
         let buffer = self.buffers.iter_mut().find(fits).ok_or_else(none)?;
         let (_, pixels) = buffer.images.try_extract_tensor_mut()?;
         let places = pixels.chunks_exact_mut(pixels.len() / buffer.n);
-        places.zip(images).for_each(|(place, image)| place.copy_from_slice(image));
+        places
+            .zip(images)
+            .for_each(|(place, image)| place.copy_from_slice(image));
         let outputs = session.run(inputs![self.input.as_str() => &buffer.images])?;
         let (_, scores) = outputs[self.output.as_str()].try_extract_tensor::<f32>()?;
         Ok(scores[..scores.len() / buffer.n * images.len()].to_vec())
@@ -62,5 +76,9 @@ impl Pinned {
 }
 
 fn host_memory(device: Device) -> AllocationDevice<'static> {
-    if device.is_gpu() { AllocationDevice::CUDA_PINNED } else { AllocationDevice::CPU }
+    if device.is_gpu() {
+        AllocationDevice::CUDA_PINNED
+    } else {
+        AllocationDevice::CPU
+    }
 }

@@ -43,25 +43,41 @@ pub fn verify(profile: &Path, device: Device) -> Result<(), Misplaced> {
     let unreadable = |error: &dyn std::fmt::Display| Misplaced::Profile(error.to_string());
     let text = std::fs::read(profile).map_err(|error| unreadable(&error))?;
     let events: Vec<Event> = serde_json::from_slice(&text).map_err(|error| unreadable(&error))?;
-    let nodes = events.into_iter().filter(|event| event.cat == "Node" && !event.args.provider.is_empty());
+    let nodes = events
+        .into_iter()
+        .filter(|event| event.cat == "Node" && !event.args.provider.is_empty());
     judge(&nodes.map(|event| event.args).collect::<Vec<_>>(), device)
 }
 
 fn judge(nodes: &[Node], device: Device) -> Result<(), Misplaced> {
     let provider = device.provider();
     let mut by_provider = BTreeMap::<&str, usize>::new();
-    nodes.iter().for_each(|node| *by_provider.entry(&node.provider).or_default() += 1);
+    nodes
+        .iter()
+        .for_each(|node| *by_provider.entry(&node.provider).or_default() += 1);
     if !by_provider.contains_key(provider) {
-        let ran: Vec<_> = by_provider.iter().map(|(provider, nodes)| format!("{provider} ran {nodes} nodes")).collect();
-        return Err(Misplaced::Unused { provider, ran: ran.join(", ") });
+        let ran: Vec<_> = by_provider
+            .iter()
+            .map(|(provider, nodes)| format!("{provider} ran {nodes} nodes"))
+            .collect();
+        return Err(Misplaced::Unused {
+            provider,
+            ran: ran.join(", "),
+        });
     }
     let is_heavy = |node: &&Node| HEAVY.iter().any(|heavy| node.op_name.contains(heavy));
-    let mut strays: Vec<_> =
-        nodes.iter().filter(|node| node.provider == CPU).filter(is_heavy).map(|n| n.op_name.as_str()).collect();
+    let mut strays: Vec<_> = nodes
+        .iter()
+        .filter(|node| node.provider == CPU)
+        .filter(is_heavy)
+        .map(|n| n.op_name.as_str())
+        .collect();
     strays.sort_unstable();
     strays.dedup();
     if device.is_gpu() && !strays.is_empty() {
-        return Err(Misplaced::OnCpu { operators: strays.join(", ") });
+        return Err(Misplaced::OnCpu {
+            operators: strays.join(", "),
+        });
     }
     tracing::info!(%device, ?by_provider, "where the model's nodes run");
     Ok(())
@@ -72,20 +88,39 @@ mod tests {
     use super::*;
 
     fn node(op_name: &str, provider: &str) -> Node {
-        Node { op_name: op_name.into(), provider: provider.into() }
+        Node {
+            op_name: op_name.into(),
+            provider: provider.into(),
+        }
     }
 
     #[test]
     fn only_the_device_that_was_asked_for_may_do_the_work() {
         let cuda = "CUDAExecutionProvider";
-        let fine = [node("Conv", cuda), node("Shape", CPU), node("MemcpyToHost", cuda)];
+        let fine = [
+            node("Conv", cuda),
+            node("Shape", CPU),
+            node("MemcpyToHost", cuda),
+        ];
         assert_eq!(judge(&fine, Device::Cuda(0)), Ok(()));
-        assert!(matches!(judge(&fine, Device::TensorRt(0)), Err(Misplaced::Unused { .. })));
+        assert!(matches!(
+            judge(&fine, Device::TensorRt(0)),
+            Err(Misplaced::Unused { .. })
+        ));
         let stray = [node("Conv", cuda), node("QLinearConv", CPU)];
-        assert_eq!(judge(&stray, Device::Cuda(0)), Err(Misplaced::OnCpu { operators: "QLinearConv".into() }));
+        assert_eq!(
+            judge(&stray, Device::Cuda(0)),
+            Err(Misplaced::OnCpu {
+                operators: "QLinearConv".into()
+            })
+        );
         assert_eq!(judge(&[node("Conv", CPU)], Device::Cpu), Ok(()));
-        let said =
-            judge(&[node("Conv", CPU), node("Add", CPU)], Device::Cuda(0)).expect_err("nothing ran there").to_string();
-        assert_eq!(said, "CUDAExecutionProvider ran none of it; CPUExecutionProvider ran 2 nodes");
+        let said = judge(&[node("Conv", CPU), node("Add", CPU)], Device::Cuda(0))
+            .expect_err("nothing ran there")
+            .to_string();
+        assert_eq!(
+            said,
+            "CUDAExecutionProvider ran none of it; CPUExecutionProvider ran 2 nodes"
+        );
     }
 }

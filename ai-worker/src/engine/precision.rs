@@ -49,7 +49,11 @@ mod tests {
     fn the_numbers_fit_the_device() {
         assert_eq!(Precision::Auto.on(Device::Cuda(0)), Numbers::Fp16);
         assert_eq!(Precision::Auto.on(Device::TensorRt(1)), Numbers::Fp16);
-        let on_cpu = if has_integer_products() { Numbers::Int8 } else { Numbers::Fp32 };
+        let on_cpu = if has_integer_products() {
+            Numbers::Int8
+        } else {
+            Numbers::Fp32
+        };
         assert_eq!(Precision::Auto.on(Device::Cpu), on_cpu);
         for device in [Device::Cpu, Device::Cuda(0)] {
             assert_eq!(Precision::Full.on(device), Numbers::Fp32);

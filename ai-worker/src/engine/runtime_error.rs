@@ -16,7 +16,13 @@ const NO_MEMORY: [&str; 8] = [
 ];
 
 /// After one of these a session may stay broken.
-const DEVICE: [&str; 5] = ["CUDA failure", "CUDNN failure", "CUBLAS failure", "cudaError", "TensorRT EP"];
+const DEVICE: [&str; 5] = [
+    "CUDA failure",
+    "CUDNN failure",
+    "CUBLAS failure",
+    "cudaError",
+    "TensorRT EP",
+];
 
 impl EngineError {
     pub fn of_runtime(message: String) -> Self {

@@ -28,7 +28,10 @@ struct Running {
 
 impl Watchdog {
     pub fn new(lanes: usize, least: Duration) -> Self {
-        Self { least, running: Mutex::new(vec![None; lanes]) }
+        Self {
+            least,
+            running: Mutex::new(vec![None; lanes]),
+        }
     }
 
     pub fn begins(&self, lane: usize, expected: Duration, now: Instant) {
@@ -43,8 +46,13 @@ impl Watchdog {
     /// How long a run has taken that has taken too long.
     pub fn overdue(&self, now: Instant) -> Option<Duration> {
         let running = self.running();
-        let all = running.iter().flatten().map(|one| (now.saturating_duration_since(one.since), one.limit));
-        all.filter(|(took, limit)| took > limit).map(|(took, _)| took).max()
+        let all = running
+            .iter()
+            .flatten()
+            .map(|one| (now.saturating_duration_since(one.since), one.limit));
+        all.filter(|(took, limit)| took > limit)
+            .map(|(took, _)| took)
+            .max()
     }
 
     /// Looks until a run is overdue.

@@ -23,7 +23,13 @@ impl Canary {
     /// For `share` of the jobs, until `jobs` of them have gone well.
     pub fn new(version: Arc<Version>, share: f64, jobs: usize) -> Self {
         let (asked, left) = (AtomicU64::new(0), AtomicUsize::new(jobs));
-        Self { version, share, asked, left, verdict: watch::Sender::new(None) }
+        Self {
+            version,
+            share,
+            asked,
+            left,
+            verdict: watch::Sender::new(None),
+        }
     }
 
     /// Whether it answers the job that asks.
@@ -33,7 +39,9 @@ impl Canary {
     }
 
     pub fn went_well(&self) {
-        let left = self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        let left = self
+            .left
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
         if left == Ok(1) {
             self.judge(Ok(()));
         }

@@ -35,17 +35,39 @@ pub fn taxonomy() -> Result<Taxonomy, TaxonomyError> {
 pub fn load(cost: Cost, lanes: usize, sizes: Sizes) -> Result<Loaded, TaxonomyError> {
     let taxonomy = taxonomy()?.expect_classes(CLASSES)?;
     let model = ModelInfo {
-        id: ModelId { name: NAME.into(), version: NAME.into() },
+        id: ModelId {
+            name: NAME.into(),
+            version: NAME.into(),
+        },
         kind: Kind::Softmax,
         licence: "none".into(),
         source: "no model: runs of a fixed time, for measurements".into(),
-        tile: TileSpec { width: 224, height: 224, fit: Fit::Crop },
+        tile: TileSpec {
+            width: 224,
+            height: 224,
+            fit: Fit::Crop,
+        },
         default_limit: 10,
         default_threshold: 0.1,
         classes: CLASSES as u32,
     };
-    let engines = (0..lanes).map(|_| Box::new(Fake { cost }) as Box<dyn Engine>).collect();
-    let warm_up = sizes.warm().into_iter().map(|n| (n, cost.of(n).as_secs_f64())).collect();
-    let tagger = Arc::new(Tagger { taxonomy, model, calibration: Calibration::NONE });
-    Ok(Loaded { tagger, source: Source::default(), engines, warm_up })
+    let engines = (0..lanes)
+        .map(|_| Box::new(Fake { cost }) as Box<dyn Engine>)
+        .collect();
+    let warm_up = sizes
+        .warm()
+        .into_iter()
+        .map(|n| (n, cost.of(n).as_secs_f64()))
+        .collect();
+    let tagger = Arc::new(Tagger {
+        taxonomy,
+        model,
+        calibration: Calibration::NONE,
+    });
+    Ok(Loaded {
+        tagger,
+        source: Source::default(),
+        engines,
+        warm_up,
+    })
 }

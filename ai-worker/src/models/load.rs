@@ -15,7 +15,10 @@ use common::{
 use super::source::Source;
 use crate::{
     batch::Sizes,
-    engine::{Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting, WarmUp},
+    engine::{
+        Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting,
+        WarmUp,
+    },
     job::Tagger,
     tags::{Calibration, Taxonomy, TaxonomyError},
 };
@@ -31,7 +34,11 @@ pub enum VersionError {
     #[error(transparent)]
     Labels(#[from] TaxonomyError),
     #[error("model {name} runs on {supported}, not on {device}")]
-    Unsupported { name: String, supported: String, device: Device },
+    Unsupported {
+        name: String,
+        supported: String,
+        device: Device,
+    },
 }
 
 /// Loads every version in the same way.
@@ -65,16 +72,25 @@ impl Loader {
         let manifest = Manifest::read(folder)?;
         self.expect_supported(&manifest)?;
         let (graph, numbers) = self.graph(&manifest)?;
-        let labels = manifest.verified(manifest.require(&manifest.files.labels, "files.labels")?)?;
-        let setting = Setting { device: self.device, numbers, threads: 1, sizes: self.sizes };
+        let labels =
+            manifest.verified(manifest.require(&manifest.files.labels, "files.labels")?)?;
+        let setting = Setting {
+            device: self.device,
+            numbers,
+            threads: 1,
+            sizes: self.sizes,
+        };
         let engine = || self.engine(&manifest, &graph, setting);
         // At once: cuDNN takes seconds for each size of batch.
         let lanes = thread::scope(|scope| {
             let lanes: Vec<_> = (0..self.lanes).map(|_| scope.spawn(engine)).collect();
-            let loaded = lanes.into_iter().map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            let loaded = lanes
+                .into_iter()
+                .map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)));
             loaded.collect::<Result<Vec<_>, VersionError>>()
         })?;
-        let (mut engines, mut classes, mut warm_up) = (Vec::<Box<dyn Engine>>::new(), 0, Vec::new());
+        let (mut engines, mut classes, mut warm_up) =
+            (Vec::<Box<dyn Engine>>::new(), 0, Vec::new());
         for (engine, told) in lanes {
             classes = told.classes;
             warm_up.extend(told.seconds);
@@ -83,12 +99,26 @@ impl Loader {
         let taxonomy = Taxonomy::from_json(&labels)?.expect_classes(classes)?;
         let source = Source::of(&manifest);
         let calibration = Calibration::new(&manifest, &taxonomy)?;
-        let tagger = Arc::new(Tagger { taxonomy, calibration, model: info(manifest, classes)? });
-        Ok(Loaded { tagger, source, engines, warm_up })
+        let tagger = Arc::new(Tagger {
+            taxonomy,
+            calibration,
+            model: info(manifest, classes)?,
+        });
+        Ok(Loaded {
+            tagger,
+            source,
+            engines,
+            warm_up,
+        })
     }
 
     /// Of one lane, loaded and warm.
-    fn engine(&self, manifest: &Manifest, graph: &[u8], setting: Setting) -> Result<(Onnx, WarmUp), VersionError> {
+    fn engine(
+        &self,
+        manifest: &Manifest,
+        graph: &[u8],
+        setting: Setting,
+    ) -> Result<(Onnx, WarmUp), VersionError> {
         let mut engine = Onnx::load(&self.environment, manifest, graph, setting)?;
         let warm_up = engine.warm_up(self.sizes)?;
         Ok((engine, warm_up))
@@ -105,14 +135,18 @@ impl Loader {
         };
         let (graph, numbers) = match chosen {
             Some(graph) => (graph, numbers),
-            None => (manifest.require(&files.graph, "files.graph")?, Numbers::Fp32),
+            None => (
+                manifest.require(&files.graph, "files.graph")?,
+                Numbers::Fp32,
+            ),
         };
         tracing::info!(model = manifest.name, graph = %graph.path.display(), "loading the graph");
         Ok((manifest.verified(graph)?, numbers))
     }
 
     fn expect_supported(&self, manifest: &Manifest) -> Result<(), VersionError> {
-        let unsupported = |devices: &&Vec<String>| !devices.iter().any(|device| device == self.device.kind());
+        let unsupported =
+            |devices: &&Vec<String>| !devices.iter().any(|device| device == self.device.kind());
         match manifest.devices.as_ref().filter(unsupported) {
             None => Ok(()),
             Some(devices) => Err(VersionError::Unsupported {
@@ -127,7 +161,10 @@ impl Loader {
 fn info(manifest: Manifest, classes: usize) -> Result<ModelInfo, ModelError> {
     let tile = manifest.require(&manifest.input, "[input]")?.tile;
     Ok(ModelInfo {
-        id: ModelId { name: manifest.name, version: manifest.version },
+        id: ModelId {
+            name: manifest.name,
+            version: manifest.version,
+        },
         kind: manifest.kind,
         licence: manifest.licence,
         source: manifest.source,

@@ -29,7 +29,10 @@ impl Models {
     }
 
     pub fn find(&self, name: &str) -> Option<&Served> {
-        self.served.iter().map(Arc::as_ref).find(|served| served.name() == name)
+        self.served
+            .iter()
+            .map(Arc::as_ref)
+            .find(|served| served.name() == name)
     }
 
     pub fn all(&self) -> &[Arc<Served>] {
@@ -37,11 +40,18 @@ impl Models {
     }
 
     pub fn names(&self) -> String {
-        self.served.iter().map(|served| served.name()).collect::<Vec<_>>().join(", ")
+        self.served
+            .iter()
+            .map(|served| served.name())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// What is announced of them now.
     pub fn infos(&self) -> Vec<ModelInfo> {
-        self.served.iter().map(|served| served.stable().tagger.model.clone()).collect()
+        self.served
+            .iter()
+            .map(|served| served.stable().tagger.model.clone())
+            .collect()
     }
 }

@@ -50,7 +50,9 @@ impl Refused {
     /// The label `outcome` of `tagfleet_model_reloads_total`.
     fn outcome(&self) -> &'static str {
         match self {
-            Refused::Load(_) | Refused::Manifest(_) | Refused::Panicked | Refused::Other => "not_loaded",
+            Refused::Load(_) | Refused::Manifest(_) | Refused::Panicked | Refused::Other => {
+                "not_loaded"
+            }
             Refused::Compared(_) => "refused",
             Refused::Canary(_) => "rolled_back",
         }
@@ -60,15 +62,23 @@ impl Refused {
 impl Reloader {
     /// Ends with `shutdown`.
     pub async fn watch(self, shutdown: Shutdown) {
-        let Some(every) = self.config.model_poll() else { return };
+        let Some(every) = self.config.model_poll() else {
+            return;
+        };
         let mut refused = None;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(every) => {}
                 () = shutdown.cancelled() => return,
             }
-            let Some(look) = self.look().await else { continue };
-            if look.source.as_ref().is_ok_and(|source| *source == self.served.stable().source) {
+            let Some(look) = self.look().await else {
+                continue;
+            };
+            if look
+                .source
+                .as_ref()
+                .is_ok_and(|source| *source == self.served.stable().source)
+            {
                 refused = None;
             } else if refused.as_ref() != Some(&look) {
                 tokio::select! {
@@ -98,12 +108,21 @@ impl Reloader {
     }
 
     async fn replace(&self, look: &Look) -> Result<(), Refused> {
-        look.source.as_ref().map_err(|error| Refused::Manifest(error.clone()))?;
+        look.source
+            .as_ref()
+            .map_err(|error| Refused::Manifest(error.clone()))?;
         let loaded = self.compare(self.load().await?).await?;
         let version = self.served.open(loaded);
-        let tried = Tried { served: &self.served, version: Some(&version) };
+        let tried = Tried {
+            served: &self.served,
+            version: Some(&version),
+        };
         if self.config.has_canary() {
-            let canary = Canary::new(version.clone(), self.config.canary_share, self.config.canary_jobs);
+            let canary = Canary::new(
+                version.clone(),
+                self.config.canary_share,
+                self.config.canary_jobs,
+            );
             let canary = Arc::new(canary);
             self.served.set_next(Next::Canary(canary.clone()));
             canary.verdict().await?;
@@ -116,10 +135,16 @@ impl Reloader {
     async fn load(&self) -> Result<Loaded, Refused> {
         let (loader, folder) = (self.loader.clone(), self.loader.folder(&self.model));
         let load = move || loader.load(Path::new(&folder));
-        let loaded = on_thread("model-load", load).await.ok_or(Refused::Panicked)??;
+        let loaded = on_thread("model-load", load)
+            .await
+            .ok_or(Refused::Panicked)??;
         let model = &loaded.tagger.model;
         let same = model.id.name == self.served.name() && model.tile == self.served.tile();
-        if same { Ok(loaded) } else { Err(Refused::Other) }
+        if same {
+            Ok(loaded)
+        } else {
+            Err(Refused::Other)
+        }
     }
 
     /// Waits for as many live images as are to be compared.
@@ -128,7 +153,9 @@ impl Reloader {
         if jobs == 0 {
             return Ok(loaded);
         }
-        let Some(engine) = loaded.engines.pop() else { return Ok(loaded) };
+        let Some(engine) = loaded.engines.pop() else {
+            return Ok(loaded);
+        };
         let (samples, seen) = mpsc::sync_channel(jobs);
         let trial = Trial {
             engine,

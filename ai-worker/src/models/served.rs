@@ -30,9 +30,18 @@ pub struct Version {
 
 impl Version {
     pub fn open(loaded: Loaded, batcher: &Batcher, rules: Rules) -> Self {
-        let Loaded { tagger, source, engines, warm_up } = loaded;
+        let Loaded {
+            tagger,
+            source,
+            engines,
+            warm_up,
+        } = loaded;
         let line = batcher.open(rules, &warm_up, Arc::new(Engines::new(engines)));
-        Self { tagger, source, line }
+        Self {
+            tagger,
+            source,
+            line,
+        }
     }
 }
 
@@ -63,8 +72,20 @@ pub enum Next {
 impl Served {
     pub fn new(loaded: Loaded, batcher: Arc<Batcher>, rules: Rules) -> Self {
         let stable = Arc::new(Version::open(loaded, &batcher, rules));
-        let (name, tile) = (stable.tagger.model.id.name.clone(), stable.tagger.model.tile);
-        Self { name, tile, batcher, rules, now: RwLock::new(Now { stable, next: Next::Nothing }) }
+        let (name, tile) = (
+            stable.tagger.model.id.name.clone(),
+            stable.tagger.model.tile,
+        );
+        Self {
+            name,
+            tile,
+            batcher,
+            rules,
+            now: RwLock::new(Now {
+                stable,
+                next: Next::Nothing,
+            }),
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -76,7 +97,11 @@ impl Served {
     }
 
     pub fn stable(&self) -> Arc<Version> {
-        self.now.read().unwrap_or_else(PoisonError::into_inner).stable.clone()
+        self.now
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stable
+            .clone()
     }
 
     /// Scores of an image, and the version that gave them. A newer version that
@@ -90,7 +115,11 @@ impl Served {
         if let Next::Canary(canary) = self.next()
             && canary.takes()
         {
-            match self.batcher.submit(canary.version.line, lane, picture.clone(), deadline).await {
+            match self
+                .batcher
+                .submit(canary.version.line, lane, picture.clone(), deadline)
+                .await
+            {
                 Ok(scored) => {
                     canary.went_well();
                     return Ok((scored, canary.version.clone()));
@@ -111,7 +140,11 @@ impl Served {
     ) -> Result<(Scored, Arc<Version>), BatchError> {
         loop {
             let stable = self.stable();
-            match self.batcher.submit(stable.line, lane, picture.clone(), deadline).await {
+            match self
+                .batcher
+                .submit(stable.line, lane, picture.clone(), deadline)
+                .await
+            {
                 // Replaced since it was looked up: the one that took its place was there first.
                 Err(BatchError::Retired) => {}
                 Err(error) => return Err(error),
@@ -125,16 +158,26 @@ impl Served {
 
     fn show(&self, picture: Picture, scored: &Scored) {
         if let Next::Trial(samples) = self.next() {
-            let _ = samples.try_send(Sample { picture, scores: scored.scores.clone() });
+            let _ = samples.try_send(Sample {
+                picture,
+                scores: scored.scores.clone(),
+            });
         }
     }
 
     fn next(&self) -> Next {
-        self.now.read().unwrap_or_else(PoisonError::into_inner).next.clone()
+        self.now
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next
+            .clone()
     }
 
     pub fn set_next(&self, next: Next) {
-        self.now.write().unwrap_or_else(PoisonError::into_inner).next = next;
+        self.now
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next = next;
     }
 
     pub fn open(&self, loaded: Loaded) -> Arc<Version> {

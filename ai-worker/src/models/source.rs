@@ -19,7 +19,10 @@ pub struct Source {
 impl Source {
     pub fn of(manifest: &Manifest) -> Self {
         let hashes = files(manifest).map(|file| file.sha256.clone()).collect();
-        Self { version: manifest.version.clone(), hashes }
+        Self {
+            version: manifest.version.clone(),
+            hashes,
+        }
     }
 }
 
@@ -35,10 +38,18 @@ pub struct Look {
 impl Look {
     pub fn at(folder: &Path) -> Self {
         match Manifest::read(folder) {
-            Err(error) => Self { source: Err(error.to_string()), stamps: Vec::new() },
+            Err(error) => Self {
+                source: Err(error.to_string()),
+                stamps: Vec::new(),
+            },
             Ok(manifest) => {
-                let stamps = files(&manifest).map(|file| stamp(folder.join(&file.path)).ok()).collect();
-                Self { source: Ok(Source::of(&manifest)), stamps }
+                let stamps = files(&manifest)
+                    .map(|file| stamp(folder.join(&file.path)).ok())
+                    .collect();
+                Self {
+                    source: Ok(Source::of(&manifest)),
+                    stamps,
+                }
             }
         }
     }
@@ -46,7 +57,14 @@ impl Look {
 
 fn files(manifest: &Manifest) -> impl Iterator<Item = &FileRef> {
     let files = &manifest.files;
-    [&files.graph, &files.graph_int8, &files.graph_fp16, &files.labels].into_iter().flatten()
+    [
+        &files.graph,
+        &files.graph_int8,
+        &files.graph_fp16,
+        &files.labels,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn stamp(path: PathBuf) -> io::Result<(u64, SystemTime)> {

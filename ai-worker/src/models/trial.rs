@@ -58,7 +58,9 @@ impl Trial {
         let watchdog = Arc::new(Watchdog::new(1, self.patience));
         let watched = watchdog.clone();
         let comparing = on_thread("model-trial", move || {
-            let compared = catch_unwind(AssertUnwindSafe(|| self.compare(&candidate, &samples, &watched)));
+            let compared = catch_unwind(AssertUnwindSafe(|| {
+                self.compare(&candidate, &samples, &watched)
+            }));
             compared.unwrap_or_else(|_| Some(Err(Failing::Error("it panicked".into()))))
         });
         tokio::select! {
@@ -77,24 +79,48 @@ impl Trial {
         for _ in 0..self.jobs {
             let sample = samples.recv().ok()?;
             watchdog.begins(0, Duration::ZERO, Instant::now());
-            let pixels = sample.picture.pixels().expect("the present version has seen it");
+            let pixels = sample
+                .picture
+                .pixels()
+                .expect("the present version has seen it");
             let scores = self.engine.infer(&[pixels]);
             watchdog.ended(0);
             let scores = match scores {
                 Err(error) => return Some(Err(Failing::Error(error.to_string()))),
-                Ok(scores) if scores.iter().any(|score| !score.is_finite()) => return Some(Err(Failing::NoNumber)),
+                Ok(scores) if scores.iter().any(|score| !score.is_finite()) => {
+                    return Some(Err(Failing::NoNumber));
+                }
                 Ok(scores) => scores,
             };
-            agreed += usize::from(top(candidate, &scores) == top(&self.present.tagger, &sample.scores));
+            agreed +=
+                usize::from(top(candidate, &scores) == top(&self.present.tagger, &sample.scores));
         }
         let enough = agreed as f64 >= self.min_agreement * self.jobs as f64;
-        tracing::info!(agreed, of = self.jobs, "a new version was compared with the present one");
-        Some(if enough { Ok(self.engine) } else { Err(Failing::Disagrees { agreed, of: self.jobs }) })
+        tracing::info!(
+            agreed,
+            of = self.jobs,
+            "a new version was compared with the present one"
+        );
+        Some(if enough {
+            Ok(self.engine)
+        } else {
+            Err(Failing::Disagrees {
+                agreed,
+                of: self.jobs,
+            })
+        })
     }
 }
 
 /// The class that the scores speak for most.
 fn top<'a>(tagger: &'a Tagger, scores: &[f32]) -> Option<&'a str> {
-    let best = scores.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    tagger.taxonomy.classes.get(best.0).map(|class| class.name.as_str())
+    let best = scores
+        .iter()
+        .enumerate()
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    tagger
+        .taxonomy
+        .classes
+        .get(best.0)
+        .map(|class| class.name.as_str())
 }

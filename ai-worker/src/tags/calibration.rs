@@ -17,28 +17,56 @@ pub struct Calibration {
 
 impl Calibration {
     /// Scores are said as they are.
-    pub const NONE: Self = Self { temperature: 1.0, certainty: None, wary: Vec::new() };
+    pub const NONE: Self = Self {
+        temperature: 1.0,
+        certainty: None,
+        wary: Vec::new(),
+    };
 
     pub fn new(manifest: &Manifest, taxonomy: &Taxonomy) -> Result<Self, TaxonomyError> {
         let index = |name: &String| {
-            let class = taxonomy.classes.iter().position(|class| class.name == *name);
+            let class = taxonomy
+                .classes
+                .iter()
+                .position(|class| class.name == *name);
             class.ok_or_else(|| TaxonomyError::UnknownClass { name: name.clone() })
         };
-        let wary = manifest.certainty.iter().flat_map(|rule| &rule.wary).map(index).collect::<Result<_, _>>()?;
-        Ok(Self { temperature: manifest.temperature, certainty: manifest.certainty.clone(), wary })
+        let wary = manifest
+            .certainty
+            .iter()
+            .flat_map(|rule| &rule.wary)
+            .map(index)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            temperature: manifest.temperature,
+            certainty: manifest.certainty.clone(),
+            wary,
+        })
     }
 
     /// The scores of one picture, as they are to be said.
     pub fn believed<'a>(&self, scores: &'a [f32]) -> Believed<'a> {
-        let Some(rule) = &self.certainty else { return Believed::plainly(tempered(scores, self.temperature)) };
+        let Some(rule) = &self.certainty else {
+            return Believed::plainly(tempered(scores, self.temperature));
+        };
         let spread = entropy(scores);
-        let plain = ((spread - rule.sharp_entropy) / (rule.plain_entropy - rule.sharp_entropy)).clamp(0.0, 1.0);
+        let plain = ((spread - rule.sharp_entropy) / (rule.plain_entropy - rule.sharp_entropy))
+            .clamp(0.0, 1.0);
         let mut scores = tempered(scores, self.temperature + (1.0 - self.temperature) * plain);
         if spread > rule.wary_entropy {
             let scores = scores.to_mut();
-            self.wary.iter().for_each(|class| scores[*class] = scores[*class].min(rule.ceiling));
+            self.wary
+                .iter()
+                .for_each(|class| scores[*class] = scores[*class].min(rule.ceiling));
         }
-        Believed { scores, most: if spread > rule.blank_entropy { rule.ceiling } else { 1.0 } }
+        Believed {
+            scores,
+            most: if spread > rule.blank_entropy {
+                rule.ceiling
+            } else {
+                1.0
+            },
+        }
     }
 }
 
@@ -53,7 +81,10 @@ pub struct Believed<'a> {
 impl<'a> Believed<'a> {
     /// As they are.
     pub fn plainly(scores: impl Into<Cow<'a, [f32]>>) -> Self {
-        Self { scores: scores.into(), most: 1.0 }
+        Self {
+            scores: scores.into(),
+            most: 1.0,
+        }
     }
 }
 
@@ -62,14 +93,25 @@ fn tempered(scores: &[f32], temperature: f32) -> Cow<'_, [f32]> {
     if temperature == 1.0 {
         return Cow::Borrowed(scores);
     }
-    let raised: Vec<f32> = scores.iter().map(|score| score.powf(temperature.recip())).collect();
+    let raised: Vec<f32> = scores
+        .iter()
+        .map(|score| score.powf(temperature.recip()))
+        .collect();
     let sum: f32 = raised.iter().sum();
-    if sum > 0.0 { raised.iter().map(|score| score / sum).collect() } else { Cow::Borrowed(scores) }
+    if sum > 0.0 {
+        raised.iter().map(|score| score / sum).collect()
+    } else {
+        Cow::Borrowed(scores)
+    }
 }
 
 /// In nats.
 fn entropy(scores: &[f32]) -> f32 {
-    -scores.iter().filter(|score| **score > 0.0).map(|score| score * score.ln()).sum::<f32>()
+    -scores
+        .iter()
+        .filter(|score| **score > 0.0)
+        .map(|score| score * score.ln())
+        .sum::<f32>()
 }
 
 #[cfg(test)]
@@ -82,8 +124,19 @@ mod tests {
     /// The class 0 is a wary one.
     fn ruled(sharp_entropy: f32, plain_entropy: f32, wary_entropy: f32) -> Calibration {
         let (blank_entropy, ceiling) = (1.3, 0.25);
-        let rule = Certainty { sharp_entropy, plain_entropy, wary_entropy, blank_entropy, ceiling, wary: Vec::new() };
-        Calibration { temperature: 0.5, certainty: Some(rule), wary: vec![0] }
+        let rule = Certainty {
+            sharp_entropy,
+            plain_entropy,
+            wary_entropy,
+            blank_entropy,
+            ceiling,
+            wary: Vec::new(),
+        };
+        Calibration {
+            temperature: 0.5,
+            certainty: Some(rule),
+            wary: vec![0],
+        }
     }
 
     fn said(calibration: &Calibration, scores: &[f32]) -> Vec<f32> {
@@ -110,7 +163,10 @@ mod tests {
         let (full, none) = (tempered(&UNSURE, 0.5)[0], UNSURE[0]);
         assert_eq!(best(&ruled(2.0, 3.0, 9.0)), full);
         assert_eq!(best(&ruled(0.5, 1.0, 9.0)), none);
-        assert_eq!(best(&ruled(spread - 0.5, spread + 0.5, 9.0)), tempered(&UNSURE, 0.75)[0]);
+        assert_eq!(
+            best(&ruled(spread - 0.5, spread + 0.5, 9.0)),
+            tempered(&UNSURE, 0.75)[0]
+        );
     }
 
     #[test]
@@ -138,10 +194,17 @@ mod tests {
             ceiling: 0.3,
             wary: vec!["website".into()],
         };
-        let rule = Calibration { temperature: 0.5, certainty: Some(rule), wary: vec![2] };
+        let rule = Calibration {
+            temperature: 0.5,
+            certainty: Some(rule),
+            wary: vec![2],
+        };
         let close = |scores: &[f32], expected: &[f32]| {
             let said = said(&rule, scores);
-            assert!(said.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{said:?} for {expected:?}");
+            assert!(
+                said.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
+                "{said:?} for {expected:?}"
+            );
         };
         close(&[0.8, 0.2, 0.0], &[0.64 / 0.68, 0.04 / 0.68, 0.0]);
         close(&[0.4, 0.4, 0.2], &[0.4, 0.4, 0.2]);

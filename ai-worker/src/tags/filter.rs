@@ -30,18 +30,32 @@ impl<'a> Filter<'a> {
         let mut categories = HashSet::new();
         for name in &selection.categories {
             match taxonomy.names.categories(name) {
-                [] => return Err(UnknownName { list: "categories", what: "category", name: name.clone() }),
+                [] => {
+                    return Err(UnknownName {
+                        list: "categories",
+                        what: "category",
+                        name: name.clone(),
+                    });
+                }
                 meant => categories.extend(meant.iter().map(String::as_str)),
             }
         }
         let include = nodes(taxonomy, "include", &selection.include)?;
         let exclude = nodes(taxonomy, "exclude", &selection.exclude)?;
-        Ok(Self { categories, include, exclude })
+        Ok(Self {
+            categories,
+            include,
+            exclude,
+        })
     }
 
     pub fn allows(&self, node: Node, entry: &Entry) -> bool {
         let at_or_below = |nodes: &HashSet<Node>| {
-            nodes.contains(&node) || entry.parents.iter().any(|parent| nodes.contains(&Node::Parent(*parent)))
+            nodes.contains(&node)
+                || entry
+                    .parents
+                    .iter()
+                    .any(|parent| nodes.contains(&Node::Parent(*parent)))
         };
         (self.categories.is_empty() || self.categories.contains(entry.category.as_str()))
             && (self.include.is_empty() || at_or_below(&self.include))
@@ -49,11 +63,21 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn nodes(taxonomy: &Taxonomy, list: &'static str, names: &[String]) -> Result<HashSet<Node>, UnknownName> {
+fn nodes(
+    taxonomy: &Taxonomy,
+    list: &'static str,
+    names: &[String],
+) -> Result<HashSet<Node>, UnknownName> {
     let mut nodes = HashSet::new();
     for name in names {
         match taxonomy.names.tags(name) {
-            [] => return Err(UnknownName { list, what: "tag", name: name.clone() }),
+            [] => {
+                return Err(UnknownName {
+                    list,
+                    what: "tag",
+                    name: name.clone(),
+                });
+            }
             meant => nodes.extend(meant),
         }
     }

@@ -40,6 +40,10 @@ pub struct Words {
 
 impl Words {
     pub fn all(&self) -> impl Iterator<Item = &str> {
-        self.ko.iter().chain(&self.synonyms).chain(&self.ko_synonyms).map(String::as_str)
+        self.ko
+            .iter()
+            .chain(&self.synonyms)
+            .chain(&self.ko_synonyms)
+            .map(String::as_str)
     }
 }

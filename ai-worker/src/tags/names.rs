@@ -32,7 +32,9 @@ impl Names {
         }
         for (id, words) in &labels.categories {
             names.add_category(id);
-            words.all().for_each(|word| push(&mut names.categories, word, id.clone()));
+            words
+                .all()
+                .for_each(|word| push(&mut names.categories, word, id.clone()));
         }
         names
     }
@@ -53,12 +55,16 @@ impl Names {
     pub fn tags(&self, said: &str) -> &[Node] {
         let key = key(said);
         let id = self.ids.get(&key).map(std::slice::from_ref);
-        id.or_else(|| self.words.get(&key).map(Vec::as_slice)).unwrap_or_default()
+        id.or_else(|| self.words.get(&key).map(Vec::as_slice))
+            .unwrap_or_default()
     }
 
     /// Ids of the categories of that name.
     pub fn categories(&self, said: &str) -> &[String] {
-        self.categories.get(&key(said)).map(Vec::as_slice).unwrap_or_default()
+        self.categories
+            .get(&key(said))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 }
 
@@ -73,7 +79,11 @@ fn push<T: PartialEq>(map: &mut HashMap<String, Vec<T>>, name: &str, meant: T) {
 /// takes Hangul apart.
 fn key(name: &str) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfc().normalize(name);
-    composed.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
+    composed
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -84,6 +94,9 @@ mod tests {
     fn case_spaces_and_composition_do_not_matter() {
         assert_eq!(key("Golden  Retriever"), key("goldenretriever"));
         assert_eq!(key("골든 리트리버"), key("골든리트리버"));
-        assert_eq!(key("\u{1100}\u{1169}\u{110b}\u{1163}\u{11bc}\u{110b}\u{1175}"), "고양이");
+        assert_eq!(
+            key("\u{1100}\u{1169}\u{110b}\u{1163}\u{11bc}\u{110b}\u{1175}"),
+            "고양이"
+        );
     }
 }

@@ -38,23 +38,41 @@ struct Candidate<'a> {
 pub fn select(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Choice) -> Vec<Tag> {
     let rolled = roll_up(taxonomy, kind, &believed.scores);
     let wanted = |candidate: &Candidate| {
-        candidate.confidence >= choice.threshold && choice.filter.allows(candidate.node, candidate.entry)
+        candidate.confidence >= choice.threshold
+            && choice.filter.allows(candidate.node, candidate.entry)
     };
     let all = classes(taxonomy, &believed.scores).chain(parents(taxonomy, &rolled));
-    let mut said: Vec<Candidate> = all.map(|candidate| candidate.at_most(believed.most)).filter(wanted).collect();
-    said.sort_by(|a, b| b.rank.total_cmp(&a.rank).then_with(|| b.entry.parents.len().cmp(&a.entry.parents.len())));
+    let mut said: Vec<Candidate> = all
+        .map(|candidate| candidate.at_most(believed.most))
+        .filter(wanted)
+        .collect();
+    said.sort_by(|a, b| {
+        b.rank
+            .total_cmp(&a.rank)
+            .then_with(|| b.entry.parents.len().cmp(&a.entry.parents.len()))
+    });
     said.truncate(choice.limit);
-    said.iter().map(|candidate| candidate.tag(taxonomy, choice.language)).collect()
+    said.iter()
+        .map(|candidate| candidate.tag(taxonomy, choice.language))
+        .collect()
 }
 
 impl Candidate<'_> {
     fn at_most(self, most: f32) -> Self {
-        Self { confidence: self.confidence.min(most), ..self }
+        Self {
+            confidence: self.confidence.min(most),
+            ..self
+        }
     }
 
     fn tag(&self, taxonomy: &Taxonomy, language: Language) -> Tag {
         let parent = |index: &usize| taxonomy.parents[*index].name_in(language).to_owned();
-        let Entry { name, category, parents, .. } = self.entry;
+        let Entry {
+            name,
+            category,
+            parents,
+            ..
+        } = self.entry;
         Tag {
             id: name.clone(),
             name: self.entry.name_in(language).to_owned(),
@@ -98,7 +116,12 @@ struct Rolled {
 /// true, the surest of them where each is a question of its own.
 fn roll_up(taxonomy: &Taxonomy, kind: Kind, scores: &[f32]) -> Vec<Rolled> {
     let mut rolled = vec![Rolled::default(); taxonomy.parents.len()];
-    for (class, score) in taxonomy.classes.iter().zip(scores).filter(|(_, score)| **score > NEGLIGIBLE) {
+    for (class, score) in taxonomy
+        .classes
+        .iter()
+        .zip(scores)
+        .filter(|(_, score)| **score > NEGLIGIBLE)
+    {
         for parent in &class.parents {
             let parent = &mut rolled[*parent];
             parent.confidence += score;
@@ -107,10 +130,20 @@ fn roll_up(taxonomy: &Taxonomy, kind: Kind, scores: &[f32]) -> Vec<Rolled> {
     }
     for index in taxonomy.upwards() {
         let parent = &mut rolled[index];
-        parent.confidence = if kind == Kind::Softmax { parent.confidence.min(1.0) } else { parent.below.0 };
+        parent.confidence = if kind == Kind::Softmax {
+            parent.confidence.min(1.0)
+        } else {
+            parent.below.0
+        };
         let dominated = parent.below.0 >= DOMINANT_SHARE * parent.confidence;
-        parent.rank = if dominated { parent.below.1 } else { parent.confidence };
-        let Rolled { confidence, rank, .. } = *parent;
+        parent.rank = if dominated {
+            parent.below.1
+        } else {
+            parent.confidence
+        };
+        let Rolled {
+            confidence, rank, ..
+        } = *parent;
         for above in &taxonomy.parents[index].parents {
             rolled[*above].hear_of(confidence, rank);
         }

@@ -64,7 +64,11 @@ impl Taxonomy {
         let labels: Labels = serde_json::from_slice(bytes)?;
         let mut names: Vec<&String> = labels.parents.keys().collect();
         names.sort();
-        let index: HashMap<&String, usize> = names.iter().enumerate().map(|(i, name)| (*name, i)).collect();
+        let index: HashMap<&String, usize> = names
+            .iter()
+            .enumerate()
+            .map(|(i, name)| (*name, i))
+            .collect();
         let entry = |name: &str, category: &str, words: &Words, parents| Entry {
             name: name.to_owned(),
             ko: words.ko.clone(),
@@ -84,7 +88,8 @@ impl Taxonomy {
                     class: class.name.clone(),
                     parent: parent.clone(),
                 };
-                let of = |parent: &String| index.get(parent).copied().ok_or_else(|| unknown(parent));
+                let of =
+                    |parent: &String| index.get(parent).copied().ok_or_else(|| unknown(parent));
                 let parents = class.parents.iter().map(of).collect::<Result<_, _>>()?;
                 Ok(entry(&class.name, &class.category, &class.words, parents))
             })
@@ -95,12 +100,22 @@ impl Taxonomy {
         let korean = |(id, words): (&String, &Words)| Some((id.clone(), words.ko.clone()?));
         let korean = labels.categories.iter().filter_map(korean).collect();
         let names = Names::new(&labels, &names);
-        Ok(Self { classes, parents, names, korean, upwards })
+        Ok(Self {
+            classes,
+            parents,
+            names,
+            korean,
+            upwards,
+        })
     }
 
     pub fn expect_classes(self, scores: usize) -> Result<Self, TaxonomyError> {
         let labels = self.classes.len();
-        if labels == scores { Ok(self) } else { Err(TaxonomyError::Count { labels, scores }) }
+        if labels == scores {
+            Ok(self)
+        } else {
+            Err(TaxonomyError::Count { labels, scores })
+        }
     }
 
     pub fn category_in<'a>(&'a self, category: &'a str, language: Language) -> &'a str {
@@ -124,7 +139,9 @@ fn link_parents(parents: &mut [Entry], classes: &[Entry]) {
         for (depth, parent) in class.parents.iter().enumerate() {
             let above = &class.parents[depth + 1..];
             if linked[*parent] {
-                parents[*parent].parents.retain(|other| above.contains(other));
+                parents[*parent]
+                    .parents
+                    .retain(|other| above.contains(other));
             } else {
                 parents[*parent].parents = above.to_vec();
                 linked[*parent] = true;
@@ -146,19 +163,33 @@ mod tests {
                        "vehicle":{"category":"vehicle"}}}"#;
         let taxonomy = Taxonomy::from_json(labels.as_bytes()).expect("valid labels");
         let name = |index: &usize| taxonomy.parents[*index].name.as_str();
-        let motor_vehicle = taxonomy.parents.iter().find(|parent| parent.name == "motor vehicle").expect("defined");
-        assert_eq!(motor_vehicle.parents.iter().map(name).collect::<Vec<_>>(), ["vehicle"]);
+        let motor_vehicle = taxonomy
+            .parents
+            .iter()
+            .find(|parent| parent.name == "motor vehicle")
+            .expect("defined");
+        assert_eq!(
+            motor_vehicle.parents.iter().map(name).collect::<Vec<_>>(),
+            ["vehicle"]
+        );
         let order: Vec<_> = taxonomy.upwards().map(|index| name(&index)).collect();
         assert_eq!(order[0], "motor vehicle");
     }
 
     #[test]
     fn labels_that_do_not_fit_are_refused() {
-        let unknown = r#"{"classes":[{"name":"car","category":"vehicle","parents":["thing"]}],"parents":{}}"#;
+        let unknown =
+            r#"{"classes":[{"name":"car","category":"vehicle","parents":["thing"]}],"parents":{}}"#;
         let error = Taxonomy::from_json(unknown.as_bytes()).expect_err("the parent is not defined");
         assert!(matches!(error, TaxonomyError::UnknownParent { .. }));
         let fine = r#"{"classes":[{"name":"car","category":"vehicle"}],"parents":{}}"#;
         let taxonomy = Taxonomy::from_json(fine.as_bytes()).expect("valid labels");
-        assert!(matches!(taxonomy.expect_classes(2), Err(TaxonomyError::Count { labels: 1, scores: 2 })));
+        assert!(matches!(
+            taxonomy.expect_classes(2),
+            Err(TaxonomyError::Count {
+                labels: 1,
+                scores: 2
+            })
+        ));
     }
 }

@@ -24,12 +24,22 @@ const CATS: [f32; 6] = [0.45, 0.4, 0.05, 0.01, 0.04, 0.03];
 
 fn choice(taxonomy: &Taxonomy, threshold: f32, limit: usize) -> Choice<'_> {
     let filter = Filter::new(taxonomy, &Selection::default()).expect("no names, none unknown");
-    Choice { threshold, limit, filter, language: Language::En }
+    Choice {
+        threshold,
+        limit,
+        filter,
+        language: Language::En,
+    }
 }
 
 fn tags(kind: Kind, scores: [f32; 6], threshold: f32, limit: usize) -> Vec<Tag> {
     let taxonomy = taxonomy();
-    select(&taxonomy, kind, &Believed::plainly(&scores), &choice(&taxonomy, threshold, limit))
+    select(
+        &taxonomy,
+        kind,
+        &Believed::plainly(&scores),
+        &choice(&taxonomy, threshold, limit),
+    )
 }
 
 fn ids(tags: &[Tag]) -> Vec<&str> {
@@ -47,8 +57,24 @@ fn an_unsure_breed_is_a_sure_cat() {
 
 #[test]
 fn a_sure_class_leads_its_parents() {
-    assert_eq!(ids(&tags(Kind::Softmax, [0.0, 0.0, 0.0, 0.95, 0.0, 0.0], 0.1, 10)), ["espresso", "drink"]);
-    assert_eq!(ids(&tags(Kind::Softmax, [0.9, 0.05, 0.0, 0.0, 0.0, 0.0], 0.1, 2)), ["tabby", "cat"]);
+    assert_eq!(
+        ids(&tags(
+            Kind::Softmax,
+            [0.0, 0.0, 0.0, 0.95, 0.0, 0.0],
+            0.1,
+            10
+        )),
+        ["espresso", "drink"]
+    );
+    assert_eq!(
+        ids(&tags(
+            Kind::Softmax,
+            [0.9, 0.05, 0.0, 0.0, 0.0, 0.0],
+            0.1,
+            2
+        )),
+        ["tabby", "cat"]
+    );
 }
 
 #[test]
@@ -59,8 +85,16 @@ fn nothing_certain_is_an_answer() {
 #[test]
 fn where_nothing_can_be_certain_no_sum_of_children_is() {
     let taxonomy = taxonomy();
-    let believed = Believed { most: 0.49, ..Believed::plainly(&CATS) };
-    let tags = select(&taxonomy, Kind::Softmax, &believed, &choice(&taxonomy, 0.1, 10));
+    let believed = Believed {
+        most: 0.49,
+        ..Believed::plainly(&CATS)
+    };
+    let tags = select(
+        &taxonomy,
+        Kind::Softmax,
+        &believed,
+        &choice(&taxonomy, 0.1, 10),
+    );
     assert_eq!(ids(&tags), ["cat", "animal", "tabby", "Egyptian cat"]);
     assert!(tags.iter().all(|tag| tag.confidence <= 0.49), "{tags:?}");
 }
@@ -68,22 +102,35 @@ fn where_nothing_can_be_certain_no_sum_of_children_is() {
 #[test]
 fn questions_of_their_own_do_not_add_up() {
     let tags = tags(Kind::Sigmoid, [0.6, 0.7, 0.0, 0.0, 0.0, 0.0], 0.65, 10);
-    let cat = tags.iter().find(|tag| tag.id == "cat").expect("the surest cat is sure enough");
+    let cat = tags
+        .iter()
+        .find(|tag| tag.id == "cat")
+        .expect("the surest cat is sure enough");
     assert_eq!(cat.confidence, 0.7);
 }
 
 #[test]
 fn korean_answers_keep_their_ids() {
     let taxonomy = taxonomy();
-    let korean = Choice { language: Language::Ko, ..choice(&taxonomy, 0.01, 10) };
+    let korean = Choice {
+        language: Language::Ko,
+        ..choice(&taxonomy, 0.01, 10)
+    };
     let tags = select(&taxonomy, Kind::Softmax, &Believed::plainly(&CATS), &korean);
-    let tag = |id: &str| tags.iter().find(|tag| tag.id == id).expect("above the threshold");
+    let tag = |id: &str| {
+        tags.iter()
+            .find(|tag| tag.id == id)
+            .expect("above the threshold")
+    };
     let tabby = tag("tabby");
     assert_eq!(
         (tabby.name.as_str(), &tabby.parents[..]),
         ("태비 고양이", &["고양이".to_owned(), "동물".to_owned()][..])
     );
-    assert_eq!((tabby.category.as_str(), tabby.category_name.as_str()), ("animal", "동물"));
+    assert_eq!(
+        (tabby.category.as_str(), tabby.category_name.as_str()),
+        ("animal", "동물")
+    );
     // Labels without Korean are answered in English.
     assert_eq!(tag("drink").name, "drink");
 }
@@ -94,15 +141,28 @@ fn selected(categories: &[&str], include: &[&str], exclude: &[&str]) -> Vec<Stri
 }
 
 fn refused(categories: &[&str], include: &[&str], exclude: &[&str]) -> String {
-    try_selected(categories, include, exclude).expect_err("an unknown name").to_string()
+    try_selected(categories, include, exclude)
+        .expect_err("an unknown name")
+        .to_string()
 }
 
-fn try_selected(categories: &[&str], include: &[&str], exclude: &[&str]) -> Result<Vec<String>, UnknownName> {
+fn try_selected(
+    categories: &[&str],
+    include: &[&str],
+    exclude: &[&str],
+) -> Result<Vec<String>, UnknownName> {
     let taxonomy = taxonomy();
     let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let selection = Selection { categories: own(categories), include: own(include), exclude: own(exclude) };
+    let selection = Selection {
+        categories: own(categories),
+        include: own(include),
+        exclude: own(exclude),
+    };
     let filter = Filter::new(&taxonomy, &selection)?;
-    let choice = Choice { filter, ..choice(&taxonomy, 0.005, 3) };
+    let choice = Choice {
+        filter,
+        ..choice(&taxonomy, 0.005, 3)
+    };
     let tags = select(&taxonomy, Kind::Softmax, &Believed::plainly(&CATS), &choice);
     Ok(tags.into_iter().map(|tag| tag.id).collect())
 }
@@ -113,7 +173,10 @@ fn what_is_included_comes_with_what_is_below_it_and_before_the_limit() {
         assert_eq!(selected(&[], &[cat], &[]), ["cat", "tabby", "Egyptian cat"]);
     }
     assert_eq!(selected(&[], &["얼룩고양이"], &[]), ["tabby"]);
-    assert_eq!(selected(&[], &["MACKEREL", "dog"], &[]), ["tabby", "beagle", "dog"]);
+    assert_eq!(
+        selected(&[], &["MACKEREL", "dog"], &[]),
+        ["tabby", "beagle", "dog"]
+    );
     for food in ["food", "음식"] {
         assert_eq!(selected(&[food], &[], &[]), ["espresso", "drink"]);
     }
@@ -123,7 +186,10 @@ fn what_is_included_comes_with_what_is_below_it_and_before_the_limit() {
 #[test]
 fn what_is_excluded_goes_with_what_is_below_it() {
     assert_eq!(selected(&[], &[], &["cat"]), ["animal", "beagle", "dog"]);
-    assert_eq!(selected(&[], &["animal"], &["tabby", "비글"]), ["cat", "animal", "Egyptian cat"]);
+    assert_eq!(
+        selected(&[], &["animal"], &["tabby", "비글"]),
+        ["cat", "animal", "Egyptian cat"]
+    );
     assert!(selected(&["animal"], &[], &["동물"]).is_empty());
 }
 
@@ -136,9 +202,18 @@ fn a_word_for_several_tags_means_all_and_an_id_its_own() {
 
 #[test]
 fn names_that_the_model_does_not_know_are_faults() {
-    assert_eq!(refused(&[], &[], &["catt"]), "exclude: this model has no tag `catt`.");
-    assert_eq!(refused(&[], &["cat", ""], &[]), "include: this model has no tag ``.");
-    assert_eq!(refused(&["cat"], &[], &[]), "categories: this model has no category `cat`.");
+    assert_eq!(
+        refused(&[], &[], &["catt"]),
+        "exclude: this model has no tag `catt`."
+    );
+    assert_eq!(
+        refused(&[], &["cat", ""], &[]),
+        "include: this model has no tag ``."
+    );
+    assert_eq!(
+        refused(&["cat"], &[], &[]),
+        "categories: this model has no category `cat`."
+    );
 }
 
 #[test]
@@ -147,10 +222,21 @@ fn moderation_labels_need_neither_parents_nor_korean() {
         {"name":"violence","category":"moderation","parents":["unsafe"]},{"name":"beach","category":"nature"}],
         "parents":{"unsafe":{"category":"moderation"}}}"#;
     let taxonomy = Taxonomy::from_json(labels.as_bytes()).expect("valid labels");
-    let selection = Selection { categories: vec!["Moderation".into()], ..Selection::default() };
+    let selection = Selection {
+        categories: vec!["Moderation".into()],
+        ..Selection::default()
+    };
     let filter = Filter::new(&taxonomy, &selection).expect("a category");
-    let moderating = Choice { filter, ..choice(&taxonomy, 0.1, 10) };
-    let tags = select(&taxonomy, Kind::Sigmoid, &Believed::plainly(&[0.8, 0.7, 0.99]), &moderating);
+    let moderating = Choice {
+        filter,
+        ..choice(&taxonomy, 0.1, 10)
+    };
+    let tags = select(
+        &taxonomy,
+        Kind::Sigmoid,
+        &Believed::plainly(&[0.8, 0.7, 0.99]),
+        &moderating,
+    );
     assert_eq!(ids(&tags), ["nudity", "unsafe", "violence"]);
     assert_eq!(tags[1].confidence, 0.8);
 }

@@ -50,12 +50,26 @@ impl Harness {
         config.worker.captioner = CaptionerChoice::Off;
         config.worker.worker_name = Some("worker-1".into());
         change(&mut config.worker);
-        let queue = Queue::connect(&config.queue).await.expect("memory connects");
+        let queue = Queue::connect(&config.queue)
+            .await
+            .expect("memory connects");
         let bus = Bus::connect(&config.bus).await.expect("memory connects");
         let inbox = bus.open_inbox("test").await.expect("memory has inboxes");
         let shutdown = Shutdown::new();
-        let running = ai_worker::run(config.worker, queue.clone(), bus.clone(), None, shutdown.clone());
-        Self { queue, bus, inbox, shutdown, worker: tokio::spawn(running) }
+        let running = ai_worker::run(
+            config.worker,
+            queue.clone(),
+            bus.clone(),
+            None,
+            shutdown.clone(),
+        );
+        Self {
+            queue,
+            bus,
+            inbox,
+            shutdown,
+            worker: tokio::spawn(running),
+        }
     }
 
     pub async fn tag(&self, job: &Job) -> JobResult {
@@ -63,11 +77,23 @@ impl Harness {
     }
 
     pub async fn tag_in(&self, lane: Lane, job: &Job) -> JobResult {
-        let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
+        let key = ResultKey {
+            tenant: job.tenant.clone(),
+            id: job.id.clone(),
+        };
         let mut waiter = self.inbox.register(key).expect("nobody else waits for it");
-        let message = Message { payload: Bytes::from(wire::encode(job)), ttl: PATIENCE };
-        self.queue.publish(lane, message).await.expect("there is room");
-        let answer = tokio::time::timeout(PATIENCE, waiter.result()).await.expect("in time").expect("a result");
+        let message = Message {
+            payload: Bytes::from(wire::encode(job)),
+            ttl: PATIENCE,
+        };
+        self.queue
+            .publish(lane, message)
+            .await
+            .expect("there is room");
+        let answer = tokio::time::timeout(PATIENCE, waiter.result())
+            .await
+            .expect("in time")
+            .expect("a result");
         wire::decode(&answer).expect("a result of this version")
     }
 
@@ -76,28 +102,58 @@ impl Harness {
         self.shutdown.cancel();
         self.worker.await.expect("no panic").expect("a clean end");
         assert!(self.inbox.is_empty(), "nobody waits any more");
-        assert_eq!(self.queue.depth(Lane::Realtime).await.expect("memory").messages, 0);
-        assert_eq!(self.queue.depth(Lane::Bulk).await.expect("memory").messages, 0);
+        assert_eq!(
+            self.queue
+                .depth(Lane::Realtime)
+                .await
+                .expect("memory")
+                .messages,
+            0
+        );
+        assert_eq!(
+            self.queue.depth(Lane::Bulk).await.expect("memory").messages,
+            0
+        );
         assert_eq!(self.queue.dead_letters().await.expect("memory"), 0);
-        assert!(self.bus.announced("worker").await.expect("memory").is_empty(), "the worker took its leave");
+        assert!(
+            self.bus
+                .announced("worker")
+                .await
+                .expect("memory")
+                .is_empty(),
+            "the worker took its leave"
+        );
     }
 }
 
 /// JPEG of `pixels`, RGB.
 pub fn encode(pixels: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let image = Image { pixels, width, pitch: width * 3, height, format: PixelFormat::RGB };
-    turbojpeg::compress(image, 90, Subsamp::None).expect("encodes").to_vec()
+    let image = Image {
+        pixels,
+        width,
+        pitch: width * 3,
+        height,
+        format: PixelFormat::RGB,
+    };
+    turbojpeg::compress(image, 90, Subsamp::None)
+        .expect("encodes")
+        .to_vec()
 }
 
 pub fn job(id: &str, model: &str, tile: Vec<u8>) -> Job {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
     Job {
         v: WIRE_VERSION,
         id: id.into(),
         tenant: DEFAULT_TENANT.into(),
         reply_to: "test".into(),
         model: model.into(),
-        features: Features { tags: true, caption: true },
+        features: Features {
+            tags: true,
+            caption: true,
+        },
         limit: Some(5),
         threshold: Some(0.05),
         language: Language::En,

@@ -29,7 +29,11 @@ pub enum Flaw {
 pub fn write(models: &Path, name: &str, version: &str, flaw: Flaw) {
     let folder = models.join(name);
     fs::create_dir_all(&folder).expect("a folder");
-    let side = if flaw == Flaw::OtherTile { 2 * SIDE } else { SIDE };
+    let side = if flaw == Flaw::OtherTile {
+        2 * SIDE
+    } else {
+        SIDE
+    };
     let graph = graph(flaw, side as u64);
     let labels = r#"{"classes":[{"name":"red","category":"colour"},{"name":"green","category":"colour"},
         {"name":"blue","category":"colour"}],"parents":{}}"#;
@@ -38,7 +42,11 @@ pub fn write(models: &Path, name: &str, version: &str, flaw: Flaw) {
     fs::write(folder.join(&graph_file), &graph).expect("a file");
     fs::write(folder.join(&labels_file), labels).expect("a file");
     let hash = |bytes: &[u8]| common::model::hex(Sha256::digest(bytes).as_slice());
-    let graph_hash = if flaw == Flaw::BadHash { hash(b"") } else { hash(&graph) };
+    let graph_hash = if flaw == Flaw::BadHash {
+        hash(b"")
+    } else {
+        hash(&graph)
+    };
     let manifest = format!(
         r#"name = "{name}"
 version = "{version}"
@@ -57,7 +65,11 @@ fit = "stretch"
 "#,
         hash(labels.as_bytes())
     );
-    let text = if flaw == Flaw::NoManifest { format!("version {version}") } else { manifest };
+    let text = if flaw == Flaw::NoManifest {
+        format!("version {version}")
+    } else {
+        manifest
+    };
     fs::write(folder.join("new"), text).expect("a file");
     fs::rename(folder.join("new"), folder.join("manifest.toml")).expect("renames");
 }
@@ -69,18 +81,36 @@ pub fn tile(rgb: [u8; 3]) -> Vec<u8> {
 
 fn graph(flaw: Flaw, side: u64) -> Vec<u8> {
     let classes = if flaw == Flaw::OneClassTooMany { 4 } else { 3 };
-    let sign = if matches!(flaw, Flaw::Contrary | Flaw::NoNumberWhenBright) { -0.1 } else { 0.1 };
-    let weights: Vec<f32> =
-        (0..3).flat_map(|row| (0..classes).map(move |column| if row == column { sign } else { 0.0 })).collect();
-    let mut constants = vec![floats("weights", &[3, classes], &weights), floats("bright", &[], &[BRIGHT])];
+    let sign = if matches!(flaw, Flaw::Contrary | Flaw::NoNumberWhenBright) {
+        -0.1
+    } else {
+        0.1
+    };
+    let weights: Vec<f32> = (0..3)
+        .flat_map(|row| (0..classes).map(move |column| if row == column { sign } else { 0.0 }))
+        .collect();
+    let mut constants = vec![
+        floats("weights", &[3, classes], &weights),
+        floats("bright", &[], &[BRIGHT]),
+    ];
     let axes = || ("axes", Attribute::Ints(vec![1, 2]));
     let mut nodes = vec![
         node("Cast", &["image"], "pixels", &[("to", Attribute::Int(1))]),
-        node("ReduceMean", &["pixels"], "mean", &[axes(), ("keepdims", Attribute::Int(0))]),
+        node(
+            "ReduceMean",
+            &["pixels"],
+            "mean",
+            &[axes(), ("keepdims", Attribute::Int(0))],
+        ),
     ];
     let colour = colour(flaw, &mut nodes, &mut constants);
     nodes.push(node("MatMul", &[colour, "weights"], "logits", &[]));
-    nodes.push(node("Softmax", &["logits"], "scores", &[("axis", Attribute::Int(-1))]));
+    nodes.push(node(
+        "Softmax",
+        &["logits"],
+        "scores",
+        &[("axis", Attribute::Int(-1))],
+    ));
     model(&nodes, &constants, (side, side), classes)
 }
 
@@ -97,7 +127,12 @@ fn colour(flaw: Flaw, nodes: &mut Vec<Message>, constants: &mut Vec<Message>) ->
         // The brightness is an index, and beyond the end.
         Flaw::FailsWhenBright => {
             constants.push(floats("nothing", &[201], &[0.0; 201]));
-            nodes.push(node("ReduceMax", &["mean"], "most", &[("keepdims", Attribute::Int(0))]));
+            nodes.push(node(
+                "ReduceMax",
+                &["mean"],
+                "most",
+                &[("keepdims", Attribute::Int(0))],
+            ));
             nodes.push(node("Cast", &["most"], "index", &integer()));
             nodes.push(node("Gather", &["nothing", "index"], "zero", &[]));
             nodes.push(node("Add", &["mean", "zero"], "colour", &[]));
@@ -105,8 +140,17 @@ fn colour(flaw: Flaw, nodes: &mut Vec<Message>, constants: &mut Vec<Message>) ->
         }
         // A loop of some 10¹⁴ rounds.
         Flaw::HangsWhenBright => {
-            constants.extend([floats("zero", &[], &[0.0]), floats("many", &[], &[1e13]), truth("go")]);
-            nodes.push(node("ReduceMax", &["mean"], "most", &[("keepdims", Attribute::Int(0))]));
+            constants.extend([
+                floats("zero", &[], &[0.0]),
+                floats("many", &[], &[1e13]),
+                truth("go"),
+            ]);
+            nodes.push(node(
+                "ReduceMax",
+                &["mean"],
+                "most",
+                &[("keepdims", Attribute::Int(0))],
+            ));
             nodes.push(node("Sub", &["most", "bright"], "excess", &[]));
             nodes.push(node("Mul", &["excess", "many"], "rounds", &[]));
             nodes.push(node("Max", &["rounds", "zero"], "trips", &[]));

@@ -29,19 +29,40 @@ impl Hostile {
     /// `kinds` are names of kinds, or none for all.
     pub async fn start(kinds: &str) -> anyhow::Result<Self> {
         let mut command = Command::new("/proc/self/exe");
-        command.args([ROLE, kinds]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command
+            .args([ROLE, kinds])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
         let mut process = command.spawn()?;
         let orders = process.stdin.take().context("a pipe")?;
         let answers = process.stdout.take().context("a pipe")?;
         let mut answers = BufReader::new(answers).lines();
-        let bases = answers.next_line().await?.context("the hostile process did not start")?;
-        Ok(Self { _process: process, orders, answers, bases })
+        let bases = answers
+            .next_line()
+            .await?
+            .context("the hostile process did not start")?;
+        Ok(Self {
+            _process: process,
+            orders,
+            answers,
+            bases,
+        })
     }
 
-    pub async fn run(&mut self, server: &str, per_second: u32, time: Duration) -> anyhow::Result<Measured> {
+    pub async fn run(
+        &mut self,
+        server: &str,
+        per_second: u32,
+        time: Duration,
+    ) -> anyhow::Result<Measured> {
         let order = format!("{server} {per_second} {}\n", time.as_secs_f64());
         self.orders.write_all(order.as_bytes()).await?;
-        let answer = self.answers.next_line().await?.context("the hostile process ended")?;
+        let answer = self
+            .answers
+            .next_line()
+            .await?
+            .context("the hostile process ended")?;
         Ok(serde_json::from_str(&answer)?)
     }
 }
@@ -63,7 +84,10 @@ async fn obey() -> anyhow::Result<()> {
         let [server, per_second, seconds] = order.split_whitespace().collect::<Vec<_>>()[..] else {
             anyhow::bail!("SERVER PER_SECOND SECONDS, not {order:?}");
         };
-        let (load, time) = (Arc::new(Load::new(server)?), Duration::from_secs_f64(seconds.parse()?));
+        let (load, time) = (
+            Arc::new(Load::new(server)?),
+            Duration::from_secs_f64(seconds.parse()?),
+        );
         let measured = load.run(per_second.parse()?, time, mix.urls()).await;
         println!("{}", serde_json::to_string(&measured)?);
     }

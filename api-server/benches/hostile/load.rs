@@ -47,11 +47,19 @@ const SLOWEST: usize = 5;
 impl Load {
     pub fn new(base: &str) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Self { client: reqwest::Client::builder().no_proxy().build()?, url: format!("{base}/v1/tags") })
+        Ok(Self {
+            client: reqwest::Client::builder().no_proxy().build()?,
+            url: format!("{base}/v1/tags"),
+        })
     }
 
     /// Asks for each of `urls` in turn. Each request is due somewhere within its own part of a second.
-    pub async fn run(self: Arc<Self>, per_second: u32, time: Duration, urls: Vec<String>) -> Measured {
+    pub async fn run(
+        self: Arc<Self>,
+        per_second: u32,
+        time: Duration,
+        urls: Vec<String>,
+    ) -> Measured {
         let (step, begun) = (Duration::from_secs(1) / per_second, Instant::now());
         let mut requests = JoinSet::new();
         for n in 0..(time.as_secs_f64() * f64::from(per_second)) as u32 {
@@ -66,14 +74,26 @@ impl Load {
     async fn ask(self: Arc<Self>, url: String, due: Instant) -> Ended {
         let answer = self.answer(url).await;
         let (how, stages) = answer.unwrap_or_else(|_| (NO_ANSWER.to_owned(), Value::Null));
-        Ended { ms: due.elapsed().as_secs_f64() * 1e3, how, at: SystemTime::now(), stages }
+        Ended {
+            ms: due.elapsed().as_secs_f64() * 1e3,
+            how,
+            at: SystemTime::now(),
+            stages,
+        }
     }
 
     async fn answer(&self, url: String) -> reqwest::Result<(String, Value)> {
-        let response = self.client.post(&self.url).json(&json!({"image": {"url": url}})).send().await?;
+        let response = self
+            .client
+            .post(&self.url)
+            .json(&json!({"image": {"url": url}}))
+            .send()
+            .await?;
         let status = response.status().as_u16();
         let mut body: Value = response.json().await?;
-        let how = body["code"].as_str().map_or_else(|| status.to_string(), |code| format!("{status} {code}"));
+        let how = body["code"]
+            .as_str()
+            .map_or_else(|| status.to_string(), |code| format!("{status} {code}"));
         Ok((how, body["timings_ms"].take()))
     }
 }
@@ -87,7 +107,11 @@ impl Measured {
             *ends.entry(ended.how.clone()).or_default() += 1;
         }
         let slowest = ended.split_off(ended.len().saturating_sub(SLOWEST));
-        Self { latencies_ms, ends, slowest }
+        Self {
+            latencies_ms,
+            ends,
+            slowest,
+        }
     }
 
     pub fn p50_ms(&self) -> f64 {
@@ -112,7 +136,11 @@ impl Measured {
 
     /// Of the slowest requests, a line each: where their time went.
     pub fn slowest(&self) -> String {
-        self.slowest.iter().rev().map(|ended| format!("\n    {ended}")).collect()
+        self.slowest
+            .iter()
+            .rev()
+            .map(|ended| format!("\n    {ended}"))
+            .collect()
     }
 
     fn ended(&self, how: &str) -> usize {
@@ -122,14 +150,28 @@ impl Measured {
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ends: Vec<_> = self.ends.iter().map(|(end, count)| format!("{end}: {count}")).collect();
-        write!(f, "p50 {:.1} ms, p99 {:.1} ms; {}", self.p50_ms(), self.p99_ms(), ends.join(", "))
+        let ends: Vec<_> = self
+            .ends
+            .iter()
+            .map(|(end, count)| format!("{end}: {count}"))
+            .collect();
+        write!(
+            f,
+            "p50 {:.1} ms, p99 {:.1} ms; {}",
+            self.p50_ms(),
+            self.p99_ms(),
+            ends.join(", ")
+        )
     }
 }
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = humantime::format_rfc3339_millis(self.at);
-        write!(f, "{:.1} ms until {at}, {}: {}", self.ms, self.how, self.stages)
+        write!(
+            f,
+            "{:.1} ms until {at}, {}: {}",
+            self.ms, self.how, self.stages
+        )
     }
 }

@@ -80,7 +80,11 @@ async fn run() -> anyhow::Result<()> {
         rounds.push(round);
     }
     anyhow::ensure!(arena.server.runs(), "the server ended");
-    tell(&before, &rounds, [ours.count() - first.0, servers.count() - first.1])?;
+    tell(
+        &before,
+        &rounds,
+        [ours.count() - first.0, servers.count() - first.1],
+    )?;
     arena.server.stop();
     Ok(())
 }
@@ -89,7 +93,15 @@ async fn run() -> anyhow::Result<()> {
 /// server itself.
 fn options(good: &Origin, hostile: &Hostile) -> Vec<String> {
     let origins = format!("{},{}", hostile.bases, good.base);
-    let options = ["--listen", "127.0.0.1:0", "--fetch-allow-origin", &origins, "--result-ttl-s", "5", "--sentinel"];
+    let options = [
+        "--listen",
+        "127.0.0.1:0",
+        "--fetch-allow-origin",
+        &origins,
+        "--result-ttl-s",
+        "5",
+        "--sentinel",
+    ];
     options.map(str::to_owned).into()
 }
 
@@ -104,14 +116,29 @@ struct Arena {
 
 impl Arena {
     async fn good(&self, time: Duration) -> Measured {
-        self.load.clone().run(GOOD_PER_S, time, vec![self.good.clone()]).await
+        self.load
+            .clone()
+            .run(GOOD_PER_S, time, vec![self.good.clone()])
+            .await
     }
 
     async fn round(&mut self) -> anyhow::Result<Round> {
         let alone = self.good(self.seconds).await;
-        let good = self.load.clone().run(GOOD_PER_S, self.seconds, vec![self.good.clone()]);
-        let (beside, hostile) = tokio::join!(good, self.hostile.run(&self.server.base, HOSTILE_PER_S, self.seconds));
-        Ok(Round { alone, beside, hostile: hostile?, held: self.at_rest().await })
+        let good = self
+            .load
+            .clone()
+            .run(GOOD_PER_S, self.seconds, vec![self.good.clone()]);
+        let (beside, hostile) = tokio::join!(
+            good,
+            self.hostile
+                .run(&self.server.base, HOSTILE_PER_S, self.seconds)
+        );
+        Ok(Round {
+            alone,
+            beside,
+            hostile: hostile?,
+            held: self.at_rest().await,
+        })
     }
 
     /// Results that are over go when others come.
@@ -124,32 +151,59 @@ impl Arena {
 
 impl std::fmt::Display for Round {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { alone, beside, hostile, held } = self;
-        write!(f, "  good alone:   {alone}{}\n  good beside:  {beside}{}", alone.slowest(), beside.slowest())?;
+        let Self {
+            alone,
+            beside,
+            hostile,
+            held,
+        } = self;
+        write!(
+            f,
+            "  good alone:   {alone}{}\n  good beside:  {beside}{}",
+            alone.slowest(),
+            beside.slowest()
+        )?;
         write!(f, "\n  hostile:      {hostile}")?;
-        write!(f, "\n  memory:       server {:.1} MiB, decoders {:.1} MiB", held.server_mib, held.decoders_mib)
+        write!(
+            f,
+            "\n  memory:       server {:.1} MiB, decoders {:.1} MiB",
+            held.server_mib, held.decoders_mib
+        )
     }
 }
 
 /// `woken_late`: times that it happened here, and in the server.
 fn tell(before: &Anonymous, rounds: &[Round], woken_late: [usize; 2]) -> std::io::Result<()> {
-    let median = |figure: fn(&Round) -> f64| Spread::of(&rounds.iter().map(figure).collect::<Vec<_>>()).median;
+    let median = |figure: fn(&Round) -> f64| {
+        Spread::of(&rounds.iter().map(figure).collect::<Vec<_>>()).median
+    };
     let sum = |figure: fn(&Round) -> usize| rounds.iter().map(figure).sum::<usize>() as f64;
-    let held: Vec<_> = std::iter::once(before).chain(rounds.iter().map(|round| &round.held)).collect();
+    let held: Vec<_> = std::iter::once(before)
+        .chain(rounds.iter().map(|round| &round.held))
+        .collect();
     let last = held[held.len() - 1];
     report(
         "hostile",
         &[
-            ("p99_ratio", median(|round| round.beside.p99_ms() / round.alone.p99_ms())),
+            (
+                "p99_ratio",
+                median(|round| round.beside.p99_ms() / round.alone.p99_ms()),
+            ),
             ("good_p99_ms", median(|round| round.alone.p99_ms())),
             ("good_p99_hostile_ms", median(|round| round.beside.p99_ms())),
             ("good_p50_ms", median(|round| round.alone.p50_ms())),
             ("good_p50_hostile_ms", median(|round| round.beside.p50_ms())),
-            ("good_failed", sum(|round| round.alone.failed() + round.beside.failed())),
+            (
+                "good_failed",
+                sum(|round| round.alone.failed() + round.beside.failed()),
+            ),
             ("server_before_mb", before.server_mib),
             ("server_first_mb", held[1].server_mib),
             ("server_last_mb", last.server_mib),
-            ("server_growth_mb", last.server_mib - held[held.len() - 2].server_mib),
+            (
+                "server_growth_mb",
+                last.server_mib - held[held.len() - 2].server_mib,
+            ),
             ("decoders_before_mb", before.decoders_mib),
             ("decoders_last_mb", last.decoders_mib),
             ("woken_late_here", woken_late[0] as f64),
@@ -162,5 +216,8 @@ fn tell(before: &Anonymous, rounds: &[Round], woken_late: [usize; 2]) -> std::io
 }
 
 fn from_environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
 }

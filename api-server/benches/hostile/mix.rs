@@ -23,7 +23,12 @@ pub struct Mix {
 impl Mix {
     /// `kinds` are names of kinds, or none for all.
     pub async fn start(kinds: &str) -> Self {
-        let all = [("slow", slow as fn() -> [Page; 2]), ("huge", huge), ("looping", looping), ("panicking", panicking)];
+        let all = [
+            ("slow", slow as fn() -> [Page; 2]),
+            ("huge", huge),
+            ("looping", looping),
+            ("panicking", panicking),
+        ];
         let is_chosen = |kind: &str| kinds.is_empty() || kinds.contains(kind);
         let (mut origins, mut hanging) = (Vec::new(), Vec::new());
         for _ in 0..HOSTS {
@@ -39,21 +44,40 @@ impl Mix {
     }
 
     pub fn bases(&self) -> impl Iterator<Item = String> {
-        self.origins.iter().chain(&self.hanging).map(|origin| origin.base.clone())
+        self.origins
+            .iter()
+            .chain(&self.hanging)
+            .map(|origin| origin.base.clone())
     }
 
     pub fn urls(&self) -> Vec<String> {
-        let of = |path, origins: &[Origin]| origins.iter().map(|origin| origin.url(path)).collect::<Vec<_>>();
-        [of("/0", &self.origins), of("/0", &self.hanging), of("/1", &self.origins)].concat()
+        let of = |path, origins: &[Origin]| {
+            origins
+                .iter()
+                .map(|origin| origin.url(path))
+                .collect::<Vec<_>>()
+        };
+        [
+            of("/0", &self.origins),
+            of("/0", &self.hanging),
+            of("/1", &self.origins),
+        ]
+        .concat()
     }
 }
 
 fn slow() -> [Page; 2] {
-    [Page::Silent, Page::Drip(1_000_000, Duration::from_millis(500))]
+    [
+        Page::Silent,
+        Page::Drip(1_000_000, Duration::from_millis(500)),
+    ]
 }
 
 fn huge() -> [Page; 2] {
-    [Page::Endless, Page::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n".to_vec())]
+    [
+        Page::Endless,
+        Page::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n".to_vec()),
+    ]
 }
 
 fn looping() -> [Page; 2] {

@@ -32,7 +32,13 @@ impl Stalls {
         let lines = server.log();
         let lines = lines.lines().filter(|line| line.contains("woken late"));
         let stalls = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let told = |line: Value| format!("{} ms before {}", line["late_ms"], line["timestamp"].as_str().unwrap_or("?"));
+        let told = |line: Value| {
+            format!(
+                "{} ms before {}",
+                line["late_ms"],
+                line["timestamp"].as_str().unwrap_or("?")
+            )
+        };
         Self(stalls.map(told).collect())
     }
 }
@@ -61,5 +67,9 @@ impl Watched {
 }
 
 fn told(late: Duration) -> String {
-    format!("{} ms before {}", late.as_millis(), humantime::format_rfc3339_millis(SystemTime::now()))
+    format!(
+        "{} ms before {}",
+        late.as_millis(),
+        humantime::format_rfc3339_millis(SystemTime::now())
+    )
 }

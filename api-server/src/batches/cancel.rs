@@ -27,7 +27,10 @@ async fn cancel(named: &Named) -> Result<BatchView, Fault> {
     let (ledger, key) = (&named.app.batches.ledger, request.key());
     let failed = |error| unavailable(&error);
     if ledger.ended(&key).await.map_err(failed)?.is_none() {
-        ledger.cancel(&key, now_s(&named.app)).await.map_err(failed)?;
+        ledger
+            .cancel(&key, now_s(&named.app))
+            .await
+            .map_err(failed)?;
     }
     named.view(&request).await
 }

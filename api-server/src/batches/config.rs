@@ -8,15 +8,27 @@ use crate::config::{ConfigError, positive, refuse};
 #[command(next_help_heading = "Batches")]
 pub struct BatchConfig {
     /// Items of a batch that comes as one JSON body; a longer one comes as NDJSON
-    #[arg(long, env = "TAGFLEET_BATCH_MAX_INLINE_ITEMS", default_value_t = 10_000)]
+    #[arg(
+        long,
+        env = "TAGFLEET_BATCH_MAX_INLINE_ITEMS",
+        default_value_t = 10_000
+    )]
     pub batch_max_inline_items: usize,
 
     /// Largest such body, bytes
-    #[arg(long, env = "TAGFLEET_BATCH_MAX_BODY_BYTES", default_value_t = 16_777_216)]
+    #[arg(
+        long,
+        env = "TAGFLEET_BATCH_MAX_BODY_BYTES",
+        default_value_t = 16_777_216
+    )]
     pub batch_max_body_bytes: usize,
 
     /// Items of a batch that comes as NDJSON
-    #[arg(long, env = "TAGFLEET_BATCH_MAX_ITEMS", default_value_t = 1_000_000_000)]
+    #[arg(
+        long,
+        env = "TAGFLEET_BATCH_MAX_ITEMS",
+        default_value_t = 1_000_000_000
+    )]
     pub batch_max_items: u64,
 
     /// Items that a migrator takes at a time

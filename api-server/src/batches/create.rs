@@ -70,7 +70,13 @@ pub async fn create_batch(
     let tenant = caller.tenant.clone();
     // A task of its own: a client that hangs up must not leave half a batch unlooked-after.
     let created = tokio::spawn(async move { create(&app, &tenant, request).await }).await;
-    let bug = |_| Err(Fault::new(Code::Internal, Stage::Admit, "This is a bug in the server, not in the request."));
+    let bug = |_| {
+        Err(Fault::new(
+            Code::Internal,
+            Stage::Admit,
+            "This is a bug in the server, not in the request.",
+        ))
+    };
     reply::accepted(created.unwrap_or_else(bug), "batch created", &id, &caller)
 }
 
@@ -87,14 +93,18 @@ async fn create(app: &App, tenant: &str, request: HttpRequest) -> Result<BatchVi
     wanted.model = model(app, wanted.model).await?;
     let fresh = fresh(app, tenant, wanted);
     let batch = match &once {
-        Some(once) => once.claim(&app.batches.ledger, fresh.id.clone(), &asked).await?,
+        Some(once) => {
+            once.claim(&app.batches.ledger, fresh.id.clone(), &asked)
+                .await?
+        }
         None => fresh.id.clone(),
     };
     let (request, is_fresh) = begin(app, fresh, batch).await?;
     match source::take(app, &request, source).await {
         Ok(sealed) => {
             if let Some(sealed) = sealed {
-                migrate::announce_first(&app.queue, &app.batches.ledger, &request.key(), sealed).await;
+                migrate::announce_first(&app.queue, &app.batches.ledger, &request.key(), sealed)
+                    .await;
             }
             BatchView::of(&app.batches.ledger, &request, now_s(app)).await
         }
@@ -130,18 +140,32 @@ async fn check_webhook(app: &App, url: Option<&str>) -> Result<(), Fault> {
 fn fresh(app: &App, tenant: &str, wanted: Wanted) -> Request {
     let (created_s, max_items) = (now_s(app), app.config.batches.batch_max_items);
     let shard_items = app.config.batches.batch_shard_items;
-    let dry_run = wanted.dry_run.map(|share| DryRun { share, seed: rand::random(), shard_items });
+    let dry_run = wanted.dry_run.map(|share| DryRun {
+        share,
+        seed: rand::random(),
+        shard_items,
+    });
     Request {
         id: BatchKey::random_id(app.bus.now_us() / 1_000),
         tenant: tenant.to_owned(),
         created_s,
-        shard_items: if dry_run.is_some() { shard_items.min(DRY_SHARD_ITEMS) } else { shard_items },
+        shard_items: if dry_run.is_some() {
+            shard_items.min(DRY_SHARD_ITEMS)
+        } else {
+            shard_items
+        },
         asked: wanted.asked,
         model: wanted.model,
         metadata: wanted.metadata,
-        expires_s: wanted.window_h.map(|hours| created_s + u64::from(hours) * 3_600),
+        expires_s: wanted
+            .window_h
+            .map(|hours| created_s + u64::from(hours) * 3_600),
         webhook_url: wanted.webhook_url,
-        manifest: wanted.manifest.map(|(url, kind)| Manifest { url, kind, max_items }),
+        manifest: wanted.manifest.map(|(url, kind)| Manifest {
+            url,
+            kind,
+            max_items,
+        }),
         dry_run,
         output: wanted.output,
     }
@@ -149,15 +173,38 @@ fn fresh(app: &App, tenant: &str, wanted: Wanted) -> Request {
 
 /// All that is asked, but for the items.
 fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
-    let Wanted { asked, model, metadata, window_h, webhook_url, manifest, dry_run, output } = wanted;
-    serde_json::to_string(&(asked, model, metadata, window_h, webhook_url, manifest, dry_run, output))
-        .map_err(|error| invalid(error.to_string()))
+    let Wanted {
+        asked,
+        model,
+        metadata,
+        window_h,
+        webhook_url,
+        manifest,
+        dry_run,
+        output,
+    } = wanted;
+    serde_json::to_string(&(
+        asked,
+        model,
+        metadata,
+        window_h,
+        webhook_url,
+        manifest,
+        dry_run,
+        output,
+    ))
+    .map_err(|error| invalid(error.to_string()))
 }
 
 /// The batch as it stands in the ledger, and whether this request put it there.
 async fn begin(app: &App, fresh: Request, batch: String) -> Result<(Request, bool), Fault> {
     let ledger = &app.batches.ledger;
-    let there = async |key: &BatchKey| ledger.request(key).await.map_err(|error| unavailable(&error));
+    let there = async |key: &BatchKey| {
+        ledger
+            .request(key)
+            .await
+            .map_err(|error| unavailable(&error))
+    };
     let key = BatchKey::new(&fresh.tenant, &batch);
     if batch != fresh.id
         && let Some(there) = there(&key).await?
@@ -165,7 +212,11 @@ async fn begin(app: &App, fresh: Request, batch: String) -> Result<(Request, boo
         return Ok((there, false));
     }
     let request = Request { id: batch, ..fresh };
-    if ledger.begin(&request).await.map_err(|error| unavailable(&error))? {
+    if ledger
+        .begin(&request)
+        .await
+        .map_err(|error| unavailable(&error))?
+    {
         return Ok((request, true));
     }
     // Another server was sent the same at the same time, and was first.
@@ -175,7 +226,9 @@ async fn begin(app: &App, fresh: Request, batch: String) -> Result<(Request, boo
 /// What stays is what can be gone on with, and what another server was sent under the same key.
 async fn clean_up(app: &App, key: &BatchKey, once: Option<&Once>, stopped: &Stopped) {
     let ledger = &app.batches.ledger;
-    if once.is_some() && (may_be_gone_on_with(stopped) || !matches!(ledger.sealed(key).await, Ok(None))) {
+    if once.is_some()
+        && (may_be_gone_on_with(stopped) || !matches!(ledger.sealed(key).await, Ok(None)))
+    {
         return;
     }
     if let Err(error) = ledger.forget(key).await {

@@ -28,11 +28,20 @@ use crate::{
 const READ_BYTES: usize = 256 * 1024;
 
 /// Before the batch is made: what is not allowed or not there is said at once.
-pub async fn check(outside: &Outside, tenant: &str, manifest: Option<&(String, Kind)>) -> Result<(), Fault> {
-    let Some((url, _)) = manifest else { return Ok(()) };
-    open(outside, tenant, url).await.map(drop).map_err(|stopped| match stopped {
-        Stopped::Content(fault) | Stopped::Lost(fault) => fault,
-    })
+pub async fn check(
+    outside: &Outside,
+    tenant: &str,
+    manifest: Option<&(String, Kind)>,
+) -> Result<(), Fault> {
+    let Some((url, _)) = manifest else {
+        return Ok(());
+    };
+    open(outside, tenant, url)
+        .await
+        .map(drop)
+        .map_err(|stopped| match stopped {
+            Stopped::Content(fault) | Stopped::Lost(fault) => fault,
+        })
 }
 
 pub fn check_output(outside: &Outside, tenant: &str, url: Option<&str>) -> Result<(), Fault> {
@@ -67,7 +76,12 @@ pub struct Elsewhere<'a> {
 
 impl Elsewhere<'_> {
     /// Stopped half-way and begun again it goes on where it was, as an upload does.
-    pub async fn take_in(&self, request: &Request, manifest: &Manifest, now_s: u64) -> Result<Sealed, Stopped> {
+    pub async fn take_in(
+        &self,
+        request: &Request,
+        manifest: &Manifest,
+        now_s: u64,
+    ) -> Result<Sealed, Stopped> {
         let opened = open(self.outside, &request.tenant, &manifest.url).await?;
         let mut intake = Intake::new(self.ledger, self.budget, request, manifest.max_items);
         let reader = async || {
@@ -91,7 +105,11 @@ impl Elsewhere<'_> {
                 }
             }
             Format::Parquet => {
-                let mut pieces = pin!(apart::reader::rows(self.program, opened.clone()).await.map_err(wrong)?);
+                let mut pieces = pin!(
+                    apart::reader::rows(self.program, opened.clone())
+                        .await
+                        .map_err(wrong)?
+                );
                 while let Some(rows) = pieces.try_next().await.map_err(wrong)? {
                     for row in rows {
                         push(&mut intake, row).await?;
@@ -99,14 +117,23 @@ impl Elsewhere<'_> {
                 }
             }
         }
-        intake.seal(now_s).await.map_err(|fault| stopped(fault, "the manifest"))
+        intake
+            .seal(now_s)
+            .await
+            .map_err(|fault| stopped(fault, "the manifest"))
     }
 }
 
 async fn push(intake: &mut Intake<'_>, row: Row) -> Result<(), Stopped> {
     let number = intake.listed() + 1;
-    let item = BatchItem { custom_id: row.custom_id, url: row.url };
-    intake.push(item).await.map_err(|fault| stopped(fault, &format!("row {number}")))
+    let item = BatchItem {
+        custom_id: row.custom_id,
+        url: row.url,
+    };
+    intake
+        .push(item)
+        .await
+        .map_err(|fault| stopped(fault, &format!("row {number}")))
 }
 
 fn wrong(error: ListError) -> Stopped {
@@ -120,10 +147,12 @@ fn wrong(error: ListError) -> Stopped {
 fn lost(error: &io::Error) -> Stopped {
     tracing::warn!(%error, "a manifest cannot be read");
     match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-            Stopped::Content(unreadable("The manifest is broken, or was changed while it was read."))
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Stopped::Content(unreadable(
+            "The manifest is broken, or was changed while it was read.",
+        )),
+        io::ErrorKind::PermissionDenied => {
+            Stopped::Content(unreadable("The service is not let in to the manifest."))
         }
-        io::ErrorKind::PermissionDenied => Stopped::Content(unreadable("The service is not let in to the manifest.")),
         _ => Stopped::Lost(unreadable("The manifest cannot be read.")),
     }
 }

@@ -25,7 +25,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub async fn batch_events(named: Named) -> Response {
     let found = named.find().await;
     let asked = named.clone();
-    let events = found.map(|request| Sse::new(events(asked, request)).keep_alive(KeepAlive::default()).into_response());
+    let events = found.map(|request| {
+        Sse::new(events(asked, request))
+            .keep_alive(KeepAlive::default())
+            .into_response()
+    });
     named.reply(events, "batch events")
 }
 
@@ -37,21 +41,36 @@ struct Told {
 }
 
 fn events(named: Named, request: Request) -> impl Stream<Item = Result<Event, Fault>> {
-    stream::try_unfold((named, request, Told::default()), async |(named, request, mut told)| {
-        if told.ended {
-            return Ok(None);
-        }
-        loop {
-            let view = named.view(&request).await?;
-            let text = serde_json::to_string(&view).expect("maps have text as keys");
-            if text != told.text {
-                told = Told { text: text.clone(), ended: view.status.is_final() };
-                return Ok(Some((Event::default().event("batch").data(text), (named, request, told))));
-            }
-            // A server that stops keeps nobody waiting: clients come again by themselves.
-            if named.app.stopping.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
+    stream::try_unfold(
+        (named, request, Told::default()),
+        async |(named, request, mut told)| {
+            if told.ended {
                 return Ok(None);
             }
-        }
-    })
+            loop {
+                let view = named.view(&request).await?;
+                let text = serde_json::to_string(&view).expect("maps have text as keys");
+                if text != told.text {
+                    told = Told {
+                        text: text.clone(),
+                        ended: view.status.is_final(),
+                    };
+                    return Ok(Some((
+                        Event::default().event("batch").data(text),
+                        (named, request, told),
+                    )));
+                }
+                // A server that stops keeps nobody waiting: clients come again by themselves.
+                if named
+                    .app
+                    .stopping
+                    .run_until_cancelled(tokio::time::sleep(LOOK_EVERY))
+                    .await
+                    .is_none()
+                {
+                    return Ok(None);
+                }
+            }
+        },
+    )
 }

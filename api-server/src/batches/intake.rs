@@ -31,11 +31,25 @@ pub struct Intake<'a> {
 impl<'a> Intake<'a> {
     pub fn new(ledger: &'a Ledger, budget: &Budget, request: &Request, max_items: u64) -> Self {
         let (key, shard_items) = (request.key(), request.shard_items);
-        let sampler = request.dry_run.map(|dry_run| Sampler::new(dry_run.share, dry_run.seed));
+        let sampler = request
+            .dry_run
+            .map(|dry_run| Sampler::new(dry_run.share, dry_run.seed));
         let (filling, items, shards, total, listed) = (Vec::new(), 0, 0, 0, 0);
         // The filling one, and the one that is being stored.
         let memory = budget.growing(2, Stage::Admit);
-        Self { ledger, memory, key, shard_items, max_items, filling, items, shards, total, listed, sampler }
+        Self {
+            ledger,
+            memory,
+            key,
+            shard_items,
+            max_items,
+            filling,
+            items,
+            shards,
+            total,
+            listed,
+            sampler,
+        }
     }
 
     /// Items so far.
@@ -65,12 +79,21 @@ impl<'a> Intake<'a> {
         // Once as it fills, and once as it is being stored.
         self.memory.grow_to(self.filling.len())?;
         (self.items, self.total) = (self.items + 1, self.total + 1);
-        if self.items == self.shard_items { self.store().await } else { Ok(()) }
+        if self.items == self.shard_items {
+            self.store().await
+        } else {
+            Ok(())
+        }
     }
 
     /// Says that this is the whole list.
     pub async fn seal(mut self, now_s: u64) -> Result<Sealed, Fault> {
-        for item in self.sampler.take().map(|mut sampler| sampler.rest()).unwrap_or_default() {
+        for item in self
+            .sampler
+            .take()
+            .map(|mut sampler| sampler.rest())
+            .unwrap_or_default()
+        {
             self.keep(&item).await?;
         }
         if self.total == 0 {
@@ -79,13 +102,30 @@ impl<'a> Intake<'a> {
         if self.items > 0 {
             self.store().await?;
         }
-        let stored = self.ledger.shards(&self.key).await.map_err(|error| unavailable(&error))?;
+        let stored = self
+            .ledger
+            .shards(&self.key)
+            .await
+            .map_err(|error| unavailable(&error))?;
         if stored < self.shards {
             // Somebody else was given the same key, and cleared away what was no good.
-            return Err(Fault::new(Code::StoreUnavailable, Stage::Admit, "A part of the list is gone; send it again."));
+            return Err(Fault::new(
+                Code::StoreUnavailable,
+                Stage::Admit,
+                "A part of the list is gone; send it again.",
+            ));
         }
-        let whole = Sealed { total: self.total, shards: self.shards, sealed_s: now_s, listed: self.listed };
-        let sealed = self.ledger.seal(&self.key, whole).await.map_err(|error| unavailable(&error))?;
+        let whole = Sealed {
+            total: self.total,
+            shards: self.shards,
+            sealed_s: now_s,
+            listed: self.listed,
+        };
+        let sealed = self
+            .ledger
+            .seal(&self.key, whole)
+            .await
+            .map_err(|error| unavailable(&error))?;
         // One of before there were dry runs says nothing of its length.
         let is_as_long = sealed.listed == 0 || sealed.listed == whole.listed;
         if (sealed.total, sealed.shards) != (whole.total, whole.shards) || !is_as_long {
@@ -98,7 +138,10 @@ impl<'a> Intake<'a> {
         let lines = std::mem::take(&mut self.filling);
         // The next shard is about as large.
         self.filling.reserve(lines.len());
-        let stored = self.ledger.put_shard(&self.key, self.shards, lines.into()).await;
+        let stored = self
+            .ledger
+            .put_shard(&self.key, self.shards, lines.into())
+            .await;
         if !stored.map_err(|error| unavailable(&error))? {
             return Err(another());
         }
@@ -121,7 +164,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_of_long_urls_takes_no_more_memory_than_there_is() {
-        let config = StoreConfig { store_url: Some("memory:".into()), ..StoreConfig::default() };
+        let config = StoreConfig {
+            store_url: Some("memory:".into()),
+            ..StoreConfig::default()
+        };
         let ledger = Ledger::new(Store::open(&config).expect("opens"));
         let request = json!({
             "id": "batch_1", "tenant": "shop", "created_s": 0, "shard_items": 1_000, "metadata": {},
@@ -133,7 +179,10 @@ mod tests {
         let request: Request = serde_json::from_value(request).expect("a request");
         let budget = Budget::new(4 << 20);
         let mut intake = Intake::new(&ledger, &budget, &request, 1_000_000);
-        let item = |length: usize| BatchItem { custom_id: "c".into(), url: "u".repeat(length) };
+        let item = |length: usize| BatchItem {
+            custom_id: "c".into(),
+            url: "u".repeat(length),
+        };
         for _ in 0..10_000 {
             intake.push(item(100)).await.expect("shards come and go");
         }
@@ -144,6 +193,9 @@ mod tests {
         };
         assert_eq!((refused.code, intake.shards), (Code::Overloaded, 10));
         drop(intake);
-        assert!(budget.room(4 << 20, 1, Stage::Admit).is_ok(), "it is given back");
+        assert!(
+            budget.room(4 << 20, 1, Stage::Admit).is_ok(),
+            "it is given back"
+        );
     }
 }

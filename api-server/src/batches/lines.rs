@@ -56,7 +56,10 @@ enum Answers {
     params(("id" = String, Path, description = "`batch_…`"), LinesQuery), responses(Answers, Problems)
 )]
 pub async fn batch_results(named: Named, RawQuery(query): RawQuery) -> Response {
-    named.reply(lines(&named, query, Kind::Completed).await, "batch results read")
+    named.reply(
+        lines(&named, query, Kind::Completed).await,
+        "batch results read",
+    )
 }
 
 /// What failed, and why
@@ -68,7 +71,10 @@ pub async fn batch_results(named: Named, RawQuery(query): RawQuery) -> Response 
     params(("id" = String, Path, description = "`batch_…`"), LinesQuery), responses(Answers, Problems)
 )]
 pub async fn batch_errors(named: Named, RawQuery(query): RawQuery) -> Response {
-    named.reply(lines(&named, query, Kind::Failed).await, "batch errors read")
+    named.reply(
+        lines(&named, query, Kind::Failed).await,
+        "batch errors read",
+    )
 }
 
 async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Response, Fault> {
@@ -76,7 +82,11 @@ async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Respo
     let key = named.find().await?.key();
     let ledger = named.app.batches.ledger.clone();
     let failed = |error| unavailable(&error);
-    let shards = ledger.sealed(&key).await.map_err(failed)?.map_or(0, |sealed| sealed.shards);
+    let shards = ledger
+        .sealed(&key)
+        .await
+        .map_err(failed)?
+        .map_or(0, |sealed| sealed.shards);
     let progress = ledger.progress(&key).await.map_err(failed)?;
     let (pieces, next) = progress.readable(shards, kind, from, limit);
     let pieces = stream::iter(pieces).then(move |piece| {
@@ -84,7 +94,10 @@ async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Respo
         async move { ledger.lines(&key, kind, piece).await }
     });
     // What cannot be read then breaks the answer off: half a list must not look like a whole one.
-    let headers = [(header::CONTENT_TYPE, "application/x-ndjson".to_owned()), (NEXT_CURSOR, next.to_string())];
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),
+        (NEXT_CURSOR, next.to_string()),
+    ];
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
@@ -95,6 +108,8 @@ fn read(query: &str) -> Result<(Cursor, u64), Fault> {
     if limit == Some(0) {
         return Err(invalid("limit must be 1 or more"));
     }
-    let cursor = after.map(|text| text.parse().map_err(|()| invalid("after is no cursor"))).transpose()?;
+    let cursor = after
+        .map(|text| text.parse().map_err(|()| invalid("after is no cursor")))
+        .transpose()?;
     Ok((cursor.unwrap_or_default(), limit.unwrap_or(u64::MAX)))
 }

@@ -69,22 +69,39 @@ async fn list(app: &App, caller: &Caller, query: &str) -> Result<BatchList, Faul
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(invalid(format!("limit must be 1 to {MAX_LIMIT}")));
     }
-    let mut ids = app.batches.ledger.batches(&caller.tenant).await.map_err(|error| unavailable(&error))?;
+    let mut ids = app
+        .batches
+        .ledger
+        .batches(&caller.tenant)
+        .await
+        .map_err(|error| unavailable(&error))?;
     ids.retain(|id| after.as_ref().is_none_or(|after| id > after));
     let has_more = ids.len() > limit;
     ids.truncate(limit);
     // Of what was looked at, so that a page on which nothing is left leads on.
     let last_id = ids.last().cloned();
     let views = stream::iter(ids).map(async |id| view(app, &caller.tenant, &id).await);
-    let data: Vec<BatchView> = views.buffered(LOOKS).try_filter_map(async |view| Ok(view)).try_collect().await?;
+    let data: Vec<BatchView> = views
+        .buffered(LOOKS)
+        .try_filter_map(async |view| Ok(view))
+        .try_collect()
+        .await?;
     let first_id = data.first().map(|view| view.id.clone());
-    Ok(BatchList { object: "list", first_id, last_id, has_more, data })
+    Ok(BatchList {
+        object: "list",
+        first_id,
+        last_id,
+        has_more,
+        data,
+    })
 }
 
 /// `None` of a batch that is being cleared away, or is just coming into being.
 async fn view(app: &App, tenant: &str, id: &str) -> Result<Option<BatchView>, Fault> {
     match app.batches.find(tenant, id).await {
-        Ok(request) => BatchView::of(&app.batches.ledger, &request, now_s(app)).await.map(Some),
+        Ok(request) => BatchView::of(&app.batches.ledger, &request, now_s(app))
+            .await
+            .map(Some),
         Err(fault) if fault.code == Code::NotFound => Ok(None),
         Err(fault) => Err(fault),
     }

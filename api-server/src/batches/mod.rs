@@ -51,28 +51,52 @@ pub struct Batches {
 
 impl Batches {
     pub fn new(ledger: Ledger, config: &BatchConfig) -> Self {
-        Self { ledger, uploads: Arc::new(Semaphore::new(config.batch_max_uploads)), once: once::InFlight::default() }
+        Self {
+            ledger,
+            uploads: Arc::new(Semaphore::new(config.batch_max_uploads)),
+            once: once::InFlight::default(),
+        }
     }
 
     fn enter(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        let full = |_| Fault::new(Code::Overloaded, Stage::Admit, "As many batches are coming in as may; try again.");
+        let full = |_| {
+            Fault::new(
+                Code::Overloaded,
+                Stage::Admit,
+                "As many batches are coming in as may; try again.",
+            )
+        };
         self.uploads.clone().try_acquire_owned().map_err(full)
     }
 
     /// A tenant's batch; another tenant's is none.
     async fn find(&self, tenant: &str, id: &str) -> Result<Request, Fault> {
-        let missing = || Fault::new(Code::NotFound, Stage::Admit, "There is no batch of this id.");
+        let missing = || {
+            Fault::new(
+                Code::NotFound,
+                Stage::Admit,
+                "There is no batch of this id.",
+            )
+        };
         if !BatchKey::is_id(id) {
             return Err(missing());
         }
-        let found = self.ledger.request(&BatchKey::new(tenant, id)).await.map_err(|error| unavailable(&error))?;
+        let found = self
+            .ledger
+            .request(&BatchKey::new(tenant, id))
+            .await
+            .map_err(|error| unavailable(&error))?;
         found.ok_or_else(missing)
     }
 }
 
 fn unavailable(error: &LedgerError) -> Fault {
     tracing::warn!(%error, "the ledger of batches failed");
-    Fault::new(Code::StoreUnavailable, Stage::Admit, "The store of batches cannot be used at present.")
+    Fault::new(
+        Code::StoreUnavailable,
+        Stage::Admit,
+        "The store of batches cannot be used at present.",
+    )
 }
 
 fn invalid(detail: impl Into<String>) -> Fault {

@@ -41,7 +41,10 @@ pub enum Problems {
 impl Named {
     /// Another tenant's is none.
     pub async fn find(&self) -> Result<Request, Fault> {
-        self.app.batches.find(&self.caller.tenant, &self.batch).await
+        self.app
+            .batches
+            .find(&self.caller.tenant, &self.batch)
+            .await
     }
 
     pub async fn view(&self, request: &Request) -> Result<BatchView, Fault> {
@@ -62,8 +65,17 @@ impl FromRequestParts<Arc<App>> for Named {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         let Ok(id) = RequestId::from_request_parts(parts, app).await;
-        let Extension(caller) = Extension::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
-        let Path(batch) = Path::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
-        Ok(Self { app: app.clone(), caller, id, batch })
+        let Extension(caller) = Extension::from_request_parts(parts, app)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        let Path(batch) = Path::from_request_parts(parts, app)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        Ok(Self {
+            app: app.clone(),
+            caller,
+            id,
+            batch,
+        })
     }
 }

@@ -36,36 +36,69 @@ pub struct Once {
 impl InFlight {
     /// `None` where the request has no key.
     pub fn enter(&self, tenant: &str, headers: &HeaderMap) -> Result<Option<Once>, Fault> {
-        let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+        let Some(key) = headers.get("idempotency-key") else {
+            return Ok(None);
+        };
         if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
-            return Err(invalid(format!("Idempotency-Key must have 1 to {MAX_KEY_BYTES} characters.")));
+            return Err(invalid(format!(
+                "Idempotency-Key must have 1 to {MAX_KEY_BYTES} characters."
+            )));
         }
         let used = (tenant.to_owned(), hex(&Sha256::digest(key.as_bytes())));
-        if !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(used.clone()) {
+        if !self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(used.clone())
+        {
             let detail = "A request with this Idempotency-Key is coming in already.";
             return Err(Fault::new(Code::IdempotencyInFlight, Stage::Admit, detail));
         }
-        Ok(Some(Once { used, all: self.0.clone() }))
+        Ok(Some(Once {
+            used,
+            all: self.0.clone(),
+        }))
     }
 }
 
 impl Once {
     /// The batch that the key stands for: `batch` if it was never used before.
-    pub async fn claim(&self, ledger: &Ledger, batch: String, asked: &str) -> Result<String, Fault> {
+    pub async fn claim(
+        &self,
+        ledger: &Ledger,
+        batch: String,
+        asked: &str,
+    ) -> Result<String, Fault> {
         let asked = hex(&Sha256::digest(asked));
-        let claim = Claim { batch, asked: asked.clone() };
-        let claimed = ledger.claim(&self.used.0, &self.used.1, &claim).await.map_err(|error| unavailable(&error))?;
-        if claimed.asked == asked { Ok(claimed.batch) } else { Err(another()) }
+        let claim = Claim {
+            batch,
+            asked: asked.clone(),
+        };
+        let claimed = ledger
+            .claim(&self.used.0, &self.used.1, &claim)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        if claimed.asked == asked {
+            Ok(claimed.batch)
+        } else {
+            Err(another())
+        }
     }
 
     /// The key may be used for something else.
     pub async fn give_up(&self, ledger: &Ledger) -> Result<(), Fault> {
-        ledger.unclaim(&self.used.0, &self.used.1).await.map_err(|error| unavailable(&error))
+        ledger
+            .unclaim(&self.used.0, &self.used.1)
+            .await
+            .map_err(|error| unavailable(&error))
     }
 }
 
 impl Drop for Once {
     fn drop(&mut self) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.used);
+        self.all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.used);
     }
 }

@@ -18,8 +18,7 @@ const MAX_URL_BYTES: usize = 8_192;
 const MAX_PAIRS: usize = 16;
 const MAX_NAME_CHARS: usize = 64;
 const MAX_VALUE_CHARS: usize = 512;
-const NO_FORMAT: &str =
-    "the manifest ends with none of .ndjson, .jsonl, .csv (also .gz, .zst) and .parquet: name its `format`";
+const NO_FORMAT: &str = "the manifest ends with none of .ndjson, .jsonl, .csv (also .gz, .zst) and .parquet: name its `format`";
 /// A year.
 const MAX_WINDOW_H: u32 = 8_784;
 
@@ -39,12 +38,17 @@ impl BatchItem {
     /// Whether the URL can be fetched is found out later, and concerns this item alone.
     pub fn check(self) -> Result<ledger::Item, Fault> {
         if !(1..=MAX_CUSTOM_ID_CHARS).contains(&self.custom_id.chars().count()) {
-            return Err(invalid(format!("custom_id must have 1 to {MAX_CUSTOM_ID_CHARS} characters")));
+            return Err(invalid(format!(
+                "custom_id must have 1 to {MAX_CUSTOM_ID_CHARS} characters"
+            )));
         }
         if self.url.len() > MAX_URL_BYTES {
             return Err(invalid(format!("url is longer than {MAX_URL_BYTES} bytes")));
         }
-        Ok(ledger::Item { custom_id: self.custom_id, url: self.url })
+        Ok(ledger::Item {
+            custom_id: self.custom_id,
+            url: self.url,
+        })
     }
 }
 
@@ -161,7 +165,11 @@ impl BatchRequest {
                 Some((url, kind))
             }
             (Some(_), None) if self.format.is_none() => None,
-            _ => return Err(invalid("a batch has either `items` or a `manifest` (and a `format`, if you like)")),
+            _ => {
+                return Err(invalid(
+                    "a batch has either `items` or a `manifest` (and a `format`, if you like)",
+                ));
+            }
         };
         let options = RawOptions {
             features: self.features.map(feature_names),
@@ -176,9 +184,22 @@ impl BatchRequest {
             client_ref: None,
         };
         let metadata = self.metadata.unwrap_or_default();
-        let wanted = wanted(options, metadata, self.completion_window_h, self.webhook_url)?;
+        let wanted = wanted(
+            options,
+            metadata,
+            self.completion_window_h,
+            self.webhook_url,
+        )?;
         let dry_run = sample(self.dry_run.map(|dry_run| dry_run.sample))?;
-        Ok((self.items, Wanted { manifest, dry_run, output: self.output, ..wanted }))
+        Ok((
+            self.items,
+            Wanted {
+                manifest,
+                dry_run,
+                output: self.output,
+                ..wanted
+            },
+        ))
     }
 }
 
@@ -186,9 +207,15 @@ impl BatchQuery {
     pub fn parse(query: &str) -> Result<Wanted, Fault> {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
         let query = Self::deserialize(serde_urlencoded::Deserializer::new(pairs));
-        let query = query.map_err(|error| invalid(format!("The options cannot be read: {error}")))?;
-        let metadata = query.metadata.as_deref().map(serde_json::from_str).transpose();
-        let metadata = metadata.map_err(|error| invalid(format!("metadata is no JSON object of texts: {error}")))?;
+        let query =
+            query.map_err(|error| invalid(format!("The options cannot be read: {error}")))?;
+        let metadata = query
+            .metadata
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose();
+        let metadata = metadata
+            .map_err(|error| invalid(format!("metadata is no JSON object of texts: {error}")))?;
         let options = RawOptions {
             features: query.features,
             limit: query.limit,
@@ -201,16 +228,25 @@ impl BatchQuery {
             timeout_ms: None,
             client_ref: None,
         };
-        let wanted = wanted(options, metadata.unwrap_or_default(), query.completion_window_h, query.webhook_url)?;
-        Ok(Wanted { dry_run: sample(query.dry_run)?, output: query.output, ..wanted })
+        let wanted = wanted(
+            options,
+            metadata.unwrap_or_default(),
+            query.completion_window_h,
+            query.webhook_url,
+        )?;
+        Ok(Wanted {
+            dry_run: sample(query.dry_run)?,
+            output: query.output,
+            ..wanted
+        })
     }
 }
 
 fn sample(share: Option<f64>) -> Result<Option<f64>, Fault> {
     match share {
-        Some(share) if !(share > 0.0 && share <= 1.0) => {
-            Err(invalid("a dry run's sample must be above 0, and 1 at the most"))
-        }
+        Some(share) if !(share > 0.0 && share <= 1.0) => Err(invalid(
+            "a dry run's sample must be above 0, and 1 at the most",
+        )),
         share => Ok(share),
     }
 }
@@ -222,13 +258,19 @@ fn wanted(
     webhook_url: Option<String>,
 ) -> Result<Wanted, Fault> {
     let fits = |text: &String, most| text.chars().count() <= most;
-    let pair_fits = |(name, value): (&String, &String)| fits(name, MAX_NAME_CHARS) && fits(value, MAX_VALUE_CHARS);
+    let pair_fits = |(name, value): (&String, &String)| {
+        fits(name, MAX_NAME_CHARS) && fits(value, MAX_VALUE_CHARS)
+    };
     if metadata.len() > MAX_PAIRS || !metadata.iter().all(pair_fits) {
-        let most = format!("{MAX_PAIRS} pairs, names of {MAX_NAME_CHARS} and values of {MAX_VALUE_CHARS} characters");
+        let most = format!(
+            "{MAX_PAIRS} pairs, names of {MAX_NAME_CHARS} and values of {MAX_VALUE_CHARS} characters"
+        );
         return Err(invalid(format!("metadata may hold {most}")));
     }
     if window_h.is_some_and(|hours| !(1..=MAX_WINDOW_H).contains(&hours)) {
-        return Err(invalid(format!("completion_window_h must be 1 to {MAX_WINDOW_H}")));
+        return Err(invalid(format!(
+            "completion_window_h must be 1 to {MAX_WINDOW_H}"
+        )));
     }
     let model = options.model.clone();
     Ok(Wanted {

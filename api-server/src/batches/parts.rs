@@ -33,14 +33,25 @@ enum OutputStatus {
 
 impl Output {
     pub fn of(request: &Request, delivery: Option<Delivery>) -> Option<Self> {
-        let url = format!("{}/{}", request.output.as_ref()?.trim_end_matches('/'), request.id);
+        let url = format!(
+            "{}/{}",
+            request.output.as_ref()?.trim_end_matches('/'),
+            request.id
+        );
         let status = match &delivery {
             None => OutputStatus::Pending,
             Some(Delivery { fault: None, .. }) => OutputStatus::Written,
             Some(_) => OutputStatus::Failed,
         };
         let files = delivery.as_ref().map(|delivery| delivery.files);
-        Some(Self { url, status, files, error: delivery.and_then(|delivery| delivery.fault).map(ListFault::from) })
+        Some(Self {
+            url,
+            status,
+            files,
+            error: delivery
+                .and_then(|delivery| delivery.fault)
+                .map(ListFault::from),
+        })
     }
 }
 
@@ -58,7 +69,11 @@ impl DryRunView {
     pub fn of(request: &Request, sealed: Option<Sealed>, end: Option<&Final>) -> Option<Self> {
         let sample = request.dry_run?.share;
         let forecast = end.and_then(|end| end.forecast.clone());
-        Some(Self { sample, listed: sealed.map_or(0, |sealed| sealed.listed), forecast })
+        Some(Self {
+            sample,
+            listed: sealed.map_or(0, |sealed| sealed.listed),
+            forecast,
+        })
     }
 }
 
@@ -79,12 +94,18 @@ pub struct ListFault {
 
 impl From<Fault> for ListFault {
     fn from(fault: Fault) -> Self {
-        Self { code: fault.code.name(), message: fault.detail }
+        Self {
+            code: fault.code.name(),
+            message: fault.detail,
+        }
     }
 }
 
 impl From<Fault> for Errors {
     fn from(fault: Fault) -> Self {
-        Self { object: "list", data: vec![fault.into()] }
+        Self {
+            object: "list",
+            data: vec![fault.into()],
+        }
     }
 }

@@ -10,15 +10,40 @@ use serde::Serialize;
 
 use crate::{edge::RequestId, keys::Caller, problem::Problem};
 
-pub fn accepted<T: Serialize>(done: Result<T, Fault>, what: &'static str, id: &RequestId, caller: &Caller) -> Response {
-    reply(done.map(|value| (StatusCode::ACCEPTED, Json(value)).into_response()), what, id, caller)
+pub fn accepted<T: Serialize>(
+    done: Result<T, Fault>,
+    what: &'static str,
+    id: &RequestId,
+    caller: &Caller,
+) -> Response {
+    reply(
+        done.map(|value| (StatusCode::ACCEPTED, Json(value)).into_response()),
+        what,
+        id,
+        caller,
+    )
 }
 
-pub fn json<T: Serialize>(done: Result<T, Fault>, what: &'static str, id: &RequestId, caller: &Caller) -> Response {
-    reply(done.map(|value| Json(value).into_response()), what, id, caller)
+pub fn json<T: Serialize>(
+    done: Result<T, Fault>,
+    what: &'static str,
+    id: &RequestId,
+    caller: &Caller,
+) -> Response {
+    reply(
+        done.map(|value| Json(value).into_response()),
+        what,
+        id,
+        caller,
+    )
 }
 
-pub fn reply(done: Result<Response, Fault>, what: &'static str, id: &RequestId, caller: &Caller) -> Response {
+pub fn reply(
+    done: Result<Response, Fault>,
+    what: &'static str,
+    id: &RequestId,
+    caller: &Caller,
+) -> Response {
     let code = done.as_ref().err().map_or("ok", |fault| fault.code.name());
     metrics::counter!("tagfleet_batch_requests_total", "code" => code).increment(1);
     let (tenant, key) = (&*caller.tenant, caller.key.as_deref());

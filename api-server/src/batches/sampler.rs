@@ -26,7 +26,12 @@ struct Next {
 
 impl Sampler {
     pub fn new(share: f64, seed: u64) -> Self {
-        Self { share, seed, taken: 0, next: BinaryHeap::new() }
+        Self {
+            share,
+            seed,
+            taken: 0,
+            next: BinaryHeap::new(),
+        }
     }
 
     /// The item, if it is to be looked at now. `at`: its place in the list.
@@ -39,7 +44,9 @@ impl Sampler {
             }
             return Some(item);
         }
-        if self.taken < LEAST && (self.next.len() < LEAST || self.next.peek().is_some_and(|top| number < top.number)) {
+        if self.taken < LEAST
+            && (self.next.len() < LEAST || self.next.peek().is_some_and(|top| number < top.number))
+        {
             self.next.push(Next { number, item });
             if self.next.len() > LEAST {
                 self.next.pop();
@@ -51,7 +58,10 @@ impl Sampler {
     /// What it takes beside, at the end of the list.
     pub fn rest(&mut self) -> Vec<Item> {
         let next = std::mem::take(&mut self.next).into_sorted_vec();
-        next.into_iter().take(LEAST.saturating_sub(self.taken)).map(|next| next.item).collect()
+        next.into_iter()
+            .take(LEAST.saturating_sub(self.taken))
+            .map(|next| next.item)
+            .collect()
     }
 }
 
@@ -91,8 +101,13 @@ mod tests {
 
     fn sample(share: f64, seed: u64, count: u64) -> Vec<String> {
         let mut sampler = Sampler::new(share, seed);
-        let item = |at: u64| Item { custom_id: at.to_string(), url: String::new() };
-        let mut taken: Vec<_> = (0..count).filter_map(|at| sampler.look(at, item(at))).collect();
+        let item = |at: u64| Item {
+            custom_id: at.to_string(),
+            url: String::new(),
+        };
+        let mut taken: Vec<_> = (0..count)
+            .filter_map(|at| sampler.look(at, item(at)))
+            .collect();
         taken.extend(sampler.rest());
         taken.into_iter().map(|item| item.custom_id).collect()
     }
@@ -103,16 +118,35 @@ mod tests {
         assert!((900..1_100).contains(&taken.len()), "{}", taken.len());
         assert_eq!(taken, sample(0.01, 7, 100_000));
         assert_ne!(taken, sample(0.01, 8, 100_000));
-        let halves = taken.iter().filter(|id| id.parse::<u64>().expect("a number") < 50_000).count();
-        assert!((400..600).contains(&halves), "from all over the list: {halves}");
+        let halves = taken
+            .iter()
+            .filter(|id| id.parse::<u64>().expect("a number") < 50_000)
+            .count();
+        assert!(
+            (400..600).contains(&halves),
+            "from all over the list: {halves}"
+        );
     }
 
     #[test]
     fn a_small_sample_is_filled_up() {
-        for (share, count, expected) in [(0.001, 1_000, 100), (0.001, 60, 60), (0.0, 0, 0), (0.05, 1_500, 100)] {
+        for (share, count, expected) in [
+            (0.001, 1_000, 100),
+            (0.001, 60, 60),
+            (0.0, 0, 0),
+            (0.05, 1_500, 100),
+        ] {
             let taken = sample(share, 3, count);
-            assert!(taken.len() >= expected && taken.len() <= expected + 5, "{} of {count}", taken.len());
-            assert_eq!(taken.iter().collect::<HashSet<_>>().len(), taken.len(), "none twice");
+            assert!(
+                taken.len() >= expected && taken.len() <= expected + 5,
+                "{} of {count}",
+                taken.len()
+            );
+            assert_eq!(
+                taken.iter().collect::<HashSet<_>>().len(),
+                taken.len(),
+                "none twice"
+            );
         }
     }
 }

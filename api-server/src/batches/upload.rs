@@ -23,12 +23,24 @@ const MAX_LINE_BYTES: usize = 16 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 
 pub fn encoding(headers: &HeaderMap) -> Result<Compression, Fault> {
-    let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Compression::None) };
-    match value.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+    let Some(value) = headers.get(header::CONTENT_ENCODING) else {
+        return Ok(Compression::None);
+    };
+    match value
+        .to_str()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+        .as_str()
+    {
         "" | "identity" => Ok(Compression::None),
         "gzip" | "x-gzip" => Ok(Compression::Gzip),
         "zstd" => Ok(Compression::Zstd),
-        _ => Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, "Content-Encoding may be gzip or zstd.")),
+        _ => Err(Fault::new(
+            Code::UnsupportedMediaType,
+            Stage::Admit,
+            "Content-Encoding may be gzip or zstd.",
+        )),
     }
 }
 
@@ -43,14 +55,15 @@ pub enum Stopped {
 
 /// Bytes as they arrive. `idle`: the longest pause between two pieces of the body.
 pub fn arriving(body: Body, idle: Duration) -> impl AsyncBufRead + Send + 'static {
-    let pieces = stream::try_unfold((body.into_data_stream(), idle), async |(mut pieces, idle)| {
-        match timeout(idle, pieces.next()).await {
+    let pieces = stream::try_unfold(
+        (body.into_data_stream(), idle),
+        async |(mut pieces, idle)| match timeout(idle, pieces.next()).await {
             Ok(Some(Ok(bytes))) => Ok(Some((bytes, (pieces, idle)))),
             Ok(Some(Err(_))) => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
             Ok(None) => Ok(None),
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
-        }
-    });
+        },
+    );
     StreamReader::new(pieces.boxed())
 }
 
@@ -65,7 +78,9 @@ pub fn lines(
 }
 
 pub fn too_long() -> Stopped {
-    Stopped::Content(invalid(format!("a line is longer than {MAX_LINE_BYTES} bytes")))
+    Stopped::Content(invalid(format!(
+        "a line is longer than {MAX_LINE_BYTES} bytes"
+    )))
 }
 
 pub fn stopped(error: LinesCodecError) -> Stopped {
@@ -73,7 +88,9 @@ pub fn stopped(error: LinesCodecError) -> Stopped {
         LinesCodecError::MaxLineLengthExceeded => too_long(),
         LinesCodecError::Io(error) => match error.kind() {
             io::ErrorKind::TimedOut => Stopped::Lost(too_slow(Stage::Admit)),
-            io::ErrorKind::ConnectionAborted => Stopped::Lost(invalid("The request's body broke off.")),
+            io::ErrorKind::ConnectionAborted => {
+                Stopped::Lost(invalid("The request's body broke off."))
+            }
             _ => Stopped::Content(invalid(format!("The body cannot be read: {error}."))),
         },
     }

@@ -10,7 +10,9 @@ use super::{
     parts::{DryRunView, Errors, Output},
     unavailable,
 };
-use crate::ledger::{Delivery, Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally};
+use crate::ledger::{
+    Delivery, Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -31,7 +33,10 @@ pub enum Status {
 impl Status {
     /// Nothing changes any more.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Expired | Self::Failed | Self::Cancelled)
+        matches!(
+            self,
+            Self::Completed | Self::Expired | Self::Failed | Self::Cancelled
+        )
     }
 }
 
@@ -98,7 +103,11 @@ impl Eta {
     fn of(left: u64, recent_per_s: f64, mean_per_s: f64) -> Option<Self> {
         let (slow, fast) = (recent_per_s.min(mean_per_s), recent_per_s.max(mean_per_s));
         let seconds = |rate: f64| (left as f64 / rate).ceil() as u64;
-        (slow > 0.0).then(|| Self { seconds: seconds(recent_per_s), earliest: seconds(fast), latest: seconds(slow) })
+        (slow > 0.0).then(|| Self {
+            seconds: seconds(recent_per_s),
+            earliest: seconds(fast),
+            latest: seconds(slow),
+        })
     }
 }
 
@@ -123,21 +132,35 @@ struct Known {
 
 impl BatchView {
     pub async fn of(ledger: &Ledger, request: &Request, now_s: u64) -> Result<Self, Fault> {
-        let known = Known::look(ledger, request).await.map_err(|error| unavailable(&error))?;
+        let known = Known::look(ledger, request)
+            .await
+            .map_err(|error| unavailable(&error))?;
         Ok(Self::new(request, known, now_s))
     }
 
     fn new(request: &Request, known: Known, now_s: u64) -> Self {
         let status = known.status();
         let tally = known.tally().brief();
-        let ended_s = |status| known.ended.as_ref().filter(|end| end.status == status).map(|end| end.finished_s);
+        let ended_s = |status| {
+            known
+                .ended
+                .as_ref()
+                .filter(|end| end.status == status)
+                .map(|end| end.finished_s)
+        };
         let until_s = known.ended.as_ref().map_or(now_s, |end| end.finished_s);
         let done = tally.done();
-        let mean = known.sealed.map(|sealed| done as f64 / until_s.saturating_sub(sealed.sealed_s).max(1) as f64);
-        let left = known.sealed.map_or(0, |sealed| sealed.total.saturating_sub(done));
+        let mean = known
+            .sealed
+            .map(|sealed| done as f64 / until_s.saturating_sub(sealed.sealed_s).max(1) as f64);
+        let left = known
+            .sealed
+            .map_or(0, |sealed| sealed.total.saturating_sub(done));
         let recent = known.progress.recent_per_s.or(mean);
-        let eta =
-            recent.zip(mean).filter(|_| known.ended.is_none()).and_then(|(recent, mean)| Eta::of(left, recent, mean));
+        let eta = recent
+            .zip(mean)
+            .filter(|_| known.ended.is_none())
+            .and_then(|(recent, mean)| Eta::of(left, recent, mean));
         Self {
             object: "batch",
             endpoint: "/v1/tags",
@@ -158,12 +181,17 @@ impl BatchView {
             cancelling_at: known.cancelled_s,
             cancelled_at: ended_s(FinalStatus::Cancelled),
             metadata: request.metadata.clone(),
-            failures: Failures { by_code: tally.by_code, by_host: tally.by_host },
+            failures: Failures {
+                by_code: tally.by_code,
+                by_host: tally.by_host,
+            },
             output: Output::of(request, known.delivery),
             dry_run: DryRunView::of(request, known.sealed, known.ended.as_ref()),
             errors: known.ended.and_then(|end| end.fault).map(Errors::from),
             eta,
-            rate_per_s: mean.filter(|_| done > 0).map(|rate| (rate * 10.0).round() / 10.0),
+            rate_per_s: mean
+                .filter(|_| done > 0)
+                .map(|rate| (rate * 10.0).round() / 10.0),
             results_url: format!("/v1/batches/{}/results", request.id),
             errors_url: format!("/v1/batches/{}/errors", request.id),
             id: request.id.clone(),
@@ -174,8 +202,11 @@ impl BatchView {
 impl Known {
     async fn look(ledger: &Ledger, request: &Request) -> Result<Self, LedgerError> {
         let key = request.key();
-        let (sealed, cancelled_s, finalizing_s) =
-            tokio::try_join!(ledger.sealed(&key), ledger.cancelled(&key), ledger.finalizing(&key))?;
+        let (sealed, cancelled_s, finalizing_s) = tokio::try_join!(
+            ledger.sealed(&key),
+            ledger.cancelled(&key),
+            ledger.finalizing(&key)
+        )?;
         let ended = ledger.ended(&key).await?;
         let progress = match (&ended, &sealed) {
             (None, Some(_)) => ledger.progress(&key).await?,
@@ -185,11 +216,20 @@ impl Known {
             Some(_) => ledger.delivered(&key).await?,
             None => None,
         };
-        Ok(Self { sealed, cancelled_s, finalizing_s, ended, progress, delivery })
+        Ok(Self {
+            sealed,
+            cancelled_s,
+            finalizing_s,
+            ended,
+            progress,
+            delivery,
+        })
     }
 
     fn tally(&self) -> Tally {
-        self.ended.as_ref().map_or_else(|| self.progress.tally.clone(), |end| end.tally.clone())
+        self.ended
+            .as_ref()
+            .map_or_else(|| self.progress.tally.clone(), |end| end.tally.clone())
     }
 
     fn status(&self) -> Status {
@@ -202,7 +242,9 @@ impl Known {
             },
             (None, _, None) => Status::Validating,
             (None, Some(_), Some(_)) => Status::Cancelling,
-            (None, None, Some(sealed)) if self.progress.finished_shards == sealed.shards => Status::Finalizing,
+            (None, None, Some(sealed)) if self.progress.finished_shards == sealed.shards => {
+                Status::Finalizing
+            }
             (None, None, Some(_)) => Status::InProgress,
         }
     }
@@ -215,7 +257,18 @@ mod tests {
     #[test]
     fn an_estimate_says_how_far_off_it_may_be() {
         let eta = Eta::of(1_000, 10.0, 20.0);
-        assert_eq!(eta, Some(Eta { seconds: 100, earliest: 50, latest: 100 }));
-        assert_eq!(Eta::of(1_000, 0.0, 20.0), None, "nothing moves, and nobody knows until when");
+        assert_eq!(
+            eta,
+            Some(Eta {
+                seconds: 100,
+                earliest: 50,
+                latest: 100
+            })
+        );
+        assert_eq!(
+            Eta::of(1_000, 0.0, 20.0),
+            None,
+            "nothing moves, and nobody knows until when"
+        );
     }
 }

@@ -26,7 +26,9 @@ pub enum Answer {
 pub fn judge(response: Response, honour_noai: bool) -> Result<Answer, Fault> {
     let (status, headers) = (response.status(), response.headers());
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-        let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let location = headers
+            .get(header::LOCATION)
+            .and_then(|value| value.to_str().ok());
         return Ok(Answer::Redirect(location.map(str::to_owned)));
     }
     if !status.is_success() {
@@ -35,7 +37,11 @@ pub fn judge(response: Response, honour_noai: bool) -> Result<Answer, Fault> {
     if honour_noai && robots::forbids_ai(headers) {
         return Err(faults::forbids_ai());
     }
-    if is_encoded(headers) { Err(faults::encoded()) } else { Ok(Answer::Found(response)) }
+    if is_encoded(headers) {
+        Err(faults::encoded())
+    } else {
+        Ok(Answer::Found(response))
+    }
 }
 
 /// How long an origin that is short of breath asks to be left alone.
@@ -53,13 +59,18 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let now = headers.get(header::DATE).and_then(|value| date(value.to_str().ok()?)).unwrap_or_else(SystemTime::now);
+    let now = headers
+        .get(header::DATE)
+        .and_then(|value| date(value.to_str().ok()?))
+        .unwrap_or_else(SystemTime::now);
     Some(date(text)?.duration_since(now).unwrap_or_default())
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {
     let encoding = headers.get(header::CONTENT_ENCODING);
-    encoding.is_some_and(|value| !value.is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    encoding.is_some_and(|value| {
+        !value.is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity")
+    })
 }
 
 /// What a body is held to.
@@ -74,11 +85,19 @@ pub struct Bounds {
 /// The whole body, if it is no longer than `max_bytes` and never pauses for
 /// longer than `idle`. Announced lengths only ever refuse early.
 pub async fn read(mut response: Response, bounds: &Bounds) -> Result<Bytes, Failure> {
-    let Bounds { max_bytes, idle, budget, untold } = bounds;
+    let Bounds {
+        max_bytes,
+        idle,
+        budget,
+        untold,
+    } = bounds;
     let untold = response.content_length().is_none().then(|| untold.clone());
     let announced = announced(&response, *max_bytes)?;
     let mut room = budget.room(announced, 1, Stage::Fetch)?;
-    let (mut body, mut pace) = (BytesMut::with_capacity(announced.min(FIRST_BYTES)), Pace::new(untold));
+    let (mut body, mut pace) = (
+        BytesMut::with_capacity(announced.min(FIRST_BYTES)),
+        Pace::new(untold),
+    );
     while let Some(chunk) = next(&mut response, *idle).await? {
         let length = body.len() + chunk.len();
         if length > *max_bytes {
@@ -88,7 +107,11 @@ pub async fn read(mut response: Response, bounds: &Bounds) -> Result<Bytes, Fail
         body.extend_from_slice(&chunk);
         pace.wait(length).await.map_err(Failure::untold)?;
     }
-    if body.is_empty() { Err(faults::empty().into()) } else { Ok(room.into_held().with(body.freeze())) }
+    if body.is_empty() {
+        Err(faults::empty().into())
+    } else {
+        Ok(room.into_held().with(body.freeze()))
+    }
 }
 
 /// The length to expect; that of the largest image where none is announced.
@@ -96,14 +119,18 @@ fn announced(response: &Response, max_bytes: usize) -> Result<usize, Fault> {
     match response.content_length() {
         None => Ok(max_bytes),
         Some(length) => {
-            let fits = usize::try_from(length).ok().filter(|length| *length <= max_bytes);
+            let fits = usize::try_from(length)
+                .ok()
+                .filter(|length| *length <= max_bytes);
             fits.ok_or_else(|| faults::too_large(max_bytes))
         }
     }
 }
 
 async fn next(response: &mut Response, idle: Duration) -> Result<Option<Bytes>, Fault> {
-    let chunk = timeout(idle, response.chunk()).await.map_err(|_| faults::too_slow())?;
+    let chunk = timeout(idle, response.chunk())
+        .await
+        .map_err(|_| faults::too_slow())?;
     chunk.map_err(|_| faults::broken_off())
 }
 
@@ -114,13 +141,26 @@ mod tests {
     #[test]
     fn a_pause_is_told_in_seconds_or_as_a_date_by_the_origins_clock() {
         let pause = |after: &'static str, date: &'static str| {
-            let pairs = [(header::RETRY_AFTER, after), (header::DATE, date)].into_iter().filter(|(_, v)| !v.is_empty());
-            retry_after(&pairs.map(|(name, value)| (name, http::HeaderValue::from_static(value))).collect())
+            let pairs = [(header::RETRY_AFTER, after), (header::DATE, date)]
+                .into_iter()
+                .filter(|(_, v)| !v.is_empty());
+            retry_after(
+                &pairs
+                    .map(|(name, value)| (name, http::HeaderValue::from_static(value)))
+                    .collect(),
+            )
         };
         let seconds = |n| Some(Duration::from_secs(n));
-        assert_eq!((pause(" 20 ", ""), pause("-1", ""), pause("soon", "")), (seconds(20), None, None));
+        assert_eq!(
+            (pause(" 20 ", ""), pause("-1", ""), pause("soon", "")),
+            (seconds(20), None, None)
+        );
         let noon = "Wed, 21 Oct 2015 12:00:00 GMT";
-        assert_eq!(pause("Wed, 21 Oct 2015 12:00:30 GMT", noon), seconds(30), "years ago by our clock");
+        assert_eq!(
+            pause("Wed, 21 Oct 2015 12:00:30 GMT", noon),
+            seconds(30),
+            "years ago by our clock"
+        );
         assert_eq!(pause("Wed, 21 Oct 2015 11:00:00 GMT", noon), seconds(0));
         assert_eq!(pause(noon, ""), seconds(0));
     }

@@ -48,9 +48,10 @@ pub enum Verdict {
 impl Verdict {
     pub fn of(fault: &Fault) -> Self {
         match fault.code {
-            Code::SourceUnreachable | Code::SourceTimeout | Code::SourceTooLarge | Code::SourceIncomplete => {
-                Self::Failed(fault.code)
-            }
+            Code::SourceUnreachable
+            | Code::SourceTimeout
+            | Code::SourceTooLarge
+            | Code::SourceIncomplete => Self::Failed(fault.code),
             // 5xx and 429; any other status is an answer.
             Code::SourceHttpError if fault.retryable => Self::Failed(fault.code),
             // Our own lack of room.
@@ -97,7 +98,13 @@ pub struct LeftAlone {
 
 impl Breaker {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, state: State::Closed, failures: 0, opened: 0, rests: false }
+        Self {
+            limits,
+            state: State::Closed,
+            failures: 0,
+            opened: 0,
+            rests: false,
+        }
     }
 
     /// Why the host is left alone at this moment, if it is.
@@ -111,12 +118,17 @@ impl Breaker {
 
     pub fn left_alone(&self, now: Instant) -> Option<LeftAlone> {
         let left = match self.state {
-            State::Open { until, .. } => until.checked_duration_since(now).filter(|left| !left.is_zero())?,
+            State::Open { until, .. } => until
+                .checked_duration_since(now)
+                .filter(|left| !left.is_zero())?,
             // Soon it is known.
             State::Probing { .. } => Duration::from_secs(1),
             State::Closed => return None,
         };
-        Some(LeftAlone { left, rests: self.rests })
+        Some(LeftAlone {
+            left,
+            rests: self.rests,
+        })
     }
 
     /// The host asked to be left alone (`Retry-After`).
@@ -124,7 +136,15 @@ impl Breaker {
         let until = now + pause.min(LONGEST_REST);
         match self.state {
             State::Open { until: later, .. } if later >= until => {}
-            _ => (self.state, self.rests) = (State::Open { until, code: Code::SourceHttpError }, true),
+            _ => {
+                (self.state, self.rests) = (
+                    State::Open {
+                        until,
+                        code: Code::SourceHttpError,
+                    },
+                    true,
+                )
+            }
         }
     }
 
@@ -142,7 +162,13 @@ impl Breaker {
     /// Takes the verdict on one visit and says how long the host is left alone
     /// because of it. `spread`: 0 to 1, so that not every server of the fleet
     /// comes back at once.
-    pub fn leave(&mut self, entry: Entry, verdict: Verdict, now: Instant, spread: f64) -> Option<Duration> {
+    pub fn leave(
+        &mut self,
+        entry: Entry,
+        verdict: Verdict,
+        now: Instant,
+        spread: f64,
+    ) -> Option<Duration> {
         match verdict {
             Verdict::Served => self.served(now),
             Verdict::Pending => {}
@@ -177,7 +203,14 @@ impl Breaker {
         self.limits.failures.div_ceil(2)
     }
 
-    fn failed(&mut self, entry: Entry, weight: u32, code: Code, now: Instant, spread: f64) -> Option<Duration> {
+    fn failed(
+        &mut self,
+        entry: Entry,
+        weight: u32,
+        code: Code,
+        now: Instant,
+        spread: f64,
+    ) -> Option<Duration> {
         match (self.state, entry) {
             (State::Closed, _) | (State::Probing { .. }, Entry::Probe) => {}
             // Of a visit that began before it opened: nothing new.
@@ -192,12 +225,18 @@ impl Breaker {
         let pause = self.pause().mul_f64(1.0 + spread / 4.0);
         self.opened = self.opened.saturating_add(1);
         self.rests = false;
-        self.state = State::Open { until: now + pause, code };
+        self.state = State::Open {
+            until: now + pause,
+            code,
+        };
         Some(pause)
     }
 
     fn pause(&self) -> Duration {
-        self.limits.pause.saturating_mul(1 << self.opened.min(16)).min(LONGEST_PAUSE)
+        self.limits
+            .pause
+            .saturating_mul(1 << self.opened.min(16))
+            .min(LONGEST_PAUSE)
     }
 
     /// A probe whose caller left: the next one may try.
@@ -216,7 +255,13 @@ mod tests {
     const FAILED: Verdict = Verdict::Failed(Code::SourceTimeout);
 
     fn breaker() -> (Breaker, Instant) {
-        (Breaker::new(Limits { failures: 3, pause: PAUSE }), Instant::now())
+        (
+            Breaker::new(Limits {
+                failures: 3,
+                pause: PAUSE,
+            }),
+            Instant::now(),
+        )
     }
 
     fn visit(breaker: &mut Breaker, verdict: Verdict, now: Instant) -> Option<Duration> {
@@ -242,17 +287,35 @@ mod tests {
     #[test]
     fn a_success_between_failures_starts_the_count_again() {
         let (mut breaker, now) = breaker();
-        for verdict in [FAILED, FAILED, Verdict::Served, FAILED, FAILED, Verdict::Moved, Verdict::Unknown] {
+        for verdict in [
+            FAILED,
+            FAILED,
+            Verdict::Served,
+            FAILED,
+            FAILED,
+            Verdict::Moved,
+            Verdict::Unknown,
+        ] {
             assert_eq!(visit(&mut breaker, verdict, now), None);
         }
-        assert_eq!(visit(&mut breaker, FAILED, now), Some(PAUSE), "redirects are no success");
+        assert_eq!(
+            visit(&mut breaker, FAILED, now),
+            Some(PAUSE),
+            "redirects are no success"
+        );
     }
 
     #[test]
     fn wasted_downloads_open_it_sooner() {
         let (mut breaker, now) = breaker();
-        assert_eq!(visit(&mut breaker, Verdict::Wasted(Code::SourceTooLarge), now), None);
-        assert_eq!(visit(&mut breaker, Verdict::Wasted(Code::SourceTooLarge), now), Some(PAUSE));
+        assert_eq!(
+            visit(&mut breaker, Verdict::Wasted(Code::SourceTooLarge), now),
+            None
+        );
+        assert_eq!(
+            visit(&mut breaker, Verdict::Wasted(Code::SourceTooLarge), now),
+            Some(PAUSE)
+        );
     }
 
     #[test]
@@ -261,11 +324,25 @@ mod tests {
         for pause in [20, 40, 80, 160, 300, 300] {
             now += LONGEST_PAUSE;
             assert_eq!(breaker.enter(now), Ok(Entry::Probe));
-            assert_eq!(breaker.enter(now), Err(Code::SourceTimeout), "the second one waits for the first");
+            assert_eq!(
+                breaker.enter(now),
+                Err(Code::SourceTimeout),
+                "the second one waits for the first"
+            );
             let verdict = Verdict::Failed(Code::SourceUnreachable);
-            assert_eq!(breaker.leave(Entry::Probe, verdict, now, 0.0), Some(Duration::from_secs(pause)));
-            assert_eq!(breaker.refuses(now), Some(Code::SourceUnreachable), "the code of the last failure");
-            breaker.state = State::Open { until: now, code: Code::SourceTimeout };
+            assert_eq!(
+                breaker.leave(Entry::Probe, verdict, now, 0.0),
+                Some(Duration::from_secs(pause))
+            );
+            assert_eq!(
+                breaker.refuses(now),
+                Some(Code::SourceUnreachable),
+                "the code of the last failure"
+            );
+            breaker.state = State::Open {
+                until: now,
+                code: Code::SourceTimeout,
+            };
         }
     }
 
@@ -280,7 +357,15 @@ mod tests {
     #[test]
     fn a_late_success_of_an_earlier_visit_closes_it_and_a_late_failure_changes_nothing() {
         let (mut breaker, now) = opened();
-        assert_eq!(breaker.leave(Entry::Visitor, Verdict::Failed(Code::SourceTooLarge), now, 0.0), None);
+        assert_eq!(
+            breaker.leave(
+                Entry::Visitor,
+                Verdict::Failed(Code::SourceTooLarge),
+                now,
+                0.0
+            ),
+            None
+        );
         assert_eq!(breaker.refuses(now), Some(Code::SourceTimeout));
         breaker.leave(Entry::Visitor, Verdict::Served, now, 0.0);
         assert_eq!(breaker.refuses(now), None);
@@ -306,17 +391,37 @@ mod tests {
     fn a_host_that_asks_for_a_rest_gets_it_and_then_a_probe() {
         let (mut breaker, now) = breaker();
         breaker.rest(now, PAUSE);
-        assert_eq!(breaker.refuses(now + PAUSE / 2), Some(Code::SourceHttpError));
-        assert_eq!(breaker.left_alone(now + PAUSE / 2), Some(LeftAlone { left: PAUSE / 2, rests: true }));
+        assert_eq!(
+            breaker.refuses(now + PAUSE / 2),
+            Some(Code::SourceHttpError)
+        );
+        assert_eq!(
+            breaker.left_alone(now + PAUSE / 2),
+            Some(LeftAlone {
+                left: PAUSE / 2,
+                rests: true
+            })
+        );
         breaker.rest(now, PAUSE / 2);
-        assert_eq!(breaker.left_alone(now).map(|host| host.left), Some(PAUSE), "no shorter than it was");
+        assert_eq!(
+            breaker.left_alone(now).map(|host| host.left),
+            Some(PAUSE),
+            "no shorter than it was"
+        );
         // The verdict on the visit that brought the wish changes nothing.
         assert_eq!(breaker.leave(Entry::Visitor, FAILED, now, 0.0), None);
         assert_eq!(breaker.enter(now + PAUSE), Ok(Entry::Probe));
         assert_eq!(breaker.leave(Entry::Probe, FAILED, now + PAUSE, 0.0), None);
-        assert_eq!(breaker.left_alone(now + PAUSE), None, "one failure is no reason to leave it alone");
+        assert_eq!(
+            breaker.left_alone(now + PAUSE),
+            None,
+            "one failure is no reason to leave it alone"
+        );
         breaker.rest(now, PAUSE * 1_000_000);
-        assert_eq!(breaker.left_alone(now).map(|host| host.left), Some(LONGEST_REST));
+        assert_eq!(
+            breaker.left_alone(now).map(|host| host.left),
+            Some(LONGEST_REST)
+        );
     }
 
     #[test]
@@ -324,8 +429,18 @@ mod tests {
         let (mut breaker, now) = breaker();
         breaker.rest(now, PAUSE);
         breaker.leave(Entry::Visitor, Verdict::Served, now + PAUSE / 2, 0.0);
-        assert_eq!(breaker.left_alone(now + PAUSE / 2), Some(LeftAlone { left: PAUSE / 2, rests: true }));
-        assert_eq!(visit(&mut breaker, Verdict::Served, now + PAUSE), None, "the probe ends it");
+        assert_eq!(
+            breaker.left_alone(now + PAUSE / 2),
+            Some(LeftAlone {
+                left: PAUSE / 2,
+                rests: true
+            })
+        );
+        assert_eq!(
+            visit(&mut breaker, Verdict::Served, now + PAUSE),
+            None,
+            "the probe ends it"
+        );
         assert_eq!(breaker.left_alone(now + PAUSE), None);
     }
 
@@ -333,6 +448,9 @@ mod tests {
     fn pauses_are_spread() {
         let (mut breaker, now) = breaker();
         breaker.failures = 2;
-        assert_eq!(breaker.leave(Entry::Visitor, FAILED, now, 1.0), Some(PAUSE.mul_f64(1.25)));
+        assert_eq!(
+            breaker.leave(Entry::Visitor, FAILED, now, 1.0),
+            Some(PAUSE.mul_f64(1.25))
+        );
     }
 }

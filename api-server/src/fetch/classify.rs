@@ -35,9 +35,9 @@ const REFUSED_V6: &[(Ipv6Addr, u32)] = &[
 
 pub fn is_global(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => {
-            !REFUSED_V4.iter().any(|(block, bits)| within(v4.to_bits().into(), block.to_bits().into(), bits + 96))
-        }
+        IpAddr::V4(v4) => !REFUSED_V4
+            .iter()
+            .any(|(block, bits)| within(v4.to_bits().into(), block.to_bits().into(), bits + 96)),
         IpAddr::V6(v6) => is_global_v6(v6),
     }
 }
@@ -46,8 +46,13 @@ pub fn is_global(address: IpAddr) -> bool {
 /// link-local and multicast all lie outside `2000::/3`.
 fn is_global_v6(address: Ipv6Addr) -> bool {
     let bits = address.to_bits();
-    within(bits, Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0).to_bits(), 3)
-        && !REFUSED_V6.iter().any(|(block, length)| within(bits, block.to_bits(), *length))
+    within(
+        bits,
+        Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0).to_bits(),
+        3,
+    ) && !REFUSED_V6
+        .iter()
+        .any(|(block, length)| within(bits, block.to_bits(), *length))
         && !is_isatap(address)
 }
 

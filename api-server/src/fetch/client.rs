@@ -40,15 +40,28 @@ pub struct Clients {
 impl Clients {
     pub fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
         let guard = settings.guard.clone();
-        let (guarded, excused) = (client(settings, Some(guard.clone()))?, client(settings, None)?);
-        Ok(Self { guarded, excused, guard, names: settings.names.clone(), first_byte: settings.first_byte })
+        let (guarded, excused) = (
+            client(settings, Some(guard.clone()))?,
+            client(settings, None)?,
+        );
+        Ok(Self {
+            guarded,
+            excused,
+            guard,
+            names: settings.names.clone(),
+            first_byte: settings.first_byte,
+        })
     }
 
     /// Whether a URL leads where it may.
     pub async fn reaches(&self, url: &Url) -> bool {
         match url.domain() {
             None => self.guard.allows_host(url),
-            Some(name) => self.names.find(name).await.is_ok_and(|found| self.guard.allows(&found)),
+            Some(name) => self
+                .names
+                .find(name)
+                .await
+                .is_ok_and(|found| self.guard.allows(&found)),
         }
     }
 
@@ -64,9 +77,20 @@ impl Clients {
             faults::refused("address");
             return Err(faults::unreachable());
         }
-        let client = if excused { &self.excused } else { &self.guarded };
-        let post = headers.iter().fold(client.post(url), |post, (name, value)| post.header(*name, value)).body(body);
-        let answer = timeout(self.first_byte, post.send()).await.map_err(|_| faults::too_slow())?;
+        let client = if excused {
+            &self.excused
+        } else {
+            &self.guarded
+        };
+        let post = headers
+            .iter()
+            .fold(client.post(url), |post, (name, value)| {
+                post.header(*name, value)
+            })
+            .body(body);
+        let answer = timeout(self.first_byte, post.send())
+            .await
+            .map_err(|_| faults::too_slow())?;
         Ok(answer.map_err(|_| faults::unreachable())?.status().as_u16())
     }
 
@@ -77,8 +101,14 @@ impl Clients {
             faults::refused("address");
             return Err(faults::unreachable());
         }
-        let client = if excused { &self.excused } else { &self.guarded };
-        let answer = timeout(self.first_byte, client.get(url).send()).await.map_err(|_| faults::too_slow())?;
+        let client = if excused {
+            &self.excused
+        } else {
+            &self.guarded
+        };
+        let answer = timeout(self.first_byte, client.get(url).send())
+            .await
+            .map_err(|_| faults::too_slow())?;
         answer.map_err(|_| faults::unreachable())
     }
 }
@@ -90,7 +120,10 @@ fn client(settings: &Settings, guard: Option<Arc<Guard>>) -> Result<Client, reqw
         .user_agent(user_agent(settings.contact.as_ref()))
         .default_headers(headers())
         .connect_timeout(settings.connect)
-        .dns_resolver(Resolver { names: settings.names.clone(), guard })
+        .dns_resolver(Resolver {
+            names: settings.names.clone(),
+            guard,
+        })
         .tls_certs_merge(settings.roots.iter().cloned())
         .no_proxy()
         .redirect(Policy::none())
@@ -105,8 +138,17 @@ fn client(settings: &Settings, guard: Option<Arc<Guard>>) -> Result<Client, reqw
 }
 
 fn headers() -> HeaderMap {
-    let identity = (header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("image/*,*/*;q=0.5")), identity])
+    let identity = (
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
+    HeaderMap::from_iter([
+        (
+            header::ACCEPT,
+            HeaderValue::from_static("image/*,*/*;q=0.5"),
+        ),
+        identity,
+    ])
 }
 
 /// Who asks, and whom a site's owner may ask about it.

@@ -18,11 +18,19 @@ pub struct FetchConfig {
     pub fetch_max_bytes: usize,
 
     /// Longest wait for a connection: name look-up, connect and TLS together, milliseconds
-    #[arg(long, env = "TAGFLEET_FETCH_CONNECT_TIMEOUT_MS", default_value_t = 2_000)]
+    #[arg(
+        long,
+        env = "TAGFLEET_FETCH_CONNECT_TIMEOUT_MS",
+        default_value_t = 2_000
+    )]
     pub fetch_connect_timeout_ms: u64,
 
     /// Longest wait for an answer's headers, connecting included, milliseconds
-    #[arg(long, env = "TAGFLEET_FETCH_FIRST_BYTE_TIMEOUT_MS", default_value_t = 5_000)]
+    #[arg(
+        long,
+        env = "TAGFLEET_FETCH_FIRST_BYTE_TIMEOUT_MS",
+        default_value_t = 5_000
+    )]
     pub fetch_first_byte_timeout_ms: u64,
 
     /// Longest pause within a download, milliseconds
@@ -38,7 +46,12 @@ pub struct FetchConfig {
     pub fetch_max_redirects: u32,
 
     /// Ports that an image's URL may name
-    #[arg(long, env = "TAGFLEET_FETCH_PORTS", value_delimiter = ',', default_value = "80,443,8080,8443")]
+    #[arg(
+        long,
+        env = "TAGFLEET_FETCH_PORTS",
+        value_delimiter = ',',
+        default_value = "80,443,8080,8443"
+    )]
     pub fetch_ports: Vec<u16>,
 
     /// An origin such as `http://127.0.0.1:9000` (exactly this scheme, host and port) that may lie on a private
@@ -71,7 +84,12 @@ pub struct FetchConfig {
     pub fetch_host_pause_ms: u64,
 
     /// When `X-Robots-Tag: noai` or `noimageai` refuses an image with `source_forbids_ai`
-    #[arg(long, env = "TAGFLEET_FETCH_HONOUR_NOAI", value_enum, default_value = "bulk")]
+    #[arg(
+        long,
+        env = "TAGFLEET_FETCH_HONOUR_NOAI",
+        value_enum,
+        default_value = "bulk"
+    )]
     pub fetch_honour_noai: HonourNoai,
 
     /// A page or an address (`https:` or `mailto:`) for the owners of sites that images are fetched from; it is named in
@@ -83,17 +101,32 @@ pub struct FetchConfig {
 impl FetchConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         positive("--fetch-max-bytes", self.fetch_max_bytes)?;
-        positive("--fetch-connect-timeout-ms", self.fetch_connect_timeout_ms as usize)?;
-        positive("--fetch-first-byte-timeout-ms", self.fetch_first_byte_timeout_ms as usize)?;
-        positive("--fetch-idle-timeout-ms", self.fetch_idle_timeout_ms as usize)?;
+        positive(
+            "--fetch-connect-timeout-ms",
+            self.fetch_connect_timeout_ms as usize,
+        )?;
+        positive(
+            "--fetch-first-byte-timeout-ms",
+            self.fetch_first_byte_timeout_ms as usize,
+        )?;
+        positive(
+            "--fetch-idle-timeout-ms",
+            self.fetch_idle_timeout_ms as usize,
+        )?;
         positive("--fetch-timeout-ms", self.fetch_timeout_ms as usize)?;
         positive("--fetch-ports", self.fetch_ports.len())?;
         positive("--fetch-host-failures", self.fetch_host_failures as usize)?;
         if !(1..=breaker::LONGEST_PAUSE.as_millis()).contains(&self.fetch_host_pause_ms.into()) {
-            return refuse("--fetch-host-pause-ms", "must be more than 0 and at most 300000");
+            return refuse(
+                "--fetch-host-pause-ms",
+                "must be more than 0 and at most 300000",
+            );
         }
         if !(1..=Semaphore::MAX_PERMITS).contains(&self.fetch_max_per_host) {
-            return refuse("--fetch-max-per-host", "must be more than 0, and not astronomical");
+            return refuse(
+                "--fetch-max-per-host",
+                "must be more than 0, and not astronomical",
+            );
         }
         if !self.fetch_contact.as_ref().is_none_or(is_contact) {
             return refuse(
@@ -112,7 +145,10 @@ impl FetchConfig {
         let pause = Duration::from_millis(self.fetch_host_pause_ms);
         hosts::Settings {
             places: self.fetch_max_per_host,
-            limits: breaker::Limits { failures: self.fetch_host_failures, pause },
+            limits: breaker::Limits {
+                failures: self.fetch_host_failures,
+                pause,
+            },
             patience: self.first_byte() / 5,
         }
     }

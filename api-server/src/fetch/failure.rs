@@ -12,7 +12,10 @@ pub struct Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        Self { verdict: Verdict::of(&fault), fault }
+        Self {
+            verdict: Verdict::of(&fault),
+            fault,
+        }
     }
 }
 
@@ -20,12 +23,18 @@ impl Failure {
     /// No length was told, and there was no room for what came all the same. Our lack of room; but were it none of the
     /// host's doing, one whose bodies never end would never be left alone.
     pub fn untold(fault: Fault) -> Self {
-        Self { verdict: Verdict::Failed(Code::SourceTooLarge), fault }
+        Self {
+            verdict: Verdict::Failed(Code::SourceTooLarge),
+            fault,
+        }
     }
 
     /// All that may be downloaded was, for nothing.
     pub fn wasteful(fault: Fault) -> Self {
-        Self { verdict: Verdict::Wasted(fault.code), fault }
+        Self {
+            verdict: Verdict::Wasted(fault.code),
+            fault,
+        }
     }
 
     pub fn is(&self, code: Code) -> bool {

@@ -8,14 +8,21 @@ use http::StatusCode;
 
 /// What is wrong with a client's URL, as the end of a sentence.
 pub fn invalid(reason: &str) -> Fault {
-    Fault::new(Code::InvalidUrl, Stage::Admit, format!("image.url {reason}."))
+    Fault::new(
+        Code::InvalidUrl,
+        Stage::Admit,
+        format!("image.url {reason}."),
+    )
 }
 
 /// The one answer for a name that does not resolve, an address that is not
 /// allowed, a refused connection and bad TLS: the difference would tell which
 /// hosts and ports there are.
 pub fn unreachable() -> Fault {
-    fault(Code::SourceUnreachable, "No connection could be made to the image's host.")
+    fault(
+        Code::SourceUnreachable,
+        "No connection could be made to the image's host.",
+    )
 }
 
 pub fn too_slow() -> Fault {
@@ -23,7 +30,10 @@ pub fn too_slow() -> Fault {
 }
 
 pub fn too_large(max_bytes: usize) -> Fault {
-    fault(Code::SourceTooLarge, format!("At most {max_bytes} bytes are downloaded."))
+    fault(
+        Code::SourceTooLarge,
+        format!("At most {max_bytes} bytes are downloaded."),
+    )
 }
 
 /// The length was not announced, and it is no small image.
@@ -42,7 +52,10 @@ pub fn empty() -> Fault {
 }
 
 pub fn too_many_redirects(most: u32) -> Fault {
-    fault(Code::TooManyRedirects, format!("At most {most} redirects are followed."))
+    fault(
+        Code::TooManyRedirects,
+        format!("At most {most} redirects are followed."),
+    )
 }
 
 pub fn encoded() -> Fault {
@@ -57,12 +70,18 @@ pub fn http_error(status: StatusCode) -> Fault {
 
 pub fn forbids_ai() -> Fault {
     refused("noai");
-    fault(Code::SourceForbidsAi, "The image came with `X-Robots-Tag: noai` or `noimageai`.")
+    fault(
+        Code::SourceForbidsAi,
+        "The image came with `X-Robots-Tag: noai` or `noimageai`.",
+    )
 }
 
 pub fn busy() -> Fault {
     refused("busy");
-    fault(Code::SourceBusy, "As many downloads from the image's host are under way as there may be.")
+    fault(
+        Code::SourceBusy,
+        "As many downloads from the image's host are under way as there may be.",
+    )
 }
 
 /// The code for which the host is left alone, at once. For an unreachable host
@@ -72,7 +91,10 @@ pub fn left_alone(code: Code) -> Fault {
     refused("left_alone");
     let fault = match code {
         Code::SourceUnreachable => unreachable(),
-        code => fault(code, "The image's host failed repeatedly and is left alone for a while."),
+        code => fault(
+            code,
+            "The image's host failed repeatedly and is left alone for a while.",
+        ),
     };
     fault.retryable(true)
 }

@@ -29,7 +29,14 @@ impl Guard {
     }
 
     fn with_own(refused: Vec<IpNet>, read_own: Own) -> Self {
-        Self { refused, read_own, own: Cache::builder().max_capacity(1).time_to_live(OWN_FOR).build() }
+        Self {
+            refused,
+            read_own,
+            own: Cache::builder()
+                .max_capacity(1)
+                .time_to_live(OWN_FOR)
+                .build(),
+        }
     }
 
     /// Whether all of a name's addresses are allowed, and there is one. A name
@@ -38,7 +45,9 @@ impl Guard {
     pub fn allows(&self, addresses: &[IpAddr]) -> bool {
         let own = self.own.get_with((), || Arc::new((self.read_own)()));
         let allowed = |address: &IpAddr| {
-            is_global(*address) && !own.contains(address) && !self.refused.iter().any(|net| net.contains(address))
+            is_global(*address)
+                && !own.contains(address)
+                && !self.refused.iter().any(|net| net.contains(address))
         };
         !addresses.is_empty() && addresses.iter().all(allowed)
     }
@@ -72,7 +81,9 @@ mod tests {
 
     fn guard() -> Guard {
         let refused = ["9.9.9.0/24", "2620:fe::/48"].map(|net| net.parse().expect("a net"));
-        Guard::with_own(refused.into(), || HashSet::from([IpAddr::from([1, 1, 1, 1])]))
+        Guard::with_own(refused.into(), || {
+            HashSet::from([IpAddr::from([1, 1, 1, 1])])
+        })
     }
 
     #[test]
@@ -90,7 +101,10 @@ mod tests {
             (&["::ffff:8.8.8.8"], false),
         ];
         for (addresses, allowed) in cases {
-            let parsed: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+            let parsed: Vec<IpAddr> = addresses
+                .iter()
+                .map(|text| text.parse().expect("an address"))
+                .collect();
             assert_eq!(guard().allows(&parsed), allowed, "{addresses:?}");
         }
     }
@@ -106,12 +120,19 @@ mod tests {
             ("http://localhost/", true),
         ];
         for (url, allowed) in cases {
-            assert_eq!(guard().allows_host(&url.parse().expect("a URL")), allowed, "{url}");
+            assert_eq!(
+                guard().allows_host(&url.parse().expect("a URL")),
+                allowed,
+                "{url}"
+            );
         }
     }
 
     #[test]
     fn the_addresses_of_this_host_are_found() {
-        assert!(interfaces().iter().any(IpAddr::is_loopback), "there is a loopback interface");
+        assert!(
+            interfaces().iter().any(IpAddr::is_loopback),
+            "there is a loopback interface"
+        );
     }
 }

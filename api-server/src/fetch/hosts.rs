@@ -75,8 +75,14 @@ pub struct Sent(Option<Guest>);
 
 impl Hosts {
     pub fn new(settings: Settings) -> Self {
-        let table = Cache::builder().max_capacity(MOST_HOSTS).eviction_policy(EvictionPolicy::lru()).time_to_idle(KEPT);
-        Self { table: table.build(), settings }
+        let table = Cache::builder()
+            .max_capacity(MOST_HOSTS)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_idle(KEPT);
+        Self {
+            table: table.build(),
+            settings,
+        }
     }
 
     /// Waits for a place until `until`, unless the host is left alone.
@@ -86,12 +92,20 @@ impl Hosts {
             return Err(faults::left_alone(code));
         }
         let place = timeout_at(until, host.places.clone().acquire_owned()).await;
-        let place = place.map_err(|_| faults::busy())?.expect("the semaphore is never closed");
+        let place = place
+            .map_err(|_| faults::busy())?
+            .expect("the semaphore is never closed");
         // Others may have failed meanwhile.
         let begun = Instant::now();
         let entry = host.breaker().enter(begun).map_err(faults::left_alone)?;
         let guest = Guest { host, entry };
-        Ok(Visit { guest, begun, patience: self.settings.patience, verdict: None, _place: place })
+        Ok(Visit {
+            guest,
+            begun,
+            patience: self.settings.patience,
+            verdict: None,
+            _place: place,
+        })
     }
 
     /// Counts a failure that shows only after the visit, such as a chain of redirects without an end.
@@ -117,7 +131,10 @@ impl Hosts {
     /// How many hosts are left alone now.
     pub fn left_alone(&self) -> usize {
         let now = Instant::now();
-        self.table.iter().filter(|(_, host)| host.breaker().refuses(now).is_some()).count()
+        self.table
+            .iter()
+            .filter(|(_, host)| host.breaker().refuses(now).is_some())
+            .count()
     }
 
     fn host(&self, url: &Url) -> Option<Arc<Host>> {
@@ -125,7 +142,11 @@ impl Hosts {
         let settings = self.settings;
         let new = |origin: Origin| {
             let places = Arc::new(Semaphore::new(settings.places));
-            Arc::new(Host { origin, places, breaker: Mutex::new(Breaker::new(settings.limits)) })
+            Arc::new(Host {
+                origin,
+                places,
+                breaker: Mutex::new(Breaker::new(settings.limits)),
+            })
         };
         Some(self.table.get_with_by_ref(&origin, || new(origin.clone())))
     }
@@ -137,7 +158,9 @@ impl Host {
     }
 
     fn leave(&self, entry: Entry, verdict: Verdict) {
-        let pause = self.breaker().leave(entry, verdict, Instant::now(), rand::random());
+        let pause = self
+            .breaker()
+            .leave(entry, verdict, Instant::now(), rand::random());
         if let Some(pause) = pause {
             tracing::info!(host = %self.origin, ?pause, ?verdict, "a host keeps failing and is left alone");
         }
@@ -157,7 +180,11 @@ impl Visit {
 
     fn given_up(&self) -> Verdict {
         let waited = self.begun.elapsed() >= self.patience;
-        if waited { Verdict::Failed(Code::SourceTimeout) } else { Verdict::Unknown }
+        if waited {
+            Verdict::Failed(Code::SourceTimeout)
+        } else {
+            Verdict::Unknown
+        }
     }
 }
 

@@ -79,7 +79,10 @@ impl Fetcher {
         Ok(Self {
             clients: Clients::new(&client_settings(config, world)?)?,
             hosts: Hosts::new(config.hosts()),
-            rules: Rules { ports: config.fetch_ports.clone(), excused: config.fetch_allow_origin.clone() },
+            rules: Rules {
+                ports: config.fetch_ports.clone(),
+                excused: config.fetch_allow_origin.clone(),
+            },
             bounds: Bounds {
                 max_bytes: config.fetch_max_bytes,
                 idle: Duration::from_millis(config.fetch_idle_timeout_ms),
@@ -99,9 +102,16 @@ impl Fetcher {
     }
 
     /// The image's bytes, until the request's deadline or the download's own.
-    pub async fn fetch(&self, url: Url, deadline: Instant, purpose: Purpose) -> Result<Fetched, Fault> {
+    pub async fn fetch(
+        &self,
+        url: Url,
+        deadline: Instant,
+        purpose: Purpose,
+    ) -> Result<Fetched, Fault> {
         let until = deadline.min(Instant::now() + self.total);
-        timeout_at(until, self.follow(url, until, purpose)).await.map_err(|_| faults::too_slow())?
+        timeout_at(until, self.follow(url, until, purpose))
+            .await
+            .map_err(|_| faults::too_slow())?
     }
 
     /// Whether something may be posted to a URL, by its form and by where its name leads now. Where it leads when that is
@@ -114,7 +124,12 @@ impl Fetcher {
     }
 
     /// Posts to a stranger's server and tells the status of its answer. Redirects are not followed.
-    pub async fn post(&self, text: &str, headers: &[(&'static str, String)], body: Bytes) -> Result<u16, Fault> {
+    pub async fn post(
+        &self,
+        text: &str,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+    ) -> Result<u16, Fault> {
         let url = self.parse(text)?;
         let excused = self.rules.excuses(&url);
         self.clients.post(url, excused, headers, body).await
@@ -143,11 +158,21 @@ impl Fetcher {
         Err(faults::too_many_redirects(self.max_redirects))
     }
 
-    async fn hop(&self, url: &Url, until: Instant, purpose: Purpose) -> Result<Step<Fetched>, Fault> {
-        let visit = self.hosts.enter(url, until.min(Instant::now() + self.first_byte)).await?;
+    async fn hop(
+        &self,
+        url: &Url,
+        until: Instant,
+        purpose: Purpose,
+    ) -> Result<Step<Fetched>, Fault> {
+        let visit = self
+            .hosts
+            .enter(url, until.min(Instant::now() + self.first_byte))
+            .await?;
         let begun = Instant::now();
         let outcome = self.exchange(url, purpose).await;
-        let unreachable = outcome.as_ref().is_err_and(|failure| failure.is(Code::SourceUnreachable));
+        let unreachable = outcome
+            .as_ref()
+            .is_err_and(|failure| failure.is(Code::SourceUnreachable));
         let step = leave(visit, outcome);
         if unreachable {
             sleep_until(until.min(begun + floor())).await;
@@ -156,19 +181,28 @@ impl Fetcher {
     }
 
     async fn exchange(&self, url: &Url, purpose: Purpose) -> Result<Step<Bytes>, Failure> {
-        let response = self.clients.get(url.clone(), self.rules.excuses(url)).await?;
+        let response = self
+            .clients
+            .get(url.clone(), self.rules.excuses(url))
+            .await?;
         if let (Purpose::Bulk, Some(pause)) = (purpose, answer::asked_pause(&response)) {
             self.hosts.rest(url, pause);
         }
         match answer::judge(response, self.honour_noai.applies_to(purpose))? {
-            Answer::Redirect(location) => Ok(Step::Onward(self.next_hop(url, location.as_deref())?)),
-            Answer::Found(response) => answer::read(response, &self.bounds).await.map(Step::Arrived),
+            Answer::Redirect(location) => {
+                Ok(Step::Onward(self.next_hop(url, location.as_deref())?))
+            }
+            Answer::Found(response) => answer::read(response, &self.bounds)
+                .await
+                .map(Step::Arrived),
         }
     }
 
     /// A redirect to what would be no valid URL is a host that leads nowhere.
     fn next_hop(&self, from: &Url, location: Option<&str>) -> Result<Url, Fault> {
-        let next = location.and_then(|location| from.join(location).ok()).ok_or_else(faults::unreachable)?;
+        let next = location
+            .and_then(|location| from.join(location).ok())
+            .ok_or_else(faults::unreachable)?;
         self.rules.check(&next).map_err(|_| faults::unreachable())?;
         Ok(next)
     }
@@ -188,7 +222,10 @@ fn floor() -> Duration {
 /// Ends the visit with what the exchange says of the host.
 fn leave(visit: Visit, outcome: Result<Step<Bytes>, Failure>) -> Result<Step<Fetched>, Fault> {
     match outcome {
-        Ok(Step::Arrived(bytes)) => Ok(Step::Arrived(Fetched { bytes, sent: visit.brought() })),
+        Ok(Step::Arrived(bytes)) => Ok(Step::Arrived(Fetched {
+            bytes,
+            sent: visit.brought(),
+        })),
         Ok(Step::Onward(url)) => {
             visit.end(Verdict::Moved);
             Ok(Step::Onward(url))
@@ -207,7 +244,11 @@ fn client_settings(config: &FetchConfig, world: World) -> Result<client::Setting
         // So that a look-up at its slowest leaves time to connect, and is remembered as slow.
         names: Names::new(world.names, connect * 3 / 4, longest_ttl),
         guard: Arc::new(Guard::new(config.fetch_refuse_nets.clone())),
-        roots: world.extra_roots.iter().map(|der| reqwest::Certificate::from_der(der)).collect::<Result<_, _>>()?,
+        roots: world
+            .extra_roots
+            .iter()
+            .map(|der| reqwest::Certificate::from_der(der))
+            .collect::<Result<_, _>>()?,
         contact: config.fetch_contact.clone(),
         connect,
         first_byte: config.first_byte(),

@@ -59,21 +59,35 @@ impl Expiry<String, Known> for ByTtl {
 
 impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Names").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Names")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 
 impl Names {
     pub fn new(lookup: Arc<dyn Lookup>, timeout: Duration, longest_ttl: Duration) -> Self {
-        let known = Cache::builder().max_capacity(MOST_NAMES).expire_after(ByTtl).build();
-        Self { lookup, known, timeout, longest_ttl }
+        let known = Cache::builder()
+            .max_capacity(MOST_NAMES)
+            .expire_after(ByTtl)
+            .build();
+        Self {
+            lookup,
+            known,
+            timeout,
+            longest_ttl,
+        }
     }
 
     /// At least one address, or an error.
     pub async fn find(&self, name: &str) -> io::Result<Arc<[IpAddr]>> {
         // The dot that makes a name absolute makes it no other name.
         let name = name.strip_suffix('.').unwrap_or(name);
-        let entry = self.known.entry_by_ref(name).or_insert_with(self.ask(name)).await;
+        let entry = self
+            .known
+            .entry_by_ref(name)
+            .or_insert_with(self.ask(name))
+            .await;
         if !entry.is_fresh() {
             count("hit");
         }
@@ -93,15 +107,25 @@ impl Names {
             }
             Ok(Err(_)) | Err(_) => {
                 count("error");
-                Known { addresses: Arc::default(), ttl: SHORTEST_TTL }
+                Known {
+                    addresses: Arc::default(),
+                    ttl: SHORTEST_TTL,
+                }
             }
         }
     }
 
     fn known(&self, Found { mut addresses, ttl }: Found) -> Known {
         addresses.truncate(MOST_ADDRESSES);
-        let longest = if addresses.is_empty() { LONGEST_NONE } else { self.longest_ttl };
-        Known { addresses: addresses.into(), ttl: ttl.clamp(SHORTEST_TTL, longest.max(SHORTEST_TTL)) }
+        let longest = if addresses.is_empty() {
+            LONGEST_NONE
+        } else {
+            self.longest_ttl
+        };
+        Known {
+            addresses: addresses.into(),
+            ttl: ttl.clamp(SHORTEST_TTL, longest.max(SHORTEST_TTL)),
+        }
     }
 }
 
@@ -135,12 +159,25 @@ mod tests {
     }
 
     fn names(answer: fn() -> io::Result<Found>) -> (Names, Arc<World>) {
-        let world = Arc::new(World { asked: AtomicUsize::new(0), answer });
-        (Names::new(world.clone(), Duration::from_millis(500), Duration::from_secs(300)), world)
+        let world = Arc::new(World {
+            asked: AtomicUsize::new(0),
+            answer,
+        });
+        (
+            Names::new(
+                world.clone(),
+                Duration::from_millis(500),
+                Duration::from_secs(300),
+            ),
+            world,
+        )
     }
 
     fn one(ttl: Duration) -> io::Result<Found> {
-        Ok(Found { addresses: vec![IpAddr::from([8, 8, 8, 8])], ttl })
+        Ok(Found {
+            addresses: vec![IpAddr::from([8, 8, 8, 8])],
+            ttl,
+        })
     }
 
     #[tokio::test]
@@ -158,11 +195,19 @@ mod tests {
 
     #[tokio::test]
     async fn answers_are_forgotten_when_their_time_is_over() {
-        for answer in [|| one(Duration::ZERO), || Err(io::Error::other("SERVFAIL")), none] {
+        for answer in [
+            || one(Duration::ZERO),
+            || Err(io::Error::other("SERVFAIL")),
+            none,
+        ] {
             let (names, world) = names(answer);
             let first = names.find("cat.example").await.is_ok();
             assert_eq!(names.find("cat.example").await.is_ok(), first);
-            assert_eq!(world.asked.load(Ordering::SeqCst), 1, "at least a second, whatever the owner says");
+            assert_eq!(
+                world.asked.load(Ordering::SeqCst),
+                1,
+                "at least a second, whatever the owner says"
+            );
             tokio::time::sleep(SHORTEST_TTL + Duration::from_millis(100)).await;
             assert_eq!(names.find("cat.example").await.is_ok(), first);
             assert_eq!(world.asked.load(Ordering::SeqCst), 2);
@@ -170,7 +215,10 @@ mod tests {
     }
 
     fn none() -> io::Result<Found> {
-        Ok(Found { addresses: vec![], ttl: Duration::ZERO })
+        Ok(Found {
+            addresses: vec![],
+            ttl: Duration::ZERO,
+        })
     }
 
     #[tokio::test]
@@ -188,10 +236,16 @@ mod tests {
         let (names, _) = names(none);
         let ttl = |count: usize, secs| {
             let addresses = vec![IpAddr::from([8, 8, 8, 8]); count];
-            let known = names.known(Found { addresses, ttl: Duration::from_secs(secs) });
+            let known = names.known(Found {
+                addresses,
+                ttl: Duration::from_secs(secs),
+            });
             (known.addresses.len(), known.ttl.as_secs())
         };
-        assert_eq!([ttl(1, 0), ttl(1, 60), ttl(1, 86_400)], [(1, 1), (1, 60), (1, 300)]);
+        assert_eq!(
+            [ttl(1, 0), ttl(1, 60), ttl(1, 86_400)],
+            [(1, 1), (1, 60), (1, 300)]
+        );
         assert_eq!([ttl(0, 0), ttl(0, 86_400)], [(0, 1), (0, 10)]);
         assert_eq!(ttl(4_000, 60), (MOST_ADDRESSES, 60));
     }
@@ -199,7 +253,10 @@ mod tests {
     #[tokio::test]
     async fn a_dead_name_server_is_remembered() {
         let (names, world) = names(|| one(DAY));
-        let names = Names { timeout: Duration::from_millis(10), ..names };
+        let names = Names {
+            timeout: Duration::from_millis(10),
+            ..names
+        };
         for _ in 0..3 {
             assert!(names.find("cat.example").await.is_err());
         }

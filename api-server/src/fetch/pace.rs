@@ -44,7 +44,10 @@ impl Untold {
     }
 
     fn of(places: usize, bytes_per_s: f64) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), shared: Arc::new(Mutex::new(Schedule::new(bytes_per_s))) }
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            shared: Arc::new(Mutex::new(Schedule::new(bytes_per_s))),
+        }
     }
 }
 
@@ -57,12 +60,16 @@ struct Schedule {
 
 impl Schedule {
     fn new(bytes_per_s: f64) -> Self {
-        Self { bytes_per_s, paid: Instant::now() }
+        Self {
+            bytes_per_s,
+            paid: Instant::now(),
+        }
     }
 
     fn add(&mut self, bytes: usize) -> Instant {
         let earliest = Instant::now().checked_sub(CREDIT).unwrap_or(self.paid);
-        self.paid = self.paid.max(earliest) + Duration::from_secs_f64(bytes as f64 / self.bytes_per_s);
+        self.paid =
+            self.paid.max(earliest) + Duration::from_secs_f64(bytes as f64 / self.bytes_per_s);
         self.paid
     }
 }
@@ -85,19 +92,33 @@ struct Beyond {
 
 impl Pace {
     pub fn new(untold: Option<Untold>) -> Self {
-        let passed = if untold.is_some() { UNTOLD_FREE_BYTES } else { FREE_BYTES };
-        Self { untold, beyond: None, passed }
+        let passed = if untold.is_some() {
+            UNTOLD_FREE_BYTES
+        } else {
+            FREE_BYTES
+        };
+        Self {
+            untold,
+            beyond: None,
+            passed,
+        }
     }
 
     /// Waits until `bytes` may have come.
     pub async fn wait(&mut self, bytes: usize) -> Result<(), Fault> {
-        let Some(more) = bytes.checked_sub(self.passed) else { return Ok(()) };
+        let Some(more) = bytes.checked_sub(self.passed) else {
+            return Ok(());
+        };
         let beyond = match &mut self.beyond {
             Some(beyond) => beyond,
             none => none.insert(Beyond::enter(self.untold.as_ref())?),
         };
         self.passed = bytes;
-        let due = beyond.schedule.lock().unwrap_or_else(PoisonError::into_inner).add(more);
+        let due = beyond
+            .schedule
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(more);
         if due.saturating_duration_since(Instant::now()) < SHORTEST {
             yield_now().await;
         } else {
@@ -110,10 +131,19 @@ impl Pace {
 impl Beyond {
     fn enter(untold: Option<&Untold>) -> Result<Self, Fault> {
         let Some(Untold { places, shared }) = untold else {
-            return Ok(Self { schedule: Arc::new(Mutex::new(Schedule::new(BYTES_PER_S))), _place: None });
+            return Ok(Self {
+                schedule: Arc::new(Mutex::new(Schedule::new(BYTES_PER_S))),
+                _place: None,
+            });
         };
-        let place = places.clone().try_acquire_owned().map_err(|_| faults::untold())?;
-        Ok(Self { schedule: shared.clone(), _place: Some(place) })
+        let place = places
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| faults::untold())?;
+        Ok(Self {
+            schedule: shared.clone(),
+            _place: Some(place),
+        })
     }
 }
 
@@ -143,17 +173,29 @@ mod tests {
         let started = Instant::now();
         tokio::join!(one(), one());
         let took = started.elapsed();
-        assert!(took >= Duration::from_millis(250) - CREDIT - SHORTEST, "{took:?}");
+        assert!(
+            took >= Duration::from_millis(250) - CREDIT - SHORTEST,
+            "{took:?}"
+        );
     }
 
     #[tokio::test]
     async fn few_go_beyond_it_without_having_said_how_far() {
         let untold = Untold::of(1, BYTES_PER_S);
         let [mut first, mut second] = [(); 2].map(|()| Pace::new(Some(untold.clone())));
-        first.wait(UNTOLD_FREE_BYTES + 1).await.expect("there is a place");
-        second.wait(UNTOLD_FREE_BYTES - 1).await.expect("this is free");
+        first
+            .wait(UNTOLD_FREE_BYTES + 1)
+            .await
+            .expect("there is a place");
+        second
+            .wait(UNTOLD_FREE_BYTES - 1)
+            .await
+            .expect("this is free");
         assert!(second.wait(UNTOLD_FREE_BYTES + 1).await.is_err());
         drop(first);
-        second.wait(UNTOLD_FREE_BYTES + 1).await.expect("the place is free again");
+        second
+            .wait(UNTOLD_FREE_BYTES + 1)
+            .await
+            .expect("the place is free again");
     }
 }

@@ -35,12 +35,19 @@ impl HonourNoai {
 const HEADER: &str = "x-robots-tag";
 const OURS: [&str; 3] = ["*", "tagfleet", "tagfleetbot"];
 /// Directives that take a value after a colon: what stands before it is no crawler's name.
-const VALUED: [&str; 4] = ["unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"];
+const VALUED: [&str; 4] = [
+    "unavailable_after",
+    "max-snippet",
+    "max-image-preview",
+    "max-video-preview",
+];
 
 /// Whether one of the headers forbids it, to everyone or to us.
 pub fn forbids_ai(headers: &HeaderMap) -> bool {
     let values = headers.get_all(HEADER).iter();
-    values.filter_map(|value| value.to_str().ok()).any(line_forbids)
+    values
+        .filter_map(|value| value.to_str().ok())
+        .any(line_forbids)
 }
 
 /// `noindex, noai` or `tagfleetbot: noai, nofollow`: a crawler's name holds
@@ -88,8 +95,17 @@ mod tests {
         for line in forbidding {
             assert!(line_forbids(line), "{line}");
         }
-        let others =
-            ["", ",", ":", "noindex", "ai", "noai-please", "otherbot: noai", "otherbot: noindex, noai", "no ai"];
+        let others = [
+            "",
+            ",",
+            ":",
+            "noindex",
+            "ai",
+            "noai-please",
+            "otherbot: noai",
+            "otherbot: noindex, noai",
+            "no ai",
+        ];
         for line in others {
             assert!(!line_forbids(line), "{line}");
         }
@@ -108,8 +124,12 @@ mod tests {
     #[test]
     fn the_setting_says_for_whom() {
         use HonourNoai::{Always, Bulk, Never};
-        let applies =
-            |setting: HonourNoai| [Purpose::Realtime, Purpose::Bulk].map(|purpose| setting.applies_to(purpose));
-        assert_eq!([Bulk, Always, Never].map(applies), [[false, true], [true, true], [false, false]]);
+        let applies = |setting: HonourNoai| {
+            [Purpose::Realtime, Purpose::Bulk].map(|purpose| setting.applies_to(purpose))
+        };
+        assert_eq!(
+            [Bulk, Always, Never].map(applies),
+            [[false, true], [true, true], [false, false]]
+        );
     }
 }

@@ -36,8 +36,14 @@ pub struct SystemLookup {
 
 impl Default for SystemLookup {
     fn default() -> Self {
-        let resolver = Cache::builder().max_capacity(1).time_to_live(FILES_FOR).build();
-        Self { resolver, places: Arc::new(Semaphore::new(MOST_LOOKUPS)) }
+        let resolver = Cache::builder()
+            .max_capacity(1)
+            .time_to_live(FILES_FOR)
+            .build();
+        Self {
+            resolver,
+            places: Arc::new(Semaphore::new(MOST_LOOKUPS)),
+        }
     }
 }
 
@@ -69,7 +75,10 @@ fn build(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Option<TokioReso
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     // There is one cache, above, for these and for other look-ups.
     options.cache_size = 0;
-    builder.build().inspect_err(|error| tracing::warn!(%error, "no resolver can be made")).ok()
+    builder
+        .build()
+        .inspect_err(|error| tracing::warn!(%error, "no resolver can be made"))
+        .ok()
 }
 
 /// A name with a dot means what it says: image hosts are looked for in the
@@ -81,17 +90,25 @@ fn absolute(name: String) -> String {
 
 async fn ask(resolver: &TokioResolver, name: String) -> io::Result<Found> {
     match resolver.lookup_ip(absolute(name)).await {
-        Ok(found) => Ok(Found { addresses: found.iter().collect(), ttl: rest(&found) }),
+        Ok(found) => Ok(Found {
+            addresses: found.iter().collect(),
+            ttl: rest(&found),
+        }),
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
             let ttl = Duration::from_secs(none.negative_ttl.unwrap_or(0).into());
-            Ok(Found { addresses: vec![], ttl })
+            Ok(Found {
+                addresses: vec![],
+                ttl,
+            })
         }
         Err(error) => Err(io::Error::other(error)),
     }
 }
 
 fn rest(found: &LookupIp) -> Duration {
-    found.valid_until().saturating_duration_since(Instant::now())
+    found
+        .valid_until()
+        .saturating_duration_since(Instant::now())
 }
 
 #[cfg(test)]
@@ -119,13 +136,22 @@ mod tests {
         tokio::spawn(async move {
             let mut packet = [0; 512];
             while let Ok((length, asker)) = socket.recv_from(&mut packet).await {
-                if let Some(answer) = answer(Message::from_vec(&packet[..length]).expect("a question")) {
-                    socket.send_to(&answer.to_vec().expect("encodes"), asker).await.expect("sent");
+                if let Some(answer) =
+                    answer(Message::from_vec(&packet[..length]).expect("a question"))
+                {
+                    socket
+                        .send_to(&answer.to_vec().expect("encodes"), asker)
+                        .await
+                        .expect("sent");
                 }
             }
         });
         let config = ResolverConfig::from_parts(None, vec![], vec![server]);
-        build(Resolver::builder_with_config(config, TokioRuntimeProvider::default())).expect("a resolver")
+        build(Resolver::builder_with_config(
+            config,
+            TokioRuntimeProvider::default(),
+        ))
+        .expect("a resolver")
     }
 
     fn answer(question: Message) -> Option<Message> {
@@ -136,14 +162,20 @@ mod tests {
             ("both.example.", RecordType::A) => {
                 answer.add_answer(record(70, RData::A(Ipv4Addr::new(8, 8, 8, 8).into())))
             }
-            ("both.example.", _) => answer.add_answer(record(50, RData::AAAA("2606:4700::1111".parse().expect("v6")))),
+            ("both.example.", _) => answer.add_answer(record(
+                50,
+                RData::AAAA("2606:4700::1111".parse().expect("v6")),
+            )),
             ("half.example.", RecordType::A) => {
                 answer.add_answer(record(70, RData::A(Ipv4Addr::new(8, 8, 4, 4).into())))
             }
             ("half.example." | "dead.example.", _) => return None,
             _ => {
                 answer.metadata.response_code = ResponseCode::NXDomain;
-                answer.add_authority(record(5, RData::SOA(SOA::new(Name::root(), Name::root(), 1, 1, 1, 1, 5))))
+                answer.add_authority(record(
+                    5,
+                    RData::SOA(SOA::new(Name::root(), Name::root(), 1, 1, 1, 1, 5)),
+                ))
             }
         };
         Some(answer)
@@ -151,32 +183,55 @@ mod tests {
 
     #[tokio::test]
     async fn addresses_of_both_families_come_with_the_shorter_time_to_live() {
-        let found = ask(&resolver().await, "both.example".to_owned()).await.expect("an answer");
-        let expected = ["8.8.8.8", "2606:4700::1111"].map(|text| text.parse::<IpAddr>().expect("an address"));
+        let found = ask(&resolver().await, "both.example".to_owned())
+            .await
+            .expect("an answer");
+        let expected =
+            ["8.8.8.8", "2606:4700::1111"].map(|text| text.parse::<IpAddr>().expect("an address"));
         assert_eq!(found.addresses, expected);
         assert!((48..=50).contains(&found.ttl.as_secs()), "{found:?}");
     }
 
     #[tokio::test]
     async fn that_there_is_no_such_name_is_an_answer_with_a_time_to_live() {
-        let found = ask(&resolver().await, "none.example".to_owned()).await.expect("an answer");
-        assert_eq!((found.addresses.len(), found.ttl), (0, Duration::from_secs(5)));
+        let found = ask(&resolver().await, "none.example".to_owned())
+            .await
+            .expect("an answer");
+        assert_eq!(
+            (found.addresses.len(), found.ttl),
+            (0, Duration::from_secs(5))
+        );
     }
 
     #[tokio::test]
     async fn silent_name_servers_cost_a_second_and_half_an_answer_will_do() {
         let (resolver, begun) = (resolver().await, Instant::now());
-        let (half, dead) =
-            tokio::join!(ask(&resolver, "half.example".to_owned()), ask(&resolver, "dead.example".to_owned()));
-        assert_eq!(half.expect("IPv4 at least").addresses, [IpAddr::from([8, 8, 4, 4])]);
+        let (half, dead) = tokio::join!(
+            ask(&resolver, "half.example".to_owned()),
+            ask(&resolver, "dead.example".to_owned())
+        );
+        assert_eq!(
+            half.expect("IPv4 at least").addresses,
+            [IpAddr::from([8, 8, 4, 4])]
+        );
         assert!(dead.is_err());
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            begun.elapsed()
+        );
     }
 
     #[tokio::test]
     async fn names_of_the_hosts_file_are_found() {
-        let found = SystemLookup::default().lookup("localhost".to_owned()).await.expect("an answer");
-        assert!(found.addresses.contains(&IpAddr::from([127, 0, 0, 1])), "{found:?}");
+        let found = SystemLookup::default()
+            .lookup("localhost".to_owned())
+            .await
+            .expect("an answer");
+        assert!(
+            found.addresses.contains(&IpAddr::from([127, 0, 0, 1])),
+            "{found:?}"
+        );
         assert!(found.ttl > Duration::from_secs(60), "{found:?}");
     }
 
@@ -189,8 +244,17 @@ mod tests {
     #[tokio::test]
     async fn look_ups_beyond_the_bound_wait_and_give_their_places_back() {
         let system = SystemLookup::default();
-        let lookup = || tokio::time::timeout(Duration::from_millis(300), system.lookup("localhost".to_owned()));
-        let all = system.places.acquire_many(MOST_LOOKUPS as u32).await.expect("never closed");
+        let lookup = || {
+            tokio::time::timeout(
+                Duration::from_millis(300),
+                system.lookup("localhost".to_owned()),
+            )
+        };
+        let all = system
+            .places
+            .acquire_many(MOST_LOOKUPS as u32)
+            .await
+            .expect("never closed");
         assert!(lookup().await.is_err());
         drop(all);
         lookup().await.expect("in time").expect("an answer");

@@ -19,12 +19,20 @@ pub struct Origin {
 impl Origin {
     pub fn of(url: &Url) -> Option<Self> {
         let host = url.host_str()?.to_owned();
-        Some(Self { scheme: url.scheme().to_owned(), host, port: url.port_or_known_default()? })
+        Some(Self {
+            scheme: url.scheme().to_owned(),
+            host,
+            port: url.port_or_known_default()?,
+        })
     }
 
     /// `example.com.` is `example.com`, whoever counts.
     pub fn without_final_dot(mut self) -> Self {
-        self.host.truncate(self.host.strip_suffix('.').map_or(self.host.len(), str::len));
+        self.host.truncate(
+            self.host
+                .strip_suffix('.')
+                .map_or(self.host.len(), str::len),
+        );
         self
     }
 }
@@ -34,7 +42,10 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("not an origin: {error}"))?;
-        let bare = url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.fragment().is_none();
+        let bare = url.path() == "/"
+            && url.query().is_none()
+            && url.username().is_empty()
+            && url.fragment().is_none();
         if !matches!(url.scheme(), "http" | "https") || !bare {
             return Err("not an origin: expected something like http://127.0.0.1:9000".into());
         }
@@ -109,7 +120,10 @@ mod tests {
     use super::*;
 
     fn rules() -> Rules {
-        Rules { ports: vec![80, 443], excused: vec!["http://127.0.0.1:9000".parse().expect("an origin")] }
+        Rules {
+            ports: vec![80, 443],
+            excused: vec!["http://127.0.0.1:9000".parse().expect("an origin")],
+        }
     }
 
     #[test]
@@ -171,9 +185,13 @@ mod tests {
 
     #[test]
     fn odd_forms_of_addresses_are_seen_as_what_they_are() {
-        for url in
-            ["http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://１２７.０.０.１/"]
-        {
+        for url in [
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1/",
+            "http://127.1/",
+            "http://１２７.０.０.１/",
+        ] {
             let url = rules().parse(url).expect("well-formed");
             assert_eq!(url.host_str(), Some("127.0.0.1"));
         }

@@ -15,6 +15,9 @@ pub struct World {
 
 impl Default for World {
     fn default() -> Self {
-        Self { names: Arc::new(SystemLookup::default()), extra_roots: vec![] }
+        Self {
+            names: Arc::new(SystemLookup::default()),
+            extra_roots: vec![],
+        }
     }
 }

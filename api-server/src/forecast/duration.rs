@@ -31,15 +31,24 @@ pub struct Places {
 
 /// `items`: by when they were done. `scale`: how many there are for each of them.
 pub fn span(items: &[Kept], scale: f64, places: &Places) -> Span {
-    let Some(last) = items.last() else { return Span { expected: 0.0, earliest: 0.0, latest: 0.0 } };
+    let Some(last) = items.last() else {
+        return Span {
+            expected: 0.0,
+            earliest: 0.0,
+            latest: 0.0,
+        };
+    };
     let at = |share: f64| (items.len() as f64 * share) as usize;
     let [begin, middle, end] = STEADY.map(at);
     let listed = items.len() as f64 * scale;
     let whole = pace(items, begin, end).unwrap_or_else(|| all_at_once(items));
-    let halves = [pace(items, begin, middle), pace(items, middle, end)].map(|half| half.unwrap_or(whole));
+    let halves =
+        [pace(items, begin, middle), pace(items, middle, end)].map(|half| half.unwrap_or(whole));
     // What the last ones took beyond their turn.
     let left = (items.len() - end) as f64 / whole;
-    let tail = ((last.finished_ms - items[end.min(items.len() - 1)].finished_ms) as f64 / 1e3 - left).max(0.0);
+    let tail = ((last.finished_ms - items[end.min(items.len() - 1)].finished_ms) as f64 / 1e3
+        - left)
+        .max(0.0);
     let host = slowest_host_s(items, scale, places);
     let takes = |per_s: f64| tenth((listed / per_s).max(host) + tail);
     Span {
@@ -58,15 +67,25 @@ fn pace(items: &[Kept], from: usize, to: usize) -> Option<f64> {
 
 /// Of so few that there is nothing between them.
 fn all_at_once(items: &[Kept]) -> f64 {
-    let begun = items.iter().map(|item| item.finished_ms.saturating_sub(item.fetch_ms)).min().unwrap_or(0);
+    let begun = items
+        .iter()
+        .map(|item| item.finished_ms.saturating_sub(item.fetch_ms))
+        .min()
+        .unwrap_or(0);
     let ended = items.last().map_or(0, |last| last.finished_ms);
     items.len() as f64 * 1e3 / ended.saturating_sub(begun).max(1) as f64
 }
 
 fn slowest_host_s(items: &[Kept], scale: f64, places: &Places) -> f64 {
-    let hosts = items.iter().map(|item| item.host).max().map_or(0, |last| last + 1);
+    let hosts = items
+        .iter()
+        .map(|item| item.host)
+        .max()
+        .map_or(0, |last| last + 1);
     let mut fetch_ms = vec![0; hosts];
-    items.iter().for_each(|item| fetch_ms[item.host] += item.fetch_ms);
+    items
+        .iter()
+        .for_each(|item| fetch_ms[item.host] += item.fetch_ms);
     let most = fetch_ms.into_iter().max().unwrap_or(0);
     most as f64 / 1e3 * scale / places.per_host.max(1) as f64
 }

@@ -36,7 +36,13 @@ impl Failures {
     pub fn of(by_code: &BTreeMap<String, u64>, sampled: u64, listed: u64) -> Self {
         let share = |failed| Share::of(failed, sampled, listed);
         let all = share(by_code.values().sum());
-        Self { all, by_code: by_code.iter().map(|(code, failed)| (code.clone(), share(*failed))).collect() }
+        Self {
+            all,
+            by_code: by_code
+                .iter()
+                .map(|(code, failed)| (code.clone(), share(*failed)))
+                .collect(),
+        }
     }
 }
 
@@ -47,7 +53,11 @@ impl Share {
         let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
         let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
         // What was looked at in full is known.
-        let (middle, half) = if sampled >= listed { (p, 0.0) } else { (middle, half) };
+        let (middle, half) = if sampled >= listed {
+            (p, 0.0)
+        } else {
+            (middle, half)
+        };
         Self {
             items: (p * listed as f64).round() as u64,
             share: short(p),

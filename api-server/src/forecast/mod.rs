@@ -78,18 +78,26 @@ impl Sample {
             if !self.migrators.contains(&measured.by) {
                 self.migrators.push(measured.by);
             }
-            self.items.push(seen::Kept { finished_ms: measured.finished_ms, fetch_ms: measured.fetch_ms, host });
+            self.items.push(seen::Kept {
+                finished_ms: measured.finished_ms,
+                fetch_ms: measured.fetch_ms,
+                host,
+            });
         }
     }
 
     fn host(&mut self, url: &str) -> usize {
         let parsed = url::Url::parse(url).ok();
-        let name = parsed.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
+        let name = parsed
+            .as_ref()
+            .and_then(|url| url.host_str())
+            .unwrap_or_default();
         if let Some(known) = self.host_numbers.get(name) {
             return *known;
         }
         self.hosts.push(name.to_owned());
-        self.host_numbers.insert(name.to_owned(), self.hosts.len() - 1);
+        self.host_numbers
+            .insert(name.to_owned(), self.hosts.len() - 1);
         self.hosts.len() - 1
     }
 
@@ -111,7 +119,9 @@ impl Sample {
             bytes: (self.bytes as f64 * scale) as u64,
             seconds,
             worker_hours,
-            cost: frame.worker_hour_cost.map(|price| (worker_hours * price * 100.0).round() / 100.0),
+            cost: frame
+                .worker_hour_cost
+                .map(|price| (worker_hours * price * 100.0).round() / 100.0),
             tags: spread(self.tags, self.tagged),
         }
     }
@@ -125,7 +135,10 @@ fn spread(tags: HashMap<String, u64>, of: u64) -> BTreeMap<String, f64> {
     let mut tags: Vec<_> = tags.into_iter().collect();
     tags.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let share = |count| (count as f64 / of.max(1) as f64 * 1_000.0).round() / 1_000.0;
-    tags.into_iter().take(TAGS).map(|(tag, count)| (tag, share(count))).collect()
+    tags.into_iter()
+        .take(TAGS)
+        .map(|(tag, count)| (tag, share(count)))
+        .collect()
 }
 
 #[cfg(test)]

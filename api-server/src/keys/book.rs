@@ -59,10 +59,16 @@ impl Book {
         let mut ids = std::collections::HashSet::new();
         for (at, entry) in file.key.into_iter().enumerate() {
             let (id, at) = (entry.id.clone(), at + 1);
-            let key = entry.key(before).map_err(|problem| format!("key number {at}: {problem}"))?;
-            let same_hash = keys.insert(key.sha256[..LOOKED_UP_CHARS].to_owned(), key).is_some();
+            let key = entry
+                .key(before)
+                .map_err(|problem| format!("key number {at}: {problem}"))?;
+            let same_hash = keys
+                .insert(key.sha256[..LOOKED_UP_CHARS].to_owned(), key)
+                .is_some();
             if same_hash || !ids.insert(id) {
-                return Err(format!("key number {at}: its id or its sha256 is there twice"));
+                return Err(format!(
+                    "key number {at}: its id or its sha256 is there twice"
+                ));
             }
         }
         Ok(Self { text, keys })
@@ -82,7 +88,9 @@ impl Book {
 impl Entry {
     fn key(self, before: Option<&Book>) -> Result<Key, &'static str> {
         if !identity::is_name(&self.id) || !identity::is_name(&self.tenant) {
-            return Err("id and tenant may hold letters, digits, `-`, `_` and `.`, 100 at the most");
+            return Err(
+                "id and tenant may hold letters, digits, `-`, `_` and `.`, 100 at the most",
+            );
         }
         let sha256 = self.sha256.to_ascii_lowercase();
         if sha256.len() != HASH_CHARS || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -90,10 +98,15 @@ impl Entry {
         }
         let rate = Rate::new(self.requests_per_second, self.burst)?;
         let old = before.and_then(|book| book.keys.get(&sha256[..LOOKED_UP_CHARS]));
-        let limit = old.filter(|old| old.limit.rate == rate).map(|old| old.limit.clone());
+        let limit = old
+            .filter(|old| old.limit.rate == rate)
+            .map(|old| old.limit.clone());
         Ok(Key {
             sha256,
-            caller: Caller { tenant: self.tenant.into(), key: Some(self.id.into()) },
+            caller: Caller {
+                tenant: self.tenant.into(),
+                key: Some(self.id.into()),
+            },
             limit: limit.unwrap_or_else(|| Arc::new(Limit::new(rate))),
             revoked: self.revoked,
         })
@@ -103,9 +116,14 @@ impl Entry {
 /// What is wrong, and in which line; without the line itself, and without a
 /// value that may be a key put in the wrong place.
 fn told(text: &str, error: &toml::de::Error) -> String {
-    let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+    let line = error
+        .span()
+        .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
     let message = Some(error.message()).filter(|message| !token::may_hold_one(message));
-    format!("line {line}: {}", message.unwrap_or("a value of the wrong type"))
+    format!(
+        "line {line}: {}",
+        message.unwrap_or("a value of the wrong type")
+    )
 }
 
 #[cfg(test)]
@@ -114,7 +132,9 @@ mod tests {
 
     fn entry(id: &str, key: &str, more: &str) -> String {
         let sha256 = token::hash(key);
-        format!("[[key]]\nid = \"{id}\"\nsha256 = \"{sha256}\"\ntenant = \"shop\"\nrequests_per_second = 5\n{more}\n")
+        format!(
+            "[[key]]\nid = \"{id}\"\nsha256 = \"{sha256}\"\ntenant = \"shop\"\nrequests_per_second = 5\n{more}\n"
+        )
     }
 
     #[test]
@@ -122,7 +142,10 @@ mod tests {
         let text = entry("one", "tf_a", "") + &entry("two", "tf_b", "burst = 9\nrevoked = true");
         let book = Book::read(text, None).expect("a book");
         assert_eq!(book.len(), 2);
-        assert_eq!(book.find("tf_a").expect("the first").caller.key.as_deref(), Some("one"));
+        assert_eq!(
+            book.find("tf_a").expect("the first").caller.key.as_deref(),
+            Some("one")
+        );
         assert!(book.find("tf_b").expect("the second").revoked);
         assert!(book.find("tf_c").is_none() && book.find("").is_none());
     }
@@ -131,7 +154,8 @@ mod tests {
     fn what_was_used_up_stays_so_when_the_file_is_read_again() {
         let before = Book::read(entry("one", "tf_a", "burst = 1"), None).expect("a book");
         assert!(before.find("tf_a").expect("a key").limit.count().is_ok());
-        let renamed = Book::read(entry("other", "tf_a", "burst = 1"), Some(&before)).expect("a book");
+        let renamed =
+            Book::read(entry("other", "tf_a", "burst = 1"), Some(&before)).expect("a book");
         assert!(renamed.find("tf_a").expect("a key").limit.count().is_err());
         let widened = Book::read(entry("one", "tf_a", "burst = 2"), Some(&before)).expect("a book");
         assert!(widened.find("tf_a").expect("a key").limit.count().is_ok());
@@ -143,16 +167,37 @@ mod tests {
         for (text, problem) in [
             (String::new(), "line 1: missing field `key`"),
             ("key = 1".into(), "line 1: "),
-            (good.replace("tenant", "tennant"), "line 4: unknown field `tennant`"),
+            (
+                good.replace("tenant", "tennant"),
+                "line 4: unknown field `tennant`",
+            ),
             (good.replace("shop", "a:b"), "key number 1: id and tenant"),
-            (good.replace("= 5", "= 0"), "key number 1: requests_per_second"),
-            (good.replace("= 5", "= \"tf_secret\""), "line 5: a value of the wrong type"),
-            (good.replace(&token::hash("tf_a"), "tf_secret"), "key number 1: sha256 must be"),
-            (good.clone() + &entry("one", "tf_b", ""), "key number 2: its id or its sha256"),
-            (good.clone() + &entry("two", "tf_a", ""), "key number 2: its id or its sha256"),
+            (
+                good.replace("= 5", "= 0"),
+                "key number 1: requests_per_second",
+            ),
+            (
+                good.replace("= 5", "= \"tf_secret\""),
+                "line 5: a value of the wrong type",
+            ),
+            (
+                good.replace(&token::hash("tf_a"), "tf_secret"),
+                "key number 1: sha256 must be",
+            ),
+            (
+                good.clone() + &entry("one", "tf_b", ""),
+                "key number 2: its id or its sha256",
+            ),
+            (
+                good.clone() + &entry("two", "tf_a", ""),
+                "key number 2: its id or its sha256",
+            ),
         ] {
             let error = Book::read(text.clone(), None).expect_err(&text);
-            assert!(error.starts_with(problem) && !error.contains("secret"), "{error}");
+            assert!(
+                error.starts_with(problem) && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 }

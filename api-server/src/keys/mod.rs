@@ -63,16 +63,27 @@ pub struct Refused {
 
 impl Keys {
     pub fn open(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path else { return Ok(Self::Open) };
+        let Some(path) = path else {
+            return Ok(Self::Open);
+        };
         let read = || Book::read(fs::read_to_string(path)?, None).map_err(anyhow::Error::msg);
         let book = read().with_context(|| format!("reading the API keys in {}", path.display()))?;
         tracing::info!(keys = book.len(), "API keys are asked for");
-        Ok(Self::File(KeyFile { path: path.to_owned(), book: RwLock::new(Arc::new(book)) }))
+        Ok(Self::File(KeyFile {
+            path: path.to_owned(),
+            book: RwLock::new(Arc::new(book)),
+        }))
     }
 
     pub fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Refused> {
         match self {
-            Self::Open => Ok(Admitted { caller: Caller { tenant: DEFAULT_TENANT.into(), key: None }, standing: None }),
+            Self::Open => Ok(Admitted {
+                caller: Caller {
+                    tenant: DEFAULT_TENANT.into(),
+                    key: None,
+                },
+                standing: None,
+            }),
             Self::File(file) => file.book().admit(headers),
         }
     }
@@ -94,12 +105,17 @@ impl Keys {
 
 impl KeyFile {
     fn book(&self) -> Arc<Book> {
-        self.book.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.book
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Compares what the file holds, since a file's time may stay the same when it is replaced.
     async fn look(&self) -> Result<(), String> {
-        let text = tokio::fs::read_to_string(&self.path).await.map_err(|error| error.to_string())?;
+        let text = tokio::fs::read_to_string(&self.path)
+            .await
+            .map_err(|error| error.to_string())?;
         let old = self.book();
         if text != old.text {
             let book = Book::read(text, Some(&old))?;
@@ -112,33 +128,55 @@ impl KeyFile {
 
 impl Book {
     fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Refused> {
-        let sent = bearer(headers).ok_or_else(|| stranger("Send an API key: `Authorization: Bearer tf_…`."))?;
+        let sent = bearer(headers)
+            .ok_or_else(|| stranger("Send an API key: `Authorization: Bearer tf_…`."))?;
         if !token::is_whole(sent) {
-            return Err(stranger("This is not a whole API key: a character is missing or wrong."));
+            return Err(stranger(
+                "This is not a whole API key: a character is missing or wrong.",
+            ));
         }
-        let key = self.find(sent).ok_or_else(|| stranger("This API key is not known here."))?;
+        let key = self
+            .find(sent)
+            .ok_or_else(|| stranger("This API key is not known here."))?;
         let caller = key.caller.clone();
         let refuse = |code, detail, standing| {
             let fault = Fault::new(code, Stage::Admit, detail);
-            Refused { fault, caller: Some(key.caller.clone()), standing }
+            Refused {
+                fault,
+                caller: Some(key.caller.clone()),
+                standing,
+            }
         };
         if key.revoked {
             return Err(refuse(Code::KeyRevoked, "This API key was revoked.", None));
         }
         match key.limit.count() {
-            Ok(standing) => Ok(Admitted { caller, standing: Some(standing) }),
-            Err(standing) => {
-                Err(refuse(Code::RateLimited, "This API key asks more often than it may.", Some(standing)))
-            }
+            Ok(standing) => Ok(Admitted {
+                caller,
+                standing: Some(standing),
+            }),
+            Err(standing) => Err(refuse(
+                Code::RateLimited,
+                "This API key asks more often than it may.",
+                Some(standing),
+            )),
         }
     }
 }
 
 fn stranger(detail: &str) -> Refused {
-    Refused { fault: Fault::new(Code::Unauthorized, Stage::Admit, detail), caller: None, standing: None }
+    Refused {
+        fault: Fault::new(Code::Unauthorized, Stage::Admit, detail),
+        caller: None,
+        standing: None,
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let (scheme, key) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }

@@ -13,14 +13,21 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    pub fn random(tenant: &str, requests_per_second: f64, burst: Option<u32>) -> anyhow::Result<Self> {
+    pub fn random(
+        tenant: &str,
+        requests_per_second: f64,
+        burst: Option<u32>,
+    ) -> anyhow::Result<Self> {
         anyhow::ensure!(
             identity::is_name(tenant),
             "a tenant may hold letters, digits, `-`, `_` and `.`, 100 at the most"
         );
         Rate::new(requests_per_second, burst).map_err(anyhow::Error::msg)?;
         let key = token::random();
-        let (id, sha256) = (format!("key_{:08x}", rand::random::<u32>()), token::hash(&key));
+        let (id, sha256) = (
+            format!("key_{:08x}", rand::random::<u32>()),
+            token::hash(&key),
+        );
         let mut entry = format!(
             "[[key]]\nid = \"{id}\"\nsha256 = \"{sha256}\"\ntenant = \"{tenant}\"\n\
              requests_per_second = {requests_per_second:?}\n"
@@ -42,7 +49,10 @@ mod tests {
             let new = NewKey::random("shop.eu", rate, burst).expect("a key");
             assert!(token::is_whole(&new.key) && !new.entry.contains(&new.key));
             let book = Book::read(new.entry, None).expect("an entry");
-            assert_eq!(&*book.find(&new.key).expect("found").caller.tenant, "shop.eu");
+            assert_eq!(
+                &*book.find(&new.key).expect("found").caller.tenant,
+                "shop.eu"
+            );
         }
         assert!(NewKey::random("two words", 1.0, None).is_err());
         assert!(NewKey::random("shop", 0.0, None).is_err());

@@ -45,13 +45,19 @@ impl Rate {
         if !PER_SECOND.contains(&per_second) {
             return Err("requests_per_second must be 0.001 to 1000000");
         }
-        let burst = NonZeroU32::new(burst.unwrap_or(per_second.ceil() as u32)).filter(|n| n.get() <= MAX_BURST);
-        Ok(Self { per_second, burst: burst.ok_or("burst must be 1 to 1000000")? })
+        let burst = NonZeroU32::new(burst.unwrap_or(per_second.ceil() as u32))
+            .filter(|n| n.get() <= MAX_BURST);
+        Ok(Self {
+            per_second,
+            burst: burst.ok_or("burst must be 1 to 1000000")?,
+        })
     }
 
     /// The whole seconds in which a spent burst is back, and the requests that they allow.
     fn window(&self) -> (u64, u64) {
-        let seconds = (f64::from(self.burst.get()) / self.per_second).ceil().max(1.0);
+        let seconds = (f64::from(self.burst.get()) / self.per_second)
+            .ceil()
+            .max(1.0);
         (seconds as u64, (self.per_second * seconds + 1e-6) as u64)
     }
 
@@ -64,18 +70,31 @@ impl Rate {
 impl Limit {
     pub fn new(rate: Rate) -> Self {
         let every = Duration::from_secs_f64(1.0 / rate.per_second);
-        let quota = Quota::with_period(every).expect("a rate is at most a million a second").allow_burst(rate.burst);
-        Self { rate, limiter: RateLimiter::direct_with_clock(quota, MonotonicClock).with_middleware() }
+        let quota = Quota::with_period(every)
+            .expect("a rate is at most a million a second")
+            .allow_burst(rate.burst);
+        Self {
+            rate,
+            limiter: RateLimiter::direct_with_clock(quota, MonotonicClock).with_middleware(),
+        }
     }
 
     /// Counts one request; `Err` where it is one too many.
     pub fn count(&self) -> Result<Standing, Standing> {
         let rate = self.rate;
         match self.limiter.check() {
-            Ok(state) => Ok(Standing { rate, remaining: state.remaining_burst_capacity(), retry_after_s: None }),
+            Ok(state) => Ok(Standing {
+                rate,
+                remaining: state.remaining_burst_capacity(),
+                retry_after_s: None,
+            }),
             Err(not_until) => {
                 let wait = not_until.wait_time_from(self.limiter.clock().now());
-                Err(Standing { rate, remaining: 0, retry_after_s: Some(wait.as_secs_f64().ceil().max(1.0) as u64) })
+                Err(Standing {
+                    rate,
+                    remaining: 0,
+                    retry_after_s: Some(wait.as_secs_f64().ceil().max(1.0) as u64),
+                })
             }
         }
     }
@@ -87,8 +106,14 @@ impl Standing {
         let (window_s, requests) = self.rate.window();
         let seconds = self.retry_after_s.unwrap_or(self.rate.next_s());
         let field = |text: String| HeaderValue::try_from(text).expect("letters, digits and signs");
-        headers.insert(RATE_LIMIT_POLICY, field(format!(r#""default";q={requests};w={window_s}"#)));
-        headers.insert(RATE_LIMIT, field(format!(r#""default";r={};t={seconds}"#, self.remaining)));
+        headers.insert(
+            RATE_LIMIT_POLICY,
+            field(format!(r#""default";q={requests};w={window_s}"#)),
+        );
+        headers.insert(
+            RATE_LIMIT,
+            field(format!(r#""default";r={};t={seconds}"#, self.remaining)),
+        );
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -110,18 +135,32 @@ mod tests {
             (0.1, None, (10, 1)),
             (1.5, Some(1), (1, 1)),
         ] {
-            assert_eq!(Rate::new(per_second, burst).expect("a rate").window(), window, "{per_second}, {burst:?}");
+            assert_eq!(
+                Rate::new(per_second, burst).expect("a rate").window(),
+                window,
+                "{per_second}, {burst:?}"
+            );
         }
-        for (per_second, burst) in [(0.0, None), (-1.0, None), (f64::NAN, None), (f64::INFINITY, None), (1.0, Some(0))]
-        {
-            assert!(Rate::new(per_second, burst).is_err(), "{per_second}, {burst:?}");
+        for (per_second, burst) in [
+            (0.0, None),
+            (-1.0, None),
+            (f64::NAN, None),
+            (f64::INFINITY, None),
+            (1.0, Some(0)),
+        ] {
+            assert!(
+                Rate::new(per_second, burst).is_err(),
+                "{per_second}, {burst:?}"
+            );
         }
     }
 
     #[test]
     fn a_burst_passes_and_the_next_one_is_told_when() {
         let limit = Limit::new(Rate::new(0.1, Some(3)).expect("a rate"));
-        let remaining: Vec<_> = (0..3).map(|_| limit.count().expect("within the burst").remaining).collect();
+        let remaining: Vec<_> = (0..3)
+            .map(|_| limit.count().expect("within the burst").remaining)
+            .collect();
         assert_eq!(remaining, [2, 1, 0]);
         let refused = limit.count().expect_err("one too many");
         assert_eq!((refused.remaining, refused.retry_after_s), (0, Some(10)));

@@ -13,7 +13,10 @@ const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 pub fn random() -> String {
     // rand's thread generator is cryptographic, seeded by the operating system.
-    let key = format!("{PREFIX}{}", Alphanumeric.sample_string(&mut rand::rng(), RANDOM_CHARS));
+    let key = format!(
+        "{PREFIX}{}",
+        Alphanumeric.sample_string(&mut rand::rng(), RANDOM_CHARS)
+    );
     let check = checksum(&key);
     key + &check
 }
@@ -52,9 +55,16 @@ mod tests {
     #[test]
     fn every_typo_and_every_lost_end_is_told() {
         let key = random();
-        assert!(is_whole(&key) && key.len() == 39 && key != random(), "{key}");
+        assert!(
+            is_whole(&key) && key.len() == 39 && key != random(),
+            "{key}"
+        );
         for place in 0..key.len() {
-            let typo: String = key.chars().enumerate().map(|(at, c)| if at == place { '~' } else { c }).collect();
+            let typo: String = key
+                .chars()
+                .enumerate()
+                .map(|(at, c)| if at == place { '~' } else { c })
+                .collect();
             assert!(!is_whole(&typo) && !is_whole(&key[..place]), "{place}");
         }
         assert!(!is_whole(&format!("{key}0")) && !is_whole(&"ü".repeat(39)));
@@ -64,6 +74,9 @@ mod tests {
     fn the_format_stays() {
         // Keys are in other people's hands: what was valid once is valid for ever.
         assert!(is_whole("tf_0000000000000000000000000000000GlIeF"));
-        assert_eq!(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            hash("abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 }

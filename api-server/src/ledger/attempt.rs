@@ -23,17 +23,27 @@ impl Ledger {
         if listed.iter().any(|listed| listed.name == DONE) {
             return Ok(Attempt::Succeeded);
         }
-        let last_s = listed.last().map_or(0, |listed| listed.modified_s.max(0) as u64);
-        Ok(Attempt::Failed { tried: listed.len(), last_s })
+        let last_s = listed
+            .last()
+            .map_or(0, |listed| listed.modified_s.max(0) as u64);
+        Ok(Attempt::Failed {
+            tried: listed.len(),
+            last_s,
+        })
     }
 
     /// `false`: somebody else makes it.
     pub async fn begin_attempt(&self, key: &BatchKey, number: usize) -> Result<bool, LedgerError> {
-        Ok(self.store.put_new(&key.file(&format!("webhook/{number:04}")), Bytes::new()).await?)
+        Ok(self
+            .store
+            .put_new(&key.file(&format!("webhook/{number:04}")), Bytes::new())
+            .await?)
     }
 
     pub async fn end_attempts(&self, key: &BatchKey) -> Result<(), LedgerError> {
-        self.store.put_new(&key.file(&format!("webhook/{DONE}")), Bytes::new()).await?;
+        self.store
+            .put_new(&key.file(&format!("webhook/{DONE}")), Bytes::new())
+            .await?;
         Ok(())
     }
 }

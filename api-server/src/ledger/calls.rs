@@ -40,10 +40,20 @@ impl Ledger {
                 }
             }
             let unsaid = made.difference(&said).copied().collect();
-            let Some(last) = made.last() else { return Ok(Calls { up_to: 0, unsaid, next: 0 }) };
+            let Some(last) = made.last() else {
+                return Ok(Calls {
+                    up_to: 0,
+                    unsaid,
+                    next: 0,
+                });
+            };
             // Whoever is slow may find it cleared away.
             if let Some(up_to) = self.read(&key.call(*last)).await? {
-                return Ok(Calls { up_to, unsaid, next: last + 1 });
+                return Ok(Calls {
+                    up_to,
+                    unsaid,
+                    next: last + 1,
+                });
             }
         }
     }
@@ -56,17 +66,24 @@ impl Ledger {
                 return Ok(None);
             }
             if self.write(&key.call(calls.next), &up_to).await? {
-                return Ok(Some(Call { number: calls.next, shards: calls.up_to..up_to }));
+                return Ok(Some(Call {
+                    number: calls.next,
+                    shards: calls.up_to..up_to,
+                }));
             }
         }
     }
 
     /// The shards of that call are in the queue.
     pub async fn said(&self, key: &BatchKey, number: usize) -> Result<(), LedgerError> {
-        self.store.put_new(&format!("{}{SAID}", key.call(number)), Bytes::new()).await?;
+        self.store
+            .put_new(&format!("{}{SAID}", key.call(number)), Bytes::new())
+            .await?;
         if let Some(old) = number.checked_sub(KEPT) {
             self.store.delete(&key.call(old)).await?;
-            self.store.delete(&format!("{}{SAID}", key.call(old))).await?;
+            self.store
+                .delete(&format!("{}{SAID}", key.call(old)))
+                .await?;
         }
         Ok(())
     }
@@ -79,8 +96,14 @@ mod tests {
     use super::*;
 
     fn in_memory() -> (Ledger, BatchKey) {
-        let config = StoreConfig { store_url: Some("memory:".into()), ..StoreConfig::default() };
-        (Ledger::new(Store::open(&config).expect("opens")), BatchKey::new("shop", "batch_1"))
+        let config = StoreConfig {
+            store_url: Some("memory:".into()),
+            ..StoreConfig::default()
+        };
+        (
+            Ledger::new(Store::open(&config).expect("opens")),
+            BatchKey::new("shop", "batch_1"),
+        )
     }
 
     #[tokio::test]
@@ -99,17 +122,43 @@ mod tests {
         }
         called.sort_unstable();
         assert_eq!(called, (0..304).collect::<Vec<_>>());
-        let kept = ledger.store.list(&key.file("calls")).await.expect("lists").len();
+        let kept = ledger
+            .store
+            .list(&key.file("calls"))
+            .await
+            .expect("lists")
+            .len();
         assert!(kept <= 2 * (KEPT + 1), "{kept} are kept");
     }
 
     #[tokio::test]
     async fn whose_shards_may_not_be_in_the_queue_is_known() {
         let (ledger, key) = in_memory();
-        let call = ledger.call(&key, 4).await.expect("answers").expect("the first");
-        assert_eq!(call, Call { number: 0, shards: 0..4 });
-        assert_eq!(ledger.calls(&key).await.expect("answers"), Calls { up_to: 4, unsaid: vec![0], next: 1 });
-        assert_eq!(ledger.call(&key, 3).await.expect("answers"), None, "fewer than before are none");
+        let call = ledger
+            .call(&key, 4)
+            .await
+            .expect("answers")
+            .expect("the first");
+        assert_eq!(
+            call,
+            Call {
+                number: 0,
+                shards: 0..4
+            }
+        );
+        assert_eq!(
+            ledger.calls(&key).await.expect("answers"),
+            Calls {
+                up_to: 4,
+                unsaid: vec![0],
+                next: 1
+            }
+        );
+        assert_eq!(
+            ledger.call(&key, 3).await.expect("answers"),
+            None,
+            "fewer than before are none"
+        );
         ledger.said(&key, 0).await.expect("answers");
         assert!(ledger.calls(&key).await.expect("answers").unsaid.is_empty());
     }

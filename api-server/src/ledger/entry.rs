@@ -20,12 +20,19 @@ pub struct BatchKey {
 
 impl BatchKey {
     pub fn new(tenant: &str, id: &str) -> Self {
-        Self { tenant: tenant.to_owned(), id: id.to_owned() }
+        Self {
+            tenant: tenant.to_owned(),
+            id: id.to_owned(),
+        }
     }
 
     /// An id that a store lists before all that were made earlier.
     pub fn random_id(now_ms: u64) -> String {
-        format!("batch_{:012x}{:020x}", MOST_MS - now_ms.min(MOST_MS), rand::random::<u128>() >> 48)
+        format!(
+            "batch_{:012x}{:020x}",
+            MOST_MS - now_ms.min(MOST_MS),
+            rand::random::<u128>() >> 48
+        )
     }
 
     /// When its id was made.
@@ -37,7 +44,10 @@ impl BatchKey {
     /// Whether a text may be an id: nothing else is looked for in the store.
     pub fn is_id(text: &str) -> bool {
         let digits = text.strip_prefix("batch_").unwrap_or_default();
-        digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        digits.len() == 32
+            && digits
+                .bytes()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     }
 
     pub fn folder(&self) -> String {
@@ -191,7 +201,15 @@ mod tests {
     #[test]
     fn nothing_else_passes_for_an_id() {
         let id = BatchKey::random_id(1_700_000_000_000);
-        for text in ["", "batch_", "../x", &id[1..], &format!("{id}/"), &format!("{id}0"), &id.to_uppercase()] {
+        for text in [
+            "",
+            "batch_",
+            "../x",
+            &id[1..],
+            &format!("{id}/"),
+            &format!("{id}0"),
+            &id.to_uppercase(),
+        ] {
             assert!(!BatchKey::is_id(text), "{text}");
         }
     }

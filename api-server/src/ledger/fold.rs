@@ -83,7 +83,9 @@ impl Ledger {
             fold.finished.insert(shard, both(&tally));
             fold.tally.add(&tally);
         }
-        let Fold { finished, pages, .. } = &mut *fold;
+        let Fold {
+            finished, pages, ..
+        } = &mut *fold;
         pages.retain(|(shard, _), _| !finished.contains_key(shard));
         let mut progress = fold.progress();
         fold.pace.look(Instant::now(), progress.tally.done());
@@ -91,39 +93,74 @@ impl Ledger {
         Ok(progress)
     }
 
-    async fn look_at_logs(&self, key: &BatchKey, fold: &Fold) -> Result<Vec<((u32, usize), Tally)>, LedgerError> {
+    async fn look_at_logs(
+        &self,
+        key: &BatchKey,
+        fold: &Fold,
+    ) -> Result<Vec<((u32, usize), Tally)>, LedgerError> {
         let mut unseen = Vec::new();
-        for shard in self.store.folders(&key.file("log")).await?.iter().filter_map(|name| name.parse().ok()) {
+        for shard in self
+            .store
+            .folders(&key.file("log"))
+            .await?
+            .iter()
+            .filter_map(|name| name.parse().ok())
+        {
             if fold.finished.contains_key(&shard) {
                 continue;
             }
             let pages = self.store.list(&key.log(shard)).await?;
-            let numbers = pages.iter().filter_map(|listed| listed.name.split('.').next()?.parse().ok());
-            unseen.extend(numbers.map(|page| (shard, page)).filter(|page| !fold.pages.contains_key(page)));
+            let numbers = pages
+                .iter()
+                .filter_map(|listed| listed.name.split('.').next()?.parse().ok());
+            unseen.extend(
+                numbers
+                    .map(|page| (shard, page))
+                    .filter(|page| !fold.pages.contains_key(page)),
+            );
         }
         let looks = stream::iter(unseen).map(async |page: (u32, usize)| {
             let head = self.head(&key.page(page.0, page.1)).await?;
             Ok::<_, LedgerError>(head.map(|(head, _)| (page, head.tally)))
         });
-        looks.buffered(LOOKS).try_filter_map(async |seen| Ok(seen)).try_collect().await
+        looks
+            .buffered(LOOKS)
+            .try_filter_map(async |seen| Ok(seen))
+            .try_collect()
+            .await
     }
 
-    async fn look_at_results(&self, key: &BatchKey, fold: &Fold) -> Result<Vec<(u32, Tally)>, LedgerError> {
+    async fn look_at_results(
+        &self,
+        key: &BatchKey,
+        fold: &Fold,
+    ) -> Result<Vec<(u32, Tally)>, LedgerError> {
         let listed = self.store.list(&key.file("results")).await?;
-        let shards = listed.iter().filter_map(|listed| listed.name.split('.').next()?.parse::<u32>().ok());
-        let unseen: Vec<_> = shards.filter(|shard| !fold.finished.contains_key(shard)).collect();
+        let shards = listed
+            .iter()
+            .filter_map(|listed| listed.name.split('.').next()?.parse::<u32>().ok());
+        let unseen: Vec<_> = shards
+            .filter(|shard| !fold.finished.contains_key(shard))
+            .collect();
         let looks = stream::iter(unseen).map(async |shard| {
             let head = self.head(&key.results(shard)).await?;
             Ok::<_, LedgerError>(head.map(|(head, _)| (shard, head.tally)))
         });
-        looks.buffered(LOOKS).try_filter_map(async |seen| Ok(seen)).try_collect().await
+        looks
+            .buffered(LOOKS)
+            .try_filter_map(async |seen| Ok(seen))
+            .try_collect()
+            .await
     }
 
     /// The head of a page and its length.
     pub(super) async fn head(&self, name: &str) -> Result<Option<(Head, u64)>, LedgerError> {
-        let Some(bytes) = self.store.get_range(name, 0..HEAD_BYTES).await? else { return Ok(None) };
+        let Some(bytes) = self.store.get_range(name, 0..HEAD_BYTES).await? else {
+            return Ok(None);
+        };
         let head = Head::read(&bytes);
-        head.map(Some).ok_or_else(|| LedgerError::Unreadable(name.to_owned(), "no page".to_owned()))
+        head.map(Some)
+            .ok_or_else(|| LedgerError::Unreadable(name.to_owned(), "no page".to_owned()))
     }
 }
 
@@ -137,6 +174,12 @@ impl Fold {
             *lines = [lines[0] + completed, lines[1] + failed];
         }
         let finished_shards = self.finished.len() as u32;
-        Progress { tally, finished_shards, recent_per_s: None, finished: self.finished.clone(), open }
+        Progress {
+            tally,
+            finished_shards,
+            recent_per_s: None,
+            finished: self.finished.clone(),
+            open,
+        }
     }
 }

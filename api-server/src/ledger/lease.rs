@@ -68,11 +68,19 @@ impl Ledger {
         now: Instant,
     ) -> Result<Option<Lease>, LedgerError> {
         let listed = self.store.list(&work.folder(key)).await?;
-        let next = listed.last().and_then(|listed| listed.name.parse::<usize>().ok()).map_or(0, |last| last + 1);
+        let next = listed
+            .last()
+            .and_then(|listed| listed.name.parse::<usize>().ok())
+            .map_or(0, |last| last + 1);
         if !lookout.is_free(next, now) {
             return Ok(None);
         }
-        let mut lease = Lease { ledger: self.clone(), key: key.clone(), work, next };
+        let mut lease = Lease {
+            ledger: self.clone(),
+            key: key.clone(),
+            work,
+            next,
+        };
         Ok(lease.renew().await?.then_some(lease))
     }
 }
@@ -87,7 +95,11 @@ impl Lease {
 
     /// The work is done, and nobody has to do it again.
     pub async fn end(self) -> Result<(), LedgerError> {
-        Ok(self.ledger.store.delete_folder(&self.work.folder(&self.key)).await?)
+        Ok(self
+            .ledger
+            .store
+            .delete_folder(&self.work.folder(&self.key))
+            .await?)
     }
 }
 
@@ -99,11 +111,21 @@ mod tests {
 
     #[tokio::test]
     async fn one_at_a_time_and_the_next_when_it_is_dead() {
-        let config = StoreConfig { store_url: Some("memory:".into()), ..StoreConfig::default() };
-        let (ledger, key) = (Ledger::new(Store::open(&config).expect("opens")), BatchKey::new("shop", "batch_1"));
+        let config = StoreConfig {
+            store_url: Some("memory:".into()),
+            ..StoreConfig::default()
+        };
+        let (ledger, key) = (
+            Ledger::new(Store::open(&config).expect("opens")),
+            BatchKey::new("shop", "batch_1"),
+        );
         let (mut one, mut two, mut now) = (Lookout::default(), Lookout::default(), Instant::now());
-        let take =
-            async |lookout: &mut Lookout, now| ledger.lease(&key, Work::Intake, lookout, now).await.expect("answers");
+        let take = async |lookout: &mut Lookout, now| {
+            ledger
+                .lease(&key, Work::Intake, lookout, now)
+                .await
+                .expect("answers")
+        };
         let mut first = take(&mut one, now).await.expect("free");
         for _ in 0..10 {
             now += LOST_AFTER / 2;

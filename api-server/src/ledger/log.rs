@@ -29,13 +29,25 @@ pub enum Appended {
 
 impl Log {
     /// `None` where the shard is finished.
-    pub async fn open(ledger: &Ledger, key: &BatchKey, shard: u32) -> Result<Option<Self>, LedgerError> {
+    pub async fn open(
+        ledger: &Ledger,
+        key: &BatchKey,
+        shard: u32,
+    ) -> Result<Option<Self>, LedgerError> {
         if ledger.store.exists(&key.results(shard)).await? {
             return Ok(None);
         }
         let (ledger, key) = (ledger.clone(), key.clone());
         let (all, rests, done) = (Page::default(), BTreeMap::new(), HashSet::new());
-        let mut log = Self { ledger, key, shard, pages: 0, all, rests, done };
+        let mut log = Self {
+            ledger,
+            key,
+            shard,
+            pages: 0,
+            all,
+            rests,
+            done,
+        };
         while log.read_next().await? {}
         Ok(Some(log))
     }
@@ -52,7 +64,10 @@ impl Log {
     pub async fn append(&mut self, lines: &[Line]) -> Result<Appended, LedgerError> {
         loop {
             let mut page = Page::default();
-            lines.iter().filter(|line| !self.done.contains(&line.number)).for_each(|line| page.push(line));
+            lines
+                .iter()
+                .filter(|line| !self.done.contains(&line.number))
+                .for_each(|line| page.push(line));
             if page.tally.done() == 0 {
                 return Ok(Appended::Yes);
             }
@@ -63,7 +78,10 @@ impl Log {
     }
 
     /// For whoever has the shard next.
-    pub async fn append_rests(&mut self, rests: &BTreeMap<String, u64>) -> Result<Appended, LedgerError> {
+    pub async fn append_rests(
+        &mut self,
+        rests: &BTreeMap<String, u64>,
+    ) -> Result<Appended, LedgerError> {
         let page = Page::of_rests(rests);
         while self.rests != *rests {
             if let Some(appended) = self.put_next(&page).await? {
@@ -81,19 +99,29 @@ impl Log {
             return Ok(Some(Appended::Yes));
         }
         // There a moment ago, and gone: whoever finishes a shard clears its log.
-        Ok(if self.read_next().await? { None } else { Some(Appended::Closed) })
+        Ok(if self.read_next().await? {
+            None
+        } else {
+            Some(Appended::Closed)
+        })
     }
 
     /// Puts the log into one piece, which ends the shard.
     pub async fn close(self) -> Result<(), LedgerError> {
-        self.ledger.store.put_new(&self.key.results(self.shard), self.all.encode()).await?;
+        self.ledger
+            .store
+            .put_new(&self.key.results(self.shard), self.all.encode())
+            .await?;
         self.ledger.clear_log(&self.key, self.shard).await
     }
 
     async fn read_next(&mut self) -> Result<bool, LedgerError> {
         let name = self.key.page(self.shard, self.pages);
-        let Some(bytes) = self.ledger.store.get(&name).await? else { return Ok(false) };
-        let page = Page::decode(&bytes).ok_or_else(|| LedgerError::Unreadable(name, "no page".to_owned()))?;
+        let Some(bytes) = self.ledger.store.get(&name).await? else {
+            return Ok(false);
+        };
+        let page = Page::decode(&bytes)
+            .ok_or_else(|| LedgerError::Unreadable(name, "no page".to_owned()))?;
         self.take(&page);
         Ok(true)
     }
@@ -124,8 +152,13 @@ mod tests {
     use crate::ledger::{Item, Kind, outcome};
 
     fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
-        let item = |n| Item { custom_id: format!("c{n}"), url: "http://a.example/".to_owned() };
-        numbers.map(|n| outcome("item", &item(n), n, &Ok(Value::Null), None)).collect()
+        let item = |n| Item {
+            custom_id: format!("c{n}"),
+            url: "http://a.example/".to_owned(),
+        };
+        numbers
+            .map(|n| outcome("item", &item(n), n, &Ok(Value::Null), None))
+            .collect()
     }
 
     async fn open(ledger: &Ledger, key: &BatchKey) -> Option<Log> {
@@ -133,8 +166,11 @@ mod tests {
     }
 
     fn in_memory() -> (Ledger, BatchKey) {
-        let store =
-            Store::open(&StoreConfig { store_url: Some("memory:".into()), ..StoreConfig::default() }).expect("opens");
+        let store = Store::open(&StoreConfig {
+            store_url: Some("memory:".into()),
+            ..StoreConfig::default()
+        })
+        .expect("opens");
         (Ledger::new(store), BatchKey::new("shop", "batch_1"))
     }
 
@@ -151,8 +187,22 @@ mod tests {
         two.append(&lines(1..3)).await.expect("written");
         two.append_rests(&BTreeMap::new()).await.expect("written");
         let third = open(&ledger, &key).await.expect("open");
-        assert_eq!((third.rests().len(), third.done.len(), third.all.tally.completed), (0, 3, 3));
-        assert_eq!(ledger.progress(&key).await.expect("answers").lines(0, Kind::Completed), (3, true));
+        assert_eq!(
+            (
+                third.rests().len(),
+                third.done.len(),
+                third.all.tally.completed
+            ),
+            (0, 3, 3)
+        );
+        assert_eq!(
+            ledger
+                .progress(&key)
+                .await
+                .expect("answers")
+                .lines(0, Kind::Completed),
+            (3, true)
+        );
     }
 
     #[tokio::test]
@@ -168,7 +218,12 @@ mod tests {
         assert!(one.is_done(3) && !two.is_done(5));
         one.close().await.expect("closed");
         assert!(open(&ledger, &key).await.is_none());
-        let bytes = ledger.store.get(&key.results(0)).await.expect("answers").expect("there");
+        let bytes = ledger
+            .store
+            .get(&key.results(0))
+            .await
+            .expect("answers")
+            .expect("there");
         let page = Page::decode(&bytes).expect("a page");
         let mut numbers: Vec<_> = page.numbers().collect();
         numbers.sort_unstable();

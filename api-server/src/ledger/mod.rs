@@ -62,12 +62,18 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn new(store: Store) -> Self {
-        Self { store, folds: Folds::default() }
+        Self {
+            store,
+            folds: Folds::default(),
+        }
     }
 
     async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
-        let Some(bytes) = self.store.get(name).await? else { return Ok(None) };
-        let unreadable = |error: serde_json::Error| LedgerError::Unreadable(name.to_owned(), error.to_string());
+        let Some(bytes) = self.store.get(name).await? else {
+            return Ok(None);
+        };
+        let unreadable =
+            |error: serde_json::Error| LedgerError::Unreadable(name.to_owned(), error.to_string());
         serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
     }
 
@@ -89,20 +95,39 @@ impl Ledger {
     }
 
     /// Stores a shard. `false`: there is another one in its place. The same one twice is one.
-    pub async fn put_shard(&self, key: &BatchKey, shard: u32, items: Bytes) -> Result<bool, LedgerError> {
+    pub async fn put_shard(
+        &self,
+        key: &BatchKey,
+        shard: u32,
+        items: Bytes,
+    ) -> Result<bool, LedgerError> {
         let name = key.shard(shard);
         if self.store.put_new(&name, items.clone()).await? {
             return Ok(true);
         }
-        Ok(self.store.get(&name).await?.is_some_and(|there| there == items))
+        Ok(self
+            .store
+            .get(&name)
+            .await?
+            .is_some_and(|there| there == items))
     }
 
-    pub async fn shard(&self, key: &BatchKey, shard: u32) -> Result<Option<Vec<Item>>, LedgerError> {
+    pub async fn shard(
+        &self,
+        key: &BatchKey,
+        shard: u32,
+    ) -> Result<Option<Vec<Item>>, LedgerError> {
         let name = key.shard(shard);
-        let Some(bytes) = self.store.get(&name).await? else { return Ok(None) };
-        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let Some(bytes) = self.store.get(&name).await? else {
+            return Ok(None);
+        };
+        let lines = bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
         let items: Result<_, _> = lines.map(serde_json::from_slice).collect();
-        items.map(Some).map_err(|error: serde_json::Error| LedgerError::Unreadable(name, error.to_string()))
+        items
+            .map(Some)
+            .map_err(|error: serde_json::Error| LedgerError::Unreadable(name, error.to_string()))
     }
 
     /// How many are stored.
@@ -147,7 +172,11 @@ impl Ledger {
         self.read(&key.file("finalizing")).await
     }
 
-    pub async fn set_delivered(&self, key: &BatchKey, delivery: &Delivery) -> Result<(), LedgerError> {
+    pub async fn set_delivered(
+        &self,
+        key: &BatchKey,
+        delivery: &Delivery,
+    ) -> Result<(), LedgerError> {
         self.write(&key.file("delivered.json"), delivery).await?;
         Ok(())
     }
@@ -187,7 +216,10 @@ impl Ledger {
 
     pub async fn open_batches_of(&self, tenant: &str) -> Result<Vec<BatchKey>, LedgerError> {
         let batches = self.store.list(&format!("open/{tenant}")).await?;
-        Ok(batches.iter().map(|listed| BatchKey::new(tenant, &listed.name)).collect())
+        Ok(batches
+            .iter()
+            .map(|listed| BatchKey::new(tenant, &listed.name))
+            .collect())
     }
 
     pub async fn is_open(&self, key: &BatchKey) -> Result<bool, LedgerError> {
@@ -205,7 +237,12 @@ impl Ledger {
     }
 
     /// The batch that an idempotency key stands for: `batch`, or the one that it has stood for before.
-    pub async fn claim(&self, tenant: &str, key_hash: &str, claim: &Claim) -> Result<Claim, LedgerError> {
+    pub async fn claim(
+        &self,
+        tenant: &str,
+        key_hash: &str,
+        claim: &Claim,
+    ) -> Result<Claim, LedgerError> {
         let name = format!("idempotency/{tenant}/{key_hash}");
         if self.write(&name, claim).await? {
             return Ok(claim.clone());
@@ -224,7 +261,10 @@ impl Ledger {
     }
 
     pub async fn unclaim(&self, tenant: &str, key_hash: &str) -> Result<(), LedgerError> {
-        Ok(self.store.delete(&format!("idempotency/{tenant}/{key_hash}")).await?)
+        Ok(self
+            .store
+            .delete(&format!("idempotency/{tenant}/{key_hash}"))
+            .await?)
     }
 }
 

@@ -22,7 +22,11 @@ impl Pace {
             return;
         }
         self.looks.push_back((now, done));
-        while self.looks.front().is_some_and(|(at, _)| *at + REMEMBERED < now) {
+        while self
+            .looks
+            .front()
+            .is_some_and(|(at, _)| *at + REMEMBERED < now)
+        {
             self.looks.pop_front();
         }
     }

@@ -63,7 +63,11 @@ impl Tally {
 
     fn keep_hosts(&mut self, most: usize) {
         while self.by_host.len() > most {
-            let least = self.by_host.iter().min_by_key(|(_, count)| **count).map(|(host, _)| host.clone());
+            let least = self
+                .by_host
+                .iter()
+                .min_by_key(|(_, count)| **count)
+                .map(|(host, _)| host.clone());
             least.map(|host| self.by_host.remove(&host));
         }
     }
@@ -94,7 +98,10 @@ pub fn outcome(
     measured: Option<&Measured>,
 ) -> Line {
     let (response, error) = match outcome {
-        Ok(body) => (serde_json::json!({"status_code": 200, "body": body}), Value::Null),
+        Ok(body) => (
+            serde_json::json!({"status_code": 200, "body": body}),
+            Value::Null,
+        ),
         Err((fault, attempts)) => {
             let error = serde_json::json!({
                 "code": fault.code.name(), "stage": fault.stage.name(), "message": fault.detail,
@@ -109,8 +116,15 @@ pub fn outcome(
     if let Some(measured) = measured {
         line["measured"] = serde_json::json!(measured);
     }
-    let failure = outcome.as_ref().err().map(|(fault, _)| (fault.code.name(), blamed(fault, &item.url)));
-    Line { number, failure, json: line.to_string().into_bytes() }
+    let failure = outcome
+        .as_ref()
+        .err()
+        .map(|(fault, _)| (fault.code.name(), blamed(fault, &item.url)));
+    Line {
+        number,
+        failure,
+        json: line.to_string().into_bytes(),
+    }
 }
 
 /// The host, where it is the origin's fault.
@@ -141,7 +155,10 @@ pub struct Head {
 
 impl Page {
     pub fn of_rests(rests: &BTreeMap<String, u64>) -> Self {
-        Self { rests: Some(rests.clone()), ..Self::default() }
+        Self {
+            rests: Some(rests.clone()),
+            ..Self::default()
+        }
     }
 
     pub fn push(&mut self, line: &Line) {
@@ -172,8 +189,14 @@ impl Page {
     pub fn encode(&self) -> Bytes {
         let mut tally = self.tally.clone();
         tally.keep_hosts(HOSTS_COUNTED);
-        let (failed_bytes, completed_bytes) = (self.failed.len() as u64, self.completed.len() as u64);
-        let head = Head { tally, failed_bytes, completed_bytes, rests: self.rests.clone() };
+        let (failed_bytes, completed_bytes) =
+            (self.failed.len() as u64, self.completed.len() as u64);
+        let head = Head {
+            tally,
+            failed_bytes,
+            completed_bytes,
+            rests: self.rests.clone(),
+        };
         let mut bytes = serde_json::to_vec(&head).expect("maps have text as keys");
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.failed);
@@ -186,7 +209,12 @@ impl Page {
         let cut = |range: std::ops::Range<u64>| bytes.get(range.start as usize..range.end as usize);
         let failed = cut(head.range(length, Kind::Failed))?.to_vec();
         let completed = cut(head.range(length, Kind::Completed))?.to_vec();
-        Some(Self { tally: head.tally, rests: head.rests, failed, completed })
+        Some(Self {
+            tally: head.tally,
+            rests: head.rests,
+            failed,
+            completed,
+        })
     }
 
     pub fn lines(&self, kind: Kind) -> &[u8] {
@@ -202,8 +230,12 @@ impl Page {
         struct Numbered {
             line: u64,
         }
-        let lines = [&self.failed, &self.completed].into_iter().flat_map(|lines| lines.split(|byte| *byte == b'\n'));
-        lines.filter_map(|line| serde_json::from_slice::<Numbered>(line).ok()).map(|numbered| numbered.line)
+        let lines = [&self.failed, &self.completed]
+            .into_iter()
+            .flat_map(|lines| lines.split(|byte| *byte == b'\n'));
+        lines
+            .filter_map(|line| serde_json::from_slice::<Numbered>(line).ok())
+            .map(|numbered| numbered.line)
     }
 }
 
@@ -235,9 +267,22 @@ mod tests {
     }
 
     fn of_host(number: u64, failed: bool, host: &str) -> Line {
-        let item = super::super::Item { custom_id: format!("c{number}"), url: format!("http://{host}/") };
+        let item = super::super::Item {
+            custom_id: format!("c{number}"),
+            url: format!("http://{host}/"),
+        };
         let fault = || Fault::new(Code::SourceTimeout, Stage::Fetch, "slow");
-        outcome("item_1", &item, number, &if failed { Err((fault(), 3)) } else { Ok(Value::Null) }, None)
+        outcome(
+            "item_1",
+            &item,
+            number,
+            &if failed {
+                Err((fault(), 3))
+            } else {
+                Ok(Value::Null)
+            },
+            None,
+        )
     }
 
     #[test]
@@ -248,13 +293,22 @@ mod tests {
         page.join(&other);
         let read = Page::decode(&page.encode()).expect("a page");
         assert_eq!(read.tally, page.tally);
-        assert_eq!((read.tally.completed, read.tally.failed, read.tally.by_code["source_timeout"]), (3, 4, 4));
+        assert_eq!(
+            (
+                read.tally.completed,
+                read.tally.failed,
+                read.tally.by_code["source_timeout"]
+            ),
+            (3, 4, 4)
+        );
         assert_eq!(read.tally.by_host["h6.example"], 1);
         let mut numbers: Vec<_> = read.numbers().collect();
         numbers.sort_unstable();
         assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6]);
         let bytes = page.encode();
-        let (head, length) = Head::read(&bytes[..200.min(bytes.len())]).or_else(|| Head::read(&bytes)).expect("a head");
+        let (head, length) = Head::read(&bytes[..200.min(bytes.len())])
+            .or_else(|| Head::read(&bytes))
+            .expect("a head");
         let failed = head.range(length, Kind::Failed);
         let lines = &bytes[failed.start as usize..failed.end as usize];
         assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 4);
@@ -270,7 +324,10 @@ mod tests {
         let bytes = page.encode();
         let (head, length) = Head::read(&bytes).expect("a head");
         assert!(length < HEAD_BYTES, "{length}");
-        assert_eq!((head.tally.failed, head.tally.by_host.len()), (5_000, HOSTS_COUNTED));
+        assert_eq!(
+            (head.tally.failed, head.tally.by_host.len()),
+            (5_000, HOSTS_COUNTED)
+        );
         assert_eq!(head.tally.brief().by_host.len(), HOSTS_KEPT);
     }
 
@@ -278,12 +335,29 @@ mod tests {
     fn a_head_stays_short_however_long_the_names_of_hosts_are() {
         let mut page = Page::default();
         for n in 0..HOSTS_COUNTED as u64 {
-            page.push(&of_host(n, true, &format!("{}{n:03}", "a".repeat(HOST_BYTES - 3))));
-            page.push(&of_host(n, true, &format!("{}{n:03}", "a".repeat(HOST_BYTES - 2))));
+            page.push(&of_host(
+                n,
+                true,
+                &format!("{}{n:03}", "a".repeat(HOST_BYTES - 3)),
+            ));
+            page.push(&of_host(
+                n,
+                true,
+                &format!("{}{n:03}", "a".repeat(HOST_BYTES - 2)),
+            ));
         }
         let (head, length) = Head::read(&page.encode()).expect("a head");
         assert!(length < HEAD_BYTES, "{length}");
-        assert_eq!((head.tally.failed, head.tally.by_host.len()), (400, HOSTS_COUNTED));
-        assert!(head.tally.by_host.keys().all(|host| host.len() == HOST_BYTES), "longer ones are not named");
+        assert_eq!(
+            (head.tally.failed, head.tally.by_host.len()),
+            (400, HOSTS_COUNTED)
+        );
+        assert!(
+            head.tally
+                .by_host
+                .keys()
+                .all(|host| host.len() == HOST_BYTES),
+            "longer ones are not named"
+        );
     }
 }

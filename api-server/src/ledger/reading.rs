@@ -27,7 +27,10 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (shard, at) = text.split_once('-').ok_or(())?;
-        Ok(Self { shard: shard.parse().map_err(drop)?, at: at.parse().map_err(drop)? })
+        Ok(Self {
+            shard: shard.parse().map_err(drop)?,
+            at: at.parse().map_err(drop)?,
+        })
     }
 }
 
@@ -41,20 +44,33 @@ pub struct Piece {
 
 impl Progress {
     /// What there is to read after `from`, at most `limit` lines, and where it ends.
-    pub fn readable(&self, shards: u32, kind: Kind, from: Cursor, mut limit: u64) -> (Vec<Piece>, Cursor) {
+    pub fn readable(
+        &self,
+        shards: u32,
+        kind: Kind,
+        from: Cursor,
+        mut limit: u64,
+    ) -> (Vec<Piece>, Cursor) {
         let (mut pieces, mut cursor) = (Vec::new(), from);
         while cursor.shard < shards {
             let (lines, more_to_come) = self.lines(cursor.shard, kind);
             let to = lines.min(cursor.at.saturating_add(limit));
             if to > cursor.at {
-                pieces.push(Piece { shard: cursor.shard, from: cursor.at, to });
+                pieces.push(Piece {
+                    shard: cursor.shard,
+                    from: cursor.at,
+                    to,
+                });
                 limit -= to - cursor.at;
                 cursor.at = to;
             }
             if more_to_come || cursor.at < lines {
                 break;
             }
-            cursor = Cursor { shard: cursor.shard + 1, at: 0 };
+            cursor = Cursor {
+                shard: cursor.shard + 1,
+                at: 0,
+            };
         }
         (pieces, cursor)
     }
@@ -62,34 +78,60 @@ impl Progress {
 
 impl Ledger {
     /// The lines of a piece, each with its line end.
-    pub async fn lines(&self, key: &BatchKey, kind: Kind, piece: Piece) -> Result<Bytes, LedgerError> {
+    pub async fn lines(
+        &self,
+        key: &BatchKey,
+        kind: Kind,
+        piece: Piece,
+    ) -> Result<Bytes, LedgerError> {
         let gone = || LedgerError::Unreadable(key.log(piece.shard), "it is incomplete".to_owned());
         let lines = match self.lines_of_result(key, kind, piece.shard).await? {
             Some(lines) => lines,
             None => match self.lines_of_log(key, kind, piece).await? {
                 Some(lines) => lines,
                 // The shard was finished in between, and its log cleared.
-                None => self.lines_of_result(key, kind, piece.shard).await?.ok_or_else(gone)?,
+                None => self
+                    .lines_of_result(key, kind, piece.shard)
+                    .await?
+                    .ok_or_else(gone)?,
             },
         };
         cut(&lines, piece).ok_or_else(gone)
     }
 
-    pub async fn lines_of_result(&self, key: &BatchKey, kind: Kind, shard: u32) -> Result<Option<Bytes>, LedgerError> {
+    pub async fn lines_of_result(
+        &self,
+        key: &BatchKey,
+        kind: Kind,
+        shard: u32,
+    ) -> Result<Option<Bytes>, LedgerError> {
         let name = key.results(shard);
-        let Some((head, length)) = self.head(&name).await? else { return Ok(None) };
-        Ok(self.store.get_range(&name, head.range(length, kind)).await?)
+        let Some((head, length)) = self.head(&name).await? else {
+            return Ok(None);
+        };
+        Ok(self
+            .store
+            .get_range(&name, head.range(length, kind))
+            .await?)
     }
 
-    async fn lines_of_log(&self, key: &BatchKey, kind: Kind, piece: Piece) -> Result<Option<Bytes>, LedgerError> {
+    async fn lines_of_log(
+        &self,
+        key: &BatchKey,
+        kind: Kind,
+        piece: Piece,
+    ) -> Result<Option<Bytes>, LedgerError> {
         let (mut all, mut count) = (Vec::new(), 0);
         for page in 0.. {
             if count >= piece.to {
                 break;
             }
             let name = key.page(piece.shard, page);
-            let Some(bytes) = self.store.get(&name).await? else { return Ok(None) };
-            let page = Page::decode(&bytes).ok_or_else(|| LedgerError::Unreadable(name, "no page".to_owned()))?;
+            let Some(bytes) = self.store.get(&name).await? else {
+                return Ok(None);
+            };
+            let page = Page::decode(&bytes)
+                .ok_or_else(|| LedgerError::Unreadable(name, "no page".to_owned()))?;
             count += page.tally.of(kind);
             all.extend_from_slice(page.lines(kind));
         }
@@ -100,7 +142,12 @@ impl Ledger {
 fn cut(lines: &Bytes, piece: Piece) -> Option<Bytes> {
     let line_end = |number: u64| match usize::try_from(number).ok()?.checked_sub(1) {
         None => Some(0),
-        Some(before) => lines.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(before).map(|(at, _)| at + 1),
+        Some(before) => lines
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n')
+            .nth(before)
+            .map(|(at, _)| at + 1),
     };
     Some(lines.slice(line_end(piece.from)?..line_end(piece.to)?))
 }

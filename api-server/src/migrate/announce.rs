@@ -35,8 +35,13 @@ pub async fn announce_next(
     finished: u32,
     shards: u32,
 ) -> Result<(), AnnounceError> {
-    let (migrators, batches) = (queue.shard_depth().await?.consumers, ledger.open_batches_of(&key.tenant).await?.len());
-    let up_to = finished.saturating_add(ahead(migrators, batches)).min(shards);
+    let (migrators, batches) = (
+        queue.shard_depth().await?.consumers,
+        ledger.open_batches_of(&key.tenant).await?.len(),
+    );
+    let up_to = finished
+        .saturating_add(ahead(migrators, batches))
+        .min(shards);
     if let Some(call) = ledger.call(key, up_to).await? {
         for number in call.shards {
             publish(queue, key, number).await?;
@@ -47,7 +52,12 @@ pub async fn announce_next(
 }
 
 /// Whatever should be in the queue or in hands, where it may be in neither.
-pub async fn announce_again(queue: &Queue, key: &BatchKey, progress: &Progress, up_to: u32) -> Result<(), QueueError> {
+pub async fn announce_again(
+    queue: &Queue,
+    key: &BatchKey,
+    progress: &Progress,
+    up_to: u32,
+) -> Result<(), QueueError> {
     for number in (0..up_to).filter(|shard| !progress.is_finished(*shard)) {
         publish(queue, key, number).await?;
     }
@@ -55,13 +65,17 @@ pub async fn announce_again(queue: &Queue, key: &BatchKey, progress: &Progress, 
 }
 
 pub async fn publish(queue: &Queue, key: &BatchKey, number: u32) -> Result<(), QueueError> {
-    queue.publish_shard(wire::encode(&Shard::new(&key.tenant, &key.id, number)).into()).await
+    queue
+        .publish_shard(wire::encode(&Shard::new(&key.tenant, &key.id, number)).into())
+        .await
 }
 
 /// Shards of one batch beyond those that are done. `batches`: of its tenant, that are open.
 fn ahead(migrators: u64, batches: usize) -> u32 {
     let most = migrators.max(1).saturating_mul(PER_MIGRATOR);
-    most.div_ceil(batches.max(1) as u64).try_into().unwrap_or(u32::MAX)
+    most.div_ceil(batches.max(1) as u64)
+        .try_into()
+        .unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -71,6 +85,10 @@ mod tests {
     #[test]
     fn a_tenants_batches_share_what_migrators_can_take() {
         assert_eq!((ahead(0, 1), ahead(1, 1), ahead(20, 1)), (4, 4, 80));
-        assert_eq!((ahead(20, 3), ahead(1, 2), ahead(1, 1_000)), (27, 2, 1), "each goes on");
+        assert_eq!(
+            (ahead(20, 3), ahead(1, 2), ahead(1, 1_000)),
+            (27, 2, 1),
+            "each goes on"
+        );
     }
 }

@@ -31,7 +31,11 @@ pub struct MigrateConfig {
     pub migrate_pause_ms: u64,
 
     /// Longest wait for a worker's result, milliseconds; then the image is tried again
-    #[arg(long, env = "TAGFLEET_MIGRATE_JOB_TIMEOUT_MS", default_value_t = 60_000)]
+    #[arg(
+        long,
+        env = "TAGFLEET_MIGRATE_JOB_TIMEOUT_MS",
+        default_value_t = 60_000
+    )]
     pub migrate_job_timeout_ms: u64,
 
     /// Mean wait of real-time jobs, for a worker and its engine, above which migrators halve what they have at the
@@ -53,20 +57,30 @@ pub struct MigrateConfig {
     pub migrate_worker_hour_cost: Option<f64>,
 
     /// Longest wait for images under way at shutdown, milliseconds; others go on with the rest
-    #[arg(long, env = "TAGFLEET_MIGRATE_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
+    #[arg(
+        long,
+        env = "TAGFLEET_MIGRATE_DRAIN_TIMEOUT_MS",
+        default_value_t = 10_000
+    )]
     pub migrate_drain_timeout_ms: u64,
 }
 
 impl MigrateConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        if self.migrate_worker_hour_cost.is_some_and(|cost| !(0.0..=1e9).contains(&cost)) {
+        if self
+            .migrate_worker_hour_cost
+            .is_some_and(|cost| !(0.0..=1e9).contains(&cost))
+        {
             return refuse("--migrate-worker-hour-cost", "must be 0 or more");
         }
         positive("--migrate-shards", self.migrate_shards.into())?;
         positive("--migrate-items", self.migrate_items)?;
         positive("--migrate-per-host", self.migrate_per_host)?;
         positive("--migrate-attempts", self.migrate_attempts as usize)?;
-        positive("--migrate-job-timeout-ms", self.migrate_job_timeout_ms as usize)?;
+        positive(
+            "--migrate-job-timeout-ms",
+            self.migrate_job_timeout_ms as usize,
+        )?;
         positive("--migrate-keep-days", self.migrate_keep_days as usize)?;
         positive("--migrate-hold-s", self.migrate_hold_s as usize)
     }

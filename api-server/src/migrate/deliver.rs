@@ -14,7 +14,9 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::Migrator;
-use crate::ledger::{BatchKey, Delivery, Kind, Lease, LedgerError, RENEWED_EVERY, Request, Sealed, Tally};
+use crate::ledger::{
+    BatchKey, Delivery, Kind, Lease, LedgerError, RENEWED_EVERY, Request, Sealed, Tally,
+};
 
 /// Of one object. Together some minutes; then the results stay where they are, and can be read from there.
 const TRIES: u32 = 9;
@@ -40,7 +42,12 @@ pub struct Parcel {
 
 pub async fn deliver(migrator: Arc<Migrator>, parcel: Parcel, mut lease: Lease) {
     let key = parcel.request.key();
-    tracing::info!(tenant = key.tenant, batch = key.id, url = parcel.url, "results are written to their owner");
+    tracing::info!(
+        tenant = key.tenant,
+        batch = key.id,
+        url = parcel.url,
+        "results are written to their owner"
+    );
     let written = tokio::select! {
         written = write(&migrator, &parcel) => written,
         held = hold(&mut lease) => return report(&key, held.map_err(Stopped::from)),
@@ -50,7 +57,10 @@ pub async fn deliver(migrator: Arc<Migrator>, parcel: Parcel, mut lease: Lease) 
         Err(Stopped::Ledger(error)) => return report(&key, Err(error.into())),
         Err(error) => {
             tracing::warn!(%error, tenant = key.tenant, batch = key.id, "results stay undelivered");
-            Delivery { files: 0, fault: Some(refused(&error)) }
+            Delivery {
+                files: 0,
+                fault: Some(refused(&error)),
+            }
         }
     };
     let ended = async {
@@ -63,10 +73,16 @@ pub async fn deliver(migrator: Arc<Migrator>, parcel: Parcel, mut lease: Lease) 
 /// Without the error's own words: they may tell of what is behind the service.
 fn refused(error: &Stopped) -> Fault {
     match error {
-        Stopped::Place(_) => {
-            Fault::new(Code::OutputNotAllowed, Stage::Result, "The service may not write there any more.")
-        }
-        _ => Fault::new(Code::OutputUnwritable, Stage::Result, "The results could not be written there."),
+        Stopped::Place(_) => Fault::new(
+            Code::OutputNotAllowed,
+            Stage::Result,
+            "The service may not write there any more.",
+        ),
+        _ => Fault::new(
+            Code::OutputUnwritable,
+            Stage::Result,
+            "The results could not be written there.",
+        ),
     }
 }
 
@@ -97,7 +113,11 @@ async fn write(migrator: &Migrator, parcel: &Parcel) -> Result<u64, Stopped> {
                 files += 1;
                 continue;
             }
-            let lines = migrator.ledger.lines_of_result(&key, kind, shard).await?.unwrap_or_default();
+            let lines = migrator
+                .ledger
+                .lines_of_result(&key, kind, shard)
+                .await?
+                .unwrap_or_default();
             if !lines.is_empty() {
                 put(&place, &name, lines).await?;
                 files += 1;
@@ -108,7 +128,12 @@ async fn write(migrator: &Migrator, parcel: &Parcel) -> Result<u64, Stopped> {
         "id": key.id, "metadata": parcel.request.metadata, "shards": parcel.sealed.shards, "files": files,
         "request_counts": {"total": parcel.sealed.total, "completed": parcel.tally.completed, "failed": parcel.tally.failed},
     });
-    put(&place, &format!("{}/batch.json", key.id), whole.to_string().into()).await?;
+    put(
+        &place,
+        &format!("{}/batch.json", key.id),
+        whole.to_string().into(),
+    )
+    .await?;
     Ok(files)
 }
 

@@ -28,7 +28,11 @@ pub struct Errands {
 impl Default for Errands {
     fn default() -> Self {
         let places = |most| Arc::new(Semaphore::new(most));
-        Self { intakes: places(AT_ONCE), deliveries: places(AT_ONCE), webhooks: places(WEBHOOKS_AT_ONCE) }
+        Self {
+            intakes: places(AT_ONCE),
+            deliveries: places(AT_ONCE),
+            webhooks: places(WEBHOOKS_AT_ONCE),
+        }
     }
 }
 
@@ -57,15 +61,25 @@ impl Errand {
         work: Work,
         errand: impl FnOnce(Lease) -> F,
     ) -> Result<(), LedgerError> {
-        let Some(place) = self.place(migrator.errands.of(work)) else { return Ok(()) };
-        if let Some(lease) = migrator.ledger.lease(key, work, &mut self.lookout, Instant::now()).await? {
+        let Some(place) = self.place(migrator.errands.of(work)) else {
+            return Ok(());
+        };
+        if let Some(lease) = migrator
+            .ledger
+            .lease(key, work, &mut self.lookout, Instant::now())
+            .await?
+        {
             self.spawn(place, errand(lease));
         }
         Ok(())
     }
 
     /// The same without a lease: each try is claimed by itself.
-    pub fn begin_telling(&mut self, migrator: &Migrator, errand: impl Future<Output = ()> + Send + 'static) {
+    pub fn begin_telling(
+        &mut self,
+        migrator: &Migrator,
+        errand: impl Future<Output = ()> + Send + 'static,
+    ) {
         if let Some(place) = self.place(&migrator.errands.webhooks) {
             self.spawn(place, errand);
         }
@@ -73,10 +87,18 @@ impl Errand {
 
     fn place(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
         let is_under_way = self.task.as_ref().is_some_and(|task| !task.is_finished());
-        if is_under_way { None } else { places.clone().try_acquire_owned().ok() }
+        if is_under_way {
+            None
+        } else {
+            places.clone().try_acquire_owned().ok()
+        }
     }
 
-    fn spawn(&mut self, place: OwnedSemaphorePermit, errand: impl Future<Output = ()> + Send + 'static) {
+    fn spawn(
+        &mut self,
+        place: OwnedSemaphorePermit,
+        errand: impl Future<Output = ()> + Send + 'static,
+    ) {
         self.task = Some(AbortOnDropHandle::new(tokio::spawn(async move {
             errand.await;
             drop(place);

@@ -14,19 +14,29 @@ pub async fn forecast(
     sealed: Sealed,
     status: FinalStatus,
 ) -> Result<Option<Forecast>, LedgerError> {
-    let Some(dry_run) = request.dry_run.filter(|_| status == FinalStatus::Completed) else { return Ok(None) };
+    let Some(dry_run) = request.dry_run.filter(|_| status == FinalStatus::Completed) else {
+        return Ok(None);
+    };
     let mut sample = Sample::default();
     for shard in 0..sealed.shards {
         for kind in [Kind::Completed, Kind::Failed] {
-            let lines = migrator.ledger.lines_of_result(&request.key(), kind, shard).await?.unwrap_or_default();
-            let lines = lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+            let lines = migrator
+                .ledger
+                .lines_of_result(&request.key(), kind, shard)
+                .await?
+                .unwrap_or_default();
+            let lines = lines
+                .split(|byte| *byte == b'\n')
+                .filter_map(|line| serde_json::from_slice(line).ok());
             lines.for_each(|seen| sample.add(seen));
         }
     }
     migrator.fleet.refresh().await;
     let frame = Frame {
         listed: sealed.listed,
-        places: Places { per_host: per_host(migrator, &dry_run, sealed.listed, sample.migrators()) },
+        places: Places {
+            per_host: per_host(migrator, &dry_run, sealed.listed, sample.migrators()),
+        },
         workers: migrator.fleet.known().workers.len(),
         worker_hour_cost: migrator.config.migrate_worker_hour_cost,
     };
@@ -37,5 +47,8 @@ pub async fn forecast(
 fn per_host(migrator: &Migrator, dry_run: &DryRun, listed: u64, migrators: usize) -> usize {
     let shards = listed.div_ceil(dry_run.shard_items.into());
     let at_once = migrators * usize::from(migrator.config.migrate_shards);
-    migrator.config.migrate_per_host * at_once.min(usize::try_from(shards).unwrap_or(usize::MAX)).max(1)
+    migrator.config.migrate_per_host
+        * at_once
+            .min(usize::try_from(shards).unwrap_or(usize::MAX))
+            .max(1)
 }

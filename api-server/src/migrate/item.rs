@@ -46,24 +46,41 @@ pub async fn tag(
 ) -> Result<Value, Fault> {
     let model = migrator.fleet.model(request.model.as_deref()).await?;
     let url = migrator.fetcher.parse(&url)?;
-    let Fetched { bytes, sent } = migrator.fetcher.fetch(url, time::Instant::now() + PATIENCE, Purpose::Bulk).await?;
+    let Fetched { bytes, sent } = migrator
+        .fetcher
+        .fetch(url, time::Instant::now() + PATIENCE, Purpose::Bulk)
+        .await?;
     let _ = fetched.set(Instant::now());
     let prepared = {
         let _turn = migrator.preparing.acquire().await.map_err(|_| closing())?;
         let until = time::Instant::now() + PATIENCE;
-        migrator.prepare.tile(bytes, model.tile, until, |conduct| sent.was(conduct)).await?
+        migrator
+            .prepare
+            .tile(bytes, model.tile, until, |conduct| sent.was(conduct))
+            .await?
     };
     let _place = migrator.share.take().await;
-    let key = ResultKey { tenant: request.tenant.clone(), id: job };
-    let job = migrator.submit.job(key, &model.id.name, request.asked.clone(), prepared.tile);
+    let key = ResultKey {
+        tenant: request.tenant.clone(),
+        id: job,
+    };
+    let job = migrator
+        .submit
+        .job(key, &model.id.name, request.asked.clone(), prepared.tile);
     let deadline = time::Instant::now() + migrator.config.job_timeout();
-    let returned = migrator.submit.and_wait(Lane::Bulk, job, Instant::now(), deadline).await?;
+    let returned = migrator
+        .submit
+        .and_wait(Lane::Bulk, job, Instant::now(), deadline)
+        .await?;
     Ok(done(prepared.facts, returned.outcome?))
 }
 
 fn done(facts: Facts, tagged: common::wire::Tagged) -> Value {
     let done = Done {
-        model: Model { name: tagged.model.name, version: tagged.model.version },
+        model: Model {
+            name: tagged.model.name,
+            version: tagged.model.version,
+        },
         image: facts.into(),
         tags: tagged.tags.into_iter().map(TagView::from).collect(),
         caption: tagged.caption.into(),
@@ -72,5 +89,9 @@ fn done(facts: Facts, tagged: common::wire::Tagged) -> Value {
 }
 
 fn closing() -> Fault {
-    Fault::new(Code::Overloaded, Stage::Prepare, "The migrator is stopping.")
+    Fault::new(
+        Code::Overloaded,
+        Stage::Prepare,
+        "The migrator is stopping.",
+    )
 }

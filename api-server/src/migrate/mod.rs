@@ -27,7 +27,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{admit::Budget, fetch::Fetcher, fleet::Fleet, ledger::Ledger, pressure, submit::Submit, webhook::Webhooks};
+use crate::{
+    admit::Budget, fetch::Fetcher, fleet::Fleet, ledger::Ledger, pressure, submit::Submit,
+    webhook::Webhooks,
+};
 
 pub use announce::announce_first;
 pub use config::MigrateConfig;
@@ -94,7 +97,9 @@ async fn give_way(migrator: &Migrator) {
 }
 
 async fn work(migrator: &Arc<Migrator>, shutdown: &Shutdown) {
-    let mut shards = migrator.queue.consume_shards(migrator.config.migrate_shards, shutdown.clone());
+    let mut shards = migrator
+        .queue
+        .consume_shards(migrator.config.migrate_shards, shutdown.clone());
     let mut in_hand = JoinSet::new();
     loop {
         tokio::select! {

@@ -27,8 +27,15 @@ struct Rest {
 impl Rests {
     /// `told`: by whoever had the shard before.
     pub fn new(told: &BTreeMap<String, u64>) -> Self {
-        let rest = |seconds: u64| Rest { so_far: Duration::from_secs(seconds), until: None };
-        Self(told.iter().map(|(host, seconds)| (host.clone(), rest(*seconds))).collect())
+        let rest = |seconds: u64| Rest {
+            so_far: Duration::from_secs(seconds),
+            until: None,
+        };
+        Self(
+            told.iter()
+                .map(|(host, seconds)| (host.clone(), rest(*seconds)))
+                .collect(),
+        )
     }
 
     pub fn may_rest(&self, host: &str) -> bool {
@@ -49,7 +56,11 @@ impl Rests {
 
     /// Seconds of each host.
     pub fn told(&self) -> BTreeMap<String, u64> {
-        let mut told: Vec<_> = self.0.iter().map(|(host, rest)| (host.clone(), rest.so_far.as_secs())).collect();
+        let mut told: Vec<_> = self
+            .0
+            .iter()
+            .map(|(host, rest)| (host.clone(), rest.so_far.as_secs()))
+            .collect();
         told.sort_unstable_by_key(|(_, seconds)| Reverse(*seconds));
         told.into_iter().take(MOST_TOLD).collect()
     }
@@ -83,6 +94,9 @@ mod tests {
         let (mut rests, now) = (Rests::default(), Instant::now());
         (0..300).for_each(|n| rests.wait(&format!("h{n}"), now, MINUTE * (n + 1)));
         let told = rests.told();
-        assert_eq!((told.len(), told["h299"], told["h200"]), (MOST_TOLD, 300 * 60, 201 * 60));
+        assert_eq!(
+            (told.len(), told["h299"], told["h200"]),
+            (MOST_TOLD, 300 * 60, 201 * 60)
+        );
     }
 }

@@ -27,13 +27,17 @@ async fn round(migrator: &Migrator) -> Result<(), LedgerError> {
     for tenant in ledger.tenants().await? {
         for id in ledger.batches(&tenant).await? {
             let key = BatchKey::new(&tenant, &id);
-            let is_old = key.created_ms().is_some_and(|created| created + kept_ms < now_ms);
+            let is_old = key
+                .created_ms()
+                .is_some_and(|created| created + kept_ms < now_ms);
             if is_old && !ledger.is_open(&key).await? {
                 tracing::info!(tenant, batch = id, "an old batch is cleared away");
                 ledger.forget(&key).await?;
             }
         }
-        ledger.forget_claims(&tenant, now_ms.saturating_sub(kept_ms) / 1_000).await?;
+        ledger
+            .forget_claims(&tenant, now_ms.saturating_sub(kept_ms) / 1_000)
+            .await?;
     }
     Ok(())
 }

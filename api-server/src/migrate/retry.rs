@@ -20,7 +20,13 @@ pub enum Again {
 
 /// `spread`: 0 to 1, so that what failed together is not tried again together.
 /// `host`: whether the image's host is left alone by now.
-pub fn again(config: &MigrateConfig, tried: Try, fault: &Fault, host: Option<LeftAlone>, spread: f64) -> Again {
+pub fn again(
+    config: &MigrateConfig,
+    tried: Try,
+    fault: &Fault,
+    host: Option<LeftAlone>,
+    spread: f64,
+) -> Again {
     let pause = Duration::from_millis(config.migrate_pause_ms);
     let rests = host.is_some_and(|host| host.rests);
     if is_ours(fault.code) || rests && fault.retryable {
@@ -28,7 +34,11 @@ pub fn again(config: &MigrateConfig, tried: Try, fault: &Fault, host: Option<Lef
         let longer = pause.saturating_mul(1 << put_off.min(5) >> 1);
         let next = Try { put_off, ..tried };
         let longer = waited_out(jittered(longer, spread), host, spread);
-        return if put_off > MOST_PUT_OFF { Again::Never } else { Again::After(next, longer) };
+        return if put_off > MOST_PUT_OFF {
+            Again::Never
+        } else {
+            Again::After(next, longer)
+        };
     }
     let failed = tried.failed + 1;
     // A name server that stumbles must not cost a list all images of a host.
@@ -36,13 +46,18 @@ pub fn again(config: &MigrateConfig, tried: Try, fault: &Fault, host: Option<Lef
     if !passing || failed >= config.migrate_attempts {
         return Again::Never;
     }
-    let pause = jittered(pause.saturating_mul(4_u32.saturating_pow(tried.failed)), spread);
+    let pause = jittered(
+        pause.saturating_mul(4_u32.saturating_pow(tried.failed)),
+        spread,
+    );
     Again::After(Try { failed, ..tried }, waited_out(pause, host, spread))
 }
 
 /// A try before the host is asked again would be answered without one.
 fn waited_out(pause: Duration, host: Option<LeftAlone>, spread: f64) -> Duration {
-    let left = host.map_or(Duration::ZERO, |host| host.left.min(LONGEST_PAUSE).mul_f64(1.0 + spread / 4.0));
+    let left = host.map_or(Duration::ZERO, |host| {
+        host.left.min(LONGEST_PAUSE).mul_f64(1.0 + spread / 4.0)
+    });
     pause.max(left)
 }
 
@@ -91,9 +106,16 @@ mod tests {
 
     #[test]
     fn tries_come_to_an_end() {
-        assert_eq!(tries(Code::SourceTimeout, None), [2, 8, 32].map(Duration::from_secs));
+        assert_eq!(
+            tries(Code::SourceTimeout, None),
+            [2, 8, 32].map(Duration::from_secs)
+        );
         assert_eq!(tries(Code::SourceUnreachable, None).len(), 3);
-        assert_eq!(tries(Code::ImageInvalid, None).len(), 0, "what cannot get better is not tried again");
+        assert_eq!(
+            tries(Code::ImageInvalid, None).len(),
+            0,
+            "what cannot get better is not tried again"
+        );
         let pauses = tries(Code::QueueUnavailable, None);
         assert_eq!(pauses.len(), MOST_PUT_OFF as usize);
         assert_eq!(pauses[..3], [2, 4, 8].map(Duration::from_secs));
@@ -102,10 +124,22 @@ mod tests {
 
     #[test]
     fn a_host_that_is_left_alone_is_waited_for() {
-        let host = |rests| Some(LeftAlone { left: Duration::from_secs(20), rests });
-        assert_eq!(tries(Code::SourceTimeout, host(false)), [25, 25, 32].map(Duration::from_secs));
+        let host = |rests| {
+            Some(LeftAlone {
+                left: Duration::from_secs(20),
+                rests,
+            })
+        };
+        assert_eq!(
+            tries(Code::SourceTimeout, host(false)),
+            [25, 25, 32].map(Duration::from_secs)
+        );
         let pauses = tries(Code::SourceTimeout, host(true));
-        assert_eq!(pauses.len(), MOST_PUT_OFF as usize, "that it asked for a rest is no failure");
+        assert_eq!(
+            pauses.len(),
+            MOST_PUT_OFF as usize,
+            "that it asked for a rest is no failure"
+        );
         assert_eq!(pauses[..5], [25, 25, 25, 25, 32].map(Duration::from_secs));
     }
 }

@@ -76,11 +76,23 @@ struct Target {
 }
 
 impl Run {
-    pub fn new(migrator: Arc<Migrator>, request: Arc<Request>, log: Log, items: Vec<Item>, first: u64) -> Self {
+    pub fn new(
+        migrator: Arc<Migrator>,
+        request: Arc<Request>,
+        log: Log,
+        items: Vec<Item>,
+        first: u64,
+    ) -> Self {
         let targets = targets(&items, |at| log.is_done(first + at as u64));
         let mut schedule = Schedule::new(migrator.config.migrate_per_host);
         for (target, Target { host, .. }) in targets.iter().enumerate() {
-            schedule.add(host, Try { target, ..Try::default() });
+            schedule.add(
+                host,
+                Try {
+                    target,
+                    ..Try::default()
+                },
+            );
         }
         let now = Instant::now();
         let (rests, under_way, lines) = (Rests::new(log.rests()), JoinSet::new(), Vec::new());
@@ -142,18 +154,30 @@ impl Run {
             let target = &self.targets[next.target];
             let job = self.request.key().job(self.first + target.items[0] as u64);
             let (begun, fetched) = (std::time::Instant::now(), Arc::<OnceLock<_>>::default());
-            let tag = item::tag(self.migrator.clone(), self.request.clone(), job, target.url.clone(), fetched.clone());
+            let tag = item::tag(
+                self.migrator.clone(),
+                self.request.clone(),
+                job,
+                target.url.clone(),
+                fetched.clone(),
+            );
             self.under_way.spawn(async move {
                 let outcome = tag.await;
-                let fetching = fetched.get().map_or_else(|| begun.elapsed(), |at| at.duration_since(begun));
+                let fetching = fetched
+                    .get()
+                    .map_or_else(|| begun.elapsed(), |at| at.duration_since(begun));
                 (next, outcome, fetching)
             });
         }
     }
 
-    fn ended(&mut self, ended: Result<(Try, Result<Value, Fault>, Duration), tokio::task::JoinError>) {
+    fn ended(
+        &mut self,
+        ended: Result<(Try, Result<Value, Fault>, Duration), tokio::task::JoinError>,
+    ) {
         // A panic is a bug of ours, and without its item: the shard is then worked on once more, by whoever gets it.
-        let (tried, outcome, spent) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let (tried, outcome, spent) =
+            ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let target = &mut self.targets[tried.target];
         target.fetching += spent;
         let target = &self.targets[tried.target];
@@ -167,21 +191,29 @@ impl Run {
         };
         let may_rest = self.rests.may_rest(&target.host);
         let host = self.migrator.fetcher.left_alone(&target.url);
-        let host = host.map(|host| LeftAlone { rests: host.rests && may_rest, ..host });
+        let host = host.map(|host| LeftAlone {
+            rests: host.rests && may_rest,
+            ..host
+        });
         match again(&self.migrator.config, tried, &fault, host, rand::random()) {
             Again::After(next, pause) => {
                 if host.is_some_and(|host| host.rests) {
                     self.rests.wait(&target.host, Instant::now(), pause);
                 }
-                metrics::counter!("tagfleet_migrate_retries_total", "code" => fault.code.name()).increment(1);
-                self.schedule.add_later(&target.host, next, Instant::now() + pause);
+                metrics::counter!("tagfleet_migrate_retries_total", "code" => fault.code.name())
+                    .increment(1);
+                self.schedule
+                    .add_later(&target.host, next, Instant::now() + pause);
             }
             Again::Never => self.tell(tried.target, &Err((fault, tried.failed + 1))),
         }
     }
 
     fn tell(&mut self, target: usize, became: &Result<Value, (Fault, u32)>) {
-        let code = became.as_ref().err().map_or("ok", |(fault, _)| fault.code.name());
+        let code = became
+            .as_ref()
+            .err()
+            .map_or("ok", |(fault, _)| fault.code.name());
         let mut measured = self.request.dry_run.map(|_| Measured {
             finished_ms: self.migrator.bus.now_us() / 1_000,
             fetch_ms: self.targets[target].fetching.as_millis() as u64,
@@ -190,7 +222,13 @@ impl Run {
         for at in &self.targets[target].items {
             let number = self.first + *at as u64;
             let id = self.request.key().job(number);
-            self.lines.push(outcome(&id, &self.items[*at], number, became, measured.as_ref()));
+            self.lines.push(outcome(
+                &id,
+                &self.items[*at],
+                number,
+                became,
+                measured.as_ref(),
+            ));
             // The others of the same URL have cost nothing.
             if let Some(measured) = &mut measured {
                 measured.fetch_ms = 0;
@@ -202,7 +240,11 @@ impl Run {
     /// Whether the batch shall end before its items do.
     async fn ended_by(&self) -> Result<Option<Code>, LedgerError> {
         let now_s = self.migrator.bus.now_us() / 1_000_000;
-        if self.request.expires_s.is_some_and(|expires| now_s >= expires) {
+        if self
+            .request
+            .expires_s
+            .is_some_and(|expires| now_s >= expires)
+        {
             return Ok(Some(Code::BatchExpired));
         }
         let cancelled = self.migrator.ledger.cancelled(&self.request.key()).await?;
@@ -240,13 +282,25 @@ impl Run {
 
     fn page_at(&self) -> Instant {
         let [shortest, longest] = PAGE_EVERY;
-        let shortest = if self.request.dry_run.is_some() { DRY_PAGE_EVERY } else { shortest };
+        let shortest = if self.request.dry_run.is_some() {
+            DRY_PAGE_EVERY
+        } else {
+            shortest
+        };
         self.written + (self.begun.elapsed() / 10).clamp(shortest, longest)
     }
 
     fn wake_at(&self) -> Instant {
-        let next = self.schedule.next_at().unwrap_or(self.looked + LOOK_EVERY).min(self.looked + LOOK_EVERY);
-        if self.lines.is_empty() { next } else { next.min(self.page_at()) }
+        let next = self
+            .schedule
+            .next_at()
+            .unwrap_or(self.looked + LOOK_EVERY)
+            .min(self.looked + LOOK_EVERY);
+        if self.lines.is_empty() {
+            next
+        } else {
+            next.min(self.page_at())
+        }
     }
 
     async fn write(&mut self) -> Result<Appended, LedgerError> {
@@ -279,7 +333,10 @@ fn targets(items: &[Item], is_done: impl Fn(usize) -> bool) -> Vec<Target> {
 
 /// Of what is no URL: none, and it fails soon.
 fn host_of(url: &str) -> String {
-    url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_lowercase)).unwrap_or_default()
+    url::Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_lowercase))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -288,11 +345,21 @@ mod tests {
 
     #[test]
     fn equal_urls_are_one_target_and_done_items_none() {
-        let item = |url: &str| Item { custom_id: String::new(), url: url.to_owned() };
-        let items =
-            [item("http://a.example/1"), item("http://b.example/"), item("http://a.example/1"), item("nonsense")];
+        let item = |url: &str| Item {
+            custom_id: String::new(),
+            url: url.to_owned(),
+        };
+        let items = [
+            item("http://a.example/1"),
+            item("http://b.example/"),
+            item("http://a.example/1"),
+            item("nonsense"),
+        ];
         let targets = targets(&items, |at| at == 1);
-        let seen: Vec<_> = targets.iter().map(|target| (target.host.as_str(), target.items.as_slice())).collect();
+        let seen: Vec<_> = targets
+            .iter()
+            .map(|target| (target.host.as_str(), target.items.as_slice()))
+            .collect();
         assert_eq!(seen, [("a.example", &[0, 2][..]), ("", &[3])]);
     }
 }

@@ -39,11 +39,20 @@ struct Host {
 
 impl Schedule {
     pub fn new(per_host: usize) -> Self {
-        Self { per_host, hosts: HashMap::new(), turns: VecDeque::new(), later: BinaryHeap::new() }
+        Self {
+            per_host,
+            hosts: HashMap::new(),
+            turns: VecDeque::new(),
+            later: BinaryHeap::new(),
+        }
     }
 
     pub fn add(&mut self, host: &str, next: Try) {
-        self.hosts.entry(host.to_owned()).or_default().ready.push_back(next);
+        self.hosts
+            .entry(host.to_owned())
+            .or_default()
+            .ready
+            .push_back(next);
         self.give_turn(host);
     }
 
@@ -88,16 +97,25 @@ impl Schedule {
 
     /// Everything that waits, which then waits no more.
     pub fn drain(&mut self) -> Vec<Try> {
-        let ready = self.hosts.values_mut().flat_map(|host| std::mem::take(&mut host.ready));
-        let later = std::mem::take(&mut self.later).into_iter().map(|Reverse((_, next, _))| next);
+        let ready = self
+            .hosts
+            .values_mut()
+            .flat_map(|host| std::mem::take(&mut host.ready));
+        let later = std::mem::take(&mut self.later)
+            .into_iter()
+            .map(|Reverse((_, next, _))| next);
         self.turns.clear();
         let all = ready.chain(later).collect();
-        self.hosts.values_mut().for_each(|host| host.has_turn = false);
+        self.hosts
+            .values_mut()
+            .for_each(|host| host.has_turn = false);
         all
     }
 
     fn give_turn(&mut self, name: &str) {
-        let Some(host) = self.hosts.get_mut(name) else { return };
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
         if !host.has_turn && !host.ready.is_empty() && host.under_way < self.per_host {
             host.has_turn = true;
             self.turns.push_back(name.to_owned());
@@ -112,11 +130,16 @@ mod tests {
     use super::*;
 
     fn nth(target: usize) -> Try {
-        Try { target, ..Try::default() }
+        Try {
+            target,
+            ..Try::default()
+        }
     }
 
     fn started(schedule: &mut Schedule, now: Instant) -> Vec<usize> {
-        std::iter::from_fn(|| schedule.start(now)).map(|next| next.target).collect()
+        std::iter::from_fn(|| schedule.start(now))
+            .map(|next| next.target)
+            .collect()
     }
 
     #[test]
@@ -137,14 +160,27 @@ mod tests {
         let (mut schedule, now) = (Schedule::new(1), Instant::now());
         schedule.add("a", nth(0));
         assert_eq!(started(&mut schedule, now), [0]);
-        schedule.add_later("a", Try { failed: 1, ..nth(0) }, now + Duration::from_secs(5));
+        schedule.add_later(
+            "a",
+            Try {
+                failed: 1,
+                ..nth(0)
+            },
+            now + Duration::from_secs(5),
+        );
         schedule.end("a");
         schedule.add("a", nth(1));
         assert_eq!(started(&mut schedule, now), [1]);
         assert_eq!(schedule.next_at(), Some(now + Duration::from_secs(5)));
         schedule.end("a");
         assert!(!schedule.is_empty());
-        assert_eq!(schedule.start(now + Duration::from_secs(5)), Some(Try { failed: 1, ..nth(0) }));
+        assert_eq!(
+            schedule.start(now + Duration::from_secs(5)),
+            Some(Try {
+                failed: 1,
+                ..nth(0)
+            })
+        );
         assert!(schedule.is_empty());
     }
 

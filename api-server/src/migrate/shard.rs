@@ -44,15 +44,34 @@ pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shut
             return tokio::time::sleep(PAUSE).await;
         }
     };
-    let Shard { tenant, batch, number, .. } = &shard;
+    let Shard {
+        tenant,
+        batch,
+        number,
+        ..
+    } = &shard;
     // The broker's clock runs from here, whatever is waited for.
     let hand_on_at = Instant::now() + migrator.config.hold();
-    let _in_hand = migrator.in_hand.take(&format!("{tenant}/{batch}/{number}")).await;
-    tracing::info!(tenant, batch, shard = number, attempt = delivery.attempt, "shard taken");
+    let _in_hand = migrator
+        .in_hand
+        .take(&format!("{tenant}/{batch}/{number}"))
+        .await;
+    tracing::info!(
+        tenant,
+        batch,
+        shard = number,
+        attempt = delivery.attempt,
+        "shard taken"
+    );
     match work(&migrator, &shard, hand_on_at, &stop).await {
         Ok(Then::Ack) => match delivery.ack().await {
             Ok(true) => tracing::info!(tenant, batch, shard = number, "shard acked"),
-            _ => tracing::info!(tenant, batch, shard = number, "shard done; the broker delivers it once more"),
+            _ => tracing::info!(
+                tenant,
+                batch,
+                shard = number,
+                "shard done; the broker delivers it once more"
+            ),
         },
         Ok(Then::GoBack) => tracing::info!(tenant, batch, shard = number, "shard goes back"),
         Err(error) => {
@@ -69,14 +88,20 @@ async fn work(
     stop: &Shutdown,
 ) -> Result<Then, ShardError> {
     let (ledger, key) = (&migrator.ledger, BatchKey::new(&shard.tenant, &shard.batch));
-    let (Some(request), Some(sealed)) = (ledger.request(&key).await?, ledger.sealed(&key).await?) else {
+    let (Some(request), Some(sealed)) = (ledger.request(&key).await?, ledger.sealed(&key).await?)
+    else {
         // Somebody has removed the batch.
         return Ok(Then::Ack);
     };
     if let Some(log) = Log::open(ledger, &key, shard.number).await? {
-        let Some(items) = ledger.shard(&key, shard.number).await? else { return Ok(Then::Ack) };
+        let Some(items) = ledger.shard(&key, shard.number).await? else {
+            return Ok(Then::Ack);
+        };
         let first = u64::from(shard.number) * u64::from(request.shard_items);
-        match Run::new(migrator.clone(), request.into(), log, items, first).go(hand_on_at, stop).await? {
+        match Run::new(migrator.clone(), request.into(), log, items, first)
+            .go(hand_on_at, stop)
+            .await?
+        {
             Ended::Done(log) => log.close().await?,
             Ended::Closed => {}
             Ended::HandOn if stop.is_cancelled() => return Ok(Then::GoBack),

@@ -41,8 +41,18 @@ impl Share {
     pub fn new(most: usize) -> Self {
         let most = most as f64;
         // Halfway: the first real-time job finds room, and an idle fleet is soon full.
-        let state = State { allowed: (most / 2.0).max(LEAST), taken: 0, short: false };
-        Self { shared: Arc::new(Shared { most, state: Mutex::new(state), changed: Notify::new() }) }
+        let state = State {
+            allowed: (most / 2.0).max(LEAST),
+            taken: 0,
+            short: false,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                most,
+                state: Mutex::new(state),
+                changed: Notify::new(),
+            }),
+        }
     }
 
     pub async fn take(&self) -> Place {
@@ -63,7 +73,9 @@ impl Share {
             return None;
         }
         state.taken += 1;
-        Some(Place { shared: self.shared.clone() })
+        Some(Place {
+            shared: self.shared.clone(),
+        })
     }
 
     /// Takes one look at how real-time jobs fare.

@@ -15,7 +15,9 @@ use super::{
     take_in::take_in,
     tell::tell,
 };
-use crate::ledger::{BatchKey, Calls, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work};
+use crate::ledger::{
+    BatchKey, Calls, Final, FinalStatus, LedgerError, Progress, Request, Sealed, Work,
+};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// More for each shard, since each look lists them all.
@@ -48,7 +50,16 @@ struct Watched {
 impl Watched {
     fn new(now: Instant) -> Self {
         let (intake, delivery, telling) = (Errand::default(), Errand::default(), Errand::default());
-        Self { next: now, announced: false, unsaid: None, done: 0, moved: now, intake, delivery, telling }
+        Self {
+            next: now,
+            announced: false,
+            unsaid: None,
+            done: 0,
+            moved: now,
+            intake,
+            delivery,
+            telling,
+        }
     }
 
     /// Whether a call has been without its shards for too long.
@@ -84,7 +95,9 @@ async fn round(
     watched.retain(|key, _| open.contains(key));
     for key in open {
         let now = Instant::now();
-        let watched = watched.entry(key.clone()).or_insert_with(|| Watched::new(now));
+        let watched = watched
+            .entry(key.clone())
+            .or_insert_with(|| Watched::new(now));
         if now >= watched.next
             && let Err(error) = look(migrator, &key, started_s, watched).await
         {
@@ -103,21 +116,32 @@ async fn look(
     watched: &mut Watched,
 ) -> Result<(), LedgerError> {
     let (ledger, now_s) = (&migrator.ledger, migrator.bus.now_us() / 1_000_000);
-    let Some(request) = ledger.request(key).await? else { return forget_remains(migrator, key, now_s).await };
+    let Some(request) = ledger.request(key).await? else {
+        return forget_remains(migrator, key, now_s).await;
+    };
     if ledger.ended(key).await?.is_some() {
         if request.webhook_url.is_none() {
             return ledger.close(key).await;
         }
-        watched.telling.begin_telling(migrator, tell(migrator.clone(), request));
+        watched
+            .telling
+            .begin_telling(migrator, tell(migrator.clone(), request));
         return Ok(());
     }
     let Some(sealed) = ledger.sealed(key).await? else {
         if let Some(manifest) = request.manifest.clone() {
             let take_in = |lease| take_in(migrator.clone(), request, manifest, lease);
-            return watched.intake.begin(migrator, key, Work::Intake, take_in).await;
+            return watched
+                .intake
+                .begin(migrator, key, Work::Intake, take_in)
+                .await;
         }
         if now_s > request.created_s + COMES_IN_WITHIN_S {
-            tracing::info!(tenant = key.tenant, batch = key.id, "a batch that never came in whole is removed");
+            tracing::info!(
+                tenant = key.tenant,
+                batch = key.id,
+                "a batch that never came in whole is removed"
+            );
             ledger.forget(key).await?;
         }
         return Ok(());
@@ -128,9 +152,17 @@ async fn look(
         if let Some(url) = request.output.clone()
             && ledger.delivered(key).await?.is_none()
         {
-            let parcel = Parcel { request, url, sealed, tally: progress.tally };
+            let parcel = Parcel {
+                request,
+                url,
+                sealed,
+                tally: progress.tally,
+            };
             let deliver = |lease| deliver(migrator.clone(), parcel, lease);
-            return watched.delivery.begin(migrator, key, Work::Delivery, deliver).await;
+            return watched
+                .delivery
+                .begin(migrator, key, Work::Delivery, deliver)
+                .await;
         }
         return finish(migrator, &request, sealed, &progress, now_s).await;
     }
@@ -139,12 +171,20 @@ async fn look(
 }
 
 /// Of a batch that was forgotten by half, or never begun. Its marker comes first, so it may be a moment old.
-async fn forget_remains(migrator: &Migrator, key: &BatchKey, now_s: u64) -> Result<(), LedgerError> {
+async fn forget_remains(
+    migrator: &Migrator,
+    key: &BatchKey,
+    now_s: u64,
+) -> Result<(), LedgerError> {
     let created_s = key.created_ms().map_or(0, |created_ms| created_ms / 1_000);
     if now_s < created_s + BEGUN_WITHIN_S {
         return Ok(());
     }
-    tracing::info!(tenant = key.tenant, batch = key.id, "what was left of a batch is removed");
+    tracing::info!(
+        tenant = key.tenant,
+        batch = key.id,
+        "what was left of a batch is removed"
+    );
     migrator.ledger.forget(key).await
 }
 
@@ -162,10 +202,29 @@ async fn finish(
         () => FinalStatus::Completed,
     };
     let (completed, failed) = (tally.completed, tally.failed);
-    tracing::info!(tenant = key.tenant, batch = key.id, completed, failed, ?status, "batch ended");
+    tracing::info!(
+        tenant = key.tenant,
+        batch = key.id,
+        completed,
+        failed,
+        ?status,
+        "batch ended"
+    );
     // The next round tells who wants to know, and closes it.
     let forecast = forecast(migrator, request, sealed, status).await?;
-    migrator.ledger.finish(&key, &Final { status, finished_s: now_s, tally, fault: None, forecast }).await
+    migrator
+        .ledger
+        .finish(
+            &key,
+            &Final {
+                status,
+                finished_s: now_s,
+                tally,
+                fault: None,
+                forecast,
+            },
+        )
+        .await
 }
 
 async fn keep_announced(
@@ -190,13 +249,19 @@ async fn keep_announced(
     } else {
         watched.announced = true;
         if calls.up_to < sealed.shards
-            && let Err(error) = announce_next(queue, ledger, key, progress.finished_shards, sealed.shards).await
+            && let Err(error) =
+                announce_next(queue, ledger, key, progress.finished_shards, sealed.shards).await
         {
             tracing::warn!(%error, batch = key.id, "further shards of the batch are announced later");
         }
         return Ok(());
     };
-    tracing::info!(tenant = key.tenant, batch = key.id, why, "the batch's shards are announced");
+    tracing::info!(
+        tenant = key.tenant,
+        batch = key.id,
+        why,
+        "the batch's shards are announced"
+    );
     match announce_again(queue, key, progress, calls.up_to).await {
         Ok(()) => {
             (watched.announced, watched.moved) = (true, now);
@@ -204,7 +269,9 @@ async fn keep_announced(
                 ledger.said(key, call).await?;
             }
         }
-        Err(error) => tracing::warn!(%error, batch = key.id, "the batch's shards cannot be announced yet"),
+        Err(error) => {
+            tracing::warn!(%error, batch = key.id, "the batch's shards cannot be announced yet")
+        }
     }
     Ok(())
 }

@@ -21,9 +21,19 @@ enum Held {
     Cancelled,
 }
 
-pub async fn take_in(migrator: Arc<Migrator>, request: Request, manifest: Manifest, mut lease: Lease) {
+pub async fn take_in(
+    migrator: Arc<Migrator>,
+    request: Request,
+    manifest: Manifest,
+    mut lease: Lease,
+) {
     let key = request.key();
-    tracing::info!(tenant = key.tenant, batch = key.id, url = manifest.url, "a manifest is taken in");
+    tracing::info!(
+        tenant = key.tenant,
+        batch = key.id,
+        url = manifest.url,
+        "a manifest is taken in"
+    );
     let done = tokio::select! {
         fault = read(&migrator, &request, &manifest) => match fault {
             Ok(()) => Ok(()),
@@ -47,8 +57,19 @@ pub async fn take_in(migrator: Arc<Migrator>, request: Request, manifest: Manife
 }
 
 async fn read(migrator: &Migrator, request: &Request, manifest: &Manifest) -> Result<(), Fault> {
-    let Migrator { ledger, budget, outside, program, .. } = migrator;
-    let from = Elsewhere { ledger, budget, outside, program };
+    let Migrator {
+        ledger,
+        budget,
+        outside,
+        program,
+        ..
+    } = migrator;
+    let from = Elsewhere {
+        ledger,
+        budget,
+        outside,
+        program,
+    };
     for tried in 1.. {
         let now_s = migrator.bus.now_us() / 1_000_000;
         match from.take_in(request, manifest, now_s).await {
@@ -72,14 +93,20 @@ fn pause(tried: u32) -> Duration {
 /// The words are those of an upload; here, nobody sent another list.
 fn changed(fault: Fault) -> Fault {
     match fault.code {
-        Code::IdempotencyMismatch => {
-            Fault::new(Code::ManifestUnreadable, fault.stage, "The manifest was changed while it was read.")
-        }
+        Code::IdempotencyMismatch => Fault::new(
+            Code::ManifestUnreadable,
+            fault.stage,
+            "The manifest was changed while it was read.",
+        ),
         _ => fault,
     }
 }
 
-async fn hold(migrator: &Migrator, request: &Request, lease: &mut Lease) -> Result<Held, LedgerError> {
+async fn hold(
+    migrator: &Migrator,
+    request: &Request,
+    lease: &mut Lease,
+) -> Result<Held, LedgerError> {
     loop {
         sleep(RENEWED_EVERY).await;
         if !lease.renew().await? {
@@ -99,8 +126,26 @@ async fn end(
     fault: Option<Fault>,
 ) -> Result<(), LedgerError> {
     let (key, finished_s) = (request.key(), migrator.bus.now_us() / 1_000_000);
-    tracing::info!(tenant = key.tenant, batch = key.id, ?status, ?fault, "a manifest is not taken in");
-    migrator.ledger.finish(&key, &Final { status, finished_s, tally: Tally::default(), fault, forecast: None }).await
+    tracing::info!(
+        tenant = key.tenant,
+        batch = key.id,
+        ?status,
+        ?fault,
+        "a manifest is not taken in"
+    );
+    migrator
+        .ledger
+        .finish(
+            &key,
+            &Final {
+                status,
+                finished_s,
+                tally: Tally::default(),
+                fault,
+                forecast: None,
+            },
+        )
+        .await
 }
 
 #[cfg(test)]
@@ -110,6 +155,9 @@ mod tests {
     #[test]
     fn a_store_that_fails_is_waited_for_for_minutes() {
         let all: Duration = (1..TRIES).map(pause).sum();
-        assert_eq!((pause(1), all), (Duration::from_secs(2), Duration::from_secs(242)));
+        assert_eq!(
+            (pause(1), all),
+            (Duration::from_secs(2), Duration::from_secs(242))
+        );
     }
 }

@@ -7,7 +7,11 @@ use super::Migrator;
 use crate::{ledger::Request, webhook::Told};
 
 pub async fn tell(migrator: Arc<Migrator>, request: Request) {
-    let (key, ledger, now_s) = (request.key(), &migrator.ledger, migrator.bus.now_us() / 1_000_000);
+    let (key, ledger, now_s) = (
+        request.key(),
+        &migrator.ledger,
+        migrator.bus.now_us() / 1_000_000,
+    );
     let told = async {
         match migrator.webhooks.tell(ledger, &request, now_s).await? {
             Told::Yes => ledger.close(&key).await,

@@ -31,10 +31,16 @@ impl From<Language> for wire::Language {
 }
 
 /// A list in a query or a form: `cat,dog`. Nothing is an empty list, as it is in JSON.
-pub fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+pub fn comma_separated<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let names = text.split(',').map(|name| name.trim().to_owned());
-    Ok(Some(if text.trim().is_empty() { Vec::new() } else { names.collect() }))
+    Ok(Some(if text.trim().is_empty() {
+        Vec::new()
+    } else {
+        names.collect()
+    }))
 }
 
 /// Whether the model knows the names is for a worker to say.
@@ -59,5 +65,7 @@ fn names(list: &str, names: Option<Vec<String>>) -> Result<Vec<String>, Fault> {
     if names.iter().all(fits) {
         return Ok(names);
     }
-    Err(invalid(format!("each name in {list} must have 1 to {MAX_NAME_CHARS} characters")))
+    Err(invalid(format!(
+        "each name in {list} must have 1 to {MAX_NAME_CHARS} characters"
+    )))
 }

@@ -53,7 +53,9 @@ fn json_cap(max_body_bytes: usize) -> usize {
 
 /// The most that one request's body can take of the budget, with a KiB for rounding.
 pub fn most_bytes(max_body_bytes: usize) -> usize {
-    json_cap(max_body_bytes).saturating_mul(JSON_COPIES).saturating_add(1024)
+    json_cap(max_body_bytes)
+        .saturating_mul(JSON_COPIES)
+        .saturating_add(1024)
 }
 
 /// A request's body in JSON.
@@ -172,7 +174,10 @@ pub enum ImageFile {}
 impl PartialSchema for ImageFile {
     fn schema() -> RefOr<Schema> {
         let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
-        ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).into()
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(binary))
+            .into()
     }
 }
 
@@ -198,14 +203,22 @@ pub enum Source {
 }
 
 /// Reads all but the bytes of a raw image.
-pub async fn read(app: &App, trail: &mut Trail, parts: Parts, body: Body, arrived: Instant) -> Result<Wanted, Fault> {
+pub async fn read(
+    app: &App,
+    trail: &mut Trail,
+    parts: Parts,
+    body: Body,
+    arrived: Instant,
+) -> Result<Wanted, Fault> {
     let config = &app.config;
     let (source, options) = match media_type(&parts.headers) {
         Some(MediaType::Json) => {
             let cap = json_cap(config.max_body_bytes);
             let (bytes, held) = read_body(app, body, cap, JSON_COPIES, Stage::Admit, None).await?;
             let longest = Duration::from_millis(config.max_timeout_ms.into());
-            parse(app, bytes, arrived + longest).await?.split(&app.fetcher, held)?
+            parse(app, bytes, arrived + longest)
+                .await?
+                .split(&app.fetcher, held)?
         }
         Some(MediaType::Image) => {
             let options = RawOptions::parse(parts.uri.query().unwrap_or_default())?;
@@ -218,7 +231,13 @@ pub async fn read(app: &App, trail: &mut Trail, parts: Parts, body: Body, arrive
             trail.end(Stage::Fetch);
             (Source::Bytes(form.image), form.options)
         }
-        None => return Err(Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES)),
+        None => {
+            return Err(Fault::new(
+                Code::UnsupportedMediaType,
+                Stage::Admit,
+                MEDIA_TYPES,
+            ));
+        }
     };
     options.check(source, arrived, config)
 }
@@ -226,7 +245,11 @@ pub async fn read(app: &App, trail: &mut Trail, parts: Parts, body: Body, arrive
 async fn parse(app: &App, json: Bytes, until: Instant) -> Result<TagRequest, Fault> {
     let inline = json.len() <= PARSED_INLINE_BYTES;
     let parse = move || serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()));
-    if inline { parse() } else { app.offload.run(Stage::Admit, until, parse).await }
+    if inline {
+        parse()
+    } else {
+        app.offload.run(Stage::Admit, until, parse).await
+    }
 }
 
 const MEDIA_TYPES: &str = "Send JSON as `application/json`, a form as `multipart/form-data`, or the image's bytes as `image/*` or `application/octet-stream` (curl: -H 'content-type: image/jpeg').";
@@ -283,7 +306,10 @@ impl RawOptions {
             return Err(invalid("limit must be 1 to 100"));
         }
         // Says no to NaN too, which a query string can hold.
-        if self.threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
+        if self
+            .threshold
+            .is_some_and(|threshold| !(0.0..=1.0).contains(&threshold))
+        {
             return Err(invalid("threshold must be 0 to 1"));
         }
         Ok(Asked {
@@ -295,17 +321,37 @@ impl RawOptions {
         })
     }
 
-    fn check(mut self, source: Source, arrived: Instant, config: &ApiConfig) -> Result<Wanted, Fault> {
-        if self.client_ref.as_deref().is_some_and(|text| text.chars().count() > MAX_CLIENT_REF_CHARS) {
-            return Err(invalid(format!("client_ref must have {MAX_CLIENT_REF_CHARS} characters at the most")));
+    fn check(
+        mut self,
+        source: Source,
+        arrived: Instant,
+        config: &ApiConfig,
+    ) -> Result<Wanted, Fault> {
+        if self
+            .client_ref
+            .as_deref()
+            .is_some_and(|text| text.chars().count() > MAX_CLIENT_REF_CHARS)
+        {
+            return Err(invalid(format!(
+                "client_ref must have {MAX_CLIENT_REF_CHARS} characters at the most"
+            )));
         }
         let timeout_ms = self.timeout_ms.unwrap_or(config.default_timeout_ms);
         if !(1..=config.max_timeout_ms).contains(&timeout_ms) {
-            return Err(invalid(format!("timeout_ms must be 1 to {}", config.max_timeout_ms)));
+            return Err(invalid(format!(
+                "timeout_ms must be 1 to {}",
+                config.max_timeout_ms
+            )));
         }
         let (model, client_ref) = (self.model.take(), self.client_ref.take());
         let deadline = arrived + Duration::from_millis(timeout_ms.into());
-        Ok(Wanted { source, asked: self.asked()?, model, client_ref, deadline })
+        Ok(Wanted {
+            source,
+            asked: self.asked()?,
+            model,
+            client_ref,
+            deadline,
+        })
     }
 }
 
@@ -319,8 +365,16 @@ pub fn feature_names(features: Vec<Feature>) -> String {
 }
 
 fn features(list: Option<&str>) -> Result<Features, Fault> {
-    let Some(list) = list else { return Ok(Features { tags: true, caption: true }) };
-    let mut features = Features { tags: false, caption: false };
+    let Some(list) = list else {
+        return Ok(Features {
+            tags: true,
+            caption: true,
+        });
+    };
+    let mut features = Features {
+        tags: false,
+        caption: false,
+    };
     for name in list.split(',') {
         match name.trim() {
             "tags" => features.tags = true,
@@ -333,7 +387,10 @@ fn features(list: Option<&str>) -> Result<Features, Fault> {
 
 /// The announced length, or `cap` if there is none; more than that is never read.
 pub fn length(body: &Body, cap: usize) -> usize {
-    let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    let announced = body
+        .size_hint()
+        .exact()
+        .and_then(|length| usize::try_from(length).ok());
     announced.map_or(cap, |length| length.min(cap))
 }
 
@@ -368,7 +425,9 @@ async fn collect(
     let mut whole = BytesMut::with_capacity(length(&body, cap).min(FIRST_BYTES));
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| Fault::new(Code::InvalidRequest, stage, "The request's body broke off."))?;
+        let chunk = chunk.map_err(|_| {
+            Fault::new(Code::InvalidRequest, stage, "The request's body broke off.")
+        })?;
         let length = whole.len() + chunk.len();
         if length > cap {
             return Err(too_large(stage, max_bytes));
@@ -380,11 +439,19 @@ async fn collect(
 }
 
 pub fn too_large(stage: Stage, max_bytes: usize) -> Fault {
-    Fault::new(Code::BodyTooLarge, stage, format!("At most {max_bytes} bytes."))
+    Fault::new(
+        Code::BodyTooLarge,
+        stage,
+        format!("At most {max_bytes} bytes."),
+    )
 }
 
 pub fn too_slow(stage: Stage) -> Fault {
-    Fault::new(Code::RequestTimeout, stage, "The request's body did not arrive in time.")
+    Fault::new(
+        Code::RequestTimeout,
+        stage,
+        "The request's body did not arrive in time.",
+    )
 }
 
 fn invalid(detail: impl Into<String>) -> Fault {

@@ -36,17 +36,29 @@ pub struct Open {
 impl Activity {
     /// `first`: how long the first request may take to come. `idle`: how long it may be quiet from then on.
     pub fn begin(first: Duration, idle: Duration) -> Self {
-        let last = Mutex::new(Last { at: Instant::now(), patience: first });
-        Self(Arc::new(State { open: AtomicUsize::new(0), last, idle }))
+        let last = Mutex::new(Last {
+            at: Instant::now(),
+            patience: first,
+        });
+        Self(Arc::new(State {
+            open: AtomicUsize::new(0),
+            last,
+            idle,
+        }))
     }
 
     pub fn open(&self) -> Open {
         self.0.open.fetch_add(1, Relaxed);
-        Open { activity: self.clone() }
+        Open {
+            activity: self.clone(),
+        }
     }
 
     pub fn saw_progress(&self) {
-        *self.last() = Last { at: Instant::now(), patience: self.0.idle };
+        *self.last() = Last {
+            at: Instant::now(),
+            patience: self.0.idle,
+        };
     }
 
     /// Returns when it has been quiet for too long.
@@ -55,7 +67,11 @@ impl Activity {
             let quiet_until = {
                 let last = self.last();
                 let busy = self.0.open.load(Relaxed) > 0;
-                if busy { Instant::now() + last.patience } else { last.at + last.patience }
+                if busy {
+                    Instant::now() + last.patience
+                } else {
+                    last.at + last.patience
+                }
             };
             if quiet_until <= Instant::now() {
                 return;
@@ -94,7 +110,10 @@ mod tests {
 
         let activity = Activity::begin(FIRST, IDLE);
         let open = activity.open();
-        assert!(timeout(IDLE * 3, activity.ends()).await.is_err(), "a request is being worked on");
+        assert!(
+            timeout(IDLE * 3, activity.ends()).await.is_err(),
+            "a request is being worked on"
+        );
         drop(open);
         sleep(IDLE / 2).await;
         activity.saw_progress();

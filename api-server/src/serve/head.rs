@@ -46,10 +46,15 @@ impl Head {
 
     /// What is wrong with the head of the request that hyper has read.
     pub fn judge<B>(&self, request: &Request<B>) -> Option<Fault> {
-        let busy = if request.version() == Version::HTTP_2 { Seen::Http2 } else { Seen::Busy };
+        let busy = if request.version() == Version::HTTP_2 {
+            Seen::Http2
+        } else {
+            Seen::Busy
+        };
         let seen = std::mem::replace(&mut *self.lock(), busy);
         let Seen::Some(head) = seen else { return None };
-        let twofold = request.headers().contains_key(header::TRANSFER_ENCODING) && names_a_length(&head, request);
+        let twofold = request.headers().contains_key(header::TRANSFER_ENCODING)
+            && names_a_length(&head, request);
         twofold.then(|| {
             let detail = "A request has either Content-Length or Transfer-Encoding, never both.";
             Fault::new(Code::InvalidRequest, Stage::Admit, detail)
@@ -74,9 +79,14 @@ fn names_a_length<B>(head: &[u8], request: &Request<B>) -> bool {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     let whole = parsed.parse(head).is_ok_and(|status| status.is_complete());
-    let same =
-        parsed.method == Some(request.method().as_str()) && parsed.path.is_some_and(|path| *request.uri() == *path);
-    whole && same && parsed.headers.iter().any(|field| header::CONTENT_LENGTH == field.name)
+    let same = parsed.method == Some(request.method().as_str())
+        && parsed.path.is_some_and(|path| *request.uri() == *path);
+    whole
+        && same
+        && parsed
+            .headers
+            .iter()
+            .any(|field| header::CONTENT_LENGTH == field.name)
 }
 
 #[cfg(test)]
@@ -88,7 +98,10 @@ mod tests {
 
     /// As hyper hands it over.
     fn chunked(path: &str) -> Request<()> {
-        Request::post(path).header("transfer-encoding", "chunked").body(()).expect("a request")
+        Request::post(path)
+            .header("transfer-encoding", "chunked")
+            .body(())
+            .expect("a request")
     }
 
     #[test]
@@ -96,7 +109,12 @@ mod tests {
         for size in [1, 7, 1000] {
             let head = Head::default();
             BOTH.chunks(size).for_each(|piece| head.saw(piece));
-            assert_eq!(head.judge(&chunked("/v1/tags?limit=3")).expect("a fault").code, Code::InvalidRequest);
+            assert_eq!(
+                head.judge(&chunked("/v1/tags?limit=3"))
+                    .expect("a fault")
+                    .code,
+                Code::InvalidRequest
+            );
         }
     }
 

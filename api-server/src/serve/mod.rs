@@ -39,7 +39,10 @@ pub async fn serve(router: Router, config: &ApiConfig, listener: TcpListener, sh
     let server = Arc::new(Server::new(router, config, shutdown.clone()));
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(config.max_connections));
-    while let Some((stream, place)) = shutdown.run_until_cancelled(accept(&listener, &places)).await {
+    while let Some((stream, place)) = shutdown
+        .run_until_cancelled(accept(&listener, &places))
+        .await
+    {
         let server = server.clone();
         connections.spawn(async move {
             server.connection(stream).await;
@@ -54,9 +57,16 @@ pub async fn serve(router: Router, config: &ApiConfig, listener: TcpListener, sh
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
     loop {
-        let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let place = places
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
         match listener.accept().await {
             Ok((stream, _)) => return (stream, place),
             Err(error) => {
@@ -80,7 +90,11 @@ impl Server {
     fn new(router: Router, config: &ApiConfig, shutdown: Shutdown) -> Self {
         let header_timeout = Duration::from_millis(config.header_timeout_ms);
         let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEAD_BYTES);
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(header_timeout)
+            .max_buf_size(MAX_HEAD_BYTES);
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -88,16 +102,27 @@ impl Server {
             .max_concurrent_streams(128)
             .keep_alive_interval(Duration::from_secs(20));
         let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
-        Self { router, builder, header_timeout, idle_timeout, shutdown }
+        Self {
+            router,
+            builder,
+            header_timeout,
+            idle_timeout,
+            shutdown,
+        }
     }
 
     async fn connection(&self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
         // hyper's header timeout starts once it knows the protocol; a client
         // that sends nothing never gets there.
-        let (activity, head) = (Activity::begin(self.header_timeout, self.idle_timeout), Head::default());
+        let (activity, head) = (
+            Activity::begin(self.header_timeout, self.idle_timeout),
+            Head::default(),
+        );
         let seen = head.clone();
-        let stream = TokioIo::new(InspectReader::new(stream, move |bytes: &[u8]| seen.saw(bytes)));
+        let stream = TokioIo::new(InspectReader::new(stream, move |bytes: &[u8]| {
+            seen.saw(bytes)
+        }));
         let service = service_fn(|request| self.answer(request, activity.clone(), head.clone()));
         let mut connection = pin!(self.builder.serve_connection(stream, service));
         tokio::select! {

@@ -12,7 +12,12 @@ const LEAST_CHARS: usize = 24;
 pub struct WebhookConfig {
     /// Secret from which each tenant's own is derived (`tagfleet keys webhook-secret` shows it); without one, batches
     /// may name no webhook. Two by comma while one takes the place of the other: then both sign
-    #[arg(long, env = "TAGFLEET_WEBHOOK_SECRETS", value_delimiter = ',', hide_env_values = true)]
+    #[arg(
+        long,
+        env = "TAGFLEET_WEBHOOK_SECRETS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
     pub webhook_secrets: Vec<String>,
 
     /// Pause after the first try that failed, milliseconds; those after it grow to two hours' worth, for about a day
@@ -22,7 +27,11 @@ pub struct WebhookConfig {
 
 impl WebhookConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        match self.webhook_secrets.iter().all(|secret| secret.chars().count() >= LEAST_CHARS) {
+        match self
+            .webhook_secrets
+            .iter()
+            .all(|secret| secret.chars().count() >= LEAST_CHARS)
+        {
             true => Ok(()),
             false => refuse("--webhook-secrets", "must have 24 characters each, or more"),
         }

@@ -38,7 +38,12 @@ pub enum Told {
 
 impl Webhooks {
     pub fn new(config: &WebhookConfig, fetcher: Fetcher) -> Self {
-        Self { signer: Signer::new(config), pause_ms: config.webhook_pause_ms, fetcher, warned: Once::new() }
+        Self {
+            signer: Signer::new(config),
+            pause_ms: config.webhook_pause_ms,
+            fetcher,
+            warned: Once::new(),
+        }
     }
 
     /// Whether a batch may name this URL.
@@ -47,30 +52,49 @@ impl Webhooks {
     }
 
     /// One try, if one is due and no other migrator makes it.
-    pub async fn tell(&self, ledger: &Ledger, request: &Request, now_s: u64) -> Result<Told, LedgerError> {
-        let Some(url) = &request.webhook_url else { return Ok(Told::Yes) };
+    pub async fn tell(
+        &self,
+        ledger: &Ledger,
+        request: &Request,
+        now_s: u64,
+    ) -> Result<Told, LedgerError> {
+        let Some(url) = &request.webhook_url else {
+            return Ok(Told::Yes);
+        };
         let Some(signer) = &self.signer else {
             // Whoever took the batch in has a secret, so another migrator may have it, or this one once it is started with it.
-            self.warned.call_once(|| tracing::warn!("a webhook waits for a migrator with --webhook-secrets"));
+            self.warned.call_once(|| {
+                tracing::warn!("a webhook waits for a migrator with --webhook-secrets")
+            });
             return Ok(Told::NotYet);
         };
         let key = request.key();
         let tried = match ledger.attempts(&key).await? {
             Attempt::Succeeded => return Ok(Told::Yes),
-            Attempt::Failed { tried, last_s } => match tried.checked_sub(1).map(|last| PAUSES.get(last)) {
-                None => tried,
-                Some(Some(pause)) if now_s < last_s + pause * self.pause_ms / 1_000 => return Ok(Told::NotYet),
-                Some(Some(_)) => tried,
-                Some(None) => {
-                    tracing::warn!(tenant = key.tenant, batch = key.id, "the webhook is given up");
-                    return Ok(Told::Yes);
+            Attempt::Failed { tried, last_s } => {
+                match tried.checked_sub(1).map(|last| PAUSES.get(last)) {
+                    None => tried,
+                    Some(Some(pause)) if now_s < last_s + pause * self.pause_ms / 1_000 => {
+                        return Ok(Told::NotYet);
+                    }
+                    Some(Some(_)) => tried,
+                    Some(None) => {
+                        tracing::warn!(
+                            tenant = key.tenant,
+                            batch = key.id,
+                            "the webhook is given up"
+                        );
+                        return Ok(Told::Yes);
+                    }
                 }
-            },
+            }
         };
         if !ledger.begin_attempt(&key, tried).await? {
             return Ok(Told::NotYet);
         }
-        let Ok(view) = BatchView::of(ledger, request, now_s).await else { return Ok(Told::NotYet) };
+        let Ok(view) = BatchView::of(ledger, request, now_s).await else {
+            return Ok(Told::NotYet);
+        };
         let body = body(&view);
         let headers = signer.headers(&request.tenant, &message_id(&key), now_s, &body);
         match self.fetcher.post(url, &headers, body.into()).await {
@@ -84,8 +108,16 @@ impl Webhooks {
                 ledger.end_attempts(&key).await?;
                 return Ok(Told::Yes);
             }
-            Ok(status) => tracing::info!(tenant = key.tenant, batch = key.id, tried, status, "webhook refused"),
-            Err(fault) => tracing::info!(tenant = key.tenant, batch = key.id, tried, %fault, "webhook not taken"),
+            Ok(status) => tracing::info!(
+                tenant = key.tenant,
+                batch = key.id,
+                tried,
+                status,
+                "webhook refused"
+            ),
+            Err(fault) => {
+                tracing::info!(tenant = key.tenant, batch = key.id, tried, %fault, "webhook not taken")
+            }
         }
         Ok(Told::NotYet)
     }

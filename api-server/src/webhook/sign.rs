@@ -18,7 +18,13 @@ impl Signer {
         (!secrets.is_empty()).then_some(Self { secrets })
     }
 
-    pub fn headers(&self, tenant: &str, id: &str, now_s: u64, body: &str) -> [(&'static str, String); 4] {
+    pub fn headers(
+        &self,
+        tenant: &str,
+        id: &str,
+        now_s: u64,
+        body: &str,
+    ) -> [(&'static str, String); 4] {
         let signed = format!("{id}.{now_s}.{body}");
         let signature = |secret: &String| {
             let mac = mac(&derived(secret, tenant), signed.as_bytes());
@@ -36,7 +42,9 @@ impl Signer {
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer").field("secrets", &self.secrets.len()).finish()
+        f.debug_struct("Signer")
+            .field("secrets", &self.secrets.len())
+            .finish()
     }
 }
 
@@ -58,17 +66,32 @@ mod tests {
     /// The example of the specification's own libraries.
     #[test]
     fn signs_as_the_standard_does() {
-        let key = BASE64_STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("base64");
-        let mac = mac(&key, b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}");
-        assert_eq!(BASE64_STANDARD.encode(mac), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        let key = BASE64_STANDARD
+            .decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+            .expect("base64");
+        let mac = mac(
+            &key,
+            b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}",
+        );
+        assert_eq!(
+            BASE64_STANDARD.encode(mac),
+            "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
     }
 
     #[test]
     fn both_secrets_sign_during_a_rotation_and_tenants_differ() {
-        let signer = Signer { secrets: vec!["new".into(), "old".into()] };
+        let signer = Signer {
+            secrets: vec!["new".into(), "old".into()],
+        };
         let one = signer.headers("shop", "msg_1", 7, "{}");
         let signatures: Vec<_> = one[3].1.split(' ').collect();
-        assert!(signatures.len() == 2 && signatures.iter().all(|signature| signature.starts_with("v1,")));
+        assert!(
+            signatures.len() == 2
+                && signatures
+                    .iter()
+                    .all(|signature| signature.starts_with("v1,"))
+        );
         assert_ne!(signer.headers("other", "msg_1", 7, "{}")[3], one[3]);
         assert!(!format!("{signer:?}").contains("old"));
     }

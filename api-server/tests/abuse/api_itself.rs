@@ -25,11 +25,26 @@ pub fn cases() -> Vec<Trial> {
         refused("empty_json", vec![]),
         refused("json_nested_10000_deep", nested.into_bytes()),
         refused("arrays_nested_10000_deep", "[".repeat(10_000).into_bytes()),
-        refused("invalid_utf8", b"{\"image\":{\"url\":\"http://example.com/\xff\"}}".into()),
-        refused("threshold_1e999", br#"{"image":{"url":"http://example.com/"},"threshold":1e999}"#.into()),
-        refused("unknown_field", br#"{"image":{"url":"http://example.com/"},"limits":3}"#.into()),
-        refused("two_sources", br#"{"image":{"url":"http://example.com/","content":"AAAA"}}"#.into()),
-        refused("duplicate_field", br#"{"image":{"url":"http://a.com/"},"image":{"url":"http://b.com/"}}"#.into()),
+        refused(
+            "invalid_utf8",
+            b"{\"image\":{\"url\":\"http://example.com/\xff\"}}".into(),
+        ),
+        refused(
+            "threshold_1e999",
+            br#"{"image":{"url":"http://example.com/"},"threshold":1e999}"#.into(),
+        ),
+        refused(
+            "unknown_field",
+            br#"{"image":{"url":"http://example.com/"},"limits":3}"#.into(),
+        ),
+        refused(
+            "two_sources",
+            br#"{"image":{"url":"http://example.com/","content":"AAAA"}}"#.into(),
+        ),
+        refused(
+            "duplicate_field",
+            br#"{"image":{"url":"http://a.com/"},"image":{"url":"http://b.com/"}}"#.into(),
+        ),
         refused("broken_base64", br#"{"image":{"content":"AAA*"}}"#.into()),
         case("api/no_key", no_key),
         case("api/unknown_key", unknown_key),
@@ -56,17 +71,36 @@ pub fn cases() -> Vec<Trial> {
 
 fn refused(name: &str, body: Vec<u8>) -> Trial {
     case(format!("api/{name}"), async move |suite: &Suite| {
-        suite.post("/v1/tags", JSON, body).await.is_problem(400, "invalid_request");
+        suite
+            .post("/v1/tags", JSON, body)
+            .await
+            .is_problem(400, "invalid_request");
     })
 }
 
 async fn with_key(suite: &Suite, authorization: &str) -> Reply {
-    let request = suite.request(Method::POST, "/v1/tags").header("authorization", authorization);
-    Reply::read(request.header("content-type", "image/jpeg").body(photo(64, 64)).send().await.unwrap()).await
+    let request = suite
+        .request(Method::POST, "/v1/tags")
+        .header("authorization", authorization);
+    Reply::read(
+        request
+            .header("content-type", "image/jpeg")
+            .body(photo(64, 64))
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await
 }
 
 async fn no_key(suite: &Suite) {
-    for authorization in ["", "Bearer", "Bearer ", &format!("Basic {}", suite.keys.good), &suite.keys.good] {
+    for authorization in [
+        "",
+        "Bearer",
+        "Bearer ",
+        &format!("Basic {}", suite.keys.good),
+        &suite.keys.good,
+    ] {
         let reply = with_key(suite, authorization).await;
         reply.is_problem(401, "unauthorized");
         assert!(reply.headers.contains_key("www-authenticate"));
@@ -75,19 +109,37 @@ async fn no_key(suite: &Suite) {
 
 async fn unknown_key(suite: &Suite) {
     let stranger = NewKey::random("stranger", 1.0, None).unwrap().key;
-    for key in [stranger.as_str(), "tf_", &suite.keys.good[1..], &format!("{}0", suite.keys.good)] {
-        with_key(suite, &format!("Bearer {key}")).await.is_problem(401, "unauthorized");
+    for key in [
+        stranger.as_str(),
+        "tf_",
+        &suite.keys.good[1..],
+        &format!("{}0", suite.keys.good),
+    ] {
+        with_key(suite, &format!("Bearer {key}"))
+            .await
+            .is_problem(401, "unauthorized");
     }
-    assert!(!suite.server.log().contains(&stranger), "no key is logged, not even a wrong one");
+    assert!(
+        !suite.server.log().contains(&stranger),
+        "no key is logged, not even a wrong one"
+    );
 }
 
 async fn revoked_key(suite: &Suite) {
-    with_key(suite, &format!("Bearer {}", suite.keys.revoked)).await.is_problem(401, "key_revoked");
+    with_key(suite, &format!("Bearer {}", suite.keys.revoked))
+        .await
+        .is_problem(401, "key_revoked");
 }
 
 async fn over_the_rate(suite: &Suite) {
     let bearer = format!("Bearer {}", suite.keys.hasty);
-    assert_eq!([with_key(suite, &bearer).await.status, with_key(suite, &bearer).await.status], [200, 200]);
+    assert_eq!(
+        [
+            with_key(suite, &bearer).await.status,
+            with_key(suite, &bearer).await.status
+        ],
+        [200, 200]
+    );
     let reply = with_key(suite, &bearer).await;
     reply.is_problem(429, "rate_limited");
     assert_eq!(reply.json["retryable"], true);
@@ -97,14 +149,25 @@ async fn over_the_rate(suite: &Suite) {
 }
 
 async fn many_parts(suite: &Suite) {
-    let parts: Vec<_> = (0..10_000).map(|n| form::option(&format!("field-{n}"), "x")).collect();
-    suite.post("/v1/tags", form::KIND, form::form(&parts)).await.is_problem(413, "body_too_large");
+    let parts: Vec<_> = (0..10_000)
+        .map(|n| form::option(&format!("field-{n}"), "x"))
+        .collect();
+    suite
+        .post("/v1/tags", form::KIND, form::form(&parts))
+        .await
+        .is_problem(413, "body_too_large");
 }
 
 /// Headers of a part, and never its body.
 async fn part_without_end(suite: &Suite) {
-    let body = form::part(&format!("name=\"image\"\r\nX: {}", "x".repeat(1 << 20)), b"");
-    suite.post("/v1/tags", form::KIND, body).await.is_problem(400, "invalid_request");
+    let body = form::part(
+        &format!("name=\"image\"\r\nX: {}", "x".repeat(1 << 20)),
+        b"",
+    );
+    suite
+        .post("/v1/tags", form::KIND, body)
+        .await
+        .is_problem(400, "invalid_request");
 }
 
 /// It comes back as it was, and the request leaves one line.
@@ -114,14 +177,22 @@ async fn newline_in_client_ref(suite: &Suite) {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let before = suite.server.log().len();
     let image = json!({"content": BASE64_STANDARD.encode(photo(64, 64))});
-    let reply = suite.post_json(json!({"image": image, "client_ref": text})).await;
-    assert_eq!((reply.status, &reply.json["client_ref"]), (200, &json!(text)));
+    let reply = suite
+        .post_json(json!({"image": image, "client_ref": text}))
+        .await;
+    assert_eq!(
+        (reply.status, &reply.json["client_ref"]),
+        (200, &json!(text))
+    );
     let log = eventually("the line is written", async || {
         let log = suite.server.log();
         log[before..].contains("album 7").then_some(log)
     })
     .await;
-    let lines: Vec<Value> = log[before..].lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let lines: Vec<Value> = log[before..]
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
     assert_eq!(lines.len(), 1, "{}", &log[before..]);
     assert_eq!(lines[0]["client_ref"], text);
 }
@@ -129,27 +200,50 @@ async fn newline_in_client_ref(suite: &Suite) {
 const CAP_BYTES: usize = 20_000_000;
 
 async fn body_over_the_cap(suite: &Suite) {
-    suite.post_bytes(&vec![0xff; CAP_BYTES + 1]).await.is_problem(413, "body_too_large");
+    suite
+        .post_bytes(&vec![0xff; CAP_BYTES + 1])
+        .await
+        .is_problem(413, "body_too_large");
 }
 
 async fn json_over_the_cap(suite: &Suite) {
-    let json = format!(r#"{{"image":{{"content":"{}"}}}}"#, "A".repeat(CAP_BYTES * 3 / 2));
-    suite.post("/v1/tags", JSON, json).await.is_problem(413, "body_too_large");
+    let json = format!(
+        r#"{{"image":{{"content":"{}"}}}}"#,
+        "A".repeat(CAP_BYTES * 3 / 2)
+    );
+    suite
+        .post("/v1/tags", JSON, json)
+        .await
+        .is_problem(413, "body_too_large");
 }
 
 /// Without a length to tell by: counted while it comes.
 async fn endless_body(suite: &Suite) {
     let chunks = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![0xff; 1 << 16]));
-    let request = suite.request(Method::POST, "/v1/tags").header("content-type", "image/png");
+    let request = suite
+        .request(Method::POST, "/v1/tags")
+        .header("content-type", "image/png");
     // The connection is closed under the client's hands, maybe before it has read the answer.
-    if let Ok(reply) = request.body(reqwest::Body::wrap_stream(chunks)).send().await {
+    if let Ok(reply) = request
+        .body(reqwest::Body::wrap_stream(chunks))
+        .send()
+        .await
+    {
         assert_eq!(reply.status(), 413);
     }
 }
 
 async fn wrong_media_type(suite: &Suite) {
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml", "image"] {
-        suite.post("/v1/tags", kind, photo(64, 64)).await.is_problem(415, "unsupported_media_type");
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "image",
+    ] {
+        suite
+            .post("/v1/tags", kind, photo(64, 64))
+            .await
+            .is_problem(415, "unsupported_media_type");
     }
 }
 
@@ -160,17 +254,32 @@ async fn no_media_type(suite: &Suite) {
 
 async fn trace(suite: &Suite) {
     for path in ["/v1/tags", "/healthz", "/"] {
-        assert_eq!(suite.request(Method::TRACE, path).send().await.unwrap().status(), 405, "{path}");
+        assert_eq!(
+            suite
+                .request(Method::TRACE, path)
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            405,
+            "{path}"
+        );
     }
 }
 
 async fn large_head(suite: &Suite) {
-    let head = format!("GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
+    let head = format!(
+        "GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
+        "x".repeat(64 << 10)
+    );
     starts_with(&raw::send(&suite.server.base, head).await, "HTTP/1.1 431");
 }
 
 async fn many_headers(suite: &Suite) {
-    let head = format!("GET /healthz HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(1000));
+    let head = format!(
+        "GET /healthz HTTP/1.1\r\nHost: a\r\n{}\r\n",
+        "X: y\r\n".repeat(1000)
+    );
     starts_with(&raw::send(&suite.server.base, head).await, "HTTP/1.1 431");
 }
 
@@ -184,14 +293,20 @@ async fn slow_head(suite: &Suite) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let answer = raw::rest(stream).await;
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+        "{answer}"
+    );
 }
 
 /// Closed as well.
 async fn nothing_sent(suite: &Suite) {
     for sent in ["", "P", "POST /v1/tags HTTP/1.1\r\nHost:"] {
         let answer = raw::send(&suite.server.base, sent).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{sent:?}: {answer}");
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+            "{sent:?}: {answer}"
+        );
     }
 }
 
@@ -200,7 +315,10 @@ async fn nothing_sent(suite: &Suite) {
 async fn slow_bodies(suite: &Suite) {
     let mut open = Vec::new();
     for kind in [JSON, "image/png", form::KIND] {
-        for length in ["Content-Length: 19000000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"] {
+        for length in [
+            "Content-Length: 19000000\r\n\r\n{",
+            "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+        ] {
             for _ in 0..16 {
                 let mut stream = raw::connect(&suite.server.base).await;
                 let key = &suite.keys.good;
@@ -217,7 +335,8 @@ async fn slow_bodies(suite: &Suite) {
 }
 
 async fn two_lengths(suite: &Suite) {
-    let head = "POST /v1/tags HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde";
+    let head =
+        "POST /v1/tags HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde";
     starts_with(&raw::send(&suite.server.base, head).await, "HTTP/1.1 400");
 }
 

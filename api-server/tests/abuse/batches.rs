@@ -23,18 +23,35 @@ pub fn cases() -> Vec<Trial> {
     let nested = format!("{}1{}", r#"{"items":"#.repeat(10_000), "}".repeat(10_000));
     let item = |id: &str| format!(r#"{{"custom_id":"{id}","url":"http://example.com/"}}"#);
     let long_name = item(&"x".repeat(300));
-    let metadata = |name: &str| format!(r#"{{"items":[{}],"metadata":{{"{name}":"1"}}}}"#, item("a"));
+    let metadata =
+        |name: &str| format!(r#"{{"items":[{}],"metadata":{{"{name}":"1"}}}}"#, item("a"));
     vec![
         refused("empty", JSON, br#"{"items":[]}"#.into()),
         refused("empty_lines", NDJSON, b"\n\n\n".into()),
         refused("nested_10000_deep", JSON, nested.clone().into_bytes()),
         refused("line_nested_10000_deep", NDJSON, nested.into_bytes()),
-        refused("invalid_utf8", NDJSON, b"{\"custom_id\":\"\xff\",\"url\":\"http://example.com/\"}\n".into()),
-        refused("unknown_field", NDJSON, br#"{"custom_id":"a","url":"http://example.com/","x":1}"#.into()),
-        refused("twice_the_same_id", JSON, format!(r#"{{"items":[{0},{0}]}}"#, item("a")).into_bytes()),
+        refused(
+            "invalid_utf8",
+            NDJSON,
+            b"{\"custom_id\":\"\xff\",\"url\":\"http://example.com/\"}\n".into(),
+        ),
+        refused(
+            "unknown_field",
+            NDJSON,
+            br#"{"custom_id":"a","url":"http://example.com/","x":1}"#.into(),
+        ),
+        refused(
+            "twice_the_same_id",
+            JSON,
+            format!(r#"{{"items":[{0},{0}]}}"#, item("a")).into_bytes(),
+        ),
         refused("long_custom_id", NDJSON, long_name.into_bytes()),
         refused("an_image_as_lines", NDJSON, photo(64, 64)),
-        refused("long_metadata", JSON, metadata(&"x".repeat(65)).into_bytes()),
+        refused(
+            "long_metadata",
+            JSON,
+            metadata(&"x".repeat(65)).into_bytes(),
+        ),
         case("batch/over_the_inline_cap", over_the_inline_cap),
         case("batch/line_without_end", line_without_end),
         case("batch/gzip_bomb", gzip_bomb),
@@ -46,31 +63,49 @@ pub fn cases() -> Vec<Trial> {
         case("batch/key_reused_with_another_body", key_reused),
         case("batch/key_in_flight", key_in_flight),
         case("batch/private_addresses", private_addresses),
-        case("batch/webhook_to_a_private_address", webhook_to_a_private_address),
+        case(
+            "batch/webhook_to_a_private_address",
+            webhook_to_a_private_address,
+        ),
         case("batch/manifest_or_output_that_is_not_allowed", not_allowed),
     ]
 }
 
 fn refused(name: &str, kind: &'static str, body: Vec<u8>) -> Trial {
     case(format!("batch/{name}"), async move |suite: &Suite| {
-        suite.post("/v1/batches", kind, body).await.is_problem(400, "invalid_request");
+        suite
+            .post("/v1/batches", kind, body)
+            .await
+            .is_problem(400, "invalid_request");
     })
 }
 
 async fn over_the_inline_cap(suite: &Suite) {
     let item = |n: usize| json!({"custom_id": n.to_string(), "url": "http://example.com/"});
     let body = json!({"items": (0..10_001).map(item).collect::<Vec<Value>>()}).to_string();
-    suite.post("/v1/batches", JSON, body).await.is_problem(413, "body_too_large");
+    suite
+        .post("/v1/batches", JSON, body)
+        .await
+        .is_problem(413, "body_too_large");
     let large = format!(r#"{{"items":["{}"]}}"#, "x".repeat(17 << 20));
-    suite.post("/v1/batches", JSON, large).await.is_problem(413, "body_too_large");
+    suite
+        .post("/v1/batches", JSON, large)
+        .await
+        .is_problem(413, "body_too_large");
 }
 
 /// Refused while it comes: it has no end.
 async fn line_without_end(suite: &Suite) {
     let pieces = stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1 << 16]));
-    let request = suite.request(Method::POST, "/v1/batches").header("content-type", NDJSON);
+    let request = suite
+        .request(Method::POST, "/v1/batches")
+        .header("content-type", NDJSON);
     // The connection is closed under the client's hands, maybe before it has read the answer.
-    if let Ok(reply) = request.body(reqwest::Body::wrap_stream(pieces)).send().await {
+    if let Ok(reply) = request
+        .body(reqwest::Body::wrap_stream(pieces))
+        .send()
+        .await
+    {
         assert_eq!(reply.status(), 400);
     }
 }
@@ -85,9 +120,17 @@ async fn compressed(encoder: impl AsyncWrite + Unpin, mebibytes: usize) {
 
 async fn is_no_bomb(suite: &Suite, encoding: &str, bomb: Vec<u8>) {
     let before = suite.server.resident_mib();
-    let request = suite.request(Method::POST, "/v1/batches").header("content-type", NDJSON);
-    let sent = request.header("content-encoding", encoding).body(bomb).send().await;
-    Reply::read(sent.unwrap()).await.is_problem(400, "invalid_request");
+    let request = suite
+        .request(Method::POST, "/v1/batches")
+        .header("content-type", NDJSON);
+    let sent = request
+        .header("content-encoding", encoding)
+        .body(bomb)
+        .send()
+        .await;
+    Reply::read(sent.unwrap())
+        .await
+        .is_problem(400, "invalid_request");
     let grown = suite.server.resident_mib() - before;
     assert!(grown < 32.0, "{grown} MiB for a bomb");
 }
@@ -105,16 +148,35 @@ async fn zstd_bomb(suite: &Suite) {
 }
 
 async fn wrong_media_type(suite: &Suite) {
-    for kind in ["text/csv", "multipart/form-data", "application/octet-stream", ""] {
-        suite.post("/v1/batches", kind, "x").await.is_problem(415, "unsupported_media_type");
+    for kind in [
+        "text/csv",
+        "multipart/form-data",
+        "application/octet-stream",
+        "",
+    ] {
+        suite
+            .post("/v1/batches", kind, "x")
+            .await
+            .is_problem(415, "unsupported_media_type");
     }
-    let request = suite.request(Method::POST, "/v1/batches").header("content-type", NDJSON);
-    let sent = request.header("content-encoding", "deflate").body("x").send().await.unwrap();
-    Reply::read(sent).await.is_problem(415, "unsupported_media_type");
+    let request = suite
+        .request(Method::POST, "/v1/batches")
+        .header("content-type", NDJSON);
+    let sent = request
+        .header("content-encoding", "deflate")
+        .body("x")
+        .send()
+        .await
+        .unwrap();
+    Reply::read(sent)
+        .await
+        .is_problem(415, "unsupported_media_type");
 }
 
 async fn with_key(suite: &Suite, key: &str, method: Method, path: &str) -> Reply {
-    let request = suite.request(method, path).header("authorization", format!("Bearer {key}"));
+    let request = suite
+        .request(method, path)
+        .header("authorization", format!("Bearer {key}"));
     Reply::read(request.send().await.unwrap()).await
 }
 
@@ -125,10 +187,14 @@ async fn another_tenants_id(suite: &Suite) {
     let id = made.json["id"].as_str().unwrap();
     for path in ["", "/results", "/errors"] {
         let path = format!("/v1/batches/{id}{path}");
-        with_key(suite, &suite.keys.other, Method::GET, &path).await.is_problem(404, "not_found");
+        with_key(suite, &suite.keys.other, Method::GET, &path)
+            .await
+            .is_problem(404, "not_found");
     }
     let cancel = format!("/v1/batches/{id}/cancel");
-    with_key(suite, &suite.keys.other, Method::POST, &cancel).await.is_problem(404, "not_found");
+    with_key(suite, &suite.keys.other, Method::POST, &cancel)
+        .await
+        .is_problem(404, "not_found");
     let listed = with_key(suite, &suite.keys.other, Method::GET, "/v1/batches").await;
     assert_eq!((listed.status, &listed.json["data"]), (200, &json!([])));
     ended(suite, id).await;
@@ -148,29 +214,68 @@ async fn ended(suite: &Suite, id: &str) -> Value {
 
 async fn no_id(suite: &Suite) {
     let long = format!("batch_{}", "f".repeat(5_000));
-    for id in ["batch_", "..", "%2e%2e", "%2e%2e%2f%2e%2e", "batch_%00", "batch_*", &long] {
-        let reply = Reply::read(suite.request(Method::GET, &format!("/v1/batches/{id}")).send().await.unwrap()).await;
+    for id in [
+        "batch_",
+        "..",
+        "%2e%2e",
+        "%2e%2e%2f%2e%2e",
+        "batch_%00",
+        "batch_*",
+        &long,
+    ] {
+        let reply = Reply::read(
+            suite
+                .request(Method::GET, &format!("/v1/batches/{id}"))
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await;
         assert!(matches!(reply.status, 404 | 405), "{id}: {}", reply.json);
     }
 }
 
 async fn no_cursor(suite: &Suite) {
     let id = format!("batch_{}", "0".repeat(32));
-    for query in ["after=x", "after=-1-1", "after=99999999999-1", "limit=0", "limit=-1", "limit=x", "x=1"] {
+    for query in [
+        "after=x",
+        "after=-1-1",
+        "after=99999999999-1",
+        "limit=0",
+        "limit=-1",
+        "limit=x",
+        "x=1",
+    ] {
         let path = format!("/v1/batches/{id}/results?{query}");
         let reply = Reply::read(suite.request(Method::GET, &path).send().await.unwrap()).await;
         reply.is_problem(400, "invalid_request");
     }
     for query in ["limit=0", "limit=101", "x=1"] {
-        let reply =
-            Reply::read(suite.request(Method::GET, &format!("/v1/batches?{query}")).send().await.unwrap()).await;
+        let reply = Reply::read(
+            suite
+                .request(Method::GET, &format!("/v1/batches?{query}"))
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await;
         reply.is_problem(400, "invalid_request");
     }
 }
 
 async fn keyed(suite: &Suite, key: &str, kind: &str, body: impl Into<reqwest::Body>) -> Reply {
-    let request = suite.request(Method::POST, "/v1/batches").header("content-type", kind);
-    Reply::read(request.header("idempotency-key", key).body(body).send().await.unwrap()).await
+    let request = suite
+        .request(Method::POST, "/v1/batches")
+        .header("content-type", kind);
+    Reply::read(
+        request
+            .header("idempotency-key", key)
+            .body(body)
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await
 }
 
 async fn key_reused(suite: &Suite) {
@@ -178,9 +283,16 @@ async fn key_reused(suite: &Suite) {
     let body = |id| json!({"items": [{"custom_id": id, "url": origin.url("/a.jpg")}]}).to_string();
     let made = keyed(suite, "reused", JSON, body("a")).await;
     assert_eq!(made.status, 202, "{}", made.json);
-    keyed(suite, "reused", JSON, body("b")).await.is_problem(422, "idempotency_mismatch");
-    assert_eq!(keyed(suite, "reused", JSON, body("a")).await.json["id"], made.json["id"]);
-    keyed(suite, &"k".repeat(256), JSON, body("a")).await.is_problem(400, "invalid_request");
+    keyed(suite, "reused", JSON, body("b"))
+        .await
+        .is_problem(422, "idempotency_mismatch");
+    assert_eq!(
+        keyed(suite, "reused", JSON, body("a")).await.json["id"],
+        made.json["id"]
+    );
+    keyed(suite, &"k".repeat(256), JSON, body("a"))
+        .await
+        .is_problem(400, "invalid_request");
     ended(suite, made.json["id"].as_str().unwrap()).await;
 }
 
@@ -221,21 +333,39 @@ async fn private_addresses(suite: &Suite) {
     ];
     let item = |(n, url): (usize, &String)| json!({"custom_id": n.to_string(), "url": url});
     let items: Vec<_> = urls.iter().enumerate().map(item).collect();
-    let made = suite.post("/v1/batches", JSON, json!({"items": items}).to_string()).await;
+    let made = suite
+        .post("/v1/batches", JSON, json!({"items": items}).to_string())
+        .await;
     assert_eq!(made.status, 202, "{}", made.json);
     let batch = ended(suite, made.json["id"].as_str().unwrap()).await;
-    assert_eq!(batch["failures"]["by_code"], json!({"source_unreachable": 5}));
+    assert_eq!(
+        batch["failures"]["by_code"],
+        json!({"source_unreachable": 5})
+    );
     assert!(suite.trap.is_untouched().await);
 }
 
 async fn webhook_to_a_private_address(suite: &Suite) {
     let port = suite.trap.port;
-    let names =
-        ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1", "private.example", "mixed.example"];
-    let urls = names.iter().map(|name| format!("http://{name}:{port}/")).chain(["file:///etc/passwd".to_owned()]);
+    let names = [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "10.0.0.1",
+        "private.example",
+        "mixed.example",
+    ];
+    let urls = names
+        .iter()
+        .map(|name| format!("http://{name}:{port}/"))
+        .chain(["file:///etc/passwd".to_owned()]);
     for url in urls {
         let body = json!({"items": [{"custom_id": "a", "url": "http://example.com/"}], "webhook_url": url});
-        suite.post("/v1/batches", JSON, body.to_string()).await.is_problem(422, "webhook_not_allowed");
+        suite
+            .post("/v1/batches", JSON, body.to_string())
+            .await
+            .is_problem(422, "webhook_not_allowed");
     }
     assert!(suite.trap.is_untouched().await);
 }
@@ -257,10 +387,21 @@ async fn not_allowed(suite: &Suite) {
     ];
     for url in places {
         let manifest = json!({"manifest": url, "format": "csv"}).to_string();
-        suite.post("/v1/batches", JSON, manifest).await.is_problem(422, "manifest_not_allowed");
-        let output = json!({"items": [{"custom_id": "a", "url": "http://example.com/"}], "output": url}).to_string();
-        suite.post("/v1/batches", JSON, output).await.is_problem(422, "output_not_allowed");
+        suite
+            .post("/v1/batches", JSON, manifest)
+            .await
+            .is_problem(422, "manifest_not_allowed");
+        let output =
+            json!({"items": [{"custom_id": "a", "url": "http://example.com/"}], "output": url})
+                .to_string();
+        suite
+            .post("/v1/batches", JSON, output)
+            .await
+            .is_problem(422, "output_not_allowed");
     }
     let both = json!({"manifest": "s3://bucket/list.csv", "items": []}).to_string();
-    suite.post("/v1/batches", JSON, both).await.is_problem(400, "invalid_request");
+    suite
+        .post("/v1/batches", JSON, both)
+        .await
+        .is_problem(400, "invalid_request");
 }

@@ -5,8 +5,8 @@
 use image::{DynamicImage, ImageFormat, RgbImage, metadata::Orientation};
 use libtest_mimic::Trial;
 use testing::pictures::{
-    self, GREY, QUARTERS, RED, WHITE, compress, encoded, jpeg, palette_png, quarters, with_orientation, with_profile,
-    without_segment,
+    self, GREY, QUARTERS, RED, WHITE, compress, encoded, jpeg, palette_png, quarters,
+    with_orientation, with_profile, without_segment,
 };
 use turbojpeg::{Colorspace, Compressor, PixelFormat, Subsamp};
 
@@ -19,32 +19,72 @@ const TOLERANCE: u8 = 12;
 const APP14: u8 = 0xee;
 
 pub fn cases() -> Vec<Trial> {
-    let orientations =
-        (1..=8).map(|value| golden(&format!("exif_orientation_{value}"), move || oriented(value), QUARTERS));
+    let orientations = (1..=8).map(|value| {
+        golden(
+            &format!("exif_orientation_{value}"),
+            move || oriented(value),
+            QUARTERS,
+        )
+    });
     let greys = QUARTERS.map(|colour| [luma(colour); 3]);
     let others = [
         golden("cmyk_jpeg", || cmyk(Colorspace::CMYK, true), QUARTERS),
         golden("ycck_jpeg", || cmyk(Colorspace::YCCK, true), QUARTERS),
-        golden("cmyk_jpeg_of_plain_ink", || without_segment(&cmyk(Colorspace::CMYK, false), APP14), QUARTERS),
-        golden("sixteen_bit_png", || encoded(picture().to_rgb16(), ImageFormat::Png), QUARTERS),
-        golden("broken_icc_jpeg", || with_profile(&jpeg(&quarters(SIDE, SIDE)), &[7; 600]), QUARTERS),
+        golden(
+            "cmyk_jpeg_of_plain_ink",
+            || without_segment(&cmyk(Colorspace::CMYK, false), APP14),
+            QUARTERS,
+        ),
+        golden(
+            "sixteen_bit_png",
+            || encoded(picture().to_rgb16(), ImageFormat::Png),
+            QUARTERS,
+        ),
+        golden(
+            "broken_icc_jpeg",
+            || with_profile(&jpeg(&quarters(SIDE, SIDE)), &[7; 600]),
+            QUARTERS,
+        ),
         golden("broken_icc_png", broken_icc_png, QUARTERS),
         golden("greyscale_jpeg", grey_jpeg, greys),
-        golden("greyscale_png", || encoded(picture().to_luma8(), ImageFormat::Png), greys),
-        golden("palette_png_with_alpha", palette, [RED, WHITE, GREY, [190, 255, 190]]),
+        golden(
+            "greyscale_png",
+            || encoded(picture().to_luma8(), ImageFormat::Png),
+            greys,
+        ),
+        golden(
+            "palette_png_with_alpha",
+            palette,
+            [RED, WHITE, GREY, [190, 255, 190]],
+        ),
         golden("animated_webp", animated, QUARTERS),
-        golden("gif_that_is_a_script", || pictures::polyglot(|width| quarters(width, width / 8)), QUARTERS),
+        golden(
+            "gif_that_is_a_script",
+            || pictures::polyglot(|width| quarters(width, width / 8)),
+            QUARTERS,
+        ),
     ];
     orientations.chain(others).collect()
 }
 
-fn golden(name: &str, file: impl FnOnce() -> Vec<u8> + Send + 'static, colours: [[u8; 3]; 4]) -> Trial {
+fn golden(
+    name: &str,
+    file: impl FnOnce() -> Vec<u8> + Send + 'static,
+    colours: [[u8; 3]; 4],
+) -> Trial {
     case(format!("golden/{name}"), async move |suite: &Suite| {
         for (way, reply) in suite.post_file(&file()).await {
             assert_eq!(reply.status, 200, "{way}: {}", reply.json);
-            let seen: Vec<_> = reply.json["tags"].as_array().unwrap().iter().map(|tag| colour(&tag["name"])).collect();
+            let seen: Vec<_> = reply.json["tags"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|tag| colour(&tag["name"]))
+                .collect();
             let near = |(seen, expected): (&Vec<u8>, &[u8; 3])| {
-                seen.iter().zip(expected).all(|(a, b)| a.abs_diff(*b) <= TOLERANCE)
+                seen.iter()
+                    .zip(expected)
+                    .all(|(a, b)| a.abs_diff(*b) <= TOLERANCE)
             };
             let right = seen.len() == 4 && seen.iter().zip(&colours).all(near);
             assert!(right, "{way}: {seen:?}, expected {colours:?}");
@@ -54,7 +94,11 @@ fn golden(name: &str, file: impl FnOnce() -> Vec<u8> + Send + 'static, colours: 
 
 /// Of a tag named like `220,30,30`.
 fn colour(name: &serde_json::Value) -> Vec<u8> {
-    name.as_str().unwrap().split(',').map(|light| light.parse().unwrap()).collect()
+    name.as_str()
+        .unwrap()
+        .split(',')
+        .map(|light| light.parse().unwrap())
+        .collect()
 }
 
 fn picture() -> DynamicImage {
@@ -63,7 +107,10 @@ fn picture() -> DynamicImage {
 
 fn oriented(value: u8) -> Vec<u8> {
     let orientation = Orientation::from_exif(value).expect("1 to 8");
-    with_orientation(&jpeg(&pictures::laid(quarters(640, 400), orientation)), value)
+    with_orientation(
+        &jpeg(&pictures::laid(quarters(640, 400), orientation)),
+        value,
+    )
 }
 
 /// No black in it; `inverted`: light instead of ink, as Adobe's programs write it.
@@ -74,7 +121,12 @@ fn cmyk(space: Colorspace, inverted: bool) -> Vec<u8> {
         [turned(r), turned(g), turned(b), turned(255)]
     };
     let pixels: Vec<u8> = quarters(SIDE, SIDE).pixels().flat_map(inks).collect();
-    compress(&pixels, SIDE, PixelFormat::CMYK, |encoder: &mut Compressor| encoder.set_colorspace(space).unwrap())
+    compress(
+        &pixels,
+        SIDE,
+        PixelFormat::CMYK,
+        |encoder: &mut Compressor| encoder.set_colorspace(space).unwrap(),
+    )
 }
 
 fn broken_icc_png() -> Vec<u8> {
@@ -90,13 +142,19 @@ fn grey_jpeg() -> Vec<u8> {
 
 /// As `image` turns it to grey.
 fn luma(colour: [u8; 3]) -> u8 {
-    DynamicImage::from(RgbImage::from_pixel(1, 1, image::Rgb(colour))).to_luma8().get_pixel(0, 0).0[0]
+    DynamicImage::from(RgbImage::from_pixel(1, 1, image::Rgb(colour)))
+        .to_luma8()
+        .get_pixel(0, 0)
+        .0[0]
 }
 
 /// Opaque, clear, opaque, and a quarter of a pure green: on white.
 fn palette() -> Vec<u8> {
     let opaque = |[r, g, b]: [u8; 3]| [r, g, b, 255];
-    palette_png(SIDE, [opaque(RED), [0, 0, 0, 0], opaque(GREY), [0, 255, 0, 64]])
+    palette_png(
+        SIDE,
+        [opaque(RED), [0, 0, 0, 0], opaque(GREY), [0, 255, 0, 64]],
+    )
 }
 
 /// The first picture counts, and the others are black.

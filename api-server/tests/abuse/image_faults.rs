@@ -8,7 +8,9 @@ use std::{
 
 use image::ImageFormat;
 use libtest_mimic::Trial;
-use testing::pictures::{self, deflate, encoded, gif_of, header_only, insert_chunk, many_scans, photo, quarters};
+use testing::pictures::{
+    self, deflate, encoded, gif_of, header_only, insert_chunk, many_scans, photo, quarters,
+};
 
 use crate::{
     suite::{Suite, case},
@@ -17,27 +19,91 @@ use crate::{
 
 pub fn cases() -> Vec<Trial> {
     vec![
-        fault("html_named_jpg", || b"<!doctype html><title>Not found</title>".into(), "unsupported_format"),
-        fault("svg", || b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>".into(), "unsupported_format"),
-        fault("zip", || b"PK\x03\x04\x14\0\0\0\x08\0".into(), "unsupported_format"),
-        fault("exr", || b"\x76\x2f\x31\x01\x02\0\0\0channels\0".into(), "unsupported_format"),
-        fault("text_that_begins_like_a_bitmap", || b"BMW, a car maker, not a bitmap".into(), "unsupported_format"),
-        fault("png_of_100000_squared", || header_only(100_000, 100_000), "image_too_large"),
-        fault("sixty_five_bytes_of_16384_squared", sixty_five_bytes, "image_too_large"),
+        fault(
+            "html_named_jpg",
+            || b"<!doctype html><title>Not found</title>".into(),
+            "unsupported_format",
+        ),
+        fault(
+            "svg",
+            || b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>".into(),
+            "unsupported_format",
+        ),
+        fault(
+            "zip",
+            || b"PK\x03\x04\x14\0\0\0\x08\0".into(),
+            "unsupported_format",
+        ),
+        fault(
+            "exr",
+            || b"\x76\x2f\x31\x01\x02\0\0\0channels\0".into(),
+            "unsupported_format",
+        ),
+        fault(
+            "text_that_begins_like_a_bitmap",
+            || b"BMW, a car maker, not a bitmap".into(),
+            "unsupported_format",
+        ),
+        fault(
+            "png_of_100000_squared",
+            || header_only(100_000, 100_000),
+            "image_too_large",
+        ),
+        fault(
+            "sixty_five_bytes_of_16384_squared",
+            sixty_five_bytes,
+            "image_too_large",
+        ),
         fault("one_by_65535", || header_only(1, 65_535), "bad_aspect"),
         fault("zero_by_zero", || header_only(0, 0), "image_invalid"),
         fault("gif_of_10000_frames", || gif_of(10_000), "too_many_frames"),
-        fault("itxt_bomb", || bomb(b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0"), "image_invalid"),
-        fault("ztxt_bomb", || bomb(b"zTXt", b"Comment\0\0"), "image_invalid"),
-        fault("profile_bomb", || bomb(b"iCCP", b"profile\0\0"), "image_invalid"),
+        fault(
+            "itxt_bomb",
+            || bomb(b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0"),
+            "image_invalid",
+        ),
+        fault(
+            "ztxt_bomb",
+            || bomb(b"zTXt", b"Comment\0\0"),
+            "image_invalid",
+        ),
+        fault(
+            "profile_bomb",
+            || bomb(b"iCCP", b"profile\0\0"),
+            "image_invalid",
+        ),
         fault("pixel_bomb", pixel_bomb, "image_too_large"),
         fault("bad_crc", bad_crc, "image_invalid"),
-        fault("truncated_jpeg", || half(photo(640, 480)), "image_truncated"),
-        fault("truncated_jpeg_header", || photo(640, 480)[..300].into(), "image_truncated"),
-        fault("truncated_png", || half(encoded(quarters(64, 64), ImageFormat::Png)), "image_truncated"),
-        fault("progressive_scan_bomb", || many_scans(&quarters(64, 64), 10_000), "decode_timeout"),
-        fault("slow_progressive_scans", || many_scans(&quarters(4_000, 3_000), 250), "decode_timeout"),
-        fault("webp_frame_beyond_its_canvas", || pictures::extended_webp(64, 16_383), "image_invalid"),
+        fault(
+            "truncated_jpeg",
+            || half(photo(640, 480)),
+            "image_truncated",
+        ),
+        fault(
+            "truncated_jpeg_header",
+            || photo(640, 480)[..300].into(),
+            "image_truncated",
+        ),
+        fault(
+            "truncated_png",
+            || half(encoded(quarters(64, 64), ImageFormat::Png)),
+            "image_truncated",
+        ),
+        fault(
+            "progressive_scan_bomb",
+            || many_scans(&quarters(64, 64), 10_000),
+            "decode_timeout",
+        ),
+        fault(
+            "slow_progressive_scans",
+            || many_scans(&quarters(4_000, 3_000), 250),
+            "decode_timeout",
+        ),
+        fault(
+            "webp_frame_beyond_its_canvas",
+            || pictures::extended_webp(64, 16_383),
+            "image_invalid",
+        ),
         panic(),
         fault("decoder_aborts", || ABORT.into(), "image_invalid"),
         fault("decoder_hangs", || HANG.into(), "decode_timeout"),
@@ -46,14 +112,25 @@ pub fn cases() -> Vec<Trial> {
 
 /// `file` is made when it is needed: all at once, they would be many.
 fn fault(name: &str, file: fn() -> Vec<u8>, code: &'static str) -> Trial {
-    case(format!("image/{name}"), async move |suite: &Suite| refused(suite, &file(), code).await)
+    case(format!("image/{name}"), async move |suite: &Suite| {
+        refused(suite, &file(), code).await
+    })
 }
 
 async fn refused(suite: &Suite, file: &[u8], code: &str) {
     for (way, reply) in suite.post_file(file).await {
-        assert_eq!((reply.status, &reply.json["code"]), (422, &code.into()), "{way}: {}", reply.json);
+        assert_eq!(
+            (reply.status, &reply.json["code"]),
+            (422, &code.into()),
+            "{way}: {}",
+            reply.json
+        );
         reply.is_problem(422, code);
-        assert_eq!((&reply.json["stage"], &reply.json["retryable"]), (&"prepare".into(), &false.into()), "{way}");
+        assert_eq!(
+            (&reply.json["stage"], &reply.json["retryable"]),
+            (&"prepare".into(), &false.into()),
+            "{way}"
+        );
     }
     suite.is_tagged(&photo(64, 64)).await;
 }
@@ -64,7 +141,13 @@ fn panic() -> Trial {
         let before = suite.server.decoders();
         refused(suite, PANIC, "image_invalid").await;
         assert_eq!(suite.server.decoders(), before);
-        assert!(suite.server.log().contains("as a hostile file would make it"), "the log tells of it");
+        assert!(
+            suite
+                .server
+                .log()
+                .contains("as a hostile file would make it"),
+            "the log tells of it"
+        );
     })
 }
 
@@ -79,7 +162,11 @@ static GIGABYTE: LazyLock<Vec<u8>> = LazyLock::new(|| deflate(repeat(b' ').take(
 
 /// A good picture with such a chunk.
 fn bomb(chunk: &[u8; 4], before: &[u8]) -> Vec<u8> {
-    insert_chunk(&encoded(quarters(64, 64), ImageFormat::Png), chunk, &[before, &GIGABYTE].concat())
+    insert_chunk(
+        &encoded(quarters(64, 64), ImageFormat::Png),
+        chunk,
+        &[before, &GIGABYTE].concat(),
+    )
 }
 
 /// Within the limit of pixels, and a hundred kilobytes for a gigabyte of them.

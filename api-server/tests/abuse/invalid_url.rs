@@ -30,13 +30,19 @@ pub fn cases() -> Vec<Trial> {
         ("bad_idn", "http://xn--a/"),
         ("one_slash", "http:/example.com/"),
     ];
-    urls.map(|(name, url)| (name, url.to_owned())).into_iter().map(refused).collect()
+    urls.map(|(name, url)| (name, url.to_owned()))
+        .into_iter()
+        .map(refused)
+        .collect()
 }
 
 fn refused((name, url): (&str, String)) -> Trial {
     case(format!("invalid_url/{name}"), async move |suite: &Suite| {
         let reply = suite.post_url(&url).await;
         reply.is_problem(400, "invalid_url");
-        assert_eq!((&reply.json["stage"], &reply.json["retryable"]), (&"admit".into(), &false.into()));
+        assert_eq!(
+            (&reply.json["stage"], &reply.json["retryable"]),
+            (&"admit".into(), &false.into())
+        );
     })
 }

@@ -25,7 +25,10 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // One after the other: what a case may do to the server shall be seen in that case.
-    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    let arguments = Arguments {
+        test_threads: Some(1),
+        ..Arguments::from_args()
+    };
     if arguments.list {
         return Ok(libtest_mimic::run(&arguments, cases()).exit_code());
     }
@@ -34,7 +37,10 @@ fn main() -> anyhow::Result<ExitCode> {
     let suite = suite::start(world);
     let conclusion = libtest_mimic::run(&arguments, cases());
     suite.finish();
-    let (passed, all) = (conclusion.num_passed, conclusion.num_passed + conclusion.num_failed);
+    let (passed, all) = (
+        conclusion.num_passed,
+        conclusion.num_passed + conclusion.num_failed,
+    );
     println!("{all} cases, {passed} passed. {world}");
     Ok(conclusion.exit_code())
 }

@@ -53,11 +53,18 @@ pub struct Suite {
     resident_mib: OnceLock<f64>,
 }
 
-pub fn case(name: impl Into<String>, run: impl AsyncFnOnce(&'static Suite) + Send + 'static) -> Trial {
+pub fn case(
+    name: impl Into<String>,
+    run: impl AsyncFnOnce(&'static Suite) + Send + 'static,
+) -> Trial {
     Trial::test(name, || {
         let suite = SUITE.get().expect("started");
         suite.runtime.block_on(run(suite));
-        assert!(suite.server.runs(), "the server ended:\n{}", suite.server.last_words());
+        assert!(
+            suite.server.runs(),
+            "the server ended:\n{}",
+            suite.server.last_words()
+        );
         Ok(())
     })
 }
@@ -76,20 +83,43 @@ pub struct Keys {
 impl Keys {
     fn new() -> Self {
         let key = |tenant, rate, burst| NewKey::random(tenant, rate, burst).expect("a key");
-        let (good, revoked, hasty) = (key("abuse", 1e6, None), key("gone", 1e6, None), key("hasty", 0.1, Some(2)));
+        let (good, revoked, hasty) = (
+            key("abuse", 1e6, None),
+            key("gone", 1e6, None),
+            key("hasty", 0.1, Some(2)),
+        );
         let other = key("other", 1e6, None);
         let mut file = NamedTempFile::new().expect("a temporary file");
-        let entries = [good.entry, revoked.entry, "revoked = true\n".to_owned(), hasty.entry, other.entry];
-        file.write_all(entries.concat().as_bytes()).expect("written");
-        Self { good: good.key, revoked: revoked.key, hasty: hasty.key, other: other.key, file }
+        let entries = [
+            good.entry,
+            revoked.entry,
+            "revoked = true\n".to_owned(),
+            hasty.entry,
+            other.entry,
+        ];
+        file.write_all(entries.concat().as_bytes())
+            .expect("written");
+        Self {
+            good: good.key,
+            revoked: revoked.key,
+            hasty: hasty.key,
+            other: other.key,
+            file,
+        }
     }
 }
 
 pub fn start(world: World) -> &'static Suite {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let trap = runtime.block_on(Trap::start());
-    let ports: Vec<_> = (0..ORIGINS).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+    let ports: Vec<_> = (0..ORIGINS)
+        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
+        .collect();
     let (keys, authority) = (Keys::new(), Authority::new());
     let mut root = NamedTempFile::new().expect("a temporary file");
     root.write_all(&authority.root).expect("written");
@@ -113,23 +143,40 @@ pub fn start(world: World) -> &'static Suite {
 fn client(key: &str) -> reqwest::Client {
     let bearer = format!("Bearer {key}").parse().expect("letters and digits");
     let headers = http::HeaderMap::from_iter([(http::header::AUTHORIZATION, bearer)]);
-    reqwest::Client::builder().no_proxy().default_headers(headers).build().expect("a client")
+    reqwest::Client::builder()
+        .no_proxy()
+        .default_headers(headers)
+        .build()
+        .expect("a client")
 }
 
 /// As in production but for what is excused, and for shorter patience.
 fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile) -> Vec<String> {
-    let ports = ports.iter().map(|listener| listener.local_addr().expect("bound").port());
-    let bases =
-        |port| ["http://127.0.0.1", "https://127.0.0.1", "https://cat.example"].map(|base| format!("{base}:{port}"));
+    let ports = ports
+        .iter()
+        .map(|listener| listener.local_addr().expect("bound").port());
+    let bases = |port| {
+        [
+            "http://127.0.0.1",
+            "https://127.0.0.1",
+            "https://cat.example",
+        ]
+        .map(|base| format!("{base}:{port}"))
+    };
     let origins: Vec<_> = ports.flat_map(bases).collect();
     // Its own port may be fetched from, as in production: it is the address that forbids it.
-    let own = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let own = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port");
     let options = [
         ("--listen", own.to_string()),
         ("--api-keys", keys.file.path().display().to_string()),
         ("--extra-root", root.path().display().to_string()),
         ("--fetch-allow-origin", origins.join(",")),
-        ("--fetch-ports", format!("80,443,8080,8443,{},{}", trap.port, own.port())),
+        (
+            "--fetch-ports",
+            format!("80,443,8080,8443,{},{}", trap.port, own.port()),
+        ),
         ("--fetch-connect-timeout-ms", "500".to_owned()),
         ("--fetch-first-byte-timeout-ms", "1000".to_owned()),
         ("--fetch-timeout-ms", "3000".to_owned()),
@@ -137,24 +184,45 @@ fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile
         ("--header-timeout-ms", "500".to_owned()),
         ("--prepare-processes", "2".to_owned()),
         ("--migrate-attempts", "1".to_owned()),
-        ("--webhook-secrets", "a secret of the abuse suite".to_owned()),
+        (
+            "--webhook-secrets",
+            "a secret of the abuse suite".to_owned(),
+        ),
         ("--prepare-timeout-ms", "1000".to_owned()),
     ];
-    options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+    options
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_owned(), value])
+        .collect()
 }
 
 /// Where an operator's environment would send the downloads: a proxy connects to whatever it is asked for, so that no
 /// address is judged any more. The trap shall not hear of a single one.
 fn proxies(trap: &Trap) -> Vec<(&'static str, String)> {
-    let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
-    names.map(|name| (name, format!("http://127.0.0.1:{}", trap.port))).into()
+    let names = [
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+    ];
+    names
+        .map(|name| (name, format!("http://127.0.0.1:{}", trap.port)))
+        .into()
 }
 
 impl Suite {
     /// Good requests of every kind, so many that the server is as large as they make it.
     async fn warm_up(&self) {
         let photos = [pictures::photo(640, 480), pictures::photo(4000, 3000)];
-        let formats = [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Tiff, ImageFormat::Bmp];
+        let formats = [
+            ImageFormat::Png,
+            ImageFormat::WebP,
+            ImageFormat::Gif,
+            ImageFormat::Tiff,
+            ImageFormat::Bmp,
+        ];
         let others = formats.map(|format| pictures::encoded(pictures::gradient(1024, 768), format));
         for _ in 0..3 {
             for file in photos.iter().chain(&others) {
@@ -181,12 +249,16 @@ impl Suite {
     }
 
     pub async fn post(&self, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> Reply {
-        let request = self.request(http::Method::POST, path).header("content-type", kind).body(body);
+        let request = self
+            .request(http::Method::POST, path)
+            .header("content-type", kind)
+            .body(body);
         Reply::read(request.send().await.expect("an answer")).await
     }
 
     pub async fn post_json(&self, body: Value) -> Reply {
-        self.post("/v1/tags", "application/json", body.to_string()).await
+        self.post("/v1/tags", "application/json", body.to_string())
+            .await
     }
 
     pub async fn post_url(&self, url: &str) -> Reply {
@@ -194,7 +266,8 @@ impl Suite {
     }
 
     pub async fn post_bytes(&self, file: &[u8]) -> Reply {
-        self.post("/v1/tags", "application/octet-stream", file.to_vec()).await
+        self.post("/v1/tags", "application/octet-stream", file.to_vec())
+            .await
     }
 
     pub async fn post_file(&self, file: &[u8]) -> [(&'static str, Reply); 4] {
@@ -202,8 +275,15 @@ impl Suite {
         let origin = self.origin([("/file.jpg", ok(file))]);
         [
             ("as bytes", self.post_bytes(file).await),
-            ("as base64", self.post_json(json!({"image": {"content": base64}})).await),
-            ("in a form", self.post("/v1/tags", form::KIND, form::form(&[form::image(file)])).await),
+            (
+                "as base64",
+                self.post_json(json!({"image": {"content": base64}})).await,
+            ),
+            (
+                "in a form",
+                self.post("/v1/tags", form::KIND, form::form(&[form::image(file)]))
+                    .await,
+            ),
             ("by URL", self.post_url(&origin.url("/file.jpg")).await),
         ]
     }
@@ -223,7 +303,11 @@ impl Suite {
     pub async fn leads_nowhere(&self, url: &str) {
         let reply = self.post_url(url).await;
         self.is_unreachable(reply);
-        assert_eq!(self.trap.take_knocks().await, [] as [IpAddr; 0], "connections to these");
+        assert_eq!(
+            self.trap.take_knocks().await,
+            [] as [IpAddr; 0],
+            "connections to these"
+        );
     }
 
     #[track_caller]
@@ -238,20 +322,39 @@ impl Suite {
     /// The trap heard of nothing but this address, and not even that of it elsewhere.
     pub async fn only_knocked_at(&self, address: &str) {
         let address: IpAddr = address.parse().unwrap();
-        let elsewhere: Vec<_> = self.trap.take_knocks().await.into_iter().filter(|knock| *knock != address).collect();
+        let elsewhere: Vec<_> = self
+            .trap
+            .take_knocks()
+            .await
+            .into_iter()
+            .filter(|knock| *knock != address)
+            .collect();
         assert!(elsewhere.is_empty(), "connections to {elsewhere:?}");
     }
 
     /// What must hold after all cases together.
     pub fn finish(&self) {
-        self.runtime.block_on(self.is_tagged(&pictures::photo(640, 480)));
-        assert!(self.runtime.block_on(self.trap.is_untouched()), "no proxy is asked");
-        let (before, after) = (self.resident_mib.get().expect("warm"), self.server.resident_mib());
-        println!("server {}: {before:.0} MiB before, {after:.0} MiB after, and it still tags", self.server.pid);
+        self.runtime
+            .block_on(self.is_tagged(&pictures::photo(640, 480)));
+        assert!(
+            self.runtime.block_on(self.trap.is_untouched()),
+            "no proxy is asked"
+        );
+        let (before, after) = (
+            self.resident_mib.get().expect("warm"),
+            self.server.resident_mib(),
+        );
+        println!(
+            "server {}: {before:.0} MiB before, {after:.0} MiB after, and it still tags",
+            self.server.pid
+        );
         assert!(after - before < MOST_GROWTH_MIB, "it has grown");
         let log = self.server.log();
         let foreign: Vec<_> = log.lines().filter(|line| !line.starts_with('{')).collect();
-        assert!(foreign.is_empty(), "all that the server says is JSON, unless it panics: {foreign:#?}");
+        assert!(
+            foreign.is_empty(),
+            "all that the server says is JSON, unless it panics: {foreign:#?}"
+        );
         assert!(self.server.stop().success(), "{}", self.server.last_words());
     }
 }

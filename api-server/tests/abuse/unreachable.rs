@@ -67,14 +67,23 @@ const REDIRECTS: [(&str, &str); 8] = [
     ("mapped_loopback", "http://[::ffff:7f00:1]:PORT/"),
     ("private_name", "http://private.example:PORT/"),
     ("another_host_by_two_slashes", "//127.0.0.1:PORT/"),
-    ("metadata_name", "http://metadata.google.internal:PORT/computeMetadata/v1/"),
+    (
+        "metadata_name",
+        "http://metadata.google.internal:PORT/computeMetadata/v1/",
+    ),
     ("file", "file:///etc/passwd"),
     ("port_22", "http://example.com:22/"),
-    ("user_and_password", "http://user:password@example.com:PORT/"),
+    (
+        "user_and_password",
+        "http://user:password@example.com:PORT/",
+    ),
 ];
 
 pub fn cases() -> Vec<Trial> {
-    let hosts = LITERALS.into_iter().chain(NAMES).map(|(name, host)| forbidden(name, host));
+    let hosts = LITERALS
+        .into_iter()
+        .chain(NAMES)
+        .map(|(name, host)| forbidden(name, host));
     let redirects = REDIRECTS.map(|(name, to)| redirected(name, to));
     let others = [
         case(name("rebinding"), rebinding),
@@ -85,7 +94,12 @@ pub fn cases() -> Vec<Trial> {
         case(name("no_tls"), no_tls),
         case(name("tls_handshake_without_end"), handshake_without_end),
         certificate("expired_certificate", Signer::Known, SECURE, 2021),
-        certificate("certificate_of_another_name", Signer::Known, "dog.example", 2099),
+        certificate(
+            "certificate_of_another_name",
+            Signer::Known,
+            "dog.example",
+            2099,
+        ),
         certificate("certificate_of_a_stranger", Signer::Stranger, SECURE, 2099),
         case(name("megabyte_of_headers"), megabyte_of_headers),
         case(name("headers_without_end"), headers_without_end),
@@ -99,23 +113,30 @@ fn name(case: &str) -> String {
 
 fn forbidden(case_name: &str, host: &'static str) -> Trial {
     case(name(case_name), async move |suite: &Suite| {
-        suite.leads_nowhere(&format!("http://{host}:{}/cat.jpg", suite.trap.port)).await;
+        suite
+            .leads_nowhere(&format!("http://{host}:{}/cat.jpg", suite.trap.port))
+            .await;
     })
 }
 
 fn redirected(to_what: &str, location: &'static str) -> Trial {
-    case(name(&format!("redirect_to_{to_what}")), async move |suite: &Suite| {
-        let location = location.replace("PORT", &suite.trap.port.to_string());
-        let origin = suite.origin([("/", redirect(&location))]);
-        suite.leads_nowhere(&origin.url("/")).await;
-    })
+    case(
+        name(&format!("redirect_to_{to_what}")),
+        async move |suite: &Suite| {
+            let location = location.replace("PORT", &suite.trap.port.to_string());
+            let origin = suite.origin([("/", redirect(&location))]);
+            suite.leads_nowhere(&origin.url("/")).await;
+        },
+    )
 }
 
 /// Public when it is asked for first, private ever after. What was classified
 /// is connected to, and what is asked for again is classified again.
 async fn rebinding(suite: &Suite) {
     for _ in 0..3 {
-        let reply = suite.post_url(&format!("http://rebinding.example:{}/", suite.trap.port)).await;
+        let reply = suite
+            .post_url(&format!("http://rebinding.example:{}/", suite.trap.port))
+            .await;
         suite.is_unreachable(reply);
         suite.only_knocked_at(NOWHERE).await;
         // The first answer holds for a second.
@@ -126,7 +147,9 @@ async fn rebinding(suite: &Suite) {
 /// One that the world could reach us by, where there is one.
 async fn own_address(suite: &Suite) {
     if suite.world == World::EveryAddressIsOurs {
-        suite.leads_nowhere(&format!("http://[{OWN_PUBLIC}]:{}/", suite.trap.port)).await;
+        suite
+            .leads_nowhere(&format!("http://[{OWN_PUBLIC}]:{}/", suite.trap.port))
+            .await;
     }
     suite.leads_nowhere(&suite.url("/v1/models")).await;
 }
@@ -148,12 +171,16 @@ async fn no_http(suite: &Suite) {
 
 async fn no_tls(suite: &Suite) {
     let origin = suite.origin([]);
-    suite.leads_nowhere(&origin.url("/").replace("http:", "https:")).await;
+    suite
+        .leads_nowhere(&origin.url("/").replace("http:", "https:"))
+        .await;
 }
 
 async fn handshake_without_end(suite: &Suite) {
     let silent = suite.port();
-    suite.leads_nowhere(&format!("https://{}/", silent.local_addr().unwrap())).await;
+    suite
+        .leads_nowhere(&format!("https://{}/", silent.local_addr().unwrap()))
+        .await;
 }
 
 enum Signer {
@@ -165,9 +192,21 @@ enum Signer {
 fn certificate(case_name: &str, signer: Signer, host: &'static str, last_year: i32) -> Trial {
     case(name(case_name), async move |suite: &Suite| {
         let stranger = Authority::new();
-        let signer = if let Signer::Known = signer { &suite.authority } else { &stranger };
+        let signer = if let Signer::Known = signer {
+            &suite.authority
+        } else {
+            &stranger
+        };
         let good = Trick::Serve(pictures::photo(64, 64).into());
-        suite.leads_nowhere(&secure::origin(suite.port(), signer, host, last_year, good.clone())).await;
+        suite
+            .leads_nowhere(&secure::origin(
+                suite.port(),
+                signer,
+                host,
+                last_year,
+                good.clone(),
+            ))
+            .await;
         // And all is well where the certificate is.
         let base = secure::origin(suite.port(), &suite.authority, SECURE, 2099, good);
         assert_eq!(suite.post_url(&base).await.status, 200);

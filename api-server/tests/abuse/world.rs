@@ -30,13 +30,22 @@ pub fn enter() -> World {
          ip route add local default dev lo; ip -6 route add local default dev lo"
     );
     let mut trial = Command::new("unshare");
-    trial.args(UNSHARE).arg(&make).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    trial
+        .args(UNSHARE)
+        .arg(&make)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     if !trial.status().is_ok_and(|status| status.success()) {
         return World::OnlyOurAddresses;
     }
     let this = env::current_exe().expect("this program has a path");
     let mut inside = Command::new("unshare");
-    inside.args(UNSHARE).arg(format!("{make}; exec \"$0\" \"$@\"")).arg(this).args(env::args_os().skip(1));
+    inside
+        .args(UNSHARE)
+        .arg(format!("{make}; exec \"$0\" \"$@\""))
+        .arg(this)
+        .args(env::args_os().skip(1));
     // Only comes back where it failed.
     panic!("unshare: {}", inside.env(INSIDE, "1").exec());
 }

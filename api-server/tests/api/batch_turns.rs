@@ -18,11 +18,19 @@ fn list(album: &Album, name: &str, count: usize) -> Value {
 #[tokio::test]
 async fn a_shard_is_handed_on_again_and_again_and_nothing_is_done_twice() {
     let album = Album::start().await;
-    let api = started(&album, &["--migrate-hold-s", "1", "--migrate-items", "4"], Behaviour::Slow(30)).await;
+    let api = started(
+        &album,
+        &["--migrate-hold-s", "1", "--migrate-items", "4"],
+        Behaviour::Slow(30),
+    )
+    .await;
     let begun = Instant::now();
     let id = create(&api, json!({"items": list(&album, "good", 100)})).await;
     assert_eq!(ended(&api, &id).await["status"], "completed");
-    assert!(begun.elapsed() > Duration::from_secs(2), "nobody may hold it for so long");
+    assert!(
+        begun.elapsed() > Duration::from_secs(2),
+        "nobody may hold it for so long"
+    );
     let told = outcomes(&api, &id).await;
     assert!(told.len() == 100 && told.values().all(|code| code == "ok"));
     assert_eq!(album.all_hits(), 100);
@@ -34,12 +42,21 @@ async fn a_short_list_does_not_wait_for_a_long_one() {
     let album = Album::start().await;
     let api = started(&album, &["--batch-shard-items", "5"], Behaviour::Slow(30)).await;
     let long = create(&api, json!({"items": list(&album, "long", 150)})).await;
-    eventually("it is under way", async || (album.all_hits() > 10).then_some(())).await;
+    eventually("it is under way", async || {
+        (album.all_hits() > 10).then_some(())
+    })
+    .await;
     let short = create(&api, json!({"items": list(&album, "short", 5)})).await;
     assert_eq!(ended(&api, &short).await["status"], "completed");
-    let done = api.get(&format!("/v1/batches/{long}")).await.json["request_counts"]["completed"].as_u64().unwrap();
+    let done = api.get(&format!("/v1/batches/{long}")).await.json["request_counts"]["completed"]
+        .as_u64()
+        .unwrap();
     assert!(done < 100, "{done}");
     assert_eq!(ended(&api, &long).await["status"], "completed");
-    assert_eq!((outcomes(&api, &long).await.len(), album.all_hits()), (150, 155), "every shard had one turn");
+    assert_eq!(
+        (outcomes(&api, &long).await.len(), album.all_hits()),
+        (150, 155),
+        "every shard had one turn"
+    );
     api.finish().await;
 }

@@ -20,10 +20,19 @@ const SOON: Duration = Duration::from_secs(5);
 #[track_caller]
 fn is_refused_framing(answer: &str) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 400 ") && head.contains("application/problem+json"), "{answer}");
+    assert!(
+        head.starts_with("HTTP/1.1 400 ") && head.contains("application/problem+json"),
+        "{answer}"
+    );
     let problem: Value = serde_json::from_str(body).unwrap();
     assert_eq!(problem["code"], "invalid_request");
-    assert!(problem["detail"].as_str().unwrap().contains("Content-Length"), "{problem}");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("Content-Length"),
+        "{problem}"
+    );
     assert!(head.contains(problem["request_id"].as_str().unwrap()));
 }
 
@@ -31,7 +40,11 @@ fn is_refused_framing(answer: &str) {
 async fn length_and_encoding_together_get_400_and_the_connection_ends() {
     let api = Harness::start().await;
     let (length, chunked) = ("content-length: 4\r\n", "Transfer-Encoding: chunked\r\n");
-    for headers in [[length, chunked].concat(), [chunked, length].concat(), [length, length, chunked].concat()] {
+    for headers in [
+        [length, chunked].concat(),
+        [chunked, length].concat(),
+        [length, length, chunked].concat(),
+    ] {
         // What hides in the body stays unread.
         let request = format!(
             "POST /v1/tags HTTP/1.1\r\nHost: a\r\n{headers}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -40,7 +53,10 @@ async fn length_and_encoding_together_get_400_and_the_connection_ends() {
     }
     // As the second request of a connection.
     let mut stream = raw::connect(&api.base).await;
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
     let mut first = [0; 1024];
     let read = stream.read(&mut first).await.unwrap();
     assert!(first[..read].ends_with(b"ok\n"));
@@ -53,12 +69,18 @@ async fn length_and_encoding_together_get_400_and_the_connection_ends() {
 #[tokio::test]
 async fn either_framing_alone_is_fine() {
     let api = Harness::start().await;
-    for framing in ["Content-Length: 2\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"] {
+    for framing in [
+        "Content-Length: 2\r\n\r\n{}",
+        "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    ] {
         let request = format!(
             "POST /v1/tags HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n{framing}"
         );
         let answer = raw::send(&api.base, &request).await;
-        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("missing field `image`"), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 400 ") && answer.contains("missing field `image`"),
+            "{answer}"
+        );
     }
     api.finish().await;
 }
@@ -66,23 +88,44 @@ async fn either_framing_alone_is_fine() {
 #[tokio::test]
 async fn trace_gets_405_on_every_path_that_there_is() {
     let api = Harness::start().await;
-    for path in ["/v1/tags", "/v1/models", "/", "/healthz", "/metrics", "/problems/internal", "/openapi.json"] {
-        let answer =
-            raw::send(&api.base, format!("TRACE {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
-        assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("method_not_allowed"), "{path}: {answer}");
+    for path in [
+        "/v1/tags",
+        "/v1/models",
+        "/",
+        "/healthz",
+        "/metrics",
+        "/problems/internal",
+        "/openapi.json",
+    ] {
+        let answer = raw::send(
+            &api.base,
+            format!("TRACE {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        )
+        .await;
+        assert!(
+            answer.starts_with("HTTP/1.1 405 ") && answer.contains("method_not_allowed"),
+            "{path}: {answer}"
+        );
     }
     api.finish().await;
 }
 
 /// Type, flags, stream and payload of an HTTP/2 frame.
 fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
-    [&[0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream], payload].concat()
+    [
+        &[0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream],
+        payload,
+    ]
+    .concat()
 }
 
 async fn http2(api: &Harness) -> TcpStream {
     let mut stream = raw::connect(&api.base).await;
     let settings = frame(4, 0, 0, &[]);
-    stream.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..]].concat()).await.unwrap();
+    stream
+        .write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..]].concat())
+        .await
+        .unwrap();
     stream
 }
 
@@ -98,7 +141,10 @@ async fn pings(mut stream: TcpStream) -> Duration {
     while begun.elapsed() < SOON {
         let ended = match timeout(Duration::from_millis(20), stream.read(&mut buffer)).await {
             Ok(read) => read.map_or(true, |bytes| bytes == 0),
-            Err(_) => stream.write_all(&frame(6, 0, 0, b"pingpong")).await.is_err(),
+            Err(_) => stream
+                .write_all(&frame(6, 0, 0, b"pingpong"))
+                .await
+                .is_err(),
         };
         if ended {
             break;
@@ -119,7 +165,10 @@ async fn pings_alone_keep_no_connection() {
         sleep(Duration::from_millis(300)).await;
     }
     let lasted = pings(stream).await;
-    assert!(lasted < SOON && lasted > Duration::from_millis(100), "after requests: {lasted:?}");
+    assert!(
+        lasted < SOON && lasted > Duration::from_millis(100),
+        "after requests: {lasted:?}"
+    );
     api.finish().await;
 }
 
@@ -127,7 +176,10 @@ async fn pings_alone_keep_no_connection() {
 async fn a_request_may_take_longer_than_idle_connections_live() {
     let api = Harness::with(&["--idle-timeout-ms", "100"], Behaviour::Slow(500)).await;
     let file = photo(64, 64);
-    assert_eq!(api.post_raw("/v1/tags", "image/jpeg", file).await.status, 200);
+    assert_eq!(
+        api.post_raw("/v1/tags", "image/jpeg", file).await.status,
+        200
+    );
     api.finish().await;
 }
 
@@ -136,11 +188,20 @@ async fn a_client_that_does_not_read_is_dropped() {
     let api = Harness::with(&["--idle-timeout-ms", "300"], Behaviour::Answer).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(api.base.trim_start_matches("http://").parse().unwrap()).await.unwrap();
+    let mut stream = socket
+        .connect(api.base.trim_start_matches("http://").parse().unwrap())
+        .await
+        .unwrap();
     // More than the kernel's buffers take: the document is some ten kilobytes.
     let request = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n".repeat(30);
     stream.write_all(&request).await.unwrap();
-    let one = api.get("/docs/swagger-ui-bundle.js").await.json.as_str().unwrap().len();
+    let one = api
+        .get("/docs/swagger-ui-bundle.js")
+        .await
+        .json
+        .as_str()
+        .unwrap()
+        .len();
     sleep(Duration::from_secs(2)).await;
     let (mut read, mut buffer) = (0, vec![0; 1 << 20]);
     while let Ok(Ok(bytes @ 1..)) = timeout(SOON, stream.read(&mut buffer)).await {
@@ -154,18 +215,45 @@ async fn a_client_that_does_not_read_is_dropped() {
 async fn a_client_ref_comes_back_as_it_was() {
     let api = Harness::start().await;
     let file = photo(64, 64);
-    for text in ["album/1", "two\nlines", "\u{1b}[31m\r\n\t\0", &"한".repeat(200), ""] {
+    for text in [
+        "album/1",
+        "two\nlines",
+        "\u{1b}[31m\r\n\t\0",
+        &"한".repeat(200),
+        "",
+    ] {
         let content = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &file);
-        let reply = api.post_json(json!({"image": {"content": content}, "client_ref": text})).await;
-        assert_eq!((reply.status, &reply.json["client_ref"]), (200, &json!(text)), "{}", reply.json);
-        let query: String =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair("client_ref", text).finish();
-        let reply = api.post_raw(&format!("/v1/tags?{query}"), "image/jpeg", file.clone()).await;
-        assert_eq!((reply.status, &reply.json["client_ref"]), (200, &json!(text)), "{}", reply.json);
+        let reply = api
+            .post_json(json!({"image": {"content": content}, "client_ref": text}))
+            .await;
+        assert_eq!(
+            (reply.status, &reply.json["client_ref"]),
+            (200, &json!(text)),
+            "{}",
+            reply.json
+        );
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_ref", text)
+            .finish();
+        let reply = api
+            .post_raw(&format!("/v1/tags?{query}"), "image/jpeg", file.clone())
+            .await;
+        assert_eq!(
+            (reply.status, &reply.json["client_ref"]),
+            (200, &json!(text)),
+            "{}",
+            reply.json
+        );
     }
     let none = api.post_raw("/v1/tags", "image/jpeg", file.clone()).await;
     assert!(none.json.get("client_ref").is_none());
-    let long = api.post_raw(&format!("/v1/tags?client_ref={}", "x".repeat(201)), "image/jpeg", file).await;
+    let long = api
+        .post_raw(
+            &format!("/v1/tags?client_ref={}", "x".repeat(201)),
+            "image/jpeg",
+            file,
+        )
+        .await;
     long.is_problem(400, "invalid_request");
     api.finish().await;
 }

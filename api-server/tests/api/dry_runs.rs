@@ -28,18 +28,35 @@ async fn a_sample_says_what_the_whole_will_be() {
     let (album, options) = (Album::start().await, ["--migrate-worker-hour-cost", "1000"]);
     let api = started(&album, &options, Behaviour::Look).await;
     let items = list(&album, 2_000);
-    let dry = run(&api, json!({"items": items, "features": ["tags"], "dry_run": {"sample": 0.3}})).await;
-    assert_eq!((&dry["status"], &dry["dry_run"]["listed"]), (&json!("completed"), &json!(2_000)));
+    let dry = run(
+        &api,
+        json!({"items": items, "features": ["tags"], "dry_run": {"sample": 0.3}}),
+    )
+    .await;
+    assert_eq!(
+        (&dry["status"], &dry["dry_run"]["listed"]),
+        (&json!("completed"), &json!(2_000))
+    );
     let forecast = &dry["dry_run"]["forecast"];
     let sampled = forecast["sampled"].as_u64().unwrap();
     assert!((480..720).contains(&sampled), "{sampled}");
     assert_eq!(dry["request_counts"]["total"], sampled);
-    assert_eq!(album.all_hits() as u64, sampled, "nothing but the sample was fetched");
+    assert_eq!(
+        album.all_hits() as u64,
+        sampled,
+        "nothing but the sample was fetched"
+    );
     // A dry run is a batch, and every item of its sample can be looked at.
-    assert_eq!(outcomes(&api, dry["id"].as_str().unwrap()).await.len() as u64, sampled);
+    assert_eq!(
+        outcomes(&api, dry["id"].as_str().unwrap()).await.len() as u64,
+        sampled
+    );
 
     let whole = run(&api, json!({"items": items, "features": ["tags"]})).await;
-    assert_eq!((&whole["dry_run"], &whole["request_counts"]["total"]), (&Value::Null, &json!(2_000)));
+    assert_eq!(
+        (&whole["dry_run"], &whole["request_counts"]["total"]),
+        (&Value::Null, &json!(2_000))
+    );
     for (code, failed) in [("source_http_error", 100), ("image_truncated", 40)] {
         assert_eq!(whole["failures"]["by_code"][code], failed);
         let share = &forecast["failures"]["by_code"][code];
@@ -57,8 +74,15 @@ async fn a_sample_says_what_the_whole_will_be() {
     println!("forecast {seconds} s, took {took} s; {forecast}");
     assert!(seconds > 0.0 && forecast["bytes"].as_u64().unwrap() > 1_000);
     let hours = forecast["worker_hours"].as_f64().unwrap();
-    assert_eq!(forecast["cost"].as_f64().unwrap(), (hours * 1_000.0 * 100.0).round() / 100.0);
-    assert_eq!(forecast["tags"].as_object().unwrap().values().next(), Some(&json!(1.0)), "all photos are the same");
+    assert_eq!(
+        forecast["cost"].as_f64().unwrap(),
+        (hours * 1_000.0 * 100.0).round() / 100.0
+    );
+    assert_eq!(
+        forecast["tags"].as_object().unwrap().values().next(),
+        Some(&json!(1.0)),
+        "all photos are the same"
+    );
     api.finish().await;
 }
 
@@ -67,13 +91,22 @@ async fn a_short_list_is_looked_at_as_far_as_it_takes() {
     let album = Album::start().await;
     let api = started(&album, &["--batch-shard-items", "30"], Behaviour::Look).await;
     for (count, sampled) in [(150, 100), (40, 40)] {
-        let lines: String = list(&album, count).iter().map(|item| item.to_string() + "\n").collect();
+        let lines: String = list(&album, count)
+            .iter()
+            .map(|item| item.to_string() + "\n")
+            .collect();
         let path = "/v1/batches?features=tags&dry_run=0.0001";
-        let reply = api.post_raw(path, "application/x-ndjson", lines.into_bytes()).await;
+        let reply = api
+            .post_raw(path, "application/x-ndjson", lines.into_bytes())
+            .await;
         assert_eq!(reply.status, 202, "{}", reply.json);
         let batch = ended(&api, reply.json["id"].as_str().unwrap()).await;
         let dry_run = &batch["dry_run"];
-        assert_eq!((&dry_run["listed"], &dry_run["forecast"]["sampled"]), (&json!(count), &json!(sampled)), "{batch}");
+        assert_eq!(
+            (&dry_run["listed"], &dry_run["forecast"]["sampled"]),
+            (&json!(count), &json!(sampled)),
+            "{batch}"
+        );
     }
     api.finish().await;
 }
@@ -83,15 +116,29 @@ async fn a_sample_is_a_share() {
     let album = Album::start().await;
     let api = started(&album, &[], Behaviour::Look).await;
     let items = list(&album, 3);
-    for dry_run in [json!({"sample": 0}), json!({"sample": -1}), json!({"sample": 1.01}), json!({}), json!(0.5)] {
+    for dry_run in [
+        json!({"sample": 0}),
+        json!({"sample": -1}),
+        json!({"sample": 1.01}),
+        json!({}),
+        json!(0.5),
+    ] {
         let body = json!({"items": items, "dry_run": dry_run});
-        let reply = api.post_raw("/v1/batches", "application/json", body.to_string().into_bytes()).await;
+        let reply = api
+            .post_raw(
+                "/v1/batches",
+                "application/json",
+                body.to_string().into_bytes(),
+            )
+            .await;
         reply.is_problem(400, "invalid_request");
     }
     for dry_run in ["0", "nan", "2", "x"] {
         let path = format!("/v1/batches?dry_run={dry_run}");
         let line = items[0].to_string().into_bytes();
-        api.post_raw(&path, "application/x-ndjson", line).await.is_problem(400, "invalid_request");
+        api.post_raw(&path, "application/x-ndjson", line)
+            .await
+            .is_problem(400, "invalid_request");
     }
     api.finish().await;
 }

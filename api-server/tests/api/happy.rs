@@ -23,13 +23,19 @@ fn is_answer(reply: &Reply, file: &[u8]) {
     assert_eq!(json["id"], reply.header("x-request-id"));
     assert_eq!(json["model"], json!({"name": MODEL, "version": "1"}));
     assert_eq!(json["image"]["bytes"], file.len());
-    assert_eq!(json["image"]["sha256"], common::model::hex(&Sha256::digest(file)));
+    assert_eq!(
+        json["image"]["sha256"],
+        common::model::hex(&Sha256::digest(file))
+    );
     let cat = json!({
         "id": "cat", "name": "cat", "confidence": 0.91, "category": "animal", "category_name": "animal",
         "parents": ["mammal", "animal"]
     });
     assert_eq!(json["tags"][0], cat);
-    assert_eq!(json["caption"], json!({"text": "A tabby cat.", "status": "template", "model": "template"}));
+    assert_eq!(
+        json["caption"],
+        json!({"text": "A tabby cat.", "status": "template", "model": "template"})
+    );
     assert_eq!(json["worker"], "fake-1");
 }
 
@@ -37,13 +43,18 @@ fn is_answer(reply: &Reply, file: &[u8]) {
 async fn bytes_are_tagged() {
     let api = Harness::start().await;
     let file = pictures::photo(640, 480);
-    let reply = api.post_raw("/v1/tags?limit=3&threshold=0.2", "image/jpeg", file.clone()).await;
+    let reply = api
+        .post_raw("/v1/tags?limit=3&threshold=0.2", "image/jpeg", file.clone())
+        .await;
     is_answer(&reply, &file);
     assert_eq!(reply.json["image"]["width"], 640);
     assert_eq!(reply.json["image"]["height"], 480);
     assert_eq!(reply.json["image"]["format"], "jpeg");
     let job = api.worker.last_job();
-    assert_eq!((job.limit, job.threshold, job.tenant.as_str()), (Some(3), Some(0.2), "default"));
+    assert_eq!(
+        (job.limit, job.threshold, job.tenant.as_str()),
+        (Some(3), Some(0.2), "default")
+    );
     let tile = turbojpeg::read_header(&job.tile).unwrap();
     assert_eq!((tile.width, tile.height), (224, 224));
     assert!((1..=5_000).contains(&job.budget_ms));
@@ -56,7 +67,9 @@ async fn base64_is_tagged_with_and_without_padding() {
     let file = pictures::encoded(pictures::gradient(301, 200), ImageFormat::Png);
     let content = BASE64_STANDARD.encode(&file);
     for content in [content.as_str(), content.trim_end_matches('=')] {
-        let reply = api.post_json(json!({"image": {"content": content}, "features": ["tags"], "limit": 5})).await;
+        let reply = api
+            .post_json(json!({"image": {"content": content}, "features": ["tags"], "limit": 5}))
+            .await;
         is_answer(&reply, &file);
         assert_eq!(reply.json["image"]["format"], "png");
         let features = api.worker.last_job().features;
@@ -88,7 +101,9 @@ async fn every_format_is_read_whatever_its_content_type_says() {
     ];
     for (format, name) in formats {
         let file = pictures::encoded(pictures::gradient(320, 240), format);
-        let reply = api.post_raw("/v1/tags", "application/octet-stream", file.clone()).await;
+        let reply = api
+            .post_raw("/v1/tags", "application/octet-stream", file.clone())
+            .await;
         is_answer(&reply, &file);
         assert_eq!(reply.json["image"]["format"], name);
     }
@@ -97,8 +112,15 @@ async fn every_format_is_read_whatever_its_content_type_says() {
 
 fn stages(timings: &Value) -> (Vec<&str>, f64) {
     let timings = timings.as_object().expect("an object");
-    let stages: Vec<_> = timings.keys().map(String::as_str).filter(|name| *name != "total").collect();
-    let sum = stages.iter().map(|name| timings[*name].as_f64().expect("a number")).sum();
+    let stages: Vec<_> = timings
+        .keys()
+        .map(String::as_str)
+        .filter(|name| *name != "total")
+        .collect();
+    let sum = stages
+        .iter()
+        .map(|name| timings[*name].as_f64().expect("a number"))
+        .sum();
     (stages, sum)
 }
 
@@ -111,10 +133,21 @@ async fn every_stage_is_told_and_they_sum_to_the_total() {
         let timings = &reply.json["timings_ms"];
         let (names, sum) = stages(timings);
         let total = timings["total"].as_f64().expect("a number");
-        assert!((sum - total).abs() < 2.0, "stages sum to {sum}, total is {total}: {timings}");
+        assert!(
+            (sum - total).abs() < 2.0,
+            "stages sum to {sum}, total is {total}: {timings}"
+        );
         for stage in Stage::ALL {
-            assert!(names.contains(&stage.name()), "{} is missing: {timings}", stage.name());
-            assert!(reply.header("server-timing").contains(&format!("{};dur=", stage.name())));
+            assert!(
+                names.contains(&stage.name()),
+                "{} is missing: {timings}",
+                stage.name()
+            );
+            assert!(
+                reply
+                    .header("server-timing")
+                    .contains(&format!("{};dur=", stage.name()))
+            );
         }
         assert!(reply.header("server-timing").contains("total;dur="));
     }
@@ -125,7 +158,9 @@ async fn every_stage_is_told_and_they_sum_to_the_total() {
 async fn a_result_whose_announcement_was_lost_is_found_by_its_key() {
     let api = Harness::with(&[], Behaviour::Whisper).await;
     let file = pictures::photo(64, 64);
-    let reply = api.post_raw("/v1/tags?timeout_ms=300", "image/jpeg", file.clone()).await;
+    let reply = api
+        .post_raw("/v1/tags?timeout_ms=300", "image/jpeg", file.clone())
+        .await;
     is_answer(&reply, &file);
     api.finish().await;
 }

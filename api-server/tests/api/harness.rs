@@ -42,7 +42,15 @@ impl Harness {
     }
 
     pub async fn with_names(args: &[&str], behaviour: Behaviour, names: Arc<dyn Lookup>) -> Self {
-        Self::in_world(args, behaviour, World { names, ..World::default() }).await
+        Self::in_world(
+            args,
+            behaviour,
+            World {
+                names,
+                ..World::default()
+            },
+        )
+        .await
     }
 
     pub async fn in_world(args: &[&str], behaviour: Behaviour, world: World) -> Self {
@@ -56,13 +64,31 @@ impl Harness {
         let base = format!("http://{}", listener.local_addr().expect("bound"));
         let shutdown = Shutdown::new();
         let migrate = Some(settings.migrate);
-        let run = api_server::run_with(settings.api, migrate, links, world, listener, shutdown.clone());
+        let run = api_server::run_with(
+            settings.api,
+            migrate,
+            links,
+            world,
+            listener,
+            shutdown.clone(),
+        );
         let server = Some(tokio::spawn(run));
         // The memory bus hands out the inbox that the server itself has.
         let inbox = bus.open_inbox(API).await.expect("an inbox");
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { base, client, inbox, worker, shutdown, queue, server }
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Self {
+            base,
+            client,
+            inbox,
+            worker,
+            shutdown,
+            queue,
+            server,
+        }
     }
 
     /// What a server that cannot start says.
@@ -70,8 +96,20 @@ impl Harness {
         let settings = Settings::parse_from(["api"].iter().chain(args));
         let links = settings.links().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let run = api_server::run(settings.api, Some(settings.migrate), links, listener, Shutdown::new());
-        format!("{:#}", timeout(Duration::from_secs(5), run).await.expect("it ends").expect_err("it fails"))
+        let run = api_server::run(
+            settings.api,
+            Some(settings.migrate),
+            links,
+            listener,
+            Shutdown::new(),
+        );
+        format!(
+            "{:#}",
+            timeout(Duration::from_secs(5), run)
+                .await
+                .expect("it ends")
+                .expect_err("it fails")
+        )
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -79,15 +117,28 @@ impl Harness {
     }
 
     pub async fn get(&self, path: &str) -> Reply {
-        Reply::read(self.client.get(self.url(path)).send().await.expect("an answer")).await
+        Reply::read(
+            self.client
+                .get(self.url(path))
+                .send()
+                .await
+                .expect("an answer"),
+        )
+        .await
     }
 
     pub async fn post_json(&self, body: Value) -> Reply {
-        self.post_raw("/v1/tags", "application/json", body.to_string().into_bytes()).await
+        self.post_raw(
+            "/v1/tags",
+            "application/json",
+            body.to_string().into_bytes(),
+        )
+        .await
     }
 
     pub async fn post_url(&self, url: &str) -> Reply {
-        self.post_json(serde_json::json!({"image": {"url": url}})).await
+        self.post_json(serde_json::json!({"image": {"url": url}}))
+            .await
     }
 
     /// The value of one of the process's metrics, with its labels as they are written.
@@ -99,7 +150,11 @@ impl Harness {
     }
 
     pub async fn post_raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Reply {
-        let request = self.client.post(self.url(path)).header("content-type", kind).body(body);
+        let request = self
+            .client
+            .post(self.url(path))
+            .header("content-type", kind)
+            .body(body);
         Reply::read(request.send().await.expect("an answer")).await
     }
 
@@ -110,24 +165,43 @@ impl Harness {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(Duration::from_secs(5), reached).await.expect("the number of open waiters comes about");
+        timeout(Duration::from_secs(5), reached)
+            .await
+            .expect("the number of open waiters comes about");
     }
 
     /// Stops the server and looks for what was left behind.
     pub async fn finish(mut self) {
         self.shutdown.cancel();
         let server = self.server.take().expect("finished once");
-        let ended = timeout(Duration::from_secs(5), server).await.expect("the server ends");
+        let ended = timeout(Duration::from_secs(5), server)
+            .await
+            .expect("the server ends");
         ended.expect("no panic").expect("no error");
         assert_eq!(self.inbox.len(), 0, "open waiters");
         self.worker.stop().await;
-        assert_eq!(self.queue.depth(Lane::Realtime).await.expect("a depth").messages, 0, "jobs left, or not acked");
-        assert_eq!(self.queue.dead_letters().await.expect("a count"), 0, "dead letters");
+        assert_eq!(
+            self.queue
+                .depth(Lane::Realtime)
+                .await
+                .expect("a depth")
+                .messages,
+            0,
+            "jobs left, or not acked"
+        );
+        assert_eq!(
+            self.queue.dead_letters().await.expect("a count"),
+            0,
+            "dead letters"
+        );
     }
 }
 
 impl Drop for Harness {
     fn drop(&mut self) {
-        assert!(self.server.is_none() || std::thread::panicking(), "call finish() at the end of the test");
+        assert!(
+            self.server.is_none() || std::thread::panicking(),
+            "call finish() at the end of the test"
+        );
     }
 }

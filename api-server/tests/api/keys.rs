@@ -18,7 +18,9 @@ struct KeyFile {
 
 impl KeyFile {
     fn new(text: &str) -> Self {
-        let file = Self { folder: tempfile::tempdir().unwrap() };
+        let file = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         file.write(text);
         file
     }
@@ -35,13 +37,22 @@ impl KeyFile {
     }
 
     async fn serve(&self) -> Harness {
-        Harness::with(&["--api-keys", self.path().to_str().unwrap()], Behaviour::Answer).await
+        Harness::with(
+            &["--api-keys", self.path().to_str().unwrap()],
+            Behaviour::Answer,
+        )
+        .await
     }
 }
 
 async fn tag(api: &Harness, authorization: &str) -> Reply {
-    let request = api.client.post(api.url("/v1/tags")).header("content-type", "image/jpeg");
-    let request = request.header("authorization", authorization).body(photo(64, 64));
+    let request = api
+        .client
+        .post(api.url("/v1/tags"))
+        .header("content-type", "image/jpeg");
+    let request = request
+        .header("authorization", authorization)
+        .body(photo(64, 64));
     Reply::read(request.send().await.unwrap()).await
 }
 
@@ -51,15 +62,34 @@ async fn tag_with(api: &Harness, key: &NewKey) -> Reply {
 
 #[tokio::test]
 async fn only_a_known_key_comes_in_and_its_tenant_with_it() {
-    let (key, stranger) = (NewKey::random("shop", 50.0, None).unwrap(), NewKey::random("shop", 50.0, None).unwrap());
+    let (key, stranger) = (
+        NewKey::random("shop", 50.0, None).unwrap(),
+        NewKey::random("shop", 50.0, None).unwrap(),
+    );
     let file = KeyFile::new(&key.entry);
     let api = file.serve().await;
-    let (whole, typo) = (format!("Bearer {}", stranger.key), format!("Bearer {}x", &key.key[..key.key.len() - 1]));
+    let (whole, typo) = (
+        format!("Bearer {}", stranger.key),
+        format!("Bearer {}x", &key.key[..key.key.len() - 1]),
+    );
     let basic = format!("Basic {}", key.key);
-    for authorization in ["", "Bearer", "Bearer ", "Bearer tf_", "bearer é", &basic, &typo, &whole, &key.key] {
+    for authorization in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer tf_",
+        "bearer é",
+        &basic,
+        &typo,
+        &whole,
+        &key.key,
+    ] {
         let reply = tag(&api, authorization).await;
         reply.is_problem(401, "unauthorized");
-        assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"tagfleet\"");
+        assert_eq!(
+            reply.header("www-authenticate"),
+            "Bearer realm=\"tagfleet\""
+        );
         assert!(!reply.headers.contains_key("ratelimit"));
     }
     api.get("/v1/models").await.is_problem(401, "unauthorized");
@@ -69,7 +99,13 @@ async fn only_a_known_key_comes_in_and_its_tenant_with_it() {
     assert_eq!(reply.header("ratelimit-policy"), r#""default";q=50;w=1"#);
     assert_eq!(reply.header("ratelimit"), r#""default";r=49;t=1"#);
     assert_eq!(api.worker.last_job().tenant, "shop");
-    let models = api.client.get(api.url("/v1/models")).bearer_auth(&key.key).send().await.unwrap();
+    let models = api
+        .client
+        .get(api.url("/v1/models"))
+        .bearer_auth(&key.key)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(models.status(), 200);
     api.finish().await;
 }
@@ -78,28 +114,46 @@ async fn only_a_known_key_comes_in_and_its_tenant_with_it() {
 async fn what_says_nothing_of_pictures_needs_no_key() {
     let file = KeyFile::new(&NewKey::random("shop", 1.0, None).unwrap().entry);
     let api = file.serve().await;
-    for path in
-        ["/", "/page/app.js", "/docs/", "/openapi.json", "/healthz", "/readyz", "/metrics", "/problems/unauthorized"]
-    {
+    for path in [
+        "/",
+        "/page/app.js",
+        "/docs/",
+        "/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/problems/unauthorized",
+    ] {
         assert_eq!(api.get(path).await.status, 200, "{path}");
     }
-    api.get("/v1/tags").await.is_problem(405, "method_not_allowed");
+    api.get("/v1/tags")
+        .await
+        .is_problem(405, "method_not_allowed");
     api.finish().await;
 }
 
 #[tokio::test]
 async fn a_key_that_asks_too_often_gets_429_and_others_do_not() {
-    let (hasty, calm) = (NewKey::random("a", 0.1, Some(2)).unwrap(), NewKey::random("b", 0.1, Some(2)).unwrap());
+    let (hasty, calm) = (
+        NewKey::random("a", 0.1, Some(2)).unwrap(),
+        NewKey::random("b", 0.1, Some(2)).unwrap(),
+    );
     let file = KeyFile::new(&(hasty.entry.clone() + &calm.entry));
     let api = file.serve().await;
-    let statuses = [tag_with(&api, &hasty).await.status, tag_with(&api, &hasty).await.status];
+    let statuses = [
+        tag_with(&api, &hasty).await.status,
+        tag_with(&api, &hasty).await.status,
+    ];
     assert_eq!(statuses, [200, 200]);
     let reply = tag_with(&api, &hasty).await;
     reply.is_problem(429, "rate_limited");
     assert_eq!(reply.json["retryable"], true);
     let wait: u64 = reply.header("retry-after").parse().unwrap();
     assert!((1..=10).contains(&wait), "{wait}");
-    assert_eq!(reply.header("ratelimit"), format!(r#""default";r=0;t={wait}"#));
+    assert_eq!(
+        reply.header("ratelimit"),
+        format!(r#""default";r=0;t={wait}"#)
+    );
     assert_eq!(reply.header("ratelimit-policy"), r#""default";q=2;w=20"#);
     assert_eq!(tag_with(&api, &calm).await.status, 200);
     api.finish().await;
@@ -125,18 +179,28 @@ async fn a_revocation_needs_no_restart_and_a_broken_file_changes_nothing() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let reply = tokio::time::timeout(Duration::from_secs(10), revoked).await.expect("the file is read again");
+    let reply = tokio::time::timeout(Duration::from_secs(10), revoked)
+        .await
+        .expect("the file is read again");
     reply.is_problem(401, "key_revoked");
-    assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"tagfleet\"");
+    assert_eq!(
+        reply.header("www-authenticate"),
+        "Bearer realm=\"tagfleet\""
+    );
     api.finish().await;
 }
 
 #[tokio::test]
 async fn a_file_that_is_broken_or_missing_at_the_start_is_an_error() {
     let file = KeyFile::new("key = []\ncolour = 1");
-    for (path, problem) in [(file.path(), "unknown field `colour`"), (file.folder.path().join("none"), "No such file")]
-    {
+    for (path, problem) in [
+        (file.path(), "unknown field `colour`"),
+        (file.folder.path().join("none"), "No such file"),
+    ] {
         let error = Harness::fails(&["--api-keys", path.to_str().unwrap()]).await;
-        assert!(error.contains(path.to_str().unwrap()) && error.contains(problem), "{error}");
+        assert!(
+            error.contains(path.to_str().unwrap()) && error.contains(problem),
+            "{error}"
+        );
     }
 }

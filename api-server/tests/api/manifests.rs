@@ -39,17 +39,32 @@ impl Lists {
 
     async fn api(&self, album: &Album, more: &[&str]) -> Harness {
         let allow = self.url("in");
-        started(album, &[&["--batch-allow", &allow, "--batch-shard-items", "4"], more].concat(), Behaviour::Look).await
+        started(
+            album,
+            &[&["--batch-allow", &allow, "--batch-shard-items", "4"], more].concat(),
+            Behaviour::Look,
+        )
+        .await
     }
 }
 
 async fn post(api: &Harness, body: &Value) -> Reply {
-    api.post_raw("/v1/batches", "application/json", body.to_string().into_bytes()).await
+    api.post_raw(
+        "/v1/batches",
+        "application/json",
+        body.to_string().into_bytes(),
+    )
+    .await
 }
 
 async fn end(api: &Harness, body: &Value) -> Value {
     let reply = post(api, body).await;
-    assert_eq!((reply.status, &reply.json["status"]), (202, &json!("validating")), "{}", reply.json);
+    assert_eq!(
+        (reply.status, &reply.json["status"]),
+        (202, &json!("validating")),
+        "{}",
+        reply.json
+    );
     ended(api, reply.json["id"].as_str().unwrap()).await
 }
 
@@ -72,12 +87,25 @@ async fn lists_of_every_kind_are_the_same_batch() {
     let (album, lists) = (Album::start().await, Lists::new());
     let api = lists.api(&album, &[]).await;
     let ids: Vec<_> = (0..10).map(|n| format!("photo {n}")).collect();
-    let urls: Vec<_> = (0..10).map(|n| album.url(&format!("{}-{n}", if n == 3 { "dead" } else { "good" }))).collect();
+    let urls: Vec<_> = (0..10)
+        .map(|n| album.url(&format!("{}-{n}", if n == 3 { "dead" } else { "good" })))
+        .collect();
     let pairs = || ids.iter().zip(&urls);
-    let ndjson: String = pairs().map(|(id, url)| json!({"custom_id": id, "url": url}).to_string() + "\n").collect();
-    let rows: String = pairs().map(|(id, url)| format!("7,\"{id}\",{url}\r\n")).collect();
+    let ndjson: String = pairs()
+        .map(|(id, url)| json!({"custom_id": id, "url": url}).to_string() + "\n")
+        .collect();
+    let rows: String = pairs()
+        .map(|(id, url)| format!("7,\"{id}\",{url}\r\n"))
+        .collect();
     let csv = format!("size,custom_id,url\r\n{rows}");
-    let table = parquet(&[("size", texts(vec!["7"; 10])), ("url", texts(&urls)), ("custom_id", texts(&ids))], 6);
+    let table = parquet(
+        &[
+            ("size", texts(vec!["7"; 10])),
+            ("url", texts(&urls)),
+            ("custom_id", texts(&ids)),
+        ],
+        6,
+    );
     let bodies = [
         lists.put("in/a.ndjson", &ndjson),
         lists.put("in/a.jsonl.gz", gzip(&ndjson).await),
@@ -88,10 +116,23 @@ async fn lists_of_every_kind_are_the_same_batch() {
     ];
     for body in bodies {
         let batch = end(&api, &body).await;
-        assert_eq!((&batch["status"], &batch["request_counts"]["total"]), (&json!("completed"), &json!(10)), "{body}");
+        assert_eq!(
+            (&batch["status"], &batch["request_counts"]["total"]),
+            (&json!("completed"), &json!(10)),
+            "{body}"
+        );
         let told = outcomes(&api, batch["id"].as_str().unwrap()).await;
-        let expected =
-            ids.iter().map(|id| (id.clone(), if id == "photo 3" { "source_http_error" } else { "ok" }.into()));
+        let expected = ids.iter().map(|id| {
+            (
+                id.clone(),
+                if id == "photo 3" {
+                    "source_http_error"
+                } else {
+                    "ok"
+                }
+                .into(),
+            )
+        });
         assert_eq!(told, expected.collect(), "{body}");
     }
     api.finish().await;
@@ -103,7 +144,10 @@ async fn rows_without_a_name_are_called_by_their_number() {
     let api = lists.api(&album, &[]).await;
     let urls: Vec<_> = (0..3).map(|n| album.url(&format!("good-{n}"))).collect();
     let table = parquet(&[("url", texts(&urls))], 2);
-    for body in [lists.put("in/a.csv", format!("url\n{}", urls.join("\n"))), lists.put("in/a.parquet", table)] {
+    for body in [
+        lists.put("in/a.csv", format!("url\n{}", urls.join("\n"))),
+        lists.put("in/a.parquet", table),
+    ] {
         let batch = end(&api, &body).await;
         let told = outcomes(&api, batch["id"].as_str().unwrap()).await;
         assert_eq!(told.keys().collect::<Vec<_>>(), ["1", "2", "3"]);
@@ -116,12 +160,16 @@ async fn nothing_is_opened_that_is_not_allowed() {
     let (album, lists) = (Album::start().await, Lists::new());
     let good = lists.put("in/a.csv", "url\nhttp://a.example/\n");
     let closed = started(&album, &[], Behaviour::Look).await;
-    post(&closed, &good).await.is_problem(422, "manifest_not_allowed");
+    post(&closed, &good)
+        .await
+        .is_problem(422, "manifest_not_allowed");
     closed.finish().await;
 
     let others = format!("shop={}", lists.url("in"));
     let closed = started(&album, &["--batch-allow", &others], Behaviour::Look).await;
-    post(&closed, &good).await.is_problem(422, "manifest_not_allowed");
+    post(&closed, &good)
+        .await
+        .is_problem(422, "manifest_not_allowed");
     closed.finish().await;
 
     let api = lists.api(&album, &[]).await;
@@ -133,7 +181,10 @@ async fn nothing_is_opened_that_is_not_allowed() {
     for (url, code) in [
         (lists.url("secret.csv"), "manifest_not_allowed"),
         (format!("{folder}/../secret.csv"), "manifest_not_allowed"),
-        (format!("{folder}/%2e%2e/secret.csv"), "manifest_not_allowed"),
+        (
+            format!("{folder}/%2e%2e/secret.csv"),
+            "manifest_not_allowed",
+        ),
         (format!("{folder}/..%2fsecret.csv"), "manifest_not_allowed"),
         (format!("{folder}2/a.csv"), "manifest_not_allowed"),
         ("file:///etc/passwd.csv".into(), "manifest_not_allowed"),
@@ -149,7 +200,10 @@ async fn nothing_is_opened_that_is_not_allowed() {
         let reply = post(&api, &json!({"manifest": url})).await;
         reply.is_problem(422, code);
         let detail = reply.json["detail"].as_str().unwrap();
-        assert!(!detail.contains(lists.path("").to_str().unwrap()), "{detail} tells where things are");
+        assert!(
+            !detail.contains(lists.path("").to_str().unwrap()),
+            "{detail} tells where things are"
+        );
     }
     for body in [
         json!({"manifest": lists.url("in/a.csv"), "items": [{"custom_id": "a", "url": "http://a.example/"}]}),
@@ -161,7 +215,11 @@ async fn nothing_is_opened_that_is_not_allowed() {
     ] {
         post(&api, &body).await.is_problem(400, "invalid_request");
     }
-    assert_eq!(api.get("/v1/batches").await.json["data"], json!([]), "nothing was begun");
+    assert_eq!(
+        api.get("/v1/batches").await.json["data"],
+        json!([]),
+        "nothing was begun"
+    );
     api.finish().await;
 }
 
@@ -183,7 +241,9 @@ async fn the_service_does_not_start_where_its_state_would_be_open() {
 async fn a_list_that_cannot_be_read_fails_as_a_whole() {
     let (album, lists) = (Album::start().await, Lists::new());
     let api = lists.api(&album, &["--batch-max-items", "50"]).await;
-    let good = (0..10).map(|n| format!("{n},{}\n", album.url("good-1"))).collect::<String>();
+    let good = (0..10)
+        .map(|n| format!("{n},{}\n", album.url("good-1")))
+        .collect::<String>();
     let csv = |rows: &str| format!("custom_id,url\n{good}{rows}");
     let table = |url: Vec<_>| parquet(&[("url", url)], 100);
     let urls = || texts(vec!["http://a.example/"; 100]);
@@ -192,30 +252,71 @@ async fn a_list_that_cannot_be_read_fails_as_a_whole() {
     let mut garbled = whole.clone();
     garbled[whole.len() / 3..whole.len() / 2].fill(0xff);
     let cases = [
-        (lists.put("in/1.csv", csv("x,\"never closed\n").replace("url", "link")), "no column `url`"),
+        (
+            lists.put("in/1.csv", csv("x,\"never closed\n").replace("url", "link")),
+            "no column `url`",
+        ),
         (lists.put("in/2.csv", csv("x\n")), "row 11 has 1 cells"),
-        (lists.put("in/3.csv", csv(&format!("x,\"{}\n", "a".repeat(200_000)))), "row 11 is longer than"),
-        (lists.put("in/4.csv", csv(&format!("{},http://a/\n", "x".repeat(300)))), "row 11: custom_id must have"),
+        (
+            lists.put("in/3.csv", csv(&format!("x,\"{}\n", "a".repeat(200_000)))),
+            "row 11 is longer than",
+        ),
+        (
+            lists.put("in/4.csv", csv(&format!("{},http://a/\n", "x".repeat(300)))),
+            "row 11: custom_id must have",
+        ),
         (lists.put("in/5.csv", ""), "the list is empty"),
-        (lists.put("in/6.csv", "url\n"), "the manifest: The batch has no items."),
+        (
+            lists.put("in/6.csv", "url\n"),
+            "the manifest: The batch has no items.",
+        ),
         (lists.put("in/7.csv.gz", csv("")), "manifest"),
         (
-            lists.put("in/8.ndjson", format!("{}\nnonsense\n", json!({"custom_id": "a", "url": "u"}))),
+            lists.put(
+                "in/8.ndjson",
+                format!("{}\nnonsense\n", json!({"custom_id": "a", "url": "u"})),
+            ),
             "line 2: expected",
         ),
         (lists.put("in/9.ndjson", &whole), ""),
-        (lists.put("in/10.parquet", csv("")), "the Parquet file cannot be read"),
-        (lists.put("in/11.parquet", cut), "the Parquet file cannot be read"),
-        (lists.put("in/12.parquet", &garbled), "the Parquet file cannot be read"),
-        (lists.put("in/13.parquet", parquet(&[("link", urls())], 10)), "no column `url`"),
-        (lists.put("in/14.parquet", table(texts(["a".repeat(1 << 20)]))), "is longer than"),
-        (lists.put("in/15.parquet", table(vec![b"\xff\xfe".to_vec().into()])), "is not UTF-8"),
-        (lists.put("in/16.parquet", &whole), "A batch may have 50 items."),
+        (
+            lists.put("in/10.parquet", csv("")),
+            "the Parquet file cannot be read",
+        ),
+        (
+            lists.put("in/11.parquet", cut),
+            "the Parquet file cannot be read",
+        ),
+        (
+            lists.put("in/12.parquet", &garbled),
+            "the Parquet file cannot be read",
+        ),
+        (
+            lists.put("in/13.parquet", parquet(&[("link", urls())], 10)),
+            "no column `url`",
+        ),
+        (
+            lists.put("in/14.parquet", table(texts(["a".repeat(1 << 20)]))),
+            "is longer than",
+        ),
+        (
+            lists.put("in/15.parquet", table(vec![b"\xff\xfe".to_vec().into()])),
+            "is not UTF-8",
+        ),
+        (
+            lists.put("in/16.parquet", &whole),
+            "A batch may have 50 items.",
+        ),
     ];
     for (body, why) in cases {
         let batch = end(&api, &body).await;
-        let said = batch["errors"]["data"][0]["message"].as_str().unwrap_or_default();
-        assert!(batch["status"] == "failed" && said.contains(why), "{body}: {batch}");
+        let said = batch["errors"]["data"][0]["message"]
+            .as_str()
+            .unwrap_or_default();
+        assert!(
+            batch["status"] == "failed" && said.contains(why),
+            "{body}: {batch}"
+        );
         assert!(batch["failed_at"].is_u64() && batch["request_counts"]["total"] == 0);
         let path = format!("/v1/batches/{}/results", batch["id"].as_str().unwrap());
         assert!(lines(&api, &path).await.is_empty(), "there are none");
@@ -234,7 +335,10 @@ async fn a_bomb_costs_its_own_batch_alone() {
     assert!(bomb.len() < 2 << 20, "{} bytes", bomb.len());
     let batch = end(&api, &lists.put("in/bomb.parquet", bomb)).await;
     let said = batch["errors"]["data"][0]["message"].as_str().unwrap();
-    assert!(batch["status"] == "failed" && said.contains("too much memory"), "{batch}");
+    assert!(
+        batch["status"] == "failed" && said.contains("too much memory"),
+        "{batch}"
+    );
     let good = lists.put("in/good.csv", format!("url\n{}", album.url("good-1")));
     assert_eq!(end(&api, &good).await["status"], "completed");
     api.finish().await;
@@ -247,8 +351,19 @@ async fn a_key_makes_one_batch_of_a_manifest() {
     let body = lists.put("in/a.csv", format!("url\n{}", album.url("good-1")));
     let other = lists.put("in/b.csv", format!("url\n{}", album.url("good-2")));
     let keyed = async |body: &Value| {
-        let request = api.client.post(api.url("/v1/batches")).header("content-type", "application/json");
-        Reply::read(request.header("idempotency-key", "k").body(body.to_string()).send().await.unwrap()).await
+        let request = api
+            .client
+            .post(api.url("/v1/batches"))
+            .header("content-type", "application/json");
+        Reply::read(
+            request
+                .header("idempotency-key", "k")
+                .body(body.to_string())
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
     };
     let first = keyed(&body).await;
     let id = first.json["id"].as_str().unwrap();

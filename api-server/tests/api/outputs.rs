@@ -25,7 +25,14 @@ async fn api(album: &Album, folder: &TempDir, more: &[&str]) -> Harness {
 
 fn read(folder: &Path) -> BTreeMap<String, String> {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap());
-    files.map(|f| (f.file_name().into_string().unwrap(), std::fs::read_to_string(f.path()).unwrap())).collect()
+    files
+        .map(|f| {
+            (
+                f.file_name().into_string().unwrap(),
+                std::fs::read_to_string(f.path()).unwrap(),
+            )
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -34,11 +41,16 @@ async fn results_lie_there_when_the_batch_ends() {
     let api = api(&album, &folder, &[]).await;
     let output = format!("{}/out", url(folder.path()));
     let names = ["a", "b", "c", "d", "dead-1", "e", "f", "g", "h", "i"];
-    let body = json!({"items": items(&album, &names), "output": output, "metadata": {"album": "7"}});
+    let body =
+        json!({"items": items(&album, &names), "output": output, "metadata": {"album": "7"}});
     let id = create(&api, body).await;
     let batch = ended(&api, &id).await;
     let said = &batch["output"];
-    assert_eq!((&batch["status"], &said["status"]), (&json!("completed"), &json!("written")), "{batch}");
+    assert_eq!(
+        (&batch["status"], &said["status"]),
+        (&json!("completed"), &json!("written")),
+        "{batch}"
+    );
     assert_eq!(said["url"], format!("{output}/{id}"));
     let files = read(&folder.path().join("out").join(&id));
     let expected = [
@@ -51,14 +63,27 @@ async fn results_lie_there_when_the_batch_ends() {
     assert_eq!(files.keys().collect::<Vec<_>>(), expected);
     assert_eq!(said["files"], 4);
     let of = |kind: &str| -> Vec<Value> {
-        let texts = files.iter().filter(|(name, _)| name.starts_with(kind)).map(|(_, text)| text.lines());
-        texts.flatten().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let texts = files
+            .iter()
+            .filter(|(name, _)| name.starts_with(kind))
+            .map(|(_, text)| text.lines());
+        texts
+            .flatten()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     };
     for kind in ["results", "errors"] {
-        assert_eq!(of(kind), lines(&api, &format!("/v1/batches/{id}/{kind}")).await, "the same, line for line");
+        assert_eq!(
+            of(kind),
+            lines(&api, &format!("/v1/batches/{id}/{kind}")).await,
+            "the same, line for line"
+        );
     }
     let whole: Value = serde_json::from_str(&files["batch.json"]).unwrap();
-    assert_eq!(whole["request_counts"], json!({"total": 10, "completed": 9, "failed": 1}));
+    assert_eq!(
+        whole["request_counts"],
+        json!({"total": 10, "completed": 9, "failed": 1})
+    );
     assert_eq!(whole["metadata"], json!({"album": "7"}));
     api.finish().await;
 }
@@ -72,7 +97,11 @@ async fn what_was_begun_is_gone_on_with_and_what_is_there_stays() {
     // The folder takes nothing yet, so the batch cannot end.
     let options = ["--store-url", &store_url];
     let api1 = api(&album, &folder, &options).await;
-    let id = create(&api1, json!({"items": items(&album, &["a", "b", "c", "d", "e"]), "output": output})).await;
+    let id = create(
+        &api1,
+        json!({"items": items(&album, &["a", "b", "c", "d", "e"]), "output": output}),
+    )
+    .await;
     std::fs::write(folder.path().join(&id), "in the way").unwrap();
     eventually("all is done but the delivery", async || {
         let batch = api1.get(&format!("/v1/batches/{id}")).await.json;
@@ -83,7 +112,11 @@ async fn what_was_begun_is_gone_on_with_and_what_is_there_stays() {
 
     std::fs::remove_file(folder.path().join(&id)).unwrap();
     std::fs::create_dir(folder.path().join(&id)).unwrap();
-    std::fs::write(folder.path().join(&id).join("results-00000000.ndjson"), "written before").unwrap();
+    std::fs::write(
+        folder.path().join(&id).join("results-00000000.ndjson"),
+        "written before",
+    )
+    .unwrap();
     let api2 = api(&album, &folder, &options).await;
     let batch = ended(&api2, &id).await;
     assert_eq!(batch["output"]["status"], "written");
@@ -109,16 +142,35 @@ async fn nothing_is_written_where_it_must_not() {
         "out".to_owned(),
         String::new(),
     ] {
-        let body = json!({"items": items(&album, &["a"]), "output": output}).to_string().into_bytes();
+        let body = json!({"items": items(&album, &["a"]), "output": output})
+            .to_string()
+            .into_bytes();
         let reply = api.post_raw("/v1/batches", "application/json", body).await;
         reply.is_problem(422, "output_not_allowed");
     }
     std::os::unix::fs::symlink(folder.path(), folder.path().join("in/up")).unwrap();
-    let id = create(&api, json!({"items": items(&album, &["a"]), "output": format!("{allow}/up")})).await;
+    let id = create(
+        &api,
+        json!({"items": items(&album, &["a"]), "output": format!("{allow}/up")}),
+    )
+    .await;
     let batch = ended(&api, &id).await;
-    assert_eq!((&batch["status"], &batch["output"]["status"]), (&json!("completed"), &json!("failed")), "{batch}");
+    assert_eq!(
+        (&batch["status"], &batch["output"]["status"]),
+        (&json!("completed"), &json!("failed")),
+        "{batch}"
+    );
     assert_eq!(batch["output"]["error"]["code"], "output_unwritable");
-    assert!(!folder.path().join(&id).exists(), "the link was not followed");
-    assert_eq!(lines(&api, &format!("/v1/batches/{id}/results")).await.len(), 1, "they can still be read here");
+    assert!(
+        !folder.path().join(&id).exists(),
+        "the link was not followed"
+    );
+    assert_eq!(
+        lines(&api, &format!("/v1/batches/{id}/results"))
+            .await
+            .len(),
+        1,
+        "they can still be read here"
+    );
     api.finish().await;
 }

@@ -39,7 +39,11 @@ async fn requests_that_are_not_valid_get_400() {
     ];
     for body in bodies {
         let reply = api.post_json(body.clone()).await;
-        assert_eq!((reply.status, &reply.json["code"]), (400, &json!("invalid_request")), "{body}");
+        assert_eq!(
+            (reply.status, &reply.json["code"]),
+            (400, &json!("invalid_request")),
+            "{body}"
+        );
     }
     for query in [
         "limit=0",
@@ -52,7 +56,13 @@ async fn requests_that_are_not_valid_get_400() {
         "language=KO",
         "include=cat,,dog",
     ] {
-        let reply = api.post_raw(&format!("/v1/tags?{query}"), "image/png", pictures::photo(8, 8)).await;
+        let reply = api
+            .post_raw(
+                &format!("/v1/tags?{query}"),
+                "image/png",
+                pictures::photo(8, 8),
+            )
+            .await;
         reply.is_problem(400, "invalid_request");
     }
     api.finish().await;
@@ -64,13 +74,29 @@ async fn unknown_paths_methods_and_media_types_are_problems_too() {
     api.get("/v2/tags").await.is_problem(404, "not_found");
     api.get("/problems/none").await.is_problem(404, "not_found");
     // Refused by an extractor, and by the documents' own routes.
-    api.get("/problems/%ff").await.is_problem(400, "invalid_request");
+    api.get("/problems/%ff")
+        .await
+        .is_problem(400, "invalid_request");
     api.get("/docs/nothing").await.is_problem(404, "not_found");
-    api.get("/v1/tags").await.is_problem(405, "method_not_allowed");
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/mixed; boundary=x", "image"] {
-        api.post_raw("/v1/tags", kind, b"x".to_vec()).await.is_problem(415, "unsupported_media_type");
+    api.get("/v1/tags")
+        .await
+        .is_problem(405, "method_not_allowed");
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/mixed; boundary=x",
+        "image",
+    ] {
+        api.post_raw("/v1/tags", kind, b"x".to_vec())
+            .await
+            .is_problem(415, "unsupported_media_type");
     }
-    let trace = api.client.request(http::Method::TRACE, api.url("/v1/tags")).send().await.unwrap();
+    let trace = api
+        .client
+        .request(http::Method::TRACE, api.url("/v1/tags"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(trace.status(), 405);
     api.finish().await;
 }
@@ -78,13 +104,24 @@ async fn unknown_paths_methods_and_media_types_are_problems_too() {
 #[tokio::test]
 async fn large_bodies_get_413() {
     let api = Harness::with(&["--max-body-bytes", "100000"], Behaviour::Answer).await;
-    api.post_raw("/v1/tags", "image/jpeg", vec![0xff; 100_001]).await.is_problem(413, "body_too_large");
+    api.post_raw("/v1/tags", "image/jpeg", vec![0xff; 100_001])
+        .await
+        .is_problem(413, "body_too_large");
     let json = format!(r#"{{"image":{{"content":"{}"}}}}"#, "A".repeat(160_000));
-    api.post_raw("/v1/tags", "application/json", json.into_bytes()).await.is_problem(413, "body_too_large");
+    api.post_raw("/v1/tags", "application/json", json.into_bytes())
+        .await
+        .is_problem(413, "body_too_large");
     // Without a length to tell by: counted while it comes.
-    let chunks = futures_util::stream::iter((0..4).map(|_| Ok::<_, std::io::Error>(vec![0u8; 50_000])));
+    let chunks =
+        futures_util::stream::iter((0..4).map(|_| Ok::<_, std::io::Error>(vec![0u8; 50_000])));
     let body = reqwest::Body::wrap_stream(chunks);
-    let sent = api.client.post(api.url("/v1/tags")).header("content-type", "image/png").body(body).send().await;
+    let sent = api
+        .client
+        .post(api.url("/v1/tags"))
+        .header("content-type", "image/png")
+        .body(body)
+        .send()
+        .await;
     assert_eq!(sent.unwrap().status(), 413);
     api.finish().await;
 }
@@ -92,7 +129,13 @@ async fn large_bodies_get_413() {
 #[tokio::test]
 async fn a_model_that_nobody_runs_is_404() {
     let api = Harness::start().await;
-    let reply = api.post_raw("/v1/tags?model=oracle", "image/jpeg", pictures::photo(64, 64)).await;
+    let reply = api
+        .post_raw(
+            "/v1/tags?model=oracle",
+            "image/jpeg",
+            pictures::photo(64, 64),
+        )
+        .await;
     reply.is_problem(404, "model_not_found");
     assert!(reply.json["detail"].as_str().unwrap().contains(MODEL));
     api.finish().await;
@@ -101,7 +144,9 @@ async fn a_model_that_nobody_runs_is_404() {
 #[tokio::test]
 async fn without_workers_it_is_503_and_not_ready() {
     let api = Harness::with(&[], Behaviour::Absent).await;
-    api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64)).await.is_problem(503, "no_workers");
+    api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64))
+        .await
+        .is_problem(503, "no_workers");
     api.get("/readyz").await.is_problem(503, "no_workers");
     assert_eq!(api.get("/healthz").await.status, 200);
     api.finish().await;
@@ -114,7 +159,9 @@ async fn a_full_server_answers_429_at_once() {
     let second = async {
         api.until_waiting(1).await;
         let begun = std::time::Instant::now();
-        api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64)).await.is_problem(429, "overloaded");
+        api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64))
+            .await
+            .is_problem(429, "overloaded");
         assert!(begun.elapsed().as_millis() < 200);
     };
     let (first, ()) = tokio::join!(first, second);
@@ -124,18 +171,37 @@ async fn a_full_server_answers_429_at_once() {
 
 #[tokio::test]
 async fn bytes_beyond_the_budget_get_429() {
-    let sizes = ["--max-body-bytes", "60000", "--fetch-max-bytes", "60000", "--max-bytes-in-flight", "200000"];
+    let sizes = [
+        "--max-body-bytes",
+        "60000",
+        "--fetch-max-bytes",
+        "60000",
+        "--max-bytes-in-flight",
+        "200000",
+    ];
     // The endless ones outlive their clients' futures, and end well before the harness loses patience.
     let args = [&sizes[..], &["--default-timeout-ms", "2000"]].concat();
     let api = Harness::with(&args, Behaviour::Answer).await;
     // Nothing has come of them; each counts with the most that it may have, which is less than 64 KiB.
-    let endless = || reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
-    let send = || api.client.post(api.url("/v1/tags")).header("content-type", "image/png").body(endless()).send();
+    let endless = || {
+        reqwest::Body::wrap_stream(futures_util::stream::pending::<
+            Result<Vec<u8>, std::io::Error>,
+        >())
+    };
+    let send = || {
+        api.client
+            .post(api.url("/v1/tags"))
+            .header("content-type", "image/png")
+            .body(endless())
+            .send()
+    };
     let (mut one, mut two, mut three) = (pin!(send()), pin!(send()), pin!(send()));
     let refused = async {
         loop {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            let reply = api.post_raw("/v1/tags", "image/jpeg", vec![0xff; 50_000]).await;
+            let reply = api
+                .post_raw("/v1/tags", "image/jpeg", vec![0xff; 50_000])
+                .await;
             if reply.status == 429 {
                 return reply;
             }
@@ -177,9 +243,19 @@ async fn a_full_queue_and_a_full_waiting_room_answer_429() {
 async fn a_result_that_does_not_come_is_504_in_time() {
     let api = Harness::with(&[], Behaviour::Silent).await;
     let begun = std::time::Instant::now();
-    let reply = api.post_raw("/v1/tags?timeout_ms=200", "image/jpeg", pictures::photo(64, 64)).await;
+    let reply = api
+        .post_raw(
+            "/v1/tags?timeout_ms=200",
+            "image/jpeg",
+            pictures::photo(64, 64),
+        )
+        .await;
     reply.is_problem(504, "deadline_exceeded");
-    assert!((200..600).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert!(
+        (200..600).contains(&begun.elapsed().as_millis()),
+        "{:?}",
+        begun.elapsed()
+    );
     assert!(reply.header("server-timing").contains("total;dur="));
     api.finish().await;
 }
@@ -187,8 +263,13 @@ async fn a_result_that_does_not_come_is_504_in_time() {
 #[tokio::test]
 async fn a_workers_fault_is_passed_on() {
     let api = Harness::with(&[], Behaviour::Fail).await;
-    let reply = api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64)).await;
+    let reply = api
+        .post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64))
+        .await;
     reply.is_problem(500, "inference_failed");
-    assert_eq!((&reply.json["stage"], &reply.json["detail"]), (&json!("infer"), &json!("As asked.")));
+    assert_eq!(
+        (&reply.json["stage"], &reply.json["detail"]),
+        (&json!("infer"), &json!("As asked."))
+    );
     api.finish().await;
 }

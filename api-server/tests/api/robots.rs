@@ -20,13 +20,20 @@ async fn noai_is_honoured_as_set() {
         ("/noai.jpg", with_headers("X-Robots-Tag: noai\r\n", &file)),
         ("/noimageai.jpg", with_headers(several, &file)),
         ("/moved", redirect("/noai.jpg")),
-        ("/other.jpg", with_headers("X-Robots-Tag: otherbot: noai\r\n", &file)),
+        (
+            "/other.jpg",
+            with_headers("X-Robots-Tag: otherbot: noai\r\n", &file),
+        ),
         ("/free.jpg", ok(&file)),
     ];
     let origin = Origin::start(pages).await;
     for setting in [None, Some("bulk"), Some("never"), Some("always")] {
         let mut args = vec!["--fetch-allow-origin", &origin.base];
-        args.extend(setting.iter().flat_map(|value| ["--fetch-honour-noai", value]));
+        args.extend(
+            setting
+                .iter()
+                .flat_map(|value| ["--fetch-honour-noai", value]),
+        );
         let api = Harness::with(&args, Behaviour::Answer).await;
         for path in ["/noai.jpg", "/noimageai.jpg", "/moved"] {
             let reply = api.post_url(&origin.url(path)).await;
@@ -51,7 +58,10 @@ async fn noai_is_honoured_in_a_batch_unless_set_otherwise() {
         ("/free.jpg", ok(&file)),
     ];
     let origin = Origin::start(pages).await;
-    let settings: [(&[&str], &str); 2] = [(&[], "source_forbids_ai"), (&["--fetch-honour-noai", "never"], "ok")];
+    let settings: [(&[&str], &str); 2] = [
+        (&[], "source_forbids_ai"),
+        (&["--fetch-honour-noai", "never"], "ok"),
+    ];
     for (setting, code) in settings {
         let args = [&["--fetch-allow-origin", &origin.base], setting].concat();
         let api = Harness::with(&args, Behaviour::Answer).await;
@@ -61,7 +71,12 @@ async fn noai_is_honoured_in_a_batch_unless_set_otherwise() {
         assert_eq!(batches::ended(&api, &id).await["status"], "completed");
         let expected = [("/free.jpg", "ok"), ("/moved", code), ("/noai.jpg", code)];
         let told = batches::outcomes(&api, &id).await;
-        assert_eq!(told.iter().map(|(id, code)| (id.as_str(), code.as_str())).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            told.iter()
+                .map(|(id, code)| (id.as_str(), code.as_str()))
+                .collect::<Vec<_>>(),
+            expected
+        );
         api.finish().await;
     }
 }
@@ -71,13 +86,25 @@ async fn we_say_who_we_are_and_where_to_complain() {
     let origin = Origin::start([("/cat.jpg", ok(&photo(64, 64)))]).await;
     let name = concat!("tagfleet/", env!("CARGO_PKG_VERSION"));
     let known = format!("{name} (+https://tags.example/bot)");
-    let cases: [(&[&str], &str); 2] = [(&[], name), (&["--fetch-contact", "https://tags.example/bot"], &known)];
+    let cases: [(&[&str], &str); 2] = [
+        (&[], name),
+        (&["--fetch-contact", "https://tags.example/bot"], &known),
+    ];
     for (contact, expected) in cases {
         let args = [&["--fetch-allow-origin", &origin.base], contact].concat();
         let api = Harness::with(&args, Behaviour::Answer).await;
         assert_eq!(api.post_url(&origin.url("/cat.jpg")).await.status, 200);
-        let head = origin.heads.lock().unwrap().pop().expect("a request").to_lowercase();
-        assert!(head.contains(&format!("user-agent: {expected}\r\n")), "{head}");
+        let head = origin
+            .heads
+            .lock()
+            .unwrap()
+            .pop()
+            .expect("a request")
+            .to_lowercase();
+        assert!(
+            head.contains(&format!("user-agent: {expected}\r\n")),
+            "{head}"
+        );
         api.finish().await;
     }
 }

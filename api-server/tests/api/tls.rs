@@ -24,8 +24,18 @@ fn origin(authority: &Authority, name: &str, last_year: i32, trick: Trick) -> St
 #[tokio::test]
 async fn an_image_comes_over_http_2() {
     let authority = Authority::new();
-    let base = origin(&authority, SECURE, VALID, Trick::Serve(photo(800, 600).into()));
-    let api = Harness::in_world(&["--fetch-allow-origin", &base], Behaviour::Answer, authority.world()).await;
+    let base = origin(
+        &authority,
+        SECURE,
+        VALID,
+        Trick::Serve(photo(800, 600).into()),
+    );
+    let api = Harness::in_world(
+        &["--fetch-allow-origin", &base],
+        Behaviour::Answer,
+        authority.world(),
+    )
+    .await;
     for _ in 0..3 {
         let reply = api.post_url(&format!("{base}/cat.jpg")).await;
         assert_eq!(reply.status, 200, "{}", reply.json);
@@ -36,13 +46,25 @@ async fn an_image_comes_over_http_2() {
 #[tokio::test]
 async fn a_certificate_that_does_not_hold_is_an_unreachable_host() {
     let (authority, stranger) = (Authority::new(), Authority::new());
-    let cases = [(&authority, SECURE, 2021), (&authority, "dog.example", VALID), (&stranger, SECURE, VALID)];
+    let cases = [
+        (&authority, SECURE, 2021),
+        (&authority, "dog.example", VALID),
+        (&stranger, SECURE, VALID),
+    ];
     for (signer, name, last_year) in cases {
         let base = origin(signer, name, last_year, Trick::Serve(Bytes::new()));
-        let api = Harness::in_world(&["--fetch-allow-origin", &base], Behaviour::Answer, authority.world()).await;
+        let api = Harness::in_world(
+            &["--fetch-allow-origin", &base],
+            Behaviour::Answer,
+            authority.world(),
+        )
+        .await;
         let reply = api.post_url(&base).await;
         reply.is_problem(422, "source_unreachable");
-        assert_eq!(reply.json["detail"], "No connection could be made to the image's host.");
+        assert_eq!(
+            reply.json["detail"],
+            "No connection could be made to the image's host."
+        );
         api.finish().await;
     }
 }
@@ -61,8 +83,14 @@ async fn every_bound_holds_over_http_2() {
     ];
     for (trick, code) in tricks {
         let base = origin(&authority, SECURE, VALID, trick);
-        let limits =
-            ["--fetch-first-byte-timeout-ms", "300", "--fetch-timeout-ms", "600", "--fetch-max-bytes", "1000000"];
+        let limits = [
+            "--fetch-first-byte-timeout-ms",
+            "300",
+            "--fetch-timeout-ms",
+            "600",
+            "--fetch-max-bytes",
+            "1000000",
+        ];
         let args = [&limits[..], &["--fetch-allow-origin", &base]].concat();
         let api = Harness::in_world(&args, Behaviour::Answer, authority.world()).await;
         api.post_url(&base).await.is_problem(422, code);

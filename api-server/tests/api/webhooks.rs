@@ -16,7 +16,10 @@ use crate::{
     support::{album::Album, worker::Behaviour},
 };
 
-const SECRETS: [&str; 2] = ["the new secret of the service", "the old secret of the service"];
+const SECRETS: [&str; 2] = [
+    "the new secret of the service",
+    "the old secret of the service",
+];
 
 type Taken = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
@@ -28,16 +31,24 @@ async fn hook() -> (String, Taken) {
     let take = async |State(taken): State<Taken>, headers: HeaderMap, body: Bytes| {
         let mut taken = taken.lock().unwrap();
         taken.push((headers, body));
-        if taken.len() == 1 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
+        if taken.len() == 1 {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::NO_CONTENT
+        }
     };
-    let router = Router::new().route("/hook", post(take)).with_state(taken.clone());
+    let router = Router::new()
+        .route("/hook", post(take))
+        .with_state(taken.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     (base, taken)
 }
 
 fn signed_by(secret: &str, headers: &HeaderMap, body: &[u8]) -> String {
     let key = api_server::webhook_secret(secret, "default");
-    let key = BASE64_STANDARD.decode(key.strip_prefix("whsec_").unwrap()).unwrap();
+    let key = BASE64_STANDARD
+        .decode(key.strip_prefix("whsec_").unwrap())
+        .unwrap();
     let text = |name: &str| headers[name].to_str().unwrap().to_owned();
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
     mac.update(format!("{}.{}.", text("webhook-id"), text("webhook-timestamp")).as_bytes());
@@ -49,22 +60,50 @@ fn signed_by(secret: &str, headers: &HeaderMap, body: &[u8]) -> String {
 async fn the_end_of_a_batch_is_told_until_it_is_taken() {
     let (album, (base, taken)) = (Album::start().await, hook().await);
     let secrets = SECRETS.join(",");
-    let more = ["--webhook-secrets", &secrets, "--webhook-pause-ms", "0", "--fetch-allow-origin", &base];
+    let more = [
+        "--webhook-secrets",
+        &secrets,
+        "--webhook-pause-ms",
+        "0",
+        "--fetch-allow-origin",
+        &base,
+    ];
     let api = started(&album, &more, Behaviour::Look).await;
-    let body = json!({"items": items(&album, &["a", "dead-1"]), "webhook_url": format!("{base}/hook")});
-    let reply = api.post_raw("/v1/batches", "application/json", body.to_string().into_bytes()).await;
+    let body =
+        json!({"items": items(&album, &["a", "dead-1"]), "webhook_url": format!("{base}/hook")});
+    let reply = api
+        .post_raw(
+            "/v1/batches",
+            "application/json",
+            body.to_string().into_bytes(),
+        )
+        .await;
     assert_eq!(reply.status, 202, "{}", reply.json);
     let id = reply.json["id"].as_str().unwrap();
     ended(&api, id).await;
-    eventually("it is told twice", async || (taken.lock().unwrap().len() == 2).then_some(())).await;
+    eventually("it is told twice", async || {
+        (taken.lock().unwrap().len() == 2).then_some(())
+    })
+    .await;
     let told = taken.lock().unwrap().clone();
-    assert_eq!(told[0].0["webhook-id"], told[1].0["webhook-id"], "it is the same news");
+    assert_eq!(
+        told[0].0["webhook-id"], told[1].0["webhook-id"],
+        "it is the same news"
+    );
     for (headers, body) in &told {
-        let signatures = SECRETS.map(|secret| signed_by(secret, headers, body)).join(" ");
+        let signatures = SECRETS
+            .map(|secret| signed_by(secret, headers, body))
+            .join(" ");
         assert_eq!(headers["webhook-signature"], signatures);
         let news: Value = serde_json::from_slice(body).unwrap();
-        assert_eq!((&news["type"], news["data"]["id"].as_str()), (&json!("batch.completed"), Some(id)));
-        assert_eq!(news["data"]["request_counts"], json!({"total": 2, "completed": 1, "failed": 1}));
+        assert_eq!(
+            (&news["type"], news["data"]["id"].as_str()),
+            (&json!("batch.completed"), Some(id))
+        );
+        assert_eq!(
+            news["data"]["request_counts"],
+            json!({"total": 2, "completed": 1, "failed": 1})
+        );
     }
     tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
     assert_eq!(taken.lock().unwrap().len(), 2, "and not once more");
@@ -73,12 +112,27 @@ async fn the_end_of_a_batch_is_told_until_it_is_taken() {
 
 #[tokio::test]
 async fn a_webhook_waits_for_whoever_can_sign_it() {
-    let (album, (base, taken), folder) = (Album::start().await, hook().await, tempfile::tempdir().unwrap());
+    let (album, (base, taken), folder) = (
+        Album::start().await,
+        hook().await,
+        tempfile::tempdir().unwrap(),
+    );
     let store = Url::from_directory_path(folder.path()).unwrap().to_string();
-    let options = ["--store-url", &store, "--webhook-pause-ms", "0", "--fetch-allow-origin", &base];
+    let options = [
+        "--store-url",
+        &store,
+        "--webhook-pause-ms",
+        "0",
+        "--fetch-allow-origin",
+        &base,
+    ];
     let able = [&options[..], &["--webhook-secrets", SECRETS[0]]].concat();
     let api = started(&album, &able, Behaviour::Slow(300)).await;
-    let id = create(&api, json!({"items": items(&album, &["a"]), "webhook_url": format!("{base}/hook")})).await;
+    let id = create(
+        &api,
+        json!({"items": items(&album, &["a"]), "webhook_url": format!("{base}/hook")}),
+    )
+    .await;
     api.finish().await;
     let api = started(&album, &options, Behaviour::Look).await;
     ended(&api, &id).await;
@@ -86,7 +140,10 @@ async fn a_webhook_waits_for_whoever_can_sign_it() {
     assert_eq!(taken.lock().unwrap().len(), 0);
     api.finish().await;
     let api = started(&album, &able, Behaviour::Look).await;
-    eventually("it is told", async || (taken.lock().unwrap().len() == 2).then_some(())).await;
+    eventually("it is told", async || {
+        (taken.lock().unwrap().len() == 2).then_some(())
+    })
+    .await;
     api.finish().await;
 }
 
@@ -97,14 +154,23 @@ async fn a_webhook_goes_to_public_addresses_alone_and_is_always_signed() {
     for (more, urls) in [
         (
             &secrets[..],
-            &["http://127.0.0.1/", "http://localhost/", "http://[::1]/", "file:///etc/passwd", "", "hook"][..],
+            &[
+                "http://127.0.0.1/",
+                "http://localhost/",
+                "http://[::1]/",
+                "file:///etc/passwd",
+                "",
+                "hook",
+            ][..],
         ),
         (&[], &["https://example.com/hook"]),
     ] {
         let api = started(&album, more, Behaviour::Look).await;
         for url in urls {
             let body = json!({"items": items(&album, &["a"]), "webhook_url": url}).to_string();
-            let reply = api.post_raw("/v1/batches", "application/json", body.into_bytes()).await;
+            let reply = api
+                .post_raw("/v1/batches", "application/json", body.into_bytes())
+                .await;
             reply.is_problem(422, "webhook_not_allowed");
         }
         api.finish().await;

@@ -12,7 +12,10 @@ pub fn option(name: &str, value: &str) -> Vec<u8> {
 }
 
 pub fn image(file: &[u8]) -> Vec<u8> {
-    part("name=\"image\"; filename=\"cat.jpg\"\r\nContent-Type: image/jpeg", file)
+    part(
+        "name=\"image\"; filename=\"cat.jpg\"\r\nContent-Type: image/jpeg",
+        file,
+    )
 }
 
 pub fn form(parts: &[Vec<u8>]) -> Vec<u8> {

@@ -31,7 +31,11 @@ impl Answers {
     }
 
     pub fn lasting(ttl: Duration, answers: Vec<Vec<&'static str>>) -> Arc<Self> {
-        Arc::new(Self { given: AtomicUsize::new(0), answers, ttl })
+        Arc::new(Self {
+            given: AtomicUsize::new(0),
+            answers,
+            ttl,
+        })
     }
 
     /// Every name is this host.
@@ -42,7 +46,10 @@ impl Answers {
 
 impl Lookup for Answers {
     fn lookup(&self, _: String) -> BoxFuture<'static, io::Result<Found>> {
-        let turn = self.given.fetch_add(1, Ordering::SeqCst).min(self.answers.len() - 1);
+        let turn = self
+            .given
+            .fetch_add(1, Ordering::SeqCst)
+            .min(self.answers.len() - 1);
         found(&self.answers[turn], self.ttl)
     }
 }
@@ -55,7 +62,10 @@ pub struct Table {
 
 impl Table {
     pub fn new() -> Self {
-        Self { rebinds: AtomicUsize::new(0), others: World::default().names }
+        Self {
+            rebinds: AtomicUsize::new(0),
+            others: World::default().names,
+        }
     }
 
     fn addresses(&self, name: &str) -> Option<Vec<&'static str>> {
@@ -67,7 +77,9 @@ impl Table {
             "mixed-v6.example" => vec!["::1", "2606:4700::1111"],
             "metadata.google.internal" => vec!["169.254.169.254"],
             // Public when it is looked at, private ever after.
-            "rebinding.example" if self.rebinds.fetch_add(1, Ordering::SeqCst) == 0 => vec![NOWHERE],
+            "rebinding.example" if self.rebinds.fetch_add(1, Ordering::SeqCst) == 0 => {
+                vec![NOWHERE]
+            }
             "rebinding.example" => vec!["127.0.0.1"],
             "empty.example" => vec![],
             SECURE => vec!["127.0.0.1"],
@@ -86,6 +98,9 @@ impl Lookup for Table {
 }
 
 fn found(addresses: &[&str], ttl: Duration) -> BoxFuture<'static, io::Result<Found>> {
-    let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+    let addresses = addresses
+        .iter()
+        .map(|text| text.parse().expect("an address"))
+        .collect();
     Box::pin(async move { Ok(Found { addresses, ttl }) })
 }

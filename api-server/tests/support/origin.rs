@@ -51,12 +51,20 @@ pub struct Origin {
 
 impl Origin {
     pub async fn start(pages: impl IntoIterator<Item = (&'static str, Page)>) -> Self {
-        Self::on(StdListener::bind("127.0.0.1:0").expect("a free port"), pages)
+        Self::on(
+            StdListener::bind("127.0.0.1:0").expect("a free port"),
+            pages,
+        )
     }
 
     /// On a port that a server was told of before.
-    pub fn on(listener: StdListener, pages: impl IntoIterator<Item = (&'static str, Page)>) -> Self {
-        listener.set_nonblocking(true).expect("a socket can be set so");
+    pub fn on(
+        listener: StdListener,
+        pages: impl IntoIterator<Item = (&'static str, Page)>,
+    ) -> Self {
+        listener
+            .set_nonblocking(true)
+            .expect("a socket can be set so");
         let listener = TcpListener::from_std(listener).expect("a runtime");
         let origin = Self {
             base: format!("http://{}", listener.local_addr().expect("bound")),
@@ -93,7 +101,9 @@ impl Origin {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), reached).await.expect("the requests come");
+        tokio::time::timeout(Duration::from_secs(5), reached)
+            .await
+            .expect("the requests come");
     }
 
     async fn serve(self, mut stream: TcpStream) -> Option<()> {
@@ -105,14 +115,28 @@ impl Origin {
     async fn answer(&self, stream: &mut TcpStream) -> Option<bool> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            stream.read_buf(&mut head).await.ok().filter(|bytes| *bytes > 0)?;
+            stream
+                .read_buf(&mut head)
+                .await
+                .ok()
+                .filter(|bytes| *bytes > 0)?;
         }
         let head = String::from_utf8(head).ok()?;
-        assert!(head.to_lowercase().contains("accept-encoding: identity"), "{head}");
+        assert!(
+            head.to_lowercase().contains("accept-encoding: identity"),
+            "{head}"
+        );
         assert!(head.contains("Tagfleet/"), "{head}");
-        let page = head.split(' ').nth(1).and_then(|path| self.pages.get(path)).cloned();
+        let page = head
+            .split(' ')
+            .nth(1)
+            .and_then(|path| self.pages.get(path))
+            .cloned();
         self.heads.lock().expect("not poisoned").push(head);
-        self.peak.fetch_max(self.open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        self.peak.fetch_max(
+            self.open.fetch_add(1, Ordering::SeqCst) + 1,
+            Ordering::SeqCst,
+        );
         let page = page.unwrap_or_else(|| Page::Bytes(status(404, "")));
         let is_kept = matches!(page, Page::Kept(_));
         let done = send(stream, page).await;
@@ -138,13 +162,29 @@ async fn send(stream: &mut TcpStream, page: Page) -> Option<()> {
             drip(stream, pause).await
         }
         Page::DripHead => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nX-Padding: ").await.ok()?;
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+                .await
+                .ok()?;
             drip(stream, BRISK).await
         }
-        Page::Informs => repeat(stream, &b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n".repeat(100)).await,
+        Page::Informs => {
+            repeat(
+                stream,
+                &b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n".repeat(100),
+            )
+            .await
+        }
         Page::Endless => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await.ok()?;
-            repeat(stream, format!("10000\r\n{}\r\n", "x".repeat(0x10000)).as_bytes()).await
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                .await
+                .ok()?;
+            repeat(
+                stream,
+                format!("10000\r\n{}\r\n", "x".repeat(0x10000)).as_bytes(),
+            )
+            .await
         }
     }
 }
@@ -166,7 +206,10 @@ async fn repeat(stream: &mut TcpStream, bytes: &[u8]) -> Option<()> {
 
 /// On a connection that stays.
 pub fn kept(body: &[u8]) -> Page {
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     Page::Kept([head.as_bytes(), body].concat())
 }
 
@@ -175,7 +218,10 @@ pub fn ok(body: &[u8]) -> Page {
 }
 
 pub fn with_headers(headers: &str, body: &[u8]) -> Page {
-    let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
     Page::Bytes([head.as_bytes(), body].concat())
 }
 
@@ -184,5 +230,6 @@ pub fn redirect(to: &str) -> Page {
 }
 
 pub fn status(status: u16, headers: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n").into_bytes()
+    format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n")
+        .into_bytes()
 }

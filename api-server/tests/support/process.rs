@@ -34,9 +34,20 @@ impl Server {
             .expect("this program starts again");
         let mut address = String::new();
         let stdout = child.stdout.take().expect("a pipe");
-        BufReader::new(stdout).read_line(&mut address).expect("text");
-        let server = Self { base: format!("http://{}", address.trim()), pid: child.id(), child: child.into(), log };
-        assert!(!address.is_empty(), "the server did not start:\n{}", server.last_words());
+        BufReader::new(stdout)
+            .read_line(&mut address)
+            .expect("text");
+        let server = Self {
+            base: format!("http://{}", address.trim()),
+            pid: child.id(),
+            child: child.into(),
+            log,
+        };
+        assert!(
+            !address.is_empty(),
+            "the server did not start:\n{}",
+            server.last_words()
+        );
         server
     }
 
@@ -44,7 +55,9 @@ impl Server {
         let length = self.log.metadata().expect("a file").len() as usize;
         let mut bytes = vec![0; length];
         // At a place, so that the server's own place in the file stays.
-        self.log.read_exact_at(&mut bytes, 0).expect("it only grows");
+        self.log
+            .read_exact_at(&mut bytes, 0)
+            .expect("it only grows");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -57,14 +70,23 @@ impl Server {
 
     /// The same process all along.
     pub fn runs(&self) -> bool {
-        self.child.lock().expect("not poisoned").try_wait().expect("a child").is_none()
+        self.child
+            .lock()
+            .expect("not poisoned")
+            .try_wait()
+            .expect("a child")
+            .is_none()
     }
 
     /// The process ids of those that decode.
     pub fn decoders(&self) -> Vec<u32> {
-        let all = fs::read_dir("/proc").expect("a system with /proc").flatten();
+        let all = fs::read_dir("/proc")
+            .expect("a system with /proc")
+            .flatten();
         let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let mut children: Vec<u32> = pids.filter(|pid| status_of(*pid, "PPid:") == Some(self.pid.into())).collect();
+        let mut children: Vec<u32> = pids
+            .filter(|pid| status_of(*pid, "PPid:") == Some(self.pid.into()))
+            .collect();
         children.sort_unstable();
         children
     }
@@ -78,7 +100,10 @@ impl Server {
     /// What they have that lies in no file: unlike all that is resident, it does not grow by what of the program is used.
     pub fn anonymous(&self) -> Anonymous {
         let mib = |pid: u32| status_of(pid, "RssAnon:").unwrap_or(0) as f64 / 1024.0;
-        Anonymous { server_mib: mib(self.pid), decoders_mib: self.decoders().into_iter().map(mib).sum() }
+        Anonymous {
+            server_mib: mib(self.pid),
+            decoders_mib: self.decoders().into_iter().map(mib).sum(),
+        }
     }
 
     /// As at the end of a test: asks it to end, and waits.
@@ -92,7 +117,10 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        child.kill().and_then(|()| child.wait()).expect("a child can be ended");
+        child
+            .kill()
+            .and_then(|()| child.wait())
+            .expect("a child can be ended");
         panic!("the server did not end:\n{}", self.last_words());
     }
 }

@@ -12,7 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `base`: the server's URL.
 pub async fn connect(base: &str) -> TcpStream {
-    TcpStream::connect(base.trim_start_matches("http://")).await.expect("it listens")
+    TcpStream::connect(base.trim_start_matches("http://"))
+        .await
+        .expect("it listens")
 }
 
 /// All that comes back until the server closes the connection.
@@ -32,6 +34,8 @@ pub async fn rest(mut stream: TcpStream) -> String {
             answer.extend_from_slice(&piece[..bytes]);
         }
     };
-    timeout(PATIENCE, read).await.expect("the server closes the connection");
+    timeout(PATIENCE, read)
+        .await
+        .expect("the server closes the connection");
     String::from_utf8_lossy(&answer).into_owned()
 }

@@ -14,11 +14,18 @@ impl Reply {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a body");
         let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self { status, headers, json }
+        Self {
+            status,
+            headers,
+            json,
+        }
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// Asserts status and code, and the shape that every problem has.
@@ -31,9 +38,18 @@ impl Reply {
         assert_eq!(self.json["type"], format!("/problems/{code}"));
         assert_eq!(self.json["request_id"], self.header("x-request-id"));
         for field in ["title", "detail", "stage"] {
-            assert!(self.json[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {}", self.json);
+            assert!(
+                self.json[field]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{field} in {}",
+                self.json
+            );
         }
         assert!(self.json["retryable"].is_boolean());
-        assert_eq!(self.headers.contains_key("retry-after"), matches!(status, 429 | 503));
+        assert_eq!(
+            self.headers.contains_key("retry-after"),
+            matches!(status, 429 | 503)
+        );
     }
 }

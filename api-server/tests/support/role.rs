@@ -51,9 +51,14 @@ impl Settings {
     /// In memory, unless said otherwise; never in anybody's home.
     pub async fn links(&self) -> Links {
         let store_url = Some(self.store.store_url.clone().unwrap_or("memory:".into()));
-        let store = StoreConfig { store_url, ..self.store.clone() };
+        let store = StoreConfig {
+            store_url,
+            ..self.store.clone()
+        };
         Links {
-            queue: Queue::connect(&self.queue).await.expect("a queue in memory"),
+            queue: Queue::connect(&self.queue)
+                .await
+                .expect("a queue in memory"),
             bus: Bus::connect(&self.bus).await.expect("a bus in memory"),
             store: Store::open(&store).expect("a store in memory"),
             outside: Outside::open(&store).expect("nothing but what the test allows"),
@@ -61,7 +66,10 @@ impl Settings {
     }
 
     fn roots(&self) -> io::Result<Vec<CertificateDer<'static>>> {
-        self.extra_root.iter().map(|path| fs::read(path).map(CertificateDer::from)).collect()
+        self.extra_root
+            .iter()
+            .map(|path| fs::read(path).map(CertificateDer::from))
+            .collect()
     }
 }
 
@@ -89,12 +97,24 @@ async fn serve() -> anyhow::Result<()> {
         sentinel::watch(|late| tracing::warn!(late_ms = late.as_millis() as u64, "woken late"));
     }
     let links = settings.links().await;
-    let mut worker = FakeWorker::start(links.queue.clone(), links.bus.clone(), Behaviour::Look).await;
+    let mut worker =
+        FakeWorker::start(links.queue.clone(), links.bus.clone(), Behaviour::Look).await;
     let listener = TcpListener::bind(settings.api.listen).await?;
     println!("{}", listener.local_addr()?);
-    let world = World { names: Arc::new(names::Table::new()), extra_roots: settings.roots()? };
+    let world = World {
+        names: Arc::new(names::Table::new()),
+        extra_roots: settings.roots()?,
+    };
     let migrate = Some(settings.migrate);
-    api_server::run_with(settings.api, migrate, links, world, listener, ends_with_stdin()).await?;
+    api_server::run_with(
+        settings.api,
+        migrate,
+        links,
+        world,
+        listener,
+        ends_with_stdin(),
+    )
+    .await?;
     worker.stop().await;
     Ok(())
 }

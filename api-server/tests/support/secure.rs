@@ -32,12 +32,18 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let root = params.self_signed(&key).expect("signed").der().clone();
-        Self { issuer: Issuer::new(params, key), root }
+        Self {
+            issuer: Issuer::new(params, key),
+            root,
+        }
     }
 
     /// A world that trusts it, in which every name is this host.
     pub fn world(&self) -> World {
-        World { names: Answers::here(), extra_roots: vec![self.root.clone()] }
+        World {
+            names: Answers::here(),
+            extra_roots: vec![self.root.clone()],
+        }
     }
 
     fn server(&self, name: &str, last_year: i32) -> ServerConfig {
@@ -45,10 +51,16 @@ impl Authority {
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(last_year, 12, 31);
         let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("signed").der().clone();
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("signed")
+            .der()
+            .clone();
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key);
         let mut config = config.expect("a certificate and its key");
         config.alpn_protocols = vec![b"h2".to_vec()];
         config
@@ -69,9 +81,17 @@ pub enum Trick {
 }
 
 /// Starts one and returns its base URL. `name` and `last_year` are the certificate's.
-pub fn origin(listener: StdListener, authority: &Authority, name: &str, last_year: i32, trick: Trick) -> String {
+pub fn origin(
+    listener: StdListener,
+    authority: &Authority,
+    name: &str,
+    last_year: i32,
+    trick: Trick,
+) -> String {
     let acceptor = TlsAcceptor::from(Arc::new(authority.server(name, last_year)));
-    listener.set_nonblocking(true).expect("a socket can be set so");
+    listener
+        .set_nonblocking(true)
+        .expect("a socket can be set so");
     let listener = TcpListener::from_std(listener).expect("a runtime");
     let port = listener.local_addr().expect("bound").port();
     tokio::spawn(async move {
@@ -95,7 +115,9 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, trick: Trick) -> Option
 
 async fn answer(mut respond: SendResponse<Bytes>, trick: Trick) -> Option<()> {
     match trick {
-        Trick::Serve(file) => head(&mut respond, Response::new(()))?.send_data(file, true).ok(),
+        Trick::Serve(file) => head(&mut respond, Response::new(()))?
+            .send_data(file, true)
+            .ok(),
         Trick::Silent => {
             sleep(Duration::from_secs(60)).await;
             Some(())
@@ -111,19 +133,31 @@ async fn answer(mut respond: SendResponse<Bytes>, trick: Trick) -> Option<()> {
         Trick::LargeHead => {
             let mut response = Response::new(());
             let value = HeaderValue::from_bytes(&[b'x'; 60_000]).expect("printable");
-            response.headers_mut().extend((0..20).map(|n| (large_header(n), value.clone())));
-            head(&mut respond, response)?.send_data(Bytes::new(), true).ok()
+            response
+                .headers_mut()
+                .extend((0..20).map(|n| (large_header(n), value.clone())));
+            head(&mut respond, response)?
+                .send_data(Bytes::new(), true)
+                .ok()
         }
         Trick::Informs => loop {
             for _ in 0..100 {
-                let hints = Response::builder().status(103).body(()).expect("a response");
+                let hints = Response::builder()
+                    .status(103)
+                    .body(())
+                    .expect("a response");
                 respond.send_informational(hints).ok()?;
             }
             sleep(Duration::from_millis(1)).await;
         },
         Trick::Short => {
-            let response = Response::builder().header("content-length", 5_000).body(()).expect("a response");
-            head(&mut respond, response)?.send_data(Bytes::from_static(b"short"), true).ok()
+            let response = Response::builder()
+                .header("content-length", 5_000)
+                .body(())
+                .expect("a response");
+            head(&mut respond, response)?
+                .send_data(Bytes::from_static(b"short"), true)
+                .ok()
         }
     }
 }

@@ -18,10 +18,17 @@ pub struct Trap {
 impl Trap {
     pub async fn start() -> Self {
         // Where there is IPv6, this takes IPv4 too.
-        let listener = StdListener::bind("[::]:0").or_else(|_| StdListener::bind("0.0.0.0:0")).expect("a free port");
-        listener.set_nonblocking(true).expect("a socket can be set so");
+        let listener = StdListener::bind("[::]:0")
+            .or_else(|_| StdListener::bind("0.0.0.0:0"))
+            .expect("a free port");
+        listener
+            .set_nonblocking(true)
+            .expect("a socket can be set so");
         let listener = TcpListener::from_std(listener).expect("a runtime");
-        let trap = Self { port: listener.local_addr().expect("bound").port(), knocks: Arc::default() };
+        let trap = Self {
+            port: listener.local_addr().expect("bound").port(),
+            knocks: Arc::default(),
+        };
         let knocks = trap.knocks.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

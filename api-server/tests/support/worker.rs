@@ -12,7 +12,10 @@ use common::{
     queue::{Delivery, Lane, Queue, Received},
     shutdown::Shutdown,
     stage::{Stage, StageClock},
-    wire::{self, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Tag, Tagged, WIRE_VERSION, WorkerInfo},
+    wire::{
+        self, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Tag, Tagged,
+        WIRE_VERSION, WorkerInfo,
+    },
 };
 use tokio::task::JoinHandle;
 
@@ -49,19 +52,31 @@ impl FakeWorker {
     pub async fn start(queue: Queue, bus: Bus, behaviour: Behaviour) -> Self {
         let (jobs, shutdown) = (Arc::<Mutex<Vec<Job>>>::default(), Shutdown::new());
         if behaviour == Behaviour::Absent {
-            return Self { jobs, shutdown, task: None };
+            return Self {
+                jobs,
+                shutdown,
+                task: None,
+            };
         }
         let announcement = wire::encode(&info()).into();
-        bus.announce("worker", "fake-1", announcement, A_LONG_TIME).await.expect("announced");
+        bus.announce("worker", "fake-1", announcement, A_LONG_TIME)
+            .await
+            .expect("announced");
         let mut consumer = queue.consume(&Lane::ALL, 8, shutdown.clone());
         let seen = jobs.clone();
         let task = tokio::spawn(async move {
             while let Some(received) = consumer.next().await {
-                let Received::Delivery(delivery) = received else { panic!("a dead letter") };
+                let Received::Delivery(delivery) = received else {
+                    panic!("a dead letter")
+                };
                 work(&bus, behaviour, delivery, &seen).await;
             }
         });
-        Self { jobs, shutdown, task: Some(task) }
+        Self {
+            jobs,
+            shutdown,
+            task: Some(task),
+        }
     }
 
     pub async fn stop(&mut self) {
@@ -72,26 +87,44 @@ impl FakeWorker {
     }
 
     pub fn last_job(&self) -> Job {
-        self.jobs.lock().expect("not poisoned").last().expect("a job came").clone()
+        self.jobs
+            .lock()
+            .expect("not poisoned")
+            .last()
+            .expect("a job came")
+            .clone()
     }
 }
 
 async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<Vec<Job>>) {
     let job: Job = wire::decode(&delivery.payload).expect("a job");
     let mut clock = StageClock::start_at(Instant::now());
-    clock.timings.add_ms(Stage::Queue, bus.now_us().saturating_sub(job.published_at_us) as f64 / 1e3);
+    clock.timings.add_ms(
+        Stage::Queue,
+        bus.now_us().saturating_sub(job.published_at_us) as f64 / 1e3,
+    );
     if let Behaviour::Slow(ms) = behaviour {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
-    for stage in [Stage::Decode, Stage::BatchWait, Stage::Infer, Stage::Postprocess, Stage::CaptionWait, Stage::Caption]
-    {
+    for stage in [
+        Stage::Decode,
+        Stage::BatchWait,
+        Stage::Infer,
+        Stage::Postprocess,
+        Stage::CaptionWait,
+        Stage::Caption,
+    ] {
         if behaviour != Behaviour::Look {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         clock.end(stage);
     }
     let outcome = match behaviour {
-        Behaviour::Refuse => Err(Fault::new(Code::InvalidRequest, Stage::Postprocess, "No such tag.")),
+        Behaviour::Refuse => Err(Fault::new(
+            Code::InvalidRequest,
+            Stage::Postprocess,
+            "No such tag.",
+        )),
         Behaviour::Fail => Err(Fault::new(Code::InferenceFailed, Stage::Infer, "As asked.")),
         Behaviour::Look => Ok(tagged(colours(&job.tile))),
         _ => Ok(tagged(cats())),
@@ -104,10 +137,19 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
         outcome,
         timings: clock.timings,
     };
-    let key = ResultKey { tenant: job.tenant.clone(), id: job.id.clone() };
-    let reply_to = if behaviour == Behaviour::Whisper { "nobody" } else { job.reply_to.as_str() };
+    let key = ResultKey {
+        tenant: job.tenant.clone(),
+        id: job.id.clone(),
+    };
+    let reply_to = if behaviour == Behaviour::Whisper {
+        "nobody"
+    } else {
+        job.reply_to.as_str()
+    };
     if behaviour != Behaviour::Silent {
-        bus.store_result(reply_to, &key, wire::encode(&result).into()).await.expect("stored");
+        bus.store_result(reply_to, &key, wire::encode(&result).into())
+            .await
+            .expect("stored");
     }
     if behaviour != Behaviour::Look {
         seen.lock().expect("not poisoned").push(job);
@@ -116,26 +158,47 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
 }
 
 fn tagged(tags: Vec<Tag>) -> Tagged {
-    let caption =
-        Caption { text: Some("A tabby cat.".into()), status: CaptionStatus::Template, model: Some("template".into()) };
-    Tagged { model: ModelId { name: MODEL.into(), version: "1".into() }, tags, caption }
+    let caption = Caption {
+        text: Some("A tabby cat.".into()),
+        status: CaptionStatus::Template,
+        model: Some("template".into()),
+    };
+    Tagged {
+        model: ModelId {
+            name: MODEL.into(),
+            version: "1".into(),
+        },
+        tags,
+        caption,
+    }
 }
 
 fn tag(name: &str, confidence: f32, parents: &[&str]) -> Tag {
     let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
     // As from a worker of before there were ids and names of categories.
     let (id, category_name) = (String::new(), String::new());
-    Tag { id, name: name.into(), confidence, category: "animal".into(), category_name, parents }
+    Tag {
+        id,
+        name: name.into(),
+        confidence,
+        category: "animal".into(),
+        category_name,
+        parents,
+    }
 }
 
 fn cats() -> Vec<Tag> {
-    vec![tag("cat", 0.91, &["mammal", "animal"]), tag("tabby", 0.7, &["cat", "mammal", "animal"])]
+    vec![
+        tag("cat", 0.91, &["mammal", "animal"]),
+        tag("tabby", 0.7, &["cat", "mammal", "animal"]),
+    ]
 }
 
 /// In the middle of each quarter, row by row: a tag named like `220,30,30`.
 fn colours(tile: &[u8]) -> Vec<Tag> {
     let tile = turbojpeg::decompress(tile, turbojpeg::PixelFormat::RGB).expect("a tile is a JPEG");
-    let middles = [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| (tile.width * x / 4, tile.height * y / 4));
+    let middles =
+        [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| (tile.width * x / 4, tile.height * y / 4));
     let colour = |(x, y): (usize, usize)| {
         let at = y * tile.pitch + x * 3;
         let rgb: Vec<_> = tile.pixels[at..at + 3].iter().map(u8::to_string).collect();
@@ -150,11 +213,18 @@ fn info() -> WorkerInfo {
         worker: "fake-1".into(),
         device: "none".into(),
         models: vec![ModelInfo {
-            id: ModelId { name: MODEL.into(), version: "1".into() },
+            id: ModelId {
+                name: MODEL.into(),
+                version: "1".into(),
+            },
             kind: Kind::Softmax,
             licence: "Apache-2.0".into(),
             source: "tests".into(),
-            tile: TileSpec { width: 224, height: 224, fit: Fit::Crop },
+            tile: TileSpec {
+                width: 224,
+                height: 224,
+                fit: Fit::Crop,
+            },
             default_limit: 10,
             default_threshold: 0.1,
             classes: 2,

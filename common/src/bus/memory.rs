@@ -42,14 +42,29 @@ struct Kept {
 
 impl Memory {
     pub fn new(config: &BusConfig) -> Self {
-        Self { ttl: Duration::from_secs(config.result_ttl_s), max_waiters: config.max_waiters, state: Arc::default() }
+        Self {
+            ttl: Duration::from_secs(config.result_ttl_s),
+            max_waiters: config.max_waiters,
+            state: Arc::default(),
+        }
     }
 
-    pub fn store_result(&self, reply_to: &str, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
+    pub fn store_result(
+        &self,
+        reply_to: &str,
+        key: &ResultKey,
+        payload: Bytes,
+    ) -> Result<(), BusError> {
         let expires = Instant::now() + self.ttl;
         let mut state = self.state();
         state.forget_old_results();
-        state.results.insert(key.clone(), Kept { payload: payload.clone(), expires });
+        state.results.insert(
+            key.clone(),
+            Kept {
+                payload: payload.clone(),
+                expires,
+            },
+        );
         state.order.push_back((expires, key.clone()));
         let inbox = state.inboxes.get(reply_to).cloned();
         drop(state);
@@ -61,22 +76,36 @@ impl Memory {
 
     pub fn result(&self, key: &ResultKey) -> Option<Bytes> {
         let state = self.state();
-        let kept = state.results.get(key).filter(|kept| kept.expires > Instant::now())?;
+        let kept = state
+            .results
+            .get(key)
+            .filter(|kept| kept.expires > Instant::now())?;
         Some(kept.payload.clone())
     }
 
     pub fn open_inbox(&self, name: &str, kept: usize) -> Waiters {
         let new = || Waiters::new(self.max_waiters, kept);
-        self.state().inboxes.entry(name.to_owned()).or_insert_with(new).clone()
+        self.state()
+            .inboxes
+            .entry(name.to_owned())
+            .or_insert_with(new)
+            .clone()
     }
 
     pub fn announce(&self, kind: &str, id: &str, payload: Bytes, ttl: Duration) {
-        let kept = Kept { payload, expires: Instant::now() + ttl };
-        self.state().announced.insert((kind.to_owned(), id.to_owned()), kept);
+        let kept = Kept {
+            payload,
+            expires: Instant::now() + ttl,
+        };
+        self.state()
+            .announced
+            .insert((kind.to_owned(), id.to_owned()), kept);
     }
 
     pub fn withdraw(&self, kind: &str, id: &str) {
-        self.state().announced.remove(&(kind.to_owned(), id.to_owned()));
+        self.state()
+            .announced
+            .remove(&(kind.to_owned(), id.to_owned()));
     }
 
     pub fn announced(&self, kind: &str) -> Vec<Bytes> {
@@ -94,13 +123,22 @@ impl Memory {
             state.memos.retain(|_, kept| kept.expires > now);
         }
         if state.memos.len() < MEMOS_KEPT || state.memos.contains_key(key) {
-            state.memos.insert(key.to_owned(), Kept { payload, expires: now + ttl });
+            state.memos.insert(
+                key.to_owned(),
+                Kept {
+                    payload,
+                    expires: now + ttl,
+                },
+            );
         }
     }
 
     pub fn recall(&self, key: &str) -> Option<Bytes> {
         let state = self.state();
-        let kept = state.memos.get(key).filter(|kept| kept.expires > Instant::now())?;
+        let kept = state
+            .memos
+            .get(key)
+            .filter(|kept| kept.expires > Instant::now())?;
         Some(kept.payload.clone())
     }
 
@@ -131,9 +169,15 @@ impl State {
             if *expires > now && self.order.len() < RESULTS_KEPT {
                 return;
             }
-            let Some((expires, key)) = self.order.pop_front() else { return };
+            let Some((expires, key)) = self.order.pop_front() else {
+                return;
+            };
             // A job stored twice has a younger entry, which stays.
-            if self.results.get(&key).is_some_and(|kept| kept.expires <= expires) {
+            if self
+                .results
+                .get(&key)
+                .is_some_and(|kept| kept.expires <= expires)
+            {
                 self.results.remove(&key);
             }
         }

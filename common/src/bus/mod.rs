@@ -83,7 +83,12 @@ impl Bus {
 
     /// Stores the result, then announces it to the inbox `reply_to`. When this
     /// returns `Ok`, the job may be acknowledged.
-    pub async fn store_result(&self, reply_to: &str, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
+    pub async fn store_result(
+        &self,
+        reply_to: &str,
+        key: &ResultKey,
+        payload: Bytes,
+    ) -> Result<(), BusError> {
         match &self.backend {
             Backend::Memory(memory) => memory.store_result(reply_to, key, payload),
             Backend::Redis(redis) => redis.store_result(reply_to, key, payload).await,
@@ -100,7 +105,12 @@ impl Bus {
 
     /// Keeps what a job comes to if nothing better is stored in time: its tags, while its caption is being
     /// written elsewhere. Announced to nobody, and found under no result's key.
-    pub async fn store_provisional(&self, key: &ResultKey, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
+    pub async fn store_provisional(
+        &self,
+        key: &ResultKey,
+        payload: Bytes,
+        ttl: Duration,
+    ) -> Result<(), BusError> {
         self.remember(&provisional(key), payload, ttl).await
     }
 
@@ -132,11 +142,21 @@ impl Bus {
                 (subscription.waiters.clone(), Some(subscription))
             }
         };
-        Ok(Inbox { name: name.to_owned(), waiters, _subscription: subscription })
+        Ok(Inbox {
+            name: name.to_owned(),
+            waiters,
+            _subscription: subscription,
+        })
     }
 
     /// Says `payload` of oneself under `kind`, forgotten after `ttl` unless said again.
-    pub async fn announce(&self, kind: &str, id: &str, payload: Bytes, ttl: Duration) -> Result<(), BusError> {
+    pub async fn announce(
+        &self,
+        kind: &str,
+        id: &str,
+        payload: Bytes,
+        ttl: Duration,
+    ) -> Result<(), BusError> {
         match &self.backend {
             Backend::Memory(memory) => {
                 memory.announce(kind, id, payload, ttl);

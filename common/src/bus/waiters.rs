@@ -40,8 +40,17 @@ struct Place {
 impl Waiters {
     /// Keeps the last `kept` results that nobody waited for.
     pub fn new(max: usize, kept: usize) -> Self {
-        let early = Early { keys: VecDeque::new(), results: HashMap::new(), kept };
-        Self { open: Arc::default(), next_ticket: Arc::default(), max, early: Arc::new(Mutex::new(early)) }
+        let early = Early {
+            keys: VecDeque::new(),
+            results: HashMap::new(),
+            kept,
+        };
+        Self {
+            open: Arc::default(),
+            next_ticket: Arc::default(),
+            max,
+            early: Arc::new(Mutex::new(early)),
+        }
     }
 
     pub fn register(&self, key: ResultKey) -> Result<Waiter, BusError> {
@@ -58,11 +67,20 @@ impl Waiters {
                     let _ = sender.send(payload);
                 }
                 None => {
-                    entry.insert(Place { ticket, since: Instant::now(), sender });
+                    entry.insert(Place {
+                        ticket,
+                        since: Instant::now(),
+                        sender,
+                    });
                 }
             },
         }
-        Ok(Waiter { key, ticket, receiver: Some(receiver), waiters: self.clone() })
+        Ok(Waiter {
+            key,
+            ticket,
+            receiver: Some(receiver),
+            waiters: self.clone(),
+        })
     }
 
     /// Hands the result to its waiter. The second delivery of a job finds nobody.
@@ -78,7 +96,10 @@ impl Waiters {
     /// Keys that have been waited for at least so long.
     pub fn waiting_since(&self, age: Duration) -> Vec<ResultKey> {
         let open = self.open();
-        open.iter().filter(|(_, place)| place.since.elapsed() >= age).map(|(key, _)| key.clone()).collect()
+        open.iter()
+            .filter(|(_, place)| place.since.elapsed() >= age)
+            .map(|(key, _)| key.clone())
+            .collect()
     }
 
     pub fn len(&self) -> usize {

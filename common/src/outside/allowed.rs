@@ -36,12 +36,17 @@ impl Allowed {
             Some((tenant, url)) if !tenant.contains(':') => (Some(tenant.to_owned()), url),
             _ => (None, entry),
         };
-        let below = Target::parse(url).ok_or_else(|| refuse("it is no file:///…, s3://… or gs://…"))?;
+        let below =
+            Target::parse(url).ok_or_else(|| refuse("it is no file:///…, s3://… or gs://…"))?;
         let root = match below.scheme.as_str() {
             "file" => {
                 let folder = PathBuf::from(format!("/{}", below.path));
-                let path = folder.canonicalize().map_err(|error| refuse(&error.to_string()))?;
-                if store_folder(store_url).is_some_and(|store| store.starts_with(&path) || path.starts_with(&store)) {
+                let path = folder
+                    .canonicalize()
+                    .map_err(|error| refuse(&error.to_string()))?;
+                if store_folder(store_url)
+                    .is_some_and(|store| store.starts_with(&path) || path.starts_with(&store))
+                {
                     return Err(refuse("the service keeps its own state there"));
                 }
                 let objects = Arc::new(LocalFileSystem::new_with_prefix(&path)?.with_fsync(true));
@@ -54,24 +59,38 @@ impl Allowed {
                 Root::Bucket(bucket(scheme, &below.bucket)?)
             }
         };
-        Ok(Self { tenant, below, root })
+        Ok(Self {
+            tenant,
+            below,
+            root,
+        })
     }
 
     pub fn place(&self, tenant: &str, target: &Target) -> Option<Place> {
         let is_theirs = self.tenant.as_ref().is_none_or(|of| of == tenant);
         let same = (&self.below.scheme, &self.below.bucket) == (&target.scheme, &target.bucket);
-        let rest = target.path.prefix_match(&self.below.path).filter(|_| is_theirs && same)?;
+        let rest = target
+            .path
+            .prefix_match(&self.below.path)
+            .filter(|_| is_theirs && same)?;
         let path = match self.root {
             Root::Folder(_) => Path::from_iter(rest),
             Root::Bucket(_) => target.path.clone(),
         };
-        Some(Place { root: self.root.clone(), path })
+        Some(Place {
+            root: self.root.clone(),
+            path,
+        })
     }
 }
 
 fn store_folder(store_url: Option<&str>) -> Option<PathBuf> {
     let folder = match store_url {
-        Some(url) => Url::parse(url).ok().filter(|url| url.scheme() == "file")?.to_file_path().ok()?,
+        Some(url) => Url::parse(url)
+            .ok()
+            .filter(|url| url.scheme() == "file")?
+            .to_file_path()
+            .ok()?,
         None => crate::store::default_folder(),
     };
     // One that is not there yet holds nothing, and is nothing's link.
@@ -80,19 +99,24 @@ fn store_folder(store_url: Option<&str>) -> Option<PathBuf> {
 
 /// Whether the store may be in this bucket, in any of the ways in which a URL can name one.
 fn names_bucket(store_url: &str, bucket: &str) -> bool {
-    let Ok(url) = Url::parse(store_url) else { return false };
+    let Ok(url) = Url::parse(store_url) else {
+        return false;
+    };
     let host = url.host_str().unwrap_or_default().to_lowercase();
     let bucket = bucket.to_lowercase();
-    let is_first_part = url.path_segments().and_then(|mut parts| parts.next().map(|part| part == bucket));
+    let is_first_part = url
+        .path_segments()
+        .and_then(|mut parts| parts.next().map(|part| part == bucket));
     host == bucket || host.starts_with(&format!("{bucket}.")) || is_first_part.unwrap_or(false)
 }
 
 fn bucket(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
     crate::reconnect::install_tls_provider();
-    let url = Url::parse(&format!("{scheme}://{bucket}/")).map_err(|error| StoreError::Url(error.to_string()))?;
+    let url = Url::parse(&format!("{scheme}://{bucket}/"))
+        .map_err(|error| StoreError::Url(error.to_string()))?;
     // Credentials and endpoints, but for a bucket: that one is named here.
-    let settings = settings(std::env::vars())?
-        .into_iter()
-        .filter(|(name, _)| (name.starts_with("aws_") || name.starts_with("google_")) && !name.contains("bucket"));
+    let settings = settings(std::env::vars())?.into_iter().filter(|(name, _)| {
+        (name.starts_with("aws_") || name.starts_with("google_")) && !name.contains("bucket")
+    });
     Ok(Arc::from(object_store::parse_url_opts(&url, settings)?.0))
 }

@@ -12,12 +12,21 @@ pub fn open_below(folder: &path::Path, path: &Path) -> io::Result<File> {
     let folders = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut at = open(folder, folders, Mode::empty())?;
     for part in parts {
-        at = openat(&at, part.as_ref(), folders | OFlags::NOFOLLOW, Mode::empty())?;
+        at = openat(
+            &at,
+            part.as_ref(),
+            folders | OFlags::NOFOLLOW,
+            Mode::empty(),
+        )?;
     }
     // A pipe without a writer must not keep anybody waiting.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(openat(&at, name.as_ref(), flags, Mode::empty())?);
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no file"))
+    }
 }
 
 /// For writing, which is done by the path.
@@ -27,7 +36,10 @@ pub fn has_no_links(folder: &path::Path, path: &Path) -> io::Result<()> {
         at.push(part.as_ref());
         match at.symlink_metadata() {
             Ok(found) if found.is_symlink() => {
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is behind a link"));
+                return Err(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "it is behind a link",
+                ));
             }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -10,7 +10,9 @@ use std::io;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
+use object_store::{
+    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path,
+};
 use url::Url;
 
 use crate::store::{StoreConfig, StoreError};
@@ -35,13 +37,21 @@ pub struct NotAllowed;
 impl Outside {
     /// Fails where what is named cannot be used, and where it holds what [`crate::store`] keeps.
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
-        let allowed = config.batch_allow.iter().map(|entry| Allowed::parse(entry, config.store_url.as_deref()));
-        Ok(Self(std::sync::Arc::new(allowed.collect::<Result<_, _>>()?)))
+        let allowed = config
+            .batch_allow
+            .iter()
+            .map(|entry| Allowed::parse(entry, config.store_url.as_deref()));
+        Ok(Self(std::sync::Arc::new(
+            allowed.collect::<Result<_, _>>()?,
+        )))
     }
 
     pub fn place(&self, tenant: &str, url: &str) -> Result<Place, NotAllowed> {
         let target = Target::parse(url).ok_or(NotAllowed)?;
-        self.0.iter().find_map(|allowed| allowed.place(tenant, &target)).ok_or(NotAllowed)
+        self.0
+            .iter()
+            .find_map(|allowed| allowed.place(tenant, &target))
+            .ok_or(NotAllowed)
     }
 }
 
@@ -67,8 +77,15 @@ impl Target {
         };
         // Decoded before it is compared, so that nothing is a way up afterwards.
         let path = Path::from_url_path(url.path()).ok()?;
-        let is_text = !text.chars().chain(path.as_ref().chars()).any(|c| c.is_control() || c == '\\');
-        (is_plain && names_nobody && fits && is_text).then(|| Self { scheme: url.scheme().to_owned(), bucket, path })
+        let is_text = !text
+            .chars()
+            .chain(path.as_ref().chars())
+            .any(|c| c.is_control() || c == '\\');
+        (is_plain && names_nobody && fits && is_text).then(|| Self {
+            scheme: url.scheme().to_owned(),
+            bucket,
+            path,
+        })
     }
 }
 
@@ -105,8 +122,16 @@ impl Place {
     /// Writes an object below this place that is not there yet. `false`: it is there, and stays as it was.
     pub fn put_new<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, io::Result<bool>> {
         Box::pin(async move {
-            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            match self.objects(name).await?.put_opts(&self.below(name), PutPayload::from_bytes(bytes), options).await {
+            let options = PutOptions {
+                mode: PutMode::Create,
+                ..PutOptions::default()
+            };
+            match self
+                .objects(name)
+                .await?
+                .put_opts(&self.below(name), PutPayload::from_bytes(bytes), options)
+                .await
+            {
                 Ok(_) => Ok(true),
                 Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
                 Err(error) => Err(failed(error)),
@@ -136,7 +161,10 @@ impl Place {
 fn failed(error: Error) -> io::Error {
     match error {
         Error::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, error),
-        Error::Precondition { .. } => io::Error::new(io::ErrorKind::InvalidData, "it was changed while it was read"),
+        Error::Precondition { .. } => io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it was changed while it was read",
+        ),
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
             io::Error::new(io::ErrorKind::PermissionDenied, error)
         }
@@ -144,8 +172,12 @@ fn failed(error: Error) -> io::Error {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?
 }
 
 #[cfg(test)]

@@ -20,17 +20,31 @@ pub struct Opened {
 #[derive(Clone, Debug)]
 enum What {
     File(Arc<File>),
-    Object { objects: Arc<dyn ObjectStore>, path: Path, e_tag: Option<String> },
+    Object {
+        objects: Arc<dyn ObjectStore>,
+        path: Path,
+        e_tag: Option<String>,
+    },
 }
 
 impl Opened {
     pub(super) fn file(file: File) -> io::Result<Self> {
-        Ok(Self { bytes: file.metadata()?.len(), what: What::File(file.into()) })
+        Ok(Self {
+            bytes: file.metadata()?.len(),
+            what: What::File(file.into()),
+        })
     }
 
     pub(super) async fn object(objects: Arc<dyn ObjectStore>, path: Path) -> io::Result<Self> {
         let meta = objects.head(&path).await.map_err(failed)?;
-        Ok(Self { bytes: meta.size, what: What::Object { objects, path, e_tag: meta.e_tag } })
+        Ok(Self {
+            bytes: meta.size,
+            what: What::Object {
+                objects,
+                path,
+                e_tag: meta.e_tag,
+            },
+        })
     }
 
     pub fn bytes(&self) -> u64 {
@@ -44,8 +58,15 @@ impl Opened {
                     let file = tokio::fs::File::from_std(file.try_clone()?);
                     Ok(Box::pin(file) as Pin<Box<dyn AsyncRead + Send>>)
                 }
-                What::Object { objects, path, e_tag } => {
-                    let options = GetOptions { if_match: e_tag.clone(), ..GetOptions::default() };
+                What::Object {
+                    objects,
+                    path,
+                    e_tag,
+                } => {
+                    let options = GetOptions {
+                        if_match: e_tag.clone(),
+                        ..GetOptions::default()
+                    };
                     let found = objects.get_opts(path, options).await.map_err(failed)?;
                     let reader = StreamReader::new(found.into_stream().map_err(failed));
                     Ok(Box::pin(reader) as Pin<Box<dyn AsyncRead + Send>>)
@@ -66,9 +87,17 @@ impl Opened {
                     })
                     .await
                 }
-                What::Object { objects, path, e_tag } => {
+                What::Object {
+                    objects,
+                    path,
+                    e_tag,
+                } => {
                     let range = Some(GetRange::Bounded(range));
-                    let options = GetOptions { if_match: e_tag.clone(), range, ..GetOptions::default() };
+                    let options = GetOptions {
+                        if_match: e_tag.clone(),
+                        range,
+                        ..GetOptions::default()
+                    };
                     let found = objects.get_opts(path, options).await.map_err(failed)?;
                     found.bytes().await.map_err(failed)
                 }

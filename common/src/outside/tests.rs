@@ -20,7 +20,11 @@ fn a_bucket_is_open_below_its_prefix_to_whom_it_is_meant_for() {
     let outside = outside(&["s3://lists/a", "shop=gs://shop"]);
     let allowed = |tenant: &str, url: &str| outside.place(tenant, url).is_ok();
     assert!(allowed("any", "s3://lists/a/b.csv") && allowed("any", "s3://lists/a/b/c.csv"));
-    assert!(allowed("shop", "gs://shop/x") && !allowed("any", "gs://shop/x") && !allowed("sho", "gs://shop/x"));
+    assert!(
+        allowed("shop", "gs://shop/x")
+            && !allowed("any", "gs://shop/x")
+            && !allowed("sho", "gs://shop/x")
+    );
     let no = [
         "s3://lists/ab.csv",
         "s3://lists/b",
@@ -51,14 +55,22 @@ fn a_bucket_is_open_below_its_prefix_to_whom_it_is_meant_for() {
 #[test]
 fn the_state_is_in_nothing_that_is_allowed() {
     let refused = |allow: &str, store: &str| Outside::open(&config(&[allow], Some(store))).is_err();
-    for store in ["s3://state/x", "gs://state", "https://state.s3.amazonaws.com/x", "https://s3.eu.amazonaws.com/state"]
-    {
+    for store in [
+        "s3://state/x",
+        "gs://state",
+        "https://state.s3.amazonaws.com/x",
+        "https://s3.eu.amazonaws.com/state",
+    ] {
         assert!(refused("s3://state", store), "{store}");
         assert!(refused("shop=s3://state/far/away", store), "{store}");
         assert!(!refused("s3://another", store), "{store}");
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let name = |part: &str| Url::from_file_path(folder.path().join(part)).expect("absolute").to_string();
+    let name = |part: &str| {
+        Url::from_file_path(folder.path().join(part))
+            .expect("absolute")
+            .to_string()
+    };
     for part in ["state/inside", "beside"] {
         std::fs::create_dir_all(folder.path().join(part)).expect("made");
     }
@@ -67,7 +79,10 @@ fn the_state_is_in_nothing_that_is_allowed() {
         assert!(refused(&name(allow), &name("state")), "{allow}");
     }
     assert!(!refused(&name("beside"), &name("state")));
-    assert!(refused(&name("missing"), &name("state")) && refused("ftp://a/", "memory:"), "what cannot be used");
+    assert!(
+        refused(&name("missing"), &name("state")) && refused("ftp://a/", "memory:"),
+        "what cannot be used"
+    );
 }
 
 #[tokio::test]
@@ -83,10 +98,22 @@ async fn no_way_leads_out_of_a_folder() {
     let base = Url::from_file_path(at("in")).expect("absolute");
     let outside = outside(&[base.as_str()]);
     let read = async |part: &str| {
-        let place = outside.place("any", &format!("{base}/{part}")).map_err(|_| "not allowed")?;
-        let opened = place.open().await.map_err(|_| "refused")?.ok_or("missing")?;
+        let place = outside
+            .place("any", &format!("{base}/{part}"))
+            .map_err(|_| "not allowed")?;
+        let opened = place
+            .open()
+            .await
+            .map_err(|_| "refused")?
+            .ok_or("missing")?;
         let mut text = String::new();
-        opened.reader().await.map_err(|_| "no reader")?.read_to_string(&mut text).await.map_err(|_| "no text")?;
+        opened
+            .reader()
+            .await
+            .map_err(|_| "no reader")?
+            .read_to_string(&mut text)
+            .await
+            .map_err(|_| "no text")?;
         assert_eq!(opened.range(0..2).await.expect("a part"), text[..2]);
         assert!(opened.range(0..100).await.is_err(), "there is no more");
         Ok::<_, &str>(text)
@@ -108,10 +135,20 @@ async fn no_way_leads_out_of_a_folder() {
     ] {
         assert_eq!(read(part).await, Err(why), "{part}");
     }
-    let place = outside.place("any", &format!("{base}/out")).expect("allowed");
+    let place = outside
+        .place("any", &format!("{base}/out"))
+        .expect("allowed");
     assert!(place.put_new("a/b", "one".into()).await.expect("writes"));
-    assert!(!place.put_new("a/b", "two".into()).await.expect("answers"), "what is there stays");
+    assert!(
+        !place.put_new("a/b", "two".into()).await.expect("answers"),
+        "what is there stays"
+    );
     assert_eq!(read("out/a/b").await.as_deref(), Ok("one"));
-    let place = outside.place("any", &format!("{base}/up")).expect("by its name");
-    assert!(place.put_new("x", "x".into()).await.is_err() && !at("x").exists(), "no link is followed");
+    let place = outside
+        .place("any", &format!("{base}/up"))
+        .expect("by its name");
+    assert!(
+        place.put_new("x", "x".into()).await.is_err() && !at("x").exists(),
+        "no link is followed"
+    );
 }

@@ -58,11 +58,18 @@ impl Memory {
             state: Mutex::default(),
             arrived: Notify::new(),
         };
-        Self { shared: Arc::new(shared), shards: Shards::new(config.queue_max_length as usize) }
+        Self {
+            shared: Arc::new(shared),
+            shards: Shards::new(config.queue_max_length as usize),
+        }
     }
 
     pub fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
-        let entry = Entry { payload: message.payload, expires: Instant::now() + message.ttl, failed: 0 };
+        let entry = Entry {
+            payload: message.payload,
+            expires: Instant::now() + message.ttl,
+            failed: 0,
+        };
         let mut state = self.shared.state();
         let queue = &mut state.lanes[lane as usize];
         if queue.len() >= self.shared.max_length {
@@ -79,14 +86,22 @@ impl Memory {
         self.shared.state().consumers += 1;
         let credit = |lane: &Lane| (*lane, Arc::new(Semaphore::new(prefetch.into())));
         let lanes = lanes.iter().map(credit).collect();
-        Consumer { shared: self.shared.clone(), lanes, held: Arc::default(), shutdown }
+        Consumer {
+            shared: self.shared.clone(),
+            lanes,
+            held: Arc::default(),
+            shutdown,
+        }
     }
 
     pub fn depth(&self, lane: Lane) -> Depth {
         let mut state = self.shared.state();
         state.drop_expired(lane);
         let messages = state.lanes[lane as usize].len() + state.retries[lane as usize].len();
-        Depth { messages: messages as u64, consumers: state.consumers }
+        Depth {
+            messages: messages as u64,
+            consumers: state.consumers,
+        }
     }
 
     pub fn dead_letters(&self) -> u64 {
@@ -98,7 +113,10 @@ impl State {
     /// At the head, as the broker does: a short-lived job behind a long-lived one is counted until its turn.
     fn drop_expired(&mut self, lane: Lane) {
         let now = Instant::now();
-        for queue in [&mut self.lanes[lane as usize], &mut self.retries[lane as usize]] {
+        for queue in [
+            &mut self.lanes[lane as usize],
+            &mut self.retries[lane as usize],
+        ] {
             while queue.front().is_some_and(|entry| entry.expires <= now) {
                 queue.pop_front();
             }
@@ -155,7 +173,9 @@ impl Consumer {
         for (lane, _) in &self.lanes {
             state.drop_expired(*lane);
             let retries = &mut state.retries[*lane as usize];
-            let Some(entry) = retries.front() else { continue };
+            let Some(entry) = retries.front() else {
+                continue;
+            };
             if entry.failed >= self.shared.max_attempts {
                 let entry = retries.pop_front()?;
                 return Some(bury(&mut state, entry));
@@ -179,8 +199,19 @@ impl Consumer {
         self.held.jobs.fetch_add(1, Relaxed);
         let (payload, attempt) = (entry.payload.clone(), entry.failed + 1);
         let (shared, held) = (self.shared.clone(), self.held.clone());
-        let receipt = super::Receipt::Memory(Receipt { shared, held, lane, entry: Some(entry), permit });
-        Received::Delivery(Delivery { lane, attempt, payload, receipt })
+        let receipt = super::Receipt::Memory(Receipt {
+            shared,
+            held,
+            lane,
+            entry: Some(entry),
+            permit,
+        });
+        Received::Delivery(Delivery {
+            lane,
+            attempt,
+            payload,
+            receipt,
+        })
     }
 }
 
@@ -193,7 +224,10 @@ impl Drop for Consumer {
 }
 
 fn bury(state: &mut State, entry: Entry) -> Received {
-    let dead = Received::DeadLettered { payload: entry.payload.clone(), attempts: entry.failed };
+    let dead = Received::DeadLettered {
+        payload: entry.payload.clone(),
+        attempts: entry.failed,
+    };
     state.dead.push_back(entry);
     if state.dead.len() > DEAD_LETTERS_KEPT {
         state.dead.pop_front();

@@ -26,7 +26,12 @@ pub enum Lane {
 }
 
 impl Lane {
-    pub const ALL: [Lane; 4] = [Lane::Realtime, Lane::Bulk, Lane::Captions, Lane::CaptionsBulk];
+    pub const ALL: [Lane; 4] = [
+        Lane::Realtime,
+        Lane::Bulk,
+        Lane::Captions,
+        Lane::CaptionsBulk,
+    ];
     /// Of those who tag.
     pub const TAGGING: [Lane; 2] = [Lane::Realtime, Lane::Bulk];
     /// Of those who only write captions.
@@ -78,7 +83,11 @@ pub struct QueueConfig {
     pub queue_max_attempts: u32,
 
     /// Longest wait for the broker to confirm a publish, milliseconds
-    #[arg(long, env = "TAGFLEET_QUEUE_PUBLISH_TIMEOUT_MS", default_value_t = 2_000)]
+    #[arg(
+        long,
+        env = "TAGFLEET_QUEUE_PUBLISH_TIMEOUT_MS",
+        default_value_t = 2_000
+    )]
     pub queue_publish_timeout_ms: u64,
 }
 
@@ -177,8 +186,12 @@ impl Queue {
     /// Takes shards, at most `prefetch` of them un-acked. Ends with `shutdown`; what is held stays held.
     pub fn consume_shards(&self, prefetch: u16, shutdown: Shutdown) -> ShardConsumer {
         let source = match &self.backend {
-            Backend::Memory(memory) => ShardSource::Memory(memory.shards.consume(prefetch, shutdown)),
-            Backend::Rabbit(rabbit) => ShardSource::Rabbit(rabbit.consume_shards(prefetch, shutdown)),
+            Backend::Memory(memory) => {
+                ShardSource::Memory(memory.shards.consume(prefetch, shutdown))
+            }
+            Backend::Rabbit(rabbit) => {
+                ShardSource::Rabbit(rabbit.consume_shards(prefetch, shutdown))
+            }
         };
         ShardConsumer { source }
     }

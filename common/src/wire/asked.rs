@@ -60,6 +60,10 @@ impl Asked {
     /// that workers of before read most jobs.
     pub fn version(&self) -> u16 {
         let particular = self.language != Language::default() || !self.selection.is_empty();
-        if particular { PARTICULAR_JOB } else { WIRE_VERSION }
+        if particular {
+            PARTICULAR_JOB
+        } else {
+            WIRE_VERSION
+        }
     }
 }

@@ -18,7 +18,12 @@ pub struct Shard {
 
 impl Shard {
     pub fn new(tenant: &str, batch: &str, number: u32) -> Self {
-        Self { v: WIRE_VERSION, tenant: tenant.to_owned(), batch: batch.to_owned(), number }
+        Self {
+            v: WIRE_VERSION,
+            tenant: tenant.to_owned(),
+            batch: batch.to_owned(),
+            number,
+        }
     }
 }
 

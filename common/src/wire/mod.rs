@@ -216,10 +216,18 @@ pub struct ModelInfo {
 
 impl Tag {
     pub fn id(&self) -> &str {
-        if self.id.is_empty() { &self.name } else { &self.id }
+        if self.id.is_empty() {
+            &self.name
+        } else {
+            &self.id
+        }
     }
 
     pub fn category_name(&self) -> &str {
-        if self.category_name.is_empty() { &self.category } else { &self.category_name }
+        if self.category_name.is_empty() {
+            &self.category
+        } else {
+            &self.category_name
+        }
     }
 }

@@ -9,18 +9,35 @@ const OLD_TAG: &[u8] =
     b"\x84\xa4name\xa3cat\xaaconfidence\xca?\x00\x00\x00\xa8category\xa6animal\xa7parents\x91\xa6animal";
 
 fn asked() -> Asked {
-    let features = Features { tags: true, caption: false };
-    Asked { features, limit: None, threshold: None, language: Language::En, selection: Selection::default() }
+    let features = Features {
+        tags: true,
+        caption: false,
+    };
+    Asked {
+        features,
+        limit: None,
+        threshold: None,
+        language: Language::En,
+        selection: Selection::default(),
+    }
 }
 
 #[test]
 fn an_old_job_is_one_in_english_without_a_selection() {
     let job: Job = decode(OLD_JOB).expect("it can still be read");
     assert_eq!(
-        (job.id.as_str(), job.limit, job.budget_ms, job.tile.as_slice()),
+        (
+            job.id.as_str(),
+            job.limit,
+            job.budget_ms,
+            job.tile.as_slice()
+        ),
         ("req_1", Some(5), 5000, &b"\xff\xd8"[..])
     );
-    assert_eq!((job.language, job.selection.is_empty()), (Language::En, true));
+    assert_eq!(
+        (job.language, job.selection.is_empty()),
+        (Language::En, true)
+    );
     let again: Job = decode(&encode(&job)).expect("its own writing is read");
     assert_eq!(again, job);
 }
@@ -34,9 +51,32 @@ fn an_old_tags_name_is_its_id() {
 #[test]
 fn what_an_older_worker_would_overlook_it_does_not_read() {
     assert_eq!(asked().version(), 1);
-    assert_eq!(Asked { language: Language::Ko, ..asked() }.version(), 2);
-    let selection = Selection { exclude: vec!["cat".into()], ..Selection::default() };
-    assert_eq!(Asked { selection, ..asked() }.version(), 2);
-    let newer = Job { v: NEWEST_READ + 1, ..decode(OLD_JOB).expect("a job") };
-    assert!(matches!(decode::<Job>(&encode(&newer)), Err(WireError::TooNew(3))));
+    assert_eq!(
+        Asked {
+            language: Language::Ko,
+            ..asked()
+        }
+        .version(),
+        2
+    );
+    let selection = Selection {
+        exclude: vec!["cat".into()],
+        ..Selection::default()
+    };
+    assert_eq!(
+        Asked {
+            selection,
+            ..asked()
+        }
+        .version(),
+        2
+    );
+    let newer = Job {
+        v: NEWEST_READ + 1,
+        ..decode(OLD_JOB).expect("a job")
+    };
+    assert!(matches!(
+        decode::<Job>(&encode(&newer)),
+        Err(WireError::TooNew(3))
+    ));
 }

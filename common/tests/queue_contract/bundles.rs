@@ -65,7 +65,14 @@ async fn drain(queue: &Queue, mut consumer: Consumer) {
 async fn bulk_shares_messages() {
     let queue = bundling().await;
     publish_at_once(&queue, Lane::Bulk, JOBS).await;
-    assert_eq!(queue.depth(Lane::Bulk).await.expect("the broker answers").messages, 2);
+    assert_eq!(
+        queue
+            .depth(Lane::Bulk)
+            .await
+            .expect("the broker answers")
+            .messages,
+        2
+    );
     let mut consumer = consume(&queue, 4);
     for _ in 0..JOBS {
         ack(delivered(&mut consumer).await).await;
@@ -76,7 +83,10 @@ async fn bulk_shares_messages() {
 /// Many deliveries of many jobs: the count of those that may be held is changed on the way, and nothing is lost by it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_credit_loses_nothing() {
-    let config = QueueConfig { queue_max_length: 10_000, ..config(rabbit_url().await) };
+    let config = QueueConfig {
+        queue_max_length: 10_000,
+        ..config(rabbit_url().await)
+    };
     let queue = Queue::connect(&config).await.expect("the broker is there");
     queue.set_bundles(true);
     let publishing = {
@@ -87,7 +97,10 @@ async fn a_change_of_credit_loses_nothing() {
     let mut seen = BTreeSet::new();
     for _ in 0..2_000 {
         let delivery = delivered(&mut consumer).await;
-        assert!(seen.insert(text(&delivery).to_owned()), "nothing comes twice");
+        assert!(
+            seen.insert(text(&delivery).to_owned()),
+            "nothing comes twice"
+        );
         ack(delivery).await;
     }
     assert_eq!(seen, publishing.await.expect("no panic"));

@@ -31,7 +31,9 @@ fn config(url: String) -> QueueConfig {
 }
 
 async fn open(url: String) -> Queue {
-    Queue::connect(&config(url)).await.expect("the backend is there")
+    Queue::connect(&config(url))
+        .await
+        .expect("the backend is there")
 }
 
 async fn rabbit_url() -> String {
@@ -118,7 +120,10 @@ async fn keep(queue: Queue, promise: impl AsyncFnOnce(&Queue)) {
     assert!(queue.is_ready());
     promise(&queue).await;
     for lane in Lane::ALL {
-        eventually("nothing is left", async || (queue.depth(lane).await.ok()?.messages == 0).then_some(())).await;
+        eventually("nothing is left", async || {
+            (queue.depth(lane).await.ok()?.messages == 0).then_some(())
+        })
+        .await;
     }
     shards::are_none_left(&queue).await;
     queue.close().await;
@@ -129,7 +134,10 @@ async fn a_published_message_is_delivered(queue: &Queue) {
         publish(queue, lane, lane.name()).await;
         let mut consumer = queue.consume(&[lane], 1, Shutdown::new());
         let delivery = delivered(&mut consumer).await;
-        assert_eq!((delivery.lane, delivery.attempt, text(&delivery)), (lane, 1, lane.name()));
+        assert_eq!(
+            (delivery.lane, delivery.attempt, text(&delivery)),
+            (lane, 1, lane.name())
+        );
         assert!(delivery.ack().await.expect("acks never fail here"));
     }
 }
@@ -137,7 +145,13 @@ async fn a_published_message_is_delivered(queue: &Queue) {
 async fn an_ack_is_final(queue: &Queue) {
     publish(queue, Lane::Bulk, "done").await;
     let mut consumer = consume(queue, 1);
-    assert!(delivered(&mut consumer).await.ack().await.expect("acks never fail here"));
+    assert!(
+        delivered(&mut consumer)
+            .await
+            .ack()
+            .await
+            .expect("acks never fail here")
+    );
     drop(consumer);
     publish(queue, Lane::Bulk, "next").await;
     let delivery = delivered(&mut consume(queue, 1)).await;
@@ -150,7 +164,10 @@ async fn an_unacked_drop_is_delivered_again(queue: &Queue) {
     let mut consumer = consume(queue, 4);
     drop(delivered(&mut consumer).await);
     let again = delivered(&mut consumer).await;
-    assert_eq!((again.attempt, text(&again), again.lane), (2, "job", Lane::Realtime));
+    assert_eq!(
+        (again.attempt, text(&again), again.lane),
+        (2, "job", Lane::Realtime)
+    );
     ack(again).await;
 }
 
@@ -167,7 +184,10 @@ async fn a_dropped_consumer_gives_back_what_it_held(queue: &Queue) {
         seen.insert(text(&delivery).to_owned());
         ack(delivery).await;
     }
-    assert!(!seen.contains(&held_job), "a delivery outlives its consumer");
+    assert!(
+        !seen.contains(&held_job),
+        "a delivery outlives its consumer"
+    );
     ack(held).await;
 }
 
@@ -186,23 +206,35 @@ async fn a_full_lane_refuses(queue: &Queue) {
 
 async fn realtime_overtakes_bulk(queue: &Queue) {
     // What is still between broker and consumer cannot overtake: try until both had arrived.
-    eventually("a later real-time job comes before an earlier bulk job", async || {
-        publish(queue, Lane::Bulk, "bulk").await;
-        publish(queue, Lane::Realtime, "realtime").await;
-        let mut consumer = consume(queue, 4);
-        let (first, second) = (delivered(&mut consumer).await, delivered(&mut consumer).await);
-        let order = (first.lane, second.lane);
-        ack(first).await;
-        ack(second).await;
-        (order == (Lane::Realtime, Lane::Bulk)).then_some(())
-    })
+    eventually(
+        "a later real-time job comes before an earlier bulk job",
+        async || {
+            publish(queue, Lane::Bulk, "bulk").await;
+            publish(queue, Lane::Realtime, "realtime").await;
+            let mut consumer = consume(queue, 4);
+            let (first, second) = (
+                delivered(&mut consumer).await,
+                delivered(&mut consumer).await,
+            );
+            let order = (first.lane, second.lane);
+            ack(first).await;
+            ack(second).await;
+            (order == (Lane::Realtime, Lane::Bulk)).then_some(())
+        },
+    )
     .await;
 }
 
 async fn an_expired_message_is_never_seen(queue: &Queue) {
     for ttl in [Duration::ZERO, Duration::from_millis(20)] {
-        let stale = Message { payload: "stale".into(), ttl };
-        queue.publish(Lane::Realtime, stale).await.expect("there is room");
+        let stale = Message {
+            payload: "stale".into(),
+            ttl,
+        };
+        queue
+            .publish(Lane::Realtime, stale)
+            .await
+            .expect("there is room");
     }
     tokio::time::sleep(Duration::from_millis(40)).await;
     publish(queue, Lane::Realtime, "fresh").await;
@@ -212,15 +244,24 @@ async fn an_expired_message_is_never_seen(queue: &Queue) {
 }
 
 async fn a_failed_message_expires_too(queue: &Queue) {
-    let stale = Message { payload: "stale".into(), ttl: Duration::from_millis(500) };
-    queue.publish(Lane::Realtime, stale).await.expect("there is room");
+    let stale = Message {
+        payload: "stale".into(),
+        ttl: Duration::from_millis(500),
+    };
+    queue
+        .publish(Lane::Realtime, stale)
+        .await
+        .expect("there is room");
     let mut consumer = consume(queue, 1);
     // Held until its time is nearly over: what is left is too short for a second try.
     let first = delivered(&mut consumer).await;
     tokio::time::sleep(Duration::from_millis(490)).await;
     drop(consumer);
     drop(first);
-    eventually("it is gone", async || (queue.depth(Lane::Realtime).await.ok()?.messages == 0).then_some(())).await;
+    eventually("it is gone", async || {
+        (queue.depth(Lane::Realtime).await.ok()?.messages == 0).then_some(())
+    })
+    .await;
     publish(queue, Lane::Realtime, "fresh").await;
     let delivery = delivered(&mut consume(queue, 1)).await;
     assert_eq!(text(&delivery), "fresh");
@@ -235,7 +276,9 @@ async fn too_many_attempts_end_as_a_dead_letter(queue: &Queue) {
         assert_eq!(delivery.attempt, attempt);
     }
     match consumer.next().await {
-        Some(Received::DeadLettered { payload, attempts }) => assert_eq!((&*payload, attempts), (&b"poison"[..], 3)),
+        Some(Received::DeadLettered { payload, attempts }) => {
+            assert_eq!((&*payload, attempts), (&b"poison"[..], 3))
+        }
         other => panic!("expected the notice of a dead letter, got {other:?}"),
     }
     assert_eq!(queue.dead_letters().await.expect("the backend answers"), 1);
@@ -248,12 +291,18 @@ async fn a_failed_job_runs_alone(queue: &Queue) {
     publish(queue, Lane::Bulk, "held").await;
     let held = delivered(&mut consumer).await;
     drop(shaky);
-    assert!(timeout(NEVER, consumer.next()).await.is_err(), "something else is held");
+    assert!(
+        timeout(NEVER, consumer.next()).await.is_err(),
+        "something else is held"
+    );
     ack(held).await;
     let shaky = delivered(&mut consumer).await;
     assert_eq!((text(&shaky), shaky.attempt), ("shaky", 2));
     publish(queue, Lane::Realtime, "waits").await;
-    assert!(timeout(NEVER, consumer.next()).await.is_err(), "the failed job is alone");
+    assert!(
+        timeout(NEVER, consumer.next()).await.is_err(),
+        "the failed job is alone"
+    );
     ack(shaky).await;
     let after = delivered(&mut consumer).await;
     assert_eq!(text(&after), "waits");
@@ -269,11 +318,15 @@ async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
         let mut worker = consume(queue, 8);
         loop {
             let mut hands = Vec::new();
-            let first = timeout(Duration::from_secs(20), worker.next()).await.expect("there is work");
+            let first = timeout(Duration::from_secs(20), worker.next())
+                .await
+                .expect("there is work");
             let mut received = first;
             while let Some(Received::Delivery(delivery)) = received {
                 hands.push(delivery);
-                received = timeout(Duration::from_millis(20), worker.next()).await.unwrap_or(None);
+                received = timeout(Duration::from_millis(20), worker.next())
+                    .await
+                    .unwrap_or(None);
             }
             if let Some(Received::DeadLettered { payload, .. }) = received {
                 dead.push(String::from_utf8_lossy(&payload).into_owned());
@@ -298,8 +351,14 @@ async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
 async fn prefetch_is_credit(queue: &Queue) {
     publish_many(queue, Lane::Bulk, 3).await;
     let mut consumer = consume(queue, 2);
-    let (first, second) = (delivered(&mut consumer).await, delivered(&mut consumer).await);
-    assert!(timeout(NEVER, consumer.next()).await.is_err(), "credit is used up");
+    let (first, second) = (
+        delivered(&mut consumer).await,
+        delivered(&mut consumer).await,
+    );
+    assert!(
+        timeout(NEVER, consumer.next()).await.is_err(),
+        "credit is used up"
+    );
     ack(first).await;
     let third = delivered(&mut consumer).await;
     ack(second).await;
@@ -310,8 +369,14 @@ async fn prefetch_is_credit(queue: &Queue) {
 async fn each_lane_has_credit_of_its_own(queue: &Queue) {
     let jobs = publish_at_once(queue, Lane::Bulk, 8).await;
     let mut consumer = consume(queue, 2);
-    let mut held = vec![delivered(&mut consumer).await, delivered(&mut consumer).await];
-    assert!(timeout(NEVER, consumer.next()).await.is_err(), "bulk's credit is used up");
+    let mut held = vec![
+        delivered(&mut consumer).await,
+        delivered(&mut consumer).await,
+    ];
+    assert!(
+        timeout(NEVER, consumer.next()).await.is_err(),
+        "bulk's credit is used up"
+    );
     publish(queue, Lane::Realtime, "urgent").await;
     let urgent = delivered(&mut consumer).await;
     assert_eq!(text(&urgent), "urgent");
@@ -335,7 +400,10 @@ async fn shutdown_hands_out_what_is_held_and_ends(queue: &Queue) {
     while let Some(received) = within(consumer.next()).await {
         held.push(delivery(received));
     }
-    assert!(within(consumer.next()).await.is_none(), "the end stays the end");
+    assert!(
+        within(consumer.next()).await.is_none(),
+        "the end stays the end"
+    );
     let mut seen = BTreeSet::new();
     for delivery in held {
         seen.insert(text(&delivery).to_owned());
@@ -345,7 +413,10 @@ async fn shutdown_hands_out_what_is_held_and_ends(queue: &Queue) {
     let mut other = consume(queue, 3);
     while seen.len() < jobs.len() {
         let delivery = delivered(&mut other).await;
-        assert!(seen.insert(text(&delivery).to_owned()), "nothing comes twice");
+        assert!(
+            seen.insert(text(&delivery).to_owned()),
+            "nothing comes twice"
+        );
         ack(delivery).await;
     }
 }
@@ -381,17 +452,39 @@ async fn an_arrival_reaches_whoever_has_credit(queue: &Queue) {
 async fn depth_counts_what_waits(queue: &Queue) {
     publish_many(queue, Lane::Bulk, 3).await;
     let depth = queue.depth(Lane::Bulk).await.expect("the backend answers");
-    assert_eq!(depth, Depth { messages: 3, consumers: 0 });
-    assert_eq!(queue.depth(Lane::Realtime).await.expect("the backend answers").messages, 0);
+    assert_eq!(
+        depth,
+        Depth {
+            messages: 3,
+            consumers: 0
+        }
+    );
+    assert_eq!(
+        queue
+            .depth(Lane::Realtime)
+            .await
+            .expect("the backend answers")
+            .messages,
+        0
+    );
     let mut consumer = consume(queue, 1);
     let held = delivered(&mut consumer).await;
-    assert_eq!(queue.depth(Lane::Bulk).await.expect("the backend answers"), Depth { messages: 2, consumers: 1 });
+    assert_eq!(
+        queue.depth(Lane::Bulk).await.expect("the backend answers"),
+        Depth {
+            messages: 2,
+            consumers: 1
+        }
+    );
     ack(held).await;
     for _ in 0..2 {
         ack(delivered(&mut consumer).await).await;
     }
     drop(consumer);
-    eventually("it is counted out", async || (queue.depth(Lane::Bulk).await.ok()?.consumers == 0).then_some(())).await;
+    eventually("it is counted out", async || {
+        (queue.depth(Lane::Bulk).await.ok()?.consumers == 0).then_some(())
+    })
+    .await;
 }
 
 async fn an_abandoned_wait_loses_nothing(queue: &Queue) {
@@ -401,18 +494,27 @@ async fn an_abandoned_wait_loses_nothing(queue: &Queue) {
     while seen.len() < jobs.len() {
         if let Ok(received) = timeout(Duration::from_micros(50), consumer.next()).await {
             let delivery = delivery(received.expect("no shutdown"));
-            assert!(seen.insert(text(&delivery).to_owned()), "nothing comes twice");
+            assert!(
+                seen.insert(text(&delivery).to_owned()),
+                "nothing comes twice"
+            );
             ack(delivery).await;
         }
     }
 }
 
 fn message(payload: &str) -> Message {
-    Message { payload: payload.to_owned().into(), ttl: Duration::from_secs(60) }
+    Message {
+        payload: payload.to_owned().into(),
+        ttl: Duration::from_secs(60),
+    }
 }
 
 async fn publish(queue: &Queue, lane: Lane, payload: &str) {
-    queue.publish(lane, message(payload)).await.expect("there is room");
+    queue
+        .publish(lane, message(payload))
+        .await
+        .expect("there is room");
 }
 
 async fn publish_many(queue: &Queue, lane: Lane, n: u32) -> BTreeSet<String> {
@@ -428,7 +530,9 @@ fn consume(queue: &Queue, prefetch: u16) -> Consumer {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future).await.expect("it comes")
+    timeout(Duration::from_secs(20), future)
+        .await
+        .expect("it comes")
 }
 
 async fn delivered(consumer: &mut Consumer) -> Delivery {

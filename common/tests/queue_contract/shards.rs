@@ -43,7 +43,11 @@ pub async fn a_shard_outlives_its_consumer(queue: &Queue) {
     drop(first);
     let mut second = consume(queue, 2);
     let waiting = delivered(&mut second).await;
-    assert_eq!(text(&waiting), "waiting", "what was not handed out goes to others");
+    assert_eq!(
+        text(&waiting),
+        "waiting",
+        "what was not handed out goes to others"
+    );
     ack(held).await;
     ack(waiting).await;
 }
@@ -53,8 +57,14 @@ pub async fn shards_are_as_many_as_prefetch_allows(queue: &Queue) {
         publish(queue, shard).await;
     }
     let mut consumer = consume(queue, 2);
-    let (one, two) = (delivered(&mut consumer).await, delivered(&mut consumer).await);
-    assert!(timeout(NEVER, consumer.next()).await.is_err(), "credit is used up");
+    let (one, two) = (
+        delivered(&mut consumer).await,
+        delivered(&mut consumer).await,
+    );
+    assert!(
+        timeout(NEVER, consumer.next()).await.is_err(),
+        "credit is used up"
+    );
     ack(one).await;
     let three = delivered(&mut consumer).await;
     ack(two).await;
@@ -98,11 +108,17 @@ pub async fn shutdown_ends_the_consumer_and_not_what_is_held(queue: &Queue) {
 
 /// Shards that nobody took.
 pub async fn are_none_left(queue: &Queue) {
-    eventually("no shard is left", async || (queue.shard_depth().await.ok()?.messages == 0).then_some(())).await;
+    eventually("no shard is left", async || {
+        (queue.shard_depth().await.ok()?.messages == 0).then_some(())
+    })
+    .await;
 }
 
 async fn publish(queue: &Queue, payload: &str) {
-    queue.publish_shard(payload.to_owned().into()).await.expect("there is room");
+    queue
+        .publish_shard(payload.to_owned().into())
+        .await
+        .expect("there is room");
 }
 
 fn consume(queue: &Queue, prefetch: u16) -> ShardConsumer {

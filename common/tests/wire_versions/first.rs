@@ -19,7 +19,8 @@ pub trait Versioned: DeserializeOwned {
 }
 
 pub fn decode<T: Versioned>(bytes: &[u8]) -> Result<T, Refused> {
-    let message: T = rmp_serde::from_slice(bytes).map_err(|error| Refused::Malformed(error.to_string()))?;
+    let message: T =
+        rmp_serde::from_slice(bytes).map_err(|error| Refused::Malformed(error.to_string()))?;
     match message.version() {
         version if version > NEWEST_READ => Err(Refused::TooNew(version)),
         _ => Ok(message),

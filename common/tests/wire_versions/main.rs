@@ -16,8 +16,9 @@ use common::{
     model::{Fit, Kind, TileSpec},
     stage::{Stage, Timings},
     wire::{
-        Asked, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language, ModelId, ModelInfo, Pressure,
-        Selection, Shard, Tag, Tagged, Versioned, WireError, WorkerInfo, decode, encode,
+        Asked, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language, ModelId,
+        ModelInfo, Pressure, Selection, Shard, Tag, Tagged, Versioned, WireError, WorkerInfo,
+        decode, encode,
     },
 };
 
@@ -35,8 +36,17 @@ const PRESSURE: &[u8] = include_bytes!("second/pressure.msgpack");
 const BUNDLE: &[u8] = include_bytes!("second/bundle.bin");
 
 fn asked() -> Asked {
-    let features = Features { tags: true, caption: true };
-    Asked { features, limit: Some(5), threshold: Some(0.25), language: Language::En, selection: Selection::default() }
+    let features = Features {
+        tags: true,
+        caption: true,
+    };
+    Asked {
+        features,
+        limit: Some(5),
+        threshold: Some(0.25),
+        language: Language::En,
+        selection: Selection::default(),
+    }
 }
 
 /// As an API server of today makes one.
@@ -59,7 +69,10 @@ fn job(asked: Asked) -> Job {
 }
 
 fn model() -> ModelId {
-    ModelId { name: "efficientnet-lite0".into(), version: "1".into() }
+    ModelId {
+        name: "efficientnet-lite0".into(),
+        version: "1".into(),
+    }
 }
 
 /// As a worker of today makes one.
@@ -68,7 +81,14 @@ fn result(outcome: Result<Tagged, Fault>) -> JobResult {
     timings.add_ms(Stage::Queue, 0.5);
     timings.add_ms(Stage::Infer, 9.75);
     let (id, tenant, worker) = ("req_0".into(), "shop".into(), "worker-1".into());
-    JobResult { v: 1, id, tenant, worker, outcome, timings }
+    JobResult {
+        v: 1,
+        id,
+        tenant,
+        worker,
+        outcome,
+        timings,
+    }
 }
 
 fn tagged(status: CaptionStatus) -> Tagged {
@@ -80,14 +100,26 @@ fn tagged(status: CaptionStatus) -> Tagged {
         category_name: "animal".into(),
         parents: vec!["cat".into(), "animal".into()],
     };
-    let caption = Caption { text: Some("A tabby.".into()), status, model: Some("template".into()) };
-    Tagged { model: model(), tags: vec![tag], caption }
+    let caption = Caption {
+        text: Some("A tabby.".into()),
+        status,
+        model: Some("template".into()),
+    };
+    Tagged {
+        model: model(),
+        tags: vec![tag],
+        caption,
+    }
 }
 
 #[test]
 fn a_job_of_the_first_version_is_worked_on() {
     let job = decode::<Job>(JOB).expect("it is read");
-    assert_eq!(job, self::job(asked()), "with all that it asked, and nothing that it did not");
+    assert_eq!(
+        job,
+        self::job(asked()),
+        "with all that it asked, and nothing that it did not"
+    );
 }
 
 #[test]
@@ -98,31 +130,59 @@ fn a_plain_job_of_today_is_worked_on_by_the_first_version() {
 
 #[test]
 fn a_job_that_the_first_version_would_misunderstand_is_refused_by_it() {
-    let korean = Asked { language: Language::Ko, ..asked() };
-    let without_cats =
-        Asked { selection: Selection { exclude: vec!["cat".into()], ..Selection::default() }, ..asked() };
+    let korean = Asked {
+        language: Language::Ko,
+        ..asked()
+    };
+    let without_cats = Asked {
+        selection: Selection {
+            exclude: vec!["cat".into()],
+            ..Selection::default()
+        },
+        ..asked()
+    };
     for particular in [korean, without_cats] {
-        assert_eq!(first::decode::<first::Job>(&encode(&job(particular))), Err(first::Refused::TooNew(2)));
+        assert_eq!(
+            first::decode::<first::Job>(&encode(&job(particular))),
+            Err(first::Refused::TooNew(2))
+        );
     }
 }
 
 #[test]
 fn results_of_the_first_version_are_answered() {
     let tags = decode::<JobResult>(TAGGED).expect("it is read");
-    let Ok(outcome) = &tags.outcome else { panic!("the fixture has tags") };
-    assert_eq!((tags.timings.get_ms(Stage::Infer), tags.worker.as_str()), (Some(9.75), "worker-1"));
+    let Ok(outcome) = &tags.outcome else {
+        panic!("the fixture has tags")
+    };
+    assert_eq!(
+        (tags.timings.get_ms(Stage::Infer), tags.worker.as_str()),
+        (Some(9.75), "worker-1")
+    );
     let tag = &outcome.tags[0];
-    assert_eq!((tag.id(), tag.name.as_str(), tag.category_name(), tag.confidence), ("tabby", "tabby", "animal", 0.5));
+    assert_eq!(
+        (
+            tag.id(),
+            tag.name.as_str(),
+            tag.category_name(),
+            tag.confidence
+        ),
+        ("tabby", "tabby", "animal", 0.5)
+    );
     assert_eq!(outcome.caption, tagged(CaptionStatus::Template).caption);
 
     let failed = decode::<JobResult>(FAILED).expect("it is read");
     let fault = failed.outcome.expect_err("the fixture has a fault");
-    assert_eq!(fault, Fault::new(Code::InferenceFailed, Stage::Infer, "The model failed."));
+    assert_eq!(
+        fault,
+        Fault::new(Code::InferenceFailed, Stage::Infer, "The model failed.")
+    );
 }
 
 #[test]
 fn results_of_today_are_answered_by_the_first_version() {
-    let read: first::JobResult = first::decode(&encode(&result(Ok(tagged(CaptionStatus::Template))))).expect("read");
+    let read: first::JobResult =
+        first::decode(&encode(&result(Ok(tagged(CaptionStatus::Template))))).expect("read");
     assert_eq!(read, first::decode(TAGGED).expect("the fixture is its own"));
     let fault = Fault::new(Code::InferenceFailed, Stage::Infer, "The model failed.");
     let read: first::JobResult = first::decode(&encode(&result(Err(fault)))).expect("read");
@@ -141,12 +201,21 @@ fn no_word_of_today_is_one_that_the_first_version_stumbles_over() {
         CaptionStatus::Disabled,
     ] {
         let bytes = encode(&result(Ok(tagged(status))));
-        assert!(first::decode::<first::JobResult>(&bytes).is_ok(), "{}", status.name());
+        assert!(
+            first::decode::<first::JobResult>(&bytes).is_ok(),
+            "{}",
+            status.name()
+        );
     }
     for code in Code::ALL {
         for stage in Stage::ALL {
             let bytes = encode(&result(Err(Fault::new(*code, *stage, ""))));
-            assert!(first::decode::<first::JobResult>(&bytes).is_ok(), "{} in {}", code.name(), stage.name());
+            assert!(
+                first::decode::<first::JobResult>(&bytes).is_ok(),
+                "{} in {}",
+                code.name(),
+                stage.name()
+            );
         }
     }
 }
@@ -165,27 +234,54 @@ fn worker() -> WorkerInfo {
         kind: Kind::Softmax,
         licence: "Apache-2.0".into(),
         source: "somewhere".into(),
-        tile: TileSpec { width: 224, height: 224, fit: Fit::Crop },
+        tile: TileSpec {
+            width: 224,
+            height: 224,
+            fit: Fit::Crop,
+        },
         default_limit: 10,
         default_threshold: 0.1,
         classes: 1_000,
     };
     let (worker, device, captioner) = ("worker-1".into(), "cpu".into(), "template".into());
-    WorkerInfo { v: 1, worker, device, models: vec![info], captioner, bundles: false }
+    WorkerInfo {
+        v: 1,
+        worker,
+        device,
+        models: vec![info],
+        captioner,
+        bundles: false,
+    }
 }
 
 #[test]
 fn a_version_of_tomorrow_is_refused_by_today() {
-    let newest = job(Asked { language: Language::Ko, ..asked() }).v;
-    let job = Job { v: newest + 1, ..job(asked()) };
-    assert!(matches!(decode::<Job>(&encode(&job)), Err(WireError::TooNew(version)) if version == newest + 1));
+    let newest = job(Asked {
+        language: Language::Ko,
+        ..asked()
+    })
+    .v;
+    let job = Job {
+        v: newest + 1,
+        ..job(asked())
+    };
+    assert!(
+        matches!(decode::<Job>(&encode(&job)), Err(WireError::TooNew(version)) if version == newest + 1)
+    );
 }
 
 /// With a language and a selection: of the second version, and worth nothing to the first.
 fn particular() -> Asked {
-    let selection =
-        Selection { categories: vec!["animal".into()], include: vec!["mammal".into()], exclude: vec!["cat".into()] };
-    Asked { language: Language::Ko, selection, ..asked() }
+    let selection = Selection {
+        categories: vec!["animal".into()],
+        include: vec!["mammal".into()],
+        exclude: vec!["cat".into()],
+    };
+    Asked {
+        language: Language::Ko,
+        selection,
+        ..asked()
+    }
 }
 
 fn named() -> Tagged {
@@ -197,9 +293,20 @@ fn named() -> Tagged {
         category_name: "동물".into(),
         parents: vec!["고양이".into(), "동물".into()],
     };
-    let (text, model) = (Some("얼룩무늬 고양이입니다.".into()), Some("template".into()));
-    let caption = Caption { text, status: CaptionStatus::SkippedDeadline, model };
-    Tagged { model: self::model(), tags: vec![tag], caption }
+    let (text, model) = (
+        Some("얼룩무늬 고양이입니다.".into()),
+        Some("template".into()),
+    );
+    let caption = Caption {
+        text,
+        status: CaptionStatus::SkippedDeadline,
+        model,
+    };
+    Tagged {
+        model: self::model(),
+        tags: vec![tag],
+        caption,
+    }
 }
 
 fn caption_job() -> CaptionJob {
@@ -223,7 +330,10 @@ where
 {
     assert_eq!(&decode::<Today>(fixture).expect("it is read"), today);
     let there: There = second::decode(&encode(today)).expect("it is read");
-    assert_eq!(there, second::decode(fixture).expect("the fixture is its own"));
+    assert_eq!(
+        there,
+        second::decode(fixture).expect("the fixture is its own")
+    );
 }
 
 #[test]
@@ -231,18 +341,40 @@ fn messages_of_the_second_version_pass_both_ways() {
     pinned::<_, second::Job>(PARTICULAR_JOB, &job(particular()));
     pinned::<_, second::JobResult>(NAMED, &result(Ok(named())));
     pinned::<_, second::CaptionJob>(CAPTION_JOB, &caption_job());
-    pinned::<_, second::WorkerInfo>(BUNDLING_WORKER, &WorkerInfo { bundles: true, ..worker() });
+    pinned::<_, second::WorkerInfo>(
+        BUNDLING_WORKER,
+        &WorkerInfo {
+            bundles: true,
+            ..worker()
+        },
+    );
     pinned::<_, second::Shard>(SHARD, &Shard::new("shop", "batch_0", 7));
-    pinned::<_, second::Pressure>(PRESSURE, &Pressure { v: 1, jobs: 240, wait_us: 18_500 });
+    pinned::<_, second::Pressure>(
+        PRESSURE,
+        &Pressure {
+            v: 1,
+            jobs: 240,
+            wait_us: 18_500,
+        },
+    );
 }
 
 /// A plain job stays one that the first version reads; the second reads it with nothing that nobody asked.
 #[test]
 fn the_second_version_reads_what_the_first_wrote() {
     let there: second::Job = second::decode(JOB).expect("it is read");
-    assert_eq!(there, second::decode(&encode(&job(asked()))).expect("it is read"));
-    assert!(second::decode::<second::WorkerInfo>(WORKER).is_ok(), "a worker of then takes no bundles");
-    assert!(second::decode::<second::JobResult>(TAGGED).is_ok(), "its tags have no ids");
+    assert_eq!(
+        there,
+        second::decode(&encode(&job(asked()))).expect("it is read")
+    );
+    assert!(
+        second::decode::<second::WorkerInfo>(WORKER).is_ok(),
+        "a worker of then takes no bundles"
+    );
+    assert!(
+        second::decode::<second::JobResult>(TAGGED).is_ok(),
+        "its tags have no ids"
+    );
 }
 
 /// That today joins and splits the same is tested where it does (`common/src/queue/rabbit/bundle.rs`).

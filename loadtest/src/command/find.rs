@@ -45,8 +45,12 @@ impl Find {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let plan = self.load.plan(Some(Shape::Poisson(self.from)))?;
         live::tell_plan(&plan);
-        let search =
-            Search { from: self.from, up_to: self.up_to, precision: self.precision.max(0.005), tries: self.tries };
+        let search = Search {
+            from: self.from,
+            up_to: self.up_to,
+            precision: self.precision.max(0.005),
+            tries: self.tries,
+        };
         let found = find::find(&plan, search, live::probe).await?;
         if let Some(path) = &self.json {
             write_json(path, &found.runs)?;
@@ -58,7 +62,10 @@ impl Find {
             None => println!("RESULT rps=0"),
             Some(best) => {
                 live::tell(best);
-                println!("RESULT rps={:.1} p99_ms={:.1}", best.goodput_per_s, best.latency.p99_ms);
+                println!(
+                    "RESULT rps={:.1} p99_ms={:.1}",
+                    best.goodput_per_s, best.latency.p99_ms
+                );
             }
         }
         Ok(ExitCode::from(u8::from(found.best().is_none())))

@@ -92,19 +92,37 @@ impl LoadArgs {
     /// What the options, the scenario and the defaults say, in this order.
     pub fn plan(&self, shape: Option<Shape>) -> anyhow::Result<Plan> {
         let scenario = self.scenario.clone().unwrap_or_default();
-        let shape = shape.or_else(|| scenario.shape.clone()).context("--shape or --scenario is missing")?;
-        let seconds = self.seconds.or(shape.lasts().map(|lasts| lasts.as_secs_f64())).or(scenario.seconds);
+        let shape = shape
+            .or_else(|| scenario.shape.clone())
+            .context("--shape or --scenario is missing")?;
+        let seconds = self
+            .seconds
+            .or(shape.lasts().map(|lasts| lasts.as_secs_f64()))
+            .or(scenario.seconds);
         let lasts = span("--seconds", seconds.unwrap_or(30.0))?;
-        let warm_up = span("--warm-up-s", self.warm_up_s.or(scenario.warm_up_s).unwrap_or(2.0))?;
+        let warm_up = span(
+            "--warm-up-s",
+            self.warm_up_s.or(scenario.warm_up_s).unwrap_or(2.0),
+        )?;
         if warm_up >= lasts {
-            bail!("--warm-up-s: nothing of {} s is left to be counted", lasts.as_secs_f64());
+            bail!(
+                "--warm-up-s: nothing of {} s is left to be counted",
+                lasts.as_secs_f64()
+            );
         }
         let timeout_ms = self.timeout_ms.or(scenario.timeout_ms).unwrap_or(5_000);
         Ok(Plan {
             name: scenario.name.clone(),
             service: self.service.clone(),
             protocol: self.protocol,
-            connections: self.connections.unwrap_or(if self.protocol == Protocol::H1 { 4096 } else { 8 }).max(1),
+            connections: self
+                .connections
+                .unwrap_or(if self.protocol == Protocol::H1 {
+                    4096
+                } else {
+                    8
+                })
+                .max(1),
             shape,
             lasts,
             warm_up,
@@ -120,24 +138,42 @@ impl LoadArgs {
     fn slo(&self, scenario: &Scenario) -> Slo {
         Slo {
             ms: self.slo_ms.or(scenario.slo_ms).unwrap_or(1_500.0),
-            percentile: self.slo_percentile.or(scenario.slo_percentile).unwrap_or(99.0),
+            percentile: self
+                .slo_percentile
+                .or(scenario.slo_percentile)
+                .unwrap_or(99.0),
             max_failed: self.max_failed.or(scenario.max_failed).unwrap_or(0.001),
         }
     }
 
     fn asked(&self, timeout_ms: u32, scenario: &Scenario) -> anyhow::Result<Asked> {
-        let read =
-            |path: &PathBuf| fs::read(path).map(Bytes::from).with_context(|| format!("reading {}", path.display()));
+        let read = |path: &PathBuf| {
+            fs::read(path)
+                .map(Bytes::from)
+                .with_context(|| format!("reading {}", path.display()))
+        };
         let image = match &self.image_url {
-            _ if !self.image.is_empty() => Image::Body(self.image.iter().map(read).collect::<Result<_, _>>()?),
+            _ if !self.image.is_empty() => {
+                Image::Body(self.image.iter().map(read).collect::<Result<_, _>>()?)
+            }
             Some(url) => Image::Url(url.clone()),
             None => bail!("--image-url or --image is missing: `loadtest origin` serves photos"),
         };
-        let (caption, distinct) = (self.caption || scenario.caption, self.distinct.or(scenario.distinct));
-        Ok(Asked { image, caption, timeout_ms, distinct, api_key: self.api_key.clone() })
+        let (caption, distinct) = (
+            self.caption || scenario.caption,
+            self.distinct.or(scenario.distinct),
+        );
+        Ok(Asked {
+            image,
+            caption,
+            timeout_ms,
+            distinct,
+            api_key: self.api_key.clone(),
+        })
     }
 }
 
 fn span(option: &str, seconds: f64) -> anyhow::Result<Duration> {
-    Duration::try_from_secs_f64(seconds).with_context(|| format!("{option}: {seconds} is no number of seconds"))
+    Duration::try_from_secs_f64(seconds)
+        .with_context(|| format!("{option}: {seconds} is no number of seconds"))
 }

@@ -53,11 +53,30 @@ pub struct Origin {
 impl Origin {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let photos = self.photos()?;
-        let listener = TcpListener::bind(self.listen).await.with_context(|| format!("listening on {}", self.listen))?;
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .with_context(|| format!("listening on {}", self.listen))?;
         let bytes = photos.iter().map(Bytes::len).sum::<usize>() / photos.len();
-        println!("{} photos of {bytes} bytes on average at http://{}/", photos.len(), listener.local_addr()?);
-        let Self { delay, drip, fail, cut, seed, .. } = self;
-        let behaviour = Behaviour { delay, drip, fail, cut, seed };
+        println!(
+            "{} photos of {bytes} bytes on average at http://{}/",
+            photos.len(),
+            listener.local_addr()?
+        );
+        let Self {
+            delay,
+            drip,
+            fail,
+            cut,
+            seed,
+            ..
+        } = self;
+        let behaviour = Behaviour {
+            delay,
+            drip,
+            fail,
+            cut,
+            seed,
+        };
         origin::serve(listener, behaviour, photos, shutdown::on_signal()).await;
         Ok(ExitCode::SUCCESS)
     }
@@ -68,10 +87,14 @@ impl Origin {
             return Ok(photo::pictures(self.count, self.size.0, self.size.1)?);
         };
         let mut photos = Vec::new();
-        for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        for entry in
+            fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?
+        {
             let path = entry?.path();
             if path.is_file() {
-                photos.push(Bytes::from(fs::read(&path).with_context(|| format!("reading {}", path.display()))?));
+                photos.push(Bytes::from(
+                    fs::read(&path).with_context(|| format!("reading {}", path.display()))?,
+                ));
             }
         }
         if photos.is_empty() {

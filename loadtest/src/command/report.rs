@@ -29,5 +29,7 @@ impl Report {
 fn read(path: &PathBuf) -> anyhow::Result<Vec<Outcome>> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     let one = || serde_json::from_str::<Outcome>(&text).map(|one| vec![one]);
-    serde_json::from_str(&text).or_else(|_| one()).with_context(|| format!("{} is no result", path.display()))
+    serde_json::from_str(&text)
+        .or_else(|_| one())
+        .with_context(|| format!("{} is no result", path.display()))
 }

@@ -41,10 +41,16 @@ pub struct Run {
 impl Run {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let plan = self.load.plan(self.shape.clone())?;
-        let wanted = self.load.scenario.as_ref().and_then(|scenario| scenario.disturb.clone());
+        let wanted = self
+            .load
+            .scenario
+            .as_ref()
+            .and_then(|scenario| scenario.disturb.clone());
         let disturb = match (&self.disturb, wanted) {
             (None, Some(what)) => {
-                anyhow::bail!("--disturb is missing: the scenario wants a command that does this: {what}")
+                anyhow::bail!(
+                    "--disturb is missing: the scenario wants a command that does this: {what}"
+                )
             }
             (disturb, _) => disturb.clone(),
         };

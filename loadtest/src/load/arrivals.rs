@@ -19,7 +19,13 @@ pub struct Arrivals {
 
 impl Arrivals {
     pub fn new(shape: Shape, lasts: Duration, seed: u64) -> Self {
-        Self { shape, lasts, random: SmallRng::seed_from_u64(seed), sent: 0, last_s: 0.0 }
+        Self {
+            shape,
+            lasts,
+            random: SmallRng::seed_from_u64(seed),
+            sent: 0,
+            last_s: 0.0,
+        }
     }
 
     /// Random times at the highest rate, of which as many are left out as makes the present one (thinning).
@@ -28,7 +34,9 @@ impl Arrivals {
         while self.last_s < self.lasts.as_secs_f64() {
             // 1 - x is never 0, whose logarithm is not finite.
             self.last_s += -(1.0 - self.random.random::<f64>()).ln() / peak;
-            let rate = self.shape.rate(Duration::from_secs_f64(self.last_s), self.lasts);
+            let rate = self
+                .shape
+                .rate(Duration::from_secs_f64(self.last_s), self.lasts);
             if self.random.random::<f64>() * peak < rate {
                 return Some(self.last_s);
             }
@@ -56,7 +64,12 @@ mod tests {
     use super::*;
 
     fn arrivals(shape: &str, seconds: u64) -> Vec<Duration> {
-        Arrivals::new(shape.parse().expect("a shape"), Duration::from_secs(seconds), 7).collect()
+        Arrivals::new(
+            shape.parse().expect("a shape"),
+            Duration::from_secs(seconds),
+            7,
+        )
+        .collect()
     }
 
     #[test]
@@ -72,8 +85,13 @@ mod tests {
         // Of a Poisson count, the variance is the mean: 100,000 ± 5 · 316.
         assert!((98_400..101_600).contains(&due.len()), "{}", due.len());
         let mut a_second = vec![0.0; 100];
-        due.iter().for_each(|due| a_second[due.as_secs() as usize] += 1.0);
-        let variance = a_second.iter().map(|n: &f64| (n - 1000.0).powi(2)).sum::<f64>() / 100.0;
+        due.iter()
+            .for_each(|due| a_second[due.as_secs() as usize] += 1.0);
+        let variance = a_second
+            .iter()
+            .map(|n: &f64| (n - 1000.0).powi(2))
+            .sum::<f64>()
+            / 100.0;
         assert!((400.0..2000.0).contains(&variance), "{variance}");
         assert!(due.is_sorted());
     }

@@ -55,18 +55,37 @@ impl Requests {
         let mut headers = HeaderMap::new();
         let authority = service.authority().to_owned();
         if protocol == Protocol::H1 {
-            headers.insert(HOST, HeaderValue::from_str(&authority).context("the service's host")?);
+            headers.insert(
+                HOST,
+                HeaderValue::from_str(&authority).context("the service's host")?,
+            );
         }
         if let Some(key) = &asked.api_key {
-            headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")).context("the API key")?);
+            headers.insert(
+                AUTHORIZATION,
+                HeaderValue::from_str(&format!("Bearer {key}")).context("the API key")?,
+            );
         }
-        let content_type = if matches!(asked.image, Image::Url(_)) { "application/json" } else { "image/jpeg" };
+        let content_type = if matches!(asked.image, Image::Url(_)) {
+            "application/json"
+        } else {
+            "image/jpeg"
+        };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         let path = path(asked);
         // HTTP/2 wants all of the URL, HTTP/1.1 the path.
-        let uri = if protocol == Protocol::H2 { format!("http://{authority}{path}") } else { path };
+        let uri = if protocol == Protocol::H2 {
+            format!("http://{authority}{path}")
+        } else {
+            path
+        };
         let body = body(asked)?;
-        Ok(Self { uri: uri.parse().context("the service's URL")?, headers, body, distinct: asked.distinct })
+        Ok(Self {
+            uri: uri.parse().context("the service's URL")?,
+            headers,
+            body,
+            distinct: asked.distinct,
+        })
     }
 
     pub fn make(&self, n: u64) -> Request<Full<Bytes>> {
@@ -84,11 +103,21 @@ impl Requests {
 }
 
 fn features(asked: &Asked) -> &'static [&'static str] {
-    if asked.caption { &["tags", "caption"] } else { &["tags"] }
+    if asked.caption {
+        &["tags", "caption"]
+    } else {
+        &["tags"]
+    }
 }
 
 fn path(asked: &Asked) -> String {
-    let options = |_: &Vec<Bytes>| format!("?features={}&timeout_ms={}", features(asked).join(","), asked.timeout_ms);
+    let options = |_: &Vec<Bytes>| {
+        format!(
+            "?features={}&timeout_ms={}",
+            features(asked).join(","),
+            asked.timeout_ms
+        )
+    };
     match &asked.image {
         Image::Url(_) => "/v1/tags".to_owned(),
         Image::Body(images) => format!("/v1/tags{}", options(images)),
@@ -104,7 +133,9 @@ fn body(asked: &Asked) -> anyhow::Result<Body> {
         Image::Url(url) => {
             let ask =
                 json!({"image": {"url": url}, "features": features(asked), "timeout_ms": asked.timeout_ms}).to_string();
-            let (before, behind) = ask.split_once(NUMBER).with_context(|| format!("`{url}` holds no {NUMBER}"))?;
+            let (before, behind) = ask
+                .split_once(NUMBER)
+                .with_context(|| format!("`{url}` holds no {NUMBER}"))?;
             Ok(Body::Numbered(before.to_owned(), behind.to_owned()))
         }
     }
@@ -117,27 +148,50 @@ mod tests {
     use super::*;
 
     fn requests(image: Image, protocol: Protocol) -> anyhow::Result<Requests> {
-        let asked = Asked { image, caption: false, timeout_ms: 1500, distinct: Some(3), api_key: Some("tf_x".into()) };
-        Requests::new(&"http://edge:8080".parse().expect("a URL"), protocol, &asked)
+        let asked = Asked {
+            image,
+            caption: false,
+            timeout_ms: 1500,
+            distinct: Some(3),
+            api_key: Some("tf_x".into()),
+        };
+        Requests::new(
+            &"http://edge:8080".parse().expect("a URL"),
+            protocol,
+            &asked,
+        )
     }
 
     #[tokio::test]
     async fn numbers_take_their_place_and_come_again() {
-        let requests = requests(Image::Url("http://o/{number}.jpg".into()), Protocol::H1).expect("requests");
+        let requests =
+            requests(Image::Url("http://o/{number}.jpg".into()), Protocol::H1).expect("requests");
         let request = requests.make(7);
         assert_eq!(request.uri(), "/v1/tags");
         assert_eq!(request.headers()["host"], "edge:8080");
         assert_eq!(request.headers()["authorization"], "Bearer tf_x");
-        let body = request.into_body().collect().await.expect("in memory").to_bytes();
+        let body = request
+            .into_body()
+            .collect()
+            .await
+            .expect("in memory")
+            .to_bytes();
         let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
-        assert_eq!(body, json!({"image": {"url": "http://o/1.jpg"}, "features": ["tags"], "timeout_ms": 1500}));
+        assert_eq!(
+            body,
+            json!({"image": {"url": "http://o/1.jpg"}, "features": ["tags"], "timeout_ms": 1500})
+        );
     }
 
     #[test]
     fn images_go_as_bodies() {
-        let requests = requests(Image::Body(vec![Bytes::from_static(b"jpeg")]), Protocol::H2).expect("requests");
+        let requests = requests(Image::Body(vec![Bytes::from_static(b"jpeg")]), Protocol::H2)
+            .expect("requests");
         let request = requests.make(0);
-        assert_eq!(request.uri(), "http://edge:8080/v1/tags?features=tags&timeout_ms=1500");
+        assert_eq!(
+            request.uri(),
+            "http://edge:8080/v1/tags?features=tags&timeout_ms=1500"
+        );
         assert_eq!(request.headers()["content-type"], "image/jpeg");
     }
 

@@ -39,20 +39,36 @@ struct Counts {
 impl Bulk {
     /// `lines` images of the same pattern as the load's, beginning where no request of it comes.
     pub async fn submit(service: Service, image: &Image, lines: u64) -> anyhow::Result<Self> {
-        let Image::Url(url) = image else { anyhow::bail!("a batch wants --image-url: its images are fetched") };
-        let (before, behind) = url.split_once(NUMBER).with_context(|| format!("`{url}` holds no {NUMBER}"))?;
+        let Image::Url(url) = image else {
+            anyhow::bail!("a batch wants --image-url: its images are fetched")
+        };
+        let (before, behind) = url
+            .split_once(NUMBER)
+            .with_context(|| format!("`{url}` holds no {NUMBER}"))?;
         let mut list = String::new();
         for n in 0..lines {
             let url = serde_json::to_string(&format!("{before}{}{behind}", n + FIRST))?;
             writeln!(list, r#"{{"custom_id":"{n}","url":{url}}}"#)?;
         }
-        let submitted: View =
-            service.post("/v1/batches?features=tags", "application/x-ndjson", Bytes::from(list)).await?;
-        Ok(Self { service, id: submitted.id, lines })
+        let submitted: View = service
+            .post(
+                "/v1/batches?features=tags",
+                "application/x-ndjson",
+                Bytes::from(list),
+            )
+            .await?;
+        Ok(Self {
+            service,
+            id: submitted.id,
+            lines,
+        })
     }
 
     async fn counts(&self) -> anyhow::Result<Counts> {
-        let view: View = self.service.get(&format!("/v1/batches/{}", self.id)).await?;
+        let view: View = self
+            .service
+            .get(&format!("/v1/batches/{}", self.id))
+            .await?;
         Ok(view.request_counts)
     }
 
@@ -64,12 +80,20 @@ impl Bulk {
         let after = self.counts().await?;
         let ended = |counts: Counts| counts.completed + counts.failed;
         let per_s = (ended(after) - ended(before)) as f64 / began.elapsed().as_secs_f64();
-        Ok(Batch { lines: self.lines, completed: after.completed, failed: after.failed, per_s })
+        Ok(Batch {
+            lines: self.lines,
+            completed: after.completed,
+            failed: after.failed,
+            per_s,
+        })
     }
 
     /// What is left of it shall not be in the way of whoever measures next.
     pub async fn cancel(&self) -> anyhow::Result<()> {
         let path = format!("/v1/batches/{}/cancel", self.id);
-        self.service.post::<View>(&path, "application/json", Bytes::new()).await.map(drop)
+        self.service
+            .post::<View>(&path, "application/json", Bytes::new())
+            .await
+            .map(drop)
     }
 }

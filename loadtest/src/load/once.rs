@@ -24,8 +24,14 @@ impl Service {
         self.ask(Request::get(path), Bytes::new()).await
     }
 
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<T> {
-        self.ask(Request::post(path).header("content-type", kind), body).await
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        kind: &str,
+        body: Bytes,
+    ) -> anyhow::Result<T> {
+        self.ask(Request::post(path).header("content-type", kind), body)
+            .await
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: Builder, body: Bytes) -> anyhow::Result<T> {
@@ -36,10 +42,16 @@ impl Service {
         let stream = super::client::connect(self.address).await?;
         let (mut line, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move { drop(connection.await) });
-        let response = line.send_request(request.body(Full::<Bytes>::from(body))?).await?;
+        let response = line
+            .send_request(request.body(Full::<Bytes>::from(body))?)
+            .await?;
         let status = response.status();
         let answer = response.into_body().collect().await?.to_bytes();
-        ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&answer));
+        ensure!(
+            status.is_success(),
+            "{status}: {}",
+            String::from_utf8_lossy(&answer)
+        );
         serde_json::from_slice(&answer).context("the answer is not what was asked for")
     }
 }

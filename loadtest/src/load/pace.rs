@@ -8,7 +8,8 @@ use std::{
 };
 
 use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
 };
 use tokio::io::unix::AsyncFd;
 
@@ -19,9 +20,15 @@ pub struct Pace {
 
 impl Pace {
     pub fn new() -> io::Result<Self> {
-        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let timer = timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
+        )?;
         // Deprecated for types that may close or change what they stand for; an owned descriptor does neither.
-        #[expect(deprecated, reason = "the new one is unsafe, which this workspace does without")]
+        #[expect(
+            deprecated,
+            reason = "the new one is unsafe, which this workspace does without"
+        )]
         let timer = AsyncFd::new(timer)?;
         Ok(Self { timer })
     }
@@ -33,7 +40,10 @@ impl Pace {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        let set = Itimerspec { it_interval: timespec(Duration::ZERO), it_value: timespec(left) };
+        let set = Itimerspec {
+            it_interval: timespec(Duration::ZERO),
+            it_value: timespec(left),
+        };
         timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &set)?;
         loop {
             let mut ready = self.timer.readable().await?;
@@ -46,5 +56,8 @@ impl Pace {
 }
 
 fn timespec(span: Duration) -> Timespec {
-    Timespec { tv_sec: span.as_secs().cast_signed(), tv_nsec: span.subsec_nanos().into() }
+    Timespec {
+        tv_sec: span.as_secs().cast_signed(),
+        tv_nsec: span.subsec_nanos().into(),
+    }
 }

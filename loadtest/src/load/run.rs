@@ -62,19 +62,29 @@ struct Run {
 /// `watch` sees every second that is over, and how many requests are under way.
 pub async fn run(plan: &Plan, watch: impl Fn(&Second, usize)) -> anyhow::Result<Outcome> {
     let address = resolve(&plan.service).await?;
-    let service = Service { url: plan.service.clone(), address, api_key: plan.asked.api_key.clone() };
+    let service = Service {
+        url: plan.service.clone(),
+        address,
+        api_key: plan.asked.api_key.clone(),
+    };
     let served_by = world::served_by(&service).await;
     let bulk = match plan.batch_lines {
-        Some(lines @ 1..) => {
-            Some(Bulk::submit(service, &plan.asked.image, lines).await.context("submitting the batch")?)
-        }
+        Some(lines @ 1..) => Some(
+            Bulk::submit(service, &plan.asked.image, lines)
+                .await
+                .context("submitting the batch")?,
+        ),
         _ => None,
     };
     let start = Instant::now() + RUN_UP;
     let run = Arc::new(Run {
         client: Client::new(address, plan.protocol, plan.connections),
         requests: Requests::new(&plan.service, plan.protocol, &plan.asked)?,
-        tally: Mutex::new(Tally::new(start, plan.warm_up, Duration::from_secs_f64(plan.slo.ms / 1e3))),
+        tally: Mutex::new(Tally::new(
+            start,
+            plan.warm_up,
+            Duration::from_secs_f64(plan.slo.ms / 1e3),
+        )),
         patience: plan.patience,
         under_way: Arc::new(Semaphore::new(plan.max_under_way)),
     });
@@ -87,7 +97,11 @@ pub async fn run(plan: &Plan, watch: impl Fn(&Second, usize)) -> anyhow::Result<
             }
         }
     };
-    let counted = watch_batch(bulk.as_ref(), start + plan.warm_up, plan.lasts.saturating_sub(plan.warm_up));
+    let counted = watch_batch(
+        bulk.as_ref(),
+        start + plan.warm_up,
+        plan.lasts.saturating_sub(plan.warm_up),
+    );
     let batch = tokio::select! {
         done = async { tokio::try_join!(drive(&run, plan, start), counted) } => done?.1,
         () = watching => None,
@@ -98,9 +112,16 @@ pub async fn run(plan: &Plan, watch: impl Fn(&Second, usize)) -> anyhow::Result<
     Ok(outcome(plan, served_by, batch, &mut run.tally()))
 }
 
-async fn watch_batch(bulk: Option<&Bulk>, from: Instant, lasts: Duration) -> anyhow::Result<Option<Batch>> {
+async fn watch_batch(
+    bulk: Option<&Bulk>,
+    from: Instant,
+    lasts: Duration,
+) -> anyhow::Result<Option<Batch>> {
     let Some(bulk) = bulk else { return Ok(None) };
-    bulk.watch(from, lasts).await.map(Some).context("looking at the batch")
+    bulk.watch(from, lasts)
+        .await
+        .map(Some)
+        .context("looking at the batch")
 }
 
 /// Sends all, then waits for the last answer.
@@ -143,14 +164,28 @@ impl Run {
 }
 
 async fn resolve(service: &Url) -> anyhow::Result<SocketAddr> {
-    anyhow::ensure!(service.scheme() == "http", "`{service}` is not of the form http://host:port");
-    let host = service.host_str().with_context(|| format!("`{service}` names no host"))?;
+    anyhow::ensure!(
+        service.scheme() == "http",
+        "`{service}` is not of the form http://host:port"
+    );
+    let host = service
+        .host_str()
+        .with_context(|| format!("`{service}` names no host"))?;
     let port = service.port_or_known_default().unwrap_or(80);
-    let mut found = tokio::net::lookup_host((host, port)).await.with_context(|| format!("looking up {host}"))?;
-    found.next().with_context(|| format!("{host} has no address"))
+    let mut found = tokio::net::lookup_host((host, port))
+        .await
+        .with_context(|| format!("looking up {host}"))?;
+    found
+        .next()
+        .with_context(|| format!("{host} has no address"))
 }
 
-fn outcome(plan: &Plan, served_by: Vec<String>, batch: Option<Batch>, tally: &mut Tally) -> Outcome {
+fn outcome(
+    plan: &Plan,
+    served_by: Vec<String>,
+    batch: Option<Batch>,
+    tally: &mut Tally,
+) -> Outcome {
     let seconds_counted = plan.lasts.saturating_sub(plan.warm_up).as_secs_f64();
     let a_second = |count: u64| count as f64 / seconds_counted.max(1e-9);
     Outcome {

@@ -65,7 +65,9 @@ impl Shape {
     pub fn lasts(&self) -> Option<Duration> {
         match self {
             Shape::Steps(steps) => steps.iter().map(|step| step.lasts).sum(),
-            Shape::Trace(times) => Some(times.last().copied().unwrap_or_default() + Duration::from_millis(1)),
+            Shape::Trace(times) => {
+                Some(times.last().copied().unwrap_or_default() + Duration::from_millis(1))
+            }
             _ => None,
         }
     }
@@ -73,7 +75,11 @@ impl Shape {
 
 fn step_at(steps: &[Step], at: Duration, whole: Duration) -> f64 {
     let named: Duration = steps.iter().filter_map(|step| step.lasts).sum();
-    let unnamed = steps.iter().filter(|step| step.lasts.is_none()).count().max(1) as u32;
+    let unnamed = steps
+        .iter()
+        .filter(|step| step.lasts.is_none())
+        .count()
+        .max(1) as u32;
     let share = whole.saturating_sub(named) / unnamed;
     let mut ends = Duration::ZERO;
     for step in steps {
@@ -89,13 +95,19 @@ impl FromStr for Shape {
     type Err = ShapeError;
 
     fn from_str(text: &str) -> Result<Self, ShapeError> {
-        let (kind, rest) = text.split_once(':').ok_or_else(|| ShapeError::Unknown(text.to_owned()))?;
+        let (kind, rest) = text
+            .split_once(':')
+            .ok_or_else(|| ShapeError::Unknown(text.to_owned()))?;
         match kind {
             "constant" => Ok(Shape::Constant(rate(rest)?)),
             "poisson" => Ok(Shape::Poisson(rate(rest)?)),
             "ramp" => range(text, rest).map(|(from, to)| Shape::Ramp { from, to }),
             "diurnal" => range(text, rest).map(|(low, high)| Shape::Diurnal { low, high }),
-            "step" => rest.split(',').map(step).collect::<Result<_, _>>().map(Shape::Steps),
+            "step" => rest
+                .split(',')
+                .map(step)
+                .collect::<Result<_, _>>()
+                .map(Shape::Steps),
             "trace" => trace(rest).map(Shape::Trace),
             _ => Err(ShapeError::Unknown(text.to_owned())),
         }
@@ -115,38 +127,70 @@ impl fmt::Display for Shape {
                     Some(lasts) => format!("{}@{}", step.per_s, lasts.as_secs_f64()),
                     None => step.per_s.to_string(),
                 };
-                write!(f, "step:{}", steps.iter().map(shown).collect::<Vec<_>>().join(","))
+                write!(
+                    f,
+                    "step:{}",
+                    steps.iter().map(shown).collect::<Vec<_>>().join(",")
+                )
             }
         }
     }
 }
 
 fn rate(text: &str) -> Result<f64, ShapeError> {
-    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
     rate.ok_or_else(|| ShapeError::Rate(text.to_owned()))
 }
 
 fn range(all: &str, rest: &str) -> Result<(f64, f64), ShapeError> {
-    let (from, to) = rest.split_once("..").ok_or_else(|| ShapeError::Unknown(all.to_owned()))?;
+    let (from, to) = rest
+        .split_once("..")
+        .ok_or_else(|| ShapeError::Unknown(all.to_owned()))?;
     Ok((rate(from)?, rate(to)?))
 }
 
 fn step(text: &str) -> Result<Step, ShapeError> {
-    let Some((per_s, lasts)) = text.split_once('@') else { return Ok(Step { per_s: rate(text)?, lasts: None }) };
-    Ok(Step { per_s: rate(per_s)?, lasts: Some(Duration::from_secs_f64(rate(lasts)?)) })
+    let Some((per_s, lasts)) = text.split_once('@') else {
+        return Ok(Step {
+            per_s: rate(text)?,
+            lasts: None,
+        });
+    };
+    Ok(Step {
+        per_s: rate(per_s)?,
+        lasts: Some(Duration::from_secs_f64(rate(lasts)?)),
+    })
 }
 
 /// One time a line: milliseconds since the start, in order.
 fn trace(path: &str) -> Result<Vec<Duration>, ShapeError> {
-    let failed = |what: String| ShapeError::Trace { path: path.to_owned(), what };
+    let failed = |what: String| ShapeError::Trace {
+        path: path.to_owned(),
+        what,
+    };
     let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let time = |line: &str| {
-        let ms = line.trim().parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0);
+        let ms = line
+            .trim()
+            .parse()
+            .ok()
+            .filter(|ms: &f64| ms.is_finite() && *ms >= 0.0);
         ms.map(|ms| Duration::from_secs_f64(ms / 1e3))
             .ok_or_else(|| failed(format!("`{line}` is no time in milliseconds")))
     };
-    let times = text.lines().filter(|line| !line.trim().is_empty()).map(time).collect::<Result<Vec<_>, _>>()?;
-    if times.is_sorted() && !times.is_empty() { Ok(times) } else { Err(failed("is empty, or not in order".into())) }
+    let times = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(time)
+        .collect::<Result<Vec<_>, _>>()?;
+    if times.is_sorted() && !times.is_empty() {
+        Ok(times)
+    } else {
+        Err(failed("is empty, or not in order".into()))
+    }
 }
 
 #[cfg(test)]
@@ -156,30 +200,62 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn at(shape: &str, second: u64) -> f64 {
-        shape.parse::<Shape>().expect("a shape").rate(Duration::from_secs(second), MINUTE)
+        shape
+            .parse::<Shape>()
+            .expect("a shape")
+            .rate(Duration::from_secs(second), MINUTE)
     }
 
     #[test]
     fn rates_go_as_they_are_named() {
-        assert_eq!([0, 30, 60].map(|second| at("ramp:10..70", second)), [10.0, 40.0, 70.0]);
-        assert_eq!([0, 30, 60].map(|second| at("diurnal:20..80", second).round()), [20.0, 80.0, 20.0]);
+        assert_eq!(
+            [0, 30, 60].map(|second| at("ramp:10..70", second)),
+            [10.0, 40.0, 70.0]
+        );
+        assert_eq!(
+            [0, 30, 60].map(|second| at("diurnal:20..80", second).round()),
+            [20.0, 80.0, 20.0]
+        );
         // Two steps of known length leave 40 s to the last one.
-        assert_eq!([0, 10, 19, 20, 59].map(|second| at("step:5@10,50@10,7", second)), [5.0, 50.0, 50.0, 7.0, 7.0]);
-        assert_eq!("step:5@10,50@10,5@10".parse::<Shape>().expect("a shape").lasts(), Some(MINUTE / 2));
+        assert_eq!(
+            [0, 10, 19, 20, 59].map(|second| at("step:5@10,50@10,7", second)),
+            [5.0, 50.0, 50.0, 7.0, 7.0]
+        );
+        assert_eq!(
+            "step:5@10,50@10,5@10"
+                .parse::<Shape>()
+                .expect("a shape")
+                .lasts(),
+            Some(MINUTE / 2)
+        );
     }
 
     #[test]
     fn what_is_no_shape_is_refused() {
-        for wrong in
-            ["", "poisson", "poisson:0", "poisson:-1", "poisson:nan", "ramp:5", "step:5@0", "burst:5", "trace:/no/such"]
-        {
+        for wrong in [
+            "",
+            "poisson",
+            "poisson:0",
+            "poisson:-1",
+            "poisson:nan",
+            "ramp:5",
+            "step:5@0",
+            "burst:5",
+            "trace:/no/such",
+        ] {
             assert!(wrong.parse::<Shape>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_shape_is_shown_as_it_is_written() {
-        for text in ["constant:10", "poisson:2.5", "ramp:1..9", "step:5@10,50", "diurnal:1..2"] {
+        for text in [
+            "constant:10",
+            "poisson:2.5",
+            "ramp:1..9",
+            "step:5@10,50",
+            "diurnal:1..2",
+        ] {
             assert_eq!(text.parse::<Shape>().expect("a shape").to_string(), text);
         }
     }

@@ -15,7 +15,10 @@ const MOST_NAMES: usize = 64;
 
 /// How one request ended.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is never kept")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and is never kept"
+)]
 pub enum Ended {
     Answered(Reply),
     Failed(Failure),
@@ -92,7 +95,10 @@ impl Tally {
         match how {
             Ended::Answered(reply) if ok => {
                 self.latencies.record(took);
-                reply.stages.iter().for_each(|(stage, ms)| self.stage(stage, ms));
+                reply
+                    .stages
+                    .iter()
+                    .for_each(|(stage, ms)| self.stage(stage, ms));
             }
             failed => {
                 self.failing.record(took);
@@ -107,7 +113,10 @@ impl Tally {
     }
 
     fn stage(&mut self, stage: Stage, ms: f64) {
-        let (latencies, sum_ms) = self.stages.entry(stage as usize).or_insert_with(|| (Latencies::coarse(), 0.0));
+        let (latencies, sum_ms) = self
+            .stages
+            .entry(stage as usize)
+            .or_insert_with(|| (Latencies::coarse(), 0.0));
         latencies.record(Duration::from_secs_f64(ms / 1e3));
         *sum_ms += ms;
     }
@@ -120,7 +129,10 @@ impl Tally {
             Ended::Unsent => "unsent".to_owned(),
         };
         let known = self.failed.len() < MOST_NAMES || self.failed.contains_key(&name);
-        *self.failed.entry(if known { name } else { "other".to_owned() }).or_default() += 1;
+        *self
+            .failed
+            .entry(if known { name } else { "other".to_owned() })
+            .or_default() += 1;
     }
 
     /// The row of a moment's second; the rows before it are closed.
@@ -128,13 +140,18 @@ impl Tally {
         let second = moment.saturating_duration_since(self.start).as_secs() as usize;
         while self.seconds.len() <= second {
             self.close_second();
-            self.seconds.push(Second { second: self.seconds.len() as u64, ..Second::default() });
+            self.seconds.push(Second {
+                second: self.seconds.len() as u64,
+                ..Second::default()
+            });
         }
         &mut self.seconds[second]
     }
 
     fn close_second(&mut self) {
-        let Some(last) = self.seconds.last_mut() else { return };
+        let Some(last) = self.seconds.last_mut() else {
+            return;
+        };
         last.p50_ms = self.this_second.percentile_ms(50.0);
         last.p99_ms = self.this_second.percentile_ms(99.0);
         self.this_second.reset();
@@ -142,7 +159,10 @@ impl Tally {
 
     /// The last second that is over.
     pub fn last_second(&self) -> Option<&Second> {
-        self.seconds.len().checked_sub(2).map(|last| &self.seconds[last])
+        self.seconds
+            .len()
+            .checked_sub(2)
+            .map(|last| &self.seconds[last])
     }
 
     pub fn finish(&mut self) -> Vec<Second> {
@@ -168,7 +188,11 @@ mod tests {
     const SLO: Duration = Duration::from_millis(100);
 
     fn answered(status: u16, code: Option<&str>) -> Ended {
-        Ended::Answered(Reply { status, code: code.map(str::to_owned), ..Reply::default() })
+        Ended::Answered(Reply {
+            status,
+            code: code.map(str::to_owned),
+            ..Reply::default()
+        })
     }
 
     #[test]
@@ -193,16 +217,31 @@ mod tests {
             tally.ended(due, answered(503, None));
         }
         assert_eq!((tally.sent, tally.failed.len()), (0, 0));
-        assert_eq!(tally.finish().iter().map(|second| second.offered).sum::<u64>(), 2);
+        assert_eq!(
+            tally
+                .finish()
+                .iter()
+                .map(|second| second.offered)
+                .sum::<u64>(),
+            2
+        );
     }
 
     #[test]
     fn failures_are_counted_by_code() {
         let mut tally = Tally::new(Instant::now(), Duration::ZERO, SLO);
-        for how in [answered(429, Some("overloaded")), answered(502, None), Ended::TimedOut, Ended::Unsent] {
+        for how in [
+            answered(429, Some("overloaded")),
+            answered(502, None),
+            Ended::TimedOut,
+            Ended::Unsent,
+        ] {
             tally.ended(Instant::now(), how);
         }
         let names: Vec<_> = tally.failed.keys().map(String::as_str).collect();
-        assert_eq!(names, ["client_timeout", "http_502", "overloaded", "unsent"]);
+        assert_eq!(
+            names,
+            ["client_timeout", "http_502", "overloaded", "unsent"]
+        );
     }
 }

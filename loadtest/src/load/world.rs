@@ -25,16 +25,29 @@ struct Worker {
 /// Of `/v1/models`; empty where the service has none, as an old or another one may.
 pub async fn served_by(service: &Service) -> Vec<String> {
     match service.get::<Models>("/v1/models").await {
-        Ok(models) => models.models.iter().map(|model| shown(model, &models.workers)).collect(),
+        Ok(models) => models
+            .models
+            .iter()
+            .map(|model| shown(model, &models.workers))
+            .collect(),
         Err(_) => Vec::new(),
     }
 }
 
 fn shown(model: &Model, workers: &[Worker]) -> String {
     let of = |worker: &&Worker| worker.models.contains(&model.name);
-    let mut devices: Vec<&str> = workers.iter().filter(of).map(|worker| worker.device.as_str()).collect();
+    let mut devices: Vec<&str> = workers
+        .iter()
+        .filter(of)
+        .map(|worker| worker.device.as_str())
+        .collect();
     let count = devices.len();
     devices.sort_unstable();
     devices.dedup();
-    format!("{} {} on {} ({count} workers)", model.name, model.version, devices.join(", "))
+    format!(
+        "{} {} on {} ({count} workers)",
+        model.name,
+        model.version,
+        devices.join(", ")
+    )
 }

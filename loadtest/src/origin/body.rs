@@ -32,17 +32,29 @@ enum Flow {
 
 impl Body {
     pub fn all(photo: Bytes) -> Self {
-        Self { rest: photo, flow: Flow::AtOnce }
+        Self {
+            rest: photo,
+            flow: Flow::AtOnce,
+        }
     }
 
     pub fn dripped(photo: Bytes, bytes_per_s: u32) -> Self {
         let bytes = bytes_per_s.div_ceil(DRIPS_A_SECOND) as usize;
-        Self { rest: photo, flow: Flow::InDrops { bytes, next: Box::pin(sleep(Duration::ZERO)) } }
+        Self {
+            rest: photo,
+            flow: Flow::InDrops {
+                bytes,
+                next: Box::pin(sleep(Duration::ZERO)),
+            },
+        }
     }
 
     pub fn cut(photo: Bytes) -> Self {
         let half = photo.len() / 2;
-        Self { rest: photo, flow: Flow::BreaksAt(half) }
+        Self {
+            rest: photo,
+            flow: Flow::BreaksAt(half),
+        }
     }
 
     fn take(&mut self, bytes: usize) -> Option<Bytes> {
@@ -55,7 +67,10 @@ impl hyper::body::Body for Body {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let left = self.rest.len();
         let piece = match &mut self.flow {
             Flow::AtOnce => self.take(left),
@@ -65,7 +80,9 @@ impl hyper::body::Body for Body {
                 let bytes = *bytes;
                 self.take(bytes)
             }
-            Flow::BreaksAt(half) if *half == left => return Poll::Ready(Some(Err(io::Error::other("cut, as asked")))),
+            Flow::BreaksAt(half) if *half == left => {
+                return Poll::Ready(Some(Err(io::Error::other("cut, as asked"))));
+            }
             Flow::BreaksAt(half) => {
                 let bytes = left - *half;
                 self.take(bytes)

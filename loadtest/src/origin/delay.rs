@@ -32,7 +32,12 @@ impl FromStr for Delay {
     type Err = DelayError;
 
     fn from_str(text: &str) -> Result<Self, DelayError> {
-        let positive = |number: &str| number.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0);
+        let positive = |number: &str| {
+            number
+                .parse()
+                .ok()
+                .filter(|n: &f64| n.is_finite() && *n > 0.0)
+        };
         let two = |rest: &str| {
             let (one, other) = rest.split_once(',')?;
             Some((positive(one)?, positive(other)?))
@@ -40,8 +45,12 @@ impl FromStr for Delay {
         let read = match text.split_once(':') {
             None if text == "none" => Some(Delay::None),
             Some(("fixed", ms)) => positive(ms).map(|ms| Delay::Fixed { ms }),
-            Some(("lognormal", rest)) => two(rest).map(|(median_ms, sigma)| Delay::LogNormal { median_ms, sigma }),
-            Some(("pareto", rest)) => two(rest).map(|(least_ms, alpha)| Delay::Pareto { least_ms, alpha }),
+            Some(("lognormal", rest)) => {
+                two(rest).map(|(median_ms, sigma)| Delay::LogNormal { median_ms, sigma })
+            }
+            Some(("pareto", rest)) => {
+                two(rest).map(|(least_ms, alpha)| Delay::Pareto { least_ms, alpha })
+            }
             _ => None,
         };
         read.ok_or_else(|| DelayError(text.to_owned()))
@@ -74,8 +83,13 @@ mod tests {
 
     /// The value that so large a share lies below, of many samples.
     fn below(delay: &str, share: f64) -> f64 {
-        let (delay, mut random) = (delay.parse::<Delay>().expect("a delay"), SmallRng::seed_from_u64(3));
-        let mut samples: Vec<_> = (0..20_000).map(|_| delay.sample(&mut random).as_secs_f64() * 1e3).collect();
+        let (delay, mut random) = (
+            delay.parse::<Delay>().expect("a delay"),
+            SmallRng::seed_from_u64(3),
+        );
+        let mut samples: Vec<_> = (0..20_000)
+            .map(|_| delay.sample(&mut random).as_secs_f64() * 1e3)
+            .collect();
         samples.sort_by(f64::total_cmp);
         samples[(share * samples.len() as f64) as usize]
     }
@@ -91,13 +105,24 @@ mod tests {
             ("pareto:10,1", 0.9, 100.0),
         ] {
             let found = below(delay, share);
-            assert!((found / expected - 1.0).abs() < 0.1, "{delay} at {share}: {found} instead of {expected}");
+            assert!(
+                (found / expected - 1.0).abs() < 0.1,
+                "{delay} at {share}: {found} instead of {expected}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_delay_is_refused() {
-        for wrong in ["", "fixed", "fixed:-1", "lognormal:80", "pareto:0,1", "none:1", "gamma:1,2"] {
+        for wrong in [
+            "",
+            "fixed",
+            "fixed:-1",
+            "lognormal:80",
+            "pareto:0,1",
+            "none:1",
+            "gamma:1,2",
+        ] {
             assert!(wrong.parse::<Delay>().is_err(), "{wrong}");
         }
     }

@@ -75,12 +75,17 @@ impl Behaviour {
         (self.seed, path).hash(&mut hasher);
         let mut random = SmallRng::seed_from_u64(hasher.finish());
         let delay = self.delay.sample(&mut random);
-        let drip = self.drip.unwrap_or(Drip { share: 0.0, bytes_per_s: 1 });
+        let drip = self.drip.unwrap_or(Drip {
+            share: 0.0,
+            bytes_per_s: 1,
+        });
         let lot = random.random::<f64>();
         let fate = match lot {
             lot if lot < self.fail => Fate::Failed,
             lot if lot < self.fail + self.cut => Fate::Cut,
-            lot if lot < self.fail + self.cut + drip.share => Fate::Dripped { bytes_per_s: drip.bytes_per_s },
+            lot if lot < self.fail + self.cut + drip.share => Fate::Dripped {
+                bytes_per_s: drip.bytes_per_s,
+            },
             _ => Fate::Served,
         };
         (delay, fate)
@@ -88,12 +93,19 @@ impl Behaviour {
 }
 
 /// Serves until `shutdown`. Any path has a photo.
-pub async fn serve(listener: TcpListener, behaviour: Behaviour, photos: Vec<Bytes>, shutdown: Shutdown) {
+pub async fn serve(
+    listener: TcpListener,
+    behaviour: Behaviour,
+    photos: Vec<Bytes>,
+    shutdown: Shutdown,
+) {
     let origin = Arc::new(Origin { behaviour, photos });
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
-                drop(tokio::spawn(shutdown.clone().run_until_cancelled_owned(connection(origin.clone(), stream))))
+                drop(tokio::spawn(shutdown.clone().run_until_cancelled_owned(
+                    connection(origin.clone(), stream),
+                )))
             }
             // Out of file descriptors, most likely: some will come back.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -110,10 +122,16 @@ async fn connection(origin: Arc<Origin>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(origin.clone(), request));
     // Whoever hangs up has reasons of his own.
-    let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
-async fn answer(origin: Arc<Origin>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    origin: Arc<Origin>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path();
     let (delay, fate) = origin.behaviour.of(path);
     let photo = origin.photo(path);
@@ -131,7 +149,9 @@ async fn answer(origin: Arc<Origin>, request: Request<Incoming>) -> Result<Respo
         }
     };
     let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("image/jpeg"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, http::HeaderValue::from_static("image/jpeg"));
     Ok(response)
 }
 
@@ -149,7 +169,13 @@ mod tests {
 
     fn behaviour() -> Behaviour {
         let drip = "0.25:1000".parse().ok();
-        Behaviour { delay: "lognormal:80,1".parse().expect("a delay"), drip, fail: 0.1, cut: 0.05, seed: 1 }
+        Behaviour {
+            delay: "lognormal:80,1".parse().expect("a delay"),
+            drip,
+            fail: 0.1,
+            cut: 0.05,
+            seed: 1,
+        }
     }
 
     #[test]
@@ -161,7 +187,10 @@ mod tests {
     #[test]
     fn shares_are_what_was_asked_for() {
         let of = |wanted: fn(&Fate) -> bool| {
-            (0..10_000).filter(|n| wanted(&behaviour().of(&format!("/{n}.jpg")).1)).count() as f64 / 1e4
+            (0..10_000)
+                .filter(|n| wanted(&behaviour().of(&format!("/{n}.jpg")).1))
+                .count() as f64
+                / 1e4
         };
         for (share, wanted) in [
             (0.1, of(|fate| *fate == Fate::Failed)),

@@ -45,7 +45,9 @@ impl Latencies {
 
     fn with_digits(digits: u8) -> Self {
         let longest = LONGEST.as_micros() as u64;
-        Self { micros: Histogram::new_with_bounds(1, longest, digits).expect("the bounds are valid") }
+        Self {
+            micros: Histogram::new_with_bounds(1, longest, digits).expect("the bounds are valid"),
+        }
     }
 
     pub fn record(&mut self, took: Duration) {
@@ -73,7 +75,11 @@ impl Latencies {
             p99_ms: self.percentile_ms(99.0),
             p999_ms: self.percentile_ms(99.9),
             max_ms: self.percentile_ms(100.0),
-            counts: self.micros.iter_recorded().map(|at| (at.value_iterated_to(), at.count_at_value())).collect(),
+            counts: self
+                .micros
+                .iter_recorded()
+                .map(|at| (at.value_iterated_to(), at.count_at_value()))
+                .collect(),
         }
     }
 }
@@ -82,14 +88,19 @@ impl LatencySummary {
     /// With all that was counted, to be added to or asked for other percentiles.
     pub fn counted(&self) -> Latencies {
         let mut all = Latencies::default();
-        self.counts.iter().for_each(|(micros, n)| all.micros.saturating_record_n(*micros, *n));
+        self.counts
+            .iter()
+            .for_each(|(micros, n)| all.micros.saturating_record_n(*micros, *n));
         all
     }
 
     /// As if one generator had measured both.
     pub fn merged(&self, other: &Self) -> Self {
         let mut all = self.counted();
-        other.counts.iter().for_each(|(micros, n)| all.micros.saturating_record_n(*micros, *n));
+        other
+            .counts
+            .iter()
+            .for_each(|(micros, n)| all.micros.saturating_record_n(*micros, *n));
         all.summary()
     }
 }
@@ -98,18 +109,28 @@ impl LatencySummary {
 mod pairs {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub fn serialize<S: Serializer>(pairs: &[(u64, u64)], serializer: S) -> Result<S::Ok, S::Error> {
-        let shown: Vec<String> = pairs.iter().map(|(micros, n)| format!("{micros}:{n}")).collect();
+    pub fn serialize<S: Serializer>(
+        pairs: &[(u64, u64)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let shown: Vec<String> = pairs
+            .iter()
+            .map(|(micros, n)| format!("{micros}:{n}"))
+            .collect();
         serializer.serialize_str(&shown.join(" "))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(u64, u64)>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(u64, u64)>, D::Error> {
         let text = String::deserialize(deserializer)?;
         let pair = |pair: &str| {
             let (micros, n) = pair.split_once(':')?;
             Some((micros.parse().ok()?, n.parse().ok()?))
         };
-        let pairs = text.split_whitespace().map(|text| pair(text).ok_or_else(|| D::Error::custom(text)));
+        let pairs = text
+            .split_whitespace()
+            .map(|text| pair(text).ok_or_else(|| D::Error::custom(text)));
         pairs.collect()
     }
 }
@@ -125,7 +146,10 @@ mod tests {
     }
 
     fn near(measured: f64, expected: f64) {
-        assert!((measured / expected - 1.0).abs() < 0.002, "{measured} is not {expected}");
+        assert!(
+            (measured / expected - 1.0).abs() < 0.002,
+            "{measured} is not {expected}"
+        );
     }
 
     #[test]
@@ -141,13 +165,22 @@ mod tests {
     fn a_summary_survives_its_file() {
         let summary = of([1, 5, 5, 700].into_iter()).summary();
         let json = serde_json::to_string(&summary).expect("JSON");
-        assert_eq!(serde_json::from_str::<LatencySummary>(&json).expect("the same"), summary);
-        assert!(json.contains(" 5001:2") || json.contains(" 5000:2") || json.contains(" 5003:2"), "{json}");
+        assert_eq!(
+            serde_json::from_str::<LatencySummary>(&json).expect("the same"),
+            summary
+        );
+        assert!(
+            json.contains(" 5001:2") || json.contains(" 5000:2") || json.contains(" 5003:2"),
+            "{json}"
+        );
     }
 
     #[test]
     fn merging_is_counting_together_not_averaging() {
-        let (fast, slow) = (of(std::iter::repeat_n(1, 900)).summary(), of(std::iter::repeat_n(100, 100)).summary());
+        let (fast, slow) = (
+            of(std::iter::repeat_n(1, 900)).summary(),
+            of(std::iter::repeat_n(100, 100)).summary(),
+        );
         let merged = fast.merged(&slow);
         assert_eq!(merged.count, 1000);
         near(merged.p50_ms, 1.0);

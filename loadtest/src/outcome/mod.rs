@@ -113,13 +113,19 @@ impl Outcome {
         if self.ok == 0 {
             missed.push("no good answer".to_owned());
         } else if at_ms > slo.ms {
-            missed.push(format!("p{} is {at_ms:.1} ms, above {} ms", slo.percentile, slo.ms));
+            missed.push(format!(
+                "p{} is {at_ms:.1} ms, above {} ms",
+                slo.percentile, slo.ms
+            ));
         }
         if self.failed_share() > slo.max_failed {
             missed.push(format!("{:.2} % failed", self.failed_share() * 100.0));
         }
         if self.generator_late.p99_ms > GENERATOR_LATE_MS.max(slo.ms * GENERATOR_LATE_PART) {
-            missed.push(format!("the generator was {:.0} ms late itself", self.generator_late.p99_ms));
+            missed.push(format!(
+                "the generator was {:.0} ms late itself",
+                self.generator_late.p99_ms
+            ));
         }
         missed
     }

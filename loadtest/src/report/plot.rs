@@ -39,12 +39,24 @@ pub struct Line {
 impl Axis {
     /// From 0 to a little above `most`.
     pub fn from_zero(label: &str, most: f64) -> Self {
-        let most = if most > 0.0 && most.is_finite() { most } else { 1.0 };
+        let most = if most > 0.0 && most.is_finite() {
+            most
+        } else {
+            1.0
+        };
         let step = step(most);
         let to = (most / step).ceil().max(1.0) * step;
         let count = (to / step).round() as usize;
-        let ticks = (0..=count).map(|n| (n as f64 * step, number(n as f64 * step))).collect();
-        Self { label: label.to_owned(), from: 0.0, to, scale: Scale::Linear, ticks }
+        let ticks = (0..=count)
+            .map(|n| (n as f64 * step, number(n as f64 * step)))
+            .collect();
+        Self {
+            label: label.to_owned(),
+            from: 0.0,
+            to,
+            scale: Scale::Linear,
+            ticks,
+        }
     }
 
     /// Powers of ten, with 2 and 5 between them where there is room.
@@ -52,11 +64,24 @@ impl Axis {
         // A microsecond to a day, whatever there is to be shown: also nothing.
         let (least, most) = (least.clamp(1e-3, 1e8), most.clamp(1e-3, 1e8));
         let (from, to) = (least.log10().floor(), most.max(least * 1.01).log10().ceil());
-        let marks: &[f64] = if to - from > 3.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-        let decades =
-            (from as i32..=to as i32).flat_map(|power| marks.iter().map(move |mark| mark * 10f64.powi(power)));
-        let ticks = decades.filter(|at| *at <= 10f64.powf(to) * 1.001).map(|at| (at, number(at))).collect();
-        Self { label: label.to_owned(), from: 10f64.powf(from), to: 10f64.powf(to), scale: Scale::Log, ticks }
+        let marks: &[f64] = if to - from > 3.0 {
+            &[1.0]
+        } else {
+            &[1.0, 2.0, 5.0]
+        };
+        let decades = (from as i32..=to as i32)
+            .flat_map(|power| marks.iter().map(move |mark| mark * 10f64.powi(power)));
+        let ticks = decades
+            .filter(|at| *at <= 10f64.powf(to) * 1.001)
+            .map(|at| (at, number(at)))
+            .collect();
+        Self {
+            label: label.to_owned(),
+            from: 10f64.powf(from),
+            to: 10f64.powf(to),
+            scale: Scale::Log,
+            ticks,
+        }
     }
 
     /// 0 at one end, 1 at the other.
@@ -73,7 +98,10 @@ impl Axis {
 fn step(most: f64) -> f64 {
     let rough = most / 5.0;
     let power = 10f64.powf(rough.log10().floor());
-    let mark = [1.0, 2.0, 5.0, 10.0].into_iter().find(|mark| mark * power >= rough).unwrap_or(10.0);
+    let mark = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .find(|mark| mark * power >= rough)
+        .unwrap_or(10.0);
     mark * power
 }
 
@@ -89,11 +117,18 @@ pub fn number(value: f64) -> String {
 }
 
 fn trimmed(text: String) -> String {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 pub fn plot(x: &Axis, y: &Axis, lines: &[Line]) -> String {
-    let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\">", HEIGHT + legend_height(lines));
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\">",
+        HEIGHT + legend_height(lines)
+    );
     axes(&mut svg, x, y);
     lines.iter().for_each(|line| draw(&mut svg, x, y, line));
     legend(&mut svg, lines);
@@ -113,30 +148,66 @@ fn axes(svg: &mut String, x: &Axis, y: &Axis) {
     for (at, text) in &x.ticks {
         let at = across(x, *at);
         let _ = write!(svg, "<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/>");
-        let _ = write!(svg, "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{text}</text>", bottom + TEXT);
+        let _ = write!(
+            svg,
+            "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{text}</text>",
+            bottom + TEXT
+        );
     }
     for (at, text) in &y.ticks {
         let at = up(y, *at);
         let _ = write!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right}\"/>");
-        let _ = write!(svg, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", LEFT - 6.0, at + 4.0);
+        let _ = write!(
+            svg,
+            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
+            LEFT - 6.0,
+            at + 4.0
+        );
     }
     let (middle, below) = ((LEFT + right) / 2.0, HEIGHT - 6.0);
-    let _ = write!(svg, "<text x=\"{middle}\" y=\"{below}\" text-anchor=\"middle\">{}</text>", escaped(&x.label));
+    let _ = write!(
+        svg,
+        "<text x=\"{middle}\" y=\"{below}\" text-anchor=\"middle\">{}</text>",
+        escaped(&x.label)
+    );
     let height = (TOP + bottom) / 2.0;
     let turned = format!("transform=\"rotate(-90 14 {height})\"");
-    let _ = write!(svg, "<text x=\"14\" y=\"{height}\" {turned} text-anchor=\"middle\">{}</text>", escaped(&y.label));
-    let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {TOP}V{bottom}H{right}\"/>");
+    let _ = write!(
+        svg,
+        "<text x=\"14\" y=\"{height}\" {turned} text-anchor=\"middle\">{}</text>",
+        escaped(&y.label)
+    );
+    let _ = write!(
+        svg,
+        "<path class=\"axis\" d=\"M{LEFT} {TOP}V{bottom}H{right}\"/>"
+    );
 }
 
 fn draw(svg: &mut String, x: &Axis, y: &Axis, line: &Line) {
-    let placed: Vec<(f64, f64)> = line.points.iter().map(|(at, value)| (across(x, *at), up(y, *value))).collect();
-    let path: Vec<String> = placed.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+    let placed: Vec<(f64, f64)> = line
+        .points
+        .iter()
+        .map(|(at, value)| (across(x, *at), up(y, *value)))
+        .collect();
+    let path: Vec<String> = placed
+        .iter()
+        .map(|(x, y)| format!("{x:.1} {y:.1}"))
+        .collect();
     if path.len() > 1 {
-        let _ = write!(svg, "<path class=\"line {}\" d=\"M{}\"/>", line.class, path.join("L"));
+        let _ = write!(
+            svg,
+            "<path class=\"line {}\" d=\"M{}\"/>",
+            line.class,
+            path.join("L")
+        );
     }
     if line.dots || path.len() == 1 {
         for (x, y) in placed {
-            let _ = write!(svg, "<circle class=\"{}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>", line.class);
+            let _ = write!(
+                svg,
+                "<circle class=\"{}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>",
+                line.class
+            );
         }
     }
 }
@@ -153,13 +224,26 @@ fn legend(svg: &mut String, lines: &[Line]) {
     for (n, line) in lines.iter().enumerate() {
         let x = LEFT + (n % COLUMNS) as f64 * column;
         let y = HEIGHT + (n / COLUMNS) as f64 * TEXT + 8.0;
-        let _ = write!(svg, "<path class=\"line {}\" d=\"M{x:.1} {y}h22\"/>", line.class);
-        let _ = write!(svg, "<text x=\"{:.1}\" y=\"{}\">{}</text>", x + 28.0, y + 4.0, escaped(&line.name));
+        let _ = write!(
+            svg,
+            "<path class=\"line {}\" d=\"M{x:.1} {y}h22\"/>",
+            line.class
+        );
+        let _ = write!(
+            svg,
+            "<text x=\"{:.1}\" y=\"{}\">{}</text>",
+            x + 28.0,
+            y + 4.0,
+            escaped(&line.name)
+        );
     }
 }
 
 pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -168,7 +252,12 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        for (most, to, ticks) in [(9.3, 10.0, 6), (0.0, 1.0, 6), (1234.0, 1500.0, 4), (50.0, 50.0, 6)] {
+        for (most, to, ticks) in [
+            (9.3, 10.0, 6),
+            (0.0, 1.0, 6),
+            (1234.0, 1500.0, 4),
+            (50.0, 50.0, 6),
+        ] {
             let axis = Axis::from_zero("", most);
             assert_eq!((axis.to, axis.ticks.len()), (to, ticks), "{most}");
         }
@@ -180,8 +269,17 @@ mod tests {
 
     #[test]
     fn names_cannot_break_out_of_the_page() {
-        let line = Line { name: "<script>".into(), class: "c0".into(), points: vec![(0.0, 0.0)], dots: false };
-        let svg = plot(&Axis::from_zero("x", 1.0), &Axis::from_zero("\"y\"", 1.0), &[line]);
+        let line = Line {
+            name: "<script>".into(),
+            class: "c0".into(),
+            points: vec![(0.0, 0.0)],
+            dots: false,
+        };
+        let svg = plot(
+            &Axis::from_zero("x", 1.0),
+            &Axis::from_zero("\"y\"", 1.0),
+            &[line],
+        );
         assert!(!svg.contains("<script>") && svg.contains("&lt;script&gt;"));
     }
 }

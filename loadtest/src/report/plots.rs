@@ -9,7 +9,12 @@ const COLOURS: usize = 8;
 const LAST_NINE: f64 = 1e4;
 
 fn line(name: String, colour: usize, points: Vec<(f64, f64)>) -> Line {
-    Line { name, class: format!("c{}", colour % COLOURS), points, dots: false }
+    Line {
+        name,
+        class: format!("c{}", colour % COLOURS),
+        points,
+        dots: false,
+    }
 }
 
 /// Every run's latencies; towards the right, ten times rarer ones at equal distances.
@@ -18,13 +23,33 @@ pub fn latencies(runs: &[Outcome]) -> String {
     let curve = |(n, run): (usize, &Outcome)| {
         let counted = run.latency.counted();
         let rarest = (counted.count() as f64).clamp(1.0, LAST_NINE);
-        let steps = (0..=80).map(|step| LAST_NINE.powf(f64::from(step) / 80.0)).take_while(|one_of| *one_of <= rarest);
-        let points = steps.map(|one_of| (one_of, counted.percentile_ms(100.0 * (1.0 - 1.0 / one_of)))).collect();
+        let steps = (0..=80)
+            .map(|step| LAST_NINE.powf(f64::from(step) / 80.0))
+            .take_while(|one_of| *one_of <= rarest);
+        let points = steps
+            .map(|one_of| (one_of, counted.percentile_ms(100.0 * (1.0 - 1.0 / one_of))))
+            .collect();
         line(format!("{:.0}/s offered", run.offered_per_s), n, points)
     };
-    let lines: Vec<Line> = shown.iter().enumerate().filter(|(_, run)| run.ok > 0).map(curve).collect();
-    let values = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.1));
-    let percents = [(1.0, "0 %"), (2.0, "50 %"), (10.0, "90 %"), (100.0, "99 %"), (1e3, "99.9 %"), (1e4, "99.99 %")];
+    let lines: Vec<Line> = shown
+        .iter()
+        .enumerate()
+        .filter(|(_, run)| run.ok > 0)
+        .map(curve)
+        .collect();
+    let values = || {
+        lines
+            .iter()
+            .flat_map(|line| line.points.iter().map(|point| point.1))
+    };
+    let percents = [
+        (1.0, "0 %"),
+        (2.0, "50 %"),
+        (10.0, "90 %"),
+        (100.0, "99 %"),
+        (1e3, "99.9 %"),
+        (1e4, "99.99 %"),
+    ];
     let x = Axis {
         label: "percentile".into(),
         from: 1.0,
@@ -32,24 +57,46 @@ pub fn latencies(runs: &[Outcome]) -> String {
         scale: Scale::Log,
         ticks: percents.map(|(at, text)| (at, text.to_owned())).to_vec(),
     };
-    plot(&x, &Axis::log("ms", values().fold(f64::MAX, f64::min), values().fold(0.0, f64::max)), &lines)
+    plot(
+        &x,
+        &Axis::log(
+            "ms",
+            values().fold(f64::MAX, f64::min),
+            values().fold(0.0, f64::max),
+        ),
+        &lines,
+    )
 }
 
 fn by_second(run: &Outcome, name: &str, colour: usize, value: impl Fn(&Second) -> f64) -> Line {
-    let points = run.seconds.iter().map(|second| (second.second as f64, value(second))).collect();
+    let points = run
+        .seconds
+        .iter()
+        .map(|second| (second.second as f64, value(second)))
+        .collect();
     line(name.to_owned(), colour, points)
 }
 
 fn over_seconds(run: &Outcome, y: &str, lines: &[Line]) -> String {
-    let most = lines.iter().flat_map(|line| line.points.iter().map(|point| point.1)).fold(0.0, f64::max);
-    plot(&Axis::from_zero("second", run.seconds.len() as f64), &Axis::from_zero(y, most), lines)
+    let most = lines
+        .iter()
+        .flat_map(|line| line.points.iter().map(|point| point.1))
+        .fold(0.0, f64::max);
+    plot(
+        &Axis::from_zero("second", run.seconds.len() as f64),
+        &Axis::from_zero(y, most),
+        lines,
+    )
 }
 
 pub fn throughput(run: &Outcome) -> String {
     let offered = by_second(run, "offered", 7, |second| second.offered as f64);
     let lines = [
         // Where all goes well, the others lie on it.
-        Line { class: "c7 wide".into(), ..offered },
+        Line {
+            class: "c7 wide".into(),
+            ..offered
+        },
         by_second(run, "answered well", 0, |second| second.ok as f64),
         by_second(run, "of them in time", 2, |second| second.in_slo as f64),
         by_second(run, "failed", 1, |second| second.failed as f64),
@@ -58,7 +105,10 @@ pub fn throughput(run: &Outcome) -> String {
 }
 
 pub fn latency_over_time(run: &Outcome) -> String {
-    let lines = [by_second(run, "p50", 0, |second| second.p50_ms), by_second(run, "p99", 1, |second| second.p99_ms)];
+    let lines = [
+        by_second(run, "p50", 0, |second| second.p50_ms),
+        by_second(run, "p99", 1, |second| second.p99_ms),
+    ];
     over_seconds(run, "ms", &lines)
 }
 
@@ -67,12 +117,29 @@ pub fn goodput(runs: &[Outcome]) -> String {
     let mut runs: Vec<&Outcome> = runs.iter().collect();
     runs.sort_by(|a, b| a.offered_per_s.total_cmp(&b.offered_per_s));
     let of = |name: &str, colour, value: fn(&Outcome) -> f64| {
-        let points = runs.iter().map(|run| (run.offered_per_s, value(run))).collect();
-        Line { dots: true, ..line(name.to_owned(), colour, points) }
+        let points = runs
+            .iter()
+            .map(|run| (run.offered_per_s, value(run)))
+            .collect();
+        Line {
+            dots: true,
+            ..line(name.to_owned(), colour, points)
+        }
     };
     let most = runs.iter().map(|run| run.offered_per_s).fold(0.0, f64::max);
-    let all = Line { class: "all".into(), ..line("all that is offered".into(), 0, vec![(0.0, 0.0), (most, most)]) };
-    let lines = [all, of("answered well", 0, |run| run.ok_per_s), of("in time", 2, |run| run.goodput_per_s)];
+    let all = Line {
+        class: "all".into(),
+        ..line(
+            "all that is offered".into(),
+            0,
+            vec![(0.0, 0.0), (most, most)],
+        )
+    };
+    let lines = [
+        all,
+        of("answered well", 0, |run| run.ok_per_s),
+        of("in time", 2, |run| run.goodput_per_s),
+    ];
     let axis = |label: &str| Axis::from_zero(label, most);
     plot(&axis("offered, requests/s"), &axis("requests/s"), &lines)
 }

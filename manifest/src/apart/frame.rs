@@ -25,7 +25,11 @@ pub fn head(kind: u8, length: usize) -> [u8; 5] {
 /// What follows, and its length.
 pub fn read_head([kind, a, b, c, d]: [u8; 5]) -> io::Result<(u8, usize)> {
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    if length <= MAX_BYTES { Ok((kind, length)) } else { Err(io::Error::other("a frame is longer than any")) }
+    if length <= MAX_BYTES {
+        Ok((kind, length))
+    } else {
+        Err(io::Error::other("a frame is longer than any"))
+    }
 }
 
 pub fn write(to: &mut impl Write, kind: u8, body: &[u8]) -> io::Result<()> {

@@ -12,7 +12,10 @@ use crate::{ListError, Row, parquet};
 /// Reads one file, whose pieces come through the pipes. `memory_bytes`: what it may map beside its own code.
 pub fn run(memory_bytes: u64) -> io::Result<()> {
     prepare::child::confine(memory_bytes);
-    let file = Asked { bytes: length()?, one: Mutex::new(()) };
+    let file = Asked {
+        bytes: length()?,
+        one: Mutex::new(()),
+    };
     // The panic hook tells on standard error what happened.
     let read = catch_unwind(AssertUnwindSafe(|| parquet::read(file, hand_out)));
     let wrong = |why: &str| frame::write(&mut stdout(), WRONG, why.as_bytes());
@@ -32,7 +35,9 @@ fn hand_out(rows: Vec<Row>) -> Result<(), ListError> {
 
 fn length() -> io::Result<u64> {
     let (_, body) = frame::read(&mut stdin())?;
-    Ok(u64::from_be_bytes(body.try_into().map_err(|_| io::Error::other("no length"))?))
+    Ok(u64::from_be_bytes(
+        body.try_into().map_err(|_| io::Error::other("no length"))?,
+    ))
 }
 
 /// A file that lies elsewhere.

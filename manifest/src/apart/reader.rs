@@ -33,7 +33,9 @@ pub async fn rows(
     file: Opened,
 ) -> Result<impl Stream<Item = Result<Vec<Row>, ListError>> + Send + use<>, ListError> {
     let reader = Reader::start(program, file).await?;
-    Ok(stream::try_unfold(reader, async |mut reader| Ok(reader.next().await?.map(|rows| (rows, reader)))))
+    Ok(stream::try_unfold(reader, async |mut reader| {
+        Ok(reader.next().await?.map(|rows| (rows, reader)))
+    }))
 }
 
 impl Reader {
@@ -48,17 +50,27 @@ impl Reader {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+        let pipes = (
+            process.stdin.take(),
+            process.stdout.take(),
+            process.stderr.take(),
+        );
         let (Some(mut to), Some(from), Some(words)) = pipes else {
             return Err(io::Error::other("the process has no pipes"));
         };
         tokio::spawn(log(words));
         send(&mut to, &file.bytes().to_be_bytes()).await?;
-        Ok(Self { _process: process, file, to, from })
+        Ok(Self {
+            _process: process,
+            file,
+            to,
+            from,
+        })
     }
 
     async fn next(&mut self) -> Result<Option<Vec<Row>>, ListError> {
-        let unreadable = || wrong("the Parquet file cannot be read, or takes too much memory or time");
+        let unreadable =
+            || wrong("the Parquet file cannot be read, or takes too much memory or time");
         loop {
             let (kind, body) = match timeout(PATIENCE, self.hear()).await {
                 Ok(Ok(heard)) => heard,
@@ -67,8 +79,16 @@ impl Reader {
             };
             match kind {
                 WANTED => self.give(&body).await?,
-                ROWS => return serde_json::from_slice(&body).map(Some).map_err(|_| unreadable()),
-                WRONG => return Err(ListError::Content(String::from_utf8_lossy(&body).into_owned())),
+                ROWS => {
+                    return serde_json::from_slice(&body)
+                        .map(Some)
+                        .map_err(|_| unreadable());
+                }
+                WRONG => {
+                    return Err(ListError::Content(
+                        String::from_utf8_lossy(&body).into_owned(),
+                    ));
+                }
                 END => return Ok(None),
                 _ => return Err(unreadable()),
             }
@@ -87,11 +107,18 @@ impl Reader {
     /// Of this file alone, whatever it asks for, and no more at once than a page has.
     async fn give(&mut self, wanted: &[u8]) -> Result<(), ListError> {
         let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
-        let wanted = wanted.split_at_checked(8).and_then(|(start, length)| Some((number(start)?, number(length)?)));
+        let wanted = wanted
+            .split_at_checked(8)
+            .and_then(|(start, length)| Some((number(start)?, number(length)?)));
         let fits = |(start, length): &(u64, u64)| {
-            *length < frame::MAX_BYTES as u64 && start.checked_add(*length).is_some_and(|end| end <= self.file.bytes())
+            *length < frame::MAX_BYTES as u64
+                && start
+                    .checked_add(*length)
+                    .is_some_and(|end| end <= self.file.bytes())
         };
-        let (start, length) = wanted.filter(fits).ok_or_else(|| wrong("the Parquet file has pieces beyond its end"))?;
+        let (start, length) = wanted
+            .filter(fits)
+            .ok_or_else(|| wrong("the Parquet file has pieces beyond its end"))?;
         let piece = self.file.range(start..start + length).await?;
         // Where it does not listen any more, it has said why, or is dead.
         let _ = send(&mut self.to, &piece).await;

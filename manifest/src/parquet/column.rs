@@ -22,7 +22,11 @@ impl Column {
         if description.max_rep_level() > 0 {
             return Err(wrong(format!("the column `{name}` holds lists")));
         }
-        Ok(Self { reader, name, present: description.max_def_level() })
+        Ok(Self {
+            reader,
+            name,
+            present: description.max_def_level(),
+        })
     }
 
     /// At most so many rows, and how many they are.
@@ -55,23 +59,39 @@ fn cells<T: DataType>(
     rows: usize,
 ) -> Result<Vec<Option<T::T>>, ListError> {
     let (mut levels, mut values) = (Vec::new(), Vec::new());
-    let (read, _, _) = reader.read_records(rows, Some(&mut levels), None, &mut values).map_err(broken)?;
+    let (read, _, _) = reader
+        .read_records(rows, Some(&mut levels), None, &mut values)
+        .map_err(broken)?;
     let mut values = values.into_iter();
     if present == 0 {
         return Ok(values.map(Some).collect());
     }
-    let cells: Vec<_> = levels.iter().map(|level| (*level == present).then(|| values.next()).flatten()).collect();
-    if cells.len() == read { Ok(cells) } else { Err(wrong("the Parquet file cannot be read: rows are missing")) }
+    let cells: Vec<_> = levels
+        .iter()
+        .map(|level| (*level == present).then(|| values.next()).flatten())
+        .collect();
+    if cells.len() == read {
+        Ok(cells)
+    } else {
+        Err(wrong("the Parquet file cannot be read: rows are missing"))
+    }
 }
 
 fn text(cell: &ByteArray, name: &str) -> Result<String, ListError> {
     if cell.len() > MAX_CELL_BYTES {
-        return Err(wrong(format!("a cell of the column `{name}` is longer than {MAX_CELL_BYTES} bytes")));
+        return Err(wrong(format!(
+            "a cell of the column `{name}` is longer than {MAX_CELL_BYTES} bytes"
+        )));
     }
-    let text = cell.as_utf8().map_err(|_| wrong(format!("a cell of the column `{name}` is not UTF-8")))?;
+    let text = cell
+        .as_utf8()
+        .map_err(|_| wrong(format!("a cell of the column `{name}` is not UTF-8")))?;
     Ok(text.to_owned())
 }
 
 fn numbers<N: ToString>(cells: Vec<Option<N>>) -> Vec<Option<String>> {
-    cells.into_iter().map(|cell| cell.map(|number| number.to_string())).collect()
+    cells
+        .into_iter()
+        .map(|cell| cell.map(|number| number.to_string()))
+        .collect()
 }

@@ -40,7 +40,10 @@ impl Source for std::fs::File {
 }
 
 /// Hands out the rows of a file, some at a time, in their order.
-pub fn read(file: impl Source, mut hand_out: impl FnMut(Vec<Row>) -> Result<(), ListError>) -> Result<(), ListError> {
+pub fn read(
+    file: impl Source,
+    mut hand_out: impl FnMut(Vec<Row>) -> Result<(), ListError>,
+) -> Result<(), ListError> {
     let file = SerializedFileReader::new(Pieces::new(file)).map_err(broken)?;
     let schema = file.metadata().file_metadata().schema_descr_ptr();
     let url = find(&schema, "url").ok_or_else(|| wrong("the Parquet file has no column `url`"))?;
@@ -48,7 +51,12 @@ pub fn read(file: impl Source, mut hand_out: impl FnMut(Vec<Row>) -> Result<(), 
     let mut number = 0;
     for group in 0..file.num_row_groups() {
         let group = file.get_row_group(group).map_err(broken)?;
-        let column = |at| Column::new(group.get_column_reader(at).map_err(broken)?, schema.column(at));
+        let column = |at| {
+            Column::new(
+                group.get_column_reader(at).map_err(broken)?,
+                schema.column(at),
+            )
+        };
         let mut urls = column(url)?;
         let mut names = custom_id.map(column).transpose()?;
         loop {
@@ -66,7 +74,10 @@ pub fn read(file: impl Source, mut hand_out: impl FnMut(Vec<Row>) -> Result<(), 
             let rows = names.0.into_iter().zip(urls).map(|(name, url)| {
                 number += 1;
                 let url = url.ok_or_else(|| wrong(format!("row {number} has no url")))?;
-                Ok(Row { custom_id: name.unwrap_or_else(|| number.to_string()), url })
+                Ok(Row {
+                    custom_id: name.unwrap_or_else(|| number.to_string()),
+                    url,
+                })
             });
             hand_out(rows.collect::<Result<_, ListError>>()?)?;
         }
@@ -77,7 +88,10 @@ pub fn read(file: impl Source, mut hand_out: impl FnMut(Vec<Row>) -> Result<(), 
 /// A column of the table itself, not of something in it.
 fn find(schema: &SchemaDescriptor, name: &str) -> Option<usize> {
     let is_it = |parts: &[String]| parts.len() == 1 && parts[0].eq_ignore_ascii_case(name);
-    schema.columns().iter().position(|column| is_it(column.path().parts()))
+    schema
+        .columns()
+        .iter()
+        .position(|column| is_it(column.path().parts()))
 }
 
 fn broken(error: ParquetError) -> ListError {

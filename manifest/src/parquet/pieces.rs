@@ -37,15 +37,27 @@ impl<S: Source> ChunkReader for Pieces<S> {
     type T = BufReader<Reader<S>>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::with_capacity(HEAD_BYTES, Reader { source: self.0.clone(), at: start }))
+        Ok(BufReader::with_capacity(
+            HEAD_BYTES,
+            Reader {
+                source: self.0.clone(),
+                at: start,
+            },
+        ))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let fits = start.checked_add(length as u64).is_some_and(|end| end <= self.0.bytes());
+        let fits = start
+            .checked_add(length as u64)
+            .is_some_and(|end| end <= self.0.bytes());
         if !fits || length > MAX_PIECE_BYTES {
-            return Err(ParquetError::General(format!("it has a piece of {length} bytes at {start}")));
+            return Err(ParquetError::General(format!(
+                "it has a piece of {length} bytes at {start}"
+            )));
         }
-        self.0.range(start, length).map_err(|error| ParquetError::External(error.into()))
+        self.0
+            .range(start, length)
+            .map_err(|error| ParquetError::External(error.into()))
     }
 }
 

@@ -11,29 +11,48 @@ use super::*;
 
 /// Groups of rows; a name is missing every third time.
 fn written(schema: &str, rows: usize, groups: usize, compression: Compression) -> File {
-    let properties = WriterProperties::builder().set_compression(compression).build();
+    let properties = WriterProperties::builder()
+        .set_compression(compression)
+        .build();
     let schema = Arc::new(parse_message_type(schema).expect("a schema"));
     let file = tempfile::tempfile().expect("a temporary file");
-    let mut writer = SerializedFileWriter::new(file.try_clone().expect("a handle"), schema.clone(), properties.into())
-        .expect("opens");
+    let mut writer = SerializedFileWriter::new(
+        file.try_clone().expect("a handle"),
+        schema.clone(),
+        properties.into(),
+    )
+    .expect("opens");
     for _ in 0..groups {
         let mut group = writer.next_row_group().expect("a group");
         for field in schema.get_fields() {
             let mut column = group.next_column().expect("answers").expect("a column");
             match field.name() {
                 "url" => {
-                    let urls: Vec<ByteArray> = (0..rows).map(|n| ByteArray::from(&*format!("http://a/{n}"))).collect();
-                    column.typed::<ByteArrayType>().write_batch(&urls, None, None).expect("written");
+                    let urls: Vec<ByteArray> = (0..rows)
+                        .map(|n| ByteArray::from(&*format!("http://a/{n}")))
+                        .collect();
+                    column
+                        .typed::<ByteArrayType>()
+                        .write_batch(&urls, None, None)
+                        .expect("written");
                 }
                 "custom_id" => {
                     let levels: Vec<i16> = (0..rows).map(|n| i16::from(n % 3 != 0)).collect();
-                    let names: Vec<ByteArray> =
-                        (0..rows).filter(|n| n % 3 != 0).map(|n| ByteArray::from(&*format!("c{n}"))).collect();
-                    column.typed::<ByteArrayType>().write_batch(&names, Some(&levels), None).expect("written");
+                    let names: Vec<ByteArray> = (0..rows)
+                        .filter(|n| n % 3 != 0)
+                        .map(|n| ByteArray::from(&*format!("c{n}")))
+                        .collect();
+                    column
+                        .typed::<ByteArrayType>()
+                        .write_batch(&names, Some(&levels), None)
+                        .expect("written");
                 }
                 _ => {
                     let numbers: Vec<i64> = (0..rows as i64).collect();
-                    column.typed::<Int64Type>().write_batch(&numbers, None, None).expect("written");
+                    column
+                        .typed::<Int64Type>()
+                        .write_batch(&numbers, None, None)
+                        .expect("written");
                 }
             }
             column.close().expect("closed");
@@ -44,8 +63,7 @@ fn written(schema: &str, rows: usize, groups: usize, compression: Compression) -
     file
 }
 
-const TABLE: &str =
-    "message table { required int64 size; required binary url (UTF8); optional binary custom_id (UTF8); }";
+const TABLE: &str = "message table { required int64 size; required binary url (UTF8); optional binary custom_id (UTF8); }";
 
 fn rows(file: File) -> Result<Vec<Row>, String> {
     let mut all = Vec::new();
@@ -67,14 +85,28 @@ fn two_columns_of_many_become_rows() {
     ] {
         let rows = rows(written(TABLE, 2_500, 2, compression)).expect("reads");
         assert_eq!(rows.len(), 5_000, "{compression:?}");
-        let pairs = [0, 1, 2_500, 2_501].map(|at| (rows[at].custom_id.as_str(), rows[at].url.as_str()));
-        assert_eq!(pairs, [("1", "http://a/0"), ("c1", "http://a/1"), ("2501", "http://a/0"), ("c1", "http://a/1")]);
+        let pairs =
+            [0, 1, 2_500, 2_501].map(|at| (rows[at].custom_id.as_str(), rows[at].url.as_str()));
+        assert_eq!(
+            pairs,
+            [
+                ("1", "http://a/0"),
+                ("c1", "http://a/1"),
+                ("2501", "http://a/0"),
+                ("c1", "http://a/1")
+            ]
+        );
     }
 }
 
 #[test]
 fn what_is_no_such_table_is_refused() {
-    let lacks = rows(written("message table { required int64 size; }", 3, 1, Compression::UNCOMPRESSED));
+    let lacks = rows(written(
+        "message table { required int64 size; }",
+        3,
+        1,
+        Compression::UNCOMPRESSED,
+    ));
     assert!(lacks.expect_err("is wrong").contains("no column `url`"));
     let whole = written(TABLE, 2_500, 1, Compression::SNAPPY);
     let bytes = whole.range(0, whole.bytes() as usize).expect("reads");
@@ -84,7 +116,10 @@ fn what_is_no_such_table_is_refused() {
         std::panic::catch_unwind(|| rows(file.reopen().expect("opens")))
     };
     for cut in [0, 1, 7, bytes.len() / 2, bytes.len() - 1] {
-        assert!(again(&bytes[..cut]).expect("no panic").is_err(), "cut at {cut}");
+        assert!(
+            again(&bytes[..cut]).expect("no panic").is_err(),
+            "cut at {cut}"
+        );
     }
     // Whatever a broken byte does, it ends.
     for at in (0..bytes.len()).step_by(97) {

@@ -11,7 +11,10 @@ use super::{ROUNDS, SPEC, TURN_NS, ms, ours_ns};
 
 /// Milliseconds that a file of this size takes longer, there and back.
 pub fn extra_ms(photo: &Path) -> Spread {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let pool = Pool::start(PoolConfig {
             program: env::current_exe().unwrap(),
@@ -27,7 +30,14 @@ pub fn extra_ms(photo: &Path) -> Spread {
         for _ in 0..ROUNDS {
             let begun = Instant::now();
             for _ in 0..count {
-                pool.tile(file.clone(), SPEC, Instant::now() + Duration::from_secs(10), |_| ()).await.unwrap();
+                pool.tile(
+                    file.clone(),
+                    SPEC,
+                    Instant::now() + Duration::from_secs(10),
+                    |_| (),
+                )
+                .await
+                .unwrap();
             }
             let confined_ms = ms(begun.elapsed().as_nanos() as u64, count);
             extra.push(confined_ms - ms(ours_ns(&file, count), count));

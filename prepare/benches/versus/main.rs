@@ -18,7 +18,11 @@ use prepare::Limits;
 use rival::Rival;
 use testing::bench::{self, Spread};
 
-const SPEC: TileSpec = TileSpec { width: 224, height: 224, fit: Fit::Crop };
+const SPEC: TileSpec = TileSpec {
+    width: 224,
+    height: 224,
+    fit: Fit::Crop,
+};
 const ROUNDS: usize = 5;
 /// Each program works so long on a photo before the next one's turn.
 const TURN_NS: u64 = 400_000_000;
@@ -41,26 +45,58 @@ fn main() {
     let photos = PathBuf::from(wanted("TAGFLEET_BENCH_PHOTOS"));
     let mut vips = Rival::start(&wanted("TAGFLEET_BENCH_VIPS"));
     let mut pillow = Rival::start(&wanted("TAGFLEET_BENCH_PILLOW"));
-    println!("{}", fs::read_to_string(photos.join("photos.txt")).unwrap_or_default());
+    println!(
+        "{}",
+        fs::read_to_string(photos.join("photos.txt")).unwrap_or_default()
+    );
     println!(
         "{:32} {:>10} {:>10} {:>10}   {:>18}   {:>18}  {:>7}",
-        "ms a photo (medians)", "ours", "libvips", "Pillow", "libvips ÷ ours", "Pillow ÷ ours", "PSNR dB"
+        "ms a photo (medians)",
+        "ours",
+        "libvips",
+        "Pillow",
+        "libvips ÷ ours",
+        "Pillow ÷ ours",
+        "PSNR dB"
     );
-    let groups: Vec<_> = folders(&photos).iter().map(|group| measure(group, &mut vips, &mut pillow)).collect();
+    let groups: Vec<_> = folders(&photos)
+        .iter()
+        .map(|group| measure(group, &mut vips, &mut pillow))
+        .collect();
     let mut figures = Vec::new();
     for measured in &groups {
         let key = measured.group.replace(['-', '.'], "_");
         figures.push((key.clone(), measured.over_vips.median));
         figures.push((format!("{key}_pillow"), measured.over_pillow.median));
     }
-    figures.push(("psnr_min_db".to_owned(), groups.iter().map(|group| group.psnr_db).fold(f64::INFINITY, f64::min)));
+    figures.push((
+        "psnr_min_db".to_owned(),
+        groups
+            .iter()
+            .map(|group| group.psnr_db)
+            .fold(f64::INFINITY, f64::min),
+    ));
     for group in ["jpeg-0.8mp", "jpeg-12mp"] {
-        let photo = fs::read_dir(photos.join(group)).unwrap().next().unwrap().unwrap().path();
+        let photo = fs::read_dir(photos.join(group))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
         let extra = confined::extra_ms(&photo);
-        println!("{group}, in a process of its own: {:.3} ms more ({:.3}–{:.3})", extra.median, extra.min, extra.max);
-        figures.push((format!("{}_confined_ms", group.replace(['-', '.'], "_")), extra.median));
+        println!(
+            "{group}, in a process of its own: {:.3} ms more ({:.3}–{:.3})",
+            extra.median, extra.min, extra.max
+        );
+        figures.push((
+            format!("{}_confined_ms", group.replace(['-', '.'], "_")),
+            extra.median,
+        ));
     }
-    let figures: Vec<_> = figures.iter().map(|(key, figure)| (key.as_str(), *figure)).collect();
+    let figures: Vec<_> = figures
+        .iter()
+        .map(|(key, figure)| (key.as_str(), *figure))
+        .collect();
     bench::report("prepare", &figures).unwrap();
 }
 
@@ -69,20 +105,25 @@ fn wanted(name: &str) -> String {
 }
 
 fn folders(photos: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(photos).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(photos)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
     folders.sort();
     folders
 }
 
 fn measure(group: &Path, vips: &mut Rival, pillow: &mut Rival) -> Measured {
-    let mut photos: Vec<_> = fs::read_dir(group).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut photos: Vec<_> = fs::read_dir(group)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     photos.sort();
     let (mut ours_ms, mut vips_ms, mut pillow_ms) = (Vec::new(), Vec::new(), Vec::new());
     for photo in &photos {
         let file = fs::read(photo).unwrap();
-        let counts =
-            [ours_ns(&file, 1), vips.ns(photo, 1), pillow.ns(photo, 1)].map(|ns| (TURN_NS / ns).clamp(1, 1_000));
+        let counts = [ours_ns(&file, 1), vips.ns(photo, 1), pillow.ns(photo, 1)]
+            .map(|ns| (TURN_NS / ns).clamp(1, 1_000));
         for _ in 0..ROUNDS {
             ours_ms.push(ms(ours_ns(&file, counts[0]), counts[0]));
             vips_ms.push(ms(vips.ns(photo, counts[1]), counts[1]));
@@ -90,7 +131,13 @@ fn measure(group: &Path, vips: &mut Rival, pillow: &mut Rival) -> Measured {
         }
     }
     let over = |theirs: &[f64]| {
-        Spread::of(&theirs.iter().zip(&ours_ms).map(|(theirs, ours)| theirs / ours).collect::<Vec<_>>())
+        Spread::of(
+            &theirs
+                .iter()
+                .zip(&ours_ms)
+                .map(|(theirs, ours)| theirs / ours)
+                .collect::<Vec<_>>(),
+        )
     };
     let measured = Measured {
         group: group.file_name().unwrap().to_string_lossy().into_owned(),
@@ -99,14 +146,18 @@ fn measure(group: &Path, vips: &mut Rival, pillow: &mut Rival) -> Measured {
         ours_ms: Spread::of(&ours_ms),
         vips_ms: Spread::of(&vips_ms),
         pillow_ms: Spread::of(&pillow_ms),
-        psnr_db: photos.iter().map(|photo| psnr_db(photo)).fold(f64::INFINITY, f64::min),
+        psnr_db: photos
+            .iter()
+            .map(|photo| psnr_db(photo))
+            .fold(f64::INFINITY, f64::min),
     };
     print(&measured);
     measured
 }
 
 fn print(measured: &Measured) {
-    let ratio = |spread: Spread| format!("{:.2} ({:.2}–{:.2})", spread.median, spread.min, spread.max);
+    let ratio =
+        |spread: Spread| format!("{:.2} ({:.2}–{:.2})", spread.median, spread.min, spread.max);
     println!(
         "{:32} {:10.2} {:10.2} {:10.2}   {:>18}   {:>18}  {:7.1}",
         measured.group,
@@ -134,11 +185,26 @@ fn ms(ns: u64, count: u64) -> f64 {
 /// Against a tile made with all care: everything decoded, Lanczos.
 fn psnr_db(photo: &Path) -> f64 {
     let folder = tempfile::tempdir().unwrap();
-    let (tile, reference) = (folder.path().join("tile.jpg"), folder.path().join("reference.png"));
-    fs::write(&tile, prepare::tile(&fs::read(photo).unwrap(), SPEC, &Limits::STANDARD).unwrap().tile).unwrap();
+    let (tile, reference) = (
+        folder.path().join("tile.jpg"),
+        folder.path().join("reference.png"),
+    );
+    fs::write(
+        &tile,
+        prepare::tile(&fs::read(photo).unwrap(), SPEC, &Limits::STANDARD)
+            .unwrap()
+            .tile,
+    )
+    .unwrap();
     let command = wanted("TAGFLEET_BENCH_REFERENCE");
     let mut words = command.split(' ');
-    let output = Command::new(words.next().unwrap()).args(words).arg(photo).arg(reference).arg(tile).output().unwrap();
+    let output = Command::new(words.next().unwrap())
+        .args(words)
+        .arg(photo)
+        .arg(reference)
+        .arg(tile)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.split(' ')
         .next()

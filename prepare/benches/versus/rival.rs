@@ -17,11 +17,19 @@ impl Rival {
     pub fn start(command: &str) -> Self {
         let mut words = command.split(' ');
         let program = words.next().unwrap();
-        let mut process =
-            Command::new(program).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = Command::new(program)
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let requests = process.stdin.take().unwrap();
         let answers = BufReader::new(process.stdout.take().unwrap());
-        Self { process, requests, answers }
+        Self {
+            process,
+            requests,
+            answers,
+        }
     }
 
     /// What `count` tiles of the photo took, all together.

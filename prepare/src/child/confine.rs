@@ -9,7 +9,9 @@ const OVERHEAD_BYTES: u64 = 128 << 20;
 /// Does what this system can, and says what it cannot: a decoder that is less
 /// confined is still a process of its own.
 pub fn confine(memory_bytes: u64) {
-    let most = mapped_bytes().saturating_add(memory_bytes).saturating_add(OVERHEAD_BYTES);
+    let most = mapped_bytes()
+        .saturating_add(memory_bytes)
+        .saturating_add(OVERHEAD_BYTES);
     limit(Resource::As, most);
     // Not 0, which stops no core that goes through a pipe to a program, systemd-coredump say: each file that aborts its
     // decoder would keep that busy. The kernel stops at 1 there, and to a file, a byte is too little for a core as well.
@@ -23,17 +25,30 @@ pub fn confine(memory_bytes: u64) {
 /// What the program itself takes of the address space, large libraries included.
 fn mapped_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = pages.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0);
+    let pages: u64 = pages
+        .split(' ')
+        .next()
+        .and_then(|first| first.parse().ok())
+        .unwrap_or(0);
     pages * rustix::param::page_size() as u64
 }
 
 fn limit(resource: Resource, most: u64) {
-    if let Err(error) = setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }) {
+    if let Err(error) = setrlimit(
+        resource,
+        Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        },
+    ) {
         eprintln!("this decoder runs without its limit of {resource:?}: {error}");
     }
 }
 
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 mod syscalls {
     use std::{collections::BTreeMap, env::consts::ARCH};
 
@@ -81,7 +96,10 @@ mod syscalls {
     }
 }
 
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
 mod syscalls {
     pub fn restrict() -> Result<(), &'static str> {
         Err("there is none for this system")

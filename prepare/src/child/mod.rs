@@ -56,6 +56,8 @@ fn next(requests: &mut impl Read) -> io::Result<Option<Request>> {
 
 fn answer(file: &[u8], request: &Request, decode: Decode) -> Reply {
     // The panic hook tells on standard error what happened.
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode(file, request.spec, &request.limits)));
+    let decoded = catch_unwind(AssertUnwindSafe(|| {
+        decode(file, request.spec, &request.limits)
+    }));
     decoded.map_or(Reply::Panicked, Reply::Done)
 }

@@ -16,25 +16,46 @@ use crate::{Channels, Limits, Pixels, exif, fault, markers, swaps_sides, tile};
 const MAX_SCANS: u32 = 100;
 
 /// The scales for which libjpeg-turbo has vector code.
-const SCALES: [ScalingFactor; 4] =
-    [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF, ScalingFactor::ONE];
+const SCALES: [ScalingFactor; 4] = [
+    ScalingFactor::ONE_EIGHTH,
+    ScalingFactor::ONE_QUARTER,
+    ScalingFactor::ONE_HALF,
+    ScalingFactor::ONE,
+];
 
 pub fn decode(jpeg: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fault> {
     let mut decoder = Decompressor::new().map_err(invalid)?;
     decoder.set_scan_limit(MAX_SCANS).map_err(invalid)?;
-    let header = decoder.read_header(jpeg).map_err(|error| headless(error, jpeg))?;
+    let header = decoder
+        .read_header(jpeg)
+        .map_err(|error| headless(error, jpeg))?;
     let original = (header.width as u32, header.height as u32);
     limits.check_size(original.0, original.1)?;
     let orientation = exif::orientation(jpeg);
-    let spec =
-        if swaps_sides(orientation) { TileSpec { width: spec.height, height: spec.width, ..spec } } else { spec };
+    let spec = if swaps_sides(orientation) {
+        TileSpec {
+            width: spec.height,
+            height: spec.width,
+            ..spec
+        }
+    } else {
+        spec
+    };
     let scale = scale_for(&header, spec);
     decoder.set_scaling_factor(scale).map_err(invalid)?;
     let scaled = header.scaled(scale);
     let cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
-    let format = if cmyk { PixelFormat::CMYK } else { PixelFormat::RGB };
+    let format = if cmyk {
+        PixelFormat::CMYK
+    } else {
+        PixelFormat::RGB
+    };
     limits.check_memory(memory(jpeg, &header, &scaled, format))?;
-    let skimmed = if scale == ScalingFactor::ONE_EIGHTH { eighth::decode(jpeg) } else { None };
+    let skimmed = if scale == ScalingFactor::ONE_EIGHTH {
+        eighth::decode(jpeg)
+    } else {
+        None
+    };
     let mut bytes = match skimmed {
         Some(bytes) => bytes,
         None => pixels(&mut decoder, jpeg, &scaled, format)?,
@@ -69,19 +90,35 @@ fn scale_for(header: &DecompressHeader, spec: TileSpec) -> ScalingFactor {
             Fit::Pad => wide || high,
         }
     };
-    SCALES.into_iter().find(covers).unwrap_or(ScalingFactor::ONE)
+    SCALES
+        .into_iter()
+        .find(covers)
+        .unwrap_or(ScalingFactor::ONE)
 }
 
 /// The scaled pixels; and of a file in several scans (a progressive one, or
 /// one whose first scan lacks a component) all coefficients, two bytes each
 /// and at most one for each channel and pixel, until the last scan has come.
-fn memory(jpeg: &[u8], header: &DecompressHeader, scaled: &DecompressHeader, format: PixelFormat) -> u64 {
+fn memory(
+    jpeg: &[u8],
+    header: &DecompressHeader,
+    scaled: &DecompressHeader,
+    format: PixelFormat,
+) -> u64 {
     let pixels = |header: &DecompressHeader| header.width as u64 * header.height as u64;
     let output = pixels(scaled) * format.size() as u64;
-    let channels = if header.colorspace == Colorspace::Gray { 1 } else { format.size() as u64 };
+    let channels = if header.colorspace == Colorspace::Gray {
+        1
+    } else {
+        format.size() as u64
+    };
     let share = (header.subsamp.width() * header.subsamp.height()) as u64;
     let coefficients = 2 * pixels(header) * (1 + (channels - 1).div_ceil(share));
-    if header.is_progressive || !markers::is_single_scan(jpeg) { output + coefficients } else { output }
+    if header.is_progressive || !markers::is_single_scan(jpeg) {
+        output + coefficients
+    } else {
+        output
+    }
 }
 
 fn pixels(
@@ -91,8 +128,13 @@ fn pixels(
     format: PixelFormat,
 ) -> Result<Vec<u8>, Fault> {
     let pitch = size.width * format.size();
-    let mut image =
-        Image { pixels: vec![0; pitch * size.height], width: size.width, pitch, height: size.height, format };
+    let mut image = Image {
+        pixels: vec![0; pitch * size.height],
+        width: size.width,
+        pitch,
+        height: size.height,
+        format,
+    };
     match verdict(decoder.decompress(jpeg, image.as_deref_mut())) {
         Verdict::Good => Ok(image.pixels),
         Verdict::Ended => {
@@ -123,7 +165,9 @@ enum Verdict {
 /// The library gives warnings and errors alike as text, the first one that
 /// came up. Those that browsers let pass, pass here.
 fn verdict(result: Result<(), turbojpeg::Error>) -> Verdict {
-    let Err(error) = result else { return Verdict::Good };
+    let Err(error) = result else {
+        return Verdict::Good;
+    };
     let text = error.to_string();
     let says = |part: &str| text.contains(part);
     if says("Premature end of JPEG file") {
@@ -132,7 +176,10 @@ fn verdict(result: Result<(), turbojpeg::Error>) -> Verdict {
         Verdict::Gap
     } else if says("has more than") && says("scans") {
         Verdict::TooManyScans
-    } else if says("extraneous bytes") || says("Unknown Adobe color transform") || says("Invalid SOS parameters") {
+    } else if says("extraneous bytes")
+        || says("Unknown Adobe color transform")
+        || says("Invalid SOS parameters")
+    {
         Verdict::Good
     } else {
         Verdict::Bad(error)
@@ -148,7 +195,9 @@ fn truncated() -> Fault {
 /// it found tables but no image.)
 fn headless(error: turbojpeg::Error, jpeg: &[u8]) -> Fault {
     let text = error.to_string();
-    let lacking = ["Premature end", "missing", "overflowed"].iter().any(|part| text.contains(part));
+    let lacking = ["Premature end", "missing", "overflowed"]
+        .iter()
+        .any(|part| text.contains(part));
     match (lacking, jpeg.ends_with(&[0xff, 0xd9])) {
         (true, false) => truncated(),
         (true, true) => fault(Code::ImageInvalid, "The JPEG holds no image."),
@@ -158,5 +207,11 @@ fn headless(error: turbojpeg::Error, jpeg: &[u8]) -> Fault {
 
 fn invalid(error: turbojpeg::Error) -> Fault {
     let text = error.to_string();
-    fault(Code::ImageInvalid, format!("The JPEG cannot be decoded: {}.", text.trim_start_matches("TurboJPEG error: ")))
+    fault(
+        Code::ImageInvalid,
+        format!(
+            "The JPEG cannot be decoded: {}.",
+            text.trim_start_matches("TurboJPEG error: ")
+        ),
+    )
 }

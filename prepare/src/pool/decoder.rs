@@ -19,8 +19,11 @@ use crate::{
 /// that met one huge file is as small as before. What a small file needs is
 /// kept, or its pages would be taken and given back each time. (The underscore
 /// at the end is glibc's.)
-const MALLOC: [(&str, &str); 3] =
-    [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "8388608")];
+const MALLOC: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "4194304"),
+    ("MALLOC_TRIM_THRESHOLD_", "8388608"),
+];
 
 /// More than nearly any tile.
 const ANSWER_BYTES: usize = 64 << 10;
@@ -60,14 +63,22 @@ impl Decoder {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+        let pipes = (
+            process.stdin.take(),
+            process.stdout.take(),
+            process.stderr.take(),
+        );
         let (Some(requests), Some(answers), Some(words)) = pipes else {
             return Err(io::Error::other("the process has no pipes"));
         };
         tokio::spawn(log(words));
         // Where the system grants less, it takes a few switches more.
         let _ = rustix::pipe::fcntl_setpipe_size(&requests, PIPE_BYTES);
-        Ok(Self { process, requests, answers: BufReader::with_capacity(ANSWER_BYTES, answers) })
+        Ok(Self {
+            process,
+            requests,
+            answers: BufReader::with_capacity(ANSWER_BYTES, answers),
+        })
     }
 
     /// False once the process has ended, for whatever reason: no file that comes later is to blame.
@@ -86,9 +97,15 @@ impl Decoder {
     }
 
     pub async fn ask(&mut self, file: &[u8], spec: TileSpec, limits: Limits) -> io::Result<Reply> {
-        let request = protocol::encode(&Request { spec, limits, file_bytes: file.len() as u64 })?;
+        let request = protocol::encode(&Request {
+            spec,
+            limits,
+            file_bytes: file.len() as u64,
+        })?;
         // Together: the first would wake the process, only to let it wait for the second.
-        self.requests.write_all_buf(&mut Buf::chain(request.as_slice(), file)).await?;
+        self.requests
+            .write_all_buf(&mut Buf::chain(request.as_slice(), file))
+            .await?;
         let mut prefix = [0; 4];
         self.answers.read_exact(&mut prefix).await?;
         let mut body = vec![0; protocol::length(prefix)?];

@@ -18,13 +18,20 @@ pub struct Meter {
 
 impl Meter {
     pub fn start(pid: Option<u32>) -> Self {
-        Self { pid, begun: Instant::now(), before: processor_time(pid) }
+        Self {
+            pid,
+            begun: Instant::now(),
+            before: processor_time(pid),
+        }
     }
 
     /// Ends when so much is spent; by the clock, where the system does not tell.
     pub async fn exceeds(&self, allowed: Duration) {
         loop {
-            match allowed.checked_sub(self.spent()).filter(|left| !left.is_zero()) {
+            match allowed
+                .checked_sub(self.spent())
+                .filter(|left| !left.is_zero())
+            {
                 Some(left) => sleep(left.max(SHORTEST)).await,
                 None => return,
             }
@@ -32,25 +39,40 @@ impl Meter {
     }
 
     fn spent(&self) -> Duration {
-        let taken = processor_time(self.pid).zip(self.before).map(|(now, before)| now.saturating_sub(before));
+        let taken = processor_time(self.pid)
+            .zip(self.before)
+            .map(|(now, before)| now.saturating_sub(before));
         taken.unwrap_or_else(|| self.begun.elapsed())
     }
 }
 
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 fn processor_time(pid: Option<u32>) -> Option<Duration> {
     let mut clock = 0;
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     let pid = libc::pid_t::try_from(pid?).ok()?;
     // SAFETY: both write to the variable that they are given, and nowhere else.
-    #[allow(unsafe_code, reason = "there is no safe way to it but to read a file of /proc for each image, twice")]
+    #[allow(
+        unsafe_code,
+        reason = "there is no safe way to it but to read a file of /proc for each image, twice"
+    )]
     let told = unsafe {
-        libc::clock_getcpuclockid(pid, &raw mut clock) == 0 && libc::clock_gettime(clock, &raw mut time) == 0
+        libc::clock_getcpuclockid(pid, &raw mut clock) == 0
+            && libc::clock_gettime(clock, &raw mut time) == 0
     };
     told.then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
 fn processor_time(_: Option<u32>) -> Option<Duration> {
     None
 }

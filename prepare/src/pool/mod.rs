@@ -104,7 +104,9 @@ enum Ended {
 impl Pool {
     /// Starts the processes, so that a program that cannot do it is known now.
     pub fn start(config: PoolConfig) -> std::io::Result<Self> {
-        let idle: io::Result<_> = (0..config.most_idle()).map(|_| Decoder::start(&config)).collect();
+        let idle: io::Result<_> = (0..config.most_idle())
+            .map(|_| Decoder::start(&config))
+            .collect();
         Ok(Self(Kind::Processes(Arc::new(Inner {
             aside: Semaphore::new(2 * config.slow_places()),
             slow: Semaphore::new(config.slow_places()),
@@ -161,14 +163,21 @@ impl Inner {
         deadline: Instant,
         seen: impl FnOnce(Conduct) + Send + 'static,
     ) -> Response {
-        let late = || fault(Code::DeadlineExceeded, "The time was over before the image was decoded.");
+        let late = || {
+            fault(
+                Code::DeadlineExceeded,
+                "The time was over before the image was decoded.",
+            )
+        };
         // Its place in the line is for somebody who still waits.
         if Instant::now() >= deadline {
             return Err(late());
         }
         let full = |_| fault(Code::Overloaded, "Too many images wait to be decoded.");
         let place = self.places.clone().try_acquire_owned().map_err(full)?;
-        let turn = timeout_at(deadline, self.turns.clone().acquire_owned()).await.map_err(|_| late())?;
+        let turn = timeout_at(deadline, self.turns.clone().acquire_owned())
+            .await
+            .map_err(|_| late())?;
         let turn = turn.expect("the semaphore is never closed");
         let inner = self.clone();
         let work = tokio::spawn(async move {
@@ -218,8 +227,12 @@ impl Inner {
             }
             Ended::Crowded => {
                 self.lost(decoder, "crowded");
-                let detail = "Decoding the image takes long, and that of too many others does, too.";
-                (Err(fault(Code::Overloaded, detail)), Conduct::Costly(Code::DecodeTimeout))
+                let detail =
+                    "Decoding the image takes long, and that of too many others does, too.";
+                (
+                    Err(fault(Code::Overloaded, detail)),
+                    Conduct::Costly(Code::DecodeTimeout),
+                )
             }
         };
         (response, Some(conduct))
@@ -227,15 +240,26 @@ impl Inner {
 
     /// A file that takes long gives its turn back and lets the others go first: a few that hang would else leave none to
     /// the others.
-    async fn ask(&self, decoder: &mut Decoder, file: &[u8], spec: TileSpec, turn: OwnedSemaphorePermit) -> Ended {
+    async fn ask(
+        &self,
+        decoder: &mut Decoder,
+        file: &[u8],
+        spec: TileSpec,
+        turn: OwnedSemaphorePermit,
+    ) -> Ended {
         let (meter, pid) = (decoder.meter(), decoder.pid());
         let (longest, brisk) = (self.config.timeout, brisk(file.len()));
-        let mut answer = pin!(timeout(longest * 2, decoder.ask(file, spec, self.config.limits)));
+        let mut answer = pin!(timeout(
+            longest * 2,
+            decoder.ask(file, spec, self.config.limits)
+        ));
         tokio::select! {
             ended = &mut answer => return Ended::of(ended, false),
             () = meter.exceeds(brisk.min(longest)) => {}
         }
-        let Ok(_aside) = self.aside.try_acquire() else { return Ended::Crowded };
+        let Ok(_aside) = self.aside.try_acquire() else {
+            return Ended::Crowded;
+        };
         drop(turn);
         decoder::step_aside(pid);
         let _slow = tokio::select! {
@@ -302,7 +326,9 @@ fn brisk(bytes: usize) -> Duration {
 
 /// Beside the async threads: to start a process takes milliseconds.
 async fn start_aside(config: PoolConfig) -> io::Result<Decoder> {
-    tokio::task::spawn_blocking(move || Decoder::start(&config)).await.map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || Decoder::start(&config))
+        .await
+        .map_err(io::Error::other)?
 }
 
 /// Tries until it has succeeded, or nobody needs it any more.

@@ -59,10 +59,18 @@ async fn main() -> anyhow::Result<()> {
 async fn throughput(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let alone = migrated(origin, "1").await?;
     let mut figures = migrated(origin, BUNDLE).await?;
-    let broker = |figures: &[(&str, f64)]| figures.iter().find(|(name, _)| *name == "rabbitmq_us").map(|(_, us)| *us);
+    let broker = |figures: &[(&str, f64)]| {
+        figures
+            .iter()
+            .find(|(name, _)| *name == "rabbitmq_us")
+            .map(|(_, us)| *us)
+    };
     let (single, bundled) = (broker(&alone), broker(&figures));
     if let (Some(single), Some(bundled)) = (single, bundled) {
-        figures.extend([("rabbitmq_single_us", single), ("bundle_gain", single / bundled)]);
+        figures.extend([
+            ("rabbitmq_single_us", single),
+            ("bundle_gain", single / bundled),
+        ]);
     }
     Ok(figures)
 }
@@ -77,8 +85,11 @@ async fn migrated(origin: &str, bundle: &str) -> anyhow::Result<Vec<(&'static st
     let took = began.elapsed().as_secs_f64();
     let after = Processes::look();
     let each = |used_s: f64| used_s * 1e6 / images as f64;
-    let alone = |process: &Process| each(after.alone_s(process.id()) - before.alone_s(process.id()));
-    let below = |process: &Process| each(after.descendants_s(process.id()) - before.descendants_s(process.id()));
+    let alone =
+        |process: &Process| each(after.alone_s(process.id()) - before.alone_s(process.id()));
+    let below = |process: &Process| {
+        each(after.descendants_s(process.id()) - before.descendants_s(process.id()))
+    };
     let group = |id: u32| each(after.group_s(id) - before.group_s(id));
     Ok(vec![
         ("images_per_s", images as f64 / took),
@@ -91,34 +102,49 @@ async fn migrated(origin: &str, bundle: &str) -> anyhow::Result<Vec<(&'static st
     ])
 }
 
-async fn beside_realtime(origin: &str, pictures: Vec<Bytes>) -> anyhow::Result<Vec<(&'static str, f64)>> {
+async fn beside_realtime(
+    origin: &str,
+    pictures: Vec<Bytes>,
+) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let engine = format!("fake:image_ms={SLOW_IMAGE_MS}");
     let slow = slow_origin(pictures.clone()).await?;
     let fleet = Fleet::start(&[origin, &slow], &engine, &["--max-batch", "1"], BUNDLE).await;
     let brought = plan(&fleet.api, Image::Body(pictures));
     let named = plan(&fleet.api, Image::Url(format!("{slow}/{{number}}.jpg")));
-    let alone = [run(&brought, |_, _| {}).await?, run(&named, |_, _| {}).await?];
+    let alone = [
+        run(&brought, |_, _| {}).await?,
+        run(&named, |_, _| {}).await?,
+    ];
     // More than can be done meanwhile.
     let batch = fleet.submit(origin, 100_000).await?;
     let before = fleet.done(&batch).await?;
     let began = Instant::now();
-    let beside = [run(&brought, |_, _| {}).await?, run(&named, |_, _| {}).await?];
+    let beside = [
+        run(&brought, |_, _| {}).await?,
+        run(&named, |_, _| {}).await?,
+    ];
     let bulk_per_s = (fleet.done(&batch).await? - before) as f64 / began.elapsed().as_secs_f64();
     let whole_per_s = 1_000.0 / SLOW_IMAGE_MS as f64;
     let left_per_s = whole_per_s - (beside[0].ok_per_s + beside[1].ok_per_s) / 2.0;
-    for (what, outcomes) in
-        [("images brought along", [&alone[0], &beside[0]]), ("images by URL", [&alone[1], &beside[1]])]
-    {
+    for (what, outcomes) in [
+        ("images brought along", [&alone[0], &beside[0]]),
+        ("images by URL", [&alone[1], &beside[1]]),
+    ] {
         tell(&format!("{what}, alone"), outcomes[0]);
         tell(&format!("{what}, beside a batch"), outcomes[1]);
     }
-    println!("the batch: {bulk_per_s:.1} images a second of the {left_per_s:.1} that real-time leaves");
+    println!(
+        "the batch: {bulk_per_s:.1} images a second of the {left_per_s:.1} that real-time leaves"
+    );
     Ok(vec![
         ("brought_p99_ms", alone[0].latency.p99_ms),
         ("brought_p99_beside_ms", beside[0].latency.p99_ms),
         ("realtime_p99_ms", alone[1].latency.p99_ms),
         ("realtime_p99_beside_ms", beside[1].latency.p99_ms),
-        ("realtime_p99_moved", beside[1].latency.p99_ms / alone[1].latency.p99_ms - 1.0),
+        (
+            "realtime_p99_moved",
+            beside[1].latency.p99_ms / alone[1].latency.p99_ms - 1.0,
+        ),
         ("bulk_per_s", bulk_per_s),
         ("bulk_of_the_rest", bulk_per_s / left_per_s),
     ])
@@ -128,9 +154,23 @@ async fn beside_realtime(origin: &str, pictures: Vec<Bytes>) -> anyhow::Result<V
 async fn slow_origin(pictures: Vec<Bytes>) -> anyhow::Result<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let base = format!("http://{}", listener.local_addr()?);
-    let delay = Delay::LogNormal { median_ms: 80.0, sigma: 1.0 };
-    let behaviour = Behaviour { delay, drip: None, fail: 0.0, cut: 0.0, seed: 1 };
-    tokio::spawn(loadtest::origin::serve(listener, behaviour, pictures, Shutdown::new()));
+    let delay = Delay::LogNormal {
+        median_ms: 80.0,
+        sigma: 1.0,
+    };
+    let behaviour = Behaviour {
+        delay,
+        drip: None,
+        fail: 0.0,
+        cut: 0.0,
+        seed: 1,
+    };
+    tokio::spawn(loadtest::origin::serve(
+        listener,
+        behaviour,
+        pictures,
+        Shutdown::new(),
+    ));
     Ok(base)
 }
 
@@ -148,7 +188,9 @@ async fn forecast(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
         }
     };
     let list = list(images, |n| format!("{origin}/{}{n}.jpg", kind(n)));
-    let dry = fleet.send("?features=tags&dry_run=0.1", list.clone()).await?;
+    let dry = fleet
+        .send("?features=tags&dry_run=0.1", list.clone())
+        .await?;
     fleet.until(&dry, "completed").await?;
     let dry = fleet.look(&dry).await?;
     let forecast = &dry["dry_run"]["forecast"];
@@ -157,9 +199,14 @@ async fn forecast(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let batch = fleet.send("?features=tags", list).await?;
     fleet.until(&batch, "completed").await?;
     let took_s = began.elapsed().as_secs_f64();
-    let failed = fleet.look(&batch).await?["request_counts"]["failed"].as_f64().unwrap_or(0.0);
+    let failed = fleet.look(&batch).await?["request_counts"]["failed"]
+        .as_f64()
+        .unwrap_or(0.0);
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-    let (seconds, failures) = (number(&forecast["seconds"]["expected"]), number(&forecast["failures"]["items"]));
+    let (seconds, failures) = (
+        number(&forecast["seconds"]["expected"]),
+        number(&forecast["failures"]["items"]),
+    );
     Ok(vec![
         ("forecast_sampled", number(&forecast["sampled"])),
         ("forecast_s", seconds),
@@ -172,12 +219,17 @@ async fn forecast(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
 }
 
 fn list(images: usize, url: impl Fn(usize) -> String) -> String {
-    (0..images).map(|n| json!({"custom_id": n.to_string(), "url": url(n)}).to_string() + "\n").collect()
+    (0..images)
+        .map(|n| json!({"custom_id": n.to_string(), "url": url(n)}).to_string() + "\n")
+        .collect()
 }
 
 fn tell(what: &str, outcome: &Outcome) {
     let latency = &outcome.latency;
-    println!("{what}: {:.1} a second, p50 {:.1} ms, p99 {:.1} ms", outcome.ok_per_s, latency.p50_ms, latency.p99_ms);
+    println!(
+        "{what}: {:.1} a second, p50 {:.1} ms, p99 {:.1} ms",
+        outcome.ok_per_s, latency.p50_ms, latency.p99_ms
+    );
 }
 
 fn plan(api: &Process, image: Image) -> Plan {
@@ -190,9 +242,19 @@ fn plan(api: &Process, image: Image) -> Plan {
         lasts: seconds("BATCH_SECONDS", 60),
         warm_up: Duration::from_secs(10),
         seed: 1,
-        asked: Asked { image, caption: false, timeout_ms: 5_000, distinct: None, api_key: None },
+        asked: Asked {
+            image,
+            caption: false,
+            timeout_ms: 5_000,
+            distinct: None,
+            api_key: None,
+        },
         batch_lines: None,
-        slo: Slo { ms: 1_000.0, percentile: 99.0, max_failed: 0.01 },
+        slo: Slo {
+            ms: 1_000.0,
+            percentile: 99.0,
+            max_failed: 0.01,
+        },
         patience: Duration::from_secs(6),
         max_under_way: 1_000,
     }
@@ -212,39 +274,88 @@ impl Fleet {
     async fn start(origins: &[&str], engine: &str, more: &[&str], bundle: &str) -> Self {
         let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
         let store = tempfile::tempdir().expect("a temporary folder");
-        let urls = ["--queue-url", &rabbitmq.url(), "--bus-url", &redis.url(), "--queue-bundle", bundle];
+        let urls = [
+            "--queue-url",
+            &rabbitmq.url(),
+            "--bus-url",
+            &redis.url(),
+            "--queue-bundle",
+            bundle,
+        ];
         let shared = words(&urls);
         let of = |more: &[&str]| [&shared[..], &words(more)].concat();
         let url = store_url(store.path());
         let worker = ["--engine", engine, "--lanes", "1", "--captioner", "off"];
-        let worker = Process::role("worker", "--worker-listen", &of(&[&worker[..], more].concat())).await;
+        let worker = Process::role(
+            "worker",
+            "--worker-listen",
+            &of(&[&worker[..], more].concat()),
+        )
+        .await;
         let origins = origins.join(",");
         let fetching = ["--store-url", &url, "--fetch-allow-origin", &origins];
-        let api =
-            Process::role("api", "--listen", &of(&[&fetching[..], &["--fetch-max-per-host", "500"]].concat())).await;
+        let api = Process::role(
+            "api",
+            "--listen",
+            &of(&[&fetching[..], &["--fetch-max-per-host", "500"]].concat()),
+        )
+        .await;
         let migrating = [&fetching[..], &["--migrate-per-host", "64"]].concat();
         let migrator = Process::role("migrator", "--migrator-listen", &of(&migrating)).await;
         knows_workers(&api, 1).await;
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { api, migrator, worker, rabbitmq, redis, client: reqwest::Client::new(), _store: store }
+        Self {
+            api,
+            migrator,
+            worker,
+            rabbitmq,
+            redis,
+            client: reqwest::Client::new(),
+            _store: store,
+        }
     }
 
     async fn submit(&self, origin: &str, images: usize) -> anyhow::Result<String> {
-        self.send("?features=tags", list(images, |n| format!("{origin}/{n}.jpg"))).await
+        self.send(
+            "?features=tags",
+            list(images, |n| format!("{origin}/{n}.jpg")),
+        )
+        .await
     }
 
     async fn send(&self, query: &str, list: String) -> anyhow::Result<String> {
-        let request = self.client.post(self.batches(query)).header("content-type", "application/x-ndjson");
-        let batch: Value = request.body(list).send().await?.error_for_status()?.json().await?;
-        batch["id"].as_str().map(str::to_owned).context("a batch has an id")
+        let request = self
+            .client
+            .post(self.batches(query))
+            .header("content-type", "application/x-ndjson");
+        let batch: Value = request
+            .body(list)
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?;
+        batch["id"]
+            .as_str()
+            .map(str::to_owned)
+            .context("a batch has an id")
     }
 
     async fn look(&self, batch: &str) -> anyhow::Result<Value> {
-        Ok(self.client.get(self.batches(&format!("/{batch}"))).send().await?.error_for_status()?.json().await?)
+        Ok(self
+            .client
+            .get(self.batches(&format!("/{batch}")))
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?)
     }
 
     async fn done(&self, batch: &str) -> anyhow::Result<u64> {
-        Ok(self.look(batch).await?["request_counts"]["completed"].as_u64().unwrap_or(0))
+        Ok(self.look(batch).await?["request_counts"]["completed"]
+            .as_u64()
+            .unwrap_or(0))
     }
 
     async fn until(&self, batch: &str, status: &str) -> anyhow::Result<()> {
@@ -275,12 +386,24 @@ async fn origin(pictures: Vec<Bytes>) -> anyhow::Result<String> {
         if path.starts_with("dead-") {
             return Err(http::StatusCode::NOT_FOUND);
         }
-        let (half, path) = path.strip_prefix("half-").map_or((false, path.as_str()), |rest| (true, rest));
-        let number: usize = path.split('.').next().and_then(|name| name.parse().ok()).unwrap_or(0);
+        let (half, path) = path
+            .strip_prefix("half-")
+            .map_or((false, path.as_str()), |rest| (true, rest));
+        let number: usize = path
+            .split('.')
+            .next()
+            .and_then(|name| name.parse().ok())
+            .unwrap_or(0);
         let picture = &pictures[number % pictures.len()];
-        Ok(if half { picture.slice(..picture.len() / 2) } else { picture.clone() })
+        Ok(if half {
+            picture.slice(..picture.len() / 2)
+        } else {
+            picture.clone()
+        })
     };
-    let router = Router::new().route("/{name}", get(picture)).with_state(pictures);
+    let router = Router::new()
+        .route("/{name}", get(picture))
+        .with_state(pictures);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(base)
 }

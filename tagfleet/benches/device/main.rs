@@ -28,27 +28,46 @@ const BATCHES: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let device: Device = std::env::var("TAGFLEET_DEVICE").unwrap_or_else(|_| "cpu".into()).parse()?;
-    let seconds = std::env::var("BENCH_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let device: Device = std::env::var("TAGFLEET_DEVICE")
+        .unwrap_or_else(|_| "cpu".into())
+        .parse()?;
+    let seconds = std::env::var("BENCH_SECONDS")
+        .ok()
+        .and_then(|seconds| seconds.parse().ok());
     let time = Duration::from_secs(seconds.unwrap_or(5));
     let bare = Bare::load(device)?;
-    let mut told = format!("# {device}: {}\n\n{MODEL}, {}\n\n", machine(device), bare.graph.path.display());
+    let mut told = format!(
+        "# {device}: {}\n\n{MODEL}, {}\n\n",
+        machine(device),
+        bare.graph.path.display()
+    );
     told += "| batch | images/s | ms a run | peak MiB | GPU busy |\n|---|---|---|---|---|\n";
     let mut best: f64 = 0.0;
     for batch in BATCHES {
         let (rate, seen) = bare.rate(batch, time)?;
         best = best.max(rate);
         let run_ms = 1e3 * (bare.lanes() * batch) as f64 / rate;
-        let busy = seen.busy.map_or("not counted".into(), |busy| format!("{:.0} %", 100.0 * busy));
-        let line = format!("| {batch} | {rate:.1} | {run_ms:.2} | {:.0} | {busy} |", seen.peak_mib);
+        let busy = seen.busy.map_or("not counted".into(), |busy| {
+            format!("{:.0} %", 100.0 * busy)
+        });
+        let line = format!(
+            "| {batch} | {rate:.1} | {run_ms:.2} | {:.0} | {busy} |",
+            seen.peak_mib
+        );
         println!("{line}");
         writeln!(told, "{line}")?;
     }
     let worker = through_the_queue(device, time).await?;
-    writeln!(told, "\nA worker through RabbitMQ and Redis on the same machine: {worker:?}")?;
+    writeln!(
+        told,
+        "\nA worker through RabbitMQ and Redis on the same machine: {worker:?}"
+    )?;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
     std::fs::create_dir_all(&folder)?;
-    let path = folder.join(format!("device-{}.md", device.to_string().replace(':', "-")));
+    let path = folder.join(format!(
+        "device-{}.md",
+        device.to_string().replace(':', "-")
+    ));
     std::fs::write(&path, told)?;
     println!("report: {}", path.display());
     let mut figures = vec![
@@ -79,11 +98,17 @@ async fn through_the_queue(device: Device, time: Duration) -> anyhow::Result<Wor
     let mut fleet = Fleet::start(MODEL, &["--device", &device.to_string()]).await?;
     fleet.in_flight = 3 * device.lanes(cores()) * device.max_batch();
     fleet.tag_for(Duration::from_secs(2)).await?;
-    let (fill_before, idle_before) = (fleet.sum("tagfleet_batch_fill").await?, idle_s(&fleet).await?);
+    let (fill_before, idle_before) = (
+        fleet.sum("tagfleet_batch_fill").await?,
+        idle_s(&fleet).await?,
+    );
     let gauge = Gauge::start(device, fleet.worker());
     let images_per_s = fleet.tag_for(time).await?;
     let seen = gauge.stop(device);
-    let (fill, idle) = (fleet.sum("tagfleet_batch_fill").await?, idle_s(&fleet).await?);
+    let (fill, idle) = (
+        fleet.sum("tagfleet_batch_fill").await?,
+        idle_s(&fleet).await?,
+    );
     fleet.stop().await?;
     let lanes = device.lanes(cores()) as f64;
     Ok(Worker {
@@ -115,7 +140,9 @@ struct Bare {
 impl Bare {
     fn load(device: Device) -> anyhow::Result<Self> {
         let manifest = Manifest::read(&default_folder().join(MODEL))?;
-        let library = default_folder().join(device.runtime_folder()).join("libonnxruntime.so");
+        let library = default_folder()
+            .join(device.runtime_folder())
+            .join("libonnxruntime.so");
         let files = manifest.files.clone();
         let numbers = Precision::Auto.on(device);
         let chosen = match numbers {
@@ -124,7 +151,13 @@ impl Bare {
             Numbers::Fp32 => None,
         };
         let graph = chosen.or(files.graph).expect("a tagger has a graph");
-        Ok(Self { environment: Onnx::environment(&library)?, manifest, graph, numbers, device })
+        Ok(Self {
+            environment: Onnx::environment(&library)?,
+            manifest,
+            graph,
+            numbers,
+            device,
+        })
     }
 
     fn lanes(&self) -> usize {
@@ -144,7 +177,9 @@ impl Bare {
             let sessions: Vec<_> = (0..self.lanes()).map(|_| scope.spawn(session)).collect();
             ready.wait();
             let gauge = Gauge::start(self.device, std::process::id());
-            let rates = sessions.into_iter().map(|session| session.join().expect("the session ends"));
+            let rates = sessions
+                .into_iter()
+                .map(|session| session.join().expect("the session ends"));
             let rate = rates.sum::<anyhow::Result<f64>>()?;
             Ok((rate, gauge.stop(self.device)))
         })
@@ -152,8 +187,17 @@ impl Bare {
 
     fn load_warm(&self, batch: usize) -> anyhow::Result<Onnx> {
         let graph = self.manifest.verified(&self.graph)?;
-        let sizes = if self.device.is_gpu() { Sizes::only(batch) } else { Sizes::any(batch) };
-        let setting = Setting { device: self.device, numbers: self.numbers, threads: 1, sizes };
+        let sizes = if self.device.is_gpu() {
+            Sizes::only(batch)
+        } else {
+            Sizes::any(batch)
+        };
+        let setting = Setting {
+            device: self.device,
+            numbers: self.numbers,
+            threads: 1,
+            sizes,
+        };
         let mut engine = Onnx::load(&self.environment, &self.manifest, &graph, setting)?;
         engine.infer(&vec![self.image().as_slice(); batch])?;
         Ok(engine)

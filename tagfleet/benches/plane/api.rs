@@ -39,7 +39,12 @@ pub async fn serve(words: &[String]) -> anyhow::Result<()> {
     let queue = Queue::connect(&part.queue).await?;
     let bus = Bus::connect(&part.bus).await?;
     let (store, outside) = (Store::open(&part.store)?, Outside::open(&part.store)?);
-    let links = Links { queue: queue.clone(), bus, store, outside };
+    let links = Links {
+        queue: queue.clone(),
+        bus,
+        store,
+        outside,
+    };
     let listener = TcpListener::bind(words[0].as_str()).await?;
     api_server::run(part.api, None, links, listener, shutdown::on_signal()).await?;
     queue.close().await;

@@ -12,8 +12,8 @@ use futures_util::StreamExt;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
     options::{
-        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-        QueueDeclareOptions,
+        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+        ConfirmSelectOptions, QueueDeclareOptions,
     },
     types::FieldTable,
 };
@@ -51,11 +51,25 @@ struct Waiting {
 
 type Shared = Arc<Mutex<Waiting>>;
 
-pub async fn run(amqp: &str, redis: &str, rate: f64, lasts: Duration, tile_bytes: usize) -> anyhow::Result<Floor> {
+pub async fn run(
+    amqp: &str,
+    redis: &str,
+    rate: f64,
+    lasts: Duration,
+    tile_bytes: usize,
+) -> anyhow::Result<Floor> {
     let waiting = Shared::default();
     let publisher = channel(amqp).await?;
-    publisher.queue_declare(QUEUE.into(), QueueDeclareOptions::default(), FieldTable::default()).await?;
-    publisher.confirm_select(ConfirmSelectOptions::default()).await?;
+    publisher
+        .queue_declare(
+            QUEUE.into(),
+            QueueDeclareOptions::default(),
+            FieldTable::default(),
+        )
+        .await?;
+    publisher
+        .confirm_select(ConfirmSelectOptions::default())
+        .await?;
     let consuming = tokio::spawn(consume(channel(amqp).await?, results(redis).await?));
     let _hearing = hear(redis, waiting.clone()).await?;
 
@@ -81,7 +95,12 @@ pub async fn run(amqp: &str, redis: &str, rate: f64, lasts: Duration, tile_bytes
     anyhow::ensure!(left == 0, "the floor lost {left} messages");
     consuming.abort();
     let latencies = lock(&waiting).latencies.clone();
-    Ok(Floor { moved, latencies, before, after })
+    Ok(Floor {
+        moved,
+        latencies,
+        before,
+        after,
+    })
 }
 
 fn lock(waiting: &Shared) -> std::sync::MutexGuard<'_, Waiting> {
@@ -98,19 +117,32 @@ async fn channel(amqp: &str) -> lapin::Result<Channel> {
 }
 
 async fn publish(channel: &Channel, message: &[u8]) -> lapin::Result<()> {
-    let options = BasicPublishOptions { mandatory: true, immediate: false };
+    let options = BasicPublishOptions {
+        mandatory: true,
+        immediate: false,
+    };
     let properties = BasicProperties::default().with_delivery_mode(1);
-    channel.basic_publish("".into(), QUEUE.into(), options, message, properties).await?.await.map(drop)
+    channel
+        .basic_publish("".into(), QUEUE.into(), options, message, properties)
+        .await?
+        .await
+        .map(drop)
 }
 
 async fn results(redis: &str) -> redis::RedisResult<MultiplexedConnection> {
-    redis::Client::open(redis)?.get_multiplexed_async_connection().await
+    redis::Client::open(redis)?
+        .get_multiplexed_async_connection()
+        .await
 }
 
 async fn consume(channel: Channel, results: MultiplexedConnection) -> lapin::Result<()> {
-    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+    channel
+        .basic_qos(PREFETCH, BasicQosOptions::default())
+        .await?;
     let options = BasicConsumeOptions::default();
-    let mut deliveries = channel.basic_consume(QUEUE.into(), "".into(), options, FieldTable::default()).await?;
+    let mut deliveries = channel
+        .basic_consume(QUEUE.into(), "".into(), options, FieldTable::default())
+        .await?;
     while let Some(delivery) = deliveries.next().await {
         let (delivery, mut results) = (delivery?, results.clone());
         tokio::spawn(async move {
@@ -119,10 +151,21 @@ async fn consume(channel: Channel, results: MultiplexedConnection) -> lapin::Res
             let mut both = redis::pipe();
             both.atomic();
             let number = u64::from_be_bytes(result[..8].try_into().expect("eight bytes"));
-            both.cmd("SET").arg(format!("floor:{number}")).arg(&result).arg("EX").arg(600).ignore();
+            both.cmd("SET")
+                .arg(format!("floor:{number}"))
+                .arg(&result)
+                .arg("EX")
+                .arg(600)
+                .ignore();
             both.cmd("PUBLISH").arg(CHANNEL).arg(&result).ignore();
-            both.query_async::<()>(&mut results).await.expect("redis takes it");
-            delivery.acker.ack(BasicAckOptions::default()).await.expect("the broker takes it");
+            both.query_async::<()>(&mut results)
+                .await
+                .expect("redis takes it");
+            delivery
+                .acker
+                .ack(BasicAckOptions::default())
+                .await
+                .expect("the broker takes it");
         });
     }
     Ok(())
@@ -142,7 +185,9 @@ async fn hear(redis: &str, waiting: Shared) -> redis::RedisResult<MultiplexedCon
     };
     let config = AsyncConnectionConfig::new().set_push_sender(heard);
     let client = redis::Client::open(format!("{redis}?protocol=resp3"))?;
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let mut connection = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await?;
     connection.subscribe(CHANNEL).await?;
     Ok(connection)
 }

@@ -54,30 +54,65 @@ async fn measure() -> anyhow::Result<()> {
     let fleet = Fleet::start(decodes).await;
     let tiles = photo::pictures(32, SIDE, SIDE)?;
     let tile_bytes = tiles.iter().map(bytes::Bytes::len).sum::<usize>() / tiles.len();
-    let made = if decodes { "decoded and made again" } else { "already made, decoded by nobody" };
+    let made = if decodes {
+        "decoded and made again"
+    } else {
+        "already made, decoded by nobody"
+    };
     println!("tiles of {tile_bytes} bytes, {made}; fake engine; all on this machine");
     let plan = plan(&fleet.api, Image::Body(tiles));
     let rates = match from_environment("PLANE_RATE", 0.0) {
         0.0 => below(highest(&plan).await?),
         rate => vec![rate],
     };
-    let longer = Plan { lasts: seconds("PLANE_SECONDS", 20), ..plan };
+    let longer = Plan {
+        lasts: seconds("PLANE_SECONDS", 20),
+        ..plan
+    };
     let (rate, outcome, fleet_spent) = sustained(&longer, &rates, &fleet.parts()).await?;
     fleet_spent.tell("the fleet");
     let parts = fleet.floor_parts();
-    let floor = floor::run(&fleet.rabbitmq.url(), &fleet.redis.url(), rate, longer.lasts, tile_bytes).await?;
+    let floor = floor::run(
+        &fleet.rabbitmq.url(),
+        &fleet.redis.url(),
+        rate,
+        longer.lasts,
+        tile_bytes,
+    )
+    .await?;
     let floor_spent = parts.since(&floor.before, &floor.after, floor.moved);
-    println!("the floor, at the same rate: {} moved, p99 {:.1} ms", floor.moved, floor.latencies.percentile_ms(99.0));
+    println!(
+        "the floor, at the same rate: {} moved, p99 {:.1} ms",
+        floor.moved,
+        floor.latencies.percentile_ms(99.0)
+    );
     floor_spent.tell("the floor");
     conclude(&outcome, &fleet_spent, &floor_spent)?;
-    anyhow::ensure!(outcome.missed().is_empty(), "the objective was missed: {}", outcome.missed().join(", "));
+    anyhow::ensure!(
+        outcome.missed().is_empty(),
+        "the objective was missed: {}",
+        outcome.missed().join(", ")
+    );
     Ok(())
 }
 
 async fn highest(plan: &Plan) -> anyhow::Result<f64> {
     let from = from_environment("PLANE_FROM", 100.0);
-    let found = find(plan, Search { from, up_to: 20_000.0, precision: 0.08, tries: 2 }, tell).await?;
-    Ok(found.best().context("no rate meets the objective")?.offered_per_s)
+    let found = find(
+        plan,
+        Search {
+            from,
+            up_to: 20_000.0,
+            precision: 0.08,
+            tries: 2,
+        },
+        tell,
+    )
+    .await?;
+    Ok(found
+        .best()
+        .context("no rate meets the objective")?
+        .offered_per_s)
 }
 
 /// The processes that decode are no part of the message plane, and stand beside it.
@@ -114,9 +149,19 @@ fn plan(api: &Process, image: Image) -> Plan {
         lasts: Duration::from_secs(8),
         warm_up: Duration::from_secs(2),
         seed: 1,
-        asked: Asked { image, caption: false, timeout_ms: 5_000, distinct: None, api_key: None },
+        asked: Asked {
+            image,
+            caption: false,
+            timeout_ms: 5_000,
+            distinct: None,
+            api_key: None,
+        },
         batch_lines: None,
-        slo: Slo { ms: from_environment("PLANE_SLO_MS", 50.0), percentile: 99.0, max_failed: 0.001 },
+        slo: Slo {
+            ms: from_environment("PLANE_SLO_MS", 50.0),
+            percentile: 99.0,
+            max_failed: 0.001,
+        },
         patience: Duration::from_secs(6),
         max_under_way: 5_000,
     }
@@ -132,12 +177,38 @@ struct Fleet {
 impl Fleet {
     async fn start(decodes: bool) -> Self {
         let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
-        let shared = ["--queue-url".to_owned(), rabbitmq.url(), "--bus-url".to_owned(), redis.url()];
-        let of =
-            |more: &[&str]| [&shared[..], &more.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()].concat();
+        let shared = [
+            "--queue-url".to_owned(),
+            rabbitmq.url(),
+            "--bus-url".to_owned(),
+            redis.url(),
+        ];
+        let of = |more: &[&str]| {
+            [
+                &shared[..],
+                &more
+                    .iter()
+                    .map(|word| (*word).to_owned())
+                    .collect::<Vec<_>>(),
+            ]
+            .concat()
+        };
         // As a GPU would have it: one lane whose runs take as long as they take, and large batches.
-        let engine = if decodes { "fake:service_ms=1" } else { "fake:service_ms=1,decode=off" };
-        let engine = ["--engine", engine, "--lanes", "1", "--max-batch", "64", "--captioner", "off"];
+        let engine = if decodes {
+            "fake:service_ms=1"
+        } else {
+            "fake:service_ms=1,decode=off"
+        };
+        let engine = [
+            "--engine",
+            engine,
+            "--lanes",
+            "1",
+            "--max-batch",
+            "64",
+            "--captioner",
+            "off",
+        ];
         let worker = Process::role("worker", "--worker-listen", &of(&engine)).await;
         let words = of(&["--max-in-flight", "4096", "--prepare-queue", "1024"]);
         let api = match decodes {
@@ -145,18 +216,34 @@ impl Fleet {
             false => Process::part(api::PART, &words).await,
         };
         knows_workers(&api, 1).await;
-        Self { api, worker, rabbitmq, redis }
+        Self {
+            api,
+            worker,
+            rabbitmq,
+            redis,
+        }
     }
 
     fn parts(&self) -> Parts {
         Parts {
-            alone: vec![("api", self.api.id()), ("worker", self.worker.id()), ("generator", std::process::id())],
+            alone: vec![
+                ("api", self.api.id()),
+                ("worker", self.worker.id()),
+                ("generator", std::process::id()),
+            ],
             descendants: vec![("decoders", self.api.id())],
-            groups: vec![("rabbitmq", self.rabbitmq.group()), ("redis", self.redis.group())],
+            groups: vec![
+                ("rabbitmq", self.rabbitmq.group()),
+                ("redis", self.redis.group()),
+            ],
         }
     }
 
     fn floor_parts(&self) -> Parts {
-        Parts { alone: vec![("floor", std::process::id())], descendants: vec![], ..self.parts() }
+        Parts {
+            alone: vec![("floor", std::process::id())],
+            descendants: vec![],
+            ..self.parts()
+        }
     }
 }

@@ -35,8 +35,15 @@ pub enum Contender {
 }
 
 impl Contender {
-    pub const ALL: [Self; 7] =
-        [Self::Old, Self::OldLeast, Self::Pool, Self::PoolLeast, Self::Fleet, Self::FleetBatches, Self::FleetBundles];
+    pub const ALL: [Self; 7] = [
+        Self::Old,
+        Self::OldLeast,
+        Self::Pool,
+        Self::PoolLeast,
+        Self::Fleet,
+        Self::FleetBatches,
+        Self::FleetBundles,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -66,7 +73,11 @@ impl Contender {
             Self::FleetBundles => fleet(origin, brokers, MAX_BATCH, MAX_BUNDLE).await,
         };
         let edge = Edge::start(self.balance(), &servers.iter().collect::<Vec<_>>()).await;
-        Running { edge, _servers: servers, _workers: workers }
+        Running {
+            edge,
+            _servers: servers,
+            _workers: workers,
+        }
     }
 }
 
@@ -119,17 +130,26 @@ async fn fleet(
         ("--bus-prefix", prefix),
     ];
     let of = |more: &[(&str, String)]| {
-        let words = shared.iter().chain(more).flat_map(|(option, value)| [(*option).to_owned(), value.clone()]);
+        let words = shared
+            .iter()
+            .chain(more)
+            .flat_map(|(option, value)| [(*option).to_owned(), value.clone()]);
         words.collect::<Vec<_>>()
     };
     let worker = of(&[
-        ("--engine", format!("fake:service_ms={SERVICE_MS},image_ms={IMAGE_MS}")),
+        (
+            "--engine",
+            format!("fake:service_ms={SERVICE_MS},image_ms={IMAGE_MS}"),
+        ),
         ("--lanes", (ENGINES / 2).to_string()),
         ("--max-batch", max_batch.to_string()),
         ("--captioner", "off".into()),
     ]);
     let api = of(&[
-        ("--fetch-allow-origin", origin.url().as_str().trim_end_matches('/').to_owned()),
+        (
+            "--fetch-allow-origin",
+            origin.url().as_str().trim_end_matches('/').to_owned(),
+        ),
         ("--fetch-ports", origin.port.to_string()),
         ("--fetch-max-per-host", "1000".into()),
         ("--prepare-processes", "1".into()),
@@ -139,7 +159,10 @@ async fn fleet(
         Process::role("worker", "--worker-listen", &worker).await,
         Process::role("worker", "--worker-listen", &worker).await,
     ];
-    let apis = vec![Process::role("api", "--listen", &api).await, Process::role("api", "--listen", &api).await];
+    let apis = vec![
+        Process::role("api", "--listen", &api).await,
+        Process::role("api", "--listen", &api).await,
+    ];
     for api in &apis {
         knows_workers(api, workers.len()).await;
     }

@@ -48,8 +48,20 @@ async fn part(words: &[String]) -> anyhow::Result<()> {
     let listener = TcpListener::bind(words[1].as_str()).await?;
     match words[0].as_str() {
         "origin" => {
-            let behaviour = Behaviour { delay: DELAY.parse()?, drip: None, fail: 0.0, cut: 0.0, seed: 1 };
-            origin::serve(listener, behaviour, photo::pictures(32, 256, 256)?, shutdown::on_signal()).await;
+            let behaviour = Behaviour {
+                delay: DELAY.parse()?,
+                drip: None,
+                fail: 0.0,
+                cut: 0.0,
+                seed: 1,
+            };
+            origin::serve(
+                listener,
+                behaviour,
+                photo::pictures(32, 256, 256)?,
+                shutdown::on_signal(),
+            )
+            .await;
             Ok(())
         }
         _ => old::serve(listener, words[2].parse()?).await,
@@ -72,7 +84,11 @@ async fn compare() -> anyhow::Result<()> {
         println!("{}", contender.name());
         let best = measure(contender, &origin, &brokers, guess).await?;
         guess = best.as_ref().map_or(guess, |best| best.offered_per_s);
-        anyhow::ensure!(best.is_some(), "{} met the objective at no rate", contender.name());
+        anyhow::ensure!(
+            best.is_some(),
+            "{} met the objective at no rate",
+            contender.name()
+        );
         rates.push(best.map_or((0.0, 0.0), |best| (best.goodput_per_s, best.latency.p99_ms)));
     }
     conclude(&rates)
@@ -85,14 +101,27 @@ async fn measure(
     from: f64,
 ) -> anyhow::Result<Option<Outcome>> {
     let running = contender.start(origin, brokers).await;
-    let plan = plan(contender.name(), running.service(), format!("{}{{number}}.jpg", origin.url()));
-    let search = Search { from, up_to: 5_000.0, precision: 0.1, tries: from_environment("PUBLISHED_TRIES", 2) };
+    let plan = plan(
+        contender.name(),
+        running.service(),
+        format!("{}{{number}}.jpg", origin.url()),
+    );
+    let search = Search {
+        from,
+        up_to: 5_000.0,
+        precision: 0.1,
+        tries: from_environment("PUBLISHED_TRIES", 2),
+    };
     let found = find(&plan, search, tell).await?;
     Ok(found.best().cloned())
 }
 
 fn slo() -> Slo {
-    Slo { ms: from_environment("PUBLISHED_SLO_MS", 1_500.0), percentile: 99.0, max_failed: 0.001 }
+    Slo {
+        ms: from_environment("PUBLISHED_SLO_MS", 1_500.0),
+        percentile: 99.0,
+        max_failed: 0.001,
+    }
 }
 
 fn plan(name: &str, service: Url, image_url: String) -> Plan {
@@ -106,7 +135,13 @@ fn plan(name: &str, service: Url, image_url: String) -> Plan {
         lasts: seconds("PUBLISHED_SECONDS", 15),
         warm_up: Duration::from_secs(3),
         seed: 1,
-        asked: Asked { image, caption: false, timeout_ms: 10_000, distinct: None, api_key: None },
+        asked: Asked {
+            image,
+            caption: false,
+            timeout_ms: 10_000,
+            distinct: None,
+            api_key: None,
+        },
         batch_lines: None,
         slo: slo(),
         patience: Duration::from_secs(11),
@@ -116,21 +151,39 @@ fn plan(name: &str, service: Url, image_url: String) -> Plan {
 
 fn conclude(rates: &[(f64, f64)]) -> anyhow::Result<()> {
     let rate = |contender: Contender| rates[contender as usize].0;
-    println!("\n{:<58}{:>10}{:>10}{:>12}", "", "goodput/s", "p99 ms", "of the old");
+    println!(
+        "\n{:<58}{:>10}{:>10}{:>12}",
+        "", "goodput/s", "p99 ms", "of the old"
+    );
     for contender in Contender::ALL {
         let (goodput, p99_ms) = rates[contender as usize];
         let of_old = goodput / rate(Contender::Old);
-        println!("{:<58}{goodput:>10.1}{p99_ms:>10.0}{of_old:>12.2}", contender.name());
+        println!(
+            "{:<58}{goodput:>10.1}{p99_ms:>10.0}{of_old:>12.2}",
+            contender.name()
+        );
     }
     let part = |to: Contender, from: Contender| rate(to) / rate(from);
     let figures = [
         ("gain", part(Contender::FleetBundles, Contender::Old)),
-        ("gain_over_pool", part(Contender::FleetBundles, Contender::PoolLeast)),
-        ("least_connection", part(Contender::OldLeast, Contender::Old)),
-        ("separate_download", part(Contender::PoolLeast, Contender::OldLeast)),
+        (
+            "gain_over_pool",
+            part(Contender::FleetBundles, Contender::PoolLeast),
+        ),
+        (
+            "least_connection",
+            part(Contender::OldLeast, Contender::Old),
+        ),
+        (
+            "separate_download",
+            part(Contender::PoolLeast, Contender::OldLeast),
+        ),
         ("queue", part(Contender::Fleet, Contender::PoolLeast)),
         ("batches", part(Contender::FleetBatches, Contender::Fleet)),
-        ("bundles", part(Contender::FleetBundles, Contender::FleetBatches)),
+        (
+            "bundles",
+            part(Contender::FleetBundles, Contender::FleetBatches),
+        ),
         ("old_rps", rate(Contender::Old)),
         ("pool_rps", rate(Contender::Pool)),
         ("pool_least_rps", rate(Contender::PoolLeast)),

@@ -20,7 +20,11 @@ use tokio::{
 
 use crate::contender::{IMAGE_MS, SERVICE_MS};
 
-const TILE: TileSpec = TileSpec { width: 224, height: 224, fit: Fit::Crop };
+const TILE: TileSpec = TileSpec {
+    width: 224,
+    height: 224,
+    fit: Fit::Crop,
+};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Downloads {
     OneByOne,
@@ -62,7 +66,12 @@ pub async fn serve(listener: TcpListener, downloads: Downloads) -> anyhow::Resul
         Downloads::Pool(threads) => (None, threads),
     };
     let (threads, engine) = (Semaphore::new(threads), Mutex::default());
-    let server = Arc::new(Server { whole, threads, engine, client: reqwest::Client::new() });
+    let server = Arc::new(Server {
+        whole,
+        threads,
+        engine,
+        client: reqwest::Client::new(),
+    });
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
@@ -72,14 +81,23 @@ pub async fn serve(listener: TcpListener, downloads: Downloads) -> anyhow::Resul
     }
 }
 
-async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    server: Arc<Server>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.uri().path() != "/v1/tags" {
         return Ok(Response::new(Full::default()));
     }
     let answered = server.tag(request).await;
-    let status = if answered.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
+    let status = if answered.is_ok() {
+        StatusCode::OK
+    } else {
+        StatusCode::INTERNAL_SERVER_ERROR
+    };
     let stages = answered.unwrap_or_else(|error| error.to_string());
-    let mut response = Response::new(Full::new(Bytes::from_static(b"{\"tags\":[{\"name\":\"fake\"}]}")));
+    let mut response = Response::new(Full::new(Bytes::from_static(
+        b"{\"tags\":[{\"name\":\"fake\"}]}",
+    )));
     *response.status_mut() = status;
     if let Ok(stages) = stages.parse() {
         response.headers_mut().insert("server-timing", stages);
@@ -100,7 +118,14 @@ impl Server {
         };
         let thread = self.threads.acquire().await?;
         let taken = Instant::now();
-        let photo = self.client.get(url).send().await?.error_for_status()?.bytes().await?;
+        let photo = self
+            .client
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .bytes()
+            .await?;
         let fetched = Instant::now();
         prepared(photo).await?;
         drop(thread);

@@ -40,7 +40,14 @@ use tokio::net::TcpListener;
 const MODEL: &str = "efficientnet-lite0";
 const PHOTOS: u64 = 32;
 const ONNX: &[&str] = &["--model", MODEL];
-const FAKE: &[&str] = &["--engine", "fake:service_ms=1", "--lanes", "1", "--max-batch", "64"];
+const FAKE: &[&str] = &[
+    "--engine",
+    "fake:service_ms=1",
+    "--lanes",
+    "1",
+    "--max-batch",
+    "64",
+];
 
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().collect();
@@ -57,7 +64,13 @@ fn photos() -> turbojpeg::Result<Vec<Bytes>> {
 #[tokio::main(flavor = "current_thread")]
 async fn origin(listen: &str) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await?;
-    let behaviour = Behaviour { delay: "none".parse()?, drip: None, fail: 0.0, cut: 0.0, seed: 1 };
+    let behaviour = Behaviour {
+        delay: "none".parse()?,
+        drip: None,
+        fail: 0.0,
+        cut: 0.0,
+        seed: 1,
+    };
     origin::serve(listener, behaviour, photos()?, shutdown::on_signal()).await;
     Ok(())
 }
@@ -89,7 +102,10 @@ async fn measure() -> anyhow::Result<()> {
             ("bare_photos_per_s", photos_per_s),
             ("cores_busy", busy(&real_spent, &tagged)),
             ("fake_images_per_s", pretended.goodput_per_s),
-            ("fake_images_per_s_per_core", pretended.goodput_per_s / busy(&fake_spent, &pretended)),
+            (
+                "fake_images_per_s_per_core",
+                pretended.goodput_per_s / busy(&fake_spent, &pretended),
+            ),
         ],
     )?;
     Ok(())
@@ -100,18 +116,32 @@ fn bare() -> anyhow::Result<(f64, f64)> {
     let bare = Bare::load(MODEL)?;
     let files = &bare.manifest.files;
     let int8 = Precision::Auto.on(Device::Cpu) == Numbers::Int8;
-    let graph = if int8 { &files.graph_int8 } else { &files.graph }.as_ref().context("the tagger has a graph")?;
+    let graph = if int8 {
+        &files.graph_int8
+    } else {
+        &files.graph
+    }
+    .as_ref()
+    .context("the tagger has a graph")?;
     let photos = photos()?;
     let tile = photo::picture(bare.tile().width.into(), bare.tile().height.into(), 1)?;
     let best = bare.best(graph, Images::Tiles(&tile), Duration::from_secs(2))?;
     let lasts = seconds("REALISTIC_BARE_SECONDS", 8);
-    Ok((bare.rate(graph, best, Images::Tiles(&tile), lasts)?, bare.rate(graph, best, Images::Photos(&photos), lasts)?))
+    Ok((
+        bare.rate(graph, best, Images::Tiles(&tile), lasts)?,
+        bare.rate(graph, best, Images::Photos(&photos), lasts)?,
+    ))
 }
 
 fn shares(outcome: &Outcome) {
     let whole: f64 = outcome.stages.iter().map(|stage| stage.mean_ms).sum();
     for stage in &outcome.stages {
-        println!("  {:<12} {:>8.2} ms {:>5.1} %", stage.stage, stage.mean_ms, stage.mean_ms / whole * 100.0);
+        println!(
+            "  {:<12} {:>8.2} ms {:>5.1} %",
+            stage.stage,
+            stage.mean_ms,
+            stage.mean_ms / whole * 100.0
+        );
     }
 }
 
@@ -128,12 +158,30 @@ struct Fleet<'a> {
 
 impl<'a> Fleet<'a> {
     async fn start(brokers: &'a Brokers, origin: &Process, prefix: &str, engine: &[&str]) -> Self {
-        let (queue, bus, port) = (brokers.rabbitmq.url(), brokers.redis.url(), origin.port.to_string());
+        let (queue, bus, port) = (
+            brokers.rabbitmq.url(),
+            brokers.redis.url(),
+            origin.port.to_string(),
+        );
         let source = origin.url();
         let source = source.as_str().trim_end_matches('/');
-        let shared = ["--queue-url", &queue, "--bus-url", &bus, "--queue-prefix", prefix, "--bus-prefix", prefix];
-        let words =
-            |more: &[&str]| [&shared[..], more].concat().iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let shared = [
+            "--queue-url",
+            &queue,
+            "--bus-url",
+            &bus,
+            "--queue-prefix",
+            prefix,
+            "--bus-prefix",
+            prefix,
+        ];
+        let words = |more: &[&str]| {
+            [&shared[..], more]
+                .concat()
+                .iter()
+                .map(|word| (*word).to_owned())
+                .collect::<Vec<_>>()
+        };
         let worker = words(&[engine, &["--captioner", "off"]].concat());
         let api = words(&[
             "--fetch-allow-origin",
@@ -148,18 +196,42 @@ impl<'a> Fleet<'a> {
         let worker = Process::role("worker", "--worker-listen", &worker).await;
         let api = Process::role("api", "--listen", &api).await;
         knows_workers(&api, 1).await;
-        Self { api, worker, brokers }
+        Self {
+            api,
+            worker,
+            brokers,
+        }
     }
 
     /// A little below the highest rate that is found.
     async fn highest(&self, origin: &Process, from: f64) -> anyhow::Result<(Outcome, Spent)> {
         let plan = plan(&self.api, origin);
-        let found = find(&plan, Search { from, up_to: 5_000.0, precision: 0.05, tries: 2 }, tell).await?;
-        let highest = found.best().context("no rate meets the objective")?.offered_per_s;
-        let longer = Plan { lasts: plan.lasts * 2, ..plan };
+        let found = find(
+            &plan,
+            Search {
+                from,
+                up_to: 5_000.0,
+                precision: 0.05,
+                tries: 2,
+            },
+            tell,
+        )
+        .await?;
+        let highest = found
+            .best()
+            .context("no rate meets the objective")?
+            .offered_per_s;
+        let longer = Plan {
+            lasts: plan.lasts * 2,
+            ..plan
+        };
         let (_, outcome, spent) = sustained(&longer, &below(highest), &self.parts(origin)).await?;
         spent.tell("all of it");
-        anyhow::ensure!(outcome.missed().is_empty(), "the objective was missed: {}", outcome.missed().join(", "));
+        anyhow::ensure!(
+            outcome.missed().is_empty(),
+            "the objective was missed: {}",
+            outcome.missed().join(", ")
+        );
         Ok((outcome, spent))
     }
 
@@ -172,7 +244,10 @@ impl<'a> Fleet<'a> {
                 ("origin", origin.id()),
             ],
             descendants: vec![("decoders", self.api.id())],
-            groups: vec![("rabbitmq", self.brokers.rabbitmq.group()), ("redis", self.brokers.redis.group())],
+            groups: vec![
+                ("rabbitmq", self.brokers.rabbitmq.group()),
+                ("redis", self.brokers.redis.group()),
+            ],
         }
     }
 }
@@ -188,9 +263,19 @@ fn plan(api: &Process, origin: &Process) -> Plan {
         lasts: seconds("REALISTIC_SECONDS", 15),
         warm_up: Duration::from_secs(3),
         seed: 1,
-        asked: Asked { image, caption: false, timeout_ms: 10_000, distinct: None, api_key: None },
+        asked: Asked {
+            image,
+            caption: false,
+            timeout_ms: 10_000,
+            distinct: None,
+            api_key: None,
+        },
         batch_lines: None,
-        slo: Slo { ms: from_environment("REALISTIC_SLO_MS", 1_500.0), percentile: 99.0, max_failed: 0.001 },
+        slo: Slo {
+            ms: from_environment("REALISTIC_SLO_MS", 1_500.0),
+            percentile: 99.0,
+            max_failed: 0.001,
+        },
         patience: Duration::from_secs(11),
         max_under_way: 5_000,
     }

@@ -29,7 +29,10 @@ pub struct Edge {
 
 impl Edge {
     pub async fn start(balance: Balance, servers: &[&Process]) -> Self {
-        let (port, folder) = (free_port(), TempDir::new().expect("a temporary folder can be made"));
+        let (port, folder) = (
+            free_port(),
+            TempDir::new().expect("a temporary folder can be made"),
+        );
         let mut config = format!(
             "global\n  maxconn 8000\n  nbthread 1\ndefaults\n  mode http\n  balance {}\n  timeout connect 2s\n  \
              timeout client 60s\n  timeout server 60s\n  timeout queue 60s\nfrontend edge\n  bind {}\n  \
@@ -42,9 +45,14 @@ impl Edge {
         }
         let path = folder.path().join("haproxy.cfg");
         fs::write(&path, config).expect("the folder can be written");
-        let program = ["/usr/sbin/haproxy", "haproxy"].into_iter().find(|path| std::path::Path::new(path).exists());
+        let program = ["/usr/sbin/haproxy", "haproxy"]
+            .into_iter()
+            .find(|path| std::path::Path::new(path).exists());
         let mut command = Command::new(program.unwrap_or("haproxy"));
         command.arg("-db").arg("-f").arg(&path);
-        Self { process: Process::ready(command, port, "/readyz").await, _folder: folder }
+        Self {
+            process: Process::ready(command, port, "/readyz").await,
+            _folder: folder,
+        }
     }
 }

@@ -30,7 +30,9 @@ impl Process {
     pub async fn role(role: &str, listen: &str, arguments: &[String]) -> Self {
         let port = free_port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tagfleet"));
-        command.args([role, listen, &address(port).to_string()]).args(arguments);
+        command
+            .args([role, listen, &address(port).to_string()])
+            .args(arguments);
         Self::ready(command, port, "/readyz").await
     }
 
@@ -38,7 +40,9 @@ impl Process {
     pub async fn part(part: &str, arguments: &[String]) -> Self {
         let port = free_port();
         let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-        command.args(["--part", part, &address(port).to_string()]).args(arguments);
+        command
+            .args(["--part", part, &address(port).to_string()])
+            .args(arguments);
         Self::ready(command, port, "/readyz").await
     }
 
@@ -47,8 +51,15 @@ impl Process {
         if std::env::var_os("TAGFLEET_TEST_OUTPUT").is_none() {
             command.stdout(Stdio::null()).stderr(Stdio::null());
         }
-        let process = Self { child: command.spawn().expect("the program starts"), port };
-        let ready = async || probe::get(address(port), path).await.filter(|answer| answer.contains(" 200 "));
+        let process = Self {
+            child: command.spawn().expect("the program starts"),
+            port,
+        };
+        let ready = async || {
+            probe::get(address(port), path)
+                .await
+                .filter(|answer| answer.contains(" 200 "))
+        };
         eventually("the process is ready", ready).await;
         process
     }
@@ -58,7 +69,9 @@ impl Process {
     }
 
     pub fn url(&self) -> Url {
-        format!("http://{}", address(self.port)).parse().expect("a URL")
+        format!("http://{}", address(self.port))
+            .parse()
+            .expect("a URL")
     }
 }
 
@@ -90,13 +103,23 @@ pub fn free_port() -> u16 {
 /// One line of a search.
 pub fn tell(outcome: &Outcome) {
     let missed = outcome.missed();
-    let verdict = if missed.is_empty() { "met".to_owned() } else { missed.join(", ") };
+    let verdict = if missed.is_empty() {
+        "met".to_owned()
+    } else {
+        missed.join(", ")
+    };
     let (rate, good) = (outcome.offered_per_s, outcome.goodput_per_s);
-    println!("  {rate:>8.1}/s offered {good:>8.1}/s in time, p99 {:>7.1} ms: {verdict}", outcome.latency.p99_ms);
+    println!(
+        "  {rate:>8.1}/s offered {good:>8.1}/s in time, p99 {:>7.1} ms: {verdict}",
+        outcome.latency.p99_ms
+    );
 }
 
 pub fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
 }
 
 pub fn seconds(name: &str, default: u64) -> Duration {

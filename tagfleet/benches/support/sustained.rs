@@ -21,12 +21,23 @@ pub fn below(highest: f64) -> Vec<f64> {
 }
 
 /// The first of `rates` that meets the objective, or else the last, with what `parts` spent on a request meanwhile.
-pub async fn sustained(plan: &Plan, rates: &[f64], parts: &Parts) -> anyhow::Result<(f64, Outcome, Spent)> {
+pub async fn sustained(
+    plan: &Plan,
+    rates: &[f64],
+    parts: &Parts,
+) -> anyhow::Result<(f64, Outcome, Spent)> {
     let mut last = None;
     for rate in rates {
         println!("sustained, at {rate:.0}/s:");
         let before = Processes::look();
-        let outcome = run(&Plan { shape: Shape::Poisson(*rate), ..plan.clone() }, |_, _| {}).await?;
+        let outcome = run(
+            &Plan {
+                shape: Shape::Poisson(*rate),
+                ..plan.clone()
+            },
+            |_, _| {},
+        )
+        .await?;
         let requests = outcome.seconds.iter().map(|second| second.offered).sum();
         let spent = parts.since(&before, &Processes::look(), requests);
         tell(&outcome);

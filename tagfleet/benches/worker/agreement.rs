@@ -16,11 +16,17 @@ pub struct Agreement {
 }
 
 /// Over all photos in `folder`, as tiles that the API server would make of them.
-pub fn agreement(folder: &Path, spec: TileSpec, engines: &mut [Onnx; 2]) -> anyhow::Result<Agreement> {
+pub fn agreement(
+    folder: &Path,
+    spec: TileSpec,
+    engines: &mut [Onnx; 2],
+) -> anyhow::Result<Agreement> {
     let mut agreement = Agreement { photos: 0, same: 0 };
     for entry in std::fs::read_dir(folder)? {
         let prepared = prepare::tile(&std::fs::read(entry?.path())?, spec, &Limits::STANDARD);
-        let tile = prepared.map_err(|fault| anyhow::anyhow!("{}", fault.detail))?.tile;
+        let tile = prepared
+            .map_err(|fault| anyhow::anyhow!("{}", fault.detail))?
+            .tile;
         let pixels = decode::decode(&tile, spec)?;
         let [one, other] = engines;
         agreement.photos += 1;

@@ -50,23 +50,48 @@ impl Fleet {
     pub async fn start(model: &str, more: &[&str]) -> anyhow::Result<Self> {
         let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
         let (queue_url, bus_url) = (rabbitmq.url(), redis.url());
-        let config = Config::parse_from(["bench", "--queue-url", &queue_url, "--bus-url", &bus_url]);
+        let config =
+            Config::parse_from(["bench", "--queue-url", &queue_url, "--bus-url", &bus_url]);
         let queue = Queue::connect(&config.queue).await?;
         let bus = Bus::connect(&config.bus).await?;
         let inbox = bus.open_inbox("bench").await?;
         let probes = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let worker = Command::new(env!("CARGO_BIN_EXE_tagfleet"))
-            .args(["worker", "--model", model, "--captioner", "off", "--worker-listen", &probes])
+            .args([
+                "worker",
+                "--model",
+                model,
+                "--captioner",
+                "off",
+                "--worker-listen",
+                &probes,
+            ])
             .args(["--queue-url", &queue_url, "--bus-url", &bus_url])
             .args(more)
             .stderr(Stdio::null())
             .spawn()?;
-        let known = async || bus.announced("worker").await.ok().filter(|workers| !workers.is_empty());
+        let known = async || {
+            bus.announced("worker")
+                .await
+                .ok()
+                .filter(|workers| !workers.is_empty())
+        };
         within(WARM_UP, "the worker announces itself", known).await;
         // As the API server does once all workers say that they know bundles.
         queue.set_bundles(true);
         let (model, tile) = (model.to_owned(), tile()?);
-        Ok(Self { in_flight: 40, queue, bus, inbox, worker, probes, model, tile, rabbitmq, redis })
+        Ok(Self {
+            in_flight: 40,
+            queue,
+            bus,
+            inbox,
+            worker,
+            probes,
+            model,
+            tile,
+            rabbitmq,
+            redis,
+        })
     }
 
     /// Process groups of RabbitMQ and Redis.
@@ -100,22 +125,40 @@ impl Fleet {
         for n in 0..jobs {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let job = self.job(format!("bench-idle-{n}"));
-            let mut waiter = self.inbox.register(ResultKey { tenant: job.tenant.clone(), id: job.id.clone() })?;
-            let message = Message { payload: wire::encode(&job).into(), ttl: BUDGET };
+            let mut waiter = self.inbox.register(ResultKey {
+                tenant: job.tenant.clone(),
+                id: job.id.clone(),
+            })?;
+            let message = Message {
+                payload: wire::encode(&job).into(),
+                ttl: BUDGET,
+            };
             self.queue.publish(Lane::Realtime, message).await?;
             let result = tokio::time::timeout(BUDGET, waiter.result()).await?;
-            let result: JobResult = wire::decode(&result.ok_or_else(|| anyhow::anyhow!("no result"))?)?;
-            waits_ms.push(result.timings.get_ms(Stage::BatchWait).expect("it was in a batch"));
+            let result: JobResult =
+                wire::decode(&result.ok_or_else(|| anyhow::anyhow!("no result"))?)?;
+            waits_ms.push(
+                result
+                    .timings
+                    .get_ms(Stage::BatchWait)
+                    .expect("it was in a batch"),
+            );
         }
         Ok(waits_ms)
     }
 
     /// Sum and count of one of the worker's histograms so far.
     pub async fn sum(&self, histogram: &str) -> anyhow::Result<(f64, f64)> {
-        let metrics = reqwest::get(format!("http://{}/metrics", self.probes)).await?.text().await?;
+        let metrics = reqwest::get(format!("http://{}/metrics", self.probes))
+            .await?
+            .text()
+            .await?;
         let figure = |part: &str| {
-            let line = metrics.lines().find_map(|line| line.strip_prefix(histogram)?.strip_prefix(part));
-            line.and_then(|figure| figure.trim().parse().ok()).unwrap_or(0.0)
+            let line = metrics
+                .lines()
+                .find_map(|line| line.strip_prefix(histogram)?.strip_prefix(part));
+            line.and_then(|figure| figure.trim().parse().ok())
+                .unwrap_or(0.0)
         };
         Ok((figure("_sum "), figure("_count ")))
     }
@@ -135,7 +178,10 @@ impl Fleet {
             tenant: DEFAULT_TENANT.into(),
             reply_to: self.inbox.name().into(),
             model: self.model.clone(),
-            features: Features { tags: true, caption: false },
+            features: Features {
+                tags: true,
+                caption: false,
+            },
             limit: None,
             threshold: None,
             language: Language::En,
@@ -149,9 +195,19 @@ impl Fleet {
 
 fn tile() -> anyhow::Result<Vec<u8>> {
     let photo: PathBuf = default_folder().join("samples/coffee.png");
-    let square = image::open(photo)?.resize_to_fill(SIDE as u32, SIDE as u32, image::imageops::FilterType::Triangle);
+    let square = image::open(photo)?.resize_to_fill(
+        SIDE as u32,
+        SIDE as u32,
+        image::imageops::FilterType::Triangle,
+    );
     let pixels = square.to_rgb8();
     let pixels = pixels.as_raw().as_slice();
-    let image = Image { pixels, width: SIDE, pitch: SIDE * 3, height: SIDE, format: PixelFormat::RGB };
+    let image = Image {
+        pixels,
+        width: SIDE,
+        pitch: SIDE * 3,
+        height: SIDE,
+        format: PixelFormat::RGB,
+    };
     Ok(turbojpeg::compress(image, 90, Subsamp::Sub2x2)?.to_vec())
 }

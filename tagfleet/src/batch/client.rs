@@ -33,18 +33,36 @@ impl Client {
     pub fn new(api: &str, api_key: Option<String>) -> anyhow::Result<Self> {
         // Two providers in one process, or none, is an error only at the first use of TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().read_timeout(PATIENCE).build().context("building the HTTP client")?;
-        Ok(Self { http, batches_url: format!("{}/v1/batches", api.trim_end_matches('/')), api_key })
+        let http = reqwest::Client::builder()
+            .read_timeout(PATIENCE)
+            .build()
+            .context("building the HTTP client")?;
+        Ok(Self {
+            http,
+            batches_url: format!("{}/v1/batches", api.trim_end_matches('/')),
+            api_key,
+        })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.batches_url));
-        self.api_key.iter().fold(request, |request, key| request.bearer_auth(key))
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.batches_url));
+        self.api_key
+            .iter()
+            .fold(request, |request, key| request.bearer_auth(key))
     }
 
-    pub async fn create(&self, query: &str, headers: &[(&str, String)], list: Body) -> Result<Value, Refused> {
+    pub async fn create(
+        &self,
+        query: &str,
+        headers: &[(&str, String)],
+        list: Body,
+    ) -> Result<Value, Refused> {
         let request = self.request(Method::POST, query).body(list);
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, value)
+        });
         read(request.send().await).await
     }
 
@@ -62,15 +80,34 @@ impl Client {
     }
 
     pub async fn cancel(&self, batch: &str) -> anyhow::Result<Value> {
-        Ok(read(self.request(Method::POST, &format!("/{batch}/cancel")).send().await).await?)
+        Ok(read(
+            self.request(Method::POST, &format!("/{batch}/cancel"))
+                .send()
+                .await,
+        )
+        .await?)
     }
 
     /// To standard output as they come; where they end, to standard error.
-    pub async fn lines(&self, batch: &str, kind: &str, after: Option<String>) -> anyhow::Result<()> {
-        let after = after.map(|after| format!("?after={after}")).unwrap_or_default();
-        let sent = self.request(Method::GET, &format!("/{batch}/{kind}{after}")).send().await;
+    pub async fn lines(
+        &self,
+        batch: &str,
+        kind: &str,
+        after: Option<String>,
+    ) -> anyhow::Result<()> {
+        let after = after
+            .map(|after| format!("?after={after}"))
+            .unwrap_or_default();
+        let sent = self
+            .request(Method::GET, &format!("/{batch}/{kind}{after}"))
+            .send()
+            .await;
         let response = accepted(sent).await?;
-        let next = response.headers().get("x-next-cursor").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let next = response
+            .headers()
+            .get("x-next-cursor")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
         let (mut pieces, mut out) = (response.bytes_stream(), stdout());
         while let Some(piece) = pieces.next().await {
             out.write_all(&piece.context("the answer broke off")?)?;
@@ -83,7 +120,10 @@ impl Client {
 
 async fn read(sent: reqwest::Result<Response>) -> Result<Value, Refused> {
     let response = accepted(sent).await?;
-    response.json().await.map_err(|error| Refused::Passing(error.to_string()))
+    response
+        .json()
+        .await
+        .map_err(|error| Refused::Passing(error.to_string()))
 }
 
 async fn accepted(sent: reqwest::Result<Response>) -> Result<Response, Refused> {
@@ -92,14 +132,23 @@ async fn accepted(sent: reqwest::Result<Response>) -> Result<Response, Refused> 
         return Ok(response);
     }
     let status = response.status();
-    let Ok(problem) = response.json::<Problem>().await else { return Err(Refused::Passing(status.to_string())) };
+    let Ok(problem) = response.json::<Problem>().await else {
+        return Err(Refused::Passing(status.to_string()));
+    };
     let why = format!("{}: {}", problem.code, problem.detail);
-    Err(if problem.retryable { Refused::Passing(why) } else { Refused::Lasting(why) })
+    Err(if problem.retryable {
+        Refused::Passing(why)
+    } else {
+        Refused::Lasting(why)
+    })
 }
 
 fn causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 impl From<Refused> for anyhow::Error {

@@ -44,16 +44,28 @@ impl List {
         let is = match Kind::of(&name, None) {
             Some(kind) => Is::Known(kind),
             None if name.to_lowercase().ends_with(".txt") => Is::Text,
-            None => bail!("{name} ends with none of .ndjson, .jsonl, .csv (also .gz, .zst), .parquet, .txt"),
+            None => bail!(
+                "{name} ends with none of .ndjson, .jsonl, .csv (also .gz, .zst), .parquet, .txt"
+            ),
         };
-        Ok(Self { path: path.to_owned(), is, wrong: Arc::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            is,
+            wrong: Arc::default(),
+        })
     }
 
     /// The `Content-Encoding` in which it is sent.
     pub fn encoding(&self) -> &'static str {
         match self.is {
-            Is::Known(Kind { format: Format::Ndjson, compression: Compression::Gzip }) => "gzip",
-            Is::Known(Kind { format: Format::Ndjson, compression: Compression::Zstd }) => "zstd",
+            Is::Known(Kind {
+                format: Format::Ndjson,
+                compression: Compression::Gzip,
+            }) => "gzip",
+            Is::Known(Kind {
+                format: Format::Ndjson,
+                compression: Compression::Zstd,
+            }) => "zstd",
             _ => "identity",
         }
     }
@@ -64,15 +76,24 @@ impl List {
     }
 
     pub async fn body(&self) -> anyhow::Result<Body> {
-        let file = File::open(&self.path).await.with_context(|| format!("opening {}", self.path.display()))?;
+        let file = File::open(&self.path)
+            .await
+            .with_context(|| format!("opening {}", self.path.display()))?;
         let (pieces, from) = Pieces::new();
         let is = self.is;
-        let Is::Known(Kind { format: Format::Ndjson, .. }) = is else {
+        let Is::Known(Kind {
+            format: Format::Ndjson,
+            ..
+        }) = is
+        else {
             let wrong = self.wrong.clone();
             tokio::spawn(async move {
                 let ended = match is {
                     Is::Text => pieces.text(file).await,
-                    Is::Known(Kind { format: Format::Parquet, .. }) => pieces.parquet(file.into_std().await).await,
+                    Is::Known(Kind {
+                        format: Format::Parquet,
+                        ..
+                    }) => pieces.parquet(file.into_std().await).await,
                     Is::Known(Kind { compression, .. }) => pieces.csv(file, compression).await,
                 };
                 if let Err((error, to)) = ended {
@@ -81,9 +102,14 @@ impl List {
                     let _ = to.send(Err(io::Error::other(error))).await;
                 }
             });
-            return Ok(Body::wrap_stream(stream::unfold(from, async |mut from| Some((from.recv().await?, from)))));
+            return Ok(Body::wrap_stream(stream::unfold(from, async |mut from| {
+                Some((from.recv().await?, from))
+            })));
         };
-        Ok(Body::wrap_stream(ReaderStream::with_capacity(file, PIECE_BYTES)))
+        Ok(Body::wrap_stream(ReaderStream::with_capacity(
+            file,
+            PIECE_BYTES,
+        )))
     }
 }
 
@@ -99,11 +125,20 @@ struct Pieces {
 impl Pieces {
     fn new() -> (Self, mpsc::Receiver<io::Result<Bytes>>) {
         let (to, from) = mpsc::channel(PIECES_AHEAD);
-        (Self { to, filling: Vec::new() }, from)
+        (
+            Self {
+                to,
+                filling: Vec::new(),
+            },
+            from,
+        )
     }
 
     async fn csv(mut self, file: File, compression: Compression) -> Ended {
-        let mut rows = FramedRead::new(decoded(BufReader::new(file), compression), CsvRows::default());
+        let mut rows = FramedRead::new(
+            decoded(BufReader::new(file), compression),
+            CsvRows::default(),
+        );
         while let Some(row) = rows.next().await {
             match row {
                 Ok(row) => self.push(&row).await,
@@ -119,7 +154,11 @@ impl Pieces {
             match lines.next_line().await {
                 Ok(Some(line)) if line.trim().is_empty() => {}
                 Ok(Some(line)) => {
-                    self.push(&Row { custom_id: number.to_string(), url: line.trim().to_owned() }).await;
+                    self.push(&Row {
+                        custom_id: number.to_string(),
+                        url: line.trim().to_owned(),
+                    })
+                    .await;
                 }
                 Ok(None) => break,
                 Err(error) => return Err((error.into(), self.to)),
@@ -156,7 +195,11 @@ impl Pieces {
     }
 
     fn fill(&mut self, row: &Row) -> Option<Bytes> {
-        let _ = writeln!(self.filling, "{}", json!({"custom_id": row.custom_id, "url": row.url}));
+        let _ = writeln!(
+            self.filling,
+            "{}",
+            json!({"custom_id": row.custom_id, "url": row.url})
+        );
         (self.filling.len() >= PIECE_BYTES).then(|| std::mem::take(&mut self.filling).into())
     }
 
@@ -190,22 +233,59 @@ mod tests {
     #[tokio::test]
     async fn a_table_and_a_text_become_items() {
         let line = |id: &str, url: &str| json!({"custom_id": id, "url": url}).to_string() + "\n";
-        let items = sent("a.csv", "custom_id,note,URL\nx,\"a, b\",http://a/\ny,,http://b/\n").await;
-        assert_eq!(items, Some(line("x", "http://a/") + &line("y", "http://b/")));
-        assert_eq!(sent("a.csv", "url\nhttp://a/\n").await, Some(line("1", "http://a/")));
+        let items = sent(
+            "a.csv",
+            "custom_id,note,URL\nx,\"a, b\",http://a/\ny,,http://b/\n",
+        )
+        .await;
+        assert_eq!(
+            items,
+            Some(line("x", "http://a/") + &line("y", "http://b/"))
+        );
+        assert_eq!(
+            sent("a.csv", "url\nhttp://a/\n").await,
+            Some(line("1", "http://a/"))
+        );
         assert_eq!(sent("a.csv", "link\nhttp://a/\n").await, None);
         let items = sent("a.txt", "http://a/\n\n http://b/ \n").await;
-        assert_eq!(items, Some(line("1", "http://a/") + &line("3", "http://b/")));
+        assert_eq!(
+            items,
+            Some(line("1", "http://a/") + &line("3", "http://b/"))
+        );
     }
 
     #[test]
     fn a_file_is_known_by_its_ending() {
-        let of = |name: &str| List::of(Path::new(name)).ok().map(|list| (list.is, list.encoding()));
-        let known = |format, compression| Is::Known(Kind { format, compression });
-        assert_eq!(of("a.JSONL"), Some((known(Format::Ndjson, Compression::None), "identity")));
-        assert_eq!(of("a.ndjson.gz"), Some((known(Format::Ndjson, Compression::Gzip), "gzip")));
-        assert_eq!(of("b.csv.gz"), Some((known(Format::Csv, Compression::Gzip), "identity")));
-        assert_eq!(of("b.parquet"), Some((known(Format::Parquet, Compression::None), "identity")));
-        assert_eq!((of("a.TXT"), of("a.gz"), of("a")), (Some((Is::Text, "identity")), None, None));
+        let of = |name: &str| {
+            List::of(Path::new(name))
+                .ok()
+                .map(|list| (list.is, list.encoding()))
+        };
+        let known = |format, compression| {
+            Is::Known(Kind {
+                format,
+                compression,
+            })
+        };
+        assert_eq!(
+            of("a.JSONL"),
+            Some((known(Format::Ndjson, Compression::None), "identity"))
+        );
+        assert_eq!(
+            of("a.ndjson.gz"),
+            Some((known(Format::Ndjson, Compression::Gzip), "gzip"))
+        );
+        assert_eq!(
+            of("b.csv.gz"),
+            Some((known(Format::Csv, Compression::Gzip), "identity"))
+        );
+        assert_eq!(
+            of("b.parquet"),
+            Some((known(Format::Parquet, Compression::None), "identity"))
+        );
+        assert_eq!(
+            (of("a.TXT"), of("a.gz"), of("a")),
+            (Some((Is::Text, "identity")), None, None)
+        );
     }
 }

@@ -17,7 +17,12 @@ use client::Client;
 #[derive(Args)]
 pub struct Batch {
     /// Address of the service
-    #[arg(long, env = "TAGFLEET_API", default_value = "http://127.0.0.1:8080", global = true)]
+    #[arg(
+        long,
+        env = "TAGFLEET_API",
+        default_value = "http://127.0.0.1:8080",
+        global = true
+    )]
     api: String,
 
     /// API key, where the service asks for one
@@ -86,14 +91,24 @@ impl Batch {
         let client = Client::new(&self.api, self.api_key)?;
         match self.command {
             Command::Submit(submit) => return submit.run(&client).await,
-            Command::Status(Status { batch, watch: true }) => return watch::watch(&client, &batch).await,
-            Command::Status(Status { batch, watch: false }) => print(&client.get(&format!("/{batch}")).await?)?,
+            Command::Status(Status { batch, watch: true }) => {
+                return watch::watch(&client, &batch).await;
+            }
+            Command::Status(Status {
+                batch,
+                watch: false,
+            }) => print(&client.get(&format!("/{batch}")).await?)?,
             Command::Results(lines) => client.lines(&lines.batch, "results", lines.after).await?,
             Command::Errors(lines) => client.lines(&lines.batch, "errors", lines.after).await?,
             Command::Cancel(One { batch }) => print(&client.cancel(&batch).await?)?,
             Command::List(List { limit, after }) => {
-                let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
-                println!("{}", table(&client.get(&format!("?limit={limit}{after}")).await?["data"]));
+                let after = after
+                    .map(|after| format!("&after={after}"))
+                    .unwrap_or_default();
+                println!(
+                    "{}",
+                    table(&client.get(&format!("?limit={limit}{after}")).await?["data"])
+                );
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -109,10 +124,23 @@ fn table(batches: &Value) -> Table {
     let mut table = Table::new();
     table.set_header(["batch", "status", "total", "completed", "failed", "items/s"]);
     for batch in batches.as_array().into_iter().flatten() {
-        let (counts, text) = (&batch["request_counts"], |value: &Value| value.as_str().unwrap_or_default().to_owned());
-        let rate = batch["rate_per_s"].as_f64().map(|rate| format!("{rate:.1}")).unwrap_or_default();
-        let [total, completed, failed] = ["total", "completed", "failed"].map(|name| counts[name].to_string());
-        table.add_row([text(&batch["id"]), text(&batch["status"]), total, completed, failed, rate]);
+        let (counts, text) = (&batch["request_counts"], |value: &Value| {
+            value.as_str().unwrap_or_default().to_owned()
+        });
+        let rate = batch["rate_per_s"]
+            .as_f64()
+            .map(|rate| format!("{rate:.1}"))
+            .unwrap_or_default();
+        let [total, completed, failed] =
+            ["total", "completed", "failed"].map(|name| counts[name].to_string());
+        table.add_row([
+            text(&batch["id"]),
+            text(&batch["status"]),
+            total,
+            completed,
+            failed,
+            rate,
+        ]);
     }
     table
 }

@@ -80,13 +80,23 @@ impl Submit {
         let headers = [
             ("content-type", "application/x-ndjson".to_owned()),
             ("content-encoding", list.encoding().to_owned()),
-            ("idempotency-key", self.idempotency_key.clone().unwrap_or_else(random)),
+            (
+                "idempotency-key",
+                self.idempotency_key.clone().unwrap_or_else(random),
+            ),
         ];
         for tried in 1.. {
-            match client.create(&self.query(), &headers, list.body().await?).await {
+            match client
+                .create(&self.query(), &headers, list.body().await?)
+                .await
+            {
                 Ok(batch) => return Ok(batch),
                 Err(_) if list.wrong().is_some() => {
-                    bail!("{}: {}", self.list.display(), list.wrong().unwrap_or_default())
+                    bail!(
+                        "{}: {}",
+                        self.list.display(),
+                        list.wrong().unwrap_or_default()
+                    )
                 }
                 Err(Refused::Passing(why)) if tried < TRIES => {
                     eprintln!("sent once more, since {why}");
@@ -99,16 +109,30 @@ impl Submit {
     }
 
     fn query(&self) -> String {
-        let mut query = format!("?features={}", if self.no_caption { "tags" } else { "tags,caption" });
+        let mut query = format!(
+            "?features={}",
+            if self.no_caption {
+                "tags"
+            } else {
+                "tags,caption"
+            }
+        );
         let mut add = |name: &str, value: Option<String>| {
             if let Some(value) = value {
-                let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+                let value: String =
+                    url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
                 query += &format!("&{name}={value}");
             }
         };
         add("limit", self.limit.map(|limit| limit.to_string()));
-        add("threshold", self.threshold.map(|threshold| threshold.to_string()));
-        add("language", self.language.map(|language| language.name().to_owned()));
+        add(
+            "threshold",
+            self.threshold.map(|threshold| threshold.to_string()),
+        );
+        add(
+            "language",
+            self.language.map(|language| language.name().to_owned()),
+        );
         add("model", self.model.clone());
         add("output", self.output.clone());
         add("dry_run", self.dry_run.map(|share| share.to_string()));

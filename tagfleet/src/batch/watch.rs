@@ -16,7 +16,10 @@ pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
         // A service that is being restarted is waited for.
         if let Some(batch) = client.look(id).await? {
             show(&bar, &batch);
-            if matches!(batch["status"].as_str(), Some("completed" | "failed" | "cancelled" | "expired")) {
+            if matches!(
+                batch["status"].as_str(),
+                Some("completed" | "failed" | "cancelled" | "expired")
+            ) {
                 break batch;
             }
         }
@@ -24,14 +27,23 @@ pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
     };
     bar.finish_and_clear();
     summary(&batch);
-    Ok(if batch["status"] == "completed" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if batch["status"] == "completed" {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn bar() -> ProgressBar {
     let template = "{bar:30} {pos}/{len} images, {msg}";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let watched = std::io::stderr().is_terminal();
-    let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target = if watched {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
     ProgressBar::with_draw_target(None, target).with_style(style)
 }
 
@@ -47,7 +59,10 @@ fn show(bar: &ProgressBar, batch: &Value) {
         (Some(earliest), Some(latest)) => format!("{earliest} to {latest} left"),
         _ => "nobody knows how long".to_owned(),
     };
-    bar.set_message(format!("{rate:.1} a second, {} failed, {left}", count("failed")));
+    bar.set_message(format!(
+        "{rate:.1} a second, {} failed, {left}",
+        count("failed")
+    ));
 }
 
 pub fn duration(seconds: u64) -> String {
@@ -59,7 +74,10 @@ pub fn duration(seconds: u64) -> String {
 }
 
 fn summary(batch: &Value) {
-    let (status, counts) = (batch["status"].as_str().unwrap_or_default(), &batch["request_counts"]);
+    let (status, counts) = (
+        batch["status"].as_str().unwrap_or_default(),
+        &batch["request_counts"],
+    );
     let [total, completed, failed] = ["total", "completed", "failed"].map(|name| &counts[name]);
     if let Some(forecast) = batch["dry_run"]["forecast"].as_object() {
         forecast::print(&batch["dry_run"], forecast);
@@ -67,9 +85,17 @@ fn summary(batch: &Value) {
     let id = batch["id"].as_str().unwrap_or_default();
     println!("{id} {status}: {total} images, {completed} done, {failed} failed");
     for fault in batch["errors"]["data"].as_array().into_iter().flatten() {
-        println!("  {}: {}", fault["code"].as_str().unwrap_or_default(), fault["message"].as_str().unwrap_or_default());
+        println!(
+            "  {}: {}",
+            fault["code"].as_str().unwrap_or_default(),
+            fault["message"].as_str().unwrap_or_default()
+        );
     }
-    for (code, count) in batch["failures"]["by_code"].as_object().into_iter().flatten() {
+    for (code, count) in batch["failures"]["by_code"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         println!("  {code}: {count}");
     }
 }
@@ -80,6 +106,9 @@ mod tests {
 
     #[test]
     fn durations_are_for_people() {
-        assert_eq!([duration(4), duration(75), duration(7_260)], ["4 s", "1 min 15 s", "2 h 1 min"]);
+        assert_eq!(
+            [duration(4), duration(75), duration(7_260)],
+            ["4 s", "1 min 15 s", "2 h 1 min"]
+        );
     }
 }

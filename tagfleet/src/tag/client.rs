@@ -75,8 +75,16 @@ impl Client {
         // Two providers in one process, or none, is an error only at the first use of TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let patience = Duration::from_millis(options.timeout_ms.into()) + GRACE;
-        let http = reqwest::Client::builder().timeout(patience).build().context("building the HTTP client")?;
-        Ok(Self { http, tags_url: format!("{}/v1/tags", api.trim_end_matches('/')), api_key, options })
+        let http = reqwest::Client::builder()
+            .timeout(patience)
+            .build()
+            .context("building the HTTP client")?;
+        Ok(Self {
+            http,
+            tags_url: format!("{}/v1/tags", api.trim_end_matches('/')),
+            api_key,
+            options,
+        })
     }
 
     pub async fn tag(&self, source: Source) -> Outcome {
@@ -88,7 +96,12 @@ impl Client {
                     tokio::time::sleep(wait.unwrap_or(PAUSE * tried)).await;
                     tried += 1;
                 }
-                result => return Outcome { source: name, result: result.map_err(|(problem, _)| problem) },
+                result => {
+                    return Outcome {
+                        source: name,
+                        result: result.map_err(|(problem, _)| problem),
+                    };
+                }
             }
         }
     }
@@ -97,25 +110,47 @@ impl Client {
         let request = match source {
             Source::Url(url) => self.http.post(&self.tags_url).json(&self.body(url)),
             Source::File(path) => {
-                let bytes = tokio::fs::read(path).await.map_err(|error| local("unreadable_file", &error))?;
-                let http = self.http.post(format!("{}?{}", self.tags_url, self.query()));
-                http.header("content-type", "application/octet-stream").body(bytes)
+                let bytes = tokio::fs::read(path)
+                    .await
+                    .map_err(|error| local("unreadable_file", &error))?;
+                let http = self
+                    .http
+                    .post(format!("{}?{}", self.tags_url, self.query()));
+                http.header("content-type", "application/octet-stream")
+                    .body(bytes)
             }
         };
-        let request = self.api_key.iter().fold(request, |request, key| request.bearer_auth(key));
-        let response = request.send().await.map_err(|error| local("service_unreachable", &error))?;
+        let request = self
+            .api_key
+            .iter()
+            .fold(request, |request, key| request.bearer_auth(key));
+        let response = request
+            .send()
+            .await
+            .map_err(|error| local("service_unreachable", &error))?;
         let ok = response.status().is_success();
-        let seconds = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        let bytes = response.bytes().await.map_err(|error| local("service_unreachable", &error))?;
+        let seconds = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let bytes = response
+            .bytes()
+            .await
+            .map_err(|error| local("service_unreachable", &error))?;
         if ok {
             return read(&bytes).map_err(|error| local("unreadable_answer", &error));
         }
-        let problem = serde_json::from_slice(&bytes).map_err(|error| local("unreadable_answer", &error))?;
+        let problem =
+            serde_json::from_slice(&bytes).map_err(|error| local("unreadable_answer", &error))?;
         Err((problem, seconds.map(Duration::from_secs)))
     }
 
     fn features(&self) -> Vec<&'static str> {
-        if self.options.caption { vec!["tags", "caption"] } else { vec!["tags"] }
+        if self.options.caption {
+            vec!["tags", "caption"]
+        } else {
+            vec!["tags"]
+        }
     }
 
     fn body(&self, url: &str) -> Value {
@@ -135,7 +170,11 @@ impl Client {
     }
 
     fn query(&self) -> String {
-        let mut query = format!("features={}&timeout_ms={}", self.features().join(","), self.options.timeout_ms);
+        let mut query = format!(
+            "features={}&timeout_ms={}",
+            self.features().join(","),
+            self.options.timeout_ms
+        );
         if let Some(limit) = self.options.limit {
             query += &format!("&limit={limit}");
         }
@@ -157,8 +196,16 @@ fn read(bytes: &[u8]) -> serde_json::Result<Answer> {
 
 /// A failure on this side of the service. Retried where the network may be at fault.
 fn local(code: &str, error: &dyn std::error::Error) -> (Problem, Option<Duration>) {
-    let causes: Vec<String> =
-        std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+    let causes: Vec<String> = std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect();
     let retryable = code == "service_unreachable";
-    (Problem { code: code.to_owned(), detail: causes.join(": "), retryable }, None)
+    (
+        Problem {
+            code: code.to_owned(),
+            detail: causes.join(": "),
+            retryable,
+        },
+        None,
+    )
 }

@@ -70,7 +70,9 @@ impl TagArgs {
     /// Exits with 1 when any image failed.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let found = source::find(&self.images)?;
-        let sources: Vec<Source> = std::iter::repeat_n(found, self.repeat.max(1)).flatten().collect();
+        let sources: Vec<Source> = std::iter::repeat_n(found, self.repeat.max(1))
+            .flatten()
+            .collect();
         let options = Options {
             caption: !self.no_caption,
             limit: self.limit,
@@ -100,7 +102,11 @@ impl TagArgs {
         if !self.json {
             print::tables(&tagged, self.timings);
         }
-        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if failed == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }
 
@@ -108,6 +114,10 @@ fn progress(images: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {per_sec}, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let watched = images > 1 && std::io::stderr().is_terminal();
-    let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target = if watched {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
     ProgressBar::with_draw_target(Some(images as u64), target).with_style(style)
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::client::{Answer, Outcome};
 
 const TAGS_SHOWN: usize = 5;
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction(' '));
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction(' '));
 
 pub fn json_line(outcome: &Outcome) {
     let line = match &outcome.result {
@@ -30,9 +31,13 @@ fn tags(outcomes: &[Outcome]) -> Table {
     for Outcome { source, result } in outcomes {
         let name = short(source);
         match result {
-            Ok(answer) => {
-                table.add_row([name, tag_list(answer), caption(answer), total(answer), answer.worker.clone()])
-            }
+            Ok(answer) => table.add_row([
+                name,
+                tag_list(answer),
+                caption(answer),
+                total(answer),
+                answer.worker.clone(),
+            ]),
             Err(problem) => {
                 let message = format!("{}: {}", problem.code, problem.detail);
                 table.add_row([name, message, String::new(), String::new(), String::new()])
@@ -43,8 +48,10 @@ fn tags(outcomes: &[Outcome]) -> Table {
 }
 
 fn stages(outcomes: &[Outcome]) -> Table {
-    let answers: Vec<(&str, &Answer)> =
-        outcomes.iter().filter_map(|outcome| Some((outcome.source.as_str(), outcome.result.as_ref().ok()?))).collect();
+    let answers: Vec<(&str, &Answer)> = outcomes
+        .iter()
+        .filter_map(|outcome| Some((outcome.source.as_str(), outcome.result.as_ref().ok()?)))
+        .collect();
     let mut table = table();
     let mut header = vec!["stage".to_owned()];
     header.extend(answers.iter().map(|(source, _)| short(source)));
@@ -52,7 +59,13 @@ fn stages(outcomes: &[Outcome]) -> Table {
     let names = Stage::ALL.iter().map(|stage| stage.name()).chain(["total"]);
     for name in names {
         let mut row = vec![name.to_owned()];
-        let ms = |answer: &Answer| answer.timings_ms.get(name).map(|ms| format!("{ms:.1}")).unwrap_or_default();
+        let ms = |answer: &Answer| {
+            answer
+                .timings_ms
+                .get(name)
+                .map(|ms| format!("{ms:.1}"))
+                .unwrap_or_default()
+        };
         row.extend(answers.iter().map(|(_, answer)| ms(answer)));
         table.add_row(row);
     }
@@ -61,7 +74,9 @@ fn stages(outcomes: &[Outcome]) -> Table {
 
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(STYLE)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {
         table.set_width(120);
     }
@@ -70,8 +85,14 @@ fn table() -> Table {
 
 fn tag_list(answer: &Answer) -> String {
     let shown = answer.tags.iter().take(TAGS_SHOWN);
-    let tags: Vec<String> = shown.map(|tag| format!("{} {:.2}", tag.name, tag.confidence)).collect();
-    if tags.is_empty() { "nothing certain".to_owned() } else { tags.join(", ") }
+    let tags: Vec<String> = shown
+        .map(|tag| format!("{} {:.2}", tag.name, tag.confidence))
+        .collect();
+    if tags.is_empty() {
+        "nothing certain".to_owned()
+    } else {
+        tags.join(", ")
+    }
 }
 
 fn caption(answer: &Answer) -> String {
@@ -82,10 +103,18 @@ fn caption(answer: &Answer) -> String {
 }
 
 fn total(answer: &Answer) -> String {
-    answer.timings_ms.get("total").map(|ms| format!("{ms:.0}")).unwrap_or_default()
+    answer
+        .timings_ms
+        .get("total")
+        .map(|ms| format!("{ms:.0}"))
+        .unwrap_or_default()
 }
 
 /// The last part of a path or URL.
 fn short(source: &str) -> String {
-    source.rsplit('/').find(|part| !part.is_empty()).unwrap_or(source).to_owned()
+    source
+        .rsplit('/')
+        .find(|part| !part.is_empty())
+        .unwrap_or(source)
+        .to_owned()
 }

@@ -32,8 +32,13 @@ pub fn find(named: &[String]) -> anyhow::Result<Vec<Source>> {
             found.push(Source::Url(name.clone()));
         } else {
             let path = Path::new(name);
-            let kind = fs::metadata(path).with_context(|| format!("{name} is neither a URL nor a readable path"))?;
-            if kind.is_dir() { walk(path, &mut found)? } else { found.push(Source::File(path.to_owned())) }
+            let kind = fs::metadata(path)
+                .with_context(|| format!("{name} is neither a URL nor a readable path"))?;
+            if kind.is_dir() {
+                walk(path, &mut found)?
+            } else {
+                found.push(Source::File(path.to_owned()))
+            }
         }
     }
     if found.is_empty() {
@@ -60,7 +65,9 @@ fn walk(folder: &Path, found: &mut Vec<Source>) -> anyhow::Result<()> {
 }
 
 fn is_image(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
@@ -75,10 +82,20 @@ mod tests {
         for name in ["c.JPG", "a.png", "notes.txt", "b/deep.webp"] {
             fs::write(folder.path().join(name), b"x").expect("writes");
         }
-        let found = find(&[folder.path().display().to_string(), "https://example.org/x".into()]).expect("finds");
+        let found = find(&[
+            folder.path().display().to_string(),
+            "https://example.org/x".into(),
+        ])
+        .expect("finds");
         let root = format!("{}/", folder.path().display());
-        let names: Vec<_> = found.iter().map(|source| source.name().replace(&root, "")).collect();
-        assert_eq!(names, ["a.png", "b/deep.webp", "c.JPG", "https://example.org/x"]);
+        let names: Vec<_> = found
+            .iter()
+            .map(|source| source.name().replace(&root, ""))
+            .collect();
+        assert_eq!(
+            names,
+            ["a.png", "b/deep.webp", "c.JPG", "https://example.org/x"]
+        );
         assert!(find(&["no-such-file".into()]).is_err());
     }
 }

@@ -19,14 +19,22 @@ pub struct Album {
 
 impl Album {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("the loopback has a free port");
         let mut bases = vec![base(&listener)];
-        let photo = std::fs::read(default_folder().join("samples/palace.jpg")).expect("run `make models` first");
+        let photo = std::fs::read(default_folder().join("samples/palace.jpg"))
+            .expect("run `make models` first");
         let photo = small(&photo);
-        let router = Router::new().route("/{name}", get(async move |Path(name): Path<String>| image(&photo, &name)));
+        let router = Router::new().route(
+            "/{name}",
+            get(async move |Path(name): Path<String>| image(&photo, &name)),
+        );
         tokio::spawn(async move { axum::serve(listener, router).await });
         for _ in 0..DRIPPING {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
+            let listener = TcpListener::bind("127.0.0.1:0")
+                .await
+                .expect("the loopback has a free port");
             bases.push(base(&listener));
             tokio::spawn(drip(listener));
         }
@@ -48,7 +56,10 @@ impl Album {
                 _ => (0, "good", "ok"),
             };
             let url = format!("{}/{name}-{n}.jpg", self.bases[host]);
-            list += &format!("{}\n", json!({"custom_id": format!("item {n}"), "url": url}));
+            list += &format!(
+                "{}\n",
+                json!({"custom_id": format!("item {n}"), "url": url})
+            );
             planted.insert(format!("item {n}"), code);
         }
         (list, planted)
@@ -61,7 +72,10 @@ fn base(listener: &TcpListener) -> String {
 
 /// So that the test's time goes into what it tests.
 fn small(photo: &[u8]) -> Vec<u8> {
-    let image = image::load_from_memory(photo).expect("a photo").thumbnail(256, 256).to_rgb8();
+    let image = image::load_from_memory(photo)
+        .expect("a photo")
+        .thumbnail(256, 256)
+        .to_rgb8();
     let (width, height) = image.dimensions();
     let pixels = turbojpeg::Image {
         pixels: image.as_raw().as_slice(),
@@ -70,7 +84,9 @@ fn small(photo: &[u8]) -> Vec<u8> {
         height: height as usize,
         format: turbojpeg::PixelFormat::RGB,
     };
-    turbojpeg::compress(pixels, 90, turbojpeg::Subsamp::Sub2x2).expect("a JPEG").to_vec()
+    turbojpeg::compress(pixels, 90, turbojpeg::Subsamp::Sub2x2)
+        .expect("a JPEG")
+        .to_vec()
 }
 
 fn image(photo: &[u8], name: &str) -> (StatusCode, Vec<u8>) {
@@ -89,7 +105,9 @@ async fn drip(listener: TcpListener) {
 
 async fn drip_on(mut stream: TcpStream) -> std::io::Result<()> {
     let _ = stream.read(&mut [0; 4096]).await?;
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n").await?;
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n")
+        .await?;
     loop {
         stream.write_all(b"x").await?;
         tokio::time::sleep(Duration::from_secs(1)).await;

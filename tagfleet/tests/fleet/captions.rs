@@ -18,7 +18,8 @@ const WRITTEN: [&str; 3] = ["llm", "cached", "template"];
 
 #[tokio::test]
 async fn tagging_and_captions_scale_apart() {
-    let (origin, rabbitmq, redis) = tokio::join!(Origin::start(), RabbitMq::start(), Redis::start());
+    let (origin, rabbitmq, redis) =
+        tokio::join!(Origin::start(), RabbitMq::start(), Redis::start());
     let prefix = unique("captions");
     let shared = [
         ("TAGFLEET_QUEUE_URL", rabbitmq.url()),
@@ -40,19 +41,44 @@ async fn tagging_and_captions_scale_apart() {
     // Somebody does.
     let mut writer = Process::worker("writer", &role("caption")).await;
     let url = [origin.url("coffee.png")];
-    let is_written = async || (statuses(&api.tag(&url, &[]).await) != ["unavailable"]).then_some(());
+    let is_written =
+        async || (statuses(&api.tag(&url, &[]).await) != ["unavailable"]).then_some(());
     eventually("captions are written", is_written).await;
     let answers = api.tag(&origin.urls(2), &[]).await;
     for answer in &answers {
-        println!("{:14} {:9} {}", answer.sample(), answer.caption_status, answer.caption.as_deref().unwrap_or("-"));
-        assert!(WRITTEN.contains(&answer.caption_status.as_str()), "{}: {}", answer.source, answer.caption_status);
+        println!(
+            "{:14} {:9} {}",
+            answer.sample(),
+            answer.caption_status,
+            answer.caption.as_deref().unwrap_or("-")
+        );
+        assert!(
+            WRITTEN.contains(&answer.caption_status.as_str()),
+            "{}: {}",
+            answer.source,
+            answer.caption_status
+        );
         assert_eq!(answer.worker, "tagger", "who tagged it");
         let (sum, total) = answer.stage_sum_and_total();
-        assert!((sum - total).abs() <= (total * 0.1).max(2.0), "stages {sum} ms, total {total} ms");
+        assert!(
+            (sum - total).abs() <= (total * 0.1).max(2.0),
+            "stages {sum} ms, total {total} ms"
+        );
     }
-    assert!(answers.iter().any(|answer| answer.caption_status != "template"), "some by the language model");
-    let lanes = writer.counts("tagfleet_jobs_total").await.expect("it answers");
-    assert!(lanes.keys().all(|lane| lane.contains("captions")), "it does nothing else: {lanes:?}");
+    assert!(
+        answers
+            .iter()
+            .any(|answer| answer.caption_status != "template"),
+        "some by the language model"
+    );
+    let lanes = writer
+        .counts("tagfleet_jobs_total")
+        .await
+        .expect("it answers");
+    assert!(
+        lanes.keys().all(|lane| lane.contains("captions")),
+        "it does nothing else: {lanes:?}"
+    );
     assert!(lanes.values().sum::<u64>() >= answers.len() as u64);
     let rss_mib = writer.rss_mib();
     println!("tagger {} MiB, writer {rss_mib} MiB", tagger.rss_mib());
@@ -61,20 +87,44 @@ async fn tagging_and_captions_scale_apart() {
     writer.kill9();
     let started = Instant::now();
     let timeout = Duration::from_secs(3);
-    let waited = api.tag(&origin.urls(1), &["--timeout-ms", "3000", "--concurrency", "16"]).await;
-    println!("after its death: {:?} in {:?}", statuses(&waited), started.elapsed());
-    assert!(statuses(&waited).iter().all(|status| ["skipped_deadline", "unavailable"].contains(&status.as_str())));
+    let waited = api
+        .tag(
+            &origin.urls(1),
+            &["--timeout-ms", "3000", "--concurrency", "16"],
+        )
+        .await;
+    println!(
+        "after its death: {:?} in {:?}",
+        statuses(&waited),
+        started.elapsed()
+    );
+    assert!(
+        statuses(&waited)
+            .iter()
+            .all(|status| ["skipped_deadline", "unavailable"].contains(&status.as_str()))
+    );
     assert!(started.elapsed() < timeout * 2, "{:?}", started.elapsed());
     let is_known = async || (statuses(&api.tag(&url, &[]).await) == ["unavailable"]).then_some(());
     eventually("it is known to be gone", is_known).await;
 
     // Another one takes its place.
     let mut heir = Process::worker("heir", &role("caption")).await;
-    let is_written = async || WRITTEN.contains(&statuses(&api.tag(&url, &[]).await)[0].as_str()).then_some(());
+    let is_written = async || {
+        WRITTEN
+            .contains(&statuses(&api.tag(&url, &[]).await)[0].as_str())
+            .then_some(())
+    };
     eventually("captions are written again", is_written).await;
 
-    let counts = api.counts("tagfleet_requests_total").await.expect("the API answers");
-    assert_eq!(counts.keys().collect::<Vec<_>>(), ["code=\"ok\""], "no request failed on the way: {counts:?}");
+    let counts = api
+        .counts("tagfleet_requests_total")
+        .await
+        .expect("the API answers");
+    assert_eq!(
+        counts.keys().collect::<Vec<_>>(),
+        ["code=\"ok\""],
+        "no request failed on the way: {counts:?}"
+    );
     expect_empty_queues(&rabbitmq, &prefix).await;
     for process in [&mut api, &mut tagger, &mut heir] {
         assert_eq!(process.terminate().await, Some(0));
@@ -83,6 +133,9 @@ async fn tagging_and_captions_scale_apart() {
 
 /// Those that there are.
 fn statuses(answers: &[Tagged]) -> Vec<String> {
-    let counted: HashMap<_, ()> = answers.iter().map(|answer| (answer.caption_status.clone(), ())).collect();
+    let counted: HashMap<_, ()> = answers
+        .iter()
+        .map(|answer| (answer.caption_status.clone(), ()))
+        .collect();
     counted.into_keys().collect()
 }

@@ -9,7 +9,10 @@ use crate::{album::Album, bucket::Bucket, process::Process};
 async fn service(album: &Album, bucket: &Bucket, store: &std::path::Path) -> Process {
     let settings = [
         ("TAGFLEET_STORE_URL", format!("file://{}", store.display())),
-        ("TAGFLEET_BATCH_ALLOW", "s3://lists/in,s3://lists/out".to_owned()),
+        (
+            "TAGFLEET_BATCH_ALLOW",
+            "s3://lists/in,s3://lists/out".to_owned(),
+        ),
         ("TAGFLEET_BATCH_SHARD_ITEMS", "10".to_owned()),
         ("TAGFLEET_FETCH_ALLOW_ORIGINS", album.origins()),
         ("TAGFLEET_CAPTIONER", "off".to_owned()),
@@ -19,13 +22,26 @@ async fn service(album: &Album, bucket: &Bucket, store: &std::path::Path) -> Pro
 
 /// Every tenth is dead.
 fn urls(album: &Album, count: usize) -> Vec<String> {
-    let base = album.origins().split(',').next().expect("an origin").to_owned();
-    (0..count).map(|n| format!("{base}/{}-{n}.jpg", if n % 10 == 3 { "dead" } else { "good" })).collect()
+    let base = album
+        .origins()
+        .split(',')
+        .next()
+        .expect("an origin")
+        .to_owned();
+    (0..count)
+        .map(|n| {
+            format!(
+                "{base}/{}-{n}.jpg",
+                if n % 10 == 3 { "dead" } else { "good" }
+            )
+        })
+        .collect()
 }
 
 async fn completed(service: &Process, id: &str) -> Value {
     eventually("the batch is completed", async || {
-        let batch: Value = serde_json::from_str(&service.get(&format!("/v1/batches/{id}")).await?).ok()?;
+        let batch: Value =
+            serde_json::from_str(&service.get(&format!("/v1/batches/{id}")).await?).ok()?;
         assert_ne!(batch["status"], "failed", "{batch}");
         (batch["status"] == "completed").then_some(batch)
     })
@@ -34,30 +50,61 @@ async fn completed(service: &Process, id: &str) -> Value {
 
 #[tokio::test]
 async fn a_list_in_a_bucket_becomes_results_in_a_bucket() {
-    let (album, bucket, store) = (Album::start().await, Bucket::start().await, tempfile::tempdir().expect("a folder"));
+    let (album, bucket, store) = (
+        Album::start().await,
+        Bucket::start().await,
+        tempfile::tempdir().expect("a folder"),
+    );
     let urls = urls(&album, 25);
-    bucket.put("lists/in/photos.parquet", parquet(&[("url", texts(&urls))], 7));
+    bucket.put(
+        "lists/in/photos.parquet",
+        parquet(&[("url", texts(&urls))], 7),
+    );
     bucket.put("lists/private/photos.csv", "url\nhttp://a.example/\n");
     let mut service = service(&album, &bucket, store.path()).await;
-    for url in ["s3://lists/private/photos.csv", "s3://lists/in/../private/photos.csv", "s3://other/in/photos.csv"] {
+    for url in [
+        "s3://lists/private/photos.csv",
+        "s3://lists/in/../private/photos.csv",
+        "s3://other/in/photos.csv",
+    ] {
         let refused = service.post("/v1/batches", &json!({"manifest": url})).await;
-        assert_eq!((&refused["status"], &refused["code"]), (&json!(422), &json!("manifest_not_allowed")), "{url}");
+        assert_eq!(
+            (&refused["status"], &refused["code"]),
+            (&json!(422), &json!("manifest_not_allowed")),
+            "{url}"
+        );
     }
-    let missing = service.post("/v1/batches", &json!({"manifest": "s3://lists/in/none.csv"})).await;
+    let missing = service
+        .post(
+            "/v1/batches",
+            &json!({"manifest": "s3://lists/in/none.csv"}),
+        )
+        .await;
     assert_eq!(missing["code"], "manifest_unreadable");
 
-    let body =
-        json!({"manifest": "s3://lists/in/photos.parquet", "output": "s3://lists/out/today", "features": ["tags"]});
+    let body = json!({"manifest": "s3://lists/in/photos.parquet", "output": "s3://lists/out/today", "features": ["tags"]});
     let begun = service.post("/v1/batches", &body).await;
     let id = begun["id"].as_str().expect("an id");
     let batch = completed(&service, id).await;
-    assert_eq!(batch["request_counts"], json!({"total": 25, "completed": 22, "failed": 3}));
+    assert_eq!(
+        batch["request_counts"],
+        json!({"total": 25, "completed": 22, "failed": 3})
+    );
     assert_eq!(batch["output"]["url"], format!("s3://lists/out/today/{id}"));
     let files = bucket.below(&format!("lists/out/today/{id}/"));
     let lines = |kind: &str| -> usize {
-        files.iter().filter(|(name, _)| name.starts_with(kind)).map(|(_, text)| text.lines().count()).sum()
+        files
+            .iter()
+            .filter(|(name, _)| name.starts_with(kind))
+            .map(|(_, text)| text.lines().count())
+            .sum()
     };
-    assert_eq!((lines("results-"), lines("errors-")), (22, 3), "{:?}", files.keys());
+    assert_eq!(
+        (lines("results-"), lines("errors-")),
+        (22, 3),
+        "{:?}",
+        files.keys()
+    );
     assert!(files.contains_key("batch.json"));
     assert_eq!(*bucket.refused.lock().expect("not poisoned"), 0);
     assert_eq!(service.terminate().await, Some(0));
@@ -65,23 +112,44 @@ async fn a_list_in_a_bucket_becomes_results_in_a_bucket() {
 
 #[tokio::test]
 async fn a_list_is_taken_in_though_whoever_reads_it_is_killed() {
-    let (album, bucket, store) = (Album::start().await, Bucket::start().await, tempfile::tempdir().expect("a folder"));
-    let rows: String = urls(&album, 60).iter().map(|url| format!("{url},{}\n", "x".repeat(2_000))).collect();
+    let (album, bucket, store) = (
+        Album::start().await,
+        Bucket::start().await,
+        tempfile::tempdir().expect("a folder"),
+    );
+    let rows: String = urls(&album, 60)
+        .iter()
+        .map(|url| format!("{url},{}\n", "x".repeat(2_000)))
+        .collect();
     bucket.put("lists/in/hangs.csv", format!("url,note\n{rows}"));
     let mut first = service(&album, &bucket, store.path()).await;
-    let begun = first.post("/v1/batches", &json!({"manifest": "s3://lists/in/hangs.csv", "features": ["tags"]})).await;
+    let begun = first
+        .post(
+            "/v1/batches",
+            &json!({"manifest": "s3://lists/in/hangs.csv", "features": ["tags"]}),
+        )
+        .await;
     let id = begun["id"].as_str().expect("an id").to_owned();
     let shards = store.path().join(format!("batches/default/{id}/shards"));
     let stored = || std::fs::read_dir(&shards).map_or(0, Iterator::count);
-    eventually("half of it is here", async || (bucket.has_hung() && stored() >= 2).then_some(())).await;
+    eventually("half of it is here", async || {
+        (bucket.has_hung() && stored() >= 2).then_some(())
+    })
+    .await;
     first.kill9();
     assert!(stored() < 6, "and no more than half");
     let mut second = service(&album, &bucket, store.path()).await;
     let batch = completed(&second, &id).await;
-    assert_eq!(batch["request_counts"], json!({"total": 60, "completed": 54, "failed": 6}));
+    assert_eq!(
+        batch["request_counts"],
+        json!({"total": 60, "completed": 54, "failed": 6})
+    );
     let [done, failed] = ["results", "errors"].map(|kind| second.batch_lines(kind, &id));
-    let mut told: Vec<u64> =
-        [done.await, failed.await].concat().iter().filter_map(|line| line["line"].as_u64()).collect();
+    let mut told: Vec<u64> = [done.await, failed.await]
+        .concat()
+        .iter()
+        .filter_map(|line| line["line"].as_u64())
+        .collect();
     told.sort_unstable();
     assert_eq!(told, (0..60).collect::<Vec<_>>(), "each once");
     assert_eq!(second.terminate().await, Some(0));
@@ -89,7 +157,11 @@ async fn a_list_is_taken_in_though_whoever_reads_it_is_killed() {
 
 #[tokio::test]
 async fn the_command_line_sends_lists_of_every_kind_and_asks_before() {
-    let (album, bucket, folder) = (Album::start().await, Bucket::start().await, tempfile::tempdir().expect("a folder"));
+    let (album, bucket, folder) = (
+        Album::start().await,
+        Bucket::start().await,
+        tempfile::tempdir().expect("a folder"),
+    );
     let mut service = service(&album, &bucket, &folder.path().join("store")).await;
     let urls = urls(&album, 20);
     let lists = [
@@ -100,14 +172,28 @@ async fn the_command_line_sends_lists_of_every_kind_and_asks_before() {
         let path = folder.path().join(name);
         std::fs::write(&path, content).expect("written");
         let path = path.to_str().expect("UTF-8");
-        let said = service.batch(&["submit", path, "--no-caption", "--dry-run", "0.1", "--watch"]).await;
+        let said = service
+            .batch(&[
+                "submit",
+                path,
+                "--no-caption",
+                "--dry-run",
+                "0.1",
+                "--watch",
+            ])
+            .await;
         assert!(
-            said.contains("the whole list, by 20 of its 20 images") && said.contains("failures  2 (10.00 %"),
+            said.contains("the whole list, by 20 of its 20 images")
+                && said.contains("failures  2 (10.00 %"),
             "{said}"
         );
         let id = service.batch(&["submit", path, "--no-caption"]).await;
         let batch = completed(&service, id.trim()).await;
-        assert_eq!(batch["request_counts"], json!({"total": 20, "completed": 18, "failed": 2}), "{name}");
+        assert_eq!(
+            batch["request_counts"],
+            json!({"total": 20, "completed": 18, "failed": 2}),
+            "{name}"
+        );
     }
     assert_eq!(service.terminate().await, Some(0));
 }

@@ -38,8 +38,18 @@ impl Fleet {
             ("TAGFLEET_CAPTIONER", "off".to_owned()),
         ];
         let worker = Process::worker("worker-1", &settings).await;
-        let (api, migrator) = tokio::join!(Process::bare("api", &settings), Process::bare("migrator", &settings));
-        Self { settings, rabbitmq, redis, api, migrator, worker }
+        let (api, migrator) = tokio::join!(
+            Process::bare("api", &settings),
+            Process::bare("migrator", &settings)
+        );
+        Self {
+            settings,
+            rabbitmq,
+            redis,
+            api,
+            migrator,
+            worker,
+        }
     }
 
     /// SIGKILL, and a new one in its place.
@@ -64,14 +74,16 @@ impl Fleet {
 
     /// Items that are done, once that many are.
     async fn done(&self, id: &str, least: u64) -> Option<Value> {
-        let batch: Value = serde_json::from_str(&self.api.get(&format!("/v1/batches/{id}")).await?).ok()?;
+        let batch: Value =
+            serde_json::from_str(&self.api.get(&format!("/v1/batches/{id}")).await?).ok()?;
         let count = |name: &str| batch["request_counts"][name].as_u64();
         (count("completed")? + count("failed")? >= least).then_some(batch)
     }
 }
 
 fn items() -> usize {
-    std::env::var("TAGFLEET_BATCH_KILL_ITEMS").map_or(ITEMS, |items| items.parse().expect("a number"))
+    std::env::var("TAGFLEET_BATCH_KILL_ITEMS")
+        .map_or(ITEMS, |items| items.parse().expect("a number"))
 }
 
 async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
@@ -83,17 +95,25 @@ async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) ->
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("never happened: {what}"))
+    tokio::time::timeout(PATIENCE, looking)
+        .await
+        .unwrap_or_else(|_| panic!("never happened: {what}"))
 }
 
 #[tokio::test]
 async fn a_batch_outlives_everything_that_works_on_it() {
-    let (album, folder) = (Album::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (album, folder) = (
+        Album::start().await,
+        tempfile::tempdir().expect("a temporary folder"),
+    );
     let (list, planted) = album.list(items());
     let file = folder.path().join("list.ndjson");
     std::fs::write(&file, list).expect("written");
     let mut fleet = Fleet::start(&album, &folder.path().join("store")).await;
-    let submitted = fleet.api.batch(&["submit", "--no-caption", file.to_str().expect("UTF-8")]).await;
+    let submitted = fleet
+        .api
+        .batch(&["submit", "--no-caption", file.to_str().expect("UTF-8")])
+        .await;
     let id = submitted.trim().to_owned();
     let victims = ["migrator", "worker", "api", "redis", "rabbitmq"];
     let mut before = 0;
@@ -101,7 +121,8 @@ async fn a_batch_outlives_everything_that_works_on_it() {
         let least = (items() * (turn + 1) / 7) as u64;
         let batch = eventually("it goes on", async || fleet.done(&id, least).await).await;
         let counts = &batch["request_counts"];
-        let done = counts["completed"].as_u64().unwrap_or(0) + counts["failed"].as_u64().unwrap_or(0);
+        let done =
+            counts["completed"].as_u64().unwrap_or(0) + counts["failed"].as_u64().unwrap_or(0);
         assert!(done >= before, "what was done stays done");
         assert_ne!(batch["status"], "completed", "all of them die on the way");
         before = done;
@@ -124,14 +145,27 @@ async fn a_batch_outlives_everything_that_works_on_it() {
     }
     let (done, failed) = (results.len() as u64, errors.len() as u64);
     assert_eq!((done + failed) as usize, items(), "none is lost");
-    assert_eq!(batch["request_counts"], serde_json::json!({"total": items(), "completed": done, "failed": failed}));
-    let differ: Vec<_> = planted.iter().filter(|(id, code)| told.get(*id) != Some(code)).collect();
+    assert_eq!(
+        batch["request_counts"],
+        serde_json::json!({"total": items(), "completed": done, "failed": failed})
+    );
+    let differ: Vec<_> = planted
+        .iter()
+        .filter(|(id, code)| told.get(*id) != Some(code))
+        .collect();
     assert!(
         differ.is_empty(),
         "not as planted: {:?}",
-        differ.iter().map(|(id, code)| (id, code, told.get(*id))).collect::<Vec<_>>()
+        differ
+            .iter()
+            .map(|(id, code)| (id, code, told.get(*id)))
+            .collect::<Vec<_>>()
     );
-    println!("RESULT items={} completed={done} failed={failed} killed={}", items(), victims.len());
+    println!(
+        "RESULT items={} completed={done} failed={failed} killed={}",
+        items(),
+        victims.len()
+    );
     for process in [&mut fleet.api, &mut fleet.migrator, &mut fleet.worker] {
         assert_eq!(process.terminate().await, Some(0));
     }
@@ -140,12 +174,18 @@ async fn a_batch_outlives_everything_that_works_on_it() {
 #[tokio::test]
 async fn the_one_process_goes_on_where_it_was_killed() {
     const FEW: usize = 300;
-    let (album, folder) = (Album::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (album, folder) = (
+        Album::start().await,
+        tempfile::tempdir().expect("a temporary folder"),
+    );
     let (list, planted) = album.list(FEW);
     let file = folder.path().join("list.ndjson");
     std::fs::write(&file, list).expect("written");
     let settings = [
-        ("TAGFLEET_STORE_URL", format!("file://{}", folder.path().join("store").display())),
+        (
+            "TAGFLEET_STORE_URL",
+            format!("file://{}", folder.path().join("store").display()),
+        ),
         ("TAGFLEET_FETCH_ALLOW_ORIGINS", album.origins()),
         ("TAGFLEET_FETCH_TIMEOUT_MS", "4000".to_owned()),
         ("TAGFLEET_FETCH_HOST_PAUSE_MS", "500".to_owned()),
@@ -153,9 +193,14 @@ async fn the_one_process_goes_on_where_it_was_killed() {
         ("TAGFLEET_CAPTIONER", "off".to_owned()),
     ];
     let mut service = Process::bare("serve", &settings).await;
-    let id = service.batch(&["submit", "--no-caption", file.to_str().expect("UTF-8")]).await.trim().to_owned();
+    let id = service
+        .batch(&["submit", "--no-caption", file.to_str().expect("UTF-8")])
+        .await
+        .trim()
+        .to_owned();
     eventually("a third is done", async || {
-        let batch: Value = serde_json::from_str(&service.get(&format!("/v1/batches/{id}")).await?).ok()?;
+        let batch: Value =
+            serde_json::from_str(&service.get(&format!("/v1/batches/{id}")).await?).ok()?;
         (batch["request_counts"]["completed"].as_u64()? > FEW as u64 / 3).then_some(())
     })
     .await;
@@ -165,10 +210,17 @@ async fn the_one_process_goes_on_where_it_was_killed() {
     assert!(watched.contains("completed: 300 images"), "{watched}");
     let failed = service.batch_lines("errors", &id).await;
     let done = service.batch_lines("results", &id).await;
-    let mut told: Vec<_> = done.iter().chain(&failed).map(|line| line["custom_id"].as_str().expect("a name")).collect();
+    let mut told: Vec<_> = done
+        .iter()
+        .chain(&failed)
+        .map(|line| line["custom_id"].as_str().expect("a name"))
+        .collect();
     told.sort_unstable();
     let expected: Vec<_> = planted.keys().map(String::as_str).collect();
     assert_eq!(told, expected, "each once");
-    assert_eq!(failed.len(), planted.values().filter(|code| **code != "ok").count());
+    assert_eq!(
+        failed.len(),
+        planted.values().filter(|code| **code != "ok").count()
+    );
     assert_eq!(service.terminate().await, Some(0));
 }

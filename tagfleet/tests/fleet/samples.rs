@@ -14,11 +14,16 @@ pub struct Origin {
 
 impl Origin {
     pub async fn start() -> Self {
-        let listing = std::fs::read_dir(default_folder().join("samples")).expect("run `make models` first");
+        let listing =
+            std::fs::read_dir(default_folder().join("samples")).expect("run `make models` first");
         let names = listing.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<String> = names.filter(|name| name.ends_with(".png") || name.ends_with(".jpg")).collect();
+        let mut names: Vec<String> = names
+            .filter(|name| name.ends_with(".png") || name.ends_with(".jpg"))
+            .collect();
         names.sort();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("the loopback has a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let router = Router::new().route("/{name}", get(file));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -40,13 +45,17 @@ impl Origin {
     /// Every sample's URL, `times` over.
     pub fn urls(&self, times: usize) -> Vec<String> {
         let once = self.names.iter().map(|name| self.url(name));
-        std::iter::repeat_n(once.collect::<Vec<_>>(), times).flatten().collect()
+        std::iter::repeat_n(once.collect::<Vec<_>>(), times)
+            .flatten()
+            .collect()
     }
 }
 
 async fn file(Path(name): Path<String>) -> Result<Vec<u8>, StatusCode> {
-    let sample =
-        |name: &str| std::fs::read(default_folder().join("samples").join(name)).map_err(|_| StatusCode::NOT_FOUND);
+    let sample = |name: &str| {
+        std::fs::read(default_folder().join("samples").join(name))
+            .map_err(|_| StatusCode::NOT_FOUND)
+    };
     match name.as_str() {
         "page.jpg" => Ok(b"<!doctype html><title>Not a photo</title>".to_vec()),
         "truncated.jpg" => sample("palace.jpg").map(|whole| whole[..whole.len() / 2].to_vec()),
@@ -70,7 +79,9 @@ impl Tagged {
         let line: Value = serde_json::from_str(line).expect("JSON lines");
         let answer = &line["answer"];
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let tags = answer["tags"].as_array().unwrap_or_else(|| panic!("no tags: {line}"));
+        let tags = answer["tags"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no tags: {line}"));
         Self {
             source: text(&line["source"]).expect("a source"),
             id: text(&answer["id"]).expect("an id"),
@@ -89,6 +100,9 @@ impl Tagged {
     pub fn stage_sum_and_total(&self) -> (f64, f64) {
         let ms = |value: &Value| value.as_f64().unwrap_or_default();
         let stages = self.timings.iter().filter(|(name, _)| *name != "total");
-        (stages.map(|(_, value)| ms(value)).sum(), ms(&self.timings["total"]))
+        (
+            stages.map(|(_, value)| ms(value)).sum(),
+            ms(&self.timings["total"]),
+        )
     }
 }

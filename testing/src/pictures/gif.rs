@@ -26,10 +26,24 @@ fn encode(frames: impl Iterator<Item = RgbaImage>) -> Vec<u8> {
 /// and all that is picture stands in comments. `picture` makes it, of a width
 /// that is a comment's beginning.
 pub fn polyglot(picture: impl FnOnce(u32) -> RgbImage) -> Vec<u8> {
-    let file = encode(std::iter::once(DynamicImage::from(picture(COMMENT_BEGINS)).into_rgba8()));
+    let file = encode(std::iter::once(
+        DynamicImage::from(picture(COMMENT_BEGINS)).into_rgba8(),
+    ));
     let flags = file[HEADER_BYTES - 3];
-    let colours_bytes = if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    let colours_bytes = if flags & 0x80 == 0 {
+        0
+    } else {
+        3 << ((flags & 7) + 1)
+    };
     let script = b"*/=1;alert(document.cookie);/*";
     let (header, frames) = file.split_at(HEADER_BYTES + colours_bytes);
-    [header, &[0x21, 0xfe, script.len() as u8], script, &[0], frames, b"*/"].concat()
+    [
+        header,
+        &[0x21, 0xfe, script.len() as u8],
+        script,
+        &[0],
+        frames,
+        b"*/",
+    ]
+    .concat()
 }

@@ -2,12 +2,25 @@ use image::RgbImage;
 use turbojpeg::{Compressor, Image, PixelFormat};
 
 /// `set`: what is not as usual.
-pub fn compress(pixels: &[u8], width: u32, format: PixelFormat, set: impl FnOnce(&mut Compressor)) -> Vec<u8> {
+pub fn compress(
+    pixels: &[u8],
+    width: u32,
+    format: PixelFormat,
+    set: impl FnOnce(&mut Compressor),
+) -> Vec<u8> {
     let (width, pitch) = (width as usize, width as usize * format.size());
     let mut encoder = Compressor::new().expect("an encoder");
     encoder.set_quality(95).expect("a quality");
     set(&mut encoder);
-    encoder.compress_to_vec(Image { pixels, width, pitch, height: pixels.len() / pitch, format }).expect("encodes")
+    encoder
+        .compress_to_vec(Image {
+            pixels,
+            width,
+            pitch,
+            height: pixels.len() / pitch,
+            format,
+        })
+        .expect("encodes")
 }
 
 pub fn jpeg(picture: &RgbImage) -> Vec<u8> {
@@ -17,12 +30,22 @@ pub fn jpeg(picture: &RgbImage) -> Vec<u8> {
 /// After the first marker.
 fn with_segment(jpeg: &[u8], marker: u8, body: &[u8]) -> Vec<u8> {
     let length = (2 + body.len()) as u16;
-    [&jpeg[..2], &[0xff, marker], &length.to_be_bytes(), body, &jpeg[2..]].concat()
+    [
+        &jpeg[..2],
+        &[0xff, marker],
+        &length.to_be_bytes(),
+        body,
+        &jpeg[2..],
+    ]
+    .concat()
 }
 
 /// The same file but for its first segment of that kind.
 pub fn without_segment(jpeg: &[u8], marker: u8) -> Vec<u8> {
-    let at = jpeg.windows(2).position(|at| at == [0xff, marker]).expect("there is such a segment");
+    let at = jpeg
+        .windows(2)
+        .position(|at| at == [0xff, marker])
+        .expect("there is such a segment");
     let length = usize::from(u16::from_be_bytes([jpeg[at + 2], jpeg[at + 3]]));
     [&jpeg[..at], &jpeg[at + 2 + length..]].concat()
 }
@@ -30,14 +53,22 @@ pub fn without_segment(jpeg: &[u8], marker: u8) -> Vec<u8> {
 /// With an Exif segment that says which way is up, 1 to 8.
 pub fn with_orientation(jpeg: &[u8], value: u8) -> Vec<u8> {
     let entry = [0x12, 0x01, 3, 0, 1, 0, 0, 0, value, 0, 0, 0];
-    with_segment(jpeg, 0xe1, &[b"Exif\0\0II*\0\x08\0\0\0\x01\0".as_slice(), &entry, &[0; 4]].concat())
+    with_segment(
+        jpeg,
+        0xe1,
+        &[b"Exif\0\0II*\0\x08\0\0\0\x01\0".as_slice(), &entry, &[0; 4]].concat(),
+    )
 }
 
 /// With these bytes as its colour profile, in two parts, the second one first.
 pub fn with_profile(jpeg: &[u8], profile: &[u8]) -> Vec<u8> {
     let (first, second) = profile.split_at(profile.len() / 2);
     let part = |number: u8, part: &[u8]| [b"ICC_PROFILE\0".as_slice(), &[number, 2], part].concat();
-    with_segment(&with_segment(jpeg, 0xe2, &part(1, first)), 0xe2, &part(2, second))
+    with_segment(
+        &with_segment(jpeg, 0xe2, &part(1, first)),
+        0xe2,
+        &part(2, second),
+    )
 }
 
 /// A progressive file.
@@ -53,7 +84,9 @@ pub fn many_scans(picture: &RgbImage, times: usize) -> Vec<u8> {
 
 /// A file's scan number `which` comes so many times.
 pub fn repeat_scan(jpeg: &[u8], which: usize, times: usize) -> Vec<u8> {
-    let mut scans: Vec<_> = (0..jpeg.len() - 1).filter(|at| jpeg[*at..].starts_with(&[0xff, 0xda])).collect();
+    let mut scans: Vec<_> = (0..jpeg.len() - 1)
+        .filter(|at| jpeg[*at..].starts_with(&[0xff, 0xda]))
+        .collect();
     scans.push(jpeg.len() - 2);
     let (from, to) = (scans[which], scans[which + 1]);
     [&jpeg[..from], &jpeg[from..to].repeat(times), &jpeg[to..]].concat()

@@ -9,7 +9,9 @@ mod webp;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, metadata::Orientation};
 
 pub use gif::{gif_of, polyglot};
-pub use jpeg::{compress, jpeg, many_scans, repeat_scan, with_orientation, with_profile, without_segment};
+pub use jpeg::{
+    compress, jpeg, many_scans, repeat_scan, with_orientation, with_profile, without_segment,
+};
 pub use png::{chunk, crc32, deflate, header_only, insert_chunk, palette_png, png_of_zeros};
 pub use webp::{animated_webp, extended_webp};
 
@@ -32,12 +34,17 @@ pub fn quarters(width: u32, height: u32) -> RgbImage {
 
 /// It compresses like a photo's sky and survives resizing.
 pub fn gradient(width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 128]))
+    RgbImage::from_fn(width, height, |x, y| {
+        Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 128])
+    })
 }
 
 pub fn encoded(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.into().write_to(&mut bytes, format).expect("encodes");
+    picture
+        .into()
+        .write_to(&mut bytes, format)
+        .expect("encodes");
     bytes.into_inner()
 }
 

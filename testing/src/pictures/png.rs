@@ -14,39 +14,60 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 
 pub fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let named = [name, body].concat();
-    [&(body.len() as u32).to_be_bytes()[..], &named, &crc32(&named).to_be_bytes()].concat()
+    [
+        &(body.len() as u32).to_be_bytes()[..],
+        &named,
+        &crc32(&named).to_be_bytes(),
+    ]
+    .concat()
 }
 
 /// As chunks hold it; `bytes` may be far more than memory.
 pub fn deflate(bytes: impl Read) -> Vec<u8> {
     let mut deflated = Vec::new();
-    ZlibEncoder::new(bytes, Compression::best()).read_to_end(&mut deflated).expect("compresses");
+    ZlibEncoder::new(bytes, Compression::best())
+        .read_to_end(&mut deflated)
+        .expect("compresses");
     deflated
 }
 
 /// Nothing but what it claims to be, and ten bytes of something: 65 bytes.
 pub fn header_only(width: u32, height: u32) -> Vec<u8> {
-    file(header(width, height, 8, 2), &[chunk(b"IDAT", &deflate(std::io::empty()))])
+    file(
+        header(width, height, 8, 2),
+        &[chunk(b"IDAT", &deflate(std::io::empty()))],
+    )
 }
 
 /// Black all over, and hardly a file.
 pub fn png_of_zeros(width: u32, height: u32) -> Vec<u8> {
     let row_bytes = 1 + 3 * u64::from(width);
     let rows = std::io::repeat(0).take(row_bytes * u64::from(height));
-    file(header(width, height, 8, 2), &[chunk(b"IDAT", &deflate(rows))])
+    file(
+        header(width, height, 8, 2),
+        &[chunk(b"IDAT", &deflate(rows))],
+    )
 }
 
 /// `colour`: 2 for RGB, 3 for a palette.
 fn header(width: u32, height: u32, bits: u8, colour: u8) -> Vec<u8> {
     let mut body = Vec::new();
-    body.write_all(&width.to_be_bytes()).expect("memory takes all");
-    body.write_all(&height.to_be_bytes()).expect("memory takes all");
+    body.write_all(&width.to_be_bytes())
+        .expect("memory takes all");
+    body.write_all(&height.to_be_bytes())
+        .expect("memory takes all");
     body.extend([bits, colour, 0, 0, 0]);
     chunk(b"IHDR", &body)
 }
 
 fn file(header: Vec<u8>, chunks: &[Vec<u8>]) -> Vec<u8> {
-    [&SIGNATURE[..], &header, &chunks.concat(), &chunk(b"IEND", &[])].concat()
+    [
+        &SIGNATURE[..],
+        &header,
+        &chunks.concat(),
+        &chunk(b"IEND", &[]),
+    ]
+    .concat()
 }
 
 /// After the header.
@@ -65,6 +86,10 @@ pub fn palette_png(side: u32, colours: [[u8; 4]; 4]) -> Vec<u8> {
         std::iter::once(0).chain(pixels)
     };
     let rows: Vec<u8> = (0..side).flat_map(row).collect();
-    let chunks = [chunk(b"PLTE", &palette), chunk(b"tRNS", &alphas), chunk(b"IDAT", &deflate(&rows[..]))];
+    let chunks = [
+        chunk(b"PLTE", &palette),
+        chunk(b"tRNS", &alphas),
+        chunk(b"IDAT", &deflate(&rows[..])),
+    ];
     file(header(side, side, 8, 3), &chunks)
 }

@@ -5,7 +5,13 @@ const HEADER_BYTES: usize = 12;
 
 fn file(chunks: &[Vec<u8>]) -> Vec<u8> {
     let chunks = chunks.concat();
-    [b"RIFF", &(4 + chunks.len() as u32).to_le_bytes()[..], b"WEBP", &chunks].concat()
+    [
+        b"RIFF",
+        &(4 + chunks.len() as u32).to_le_bytes()[..],
+        b"WEBP",
+        &chunks,
+    ]
+    .concat()
 }
 
 fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
@@ -19,13 +25,27 @@ fn three_bytes(number: u32) -> [u8; 3] {
 }
 
 fn canvas(flags: u8, width: u32, height: u32) -> Vec<u8> {
-    chunk(b"VP8X", &[&[flags, 0, 0, 0], &three_bytes(width - 1)[..], &three_bytes(height - 1)].concat())
+    chunk(
+        b"VP8X",
+        &[
+            &[flags, 0, 0, 0],
+            &three_bytes(width - 1)[..],
+            &three_bytes(height - 1),
+        ]
+        .concat(),
+    )
 }
 
 /// An extended file whose canvas and whose frame have sizes of their own.
 pub fn extended_webp(side: u32, frame_side: u16) -> Vec<u8> {
     let frame_side = frame_side.to_le_bytes();
-    let frame = [b"\x10\0\0\x9d\x01\x2a".as_slice(), &frame_side, &frame_side, &[0; 22]].concat();
+    let frame = [
+        b"\x10\0\0\x9d\x01\x2a".as_slice(),
+        &frame_side,
+        &frame_side,
+        &[0; 22],
+    ]
+    .concat();
     file(&[canvas(0, side, side), chunk(b"VP8 ", &frame)])
 }
 
@@ -36,8 +56,21 @@ pub fn animated_webp(frames: &[RgbImage]) -> Vec<u8> {
     let loops_for_ever = chunk(b"ANIM", &[0; 6]);
     let frames = frames.iter().map(|frame| {
         let lossless = super::encoded(frame.clone(), ImageFormat::WebP).split_off(HEADER_BYTES);
-        let place = [[0; 3], [0; 3], three_bytes(width - 1), three_bytes(height - 1), three_bytes(100)].concat();
+        let place = [
+            [0; 3],
+            [0; 3],
+            three_bytes(width - 1),
+            three_bytes(height - 1),
+            three_bytes(100),
+        ]
+        .concat();
         chunk(b"ANMF", &[&place[..], &[0], &lossless].concat())
     });
-    file(&[vec![canvas(ANIMATION, width, height), loops_for_ever], frames.collect()].concat())
+    file(
+        &[
+            vec![canvas(ANIMATION, width, height), loops_for_ever],
+            frames.collect(),
+        ]
+        .concat(),
+    )
 }

@@ -19,13 +19,20 @@ impl Group {
     /// `script` for the shell, with `environment` on top of an empty one.
     pub fn start(script: &str, environment: &[(&str, String)]) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", LEADER, script]).process_group(0).stdin(Stdio::piped());
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+            .args(["-c", LEADER, script])
+            .process_group(0)
+            .stdin(Stdio::piped());
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         if std::env::var_os("TAGFLEET_TEST_OUTPUT").is_none() {
             command.stdout(Stdio::null()).stderr(Stdio::null());
         }
-        Self { leader: command.spawn().expect("a shell can be started") }
+        Self {
+            leader: command.spawn().expect("a shell can be started"),
+        }
     }
 
     /// By which the kernel knows it.

@@ -25,7 +25,11 @@ pub async fn eventually<T>(what: &str, probe: impl AsyncFnMut() -> Option<T>) ->
 }
 
 /// The same with a patience of its own.
-pub async fn within<T>(patience: Duration, what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn within<T>(
+    patience: Duration,
+    what: &str,
+    mut probe: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let looking = async {
         loop {
             if let Some(found) = probe().await {
@@ -46,6 +50,10 @@ pub fn unique(what: &str) -> String {
 }
 
 async fn listening(port: u16) {
-    let connect = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok();
+    let connect = async || {
+        tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .ok()
+    };
     within(BOOT_PATIENCE, "the server listens", connect).await;
 }

@@ -25,7 +25,10 @@ impl Port {
             if let Some(claim) = claim(number)
                 && TcpListener::bind(("127.0.0.1", number)).is_ok()
             {
-                return Self { number, _claim: claim };
+                return Self {
+                    number,
+                    _claim: claim,
+                };
             }
         }
     }
@@ -50,7 +53,10 @@ mod tests {
     #[test]
     fn a_reserved_port_is_given_to_nobody_else() {
         let port = Port::reserve();
-        assert!(claim(port.number()).is_none(), "it is locked, though nothing listens there");
+        assert!(
+            claim(port.number()).is_none(),
+            "it is locked, though nothing listens there"
+        );
         let number = port.number();
         drop(port);
         assert!(claim(number).is_some());

@@ -32,13 +32,25 @@ pub struct TcpProxy {
 
 impl TcpProxy {
     pub async fn start(target_port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("the loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
         let (mode, watched) = watch::channel(Mode::Forward);
         let ends = CancellationToken::new();
         let open = Arc::new(Mutex::new(ends.child_token()));
-        tokio::spawn(ends.clone().run_until_cancelled_owned(accept(listener, target_port, watched, open.clone())));
-        Self { address, mode, open, _ends: ends.drop_guard() }
+        tokio::spawn(ends.clone().run_until_cancelled_owned(accept(
+            listener,
+            target_port,
+            watched,
+            open.clone(),
+        )));
+        Self {
+            address,
+            mode,
+            open,
+            _ends: ends.drop_guard(),
+        }
     }
 
     pub fn port(&self) -> u16 {

@@ -24,9 +24,19 @@ impl RabbitMq {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let port = Port::reserve();
         let inner_ports = [Port::reserve(), Port::reserve()];
-        let environment = prepare(folder.path(), port.number(), inner_ports.each_ref().map(Port::number));
+        let environment = prepare(
+            folder.path(),
+            port.number(),
+            inner_ports.each_ref().map(Port::number),
+        );
         let group = launch(&environment);
-        let rabbit = Self { port, _inner_ports: inner_ports, group, environment, _folder: folder };
+        let rabbit = Self {
+            port,
+            _inner_ports: inner_ports,
+            group,
+            environment,
+            _folder: folder,
+        };
         rabbit.started().await;
         rabbit
     }
@@ -62,7 +72,10 @@ impl RabbitMq {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = command.output().await.expect("rabbitmqctl is installed");
         let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "rabbitmqctl {arguments:?} failed: {complaint}");
+        assert!(
+            output.status.success(),
+            "rabbitmqctl {arguments:?} failed: {complaint}"
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -71,7 +84,9 @@ impl RabbitMq {
         // The port opens a moment before the broker takes connections.
         within(BOOT_PATIENCE, "the broker speaks", async || {
             use tokio::io::{AsyncReadExt, AsyncWriteExt};
-            let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port())).await.ok()?;
+            let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port()))
+                .await
+                .ok()?;
             stream.write_all(b"AMQP\0\0\x09\x01").await.ok()?;
             stream.read_u8().await.ok().filter(|kind| *kind == 1)
         })
@@ -79,7 +94,11 @@ impl RabbitMq {
     }
 }
 
-fn prepare(folder: &Path, port: u16, [mapper, distribution]: [u16; 2]) -> Vec<(&'static str, String)> {
+fn prepare(
+    folder: &Path,
+    port: u16,
+    [mapper, distribution]: [u16; 2],
+) -> Vec<(&'static str, String)> {
     let file = |name: &str| folder.join(name).display().to_string();
     let config = format!(
         "listeners.tcp.default = 127.0.0.1:{port}\nlog.file = false\ndisk_free_limit.absolute = 10MB\n\
@@ -106,10 +125,17 @@ fn prepare(folder: &Path, port: u16, [mapper, distribution]: [u16; 2]) -> Vec<(&
 
 fn launch(environment: &[(&'static str, String)]) -> Group {
     // The mapper in the foreground of the same group, or it would outlive the broker.
-    Group::start(&format!("epmd & exec {}", script("rabbitmq-server")), environment)
+    Group::start(
+        &format!("epmd & exec {}", script("rabbitmq-server")),
+        environment,
+    )
 }
 
 fn script(name: &str) -> String {
     let debian = Path::new(DEBIAN).join(name);
-    if debian.exists() { debian.display().to_string() } else { name.to_owned() }
+    if debian.exists() {
+        debian.display().to_string()
+    } else {
+        name.to_owned()
+    }
 }

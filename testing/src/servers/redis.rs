@@ -15,7 +15,11 @@ impl Redis {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let port = Port::reserve();
         let group = launch(port.number(), &folder);
-        let redis = Self { port, group, folder };
+        let redis = Self {
+            port,
+            group,
+            folder,
+        };
         listening(redis.port()).await;
         redis
     }
@@ -48,7 +52,12 @@ impl Redis {
     pub async fn ctl(&self, arguments: &[&str]) -> String {
         let port = self.port().to_string();
         let mut command = tokio::process::Command::new("redis-cli");
-        let output = command.args(["-p", &port]).args(arguments).output().await.expect("redis-cli is installed");
+        let output = command
+            .args(["-p", &port])
+            .args(arguments)
+            .output()
+            .await
+            .expect("redis-cli is installed");
         assert!(output.status.success(), "redis-cli {arguments:?} failed");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
@@ -57,5 +66,8 @@ impl Redis {
 fn launch(port: u16, folder: &TempDir) -> Group {
     let folder = folder.path().display();
     let quiet = r#"--save "" --appendonly no"#;
-    Group::start(&format!("exec redis-server --port {port} --bind 127.0.0.1 --dir '{folder}' {quiet}"), &[])
+    Group::start(
+        &format!("exec redis-server --port {port} --bind 127.0.0.1 --dir '{folder}' {quiet}"),
+        &[],
+    )
 }

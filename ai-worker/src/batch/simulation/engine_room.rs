@@ -87,12 +87,24 @@ impl EngineRoom {
     pub fn new(pattern: Pattern) -> Self {
         let start = Instant::now();
         let mut desk = Desk::new(pattern.engines, usize::MAX);
-        let anchors = pattern.rules.sizes.warm().into_iter().map(|n| (n, pattern.cost.seconds(n))).collect::<Vec<_>>();
-        let lines: Vec<_> = (0..pattern.lines).map(|_| desk.open(pattern.rules, cost::Cost::new(&anchors))).collect();
+        let anchors = pattern
+            .rules
+            .sizes
+            .warm()
+            .into_iter()
+            .map(|n| (n, pattern.cost.seconds(n)))
+            .collect::<Vec<_>>();
+        let lines: Vec<_> = (0..pattern.lines)
+            .map(|_| desk.open(pattern.rules, cost::Cost::new(&anchors)))
+            .collect();
         (0..pattern.engines).for_each(|engine| desk.engine_idle(engine));
-        let arrive = |(n, arrival): (usize, &Arrival)| Reverse((start + arrival.at, Event::Arrive(n)));
+        let arrive =
+            |(n, arrival): (usize, &Arrival)| Reverse((start + arrival.at, Event::Arrive(n)));
         let mut events: BinaryHeap<_> = pattern.arrivals.iter().enumerate().map(arrive).collect();
-        let last = pattern.arrivals.last().map_or(Duration::ZERO, |arrival| arrival.at);
+        let last = pattern
+            .arrivals
+            .last()
+            .map_or(Duration::ZERO, |arrival| arrival.at);
         events.push(Reverse((start + pattern.stop.unwrap_or(last), Event::Stop)));
         Self {
             start,
@@ -125,10 +137,16 @@ impl EngineRoom {
         }
         let seed = self.pattern.seed;
         assert!(
-            self.states.iter().all(|state| matches!(state, Some(State::Done | State::Expired | State::Refused))),
+            self.states
+                .iter()
+                .all(|state| matches!(state, Some(State::Done | State::Expired | State::Refused))),
             "seed {seed}: an image is lost"
         );
-        assert_eq!((self.idle.len(), self.desk.len()), (0, 0), "seed {seed}: every engine ended, and nothing waits");
+        assert_eq!(
+            (self.idle.len(), self.desk.len()),
+            (0, 0),
+            "seed {seed}: every engine ended, and nothing waits"
+        );
         self.ended
     }
 
@@ -145,9 +163,20 @@ impl EngineRoom {
     }
 
     fn arrive(&mut self, n: usize) {
-        let Arrival { line, lane, patience, .. } = self.pattern.arrivals[n];
-        let pushed = self.desk.push(self.lines[line], lane, n, self.now + patience, self.now);
-        self.states[n] = Some(if pushed.is_ok() { State::Waiting } else { State::Refused });
+        let Arrival {
+            line,
+            lane,
+            patience,
+            ..
+        } = self.pattern.arrivals[n];
+        let pushed = self
+            .desk
+            .push(self.lines[line], lane, n, self.now + patience, self.now);
+        self.states[n] = Some(if pushed.is_ok() {
+            State::Waiting
+        } else {
+            State::Refused
+        });
         assert!(matches!(pushed, Ok(()) | Err(Refused::Stopped)));
         if pushed.is_ok() {
             self.waiting[line][lane as usize] += 1;
@@ -159,7 +188,8 @@ impl EngineRoom {
 
     fn finish(&mut self, engine: usize) {
         let (line, images, started) = self.running[engine].take().expect("it ran");
-        self.desk.ran(line, images.len(), (self.now - started).as_secs_f64());
+        self.desk
+            .ran(line, images.len(), (self.now - started).as_secs_f64());
         for n in images {
             assert_eq!(self.states[n].replace(State::Done), Some(State::Running));
             self.ended.run += 1;
@@ -197,7 +227,11 @@ impl EngineRoom {
         let is_gone = |n: &usize| arrivals[*n].gone.is_some_and(|gone| start + gone <= now);
         let dropped = self.desk.drop_hopeless(is_gone, now);
         let rightly = |n: &usize| is_gone(n) || self.deadline(*n) <= now;
-        assert!(dropped.iter().all(rightly), "seed {}: dropped too early", self.pattern.seed);
+        assert!(
+            dropped.iter().all(rightly),
+            "seed {}: dropped too early",
+            self.pattern.seed
+        );
         for n in dropped {
             assert_eq!(self.states[n].replace(State::Expired), Some(State::Waiting));
             self.leaves(n);
@@ -207,18 +241,34 @@ impl EngineRoom {
     }
 
     fn begin(&mut self, engine: usize, formed: Formed<usize>) {
-        let Formed { line, items, closed, .. } = formed;
+        let Formed {
+            line,
+            items,
+            closed,
+            ..
+        } = formed;
         self.judge_size(&items, closed);
         self.judge_waits(&items, closed);
         self.judge_share(line, &items);
         let noise = 1.0 + self.pattern.noise * (2.0 * self.random.part() - 1.0);
-        let run_s = self.pattern.cost.seconds(self.pattern.rules.sizes.run(items.len())) * noise;
+        let run_s = self
+            .pattern
+            .cost
+            .seconds(self.pattern.rules.sizes.run(items.len()))
+            * noise;
         for n in &items {
-            assert_eq!(self.states[*n].replace(State::Running), Some(State::Waiting), "it waited, and runs once");
+            assert_eq!(
+                self.states[*n].replace(State::Running),
+                Some(State::Waiting),
+                "it waited, and runs once"
+            );
             self.leaves(*n);
         }
         self.running[engine] = Some((line, items, self.now));
-        self.events.push(Reverse((self.now + Duration::from_secs_f64(run_s), Event::Finish(engine))));
+        self.events.push(Reverse((
+            self.now + Duration::from_secs_f64(run_s),
+            Event::Finish(engine),
+        )));
         self.idle.pop();
         self.ended.batches += 1;
         self.forget_shares();
@@ -226,23 +276,49 @@ impl EngineRoom {
 
     fn judge_size(&self, items: &[usize], closed: Closed) {
         let max = self.pattern.rules.sizes.max();
-        assert!((1..=max).contains(&items.len()), "seed {}: {} images", self.pattern.seed, items.len());
-        assert!(closed != Closed::Full || items.len() == max, "seed {}: full of {}", self.pattern.seed, items.len());
+        assert!(
+            (1..=max).contains(&items.len()),
+            "seed {}: {} images",
+            self.pattern.seed,
+            items.len()
+        );
+        assert!(
+            closed != Closed::Full || items.len() == max,
+            "seed {}: full of {}",
+            self.pattern.seed,
+            items.len()
+        );
     }
 
     fn judge_waits(&mut self, items: &[usize], closed: Closed) {
         let seed = self.pattern.seed;
         let exact = self.pattern.noise == 0.0;
-        let run = Duration::from_secs_f64(self.pattern.cost.seconds(self.pattern.rules.sizes.run(items.len())));
+        let run = Duration::from_secs_f64(
+            self.pattern
+                .cost
+                .seconds(self.pattern.rules.sizes.run(items.len())),
+        );
         // Known to the desk from runs that were off by the noise.
-        let fixed_s = self.pattern.cost.fixed_s + if exact { 1e-6 } else { self.pattern.cost.seconds(64) };
-        let longest = Duration::from_secs_f64(fixed_s).min(self.pattern.rules.max_wait.unwrap_or(Duration::MAX));
+        let fixed_s = self.pattern.cost.fixed_s
+            + if exact {
+                1e-6
+            } else {
+                self.pattern.cost.seconds(64)
+            };
+        let longest = Duration::from_secs_f64(fixed_s)
+            .min(self.pattern.rules.max_wait.unwrap_or(Duration::MAX));
         for n in items {
             assert!(self.deadline(*n) > self.now, "seed {seed}: begun too late");
             let waited = self.now - self.idle_since.max(self.arrived(*n));
-            assert!(waited <= longest, "seed {seed}: {waited:?} for company, {closed:?}");
+            assert!(
+                waited <= longest,
+                "seed {seed}: {waited:?} for company, {closed:?}"
+            );
             if exact && !waited.is_zero() {
-                assert!(self.now + run <= self.deadline(*n), "seed {seed}: late because it waited, {closed:?}");
+                assert!(
+                    self.now + run <= self.deadline(*n),
+                    "seed {seed}: late because it waited, {closed:?}"
+                );
             }
             self.ended.waited_for_company += waited;
             self.ended.longest_wait = self.ended.longest_wait.max(self.now - self.arrived(*n));
@@ -251,9 +327,19 @@ impl EngineRoom {
 
     /// A batch was formed: while bulk waits in a line, it gets its share of the line's places.
     fn judge_share(&mut self, id: LineId, items: &[usize]) {
-        let line = self.lines.iter().position(|other| *other == id).expect("a line of ours");
-        let bulk = items.iter().filter(|n| self.pattern.arrivals[**n].lane == Lane::Bulk).count();
-        if Lane::TAGGING.into_iter().all(|lane| self.waiting.iter().any(|line| line[lane as usize] > 0)) {
+        let line = self
+            .lines
+            .iter()
+            .position(|other| *other == id)
+            .expect("a line of ours");
+        let bulk = items
+            .iter()
+            .filter(|n| self.pattern.arrivals[**n].lane == Lane::Bulk)
+            .count();
+        if Lane::TAGGING
+            .into_iter()
+            .all(|lane| self.waiting.iter().any(|line| line[lane as usize] > 0))
+        {
             self.ended.while_both_wait[Lane::Realtime as usize] += items.len() - bulk;
             self.ended.while_both_wait[Lane::Bulk as usize] += bulk;
         }
@@ -263,7 +349,11 @@ impl EngineRoom {
             *places += items.len();
             *of_bulk += bulk;
             let owed = BULK_SHARE * *of_bulk + BULK_SHARE - 1 + max;
-            assert!(!bulk_is_left || *places <= owed, "seed {}: bulk had {of_bulk} of {places}", self.pattern.seed);
+            assert!(
+                !bulk_is_left || *places <= owed,
+                "seed {}: bulk had {of_bulk} of {places}",
+                self.pattern.seed
+            );
         }
     }
 

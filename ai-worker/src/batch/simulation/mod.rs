@@ -20,11 +20,20 @@ fn ten_thousand_patterns_lose_nothing_and_keep_every_bound() {
         expired += ended.expired;
     }
     println!("{run} images run, {expired} expired");
-    assert!(run > 500_000 && expired > 10_000, "the patterns reach both ends: {run} run, {expired} expired");
+    assert!(
+        run > 500_000 && expired > 10_000,
+        "the patterns reach both ends: {run} run, {expired} expired"
+    );
 }
 
 /// Images at a steady rate, on engines whose cost is known.
-fn steady(engines: usize, cost: Cost, per_second: f64, max_wait: Option<Duration>, lanes: &[Lane]) -> Pattern {
+fn steady(
+    engines: usize,
+    cost: Cost,
+    per_second: f64,
+    max_wait: Option<Duration>,
+    lanes: &[Lane],
+) -> Pattern {
     let mut random = Random::seeded(per_second as u64);
     let mut at = Duration::ZERO;
     let arrivals = (0..20_000).map(|n| {
@@ -37,21 +46,48 @@ fn steady(engines: usize, cost: Cost, per_second: f64, max_wait: Option<Duration
             gone: None,
         }
     });
-    let sizes = if cost.fixed_s > 0.0 { Sizes::doubling(64) } else { Sizes::any(4) };
+    let sizes = if cost.fixed_s > 0.0 {
+        Sizes::doubling(64)
+    } else {
+        Sizes::any(4)
+    };
     let rules = Rules { sizes, max_wait };
-    Pattern { engines, rules, cost, noise: 0.0, arrivals: arrivals.collect(), stop: None, lines: lanes.len(), seed: 1 }
+    Pattern {
+        engines,
+        rules,
+        cost,
+        noise: 0.0,
+        arrivals: arrivals.collect(),
+        stop: None,
+        lines: lanes.len(),
+        seed: 1,
+    }
 }
 
-const GPU: Cost = Cost { fixed_s: 0.008, image_s: 0.0002 };
-const CPU: Cost = Cost { fixed_s: 0.0, image_s: 0.005 };
+const GPU: Cost = Cost {
+    fixed_s: 0.008,
+    image_s: 0.0002,
+};
+const CPU: Cost = Cost {
+    fixed_s: 0.0,
+    image_s: 0.005,
+};
 
 #[test]
 fn at_one_image_a_second_nobody_waits() {
     for (engines, cost) in [(1, GPU), (2, GPU), (2, CPU), (16, CPU)] {
         let mut pattern = steady(engines, cost, 1.0, None, &[Lane::Realtime]);
-        pattern.arrivals.iter_mut().zip(0..).for_each(|(arrival, second)| arrival.at = Duration::from_secs(second));
+        pattern
+            .arrivals
+            .iter_mut()
+            .zip(0..)
+            .for_each(|(arrival, second)| arrival.at = Duration::from_secs(second));
         let ended = EngineRoom::new(pattern).run();
-        assert!(ended.longest_wait < Duration::from_millis(1), "{cost:?}: {:?}", ended.longest_wait);
+        assert!(
+            ended.longest_wait < Duration::from_millis(1),
+            "{cost:?}: {:?}",
+            ended.longest_wait
+        );
     }
 }
 
@@ -67,7 +103,14 @@ fn on_cores_nobody_waits_for_company_however_many_come() {
 fn images_are_spread_over_cores_that_will_be_free() {
     for load in [0.2, 0.5, 0.7, 0.8, 0.9] {
         let full_per_second = 16.0 / CPU.seconds(1);
-        let ended = EngineRoom::new(steady(16, CPU, full_per_second * load, None, &[Lane::Realtime])).run();
+        let ended = EngineRoom::new(steady(
+            16,
+            CPU,
+            full_per_second * load,
+            None,
+            &[Lane::Realtime],
+        ))
+        .run();
         let mean_s = ended.latency.as_secs_f64() / ended.run as f64;
         println!("16 cores, {load}: {:.2} ms", mean_s * 1e3);
         // Taking all that waits, up to four, makes it 1.9 times at the highest load.
@@ -78,17 +121,41 @@ fn images_are_spread_over_cores_that_will_be_free() {
 #[test]
 fn waiting_gains_more_than_it_costs() {
     let mut best: f64 = 1.0;
-    for (engines, cost) in [(1, GPU), (2, GPU), (4, GPU), (2, Cost { fixed_s: 0.005, image_s: 0.001 })] {
+    for (engines, cost) in [
+        (1, GPU),
+        (2, GPU),
+        (4, GPU),
+        (
+            2,
+            Cost {
+                fixed_s: 0.005,
+                image_s: 0.001,
+            },
+        ),
+    ] {
         let full_per_second = engines as f64 * 64.0 / cost.seconds(64);
         for load in [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9] {
             let mean_s = |max_wait| {
-                let pattern = steady(engines, cost, full_per_second * load, max_wait, &[Lane::Realtime]);
+                let pattern = steady(
+                    engines,
+                    cost,
+                    full_per_second * load,
+                    max_wait,
+                    &[Lane::Realtime],
+                );
                 let ended = EngineRoom::new(pattern).run();
                 ended.latency.as_secs_f64() / ended.run as f64
             };
             let (adapted_s, never_s) = (mean_s(None), mean_s(Some(Duration::ZERO)));
-            println!("{engines} engines, {load}: {:.2} ms, without waits {:.2} ms", adapted_s * 1e3, never_s * 1e3);
-            assert!(adapted_s <= never_s * 1.02, "{engines} engines, {cost:?}, {load}");
+            println!(
+                "{engines} engines, {load}: {:.2} ms, without waits {:.2} ms",
+                adapted_s * 1e3,
+                never_s * 1e3
+            );
+            assert!(
+                adapted_s <= never_s * 1.02,
+                "{engines} engines, {cost:?}, {load}"
+            );
             best = best.min(adapted_s / never_s);
         }
     }
@@ -100,6 +167,10 @@ fn bulk_of_one_model_lives_beside_real_time_of_another() {
     // 10 times what two engines can do, half of it bulk of the second model.
     let pattern = steady(2, CPU, 4_000.0, None, &[Lane::Realtime, Lane::Bulk]);
     let ended = EngineRoom::new(pattern).run();
-    let share = ended.while_both_wait[Lane::Bulk as usize] as f64 / ended.while_both_wait.iter().sum::<usize>() as f64;
-    assert!((0.02..0.06).contains(&share), "bulk has one place in 32: {share}");
+    let share = ended.while_both_wait[Lane::Bulk as usize] as f64
+        / ended.while_both_wait.iter().sum::<usize>() as f64;
+    assert!(
+        (0.02..0.06).contains(&share),
+        "bulk has one place in 32: {share}"
+    );
 }

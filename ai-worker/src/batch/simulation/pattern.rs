@@ -77,10 +77,20 @@ impl Pattern {
         let engines = random.one_of(&[1, 1, 2, 2, 4, 16]);
         let lines = random.one_of(&[1, 1, 1, 2, 3]);
         let max = random.one_of(&[1, 2, 3, 4, 8, 48, 64]);
-        let sizes = if random.chance(0.5) { Sizes::any(max) } else { Sizes::doubling(max) };
-        let max_wait = random.chance(0.3).then(|| Duration::from_secs_f64(random.scale(1e-4, 0.05)));
+        let sizes = if random.chance(0.5) {
+            Sizes::any(max)
+        } else {
+            Sizes::doubling(max)
+        };
+        let max_wait = random
+            .chance(0.3)
+            .then(|| Duration::from_secs_f64(random.scale(1e-4, 0.05)));
         let cost = Cost {
-            fixed_s: if random.chance(0.3) { 0.0 } else { random.scale(1e-4, 0.05) },
+            fixed_s: if random.chance(0.3) {
+                0.0
+            } else {
+                random.scale(1e-4, 0.05)
+            },
             image_s: random.scale(1e-5, 0.02),
         };
         let full_per_second = engines as f64 * max as f64 / cost.seconds(sizes.run(max));
@@ -89,7 +99,16 @@ impl Pattern {
         let last = arrivals.last().map_or(Duration::ZERO, |arrival| arrival.at);
         let stop = random.chance(0.3).then(|| last.mul_f64(random.part()));
         let noise = if random.chance(0.5) { 0.0 } else { 0.3 };
-        Self { engines, lines, rules: Rules { sizes, max_wait }, cost, noise, arrivals, stop, seed }
+        Self {
+            engines,
+            lines,
+            rules: Rules { sizes, max_wait },
+            cost,
+            noise,
+            arrivals,
+            stop,
+            seed,
+        }
     }
 }
 
@@ -101,12 +120,31 @@ fn arrivals(random: &mut Random, lines: usize, per_second: f64, cost: Cost) -> V
     let mut at_s = 0.0;
     let one = |_| {
         // The same rate over all, in clumps: within one there is no gap at all.
-        at_s += if random.chance(1.0 / burst) { random.exponential(burst / per_second) } else { 0.0 };
+        at_s += if random.chance(1.0 / burst) {
+            random.exponential(burst / per_second)
+        } else {
+            0.0
+        };
         let patience_s = patience_s * (0.5 + random.part());
-        let gone = random.chance(impatient).then(|| Duration::from_secs_f64(at_s + patience_s * random.part()));
-        let lane = if random.chance(bulk) { Lane::Bulk } else { Lane::Realtime };
-        let (at, patience) = (Duration::from_secs_f64(at_s), Duration::from_secs_f64(patience_s));
-        Arrival { at, line: random.one_of(&[0, 1, 2]) % lines, lane, patience, gone }
+        let gone = random
+            .chance(impatient)
+            .then(|| Duration::from_secs_f64(at_s + patience_s * random.part()));
+        let lane = if random.chance(bulk) {
+            Lane::Bulk
+        } else {
+            Lane::Realtime
+        };
+        let (at, patience) = (
+            Duration::from_secs_f64(at_s),
+            Duration::from_secs_f64(patience_s),
+        );
+        Arrival {
+            at,
+            line: random.one_of(&[0, 1, 2]) % lines,
+            lane,
+            patience,
+            gone,
+        }
     };
     (0..120).map(one).collect()
 }

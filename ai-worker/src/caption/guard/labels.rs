@@ -12,7 +12,9 @@ pub struct Labels {
 
 impl Labels {
     pub fn of<'a>(taxonomies: impl IntoIterator<Item = &'a Taxonomy>) -> Self {
-        let entries = taxonomies.into_iter().flat_map(|taxonomy| taxonomy.classes.iter().chain(&taxonomy.parents));
+        let entries = taxonomies
+            .into_iter()
+            .flat_map(|taxonomy| taxonomy.classes.iter().chain(&taxonomy.parents));
         entries.flat_map(|entry| forms(&entry.name)).collect()
     }
 
@@ -26,7 +28,8 @@ impl Labels {
 
 impl FromIterator<Vec<String>> for Labels {
     fn from_iter<T: IntoIterator<Item = Vec<String>>>(forms: T) -> Self {
-        let forms: HashSet<Vec<String>> = forms.into_iter().filter(|form| !form.is_empty()).collect();
+        let forms: HashSet<Vec<String>> =
+            forms.into_iter().filter(|form| !form.is_empty()).collect();
         let longest = forms.iter().map(Vec::len).max().unwrap_or(0);
         Self { forms, longest }
     }
@@ -37,13 +40,22 @@ impl FromIterator<Vec<String>> for Labels {
 pub fn forms(name: &str) -> Vec<Vec<String>> {
     let name = english::bare(name);
     let said = words(name);
-    let Some((last, first)) = said.split_last() else { return Vec::new() };
+    let Some((last, first)) = said.split_last() else {
+        return Vec::new();
+    };
     let plural = [first, &[english::plural(last)]].concat();
-    if english::is_plural(name) { vec![said] } else { vec![said, plural] }
+    if english::is_plural(name) {
+        vec![said]
+    } else {
+        vec![said, plural]
+    }
 }
 
 /// Lower-case words without punctuation.
 pub fn words(text: &str) -> Vec<String> {
     let text = text.to_lowercase();
-    text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

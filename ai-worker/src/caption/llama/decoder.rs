@@ -72,7 +72,14 @@ impl<'a> Decoder<'a> {
             return Err("the instruction does not fit the context".to_owned());
         }
         let tokens = instruction_tokens + width * (sequence_tokens - instruction_tokens);
-        let context = Context::new(model, ContextLimits { tokens, sequences: width + 1, threads })?;
+        let context = Context::new(
+            model,
+            ContextLimits {
+                tokens,
+                sequences: width + 1,
+                threads,
+            },
+        )?;
         let mut decoder = Self {
             library,
             model,
@@ -106,14 +113,19 @@ impl<'a> Decoder<'a> {
     pub fn join(&mut self, request: Request) {
         let started = Instant::now();
         let unread = prompt::photo(self.model, &request.subjects);
-        let too_long = self.instruction_tokens + unread.len() + self.max_tokens > self.sequence_tokens;
+        let too_long =
+            self.instruction_tokens + unread.len() + self.max_tokens > self.sequence_tokens;
         if too_long || started >= request.time.begin_by {
             return request.answer(Err(NoSentence::NoTime));
         }
         let Ok(sampler) = self.sampler(request.attempt) else {
             return request.answer(Err(NoSentence::Down));
         };
-        let place = self.writing.iter().position(Option::is_none).expect("there is room");
+        let place = self
+            .writing
+            .iter()
+            .position(Option::is_none)
+            .expect("there is room");
         self.context.copy_sequence(INSTRUCTION, sequence(place));
         metrics::counter!("tagfleet_caption_tokens_total", "kind" => "shared")
             .increment(self.instruction_tokens as u64);
@@ -157,12 +169,20 @@ impl<'a> Decoder<'a> {
         self.batch.clear();
         let kv_tokens = self.instruction_tokens;
         let kv_capacity_tokens = self.context.capacity_tokens();
-        let mut step = Step { sentences: 0, read: 0, written: 0, kv_tokens, kv_capacity_tokens };
+        let mut step = Step {
+            sentences: 0,
+            read: 0,
+            written: 0,
+            kv_tokens,
+            kv_capacity_tokens,
+        };
         for (place, writing) in self.writing.iter_mut().enumerate() {
             let Some(writing) = writing else { continue };
             let last = writing.unread.len().saturating_sub(1);
             for (n, token) in writing.unread.drain(..).enumerate() {
-                writing.row = self.batch.add(token, writing.read + n, sequence(place), n == last);
+                writing.row = self
+                    .batch
+                    .add(token, writing.read + n, sequence(place), n == last);
             }
             writing.read += last + 1;
             step.sentences += 1;
@@ -190,10 +210,17 @@ impl<'a> Decoder<'a> {
     }
 
     fn end(&mut self, place: usize, how: Result<(), NoSentence>) {
-        let Some(writing) = self.writing[place].take() else { return };
+        let Some(writing) = self.writing[place].take() else {
+            return;
+        };
         // A sequence that stays would only hold memory until it is written over.
         self.context.remove_sequence(sequence(place));
-        let Writing { request, started, text, .. } = writing;
+        let Writing {
+            request,
+            started,
+            text,
+            ..
+        } = writing;
         let text = String::from_utf8_lossy(&text).into_owned();
         request.answer(how.map(|()| Sentence { text, started }));
     }

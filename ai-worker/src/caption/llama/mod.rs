@@ -72,7 +72,10 @@ impl Llama {
     pub fn load(manifest: &Manifest, setting: Setting) -> Result<Self, CaptionError> {
         let limits = manifest.require(&manifest.llm, "[llm]")?.clone();
         if limits.template != "chatml" {
-            return Err(CaptionError::Load(format!("prompt template `{}` is not known (chatml is)", limits.template)));
+            return Err(CaptionError::Load(format!(
+                "prompt template `{}` is not known (chatml is)",
+                limits.template
+            )));
         }
         let weights = manifest.require(&manifest.files.weights, "files.weights")?;
         let path = manifest.verified_path(weights)?;
@@ -85,7 +88,9 @@ impl Llama {
             .name("llama".into())
             .spawn(body)
             .map_err(|error| CaptionError::Load(error.to_string()))?;
-        let loaded = loaded.recv().unwrap_or_else(|_| Err("its thread ended".into()));
+        let loaded = loaded
+            .recv()
+            .unwrap_or_else(|_| Err("its thread ended".into()));
         loaded.map_err(CaptionError::Load)?;
         Ok(llama)
     }
@@ -93,7 +98,14 @@ impl Llama {
     /// Where somebody takes what is sent to `requests`.
     fn at(manifest: &Manifest, requests: mpsc::Sender<Request>, places: usize) -> Self {
         let (name, version) = (manifest.name.clone(), manifest.version.clone());
-        Self { name, version, requests, places, beats: Arc::default(), hung_at: AtomicU64::new(NEVER) }
+        Self {
+            name,
+            version,
+            requests,
+            places,
+            beats: Arc::default(),
+            hung_at: AtomicU64::new(NEVER),
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -109,15 +121,27 @@ impl Llama {
         self.places
     }
 
-    pub async fn write(&self, subjects: Vec<String>, attempt: u32, time: Time) -> Result<Sentence, NoSentence> {
+    pub async fn write(
+        &self,
+        subjects: Vec<String>,
+        attempt: u32,
+        time: Time,
+    ) -> Result<Sentence, NoSentence> {
         if self.hung_at.load(Relaxed) == self.beats.load(Relaxed) {
             return Err(NoSentence::Down);
         }
         let (reply, sentence) = oneshot::channel();
-        self.requests.try_send(Request { subjects, attempt, time, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NoSentence::NoTime,
-            mpsc::error::TrySendError::Closed(_) => NoSentence::Down,
-        })?;
+        self.requests
+            .try_send(Request {
+                subjects,
+                attempt,
+                time,
+                reply,
+            })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => NoSentence::NoTime,
+                mpsc::error::TrySendError::Closed(_) => NoSentence::Down,
+            })?;
         tokio::select! {
             answer = sentence => answer.unwrap_or(Err(NoSentence::Down)),
             () = tokio::time::sleep_until(time.end_by.into()) => Err(NoSentence::NoTime),
@@ -148,7 +172,8 @@ fn open(library: &'static Library, path: &Path, gpu: Option<usize>) -> Result<Mo
     };
     // As with the tagging models, a GPU that was asked for and is missing is an error.
     let device = library.cuda_device(number);
-    let device = device.ok_or_else(|| format!("llama.cpp finds no GPU of number {number} that has CUDA"))?;
+    let device =
+        device.ok_or_else(|| format!("llama.cpp finds no GPU of number {number} that has CUDA"))?;
     Model::load(library, path, Some(device))
 }
 
@@ -161,10 +186,12 @@ fn live(
     ready: &Ready,
     beats: &AtomicU64,
 ) {
-    let opened = Library::open(&setting.library).and_then(|library| Ok((library, open(library, path, setting.gpu)?)));
+    let opened = Library::open(&setting.library)
+        .and_then(|library| Ok((library, open(library, path, setting.gpu)?)));
     let decoder = opened.as_ref().map_err(Clone::clone);
-    let decoder =
-        decoder.and_then(|(library, model)| Decoder::new(library, model, limits, setting.threads, setting.width));
+    let decoder = decoder.and_then(|(library, model)| {
+        Decoder::new(library, model, limits, setting.threads, setting.width)
+    });
     match decoder {
         Ok(decoder) => {
             // Nobody listens only if `load` itself was given up.
@@ -180,7 +207,11 @@ fn live(
 fn serve(mut decoder: Decoder, mut waiting: mpsc::Receiver<Request>, beats: &AtomicU64) {
     loop {
         while decoder.has_room() {
-            let next = if decoder.is_idle() { waiting.blocking_recv() } else { waiting.try_recv().ok() };
+            let next = if decoder.is_idle() {
+                waiting.blocking_recv()
+            } else {
+                waiting.try_recv().ok()
+            };
             beats.fetch_add(1, Relaxed);
             match next {
                 Some(request) if request.is_given_up() => {}
@@ -199,8 +230,10 @@ fn serve(mut decoder: Decoder, mut waiting: mpsc::Receiver<Request>, beats: &Ato
 fn count(step: Step, started: Instant) {
     metrics::histogram!(telemetry::CAPTION_BATCH_SIZE).record(step.sentences as f64);
     metrics::histogram!(telemetry::CAPTION_STEP_SECONDS).record(started.elapsed());
-    metrics::counter!("tagfleet_caption_tokens_total", "kind" => "read").increment(step.read as u64);
-    metrics::counter!("tagfleet_caption_tokens_total", "kind" => "written").increment(step.written as u64);
+    metrics::counter!("tagfleet_caption_tokens_total", "kind" => "read")
+        .increment(step.read as u64);
+    metrics::counter!("tagfleet_caption_tokens_total", "kind" => "written")
+        .increment(step.written as u64);
     metrics::gauge!("tagfleet_caption_kv_tokens").set(step.kv_tokens as f64);
     metrics::gauge!("tagfleet_caption_kv_capacity_tokens").set(step.kv_capacity_tokens as f64);
 }

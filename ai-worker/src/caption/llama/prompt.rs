@@ -8,8 +8,10 @@ const ANSWER: &str = "<|im_end|>\n<|im_start|>assistant\n";
 
 /// What all prompts begin with.
 pub fn instruction(model: &Model) -> Vec<Token> {
-    let examples: String =
-        EXAMPLES.iter().map(|(tags, said)| format!("{ASKED}{tags}{ANSWER}{said}<|im_end|>\n")).collect();
+    let examples: String = EXAMPLES
+        .iter()
+        .map(|(tags, said)| format!("{ASKED}{tags}{ANSWER}{said}<|im_end|>\n"))
+        .collect();
     let instruction = format!("<|im_start|>system\n{SYSTEM}<|im_end|>\n{examples}{ASKED}");
     model.tokenize(&instruction, true)
 }

@@ -58,7 +58,11 @@ impl Client {
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy();
-        Ok(Self { http: http.build().map_err(|error| error.to_string())?, api, model: model.to_owned() })
+        Ok(Self {
+            http: http.build().map_err(|error| error.to_string())?,
+            api,
+            model: model.to_owned(),
+        })
     }
 
     pub fn model(&self) -> &str {
@@ -69,13 +73,23 @@ impl Client {
         self.api
     }
 
-    pub async fn ask(&self, url: &Url, subjects: &[String], attempt: u32) -> Result<String, Failure> {
-        let request = self.http.post(url.clone()).json(&self.api.request(&self.model, subjects, attempt));
+    pub async fn ask(
+        &self,
+        url: &Url,
+        subjects: &[String],
+        attempt: u32,
+    ) -> Result<String, Failure> {
+        let request =
+            self.http
+                .post(url.clone())
+                .json(&self.api.request(&self.model, subjects, attempt));
         let response = request.send().await.map_err(|_| Failure::Unreachable)?;
         if !response.status().is_success() {
             return Err(Failure::Status(response.status().as_u16()));
         }
-        self.api.said(&read(response).await?).ok_or(Failure::Garbled)
+        self.api
+            .said(&read(response).await?)
+            .ok_or(Failure::Garbled)
     }
 }
 
@@ -94,7 +108,8 @@ fn headers(key: Option<&str>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     if let Some(key) = key {
         let bearer = HeaderValue::from_str(&format!("Bearer {key}"));
-        let mut bearer = bearer.map_err(|_| "the key holds characters that no header may".to_owned())?;
+        let mut bearer =
+            bearer.map_err(|_| "the key holds characters that no header may".to_owned())?;
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
     }

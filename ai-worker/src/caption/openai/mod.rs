@@ -54,12 +54,20 @@ pub struct OpenAi {
 impl OpenAi {
     pub fn new(setting: &OpenAiSetting) -> Result<Self, CaptionError> {
         if setting.urls.is_empty() || setting.model.is_empty() {
-            return Err(CaptionError::Servers("--openai-url and --openai-model name them".to_owned()));
+            return Err(CaptionError::Servers(
+                "--openai-url and --openai-model name them".to_owned(),
+            ));
         }
-        let client = Client::new(setting.api, &setting.model, setting.key.as_deref()).map_err(CaptionError::Servers)?;
-        let pool = Pool::new(&setting.urls, setting.api.path(), setting.concurrency).map_err(CaptionError::Servers)?;
+        let client = Client::new(setting.api, &setting.model, setting.key.as_deref())
+            .map_err(CaptionError::Servers)?;
+        let pool = Pool::new(&setting.urls, setting.api.path(), setting.concurrency)
+            .map_err(CaptionError::Servers)?;
         let budget = TpsBudget::new(BUDGET_WINDOW, BUDGET_PER_S, BUDGET_SHARE);
-        Ok(Self { client, pool, budget })
+        Ok(Self {
+            client,
+            pool,
+            budget,
+        })
     }
 
     pub fn name(&self) -> &str {
@@ -76,13 +84,22 @@ impl OpenAi {
     }
 
     /// From one server, or, if that fails or is slow and the budget allows it, from another one.
-    pub async fn write(&self, subjects: &[String], attempt: u32, time: Time) -> Result<Sentence, NoSentence> {
+    pub async fn write(
+        &self,
+        subjects: &[String],
+        attempt: u32,
+        time: Time,
+    ) -> Result<Sentence, NoSentence> {
         let started = Instant::now();
         if started >= time.begin_by {
             return Err(NoSentence::NoTime);
         }
         self.budget.deposit();
-        let question = Question { subjects: subjects.into(), attempt, time };
+        let question = Question {
+            subjects: subjects.into(),
+            attempt,
+            time,
+        };
         let turn = self.pool.turn(None)?;
         let not_again = turn.place();
         let mut first = pin!(question.put(&self.client, turn));
@@ -90,7 +107,9 @@ impl OpenAi {
         let text = match said {
             Ok(said) if said != Err(NoSentence::Down) => said?,
             _ => {
-                let second = self.second_turn(not_again).map(|turn| question.put(&self.client, turn));
+                let second = self
+                    .second_turn(not_again)
+                    .map(|turn| question.put(&self.client, turn));
                 match (said, second) {
                     (Ok(failed), None) => failed?,
                     (Ok(_), Some(second)) => second.await?,

@@ -73,23 +73,38 @@ impl Pool {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let server = |url: &Url| {
             let (url, places) = (endpoint(url, path)?, Arc::new(Semaphore::new(concurrency)));
-            Ok(Arc::new(Server { url, places, answers: AtomicU64::new(0), health: Mutex::default() }))
+            Ok(Arc::new(Server {
+                url,
+                places,
+                answers: AtomicU64::new(0),
+                health: Mutex::default(),
+            }))
         };
         let servers = urls.iter().map(server).collect::<Result<_, String>>()?;
-        Ok(Self { servers, concurrency, first: AtomicUsize::new(0) })
+        Ok(Self {
+            servers,
+            concurrency,
+            first: AtomicUsize::new(0),
+        })
     }
 
     /// At any server but `not`.
     pub fn turn(&self, not: Option<usize>) -> Result<Turn, NoServer> {
         let (now, count) = (Instant::now(), self.servers.len());
         let first = self.first.fetch_add(1, Relaxed);
-        let places = (0..count).map(|n| (first + n) % count).filter(|place| Some(*place) != not);
-        let mut well: Vec<usize> = places.filter(|place| self.servers[*place].is_well(now)).collect();
+        let places = (0..count)
+            .map(|n| (first + n) % count)
+            .filter(|place| Some(*place) != not);
+        let mut well: Vec<usize> = places
+            .filter(|place| self.servers[*place].is_well(now))
+            .collect();
         if well.is_empty() {
             return Err(NoServer::Ejected);
         }
         well.sort_by_key(|place| self.pending(*place));
-        well.into_iter().find_map(|place| self.servers[place].turn(place, now)).ok_or(NoServer::Busy)
+        well.into_iter()
+            .find_map(|place| self.servers[place].turn(place, now))
+            .ok_or(NoServer::Busy)
     }
 
     /// Requests that may be under way at all of them together.
@@ -105,7 +120,9 @@ impl Pool {
 impl Server {
     fn is_well(&self, now: Instant) -> bool {
         let health = self.health();
-        health.until.is_none_or(|until| now >= until && !health.probed)
+        health
+            .until
+            .is_none_or(|until| now >= until && !health.probed)
     }
 
     fn turn(self: &Arc<Self>, place: usize, now: Instant) -> Option<Turn> {
@@ -117,7 +134,13 @@ impl Server {
             return None;
         }
         health.probed = probe;
-        Some(Turn { server: self.clone(), place, answers: self.answers.load(Relaxed), probe, _permit: permit })
+        Some(Turn {
+            server: self.clone(),
+            place,
+            answers: self.answers.load(Relaxed),
+            probe,
+            _permit: permit,
+        })
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
@@ -149,7 +172,9 @@ impl Turn {
         health.failures += 1;
         // Those that were under way when it was ejected say nothing new.
         if self.probe || (health.failures >= FAILURES && health.until.is_none()) {
-            let pause = EJECTED.saturating_mul(1 << health.ejections.min(10)).min(EJECTED_LONGEST);
+            let pause = EJECTED
+                .saturating_mul(1 << health.ejections.min(10))
+                .min(EJECTED_LONGEST);
             health.ejections += 1;
             health.until = Some(Instant::now() + pause);
             metrics::counter!("tagfleet_caption_server_ejections_total").increment(1);
@@ -168,7 +193,9 @@ impl Drop for Turn {
 
 fn endpoint(base: &Url, path: &[&str]) -> Result<Url, String> {
     let mut url = base.clone();
-    let segments = url.path_segments_mut().map_err(|()| format!("{base} is no http URL"))?;
+    let segments = url
+        .path_segments_mut()
+        .map_err(|()| format!("{base} is no http URL"))?;
     { segments }.pop_if_empty().extend(path);
     match url.scheme() {
         "http" | "https" => Ok(url),
@@ -182,7 +209,12 @@ mod tests {
 
     fn pool(count: usize, concurrency: usize) -> Pool {
         let url = |n| format!("http://server-{n}/v1/").parse().expect("a URL");
-        Pool::new(&(0..count).map(url).collect::<Vec<_>>(), &["chat", "completions"], concurrency).expect("valid")
+        Pool::new(
+            &(0..count).map(url).collect::<Vec<_>>(),
+            &["chat", "completions"],
+            concurrency,
+        )
+        .expect("valid")
     }
 
     #[test]
@@ -191,15 +223,25 @@ mod tests {
         let held: Vec<_> = (0..4).map(|_| pool.turn(None).expect("a place")).collect();
         let at = |place: usize| held.iter().filter(|turn| turn.place() == place).count();
         assert_eq!((at(0), at(1)), (2, 2));
-        drop(held.into_iter().filter(|turn| turn.place() == 0).collect::<Vec<_>>());
-        assert_eq!(pool.turn(None).expect("a place").url().path(), "/v1/chat/completions");
+        drop(
+            held.into_iter()
+                .filter(|turn| turn.place() == 0)
+                .collect::<Vec<_>>(),
+        );
+        assert_eq!(
+            pool.turn(None).expect("a place").url().path(),
+            "/v1/chat/completions"
+        );
         assert_eq!(pool.turn(Some(0)).expect("a place").place(), 1);
     }
 
     #[test]
     fn there_are_so_many_places_and_no_more() {
         let pool = pool(2, 1);
-        let _both = (pool.turn(None).expect("a place"), pool.turn(None).expect("a place"));
+        let _both = (
+            pool.turn(None).expect("a place"),
+            pool.turn(None).expect("a place"),
+        );
         assert_eq!(pool.turn(None).expect_err("no place"), NoServer::Busy);
     }
 
@@ -213,23 +255,34 @@ mod tests {
         assert_eq!(fail(), Err(NoServer::Ejected));
         let end = |pause: Duration| {
             let until = pool.servers[0].health().until.expect("ejected");
-            assert!(until <= Instant::now() + pause && until + EJECTED > Instant::now() + pause, "as long as meant");
+            assert!(
+                until <= Instant::now() + pause && until + EJECTED > Instant::now() + pause,
+                "as long as meant"
+            );
             pool.servers[0].health().until = Some(Instant::now());
         };
         end(EJECTED);
         let probe = pool.turn(None).expect("one probe");
-        assert_eq!(pool.turn(None).expect_err("and no second"), NoServer::Ejected);
+        assert_eq!(
+            pool.turn(None).expect_err("and no second"),
+            NoServer::Ejected
+        );
         probe.failed();
         end(EJECTED * 2);
         drop(pool.turn(None).expect("one probe"));
-        pool.turn(None).expect("the last one was never told").succeeded();
+        pool.turn(None)
+            .expect("the last one was never told")
+            .succeeded();
         assert!(pool.servers[0].is_well(Instant::now()));
     }
 
     #[test]
     fn what_is_no_http_url_is_refused() {
         for wrong in ["file:///etc/passwd", "mailto:a@b"] {
-            assert!(Pool::new(&[wrong.parse().expect("a URL")], &["completions"], 1).is_err(), "{wrong}");
+            assert!(
+                Pool::new(&[wrong.parse().expect("a URL")], &["completions"], 1).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

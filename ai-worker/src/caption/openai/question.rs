@@ -34,13 +34,16 @@ impl Question {
     /// Put in a task of its own: whether a slow server hangs is found out even if another one answers instead.
     pub async fn put(&self, client: &Client, turn: Turn) -> Said {
         let (question, client) = (self.clone(), client.clone());
-        tokio::spawn(async move { question.judge(&client, turn).await }).await.unwrap_or(Err(NoSentence::Down))
+        tokio::spawn(async move { question.judge(&client, turn).await })
+            .await
+            .unwrap_or(Err(NoSentence::Down))
     }
 
     /// What the server says, from which the pool learns how it does.
     async fn judge(&self, client: &Client, turn: Turn) -> Said {
         let answer = self.answer(client, &turn).await?;
-        metrics::counter!("tagfleet_caption_server_answers_total", "outcome" => outcome(&answer)).increment(1);
+        metrics::counter!("tagfleet_caption_server_answers_total", "outcome" => outcome(&answer))
+            .increment(1);
         match answer {
             Ok(text) => {
                 turn.succeeded();
@@ -54,14 +57,18 @@ impl Question {
         }
     }
 
-    async fn answer(&self, client: &Client, turn: &Turn) -> Result<Result<String, Failure>, NoSentence> {
+    async fn answer(
+        &self,
+        client: &Client,
+        turn: &Turn,
+    ) -> Result<Result<String, Failure>, NoSentence> {
         let mut asked = pin!(client.ask(turn.url(), &self.subjects, self.attempt));
         match timeout(self.left().mul_f64(HANGS_AFTER), &mut asked).await {
             Ok(answer) => Ok(answer),
             // It answers others, so it is slow: what it says late is remembered.
-            Err(_) if turn.server_answered_since() => {
-                timeout_at(self.time.end_by.into(), asked).await.map_err(|_| NoSentence::NoTime)
-            }
+            Err(_) if turn.server_answered_since() => timeout_at(self.time.end_by.into(), asked)
+                .await
+                .map_err(|_| NoSentence::NoTime),
             Err(_) => Ok(Err(Failure::Silent)),
         }
     }

@@ -23,7 +23,9 @@ impl Engine for FakeEngine {
             return Err(EngineError::OutOfMemory(format!("{} images", images.len())));
         }
         let score = |image: &&[u8]| match image[0] {
-            REFUSED => Err(EngineError::Failed("a picture that the engine refuses".into())),
+            REFUSED => Err(EngineError::Failed(
+                "a picture that the engine refuses".into(),
+            )),
             LOST_DEVICE => Err(EngineError::Device("lost".into())),
             NO_NUMBER => Ok(f32::NAN),
             HANGS => loop {
@@ -48,15 +50,36 @@ impl Room {
     fn start(max_batch: usize, memory: usize) -> Self {
         let batcher = Arc::new(Batcher::new(1, 256));
         let engines = Arc::new(Engines::new(vec![Box::new(FakeEngine { memory })]));
-        let line = batcher.open(Rules { sizes: Sizes::any(max_batch), max_wait: None }, &[(1, 1e-3)], engines);
+        let line = batcher.open(
+            Rules {
+                sizes: Sizes::any(max_batch),
+                max_wait: None,
+            },
+            &[(1, 1e-3)],
+            engines,
+        );
         let (watchdog, alarm) = (Arc::new(Watchdog::new(1, LEAST)), Alarm::default());
         let lanes = Lanes::start(1, &batcher, &watchdog, &alarm).expect("a thread starts");
-        Self { batcher, line, watchdog, alarm, lanes }
+        Self {
+            batcher,
+            line,
+            watchdog,
+            alarm,
+            lanes,
+        }
     }
 
     async fn tag(&self, pixel: u8) -> Result<f32, BatchError> {
         let deadline = Instant::now() + Duration::from_secs(30);
-        let scored = self.batcher.submit(self.line, Urgency::Realtime, Picture::decoded(vec![pixel]), deadline).await?;
+        let scored = self
+            .batcher
+            .submit(
+                self.line,
+                Urgency::Realtime,
+                Picture::decoded(vec![pixel]),
+                deadline,
+            )
+            .await?;
         Ok(scored.scores[0])
     }
 }
@@ -64,10 +87,21 @@ impl Room {
 #[tokio::test]
 async fn a_picture_that_the_engine_refuses_fails_alone() {
     let room = Room::start(4, 4);
-    let (one, bad, no_number, two) = tokio::join!(room.tag(1), room.tag(REFUSED), room.tag(NO_NUMBER), room.tag(2));
+    let (one, bad, no_number, two) = tokio::join!(
+        room.tag(1),
+        room.tag(REFUSED),
+        room.tag(NO_NUMBER),
+        room.tag(2)
+    );
     assert_eq!((one.expect("tagged"), two.expect("tagged")), (1.0, 2.0));
-    assert!(matches!(bad, Err(BatchError::Engine(EngineError::Failed(_)))));
-    assert!(matches!(no_number, Err(BatchError::Engine(EngineError::Failed(_)))));
+    assert!(matches!(
+        bad,
+        Err(BatchError::Engine(EngineError::Failed(_)))
+    ));
+    assert!(matches!(
+        no_number,
+        Err(BatchError::Engine(EngineError::Failed(_)))
+    ));
     assert!(!room.alarm.has_rung());
     room.lanes.stop().await;
 }
@@ -84,7 +118,12 @@ async fn too_many_for_the_memory_are_run_in_halves_and_later_batches_are_smaller
         assert_eq!(score.expect("tagged"), f32::from(pixel));
     }
     let room = Arc::into_inner(room).expect("nobody else has it");
-    assert!(room.batcher.too_many(room.line, 64).is_some_and(|limit| limit <= 3), "the limit came down by itself");
+    assert!(
+        room.batcher
+            .too_many(room.line, 64)
+            .is_some_and(|limit| limit <= 3),
+        "the limit came down by itself"
+    );
     assert!(!room.alarm.has_rung());
     room.lanes.stop().await;
 }
@@ -100,17 +139,29 @@ async fn ends_the_worker(room: Room, pixel: u8) -> Breakdown {
 
 #[tokio::test]
 async fn a_panic_of_the_engine_ends_the_worker() {
-    assert_eq!(ends_the_worker(Room::start(1, 1), PANICS).await, Breakdown::Panicked);
+    assert_eq!(
+        ends_the_worker(Room::start(1, 1), PANICS).await,
+        Breakdown::Panicked
+    );
 }
 
 #[tokio::test]
 async fn a_lost_device_and_no_memory_for_one_image_end_the_worker() {
-    assert_eq!(ends_the_worker(Room::start(1, 1), LOST_DEVICE).await, Breakdown::Device("lost".into()));
-    assert_eq!(ends_the_worker(Room::start(1, 0), 1).await, Breakdown::OutOfMemory("1 images".into()));
+    assert_eq!(
+        ends_the_worker(Room::start(1, 1), LOST_DEVICE).await,
+        Breakdown::Device("lost".into())
+    );
+    assert_eq!(
+        ends_the_worker(Room::start(1, 0), 1).await,
+        Breakdown::OutOfMemory("1 images".into())
+    );
 }
 
 #[tokio::test]
 async fn a_hang_ends_the_worker() {
     let breakdown = ends_the_worker(Room::start(1, 1), HANGS).await;
-    assert!(matches!(breakdown, Breakdown::Hung(took) if took > LEAST), "{breakdown:?}");
+    assert!(
+        matches!(breakdown, Breakdown::Hung(took) if took > LEAST),
+        "{breakdown:?}"
+    );
 }

@@ -24,7 +24,9 @@ pub async fn keep(bus: Weak<Inner>) {
         let Some(bus) = bus.upgrade() else { return };
         pulses += 1;
         let was_up = bus.up.load(Relaxed);
-        let Ok(measured) = bus.measure().await else { continue };
+        let Ok(measured) = bus.measure().await else {
+            continue;
+        };
         let stepped = measured.abs_diff(bus.clock_offset_us.load(Relaxed)) > STEP_US;
         if stepped || pulses >= PULSES_A_MEASUREMENT || !was_up {
             bus.clock_offset_us.store(measured, Relaxed);
@@ -45,6 +47,8 @@ impl Inner {
         let (seconds, micros): (u64, u64) = self.ask(&redis::cmd("TIME")).await?;
         let age_us = asked.elapsed().as_micros() as u64 / 2;
         let redis_us = seconds * 1_000_000 + micros + age_us;
-        Ok(redis_us.cast_signed().wrapping_sub(host_clock_us().cast_signed()))
+        Ok(redis_us
+            .cast_signed()
+            .wrapping_sub(host_clock_us().cast_signed()))
     }
 }

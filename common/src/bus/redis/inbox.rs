@@ -12,8 +12,8 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisResult, Value,
-    aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind,
+    RedisResult, Value, aio::MultiplexedConnection,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -46,7 +46,10 @@ struct Listener {
 impl Subscription {
     /// Returns once Redis has confirmed the subscription.
     pub(super) async fn open(bus: &Arc<Inner>, name: &str, kept: usize) -> Result<Self, BusError> {
-        let (waiters, up) = (Waiters::new(bus.max_waiters, kept), Arc::new(AtomicBool::new(false)));
+        let (waiters, up) = (
+            Waiters::new(bus.max_waiters, kept),
+            Arc::new(AtomicBool::new(false)),
+        );
         let listener = Listener {
             client: resp3(&bus.client).map_err(unavailable)?,
             channel: bus.keys.inbox(name),
@@ -56,8 +59,15 @@ impl Subscription {
         };
         let first = listener.subscribe().await.map_err(unavailable)?;
         let ends = bus.closed.child_token();
-        tokio::spawn(ends.clone().run_until_cancelled_owned(listener.supervise(first)));
-        Ok(Self { waiters, up, _ends: ends.drop_guard() })
+        tokio::spawn(
+            ends.clone()
+                .run_until_cancelled_owned(listener.supervise(first)),
+        );
+        Ok(Self {
+            waiters,
+            up,
+            _ends: ends.drop_guard(),
+        })
     }
 
     pub fn is_subscribed(&self) -> bool {
@@ -67,7 +77,10 @@ impl Subscription {
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").field("waiters", &self.waiters.len()).field("up", &self.up).finish()
+        f.debug_struct("Subscription")
+            .field("waiters", &self.waiters.len())
+            .field("up", &self.up)
+            .finish()
     }
 }
 
@@ -84,7 +97,10 @@ impl Listener {
             .set_connection_timeout(Some(OPEN_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN))
             .set_push_sender(hear(self.waiters.clone(), lost.clone()));
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
         connection.subscribe(&self.channel).await?;
         self.up.store(true, Relaxed);
         Ok(Subscribed { connection, lost })
@@ -117,7 +133,9 @@ impl Listener {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
             // A dead peer closes nothing: ask.
-            let ping: RedisResult<Value> = redis::cmd("PING").query_async(&mut subscribed.connection).await;
+            let ping: RedisResult<Value> = redis::cmd("PING")
+                .query_async(&mut subscribed.connection)
+                .await;
             if ping.is_err() {
                 return;
             }
@@ -127,10 +145,16 @@ impl Listener {
 
     /// Reads the keys of those who have waited for at least `age`.
     async fn look(&self, age: Duration) {
-        let Some(bus) = self.bus.upgrade() else { return };
+        let Some(bus) = self.bus.upgrade() else {
+            return;
+        };
         for keys in self.waiters.waiting_since(age).chunks(KEYS_A_LOOK) {
             let mut get = redis::cmd("MGET");
-            get.arg(keys.iter().map(|key| bus.keys.result(key)).collect::<Vec<_>>());
+            get.arg(
+                keys.iter()
+                    .map(|key| bus.keys.result(key))
+                    .collect::<Vec<_>>(),
+            );
             let found: Vec<Option<Vec<u8>>> = match bus.ask(&get).await {
                 Ok(found) => found,
                 Err(error) => return tracing::debug!(%error, "cannot look for results"),
@@ -146,7 +170,10 @@ impl Listener {
 
 /// Called on the connection's own task for every push: no buffer stands
 /// between Redis and the waiters, so none can overflow.
-fn hear(waiters: Waiters, lost: CancellationToken) -> impl Fn(PushInfo) -> Result<(), redis::aio::SendError> {
+fn hear(
+    waiters: Waiters,
+    lost: CancellationToken,
+) -> impl Fn(PushInfo) -> Result<(), redis::aio::SendError> {
     move |push| {
         match push.kind {
             PushKind::Message => {
@@ -171,6 +198,9 @@ fn frame(data: &[Value]) -> Option<&[u8]> {
 
 fn resp3(client: &Client) -> RedisResult<Client> {
     let info = client.get_connection_info().clone();
-    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    let settings = info
+        .redis_settings()
+        .clone()
+        .set_protocol(ProtocolVersion::RESP3);
     Client::open(info.set_redis_settings(settings).into_connection_info()?)
 }

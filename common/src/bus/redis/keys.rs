@@ -12,7 +12,9 @@ pub struct Keys {
 
 impl Keys {
     pub fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned() }
+        Self {
+            prefix: prefix.to_owned(),
+        }
     }
 
     pub fn result(&self, key: &ResultKey) -> String {
@@ -49,13 +51,20 @@ pub struct Announcement<'a> {
 
 impl Announcement<'_> {
     pub fn of(key: &ResultKey, payload: &[u8]) -> Vec<u8> {
-        let announcement = Announcement { tenant: &key.tenant, id: &key.id, payload };
+        let announcement = Announcement {
+            tenant: &key.tenant,
+            id: &key.id,
+            payload,
+        };
         rmp_serde::to_vec(&announcement).expect("strings and bytes always serialise")
     }
 
     pub fn read(frame: &[u8]) -> Option<(ResultKey, Bytes)> {
         let said: Announcement = rmp_serde::from_slice(frame).ok()?;
-        let key = ResultKey { tenant: said.tenant.to_owned(), id: said.id.to_owned() };
+        let key = ResultKey {
+            tenant: said.tenant.to_owned(),
+            id: said.id.to_owned(),
+        };
         Some((key, Bytes::copy_from_slice(said.payload)))
     }
 }
@@ -65,13 +74,19 @@ mod tests {
     use super::*;
 
     fn key(tenant: &str, id: &str) -> ResultKey {
-        ResultKey { tenant: tenant.to_owned(), id: id.to_owned() }
+        ResultKey {
+            tenant: tenant.to_owned(),
+            id: id.to_owned(),
+        }
     }
 
     #[test]
     fn an_announcement_survives_the_wire() {
         let frame = Announcement::of(&key("t", "req_1"), b"\x00\xffresult");
-        assert_eq!(Announcement::read(&frame), Some((key("t", "req_1"), Bytes::from_static(b"\x00\xffresult"))));
+        assert_eq!(
+            Announcement::read(&frame),
+            Some((key("t", "req_1"), Bytes::from_static(b"\x00\xffresult")))
+        );
         assert_eq!(Announcement::read(&frame[..5]), None);
     }
 
@@ -79,6 +94,9 @@ mod tests {
     fn tenants_never_share_a_key() {
         let keys = Keys::new("x");
         assert_ne!(keys.result(&key("a:b", "c")), keys.result(&key("a", "b:c")));
-        assert_ne!(keys.result(&key("a%3Ab", "c")), keys.result(&key("a:b", "c")));
+        assert_ne!(
+            keys.result(&key("a%3Ab", "c")),
+            keys.result(&key("a:b", "c"))
+        );
     }
 }

@@ -78,10 +78,14 @@ impl Redis {
                 inboxes: Mutex::default(),
                 closed: CancellationToken::new(),
             };
-            let redis = Self { inner: Arc::new(inner) };
+            let redis = Self {
+                inner: Arc::new(inner),
+            };
             redis.inner.set_clock().await?;
             let closed = redis.inner.closed.clone();
-            tokio::spawn(closed.run_until_cancelled_owned(clock::keep(Arc::downgrade(&redis.inner))));
+            tokio::spawn(
+                closed.run_until_cancelled_owned(clock::keep(Arc::downgrade(&redis.inner))),
+            );
             Ok(redis)
         })
     }
@@ -97,21 +101,41 @@ impl Redis {
             let announcement = Announcement::of(key, &payload);
             let mut both = redis::pipe();
             both.atomic();
-            both.cmd("SET").arg(keys.result(key)).arg(&*payload).arg("EX").arg(self.inner.result_ttl_s).ignore();
-            both.cmd("PUBLISH").arg(keys.inbox(reply_to)).arg(announcement).ignore();
-            self.inner.call(async |mut commands| both.query_async::<()>(&mut commands).await).await
+            both.cmd("SET")
+                .arg(keys.result(key))
+                .arg(&*payload)
+                .arg("EX")
+                .arg(self.inner.result_ttl_s)
+                .ignore();
+            both.cmd("PUBLISH")
+                .arg(keys.inbox(reply_to))
+                .arg(announcement)
+                .ignore();
+            self.inner
+                .call(async |mut commands| both.query_async::<()>(&mut commands).await)
+                .await
         })
     }
 
-    pub fn result<'a>(&'a self, key: &'a ResultKey) -> BoxFuture<'a, Result<Option<Bytes>, BusError>> {
+    pub fn result<'a>(
+        &'a self,
+        key: &'a ResultKey,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, BusError>> {
         Box::pin(async move {
             let mut get = redis::cmd("GET");
             get.arg(self.inner.keys.result(key));
-            self.inner.ask(&get).await.map(|found: Option<Vec<u8>>| found.map(Bytes::from))
+            self.inner
+                .ask(&get)
+                .await
+                .map(|found: Option<Vec<u8>>| found.map(Bytes::from))
         })
     }
 
-    pub fn open_inbox<'a>(&'a self, name: &'a str, kept: usize) -> BoxFuture<'a, Result<Arc<Subscription>, BusError>> {
+    pub fn open_inbox<'a>(
+        &'a self,
+        name: &'a str,
+        kept: usize,
+    ) -> BoxFuture<'a, Result<Arc<Subscription>, BusError>> {
         Box::pin(async move {
             let open = self.inner.inboxes().get(name).and_then(Weak::upgrade);
             if let Some(open) = open {
@@ -141,11 +165,17 @@ impl Redis {
             let mut both = redis::pipe();
             both.cmd("HSET").arg(&key).arg(id).arg(value).ignore();
             both.cmd("EXPIRE").arg(&key).arg(KIND_TTL_S).ignore();
-            self.inner.call(async |mut commands| both.query_async::<()>(&mut commands).await).await
+            self.inner
+                .call(async |mut commands| both.query_async::<()>(&mut commands).await)
+                .await
         })
     }
 
-    pub fn withdraw<'a>(&'a self, kind: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), BusError>> {
+    pub fn withdraw<'a>(
+        &'a self,
+        kind: &'a str,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
         Box::pin(async move {
             let mut remove = redis::cmd("HDEL");
             remove.arg(self.inner.keys.announced(kind)).arg(id);
@@ -156,11 +186,14 @@ impl Redis {
     pub fn announced<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Vec<Bytes>, BusError>> {
         Box::pin(async move {
             let key = self.inner.keys.announced(kind);
-            let all: HashMap<String, Vec<u8>> = self.inner.ask(redis::cmd("HGETALL").arg(&key)).await?;
+            let all: HashMap<String, Vec<u8>> =
+                self.inner.ask(redis::cmd("HGETALL").arg(&key)).await?;
             let now = self.now_us() / 1_000;
             let (mut said, mut old) = (Vec::new(), Vec::new());
             for (id, value) in all {
-                let Some((expires_ms, payload)) = value.split_first_chunk::<8>() else { continue };
+                let Some((expires_ms, payload)) = value.split_first_chunk::<8>() else {
+                    continue;
+                };
                 let expires_ms = u64::from_be_bytes(*expires_ms);
                 if expires_ms > now {
                     said.push(Bytes::copy_from_slice(payload));
@@ -169,7 +202,9 @@ impl Redis {
                 }
             }
             if !old.is_empty() {
-                self.inner.ask::<()>(redis::cmd("HDEL").arg(&key).arg(old)).await?;
+                self.inner
+                    .ask::<()>(redis::cmd("HDEL").arg(&key).arg(old))
+                    .await?;
             }
             Ok(said)
         })
@@ -183,7 +218,10 @@ impl Redis {
     ) -> BoxFuture<'a, Result<(), BusError>> {
         Box::pin(async move {
             let mut set = redis::cmd("SET");
-            set.arg(self.inner.keys.remembered(key)).arg(&**payload).arg("PX").arg(millis(ttl));
+            set.arg(self.inner.keys.remembered(key))
+                .arg(&**payload)
+                .arg("PX")
+                .arg(millis(ttl));
             self.inner.ask::<()>(&set).await
         })
     }
@@ -192,15 +230,29 @@ impl Redis {
         Box::pin(async move {
             let mut get = redis::cmd("GET");
             get.arg(self.inner.keys.remembered(key));
-            self.inner.ask(&get).await.map(|found: Option<Vec<u8>>| found.map(Bytes::from))
+            self.inner
+                .ask(&get)
+                .await
+                .map(|found: Option<Vec<u8>>| found.map(Bytes::from))
         })
     }
 
-    pub fn claim<'a>(&'a self, key: &'a str, ttl: Duration) -> BoxFuture<'a, Result<bool, BusError>> {
+    pub fn claim<'a>(
+        &'a self,
+        key: &'a str,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<bool, BusError>> {
         Box::pin(async move {
             let mut set = redis::cmd("SET");
-            set.arg(self.inner.keys.claim(key)).arg(1).arg("NX").arg("PX").arg(millis(ttl));
-            self.inner.ask(&set).await.map(|done: Option<String>| done.is_some())
+            set.arg(self.inner.keys.claim(key))
+                .arg(1)
+                .arg("NX")
+                .arg("PX")
+                .arg(millis(ttl));
+            self.inner
+                .ask(&set)
+                .await
+                .map(|done: Option<String>| done.is_some())
         })
     }
 
@@ -225,14 +277,21 @@ impl Redis {
 
 impl Inner {
     async fn ask<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, BusError> {
-        self.call(async |mut commands| command.query_async(&mut commands).await).await
+        self.call(async |mut commands| command.query_async(&mut commands).await)
+            .await
     }
 
     /// Within a bound, and noting whether Redis is there.
-    async fn call<T>(&self, ask: impl AsyncFnOnce(ConnectionManager) -> RedisResult<T>) -> Result<T, BusError> {
+    async fn call<T>(
+        &self,
+        ask: impl AsyncFnOnce(ConnectionManager) -> RedisResult<T>,
+    ) -> Result<T, BusError> {
         let answer = timeout(CALL_WITHIN, ask(self.commands.clone())).await;
-        let answer =
-            answer.unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))));
+        let answer = answer.unwrap_or_else(|_| {
+            Err(RedisError::from(std::io::Error::from(
+                std::io::ErrorKind::TimedOut,
+            )))
+        });
         // A refusal is an answer too, but one that stores nothing.
         self.up.store(answer.is_ok(), Relaxed);
         answer.map_err(unavailable)
@@ -252,7 +311,9 @@ impl Drop for Inner {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The client knows the password.
-        f.debug_struct("Redis").field("keys", &self.inner.keys).finish_non_exhaustive()
+        f.debug_struct("Redis")
+            .field("keys", &self.inner.keys)
+            .finish_non_exhaustive()
     }
 }
 

@@ -40,8 +40,14 @@ struct Entry {
 
 impl Shards {
     pub fn new(max_length: usize) -> Self {
-        let shared = Shared { max_length, state: Mutex::default(), arrived: Notify::new() };
-        Self { shared: Arc::new(shared) }
+        let shared = Shared {
+            max_length,
+            state: Mutex::default(),
+            arrived: Notify::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     pub fn publish(&self, payload: Bytes) -> Result<(), QueueError> {
@@ -57,12 +63,19 @@ impl Shards {
 
     pub fn consume(&self, prefetch: u16, shutdown: Shutdown) -> Consumer {
         self.shared.state().consumers += 1;
-        Consumer { shared: self.shared.clone(), credit: Arc::new(Semaphore::new(prefetch.into())), shutdown }
+        Consumer {
+            shared: self.shared.clone(),
+            credit: Arc::new(Semaphore::new(prefetch.into())),
+            shutdown,
+        }
     }
 
     pub fn depth(&self) -> Depth {
         let state = self.shared.state();
-        Depth { messages: state.waiting.len() as u64, consumers: state.consumers }
+        Depth {
+            messages: state.waiting.len() as u64,
+            consumers: state.consumers,
+        }
     }
 }
 
@@ -102,8 +115,16 @@ impl Consumer {
         let permit = self.credit.clone().try_acquire_owned().ok()?;
         let entry = self.shared.state().waiting.pop_front()?;
         let (payload, attempt) = (entry.payload.clone(), entry.failed + 1);
-        let receipt = Receipt { shared: self.shared.clone(), entry: Some(entry), permit: Some(permit) };
-        Some(ShardDelivery { attempt, payload, receipt: queue::ShardReceipt::Memory(receipt) })
+        let receipt = Receipt {
+            shared: self.shared.clone(),
+            entry: Some(entry),
+            permit: Some(permit),
+        };
+        Some(ShardDelivery {
+            attempt,
+            payload,
+            receipt: queue::ShardReceipt::Memory(receipt),
+        })
     }
 }
 
@@ -131,7 +152,10 @@ impl Receipt {
 impl Drop for Receipt {
     fn drop(&mut self) {
         if let Some(Entry { payload, failed }) = self.entry.take() {
-            self.shared.state().waiting.push_front(Entry { payload, failed: failed + 1 });
+            self.shared.state().waiting.push_front(Entry {
+                payload,
+                failed: failed + 1,
+            });
         }
         // Credit first, then the wake-up: who wakes must find it.
         self.permit = None;

@@ -14,8 +14,16 @@ use crate::queue::{self, Delivery, Lane, Received};
 /// One message on its way from the broker's connection to `next`.
 #[derive(Debug)]
 pub enum Arrival {
-    Job { lane: Lane, attempt: u32, payload: bytes::Bytes, receipt: Receipt },
-    DeadLettered { payload: bytes::Bytes, attempts: u32 },
+    Job {
+        lane: Lane,
+        attempt: u32,
+        payload: bytes::Bytes,
+        receipt: Receipt,
+    },
+    DeadLettered {
+        payload: bytes::Bytes,
+        attempts: u32,
+    },
 }
 
 #[derive(Debug)]
@@ -62,7 +70,9 @@ impl Consumer {
             Err(TryRecvError::Empty) => false,
             Err(TryRecvError::Disconnected) => true,
         };
-        let Some(guard) = self.hands.try_together() else { return Look::Nothing };
+        let Some(guard) = self.hands.try_together() else {
+            return Look::Nothing;
+        };
         for lane in &mut self.lanes {
             let Ok(place) = lane.places.clone().try_acquire_owned() else {
                 ended &= lane.arrivals.is_closed() && lane.arrivals.is_empty();
@@ -70,7 +80,10 @@ impl Consumer {
             };
             match take_live(&mut lane.arrivals) {
                 Ok(arrival) => {
-                    let hold = Hold::Together { _guard: guard, _place: place };
+                    let hold = Hold::Together {
+                        _guard: guard,
+                        _place: place,
+                    };
                     return Look::Found(arrival.hand_out(Some(hold)));
                 }
                 Err(TryRecvError::Empty) => ended = false,
@@ -94,13 +107,25 @@ fn take_live(arrivals: &mut Receiver<Arrival>) -> Result<Arrival, TryRecvError> 
 impl Arrival {
     fn hand_out(self, hold: Option<Hold>) -> Received {
         match self {
-            Arrival::DeadLettered { payload, attempts } => Received::DeadLettered { payload, attempts },
-            Arrival::Job { lane, attempt, payload, receipt } => {
+            Arrival::DeadLettered { payload, attempts } => {
+                Received::DeadLettered { payload, attempts }
+            }
+            Arrival::Job {
+                lane,
+                attempt,
+                payload,
+                receipt,
+            } => {
                 let receipt = match hold {
                     Some(hold) => receipt.held(hold),
                     None => receipt,
                 };
-                Received::Delivery(Delivery { lane, attempt, payload, receipt: queue::Receipt::Rabbit(receipt) })
+                Received::Delivery(Delivery {
+                    lane,
+                    attempt,
+                    payload,
+                    receipt: queue::Receipt::Rabbit(receipt),
+                })
             }
         }
     }

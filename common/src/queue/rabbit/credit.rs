@@ -17,7 +17,11 @@ pub struct Credit {
 impl Credit {
     /// At first each delivery is taken for one job.
     pub fn new(jobs: u16) -> Self {
-        Self { jobs, jobs_per_delivery: 1.0, granted: jobs }
+        Self {
+            jobs,
+            jobs_per_delivery: 1.0,
+            granted: jobs,
+        }
     }
 
     pub fn deliveries(&self) -> u16 {
@@ -32,7 +36,8 @@ impl Credit {
     pub fn change(&mut self) -> Option<u16> {
         let wanted = (f64::from(self.jobs) / self.jobs_per_delivery).ceil() as u16;
         let wanted = wanted.saturating_add(SPARE).min(self.jobs);
-        let is_off = wanted >= self.granted.saturating_mul(2) || self.granted >= wanted.saturating_mul(2);
+        let is_off =
+            wanted >= self.granted.saturating_mul(2) || self.granted >= wanted.saturating_mul(2);
         is_off.then(|| {
             self.granted = wanted;
             wanted
@@ -58,9 +63,15 @@ mod tests {
         let mut credit = Credit::new(64);
         assert!(changes(&mut credit, 1_000, 1).is_empty());
         let few = changes(&mut credit, 1_000, 8).last().copied();
-        assert!(few.is_some_and(|count| (10..20).contains(&count)), "{few:?}");
+        assert!(
+            few.is_some_and(|count| (10..20).contains(&count)),
+            "{few:?}"
+        );
         let many = changes(&mut credit, 1_000, 1).last().copied();
-        assert!(many.is_some_and(|count| (48..=64).contains(&count)), "{many:?}");
+        assert!(
+            many.is_some_and(|count| (48..=64).contains(&count)),
+            "{many:?}"
+        );
     }
 
     #[test]

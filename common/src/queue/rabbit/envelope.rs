@@ -32,7 +32,12 @@ pub struct Envelope {
 
 impl Envelope {
     pub fn new(ttl: Duration) -> Self {
-        Self { failed: 0, published_ms: now_ms(), ttl: Some(ttl), bundle: false }
+        Self {
+            failed: 0,
+            published_ms: now_ms(),
+            ttl: Some(ttl),
+            bundle: false,
+        }
     }
 
     pub fn read(properties: &BasicProperties) -> Self {
@@ -40,9 +45,14 @@ impl Envelope {
             let value = properties.headers().as_ref()?.inner().get(name)?;
             u64::try_from(value.as_long_long_int()?).ok()
         };
-        let ttl_ms = properties.expiration().as_ref().and_then(|text| text.as_str().parse().ok());
+        let ttl_ms = properties
+            .expiration()
+            .as_ref()
+            .and_then(|text| text.as_str().parse().ok());
         Self {
-            failed: header(FAILED).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+            failed: header(FAILED)
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(0),
             published_ms: header(PUBLISHED).unwrap_or_else(now_ms),
             ttl: ttl_ms.map(Duration::from_millis),
             bundle: header(BUNDLE).is_some(),
@@ -63,24 +73,37 @@ impl Envelope {
 
     /// The jobs that a payload holds. A bundle that is not whole is nobody's job, and ends as a dead letter like any other.
     pub fn jobs(self, payload: Bytes) -> Vec<Bytes> {
-        let parts = if self.bundle { bundle::split(payload.clone()) } else { None };
-        parts.filter(|parts| !parts.is_empty()).unwrap_or_else(|| vec![payload])
+        let parts = if self.bundle {
+            bundle::split(payload.clone())
+        } else {
+            None
+        };
+        parts
+            .filter(|parts| !parts.is_empty())
+            .unwrap_or_else(|| vec![payload])
     }
 
     pub fn properties(self, lane: Lane) -> BasicProperties {
         let mut headers = FieldTable::default();
         headers.insert(FAILED.into(), AMQPValue::LongLongInt(self.failed.into()));
-        headers.insert(PUBLISHED.into(), AMQPValue::LongLongInt(self.published_ms.cast_signed()));
+        headers.insert(
+            PUBLISHED.into(),
+            AMQPValue::LongLongInt(self.published_ms.cast_signed()),
+        );
         if self.bundle {
             headers.insert(BUNDLE.into(), AMQPValue::LongLongInt(1));
         }
-        let properties = BasicProperties::default().with_headers(headers).with_delivery_mode(match lane.is_bulk() {
-            // Who waits for a real-time job is gone after a broker's restart: spare the disk.
-            false => 1,
-            true => 2,
-        });
+        let properties = BasicProperties::default()
+            .with_headers(headers)
+            .with_delivery_mode(match lane.is_bulk() {
+                // Who waits for a real-time job is gone after a broker's restart: spare the disk.
+                false => 1,
+                true => 2,
+            });
         match self.ttl {
-            Some(ttl) => properties.with_expiration(ttl.as_millis().min(LONGEST_TTL_MS).to_string().into()),
+            Some(ttl) => {
+                properties.with_expiration(ttl.as_millis().min(LONGEST_TTL_MS).to_string().into())
+            }
             None => properties,
         }
     }
@@ -92,11 +115,15 @@ impl Envelope {
 /// own deadline, kept by the fleet's clock, ends it.
 fn remaining(ttl: Duration, published_ms: u64, now_ms: u64) -> Duration {
     let elapsed = now_ms.checked_sub(published_ms).map(Duration::from_millis);
-    elapsed.and_then(|elapsed| ttl.checked_sub(elapsed)).unwrap_or(ttl)
+    elapsed
+        .and_then(|elapsed| ttl.checked_sub(elapsed))
+        .unwrap_or(ttl)
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]
@@ -108,7 +135,12 @@ mod tests {
         for lane in Lane::ALL {
             let (published_ms, ttl) = (1_700_000_000_000, Some(Duration::from_millis(1500)));
             for bundle in [false, true] {
-                let sent = Envelope { failed: 2, published_ms, ttl, bundle };
+                let sent = Envelope {
+                    failed: 2,
+                    published_ms,
+                    ttl,
+                    bundle,
+                };
                 assert_eq!(Envelope::read(&sent.properties(lane)), sent);
             }
         }
@@ -117,7 +149,10 @@ mod tests {
     /// What is in the field, word by word: another version of the fleet finds and writes these.
     #[test]
     fn headers_are_what_they_were() {
-        let always = [("x-tagfleet-failed", 2), ("x-tagfleet-published-ms", 1_763_700_000_000)];
+        let always = [
+            ("x-tagfleet-failed", 2),
+            ("x-tagfleet-published-ms", 1_763_700_000_000),
+        ];
         let headers = |bundle: &[(&str, i64)]| {
             let mut table = FieldTable::default();
             for (name, value) in always.iter().chain(bundle) {
@@ -127,10 +162,20 @@ mod tests {
         };
         let (published_ms, ttl) = (1_763_700_000_000, Some(Duration::from_millis(1500)));
         for (bundle, more) in [(false, &[][..]), (true, &[("x-tagfleet-bundle", 1)][..])] {
-            let envelope = Envelope { failed: 2, published_ms, ttl, bundle };
-            let there = BasicProperties::default().with_headers(headers(more)).with_expiration("1500".into());
+            let envelope = Envelope {
+                failed: 2,
+                published_ms,
+                ttl,
+                bundle,
+            };
+            let there = BasicProperties::default()
+                .with_headers(headers(more))
+                .with_expiration("1500".into());
             assert_eq!(Envelope::read(&there), envelope);
-            assert_eq!(envelope.properties(Lane::Realtime), there.with_delivery_mode(1));
+            assert_eq!(
+                envelope.properties(Lane::Realtime),
+                there.with_delivery_mode(1)
+            );
         }
     }
 
@@ -143,8 +188,19 @@ mod tests {
     #[test]
     fn a_copy_lives_for_the_rest_of_the_time() {
         let second = Duration::from_secs(1);
-        assert_eq!(remaining(second, 10_000, 10_300), Duration::from_millis(700));
-        assert_eq!(remaining(second, 10_000, 310_000), second, "clocks five minutes apart end no job");
-        assert_eq!(remaining(second, 310_000, 10_000), second, "in neither direction");
+        assert_eq!(
+            remaining(second, 10_000, 10_300),
+            Duration::from_millis(700)
+        );
+        assert_eq!(
+            remaining(second, 10_000, 310_000),
+            second,
+            "clocks five minutes apart end no job"
+        );
+        assert_eq!(
+            remaining(second, 310_000, 10_000),
+            second,
+            "in neither direction"
+        );
     }
 }

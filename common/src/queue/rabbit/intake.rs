@@ -38,12 +38,27 @@ pub(super) struct Intake {
     abandoned: CancellationToken,
 }
 
-pub(super) fn start(inner: Arc<Inner>, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
-    let (tasks, abandoned, hands) = (inner.tasks.clone(), inner.closed.child_token(), Hands::default());
+pub(super) fn start(
+    inner: Arc<Inner>,
+    lanes: &[Lane],
+    prefetch: u16,
+    shutdown: Shutdown,
+) -> Consumer {
+    let (tasks, abandoned, hands) = (
+        inner.tasks.clone(),
+        inner.closed.child_token(),
+        Hands::default(),
+    );
     let (retries_in, retries) = mpsc::channel(1);
     let open = |lane: &Lane| {
         let (sender, arrivals) = mpsc::channel(prefetch.into());
-        ((*lane, sender), LaneEnd { arrivals, places: Arc::new(Semaphore::new(prefetch.into())) })
+        (
+            (*lane, sender),
+            LaneEnd {
+                arrivals,
+                places: Arc::new(Semaphore::new(prefetch.into())),
+            },
+        )
     };
     let (lanes_in, lanes) = lanes.iter().map(open).unzip();
     let intake = Intake {
@@ -57,7 +72,12 @@ pub(super) fn start(inner: Arc<Inner>, lanes: &[Lane], prefetch: u16, shutdown: 
         abandoned: abandoned.clone(),
     };
     tasks.spawn(intake.run());
-    Consumer { retries, lanes, hands, _abandon: abandoned.drop_guard() }
+    Consumer {
+        retries,
+        lanes,
+        hands,
+        _abandon: abandoned.drop_guard(),
+    }
 }
 
 impl Intake {
@@ -99,7 +119,10 @@ impl Intake {
 
     async fn pump(&self, link: &Arc<Link>, lane: Lane, to: &Sender<Arrival>) -> Result<(), String> {
         let mut credit = Credit::new(self.prefetch);
-        let source = Arc::new(Source { channel: within(link.channel()).await?, _link: link.clone() });
+        let source = Arc::new(Source {
+            channel: within(link.channel()).await?,
+            _link: link.clone(),
+        });
         let mut deliveries = self.subscribe(&source, lane, credit.deliveries()).await?;
         loop {
             tokio::select! {
@@ -114,18 +137,30 @@ impl Intake {
             if let Some(count) = credit.change() {
                 // To RabbitMQ, a count holds for the consumers that come after it.
                 let next = self.subscribe(&source, lane, count).await?;
-                self.unsubscribe(&source, lane, to, std::mem::replace(&mut deliveries, next)).await?;
+                self.unsubscribe(&source, lane, to, std::mem::replace(&mut deliveries, next))
+                    .await?;
             }
         }
         self.unsubscribe(&source, lane, to, deliveries).await
     }
 
-    async fn subscribe(&self, source: &Source, lane: Lane, count: u16) -> Result<lapin::Consumer, String> {
+    async fn subscribe(
+        &self,
+        source: &Source,
+        lane: Lane,
+        count: u16,
+    ) -> Result<lapin::Consumer, String> {
         let queue = self.inner.broker.topology.queue(Place::Lane(lane));
         within(async {
-            source.channel.basic_qos(count, BasicQosOptions::default()).await?;
+            source
+                .channel
+                .basic_qos(count, BasicQosOptions::default())
+                .await?;
             let options = BasicConsumeOptions::default();
-            source.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await
+            source
+                .channel
+                .basic_consume(queue.into(), "".into(), options, FieldTable::default())
+                .await
         })
         .await
     }
@@ -137,7 +172,12 @@ impl Intake {
         to: &Sender<Arrival>,
         mut deliveries: lapin::Consumer,
     ) -> Result<(), String> {
-        within(source.channel.basic_cancel(deliveries.tag(), Default::default())).await?;
+        within(
+            source
+                .channel
+                .basic_cancel(deliveries.tag(), Default::default()),
+        )
+        .await?;
         // What was on its way here when we asked to stop.
         while let Some(Ok(delivery)) = deliveries.next().await {
             self.receive(source, lane, to, delivery).await;
@@ -146,7 +186,13 @@ impl Intake {
     }
 
     /// How many jobs it was.
-    async fn receive(&self, source: &Arc<Source>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) -> usize {
+    async fn receive(
+        &self,
+        source: &Arc<Source>,
+        lane: Lane,
+        to: &Sender<Arrival>,
+        delivery: Delivery,
+    ) -> usize {
         if delivery.redelivered {
             self.count_failure(source, lane, to, delivery).await;
             return 1;
@@ -159,7 +205,14 @@ impl Intake {
         for (payload, receipt) in jobs.into_iter().zip(receipt.shared_by(count)) {
             // Where bundles are more than prefetch allows, they wait for room. A
             // consumer that is gone drops the receipt, and the job goes back.
-            let _ = to.send(Arrival::Job { lane, attempt, payload, receipt }).await;
+            let _ = to
+                .send(Arrival::Job {
+                    lane,
+                    attempt,
+                    payload,
+                    receipt,
+                })
+                .await;
             self.hands.changed.notify_one();
         }
         count
@@ -168,11 +221,20 @@ impl Intake {
     /// Replaces a redelivered message by copies, one of each job, that know of
     /// one more failure, or puts them aside. The original is acked only when
     /// the copies are safe: a crash in between leaves two, never none.
-    pub async fn count_failure(&self, source: &Arc<Source>, lane: Lane, to: &Sender<Arrival>, delivery: Delivery) {
+    pub async fn count_failure(
+        &self,
+        source: &Arc<Source>,
+        lane: Lane,
+        to: &Sender<Arrival>,
+        delivery: Delivery,
+    ) {
         let envelope = Envelope::read(&delivery.properties);
         let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
         for payload in envelope.jobs(delivery.data.into()) {
-            if !self.put_aside(envelope.failed_once_more(), lane, to, payload, &receipt).await {
+            if !self
+                .put_aside(envelope.failed_once_more(), lane, to, payload, &receipt)
+                .await
+            {
                 return;
             }
         }
@@ -190,21 +252,47 @@ impl Intake {
         original: &Receipt,
     ) -> bool {
         if envelope.failed < self.inner.max_attempts {
-            return self.put(Place::Retry(lane), &payload, envelope.properties(lane), original).await;
+            return self
+                .put(
+                    Place::Retry(lane),
+                    &payload,
+                    envelope.properties(lane),
+                    original,
+                )
+                .await;
         }
         envelope.ttl = None;
         // If nobody is left to hear it, another consumer shall: no ack then.
-        let told = self.put(Place::Dead, &payload, envelope.properties(lane), original).await
-            && to.send(Arrival::DeadLettered { payload, attempts: envelope.failed }).await.is_ok();
+        let told = self
+            .put(Place::Dead, &payload, envelope.properties(lane), original)
+            .await
+            && to
+                .send(Arrival::DeadLettered {
+                    payload,
+                    attempts: envelope.failed,
+                })
+                .await
+                .is_ok();
         self.hands.changed.notify_one();
         told
     }
 
     /// Tries until it is done, we are to stop, or the original is out of our hands.
-    async fn put(&self, place: Place, payload: &bytes::Bytes, properties: BasicProperties, original: &Receipt) -> bool {
+    async fn put(
+        &self,
+        place: Place,
+        payload: &bytes::Bytes,
+        properties: BasicProperties,
+        original: &Receipt,
+    ) -> bool {
         let mut backoff = Backoff::new();
         while original.is_live() && !self.is_stopped() {
-            match self.inner.publisher.publish(place, payload.clone(), properties.clone()).await {
+            match self
+                .inner
+                .publisher
+                .publish(place, payload.clone(), properties.clone())
+                .await
+            {
                 Ok(()) => return true,
                 Err(error) => tracing::warn!(%error, "cannot put a failed job aside yet"),
             }

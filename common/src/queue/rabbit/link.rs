@@ -53,11 +53,20 @@ impl Link {
         let (tell_blocked, blocked) = watch::channel(false);
         let (events, status) = (connection.events_listener(), connection.status().clone());
         tokio::spawn(observe(events, status, broken.clone(), tell_blocked));
-        Ok(Self { connection: Some(connection), socket, broken, blocked })
+        Ok(Self {
+            connection: Some(connection),
+            socket,
+            broken,
+            blocked,
+        })
     }
 
     pub async fn channel(&self) -> lapin::Result<lapin::Channel> {
-        self.connection.as_ref().expect("only drop takes it").create_channel().await
+        self.connection
+            .as_ref()
+            .expect("only drop takes it")
+            .create_channel()
+            .await
     }
 
     pub fn give_up(&self) {
@@ -78,7 +87,13 @@ impl Link {
     }
 
     pub async fn blocked(&self) {
-        if self.blocked.clone().wait_for(|blocked| *blocked).await.is_err() {
+        if self
+            .blocked
+            .clone()
+            .wait_for(|blocked| *blocked)
+            .await
+            .is_err()
+        {
             // The connection went: others say so.
             std::future::pending().await
         }
@@ -102,9 +117,13 @@ impl Drop for Link {
     fn drop(&mut self) {
         let healthy = !self.broken.is_cancelled();
         self.broken.cancel();
-        let (Some(connection), socket) = (self.connection.take(), self.socket.clone()) else { return };
+        let (Some(connection), socket) = (self.connection.take(), self.socket.clone()) else {
+            return;
+        };
         match Handle::try_current() {
-            Ok(runtime) if healthy => drop(runtime.spawn(async move { say_goodbye(&connection, &socket).await })),
+            Ok(runtime) if healthy => {
+                drop(runtime.spawn(async move { say_goodbye(&connection, &socket).await }))
+            }
             _ => socket.cut(),
         }
     }
@@ -154,7 +173,9 @@ async fn connect(uri: &AMQPUri, name: &str, socket: Socket) -> lapin::Result<Con
                 }
                 return match uri.scheme {
                     AMQPScheme::AMQP => Ok(stream),
-                    AMQPScheme::AMQPS => Ok(stream.into_tls(host, OwnedTLSConfig::default().as_ref()).await?),
+                    AMQPScheme::AMQPS => Ok(stream
+                        .into_tls(host, OwnedTLSConfig::default().as_ref())
+                        .await?),
                 };
             }
             Err(failed.into())

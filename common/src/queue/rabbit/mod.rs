@@ -59,18 +59,39 @@ impl Rabbit {
         Box::pin(async move {
             let scheme = || QueueError::Url(crate::reconnect::scheme_of(&config.queue_url));
             let uri: AMQPUri = config.queue_url.parse().map_err(|_| scheme())?;
-            let topology = Topology { prefix: config.queue_prefix.clone(), max_length: config.queue_max_length };
+            let topology = Topology {
+                prefix: config.queue_prefix.clone(),
+                max_length: config.queue_max_length,
+            };
             let broker = Arc::new(Broker { uri, topology });
             let (closed, tasks) = (CancellationToken::new(), TaskTracker::new());
             let timeout = Duration::from_millis(config.queue_publish_timeout_ms);
-            let publisher =
-                Publisher::start(broker.clone(), timeout, config.queue_bundle, closed.clone(), &tasks).await?;
-            let inner = Inner { broker, publisher, max_attempts: config.queue_max_attempts, closed, tasks };
-            Ok(Self { inner: Arc::new(inner) })
+            let publisher = Publisher::start(
+                broker.clone(),
+                timeout,
+                config.queue_bundle,
+                closed.clone(),
+                &tasks,
+            )
+            .await?;
+            let inner = Inner {
+                broker,
+                publisher,
+                max_attempts: config.queue_max_attempts,
+                closed,
+                tasks,
+            };
+            Ok(Self {
+                inner: Arc::new(inner),
+            })
         })
     }
 
-    pub fn publish<'a>(&'a self, lane: Lane, message: Message) -> BoxFuture<'a, Result<(), QueueError>> {
+    pub fn publish<'a>(
+        &'a self,
+        lane: Lane,
+        message: Message,
+    ) -> BoxFuture<'a, Result<(), QueueError>> {
         Box::pin(async move { self.inner.publisher.publish_job(lane, message).await })
     }
 
@@ -82,7 +103,10 @@ impl Rabbit {
         Box::pin(async move {
             // Quorum queues keep every message on disk, whatever its mode.
             let properties = BasicProperties::default().with_delivery_mode(2);
-            self.inner.publisher.publish(Place::Shards, payload, properties).await
+            self.inner
+                .publisher
+                .publish(Place::Shards, payload, properties)
+                .await
         })
     }
 
@@ -103,7 +127,10 @@ impl Rabbit {
         Box::pin(async move {
             let fresh = self.inner.publisher.depth(Place::Lane(lane)).await?;
             let retry = self.inner.publisher.depth(Place::Retry(lane)).await?;
-            Ok(Depth { messages: fresh.messages + retry.messages, consumers: fresh.consumers })
+            Ok(Depth {
+                messages: fresh.messages + retry.messages,
+                consumers: fresh.consumers,
+            })
         })
     }
 
@@ -119,7 +146,10 @@ impl Rabbit {
         Box::pin(async move {
             self.inner.closed.cancel();
             self.inner.tasks.close();
-            if tokio::time::timeout(CLOSE_WITHIN, self.inner.tasks.wait()).await.is_err() {
+            if tokio::time::timeout(CLOSE_WITHIN, self.inner.tasks.wait())
+                .await
+                .is_err()
+            {
                 tracing::warn!("the broker did not answer our good-bye");
             }
         })
@@ -149,7 +179,10 @@ impl Broker {
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The URI holds the password.
-        f.debug_struct("Broker").field("host", &self.uri.authority.host).field("topology", &self.topology).finish()
+        f.debug_struct("Broker")
+            .field("host", &self.uri.authority.host)
+            .field("topology", &self.topology)
+            .finish()
     }
 }
 

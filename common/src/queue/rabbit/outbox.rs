@@ -55,8 +55,18 @@ pub enum Due {
 
 impl Outbox {
     pub fn new(lane: Lane) -> Self {
-        let rule = if lane.is_bulk() { Rule::Gathered(GATHER) } else { Rule::Paced(PACE) };
-        Self { rule, waiting: Vec::new(), bytes: 0, departed: None, gathering: 0 }
+        let rule = if lane.is_bulk() {
+            Rule::Gathered(GATHER)
+        } else {
+            Rule::Paced(PACE)
+        };
+        Self {
+            rule,
+            waiting: Vec::new(),
+            bytes: 0,
+            departed: None,
+            gathering: 0,
+        }
     }
 
     /// `most`: how many jobs may leave together.
@@ -68,7 +78,11 @@ impl Outbox {
         if is_full || wait.is_zero() {
             return Due::Now(self.depart(now));
         }
-        if self.waiting.len() == 1 { Due::In(wait, self.gathering) } else { Due::WithOthers }
+        if self.waiting.len() == 1 {
+            Due::In(wait, self.gathering)
+        } else {
+            Due::WithOthers
+        }
     }
 
     /// What was gathered, if it has not left.
@@ -80,9 +94,9 @@ impl Outbox {
     fn wait(&self, now: Instant) -> Duration {
         match self.rule {
             Rule::Gathered(time) => time,
-            Rule::Paced(pace) => {
-                self.departed.map_or(Duration::ZERO, |then| pace.saturating_sub(now.duration_since(then)))
-            }
+            Rule::Paced(pace) => self.departed.map_or(Duration::ZERO, |then| {
+                pace.saturating_sub(now.duration_since(then))
+            }),
         }
     }
 
@@ -100,7 +114,10 @@ pub fn pack(jobs: &[Waiting]) -> Option<(Bytes, Duration)> {
     let payload = match jobs {
         [only] => only.message.payload.clone(),
         several => {
-            let parts: Vec<_> = several.iter().map(|job| job.message.payload.clone()).collect();
+            let parts: Vec<_> = several
+                .iter()
+                .map(|job| job.message.payload.clone())
+                .collect();
             super::bundle::join(&parts)
         }
     };
@@ -114,8 +131,14 @@ mod tests {
     const MOST: usize = 8;
 
     fn job() -> Waiting {
-        let message = Message { payload: Bytes::from_static(b"job"), ttl: Duration::from_secs(1) };
-        Waiting { message, done: oneshot::channel().0 }
+        let message = Message {
+            payload: Bytes::from_static(b"job"),
+            ttl: Duration::from_secs(1),
+        };
+        Waiting {
+            message,
+            done: oneshot::channel().0,
+        }
     }
 
     fn add(outbox: &mut Outbox, now: Instant) -> Option<usize> {
@@ -130,10 +153,20 @@ mod tests {
         let (mut line, start) = (Outbox::new(Lane::Realtime), Instant::now());
         assert_eq!(add(&mut line, start), Some(1));
         let soon = start + PACE / 4;
-        let Due::In(wait, gathering) = line.add(job(), MOST, soon) else { panic!("it has to wait") };
-        assert_eq!(wait, PACE * 3 / 4, "until a moment after the last departure");
+        let Due::In(wait, gathering) = line.add(job(), MOST, soon) else {
+            panic!("it has to wait")
+        };
+        assert_eq!(
+            wait,
+            PACE * 3 / 4,
+            "until a moment after the last departure"
+        );
         assert!((0..2).all(|_| add(&mut line, soon).is_none()));
-        assert_eq!(line.gathered(gathering, start + PACE).map(|jobs| jobs.len()), Some(3));
+        assert_eq!(
+            line.gathered(gathering, start + PACE)
+                .map(|jobs| jobs.len()),
+            Some(3)
+        );
         assert!(line.gathered(gathering, start + PACE).is_none());
         assert_eq!(add(&mut line, start + PACE * 2), Some(1), "idle again");
     }
@@ -141,17 +174,23 @@ mod tests {
     #[test]
     fn a_full_bundle_does_not_wait() {
         let (mut line, now) = (Outbox::new(Lane::Realtime), Instant::now());
-        let departed: Vec<_> = (0..1 + 2 * MOST).filter_map(|_| add(&mut line, now)).collect();
+        let departed: Vec<_> = (0..1 + 2 * MOST)
+            .filter_map(|_| add(&mut line, now))
+            .collect();
         assert_eq!(departed, [1, MOST, MOST]);
     }
 
     #[test]
     fn bulk_is_gathered_until_it_is_full_or_the_time_is_over() {
         let (mut line, now) = (Outbox::new(Lane::Bulk), Instant::now());
-        let Due::In(_, first) = line.add(job(), MOST, now) else { panic!("it leaves at once") };
+        let Due::In(_, first) = line.add(job(), MOST, now) else {
+            panic!("it leaves at once")
+        };
         assert!((2..MOST).all(|_| add(&mut line, now).is_none()));
         assert_eq!(add(&mut line, now), Some(MOST));
-        let Due::In(_, second) = line.add(job(), MOST, now) else { panic!("it leaves at once") };
+        let Due::In(_, second) = line.add(job(), MOST, now) else {
+            panic!("it leaves at once")
+        };
         assert!(line.gathered(first, now).is_none(), "those have left");
         assert_eq!(line.gathered(second, now).map(|jobs| jobs.len()), Some(1));
     }
@@ -161,7 +200,10 @@ mod tests {
         for lane in Lane::ALL {
             let mut line = Outbox::new(lane);
             let mut add = || line.add(job(), 1, Instant::now());
-            assert!((0..3).all(|_| matches!(add(), Due::Now(jobs) if jobs.len() == 1)), "{lane:?}");
+            assert!(
+                (0..3).all(|_| matches!(add(), Due::Now(jobs) if jobs.len() == 1)),
+                "{lane:?}"
+            );
         }
     }
 }

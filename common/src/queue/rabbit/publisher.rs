@@ -75,10 +75,21 @@ impl Publisher {
         closed: CancellationToken,
         tasks: &TaskTracker,
     ) -> Result<Self, QueueError> {
-        let first = Arc::new(connect_first(&broker).await.map_err(QueueError::Unavailable)?);
+        let first = Arc::new(
+            connect_first(&broker)
+                .await
+                .map_err(QueueError::Unavailable)?,
+        );
         let (state, _) = watch::channel(State::Up(first.clone()));
         let outboxes = Lane::ALL.map(|lane| Mutex::new(Outbox::new(lane)));
-        let shared = Arc::new(Shared { broker, timeout, state, outboxes, most_jobs, bundles: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            broker,
+            timeout,
+            state,
+            outboxes,
+            most_jobs,
+            bundles: AtomicBool::new(false),
+        });
         tasks.spawn(supervise(shared.clone(), first, closed));
         Ok(Self { shared })
     }
@@ -87,23 +98,40 @@ impl Publisher {
     pub async fn publish_job(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
         let session = self.session()?;
         let (done, sent) = oneshot::channel();
-        let most = if self.shared.bundles.load(Ordering::Relaxed) { self.shared.most_jobs } else { 1 };
-        let due = self.outbox(lane).add(Waiting { message, done }, most.into(), Instant::now().into_std());
+        let most = if self.shared.bundles.load(Ordering::Relaxed) {
+            self.shared.most_jobs
+        } else {
+            1
+        };
+        let due = self.outbox(lane).add(
+            Waiting { message, done },
+            most.into(),
+            Instant::now().into_std(),
+        );
         // Tasks of their own: lapin hoards confirms that nobody awaits, and callers may hang up.
         match due {
             Due::Now(jobs) => drop(tokio::spawn(self.clone().send(lane, jobs))),
-            Due::In(time, gathering) => drop(tokio::spawn(self.clone().send_later(lane, time, gathering))),
+            Due::In(time, gathering) => {
+                drop(tokio::spawn(self.clone().send_later(lane, time, gathering)))
+            }
             Due::WithOthers => {}
         }
         session.unless_blocked(sent).await
     }
 
     /// One message that is not a new job.
-    pub async fn publish(&self, place: Place, payload: Bytes, properties: BasicProperties) -> Result<(), QueueError> {
+    pub async fn publish(
+        &self,
+        place: Place,
+        payload: Bytes,
+        properties: BasicProperties,
+    ) -> Result<(), QueueError> {
         let session = self.session()?;
         let (done, sent) = oneshot::channel();
         let (publisher, sender) = (self.clone(), session.clone());
-        tokio::spawn(async move { done.send(publisher.put(&sender, place, payload, properties).await) });
+        tokio::spawn(
+            async move { done.send(publisher.put(&sender, place, payload, properties).await) },
+        );
         session.unless_blocked(sent).await
     }
 
@@ -113,7 +141,9 @@ impl Publisher {
 
     async fn send_later(self, lane: Lane, time: Duration, gathering: u64) {
         sleep(time).await;
-        let gathered = self.outbox(lane).gathered(gathering, Instant::now().into_std());
+        let gathered = self
+            .outbox(lane)
+            .gathered(gathering, Instant::now().into_std());
         if let Some(jobs) = gathered {
             self.send(lane, jobs).await;
         }
@@ -129,10 +159,22 @@ impl Publisher {
     }
 
     async fn send_together(&self, lane: Lane, jobs: &[Waiting]) -> Result<(), QueueError> {
-        let Some((payload, ttl)) = pack(jobs) else { return Ok(()) };
-        let envelope = Envelope { bundle: jobs.len() > 1, ..Envelope::new(ttl) };
-        metrics::histogram!(telemetry::BUNDLE_SIZE, "lane" => lane.name()).record(jobs.len() as f64);
-        self.put(&*self.session()?, Place::Lane(lane), payload, envelope.properties(lane)).await
+        let Some((payload, ttl)) = pack(jobs) else {
+            return Ok(());
+        };
+        let envelope = Envelope {
+            bundle: jobs.len() > 1,
+            ..Envelope::new(ttl)
+        };
+        metrics::histogram!(telemetry::BUNDLE_SIZE, "lane" => lane.name())
+            .record(jobs.len() as f64);
+        self.put(
+            &*self.session()?,
+            Place::Lane(lane),
+            payload,
+            envelope.properties(lane),
+        )
+        .await
     }
 
     async fn put(
@@ -142,11 +184,21 @@ impl Publisher {
         payload: Bytes,
         properties: BasicProperties,
     ) -> Result<(), QueueError> {
-        session.send(place, self.shared.broker.topology.queue(place), payload, properties, self.shared.timeout).await
+        session
+            .send(
+                place,
+                self.shared.broker.topology.queue(place),
+                payload,
+                properties,
+                self.shared.timeout,
+            )
+            .await
     }
 
     fn outbox(&self, lane: Lane) -> MutexGuard<'_, Outbox> {
-        self.shared.outboxes[lane as usize].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.outboxes[lane as usize]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub async fn depth(&self, place: Place) -> Result<Depth, QueueError> {
@@ -164,8 +216,12 @@ impl Publisher {
 
     fn session(&self) -> Result<Arc<Session>, QueueError> {
         match &*self.shared.state.borrow() {
-            State::Up(session) if session.link.is_broken() => Err(QueueError::Unavailable("reconnecting".to_owned())),
-            State::Up(session) if session.link.is_blocked() => Err(QueueError::Unavailable(BLOCKED.to_owned())),
+            State::Up(session) if session.link.is_broken() => {
+                Err(QueueError::Unavailable("reconnecting".to_owned()))
+            }
+            State::Up(session) if session.link.is_blocked() => {
+                Err(QueueError::Unavailable(BLOCKED.to_owned()))
+            }
             State::Up(session) => Ok(session.clone()),
             State::Down(reason) => Err(QueueError::Unavailable(reason.clone())),
         }
@@ -174,13 +230,18 @@ impl Publisher {
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher").field("broker", &self.shared.broker).finish_non_exhaustive()
+        f.debug_struct("Publisher")
+            .field("broker", &self.shared.broker)
+            .finish_non_exhaustive()
     }
 }
 
 impl Session {
     /// A blocked broker confirms nothing until it has room again, which may be long.
-    async fn unless_blocked(&self, sent: oneshot::Receiver<Result<(), QueueError>>) -> Result<(), QueueError> {
+    async fn unless_blocked(
+        &self,
+        sent: oneshot::Receiver<Result<(), QueueError>>,
+    ) -> Result<(), QueueError> {
         tokio::select! {
             sent = sent => sent.unwrap_or_else(|_| Err(QueueError::Unavailable("we are stopping".to_owned()))),
             () = self.link.blocked() => Err(QueueError::Unavailable(BLOCKED.to_owned())),
@@ -192,7 +253,9 @@ impl Session {
         let channels = async {
             let open = async || {
                 let channel = link.channel().await?;
-                channel.confirm_select(ConfirmSelectOptions::default()).await?;
+                channel
+                    .confirm_select(ConfirmSelectOptions::default())
+                    .await?;
                 Ok::<_, lapin::Error>(channel)
             };
             // One for each lane: lapin hands a returned message to whichever
@@ -201,7 +264,12 @@ impl Session {
             Ok((lanes, open().await?))
         };
         let (lanes, others) = within(channels).await?;
-        Ok(Self { link, lanes, others, inspect: Default::default() })
+        Ok(Self {
+            link,
+            lanes,
+            others,
+            inspect: Default::default(),
+        })
     }
 
     async fn send(
@@ -213,9 +281,15 @@ impl Session {
         patience: Duration,
     ) -> Result<(), QueueError> {
         let confirmed = async {
-            let options = BasicPublishOptions { mandatory: true, immediate: false };
+            let options = BasicPublishOptions {
+                mandatory: true,
+                immediate: false,
+            };
             let channel = self.channel(place);
-            channel.basic_publish("".into(), queue.into(), options, &payload, properties).await?.await
+            channel
+                .basic_publish("".into(), queue.into(), options, &payload, properties)
+                .await?
+                .await
         };
         let mut confirmed = std::pin::pin!(confirmed);
         let confirmation = match timeout(patience, &mut confirmed).await {
@@ -236,7 +310,9 @@ impl Session {
             // x-overflow=reject-publish: the only reason for a nack by a live queue.
             Ok(Confirmation::Nack(None)) => return Err(QueueError::Full),
             Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => QueueError::Unroutable,
-            Ok(Confirmation::NotRequested) => QueueError::Unavailable("it confirms nothing".to_owned()),
+            Ok(Confirmation::NotRequested) => {
+                QueueError::Unavailable("it confirms nothing".to_owned())
+            }
             Err(error) => QueueError::Unavailable(error.to_string()),
         };
         // A new connection also declares the queues again.
@@ -286,7 +362,9 @@ async fn supervise(shared: Arc<Shared>, mut session: Arc<Session>, closed: Cance
             }
         }
         tracing::warn!("lost the broker's connection for publishing");
-        shared.state.send_replace(State::Down("reconnecting".to_owned()));
+        shared
+            .state
+            .send_replace(State::Down("reconnecting".to_owned()));
         session = tokio::select! {
             again = reconnect(&shared, &mut backoff) => Arc::new(again),
             () = closed.cancelled() => return,

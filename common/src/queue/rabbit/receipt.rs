@@ -14,7 +14,9 @@ use lapin::{
     Acker, Channel,
     options::{BasicAckOptions, BasicNackOptions},
 };
-use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock};
+use tokio::sync::{
+    Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock,
+};
 
 use super::Link;
 
@@ -47,7 +49,9 @@ impl Hands {
     }
 
     pub async fn alone(&self) -> Hold {
-        Hold::Alone { _guard: self.lock.clone().write_owned().await }
+        Hold::Alone {
+            _guard: self.lock.clone().write_owned().await,
+        }
     }
 }
 
@@ -75,8 +79,16 @@ pub struct Receipt {
 
 impl Receipt {
     pub fn new(acker: Acker, hands: Hands, hold: Option<Hold>, source: Arc<Source>) -> Self {
-        let answer = Answer { acker, failed: AtomicBool::new(false) };
-        Self { answer: Some(Arc::new(answer)), hands, hold, source }
+        let answer = Answer {
+            acker,
+            failed: AtomicBool::new(false),
+        };
+        Self {
+            answer: Some(Arc::new(answer)),
+            hands,
+            hold,
+            source,
+        }
     }
 
     /// One for each job of the delivery.
@@ -93,7 +105,9 @@ impl Receipt {
 
     /// `false` once its connection is lost: the broker delivers it again.
     pub fn is_live(&self) -> bool {
-        self.answer.as_ref().is_some_and(|answer| answer.acker.usable())
+        self.answer
+            .as_ref()
+            .is_some_and(|answer| answer.acker.usable())
     }
 
     pub fn held(mut self, hold: Hold) -> Self {
@@ -103,7 +117,9 @@ impl Receipt {
 
     pub fn ack(mut self) -> BoxFuture<'static, bool> {
         Box::pin(async move {
-            let Some(answer) = self.answer.take() else { return false };
+            let Some(answer) = self.answer.take() else {
+                return false;
+            };
             let is_live = answer.acker.usable();
             match Arc::into_inner(answer) {
                 // The others' turn to tell.
@@ -112,7 +128,11 @@ impl Receipt {
                     last.give_back();
                     false
                 }
-                Some(last) => last.acker.ack(BasicAckOptions::default()).await.unwrap_or(false),
+                Some(last) => last
+                    .acker
+                    .ack(BasicAckOptions::default())
+                    .await
+                    .unwrap_or(false),
             }
         })
     }
@@ -121,7 +141,13 @@ impl Receipt {
 impl Answer {
     fn give_back(&self) {
         // The first poll hands it to lapin's own thread; nobody needs to hear how it went.
-        let _ = self.acker.nack(BasicNackOptions { requeue: true, multiple: false }).now_or_never();
+        let _ = self
+            .acker
+            .nack(BasicNackOptions {
+                requeue: true,
+                multiple: false,
+            })
+            .now_or_never();
     }
 }
 
@@ -141,6 +167,8 @@ impl Drop for Receipt {
 
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receipt").field("hold", &self.hold).finish_non_exhaustive()
+        f.debug_struct("Receipt")
+            .field("hold", &self.hold)
+            .finish_non_exhaustive()
     }
 }

@@ -22,7 +22,10 @@ impl Intake {
     /// Goes on until the connection fails, and returns why.
     pub async fn fetch_retries(&self, link: &Arc<Link>) -> String {
         let source = match within(link.channel()).await {
-            Ok(channel) => Arc::new(Source { channel, _link: link.clone() }),
+            Ok(channel) => Arc::new(Source {
+                channel,
+                _link: link.clone(),
+            }),
             Err(error) => return error,
         };
         loop {
@@ -46,7 +49,10 @@ impl Intake {
                 continue;
             }
             let hold = self.hands.alone().await;
-            let got = source.channel.basic_get(topology.queue(place).into(), BasicGetOptions::default()).await?;
+            let got = source
+                .channel
+                .basic_get(topology.queue(place).into(), BasicGetOptions::default())
+                .await?;
             let Some(message) = got else {
                 drop(hold);
                 self.hands.changed.notify_one();
@@ -60,8 +66,18 @@ impl Intake {
                 return Ok(true);
             }
             let attempt = Envelope::read(&delivery.properties).failed + 1;
-            let receipt = Receipt::new(delivery.acker, self.hands.clone(), Some(hold), source.clone());
-            let job = Arrival::Job { lane: *lane, attempt, payload: delivery.data.into(), receipt };
+            let receipt = Receipt::new(
+                delivery.acker,
+                self.hands.clone(),
+                Some(hold),
+                source.clone(),
+            );
+            let job = Arrival::Job {
+                lane: *lane,
+                attempt,
+                payload: delivery.data.into(),
+                receipt,
+            };
             // A consumer that is gone drops the receipt, and the job goes back.
             let _ = self.retries.send(job).await;
             self.hands.changed.notify_one();

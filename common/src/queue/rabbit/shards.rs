@@ -53,9 +53,19 @@ struct Intake {
 pub(super) fn start(inner: Arc<Inner>, prefetch: u16, shutdown: Shutdown) -> Consumer {
     let (tasks, abandoned) = (inner.tasks.clone(), inner.closed.child_token());
     let (to, arrivals) = mpsc::channel(prefetch.into());
-    let intake = Intake { inner, to, prefetch, shutdown: shutdown.clone(), abandoned: abandoned.clone() };
+    let intake = Intake {
+        inner,
+        to,
+        prefetch,
+        shutdown: shutdown.clone(),
+        abandoned: abandoned.clone(),
+    };
     tasks.spawn(intake.run());
-    Consumer { arrivals, shutdown, _abandon: abandoned.drop_guard() }
+    Consumer {
+        arrivals,
+        shutdown,
+        _abandon: abandoned.drop_guard(),
+    }
 }
 
 impl Consumer {
@@ -68,8 +78,16 @@ impl Consumer {
             };
             // What a lost connection has left behind comes again.
             if arrival.receipt.is_live() {
-                let Arrival { attempt, payload, receipt } = arrival;
-                return Some(ShardDelivery { attempt, payload, receipt: ShardReceipt::Rabbit(receipt) });
+                let Arrival {
+                    attempt,
+                    payload,
+                    receipt,
+                } = arrival;
+                return Some(ShardDelivery {
+                    attempt,
+                    payload,
+                    receipt: ShardReceipt::Rabbit(receipt),
+                });
             }
         }
     }
@@ -96,10 +114,20 @@ impl Intake {
         let queue = self.inner.broker.topology.queue(Place::Shards);
         let (source, mut deliveries) = within(async {
             let channel = link.channel().await?;
-            channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
+            channel
+                .basic_qos(self.prefetch, BasicQosOptions::default())
+                .await?;
             let options = BasicConsumeOptions::default();
-            let deliveries = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
-            Ok((Arc::new(Source { channel, _link: link.clone() }), deliveries))
+            let deliveries = channel
+                .basic_consume(queue.into(), "".into(), options, FieldTable::default())
+                .await?;
+            Ok((
+                Arc::new(Source {
+                    channel,
+                    _link: link.clone(),
+                }),
+                deliveries,
+            ))
         })
         .await?;
         loop {
@@ -115,7 +143,12 @@ impl Intake {
                 None => return Err("the broker ended the consumer".to_owned()),
             }
         }
-        within(source.channel.basic_cancel(deliveries.tag(), Default::default())).await?;
+        within(
+            source
+                .channel
+                .basic_cancel(deliveries.tag(), Default::default()),
+        )
+        .await?;
         // What was on its way here goes back: else it would stay un-acked for as long as a shard in hand keeps the channel.
         while let Some(Ok(delivery)) = deliveries.next().await {
             self.receive(&source, delivery).await;
@@ -127,7 +160,14 @@ impl Intake {
         let attempt = attempt(&delivery.properties);
         let receipt = Receipt::new(delivery.acker, Hands::default(), None, source.clone());
         // There is always room: as many as prefetch allows. A consumer that is gone drops the receipt.
-        let _ = self.to.send(Arrival { attempt, payload: delivery.data.into(), receipt }).await;
+        let _ = self
+            .to
+            .send(Arrival {
+                attempt,
+                payload: delivery.data.into(),
+                receipt,
+            })
+            .await;
     }
 
     async fn stopped(&self) {
@@ -139,7 +179,10 @@ impl Intake {
 }
 
 fn attempt(properties: &BasicProperties) -> u32 {
-    let header = properties.headers().as_ref().and_then(|headers| headers.inner().get(DELIVERY_COUNT));
+    let header = properties
+        .headers()
+        .as_ref()
+        .and_then(|headers| headers.inner().get(DELIVERY_COUNT));
     let count = header.and_then(|value| u32::try_from(value.as_long_long_int()?).ok());
     count.unwrap_or(0).saturating_add(1)
 }

@@ -24,7 +24,9 @@ const SHARD_DELIVERIES: i32 = 1_000;
 
 impl Place {
     fn all() -> impl Iterator<Item = Place> {
-        let lanes = Lane::ALL.into_iter().flat_map(|lane| [Place::Lane(lane), Place::Retry(lane)]);
+        let lanes = Lane::ALL
+            .into_iter()
+            .flat_map(|lane| [Place::Lane(lane), Place::Retry(lane)]);
         lanes.chain([Place::Dead, Place::Shards])
     }
 }
@@ -47,17 +49,30 @@ impl Topology {
     }
 
     pub async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..Default::default()
+        };
         for place in Place::all() {
-            channel.queue_declare(self.queue(place).into(), options, self.arguments(place)).await?;
+            channel
+                .queue_declare(self.queue(place).into(), options, self.arguments(place))
+                .await?;
         }
         Ok(())
     }
 
     pub async fn depth(&self, channel: &Channel, place: Place) -> lapin::Result<Depth> {
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let queue = channel.queue_declare(self.queue(place).into(), options, FieldTable::default()).await?;
-        Ok(Depth { messages: queue.message_count().into(), consumers: queue.consumer_count().into() })
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..Default::default()
+        };
+        let queue = channel
+            .queue_declare(self.queue(place).into(), options, FieldTable::default())
+            .await?;
+        Ok(Depth {
+            messages: queue.message_count().into(),
+            consumers: queue.consumer_count().into(),
+        })
     }
 
     fn arguments(&self, place: Place) -> FieldTable {
@@ -66,14 +81,24 @@ impl Topology {
             Place::Dead => (DEAD_LETTERS_KEPT as u32, "drop-head"),
             Place::Lane(_) | Place::Retry(_) | Place::Shards => (self.max_length, "reject-publish"),
         };
-        let kind = if place == Place::Shards { "quorum" } else { "classic" };
+        let kind = if place == Place::Shards {
+            "quorum"
+        } else {
+            "classic"
+        };
         let mut arguments = FieldTable::default();
         // Said, because a virtual host may have another default.
         arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
-        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(max_length.into()));
+        arguments.insert(
+            "x-max-length".into(),
+            AMQPValue::LongLongInt(max_length.into()),
+        );
         arguments.insert("x-overflow".into(), AMQPValue::LongString(overflow.into()));
         if place == Place::Shards {
-            arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(SHARD_DELIVERIES));
+            arguments.insert(
+                "x-delivery-limit".into(),
+                AMQPValue::LongInt(SHARD_DELIVERIES),
+            );
         }
         arguments
     }

@@ -34,11 +34,19 @@ type Line = SendRequest<Full<Bytes>>;
 
 impl Lines {
     pub fn new(address: SocketAddr, connections: usize) -> Self {
-        Self { address, places: Semaphore::new(connections), idle: Mutex::default() }
+        Self {
+            address,
+            places: Semaphore::new(connections),
+            idle: Mutex::default(),
+        }
     }
 
     pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, Failure> {
-        let _place = self.places.acquire().await.expect("the semaphore is never closed");
+        let _place = self
+            .places
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
         let mut request = request;
         if let Some(mut line) = self.take_idle().await {
             match line.try_send_request(request).await {
@@ -55,9 +63,16 @@ impl Lines {
         self.finish(line, response).await
     }
 
-    async fn finish(&self, line: Line, response: http::Response<hyper::body::Incoming>) -> Result<Reply, Failure> {
+    async fn finish(
+        &self,
+        line: Line,
+        response: http::Response<hyper::body::Incoming>,
+    ) -> Result<Reply, Failure> {
         let reply = Reply::read(response).await?;
-        self.idle().push(Idle { line, since: Instant::now() });
+        self.idle().push(Idle {
+            line,
+            since: Instant::now(),
+        });
         Ok(reply)
     }
 

@@ -28,11 +28,20 @@ type Line = SendRequest<Full<Bytes>>;
 impl Lines {
     pub fn new(address: SocketAddr, connections: usize) -> Self {
         let lines = (0..connections).map(|_| Mutex::default()).collect();
-        Self { address, places: Semaphore::new(connections * STREAMS), lines, next: AtomicUsize::new(0) }
+        Self {
+            address,
+            places: Semaphore::new(connections * STREAMS),
+            lines,
+            next: AtomicUsize::new(0),
+        }
     }
 
     pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, Failure> {
-        let _place = self.places.acquire().await.expect("the semaphore is never closed");
+        let _place = self
+            .places
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
         let mut line = self.line().await?;
         line.ready().await?;
         let response = line.send_request(request).await?;

@@ -34,9 +34,17 @@ impl Reply {
                 problem.extend_from_slice(&data[..data.len().min(room)]);
             }
         }
-        let code = || serde_json::from_slice(&problem).ok().map(|Problem { code }| code);
+        let code = || {
+            serde_json::from_slice(&problem)
+                .ok()
+                .map(|Problem { code }| code)
+        };
         let code = if ok { None } else { code() };
-        Ok(Self { status: head.status.as_u16(), stages: stages(&head.headers), code })
+        Ok(Self {
+            status: head.status.as_u16(),
+            stages: stages(&head.headers),
+            code,
+        })
     }
 
     pub fn is_ok(&self) -> bool {
@@ -45,16 +53,23 @@ impl Reply {
 
     /// As a failure is counted: by its code where it has one.
     pub fn name(&self) -> String {
-        self.code.clone().unwrap_or_else(|| format!("http_{}", self.status))
+        self.code
+            .clone()
+            .unwrap_or_else(|| format!("http_{}", self.status))
     }
 }
 
 /// `fetch;dur=41.000, total;dur=61.300`; what is no stage is passed over.
 fn stages(headers: &HeaderMap) -> Timings {
     let mut timings = Timings::default();
-    let text = headers.get("server-timing").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = headers
+        .get("server-timing")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     for entry in text.split(',') {
-        let Some((name, dur)) = entry.split_once(";dur=") else { continue };
+        let Some((name, dur)) = entry.split_once(";dur=") else {
+            continue;
+        };
         if let (Some(stage), Ok(ms)) = (Stage::parse(name.trim()), dur.trim().parse()) {
             timings.add_ms(stage, ms);
         }
@@ -72,7 +87,10 @@ mod tests {
         let value = "admit;dur=0.100, teleport;dur=9, fetch;dur=41.250, total;dur=61.300";
         headers.insert("server-timing", value.parse().expect("a value"));
         let stages = stages(&headers);
-        assert_eq!((stages.get_ms(Stage::Fetch), stages.get_ms(Stage::Admit)), (Some(41.25), Some(0.1)));
+        assert_eq!(
+            (stages.get_ms(Stage::Fetch), stages.get_ms(Stage::Admit)),
+            (Some(41.25), Some(0.1))
+        );
         assert_eq!(stages.iter().count(), 2);
     }
 }

@@ -12,7 +12,13 @@ pub struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     pub fn new(data: &'a [u8]) -> Self {
-        Self { data, at: 0, buffer: 0, count: 0, invented: 0 }
+        Self {
+            data,
+            at: 0,
+            buffer: 0,
+            count: 0,
+            invented: 0,
+        }
     }
 
     /// At least 32 bits, then; zeros where the scan has ended.
@@ -78,7 +84,11 @@ impl<'a> Bits<'a> {
         }
         let value = self.peek(n) as i32;
         self.skip(n);
-        if value >> (n - 1) == 0 { value - (1 << n) + 1 } else { value }
+        if value >> (n - 1) == 0 {
+            value - (1 << n) + 1
+        } else {
+            value
+        }
     }
 
     /// Goes on behind the marker that must stand here, with less than a byte of padding before it.
@@ -89,7 +99,10 @@ impl<'a> Bits<'a> {
         if self.count >= 8 || !rest.starts_with(&[0xff, marker]) {
             return None;
         }
-        *self = Self { at: self.at + 2, ..Self::new(self.data) };
+        *self = Self {
+            at: self.at + 2,
+            ..Self::new(self.data)
+        };
         Some(())
     }
 }
@@ -108,7 +121,11 @@ mod tests {
 
     #[test]
     fn stuffed_zeros_are_no_data_and_nothing_lies_behind_a_marker() {
-        let data: Vec<u8> = (1..=40).chain([0xff, 0, 0xff, 0]).chain(50..60).chain([0xff, 0xd9]).collect();
+        let data: Vec<u8> = (1..=40)
+            .chain([0xff, 0, 0xff, 0])
+            .chain(50..60)
+            .chain([0xff, 0xd9])
+            .collect();
         let mut bits = Bits::new(&data);
         for expected in (1..=40).chain([0xff, 0xff]).chain(50..60) {
             bits.fill();
@@ -136,6 +153,9 @@ mod tests {
         // 0, 1, 00, 11, 01; nothing; 100
         let mut bits = Bits::new(&[0b0100_1101, 0b1000_0000]);
         bits.fill();
-        assert_eq!([1, 1, 2, 2, 2, 0, 3].map(|n| bits.number(n)), [-1, 1, -3, 3, -2, 0, 4]);
+        assert_eq!(
+            [1, 1, 2, 2, 2, 0, 3].map(|n| bits.number(n)),
+            [-1, 1, -3, 3, -2, 0, 4]
+        );
     }
 }

@@ -92,10 +92,14 @@ fn read_tables(mut body: &[u8], frame: &mut Frame) -> Option<()> {
 }
 
 fn read_frame(body: &[u8], frame: &mut Frame) -> Option<()> {
-    let [8, h1, h0, w1, w0, count, rest @ ..] = body else { return None };
+    let [8, h1, h0, w1, w0, count, rest @ ..] = body else {
+        return None;
+    };
     frame.height = usize::from(u16::from_be_bytes([*h1, *h0]));
     frame.width = usize::from(u16::from_be_bytes([*w1, *w0]));
-    let (components, []) = rest.as_chunks::<3>() else { return None };
+    let (components, []) = rest.as_chunks::<3>() else {
+        return None;
+    };
     let component = |&[id, sampling, quantisation]: &[u8; 3]| Component {
         id,
         across: usize::from(sampling >> 4),
@@ -111,7 +115,9 @@ fn read_frame(body: &[u8], frame: &mut Frame) -> Option<()> {
 
 fn read_scan(body: &[u8], frame: &mut Frame, steps: &[Option<[f32; 5]>; 4]) -> Option<()> {
     let (&count, rest) = body.split_first()?;
-    let (selectors, [0, 63, 0]) = rest.split_at_checked(2 * usize::from(count))? else { return None };
+    let (selectors, [0, 63, 0]) = rest.split_at_checked(2 * usize::from(count))? else {
+        return None;
+    };
     let (selectors, _) = selectors.as_chunks::<2>();
     if selectors.len() != frame.components.len() {
         return None;
@@ -132,7 +138,9 @@ fn is_ordinary(frame: &Frame, jpeg: &[u8]) -> bool {
         [_] => whole,
         [luma, chroma @ ..] if chroma.len() == 2 => {
             let by_letters = [luma.id, chroma[0].id, chroma[1].id] == *b"RGB";
-            let chroma_is_plain = chroma.iter().all(|chroma| (chroma.across, chroma.down) == (1, 1));
+            let chroma_is_plain = chroma
+                .iter()
+                .all(|chroma| (chroma.across, chroma.down) == (1, 1));
             let fine = matches!((luma.across, luma.down), (1 | 2, 1 | 2));
             whole && !by_letters && !markers::is_adobe(jpeg) && chroma_is_plain && fine
         }
@@ -148,6 +156,11 @@ impl Frame<'_> {
             [luma, _, _] => (luma.across, luma.down),
             _ => (1, 1),
         };
-        (across, down, self.width.div_ceil(8 * across), self.height.div_ceil(8 * down))
+        (
+            across,
+            down,
+            self.width.div_ceil(8 * across),
+            self.height.div_ceil(8 * down),
+        )
     }
 }

@@ -142,6 +142,8 @@ impl Table {
 
 /// On the heap from the start: these are larger than a frame of the stack should be.
 fn boxed<T: Clone>(value: T) -> Box<[T; 1 << LOOK]> {
-    let Ok(table) = vec![value; 1 << LOOK].into_boxed_slice().try_into() else { unreachable!("its length") };
+    let Ok(table) = vec![value; 1 << LOOK].into_boxed_slice().try_into() else {
+        unreachable!("its length")
+    };
     table
 }

@@ -27,17 +27,35 @@ impl Planes {
     pub fn new(frame: &Frame) -> Self {
         let (across, down, units_across, units_down) = frame.units();
         let width = across * units_across;
-        Self { width, planes: vec![vec![0; width * down * units_down]; frame.components.len()] }
+        Self {
+            width,
+            planes: vec![vec![0; width * down * units_down]; frame.components.len()],
+        }
     }
 
     /// Puts a block at that place of the picture; a block of chroma that stands for `wide` × `high` of luma becomes
     /// as many values, each the mean of its part.
-    pub fn put(&mut self, plane: usize, (x, y): (usize, usize), (wide, high): (usize, usize), block: Block) {
+    pub fn put(
+        &mut self,
+        plane: usize,
+        (x, y): (usize, usize),
+        (wide, high): (usize, usize),
+        block: Block,
+    ) {
         for row in 0..high {
             for column in 0..wide {
-                let right = if wide == 1 { 0.0 } else { 1.0 - 2.0 * column as f32 };
-                let down = if high == 1 { 0.0 } else { 1.0 - 2.0 * row as f32 };
-                let slope = SIDE * (right * block.right + down * block.down) + BOTH * right * down * block.across;
+                let right = if wide == 1 {
+                    0.0
+                } else {
+                    1.0 - 2.0 * column as f32
+                };
+                let down = if high == 1 {
+                    0.0
+                } else {
+                    1.0 - 2.0 * row as f32
+                };
+                let slope = SIDE * (right * block.right + down * block.down)
+                    + BOTH * right * down * block.across;
                 let value = block.mean / 8.0 + slope + 128.5;
                 // As a cast from float does: below 0 is 0, above 255 is 255.
                 self.planes[plane][(y + row) * self.width + x + column] = value as u8;
@@ -62,6 +80,15 @@ impl Planes {
 
 /// JFIF's YCbCr.
 fn pixel(y: u8, cb: u8, cr: u8) -> [u8; 3] {
-    let (y, cb, cr) = (f32::from(y) + 0.5, f32::from(cb) - 128.0, f32::from(cr) - 128.0);
-    [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb].map(|colour| colour as u8)
+    let (y, cb, cr) = (
+        f32::from(y) + 0.5,
+        f32::from(cb) - 128.0,
+        f32::from(cr) - 128.0,
+    );
+    [
+        y + 1.402 * cr,
+        y - 0.344_136 * cb - 0.714_136 * cr,
+        y + 1.772 * cb,
+    ]
+    .map(|colour| colour as u8)
 }

@@ -47,10 +47,18 @@ pub fn read(frame: &Frame) -> Option<Planes> {
 fn readers<'a>(frame: &'a Frame, across: usize, down: usize) -> Option<Vec<Reader<'a>>> {
     let alone = frame.components.len() == 1;
     let reader = |component: &'a Component| {
-        let blocks = if alone { (1, 1) } else { (component.across, component.down) };
+        let blocks = if alone {
+            (1, 1)
+        } else {
+            (component.across, component.down)
+        };
         Some(Reader {
             component,
-            dc: frame.dc.get(component.dc)?.as_ref().filter(|table| table.tells_sizes())?,
+            dc: frame
+                .dc
+                .get(component.dc)?
+                .as_ref()
+                .filter(|table| table.tells_sizes())?,
             ac: frame.ac.get(component.ac)?.as_ref()?,
             last: 0,
             values: (across / blocks.0, down / blocks.1),
@@ -61,7 +69,13 @@ fn readers<'a>(frame: &'a Frame, across: usize, down: usize) -> Option<Vec<Reade
 }
 
 impl Reader<'_> {
-    fn unit(&mut self, bits: &mut Bits, plane: usize, (x, y): (usize, usize), planes: &mut Planes) -> Option<()> {
+    fn unit(
+        &mut self,
+        bits: &mut Bits,
+        plane: usize,
+        (x, y): (usize, usize),
+        planes: &mut Planes,
+    ) -> Option<()> {
         for down in 0..self.blocks.1 {
             for across in 0..self.blocks.0 {
                 let block = self.block(bits)?;
@@ -78,10 +92,19 @@ impl Reader<'_> {
         (size.zeros() == 0 && size.bits() <= 11).then_some(())?;
         self.last = self.last.checked_add(bits.number(size.bits()))?;
         let mut first = [self.last, 0, 0, 0, 0];
-        let from = if self.values == (1, 1) { 1 } else { self.first_coefficients(bits, &mut first)? };
+        let from = if self.values == (1, 1) {
+            1
+        } else {
+            self.first_coefficients(bits, &mut first)?
+        };
         self.skip_from(from, bits)?;
         let value = |n: usize| first[n] as f32 * self.component.steps[n];
-        Some(Block { mean: value(0), right: value(1), down: value(2), across: value(4) })
+        Some(Block {
+            mean: value(0),
+            right: value(1),
+            down: value(2),
+            across: value(4),
+        })
     }
 
     /// Those that tell of halves of a block, the fifth being the last. Answers where the others begin.

@@ -10,20 +10,38 @@ fn picture(width: usize, height: usize, channels: usize) -> Vec<u8> {
         for x in 0..width {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = (state >> 27) as f32;
-            let wave = |length: f32, turn: f32| 90.0 + 80.0 * ((x as f32 + turn * y as f32) / length).sin() + noise;
-            let waves = [wave(31.0, 0.3), wave(53.0, -0.7), wave(97.0, 1.9), wave(11.0, 1.0)];
+            let wave = |length: f32, turn: f32| {
+                90.0 + 80.0 * ((x as f32 + turn * y as f32) / length).sin() + noise
+            };
+            let waves = [
+                wave(31.0, 0.3),
+                wave(53.0, -0.7),
+                wave(97.0, 1.9),
+                wave(11.0, 1.0),
+            ];
             pixels.extend(waves[..channels].iter().map(|value| *value as u8));
         }
     }
     pixels
 }
 
-fn jpeg(width: usize, height: usize, format: PixelFormat, set: impl Fn(&mut Compressor)) -> Vec<u8> {
+fn jpeg(
+    width: usize,
+    height: usize,
+    format: PixelFormat,
+    set: impl Fn(&mut Compressor),
+) -> Vec<u8> {
     let pixels = &picture(width, height, format.size())[..];
     let mut encoder = Compressor::new().expect("an encoder");
     encoder.set_quality(92).expect("a quality");
     set(&mut encoder);
-    let image = Image { pixels, width, pitch: width * format.size(), height, format };
+    let image = Image {
+        pixels,
+        width,
+        pitch: width * format.size(),
+        height,
+        format,
+    };
     encoder.compress_to_vec(image).expect("encodes")
 }
 
@@ -36,7 +54,9 @@ fn by_library(jpeg: &[u8]) -> Vec<u8> {
             let (bottom, end) = ((y + 8).min(full.height), (x + 8).min(full.width));
             for channel in 0..3 {
                 let values = (y..bottom).flat_map(|y| (x..end).map(move |x| (x, y)));
-                let sum: usize = values.map(|(x, y)| usize::from(full.pixels[y * full.pitch + x * 3 + channel])).sum();
+                let sum: usize = values
+                    .map(|(x, y)| usize::from(full.pixels[y * full.pitch + x * 3 + channel]))
+                    .sum();
                 means.push((sum / ((bottom - y) * (end - x))) as u8);
             }
         }
@@ -48,17 +68,31 @@ fn by_library(jpeg: &[u8]) -> Vec<u8> {
 fn is_like_the_librarys(jpeg: &[u8], least_db: f64) {
     let (ours, theirs) = (decode(jpeg).expect("an ordinary file"), by_library(jpeg));
     assert_eq!(ours.len(), theirs.len());
-    let squares: f64 = ours.iter().zip(&theirs).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum();
+    let squares: f64 = ours
+        .iter()
+        .zip(&theirs)
+        .map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2))
+        .sum();
     let psnr_db = 10.0 * (255.0 * 255.0 / (squares / ours.len() as f64)).log10();
     assert!(psnr_db > least_db, "{psnr_db:.1} dB");
 }
 
-const SAMPLINGS: [Subsamp; 5] = [Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub2x2, Subsamp::Sub1x2, Subsamp::Gray];
+const SAMPLINGS: [Subsamp; 5] = [
+    Subsamp::None,
+    Subsamp::Sub2x1,
+    Subsamp::Sub2x2,
+    Subsamp::Sub1x2,
+    Subsamp::Gray,
+];
 
 #[test]
 fn every_sampling_and_size_is_as_the_library_has_it() {
     for sampling in SAMPLINGS {
-        let file = |width, height| jpeg(width, height, PixelFormat::RGB, |e| e.set_subsamp(sampling).expect("known"));
+        let file = |width, height| {
+            jpeg(width, height, PixelFormat::RGB, |e| {
+                e.set_subsamp(sampling).expect("known")
+            })
+        };
         is_like_the_librarys(&file(640, 480), 40.0);
         is_like_the_librarys(&file(16, 16), 40.0);
         // Where blocks reach over the edge, what lies there counts in their means.
@@ -66,27 +100,63 @@ fn every_sampling_and_size_is_as_the_library_has_it() {
             is_like_the_librarys(&file(width, height), 25.0);
         }
     }
-    is_like_the_librarys(&jpeg(304, 200, PixelFormat::GRAY, |e| e.set_subsamp(Subsamp::Gray).expect("known")), 38.0);
+    is_like_the_librarys(
+        &jpeg(304, 200, PixelFormat::GRAY, |e| {
+            e.set_subsamp(Subsamp::Gray).expect("known")
+        }),
+        38.0,
+    );
 }
 
 #[test]
 fn other_tables_are_read_too() {
     for quality in [1, 30, 75, 100] {
-        is_like_the_librarys(&jpeg(640, 480, PixelFormat::RGB, |e| e.set_quality(quality).expect("a quality")), 38.0);
+        is_like_the_librarys(
+            &jpeg(640, 480, PixelFormat::RGB, |e| {
+                e.set_quality(quality).expect("a quality")
+            }),
+            38.0,
+        );
     }
-    is_like_the_librarys(&jpeg(640, 480, PixelFormat::RGB, |e| e.set_optimize(true).expect("known")), 38.0);
+    is_like_the_librarys(
+        &jpeg(640, 480, PixelFormat::RGB, |e| {
+            e.set_optimize(true).expect("known")
+        }),
+        38.0,
+    );
 }
 
 #[test]
 fn what_is_not_ordinary_is_left_to_the_library() {
     let plain = jpeg(320, 240, PixelFormat::RGB, |_| ());
     assert!(decode(&plain).is_some());
-    assert!(decode(&jpeg(320, 240, PixelFormat::RGB, |e| e.set_progressive(true).expect("known"))).is_none());
+    assert!(
+        decode(&jpeg(320, 240, PixelFormat::RGB, |e| e
+            .set_progressive(true)
+            .expect("known")))
+        .is_none()
+    );
     assert!(decode(&jpeg(240, 160, PixelFormat::CMYK, |_| ())).is_none());
-    for end in [10, 200, plain.len() / 2, plain.len() - 9, plain.len() - 2, plain.len() - 1] {
-        assert!(decode(&plain[..end]).is_none(), "{end} of {} bytes", plain.len());
+    for end in [
+        10,
+        200,
+        plain.len() / 2,
+        plain.len() - 9,
+        plain.len() - 2,
+        plain.len() - 1,
+    ] {
+        assert!(
+            decode(&plain[..end]).is_none(),
+            "{end} of {} bytes",
+            plain.len()
+        );
     }
-    let without_end = [&plain[..plain.len() - 2], &[0xff, 0xd0], &plain[plain.len() - 2..]].concat();
+    let without_end = [
+        &plain[..plain.len() - 2],
+        &[0xff, 0xd0],
+        &plain[plain.len() - 2..],
+    ]
+    .concat();
     assert!(decode(&without_end).is_none());
 }
 

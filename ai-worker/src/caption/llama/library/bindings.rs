@@ -63,9 +63,14 @@ pub type ggml_log_level = ::core::ffi::c_uint;
 pub struct ggml_tensor {
     pub _bindgen_opaque_blob: __BindgenOpaqueArray8<[u8; 336usize]>,
 }
-pub type ggml_abort_callback = ::core::option::Option<unsafe extern "C" fn(data: *mut ::core::ffi::c_void) -> bool>;
+pub type ggml_abort_callback =
+    ::core::option::Option<unsafe extern "C" fn(data: *mut ::core::ffi::c_void) -> bool>;
 pub type ggml_log_callback = ::core::option::Option<
-    unsafe extern "C" fn(level: ggml_log_level, text: *const ::core::ffi::c_char, user_data: *mut ::core::ffi::c_void),
+    unsafe extern "C" fn(
+        level: ggml_log_level,
+        text: *const ::core::ffi::c_char,
+        user_data: *mut ::core::ffi::c_void,
+    ),
 >;
 #[repr(C)]
 #[derive(Debug)]
@@ -86,7 +91,11 @@ pub struct ggml_backend_device {
 }
 pub type ggml_backend_dev_t = *mut ggml_backend_device;
 pub type ggml_backend_sched_eval_callback = ::core::option::Option<
-    unsafe extern "C" fn(t: *mut ggml_tensor, ask: bool, user_data: *mut ::core::ffi::c_void) -> bool,
+    unsafe extern "C" fn(
+        t: *mut ggml_tensor,
+        ask: bool,
+        user_data: *mut ::core::ffi::c_void,
+    ) -> bool,
 >;
 #[repr(C)]
 #[derive(Debug)]
@@ -153,8 +162,9 @@ pub type llama_lazy_mode = ::core::ffi::c_uint;
 pub const LLAMA_CONTEXT_TYPE_DEFAULT: llama_context_type = 0;
 pub const LLAMA_CONTEXT_TYPE_MTP: llama_context_type = 1;
 pub type llama_context_type = ::core::ffi::c_uint;
-pub type llama_progress_callback =
-    ::core::option::Option<unsafe extern "C" fn(progress: f32, user_data: *mut ::core::ffi::c_void) -> bool>;
+pub type llama_progress_callback = ::core::option::Option<
+    unsafe extern "C" fn(progress: f32, user_data: *mut ::core::ffi::c_void) -> bool,
+>;
 #[repr(C)]
 #[derive(Copy, Clone)]
 pub struct llama_batch {
@@ -280,8 +290,10 @@ pub struct llama_sampler {
 }
 pub struct LlamaCpp {
     __library: ::libloading::Library,
-    pub ggml_backend_dev_backend_reg: unsafe extern "C" fn(device: ggml_backend_dev_t) -> ggml_backend_reg_t,
-    pub ggml_backend_reg_name: unsafe extern "C" fn(reg: ggml_backend_reg_t) -> *const ::core::ffi::c_char,
+    pub ggml_backend_dev_backend_reg:
+        unsafe extern "C" fn(device: ggml_backend_dev_t) -> ggml_backend_reg_t,
+    pub ggml_backend_reg_name:
+        unsafe extern "C" fn(reg: ggml_backend_reg_t) -> *const ::core::ffi::c_char,
     pub ggml_backend_dev_count: unsafe extern "C" fn() -> usize,
     pub ggml_backend_dev_get: unsafe extern "C" fn(index: usize) -> ggml_backend_dev_t,
     pub ggml_backend_load_all_from_path: unsafe extern "C" fn(dir_path: *const ::core::ffi::c_char),
@@ -290,17 +302,26 @@ pub struct LlamaCpp {
     pub llama_context_default_params: unsafe extern "C" fn() -> llama_context_params,
     pub llama_sampler_chain_default_params: unsafe extern "C" fn() -> llama_sampler_chain_params,
     pub llama_backend_init: unsafe extern "C" fn(),
-    pub llama_model_load_from_file:
-        unsafe extern "C" fn(path_model: *const ::core::ffi::c_char, params: llama_model_params) -> *mut llama_model,
+    pub llama_model_load_from_file: unsafe extern "C" fn(
+        path_model: *const ::core::ffi::c_char,
+        params: llama_model_params,
+    ) -> *mut llama_model,
     pub llama_model_free: unsafe extern "C" fn(model: *mut llama_model),
-    pub llama_init_from_model:
-        unsafe extern "C" fn(model: *mut llama_model, params: llama_context_params) -> *mut llama_context,
+    pub llama_init_from_model: unsafe extern "C" fn(
+        model: *mut llama_model,
+        params: llama_context_params,
+    ) -> *mut llama_context,
     pub llama_free: unsafe extern "C" fn(ctx: *mut llama_context),
     pub llama_n_ctx: unsafe extern "C" fn(ctx: *const llama_context) -> u32,
     pub llama_get_memory: unsafe extern "C" fn(ctx: *const llama_context) -> llama_memory_t,
-    pub llama_model_get_vocab: unsafe extern "C" fn(model: *const llama_model) -> *const llama_vocab,
-    pub llama_memory_seq_rm:
-        unsafe extern "C" fn(mem: llama_memory_t, seq_id: llama_seq_id, p0: llama_pos, p1: llama_pos) -> bool,
+    pub llama_model_get_vocab:
+        unsafe extern "C" fn(model: *const llama_model) -> *const llama_vocab,
+    pub llama_memory_seq_rm: unsafe extern "C" fn(
+        mem: llama_memory_t,
+        seq_id: llama_seq_id,
+        p0: llama_pos,
+        p1: llama_pos,
+    ) -> bool,
     pub llama_memory_seq_cp: unsafe extern "C" fn(
         mem: llama_memory_t,
         seq_id_src: llama_seq_id,
@@ -310,7 +331,8 @@ pub struct LlamaCpp {
     ),
     pub llama_decode: unsafe extern "C" fn(ctx: *mut llama_context, batch: llama_batch) -> i32,
     pub llama_get_logits_ith: unsafe extern "C" fn(ctx: *mut llama_context, i: i32) -> *mut f32,
-    pub llama_vocab_is_eog: unsafe extern "C" fn(vocab: *const llama_vocab, token: llama_token) -> bool,
+    pub llama_vocab_is_eog:
+        unsafe extern "C" fn(vocab: *const llama_vocab, token: llama_token) -> bool,
     pub llama_tokenize: unsafe extern "C" fn(
         vocab: *const llama_vocab,
         text: *const ::core::ffi::c_char,
@@ -329,16 +351,22 @@ pub struct LlamaCpp {
         special: bool,
     ) -> i32,
     pub llama_sampler_free: unsafe extern "C" fn(smpl: *mut llama_sampler),
-    pub llama_sampler_chain_init: unsafe extern "C" fn(params: llama_sampler_chain_params) -> *mut llama_sampler,
-    pub llama_sampler_chain_add: unsafe extern "C" fn(chain: *mut llama_sampler, smpl: *mut llama_sampler),
+    pub llama_sampler_chain_init:
+        unsafe extern "C" fn(params: llama_sampler_chain_params) -> *mut llama_sampler,
+    pub llama_sampler_chain_add:
+        unsafe extern "C" fn(chain: *mut llama_sampler, smpl: *mut llama_sampler),
     pub llama_sampler_init_greedy: unsafe extern "C" fn() -> *mut llama_sampler,
     pub llama_sampler_init_dist: unsafe extern "C" fn(seed: u32) -> *mut llama_sampler,
     pub llama_sampler_init_top_k: unsafe extern "C" fn(k: i32) -> *mut llama_sampler,
     pub llama_sampler_init_temp: unsafe extern "C" fn(t: f32) -> *mut llama_sampler,
-    pub llama_sampler_sample:
-        unsafe extern "C" fn(smpl: *mut llama_sampler, ctx: *mut llama_context, idx: i32) -> llama_token,
+    pub llama_sampler_sample: unsafe extern "C" fn(
+        smpl: *mut llama_sampler,
+        ctx: *mut llama_context,
+        idx: i32,
+    ) -> llama_token,
     pub llama_print_system_info: unsafe extern "C" fn() -> *const ::core::ffi::c_char,
-    pub llama_log_set: unsafe extern "C" fn(log_callback: ggml_log_callback, user_data: *mut ::core::ffi::c_void),
+    pub llama_log_set:
+        unsafe extern "C" fn(log_callback: ggml_log_callback, user_data: *mut ::core::ffi::c_void),
 }
 impl LlamaCpp {
     pub unsafe fn new<P>(path: P) -> Result<Self, ::libloading::Error>
@@ -354,18 +382,29 @@ impl LlamaCpp {
         L: Into<::libloading::Library>,
     {
         let __library = library.into();
-        let ggml_backend_dev_backend_reg = __library.get(b"ggml_backend_dev_backend_reg\0").map(|sym| *sym)?;
+        let ggml_backend_dev_backend_reg = __library
+            .get(b"ggml_backend_dev_backend_reg\0")
+            .map(|sym| *sym)?;
         let ggml_backend_reg_name = __library.get(b"ggml_backend_reg_name\0").map(|sym| *sym)?;
         let ggml_backend_dev_count = __library.get(b"ggml_backend_dev_count\0").map(|sym| *sym)?;
         let ggml_backend_dev_get = __library.get(b"ggml_backend_dev_get\0").map(|sym| *sym)?;
-        let ggml_backend_load_all_from_path = __library.get(b"ggml_backend_load_all_from_path\0").map(|sym| *sym)?;
+        let ggml_backend_load_all_from_path = __library
+            .get(b"ggml_backend_load_all_from_path\0")
+            .map(|sym| *sym)?;
         let llama_version = __library.get(b"llama_version\0").map(|sym| *sym)?;
-        let llama_model_default_params = __library.get(b"llama_model_default_params\0").map(|sym| *sym)?;
-        let llama_context_default_params = __library.get(b"llama_context_default_params\0").map(|sym| *sym)?;
-        let llama_sampler_chain_default_params =
-            __library.get(b"llama_sampler_chain_default_params\0").map(|sym| *sym)?;
+        let llama_model_default_params = __library
+            .get(b"llama_model_default_params\0")
+            .map(|sym| *sym)?;
+        let llama_context_default_params = __library
+            .get(b"llama_context_default_params\0")
+            .map(|sym| *sym)?;
+        let llama_sampler_chain_default_params = __library
+            .get(b"llama_sampler_chain_default_params\0")
+            .map(|sym| *sym)?;
         let llama_backend_init = __library.get(b"llama_backend_init\0").map(|sym| *sym)?;
-        let llama_model_load_from_file = __library.get(b"llama_model_load_from_file\0").map(|sym| *sym)?;
+        let llama_model_load_from_file = __library
+            .get(b"llama_model_load_from_file\0")
+            .map(|sym| *sym)?;
         let llama_model_free = __library.get(b"llama_model_free\0").map(|sym| *sym)?;
         let llama_init_from_model = __library.get(b"llama_init_from_model\0").map(|sym| *sym)?;
         let llama_free = __library.get(b"llama_free\0").map(|sym| *sym)?;
@@ -380,14 +419,28 @@ impl LlamaCpp {
         let llama_tokenize = __library.get(b"llama_tokenize\0").map(|sym| *sym)?;
         let llama_token_to_piece = __library.get(b"llama_token_to_piece\0").map(|sym| *sym)?;
         let llama_sampler_free = __library.get(b"llama_sampler_free\0").map(|sym| *sym)?;
-        let llama_sampler_chain_init = __library.get(b"llama_sampler_chain_init\0").map(|sym| *sym)?;
-        let llama_sampler_chain_add = __library.get(b"llama_sampler_chain_add\0").map(|sym| *sym)?;
-        let llama_sampler_init_greedy = __library.get(b"llama_sampler_init_greedy\0").map(|sym| *sym)?;
-        let llama_sampler_init_dist = __library.get(b"llama_sampler_init_dist\0").map(|sym| *sym)?;
-        let llama_sampler_init_top_k = __library.get(b"llama_sampler_init_top_k\0").map(|sym| *sym)?;
-        let llama_sampler_init_temp = __library.get(b"llama_sampler_init_temp\0").map(|sym| *sym)?;
+        let llama_sampler_chain_init = __library
+            .get(b"llama_sampler_chain_init\0")
+            .map(|sym| *sym)?;
+        let llama_sampler_chain_add = __library
+            .get(b"llama_sampler_chain_add\0")
+            .map(|sym| *sym)?;
+        let llama_sampler_init_greedy = __library
+            .get(b"llama_sampler_init_greedy\0")
+            .map(|sym| *sym)?;
+        let llama_sampler_init_dist = __library
+            .get(b"llama_sampler_init_dist\0")
+            .map(|sym| *sym)?;
+        let llama_sampler_init_top_k = __library
+            .get(b"llama_sampler_init_top_k\0")
+            .map(|sym| *sym)?;
+        let llama_sampler_init_temp = __library
+            .get(b"llama_sampler_init_temp\0")
+            .map(|sym| *sym)?;
         let llama_sampler_sample = __library.get(b"llama_sampler_sample\0").map(|sym| *sym)?;
-        let llama_print_system_info = __library.get(b"llama_print_system_info\0").map(|sym| *sym)?;
+        let llama_print_system_info = __library
+            .get(b"llama_print_system_info\0")
+            .map(|sym| *sym)?;
         let llama_log_set = __library.get(b"llama_log_set\0").map(|sym| *sym)?;
         Ok(LlamaCpp {
             __library,
@@ -427,10 +480,16 @@ impl LlamaCpp {
             llama_log_set,
         })
     }
-    pub unsafe fn ggml_backend_dev_backend_reg(&self, device: ggml_backend_dev_t) -> ggml_backend_reg_t {
+    pub unsafe fn ggml_backend_dev_backend_reg(
+        &self,
+        device: ggml_backend_dev_t,
+    ) -> ggml_backend_reg_t {
         (self.ggml_backend_dev_backend_reg)(device)
     }
-    pub unsafe fn ggml_backend_reg_name(&self, reg: ggml_backend_reg_t) -> *const ::core::ffi::c_char {
+    pub unsafe fn ggml_backend_reg_name(
+        &self,
+        reg: ggml_backend_reg_t,
+    ) -> *const ::core::ffi::c_char {
         (self.ggml_backend_reg_name)(reg)
     }
     pub unsafe fn ggml_backend_dev_count(&self) -> usize {
@@ -524,7 +583,15 @@ impl LlamaCpp {
         add_special: bool,
         parse_special: bool,
     ) -> i32 {
-        (self.llama_tokenize)(vocab, text, text_len, tokens, n_tokens_max, add_special, parse_special)
+        (self.llama_tokenize)(
+            vocab,
+            text,
+            text_len,
+            tokens,
+            n_tokens_max,
+            add_special,
+            parse_special,
+        )
     }
     pub unsafe fn llama_token_to_piece(
         &self,
@@ -540,10 +607,17 @@ impl LlamaCpp {
     pub unsafe fn llama_sampler_free(&self, smpl: *mut llama_sampler) {
         (self.llama_sampler_free)(smpl)
     }
-    pub unsafe fn llama_sampler_chain_init(&self, params: llama_sampler_chain_params) -> *mut llama_sampler {
+    pub unsafe fn llama_sampler_chain_init(
+        &self,
+        params: llama_sampler_chain_params,
+    ) -> *mut llama_sampler {
         (self.llama_sampler_chain_init)(params)
     }
-    pub unsafe fn llama_sampler_chain_add(&self, chain: *mut llama_sampler, smpl: *mut llama_sampler) {
+    pub unsafe fn llama_sampler_chain_add(
+        &self,
+        chain: *mut llama_sampler,
+        smpl: *mut llama_sampler,
+    ) {
         (self.llama_sampler_chain_add)(chain, smpl)
     }
     pub unsafe fn llama_sampler_init_greedy(&self) -> *mut llama_sampler {
@@ -569,7 +643,11 @@ impl LlamaCpp {
     pub unsafe fn llama_print_system_info(&self) -> *const ::core::ffi::c_char {
         (self.llama_print_system_info)()
     }
-    pub unsafe fn llama_log_set(&self, log_callback: ggml_log_callback, user_data: *mut ::core::ffi::c_void) {
+    pub unsafe fn llama_log_set(
+        &self,
+        log_callback: ggml_log_callback,
+        user_data: *mut ::core::ffi::c_void,
+    ) {
         (self.llama_log_set)(log_callback, user_data)
     }
 }

@@ -42,23 +42,37 @@ impl<'a> Context<'a> {
             parameters.kv_unified = true;
             parameters.n_threads = threads;
             parameters.n_threads_batch = threads;
-            model.library.functions.llama_init_from_model(model.handle.as_ptr(), parameters)
+            model
+                .library
+                .functions
+                .llama_init_from_model(model.handle.as_ptr(), parameters)
         };
-        let handle = NonNull::new(handle).ok_or("llama.cpp makes no context: too little memory, most likely")?;
+        let handle = NonNull::new(handle)
+            .ok_or("llama.cpp makes no context: too little memory, most likely")?;
         Ok(Self { model, handle })
     }
 
     /// Tokens that there is room for, as llama.cpp has rounded them.
     pub fn capacity_tokens(&self) -> usize {
         // SAFETY: the context is alive.
-        unsafe { self.model.library.functions.llama_n_ctx(self.handle.as_ptr()) as usize }
+        unsafe {
+            self.model
+                .library
+                .functions
+                .llama_n_ctx(self.handle.as_ptr()) as usize
+        }
     }
 
     /// Runs the model over the batch.
     pub fn decode(&mut self, batch: &mut Batch) -> Result<(), String> {
         let raw = batch.raw();
         // SAFETY: the batch's arrays have one entry for each of its tokens and outlive the call.
-        match unsafe { self.model.library.functions.llama_decode(self.handle.as_ptr(), raw) } {
+        match unsafe {
+            self.model
+                .library
+                .functions
+                .llama_decode(self.handle.as_ptr(), raw)
+        } {
             0 => Ok(()),
             1 => Err("no room is left for the batch".to_owned()),
             code => Err(format!("llama_decode answers {code}")),
@@ -69,15 +83,28 @@ impl<'a> Context<'a> {
     pub fn sample(&mut self, sampler: &mut Sampler, row: usize) -> Token {
         let row = c_int::try_from(row).unwrap_or(c_int::MAX);
         // SAFETY: context and sampler are alive; llama.cpp refuses rows without logits.
-        unsafe { self.model.library.functions.llama_sampler_sample(sampler.handle.as_ptr(), self.handle.as_ptr(), row) }
+        unsafe {
+            self.model.library.functions.llama_sampler_sample(
+                sampler.handle.as_ptr(),
+                self.handle.as_ptr(),
+                row,
+            )
+        }
     }
 
     /// Lets `to` begin with all that `from` holds.
     pub fn copy_sequence(&mut self, from: i32, to: i32) {
         // SAFETY: the context and its memory are alive.
         unsafe {
-            let memory = self.model.library.functions.llama_get_memory(self.handle.as_ptr());
-            self.model.library.functions.llama_memory_seq_cp(memory, from, to, ALL, ALL);
+            let memory = self
+                .model
+                .library
+                .functions
+                .llama_get_memory(self.handle.as_ptr());
+            self.model
+                .library
+                .functions
+                .llama_memory_seq_cp(memory, from, to, ALL, ALL);
         }
     }
 
@@ -85,8 +112,15 @@ impl<'a> Context<'a> {
     pub fn remove_sequence(&mut self, sequence: i32) {
         // SAFETY: the context and its memory are alive. The whole of a sequence can always be removed.
         unsafe {
-            let memory = self.model.library.functions.llama_get_memory(self.handle.as_ptr());
-            self.model.library.functions.llama_memory_seq_rm(memory, sequence, ALL, ALL);
+            let memory = self
+                .model
+                .library
+                .functions
+                .llama_get_memory(self.handle.as_ptr());
+            self.model
+                .library
+                .functions
+                .llama_memory_seq_rm(memory, sequence, ALL, ALL);
         }
     }
 }
@@ -94,7 +128,12 @@ impl<'a> Context<'a> {
 impl Drop for Context<'_> {
     fn drop(&mut self) {
         // SAFETY: nobody else has the handle.
-        unsafe { self.model.library.functions.llama_free(self.handle.as_ptr()) }
+        unsafe {
+            self.model
+                .library
+                .functions
+                .llama_free(self.handle.as_ptr())
+        }
     }
 }
 
@@ -120,7 +159,8 @@ impl Batch {
     /// Adds a token of a sequence; with `wants_next`, what follows it can be sampled. Returns its row.
     pub fn add(&mut self, token: Token, position: usize, sequence: i32, wants_next: bool) -> usize {
         self.tokens.push(token);
-        self.positions.push(i32::try_from(position).unwrap_or(i32::MAX));
+        self.positions
+            .push(i32::try_from(position).unwrap_or(i32::MAX));
         self.sequences.push(sequence);
         self.wants_next.push(i8::from(wants_next));
         self.tokens.len() - 1
@@ -131,7 +171,8 @@ impl Batch {
         self.sequence_counts.clear();
         self.sequence_counts.resize(self.tokens.len(), 1);
         self.sequence_starts.clear();
-        self.sequence_starts.extend(self.sequences.iter_mut().map(std::ptr::from_mut));
+        self.sequence_starts
+            .extend(self.sequences.iter_mut().map(std::ptr::from_mut));
         llama_batch {
             n_tokens: c_int::try_from(self.tokens.len()).unwrap_or(c_int::MAX),
             token: self.tokens.as_mut_ptr(),

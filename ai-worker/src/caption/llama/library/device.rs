@@ -15,7 +15,10 @@ impl Library {
         let count = unsafe { self.functions.ggml_backend_dev_count() };
         // SAFETY: the index is below the count.
         let devices = (0..count).map(|index| unsafe { self.functions.ggml_backend_dev_get(index) });
-        devices.filter(|device| self.is_cuda(*device)).nth(number).map(Device)
+        devices
+            .filter(|device| self.is_cuda(*device))
+            .nth(number)
+            .map(Device)
     }
 
     fn is_cuda(&self, device: ggml_backend_dev_t) -> bool {

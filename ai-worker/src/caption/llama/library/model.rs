@@ -26,11 +26,18 @@ pub struct Model {
 
 impl Model {
     /// Reads a GGUF file; the whole of it onto `device` where one is given.
-    pub fn load(library: &'static Library, path: &Path, device: Option<Device>) -> Result<Self, String> {
+    pub fn load(
+        library: &'static Library,
+        path: &Path,
+        device: Option<Device>,
+    ) -> Result<Self, String> {
         let file = CString::new(path.as_os_str().as_encoded_bytes());
         let file = file.map_err(|_| "the file's name has a zero byte".to_owned())?;
         // The list that llama.cpp reads ends with a null.
-        let mut devices = [device.map_or(std::ptr::null_mut(), |device| device.0), std::ptr::null_mut()];
+        let mut devices = [
+            device.map_or(std::ptr::null_mut(), |device| device.0),
+            std::ptr::null_mut(),
+        ];
         // SAFETY: the parameters are llama.cpp's own defaults, and what they point to outlives the call.
         let handle = unsafe {
             let mut parameters = library.functions.llama_model_default_params();
@@ -38,12 +45,19 @@ impl Model {
             if device.is_some() {
                 parameters.devices = devices.as_mut_ptr();
             }
-            library.functions.llama_model_load_from_file(file.as_ptr(), parameters)
+            library
+                .functions
+                .llama_model_load_from_file(file.as_ptr(), parameters)
         };
-        let handle = NonNull::new(handle).ok_or_else(|| format!("llama.cpp cannot read {}", path.display()))?;
+        let handle = NonNull::new(handle)
+            .ok_or_else(|| format!("llama.cpp cannot read {}", path.display()))?;
         // SAFETY: the model is loaded. Its vocabulary lives as long as it does.
         let vocabulary = unsafe { library.functions.llama_model_get_vocab(handle.as_ptr()) };
-        Ok(Self { library, handle, vocabulary })
+        Ok(Self {
+            library,
+            handle,
+            vocabulary,
+        })
     }
 
     /// Cuts text into tokens. With `markup`, words such as `<|im_end|>` are the model's own marks, else plain text.
@@ -88,20 +102,35 @@ impl Model {
         // SAFETY: the buffer is as long as is said.
         unsafe {
             let start = bytes.as_mut_ptr().cast();
-            self.library.functions.llama_token_to_piece(self.vocabulary, token, start, room, 0, false)
+            self.library.functions.llama_token_to_piece(
+                self.vocabulary,
+                token,
+                start,
+                room,
+                0,
+                false,
+            )
         }
     }
 
     /// Whether the model ends its answer with this token.
     pub fn is_end(&self, token: Token) -> bool {
         // SAFETY: the vocabulary lives as long as the model.
-        unsafe { self.library.functions.llama_vocab_is_eog(self.vocabulary, token) }
+        unsafe {
+            self.library
+                .functions
+                .llama_vocab_is_eog(self.vocabulary, token)
+        }
     }
 }
 
 impl Drop for Model {
     fn drop(&mut self) {
         // SAFETY: contexts borrow the model, so none is left.
-        unsafe { self.library.functions.llama_model_free(self.handle.as_ptr()) }
+        unsafe {
+            self.library
+                .functions
+                .llama_model_free(self.handle.as_ptr())
+        }
     }
 }

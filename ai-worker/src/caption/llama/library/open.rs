@@ -25,7 +25,9 @@ impl Library {
     pub fn open(folder: &Path) -> Result<&'static Self, String> {
         static OPENED: OnceLock<Library> = OnceLock::new();
         static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
-        let _turn = ONE_AT_A_TIME.lock().map_err(|_| "opening llama.cpp panicked before".to_owned())?;
+        let _turn = ONE_AT_A_TIME
+            .lock()
+            .map_err(|_| "opening llama.cpp panicked before".to_owned())?;
         if OPENED.get().is_none() {
             // What failed is tried again: its files may come later.
             let library = Self::open_anew(folder)?;
@@ -34,7 +36,9 @@ impl Library {
         let opened = OPENED.get().ok_or("llama.cpp was not opened")?;
         if opened.folder != folder {
             let first = opened.folder.display();
-            return Err(format!("llama.cpp was opened in {first}; this process cannot open a second one"));
+            return Err(format!(
+                "llama.cpp was opened in {first}; this process cannot open a second one"
+            ));
         }
         Ok(opened)
     }
@@ -43,12 +47,19 @@ impl Library {
     fn open_anew(folder: &Path) -> Result<Self, String> {
         let path = folder.join(FILE);
         if !path.is_file() {
-            return Err(format!("{} is missing: `make models` fetches llama.cpp {VERSION}", path.display()));
+            return Err(format!(
+                "{} is missing: `make models` fetches llama.cpp {VERSION}",
+                path.display()
+            ));
         }
         // SAFETY: the library's initialisers run; its hash was checked when it was fetched.
         let functions = unsafe { LlamaCpp::new(&path) };
-        let functions = functions.map_err(|error| format!("{} is not llama.cpp {VERSION}: {error}", path.display()))?;
-        let library = Self { functions, folder: folder.to_owned() };
+        let functions = functions
+            .map_err(|error| format!("{} is not llama.cpp {VERSION}: {error}", path.display()))?;
+        let library = Self {
+            functions,
+            folder: folder.to_owned(),
+        };
         library.refuse_other_versions()?;
         library.refuse_other_layouts()?;
         library.start()?;
@@ -58,7 +69,10 @@ impl Library {
     /// The library is part of the program: there is no file to open and no version to check.
     #[cfg(feature = "llama-source")]
     fn open_anew(folder: &Path) -> Result<Self, String> {
-        let library = Self { functions: LlamaCpp, folder: folder.to_owned() };
+        let library = Self {
+            functions: LlamaCpp,
+            folder: folder.to_owned(),
+        };
         library.start()?;
         Ok(library)
     }
@@ -71,7 +85,10 @@ impl Library {
         if found.trim_end_matches("-dev") == VERSION {
             return Ok(());
         }
-        Err(format!("the library in {} is llama.cpp {found}; this program wants {VERSION}", self.folder.display()))
+        Err(format!(
+            "the library in {} is llama.cpp {found}; this program wants {VERSION}",
+            self.folder.display()
+        ))
     }
 
     /// A structure that has moved would hand over rubbish: its well-known defaults would stand elsewhere.
@@ -80,13 +97,22 @@ impl Library {
         // SAFETY: both functions return plain structures, of the release that was checked before.
         let model = unsafe { self.functions.llama_model_default_params() };
         let context = unsafe { self.functions.llama_context_default_params() };
-        let model_fits = model.n_gpu_layers == -1 && model.main_gpu == 0 && model.use_extra_bufts && !model.vocab_only;
+        let model_fits = model.n_gpu_layers == -1
+            && model.main_gpu == 0
+            && model.use_extra_bufts
+            && !model.vocab_only;
         let sizes_fit = context.n_ctx == 512 && context.n_batch == 2048 && context.n_seq_max == 1;
-        let flags_fit = context.offload_kqv && context.no_perf && !context.kv_unified && context.ctx_other.is_null();
+        let flags_fit = context.offload_kqv
+            && context.no_perf
+            && !context.kv_unified
+            && context.ctx_other.is_null();
         if model_fits && sizes_fit && flags_fit {
             return Ok(());
         }
-        Err(format!("the library in {} lays out its parameters in another way", self.folder.display()))
+        Err(format!(
+            "the library in {} lays out its parameters in another way",
+            self.folder.display()
+        ))
     }
 
     /// Silences it, picks the backend for this processor, and initialises it.
@@ -95,24 +121,39 @@ impl Library {
         let folder = folder.map_err(|_| "the folder's name has a zero byte".to_owned())?;
         // SAFETY: the string outlives the call, and the callback is a function of this program.
         unsafe {
-            self.functions.llama_log_set(Some(log::forward), std::ptr::null_mut());
-            self.functions.ggml_backend_load_all_from_path(folder.as_ptr());
+            self.functions
+                .llama_log_set(Some(log::forward), std::ptr::null_mut());
+            self.functions
+                .ggml_backend_load_all_from_path(folder.as_ptr());
             self.functions.llama_backend_init();
         }
         // SAFETY: the function has no preconditions.
         if unsafe { self.functions.ggml_backend_dev_count() } == 0 {
-            return Err(format!("the library in {} has no backend for this processor", self.folder.display()));
+            return Err(format!(
+                "the library in {} has no backend for this processor",
+                self.folder.display()
+            ));
         }
-        tracing::info!(version = VERSION, kernels = self.kernels(), "llama.cpp is open");
+        tracing::info!(
+            version = VERSION,
+            kernels = self.kernels(),
+            "llama.cpp is open"
+        );
         Ok(())
     }
 
     /// Names the processor features that its kernels use, as llama.cpp tells them.
     fn kernels(&self) -> String {
         // SAFETY: llama.cpp returns a string of its own that ends with a zero.
-        let text = unsafe { CStr::from_ptr(self.functions.llama_print_system_info()) }.to_string_lossy();
-        let names = text.split('|').filter_map(|feature| feature.trim().strip_suffix(" = 1"));
-        names.map(|name| name.rsplit(' ').next().unwrap_or(name)).collect::<Vec<_>>().join(" ")
+        let text =
+            unsafe { CStr::from_ptr(self.functions.llama_print_system_info()) }.to_string_lossy();
+        let names = text
+            .split('|')
+            .filter_map(|feature| feature.trim().strip_suffix(" = 1"));
+        names
+            .map(|name| name.rsplit(' ').next().unwrap_or(name))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -123,8 +164,13 @@ mod tests {
     #[test]
     fn a_missing_library_is_named_with_its_cure() {
         let folder = tempfile::tempdir().expect("a folder");
-        let error = Library::open_anew(folder.path()).err().expect("nothing is there");
-        assert!(error.contains(FILE) && error.contains("make models"), "{error}");
+        let error = Library::open_anew(folder.path())
+            .err()
+            .expect("nothing is there");
+        assert!(
+            error.contains(FILE) && error.contains("make models"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -133,7 +179,9 @@ mod tests {
         // ONNX Runtime is a library too, and has none of llama.cpp's functions.
         let other = common::model::default_folder().join("onnxruntime/libonnxruntime.so");
         std::os::unix::fs::symlink(other, folder.path().join(FILE)).expect("a link");
-        let error = Library::open_anew(folder.path()).err().expect("it is another library");
+        let error = Library::open_anew(folder.path())
+            .err()
+            .expect("it is another library");
         assert!(error.contains("is not llama.cpp"), "{error}");
     }
 }

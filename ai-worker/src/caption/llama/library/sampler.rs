@@ -18,14 +18,18 @@ impl Sampler {
     /// Always takes the likeliest token.
     pub fn greedy(library: &'static Library) -> Result<Self, String> {
         // SAFETY: the function has no preconditions.
-        Self::own(library, unsafe { library.functions.llama_sampler_init_greedy() })
+        Self::own(library, unsafe {
+            library.functions.llama_sampler_init_greedy()
+        })
     }
 
     /// Draws among the likeliest tokens, in the same way for the same seed.
     pub fn seeded(library: &'static Library, seed: u32) -> Result<Self, String> {
         let functions = &library.functions;
         // SAFETY: the function returns a plain structure and takes it.
-        let chain = unsafe { functions.llama_sampler_chain_init(functions.llama_sampler_chain_default_params()) };
+        let chain = unsafe {
+            functions.llama_sampler_chain_init(functions.llama_sampler_chain_default_params())
+        };
         let chain = Self::own(library, chain)?;
         // SAFETY: a chain owns what is added to it.
         unsafe {
@@ -50,6 +54,10 @@ impl Sampler {
 impl Drop for Sampler {
     fn drop(&mut self) {
         // SAFETY: nobody else has the handle; a chain frees its steps.
-        unsafe { self.library.functions.llama_sampler_free(self.handle.as_ptr()) }
+        unsafe {
+            self.library
+                .functions
+                .llama_sampler_free(self.handle.as_ptr())
+        }
     }
 }
