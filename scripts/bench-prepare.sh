@@ -6,7 +6,7 @@ profile=release
 . "$(dirname "$0")/lib.sh"
 steps=4
 # Absolute, since cargo runs a benchmark in its crate's folder.
-here="$PWD/prepare/benches/versus"
+here="$PWD/crates/prepare/benches/versus"
 made="$cache/bench-prepare"
 photos="$cache/bench-photos"
 python="$made/python/bin/python"

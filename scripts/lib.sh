@@ -42,7 +42,7 @@ claim_target() {
     local mark="$CARGO_TARGET_DIR/.built-for-$profile" members
     [[ -f $mark && $(<"$mark") == "$PWD" ]] && return
     if [[ -d $CARGO_TARGET_DIR/$profile ]]; then
-        members=$(sed -n 's/^members = \[\(.*\)\]$/\1/p' Cargo.toml | tr -d '",')
+        members=$(sed -n 's/^members = \[\(.*\)\]$/\1/p' Cargo.toml | tr -d '",' | sed 's#crates/##g')
         # shellcheck disable=SC2046,SC2086
         cargo clean --quiet --profile "$profile" $(printf -- '-p %s ' $members)
     fi
