@@ -32,6 +32,7 @@ def parse_arguments(words):
     parser.add_argument("--dir", default=default_folder(), type=pathlib.Path, help="where they go [$TAGFLEET_MODELS_DIR or %(default)s]")
     parser.add_argument("--only", nargs="+", choices=[item.name for item in ITEMS], metavar="NAME", help=f"only these of: {', '.join(i.name for i in ITEMS)}")
     parser.add_argument("--gpu", action="store_true", help="ONNX Runtime and llama.cpp with CUDA as well (about 450 MB)")
+    parser.add_argument("--strict", action="store_true", help="fail where something is missing that the service could do without")
     parser.add_argument("--verify", action="store_true", help="hash again what is already there")
     parser.add_argument("--check", action="store_true", help="afterwards, tag the sample photos and say whether they are recognised")
     parser.add_argument("--calibrate", action="store_true", help="afterwards, measure on labelled photos how certain the taggers may be (205 MB)")
@@ -53,8 +54,9 @@ def say(words, since):
 
 
 class Build:
-    def __init__(self, root, lock):
+    def __init__(self, root, lock, strict=False):
         self.lock = lock
+        self.strict = strict
         self.placed = Placed(root)
         self.sandbox = Sandbox(self.placed.scratch / "python")
 
@@ -77,7 +79,7 @@ class Build:
         try:
             self.make(item)
         except BuildError as error:
-            if not item.optional:
+            if self.strict or not item.optional:
                 raise
             say(f"{item.name} is left out, captions come from sentence patterns: {error}", start)
             return False
@@ -161,7 +163,7 @@ def main(words=None):
     start = time.monotonic()
     arguments = parse_arguments(words)
     root = arguments.dir.expanduser().resolve()
-    build = Build(root, read_lock(MODELS / "lock.toml"))
+    build = Build(root, read_lock(MODELS / "lock.toml"), arguments.strict)
     made = build.run(chosen(arguments), arguments.verify)
     say(f"made {', '.join(made)} in {root}" if made else f"nothing to do, all is in {root}", start)
     if arguments.check:

@@ -78,6 +78,10 @@ class FromNpm(unittest.TestCase):
         self.assertIn("--ignore-scripts", command)
         self.assertEqual(command[-1], "@who/library@1.0")
 
+    def test_its_pauses_are_such_as_the_client_takes(self):
+        pauses = dict(option.split("=") for option in fetch.NPM_PATIENCE if "retry" in option)
+        self.assertLessEqual(int(pauses["--fetch-retry-mintimeout"]), int(pauses["--fetch-retry-maxtimeout"]))
+
     def test_files_are_taken_out_of_its_archive(self):
         archive = self.root / "who-library-1.0.tgz"
         with tarfile.open(archive, "w:gz") as tar:
@@ -98,14 +102,14 @@ class Builds(unittest.TestCase):
         self.package = Package("pkg", "1.0", "pypi", "pkg-1.0.whl", digest, "CC0-1.0", {"pkg/photo.jpg": "photos/photo.jpg"})
         self.item = items.Item("photos", ("pkg",))
 
-    def run_build(self, served, verify=False):
+    def run_build(self, served, verify=False, strict=False):
         index = FakeIndex(served)
         with (
             mock.patch.object(fetch, "_from_pypi", index),
             mock.patch("steps.sandbox.Sandbox.create"),
             mock.patch("builtins.print"),
         ):
-            made = build.Build(self.root, {"pkg": self.package}).run([self.item], verify)
+            made = build.Build(self.root, {"pkg": self.package}, strict).run([self.item], verify)
         return made, index.asked
 
     def photo(self):
@@ -140,6 +144,11 @@ class Builds(unittest.TestCase):
         self.assertFalse(self.photo().exists())
         # A later run, when it can be had, makes it.
         self.assertEqual(self.run_build(self.good), (["photos"], 1))
+
+    def test_a_strict_build_does_without_nothing(self):
+        self.item = items.Item("photos", ("pkg",), optional=True)
+        with self.assertRaises(BuildError):
+            self.run_build(wheel("another photo"), strict=True)
 
     def test_a_cut_file_is_made_again(self):
         self.run_build(self.good)

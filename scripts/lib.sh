@@ -162,28 +162,28 @@ tagging=(onnxruntime efficientnet-lite0 samples)
 # prepare CARGO_COMMAND ARGUMENTS…: models and binary side by side, since one waits for the network and the other for the
 # processor. Each has a session of its own, so that Ctrl-C ends both through the script's exit trap.
 prepare() {
-    prepare_models "" "$@"
+    prepare_models --strict "$@"
 }
 
 # prepare_tagging CARGO_COMMAND ARGUMENTS…: the same, and returns as soon as tags can be had; what captions need is fetched on.
 prepare_tagging() {
-    prepare_models "${tagging[*]}" "$@"
+    prepare_models "--only ${tagging[*]}" "$@"
     setsid python3 models/build.py > >(over_progress) 2>&1 &
     pids[captions]=$!
 }
 
-# prepare_models MODELS CARGO_COMMAND ARGUMENTS…: all models where none is named.
+# prepare_models OPTIONS CARGO_COMMAND ARGUMENTS…: what models/build.py is told, in one word.
 prepare_models() {
-    local only=()
-    if [[ -n $1 ]]; then read -ra only <<<"--only $1"; fi
+    local options=()
+    read -ra options <<<"$1"
     shift
     if [[ -n ${TAGFLEET_BINARIES:-} ]]; then
         say "binaries of $binaries"
-        python3 models/build.py "${only[@]}"
+        python3 models/build.py "${options[@]}"
         return
     fi
     claim_target
-    setsid python3 models/build.py "${only[@]}" > >(over_progress) 2>&1 &
+    setsid python3 models/build.py "${options[@]}" > >(over_progress) 2>&1 &
     pids[models]=$!
     setsid scripts/cargo.py "$@" --profile "$profile" --locked &
     pids[cargo]=$!

@@ -39,11 +39,15 @@ def _from_pypi(package, folder, sandbox):
     _run([sandbox.python, "-m", "pip", "download", *options, *tags, "--dest", folder, f"{package.name}=={package.version}"], folder)
 
 
+# Both bounds: npm refuses a longest pause that is shorter than its own shortest one, which is 10 s.
+NPM_PATIENCE = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
+
+
 def _from_npm(package, folder, sandbox):
     """A package's files and nothing else: no script of it is run."""
     npm = [shutil.which("npm")] if shutil.which("npm") else sandbox.npm()
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-retry-maxtimeout=5000"]
-    _run([*npm, "pack", *options, "--pack-destination", folder, f"{package.name}@{package.version}"], folder)
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    _run([*npm, "pack", *options, *NPM_PATIENCE, "--pack-destination", folder, f"{package.name}@{package.version}"], folder)
 
 
 def _from_debian(package, folder, _sandbox):
