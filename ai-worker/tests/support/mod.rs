@@ -20,7 +20,7 @@ use common::{
 use tokio::task::JoinHandle;
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 #[derive(Parser)]
 struct Config {

@@ -14,7 +14,7 @@ pub use proxy::{Mode, TcpProxy};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// A broker boots in 9 s on an idle machine; on a busy one it takes what it takes.
 const BOOT_PATIENCE: Duration = Duration::from_secs(180);
 
