@@ -12,6 +12,9 @@ use crate::{Limits, Prepared};
 /// Far above any header or tile: whoever announces more is broken.
 const MAX_BODY_BYTES: usize = 8 << 20;
 
+/// What a decoding process says first, once: it is confined and takes files.
+pub const READY: u8 = b'r';
+
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Request {
     pub spec: TileSpec,

@@ -28,9 +28,15 @@ const LIMITS: Limits = Limits {
     tile_quality: 90,
 };
 
+/// What a decoder takes to start that was given an odd number of bytes. Longer than the pool lets a file take.
+const SLOW_START: Duration = Duration::from_millis(1_500);
+
 fn main() {
     if env::args().nth(1).as_deref() == Some("prepare-worker") {
-        let memory_bytes = env::args().nth(2).unwrap().parse().unwrap();
+        let memory_bytes: u64 = env::args().nth(2).unwrap().parse().unwrap();
+        if memory_bytes % 2 == 1 {
+            let _ = compute_for(SLOW_START);
+        }
         prepare::child::run(memory_bytes, break_as_told).unwrap();
         exit(0);
     }
@@ -38,6 +44,7 @@ fn main() {
         trial("every_file_gets_its_own_answer", answers),
         trial("a_panic_an_abort_and_a_crash_cost_one_file", breaks),
         trial("a_decoder_that_died_idle_is_no_files_fault", dies_idle),
+        trial("a_decoder_that_starts_slowly_is_no_files_fault", starts_slowly),
         trial("a_file_that_hangs_is_ended", hangs),
         trial(
             "files_that_hang_leave_turns_to_the_others",
@@ -126,12 +133,16 @@ fn pool(processes: usize, queue: usize) -> Pool {
 }
 
 fn patient_pool(processes: usize, queue: usize, timeout: Duration) -> Pool {
+    limited_pool(processes, queue, timeout, LIMITS)
+}
+
+fn limited_pool(processes: usize, queue: usize, timeout: Duration, limits: Limits) -> Pool {
     let config = PoolConfig {
         program: env::current_exe().unwrap(),
         processes,
         queue,
         timeout,
-        limits: LIMITS,
+        limits,
         max_file_bytes: 4 << 20,
     };
     Pool::start(config).unwrap()
@@ -195,6 +206,17 @@ async fn dies_idle() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+}
+
+async fn starts_slowly() {
+    let limits = Limits {
+        max_decoded_bytes: LIMITS.max_decoded_bytes + 1,
+        ..LIMITS
+    };
+    let pool = limited_pool(1, 4, Duration::from_millis(500), limits);
+    for _ in 0..2 {
+        assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+    }
 }
 
 async fn hangs() {

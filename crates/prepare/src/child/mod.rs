@@ -28,6 +28,7 @@ pub fn run(memory_bytes: u64, decode: Decode) -> io::Result<()> {
     // Not the standard library's output, which looks for ends of lines and cuts an answer there.
     let mut answers = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     confine(memory_bytes);
+    answers.write_all(&[protocol::READY])?;
     // What the library of threads keeps for the first use would come too late.
     let mut requests = io::stdin().lock();
     while let Some(request) = next(&mut requests)? {

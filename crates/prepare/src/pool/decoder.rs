@@ -1,12 +1,13 @@
 //! The server's end of one decoding process. Dropped, it ends the process.
 
-use std::{io, process::Stdio};
+use std::{io, process::Stdio, time::Duration};
 
 use bytes::Buf;
 use common::model::TileSpec;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    time::timeout,
 };
 
 use super::{PoolConfig, meter::Meter};
@@ -24,6 +25,9 @@ const MALLOC: [(&str, &str); 3] = [
     ("MALLOC_MMAP_THRESHOLD_", "4194304"),
     ("MALLOC_TRIM_THRESHOLD_", "8388608"),
 ];
+
+/// A busy machine starts a process within a second or two; one that takes longer than this never starts.
+const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// More than nearly any tile.
 const ANSWER_BYTES: usize = 64 << 10;
@@ -44,6 +48,7 @@ pub struct Decoder {
     requests: ChildStdin,
     /// One look fetches a whole answer.
     answers: BufReader<ChildStdout>,
+    ready: bool,
 }
 
 impl Decoder {
@@ -78,7 +83,22 @@ impl Decoder {
             process,
             requests,
             answers: BufReader::with_capacity(ANSWER_BYTES, answers),
+            ready: false,
         })
+    }
+
+    /// Waits until the process takes files. Loading and confining it takes time of the processor, for which no file is
+    /// to blame.
+    pub async fn until_ready(&mut self) -> io::Result<()> {
+        if self.ready {
+            return Ok(());
+        }
+        let word = timeout(READY_WITHIN, self.answers.read_u8()).await??;
+        if word != protocol::READY {
+            return Err(io::Error::other("the decoding process is of another version"));
+        }
+        self.ready = true;
+        Ok(())
     }
 
     /// False once the process has ended, for whatever reason: no file that comes later is to blame.

@@ -293,12 +293,18 @@ impl Inner {
 
     /// One that is idle and well, or a new one.
     async fn take(&self) -> io::Result<Decoder> {
-        while let Some(mut decoder) = { self.idle().pop_front() } {
-            if decoder.is_alive() {
+        while let Some(mut decoder) = self.pop_idle() {
+            if decoder.is_alive() && decoder.until_ready().await.is_ok() {
                 return Ok(decoder);
             }
         }
-        start_aside(self.config.clone()).await
+        let mut decoder = start_aside(self.config.clone()).await?;
+        decoder.until_ready().await?;
+        Ok(decoder)
+    }
+
+    fn pop_idle(&self) -> Option<Decoder> {
+        self.idle().pop_front()
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, VecDeque<Decoder>> {
