@@ -4,20 +4,22 @@
 //! lapin and redis are used nowhere else, so that a role can be read without
 //! knowing either.
 
+pub mod backoff;
+pub mod budget;
 pub mod bus;
+pub mod config;
 pub mod fault;
-pub mod identity;
 pub mod model;
 pub mod outside;
+pub mod probes;
+pub mod process;
 pub mod queue;
-mod reconnect;
 /// A future whose code is compiled in the crate that makes it. An `async fn` is compiled where it is awaited: in every
 /// program anew, with all that it calls. So what crosses a crate's border and calls much returns this.
 pub use futures_util::future::BoxFuture;
-pub use reconnect::install_tls_provider;
-pub mod secret;
 pub mod shutdown;
 pub mod stage;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod wire;

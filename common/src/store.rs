@@ -77,7 +77,7 @@ impl Store {
         {
             return Self::folder(folder);
         }
-        crate::reconnect::install_tls_provider();
+        crate::tls::install_provider();
         let (objects, root) = object_store::parse_url_opts(&url, settings(std::env::vars())?)?;
         Ok(Self {
             objects: Arc::from(objects),
@@ -250,7 +250,7 @@ pub(crate) fn settings(
             {
                 return Ok((name, value));
             }
-            match crate::secret::url(&value) {
+            match crate::config::url(&value) {
                 Ok(value) => Ok((name, value)),
                 Err(error) => Err(StoreError::Setting(name.to_uppercase(), error)),
             }

@@ -17,7 +17,7 @@ pub use waiters::Waiter;
 #[command(next_help_heading = "Bus")]
 pub struct BusConfig {
     /// Result store: `redis://user:password@host:6379/0`, `rediss://…`, or `memory:`; `file:PATH` for one that stands in a file
-    #[arg(long, env = "TAGFLEET_BUS_URL", default_value = "memory:", hide_env_values = true, value_parser = crate::secret::url)]
+    #[arg(long, env = "TAGFLEET_BUS_URL", default_value = "memory:", hide_env_values = true, value_parser = crate::config::url)]
     pub bus_url: String,
 
     /// Before the names of all keys and channels, so that fleets can share a server
@@ -76,7 +76,7 @@ impl Bus {
             url if url.starts_with("redis://") || url.starts_with("rediss://") => {
                 Backend::Redis(redis::Redis::connect(config).await?)
             }
-            other => return Err(BusError::Url(crate::reconnect::scheme_of(other))),
+            other => return Err(BusError::Url(crate::config::scheme_of(other))),
         };
         Ok(Self { backend })
     }

@@ -111,7 +111,7 @@ fn names_bucket(store_url: &str, bucket: &str) -> bool {
 }
 
 fn bucket(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    crate::reconnect::install_tls_provider();
+    crate::tls::install_provider();
     let url = Url::parse(&format!("{scheme}://{bucket}/"))
         .map_err(|error| StoreError::Url(error.to_string()))?;
     // Credentials and endpoints, but for a bucket: that one is named here.

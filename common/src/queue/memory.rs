@@ -15,7 +15,10 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::{DEAD_LETTERS_KEPT, Delivery, Depth, Lane, Message, QueueConfig, QueueError, Received};
+use super::{
+    DEAD_LETTERS_KEPT, Delivery, Depth, JobQueue, Message, QueueConfig, QueueError, QueueId,
+    Received,
+};
 use crate::shutdown::Shutdown;
 pub use shards::{Consumer as ShardConsumer, Receipt as ShardReceipt, Shards};
 
@@ -35,9 +38,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    lanes: [VecDeque<Entry>; Lane::ALL.len()],
-    /// Jobs that failed before, by lane.
-    retries: [VecDeque<Entry>; Lane::ALL.len()],
+    queues: [VecDeque<Entry>; QueueId::COUNT],
+    /// Jobs that failed before, by queue.
+    retries: [VecDeque<Entry>; QueueId::COUNT],
     dead: VecDeque<Entry>,
     consumers: u64,
 }
@@ -64,14 +67,14 @@ impl Memory {
         }
     }
 
-    pub fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
+    pub fn publish(&self, queue: QueueId, message: Message) -> Result<(), QueueError> {
         let entry = Entry {
             payload: message.payload,
             expires: Instant::now() + message.ttl,
             failed: 0,
         };
         let mut state = self.shared.state();
-        let queue = &mut state.lanes[lane as usize];
+        let queue = &mut state.queues[queue.index()];
         if queue.len() >= self.shared.max_length {
             return Err(QueueError::Full);
         }
@@ -82,22 +85,22 @@ impl Memory {
         Ok(())
     }
 
-    pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
+    pub fn consume(&self, queue: JobQueue, prefetch: u16, shutdown: Shutdown) -> Consumer {
         self.shared.state().consumers += 1;
-        let credit = |lane: &Lane| (*lane, Arc::new(Semaphore::new(prefetch.into())));
-        let lanes = lanes.iter().map(credit).collect();
+        let credit = |id: QueueId| (id, Arc::new(Semaphore::new(prefetch.into())));
+        let queues = QueueId::of(queue).map(credit).collect();
         Consumer {
             shared: self.shared.clone(),
-            lanes,
+            queues,
             held: Arc::default(),
             shutdown,
         }
     }
 
-    pub fn depth(&self, lane: Lane) -> Depth {
+    pub fn depth(&self, queue: QueueId) -> Depth {
         let mut state = self.shared.state();
-        state.drop_expired(lane);
-        let messages = state.lanes[lane as usize].len() + state.retries[lane as usize].len();
+        state.drop_expired(queue);
+        let messages = state.queues[queue.index()].len() + state.retries[queue.index()].len();
         Depth {
             messages: messages as u64,
             consumers: state.consumers,
@@ -111,12 +114,9 @@ impl Memory {
 
 impl State {
     /// At the head, as the broker does: a short-lived job behind a long-lived one is counted until its turn.
-    fn drop_expired(&mut self, lane: Lane) {
+    fn drop_expired(&mut self, id: QueueId) {
         let now = Instant::now();
-        for queue in [
-            &mut self.lanes[lane as usize],
-            &mut self.retries[lane as usize],
-        ] {
+        for queue in [&mut self.queues[id.index()], &mut self.retries[id.index()]] {
             while queue.front().is_some_and(|entry| entry.expires <= now) {
                 queue.pop_front();
             }
@@ -134,7 +134,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Consumer {
     shared: Arc<Shared>,
-    lanes: Vec<(Lane, Arc<Semaphore>)>,
+    queues: Vec<(QueueId, Arc<Semaphore>)>,
     held: Arc<Held>,
     shutdown: Shutdown,
 }
@@ -170,9 +170,9 @@ impl Consumer {
         if self.held.alone.load(Relaxed) {
             return None;
         }
-        for (lane, _) in &self.lanes {
-            state.drop_expired(*lane);
-            let retries = &mut state.retries[*lane as usize];
+        for (queue, _) in &self.queues {
+            state.drop_expired(*queue);
+            let retries = &mut state.retries[queue.index()];
             let Some(entry) = retries.front() else {
                 continue;
             };
@@ -186,28 +186,33 @@ impl Consumer {
             }
             let entry = retries.pop_front()?;
             self.held.alone.store(true, Relaxed);
-            return Some(self.hand_out(*lane, entry, None));
+            return Some(self.hand_out(*queue, entry, None));
         }
-        self.lanes.iter().find_map(|(lane, credit)| {
+        self.queues.iter().find_map(|(queue, credit)| {
             let permit = credit.clone().try_acquire_owned().ok()?;
-            let entry = state.lanes[*lane as usize].pop_front()?;
-            Some(self.hand_out(*lane, entry, Some(permit)))
+            let entry = state.queues[queue.index()].pop_front()?;
+            Some(self.hand_out(*queue, entry, Some(permit)))
         })
     }
 
-    fn hand_out(&self, lane: Lane, entry: Entry, permit: Option<OwnedSemaphorePermit>) -> Received {
+    fn hand_out(
+        &self,
+        queue: QueueId,
+        entry: Entry,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Received {
         self.held.jobs.fetch_add(1, Relaxed);
         let (payload, attempt) = (entry.payload.clone(), entry.failed + 1);
         let (shared, held) = (self.shared.clone(), self.held.clone());
         let receipt = super::Receipt::Memory(Receipt {
             shared,
             held,
-            lane,
+            queue,
             entry: Some(entry),
             permit,
         });
         Received::Delivery(Delivery {
-            lane,
+            priority: queue.priority,
             attempt,
             payload,
             receipt,
@@ -240,7 +245,7 @@ fn bury(state: &mut State, entry: Entry) -> Received {
 pub struct Receipt {
     shared: Arc<Shared>,
     held: Arc<Held>,
-    lane: Lane,
+    queue: QueueId,
     entry: Option<Entry>,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -257,7 +262,7 @@ impl Drop for Receipt {
         let mut state = self.shared.state();
         if let Some(mut entry) = self.entry.take() {
             entry.failed += 1;
-            state.retries[self.lane as usize].push_back(entry);
+            state.retries[self.queue.index()].push_back(entry);
         }
         self.held.jobs.fetch_sub(1, Relaxed);
         // It was alone, or nobody was.

@@ -3,6 +3,7 @@
 //! `tests/queue_contract.rs` holds both to the same promises.
 
 mod memory;
+mod names;
 mod rabbit;
 
 use std::time::Duration;
@@ -10,60 +11,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 
+pub use names::{JobQueue, Priority};
+
 use crate::shutdown::Shutdown;
+use names::QueueId;
 
 /// Dead letters kept for a look; older ones make room.
 const DEAD_LETTERS_KEPT: usize = 1_000;
-
-/// A queue's name and urgency. Consumers take from the first lane that has work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lane {
-    Realtime,
-    Bulk,
-    /// Tagged already, and on the way to whoever writes captions.
-    Captions,
-    CaptionsBulk,
-}
-
-impl Lane {
-    pub const ALL: [Lane; 4] = [
-        Lane::Realtime,
-        Lane::Bulk,
-        Lane::Captions,
-        Lane::CaptionsBulk,
-    ];
-    /// Of those who tag.
-    pub const TAGGING: [Lane; 2] = [Lane::Realtime, Lane::Bulk];
-    /// Of those who only write captions.
-    pub const CAPTIONING: [Lane; 2] = [Lane::Captions, Lane::CaptionsBulk];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Lane::Realtime => "realtime",
-            Lane::Bulk => "bulk",
-            Lane::Captions => "captions",
-            Lane::CaptionsBulk => "captions.bulk",
-        }
-    }
-
-    /// Where a job of this lane goes for its caption, in the same urgency.
-    pub fn for_captions(self) -> Lane {
-        match self {
-            Lane::Realtime | Lane::Captions => Lane::Captions,
-            Lane::Bulk | Lane::CaptionsBulk => Lane::CaptionsBulk,
-        }
-    }
-
-    pub fn is_bulk(self) -> bool {
-        matches!(self, Lane::Bulk | Lane::CaptionsBulk)
-    }
-}
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Queue")]
 pub struct QueueConfig {
     /// Broker: `amqp://user:password@host:5672/vhost`, `amqps://…`, or `memory:`; `file:PATH` for one that stands in a file
-    #[arg(long, env = "TAGFLEET_QUEUE_URL", default_value = "memory:", hide_env_values = true, value_parser = crate::secret::url)]
+    #[arg(long, env = "TAGFLEET_QUEUE_URL", default_value = "memory:", hide_env_values = true, value_parser = crate::config::url)]
     pub queue_url: String,
 
     /// Before the names of all queues, so that fleets can share a broker
@@ -113,7 +73,7 @@ pub struct Message {
     pub ttl: Duration,
 }
 
-/// What a lane holds.
+/// What a queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depth {
     /// Waiting, also for another try, not counting what is delivered and un-acked.
@@ -133,7 +93,7 @@ enum Backend {
 }
 
 impl Queue {
-    /// Connects and declares the lanes, or fails after some seconds of trying. A lost connection is rebuilt by itself
+    /// Connects and declares the queues, or fails after some seconds of trying. A lost connection is rebuilt by itself
     /// from then on; until it is, `publish` answers `Unavailable`.
     pub async fn connect(config: &QueueConfig) -> Result<Self, QueueError> {
         let backend = match config.queue_url.as_str() {
@@ -141,16 +101,22 @@ impl Queue {
             url if url.starts_with("amqp://") || url.starts_with("amqps://") => {
                 Backend::Rabbit(rabbit::Rabbit::connect(config).await?)
             }
-            other => return Err(QueueError::Url(crate::reconnect::scheme_of(other))),
+            other => return Err(QueueError::Url(crate::config::scheme_of(other))),
         };
         Ok(Self { backend })
     }
 
     /// Returns once the broker has taken the message into a queue.
-    pub async fn publish(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
+    pub async fn publish(
+        &self,
+        queue: JobQueue,
+        priority: Priority,
+        message: Message,
+    ) -> Result<(), QueueError> {
+        let id = QueueId::new(queue, priority);
         match &self.backend {
-            Backend::Memory(memory) => memory.publish(lane, message),
-            Backend::Rabbit(rabbit) => rabbit.publish(lane, message).await,
+            Backend::Memory(memory) => memory.publish(id, message),
+            Backend::Rabbit(rabbit) => rabbit.publish(id, message).await,
         }
     }
 
@@ -161,16 +127,16 @@ impl Queue {
         }
     }
 
-    /// Takes from `lanes`, the first one first, with at most `prefetch`
-    /// un-acked jobs of each lane handed out, and as many on the way. After `shutdown` it hands out what it holds, then ends.
+    /// Takes the jobs of one queue, real-time ones first, with at most `prefetch` un-acked jobs of each priority handed
+    /// out, and as many on the way. After `shutdown` it hands out what it holds, then ends.
     ///
     /// A job that failed before is handed out alone: the consumer waits until
     /// nothing else of its own is un-acked, and goes on when this one is. So
     /// never wait for a further delivery before you finish what you hold.
-    pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
+    pub fn consume(&self, queue: JobQueue, prefetch: u16, shutdown: Shutdown) -> Consumer {
         let source = match &self.backend {
-            Backend::Memory(memory) => Source::Memory(memory.consume(lanes, prefetch, shutdown)),
-            Backend::Rabbit(rabbit) => Source::Rabbit(rabbit.consume(lanes, prefetch, shutdown)),
+            Backend::Memory(memory) => Source::Memory(memory.consume(queue, prefetch, shutdown)),
+            Backend::Rabbit(rabbit) => Source::Rabbit(rabbit.consume(queue, prefetch, shutdown)),
         };
         Consumer { source }
     }
@@ -209,10 +175,11 @@ impl Queue {
         matches!(self.backend, Backend::Memory(_))
     }
 
-    pub async fn depth(&self, lane: Lane) -> Result<Depth, QueueError> {
+    pub async fn depth(&self, queue: JobQueue, priority: Priority) -> Result<Depth, QueueError> {
+        let id = QueueId::new(queue, priority);
         match &self.backend {
-            Backend::Memory(memory) => Ok(memory.depth(lane)),
-            Backend::Rabbit(rabbit) => rabbit.depth(lane).await,
+            Backend::Memory(memory) => Ok(memory.depth(id)),
+            Backend::Rabbit(rabbit) => rabbit.depth(id).await,
         }
     }
 
@@ -273,10 +240,10 @@ impl Consumer {
     }
 }
 
-/// One message in a worker's hands. Dropped without `ack`, it goes back to its lane.
+/// One message in a worker's hands. Dropped without `ack`, it goes back to its queue.
 #[derive(Debug)]
 pub struct Delivery {
-    pub lane: Lane,
+    pub priority: Priority,
     /// 1 at first sight; more after a worker died with it.
     pub attempt: u32,
     pub payload: Bytes,

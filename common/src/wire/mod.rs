@@ -4,12 +4,14 @@
 mod asked;
 mod bulk;
 mod caption_job;
+mod job;
 #[cfg(test)]
 mod tests;
 
 pub use asked::{Asked, Language, Selection};
 pub use bulk::{Pressure, Shard};
 pub use caption_job::CaptionJob;
+pub use job::RETURN_MARGIN;
 use serde::{Deserialize, Serialize};
 
 use crate::{fault::Fault, stage::Timings};
@@ -19,6 +21,16 @@ use crate::{fault::Fault, stage::Timings};
 pub const WIRE_VERSION: u16 = 1;
 
 const NEWEST_READ: u16 = asked::PARTICULAR_JOB;
+
+/// The kinds under which processes announce on the bus what they are or see.
+pub mod announced {
+    /// Workers that tag.
+    pub const TAGGER: &str = "worker";
+    /// Workers that only write captions.
+    pub const CAPTIONER: &str = "captioner";
+    /// API servers: how long their real-time jobs wait.
+    pub const REALTIME_WAIT: &str = "realtime";
+}
 
 /// The tenant of every job where the service asks for no API key.
 pub const DEFAULT_TENANT: &str = "default";

@@ -19,8 +19,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{ANSWER_WITHIN, Inner, OPEN_WITHIN, keys::Announcement, unavailable};
 use crate::{
+    backoff::Backoff,
     bus::{BusError, waiters::Waiters},
-    reconnect::Backoff,
 };
 
 /// What a lost announcement costs at the most.

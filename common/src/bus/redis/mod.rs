@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{BusConfig, BusError, ResultKey, host_clock_us};
-use crate::reconnect::Backoff;
+use crate::backoff::Backoff;
 pub use inbox::Subscription;
 use keys::{Announcement, Keys};
 
@@ -63,8 +63,8 @@ struct Inner {
 impl Redis {
     pub fn connect<'a>(config: &'a BusConfig) -> BoxFuture<'a, Result<Self, BusError>> {
         Box::pin(async move {
-            crate::reconnect::install_tls_provider();
-            let scheme = |_| BusError::Url(crate::reconnect::scheme_of(&config.bus_url));
+            crate::tls::install_provider();
+            let scheme = |_| BusError::Url(crate::config::scheme_of(&config.bus_url));
             let client = Client::open(config.bus_url.as_str()).map_err(scheme)?;
             let commands = connect_first(&client).await.map_err(unavailable)?;
             let inner = Inner {

@@ -9,13 +9,13 @@ use tokio::sync::{
 use tokio_util::sync::DropGuard;
 
 use super::receipt::{Hands, Hold, Receipt};
-use crate::queue::{self, Delivery, Lane, Received};
+use crate::queue::{self, Delivery, QueueId, Received};
 
 /// One message on its way from the broker's connection to `next`.
 #[derive(Debug)]
 pub enum Arrival {
     Job {
-        lane: Lane,
+        id: QueueId,
         attempt: u32,
         payload: bytes::Bytes,
         receipt: Receipt,
@@ -31,14 +31,14 @@ pub struct Consumer {
     /// Jobs that failed before, each with its `Hold` already.
     pub(super) retries: Receiver<Arrival>,
     /// In order of urgency.
-    pub(super) lanes: Vec<LaneEnd>,
+    pub(super) queues: Vec<QueueEnd>,
     pub(super) hands: Hands,
     /// Ends the intake.
     pub(super) _abandon: DropGuard,
 }
 
 #[derive(Debug)]
-pub struct LaneEnd {
+pub struct QueueEnd {
     pub arrivals: Receiver<Arrival>,
     /// For its jobs in hand. Of its own: were they shared, bulk in bundles would take them all, and an urgent job would
     /// wait for one of them to end. The broker's own bound counts bundles.
@@ -73,12 +73,12 @@ impl Consumer {
         let Some(guard) = self.hands.try_together() else {
             return Look::Nothing;
         };
-        for lane in &mut self.lanes {
-            let Ok(place) = lane.places.clone().try_acquire_owned() else {
-                ended &= lane.arrivals.is_closed() && lane.arrivals.is_empty();
+        for queue in &mut self.queues {
+            let Ok(place) = queue.places.clone().try_acquire_owned() else {
+                ended &= queue.arrivals.is_closed() && queue.arrivals.is_empty();
                 continue;
             };
-            match take_live(&mut lane.arrivals) {
+            match take_live(&mut queue.arrivals) {
                 Ok(arrival) => {
                     let hold = Hold::Together {
                         _guard: guard,
@@ -111,7 +111,7 @@ impl Arrival {
                 Received::DeadLettered { payload, attempts }
             }
             Arrival::Job {
-                lane,
+                id,
                 attempt,
                 payload,
                 receipt,
@@ -121,7 +121,7 @@ impl Arrival {
                     None => receipt,
                 };
                 Received::Delivery(Delivery {
-                    lane,
+                    priority: id.priority,
                     attempt,
                     payload,
                     receipt: queue::Receipt::Rabbit(receipt),

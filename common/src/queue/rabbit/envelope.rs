@@ -10,7 +10,7 @@ use lapin::{
 };
 
 use super::bundle;
-use crate::queue::Lane;
+use crate::queue::{Priority, QueueId};
 
 /// Deliveries known to have ended without an ack when the message was published.
 const FAILED: &str = "x-tagfleet-failed";
@@ -83,7 +83,7 @@ impl Envelope {
             .unwrap_or_else(|| vec![payload])
     }
 
-    pub fn properties(self, lane: Lane) -> BasicProperties {
+    pub fn properties(self, queue: QueueId) -> BasicProperties {
         let mut headers = FieldTable::default();
         headers.insert(FAILED.into(), AMQPValue::LongLongInt(self.failed.into()));
         headers.insert(
@@ -95,11 +95,7 @@ impl Envelope {
         }
         let properties = BasicProperties::default()
             .with_headers(headers)
-            .with_delivery_mode(match lane.is_bulk() {
-                // Who waits for a real-time job is gone after a broker's restart: spare the disk.
-                false => 1,
-                true => 2,
-            });
+            .with_delivery_mode(delivery_mode(queue.priority));
         match self.ttl {
             Some(ttl) => {
                 properties.with_expiration(ttl.as_millis().min(LONGEST_TTL_MS).to_string().into())
@@ -126,13 +122,23 @@ fn now_ms() -> u64 {
         .map_or(0, |since| since.as_millis() as u64)
 }
 
+/// Returns AMQP's number for messages that the broker keeps on disk (2) or in memory (1).
+fn delivery_mode(priority: Priority) -> u8 {
+    match priority {
+        // Who waits for a real-time job is gone after a broker's restart: spare the disk.
+        Priority::Realtime => 1,
+        Priority::Bulk => 2,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::JobQueue;
 
     #[test]
     fn survives_the_wire() {
-        for lane in Lane::ALL {
+        for queue in QueueId::all() {
             let (published_ms, ttl) = (1_700_000_000_000, Some(Duration::from_millis(1500)));
             for bundle in [false, true] {
                 let sent = Envelope {
@@ -141,7 +147,7 @@ mod tests {
                     ttl,
                     bundle,
                 };
-                assert_eq!(Envelope::read(&sent.properties(lane)), sent);
+                assert_eq!(Envelope::read(&sent.properties(queue)), sent);
             }
         }
     }
@@ -173,7 +179,7 @@ mod tests {
                 .with_expiration("1500".into());
             assert_eq!(Envelope::read(&there), envelope);
             assert_eq!(
-                envelope.properties(Lane::Realtime),
+                envelope.properties(QueueId::new(JobQueue::Tagging, Priority::Realtime)),
                 there.with_delivery_mode(1)
             );
         }

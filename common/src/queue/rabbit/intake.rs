@@ -18,17 +18,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Inner, Link, Place,
-    consumer::{Arrival, Consumer, LaneEnd},
+    consumer::{Arrival, Consumer, QueueEnd},
     credit::Credit,
     envelope::Envelope,
     receipt::{Hands, Receipt, Source},
     within,
 };
-use crate::{queue::Lane, reconnect::Backoff, shutdown::Shutdown};
+use crate::{
+    backoff::Backoff,
+    queue::{JobQueue, QueueId},
+    shutdown::Shutdown,
+};
 
 pub(super) struct Intake {
     pub inner: Arc<Inner>,
-    pub lanes: Vec<(Lane, Sender<Arrival>)>,
+    pub queues: Vec<(QueueId, Sender<Arrival>)>,
     pub retries: Sender<Arrival>,
     pub hands: Hands,
     /// A job went to a retry queue: no need to wait for the next look there.
@@ -40,30 +44,18 @@ pub(super) struct Intake {
 
 pub(super) fn start(
     inner: Arc<Inner>,
-    lanes: &[Lane],
+    queue: JobQueue,
     prefetch: u16,
     shutdown: Shutdown,
 ) -> Consumer {
-    let (tasks, abandoned, hands) = (
-        inner.tasks.clone(),
-        inner.closed.child_token(),
-        Hands::default(),
-    );
+    let tasks = inner.tasks.clone();
+    let abandoned = inner.closed.child_token();
+    let hands = Hands::default();
     let (retries_in, retries) = mpsc::channel(1);
-    let open = |lane: &Lane| {
-        let (sender, arrivals) = mpsc::channel(prefetch.into());
-        (
-            (*lane, sender),
-            LaneEnd {
-                arrivals,
-                places: Arc::new(Semaphore::new(prefetch.into())),
-            },
-        )
-    };
-    let (lanes_in, lanes) = lanes.iter().map(open).unzip();
+    let (queues_in, queues) = QueueId::of(queue).map(|id| open(id, prefetch)).unzip();
     let intake = Intake {
         inner,
-        lanes: lanes_in,
+        queues: queues_in,
         retries: retries_in,
         hands: hands.clone(),
         moved: Notify::new(),
@@ -74,10 +66,17 @@ pub(super) fn start(
     tasks.spawn(intake.run());
     Consumer {
         retries,
-        lanes,
+        queues,
         hands,
         _abandon: abandoned.drop_guard(),
     }
+}
+
+/// Makes both ends of the way of one queue's jobs.
+fn open(id: QueueId, prefetch: u16) -> ((QueueId, Sender<Arrival>), QueueEnd) {
+    let (sender, arrivals) = mpsc::channel(prefetch.into());
+    let places = Arc::new(Semaphore::new(prefetch.into()));
+    ((id, sender), QueueEnd { arrivals, places })
 }
 
 impl Intake {
@@ -105,7 +104,7 @@ impl Intake {
             () = self.stopped() => return Ok(()),
         };
         let ended = tokio::select! {
-            ended = try_join_all(self.lanes.iter().map(|(lane, to)| self.pump(&link, *lane, to))) => ended.map(drop),
+            ended = try_join_all(self.queues.iter().map(|(queue, to)| self.pump(&link, *queue, to))) => ended.map(drop),
             error = self.fetch_retries(&link) => Err(error),
             () = link.broken() => Err("the connection is lost".to_owned()),
         };
@@ -117,40 +116,45 @@ impl Intake {
         ended
     }
 
-    async fn pump(&self, link: &Arc<Link>, lane: Lane, to: &Sender<Arrival>) -> Result<(), String> {
+    async fn pump(
+        &self,
+        link: &Arc<Link>,
+        queue: QueueId,
+        to: &Sender<Arrival>,
+    ) -> Result<(), String> {
         let mut credit = Credit::new(self.prefetch);
         let source = Arc::new(Source {
             channel: within(link.channel()).await?,
             _link: link.clone(),
         });
-        let mut deliveries = self.subscribe(&source, lane, credit.deliveries()).await?;
+        let mut deliveries = self.subscribe(&source, queue, credit.deliveries()).await?;
         loop {
             tokio::select! {
                 biased;
                 () = self.stopped() => break,
                 delivery = deliveries.next() => match delivery {
-                    Some(Ok(delivery)) => credit.note(self.receive(&source, lane, to, delivery).await),
+                    Some(Ok(delivery)) => credit.note(self.receive(&source, queue, to, delivery).await),
                     Some(Err(error)) => return Err(error.to_string()),
                     None => return Err("the broker ended the consumer".to_owned()),
                 },
             }
             if let Some(count) = credit.change() {
                 // To RabbitMQ, a count holds for the consumers that come after it.
-                let next = self.subscribe(&source, lane, count).await?;
-                self.unsubscribe(&source, lane, to, std::mem::replace(&mut deliveries, next))
+                let next = self.subscribe(&source, queue, count).await?;
+                self.unsubscribe(&source, queue, to, std::mem::replace(&mut deliveries, next))
                     .await?;
             }
         }
-        self.unsubscribe(&source, lane, to, deliveries).await
+        self.unsubscribe(&source, queue, to, deliveries).await
     }
 
     async fn subscribe(
         &self,
         source: &Source,
-        lane: Lane,
+        queue: QueueId,
         count: u16,
     ) -> Result<lapin::Consumer, String> {
-        let queue = self.inner.broker.topology.queue(Place::Lane(lane));
+        let queue = self.inner.broker.topology.queue(Place::Jobs(queue));
         within(async {
             source
                 .channel
@@ -168,7 +172,7 @@ impl Intake {
     async fn unsubscribe(
         &self,
         source: &Arc<Source>,
-        lane: Lane,
+        queue: QueueId,
         to: &Sender<Arrival>,
         mut deliveries: lapin::Consumer,
     ) -> Result<(), String> {
@@ -180,7 +184,7 @@ impl Intake {
         .await?;
         // What was on its way here when we asked to stop.
         while let Some(Ok(delivery)) = deliveries.next().await {
-            self.receive(source, lane, to, delivery).await;
+            self.receive(source, queue, to, delivery).await;
         }
         Ok(())
     }
@@ -189,12 +193,12 @@ impl Intake {
     async fn receive(
         &self,
         source: &Arc<Source>,
-        lane: Lane,
+        queue: QueueId,
         to: &Sender<Arrival>,
         delivery: Delivery,
     ) -> usize {
         if delivery.redelivered {
-            self.count_failure(source, lane, to, delivery).await;
+            self.count_failure(source, queue, to, delivery).await;
             return 1;
         }
         let envelope = Envelope::read(&delivery.properties);
@@ -207,7 +211,7 @@ impl Intake {
             // consumer that is gone drops the receipt, and the job goes back.
             let _ = to
                 .send(Arrival::Job {
-                    lane,
+                    id: queue,
                     attempt,
                     payload,
                     receipt,
@@ -224,7 +228,7 @@ impl Intake {
     pub async fn count_failure(
         &self,
         source: &Arc<Source>,
-        lane: Lane,
+        queue: QueueId,
         to: &Sender<Arrival>,
         delivery: Delivery,
     ) {
@@ -232,7 +236,7 @@ impl Intake {
         let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
         for payload in envelope.jobs(delivery.data.into()) {
             if !self
-                .put_aside(envelope.failed_once_more(), lane, to, payload, &receipt)
+                .put_aside(envelope.failed_once_more(), queue, to, payload, &receipt)
                 .await
             {
                 return;
@@ -246,7 +250,7 @@ impl Intake {
     async fn put_aside(
         &self,
         mut envelope: Envelope,
-        lane: Lane,
+        queue: QueueId,
         to: &Sender<Arrival>,
         payload: bytes::Bytes,
         original: &Receipt,
@@ -254,9 +258,9 @@ impl Intake {
         if envelope.failed < self.inner.max_attempts {
             return self
                 .put(
-                    Place::Retry(lane),
+                    Place::Retry(queue),
                     &payload,
-                    envelope.properties(lane),
+                    envelope.properties(queue),
                     original,
                 )
                 .await;
@@ -264,7 +268,7 @@ impl Intake {
         envelope.ttl = None;
         // If nobody is left to hear it, another consumer shall: no ack then.
         let told = self
-            .put(Place::Dead, &payload, envelope.properties(lane), original)
+            .put(Place::Dead, &payload, envelope.properties(queue), original)
             .await
             && to
                 .send(Arrival::DeadLettered {

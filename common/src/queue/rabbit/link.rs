@@ -38,7 +38,7 @@ struct Socket(Arc<OnceLock<TcpStream>>);
 
 impl Link {
     pub async fn open(uri: &AMQPUri, name: &str) -> Result<Self, String> {
-        crate::reconnect::install_tls_provider();
+        crate::tls::install_provider();
         let socket = Socket::default();
         let opened = timeout(OPEN_WITHIN, connect(uri, name, socket.clone())).await;
         let connection = match opened {

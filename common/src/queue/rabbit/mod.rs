@@ -25,7 +25,7 @@ pub use consumer::Consumer;
 pub use receipt::Receipt;
 pub use shards::Consumer as ShardConsumer;
 
-use super::{Depth, Lane, Message, QueueConfig, QueueError};
+use super::{Depth, JobQueue, Message, QueueConfig, QueueError, QueueId};
 use crate::shutdown::Shutdown;
 use link::Link;
 use publisher::Publisher;
@@ -57,7 +57,7 @@ struct Broker {
 impl Rabbit {
     pub fn connect<'a>(config: &'a QueueConfig) -> BoxFuture<'a, Result<Self, QueueError>> {
         Box::pin(async move {
-            let scheme = || QueueError::Url(crate::reconnect::scheme_of(&config.queue_url));
+            let scheme = || QueueError::Url(crate::config::scheme_of(&config.queue_url));
             let uri: AMQPUri = config.queue_url.parse().map_err(|_| scheme())?;
             let topology = Topology {
                 prefix: config.queue_prefix.clone(),
@@ -89,10 +89,10 @@ impl Rabbit {
 
     pub fn publish<'a>(
         &'a self,
-        lane: Lane,
+        queue: QueueId,
         message: Message,
     ) -> BoxFuture<'a, Result<(), QueueError>> {
-        Box::pin(async move { self.inner.publisher.publish_job(lane, message).await })
+        Box::pin(async move { self.inner.publisher.publish_job(queue, message).await })
     }
 
     pub fn set_bundles(&self, known: bool) {
@@ -118,15 +118,15 @@ impl Rabbit {
         Box::pin(async move { self.inner.publisher.depth(Place::Shards).await })
     }
 
-    pub fn consume(&self, lanes: &[Lane], prefetch: u16, shutdown: Shutdown) -> Consumer {
+    pub fn consume(&self, queue: JobQueue, prefetch: u16, shutdown: Shutdown) -> Consumer {
         // To AMQP, 0 means no limit.
-        intake::start(self.inner.clone(), lanes, prefetch.max(1), shutdown)
+        intake::start(self.inner.clone(), queue, prefetch.max(1), shutdown)
     }
 
-    pub fn depth<'a>(&'a self, lane: Lane) -> BoxFuture<'a, Result<Depth, QueueError>> {
+    pub fn depth<'a>(&'a self, queue: QueueId) -> BoxFuture<'a, Result<Depth, QueueError>> {
         Box::pin(async move {
-            let fresh = self.inner.publisher.depth(Place::Lane(lane)).await?;
-            let retry = self.inner.publisher.depth(Place::Retry(lane)).await?;
+            let fresh = self.inner.publisher.depth(Place::Jobs(queue)).await?;
+            let retry = self.inner.publisher.depth(Place::Retry(queue)).await?;
             Ok(Depth {
                 messages: fresh.messages + retry.messages,
                 consumers: fresh.consumers,

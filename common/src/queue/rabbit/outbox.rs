@@ -1,4 +1,4 @@
-//! Jobs of one lane on their way out. While the line is idle a job leaves at
+//! Jobs of one queue on their way out. While the line is idle a job leaves at
 //! once; what comes within a moment of a departure takes the next one together
 //! (so that load makes bundles, and nothing waits for company that may not
 //! come). Bulk, which nobody waits for, is gathered for longer. Pure: whoever
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::queue::{Lane, Message, QueueError};
+use crate::queue::{Message, Priority, QueueError, QueueId};
 
 /// So that a message stays small beside what a broker holds, whatever a job's tile is.
 const MOST_BYTES: usize = 256 << 10;
@@ -54,8 +54,8 @@ pub enum Due {
 }
 
 impl Outbox {
-    pub fn new(lane: Lane) -> Self {
-        let rule = if lane.is_bulk() {
+    pub fn new(queue: QueueId) -> Self {
+        let rule = if queue.priority == Priority::Bulk {
             Rule::Gathered(GATHER)
         } else {
             Rule::Paced(PACE)
@@ -127,6 +127,7 @@ pub fn pack(jobs: &[Waiting]) -> Option<(Bytes, Duration)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::JobQueue;
 
     const MOST: usize = 8;
 
@@ -141,6 +142,10 @@ mod tests {
         }
     }
 
+    fn outbox(priority: Priority) -> Outbox {
+        Outbox::new(QueueId::new(JobQueue::Tagging, priority))
+    }
+
     fn add(outbox: &mut Outbox, now: Instant) -> Option<usize> {
         match outbox.add(job(), MOST, now) {
             Due::Now(jobs) => Some(jobs.len()),
@@ -150,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_idle_line_takes_each_at_once_and_a_busy_one_what_came_within_a_moment() {
-        let (mut line, start) = (Outbox::new(Lane::Realtime), Instant::now());
+        let (mut line, start) = (outbox(Priority::Realtime), Instant::now());
         assert_eq!(add(&mut line, start), Some(1));
         let soon = start + PACE / 4;
         let Due::In(wait, gathering) = line.add(job(), MOST, soon) else {
@@ -173,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_full_bundle_does_not_wait() {
-        let (mut line, now) = (Outbox::new(Lane::Realtime), Instant::now());
+        let (mut line, now) = (outbox(Priority::Realtime), Instant::now());
         let departed: Vec<_> = (0..1 + 2 * MOST)
             .filter_map(|_| add(&mut line, now))
             .collect();
@@ -182,7 +187,7 @@ mod tests {
 
     #[test]
     fn bulk_is_gathered_until_it_is_full_or_the_time_is_over() {
-        let (mut line, now) = (Outbox::new(Lane::Bulk), Instant::now());
+        let (mut line, now) = (outbox(Priority::Bulk), Instant::now());
         let Due::In(_, first) = line.add(job(), MOST, now) else {
             panic!("it leaves at once")
         };
@@ -197,12 +202,12 @@ mod tests {
 
     #[test]
     fn where_a_reader_knows_no_bundles_none_is_made() {
-        for lane in Lane::ALL {
-            let mut line = Outbox::new(lane);
+        for queue in QueueId::all() {
+            let mut line = Outbox::new(queue);
             let mut add = || line.add(job(), 1, Instant::now());
             assert!(
                 (0..3).all(|_| matches!(add(), Due::Now(jobs) if jobs.len() == 1)),
-                "{lane:?}"
+                "{queue:?}"
             );
         }
     }

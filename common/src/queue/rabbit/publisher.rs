@@ -28,8 +28,8 @@ use super::{
     within,
 };
 use crate::{
-    queue::{Depth, Lane, Message, QueueError},
-    reconnect::Backoff,
+    backoff::Backoff,
+    queue::{Depth, Message, QueueError, QueueId},
     telemetry,
 };
 
@@ -46,7 +46,8 @@ struct Shared {
     broker: Arc<Broker>,
     timeout: Duration,
     state: watch::Sender<State>,
-    outboxes: [Mutex<Outbox>; Lane::ALL.len()],
+    /// One for each queue, in the order of `QueueId::index`.
+    outboxes: Vec<Mutex<Outbox>>,
     /// Jobs in a message, where every reader knows bundles.
     most_jobs: u8,
     bundles: AtomicBool,
@@ -61,7 +62,8 @@ enum State {
 /// What lives and dies with one connection.
 struct Session {
     link: Link,
-    lanes: [Channel; Lane::ALL.len()],
+    /// One for each queue, in the order of `QueueId::index`.
+    queues: Vec<Channel>,
     /// Copies of jobs that failed, and shards: both rare.
     others: Channel,
     inspect: tokio::sync::Mutex<Option<Channel>>,
@@ -81,7 +83,9 @@ impl Publisher {
                 .map_err(QueueError::Unavailable)?,
         );
         let (state, _) = watch::channel(State::Up(first.clone()));
-        let outboxes = Lane::ALL.map(|lane| Mutex::new(Outbox::new(lane)));
+        let outboxes = QueueId::all()
+            .map(|id| Mutex::new(Outbox::new(id)))
+            .collect();
         let shared = Arc::new(Shared {
             broker,
             timeout,
@@ -95,7 +99,7 @@ impl Publisher {
     }
 
     /// One job, perhaps in one message with others.
-    pub async fn publish_job(&self, lane: Lane, message: Message) -> Result<(), QueueError> {
+    pub async fn publish_job(&self, queue: QueueId, message: Message) -> Result<(), QueueError> {
         let session = self.session()?;
         let (done, sent) = oneshot::channel();
         let most = if self.shared.bundles.load(Ordering::Relaxed) {
@@ -103,17 +107,17 @@ impl Publisher {
         } else {
             1
         };
-        let due = self.outbox(lane).add(
+        let due = self.outbox(queue).add(
             Waiting { message, done },
             most.into(),
             Instant::now().into_std(),
         );
         // Tasks of their own: lapin hoards confirms that nobody awaits, and callers may hang up.
         match due {
-            Due::Now(jobs) => drop(tokio::spawn(self.clone().send(lane, jobs))),
-            Due::In(time, gathering) => {
-                drop(tokio::spawn(self.clone().send_later(lane, time, gathering)))
-            }
+            Due::Now(jobs) => drop(tokio::spawn(self.clone().send(queue, jobs))),
+            Due::In(time, gathering) => drop(tokio::spawn(
+                self.clone().send_later(queue, time, gathering),
+            )),
             Due::WithOthers => {}
         }
         session.unless_blocked(sent).await
@@ -139,26 +143,26 @@ impl Publisher {
         self.shared.bundles.store(known, Ordering::Relaxed);
     }
 
-    async fn send_later(self, lane: Lane, time: Duration, gathering: u64) {
+    async fn send_later(self, queue: QueueId, time: Duration, gathering: u64) {
         sleep(time).await;
         let gathered = self
-            .outbox(lane)
+            .outbox(queue)
             .gathered(gathering, Instant::now().into_std());
         if let Some(jobs) = gathered {
-            self.send(lane, jobs).await;
+            self.send(queue, jobs).await;
         }
     }
 
-    async fn send(self, lane: Lane, mut jobs: Vec<Waiting>) {
+    async fn send(self, queue: QueueId, mut jobs: Vec<Waiting>) {
         // A caller that has hung up while its job waited wants nothing.
         jobs.retain(|job| !job.done.is_closed());
-        let outcome = self.send_together(lane, &jobs).await;
+        let outcome = self.send_together(queue, &jobs).await;
         for job in jobs {
             let _ = job.done.send(outcome.clone());
         }
     }
 
-    async fn send_together(&self, lane: Lane, jobs: &[Waiting]) -> Result<(), QueueError> {
+    async fn send_together(&self, queue: QueueId, jobs: &[Waiting]) -> Result<(), QueueError> {
         let Some((payload, ttl)) = pack(jobs) else {
             return Ok(());
         };
@@ -166,13 +170,18 @@ impl Publisher {
             bundle: jobs.len() > 1,
             ..Envelope::new(ttl)
         };
-        metrics::histogram!(telemetry::BUNDLE_SIZE, "lane" => lane.name())
-            .record(jobs.len() as f64);
+        metrics::histogram!(
+            telemetry::BUNDLE_SIZE,
+            "queue" => queue.queue.name(),
+            "priority" => queue.priority.name(),
+            "lane" => queue.name(),
+        )
+        .record(jobs.len() as f64);
         self.put(
             &*self.session()?,
-            Place::Lane(lane),
+            Place::Jobs(queue),
             payload,
-            envelope.properties(lane),
+            envelope.properties(queue),
         )
         .await
     }
@@ -195,8 +204,8 @@ impl Publisher {
             .await
     }
 
-    fn outbox(&self, lane: Lane) -> MutexGuard<'_, Outbox> {
-        self.shared.outboxes[lane as usize]
+    fn outbox(&self, queue: QueueId) -> MutexGuard<'_, Outbox> {
+        self.shared.outboxes[queue.index()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -258,15 +267,18 @@ impl Session {
                     .await?;
                 Ok::<_, lapin::Error>(channel)
             };
-            // One for each lane: lapin hands a returned message to whichever
+            // One for each queue: lapin hands a returned message to whichever
             // confirm of its channel comes next.
-            let lanes = [open().await?, open().await?, open().await?, open().await?];
-            Ok((lanes, open().await?))
+            let mut queues = Vec::new();
+            for _ in QueueId::all() {
+                queues.push(open().await?);
+            }
+            Ok((queues, open().await?))
         };
-        let (lanes, others) = within(channels).await?;
+        let (queues, others) = within(channels).await?;
         Ok(Self {
             link,
-            lanes,
+            queues,
             others,
             inspect: Default::default(),
         })
@@ -334,7 +346,7 @@ impl Session {
 
     fn channel(&self, place: Place) -> &Channel {
         match place {
-            Place::Lane(lane) => &self.lanes[lane as usize],
+            Place::Jobs(queue) => &self.queues[queue.index()],
             Place::Retry(_) | Place::Dead | Place::Shards => &self.others,
         }
     }

@@ -32,7 +32,7 @@ pub struct Hands {
 
 #[derive(Debug)]
 pub enum Hold {
-    /// One of as many of its lane.
+    /// One of as many of its queue.
     Together {
         _guard: OwnedRwLockReadGuard<()>,
         _place: OwnedSemaphorePermit,

@@ -42,8 +42,8 @@ impl Intake {
     }
 
     async fn fetch_one(&self, source: &Arc<Source>) -> lapin::Result<bool> {
-        for (lane, to) in &self.lanes {
-            let (topology, place) = (&self.inner.broker.topology, Place::Retry(*lane));
+        for (queue, to) in &self.queues {
+            let (topology, place) = (&self.inner.broker.topology, Place::Retry(*queue));
             // Looked at from outside first: holding back all others costs a batch's time.
             if topology.depth(&source.channel, place).await?.messages == 0 {
                 continue;
@@ -62,7 +62,7 @@ impl Intake {
             if delivery.redelivered {
                 drop(hold);
                 self.hands.changed.notify_one();
-                self.count_failure(source, *lane, to, delivery).await;
+                self.count_failure(source, *queue, to, delivery).await;
                 return Ok(true);
             }
             let attempt = Envelope::read(&delivery.properties).failed + 1;
@@ -73,7 +73,7 @@ impl Intake {
                 source.clone(),
             );
             let job = Arrival::Job {
-                lane: *lane,
+                id: *queue,
                 attempt,
                 payload: delivery.data.into(),
                 receipt,

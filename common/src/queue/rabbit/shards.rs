@@ -19,8 +19,8 @@ use super::{
     within,
 };
 use crate::{
+    backoff::Backoff,
     queue::{ShardDelivery, ShardReceipt},
-    reconnect::Backoff,
     shutdown::Shutdown,
 };
 

@@ -1,4 +1,4 @@
-//! The queues at the broker: the lanes, for each of them the jobs to be tried
+//! The queues at the broker: the queues, for each of them the jobs to be tried
 //! again, the dead letters, and the shards of migrations.
 
 use lapin::{
@@ -7,13 +7,13 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 
-use crate::queue::{DEAD_LETTERS_KEPT, Depth, Lane};
+use crate::queue::{DEAD_LETTERS_KEPT, Depth, QueueId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    Lane(Lane),
+    Jobs(QueueId),
     /// Jobs that failed before. Apart, because they are fetched one at a time and run alone.
-    Retry(Lane),
+    Retry(QueueId),
     Dead,
     Shards,
 }
@@ -24,10 +24,8 @@ const SHARD_DELIVERIES: i32 = 1_000;
 
 impl Place {
     fn all() -> impl Iterator<Item = Place> {
-        let lanes = Lane::ALL
-            .into_iter()
-            .flat_map(|lane| [Place::Lane(lane), Place::Retry(lane)]);
-        lanes.chain([Place::Dead, Place::Shards])
+        let queues = QueueId::all().flat_map(|queue| [Place::Jobs(queue), Place::Retry(queue)]);
+        queues.chain([Place::Dead, Place::Shards])
     }
 }
 
@@ -41,8 +39,8 @@ impl Topology {
     pub fn queue(&self, place: Place) -> String {
         let prefix = &self.prefix;
         match place {
-            Place::Lane(lane) => format!("{prefix}.{}", lane.name()),
-            Place::Retry(lane) => format!("{prefix}.{}.retry", lane.name()),
+            Place::Jobs(queue) => format!("{prefix}.{}", queue.name()),
+            Place::Retry(queue) => format!("{prefix}.{}.retry", queue.name()),
             Place::Dead => format!("{prefix}.dead"),
             Place::Shards => format!("{prefix}.shards"),
         }
@@ -76,10 +74,10 @@ impl Topology {
     }
 
     fn arguments(&self, place: Place) -> FieldTable {
-        // A full lane refuses, so that the API can; old dead letters make room for new ones.
+        // A full queue refuses, so that the API can; old dead letters make room for new ones.
         let (max_length, overflow) = match place {
             Place::Dead => (DEAD_LETTERS_KEPT as u32, "drop-head"),
-            Place::Lane(_) | Place::Retry(_) | Place::Shards => (self.max_length, "reject-publish"),
+            Place::Jobs(_) | Place::Retry(_) | Place::Shards => (self.max_length, "reject-publish"),
         };
         let kind = if place == Place::Shards {
             "quorum"

@@ -1,9 +1,9 @@
-//! What large images, and many, leave behind.
+//! Memory that large images, and many, leave behind goes back to the system.
 
 use std::time::Duration;
 
-use allocator::give_back_free_pages;
-pub use allocator::{begin_with_few_arenas, give_back_large_pieces};
+use glibc::give_back_free_pages;
+pub use glibc::{begin_with_few_arenas, give_back_large_pieces};
 
 /// A busy moment is over long before.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ pub async fn keep_giving_back() {
     unsafe_code,
     reason = "there is no safe way to it; an environment variable would have to come before the start"
 )]
-mod allocator {
+mod glibc {
     use std::{ffi::c_int, thread::available_parallelism};
 
     /// Larger pieces of memory go back to the system as soon as they are freed.
@@ -65,7 +65,7 @@ mod allocator {
 
 /// Other allocators decide for themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-mod allocator {
+mod glibc {
     pub fn give_back_large_pieces() {}
     pub fn begin_with_few_arenas() {}
     pub fn give_back_free_pages() {}

@@ -13,6 +13,14 @@ pub fn url(written: &str) -> Result<String, String> {
     }
 }
 
+/// Returns what of a URL may stand in a message: its scheme alone, since the rest may hold a password.
+pub fn scheme_of(url: &str) -> String {
+    match url.split_once(':') {
+        None => "no scheme".to_owned(),
+        Some((scheme, _)) => format!("{scheme}:…"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;

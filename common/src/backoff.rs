@@ -1,0 +1,89 @@
+//! Pauses between tries that do not bring a whole fleet back in step.
+
+use std::time::{Duration, Instant};
+
+/// A row of pauses, each so many times as long as the one before, up to a longest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pauses {
+    pub first: Duration,
+    pub factor: u32,
+    pub longest: Duration,
+}
+
+impl Pauses {
+    pub const fn doubling(first: Duration, longest: Duration) -> Self {
+        Self {
+            first,
+            factor: 2,
+            longest,
+        }
+    }
+
+    /// Returns the longest pause after so many failed tries; 0 and 1 have the first one.
+    pub fn after(&self, failed: u32) -> Duration {
+        let times = self.factor.saturating_pow(failed.saturating_sub(1));
+        self.first.saturating_mul(times).min(self.longest)
+    }
+
+    /// Returns half of that pause or more. `chance`: 0 to 1.
+    pub fn spread(&self, failed: u32, chance: f64) -> Duration {
+        self.after(failed).mul_f64(0.5 + chance / 2.0)
+    }
+
+    pub async fn wait(&self, failed: u32) {
+        tokio::time::sleep(self.spread(failed, rand::random())).await;
+    }
+}
+
+/// A connection that held this long was a good one: its next loss begins with the first pause again.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
+
+const RECONNECT: Pauses = Pauses::doubling(Duration::from_millis(100), Duration::from_secs(5));
+
+/// The tries of one connection, with full jitter: from nothing to the whole pause.
+#[derive(Debug)]
+pub struct Backoff {
+    failed: u32,
+    last: Instant,
+}
+
+impl Backoff {
+    pub fn new() -> Self {
+        Self {
+            failed: 0,
+            last: Instant::now(),
+        }
+    }
+
+    pub async fn wait(&mut self) {
+        if self.last.elapsed() > FORGOTTEN_AFTER {
+            self.failed = 0;
+        }
+        self.failed += 1;
+        let longest = RECONNECT.after(self.failed);
+        tokio::time::sleep(longest.mul_f64(rand::random())).await;
+        self.last = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_the_longest() {
+        let pauses = Pauses::doubling(Duration::from_secs(2), Duration::from_secs(60));
+        let row: Vec<u64> = (0..8)
+            .map(|failed| pauses.after(failed).as_secs())
+            .collect();
+        assert_eq!(row, [2, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(pauses.after(u32::MAX), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn chance_takes_up_to_half_of_a_pause() {
+        let pauses = Pauses::doubling(Duration::from_secs(2), Duration::from_secs(60));
+        assert_eq!(pauses.spread(2, 0.0), Duration::from_secs(2));
+        assert_eq!(pauses.spread(2, 1.0), Duration::from_secs(4));
+    }
+}

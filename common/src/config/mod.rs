@@ -1,0 +1,43 @@
+//! What the settings of every role share: how they are checked, names, and secrets that stand in files.
+
+mod identity;
+mod secret;
+
+pub use identity::{is_name, unique_name};
+pub use secret::{scheme_of, url};
+
+/// A setting that cannot be used. Settings are checked once, at the start.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[error("{option}: {problem}")]
+pub struct ConfigError {
+    pub option: &'static str,
+    pub problem: String,
+}
+
+/// Refuses zero: it is never taken for another number.
+pub fn positive(option: &'static str, value: u64) -> Result<(), ConfigError> {
+    if value > 0 {
+        Ok(())
+    } else {
+        refuse(option, "must be more than 0")
+    }
+}
+
+pub fn refuse(option: &'static str, problem: impl Into<String>) -> Result<(), ConfigError> {
+    Err(ConfigError {
+        option,
+        problem: problem.into(),
+    })
+}
+
+/// Checks a name that becomes a part of keys, queues and log lines.
+pub fn check_name(option: &'static str, name: Option<&str>) -> Result<(), ConfigError> {
+    if name.is_none_or(is_name) {
+        Ok(())
+    } else {
+        refuse(
+            option,
+            "may hold letters, digits, `-`, `_` and `.`, 100 at the most",
+        )
+    }
+}

@@ -1,0 +1,55 @@
+//! Metrics: Prometheus histograms and counters that add up over processes.
+
+use std::sync::OnceLock;
+
+use metrics::{Unit, describe_counter, describe_histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use super::{log::lost_lines, stages::STAGE_SECONDS};
+
+/// Upper bounds in seconds, from a tenth of a millisecond to a minute: fine
+/// enough for a p99 at every stage, few enough for thousands of workers.
+const SECONDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0, 60.0,
+];
+const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+const PARTS: &[f64] = &[0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0];
+
+pub const BUNDLE_SIZE: &str = "tagfleet_queue_bundle_size";
+const LOST_LINES: &str = "tagfleet_log_lines_lost_total";
+
+/// Installs the process's one recorder, or hands out the one that is there, with what is counted elsewhere.
+pub fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let handle = HANDLE
+        .get_or_init(|| {
+            let builder = PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+                .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_size".into()), SIZES))
+                .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_fill".into()), PARTS))
+                .expect("bucket lists are not empty");
+            let handle = builder
+                .install_recorder()
+                .expect("no other recorder is installed");
+            describe();
+            handle
+        })
+        .clone();
+    metrics::counter!(LOST_LINES).absolute(lost_lines() as u64);
+    handle
+}
+
+/// Describes the metrics of this crate. Every crate describes its own.
+fn describe() {
+    describe_histogram!(
+        STAGE_SECONDS,
+        Unit::Seconds,
+        "Time of one stage of an image's way, by stage and role"
+    );
+    describe_histogram!(
+        BUNDLE_SIZE,
+        "Jobs published to the broker in one message, by queue and priority"
+    );
+    describe_counter!(LOST_LINES, "Log lines that nobody took in time");
+}

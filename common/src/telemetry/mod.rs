@@ -1,0 +1,9 @@
+//! How a process is seen: logs as one JSON object a line, and histograms that add up over processes.
+
+mod log;
+mod metrics;
+mod stages;
+
+pub use log::{LogConfig, LogFormat};
+pub use metrics::{BUNDLE_SIZE, metrics};
+pub use stages::record_stages;
