@@ -9,38 +9,40 @@ use common::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::metrics::IN_FLIGHT;
+
 #[derive(Debug)]
 pub struct Admission {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
-/// A place among the requests in flight, given back when dropped.
+/// The right to be one of the requests in flight; it is given back when dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct AdmissionPermit {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Admission {
     pub fn new(max_in_flight: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(max_in_flight)),
+            permits: Arc::new(Semaphore::new(max_in_flight)),
         }
     }
 
-    pub fn enter(&self) -> Result<Place, Fault> {
+    pub fn enter(&self) -> Result<AdmissionPermit, Fault> {
         let permit = self
-            .places
+            .permits
             .clone()
             .try_acquire_owned()
             .map_err(|_| full())?;
-        metrics::gauge!("tagfleet_requests_in_flight").increment(1.0);
-        Ok(Place { _permit: permit })
+        metrics::gauge!(IN_FLIGHT).increment(1.0);
+        Ok(AdmissionPermit { _permit: permit })
     }
 }
 
-impl Drop for Place {
+impl Drop for AdmissionPermit {
     fn drop(&mut self) {
-        metrics::gauge!("tagfleet_requests_in_flight").decrement(1.0);
+        metrics::gauge!(IN_FLIGHT).decrement(1.0);
     }
 }
 

@@ -16,7 +16,10 @@ use common::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{App, edge::RequestId, problem::Problem};
+use crate::{
+    context::{Problem, RequestId},
+    state::AppState,
+};
 
 /// The process runs and answers
 #[utoipa::path(get, path = "/healthz", tag = "Service", responses((status = 200, body = String)))]
@@ -38,32 +41,32 @@ pub struct Ready {
         (status = 503, description = "`queue_unavailable`, `results_unavailable` or `no_workers`, the first that is true", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn readyz(State(app): State<Arc<App>>, id: RequestId) -> Response {
+pub async fn readyz(State(app): State<Arc<AppState>>, id: RequestId) -> Response {
     match ready(&app).await {
         Ok(ready) => Json(ready).into_response(),
         Err(fault) => Problem::new(fault, &id).into_response(),
     }
 }
 
-async fn ready(app: &App) -> Result<Ready, Fault> {
-    if !app.queue.is_ready() {
+async fn ready(app: &AppState) -> Result<Ready, Fault> {
+    if !app.resources.queue.is_ready() {
         return Err(Fault::new(
             Code::QueueUnavailable,
             Stage::Publish,
             "No connection to the queue.",
         ));
     }
-    if !app.bus.is_ready() {
+    if !app.resources.bus.is_ready() {
         return Err(Fault::new(
             Code::ResultsUnavailable,
             Stage::Result,
             "No connection to the result store.",
         ));
     }
-    if app.fleet.known().workers.is_empty() {
-        app.fleet.refresh().await;
+    if app.resources.fleet.known().workers.is_empty() {
+        app.resources.fleet.refresh().await;
     }
-    match app.fleet.known().workers.len() {
+    match app.resources.fleet.known().workers.len() {
         0 => Err(Fault::new(
             Code::NoWorkers,
             Stage::Lookup,

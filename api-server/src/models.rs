@@ -7,7 +7,7 @@ use common::{model::Fit, wire::ModelInfo};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{App, problem::Problem};
+use crate::{context::Problem, state::AppState};
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelList {
@@ -66,8 +66,8 @@ pub struct WorkerView {
         (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn list_models(State(app): State<Arc<App>>) -> Json<ModelList> {
-    let known = app.fleet.known();
+pub(crate) async fn list_models(State(app): State<Arc<AppState>>) -> Json<ModelList> {
+    let known = app.resources.fleet.known();
     let mut models = BTreeMap::<_, ModelView>::new();
     for model in known.taggers() {
         let id = (&model.id.name, &model.id.version);
@@ -85,7 +85,7 @@ pub(crate) async fn list_models(State(app): State<Arc<App>>) -> Json<ModelList> 
             .collect(),
     });
     Json(ModelList {
-        default: app.fleet.default_name(),
+        default: app.resources.fleet.default_name(),
         models,
         workers: workers.collect(),
     })

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{Router, middleware, routing::get};
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -10,7 +14,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{App, batches, door, edge, health, models, page, problem, tags};
+use crate::{batches, context, health, middleware, models, page, state::AppState, tags};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -40,7 +44,7 @@ impl Modify for ApiKey {
     }
 }
 
-pub(crate) fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: Arc<AppState>) -> Router {
     let keyed = OpenApiRouter::new()
         .routes(routes!(tags::tag_image))
         .routes(routes!(models::list_models))
@@ -50,21 +54,21 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .routes(routes!(batches::batch_errors))
         .routes(routes!(batches::batch_events))
         .routes(routes!(batches::cancel_batch))
-        .route_layer(middleware::from_fn_with_state(app.clone(), door::door));
+        .route_layer(from_fn_with_state(app.clone(), middleware::auth));
     let (described, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(keyed)
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-        .routes(routes!(problem::explain))
+        .routes(routes!(context::explain))
         .split_for_parts();
     described
         .route("/", get(page::index))
         .route("/page/style.css", get(page::style))
         .route("/page/app.js", get(page::script))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .fallback(problem::not_found)
-        .method_not_allowed_fallback(problem::method_not_allowed)
+        .fallback(context::not_found)
+        .method_not_allowed_fallback(context::method_not_allowed)
         .with_state(app)
-        .layer(middleware::from_fn(edge::edge))
+        .layer(from_fn(middleware::edge))
 }

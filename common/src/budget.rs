@@ -15,6 +15,7 @@ use crate::{
 /// would be far more than a host has.
 #[derive(Clone, Debug)]
 pub struct Budget {
+    max_bytes: usize,
     kib: Arc<Semaphore>,
 }
 
@@ -45,8 +46,14 @@ pub struct Room {
 impl Budget {
     pub fn new(max_bytes: usize) -> Self {
         Self {
+            max_bytes,
             kib: Arc::new(Semaphore::new(max_bytes / 1024)),
         }
+    }
+
+    /// Returns how many bytes there may be in all.
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 
     /// Room for a body. `expected`: its announced length, or the most that there may be where none was announced.

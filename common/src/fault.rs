@@ -117,6 +117,11 @@ impl Fault {
         }
     }
 
+    /// Tells a client what is wrong with its request.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(Code::InvalidRequest, Stage::Admit, detail)
+    }
+
     /// The origin's 5xx is worth another try where its 404 is not.
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;

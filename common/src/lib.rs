@@ -9,6 +9,7 @@ pub mod budget;
 pub mod bus;
 pub mod config;
 pub mod fault;
+pub mod image;
 pub mod model;
 pub mod outside;
 pub mod probes;
@@ -17,7 +18,7 @@ pub mod queue;
 /// A future whose code is compiled in the crate that makes it. An `async fn` is compiled where it is awaited: in every
 /// program anew, with all that it calls. So what crosses a crate's border and calls much returns this.
 pub use futures_util::future::BoxFuture;
-pub mod shutdown;
+pub use process::shutdown;
 pub mod stage;
 pub mod store;
 pub mod telemetry;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::config::{ConfigError, positive, refuse};
+use common::config::{ConfigError, positive, refuse};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Migrating")]
-pub struct MigrateConfig {
+pub struct MigratorConfig {
     /// Shards of batches that are worked on at once
     #[arg(long, env = "TAGFLEET_MIGRATE_SHARDS", default_value_t = 2)]
     pub migrate_shards: u16,
@@ -65,7 +65,7 @@ pub struct MigrateConfig {
     pub migrate_drain_timeout_ms: u64,
 }
 
-impl MigrateConfig {
+impl MigratorConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self
             .migrate_worker_hour_cost
@@ -73,16 +73,16 @@ impl MigrateConfig {
         {
             return refuse("--migrate-worker-hour-cost", "must be 0 or more");
         }
-        positive("--migrate-shards", self.migrate_shards.into())?;
+        positive("--migrate-shards", self.migrate_shards)?;
         positive("--migrate-items", self.migrate_items)?;
         positive("--migrate-per-host", self.migrate_per_host)?;
-        positive("--migrate-attempts", self.migrate_attempts as usize)?;
+        positive("--migrate-attempts", self.migrate_attempts)?;
         positive(
             "--migrate-job-timeout-ms",
-            self.migrate_job_timeout_ms as usize,
+            self.migrate_job_timeout_ms,
         )?;
-        positive("--migrate-keep-days", self.migrate_keep_days as usize)?;
-        positive("--migrate-hold-s", self.migrate_hold_s as usize)
+        positive("--migrate-keep-days", self.migrate_keep_days)?;
+        positive("--migrate-hold-s", self.migrate_hold_s)
     }
 
     pub fn job_timeout(&self) -> Duration {

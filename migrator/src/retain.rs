@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use ledger::{BatchKey, LedgerError};
 use tokio::time::sleep;
 
-use super::Migrator;
-use crate::ledger::{BatchKey, LedgerError};
+use crate::context::Migrator;
 
 const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 /// Not all migrators of a fleet at once, and none while it starts.
@@ -22,7 +22,8 @@ pub async fn retain(migrator: &Migrator) {
 }
 
 async fn round(migrator: &Migrator) -> Result<(), LedgerError> {
-    let (ledger, now_ms) = (&migrator.ledger, migrator.bus.now_us() / 1_000);
+    let ledger = &migrator.resources.ledger;
+    let now_ms = migrator.resources.bus.now_us() / 1_000;
     let kept_ms = migrator.config.kept().as_millis() as u64;
     for tenant in ledger.tenants().await? {
         for id in ledger.batches(&tenant).await? {

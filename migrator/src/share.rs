@@ -1,10 +1,17 @@
-//! How many jobs a migrator may have at the workers. Bulk is ballast: while
+//! How many jobs a migrator may have at the workers. Bulk has low priority: while
 //! real-time jobs wait longer than they should, it halves; while they do not,
 //! it grows by a little, as long as it is used (AIMD, as TCP shares a line).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use tokio::sync::Notify;
+use common::bus::Bus;
+use dispatch::pressure;
+use tokio::{sync::Notify, time::sleep};
+
+use crate::metrics::SHARE;
 
 /// Never less, so that a migration ends however busy the fleet is.
 const LEAST: f64 = 1.0;
@@ -33,7 +40,7 @@ struct State {
 
 /// A job at the workers.
 #[derive(Debug)]
-pub struct Place {
+pub struct Slot {
     shared: Arc<Shared>,
 }
 
@@ -55,7 +62,7 @@ impl Share {
         }
     }
 
-    pub async fn take(&self) -> Place {
+    pub async fn take(&self) -> Slot {
         loop {
             // Registered before looking, so that no place that comes free in between is missed.
             let changed = self.shared.changed.notified();
@@ -66,14 +73,14 @@ impl Share {
         }
     }
 
-    fn try_take(&self) -> Option<Place> {
+    fn try_take(&self) -> Option<Slot> {
         let mut state = self.shared.state();
         if state.taken as f64 + 1.0 > state.allowed.floor() {
             state.short = true;
             return None;
         }
         state.taken += 1;
-        Some(Place {
+        Some(Slot {
             shared: self.shared.clone(),
         })
     }
@@ -88,7 +95,7 @@ impl Share {
         };
         state.allowed = next.clamp(LEAST, self.shared.most);
         state.short = false;
-        metrics::gauge!("tagfleet_migrate_share").set(state.allowed);
+        metrics::gauge!(SHARE).set(state.allowed);
         drop(state);
         self.shared.changed.notify_waiters();
     }
@@ -105,10 +112,21 @@ impl Shared {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.shared.state().taken -= 1;
         self.shared.changed.notify_waiters();
+    }
+}
+
+/// Looks at how real-time jobs fare, for ever. `target`: the wait beyond which they wait too long.
+pub async fn give_way(share: &Share, bus: &Bus, target: Duration) {
+    loop {
+        sleep(pressure::TOLD_EVERY.mul_f64(0.75 + rand::random::<f64>() / 2.0)).await;
+        // Without the bus there are no results either, and nothing to be shared.
+        if let Ok(wait) = pressure::heard(bus).await {
+            share.step(wait.is_some_and(|wait| wait > target));
+        }
     }
 }
 

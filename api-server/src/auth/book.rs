@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use common::identity;
+use common::config::is_name;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
@@ -87,7 +87,7 @@ impl Book {
 
 impl Entry {
     fn key(self, before: Option<&Book>) -> Result<Key, &'static str> {
-        if !identity::is_name(&self.id) || !identity::is_name(&self.tenant) {
+        if !is_name(&self.id) || !is_name(&self.tenant) {
             return Err(
                 "id and tenant may hold letters, digits, `-`, `_` and `.`, 100 at the most",
             );

@@ -47,7 +47,7 @@ pub struct Caller {
     pub key: Option<Arc<str>>,
 }
 
-/// The door's answer, yes or no, and what can be said of who asked.
+/// Says that a request may come in, and what is left to its key.
 #[derive(Debug)]
 pub struct Admitted {
     pub caller: Caller,

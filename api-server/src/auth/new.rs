@@ -1,6 +1,6 @@
 //! A new key, for `tagfleet keys new`.
 
-use common::identity;
+use common::config::is_name;
 
 use super::{rate::Rate, token};
 
@@ -19,7 +19,7 @@ impl NewKey {
         burst: Option<u32>,
     ) -> anyhow::Result<Self> {
         anyhow::ensure!(
-            identity::is_name(tenant),
+            is_name(tenant),
             "a tenant may hold letters, digits, `-`, `_` and `.`, 100 at the most"
         );
         Rate::new(requests_per_second, burst).map_err(anyhow::Error::msg)?;

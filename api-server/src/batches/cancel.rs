@@ -3,12 +3,9 @@
 use axum::response::Response;
 use common::fault::Fault;
 
-use super::{
-    create::now_s,
-    named::{Named, Problems},
-    unavailable,
-    view::BatchView,
-};
+use ledger::{BatchView, unavailable};
+
+use super::named::{Named, Problems};
 
 /// End a batch
 ///
@@ -24,11 +21,12 @@ pub async fn cancel_batch(named: Named) -> Response {
 
 async fn cancel(named: &Named) -> Result<BatchView, Fault> {
     let request = named.find().await?;
-    let (ledger, key) = (&named.app.batches.ledger, request.key());
+    let ledger = &named.app.resources.ledger;
+    let key = request.key();
     let failed = |error| unavailable(&error);
     if ledger.ended(&key).await.map_err(failed)?.is_none() {
         ledger
-            .cancel(&key, now_s(&named.app))
+            .cancel(&key, named.app.now_s())
             .await
             .map_err(failed)?;
     }

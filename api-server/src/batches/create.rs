@@ -12,21 +12,22 @@ use common::{
     stage::Stage,
 };
 
+use ledger::{
+    BatchKey, BatchView, DryRun, Manifest, Request,
+    announce::announce_first,
+    intake::{Stopped, check_manifest, check_output},
+    unavailable,
+};
+
 use super::{
-    elsewhere, invalid,
-    once::Once,
     options::{BatchQuery, BatchRequest, Wanted},
-    reply, source, unavailable,
-    upload::Stopped,
-    view::BatchView,
+    reply, source,
 };
 use crate::{
-    App,
-    edge::RequestId,
-    keys::Caller,
-    ledger::{BatchKey, DryRun, Manifest, Request},
-    migrate,
-    problem::Problem,
+    auth::Caller,
+    context::{Problem, RequestId},
+    idempotency::IdempotencyKey,
+    state::AppState,
 };
 
 /// A sample is cut smaller, so that as many migrators are at it as would be at the list; not much smaller, since a shard has a
@@ -62,55 +63,51 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
     )
 )]
 pub async fn create_batch(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     id: RequestId,
     request: HttpRequest,
 ) -> Response {
     let tenant = caller.tenant.clone();
     // A task of its own: a client that hangs up must not leave half a batch unlooked-after.
-    let created = tokio::spawn(async move { create(&app, &tenant, request).await }).await;
-    let bug = |_| {
-        Err(Fault::new(
+    let creating = tokio::spawn(async move { create(&app, &tenant, request).await });
+    let created = match creating.await {
+        Ok(created) => created,
+        Err(_) => Err(Fault::new(
             Code::Internal,
             Stage::Admit,
             "This is a bug in the server, not in the request.",
-        ))
+        )),
     };
-    reply::accepted(created.unwrap_or_else(bug), "batch created", &id, &caller)
+    reply::accepted(created, "batch created", &id, &caller)
 }
 
-async fn create(app: &App, tenant: &str, request: HttpRequest) -> Result<BatchView, Fault> {
-    let _place = app.batches.enter()?;
+async fn create(app: &AppState, tenant: &str, request: HttpRequest) -> Result<BatchView, Fault> {
+    let _permit = app.admit_upload()?;
     let (parts, body) = request.into_parts();
-    let once = app.batches.once.enter(tenant, &parts.headers)?;
+    let idempotency = app.idempotency.enter(tenant, &parts.headers)?;
     let (source, mut wanted) = source::read(app, &parts, body).await?;
-    check_webhook(app, wanted.webhook_url.as_deref()).await?;
-    elsewhere::check(&app.outside, tenant, wanted.manifest.as_ref()).await?;
-    elsewhere::check_output(&app.outside, tenant, wanted.output.as_deref())?;
+    check(app, tenant, &wanted).await?;
     let asked = fingerprint(&wanted)?;
     // Only now: which one is the default may be another the next time.
-    wanted.model = model(app, wanted.model).await?;
+    wanted.asking.model = model(app, wanted.asking.model).await?;
     let fresh = fresh(app, tenant, wanted);
-    let batch = match &once {
-        Some(once) => {
-            once.claim(&app.batches.ledger, fresh.id.clone(), &asked)
-                .await?
-        }
+    let ledger = &app.resources.ledger;
+    let batch = match &idempotency {
+        Some(key) => key.claim(ledger, fresh.id.clone(), &asked).await?,
         None => fresh.id.clone(),
     };
     let (request, is_fresh) = begin(app, fresh, batch).await?;
     match source::take(app, &request, source).await {
         Ok(sealed) => {
             if let Some(sealed) = sealed {
-                migrate::announce_first(&app.queue, &app.batches.ledger, &request.key(), sealed)
-                    .await;
+                announce_first(&app.resources.queue, ledger, &request.key(), sealed).await;
             }
-            BatchView::of(&app.batches.ledger, &request, now_s(app)).await
+            BatchView::of(ledger, &request, app.now_s()).await
         }
         Err(stopped) => {
             if is_fresh {
-                clean_up(app, &request.key(), once.as_ref(), &stopped).await;
+                clean_up(app, &request.key(), idempotency.as_ref(), &stopped).await;
             }
             let (Stopped::Content(fault) | Stopped::Lost(fault)) = stopped;
             Err(fault)
@@ -118,9 +115,17 @@ async fn create(app: &App, tenant: &str, request: HttpRequest) -> Result<BatchVi
     }
 }
 
+/// Refuses what the service may not do for this tenant.
+async fn check(app: &AppState, tenant: &str, wanted: &Wanted) -> Result<(), Fault> {
+    let outside = &app.resources.outside;
+    check_webhook(app, wanted.webhook_url.as_deref()).await?;
+    check_manifest(outside, tenant, wanted.manifest.as_ref()).await?;
+    check_output(outside, tenant, wanted.output.as_deref())
+}
+
 /// Which model it will be, if that is known. Workers may come later; a model that none of them has may not.
-async fn model(app: &App, wanted: Option<String>) -> Result<Option<String>, Fault> {
-    match app.fleet.model(wanted.as_deref()).await {
+async fn model(app: &AppState, wanted: Option<String>) -> Result<Option<String>, Fault> {
+    match app.resources.fleet.model(wanted.as_deref()).await {
         Ok(model) => Ok(Some(model.id.name)),
         Err(fault) if fault.code == Code::NoWorkers => Ok(wanted),
         Err(fault) => Err(fault),
@@ -128,77 +133,70 @@ async fn model(app: &App, wanted: Option<String>) -> Result<Option<String>, Faul
 }
 
 /// One answer for all that is wrong with it: the difference would tell what there is.
-async fn check_webhook(app: &App, url: Option<&str>) -> Result<(), Fault> {
+async fn check_webhook(app: &AppState, url: Option<&str>) -> Result<(), Fault> {
     let Some(url) = url else { return Ok(()) };
-    if app.webhooks.allows(url).await {
+    let resources = &app.resources;
+    if resources.signer.is_some() && resources.fetcher.may_post(url).await {
         return Ok(());
     }
     let detail = "A webhook must be a URL on a public address, and the service must have a secret to sign it with.";
     Err(Fault::new(Code::WebhookNotAllowed, Stage::Admit, detail))
 }
 
-fn fresh(app: &App, tenant: &str, wanted: Wanted) -> Request {
-    let (created_s, max_items) = (now_s(app), app.config.batches.batch_max_items);
-    let shard_items = app.config.batches.batch_shard_items;
+fn fresh(app: &AppState, tenant: &str, wanted: Wanted) -> Request {
+    let config = &app.config.batches;
+    let created_s = app.now_s();
     let dry_run = wanted.dry_run.map(|share| DryRun {
         share,
         seed: rand::random(),
-        shard_items,
+        shard_items: config.batch_shard_items,
     });
+    let shard_items = match dry_run {
+        None => config.batch_shard_items,
+        Some(_) => config.batch_shard_items.min(DRY_SHARD_ITEMS),
+    };
+    let manifest = wanted.manifest.map(|(url, kind)| Manifest {
+        url,
+        kind,
+        max_items: config.batch_max_items,
+    });
+    let expires_s = wanted
+        .window_h
+        .map(|hours| created_s + u64::from(hours) * 3_600);
     Request {
-        id: BatchKey::random_id(app.bus.now_us() / 1_000),
+        id: BatchKey::random_id(app.resources.bus.now_us() / 1_000),
         tenant: tenant.to_owned(),
         created_s,
-        shard_items: if dry_run.is_some() {
-            shard_items.min(DRY_SHARD_ITEMS)
-        } else {
-            shard_items
-        },
-        asked: wanted.asked,
-        model: wanted.model,
+        shard_items,
+        asked: wanted.asking.asked,
+        model: wanted.asking.model,
         metadata: wanted.metadata,
-        expires_s: wanted
-            .window_h
-            .map(|hours| created_s + u64::from(hours) * 3_600),
+        expires_s,
         webhook_url: wanted.webhook_url,
-        manifest: wanted.manifest.map(|(url, kind)| Manifest {
-            url,
-            kind,
-            max_items,
-        }),
+        manifest,
         dry_run,
         output: wanted.output,
     }
 }
 
-/// All that is asked, but for the items.
+/// Returns all that is asked, but for the items. Its form is compared with that of earlier versions.
 fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
-    let Wanted {
-        asked,
-        model,
-        metadata,
-        window_h,
-        webhook_url,
-        manifest,
-        dry_run,
-        output,
-    } = wanted;
-    serde_json::to_string(&(
-        asked,
-        model,
-        metadata,
-        window_h,
-        webhook_url,
-        manifest,
-        dry_run,
-        output,
-    ))
-    .map_err(|error| invalid(error.to_string()))
+    let fingerprint = serde_json::to_string(&(
+        &wanted.asking.asked,
+        &wanted.asking.model,
+        &wanted.metadata,
+        wanted.window_h,
+        &wanted.webhook_url,
+        &wanted.manifest,
+        wanted.dry_run,
+        &wanted.output,
+    ));
+    fingerprint.map_err(|error| Fault::invalid(error.to_string()))
 }
 
 /// The batch as it stands in the ledger, and whether this request put it there.
-async fn begin(app: &App, fresh: Request, batch: String) -> Result<(Request, bool), Fault> {
-    let ledger = &app.batches.ledger;
+async fn begin(app: &AppState, fresh: Request, batch: String) -> Result<(Request, bool), Fault> {
+    let ledger = &app.resources.ledger;
     let there = async |key: &BatchKey| {
         ledger
             .request(key)
@@ -224,9 +222,9 @@ async fn begin(app: &App, fresh: Request, batch: String) -> Result<(Request, boo
 }
 
 /// What stays is what can be gone on with, and what another server was sent under the same key.
-async fn clean_up(app: &App, key: &BatchKey, once: Option<&Once>, stopped: &Stopped) {
-    let ledger = &app.batches.ledger;
-    if once.is_some()
+async fn clean_up(app: &AppState, key: &BatchKey, idempotency: Option<&IdempotencyKey>, stopped: &Stopped) {
+    let ledger = &app.resources.ledger;
+    if idempotency.is_some()
         && (may_be_gone_on_with(stopped) || !matches!(ledger.sealed(key).await, Ok(None)))
     {
         return;
@@ -234,9 +232,9 @@ async fn clean_up(app: &App, key: &BatchKey, once: Option<&Once>, stopped: &Stop
     if let Err(error) = ledger.forget(key).await {
         tracing::warn!(%error, batch = key.id, "a refused batch stays in the store until it is swept away");
     }
-    if let Some(once) = once {
+    if let Some(idempotency) = idempotency {
         // Told already, if it fails.
-        let _ = once.give_up(ledger).await;
+        let _ = idempotency.give_up(ledger).await;
     }
 }
 
@@ -246,8 +244,4 @@ fn may_be_gone_on_with(stopped: &Stopped) -> bool {
         // There are shards of another list: whoever sent that one is at it, or done.
         Stopped::Content(fault) => fault.code == Code::IdempotencyMismatch,
     }
-}
-
-pub fn now_s(app: &App) -> u64 {
-    app.bus.now_us() / 1_000_000
 }

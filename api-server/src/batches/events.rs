@@ -8,9 +8,10 @@ use axum::response::{
 };
 use common::fault::Fault;
 use futures_util::{Stream, stream};
+use ledger::Request;
 
 use super::named::{Named, Problems};
-use crate::ledger::Request;
+
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

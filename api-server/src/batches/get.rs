@@ -3,10 +3,9 @@
 use axum::response::Response;
 use common::fault::Fault;
 
-use super::{
-    named::{Named, Problems},
-    view::BatchView,
-};
+use ledger::BatchView;
+
+use super::named::{Named, Problems};
 
 /// How a batch stands
 #[utoipa::path(

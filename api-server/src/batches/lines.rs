@@ -8,18 +8,12 @@ use axum::{
 };
 use common::fault::Fault;
 use futures_util::{StreamExt, stream};
+use ledger::{Cursor, Kind, unavailable};
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
 
-use super::{
-    invalid,
-    named::{Named, Problems},
-    unavailable,
-};
-use crate::{
-    ledger::{Cursor, Kind},
-    problem::Problem,
-};
+use super::named::{Named, Problems};
+use crate::{context::Problem, request::parse_query};
 
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
@@ -80,7 +74,7 @@ pub async fn batch_errors(named: Named, RawQuery(query): RawQuery) -> Response {
 async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Response, Fault> {
     let (from, limit) = read(query.as_deref().unwrap_or_default())?;
     let key = named.find().await?.key();
-    let ledger = named.app.batches.ledger.clone();
+    let ledger = named.app.resources.ledger.clone();
     let failed = |error| unavailable(&error);
     let shards = ledger
         .sealed(&key)
@@ -102,14 +96,16 @@ async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Respo
 }
 
 fn read(query: &str) -> Result<(Cursor, u64), Fault> {
-    let pairs = url::form_urlencoded::parse(query.as_bytes());
-    let query = LinesQuery::deserialize(serde_urlencoded::Deserializer::new(pairs));
-    let LinesQuery { after, limit } = query.map_err(|error| invalid(error.to_string()))?;
+    let LinesQuery { after, limit } = parse_query(query)?;
     if limit == Some(0) {
-        return Err(invalid("limit must be 1 or more"));
+        return Err(Fault::invalid("limit must be 1 or more"));
     }
-    let cursor = after
-        .map(|text| text.parse().map_err(|()| invalid("after is no cursor")))
-        .transpose()?;
-    Ok((cursor.unwrap_or_default(), limit.unwrap_or(u64::MAX)))
+    let cursor = match after {
+        None => Cursor::default(),
+        Some(text) => match text.parse() {
+            Ok(cursor) => cursor,
+            Err(()) => return Err(Fault::invalid("after is no cursor")),
+        },
+    };
+    Ok((cursor, limit.unwrap_or(u64::MAX)))
 }

@@ -8,11 +8,17 @@ use axum::{
 };
 use common::fault::{Code, Fault};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use ledger::{BatchView, unavailable};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{create::now_s, invalid, reply, unavailable, view::BatchView};
-use crate::{App, edge::RequestId, keys::Caller, problem::Problem};
+use super::reply;
+use crate::{
+    auth::Caller,
+    context::{Problem, RequestId},
+    request::parse_query,
+    state::AppState,
+};
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
@@ -52,7 +58,7 @@ pub struct BatchList {
     )
 )]
 pub async fn list_batches(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
     id: RequestId,
@@ -61,16 +67,14 @@ pub async fn list_batches(
     reply::json(listed, "batches listed", &id, &caller)
 }
 
-async fn list(app: &App, caller: &Caller, query: &str) -> Result<BatchList, Fault> {
-    let pairs = url::form_urlencoded::parse(query.as_bytes());
-    let query = ListQuery::deserialize(serde_urlencoded::Deserializer::new(pairs));
-    let ListQuery { after, limit } = query.map_err(|error| invalid(error.to_string()))?;
+async fn list(app: &AppState, caller: &Caller, query: &str) -> Result<BatchList, Fault> {
+    let ListQuery { after, limit } = parse_query(query)?;
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(invalid(format!("limit must be 1 to {MAX_LIMIT}")));
+        return Err(Fault::invalid(format!("limit must be 1 to {MAX_LIMIT}")));
     }
     let mut ids = app
-        .batches
+        .resources
         .ledger
         .batches(&caller.tenant)
         .await
@@ -97,9 +101,9 @@ async fn list(app: &App, caller: &Caller, query: &str) -> Result<BatchList, Faul
 }
 
 /// `None` of a batch that is being cleared away, or is just coming into being.
-async fn view(app: &App, tenant: &str, id: &str) -> Result<Option<BatchView>, Fault> {
-    match app.batches.find(tenant, id).await {
-        Ok(request) => BatchView::of(&app.batches.ledger, &request, now_s(app))
+async fn view(app: &AppState, tenant: &str, id: &str) -> Result<Option<BatchView>, Fault> {
+    match app.batch(tenant, id).await {
+        Ok(request) => BatchView::of(&app.resources.ledger, &request, app.now_s())
             .await
             .map(Some),
         Err(fault) if fault.code == Code::NotFound => Ok(None),

@@ -9,15 +9,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::fault::Fault;
+use ledger::{BatchView, Request};
 use serde::Serialize;
 use utoipa::IntoResponses;
 
-use super::{create::now_s, reply, view::BatchView};
-use crate::{App, edge::RequestId, keys::Caller, ledger::Request, problem::Problem};
+use super::reply;
+use crate::{
+    auth::Caller,
+    context::{Problem, RequestId},
+    state::AppState,
+};
 
 #[derive(Clone)]
 pub struct Named {
-    pub app: Arc<App>,
+    pub app: Arc<AppState>,
     caller: Caller,
     id: RequestId,
     batch: String,
@@ -41,14 +46,12 @@ pub enum Problems {
 impl Named {
     /// Another tenant's is none.
     pub async fn find(&self) -> Result<Request, Fault> {
-        self.app
-            .batches
-            .find(&self.caller.tenant, &self.batch)
+        self.app.batch(&self.caller.tenant, &self.batch)
             .await
     }
 
     pub async fn view(&self, request: &Request) -> Result<BatchView, Fault> {
-        BatchView::of(&self.app.batches.ledger, request, now_s(&self.app)).await
+        BatchView::of(&self.app.resources.ledger, request, self.app.now_s()).await
     }
 
     pub fn json<T: Serialize>(&self, done: Result<T, Fault>, what: &'static str) -> Response {
@@ -60,10 +63,10 @@ impl Named {
     }
 }
 
-impl FromRequestParts<Arc<App>> for Named {
+impl FromRequestParts<Arc<AppState>> for Named {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, Response> {
         let Ok(id) = RequestId::from_request_parts(parts, app).await;
         let Extension(caller) = Extension::from_request_parts(parts, app)
             .await

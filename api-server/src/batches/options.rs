@@ -2,55 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use common::{fault::Fault, wire::Asked};
+use common::fault::Fault;
+use ledger::intake::BatchItem;
 use manifest::{Format, Kind};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::invalid;
-use crate::{
-    ledger,
-    request::{Feature, Language, RawOptions, comma_separated, feature_names},
-};
+use crate::request::{Asking, TagOptions, parse_query};
 
-const MAX_CUSTOM_ID_CHARS: usize = 256;
-const MAX_URL_BYTES: usize = 8_192;
 const MAX_PAIRS: usize = 16;
 const MAX_NAME_CHARS: usize = 64;
 const MAX_VALUE_CHARS: usize = 512;
 const NO_FORMAT: &str = "the manifest ends with none of .ndjson, .jsonl, .csv (also .gz, .zst) and .parquet: name its `format`";
 /// A year.
 const MAX_WINDOW_H: u32 = 8_784;
-
-/// One image of a batch; a line of its own in NDJSON.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BatchItem {
-    /// Comes back with the item's result, and names it to you alone: 1 to 256 characters, and no two alike.
-    #[schema(max_length = 256, example = "photo-12")]
-    pub custom_id: String,
-    /// An http or https URL on a public address.
-    #[schema(example = "https://example.com/cat.jpg")]
-    pub url: String,
-}
-
-impl BatchItem {
-    /// Whether the URL can be fetched is found out later, and concerns this item alone.
-    pub fn check(self) -> Result<ledger::Item, Fault> {
-        if !(1..=MAX_CUSTOM_ID_CHARS).contains(&self.custom_id.chars().count()) {
-            return Err(invalid(format!(
-                "custom_id must have 1 to {MAX_CUSTOM_ID_CHARS} characters"
-            )));
-        }
-        if self.url.len() > MAX_URL_BYTES {
-            return Err(invalid(format!("url is longer than {MAX_URL_BYTES} bytes")));
-        }
-        Ok(ledger::Item {
-            custom_id: self.custom_id,
-            url: self.url,
-        })
-    }
-}
 
 /// A batch in one JSON body.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -66,16 +31,8 @@ pub struct BatchRequest {
     /// What the manifest is, whatever its name.
     #[schema(value_type = Option<String>, example = "csv")]
     format: Option<Format>,
-    #[serde(default)]
-    features: Option<Vec<Feature>>,
-    limit: Option<u16>,
-    threshold: Option<f32>,
-    language: Option<Language>,
-    categories: Option<Vec<String>>,
-    include: Option<Vec<String>>,
-    exclude: Option<Vec<String>>,
-    /// One of `/v1/models`; the default there if absent.
-    model: Option<String>,
+    #[serde(flatten)]
+    options: TagOptions,
     /// Comes back with the batch: 16 pairs at the most.
     #[schema(example = json!({"album": "7"}))]
     metadata: Option<BTreeMap<String, String>>,
@@ -109,27 +66,9 @@ pub struct DryRunRequest {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BatchQuery {
-    /// `tags`, `caption`, or `tags,caption`. In the query for NDJSON, like all options; JSON has its own.
-    features: Option<String>,
-    /// At most so many tags of an image, 1 to 100.
-    limit: Option<u16>,
-    /// Least confidence of a tag, 0 to 1.
-    threshold: Option<f32>,
-    language: Option<Language>,
-    /// Only tags of these categories.
-    #[serde(default, deserialize_with = "comma_separated")]
-    #[param(value_type = Option<String>)]
-    categories: Option<Vec<String>>,
-    /// Only these tags and what is below them.
-    #[serde(default, deserialize_with = "comma_separated")]
-    #[param(value_type = Option<String>)]
-    include: Option<Vec<String>>,
-    /// Never these tags nor what is below them.
-    #[serde(default, deserialize_with = "comma_separated")]
-    #[param(value_type = Option<String>)]
-    exclude: Option<Vec<String>>,
-    /// One of `/v1/models`.
-    model: Option<String>,
+    #[serde(flatten)]
+    #[param(inline)]
+    options: TagOptions,
     /// A JSON object of texts.
     metadata: Option<String>,
     /// Hours after which what is not done yet ends as `batch_expired`; never if absent.
@@ -145,8 +84,7 @@ pub struct BatchQuery {
 /// What both come to, but for the items.
 #[derive(Debug)]
 pub struct Wanted {
-    pub asked: Asked,
-    pub model: Option<String>,
+    pub asking: Asking,
     pub metadata: BTreeMap<String, String>,
     pub window_h: Option<u32>,
     pub webhook_url: Option<String>,
@@ -157,130 +95,88 @@ pub struct Wanted {
 }
 
 impl BatchRequest {
-    /// The items, unless they are elsewhere.
+    /// Returns the items, unless they are elsewhere, and what is wanted of them.
     pub fn split(self) -> Result<(Option<Vec<BatchItem>>, Wanted), Fault> {
-        let manifest = match (&self.items, self.manifest) {
-            (None, Some(url)) => {
-                let kind = Kind::of(&url, self.format).ok_or_else(|| invalid(NO_FORMAT))?;
-                Some((url, kind))
-            }
-            (Some(_), None) if self.format.is_none() => None,
-            _ => {
-                return Err(invalid(
-                    "a batch has either `items` or a `manifest` (and a `format`, if you like)",
-                ));
-            }
+        let manifest = manifest(self.items.as_deref(), self.manifest, self.format)?;
+        let wanted = Wanted {
+            asking: self.options.check()?,
+            metadata: checked_metadata(self.metadata.unwrap_or_default())?,
+            window_h: checked_window(self.completion_window_h)?,
+            webhook_url: self.webhook_url,
+            manifest,
+            dry_run: sample(self.dry_run.map(|dry_run| dry_run.sample))?,
+            output: self.output,
         };
-        let options = RawOptions {
-            features: self.features.map(feature_names),
-            limit: self.limit,
-            threshold: self.threshold,
-            language: self.language,
-            categories: self.categories,
-            include: self.include,
-            exclude: self.exclude,
-            model: self.model,
-            timeout_ms: None,
-            client_ref: None,
-        };
-        let metadata = self.metadata.unwrap_or_default();
-        let wanted = wanted(
-            options,
-            metadata,
-            self.completion_window_h,
-            self.webhook_url,
-        )?;
-        let dry_run = sample(self.dry_run.map(|dry_run| dry_run.sample))?;
-        Ok((
-            self.items,
-            Wanted {
-                manifest,
-                dry_run,
-                output: self.output,
-                ..wanted
-            },
-        ))
+        Ok((self.items, wanted))
     }
 }
 
-impl BatchQuery {
-    pub fn parse(query: &str) -> Result<Wanted, Fault> {
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
-        let query = Self::deserialize(serde_urlencoded::Deserializer::new(pairs));
-        let query =
-            query.map_err(|error| invalid(format!("The options cannot be read: {error}")))?;
-        let metadata = query
-            .metadata
-            .as_deref()
-            .map(serde_json::from_str)
-            .transpose();
-        let metadata = metadata
-            .map_err(|error| invalid(format!("metadata is no JSON object of texts: {error}")))?;
-        let options = RawOptions {
-            features: query.features,
-            limit: query.limit,
-            threshold: query.threshold,
-            language: query.language,
-            categories: query.categories,
-            include: query.include,
-            exclude: query.exclude,
-            model: query.model,
-            timeout_ms: None,
-            client_ref: None,
-        };
-        let wanted = wanted(
-            options,
-            metadata.unwrap_or_default(),
-            query.completion_window_h,
-            query.webhook_url,
-        )?;
-        Ok(Wanted {
-            dry_run: sample(query.dry_run)?,
-            output: query.output,
-            ..wanted
-        })
+/// A batch has either items or a manifest.
+fn manifest(
+    items: Option<&[BatchItem]>,
+    manifest: Option<String>,
+    format: Option<Format>,
+) -> Result<Option<(String, Kind)>, Fault> {
+    match (items, manifest) {
+        (None, Some(url)) => match Kind::of(&url, format) {
+            Some(kind) => Ok(Some((url, kind))),
+            None => Err(Fault::invalid(NO_FORMAT)),
+        },
+        (Some(_), None) if format.is_none() => Ok(None),
+        _ => Err(Fault::invalid(
+            "a batch has either `items` or a `manifest` (and a `format`, if you like)",
+        )),
     }
+}
+
+/// Reads the options of a batch that comes as NDJSON from its query.
+pub fn parse_options(query: &str) -> Result<Wanted, Fault> {
+    let query: BatchQuery = parse_query(query)?;
+    let metadata = match query.metadata.as_deref() {
+        None => BTreeMap::new(),
+        Some(text) => serde_json::from_str(text).map_err(|error| {
+            Fault::invalid(format!("metadata is no JSON object of texts: {error}"))
+        })?,
+    };
+    Ok(Wanted {
+        asking: query.options.check()?,
+        metadata: checked_metadata(metadata)?,
+        window_h: checked_window(query.completion_window_h)?,
+        webhook_url: query.webhook_url,
+        manifest: None,
+        dry_run: sample(query.dry_run)?,
+        output: query.output,
+    })
 }
 
 fn sample(share: Option<f64>) -> Result<Option<f64>, Fault> {
     match share {
-        Some(share) if !(share > 0.0 && share <= 1.0) => Err(invalid(
+        Some(share) if !(share > 0.0 && share <= 1.0) => Err(Fault::invalid(
             "a dry run's sample must be above 0, and 1 at the most",
         )),
         share => Ok(share),
     }
 }
 
-fn wanted(
-    options: RawOptions,
+fn checked_metadata(
     metadata: BTreeMap<String, String>,
-    window_h: Option<u32>,
-    webhook_url: Option<String>,
-) -> Result<Wanted, Fault> {
-    let fits = |text: &String, most| text.chars().count() <= most;
-    let pair_fits = |(name, value): (&String, &String)| {
-        fits(name, MAX_NAME_CHARS) && fits(value, MAX_VALUE_CHARS)
+) -> Result<BTreeMap<String, String>, Fault> {
+    let fits = |(name, value): (&String, &String)| {
+        name.chars().count() <= MAX_NAME_CHARS && value.chars().count() <= MAX_VALUE_CHARS
     };
-    if metadata.len() > MAX_PAIRS || !metadata.iter().all(pair_fits) {
-        let most = format!(
-            "{MAX_PAIRS} pairs, names of {MAX_NAME_CHARS} and values of {MAX_VALUE_CHARS} characters"
-        );
-        return Err(invalid(format!("metadata may hold {most}")));
+    if metadata.len() <= MAX_PAIRS && metadata.iter().all(fits) {
+        return Ok(metadata);
     }
-    if window_h.is_some_and(|hours| !(1..=MAX_WINDOW_H).contains(&hours)) {
-        return Err(invalid(format!(
+    Err(Fault::invalid(format!(
+        "metadata may hold {MAX_PAIRS} pairs, names of {MAX_NAME_CHARS} and values of {MAX_VALUE_CHARS} characters"
+    )))
+}
+
+fn checked_window(hours: Option<u32>) -> Result<Option<u32>, Fault> {
+    if hours.is_some_and(|hours| !(1..=MAX_WINDOW_H).contains(&hours)) {
+        return Err(Fault::invalid(format!(
             "completion_window_h must be 1 to {MAX_WINDOW_H}"
         )));
     }
-    let model = options.model.clone();
-    Ok(Wanted {
-        asked: options.asked()?,
-        model,
-        metadata,
-        window_h,
-        webhook_url,
-        manifest: None,
-        dry_run: None,
-        output: None,
-    })
+    Ok(hours)
 }

@@ -8,7 +8,11 @@ use axum::{
 use common::fault::Fault;
 use serde::Serialize;
 
-use crate::{edge::RequestId, keys::Caller, problem::Problem};
+use crate::{
+    auth::Caller,
+    context::{Problem, RequestId},
+    metrics::BATCH_REQUESTS,
+};
 
 pub fn accepted<T: Serialize>(
     done: Result<T, Fault>,
@@ -45,7 +49,7 @@ pub fn reply(
     caller: &Caller,
 ) -> Response {
     let code = done.as_ref().err().map_or("ok", |fault| fault.code.name());
-    metrics::counter!("tagfleet_batch_requests_total", "code" => code).increment(1);
+    metrics::counter!(BATCH_REQUESTS, "code" => code).increment(1);
     let (tenant, key) = (&*caller.tenant, caller.key.as_deref());
     let detail = done.as_ref().err().map(|fault| fault.detail.as_str());
     tracing::info!(%id, tenant, key, code, detail, "{what}");

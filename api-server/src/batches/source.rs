@@ -3,30 +3,33 @@
 use std::{collections::HashSet, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, header, request::Parts},
 };
 use common::{
+    budget::Held,
     fault::{Code, Fault},
     stage::Stage,
 };
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
+use ledger::{
+    Request, Sealed,
+    intake::{BatchItem, Intake, Stopped, lines, stopped, take_lines},
+};
 use manifest::Compression;
+use tokio::time::Instant;
 
 use super::{
-    create::now_s,
-    intake::Intake,
-    invalid,
-    options::{BatchItem, BatchQuery, BatchRequest, Wanted},
-    upload::{self, Stopped},
+    options::{BatchRequest, Wanted, parse_options},
+    upload,
 };
 use crate::{
-    App,
-    admit::Held,
-    ledger::{Request, Sealed},
-    request::{read_body, too_large},
+    request::{BodyLimits, read_body},
+    state::AppState,
 };
 
+/// Longest time for parsing a body, which is short.
+const PARSED_WITHIN: Duration = Duration::from_secs(60);
 const NDJSON: [&str; 3] = [
     "application/x-ndjson",
     "application/jsonl",
@@ -42,54 +45,58 @@ pub enum Source {
     Elsewhere,
 }
 
-pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<(Source, Wanted), Fault> {
+pub async fn read(app: &AppState, parts: &Parts, body: Body) -> Result<(Source, Wanted), Fault> {
     let kind = content_type(&parts.headers);
     let encoding = upload::encoding(&parts.headers)?;
     if NDJSON.contains(&kind.as_str()) {
-        return Ok((
-            Source::Stream(body, encoding),
-            BatchQuery::parse(parts.uri.query().unwrap_or_default())?,
-        ));
+        let wanted = parse_options(parts.uri.query().unwrap_or_default())?;
+        return Ok((Source::Stream(body, encoding), wanted));
     }
     if kind != "application/json" || encoding != Compression::None {
-        return Err(Fault::new(
-            Code::UnsupportedMediaType,
-            Stage::Admit,
-            MEDIA_TYPES,
-        ));
+        let code = Code::UnsupportedMediaType;
+        return Err(Fault::new(code, Stage::Admit, MEDIA_TYPES));
     }
-    let cap = app.config.batches.batch_max_body_bytes;
-    let (bytes, held) = read_body(app, body, cap, 2, Stage::Admit, None)
-        .await
-        .map_err(|fault| match fault.code {
-            Code::BodyTooLarge => too_large(Stage::Admit, cap),
-            _ => fault,
-        })?;
-    let until = tokio::time::Instant::now() + Duration::from_secs(60);
+    let (json, held) = read_json(app, body).await?;
+    let until = Instant::now() + PARSED_WITHIN;
     let parse = move || {
-        serde_json::from_slice::<BatchRequest>(&bytes).map_err(|error| invalid(error.to_string()))
+        let request = serde_json::from_slice::<BatchRequest>(&json);
+        request.map_err(|error| Fault::invalid(error.to_string()))
     };
-    let (items, wanted) = app.offload.run(Stage::Admit, until, parse).await?.split()?;
+    let request = app.offload.run(Stage::Admit, until, parse).await?;
+    let (items, wanted) = request.split()?;
     let Some(items) = items else {
         return Ok((Source::Elsewhere, wanted));
     };
-    let most = app.config.batches.batch_max_inline_items;
+    check_inline(&items, app.config.batches.batch_max_inline_items)?;
+    Ok((Source::Inline(items, held), wanted))
+}
+
+async fn read_json(app: &AppState, body: Body) -> Result<(Bytes, Held), Fault> {
+    let cap = app.config.batches.batch_max_body_bytes;
+    let limits = BodyLimits {
+        cap,
+        told_max: cap,
+        copies: 2,
+        patience: Duration::from_millis(app.config.body_timeout_ms),
+        stage: Stage::Admit,
+    };
+    read_body(&app.resources.budget, body, limits, None).await
+}
+
+fn check_inline(items: &[BatchItem], most: usize) -> Result<(), Fault> {
     if items.len() > most {
         let detail =
             format!("At most {most} items in one body; send more as `application/x-ndjson`.");
         return Err(Fault::new(Code::BodyTooLarge, Stage::Admit, detail));
     }
     let mut names = HashSet::new();
-    if let Some(twice) = items
-        .iter()
-        .find(|item| !names.insert(item.custom_id.as_str()))
-    {
-        return Err(invalid(format!(
-            "custom_id {:?} is there twice",
-            twice.custom_id
-        )));
+    for item in items {
+        if !names.insert(item.custom_id.as_str()) {
+            let detail = format!("custom_id {:?} is there twice", item.custom_id);
+            return Err(Fault::invalid(detail));
+        }
     }
-    Ok((Source::Inline(items, held), wanted))
+    Ok(())
 }
 
 fn content_type(headers: &HeaderMap) -> String {
@@ -106,9 +113,9 @@ fn content_type(headers: &HeaderMap) -> String {
 }
 
 /// `None` where the list lies elsewhere.
-pub async fn take(app: &App, request: &Request, source: Source) -> Result<Option<Sealed>, Stopped> {
+pub async fn take(app: &AppState, request: &Request, source: Source) -> Result<Option<Sealed>, Stopped> {
     let max_items = app.config.batches.batch_max_items;
-    let mut intake = Intake::new(&app.batches.ledger, &app.budget, request, max_items);
+    let mut intake = Intake::new(&app.resources.ledger, &app.resources.budget, request, max_items);
     match source {
         Source::Inline(items, _held) => {
             for item in items {
@@ -121,45 +128,14 @@ pub async fn take(app: &App, request: &Request, source: Source) -> Result<Option
         }
         Source::Stream(body, encoding) => {
             let idle = Duration::from_millis(app.config.body_timeout_ms);
-            let lines = upload::lines(upload::arriving(body, idle), encoding);
-            take_lines(&mut intake, lines.map_err(upload::stopped)).await?;
+            let lines = lines(upload::arriving(body, idle), encoding);
+            take_lines(&mut intake, lines.map_err(upload::broken)).await?;
         }
         Source::Elsewhere => return Ok(None),
     }
     intake
-        .seal(now_s(app))
+        .seal(app.now_s())
         .await
         .map(Some)
         .map_err(|fault| stopped(fault, "the batch"))
-}
-
-pub async fn take_lines(
-    intake: &mut Intake<'_>,
-    lines: impl Stream<Item = Result<String, Stopped>>,
-) -> Result<(), Stopped> {
-    let mut lines = std::pin::pin!(lines);
-    let mut number = 0_u64;
-    while let Some(line) = lines.next().await {
-        number += 1;
-        let line = line?;
-        if !line.trim().is_empty() {
-            let at = |fault| stopped(fault, &format!("line {number}"));
-            let item =
-                serde_json::from_str(&line).map_err(|error| at(invalid(error.to_string())))?;
-            intake.push(item).await.map_err(at)?;
-        }
-    }
-    Ok(())
-}
-
-/// Says where; and that what the store lacks, or this server's memory, may be sent again.
-pub fn stopped(fault: Fault, at: &str) -> Stopped {
-    match fault.code {
-        Code::InvalidRequest => Stopped::Content(Fault {
-            detail: format!("{at}: {}", fault.detail),
-            ..fault
-        }),
-        Code::StoreUnavailable | Code::Overloaded => Stopped::Lost(fault),
-        _ => Stopped::Content(fault),
-    }
 }

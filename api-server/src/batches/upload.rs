@@ -7,20 +7,13 @@ use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
-use futures_util::{Stream, StreamExt, stream};
-use manifest::{Compression, decoded};
+use futures_util::{StreamExt, stream};
+use ledger::intake::{Stopped, too_long};
+use manifest::Compression;
 use tokio::{io::AsyncBufRead, time::timeout};
-use tokio_util::{
-    codec::{FramedRead, LinesCodec, LinesCodecError},
-    io::StreamReader,
-};
+use tokio_util::{codec::LinesCodecError, io::StreamReader};
 
-use super::invalid;
 use crate::request::too_slow;
-
-/// Longest line, bytes: a URL, a name, and room for the signs around them.
-const MAX_LINE_BYTES: usize = 16 * 1024;
-const READ_BYTES: usize = 64 * 1024;
 
 pub fn encoding(headers: &HeaderMap) -> Result<Compression, Fault> {
     let Some(value) = headers.get(header::CONTENT_ENCODING) else {
@@ -44,15 +37,6 @@ pub fn encoding(headers: &HeaderMap) -> Result<Compression, Fault> {
     }
 }
 
-/// Why there are no further lines.
-#[derive(Debug)]
-pub enum Stopped {
-    /// What came is wrong, and would be wrong again.
-    Content(Fault),
-    /// The rest did not come.
-    Lost(Fault),
-}
-
 /// Bytes as they arrive. `idle`: the longest pause between two pieces of the body.
 pub fn arriving(body: Body, idle: Duration) -> impl AsyncBufRead + Send + 'static {
     let pieces = stream::try_unfold(
@@ -67,31 +51,15 @@ pub fn arriving(body: Body, idle: Duration) -> impl AsyncBufRead + Send + 'stati
     StreamReader::new(pieces.boxed())
 }
 
-/// Lines, without their ends.
-pub fn lines(
-    packed: impl AsyncBufRead + Send + 'static,
-    compression: Compression,
-) -> impl Stream<Item = Result<String, LinesCodecError>> + Send {
-    let codec = LinesCodec::new_with_max_length(MAX_LINE_BYTES);
-    let plain = decoded(packed, compression);
-    FramedRead::with_capacity(plain, codec, READ_BYTES)
-}
-
-pub fn too_long() -> Stopped {
-    Stopped::Content(invalid(format!(
-        "a line is longer than {MAX_LINE_BYTES} bytes"
-    )))
-}
-
-pub fn stopped(error: LinesCodecError) -> Stopped {
+pub fn broken(error: LinesCodecError) -> Stopped {
     match error {
         LinesCodecError::MaxLineLengthExceeded => too_long(),
         LinesCodecError::Io(error) => match error.kind() {
             io::ErrorKind::TimedOut => Stopped::Lost(too_slow(Stage::Admit)),
             io::ErrorKind::ConnectionAborted => {
-                Stopped::Lost(invalid("The request's body broke off."))
+                Stopped::Lost(Fault::invalid("The request's body broke off."))
             }
-            _ => Stopped::Content(invalid(format!("The body cannot be read: {error}."))),
+            _ => Stopped::Content(Fault::invalid(format!("The body cannot be read: {error}."))),
         },
     }
 }

@@ -15,6 +15,7 @@ use axum::{
 };
 use bytes::Bytes;
 use common::{
+    budget::Room,
     fault::{Code, Fault},
     stage::Stage,
 };
@@ -24,10 +25,10 @@ use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 use tokio::time::timeout;
 use url::form_urlencoded;
 
+use super::source::{RequestOptions, TagForm};
 use crate::{
-    App,
-    admit::Room,
-    request::{self, MediaType, RawOptions, TagForm},
+    request::{self, MediaType, parse_query},
+    state::AppState,
 };
 
 const MAX_PARTS: usize = 16;
@@ -40,13 +41,12 @@ const FORM_EXTRA_BYTES: usize = 2 * MAX_UNPARSED_BYTES;
 
 const IMAGE: &str = "image";
 
-pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<TagForm, Fault> {
+pub async fn read(app: &AppState, parts: &Parts, body: Body) -> Result<TagForm, Fault> {
     let max_image_bytes = app.config.max_body_bytes;
     let cap = max_image_bytes.saturating_add(FORM_EXTRA_BYTES);
     let boundary = boundary(&parts.headers)?;
-    let room = app
-        .budget
-        .room(request::length(&body, cap), 1, Stage::Fetch)?;
+    let announced = request::length(&body, cap);
+    let room = app.resources.budget.room(announced, 1, Stage::Fetch)?;
     if body.size_hint().lower() > cap as u64 {
         return Err(request::too_large(Stage::Fetch, max_image_bytes));
     }
@@ -70,10 +70,8 @@ pub async fn read(app: &App, parts: &Parts, body: Body) -> Result<TagForm, Fault
     let (image, options) = timeout(patience, form.read())
         .await
         .map_err(|_| request::too_slow(Stage::Fetch))??;
-    Ok(TagForm {
-        image,
-        options: RawOptions::parse(&options)?,
-    })
+    let options: RequestOptions = parse_query(&options)?;
+    Ok(TagForm { image, options })
 }
 
 fn boundary(headers: &HeaderMap) -> Result<String, Fault> {

@@ -1,11 +1,16 @@
 //! `POST /v1/tags`: one image's way through the API server.
 
-use std::sync::Arc;
+mod answer;
+mod form;
+mod source;
+
+use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Json,
     body::Body,
     extract::{Extension, Request, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use base64::{
     Engine, alphabet,
@@ -15,22 +20,26 @@ use bytes::Bytes;
 use common::{
     bus::ResultKey,
     fault::{Code, Fault},
-    queue::Lane,
+    image::Facts,
+    model::TileSpec,
+    queue::Priority,
     stage::Stage,
 };
+use dispatch::{Returned, answer::Answer};
+use fetch::{Fetched, Purpose, Sent};
+use prepare::Prepared;
 use tokio::time::Instant;
 
 use crate::{
-    App,
-    answer::{Image, TagAnswer},
-    edge::{Arrived, RequestId},
-    fetch::{Fetched, Purpose, Sent},
-    keys::Caller,
-    problem::Problem,
-    request::{self, ImageFile, RawOptions, Source, TagForm, TagRequest, Wanted},
-    submit::Returned,
-    trail::Trail,
+    auth::Caller,
+    context::{Arrived, Problem, RequestContext, RequestId, with_timing},
+    request::{BodyLimits, read_body},
+    state::AppState,
 };
+use answer::TagAnswer;
+use source::{ImageFile, RequestOptions, Source, TagForm, TagRequest, Wanted};
+
+pub use source::most_bytes;
 
 /// Tag and caption an image
 ///
@@ -38,7 +47,7 @@ use crate::{
 /// (`image/*` or `application/octet-stream`, options in the query).
 #[utoipa::path(
     post, path = "/v1/tags", tag = "Tags",
-    params(RawOptions), security((), ("api_key" = [])),
+    params(RequestOptions), security((), ("api_key" = [])),
     request_body(content(
         (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5, "language": "ko", "exclude": ["weapon"]})),
         (TagForm = "multipart/form-data"),
@@ -66,82 +75,95 @@ use crate::{
     )
 )]
 pub async fn tag_image(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     id: RequestId,
     arrived: Arrived,
     request: Request,
 ) -> Response {
-    let mut trail = Trail::begin(id, arrived.0, Some(caller.clone()));
+    let mut context = RequestContext::begin(id, arrived.0, Some(caller.clone()));
     // Boxed: the whole way is one large future, and most of it is not there yet when it starts.
-    match Box::pin(way(&app, &mut trail, &caller, arrived, request)).await {
-        Ok((image, returned)) => trail.answer(image, returned),
-        Err(fault) => trail.refuse(fault),
+    let way = Box::pin(tag(&app, &mut context, &caller, arrived, request));
+    match way.await {
+        Ok((facts, returned)) => answer(context, facts, returned),
+        Err(fault) => context.refuse(fault),
     }
 }
 
-async fn way(
-    app: &App,
-    trail: &mut Trail,
+fn answer(mut context: RequestContext, facts: Facts, returned: Returned) -> Response {
+    let tagged = match context.receive(returned) {
+        Ok(tagged) => tagged,
+        Err(fault) => return context.refuse(fault),
+    };
+    let finished = context.finish();
+    let timing = finished.timings.header();
+    let answer = TagAnswer::new(finished, Answer::new(facts, tagged));
+    with_timing(Json(answer).into_response(), &timing)
+}
+
+async fn tag(
+    app: &AppState,
+    context: &mut RequestContext,
     caller: &Caller,
     arrived: Arrived,
     request: Request,
-) -> Result<(Image, Returned), Fault> {
-    let _place = app.admission.enter()?;
+) -> Result<(Facts, Returned), Fault> {
+    let _permit = app.admission.enter()?;
     let (parts, body) = request.into_parts();
+    let arrived = Instant::from_std(arrived.0);
+    let wanted = source::read(app, context, parts, body, arrived).await?;
     let Wanted {
         source,
         asked,
         model,
         client_ref,
         deadline,
-    } = request::read(app, trail, parts, body, Instant::from_std(arrived.0)).await?;
-    trail.client_ref = client_ref;
-    trail.end(Stage::Admit);
+    } = wanted;
+    context.client_ref = client_ref;
+    context.end(Stage::Admit);
 
     // The look into the cache of results comes here with a later change; so
     // far it is the look for a model that somebody runs.
-    let model = app.fleet.model(model.as_deref()).await?;
-    trail.model = Some(model.id.name.clone());
-    trail.end(Stage::Lookup);
+    let model = app.resources.fleet.model(model.as_deref()).await?;
+    context.model = Some(model.id.name.clone());
+    context.end(Stage::Lookup);
 
-    if Instant::now() >= deadline {
-        return Err(Fault::new(
-            Code::DeadlineExceeded,
-            Stage::Lookup,
-            "The time was over before the image was read.",
-        ));
-    }
-    let (bytes, sent) = bytes_of(app, source, deadline).await?;
-    trail.bytes = Some(bytes.len());
-    trail.end(Stage::Fetch);
+    let (bytes, sent) = fetch(app, context, source, deadline).await?;
+    context.bytes = Some(bytes.len());
+    context.end(Stage::Fetch);
 
-    let seen = |conduct| sent.into_iter().for_each(|sent| sent.was(conduct));
-    let prepared = app.prepare.tile(bytes, model.tile, deadline, seen).await?;
-    let submitted = trail.end(Stage::Prepare);
+    let Prepared { facts, tile } = prepare(app, bytes, sent, model.tile, deadline).await?;
+    let submitted = context.end(Stage::Prepare);
 
     let key = ResultKey {
         tenant: caller.tenant.to_string(),
-        id: trail.id.to_string(),
+        id: context.id.to_string(),
     };
-    let job = app.submit.job(key, &model.id.name, asked, prepared.tile);
+    let job = app.dispatcher.job(key, &model.id.name, asked, tile);
     let returned = app
-        .submit
-        .and_wait(Lane::Realtime, job, submitted, deadline)
+        .dispatcher
+        .submit_and_wait(Priority::Realtime, job, submitted, deadline)
         .await?;
-    Ok((prepared.facts.into(), returned))
+    Ok((facts, returned))
 }
 
-/// With the host that is to be told of them, where they come from one.
-async fn bytes_of(
-    app: &App,
+/// Returns the file's bytes, with the host that is to be told of them, where they come from one.
+async fn fetch(
+    app: &AppState,
+    context: &mut RequestContext,
     source: Source,
     deadline: Instant,
 ) -> Result<(Bytes, Option<Sent>), Fault> {
+    if Instant::now() >= deadline {
+        let detail = "The time was over before the image was read.";
+        return Err(Fault::new(Code::DeadlineExceeded, Stage::Lookup, detail));
+    }
     let bytes = match source {
         Source::Url(url) => {
-            let Fetched { bytes, sent } =
-                app.fetcher.fetch(url, deadline, Purpose::Realtime).await?;
+            context.note_url(&url);
+            let fetcher = &app.resources.fetcher;
+            let file = fetcher.fetch(url, deadline, Purpose::Realtime).await?;
+            let Fetched { bytes, sent } = file;
             return Ok((bytes, Some(sent)));
         }
         Source::Base64(text, held) => {
@@ -154,9 +176,32 @@ async fn bytes_of(
     Ok((bytes, None))
 }
 
-async fn from_body(app: &App, body: Body, deadline: Instant) -> Result<Bytes, Fault> {
-    let cap = app.config.max_body_bytes;
-    let (bytes, held) = request::read_body(app, body, cap, 1, Stage::Fetch, Some(deadline)).await?;
+async fn prepare(
+    app: &AppState,
+    file: Bytes,
+    sent: Option<Sent>,
+    tile: TileSpec,
+    deadline: Instant,
+) -> Result<Prepared, Fault> {
+    let decoders = &app.resources.prepare;
+    decoders
+        .tile(file, tile, deadline, |impact| {
+            if let Some(sent) = sent {
+                sent.decoded(impact);
+            }
+        })
+        .await
+}
+
+async fn from_body(app: &AppState, body: Body, deadline: Instant) -> Result<Bytes, Fault> {
+    let limits = BodyLimits {
+        cap: app.config.max_body_bytes,
+        told_max: app.config.max_body_bytes,
+        copies: 1,
+        patience: Duration::from_millis(app.config.body_timeout_ms),
+        stage: Stage::Fetch,
+    };
+    let (bytes, held) = read_body(&app.resources.budget, body, limits, Some(deadline)).await?;
     Ok(held.with(bytes))
 }
 

@@ -188,7 +188,7 @@ fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile
             "--webhook-secrets",
             "a secret of the abuse suite".to_owned(),
         ),
-        ("--prepare-timeout-ms", "1000".to_owned()),
+        ("--prepare-timeout-ms", "2000".to_owned()),
     ];
     options
         .into_iter()

@@ -15,8 +15,11 @@ pub struct ConfigError {
 }
 
 /// Refuses zero: it is never taken for another number.
-pub fn positive(option: &'static str, value: u64) -> Result<(), ConfigError> {
-    if value > 0 {
+pub fn positive<T: Default + PartialOrd>(
+    option: &'static str,
+    value: T,
+) -> Result<(), ConfigError> {
+    if value > T::default() {
         Ok(())
     } else {
         refuse(option, "must be more than 0")

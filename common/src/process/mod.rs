@@ -1,7 +1,8 @@
-//! What a process asks of its system: memory that goes back, and confinement.
+//! What a process asks of its system: memory that goes back, confinement, and a word before it ends.
 
 mod allocator;
 mod confine;
+pub mod shutdown;
 
 pub use allocator::{begin_with_few_arenas, give_back_large_pieces, keep_giving_back};
 pub use confine::confine;

@@ -1,4 +1,4 @@
-//! A client that leaves before its answer calls its job off: no worker should
+//! A client that leaves before its answer cancels its job: no worker should
 //! spend a place in a batch on it.
 
 use bytes::Bytes;
@@ -10,51 +10,62 @@ use common::{
 };
 use tokio::runtime::Handle;
 
-/// Dropped while a job is under way, it calls the job off.
-#[derive(Debug)]
-pub struct Departure(Option<(Bus, ResultKey)>);
+use crate::metrics::{CALLED_OFF, CANCELLED};
 
-impl Departure {
-    pub fn of(bus: &Bus, key: &ResultKey) -> Self {
+/// Dropped while a job is under way, it cancels the job.
+#[derive(Debug)]
+pub struct CancelGuard(Option<(Bus, ResultKey)>);
+
+impl CancelGuard {
+    pub fn new(bus: &Bus, key: &ResultKey) -> Self {
         Self(Some((bus.clone(), key.clone())))
     }
 
-    /// Its client is still there, whatever became of the job.
-    pub fn stayed(mut self) {
+    /// Guards nothing: a job of a batch goes on whoever leaves.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// The client is still there, whatever became of the job.
+    pub fn disarm(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Departure {
+impl Drop for CancelGuard {
     fn drop(&mut self) {
-        let (Some((bus, key)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else {
+        let Some((bus, key)) = self.0.take() else {
             return;
         };
-        runtime.spawn(async move {
-            metrics::counter!("tagfleet_jobs_called_off_total").increment(1);
-            if let Err(error) = bus.call_off(&key, nobody_waits(&key)).await {
-                tracing::debug!(%error, id = key.id, "a job could not be called off");
-            }
-        });
+        // A runtime that ends has nobody to tell.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(cancel(bus, key));
+        }
     }
 }
 
-/// The result of a job that is not to be done.
+async fn cancel(bus: Bus, key: ResultKey) {
+    metrics::counter!(CANCELLED).increment(1);
+    metrics::counter!(CALLED_OFF).increment(1);
+    if let Err(error) = bus.call_off(&key, nobody_waits(&key)).await {
+        tracing::debug!(%error, id = key.id, "a job could not be cancelled");
+    }
+}
+
+/// Returns the result of a job that is not to be done.
 fn nobody_waits(key: &ResultKey) -> Bytes {
     let fault = Fault::new(
         Code::ClientGone,
         Stage::Queue,
         "Its client hung up while the job was under way.",
     );
-    let (id, tenant) = (key.id.clone(), key.tenant.clone());
-    let timings = Timings::default();
-    wire::encode(&JobResult {
+    let result = JobResult {
         v: WIRE_VERSION,
-        id,
-        tenant,
+        id: key.id.clone(),
+        tenant: key.tenant.clone(),
         worker: String::new(),
         outcome: Err(fault),
-        timings,
-    })
-    .into()
+        timings: Timings::default(),
+    };
+    wire::encode(&result).into()
 }

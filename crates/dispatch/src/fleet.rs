@@ -12,7 +12,7 @@ use common::{
     model::Kind,
     queue::Queue,
     stage::Stage,
-    wire::{self, ModelInfo, WorkerInfo},
+    wire::{self, ModelInfo, WorkerInfo, announced},
 };
 
 /// A look is fresh for so long, however many requests ask for one.
@@ -21,7 +21,7 @@ const FRESH: Duration = Duration::from_millis(200);
 const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
-pub struct Fleet {
+pub struct FleetView {
     bus: Bus,
     /// Is told whether the workers know bundles.
     queue: Queue,
@@ -37,7 +37,7 @@ pub struct Known {
     pub workers: Vec<WorkerInfo>,
 }
 
-impl Fleet {
+impl FleetView {
     pub fn new(bus: Bus, queue: Queue, default_model: Option<String>) -> Self {
         Self {
             bus,
@@ -106,7 +106,7 @@ impl Fleet {
         if looked.is_some_and(|at| at.elapsed() < FRESH) {
             return;
         }
-        match tokio::time::timeout(LOOK_TIMEOUT, self.bus.announced("worker")).await {
+        match tokio::time::timeout(LOOK_TIMEOUT, self.bus.announced(announced::TAGGER)).await {
             Ok(Ok(payloads)) => {
                 let read = |payload: &bytes::Bytes| wire::decode::<WorkerInfo>(payload).ok();
                 let mut workers: Vec<_> = payloads.iter().filter_map(read).collect();

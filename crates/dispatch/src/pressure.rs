@@ -9,15 +9,14 @@ use std::{
 use common::{
     bus::{Bus, BusError},
     stage::{Stage, Timings},
-    wire::{self, Pressure},
+    wire::{self, Pressure, announced},
 };
 
-const KIND: &str = "realtime";
 pub const TOLD_EVERY: Duration = Duration::from_millis(500);
 /// What was told is heeded for so long.
 const HEEDED: Duration = Duration::from_secs(2);
 
-/// Of the jobs since the last look.
+/// Sums up the jobs since the last look.
 #[derive(Debug, Default)]
 pub struct Waits {
     jobs: AtomicU64,
@@ -25,7 +24,7 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// From a worker's timings: in the queue, and for its engine.
+    /// Takes the wait from a worker's timings: in the queue, and for its engine.
     pub fn note(&self, timings: &Timings) {
         let ms = [Stage::Queue, Stage::BatchWait]
             .iter()
@@ -34,7 +33,7 @@ impl Waits {
         self.add((ms * 1e3) as u64);
     }
 
-    /// Of a job that did not come back in time: all of it, whatever it waited for.
+    /// Counts a job that did not come back in time: all its time, whatever it waited for.
     pub fn note_late(&self, wait: Duration) {
         self.add(wait.as_micros() as u64);
     }
@@ -46,7 +45,8 @@ impl Waits {
 
     /// Says it, where there was anything to be said.
     pub async fn tell(&self, bus: &Bus, api: &str) {
-        let (jobs, wait_us) = (self.jobs.swap(0, Relaxed), self.wait_us.swap(0, Relaxed));
+        let jobs = self.jobs.swap(0, Relaxed);
+        let wait_us = self.wait_us.swap(0, Relaxed);
         if let Some(mean) = wait_us.checked_div(jobs) {
             let pressure = Pressure {
                 v: wire::WIRE_VERSION,
@@ -54,7 +54,12 @@ impl Waits {
                 wait_us: mean,
             };
             if let Err(error) = bus
-                .announce(KIND, api, wire::encode(&pressure).into(), HEEDED)
+                .announce(
+                    announced::REALTIME_WAIT,
+                    api,
+                    wire::encode(&pressure).into(),
+                    HEEDED,
+                )
                 .await
             {
                 tracing::debug!(%error, "nobody hears how long real-time jobs wait");
@@ -65,7 +70,7 @@ impl Waits {
 
 /// The mean over all servers; nothing where there are no real-time jobs.
 pub async fn heard(bus: &Bus) -> Result<Option<Duration>, BusError> {
-    let told = bus.announced(KIND).await?;
+    let told = bus.announced(announced::REALTIME_WAIT).await?;
     let told: Vec<Pressure> = told
         .iter()
         .filter_map(|payload| wire::decode(payload).ok())

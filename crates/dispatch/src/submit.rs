@@ -6,22 +6,19 @@ use bytes::Bytes;
 use common::{
     bus::{Bus, BusError, Inbox, ResultKey, Waiter},
     fault::{Code, Fault},
-    queue::{Lane, Message, Queue, QueueError},
+    queue::{JobQueue, Message, Priority, Queue, QueueError},
     stage::{Stage, Timings},
-    wire::{self, Asked, Job, JobResult, Tagged},
+    wire::{self, Asked, Job, JobResult, RETURN_MARGIN, Tagged},
 };
 use tokio::time;
 
-use crate::{departure::Departure, pressure::Waits};
-
-/// A job whose caption is late is answered with its tags, so long before the time is up.
-const WAY_BACK: Duration = Duration::from_millis(100);
+use crate::{apportion::apportion, cancel::CancelGuard, pressure::Waits};
 
 /// How long the last look at a result's key may take, once the time is up.
 const LAST_LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
-pub struct Submit {
+pub struct Dispatcher {
     queue: Queue,
     bus: Bus,
     inbox: Inbox,
@@ -39,7 +36,7 @@ pub struct Returned {
     pub received: Instant,
 }
 
-impl Submit {
+impl Dispatcher {
     pub fn new(queue: Queue, bus: Bus, inbox: Inbox) -> Self {
         Self {
             queue,
@@ -73,10 +70,10 @@ impl Submit {
     }
 
     /// Publishes the job and waits for its result, until `deadline`. Dropped
-    /// half-way, it leaves no waiter behind, and a real-time job is called off.
-    pub async fn and_wait(
+    /// half-way, it leaves no waiter behind, and a real-time job is cancelled.
+    pub async fn submit_and_wait(
         &self,
-        lane: Lane,
+        priority: Priority,
         mut job: Job,
         submitted: Instant,
         deadline: time::Instant,
@@ -87,35 +84,37 @@ impl Submit {
         }
         job.published_at_us = self.bus.now_us();
         job.budget_ms = left.as_millis() as u32;
-        let key = ResultKey {
-            tenant: job.tenant.clone(),
-            id: job.id.clone(),
-        };
-        // Registered first, so that no answer can come too early.
-        let mut waiter = self
-            .inbox
-            .register(key.clone())
-            .map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
-        let message = Message {
-            payload: wire::encode(&job).into(),
-            ttl: left,
-        };
-        let publish = self.queue.publish(lane, message);
-        let departure = (lane == Lane::Realtime).then(|| Departure::of(&self.bus, &key));
-        let followed = self.follow(publish, &mut waiter, &key, deadline).await;
-        departure.into_iter().for_each(Departure::stayed);
-        let returned = followed.and_then(|(payload, confirmed)| {
-            returned(
-                &payload,
-                &key,
-                submitted,
-                confirmed.saturating_duration_since(submitted),
-            )
-        });
-        if lane == Lane::Realtime {
+        let answer = self
+            .publish_and_follow(priority, &job, left, deadline)
+            .await;
+        let returned = answer.and_then(|answer| answer.read(&job.key(), submitted));
+        if priority == Priority::Realtime {
             self.note(&returned, submitted);
         }
         returned
+    }
+
+    async fn publish_and_follow(
+        &self,
+        priority: Priority,
+        job: &Job,
+        ttl: Duration,
+        deadline: time::Instant,
+    ) -> Result<Answer, Fault> {
+        let key = job.key();
+        // Registered first, so that no answer can come too early.
+        let registered = self.inbox.register(key.clone());
+        let mut waiter = registered.map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
+        let payload = wire::encode(job).into();
+        let message = Message { payload, ttl };
+        let publish = self.queue.publish(JobQueue::Tagging, priority, message);
+        let guard = match priority {
+            Priority::Realtime => CancelGuard::new(&self.bus, &key),
+            Priority::Bulk => CancelGuard::none(),
+        };
+        let answer = self.follow(publish, &mut waiter, &key, deadline).await;
+        guard.disarm();
+        answer
     }
 
     /// The later jobs are, the fewer of them come back: those that do not have waited all the time.
@@ -137,16 +136,19 @@ impl Submit {
         waiter: &mut Waiter,
         key: &ResultKey,
         deadline: time::Instant,
-    ) -> Result<(Bytes, Instant), Fault> {
+    ) -> Result<Answer, Fault> {
         let sent = tokio::select! {
             biased;
             // The confirm may be late, or lost, where the job is done already.
-            Some(payload) = waiter.result() => return Ok((payload, Instant::now())),
+            Some(payload) = waiter.result() => return Ok(Answer::now(payload)),
             sent = time::timeout_at(deadline, publish) => sent,
         };
         let confirmed = Instant::now();
         let unsent = match sent {
-            Ok(Ok(())) => return Ok((self.wait(waiter, key, deadline).await?, confirmed)),
+            Ok(Ok(())) => {
+                let payload = self.wait(waiter, key, deadline).await?;
+                return Ok(Answer { payload, confirmed });
+            }
             // Refused, so it is nowhere; and a full fleet needs no further work.
             Ok(Err(error @ QueueError::Full)) => return Err(queue_fault(&error, key)),
             Ok(Err(error)) => queue_fault(&error, key),
@@ -154,7 +156,9 @@ impl Submit {
         };
         // The job may have come through where its confirm did not.
         let found = self.last_look(key).await.ok().flatten();
-        found.map(|payload| (payload, confirmed)).ok_or(unsent)
+        found
+            .map(|payload| Answer { payload, confirmed })
+            .ok_or(unsent)
     }
 
     async fn wait(
@@ -163,7 +167,7 @@ impl Submit {
         key: &ResultKey,
         deadline: time::Instant,
     ) -> Result<Bytes, Fault> {
-        let early = deadline.checked_sub(WAY_BACK).unwrap_or(deadline);
+        let early = deadline.checked_sub(RETURN_MARGIN).unwrap_or(deadline);
         if let Ok(Some(payload)) = time::timeout_at(early, waiter.result()).await {
             return Ok(payload);
         }
@@ -194,25 +198,38 @@ impl Submit {
     }
 }
 
-fn returned(
-    payload: &[u8],
-    key: &ResultKey,
-    submitted: Instant,
-    confirmed: Duration,
-) -> Result<Returned, Fault> {
-    let result: JobResult = wire::decode(payload).map_err(|error| {
-        tracing::error!(%error, tenant = key.tenant, id = key.id, "a worker's result cannot be read");
-        Fault::new(Code::Internal, Stage::Result, "A worker's result cannot be read by this server.")
-    })?;
-    let received = Instant::now();
-    let timings = apportion(received - submitted, confirmed, &result.timings);
-    let outcome = result.outcome.map_err(misdirected);
-    Ok(Returned {
-        outcome,
-        worker: result.worker,
-        timings,
-        received,
-    })
+/// A result as it came, and when its job was known to be in the queue.
+struct Answer {
+    payload: Bytes,
+    confirmed: Instant,
+}
+
+impl Answer {
+    fn now(payload: Bytes) -> Self {
+        Self {
+            payload,
+            confirmed: Instant::now(),
+        }
+    }
+
+    fn read(&self, key: &ResultKey, submitted: Instant) -> Result<Returned, Fault> {
+        let result: JobResult = wire::decode(&self.payload).map_err(|error| {
+            tracing::error!(%error, tenant = key.tenant, id = key.id, "a worker's result cannot be read");
+            Fault::new(
+                Code::Internal,
+                Stage::Result,
+                "A worker's result cannot be read by this server.",
+            )
+        })?;
+        let received = Instant::now();
+        let confirmed = self.confirmed.saturating_duration_since(submitted);
+        Ok(Returned {
+            outcome: result.outcome.map_err(misdirected),
+            worker: result.worker,
+            timings: apportion(received - submitted, confirmed, &result.timings),
+            received,
+        })
+    }
 }
 
 /// The model was looked up before the job was sent: if the worker does not
@@ -226,33 +243,6 @@ fn misdirected(fault: Fault) -> Fault {
         ),
         _ => fault,
     }
-}
-
-/// Shares the time between submission and result out among the stages. The
-/// confirm and the queue overlap (a job may be with its worker before the
-/// broker's confirm is back), so `publish` is what came before the delivery,
-/// and what nobody measured is the way back, `result`.
-fn apportion(roundtrip: Duration, confirmed: Duration, worker: &Timings) -> Timings {
-    let roundtrip_ms = roundtrip.as_secs_f64() * 1e3;
-    let confirmed_ms = confirmed.as_secs_f64() * 1e3;
-    let queued_ms = worker.get_ms(Stage::Queue).unwrap_or(0.0);
-    let worked_ms = worker.sum_ms() - queued_ms;
-    // Clocks drift between two looks at Redis: no stage may push the sum over
-    // the time that really passed.
-    let unworked_ms = (roundtrip_ms - worked_ms).max(0.0);
-    let publish_ms = confirmed_ms.min(queued_ms).min(unworked_ms);
-    let queue_ms = (queued_ms - publish_ms)
-        .max(0.0)
-        .min(unworked_ms - publish_ms);
-    let mut timings = Timings::default();
-    timings.add_ms(Stage::Publish, publish_ms);
-    timings.add_ms(Stage::Queue, queue_ms);
-    worker
-        .iter()
-        .filter(|(stage, _)| *stage != Stage::Queue)
-        .for_each(|(stage, ms)| timings.add_ms(stage, ms));
-    timings.add_ms(Stage::Result, unworked_ms - publish_ms - queue_ms);
-    timings
 }
 
 fn too_late(stage: Stage) -> Fault {
@@ -319,14 +309,14 @@ mod tests {
         bus: BusConfig,
     }
 
-    async fn in_memory() -> Submit {
+    async fn in_memory() -> Dispatcher {
         let memory = Memory::parse_from(["test"]);
         let queue = Queue::connect(&memory.queue)
             .await
             .expect("a queue in memory");
         let bus = Bus::connect(&memory.bus).await.expect("a bus in memory");
         let inbox = bus.open_inbox("test-api").await.expect("an inbox");
-        Submit::new(queue, bus, inbox)
+        Dispatcher::new(queue, bus, inbox)
     }
 
     fn key() -> ResultKey {
@@ -350,7 +340,7 @@ mod tests {
         let deadline = time::Instant::now() + Duration::from_secs(60);
         let key = key();
         let follow = submit.follow(std::future::pending(), &mut waiter, &key, deadline);
-        let (payload, _) = time::timeout(Duration::from_secs(5), follow)
+        let answer = time::timeout(Duration::from_secs(5), follow)
             .await
             .expect("at once")
             .expect("a result");
@@ -429,7 +419,7 @@ mod tests {
             .open_called_off()
             .await
             .expect("memory has inboxes");
-        let leave = async |lane, id: &str| {
+        let leave = async |priority, id: &str| {
             let (features, selection) = (
                 Features {
                     tags: true,
@@ -457,7 +447,7 @@ mod tests {
             // It is published, and nobody takes it.
             let left = time::timeout(
                 ms(100),
-                submit.and_wait(lane, job, Instant::now(), deadline),
+                submit.submit_and_wait(priority, job, Instant::now(), deadline),
             )
             .await;
             assert!(left.is_err(), "nobody answers");
@@ -469,8 +459,10 @@ mod tests {
                 .expect("there is room");
             time::timeout(ms(500), heard.result()).await.ok().flatten()
         };
-        assert_eq!(leave(Lane::Bulk, "bulk").await, None);
-        let called_off = leave(Lane::Realtime, "urgent").await.expect("it is heard");
+        assert_eq!(leave(Priority::Bulk, "bulk").await, None);
+        let called_off = leave(Priority::Realtime, "urgent")
+            .await
+            .expect("it is heard");
         let result: JobResult = wire::decode(&called_off).expect("of this version");
         assert_eq!(
             (
@@ -496,7 +488,7 @@ mod tests {
     #[tokio::test]
     async fn a_real_time_job_that_is_too_late_has_waited_all_the_time() {
         let submit = in_memory().await;
-        let late = async |lane| {
+        let late = async |priority| {
             let (features, selection) = (
                 Features {
                     tags: true,
@@ -513,7 +505,9 @@ mod tests {
             };
             let job = submit.job(key(), "none", asked, vec![]);
             let deadline = time::Instant::now() + Duration::from_millis(200);
-            let returned = submit.and_wait(lane, job, Instant::now(), deadline).await;
+            let returned = submit
+                .submit_and_wait(priority, job, Instant::now(), deadline)
+                .await;
             assert_eq!(
                 returned.expect_err("nobody works").code,
                 Code::DeadlineExceeded
@@ -521,36 +515,11 @@ mod tests {
             submit.waits.tell(&submit.bus, "test-api").await;
             pressure::heard(&submit.bus).await.expect("the bus answers")
         };
-        assert_eq!(late(Lane::Bulk).await, None, "bulk presses nobody");
-        assert!(late(Lane::Realtime).await.expect("it is told") >= Duration::from_millis(200));
+        assert_eq!(late(Priority::Bulk).await, None, "bulk presses nobody");
+        assert!(late(Priority::Realtime).await.expect("it is told") >= Duration::from_millis(200));
     }
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
-    }
-
-    fn worker(queue: f64, infer: f64) -> Timings {
-        let mut timings = Timings::default();
-        timings.add_ms(Stage::Queue, queue);
-        timings.add_ms(Stage::Infer, infer);
-        timings
-    }
-
-    #[test]
-    fn the_parts_add_up_whatever_the_clocks_say() {
-        for (queue, infer) in [(0.0, 10.0), (5.0, 10.0), (500.0, 10.0), (3.0, 39.0)] {
-            let parts = apportion(ms(40), ms(2), &worker(queue, infer));
-            assert!(
-                (parts.sum_ms() - 40.0).abs() < 1e-9,
-                "queue {queue}, infer {infer}: {parts:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn publish_ends_where_the_delivery_began() {
-        let parts = apportion(ms(40), ms(20), &worker(5.0, 10.0));
-        assert_eq!(parts.get_ms(Stage::Publish), Some(5.0));
-        assert_eq!(parts.get_ms(Stage::Queue), Some(0.0));
     }
 }

@@ -8,13 +8,13 @@ use http::{HeaderMap, header};
 use reqwest::Response;
 use tokio::time::timeout;
 
-use super::{
+use crate::{
     failure::Failure,
     faults,
-    pace::{Pace, Untold},
+    pacing::{Pace, UnknownLength},
     robots,
 };
-use crate::admit::{Budget, FIRST_BYTES};
+use common::budget::{Budget, FIRST_BYTES};
 
 pub enum Answer {
     Found(Response),
@@ -79,7 +79,7 @@ pub struct Bounds {
     pub max_bytes: usize,
     pub idle: Duration,
     pub budget: Budget,
-    pub untold: Untold,
+    pub unknown_length: UnknownLength,
 }
 
 /// The whole body, if it is no longer than `max_bytes` and never pauses for
@@ -89,14 +89,17 @@ pub async fn read(mut response: Response, bounds: &Bounds) -> Result<Bytes, Fail
         max_bytes,
         idle,
         budget,
-        untold,
+        unknown_length,
     } = bounds;
-    let untold = response.content_length().is_none().then(|| untold.clone());
+    let unknown_length = response
+        .content_length()
+        .is_none()
+        .then(|| unknown_length.clone());
     let announced = announced(&response, *max_bytes)?;
     let mut room = budget.room(announced, 1, Stage::Fetch)?;
     let (mut body, mut pace) = (
         BytesMut::with_capacity(announced.min(FIRST_BYTES)),
-        Pace::new(untold),
+        Pace::new(unknown_length),
     );
     while let Some(chunk) = next(&mut response, *idle).await? {
         let length = body.len() + chunk.len();
@@ -105,7 +108,7 @@ pub async fn read(mut response: Response, bounds: &Bounds) -> Result<Bytes, Fail
         }
         room.grow_to(length)?;
         body.extend_from_slice(&chunk);
-        pace.wait(length).await.map_err(Failure::untold)?;
+        pace.wait(length).await.map_err(Failure::unknown_length)?;
     }
     if body.is_empty() {
         Err(faults::empty().into())

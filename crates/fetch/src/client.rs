@@ -9,7 +9,11 @@ use reqwest::{Certificate, Client, Response, redirect::Policy};
 use tokio::time::timeout;
 use url::Url;
 
-use super::{faults, guard::Guard, names::Names, resolve::Resolver};
+use crate::{
+    faults,
+    guard::Guard,
+    resolver::{Names, Resolver},
+};
 
 /// How long a connection waits for another image of the same origin.
 const IDLE_CONNECTION: Duration = Duration::from_secs(3);

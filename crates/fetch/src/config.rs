@@ -7,8 +7,12 @@ use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{HonourNoai, Origin, breaker, hosts};
-use crate::config::{ConfigError, positive, refuse};
+use crate::{
+    guard::Origin,
+    hosts::{self, LONGEST_PAUSE, Limits},
+    robots::HonourNoai,
+};
+use common::config::{ConfigError, positive, refuse};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Fetching images by URL")]
@@ -101,22 +105,16 @@ pub struct FetchConfig {
 impl FetchConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         positive("--fetch-max-bytes", self.fetch_max_bytes)?;
-        positive(
-            "--fetch-connect-timeout-ms",
-            self.fetch_connect_timeout_ms as usize,
-        )?;
+        positive("--fetch-connect-timeout-ms", self.fetch_connect_timeout_ms)?;
         positive(
             "--fetch-first-byte-timeout-ms",
-            self.fetch_first_byte_timeout_ms as usize,
+            self.fetch_first_byte_timeout_ms,
         )?;
-        positive(
-            "--fetch-idle-timeout-ms",
-            self.fetch_idle_timeout_ms as usize,
-        )?;
-        positive("--fetch-timeout-ms", self.fetch_timeout_ms as usize)?;
+        positive("--fetch-idle-timeout-ms", self.fetch_idle_timeout_ms)?;
+        positive("--fetch-timeout-ms", self.fetch_timeout_ms)?;
         positive("--fetch-ports", self.fetch_ports.len())?;
-        positive("--fetch-host-failures", self.fetch_host_failures as usize)?;
-        if !(1..=breaker::LONGEST_PAUSE.as_millis()).contains(&self.fetch_host_pause_ms.into()) {
+        positive("--fetch-host-failures", self.fetch_host_failures)?;
+        if !(1..=LONGEST_PAUSE.as_millis()).contains(&self.fetch_host_pause_ms.into()) {
             return refuse(
                 "--fetch-host-pause-ms",
                 "must be more than 0 and at most 300000",
@@ -145,7 +143,7 @@ impl FetchConfig {
         let pause = Duration::from_millis(self.fetch_host_pause_ms);
         hosts::Settings {
             places: self.fetch_max_per_host,
-            limits: breaker::Limits {
+            limits: Limits {
                 failures: self.fetch_host_failures,
                 pause,
             },

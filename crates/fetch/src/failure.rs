@@ -2,7 +2,7 @@
 
 use common::fault::{Code, Fault};
 
-use super::breaker::Verdict;
+use crate::hosts::Verdict;
 
 #[derive(Debug)]
 pub struct Failure {
@@ -22,7 +22,7 @@ impl From<Fault> for Failure {
 impl Failure {
     /// No length was told, and there was no room for what came all the same. Our lack of room; but were it none of the
     /// host's doing, one whose bodies never end would never be left alone.
-    pub fn untold(fault: Fault) -> Self {
+    pub fn unknown_length(fault: Fault) -> Self {
         Self {
             verdict: Verdict::Failed(Code::SourceTooLarge),
             fault,
@@ -32,7 +32,7 @@ impl Failure {
     /// All that may be downloaded was, for nothing.
     pub fn wasteful(fault: Fault) -> Self {
         Self {
-            verdict: Verdict::Wasted(fault.code),
+            verdict: Verdict::Wasteful(fault.code),
             fault,
         }
     }

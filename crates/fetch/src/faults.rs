@@ -37,8 +37,8 @@ pub fn too_large(max_bytes: usize) -> Fault {
 }
 
 /// The length was not announced, and it is no small image.
-pub fn untold() -> Fault {
-    refused("untold");
+pub fn unknown_length() -> Fault {
+    refused("unknown_length");
     let detail = "The image's host did not say how large it is, and as many such downloads as there may be go on.";
     fault(Code::Overloaded, detail).retryable(true)
 }
@@ -87,8 +87,8 @@ pub fn busy() -> Fault {
 /// The code for which the host is left alone, at once. For an unreachable host
 /// the very words of the first time: a guarded address and a closed port must
 /// look alike here as well.
-pub fn left_alone(code: Code) -> Fault {
-    refused("left_alone");
+pub fn circuit_open(code: Code) -> Fault {
+    refused("circuit_open");
     let fault = match code {
         Code::SourceUnreachable => unreachable(),
         code => fault(
@@ -101,7 +101,7 @@ pub fn left_alone(code: Code) -> Fault {
 
 /// Counts a download that this server chose not to make or not to use.
 pub fn refused(reason: &'static str) {
-    metrics::counter!("tagfleet_fetch_refused_total", "reason" => reason).increment(1);
+    metrics::counter!(crate::metrics::REFUSED, "reason" => reason).increment(1);
 }
 
 fn fault(code: Code, detail: impl Into<String>) -> Fault {

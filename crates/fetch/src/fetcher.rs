@@ -1,49 +1,28 @@
-//! Guarded download of an image by its URL. Every hop is parsed, classified
-//! and connected to under the same rules, and every host is treated with the
-//! same restraint.
-
-mod answer;
-mod breaker;
-mod classify;
-mod client;
-mod config;
-mod failure;
-mod faults;
-pub mod guard;
-mod hosts;
-mod names;
-mod pace;
-mod resolve;
-mod robots;
-mod system;
-mod target;
-mod world;
+//! A download from its first URL to the file's bytes.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use common::fault::{Code, Fault};
+use common::{
+    budget::Budget,
+    fault::{Code, Fault},
+};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
-use crate::admit::Budget;
-use answer::{Answer, Bounds};
-use breaker::Verdict;
-use client::Clients;
-use failure::Failure;
-use guard::Guard;
-use hosts::{Hosts, Visit};
-use names::Names;
-use pace::Untold;
-use target::Rules;
-
-pub use breaker::LeftAlone;
-pub use config::FetchConfig;
-pub use hosts::Sent;
-pub use names::{Found, Lookup};
-pub use robots::{HonourNoai, Purpose};
-pub use target::Origin;
-pub use world::World;
+use crate::{
+    FetchConfig, World,
+    answer::{self, Answer, Bounds},
+    client::{self, Clients},
+    failure::Failure,
+    faults,
+    guard::{Guard, Rules},
+    hosts::{Hosts, OpenCircuit, Sent, Verdict, Visit},
+    metrics::HOSTS_OPEN,
+    pacing::UnknownLength,
+    resolver::Names,
+    robots::{HonourNoai, Purpose},
+};
 
 #[derive(Clone, Debug)]
 pub struct Fetcher {
@@ -87,7 +66,7 @@ impl Fetcher {
                 max_bytes: config.fetch_max_bytes,
                 idle: Duration::from_millis(config.fetch_idle_timeout_ms),
                 budget,
-                untold: Untold::new(),
+                unknown_length: UnknownLength::new(),
             },
             max_redirects: config.fetch_max_redirects,
             honour_noai: config.fetch_honour_noai,
@@ -136,13 +115,13 @@ impl Fetcher {
     }
 
     /// How long the URL's host is left alone from now on, if it is.
-    pub fn left_alone(&self, url: &str) -> Option<LeftAlone> {
-        self.hosts.leaves_alone(&Url::parse(url).ok()?)
+    pub fn open_circuit(&self, url: &str) -> Option<OpenCircuit> {
+        self.hosts.open_circuit(&Url::parse(url).ok()?)
     }
 
     /// For whoever draws curves of it, now and then.
     pub fn gauge(&self) {
-        metrics::gauge!("tagfleet_fetch_hosts_open").set(self.hosts.left_alone() as f64);
+        metrics::gauge!(HOSTS_OPEN).set(self.hosts.open_circuits() as f64);
     }
 
     async fn follow(&self, first: Url, until: Instant, purpose: Purpose) -> Result<Fetched, Fault> {
@@ -186,7 +165,7 @@ impl Fetcher {
             .get(url.clone(), self.rules.excuses(url))
             .await?;
         if let (Purpose::Bulk, Some(pause)) = (purpose, answer::asked_pause(&response)) {
-            self.hosts.rest(url, pause);
+            self.hosts.back_off(url, pause);
         }
         match answer::judge(response, self.honour_noai.applies_to(purpose))? {
             Answer::Redirect(location) => {

@@ -13,34 +13,37 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::faults;
+use crate::faults;
 
 /// So much may come at any speed: nearly every photo is done by then.
 const FREE_BYTES: usize = 4 << 20;
 /// The same where the length was not told: from many hosts that nobody has met, it comes at full speed from all.
-const UNTOLD_FREE_BYTES: usize = 1 << 20;
+const UNKNOWN_LENGTH_FREE_BYTES: usize = 1 << 20;
 /// Beyond that. 20 MB then take a quarter of a second at least.
 const BYTES_PER_S: f64 = 64.0 * (1 << 20) as f64;
 /// The same for each core and all together of whom no length was told.
-const UNTOLD_BYTES_PER_S: f64 = 32.0 * (1 << 20) as f64;
+const UNKNOWN_LENGTH_BYTES_PER_S: f64 = 32.0 * (1 << 20) as f64;
 /// A sleep takes a millisecond or two; shorter ones are saved up.
 const SHORTEST: Duration = Duration::from_millis(4);
 /// What was not used of a pace can be made up for so long: a sleep ends late, and a sender pauses.
 const CREDIT: Duration = Duration::from_millis(20);
 /// Who does not say how much will come is let beyond the free bytes with so few others.
-const UNTOLD_PER_CORE: usize = 2;
+const UNKNOWN_LENGTH_PER_CORE: usize = 2;
 
 /// Downloads that went beyond the free bytes without having said how long they are: their places, and the pace that they share.
 #[derive(Clone, Debug)]
-pub struct Untold {
+pub struct UnknownLength {
     places: Arc<Semaphore>,
     shared: Arc<Mutex<Schedule>>,
 }
 
-impl Untold {
+impl UnknownLength {
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::of(UNTOLD_PER_CORE * cores, UNTOLD_BYTES_PER_S * cores as f64)
+        Self::of(
+            UNKNOWN_LENGTH_PER_CORE * cores,
+            UNKNOWN_LENGTH_BYTES_PER_S * cores as f64,
+        )
     }
 
     fn of(places: usize, bytes_per_s: f64) -> Self {
@@ -78,7 +81,7 @@ impl Schedule {
 #[derive(Debug)]
 pub struct Pace {
     /// `None` where the length was announced.
-    untold: Option<Untold>,
+    unknown_length: Option<UnknownLength>,
     beyond: Option<Beyond>,
     /// Bytes that are free or were waited for.
     passed: usize,
@@ -91,14 +94,14 @@ struct Beyond {
 }
 
 impl Pace {
-    pub fn new(untold: Option<Untold>) -> Self {
-        let passed = if untold.is_some() {
-            UNTOLD_FREE_BYTES
+    pub fn new(unknown_length: Option<UnknownLength>) -> Self {
+        let passed = if unknown_length.is_some() {
+            UNKNOWN_LENGTH_FREE_BYTES
         } else {
             FREE_BYTES
         };
         Self {
-            untold,
+            unknown_length,
             beyond: None,
             passed,
         }
@@ -111,7 +114,7 @@ impl Pace {
         };
         let beyond = match &mut self.beyond {
             Some(beyond) => beyond,
-            none => none.insert(Beyond::enter(self.untold.as_ref())?),
+            none => none.insert(Beyond::enter(self.unknown_length.as_ref())?),
         };
         self.passed = bytes;
         let due = beyond
@@ -129,8 +132,8 @@ impl Pace {
 }
 
 impl Beyond {
-    fn enter(untold: Option<&Untold>) -> Result<Self, Fault> {
-        let Some(Untold { places, shared }) = untold else {
+    fn enter(unknown_length: Option<&UnknownLength>) -> Result<Self, Fault> {
+        let Some(UnknownLength { places, shared }) = unknown_length else {
             return Ok(Self {
                 schedule: Arc::new(Mutex::new(Schedule::new(BYTES_PER_S))),
                 _place: None,
@@ -139,7 +142,7 @@ impl Beyond {
         let place = places
             .clone()
             .try_acquire_owned()
-            .map_err(|_| faults::untold())?;
+            .map_err(|_| faults::unknown_length())?;
         Ok(Self {
             schedule: shared.clone(),
             _place: Some(place),
@@ -163,10 +166,10 @@ mod tests {
 
     #[tokio::test]
     async fn those_of_untold_length_share_one_pace() {
-        let untold = Untold::of(2, BYTES_PER_S);
+        let unknown_length = UnknownLength::of(2, BYTES_PER_S);
         let one = async || {
-            let mut pace = Pace::new(Some(untold.clone()));
-            for bytes in (0..=UNTOLD_FREE_BYTES + (8 << 20)).step_by(64 << 10) {
+            let mut pace = Pace::new(Some(unknown_length.clone()));
+            for bytes in (0..=UNKNOWN_LENGTH_FREE_BYTES + (8 << 20)).step_by(64 << 10) {
                 pace.wait(bytes).await.expect("there is a place");
             }
         };
@@ -181,20 +184,20 @@ mod tests {
 
     #[tokio::test]
     async fn few_go_beyond_it_without_having_said_how_far() {
-        let untold = Untold::of(1, BYTES_PER_S);
-        let [mut first, mut second] = [(); 2].map(|()| Pace::new(Some(untold.clone())));
+        let unknown_length = UnknownLength::of(1, BYTES_PER_S);
+        let [mut first, mut second] = [(); 2].map(|()| Pace::new(Some(unknown_length.clone())));
         first
-            .wait(UNTOLD_FREE_BYTES + 1)
+            .wait(UNKNOWN_LENGTH_FREE_BYTES + 1)
             .await
             .expect("there is a place");
         second
-            .wait(UNTOLD_FREE_BYTES - 1)
+            .wait(UNKNOWN_LENGTH_FREE_BYTES - 1)
             .await
             .expect("this is free");
-        assert!(second.wait(UNTOLD_FREE_BYTES + 1).await.is_err());
+        assert!(second.wait(UNKNOWN_LENGTH_FREE_BYTES + 1).await.is_err());
         drop(first);
         second
-            .wait(UNTOLD_FREE_BYTES + 1)
+            .wait(UNKNOWN_LENGTH_FREE_BYTES + 1)
             .await
             .expect("the place is free again");
     }

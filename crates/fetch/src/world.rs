@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 
-use super::{Lookup, system::SystemLookup};
+use crate::resolver::{Lookup, SystemLookup};
 
 /// What lies outside as a test may want it; no setting leads here. By default
 /// it is the real one.

@@ -7,7 +7,7 @@ use common::{
     wire::{self, Shard},
 };
 
-use crate::ledger::{BatchKey, Ledger, LedgerError, Progress, Sealed};
+use crate::{BatchKey, Ledger, LedgerError, Progress, Sealed};
 
 /// A migrator works on two, and finds the next two without a pause.
 const PER_MIGRATOR: u64 = 4;

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use bytes::Bytes;
 
-use super::{BatchKey, Ledger, LedgerError};
+use crate::{BatchKey, Ledger, LedgerError};
 
 /// Of one batch. The last one says it all; those before are for callers that are slow.
 const KEPT: usize = 64;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use common::{fault::Fault, wire::Asked};
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
-use crate::forecast::Forecast;
+use crate::{forecast::Forecast, tally::Tally};
 
 /// What the time in an id is counted down from.
 const MOST_MS: u64 = (1 << 48) - 1;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{BatchKey, Ledger, LedgerError};
+use crate::{BatchKey, Ledger, LedgerError};
 
 /// Between two of its objects.
 pub const RENEWED_EVERY: Duration = Duration::from_secs(5);

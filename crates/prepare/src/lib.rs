@@ -6,11 +6,13 @@
 
 pub mod child;
 mod colour;
+mod config;
 mod exif;
 mod frames;
 mod jpeg;
 mod limits;
 mod markers;
+mod metrics;
 mod others;
 mod png;
 mod pool;
@@ -23,6 +25,7 @@ mod webp;
 
 use common::{
     fault::{Code, Fault},
+    image::{Facts, Format},
     model::{TileSpec, hex},
     stage::Stage,
 };
@@ -30,9 +33,10 @@ use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use config::PrepareConfig;
 pub use limits::Limits;
-pub use pool::{Conduct, Pool, PoolConfig};
-pub use sniff::Format;
+pub use metrics::describe as describe_metrics;
+pub use pool::{Pool, PoolConfig};
 
 /// A file that became a tile.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,20 +45,6 @@ pub struct Prepared {
     /// JPEG of the model's size, upright, sRGB.
     #[serde(with = "serde_bytes")]
     pub tile: Vec<u8>,
-}
-
-/// What is known of the file itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Facts {
-    /// Pixels, upright.
-    pub width: u32,
-    pub height: u32,
-    /// Pictures in it; the first one became the tile.
-    pub frames: u32,
-    pub format: Format,
-    pub bytes: usize,
-    /// Hexadecimal.
-    pub sha256: String,
 }
 
 /// Decoded pixels, row by row without gaps, not yet turned upright.

@@ -1,33 +1,9 @@
 //! What a file is, by its first bytes. Names and content types are wishes.
 
-use serde::{Deserialize, Serialize};
+use common::image::Format;
 
 pub const READABLE: &str =
     "JPEG, PNG, WebP, GIF, BMP and TIFF are read here; these bytes are none of them.";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    Jpeg,
-    Png,
-    WebP,
-    Gif,
-    Bmp,
-    Tiff,
-}
-
-impl Format {
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Jpeg => "jpeg",
-            Format::Png => "png",
-            Format::WebP => "webp",
-            Format::Gif => "gif",
-            Format::Bmp => "bmp",
-            Format::Tiff => "tiff",
-        }
-    }
-}
 
 pub fn sniff(bytes: &[u8]) -> Option<Format> {
     match bytes {

@@ -8,11 +8,12 @@ use std::{env, fs, net::TcpStream, process::exit, time::Duration};
 use bytes::Bytes;
 use common::{
     fault::{Code, Fault},
+    image::{DecoderImpact, Facts, Format},
     model::{Fit, TileSpec},
     stage::Stage,
 };
 use libtest_mimic::{Arguments, Trial};
-use prepare::{Conduct, Facts, Format, Limits, Pool, PoolConfig, Prepared};
+use prepare::{Limits, Pool, PoolConfig, Prepared};
 use tokio::time::Instant;
 
 const SPEC: TileSpec = TileSpec {
@@ -44,7 +45,10 @@ fn main() {
         trial("every_file_gets_its_own_answer", answers),
         trial("a_panic_an_abort_and_a_crash_cost_one_file", breaks),
         trial("a_decoder_that_died_idle_is_no_files_fault", dies_idle),
-        trial("a_decoder_that_starts_slowly_is_no_files_fault", starts_slowly),
+        trial(
+            "a_decoder_that_starts_slowly_is_no_files_fault",
+            starts_slowly,
+        ),
         trial("a_file_that_hangs_is_ended", hangs),
         trial(
             "files_that_hang_leave_turns_to_the_others",
@@ -53,10 +57,7 @@ fn main() {
         trial("a_slow_file_is_decoded_all_the_same", slow),
         trial("memory_files_and_network_are_out_of_reach", confined),
         trial("a_full_line_and_a_late_caller_are_told_apart", full),
-        trial(
-            "what_a_file_did_is_told_even_after_its_caller_left",
-            conduct,
-        ),
+        trial("what_a_file_did_is_told_even_after_its_caller_left", impact),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -297,44 +298,47 @@ async fn full() {
     assert_eq!(past.unwrap_err().code, Code::DeadlineExceeded);
 }
 
-async fn conduct() {
+async fn impact() {
     let pool = pool(1, 4);
     let told = async |file: &'static [u8], deadline| {
-        let (seen, conduct) = tokio::sync::oneshot::channel();
+        let (seen, impact) = tokio::sync::oneshot::channel();
         let response = pool
-            .tile(Bytes::from_static(file), SPEC, deadline, |conduct| {
-                seen.send(conduct).unwrap()
+            .tile(Bytes::from_static(file), SPEC, deadline, |impact| {
+                seen.send(impact).unwrap()
             })
             .await;
         (
             response.map_err(|fault| fault.code).err(),
-            conduct.await.ok(),
+            impact.await.ok(),
         )
     };
-    assert_eq!(told(b"good", soon()).await, (None, Some(Conduct::Fair)));
+    assert_eq!(
+        told(b"good", soon()).await,
+        (None, Some(DecoderImpact::Harmless))
+    );
     assert_eq!(
         told(b"bad", soon()).await,
-        (Some(Code::ImageTruncated), Some(Conduct::Fair))
+        (Some(Code::ImageTruncated), Some(DecoderImpact::Harmless))
     );
     assert_eq!(
         told(b"panic", soon()).await,
         (
             Some(Code::ImageInvalid),
-            Some(Conduct::Costly(Code::ImageInvalid))
+            Some(DecoderImpact::Costly(Code::ImageInvalid))
         )
     );
     assert_eq!(
         told(b"abort", soon()).await,
         (
             Some(Code::ImageInvalid),
-            Some(Conduct::Ruinous(Code::ImageInvalid))
+            Some(DecoderImpact::Fatal(Code::ImageInvalid))
         )
     );
     let brief = Instant::now() + Duration::from_millis(20);
-    let ruinous = Some(Conduct::Ruinous(Code::DecodeTimeout));
+    let fatal = Some(DecoderImpact::Fatal(Code::DecodeTimeout));
     assert_eq!(
         told(b"hang", brief).await,
-        (Some(Code::DeadlineExceeded), ruinous)
+        (Some(Code::DeadlineExceeded), fatal)
     );
     assert_eq!(
         told(b"good", Instant::now()).await,

@@ -1,19 +1,25 @@
 //! Lists that lie elsewhere are taken in by migrators, one at a time each.
 
+mod manifest;
+
 use std::{sync::Arc, time::Duration};
 
-use common::fault::{Code, Fault};
+use common::{
+    backoff::Pauses,
+    fault::{Code, Fault},
+};
+use ledger::{
+    Final, FinalStatus, Lease, LedgerError, Manifest, RENEWED_EVERY, Request, Tally,
+    announce::announce_first, intake::Stopped,
+};
 use tokio::time::sleep;
 
-use super::{Migrator, announce::announce_first};
-use crate::{
-    batches::{Elsewhere, Stopped},
-    ledger::{Final, FinalStatus, Lease, LedgerError, Manifest, RENEWED_EVERY, Request, Tally},
-};
+use self::manifest::ManifestReader;
+use crate::context::Migrator;
 
-/// Where what holds the list fails, and not the list. Together some minutes.
+/// Tries where what holds the list fails, and not the list. Together they take some minutes.
 const TRIES: u32 = 9;
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const PAUSES: Pauses = Pauses::doubling(Duration::from_secs(2), Duration::from_secs(60));
 
 /// Why it ends before the list does.
 enum Held {
@@ -57,37 +63,31 @@ pub async fn take_in(
 }
 
 async fn read(migrator: &Migrator, request: &Request, manifest: &Manifest) -> Result<(), Fault> {
-    let Migrator {
-        ledger,
-        budget,
-        outside,
-        program,
-        ..
-    } = migrator;
-    let from = Elsewhere {
-        ledger,
-        budget,
-        outside,
-        program,
+    let resources = &migrator.resources;
+    let reader = ManifestReader {
+        ledger: &resources.ledger,
+        budget: &resources.budget,
+        outside: &resources.outside,
+        program: &resources.program,
     };
-    for tried in 1.. {
-        let now_s = migrator.bus.now_us() / 1_000_000;
-        match from.take_in(request, manifest, now_s).await {
+    let mut failed = 0;
+    loop {
+        let stopped = match reader.take_in(request, manifest, migrator.now_s()).await {
             Ok(sealed) => {
-                announce_first(&migrator.queue, &migrator.ledger, &request.key(), sealed).await;
+                let key = request.key();
+                announce_first(&resources.queue, &resources.ledger, &key, sealed).await;
                 return Ok(());
             }
-            Err(Stopped::Lost(fault)) if fault.code != Code::StoreUnavailable && tried < TRIES => {
-                sleep(pause(tried)).await;
+            Err(stopped) => stopped,
+        };
+        failed += 1;
+        match stopped {
+            Stopped::Lost(fault) if fault.code != Code::StoreUnavailable && failed < TRIES => {
+                PAUSES.wait(failed).await;
             }
-            Err(Stopped::Content(fault) | Stopped::Lost(fault)) => return Err(changed(fault)),
+            Stopped::Content(fault) | Stopped::Lost(fault) => return Err(changed(fault)),
         }
     }
-    Ok(())
-}
-
-fn pause(tried: u32) -> Duration {
-    Duration::from_secs(1 << tried.min(6)).min(LONGEST_PAUSE)
 }
 
 /// The words are those of an upload; here, nobody sent another list.
@@ -112,7 +112,7 @@ async fn hold(
         if !lease.renew().await? {
             return Ok(Held::ByAnother);
         }
-        if migrator.ledger.cancelled(&request.key()).await?.is_some() {
+        if migrator.resources.ledger.cancelled(&request.key()).await?.is_some() {
             return Ok(Held::Cancelled);
         }
     }
@@ -125,7 +125,7 @@ async fn end(
     status: FinalStatus,
     fault: Option<Fault>,
 ) -> Result<(), LedgerError> {
-    let (key, finished_s) = (request.key(), migrator.bus.now_us() / 1_000_000);
+    let key = request.key();
     tracing::info!(
         tenant = key.tenant,
         batch = key.id,
@@ -133,19 +133,14 @@ async fn end(
         ?fault,
         "a manifest is not taken in"
     );
-    migrator
-        .ledger
-        .finish(
-            &key,
-            &Final {
-                status,
-                finished_s,
-                tally: Tally::default(),
-                fault,
-                forecast: None,
-            },
-        )
-        .await
+    let end = Final {
+        status,
+        finished_s: migrator.now_s(),
+        tally: Tally::default(),
+        fault,
+        forecast: None,
+    };
+    migrator.resources.ledger.finish(&key, &end).await
 }
 
 #[cfg(test)]
@@ -154,9 +149,9 @@ mod tests {
 
     #[test]
     fn a_store_that_fails_is_waited_for_for_minutes() {
-        let all: Duration = (1..TRIES).map(pause).sum();
+        let all: Duration = (1..TRIES).map(|failed| PAUSES.after(failed)).sum();
         assert_eq!(
-            (pause(1), all),
+            (PAUSES.after(1), all),
             (Duration::from_secs(2), Duration::from_secs(242))
         );
     }

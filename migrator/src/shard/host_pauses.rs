@@ -1,5 +1,5 @@
-//! How much rest hosts have had since they last served. That its host rests is
-//! no failure of an image; but one that does nothing else must not be waited
+//! How long hosts have backed off since they last served. That its host backs
+//! off is no failure of an image; but one that does nothing else must not be waited
 //! for for ever. Who has the shard next goes on counting, by way of the log.
 
 use std::{
@@ -16,38 +16,39 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 const MOST_TOLD: usize = 100;
 
 #[derive(Debug, Default)]
-pub struct Rests(HashMap<String, Rest>);
+pub struct HostPauses(HashMap<String, Pause>);
 
 #[derive(Debug, Default)]
-struct Rest {
+struct Pause {
     so_far: Duration,
     until: Option<Instant>,
 }
 
-impl Rests {
+impl HostPauses {
     /// `told`: by whoever had the shard before.
     pub fn new(told: &BTreeMap<String, u64>) -> Self {
-        let rest = |seconds: u64| Rest {
+        let paused = |seconds: u64| Pause {
             so_far: Duration::from_secs(seconds),
             until: None,
         };
         Self(
             told.iter()
-                .map(|(host, seconds)| (host.clone(), rest(*seconds)))
+                .map(|(host, seconds)| (host.clone(), paused(*seconds)))
                 .collect(),
         )
     }
 
-    pub fn may_rest(&self, host: &str) -> bool {
-        self.0.get(host).is_none_or(|rest| rest.so_far < LONGEST)
+    pub fn may_pause(&self, host: &str) -> bool {
+        self.0.get(host).is_none_or(|paused| paused.so_far < LONGEST)
     }
 
     /// An image of the host waits for so long; what several wait at the same time counts once.
     pub fn wait(&mut self, host: &str, now: Instant, pause: Duration) {
-        let rest = self.0.entry(host.to_owned()).or_default();
-        let (from, until) = (rest.until.map_or(now, |until| until.max(now)), now + pause);
-        rest.so_far += until.saturating_duration_since(from);
-        rest.until = rest.until.max(Some(until));
+        let paused = self.0.entry(host.to_owned()).or_default();
+        let from = paused.until.map_or(now, |until| until.max(now));
+        let until = now + pause;
+        paused.so_far += until.saturating_duration_since(from);
+        paused.until = paused.until.max(Some(until));
     }
 
     pub fn served(&mut self, host: &str) {
@@ -59,7 +60,7 @@ impl Rests {
         let mut told: Vec<_> = self
             .0
             .iter()
-            .map(|(host, rest)| (host.clone(), rest.so_far.as_secs()))
+            .map(|(host, paused)| (host.clone(), paused.so_far.as_secs()))
             .collect();
         told.sort_unstable_by_key(|(_, seconds)| Reverse(*seconds));
         told.into_iter().take(MOST_TOLD).collect()
@@ -74,26 +75,26 @@ mod tests {
 
     #[test]
     fn a_host_that_only_rests_is_waited_for_for_an_hour_whoever_has_its_images() {
-        let (mut rests, mut now) = (Rests::default(), Instant::now());
+        let (mut pauses, mut now) = (HostPauses::default(), Instant::now());
         for minute in 0..60 {
-            assert!(rests.may_rest("h"), "minute {minute}");
+            assert!(pauses.may_pause("h"), "minute {minute}");
             // All images that wait meanwhile are one wait.
-            (0..100).for_each(|_| rests.wait("h", now, MINUTE));
+            (0..100).for_each(|_| pauses.wait("h", now, MINUTE));
             now += MINUTE;
             if minute % 15 == 0 {
-                rests = Rests::new(&rests.told());
+                pauses = HostPauses::new(&pauses.told());
             }
         }
-        assert!(!rests.may_rest("h") && rests.may_rest("other"));
-        rests.served("h");
-        assert!(rests.may_rest("h") && rests.told().is_empty());
+        assert!(!pauses.may_pause("h") && pauses.may_pause("other"));
+        pauses.served("h");
+        assert!(pauses.may_pause("h") && pauses.told().is_empty());
     }
 
     #[test]
     fn hosts_with_the_most_rest_are_told_of() {
-        let (mut rests, now) = (Rests::default(), Instant::now());
-        (0..300).for_each(|n| rests.wait(&format!("h{n}"), now, MINUTE * (n + 1)));
-        let told = rests.told();
+        let (mut pauses, now) = (HostPauses::default(), Instant::now());
+        (0..300).for_each(|n| pauses.wait(&format!("h{n}"), now, MINUTE * (n + 1)));
+        let told = pauses.told();
         assert_eq!(
             (told.len(), told["h299"], told["h200"]),
             (MOST_TOLD, 300 * 60, 201 * 60)

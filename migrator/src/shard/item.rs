@@ -1,41 +1,31 @@
-//! One image, once: fetched, prepared, and tagged by a worker in the bulk lane.
+//! One image, once: fetched, prepared, and tagged by a worker with low priority.
 
 use std::{
     sync::{Arc, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use common::{
     bus::ResultKey,
     fault::{Code, Fault},
-    queue::Lane,
+    model::TileSpec,
+    queue::Priority,
     stage::Stage,
 };
-use prepare::Facts;
-use serde::Serialize;
+use dispatch::answer::Answer;
+use fetch::{Fetched, Purpose};
+use ledger::Request;
+use prepare::Prepared;
 use serde_json::Value;
-use std::time::Duration;
 use tokio::time;
 
-use super::Migrator;
-use crate::{
-    answer::{CaptionView, Image, Model, TagView},
-    fetch::{Fetched, Purpose},
-    ledger::Request,
-};
+use crate::context::Migrator;
 
-/// For a download and for a decoding process; both have limits of their own.
+/// The longest wait for a download and for a decoding process; both have limits of their own.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a batch says of an image: as an answer of `POST /v1/tags`, but for who, when and how long.
-#[derive(Serialize)]
-struct Done {
-    model: Model,
-    image: Image,
-    tags: Vec<TagView>,
-    caption: CaptionView,
-}
-
+/// Returns what a batch says of an image: an answer of `POST /v1/tags`, but for who, when and how long.
+///
 /// `fetched`: set once the download is done.
 pub async fn tag(
     migrator: Arc<Migrator>,
@@ -44,51 +34,41 @@ pub async fn tag(
     url: String,
     fetched: Arc<OnceLock<Instant>>,
 ) -> Result<Value, Fault> {
-    let model = migrator.fleet.model(request.model.as_deref()).await?;
-    let url = migrator.fetcher.parse(&url)?;
-    let Fetched { bytes, sent } = migrator
-        .fetcher
-        .fetch(url, time::Instant::now() + PATIENCE, Purpose::Bulk)
-        .await?;
+    let resources = &migrator.resources;
+    let model = resources.fleet.model(request.model.as_deref()).await?;
+    let url = resources.fetcher.parse(&url)?;
+    let until = time::Instant::now() + PATIENCE;
+    let file = resources.fetcher.fetch(url, until, Purpose::Bulk).await?;
     let _ = fetched.set(Instant::now());
-    let prepared = {
-        let _turn = migrator.preparing.acquire().await.map_err(|_| closing())?;
-        let until = time::Instant::now() + PATIENCE;
-        migrator
-            .prepare
-            .tile(bytes, model.tile, until, |conduct| sent.was(conduct))
-            .await?
-    };
-    let _place = migrator.share.take().await;
+    let prepared = prepare(&migrator, file, model.tile).await?;
+    let _slot = migrator.share.take().await;
     let key = ResultKey {
         tenant: request.tenant.clone(),
         id: job,
     };
-    let job = migrator
-        .submit
-        .job(key, &model.id.name, request.asked.clone(), prepared.tile);
+    let dispatcher = &migrator.dispatcher;
+    let job = dispatcher.job(key, &model.id.name, request.asked.clone(), prepared.tile);
     let deadline = time::Instant::now() + migrator.config.job_timeout();
-    let returned = migrator
-        .submit
-        .and_wait(Lane::Bulk, job, Instant::now(), deadline)
+    let returned = dispatcher
+        .submit_and_wait(Priority::Bulk, job, Instant::now(), deadline)
         .await?;
-    Ok(done(prepared.facts, returned.outcome?))
+    let answer = Answer::new(prepared.facts, returned.outcome?);
+    Ok(serde_json::to_value(answer).expect("maps have text as keys"))
 }
 
-fn done(facts: Facts, tagged: common::wire::Tagged) -> Value {
-    let done = Done {
-        model: Model {
-            name: tagged.model.name,
-            version: tagged.model.version,
-        },
-        image: facts.into(),
-        tags: tagged.tags.into_iter().map(TagView::from).collect(),
-        caption: tagged.caption.into(),
+async fn prepare(migrator: &Migrator, file: Fetched, tile: TileSpec) -> Result<Prepared, Fault> {
+    let Fetched { bytes, sent } = file;
+    let Ok(_turn) = migrator.preparing.acquire().await else {
+        return Err(stopping());
     };
-    serde_json::to_value(done).expect("maps have text as keys")
+    let until = time::Instant::now() + PATIENCE;
+    let decoders = &migrator.resources.prepare;
+    decoders
+        .tile(bytes, tile, until, |impact| sent.decoded(impact))
+        .await
 }
 
-fn closing() -> Fault {
+fn stopping() -> Fault {
     Fault::new(
         Code::Overloaded,
         Stage::Prepare,

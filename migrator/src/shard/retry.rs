@@ -3,12 +3,19 @@
 
 use std::time::Duration;
 
-use common::fault::{Code, Fault};
+use common::{
+    backoff::Pauses,
+    fault::{Code, Fault},
+};
 
-use super::{config::MigrateConfig, schedule::Try};
-use crate::fetch::LeftAlone;
+use fetch::OpenCircuit;
+
+use super::schedule::Try;
+use crate::MigratorConfig;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest pause of what is put off, in first pauses.
+const LONGEST_PUT_OFF: u32 = 16;
 /// Even what is nobody's fault ends some time.
 const MOST_PUT_OFF: u32 = 60;
 
@@ -19,26 +26,18 @@ pub enum Again {
 }
 
 /// `spread`: 0 to 1, so that what failed together is not tried again together.
-/// `host`: whether the image's host is left alone by now.
+/// `host`: whether the circuit of the image's host is open by now.
 pub fn again(
-    config: &MigrateConfig,
+    config: &MigratorConfig,
     tried: Try,
     fault: &Fault,
-    host: Option<LeftAlone>,
+    host: Option<OpenCircuit>,
     spread: f64,
 ) -> Again {
-    let pause = Duration::from_millis(config.migrate_pause_ms);
-    let rests = host.is_some_and(|host| host.rests);
-    if is_ours(fault.code) || rests && fault.retryable {
-        let put_off = tried.put_off + 1;
-        let longer = pause.saturating_mul(1 << put_off.min(5) >> 1);
-        let next = Try { put_off, ..tried };
-        let longer = waited_out(jittered(longer, spread), host, spread);
-        return if put_off > MOST_PUT_OFF {
-            Again::Never
-        } else {
-            Again::After(next, longer)
-        };
+    let first = Duration::from_millis(config.migrate_pause_ms);
+    let backs_off = host.is_some_and(|host| host.backs_off);
+    if is_ours(fault.code) || backs_off && fault.retryable {
+        return put_off(first, tried, host, spread);
     }
     let failed = tried.failed + 1;
     // A name server that stumbles must not cost a list all images of a host.
@@ -46,24 +45,32 @@ pub fn again(
     if !passing || failed >= config.migrate_attempts {
         return Again::Never;
     }
-    let pause = jittered(
-        pause.saturating_mul(4_u32.saturating_pow(tried.failed)),
-        spread,
-    );
+    let pauses = Pauses {
+        first,
+        factor: 4,
+        longest: LONGEST_PAUSE,
+    };
+    let pause = pauses.spread(failed, spread);
     Again::After(Try { failed, ..tried }, waited_out(pause, host, spread))
 }
 
+/// Waits for what is not the image's fault.
+fn put_off(first: Duration, tried: Try, host: Option<OpenCircuit>, spread: f64) -> Again {
+    let put_off = tried.put_off + 1;
+    if put_off > MOST_PUT_OFF {
+        return Again::Never;
+    }
+    let longest = first.saturating_mul(LONGEST_PUT_OFF).min(LONGEST_PAUSE);
+    let pause = Pauses::doubling(first, longest).spread(put_off, spread);
+    Again::After(Try { put_off, ..tried }, waited_out(pause, host, spread))
+}
+
 /// A try before the host is asked again would be answered without one.
-fn waited_out(pause: Duration, host: Option<LeftAlone>, spread: f64) -> Duration {
+fn waited_out(pause: Duration, host: Option<OpenCircuit>, spread: f64) -> Duration {
     let left = host.map_or(Duration::ZERO, |host| {
         host.left.min(LONGEST_PAUSE).mul_f64(1.0 + spread / 4.0)
     });
     pause.max(left)
-}
-
-/// Half of it or more.
-fn jittered(pause: Duration, spread: f64) -> Duration {
-    pause.min(LONGEST_PAUSE).mul_f64(0.5 + spread / 2.0)
 }
 
 /// Failures that say nothing of the image: no room, no broker, no worker.
@@ -90,10 +97,10 @@ mod tests {
     #[derive(Parser)]
     struct Settings {
         #[command(flatten)]
-        migrate: MigrateConfig,
+        migrate: MigratorConfig,
     }
 
-    fn tries(code: Code, host: Option<LeftAlone>) -> Vec<Duration> {
+    fn tries(code: Code, host: Option<OpenCircuit>) -> Vec<Duration> {
         let config = Settings::parse_from(["test"]).migrate;
         let fault = Fault::new(code, Stage::Fetch, "");
         let (mut next, mut pauses) = (Try::default(), Vec::new());
@@ -125,9 +132,9 @@ mod tests {
     #[test]
     fn a_host_that_is_left_alone_is_waited_for() {
         let host = |rests| {
-            Some(LeftAlone {
+            Some(OpenCircuit {
                 left: Duration::from_secs(20),
-                rests,
+                backs_off: rests,
             })
         };
         assert_eq!(

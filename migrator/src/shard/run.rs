@@ -2,7 +2,7 @@
 //! what became of the others, written down every now and then.
 
 use std::{
-    collections::HashMap,
+    panic::resume_unwind,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -12,22 +12,26 @@ use common::{
     shutdown::Shutdown,
     stage::Stage,
 };
+use fetch::OpenCircuit;
+use ledger::{
+    Appended, Item, LedgerError, Line, Log, Request, forecast::Measured, outcome,
+};
 use serde_json::Value;
 use tokio::{
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep_until, timeout_at},
 };
 
 use super::{
-    Migrator, item,
-    rests::Rests,
+    host_pauses::HostPauses,
+    item,
     retry::{Again, again},
     schedule::{Schedule, Try},
+    targets::{Target, targets},
 };
 use crate::{
-    fetch::LeftAlone,
-    forecast::Measured,
-    ledger::{Appended, Item, LedgerError, Line, Log, Request, outcome},
+    context::Migrator,
+    metrics::{ITEMS, RETRIES},
 };
 
 /// Lines in memory before they are written down, whatever the time.
@@ -57,8 +61,8 @@ pub struct Run {
     first: u64,
     targets: Vec<Target>,
     schedule: Schedule,
-    rests: Rests,
-    under_way: JoinSet<(Try, Result<Value, Fault>, Duration)>,
+    pauses: HostPauses,
+    under_way: JoinSet<Tried>,
     /// Not yet in the log.
     lines: Vec<Line>,
     begun: Instant,
@@ -66,12 +70,11 @@ pub struct Run {
     looked: Instant,
 }
 
-/// One URL, and all items that name it.
-struct Target {
-    url: String,
-    host: String,
-    items: Vec<usize>,
-    /// Its host was busy with it for so long, all tries together.
+/// What came of one try of an image.
+struct Tried {
+    attempt: Try,
+    outcome: Result<Value, Fault>,
+    /// The time that its host was busy with it.
     fetching: Duration,
 }
 
@@ -85,17 +88,11 @@ impl Run {
     ) -> Self {
         let targets = targets(&items, |at| log.is_done(first + at as u64));
         let mut schedule = Schedule::new(migrator.config.migrate_per_host);
-        for (target, Target { host, .. }) in targets.iter().enumerate() {
-            schedule.add(
-                host,
-                Try {
-                    target,
-                    ..Try::default()
-                },
-            );
+        for (number, target) in targets.iter().enumerate() {
+            schedule.add(&target.host, Try::first(number));
         }
         let now = Instant::now();
-        let (rests, under_way, lines) = (Rests::new(log.rests()), JoinSet::new(), Vec::new());
+        let pauses = HostPauses::new(log.rests());
         // The first look comes before the first image.
         let looked = now.checked_sub(LOOK_EVERY).unwrap_or(now);
         Self {
@@ -106,9 +103,9 @@ impl Run {
             first,
             targets,
             schedule,
-            rests,
-            under_way,
-            lines,
+            pauses,
+            under_way: JoinSet::new(),
+            lines: Vec::new(),
             begun: now,
             written: now,
             looked,
@@ -151,74 +148,86 @@ impl Run {
         while self.under_way.len() < self.migrator.config.migrate_items
             && let Some(next) = self.schedule.start(now)
         {
-            let target = &self.targets[next.target];
-            let job = self.request.key().job(self.first + target.items[0] as u64);
-            let (begun, fetched) = (std::time::Instant::now(), Arc::<OnceLock<_>>::default());
-            let tag = item::tag(
-                self.migrator.clone(),
-                self.request.clone(),
-                job,
-                target.url.clone(),
-                fetched.clone(),
-            );
-            self.under_way.spawn(async move {
-                let outcome = tag.await;
-                let fetching = fetched
-                    .get()
-                    .map_or_else(|| begun.elapsed(), |at| at.duration_since(begun));
-                (next, outcome, fetching)
-            });
+            self.start_one(next);
         }
     }
 
-    fn ended(
-        &mut self,
-        ended: Result<(Try, Result<Value, Fault>, Duration), tokio::task::JoinError>,
-    ) {
-        // A panic is a bug of ours, and without its item: the shard is then worked on once more, by whoever gets it.
-        let (tried, outcome, spent) =
-            ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        let target = &mut self.targets[tried.target];
-        target.fetching += spent;
-        let target = &self.targets[tried.target];
-        self.schedule.end(&target.host);
-        if outcome.as_ref().err().is_none_or(|fault| !fault.retryable) {
-            self.rests.served(&target.host);
-        }
-        let fault = match outcome {
-            Ok(done) => return self.tell(tried.target, &Ok(done)),
-            Err(fault) => fault,
-        };
-        let may_rest = self.rests.may_rest(&target.host);
-        let host = self.migrator.fetcher.left_alone(&target.url);
-        let host = host.map(|host| LeftAlone {
-            rests: host.rests && may_rest,
-            ..host
+    fn start_one(&mut self, next: Try) {
+        let target = &self.targets[next.target];
+        let job = self.request.key().job(self.first + target.items[0] as u64);
+        let begun = std::time::Instant::now();
+        let fetched = Arc::new(OnceLock::new());
+        let tag = item::tag(
+            self.migrator.clone(),
+            self.request.clone(),
+            job,
+            target.url.clone(),
+            fetched.clone(),
+        );
+        self.under_way.spawn(async move {
+            let outcome = tag.await;
+            let fetched_at = fetched.get().copied();
+            let fetching = fetched_at.unwrap_or_else(std::time::Instant::now) - begun;
+            Tried {
+                attempt: next,
+                outcome,
+                fetching,
+            }
         });
-        match again(&self.migrator.config, tried, &fault, host, rand::random()) {
+    }
+
+    fn ended(&mut self, ended: Result<Tried, JoinError>) {
+        // A panic is a bug of ours, and without its item: the shard is then worked on once more, by whoever gets it.
+        let tried = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        let number = tried.attempt.target;
+        let target = &mut self.targets[number];
+        target.fetching += tried.fetching;
+        self.schedule.end(&target.host);
+        let is_served = match &tried.outcome {
+            Ok(_) => true,
+            Err(fault) => !fault.retryable,
+        };
+        if is_served {
+            self.pauses.served(&target.host);
+        }
+        match tried.outcome {
+            Ok(done) => self.tell(number, &Ok(done)),
+            Err(fault) => self.failed(tried.attempt, fault),
+        }
+    }
+
+    fn failed(&mut self, tried: Try, fault: Fault) {
+        let target = &self.targets[tried.target];
+        let circuit = self.open_circuit(target);
+        match again(&self.migrator.config, tried, &fault, circuit, rand::random()) {
             Again::After(next, pause) => {
-                if host.is_some_and(|host| host.rests) {
-                    self.rests.wait(&target.host, Instant::now(), pause);
+                let now = Instant::now();
+                if circuit.is_some_and(|circuit| circuit.backs_off) {
+                    self.pauses.wait(&target.host, now, pause);
                 }
-                metrics::counter!("tagfleet_migrate_retries_total", "code" => fault.code.name())
-                    .increment(1);
-                self.schedule
-                    .add_later(&target.host, next, Instant::now() + pause);
+                metrics::counter!(RETRIES, "code" => fault.code.name()).increment(1);
+                self.schedule.add_later(&target.host, next, now + pause);
             }
             Again::Never => self.tell(tried.target, &Err((fault, tried.failed + 1))),
         }
     }
 
+    /// Returns the state of a target's host, which may not back off for ever.
+    fn open_circuit(&self, target: &Target) -> Option<OpenCircuit> {
+        let circuit = self.migrator.resources.fetcher.open_circuit(&target.url)?;
+        let backs_off = circuit.backs_off && self.pauses.may_pause(&target.host);
+        Some(OpenCircuit {
+            backs_off,
+            ..circuit
+        })
+    }
+
     fn tell(&mut self, target: usize, became: &Result<Value, (Fault, u32)>) {
-        let code = became
-            .as_ref()
-            .err()
-            .map_or("ok", |(fault, _)| fault.code.name());
-        let mut measured = self.request.dry_run.map(|_| Measured {
-            finished_ms: self.migrator.bus.now_us() / 1_000,
-            fetch_ms: self.targets[target].fetching.as_millis() as u64,
-            by: self.migrator.submit.name().to_owned(),
-        });
+        let code = match became {
+            Ok(_) => "ok",
+            Err((fault, _)) => fault.code.name(),
+        };
+        let mut measured = self.measured(target);
         for at in &self.targets[target].items {
             let number = self.first + *at as u64;
             let id = self.request.key().job(number);
@@ -233,25 +242,32 @@ impl Run {
             if let Some(measured) = &mut measured {
                 measured.fetch_ms = 0;
             }
-            metrics::counter!("tagfleet_migrate_items_total", "code" => code).increment(1);
+            metrics::counter!(ITEMS, "code" => code).increment(1);
         }
     }
 
-    /// Whether the batch shall end before its items do.
+    /// Returns what a dry run notes of an image.
+    fn measured(&self, target: usize) -> Option<Measured> {
+        self.request.dry_run?;
+        Some(Measured {
+            finished_ms: self.migrator.resources.bus.now_us() / 1_000,
+            fetch_ms: self.targets[target].fetching.as_millis() as u64,
+            by: self.migrator.dispatcher.name().to_owned(),
+        })
+    }
+
+    /// Tells whether the batch shall end before its items do.
     async fn ended_by(&self) -> Result<Option<Code>, LedgerError> {
-        let now_s = self.migrator.bus.now_us() / 1_000_000;
-        if self
-            .request
-            .expires_s
-            .is_some_and(|expires| now_s >= expires)
-        {
+        let now_s = self.migrator.now_s();
+        if self.request.expires_s.is_some_and(|at| now_s >= at) {
             return Ok(Some(Code::BatchExpired));
         }
-        let cancelled = self.migrator.ledger.cancelled(&self.request.key()).await?;
+        let ledger = &self.migrator.resources.ledger;
+        let cancelled = ledger.cancelled(&self.request.key()).await?;
         Ok(cancelled.map(|_| Code::BatchCancelled))
     }
 
-    /// All that is not under way.
+    /// Ends all that is not under way.
     fn give_up(&mut self, code: Code) {
         let fault = Fault::new(code, Stage::Admit, code.title());
         for left in self.schedule.drain() {
@@ -270,7 +286,7 @@ impl Run {
         if self.write().await? == Appended::Closed {
             return Ok(Ended::Closed);
         }
-        match self.log.append_rests(&self.rests.told()).await? {
+        match self.log.append_rests(&self.pauses.told()).await? {
             Appended::Closed => Ok(Ended::Closed),
             Appended::Yes => Ok(Ended::HandOn),
         }
@@ -308,58 +324,5 @@ impl Run {
         self.lines.clear();
         self.written = Instant::now();
         Ok(appended)
-    }
-}
-
-fn targets(items: &[Item], is_done: impl Fn(usize) -> bool) -> Vec<Target> {
-    let mut targets = Vec::<Target>::new();
-    let mut known = HashMap::<&str, usize>::new();
-    for (at, item) in items.iter().enumerate().filter(|(at, _)| !is_done(*at)) {
-        match known.get(item.url.as_str()) {
-            Some(target) => targets[*target].items.push(at),
-            None => {
-                known.insert(&item.url, targets.len());
-                targets.push(Target {
-                    url: item.url.clone(),
-                    host: host_of(&item.url),
-                    items: vec![at],
-                    fetching: Duration::ZERO,
-                });
-            }
-        }
-    }
-    targets
-}
-
-/// Of what is no URL: none, and it fails soon.
-fn host_of(url: &str) -> String {
-    url::Url::parse(url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_lowercase))
-        .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_urls_are_one_target_and_done_items_none() {
-        let item = |url: &str| Item {
-            custom_id: String::new(),
-            url: url.to_owned(),
-        };
-        let items = [
-            item("http://a.example/1"),
-            item("http://b.example/"),
-            item("http://a.example/1"),
-            item("nonsense"),
-        ];
-        let targets = targets(&items, |at| at == 1);
-        let seen: Vec<_> = targets
-            .iter()
-            .map(|target| (target.host.as_str(), target.items.as_slice()))
-            .collect();
-        assert_eq!(seen, [("a.example", &[0, 2][..]), ("", &[3])]);
     }
 }

@@ -20,6 +20,15 @@ pub struct Try {
     pub put_off: u32,
 }
 
+impl Try {
+    pub fn first(target: usize) -> Self {
+        Self {
+            target,
+            ..Self::default()
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Schedule {
     per_host: usize,

@@ -2,16 +2,21 @@
 //! judge for literals in URLs, resolvers' answers and redirects, and for
 //! whatever else will connect to a user's URL.
 
+mod classify;
+mod rules;
+
 use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 use moka::sync::Cache;
 use url::{Host, Url};
 
-use super::classify::is_global;
+use classify::is_global;
 
 /// How old the list of this host's own addresses may be.
 const OWN_FOR: Duration = Duration::from_secs(60);
+
+pub use rules::{Origin, Rules};
 
 type Own = fn() -> HashSet<IpAddr>;
 

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use common::fault::{Code, Fault};
-use prepare::Conduct;
+use common::{
+    fault::{Code, Fault},
+    image::DecoderImpact,
+};
 use tokio::time::Instant;
 
 /// Doubling ends here.
@@ -40,7 +42,7 @@ pub enum Verdict {
     Moved,
     Failed(Code),
     /// A failure that cost as much as a download can, or a decoder.
-    Wasted(Code),
+    Wasteful(Code),
     /// Nothing was learnt of the host.
     Unknown,
 }
@@ -60,11 +62,11 @@ impl Verdict {
         }
     }
 
-    pub fn on(conduct: Conduct) -> Self {
-        match conduct {
-            Conduct::Fair => Self::Served,
-            Conduct::Costly(code) => Self::Failed(code),
-            Conduct::Ruinous(code) => Self::Wasted(code),
+    pub fn on(impact: DecoderImpact) -> Self {
+        match impact {
+            DecoderImpact::Harmless => Self::Served,
+            DecoderImpact::Costly(code) => Self::Failed(code),
+            DecoderImpact::Fatal(code) => Self::Wasteful(code),
         }
     }
 }
@@ -85,15 +87,15 @@ pub struct Breaker {
     /// Times that it opened since then.
     opened: u32,
     /// It is open because the host asked for it.
-    rests: bool,
+    backs_off: bool,
 }
 
 /// A host that nothing is fetched from for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeftAlone {
+pub struct OpenCircuit {
     pub left: Duration,
     /// Because it asked for it, and not because it fails.
-    pub rests: bool,
+    pub backs_off: bool,
 }
 
 impl Breaker {
@@ -103,7 +105,7 @@ impl Breaker {
             state: State::Closed,
             failures: 0,
             opened: 0,
-            rests: false,
+            backs_off: false,
         }
     }
 
@@ -116,7 +118,7 @@ impl Breaker {
         }
     }
 
-    pub fn left_alone(&self, now: Instant) -> Option<LeftAlone> {
+    pub fn open_circuit(&self, now: Instant) -> Option<OpenCircuit> {
         let left = match self.state {
             State::Open { until, .. } => until
                 .checked_duration_since(now)
@@ -125,19 +127,19 @@ impl Breaker {
             State::Probing { .. } => Duration::from_secs(1),
             State::Closed => return None,
         };
-        Some(LeftAlone {
+        Some(OpenCircuit {
             left,
-            rests: self.rests,
+            backs_off: self.backs_off,
         })
     }
 
     /// The host asked to be left alone (`Retry-After`).
-    pub fn rest(&mut self, now: Instant, pause: Duration) {
+    pub fn back_off(&mut self, now: Instant, pause: Duration) {
         let until = now + pause.min(LONGEST_REST);
         match self.state {
             State::Open { until: later, .. } if later >= until => {}
             _ => {
-                (self.state, self.rests) = (
+                (self.state, self.backs_off) = (
                     State::Open {
                         until,
                         code: Code::SourceHttpError,
@@ -174,7 +176,7 @@ impl Breaker {
             Verdict::Pending => {}
             Verdict::Moved => self.moved(entry),
             Verdict::Failed(code) => return self.failed(entry, 1, code, now, spread),
-            Verdict::Wasted(code) => return self.failed(entry, self.half(), code, now, spread),
+            Verdict::Wasteful(code) => return self.failed(entry, self.half(), code, now, spread),
             Verdict::Unknown => self.give_up(entry, now),
         }
         None
@@ -183,9 +185,9 @@ impl Breaker {
     fn served(&mut self, now: Instant) {
         (self.failures, self.opened) = (0, 0);
         match self.state {
-            // What was under way when the host asked for a rest does not end it.
-            State::Open { until, .. } if self.rests && now < until => {}
-            _ => (self.state, self.rests) = (State::Closed, false),
+            // What was under way when the host asked to be left alone does not end it.
+            State::Open { until, .. } if self.backs_off && now < until => {}
+            _ => (self.state, self.backs_off) = (State::Closed, false),
         }
     }
 
@@ -218,13 +220,13 @@ impl Breaker {
         }
         self.failures = self.failures.saturating_add(weight);
         if self.failures < self.limits.failures {
-            // A probe after a rest: the host is back, and fails like any other.
-            (self.state, self.rests) = (State::Closed, false);
+            // A probe after a back-off: the host is back, and fails like any other.
+            (self.state, self.backs_off) = (State::Closed, false);
             return None;
         }
         let pause = self.pause().mul_f64(1.0 + spread / 4.0);
         self.opened = self.opened.saturating_add(1);
-        self.rests = false;
+        self.backs_off = false;
         self.state = State::Open {
             until: now + pause,
             code,
@@ -309,11 +311,11 @@ mod tests {
     fn wasted_downloads_open_it_sooner() {
         let (mut breaker, now) = breaker();
         assert_eq!(
-            visit(&mut breaker, Verdict::Wasted(Code::SourceTooLarge), now),
+            visit(&mut breaker, Verdict::Wasteful(Code::SourceTooLarge), now),
             None
         );
         assert_eq!(
-            visit(&mut breaker, Verdict::Wasted(Code::SourceTooLarge), now),
+            visit(&mut breaker, Verdict::Wasteful(Code::SourceTooLarge), now),
             Some(PAUSE)
         );
     }
@@ -390,21 +392,21 @@ mod tests {
     #[test]
     fn a_host_that_asks_for_a_rest_gets_it_and_then_a_probe() {
         let (mut breaker, now) = breaker();
-        breaker.rest(now, PAUSE);
+        breaker.back_off(now, PAUSE);
         assert_eq!(
             breaker.refuses(now + PAUSE / 2),
             Some(Code::SourceHttpError)
         );
         assert_eq!(
-            breaker.left_alone(now + PAUSE / 2),
-            Some(LeftAlone {
+            breaker.open_circuit(now + PAUSE / 2),
+            Some(OpenCircuit {
                 left: PAUSE / 2,
-                rests: true
+                backs_off: true
             })
         );
-        breaker.rest(now, PAUSE / 2);
+        breaker.back_off(now, PAUSE / 2);
         assert_eq!(
-            breaker.left_alone(now).map(|host| host.left),
+            breaker.open_circuit(now).map(|host| host.left),
             Some(PAUSE),
             "no shorter than it was"
         );
@@ -413,13 +415,13 @@ mod tests {
         assert_eq!(breaker.enter(now + PAUSE), Ok(Entry::Probe));
         assert_eq!(breaker.leave(Entry::Probe, FAILED, now + PAUSE, 0.0), None);
         assert_eq!(
-            breaker.left_alone(now + PAUSE),
+            breaker.open_circuit(now + PAUSE),
             None,
             "one failure is no reason to leave it alone"
         );
-        breaker.rest(now, PAUSE * 1_000_000);
+        breaker.back_off(now, PAUSE * 1_000_000);
         assert_eq!(
-            breaker.left_alone(now).map(|host| host.left),
+            breaker.open_circuit(now).map(|host| host.left),
             Some(LONGEST_REST)
         );
     }
@@ -427,13 +429,13 @@ mod tests {
     #[test]
     fn a_success_of_before_does_not_end_a_rest() {
         let (mut breaker, now) = breaker();
-        breaker.rest(now, PAUSE);
+        breaker.back_off(now, PAUSE);
         breaker.leave(Entry::Visitor, Verdict::Served, now + PAUSE / 2, 0.0);
         assert_eq!(
-            breaker.left_alone(now + PAUSE / 2),
-            Some(LeftAlone {
+            breaker.open_circuit(now + PAUSE / 2),
+            Some(OpenCircuit {
                 left: PAUSE / 2,
-                rests: true
+                backs_off: true
             })
         );
         assert_eq!(
@@ -441,7 +443,7 @@ mod tests {
             None,
             "the probe ends it"
         );
-        assert_eq!(breaker.left_alone(now + PAUSE), None);
+        assert_eq!(breaker.open_circuit(now + PAUSE), None);
     }
 
     #[test]

@@ -1,25 +1,27 @@
 //! What is known of the hosts that images come from: how many downloads are
 //! under way from each, and which are left alone because they keep failing.
 
+mod breaker;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use common::fault::{Code, Fault};
+use common::{
+    fault::{Code, Fault},
+    image::DecoderImpact,
+};
 use moka::{policy::EvictionPolicy, sync::Cache};
-use prepare::Conduct;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
 };
 use url::Url;
 
-use super::{
-    breaker::{Breaker, Entry, LeftAlone, Limits, Verdict},
-    faults,
-    target::Origin,
-};
+use crate::{faults, guard::Origin};
+use breaker::{Breaker, Entry};
+pub use breaker::{LONGEST_PAUSE, Limits, OpenCircuit, Verdict};
 
 /// Hosts that are remembered. Who makes us forget one by naming ten thousand
 /// others gains little: its count of failures and of places begins anew.
@@ -89,7 +91,7 @@ impl Hosts {
     pub async fn enter(&self, url: &Url, until: Instant) -> Result<Visit, Fault> {
         let host = self.host(url).ok_or_else(faults::unreachable)?;
         if let Some(code) = host.breaker().refuses(Instant::now()) {
-            return Err(faults::left_alone(code));
+            return Err(faults::circuit_open(code));
         }
         let place = timeout_at(until, host.places.clone().acquire_owned()).await;
         let place = place
@@ -97,7 +99,7 @@ impl Hosts {
             .expect("the semaphore is never closed");
         // Others may have failed meanwhile.
         let begun = Instant::now();
-        let entry = host.breaker().enter(begun).map_err(faults::left_alone)?;
+        let entry = host.breaker().enter(begun).map_err(faults::circuit_open)?;
         let guest = Guest { host, entry };
         Ok(Visit {
             guest,
@@ -116,20 +118,20 @@ impl Hosts {
     }
 
     /// Leaves a host alone that asked for it.
-    pub fn rest(&self, url: &Url, pause: Duration) {
+    pub fn back_off(&self, url: &Url, pause: Duration) {
         if let Some(host) = self.host(url) {
-            host.breaker().rest(Instant::now(), pause);
+            host.breaker().back_off(Instant::now(), pause);
         }
     }
 
     /// How long a host is left alone from now on, if it is.
-    pub fn leaves_alone(&self, url: &Url) -> Option<LeftAlone> {
+    pub fn open_circuit(&self, url: &Url) -> Option<OpenCircuit> {
         let host = self.table.get(&Origin::of(url)?.without_final_dot())?;
-        host.breaker().left_alone(Instant::now())
+        host.breaker().open_circuit(Instant::now())
     }
 
     /// How many hosts are left alone now.
-    pub fn left_alone(&self) -> usize {
+    pub fn open_circuits(&self) -> usize {
         let now = Instant::now();
         self.table
             .iter()
@@ -202,9 +204,9 @@ impl Guest {
 }
 
 impl Sent {
-    pub fn was(mut self, conduct: Conduct) {
+    pub fn decoded(mut self, impact: DecoderImpact) {
         if let Some(guest) = self.0.take() {
-            guest.leaves(Verdict::on(conduct));
+            guest.leaves(Verdict::on(impact));
         }
     }
 }

@@ -2,11 +2,17 @@
 //! what this returns and to nothing else, so a name that changes its answer
 //! between the check and the connect gains nothing.
 
+mod names;
+mod system;
+
 use std::{io, net::SocketAddr, sync::Arc};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::{faults, guard::Guard, names::Names};
+use crate::{faults, guard::Guard};
+
+pub use names::{Found, Lookup, Names};
+pub use system::SystemLookup;
 
 /// The resolver of a client that serves origins which nobody vouched for, or
 /// (without a guard) of the one for origins that the operator vouched for.

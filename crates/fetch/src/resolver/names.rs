@@ -130,7 +130,7 @@ impl Names {
 }
 
 fn count(result: &'static str) {
-    metrics::counter!("tagfleet_dns_lookups_total", "result" => result).increment(1);
+    metrics::counter!(crate::metrics::DNS_LOOKUPS, "result" => result).increment(1);
 }
 
 #[cfg(test)]

@@ -2,14 +2,22 @@
 //! shard is stored once: so whoever sends a list again after half of it was
 //! lost goes on where it ended, without gap or double.
 
-use common::fault::{Code, Fault};
-use common::stage::Stage;
+mod item;
+mod lines;
+mod outside;
+mod sampler;
 
-use super::{invalid, options::BatchItem, sampler::Sampler, unavailable};
-use crate::{
-    admit::{Budget, Room},
-    ledger::{BatchKey, Item, Ledger, Request, Sealed},
+use common::{
+    budget::{Budget, Room},
+    fault::{Code, Fault},
+    stage::Stage,
 };
+
+use crate::{BatchKey, Item, Ledger, Request, Sealed, unavailable};
+pub use item::BatchItem;
+pub use lines::{Stopped, lines, stopped, take_lines, too_long};
+pub use outside::{check_manifest, check_output, lost, open};
+use sampler::Sampler;
 
 pub struct Intake<'a> {
     ledger: &'a Ledger,
@@ -97,7 +105,7 @@ impl<'a> Intake<'a> {
             self.keep(&item).await?;
         }
         if self.total == 0 {
-            return Err(invalid("The batch has no items."));
+            return Err(Fault::invalid("The batch has no items."));
         }
         if self.items > 0 {
             self.store().await?;

@@ -4,7 +4,7 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use crate::ledger::Item;
+use crate::Item;
 
 /// Where a list is that long; fewer say nothing.
 const LEAST: usize = 100;

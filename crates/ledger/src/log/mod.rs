@@ -4,9 +4,12 @@
 //! after. So an item is in a log once, even where two migrators hold the same
 //! shard because the broker took one of them for dead.
 
+mod page;
+
 use std::collections::{BTreeMap, HashSet};
 
-use super::{BatchKey, Ledger, LedgerError, Line, Page};
+use crate::{BatchKey, Ledger, LedgerError};
+pub use page::{HEAD_BYTES, Head, Line, Page, outcome};
 
 #[derive(Debug)]
 pub struct Log {
@@ -149,7 +152,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::ledger::{Item, Kind, outcome};
+    use crate::{Item, Kind};
 
     fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
         let item = |n| Item {

@@ -9,75 +9,16 @@ use common::fault::Fault;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::forecast::Measured;
+use crate::{
+    Item,
+    forecast::Measured,
+    tally::{HOSTS_COUNTED, Kind, Tally},
+};
 
-/// Hosts that are named in a tally: those with the most failures.
-const HOSTS_KEPT: usize = 20;
-/// While adding up, so that the order of adding hardly matters.
-const HOSTS_COUNTED: usize = 200;
 /// Longer names resolve nowhere (RFC 1035), and would be what a line that sums up consists of.
 const HOST_BYTES: usize = 253;
 /// A line that sums up is shorter: as many hosts as there may be, of the longest names.
 pub const HEAD_BYTES: u64 = 64 * 1024;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Completed,
-    Failed,
-}
-
-/// How many items ended how.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tally {
-    pub completed: u64,
-    pub failed: u64,
-    /// Failures by code.
-    pub by_code: BTreeMap<String, u64>,
-    /// Failures that are the host's, by its name; those with the most.
-    pub by_host: BTreeMap<String, u64>,
-}
-
-impl Tally {
-    pub fn done(&self) -> u64 {
-        self.completed + self.failed
-    }
-
-    pub fn of(&self, kind: Kind) -> u64 {
-        match kind {
-            Kind::Completed => self.completed,
-            Kind::Failed => self.failed,
-        }
-    }
-
-    pub fn add(&mut self, other: &Tally) {
-        self.completed += other.completed;
-        self.failed += other.failed;
-        for (code, count) in &other.by_code {
-            *self.by_code.entry(code.clone()).or_default() += count;
-        }
-        for (host, count) in &other.by_host {
-            *self.by_host.entry(host.clone()).or_default() += count;
-        }
-        self.keep_hosts(HOSTS_COUNTED);
-    }
-
-    fn keep_hosts(&mut self, most: usize) {
-        while self.by_host.len() > most {
-            let least = self
-                .by_host
-                .iter()
-                .min_by_key(|(_, count)| **count)
-                .map(|(host, _)| host.clone());
-            least.map(|host| self.by_host.remove(&host));
-        }
-    }
-
-    /// As it is told.
-    pub fn brief(mut self) -> Self {
-        self.keep_hosts(HOSTS_KEPT);
-        self
-    }
-}
 
 /// What became of one item.
 #[derive(Clone, Debug)]
@@ -92,7 +33,7 @@ pub struct Line {
 /// An item's line in OpenAI's shape.
 pub fn outcome(
     id: &str,
-    item: &super::Item,
+    item: &Item,
     number: u64,
     outcome: &Result<Value, (Fault, u32)>,
     measured: Option<&Measured>,
@@ -261,13 +202,14 @@ mod tests {
     use common::{fault::Code, stage::Stage};
 
     use super::*;
+    use crate::tally::HOSTS_TOLD;
 
     fn line(number: u64, failed: bool) -> Line {
         of_host(number, failed, &format!("h{number}.example"))
     }
 
     fn of_host(number: u64, failed: bool, host: &str) -> Line {
-        let item = super::super::Item {
+        let item = Item {
             custom_id: format!("c{number}"),
             url: format!("http://{host}/"),
         };
@@ -328,7 +270,7 @@ mod tests {
             (head.tally.failed, head.tally.by_host.len()),
             (5_000, HOSTS_COUNTED)
         );
-        assert_eq!(head.tally.brief().by_host.len(), HOSTS_KEPT);
+        assert_eq!(head.tally.brief().by_host.len(), HOSTS_TOLD);
     }
 
     #[test]

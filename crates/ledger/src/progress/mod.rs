@@ -1,6 +1,8 @@
 //! What is known of a batch's progress. What was written never changes, so
 //! each object is looked at once and remembered.
 
+mod pace;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -11,11 +13,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use moka::sync::Cache;
 use tokio::sync::Mutex;
 
-use super::{
-    BatchKey, Kind, Ledger, LedgerError, Tally,
-    pace::Pace,
-    page::{HEAD_BYTES, Head},
+use crate::{
+    BatchKey, Ledger, LedgerError,
+    log::{HEAD_BYTES, Head},
+    tally::{Kind, Tally},
 };
+use pace::Pace;
 
 /// Batches whose progress is remembered.
 const KEPT: u64 = 1_000;

@@ -1,18 +1,18 @@
 //! A batch as it is told: in OpenAI's shape, with what that lacks.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use common::fault::Fault;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    parts::{DryRunView, Errors, Output},
+use crate::{
+    Delivery, Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally,
     unavailable,
 };
-use crate::ledger::{
-    Delivery, Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally,
-};
+pub use parts::{DryRunView, Errors, Output};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

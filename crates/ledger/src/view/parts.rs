@@ -5,10 +5,7 @@ use common::fault::Fault;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    forecast::Forecast,
-    ledger::{Delivery, Final, Request, Sealed},
-};
+use crate::{Delivery, Final, Request, Sealed, forecast::Forecast};
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Output {

@@ -10,12 +10,23 @@ use super::WebhookConfig;
 
 pub struct Signer {
     secrets: Vec<String>,
+    first_pause_ms: u64,
 }
 
 impl Signer {
     pub fn new(config: &WebhookConfig) -> Option<Self> {
-        let secrets = config.webhook_secrets.clone();
-        (!secrets.is_empty()).then_some(Self { secrets })
+        if config.webhook_secrets.is_empty() {
+            return None;
+        }
+        Some(Self {
+            secrets: config.webhook_secrets.clone(),
+            first_pause_ms: config.webhook_pause_ms,
+        })
+    }
+
+    /// Returns the pause after the first try that failed.
+    pub fn first_pause_ms(&self) -> u64 {
+        self.first_pause_ms
     }
 
     pub fn headers(
@@ -83,6 +94,7 @@ mod tests {
     fn both_secrets_sign_during_a_rotation_and_tenants_differ() {
         let signer = Signer {
             secrets: vec!["new".into(), "old".into()],
+            first_pause_ms: 0,
         };
         let one = signer.headers("shop", "msg_1", 7, "{}");
         let signatures: Vec<_> = one[3].1.split(' ').collect();

@@ -11,7 +11,7 @@ use crate::{ListError, Row, parquet};
 
 /// Reads one file, whose pieces come through the pipes. `memory_bytes`: what it may map beside its own code.
 pub fn run(memory_bytes: u64) -> io::Result<()> {
-    prepare::child::confine(memory_bytes);
+    common::process::confine(memory_bytes);
     let file = Asked {
         bytes: length()?,
         one: Mutex::new(()),

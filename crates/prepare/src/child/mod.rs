@@ -1,10 +1,6 @@
 //! A decoding process: one file in, one tile out, for as long as the server
 //! asks. Whatever a file does to it, only this process and this job suffer.
 
-mod confine;
-
-pub use confine::confine;
-
 use std::{
     fs::File,
     io::{self, Read, Write},
@@ -12,7 +8,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use common::model::TileSpec;
+use common::{model::TileSpec, process::confine};
 
 use crate::{
     Limits,

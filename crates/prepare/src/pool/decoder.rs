@@ -95,7 +95,9 @@ impl Decoder {
         }
         let word = timeout(READY_WITHIN, self.answers.read_u8()).await??;
         if word != protocol::READY {
-            return Err(io::Error::other("the decoding process is of another version"));
+            return Err(io::Error::other(
+                "the decoding process is of another version",
+            ));
         }
         self.ready = true;
         Ok(())

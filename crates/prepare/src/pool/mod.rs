@@ -17,6 +17,7 @@ use std::{
 use bytes::Bytes;
 use common::{
     fault::{Code, Fault},
+    image::DecoderImpact,
     model::TileSpec,
 };
 use tokio::{
@@ -24,6 +25,7 @@ use tokio::{
     time::{Instant, error::Elapsed, sleep, timeout, timeout_at},
 };
 
+use crate::metrics::DECODERS_LOST;
 use crate::{
     Limits, fault,
     protocol::{Reply, Response},
@@ -78,17 +80,6 @@ const PATIENCE: u32 = 3;
 /// Between tries to start a process.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// What a file did to its decoder, for whoever remembers where files come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Conduct {
-    /// It was decoded, or found not to be an image.
-    Fair,
-    /// Its decoder panicked, or it was slow where many were.
-    Costly(Code),
-    /// It killed its decoder, or took all the time that there is.
-    Ruinous(Code),
-}
-
 /// How a file left its decoder.
 enum Ended {
     Answered {
@@ -130,12 +121,12 @@ impl Pool {
         file: Bytes,
         spec: TileSpec,
         deadline: Instant,
-        seen: impl FnOnce(Conduct) + Send + 'static,
+        seen: impl FnOnce(DecoderImpact) + Send + 'static,
     ) -> Response {
         match &self.0 {
             Kind::Processes(inner) => inner.tile(file, spec, deadline, seen).await,
             Kind::AsTheyCome => {
-                seen(Conduct::Fair);
+                seen(DecoderImpact::Harmless);
                 crate::as_it_came(&file, spec)
             }
         }
@@ -161,7 +152,7 @@ impl Inner {
         file: Bytes,
         spec: TileSpec,
         deadline: Instant,
-        seen: impl FnOnce(Conduct) + Send + 'static,
+        seen: impl FnOnce(DecoderImpact) + Send + 'static,
     ) -> Response {
         let late = || {
             fault(
@@ -181,10 +172,10 @@ impl Inner {
         let turn = turn.expect("the semaphore is never closed");
         let inner = self.clone();
         let work = tokio::spawn(async move {
-            let (response, conduct) = inner.decode(file, spec, turn).await;
+            let (response, impact) = inner.decode(file, spec, turn).await;
             drop(place);
-            if let Some(conduct) = conduct {
-                seen(conduct);
+            if let Some(impact) = impact {
+                seen(impact);
             }
             response
         });
@@ -192,18 +183,18 @@ impl Inner {
         ended.unwrap_or_else(|error| Err(internal(error)))
     }
 
-    /// No conduct where nobody looked at the file.
+    /// Tells no impact where nobody looked at the file.
     async fn decode(
         self: &Arc<Self>,
         file: Bytes,
         spec: TileSpec,
         turn: OwnedSemaphorePermit,
-    ) -> (Response, Option<Conduct>) {
+    ) -> (Response, Option<DecoderImpact>) {
         let mut decoder = match self.take().await {
             Ok(decoder) => decoder,
             Err(error) => return (Err(internal(error)), None),
         };
-        let (response, conduct) = match self.ask(&mut decoder, &file, spec, turn).await {
+        let (response, impact) = match self.ask(&mut decoder, &file, spec, turn).await {
             Ended::Answered { reply, slow } => {
                 if slow {
                     self.replace(decoder);
@@ -211,19 +202,22 @@ impl Inner {
                     self.idle().push_front(decoder);
                 }
                 match reply {
-                    Reply::Done(response) => (response, Conduct::Fair),
-                    Reply::Panicked => (Err(undecodable()), Conduct::Costly(Code::ImageInvalid)),
+                    Reply::Done(response) => (response, DecoderImpact::Harmless),
+                    Reply::Panicked => (
+                        Err(undecodable()),
+                        DecoderImpact::Costly(Code::ImageInvalid),
+                    ),
                 }
             }
             Ended::Died(error) => {
                 self.lost(decoder, "died");
                 tracing::warn!(%error, bytes = file.len(), "a decoding process died of a file");
-                (Err(undecodable()), Conduct::Ruinous(Code::ImageInvalid))
+                (Err(undecodable()), DecoderImpact::Fatal(Code::ImageInvalid))
             }
             Ended::TooSlow => {
                 self.lost(decoder, "too_slow");
                 let fault = fault(Code::DecodeTimeout, "Decoding the image took too long.");
-                (Err(fault), Conduct::Ruinous(Code::DecodeTimeout))
+                (Err(fault), DecoderImpact::Fatal(Code::DecodeTimeout))
             }
             Ended::Crowded => {
                 self.lost(decoder, "crowded");
@@ -231,11 +225,11 @@ impl Inner {
                     "Decoding the image takes long, and that of too many others does, too.";
                 (
                     Err(fault(Code::Overloaded, detail)),
-                    Conduct::Costly(Code::DecodeTimeout),
+                    DecoderImpact::Costly(Code::DecodeTimeout),
                 )
             }
         };
-        (response, Some(conduct))
+        (response, Some(impact))
     }
 
     /// A file that takes long gives its turn back and lets the others go first: a few that hang would else leave none to
@@ -274,7 +268,7 @@ impl Inner {
     }
 
     fn lost(self: &Arc<Self>, lost: Decoder, why: &'static str) {
-        metrics::counter!("tagfleet_decoders_lost_total", "why" => why).increment(1);
+        metrics::counter!(DECODERS_LOST, "why" => why).increment(1);
         self.replace(lost);
     }
 

@@ -1,11 +1,12 @@
 //! The end of a dry run: its lines are read once more, and say what the whole
 //! list would be.
 
-use super::Migrator;
-use crate::{
+use ledger::{
+    DryRun, FinalStatus, Kind, LedgerError, Request, Sealed,
     forecast::{Forecast, Frame, Places, Sample},
-    ledger::{DryRun, FinalStatus, Kind, LedgerError, Request, Sealed},
 };
+
+use crate::context::Migrator;
 
 /// `None` of what is no dry run, or did not come to its end.
 pub async fn forecast(
@@ -21,6 +22,7 @@ pub async fn forecast(
     for shard in 0..sealed.shards {
         for kind in [Kind::Completed, Kind::Failed] {
             let lines = migrator
+                .resources
                 .ledger
                 .lines_of_result(&request.key(), kind, shard)
                 .await?
@@ -31,13 +33,13 @@ pub async fn forecast(
             lines.for_each(|seen| sample.add(seen));
         }
     }
-    migrator.fleet.refresh().await;
+    migrator.resources.fleet.refresh().await;
     let frame = Frame {
         listed: sealed.listed,
         places: Places {
             per_host: per_host(migrator, &dry_run, sealed.listed, sample.migrators()),
         },
-        workers: migrator.fleet.known().workers.len(),
+        workers: migrator.resources.fleet.known().workers.len(),
         worker_hour_cost: migrator.config.migrate_worker_hour_cost,
     };
     Ok(Some(sample.forecast(&frame)))

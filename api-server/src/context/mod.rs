@@ -1,10 +1,13 @@
-//! What is known of one request, from its first byte to its log line: the one
-//! place where answers, metrics and logs take their times from.
+//! What is known of one request, from its first byte to its line in the access
+//! log: the one place where answers, metrics and logs take their times from.
+
+mod problem;
+mod request_id;
+mod timings;
 
 use std::time::Instant;
 
 use axum::{
-    Json,
     http::{HeaderName, HeaderValue},
     response::{IntoResponse, Response},
 };
@@ -13,14 +16,20 @@ use common::{
     log_stages,
     stage::{Stage, StageClock},
     telemetry,
+    wire::Tagged,
 };
+use dispatch::Returned;
+use url::Url;
+
+pub use problem::{
+    __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, not_found,
+};
+pub use request_id::{Arrived, RequestId};
+pub use timings::TimingsView;
 
 use crate::{
-    answer::{Image, TagAnswer, TimingsView},
-    edge::RequestId,
-    keys::Caller,
-    problem::Problem,
-    submit::Returned,
+    auth::Caller,
+    metrics::{REQUEST_SECONDS, REQUESTS},
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -33,14 +42,17 @@ const OWN: &[Stage] = &[
     Stage::Publish,
     Stage::Result,
 ];
+
 #[derive(Debug)]
-pub struct Trail {
+pub struct RequestContext {
     pub id: RequestId,
     pub model: Option<String>,
     pub bytes: Option<usize>,
     /// The client's own name for the request.
     pub client_ref: Option<String>,
-    /// None for a request that was refused at the door.
+    /// Where the image lies, if it comes from elsewhere.
+    url: Option<String>,
+    /// None for a request that was refused for its key.
     caller: Option<Caller>,
     worker: Option<String>,
     arrived: Instant,
@@ -48,7 +60,7 @@ pub struct Trail {
     closed: bool,
 }
 
-impl Trail {
+impl RequestContext {
     pub fn begin(id: RequestId, arrived: Instant, caller: Option<Caller>) -> Self {
         let clock = StageClock::start_at(arrived);
         Self {
@@ -56,6 +68,7 @@ impl Trail {
             model: None,
             bytes: None,
             client_ref: None,
+            url: None,
             caller,
             worker: None,
             arrived,
@@ -71,30 +84,36 @@ impl Trail {
         now
     }
 
-    /// What came back from a worker, tags or a fault, as the answer.
-    pub fn answer(mut self, image: Image, returned: Returned) -> Response {
+    /// Notes the image's URL for the access log, without its query, which may hold a secret.
+    pub fn note_url(&mut self, url: &Url) {
+        let mut url = url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        self.url = Some(url.into());
+    }
+
+    /// Takes over what came back from a worker.
+    pub fn receive(&mut self, returned: Returned) -> Result<Tagged, Fault> {
         let mut timings = std::mem::take(&mut self.clock.timings);
         timings.merge(&returned.timings);
         self.clock = StageClock::start_at(returned.received);
         self.clock.timings = timings;
         self.worker = Some(returned.worker);
-        let tagged = match returned.outcome {
-            Ok(tagged) => tagged,
-            Err(fault) => return self.refuse(fault),
-        };
+        returned.outcome
+    }
+
+    /// Ends the request well.
+    pub fn finish(mut self) -> Finished {
         self.end(Stage::Result);
         let timings = self.close(200, "ok", None);
-        let header = timings.header();
-        let worker = self.worker.take().unwrap_or_default();
-        let answer = TagAnswer::new(
-            self.id.to_string(),
-            self.client_ref.take(),
-            image,
-            tagged,
-            worker,
+        Finished {
+            id: self.id.to_string(),
+            client_ref: self.client_ref.take(),
+            worker: self.worker.take().unwrap_or_default(),
             timings,
-        );
-        with_timing(Json(answer).into_response(), &header)
+        }
     }
 
     pub fn refuse(mut self, fault: Fault) -> Response {
@@ -117,14 +136,14 @@ impl Trail {
         let total = self.arrived.elapsed();
         let total_ms = total.as_secs_f64() * 1e3;
         telemetry::record_stages("api", &self.clock.timings, OWN);
-        metrics::histogram!(telemetry::REQUEST_SECONDS, "status" => status.to_string())
+        metrics::histogram!(REQUEST_SECONDS, "status" => status.to_string())
             .record(total);
-        metrics::counter!("tagfleet_requests_total", "code" => code).increment(1);
+        metrics::counter!(REQUESTS, "code" => code).increment(1);
         self.log(status, code, fault, total_ms);
         TimingsView::new(self.clock.timings.clone(), total_ms)
     }
 
-    /// The one line that a request leaves.
+    /// Writes the one line that a request leaves in the access log.
     ///
     /// Texts that clients chose are recorded as text, never by `Display`: so both formats escape line ends in them.
     fn log(&self, status: u16, code: &'static str, fault: Option<&Fault>, total_ms: f64) {
@@ -142,13 +161,14 @@ impl Trail {
             model = self.model,
             worker = self.worker,
             bytes = self.bytes,
+            url = fault.and(self.url.as_deref()),
             total = (total_ms * 1e3).round() / 1e3
         );
     }
 }
 
-impl Drop for Trail {
-    /// A request that is dropped half-way: its client hung up, or it panicked.
+impl Drop for RequestContext {
+    /// A request is dropped half-way where its client hung up, or it panicked.
     fn drop(&mut self) {
         if !self.closed {
             let code = if std::thread::panicking() {
@@ -161,7 +181,17 @@ impl Drop for Trail {
     }
 }
 
-fn with_timing(mut response: Response, timing: &str) -> Response {
+/// What an answer says of its request.
+#[derive(Debug)]
+pub struct Finished {
+    pub id: String,
+    pub client_ref: Option<String>,
+    pub worker: String,
+    pub timings: TimingsView,
+}
+
+/// Adds the header by which browsers show the stages.
+pub fn with_timing(mut response: Response, timing: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(timing) {
         response.headers_mut().insert(SERVER_TIMING, value);
     }
@@ -188,7 +218,7 @@ mod tests {
                     tenant: "shop".into(),
                     key: Some("key_1".into()),
                 };
-                let mut trail = Trail::begin(RequestId::random(), Instant::now(), Some(caller));
+                let mut trail = RequestContext::begin(RequestId::random(), Instant::now(), Some(caller));
                 trail.client_ref = Some(client_ref.to_owned());
                 trail.refuse(Fault::new(Code::InvalidUrl, Stage::Admit, client_ref));
             };

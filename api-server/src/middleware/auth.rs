@@ -1,5 +1,5 @@
 //! In front of every route below `/v1`: whose request it is, and whether it
-//! may come in. Before the body is looked at, and before a place is taken.
+//! may come in. Before the body is looked at, and before a permit is taken.
 
 use std::sync::Arc;
 
@@ -10,14 +10,13 @@ use axum::{
 };
 
 use crate::{
-    App,
-    edge::{Arrived, RequestId},
-    keys::{Admitted, Refused},
-    trail::Trail,
+    auth::{Admitted, Refused},
+    context::{Arrived, RequestContext, RequestId},
+    state::AppState,
 };
 
-pub(crate) async fn door(
-    State(app): State<Arc<App>>,
+pub async fn auth(
+    State(app): State<Arc<AppState>>,
     id: RequestId,
     arrived: Arrived,
     mut request: Request,
@@ -28,11 +27,15 @@ pub(crate) async fn door(
             request.extensions_mut().insert(caller);
             (next.run(request).await, standing)
         }
-        Err(Refused {
-            fault,
-            caller,
-            standing,
-        }) => (Trail::begin(id, arrived.0, caller).refuse(fault), standing),
+        Err(refused) => {
+            let Refused {
+                fault,
+                caller,
+                standing,
+            } = refused;
+            let context = RequestContext::begin(id, arrived.0, caller);
+            (context.refuse(fault), standing)
+        }
     };
     if let Some(standing) = standing {
         standing.write(response.headers_mut());

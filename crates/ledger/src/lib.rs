@@ -21,30 +21,39 @@
 //! batches/{tenant}/{batch}/webhook/{try}                    tries at telling so
 //! ```
 
-mod attempt;
+pub mod announce;
+mod attempts;
 mod calls;
 mod entry;
-mod fold;
+pub mod forecast;
+pub mod intake;
 mod lease;
 mod log;
-mod pace;
-mod page;
+mod progress;
 mod reading;
+mod tally;
+pub mod view;
+pub mod webhook;
 
 use bytes::Bytes;
-use common::store::{Store, StoreError};
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+    store::{Store, StoreError},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use attempt::Attempt;
+pub use attempts::Attempt;
 pub use calls::Calls;
 pub use entry::{BatchKey, Delivery, DryRun, Final, FinalStatus, Item, Manifest, Request, Sealed};
-pub use fold::Progress;
 pub use lease::{Lease, Lookout, RENEWED_EVERY, Work};
-pub use log::{Appended, Log};
-pub use page::{Kind, Line, Page, Tally, outcome};
+pub use log::{Appended, Line, Log, outcome};
+pub use progress::Progress;
 pub use reading::Cursor;
+pub use tally::{Kind, Tally};
+pub use view::BatchView;
 
-use fold::Folds;
+use progress::Folds;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -52,6 +61,16 @@ pub enum LedgerError {
     Store(#[from] StoreError),
     #[error("{0} in the store cannot be read: {1}")]
     Unreadable(String, String),
+}
+
+/// Returns what a client is told when the ledger fails; its own words stay in the log.
+pub fn unavailable(error: &LedgerError) -> Fault {
+    tracing::warn!(%error, "the ledger of batches failed");
+    Fault::new(
+        Code::StoreUnavailable,
+        Stage::Admit,
+        "The store of batches cannot be used at present.",
+    )
 }
 
 #[derive(Clone, Debug)]

@@ -23,10 +23,10 @@ const MOST_BYTES: usize = 64 << 20;
 
 /// A request's body that is read to its end after it was dropped.
 #[derive(Debug)]
-pub struct Lingering(Option<Body>);
+pub struct LingeringBody(Option<Body>);
 
-impl Lingering {
-    pub fn body(body: Body) -> Body {
+impl LingeringBody {
+    pub fn wrap(body: Body) -> Body {
         Body::new(Self(Some(body)))
     }
 
@@ -35,7 +35,7 @@ impl Lingering {
     }
 }
 
-impl HttpBody for Lingering {
+impl HttpBody for LingeringBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -55,7 +55,7 @@ impl HttpBody for Lingering {
     }
 }
 
-impl Drop for Lingering {
+impl Drop for LingeringBody {
     fn drop(&mut self) {
         let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) else {
             return;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::config::{ConfigError, positive, refuse};
+use common::config::{ConfigError, positive, refuse};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Batches")]

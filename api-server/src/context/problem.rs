@@ -16,9 +16,9 @@ use utoipa::{
     openapi::{RefOr, Schema, schema::ObjectBuilder},
 };
 
-use crate::edge::RequestId;
+use super::RequestId;
 
-pub const CONTENT_TYPE: &str = "application/problem+json";
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
 const NOT_FOUND: &str = "No such path; /docs lists all there are.";
 const METHOD_NOT_ALLOWED: &str = "This path has other methods; /docs lists them.";
@@ -94,7 +94,7 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(
                 header::WWW_AUTHENTICATE,

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::{BatchKey, Ledger, LedgerError};
+use crate::{BatchKey, Ledger, LedgerError};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {

@@ -11,36 +11,34 @@ use common::{
     model::hex,
     stage::Stage,
 };
+use ledger::{Claim, Ledger, intake::another, unavailable};
 use sha2::{Digest, Sha256};
-
-use super::{intake::another, invalid, unavailable};
-use crate::ledger::{Claim, Ledger};
 
 const MAX_KEY_BYTES: usize = 255;
 
 /// Keys of the requests that are under way at this server. At two servers at
 /// once they do no harm: the same items make the same shards.
 #[derive(Debug, Default)]
-pub struct InFlight(Arc<Mutex<HashSet<Used>>>);
+pub struct InFlightKeys(Arc<Mutex<HashSet<Used>>>);
 
 /// A tenant, and the hash of its key.
 type Used = (String, String);
 
 /// One request's hold on its key.
 #[derive(Debug)]
-pub struct Once {
+pub struct IdempotencyKey {
     used: Used,
     all: Arc<Mutex<HashSet<Used>>>,
 }
 
-impl InFlight {
+impl InFlightKeys {
     /// `None` where the request has no key.
-    pub fn enter(&self, tenant: &str, headers: &HeaderMap) -> Result<Option<Once>, Fault> {
+    pub fn enter(&self, tenant: &str, headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Fault> {
         let Some(key) = headers.get("idempotency-key") else {
             return Ok(None);
         };
         if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
-            return Err(invalid(format!(
+            return Err(Fault::invalid(format!(
                 "Idempotency-Key must have 1 to {MAX_KEY_BYTES} characters."
             )));
         }
@@ -54,14 +52,14 @@ impl InFlight {
             let detail = "A request with this Idempotency-Key is coming in already.";
             return Err(Fault::new(Code::IdempotencyInFlight, Stage::Admit, detail));
         }
-        Ok(Some(Once {
+        Ok(Some(IdempotencyKey {
             used,
             all: self.0.clone(),
         }))
     }
 }
 
-impl Once {
+impl IdempotencyKey {
     /// The batch that the key stands for: `batch` if it was never used before.
     pub async fn claim(
         &self,
@@ -94,7 +92,7 @@ impl Once {
     }
 }
 
-impl Drop for Once {
+impl Drop for IdempotencyKey {
     fn drop(&mut self) {
         self.all
             .lock()

@@ -1,10 +1,10 @@
 //! Around every request: its id, the moment it came, and a net below it.
 
-use std::{convert::Infallible, fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, time::Instant};
 
 use axum::{
-    extract::{FromRequestParts, Request},
-    http::{HeaderName, HeaderValue, header, request::Parts},
+    extract::Request,
+    http::{HeaderName, HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -14,63 +14,17 @@ use common::{
 };
 use futures_util::FutureExt;
 
-use crate::{
-    linger::Lingering,
-    problem::{self, Problem},
-};
+use super::linger::LingeringBody;
+use crate::context::{Arrived, PROBLEM_JSON, Problem, RequestId};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// `req_` and 128 random bits. Ours, never the client's: it names the job.
-#[derive(Clone, Debug)]
-pub struct RequestId(Arc<str>);
-
-impl RequestId {
-    pub fn random() -> Self {
-        Self(format!("req_{:032x}", rand::random::<u128>()).into())
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// When the request's head had arrived.
-#[derive(Clone, Copy, Debug)]
-pub struct Arrived(pub Instant);
-
-impl<S: Sync> FromRequestParts<S> for RequestId {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts
-            .extensions
-            .get::<RequestId>()
-            .cloned()
-            .unwrap_or_else(RequestId::random))
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Arrived {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts
-            .extensions
-            .get::<Arrived>()
-            .copied()
-            .unwrap_or_else(|| Arrived(Instant::now())))
-    }
-}
 
 /// The outermost layer.
 pub async fn edge(mut request: Request, next: Next) -> Response {
     let id = RequestId::random();
     request.extensions_mut().insert(Arrived(Instant::now()));
     request.extensions_mut().insert(id.clone());
-    let request = request.map(Lingering::body);
+    let request = request.map(LingeringBody::wrap);
     let answer = AssertUnwindSafe(inside(request, next, &id))
         .catch_unwind()
         .await;
@@ -86,7 +40,7 @@ pub async fn edge(mut request: Request, next: Next) -> Response {
     if is_foreign_error(&response) {
         response = Problem::of_status(response.status(), &id).into_response();
     }
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response
@@ -106,7 +60,7 @@ fn is_foreign_error(response: &Response) -> bool {
     let is_problem = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind == problem::CONTENT_TYPE);
+        .is_some_and(|kind| kind == PROBLEM_JSON);
     (status.is_client_error() || status.is_server_error()) && !is_problem
 }
 

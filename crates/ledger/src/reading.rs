@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 use bytes::Bytes;
 
-use super::{BatchKey, Kind, Ledger, LedgerError, Page, Progress};
+use crate::{BatchKey, Kind, Ledger, LedgerError, log::Page, progress::Progress};
 
 /// So many lines of a kind are behind, in this shard; all lines of the shards before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

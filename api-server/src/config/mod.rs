@@ -1,0 +1,95 @@
+//! Settings of the API server. `--help` is their reference.
+
+mod batches;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use common::config::{ConfigError, check_name, positive, refuse, unique_name};
+
+pub use batches::BatchConfig;
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "API server")]
+pub struct ApiConfig {
+    /// Address and port to listen on
+    #[arg(long, env = "TAGFLEET_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Name of this server in logs and as the address of results; must be unique in the fleet
+    /// [default: host name, process id and a random part]
+    #[arg(long, env = "TAGFLEET_API_NAME")]
+    pub api_name: Option<String>,
+
+    /// File of the API keys that are let in (`tagfleet keys new` makes one); without it everybody is, as tenant
+    /// `default`. Read again within seconds when it changes; replace it by renaming
+    #[arg(long, env = "TAGFLEET_API_KEYS")]
+    pub api_keys: Option<PathBuf>,
+
+    /// Tag requests under way at once; further ones are answered 429 `overloaded`. Most of a request's time it waits for
+    /// its image's host, which takes next to nothing; bytes and decoding have limits of their own
+    #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 1_024)]
+    pub max_in_flight: usize,
+
+    /// Open client connections; further ones wait in the kernel's backlog
+    #[arg(long, env = "TAGFLEET_MAX_CONNECTIONS", default_value_t = 4_096)]
+    pub max_connections: usize,
+
+    /// Largest image in a request body, bytes (a JSON body may be a third larger: base64)
+    #[arg(long, env = "TAGFLEET_MAX_BODY_BYTES", default_value_t = 20_000_000)]
+    pub max_body_bytes: usize,
+
+    /// Time for a request that names no `timeout_ms`, milliseconds
+    #[arg(long, env = "TAGFLEET_DEFAULT_TIMEOUT_MS", default_value_t = 5_000)]
+    pub default_timeout_ms: u32,
+
+    /// Longest `timeout_ms` that a request may ask for
+    #[arg(long, env = "TAGFLEET_MAX_TIMEOUT_MS", default_value_t = 60_000)]
+    pub max_timeout_ms: u32,
+
+    /// Longest wait for a request's headers, milliseconds; then the connection is closed
+    #[arg(long, env = "TAGFLEET_HEADER_TIMEOUT_MS", default_value_t = 10_000)]
+    pub header_timeout_ms: u64,
+
+    /// Longest wait for a request's body, milliseconds; then 408 `request_timeout`
+    #[arg(long, env = "TAGFLEET_BODY_TIMEOUT_MS", default_value_t = 10_000)]
+    pub body_timeout_ms: u64,
+
+    /// Longest time that a connection may be open without a request being worked on or an answer being taken,
+    /// milliseconds. Between two requests of HTTP/1.1 the wait for headers is the shorter one
+    #[arg(long, env = "TAGFLEET_IDLE_TIMEOUT_MS", default_value_t = 60_000)]
+    pub idle_timeout_ms: u64,
+
+    /// Longest wait for open requests at shutdown, milliseconds
+    #[arg(long, env = "TAGFLEET_API_DRAIN_TIMEOUT_MS", default_value_t = 30_000)]
+    pub api_drain_timeout_ms: u64,
+
+    #[command(flatten)]
+    pub batches: BatchConfig,
+}
+
+impl ApiConfig {
+    /// Checked once, at start: what passes here is not checked again.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        positive("--max-in-flight", self.max_in_flight)?;
+        positive("--max-connections", self.max_connections)?;
+        positive("--max-body-bytes", self.max_body_bytes)?;
+        positive("--default-timeout-ms", self.default_timeout_ms)?;
+        positive("--header-timeout-ms", self.header_timeout_ms)?;
+        positive("--body-timeout-ms", self.body_timeout_ms)?;
+        positive("--idle-timeout-ms", self.idle_timeout_ms)?;
+        if self.default_timeout_ms > self.max_timeout_ms {
+            return refuse("--default-timeout-ms", "is longer than --max-timeout-ms");
+        }
+        check_name("--api-name", self.api_name.as_deref())?;
+        self.batches.validate()
+    }
+
+    /// Returns the name given, or one that no other process has.
+    pub fn name(&self) -> String {
+        match &self.api_name {
+            Some(name) => name.clone(),
+            None => unique_name(),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The metrics of the API server.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+pub const REQUEST_SECONDS: &str = "tagfleet_request_seconds";
+pub const REQUESTS: &str = "tagfleet_requests_total";
+pub const IN_FLIGHT: &str = "tagfleet_requests_in_flight";
+pub const BATCH_REQUESTS: &str = "tagfleet_batch_requests_total";
+
+pub fn describe() {
+    describe_histogram!(
+        REQUEST_SECONDS,
+        Unit::Seconds,
+        "Whole time of a request, by status"
+    );
+    describe_counter!(
+        REQUESTS,
+        "Tag requests ended, and requests refused for their key, by code"
+    );
+    describe_gauge!(IN_FLIGHT, "Tag requests under way in this API server");
+    describe_counter!(BATCH_REQUESTS, "Requests about batches, by code");
+}

@@ -1,0 +1,8 @@
+//! The layers around the handlers.
+
+mod auth;
+mod edge;
+mod linger;
+
+pub use auth::auth;
+pub use edge::edge;

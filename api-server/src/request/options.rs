@@ -1,0 +1,136 @@
+//! The options of an image, stated once: in JSON, in a form, in a query, for one image and for a batch.
+
+use std::str::FromStr;
+
+use common::{
+    fault::Fault,
+    wire::{self, Asked, Features},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
+use serde_json::Value;
+use url::form_urlencoded;
+use utoipa::{IntoParams, ToSchema};
+
+use super::names::{FeatureSet, Names, selection};
+
+/// In which tags are named and captions written: English or Korean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    #[default]
+    En,
+    Ko,
+}
+
+impl From<Language> for wire::Language {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::En => Self::En,
+            Language::Ko => Self::Ko,
+        }
+    }
+}
+
+/// What to answer of an image.
+#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+pub struct TagOptions {
+    /// What to answer, `tags`, `caption` or both; both if absent.
+    #[schema(example = json!(["tags", "caption"]))]
+    #[param(value_type = Option<String>, example = "tags,caption")]
+    features: Option<FeatureSet>,
+    /// At most so many tags, 1 to 100; the model's default if absent.
+    #[serde(default, deserialize_with = "number")]
+    #[schema(minimum = 1, maximum = 100, example = 10)]
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u16>,
+    /// Least confidence of a tag, 0 to 1; the model's default if absent.
+    #[serde(default, deserialize_with = "number")]
+    #[schema(minimum = 0, maximum = 1, example = 0.1)]
+    #[param(minimum = 0, maximum = 1)]
+    threshold: Option<f32>,
+    /// Of tags and caption; English if absent. Captions in Korean are written from patterns.
+    language: Option<Language>,
+    /// Only tags of these categories, by id or by name in either language.
+    #[schema(example = json!(["animal", "음식"]))]
+    #[param(value_type = Option<String>, example = "animal,음식")]
+    categories: Option<Names>,
+    /// Only these tags and what is below them, by id, name or synonym in either language; case and spaces do not
+    /// matter. A name that the model does not know is `invalid_request`.
+    #[schema(example = json!(["cat", "개"]))]
+    #[param(value_type = Option<String>, example = "cat,개")]
+    include: Option<Names>,
+    /// Never these tags nor what is below them.
+    #[schema(example = json!(["weapon"]))]
+    #[param(value_type = Option<String>, example = "weapon")]
+    exclude: Option<Names>,
+    /// One of `/v1/models`; the default there if absent.
+    model: Option<String>,
+}
+
+/// What the options come to.
+#[derive(Debug)]
+pub struct Asking {
+    pub asked: Asked,
+    pub model: Option<String>,
+}
+
+impl TagOptions {
+    pub fn check(self) -> Result<Asking, Fault> {
+        if self.limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
+            return Err(Fault::invalid("limit must be 1 to 100"));
+        }
+        // Says no to NaN too, which a query string can hold.
+        let is_share = |threshold: f32| (0.0..=1.0).contains(&threshold);
+        if !self.threshold.is_none_or(is_share) {
+            return Err(Fault::invalid("threshold must be 0 to 1"));
+        }
+        let features = match &self.features {
+            Some(features) => features.features()?,
+            None => Features {
+                tags: true,
+                caption: true,
+            },
+        };
+        let asked = Asked {
+            features,
+            limit: self.limit,
+            threshold: self.threshold,
+            language: self.language.unwrap_or_default().into(),
+            selection: selection(self.categories, self.include, self.exclude)?,
+        };
+        Ok(Asking {
+            asked,
+            model: self.model,
+        })
+    }
+}
+
+/// Reads options from a query or a form.
+pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let options = T::deserialize(serde_urlencoded::Deserializer::new(pairs));
+    options.map_err(|error| Fault::invalid(format!("The options cannot be read: {error}")))
+}
+
+/// Reads a number of JSON, or the text that stands for it in a query.
+fn number<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + FromStr,
+{
+    match Option::<Value>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Value::String(text)) => match text.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(D::Error::custom(format!("{text:?} is no such number"))),
+        },
+        Some(number) => match T::deserialize(number) {
+            Ok(number) => Ok(Some(number)),
+            Err(error) => Err(D::Error::custom(error)),
+        },
+    }
+}

@@ -1,0 +1,90 @@
+//! What every handler may use.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use common::{
+    fault::{Code, Fault},
+    shutdown::Shutdown,
+    stage::Stage,
+};
+use dispatch::Dispatcher;
+use ledger::{BatchKey, Request, unavailable};
+use resources::Resources;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    admission::Admission, auth::Keys, config::ApiConfig, idempotency::InFlightKeys,
+    offload::Offload,
+};
+
+pub struct AppState {
+    pub config: ApiConfig,
+    pub resources: Resources,
+    pub dispatcher: Dispatcher,
+    pub keys: Keys,
+    pub admission: Admission,
+    pub offload: Offload,
+    pub idempotency: InFlightKeys,
+    /// Batches that may come in at once.
+    uploads: Arc<Semaphore>,
+    pub stopping: Shutdown,
+}
+
+impl AppState {
+    pub async fn new(
+        config: ApiConfig,
+        resources: Resources,
+        stopping: Shutdown,
+    ) -> anyhow::Result<Self> {
+        let keys = Keys::open(config.api_keys.as_deref())?;
+        let inbox = resources.bus.open_inbox(&config.name()).await;
+        let inbox = inbox.context("opening the inbox for results")?;
+        let (queue, bus) = (resources.queue.clone(), resources.bus.clone());
+        Ok(Self {
+            dispatcher: Dispatcher::new(queue, bus, inbox),
+            keys,
+            admission: Admission::new(config.max_in_flight),
+            offload: Offload::new(),
+            idempotency: InFlightKeys::default(),
+            uploads: Arc::new(Semaphore::new(config.batches.batch_max_uploads)),
+            config,
+            resources,
+            stopping,
+        })
+    }
+
+    /// Lets one more batch come in.
+    pub fn admit_upload(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let permit = self.uploads.clone().try_acquire_owned();
+        permit.map_err(|_| {
+            Fault::new(
+                Code::Overloaded,
+                Stage::Admit,
+                "As many batches are coming in as may; try again.",
+            )
+        })
+    }
+
+    /// Finds a tenant's batch; another tenant's is none.
+    pub async fn batch(&self, tenant: &str, id: &str) -> Result<Request, Fault> {
+        let missing = || {
+            Fault::new(
+                Code::NotFound,
+                Stage::Admit,
+                "There is no batch of this id.",
+            )
+        };
+        if !BatchKey::is_id(id) {
+            return Err(missing());
+        }
+        let key = BatchKey::new(tenant, id);
+        let found = self.resources.ledger.request(&key).await;
+        found.map_err(|error| unavailable(&error))?.ok_or_else(missing)
+    }
+
+    /// Returns the fleet's time, seconds since 1970.
+    pub fn now_s(&self) -> u64 {
+        self.resources.bus.now_us() / 1_000_000
+    }
+}

@@ -1,0 +1,15 @@
+//! From a tile to its result: which model has it ([`FleetView`]), publishing
+//! the job and waiting for it ([`Dispatcher`]), and how results look to
+//! clients ([`answer`]).
+
+pub mod answer;
+mod apportion;
+mod cancel;
+mod fleet;
+mod metrics;
+pub mod pressure;
+mod submit;
+
+pub use fleet::{FleetView, Known};
+pub use metrics::describe as describe_metrics;
+pub use submit::{Dispatcher, Returned};

@@ -1,0 +1,18 @@
+//! The metrics of dispatching.
+
+use metrics::describe_counter;
+
+pub const CANCELLED: &str = "tagfleet_jobs_cancelled_total";
+/// The name of [`CANCELLED`] before; it is kept for one version.
+pub const CALLED_OFF: &str = "tagfleet_jobs_called_off_total";
+
+pub fn describe() {
+    describe_counter!(
+        CANCELLED,
+        "Real-time jobs whose client hung up before the answer"
+    );
+    describe_counter!(
+        CALLED_OFF,
+        "The same as tagfleet_jobs_cancelled_total, its new name"
+    );
+}

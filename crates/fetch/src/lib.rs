@@ -1,0 +1,26 @@
+//! Guarded download of an image by its URL. Every hop is parsed, classified
+//! and connected to under the same rules, and every host is treated with the
+//! same restraint. Begin with [`Fetcher`].
+
+mod answer;
+mod client;
+mod config;
+mod failure;
+mod faults;
+mod fetcher;
+pub mod guard;
+mod hosts;
+mod metrics;
+mod pacing;
+mod resolver;
+mod robots;
+mod world;
+
+pub use config::FetchConfig;
+pub use fetcher::{Fetched, Fetcher};
+pub use guard::Origin;
+pub use hosts::{OpenCircuit, Sent};
+pub use metrics::describe as describe_metrics;
+pub use resolver::{Found, Lookup};
+pub use robots::{HonourNoai, Purpose};
+pub use world::World;

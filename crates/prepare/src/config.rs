@@ -1,0 +1,124 @@
+//! Settings of preparing images.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use common::config::{ConfigError, positive, refuse};
+
+use crate::{Limits, Pool, PoolConfig};
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Preparing images")]
+pub struct PrepareConfig {
+    /// Most pixels of an image, width times height
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_PIXELS", default_value_t = Limits::STANDARD.max_pixels)]
+    pub prepare_max_pixels: u64,
+
+    /// Most memory that one image may take while it is decoded, MiB. Large JPEGs stay far below, since they are
+    /// decoded scaled
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_DECODED_MIB", default_value_t = Limits::STANDARD.max_decoded_bytes >> 20)]
+    pub prepare_max_decoded_mib: u64,
+
+    /// Most times that the longer side may exceed the shorter one
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_ASPECT", default_value_t = Limits::STANDARD.max_aspect)]
+    pub prepare_max_aspect: u32,
+
+    /// Most pictures in a file, of which the first is tagged; then `too_many_frames`
+    #[arg(long, env = "TAGFLEET_PREPARE_MAX_FRAMES", default_value_t = Limits::STANDARD.max_frames)]
+    pub prepare_max_frames: u32,
+
+    /// Images that are decoded and resized at the same time [default: one for each core], each in a process of its own;
+    /// as many processes stand by. Each is confined: no files, no network, memory for one image. A file that breaks its
+    /// decoder costs that file alone
+    #[arg(long, env = "TAGFLEET_PREPARE_PROCESSES")]
+    pub prepare_processes: Option<usize>,
+
+    /// Images that may wait for such a process; a further one is answered 429 `overloaded`
+    #[arg(long, env = "TAGFLEET_PREPARE_QUEUE", default_value_t = 64)]
+    pub prepare_queue: usize,
+
+    /// Longest decode of one image, milliseconds of the processor's time, and twice as many by the clock; then
+    /// `decode_timeout`. One that takes more than 50, and 50 for each megabyte, lets others go before; of many such at
+    /// once, some are answered 429 `overloaded`
+    #[arg(long, env = "TAGFLEET_PREPARE_TIMEOUT_MS", default_value_t = 2_000)]
+    pub prepare_timeout_ms: u64,
+
+    /// JPEG quality of the tiles that workers get, 1 to 100
+    #[arg(long, env = "TAGFLEET_PREPARE_TILE_QUALITY", default_value_t = Limits::STANDARD.tile_quality)]
+    pub prepare_tile_quality: u8,
+
+    /// The program that decodes, for tests [default: this one]
+    #[arg(skip)]
+    pub decoder: Option<PathBuf>,
+
+    /// Images are taken for tiles, and nothing is decoded. For measurements, and set by no option: whoever sends a
+    /// hostile file would reach the workers with it
+    #[arg(skip)]
+    pub tiles_already_made: bool,
+}
+
+impl PrepareConfig {
+    /// Starts what makes tiles of files of at most so many bytes.
+    pub fn start(&self, max_file_bytes: usize) -> std::io::Result<Pool> {
+        if self.tiles_already_made {
+            tracing::warn!(
+                "images are taken for tiles that are made already, which is for measurements alone"
+            );
+            return Ok(Pool::of_tiles_as_they_come());
+        }
+        Pool::start(self.pool(max_file_bytes))
+    }
+
+    /// Returns the program of the decoders. Not by its name: while a new version is installed, that would be another program
+    /// than this one.
+    pub fn program(&self) -> PathBuf {
+        match &self.decoder {
+            Some(program) => program.clone(),
+            None => PathBuf::from("/proc/self/exe"),
+        }
+    }
+
+    fn pool(&self, max_file_bytes: usize) -> PoolConfig {
+        PoolConfig {
+            program: self.program(),
+            processes: self.processes(),
+            queue: self.prepare_queue,
+            timeout: Duration::from_millis(self.prepare_timeout_ms),
+            limits: self.limits(),
+            max_file_bytes,
+        }
+    }
+
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        positive("--prepare-max-pixels", self.prepare_max_pixels)?;
+        positive(
+            "--prepare-max-decoded-mib",
+            self.prepare_max_decoded_mib,
+        )?;
+        positive("--prepare-max-aspect", self.prepare_max_aspect)?;
+        positive("--prepare-max-frames", self.prepare_max_frames)?;
+        positive("--prepare-processes", self.processes())?;
+        positive("--prepare-queue", self.prepare_queue)?;
+        positive("--prepare-timeout-ms", self.prepare_timeout_ms)?;
+        match self.prepare_tile_quality {
+            1..=100 => Ok(()),
+            _ => refuse("--prepare-tile-quality", "must be 1 to 100"),
+        }
+    }
+
+    pub fn processes(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.prepare_processes.unwrap_or_else(cores)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            max_pixels: self.prepare_max_pixels,
+            max_decoded_bytes: self.prepare_max_decoded_mib << 20,
+            max_aspect: self.prepare_max_aspect,
+            max_frames: self.prepare_max_frames,
+            tile_quality: self.prepare_tile_quality,
+        }
+    }
+}
+

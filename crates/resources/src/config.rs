@@ -1,0 +1,74 @@
+//! Settings of what the roles of a process share.
+
+use clap::Args;
+use common::{
+    bus::BusConfig,
+    config::{ConfigError, positive, refuse},
+    queue::QueueConfig,
+    store::StoreConfig,
+};
+use fetch::FetchConfig;
+use ledger::webhook::WebhookConfig;
+use prepare::PrepareConfig;
+
+/// Where the roles of a fleet meet.
+#[derive(Clone, Debug, Args)]
+pub struct ConnectionsConfig {
+    #[command(flatten)]
+    pub queue: QueueConfig,
+
+    #[command(flatten)]
+    pub bus: BusConfig,
+}
+
+/// What it takes to make tiles of images, and to keep batches.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Fleet")]
+pub struct ResourcesConfig {
+    /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`, or wait where
+    /// they belong to a batch. Bodies and downloads count with what has come of them, and JSON twice; one that would not fit
+    /// as it is announced, or as the largest allowed where it is not, is refused before. A batch's list counts as far as it
+    /// is not stored yet
+    #[arg(
+        long,
+        env = "TAGFLEET_MAX_BYTES_IN_FLIGHT",
+        default_value_t = 536_870_912
+    )]
+    pub max_bytes_in_flight: usize,
+
+    /// How often the list of workers is read again, milliseconds
+    #[arg(long, env = "TAGFLEET_WORKERS_REFRESH_MS", default_value_t = 2_000)]
+    pub workers_refresh_ms: u64,
+
+    /// Model of a request that names none [default: the first model of the workers]
+    #[arg(long, env = "TAGFLEET_DEFAULT_MODEL")]
+    pub default_model: Option<String>,
+
+    #[command(flatten)]
+    pub webhook: WebhookConfig,
+
+    #[command(flatten)]
+    pub fetch: FetchConfig,
+
+    #[command(flatten)]
+    pub prepare: PrepareConfig,
+
+    #[command(flatten)]
+    pub store: StoreConfig,
+
+    #[command(flatten)]
+    pub connections: ConnectionsConfig,
+}
+
+impl ResourcesConfig {
+    /// Checks all that can be checked without opening anything.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        positive("--workers-refresh-ms", self.workers_refresh_ms)?;
+        if self.max_bytes_in_flight < self.fetch.fetch_max_bytes {
+            return refuse("--max-bytes-in-flight", "is less than one image may take");
+        }
+        self.webhook.validate()?;
+        self.fetch.validate()?;
+        self.prepare.validate()
+    }
+}

@@ -1,0 +1,104 @@
+//! The composition root: what the roles of a process work with, opened once.
+//! Which broker, result store and object store that is, is decided by URL alone.
+
+mod config;
+mod maintenance;
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use common::{budget::Budget, bus::Bus, outside::Outside, queue::Queue, store::Store, telemetry};
+use dispatch::FleetView;
+use fetch::{Fetcher, World};
+use ledger::{Ledger, webhook::Signer};
+use prepare::Pool;
+
+pub use config::{ConnectionsConfig, ResourcesConfig};
+
+/// Where the roles of a fleet meet. A worker needs nothing else.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    pub queue: Queue,
+    pub bus: Bus,
+}
+
+impl Connections {
+    pub async fn open(config: &ConnectionsConfig) -> anyhow::Result<Self> {
+        Ok(Self {
+            queue: Queue::connect(&config.queue).await?,
+            bus: Bus::connect(&config.bus).await?,
+        })
+    }
+}
+
+/// What it takes to make tiles of images, to have them tagged, and to keep batches.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    pub queue: Queue,
+    pub bus: Bus,
+    pub ledger: Ledger,
+    /// What may be opened of others, beside the ledger's store.
+    pub outside: Outside,
+    /// The bytes of images in memory, whoever reads them.
+    pub budget: Budget,
+    pub fetcher: Fetcher,
+    pub fleet: Arc<FleetView>,
+    pub prepare: Pool,
+    /// Signs webhooks; none where no secret is set.
+    pub signer: Option<Arc<Signer>>,
+    /// How many images are decoded at once.
+    pub decoding_processes: usize,
+    /// The program of the decoders, and of those that read lists.
+    pub program: PathBuf,
+    workers_refresh_ms: u64,
+}
+
+impl Resources {
+    /// Opens everything and looks once at who works, so that no first request is refused for want of a look.
+    ///
+    /// `largest_upload`: the largest file in bytes that comes in otherwise than by a download.
+    pub async fn open(
+        config: &ResourcesConfig,
+        largest_upload: usize,
+        world: World,
+    ) -> anyhow::Result<Self> {
+        config.validate()?;
+        common::process::give_back_large_pieces();
+        describe_metrics();
+        let Connections { queue, bus } = Connections::open(&config.connections).await?;
+        // The store first, which makes its folder.
+        let store = Store::open(&config.store)?;
+        let outside = Outside::open(&config.store)?;
+        let budget = Budget::new(config.max_bytes_in_flight);
+        let fetcher = Fetcher::new(&config.fetch, world, budget.clone())?;
+        let largest_file = largest_upload.max(config.fetch.fetch_max_bytes);
+        let prepare = config
+            .prepare
+            .start(largest_file)
+            .context("starting the decoding processes")?;
+        let fleet = FleetView::new(bus.clone(), queue.clone(), config.default_model.clone());
+        fleet.refresh().await;
+        Ok(Self {
+            queue,
+            bus,
+            ledger: Ledger::new(store),
+            outside,
+            budget,
+            fetcher,
+            fleet: Arc::new(fleet),
+            prepare,
+            signer: Signer::new(&config.webhook).map(Arc::new),
+            decoding_processes: config.prepare.processes(),
+            program: config.prepare.program(),
+            workers_refresh_ms: config.workers_refresh_ms,
+        })
+    }
+}
+
+fn describe_metrics() {
+    // The recorder first: what is described before is lost.
+    telemetry::metrics();
+    dispatch::describe_metrics();
+    fetch::describe_metrics();
+    prepare::describe_metrics();
+}

@@ -1,0 +1,197 @@
+//! Results on their way to where the owner wants them: an object for each
+//! shard and kind, written once, and one more that says that they are whole.
+//! Killed half-way, it goes on with what is not there yet.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use common::{
+    backoff::Pauses,
+    fault::{Code, Fault},
+    outside::{NotAllowed, Place},
+    stage::Stage,
+};
+use ledger::{
+    BatchKey, Delivery, Kind, Lease, LedgerError, RENEWED_EVERY, Request, Sealed, Tally,
+};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::context::Migrator;
+
+/// The tries of one object. Together they take some minutes; then the results stay where they are, and can be read from
+/// there.
+const TRIES: u32 = 10;
+const PAUSES: Pauses = Pauses::doubling(Duration::from_secs(1), Duration::from_secs(60));
+
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the results could not be written: {0}")]
+    Outside(#[from] io::Error),
+    #[error(transparent)]
+    Place(#[from] NotAllowed),
+}
+
+/// What is to be written, and where.
+pub struct ResultsDelivery {
+    pub request: Request,
+    pub url: String,
+    pub sealed: Sealed,
+    pub tally: Tally,
+}
+
+pub async fn deliver(migrator: Arc<Migrator>, results: ResultsDelivery, mut lease: Lease) {
+    let key = results.request.key();
+    tracing::info!(
+        tenant = key.tenant,
+        batch = key.id,
+        url = results.url,
+        "results are written to their owner"
+    );
+    let written = tokio::select! {
+        written = write(&migrator, &results) => written,
+        held = hold(&mut lease) => return report(&key, held.map_err(Stopped::from)),
+    };
+    let delivery = match written {
+        Ok(files) => Delivery { files, fault: None },
+        Err(Stopped::Ledger(error)) => return report(&key, Err(error.into())),
+        Err(error) => {
+            tracing::warn!(%error, tenant = key.tenant, batch = key.id, "results stay undelivered");
+            Delivery {
+                files: 0,
+                fault: Some(refused(&error)),
+            }
+        }
+    };
+    let ended = end(&migrator, &key, &delivery, lease).await;
+    report(&key, ended.map_err(Stopped::from));
+}
+
+async fn end(
+    migrator: &Migrator,
+    key: &BatchKey,
+    delivery: &Delivery,
+    lease: Lease,
+) -> Result<(), LedgerError> {
+    let ledger = &migrator.resources.ledger;
+    ledger.set_delivered(key, delivery).await?;
+    lease.end().await
+}
+
+/// Without the error's own words: they may tell of what is behind the service.
+fn refused(error: &Stopped) -> Fault {
+    match error {
+        Stopped::Place(_) => Fault::new(
+            Code::OutputNotAllowed,
+            Stage::Result,
+            "The service may not write there any more.",
+        ),
+        _ => Fault::new(
+            Code::OutputUnwritable,
+            Stage::Result,
+            "The results could not be written there.",
+        ),
+    }
+}
+
+/// What is not done now is done when the lease is over, by whoever is first.
+fn report(key: &BatchKey, ended: Result<(), Stopped>) {
+    if let Err(error) = ended {
+        tracing::warn!(%error, tenant = key.tenant, batch = key.id, "results are delivered later");
+    }
+}
+
+/// Comes back when the lease is somebody else's.
+async fn hold(lease: &mut Lease) -> Result<(), LedgerError> {
+    loop {
+        sleep(RENEWED_EVERY).await;
+        if !lease.renew().await? {
+            return Ok(());
+        }
+    }
+}
+
+/// Returns how many files of results and errors there are.
+async fn write(migrator: &Migrator, results: &ResultsDelivery) -> Result<u64, Stopped> {
+    let key = results.request.key();
+    let outside = &migrator.resources.outside;
+    let place = outside.place(&key.tenant, &results.url)?;
+    let mut files = 0;
+    for shard in 0..results.sealed.shards {
+        for kind in [Kind::Completed, Kind::Failed] {
+            if write_lines(migrator, &place, &key, kind, shard).await? {
+                files += 1;
+            }
+        }
+    }
+    let name = format!("{}/batch.json", key.id);
+    put(&place, &name, summary(results, files).into()).await?;
+    Ok(files)
+}
+
+/// Writes the lines of one kind of one shard. `false`: there are none.
+async fn write_lines(
+    migrator: &Migrator,
+    place: &Place,
+    key: &BatchKey,
+    kind: Kind,
+    shard: u32,
+) -> Result<bool, Stopped> {
+    let what = match kind {
+        Kind::Completed => "results",
+        Kind::Failed => "errors",
+    };
+    let name = format!("{}/{what}-{shard:08}.ndjson", key.id);
+    if stubborn(|| place.has(&name)).await? {
+        return Ok(true);
+    }
+    let ledger = &migrator.resources.ledger;
+    let lines = ledger.lines_of_result(key, kind, shard).await?;
+    match lines.filter(|lines| !lines.is_empty()) {
+        None => Ok(false),
+        Some(lines) => {
+            put(place, &name, lines).await?;
+            Ok(true)
+        }
+    }
+}
+
+/// Returns the last file, which says that the others are whole.
+fn summary(results: &ResultsDelivery, files: u64) -> String {
+    let counts = json!({
+        "total": results.sealed.total,
+        "completed": results.tally.completed,
+        "failed": results.tally.failed,
+    });
+    let summary = json!({
+        "id": results.request.id,
+        "metadata": results.request.metadata,
+        "shards": results.sealed.shards,
+        "files": files,
+        "request_counts": counts,
+    });
+    summary.to_string()
+}
+
+/// One that is there already is the same: its name is this batch's, and what was written never changes.
+async fn put(place: &Place, name: &str, bytes: Bytes) -> io::Result<bool> {
+    stubborn(|| place.put_new(name, bytes.clone())).await
+}
+
+/// Tries again while the place fails, unless it does not let us in.
+async fn stubborn<T, F: Future<Output = io::Result<T>>>(attempt: impl Fn() -> F) -> io::Result<T> {
+    let mut failed = 0;
+    loop {
+        let error = match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        failed += 1;
+        if error.kind() == io::ErrorKind::PermissionDenied || failed == TRIES {
+            return Err(error);
+        }
+        PAUSES.wait(failed).await;
+    }
+}

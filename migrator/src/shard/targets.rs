@@ -1,0 +1,70 @@
+//! What a shard's items come to: each URL is fetched once, however many items name it.
+
+use std::{collections::HashMap, time::Duration};
+
+use ledger::Item;
+use url::Url;
+
+/// One URL, and all items that name it.
+pub struct Target {
+    pub url: String,
+    /// In small letters; empty for what is no URL.
+    pub host: String,
+    /// Places in the shard.
+    pub items: Vec<usize>,
+    /// The time that its host was busy with it, all tries together.
+    pub fetching: Duration,
+}
+
+pub fn targets(items: &[Item], is_done: impl Fn(usize) -> bool) -> Vec<Target> {
+    let mut targets = Vec::<Target>::new();
+    let mut known = HashMap::<&str, usize>::new();
+    for (at, item) in items.iter().enumerate().filter(|(at, _)| !is_done(*at)) {
+        match known.get(item.url.as_str()) {
+            Some(target) => targets[*target].items.push(at),
+            None => {
+                known.insert(&item.url, targets.len());
+                targets.push(Target {
+                    url: item.url.clone(),
+                    host: host_of(&item.url),
+                    items: vec![at],
+                    fetching: Duration::ZERO,
+                });
+            }
+        }
+    }
+    targets
+}
+
+/// What is no URL has no host, and fails soon.
+fn host_of(url: &str) -> String {
+    Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_lowercase))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_urls_are_one_target_and_done_items_none() {
+        let item = |url: &str| Item {
+            custom_id: String::new(),
+            url: url.to_owned(),
+        };
+        let items = [
+            item("http://a.example/1"),
+            item("http://b.example/"),
+            item("http://a.example/1"),
+            item("nonsense"),
+        ];
+        let targets = targets(&items, |at| at == 1);
+        let seen: Vec<_> = targets
+            .iter()
+            .map(|target| (target.host.as_str(), target.items.as_slice()))
+            .collect();
+        assert_eq!(seen, [("a.example", &[0, 2][..]), ("", &[3])]);
+    }
+}

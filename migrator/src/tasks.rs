@@ -1,0 +1,105 @@
+//! Background tasks of one batch, beside its shards and the sweep: taking its
+//! list in, delivering its results, telling its end. One migrator does each at
+//! a time.
+
+use std::sync::Arc;
+
+use ledger::{BatchKey, Lease, Ledger, LedgerError, Lookout, Work};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+use tokio_util::task::AbortOnDropHandle;
+
+/// Tasks of one kind at once: each takes memory, and may have to wait for somebody else's store.
+const AT_ONCE: usize = 4;
+/// These wait for strangers' servers, and take little.
+const WEBHOOKS_AT_ONCE: usize = 32;
+
+/// How many more tasks this migrator may have in hand.
+#[derive(Debug)]
+pub struct TaskSlots {
+    intakes: Arc<Semaphore>,
+    deliveries: Arc<Semaphore>,
+    webhooks: Arc<Semaphore>,
+}
+
+impl Default for TaskSlots {
+    fn default() -> Self {
+        Self {
+            intakes: Arc::new(Semaphore::new(AT_ONCE)),
+            deliveries: Arc::new(Semaphore::new(AT_ONCE)),
+            webhooks: Arc::new(Semaphore::new(WEBHOOKS_AT_ONCE)),
+        }
+    }
+}
+
+impl TaskSlots {
+    fn of(&self, work: Work) -> &Arc<Semaphore> {
+        match work {
+            Work::Intake => &self.intakes,
+            Work::Delivery => &self.deliveries,
+        }
+    }
+}
+
+/// One batch's task, as this process knows it. It ends when this is dropped.
+#[derive(Debug, Default)]
+pub struct BackgroundTask {
+    lookout: Lookout,
+    task: Option<AbortOnDropHandle<()>>,
+}
+
+impl BackgroundTask {
+    /// Begins `task` under a lease, unless it is under way, here or elsewhere, or there is no slot for it.
+    pub async fn begin_leased<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        slots: &TaskSlots,
+        ledger: &Ledger,
+        key: &BatchKey,
+        work: Work,
+        task: impl FnOnce(Lease) -> F,
+    ) -> Result<(), LedgerError> {
+        let Some(slot) = self.free_slot(slots.of(work)) else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        if let Some(lease) = ledger.lease(key, work, &mut self.lookout, now).await? {
+            self.spawn(slot, task(lease));
+        }
+        Ok(())
+    }
+
+    /// Begins a webhook. It needs no lease: each of its tries is claimed by itself.
+    pub fn begin_webhook(
+        &mut self,
+        slots: &TaskSlots,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        if let Some(slot) = self.free_slot(&slots.webhooks) {
+            self.spawn(slot, task);
+        }
+    }
+
+    fn free_slot(&self, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        let is_under_way = self.task.as_ref().is_some_and(|task| !task.is_finished());
+        if is_under_way {
+            None
+        } else {
+            slots.clone().try_acquire_owned().ok()
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        slot: OwnedSemaphorePermit,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let holding_its_slot = async move {
+            let _slot = slot;
+            task.await;
+        };
+        let handle = tokio::spawn(holding_its_slot);
+        self.task = Some(AbortOnDropHandle::new(handle));
+    }
+}
