@@ -2,11 +2,12 @@
 //! callers have left, or another worker was faster. They need nothing more
 //! than their ack.
 
+use crate::metrics::count_job;
 use bytes::Bytes;
 use common::{
     bus::{Bus, BusError, Inbox, ResultKey},
     fault::Code,
-    queue::Delivery,
+    queue::{Delivery, JobQueue},
     wire::{self, JobResult},
 };
 
@@ -38,8 +39,9 @@ impl CalledOff {
 }
 
 /// Acks a job that has the result `stored`.
-pub async fn let_go(delivery: Delivery, stored: &[u8]) {
-    let lane = delivery.lane.name();
+pub async fn let_go(queue: JobQueue, delivery: Delivery, stored: &[u8]) {
+    let delivery_priority = delivery.priority;
+    let priority = delivery_priority.name();
     let acked = matches!(delivery.ack().await, Ok(true));
     let result: Option<JobResult> = wire::decode(stored).ok();
     let id = result.as_ref().map(|result| result.id.as_str());
@@ -48,6 +50,6 @@ pub async fn let_go(delivery: Delivery, stored: &[u8]) {
         Some(Err(fault)) => fault.code.name(),
         None => Code::Internal.name(),
     };
-    metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
-    tracing::info!(id, lane, code, acked, "job let go");
+    count_job(queue, delivery_priority, code);
+    tracing::info!(id, priority, code, acked, "job let go");
 }

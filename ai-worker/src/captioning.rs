@@ -6,7 +6,8 @@ use std::sync::Arc;
 use common::{
     bus::Bus,
     model::Manifest,
-    queue::{Lane, Queue},
+    probes,
+    queue::{JobQueue, Queue},
     shutdown::Shutdown,
 };
 use tokio::{net::TcpListener, task::JoinSet};
@@ -21,7 +22,6 @@ use crate::{
     consume,
     engine::Kind,
     models::{Models, VersionError, fake},
-    probes,
     scribe::Scribe,
     tags::Taxonomy,
     worker::{WorkerError, captioner},
@@ -50,7 +50,9 @@ pub async fn run(
 
     // Ends with this function, however it ends.
     let mut beside = JoinSet::new();
-    beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
+    if let Some(listener) = listener {
+        beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
+    }
     let (device, models) = ("none".to_owned(), Arc::new(Models::new(Vec::new())));
     let who = Announced {
         kind: announce::CAPTIONERS,
@@ -69,7 +71,7 @@ pub async fn run(
     consume::consume(
         scribe,
         &queue,
-        &Lane::CAPTIONING,
+        JobQueue::Captioning,
         config.prefetch(),
         shutdown,
     )

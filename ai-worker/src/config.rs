@@ -7,7 +7,7 @@ mod servers;
 use std::{collections::HashSet, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
-use common::identity;
+use common::config::{is_name, unique_name};
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
 pub use roles::{Duty, Role};
@@ -310,11 +310,8 @@ impl WorkerConfig {
 
     /// The name given, or one that no other process has.
     pub fn worker_name(&self) -> Result<String, ConfigError> {
-        let name = self
-            .worker_name
-            .clone()
-            .unwrap_or_else(identity::unique_name);
-        if identity::is_name(&name) {
+        let name = self.worker_name.clone().unwrap_or_else(unique_name);
+        if is_name(&name) {
             Ok(name)
         } else {
             Err(ConfigError::Name(name))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::{
-    queue::{Delivery, Lane, Queue, Received},
+    queue::{Delivery, JobQueue, Queue, Received},
     shutdown::Shutdown,
 };
 use tokio::task::JoinSet;
@@ -21,11 +21,11 @@ pub trait Handle: Send + Sync + 'static {
 pub async fn consume(
     worker: Arc<impl Handle>,
     queue: &Queue,
-    lanes: &[Lane],
+    jobs: JobQueue,
     prefetch: u16,
     shutdown: Shutdown,
 ) {
-    let mut consumer = queue.consume(lanes, prefetch, shutdown);
+    let mut consumer = queue.consume(jobs, prefetch, shutdown);
     let mut jobs = JoinSet::new();
     loop {
         tokio::select! {

@@ -1,5 +1,6 @@
 //! One job's way through the worker, from delivery to ack.
 
+use crate::metrics::{DEAD_LETTERS, count_job};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -9,7 +10,7 @@ use common::{
     bus::{Bus, ResultKey},
     fault::{Code, Fault},
     log_stages,
-    queue::{Delivery, Lane},
+    queue::{Delivery, JobQueue, Priority},
     stage::{Stage, StageClock, Timings},
     telemetry,
     wire::{self, Job, JobResult, ModelInfo, Tag, Tagged, WIRE_VERSION},
@@ -119,14 +120,14 @@ impl Handle for Worker {
         let tagging = self.tag(&job, tile, &delivery, received + left, &mut clock);
         match self.called_off.unless(key, tagging).await {
             Ok(outcome) => self.finish(job, delivery, outcome, clock).await,
-            Err(stored) => called_off::let_go(delivery, &stored).await,
+            Err(stored) => called_off::let_go(JobQueue::Tagging, delivery, &stored).await,
         }
     }
 
     /// The job is safe as a dead letter by now; should this worker die before the
     /// result is stored, its caller learns by the deadline.
     async fn give_up(&self, payload: &[u8], attempts: u32) {
-        metrics::counter!("tagfleet_dead_letters_total").increment(1);
+        metrics::counter!(DEAD_LETTERS).increment(1);
         let Ok(job) = wire::decode::<Job>(payload) else {
             return tracing::error!(
                 attempts,
@@ -177,7 +178,7 @@ impl Worker {
             decode(picture.clone()).await?;
             clock.end(Stage::Decode);
         }
-        let (scored, by) = match served.score(delivery.lane, picture, deadline).await {
+        let (scored, by) = match served.score(delivery.priority, picture, deadline).await {
             Ok(scored) => scored,
             // The engine broke under this batch, and the worker ends with it. Waiting
             // here lets this task be dropped, and with it the job goes back un-acked.
@@ -194,7 +195,7 @@ impl Worker {
             .unwrap_or(deadline)
             .min(Instant::now() + self.caption_timeout);
         let asked = Asked {
-            lane: delivery.lane,
+            priority: delivery.priority,
             language: job.language,
         };
         let captioned = self
@@ -222,14 +223,16 @@ impl Worker {
         outcome: Result<Done, Fault>,
         clock: StageClock,
     ) {
-        let (attempt, lane) = (delivery.attempt, delivery.lane.name());
+        let attempt = delivery.attempt;
+        let delivery_priority = delivery.priority;
+        let priority = delivery_priority.name();
         let (outcome, subjects) = match outcome {
             Ok(Done { tagged, subjects }) => (Ok(tagged), subjects),
             Err(fault) => (Err(fault), Vec::new()),
         };
         let mut result = self.result(&job, outcome, clock.timings);
         let is_safe = self
-            .pass_on(&job, subjects, delivery.lane, &mut result)
+            .pass_on(&job, subjects, delivery.priority, &mut result)
             .await;
         if !is_safe && !outcome::store(&self.bus, &job.reply_to, &result).await {
             return;
@@ -241,7 +244,7 @@ impl Worker {
             .as_ref()
             .err()
             .map_or("ok", |fault| fault.code.name());
-        metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => code).increment(1);
+        count_job(JobQueue::Tagging, delivery_priority, code);
         let caption_status = result
             .outcome
             .as_ref()
@@ -253,7 +256,7 @@ impl Worker {
             result.timings,
             id = job.id,
             tenant = job.tenant,
-            lane,
+            priority,
             attempt,
             code,
             caption_status,
@@ -278,13 +281,13 @@ impl Worker {
         &self,
         job: &Job,
         subjects: Vec<Tag>,
-        lane: Lane,
+        priority: Priority,
         result: &mut JobResult,
     ) -> bool {
         let Some(relay) = self.captions.relay_for(result) else {
             return false;
         };
-        let passed = relay.pass_on(job, subjects, lane, result).await;
+        let passed = relay.pass_on(job, subjects, priority, result).await;
         if let (Err(why), Ok(tagged)) = (passed, &mut result.outcome) {
             tagged.caption.status = why;
             caption::count(why);

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use common::{
     bus::{Bus, ResultKey},
-    queue::{Lane, Message, Queue, QueueError},
+    queue::{JobQueue, Message, Priority, Queue, QueueError},
     shutdown::Shutdown,
     wire::{
         self, Caption, CaptionJob, CaptionStatus, Job, JobResult, Language, Tag, WIRE_VERSION,
@@ -105,7 +105,7 @@ impl Relay {
         &self,
         job: &Job,
         subjects: Vec<Tag>,
-        lane: Lane,
+        priority: Priority,
         result: &JobResult,
     ) -> Result<(), CaptionStatus> {
         let tagged_at_us = self.bus.now_us();
@@ -138,7 +138,11 @@ impl Relay {
             payload: Bytes::from(wire::encode(&caption_job)),
             ttl: left,
         };
-        match self.queue.publish(lane.for_captions(), message).await {
+        match self
+            .queue
+            .publish(JobQueue::Captioning, priority, message)
+            .await
+        {
             Ok(()) => Ok(()),
             Err(QueueError::Full) => Err(CaptionStatus::SkippedDeadline),
             Err(error) => Err(unavailable(&error, &job.id)),

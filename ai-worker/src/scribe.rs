@@ -1,5 +1,6 @@
 //! A worker that only writes captions: one tagged picture's way, from delivery to ack.
 
+use crate::metrics::{DEAD_LETTERS, count_job};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -8,7 +9,7 @@ use std::{
 use common::{
     bus::{Bus, ResultKey},
     log_stages,
-    queue::{Delivery, Lane},
+    queue::{Delivery, JobQueue, Priority},
     stage::{Stage, StageClock},
     telemetry,
     wire::{self, CaptionJob, CaptionStatus, JobResult},
@@ -47,11 +48,13 @@ impl Handle for Scribe {
         };
         let result = match self
             .called_off
-            .unless(key, self.write(job, delivery.lane, received))
+            .unless(key, self.write(job, delivery.priority, received))
             .await
         {
             Ok(result) => result,
-            Err(stored) => return called_off::let_go(delivery, &stored).await,
+            Err(stored) => {
+                return called_off::let_go(JobQueue::Captioning, delivery, &stored).await;
+            }
         };
         if outcome::store(&self.bus, &reply_to, &result).await {
             self.finish(delivery, &result).await;
@@ -60,7 +63,7 @@ impl Handle for Scribe {
 
     /// Its tags are good: they are what its caller gets.
     async fn give_up(&self, payload: &[u8], attempts: u32) {
-        metrics::counter!("tagfleet_dead_letters_total").increment(1);
+        metrics::counter!(DEAD_LETTERS).increment(1);
         let Ok(CaptionJob {
             mut result,
             reply_to,
@@ -87,7 +90,7 @@ impl Handle for Scribe {
 
 impl Scribe {
     /// The result with its caption. One that comes late is stored all the same, for whoever looks later.
-    async fn write(&self, job: CaptionJob, lane: Lane, received: Instant) -> JobResult {
+    async fn write(&self, job: CaptionJob, priority: Priority, received: Instant) -> JobResult {
         let now_us = self.bus.now_us();
         let since = |us: u64| Duration::from_micros(now_us.saturating_sub(us));
         let (waited, spent) = (since(job.tagged_at_us), since(job.published_at_us));
@@ -95,7 +98,7 @@ impl Scribe {
         let due = Instant::now() + left.min(self.caption_timeout);
         let mut result = job.result;
         let asked = Asked {
-            lane,
+            priority,
             language: job.language,
         };
         let Ok(tagged) = &mut result.outcome else {
@@ -116,7 +119,9 @@ impl Scribe {
     }
 
     async fn finish(&self, delivery: Delivery, result: &JobResult) {
-        let (attempt, lane) = (delivery.attempt, delivery.lane.name());
+        let attempt = delivery.attempt;
+        let delivery_priority = delivery.priority;
+        let priority = delivery_priority.name();
         let acked = matches!(delivery.ack().await, Ok(true));
         telemetry::record_stages("worker", &result.timings, OWN);
         let status = result
@@ -124,13 +129,13 @@ impl Scribe {
             .as_ref()
             .ok()
             .map(|tagged| tagged.caption.status.name());
-        metrics::counter!("tagfleet_jobs_total", "lane" => lane, "code" => "ok").increment(1);
+        count_job(JobQueue::Captioning, delivery_priority, "ok");
         log_stages!(
             "caption",
             result.timings,
             id = result.id,
             tenant = result.tenant,
-            lane,
+            priority,
             attempt,
             caption_status = status,
             acked

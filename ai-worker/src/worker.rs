@@ -10,8 +10,10 @@ use common::{
     BoxFuture,
     bus::{Bus, BusError},
     model::{Manifest, ModelError},
-    queue::{Lane, Queue},
+    probes,
+    queue::{JobQueue, Priority, Queue},
     shutdown::Shutdown,
+    telemetry,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -27,8 +29,8 @@ use crate::{
     consume,
     engine::{Alarm, Breakdown, Device, Kind, Lanes, LoadError, Onnx, Pretence, Watchdog},
     job::{Decoding, Worker},
+    metrics,
     models::{Loaded, Loader, Models, Reloader, Served, VersionError, fake},
-    probes,
     relay::Relay,
 };
 
@@ -76,6 +78,8 @@ pub fn run(
     shutdown: Shutdown,
 ) -> BoxFuture<'static, Result<(), WorkerError>> {
     Box::pin(async move {
+        telemetry::metrics();
+        metrics::describe();
         if config.duty() == Duty::Captions {
             return captioning::run(config, queue, bus, listener, shutdown).await;
         }
@@ -91,7 +95,7 @@ pub fn run(
         let called_off = CalledOff::open(&bus).await?;
 
         // Every job in hand finds room.
-        let capacity = Lane::TAGGING.len() * usize::from(config.prefetch());
+        let capacity = Priority::ALL.len() * usize::from(config.prefetch());
         let batcher = Arc::new(Batcher::new(config.lanes(), capacity));
         let serve = |loaded| Arc::new(Served::new(loaded, batcher.clone(), config.rules()));
         let models = Arc::new(Models::new(models.into_iter().map(serve).collect()));
@@ -118,7 +122,9 @@ pub fn run(
         beside.spawn(watch(captions.clone(), shutdown.clone()));
         reloaders(&config, &models, &loader)
             .for_each(|reloader| drop(beside.spawn(reloader.watch(shutdown.clone()))));
-        beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
+        if let Some(listener) = listener {
+            beside.spawn(probes::serve(listener, queue.clone(), bus.clone()));
+        }
         let (kind, worker) = (announce::TAGGERS, name.clone());
         let who = Announced {
             kind,
@@ -140,7 +146,14 @@ pub fn run(
             decoding,
         });
         let drained = async {
-            consume::consume(worker, &queue, &Lane::TAGGING, config.prefetch(), shutdown).await;
+            consume::consume(
+                worker,
+                &queue,
+                JobQueue::Tagging,
+                config.prefetch(),
+                shutdown,
+            )
+            .await;
             lanes.stop().await;
         };
         let broke = tokio::select! {

@@ -13,7 +13,7 @@ use ai_worker::{
     caption::{Asked, Captioner, OpenAiApi, OpenAiSetting},
 };
 use common::{
-    queue::Lane,
+    queue::Priority,
     wire::{CaptionStatus, Job, Language, Tag},
 };
 use futures_util::{StreamExt, future::join_all, stream};
@@ -62,7 +62,7 @@ fn tag(name: &str) -> Tag {
 
 async fn status(captioner: &Captioner, due: Duration) -> CaptionStatus {
     let asked = Asked {
-        lane: Lane::Realtime,
+        priority: Priority::Realtime,
         language: Language::En,
     };
     let captioned = captioner

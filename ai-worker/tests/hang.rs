@@ -9,7 +9,10 @@ use std::{
 };
 
 use ai_worker::WorkerError;
-use common::{queue::Lane, wire};
+use common::{
+    queue::{JobQueue, Priority},
+    wire,
+};
 use support::{
     Harness, PATIENCE, job,
     tiny::{self, Flaw, tile},
@@ -74,14 +77,20 @@ fn worker_that_hangs() {
         };
         harness
             .queue
-            .publish(Lane::Realtime, message)
+            .publish(JobQueue::Tagging, Priority::Realtime, message)
             .await
             .expect("there is room");
         let ended = tokio::time::timeout(Duration::from_secs(30), harness.worker).await;
         let ended = ended.expect("the watchdog looks").expect("no panic");
         // Un-acked; once its task is gone, it is there for another worker.
         let queue = &harness.queue;
-        let depth = async || queue.depth(Lane::Realtime).await.expect("memory").messages;
+        let depth = async || {
+            queue
+                .depth(JobQueue::Tagging, Priority::Realtime)
+                .await
+                .expect("memory")
+                .messages
+        };
         eventually("the job is back", async || {
             (depth().await == 1).then_some(())
         })

@@ -14,7 +14,7 @@ use std::{
 use ai_worker::WorkerConfig;
 use common::{
     fault::Code,
-    queue::Lane,
+    queue::Priority,
     telemetry,
     wire::{self, JobResult, WorkerInfo},
 };
@@ -117,7 +117,7 @@ impl Load {
                 while !ended.load(Relaxed) {
                     let id = format!("{name}-{number}-{}", published.fetch_add(1, Relaxed));
                     let result = harness
-                        .tag_in(Lane::ALL[number % 2], &job(&id, model, tile.clone()))
+                        .tag_in(Priority::ALL[number % 2], &job(&id, model, tile.clone()))
                         .await;
                     let (version, tag) = first_tag(&result);
                     assert_eq!(tag, expected, "by version {version}");

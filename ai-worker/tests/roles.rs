@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clap::Parser;
 use common::{
     bus::ResultKey,
-    queue::{Lane, Message},
+    queue::{JobQueue, Message, Priority},
     stage::Stage,
     wire::{self, CaptionStatus, Features, Job, JobResult, Tagged, WIRE_VERSION, WorkerInfo},
 };
@@ -91,9 +91,9 @@ async fn jobs_travel_on_to_who_writes_captions() {
     let server = server(Manner::Well(5)).await;
     writer(&harness, |config| by_server(config, &server)).await;
     knows_the_writer(&harness).await;
-    for lane in Lane::TAGGING {
-        let id = lane.name();
-        let result = harness.tag_in(lane, &grey(id)).await;
+    for priority in Priority::ALL {
+        let id = priority.name();
+        let result = harness.tag_in(priority, &grey(id)).await;
         assert_eq!(
             (result.worker.as_str(), result.id.as_str()),
             ("worker-1", id)
@@ -184,27 +184,27 @@ async fn tags_are_kept_before_the_job_travels_on() {
         .await
         .expect("memory");
     knows_the_writer(&harness).await;
-    for lane in Lane::TAGGING {
-        let id = lane.name();
+    for priority in Priority::ALL {
+        let id = priority.name();
         let message = Message {
             payload: Bytes::from(wire::encode(&grey(id))),
             ttl: PATIENCE,
         };
         harness
             .queue
-            .publish(lane, message)
+            .publish(JobQueue::Tagging, priority, message)
             .await
             .expect("there is room");
-        let depth = async |lane| {
+        let depth = async |priority| {
             harness
                 .queue
-                .depth(lane)
+                .depth(JobQueue::Captioning, priority)
                 .await
                 .map(|depth| depth.messages)
                 .ok()
         };
         eventually("it waits for its caption", async || {
-            depth(lane.for_captions()).await.filter(|n| *n == 1)
+            depth(priority).await.filter(|n| *n == 1)
         })
         .await;
         let kept = harness
@@ -230,8 +230,8 @@ async fn tags_are_kept_before_the_job_travels_on() {
     // Somebody comes, and finds both.
     let server = server(Manner::Well(5)).await;
     writer(&harness, |config| by_server(config, &server)).await;
-    for lane in Lane::TAGGING {
-        let id = key(lane.name());
+    for priority in Priority::ALL {
+        let id = key(priority.name());
         let stored = eventually("it is written", async || {
             harness.bus.result(&id).await.ok()?
         })
@@ -273,7 +273,7 @@ async fn a_late_caption_is_stored_for_whoever_looks_later() {
         };
         harness
             .queue
-            .publish(Lane::Realtime, message)
+            .publish(JobQueue::Tagging, Priority::Realtime, message)
             .await
             .expect("there is room");
         tokio::time::sleep(budget).await;

@@ -21,7 +21,7 @@ use clap::Parser;
 use common::{
     bus::{Bus, BusConfig},
     model::{Manifest, default_folder},
-    queue::Lane,
+    queue::Priority,
     wire::{Caption, CaptionStatus, Language, Tag},
 };
 use futures_util::{StreamExt, stream};
@@ -33,7 +33,7 @@ use testing::bench::report;
 const TIMED: usize = 48;
 const WIDTH: usize = 8;
 const ASKED: Asked = Asked {
-    lane: Lane::Realtime,
+    priority: Priority::Realtime,
     language: Language::En,
 };
 const PATIENCE: Duration = Duration::from_secs(600);

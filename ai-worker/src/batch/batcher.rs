@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use common::queue::Lane;
+use common::queue::Priority;
 use tokio::sync::oneshot;
 
 use super::{
@@ -65,26 +65,26 @@ impl Batcher {
     pub async fn submit(
         &self,
         line: LineId,
-        lane: Lane,
+        priority: Priority,
         picture: Picture,
         deadline: Instant,
     ) -> Result<Scored, BatchError> {
         let (reply, scored) = oneshot::channel();
-        self.push(line, lane, Item { picture, reply }, deadline)?;
+        self.push(line, priority, Item { picture, reply }, deadline)?;
         scored.await.unwrap_or(Err(BatchError::Stopped))
     }
 
     pub(super) fn push(
         &self,
         line: LineId,
-        lane: Lane,
+        priority: Priority,
         item: Item,
         deadline: Instant,
     ) -> Result<(), BatchError> {
         let pushed = self
             .state()
             .desk
-            .push(line, lane, item, deadline, Instant::now());
+            .push(line, priority, item, deadline, Instant::now());
         pushed.map_err(|refused| match refused {
             Refused::Full => BatchError::Full,
             Refused::Retired => BatchError::Retired,

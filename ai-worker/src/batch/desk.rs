@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use common::queue::Lane;
+use common::queue::Priority;
 
 use super::{
     Rules,
@@ -99,7 +99,7 @@ impl<T> Desk<T> {
     pub fn push(
         &mut self,
         id: LineId,
-        lane: Lane,
+        priority: Priority,
         item: T,
         deadline: Instant,
         now: Instant,
@@ -115,7 +115,7 @@ impl<T> Desk<T> {
         if full {
             return Err(Refused::Full);
         }
-        line.push(lane, item, deadline, now);
+        line.push(priority, item, deadline, now);
         Ok(())
     }
 
@@ -275,7 +275,7 @@ mod tests {
         (0..engines).for_each(|engine| desk.engine_idle(engine));
         for before in (0..20).rev() {
             let now = start - Duration::from_millis(before);
-            desk.push(line, Lane::Realtime, 0, now + PATIENCE, now)
+            desk.push(line, Priority::Realtime, 0, now + PATIENCE, now)
                 .expect("there is room");
         }
         assert!(matches!(desk.step(0, start), Step::Run(_)));
@@ -286,7 +286,7 @@ mod tests {
     fn an_image_is_made_to_wait_only_while_every_other_engine_computes() {
         let start = Instant::now();
         let arrives = |desk: &mut Desk<u32>, line| {
-            desk.push(line, Lane::Realtime, 1, start + PATIENCE, start)
+            desk.push(line, Priority::Realtime, 1, start + PATIENCE, start)
                 .expect("there is room");
             desk.step(1, start)
         };

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use common::queue::Lane;
+use common::queue::Priority;
 
 use super::{
     Rules,
@@ -30,14 +30,14 @@ pub struct Line<T> {
     pub limit: Limit,
     pub cost: Cost,
     arrivals: Arrivals,
-    waiting: [VecDeque<Waiting<T>>; Lane::TAGGING.len()],
+    waiting: [VecDeque<Waiting<T>>; Priority::ALL.len()],
     /// Places given since bulk last had its share; one of bulk's is worth `BULK_SHARE`.
     bulk_credit: usize,
     pub draining: bool,
     engines: usize,
 }
 
-/// How many of each lane make the next batch.
+/// How many of each priority make the next batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Places {
     realtime: usize,
@@ -47,7 +47,7 @@ struct Places {
 impl<T> Line<T> {
     pub fn new(rules: Rules, cost: Cost, engines: usize) -> Self {
         let limit = Limit::new(rules.sizes.max());
-        let waiting = Lane::TAGGING.map(|_| VecDeque::new());
+        let waiting = Priority::ALL.map(|_| VecDeque::new());
         Self {
             rules,
             limit,
@@ -60,9 +60,9 @@ impl<T> Line<T> {
         }
     }
 
-    pub fn push(&mut self, lane: Lane, item: T, deadline: Instant, now: Instant) {
+    pub fn push(&mut self, priority: Priority, item: T, deadline: Instant, now: Instant) {
         self.arrivals.seen(now);
-        self.waiting[lane as usize].push_back(Waiting {
+        self.waiting[priority as usize].push_back(Waiting {
             item,
             arrived: now,
             deadline,
@@ -74,7 +74,7 @@ impl<T> Line<T> {
     }
 
     pub fn is_urgent(&self) -> bool {
-        !self.waiting[Lane::Realtime as usize].is_empty()
+        !self.waiting[Priority::Realtime as usize].is_empty()
     }
 
     /// Takes out what nobody waits for, and what cannot be in time.
@@ -136,8 +136,8 @@ impl<T> Line<T> {
     /// when what a run costs at all outweighs what bulk adds to it.
     fn places(&self) -> Places {
         let limit = self.limit.now().min(self.share());
-        let [realtime, bulk] =
-            [Lane::Realtime, Lane::Bulk].map(|lane| self.waiting[lane as usize].len());
+        let [realtime, bulk] = [Priority::Realtime, Priority::Bulk]
+            .map(|priority| self.waiting[priority as usize].len());
         let earned = bulk.min(self.bulk_credit / BULK_SHARE).min(limit);
         let realtime = realtime.min(limit - earned);
         let room = if realtime == 0 || self.rides_along(realtime) {
@@ -168,7 +168,7 @@ impl<T> Line<T> {
 
     fn account(&mut self, places: Places) {
         let earned = self.bulk_credit + places.realtime + places.bulk;
-        let bulk_waits = !self.waiting[Lane::Bulk as usize].is_empty();
+        let bulk_waits = !self.waiting[Priority::Bulk as usize].is_empty();
         self.bulk_credit = if bulk_waits {
             earned.saturating_sub(BULK_SHARE * places.bulk)
         } else {

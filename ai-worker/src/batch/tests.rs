@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use common::queue::Lane;
+use common::queue::Priority;
 use tokio::sync::oneshot;
 
 use super::*;
@@ -46,15 +46,15 @@ fn marks(batch: &Batch) -> Vec<u8> {
 fn urgent_images_go_first_and_bulk_does_not_lengthen_their_batch() {
     let (batcher, line) = batcher(3);
     let mut kept = Vec::new();
-    for (lane, mark) in [
-        (Lane::Bulk, 1),
-        (Lane::Bulk, 2),
-        (Lane::Realtime, 3),
-        (Lane::Realtime, 4),
+    for (priority, mark) in [
+        (Priority::Bulk, 1),
+        (Priority::Bulk, 2),
+        (Priority::Realtime, 3),
+        (Priority::Realtime, 4),
     ] {
         let (item, scored) = item(mark);
         batcher
-            .push(line, lane, item, Instant::now() + SOON)
+            .push(line, priority, item, Instant::now() + SOON)
             .expect("there is room");
         kept.push(scored);
     }
@@ -71,7 +71,7 @@ fn images_without_a_waiter_or_without_time_never_reach_an_engine() {
     drop(scored);
     for (item, time) in [(gone, SOON), (late, Duration::ZERO), (good, SOON)] {
         batcher
-            .push(line, Lane::Realtime, item, Instant::now() + time)
+            .push(line, Priority::Realtime, item, Instant::now() + time)
             .expect("there is room");
     }
     assert_eq!(batcher.next(0).map(|batch| marks(&batch)), Some(vec![3]));
@@ -87,7 +87,7 @@ fn the_line_is_bounded_and_stopping_empties_it() {
     let push = |mark| {
         let (item, scored) = item(mark);
         batcher
-            .push(line, Lane::Realtime, item, Instant::now() + SOON)
+            .push(line, Priority::Realtime, item, Instant::now() + SOON)
             .map(|()| scored)
     };
     let kept: Vec<_> = (0..16)
@@ -122,12 +122,12 @@ fn a_retired_line_runs_empty_and_lets_its_engines_go() {
     );
     let (one, _one) = item(1);
     batcher
-        .push(old, Lane::Realtime, one, Instant::now() + SOON)
+        .push(old, Priority::Realtime, one, Instant::now() + SOON)
         .expect("there is room");
     batcher.retire(old);
     let (two, _two) = item(2);
     assert!(matches!(
-        batcher.push(old, Lane::Realtime, two, Instant::now() + SOON),
+        batcher.push(old, Priority::Realtime, two, Instant::now() + SOON),
         Err(BatchError::Retired)
     ));
     let batch = batcher.next(0).expect("one image waits");
@@ -162,7 +162,7 @@ fn a_push_wakes_an_engine_that_sleeps() {
                 std::thread::yield_now();
             }
             batcher
-                .push(line, Lane::Realtime, item, Instant::now() + SOON)
+                .push(line, Priority::Realtime, item, Instant::now() + SOON)
                 .expect("there is room");
         }
         batcher.stop();

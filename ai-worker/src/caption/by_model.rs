@@ -1,9 +1,13 @@
 //! What becomes of the language model's sentences: the guard reads each, and
 //! when none passes, or none comes, the template speaks.
 
+use crate::metrics::CAPTION_REFUSED;
 use std::{sync::Arc, time::Instant};
 
-use common::wire::{Caption, CaptionStatus, Tag};
+use common::{
+    queue::Priority,
+    wire::{Caption, CaptionStatus, Tag},
+};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout_at,
@@ -130,7 +134,7 @@ impl Author {
         asked: Asked,
         time: Time,
     ) -> Result<Option<SemaphorePermit<'_>>, NoSentence> {
-        if !asked.lane.is_bulk() {
+        if asked.priority == Priority::Realtime {
             return Ok(None);
         }
         let place = timeout_at(time.begin_by.into(), self.bulk.acquire()).await;
@@ -143,7 +147,7 @@ impl Author {
 
     fn passed(&self, text: &str, subjects: &[&Tag]) -> Option<String> {
         let refused = |rule: guard::Rule| {
-            metrics::counter!("tagfleet_caption_refused_total", "rule" => rule.name()).increment(1);
+            metrics::counter!(CAPTION_REFUSED, "rule" => rule.name()).increment(1);
             tracing::debug!(rule = rule.name(), text, "caption refused");
         };
         guard::check(text, subjects, &self.labels)

@@ -1,13 +1,14 @@
 //! Sentences that the language model wrote before: in this process's memory,
 //! behind it the fleet's. Photos are many, sets of tags are few.
 
+use crate::metrics::CAPTION_CACHE;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use common::bus::Bus;
+use common::{bus::Bus, queue::Priority};
 use moka::future::Cache as Memory;
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
@@ -96,7 +97,7 @@ impl Cache {
                 Hit::Miss,
             ),
         };
-        metrics::counter!("tagfleet_caption_cache_total", "hit" => hit.name()).increment(1);
+        metrics::counter!(CAPTION_CACHE, "hit" => hit.name()).increment(1);
         Ok((remembered, hit))
     }
 
@@ -184,7 +185,7 @@ impl Cache {
 
 /// Says that somebody is at it. A batch's writer may wait long for its place: only the batch's wait for it.
 fn claim(key: &str, asked: Asked) -> String {
-    if asked.lane.is_bulk() {
+    if asked.priority == Priority::Bulk {
         format!("{key}:bulk")
     } else {
         key.to_owned()

@@ -68,7 +68,7 @@ mod tests {
     use std::time::Instant;
 
     use common::{
-        queue::Lane,
+        queue::Priority,
         wire::{CaptionStatus, Language, Tag},
     };
 
@@ -98,7 +98,7 @@ mod tests {
         });
         let captioner = captioner.expect("a thread");
         let asked = Asked {
-            lane: Lane::Realtime,
+            priority: Priority::Realtime,
             language: Language::En,
         };
         let early = captioner

@@ -16,13 +16,14 @@ mod route;
 mod subject;
 mod template;
 
+use crate::metrics::CAPTIONS;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use by_model::Author;
 pub use cache::CacheSetting;
 use common::{
     bus::Bus,
-    queue::Lane,
+    queue::Priority,
     wire::{Caption, CaptionStatus, Language, Tag},
 };
 use guard::Labels;
@@ -77,7 +78,7 @@ enum Writer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// By which its picture came.
-    pub lane: Lane,
+    pub priority: Priority,
     pub language: Language,
 }
 
@@ -243,7 +244,7 @@ impl Writer {
 }
 
 pub fn count(status: CaptionStatus) {
-    metrics::counter!("tagfleet_captions_total", "status" => status.name()).increment(1);
+    metrics::counter!(CAPTIONS, "status" => status.name()).increment(1);
 }
 
 /// The template's sentence in the place of one that somebody else writes, or none where there is nothing to say.

@@ -1,6 +1,6 @@
-//! Which captions are somebody else's: by the lane of a picture, or by language.
+//! Which captions are somebody else's: by the priority of a picture, or by language.
 
-use common::wire::Language;
+use common::{queue::Priority, wire::Language};
 
 use super::Asked;
 
@@ -14,8 +14,8 @@ pub enum When {
 impl When {
     pub fn fits(self, asked: Asked) -> bool {
         match self {
-            Self::Realtime => !asked.lane.is_bulk(),
-            Self::Bulk => asked.lane.is_bulk(),
+            Self::Realtime => asked.priority == Priority::Realtime,
+            Self::Bulk => asked.priority == Priority::Bulk,
             Self::Language(language) => asked.language == language,
         }
     }
@@ -23,10 +23,7 @@ impl When {
 
 #[cfg(test)]
 mod tests {
-    use common::{
-        queue::Lane,
-        wire::{CaptionStatus, Tag},
-    };
+    use common::wire::{CaptionStatus, Tag};
 
     use super::*;
     use crate::caption::Captioner;
@@ -50,14 +47,12 @@ mod tests {
             .routed(When::Language(Language::Ko), Captioner::template())
             .routed(When::Bulk, Captioner::off());
         let later = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        for (lane, language, expected) in [
-            (Lane::Realtime, Language::En, CaptionStatus::Template),
-            (Lane::Bulk, Language::En, CaptionStatus::Disabled),
-            (Lane::CaptionsBulk, Language::En, CaptionStatus::Disabled),
-            (Lane::Captions, Language::En, CaptionStatus::Template),
-            (Lane::Bulk, Language::Ko, CaptionStatus::Template),
+        for (priority, language, expected) in [
+            (Priority::Realtime, Language::En, CaptionStatus::Template),
+            (Priority::Bulk, Language::En, CaptionStatus::Disabled),
+            (Priority::Bulk, Language::Ko, CaptionStatus::Template),
         ] {
-            let asked = Asked { lane, language };
+            let asked = Asked { priority, language };
             let captioned = captioner.caption(true, &[tag()], asked, later).await;
             assert_eq!(captioned.caption.status, expected, "{asked:?}");
         }

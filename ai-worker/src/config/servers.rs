@@ -22,7 +22,7 @@ pub struct ServersConfig {
     pub openai_model: String,
 
     /// Key for these servers, if they want one; `file:PATH` for one that stands in a file
-    #[arg(long, env = "TAGFLEET_OPENAI_KEY", hide_env_values = true, value_parser = common::secret::url)]
+    #[arg(long, env = "TAGFLEET_OPENAI_KEY", hide_env_values = true, value_parser = common::config::url)]
     pub openai_key: Option<String>,
 
     /// Requests that one of these servers is sent at once; beyond, the template answers

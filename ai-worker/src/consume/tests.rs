@@ -8,7 +8,7 @@ use clap::Parser;
 use common::{
     bus::{Bus, BusConfig, ResultKey},
     model::{Fit, Kind, TileSpec},
-    queue::{Message, QueueConfig},
+    queue::{Message, Priority, QueueConfig},
     wire::{
         self, DEFAULT_TENANT, Features, Job, Language, ModelId, ModelInfo, Selection, WIRE_VERSION,
     },
@@ -189,7 +189,14 @@ impl Room {
         let working = {
             let (queue, shutdown) = (queue.clone(), shutdown.clone());
             tokio::spawn(async move {
-                consume(Arc::new(worker), &queue, &Lane::TAGGING, PREFETCH, shutdown).await
+                consume(
+                    Arc::new(worker),
+                    &queue,
+                    JobQueue::Tagging,
+                    PREFETCH,
+                    shutdown,
+                )
+                .await
             })
         };
         Self {
@@ -207,7 +214,7 @@ impl Room {
     async fn publish(&self, jobs: std::ops::Range<usize>) {
         for n in jobs {
             self.queue
-                .publish(Lane::Realtime, job(n, &self.bus))
+                .publish(JobQueue::Tagging, Priority::Realtime, job(n, &self.bus))
                 .await
                 .expect("there is room");
         }
@@ -226,7 +233,7 @@ impl Room {
 
     async fn left(&self) -> u64 {
         self.queue
-            .depth(Lane::Realtime)
+            .depth(JobQueue::Tagging, Priority::Realtime)
             .await
             .expect("memory")
             .messages
@@ -243,7 +250,7 @@ impl Room {
         self.lanes.stop().await;
         let left = self
             .queue
-            .depth(Lane::Realtime)
+            .depth(JobQueue::Tagging, Priority::Realtime)
             .await
             .expect("memory")
             .messages;

@@ -2,6 +2,7 @@
 //! device can make use of, however many models there are. One that is beyond
 //! help rings the alarm, which ends the worker.
 
+use crate::metrics::{BATCH_FILL, BATCH_SIZE, ENGINE_IDLE_SECONDS, INFER_SECONDS, OUT_OF_MEMORY};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -9,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::telemetry;
 use tokio::sync::oneshot;
 
 use super::{Alarm, Breakdown, Engine, EngineError, Watchdog, panicking::excuse_this_thread};
@@ -91,7 +91,7 @@ impl Lane {
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let mut idle_since = Instant::now();
             while let Some(batch) = self.batcher.next(self.number) {
-                metrics::histogram!(telemetry::ENGINE_IDLE_SECONDS).record(idle_since.elapsed());
+                metrics::histogram!(ENGINE_IDLE_SECONDS).record(idle_since.elapsed());
                 self.run(batch)?;
                 idle_since = Instant::now();
             }
@@ -114,9 +114,8 @@ impl Lane {
             sizes,
             engines,
         } = batch;
-        metrics::histogram!(telemetry::BATCH_SIZE, "closed" => closed.name())
-            .record(items.len() as f64);
-        metrics::histogram!(telemetry::BATCH_FILL).record(fill);
+        metrics::histogram!(BATCH_SIZE, "closed" => closed.name()).record(items.len() as f64);
+        metrics::histogram!(BATCH_FILL).record(fill);
         let origin = Origin {
             taken: Instant::now(),
             line,
@@ -199,14 +198,14 @@ impl Lane {
 
     fn learn(&self, origin: Origin, n: usize, took: Duration) {
         let size = origin.sizes.run(n).next_power_of_two().to_string();
-        metrics::histogram!(telemetry::INFER_SECONDS, "n" => size).record(took);
+        metrics::histogram!(INFER_SECONDS, "n" => size).record(took);
         if let Some(limit) = self.batcher.ran(origin.line, n, took.as_secs_f64()) {
             tracing::info!(limit, "batches may be larger again");
         }
     }
 
     fn lower_limit(&self, origin: Origin, n: usize, cause: &str) {
-        metrics::counter!("tagfleet_out_of_memory_total").increment(1);
+        metrics::counter!(OUT_OF_MEMORY).increment(1);
         let limit = self.batcher.too_many(origin.line, n);
         tracing::error!(
             n,

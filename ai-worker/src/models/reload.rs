@@ -2,6 +2,7 @@
 //! a restart and without a job that fails: loaded beside it, compared with it,
 //! tried on a share of the jobs, and only then put in charge.
 
+use crate::metrics::MODEL_RELOADS;
 use std::{
     path::Path,
     sync::{Arc, mpsc},
@@ -189,7 +190,7 @@ impl Reloader {
 }
 
 fn count(outcome: &'static str) {
-    metrics::counter!("tagfleet_model_reloads_total", "outcome" => outcome).increment(1);
+    metrics::counter!(MODEL_RELOADS, "outcome" => outcome).increment(1);
 }
 
 /// A version that is let go however its trial ends, unless it is kept.

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use common::{model::TileSpec, queue::Lane};
+use common::{model::TileSpec, queue::Priority};
 
 use super::{
     canary::Canary,
@@ -108,7 +108,7 @@ impl Served {
     /// fails costs the job time, but not its answer.
     pub async fn score(
         &self,
-        lane: Lane,
+        priority: Priority,
         picture: Picture,
         deadline: Instant,
     ) -> Result<(Scored, Arc<Version>), BatchError> {
@@ -117,7 +117,7 @@ impl Served {
         {
             match self
                 .batcher
-                .submit(canary.version.line, lane, picture.clone(), deadline)
+                .submit(canary.version.line, priority, picture.clone(), deadline)
                 .await
             {
                 Ok(scored) => {
@@ -129,12 +129,12 @@ impl Served {
                 Err(error) => return Err(error),
             }
         }
-        self.score_stable(lane, picture, deadline).await
+        self.score_stable(priority, picture, deadline).await
     }
 
     async fn score_stable(
         &self,
-        lane: Lane,
+        priority: Priority,
         picture: Picture,
         deadline: Instant,
     ) -> Result<(Scored, Arc<Version>), BatchError> {
@@ -142,7 +142,7 @@ impl Served {
             let stable = self.stable();
             match self
                 .batcher
-                .submit(stable.line, lane, picture.clone(), deadline)
+                .submit(stable.line, priority, picture.clone(), deadline)
                 .await
             {
                 // Replaced since it was looked up: the one that took its place was there first.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use clap::Parser;
 use common::{
     bus::{Bus, BusConfig, Inbox, ResultKey},
-    queue::{Lane, Message, Queue, QueueConfig},
+    queue::{JobQueue, Message, Priority, Queue, QueueConfig},
     shutdown::Shutdown,
     wire::{self, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION},
 };
@@ -73,10 +73,10 @@ impl Harness {
     }
 
     pub async fn tag(&self, job: &Job) -> JobResult {
-        self.tag_in(Lane::Realtime, job).await
+        self.tag_in(Priority::Realtime, job).await
     }
 
-    pub async fn tag_in(&self, lane: Lane, job: &Job) -> JobResult {
+    pub async fn tag_in(&self, priority: Priority, job: &Job) -> JobResult {
         let key = ResultKey {
             tenant: job.tenant.clone(),
             id: job.id.clone(),
@@ -87,7 +87,7 @@ impl Harness {
             ttl: PATIENCE,
         };
         self.queue
-            .publish(lane, message)
+            .publish(JobQueue::Tagging, priority, message)
             .await
             .expect("there is room");
         let answer = tokio::time::timeout(PATIENCE, waiter.result())
@@ -104,14 +104,18 @@ impl Harness {
         assert!(self.inbox.is_empty(), "nobody waits any more");
         assert_eq!(
             self.queue
-                .depth(Lane::Realtime)
+                .depth(JobQueue::Tagging, Priority::Realtime)
                 .await
                 .expect("memory")
                 .messages,
             0
         );
         assert_eq!(
-            self.queue.depth(Lane::Bulk).await.expect("memory").messages,
+            self.queue
+                .depth(JobQueue::Tagging, Priority::Bulk)
+                .await
+                .expect("memory")
+                .messages,
             0
         );
         assert_eq!(self.queue.dead_letters().await.expect("memory"), 0);

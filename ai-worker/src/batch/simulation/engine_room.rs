@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::queue::Lane;
+use common::queue::Priority;
 
 use super::{
     super::{
@@ -60,7 +60,7 @@ pub struct Ended {
     /// With an engine idle, all images together.
     pub waited_for_company: Duration,
     /// Places given while images of both lanes waited somewhere.
-    pub while_both_wait: [usize; Lane::TAGGING.len()],
+    pub while_both_wait: [usize; Priority::ALL.len()],
 }
 
 pub struct EngineRoom {
@@ -75,8 +75,8 @@ pub struct EngineRoom {
     /// Since when there has been an idle engine all the time.
     idle_since: Instant,
     states: Vec<Option<State>>,
-    /// By line and lane.
-    waiting: Vec<[usize; Lane::TAGGING.len()]>,
+    /// By line and priority.
+    waiting: Vec<[usize; Priority::ALL.len()]>,
     /// By line: places given, and bulk's of them, since bulk began to wait there.
     shares: Vec<Option<(usize, usize)>>,
     random: Random,
@@ -115,7 +115,7 @@ impl EngineRoom {
             idle: (0..pattern.engines).collect(),
             idle_since: start,
             states: vec![None; pattern.arrivals.len()],
-            waiting: vec![[0; Lane::TAGGING.len()]; pattern.lines],
+            waiting: vec![[0; Priority::ALL.len()]; pattern.lines],
             shares: vec![None; pattern.lines],
             random: Random::seeded(pattern.seed),
             ended: Ended::default(),
@@ -165,13 +165,13 @@ impl EngineRoom {
     fn arrive(&mut self, n: usize) {
         let Arrival {
             line,
-            lane,
+            priority,
             patience,
             ..
         } = self.pattern.arrivals[n];
         let pushed = self
             .desk
-            .push(self.lines[line], lane, n, self.now + patience, self.now);
+            .push(self.lines[line], priority, n, self.now + patience, self.now);
         self.states[n] = Some(if pushed.is_ok() {
             State::Waiting
         } else {
@@ -179,9 +179,9 @@ impl EngineRoom {
         });
         assert!(matches!(pushed, Ok(()) | Err(Refused::Stopped)));
         if pushed.is_ok() {
-            self.waiting[line][lane as usize] += 1;
+            self.waiting[line][priority as usize] += 1;
         }
-        if lane == Lane::Bulk && pushed.is_ok() {
+        if priority == Priority::Bulk && pushed.is_ok() {
             self.shares[line].get_or_insert((0, 0));
         }
     }
@@ -334,17 +334,17 @@ impl EngineRoom {
             .expect("a line of ours");
         let bulk = items
             .iter()
-            .filter(|n| self.pattern.arrivals[**n].lane == Lane::Bulk)
+            .filter(|n| self.pattern.arrivals[**n].priority == Priority::Bulk)
             .count();
-        if Lane::TAGGING
+        if Priority::ALL
             .into_iter()
-            .all(|lane| self.waiting.iter().any(|line| line[lane as usize] > 0))
+            .all(|priority| self.waiting.iter().any(|line| line[priority as usize] > 0))
         {
-            self.ended.while_both_wait[Lane::Realtime as usize] += items.len() - bulk;
-            self.ended.while_both_wait[Lane::Bulk as usize] += bulk;
+            self.ended.while_both_wait[Priority::Realtime as usize] += items.len() - bulk;
+            self.ended.while_both_wait[Priority::Bulk as usize] += bulk;
         }
         let max = self.pattern.rules.sizes.max();
-        let bulk_is_left = self.waiting[line][Lane::Bulk as usize] > bulk;
+        let bulk_is_left = self.waiting[line][Priority::Bulk as usize] > bulk;
         if let Some((places, of_bulk)) = &mut self.shares[line] {
             *places += items.len();
             *of_bulk += bulk;
@@ -358,14 +358,14 @@ impl EngineRoom {
     }
 
     fn leaves(&mut self, n: usize) {
-        let Arrival { line, lane, .. } = self.pattern.arrivals[n];
-        self.waiting[line][lane as usize] -= 1;
+        let Arrival { line, priority, .. } = self.pattern.arrivals[n];
+        self.waiting[line][priority as usize] -= 1;
     }
 
     /// Where no bulk waits any more, nothing is owed to it.
     fn forget_shares(&mut self) {
         for (share, waiting) in self.shares.iter_mut().zip(&self.waiting) {
-            if waiting[Lane::Bulk as usize] == 0 {
+            if waiting[Priority::Bulk as usize] == 0 {
                 *share = None;
             }
         }

@@ -5,7 +5,7 @@ mod pattern;
 
 use std::time::Duration;
 
-use common::queue::Lane;
+use common::queue::Priority;
 use engine_room::{Cost, EngineRoom};
 use pattern::{Arrival, Pattern, Random};
 
@@ -32,7 +32,7 @@ fn steady(
     cost: Cost,
     per_second: f64,
     max_wait: Option<Duration>,
-    lanes: &[Lane],
+    lanes: &[Priority],
 ) -> Pattern {
     let mut random = Random::seeded(per_second as u64);
     let mut at = Duration::ZERO;
@@ -41,7 +41,7 @@ fn steady(
         Arrival {
             at,
             line: n % lanes.len(),
-            lane: lanes[n % lanes.len()],
+            priority: lanes[n % lanes.len()],
             patience: Duration::from_secs(60),
             gone: None,
         }
@@ -76,7 +76,7 @@ const CPU: Cost = Cost {
 #[test]
 fn at_one_image_a_second_nobody_waits() {
     for (engines, cost) in [(1, GPU), (2, GPU), (2, CPU), (16, CPU)] {
-        let mut pattern = steady(engines, cost, 1.0, None, &[Lane::Realtime]);
+        let mut pattern = steady(engines, cost, 1.0, None, &[Priority::Realtime]);
         pattern
             .arrivals
             .iter_mut()
@@ -94,7 +94,7 @@ fn at_one_image_a_second_nobody_waits() {
 #[test]
 fn on_cores_nobody_waits_for_company_however_many_come() {
     for per_second in [10.0, 100.0, 300.0, 390.0] {
-        let ended = EngineRoom::new(steady(2, CPU, per_second, None, &[Lane::Realtime])).run();
+        let ended = EngineRoom::new(steady(2, CPU, per_second, None, &[Priority::Realtime])).run();
         assert_eq!(ended.waited_for_company, Duration::ZERO, "{per_second}/s");
     }
 }
@@ -108,7 +108,7 @@ fn images_are_spread_over_cores_that_will_be_free() {
             CPU,
             full_per_second * load,
             None,
-            &[Lane::Realtime],
+            &[Priority::Realtime],
         ))
         .run();
         let mean_s = ended.latency.as_secs_f64() / ended.run as f64;
@@ -141,7 +141,7 @@ fn waiting_gains_more_than_it_costs() {
                     cost,
                     full_per_second * load,
                     max_wait,
-                    &[Lane::Realtime],
+                    &[Priority::Realtime],
                 );
                 let ended = EngineRoom::new(pattern).run();
                 ended.latency.as_secs_f64() / ended.run as f64
@@ -165,9 +165,9 @@ fn waiting_gains_more_than_it_costs() {
 #[test]
 fn bulk_of_one_model_lives_beside_real_time_of_another() {
     // 10 times what two engines can do, half of it bulk of the second model.
-    let pattern = steady(2, CPU, 4_000.0, None, &[Lane::Realtime, Lane::Bulk]);
+    let pattern = steady(2, CPU, 4_000.0, None, &[Priority::Realtime, Priority::Bulk]);
     let ended = EngineRoom::new(pattern).run();
-    let share = ended.while_both_wait[Lane::Bulk as usize] as f64
+    let share = ended.while_both_wait[Priority::Bulk as usize] as f64
         / ended.while_both_wait.iter().sum::<usize>() as f64;
     assert!(
         (0.02..0.06).contains(&share),

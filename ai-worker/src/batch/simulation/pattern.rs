@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::queue::Lane;
+use common::queue::Priority;
 
 use super::{
     super::{Rules, Sizes},
@@ -51,7 +51,7 @@ impl Random {
 pub struct Arrival {
     pub at: Duration,
     pub line: usize,
-    pub lane: Lane,
+    pub priority: Priority,
     pub patience: Duration,
     /// When whoever waits for it hangs up.
     pub gone: Option<Duration>,
@@ -129,10 +129,10 @@ fn arrivals(random: &mut Random, lines: usize, per_second: f64, cost: Cost) -> V
         let gone = random
             .chance(impatient)
             .then(|| Duration::from_secs_f64(at_s + patience_s * random.part()));
-        let lane = if random.chance(bulk) {
-            Lane::Bulk
+        let priority = if random.chance(bulk) {
+            Priority::Bulk
         } else {
-            Lane::Realtime
+            Priority::Realtime
         };
         let (at, patience) = (
             Duration::from_secs_f64(at_s),
@@ -141,7 +141,7 @@ fn arrivals(random: &mut Random, lines: usize, per_second: f64, cost: Cost) -> V
         Arrival {
             at,
             line: random.one_of(&[0, 1, 2]) % lines,
-            lane,
+            priority,
             patience,
             gone,
         }

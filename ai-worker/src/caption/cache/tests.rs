@@ -4,7 +4,7 @@ use std::{
 };
 
 use clap::Parser;
-use common::{bus::BusConfig, queue::Lane, wire::Language};
+use common::{bus::BusConfig, queue::Priority, wire::Language};
 
 use super::*;
 
@@ -15,11 +15,11 @@ struct Config {
 }
 
 const REALTIME: Asked = Asked {
-    lane: Lane::Realtime,
+    priority: Priority::Realtime,
     language: Language::En,
 };
 const BULK: Asked = Asked {
-    lane: Lane::Bulk,
+    priority: Priority::Bulk,
     ..REALTIME
 };
 

@@ -2,6 +2,7 @@
 //! A finished one leaves, and a new one joins at the next step. What all
 //! prompts begin with is computed once and shared.
 
+use crate::metrics::CAPTION_TOKENS;
 use std::time::Instant;
 
 use common::model::Llm;
@@ -127,7 +128,7 @@ impl<'a> Decoder<'a> {
             .position(Option::is_none)
             .expect("there is room");
         self.context.copy_sequence(INSTRUCTION, sequence(place));
-        metrics::counter!("tagfleet_caption_tokens_total", "kind" => "shared")
+        metrics::counter!(CAPTION_TOKENS, "kind" => "shared")
             .increment(self.instruction_tokens as u64);
         self.writing[place] = Some(Writing {
             request,

@@ -5,6 +5,10 @@ mod decoder;
 pub mod library;
 pub mod prompt;
 
+use crate::metrics::{
+    CAPTION_BATCH_SIZE, CAPTION_KV_CAPACITY_TOKENS, CAPTION_KV_TOKENS, CAPTION_STEP_SECONDS,
+    CAPTION_TOKENS,
+};
 use std::{
     path::Path,
     sync::{
@@ -15,10 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
-    model::{Llm, Manifest},
-    telemetry,
-};
+use common::model::{Llm, Manifest};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -228,14 +229,12 @@ fn serve(mut decoder: Decoder, mut waiting: mpsc::Receiver<Request>, beats: &Ato
 }
 
 fn count(step: Step, started: Instant) {
-    metrics::histogram!(telemetry::CAPTION_BATCH_SIZE).record(step.sentences as f64);
-    metrics::histogram!(telemetry::CAPTION_STEP_SECONDS).record(started.elapsed());
-    metrics::counter!("tagfleet_caption_tokens_total", "kind" => "read")
-        .increment(step.read as u64);
-    metrics::counter!("tagfleet_caption_tokens_total", "kind" => "written")
-        .increment(step.written as u64);
-    metrics::gauge!("tagfleet_caption_kv_tokens").set(step.kv_tokens as f64);
-    metrics::gauge!("tagfleet_caption_kv_capacity_tokens").set(step.kv_capacity_tokens as f64);
+    metrics::histogram!(CAPTION_BATCH_SIZE).record(step.sentences as f64);
+    metrics::histogram!(CAPTION_STEP_SECONDS).record(started.elapsed());
+    metrics::counter!(CAPTION_TOKENS, "kind" => "read").increment(step.read as u64);
+    metrics::counter!(CAPTION_TOKENS, "kind" => "written").increment(step.written as u64);
+    metrics::gauge!(CAPTION_KV_TOKENS).set(step.kv_tokens as f64);
+    metrics::gauge!(CAPTION_KV_CAPACITY_TOKENS).set(step.kv_capacity_tokens as f64);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! the tests' own: it takes requests, or does not.
 
 use common::{
-    queue::Lane,
+    queue::Priority,
     wire::{CaptionStatus, Language, Tag},
 };
 
@@ -10,11 +10,11 @@ use super::*;
 use crate::caption::{Asked, Captioner, model::Model};
 
 const REALTIME: Asked = Asked {
-    lane: Lane::Realtime,
+    priority: Priority::Realtime,
     language: Language::En,
 };
 const BULK: Asked = Asked {
-    lane: Lane::Bulk,
+    priority: Priority::Bulk,
     language: Language::En,
 };
 

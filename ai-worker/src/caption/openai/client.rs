@@ -51,7 +51,7 @@ pub struct Client {
 
 impl Client {
     pub fn new(api: OpenAiApi, model: &str, key: Option<&str>) -> Result<Self, String> {
-        common::install_tls_provider();
+        common::tls::install_provider();
         let http = reqwest::Client::builder()
             .default_headers(headers(key)?)
             .connect_timeout(CONNECT_WITHIN)

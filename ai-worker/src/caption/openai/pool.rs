@@ -6,6 +6,7 @@
 //! the template has to speak at once; and it cannot keep a second try from the
 //! server that has just failed.
 
+use crate::metrics::CAPTION_SERVER_EJECTIONS;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -177,7 +178,7 @@ impl Turn {
                 .min(EJECTED_LONGEST);
             health.ejections += 1;
             health.until = Some(Instant::now() + pause);
-            metrics::counter!("tagfleet_caption_server_ejections_total").increment(1);
+            metrics::counter!(CAPTION_SERVER_EJECTIONS).increment(1);
             tracing::warn!(server = %self.server.url, pause_ms = pause.as_millis() as u64, "a caption server fails and is left alone");
         }
     }

@@ -1,5 +1,6 @@
 //! What one server is asked, and how long its answer is waited for.
 
+use crate::metrics::CAPTION_SERVER_ANSWERS;
 use std::{
     pin::pin,
     sync::Arc,
@@ -42,8 +43,7 @@ impl Question {
     /// What the server says, from which the pool learns how it does.
     async fn judge(&self, client: &Client, turn: Turn) -> Said {
         let answer = self.answer(client, &turn).await?;
-        metrics::counter!("tagfleet_caption_server_answers_total", "outcome" => outcome(&answer))
-            .increment(1);
+        metrics::counter!(CAPTION_SERVER_ANSWERS, "outcome" => outcome(&answer)).increment(1);
         match answer {
             Ok(text) => {
                 turn.succeeded();

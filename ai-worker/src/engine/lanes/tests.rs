@@ -1,4 +1,4 @@
-use common::queue::Lane as Urgency;
+use common::queue::Priority;
 
 use super::*;
 use crate::{batch::Rules, decode::Picture, engine::Engines};
@@ -75,7 +75,7 @@ impl Room {
             .batcher
             .submit(
                 self.line,
-                Urgency::Realtime,
+                Priority::Realtime,
                 Picture::decoded(vec![pixel]),
                 deadline,
             )

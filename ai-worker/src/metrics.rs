@@ -1,0 +1,158 @@
+//! The metrics that a worker emits. Every name stands here with its description.
+
+use common::queue::{JobQueue, Priority};
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+pub const JOBS: &str = "tagfleet_jobs_total";
+pub const DEAD_LETTERS: &str = "tagfleet_dead_letters_total";
+pub const BATCH_SIZE: &str = "tagfleet_batch_size";
+pub const BATCH_FILL: &str = "tagfleet_batch_fill";
+pub const INFER_SECONDS: &str = "tagfleet_infer_seconds";
+pub const ENGINE_IDLE_SECONDS: &str = "tagfleet_engine_idle_seconds";
+pub const OUT_OF_MEMORY: &str = "tagfleet_out_of_memory_total";
+pub const MODEL_RELOADS: &str = "tagfleet_model_reloads_total";
+pub const CAPTIONS: &str = "tagfleet_captions_total";
+pub const CAPTION_BATCH_SIZE: &str = "tagfleet_caption_batch_size";
+pub const CAPTION_STEP_SECONDS: &str = "tagfleet_caption_step_seconds";
+pub const CAPTION_TOKENS: &str = "tagfleet_caption_tokens_total";
+pub const CAPTION_KV_TOKENS: &str = "tagfleet_caption_kv_tokens";
+pub const CAPTION_KV_CAPACITY_TOKENS: &str = "tagfleet_caption_kv_capacity_tokens";
+pub const CAPTION_CACHE: &str = "tagfleet_caption_cache_total";
+pub const CAPTION_SERVER_ANSWERS: &str = "tagfleet_caption_server_answers_total";
+pub const CAPTION_SERVER_EJECTIONS: &str = "tagfleet_caption_server_ejections_total";
+pub const CAPTION_REFUSED: &str = "tagfleet_caption_refused_total";
+
+/// Describes every metric of this crate to the process's recorder.
+pub fn describe() {
+    describe_jobs();
+    describe_engine();
+    describe_captions();
+    describe_caption_servers();
+}
+
+fn describe_jobs() {
+    describe_counter!(
+        JOBS,
+        "Jobs ended by this worker, by queue, priority and code; `lane` is their old label"
+    );
+    describe_counter!(DEAD_LETTERS, "Jobs given up after too many attempts");
+    describe_counter!(
+        MODEL_RELOADS,
+        "New versions of models that were found, by what became of them"
+    );
+}
+
+fn describe_engine() {
+    describe_histogram!(
+        BATCH_SIZE,
+        "Images in one run of the model, by why the batch closed"
+    );
+    describe_histogram!(
+        BATCH_FILL,
+        "Images in one run of the model over the most that it may hold"
+    );
+    describe_histogram!(
+        INFER_SECONDS,
+        Unit::Seconds,
+        "One run of the model, by its images, rounded up to a power of 2"
+    );
+    describe_histogram!(
+        ENGINE_IDLE_SECONDS,
+        Unit::Seconds,
+        "How long an engine thread waited for its next batch"
+    );
+    describe_counter!(
+        OUT_OF_MEMORY,
+        "Batches that were halved because the engine ran out of memory"
+    );
+}
+
+fn describe_captions() {
+    describe_counter!(CAPTIONS, "Captions, by status");
+    describe_histogram!(
+        CAPTION_BATCH_SIZE,
+        "Sentences that the language model wrote at once, a step"
+    );
+    describe_histogram!(
+        CAPTION_STEP_SECONDS,
+        Unit::Seconds,
+        "One run of the language model"
+    );
+    describe_counter!(
+        CAPTION_TOKENS,
+        "Tokens of prompts read, of sentences written, and of prompts shared"
+    );
+    describe_gauge!(CAPTION_KV_TOKENS, "Tokens in the language model's memory");
+    describe_gauge!(
+        CAPTION_KV_CAPACITY_TOKENS,
+        "Tokens for which the language model's memory has room"
+    );
+    describe_counter!(
+        CAPTION_CACHE,
+        "Captions asked for, by where a remembered one was found"
+    );
+    describe_counter!(
+        CAPTION_REFUSED,
+        "Sentences of the language model that the guard refused, by rule"
+    );
+}
+
+fn describe_caption_servers() {
+    describe_counter!(
+        CAPTION_SERVER_ANSWERS,
+        "Answers of caption servers, by outcome"
+    );
+    describe_counter!(
+        CAPTION_SERVER_EJECTIONS,
+        "Times that a caption server was taken out because it kept failing"
+    );
+}
+
+/// Counts a job that has ended.
+pub fn count_job(queue: JobQueue, priority: Priority, code: &'static str) {
+    metrics::counter!(
+        JOBS,
+        "queue" => queue.name(),
+        "priority" => priority.name(),
+        "lane" => old_lane(queue, priority),
+        "code" => code,
+    )
+    .increment(1);
+}
+
+/// Returns the label that told queue and priority in one word. It goes with the next version.
+fn old_lane(queue: JobQueue, priority: Priority) -> &'static str {
+    match (queue, priority) {
+        (JobQueue::Tagging, Priority::Realtime) => "realtime",
+        (JobQueue::Tagging, Priority::Bulk) => "bulk",
+        (JobQueue::Captioning, Priority::Realtime) => "captions",
+        (JobQueue::Captioning, Priority::Bulk) => "captions.bulk",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::telemetry;
+
+    use super::*;
+
+    #[test]
+    fn a_job_is_counted_by_queue_and_priority_and_by_its_old_lane() {
+        let recorder = telemetry::metrics();
+        describe();
+        count_job(JobQueue::Captioning, Priority::Bulk, "of_this_test");
+        let said = recorder.render();
+        let line = said
+            .lines()
+            .find(|line| line.contains("of_this_test"))
+            .expect("the job was counted");
+        for label in [
+            "queue=\"captioning\"",
+            "priority=\"bulk\"",
+            "lane=\"captions.bulk\"",
+        ] {
+            assert!(line.contains(label), "{line}");
+        }
+        assert!(said.contains("# HELP tagfleet_jobs_total"), "{said}");
+    }
+}
