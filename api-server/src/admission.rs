@@ -53,4 +53,3 @@ fn full() -> Fault {
         "This server works on as many requests as it may; try again shortly.",
     )
 }
-

@@ -33,7 +33,11 @@ pub struct IdempotencyKey {
 
 impl InFlightKeys {
     /// `None` where the request has no key.
-    pub fn enter(&self, tenant: &str, headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Fault> {
+    pub fn enter(
+        &self,
+        tenant: &str,
+        headers: &HeaderMap,
+    ) -> Result<Option<IdempotencyKey>, Fault> {
         let Some(key) = headers.get("idempotency-key") else {
             return Ok(None);
         };

@@ -34,6 +34,7 @@ use tokio::{net::TcpListener, time::sleep};
 pub use auth::NewKey;
 pub use config::{ApiConfig, BatchConfig};
 
+use auth::Keys;
 use state::AppState;
 
 /// Serves until `shutdown`, then finishes the requests that are open.
@@ -49,6 +50,8 @@ pub fn run(
         metrics::describe();
         let state = AppState::new(config, resources, shutdown.clone()).await?;
         let state = Arc::new(state);
+        // Known before the first request, so that none is refused for want of a look.
+        state.resources.fleet.refresh().await;
         let upkeep = tokio::spawn(keep_up(state.clone(), shutdown.clone()));
         tracing::info!(
             listen = %listener.local_addr()?,
@@ -59,6 +62,13 @@ pub fn run(
         serve::serve(router, &state.config, listener, shutdown).await;
         upkeep.await.context("the upkeep task")
     })
+}
+
+/// Checks all that can be checked before anything is opened: the settings, and the file of keys.
+pub fn check(config: &ApiConfig) -> anyhow::Result<()> {
+    config.validate()?;
+    Keys::open(config.api_keys.as_deref())?;
+    Ok(())
 }
 
 /// The largest body must fit into the bytes that may be in memory.

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use common::{
-    queue::{Consumer, Delivery, Lane, Message, Queue, QueueConfig, QueueError, Received},
+    queue::{
+        Consumer, Delivery, JobQueue, Message, Priority, Queue, QueueConfig, QueueError, Received,
+    },
     shutdown::Shutdown,
 };
 use testing::servers::{Mode, RabbitMq, TcpProxy, eventually, unique};
@@ -86,19 +88,19 @@ async fn shards_outlive_the_broker() {
 async fn a_restart_of_the_broker_is_survived() {
     let mut broker = broker().await;
     let queue = open(broker.port()).await;
-    let mut consumer = queue.consume(&Lane::ALL, 2, Shutdown::new());
-    publish(&queue, Lane::Bulk, "held")
+    let mut consumer = queue.consume(JobQueue::Tagging, 2, Shutdown::new());
+    publish(&queue, Priority::Bulk, "held")
         .await
         .expect("there is room");
     let held = delivered(&mut consumer).await;
-    publish(&queue, Lane::Bulk, "waiting")
+    publish(&queue, Priority::Bulk, "waiting")
         .await
         .expect("there is room");
 
     broker.kill9();
     eventually("it is noticed", async || (!queue.is_ready()).then_some(())).await;
     let start = Instant::now();
-    let refused = publish(&queue, Lane::Realtime, "too late").await;
+    let refused = publish(&queue, Priority::Realtime, "too late").await;
     assert!(
         matches!(refused, Err(QueueError::Unavailable(_))),
         "{refused:?}"
@@ -114,7 +116,7 @@ async fn a_restart_of_the_broker_is_survived() {
     );
 
     eventually("publishing recovers", async || {
-        publish(&queue, Lane::Bulk, "after").await.ok()
+        publish(&queue, Priority::Bulk, "after").await.ok()
     })
     .await;
     let mut missing = vec!["held", "waiting", "after"];
@@ -133,18 +135,18 @@ async fn a_hung_broker_is_not_waited_for() {
     let queue = open(proxy.port()).await;
     proxy.set(Mode::Hang);
     let bound = PUBLISH_WITHIN * 10;
-    let first = timeout(bound, publish(&queue, Lane::Bulk, "lost?"))
+    let first = timeout(bound, publish(&queue, Priority::Bulk, "lost?"))
         .await
         .expect("a publish is bounded");
     assert!(matches!(first, Err(QueueError::TimedOut)), "{first:?}");
     // The connection is given up: nobody else waits for it.
-    let next = timeout(bound, publish(&queue, Lane::Bulk, "refused"))
+    let next = timeout(bound, publish(&queue, Priority::Bulk, "refused"))
         .await
         .expect("a publish is bounded");
     assert!(matches!(next, Err(QueueError::Unavailable(_))), "{next:?}");
     proxy.set(Mode::Forward);
     eventually("publishing recovers", async || {
-        publish(&queue, Lane::Bulk, "after").await.ok()
+        publish(&queue, Priority::Bulk, "after").await.ok()
     })
     .await;
     queue.close().await;
@@ -155,8 +157,8 @@ async fn a_cut_connection_is_rebuilt() {
     let broker = broker().await;
     let proxy = TcpProxy::start(broker.port()).await;
     let queue = open(proxy.port()).await;
-    let mut consumer = queue.consume(&Lane::ALL, 4, Shutdown::new());
-    publish(&queue, Lane::Bulk, "before")
+    let mut consumer = queue.consume(JobQueue::Tagging, 4, Shutdown::new());
+    publish(&queue, Priority::Bulk, "before")
         .await
         .expect("there is room");
     let before = delivered(&mut consumer).await;
@@ -175,8 +177,8 @@ async fn a_cut_connection_is_rebuilt() {
 async fn a_memory_alarm_refuses_publishes_and_lets_acks_pass() {
     let broker = broker().await;
     let queue = open(broker.port()).await;
-    let mut consumer = queue.consume(&Lane::ALL, 4, Shutdown::new());
-    publish(&queue, Lane::Bulk, "before")
+    let mut consumer = queue.consume(JobQueue::Tagging, 4, Shutdown::new());
+    publish(&queue, Priority::Bulk, "before")
         .await
         .expect("there is room");
     let before = delivered(&mut consumer).await;
@@ -187,7 +189,7 @@ async fn a_memory_alarm_refuses_publishes_and_lets_acks_pass() {
     })
     .await;
     let start = Instant::now();
-    let refused = publish(&queue, Lane::Bulk, "during").await;
+    let refused = publish(&queue, Priority::Bulk, "during").await;
     assert!(
         matches!(refused, Err(QueueError::Unavailable(_))),
         "{refused:?}"
@@ -202,7 +204,7 @@ async fn a_memory_alarm_refuses_publishes_and_lets_acks_pass() {
     );
     broker.ctl(&["set_vm_memory_high_watermark", "0.6"]).await;
     eventually("publishing recovers", async || {
-        publish(&queue, Lane::Realtime, "after").await.ok()
+        publish(&queue, Priority::Realtime, "after").await.ok()
     })
     .await;
     while delivered_and_acked(&mut consumer).await != "after" {}
@@ -219,23 +221,23 @@ async fn a_deleted_queue_is_told_and_made_again() {
     broker
         .ctl(&["delete_queue", &format!("{prefix}.bulk")])
         .await;
-    let returned = publish(&queue, Lane::Bulk, "nowhere").await;
+    let returned = publish(&queue, Priority::Bulk, "nowhere").await;
     assert!(
         matches!(returned, Err(QueueError::Unroutable)),
         "{returned:?}"
     );
     eventually("publishing recovers", async || {
-        publish(&queue, Lane::Bulk, "after").await.ok()
+        publish(&queue, Priority::Bulk, "after").await.ok()
     })
     .await;
-    let mut consumer = queue.consume(&Lane::ALL, 4, Shutdown::new());
+    let mut consumer = queue.consume(JobQueue::Tagging, 4, Shutdown::new());
     assert_eq!(delivered_and_acked(&mut consumer).await, "after");
     // A consumer that loses its queue goes on with the new one.
     broker
         .ctl(&["delete_queue", &format!("{prefix}.bulk")])
         .await;
     eventually("publishing recovers", async || {
-        publish(&queue, Lane::Bulk, "again").await.ok()
+        publish(&queue, Priority::Bulk, "again").await.ok()
     })
     .await;
     assert_eq!(delivered_and_acked(&mut consumer).await, "again");
@@ -249,10 +251,10 @@ async fn close_ends_consumers_and_gives_back_what_they_hold() {
     let queue = Queue::connect(&config(broker.port(), &prefix))
         .await
         .expect("the broker is there");
-    publish(&queue, Lane::Bulk, "held")
+    publish(&queue, Priority::Bulk, "held")
         .await
         .expect("there is room");
-    let mut consumer = queue.consume(&Lane::ALL, 4, Shutdown::new());
+    let mut consumer = queue.consume(JobQueue::Tagging, 4, Shutdown::new());
     let held = delivered(&mut consumer).await;
     queue.close().await;
     assert!(consumer.next().await.is_none());
@@ -260,7 +262,7 @@ async fn close_ends_consumers_and_gives_back_what_they_hold() {
     let other = Queue::connect(&config(broker.port(), &prefix))
         .await
         .expect("the broker is there");
-    let again = delivered(&mut other.consume(&Lane::ALL, 4, Shutdown::new())).await;
+    let again = delivered(&mut other.consume(JobQueue::Tagging, 4, Shutdown::new())).await;
     assert_eq!((text(&again), again.attempt), ("held", 2));
     assert!(again.ack().await.expect("acks never fail here"));
     other.close().await;
@@ -305,10 +307,11 @@ async fn a_wrong_url_is_said_without_its_password() {
     }
 }
 
-async fn publish(queue: &Queue, lane: Lane, payload: &str) -> Result<(), QueueError> {
+async fn publish(queue: &Queue, priority: Priority, payload: &str) -> Result<(), QueueError> {
     queue
         .publish(
-            lane,
+            JobQueue::Tagging,
+            priority,
             Message {
                 payload: payload.to_owned().into(),
                 ttl: Duration::from_secs(60),
@@ -318,7 +321,7 @@ async fn publish(queue: &Queue, lane: Lane, payload: &str) -> Result<(), QueueEr
 }
 
 async fn publish_is_ok(queue: &Queue) -> bool {
-    publish(queue, Lane::Bulk, "probe").await.is_ok()
+    publish(queue, Priority::Bulk, "probe").await.is_ok()
 }
 
 async fn delivered(consumer: &mut Consumer) -> Delivery {

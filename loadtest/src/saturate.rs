@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use common::{
     bus::{BusError, Inbox, ResultKey},
-    queue::{Lane, Message, Queue, QueueError},
+    queue::{JobQueue, Message, Priority, Queue, QueueError},
     wire::{self, Job, JobResult},
 };
 use futures_util::future::try_join_all;
@@ -80,7 +80,8 @@ async fn round_trip(queue: &Queue, inbox: &Inbox, job: Job) -> Result<JobResult,
     })?;
     queue
         .publish(
-            Lane::Realtime,
+            JobQueue::Tagging,
+            Priority::Realtime,
             Message {
                 payload: Bytes::from(wire::encode(&job)),
                 ttl,

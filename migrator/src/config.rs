@@ -77,10 +77,7 @@ impl MigratorConfig {
         positive("--migrate-items", self.migrate_items)?;
         positive("--migrate-per-host", self.migrate_per_host)?;
         positive("--migrate-attempts", self.migrate_attempts)?;
-        positive(
-            "--migrate-job-timeout-ms",
-            self.migrate_job_timeout_ms,
-        )?;
+        positive("--migrate-job-timeout-ms", self.migrate_job_timeout_ms)?;
         positive("--migrate-keep-days", self.migrate_keep_days)?;
         positive("--migrate-hold-s", self.migrate_hold_s)
     }

@@ -5,7 +5,12 @@ use dispatch::Dispatcher;
 use resources::Resources;
 use tokio::sync::Semaphore;
 
-use crate::{MigratorConfig, in_hand::InHand, share::{self, Share}, tasks::TaskSlots};
+use crate::{
+    MigratorConfig,
+    in_hand::InHand,
+    share::{self, Share},
+    tasks::TaskSlots,
+};
 
 #[derive(Debug)]
 pub struct Migrator {

@@ -57,7 +57,10 @@ impl Keys {
                 tenant,
                 webhook_secret,
             }) => {
-                println!("{}", api_server::webhook_secret(&webhook_secret, &tenant));
+                println!(
+                    "{}",
+                    ledger::webhook::webhook_secret(&webhook_secret, &tenant)
+                );
                 return Ok(ExitCode::SUCCESS);
             }
         };

@@ -73,7 +73,7 @@ fn main() -> anyhow::Result<ExitCode> {
                 Command::Serve(_) | Command::Api(_) | Command::Migrator(_)
             ) {
                 // The runtime's threads come later.
-                api_server::begin_with_few_arenas();
+                common::process::begin_with_few_arenas();
             }
             run(other)
         }

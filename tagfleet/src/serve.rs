@@ -1,20 +1,22 @@
-//! The composition root: all roles in one process, or one of them. Which
-//! broker, result store and object store they meet over is decided by URL alone.
+//! The roles: all in one process, or one of them. What they work with is
+//! opened once, in `resources`, and handed to each.
 
 use std::{net::SocketAddr, process::ExitCode};
 
 use ai_worker::WorkerConfig;
-use anyhow::Context;
-use api_server::{ApiConfig, Links, MigrateConfig, MigratorConfig};
+use anyhow::{Context, bail};
+use api_server::ApiConfig;
 use clap::Args;
 use common::{
-    bus::{Bus, BusConfig},
-    outside::Outside,
-    queue::{Queue, QueueConfig},
+    config::{check_name, unique_name},
+    probes,
+    queue::Queue,
     shutdown::{self, Shutdown},
-    store::{Store, StoreConfig},
     telemetry::LogConfig,
 };
+use fetch::World;
+use migrator::MigratorConfig;
+use resources::{Connections, ConnectionsConfig, Resources, ResourcesConfig};
 use tokio::net::TcpListener;
 
 #[derive(Args)]
@@ -22,13 +24,13 @@ pub struct Serve {
     #[command(flatten)]
     api: ApiConfig,
     #[command(flatten)]
-    migrate: MigrateConfig,
+    migrate: MigratorConfig,
     #[command(flatten)]
     worker: WorkerConfig,
     #[command(flatten)]
-    store: StoreConfig,
+    resources: ResourcesConfig,
     #[command(flatten)]
-    shared: Shared,
+    log: LogConfig,
 }
 
 #[derive(Args)]
@@ -36,9 +38,9 @@ pub struct Api {
     #[command(flatten)]
     api: ApiConfig,
     #[command(flatten)]
-    store: StoreConfig,
+    resources: ResourcesConfig,
     #[command(flatten)]
-    shared: Shared,
+    log: LogConfig,
 }
 
 #[derive(Args)]
@@ -50,12 +52,18 @@ pub struct Migrator {
         default_value = "127.0.0.1:9091"
     )]
     migrator_listen: SocketAddr,
+
+    /// Name of this migrator in logs and as the address of results; must be unique in the fleet
+    /// [default: host name, process id and a random part]
+    #[arg(long, env = "TAGFLEET_MIGRATOR_NAME")]
+    migrator_name: Option<String>,
+
     #[command(flatten)]
-    migrator: MigratorConfig,
+    migrate: MigratorConfig,
     #[command(flatten)]
-    store: StoreConfig,
+    resources: ResourcesConfig,
     #[command(flatten)]
-    shared: Shared,
+    log: LogConfig,
 }
 
 #[derive(Args)]
@@ -66,118 +74,139 @@ pub struct Worker {
     #[command(flatten)]
     worker: WorkerConfig,
     #[command(flatten)]
-    shared: Shared,
-}
-
-/// What every role needs.
-#[derive(Args)]
-struct Shared {
-    #[command(flatten)]
-    queue: QueueConfig,
-    #[command(flatten)]
-    bus: BusConfig,
+    connections: ConnectionsConfig,
     #[command(flatten)]
     log: LogConfig,
 }
 
-impl Shared {
-    async fn connect(&self, listen: SocketAddr) -> anyhow::Result<(Queue, Bus, TcpListener)> {
-        let queue = Queue::connect(&self.queue).await?;
-        let bus = Bus::connect(&self.bus).await?;
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("listening on {listen}"))?;
-        Ok((queue, bus, listener))
-    }
-}
-
-fn links(config: &StoreConfig, queue: Queue, bus: Bus) -> anyhow::Result<Links> {
-    // The store first, which makes its folder.
-    let store = Store::open(config)?;
-    Ok(Links {
-        queue,
-        bus,
-        store,
-        outside: Outside::open(config)?,
-    })
-}
-
 impl Api {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let _log = self.shared.log.init()?;
-        let (queue, bus, listener) = self.shared.connect(self.api.listen).await?;
-        let links = links(&self.store, queue.clone(), bus)?;
-        api_server::run(self.api, None, links, listener, shutdown::on_signal()).await?;
-        queue.close().await;
-        Ok(ExitCode::SUCCESS)
+        let _log = self.log.init()?;
+        api_server::check(&self.api)?;
+        expect_others(&self.resources.connections)?;
+        let listener = listen(self.api.listen).await?;
+        let resources = open(&self.resources, self.api.max_body_bytes).await?;
+        let shutdown = shutdown::on_signal();
+        let maintenance = maintain(&resources, &shutdown);
+        let queue = resources.queue.clone();
+        api_server::run(self.api, resources, listener, shutdown).await?;
+        maintenance.await?;
+        Ok(close(&queue).await)
     }
 }
 
 impl Migrator {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let _log = self.shared.log.init()?;
-        let (queue, bus, listener) = self.shared.connect(self.migrator_listen).await?;
-        let links = links(&self.store, queue.clone(), bus)?;
-        api_server::migrator::run(self.migrator, links, listener, shutdown::on_signal()).await?;
-        queue.close().await;
-        Ok(ExitCode::SUCCESS)
+        let _log = self.log.init()?;
+        self.migrate.validate()?;
+        check_name("--migrator-name", self.migrator_name.as_deref())?;
+        expect_others(&self.resources.connections)?;
+        let listener = listen(self.migrator_listen).await?;
+        let resources = open(&self.resources, 0).await?;
+        let shutdown = shutdown::on_signal();
+        let maintenance = maintain(&resources, &shutdown);
+        let queue = resources.queue.clone();
+        let probes = probes::serve(listener, queue.clone(), resources.bus.clone());
+        let probes = tokio::spawn(probes);
+        let name = migrator_name(self.migrator_name);
+        migrator::run(self.migrate, resources, name, shutdown).await?;
+        probes.abort();
+        maintenance.await?;
+        Ok(close(&queue).await)
     }
 }
 
 impl Worker {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let _log = self.shared.log.init()?;
-        let (queue, bus, listener) = self.shared.connect(self.worker_listen).await?;
-        ai_worker::run(
-            self.worker,
-            queue.clone(),
-            bus,
-            Some(listener),
-            shutdown::on_signal(),
-        )
-        .await?;
-        queue.close().await;
-        Ok(ExitCode::SUCCESS)
+        let _log = self.log.init()?;
+        self.worker.worker_name()?;
+        expect_others(&self.connections)?;
+        let listener = listen(self.worker_listen).await?;
+        let Connections { queue, bus } = Connections::open(&self.connections).await?;
+        let shutdown = shutdown::on_signal();
+        ai_worker::run(self.worker, queue.clone(), bus, Some(listener), shutdown).await?;
+        Ok(close(&queue).await)
     }
 }
 
 impl Serve {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let _log = self.shared.log.init()?;
-        let (queue, bus, listener) = self.shared.connect(self.api.listen).await?;
+        let _log = self.log.init()?;
+        // All that is cheap to check comes before models are loaded.
+        api_server::check(&self.api)?;
+        self.migrate.validate()?;
+        self.worker.worker_name()?;
+        let listener = listen(self.api.listen).await?;
+        let resources = open(&self.resources, self.api.max_body_bytes).await?;
+        let queue = resources.queue.clone();
+        let bus = resources.bus.clone();
         let signal = shutdown::on_signal();
-        // The worker outlives the API, so that open requests get their answers.
+        let maintenance = maintain(&resources, &signal);
+        // The worker outlives the others, so that open requests get their answers.
         let worker_stop = Shutdown::new();
-        let worker = ai_worker::run(
-            self.worker,
-            queue.clone(),
-            bus.clone(),
-            None,
-            worker_stop.clone(),
-        );
-        let links = links(&self.store, queue.clone(), bus)?;
-        let api = api_server::run(
-            self.api,
-            Some(self.migrate),
-            links,
-            listener,
-            signal.clone(),
-        );
-        let (api, worker) = tokio::join!(
-            async {
-                let ended = api.await;
-                worker_stop.cancel();
-                ended
-            },
-            async {
-                let ended = worker.await;
-                signal.cancel();
-                ended
-            }
-        );
-        queue.close().await;
+        let worker = ai_worker::run(self.worker, queue.clone(), bus, None, worker_stop.clone());
+        let name = migrator_name(self.api.api_name.clone());
+        let migrator = migrator::run(self.migrate, resources.clone(), name, signal.clone());
+        let api = api_server::run(self.api, resources, listener, signal.clone());
+        let front = async {
+            let ended = tokio::join!(ends_with(api, &signal), ends_with(migrator, &signal));
+            worker_stop.cancel();
+            ended
+        };
+        let ((api, migrator), worker) = tokio::join!(front, ends_with(worker, &signal));
+        maintenance.await?;
+        close(&queue).await;
         worker?;
         api?;
+        migrator?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Runs a role; where it ends, the others of the process shall end as well.
+async fn ends_with<T>(role: impl Future<Output = T>, others: &Shutdown) -> T {
+    let ended = role.await;
+    others.cancel();
+    ended
+}
+
+async fn open(config: &ResourcesConfig, largest_upload: usize) -> anyhow::Result<Resources> {
+    Resources::open(config, largest_upload, World::default()).await
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("listening on {address}"))
+}
+
+fn maintain(resources: &Resources, shutdown: &Shutdown) -> tokio::task::JoinHandle<()> {
+    let (resources, shutdown) = (resources.clone(), shutdown.clone());
+    tokio::spawn(async move { resources.maintain(&shutdown).await })
+}
+
+/// A role alone has to meet the others somewhere: in memory there is nobody.
+fn expect_others(config: &ConnectionsConfig) -> anyhow::Result<()> {
+    for (option, url) in [
+        ("--queue-url", &config.queue.queue_url),
+        ("--bus-url", &config.bus.bus_url),
+    ] {
+        if url == "memory:" {
+            bail!(
+                "{option}: `memory:` holds one process, and this role alone can do nothing in it; \
+                 name a broker and a Redis, or run `tagfleet serve`"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Two roles of one process have inboxes of their own.
+fn migrator_name(process: Option<String>) -> String {
+    let process = process.unwrap_or_else(unique_name);
+    format!("{process}-migrator")
+}
+
+async fn close(queue: &Queue) -> ExitCode {
+    queue.close().await;
+    ExitCode::SUCCESS
 }

@@ -27,6 +27,7 @@ use crate::{
     auth::Caller,
     context::{Problem, RequestId},
     idempotency::IdempotencyKey,
+    request::TagOptions,
     state::AppState,
 };
 
@@ -42,7 +43,7 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
 /// here already it is answered, and if half of it is, the other half is taken. With `dry_run`, the batch is a sample of the
 /// list, and at its end there is a `forecast` of what the whole list would be: failures, bytes, seconds, cost, tags.
 #[utoipa::path(
-    post, path = "/v1/batches", tag = "Batches", params(BatchQuery, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters")),
+    post, path = "/v1/batches", tag = "Batches", params(TagOptions, BatchQuery, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters")),
     security((), ("api_key" = [])),
     request_body(content(
         (BatchRequest = "application/json", example = json!({"items": [{"custom_id": "photo-1", "url": "https://example.com/cat.jpg"}], "features": ["tags"], "metadata": {"album": "7"}})),
@@ -222,7 +223,12 @@ async fn begin(app: &AppState, fresh: Request, batch: String) -> Result<(Request
 }
 
 /// What stays is what can be gone on with, and what another server was sent under the same key.
-async fn clean_up(app: &AppState, key: &BatchKey, idempotency: Option<&IdempotencyKey>, stopped: &Stopped) {
+async fn clean_up(
+    app: &AppState,
+    key: &BatchKey,
+    idempotency: Option<&IdempotencyKey>,
+    stopped: &Stopped,
+) {
     let ledger = &app.resources.ledger;
     if idempotency.is_some()
         && (may_be_gone_on_with(stopped) || !matches!(ledger.sealed(key).await, Ok(None)))

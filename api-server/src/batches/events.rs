@@ -12,7 +12,6 @@ use ledger::Request;
 
 use super::named::{Named, Problems};
 
-
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How a batch goes

@@ -46,8 +46,7 @@ pub enum Problems {
 impl Named {
     /// Another tenant's is none.
     pub async fn find(&self) -> Result<Request, Fault> {
-        self.app.batch(&self.caller.tenant, &self.batch)
-            .await
+        self.app.batch(&self.caller.tenant, &self.batch).await
     }
 
     pub async fn view(&self, request: &Request) -> Result<BatchView, Fault> {

@@ -67,7 +67,7 @@ pub struct DryRunRequest {
 #[into_params(parameter_in = Query)]
 pub struct BatchQuery {
     #[serde(flatten)]
-    #[param(inline)]
+    #[param(ignore)]
     options: TagOptions,
     /// A JSON object of texts.
     metadata: Option<String>,
@@ -158,9 +158,7 @@ fn sample(share: Option<f64>) -> Result<Option<f64>, Fault> {
     }
 }
 
-fn checked_metadata(
-    metadata: BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>, Fault> {
+fn checked_metadata(metadata: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Fault> {
     let fits = |(name, value): (&String, &String)| {
         name.chars().count() <= MAX_NAME_CHARS && value.chars().count() <= MAX_VALUE_CHARS
     };

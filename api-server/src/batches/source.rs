@@ -113,9 +113,18 @@ fn content_type(headers: &HeaderMap) -> String {
 }
 
 /// `None` where the list lies elsewhere.
-pub async fn take(app: &AppState, request: &Request, source: Source) -> Result<Option<Sealed>, Stopped> {
+pub async fn take(
+    app: &AppState,
+    request: &Request,
+    source: Source,
+) -> Result<Option<Sealed>, Stopped> {
     let max_items = app.config.batches.batch_max_items;
-    let mut intake = Intake::new(&app.resources.ledger, &app.resources.budget, request, max_items);
+    let mut intake = Intake::new(
+        &app.resources.ledger,
+        &app.resources.budget,
+        request,
+        max_items,
+    );
     match source {
         Source::Inline(items, _held) => {
             for item in items {

@@ -21,9 +21,7 @@ use common::{
 use dispatch::Returned;
 use url::Url;
 
-pub use problem::{
-    __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, not_found,
-};
+pub use problem::{__path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, not_found};
 pub use request_id::{Arrived, RequestId};
 pub use timings::TimingsView;
 
@@ -136,8 +134,7 @@ impl RequestContext {
         let total = self.arrived.elapsed();
         let total_ms = total.as_secs_f64() * 1e3;
         telemetry::record_stages("api", &self.clock.timings, OWN);
-        metrics::histogram!(REQUEST_SECONDS, "status" => status.to_string())
-            .record(total);
+        metrics::histogram!(REQUEST_SECONDS, "status" => status.to_string()).record(total);
         metrics::counter!(REQUESTS, "code" => code).increment(1);
         self.log(status, code, fault, total_ms);
         TimingsView::new(self.clock.timings.clone(), total_ms)
@@ -218,7 +215,8 @@ mod tests {
                     tenant: "shop".into(),
                     key: Some("key_1".into()),
                 };
-                let mut trail = RequestContext::begin(RequestId::random(), Instant::now(), Some(caller));
+                let mut trail =
+                    RequestContext::begin(RequestId::random(), Instant::now(), Some(caller));
                 trail.client_ref = Some(client_ref.to_owned());
                 trail.refuse(Fault::new(Code::InvalidUrl, Stage::Admit, client_ref));
             };

@@ -112,4 +112,3 @@ pub fn too_slow(stage: Stage) -> Fault {
         "The request's body did not arrive in time.",
     )
 }
-

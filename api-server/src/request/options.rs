@@ -1,16 +1,13 @@
 //! The options of an image, stated once: in JSON, in a form, in a query, for one image and for a batch.
 
-use std::str::FromStr;
+use std::fmt::Display;
 
 use common::{
     fault::Fault,
     wire::{self, Asked, Features},
 };
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error},
-};
-use serde_json::Value;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Number, Value};
 use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
@@ -43,12 +40,10 @@ pub struct TagOptions {
     #[param(value_type = Option<String>, example = "tags,caption")]
     features: Option<FeatureSet>,
     /// At most so many tags, 1 to 100; the model's default if absent.
-    #[serde(default, deserialize_with = "number")]
     #[schema(minimum = 1, maximum = 100, example = 10)]
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u16>,
     /// Least confidence of a tag, 0 to 1; the model's default if absent.
-    #[serde(default, deserialize_with = "number")]
     #[schema(minimum = 0, maximum = 1, example = 0.1)]
     #[param(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
@@ -109,28 +104,30 @@ impl TagOptions {
     }
 }
 
-/// Reads options from a query or a form.
+/// Options that are numbers; all others are texts.
+const NUMBERS: [&str; 5] = [
+    "limit",
+    "threshold",
+    "timeout_ms",
+    "completion_window_h",
+    "dry_run",
+];
+
+/// Reads options from a query or a form, where numbers are written as texts.
 pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
-    let pairs = form_urlencoded::parse(query.as_bytes());
-    let options = T::deserialize(serde_urlencoded::Deserializer::new(pairs));
-    options.map_err(|error| Fault::invalid(format!("The options cannot be read: {error}")))
+    let mut options = Map::new();
+    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+        let value = match text.parse::<Number>() {
+            Ok(number) if NUMBERS.contains(&&*name) => Value::Number(number),
+            _ => Value::String(text.into_owned()),
+        };
+        if options.insert(name.to_string(), value).is_some() {
+            return Err(unreadable(format!("duplicate field `{name}`")));
+        }
+    }
+    serde_json::from_value(Value::Object(options)).map_err(unreadable)
 }
 
-/// Reads a number of JSON, or the text that stands for it in a query.
-fn number<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned + FromStr,
-{
-    match Option::<Value>::deserialize(deserializer)? {
-        None => Ok(None),
-        Some(Value::String(text)) => match text.parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(D::Error::custom(format!("{text:?} is no such number"))),
-        },
-        Some(number) => match T::deserialize(number) {
-            Ok(number) => Ok(Some(number)),
-            Err(error) => Err(D::Error::custom(error)),
-        },
-    }
+fn unreadable(error: impl Display) -> Fault {
+    Fault::invalid(format!("The options cannot be read: {error}"))
 }

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 use crate::{
     auth::Caller,
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
-    request::{BodyLimits, read_body},
+    request::{BodyLimits, TagOptions, read_body},
     state::AppState,
 };
 use answer::TagAnswer;
@@ -47,7 +47,7 @@ pub use source::most_bytes;
 /// (`image/*` or `application/octet-stream`, options in the query).
 #[utoipa::path(
     post, path = "/v1/tags", tag = "Tags",
-    params(RequestOptions), security((), ("api_key" = [])),
+    params(TagOptions, RequestOptions), security((), ("api_key" = [])),
     request_body(content(
         (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5, "language": "ko", "exclude": ["weapon"]})),
         (TagForm = "multipart/form-data"),

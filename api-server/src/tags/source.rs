@@ -82,7 +82,7 @@ pub enum ImageSource {
 #[into_params(parameter_in = Query)]
 pub struct RequestOptions {
     #[serde(flatten)]
-    #[param(inline)]
+    #[param(ignore)]
     options: TagOptions,
     /// Time for everything, milliseconds.
     #[param(minimum = 1)]
@@ -215,7 +215,10 @@ async fn parse(app: &AppState, json: Bytes, until: Instant) -> Result<TagRequest
 
 impl RequestOptions {
     fn check(self, source: Source, arrived: Instant, config: &ApiConfig) -> Result<Wanted, Fault> {
-        let chars = self.client_ref.as_deref().map_or(0, |it| it.chars().count());
+        let chars = self
+            .client_ref
+            .as_deref()
+            .map_or(0, |it| it.chars().count());
         if chars > MAX_CLIENT_REF_CHARS {
             return Err(Fault::invalid(format!(
                 "client_ref must have {MAX_CLIENT_REF_CHARS} characters at the most"

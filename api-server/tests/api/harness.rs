@@ -3,13 +3,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api_server::{Lookup, World};
 use clap::Parser;
 use common::{
     bus::Inbox,
-    queue::{Lane, Queue},
+    queue::{JobQueue, Priority, Queue},
     shutdown::Shutdown,
 };
+use fetch::{Lookup, World};
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
@@ -56,23 +56,14 @@ impl Harness {
     pub async fn in_world(args: &[&str], behaviour: Behaviour, world: World) -> Self {
         let fixed = ["api", "--api-name", API, "--prepare-processes", "2"];
         let mut settings = Settings::parse_from(fixed.iter().chain(args));
-        settings.api.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
-        let links = settings.links().await;
-        let (queue, bus) = (links.queue.clone(), links.bus.clone());
+        settings.resources.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
+        let resources = settings.open(world).await.expect("all in memory");
+        let (queue, bus) = (resources.queue.clone(), resources.bus.clone());
         let worker = FakeWorker::start(queue.clone(), bus.clone(), behaviour).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
         let shutdown = Shutdown::new();
-        let migrate = Some(settings.migrate);
-        let run = api_server::run_with(
-            settings.api,
-            migrate,
-            links,
-            world,
-            listener,
-            shutdown.clone(),
-        );
-        let server = Some(tokio::spawn(run));
+        let server = Some(settings.run(resources, listener, shutdown.clone()));
         // The memory bus hands out the inbox that the server itself has.
         let inbox = bus.open_inbox(API).await.expect("an inbox");
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -94,22 +85,13 @@ impl Harness {
     /// What a server that cannot start says.
     pub async fn fails(args: &[&str]) -> String {
         let settings = Settings::parse_from(["api"].iter().chain(args));
-        let links = settings.links().await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let run = api_server::run(
-            settings.api,
-            Some(settings.migrate),
-            links,
-            listener,
-            Shutdown::new(),
-        );
-        format!(
-            "{:#}",
-            timeout(Duration::from_secs(5), run)
-                .await
-                .expect("it ends")
-                .expect_err("it fails")
-        )
+        let failing = async {
+            let resources = settings.open(World::default()).await?;
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            settings.run(resources, listener, Shutdown::new()).await?
+        };
+        let ended = timeout(Duration::from_secs(5), failing).await;
+        format!("{:#}", ended.expect("it ends").expect_err("it fails"))
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -182,7 +164,7 @@ impl Harness {
         self.worker.stop().await;
         assert_eq!(
             self.queue
-                .depth(Lane::Realtime)
+                .depth(JobQueue::Tagging, Priority::Realtime)
                 .await
                 .expect("a depth")
                 .messages,

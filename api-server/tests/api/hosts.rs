@@ -154,7 +154,7 @@ async fn a_host_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
     assert_eq!(meanwhile.json["detail"], LEFT_ALONE);
     assert_eq!(ask("/cat.jpg").await.status, 200);
     assert!(
-        api.metric(r#"tagfleet_fetch_refused_total{reason="left_alone"}"#)
+        api.metric(r#"tagfleet_fetch_refused_total{reason="circuit_open"}"#)
             .await
             >= 2.0
     );

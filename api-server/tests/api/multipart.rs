@@ -287,7 +287,11 @@ async fn the_document_tells_of_forms() {
     let body = &document["paths"]["/v1/tags"]["post"]["requestBody"]["content"]["multipart/form-data"]
         ["schema"];
     assert_eq!(body["$ref"], "#/components/schemas/TagForm");
-    let schema = document["components"]["schemas"]["TagForm"].to_string();
+    let schemas = &document["components"]["schemas"];
+    // The options are those of every request, and stated once.
+    let form = schemas["TagForm"].to_string();
+    assert!(form.contains("#/components/schemas/TagOptions"), "{form}");
+    let schema = form + &schemas["TagOptions"].to_string();
     let lists = ["categories", "include", "exclude"];
     for name in [
         "image",

@@ -45,7 +45,7 @@ async fn hook() -> (String, Taken) {
 }
 
 fn signed_by(secret: &str, headers: &HeaderMap, body: &[u8]) -> String {
-    let key = api_server::webhook_secret(secret, "default");
+    let key = ledger::webhook::webhook_secret(secret, "default");
     let key = BASE64_STANDARD
         .decode(key.strip_prefix("whsec_").unwrap())
         .unwrap();

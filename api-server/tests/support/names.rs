@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use api_server::{Found, Lookup, World};
+use fetch::{Found, Lookup, World};
 use futures_util::future::BoxFuture;
 
 /// Looks public and leads nowhere: routable by its prefix, handed out to nobody.

@@ -7,18 +7,14 @@ use std::{
     sync::Arc,
 };
 
-use api_server::{ApiConfig, Links, MigrateConfig, World};
+use api_server::ApiConfig;
 use clap::Parser;
-use common::{
-    bus::{Bus, BusConfig},
-    outside::Outside,
-    queue::{Queue, QueueConfig},
-    shutdown::Shutdown,
-    store::{Store, StoreConfig},
-    telemetry::LogConfig,
-};
+use common::{process::begin_with_few_arenas, shutdown::Shutdown, telemetry::LogConfig};
+use fetch::World;
+use migrator::MigratorConfig;
+use resources::{Resources, ResourcesConfig};
 use rustls::pki_types::CertificateDer;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
     decoder, names, sentinel,
@@ -30,13 +26,9 @@ pub struct Settings {
     #[command(flatten)]
     pub api: ApiConfig,
     #[command(flatten)]
-    pub migrate: MigrateConfig,
+    pub migrate: MigratorConfig,
     #[command(flatten)]
-    pub store: StoreConfig,
-    #[command(flatten)]
-    pub queue: QueueConfig,
-    #[command(flatten)]
-    pub bus: BusConfig,
+    pub resources: ResourcesConfig,
     #[command(flatten)]
     pub log: LogConfig,
     /// Write into the log when a thread of this process is woken late
@@ -49,20 +41,33 @@ pub struct Settings {
 
 impl Settings {
     /// In memory, unless said otherwise; never in anybody's home.
-    pub async fn links(&self) -> Links {
-        let store_url = Some(self.store.store_url.clone().unwrap_or("memory:".into()));
-        let store = StoreConfig {
-            store_url,
-            ..self.store.clone()
-        };
-        Links {
-            queue: Queue::connect(&self.queue)
-                .await
-                .expect("a queue in memory"),
-            bus: Bus::connect(&self.bus).await.expect("a bus in memory"),
-            store: Store::open(&store).expect("a store in memory"),
-            outside: Outside::open(&store).expect("nothing but what the test allows"),
-        }
+    pub async fn open(&self, world: World) -> anyhow::Result<Resources> {
+        let mut config = self.resources.clone();
+        let store = &mut config.store;
+        store.store_url = Some(store.store_url.clone().unwrap_or("memory:".into()));
+        Resources::open(&config, self.api.max_body_bytes, world).await
+    }
+
+    /// Runs the server and a migrator beside it, as `tagfleet serve` does.
+    pub fn run(
+        self,
+        resources: Resources,
+        listener: TcpListener,
+        shutdown: Shutdown,
+    ) -> JoinHandle<anyhow::Result<()>> {
+        tokio::spawn(async move {
+            let name = format!("{}-migrator", self.api.name());
+            let api = api_server::run(self.api, resources.clone(), listener, shutdown.clone());
+            let maintained = resources.clone();
+            let migrator = migrator::run(self.migrate, resources, name, shutdown.clone());
+            let api = async {
+                let ended = api.await;
+                shutdown.cancel();
+                ended
+            };
+            let (api, migrator, ()) = tokio::join!(api, migrator, maintained.maintain(&shutdown));
+            api.and(migrator)
+        })
     }
 
     fn roots(&self) -> io::Result<Vec<CertificateDer<'static>>> {
@@ -79,7 +84,7 @@ pub fn played() -> anyhow::Result<bool> {
         Some("prepare-worker") => decoder::run().map(|()| true),
         Some("manifest-reader") => decoder::read_list().map(|()| true),
         Some("server") => {
-            api_server::begin_with_few_arenas();
+            begin_with_few_arenas();
             serve().map(|()| true)
         }
         _ => Ok(false),
@@ -96,25 +101,18 @@ async fn serve() -> anyhow::Result<()> {
     if settings.sentinel {
         sentinel::watch(|late| tracing::warn!(late_ms = late.as_millis() as u64, "woken late"));
     }
-    let links = settings.links().await;
-    let mut worker =
-        FakeWorker::start(links.queue.clone(), links.bus.clone(), Behaviour::Look).await;
-    let listener = TcpListener::bind(settings.api.listen).await?;
-    println!("{}", listener.local_addr()?);
     let world = World {
         names: Arc::new(names::Table::new()),
         extra_roots: settings.roots()?,
     };
-    let migrate = Some(settings.migrate);
-    api_server::run_with(
-        settings.api,
-        migrate,
-        links,
-        world,
-        listener,
-        ends_with_stdin(),
-    )
-    .await?;
+    let resources = settings.open(world).await?;
+    let (queue, bus) = (resources.queue.clone(), resources.bus.clone());
+    let mut worker = FakeWorker::start(queue, bus, Behaviour::Look).await;
+    let listener = TcpListener::bind(settings.api.listen).await?;
+    println!("{}", listener.local_addr()?);
+    settings
+        .run(resources, listener, ends_with_stdin())
+        .await??;
     worker.stop().await;
     Ok(())
 }

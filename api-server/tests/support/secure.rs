@@ -3,8 +3,8 @@
 
 use std::{future::poll_fn, net::TcpListener as StdListener, sync::Arc, time::Duration};
 
-use api_server::World;
 use bytes::Bytes;
+use fetch::World;
 use h2::{SendStream, server::SendResponse};
 use http::{HeaderName, HeaderValue, Response};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};

@@ -9,7 +9,7 @@ use common::{
     bus::{Bus, ResultKey},
     fault::{Code, Fault},
     model::{Fit, Kind, TileSpec},
-    queue::{Delivery, Lane, Queue, Received},
+    queue::{Delivery, JobQueue, Queue, Received},
     shutdown::Shutdown,
     stage::{Stage, StageClock},
     wire::{
@@ -62,7 +62,7 @@ impl FakeWorker {
         bus.announce("worker", "fake-1", announcement, A_LONG_TIME)
             .await
             .expect("announced");
-        let mut consumer = queue.consume(&Lane::ALL, 8, shutdown.clone());
+        let mut consumer = queue.consume(JobQueue::Tagging, 8, shutdown.clone());
         let seen = jobs.clone();
         let task = tokio::spawn(async move {
             while let Some(received) = consumer.next().await {

@@ -7,31 +7,47 @@ use super::*;
 /// Two bundles of the size that fills one.
 const JOBS: usize = 16;
 
-pub async fn publish_at_once(queue: &Queue, lane: Lane, count: usize) -> BTreeSet<String> {
+pub async fn publish_at_once(queue: &Queue, priority: Priority, count: usize) -> BTreeSet<String> {
+    publish_all(queue, JobQueue::Tagging, priority, count).await
+}
+
+async fn publish_all(
+    queue: &Queue,
+    job_queue: JobQueue,
+    priority: Priority,
+    count: usize,
+) -> BTreeSet<String> {
     let jobs: BTreeSet<String> = (0..count).map(|n| format!("job {n}")).collect();
-    join_all(jobs.iter().map(|job| publish(queue, lane, job))).await;
+    let sent = jobs
+        .iter()
+        .map(|job| queue.publish(job_queue, priority, message(job)));
+    for sent in join_all(sent).await {
+        sent.expect("there is room");
+    }
     jobs
 }
 
 pub async fn what_is_published_at_once_arrives_each_for_itself(queue: &Queue) {
-    for lane in Lane::ALL {
-        let jobs = publish_at_once(queue, lane, MAX_LENGTH as usize).await;
-        // Of this lane alone: a consumer that is dropped may take, and give back, what the next round publishes.
-        let mut consumer = queue.consume(&[lane], 4, Shutdown::new());
-        let mut seen = BTreeSet::new();
-        for _ in 0..jobs.len() {
-            let delivery = delivered(&mut consumer).await;
-            assert_eq!((delivery.lane, delivery.attempt), (lane, 1));
-            seen.insert(text(&delivery).to_owned());
-            ack(delivery).await;
+    for job_queue in JobQueue::ALL {
+        // One for both rounds: a consumer that is dropped may take, and give back, what the next round publishes.
+        let mut consumer = queue.consume(job_queue, 4, Shutdown::new());
+        for priority in Priority::ALL {
+            let jobs = publish_all(queue, job_queue, priority, MAX_LENGTH as usize).await;
+            let mut seen = BTreeSet::new();
+            for _ in 0..jobs.len() {
+                let delivery = delivered(&mut consumer).await;
+                assert_eq!((delivery.priority, delivery.attempt), (priority, 1));
+                seen.insert(text(&delivery).to_owned());
+                ack(delivery).await;
+            }
+            assert_eq!(seen, jobs);
         }
-        assert_eq!(seen, jobs);
     }
 }
 
 /// One of them is dropped and the others acked: none is lost, whichever of them come again.
 pub async fn a_job_given_back_leaves_no_other_behind(queue: &Queue) {
-    let jobs = publish_at_once(queue, Lane::Bulk, 8).await;
+    let jobs = publish_at_once(queue, Priority::Bulk, 8).await;
     let mut consumer = consume(queue, 8);
     let mut held = Vec::new();
     for _ in 0..jobs.len() {
@@ -64,10 +80,10 @@ async fn drain(queue: &Queue, mut consumer: Consumer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn bulk_shares_messages() {
     let queue = bundling().await;
-    publish_at_once(&queue, Lane::Bulk, JOBS).await;
+    publish_at_once(&queue, Priority::Bulk, JOBS).await;
     assert_eq!(
         queue
-            .depth(Lane::Bulk)
+            .depth(JobQueue::Tagging, Priority::Bulk)
             .await
             .expect("the broker answers")
             .messages,
@@ -91,7 +107,7 @@ async fn a_change_of_credit_loses_nothing() {
     queue.set_bundles(true);
     let publishing = {
         let queue = queue.clone();
-        tokio::spawn(async move { publish_at_once(&queue, Lane::Bulk, 2_000).await })
+        tokio::spawn(async move { publish_at_once(&queue, Priority::Bulk, 2_000).await })
     };
     let mut consumer = consume(&queue, 32);
     let mut seen = BTreeSet::new();

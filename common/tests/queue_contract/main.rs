@@ -7,7 +7,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use bundles::*;
 use common::{
-    queue::{Consumer, Delivery, Depth, Lane, Message, Queue, QueueConfig, QueueError, Received},
+    queue::{
+        Consumer, Delivery, Depth, JobQueue, Message, Priority, Queue, QueueConfig, QueueError,
+        Received,
+    },
     shutdown::Shutdown,
 };
 use shards::*;
@@ -61,7 +64,7 @@ macro_rules! jobs {
             an_ack_is_final,
             an_unacked_drop_is_delivered_again,
             a_dropped_consumer_gives_back_what_it_held,
-            a_full_lane_refuses,
+            a_full_queue_refuses,
             realtime_overtakes_bulk,
             an_expired_message_is_never_seen,
             a_failed_message_expires_too,
@@ -69,7 +72,7 @@ macro_rules! jobs {
             a_failed_job_runs_alone,
             a_poison_job_takes_no_mates_along,
             prefetch_is_credit,
-            each_lane_has_credit_of_its_own,
+            each_priority_has_credit_of_its_own,
             shutdown_hands_out_what_is_held_and_ends,
             two_consumers_share,
             an_arrival_reaches_whoever_has_credit,
@@ -119,9 +122,9 @@ async fn bundling() -> Queue {
 async fn keep(queue: Queue, promise: impl AsyncFnOnce(&Queue)) {
     assert!(queue.is_ready());
     promise(&queue).await;
-    for lane in Lane::ALL {
+    for (job_queue, priority) in all_queues() {
         eventually("nothing is left", async || {
-            (queue.depth(lane).await.ok()?.messages == 0).then_some(())
+            (queue.depth(job_queue, priority).await.ok()?.messages == 0).then_some(())
         })
         .await;
     }
@@ -129,21 +132,30 @@ async fn keep(queue: Queue, promise: impl AsyncFnOnce(&Queue)) {
     queue.close().await;
 }
 
+fn all_queues() -> impl Iterator<Item = (JobQueue, Priority)> {
+    let of = |queue| Priority::ALL.map(|priority| (queue, priority));
+    JobQueue::ALL.into_iter().flat_map(of)
+}
+
 async fn a_published_message_is_delivered(queue: &Queue) {
-    for lane in Lane::ALL {
-        publish(queue, lane, lane.name()).await;
-        let mut consumer = queue.consume(&[lane], 1, Shutdown::new());
-        let delivery = delivered(&mut consumer).await;
-        assert_eq!(
-            (delivery.lane, delivery.attempt, text(&delivery)),
-            (lane, 1, lane.name())
-        );
-        assert!(delivery.ack().await.expect("acks never fail here"));
+    for job_queue in JobQueue::ALL {
+        let mut consumer = queue.consume(job_queue, 1, Shutdown::new());
+        for priority in Priority::ALL {
+            let name = format!("{} {}", job_queue.name(), priority.name());
+            let sent = queue.publish(job_queue, priority, message(&name)).await;
+            sent.expect("there is room");
+            let delivery = delivered(&mut consumer).await;
+            assert_eq!(
+                (delivery.priority, delivery.attempt, text(&delivery)),
+                (priority, 1, name.as_str())
+            );
+            assert!(delivery.ack().await.expect("acks never fail here"));
+        }
     }
 }
 
 async fn an_ack_is_final(queue: &Queue) {
-    publish(queue, Lane::Bulk, "done").await;
+    publish(queue, Priority::Bulk, "done").await;
     let mut consumer = consume(queue, 1);
     assert!(
         delivered(&mut consumer)
@@ -153,26 +165,26 @@ async fn an_ack_is_final(queue: &Queue) {
             .expect("acks never fail here")
     );
     drop(consumer);
-    publish(queue, Lane::Bulk, "next").await;
+    publish(queue, Priority::Bulk, "next").await;
     let delivery = delivered(&mut consume(queue, 1)).await;
     assert_eq!(text(&delivery), "next");
     ack(delivery).await;
 }
 
 async fn an_unacked_drop_is_delivered_again(queue: &Queue) {
-    publish(queue, Lane::Realtime, "job").await;
+    publish(queue, Priority::Realtime, "job").await;
     let mut consumer = consume(queue, 4);
     drop(delivered(&mut consumer).await);
     let again = delivered(&mut consumer).await;
     assert_eq!(
-        (again.attempt, text(&again), again.lane),
-        (2, "job", Lane::Realtime)
+        (again.attempt, text(&again), again.priority),
+        (2, "job", Priority::Realtime)
     );
     ack(again).await;
 }
 
 async fn a_dropped_consumer_gives_back_what_it_held(queue: &Queue) {
-    let jobs = publish_many(queue, Lane::Bulk, 5).await;
+    let jobs = publish_many(queue, Priority::Bulk, 5).await;
     let mut first = consume(queue, 5);
     let held = delivered(&mut first).await;
     drop(first);
@@ -191,16 +203,18 @@ async fn a_dropped_consumer_gives_back_what_it_held(queue: &Queue) {
     ack(held).await;
 }
 
-async fn a_full_lane_refuses(queue: &Queue) {
-    publish_many(queue, Lane::Bulk, MAX_LENGTH).await;
-    let refused = queue.publish(Lane::Bulk, message("one too many")).await;
+async fn a_full_queue_refuses(queue: &Queue) {
+    publish_many(queue, Priority::Bulk, MAX_LENGTH).await;
+    let refused = queue
+        .publish(JobQueue::Tagging, Priority::Bulk, message("one too many"))
+        .await;
     assert!(matches!(refused, Err(QueueError::Full)), "{refused:?}");
-    publish(queue, Lane::Realtime, "the other lane has room").await;
+    publish(queue, Priority::Realtime, "the other queue has room").await;
     let mut consumer = consume(queue, 4);
     for _ in 0..=MAX_LENGTH {
         ack(delivered(&mut consumer).await).await;
     }
-    publish(queue, Lane::Bulk, "room again").await;
+    publish(queue, Priority::Bulk, "room again").await;
     ack(delivered(&mut consumer).await).await;
 }
 
@@ -209,17 +223,17 @@ async fn realtime_overtakes_bulk(queue: &Queue) {
     eventually(
         "a later real-time job comes before an earlier bulk job",
         async || {
-            publish(queue, Lane::Bulk, "bulk").await;
-            publish(queue, Lane::Realtime, "realtime").await;
+            publish(queue, Priority::Bulk, "bulk").await;
+            publish(queue, Priority::Realtime, "realtime").await;
             let mut consumer = consume(queue, 4);
             let (first, second) = (
                 delivered(&mut consumer).await,
                 delivered(&mut consumer).await,
             );
-            let order = (first.lane, second.lane);
+            let order = (first.priority, second.priority);
             ack(first).await;
             ack(second).await;
-            (order == (Lane::Realtime, Lane::Bulk)).then_some(())
+            (order == (Priority::Realtime, Priority::Bulk)).then_some(())
         },
     )
     .await;
@@ -232,12 +246,12 @@ async fn an_expired_message_is_never_seen(queue: &Queue) {
             ttl,
         };
         queue
-            .publish(Lane::Realtime, stale)
+            .publish(JobQueue::Tagging, Priority::Realtime, stale)
             .await
             .expect("there is room");
     }
     tokio::time::sleep(Duration::from_millis(40)).await;
-    publish(queue, Lane::Realtime, "fresh").await;
+    publish(queue, Priority::Realtime, "fresh").await;
     let delivery = delivered(&mut consume(queue, 4)).await;
     assert_eq!(text(&delivery), "fresh");
     ack(delivery).await;
@@ -249,7 +263,7 @@ async fn a_failed_message_expires_too(queue: &Queue) {
         ttl: Duration::from_millis(500),
     };
     queue
-        .publish(Lane::Realtime, stale)
+        .publish(JobQueue::Tagging, Priority::Realtime, stale)
         .await
         .expect("there is room");
     let mut consumer = consume(queue, 1);
@@ -259,17 +273,23 @@ async fn a_failed_message_expires_too(queue: &Queue) {
     drop(consumer);
     drop(first);
     eventually("it is gone", async || {
-        (queue.depth(Lane::Realtime).await.ok()?.messages == 0).then_some(())
+        (queue
+            .depth(JobQueue::Tagging, Priority::Realtime)
+            .await
+            .ok()?
+            .messages
+            == 0)
+            .then_some(())
     })
     .await;
-    publish(queue, Lane::Realtime, "fresh").await;
+    publish(queue, Priority::Realtime, "fresh").await;
     let delivery = delivered(&mut consume(queue, 1)).await;
     assert_eq!(text(&delivery), "fresh");
     ack(delivery).await;
 }
 
 async fn too_many_attempts_end_as_a_dead_letter(queue: &Queue) {
-    publish(queue, Lane::Bulk, "poison").await;
+    publish(queue, Priority::Bulk, "poison").await;
     let mut consumer = consume(queue, 4);
     for attempt in 1..=MAX_ATTEMPTS {
         let delivery = delivered(&mut consumer).await;
@@ -285,10 +305,10 @@ async fn too_many_attempts_end_as_a_dead_letter(queue: &Queue) {
 }
 
 async fn a_failed_job_runs_alone(queue: &Queue) {
-    publish(queue, Lane::Bulk, "shaky").await;
+    publish(queue, Priority::Bulk, "shaky").await;
     let mut consumer = consume(queue, 4);
     let shaky = delivered(&mut consumer).await;
-    publish(queue, Lane::Bulk, "held").await;
+    publish(queue, Priority::Bulk, "held").await;
     let held = delivered(&mut consumer).await;
     drop(shaky);
     assert!(
@@ -298,7 +318,7 @@ async fn a_failed_job_runs_alone(queue: &Queue) {
     ack(held).await;
     let shaky = delivered(&mut consumer).await;
     assert_eq!((text(&shaky), shaky.attempt), ("shaky", 2));
-    publish(queue, Lane::Realtime, "waits").await;
+    publish(queue, Priority::Realtime, "waits").await;
     assert!(
         timeout(NEVER, consumer.next()).await.is_err(),
         "the failed job is alone"
@@ -310,8 +330,8 @@ async fn a_failed_job_runs_alone(queue: &Queue) {
 }
 
 async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
-    let mut jobs = publish_many(queue, Lane::Bulk, 7).await;
-    publish(queue, Lane::Bulk, "poison").await;
+    let mut jobs = publish_many(queue, Priority::Bulk, 7).await;
+    publish(queue, Priority::Bulk, "poison").await;
     let mut dead = Vec::new();
     while !(jobs.is_empty() && dead.len() == 1) {
         // A worker's life: it fills its hands, and dies if the poison is in them.
@@ -349,7 +369,7 @@ async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
 }
 
 async fn prefetch_is_credit(queue: &Queue) {
-    publish_many(queue, Lane::Bulk, 3).await;
+    publish_many(queue, Priority::Bulk, 3).await;
     let mut consumer = consume(queue, 2);
     let (first, second) = (
         delivered(&mut consumer).await,
@@ -366,8 +386,8 @@ async fn prefetch_is_credit(queue: &Queue) {
 }
 
 /// Bulk may come in bundles, so that more of it is here than may be in hand.
-async fn each_lane_has_credit_of_its_own(queue: &Queue) {
-    let jobs = publish_at_once(queue, Lane::Bulk, 8).await;
+async fn each_priority_has_credit_of_its_own(queue: &Queue) {
+    let jobs = publish_at_once(queue, Priority::Bulk, 8).await;
     let mut consumer = consume(queue, 2);
     let mut held = vec![
         delivered(&mut consumer).await,
@@ -377,13 +397,13 @@ async fn each_lane_has_credit_of_its_own(queue: &Queue) {
         timeout(NEVER, consumer.next()).await.is_err(),
         "bulk's credit is used up"
     );
-    publish(queue, Lane::Realtime, "urgent").await;
+    publish(queue, Priority::Realtime, "urgent").await;
     let urgent = delivered(&mut consumer).await;
     assert_eq!(text(&urgent), "urgent");
     for left in (0..jobs.len() - 2).rev() {
         ack(held.remove(0)).await;
         held.push(delivered(&mut consumer).await);
-        assert_eq!(held[1].lane, Lane::Bulk, "{left} are left");
+        assert_eq!(held[1].priority, Priority::Bulk, "{left} are left");
     }
     held.push(urgent);
     for delivery in held {
@@ -392,9 +412,9 @@ async fn each_lane_has_credit_of_its_own(queue: &Queue) {
 }
 
 async fn shutdown_hands_out_what_is_held_and_ends(queue: &Queue) {
-    let jobs = publish_many(queue, Lane::Bulk, 3).await;
+    let jobs = publish_many(queue, Priority::Bulk, 3).await;
     let shutdown = Shutdown::new();
-    let mut consumer = queue.consume(&Lane::ALL, 3, shutdown.clone());
+    let mut consumer = queue.consume(JobQueue::Tagging, 3, shutdown.clone());
     let mut held = vec![delivered(&mut consumer).await];
     shutdown.cancel();
     while let Some(received) = within(consumer.next()).await {
@@ -422,7 +442,7 @@ async fn shutdown_hands_out_what_is_held_and_ends(queue: &Queue) {
 }
 
 async fn two_consumers_share(queue: &Queue) {
-    publish_many(queue, Lane::Bulk, 4).await;
+    publish_many(queue, Priority::Bulk, 4).await;
     let (mut one, mut two) = (consume(queue, 1), consume(queue, 1));
     for _ in 0..2 {
         let (a, b) = (delivered(&mut one).await, delivered(&mut two).await);
@@ -433,7 +453,7 @@ async fn two_consumers_share(queue: &Queue) {
 }
 
 async fn an_arrival_reaches_whoever_has_credit(queue: &Queue) {
-    publish(queue, Lane::Bulk, "held").await;
+    publish(queue, Priority::Bulk, "held").await;
     let mut busy = consume(queue, 1);
     let held = delivered(&mut busy).await;
     let mut idle = consume(queue, 1);
@@ -443,15 +463,18 @@ async fn an_arrival_reaches_whoever_has_credit(queue: &Queue) {
             received = idle.next() => delivery(received.expect("not shut down")),
         }
     };
-    let (arrived, ()) = tokio::join!(within(either), publish(queue, Lane::Bulk, "new"));
+    let (arrived, ()) = tokio::join!(within(either), publish(queue, Priority::Bulk, "new"));
     assert_eq!(text(&arrived), "new");
     ack(arrived).await;
     ack(held).await;
 }
 
 async fn depth_counts_what_waits(queue: &Queue) {
-    publish_many(queue, Lane::Bulk, 3).await;
-    let depth = queue.depth(Lane::Bulk).await.expect("the backend answers");
+    publish_many(queue, Priority::Bulk, 3).await;
+    let depth = queue
+        .depth(JobQueue::Tagging, Priority::Bulk)
+        .await
+        .expect("the backend answers");
     assert_eq!(
         depth,
         Depth {
@@ -461,7 +484,7 @@ async fn depth_counts_what_waits(queue: &Queue) {
     );
     assert_eq!(
         queue
-            .depth(Lane::Realtime)
+            .depth(JobQueue::Tagging, Priority::Realtime)
             .await
             .expect("the backend answers")
             .messages,
@@ -470,7 +493,10 @@ async fn depth_counts_what_waits(queue: &Queue) {
     let mut consumer = consume(queue, 1);
     let held = delivered(&mut consumer).await;
     assert_eq!(
-        queue.depth(Lane::Bulk).await.expect("the backend answers"),
+        queue
+            .depth(JobQueue::Tagging, Priority::Bulk)
+            .await
+            .expect("the backend answers"),
         Depth {
             messages: 2,
             consumers: 1
@@ -482,14 +508,20 @@ async fn depth_counts_what_waits(queue: &Queue) {
     }
     drop(consumer);
     eventually("it is counted out", async || {
-        (queue.depth(Lane::Bulk).await.ok()?.consumers == 0).then_some(())
+        (queue
+            .depth(JobQueue::Tagging, Priority::Bulk)
+            .await
+            .ok()?
+            .consumers
+            == 0)
+            .then_some(())
     })
     .await;
 }
 
 async fn an_abandoned_wait_loses_nothing(queue: &Queue) {
     let mut consumer = consume(queue, 4);
-    let jobs = publish_many(queue, Lane::Bulk, 8).await;
+    let jobs = publish_many(queue, Priority::Bulk, 8).await;
     let mut seen = BTreeSet::new();
     while seen.len() < jobs.len() {
         if let Ok(received) = timeout(Duration::from_micros(50), consumer.next()).await {
@@ -510,23 +542,23 @@ fn message(payload: &str) -> Message {
     }
 }
 
-async fn publish(queue: &Queue, lane: Lane, payload: &str) {
+async fn publish(queue: &Queue, priority: Priority, payload: &str) {
     queue
-        .publish(lane, message(payload))
+        .publish(JobQueue::Tagging, priority, message(payload))
         .await
         .expect("there is room");
 }
 
-async fn publish_many(queue: &Queue, lane: Lane, n: u32) -> BTreeSet<String> {
+async fn publish_many(queue: &Queue, priority: Priority, n: u32) -> BTreeSet<String> {
     let jobs: BTreeSet<String> = (0..n).map(|i| format!("job {i}")).collect();
     for job in &jobs {
-        publish(queue, lane, job).await;
+        publish(queue, priority, job).await;
     }
     jobs
 }
 
 fn consume(queue: &Queue, prefetch: u16) -> Consumer {
-    queue.consume(&Lane::ALL, prefetch, Shutdown::new())
+    queue.consume(JobQueue::Tagging, prefetch, Shutdown::new())
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {

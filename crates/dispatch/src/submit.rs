@@ -199,6 +199,7 @@ impl Dispatcher {
 }
 
 /// A result as it came, and when its job was known to be in the queue.
+#[derive(Debug)]
 struct Answer {
     payload: Bytes,
     confirmed: Instant,
@@ -344,7 +345,7 @@ mod tests {
             .await
             .expect("at once")
             .expect("a result");
-        assert_eq!(payload, RESULT);
+        assert_eq!(answer.payload, RESULT);
     }
 
     #[tokio::test]
@@ -368,7 +369,7 @@ mod tests {
             .store_result("nobody", &key(), RESULT)
             .await
             .expect("stored");
-        assert_eq!(follow(lost()).await.expect("a result").0, RESULT);
+        assert_eq!(follow(lost()).await.expect("a result").payload, RESULT);
     }
 
     #[tokio::test]

@@ -91,10 +91,7 @@ impl PrepareConfig {
 
     pub fn validate(&self) -> Result<(), ConfigError> {
         positive("--prepare-max-pixels", self.prepare_max_pixels)?;
-        positive(
-            "--prepare-max-decoded-mib",
-            self.prepare_max_decoded_mib,
-        )?;
+        positive("--prepare-max-decoded-mib", self.prepare_max_decoded_mib)?;
         positive("--prepare-max-aspect", self.prepare_max_aspect)?;
         positive("--prepare-max-frames", self.prepare_max_frames)?;
         positive("--prepare-processes", self.processes())?;
@@ -121,4 +118,3 @@ impl PrepareConfig {
         }
     }
 }
-

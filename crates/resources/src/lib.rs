@@ -54,8 +54,6 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Opens everything and looks once at who works, so that no first request is refused for want of a look.
-    ///
     /// `largest_upload`: the largest file in bytes that comes in otherwise than by a download.
     pub async fn open(
         config: &ResourcesConfig,
@@ -77,7 +75,6 @@ impl Resources {
             .start(largest_file)
             .context("starting the decoding processes")?;
         let fleet = FleetView::new(bus.clone(), queue.clone(), config.default_model.clone());
-        fleet.refresh().await;
         Ok(Self {
             queue,
             bus,

@@ -11,9 +11,7 @@ use common::{
     outside::{NotAllowed, Place},
     stage::Stage,
 };
-use ledger::{
-    BatchKey, Delivery, Kind, Lease, LedgerError, RENEWED_EVERY, Request, Sealed, Tally,
-};
+use ledger::{BatchKey, Delivery, Kind, Lease, LedgerError, RENEWED_EVERY, Request, Sealed, Tally};
 use serde_json::json;
 use tokio::time::sleep;
 

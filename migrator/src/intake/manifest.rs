@@ -3,7 +3,11 @@
 
 use std::{path::Path, pin::pin};
 
-use common::{budget::Budget, fault::Fault, outside::{Opened, Outside}};
+use common::{
+    budget::Budget,
+    fault::Fault,
+    outside::{Opened, Outside},
+};
 use futures_util::{StreamExt, TryStreamExt};
 use ledger::{
     Ledger, Manifest, Request, Sealed,
@@ -108,4 +112,3 @@ fn wrong(error: ListError) -> Stopped {
         ListError::Io(error) => lost(&error),
     }
 }
-

@@ -112,7 +112,13 @@ async fn hold(
         if !lease.renew().await? {
             return Ok(Held::ByAnother);
         }
-        if migrator.resources.ledger.cancelled(&request.key()).await?.is_some() {
+        if migrator
+            .resources
+            .ledger
+            .cancelled(&request.key())
+            .await?
+            .is_some()
+        {
             return Ok(Held::Cancelled);
         }
     }

@@ -39,7 +39,9 @@ impl HostPauses {
     }
 
     pub fn may_pause(&self, host: &str) -> bool {
-        self.0.get(host).is_none_or(|paused| paused.so_far < LONGEST)
+        self.0
+            .get(host)
+            .is_none_or(|paused| paused.so_far < LONGEST)
     }
 
     /// An image of the host waits for so long; what several wait at the same time counts once.

@@ -13,9 +13,7 @@ use common::{
     stage::Stage,
 };
 use fetch::OpenCircuit;
-use ledger::{
-    Appended, Item, LedgerError, Line, Log, Request, forecast::Measured, outcome,
-};
+use ledger::{Appended, Item, LedgerError, Line, Log, Request, forecast::Measured, outcome};
 use serde_json::Value;
 use tokio::{
     task::{JoinError, JoinSet},
@@ -199,7 +197,13 @@ impl Run {
     fn failed(&mut self, tried: Try, fault: Fault) {
         let target = &self.targets[tried.target];
         let circuit = self.open_circuit(target);
-        match again(&self.migrator.config, tried, &fault, circuit, rand::random()) {
+        match again(
+            &self.migrator.config,
+            tried,
+            &fault,
+            circuit,
+            rand::random(),
+        ) {
             Again::After(next, pause) => {
                 let now = Instant::now();
                 if circuit.is_some_and(|circuit| circuit.backs_off) {
