@@ -2,7 +2,6 @@
 //! callers have left, or another worker was faster. They need nothing more
 //! than their ack.
 
-use crate::metrics::count_job;
 use bytes::Bytes;
 use common::{
     bus::{Bus, BusError, Inbox, ResultKey},
@@ -11,16 +10,19 @@ use common::{
     wire::{self, JobResult},
 };
 
-#[derive(Clone, Debug)]
-pub struct CalledOff(Inbox);
+use crate::{metrics::count_job, outcome};
 
-impl CalledOff {
+/// Tells which of the jobs in hand are cancelled.
+#[derive(Clone, Debug)]
+pub struct Cancelled(Inbox);
+
+impl Cancelled {
     pub async fn open(bus: &Bus) -> Result<Self, BusError> {
         bus.open_called_off().await.map(Self)
     }
 
-    /// What `work` comes to. If another result of that job is stored before, `work` is dropped, and with it its place in
-    /// the batcher's line; the error is that result.
+    /// Returns what `work` comes to. If another result of that job is stored before, `work` is dropped, and
+    /// with it its place in the queue of images; the error is that result.
     pub async fn unless<T>(
         &self,
         key: ResultKey,
@@ -40,16 +42,18 @@ impl CalledOff {
 
 /// Acks a job that has the result `stored`.
 pub async fn let_go(queue: JobQueue, delivery: Delivery, stored: &[u8]) {
-    let delivery_priority = delivery.priority;
-    let priority = delivery_priority.name();
+    let priority = delivery.priority;
     let acked = matches!(delivery.ack().await, Ok(true));
     let result: Option<JobResult> = wire::decode(stored).ok();
     let id = result.as_ref().map(|result| result.id.as_str());
-    let code = match result.as_ref().map(|result| &result.outcome) {
-        Some(Ok(_)) => "ok",
-        Some(Err(fault)) => fault.code.name(),
-        None => Code::Internal.name(),
-    };
-    count_job(queue, delivery_priority, code);
-    tracing::info!(id, priority, code, acked, "job let go");
+    let code = result.as_ref().map_or(Code::Internal.name(), outcome::code);
+    count_job(queue, priority, code);
+    tracing::info!(
+        id,
+        queue = queue.name(),
+        priority = priority.name(),
+        code,
+        acked,
+        "job let go"
+    );
 }

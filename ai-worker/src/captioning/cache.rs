@@ -1,7 +1,6 @@
 //! Sentences that the language model wrote before: in this process's memory,
 //! behind it the fleet's. Photos are many, sets of tags are few.
 
-use crate::metrics::CAPTION_CACHE;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -14,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::Asked;
+use crate::metrics::CAPTION_CACHE;
 
 /// How long one worker may be at a sentence before another one begins it too.
 const CLAIMED: Duration = Duration::from_secs(5);

@@ -1,74 +1,40 @@
-//! Who writes the captions of a worker that tags: itself, or others.
+//! The caption stage of a worker that tags: it writes captions itself, or hands them on.
 
 use std::{sync::Arc, time::Instant};
 
-use common::wire::{JobResult, Tag};
+use common::wire::Tag;
 
-use crate::{
-    caption::{Asked, Captioned, Captioner, count, subjects},
-    relay::Relay,
-};
+use super::{Asked, Caption, captioner::Captioner, handoff::Handoff};
 
+/// Who writes the captions of the pictures that this worker tags.
 #[derive(Debug)]
-pub enum Captions {
+pub enum CaptionStage {
     Here(Arc<Captioner>),
-    Elsewhere(Relay),
+    Elsewhere(Arc<Handoff>),
 }
 
-impl Captions {
-    /// The caption, or what stands in for it while it is written elsewhere.
+impl CaptionStage {
+    /// Writes the caption by `deadline`, or says what is to become of it.
     pub async fn caption(
         &self,
         wanted: bool,
         tags: &[Tag],
         asked: Asked,
         deadline: Instant,
-    ) -> Captioned {
+    ) -> Caption {
         match self {
-            Captions::Here(captioner) => captioner.caption(wanted, tags, asked, deadline).await,
-            Captions::Elsewhere(relay) => {
-                let caption = relay.stand_in(wanted, tags, asked.language);
-                // What is to be written is counted by who writes it.
-                if !Relay::is_to_be_written(&caption) {
-                    count(caption.status);
-                }
-                Captioned {
-                    caption,
-                    started: Instant::now(),
-                }
+            CaptionStage::Here(captioner) => {
+                Caption::Written(captioner.caption(wanted, tags, asked, deadline).await)
             }
+            CaptionStage::Elsewhere(handoff) => handoff.caption(wanted, tags, asked.language),
         }
     }
 
-    pub fn are_here(&self) -> bool {
-        matches!(self, Captions::Here(_))
-    }
-
-    /// What a caption that is written elsewhere has to speak of.
-    pub fn to_send(&self, tags: &[Tag]) -> Vec<Tag> {
+    /// Returns the name of the captioner: a language model's, `template` or `off`.
+    pub fn captioner(&self) -> String {
         match self {
-            Captions::Here(_) => Vec::new(),
-            Captions::Elsewhere(_) => subjects(tags).into_iter().cloned().collect(),
-        }
-    }
-
-    /// Who takes this result on to its caption, if somebody is to.
-    pub fn relay_for(&self, result: &JobResult) -> Option<&Relay> {
-        match (self, &result.outcome) {
-            (Captions::Elsewhere(relay), Ok(tagged))
-                if Relay::is_to_be_written(&tagged.caption) =>
-            {
-                Some(relay)
-            }
-            _ => None,
-        }
-    }
-
-    /// A language model's name, `template` or `off`.
-    pub fn writer(&self) -> String {
-        match self {
-            Captions::Here(captioner) => captioner.name().to_owned(),
-            Captions::Elsewhere(relay) => relay.writer(),
+            CaptionStage::Here(captioner) => captioner.name().to_owned(),
+            CaptionStage::Elsewhere(handoff) => handoff.captioner(),
         }
     }
 }

@@ -1,169 +1,129 @@
-//! The caption stage: a sentence from tags, never from pixels. A language
-//! model writes where it is asked, in time and believable; else the template.
+//! Who writes captions: one source of sentences, and others where rules say so.
 
-mod by_model;
-mod cache;
-mod english;
-pub mod guard;
-mod joining;
-mod korean;
-pub mod llama;
-mod model;
-mod openai;
-mod particle;
-mod prompt;
-mod route;
-mod subject;
-mod template;
+use std::{sync::Arc, time::Instant};
 
-use crate::metrics::CAPTIONS;
-use std::{path::PathBuf, sync::Arc, time::Instant};
-
-use by_model::Author;
-pub use cache::CacheSetting;
 use common::{
     bus::Bus,
-    queue::Priority,
-    wire::{Caption, CaptionStatus, Language, Tag},
+    model::Manifest,
+    wire::{self, CaptionStatus, Language, Tag},
 };
-use guard::Labels;
-use joining::Joining;
-use model::{Model, Time};
-pub use openai::{OpenAiApi, OpenAiSetting};
-pub use route::When;
-pub use subject::subjects;
 
-#[derive(Debug, thiserror::Error)]
-pub enum CaptionError {
-    #[error(transparent)]
-    Model(#[from] common::model::ModelError),
-    #[error("the language model cannot be loaded: {0}")]
-    Load(String),
-    #[error("the caption servers cannot be used: {0}")]
-    Servers(String),
-}
+use super::{
+    Asked, CaptionError, Captioned,
+    cache::{Cache, CacheSetting},
+    generator::Generator,
+    guard::Labels,
+    joining::Joining,
+    llama::{Llama, LlamaSetting},
+    model::Model,
+    openai::{OpenAi, OpenAiSetting},
+    route::When,
+    sentence::Time,
+    template::{self, subjects},
+};
+use crate::metrics::count_caption;
 
-/// How a language model in this process is run.
-#[derive(Clone, Debug)]
-pub struct Setting {
-    /// Folder of llama.cpp's shared library.
-    pub library: PathBuf,
-    pub threads: usize,
-    /// Sentences at once.
-    pub width: usize,
-    /// Sentences that may wait for a place.
-    pub queue: usize,
-    /// The GPU that runs it, by its number; a processor where there is none.
-    pub gpu: Option<usize>,
-}
-
-/// Copies share their model.
+/// Writes captions. Copies share their language model.
 #[derive(Clone, Debug)]
 pub struct Captioner {
-    writer: Writer,
-    /// The first that fits writes in its stead.
-    routes: Vec<(When, Writer)>,
+    source: Source,
+    /// The first rule that fits names the source that writes instead.
+    routes: Vec<(When, Source)>,
 }
 
 #[derive(Clone, Debug)]
-enum Writer {
+enum Source {
     Off,
     Template,
-    Model(Arc<Author>),
+    Generator(Arc<Generator>),
     /// A language model that is still being fetched or loaded; the template speaks meanwhile.
-    Joining(Arc<Joining>),
-}
-
-/// For whom a caption is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// By which its picture came.
-    pub priority: Priority,
-    pub language: Language,
-}
-
-/// What came of it, and when the writing began (the end of `caption_wait`).
-#[derive(Debug)]
-pub struct Captioned {
-    pub caption: Caption,
-    pub started: Instant,
+    Joining(Arc<Joining<Source>>),
 }
 
 impl Captioner {
     pub fn off() -> Self {
-        Self::writing(Writer::Off)
+        Self::from_source(Source::Off)
     }
 
     pub fn template() -> Self {
-        Self::writing(Writer::Template)
+        Self::from_source(Source::Template)
     }
 
     /// Loads the language model; blocks for as long as that takes.
-    pub fn llama(
-        manifest: &common::model::Manifest,
-        setting: Setting,
-    ) -> Result<Self, CaptionError> {
-        Ok(Self::by(Model::Llama(llama::Llama::load(
-            manifest, setting,
-        )?)))
+    pub fn llama(manifest: &Manifest, setting: LlamaSetting) -> Result<Self, CaptionError> {
+        let llama = Llama::load(manifest, setting)?;
+        Ok(Self::from_model(Model::Llama(llama)))
     }
 
-    /// Servers that speak OpenAI's protocol. Whether they answer shows later.
+    /// Asks servers that speak OpenAI's protocol. Whether they answer shows later.
     pub fn openai(setting: &OpenAiSetting) -> Result<Self, CaptionError> {
-        Ok(Self::by(Model::OpenAi(openai::OpenAi::new(setting)?)))
+        let servers = OpenAi::new(setting)?;
+        Ok(Self::from_model(Model::OpenAi(servers)))
     }
 
-    fn by(model: Model) -> Self {
-        Self::writing(Writer::Model(Arc::new(Author::of(model))))
+    pub(super) fn from_model(model: Model) -> Self {
+        Self::from_source(Source::Generator(Arc::new(Generator::new(model))))
     }
 
-    fn writing(writer: Writer) -> Self {
+    fn from_source(source: Source) -> Self {
         Self {
-            writer,
+            source,
             routes: Vec::new(),
         }
     }
 
     /// Loads in the background, and again every few seconds where that fails, until it succeeds.
     pub fn joining(
-        load: impl FnMut() -> Result<Self, CaptionError> + Send + 'static,
+        mut load: impl FnMut() -> Result<Self, CaptionError> + Send + 'static,
     ) -> Result<Self, CaptionError> {
-        Ok(Self::writing(Writer::Joining(Joining::begin(load)?)))
+        let load_source = move || {
+            let captioner = load()?;
+            let name = captioner.name();
+            tracing::info!(captioner = name, "the language model has joined");
+            Ok(captioner.source)
+        };
+        Ok(Self::from_source(Source::Joining(Joining::begin(
+            load_source,
+        )?)))
     }
 
-    /// What fits `when`, and no rule before it, is written by `other`.
+    /// Lets `other` write what fits `when` and no rule before it.
     pub fn routed(mut self, when: When, other: Captioner) -> Self {
-        self.routes.push((when, other.writer));
+        self.routes.push((when, other.source));
         self
     }
 
     /// Remembers the language model's sentences, for the fleet that shares `bus`.
-    pub fn cached(self, setting: CacheSetting, bus: Bus) -> Self {
-        self.with(|author| {
-            author.cache = Some(cache::Cache::new(setting, bus, &author.model.writer()))
-        })
-    }
-
-    /// All that the tagging models can name: a sentence may name of it what is given alone.
-    pub fn knowing(self, labels: Labels) -> Self {
-        self.with(|author| author.labels = labels)
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Author)) -> Self {
-        // Nobody else has it before the captioner is made, and copied.
-        if let Writer::Model(author) = &mut self.writer
-            && let Some(author) = Arc::get_mut(author)
-        {
-            change(author);
+    pub fn cached(mut self, setting: CacheSetting, bus: Bus) -> Self {
+        if let Some(generator) = self.generator_mut() {
+            let cache = Cache::new(setting, bus, &generator.model.identity());
+            generator.cache = Some(cache);
         }
         self
     }
 
-    pub fn name(&self) -> &str {
-        self.writer.name()
+    /// Tells all that the tagging models can name: of it, a sentence may name only what is given.
+    pub fn knowing(mut self, labels: Labels) -> Self {
+        if let Some(generator) = self.generator_mut() {
+            generator.labels = labels;
+        }
+        self
     }
 
-    /// A caption for `tags`, or the reason for none. Never fails, and never
+    /// Returns the generator before the captioner is copied: until then nobody else has it.
+    fn generator_mut(&mut self) -> Option<&mut Generator> {
+        match &mut self.source {
+            Source::Generator(generator) => Arc::get_mut(generator),
+            Source::Off | Source::Template | Source::Joining(_) => None,
+        }
+    }
+
+    /// Returns a language model's name, `template` or `off`.
+    pub fn name(&self) -> &str {
+        self.source.name()
+    }
+
+    /// Writes a caption for `tags`, or says why there is none. It never fails, and never
     /// takes longer than until `deadline`.
     pub async fn caption(
         &self,
@@ -173,24 +133,20 @@ impl Captioner {
         deadline: Instant,
     ) -> Captioned {
         let subjects = if wanted { subjects(tags) } else { Vec::new() };
-        self.write(&subjects, asked, Time::until(deadline), deadline)
-            .await
+        let time = Time::until(deadline);
+        self.write(&subjects, asked, time, deadline).await
     }
 
-    /// The same where a caption that is late is still of use, if only it was begun by `deadline`.
+    /// Writes a caption that is of use even if it is late, as long as it was begun by `deadline`.
     pub async fn caption_even_late(
         &self,
         tags: &[Tag],
         asked: Asked,
         deadline: Instant,
     ) -> Captioned {
+        let subjects = subjects(tags);
         let time = Time::until(deadline);
-        self.write(&subjects(tags), asked, time, time.end_by).await
-    }
-
-    fn writer_for(&self, asked: Asked) -> &Writer {
-        let route = self.routes.iter().find(|(when, _)| when.fits(asked));
-        route.map_or(&self.writer, |(_, writer)| writer)
+        self.write(&subjects, asked, time, time.end_by).await
     }
 
     async fn write(
@@ -200,89 +156,56 @@ impl Captioner {
         time: Time,
         wait_until: Instant,
     ) -> Captioned {
-        let captioned = match self.writer_for(asked).joined() {
-            Writer::Off => none(),
-            _ if subjects.is_empty() => none(),
+        let captioned = match self.source_for(asked).joined() {
+            Source::Off => without_writing(template::none()),
+            _ if subjects.is_empty() => without_writing(template::none()),
             // Prompt and guard know English alone.
-            Writer::Model(author) if asked.language == Language::En => {
-                by_model::caption(author, subjects, asked, time, wait_until).await
+            Source::Generator(generator) if asked.language == Language::En => {
+                generator.caption(subjects, asked, time, wait_until).await
             }
-            Writer::Joining(_) if asked.language == Language::En => by_pattern(
-                subjects,
-                asked.language,
-                CaptionStatus::Unavailable,
-                Instant::now(),
-            ),
-            _ => by_pattern(
-                subjects,
-                asked.language,
-                CaptionStatus::Template,
-                Instant::now(),
-            ),
+            Source::Joining(_) if asked.language == Language::En => {
+                by_template(subjects, asked.language, CaptionStatus::Unavailable)
+            }
+            _ => by_template(subjects, asked.language, CaptionStatus::Template),
         };
-        count(captioned.caption.status);
+        count_caption(captioned.caption.status);
         captioned
+    }
+
+    fn source_for(&self, asked: Asked) -> &Source {
+        let route = self.routes.iter().find(|(when, _)| when.fits(asked));
+        route.map_or(&self.source, |(_, source)| source)
     }
 }
 
-impl Writer {
-    /// Returns who came, where a language model was joining.
+impl Source {
+    /// Returns the source that came, where a language model was joining.
     fn joined(&self) -> &Self {
         match self {
-            Writer::Joining(joining) => joining.arrived().unwrap_or(self),
+            Source::Joining(joining) => joining.arrived().unwrap_or(self),
             _ => self,
         }
     }
 
     fn name(&self) -> &str {
         match self.joined() {
-            Writer::Off => "off",
-            Writer::Template | Writer::Joining(_) => template::NAME,
-            Writer::Model(author) => author.model.name(),
+            Source::Off => "off",
+            Source::Template | Source::Joining(_) => template::NAME,
+            Source::Generator(generator) => generator.model.name(),
         }
     }
 }
 
-pub fn count(status: CaptionStatus) {
-    metrics::counter!(CAPTIONS, "status" => status.name()).increment(1);
+fn by_template(subjects: &[&Tag], language: Language, status: CaptionStatus) -> Captioned {
+    without_writing(template::caption(subjects, language, status))
 }
 
-/// The template's sentence in the place of one that somebody else writes, or none where there is nothing to say.
-pub fn stand_in(subjects: &[&Tag], language: Language, status: CaptionStatus) -> Caption {
-    if subjects.is_empty() {
-        none().caption
-    } else {
-        by_pattern(subjects, language, status, Instant::now()).caption
-    }
-}
-
-fn none() -> Captioned {
-    let caption = Caption {
-        text: None,
-        status: CaptionStatus::Disabled,
-        model: None,
-    };
+fn without_writing(caption: wire::Caption) -> Captioned {
     Captioned {
         caption,
         started: Instant::now(),
     }
 }
 
-/// The template's, and why it speaks.
-fn by_pattern(
-    subjects: &[&Tag],
-    language: Language,
-    status: CaptionStatus,
-    started: Instant,
-) -> Captioned {
-    let text = match language {
-        Language::En => template::write(subjects),
-        Language::Ko => korean::write(subjects),
-    };
-    let caption = Caption {
-        text: Some(text),
-        status,
-        model: Some(template::NAME.to_owned()),
-    };
-    Captioned { caption, started }
-}
+#[cfg(test)]
+mod tests;

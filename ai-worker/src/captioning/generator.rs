@@ -1,7 +1,6 @@
-//! What becomes of the language model's sentences: the guard reads each, and
-//! when none passes, or none comes, the template speaks.
+//! A language model with its guard and its memory: the guard reads each
+//! sentence, and when none passes, or none comes, the template speaks.
 
-use crate::metrics::CAPTION_REFUSED;
 use std::{sync::Arc, time::Instant};
 
 use common::{
@@ -14,11 +13,14 @@ use tokio::{
 };
 
 use super::{
-    Asked, Captioned, by_pattern,
+    Asked, Captioned,
     cache::{Cache, Hit, Remembered},
     guard::{self, Labels},
-    model::{Model, NoSentence, Time},
+    model::Model,
+    sentence::{NoSentence, Time},
+    template,
 };
+use crate::metrics::CAPTION_REFUSED;
 
 /// Sentences that the language model may offer for one photo before the template takes over.
 const ATTEMPTS: u32 = 2;
@@ -29,7 +31,7 @@ const COARSE: f32 = 0.25;
 
 /// A language model, what it wrote before, and what it must not name.
 #[derive(Debug)]
-pub struct Author {
+pub struct Generator {
     pub model: Model,
     pub cache: Option<Cache>,
     pub labels: Labels,
@@ -43,56 +45,60 @@ struct Written {
     began: Option<Instant>,
 }
 
-pub async fn caption(
-    author: &Arc<Author>,
-    subjects: &[&Tag],
-    asked: Asked,
-    time: Time,
-    wait_until: Instant,
-) -> Captioned {
-    let subjects = in_order(subjects);
-    let owned: Vec<Tag> = subjects.iter().map(|tag| (*tag).clone()).collect();
-    // A task of its own, which goes on when nobody waits any more: what was begun in time is
-    // finished and remembered, since the next photo of these things wants it.
-    let writing = tokio::spawn(author.clone().write(owned, asked, time));
-    let Written { sentence, began } = match timeout_at(wait_until.into(), writing).await {
-        Ok(written) => written.unwrap_or(Written {
-            sentence: Err(NoSentence::Down),
+impl Written {
+    /// Says that the model wrote nothing.
+    fn nothing(why: NoSentence) -> Self {
+        Self {
+            sentence: Err(why),
             began: None,
-        }),
-        Err(_) => Written {
-            sentence: Err(NoSentence::NoTime),
-            began: None,
-        },
-    };
-    let started = began.unwrap_or_else(Instant::now);
-    let status = match sentence {
-        Ok((Remembered::Sentence(text), hit)) => match author.read(&text, &subjects, hit) {
-            Some(caption) => return Captioned { caption, started },
-            None => CaptionStatus::Template,
-        },
-        Ok((Remembered::Nothing, _)) => CaptionStatus::Template,
-        Err(why) => why.status(),
-    };
-    by_pattern(&subjects, asked.language, status, started)
+        }
+    }
 }
 
-/// The surest first.
-fn in_order<'a>(subjects: &[&'a Tag]) -> Vec<&'a Tag> {
-    let coarse = |tag: &Tag| (tag.confidence / COARSE) as i32;
-    let mut ordered = subjects.to_vec();
-    ordered.sort_by(|a, b| coarse(b).cmp(&coarse(a)).then_with(|| a.name.cmp(&b.name)));
-    ordered
-}
-
-impl Author {
-    pub fn of(model: Model) -> Self {
-        let bulk = Semaphore::new((model.places() / 2).clamp(1, Semaphore::MAX_PERMITS));
+impl Generator {
+    pub fn new(model: Model) -> Self {
+        let bulk = (model.places() / 2).clamp(1, Semaphore::MAX_PERMITS);
         Self {
             model,
             cache: None,
             labels: Labels::default(),
-            bulk,
+            bulk: Semaphore::new(bulk),
+        }
+    }
+
+    /// Returns the model's caption, or the template's with the reason why the template speaks.
+    pub async fn caption(
+        self: &Arc<Self>,
+        subjects: &[&Tag],
+        asked: Asked,
+        time: Time,
+        wait_until: Instant,
+    ) -> Captioned {
+        let subjects = in_order(subjects);
+        let written = self.written(&subjects, asked, time, wait_until).await;
+        let started = written.began.unwrap_or_else(Instant::now);
+        let caption = match self.read(written.sentence, &subjects) {
+            Ok(caption) => caption,
+            Err(status) => template::caption(&subjects, asked.language, status),
+        };
+        Captioned { caption, started }
+    }
+
+    /// Writes in a task of its own, which goes on when nobody waits any more: what was begun in
+    /// time is finished and remembered, since the next photo of these things wants it.
+    async fn written(
+        self: &Arc<Self>,
+        subjects: &[&Tag],
+        asked: Asked,
+        time: Time,
+        wait_until: Instant,
+    ) -> Written {
+        let owned: Vec<Tag> = subjects.iter().map(|tag| (*tag).clone()).collect();
+        let writing = tokio::spawn(self.clone().write(owned, asked, time));
+        match timeout_at(wait_until.into(), writing).await {
+            Ok(Ok(written)) => written,
+            Ok(Err(_)) => Written::nothing(NoSentence::Down),
+            Err(_) => Written::nothing(NoSentence::NoTime),
         }
     }
 
@@ -107,7 +113,7 @@ impl Author {
         Written { sentence, began }
     }
 
-    /// The first of the model's sentences that the guard passes.
+    /// Returns the first of the model's sentences that the guard passes.
     async fn ask(
         &self,
         subjects: &[Tag],
@@ -128,7 +134,7 @@ impl Author {
         Ok(Remembered::Nothing)
     }
 
-    /// A batch waits until it may have one; who is waited for takes what is there.
+    /// Lets a batch wait until it may have a place; who is waited for takes what is there.
     async fn place(
         &self,
         asked: Asked,
@@ -137,38 +143,62 @@ impl Author {
         if asked.priority == Priority::Realtime {
             return Ok(None);
         }
-        let place = timeout_at(time.begin_by.into(), self.bulk.acquire()).await;
-        place
-            .ok()
-            .and_then(Result::ok)
-            .map(Some)
-            .ok_or(NoSentence::NoTime)
+        match timeout_at(time.begin_by.into(), self.bulk.acquire()).await {
+            Ok(Ok(place)) => Ok(Some(place)),
+            _ => Err(NoSentence::NoTime),
+        }
     }
 
     fn passed(&self, text: &str, subjects: &[&Tag]) -> Option<String> {
-        let refused = |rule: guard::Rule| {
-            metrics::counter!(CAPTION_REFUSED, "rule" => rule.name()).increment(1);
-            tracing::debug!(rule = rule.name(), text, "caption refused");
-        };
-        guard::check(text, subjects, &self.labels)
-            .map_err(refused)
-            .ok()
+        match guard::check(text, subjects, &self.labels) {
+            Ok(text) => Some(text),
+            Err(rule) => {
+                metrics::counter!(CAPTION_REFUSED, "rule" => rule.name()).increment(1);
+                tracing::debug!(rule = rule.name(), text, "caption refused");
+                None
+            }
+        }
     }
 
-    /// What was remembered is read once more: it was believed of the same names, maybe by another build.
-    fn read(&self, text: &str, subjects: &[&Tag], hit: Hit) -> Option<Caption> {
-        let (text, status) = match hit {
-            Hit::Miss => (text.to_owned(), CaptionStatus::Llm),
-            Hit::Memory | Hit::Fleet | Hit::Near => {
-                (self.passed(text, subjects)?, CaptionStatus::Cached)
-            }
+    /// Makes a caption of a sentence, or says why there is none. A remembered sentence is checked once
+    /// more: it was believed of the same names, maybe by another build.
+    fn read(
+        &self,
+        sentence: Result<(Remembered, Hit), NoSentence>,
+        subjects: &[&Tag],
+    ) -> Result<Caption, CaptionStatus> {
+        let (text, hit) = match sentence {
+            Ok((Remembered::Sentence(text), hit)) => (text, hit),
+            Ok((Remembered::Nothing, _)) => return Err(CaptionStatus::Template),
+            Err(why) => return Err(why.status()),
         };
-        Some(Caption {
+        match hit {
+            Hit::Miss => Ok(self.own(text.to_string(), CaptionStatus::Llm)),
+            Hit::Memory | Hit::Fleet | Hit::Near => match self.passed(&text, subjects) {
+                Some(text) => Ok(self.own(text, CaptionStatus::Cached)),
+                None => Err(CaptionStatus::Template),
+            },
+        }
+    }
+
+    fn own(&self, text: String, status: CaptionStatus) -> Caption {
+        Caption {
             text: Some(text),
             status,
             model: Some(self.model.name().to_owned()),
-        })
+        }
     }
+}
+
+/// Returns the surest first.
+fn in_order<'a>(subjects: &[&'a Tag]) -> Vec<&'a Tag> {
+    let mut ordered = subjects.to_vec();
+    ordered.sort_by(|a, b| coarse(b).cmp(&coarse(a)).then_with(|| a.name.cmp(&b.name)));
+    ordered
+}
+
+fn coarse(tag: &Tag) -> i32 {
+    (tag.confidence / COARSE) as i32
 }
 
 #[cfg(test)]

@@ -1,59 +1,60 @@
-//! A worker that only tags: what wants a caption goes on to the workers that
-//! only write them. Before it does, the answer without it is stored, so that
-//! whoever waits has its tags in time whatever becomes of the caption.
+//! A worker that only tags: what wants a caption goes on to the captioning
+//! workers. Before it does, the answer without it is stored, so that whoever
+//! waits has its tags in time whatever becomes of the caption.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use common::{
-    bus::{Bus, ResultKey},
+    bus::Bus,
     queue::{JobQueue, Message, Priority, Queue, QueueError},
     shutdown::Shutdown,
     wire::{
-        self, Caption, CaptionJob, CaptionStatus, Job, JobResult, Language, Tag, WIRE_VERSION,
-        WorkerInfo,
+        self, CaptionJob, CaptionStatus, Job, JobResult, Language, Tag, WIRE_VERSION, WorkerInfo,
+        announced,
     },
 };
 
-use crate::{
-    announce::{CAPTIONERS, EVERY},
-    caption::{stand_in, subjects},
+use super::{
+    Caption,
+    template::{self, subjects},
 };
+use crate::metrics::count_caption;
 
+/// How often captioning workers are looked for: as often as workers announce themselves.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Answers without a caption are kept for so long after they were due.
 const KEPT: Duration = Duration::from_secs(5);
 /// With less time than this a caption would come too late anyway.
 const LEAST: Duration = Duration::from_millis(150);
-/// What stands for writers that nobody knows of.
-const NOBODY: &str = "template";
 
 #[derive(Debug)]
-pub struct Relay {
+pub struct Handoff {
     queue: Queue,
     bus: Bus,
-    /// What the captioners that live call their model.
-    writer: Mutex<Option<String>>,
+    /// What the captioning workers that live call their model.
+    captioner: Mutex<Option<String>>,
 }
 
-impl Relay {
-    /// Knows already who is there.
+impl Handoff {
+    /// Returns once it knows who is there.
     pub async fn new(queue: Queue, bus: Bus) -> Self {
-        let relay = Self {
+        let handoff = Self {
             queue,
             bus,
-            writer: Mutex::default(),
+            captioner: Mutex::default(),
         };
-        relay.look().await;
-        relay
+        handoff.look().await;
+        handoff
     }
 
     /// Keeps an eye on who is there, until `shutdown`.
     pub async fn watch(&self, shutdown: Shutdown) {
         while shutdown
-            .run_until_cancelled(tokio::time::sleep(EVERY))
+            .run_until_cancelled(tokio::time::sleep(LOOK_EVERY))
             .await
             .is_some()
         {
@@ -62,91 +63,110 @@ impl Relay {
     }
 
     async fn look(&self) {
-        // A bus that does not answer says nothing of the captioners.
-        let Ok(announced) = self.bus.announced(CAPTIONERS).await else {
+        // A bus that does not answer says nothing of the captioning workers.
+        let Ok(announced) = self.bus.announced(announced::CAPTIONER).await else {
             return;
         };
         let mut infos = announced
             .iter()
             .filter_map(|said| wire::decode::<WorkerInfo>(said).ok());
-        let writer = infos.next().map(|info| info.captioner);
-        *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = writer;
+        let captioner = infos.next().map(|info| info.captioner);
+        *self
+            .captioner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = captioner;
     }
 
-    fn known_writer(&self) -> Option<String> {
-        self.writer
+    fn known_captioner(&self) -> Option<String> {
+        self.captioner
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    pub fn writer(&self) -> String {
-        self.known_writer().unwrap_or_else(|| NOBODY.to_owned())
+    /// Returns the name of who writes; where nobody is known, the template's.
+    pub fn captioner(&self) -> String {
+        self.known_captioner()
+            .unwrap_or_else(|| template::NAME.to_owned())
     }
 
-    /// `unavailable` where nobody is there; else `skipped_deadline`, which it stays unless somebody writes in time.
-    pub fn stand_in(&self, wanted: bool, tags: &[Tag], language: Language) -> Caption {
+    /// Says what is to become of a caption. Only one that is not handed on is counted here: the
+    /// others are counted by who writes them.
+    pub fn caption(self: &Arc<Self>, wanted: bool, tags: &[Tag], language: Language) -> Caption {
         let subjects = if wanted { subjects(tags) } else { Vec::new() };
-        let is_there = self.known_writer().is_some();
-        let status = if is_there {
-            CaptionStatus::SkippedDeadline
-        } else {
-            CaptionStatus::Unavailable
-        };
-        stand_in(&subjects, language, status)
+        if subjects.is_empty() {
+            return unwritten(template::none());
+        }
+        if self.known_captioner().is_none() {
+            let status = CaptionStatus::Unavailable;
+            return unwritten(template::caption(&subjects, language, status));
+        }
+        // So it stays unless somebody writes in time.
+        let status = CaptionStatus::SkippedDeadline;
+        Caption::HandOff {
+            provisional: template::caption(&subjects, language, status),
+            pending: PendingCaption {
+                handoff: self.clone(),
+                subjects: subjects.into_iter().cloned().collect(),
+            },
+        }
     }
+}
 
-    pub fn is_to_be_written(caption: &Caption) -> bool {
-        caption.status == CaptionStatus::SkippedDeadline
-    }
+/// A caption that a captioning worker is to write.
+#[derive(Debug)]
+pub struct PendingCaption {
+    handoff: Arc<Handoff>,
+    /// What it has to speak of.
+    subjects: Vec<Tag>,
+}
 
+impl PendingCaption {
     /// Hands a result on; the job may be acknowledged then. Else says why its caption will not be written.
-    pub async fn pass_on(
-        &self,
+    pub async fn hand_off(
+        self,
         job: &Job,
-        subjects: Vec<Tag>,
         priority: Priority,
         result: &JobResult,
     ) -> Result<(), CaptionStatus> {
-        let tagged_at_us = self.bus.now_us();
-        let spent = Duration::from_micros(tagged_at_us.saturating_sub(job.published_at_us));
-        let left = Duration::from_millis(job.budget_ms.into()).saturating_sub(spent);
+        let Handoff { queue, bus, .. } = &*self.handoff;
+        let tagged_at_us = bus.now_us();
+        let left = job.left(tagged_at_us);
         if left < LEAST {
             return Err(CaptionStatus::SkippedDeadline);
         }
-        let key = ResultKey {
-            tenant: job.tenant.clone(),
-            id: job.id.clone(),
-        };
         let provisional = Bytes::from(wire::encode(result));
-        let stored = self
-            .bus
-            .store_provisional(&key, provisional, left + KEPT)
-            .await;
-        stored.map_err(|error| unavailable(&error, &job.id))?;
-        let caption_job = CaptionJob {
-            v: WIRE_VERSION,
-            reply_to: job.reply_to.clone(),
-            language: job.language,
-            subjects,
-            published_at_us: job.published_at_us,
-            budget_ms: job.budget_ms,
-            tagged_at_us,
-            result: result.clone(),
-        };
+        bus.store_provisional(&job.key(), provisional, left + KEPT)
+            .await
+            .map_err(|error| unavailable(&error, &job.id))?;
+        let caption_job = caption_job(job, self.subjects, tagged_at_us, result);
         let message = Message {
             payload: Bytes::from(wire::encode(&caption_job)),
             ttl: left,
         };
-        match self
-            .queue
-            .publish(JobQueue::Captioning, priority, message)
-            .await
-        {
+        match queue.publish(JobQueue::Captioning, priority, message).await {
             Ok(()) => Ok(()),
             Err(QueueError::Full) => Err(CaptionStatus::SkippedDeadline),
             Err(error) => Err(unavailable(&error, &job.id)),
         }
+    }
+}
+
+fn unwritten(caption: wire::Caption) -> Caption {
+    count_caption(caption.status);
+    Caption::Unwritten(caption)
+}
+
+fn caption_job(job: &Job, subjects: Vec<Tag>, tagged_at_us: u64, result: &JobResult) -> CaptionJob {
+    CaptionJob {
+        v: WIRE_VERSION,
+        reply_to: job.reply_to.clone(),
+        language: job.language,
+        subjects,
+        published_at_us: job.published_at_us,
+        budget_ms: job.budget_ms,
+        tagged_at_us,
+        result: result.clone(),
     }
 }
 

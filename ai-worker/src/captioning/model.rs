@@ -1,60 +1,16 @@
 //! A language model, wherever it runs.
 
-use std::time::{Duration, Instant};
-
-use common::wire::CaptionStatus;
-
-use super::llama::Llama;
-use super::{openai::OpenAi, prompt};
-
-/// A sentence that was begun in time is finished, to be remembered, for so long after nobody waits any more.
-const LATE: Duration = Duration::from_secs(5);
+use super::{
+    llama::Llama,
+    openai::OpenAi,
+    prompt,
+    sentence::{NoSentence, Sentence, Time},
+};
 
 #[derive(Debug)]
 pub enum Model {
     Llama(Llama),
     OpenAi(OpenAi),
-}
-
-/// Why the language model gave no sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoSentence {
-    /// Too many wait, or too little time is left.
-    NoTime,
-    /// Its thread has ended, its servers do not answer, or it failed.
-    Down,
-}
-
-impl NoSentence {
-    pub fn status(self) -> CaptionStatus {
-        match self {
-            NoSentence::NoTime => CaptionStatus::SkippedDeadline,
-            NoSentence::Down => CaptionStatus::Unavailable,
-        }
-    }
-}
-
-/// A sentence, and the moment at which the model began with it.
-#[derive(Clone, Debug)]
-pub struct Sentence {
-    pub text: String,
-    pub started: Instant,
-}
-
-/// When a sentence has to be begun, and when it is of no use any more.
-#[derive(Clone, Copy, Debug)]
-pub struct Time {
-    pub begin_by: Instant,
-    pub end_by: Instant,
-}
-
-impl Time {
-    pub fn until(deadline: Instant) -> Self {
-        Self {
-            begin_by: deadline,
-            end_by: deadline + LATE,
-        }
-    }
 }
 
 impl Model {
@@ -65,8 +21,8 @@ impl Model {
         }
     }
 
-    /// What sentences are remembered under: those of another model, version or prompt are another's.
-    pub fn writer(&self) -> String {
+    /// Returns what sentences are remembered under: another model, version or prompt does not share them.
+    pub fn identity(&self) -> String {
         let version = match self {
             Model::Llama(llama) => llama.version(),
             Model::OpenAi(servers) => servers.version(),
@@ -74,7 +30,7 @@ impl Model {
         format!("{} {version} {}", self.name(), prompt::VERSION)
     }
 
-    /// Captions that may be under way or in line at once.
+    /// Returns how many captions may be under way or wait at once.
     pub fn places(&self) -> usize {
         match self {
             Model::Llama(llama) => llama.places(),
@@ -82,7 +38,7 @@ impl Model {
         }
     }
 
-    /// The first attempt is the likeliest sentence, each further one another draw.
+    /// Writes a sentence: the likeliest at the first attempt, another draw at each further one.
     pub async fn write(
         &self,
         subjects: &[String],

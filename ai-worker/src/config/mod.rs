@@ -1,30 +1,23 @@
+//! The worker's settings: they are read by clap, and checked once, at the start.
+
 mod max_wait;
 mod reload;
 mod roles;
 mod route;
 mod servers;
+mod values;
 
-use std::{collections::HashSet, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use common::config::{is_name, unique_name};
+use common::config::{ConfigError, check_name, positive};
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
 pub use roles::{Duty, Role};
 pub use route::CaptionRoutes;
 pub use servers::ServersConfig;
 
-use crate::{
-    batch::Rules,
-    caption,
-    engine::{Device, Kind, Precision},
-};
-
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("--worker-name: `{0}` may hold letters, digits, `-`, `_` and `.`, 100 at the most")]
-    Name(String),
-}
+use crate::engine::{Device, Kind, Precision};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum CaptionerChoice {
@@ -195,132 +188,23 @@ pub struct WorkerConfig {
 }
 
 impl WorkerConfig {
-    pub fn lanes(&self) -> usize {
-        self.lanes
-            .unwrap_or_else(|| self.device.lanes(cores()))
-            .max(1)
-    }
-
-    pub fn caption_setting(&self) -> caption::Setting {
-        caption::Setting {
-            library: self.llama_cpp(),
-            threads: self
-                .caption_threads
-                .unwrap_or_else(|| (cores() / 2).min(4))
-                .max(1),
-            width: self.caption_width.max(1),
-            queue: self.caption_queue.max(1),
-            gpu: self.caption_gpu(),
+    /// Refuses what cannot be used.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_name("--worker-name", self.worker_name.as_deref())?;
+        for (option, value) in [
+            ("--lanes", self.lanes),
+            ("--max-batch", self.max_batch),
+            ("--caption-threads", self.caption_threads),
+            ("--caption-width", Some(self.caption_width)),
+            ("--caption-queue", Some(self.caption_queue)),
+        ] {
+            if let Some(value) = value {
+                positive(option, value as u64)?;
+            }
         }
+        positive("--caption-cache-ttl-s", self.caption_cache_ttl_s)?;
+        self.servers.validate()
     }
-
-    fn caption_gpu(&self) -> Option<usize> {
-        let number = usize::try_from(self.caption_device.id()).ok()?;
-        self.caption_device.is_gpu().then_some(number)
-    }
-
-    fn llama_cpp(&self) -> PathBuf {
-        let folder = if self.caption_device.is_gpu() {
-            "llama-cpp-cuda"
-        } else {
-            "llama-cpp"
-        };
-        self.llama_cpp
-            .clone()
-            .unwrap_or_else(|| self.models_dir.join(folder))
-    }
-
-    /// `None` where nothing is to be remembered.
-    pub fn caption_cache(&self) -> Option<caption::CacheSetting> {
-        let ttl = Duration::from_secs(self.caption_cache_ttl_s.max(1));
-        let setting = caption::CacheSetting {
-            kept: self.caption_cache,
-            ttl,
-            near: self.caption_cache_near,
-        };
-        (self.caption_cache > 0).then_some(setting)
-    }
-
-    pub fn max_batch(&self) -> usize {
-        self.max_batch
-            .unwrap_or_else(|| self.device.max_batch())
-            .max(1)
-    }
-
-    pub fn rules(&self) -> Rules {
-        Rules {
-            sizes: self.device.sizes(self.max_batch()),
-            max_wait: self.max_batch_wait_ms.bound(),
-        }
-    }
-
-    pub fn engine_timeout(&self) -> Duration {
-        Duration::from_millis(self.engine_timeout_ms)
-    }
-
-    /// Un-acked jobs that this worker asks for: two batches for every lane, so
-    /// that the next is decoded while one computes, and no more, so that the
-    /// broker hands the rest to whoever is less busy. Jobs at the language
-    /// model hold no lane, so as many again may be there.
-    pub fn prefetch(&self) -> u16 {
-        let tagging = 2 * self.lanes() * self.max_batch();
-        let in_hand = match self.duty() {
-            Duty::Both => tagging + self.captions_in_hand(),
-            Duty::Tags => tagging,
-            Duty::Captions => self.captions_in_hand().max(1),
-        };
-        u16::try_from(in_hand).unwrap_or(u16::MAX)
-    }
-
-    /// Captions that may be under way at a language model.
-    fn captions_in_hand(&self) -> usize {
-        let at = |writer: CaptionerChoice| match writer {
-            CaptionerChoice::Llama => self.caption_width + self.caption_queue,
-            CaptionerChoice::OpenAi => self.servers.in_hand(),
-            CaptionerChoice::Template | CaptionerChoice::Off => 0,
-        };
-        self.writers().into_iter().map(at).sum()
-    }
-
-    /// All who write captions, by `--captioner` or by a rule.
-    pub fn writers(&self) -> HashSet<CaptionerChoice> {
-        self.caption_route
-            .iter()
-            .map(|(_, writer)| writer)
-            .chain([self.captioner])
-            .collect()
-    }
-
-    pub fn duty(&self) -> Duty {
-        Duty::of(&self.roles)
-    }
-
-    pub fn caption_timeout(&self) -> Duration {
-        Duration::from_millis(self.caption_timeout_ms)
-    }
-
-    pub fn onnxruntime(&self) -> PathBuf {
-        let built = || {
-            self.models_dir
-                .join(self.device.runtime_folder())
-                .join("libonnxruntime.so")
-        };
-        self.onnxruntime.clone().unwrap_or_else(built)
-    }
-
-    /// The name given, or one that no other process has.
-    pub fn worker_name(&self) -> Result<String, ConfigError> {
-        let name = self.worker_name.clone().unwrap_or_else(unique_name);
-        if is_name(&name) {
-            Ok(name)
-        } else {
-            Err(ConfigError::Name(name))
-        }
-    }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get())
 }
 
 #[cfg(test)]

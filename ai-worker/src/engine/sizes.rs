@@ -9,7 +9,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// A batch is run in its own size.
+    /// Runs a batch in its own size.
     pub const fn any(max: usize) -> Self {
         Self {
             min: 1,
@@ -18,7 +18,7 @@ impl Sizes {
         }
     }
 
-    /// A batch is padded to 1, 2, 4, … or `max`.
+    /// Pads a batch to 1, 2, 4, … or `max`.
     pub const fn doubling(max: usize) -> Self {
         Self {
             min: 1,
@@ -27,7 +27,7 @@ impl Sizes {
         }
     }
 
-    /// Every batch is padded to `n`.
+    /// Pads every batch to `n`.
     pub const fn only(n: usize) -> Self {
         Self {
             min: n,
@@ -39,7 +39,7 @@ impl Sizes {
         self.max
     }
 
-    /// The size in which `n` images are run.
+    /// Returns the size in which `n` images are run.
     pub fn run(self, n: usize) -> usize {
         if self.padded {
             n.next_power_of_two().clamp(self.min, self.max)
@@ -48,7 +48,7 @@ impl Sizes {
         }
     }
 
-    /// The largest batch that needs no more room than half of `n` images do.
+    /// Returns the largest batch that needs no more room than half of `n` images do.
     pub fn half(self, n: usize) -> usize {
         let half = (n / 2).max(1);
         if self.padded && !half.is_power_of_two() {
@@ -58,7 +58,7 @@ impl Sizes {
         }
     }
 
-    /// The sizes to be run before the first image comes, the smallest first.
+    /// Returns the sizes to be run before the first image comes, the smallest first.
     pub fn warm(self) -> Vec<usize> {
         let doubling = std::iter::successors(Some(self.min), |n| Some(2 * n));
         doubling

@@ -2,8 +2,8 @@
 //! device can make use of, however many models there are. One that is beyond
 //! help rings the alarm, which ends the worker.
 
-use crate::metrics::{BATCH_FILL, BATCH_SIZE, ENGINE_IDLE_SECONDS, INFER_SECONDS, OUT_OF_MEMORY};
 use std::{
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
@@ -12,42 +12,37 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{Alarm, Breakdown, Engine, EngineError, Watchdog, panicking::excuse_this_thread};
-use crate::batch::{Batch, BatchError, Batcher, Fit, Item, LineId, Scored, Sizes};
+use super::batching::{Batch, BatchError, Batcher, Fit, Item, QueueId, Scored, Sizes};
+use crate::{
+    engine::{Alarm, Breakdown, Engine, EngineError, Watchdog, excuse_this_thread},
+    metrics::{BATCH_FILL, BATCH_SIZE, ENGINE_IDLE_SECONDS, INFER_SECONDS, OUT_OF_MEMORY},
+};
 
 #[derive(Debug)]
-pub struct Lanes {
+pub struct EngineThreads {
     /// Each ends with its thread.
-    threads: Vec<oneshot::Receiver<()>>,
+    running: Vec<oneshot::Receiver<()>>,
     batcher: Arc<Batcher>,
 }
 
-impl Lanes {
+impl EngineThreads {
     pub fn start(
-        threads: usize,
+        count: usize,
         batcher: &Arc<Batcher>,
         watchdog: &Arc<Watchdog>,
         alarm: &Alarm,
-    ) -> std::io::Result<Self> {
-        let spawn = |number: usize| {
-            let lane = Lane {
+    ) -> io::Result<Self> {
+        let mut running = Vec::with_capacity(count);
+        for number in 0..count {
+            let thread = EngineThread {
                 number,
                 batcher: batcher.clone(),
                 watchdog: watchdog.clone(),
             };
-            let (alarm, (running, ended)) = (alarm.clone(), oneshot::channel());
-            let body = move || {
-                lane.work(&alarm);
-                drop(running);
-            };
-            thread::Builder::new()
-                .name(format!("engine-{number}"))
-                .spawn(body)
-                .map(|_| ended)
-        };
-        let threads = (0..threads).map(spawn).collect::<Result<_, _>>()?;
+            running.push(thread.start(alarm.clone())?);
+        }
         Ok(Self {
-            threads,
+            running,
             batcher: batcher.clone(),
         })
     }
@@ -56,14 +51,13 @@ impl Lanes {
     /// hangs must not keep the process from ending.
     pub async fn stop(self) {
         self.batcher.stop();
-        for thread in self.threads {
+        for thread in self.running {
             let _ = thread.await;
         }
     }
 }
 
-/// One thread.
-struct Lane {
+struct EngineThread {
     number: usize,
     batcher: Arc<Batcher>,
     watchdog: Arc<Watchdog>,
@@ -73,7 +67,7 @@ struct Lane {
 #[derive(Clone, Copy)]
 struct Origin {
     taken: Instant,
-    line: LineId,
+    queue: QueueId,
     fit: Fit,
     sizes: Sizes,
 }
@@ -85,56 +79,61 @@ struct Inferred {
     finished: Instant,
 }
 
-impl Lane {
-    fn work(&self, alarm: &Alarm) {
+impl EngineThread {
+    /// Returns what ends with the thread.
+    fn start(self, alarm: Alarm) -> io::Result<oneshot::Receiver<()>> {
+        let (running, ended) = oneshot::channel::<()>();
+        let name = format!("engine-{}", self.number);
+        thread::Builder::new().name(name).spawn(move || {
+            let _running = running;
+            self.live(&alarm);
+        })?;
+        Ok(ended)
+    }
+
+    fn live(&self, alarm: &Alarm) {
         excuse_this_thread(self.watchdog.clone(), self.number);
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            let mut idle_since = Instant::now();
-            while let Some(batch) = self.batcher.next(self.number) {
-                metrics::histogram!(ENGINE_IDLE_SECONDS).record(idle_since.elapsed());
-                self.run(batch)?;
-                idle_since = Instant::now();
-            }
-            Ok(())
-        }));
-        match ended {
+        match catch_unwind(AssertUnwindSafe(|| self.work())) {
             Ok(Ok(())) => {}
             Ok(Err(breakdown)) => alarm.ring(breakdown),
             Err(_) => alarm.ring(Breakdown::Panicked),
         }
     }
 
+    fn work(&self) -> Result<(), Breakdown> {
+        let mut idle_since = Instant::now();
+        while let Some(batch) = self.batcher.next(self.number) {
+            metrics::histogram!(ENGINE_IDLE_SECONDS).record(idle_since.elapsed());
+            self.run(batch)?;
+            idle_since = Instant::now();
+        }
+        Ok(())
+    }
+
     fn run(&self, batch: Batch) -> Result<(), Breakdown> {
-        let Batch {
-            line,
-            items,
-            closed,
-            fill,
-            fit,
-            sizes,
-            engines,
-        } = batch;
-        metrics::histogram!(BATCH_SIZE, "closed" => closed.name()).record(items.len() as f64);
-        metrics::histogram!(BATCH_FILL).record(fill);
+        let images = batch.items.len() as f64;
+        metrics::histogram!(BATCH_SIZE, "closed" => batch.closed.name()).record(images);
+        metrics::histogram!(BATCH_FILL).record(batch.fill);
         let origin = Origin {
             taken: Instant::now(),
-            line,
-            fit,
-            sizes,
+            queue: batch.queue,
+            fit: batch.fit,
+            sizes: batch.sizes,
         };
-        let items = decoded(items);
+        let items = decoded(batch.items);
         if items.is_empty() {
             return Ok(());
         }
-        let mut engine = engines
+        let mut engine = batch
+            .engines
             .take()
-            .expect("a version has an engine for every lane");
+            .expect("a version has an engine for every engine thread");
         let done = self.attempt(engine.as_mut(), origin, items);
-        engines.put_back(engine);
+        batch.engines.put_back(engine);
         done
     }
 
-    /// Every image gets an answer, unless the engine is beyond help: then their jobs go to another worker.
+    /// Gives every image an answer, unless the engine is beyond help: then their jobs go to another worker.
     fn attempt(
         &self,
         engine: &mut dyn Engine,
@@ -156,8 +155,12 @@ impl Lane {
             Err(EngineError::Failed(_)) if items.len() > 1 => items
                 .into_iter()
                 .try_for_each(|item| self.attempt(engine, origin, vec![item])),
-            result => {
-                answer(items, origin.taken, result);
+            Err(error @ EngineError::Failed(_)) => {
+                refuse(items, &error);
+                Ok(())
+            }
+            Ok(inferred) => {
+                answer(items, origin.taken, &inferred);
                 Ok(())
             }
         }
@@ -173,12 +176,9 @@ impl Lane {
             .iter()
             .filter_map(|item| item.picture.pixels().ok())
             .collect();
+        let expected = origin.fit.run(origin.sizes, images.len());
         let started = Instant::now();
-        self.watchdog.begins(
-            self.number,
-            origin.fit.run(origin.sizes, images.len()),
-            started,
-        );
+        self.watchdog.begins(self.number, expected, started);
         let scores = engine.infer(&images);
         self.watchdog.ended(self.number);
         let finished = Instant::now();
@@ -199,14 +199,14 @@ impl Lane {
     fn learn(&self, origin: Origin, n: usize, took: Duration) {
         let size = origin.sizes.run(n).next_power_of_two().to_string();
         metrics::histogram!(INFER_SECONDS, "n" => size).record(took);
-        if let Some(limit) = self.batcher.ran(origin.line, n, took.as_secs_f64()) {
+        if let Some(limit) = self.batcher.ran(origin.queue, n, took.as_secs_f64()) {
             tracing::info!(limit, "batches may be larger again");
         }
     }
 
     fn lower_limit(&self, origin: Origin, n: usize, cause: &str) {
         metrics::counter!(OUT_OF_MEMORY).increment(1);
-        let limit = self.batcher.too_many(origin.line, n);
+        let limit = self.batcher.too_many(origin.queue, n);
         tracing::error!(
             n,
             limit,
@@ -216,40 +216,40 @@ impl Lane {
     }
 }
 
-/// Those whose tile is whole, decoded; the others are answered.
+/// Decodes the tiles. Those that are not whole are answered and left out.
 fn decoded(items: Vec<Item>) -> Vec<Item> {
-    let whole = |item: Item| {
-        let Some(broken) = item.picture.pixels().err().map(ToString::to_string) else {
-            return Some(item);
-        };
-        let _ = item.reply.send(Err(BatchError::Tile(broken)));
-        None
-    };
-    items.into_iter().filter_map(whole).collect()
+    let mut whole = Vec::with_capacity(items.len());
+    for item in items {
+        match item.picture.pixels().err().map(ToString::to_string) {
+            None => whole.push(item),
+            Some(broken) => reply(item, Err(BatchError::Tile(broken))),
+        }
+    }
+    whole
 }
 
-/// Whoever hung up meanwhile needs no answer.
-fn answer(items: Vec<Item>, taken: Instant, result: Result<Inferred, EngineError>) {
-    match result {
-        Ok(Inferred {
-            scores,
-            started,
-            finished,
-        }) => {
-            let classes = scores.len() / items.len();
-            for (item, scores) in items.into_iter().zip(scores.chunks_exact(classes)) {
-                let _ = item.reply.send(Ok(Scored {
-                    scores: scores.to_vec(),
-                    taken,
-                    started,
-                    finished,
-                }));
-            }
-        }
-        Err(error) => items.into_iter().for_each(|item| {
-            let _ = item.reply.send(Err(BatchError::Engine(error.clone())));
-        }),
+fn answer(items: Vec<Item>, taken: Instant, inferred: &Inferred) {
+    let classes = inferred.scores.len() / items.len();
+    for (item, scores) in items.into_iter().zip(inferred.scores.chunks_exact(classes)) {
+        let scored = Scored {
+            scores: scores.to_vec(),
+            taken,
+            started: inferred.started,
+            finished: inferred.finished,
+        };
+        reply(item, Ok(scored));
     }
+}
+
+fn refuse(items: Vec<Item>, error: &EngineError) {
+    for item in items {
+        reply(item, Err(BatchError::Engine(error.clone())));
+    }
+}
+
+/// Answers one image. Whoever hung up meanwhile needs no answer.
+fn reply(item: Item, scored: Result<Scored, BatchError>) {
+    let _ = item.reply.send(scored);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::{caption::english, tags::Taxonomy};
+use crate::captioning::template::english;
 
 #[derive(Clone, Debug, Default)]
 pub struct Labels {
@@ -11,14 +11,12 @@ pub struct Labels {
 }
 
 impl Labels {
-    pub fn of<'a>(taxonomies: impl IntoIterator<Item = &'a Taxonomy>) -> Self {
-        let entries = taxonomies
-            .into_iter()
-            .flat_map(|taxonomy| taxonomy.classes.iter().chain(&taxonomy.parents));
-        entries.flat_map(|entry| forms(&entry.name)).collect()
+    /// Makes them of all names that the models have for classes and their parents.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        names.into_iter().flat_map(forms).collect()
     }
 
-    /// Where labels stand in a sentence, from one word to before another.
+    /// Returns where labels stand in a sentence, from one word to before another.
     pub fn found_in<'a>(&'a self, said: &'a [String]) -> impl Iterator<Item = (usize, usize)> + 'a {
         let ends = |from: usize| from + 1..=said.len().min(from + self.longest);
         let spans = (0..said.len()).flat_map(move |from| ends(from).map(move |to| (from, to)));
@@ -35,7 +33,7 @@ impl FromIterator<Vec<String>> for Labels {
     }
 }
 
-/// A name as it stands, and in the plural if it is none: `two cats` names a
+/// Returns a name as it stands, and in the plural if it is none: `two cats` names a
 /// `cat`, but there is no `pajama` in `pajamas`.
 pub fn forms(name: &str) -> Vec<Vec<String>> {
     let name = english::bare(name);
@@ -51,7 +49,7 @@ pub fn forms(name: &str) -> Vec<Vec<String>> {
     }
 }
 
-/// Lower-case words without punctuation.
+/// Returns lower-case words without punctuation.
 pub fn words(text: &str) -> Vec<String> {
     let text = text.to_lowercase();
     text.split(|c: char| !c.is_alphanumeric())

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use common::wire::Tag;
 
-use super::{english, prompt};
+use super::{prompt, template::english};
 pub use labels::Labels;
 use labels::{forms, words};
 

@@ -2,7 +2,6 @@
 //! A finished one leaves, and a new one joins at the next step. What all
 //! prompts begin with is computed once and shared.
 
-use crate::metrics::CAPTION_TOKENS;
 use std::time::Instant;
 
 use common::model::Llm;
@@ -12,7 +11,10 @@ use super::{
     library::{Batch, Context, ContextLimits, Library, Model, Sampler, Token},
     prompt,
 };
-use crate::caption::model::{NoSentence, Sentence};
+use crate::{
+    captioning::sentence::{NoSentence, Sentence},
+    metrics::CAPTION_TOKENS,
+};
 
 /// The sequence that holds the instruction for good; the others begin as its copies.
 const INSTRUCTION: i32 = 0;

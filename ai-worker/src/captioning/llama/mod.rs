@@ -5,12 +5,8 @@ mod decoder;
 pub mod library;
 pub mod prompt;
 
-use crate::metrics::{
-    CAPTION_BATCH_SIZE, CAPTION_KV_CAPACITY_TOKENS, CAPTION_KV_TOKENS, CAPTION_STEP_SECONDS,
-    CAPTION_TOKENS,
-};
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -23,11 +19,29 @@ use common::model::{Llm, Manifest};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    CaptionError, Setting,
-    model::{NoSentence, Sentence, Time},
+    CaptionError,
+    sentence::{NoSentence, Sentence, Time},
+};
+use crate::metrics::{
+    CAPTION_BATCH_SIZE, CAPTION_KV_CAPACITY_TOKENS, CAPTION_KV_TOKENS, CAPTION_STEP_SECONDS,
+    CAPTION_TOKENS,
 };
 use decoder::{Decoder, Step};
 use library::{Library, Model};
+
+/// How a language model in this process is run.
+#[derive(Clone, Debug)]
+pub struct LlamaSetting {
+    /// Folder of llama.cpp's shared library.
+    pub library: PathBuf,
+    pub threads: usize,
+    /// Sentences that are written at once.
+    pub width: usize,
+    /// Sentences that may wait for a place.
+    pub queue: usize,
+    /// Number of the GPU that runs it; a processor does where there is none.
+    pub gpu: Option<usize>,
+}
 
 #[derive(Debug)]
 pub struct Llama {
@@ -70,7 +84,7 @@ impl Request {
 }
 
 impl Llama {
-    pub fn load(manifest: &Manifest, setting: Setting) -> Result<Self, CaptionError> {
+    pub fn load(manifest: &Manifest, setting: LlamaSetting) -> Result<Self, CaptionError> {
         let limits = manifest.require(&manifest.llm, "[llm]")?.clone();
         if limits.template != "chatml" {
             return Err(CaptionError::Load(format!(
@@ -182,7 +196,7 @@ fn open(library: &'static Library, path: &Path, gpu: Option<usize>) -> Result<Mo
 fn live(
     path: &Path,
     limits: &Llm,
-    setting: &Setting,
+    setting: &LlamaSetting,
     waiting: mpsc::Receiver<Request>,
     ready: &Ready,
     beats: &AtomicU64,

@@ -1,7 +1,7 @@
 //! The prompt in the form that the model was trained on. Tags are data in it, never markup.
 
 use super::library::{Model, Token};
-use crate::caption::prompt::{EXAMPLES, SYSTEM};
+use crate::captioning::prompt::{EXAMPLES, SYSTEM};
 
 const ASKED: &str = "<|im_start|>user\n";
 const ANSWER: &str = "<|im_end|>\n<|im_start|>assistant\n";

@@ -7,7 +7,7 @@ use common::{
 };
 
 use super::*;
-use crate::caption::{Asked, Captioner, model::Model};
+use crate::captioning::{Asked, Captioner, model::Model};
 
 const REALTIME: Asked = Asked {
     priority: Priority::Realtime,
@@ -27,7 +27,7 @@ fn captioner(queue: usize) -> (Captioner, mpsc::Receiver<Request>, Arc<AtomicU64
     let (requests, waiting) = mpsc::channel(queue);
     let llama = Llama::at(&manifest, requests, queue);
     let beats = llama.beats.clone();
-    (Captioner::by(Model::Llama(llama)), waiting, beats)
+    (Captioner::from_model(Model::Llama(llama)), waiting, beats)
 }
 
 fn cat() -> Tag {

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::caption::prompt::{EXAMPLES, SYSTEM};
+use crate::captioning::prompt::{EXAMPLES, SYSTEM};
 
 const MAX_TOKENS: u32 = 48;
 

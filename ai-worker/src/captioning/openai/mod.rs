@@ -21,7 +21,7 @@ use url::Url;
 
 use super::{
     CaptionError,
-    model::{NoSentence, Sentence, Time},
+    sentence::{NoSentence, Sentence, Time},
 };
 
 /// Of the requests of so long, one in ten may be tried a second time, and one a second in any case.

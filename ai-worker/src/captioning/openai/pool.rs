@@ -6,7 +6,6 @@
 //! the template has to speak at once; and it cannot keep a second try from the
 //! server that has just failed.
 
-use crate::metrics::CAPTION_SERVER_EJECTIONS;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,6 +16,8 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
+
+use crate::metrics::CAPTION_SERVER_EJECTIONS;
 
 /// So many in a row, and a server is left alone.
 const FAILURES: u32 = 3;

@@ -1,6 +1,5 @@
 //! What one server is asked, and how long its answer is waited for.
 
-use crate::metrics::CAPTION_SERVER_ANSWERS;
 use std::{
     pin::pin,
     sync::Arc,
@@ -13,7 +12,10 @@ use super::{
     client::{Client, Failure},
     pool::Turn,
 };
-use crate::caption::model::{NoSentence, Time};
+use crate::{
+    captioning::sentence::{NoSentence, Time},
+    metrics::CAPTION_SERVER_ANSWERS,
+};
 
 /// Of the time that is left, what a server gets before it counts as hanging.
 const HANGS_AFTER: f64 = 0.9;

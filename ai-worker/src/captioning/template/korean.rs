@@ -27,17 +27,15 @@ impl Sort {
     }
 }
 
-/// `subjects` is not empty.
-pub fn write(subjects: &[&Tag]) -> String {
+/// Returns the Korean sentence. `subjects` is not empty.
+pub fn sentence(subjects: &[&Tag]) -> String {
     let sort = subjects
         .first()
         .map_or(Sort::Thing, |tag| Sort::of(&tag.category));
     let alike = subjects.iter().all(|tag| Sort::of(&tag.category) == sort);
     let names = listed(subjects);
-    let (there, seen) = (
-        attach(&names, Particle::Subject),
-        attach(&names, Particle::Object),
-    );
+    let there = attach(&names, Particle::Subject);
+    let seen = attach(&names, Particle::Object);
     match (sort, subjects.len() > 1, alike) {
         (_, true, false) => format!("{there} 있는 사진입니다."),
         (Sort::Living, false, _) => format!("{there} 있는 사진입니다."),
@@ -50,7 +48,7 @@ pub fn write(subjects: &[&Tag]) -> String {
     }
 }
 
-/// `고양이`, `고양이와 개`, `고양이와 개, 그리고 소파`.
+/// Returns `고양이`, `고양이와 개` or `고양이와 개, 그리고 소파`.
 fn listed(subjects: &[&Tag]) -> String {
     let names: Vec<&str> = subjects.iter().map(|tag| bare(&tag.name)).collect();
     match names.as_slice() {
@@ -81,7 +79,7 @@ mod tests {
             parents: vec![],
         };
         let tags: Vec<Tag> = subjects.iter().map(tag).collect();
-        write(&tags.iter().collect::<Vec<_>>())
+        sentence(&tags.iter().collect::<Vec<_>>())
     }
 
     #[test]

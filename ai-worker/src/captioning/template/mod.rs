@@ -1,13 +1,41 @@
 //! Sentences from a pattern: always true to the tags, never surprising.
 
-use common::wire::Tag;
+pub mod english;
+mod korean;
+mod particle;
+mod subject;
 
-use super::english::{bare, with_article};
+use common::wire::{Caption, CaptionStatus, Language, Tag};
+use english::{bare, with_article};
+pub use subject::subjects;
 
+/// The name under which the template's captions are answered.
 pub const NAME: &str = "template";
 
-/// `subjects` is not empty.
-pub fn write(subjects: &[&Tag]) -> String {
+/// Returns the template's caption, and with it why the template speaks. `subjects` is not empty.
+pub fn caption(subjects: &[&Tag], language: Language, status: CaptionStatus) -> Caption {
+    let text = match language {
+        Language::En => english_sentence(subjects),
+        Language::Ko => korean::sentence(subjects),
+    };
+    Caption {
+        text: Some(text),
+        status,
+        model: Some(NAME.to_owned()),
+    }
+}
+
+/// Returns the caption of a picture of which there is nothing to say, or nothing was asked.
+pub fn none() -> Caption {
+    Caption {
+        text: None,
+        status: CaptionStatus::Disabled,
+        model: None,
+    }
+}
+
+/// Returns the English sentence. `subjects` is not empty.
+pub fn english_sentence(subjects: &[&Tag]) -> String {
     let named: Vec<String> = subjects
         .iter()
         .map(|tag| with_article(bare(&tag.name)))
@@ -34,12 +62,17 @@ mod tests {
             category_name: String::new(),
             parents: vec![],
         };
-        let (espresso, cup, glasses) = (tag("espresso"), tag("cup"), tag("sunglasses"));
-        assert_eq!(write(&[&espresso]), "A photo of an espresso.");
+        let espresso = tag("espresso");
+        let cup = tag("cup");
+        let glasses = tag("sunglasses");
+        assert_eq!(english_sentence(&[&espresso]), "A photo of an espresso.");
         assert_eq!(
-            write(&[&espresso, &cup, &glasses]),
+            english_sentence(&[&espresso, &cup, &glasses]),
             "A photo of an espresso, a cup and sunglasses."
         );
-        assert_eq!(write(&[&tag("kite (bird)")]), "A photo of a kite.");
+        assert_eq!(
+            english_sentence(&[&tag("kite (bird)")]),
+            "A photo of a kite."
+        );
     }
 }

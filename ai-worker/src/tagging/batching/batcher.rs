@@ -1,5 +1,5 @@
-//! The desk behind a lock: jobs put images in line, engines' threads block for
-//! their next batch. Nothing is decided here.
+//! The scheduler behind a lock: jobs put images into queues, engine threads
+//! block for their next batch. Nothing is decided here.
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,11 @@ use common::queue::Priority;
 use tokio::sync::oneshot;
 
 use super::{
-    Batch, BatchError, Item, LineId, Rules, Scored,
+    Batch, BatchError, Item, Rules, Scored,
     cost::Cost,
-    desk::{Desk, Formed, Refused, Step},
+    scheduler::{Formed, QueueId, Refused, Scheduler, Step},
 };
-use crate::{decode::Picture, engine::Engines};
+use crate::{engine::Engines, tagging::decode::Picture};
 
 #[derive(Debug)]
 pub struct Batcher {
@@ -25,15 +25,21 @@ pub struct Batcher {
 
 #[derive(Debug)]
 struct State {
-    desk: Desk<Item>,
-    engines: HashMap<LineId, Arc<Engines>>,
+    scheduler: Scheduler<Item>,
+    engines: HashMap<QueueId, Arc<Engines>>,
 }
 
+/// Engines that no queue needs any more. Unloading them takes its time, so they are dropped only where
+/// nobody waits for the lock.
+#[derive(Debug)]
+#[must_use = "engines are unloaded outside of the lock"]
+struct Retired(Vec<Arc<Engines>>);
+
 impl Batcher {
-    /// For so many threads, which call `next` by their numbers; holds at most `capacity` images.
+    /// Serves so many engine threads, which call `next` by their numbers; holds at most `capacity` images.
     pub fn new(threads: usize, capacity: usize) -> Self {
         let state = State {
-            desk: Desk::new(threads, capacity),
+            scheduler: Scheduler::new(threads, capacity),
             engines: HashMap::new(),
         };
         Self {
@@ -42,49 +48,48 @@ impl Batcher {
         }
     }
 
-    /// Opens a line. `engines` holds one for each thread, `warm_up` what their runs took by size.
-    pub fn open(&self, rules: Rules, warm_up: &[(usize, f64)], engines: Arc<Engines>) -> LineId {
+    /// Opens a queue. `engines` holds one for each thread, `warm_up` what their runs took by size.
+    pub fn open(&self, rules: Rules, warm_up: &[(usize, f64)], engines: Arc<Engines>) -> QueueId {
         let mut state = self.state();
-        let line = state.desk.open(rules, Cost::new(warm_up));
-        state.engines.insert(line, engines);
-        line
+        let queue = state.scheduler.open(rules, Cost::new(warm_up));
+        state.engines.insert(queue, engines);
+        queue
     }
 
-    /// Takes no more images into a line. Its engines are let go once it has run empty.
-    pub fn retire(&self, line: LineId) {
+    /// Takes no more images into a queue. Its engines are let go once it has run empty.
+    pub fn retire(&self, queue: QueueId) {
         let mut state = self.state();
-        state.desk.retire(line);
-        let retired = state.forget_retired();
-        drop(state);
+        state.scheduler.retire(queue);
+        let retired = state.take_retired();
+        unload(state, retired);
         self.changed.notify_all();
-        // Unloading takes its time, and nobody shall wait for it at the lock.
-        drop(retired);
     }
 
-    /// Puts an image in line and waits for its scores.
+    /// Puts an image into a queue and waits for its scores.
     pub async fn submit(
         &self,
-        line: LineId,
+        queue: QueueId,
         priority: Priority,
         picture: Picture,
         deadline: Instant,
     ) -> Result<Scored, BatchError> {
         let (reply, scored) = oneshot::channel();
-        self.push(line, priority, Item { picture, reply }, deadline)?;
+        self.push(queue, priority, Item { picture, reply }, deadline)?;
         scored.await.unwrap_or(Err(BatchError::Stopped))
     }
 
     pub(super) fn push(
         &self,
-        line: LineId,
+        queue: QueueId,
         priority: Priority,
         item: Item,
         deadline: Instant,
     ) -> Result<(), BatchError> {
+        let now = Instant::now();
         let pushed = self
             .state()
-            .desk
-            .push(line, priority, item, deadline, Instant::now());
+            .scheduler
+            .push(queue, priority, item, deadline, now);
         pushed.map_err(|refused| match refused {
             Refused::Full => BatchError::Full,
             Refused::Retired => BatchError::Retired,
@@ -95,56 +100,73 @@ impl Batcher {
         Ok(())
     }
 
-    /// Blocks an engine's thread until its next batch; `None` after `stop`,
+    /// Blocks an engine thread until its next batch; `None` after `stop`,
     /// once nothing waits any more.
     pub fn next(&self, thread: usize) -> Option<Batch> {
         let mut state = self.state();
-        state.desk.engine_idle(thread);
+        state.scheduler.engine_idle(thread);
         loop {
             let now = Instant::now();
-            state.drop_hopeless(now);
-            match state.desk.step(thread, now) {
-                Step::Run(formed) => {
-                    if state.desk.len() > 0 {
-                        self.changed.notify_one();
-                    }
-                    return Some(state.batch(formed));
-                }
+            let retired = state.expire(now);
+            if !retired.0.is_empty() {
+                unload(state, retired);
+                state = self.state();
+                continue;
+            }
+            match state.scheduler.step(thread, now) {
+                Step::Run(formed) => return Some(self.begin(state, formed)),
                 Step::End => return None,
-                Step::Wait(None) => {
-                    state = self
-                        .changed
-                        .wait(state)
-                        .unwrap_or_else(PoisonError::into_inner)
-                }
-                Step::Wait(Some(until)) => {
-                    let waited = self
-                        .changed
-                        .wait_timeout(state, until.saturating_duration_since(now));
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
+                Step::Wait(until) => state = self.wait(state, until, now),
             }
         }
     }
 
-    /// The line learns what `n` images cost.
-    pub fn ran(&self, line: LineId, n: usize, seconds: f64) -> Option<usize> {
-        self.state().desk.ran(line, n, seconds)
+    fn begin(&self, mut state: MutexGuard<'_, State>, formed: Formed<Item>) -> Batch {
+        let batch = state.batch(formed);
+        let retired = state.take_retired();
+        if state.scheduler.len() > 0 {
+            self.changed.notify_one();
+        }
+        unload(state, retired);
+        batch
     }
 
-    /// `n` images did not fit into the engine's memory. Answers how many the line's batches may hold from now on.
-    pub fn too_many(&self, line: LineId, n: usize) -> Option<usize> {
-        self.state().desk.too_many(line, n)
+    /// Waits until something changes, or until then.
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        until: Option<Instant>,
+        now: Instant,
+    ) -> MutexGuard<'a, State> {
+        let Some(until) = until else {
+            let waited = self.changed.wait(state);
+            return waited.unwrap_or_else(PoisonError::into_inner);
+        };
+        let time = until.saturating_duration_since(now);
+        let waited = self.changed.wait_timeout(state, time);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state
     }
 
-    /// Images that wait, in all lines.
+    /// Learns what `n` images cost. Returns how many the queue's batches may hold if that was raised.
+    pub fn ran(&self, queue: QueueId, n: usize, seconds: f64) -> Option<usize> {
+        self.state().scheduler.ran(queue, n, seconds)
+    }
+
+    /// Learns that `n` images did not fit into the engine's memory. Returns how many the queue's batches may
+    /// hold from now on.
+    pub fn too_many(&self, queue: QueueId, n: usize) -> Option<usize> {
+        self.state().scheduler.too_many(queue, n)
+    }
+
+    /// Returns how many images wait, in all queues.
     pub fn waiting(&self) -> usize {
-        self.state().desk.len()
+        self.state().scheduler.len()
     }
 
-    /// Lets engines empty the lines and end.
+    /// Lets engines empty the queues and end.
     pub fn stop(&self) {
-        self.state().desk.stop();
+        self.state().scheduler.stop();
         self.changed.notify_all();
     }
 
@@ -153,41 +175,44 @@ impl Batcher {
     }
 }
 
+/// Gives the lock back, and only then lets the engines go.
+fn unload(state: MutexGuard<'_, State>, retired: Retired) {
+    drop(state);
+    drop(retired);
+}
+
 impl State {
-    /// Images that nobody waits for, or that cannot be in time, cost no engine time.
-    fn drop_hopeless(&mut self, now: Instant) {
-        for item in self.desk.drop_hopeless(|item| item.reply.is_closed(), now) {
+    /// Answers images that nobody waits for, or that cannot be in time: they cost no engine time.
+    fn expire(&mut self, now: Instant) -> Retired {
+        let expired = self
+            .scheduler
+            .remove_hopeless(|item| item.reply.is_closed(), now);
+        for item in expired {
             let _ = item.reply.send(Err(BatchError::Expired));
         }
-        self.forget_retired();
+        self.take_retired()
     }
 
     fn batch(&mut self, formed: Formed<Item>) -> Batch {
-        let Formed {
-            line,
-            items,
-            closed,
-            sizes,
-            fit,
-        } = formed;
-        let engines = self.engines[&line].clone();
-        self.forget_retired();
-        let fill = items.len() as f64 / sizes.max() as f64;
+        let engines = self.engines[&formed.queue].clone();
+        let fill = formed.items.len() as f64 / formed.sizes.max() as f64;
         Batch {
-            line,
-            items,
-            closed,
+            queue: formed.queue,
+            items: formed.items,
+            closed: formed.closed,
             fill,
-            fit,
-            sizes,
+            fit: formed.fit,
+            sizes: formed.sizes,
             engines,
         }
     }
 
-    fn forget_retired(&mut self) -> Vec<Arc<Engines>> {
-        self.engines
-            .extract_if(|line, _| !self.desk.is_open(*line))
-            .map(|(_, engines)| engines)
-            .collect()
+    /// Takes out the engines of queues that have run empty.
+    fn take_retired(&mut self) -> Retired {
+        let retired = self
+            .engines
+            .extract_if(|queue, _| !self.scheduler.is_open(*queue))
+            .map(|(_, engines)| engines);
+        Retired(retired.collect())
     }
 }

@@ -122,7 +122,7 @@ fn latest_start(rules: &Rules, fit: &Fit, seen: &Seen) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::Sizes;
+    use crate::engine::Sizes;
 
     const GPU: Fit = Fit {
         fixed_s: 0.008,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::sizes::Sizes;
+use crate::engine::Sizes;
 
 /// What the weight of a run has shrunk to once the next one is seen: some fifty count.
 const MEMORY: f64 = 0.98;

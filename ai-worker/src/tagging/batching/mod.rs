@@ -1,16 +1,19 @@
-//! The dynamic batcher: images wait here for the model, a line for each
-//! version of each model and two lanes of urgency in each line. What is
-//! decided is decided without a clock (`desk.rs`); `batcher.rs` hands in the
-//! time and blocks the engines' threads.
+//! The dynamic batcher: images wait here for the model, in a queue for each
+//! version of each model, and in each queue by priority. What is decided is
+//! decided without a clock (`scheduler.rs`); `batcher.rs` hands in the time
+//! and blocks the engine threads.
 
 mod arrivals;
 mod batcher;
 mod closing;
 mod cost;
-mod desk;
 mod limit;
-mod line;
-mod sizes;
+mod queue;
+mod scheduler;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::Arc,
@@ -20,16 +23,14 @@ use std::{
 pub use batcher::Batcher;
 pub use closing::Closed;
 pub use cost::Fit;
-pub use desk::LineId;
-pub use sizes::Sizes;
+pub use scheduler::QueueId;
 use tokio::sync::oneshot;
 
-use crate::{
-    decode::Picture,
-    engine::{EngineError, Engines},
-};
+use super::decode::Picture;
+pub use crate::engine::Sizes;
+use crate::engine::{EngineError, Engines};
 
-/// One image's scores, and when an engine's thread worked on it.
+/// One image's scores, and when an engine thread worked on it.
 #[derive(Clone, Debug)]
 pub struct Scored {
     /// `[classes] f32`
@@ -67,7 +68,7 @@ pub struct Item {
 /// What an engine gets.
 #[derive(Debug)]
 pub struct Batch {
-    pub line: LineId,
+    pub queue: QueueId,
     pub items: Vec<Item>,
     pub closed: Closed,
     /// Its share of the largest batch, 0 to 1.
@@ -77,15 +78,10 @@ pub struct Batch {
     pub engines: Arc<Engines>,
 }
 
-/// How the batches of one line are formed.
+/// How the batches of one queue are formed.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     pub sizes: Sizes,
     /// No image waits longer for others; `None` leaves it to the fitted cost.
     pub max_wait: Option<Duration>,
 }
-
-#[cfg(test)]
-mod simulation;
-#[cfg(test)]
-mod tests;

@@ -25,7 +25,7 @@ struct Waiting<T> {
 }
 
 #[derive(Debug)]
-pub struct Line<T> {
+pub struct ImageQueue<T> {
     pub rules: Rules,
     pub limit: Limit,
     pub cost: Cost,
@@ -44,7 +44,7 @@ struct Places {
     bulk: usize,
 }
 
-impl<T> Line<T> {
+impl<T> ImageQueue<T> {
     pub fn new(rules: Rules, cost: Cost, engines: usize) -> Self {
         let limit = Limit::new(rules.sizes.max());
         let waiting = Priority::ALL.map(|_| VecDeque::new());
@@ -78,22 +78,22 @@ impl<T> Line<T> {
     }
 
     /// Takes out what nobody waits for, and what cannot be in time.
-    pub fn drop_hopeless(&mut self, gone: impl Fn(&T) -> bool, now: Instant) -> Vec<T> {
+    pub fn remove_hopeless(&mut self, gone: impl Fn(&T) -> bool, now: Instant) -> Vec<T> {
         let hopeless = |one: &Waiting<T>| gone(&one.item) || one.deadline <= now;
         let mut dropped = Vec::new();
-        for line in self
+        for queue in self
             .waiting
             .iter_mut()
-            .filter(|line| line.iter().any(hopeless))
+            .filter(|queue| queue.iter().any(hopeless))
         {
-            let (lost, kept): (VecDeque<_>, _) = line.drain(..).partition(hopeless);
-            *line = kept;
+            let (lost, kept): (VecDeque<_>, _) = queue.drain(..).partition(hopeless);
+            *queue = kept;
             dropped.extend(lost.into_iter().map(|one| one.item));
         }
         dropped
     }
 
-    /// What an idle engine should do about this line; `None` if nothing waits.
+    /// What an idle engine should do about this queue; `None` if nothing waits.
     pub fn decide(&self, others: Others, now: Instant) -> Option<Decision> {
         let places = self.places();
         let in_batch = || self.in_batch(places);

@@ -1,7 +1,7 @@
-//! All lines, and which of them an idle engine serves next: a state machine
-//! over handed-in time, so that tests own the clock.
+//! Holds all queues, and says which of them an idle engine serves next: a state
+//! machine over handed-in time, so that tests own the clock.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::queue::Priority;
 
@@ -9,13 +9,13 @@ use super::{
     Rules,
     closing::{Closed, Decision, Others},
     cost::{Cost, Fit},
-    line::{BULK_SHARE, Line},
-    sizes::Sizes,
+    queue::{BULK_SHARE, ImageQueue},
 };
+use crate::engine::Sizes;
 
 /// One version of one model, as long as it is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LineId(u64);
+pub struct QueueId(u64);
 
 #[derive(Debug)]
 pub enum Step<T> {
@@ -28,14 +28,14 @@ pub enum Step<T> {
 /// A batch that an engine is to run.
 #[derive(Debug)]
 pub struct Formed<T> {
-    pub line: LineId,
+    pub queue: QueueId,
     pub items: Vec<T>,
     pub closed: Closed,
     pub sizes: Sizes,
     pub fit: Fit,
 }
 
-/// What the desk knows of an engine.
+/// What the scheduler knows of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Engine {
     /// It never asked, or has ended.
@@ -52,22 +52,22 @@ pub enum Refused {
 }
 
 #[derive(Debug)]
-pub struct Desk<T> {
-    lines: Vec<(LineId, Line<T>)>,
+pub struct Scheduler<T> {
+    queues: Vec<(QueueId, ImageQueue<T>)>,
     opened: u64,
-    /// Images that may wait, in all lines together.
+    /// Images that may wait, in all queues together.
     capacity: usize,
     engines: Vec<Engine>,
-    /// Batches given while a line with nothing but bulk was ready.
+    /// Batches given while a queue with nothing but bulk was ready.
     passed_over: usize,
     stopping: bool,
 }
 
-impl<T> Desk<T> {
+impl<T> Scheduler<T> {
     pub fn new(engines: usize, capacity: usize) -> Self {
         let engines = vec![Engine::Away; engines];
         Self {
-            lines: Vec::new(),
+            queues: Vec::new(),
             opened: 0,
             capacity,
             engines,
@@ -76,29 +76,29 @@ impl<T> Desk<T> {
         }
     }
 
-    pub fn open(&mut self, rules: Rules, cost: Cost) -> LineId {
-        let id = LineId(self.opened);
+    pub fn open(&mut self, rules: Rules, cost: Cost) -> QueueId {
+        let id = QueueId(self.opened);
         self.opened += 1;
-        self.lines
-            .push((id, Line::new(rules, cost, self.engines.len())));
+        self.queues
+            .push((id, ImageQueue::new(rules, cost, self.engines.len())));
         id
     }
 
-    /// Lets a line run empty; it is forgotten then.
-    pub fn retire(&mut self, id: LineId) {
-        if let Some(line) = self.line(id) {
-            line.draining = true;
+    /// Lets a queue run empty; it is forgotten then.
+    pub fn retire(&mut self, id: QueueId) {
+        if let Some(queue) = self.queue(id) {
+            queue.draining = true;
         }
         self.forget_empty();
     }
 
-    pub fn is_open(&self, id: LineId) -> bool {
-        self.lines.iter().any(|(other, _)| *other == id)
+    pub fn is_open(&self, id: QueueId) -> bool {
+        self.queues.iter().any(|(other, _)| *other == id)
     }
 
     pub fn push(
         &mut self,
-        id: LineId,
+        id: QueueId,
         priority: Priority,
         item: T,
         deadline: Instant,
@@ -108,14 +108,14 @@ impl<T> Desk<T> {
             return Err(Refused::Stopped);
         }
         let full = self.len() >= self.capacity;
-        let line = self
-            .line(id)
-            .filter(|line| !line.draining)
+        let queue = self
+            .queue(id)
+            .filter(|queue| !queue.draining)
             .ok_or(Refused::Retired)?;
         if full {
             return Err(Refused::Full);
         }
-        line.push(priority, item, deadline, now);
+        queue.push(priority, item, deadline, now);
         Ok(())
     }
 
@@ -123,56 +123,57 @@ impl<T> Desk<T> {
         self.engines[engine] = Engine::Idle;
     }
 
-    /// What an idle engine should do now. After `Run` or `End` it is idle no more.
+    /// Says what an idle engine should do now. After `Run` or `End` it is idle no more.
     pub fn step(&mut self, engine: usize, now: Instant) -> Step<T> {
         let others = self.others(engine, now);
         let decisions: Vec<_> = self
-            .lines
+            .queues
             .iter()
-            .map(|(_, line)| line.decide(others, now))
+            .map(|(_, queue)| queue.decide(others, now))
             .collect();
         let Some(turn) = self.choose(&decisions) else {
-            if self.stopping && self.len() == 0 {
-                self.engines[engine] = Engine::Away;
-                return Step::End;
-            }
-            let waits = decisions
-                .iter()
-                .flatten()
-                .filter_map(|decision| match decision {
-                    Decision::Wait(until) => Some(*until),
-                    Decision::Close(_) => None,
-                });
-            return Step::Wait(waits.min());
+            return self.pause(engine, &decisions);
         };
         let formed = self.form(turn, decisions[turn]);
-        self.engines[engine] =
-            Engine::RunsUntil(now + formed.fit.run(formed.sizes, formed.items.len()));
+        let run = formed.fit.run(formed.sizes, formed.items.len());
+        self.engines[engine] = Engine::RunsUntil(now + run);
         Step::Run(formed)
     }
 
-    fn others(&self, engine: usize, now: Instant) -> Others {
-        let mut free = None;
-        for other in (0..self.engines.len()).filter(|other| *other != engine) {
-            match self.engines[other] {
-                Engine::Idle => return Others::Idle,
-                Engine::RunsUntil(end) => {
-                    free = free
-                        .into_iter()
-                        .chain([end.saturating_duration_since(now)])
-                        .min()
-                }
-                Engine::Away => {}
-            }
+    /// Lets an engine wait until the first queue may be ready, or end.
+    fn pause(&mut self, engine: usize, decisions: &[Option<Decision>]) -> Step<T> {
+        if self.stopping && self.len() == 0 {
+            self.engines[engine] = Engine::Away;
+            return Step::End;
         }
-        free.map_or(Others::Idle, Others::FreeIn)
+        let waits = decisions.iter().filter_map(|decision| match decision {
+            Some(Decision::Wait(until)) => Some(*until),
+            Some(Decision::Close(_)) | None => None,
+        });
+        Step::Wait(waits.min())
     }
 
-    /// Real-time before bulk, and each line in its turn: whoever was served goes
-    /// to the end. A line with bulk alone is passed over a few times running at the most.
+    fn others(&self, engine: usize, now: Instant) -> Others {
+        let mut first_free = None;
+        for (other, state) in self.engines.iter().enumerate() {
+            match state {
+                _ if other == engine => {}
+                Engine::Away => {}
+                Engine::Idle => return Others::Idle,
+                Engine::RunsUntil(end) => {
+                    let free = end.saturating_duration_since(now);
+                    first_free = Some(first_free.map_or(free, |first: Duration| first.min(free)));
+                }
+            }
+        }
+        first_free.map_or(Others::Idle, Others::FreeIn)
+    }
+
+    /// Chooses real-time before bulk, and each queue in its turn: whoever was served goes
+    /// to the end. A queue with bulk alone is passed over a few times running at the most.
     fn choose(&mut self, decisions: &[Option<Decision>]) -> Option<usize> {
         let ready = |turn: &usize| matches!(decisions[*turn], Some(Decision::Close(_)));
-        let urgent = |turn: &usize| self.lines[*turn].1.is_urgent();
+        let urgent = |turn: &usize| self.queues[*turn].1.is_urgent();
         let ready: Vec<usize> = (0..decisions.len()).filter(ready).collect();
         let first_bulk = ready.iter().copied().find(|turn| !urgent(turn));
         let first_urgent = ready.iter().copied().find(urgent);
@@ -191,75 +192,73 @@ impl<T> Desk<T> {
     fn form(&mut self, turn: usize, decision: Option<Decision>) -> Formed<T> {
         let closed = match decision {
             Some(Decision::Close(closed)) => closed,
-            _ => unreachable!("only lines that are ready are chosen"),
+            _ => unreachable!("only queues that are ready are chosen"),
         };
-        let (id, mut line) = self.lines.remove(turn);
-        let items = line.take();
+        let (id, mut queue) = self.queues.remove(turn);
+        let items = queue.take();
         let formed = Formed {
-            line: id,
+            queue: id,
             items,
             closed,
-            sizes: line.rules.sizes,
-            fit: line.cost.fit(),
+            sizes: queue.rules.sizes,
+            fit: queue.cost.fit(),
         };
-        self.lines.push((id, line));
+        self.queues.push((id, queue));
         self.forget_empty();
         formed
     }
 
-    pub fn drop_hopeless(&mut self, gone: impl Fn(&T) -> bool, now: Instant) -> Vec<T> {
+    pub fn remove_hopeless(&mut self, gone: impl Fn(&T) -> bool, now: Instant) -> Vec<T> {
         let dropped = self
-            .lines
+            .queues
             .iter_mut()
-            .flat_map(|(_, line)| line.drop_hopeless(&gone, now))
+            .flat_map(|(_, queue)| queue.remove_hopeless(&gone, now))
             .collect();
         self.forget_empty();
         dropped
     }
 
-    /// A run of `n` images took so long. Answers the limit if it was raised.
-    pub fn ran(&mut self, id: LineId, n: usize, seconds: f64) -> Option<usize> {
-        let line = self.line(id)?;
-        line.cost.seen(line.rules.sizes.run(n), seconds);
-        line.limit.went_well(n).then(|| line.limit.now())
+    /// Learns that a run of `n` images took so long. Returns the limit if it was raised.
+    pub fn ran(&mut self, id: QueueId, n: usize, seconds: f64) -> Option<usize> {
+        let queue = self.queue(id)?;
+        queue.cost.seen(queue.rules.sizes.run(n), seconds);
+        queue.limit.went_well(n).then(|| queue.limit.now())
     }
 
-    /// `n` images were too many for the engine's memory. Answers the new limit.
-    pub fn too_many(&mut self, id: LineId, n: usize) -> Option<usize> {
-        let line = self.line(id)?;
-        line.limit.lower(line.rules.sizes.half(n));
-        Some(line.limit.now())
+    /// Learns that `n` images were too many for the engine's memory. Returns the new limit.
+    pub fn too_many(&mut self, id: QueueId, n: usize) -> Option<usize> {
+        let queue = self.queue(id)?;
+        queue.limit.lower(queue.rules.sizes.half(n));
+        Some(queue.limit.now())
     }
 
-    /// Lets engines empty the lines and end.
+    /// Lets engines empty the queues and end.
     pub fn stop(&mut self) {
         self.stopping = true;
-        self.lines
-            .iter_mut()
-            .for_each(|(_, line)| line.draining = true);
+        for (_, queue) in &mut self.queues {
+            queue.draining = true;
+        }
     }
 
     pub fn len(&self) -> usize {
-        self.lines.iter().map(|(_, line)| line.len()).sum()
+        self.queues.iter().map(|(_, queue)| queue.len()).sum()
     }
 
-    fn line(&mut self, id: LineId) -> Option<&mut Line<T>> {
-        self.lines
+    fn queue(&mut self, id: QueueId) -> Option<&mut ImageQueue<T>> {
+        self.queues
             .iter_mut()
             .find(|(other, _)| *other == id)
-            .map(|(_, line)| line)
+            .map(|(_, queue)| queue)
     }
 
     fn forget_empty(&mut self) {
-        self.lines
-            .retain(|(_, line)| !line.draining || line.len() > 0);
+        self.queues
+            .retain(|(_, queue)| !queue.draining || queue.len() > 0);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const RULES: Rules = Rules {
@@ -268,33 +267,35 @@ mod tests {
     };
     const PATIENCE: Duration = Duration::from_secs(1);
 
-    /// Images come every millisecond to a line whose runs cost 8 ms, few more for more images.
-    fn desk(engines: usize, start: Instant) -> (Desk<u32>, LineId) {
-        let mut desk = Desk::new(engines, 100);
-        let line = desk.open(RULES, Cost::new(&[(1, 0.0081), (64, 0.0144)]));
-        (0..engines).for_each(|engine| desk.engine_idle(engine));
+    /// Images come every millisecond to a queue whose runs cost 8 ms, few more for more images.
+    fn scheduler(engines: usize, start: Instant) -> (Scheduler<u32>, QueueId) {
+        let mut scheduler = Scheduler::new(engines, 100);
+        let queue = scheduler.open(RULES, Cost::new(&[(1, 0.0081), (64, 0.0144)]));
+        (0..engines).for_each(|engine| scheduler.engine_idle(engine));
         for before in (0..20).rev() {
             let now = start - Duration::from_millis(before);
-            desk.push(line, Priority::Realtime, 0, now + PATIENCE, now)
+            scheduler
+                .push(queue, Priority::Realtime, 0, now + PATIENCE, now)
                 .expect("there is room");
         }
-        assert!(matches!(desk.step(0, start), Step::Run(_)));
-        (desk, line)
+        assert!(matches!(scheduler.step(0, start), Step::Run(_)));
+        (scheduler, queue)
     }
 
     #[test]
     fn an_image_is_made_to_wait_only_while_every_other_engine_computes() {
         let start = Instant::now();
-        let arrives = |desk: &mut Desk<u32>, line| {
-            desk.push(line, Priority::Realtime, 1, start + PATIENCE, start)
+        let arrives = |scheduler: &mut Scheduler<u32>, queue| {
+            scheduler
+                .push(queue, Priority::Realtime, 1, start + PATIENCE, start)
                 .expect("there is room");
-            desk.step(1, start)
+            scheduler.step(1, start)
         };
-        let (mut two, line) = desk(2, start);
-        assert!(matches!(arrives(&mut two, line), Step::Wait(Some(until)) if until > start));
-        let (mut three, line) = desk(3, start);
+        let (mut two, queue) = scheduler(2, start);
+        assert!(matches!(arrives(&mut two, queue), Step::Wait(Some(until)) if until > start));
+        let (mut three, queue) = scheduler(3, start);
         assert!(
-            matches!(arrives(&mut three, line), Step::Run(formed) if formed.closed == Closed::Idle)
+            matches!(arrives(&mut three, queue), Step::Run(formed) if formed.closed == Closed::Idle)
         );
     }
 }

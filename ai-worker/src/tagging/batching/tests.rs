@@ -19,19 +19,19 @@ fn item(mark: u8) -> (Item, oneshot::Receiver<Result<Scored, BatchError>>) {
     )
 }
 
-/// One thread, one line, engines whose every image costs the same.
-fn batcher(max_batch: usize) -> (Batcher, LineId) {
+/// One thread, one queue, engines whose every image costs the same.
+fn batcher(max_batch: usize) -> (Batcher, QueueId) {
     let batcher = Batcher::new(1, 16);
     let rules = Rules {
         sizes: Sizes::any(max_batch),
         max_wait: None,
     };
-    let line = batcher.open(
+    let queue = batcher.open(
         rules,
         &[(1, 0.005), (4, 0.02)],
         Arc::new(Engines::new(Vec::new())),
     );
-    (batcher, line)
+    (batcher, queue)
 }
 
 fn marks(batch: &Batch) -> Vec<u8> {
@@ -44,7 +44,7 @@ fn marks(batch: &Batch) -> Vec<u8> {
 
 #[test]
 fn urgent_images_go_first_and_bulk_does_not_lengthen_their_batch() {
-    let (batcher, line) = batcher(3);
+    let (batcher, queue) = batcher(3);
     let mut kept = Vec::new();
     for (priority, mark) in [
         (Priority::Bulk, 1),
@@ -54,7 +54,7 @@ fn urgent_images_go_first_and_bulk_does_not_lengthen_their_batch() {
     ] {
         let (item, scored) = item(mark);
         batcher
-            .push(line, priority, item, Instant::now() + SOON)
+            .push(queue, priority, item, Instant::now() + SOON)
             .expect("there is room");
         kept.push(scored);
     }
@@ -66,12 +66,12 @@ fn urgent_images_go_first_and_bulk_does_not_lengthen_their_batch() {
 
 #[test]
 fn images_without_a_waiter_or_without_time_never_reach_an_engine() {
-    let (batcher, line) = batcher(8);
+    let (batcher, queue) = batcher(8);
     let ((gone, scored), (late, mut late_scored), (good, _scored)) = (item(1), item(2), item(3));
     drop(scored);
     for (item, time) in [(gone, SOON), (late, Duration::ZERO), (good, SOON)] {
         batcher
-            .push(line, Priority::Realtime, item, Instant::now() + time)
+            .push(queue, Priority::Realtime, item, Instant::now() + time)
             .expect("there is room");
     }
     assert_eq!(batcher.next(0).map(|batch| marks(&batch)), Some(vec![3]));
@@ -83,11 +83,11 @@ fn images_without_a_waiter_or_without_time_never_reach_an_engine() {
 
 #[test]
 fn the_line_is_bounded_and_stopping_empties_it() {
-    let (batcher, line) = batcher(10);
+    let (batcher, queue) = batcher(10);
     let push = |mark| {
         let (item, scored) = item(mark);
         batcher
-            .push(line, Priority::Realtime, item, Instant::now() + SOON)
+            .push(queue, Priority::Realtime, item, Instant::now() + SOON)
             .map(|()| scored)
     };
     let kept: Vec<_> = (0..16)
@@ -132,14 +132,14 @@ fn a_retired_line_runs_empty_and_lets_its_engines_go() {
     ));
     let batch = batcher.next(0).expect("one image waits");
     assert_eq!(
-        (batch.line, batch.closed, marks(&batch)),
+        (batch.queue, batch.closed, marks(&batch)),
         (old, Closed::Drain, vec![1])
     );
     drop(batch);
     assert_eq!(
         Arc::strong_count(&engines),
         2,
-        "the old line's engines are gone"
+        "the old queue's engines are gone"
     );
     batcher.retire(new);
     assert_eq!(Arc::strong_count(&engines), 1);
@@ -147,7 +147,7 @@ fn a_retired_line_runs_empty_and_lets_its_engines_go() {
 
 #[test]
 fn a_push_wakes_an_engine_that_sleeps() {
-    let (batcher, line) = batcher(4);
+    let (batcher, queue) = batcher(4);
     std::thread::scope(|scope| {
         let engine = scope.spawn(|| {
             std::iter::from_fn(|| batcher.next(0))
@@ -156,13 +156,13 @@ fn a_push_wakes_an_engine_that_sleeps() {
         });
         for mark in 0..50 {
             let (item, _scored) = item(mark);
-            // Kept out of sight of `drop_hopeless`: the receiver lives as long as the test.
+            // Kept out of sight of `remove_hopeless`: the receiver lives as long as the test.
             std::mem::forget(_scored);
             while batcher.waiting() > 8 {
                 std::thread::yield_now();
             }
             batcher
-                .push(line, Priority::Realtime, item, Instant::now() + SOON)
+                .push(queue, Priority::Realtime, item, Instant::now() + SOON)
                 .expect("there is room");
         }
         batcher.stop();

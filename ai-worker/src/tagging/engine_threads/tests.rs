@@ -1,7 +1,10 @@
 use common::queue::Priority;
 
 use super::*;
-use crate::{batch::Rules, decode::Picture, engine::Engines};
+use crate::{
+    engine::Engines,
+    tagging::{batching::Rules, decode::Picture},
+};
 
 const LEAST: Duration = Duration::from_millis(200);
 
@@ -40,17 +43,17 @@ impl Engine for FakeEngine {
 
 struct Room {
     batcher: Arc<Batcher>,
-    line: LineId,
+    queue: QueueId,
     watchdog: Arc<Watchdog>,
     alarm: Alarm,
-    lanes: Lanes,
+    threads: EngineThreads,
 }
 
 impl Room {
     fn start(max_batch: usize, memory: usize) -> Self {
         let batcher = Arc::new(Batcher::new(1, 256));
         let engines = Arc::new(Engines::new(vec![Box::new(FakeEngine { memory })]));
-        let line = batcher.open(
+        let queue = batcher.open(
             Rules {
                 sizes: Sizes::any(max_batch),
                 max_wait: None,
@@ -58,14 +61,16 @@ impl Room {
             &[(1, 1e-3)],
             engines,
         );
-        let (watchdog, alarm) = (Arc::new(Watchdog::new(1, LEAST)), Alarm::default());
-        let lanes = Lanes::start(1, &batcher, &watchdog, &alarm).expect("a thread starts");
+        let watchdog = Arc::new(Watchdog::new(1, LEAST));
+        let alarm = Alarm::default();
+        let threads =
+            EngineThreads::start(1, &batcher, &watchdog, &alarm).expect("a thread starts");
         Self {
             batcher,
-            line,
+            queue,
             watchdog,
             alarm,
-            lanes,
+            threads,
         }
     }
 
@@ -74,7 +79,7 @@ impl Room {
         let scored = self
             .batcher
             .submit(
-                self.line,
+                self.queue,
                 Priority::Realtime,
                 Picture::decoded(vec![pixel]),
                 deadline,
@@ -103,7 +108,7 @@ async fn a_picture_that_the_engine_refuses_fails_alone() {
         Err(BatchError::Engine(EngineError::Failed(_)))
     ));
     assert!(!room.alarm.has_rung());
-    room.lanes.stop().await;
+    room.threads.stop().await;
 }
 
 #[tokio::test]
@@ -120,12 +125,12 @@ async fn too_many_for_the_memory_are_run_in_halves_and_later_batches_are_smaller
     let room = Arc::into_inner(room).expect("nobody else has it");
     assert!(
         room.batcher
-            .too_many(room.line, 64)
+            .too_many(room.queue, 64)
             .is_some_and(|limit| limit <= 3),
         "the limit came down by itself"
     );
     assert!(!room.alarm.has_rung());
-    room.lanes.stop().await;
+    room.threads.stop().await;
 }
 
 /// The alarm rings for `pixel`, and its job stays unanswered, so that it goes to another worker.

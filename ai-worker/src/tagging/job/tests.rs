@@ -8,7 +8,8 @@ use clap::Parser;
 use common::{
     bus::{Bus, BusConfig, ResultKey},
     model::{Fit, Kind, TileSpec},
-    queue::{Message, Priority, QueueConfig},
+    queue::{Message, Queue, QueueConfig},
+    shutdown::Shutdown,
     wire::{
         self, DEFAULT_TENANT, Features, Job, Language, ModelId, ModelInfo, Selection, WIRE_VERSION,
     },
@@ -17,14 +18,14 @@ use turbojpeg::{Image, PixelFormat, Subsamp};
 
 use super::*;
 use crate::{
-    batch::{Batcher, Rules, Sizes},
-    called_off::CalledOff,
-    caption::Captioner,
-    captions::Captions,
-    engine::{Alarm, Engine, EngineError, Lanes, Watchdog},
-    job::{Decoding, Tagger, Worker},
-    models::{Loaded, Models, Served, Source},
-    tags::{Calibration, Taxonomy},
+    captioning::Captioner,
+    consume::consume,
+    engine::{Alarm, Engine, EngineError, Sizes, Watchdog},
+    tagging::{
+        EngineThreads, LoadedVersion, Served, Tagger,
+        batching::{Batcher, Rules},
+        tags::{Calibration, Taxonomy},
+    },
 };
 
 const TILE: TileSpec = TileSpec {
@@ -33,7 +34,7 @@ const TILE: TileSpec = TileSpec {
     fit: Fit::Crop,
 };
 const MAX_BATCH: usize = 2;
-/// Two batches of the one lane.
+/// Two batches of the one engine thread.
 const PREFETCH: u16 = 4;
 
 #[derive(Parser)]
@@ -80,9 +81,8 @@ fn served(engine: Gated, batcher: &Arc<Batcher>) -> Arc<Served> {
         model,
     });
     let engines: Vec<Box<dyn Engine>> = vec![Box::new(engine)];
-    let loaded = Loaded {
+    let loaded = LoadedVersion {
         tagger,
-        source: Source::default(),
         engines,
         warm_up: vec![(1, 0.01)],
     };
@@ -143,14 +143,14 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// A worker of one lane, whose engine waits for the test.
+/// A worker of one engine thread, whose engine waits for the test.
 struct Room {
     queue: Queue,
     bus: Bus,
     batcher: Arc<Batcher>,
     batches: mpsc::Receiver<usize>,
     go: mpsc::Sender<()>,
-    lanes: Lanes,
+    threads: EngineThreads,
     shutdown: Shutdown,
     working: tokio::task::JoinHandle<()>,
 }
@@ -170,18 +170,18 @@ impl Room {
         let (go, gate) = mpsc::channel();
         let batcher = Arc::new(Batcher::new(1, 16));
         let served = served(Gated { given, go: gate }, &batcher);
-        let lanes = Lanes::start(
+        let threads = EngineThreads::start(
             1,
             &batcher,
             &Arc::new(Watchdog::new(1, Duration::from_secs(60))),
             &Alarm::default(),
         );
-        let worker = Worker {
+        let worker = TaggingWorker {
             name: "worker".into(),
             bus: bus.clone(),
-            called_off: CalledOff::open(&bus).await.expect("memory has inboxes"),
+            cancelled: Cancelled::open(&bus).await.expect("memory has inboxes"),
             models: Arc::new(Models::new(vec![served])),
-            captions: Arc::new(Captions::Here(Arc::new(Captioner::off()))),
+            captions: Arc::new(CaptionStage::Here(Arc::new(Captioner::off()))),
             caption_timeout: Duration::from_secs(1),
             decoding: Decoding::Ahead,
         };
@@ -205,7 +205,7 @@ impl Room {
             batcher,
             batches,
             go,
-            lanes: lanes.expect("a thread starts"),
+            threads: threads.expect("a thread starts"),
             shutdown,
             working,
         }
@@ -247,7 +247,7 @@ impl Room {
         until("all are taken", async || self.left().await == 0).await;
         self.shutdown.cancel();
         self.working.await.expect("drained");
-        self.lanes.stop().await;
+        self.threads.stop().await;
         let left = self
             .queue
             .depth(JobQueue::Tagging, Priority::Realtime)
@@ -260,12 +260,12 @@ impl Room {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_batch_is_decoded_and_in_line_while_one_computes_and_the_rest_stays_at_the_broker()
-{
+async fn the_next_batch_is_decoded_and_in_the_queue_while_one_computes_and_the_rest_stays_at_the_broker()
+ {
     let room = Room::open().await;
     room.publish(0..8).await;
     let first = room.first().await;
-    until("the others are in line", async || {
+    until("the others are in the queue", async || {
         room.batcher.waiting() == usize::from(PREFETCH) - first
     })
     .await;
@@ -287,11 +287,11 @@ async fn the_engine_never_sees_a_job_whose_client_has_left() {
             .expect("stored")
     };
     leave(4).await;
-    // Alone, since tiles are decoded at once and come into line in any order.
+    // Alone, since tiles are decoded at once and come into the queue in any order.
     room.publish(0..1).await;
     let first = room.first().await;
     room.publish(1..6).await;
-    until("the others are in line", async || {
+    until("the others are in the queue", async || {
         room.batcher.waiting() == usize::from(PREFETCH) - first
     })
     .await;
@@ -301,7 +301,7 @@ async fn the_engine_never_sees_a_job_whose_client_has_left() {
     assert_eq!(
         first + room.drain().await,
         4,
-        "one had left before it came, one while it was in line"
+        "one had left before it came, one while it was in the queue"
     );
     for n in [3, 4] {
         assert_eq!(

@@ -20,19 +20,18 @@ pub struct Canary {
 }
 
 impl Canary {
-    /// For `share` of the jobs, until `jobs` of them have gone well.
+    /// Takes `share` of the jobs, until `jobs` of them have gone well.
     pub fn new(version: Arc<Version>, share: f64, jobs: usize) -> Self {
-        let (asked, left) = (AtomicU64::new(0), AtomicUsize::new(jobs));
         Self {
             version,
             share,
-            asked,
-            left,
+            asked: AtomicU64::new(0),
+            left: AtomicUsize::new(jobs),
             verdict: watch::Sender::new(None),
         }
     }
 
-    /// Whether it answers the job that asks.
+    /// Returns whether it answers the job that asks.
     pub fn takes(&self) -> bool {
         let before = self.asked.fetch_add(1, Relaxed) as f64;
         ((before + 1.0) * self.share).floor() > (before * self.share).floor()
@@ -51,7 +50,7 @@ impl Canary {
         self.judge(Err(error));
     }
 
-    /// How it ended: well, or with its first error.
+    /// Waits until it has ended, and says how: well, or with its first error.
     pub async fn verdict(&self) -> Result<(), EngineError> {
         let mut verdict = self.verdict.subscribe();
         // The sender lives as long as this does.

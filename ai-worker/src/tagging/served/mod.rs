@@ -1,50 +1,105 @@
-//! One model as jobs see it: they ask for scores, and learn which version gave them.
+//! The models as jobs see them: they ask for scores, and learn which version gave them.
+
+mod canary;
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, mpsc},
     time::Instant,
 };
 
-use common::{model::TileSpec, queue::Priority};
+pub use canary::Canary;
+use common::{model::TileSpec, queue::Priority, wire::ModelInfo};
 
 use super::{
-    canary::Canary,
-    load::Loaded,
-    source::Source,
-    trial::{Sample, Samples},
-};
-use crate::{
-    batch::{BatchError, Batcher, LineId, Rules, Scored},
+    batching::{BatchError, Batcher, QueueId, Rules, Scored},
     decode::Picture,
-    engine::Engines,
-    job::Tagger,
+    tagger::Tagger,
 };
+use crate::engine::{Engine, Engines};
 
-/// One version of one model, with a line of its own.
+/// A version that is loaded and warm, and that nobody uses yet.
+pub struct LoadedVersion {
+    pub tagger: Arc<Tagger>,
+    pub engines: Vec<Box<dyn Engine>>,
+    /// Seconds that runs took, by size.
+    pub warm_up: Vec<(usize, f64)>,
+}
+
+/// One version of one model, with a queue of its own.
 #[derive(Debug)]
 pub struct Version {
     pub tagger: Arc<Tagger>,
-    pub source: Source,
-    pub line: LineId,
+    pub queue: QueueId,
 }
 
 impl Version {
-    pub fn open(loaded: Loaded, batcher: &Batcher, rules: Rules) -> Self {
-        let Loaded {
-            tagger,
-            source,
-            engines,
-            warm_up,
-        } = loaded;
-        let line = batcher.open(rules, &warm_up, Arc::new(Engines::new(engines)));
+    fn open(loaded: LoadedVersion, batcher: &Batcher, rules: Rules) -> Self {
+        let engines = Arc::new(Engines::new(loaded.engines));
         Self {
-            tagger,
-            source,
-            line,
+            tagger: loaded.tagger,
+            queue: batcher.open(rules, &loaded.warm_up, engines),
         }
     }
 }
 
+/// An image, and what the present version made of it.
+#[derive(Debug)]
+pub struct Sample {
+    pub picture: Picture,
+    pub scores: Vec<f32>,
+}
+
+/// Where live images go while a trial is on. Those that come too fast are left out.
+pub type Samples = mpsc::SyncSender<Sample>;
+
+/// How far a newer version has come.
+#[derive(Clone, Debug)]
+pub enum Next {
+    Nothing,
+    Trial(Samples),
+    Canary(Arc<Canary>),
+}
+
+/// All that a worker serves. The first is its default.
+#[derive(Debug)]
+pub struct Models {
+    served: Vec<Arc<Served>>,
+}
+
+impl Models {
+    pub fn new(served: Vec<Arc<Served>>) -> Self {
+        Self { served }
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Served> {
+        self.served
+            .iter()
+            .map(Arc::as_ref)
+            .find(|served| served.name() == name)
+    }
+
+    pub fn all(&self) -> &[Arc<Served>] {
+        &self.served
+    }
+
+    pub fn names(&self) -> String {
+        self.served
+            .iter()
+            .map(|served| served.name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// Returns what is announced of them now.
+    pub fn infos(&self) -> Vec<ModelInfo> {
+        self.served
+            .iter()
+            .map(|served| served.stable().tagger.model.clone())
+            .collect()
+    }
+}
+
+/// One model that a worker serves.
 #[derive(Debug)]
 pub struct Served {
     name: String,
@@ -61,24 +116,13 @@ struct Now {
     next: Next,
 }
 
-/// How far a newer version has come.
-#[derive(Clone, Debug)]
-pub enum Next {
-    Nothing,
-    Trial(Samples),
-    Canary(Arc<Canary>),
-}
-
 impl Served {
-    pub fn new(loaded: Loaded, batcher: Arc<Batcher>, rules: Rules) -> Self {
+    pub fn new(loaded: LoadedVersion, batcher: Arc<Batcher>, rules: Rules) -> Self {
         let stable = Arc::new(Version::open(loaded, &batcher, rules));
-        let (name, tile) = (
-            stable.tagger.model.id.name.clone(),
-            stable.tagger.model.tile,
-        );
+        let model = &stable.tagger.model;
         Self {
-            name,
-            tile,
+            name: model.id.name.clone(),
+            tile: model.tile,
             batcher,
             rules,
             now: RwLock::new(Now {
@@ -104,7 +148,7 @@ impl Served {
             .clone()
     }
 
-    /// Scores of an image, and the version that gave them. A newer version that
+    /// Returns the scores of an image, and the version that gave them. A newer version that
     /// fails costs the job time, but not its answer.
     pub async fn score(
         &self,
@@ -117,7 +161,7 @@ impl Served {
         {
             match self
                 .batcher
-                .submit(canary.version.line, priority, picture.clone(), deadline)
+                .submit(canary.version.queue, priority, picture.clone(), deadline)
                 .await
             {
                 Ok(scored) => {
@@ -142,7 +186,7 @@ impl Served {
             let stable = self.stable();
             match self
                 .batcher
-                .submit(stable.line, priority, picture.clone(), deadline)
+                .submit(stable.queue, priority, picture.clone(), deadline)
                 .await
             {
                 // Replaced since it was looked up: the one that took its place was there first.
@@ -180,16 +224,16 @@ impl Served {
             .next = next;
     }
 
-    pub fn open(&self, loaded: Loaded) -> Arc<Version> {
+    pub fn open(&self, loaded: LoadedVersion) -> Arc<Version> {
         Arc::new(Version::open(loaded, &self.batcher, self.rules))
     }
 
     /// Answers no more jobs with `version`, which so runs empty.
     pub fn retire(&self, version: &Version) {
-        self.batcher.retire(version.line);
+        self.batcher.retire(version.queue);
     }
 
-    /// From now on `version` answers.
+    /// Lets `version` answer from now on.
     pub fn switch(&self, version: Arc<Version>) {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut now.stable, version);

@@ -109,6 +109,12 @@ impl Taxonomy {
         })
     }
 
+    /// Lists the English names of all classes and parents.
+    pub fn entry_names(&self) -> impl Iterator<Item = &str> {
+        let entries = self.classes.iter().chain(&self.parents);
+        entries.map(|entry| entry.name.as_str())
+    }
+
     pub fn expect_classes(self, scores: usize) -> Result<Self, TaxonomyError> {
         let labels = self.classes.len();
         if labels == scores {

@@ -1,4 +1,4 @@
-//! Runs a pattern event by event and holds the desk to its promises.
+//! Runs a pattern event by event and holds the scheduler to its promises.
 
 use std::{
     cmp::Reverse,
@@ -12,8 +12,8 @@ use super::{
     super::{
         closing::Closed,
         cost,
-        desk::{Desk, Formed, LineId, Refused, Step},
-        line::BULK_SHARE,
+        queue::BULK_SHARE,
+        scheduler::{Formed, QueueId, Refused, Scheduler, Step},
     },
     pattern::{Arrival, Pattern, Random},
 };
@@ -67,17 +67,17 @@ pub struct EngineRoom {
     pattern: Pattern,
     start: Instant,
     now: Instant,
-    desk: Desk<usize>,
-    lines: Vec<LineId>,
+    scheduler: Scheduler<usize>,
+    queues: Vec<QueueId>,
     events: BinaryHeap<Reverse<(Instant, Event)>>,
-    running: Vec<Option<(LineId, Vec<usize>, Instant)>>,
+    running: Vec<Option<(QueueId, Vec<usize>, Instant)>>,
     idle: Vec<usize>,
     /// Since when there has been an idle engine all the time.
     idle_since: Instant,
     states: Vec<Option<State>>,
-    /// By line and priority.
+    /// By queue and priority.
     waiting: Vec<[usize; Priority::ALL.len()]>,
-    /// By line: places given, and bulk's of them, since bulk began to wait there.
+    /// By queue: places given, and bulk's of them, since bulk began to wait there.
     shares: Vec<Option<(usize, usize)>>,
     random: Random,
     ended: Ended,
@@ -86,7 +86,7 @@ pub struct EngineRoom {
 impl EngineRoom {
     pub fn new(pattern: Pattern) -> Self {
         let start = Instant::now();
-        let mut desk = Desk::new(pattern.engines, usize::MAX);
+        let mut scheduler = Scheduler::new(pattern.engines, usize::MAX);
         let anchors = pattern
             .rules
             .sizes
@@ -94,10 +94,10 @@ impl EngineRoom {
             .into_iter()
             .map(|n| (n, pattern.cost.seconds(n)))
             .collect::<Vec<_>>();
-        let lines: Vec<_> = (0..pattern.lines)
-            .map(|_| desk.open(pattern.rules, cost::Cost::new(&anchors)))
+        let queues: Vec<_> = (0..pattern.queues)
+            .map(|_| scheduler.open(pattern.rules, cost::Cost::new(&anchors)))
             .collect();
-        (0..pattern.engines).for_each(|engine| desk.engine_idle(engine));
+        (0..pattern.engines).for_each(|engine| scheduler.engine_idle(engine));
         let arrive =
             |(n, arrival): (usize, &Arrival)| Reverse((start + arrival.at, Event::Arrive(n)));
         let mut events: BinaryHeap<_> = pattern.arrivals.iter().enumerate().map(arrive).collect();
@@ -109,17 +109,17 @@ impl EngineRoom {
         Self {
             start,
             now: start,
-            lines,
+            queues,
             events,
             running: vec![None; pattern.engines],
             idle: (0..pattern.engines).collect(),
             idle_since: start,
             states: vec![None; pattern.arrivals.len()],
-            waiting: vec![[0; Priority::ALL.len()]; pattern.lines],
-            shares: vec![None; pattern.lines],
+            waiting: vec![[0; Priority::ALL.len()]; pattern.queues],
+            shares: vec![None; pattern.queues],
             random: Random::seeded(pattern.seed),
             ended: Ended::default(),
-            desk,
+            scheduler,
             pattern,
         }
     }
@@ -143,7 +143,7 @@ impl EngineRoom {
             "seed {seed}: an image is lost"
         );
         assert_eq!(
-            (self.idle.len(), self.desk.len()),
+            (self.idle.len(), self.scheduler.len()),
             (0, 0),
             "seed {seed}: every engine ended, and nothing waits"
         );
@@ -157,21 +157,25 @@ impl EngineRoom {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Arrive(n) => self.arrive(n),
-            Event::Stop => self.desk.stop(),
+            Event::Stop => self.scheduler.stop(),
             Event::Finish(engine) => self.finish(engine),
         }
     }
 
     fn arrive(&mut self, n: usize) {
         let Arrival {
-            line,
+            queue,
             priority,
             patience,
             ..
         } = self.pattern.arrivals[n];
-        let pushed = self
-            .desk
-            .push(self.lines[line], priority, n, self.now + patience, self.now);
+        let pushed = self.scheduler.push(
+            self.queues[queue],
+            priority,
+            n,
+            self.now + patience,
+            self.now,
+        );
         self.states[n] = Some(if pushed.is_ok() {
             State::Waiting
         } else {
@@ -179,23 +183,23 @@ impl EngineRoom {
         });
         assert!(matches!(pushed, Ok(()) | Err(Refused::Stopped)));
         if pushed.is_ok() {
-            self.waiting[line][priority as usize] += 1;
+            self.waiting[queue][priority as usize] += 1;
         }
         if priority == Priority::Bulk && pushed.is_ok() {
-            self.shares[line].get_or_insert((0, 0));
+            self.shares[queue].get_or_insert((0, 0));
         }
     }
 
     fn finish(&mut self, engine: usize) {
-        let (line, images, started) = self.running[engine].take().expect("it ran");
-        self.desk
-            .ran(line, images.len(), (self.now - started).as_secs_f64());
+        let (queue, images, started) = self.running[engine].take().expect("it ran");
+        self.scheduler
+            .ran(queue, images.len(), (self.now - started).as_secs_f64());
         for n in images {
             assert_eq!(self.states[n].replace(State::Done), Some(State::Running));
             self.ended.run += 1;
             self.ended.latency += self.now - self.arrived(n);
         }
-        self.desk.engine_idle(engine);
+        self.scheduler.engine_idle(engine);
         if self.idle.is_empty() {
             self.idle_since = self.now;
         }
@@ -205,8 +209,8 @@ impl EngineRoom {
     /// Lets every idle engine ask. Answers when they want to look again.
     fn serve(&mut self) -> Option<Instant> {
         while let Some(engine) = self.idle.last().copied() {
-            self.drop_hopeless();
-            match self.desk.step(engine, self.now) {
+            self.remove_hopeless();
+            match self.scheduler.step(engine, self.now) {
                 Step::Run(formed) => self.begin(engine, formed),
                 Step::End => drop(self.idle.pop()),
                 Step::Wait(until) => {
@@ -222,10 +226,10 @@ impl EngineRoom {
         None
     }
 
-    fn drop_hopeless(&mut self) {
+    fn remove_hopeless(&mut self) {
         let (start, now, arrivals) = (self.start, self.now, &self.pattern.arrivals);
         let is_gone = |n: &usize| arrivals[*n].gone.is_some_and(|gone| start + gone <= now);
-        let dropped = self.desk.drop_hopeless(is_gone, now);
+        let dropped = self.scheduler.remove_hopeless(is_gone, now);
         let rightly = |n: &usize| is_gone(n) || self.deadline(*n) <= now;
         assert!(
             dropped.iter().all(rightly),
@@ -242,14 +246,14 @@ impl EngineRoom {
 
     fn begin(&mut self, engine: usize, formed: Formed<usize>) {
         let Formed {
-            line,
+            queue,
             items,
             closed,
             ..
         } = formed;
         self.judge_size(&items, closed);
         self.judge_waits(&items, closed);
-        self.judge_share(line, &items);
+        self.judge_share(queue, &items);
         let noise = 1.0 + self.pattern.noise * (2.0 * self.random.part() - 1.0);
         let run_s = self
             .pattern
@@ -264,7 +268,7 @@ impl EngineRoom {
             );
             self.leaves(*n);
         }
-        self.running[engine] = Some((line, items, self.now));
+        self.running[engine] = Some((queue, items, self.now));
         self.events.push(Reverse((
             self.now + Duration::from_secs_f64(run_s),
             Event::Finish(engine),
@@ -298,7 +302,7 @@ impl EngineRoom {
                 .cost
                 .seconds(self.pattern.rules.sizes.run(items.len())),
         );
-        // Known to the desk from runs that were off by the noise.
+        // Known to the scheduler from runs that were off by the noise.
         let fixed_s = self.pattern.cost.fixed_s
             + if exact {
                 1e-6
@@ -325,27 +329,28 @@ impl EngineRoom {
         }
     }
 
-    /// A batch was formed: while bulk waits in a line, it gets its share of the line's places.
-    fn judge_share(&mut self, id: LineId, items: &[usize]) {
-        let line = self
-            .lines
+    /// A batch was formed: while bulk waits in a queue, it gets its share of the queue's places.
+    fn judge_share(&mut self, id: QueueId, items: &[usize]) {
+        let queue = self
+            .queues
             .iter()
             .position(|other| *other == id)
-            .expect("a line of ours");
+            .expect("a queue of ours");
         let bulk = items
             .iter()
             .filter(|n| self.pattern.arrivals[**n].priority == Priority::Bulk)
             .count();
-        if Priority::ALL
-            .into_iter()
-            .all(|priority| self.waiting.iter().any(|line| line[priority as usize] > 0))
-        {
+        if Priority::ALL.into_iter().all(|priority| {
+            self.waiting
+                .iter()
+                .any(|queue| queue[priority as usize] > 0)
+        }) {
             self.ended.while_both_wait[Priority::Realtime as usize] += items.len() - bulk;
             self.ended.while_both_wait[Priority::Bulk as usize] += bulk;
         }
         let max = self.pattern.rules.sizes.max();
-        let bulk_is_left = self.waiting[line][Priority::Bulk as usize] > bulk;
-        if let Some((places, of_bulk)) = &mut self.shares[line] {
+        let bulk_is_left = self.waiting[queue][Priority::Bulk as usize] > bulk;
+        if let Some((places, of_bulk)) = &mut self.shares[queue] {
             *places += items.len();
             *of_bulk += bulk;
             let owed = BULK_SHARE * *of_bulk + BULK_SHARE - 1 + max;
@@ -358,8 +363,10 @@ impl EngineRoom {
     }
 
     fn leaves(&mut self, n: usize) {
-        let Arrival { line, priority, .. } = self.pattern.arrivals[n];
-        self.waiting[line][priority as usize] -= 1;
+        let Arrival {
+            queue, priority, ..
+        } = self.pattern.arrivals[n];
+        self.waiting[queue][priority as usize] -= 1;
     }
 
     /// Where no bulk waits any more, nothing is owed to it.

@@ -1,4 +1,4 @@
-//! The desk under ten thousand seeded patterns of arrivals, in simulated time.
+//! The scheduler under ten thousand seeded patterns of arrivals, in simulated time.
 
 mod engine_room;
 mod pattern;
@@ -40,7 +40,7 @@ fn steady(
         at += Duration::from_secs_f64(random.exponential(1.0 / per_second));
         Arrival {
             at,
-            line: n % lanes.len(),
+            queue: n % lanes.len(),
             priority: lanes[n % lanes.len()],
             patience: Duration::from_secs(60),
             gone: None,
@@ -59,7 +59,7 @@ fn steady(
         noise: 0.0,
         arrivals: arrivals.collect(),
         stop: None,
-        lines: lanes.len(),
+        queues: lanes.len(),
         seed: 1,
     }
 }

@@ -50,7 +50,7 @@ impl Random {
 #[derive(Clone, Debug)]
 pub struct Arrival {
     pub at: Duration,
-    pub line: usize,
+    pub queue: usize,
     pub priority: Priority,
     pub patience: Duration,
     /// When whoever waits for it hangs up.
@@ -60,7 +60,7 @@ pub struct Arrival {
 #[derive(Clone, Debug)]
 pub struct Pattern {
     pub engines: usize,
-    pub lines: usize,
+    pub queues: usize,
     pub rules: Rules,
     pub cost: Cost,
     /// A run takes up to so much more or less than it costs.
@@ -75,7 +75,7 @@ impl Pattern {
     pub fn seeded(seed: u64) -> Self {
         let mut random = Random::seeded(seed);
         let engines = random.one_of(&[1, 1, 2, 2, 4, 16]);
-        let lines = random.one_of(&[1, 1, 1, 2, 3]);
+        let queues = random.one_of(&[1, 1, 1, 2, 3]);
         let max = random.one_of(&[1, 2, 3, 4, 8, 48, 64]);
         let sizes = if random.chance(0.5) {
             Sizes::any(max)
@@ -95,13 +95,13 @@ impl Pattern {
         };
         let full_per_second = engines as f64 * max as f64 / cost.seconds(sizes.run(max));
         let per_second = full_per_second * random.scale(0.01, 4.0);
-        let arrivals = arrivals(&mut random, lines, per_second, cost);
+        let arrivals = arrivals(&mut random, queues, per_second, cost);
         let last = arrivals.last().map_or(Duration::ZERO, |arrival| arrival.at);
         let stop = random.chance(0.3).then(|| last.mul_f64(random.part()));
         let noise = if random.chance(0.5) { 0.0 } else { 0.3 };
         Self {
             engines,
-            lines,
+            queues,
             rules: Rules { sizes, max_wait },
             cost,
             noise,
@@ -112,7 +112,7 @@ impl Pattern {
     }
 }
 
-fn arrivals(random: &mut Random, lines: usize, per_second: f64, cost: Cost) -> Vec<Arrival> {
+fn arrivals(random: &mut Random, queues: usize, per_second: f64, cost: Cost) -> Vec<Arrival> {
     let bulk = random.one_of(&[0.0, 0.1, 0.5, 0.9, 1.0]);
     let burst = random.one_of(&[1.0, 1.0, 5.0, 50.0]);
     let patience_s = cost.seconds(1) * random.scale(0.5, 1_000.0);
@@ -140,7 +140,7 @@ fn arrivals(random: &mut Random, lines: usize, per_second: f64, cost: Cost) -> V
         );
         Arrival {
             at,
-            line: random.one_of(&[0, 1, 2]) % lines,
+            queue: random.one_of(&[0, 1, 2]) % queues,
             priority,
             patience,
             gone,
