@@ -59,7 +59,8 @@ impl Picture {
 pub fn decode(tile: &[u8], spec: TileSpec) -> Result<Vec<u8>, TileError> {
     let mut decompressor = Decompressor::new()?;
     let header = decompressor.read_header(tile)?;
-    let (width, height) = (usize::from(spec.width), usize::from(spec.height));
+    let width = usize::from(spec.width);
+    let height = usize::from(spec.height);
     if (header.width, header.height) != (width, height) {
         return Err(TileError::Size(
             header.width,

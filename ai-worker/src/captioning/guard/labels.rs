@@ -4,9 +4,12 @@ use std::collections::HashSet;
 
 use crate::captioning::template::english;
 
+/// A name, or its plural, as lower-case words.
+pub type Form = Vec<String>;
+
 #[derive(Clone, Debug, Default)]
 pub struct Labels {
-    forms: HashSet<Vec<String>>,
+    forms: HashSet<Form>,
     longest: usize,
 }
 
@@ -24,10 +27,9 @@ impl Labels {
     }
 }
 
-impl FromIterator<Vec<String>> for Labels {
-    fn from_iter<T: IntoIterator<Item = Vec<String>>>(forms: T) -> Self {
-        let forms: HashSet<Vec<String>> =
-            forms.into_iter().filter(|form| !form.is_empty()).collect();
+impl FromIterator<Form> for Labels {
+    fn from_iter<T: IntoIterator<Item = Form>>(forms: T) -> Self {
+        let forms: HashSet<Form> = forms.into_iter().filter(|form| !form.is_empty()).collect();
         let longest = forms.iter().map(Vec::len).max().unwrap_or(0);
         Self { forms, longest }
     }
@@ -35,7 +37,7 @@ impl FromIterator<Vec<String>> for Labels {
 
 /// Returns a name as it stands, and in the plural if it is none: `two cats` names a
 /// `cat`, but there is no `pajama` in `pajamas`.
-pub fn forms(name: &str) -> Vec<Vec<String>> {
+pub fn forms(name: &str) -> Vec<Form> {
     let name = english::bare(name);
     let said = words(name);
     let Some((last, first)) = said.split_last() else {

@@ -13,7 +13,7 @@ use common::wire::Tag;
 
 use super::{prompt, template::english};
 pub use labels::Labels;
-use labels::{forms, words};
+use labels::{Form, forms, words};
 
 const MAX_WORDS: usize = 25;
 
@@ -60,9 +60,44 @@ impl Rule {
     }
 }
 
-/// The sentence, tidied, or the rule that it breaks.
+/// What a sentence may name: the tags, and what they also are.
+struct Given {
+    /// The forms of each tag's name.
+    tags: Vec<Vec<Form>>,
+    parents: Vec<Vec<Form>>,
+}
+
+impl Given {
+    fn new(tags: &[&Tag]) -> Self {
+        Self {
+            tags: tags.iter().map(|tag| forms(&tag.name)).collect(),
+            parents: tags
+                .iter()
+                .flat_map(|tag| &tag.parents)
+                .map(|parent| forms(parent))
+                .collect(),
+        }
+    }
+
+    fn names(&self) -> Vec<&Form> {
+        self.tags.iter().chain(&self.parents).flatten().collect()
+    }
+}
+
+/// Returns the sentence, tidied, or the rule that it breaks.
 pub fn check(text: &str, given: &[&Tag], labels: &Labels) -> Result<String, Rule> {
     let text = text.trim().trim_matches('"').trim();
+    let said = words(body(text)?);
+    if said.len() < 2 || said.len() > MAX_WORDS {
+        return Err(Rule::Length);
+    }
+    let given = Given::new(given);
+    check_words(&said, &given, labels)?;
+    Ok(text.to_owned())
+}
+
+/// Returns what stands before the full stop, which is to be plain text.
+fn body(text: &str) -> Result<&str, Rule> {
     let body = text.strip_suffix('.').ok_or(Rule::NotOneSentence)?;
     if body.contains(ENDS) {
         return Err(Rule::NotOneSentence);
@@ -70,52 +105,47 @@ pub fn check(text: &str, given: &[&Tag], labels: &Labels) -> Result<String, Rule
     if body.contains(|c: char| !c.is_alphanumeric() && !" ,'-".contains(c)) {
         return Err(Rule::Characters);
     }
-    let said = words(body);
-    if said.len() < 2 || said.len() > MAX_WORDS {
-        return Err(Rule::Length);
-    }
-    let tags: Vec<_> = given.iter().map(|tag| forms(&tag.name)).collect();
-    let parents: Vec<_> = given
-        .iter()
-        .flat_map(|tag| &tag.parents)
-        .map(|parent| forms(parent))
-        .collect();
-    let names: Vec<&Vec<String>> = tags.iter().chain(&parents).flatten().collect();
-    if said.windows(2).any(|pair| sounds_wrong(&pair[0], &pair[1]))
-        || counts_a_plural(&said, &names)
-    {
-        return Err(Rule::Article);
-    }
-    let times = |tag: &Vec<Vec<String>>| {
-        tag.iter()
-            .map(|form| mentions(&said, form).count())
-            .sum::<usize>()
-    };
-    if tags.iter().all(|tag| times(tag) == 0) {
-        return Err(Rule::NamesNoTag);
-    }
-    if tags.iter().any(|tag| times(tag) > 1) || repeats(&said) {
-        return Err(Rule::Repetition);
-    }
-    if recites(&said) {
-        return Err(Rule::PromptText);
-    }
-    let plain: HashSet<&str> = PLAIN.split(' ').collect();
-    let allowed: HashSet<&String> = names.iter().copied().flatten().collect();
-    if !said
-        .iter()
-        .all(|word| allowed.contains(word) || plain.contains(word.as_str()))
-    {
-        return Err(Rule::OtherWords);
-    }
-    if names_another(&said, &names, labels) {
-        Err(Rule::OtherLabel)
-    } else {
-        Ok(text.to_owned())
-    }
+    Ok(body)
 }
 
-/// Where `name` stands in a sentence.
+fn check_words(said: &[String], given: &Given, labels: &Labels) -> Result<(), Rule> {
+    let names = given.names();
+    if has_wrong_article(said) || counts_a_plural(said, &names) {
+        return Err(Rule::Article);
+    }
+    let times: Vec<usize> = given.tags.iter().map(|tag| times(said, tag)).collect();
+    if times.iter().all(|times| *times == 0) {
+        return Err(Rule::NamesNoTag);
+    }
+    if times.iter().any(|times| *times > 1) || repeats(said) {
+        return Err(Rule::Repetition);
+    }
+    if recites(said) {
+        return Err(Rule::PromptText);
+    }
+    if says_more(said, &names) {
+        return Err(Rule::OtherWords);
+    }
+    if names_another(said, &names, labels) {
+        return Err(Rule::OtherLabel);
+    }
+    Ok(())
+}
+
+/// Counts how often a tag is named, in any form.
+fn times(said: &[String], tag: &[Form]) -> usize {
+    tag.iter().map(|form| mentions(said, form).count()).sum()
+}
+
+/// Returns whether a word is neither plain nor part of a given name.
+fn says_more(said: &[String], names: &[&Form]) -> bool {
+    let plain: HashSet<&str> = PLAIN.split(' ').collect();
+    let allowed: HashSet<&String> = names.iter().copied().flatten().collect();
+    said.iter()
+        .any(|word| !allowed.contains(word) && !plain.contains(word.as_str()))
+}
+
+/// Returns where `name` stands in a sentence.
 fn mentions<'a>(
     said: &'a [String],
     name: &'a [String],
@@ -125,16 +155,20 @@ fn mentions<'a>(
         .map(|(at, run)| (at, at + run.len()))
 }
 
-/// A label that was not given, by itself or out of the words of several tags:
+/// Returns whether a label is named that was not given, by itself or out of the words of several tags:
 /// `beer bottle` of a `beer glass` and a `water bottle`. The `dog` in a given `hot dog` is none.
-fn names_another(said: &[String], names: &[&Vec<String>], labels: &Labels) -> bool {
+fn names_another(said: &[String], names: &[&Form], labels: &Labels) -> bool {
     let given: Vec<_> = names.iter().flat_map(|name| mentions(said, name)).collect();
     let within =
         |(from, to): (usize, usize)| given.iter().any(|span| span.0 <= from && to <= span.1);
     labels.found_in(said).any(|span| !within(span))
 }
 
-/// `an cat`, `a espresso`.
+/// Finds `an cat` and `a espresso`.
+fn has_wrong_article(said: &[String]) -> bool {
+    said.windows(2).any(|pair| sounds_wrong(&pair[0], &pair[1]))
+}
+
 fn sounds_wrong(article: &str, word: &str) -> bool {
     match article {
         "a" => english::sounds_like_a_vowel(word),
@@ -143,14 +177,14 @@ fn sounds_wrong(article: &str, word: &str) -> bool {
     }
 }
 
-/// `a pajamas`, `a cats`.
-fn counts_a_plural(said: &[String], names: &[&Vec<String>]) -> bool {
+/// Finds `a pajamas` and `a cats`.
+fn counts_a_plural(said: &[String], names: &[&Form]) -> bool {
     let spans = names.iter().flat_map(|name| mentions(said, name));
     let mut plurals = spans.filter(|(from, to)| english::is_plural(&said[*from..*to].join(" ")));
     plurals.any(|(from, _)| from > 0 && matches!(said[from - 1].as_str(), "a" | "an"))
 }
 
-/// Small models fall into loops: no word twice in a row, no three words twice.
+/// Finds the loops into which small models fall: no word twice in a row, no three words twice.
 fn repeats(said: &[String]) -> bool {
     let mut seen = HashSet::new();
     let doubled = said.windows(2).any(|pair| pair[0] == pair[1]);

@@ -112,10 +112,9 @@ impl Llama {
 
     /// Where somebody takes what is sent to `requests`.
     fn at(manifest: &Manifest, requests: mpsc::Sender<Request>, places: usize) -> Self {
-        let (name, version) = (manifest.name.clone(), manifest.version.clone());
         Self {
-            name,
-            version,
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
             requests,
             places,
             beats: Arc::default(),

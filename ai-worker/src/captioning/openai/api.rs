@@ -45,7 +45,7 @@ impl OpenAiApi {
         }
     }
 
-    /// Below a server's URL.
+    /// Returns what stands below a server's URL.
     pub fn path(self) -> &'static [&'static str] {
         match self {
             Self::Chat => &["chat", "completions"],
@@ -53,7 +53,7 @@ impl OpenAiApi {
         }
     }
 
-    /// The likeliest sentence first, then another draw.
+    /// Makes the request: for the likeliest sentence first, then for another draw.
     pub fn request(self, model: &str, subjects: &[String], attempt: u32) -> Value {
         let mut request = json!({
             "model": model,
@@ -73,7 +73,7 @@ impl OpenAiApi {
         request
     }
 
-    /// The first sentence of an answer, if it is one.
+    /// Returns the first sentence of an answer, if it is one.
     pub fn said(self, body: &[u8]) -> Option<String> {
         match self {
             Self::Chat => first::<Said>(body).map(|said| said.message.content),
@@ -103,7 +103,7 @@ fn messages(words: &str) -> Value {
     messages.into()
 }
 
-/// The same without markup. A name holds no end of line, so none can pass for an example.
+/// Says the same without markup. A name holds no end of line, so none can pass for an example.
 fn text(words: &str) -> String {
     let examples: String = EXAMPLES
         .iter()

@@ -24,12 +24,12 @@ use super::{
     sentence::{NoSentence, Sentence, Time},
 };
 
-/// Of the requests of so long, one in ten may be tried a second time, and one a second in any case.
+/// One in ten of the requests of so long may be tried a second time, and one a second in any case.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
 const BUDGET_SHARE: f32 = 0.1;
 const BUDGET_PER_S: u32 = 1;
 
-/// Of the time that is left, what a server gets before another one, which so has as long, is asked as well.
+/// The part of the time left that a server gets before another one, which so has as long, is asked as well.
 const SLOW_AFTER: f64 = 0.5;
 
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl OpenAi {
         self.client.model()
     }
 
-    /// The two ways of asking have prompts of their own.
+    /// Returns the way of asking: the two of them have prompts of their own.
     pub fn version(&self) -> &str {
         self.client.api().name()
     }
@@ -83,7 +83,7 @@ impl OpenAi {
         self.pool.places()
     }
 
-    /// From one server, or, if that fails or is slow and the budget allows it, from another one.
+    /// Asks one server, and, if that fails or is slow and the budget allows it, another one.
     pub async fn write(
         &self,
         subjects: &[String],
@@ -100,38 +100,40 @@ impl OpenAi {
             attempt,
             time,
         };
-        let turn = self.pool.turn(None)?;
-        let not_again = turn.place();
-        let mut first = pin!(question.put(&self.client, turn));
-        let said = timeout(question.left().mul_f64(SLOW_AFTER), &mut first).await;
-        let text = match said {
-            Ok(said) if said != Err(NoSentence::Down) => said?,
-            _ => {
-                let second = self
-                    .second_turn(not_again)
-                    .map(|turn| question.put(&self.client, turn));
-                match (said, second) {
-                    (Ok(failed), None) => failed?,
-                    (Ok(_), Some(second)) => second.await?,
-                    // It is slow, which is no failure yet.
-                    (Err(_), None) => first.await?,
-                    (Err(_), Some(second)) => either(first, second).await?,
-                }
-            }
-        };
+        let text = self.ask(&question).await?;
         Ok(Sentence { text, started })
     }
 
-    /// At another server, if one has a place and the budget pays for it.
+    async fn ask(&self, question: &Question) -> Said {
+        let turn = self.pool.turn(None)?;
+        let asked = turn.place();
+        let mut first = pin!(question.put(&self.client, turn));
+        let said = timeout(question.left().mul_f64(SLOW_AFTER), &mut first).await;
+        match said {
+            Ok(Err(NoSentence::Down)) => match self.second_turn(asked) {
+                Some(turn) => question.put(&self.client, turn).await,
+                None => Err(NoSentence::Down),
+            },
+            Ok(said) => said,
+            // It is slow, which is no failure yet.
+            Err(_) => match self.second_turn(asked) {
+                Some(turn) => either(first, question.put(&self.client, turn)).await,
+                None => first.await,
+            },
+        }
+    }
+
+    /// Returns a turn at another server, if one has a place and the budget pays for it.
     fn second_turn(&self, not: usize) -> Option<Turn> {
         let turn = self.pool.turn(Some(not)).ok()?;
         self.budget.withdraw().then_some(turn)
     }
 }
 
-/// The first sentence that one of them has.
+/// Returns the first sentence that one of them has.
 async fn either(one: impl Future<Output = Said>, other: impl Future<Output = Said>) -> Said {
-    let (mut one, mut other) = (pin!(one), pin!(other));
+    let mut one = pin!(one);
+    let mut other = pin!(other);
     tokio::select! {
         said = &mut one => if said.is_ok() { said } else { other.await },
         said = &mut other => if said.is_ok() { said } else { one.await },

@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::backoff::Pauses;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
@@ -21,9 +22,8 @@ use crate::metrics::CAPTION_SERVER_EJECTIONS;
 
 /// So many in a row, and a server is left alone.
 const FAILURES: u32 = 3;
-/// For so long at first, and twice as long each time that it fails at the end of it.
-const EJECTED: Duration = Duration::from_secs(1);
-const EJECTED_LONGEST: Duration = Duration::from_secs(30);
+/// How long at first, and twice as long each time that it fails at the end of it.
+const EJECTED: Pauses = Pauses::doubling(Duration::from_secs(1), Duration::from_secs(30));
 
 #[derive(Debug)]
 pub struct Pool {
@@ -70,19 +70,18 @@ pub struct Turn {
 }
 
 impl Pool {
-    /// Of servers that are asked at `path` below their URLs.
+    /// Asks the servers at `path` below their URLs.
     pub fn new(urls: &[Url], path: &[&str], concurrency: usize) -> Result<Self, String> {
-        let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
-        let server = |url: &Url| {
-            let (url, places) = (endpoint(url, path)?, Arc::new(Semaphore::new(concurrency)));
-            Ok(Arc::new(Server {
-                url,
-                places,
+        let concurrency = concurrency.min(Semaphore::MAX_PERMITS);
+        let mut servers = Vec::with_capacity(urls.len());
+        for url in urls {
+            servers.push(Arc::new(Server {
+                url: endpoint(url, path)?,
+                places: Arc::new(Semaphore::new(concurrency)),
                 answers: AtomicU64::new(0),
                 health: Mutex::default(),
-            }))
-        };
-        let servers = urls.iter().map(server).collect::<Result<_, String>>()?;
+            }));
+        }
         Ok(Self {
             servers,
             concurrency,
@@ -90,16 +89,18 @@ impl Pool {
         })
     }
 
-    /// At any server but `not`.
+    /// Returns a turn at any server but `not`.
     pub fn turn(&self, not: Option<usize>) -> Result<Turn, NoServer> {
-        let (now, count) = (Instant::now(), self.servers.len());
+        let now = Instant::now();
+        let count = self.servers.len();
         let first = self.first.fetch_add(1, Relaxed);
-        let places = (0..count)
-            .map(|n| (first + n) % count)
-            .filter(|place| Some(*place) != not);
-        let mut well: Vec<usize> = places
-            .filter(|place| self.servers[*place].is_well(now))
-            .collect();
+        let mut well = Vec::with_capacity(count);
+        for n in 0..count {
+            let place = (first + n) % count;
+            if Some(place) != not && self.servers[place].is_well(now) {
+                well.push(place);
+            }
+        }
         if well.is_empty() {
             return Err(NoServer::Ejected);
         }
@@ -109,7 +110,7 @@ impl Pool {
             .ok_or(NoServer::Busy)
     }
 
-    /// Requests that may be under way at all of them together.
+    /// Returns how many requests may be under way at all of them together.
     pub fn places(&self) -> usize {
         self.servers.len() * self.concurrency
     }
@@ -159,7 +160,7 @@ impl Turn {
         self.place
     }
 
-    /// Whether the server has answered anybody since this turn began.
+    /// Returns whether the server has answered anybody since this turn began.
     pub fn server_answered_since(&self) -> bool {
         self.server.answers.load(Relaxed) != self.answers
     }
@@ -174,10 +175,8 @@ impl Turn {
         health.failures += 1;
         // Those that were under way when it was ejected say nothing new.
         if self.probe || (health.failures >= FAILURES && health.until.is_none()) {
-            let pause = EJECTED
-                .saturating_mul(1 << health.ejections.min(10))
-                .min(EJECTED_LONGEST);
             health.ejections += 1;
+            let pause = EJECTED.after(health.ejections);
             health.until = Some(Instant::now() + pause);
             metrics::counter!(CAPTION_SERVER_EJECTIONS).increment(1);
             tracing::warn!(server = %self.server.url, pause_ms = pause.as_millis() as u64, "a caption server fails and is left alone");
@@ -258,19 +257,19 @@ mod tests {
         let end = |pause: Duration| {
             let until = pool.servers[0].health().until.expect("ejected");
             assert!(
-                until <= Instant::now() + pause && until + EJECTED > Instant::now() + pause,
+                until <= Instant::now() + pause && until + EJECTED.first > Instant::now() + pause,
                 "as long as meant"
             );
             pool.servers[0].health().until = Some(Instant::now());
         };
-        end(EJECTED);
+        end(EJECTED.first);
         let probe = pool.turn(None).expect("one probe");
         assert_eq!(
             pool.turn(None).expect_err("and no second"),
             NoServer::Ejected
         );
         probe.failed();
-        end(EJECTED * 2);
+        end(EJECTED.first * 2);
         drop(pool.turn(None).expect("one probe"));
         pool.turn(None)
             .expect("the last one was never told")

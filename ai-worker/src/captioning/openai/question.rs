@@ -17,7 +17,7 @@ use crate::{
     metrics::CAPTION_SERVER_ANSWERS,
 };
 
-/// Of the time that is left, what a server gets before it counts as hanging.
+/// The part of the time left that a server gets before it counts as hanging.
 const HANGS_AFTER: f64 = 0.9;
 
 #[derive(Clone, Debug)]
@@ -34,15 +34,16 @@ impl Question {
         self.time.begin_by.saturating_duration_since(Instant::now())
     }
 
-    /// Put in a task of its own: whether a slow server hangs is found out even if another one answers instead.
+    /// Asks in a task of its own: whether a slow server hangs is found out even if another one answers instead.
     pub async fn put(&self, client: &Client, turn: Turn) -> Said {
-        let (question, client) = (self.clone(), client.clone());
+        let question = self.clone();
+        let client = client.clone();
         tokio::spawn(async move { question.judge(&client, turn).await })
             .await
             .unwrap_or(Err(NoSentence::Down))
     }
 
-    /// What the server says, from which the pool learns how it does.
+    /// Returns what the server says, from which the pool learns how it does.
     async fn judge(&self, client: &Client, turn: Turn) -> Said {
         let answer = self.answer(client, &turn).await?;
         metrics::counter!(CAPTION_SERVER_ANSWERS, "outcome" => outcome(&answer)).increment(1);

@@ -104,7 +104,8 @@ fn worth_waiting(fit: &Fit, seen: &Seen) -> Option<Duration> {
     let Others::FreeIn(free) = seen.others else {
         return None;
     };
-    let (gap_s, engines) = (seen.expected_gap_s, seen.engines);
+    let gap_s = seen.expected_gap_s;
+    let engines = seen.engines;
     if fit.natural_batch(gap_s, engines) > ENOUGH || fit.least_load(gap_s, engines) > BUSY {
         return None;
     }

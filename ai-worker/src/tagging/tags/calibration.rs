@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use common::model::{Certainty, Manifest};
 
-use super::{Taxonomy, TaxonomyError};
+use super::taxonomy::{Taxonomy, TaxonomyError};
 
 /// What the manifest says of how far the model's scores can be believed.
 #[derive(Debug)]

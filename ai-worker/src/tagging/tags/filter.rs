@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use common::wire::Selection;
 
 use super::{
-    Taxonomy,
-    taxonomy::{Entry, Node},
+    Node,
+    taxonomy::{Entry, Taxonomy},
 };
 
 /// A typing error in what to leave out must not pass silently.
@@ -27,25 +27,10 @@ pub struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     pub fn new(taxonomy: &'a Taxonomy, selection: &Selection) -> Result<Self, UnknownName> {
-        let mut categories = HashSet::new();
-        for name in &selection.categories {
-            match taxonomy.names.categories(name) {
-                [] => {
-                    return Err(UnknownName {
-                        list: "categories",
-                        what: "category",
-                        name: name.clone(),
-                    });
-                }
-                meant => categories.extend(meant.iter().map(String::as_str)),
-            }
-        }
-        let include = nodes(taxonomy, "include", &selection.include)?;
-        let exclude = nodes(taxonomy, "exclude", &selection.exclude)?;
         Ok(Self {
-            categories,
-            include,
-            exclude,
+            categories: categories(taxonomy, &selection.categories)?,
+            include: nodes(taxonomy, "include", &selection.include)?,
+            exclude: nodes(taxonomy, "exclude", &selection.exclude)?,
         })
     }
 
@@ -61,6 +46,26 @@ impl<'a> Filter<'a> {
             && (self.include.is_empty() || at_or_below(&self.include))
             && !at_or_below(&self.exclude)
     }
+}
+
+fn categories<'a>(
+    taxonomy: &'a Taxonomy,
+    names: &[String],
+) -> Result<HashSet<&'a str>, UnknownName> {
+    let mut categories = HashSet::new();
+    for name in names {
+        match taxonomy.names.categories(name) {
+            [] => {
+                return Err(UnknownName {
+                    list: "categories",
+                    what: "category",
+                    name: name.clone(),
+                });
+            }
+            meant => categories.extend(meant.iter().map(String::as_str)),
+        }
+    }
+    Ok(categories)
 }
 
 fn nodes(

@@ -13,3 +13,10 @@ pub use calibration::{Believed, Calibration};
 pub use filter::{Filter, UnknownName};
 pub use select::{Choice, select};
 pub use taxonomy::{Entry, Taxonomy, TaxonomyError};
+
+/// A class or a parent, by its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Node {
+    Class(usize),
+    Parent(usize),
+}

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::{
+    Node,
     labels::{Labels, Words},
-    taxonomy::Node,
 };
 
 #[derive(Debug, Default)]

@@ -6,8 +6,10 @@ use common::{
 };
 
 use super::{
-    Believed, Filter, Taxonomy,
-    taxonomy::{Entry, Node},
+    Node,
+    calibration::Believed,
+    filter::Filter,
+    taxonomy::{Entry, Taxonomy},
 };
 
 /// A child with so much of its parent's confidence says all that the parent

@@ -1,11 +1,11 @@
 //! What the model's classes mean: names, categories, and what each also is.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use common::wire::Language;
 
 use super::{
-    labels::{Labels, Words},
+    labels::{LabelledClass, Labels},
     names::Names,
 };
 
@@ -21,13 +21,6 @@ pub enum TaxonomyError {
     Count { labels: usize, scores: usize },
 }
 
-/// A class or a parent, by its index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Node {
-    Class(usize),
-    Parent(usize),
-}
-
 /// What a class or a parent is.
 #[derive(Debug)]
 pub struct Entry {
@@ -40,7 +33,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The English name where there is none in that language.
+    /// Returns the name; in English where there is none in that language.
     pub fn name_in(&self, language: Language) -> &str {
         match language {
             Language::En => &self.name,
@@ -54,58 +47,26 @@ pub struct Taxonomy {
     pub classes: Vec<Entry>,
     pub parents: Vec<Entry>,
     pub names: Names,
-    /// Of categories, by id.
+    /// Korean names of categories, by id.
     korean: HashMap<String, String>,
     upwards: Vec<usize>,
 }
 
 impl Taxonomy {
+    /// Reads `labels.json`.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TaxonomyError> {
         let labels: Labels = serde_json::from_slice(bytes)?;
-        let mut names: Vec<&String> = labels.parents.keys().collect();
-        names.sort();
-        let index: HashMap<&String, usize> = names
-            .iter()
-            .enumerate()
-            .map(|(i, name)| (*name, i))
-            .collect();
-        let entry = |name: &str, category: &str, words: &Words, parents| Entry {
-            name: name.to_owned(),
-            ko: words.ko.clone(),
-            category: category.to_owned(),
-            parents,
-        };
-        let parent = |name: &&String| {
-            let parent = &labels.parents[*name];
-            entry(name, &parent.category, &parent.words, Vec::new())
-        };
-        let mut parents: Vec<Entry> = names.iter().map(parent).collect();
-        let classes = labels
-            .classes
-            .iter()
-            .map(|class| {
-                let unknown = |parent: &String| TaxonomyError::UnknownParent {
-                    class: class.name.clone(),
-                    parent: parent.clone(),
-                };
-                let of =
-                    |parent: &String| index.get(parent).copied().ok_or_else(|| unknown(parent));
-                let parents = class.parents.iter().map(of).collect::<Result<_, _>>()?;
-                Ok(entry(&class.name, &class.category, &class.words, parents))
-            })
-            .collect::<Result<Vec<_>, TaxonomyError>>()?;
+        let mut parent_names: Vec<&String> = labels.parents.keys().collect();
+        parent_names.sort();
+        let classes = classes(&labels, &parent_names)?;
+        let mut parents = parents(&labels, &parent_names);
         link_parents(&mut parents, &classes);
-        let mut upwards: Vec<usize> = (0..parents.len()).collect();
-        upwards.sort_by_key(|parent| std::cmp::Reverse(parents[*parent].parents.len()));
-        let korean = |(id, words): (&String, &Words)| Some((id.clone(), words.ko.clone()?));
-        let korean = labels.categories.iter().filter_map(korean).collect();
-        let names = Names::new(&labels, &names);
         Ok(Self {
+            upwards: upwards(&parents),
+            names: Names::new(&labels, &parent_names),
+            korean: korean(&labels),
             classes,
             parents,
-            names,
-            korean,
-            upwards,
         })
     }
 
@@ -131,10 +92,79 @@ impl Taxonomy {
         }
     }
 
-    /// Indices of the parents, each before all that it also is.
+    /// Lists the indices of the parents, each before all that it also is.
     pub fn upwards(&self) -> impl Iterator<Item = usize> + '_ {
         self.upwards.iter().copied()
     }
+}
+
+/// Reads the parents in the order of `names`, without parents of their own.
+fn parents(labels: &Labels, names: &[&String]) -> Vec<Entry> {
+    let mut parents = Vec::with_capacity(names.len());
+    for name in names {
+        let parent = &labels.parents[*name];
+        parents.push(Entry {
+            name: (*name).clone(),
+            ko: parent.words.ko.clone(),
+            category: parent.category.clone(),
+            parents: Vec::new(),
+        });
+    }
+    parents
+}
+
+fn classes(labels: &Labels, parent_names: &[&String]) -> Result<Vec<Entry>, TaxonomyError> {
+    let mut index: HashMap<&String, usize> = HashMap::new();
+    for (at, name) in parent_names.iter().enumerate() {
+        index.insert(name, at);
+    }
+    let mut classes = Vec::with_capacity(labels.classes.len());
+    for class in &labels.classes {
+        classes.push(Entry {
+            name: class.name.clone(),
+            ko: class.words.ko.clone(),
+            category: class.category.clone(),
+            parents: parents_of(class, &index)?,
+        });
+    }
+    Ok(classes)
+}
+
+fn parents_of(
+    class: &LabelledClass,
+    index: &HashMap<&String, usize>,
+) -> Result<Vec<usize>, TaxonomyError> {
+    let mut parents = Vec::with_capacity(class.parents.len());
+    for parent in &class.parents {
+        match index.get(parent) {
+            Some(at) => parents.push(*at),
+            None => {
+                return Err(TaxonomyError::UnknownParent {
+                    class: class.name.clone(),
+                    parent: parent.clone(),
+                });
+            }
+        }
+    }
+    Ok(parents)
+}
+
+/// Orders the parents so that each comes before all that it also is.
+fn upwards(parents: &[Entry]) -> Vec<usize> {
+    let mut upwards: Vec<usize> = (0..parents.len()).collect();
+    upwards.sort_by_key(|parent| Reverse(parents[*parent].parents.len()));
+    upwards
+}
+
+/// Returns the Korean names of categories, by id.
+fn korean(labels: &Labels) -> HashMap<String, String> {
+    let mut korean = HashMap::new();
+    for (id, words) in &labels.categories {
+        if let Some(name) = &words.ko {
+            korean.insert(id.clone(), name.clone());
+        }
+    }
+    korean
 }
 
 /// A parent's own parents are those that stand behind it in the chain of every
