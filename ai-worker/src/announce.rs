@@ -11,43 +11,31 @@ use common::{
     wire::{WIRE_VERSION, WorkerInfo, encode},
 };
 
-use crate::{captions::Captions, models::Models};
+use crate::{captioning::CaptionStage, tagging::Models};
 
-/// The kind under which workers that tag announce themselves.
-pub const TAGGERS: &str = "worker";
-/// And those that only write captions.
-pub const CAPTIONERS: &str = "captioner";
-
-pub const EVERY: Duration = Duration::from_secs(3);
+const EVERY: Duration = Duration::from_secs(3);
 /// Two announcements may be lost before the worker is taken for gone.
 const KEPT: Duration = Duration::from_secs(10);
 
 /// What a worker is, whichever versions of its models it runs.
 #[derive(Debug)]
 pub struct Announced {
+    /// One of [`common::wire::announced`].
     pub kind: &'static str,
     pub worker: String,
     pub device: String,
-    pub captions: Arc<Captions>,
+    pub captions: Arc<CaptionStage>,
     pub models: Arc<Models>,
 }
 
 impl Announced {
     fn info(&self) -> WorkerInfo {
-        let Self {
-            worker,
-            device,
-            captions,
-            models,
-            ..
-        } = self;
-        let (worker, device, captioner) = (worker.clone(), device.clone(), captions.writer());
         WorkerInfo {
             v: WIRE_VERSION,
-            worker,
-            device,
-            models: models.infos(),
-            captioner,
+            worker: self.worker.clone(),
+            device: self.device.clone(),
+            models: self.models.infos(),
+            captioner: self.captions.captioner(),
             bundles: true,
         }
     }

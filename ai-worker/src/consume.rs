@@ -55,6 +55,3 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
         tracing::error!(%error, "a job panicked; it goes to another worker");
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,17 +1,20 @@
 //! The metrics that a worker emits. Every name stands here with its description.
 
-use common::queue::{JobQueue, Priority};
+use common::{
+    queue::{JobQueue, Priority},
+    wire::CaptionStatus,
+};
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
-pub const JOBS: &str = "tagfleet_jobs_total";
-pub const DEAD_LETTERS: &str = "tagfleet_dead_letters_total";
+const JOBS: &str = "tagfleet_jobs_total";
+const DEAD_LETTERS: &str = "tagfleet_dead_letters_total";
 pub const BATCH_SIZE: &str = "tagfleet_batch_size";
 pub const BATCH_FILL: &str = "tagfleet_batch_fill";
 pub const INFER_SECONDS: &str = "tagfleet_infer_seconds";
 pub const ENGINE_IDLE_SECONDS: &str = "tagfleet_engine_idle_seconds";
 pub const OUT_OF_MEMORY: &str = "tagfleet_out_of_memory_total";
 pub const MODEL_RELOADS: &str = "tagfleet_model_reloads_total";
-pub const CAPTIONS: &str = "tagfleet_captions_total";
+const CAPTIONS: &str = "tagfleet_captions_total";
 pub const CAPTION_BATCH_SIZE: &str = "tagfleet_caption_batch_size";
 pub const CAPTION_STEP_SECONDS: &str = "tagfleet_caption_step_seconds";
 pub const CAPTION_TOKENS: &str = "tagfleet_caption_tokens_total";
@@ -118,6 +121,16 @@ pub fn count_job(queue: JobQueue, priority: Priority, code: &'static str) {
         "code" => code,
     )
     .increment(1);
+}
+
+/// Counts a job that was given up.
+pub fn count_dead_letter() {
+    metrics::counter!(DEAD_LETTERS).increment(1);
+}
+
+/// Counts a caption that somebody will read.
+pub fn count_caption(status: CaptionStatus) {
+    metrics::counter!(CAPTIONS, "status" => status.name()).increment(1);
 }
 
 /// Returns the label that told queue and priority in one word. It goes with the next version.

@@ -10,7 +10,7 @@ use std::{
 
 use ai_worker::{
     CaptionerChoice,
-    caption::{Asked, Captioner, OpenAiApi, OpenAiSetting},
+    captioning::{Asked, Captioner, OpenAiApi, OpenAiSetting},
 };
 use common::{
     queue::Priority,

@@ -3,8 +3,8 @@
 
 use std::{path::Path, time::Instant};
 
-use ai_worker::caption::{
-    Setting,
+use ai_worker::captioning::{
+    LlamaSetting,
     llama::{
         library::{Batch, Context, ContextLimits, Library, Model, Sampler, Token},
         prompt,
@@ -22,7 +22,7 @@ const STEPS: usize = 20;
 pub fn tokens_per_s(
     library: &'static Library,
     weights: &Path,
-    setting: &Setting,
+    setting: &LlamaSetting,
     max_tokens: usize,
     sets: &[Vec<String>],
 ) -> anyhow::Result<f64> {
@@ -58,7 +58,7 @@ pub fn tokens_per_s(
 pub fn step_ms(
     library: &'static Library,
     weights: &Path,
-    setting: &Setting,
+    setting: &LlamaSetting,
 ) -> anyhow::Result<f64> {
     let model = Model::load(library, weights, None).map_err(Error::msg)?;
     let mut context = open(&model, setting)?;
@@ -83,7 +83,7 @@ pub fn step_ms(
     Ok(started.elapsed().as_secs_f64() * 1e3 / STEPS as f64)
 }
 
-fn open<'a>(model: &'a Model, setting: &Setting) -> anyhow::Result<Context<'a>> {
+fn open<'a>(model: &'a Model, setting: &LlamaSetting) -> anyhow::Result<Context<'a>> {
     let limits = ContextLimits {
         tokens: TOKENS,
         sequences: setting.width + 1,

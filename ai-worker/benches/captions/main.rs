@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::caption::{
-    Asked, CacheSetting, Captioner, Setting, guard::Labels, llama::library::Library, subjects,
+use ai_worker::captioning::{
+    Asked, CacheSetting, Captioner, LlamaSetting, guard::Labels, llama::library::Library, subjects,
 };
 use clap::Parser;
 use common::{
@@ -51,7 +51,7 @@ async fn main() -> anyhow::Result<()> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = setting("BENCH_CAPTION_THREADS").unwrap_or_else(cores);
     let library = default_folder().join("llama-cpp");
-    let wide = Setting {
+    let wide = LlamaSetting {
         library,
         threads,
         width: WIDTH,
@@ -66,7 +66,7 @@ async fn main() -> anyhow::Result<()> {
     let bare_tokens_per_s = bare(&manifest, &wide, &mix, &timed)?;
     let one = Captioner::llama(
         &manifest,
-        Setting {
+        LlamaSetting {
             width: 1,
             ..wide.clone()
         },
@@ -84,7 +84,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let captioner = Captioner::llama(&manifest, wide)?
         .cached(cache, bus)
-        .knowing(Labels::of([&mix.taxonomy]));
+        .knowing(Labels::new(mix.taxonomy.entry_names()));
     let drawn = mix.ask(asked);
     let said = ask(&captioner, &mix, &drawn, WIDTH).await;
     write_down(&mix, &said)?;
@@ -136,7 +136,7 @@ fn names(set: &[Tag]) -> Vec<String> {
 }
 
 /// Milliseconds of a step, by how many sentences it writes; on the screen with what that gains.
-fn steps(manifest: &Manifest, setting: &Setting) -> anyhow::Result<Vec<f64>> {
+fn steps(manifest: &Manifest, setting: &LlamaSetting) -> anyhow::Result<Vec<f64>> {
     let weights =
         manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
     let library = Library::open(&setting.library).map_err(anyhow::Error::msg)?;
@@ -145,7 +145,7 @@ fn steps(manifest: &Manifest, setting: &Setting) -> anyhow::Result<Vec<f64>> {
         let ms = bare::step_ms(
             library,
             &weights,
-            &Setting {
+            &LlamaSetting {
                 width,
                 ..setting.clone()
             },
@@ -159,7 +159,12 @@ fn steps(manifest: &Manifest, setting: &Setting) -> anyhow::Result<Vec<f64>> {
     Ok(steps)
 }
 
-fn bare(manifest: &Manifest, setting: &Setting, mix: &Mix, timed: &[usize]) -> anyhow::Result<f64> {
+fn bare(
+    manifest: &Manifest,
+    setting: &LlamaSetting,
+    mix: &Mix,
+    timed: &[usize],
+) -> anyhow::Result<f64> {
     let weights =
         manifest.verified_path(manifest.require(&manifest.files.weights, "files.weights")?)?;
     let limits = manifest.require(&manifest.llm, "[llm]")?;

@@ -1,7 +1,7 @@
 //! Sets of tags as photos have them: ten thousand, some far more often than
 //! others. Those of the sample photos are the most frequent.
 
-use ai_worker::tags::{Entry, Taxonomy};
+use ai_worker::tagging::tags::{Entry, Taxonomy};
 use anyhow::Context as _;
 use common::{model::default_folder, wire::Tag};
 

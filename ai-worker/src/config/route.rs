@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use common::wire::Language;
 
 use super::CaptionerChoice;
-use crate::caption::When;
+use crate::captioning::When;
 
 /// Who writes the captions that `--captioner` does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum RouteError {
     #[error("`{0}` is none of realtime, bulk, en and ko")]
     When(String),
     #[error("`{0}` is none of llama, openai, template and off")]
-    Writer(String),
+    Captioner(String),
     #[error("there are two rules for `{0}`")]
     Twice(String),
     #[error(
@@ -42,18 +42,18 @@ impl FromStr for CaptionRoutes {
             .map(str::trim)
             .filter(|rule| !rule.is_empty())
         {
-            let (when, writer) = route(rule)?;
+            let (when, captioner) = route(rule)?;
             if routes.iter().any(|(other, _)| *other == when) {
                 return Err(RouteError::Twice(rule.to_owned()));
             }
-            routes.push((when, writer));
+            routes.push((when, captioner));
         }
         Ok(Self(routes))
     }
 }
 
 fn route(rule: &str) -> Result<(When, CaptionerChoice), RouteError> {
-    let (when, writer) = rule
+    let (when, captioner) = rule
         .split_once('=')
         .ok_or_else(|| RouteError::Form(rule.to_owned()))?;
     let when = match when {
@@ -63,12 +63,12 @@ fn route(rule: &str) -> Result<(When, CaptionerChoice), RouteError> {
         "ko" => When::Language(Language::Ko),
         _ => return Err(RouteError::When(when.to_owned())),
     };
-    let unknown = |_| RouteError::Writer(writer.to_owned());
-    let writer = <CaptionerChoice as ValueEnum>::from_str(writer, false).map_err(unknown)?;
-    if when == When::Language(Language::Ko) && writer.is_a_model() {
+    let unknown = |_| RouteError::Captioner(captioner.to_owned());
+    let captioner = <CaptionerChoice as ValueEnum>::from_str(captioner, false).map_err(unknown)?;
+    if when == When::Language(Language::Ko) && captioner.is_a_model() {
         return Err(RouteError::Korean(rule.to_owned()));
     }
-    Ok((when, writer))
+    Ok((when, captioner))
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
         let refused = |text: &str| text.parse::<CaptionRoutes>().expect_err("no rule");
         assert_eq!(refused("bulk"), RouteError::Form("bulk".into()));
         assert_eq!(refused("night=template"), RouteError::When("night".into()));
-        assert_eq!(refused("bulk=gpt"), RouteError::Writer("gpt".into()));
+        assert_eq!(refused("bulk=gpt"), RouteError::Captioner("gpt".into()));
         assert_eq!(
             refused("bulk=off,bulk=template"),
             RouteError::Twice("bulk=template".into())

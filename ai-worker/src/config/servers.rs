@@ -1,7 +1,8 @@
 use clap::Args;
+use common::config::{ConfigError, positive};
 use url::Url;
 
-use crate::caption::{OpenAiApi, OpenAiSetting};
+use crate::captioning::{OpenAiApi, OpenAiSetting};
 
 // Where captions are written by servers, with `--captioner openai`.
 #[derive(Clone, Debug, Args)]
@@ -31,18 +32,22 @@ pub struct ServersConfig {
 }
 
 impl ServersConfig {
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        positive("--openai-concurrency", self.openai_concurrency as u64)
+    }
+
     pub fn setting(&self) -> OpenAiSetting {
         OpenAiSetting {
             api: self.openai_api,
             urls: self.openai_url.clone(),
             model: self.openai_model.clone(),
             key: self.openai_key.clone(),
-            concurrency: self.openai_concurrency.max(1),
+            concurrency: self.openai_concurrency,
         }
     }
 
-    /// Captions that may be under way at them.
+    /// Returns how many captions may be under way at them.
     pub fn in_hand(&self) -> usize {
-        self.openai_url.len() * self.openai_concurrency.max(1)
+        self.openai_url.len() * self.openai_concurrency
     }
 }

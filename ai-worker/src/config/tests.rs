@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use super::*;
+use super::{values::cores, *};
 
 #[derive(Debug, Parser)]
 struct Command {
@@ -18,19 +18,22 @@ fn parse(arguments: &[&str]) -> Result<WorkerConfig, clap::Error> {
 fn the_device_decides_what_was_left_open() {
     let cpu = parse(&["--captioner", "off"]).expect("valid");
     assert_eq!(
-        (cpu.max_batch(), cpu.lanes(), cpu.rules().max_wait),
+        (cpu.max_batch(), cpu.engine_threads(), cpu.rules().max_wait),
         (4, cores(), None)
     );
     assert_eq!(usize::from(cpu.prefetch()), 2 * 4 * cores());
     assert!(cpu.onnxruntime().ends_with("onnxruntime/libonnxruntime.so"));
     let gpu = parse(&["--captioner", "off", "--device", "cuda:1"]).expect("valid");
-    assert_eq!((gpu.max_batch(), gpu.lanes(), gpu.prefetch()), (32, 3, 192));
+    assert_eq!(
+        (gpu.max_batch(), gpu.engine_threads(), gpu.prefetch()),
+        (32, 3, 192)
+    );
     assert!(
         gpu.onnxruntime()
             .ends_with("onnxruntime-gpu/libonnxruntime.so")
     );
     let told = parse(&["--device", "cuda", "--max-batch", "16", "--lanes", "1"]).expect("valid");
-    assert_eq!((told.max_batch(), told.lanes()), (16, 1));
+    assert_eq!((told.max_batch(), told.engine_threads()), (16, 1));
 }
 
 #[test]
@@ -135,4 +138,53 @@ fn every_setting_stands_below_its_heading() {
         at("Worker:") < at("--device") && at("--caption-queue") < at("New versions of models:")
     );
     assert!(at("New versions of models:") < at("--model-poll-ms"));
+}
+
+fn refused(arguments: &[&str]) -> ConfigError {
+    let config = parse(arguments).expect("clap reads it");
+    config.validate().expect_err("it cannot be used")
+}
+
+#[test]
+fn a_zero_is_refused_and_never_taken_for_a_one() {
+    for option in [
+        "--lanes",
+        "--max-batch",
+        "--caption-threads",
+        "--caption-width",
+        "--caption-queue",
+        "--caption-cache-ttl-s",
+        "--openai-concurrency",
+    ] {
+        let error = refused(&[option, "0"]);
+        assert_eq!(error.option, option);
+        let config = parse(&[option, "1"]).expect("clap reads it");
+        assert_eq!(config.validate(), Ok(()), "{option}");
+    }
+    assert_eq!(parse(&[]).expect("valid").validate(), Ok(()));
+}
+
+#[test]
+fn a_zero_that_means_never_is_fine() {
+    let config = parse(&[
+        "--caption-cache",
+        "0",
+        "--max-batch-wait-ms",
+        "0",
+        "--model-poll-ms",
+        "0",
+        "--reload-compare-jobs",
+        "0",
+        "--canary-jobs",
+        "0",
+    ]);
+    assert_eq!(config.expect("valid").validate(), Ok(()));
+}
+
+#[test]
+fn a_worker_has_a_name_that_keys_may_hold() {
+    assert_eq!(refused(&["--worker-name", "a:b"]).option, "--worker-name");
+    let named = parse(&["--worker-name", "gpu-1"]).expect("valid");
+    assert_eq!(named.validate(), Ok(()));
+    assert_eq!(named.worker_name(), "gpu-1");
 }

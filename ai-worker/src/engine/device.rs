@@ -6,8 +6,7 @@ use std::{fmt, str::FromStr};
 use common::model::Input;
 use ort::ep::{self, ArenaExtendStrategy, ExecutionProviderDispatch};
 
-use super::Numbers;
-use crate::batch::Sizes;
+use super::{Numbers, sizes::Sizes};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
@@ -52,7 +51,7 @@ impl fmt::Display for Device {
 }
 
 impl Device {
-    /// Without the number, as a manifest lists it.
+    /// Returns its name without the number, as a manifest lists it.
     pub fn kind(self) -> &'static str {
         match self {
             Device::Cpu => "cpu",
@@ -65,7 +64,7 @@ impl Device {
         self != Device::Cpu
     }
 
-    /// The number of the GPU.
+    /// Returns the number of the GPU.
     pub fn id(self) -> i32 {
         match self {
             Device::Cpu => 0,
@@ -73,8 +72,9 @@ impl Device {
         }
     }
 
-    /// A lane for each core. On a GPU one computes while the others copy and hand over.
-    pub fn lanes(self, cores: usize) -> usize {
+    /// Returns how many engine threads it can use: one for each core; on a GPU one computes while the others
+    /// copy and hand over.
+    pub fn engine_threads(self, cores: usize) -> usize {
         if self.is_gpu() { 3 } else { cores }
     }
 
@@ -90,7 +90,7 @@ impl Device {
         }
     }
 
-    /// The sizes of batch that share a session, the smallest first. ONNX Runtime plans cuDNN's convolutions for one shape
+    /// Returns the sizes of batch that share a session, the smallest first. ONNX Runtime plans cuDNN's convolutions for one shape
     /// and plans them anew whenever it changes: 2.5 to 4.6 s a run, measured on an H200. TensorRT's one plan is for all.
     pub fn sessions(self, sizes: Sizes) -> Vec<Vec<usize>> {
         match self {
@@ -99,7 +99,7 @@ impl Device {
         }
     }
 
-    /// The folder below the models folder that holds its ONNX Runtime.
+    /// Returns the folder below the models folder that holds its ONNX Runtime.
     pub fn runtime_folder(self) -> &'static str {
         if self.is_gpu() {
             "onnxruntime-gpu"
@@ -108,7 +108,7 @@ impl Device {
         }
     }
 
-    /// ONNX Runtime's name for what has to do the work.
+    /// Returns ONNX Runtime's name for what has to do the work.
     pub fn provider(self) -> &'static str {
         match self {
             Device::Cpu => "CPUExecutionProvider",
@@ -117,7 +117,7 @@ impl Device {
         }
     }
 
-    /// In order of preference; each fails where it cannot be had. The CPU's is always there.
+    /// Returns them in order of preference; each fails where it cannot be had. The CPU's is always there.
     pub fn providers(self, numbers: Numbers, shapes: &Shapes) -> Vec<ExecutionProviderDispatch> {
         match self {
             Device::Cpu => Vec::new(),
@@ -150,12 +150,11 @@ pub struct Shapes {
 }
 
 impl Shapes {
-    pub fn of(input: &Input, max_batch: usize) -> Self {
-        let Input { name, tile, .. } = input;
+    pub fn new(input: &Input, max_batch: usize) -> Self {
         Self {
-            input: name.clone(),
-            height: tile.height,
-            width: tile.width,
+            input: input.name.clone(),
+            height: input.tile.height,
+            width: input.tile.width,
             max_batch,
         }
     }

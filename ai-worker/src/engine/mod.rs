@@ -4,13 +4,13 @@
 mod alarm;
 mod device;
 mod fake;
-mod lanes;
 mod onnx;
 mod panicking;
 mod pinned;
 mod placement;
 mod precision;
 mod runtime_error;
+mod sizes;
 mod watchdog;
 
 use std::{
@@ -21,12 +21,21 @@ use std::{
 pub use alarm::{Alarm, Breakdown};
 pub use device::Device;
 pub use fake::{CLASSES, Cost, Fake, Kind, Pretence, UnknownEngine};
-pub use lanes::Lanes;
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;
+pub use panicking::excuse_this_thread;
 pub use pinned::Pinned;
-pub use precision::{Numbers, Precision};
+pub use precision::Precision;
+pub use sizes::Sizes;
 pub use watchdog::Watchdog;
+
+/// What a graph counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    Fp32,
+    Fp16,
+    Int8,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
@@ -41,11 +50,11 @@ pub enum EngineError {
 }
 
 pub trait Engine: Send + 'static {
-    /// `images` are `[height, width, 3] u8` each; answers `[n, classes] f32`.
+    /// Scores images: they are `[height, width, 3] u8` each, the answer is `[n, classes] f32`.
     fn infer(&mut self, images: &[&[u8]]) -> Result<Vec<f32>, EngineError>;
 }
 
-/// The engines of one version of one model, one for each lane: whichever lane
+/// The engines of one version of one model, one for each engine thread: whichever thread
 /// gets a batch for it takes one. So there is always one left.
 pub struct Engines {
     idle: Mutex<Vec<Box<dyn Engine>>>,

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use common::model::{Manifest, ModelError, TileSpec};
+use common::model::{Input, Manifest, ModelError, TileSpec};
 use ort::{
     environment::Environment,
     inputs,
@@ -17,12 +17,12 @@ use ort::{
 use tempfile::TempDir;
 
 use super::{
-    Device, Engine, EngineError, Numbers,
-    device::Shapes,
+    Engine, EngineError, Numbers,
+    device::{Device, Shapes},
     pinned::Pinned,
     placement::{self, Misplaced},
+    sizes::Sizes,
 };
-use crate::batch::Sizes;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -102,13 +102,10 @@ impl Onnx {
         if let Some(environment) = &*one {
             return Ok(environment.clone());
         }
-        let failed = |cause: String| LoadError::Library {
+        let environment = open_library(library).map_err(|cause| LoadError::Library {
             path: library.display().to_string(),
             cause,
-        };
-        let builder = ort::init_from(library).map_err(|error| failed(error.to_string()))?;
-        let builder = builder.with_name("tagfleet").with_logger(Arc::new(log));
-        let environment = builder.build().map_err(|error| failed(error.to_string()))?;
+        })?;
         Ok(one.insert(environment).clone())
     }
 
@@ -120,57 +117,50 @@ impl Onnx {
         setting: Setting,
     ) -> Result<Self, LoadError> {
         let input = manifest.require(&manifest.input, "[input]")?;
-        let (name, device) = (manifest.name.clone(), setting.device);
-        let failed = |cause: String| LoadError::Graph {
-            name: name.clone(),
-            device,
-            cause,
-        };
-        let (names, tile) = ((input.name.clone(), input.output.clone()), input.tile);
+        let device = setting.device;
         let mut onnx = Self {
-            input: names.0,
-            output: names.1,
-            tile,
+            input: input.name.clone(),
+            output: input.output.clone(),
+            tile: input.tile,
             joined: Vec::new(),
             parts: Vec::new(),
         };
-        // Only a GPU can be stood in for in silence.
-        let profile = device
-            .is_gpu()
-            .then(tempfile::tempdir)
-            .transpose()
-            .map_err(|error| failed(error.to_string()))?;
+        let source = Source {
+            environment,
+            graph,
+            setting,
+        };
+        onnx.open_parts(source, input)
+            .map_err(|error| error.told(manifest.name.clone(), device))?;
+        Ok(onnx)
+    }
+
+    /// Opens a session for each group of sizes. The first run of the first one is profiled on a GPU, which
+    /// alone can be stood in for in silence.
+    fn open_parts(&mut self, source: Source, input: &Input) -> Result<(), OpenError> {
+        let device = source.setting.device;
+        let mut profile = None;
+        if device.is_gpu() {
+            profile = Some(tempfile::tempdir()?);
+        }
         let mut profiled = profile.as_ref().map(TempDir::path);
-        for sizes in device.sessions(setting.sizes) {
+        for sizes in device.sessions(source.setting.sizes) {
             let max = sizes.iter().copied().max().unwrap_or(1);
-            let session = open(
-                environment,
-                graph,
-                setting,
-                &Shapes::of(input, max),
-                profiled,
-            );
-            let session = session.map_err(|error| failed(error.to_string()))?;
-            onnx.expect_names(&session).map_err(failed)?;
-            onnx.parts.push(Part {
+            let session = source.open(&Shapes::new(input, max), profiled)?;
+            self.expect_names(&session)?;
+            self.parts.push(Part {
                 max,
                 session,
                 pinned: None,
             });
             if profiled.take().is_some() {
-                let misplaced = |cause| LoadError::Misplaced {
-                    name: name.clone(),
-                    device,
-                    cause,
-                };
-                onnx.verify_placement(device).map_err(misplaced)?;
+                self.verify_placement(device)?;
             }
             if device.is_gpu() {
-                onnx.pin_last(&sizes, device)
-                    .map_err(|error| failed(error.to_string()))?;
+                self.pin_last(&sizes, device)?;
             }
         }
-        Ok(onnx)
+        Ok(())
     }
 
     /// Runs every size that `sizes` wants warm twice, as the first run of each
@@ -192,7 +182,7 @@ impl Onnx {
         Ok(warm_up)
     }
 
-    fn expect_names(&self, session: &Session) -> Result<(), String> {
+    fn expect_names(&self, session: &Session) -> Result<(), OpenError> {
         let has_input = session
             .inputs()
             .iter()
@@ -201,29 +191,29 @@ impl Onnx {
             .outputs()
             .iter()
             .any(|outlet| outlet.name() == self.output);
-        let missing = || {
-            format!(
-                "it has no input `{}` or no output `{}`",
-                self.input, self.output
-            )
-        };
-        (has_input && has_output).then_some(()).ok_or_else(missing)
+        if has_input && has_output {
+            return Ok(());
+        }
+        Err(OpenError::Graph(format!(
+            "it has no input `{}` or no output `{}`",
+            self.input, self.output
+        )))
     }
 
     /// Ends the profile of the first session with one run.
     fn verify_placement(&mut self, device: Device) -> Result<(), Misplaced> {
-        let unreadable = |error: String| Misplaced::Profile(error);
         self.infer(&[&vec![127; self.image_bytes()]])
-            .map_err(|error| unreadable(error.to_string()))?;
+            .map_err(|error| Misplaced::Profile(error.to_string()))?;
         let profile = self.parts[0]
             .session
             .end_profiling()
-            .map_err(|error| unreadable(error.to_string()))?;
+            .map_err(|error| Misplaced::Profile(error.to_string()))?;
         placement::verify(Path::new(&profile), device)
     }
 
     fn pin_last(&mut self, sizes: &[usize], device: Device) -> ort::Result<()> {
-        let (names, shape) = ((self.input.as_str(), self.output.as_str()), self.shape());
+        let names = (self.input.as_str(), self.output.as_str());
+        let shape = self.shape();
         if let Some(part) = self.parts.last_mut() {
             part.pinned = Some(Pinned::new(&part.session, names, shape, sizes, device)?);
         }
@@ -244,22 +234,19 @@ impl Onnx {
 
     fn run(&mut self, images: &[&[u8]]) -> ort::Result<Vec<f32>> {
         let [height, width, channels] = self.shape();
-        let none = || ort::Error::new(format!("no session is for {} images", images.len()));
-        let part = self
-            .parts
-            .iter_mut()
-            .find(|part| part.max >= images.len())
-            .ok_or_else(none)?;
+        let Some(part) = self.parts.iter_mut().find(|part| part.max >= images.len()) else {
+            let images = images.len();
+            return Err(ort::Error::new(format!(
+                "no session is for {images} images"
+            )));
+        };
         if let Some(pinned) = &mut part.pinned {
             return pinned.run(&mut part.session, images);
         }
         let pixels = match images {
             [only] => *only,
             images => {
-                self.joined.clear();
-                images
-                    .iter()
-                    .for_each(|image| self.joined.extend_from_slice(image));
+                join(images, &mut self.joined);
                 &self.joined
             }
         };
@@ -270,11 +257,27 @@ impl Onnx {
     }
 }
 
+fn join(images: &[&[u8]], joined: &mut Vec<u8>) {
+    joined.clear();
+    for image in images {
+        joined.extend_from_slice(image);
+    }
+}
+
 impl Engine for Onnx {
     fn infer(&mut self, images: &[&[u8]]) -> Result<Vec<f32>, EngineError> {
         self.run(images)
-            .map_err(|error| EngineError::of_runtime(error.to_string()))
+            .map_err(|error| EngineError::from_runtime(error.to_string()))
     }
+}
+
+fn open_library(library: &Path) -> Result<Environment, String> {
+    let builder = ort::init_from(library).map_err(|error| error.to_string())?;
+    builder
+        .with_name("tagfleet")
+        .with_logger(Arc::new(log))
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 /// What it says at an error is in the error as well, which is told where it is handled.
@@ -285,22 +288,69 @@ fn log(level: LogLevel, _: &str, _: &str, at: &str, message: &str) {
     }
 }
 
-fn open(
-    environment: &Environment,
-    graph: &[u8],
+/// What the sessions of one model are opened from.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    environment: &'a Environment,
+    graph: &'a [u8],
     setting: Setting,
-    shapes: &Shapes,
-    profile: Option<&Path>,
-) -> ort::Result<Session> {
-    let mut builder = Session::builder(environment)?
-        .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(setting.threads)?
-        .with_inter_threads(1)?
-        .with_execution_providers(setting.device.providers(setting.numbers, shapes))?;
-    if let Some(folder) = profile {
-        builder = builder.with_profiling(folder.join("run"))?;
+}
+
+impl Source<'_> {
+    fn open(&self, shapes: &Shapes, profile: Option<&Path>) -> ort::Result<Session> {
+        let setting = self.setting;
+        let mut builder = Session::builder(self.environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(setting.threads)?
+            .with_inter_threads(1)?
+            .with_execution_providers(setting.device.providers(setting.numbers, shapes))?;
+        if let Some(folder) = profile {
+            builder = builder.with_profiling(folder.join("run"))?;
+        }
+        builder.commit_from_memory(self.graph)
     }
-    builder.commit_from_memory(graph)
+}
+
+/// Why the sessions of a model cannot be opened.
+enum OpenError {
+    Graph(String),
+    Misplaced(Misplaced),
+}
+
+impl OpenError {
+    /// Names the model and the device.
+    fn told(self, name: String, device: Device) -> LoadError {
+        match self {
+            OpenError::Graph(cause) => LoadError::Graph {
+                name,
+                device,
+                cause,
+            },
+            OpenError::Misplaced(cause) => LoadError::Misplaced {
+                name,
+                device,
+                cause,
+            },
+        }
+    }
+}
+
+impl From<Misplaced> for OpenError {
+    fn from(cause: Misplaced) -> Self {
+        OpenError::Misplaced(cause)
+    }
+}
+
+impl<T> From<ort::Error<T>> for OpenError {
+    fn from(error: ort::Error<T>) -> Self {
+        OpenError::Graph(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for OpenError {
+    fn from(error: std::io::Error) -> Self {
+        OpenError::Graph(error.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -8,14 +8,14 @@ use std::{
     sync::{Arc, Once},
 };
 
-use super::Watchdog;
+use super::watchdog::Watchdog;
 
 thread_local! {
     static WATCHED: RefCell<Option<(Arc<Watchdog>, usize)>> = const { RefCell::new(None) };
 }
 
-/// Lets the watchdog of this thread's lane look away as soon as the thread panics, before anything is written.
-pub fn excuse_this_thread(watchdog: Arc<Watchdog>, lane: usize) {
+/// Lets the watchdog of this engine thread look away as soon as the thread panics, before anything is written.
+pub fn excuse_this_thread(watchdog: Arc<Watchdog>, number: usize) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let write = panic::take_hook();
@@ -24,13 +24,13 @@ pub fn excuse_this_thread(watchdog: Arc<Watchdog>, lane: usize) {
             write(panic);
         }));
     });
-    WATCHED.set(Some((watchdog, lane)));
+    WATCHED.set(Some((watchdog, number)));
 }
 
 fn excuse() {
     WATCHED.with_borrow(|watched| {
-        if let Some((watchdog, lane)) = watched {
-            watchdog.ended(*lane);
+        if let Some((watchdog, number)) = watched {
+            watchdog.ended(*number);
         }
     });
 }

@@ -8,7 +8,7 @@ use ort::{
     value::Tensor,
 };
 
-use super::Device;
+use super::device::Device;
 
 /// Buffers for the sizes in which one session is run.
 ///

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
-use super::Device;
+use super::device::Device;
 
 /// The operators that make up a model's time. Around them a few small ones may
 /// well stay on the CPU.

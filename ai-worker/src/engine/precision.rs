@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::Device;
+use super::{Numbers, device::Device};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Precision {
@@ -10,13 +10,6 @@ pub enum Precision {
     Auto,
     /// Single precision everywhere
     Full,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Numbers {
-    Fp32,
-    Fp16,
-    Int8,
 }
 
 impl Precision {

@@ -3,7 +3,7 @@
 
 use super::EngineError;
 
-/// From onnxruntime's arena, the C++ library, CUDA, cuBLAS and cuDNN.
+/// Is what onnxruntime's arena, the C++ library, CUDA, cuBLAS and cuDNN say when memory is short.
 const NO_MEMORY: [&str; 8] = [
     "Failed to allocate memory for requested buffer",
     "smaller than requested bytes",
@@ -25,7 +25,7 @@ const DEVICE: [&str; 5] = [
 ];
 
 impl EngineError {
-    pub fn of_runtime(message: String) -> Self {
+    pub fn from_runtime(message: String) -> Self {
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
         if says(&NO_MEMORY) {
             EngineError::OutOfMemory(message)
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn errors_are_told_apart() {
-        let of = |text: &str| EngineError::of_runtime(text.to_owned());
+        let of = |text: &str| EngineError::from_runtime(text.to_owned());
         for text in [
             "Non-zero status code returned while running Conv node. Name:'Conv_3' Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:376 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Failed to allocate memory for requested buffer of size 2097152000",
             "CUDA failure 2: out of memory ; GPU=0 ; hostname=gpu-1 ; expr=cudaMalloc((void**)&p, size);",

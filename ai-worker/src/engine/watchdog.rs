@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Breakdown;
+use super::alarm::Breakdown;
 
 /// A run may take so many times what was expected.
 const PATIENCE: u32 = 20;
@@ -26,32 +26,36 @@ struct Running {
     limit: Duration,
 }
 
+impl Running {
+    fn overdue(&self, now: Instant) -> Option<Duration> {
+        let took = now.saturating_duration_since(self.since);
+        (took > self.limit).then_some(took)
+    }
+}
+
 impl Watchdog {
-    pub fn new(lanes: usize, least: Duration) -> Self {
+    pub fn new(threads: usize, least: Duration) -> Self {
         Self {
             least,
-            running: Mutex::new(vec![None; lanes]),
+            running: Mutex::new(vec![None; threads]),
         }
     }
 
-    pub fn begins(&self, lane: usize, expected: Duration, now: Instant) {
+    pub fn begins(&self, thread: usize, expected: Duration, now: Instant) {
         let limit = self.least.max(expected.saturating_mul(PATIENCE));
-        self.running()[lane] = Some(Running { since: now, limit });
+        self.running()[thread] = Some(Running { since: now, limit });
     }
 
-    pub fn ended(&self, lane: usize) {
-        self.running()[lane] = None;
+    pub fn ended(&self, thread: usize) {
+        self.running()[thread] = None;
     }
 
-    /// How long a run has taken that has taken too long.
+    /// Returns how long a run has taken that has taken too long.
     pub fn overdue(&self, now: Instant) -> Option<Duration> {
-        let running = self.running();
-        let all = running
+        self.running()
             .iter()
             .flatten()
-            .map(|one| (now.saturating_duration_since(one.since), one.limit));
-        all.filter(|(took, limit)| took > limit)
-            .map(|(took, _)| took)
+            .filter_map(|one| one.overdue(now))
             .max()
     }
 

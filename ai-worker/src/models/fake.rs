@@ -1,4 +1,4 @@
-//! The model `fake`: no files, four classes, and a line of its own like any other.
+//! The model `fake`: no files, four classes, and a queue of its own like any other.
 
 use std::sync::Arc;
 
@@ -7,12 +7,13 @@ use common::{
     wire::{ModelId, ModelInfo},
 };
 
-use super::{Source, load::Loaded};
+use super::{load::Loaded, source::Source};
 use crate::{
-    batch::Sizes,
-    engine::{CLASSES, Cost, Engine, Fake},
-    job::Tagger,
-    tags::{Calibration, Taxonomy, TaxonomyError},
+    engine::{CLASSES, Cost, Engine, Fake, Sizes},
+    tagging::{
+        LoadedVersion, Tagger,
+        tags::{Calibration, Taxonomy, TaxonomyError},
+    },
 };
 
 /// Its name in answers, announcements and logs.
@@ -32,9 +33,34 @@ pub fn taxonomy() -> Result<Taxonomy, TaxonomyError> {
     Taxonomy::from_json(LABELS.as_bytes())
 }
 
-pub fn load(cost: Cost, lanes: usize, sizes: Sizes) -> Result<Loaded, TaxonomyError> {
-    let taxonomy = taxonomy()?.expect_classes(CLASSES)?;
-    let model = ModelInfo {
+/// Makes an engine for each of `threads`.
+pub fn load(cost: Cost, threads: usize, sizes: Sizes) -> Result<Loaded, TaxonomyError> {
+    let tagger = Tagger {
+        taxonomy: taxonomy()?.expect_classes(CLASSES)?,
+        model: info(),
+        calibration: Calibration::NONE,
+    };
+    let mut engines: Vec<Box<dyn Engine>> = Vec::new();
+    for _ in 0..threads {
+        engines.push(Box::new(Fake { cost }));
+    }
+    let warm_up = sizes
+        .warm()
+        .into_iter()
+        .map(|n| (n, cost.of(n).as_secs_f64()))
+        .collect();
+    Ok(Loaded {
+        version: LoadedVersion {
+            tagger: Arc::new(tagger),
+            engines,
+            warm_up,
+        },
+        source: Source::default(),
+    })
+}
+
+fn info() -> ModelInfo {
+    ModelInfo {
         id: ModelId {
             name: NAME.into(),
             version: NAME.into(),
@@ -50,24 +76,5 @@ pub fn load(cost: Cost, lanes: usize, sizes: Sizes) -> Result<Loaded, TaxonomyEr
         default_limit: 10,
         default_threshold: 0.1,
         classes: CLASSES as u32,
-    };
-    let engines = (0..lanes)
-        .map(|_| Box::new(Fake { cost }) as Box<dyn Engine>)
-        .collect();
-    let warm_up = sizes
-        .warm()
-        .into_iter()
-        .map(|n| (n, cost.of(n).as_secs_f64()))
-        .collect();
-    let tagger = Arc::new(Tagger {
-        taxonomy,
-        model,
-        calibration: Calibration::NONE,
-    });
-    Ok(Loaded {
-        tagger,
-        source: Source::default(),
-        engines,
-        warm_up,
-    })
+    }
 }

@@ -14,13 +14,14 @@ use common::{
 
 use super::source::Source;
 use crate::{
-    batch::Sizes,
     engine::{
         Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting,
-        WarmUp,
+        Sizes, WarmUp,
     },
-    job::Tagger,
-    tags::{Calibration, Taxonomy, TaxonomyError},
+    tagging::{
+        LoadedVersion, Tagger,
+        tags::{Calibration, Taxonomy, TaxonomyError},
+    },
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -48,19 +49,19 @@ pub struct Loader {
     pub models_dir: PathBuf,
     pub device: Device,
     pub precision: Precision,
-    /// Engines that a version needs.
-    pub lanes: usize,
+    /// Engines that a version needs: one for each engine thread.
+    pub engines: usize,
     pub sizes: Sizes,
 }
 
-/// A version that nobody uses yet.
+/// A version that nobody uses yet, and what it was made of.
 pub struct Loaded {
-    pub tagger: Arc<Tagger>,
+    pub version: LoadedVersion,
     pub source: Source,
-    pub engines: Vec<Box<dyn Engine>>,
-    /// Seconds that runs took, by size.
-    pub warm_up: Vec<(usize, f64)>,
 }
+
+/// An engine that has run once in every size, and what those runs told.
+type WarmEngine = (Onnx, WarmUp);
 
 impl Loader {
     pub fn folder(&self, model: &str) -> PathBuf {
@@ -71,60 +72,64 @@ impl Loader {
     pub fn load(&self, folder: &Path) -> Result<Loaded, VersionError> {
         let manifest = Manifest::read(folder)?;
         self.expect_supported(&manifest)?;
-        let (graph, numbers) = self.graph(&manifest)?;
         let labels =
             manifest.verified(manifest.require(&manifest.files.labels, "files.labels")?)?;
+        let mut classes = 0;
+        let mut warm_up = Vec::new();
+        let mut engines: Vec<Box<dyn Engine>> = Vec::new();
+        for (engine, told) in self.engines(&manifest)? {
+            classes = told.classes;
+            warm_up.extend(told.seconds);
+            engines.push(Box::new(engine));
+        }
+        let taxonomy = Taxonomy::from_json(&labels)?.expect_classes(classes)?;
+        let source = Source::new(&manifest);
+        let tagger = Tagger {
+            calibration: Calibration::new(&manifest, &taxonomy)?,
+            taxonomy,
+            model: info(manifest, classes)?,
+        };
+        Ok(Loaded {
+            version: LoadedVersion {
+                tagger: Arc::new(tagger),
+                engines,
+                warm_up,
+            },
+            source,
+        })
+    }
+
+    /// Loads the engines all at once: cuDNN takes seconds for each size of batch.
+    fn engines(&self, manifest: &Manifest) -> Result<Vec<WarmEngine>, VersionError> {
+        let (graph, numbers) = self.graph(manifest)?;
         let setting = Setting {
             device: self.device,
             numbers,
             threads: 1,
             sizes: self.sizes,
         };
-        let engine = || self.engine(&manifest, &graph, setting);
-        // At once: cuDNN takes seconds for each size of batch.
-        let lanes = thread::scope(|scope| {
-            let lanes: Vec<_> = (0..self.lanes).map(|_| scope.spawn(engine)).collect();
-            let loaded = lanes
+        let load = || self.engine(manifest, &graph, setting);
+        thread::scope(|scope| {
+            let loading: Vec<_> = (0..self.engines).map(|_| scope.spawn(load)).collect();
+            loading
                 .into_iter()
-                .map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            loaded.collect::<Result<Vec<_>, VersionError>>()
-        })?;
-        let (mut engines, mut classes, mut warm_up) =
-            (Vec::<Box<dyn Engine>>::new(), 0, Vec::new());
-        for (engine, told) in lanes {
-            classes = told.classes;
-            warm_up.extend(told.seconds);
-            engines.push(Box::new(engine));
-        }
-        let taxonomy = Taxonomy::from_json(&labels)?.expect_classes(classes)?;
-        let source = Source::of(&manifest);
-        let calibration = Calibration::new(&manifest, &taxonomy)?;
-        let tagger = Arc::new(Tagger {
-            taxonomy,
-            calibration,
-            model: info(manifest, classes)?,
-        });
-        Ok(Loaded {
-            tagger,
-            source,
-            engines,
-            warm_up,
+                .map(|engine| engine.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
         })
     }
 
-    /// Of one lane, loaded and warm.
     fn engine(
         &self,
         manifest: &Manifest,
         graph: &[u8],
         setting: Setting,
-    ) -> Result<(Onnx, WarmUp), VersionError> {
+    ) -> Result<WarmEngine, VersionError> {
         let mut engine = Onnx::load(&self.environment, manifest, graph, setting)?;
         let warm_up = engine.warm_up(self.sizes)?;
         Ok((engine, warm_up))
     }
 
-    /// In the fastest numbers for the device that the model has a graph for.
+    /// Reads the graph in the fastest numbers for the device that the model has one for.
     fn graph(&self, manifest: &Manifest) -> Result<(Vec<u8>, Numbers), ModelError> {
         let files = &manifest.files;
         let numbers = self.precision.on(self.device);
@@ -145,15 +150,16 @@ impl Loader {
     }
 
     fn expect_supported(&self, manifest: &Manifest) -> Result<(), VersionError> {
-        let unsupported =
-            |devices: &&Vec<String>| !devices.iter().any(|device| device == self.device.kind());
-        match manifest.devices.as_ref().filter(unsupported) {
-            None => Ok(()),
-            Some(devices) => Err(VersionError::Unsupported {
-                name: manifest.name.clone(),
-                supported: devices.join(", "),
-                device: self.device,
-            }),
+        let device = self.device.kind();
+        match &manifest.devices {
+            Some(devices) if !devices.iter().any(|supported| supported == device) => {
+                Err(VersionError::Unsupported {
+                    name: manifest.name.clone(),
+                    supported: devices.join(", "),
+                    device: self.device,
+                })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }

@@ -2,9 +2,7 @@
 //! a restart and without a job that fails: loaded beside it, compared with it,
 //! tried on a share of the jobs, and only then put in charge.
 
-use crate::metrics::MODEL_RELOADS;
 use std::{
-    path::Path,
     sync::{Arc, mpsc},
     time::Duration,
 };
@@ -12,18 +10,23 @@ use std::{
 use common::shutdown::Shutdown;
 
 use super::{
-    Served, Version, VersionError,
-    canary::Canary,
-    load::{Loaded, Loader},
-    served::Next,
-    source::Look,
+    load::{Loaded, Loader, VersionError},
+    source::{Look, Source},
     trial::{Failing, Trial},
 };
-use crate::{blocking::on_thread, config::ReloadConfig, engine::EngineError};
+use crate::{
+    blocking::on_thread,
+    config::ReloadConfig,
+    engine::EngineError,
+    metrics::MODEL_RELOADS,
+    tagging::{Canary, LoadedVersion, Next, Served, Version},
+};
 
 /// Watches the folder of one model.
 pub struct Reloader {
     pub served: Arc<Served>,
+    /// What the version is made of that answers now.
+    pub present: Source,
     pub loader: Arc<Loader>,
     /// The model's folder below the models folder.
     pub model: String,
@@ -48,7 +51,7 @@ enum Refused {
 }
 
 impl Refused {
-    /// The label `outcome` of `tagfleet_model_reloads_total`.
+    /// Returns the label `outcome` of `tagfleet_model_reloads_total`.
     fn outcome(&self) -> &'static str {
         match self {
             Refused::Load(_) | Refused::Manifest(_) | Refused::Panicked | Refused::Other => {
@@ -62,7 +65,7 @@ impl Refused {
 
 impl Reloader {
     /// Ends with `shutdown`.
-    pub async fn watch(self, shutdown: Shutdown) {
+    pub async fn watch(mut self, shutdown: Shutdown) {
         let Some(every) = self.config.model_poll() else {
             return;
         };
@@ -75,15 +78,11 @@ impl Reloader {
             let Some(look) = self.look().await else {
                 continue;
             };
-            if look
-                .source
-                .as_ref()
-                .is_ok_and(|source| *source == self.served.stable().source)
-            {
+            if look.source.as_ref() == Ok(&self.present) {
                 refused = None;
             } else if refused.as_ref() != Some(&look) {
                 tokio::select! {
-                    ended = self.replace(&look) => self.tell(ended),
+                    ended = self.replace(&look) => self.conclude(ended),
                     () = self.changes(&look, every) => count("superseded"),
                     () = shutdown.cancelled() => return,
                 }
@@ -108,40 +107,42 @@ impl Reloader {
         }
     }
 
-    async fn replace(&self, look: &Look) -> Result<(), Refused> {
-        look.source
-            .as_ref()
-            .map_err(|error| Refused::Manifest(error.clone()))?;
-        let loaded = self.compare(self.load().await?).await?;
-        let version = self.served.open(loaded);
+    /// Returns what the version is made of that took the present one's place.
+    async fn replace(&self, look: &Look) -> Result<Source, Refused> {
+        if let Err(error) = &look.source {
+            return Err(Refused::Manifest(error.clone()));
+        }
+        let loaded = self.load().await?;
+        let compared = self.compare(loaded.version).await?;
+        let version = self.served.open(compared);
         let tried = Tried {
             served: &self.served,
             version: Some(&version),
         };
         if self.config.has_canary() {
-            let canary = Canary::new(
-                version.clone(),
-                self.config.canary_share,
-                self.config.canary_jobs,
-            );
-            let canary = Arc::new(canary);
-            self.served.set_next(Next::Canary(canary.clone()));
-            canary.verdict().await?;
+            self.try_canary(version.clone()).await?;
         }
         tried.keep();
         self.served.switch(version);
+        Ok(loaded.source)
+    }
+
+    async fn try_canary(&self, version: Arc<Version>) -> Result<(), Refused> {
+        let share = self.config.canary_share;
+        let jobs = self.config.canary_jobs;
+        let canary = Arc::new(Canary::new(version, share, jobs));
+        self.served.set_next(Next::Canary(canary.clone()));
+        canary.verdict().await?;
         Ok(())
     }
 
     async fn load(&self) -> Result<Loaded, Refused> {
-        let (loader, folder) = (self.loader.clone(), self.loader.folder(&self.model));
-        let load = move || loader.load(Path::new(&folder));
-        let loaded = on_thread("model-load", load)
-            .await
-            .ok_or(Refused::Panicked)??;
-        let model = &loaded.tagger.model;
-        let same = model.id.name == self.served.name() && model.tile == self.served.tile();
-        if same {
+        let loader = self.loader.clone();
+        let folder = self.loader.folder(&self.model);
+        let loading = on_thread("model-load", move || loader.load(&folder));
+        let loaded = loading.await.ok_or(Refused::Panicked)??;
+        let model = &loaded.version.tagger.model;
+        if model.id.name == self.served.name() && model.tile == self.served.tile() {
             Ok(loaded)
         } else {
             Err(Refused::Other)
@@ -149,7 +150,7 @@ impl Reloader {
     }
 
     /// Waits for as many live images as are to be compared.
-    async fn compare(&self, mut loaded: Loaded) -> Result<Loaded, Refused> {
+    async fn compare(&self, mut loaded: LoadedVersion) -> Result<LoadedVersion, Refused> {
         let jobs = self.config.reload_compare_jobs;
         if jobs == 0 {
             return Ok(loaded);
@@ -172,16 +173,17 @@ impl Reloader {
         Ok(loaded)
     }
 
-    fn tell(&self, ended: Result<(), Refused>) {
+    fn conclude(&mut self, ended: Result<Source, Refused>) {
+        let stable = self.served.stable();
         let model = self.served.name();
+        let version = &stable.tagger.model.id.version;
         match ended {
-            Ok(()) => {
-                let version = &self.served.stable().tagger.model.id.version;
+            Ok(source) => {
                 tracing::info!(model, version, "a new version of the model answers now");
                 count("switched");
+                self.present = source;
             }
             Err(refused) => {
-                let version = &self.served.stable().tagger.model.id.version;
                 tracing::error!(model, version, error = %refused, "a new version of the model is refused; this one stays");
                 count(refused.outcome());
             }

@@ -17,7 +17,7 @@ pub struct Source {
 }
 
 impl Source {
-    pub fn of(manifest: &Manifest) -> Self {
+    pub fn new(manifest: &Manifest) -> Self {
         let hashes = files(manifest).map(|file| file.sha256.clone()).collect();
         Self {
             version: manifest.version.clone(),
@@ -47,7 +47,7 @@ impl Look {
                     .map(|file| stamp(folder.join(&file.path)).ok())
                     .collect();
                 Self {
-                    source: Ok(Source::of(&manifest)),
+                    source: Ok(Source::new(&manifest)),
                     stamps,
                 }
             }

@@ -7,23 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Version;
 use crate::{
     blocking::on_thread,
-    decode::Picture,
     engine::{Engine, Watchdog},
-    job::Tagger,
+    tagging::{Sample, Tagger, Version},
 };
-
-/// An image, and what the present version made of it.
-#[derive(Debug)]
-pub struct Sample {
-    pub picture: Picture,
-    pub scores: Vec<f32>,
-}
-
-/// Where live images go while a trial is on. Those that come too fast are left out.
-pub type Samples = mpsc::SyncSender<Sample>;
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum Failing {
@@ -47,14 +35,12 @@ pub struct Trial {
     pub patience: Duration,
 }
 
+/// The engine again, or why it is refused. Nothing where the samples ended before there were enough.
+type Verdict = Option<Result<Box<dyn Engine>, Failing>>;
+
 impl Trial {
-    /// `candidate` names its classes in its own way, so names are compared, not numbers.
-    /// `None` when `samples` ended before there were enough.
-    pub async fn run(
-        self,
-        candidate: Arc<Tagger>,
-        samples: mpsc::Receiver<Sample>,
-    ) -> Option<Result<Box<dyn Engine>, Failing>> {
+    /// Compares the versions by the names that they give: `candidate` may number its classes in its own way.
+    pub async fn run(self, candidate: Arc<Tagger>, samples: mpsc::Receiver<Sample>) -> Verdict {
         let watchdog = Arc::new(Watchdog::new(1, self.patience));
         let watched = watchdog.clone();
         let comparing = on_thread("model-trial", move || {
@@ -65,7 +51,10 @@ impl Trial {
         });
         tokio::select! {
             compared = comparing => compared.flatten(),
-            _ = watchdog.watch() => Some(Err(Failing::Hung(watchdog.overdue(Instant::now()).unwrap_or_default()))),
+            _ = watchdog.watch() => {
+                let took = watchdog.overdue(Instant::now()).unwrap_or_default();
+                Some(Err(Failing::Hung(took)))
+            }
         }
     }
 
@@ -74,53 +63,59 @@ impl Trial {
         candidate: &Tagger,
         samples: &mpsc::Receiver<Sample>,
         watchdog: &Watchdog,
-    ) -> Option<Result<Box<dyn Engine>, Failing>> {
+    ) -> Verdict {
         let mut agreed = 0;
         for _ in 0..self.jobs {
             let sample = samples.recv().ok()?;
-            watchdog.begins(0, Duration::ZERO, Instant::now());
-            let pixels = sample
-                .picture
-                .pixels()
-                .expect("the present version has seen it");
-            let scores = self.engine.infer(&[pixels]);
-            watchdog.ended(0);
-            let scores = match scores {
-                Err(error) => return Some(Err(Failing::Error(error.to_string()))),
-                Ok(scores) if scores.iter().any(|score| !score.is_finite()) => {
-                    return Some(Err(Failing::NoNumber));
-                }
+            let scores = match self.scores(&sample, watchdog) {
                 Ok(scores) => scores,
+                Err(failing) => return Some(Err(failing)),
             };
-            agreed +=
-                usize::from(top(candidate, &scores) == top(&self.present.tagger, &sample.scores));
+            let present = top(&self.present.tagger, &sample.scores);
+            if top(candidate, &scores) == present {
+                agreed += 1;
+            }
         }
-        let enough = agreed as f64 >= self.min_agreement * self.jobs as f64;
+        Some(self.judge(agreed))
+    }
+
+    fn scores(&mut self, sample: &Sample, watchdog: &Watchdog) -> Result<Vec<f32>, Failing> {
+        watchdog.begins(0, Duration::ZERO, Instant::now());
+        let pixels = sample
+            .picture
+            .pixels()
+            .expect("the present version has seen it");
+        let scores = self.engine.infer(&[pixels]);
+        watchdog.ended(0);
+        let scores = scores.map_err(|error| Failing::Error(error.to_string()))?;
+        if scores.iter().all(|score| score.is_finite()) {
+            Ok(scores)
+        } else {
+            Err(Failing::NoNumber)
+        }
+    }
+
+    fn judge(self, agreed: usize) -> Result<Box<dyn Engine>, Failing> {
+        let of = self.jobs;
         tracing::info!(
             agreed,
-            of = self.jobs,
+            of,
             "a new version was compared with the present one"
         );
-        Some(if enough {
+        if agreed as f64 >= self.min_agreement * of as f64 {
             Ok(self.engine)
         } else {
-            Err(Failing::Disagrees {
-                agreed,
-                of: self.jobs,
-            })
-        })
+            Err(Failing::Disagrees { agreed, of })
+        }
     }
 }
 
-/// The class that the scores speak for most.
+/// Returns the class that the scores speak for most.
 fn top<'a>(tagger: &'a Tagger, scores: &[f32]) -> Option<&'a str> {
-    let best = scores
+    let (best, _) = scores
         .iter()
         .enumerate()
         .max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    tagger
-        .taxonomy
-        .classes
-        .get(best.0)
-        .map(|class| class.name.as_str())
+    let class = tagger.taxonomy.classes.get(best)?;
+    Some(&class.name)
 }

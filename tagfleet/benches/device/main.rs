@@ -14,9 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ai_worker::{
-    batch::Sizes,
-    engine::{Device, Engine, Environment, Numbers, Onnx, Precision, Setting},
+use ai_worker::engine::{
+    Device, Engine, Environment, Numbers, Onnx, Precision, Setting, Sizes,
 };
 use common::model::{FileRef, Manifest, default_folder};
 use fleet::Fleet;

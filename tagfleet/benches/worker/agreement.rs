@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use ai_worker::{
-    decode,
     engine::{Engine, Onnx},
+    tagging::decode,
 };
 use common::model::TileSpec;
 use prepare::Limits;

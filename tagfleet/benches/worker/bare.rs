@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ai_worker::{
-    decode,
     engine::{Engine, Environment, Onnx, Setting as EngineSetting},
+    tagging::decode,
 };
 use bytes::Bytes;
 use common::model::{FileRef, Manifest, TileSpec, default_folder};

@@ -111,15 +111,13 @@ fn work_that_another_provider_did_is_found_out() {
     let mut onnx = model.load(Device::Cpu).expect("loads");
     let mut profiled = || {
         let input = model.manifest.input.as_ref().expect("a tagger has one");
-        let shapes = Shapes::of(input, SIZES.max());
-        onnx.parts[0].session = open(
-            &model.environment,
-            &model.graph,
-            SETTING,
-            &shapes,
-            Some(folder.path()),
-        )
-        .expect("loads");
+        let shapes = Shapes::new(input, SIZES.max());
+        let source = Source {
+            environment: &model.environment,
+            graph: &model.graph,
+            setting: SETTING,
+        };
+        onnx.parts[0].session = source.open(&shapes, Some(folder.path())).expect("loads");
         onnx.verify_placement(Device::Cuda(0))
     };
     let Err(Misplaced::Unused { provider, ran }) = profiled() else {

@@ -1,0 +1,130 @@
+//! The captioning worker: one tagged picture's way, from delivery to ack.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::{
+    bus::Bus,
+    log_stages,
+    queue::{Delivery, JobQueue, Priority},
+    stage::{Stage, StageClock},
+    telemetry,
+    wire::{self, CaptionJob, CaptionStatus, JobResult},
+};
+
+use super::{Asked, captioner::Captioner};
+use crate::{
+    cancelled::{self, Cancelled},
+    consume::Handle,
+    metrics::{count_dead_letter, count_job},
+    outcome,
+};
+
+const OWN: &[Stage] = &[Stage::CaptionWait, Stage::Caption];
+
+#[derive(Debug)]
+pub struct CaptioningWorker {
+    pub bus: Bus,
+    pub cancelled: Cancelled,
+    pub captioner: Arc<Captioner>,
+    pub caption_timeout: Duration,
+}
+
+impl Handle for CaptioningWorker {
+    async fn handle(&self, delivery: Delivery) {
+        let received = Instant::now();
+        let job: CaptionJob = match wire::decode(&delivery.payload) {
+            Ok(job) => job,
+            Err(error) => {
+                tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back");
+                return;
+            }
+        };
+        let reply_to = job.reply_to.clone();
+        let key = job.key();
+        let captioning = self.caption(job, delivery.priority, received);
+        let result = match self.cancelled.unless(key, captioning).await {
+            Ok(result) => result,
+            Err(stored) => {
+                cancelled::let_go(JobQueue::Captioning, delivery, &stored).await;
+                return;
+            }
+        };
+        if outcome::store(&self.bus, &reply_to, &result).await {
+            finish(delivery, &result).await;
+        }
+    }
+
+    /// Stores what there is: the tags are good, and are what its caller gets.
+    async fn give_up(&self, payload: &[u8], attempts: u32) {
+        count_dead_letter();
+        let Ok(job) = wire::decode::<CaptionJob>(payload) else {
+            tracing::error!(
+                attempts,
+                "a message that no captioner understood is now a dead letter"
+            );
+            return;
+        };
+        let mut result = job.result;
+        tracing::error!(
+            id = result.id,
+            tenant = result.tenant,
+            attempts,
+            "the caption is now a dead letter"
+        );
+        if let Ok(tagged) = &mut result.outcome {
+            tagged.caption.status = CaptionStatus::Unavailable;
+        }
+        outcome::store(&self.bus, &job.reply_to, &result).await;
+    }
+}
+
+impl CaptioningWorker {
+    /// Returns the result with its caption. One that comes late is stored all the same, for whoever looks later.
+    async fn caption(&self, job: CaptionJob, priority: Priority, received: Instant) -> JobResult {
+        let now_us = self.bus.now_us();
+        let waited = job.waited(now_us);
+        let left = job.left(now_us);
+        let due = Instant::now() + left.min(self.caption_timeout);
+        let asked = Asked {
+            priority,
+            language: job.language,
+        };
+        let mut result = job.result;
+        let Ok(tagged) = &mut result.outcome else {
+            return result;
+        };
+        let captioned = self
+            .captioner
+            .caption_even_late(&job.subjects, asked, due)
+            .await;
+        let mut clock = StageClock::start_at(received);
+        clock.timings = result.timings;
+        clock.timings.add(Stage::CaptionWait, waited);
+        clock.end_at(Stage::CaptionWait, captioned.started);
+        clock.end(Stage::Caption);
+        tagged.caption = captioned.caption;
+        result.timings = clock.timings;
+        result
+    }
+}
+
+async fn finish(delivery: Delivery, result: &JobResult) {
+    let attempt = delivery.attempt;
+    let priority = delivery.priority;
+    let acked = matches!(delivery.ack().await, Ok(true));
+    telemetry::record_stages("worker", &result.timings, OWN);
+    count_job(JobQueue::Captioning, priority, "ok");
+    log_stages!(
+        "caption",
+        result.timings,
+        id = result.id,
+        tenant = result.tenant,
+        priority = priority.name(),
+        attempt,
+        caption_status = outcome::caption_status(result),
+        acked
+    );
+}

@@ -1,0 +1,87 @@
+//! The dynamic batcher: images wait here for the model, in a queue for each
+//! version of each model, and in each queue by priority. What is decided is
+//! decided without a clock (`scheduler.rs`); `batcher.rs` hands in the time
+//! and blocks the engine threads.
+
+mod arrivals;
+mod batcher;
+mod closing;
+mod cost;
+mod limit;
+mod queue;
+mod scheduler;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub use batcher::Batcher;
+pub use closing::Closed;
+pub use cost::Fit;
+pub use scheduler::QueueId;
+use tokio::sync::oneshot;
+
+use super::decode::Picture;
+pub use crate::engine::Sizes;
+use crate::engine::{EngineError, Engines};
+
+/// One image's scores, and when an engine thread worked on it.
+#[derive(Clone, Debug)]
+pub struct Scored {
+    /// `[classes] f32`
+    pub scores: Vec<f32>,
+    /// When its batch was formed; what was not decoded by then, is next.
+    pub taken: Instant,
+    /// When the model began.
+    pub started: Instant,
+    pub finished: Instant,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum BatchError {
+    #[error("no time was left when the batch was formed")]
+    Expired,
+    #[error("too many images wait for the model")]
+    Full,
+    #[error("this version of the model takes no more images")]
+    Retired,
+    #[error("the worker is stopping")]
+    Stopped,
+    #[error("{0}")]
+    Tile(String),
+    #[error(transparent)]
+    Engine(EngineError),
+}
+
+/// One image that waits.
+#[derive(Debug)]
+pub struct Item {
+    pub picture: Picture,
+    pub reply: oneshot::Sender<Result<Scored, BatchError>>,
+}
+
+/// What an engine gets.
+#[derive(Debug)]
+pub struct Batch {
+    pub queue: QueueId,
+    pub items: Vec<Item>,
+    pub closed: Closed,
+    /// Its share of the largest batch, 0 to 1.
+    pub fill: f64,
+    pub fit: Fit,
+    pub sizes: Sizes,
+    pub engines: Arc<Engines>,
+}
+
+/// How the batches of one queue are formed.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    pub sizes: Sizes,
+    /// No image waits longer for others; `None` leaves it to the fitted cost.
+    pub max_wait: Option<Duration>,
+}

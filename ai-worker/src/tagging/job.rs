@@ -1,0 +1,193 @@
+//! One job's way through the worker, from delivery to ack.
+
+mod stages;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::{
+    bus::Bus,
+    fault::{Code, Fault},
+    log_stages,
+    queue::{Delivery, JobQueue, Priority},
+    stage::{Stage, StageClock, Timings},
+    telemetry,
+    wire::{self, Job, JobResult, Tagged, WIRE_VERSION},
+};
+use stages::Ended;
+
+use super::served::Models;
+use crate::{
+    cancelled::{self, Cancelled},
+    captioning::{CaptionStage, PendingCaption},
+    consume::Handle,
+    metrics::{count_caption, count_dead_letter, count_job},
+    outcome,
+};
+
+/// The stages that a worker measures itself.
+const OWN: &[Stage] = &[
+    Stage::Queue,
+    Stage::Decode,
+    Stage::BatchWait,
+    Stage::Infer,
+    Stage::Postprocess,
+    Stage::CaptionWait,
+    Stage::Caption,
+];
+
+#[derive(Debug)]
+pub struct TaggingWorker {
+    pub name: String,
+    pub bus: Bus,
+    pub cancelled: Cancelled,
+    pub models: Arc<Models>,
+    pub captions: Arc<CaptionStage>,
+    pub caption_timeout: Duration,
+    pub decoding: Decoding,
+}
+
+/// Who makes pixels of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoding {
+    /// Other threads than the engine's, before the batch is formed: so that no device waits for its pixels.
+    Ahead,
+    /// The engine thread itself: on a processor there is one for each core, and a thread more would only take
+    /// turns with them.
+    OnEngineThread,
+    /// Nobody; for a fake engine that was asked for it.
+    Never,
+}
+
+impl Handle for TaggingWorker {
+    async fn handle(&self, delivery: Delivery) {
+        let received = Instant::now();
+        let mut job: Job = match wire::decode(&delivery.payload) {
+            Ok(job) => job,
+            // A newer worker may read it; if none does, it ends as a dead letter.
+            Err(error) => {
+                tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back");
+                return;
+            }
+        };
+        let now_us = self.bus.now_us();
+        let deadline = received + job.left(now_us);
+        let mut clock = StageClock::start_at(received);
+        clock.timings.add(Stage::Queue, job.waited(now_us));
+        let tile = std::mem::take(&mut job.tile);
+        let tagging = self.tag(&job, tile, delivery.priority, deadline, &mut clock);
+        match self.cancelled.unless(job.key(), tagging).await {
+            Ok(ended) => self.finish(job, delivery, ended, clock.timings).await,
+            Err(stored) => cancelled::let_go(JobQueue::Tagging, delivery, &stored).await,
+        }
+    }
+
+    /// The job is safe as a dead letter by now; should this worker die before the
+    /// result is stored, its caller learns by the deadline.
+    async fn give_up(&self, payload: &[u8], attempts: u32) {
+        count_dead_letter();
+        let Ok(job) = wire::decode::<Job>(payload) else {
+            tracing::error!(
+                attempts,
+                "a message that no worker understood is now a dead letter"
+            );
+            return;
+        };
+        tracing::error!(
+            id = job.id,
+            tenant = job.tenant,
+            attempts,
+            "the job is now a dead letter"
+        );
+        let fault = Fault::new(
+            Code::TooManyAttempts,
+            Stage::Queue,
+            format!("given up after {attempts} attempts"),
+        );
+        let result = self.result(&job, Err(fault), Timings::default());
+        outcome::store(&self.bus, &job.reply_to, &result).await;
+    }
+}
+
+impl TaggingWorker {
+    /// Stores the result or hands it on to its caption, and acks the job then; else it is delivered again.
+    async fn finish(&self, job: Job, delivery: Delivery, ended: Ended, timings: Timings) {
+        let result = match ended {
+            Ended::Answer(outcome) => self.answer(&job, outcome, timings).await,
+            Ended::HandOff { tagged, pending } => {
+                let priority = delivery.priority;
+                self.hand_off(&job, priority, tagged, pending, timings)
+                    .await
+            }
+        };
+        if let Some(result) = result {
+            end(delivery, &result).await;
+        }
+    }
+
+    /// Returns the result once it is stored, and nothing if it could not be.
+    async fn answer(
+        &self,
+        job: &Job,
+        outcome: Result<Tagged, Fault>,
+        timings: Timings,
+    ) -> Option<JobResult> {
+        let result = self.result(job, outcome, timings);
+        let is_stored = outcome::store(&self.bus, &job.reply_to, &result).await;
+        is_stored.then_some(result)
+    }
+
+    /// Hands the result on to those who write captions. If that cannot be, it is stored, and its caption says why.
+    async fn hand_off(
+        &self,
+        job: &Job,
+        priority: Priority,
+        mut tagged: Tagged,
+        pending: PendingCaption,
+        timings: Timings,
+    ) -> Option<JobResult> {
+        let result = self.result(job, Ok(tagged.clone()), timings);
+        let Err(why) = pending.hand_off(job, priority, &result).await else {
+            return Some(result);
+        };
+        count_caption(why);
+        tagged.caption.status = why;
+        self.answer(job, Ok(tagged), result.timings).await
+    }
+
+    fn result(&self, job: &Job, outcome: Result<Tagged, Fault>, timings: Timings) -> JobResult {
+        JobResult {
+            v: WIRE_VERSION,
+            id: job.id.clone(),
+            tenant: job.tenant.clone(),
+            worker: self.name.clone(),
+            outcome,
+            timings,
+        }
+    }
+}
+
+/// Acks a job whose result is safe, and tells of it.
+async fn end(delivery: Delivery, result: &JobResult) {
+    let attempt = delivery.attempt;
+    let priority = delivery.priority;
+    let acked = matches!(delivery.ack().await, Ok(true));
+    let code = outcome::code(result);
+    telemetry::record_stages("worker", &result.timings, OWN);
+    count_job(JobQueue::Tagging, priority, code);
+    log_stages!(
+        "job",
+        result.timings,
+        id = result.id,
+        tenant = result.tenant,
+        priority = priority.name(),
+        attempt,
+        code,
+        caption_status = outcome::caption_status(result),
+        acked
+    );
+}

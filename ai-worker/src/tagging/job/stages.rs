@@ -1,0 +1,197 @@
+//! The stages of one job: decode, wait for a batch, infer, choose the tags, caption.
+
+use std::{sync::Arc, time::Instant};
+
+use common::{
+    fault::{Code, Fault},
+    queue::Priority,
+    stage::{Stage, StageClock},
+    wire::{Job, ModelId, RETURN_MARGIN, Tag, Tagged},
+};
+
+use super::{Decoding, TaggingWorker};
+use crate::{
+    captioning::{Asked, Caption, Captioned, PendingCaption},
+    tagging::{
+        batching::{BatchError, Scored},
+        decode::Picture,
+        served::{Served, Version},
+    },
+};
+
+/// What is to be done with a job that was worked on.
+pub enum Ended {
+    /// Its caller gets this.
+    Answer(Result<Tagged, Fault>),
+    /// It goes on to a captioning worker.
+    HandOff {
+        tagged: Tagged,
+        pending: PendingCaption,
+    },
+}
+
+impl TaggingWorker {
+    pub(super) async fn tag(
+        &self,
+        job: &Job,
+        tile: Vec<u8>,
+        priority: Priority,
+        deadline: Instant,
+        clock: &mut StageClock,
+    ) -> Ended {
+        match self.try_tag(job, tile, priority, deadline, clock).await {
+            Ok(ended) => ended,
+            Err(fault) => Ended::Answer(Err(fault)),
+        }
+    }
+
+    async fn try_tag(
+        &self,
+        job: &Job,
+        tile: Vec<u8>,
+        priority: Priority,
+        deadline: Instant,
+        clock: &mut StageClock,
+    ) -> Result<Ended, Fault> {
+        let served = self.served(job)?;
+        if Instant::now() >= deadline {
+            return Err(no_time());
+        }
+        let picture = self.picture(served, tile, clock).await?;
+        let (scored, version) = score(served, priority, picture, deadline).await?;
+        clock.end_at(Stage::BatchWait, scored.taken);
+        clock.end_at(Stage::Decode, scored.started);
+        clock.end_at(Stage::Infer, scored.finished);
+        let tags = version.tagger.select(job, &scored.scores)?;
+        clock.end(Stage::Postprocess);
+        let caption = self.caption(job, priority, &tags, deadline).await;
+        let tags = if job.features.tags { tags } else { Vec::new() };
+        Ok(ended(version.tagger.model.id.clone(), tags, caption, clock))
+    }
+
+    fn served(&self, job: &Job) -> Result<&Served, Fault> {
+        self.models.find(&job.model).ok_or_else(|| {
+            let detail = format!("This worker serves {}.", self.models.names());
+            Fault::new(Code::ModelNotFound, Stage::Queue, detail).retryable(true)
+        })
+    }
+
+    /// Returns the picture, decoded if that is not left to the engine thread.
+    async fn picture(
+        &self,
+        served: &Served,
+        tile: Vec<u8>,
+        clock: &mut StageClock,
+    ) -> Result<Picture, Fault> {
+        match self.decoding {
+            Decoding::Never => Ok(Picture::decoded(tile)),
+            Decoding::OnEngineThread => Ok(Picture::new(tile.into(), served.tile())),
+            Decoding::Ahead => {
+                let picture = Picture::new(tile.into(), served.tile());
+                decode(picture.clone()).await?;
+                clock.end(Stage::Decode);
+                Ok(picture)
+            }
+        }
+    }
+
+    async fn caption(
+        &self,
+        job: &Job,
+        priority: Priority,
+        tags: &[Tag],
+        deadline: Instant,
+    ) -> Caption {
+        let written_by = deadline
+            .checked_sub(RETURN_MARGIN)
+            .unwrap_or(deadline)
+            .min(Instant::now() + self.caption_timeout);
+        let asked = Asked {
+            priority,
+            language: job.language,
+        };
+        let wanted = job.features.caption;
+        self.captions.caption(wanted, tags, asked, written_by).await
+    }
+}
+
+/// Decides what happens next: here alone it matters what became of the caption.
+fn ended(model: ModelId, tags: Vec<Tag>, caption: Caption, clock: &mut StageClock) -> Ended {
+    match caption {
+        Caption::Written(Captioned { caption, started }) => {
+            clock.end_at(Stage::CaptionWait, started);
+            clock.end(Stage::Caption);
+            Ended::Answer(Ok(Tagged {
+                model,
+                tags,
+                caption,
+            }))
+        }
+        Caption::Unwritten(caption) => Ended::Answer(Ok(Tagged {
+            model,
+            tags,
+            caption,
+        })),
+        Caption::HandOff {
+            provisional: caption,
+            pending,
+        } => {
+            let tagged = Tagged {
+                model,
+                tags,
+                caption,
+            };
+            Ended::HandOff { tagged, pending }
+        }
+    }
+}
+
+async fn score(
+    served: &Served,
+    priority: Priority,
+    picture: Picture,
+    deadline: Instant,
+) -> Result<(Scored, Arc<Version>), Fault> {
+    match served.score(priority, picture, deadline).await {
+        Ok(scored) => Ok(scored),
+        // The engine broke under this batch, and the worker ends with it. Waiting
+        // here lets this task be dropped, and with it the job goes back un-acked.
+        Err(BatchError::Stopped) => std::future::pending().await,
+        Err(error) => Err(batch_fault(&error)),
+    }
+}
+
+async fn decode(picture: Picture) -> Result<(), Fault> {
+    let decoding = tokio::task::spawn_blocking(move || match picture.pixels() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    });
+    match decoding.await {
+        Ok(decoded) => decoded.map_err(no_tile),
+        Err(panicked) => Err(no_tile(panicked.to_string())),
+    }
+}
+
+fn no_time() -> Fault {
+    Fault::new(
+        Code::DeadlineExceeded,
+        Stage::Queue,
+        "no time was left when a worker was free",
+    )
+}
+
+fn no_tile(detail: String) -> Fault {
+    Fault::new(Code::Internal, Stage::Decode, detail).retryable(false)
+}
+
+fn batch_fault(error: &BatchError) -> Fault {
+    let (code, stage) = match error {
+        BatchError::Tile(detail) => return no_tile(detail.clone()),
+        BatchError::Expired => (Code::DeadlineExceeded, Stage::BatchWait),
+        BatchError::Full | BatchError::Retired | BatchError::Stopped => {
+            (Code::Overloaded, Stage::BatchWait)
+        }
+        BatchError::Engine(_) => (Code::InferenceFailed, Stage::Infer),
+    };
+    Fault::new(code, stage, error.to_string())
+}

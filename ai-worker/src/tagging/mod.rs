@@ -1,0 +1,14 @@
+//! Tagging: a tile is decoded, joins a batch, is scored by a model, and its scores become tags.
+
+pub mod batching;
+pub mod decode;
+mod engine_threads;
+mod job;
+mod served;
+mod tagger;
+pub mod tags;
+
+pub use engine_threads::EngineThreads;
+pub use job::{Decoding, TaggingWorker};
+pub use served::{Canary, LoadedVersion, Models, Next, Sample, Samples, Served, Version};
+pub use tagger::Tagger;

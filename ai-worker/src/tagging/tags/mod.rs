@@ -1,0 +1,22 @@
+//! From scores to tags: the model's classes and their parents in the taxonomy.
+
+mod calibration;
+mod filter;
+mod labels;
+mod names;
+mod select;
+mod taxonomy;
+#[cfg(test)]
+mod tests;
+
+pub use calibration::{Believed, Calibration};
+pub use filter::{Filter, UnknownName};
+pub use select::{Choice, select};
+pub use taxonomy::{Entry, Taxonomy, TaxonomyError};
+
+/// A class or a parent, by its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Node {
+    Class(usize),
+    Parent(usize),
+}

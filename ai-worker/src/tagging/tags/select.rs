@@ -1,0 +1,162 @@
+//! Which of a thousand scores are worth saying, and in which order.
+
+use common::{
+    model::Kind,
+    wire::{Language, Tag},
+};
+
+use super::{
+    Node,
+    calibration::Believed,
+    filter::Filter,
+    taxonomy::{Entry, Taxonomy},
+};
+
+/// A child with so much of its parent's confidence says all that the parent
+/// could: the parent follows it. With less, the parent is the surer word and leads.
+const DOMINANT_SHARE: f32 = 0.6;
+
+/// Scores below this change no parent visibly; skipping them saves most of the work.
+const NEGLIGIBLE: f32 = 1e-5;
+
+/// What of the scores is to be said, and how.
+#[derive(Debug)]
+pub struct Choice<'a> {
+    pub threshold: f32,
+    pub limit: usize,
+    pub filter: Filter<'a>,
+    pub language: Language,
+}
+
+struct Candidate<'a> {
+    node: Node,
+    entry: &'a Entry,
+    confidence: f32,
+    /// Where it stands in the answer; higher is earlier.
+    rank: f32,
+}
+
+/// At most `limit` tags with at least `threshold` confidence, the most telling first.
+pub fn select(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Choice) -> Vec<Tag> {
+    let rolled = roll_up(taxonomy, kind, &believed.scores);
+    let wanted = |candidate: &Candidate| {
+        candidate.confidence >= choice.threshold
+            && choice.filter.allows(candidate.node, candidate.entry)
+    };
+    let all = classes(taxonomy, &believed.scores).chain(parents(taxonomy, &rolled));
+    let mut said: Vec<Candidate> = all
+        .map(|candidate| candidate.at_most(believed.most))
+        .filter(wanted)
+        .collect();
+    said.sort_by(|a, b| {
+        b.rank
+            .total_cmp(&a.rank)
+            .then_with(|| b.entry.parents.len().cmp(&a.entry.parents.len()))
+    });
+    said.truncate(choice.limit);
+    said.iter()
+        .map(|candidate| candidate.tag(taxonomy, choice.language))
+        .collect()
+}
+
+impl Candidate<'_> {
+    fn at_most(self, most: f32) -> Self {
+        Self {
+            confidence: self.confidence.min(most),
+            ..self
+        }
+    }
+
+    fn tag(&self, taxonomy: &Taxonomy, language: Language) -> Tag {
+        let parent = |index: &usize| taxonomy.parents[*index].name_in(language).to_owned();
+        let Entry {
+            name,
+            category,
+            parents,
+            ..
+        } = self.entry;
+        Tag {
+            id: name.clone(),
+            name: self.entry.name_in(language).to_owned(),
+            confidence: self.confidence,
+            category: category.clone(),
+            category_name: taxonomy.category_in(category, language).to_owned(),
+            parents: parents.iter().map(parent).collect(),
+        }
+    }
+}
+
+fn classes<'a>(taxonomy: &'a Taxonomy, scores: &[f32]) -> impl Iterator<Item = Candidate<'a>> {
+    let scored = taxonomy.classes.iter().zip(scores).enumerate();
+    scored.map(|(index, (entry, score))| Candidate {
+        node: Node::Class(index),
+        entry,
+        confidence: *score,
+        rank: *score,
+    })
+}
+
+fn parents<'a>(taxonomy: &'a Taxonomy, rolled: &[Rolled]) -> impl Iterator<Item = Candidate<'a>> {
+    let scored = taxonomy.parents.iter().zip(rolled).enumerate();
+    scored.map(|(index, (entry, rolled))| Candidate {
+        node: Node::Parent(index),
+        entry,
+        confidence: rolled.confidence,
+        rank: rolled.rank,
+    })
+}
+
+#[derive(Clone, Copy, Default)]
+struct Rolled {
+    confidence: f32,
+    rank: f32,
+    /// Confidence and rank of the surest class or parent below.
+    below: (f32, f32),
+}
+
+/// Confidence of each parent: the sum over its classes where one class is
+/// true, the surest of them where each is a question of its own.
+fn roll_up(taxonomy: &Taxonomy, kind: Kind, scores: &[f32]) -> Vec<Rolled> {
+    let mut rolled = vec![Rolled::default(); taxonomy.parents.len()];
+    for (class, score) in taxonomy
+        .classes
+        .iter()
+        .zip(scores)
+        .filter(|(_, score)| **score > NEGLIGIBLE)
+    {
+        for parent in &class.parents {
+            let parent = &mut rolled[*parent];
+            parent.confidence += score;
+            parent.hear_of(*score, *score);
+        }
+    }
+    for index in taxonomy.upwards() {
+        let parent = &mut rolled[index];
+        parent.confidence = if kind == Kind::Softmax {
+            parent.confidence.min(1.0)
+        } else {
+            parent.below.0
+        };
+        let dominated = parent.below.0 >= DOMINANT_SHARE * parent.confidence;
+        parent.rank = if dominated {
+            parent.below.1
+        } else {
+            parent.confidence
+        };
+        let Rolled {
+            confidence, rank, ..
+        } = *parent;
+        for above in &taxonomy.parents[index].parents {
+            rolled[*above].hear_of(confidence, rank);
+        }
+    }
+    rolled
+}
+
+impl Rolled {
+    fn hear_of(&mut self, confidence: f32, rank: f32) {
+        if confidence > self.below.0 {
+            self.below = (confidence, rank);
+        }
+    }
+}

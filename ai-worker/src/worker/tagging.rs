@@ -1,0 +1,198 @@
+//! The tagging worker: it loads the models, starts the engine threads and consumes jobs.
+
+use std::sync::Arc;
+
+use common::{
+    queue::{JobQueue, Priority},
+    wire::announced,
+};
+
+use super::{
+    Links, WorkerError,
+    background::Background,
+    load::{self, Ready},
+};
+use crate::{
+    announce::Announced,
+    blocking::on_thread,
+    cancelled::Cancelled,
+    captioning::{CaptionStage, Captioner, Handoff},
+    config::WorkerConfig,
+    consume,
+    engine::{Alarm, Breakdown, Device, Kind, Watchdog},
+    models::{Loaded, Loader, Reloader},
+    tagging::{Decoding, EngineThreads, Models, Served, TaggingWorker, batching::Batcher},
+};
+
+pub async fn run(config: WorkerConfig, mut links: Links) -> Result<(), WorkerError> {
+    let ready = load_on_thread(&config, &links).await?;
+    let cancelled = Cancelled::open(&links.bus).await?;
+    let captions = Arc::new(caption_stage(ready.captioner, &links).await);
+    let engines = Engines::start(&config)?;
+    let serving = serve(&config, ready.models, ready.loader, &engines.batcher);
+    tell(&config, &serving.models, &captions);
+
+    let name = config.worker_name();
+    let who = Announced {
+        kind: announced::TAGGER,
+        worker: name.clone(),
+        device: device_name(&config),
+        captions: captions.clone(),
+        models: serving.models.clone(),
+    };
+    let mut background = Background::start(&mut links, who);
+    if let CaptionStage::Elsewhere(handoff) = &*captions {
+        let handoff = handoff.clone();
+        background.spawn(|shutdown| async move { handoff.watch(shutdown).await });
+    }
+    for reloader in serving.reloaders {
+        background.spawn(|shutdown| reloader.watch(shutdown));
+    }
+
+    let worker = TaggingWorker {
+        name,
+        bus: links.bus.clone(),
+        cancelled,
+        models: serving.models,
+        captions,
+        caption_timeout: config.caption_timeout(),
+        decoding: decoding(&config),
+    };
+    let worked = engines.work(worker, links, config.prefetch()).await;
+    background.end(worked.is_ok()).await;
+    Ok(worked?)
+}
+
+async fn load_on_thread(config: &WorkerConfig, links: &Links) -> Result<Ready, WorkerError> {
+    let config = config.clone();
+    let bus = links.bus.clone();
+    on_thread("models", move || load::everything(&config, &bus))
+        .await
+        .ok_or(WorkerError::Loading)?
+}
+
+async fn caption_stage(captioner: Option<Captioner>, links: &Links) -> CaptionStage {
+    match captioner {
+        Some(captioner) => CaptionStage::Here(Arc::new(captioner)),
+        None => {
+            let handoff = Handoff::new(links.queue.clone(), links.bus.clone()).await;
+            CaptionStage::Elsewhere(Arc::new(handoff))
+        }
+    }
+}
+
+fn tell(config: &WorkerConfig, models: &Models, captions: &CaptionStage) {
+    tracing::info!(
+        models = models.names(),
+        device = device_name(config),
+        lanes = config.engine_threads(),
+        captioner = captions.captioner(),
+        "models are warm"
+    );
+}
+
+/// The models that answer, and what watches each of them for a newer version.
+struct Serving {
+    models: Arc<Models>,
+    reloaders: Vec<Reloader>,
+}
+
+/// Opens a queue for each model. `models` stand in the order of the setting.
+fn serve(
+    config: &WorkerConfig,
+    models: Vec<Loaded>,
+    loader: Option<Arc<Loader>>,
+    batcher: &Arc<Batcher>,
+) -> Serving {
+    let mut all = Vec::new();
+    let mut reloaders = Vec::new();
+    for (loaded, model) in models.into_iter().zip(&config.models) {
+        let served = Arc::new(Served::new(loaded.version, batcher.clone(), config.rules()));
+        all.push(served.clone());
+        if let Some(loader) = &loader {
+            reloaders.push(Reloader {
+                served,
+                present: loaded.source,
+                loader: loader.clone(),
+                model: model.clone(),
+                config: config.reload.clone(),
+                engine_timeout: config.engine_timeout(),
+            });
+        }
+    }
+    Serving {
+        models: Arc::new(Models::new(all)),
+        reloaders,
+    }
+}
+
+/// The engine threads, and what tells when one of them is beyond help.
+struct Engines {
+    batcher: Arc<Batcher>,
+    watchdog: Arc<Watchdog>,
+    alarm: Alarm,
+    threads: EngineThreads,
+}
+
+impl Engines {
+    fn start(config: &WorkerConfig) -> Result<Self, WorkerError> {
+        let count = config.engine_threads();
+        // Every job in hand finds room.
+        let capacity = Priority::ALL.len() * usize::from(config.prefetch());
+        let batcher = Arc::new(Batcher::new(count, capacity));
+        let watchdog = Arc::new(Watchdog::new(count, config.engine_timeout()));
+        let alarm = Alarm::default();
+        let threads = EngineThreads::start(count, &batcher, &watchdog, &alarm)?;
+        Ok(Self {
+            batcher,
+            watchdog,
+            alarm,
+            threads,
+        })
+    }
+
+    /// Consumes until shutdown, and then until all is drained.
+    async fn work(
+        self,
+        worker: TaggingWorker,
+        links: Links,
+        prefetch: u16,
+    ) -> Result<(), Breakdown> {
+        let drained = async {
+            let worker = Arc::new(worker);
+            consume::consume(
+                worker,
+                &links.queue,
+                JobQueue::Tagging,
+                prefetch,
+                links.shutdown,
+            )
+            .await;
+            self.threads.stop().await;
+        };
+        let breakdown = tokio::select! {
+            () = drained => return Ok(()),
+            breakdown = self.alarm.rung() => breakdown,
+            breakdown = self.watchdog.watch() => breakdown,
+        };
+        // There is nothing to drain.
+        tracing::error!(%breakdown, "the engine is beyond help: the worker ends, and what is un-acked goes to another one");
+        Err(breakdown)
+    }
+}
+
+fn decoding(config: &WorkerConfig) -> Decoding {
+    match config.engine {
+        Kind::Fake(pretence) if !pretence.decodes => Decoding::Never,
+        Kind::Onnx if config.device == Device::Cpu => Decoding::OnEngineThread,
+        Kind::Fake(_) | Kind::Onnx => Decoding::Ahead,
+    }
+}
+
+/// Returns what is said to run the models.
+fn device_name(config: &WorkerConfig) -> String {
+    match config.engine {
+        Kind::Onnx => config.device.to_string(),
+        Kind::Fake(pretence) => pretence.name().to_owned(),
+    }
+}
