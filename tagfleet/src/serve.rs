@@ -119,7 +119,7 @@ impl Migrator {
 impl Worker {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let _log = self.log.init()?;
-        self.worker.worker_name()?;
+        self.worker.validate()?;
         expect_others(&self.connections)?;
         let listener = listen(self.worker_listen).await?;
         let Connections { queue, bus } = Connections::open(&self.connections).await?;
@@ -135,7 +135,7 @@ impl Serve {
         // All that is cheap to check comes before models are loaded.
         api_server::check(&self.api)?;
         self.migrate.validate()?;
-        self.worker.worker_name()?;
+        self.worker.validate()?;
         let listener = listen(self.api.listen).await?;
         let resources = open(&self.resources, self.api.max_body_bytes).await?;
         let queue = resources.queue.clone();

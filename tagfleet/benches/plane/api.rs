@@ -2,16 +2,11 @@
 //! are made already. No option of the service leads there, so it is this
 //! benchmark's own process.
 
-use api_server::{ApiConfig, Links};
+use api_server::ApiConfig;
 use clap::Parser;
-use common::{
-    bus::{Bus, BusConfig},
-    outside::Outside,
-    queue::{Queue, QueueConfig},
-    shutdown,
-    store::{Store, StoreConfig},
-    telemetry::LogConfig,
-};
+use common::{shutdown, telemetry::LogConfig};
+use fetch::World;
+use resources::{Resources, ResourcesConfig};
 use tokio::net::TcpListener;
 
 /// What the benchmark calls this process.
@@ -22,11 +17,7 @@ struct Part {
     #[command(flatten)]
     api: ApiConfig,
     #[command(flatten)]
-    store: StoreConfig,
-    #[command(flatten)]
-    queue: QueueConfig,
-    #[command(flatten)]
-    bus: BusConfig,
+    resources: ResourcesConfig,
     #[command(flatten)]
     log: LogConfig,
 }
@@ -34,19 +25,17 @@ struct Part {
 /// `words`: the address to listen on, then options of `tagfleet api`.
 pub async fn serve(words: &[String]) -> anyhow::Result<()> {
     let mut part = Part::parse_from([&[PART.to_owned()], &words[1..]].concat());
-    part.api.prepare.tiles_already_made = true;
+    part.resources.prepare.tiles_already_made = true;
     let _log = part.log.init()?;
-    let queue = Queue::connect(&part.queue).await?;
-    let bus = Bus::connect(&part.bus).await?;
-    let (store, outside) = (Store::open(&part.store)?, Outside::open(&part.store)?);
-    let links = Links {
-        queue: queue.clone(),
-        bus,
-        store,
-        outside,
-    };
+    let largest = part.api.max_body_bytes;
+    let resources = Resources::open(&part.resources, largest, World::default()).await?;
+    let queue = resources.queue.clone();
     let listener = TcpListener::bind(words[0].as_str()).await?;
-    api_server::run(part.api, None, links, listener, shutdown::on_signal()).await?;
+    let shutdown = shutdown::on_signal();
+    let maintained = resources.clone();
+    let api = api_server::run(part.api, resources, listener, shutdown.clone());
+    let (ended, ()) = tokio::join!(api, maintained.maintain(&shutdown));
+    ended?;
     queue.close().await;
     Ok(())
 }

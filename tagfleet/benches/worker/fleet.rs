@@ -11,7 +11,7 @@ use clap::Parser;
 use common::{
     bus::{Bus, BusConfig, Inbox, ResultKey},
     model::default_folder,
-    queue::{Lane, Message, Queue, QueueConfig},
+    queue::{JobQueue, Message, Priority, Queue, QueueConfig},
     stage::Stage,
     wire::{self, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION},
 };
@@ -133,7 +133,9 @@ impl Fleet {
                 payload: wire::encode(&job).into(),
                 ttl: BUDGET,
             };
-            self.queue.publish(Lane::Realtime, message).await?;
+            self.queue
+                .publish(JobQueue::Tagging, Priority::Realtime, message)
+                .await?;
             let result = tokio::time::timeout(BUDGET, waiter.result()).await?;
             let result: JobResult =
                 wire::decode(&result.ok_or_else(|| anyhow::anyhow!("no result"))?)?;
@@ -164,7 +166,11 @@ impl Fleet {
     }
 
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        let left = self.queue.depth(Lane::Realtime).await?.messages;
+        let left = self
+            .queue
+            .depth(JobQueue::Tagging, Priority::Realtime)
+            .await?
+            .messages;
         anyhow::ensure!(left == 0, "no job is left over");
         self.worker.kill()?;
         self.worker.wait()?;
