@@ -18,7 +18,7 @@ pub struct Cancelled(Inbox);
 
 impl Cancelled {
     pub async fn open(bus: &Bus) -> Result<Self, BusError> {
-        bus.open_called_off().await.map(Self)
+        bus.open_cancelled().await.map(Self)
     }
 
     /// Returns what `work` comes to. If another result of that job is stored before, `work` is dropped, and

@@ -56,7 +56,7 @@ contract! {
     waiters_are_bounded,
     a_dropped_waiter_leaves_no_trace,
     inboxes_are_apart,
-    what_is_called_off_is_heard_before_and_afterwards,
+    what_is_cancelled_is_heard_before_and_afterwards,
     announcements_come_and_go,
     memos_are_kept_for_a_while,
     a_claim_has_one_owner_until_it_is_over,
@@ -211,13 +211,13 @@ async fn inboxes_are_apart(bus: Bus) {
     drop(at_two);
 }
 
-async fn what_is_called_off_is_heard_before_and_afterwards(bus: Bus) {
+async fn what_is_cancelled_is_heard_before_and_afterwards(bus: Bus) {
     let workers = [
-        bus.open_called_off().await.expect("it opens"),
-        bus.open_called_off().await.expect("it opens"),
+        bus.open_cancelled().await.expect("it opens"),
+        bus.open_cancelled().await.expect("it opens"),
     ];
     let mut has_it = workers[0].register(key("in hand")).expect("there is room");
-    bus.call_off(&key("in hand"), "left".into())
+    bus.cancel(&key("in hand"), "left".into())
         .await
         .expect("stored");
     assert_eq!(result(&mut has_it).await, "left");
@@ -227,10 +227,10 @@ async fn what_is_called_off_is_heard_before_and_afterwards(bus: Bus) {
             .expect("the backend answers"),
         Some("left".into())
     );
-    bus.call_off(&key("not here yet"), "left".into())
+    bus.cancel(&key("not here yet"), "left".into())
         .await
         .expect("stored");
-    bus.call_off(&key("marker"), "left".into())
+    bus.cancel(&key("marker"), "left".into())
         .await
         .expect("stored");
     // Once the later one is known, the earlier one is.

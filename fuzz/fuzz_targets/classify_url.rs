@@ -6,16 +6,16 @@
 #![no_main]
 
 #[allow(dead_code, reason = "the crate around it uses more")]
-#[path = "../../api-server/src/fetch/classify.rs"]
+#[path = "../../crates/fetch/src/guard/classify.rs"]
 mod classify;
 #[allow(dead_code, reason = "the crate around it uses more")]
-#[path = "../../api-server/src/fetch/target.rs"]
-mod target;
+#[path = "../../crates/fetch/src/guard/rules.rs"]
+mod rules;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use classify::is_global;
-use target::Rules;
+use rules::Rules;
 use url::{Host, Url};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

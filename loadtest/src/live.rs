@@ -60,20 +60,27 @@ pub fn probe(outcome: &Outcome) {
     );
 }
 
-/// The whole result.
+/// Prints the whole result.
 pub fn tell(outcome: &Outcome) {
     if stderr().is_terminal() {
         eprintln!();
     }
-    let latency = &outcome.latency;
+    tell_requests(outcome);
+    tell_stages(outcome);
+    tell_batch(outcome);
     println!(
-        "served by   {}",
-        if outcome.served_by.is_empty() {
-            "?".to_owned()
-        } else {
-            outcome.served_by.join("; ")
-        }
+        "generator   {:.2} ms late at p99",
+        outcome.generator_late.p99_ms
     );
+    tell_objective(outcome);
+}
+
+fn tell_requests(outcome: &Outcome) {
+    let served_by = match outcome.served_by.is_empty() {
+        true => "?".to_owned(),
+        false => outcome.served_by.join("; "),
+    };
+    println!("served by   {served_by}");
     println!(
         "requests    {} offered ({:.1}/s), {} answered well ({:.1}/s), {} of them in time ({:.1}/s)",
         outcome.sent,
@@ -83,6 +90,7 @@ pub fn tell(outcome: &Outcome) {
         outcome.in_slo,
         outcome.goodput_per_s
     );
+    let latency = &outcome.latency;
     println!(
         "latency     p50 {:.1}  p90 {:.1}  p99 {:.1}  p99.9 {:.1}  longest {:.1} ms, from when a request was due",
         latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.p999_ms, latency.max_ms
@@ -90,18 +98,25 @@ pub fn tell(outcome: &Outcome) {
     for (name, count) in &outcome.failed {
         println!("failed      {count} × {name}");
     }
-    if !outcome.stages.is_empty() {
-        println!(
-            "stages      {:<14}{:>10}{:>10}{:>10} ms",
-            "", "mean", "p50", "p99"
-        );
+}
+
+fn tell_stages(outcome: &Outcome) {
+    if outcome.stages.is_empty() {
+        return;
     }
+    println!(
+        "stages      {:<14}{:>10}{:>10}{:>10} ms",
+        "", "mean", "p50", "p99"
+    );
     for stage in &outcome.stages {
         println!(
             "            {:<14}{:>10.2}{:>10.2}{:>10.2}",
             stage.stage, stage.mean_ms, stage.latency.p50_ms, stage.latency.p99_ms
         );
     }
+}
+
+fn tell_batch(outcome: &Outcome) {
     if let Some(batch) = &outcome.batch {
         let ended = batch.completed + batch.failed;
         println!(
@@ -109,20 +124,19 @@ pub fn tell(outcome: &Outcome) {
             batch.per_s, batch.lines, batch.failed
         );
     }
-    println!(
-        "generator   {:.2} ms late at p99",
-        outcome.generator_late.p99_ms
-    );
+}
+
+fn tell_objective(outcome: &Outcome) {
     let missed = outcome.missed();
-    let slo = &outcome.slo;
-    if missed.is_empty() {
-        println!(
-            "objective   met: p{} within {} ms, at most {:.2} % failed",
-            slo.percentile,
-            slo.ms,
-            slo.max_failed * 100.0
-        );
-    } else {
+    if !missed.is_empty() {
         println!("objective   MISSED: {}", missed.join(", "));
+        return;
     }
+    let slo = &outcome.slo;
+    println!(
+        "objective   met: p{} within {} ms, at most {:.2} % failed",
+        slo.percentile,
+        slo.ms,
+        slo.max_failed * 100.0
+    );
 }

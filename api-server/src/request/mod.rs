@@ -2,8 +2,10 @@
 //! that every kind of request shares, and bodies read within bounds.
 
 mod body;
-mod names;
 mod options;
+mod query;
+mod selection;
 
 pub use body::{BodyLimits, MediaType, length, media_type, read_body, too_large, too_slow};
-pub use options::{Asking, TagOptions, parse_query};
+pub use options::{Asking, TagOptions};
+pub use query::parse_query;

@@ -1,17 +1,20 @@
 //! The options of an image, stated once: in JSON, in a form, in a query, for one image and for a batch.
 
-use std::fmt::Display;
-
 use common::{
     fault::Fault,
     wire::{self, Asked, Features},
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Number, Value};
-use url::form_urlencoded;
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::names::{FeatureSet, Names, selection};
+use super::selection::selection;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    Tags,
+    Caption,
+}
 
 /// In which tags are named and captions written: English or Korean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -38,7 +41,7 @@ pub struct TagOptions {
     /// What to answer, `tags`, `caption` or both; both if absent.
     #[schema(example = json!(["tags", "caption"]))]
     #[param(value_type = Option<String>, example = "tags,caption")]
-    features: Option<FeatureSet>,
+    features: Option<Vec<Feature>>,
     /// At most so many tags, 1 to 100; the model's default if absent.
     #[schema(minimum = 1, maximum = 100, example = 10)]
     #[param(minimum = 1, maximum = 100)]
@@ -50,18 +53,18 @@ pub struct TagOptions {
     /// Of tags and caption; English if absent. Captions in Korean are written from patterns.
     language: Option<Language>,
     /// Only tags of these categories, by id or by name in either language.
-    #[schema(example = json!(["animal", "음식"]))]
+    #[schema(max_items = 100, example = json!(["animal", "음식"]))]
     #[param(value_type = Option<String>, example = "animal,음식")]
-    categories: Option<Names>,
+    categories: Option<Vec<String>>,
     /// Only these tags and what is below them, by id, name or synonym in either language; case and spaces do not
     /// matter. A name that the model does not know is `invalid_request`.
-    #[schema(example = json!(["cat", "개"]))]
+    #[schema(max_items = 100, example = json!(["cat", "개"]))]
     #[param(value_type = Option<String>, example = "cat,개")]
-    include: Option<Names>,
+    include: Option<Vec<String>>,
     /// Never these tags nor what is below them.
-    #[schema(example = json!(["weapon"]))]
+    #[schema(max_items = 100, example = json!(["weapon"]))]
     #[param(value_type = Option<String>, example = "weapon")]
-    exclude: Option<Names>,
+    exclude: Option<Vec<String>>,
     /// One of `/v1/models`; the default there if absent.
     model: Option<String>,
 }
@@ -83,15 +86,8 @@ impl TagOptions {
         if !self.threshold.is_none_or(is_share) {
             return Err(Fault::invalid("threshold must be 0 to 1"));
         }
-        let features = match &self.features {
-            Some(features) => features.features()?,
-            None => Features {
-                tags: true,
-                caption: true,
-            },
-        };
         let asked = Asked {
-            features,
+            features: features(self.features.as_deref())?,
             limit: self.limit,
             threshold: self.threshold,
             language: self.language.unwrap_or_default().into(),
@@ -104,30 +100,15 @@ impl TagOptions {
     }
 }
 
-/// Options that are numbers; all others are texts.
-const NUMBERS: [&str; 5] = [
-    "limit",
-    "threshold",
-    "timeout_ms",
-    "completion_window_h",
-    "dry_run",
-];
-
-/// Reads options from a query or a form, where numbers are written as texts.
-pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
-    let mut options = Map::new();
-    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
-        let value = match text.parse::<Number>() {
-            Ok(number) if NUMBERS.contains(&&*name) => Value::Number(number),
-            _ => Value::String(text.into_owned()),
-        };
-        if options.insert(name.to_string(), value).is_some() {
-            return Err(unreadable(format!("duplicate field `{name}`")));
-        }
+fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
+    let list = list.unwrap_or(&[Feature::Tags, Feature::Caption]);
+    if list.is_empty() {
+        return Err(Fault::invalid(
+            "features must name `tags`, `caption` or both",
+        ));
     }
-    serde_json::from_value(Value::Object(options)).map_err(unreadable)
-}
-
-fn unreadable(error: impl Display) -> Fault {
-    Fault::invalid(format!("The options cannot be read: {error}"))
+    Ok(Features {
+        tags: list.contains(&Feature::Tags),
+        caption: list.contains(&Feature::Caption),
+    })
 }

@@ -25,7 +25,7 @@ use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 use tokio::time::timeout;
 use url::form_urlencoded;
 
-use super::source::{RequestOptions, TagForm};
+use super::request::{RequestOptions, TagForm};
 use crate::{
     request::{self, MediaType, parse_query},
     state::AppState,

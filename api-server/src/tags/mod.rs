@@ -2,6 +2,7 @@
 
 mod answer;
 mod form;
+mod request;
 mod source;
 
 use std::{sync::Arc, time::Duration};
@@ -37,7 +38,7 @@ use crate::{
     state::AppState,
 };
 use answer::TagAnswer;
-use source::{ImageFile, RequestOptions, Source, TagForm, TagRequest, Wanted};
+use request::{ImageFile, RequestOptions, Source, TagForm, TagRequest, Wanted};
 
 pub use source::most_bytes;
 

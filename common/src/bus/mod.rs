@@ -46,9 +46,9 @@ pub enum BusError {
 }
 
 /// The inbox that all workers share. No API server is called so.
-const CALLED_OFF: &str = "called-off";
+const CANCELLED: &str = "called-off";
 /// Of jobs that a worker has not met, more than wait for it in a full queue.
-const CALLED_OFF_KEPT: usize = 20_000;
+const CANCELLED_KEPT: usize = 20_000;
 
 /// Whose result, of which job. Tenants never share a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,13 +120,13 @@ impl Bus {
 
     /// Stores `payload` as the result of a job that nobody waits for any more, and tells all workers: whoever has it
     /// in hand may let it go.
-    pub async fn call_off(&self, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
-        self.store_result(CALLED_OFF, key, payload).await
+    pub async fn cancel(&self, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
+        self.store_result(CANCELLED, key, payload).await
     }
 
-    /// Where a worker hears of jobs that were called off, those among them that it has not met yet.
-    pub async fn open_called_off(&self) -> Result<Inbox, BusError> {
-        self.open(CALLED_OFF, CALLED_OFF_KEPT).await
+    /// Where a worker hears of jobs that were cancelled, those among them that it has not met yet.
+    pub async fn open_cancelled(&self) -> Result<Inbox, BusError> {
+        self.open(CANCELLED, CANCELLED_KEPT).await
     }
 
     /// Opens the inbox that jobs name as `reply_to`. One for each API server.

@@ -47,7 +47,7 @@ impl Drop for CancelGuard {
 async fn cancel(bus: Bus, key: ResultKey) {
     metrics::counter!(CANCELLED).increment(1);
     metrics::counter!(CALLED_OFF).increment(1);
-    if let Err(error) = bus.call_off(&key, nobody_waits(&key)).await {
+    if let Err(error) = bus.cancel(&key, nobody_waits(&key)).await {
         tracing::debug!(%error, id = key.id, "a job could not be cancelled");
     }
 }

@@ -417,7 +417,7 @@ mod tests {
         let submit = in_memory().await;
         let workers = submit
             .bus
-            .open_called_off()
+            .open_cancelled()
             .await
             .expect("memory has inboxes");
         let leave = async |priority, id: &str| {

@@ -12,8 +12,7 @@ use url::Url;
 
 use crate::{
     FetchConfig, World,
-    answer::{self, Answer, Bounds},
-    client::{self, Clients},
+    exchange::{self, Answer, Bounds, Clients},
     failure::Failure,
     faults,
     guard::{Guard, Rules},
@@ -164,14 +163,14 @@ impl Fetcher {
             .clients
             .get(url.clone(), self.rules.excuses(url))
             .await?;
-        if let (Purpose::Bulk, Some(pause)) = (purpose, answer::asked_pause(&response)) {
+        if let (Purpose::Bulk, Some(pause)) = (purpose, exchange::asked_pause(&response)) {
             self.hosts.back_off(url, pause);
         }
-        match answer::judge(response, self.honour_noai.applies_to(purpose))? {
+        match exchange::judge(response, self.honour_noai.applies_to(purpose))? {
             Answer::Redirect(location) => {
                 Ok(Step::Onward(self.next_hop(url, location.as_deref())?))
             }
-            Answer::Found(response) => answer::read(response, &self.bounds)
+            Answer::Found(response) => exchange::read(response, &self.bounds)
                 .await
                 .map(Step::Arrived),
         }
@@ -216,10 +215,13 @@ fn leave(visit: Visit, outcome: Result<Step<Bytes>, Failure>) -> Result<Step<Fet
     }
 }
 
-fn client_settings(config: &FetchConfig, world: World) -> Result<client::Settings, reqwest::Error> {
+fn client_settings(
+    config: &FetchConfig,
+    world: World,
+) -> Result<exchange::Settings, reqwest::Error> {
     let connect = Duration::from_millis(config.fetch_connect_timeout_ms);
     let longest_ttl = Duration::from_millis(config.fetch_dns_max_ttl_ms);
-    Ok(client::Settings {
+    Ok(exchange::Settings {
         // So that a look-up at its slowest leaves time to connect, and is remembered as slow.
         names: Names::new(world.names, connect * 3 / 4, longest_ttl),
         guard: Arc::new(Guard::new(config.fetch_refuse_nets.clone())),

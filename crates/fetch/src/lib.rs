@@ -2,9 +2,8 @@
 //! and connected to under the same rules, and every host is treated with the
 //! same restraint. Begin with [`Fetcher`].
 
-mod answer;
-mod client;
 mod config;
+mod exchange;
 mod failure;
 mod faults;
 mod fetcher;

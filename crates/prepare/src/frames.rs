@@ -1,7 +1,10 @@
 //! How many pictures a file holds, counted without decoding any. Where the
 //! structure ends too early, what was seen counts: decoding judges the rest.
 
-use crate::{Format, png, webp};
+use crate::{
+    Format,
+    others::{png, webp},
+};
 
 pub fn count(file: &[u8], format: Format) -> u32 {
     let found = match format {

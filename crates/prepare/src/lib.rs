@@ -5,23 +5,18 @@
 //! of its own: [`Pool`] keeps such processes, [`child::run`] is what they do.
 
 pub mod child;
-mod colour;
 mod config;
-mod exif;
 mod frames;
 mod jpeg;
 mod limits;
-mod markers;
 mod metrics;
 mod others;
-mod png;
 mod pool;
 mod protocol;
 mod sniff;
 #[cfg(test)]
 mod tests;
 mod tile;
-mod webp;
 
 use common::{
     fault::{Code, Fault},

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::watch::duration;
+use super::duration::duration;
 
 pub fn print(dry_run: &Value, forecast: &Map<String, Value>) {
     let number = |name: &str| forecast[name].as_f64().unwrap_or(0.0);

@@ -1,6 +1,7 @@
 //! `tagfleet batch`: as many images as there are, through a service's HTTP API.
 
 mod client;
+mod duration;
 mod forecast;
 mod list;
 mod submit;

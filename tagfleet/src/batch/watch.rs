@@ -5,7 +5,7 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::{client::Client, forecast};
+use super::{client::Client, duration::duration, forecast};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -65,14 +65,6 @@ fn show(bar: &ProgressBar, batch: &Value) {
     ));
 }
 
-pub fn duration(seconds: u64) -> String {
-    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
-    }
-}
-
 fn summary(batch: &Value) {
     let (status, counts) = (
         batch["status"].as_str().unwrap_or_default(),
@@ -97,18 +89,5 @@ fn summary(batch: &Value) {
         .flatten()
     {
         println!("  {code}: {count}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_for_people() {
-        assert_eq!(
-            [duration(4), duration(75), duration(7_260)],
-            ["4 s", "1 min 15 s", "2 h 1 min"]
-        );
     }
 }

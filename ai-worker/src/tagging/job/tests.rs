@@ -282,7 +282,7 @@ async fn the_engine_never_sees_a_job_whose_client_has_left() {
         id: format!("job-{n}"),
     };
     let leave = async |n| {
-        bus.call_off(&key(n), Bytes::from_static(b"left"))
+        bus.cancel(&key(n), Bytes::from_static(b"left"))
             .await
             .expect("stored")
     };

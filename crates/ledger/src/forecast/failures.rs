@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 const Z: f64 = 1.96;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Failures {
+pub struct FailureForecast {
     #[serde(flatten)]
     pub all: Share,
     /// By code, the same.
@@ -32,7 +32,7 @@ pub struct Share {
     pub high: f64,
 }
 
-impl Failures {
+impl FailureForecast {
     pub fn of(by_code: &BTreeMap<String, u64>, sampled: u64, listed: u64) -> Self {
         let share = |failed| Share::of(failed, sampled, listed);
         let all = share(by_code.values().sum());

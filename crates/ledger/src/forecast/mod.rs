@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use duration::{Places, Span};
-pub use failures::Failures;
+pub use failures::FailureForecast;
 pub use seen::{Measured, Seen};
 
 /// Tags that are named.
@@ -23,7 +23,7 @@ pub struct Forecast {
     /// Images that were looked at.
     #[schema(example = 1000)]
     pub sampled: u64,
-    pub failures: Failures,
+    pub failures: FailureForecast,
     /// Of the images that can be fetched, all of them.
     #[schema(example = 218_000_000_000_u64)]
     pub bytes: u64,
@@ -115,7 +115,7 @@ impl Sample {
         let worker_hours = hours(seconds.expected * frame.workers as f64);
         Forecast {
             sampled,
-            failures: Failures::of(&self.by_code, sampled, frame.listed),
+            failures: FailureForecast::of(&self.by_code, sampled, frame.listed),
             bytes: (self.bytes as f64 * scale) as u64,
             seconds,
             worker_hours,

@@ -64,7 +64,7 @@ pub struct BatchView {
     cancelling_at: Option<u64>,
     cancelled_at: Option<u64>,
     metadata: BTreeMap<String, String>,
-    failures: Failures,
+    failures: FailureCounts,
     /// What was wrong with the list, of a batch that failed.
     errors: Option<Errors>,
     /// Where results go beside this service, if that was asked for.
@@ -112,7 +112,7 @@ impl Eta {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Failures {
+pub struct FailureCounts {
     #[schema(example = json!({"source_http_error": 12}))]
     by_code: BTreeMap<String, u64>,
     /// Hosts that are to blame, those with the most failures.
@@ -181,7 +181,7 @@ impl BatchView {
             cancelling_at: known.cancelled_s,
             cancelled_at: ended_s(FinalStatus::Cancelled),
             metadata: request.metadata.clone(),
-            failures: Failures {
+            failures: FailureCounts {
                 by_code: tally.by_code,
                 by_host: tally.by_host,
             },

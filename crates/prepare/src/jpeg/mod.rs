@@ -2,6 +2,8 @@
 //! the tile: half the cost of a full decode for an ordinary photo.
 
 mod eighth;
+mod exif;
+mod markers;
 
 use common::{
     fault::{Code, Fault},
@@ -9,7 +11,7 @@ use common::{
 };
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
 
-use crate::{Channels, Limits, Pixels, exif, fault, markers, swaps_sides, tile};
+use crate::{Channels, Limits, Pixels, fault, swaps_sides, tile};
 
 /// Each scan of a progressive file touches every pixel again, and a small file
 /// can hold thousands. Encoders write about ten.

@@ -1,6 +1,9 @@
 //! Every format but JPEG, through the `image` crate. Of an animation, the
 //! first frame.
 
+pub mod png;
+pub mod webp;
+
 use std::io::{Cursor, ErrorKind};
 
 use common::fault::{Code, Fault};
@@ -9,7 +12,7 @@ use image::{
     metadata::Orientation,
 };
 
-use super::{Channels, Format, Limits, Pixels, fault, png, webp};
+use crate::{Channels, Format, Limits, Pixels, fault};
 
 /// Characters of a decoder's own words: they may quote the file at any length, and stand in the answer and in the log.
 const MOST_TOLD: usize = 200;

@@ -5,7 +5,7 @@ use std::io::Read;
 use common::fault::{Code, Fault};
 use flate2::read::ZlibDecoder;
 
-use super::fault;
+use crate::fault;
 
 /// Far above every text and colour profile that is meant as one. A chunk of a
 /// megabyte can inflate to a thousand of them.

@@ -3,7 +3,7 @@
 use common::fault::{Code, Fault};
 use image::metadata::Orientation;
 
-use super::fault;
+use crate::fault;
 
 /// Name and body of each chunk; the last body may be shorter than it claims.
 pub fn chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {

@@ -1,6 +1,8 @@
 //! Crop or stretch or pad to the tile's size, turn upright, put white behind
 //! what is transparent, and encode.
 
+mod colour;
+
 use common::{
     fault::{Code, Fault},
     model::{Fit, TileSpec},
@@ -13,7 +15,7 @@ use fast_image_resize::{
 use image::{DynamicImage, RgbImage};
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
-use super::{Channels, Pixels, colour, fault, swaps_sides};
+use crate::{Channels, Pixels, fault, swaps_sides};
 
 /// What surrounds a padded picture.
 const PAD_GREY: u8 = 128;

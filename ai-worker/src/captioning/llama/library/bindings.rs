@@ -1,4 +1,4 @@
-//! Types and functions of llama.cpp's C interface, made by rust-bindgen 0.73.2
+//! @generated: types and functions of llama.cpp's C interface, made by rust-bindgen 0.73.2
 //! from `llama.h` and `ggml-backend.h` of llama.cpp (MIT licence, Copyright (c)
 //! 2023-2026 The ggml authors); `README.md` in this folder has the command.
 #![allow(non_camel_case_types, unsafe_op_in_unsafe_fn, clippy::all)]

@@ -1,6 +1,6 @@
 //! A JPEG's headers, as far as they are ordinary.
 
-use crate::markers::{self, has_no_length};
+use crate::jpeg::markers::{self, has_no_length};
 
 use super::huffman::Table;
 

@@ -1,0 +1,97 @@
+//! Options in a query or a form, where all are written as texts.
+
+use common::fault::Fault;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Number, Value, map::Entry};
+use url::form_urlencoded;
+
+/// Options that are numbers.
+const NUMBERS: [&str; 5] = [
+    "limit",
+    "threshold",
+    "timeout_ms",
+    "completion_window_h",
+    "dry_run",
+];
+/// Options that are lists: names by comma, or one name each time that the option stands there.
+const LISTS: [&str; 4] = ["features", "categories", "include", "exclude"];
+
+/// Reads options as JSON would have them.
+pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
+    let mut options = Map::new();
+    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+        let value = value(&name, &text)?;
+        match (options.entry(&*name), value) {
+            (Entry::Vacant(free), value) => {
+                free.insert(value);
+            }
+            (Entry::Occupied(mut taken), Value::Array(more)) => {
+                if let Some(list) = taken.get_mut().as_array_mut() {
+                    list.extend(more);
+                }
+            }
+            (Entry::Occupied(_), _) => return Err(unreadable(&format!("{name} is there twice"))),
+        }
+    }
+    let options = serde_json::from_value(Value::Object(options));
+    options.map_err(|error| unreadable(&error.to_string()))
+}
+
+fn value(name: &str, text: &str) -> Result<Value, Fault> {
+    if NUMBERS.contains(&name) {
+        return match text.parse::<Number>() {
+            Ok(number) => Ok(Value::Number(number)),
+            Err(_) => Err(unreadable(&format!("{name} is no number: {text:?}"))),
+        };
+    }
+    if LISTS.contains(&name) {
+        return Ok(Value::Array(names(text)));
+    }
+    Ok(Value::String(text.to_owned()))
+}
+
+/// Nothing is an empty list, as it is in JSON.
+fn names(text: &str) -> Vec<Value> {
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    let names = text.split(',').map(|name| Value::from(name.trim()));
+    names.collect()
+}
+
+fn unreadable(why: &str) -> Fault {
+    Fault::invalid(format!("The options cannot be read: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parsed(query: &str) -> Option<Value> {
+        parse_query(query).ok()
+    }
+
+    #[test]
+    fn texts_become_what_json_would_have() {
+        assert_eq!(
+            parsed("limit=3&threshold=0.5&model=7&include=cat,+dog&exclude="),
+            Some(json!({
+                "limit": 3, "threshold": 0.5, "model": "7", "include": ["cat", "dog"], "exclude": []
+            }))
+        );
+        assert_eq!(
+            parsed("features=tags&features=caption"),
+            Some(json!({"features": ["tags", "caption"]}))
+        );
+        for query in [
+            "limit=x",
+            "threshold=NaN",
+            "threshold=1e999",
+            "model=a&model=b",
+        ] {
+            assert_eq!(parsed(query), None, "{query}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a request for one image may say, in each of its forms, and what all forms come to.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use common::{budget::Held, fault::Fault, wire::Asked};
+use serde::Deserialize;
+use tokio::time::Instant;
+use url::Url;
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type},
+    },
+};
+
+use crate::{config::ApiConfig, request::TagOptions};
+
+const MAX_CLIENT_REF_CHARS: usize = 200;
+
+/// A request's body in JSON.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TagRequest {
+    image: ImageSource,
+    #[serde(flatten)]
+    options: TagOptions,
+    /// Time for everything, milliseconds.
+    #[schema(minimum = 1, example = 5000)]
+    timeout_ms: Option<u32>,
+    /// Comes back in the answer, and is logged.
+    #[schema(max_length = 200, example = "album-7/photo-12")]
+    client_ref: Option<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ImageSource {
+    /// An http or https URL on a public address.
+    #[schema(example = "https://example.com/cat.jpg")]
+    Url(String),
+    /// The file's bytes in base64.
+    Content(String),
+}
+
+impl TagRequest {
+    pub fn split(self) -> (ImageSource, RequestOptions) {
+        let options = RequestOptions {
+            options: self.options,
+            timeout_ms: self.timeout_ms,
+            client_ref: self.client_ref,
+        };
+        (self.image, options)
+    }
+}
+
+/// The options of a request whose body is the image itself, or a form with it.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RequestOptions {
+    #[serde(flatten)]
+    #[param(ignore)]
+    options: TagOptions,
+    /// Time for everything, milliseconds.
+    #[param(minimum = 1)]
+    #[schema(minimum = 1)]
+    timeout_ms: Option<u32>,
+    /// Comes back in the answer, and is logged.
+    #[param(max_length = 200)]
+    #[schema(max_length = 200)]
+    client_ref: Option<String>,
+}
+
+/// A form: the image as a file, and the options as fields.
+#[derive(Debug, ToSchema)]
+pub struct TagForm {
+    #[schema(value_type = String, format = Binary)]
+    pub image: Bytes,
+    #[schema(inline)]
+    #[serde(flatten)]
+    pub options: RequestOptions,
+}
+
+/// An image file as a request's body, for the OpenAPI document alone.
+pub enum ImageFile {}
+
+impl PartialSchema for ImageFile {
+    fn schema() -> RefOr<Schema> {
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(binary))
+            .into()
+    }
+}
+
+impl ToSchema for ImageFile {}
+
+/// What all forms of a request come to.
+#[derive(Debug)]
+pub struct Wanted {
+    pub source: Source,
+    pub asked: Asked,
+    pub model: Option<String>,
+    pub client_ref: Option<String>,
+    pub deadline: Instant,
+}
+
+#[derive(Debug)]
+pub enum Source {
+    Url(Url),
+    Base64(String, Held),
+    /// The request's own body, not yet read.
+    Body(Body),
+    Bytes(Bytes),
+}
+
+impl RequestOptions {
+    pub fn check(
+        self,
+        source: Source,
+        arrived: Instant,
+        config: &ApiConfig,
+    ) -> Result<Wanted, Fault> {
+        let chars = self
+            .client_ref
+            .as_deref()
+            .map_or(0, |it| it.chars().count());
+        if chars > MAX_CLIENT_REF_CHARS {
+            return Err(Fault::invalid(format!(
+                "client_ref must have {MAX_CLIENT_REF_CHARS} characters at the most"
+            )));
+        }
+        let timeout_ms = self.timeout_ms.unwrap_or(config.default_timeout_ms);
+        if !(1..=config.max_timeout_ms).contains(&timeout_ms) {
+            return Err(Fault::invalid(format!(
+                "timeout_ms must be 1 to {}",
+                config.max_timeout_ms
+            )));
+        }
+        let asking = self.options.check()?;
+        Ok(Wanted {
+            source,
+            asked: asking.asked,
+            model: asking.model,
+            client_ref: self.client_ref,
+            deadline: arrived + Duration::from_millis(timeout_ms.into()),
+        })
+    }
+}
