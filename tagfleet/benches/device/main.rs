@@ -95,7 +95,7 @@ struct Worker {
 
 async fn through_the_queue(device: Device, time: Duration) -> anyhow::Result<Worker> {
     let mut fleet = Fleet::start(MODEL, &["--device", &device.to_string()]).await?;
-    fleet.in_flight = 3 * device.lanes(cores()) * device.max_batch();
+    fleet.in_flight = 3 * device.engine_threads(cores()) * device.max_batch();
     fleet.tag_for(Duration::from_secs(2)).await?;
     let (fill_before, idle_before) = (
         fleet.sum("tagfleet_batch_fill").await?,
@@ -109,7 +109,7 @@ async fn through_the_queue(device: Device, time: Duration) -> anyhow::Result<Wor
         idle_s(&fleet).await?,
     );
     fleet.stop().await?;
-    let lanes = device.lanes(cores()) as f64;
+    let lanes = device.engine_threads(cores()) as f64;
     Ok(Worker {
         images_per_s,
         batch_fill: (fill.0 - fill_before.0) / (fill.1 - fill_before.1),
@@ -160,7 +160,7 @@ impl Bare {
     }
 
     fn lanes(&self) -> usize {
-        self.device.lanes(cores())
+        self.device.engine_threads(cores())
     }
 
     /// Images a second, all sessions together, and what the device said meanwhile. Loading is no part of it.
