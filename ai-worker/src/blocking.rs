@@ -4,14 +4,17 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-/// On a thread of its own, for which the process does not wait when it ends.
+/// Works on a thread of its own, for which the process does not wait when it ends.
 /// `None` when the work panicked.
 pub async fn on_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let (done, result) = oneshot::channel();
-    let body = move || drop(done.send(work()));
+    let body = move || {
+        // Whoever waited may have gone.
+        let _ = done.send(work());
+    };
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)

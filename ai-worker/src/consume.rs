@@ -49,7 +49,7 @@ pub async fn consume(
     }
 }
 
-/// A task that panicked dropped its delivery, which so went back to the queue.
+/// Tells of a task that panicked: it dropped its delivery, which so went back to the queue.
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a job panicked; it goes to another worker");

@@ -34,8 +34,8 @@ pub struct Cache {
     memory: Memory<String, Remembered>,
     bus: Bus,
     setting: CacheSetting,
-    /// Of the model and its prompt: sentences of another one are another's.
-    writer: String,
+    /// Names the model and its prompt: sentences of another one are not shared.
+    generator: String,
 }
 
 /// What came of asking the model: a sentence, or nothing that the guard would pass.
@@ -45,7 +45,7 @@ pub enum Remembered {
     Nothing,
 }
 
-/// Where an answer came from; the label `hit` of `tagfleet_caption_cache_total`.
+/// Says where an answer came from; it is the label `hit` of `tagfleet_caption_cache_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hit {
     Memory,
@@ -66,7 +66,7 @@ impl Hit {
 }
 
 impl Cache {
-    pub fn new(setting: CacheSetting, bus: Bus, writer: &str) -> Self {
+    pub fn new(setting: CacheSetting, bus: Bus, generator: &str) -> Self {
         let memory = Memory::builder()
             .max_capacity(setting.kept)
             .time_to_live(setting.ttl)
@@ -75,11 +75,11 @@ impl Cache {
             memory,
             bus,
             setting,
-            writer: writer.to_owned(),
+            generator: generator.to_owned(),
         }
     }
 
-    /// What is remembered of `names`, the surest first; else what `write` says
+    /// Returns what is remembered of `names`, the surest first; else what `write` says
     /// of them, for everyone who asks meanwhile. An error is nobody's but its caller's.
     pub async fn get<E>(
         &self,
@@ -170,11 +170,11 @@ impl Cache {
         written
     }
 
-    /// The same for the same names in the same order, which is that of their confidence. A name may be the same in
+    /// Returns the same key for the same names in the same order, which is that of their confidence. A name may be the same in
     /// two languages.
     fn key(&self, names: &[String], asked: Asked) -> String {
         let mut hasher = Sha256::new();
-        let about = [self.writer.as_str(), asked.language.name()];
+        let about = [self.generator.as_str(), asked.language.name()];
         for part in about.into_iter().chain(names.iter().map(String::as_str)) {
             hasher.update(part.len().to_le_bytes());
             hasher.update(part);
@@ -183,7 +183,7 @@ impl Cache {
     }
 }
 
-/// Says that somebody is at it. A batch's writer may wait long for its place: only the batch's wait for it.
+/// Says that somebody is at it. A batch's caption may wait long for its place: only the batch's wait for it.
 fn claim(key: &str, asked: Asked) -> String {
     if asked.priority == Priority::Bulk {
         format!("{key}:bulk")

@@ -3,9 +3,9 @@ use std::{num::ParseIntError, str::FromStr, time::Duration};
 /// How long an image may wait for its batch to fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxWait {
-    /// As long as that can pay.
+    /// It waits as long as that can pay.
     Auto,
-    /// That, but no longer than this.
+    /// It waits so too, but no longer than this.
     Ms(u64),
 }
 

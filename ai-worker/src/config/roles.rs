@@ -18,7 +18,7 @@ pub enum Duty {
 }
 
 impl Duty {
-    /// Of roles that are not empty.
+    /// Tells the duty of roles that are not empty.
     pub fn of(roles: &[Role]) -> Self {
         match (roles.contains(&Role::Tag), roles.contains(&Role::Caption)) {
             (true, false) => Duty::Tags,

@@ -39,7 +39,7 @@ impl Pretence {
         decodes: true,
     };
 
-    /// The device's name where it shows: nobody shall take a figure for a real one.
+    /// Returns the device's name where it shows: nobody shall take a figure for a real one.
     pub fn name(self) -> &'static str {
         if self.decodes {
             "fake"
@@ -105,7 +105,7 @@ impl Engine for Fake {
     }
 }
 
-/// Different for different pictures, and always the same for the same one.
+/// Returns different scores for different pictures, and always the same for the same one.
 fn scores(image: &[u8]) -> [f32; CLASSES] {
     let light: usize = image
         .iter()
@@ -156,7 +156,8 @@ mod tests {
             service: Duration::from_millis(5),
             image: Duration::from_millis(2),
         };
-        let (dark, light) = (vec![0; 3000], vec![1; 3000]);
+        let dark = vec![0; 3000];
+        let light = vec![1; 3000];
         let begun = std::time::Instant::now();
         let scores = Fake { cost }
             .infer(&[&dark, &light])

@@ -81,7 +81,7 @@ pub struct Onnx {
     tile: TileSpec,
     /// Pixels of several images, one behind the other.
     joined: Vec<u8>,
-    /// For the smallest batches first.
+    /// The sessions, those for the smallest batches first.
     parts: Vec<Part>,
 }
 
@@ -89,7 +89,7 @@ pub struct Onnx {
 struct Part {
     max: usize,
     session: Session,
-    /// On a GPU.
+    /// Input that a GPU copies from by itself; a processor has none.
     pinned: Option<Pinned>,
 }
 
@@ -280,7 +280,7 @@ fn open_library(library: &Path) -> Result<Environment, String> {
         .map_err(|error| error.to_string())
 }
 
-/// What it says at an error is in the error as well, which is told where it is handled.
+/// Passes on what ONNX Runtime says. What it says at an error is in the error as well, which is told where it is handled.
 fn log(level: LogLevel, _: &str, _: &str, at: &str, message: &str) {
     match level {
         LogLevel::Fatal => tracing::error!(at, message, "ONNX Runtime"),

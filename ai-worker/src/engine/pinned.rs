@@ -29,7 +29,7 @@ struct Buffer {
 }
 
 impl Pinned {
-    /// `shape` is that of one image: height, width and 3.
+    /// Makes a buffer for each size. `shape` is that of one image: height, width and 3.
     pub fn new(
         session: &Session,
         (input, output): (&str, &str),
@@ -59,16 +59,16 @@ impl Pinned {
         })
     }
 
-    /// Answers the scores of `images`, and of nothing else that is in the buffer.
+    /// Returns the scores of `images`, and of nothing else that is in the buffer.
     pub fn run(&mut self, session: &mut Session, images: &[&[u8]]) -> ort::Result<Vec<f32>> {
         let fits = |buffer: &&mut Buffer| buffer.n >= images.len();
         let none = || ort::Error::new(format!("no buffer holds {} images", images.len()));
         let buffer = self.buffers.iter_mut().find(fits).ok_or_else(none)?;
         let (_, pixels) = buffer.images.try_extract_tensor_mut()?;
         let places = pixels.chunks_exact_mut(pixels.len() / buffer.n);
-        places
-            .zip(images)
-            .for_each(|(place, image)| place.copy_from_slice(image));
+        for (place, image) in places.zip(images) {
+            place.copy_from_slice(image);
+        }
         let outputs = session.run(inputs![self.input.as_str() => &buffer.images])?;
         let (_, scores) = outputs[self.output.as_str()].try_extract_tensor::<f32>()?;
         Ok(scores[..scores.len() / buffer.n * images.len()].to_vec())

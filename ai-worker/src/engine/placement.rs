@@ -1,4 +1,4 @@
-//! Where the parts of a graph really ran. ONNX Runtime runs what a provider
+//! Finds out where the parts of a graph really ran. ONNX Runtime runs what a provider
 //! does not take on the CPU and says nothing; its profile of a run does.
 
 use std::{collections::BTreeMap, path::Path};
@@ -38,6 +38,12 @@ struct Node {
     provider: String,
 }
 
+impl Node {
+    fn is_heavy(&self) -> bool {
+        HEAVY.iter().any(|heavy| self.op_name.contains(heavy))
+    }
+}
+
 /// Fails unless `device` did the work of the run that `profile` tells of.
 pub fn verify(profile: &Path, device: Device) -> Result<(), Misplaced> {
     let unreadable = |error: &dyn std::fmt::Display| Misplaced::Profile(error.to_string());
@@ -52,9 +58,9 @@ pub fn verify(profile: &Path, device: Device) -> Result<(), Misplaced> {
 fn judge(nodes: &[Node], device: Device) -> Result<(), Misplaced> {
     let provider = device.provider();
     let mut by_provider = BTreeMap::<&str, usize>::new();
-    nodes
-        .iter()
-        .for_each(|node| *by_provider.entry(&node.provider).or_default() += 1);
+    for node in nodes {
+        *by_provider.entry(&node.provider).or_default() += 1;
+    }
     if !by_provider.contains_key(provider) {
         let ran: Vec<_> = by_provider
             .iter()
@@ -65,15 +71,7 @@ fn judge(nodes: &[Node], device: Device) -> Result<(), Misplaced> {
             ran: ran.join(", "),
         });
     }
-    let is_heavy = |node: &&Node| HEAVY.iter().any(|heavy| node.op_name.contains(heavy));
-    let mut strays: Vec<_> = nodes
-        .iter()
-        .filter(|node| node.provider == CPU)
-        .filter(is_heavy)
-        .map(|n| n.op_name.as_str())
-        .collect();
-    strays.sort_unstable();
-    strays.dedup();
+    let strays = strays(nodes);
     if device.is_gpu() && !strays.is_empty() {
         return Err(Misplaced::OnCpu {
             operators: strays.join(", "),
@@ -81,6 +79,18 @@ fn judge(nodes: &[Node], device: Device) -> Result<(), Misplaced> {
     }
     tracing::info!(%device, ?by_provider, "where the model's nodes run");
     Ok(())
+}
+
+/// Returns the heavy operators that the CPU ran, each once.
+fn strays(nodes: &[Node]) -> Vec<&str> {
+    let mut strays: Vec<_> = nodes
+        .iter()
+        .filter(|node| node.provider == CPU && node.is_heavy())
+        .map(|node| node.op_name.as_str())
+        .collect();
+    strays.sort_unstable();
+    strays.dedup();
+    strays
 }
 
 #[cfg(test)]

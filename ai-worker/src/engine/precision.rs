@@ -23,7 +23,7 @@ impl Precision {
     }
 }
 
-/// Without these, products of bytes are summed in 16 bits, where they overflow,
+/// Returns whether the processor has them. Without these, products of bytes are summed in 16 bits, where they overflow,
 /// and little is gained by them.
 fn has_integer_products() -> bool {
     #[cfg(target_arch = "x86_64")]

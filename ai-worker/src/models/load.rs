@@ -1,4 +1,4 @@
-//! From a model's folder to a version that is verified, loaded and warm.
+//! Makes of a model's folder a version that is verified, loaded and warm.
 
 use std::{
     panic::resume_unwind,
@@ -68,7 +68,7 @@ impl Loader {
         self.models_dir.join(model)
     }
 
-    /// Blocks: seconds on a CPU, minutes where TensorRT builds its plans.
+    /// Loads a version. It blocks: seconds on a CPU, minutes where TensorRT builds its plans.
     pub fn load(&self, folder: &Path) -> Result<Loaded, VersionError> {
         let manifest = Manifest::read(folder)?;
         self.expect_supported(&manifest)?;

@@ -30,7 +30,7 @@ impl Source {
 /// replaced under an unchanged manifest: a copy that was not finished then may be now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Or why the manifest cannot be read.
+    /// What was found, or why the manifest cannot be read.
     pub source: Result<Source, String>,
     stamps: Vec<Option<(u64, SystemTime)>>,
 }

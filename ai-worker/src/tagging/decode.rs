@@ -15,8 +15,8 @@ pub enum TileError {
     Jpeg(#[from] turbojpeg::Error),
 }
 
-/// One job's picture. Whoever first needs its pixels decodes it: before a GPU's lane, another thread, so that the device
-/// does not wait; on a CPU the lane itself, which a second thread would only take the core from.
+/// One job's picture. Whoever first needs its pixels decodes it: on a GPU another thread than the engine's, so that the device
+/// does not wait; on a CPU the engine thread itself, which a second thread would only take the core from.
 #[derive(Clone, Debug)]
 pub struct Picture {
     tile: Bytes,
@@ -33,14 +33,14 @@ impl Picture {
         }
     }
 
-    /// `[height, width, 3] u8`, RGB
+    /// Returns `[height, width, 3] u8`, RGB; the first call decodes them.
     pub fn pixels(&self) -> Result<&[u8], &TileError> {
         self.pixels
             .get_or_init(|| decode(&self.tile, self.spec))
             .as_deref()
     }
 
-    /// Of pixels that are there already, or are taken for such by a fake engine.
+    /// Takes pixels that are there already, or are taken for such by a fake engine.
     pub fn decoded(pixels: Vec<u8>) -> Self {
         let spec = TileSpec {
             width: 1,
@@ -55,7 +55,7 @@ impl Picture {
     }
 }
 
-/// Pixels as `[height, width, 3] u8`, RGB.
+/// Returns pixels as `[height, width, 3] u8`, RGB.
 pub fn decode(tile: &[u8], spec: TileSpec) -> Result<Vec<u8>, TileError> {
     let mut decompressor = Decompressor::new()?;
     let header = decompressor.read_header(tile)?;

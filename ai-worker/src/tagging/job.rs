@@ -86,7 +86,7 @@ impl Handle for TaggingWorker {
         }
     }
 
-    /// The job is safe as a dead letter by now; should this worker die before the
+    /// Tells its caller: the job is safe as a dead letter by now; should this worker die before the
     /// result is stored, its caller learns by the deadline.
     async fn give_up(&self, payload: &[u8], attempts: u32) {
         count_dead_letter();

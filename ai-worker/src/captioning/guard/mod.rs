@@ -17,7 +17,7 @@ use labels::{Form, forms, words};
 
 const MAX_WORDS: usize = 25;
 
-/// Where one of them stands within a text, it is more than one sentence.
+/// A text within which one of them stands is more than one sentence.
 const ENDS: [char; 4] = ['.', '!', '?', '\n'];
 
 /// So many words of the instruction in a row are no accident.

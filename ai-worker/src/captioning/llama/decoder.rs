@@ -39,9 +39,9 @@ struct Writing {
     sampler: Sampler,
     /// Tokens that the model has read.
     read: usize,
-    /// Those that it has yet to read: the prompt, then its own last one.
+    /// Tokens that it has yet to read: the prompt, then its own last one.
     unread: Vec<Token>,
-    /// Where the batch has what comes next.
+    /// The batch's row that tells what comes next.
     row: usize,
     text: Vec<u8>,
     left: usize,
@@ -54,7 +54,7 @@ pub struct Step {
     pub read: usize,
     pub written: usize,
     pub kv_tokens: usize,
-    /// As llama.cpp has rounded it.
+    /// The room for tokens, as llama.cpp has rounded it.
     pub kv_capacity_tokens: usize,
 }
 
@@ -75,18 +75,15 @@ impl<'a> Decoder<'a> {
             return Err("the instruction does not fit the context".to_owned());
         }
         let tokens = instruction_tokens + width * (sequence_tokens - instruction_tokens);
-        let context = Context::new(
-            model,
-            ContextLimits {
-                tokens,
-                sequences: width + 1,
-                threads,
-            },
-        )?;
+        let context = ContextLimits {
+            tokens,
+            sequences: width + 1,
+            threads,
+        };
         let mut decoder = Self {
             library,
             model,
-            context,
+            context: Context::new(model, context)?,
             batch: Batch::default(),
             instruction_tokens,
             sequence_tokens,
@@ -157,7 +154,9 @@ impl<'a> Decoder<'a> {
         let step = self.fill_batch();
         if let Err(error) = self.context.decode(&mut self.batch) {
             tracing::error!(%error, "the language model failed");
-            (0..self.writing.len()).for_each(|place| self.end(place, Err(NoSentence::Down)));
+            for place in 0..self.writing.len() {
+                self.end(place, Err(NoSentence::Down));
+            }
             return step;
         }
         for place in 0..self.writing.len() {
@@ -170,14 +169,12 @@ impl<'a> Decoder<'a> {
 
     fn fill_batch(&mut self) -> Step {
         self.batch.clear();
-        let kv_tokens = self.instruction_tokens;
-        let kv_capacity_tokens = self.context.capacity_tokens();
         let mut step = Step {
             sentences: 0,
             read: 0,
             written: 0,
-            kv_tokens,
-            kv_capacity_tokens,
+            kv_tokens: self.instruction_tokens,
+            kv_capacity_tokens: self.context.capacity_tokens(),
         };
         for (place, writing) in self.writing.iter_mut().enumerate() {
             let Some(writing) = writing else { continue };
@@ -196,7 +193,7 @@ impl<'a> Decoder<'a> {
         step
     }
 
-    /// Takes a sentence's next token. Answers how it ended, if it did.
+    /// Takes a sentence's next token. Returns how it ended, if it did.
     fn advance(&mut self, place: usize) -> Option<Result<(), NoSentence>> {
         let writing = self.writing[place].as_mut()?;
         let token = self.context.sample(&mut writing.sampler, writing.row);

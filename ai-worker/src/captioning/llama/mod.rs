@@ -16,7 +16,10 @@ use std::{
 };
 
 use common::model::{Llm, Manifest};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 
 use super::{
     CaptionError,
@@ -73,7 +76,7 @@ struct Request {
 }
 
 impl Request {
-    /// Whoever waited may have left meanwhile.
+    /// Answers whoever waited, who may have left meanwhile.
     fn answer(self, sentence: Result<Sentence, NoSentence>) {
         let _ = self.reply.send(sentence);
     }
@@ -93,24 +96,29 @@ impl Llama {
             )));
         }
         let weights = manifest.require(&manifest.files.weights, "files.weights")?;
-        let path = manifest.verified_path(weights)?;
+        let weights = manifest.verified_path(weights)?;
         let (requests, waiting) = mpsc::channel(setting.queue);
         let (ready, loaded) = std::sync::mpsc::channel();
         let llama = Self::at(manifest, requests, setting.width + setting.queue);
-        let beats = llama.beats.clone();
-        let body = move || live(&path, &limits, &setting, waiting, &ready, &beats);
+        let start = Start {
+            weights,
+            limits,
+            setting,
+            waiting,
+            beats: llama.beats.clone(),
+        };
         thread::Builder::new()
             .name("llama".into())
-            .spawn(body)
+            .spawn(move || start.live(&ready))
             .map_err(|error| CaptionError::Load(error.to_string()))?;
-        let loaded = loaded
-            .recv()
-            .unwrap_or_else(|_| Err("its thread ended".into()));
-        loaded.map_err(CaptionError::Load)?;
-        Ok(llama)
+        match loaded.recv() {
+            Ok(Ok(())) => Ok(llama),
+            Ok(Err(cause)) => Err(CaptionError::Load(cause)),
+            Err(_) => Err(CaptionError::Load("its thread ended".into())),
+        }
     }
 
-    /// Where somebody takes what is sent to `requests`.
+    /// Makes the side that asks: somebody takes what is sent to `requests`.
     fn at(manifest: &Manifest, requests: mpsc::Sender<Request>, places: usize) -> Self {
         Self {
             name: manifest.name.clone(),
@@ -130,7 +138,7 @@ impl Llama {
         &self.version
     }
 
-    /// Sentences under way, and those in line.
+    /// Returns how many sentences may be under way or wait.
     pub fn places(&self) -> usize {
         self.places
     }
@@ -145,23 +153,23 @@ impl Llama {
             return Err(NoSentence::Down);
         }
         let (reply, sentence) = oneshot::channel();
-        self.requests
-            .try_send(Request {
-                subjects,
-                attempt,
-                time,
-                reply,
-            })
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => NoSentence::NoTime,
-                mpsc::error::TrySendError::Closed(_) => NoSentence::Down,
-            })?;
+        let request = Request {
+            subjects,
+            attempt,
+            time,
+            reply,
+        };
+        match self.requests.try_send(request) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(NoSentence::NoTime),
+            Err(TrySendError::Closed(_)) => return Err(NoSentence::Down),
+        }
         tokio::select! {
             answer = sentence => answer.unwrap_or(Err(NoSentence::Down)),
             () = tokio::time::sleep_until(time.end_by.into()) => Err(NoSentence::NoTime),
             beat = self.silence() => {
                 tracing::error!("the language model hangs: captions do without it until it shows a sign of life");
-                // What is left in its line is that sign, once it comes back.
+                // What is left in its queue is that sign, once it comes back.
                 self.hung_at.store(beat, Relaxed);
                 Err(NoSentence::Down)
             }
@@ -185,36 +193,46 @@ fn open(library: &'static Library, path: &Path, gpu: Option<usize>) -> Result<Mo
         return Model::load(library, path, None);
     };
     // As with the tagging models, a GPU that was asked for and is missing is an error.
-    let device = library.cuda_device(number);
-    let device =
-        device.ok_or_else(|| format!("llama.cpp finds no GPU of number {number} that has CUDA"))?;
-    Model::load(library, path, Some(device))
+    match library.cuda_device(number) {
+        Some(device) => Model::load(library, path, Some(device)),
+        None => Err(format!(
+            "llama.cpp finds no GPU of number {number} that has CUDA"
+        )),
+    }
 }
 
-/// The thread's life: load, say so, then write until nobody can ask any more.
-fn live(
-    path: &Path,
-    limits: &Llm,
-    setting: &LlamaSetting,
+/// What the model's thread begins with.
+struct Start {
+    weights: PathBuf,
+    limits: Llm,
+    setting: LlamaSetting,
     waiting: mpsc::Receiver<Request>,
-    ready: &Ready,
-    beats: &AtomicU64,
-) {
-    let opened = Library::open(&setting.library)
-        .and_then(|library| Ok((library, open(library, path, setting.gpu)?)));
-    let decoder = opened.as_ref().map_err(Clone::clone);
-    let decoder = decoder.and_then(|(library, model)| {
-        Decoder::new(library, model, limits, setting.threads, setting.width)
-    });
-    match decoder {
-        Ok(decoder) => {
-            // Nobody listens only if `load` itself was given up.
-            let _ = ready.send(Ok(()));
-            serve(decoder, waiting, beats);
-        }
-        Err(cause) => {
+    beats: Arc<AtomicU64>,
+}
+
+impl Start {
+    /// Loads, says so, then writes until nobody can ask any more. Nobody listens to `ready` only if
+    /// `load` itself was given up.
+    fn live(self, ready: &Ready) {
+        if let Err(cause) = self.load_and_serve(ready) {
             let _ = ready.send(Err(cause));
         }
+    }
+
+    fn load_and_serve(self, ready: &Ready) -> Result<(), String> {
+        let setting = &self.setting;
+        let library = Library::open(&setting.library)?;
+        let model = open(library, &self.weights, setting.gpu)?;
+        let decoder = Decoder::new(
+            library,
+            &model,
+            &self.limits,
+            setting.threads,
+            setting.width,
+        )?;
+        let _ = ready.send(Ok(()));
+        serve(decoder, self.waiting, &self.beats);
+        Ok(())
     }
 }
 

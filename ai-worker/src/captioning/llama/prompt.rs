@@ -6,7 +6,7 @@ use crate::captioning::prompt::{EXAMPLES, SYSTEM};
 const ASKED: &str = "<|im_start|>user\n";
 const ANSWER: &str = "<|im_end|>\n<|im_start|>assistant\n";
 
-/// What all prompts begin with.
+/// Returns what all prompts begin with.
 pub fn instruction(model: &Model) -> Vec<Token> {
     let examples: String = EXAMPLES
         .iter()
@@ -16,7 +16,7 @@ pub fn instruction(model: &Model) -> Vec<Token> {
     model.tokenize(&instruction, true)
 }
 
-/// What follows it for one photo. Tags are read as plain text: none can pass
+/// Returns what follows it for one photo. Tags are read as plain text: none can pass
 /// for the prompt's own markup.
 pub fn photo(model: &Model, subjects: &[String]) -> Vec<Token> {
     let mut tokens = model.tokenize(&subjects.join(", "), false);

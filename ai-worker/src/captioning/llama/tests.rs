@@ -84,7 +84,7 @@ async fn a_thread_that_hangs_is_waited_for_once() {
     }
     assert!(started.elapsed() < SILENCE, "nobody waits for it any more");
 
-    // It comes back, and finds in its line what was given up meanwhile.
+    // It comes back, and finds in its queue what was given up meanwhile.
     assert!(
         waiting
             .try_recv()
@@ -122,7 +122,7 @@ async fn a_thread_that_hangs_is_waited_for_once() {
 }
 
 #[tokio::test]
-async fn a_full_line_costs_no_time() {
+async fn a_full_queue_costs_no_time() {
     let (captioner, _waiting, _) = captioner(1);
     let (first, second) = tokio::join!(status(&captioner, SOON), async {
         tokio::task::yield_now().await;
@@ -134,7 +134,7 @@ async fn a_full_line_costs_no_time() {
 }
 
 #[tokio::test]
-async fn a_batch_leaves_half_of_the_line_to_real_time_captions() {
+async fn a_batch_leaves_half_of_the_queue_to_real_time_captions() {
     let (captioner, mut waiting, _) = captioner(4);
     let captioner = Arc::new(captioner);
     let ask = |asked: Asked| {

@@ -37,7 +37,7 @@ pub struct OpenAiSetting {
     pub api: OpenAiApi,
     /// Up to the version; what is asked stands below it.
     pub urls: Vec<Url>,
-    /// As the servers call it.
+    /// The model's name at the servers.
     pub model: String,
     pub key: Option<String>,
     /// Requests at once, for each server.

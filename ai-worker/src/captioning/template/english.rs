@@ -35,7 +35,7 @@ const UNCOUNTED: &[&str] = &[
 /// Looks like a plural and is none.
 const SINGULAR: &[&str] = &["bouvier des flandres", "great pyrenees"];
 
-/// What stands in brackets only tells two names apart.
+/// Returns the name without what stands in brackets, which only tells two names apart.
 pub fn bare(name: &str) -> &str {
     name.split(" (").next().unwrap_or(name)
 }
@@ -58,7 +58,7 @@ pub fn is_plural(name: &str) -> bool {
         && !SINGULAR.contains(&head)
 }
 
-/// `cats`, `boxes`, `daisies`.
+/// Returns `cats`, `boxes` or `daisies`.
 pub fn plural(word: &str) -> String {
     let hisses = ["s", "x", "z", "ch", "sh"]
         .iter()
@@ -73,7 +73,7 @@ pub fn plural(word: &str) -> String {
     }
 }
 
-/// `an hourglass`, `a unicycle`: the sound decides, not the letter.
+/// Tells `an hourglass` from `a unicycle`: the sound decides, not the letter.
 pub fn sounds_like_a_vowel(word: &str) -> bool {
     let word = word.to_lowercase();
     let begins = |with: &[&str]| with.iter().any(|beginning| word.starts_with(beginning));
@@ -84,7 +84,7 @@ pub fn sounds_like_a_vowel(word: &str) -> bool {
     }
 }
 
-/// `chest` of `chest of drawers`.
+/// Returns the `chest` of a `chest of drawers`.
 fn head(name: &str) -> &str {
     name.split(" of ").next().unwrap_or(name)
 }

@@ -12,11 +12,11 @@ pub enum Particle {
 enum Ending {
     Consonant,
     Vowel,
-    /// Of a script that is not read here.
+    /// The script is not read here.
     Unknown,
 }
 
-/// The word with its particle, as in `고양이와`. Where the sound is not known
+/// Returns the word with its particle, as in `고양이와`. Where the sound is not known
 /// both are written, as Korean forms do: `Ω와(과)`.
 pub fn attach(word: &str, particle: Particle) -> String {
     let form = match (particle, ending(word)) {
@@ -51,7 +51,7 @@ fn ending(word: &str) -> Ending {
     }
 }
 
-/// How English words end in Hangul: `cat` 캣 and `ring` 링, but `bus` 버스, `dog` 도그.
+/// Tells how English words end in Hangul: `cat` 캣 and `ring` 링, but `bus` 버스, `dog` 도그.
 fn spoken_consonant(word: &str) -> bool {
     let word = word.trim_end_matches(|c: char| !c.is_alphanumeric());
     word.ends_with("ng") || word.ends_with(['b', 'c', 'k', 'l', 'm', 'n', 'p', 't'])

@@ -15,7 +15,7 @@ const LEAST_SHARE: f32 = 0.3;
 const LONGEST_NAME: usize = 40;
 const MOST_WORDS: usize = 5;
 
-/// The surest tags of which none is a kind of another: a sure `tabby` stands
+/// Returns the surest tags of which none is a kind of another: a sure `tabby` stands
 /// for `cat` and `animal`, an unsure one is left out where `cat` was said. The
 /// most general words (`structure`, `food`) are used only where nothing else is sure.
 pub fn subjects(tags: &[Tag]) -> Vec<&Tag> {
@@ -28,7 +28,7 @@ pub fn subjects(tags: &[Tag]) -> Vec<&Tag> {
     }
 }
 
-/// Whether a name may stand in a prompt and in a sentence. A vocabulary may
+/// Returns whether a name may stand in a prompt and in a sentence. A vocabulary may
 /// come from a stranger: what could be markup, an address or an order is
 /// neither shown to a language model nor said.
 fn is_speakable(name: &str) -> bool {

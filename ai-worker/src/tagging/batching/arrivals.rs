@@ -28,7 +28,7 @@ impl Arrivals {
         self.last = Some(now);
     }
 
-    /// The mean of late, but no less than what has passed without an image already.
+    /// Returns the mean of late, but no less than what has passed without an image already.
     pub fn expected_gap_s(&self, now: Instant) -> f64 {
         let silence_s = self.last.map_or(0.0, |last| {
             now.saturating_duration_since(last).as_secs_f64()

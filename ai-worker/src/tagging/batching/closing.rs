@@ -98,7 +98,7 @@ pub fn decide(rules: &Rules, fit: &Fit, seen: &Seen, now: Instant) -> Decision {
     }
 }
 
-/// How long the next image is worth waiting for, if at all. The simulation's
+/// Returns how long the next image is worth waiting for, if at all. The simulation's
 /// tests hold this to its promise: it costs nobody, at any rate of arrivals.
 fn worth_waiting(fit: &Fit, seen: &Seen) -> Option<Duration> {
     let Others::FreeIn(free) = seen.others else {
@@ -113,7 +113,7 @@ fn worth_waiting(fit: &Fit, seen: &Seen) -> Option<Duration> {
         .filter(|worth| gap_s < worth.as_secs_f64())
 }
 
-/// When the batch must start so that its most urgent image is in time even with
+/// Returns when the batch must start so that its most urgent image is in time even with
 /// one image more; `None` if that moment never was.
 fn latest_start(rules: &Rules, fit: &Fit, seen: &Seen) -> Option<Instant> {
     let run = fit.run(rules.sizes, (seen.n + 1).min(seen.limit));

@@ -31,12 +31,12 @@ impl Fit {
         self.fixed_s + self.image_s * n as f64
     }
 
-    /// A run of `n` images, padded as `sizes` has it.
+    /// Returns what a run of `n` images takes, padded as `sizes` has it.
     pub fn run(&self, sizes: Sizes, n: usize) -> Duration {
         seconds(self.seconds(sizes.run(n)))
     }
 
-    /// The longest gap to the next image for which a batch of `n` gains by
+    /// Returns the longest gap to the next image for which a batch of `n` gains by
     /// waiting, in sum over all images. The other engines are busy for `free`.
     ///
     /// Say that the gap is `g`. If it is not waited for, the next image starts
@@ -51,7 +51,7 @@ impl Fit {
         (worth_s > 0.0).then(|| seconds(worth_s))
     }
 
-    /// How many images a batch holds by itself when nobody waits for company and
+    /// Returns how many images a batch holds by itself when nobody waits for company and
     /// one comes every `gap_s`: as many come during a run of it. Infinite where
     /// the engines do not keep up.
     pub fn natural_batch(&self, gap_s: f64, engines: usize) -> f64 {
@@ -63,7 +63,7 @@ impl Fit {
         }
     }
 
-    /// The part of the engines' time that the images alone take, however they are batched.
+    /// Returns the part of the engines' time that the images alone take, however they are batched.
     pub fn least_load(&self, gap_s: f64, engines: usize) -> f64 {
         self.image_s / (gap_s * engines as f64)
     }
@@ -83,7 +83,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// From runs of the warm-up, the smallest batch first.
+    /// Begins with the runs of the warm-up, the smallest batch first.
     pub fn new(anchors: &[(usize, f64)]) -> Self {
         let mut cost = Self::default();
         for (n, seconds) in anchors {
@@ -99,11 +99,14 @@ impl Cost {
         self.fit
     }
 
+    /// Learns from a run.
     pub fn seen(&mut self, n: usize, seconds: f64) {
-        let known = Some(self.fit).filter(|fit| fit.seconds(n) > LEAST_S);
-        let (expected, relative) = known.map_or((seconds, 1.0), |fit| {
-            (fit.seconds(n), fit.seconds(1) / fit.seconds(n))
-        });
+        let mut expected = seconds;
+        let mut relative = 1.0;
+        if self.fit.seconds(n) > LEAST_S {
+            expected = self.fit.seconds(n);
+            relative = self.fit.seconds(1) / expected;
+        }
         let seconds = seconds.clamp(expected / SURPRISE, expected * SURPRISE);
         self.runs.fade(MEMORY);
         self.runs.add(n as f64, seconds, relative * relative);
@@ -152,7 +155,7 @@ impl Sums {
         }
     }
 
-    /// Neither part is negative: a cost that seems to be is noise, and the other part bears all.
+    /// Fits both parts. Neither is negative: a cost that seems to be is noise, and the other part bears all.
     fn fit(&self) -> Fit {
         let spread = self.one * self.nn - self.n * self.n;
         if self.one == 0.0 {

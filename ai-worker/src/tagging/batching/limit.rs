@@ -29,7 +29,7 @@ impl Limit {
         self.good_runs = 0;
     }
 
-    /// A batch of `n` went well. Answers whether the limit was raised.
+    /// Learns that a batch of `n` went well. Returns whether the limit was raised.
     pub fn went_well(&mut self, n: usize) -> bool {
         if n < self.now || self.now == self.max {
             return false;

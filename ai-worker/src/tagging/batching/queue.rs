@@ -93,7 +93,7 @@ impl<T> ImageQueue<T> {
         dropped
     }
 
-    /// What an idle engine should do about this queue; `None` if nothing waits.
+    /// Says what an idle engine should do about this queue; `None` if nothing waits.
     pub fn decide(&self, others: Others, now: Instant) -> Option<Decision> {
         let places = self.places();
         let in_batch = || self.in_batch(places);
@@ -111,7 +111,7 @@ impl<T> ImageQueue<T> {
         Some(decide(&self.rules, &self.cost.fit(), &seen, now))
     }
 
-    /// The next batch, real-time first.
+    /// Takes out the next batch, real-time first.
     pub fn take(&mut self) -> Vec<T> {
         let places = self.places();
         let [realtime, bulk] = &mut self.waiting;
@@ -131,7 +131,7 @@ impl<T> ImageQueue<T> {
             .chain(bulk.iter().take(places.bulk))
     }
 
-    /// Bulk gets the places that it has earned. Beyond them it rides along only
+    /// Gives out the places. Bulk gets those that it has earned. Beyond them it rides along only
     /// where that costs real-time nothing: alone, in the padding of a batch, or
     /// when what a run costs at all outweighs what bulk adds to it.
     fn places(&self) -> Places {
@@ -151,7 +151,7 @@ impl<T> ImageQueue<T> {
         }
     }
 
-    /// Where a run has no price of its own, an engine leaves the others their
+    /// Returns an engine's share. Where a run has no price of its own, it leaves the others their
     /// share: one after the other, images are done earlier than all at once.
     fn share(&self) -> usize {
         if self.rides_along(1) {

@@ -1,10 +1,13 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use common::queue::Priority;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::engine::Engines;
+use crate::engine::Engine;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -67,7 +70,9 @@ fn urgent_images_go_first_and_bulk_does_not_lengthen_their_batch() {
 #[test]
 fn images_without_a_waiter_or_without_time_never_reach_an_engine() {
     let (batcher, queue) = batcher(8);
-    let ((gone, scored), (late, mut late_scored), (good, _scored)) = (item(1), item(2), item(3));
+    let (gone, scored) = item(1);
+    let (late, mut late_scored) = item(2);
+    let (good, _scored) = item(3);
     drop(scored);
     for (item, time) in [(gone, SOON), (late, Duration::ZERO), (good, SOON)] {
         batcher
@@ -82,7 +87,7 @@ fn images_without_a_waiter_or_without_time_never_reach_an_engine() {
 }
 
 #[test]
-fn the_line_is_bounded_and_stopping_empties_it() {
+fn the_queue_is_bounded_and_stopping_empties_it() {
     let (batcher, queue) = batcher(10);
     let push = |mark| {
         let (item, scored) = item(mark);
@@ -109,17 +114,15 @@ fn the_line_is_bounded_and_stopping_empties_it() {
 }
 
 #[test]
-fn a_retired_line_runs_empty_and_lets_its_engines_go() {
+fn a_retired_queue_runs_empty_and_lets_its_engines_go() {
     let batcher = Batcher::new(1, 16);
     let rules = Rules {
         sizes: Sizes::any(4),
         max_wait: None,
     };
     let engines = Arc::new(Engines::new(Vec::new()));
-    let (old, new) = (
-        batcher.open(rules, &[], engines.clone()),
-        batcher.open(rules, &[], engines.clone()),
-    );
+    let old = batcher.open(rules, &[], engines.clone());
+    let new = batcher.open(rules, &[], engines.clone());
     let (one, _one) = item(1);
     batcher
         .push(old, Priority::Realtime, one, Instant::now() + SOON)
@@ -168,4 +171,84 @@ fn a_push_wakes_an_engine_that_sleeps() {
         batcher.stop();
         assert_eq!(engine.join().expect("no panic"), 50);
     });
+}
+
+/// Fake: wants the batcher's lock when it is unloaded, and tells of it.
+struct Unloading {
+    batcher: Arc<Batcher>,
+    unloaded: mpsc::Sender<()>,
+}
+
+impl Engine for Unloading {
+    fn infer(&mut self, _: &[&[u8]]) -> Result<Vec<f32>, EngineError> {
+        unreachable!("the test runs nothing")
+    }
+}
+
+impl Drop for Unloading {
+    fn drop(&mut self) {
+        assert_eq!(self.batcher.waiting(), 0);
+        self.unloaded.send(()).expect("the test listens");
+    }
+}
+
+/// A batcher with one queue, whose engine tells when it was unloaded.
+fn unloading() -> (Arc<Batcher>, QueueId, mpsc::Receiver<()>) {
+    let batcher = Arc::new(Batcher::new(1, 16));
+    let (unloaded, told) = mpsc::channel();
+    let engine = Unloading {
+        batcher: batcher.clone(),
+        unloaded,
+    };
+    let rules = Rules {
+        sizes: Sizes::any(4),
+        max_wait: None,
+    };
+    let engines = Arc::new(Engines::new(vec![Box::new(engine)]));
+    let queue = batcher.open(rules, &[], engines);
+    (batcher, queue, told)
+}
+
+/// Fails, in place of waiting for ever, where the lock is held.
+fn expect_unloaded(told: &mpsc::Receiver<()>) {
+    told.recv_timeout(SOON).expect("nobody holds the lock");
+}
+
+#[test]
+fn engines_of_an_empty_queue_are_unloaded_outside_of_the_lock() {
+    let (batcher, queue, told) = unloading();
+    std::thread::spawn(move || batcher.retire(queue));
+    expect_unloaded(&told);
+}
+
+#[test]
+fn engines_of_a_queue_whose_images_expired_are_unloaded_outside_of_the_lock() {
+    let (batcher, queue, told) = unloading();
+    let (late, mut scored) = item(1);
+    batcher
+        .push(queue, Priority::Realtime, late, Instant::now())
+        .expect("there is room");
+    batcher.retire(queue);
+    assert!(told.try_recv().is_err(), "its image still waits");
+    let thread = batcher.clone();
+    std::thread::spawn(move || thread.next(0));
+    expect_unloaded(&told);
+    assert!(matches!(scored.try_recv(), Ok(Err(BatchError::Expired))));
+    batcher.stop();
+}
+
+#[test]
+fn engines_of_the_last_batch_are_unloaded_outside_of_the_lock() {
+    let (batcher, queue, told) = unloading();
+    let (last, _scored) = item(1);
+    batcher
+        .push(queue, Priority::Realtime, last, Instant::now() + SOON)
+        .expect("there is room");
+    batcher.retire(queue);
+    let thread = batcher.clone();
+    let batch = std::thread::spawn(move || thread.next(0).expect("one image waits"));
+    let batch = batch.join().expect("no panic");
+    assert!(told.try_recv().is_err(), "the batch needs them");
+    drop(batch);
+    expect_unloaded(&told);
 }

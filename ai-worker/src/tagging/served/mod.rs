@@ -49,7 +49,7 @@ pub struct Sample {
     pub scores: Vec<f32>,
 }
 
-/// Where live images go while a trial is on. Those that come too fast are left out.
+/// Takes live images while a trial is on. Those that come too fast are left out.
 pub type Samples = mpsc::SyncSender<Sample>;
 
 /// How far a newer version has come.
@@ -235,10 +235,11 @@ impl Served {
 
     /// Lets `version` answer from now on.
     pub fn switch(&self, version: Arc<Version>) {
-        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut now.stable, version);
-        now.next = Next::Nothing;
-        drop(now);
+        let old = {
+            let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+            now.next = Next::Nothing;
+            std::mem::replace(&mut now.stable, version)
+        };
         self.retire(&old);
     }
 }

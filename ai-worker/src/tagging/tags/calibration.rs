@@ -44,7 +44,7 @@ impl Calibration {
         })
     }
 
-    /// The scores of one picture, as they are to be said.
+    /// Returns the scores of one picture, as they are to be said.
     pub fn believed<'a>(&self, scores: &'a [f32]) -> Believed<'a> {
         let Some(rule) = &self.certainty else {
             return Believed::plainly(tempered(scores, self.temperature));
@@ -55,9 +55,9 @@ impl Calibration {
         let mut scores = tempered(scores, self.temperature + (1.0 - self.temperature) * plain);
         if spread > rule.wary_entropy {
             let scores = scores.to_mut();
-            self.wary
-                .iter()
-                .for_each(|class| scores[*class] = scores[*class].min(rule.ceiling));
+            for class in &self.wary {
+                scores[*class] = scores[*class].min(rule.ceiling);
+            }
         }
         Believed {
             scores,
@@ -79,7 +79,7 @@ pub struct Believed<'a> {
 }
 
 impl<'a> Believed<'a> {
-    /// As they are.
+    /// Says the scores as they are.
     pub fn plainly(scores: impl Into<Cow<'a, [f32]>>) -> Self {
         Self {
             scores: scores.into(),
@@ -88,7 +88,7 @@ impl<'a> Believed<'a> {
     }
 }
 
-/// `p^(1/temperature)`, as shares of their sum.
+/// Returns `p^(1/temperature)`, as shares of their sum.
 fn tempered(scores: &[f32], temperature: f32) -> Cow<'_, [f32]> {
     if temperature == 1.0 {
         return Cow::Borrowed(scores);
@@ -105,7 +105,7 @@ fn tempered(scores: &[f32], temperature: f32) -> Cow<'_, [f32]> {
     }
 }
 
-/// In nats.
+/// Returns how far the scores spread, in nats.
 fn entropy(scores: &[f32]) -> f32 {
     -scores
         .iter()
@@ -123,13 +123,12 @@ mod tests {
 
     /// The class 0 is a wary one.
     fn ruled(sharp_entropy: f32, plain_entropy: f32, wary_entropy: f32) -> Calibration {
-        let (blank_entropy, ceiling) = (1.3, 0.25);
         let rule = Certainty {
             sharp_entropy,
             plain_entropy,
             wary_entropy,
-            blank_entropy,
-            ceiling,
+            blank_entropy: 1.3,
+            ceiling: 0.25,
             wary: Vec::new(),
         };
         Calibration {
@@ -145,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_temperature_moves_certainty_and_keeps_sum_and_order() {
-        let (surer, humbler) = (tempered(&SURE, 0.5), tempered(&SURE, 2.0));
+        let surer = tempered(&SURE, 0.5);
+        let humbler = tempered(&SURE, 2.0);
         for tempered in [&surer, &humbler] {
             assert!((tempered.iter().sum::<f32>() - 1.0).abs() < 1e-5);
             assert!(tempered.windows(2).all(|pair| pair[0] > pair[1]));
@@ -160,7 +160,8 @@ mod tests {
         let spread = entropy(&UNSURE);
         assert!((spread - 1.2799).abs() < 1e-3 && entropy(&SURE) < 0.4);
         let best = |calibration: &Calibration| said(calibration, &UNSURE)[0];
-        let (full, none) = (tempered(&UNSURE, 0.5)[0], UNSURE[0]);
+        let full = tempered(&UNSURE, 0.5)[0];
+        let none = UNSURE[0];
         assert_eq!(best(&ruled(2.0, 3.0, 9.0)), full);
         assert_eq!(best(&ruled(0.5, 1.0, 9.0)), none);
         assert_eq!(

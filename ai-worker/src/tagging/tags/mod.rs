@@ -1,4 +1,4 @@
-//! From scores to tags: the model's classes and their parents in the taxonomy.
+//! Makes tags of scores: they are the model's classes and their parents in the taxonomy.
 
 mod calibration;
 mod filter;

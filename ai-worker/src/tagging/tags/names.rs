@@ -18,7 +18,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// `parents` are the parents' names in the order of their indices.
+    /// Collects all names. `parents` are the parents' names in the order of their indices.
     pub fn new(labels: &Labels, parents: &[&String]) -> Self {
         let mut names = Self::default();
         for (index, class) in labels.classes.iter().enumerate() {
@@ -32,9 +32,9 @@ impl Names {
         }
         for (id, words) in &labels.categories {
             names.add_category(id);
-            words
-                .all()
-                .for_each(|word| push(&mut names.categories, word, id.clone()));
+            for word in words.all() {
+                push(&mut names.categories, word, id.clone());
+            }
         }
         names
     }
@@ -50,7 +50,7 @@ impl Names {
         push(&mut self.categories, id, id.to_owned());
     }
 
-    /// An id means its tag alone, so that `light` can be told from `lighter`;
+    /// Returns what is meant. An id means its tag alone, so that `light` can be told from `lighter`;
     /// any other word means every tag that it stands for.
     pub fn tags(&self, said: &str) -> &[Node] {
         let key = key(said);
@@ -59,7 +59,7 @@ impl Names {
             .unwrap_or_default()
     }
 
-    /// Ids of the categories of that name.
+    /// Returns the ids of the categories of that name.
     pub fn categories(&self, said: &str) -> &[String] {
         self.categories
             .get(&key(said))
@@ -75,7 +75,7 @@ fn push<T: PartialEq>(map: &mut HashMap<String, Vec<T>>, name: &str, meant: T) {
     }
 }
 
-/// Names are compared without case and spaces, and whether or not a keyboard
+/// Returns by what names are compared: without case and spaces, and whether or not a keyboard
 /// takes Hangul apart.
 fn key(name: &str) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfc().normalize(name);

@@ -32,11 +32,11 @@ struct Candidate<'a> {
     node: Node,
     entry: &'a Entry,
     confidence: f32,
-    /// Where it stands in the answer; higher is earlier.
+    /// Its place in the answer; higher is earlier.
     rank: f32,
 }
 
-/// At most `limit` tags with at least `threshold` confidence, the most telling first.
+/// Returns at most `limit` tags with at least `threshold` confidence, the most telling first.
 pub fn select(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Choice) -> Vec<Tag> {
     let rolled = roll_up(taxonomy, kind, &believed.scores);
     let wanted = |candidate: &Candidate| {
@@ -114,38 +114,24 @@ struct Rolled {
     below: (f32, f32),
 }
 
-/// Confidence of each parent: the sum over its classes where one class is
+/// Returns the confidence of each parent: the sum over its classes where one class is
 /// true, the surest of them where each is a question of its own.
 fn roll_up(taxonomy: &Taxonomy, kind: Kind, scores: &[f32]) -> Vec<Rolled> {
     let mut rolled = vec![Rolled::default(); taxonomy.parents.len()];
-    for (class, score) in taxonomy
-        .classes
-        .iter()
-        .zip(scores)
-        .filter(|(_, score)| **score > NEGLIGIBLE)
-    {
+    for (class, score) in taxonomy.classes.iter().zip(scores) {
+        if *score <= NEGLIGIBLE {
+            continue;
+        }
         for parent in &class.parents {
-            let parent = &mut rolled[*parent];
-            parent.confidence += score;
-            parent.hear_of(*score, *score);
+            rolled[*parent].confidence += score;
+            rolled[*parent].hear_of(*score, *score);
         }
     }
     for index in taxonomy.upwards() {
         let parent = &mut rolled[index];
-        parent.confidence = if kind == Kind::Softmax {
-            parent.confidence.min(1.0)
-        } else {
-            parent.below.0
-        };
-        let dominated = parent.below.0 >= DOMINANT_SHARE * parent.confidence;
-        parent.rank = if dominated {
-            parent.below.1
-        } else {
-            parent.confidence
-        };
-        let Rolled {
-            confidence, rank, ..
-        } = *parent;
+        parent.conclude(kind);
+        let confidence = parent.confidence;
+        let rank = parent.rank;
         for above in &taxonomy.parents[index].parents {
             rolled[*above].hear_of(confidence, rank);
         }
@@ -158,5 +144,20 @@ impl Rolled {
         if confidence > self.below.0 {
             self.below = (confidence, rank);
         }
+    }
+
+    /// Settles confidence and rank once all that is below was heard of.
+    fn conclude(&mut self, kind: Kind) {
+        let (surest, its_rank) = self.below;
+        self.confidence = match kind {
+            Kind::Softmax => self.confidence.min(1.0),
+            _ => surest,
+        };
+        let is_dominated = surest >= DOMINANT_SHARE * self.confidence;
+        self.rank = if is_dominated {
+            its_rank
+        } else {
+            self.confidence
+        };
     }
 }

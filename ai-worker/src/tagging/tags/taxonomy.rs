@@ -24,7 +24,7 @@ pub enum TaxonomyError {
 /// What a class or a parent is.
 #[derive(Debug)]
 pub struct Entry {
-    /// In English; the tag's id.
+    /// The English name, which is the tag's id.
     pub name: String,
     ko: Option<String>,
     pub category: String,
@@ -167,7 +167,7 @@ fn korean(labels: &Labels) -> HashMap<String, String> {
     korean
 }
 
-/// A parent's own parents are those that stand behind it in the chain of every
+/// Links parents. A parent's own parents are those that stand behind it in the chain of every
 /// class that has it: a golf cart is sports equipment, a motor vehicle is not.
 fn link_parents(parents: &mut [Entry], classes: &[Entry]) {
     let mut linked = vec![false; parents.len()];

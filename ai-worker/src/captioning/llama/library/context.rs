@@ -52,7 +52,7 @@ impl<'a> Context<'a> {
         Ok(Self { model, handle })
     }
 
-    /// Tokens that there is room for, as llama.cpp has rounded them.
+    /// Returns how many tokens there is room for, as llama.cpp has rounded them.
     pub fn capacity_tokens(&self) -> usize {
         // SAFETY: the context is alive.
         unsafe {
@@ -166,7 +166,7 @@ impl Batch {
         self.tokens.len() - 1
     }
 
-    /// The batch in llama.cpp's shape. It points into this one.
+    /// Returns the batch in llama.cpp's shape. It points into this one.
     fn raw(&mut self) -> llama_batch {
         self.sequence_counts.clear();
         self.sequence_counts.resize(self.tokens.len(), 1);

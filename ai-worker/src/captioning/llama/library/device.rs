@@ -9,7 +9,7 @@ use super::{Library, bindings::ggml_backend_dev_t};
 pub struct Device(pub(super) ggml_backend_dev_t);
 
 impl Library {
-    /// The nth GPU that runs CUDA.
+    /// Returns the nth GPU that runs CUDA.
     pub fn cuda_device(&self, number: usize) -> Option<Device> {
         // SAFETY: the function has no preconditions.
         let count = unsafe { self.functions.ggml_backend_dev_count() };

@@ -84,7 +84,7 @@ impl Model {
         tokens
     }
 
-    /// A token's bytes, which may be a part of a character. Marks have none.
+    /// Returns a token's bytes, which may be a part of a character. Marks have none.
     pub fn piece(&self, token: Token) -> Vec<u8> {
         let mut bytes = vec![0_u8; PIECE_BYTES];
         let mut length = self.write_piece(token, &mut bytes);
@@ -113,7 +113,7 @@ impl Model {
         }
     }
 
-    /// Whether the model ends its answer with this token.
+    /// Returns whether the model ends its answer with this token.
     pub fn is_end(&self, token: Token) -> bool {
         // SAFETY: the vocabulary lives as long as the model.
         unsafe {

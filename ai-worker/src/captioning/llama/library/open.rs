@@ -66,7 +66,7 @@ impl Library {
         Ok(library)
     }
 
-    /// The library is part of the program: there is no file to open and no version to check.
+    /// Starts the library that is part of the program: there is no file to open and no version to check.
     #[cfg(feature = "llama-source")]
     fn open_anew(folder: &Path) -> Result<Self, String> {
         let library = Self {
@@ -91,7 +91,7 @@ impl Library {
         ))
     }
 
-    /// A structure that has moved would hand over rubbish: its well-known defaults would stand elsewhere.
+    /// Refuses a structure that has moved, which would hand over rubbish: its well-known defaults would stand elsewhere.
     #[cfg(not(feature = "llama-source"))]
     fn refuse_other_layouts(&self) -> Result<(), String> {
         // SAFETY: both functions return plain structures, of the release that was checked before.

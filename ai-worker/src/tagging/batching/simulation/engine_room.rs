@@ -53,13 +53,13 @@ pub struct Ended {
     pub run: usize,
     pub expired: usize,
     pub batches: usize,
-    /// From arrival to scores, all images together.
+    /// The time from arrival to scores, all images together.
     pub latency: Duration,
-    /// For a batch, whatever the reason.
+    /// The longest wait for a batch, whatever the reason.
     pub longest_wait: Duration,
-    /// With an engine idle, all images together.
+    /// The time waited while an engine was idle, all images together.
     pub waited_for_company: Duration,
-    /// Places given while images of both lanes waited somewhere.
+    /// Places given while images of both priorities waited somewhere.
     pub while_both_wait: [usize; Priority::ALL.len()],
 }
 
@@ -75,9 +75,9 @@ pub struct EngineRoom {
     /// Since when there has been an idle engine all the time.
     idle_since: Instant,
     states: Vec<Option<State>>,
-    /// By queue and priority.
+    /// Images that wait, by queue and priority.
     waiting: Vec<[usize; Priority::ALL.len()]>,
-    /// By queue: places given, and bulk's of them, since bulk began to wait there.
+    /// Places given by each queue, and bulk's of them, since bulk began to wait there.
     shares: Vec<Option<(usize, usize)>>,
     random: Random,
     ended: Ended,
@@ -97,7 +97,9 @@ impl EngineRoom {
         let queues: Vec<_> = (0..pattern.queues)
             .map(|_| scheduler.open(pattern.rules, cost::Cost::new(&anchors)))
             .collect();
-        (0..pattern.engines).for_each(|engine| scheduler.engine_idle(engine));
+        for engine in 0..pattern.engines {
+            scheduler.engine_idle(engine);
+        }
         let arrive =
             |(n, arrival): (usize, &Arrival)| Reverse((start + arrival.at, Event::Arrive(n)));
         let mut events: BinaryHeap<_> = pattern.arrivals.iter().enumerate().map(arrive).collect();
@@ -206,13 +208,15 @@ impl EngineRoom {
         self.idle.push(engine);
     }
 
-    /// Lets every idle engine ask. Answers when they want to look again.
+    /// Lets every idle engine ask. Returns when they want to look again.
     fn serve(&mut self) -> Option<Instant> {
         while let Some(engine) = self.idle.last().copied() {
             self.remove_hopeless();
             match self.scheduler.step(engine, self.now) {
                 Step::Run(formed) => self.begin(engine, formed),
-                Step::End => drop(self.idle.pop()),
+                Step::End => {
+                    self.idle.pop();
+                }
                 Step::Wait(until) => {
                     assert!(
                         until.is_none_or(|until| until > self.now),
@@ -227,7 +231,9 @@ impl EngineRoom {
     }
 
     fn remove_hopeless(&mut self) {
-        let (start, now, arrivals) = (self.start, self.now, &self.pattern.arrivals);
+        let start = self.start;
+        let now = self.now;
+        let arrivals = &self.pattern.arrivals;
         let is_gone = |n: &usize| arrivals[*n].gone.is_some_and(|gone| start + gone <= now);
         let dropped = self.scheduler.remove_hopeless(is_gone, now);
         let rightly = |n: &usize| is_gone(n) || self.deadline(*n) <= now;
@@ -329,7 +335,7 @@ impl EngineRoom {
         }
     }
 
-    /// A batch was formed: while bulk waits in a queue, it gets its share of the queue's places.
+    /// Judges a batch that was formed: while bulk waits in a queue, it gets its share of the queue's places.
     fn judge_share(&mut self, id: QueueId, items: &[usize]) {
         let queue = self
             .queues
@@ -369,7 +375,7 @@ impl EngineRoom {
         self.waiting[queue][priority as usize] -= 1;
     }
 
-    /// Where no bulk waits any more, nothing is owed to it.
+    /// Forgets what is owed to bulk where none of it waits any more.
     fn forget_shares(&mut self) {
         for (share, waiting) in self.shares.iter_mut().zip(&self.waiting) {
             if waiting[Priority::Bulk as usize] == 0 {

@@ -13,7 +13,8 @@ use super::{Rules, Sizes};
 
 #[test]
 fn ten_thousand_patterns_lose_nothing_and_keep_every_bound() {
-    let (mut run, mut expired) = (0, 0);
+    let mut run = 0;
+    let mut expired = 0;
     for seed in 0..10_000 {
         let ended = EngineRoom::new(Pattern::seeded(seed)).run();
         run += ended.run;
@@ -26,13 +27,13 @@ fn ten_thousand_patterns_lose_nothing_and_keep_every_bound() {
     );
 }
 
-/// Images at a steady rate, on engines whose cost is known.
+/// Makes images come at a steady rate, on engines whose cost is known.
 fn steady(
     engines: usize,
     cost: Cost,
     per_second: f64,
     max_wait: Option<Duration>,
-    lanes: &[Priority],
+    priorities: &[Priority],
 ) -> Pattern {
     let mut random = Random::seeded(per_second as u64);
     let mut at = Duration::ZERO;
@@ -40,8 +41,8 @@ fn steady(
         at += Duration::from_secs_f64(random.exponential(1.0 / per_second));
         Arrival {
             at,
-            queue: n % lanes.len(),
-            priority: lanes[n % lanes.len()],
+            queue: n % priorities.len(),
+            priority: priorities[n % priorities.len()],
             patience: Duration::from_secs(60),
             gone: None,
         }
@@ -59,7 +60,7 @@ fn steady(
         noise: 0.0,
         arrivals: arrivals.collect(),
         stop: None,
-        queues: lanes.len(),
+        queues: priorities.len(),
         seed: 1,
     }
 }
@@ -146,7 +147,8 @@ fn waiting_gains_more_than_it_costs() {
                 let ended = EngineRoom::new(pattern).run();
                 ended.latency.as_secs_f64() / ended.run as f64
             };
-            let (adapted_s, never_s) = (mean_s(None), mean_s(Some(Duration::ZERO)));
+            let adapted_s = mean_s(None);
+            let never_s = mean_s(Some(Duration::ZERO));
             println!(
                 "{engines} engines, {load}: {:.2} ms, without waits {:.2} ms",
                 adapted_s * 1e3,

@@ -24,7 +24,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// 0 to 1.
+    /// Draws from 0 to 1.
     pub fn part(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
@@ -37,7 +37,7 @@ impl Random {
         -mean * (1.0 - self.part()).ln()
     }
 
-    /// Evenly over orders of magnitude.
+    /// Draws evenly over orders of magnitude.
     fn scale(&mut self, from: f64, to: f64) -> f64 {
         from * (to / from).powf(self.part())
     }
@@ -134,15 +134,11 @@ fn arrivals(random: &mut Random, queues: usize, per_second: f64, cost: Cost) -> 
         } else {
             Priority::Realtime
         };
-        let (at, patience) = (
-            Duration::from_secs_f64(at_s),
-            Duration::from_secs_f64(patience_s),
-        );
         Arrival {
-            at,
+            at: Duration::from_secs_f64(at_s),
             queue: random.one_of(&[0, 1, 2]) % queues,
             priority,
-            patience,
+            patience: Duration::from_secs_f64(patience_s),
             gone,
         }
     };
