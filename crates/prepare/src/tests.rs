@@ -260,10 +260,10 @@ fn not_interleaved(jpeg: &[u8]) -> Vec<u8> {
 #[test]
 fn only_a_plain_file_is_believed_to_have_one_scan() {
     let plain = jpeg(&quarters(64, 64));
-    assert!(markers::is_single_scan(&plain));
-    assert!(markers::is_single_scan(&with_orientation(&plain, 6)));
-    assert!(!markers::is_single_scan(&not_interleaved(&plain)));
-    assert!(!markers::is_single_scan(&plain[..100]));
+    assert!(jpeg::markers::is_single_scan(&plain));
+    assert!(jpeg::markers::is_single_scan(&with_orientation(&plain, 6)));
+    assert!(!jpeg::markers::is_single_scan(&not_interleaved(&plain)));
+    assert!(!jpeg::markers::is_single_scan(&plain[..100]));
     for odd in [
         [0xff, 0xd8, 0, 2],
         [0xff, 0x01, 0, 2],
@@ -271,7 +271,7 @@ fn only_a_plain_file_is_believed_to_have_one_scan() {
         [0, 0, 0, 0],
     ] {
         assert!(
-            !markers::is_single_scan(&[&plain[..2], &odd, &plain[2..]].concat()),
+            !jpeg::markers::is_single_scan(&[&plain[..2], &odd, &plain[2..]].concat()),
             "{odd:x?}"
         );
     }

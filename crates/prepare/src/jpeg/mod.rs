@@ -3,7 +3,7 @@
 
 mod eighth;
 mod exif;
-mod markers;
+pub mod markers;
 
 use common::{
     fault::{Code, Fault},
