@@ -1,17 +1,20 @@
 # Thin on purpose: what does the work is in scripts/, and every command here can be typed by hand.
-# One profile, release, and one folder for what cargo builds, so that demo, tests and benchmarks build nothing twice.
+# One folder for what cargo builds, so that demo and tests build nothing twice. docs/adr/0002-two-profiles.md tells of the profiles.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tagfleet
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-realistic bench-892 bench-cold flame clean-cache
+.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-realistic bench-892 bench-cold flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Build everything, start it, tag the sample photos; runs until Ctrl-C (DEMO_EXIT=1: ends after the samples)
 	@scripts/demo.sh
+
+install: ## Build `tagfleet` as it ships, and put it into ~/.local/bin (PREFIX=/usr/local: elsewhere)
+	@scripts/install.sh
 
 test: ## Every test, with the real models and with brokers of the tests' own
 	@scripts/test.sh

@@ -2,7 +2,7 @@
 # scripts/lint.sh: what must hold of the code besides its tests. Changes nothing.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-steps=5
+steps=6
 
 # Tools that are welcome and not required: said where they are missing.
 optional() {
@@ -32,6 +32,10 @@ main() {
 
     step "Documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --profile quick --no-deps --workspace --locked
+
+    step "Modules without circles, pages without broken links, metrics with their help"
+    scripts/structure.py
+    scripts/documents.py
 
     step "Shell scripts"
     optional shellcheck shellcheck scripts/*.sh deploy/*.sh deploy/check/*.sh .ci/run

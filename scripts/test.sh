@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/python.sh"
-steps=6
+steps=7
 log='' programs=''
 
 finish() {
@@ -32,6 +32,16 @@ test_python() {
     passed=$((passed + ${ran:-0} - ${bad:-0} - ${out:-0})) broken=$((broken + ${bad:-0})) skipped=$((skipped + ${out:-0}))
 }
 
+test_openapi() {
+    if scripts/openapi.sh >"$log" 2>&1 </dev/null; then
+        passed=$((passed + 1))
+        grep -E 'generated,' "$log"
+    else
+        cat "$log"
+        broken=$((broken + 1)) failed=1
+    fi
+}
+
 main() {
     local failed=0 passed=0 broken=0 skipped=0
     trap finish EXIT
@@ -57,6 +67,9 @@ main() {
     make_python
     find_kubectl
     test_python test_manifests
+
+    step "A running service against its OpenAPI document"
+    test_openapi
 
     step "Summary"
     printf 'tests: %d passed, %d failed, %d skipped\n' "$passed" "$broken" "$skipped"

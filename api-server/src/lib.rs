@@ -11,7 +11,6 @@ mod idempotency;
 mod metrics;
 mod middleware;
 mod models;
-mod offload;
 mod page;
 mod request;
 mod router;

@@ -67,7 +67,7 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .route("/page/style.css", get(page::style))
         .route("/page/app.js", get(page::script))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .fallback(context::not_found)
+        .fallback(context::unknown_path)
         .method_not_allowed_fallback(context::method_not_allowed)
         .with_state(app)
         .layer(from_fn(middleware::edge))

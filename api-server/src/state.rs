@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use common::{
     fault::{Code, Fault},
+    process::Offload,
     shutdown::Shutdown,
     stage::Stage,
 };
@@ -13,10 +14,7 @@ use ledger::{BatchKey, Request, unavailable};
 use resources::Resources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{
-    admission::Admission, auth::Keys, config::ApiConfig, idempotency::InFlightKeys,
-    offload::Offload,
-};
+use crate::{admission::Admission, auth::Keys, config::ApiConfig, idempotency::InFlightKeys};
 
 pub struct AppState {
     pub config: ApiConfig,

@@ -55,7 +55,7 @@ class EveryWorkload(unittest.TestCase):
 
     @each_workload
     def test_images_are_fetched_from_the_ports_that_the_code_allows(self, overlay, workload):
-        default = re.search(r'env = "TAGFLEET_FETCH_PORTS"[^)]*default_value = "([0-9,]+)"', source())[1]
+        default = re.search(r"const USUAL: \[u16; \d\] = \[([0-9, ]+)\]", source())[1]
         for rule in egress(overlay, labels(workload)):
             if any("ipBlock" in peer for peer in rule["to"]):
                 self.assertEqual(ports(rule), set(map(int, default.split(","))))

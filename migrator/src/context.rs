@@ -1,16 +1,11 @@
 //! What a migrator works with.
 
 use anyhow::Context;
-use dispatch::Dispatcher;
+use dispatch::{Dispatcher, Share, give_way};
 use resources::Resources;
 use tokio::sync::Semaphore;
 
-use crate::{
-    MigratorConfig,
-    in_hand::InHand,
-    share::{self, Share},
-    tasks::TaskSlots,
-};
+use crate::{MigratorConfig, in_hand::InHand, tasks::TaskSlots};
 
 #[derive(Debug)]
 pub struct Migrator {
@@ -49,7 +44,7 @@ impl Migrator {
     /// Gives way to real-time jobs: bulk takes what they leave.
     pub async fn give_way(&self) {
         let target = self.config.realtime_wait();
-        share::give_way(&self.share, &self.resources.bus, target).await;
+        give_way(&self.share, &self.resources.bus, target).await;
     }
 
     /// Returns the fleet's time, seconds since 1970.

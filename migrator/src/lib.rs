@@ -11,7 +11,6 @@ mod intake;
 mod metrics;
 mod retain;
 mod shard;
-mod share;
 mod sweep;
 mod tasks;
 

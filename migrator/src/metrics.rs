@@ -4,15 +4,10 @@ use metrics::{describe_counter, describe_gauge};
 
 pub const ITEMS: &str = "tagfleet_migrate_items_total";
 pub const RETRIES: &str = "tagfleet_migrate_retries_total";
-pub const SHARE: &str = "tagfleet_migrate_share";
 pub const OPEN_BATCHES: &str = "tagfleet_batches_open";
 
 pub fn describe() {
     describe_counter!(ITEMS, "Items of batches that came to an end, by code");
     describe_counter!(RETRIES, "Items that were put off or tried again, by code");
-    describe_gauge!(
-        SHARE,
-        "Jobs that this migrator may have at the workers at once"
-    );
     describe_gauge!(OPEN_BATCHES, "Batches that somebody has to look after");
 }

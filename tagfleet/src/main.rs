@@ -2,7 +2,10 @@
 
 mod batch;
 mod doctor;
+#[cfg(test)]
+mod documented;
 mod health;
+mod help;
 mod keys;
 mod models;
 mod serve;
@@ -10,7 +13,7 @@ mod tag;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Tags and captions images
 #[derive(Parser)]
@@ -57,7 +60,9 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    match Cli::parse().command {
+    let matches = help::in_two_views(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match cli.command {
         // No runtime: a decoder has one thread, and gives up the means to start others.
         Command::PrepareWorker { memory_bytes } => {
             prepare::child::run(memory_bytes, prepare::tile)?;

@@ -8,7 +8,7 @@ use axum::response::{
 };
 use common::fault::Fault;
 use futures_util::{Stream, stream};
-use ledger::Request;
+use ledger::{BatchView, Request};
 
 use super::named::{Named, Problems};
 
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[utoipa::path(
     get, path = "/v1/batches/{id}/events", tag = "Batches", security((), ("api_key" = [])),
     params(("id" = String, Path, description = "`batch_…`")),
-    responses((status = 200, body = String, content_type = "text/event-stream"), Problems)
+    responses((status = 200, description = "Events `batch`; the data of each is the batch as it stands", body = BatchView, content_type = "text/event-stream"), Problems)
 )]
 pub async fn batch_events(named: Named) -> Response {
     let found = named.find().await;

@@ -21,7 +21,9 @@ use common::{
 use dispatch::Returned;
 use url::Url;
 
-pub use problem::{__path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, not_found};
+pub use problem::{
+    __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, unknown_path,
+};
 pub use request_id::{Arrived, RequestId};
 pub use timings::TimingsView;
 

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::Path,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -149,6 +149,12 @@ pub async fn explain(Path(name): Path<String>, id: RequestId) -> Response {
         .into_response(),
         None => not_found(id).await,
     }
+}
+
+/// Answers a path that there is none of. It is logged, since whoever asks may have a typing error in his settings.
+pub async fn unknown_path(id: RequestId, uri: Uri) -> Response {
+    tracing::info!(%id, path = uri.path(), "no such path");
+    not_found(id).await
 }
 
 pub async fn not_found(id: RequestId) -> Response {

@@ -41,7 +41,9 @@ fn value(name: &str, text: &str) -> Result<Value, Fault> {
     if NUMBERS.contains(&name) {
         return match text.parse::<Number>() {
             Ok(number) => Ok(Value::Number(number)),
-            Err(_) => Err(unreadable(&format!("{name} is no number: {text:?}"))),
+            Err(_) => Err(unreadable(&format!(
+                "{name} must be a number, not {text:?}"
+            ))),
         };
     }
     if LISTS.contains(&name) {

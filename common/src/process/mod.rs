@@ -2,7 +2,9 @@
 
 mod allocator;
 mod confine;
+mod offload;
 pub mod shutdown;
 
 pub use allocator::{begin_with_few_arenas, give_back_large_pieces, keep_giving_back};
 pub use confine::confine;
+pub use offload::Offload;

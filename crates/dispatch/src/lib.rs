@@ -8,8 +8,10 @@ mod cancel;
 mod fleet;
 mod metrics;
 pub mod pressure;
+mod share;
 mod submit;
 
 pub use fleet::{FleetView, Known};
 pub use metrics::describe as describe_metrics;
+pub use share::{Share, Slot, give_way};
 pub use submit::{Dispatcher, Returned};

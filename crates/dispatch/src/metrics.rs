@@ -1,10 +1,12 @@
 //! The metrics of dispatching.
 
-use metrics::describe_counter;
+use metrics::{describe_counter, describe_gauge};
 
 pub const CANCELLED: &str = "tagfleet_jobs_cancelled_total";
 /// The name of [`CANCELLED`] before; it is kept for one version.
 pub const CALLED_OFF: &str = "tagfleet_jobs_called_off_total";
+
+pub const SHARE: &str = "tagfleet_migrate_share";
 
 pub fn describe() {
     describe_counter!(
@@ -14,5 +16,9 @@ pub fn describe() {
     describe_counter!(
         CALLED_OFF,
         "The same as tagfleet_jobs_cancelled_total, its new name"
+    );
+    describe_gauge!(
+        SHARE,
+        "Jobs that this migrator may have at the workers at once"
     );
 }

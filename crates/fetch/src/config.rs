@@ -10,6 +10,7 @@ use url::Url;
 use crate::{
     guard::Origin,
     hosts::{self, LONGEST_PAUSE, Limits},
+    ports::Ports,
     robots::HonourNoai,
 };
 use common::config::{ConfigError, positive, refuse};
@@ -49,14 +50,9 @@ pub struct FetchConfig {
     #[arg(long, env = "TAGFLEET_FETCH_MAX_REDIRECTS", default_value_t = 3)]
     pub fetch_max_redirects: u32,
 
-    /// Ports that an image's URL may name
-    #[arg(
-        long,
-        env = "TAGFLEET_FETCH_PORTS",
-        value_delimiter = ',',
-        default_value = "80,443,8080,8443"
-    )]
-    pub fetch_ports: Vec<u16>,
+    /// Further ports that an image's URL may name, beside 80, 443, 8080 and 8443; `=80,443` names all there are
+    #[arg(long, env = "TAGFLEET_FETCH_PORTS", default_value = "")]
+    pub fetch_ports: Ports,
 
     /// An origin such as `http://127.0.0.1:9000` (exactly this scheme, host and port) that may lie on a private
     /// address. For tests and demonstrations: all that it serves can then be read through this API. Redirects that lead
@@ -112,7 +108,7 @@ impl FetchConfig {
         )?;
         positive("--fetch-idle-timeout-ms", self.fetch_idle_timeout_ms)?;
         positive("--fetch-timeout-ms", self.fetch_timeout_ms)?;
-        positive("--fetch-ports", self.fetch_ports.len())?;
+        positive("--fetch-ports", self.fetch_ports.all().len())?;
         positive("--fetch-host-failures", self.fetch_host_failures)?;
         if !(1..=LONGEST_PAUSE.as_millis()).contains(&self.fetch_host_pause_ms.into()) {
             return refuse(

@@ -58,7 +58,7 @@ impl Fetcher {
             clients: Clients::new(&client_settings(config, world)?)?,
             hosts: Hosts::new(config.hosts()),
             rules: Rules {
-                ports: config.fetch_ports.clone(),
+                ports: config.fetch_ports.all().to_vec(),
                 excused: config.fetch_allow_origin.clone(),
             },
             bounds: Bounds {

@@ -11,6 +11,7 @@ pub mod guard;
 mod hosts;
 mod metrics;
 mod pacing;
+mod ports;
 mod resolver;
 mod robots;
 mod world;

@@ -4,6 +4,7 @@
 
 mod item;
 mod lines;
+mod manifest;
 mod outside;
 mod sampler;
 
@@ -16,6 +17,7 @@ use common::{
 use crate::{BatchKey, Item, Ledger, Request, Sealed, unavailable};
 pub use item::BatchItem;
 pub use lines::{Stopped, lines, stopped, take_lines, too_long};
+pub use manifest::ManifestReader;
 pub use outside::{check_manifest, check_output, lost, open};
 use sampler::Sampler;
 

@@ -1,7 +1,5 @@
 //! Lists that lie elsewhere are taken in by migrators, one at a time each.
 
-mod manifest;
-
 use std::{sync::Arc, time::Duration};
 
 use common::{
@@ -10,11 +8,11 @@ use common::{
 };
 use ledger::{
     Final, FinalStatus, Lease, LedgerError, Manifest, RENEWED_EVERY, Request, Tally,
-    announce::announce_first, intake::Stopped,
+    announce::announce_first,
+    intake::{ManifestReader, Stopped},
 };
 use tokio::time::sleep;
 
-use self::manifest::ManifestReader;
 use crate::context::Migrator;
 
 /// Tries where what holds the list fails, and not the list. Together they take some minutes.

@@ -8,10 +8,9 @@ use std::{
 };
 
 use common::bus::Bus;
-use dispatch::pressure;
 use tokio::{sync::Notify, time::sleep};
 
-use crate::metrics::SHARE;
+use crate::{metrics::SHARE, pressure};
 
 /// Never less, so that a migration ends however busy the fleet is.
 const LEAST: f64 = 1.0;

@@ -3,13 +3,14 @@
 
 use std::{sync::Arc, thread::available_parallelism};
 
-use common::{
-    fault::{Code, Fault},
-    stage::Stage,
-};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout_at},
+};
+
+use crate::{
+    fault::{Code, Fault},
+    stage::Stage,
 };
 
 /// As many at once as there are cores; the others wait their turn.

@@ -3,19 +3,18 @@
 
 use std::{path::Path, pin::pin};
 
+use ::manifest::{Compression, CsvRows, Format, ListError, Row, apart, decoded};
 use common::{
     budget::Budget,
     fault::Fault,
     outside::{Opened, Outside},
 };
 use futures_util::{StreamExt, TryStreamExt};
-use ledger::{
-    Ledger, Manifest, Request, Sealed,
-    intake::{BatchItem, Intake, Stopped, lines, lost, open, stopped, take_lines, too_long},
-};
-use manifest::{Compression, CsvRows, Format, ListError, Row, apart, decoded};
 use tokio::io::{AsyncBufRead, BufReader};
 use tokio_util::codec::{FramedRead, LinesCodecError};
+
+use super::{BatchItem, Intake, Stopped, lines, lost, open, stopped, take_lines, too_long};
+use crate::{Ledger, Manifest, Request, Sealed};
 
 const READ_BYTES: usize = 256 * 1024;
 
