@@ -144,28 +144,4 @@ fn old_lane(queue: JobQueue, priority: Priority) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use common::telemetry;
-
-    use super::*;
-
-    #[test]
-    fn a_job_is_counted_by_queue_and_priority_and_by_its_old_lane() {
-        let recorder = telemetry::metrics();
-        describe();
-        count_job(JobQueue::Captioning, Priority::Bulk, "of_this_test");
-        let said = recorder.render();
-        let line = said
-            .lines()
-            .find(|line| line.contains("of_this_test"))
-            .expect("the job was counted");
-        for label in [
-            "queue=\"captioning\"",
-            "priority=\"bulk\"",
-            "lane=\"captions.bulk\"",
-        ] {
-            assert!(line.contains(label), "{line}");
-        }
-        assert!(said.contains("# HELP tagfleet_jobs_total"), "{said}");
-    }
-}
+mod tests;

@@ -21,7 +21,7 @@ use support::{
 use testing::servers::eventually;
 
 #[derive(Parser)]
-struct Writer {
+struct Command {
     #[command(flatten)]
     worker: WorkerConfig,
 }
@@ -35,8 +35,8 @@ fn fake(config: &mut WorkerConfig) {
 }
 
 /// A worker that only writes captions, beside the one that only tags.
-async fn writer(harness: &Harness, change: impl FnOnce(&mut WorkerConfig)) {
-    let mut config = Writer::parse_from(["test"]).worker;
+async fn captioning_worker(harness: &Harness, change: impl FnOnce(&mut WorkerConfig)) {
+    let mut config = Command::parse_from(["test"]).worker;
     fake(&mut config);
     config.roles = vec![Role::Caption];
     config.worker_name = Some("writer".into());
@@ -77,7 +77,7 @@ fn tagged(result: JobResult) -> Tagged {
 }
 
 /// The tagger looks for captioners every few seconds.
-async fn knows_the_writer(harness: &Harness) {
+async fn knows_the_captioner(harness: &Harness) {
     let is_known = async || {
         let said = harness.bus.announced("worker").await.ok()?.pop()?;
         (wire::decode::<WorkerInfo>(&said).ok()?.captioner != "template").then_some(())
@@ -89,8 +89,8 @@ async fn knows_the_writer(harness: &Harness) {
 async fn jobs_travel_on_to_who_writes_captions() {
     let harness = Harness::start_with(fake).await;
     let server = server(Manner::Well(5)).await;
-    writer(&harness, |config| by_server(config, &server)).await;
-    knows_the_writer(&harness).await;
+    captioning_worker(&harness, |config| by_server(config, &server)).await;
+    knows_the_captioner(&harness).await;
     for priority in Priority::ALL {
         let id = priority.name();
         let result = harness.tag_in(priority, &grey(id)).await;
@@ -183,7 +183,7 @@ async fn tags_are_kept_before_the_job_travels_on() {
         .announce("captioner", "gone", wire::encode(&info).into(), PATIENCE)
         .await
         .expect("memory");
-    knows_the_writer(&harness).await;
+    knows_the_captioner(&harness).await;
     for priority in Priority::ALL {
         let id = priority.name();
         let message = Message {
@@ -229,7 +229,7 @@ async fn tags_are_kept_before_the_job_travels_on() {
         .expect("memory");
     // Somebody comes, and finds both.
     let server = server(Manner::Well(5)).await;
-    writer(&harness, |config| by_server(config, &server)).await;
+    captioning_worker(&harness, |config| by_server(config, &server)).await;
     for priority in Priority::ALL {
         let id = key(priority.name());
         let stored = eventually("it is written", async || {
@@ -249,13 +249,13 @@ async fn tags_are_kept_before_the_job_travels_on() {
 async fn a_late_caption_is_stored_for_whoever_looks_later() {
     let harness = Harness::start_with(fake).await;
     let server = server(Manner::Well(900)).await;
-    writer(&harness, |config| {
+    captioning_worker(&harness, |config| {
         by_server(config, &server);
         // Each is written anew.
         config.caption_cache = 0;
     })
     .await;
-    knows_the_writer(&harness).await;
+    knows_the_captioner(&harness).await;
     let patient = grey("patient");
     let early = harness.tag(&patient);
     let late = async {
@@ -316,8 +316,8 @@ async fn whatever_ails_who_writes_tags_come_in_time() {
     ] {
         let harness = Harness::start_with(fake).await;
         let server = server(manner).await;
-        writer(&harness, |config| by_server(config, &server)).await;
-        knows_the_writer(&harness).await;
+        captioning_worker(&harness, |config| by_server(config, &server)).await;
+        knows_the_captioner(&harness).await;
         let budget = Duration::from_millis(2_000);
         let started = Instant::now();
         let now = harness.bus.now_us();

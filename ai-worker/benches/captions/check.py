@@ -7,7 +7,7 @@ import sys
 
 MOST_WORDS = 25
 PROMPT_RUN = 4
-PROMPT = pathlib.Path(__file__).parents[2] / "src/caption/prompt.rs"
+PROMPT = pathlib.Path(__file__).parents[2] / "src/captioning/prompt.rs"
 
 
 def words(text):

@@ -28,7 +28,7 @@ use crate::metrics::count_caption;
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Answers without a caption are kept for so long after they were due.
 const KEPT: Duration = Duration::from_secs(5);
-/// With less time than this a caption would come too late anyway.
+/// A caption that has less time than this would come too late anyway.
 const LEAST: Duration = Duration::from_millis(150);
 
 #[derive(Debug)]

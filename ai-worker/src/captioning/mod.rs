@@ -15,6 +15,8 @@ mod prompt;
 mod route;
 mod sentence;
 mod template;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::time::Instant;

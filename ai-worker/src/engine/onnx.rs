@@ -1,19 +1,13 @@
-//! One ONNX Runtime session.
+//! A model as ONNX Runtime runs it: one session, or several on a GPU.
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+mod library;
+mod open;
+
+use std::{path::Path, time::Instant};
 
 use common::model::{Input, Manifest, ModelError, TileSpec};
-use ort::{
-    environment::Environment,
-    inputs,
-    logging::LogLevel,
-    session::{Session, builder::GraphOptimizationLevel},
-    value::TensorRef,
-};
+use open::{OpenError, Source};
+use ort::{environment::Environment, inputs, session::Session, value::TensorRef};
 use tempfile::TempDir;
 
 use super::{
@@ -97,16 +91,10 @@ impl Onnx {
     /// Loads the shared library. A process has one environment: whoever comes
     /// second gets the first one's.
     pub fn environment(library: &Path) -> Result<Environment, LoadError> {
-        static ONE: Mutex<Option<Environment>> = Mutex::new(None);
-        let mut one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(environment) = &*one {
-            return Ok(environment.clone());
-        }
-        let environment = open_library(library).map_err(|cause| LoadError::Library {
+        library::environment(library).map_err(|cause| LoadError::Library {
             path: library.display().to_string(),
             cause,
-        })?;
-        Ok(one.insert(environment).clone())
+        })
     }
 
     /// Loads the graph, and makes sure that the device does the work.
@@ -268,88 +256,6 @@ impl Engine for Onnx {
     fn infer(&mut self, images: &[&[u8]]) -> Result<Vec<f32>, EngineError> {
         self.run(images)
             .map_err(|error| EngineError::from_runtime(error.to_string()))
-    }
-}
-
-fn open_library(library: &Path) -> Result<Environment, String> {
-    let builder = ort::init_from(library).map_err(|error| error.to_string())?;
-    builder
-        .with_name("tagfleet")
-        .with_logger(Arc::new(log))
-        .build()
-        .map_err(|error| error.to_string())
-}
-
-/// Passes on what ONNX Runtime says. What it says at an error is in the error as well, which is told where it is handled.
-fn log(level: LogLevel, _: &str, _: &str, at: &str, message: &str) {
-    match level {
-        LogLevel::Fatal => tracing::error!(at, message, "ONNX Runtime"),
-        _ => tracing::debug!(?level, at, message, "ONNX Runtime"),
-    }
-}
-
-/// What the sessions of one model are opened from.
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    environment: &'a Environment,
-    graph: &'a [u8],
-    setting: Setting,
-}
-
-impl Source<'_> {
-    fn open(&self, shapes: &Shapes, profile: Option<&Path>) -> ort::Result<Session> {
-        let setting = self.setting;
-        let mut builder = Session::builder(self.environment)?
-            .with_optimization_level(GraphOptimizationLevel::All)?
-            .with_intra_threads(setting.threads)?
-            .with_inter_threads(1)?
-            .with_execution_providers(setting.device.providers(setting.numbers, shapes))?;
-        if let Some(folder) = profile {
-            builder = builder.with_profiling(folder.join("run"))?;
-        }
-        builder.commit_from_memory(self.graph)
-    }
-}
-
-/// Why the sessions of a model cannot be opened.
-enum OpenError {
-    Graph(String),
-    Misplaced(Misplaced),
-}
-
-impl OpenError {
-    /// Names the model and the device.
-    fn told(self, name: String, device: Device) -> LoadError {
-        match self {
-            OpenError::Graph(cause) => LoadError::Graph {
-                name,
-                device,
-                cause,
-            },
-            OpenError::Misplaced(cause) => LoadError::Misplaced {
-                name,
-                device,
-                cause,
-            },
-        }
-    }
-}
-
-impl From<Misplaced> for OpenError {
-    fn from(cause: Misplaced) -> Self {
-        OpenError::Misplaced(cause)
-    }
-}
-
-impl<T> From<ort::Error<T>> for OpenError {
-    fn from(error: ort::Error<T>) -> Self {
-        OpenError::Graph(error.to_string())
-    }
-}
-
-impl From<std::io::Error> for OpenError {
-    fn from(error: std::io::Error) -> Self {
-        OpenError::Graph(error.to_string())
     }
 }
 

@@ -20,7 +20,7 @@ use common::{
 };
 use stages::Ended;
 
-use super::served::Models;
+use super::models::Models;
 use crate::{
     cancelled::{self, Cancelled},
     captioning::{CaptionStage, PendingCaption},

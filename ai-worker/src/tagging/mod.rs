@@ -4,11 +4,13 @@ pub mod batching;
 pub mod decode;
 mod engine_threads;
 mod job;
+mod models;
 mod served;
 mod tagger;
 pub mod tags;
 
 pub use engine_threads::EngineThreads;
 pub use job::{Decoding, TaggingWorker};
-pub use served::{Canary, LoadedVersion, Models, Next, Sample, Samples, Served, Version};
+pub use models::Models;
+pub use served::{Canary, LoadedVersion, Next, Sample, Samples, Served, Version};
 pub use tagger::Tagger;

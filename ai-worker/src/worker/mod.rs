@@ -4,6 +4,7 @@
 mod background;
 mod captioner;
 mod captioning;
+mod engines;
 mod load;
 mod tagging;
 

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use common::{
-    queue::{JobQueue, Priority},
-    wire::announced,
-};
+use common::wire::announced;
 
 use super::{
     Links, WorkerError,
     background::Background,
+    engines::Engines,
     load::{self, Ready},
 };
 use crate::{
@@ -18,10 +16,9 @@ use crate::{
     cancelled::Cancelled,
     captioning::{CaptionStage, Captioner, Handoff},
     config::WorkerConfig,
-    consume,
-    engine::{Alarm, Breakdown, Device, Kind, Watchdog},
+    engine::{Device, Kind},
     models::{Loaded, Loader, Reloader},
-    tagging::{Decoding, EngineThreads, Models, Served, TaggingWorker, batching::Batcher},
+    tagging::{Decoding, Models, Served, TaggingWorker, batching::Batcher},
 };
 
 pub async fn run(config: WorkerConfig, mut links: Links) -> Result<(), WorkerError> {
@@ -123,61 +120,6 @@ fn serve(
     Serving {
         models: Arc::new(Models::new(all)),
         reloaders,
-    }
-}
-
-/// The engine threads, and what tells when one of them is beyond help.
-struct Engines {
-    batcher: Arc<Batcher>,
-    watchdog: Arc<Watchdog>,
-    alarm: Alarm,
-    threads: EngineThreads,
-}
-
-impl Engines {
-    fn start(config: &WorkerConfig) -> Result<Self, WorkerError> {
-        let count = config.engine_threads();
-        // Every job in hand finds room.
-        let capacity = Priority::ALL.len() * usize::from(config.prefetch());
-        let batcher = Arc::new(Batcher::new(count, capacity));
-        let watchdog = Arc::new(Watchdog::new(count, config.engine_timeout()));
-        let alarm = Alarm::default();
-        let threads = EngineThreads::start(count, &batcher, &watchdog, &alarm)?;
-        Ok(Self {
-            batcher,
-            watchdog,
-            alarm,
-            threads,
-        })
-    }
-
-    /// Consumes until shutdown, and then until all is drained.
-    async fn work(
-        self,
-        worker: TaggingWorker,
-        links: Links,
-        prefetch: u16,
-    ) -> Result<(), Breakdown> {
-        let drained = async {
-            let worker = Arc::new(worker);
-            consume::consume(
-                worker,
-                &links.queue,
-                JobQueue::Tagging,
-                prefetch,
-                links.shutdown,
-            )
-            .await;
-            self.threads.stop().await;
-        };
-        let breakdown = tokio::select! {
-            () = drained => return Ok(()),
-            breakdown = self.alarm.rung() => breakdown,
-            breakdown = self.watchdog.watch() => breakdown,
-        };
-        // There is nothing to drain.
-        tracing::error!(%breakdown, "the engine is beyond help: the worker ends, and what is un-acked goes to another one");
-        Err(breakdown)
     }
 }
 

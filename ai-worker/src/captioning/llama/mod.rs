@@ -53,7 +53,7 @@ pub struct Llama {
     requests: mpsc::Sender<Request>,
     places: usize,
     /// Requests that its thread has taken and steps that it has made.
-    beats: Arc<AtomicU64>,
+    pub(super) beats: Arc<AtomicU64>,
     /// The beat at which it was found to hang.
     hung_at: AtomicU64,
 }
@@ -63,25 +63,25 @@ const NEVER: u64 = u64::MAX;
 
 /// A step takes tenths of a second, on a machine with far too much to do some seconds: a thread that shows no sign of
 /// life for so long, while it is waited for, hangs.
-const SILENCE: Duration = Duration::from_secs(10);
+pub(super) const SILENCE: Duration = Duration::from_secs(10);
 
 type Ready = std::sync::mpsc::Sender<Result<(), String>>;
 
 #[derive(Debug)]
-struct Request {
+pub(super) struct Request {
     subjects: Vec<String>,
-    attempt: u32,
+    pub(super) attempt: u32,
     time: Time,
     reply: oneshot::Sender<Result<Sentence, NoSentence>>,
 }
 
 impl Request {
     /// Answers whoever waited, who may have left meanwhile.
-    fn answer(self, sentence: Result<Sentence, NoSentence>) {
+    pub(super) fn answer(self, sentence: Result<Sentence, NoSentence>) {
         let _ = self.reply.send(sentence);
     }
 
-    fn is_given_up(&self) -> bool {
+    pub(super) fn is_given_up(&self) -> bool {
         self.reply.is_closed()
     }
 }
@@ -119,7 +119,7 @@ impl Llama {
     }
 
     /// Makes the side that asks: somebody takes what is sent to `requests`.
-    fn at(manifest: &Manifest, requests: mpsc::Sender<Request>, places: usize) -> Self {
+    pub(super) fn at(manifest: &Manifest, requests: mpsc::Sender<Request>, places: usize) -> Self {
         Self {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
@@ -267,6 +267,3 @@ fn count(step: Step, started: Instant) {
     metrics::gauge!(CAPTION_KV_TOKENS).set(step.kv_tokens as f64);
     metrics::gauge!(CAPTION_KV_CAPACITY_TOKENS).set(step.kv_capacity_tokens as f64);
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@ mod api;
 mod client;
 mod pool;
 mod question;
+mod server;
 
 use std::{
     pin::pin,
@@ -13,8 +14,9 @@ use std::{
 
 pub use api::OpenAiApi;
 use client::Client;
-use pool::{NoServer, Pool, Turn};
+use pool::{NoServer, Pool};
 use question::{Question, Said};
+use server::Turn;
 use tokio::time::timeout;
 use tower::retry::budget::{Budget, TpsBudget};
 use url::Url;

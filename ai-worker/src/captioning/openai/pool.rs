@@ -8,22 +8,16 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use common::backoff::Pauses;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::metrics::CAPTION_SERVER_EJECTIONS;
-
-/// So many in a row, and a server is left alone.
-const FAILURES: u32 = 3;
-/// How long at first, and twice as long each time that it fails at the end of it.
-const EJECTED: Pauses = Pauses::doubling(Duration::from_secs(1), Duration::from_secs(30));
+use super::server::{Server, Turn};
 
 #[derive(Debug)]
 pub struct Pool {
@@ -31,24 +25,6 @@ pub struct Pool {
     concurrency: usize,
     /// Where the next look begins, so that servers with equally much to do take turns.
     first: AtomicUsize,
-}
-
-#[derive(Debug)]
-struct Server {
-    url: Url,
-    places: Arc<Semaphore>,
-    answers: AtomicU64,
-    health: Mutex<Health>,
-}
-
-#[derive(Debug, Default)]
-struct Health {
-    failures: u32,
-    ejections: u32,
-    /// Left alone until then.
-    until: Option<Instant>,
-    /// Somebody is finding out whether it is well again.
-    probed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,28 +35,14 @@ pub enum NoServer {
     Ejected,
 }
 
-/// The right to send one request. Dropped untold, it says nothing of its server.
-#[derive(Debug)]
-pub struct Turn {
-    server: Arc<Server>,
-    place: usize,
-    answers: u64,
-    probe: bool,
-    _permit: OwnedSemaphorePermit,
-}
-
 impl Pool {
     /// Asks the servers at `path` below their URLs.
     pub fn new(urls: &[Url], path: &[&str], concurrency: usize) -> Result<Self, String> {
         let concurrency = concurrency.min(Semaphore::MAX_PERMITS);
         let mut servers = Vec::with_capacity(urls.len());
         for url in urls {
-            servers.push(Arc::new(Server {
-                url: endpoint(url, path)?,
-                places: Arc::new(Semaphore::new(concurrency)),
-                answers: AtomicU64::new(0),
-                health: Mutex::default(),
-            }));
+            let server = Server::new(endpoint(url, path)?, concurrency);
+            servers.push(Arc::new(server));
         }
         Ok(Self {
             servers,
@@ -116,79 +78,7 @@ impl Pool {
     }
 
     fn pending(&self, place: usize) -> usize {
-        self.concurrency - self.servers[place].places.available_permits()
-    }
-}
-
-impl Server {
-    fn is_well(&self, now: Instant) -> bool {
-        let health = self.health();
-        health
-            .until
-            .is_none_or(|until| now >= until && !health.probed)
-    }
-
-    fn turn(self: &Arc<Self>, place: usize, now: Instant) -> Option<Turn> {
-        let permit = self.places.clone().try_acquire_owned().ok()?;
-        let mut health = self.health();
-        let probe = health.until.is_some();
-        // Another request may have taken the probe since the look.
-        if probe && (health.probed || health.until.is_some_and(|until| now < until)) {
-            return None;
-        }
-        health.probed = probe;
-        Some(Turn {
-            server: self.clone(),
-            place,
-            answers: self.answers.load(Relaxed),
-            probe,
-            _permit: permit,
-        })
-    }
-
-    fn health(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Turn {
-    pub fn url(&self) -> &Url {
-        &self.server.url
-    }
-
-    pub fn place(&self) -> usize {
-        self.place
-    }
-
-    /// Returns whether the server has answered anybody since this turn began.
-    pub fn server_answered_since(&self) -> bool {
-        self.server.answers.load(Relaxed) != self.answers
-    }
-
-    pub fn succeeded(self) {
-        self.server.answers.fetch_add(1, Relaxed);
-        *self.server.health() = Health::default();
-    }
-
-    pub fn failed(self) {
-        let mut health = self.server.health();
-        health.failures += 1;
-        // Those that were under way when it was ejected say nothing new.
-        if self.probe || (health.failures >= FAILURES && health.until.is_none()) {
-            health.ejections += 1;
-            let pause = EJECTED.after(health.ejections);
-            health.until = Some(Instant::now() + pause);
-            metrics::counter!(CAPTION_SERVER_EJECTIONS).increment(1);
-            tracing::warn!(server = %self.server.url, pause_ms = pause.as_millis() as u64, "a caption server fails and is left alone");
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if self.probe {
-            self.server.health().probed = false;
-        }
+        self.concurrency - self.servers[place].free_places()
     }
 }
 
@@ -206,7 +96,12 @@ fn endpoint(base: &Url, path: &[&str]) -> Result<Url, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use super::{
+        super::server::{EJECTED, FAILURES},
+        *,
+    };
 
     fn pool(count: usize, concurrency: usize) -> Pool {
         let url = |n| format!("http://server-{n}/v1/").parse().expect("a URL");

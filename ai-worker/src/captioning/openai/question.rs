@@ -10,7 +10,7 @@ use tokio::time::{timeout, timeout_at};
 
 use super::{
     client::{Client, Failure},
-    pool::Turn,
+    server::Turn,
 };
 use crate::{
     captioning::sentence::{NoSentence, Time},

@@ -1,4 +1,4 @@
-//! On the CPU, with the real model. Needs `make models`.
+//! The tests run the real model on the CPU. They need `make models`.
 
 use common::model::default_folder;
 

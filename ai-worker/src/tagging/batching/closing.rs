@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Rules,
-    cost::{Fit, seconds},
+    fit::{Fit, seconds},
 };
 
 /// A batch whose most urgent image is to be in time starts so much earlier than

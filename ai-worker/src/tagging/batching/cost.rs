@@ -1,9 +1,7 @@
 //! What a batch of `n` images costs an engine, learnt from the batches that it
 //! ran: `image_s · n + fixed_s`.
 
-use std::time::Duration;
-
-use crate::engine::Sizes;
+use super::{fit::Fit, sums::Sums};
 
 /// What the weight of a run has shrunk to once the next one is seen: some fifty count.
 const MEMORY: f64 = 0.98;
@@ -19,59 +17,6 @@ const ANCHOR: f64 = 0.5;
 
 /// Below this no clock is exact enough to tell two runs apart.
 const LEAST_S: f64 = 1e-6;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Fit {
-    pub fixed_s: f64,
-    pub image_s: f64,
-}
-
-impl Fit {
-    pub fn seconds(&self, n: usize) -> f64 {
-        self.fixed_s + self.image_s * n as f64
-    }
-
-    /// Returns what a run of `n` images takes, padded as `sizes` has it.
-    pub fn run(&self, sizes: Sizes, n: usize) -> Duration {
-        seconds(self.seconds(sizes.run(n)))
-    }
-
-    /// Returns the longest gap to the next image for which a batch of `n` gains by
-    /// waiting, in sum over all images. The other engines are busy for `free`.
-    ///
-    /// Say that the gap is `g`. If it is not waited for, the next image starts
-    /// when the first engine is free, this one or another, so after `free - g`,
-    /// and runs alone. If it is, it runs at once, but among `n` more, and so it
-    /// gains `free - g - n · image_s`. Each of the `n` is done later by
-    /// `g + image_s`. In sum that is a gain for any `g` below what is answered.
-    pub fn worth(&self, n: usize, free: Duration) -> Option<Duration> {
-        let images_s = self.image_s * n as f64;
-        let free_s = free.as_secs_f64().min(self.seconds(n));
-        let worth_s = (free_s - 2.0 * images_s) / (n as f64 + 1.0);
-        (worth_s > 0.0).then(|| seconds(worth_s))
-    }
-
-    /// Returns how many images a batch holds by itself when nobody waits for company and
-    /// one comes every `gap_s`: as many come during a run of it. Infinite where
-    /// the engines do not keep up.
-    pub fn natural_batch(&self, gap_s: f64, engines: usize) -> f64 {
-        let spare_s = gap_s * engines as f64 - self.image_s;
-        if spare_s > 0.0 {
-            self.fixed_s / spare_s
-        } else {
-            f64::INFINITY
-        }
-    }
-
-    /// Returns the part of the engines' time that the images alone take, however they are batched.
-    pub fn least_load(&self, gap_s: f64, engines: usize) -> f64 {
-        self.image_s / (gap_s * engines as f64)
-    }
-}
-
-pub fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
-}
 
 /// Least squares over runs that fade with age. Errors count relative to what
 /// was expected: a run of twice the time may be off by twice as much.
@@ -114,78 +59,10 @@ impl Cost {
     }
 }
 
-/// Weighted sums of 1, n, n², seconds and n · seconds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    one: f64,
-    n: f64,
-    nn: f64,
-    s: f64,
-    ns: f64,
-}
-
-impl Sums {
-    fn add(&mut self, n: f64, seconds: f64, weight: f64) {
-        self.one += weight;
-        self.n += weight * n;
-        self.nn += weight * n * n;
-        self.s += weight * seconds;
-        self.ns += weight * n * seconds;
-    }
-
-    fn fade(&mut self, by: f64) {
-        for sum in [
-            &mut self.one,
-            &mut self.n,
-            &mut self.nn,
-            &mut self.s,
-            &mut self.ns,
-        ] {
-            *sum *= by;
-        }
-    }
-
-    fn with(&self, other: &Sums) -> Sums {
-        Sums {
-            one: self.one + other.one,
-            n: self.n + other.n,
-            nn: self.nn + other.nn,
-            s: self.s + other.s,
-            ns: self.ns + other.ns,
-        }
-    }
-
-    /// Fits both parts. Neither is negative: a cost that seems to be is noise, and the other part bears all.
-    fn fit(&self) -> Fit {
-        let spread = self.one * self.nn - self.n * self.n;
-        if self.one == 0.0 {
-            return Fit::default();
-        }
-        // All of one size: nothing tells the parts apart, and waiting is the riskier belief.
-        if spread <= 1e-9 * self.one * self.nn {
-            return Fit {
-                fixed_s: 0.0,
-                image_s: self.ns / self.nn,
-            };
-        }
-        let image_s = (self.one * self.ns - self.n * self.s) / spread;
-        let fixed_s = (self.s - image_s * self.n) / self.one;
-        match (fixed_s < 0.0, image_s < 0.0) {
-            (true, _) => Fit {
-                fixed_s: 0.0,
-                image_s: self.ns / self.nn,
-            },
-            (_, true) => Fit {
-                fixed_s: self.s / self.one,
-                image_s: 0.0,
-            },
-            _ => Fit { fixed_s, image_s },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn close(actual: f64, expected: f64, off_by: f64) {

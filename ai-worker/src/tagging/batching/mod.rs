@@ -7,11 +7,13 @@ mod arrivals;
 mod batcher;
 mod closing;
 mod cost;
+mod fit;
 mod limit;
 mod queue;
 mod scheduler;
 #[cfg(test)]
 mod simulation;
+mod sums;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +24,7 @@ use std::{
 
 pub use batcher::Batcher;
 pub use closing::Closed;
-pub use cost::Fit;
+pub use fit::Fit;
 pub use scheduler::QueueId;
 use tokio::sync::oneshot;
 

@@ -9,7 +9,8 @@ use super::{
     Rules,
     arrivals::Arrivals,
     closing::{Decision, Others, Seen, decide},
-    cost::{Cost, Fit},
+    cost::Cost,
+    fit::Fit,
     limit::Limit,
 };
 

@@ -8,7 +8,8 @@ use common::queue::Priority;
 use super::{
     Rules,
     closing::{Closed, Decision, Others},
-    cost::{Cost, Fit},
+    cost::Cost,
+    fit::Fit,
     queue::{BULK_SHARE, ImageQueue},
 };
 use crate::engine::Sizes;

@@ -1,9 +1,14 @@
+use std::time::Duration;
+
 use common::queue::Priority;
 
 use super::*;
 use crate::{
-    engine::Engines,
-    tagging::{batching::Rules, decode::Picture},
+    engine::{Engine, EngineError, Engines, Sizes},
+    tagging::{
+        batching::{BatchError, QueueId, Rules},
+        decode::Picture,
+    },
 };
 
 const LEAST: Duration = Duration::from_millis(200);

@@ -1,4 +1,4 @@
-//! The models as jobs see them: they ask for scores, and learn which version gave them.
+//! A model as jobs see it: they ask for scores, and learn which version gave them.
 
 mod canary;
 
@@ -8,7 +8,7 @@ use std::{
 };
 
 pub use canary::Canary;
-use common::{model::TileSpec, queue::Priority, wire::ModelInfo};
+use common::{model::TileSpec, queue::Priority};
 
 use super::{
     batching::{BatchError, Batcher, QueueId, Rules, Scored},
@@ -58,45 +58,6 @@ pub enum Next {
     Nothing,
     Trial(Samples),
     Canary(Arc<Canary>),
-}
-
-/// All that a worker serves. The first is its default.
-#[derive(Debug)]
-pub struct Models {
-    served: Vec<Arc<Served>>,
-}
-
-impl Models {
-    pub fn new(served: Vec<Arc<Served>>) -> Self {
-        Self { served }
-    }
-
-    pub fn find(&self, name: &str) -> Option<&Served> {
-        self.served
-            .iter()
-            .map(Arc::as_ref)
-            .find(|served| served.name() == name)
-    }
-
-    pub fn all(&self) -> &[Arc<Served>] {
-        &self.served
-    }
-
-    pub fn names(&self) -> String {
-        self.served
-            .iter()
-            .map(|served| served.name())
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-
-    /// Returns what is announced of them now.
-    pub fn infos(&self) -> Vec<ModelInfo> {
-        self.served
-            .iter()
-            .map(|served| served.stable().tagger.model.clone())
-            .collect()
-    }
 }
 
 /// One model that a worker serves.

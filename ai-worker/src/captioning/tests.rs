@@ -1,13 +1,26 @@
 //! What a user gets while the language model's thread is ill. The thread is
 //! the tests' own: it takes requests, or does not.
 
-use common::{
-    queue::Priority,
-    wire::{CaptionStatus, Language, Tag},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
-use super::*;
-use crate::captioning::{Asked, Captioner, model::Model};
+use common::{
+    model::Manifest,
+    wire::{CaptionStatus, Tag},
+};
+use tokio::sync::mpsc;
+
+use super::{
+    llama::{Llama, Request, SILENCE},
+    model::Model,
+    sentence::Sentence,
+    *,
+};
 
 const REALTIME: Asked = Asked {
     priority: Priority::Realtime,
@@ -31,16 +44,13 @@ fn captioner(queue: usize) -> (Captioner, mpsc::Receiver<Request>, Arc<AtomicU64
 }
 
 fn cat() -> Tag {
-    let own = String::from;
-    let (id, name, category, category_name) =
-        (own("cat"), own("cat"), own("animal"), own("animal"));
     Tag {
-        id,
-        name,
+        id: "cat".into(),
+        name: "cat".into(),
         confidence: 0.9,
-        category,
-        category_name,
-        parents: vec![own("animal")],
+        category: "animal".into(),
+        category_name: "animal".into(),
+        parents: vec!["animal".into()],
     }
 }
 
