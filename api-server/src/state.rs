@@ -43,7 +43,7 @@ impl AppState {
             dispatcher: Dispatcher::new(queue, bus, inbox),
             keys,
             admission: Admission::new(config.max_in_flight),
-            offload: Offload::new(),
+            offload: Offload::default(),
             idempotency: InFlightKeys::default(),
             uploads: Arc::new(Semaphore::new(config.batches.batch_max_uploads)),
             config,

@@ -47,14 +47,16 @@ pub struct Backoff {
     last: Instant,
 }
 
-impl Backoff {
-    pub fn new() -> Self {
+impl Default for Backoff {
+    fn default() -> Self {
         Self {
             failed: 0,
             last: Instant::now(),
         }
     }
+}
 
+impl Backoff {
     pub async fn wait(&mut self) {
         if self.last.elapsed() > FORGOTTEN_AFTER {
             self.failed = 0;

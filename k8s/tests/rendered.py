@@ -86,7 +86,7 @@ def environment(container):
 @functools.cache
 def source():
     """All Rust that is shipped, as one text."""
-    crates = ("common", "prepare", "api-server", "ai-worker", "tagfleet")
+    crates = ("common", "crates/fetch", "crates/prepare", "crates/manifest", "crates/dispatch", "crates/ledger", "crates/resources", "api-server", "migrator", "ai-worker", "tagfleet")
     return "\n".join(path.read_text() for crate in crates for path in sorted((ROOT / crate / "src").rglob("*.rs")))
 
 

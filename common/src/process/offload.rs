@@ -19,15 +19,16 @@ pub struct Offload {
     turns: Arc<Semaphore>,
 }
 
-impl Offload {
-    pub fn new() -> Self {
+impl Default for Offload {
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
         Self {
-            turns: Arc::new(Semaphore::new(
-                available_parallelism().map_or(1, usize::from),
-            )),
+            turns: Arc::new(Semaphore::new(cores)),
         }
     }
+}
 
+impl Offload {
     pub async fn run<T: Send + 'static>(
         &self,
         stage: Stage,

@@ -107,7 +107,7 @@ impl Listener {
     }
 
     async fn supervise(self, first: Subscribed) {
-        let (mut subscribed, mut backoff) = (first, Backoff::new());
+        let (mut subscribed, mut backoff) = (first, Backoff::default());
         loop {
             self.listen(subscribed).await;
             self.up.store(false, Relaxed);

@@ -325,7 +325,7 @@ async fn connect_first(client: &Client) -> RedisResult<ConnectionManager> {
         // One try for each command that finds no connection; the clock asks every second anyway.
         .set_number_of_retries(1)
         .set_max_delay(Duration::from_secs(1));
-    let (start, mut backoff) = (Instant::now(), Backoff::new());
+    let (start, mut backoff) = (Instant::now(), Backoff::default());
     loop {
         match ConnectionManager::new_with_config(client.clone(), config.clone()).await {
             Ok(commands) => return Ok(commands),

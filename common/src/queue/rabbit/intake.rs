@@ -81,7 +81,7 @@ fn open(id: QueueId, prefetch: u16) -> ((QueueId, Sender<Arrival>), QueueEnd) {
 
 impl Intake {
     async fn run(self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         while let Err(error) = self.session().await {
             tracing::warn!(%error, "lost the broker's connection for consuming");
             // A job that failed before may have been waited for: let the others go on.
@@ -289,7 +289,7 @@ impl Intake {
         properties: BasicProperties,
         original: &Receipt,
     ) -> bool {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         while original.is_live() && !self.is_stopped() {
             match self
                 .inner

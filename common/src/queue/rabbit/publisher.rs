@@ -353,7 +353,7 @@ impl Session {
 }
 
 async fn connect_first(broker: &Broker) -> Result<Session, String> {
-    let (start, mut backoff) = (Instant::now(), Backoff::new());
+    let (start, mut backoff) = (Instant::now(), Backoff::default());
     loop {
         match Session::open(broker).await {
             Ok(session) => return Ok(session),
@@ -364,7 +364,7 @@ async fn connect_first(broker: &Broker) -> Result<Session, String> {
 }
 
 async fn supervise(shared: Arc<Shared>, mut session: Arc<Session>, closed: CancellationToken) {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::default();
     loop {
         tokio::select! {
             () = session.link.broken() => {}

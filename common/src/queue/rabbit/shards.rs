@@ -95,7 +95,7 @@ impl Consumer {
 
 impl Intake {
     async fn run(self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         while let Err(error) = self.session().await {
             tracing::warn!(%error, "lost the broker's connection for shards");
             tokio::select! {
