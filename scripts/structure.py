@@ -56,12 +56,13 @@ class Crate:
         self.code = {}
         for file in self.source.rglob("*.rs"):
             parts = file.relative_to(self.source).with_suffix("").parts
-            if parts[0] in ("bin", "main") or any(parts[: len(test)] == test for test in tests):
+            if parts[0] == "bin" or any(parts[: len(test)] == test for test in tests):
                 continue
-            name = parts[:-1] if parts[-1] in ("mod", "lib") else parts
+            name = parts[:-1] if parts[-1] in ("mod", "lib", "main") else parts
             text = file.read_text()
             if "@generated" not in text[:500]:
-                self.code[name] = without_tests(text)
+                # A crate of a library and a program has two files at its root.
+                self.code[name] = self.code.get(name, "") + without_tests(text)
         self.passed_on = {name: self.find_passed_on(name, code) for name, code in self.code.items()}
 
     def test_modules(self):
@@ -69,7 +70,7 @@ class Crate:
         found = []
         for file in self.source.rglob("*.rs"):
             parts = file.relative_to(self.source).with_suffix("").parts
-            parent = parts[:-1] if parts[-1] in ("mod", "lib") else parts
+            parent = parts[:-1] if parts[-1] in ("mod", "lib", "main") else parts
             found += [(*parent, name) for name in re.findall(r"^#\[cfg\(test\)\]\nmod (\w+);", file.read_text(), re.M)]
         return found
 
