@@ -30,7 +30,9 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
                     list.extend(more);
                 }
             }
-            (Entry::Occupied(_), _) => return Err(unreadable(&format!("{name} is there twice"))),
+            (Entry::Occupied(_), _) => {
+                return Err(unreadable(&format!("duplicate field `{name}`")));
+            }
         }
     }
     let options = serde_json::from_value(Value::Object(options));
