@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/suites.py [-j N] [--threads N] PROGRAM…: runs test programs side by side, the slowest first, and says how far it is.
+"""scripts/suites.py [-j N] [--threads N] [--slowest N] PROGRAM…: runs test programs side by side, the slowest first, and says how far it is.
 
 A program is `FOLDER:NAME:PATH`: the crate's folder, which it runs in, what it is called, and the program. What a program that
 failed has printed is shown whole. The last line counts all tests: `tests: 5 passed, 0 failed, 0 skipped`.
@@ -16,6 +16,8 @@ import tempfile
 import time
 
 RESULT = re.compile(r"^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored; \d+ measured; (\d+) filtered out", re.M)
+TIMED = re.compile(r"^test (\S+) .*<([\d.]+)s>$", re.M)
+REPORT_TIME = ["-Zunstable-options", "--report-time"]
 # Each of their tests loads real models, which takes a processor seconds: more of them at once only wait for each other.
 FEW_AT_ONCE = {"tagfleet/fleet (test)": 3, "ai-worker/worker (test)": 2}
 # Seconds that suites took the last time, so that the longest begin first.
@@ -29,12 +31,15 @@ class Suite:
         self.seconds = 0.0
         self.output = ""
 
-    def run(self, threads):
+    def run(self, threads, timed):
         begun = time.monotonic()
         environment = os.environ | {"CARGO_MANIFEST_DIR": self.folder}
+        # libtest tells times to nightly compilers alone, unless it is told to take itself for one.
+        environment |= {"RUSTC_BOOTSTRAP": "1"}
+        timed = timed and b"--report-time" in subprocess.run([self.program, "--help"], stdout=subprocess.PIPE).stdout
         with tempfile.TemporaryFile("w+") as log:
             threads = min(threads, FEW_AT_ONCE.get(self.name, threads))
-            command = [self.program, f"--test-threads={threads}"]
+            command = [self.program, f"--test-threads={threads}", *(REPORT_TIME if timed else [])]
             code = subprocess.run(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT).returncode
             log.seek(0)
             self.output = log.read()
@@ -72,10 +77,17 @@ def report(suite, ended, count, begun):
         print(suite.output, flush=True)
 
 
+def say_slowest(suites, count):
+    tests = [(float(seconds), suite.name, test) for suite in suites for test, seconds in TIMED.findall(suite.output)]
+    for seconds, suite, test in sorted(tests, reverse=True)[:count]:
+        print(f"  {seconds:6.1f} s  {suite} {test}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-j", type=int, default=4, help="programs side by side [%(default)s]")
     parser.add_argument("--threads", type=int, default=6, help="tests of one program side by side [%(default)s]")
+    parser.add_argument("--slowest", type=int, default=0, metavar="N", help="say which N tests took longest")
     parser.add_argument("programs", nargs="+", type=Suite)
     arguments = parser.parse_args()
     times = remembered()
@@ -83,10 +95,11 @@ def main():
     suites = sorted(arguments.programs, key=lambda suite: -times.get(suite.name, 60.0))
     begun = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(arguments.j) as pool:
-        running = [pool.submit(suite.run, arguments.threads) for suite in suites]
+        running = [pool.submit(suite.run, arguments.threads, arguments.slowest > 0) for suite in suites]
         for ended, done in enumerate(concurrent.futures.as_completed(running), 1):
             report(done.result(), ended, len(suites), begun)
     remember(suites)
+    say_slowest(suites, arguments.slowest)
     passed, failed, skipped = (sum(getattr(suite, key) for suite in suites) for key in ("passed", "failed", "skipped"))
     print(f"tests: {passed} passed, {failed} failed, {skipped} skipped")
     sys.exit(failed > 0)

@@ -180,3 +180,25 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_broken_file_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("keys.toml");
+        let key = NewKey::random("shop", 1000.0, None).expect("a key");
+        fs::write(&path, &key.entry).expect("written");
+        let Ok(Keys::File(file)) = Keys::open(Some(&path)) else {
+            panic!("the keys are read");
+        };
+        fs::write(&path, "[[key]]\nid = ").expect("written");
+        assert!(file.look().await.is_err());
+        assert!(file.book().find(&key.key).is_some());
+        fs::write(&path, format!("{}revoked = true\n", key.entry)).expect("written");
+        assert_eq!(file.look().await, Ok(()));
+        assert!(file.book().find(&key.key).is_some_and(|key| key.revoked));
+    }
+}
