@@ -198,7 +198,7 @@ async fn while_one_server_is_ill_the_other_one_writes() {
         }
         assert!(
             ill.asked.load(Relaxed) < 10,
-            "it is left alone: {}",
+            "its circuit is open: {}",
             ill.asked.load(Relaxed)
         );
     }

@@ -79,7 +79,7 @@ impl IdempotencyKey {
         let claimed = ledger
             .claim(&self.used.0, &self.used.1, &claim)
             .await
-            .map_err(|error| unavailable(&error))?;
+            .map_err(unavailable)?;
         if claimed.asked == asked {
             Ok(claimed.batch)
         } else {
@@ -92,7 +92,7 @@ impl IdempotencyKey {
         ledger
             .unclaim(&self.used.0, &self.used.1)
             .await
-            .map_err(|error| unavailable(&error))
+            .map_err(unavailable)
     }
 }
 

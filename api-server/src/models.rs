@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
-use common::{model::Fit, wire::ModelInfo};
+use common::wire::ModelInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -92,11 +92,6 @@ pub(crate) async fn list_models(State(app): State<Arc<AppState>>) -> Json<ModelL
 }
 
 fn view(model: &ModelInfo) -> ModelView {
-    let fit = match model.tile.fit {
-        Fit::Crop => "crop",
-        Fit::Stretch => "stretch",
-        Fit::Pad => "pad",
-    };
     ModelView {
         name: model.id.name.clone(),
         version: model.id.version.clone(),
@@ -106,7 +101,7 @@ fn view(model: &ModelInfo) -> ModelView {
         input: InputView {
             width: model.tile.width,
             height: model.tile.height,
-            fit,
+            fit: model.tile.fit.name(),
         },
         default_limit: model.default_limit,
         default_threshold: model.default_threshold,

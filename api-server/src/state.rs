@@ -78,9 +78,7 @@ impl AppState {
         }
         let key = BatchKey::new(tenant, id);
         let found = self.resources.ledger.request(&key).await;
-        found
-            .map_err(|error| unavailable(&error))?
-            .ok_or_else(missing)
+        found.map_err(unavailable)?.ok_or_else(missing)
     }
 
     /// Returns the fleet's time, seconds since 1970.

@@ -29,7 +29,7 @@ macro_rules! codes {
                 match self { $(Code::$variant => $status,)+ Code::Unknown => 500 }
             }
 
-            /// Whether the same request may succeed later, unless the fault says otherwise.
+            /// Returns whether the same request may succeed later, unless the fault says otherwise.
             pub fn retryable(self) -> bool {
                 match self { $(Code::$variant => $retryable,)+ Code::Unknown => true }
             }

@@ -70,6 +70,16 @@ pub enum Fit {
     Pad,
 }
 
+impl Fit {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Crop => "crop",
+            Self::Stretch => "stretch",
+            Self::Pad => "pad",
+        }
+    }
+}
+
 /// The tile that a model takes: `uint8 [n, height, width, 3]`, RGB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TileSpec {
@@ -192,7 +202,7 @@ impl Manifest {
         })
     }
 
-    /// What of its numbers makes no sense; NaN never does.
+    /// Returns what of its numbers makes no sense; NaN never does.
     fn flaw(&self) -> Option<&'static str> {
         let spread = |rule: &Certainty| rule.plain_entropy > rule.sharp_entropy;
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
@@ -272,7 +282,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Where models are kept when nobody says otherwise.
+/// Returns where models are kept when nobody says otherwise.
 pub fn default_folder() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));

@@ -97,7 +97,7 @@ impl Store {
         })
     }
 
-    /// What a name holds, as far as it is in a path of ours: parts that mean a folder above are escaped.
+    /// Returns what a name holds, as far as it is in a path of ours: parts that mean a folder above are escaped.
     fn path(&self, name: &str) -> Path {
         Path::from(format!("{}{name}", self.root))
     }
@@ -235,7 +235,7 @@ impl Store {
     }
 }
 
-/// What an environment says of stores, as `object_store` wants it. Of keys it reads none but those that stand there, so files
+/// Returns what an environment says of stores, as `object_store` wants it. Of keys it reads none but those that stand there, so files
 /// are read here.
 pub(crate) fn settings(
     environment: impl Iterator<Item = (String, String)>,

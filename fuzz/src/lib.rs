@@ -64,7 +64,7 @@ pub fn check(file: &[u8]) {
     }
 }
 
-/// What a reader takes at once for what a header claims, before it is told a
+/// Returns what a reader takes at once for what a header claims, before it is told a
 /// limit or finds the file to be shorter. It stays untouched, and is bounded.
 fn claimed_bytes(file: &[u8]) -> usize {
     match file {

@@ -100,10 +100,10 @@ def roles():
 @functools.cache
 def queues():
     """The broker's queues that jobs go through, by the names that the code gives them."""
-    lanes = re.findall(r'(?:Lane|Self)::[A-Z][A-Za-z]+ => "([a-z.]+)"', (ROOT / "common/src/queue/mod.rs").read_text())
+    jobs = re.findall(r'Priority::[A-Z][a-z]+\) => "([a-z.]+)"', (ROOT / "common/src/queue/names.rs").read_text())
     prefix = re.search(r'env = "TAGFLEET_QUEUE_PREFIX", default_value = "([a-z]+)"', source())[1]
     others = re.findall(r'format!\("\{prefix\}\.([a-z]+)"\)', (ROOT / "common/src/queue/rabbit/topology.rs").read_text())
-    return {f"{prefix}.{queue}" for queue in (*lanes, *others)}
+    return {f"{prefix}.{queue}" for queue in (*jobs, *others)}
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs};
 
-/// Of `/proc/…/stat`: hundredths of a second on every Linux that we know.
+/// The unit of `/proc/…/stat`: hundredths of a second on every Linux that we know.
 const TICKS_PER_S: f64 = 100.0;
 
 /// One look at all processes of this machine.
@@ -15,7 +15,7 @@ pub struct Processes {
 struct Stat {
     parent: u32,
     group: u32,
-    /// Of all its threads, and of children that have ended.
+    /// Seconds of all its threads, and of children that have ended.
     cpu_s: f64,
 }
 
@@ -33,7 +33,7 @@ impl Processes {
         self.stats.get(&pid).map_or(0.0, |stat| stat.cpu_s)
     }
 
-    /// Of all that it started and that started by those.
+    /// Returns the seconds of all that it started, and that these started.
     pub fn descendants_s(&self, pid: u32) -> f64 {
         let children = self.stats.iter().filter(|(_, stat)| stat.parent == pid);
         children
@@ -41,7 +41,7 @@ impl Processes {
             .sum()
     }
 
-    /// Of a process group.
+    /// Returns the seconds of a process group.
     pub fn group_s(&self, group: u32) -> f64 {
         self.stats
             .values()

@@ -123,7 +123,7 @@ impl Bounds {
 mod tests {
     use super::*;
 
-    /// What the search ends with where the objective is met up to `limit`, and the runs that it took.
+    /// Returns what the search ends with where the objective is met up to `limit`, and the runs that it took.
     fn search(from: f64, up_to: f64, limit: f64) -> (Option<f64>, usize) {
         let mut bounds = Bounds::new(Search {
             from,

@@ -17,7 +17,7 @@ pub struct MigratorConfig {
     #[arg(long, env = "TAGFLEET_MIGRATE_ITEMS", default_value_t = 64)]
     pub migrate_items: usize,
 
-    /// Of these, images of one host; its other images wait while those of other hosts go on
+    /// Images of one host among these; its other images wait while those of other hosts go on
     #[arg(long, env = "TAGFLEET_MIGRATE_PER_HOST", default_value_t = 16)]
     pub migrate_per_host: usize,
 
@@ -26,7 +26,7 @@ pub struct MigratorConfig {
     pub migrate_attempts: u32,
 
     /// Pause before the second try, milliseconds; four times as long before each further one, a minute at the most, and
-    /// as long as its host is left alone
+    /// as long as its host's circuit is open
     #[arg(long, env = "TAGFLEET_MIGRATE_PAUSE_MS", default_value_t = 2_000)]
     pub migrate_pause_ms: u64,
 

@@ -184,7 +184,7 @@ struct Rate {
     tokens_per_s: f64,
 }
 
-/// Of the model alone: the first sentence for each set, whatever the guard says of it.
+/// Measures the model alone: the first sentence for each set, whatever the guard says of it.
 async fn rate(captioner: &Captioner, mix: &Mix, timed: &[usize], at_once: usize) -> Rate {
     let (started, before) = (Instant::now(), tokens("written"));
     ask(captioner, mix, timed, at_once).await;

@@ -10,7 +10,7 @@ use crate::captioning::{OpenAiApi, OpenAiSetting};
 pub struct ServersConfig {
     /// With `--captioner openai`: servers that speak OpenAI's protocol (vLLM, llama-server, hosted ones), by comma, each up
     /// to its version: `http://vllm-1:8000/v1,http://vllm-2:8000/v1`. Who has the fewest requests pending is asked; who
-    /// fails three times in a row is left alone for a second, then twice as long each time, 30 at the most
+    /// fails three times in a row is not asked for a second, then twice as long each time, 30 at the most
     #[arg(long, env = "TAGFLEET_OPENAI_URL", value_delimiter = ',')]
     pub openai_url: Vec<Url>,
 

@@ -21,7 +21,7 @@ pub struct Hostile {
     _process: Child,
     orders: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
-    /// Of its origins.
+    /// The bases of its origins.
     pub bases: String,
 }
 

@@ -134,7 +134,7 @@ impl Measured {
         self.sent() - self.ended(NO_ANSWER)
     }
 
-    /// Of the slowest requests, a line each: where their time went.
+    /// Returns a line for each of the slowest requests: where its time went.
     pub fn slowest(&self) -> String {
         self.slowest
             .iter()

@@ -1,5 +1,5 @@
 //! The hostile: a quarter each is slow, huge, looping, and bad for decoders,
-//! over many hosts, since one host alone is soon left alone; and three in two
+//! over many hosts, since one host alone soon has an open circuit; and three in two
 //! hundred make a decoder hang.
 
 use std::time::Duration;
@@ -9,9 +9,9 @@ use super::support::{
     origin::{Origin, Page, ok, redirect},
 };
 
-/// Of each kind.
+/// Hosts of each kind.
 const HOSTS: usize = 16;
-/// Of the kind that hangs, which has one page.
+/// Hosts of the kind that hangs, which has one page.
 const HANGING_HOSTS: usize = 2;
 
 pub struct Mix {

@@ -113,7 +113,7 @@ impl Entry {
     }
 }
 
-/// What is wrong, and in which line; without the line itself, and without a
+/// Returns what is wrong, and in which line; without the line itself, and without a
 /// value that may be a key put in the wrong place.
 fn told(text: &str, error: &toml::de::Error) -> String {
     let line = error

@@ -21,13 +21,13 @@ pub fn random() -> String {
     key + &check
 }
 
-/// Whether this can be a key at all.
+/// Returns whether this can be a key at all.
 pub fn is_whole(key: &str) -> bool {
     let parts = key.split_at_checked(PREFIX.len() + RANDOM_CHARS);
     parts.is_some_and(|(start, check)| start.starts_with(PREFIX) && check == checksum(start))
 }
 
-/// Whether a text holds what may be one: such a text is not for the log.
+/// Returns whether a text holds what may be one: such a text is not for the log.
 pub fn may_hold_one(text: &str) -> bool {
     text.contains(PREFIX)
 }

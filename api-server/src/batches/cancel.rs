@@ -23,12 +23,11 @@ async fn cancel(named: &Named) -> Result<BatchView, Fault> {
     let request = named.find().await?;
     let ledger = &named.app.resources.ledger;
     let key = request.key();
-    let failed = |error| unavailable(&error);
-    if ledger.ended(&key).await.map_err(failed)?.is_none() {
+    if ledger.ended(&key).await.map_err(unavailable)?.is_none() {
         ledger
             .cancel(&key, named.app.now_s())
             .await
-            .map_err(failed)?;
+            .map_err(unavailable)?;
     }
     named.view(&request).await
 }

@@ -124,7 +124,7 @@ async fn check(app: &AppState, tenant: &str, wanted: &Wanted) -> Result<(), Faul
     check_output(outside, tenant, wanted.output.as_deref())
 }
 
-/// Which model it will be, if that is known. Workers may come later; a model that none of them has may not.
+/// Returns which model it will be, if that is known. Workers may come later; a model that none of them has may not.
 async fn model(app: &AppState, wanted: Option<String>) -> Result<Option<String>, Fault> {
     match app.resources.fleet.model(wanted.as_deref()).await {
         Ok(model) => Ok(Some(model.id.name)),
@@ -198,28 +198,19 @@ fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
 /// The batch as it stands in the ledger, and whether this request put it there.
 async fn begin(app: &AppState, fresh: Request, batch: String) -> Result<(Request, bool), Fault> {
     let ledger = &app.resources.ledger;
-    let there = async |key: &BatchKey| {
-        ledger
-            .request(key)
-            .await
-            .map_err(|error| unavailable(&error))
-    };
+    let find = async |key| ledger.request(key).await.map_err(unavailable);
     let key = BatchKey::new(&fresh.tenant, &batch);
     if batch != fresh.id
-        && let Some(there) = there(&key).await?
+        && let Some(found) = find(&key).await?
     {
-        return Ok((there, false));
+        return Ok((found, false));
     }
     let request = Request { id: batch, ..fresh };
-    if ledger
-        .begin(&request)
-        .await
-        .map_err(|error| unavailable(&error))?
-    {
+    if ledger.begin(&request).await.map_err(unavailable)? {
         return Ok((request, true));
     }
     // Another server was sent the same at the same time, and was first.
-    Ok((there(&key).await?.unwrap_or(request), false))
+    Ok((find(&key).await?.unwrap_or(request), false))
 }
 
 /// What stays is what can be gone on with, and what another server was sent under the same key.

@@ -75,13 +75,12 @@ async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Respo
     let (from, limit) = read(query.as_deref().unwrap_or_default())?;
     let key = named.find().await?.key();
     let ledger = named.app.resources.ledger.clone();
-    let failed = |error| unavailable(&error);
     let shards = ledger
         .sealed(&key)
         .await
-        .map_err(failed)?
+        .map_err(unavailable)?
         .map_or(0, |sealed| sealed.shards);
-    let progress = ledger.progress(&key).await.map_err(failed)?;
+    let progress = ledger.progress(&key).await.map_err(unavailable)?;
     let (pieces, next) = progress.readable(shards, kind, from, limit);
     let pieces = stream::iter(pieces).then(move |piece| {
         let (ledger, key) = (ledger.clone(), key.clone());

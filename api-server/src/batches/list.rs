@@ -78,11 +78,11 @@ async fn list(app: &AppState, caller: &Caller, query: &str) -> Result<BatchList,
         .ledger
         .batches(&caller.tenant)
         .await
-        .map_err(|error| unavailable(&error))?;
+        .map_err(unavailable)?;
     ids.retain(|id| after.as_ref().is_none_or(|after| id > after));
     let has_more = ids.len() > limit;
     ids.truncate(limit);
-    // Of what was looked at, so that a page on which nothing is left leads on.
+    // The last that was looked at, so that a page on which nothing is left leads on.
     let last_id = ids.last().cloned();
     let views = stream::iter(ids).map(async |id| view(app, &caller.tenant, &id).await);
     let data: Vec<BatchView> = views

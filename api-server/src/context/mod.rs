@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// What is logged of a request with that `client_ref`, in both formats.
+    /// Returns what is logged of a request with that `client_ref`, in both formats.
     fn logged(client_ref: &str) -> [String; 2] {
         [true, false].map(|json| {
             let log = Arc::new(tempfile::tempfile().expect("a file"));

@@ -108,7 +108,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// How long to stay away. A full server drains within a second or two, a lost
+/// Returns how long to stay away. A full server drains within a second or two, a lost
 /// broker takes longer to come back. Measured drain rates replace this later.
 fn retry_after_s(status: StatusCode) -> Option<u16> {
     match status {

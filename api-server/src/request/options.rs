@@ -50,7 +50,7 @@ pub struct TagOptions {
     #[schema(minimum = 0, maximum = 1, example = 0.1)]
     #[param(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
-    /// Of tags and caption; English if absent. Captions in Korean are written from patterns.
+    /// The language of tags and caption; English if absent. Captions in Korean are written from patterns.
     language: Option<Language>,
     /// Only tags of these categories, by id or by name in either language.
     #[schema(max_items = 100, example = json!(["animal", "음식"]))]

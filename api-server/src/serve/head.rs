@@ -44,7 +44,7 @@ impl Head {
         }
     }
 
-    /// What is wrong with the head of the request that hyper has read.
+    /// Returns what is wrong with the head of the request that hyper has read.
     pub fn judge<B>(&self, request: &Request<B>) -> Option<Fault> {
         let busy = if request.version() == Version::HTTP_2 {
             Seen::Http2

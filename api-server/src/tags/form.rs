@@ -112,7 +112,7 @@ struct Form {
     /// Bytes that the parser has made nothing of yet.
     fed: Arc<AtomicUsize>,
     room: Room,
-    /// Of all parts so far.
+    /// Bytes of all parts so far.
     kept_bytes: usize,
     max_image_bytes: usize,
     image: Option<Bytes>,

@@ -13,7 +13,7 @@ use turbojpeg::{Colorspace, Compressor, PixelFormat, Subsamp};
 use crate::suite::{Suite, case};
 
 const SIDE: u32 = 300;
-/// Of one colour's light: twice through JPEG, and once through ink.
+/// How far one colour's light may be off: twice through JPEG, and once through ink.
 const TOLERANCE: u8 = 12;
 /// Adobe's segment, which says how colours were turned.
 const APP14: u8 = 0xee;
@@ -92,7 +92,7 @@ fn golden(
     })
 }
 
-/// Of a tag named like `220,30,30`.
+/// Returns the colour of a tag named like `220,30,30`.
 fn colour(name: &serde_json::Value) -> Vec<u8> {
     name.as_str()
         .unwrap()

@@ -111,7 +111,7 @@ pub fn cases() -> Vec<Trial> {
     ]
 }
 
-/// Twice in a row, and the host is left alone: its files cost a decoder each.
+/// Twice in a row, and the host's circuit opens: its files cost a decoder each.
 fn deadly() -> Trial {
     case("origin/files_that_kill_decoders", async |suite: &Suite| {
         let pages = [

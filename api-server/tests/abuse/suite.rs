@@ -32,7 +32,7 @@ use crate::{
 const ORIGINS: usize = 200;
 const MOST_GROWTH_MIB: f64 = 64.0;
 
-/// For how long a host that fails is left alone, at first.
+/// How long the circuit of a host that fails is open, at first.
 pub const PAUSE: Duration = Duration::from_secs(1);
 
 static SUITE: OnceLock<Suite> = OnceLock::new();

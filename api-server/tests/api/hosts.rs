@@ -102,7 +102,8 @@ async fn who_finds_no_place_in_time_is_told_so() {
     api.finish().await;
 }
 
-const LEFT_ALONE: &str = "The image's host failed repeatedly and is left alone for a while.";
+const CIRCUIT_OPEN: &str =
+    "The image's host failed repeatedly; its circuit is open, so it is not asked for a while.";
 
 #[tokio::test]
 async fn a_host_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
@@ -136,7 +137,7 @@ async fn a_host_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
     reply.is_problem(422, "source_http_error");
     assert_eq!(
         (&reply.json["detail"], &reply.json["retryable"]),
-        (&json!(LEFT_ALONE), &json!(true))
+        (&json!(CIRCUIT_OPEN), &json!(true))
     );
     assert_eq!(origin.hits(), 6, "nobody knocked");
     // Other tests' servers set the same gauge.
@@ -151,7 +152,7 @@ async fn a_host_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
         ask("/cat.jpg").await
     });
     assert_eq!(probe.status, 200, "{}", probe.json);
-    assert_eq!(meanwhile.json["detail"], LEFT_ALONE);
+    assert_eq!(meanwhile.json["detail"], CIRCUIT_OPEN);
     assert_eq!(ask("/cat.jpg").await.status, 200);
     assert!(
         api.metric(r#"tagfleet_fetch_refused_total{reason="circuit_open"}"#)
@@ -188,7 +189,7 @@ async fn callers_in_a_hurry_do_not_close_a_host_to_others() {
     }
     let reply = api.post_url(&origin.url("/cat.jpg")).await;
     reply.is_problem(422, "source_timeout");
-    assert_eq!(reply.json["detail"], LEFT_ALONE);
+    assert_eq!(reply.json["detail"], CIRCUIT_OPEN);
     api.finish().await;
 }
 
@@ -223,7 +224,7 @@ async fn who_redirects_in_circles_is_left_alone_and_not_whom_it_leads_to() {
     }
     let reply = api.post_url(&origin.url("/1")).await;
     reply.is_problem(422, "too_many_redirects");
-    assert_eq!(reply.json["detail"], LEFT_ALONE);
+    assert_eq!(reply.json["detail"], CIRCUIT_OPEN);
     assert_eq!(api.post_url(&victim.url("/old")).await.status, 200);
     api.finish().await;
 }
@@ -267,7 +268,11 @@ async fn what_cannot_be_reached_looks_alike_from_the_first_time_to_the_last() {
         for reply in &replies {
             reply.is_problem(422, "source_unreachable");
             assert_eq!(without_id(reply), without_id(&replies[0]));
-            assert_eq!(reply.json["retryable"], turn >= 3, "left alone after three");
+            assert_eq!(
+                reply.json["retryable"],
+                turn >= 3,
+                "the circuit opens after three"
+            );
         }
         assert!(
             turn >= 3 || begun.elapsed() >= Duration::from_millis(50),

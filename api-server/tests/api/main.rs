@@ -8,7 +8,7 @@ mod batch_restart;
 mod batch_turns;
 mod batches;
 mod choice;
-mod door;
+mod connections;
 mod dry_runs;
 mod edge;
 mod happy;

@@ -47,7 +47,7 @@ pub enum BusError {
 
 /// The inbox that all workers share. No API server is called so.
 const CANCELLED: &str = "called-off";
-/// Of jobs that a worker has not met, more than wait for it in a full queue.
+/// How many cancellations are kept of jobs that a worker has not met: more than wait for it in a full queue.
 const CANCELLED_KEPT: usize = 20_000;
 
 /// Whose result, of which job. Tenants never share a key.
@@ -124,7 +124,7 @@ impl Bus {
         self.store_result(CANCELLED, key, payload).await
     }
 
-    /// Where a worker hears of jobs that were cancelled, those among them that it has not met yet.
+    /// Returns where a worker hears of jobs that were cancelled, those among them that it has not met yet.
     pub async fn open_cancelled(&self) -> Result<Inbox, BusError> {
         self.open(CANCELLED, CANCELLED_KEPT).await
     }
@@ -203,7 +203,7 @@ impl Bus {
         }
     }
 
-    /// Whether the caller is now the one in the fleet who works on `key`, for
+    /// Returns whether the caller is now the one in the fleet who works on `key`, for
     /// `ttl` at the most. It saves work and guarantees nothing: after a loss two may be.
     pub async fn claim(&self, key: &str, ttl: Duration) -> Result<bool, BusError> {
         match &self.backend {
@@ -232,7 +232,7 @@ impl Bus {
         }
     }
 
-    /// Whether a result now could be stored and heard of.
+    /// Returns whether a result now could be stored and heard of.
     pub fn is_ready(&self) -> bool {
         match &self.backend {
             Backend::Memory(_) => true,

@@ -97,7 +97,7 @@ fn store_folder(store_url: Option<&str>) -> Option<PathBuf> {
     Some(folder.canonicalize().unwrap_or(folder))
 }
 
-/// Whether the store may be in this bucket, in any of the ways in which a URL can name one.
+/// Returns whether the store may be in this bucket, in any of the ways in which a URL can name one.
 fn names_bucket(store_url: &str, bucket: &str) -> bool {
     let Ok(url) = Url::parse(store_url) else {
         return false;

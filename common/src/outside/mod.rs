@@ -108,7 +108,7 @@ impl Place {
         })
     }
 
-    /// Whether an object is below this place.
+    /// Returns whether an object is below this place.
     pub fn has<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<bool>> {
         Box::pin(async move {
             match self.objects(name).await?.head(&self.below(name)).await {
@@ -145,7 +145,7 @@ impl Place {
         Path::from(format!("{}/{name}", self.path))
     }
 
-    /// What holds an object of this name, once no link is on the way to it.
+    /// Returns what holds an object of this name, once no link is on the way to it.
     async fn objects(&self, name: &str) -> io::Result<&dyn ObjectStore> {
         match &self.root {
             Root::Folder(folder) => {

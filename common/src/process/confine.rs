@@ -22,7 +22,7 @@ pub fn confine(memory_bytes: u64) {
     }
 }
 
-/// What the program itself takes of the address space, large libraries included.
+/// Returns what the program itself takes of the address space, large libraries included.
 fn mapped_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = pages

@@ -170,7 +170,7 @@ impl Queue {
         }
     }
 
-    /// Whether what is un-acked is lost with this process.
+    /// Returns whether what is un-acked is lost with this process.
     pub fn forgets(&self) -> bool {
         matches!(self.backend, Backend::Memory(_))
     }
@@ -183,7 +183,7 @@ impl Queue {
         }
     }
 
-    /// How many dead letters are kept.
+    /// Returns how many dead letters are kept.
     pub async fn dead_letters(&self) -> Result<u64, QueueError> {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.dead_letters()),
@@ -191,7 +191,7 @@ impl Queue {
         }
     }
 
-    /// Whether a publish now would find the broker.
+    /// Returns whether a publish now would find the broker.
     pub fn is_ready(&self) -> bool {
         match &self.backend {
             Backend::Memory(_) => true,

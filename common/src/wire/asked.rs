@@ -31,7 +31,7 @@ impl Language {
 /// them; the worker knows what they stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
-    /// Of these categories alone; of all where empty.
+    /// Tags of these categories alone; of all where empty.
     pub categories: Vec<String>,
     /// These and what is below them alone; all where empty.
     pub include: Vec<String>,

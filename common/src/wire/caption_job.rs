@@ -11,7 +11,7 @@ pub struct CaptionJob {
     pub language: Language,
     /// What the caption is to speak of.
     pub subjects: Vec<Tag>,
-    /// Of the job that was tagged.
+    /// When the job that was tagged was published.
     pub published_at_us: u64,
     pub budget_ms: u32,
     /// Fleet clock: since then it waits for its caption.

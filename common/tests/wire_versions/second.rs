@@ -9,7 +9,7 @@ use crate::first::{Caption, Fault, Features, ModelId, ModelInfo, Refused};
 
 const NEWEST_READ: u16 = 2;
 
-/// Of each message, its version.
+/// Returns the version of a message.
 pub trait Versioned: DeserializeOwned {
     fn version(&self) -> u16;
 }

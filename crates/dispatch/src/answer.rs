@@ -49,10 +49,10 @@ pub struct Image {
     /// By its first bytes, never by a name or a content type.
     #[schema(example = "jpeg")]
     pub format: &'static str,
-    /// Of the file.
+    /// Bytes of the file.
     #[schema(example = 2181034)]
     pub bytes: usize,
-    /// Of the file, hexadecimal.
+    /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
 }
 

@@ -133,7 +133,7 @@ impl Known {
             .filter(|model| model.kind != Kind::Llm)
     }
 
-    /// What a worker names first is its default. Where workers differ, a softmax
+    /// Chooses the model: what a worker names first is its default. Where workers differ, a softmax
     /// model is preferred, then the first by name.
     fn default_model(&self) -> Option<&ModelInfo> {
         let firsts = self

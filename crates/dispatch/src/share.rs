@@ -14,7 +14,7 @@ use crate::{metrics::SHARE, pressure};
 
 /// Never less, so that a migration ends however busy the fleet is.
 const LEAST: f64 = 1.0;
-/// Of what there is, a step.
+/// By how much of itself the share grows in one step.
 const GROWTH: f64 = 0.05;
 
 #[derive(Clone, Debug)]

@@ -22,7 +22,7 @@ pub struct Dispatcher {
     queue: Queue,
     bus: Bus,
     inbox: Inbox,
-    /// Of real-time jobs.
+    /// How long real-time jobs wait.
     pub waits: Waits,
 }
 

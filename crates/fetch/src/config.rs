@@ -74,12 +74,12 @@ pub struct FetchConfig {
     #[arg(long, env = "TAGFLEET_FETCH_MAX_PER_HOST", default_value_t = 32)]
     pub fetch_max_per_host: usize,
 
-    /// Failed downloads in a row after which a host is left alone for a while: its images are answered at once with the
+    /// Failed downloads in a row after which a host's circuit opens for a while: its images are answered at once with the
     /// failure of the last one
     #[arg(long, env = "TAGFLEET_FETCH_HOST_FAILURES", default_value_t = 10)]
     pub fetch_host_failures: u32,
 
-    /// How long it is left alone, milliseconds; twice as long each time that it fails again, five minutes at the most
+    /// How long the circuit stays open, milliseconds; twice as long each time that it fails again, five minutes at the most
     #[arg(long, env = "TAGFLEET_FETCH_HOST_PAUSE_MS", default_value_t = 10_000)]
     pub fetch_host_pause_ms: u64,
 

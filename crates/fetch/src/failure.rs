@@ -21,7 +21,7 @@ impl From<Fault> for Failure {
 
 impl Failure {
     /// No length was told, and there was no room for what came all the same. Our lack of room; but were it none of the
-    /// host's doing, one whose bodies never end would never be left alone.
+    /// host's doing, the circuit of one whose bodies never end would stay closed.
     pub fn unknown_length(fault: Fault) -> Self {
         Self {
             verdict: Verdict::Failed(Code::SourceTooLarge),

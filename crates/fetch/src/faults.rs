@@ -6,7 +6,7 @@ use common::{
 };
 use http::StatusCode;
 
-/// What is wrong with a client's URL, as the end of a sentence.
+/// Returns what is wrong with a client's URL, as the end of a sentence.
 pub fn invalid(reason: &str) -> Fault {
     Fault::new(
         Code::InvalidUrl,
@@ -84,7 +84,7 @@ pub fn busy() -> Fault {
     )
 }
 
-/// The code for which the host is left alone, at once. For an unreachable host
+/// The code of an open circuit, which is answered at once. For an unreachable host
 /// the very words of the first time: a guarded address and a closed port must
 /// look alike here as well.
 pub fn circuit_open(code: Code) -> Fault {
@@ -93,7 +93,7 @@ pub fn circuit_open(code: Code) -> Fault {
         Code::SourceUnreachable => unreachable(),
         code => fault(
             code,
-            "The image's host failed repeatedly and is left alone for a while.",
+            "The image's host failed repeatedly; its circuit is open, so it is not asked for a while.",
         ),
     };
     fault.retryable(true)

@@ -92,7 +92,7 @@ impl Fetcher {
             .map_err(|_| faults::too_slow())?
     }
 
-    /// Whether something may be posted to a URL, by its form and by where its name leads now. Where it leads when that is
+    /// Returns whether something may be posted to a URL, by its form and by where its name leads now. Where it leads when that is
     /// done is judged then.
     pub async fn may_post(&self, text: &str) -> bool {
         match self.rules.parse(text) {
@@ -113,12 +113,12 @@ impl Fetcher {
         self.clients.post(url, excused, headers, body).await
     }
 
-    /// How long the URL's host is left alone from now on, if it is.
+    /// Returns how long the circuit of the URL's host stays open, if it is open.
     pub fn open_circuit(&self, url: &str) -> Option<OpenCircuit> {
         self.hosts.open_circuit(&Url::parse(url).ok()?)
     }
 
-    /// For whoever draws curves of it, now and then.
+    /// Sets the gauges; to be called now and then.
     pub fn gauge(&self) {
         metrics::gauge!(HOSTS_OPEN).set(self.hosts.open_circuits() as f64);
     }

@@ -42,7 +42,7 @@ const VALUED: [&str; 4] = [
     "max-video-preview",
 ];
 
-/// Whether one of the headers forbids it, to everyone or to us.
+/// Returns whether one of the headers forbids it, to everyone or to us.
 pub fn forbids_ai(headers: &HeaderMap) -> bool {
     let values = headers.get_all(HEADER).iter();
     values

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::{BatchKey, Ledger, LedgerError};
 
-/// Of one batch. The last one says it all; those before are for callers that are slow.
+/// How many calls of one batch are kept. The last one says it all; those before are for callers that are slow.
 const KEPT: usize = 64;
 const SAID: &str = ".said";
 

@@ -34,13 +34,13 @@ impl BatchKey {
         )
     }
 
-    /// When its id was made.
+    /// Returns when its id was made.
     pub fn created_ms(&self) -> Option<u64> {
         let digits = self.id.strip_prefix("batch_")?.get(..12)?;
         MOST_MS.checked_sub(u64::from_str_radix(digits, 16).ok()?)
     }
 
-    /// Whether a text may be an id: nothing else is looked for in the store.
+    /// Returns whether a text may be an id: nothing else is looked for in the store.
     pub fn is_id(text: &str) -> bool {
         let digits = text.strip_prefix("batch_").unwrap_or_default();
         digits.len() == 32
@@ -131,7 +131,7 @@ pub struct Delivery {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DryRun {
-    /// Of the list.
+    /// The share of the list that is sampled.
     pub share: f64,
     pub seed: u64,
     /// Items of each shard, were it no dry run.
@@ -180,7 +180,7 @@ pub struct Final {
     /// What was wrong with the list.
     #[serde(default)]
     pub fault: Option<Fault>,
-    /// Of a dry run.
+    /// What a dry run has found.
     #[serde(default)]
     pub forecast: Option<Forecast>,
 }

@@ -64,7 +64,8 @@ pub enum LedgerError {
 }
 
 /// Returns what a client is told when the ledger fails; its own words stay in the log.
-pub fn unavailable(error: &LedgerError) -> Fault {
+/// Logs the error, and returns what a client is told of it.
+pub fn unavailable(error: LedgerError) -> Fault {
     tracing::warn!(%error, "the ledger of batches failed");
     Fault::new(
         Code::StoreUnavailable,
@@ -149,7 +150,7 @@ impl Ledger {
             .map_err(|error: serde_json::Error| LedgerError::Unreadable(name, error.to_string()))
     }
 
-    /// How many are stored.
+    /// Returns how many are stored.
     pub async fn shards(&self, key: &BatchKey) -> Result<u32, LedgerError> {
         Ok(self.store.list(&key.file("shards")).await?.len() as u32)
     }
@@ -171,12 +172,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// When somebody asked for its end.
+    /// Returns when somebody asked for its end.
     pub async fn cancelled(&self, key: &BatchKey) -> Result<Option<u64>, LedgerError> {
         self.read(&key.file("cancel")).await
     }
 
-    /// How many shards are done.
+    /// Returns how many shards are done.
     pub async fn finished_shards(&self, key: &BatchKey) -> Result<u32, LedgerError> {
         Ok(self.store.list(&key.file("results")).await?.len() as u32)
     }
@@ -245,7 +246,7 @@ impl Ledger {
         Ok(self.store.exists(&key.open()).await?)
     }
 
-    /// Who has batches.
+    /// Returns who has batches.
     pub async fn tenants(&self) -> Result<Vec<String>, LedgerError> {
         Ok(self.store.folders("batches").await?)
     }

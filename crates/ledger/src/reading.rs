@@ -43,7 +43,7 @@ pub struct Piece {
 }
 
 impl Progress {
-    /// What there is to read after `from`, at most `limit` lines, and where it ends.
+    /// Returns what there is to read after `from`, at most `limit` lines, and where it ends.
     pub fn readable(
         &self,
         shards: u32,

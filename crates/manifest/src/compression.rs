@@ -7,7 +7,7 @@ use async_compression::{
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncRead};
 
-/// Of zstd: what a stream may ask to be kept of what it said before, 8 MiB. `zstd --long` asks for more.
+/// The largest window of zstd, 8 MiB: what a stream may ask to be kept of what it said before. `zstd --long` asks for more.
 const MAX_WINDOW_LOG: u32 = 23;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

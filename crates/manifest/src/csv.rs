@@ -140,7 +140,7 @@ impl CsvRows {
         wrong(format!("row {} {what}", self.rows))
     }
 
-    /// Of the row that is not whole yet.
+    /// Returns an error of the row that is not whole yet.
     fn next(&self, what: &str) -> ListError {
         wrong(format!("row {} {what}", self.rows + 1))
     }

@@ -82,7 +82,7 @@ fn webp(file: &[u8]) -> Option<u32> {
     .ok()
 }
 
-/// What an animated PNG says of itself in `acTL`, before its first pixels.
+/// Returns what an animated PNG says of itself in `acTL`, before its first pixels.
 fn png(file: &[u8]) -> Option<u32> {
     let (_, body) = png::chunks(file)
         .take_while(|(name, _)| *name != b"IDAT")

@@ -89,7 +89,7 @@ pub struct LoadArgs {
 }
 
 impl LoadArgs {
-    /// What the options, the scenario and the defaults say, in this order.
+    /// Returns what the options, the scenario and the defaults say, in this order.
     pub fn plan(&self, shape: Option<Shape>) -> anyhow::Result<Plan> {
         let scenario = self.scenario.clone().unwrap_or_default();
         let shape = shape

@@ -72,7 +72,7 @@ impl Bulk {
         Ok(view.request_counts)
     }
 
-    /// What came of it between two moments.
+    /// Returns what came of it between two moments.
     pub async fn watch(&self, from: Instant, lasts: Duration) -> anyhow::Result<Batch> {
         tokio::time::sleep_until(from.into()).await;
         let (began, before) = (Instant::now(), self.counts().await?);
@@ -88,7 +88,7 @@ impl Bulk {
         })
     }
 
-    /// What is left of it shall not be in the way of whoever measures next.
+    /// Cancels the batch: what is left of it shall not be in the way of whoever measures next.
     pub async fn cancel(&self) -> anyhow::Result<()> {
         let path = format!("/v1/batches/{}/cancel", self.id);
         self.service

@@ -61,7 +61,7 @@ impl Shape {
         }
     }
 
-    /// How long it lasts, where it says so itself.
+    /// Returns how long it lasts, where it says so itself.
     pub fn lasts(&self) -> Option<Duration> {
         match self {
             Shape::Steps(steps) => steps.iter().map(|step| step.lasts).sum(),

@@ -36,11 +36,11 @@ pub struct Tally {
     pub sent: u64,
     pub ok: u64,
     pub in_slo: u64,
-    /// Of good answers, from when they were due.
+    /// Latencies of good answers, from when they were due.
     pub latencies: Latencies,
-    /// Of refusals and failures.
+    /// Latencies of refusals and failures.
     pub failing: Latencies,
-    /// From when a request was due until it was on its way: the generator's own lateness.
+    /// Time from when a request was due until it was on its way: the generator's own lateness.
     pub late: Latencies,
     pub failed: BTreeMap<String, u64>,
     stages: BTreeMap<usize, (Latencies, f64)>,
@@ -107,7 +107,7 @@ impl Tally {
         }
     }
 
-    /// What came before is not counted: connections are being opened, caches filled.
+    /// Returns whether a request counts: during the warm-up, connections are opened and caches filled.
     fn counts(&self, due: Instant) -> bool {
         due.duration_since(self.start) >= self.warm_up
     }

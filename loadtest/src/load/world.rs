@@ -22,7 +22,7 @@ struct Worker {
     models: Vec<String>,
 }
 
-/// Of `/v1/models`; empty where the service has none, as an old or another one may.
+/// Returns the names of `/v1/models`; none where the service has none, as an old or another one may.
 pub async fn served_by(service: &Service) -> Vec<String> {
     match service.get::<Models>("/v1/models").await {
         Ok(models) => models

@@ -69,7 +69,7 @@ impl FromStr for Drip {
 }
 
 impl Behaviour {
-    /// When a path's photo begins to come, and how.
+    /// Returns when a path's photo begins to come, and how.
     fn of(&self, path: &str) -> (Duration, Fate) {
         let mut hasher = DefaultHasher::new();
         (self.seed, path).hash(&mut hasher);

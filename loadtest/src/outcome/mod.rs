@@ -21,7 +21,7 @@ pub struct Outcome {
     /// How the offered rate went.
     pub shape: String,
     pub seed: u64,
-    /// Of what was counted, without the warm-up.
+    /// Seconds that were counted, without the warm-up.
     pub seconds_counted: f64,
     /// Requests that were due, whether they could be sent or not.
     pub sent: u64,
@@ -33,9 +33,9 @@ pub struct Outcome {
     pub ok_per_s: f64,
     pub goodput_per_s: f64,
     pub slo: Slo,
-    /// Of good answers, from when the request was due.
+    /// Latency of good answers, from when the request was due.
     pub latency: LatencySummary,
-    /// Of refusals and failures, from when the request was due.
+    /// Latency of refusals and failures, from when the request was due.
     pub failing: LatencySummary,
     /// How late the generator itself was.
     pub generator_late: LatencySummary,
@@ -71,7 +71,7 @@ pub struct StageSummary {
     pub stage: String,
     /// Over all good answers, also those that did not pass the stage: the means add up to the whole.
     pub mean_ms: f64,
-    /// Of those that passed it.
+    /// Latency of those that passed it.
     pub latency: LatencySummary,
 }
 
@@ -106,7 +106,7 @@ impl Outcome {
         self.latency.counted().percentile_ms(self.slo.percentile)
     }
 
-    /// What of the objective was missed; nothing where it was met.
+    /// Returns what of the objective was missed; nothing where it was met.
     pub fn missed(&self) -> Vec<String> {
         let (slo, at_ms) = (&self.slo, self.at_objective_ms());
         let mut missed = Vec::new();

@@ -112,7 +112,7 @@ pub fn latency_over_time(run: &Outcome) -> String {
     over_seconds(run, "ms", &lines)
 }
 
-/// What comes back in time for what is offered; on the dotted line, all of it.
+/// Returns what comes back in time for what is offered; on the dotted line, all of it.
 pub fn goodput(runs: &[Outcome]) -> String {
     let mut runs: Vec<&Outcome> = runs.iter().collect();
     runs.sort_by(|a, b| a.offered_per_s.total_cmp(&b.offered_per_s));

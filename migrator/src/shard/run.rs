@@ -36,7 +36,7 @@ use crate::{
 const PAGE_LINES: usize = 1_000;
 /// Between two pages: a tenth of the time that the shard has taken so far, so that there are few of them.
 const PAGE_EVERY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
-/// Of a dry run: what is written down holds up what is under way, more often in a short shard than in a long one, and the
+/// How often a dry run writes down how far it is: what is written down holds up what is under way, more often in a short shard than in a long one, and the
 /// pace is what it is for.
 const DRY_PAGE_EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_secs(2);

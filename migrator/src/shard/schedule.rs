@@ -94,7 +94,7 @@ impl Schedule {
         self.give_turn(name);
     }
 
-    /// When the next one is ready that is not yet.
+    /// Returns when the next one is ready that is not yet.
     pub fn next_at(&self) -> Option<Instant> {
         self.later.peek().map(|Reverse((at, _, _))| *at)
     }

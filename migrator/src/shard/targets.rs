@@ -36,7 +36,7 @@ pub fn targets(items: &[Item], is_done: impl Fn(usize) -> bool) -> Vec<Target> {
     targets
 }
 
-/// What is no URL has no host, and fails soon.
+/// Returns the host of a URL; what is no URL has none, and fails soon.
 fn host_of(url: &str) -> String {
     Url::parse(url)
         .ok()

@@ -12,7 +12,7 @@ use super::{
     tell,
 };
 
-/// Of the highest rate that a search has found, one after the other, until one is met.
+/// Shares of the highest rate that a search has found, tried one after the other, until one is met.
 const HELD: [f64; 4] = [0.95, 0.9, 0.8, 0.7];
 
 /// The rates to be tried, of the highest that was found.

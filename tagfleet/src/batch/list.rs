@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::{codec::FramedRead, io::ReaderStream};
 
-/// Of what is converted, sent at a time.
+/// Bytes of what is converted that are sent at a time.
 const PIECE_BYTES: usize = 64 * 1024;
 const PIECES_AHEAD: usize = 8;
 
@@ -70,7 +70,7 @@ impl List {
         }
     }
 
-    /// What is wrong with it, once that was met on the way.
+    /// Returns what is wrong with it, once that was met on the way.
     pub fn wrong(&self) -> Option<&str> {
         self.wrong.get().map(String::as_str)
     }

@@ -45,7 +45,7 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
 
-/// What the cache has for `names`, the surest first, or else `written`.
+/// Returns what the cache has for `names`, the surest first, or else `written`.
 async fn get(cache: &Cache, names: &[&str], written: Remembered) -> (Remembered, Hit) {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let got = cache

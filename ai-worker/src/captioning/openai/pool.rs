@@ -1,5 +1,5 @@
 //! Whose turn it is: the server with the fewest requests pending, unless it
-//! fails in a row; then it is left alone, and tried with one request at the end.
+//! fails in a row; then its circuit is open, and it is tried with one request at the end.
 //!
 //! tower's `Balance` was looked at first. It picks of two servers at random,
 //! since it is made for hundreds; it waits where no server is ready, and here

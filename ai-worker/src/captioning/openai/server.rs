@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::metrics::CAPTION_SERVER_EJECTIONS;
 
-/// So many in a row, and a server is left alone.
+/// So many in a row, and a server's circuit opens.
 pub const FAILURES: u32 = 3;
 /// How long at first, and twice as long each time that it fails at the end of it.
 pub const EJECTED: Pauses = Pauses::doubling(Duration::from_secs(1), Duration::from_secs(30));
@@ -31,7 +31,7 @@ pub struct Server {
 pub struct Health {
     failures: u32,
     ejections: u32,
-    /// Left alone until then.
+    /// The circuit is open until then.
     pub until: Option<Instant>,
     /// Somebody is finding out whether it is well again.
     probed: bool,
@@ -121,7 +121,7 @@ impl Turn {
             let pause = EJECTED.after(health.ejections);
             health.until = Some(Instant::now() + pause);
             metrics::counter!(CAPTION_SERVER_EJECTIONS).increment(1);
-            tracing::warn!(server = %self.server.url, pause_ms = pause.as_millis() as u64, "a caption server fails and is left alone");
+            tracing::warn!(server = %self.server.url, pause_ms = pause.as_millis() as u64, "a caption server fails, and its circuit is open");
         }
     }
 }

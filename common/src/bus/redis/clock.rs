@@ -41,7 +41,7 @@ impl Inner {
         Ok(())
     }
 
-    /// What the host's clock lacks, taking the answer to be half a round trip old.
+    /// Returns what the host's clock lacks, taking the answer to be half a round trip old.
     async fn measure(&self) -> Result<i64, BusError> {
         let asked = Instant::now();
         let (seconds, micros): (u64, u64) = self.ask(&redis::cmd("TIME")).await?;

@@ -1,4 +1,4 @@
-//! An API server's subscription, or a worker's to what was called off. Pub/sub is at-most-once, so it is only the
+//! An API server's subscription, or a worker's to cancellations. Pub/sub is at-most-once, so it is only the
 //! fast way: after every (re)subscription, and once a second for whoever
 //! waits long, the keys themselves are read.
 
@@ -188,7 +188,7 @@ fn hear(
     }
 }
 
-/// Of `[channel, frame]`.
+/// Returns the frame of `[channel, frame]`.
 fn frame(data: &[Value]) -> Option<&[u8]> {
     match data.get(1)? {
         Value::BulkString(frame) => Some(frame),

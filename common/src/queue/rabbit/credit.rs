@@ -32,7 +32,7 @@ impl Credit {
         self.jobs_per_delivery += (jobs as f64 - self.jobs_per_delivery) * WEIGHT;
     }
 
-    /// How many to ask for from now on, where that is twice or half of what was: asking costs three round trips.
+    /// Returns how many to ask for from now on, where that is twice or half of what was: asking costs three round trips.
     pub fn change(&mut self) -> Option<u16> {
         let wanted = (f64::from(self.jobs) / self.jobs_per_delivery).ceil() as u16;
         let wanted = wanted.saturating_add(SPARE).min(self.jobs);

@@ -189,7 +189,7 @@ impl Intake {
         Ok(())
     }
 
-    /// How many jobs it was.
+    /// Returns how many jobs it was.
     async fn receive(
         &self,
         source: &Arc<Source>,
@@ -246,7 +246,7 @@ impl Intake {
         self.moved.notify_one();
     }
 
-    /// Whether it is safe, and known to whoever waits for it.
+    /// Returns whether it is safe, and known to whoever waits for it.
     async fn put_aside(
         &self,
         mut envelope: Envelope,

@@ -81,7 +81,7 @@ impl Link {
         self.broken.cancelled().await;
     }
 
-    /// Whether the broker takes nothing because it lacks memory or disk.
+    /// Returns whether the broker takes nothing because it lacks memory or disk.
     pub fn is_blocked(&self) -> bool {
         *self.blocked.borrow()
     }

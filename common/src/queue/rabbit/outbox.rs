@@ -1,5 +1,5 @@
 //! Jobs of one queue on their way out. While the line is idle a job leaves at
-//! once; what comes within a moment of a departure takes the next one together
+//! once; what comes within a moment of a flush waits for the next one together
 //! (so that load makes bundles, and nothing waits for company that may not
 //! come). Bulk, which nobody waits for, is gathered for longer. Pure: whoever
 //! holds it sends, and keeps the time.
@@ -13,7 +13,7 @@ use crate::queue::{Message, Priority, QueueError, QueueId};
 
 /// So that a message stays small beside what a broker holds, whatever a job's tile is.
 const MOST_BYTES: usize = 256 << 10;
-/// Between two departures of real-time jobs. Short beside what a job takes, long beside the time between two jobs where
+/// Between two flushes of real-time jobs. Short beside what a job takes, long beside the time between two jobs where
 /// there is load.
 const PACE: Duration = Duration::from_millis(2);
 /// For bulk, whose answers nobody awaits.
@@ -38,7 +38,7 @@ pub struct Outbox {
 
 #[derive(Debug)]
 enum Rule {
-    /// So long after the last departure.
+    /// So long after the last flush.
     Paced(Duration),
     /// So long after the first of them came.
     Gathered(Duration),
@@ -85,12 +85,12 @@ impl Outbox {
         }
     }
 
-    /// What was gathered, if it has not left.
+    /// Returns what was gathered, if it has not left.
     pub fn gathered(&mut self, gathering: u64, now: Instant) -> Option<Vec<Waiting>> {
         (gathering == self.gathering && !self.waiting.is_empty()).then(|| self.depart(now))
     }
 
-    /// Of a job that comes now.
+    /// Returns how long a job that comes now waits.
     fn wait(&self, now: Instant) -> Duration {
         match self.rule {
             Rule::Gathered(time) => time,
@@ -161,11 +161,7 @@ mod tests {
         let Due::In(wait, gathering) = line.add(job(), MOST, soon) else {
             panic!("it has to wait")
         };
-        assert_eq!(
-            wait,
-            PACE * 3 / 4,
-            "until a moment after the last departure"
-        );
+        assert_eq!(wait, PACE * 3 / 4, "until a moment after the last flush");
         assert!((0..2).all(|_| add(&mut line, soon).is_none()));
         assert_eq!(
             line.gathered(gathering, start + PACE)

@@ -44,7 +44,7 @@ pub fn judge(response: Response, honour_noai: bool) -> Result<Answer, Fault> {
     }
 }
 
-/// How long an origin that is short of breath asks to be left alone.
+/// Returns how long an overloaded origin asks its clients to back off.
 pub fn asked_pause(response: &Response) -> Option<Duration> {
     match response.status().as_u16() {
         429 | 503 => retry_after(response.headers()),

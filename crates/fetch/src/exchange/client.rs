@@ -24,9 +24,9 @@ pub struct Settings {
     pub guard: Arc<Guard>,
     pub roots: Vec<Certificate>,
     pub contact: Option<Url>,
-    /// Of look-up, connect and TLS together.
+    /// The longest that look-up, connect and TLS take together.
     pub connect: Duration,
-    /// Of all that and the answer's head.
+    /// The longest that all that and the answer's head take.
     pub first_byte: Duration,
 }
 
@@ -57,7 +57,7 @@ impl Clients {
         })
     }
 
-    /// Whether a URL leads where it may.
+    /// Returns whether a URL leads where it may.
     pub async fn reaches(&self, url: &Url) -> bool {
         match url.domain() {
             None => self.guard.allows_host(url),
@@ -155,7 +155,7 @@ fn headers() -> HeaderMap {
     ])
 }
 
-/// Who asks, and whom a site's owner may ask about it.
+/// Returns who asks, and whom a site's owner may ask about it.
 fn user_agent(contact: Option<&Url>) -> String {
     let name = concat!("Tagfleet/", env!("CARGO_PKG_VERSION"));
     contact.map_or_else(|| name.to_owned(), |url| format!("{name} (+{url})"))

@@ -1,5 +1,5 @@
 //! Is an address one that the public internet routes? Everything else is
-//! refused: an image service that can be sent to private addresses is a door
+//! refused: an image service that can be sent to private addresses is a way
 //! into the network that it runs in.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -62,7 +62,7 @@ fn is_isatap(address: Ipv6Addr) -> bool {
     high & 0xfdff == 0 && low == 0x5efe
 }
 
-/// Whether the first `length` of 128 bits agree.
+/// Returns whether the first `length` of 128 bits agree.
 fn within(address: u128, block: u128, length: u32) -> bool {
     (address ^ block) >> (128 - length) == 0
 }

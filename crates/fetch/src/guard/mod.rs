@@ -44,7 +44,7 @@ impl Guard {
         }
     }
 
-    /// Whether all of a name's addresses are allowed, and there is one. A name
+    /// Returns whether all of a name's addresses are allowed, and there is one. A name
     /// that has allowed and other addresses is a trick, or a split horizon that
     /// must not be probed from here.
     pub fn allows(&self, addresses: &[IpAddr]) -> bool {

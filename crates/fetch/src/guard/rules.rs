@@ -109,7 +109,7 @@ impl Rules {
         Ok(())
     }
 
-    /// Whether the operator has vouched for this origin.
+    /// Returns whether the operator has vouched for this origin.
     pub fn excuses(&self, url: &Url) -> bool {
         Origin::of(url).is_some_and(|origin| self.excused.contains(&origin))
     }

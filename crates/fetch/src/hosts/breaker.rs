@@ -1,7 +1,5 @@
-//! When a host that keeps failing is left alone. Pure: time and chance are
-//! handed in. The crates that do this let everyone through once the pause is
-//! over and forget why they opened; here one probe goes, and the answers stay
-//! those of the failure.
+//! The circuit breaker of one host. Pure: time and chance are handed in. The crates that do this let everyone through
+//! once the pause is over and forget why they opened; here one probe goes, and the answers stay those of the failure.
 
 use std::time::Duration;
 
@@ -14,12 +12,12 @@ use tokio::time::Instant;
 /// Doubling ends here.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// What a host can ask for, lest one page of it close it for everyone.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+/// The longest pause that a host can ask for, lest one page of it close it for everyone.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Failures in a row before the host is left alone.
+    /// Failures in a row before the circuit opens.
     pub failures: u32,
     /// The first pause; it doubles with every probe that fails.
     pub pause: Duration,
@@ -109,7 +107,7 @@ impl Breaker {
         }
     }
 
-    /// Why the host is left alone at this moment, if it is.
+    /// Returns why the circuit is open at this moment, if it is.
     pub fn refuses(&self, now: Instant) -> Option<Code> {
         match self.state {
             State::Open { until, code } if now < until => Some(code),
@@ -133,9 +131,9 @@ impl Breaker {
         })
     }
 
-    /// The host asked to be left alone (`Retry-After`).
+    /// Backs off, since the host asked for it (`Retry-After`).
     pub fn back_off(&mut self, now: Instant, pause: Duration) {
-        let until = now + pause.min(LONGEST_REST);
+        let until = now + pause.min(LONGEST_BACK_OFF);
         match self.state {
             State::Open { until: later, .. } if later >= until => {}
             _ => {
@@ -161,9 +159,8 @@ impl Breaker {
         }
     }
 
-    /// Takes the verdict on one visit and says how long the host is left alone
-    /// because of it. `spread`: 0 to 1, so that not every server of the fleet
-    /// comes back at once.
+    /// Takes the verdict on one visit and returns how long the circuit is open because of it. `spread` is 0 to 1, so
+    /// that not every server of the fleet comes back at once.
     pub fn leave(
         &mut self,
         entry: Entry,
@@ -185,14 +182,14 @@ impl Breaker {
     fn served(&mut self, now: Instant) {
         (self.failures, self.opened) = (0, 0);
         match self.state {
-            // What was under way when the host asked to be left alone does not end it.
+            // What was under way when the host asked for a pause does not end the pause.
             State::Open { until, .. } if self.backs_off && now < until => {}
             _ => (self.state, self.backs_off) = (State::Closed, false),
         }
     }
 
-    /// On probation: the next failure opens it again, for longer. Were this a
-    /// success, a host that redirects in circles would never be left alone.
+    /// Closes the circuit on probation: the next failure opens it again, for longer. Were this a success, the circuit of
+    /// a host that redirects in circles would never open.
     fn moved(&mut self, entry: Entry) {
         if let (State::Probing { .. }, Entry::Probe) = (self.state, entry) {
             self.state = State::Closed;
@@ -200,7 +197,7 @@ impl Breaker {
         }
     }
 
-    /// How much a wasted download weighs: two in a row open it.
+    /// Returns how much a wasted download weighs: two in a row open it.
     fn half(&self) -> u32 {
         self.limits.failures.div_ceil(2)
     }
@@ -215,7 +212,7 @@ impl Breaker {
     ) -> Option<Duration> {
         match (self.state, entry) {
             (State::Closed, _) | (State::Probing { .. }, Entry::Probe) => {}
-            // Of a visit that began before it opened: nothing new.
+            // The visit began before it opened: nothing new.
             _ => return None,
         }
         self.failures = self.failures.saturating_add(weight);
@@ -417,12 +414,12 @@ mod tests {
         assert_eq!(
             breaker.open_circuit(now + PAUSE),
             None,
-            "one failure is no reason to leave it alone"
+            "one failure does not open the circuit"
         );
         breaker.back_off(now, PAUSE * 1_000_000);
         assert_eq!(
             breaker.open_circuit(now).map(|host| host.left),
-            Some(LONGEST_REST)
+            Some(LONGEST_BACK_OFF)
         );
     }
 

@@ -1,5 +1,5 @@
 //! What is known of the hosts that images come from: how many downloads are
-//! under way from each, and which are left alone because they keep failing.
+//! under way from each, and which have an open circuit because they keep failing.
 
 mod breaker;
 
@@ -87,7 +87,7 @@ impl Hosts {
         }
     }
 
-    /// Waits for a place until `until`, unless the host is left alone.
+    /// Waits for a place until `until`, unless the host's circuit is open.
     pub async fn enter(&self, url: &Url, until: Instant) -> Result<Visit, Fault> {
         let host = self.host(url).ok_or_else(faults::unreachable)?;
         if let Some(code) = host.breaker().refuses(Instant::now()) {
@@ -124,13 +124,13 @@ impl Hosts {
         }
     }
 
-    /// How long a host is left alone from now on, if it is.
+    /// Returns how long a host's circuit stays open, if it is open.
     pub fn open_circuit(&self, url: &Url) -> Option<OpenCircuit> {
         let host = self.table.get(&Origin::of(url)?.without_final_dot())?;
         host.breaker().open_circuit(Instant::now())
     }
 
-    /// How many hosts are left alone now.
+    /// Returns how many circuits are open.
     pub fn open_circuits(&self) -> usize {
         let now = Instant::now();
         self.table
@@ -164,7 +164,7 @@ impl Host {
             .breaker()
             .leave(entry, verdict, Instant::now(), rand::random());
         if let Some(pause) = pause {
-            tracing::info!(host = %self.origin, ?pause, ?verdict, "a host keeps failing and is left alone");
+            tracing::info!(host = %self.origin, ?pause, ?verdict, "a host keeps failing, and its circuit is open");
         }
     }
 }

@@ -24,7 +24,7 @@ use super::names::{Found, Lookup};
 const MOST_LOOKUPS: usize = 64;
 /// How old what was read of the host's files may be: networks change under a running service.
 const FILES_FOR: Duration = Duration::from_secs(60);
-/// Of one attempt at a question, and there are two. A name server that answers
+/// The time of one attempt at a question, and there are two. A name server that answers
 /// for IPv4 and swallows questions for IPv6 then costs a second, not the image.
 const ATTEMPT: Duration = Duration::from_millis(600);
 

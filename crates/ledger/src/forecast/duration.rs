@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::seen::Kept;
 
-/// Of the sample's items, by when they were done: before and after is no pace.
+/// Quantiles of when the sample's items were done: the pace before the first and after the last is not steady.
 const STEADY: [f64; 3] = [0.1, 0.45, 0.8];
 
 /// Seconds.
@@ -65,7 +65,7 @@ fn pace(items: &[Kept], from: usize, to: usize) -> Option<f64> {
     (spent_ms > 0).then(|| (to - from) as f64 * 1e3 / spent_ms as f64)
 }
 
-/// Of so few that there is nothing between them.
+/// Returns the pace of so few that there is nothing between them.
 fn all_at_once(items: &[Kept]) -> f64 {
     let begun = items
         .iter()

@@ -16,7 +16,7 @@ pub struct FailureForecast {
     pub by_code: BTreeMap<String, Share>,
 }
 
-/// Of the whole list.
+/// A share of the whole list.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Share {
     /// Items.

@@ -24,11 +24,11 @@ pub struct Forecast {
     #[schema(example = 1000)]
     pub sampled: u64,
     pub failures: FailureForecast,
-    /// Of the images that can be fetched, all of them.
+    /// Bytes of all images that can be fetched.
     #[schema(example = 218_000_000_000_u64)]
     pub bytes: u64,
     pub seconds: Span,
-    /// Of workers, with as many as there were, all the time.
+    /// Hours of workers, if there are as many as there were, all the time.
     #[schema(example = 12.4)]
     pub worker_hours: f64,
     /// At the operator's price of a worker's hour, if there is one.
@@ -101,7 +101,7 @@ impl Sample {
         self.hosts.len() - 1
     }
 
-    /// Who worked on it.
+    /// Returns who worked on it.
     pub fn migrators(&self) -> usize {
         self.migrators.len().max(1)
     }

@@ -22,7 +22,7 @@ pub struct BatchItem {
 }
 
 impl BatchItem {
-    /// Whether the URL can be fetched is found out later, and concerns this item alone.
+    /// Says nothing of whether the URL can be fetched: that is found out later, and concerns this item alone.
     pub fn check(self) -> Result<Item, Fault> {
         if !(1..=MAX_CUSTOM_ID_CHARS).contains(&self.custom_id.chars().count()) {
             return Err(Fault::invalid(format!(

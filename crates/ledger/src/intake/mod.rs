@@ -112,11 +112,7 @@ impl<'a> Intake<'a> {
         if self.items > 0 {
             self.store().await?;
         }
-        let stored = self
-            .ledger
-            .shards(&self.key)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let stored = self.ledger.shards(&self.key).await.map_err(unavailable)?;
         if stored < self.shards {
             // Somebody else was given the same key, and cleared away what was no good.
             return Err(Fault::new(
@@ -135,7 +131,7 @@ impl<'a> Intake<'a> {
             .ledger
             .seal(&self.key, whole)
             .await
-            .map_err(|error| unavailable(&error))?;
+            .map_err(unavailable)?;
         // One of before there were dry runs says nothing of its length.
         let is_as_long = sealed.listed == 0 || sealed.listed == whole.listed;
         if (sealed.total, sealed.shards) != (whole.total, whole.shards) || !is_as_long {
@@ -152,7 +148,7 @@ impl<'a> Intake<'a> {
             .ledger
             .put_shard(&self.key, self.shards, lines.into())
             .await;
-        if !stored.map_err(|error| unavailable(&error))? {
+        if !stored.map_err(unavailable)? {
             return Err(another());
         }
         (self.shards, self.items) = (self.shards + 1, 0);

@@ -55,7 +55,7 @@ impl Sampler {
         None
     }
 
-    /// What it takes beside, at the end of the list.
+    /// Returns what it takes beside, at the end of the list.
     pub fn rest(&mut self) -> Vec<Item> {
         let next = std::mem::take(&mut self.next).into_sorted_vec();
         next.into_iter()

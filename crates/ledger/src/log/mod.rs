@@ -59,7 +59,7 @@ impl Log {
         self.done.contains(&number)
     }
 
-    /// How much rest hosts have had, seconds, by what was said of it last.
+    /// Returns how much rest hosts have had, seconds, by what was said of it last.
     pub fn rests(&self) -> &BTreeMap<String, u64> {
         &self.rests
     }
@@ -140,7 +140,7 @@ impl Log {
 }
 
 impl Ledger {
-    /// What is left of a log when its shard is finished.
+    /// Returns what is left of a log when its shard is finished.
     pub async fn clear_log(&self, key: &BatchKey, shard: u32) -> Result<(), LedgerError> {
         Ok(self.store.delete_folder(&key.log(shard)).await?)
     }

@@ -187,7 +187,7 @@ impl Head {
         Some((serde_json::from_slice(&bytes[..end]).ok()?, end as u64 + 1))
     }
 
-    /// Where lines of a kind are in a page whose head is so long.
+    /// Returns where lines of a kind are in a page whose head is so long.
     pub fn range(&self, length: u64, kind: Kind) -> std::ops::Range<u64> {
         let failed_end = length + self.failed_bytes;
         match kind {

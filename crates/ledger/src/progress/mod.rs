@@ -61,7 +61,7 @@ impl Progress {
         self.finished.contains_key(&shard)
     }
 
-    /// How many lines of a kind there are of a shard so far, and whether there will be more.
+    /// Returns how many lines of a kind there are of a shard so far, and whether there will be more.
     pub fn lines(&self, shard: u32, kind: Kind) -> (u64, bool) {
         let of = |lines: &[u64; 2]| lines[kind as usize];
         match self.finished.get(&shard) {

@@ -69,7 +69,7 @@ pub struct BatchView {
     errors: Option<Errors>,
     /// Where results go beside this service, if that was asked for.
     output: Option<Output>,
-    /// Of a dry run: what the whole list would be.
+    /// What the whole list would be; of a dry run.
     dry_run: Option<DryRunView>,
     /// Items a second since the whole list was here.
     #[schema(example = 412.5)]
@@ -132,9 +132,7 @@ struct Known {
 
 impl BatchView {
     pub async fn of(ledger: &Ledger, request: &Request, now_s: u64) -> Result<Self, Fault> {
-        let known = Known::look(ledger, request)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let known = Known::look(ledger, request).await.map_err(unavailable)?;
         Ok(Self::new(request, known, now_s))
     }
 

@@ -40,7 +40,7 @@ impl WebhookConfig {
     }
 }
 
-/// What a tenant verifies its webhooks with, in the form that Standard Webhooks' libraries take.
+/// Returns what a tenant verifies its webhooks with, in the form that Standard Webhooks' libraries take.
 pub fn webhook_secret(secret: &str, tenant: &str) -> String {
     format!("whsec_{}", BASE64_STANDARD.encode(derived(secret, tenant)))
 }

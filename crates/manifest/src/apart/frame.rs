@@ -22,7 +22,7 @@ pub fn head(kind: u8, length: usize) -> [u8; 5] {
     [kind, a, b, c, d]
 }
 
-/// What follows, and its length.
+/// Returns what follows, and its length.
 pub fn read_head([kind, a, b, c, d]: [u8; 5]) -> io::Result<(u8, usize)> {
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
     if length <= MAX_BYTES {

@@ -104,7 +104,7 @@ impl Reader {
         Ok((kind, body))
     }
 
-    /// Of this file alone, whatever it asks for, and no more at once than a page has.
+    /// Gives bytes of this file alone, whatever it asks for, and no more at once than a page has.
     async fn give(&mut self, wanted: &[u8]) -> Result<(), ListError> {
         let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
         let wanted = wanted

@@ -96,7 +96,7 @@ fn find(schema: &SchemaDescriptor, name: &str) -> Option<usize> {
 
 fn broken(error: ParquetError) -> ListError {
     match error {
-        // Of our own, on the way through the library.
+        // The error is our own, on its way through the library.
         ParquetError::External(error) => match error.downcast::<io::Error>() {
             Ok(error) => ListError::Io(*error),
             Err(error) => wrong(format!("the Parquet file cannot be read: {error}")),

@@ -14,9 +14,9 @@ use parquet::{
 
 use super::Source;
 
-/// Of a page, or of what the file says about itself at its end.
+/// The most bytes of a page, or of what the file says about itself at its end.
 const MAX_PIECE_BYTES: usize = 64 << 20;
-/// Of a page's head, which is short.
+/// The most bytes of a page's head, which is short.
 const HEAD_BYTES: usize = 8 * 1024;
 
 pub struct Pieces<S>(Arc<S>);

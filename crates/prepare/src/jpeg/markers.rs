@@ -41,12 +41,12 @@ pub fn profile(jpeg: &[u8]) -> Option<Vec<u8>> {
     (!whole.is_empty()).then_some(whole)
 }
 
-/// Whether Adobe's marker is there.
+/// Returns whether Adobe's marker is there.
 pub fn is_adobe(jpeg: &[u8]) -> bool {
     segments(jpeg).any(|(marker, body)| marker == APP14 && body.starts_with(b"Adobe"))
 }
 
-/// Whether the first scan provably has all components, so that libjpeg need
+/// Returns whether the first scan provably has all components, so that libjpeg need
 /// not keep the coefficients of one scan until the others have come. False
 /// for whatever looks odd.
 pub fn is_single_scan(jpeg: &[u8]) -> bool {

@@ -62,7 +62,7 @@ pub fn decode(bytes: &[u8], format: Format, limits: &Limits) -> Result<Pixels, F
     })
 }
 
-/// What is held at once while `decoder` decodes, or while its colours are
+/// Returns what is held at once while `decoder` decodes, or while its colours are
 /// turned into RGB or RGBA. It heeds no limit for the pixels that it gives.
 fn memory(decoder: &impl ImageDecoder, format: ImageFormat) -> u64 {
     let (width, height) = decoder.dimensions();

@@ -43,7 +43,7 @@ pub fn check_inflated(png: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What of a chunk beside the pixels is compressed.
+/// Returns what of a chunk beside the pixels is compressed.
 fn compressed((name, body): Chunk<'_>) -> Option<&[u8]> {
     let after_text = |bytes: &'_ [u8]| bytes.iter().position(|byte| *byte == 0).map(|at| at + 1);
     let behind_keyword = &body[after_text(body)?..];

@@ -35,7 +35,7 @@ const ANSWER_BYTES: usize = 64 << 10;
 /// So much of a file is in the pipe at once, instead of 64 KiB.
 const PIPE_BYTES: usize = 1 << 20;
 
-/// Of 19. What others do goes before, and yet it gets on: a tenth of a core that one of them wants as well.
+/// The niceness, of 19. What others do goes before, and yet it gets on: a tenth of a core that one of them wants as well.
 const ASIDE: i32 = 10;
 
 /// One process is listened to for so long; then its words meet a closed pipe.
@@ -113,7 +113,7 @@ impl Decoder {
         self.process.id()
     }
 
-    /// Of what comes from now on.
+    /// Returns a meter of what comes from now on.
     pub fn meter(&self) -> Meter {
         Meter::start(self.pid())
     }

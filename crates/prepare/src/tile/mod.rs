@@ -58,7 +58,7 @@ struct Placed {
     height: u32,
 }
 
-/// Of the largest centred rectangle of the tile's shape, `crop` keeps this much:
+/// How much `crop` keeps of the largest centred rectangle of the tile's shape:
 /// ImageNet models are scored so, and see things at the size that they were
 /// trained on. (On the samples: daisy 0.36 instead of 0.11, missile right.)
 const CENTRE: f64 = 224.0 / 256.0;

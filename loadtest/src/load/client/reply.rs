@@ -11,9 +11,9 @@ const MAX_PROBLEM_BYTES: usize = 8 * 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
     pub status: u16,
-    /// Of `Server-Timing`.
+    /// The stages of `Server-Timing`.
     pub stages: Timings,
-    /// `code` of a problem.
+    /// The `code` of a problem.
     pub code: Option<String>,
 }
 

@@ -6,7 +6,7 @@ pub struct Bits<'a> {
     /// The next bits, at the upper end. Below `count` of them lies nothing, or what comes next anyway.
     buffer: u64,
     count: u32,
-    /// Of `count`, those that stand behind the scan's end.
+    /// How many of `count` stand behind the scan's end.
     invented: u32,
 }
 

@@ -109,7 +109,7 @@ impl Table {
         run
     }
 
-    /// Whether each symbol tells a difference's size, as a table of first coefficients must.
+    /// Returns whether each symbol tells a difference's size, as a table of first coefficients must.
     pub fn tells_sizes(&self) -> bool {
         self.symbols.iter().all(|symbol| *symbol < 16)
     }
