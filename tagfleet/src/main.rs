@@ -1,5 +1,6 @@
 //! `tagfleet`: the whole fleet in one process, and its command line.
 
+mod asked;
 mod batch;
 mod doctor;
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What a process asks of its system: memory that goes back, confinement, and a word before it ends.
 
 mod allocator;
+mod child;
 mod confine;
 mod offload;
 pub mod shutdown;
 
 pub use allocator::{begin_with_few_arenas, give_back_large_pieces, keep_giving_back};
+pub use child::{Reader, start_reader};
 pub use confine::confine;
 pub use offload::Offload;

@@ -146,23 +146,27 @@ struct Held {
     alone: AtomicBool,
 }
 
+/// Waits for what `take` gives; nothing after the shutdown.
+async fn next<T>(arrived: &Notify, shutdown: &Shutdown, take: impl Fn() -> Option<T>) -> Option<T> {
+    loop {
+        // Registered before looking, so that an arrival in between is not missed.
+        let notified = arrived.notified();
+        if shutdown.is_cancelled() {
+            return None;
+        }
+        if let Some(taken) = take() {
+            return Some(taken);
+        }
+        tokio::select! {
+            () = notified => {}
+            () = shutdown.cancelled() => return None,
+        }
+    }
+}
+
 impl Consumer {
     pub async fn next(&mut self) -> Option<Received> {
-        loop {
-            let shared = self.shared.clone();
-            // Registered before looking, so that an arrival in between is not missed.
-            let arrived = shared.arrived.notified();
-            if self.shutdown.is_cancelled() {
-                return None;
-            }
-            if let Some(received) = self.take() {
-                return Some(received);
-            }
-            tokio::select! {
-                () = arrived => {}
-                () = self.shutdown.cancelled() => return None,
-            }
-        }
+        next(&self.shared.arrived, &self.shutdown, || self.take()).await
     }
 
     fn take(&self) -> Option<Received> {

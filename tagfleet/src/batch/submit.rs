@@ -4,8 +4,9 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 use clap::Args;
-use common::wire::Language;
 use serde_json::Value;
+
+use crate::asked::{Asked, query};
 
 use super::{
     client::{Client, Refused},
@@ -27,25 +28,8 @@ pub struct Submit {
     #[arg(long)]
     watch: bool,
 
-    /// Tags only
-    #[arg(long)]
-    no_caption: bool,
-
-    /// Tags of an image at the most [default: the model's]
-    #[arg(long)]
-    limit: Option<u16>,
-
-    /// Least confidence of a tag, 0 to 1 [default: the model's]
-    #[arg(long)]
-    threshold: Option<f32>,
-
-    /// Language of tags and captions [default: en]
-    #[arg(long)]
-    language: Option<Language>,
-
-    /// Model [default: the service's]
-    #[arg(long)]
-    model: Option<String>,
+    #[command(flatten)]
+    asked: Asked,
 
     /// Where results go when it ends, beside what `results` and `errors` print: file:///…, s3://… or gs://…, below what
     /// the service allows
@@ -85,57 +69,36 @@ impl Submit {
                 self.idempotency_key.clone().unwrap_or_else(random),
             ),
         ];
-        for tried in 1.. {
-            match client
-                .create(&self.query(), &headers, list.body().await?)
-                .await
-            {
-                Ok(batch) => return Ok(batch),
-                Err(_) if list.wrong().is_some() => {
-                    bail!(
-                        "{}: {}",
-                        self.list.display(),
-                        list.wrong().unwrap_or_default()
-                    )
-                }
+        let query = self.query()?;
+        let mut tried = 1;
+        loop {
+            let sent = client.create(&query, &headers, list.body().await?).await;
+            // What is wrong with the list says more than what the service made of its first half.
+            if let (Err(_), Some(wrong)) = (&sent, list.wrong()) {
+                bail!("{}: {wrong}", self.list.display());
+            }
+            match sent {
                 Err(Refused::Passing(why)) if tried < TRIES => {
                     eprintln!("sent once more, since {why}");
                     tokio::time::sleep(PAUSE * tried).await;
+                    tried += 1;
                 }
-                Err(refused) => return Err(refused.into()),
+                sent => return Ok(sent?),
             }
         }
-        bail!("never sent")
     }
 
-    fn query(&self) -> String {
-        let mut query = format!(
-            "?features={}",
-            if self.no_caption {
-                "tags"
-            } else {
-                "tags,caption"
-            }
+    fn query(&self) -> anyhow::Result<String> {
+        let mut options = self.asked.options()?;
+        options.extend(
+            self.output
+                .iter()
+                .map(|output| ("output".to_owned(), output.as_str().into())),
         );
-        let mut add = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                let value: String =
-                    url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-                query += &format!("&{name}={value}");
-            }
-        };
-        add("limit", self.limit.map(|limit| limit.to_string()));
-        add(
-            "threshold",
-            self.threshold.map(|threshold| threshold.to_string()),
+        options.extend(
+            self.dry_run
+                .map(|share| ("dry_run".to_owned(), share.into())),
         );
-        add(
-            "language",
-            self.language.map(|language| language.name().to_owned()),
-        );
-        add("model", self.model.clone());
-        add("output", self.output.clone());
-        add("dry_run", self.dry_run.map(|share| share.to_string()));
-        query
+        Ok(format!("?{}", query(&options)))
     }
 }

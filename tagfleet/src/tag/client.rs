@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context;
-use common::wire::Language;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::source::Source;
+use crate::asked::query;
 
 /// Tries of one image where the service says that another may help.
 const TRIES: u32 = 4;
@@ -15,15 +15,6 @@ const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 /// The service keeps to `timeout_ms`; the rest is for the way there and back.
 const GRACE: Duration = Duration::from_secs(10);
-
-#[derive(Clone, Debug)]
-pub struct Options {
-    pub caption: bool,
-    pub limit: Option<u16>,
-    pub threshold: Option<f32>,
-    pub language: Option<Language>,
-    pub timeout_ms: u32,
-}
 
 /// The part of the answer that the table shows; `raw` is all of it.
 #[derive(Debug, Deserialize)]
@@ -67,14 +58,20 @@ pub struct Client {
     http: reqwest::Client,
     tags_url: String,
     api_key: Option<String>,
-    options: Options,
+    options: Map<String, Value>,
 }
 
 impl Client {
-    pub fn new(api: &str, api_key: Option<String>, options: Options) -> anyhow::Result<Self> {
+    pub fn new(
+        api: &str,
+        api_key: Option<String>,
+        mut options: Map<String, Value>,
+        timeout_ms: u32,
+    ) -> anyhow::Result<Self> {
+        options.insert("timeout_ms".to_owned(), timeout_ms.into());
         // Two providers in one process, or none, is an error only at the first use of TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let patience = Duration::from_millis(options.timeout_ms.into()) + GRACE;
+        let patience = Duration::from_millis(timeout_ms.into()) + GRACE;
         let http = reqwest::Client::builder()
             .timeout(patience)
             .build()
@@ -115,7 +112,7 @@ impl Client {
                     .map_err(|error| local("unreadable_file", &error))?;
                 let http = self
                     .http
-                    .post(format!("{}?{}", self.tags_url, self.query()));
+                    .post(format!("{}?{}", self.tags_url, query(&self.options)));
                 http.header("content-type", "application/octet-stream")
                     .body(bytes)
             }
@@ -145,46 +142,10 @@ impl Client {
         Err((problem, seconds.map(Duration::from_secs)))
     }
 
-    fn features(&self) -> Vec<&'static str> {
-        if self.options.caption {
-            vec!["tags", "caption"]
-        } else {
-            vec!["tags"]
-        }
-    }
-
     fn body(&self, url: &str) -> Value {
-        let mut body = json!({
-            "image": {"url": url}, "features": self.features(), "timeout_ms": self.options.timeout_ms
-        });
-        if let Some(limit) = self.options.limit {
-            body["limit"] = limit.into();
-        }
-        if let Some(threshold) = self.options.threshold {
-            body["threshold"] = f64::from(threshold).into();
-        }
-        if let Some(language) = self.options.language {
-            body["language"] = language.name().into();
-        }
-        body
-    }
-
-    fn query(&self) -> String {
-        let mut query = format!(
-            "features={}&timeout_ms={}",
-            self.features().join(","),
-            self.options.timeout_ms
-        );
-        if let Some(limit) = self.options.limit {
-            query += &format!("&limit={limit}");
-        }
-        if let Some(threshold) = self.options.threshold {
-            query += &format!("&threshold={threshold}");
-        }
-        if let Some(language) = self.options.language {
-            query += &format!("&language={}", language.name());
-        }
-        query
+        let mut body = self.options.clone();
+        body.insert("image".to_owned(), json!({"url": url}));
+        body.into()
     }
 }
 

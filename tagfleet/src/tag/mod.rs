@@ -7,12 +7,12 @@ mod source;
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Args;
-use common::wire::Language;
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::asked::Asked;
+use client::Client;
 pub use client::Problem;
-use client::{Client, Options};
 use source::Source;
 
 #[derive(Args)]
@@ -37,21 +37,8 @@ pub struct TagArgs {
     #[arg(long)]
     timings: bool,
 
-    /// Tags only
-    #[arg(long)]
-    no_caption: bool,
-
-    /// Tags of an image at the most [default: the model's]
-    #[arg(long)]
-    limit: Option<u16>,
-
-    /// Least confidence of a tag, 0 to 1 [default: the model's]
-    #[arg(long)]
-    threshold: Option<f32>,
-
-    /// Language of tags and captions [default: en]
-    #[arg(long)]
-    language: Option<Language>,
+    #[command(flatten)]
+    asked: Asked,
 
     /// Images under way at once
     #[arg(long, default_value_t = 4)]
@@ -73,14 +60,8 @@ impl TagArgs {
         let sources: Vec<Source> = std::iter::repeat_n(found, self.repeat.max(1))
             .flatten()
             .collect();
-        let options = Options {
-            caption: !self.no_caption,
-            limit: self.limit,
-            threshold: self.threshold,
-            language: self.language,
-            timeout_ms: self.timeout_ms,
-        };
-        let client = Client::new(&self.api, self.api_key, options)?;
+        let options = self.asked.options()?;
+        let client = Client::new(&self.api, self.api_key, options, self.timeout_ms)?;
         let progress = progress(sources.len());
         let mut outcomes = stream::iter(sources)
             .map(|source| {

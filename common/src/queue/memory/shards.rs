@@ -94,21 +94,7 @@ pub struct Consumer {
 
 impl Consumer {
     pub async fn next(&mut self) -> Option<ShardDelivery> {
-        let shared = self.shared.clone();
-        loop {
-            // Registered before looking, so that an arrival in between is not missed.
-            let arrived = shared.arrived.notified();
-            if self.shutdown.is_cancelled() {
-                return None;
-            }
-            if let Some(delivery) = self.take() {
-                return Some(delivery);
-            }
-            tokio::select! {
-                () = arrived => {}
-                () = self.shutdown.cancelled() => return None,
-            }
-        }
+        super::next(&self.shared.arrived, &self.shutdown, || self.take()).await
     }
 
     fn take(&self) -> Option<ShardDelivery> {

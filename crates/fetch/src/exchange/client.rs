@@ -77,15 +77,7 @@ impl Clients {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<u16, Fault> {
-        if !excused && !self.guard.allows_host(&url) {
-            faults::refused("address");
-            return Err(faults::unreachable());
-        }
-        let client = if excused {
-            &self.excused
-        } else {
-            &self.guarded
-        };
+        let client = self.client_for(&url, excused)?;
         let post = headers
             .iter()
             .fold(client.post(url), |post, (name, value)| {
@@ -101,19 +93,22 @@ impl Clients {
     /// The head of the answer. The time-out holds for all that comes before
     /// the end of it: heads that drip, and 1xx answers without end.
     pub async fn get(&self, url: Url, excused: bool) -> Result<Response, Fault> {
-        if !excused && !self.guard.allows_host(&url) {
-            faults::refused("address");
-            return Err(faults::unreachable());
-        }
-        let client = if excused {
-            &self.excused
-        } else {
-            &self.guarded
-        };
+        let client = self.client_for(&url, excused)?;
         let answer = timeout(self.first_byte, client.get(url).send())
             .await
             .map_err(|_| faults::too_slow())?;
         answer.map_err(|_| faults::unreachable())
+    }
+
+    fn client_for(&self, url: &Url, excused: bool) -> Result<&Client, Fault> {
+        if excused {
+            return Ok(&self.excused);
+        }
+        if !self.guard.allows_host(url) {
+            faults::refused("address");
+            return Err(faults::unreachable());
+        }
+        Ok(&self.guarded)
     }
 }
 

@@ -1,12 +1,12 @@
 //! The other end: starts the process, gives it what it asks for, takes rows.
 
-use std::{io, path::Path, process::Stdio, time::Duration};
+use std::{io, path::Path, time::Duration};
 
-use common::outside::Opened;
+use common::{outside::Opened, process};
 use futures_util::{Stream, stream};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStdin, ChildStdout},
     time::timeout,
 };
 
@@ -17,7 +17,6 @@ use crate::{ListError, Row, wrong};
 const MEMORY_BYTES: u64 = 384 << 20;
 /// Between two words of the process.
 const PATIENCE: Duration = Duration::from_secs(60);
-const MAX_WORDS_BYTES: u64 = 64 << 10;
 
 struct Reader {
     // Ends the process when dropped.
@@ -40,25 +39,12 @@ pub async fn rows(
 
 impl Reader {
     async fn start(program: &Path, file: Opened) -> io::Result<Self> {
-        let mut process = Command::new(program)
-            .arg("manifest-reader")
-            .arg(MEMORY_BYTES.to_string())
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let pipes = (
-            process.stdin.take(),
-            process.stdout.take(),
-            process.stderr.take(),
-        );
-        let (Some(mut to), Some(from), Some(words)) = pipes else {
-            return Err(io::Error::other("the process has no pipes"));
-        };
-        tokio::spawn(log(words));
+        let started = process::start_reader(program, "manifest-reader", MEMORY_BYTES, &[])?;
+        let process::Reader {
+            process,
+            mut to,
+            from,
+        } = started;
         send(&mut to, &file.bytes().to_be_bytes()).await?;
         Ok(Self {
             _process: process,
@@ -130,11 +116,4 @@ async fn send(to: &mut ChildStdin, piece: &[u8]) -> io::Result<()> {
     to.write_all(&frame::head(PIECE, piece.len())).await?;
     to.write_all(piece).await?;
     to.flush().await
-}
-
-async fn log(words: ChildStderr) {
-    let mut lines = BufReader::new(words.take(MAX_WORDS_BYTES)).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        tracing::warn!(line, "a process that reads a list says");
-    }
 }

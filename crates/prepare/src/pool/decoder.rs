@@ -1,12 +1,15 @@
 //! The server's end of one decoding process. Dropped, it ends the process.
 
-use std::{io, process::Stdio, time::Duration};
+use std::{io, time::Duration};
 
 use bytes::Buf;
-use common::model::TileSpec;
+use common::{
+    model::TileSpec,
+    process::{Reader, start_reader},
+};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    io::{AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{Child, ChildStdin, ChildStdout},
     time::timeout,
 };
 
@@ -38,9 +41,6 @@ const PIPE_BYTES: usize = 1 << 20;
 /// The niceness, of 19. What others do goes before, and yet it gets on: a tenth of a core that one of them wants as well.
 const ASIDE: i32 = 10;
 
-/// One process is listened to for so long; then its words meet a closed pipe.
-const MAX_WORDS_BYTES: u64 = 64 << 10;
-
 #[derive(Debug)]
 pub struct Decoder {
     // Ends the process when dropped.
@@ -56,33 +56,14 @@ impl Decoder {
     pub fn start(config: &PoolConfig) -> io::Result<Self> {
         // What is allocated by a header, the file, and as much again for its parts.
         let memory_bytes = config.limits.max_decoded_bytes + 2 * config.max_file_bytes as u64;
-        let mut process = Command::new(&config.program)
-            .arg("prepare-worker")
-            .arg(memory_bytes.to_string())
-            .env_clear()
-            .envs(MALLOC)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // Ctrl-C in a terminal is for the server, which still has files to finish.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let pipes = (
-            process.stdin.take(),
-            process.stdout.take(),
-            process.stderr.take(),
-        );
-        let (Some(requests), Some(answers), Some(words)) = pipes else {
-            return Err(io::Error::other("the process has no pipes"));
-        };
-        tokio::spawn(log(words));
+        let Reader { process, to, from } =
+            start_reader(&config.program, "prepare-worker", memory_bytes, &MALLOC)?;
         // Where the system grants less, it takes a few switches more.
-        let _ = rustix::pipe::fcntl_setpipe_size(&requests, PIPE_BYTES);
+        let _ = rustix::pipe::fcntl_setpipe_size(&to, PIPE_BYTES);
         Ok(Self {
             process,
-            requests,
-            answers: BufReader::with_capacity(ANSWER_BYTES, answers),
+            requests: to,
+            answers: BufReader::with_capacity(ANSWER_BYTES, from),
             ready: false,
         })
     }
@@ -142,13 +123,5 @@ pub fn step_aside(pid: Option<u32>) {
     let done = pid.map(|pid| rustix::process::setpriority_process(Some(pid), ASIDE));
     if let Some(Err(error)) = done {
         tracing::warn!(%error, "a slow decoding process keeps its priority");
-    }
-}
-
-/// What a decoder says (of a panic, most likely) becomes lines of the log.
-async fn log(words: ChildStderr) {
-    let mut lines = BufReader::new(words.take(MAX_WORDS_BYTES)).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        tracing::warn!(line, "a decoding process says");
     }
 }

@@ -1,0 +1,82 @@
+//! What is asked of every image: options of `tag` and of `batch submit`, as the API names them.
+
+use clap::Args;
+use common::wire::Language;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+#[derive(Args, Clone, Debug, Serialize)]
+pub struct Asked {
+    /// Tags only
+    #[arg(long = "no-caption", action = clap::ArgAction::SetFalse)]
+    #[serde(skip)]
+    pub caption: bool,
+
+    /// Tags of an image at the most [default: the model's]
+    #[arg(long)]
+    pub limit: Option<u16>,
+
+    /// Least confidence of a tag, 0 to 1 [default: the model's]
+    #[arg(long)]
+    pub threshold: Option<f64>,
+
+    /// Language of tags and captions [default: en]
+    #[arg(long)]
+    pub language: Option<Language>,
+
+    /// Model [default: the service's]
+    #[arg(long)]
+    pub model: Option<String>,
+}
+
+impl Asked {
+    /// Returns the options that were given, as members of a JSON body.
+    pub fn options(&self) -> anyhow::Result<Map<String, Value>> {
+        let features: &[_] = match self.caption {
+            true => &["tags", "caption"],
+            false => &["tags"],
+        };
+        let mut options: Map<String, Value> = serde_json::from_value(serde_json::to_value(self)?)?;
+        options.retain(|_, value| !value.is_null());
+        options.insert("features".to_owned(), features.into());
+        Ok(options)
+    }
+}
+
+/// Returns the same options for a query.
+pub fn query(options: &Map<String, Value>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in options {
+        query.append_pair(name, &text(value));
+    }
+    query.finish()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_given_is_asked_for() {
+        let asked = Asked {
+            caption: true,
+            limit: Some(3),
+            threshold: Some(0.1),
+            language: None,
+            model: Some("a&b".to_owned()),
+        };
+        let options = asked.options().expect("options");
+        let expected = "features=tags%2Ccaption&limit=3&model=a%26b&threshold=0.1";
+        assert_eq!(query(&options), expected);
+        assert!(options["features"].is_array());
+    }
+}
