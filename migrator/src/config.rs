@@ -56,6 +56,14 @@ pub struct MigratorConfig {
     #[arg(long, env = "TAGFLEET_MIGRATE_WORKER_HOUR_COST")]
     pub migrate_worker_hour_cost: Option<f64>,
 
+    /// Longest time that a manifest may take to be read, seconds
+    #[arg(
+        long,
+        env = "TAGFLEET_MIGRATE_MANIFEST_TIMEOUT_S",
+        default_value_t = 21_600
+    )]
+    pub migrate_manifest_timeout_s: u64,
+
     /// Longest wait for images under way at shutdown, milliseconds; others go on with the rest
     #[arg(
         long,
@@ -79,6 +87,10 @@ impl MigratorConfig {
         positive("--migrate-attempts", self.migrate_attempts)?;
         positive("--migrate-job-timeout-ms", self.migrate_job_timeout_ms)?;
         positive("--migrate-keep-days", self.migrate_keep_days)?;
+        positive(
+            "--migrate-manifest-timeout-s",
+            self.migrate_manifest_timeout_s,
+        )?;
         positive("--migrate-hold-s", self.migrate_hold_s)
     }
 
@@ -92,6 +104,10 @@ impl MigratorConfig {
 
     pub fn hold(&self) -> Duration {
         Duration::from_secs(self.migrate_hold_s)
+    }
+
+    pub fn manifest_timeout(&self) -> Duration {
+        Duration::from_secs(self.migrate_manifest_timeout_s)
     }
 
     pub fn kept(&self) -> Duration {

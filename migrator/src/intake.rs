@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use common::{
     backoff::Pauses,
     fault::{Code, Fault},
+    stage::Stage,
 };
 use ledger::{
-    Final, FinalStatus, Lease, LedgerError, Manifest, RENEWED_EVERY, Request, Tally,
+    Final, FinalStatus, Lease, LedgerError, Manifest, Request, Tally,
     announce::announce_first,
     intake::{ManifestReader, Stopped},
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::context::Migrator;
 
@@ -19,18 +20,11 @@ use crate::context::Migrator;
 const TRIES: u32 = 9;
 const PAUSES: Pauses = Pauses::doubling(Duration::from_secs(2), Duration::from_secs(60));
 
-/// Why it ends before the list does.
-enum Held {
-    ByAnother,
-    Cancelled,
-}
+/// Between two looks whether the batch is cancelled.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-pub async fn take_in(
-    migrator: Arc<Migrator>,
-    request: Request,
-    manifest: Manifest,
-    mut lease: Lease,
-) {
+pub async fn take_in(migrator: Arc<Migrator>, request: Request, manifest: Manifest, lease: Lease) {
+    let mut lease = lease.keep();
     let key = request.key();
     tracing::info!(
         tenant = key.tenant,
@@ -39,15 +33,18 @@ pub async fn take_in(
         "a manifest is taken in"
     );
     let done = tokio::select! {
-        fault = read(&migrator, &request, &manifest) => match fault {
+        fault = read_in_time(&migrator, &request, &manifest) => match fault {
             Ok(()) => Ok(()),
             // Nothing is wrong with the list; somebody tries again when the lease is over.
             Err(fault) if matches!(fault.code, Code::StoreUnavailable | Code::Overloaded) => return,
             Err(fault) => end(&migrator, &request, FinalStatus::Failed, Some(fault)).await,
         },
-        held = hold(&migrator, &request, &mut lease) => match held {
-            Ok(Held::ByAnother) => return,
-            Ok(Held::Cancelled) => end(&migrator, &request, FinalStatus::Cancelled, None).await,
+        lost = lease.lost() => match lost {
+            Ok(()) => return,
+            Err(error) => Err(error),
+        },
+        cancelled = cancelled(&migrator, &request) => match cancelled {
+            Ok(()) => end(&migrator, &request, FinalStatus::Cancelled, None).await,
             Err(error) => Err(error),
         },
     };
@@ -58,6 +55,20 @@ pub async fn take_in(
     if let Err(error) = ended.await {
         tracing::warn!(%error, tenant = key.tenant, batch = key.id, "the manifest is taken in once more");
     }
+}
+
+async fn read_in_time(
+    migrator: &Migrator,
+    request: &Request,
+    manifest: &Manifest,
+) -> Result<(), Fault> {
+    let most = migrator.config.manifest_timeout();
+    let read = timeout(most, read(migrator, request, manifest));
+    read.await.unwrap_or_else(|_| {
+        let detail = format!("The manifest was not read within {} s.", most.as_secs());
+        let stage = Stage::Admit;
+        Err(Fault::new(Code::ManifestUnreadable, stage, detail))
+    })
 }
 
 async fn read(migrator: &Migrator, request: &Request, manifest: &Manifest) -> Result<(), Fault> {
@@ -100,24 +111,13 @@ fn changed(fault: Fault) -> Fault {
     }
 }
 
-async fn hold(
-    migrator: &Migrator,
-    request: &Request,
-    lease: &mut Lease,
-) -> Result<Held, LedgerError> {
+/// Waits until somebody asks for the batch's end.
+async fn cancelled(migrator: &Migrator, request: &Request) -> Result<(), LedgerError> {
+    let key = request.key();
     loop {
-        sleep(RENEWED_EVERY).await;
-        if !lease.renew().await? {
-            return Ok(Held::ByAnother);
-        }
-        if migrator
-            .resources
-            .ledger
-            .cancelled(&request.key())
-            .await?
-            .is_some()
-        {
-            return Ok(Held::Cancelled);
+        sleep(LOOK_EVERY).await;
+        if migrator.resources.ledger.cancelled(&key).await?.is_some() {
+            return Ok(());
         }
     }
 }

@@ -17,14 +17,14 @@ use ledger::{
     intake::{BatchItem, Intake, Stopped, lines, stopped, take_lines},
 };
 use manifest::Compression;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     options::{BatchRequest, Wanted, parse_options},
     upload,
 };
 use crate::{
-    request::{BodyLimits, read_body},
+    request::{BodyLimits, read_body, too_slow},
     state::AppState,
 };
 
@@ -138,7 +138,11 @@ pub async fn take(
         Source::Stream(body, encoding) => {
             let idle = Duration::from_millis(app.config.body_timeout_ms);
             let lines = lines(upload::arriving(body, idle), encoding);
-            take_lines(&mut intake, lines.map_err(upload::broken)).await?;
+            let taken = take_lines(&mut intake, lines.map_err(upload::broken));
+            let most = Duration::from_secs(app.config.batches.batch_upload_timeout_s);
+            timeout(most, taken)
+                .await
+                .map_err(|_| Stopped::Lost(too_slow(Stage::Admit)))??;
         }
         Source::Elsewhere => return Ok(None),
     }

@@ -38,6 +38,10 @@ pub struct BatchConfig {
     /// Batches that may come in at once; a further one is answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_BATCH_MAX_UPLOADS", default_value_t = 16)]
     pub batch_max_uploads: usize,
+
+    /// Longest time that a list may take to come in, seconds; sent again with its `Idempotency-Key`, it goes on
+    #[arg(long, env = "TAGFLEET_BATCH_UPLOAD_TIMEOUT_S", default_value_t = 3_600)]
+    pub batch_upload_timeout_s: u64,
 }
 
 impl BatchConfig {
@@ -45,6 +49,7 @@ impl BatchConfig {
         positive("--batch-max-inline-items", self.batch_max_inline_items)?;
         positive("--batch-max-body-bytes", self.batch_max_body_bytes)?;
         positive("--batch-max-uploads", self.batch_max_uploads)?;
+        positive("--batch-upload-timeout-s", self.batch_upload_timeout_s)?;
         if !(1..=100_000).contains(&self.batch_shard_items) {
             return refuse("--batch-shard-items", "must be 1 to 100000");
         }

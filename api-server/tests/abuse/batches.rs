@@ -19,6 +19,9 @@ use crate::{
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 
+/// Two cores have much else to do while the tests run; a server that is frozen needs many seconds.
+const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
+
 pub fn cases() -> Vec<Trial> {
     let nested = format!("{}1{}", r#"{"items":"#.repeat(10_000), "}".repeat(10_000));
     let item = |id: &str| format!(r#"{{"custom_id":"{id}","url":"http://example.com/"}}"#);
@@ -56,6 +59,9 @@ pub fn cases() -> Vec<Trial> {
         case("batch/line_without_end", line_without_end),
         case("batch/gzip_bomb", gzip_bomb),
         case("batch/zstd_bomb", zstd_bomb),
+        case("batch/gzip_of_empty_lines", gzip_of_empty_lines),
+        case("batch/zstd_of_empty_lines", zstd_of_empty_lines),
+        case("batch/empty_lines_without_end", empty_lines_without_end),
         case("batch/wrong_media_type", wrong_media_type),
         case("batch/another_tenants_id", another_tenants_id),
         case("batch/no_id", no_id),
@@ -110,10 +116,10 @@ async fn line_without_end(suite: &Suite) {
     }
 }
 
-async fn compressed(encoder: impl AsyncWrite + Unpin, mebibytes: usize) {
+async fn compressed(encoder: impl AsyncWrite + Unpin, byte: u8, mebibytes: usize) {
     let mut encoder = encoder;
     for _ in 0..mebibytes {
-        encoder.write_all(&vec![b'x'; 1 << 20]).await.unwrap();
+        encoder.write_all(&vec![byte; 1 << 20]).await.unwrap();
     }
     encoder.shutdown().await.unwrap();
 }
@@ -137,14 +143,67 @@ async fn is_no_bomb(suite: &Suite, encoding: &str, bomb: Vec<u8>) {
 
 async fn gzip_bomb(suite: &Suite) {
     let mut bomb = Vec::new();
-    compressed(GzipEncoder::new(&mut bomb), 200).await;
+    compressed(GzipEncoder::new(&mut bomb), b'x', 200).await;
     is_no_bomb(suite, "gzip", bomb).await;
 }
 
 async fn zstd_bomb(suite: &Suite) {
     let mut bomb = Vec::new();
-    compressed(ZstdEncoder::new(&mut bomb), 200).await;
+    compressed(ZstdEncoder::new(&mut bomb), b'x', 200).await;
     is_no_bomb(suite, "zstd", bomb).await;
+}
+
+async fn gzip_of_empty_lines(suite: &Suite) {
+    let mut bomb = Vec::new();
+    compressed(GzipEncoder::new(&mut bomb), b'\n', 512).await;
+    is_answered_beside(suite, "gzip", bomb).await;
+}
+
+async fn zstd_of_empty_lines(suite: &Suite) {
+    let mut bomb = Vec::new();
+    compressed(ZstdEncoder::new(&mut bomb), b'\n', 512).await;
+    is_answered_beside(suite, "zstd", bomb).await;
+}
+
+/// As many at once as a small server has threads. Empty lines are no items, and cost nobody anything.
+async fn is_answered_beside(suite: &Suite, encoding: &str, bomb: Vec<u8>) {
+    let bombs = async {
+        tokio::join!(
+            bomb_alone(suite, encoding, &bomb),
+            bomb_alone(suite, encoding, &bomb)
+        )
+    };
+    let mut bombs = std::pin::pin!(bombs);
+    let mut slowest = Duration::ZERO;
+    loop {
+        let asked = std::time::Instant::now();
+        let health = suite.request(Method::GET, "/healthz").send();
+        tokio::select! {
+            _ = &mut bombs => break,
+            healthy = health => assert_eq!(healthy.unwrap().status(), 200),
+        }
+        slowest = slowest.max(asked.elapsed());
+    }
+    assert!(slowest < HEALTHY_WITHIN, "/healthz took {slowest:?}");
+}
+
+async fn bomb_alone(suite: &Suite, encoding: &str, bomb: &[u8]) {
+    is_no_bomb(suite, encoding, bomb.to_vec()).await;
+}
+
+async fn empty_lines_without_end(suite: &Suite) {
+    let pieces = stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'\n'; 1 << 16]));
+    let request = suite
+        .request(Method::POST, "/v1/batches")
+        .header("content-type", NDJSON);
+    // The connection is closed under the client's hands, maybe before it has read the answer.
+    if let Ok(reply) = request
+        .body(reqwest::Body::wrap_stream(pieces))
+        .send()
+        .await
+    {
+        assert_eq!(reply.status(), 400);
+    }
 }
 
 async fn wrong_media_type(suite: &Suite) {

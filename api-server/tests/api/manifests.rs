@@ -345,6 +345,28 @@ async fn a_bomb_costs_its_own_batch_alone() {
 }
 
 #[tokio::test]
+async fn a_list_of_empty_lines_is_refused_and_holds_nobody_up() {
+    let (album, lists) = (Album::start().await, Lists::new());
+    let api = lists.api(&album, &[]).await;
+    let empty = "\n".repeat(32 << 20);
+    for (name, list) in [
+        ("in/a.csv", format!("url{empty}").into_bytes()),
+        ("in/a.ndjson", empty.clone().into_bytes()),
+        ("in/a.csv.gz", gzip(&format!("url{empty}")).await),
+        ("in/a.csv.zst", zstd(&format!("url{empty}")).await),
+        ("in/a.ndjson.zst", zstd(&empty).await),
+    ] {
+        let batch = end(&api, &lists.put(name, list)).await;
+        let said = batch["errors"]["data"][0]["message"].as_str().unwrap();
+        assert!(
+            said.contains("empty lines") || said.contains("200 times"),
+            "{name}: {batch}"
+        );
+    }
+    api.finish().await;
+}
+
+#[tokio::test]
 async fn a_key_makes_one_batch_of_a_manifest() {
     let (album, lists) = (Album::start().await, Lists::new());
     let api = lists.api(&album, &[]).await;

@@ -6,12 +6,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::{
+    sync::oneshot,
+    task::AbortHandle,
+    time::{Instant, sleep},
+};
 
 use crate::{BatchKey, Ledger, LedgerError};
 
 /// Between two of its objects.
-pub const RENEWED_EVERY: Duration = Duration::from_secs(5);
+const RENEWED_EVERY: Duration = Duration::from_secs(5);
 /// Without a new one, whoever had it is dead.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
@@ -38,6 +42,15 @@ pub struct Lease {
     key: BatchKey,
     work: Work,
     next: usize,
+}
+
+/// A lease that a task of its own renews, however long the work keeps its thread. Dropped, it is renewed no more.
+#[derive(Debug)]
+pub struct KeptLease {
+    ledger: Ledger,
+    folder: String,
+    lost: oneshot::Receiver<Result<(), LedgerError>>,
+    renewing: AbortHandle,
 }
 
 /// One look after another at a lease that somebody else may have. By this
@@ -93,13 +106,52 @@ impl Lease {
         Ok(self.ledger.store.put_new(&name, Bytes::new()).await?)
     }
 
+    /// Renews it from now on.
+    pub fn keep(self) -> KeptLease {
+        self.keep_every(RENEWED_EVERY)
+    }
+
+    fn keep_every(self, every: Duration) -> KeptLease {
+        let (ledger, folder) = (self.ledger.clone(), self.work.folder(&self.key));
+        let (tell, lost) = oneshot::channel();
+        let renewing = tokio::spawn(async move {
+            let _ = tell.send(self.renew_until_lost(every).await);
+        });
+        KeptLease {
+            ledger,
+            folder,
+            lost,
+            renewing: renewing.abort_handle(),
+        }
+    }
+
+    async fn renew_until_lost(mut self, every: Duration) -> Result<(), LedgerError> {
+        loop {
+            sleep(every).await;
+            if !self.renew().await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl KeptLease {
+    /// Waits until it is somebody else's, or cannot be renewed.
+    pub async fn lost(&mut self) -> Result<(), LedgerError> {
+        // A task that was ended has nothing to tell.
+        (&mut self.lost).await.unwrap_or(Ok(()))
+    }
+
     /// The work is done, and nobody has to do it again.
     pub async fn end(self) -> Result<(), LedgerError> {
-        Ok(self
-            .ledger
-            .store
-            .delete_folder(&self.work.folder(&self.key))
-            .await?)
+        self.renewing.abort();
+        Ok(self.ledger.store.delete_folder(&self.folder).await?)
+    }
+}
+
+impl Drop for KeptLease {
+    fn drop(&mut self) {
+        self.renewing.abort();
     }
 }
 
@@ -137,7 +189,37 @@ mod tests {
         let second = take(&mut two, now).await.expect("whoever had it is silent");
         assert!(take(&mut one, now).await.is_none());
         assert!(!first.renew().await.expect("answers"), "it was taken over");
-        second.end().await.expect("ends");
+        second.keep().end().await.expect("ends");
         assert!(take(&mut Lookout::default(), now).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn it_is_kept_while_the_work_is_not_polled() {
+        let config = StoreConfig {
+            store_url: Some("memory:".into()),
+            ..StoreConfig::default()
+        };
+        let ledger = Ledger::new(Store::open(&config).expect("opens"));
+        let key = BatchKey::new("shop", "batch_1");
+        let (mut one, mut two) = (Lookout::default(), Lookout::default());
+        let mut now = Instant::now();
+        let first = ledger.lease(&key, Work::Intake, &mut one, now).await;
+        let kept = first.expect("answers").expect("free");
+        let kept = kept.keep_every(Duration::from_millis(2));
+        for _ in 0..5 {
+            now += LOST_AFTER / 2;
+            let seen = two.0;
+            while two.0 == seen {
+                let other = ledger.lease(&key, Work::Intake, &mut two, now).await;
+                assert!(other.expect("answers").is_none(), "it is renewed");
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(kept);
+        let last = ledger.lease(&key, Work::Intake, &mut two, now).await;
+        assert!(last.expect("answers").is_none(), "its last sign of life");
+        now += LOST_AFTER;
+        let last = ledger.lease(&key, Work::Intake, &mut two, now).await;
+        assert!(last.expect("answers").is_some(), "nobody renews it");
     }
 }

@@ -46,7 +46,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use attempts::Attempt;
 pub use calls::Calls;
 pub use entry::{BatchKey, Delivery, DryRun, Final, FinalStatus, Item, Manifest, Request, Sealed};
-pub use lease::{Lease, Lookout, RENEWED_EVERY, Work};
+pub use lease::{KeptLease, Lease, Lookout, Work};
 pub use log::{Appended, Line, Log, outcome};
 pub use progress::Progress;
 pub use reading::Cursor;

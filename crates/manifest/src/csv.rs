@@ -9,6 +9,8 @@ use crate::{ListError, Row, wrong};
 
 const MAX_ROW_BYTES: usize = 64 * 1024;
 const MAX_COLUMNS: usize = 256;
+/// Bytes without a whole row: a row whose every sign is quoted, and then empty lines.
+const MAX_UNUSED_BYTES: usize = 4 * MAX_ROW_BYTES;
 
 pub struct CsvRows {
     reader: Reader,
@@ -19,6 +21,8 @@ pub struct CsvRows {
     ends: Vec<usize>,
     ended: usize,
     rows: u64,
+    /// Bytes since the last whole row.
+    unused: usize,
 }
 
 /// Where they are.
@@ -39,6 +43,7 @@ impl Default for CsvRows {
             ends,
             ended: 0,
             rows: 0,
+            unused: 0,
         }
     }
 }
@@ -76,7 +81,7 @@ impl CsvRows {
         from.advance(read);
         (self.filled, self.ended) = (self.filled + filled, self.ended + ended);
         match result {
-            ReadRecordResult::InputEmpty | ReadRecordResult::End => Ok(None),
+            ReadRecordResult::InputEmpty | ReadRecordResult::End => self.unused(read),
             ReadRecordResult::OutputFull => {
                 Err(self.next(&format!("is longer than {MAX_ROW_BYTES} bytes")))
             }
@@ -85,6 +90,15 @@ impl CsvRows {
             }
             ReadRecordResult::Record => self.record(),
         }
+    }
+
+    /// Empty lines are no rows. Who sends nothing else sends no list.
+    fn unused(&mut self, bytes: usize) -> Result<Option<Row>, ListError> {
+        self.unused += bytes;
+        if self.unused > MAX_UNUSED_BYTES {
+            return Err(self.next("comes after too many empty lines"));
+        }
+        Ok(None)
     }
 
     /// `None` for the first one, which names the columns.
@@ -112,7 +126,7 @@ impl CsvRows {
                 })
             }
         };
-        (self.filled, self.ended) = (0, 0);
+        (self.filled, self.ended, self.unused) = (0, 0, 0);
         Ok(row)
     }
 
@@ -188,6 +202,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         let long = [b"url\n\"".to_vec(), vec![b'a'; 2 * MAX_ROW_BYTES]].concat();
         let wide = [b"url".to_vec(), vec![b','; 2 * MAX_COLUMNS]].concat();
+        let empty = [b"url".to_vec(), vec![b'\n'; 2 * MAX_UNUSED_BYTES]].concat();
         for (text, why) in [
             (&b""[..], "the list is empty"),
             (b"\n\n", "the list is empty"),
@@ -197,6 +212,7 @@ mod tests {
             (b"url\n\xff\n", "row 1 is not UTF-8"),
             (&long, "is longer than"),
             (&wide, "more than 256 cells"),
+            (&empty, "row 1 comes after too many empty lines"),
         ] {
             let said = rows(text, 100).expect_err("is wrong");
             assert!(said.contains(why), "{said}");

@@ -8,6 +8,7 @@
 //! read where one is ([`parquet::read`]).
 
 pub mod apart;
+mod bounded;
 mod compression;
 mod csv;
 mod format;
@@ -15,6 +16,7 @@ pub mod parquet;
 
 use serde::{Deserialize, Serialize};
 
+pub use bounded::{Bounded, UnpacksTooFar};
 pub use compression::{Compression, decoded};
 pub use csv::CsvRows;
 pub use format::{Format, Kind};

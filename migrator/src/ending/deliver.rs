@@ -11,9 +11,8 @@ use common::{
     outside::{NotAllowed, Place},
     stage::Stage,
 };
-use ledger::{BatchKey, Delivery, Kind, Lease, LedgerError, RENEWED_EVERY, Request, Sealed, Tally};
+use ledger::{BatchKey, Delivery, KeptLease, Kind, Lease, LedgerError, Request, Sealed, Tally};
 use serde_json::json;
-use tokio::time::sleep;
 
 use crate::context::Migrator;
 
@@ -40,7 +39,7 @@ pub struct ResultsDelivery {
     pub tally: Tally,
 }
 
-pub async fn deliver(migrator: Arc<Migrator>, results: ResultsDelivery, mut lease: Lease) {
+pub async fn deliver(migrator: Arc<Migrator>, results: ResultsDelivery, lease: Lease) {
     let key = results.request.key();
     tracing::info!(
         tenant = key.tenant,
@@ -48,9 +47,10 @@ pub async fn deliver(migrator: Arc<Migrator>, results: ResultsDelivery, mut leas
         url = results.url,
         "results are written to their owner"
     );
+    let mut lease = lease.keep();
     let written = tokio::select! {
         written = write(&migrator, &results) => written,
-        held = hold(&mut lease) => return report(&key, held.map_err(Stopped::from)),
+        lost = lease.lost() => return report(&key, lost.map_err(Stopped::from)),
     };
     let delivery = match written {
         Ok(files) => Delivery { files, fault: None },
@@ -71,7 +71,7 @@ async fn end(
     migrator: &Migrator,
     key: &BatchKey,
     delivery: &Delivery,
-    lease: Lease,
+    lease: KeptLease,
 ) -> Result<(), LedgerError> {
     let ledger = &migrator.resources.ledger;
     ledger.set_delivered(key, delivery).await?;
@@ -98,16 +98,6 @@ fn refused(error: &Stopped) -> Fault {
 fn report(key: &BatchKey, ended: Result<(), Stopped>) {
     if let Err(error) = ended {
         tracing::warn!(%error, tenant = key.tenant, batch = key.id, "results are delivered later");
-    }
-}
-
-/// Comes back when the lease is somebody else's.
-async fn hold(lease: &mut Lease) -> Result<(), LedgerError> {
-    loop {
-        sleep(RENEWED_EVERY).await;
-        if !lease.renew().await? {
-            return Ok(());
-        }
     }
 }
 

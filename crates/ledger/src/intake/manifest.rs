@@ -10,7 +10,10 @@ use common::{
     outside::{Opened, Outside},
 };
 use futures_util::{StreamExt, TryStreamExt};
-use tokio::io::{AsyncBufRead, BufReader};
+use tokio::{
+    io::{AsyncBufRead, BufReader},
+    task::consume_budget,
+};
 use tokio_util::codec::{FramedRead, LinesCodecError};
 
 use super::{BatchItem, Intake, Stopped, lines, lost, open, stopped, take_lines, too_long};
@@ -94,6 +97,8 @@ async fn read(file: &Opened) -> Result<impl AsyncBufRead + Send + use<>, Stopped
 }
 
 async fn push(intake: &mut Intake<'_>, row: Row) -> Result<(), Stopped> {
+    // A row costs what a message would: where rows are always at hand, others have their turn.
+    consume_budget().await;
     let number = intake.listed() + 1;
     let item = BatchItem {
         custom_id: row.custom_id,
