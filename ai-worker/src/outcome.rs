@@ -1,6 +1,6 @@
 //! Results on their way to whoever waits.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::{
@@ -9,27 +9,29 @@ use common::{
     wire::{self, JobResult},
 };
 
-/// Tries at storing a result before the job is left to another worker.
-const STORE_TRIES: u32 = 5;
+/// Tries at storing a result, however little time there is.
+const LEAST_TRIES: u32 = 5;
 const STORE_PAUSES: Pauses =
     Pauses::doubling(Duration::from_millis(200), Duration::from_millis(1_200));
 
-/// Returns whether the result is stored. If it cannot be, the job is worth more
-/// than this work: it goes back and is done again.
-pub async fn store(bus: &Bus, reply_to: &str, result: &JobResult) -> bool {
+/// Returns whether the result is stored. It is held for as long as somebody waits for it: Redis may be away for a while, and
+/// a job that went back would count as one that has failed. After `until` it goes back, and has expired there.
+pub async fn store(bus: &Bus, reply_to: &str, result: &JobResult, until: Instant) -> bool {
     let key = ResultKey {
         tenant: result.tenant.clone(),
         id: result.id.clone(),
     };
     let payload = Bytes::from(wire::encode(result));
-    for attempt in 1..=STORE_TRIES {
+    let mut tried = 0;
+    while tried < LEAST_TRIES || Instant::now() < until {
+        tried += 1;
         match bus.store_result(reply_to, &key, payload.clone()).await {
             Ok(()) => return true,
             Err(error) => {
-                tracing::warn!(%error, id = key.id, attempt, "the result could not be stored");
+                tracing::warn!(%error, id = key.id, tried, "the result could not be stored");
             }
         }
-        STORE_PAUSES.wait(attempt).await;
+        STORE_PAUSES.wait(tried).await;
     }
     false
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{from_fn, from_fn_with_state, map_response},
     routing::get,
 };
 use utoipa::{
@@ -62,11 +62,13 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .routes(routes!(health::metrics))
         .routes(routes!(context::explain))
         .split_for_parts();
+    let docs = SwaggerUi::new("/docs").url("/openapi.json", document);
+    let docs = Router::<Arc<AppState>>::from(docs).layer(map_response(page::guard_docs));
     described
         .route("/", get(page::index))
         .route("/page/style.css", get(page::style))
         .route("/page/app.js", get(page::script))
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .merge(docs)
         .fallback(context::unknown_path)
         .method_not_allowed_fallback(context::method_not_allowed)
         .with_state(app)

@@ -1,11 +1,14 @@
 //! What a Redis that restarts, hangs or loses connections does to the bus.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter};
 use testing::servers::{Mode, Redis, TcpProxy, eventually, unique};
 use tokio::time::timeout;
+
+/// After a failover, results are stored again within this time; a busy machine needs some of it.
+const FAILOVER: Duration = Duration::from_secs(10);
 
 async fn open(port: u16) -> Bus {
     let config = BusConfig {
@@ -75,6 +78,47 @@ async fn a_hung_redis_is_noticed_and_left() {
     let mut waiter = inbox.register(key("after")).expect("there is room");
     store_at_last(&bus, &inbox, "after").await;
     assert_eq!(result(&mut waiter).await, "result");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_became_a_replica_is_left_for_the_new_master() {
+    let (old, new) = tokio::join!(Redis::start(), Redis::start());
+    let proxy = TcpProxy::start(old.port()).await;
+    let bus = open(proxy.port()).await;
+    let inbox = bus.open_inbox("api").await.expect("it opens");
+    store(&bus, &inbox, "before").await;
+    // As a managed failover does: the name leads elsewhere, and no connection is cut.
+    proxy.lead_to(new.port());
+    old.ctl(&["REPLICAOF", "127.0.0.1", &new.port().to_string()])
+        .await;
+    let started = Instant::now();
+    store_at_last(&bus, &inbox, "after").await;
+    assert!(started.elapsed() < FAILOVER, "{:?}", started.elapsed());
+    let stored = new.ctl(&["--raw", "KEYS", "*:after"]).await;
+    assert!(
+        stored.ends_with(":after"),
+        "it is with the new one: {stored:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_stores_nothing_is_not_ready() {
+    let redis = Redis::start().await;
+    let bus = open(redis.port()).await;
+    redis
+        .ctl(&["CONFIG", "SET", "min-replicas-to-write", "1"])
+        .await;
+    eventually("it is noticed", async || (!bus.is_ready()).then_some(())).await;
+    // It answers all the while, and stays unready.
+    for _ in 0..20 {
+        bus.result(&key("a")).await.expect("reads are answered");
+        assert!(!bus.is_ready());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    redis
+        .ctl(&["CONFIG", "SET", "min-replicas-to-write", "0"])
+        .await;
+    eventually("it is ready again", async || bus.is_ready().then_some(())).await;
 }
 
 #[tokio::test]

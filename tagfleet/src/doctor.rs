@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Args;
@@ -11,7 +12,11 @@ use common::{
     bus::{Bus, BusConfig},
     model::{Kind, Manifest},
     queue::{Queue, QueueConfig},
+    store::{Store, StoreConfig},
 };
+use tokio::time::timeout;
+
+const PROBED_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
 pub struct Doctor {
@@ -41,6 +46,9 @@ pub struct Doctor {
 
     #[command(flatten)]
     bus: BusConfig,
+
+    #[command(flatten)]
+    store: StoreConfig,
 }
 
 /// One finding: fine, or what to do about it.
@@ -130,7 +138,16 @@ impl Doctor {
         vec![
             service(format!("queue, {}", named(&self.queue.queue_url)), queue),
             service(format!("bus, {}", named(&self.bus.bus_url)), bus),
+            service("object store".to_owned(), self.try_store().await.err()),
         ]
+    }
+
+    async fn try_store(&self) -> Result<(), String> {
+        let store = Store::open(&self.store).map_err(|error| error.to_string())?;
+        let probed = timeout(PROBED_WITHIN, store.probe()).await;
+        probed
+            .map_err(|_| format!("it does not answer within {PROBED_WITHIN:?}"))?
+            .map_err(|error| error.to_string())
     }
 }
 

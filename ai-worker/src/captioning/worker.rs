@@ -43,6 +43,7 @@ impl Handle for CaptioningWorker {
             }
         };
         let reply_to = job.reply_to.clone();
+        let deadline = received + job.left(self.bus.now_us());
         let key = job.key();
         let captioning = self.caption(job, delivery.priority, received);
         let result = match self.cancelled.unless(key, captioning).await {
@@ -52,7 +53,7 @@ impl Handle for CaptioningWorker {
                 return;
             }
         };
-        if outcome::store(&self.bus, &reply_to, &result).await {
+        if outcome::store(&self.bus, &reply_to, &result, deadline).await {
             finish(delivery, &result).await;
         }
     }
@@ -77,7 +78,7 @@ impl Handle for CaptioningWorker {
         if let Ok(tagged) = &mut result.outcome {
             tagged.caption.status = CaptionStatus::Unavailable;
         }
-        outcome::store(&self.bus, &job.reply_to, &result).await;
+        outcome::store(&self.bus, &job.reply_to, &result, Instant::now()).await;
     }
 }
 

@@ -109,7 +109,7 @@ impl Handle for TaggingWorker {
             format!("given up after {attempts} attempts"),
         );
         let result = self.result(&job, Err(fault), Timings::default());
-        outcome::store(&self.bus, &job.reply_to, &result).await;
+        outcome::store(&self.bus, &job.reply_to, &result, Instant::now()).await;
     }
 }
 
@@ -137,7 +137,8 @@ impl TaggingWorker {
         timings: Timings,
     ) -> Option<JobResult> {
         let result = self.result(job, outcome, timings);
-        let is_stored = outcome::store(&self.bus, &job.reply_to, &result).await;
+        let deadline = Instant::now() + job.left(self.bus.now_us());
+        let is_stored = outcome::store(&self.bus, &job.reply_to, &result, deadline).await;
         is_stored.then_some(result)
     }
 

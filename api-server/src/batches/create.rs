@@ -13,7 +13,7 @@ use common::{
 };
 
 use ledger::{
-    BatchKey, BatchView, DryRun, Manifest, Request,
+    BatchKey, BatchView, DryRun, LedgerError, Manifest, Request,
     announce::announce_first,
     intake::{Stopped, check_manifest, check_output},
     unavailable,
@@ -210,7 +210,10 @@ async fn begin(app: &AppState, fresh: Request, batch: String) -> Result<(Request
         return Ok((request, true));
     }
     // Another server was sent the same at the same time, and was first.
-    Ok((find(&key).await?.unwrap_or(request), false))
+    match find(&key).await? {
+        Some(found) => Ok((found, false)),
+        None => Err(unavailable(LedgerError::Vanished(key.id))),
+    }
 }
 
 /// What stays is what can be gone on with, and what another server was sent under the same key.

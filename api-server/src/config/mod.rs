@@ -60,8 +60,8 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_IDLE_TIMEOUT_MS", default_value_t = 60_000)]
     pub idle_timeout_ms: u64,
 
-    /// Longest wait for open requests at shutdown, milliseconds
-    #[arg(long, env = "TAGFLEET_API_DRAIN_TIMEOUT_MS", default_value_t = 30_000)]
+    /// Longest wait for open requests at shutdown, milliseconds; no less than the longest `timeout_ms`
+    #[arg(long, env = "TAGFLEET_API_DRAIN_TIMEOUT_MS", default_value_t = 65_000)]
     pub api_drain_timeout_ms: u64,
 
     #[command(flatten)]
@@ -80,6 +80,9 @@ impl ApiConfig {
         positive("--idle-timeout-ms", self.idle_timeout_ms)?;
         if self.default_timeout_ms > self.max_timeout_ms {
             return refuse("--default-timeout-ms", "is longer than --max-timeout-ms");
+        }
+        if self.api_drain_timeout_ms < self.max_timeout_ms.into() {
+            return refuse("--api-drain-timeout-ms", "is shorter than --max-timeout-ms");
         }
         check_name("--api-name", self.api_name.as_deref())?;
         self.batches.validate()

@@ -67,6 +67,9 @@ async fn the_document_is_openapi_3_1_and_lists_the_routes() {
     );
     let docs = api.get("/docs/").await;
     assert!(docs.status == 200 && docs.json.as_str().unwrap().contains("swagger"));
+    // It is of the origin whose session holds the key.
+    let policy = docs.header("content-security-policy");
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
     api.finish().await;
 }
 

@@ -2,6 +2,8 @@
 //! beyond its share, files, the network, other programs.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
+#[cfg(target_os = "linux")]
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 /// Stacks, tables and what the allocator holds back.
 const OVERHEAD_BYTES: u64 = 128 << 20;
@@ -17,8 +19,17 @@ pub fn confine(memory_bytes: u64) {
     // decoder would keep that busy. The kernel stops at 1 there, and to a file, a byte is too little for a core as well.
     limit(Resource::Core, 1);
     limit(Resource::Fsize, 0);
+    end_with_parent();
     if let Err(error) = syscalls::restrict() {
         eprintln!("this decoder runs without a system call filter: {error}");
+    }
+}
+
+/// A server that is killed leaves no decoder behind, whatever file keeps it busy.
+fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        eprintln!("this decoder may outlive its server: {error}");
     }
 }
 
@@ -52,7 +63,10 @@ fn limit(resource: Resource, most: u64) {
 mod syscalls {
     use std::{collections::BTreeMap, env::consts::ARCH};
 
-    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+        SeccompRule,
+    };
 
     /// Reading and writing what is open, memory, time, and ending. Nothing
     /// that opens, connects, or starts.
@@ -74,7 +88,6 @@ mod syscalls {
         libc::SYS_getrandom,
         libc::SYS_sched_yield,
         libc::SYS_sched_getaffinity,
-        libc::SYS_prlimit64,
         libc::SYS_sigaltstack,
         libc::SYS_rt_sigaction,
         libc::SYS_rt_sigprocmask,
@@ -82,14 +95,30 @@ mod syscalls {
         libc::SYS_restart_syscall,
         libc::SYS_getpid,
         libc::SYS_gettid,
-        libc::SYS_tgkill,
         libc::SYS_exit,
         libc::SYS_exit_group,
     ];
 
+    /// Calls that name a process may name this one alone: the server runs as the same user. The first argument of each is
+    /// the process, and 0 is whoever asks.
+    fn of_this_process() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::Error> {
+        let own = rustix::process::getpid().as_raw_nonzero().get() as u64;
+        let is =
+            |process| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, process);
+        let read_only = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
+        Ok(vec![
+            (libc::SYS_tgkill, vec![SeccompRule::new(vec![is(own)?])?]),
+            (
+                libc::SYS_prlimit64,
+                vec![SeccompRule::new(vec![is(0)?, read_only])?],
+            ),
+        ])
+    }
+
     /// Refused calls fail as if not permitted: a library that can do without goes on.
     pub fn restrict() -> Result<(), seccompiler::Error> {
-        let rules: BTreeMap<_, _> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+        let mut rules: BTreeMap<_, _> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+        rules.extend(of_this_process()?);
         let refuse = SeccompAction::Errno(libc::EPERM as u32);
         let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, ARCH.try_into()?)?;
         seccompiler::apply_filter(&BpfProgram::try_from(filter)?)

@@ -1,5 +1,5 @@
 //! The queue inside one process. Same promises as the broker: bounded, at
-//! least once, and a job that failed before runs alone.
+//! least once, and the last attempt of a job runs alone.
 
 mod shards;
 
@@ -16,8 +16,8 @@ use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    DEAD_LETTERS_KEPT, Delivery, Depth, JobQueue, Message, QueueConfig, QueueError, QueueId,
-    Received,
+    DEAD_LETTERS_KEPT, Delivery, Depth, JobQueue, Message, NextTry, QueueConfig, QueueError,
+    QueueId, Received, next_try,
 };
 use crate::shutdown::Shutdown;
 pub use shards::{Consumer as ShardConsumer, Receipt as ShardReceipt, Shards};
@@ -39,7 +39,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     queues: [VecDeque<Entry>; QueueId::COUNT],
-    /// Jobs that failed before, by queue.
+    /// Jobs with one attempt left and such with none, by queue.
     retries: [VecDeque<Entry>; QueueId::COUNT],
     dead: VecDeque<Entry>,
     consumers: u64,
@@ -143,7 +143,10 @@ pub struct Consumer {
 #[derive(Debug, Default)]
 struct Held {
     jobs: AtomicUsize,
+    /// A job with one attempt left is in hand.
     alone: AtomicBool,
+    /// The job before was one.
+    was_alone: AtomicBool,
 }
 
 /// Waits for what `take` gives; nothing after the shutdown.
@@ -180,18 +183,30 @@ impl Consumer {
             let Some(entry) = retries.front() else {
                 continue;
             };
-            if entry.failed >= self.shared.max_attempts {
+            if next_try(entry.failed, self.shared.max_attempts) == NextTry::None {
                 let entry = retries.pop_front()?;
                 return Some(bury(&mut state, entry));
+            }
+            // Between two of them, others have their turn.
+            if self.held.was_alone.load(Relaxed)
+                && let Some(received) = self.take_fresh(&mut state)
+            {
+                return Some(received);
             }
             // It waits until it can be alone, and the others wait for it.
             if self.held.jobs.load(Relaxed) > 0 {
                 return None;
             }
-            let entry = retries.pop_front()?;
+            let entry = state.retries[queue.index()].pop_front()?;
             self.held.alone.store(true, Relaxed);
+            self.held.was_alone.store(true, Relaxed);
             return Some(self.hand_out(*queue, entry, None));
         }
+        self.take_fresh(&mut state)
+    }
+
+    fn take_fresh(&self, state: &mut State) -> Option<Received> {
+        self.held.was_alone.store(false, Relaxed);
         self.queues.iter().find_map(|(queue, credit)| {
             let permit = credit.clone().try_acquire_owned().ok()?;
             let entry = state.queues[queue.index()].pop_front()?;
@@ -266,7 +281,11 @@ impl Drop for Receipt {
         let mut state = self.shared.state();
         if let Some(mut entry) = self.entry.take() {
             entry.failed += 1;
-            state.retries[self.queue.index()].push_back(entry);
+            let queue = self.queue.index();
+            match next_try(entry.failed, self.shared.max_attempts) {
+                NextTry::InCompany => state.queues[queue].push_back(entry),
+                NextTry::Alone | NextTry::None => state.retries[queue].push_back(entry),
+            }
         }
         self.held.jobs.fetch_sub(1, Relaxed);
         // It was alone, or nobody was.

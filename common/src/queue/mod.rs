@@ -16,6 +16,26 @@ pub use names::{JobQueue, Priority};
 use crate::shutdown::Shutdown;
 use names::QueueId;
 
+/// How a job is tried again that failed so many times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NextTry {
+    /// Like any other job.
+    InCompany,
+    /// This is the last one. Nobody else's job is in hand beside it: if it kills its worker, it takes no mate along, and if
+    /// its mates killed workers before, it now shows that it does not.
+    Alone,
+    /// Never: it becomes a dead letter.
+    None,
+}
+
+fn next_try(failed: u32, max_attempts: u32) -> NextTry {
+    match max_attempts.saturating_sub(failed) {
+        0 => NextTry::None,
+        1 => NextTry::Alone,
+        _ => NextTry::InCompany,
+    }
+}
+
 /// Dead letters kept for a look; older ones make room.
 const DEAD_LETTERS_KEPT: usize = 1_000;
 

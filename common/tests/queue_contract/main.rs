@@ -3,7 +3,10 @@
 mod bundles;
 mod shards;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use bundles::*;
 use common::{
@@ -21,6 +24,8 @@ const MAX_LENGTH: u32 = 10;
 const MAX_ATTEMPTS: u32 = 3;
 /// How long we look for something that must not happen.
 const NEVER: Duration = Duration::from_millis(200);
+/// A busy machine takes tens of milliseconds for it. Waiting for another job's end takes for ever.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 fn config(url: String) -> QueueConfig {
     QueueConfig {
@@ -69,7 +74,8 @@ macro_rules! jobs {
             an_expired_message_is_never_seen,
             a_failed_message_expires_too,
             too_many_attempts_end_as_a_dead_letter,
-            a_failed_job_runs_alone,
+            a_failed_job_stops_nobody,
+            the_last_attempt_runs_alone,
             a_poison_job_takes_no_mates_along,
             prefetch_is_credit,
             each_priority_has_credit_of_its_own,
@@ -304,9 +310,37 @@ async fn too_many_attempts_end_as_a_dead_letter(queue: &Queue) {
     assert_eq!(queue.dead_letters().await.expect("the backend answers"), 1);
 }
 
-async fn a_failed_job_runs_alone(queue: &Queue) {
+async fn a_failed_job_stops_nobody(queue: &Queue) {
     publish(queue, Priority::Bulk, "shaky").await;
     let mut consumer = consume(queue, 4);
+    let shaky = delivered(&mut consumer).await;
+    publish(queue, Priority::Bulk, "slow").await;
+    let slow = delivered(&mut consumer).await;
+    drop(shaky);
+    publish(queue, Priority::Realtime, "fresh").await;
+    let started = Instant::now();
+    let mut held = Vec::new();
+    while held.iter().all(|delivery| text(delivery) != "fresh") {
+        held.push(delivered(&mut consumer).await);
+    }
+    assert!(started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
+    if held.len() == 1 {
+        held.push(delivered(&mut consumer).await);
+    }
+    let shaky = held.iter().find(|delivery| text(delivery) == "shaky");
+    assert_eq!(shaky.map(|delivery| delivery.attempt), Some(2));
+    for delivery in held {
+        ack(delivery).await;
+    }
+    ack(slow).await;
+}
+
+async fn the_last_attempt_runs_alone(queue: &Queue) {
+    publish(queue, Priority::Bulk, "shaky").await;
+    let mut consumer = consume(queue, 4);
+    for _ in 2..MAX_ATTEMPTS {
+        drop(delivered(&mut consumer).await);
+    }
     let shaky = delivered(&mut consumer).await;
     publish(queue, Priority::Bulk, "held").await;
     let held = delivered(&mut consumer).await;
@@ -317,11 +351,11 @@ async fn a_failed_job_runs_alone(queue: &Queue) {
     );
     ack(held).await;
     let shaky = delivered(&mut consumer).await;
-    assert_eq!((text(&shaky), shaky.attempt), ("shaky", 2));
+    assert_eq!((text(&shaky), shaky.attempt), ("shaky", MAX_ATTEMPTS));
     publish(queue, Priority::Realtime, "waits").await;
     assert!(
         timeout(NEVER, consumer.next()).await.is_err(),
-        "the failed job is alone"
+        "the last attempt is alone"
     );
     ack(shaky).await;
     let after = delivered(&mut consumer).await;

@@ -2,6 +2,8 @@
 //! have about as many as migrators have in hand, and as many again, so that a
 //! batch that comes later, whosever it is, waits for few.
 
+use std::ops::Range;
+
 use common::{
     queue::{Queue, QueueError},
     wire::{self, Shard},
@@ -56,9 +58,9 @@ pub async fn announce_again(
     queue: &Queue,
     key: &BatchKey,
     progress: &Progress,
-    up_to: u32,
+    shards: Range<u32>,
 ) -> Result<(), QueueError> {
-    for number in (0..up_to).filter(|shard| !progress.is_finished(*shard)) {
+    for number in shards.filter(|shard| !progress.is_finished(*shard)) {
         publish(queue, key, number).await?;
     }
     Ok(())

@@ -74,6 +74,30 @@ impl Ledger {
         }
     }
 
+    /// Returns whether the caller is the one who puts shards into the queue once more, of all who find at about the same time
+    /// that they are in neither queue nor hands. One who dies over it is followed by another in the next span of `every_s`.
+    pub async fn call_again(
+        &self,
+        key: &BatchKey,
+        why: &str,
+        now_s: u64,
+        every_s: u64,
+    ) -> Result<bool, LedgerError> {
+        let span = now_s / every_s.max(1);
+        let name = key.file(&format!("again/{why}-{span:012}"));
+        Ok(self.store.put_new(&name, Bytes::new()).await?)
+    }
+
+    /// Returns the shards that a call has called.
+    pub async fn called(&self, key: &BatchKey, number: usize) -> Result<Range<u32>, LedgerError> {
+        let up_to: u32 = self.read(&key.call(number)).await?.unwrap_or(0);
+        let before = match number.checked_sub(1) {
+            Some(before) => self.read(&key.call(before)).await?.unwrap_or(0),
+            None => 0,
+        };
+        Ok(before..up_to)
+    }
+
     /// The shards of that call are in the queue.
     pub async fn said(&self, key: &BatchKey, number: usize) -> Result<(), LedgerError> {
         self.store
@@ -129,6 +153,28 @@ mod tests {
             .expect("lists")
             .len();
         assert!(kept <= 2 * (KEPT + 1), "{kept} are kept");
+    }
+
+    #[tokio::test]
+    async fn one_of_many_calls_again() {
+        let (ledger, key) = in_memory();
+        let call = |now_s| ledger.call_again(&key, "still", now_s, 60);
+        let calls = futures_util::future::join_all([60, 61, 90, 119].map(call)).await;
+        let winners = calls
+            .into_iter()
+            .filter(|call| *call.as_ref().expect("answers"));
+        assert_eq!(winners.count(), 1);
+        assert!(call(120).await.expect("answers"), "a span later");
+    }
+
+    #[tokio::test]
+    async fn a_call_knows_its_shards() {
+        let (ledger, key) = in_memory();
+        for up_to in [4, 7] {
+            ledger.call(&key, up_to).await.expect("answers");
+        }
+        assert_eq!(ledger.called(&key, 0).await.expect("answers"), 0..4);
+        assert_eq!(ledger.called(&key, 1).await.expect("answers"), 4..7);
     }
 
     #[tokio::test]

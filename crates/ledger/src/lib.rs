@@ -61,10 +61,11 @@ pub enum LedgerError {
     Store(#[from] StoreError),
     #[error("{0} in the store cannot be read: {1}")]
     Unreadable(String, String),
+    #[error("{0} was in the store a moment ago, and is gone")]
+    Vanished(String),
 }
 
-/// Returns what a client is told when the ledger fails; its own words stay in the log.
-/// Logs the error, and returns what a client is told of it.
+/// Logs an error of the ledger, and returns what a client is told of it.
 pub fn unavailable(error: LedgerError) -> Fault {
     tracing::warn!(%error, "the ledger of batches failed");
     Fault::new(
@@ -160,7 +161,8 @@ impl Ledger {
         if self.write(&key.file("sealed.json"), &sealed).await? {
             return Ok(sealed);
         }
-        Ok(self.sealed(key).await?.unwrap_or(sealed))
+        let name = key.file("sealed.json");
+        self.sealed(key).await?.ok_or(LedgerError::Vanished(name))
     }
 
     pub async fn sealed(&self, key: &BatchKey) -> Result<Option<Sealed>, LedgerError> {
@@ -267,7 +269,7 @@ impl Ledger {
         if self.write(&name, claim).await? {
             return Ok(claim.clone());
         }
-        Ok(self.read(&name).await?.unwrap_or_else(|| claim.clone()))
+        self.read(&name).await?.ok_or(LedgerError::Vanished(name))
     }
 
     /// Keys that were last used before.

@@ -56,6 +56,7 @@ fn main() {
         ),
         trial("a_slow_file_is_decoded_all_the_same", slow),
         trial("memory_files_and_network_are_out_of_reach", confined),
+        trial("no_call_reaches_another_process", confined_to_itself),
         trial("a_full_line_and_a_late_caller_are_told_apart", full),
         trial("what_a_file_did_is_told_even_after_its_caller_left", impact),
     ];
@@ -94,6 +95,7 @@ fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Prepared, Fault
             TcpStream::connect("127.0.0.1:9").is_err_and(|error| error.raw_os_error() == Some(1)),
         ),
         b"program" => denied(std::process::Command::new("/bin/true").spawn().is_err()),
+        other if other.starts_with(b"escape ") => denied(escape(&other[7..]) == Err(libc::EPERM)),
         b"core" => {
             denied(rustix::process::getrlimit(rustix::process::Resource::Core).current == Some(1))
         }
@@ -102,6 +104,47 @@ fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Prepared, Fault
             Err(Fault::new(Code::ImageTruncated, Stage::Prepare, "As told."))
         }
         other => Ok(echo(other)),
+    }
+}
+
+/// Tries what a decoder that was taken over would try next. The server is its parent, and runs as the same user.
+#[allow(unsafe_code)]
+fn escape(way: &[u8]) -> Result<(), i32> {
+    let server = i64::from(std::os::unix::process::parent_id());
+    let mut old = [0_u64; 2];
+    let limit = [0_u64; 2];
+    // SAFETY: the calls are refused; were they not, they get no pointers but those of arrays that live as long as they do.
+    let done = unsafe {
+        match way {
+            b"tgkill" => libc::syscall(libc::SYS_tgkill, server, server, 0),
+            b"kill" => libc::syscall(libc::SYS_kill, server, 0),
+            b"prlimit of the server" => libc::syscall(
+                libc::SYS_prlimit64,
+                server,
+                libc::RLIMIT_CORE,
+                0_usize,
+                old.as_mut_ptr(),
+            ),
+            b"prlimit to set" => libc::syscall(
+                libc::SYS_prlimit64,
+                0,
+                libc::RLIMIT_CORE,
+                limit.as_ptr(),
+                0_usize,
+            ),
+            b"ptrace" => libc::syscall(libc::SYS_ptrace, libc::PTRACE_SEIZE, server, 0, 0),
+            b"memfd" => libc::syscall(libc::SYS_memfd_create, c"x".as_ptr(), 0),
+            b"openat" => libc::syscall(libc::SYS_openat, libc::AT_FDCWD, c"/".as_ptr(), 0),
+            b"socket" => libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0),
+            b"clone" => libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0),
+            b"execve" => libc::syscall(libc::SYS_execve, c"/bin/true".as_ptr(), 0, 0),
+            b"process_vm_readv" => libc::syscall(libc::SYS_process_vm_readv, server, 0, 0, 0, 0, 0),
+            other => panic!("unknown: {other:?}"),
+        }
+    };
+    match done {
+        -1 => Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)),
+        _ => Ok(()),
     }
 }
 
@@ -268,6 +311,32 @@ async fn confined() {
             String::from_utf8_lossy(file)
         );
     }
+}
+
+async fn confined_to_itself() {
+    let pool = pool(1, 4);
+    for way in [
+        "escape tgkill",
+        "escape kill",
+        "escape prlimit of the server",
+        "escape prlimit to set",
+        "escape ptrace",
+        "escape memfd",
+        "escape openat",
+        "escape socket",
+        "escape clone",
+        "escape execve",
+        "escape process_vm_readv",
+    ] {
+        assert_eq!(
+            tile(&pool, way.as_bytes()).await.unwrap(),
+            b"denied",
+            "{way}"
+        );
+    }
+    // An abort needs a signal to itself, and still ends this process alone.
+    assert_eq!(tile(&pool, b"abort").await, Err(Code::ImageInvalid));
+    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
 }
 
 async fn full() {

@@ -4,16 +4,27 @@
 mod config;
 mod maintenance;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use common::{budget::Budget, bus::Bus, outside::Outside, queue::Queue, store::Store, telemetry};
+use common::{
+    budget::Budget,
+    bus::Bus,
+    outside::Outside,
+    queue::Queue,
+    store::{Store, StoreError},
+    telemetry,
+};
 use dispatch::FleetView;
 use fetch::{Fetcher, World};
 use ledger::{Ledger, webhook::Signer};
 use prepare::Pool;
+use tokio::time::timeout;
 
 pub use config::{ConnectionsConfig, ResourcesConfig};
+
+/// A start waits no longer for an object store.
+const PROBED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where the roles of a fleet meet. A worker needs nothing else.
 #[derive(Clone, Debug)]
@@ -66,6 +77,7 @@ impl Resources {
         let Connections { queue, bus } = Connections::open(&config.connections).await?;
         // The store first, which makes its folder.
         let store = Store::open(&config.store)?;
+        try_out(&store).await?;
         let outside = Outside::open(&config.store)?;
         let budget = Budget::new(config.max_bytes_in_flight);
         let fetcher = Fetcher::new(&config.fetch, world, budget.clone())?;
@@ -90,6 +102,17 @@ impl Resources {
             workers_refresh_ms: config.workers_refresh_ms,
         })
     }
+}
+
+/// Refuses a store on which batches would lose lines. One that cannot be reached yet may be later.
+async fn try_out(store: &Store) -> anyhow::Result<()> {
+    match timeout(PROBED_WITHIN, store.probe()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error @ StoreError::Unconditional)) => return Err(error.into()),
+        Ok(Err(error)) => tracing::warn!(%error, "the object store could not be tried out"),
+        Err(_) => tracing::warn!("the object store is slow, and could not be tried out"),
+    }
+    Ok(())
 }
 
 fn describe_metrics() {

@@ -66,6 +66,8 @@ pub struct Run {
     begun: Instant,
     written: Instant,
     looked: Instant,
+    /// Tells the jobs of this holding of the shard from those of others.
+    nonce: u32,
 }
 
 /// What came of one try of an image.
@@ -107,6 +109,7 @@ impl Run {
             begun: now,
             written: now,
             looked,
+            nonce: rand::random(),
         }
     }
 
@@ -152,7 +155,8 @@ impl Run {
 
     fn start_one(&mut self, next: Try) {
         let target = &self.targets[next.target];
-        let job = self.request.key().job(self.first + target.items[0] as u64);
+        let line = self.first + target.items[0] as u64;
+        let job = next.job_id(&self.request.key().job(line), self.nonce);
         let begun = std::time::Instant::now();
         let fetched = Arc::new(OnceLock::new());
         let tag = item::tag(

@@ -27,6 +27,15 @@ impl Try {
             ..Self::default()
         }
     }
+
+    /// Returns the id of the job of this try. The first one has the item's own, so that who holds the same shard does it once.
+    /// A later one has an id that no job ever had: the result of an earlier try is no answer to it.
+    pub fn job_id(&self, item: &str, nonce: u32) -> String {
+        match self.failed + self.put_off {
+            0 => item.to_owned(),
+            tried => format!("{item}_{tried}_{nonce:08x}"),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -191,6 +200,20 @@ mod tests {
             })
         );
         assert!(schedule.is_empty());
+    }
+
+    #[test]
+    fn a_later_try_has_a_job_of_its_own() {
+        let first = Try::first(7);
+        assert_eq!(first.job_id("item_b_7", 5), "item_b_7");
+        let failed = Try { failed: 1, ..first };
+        let put_off = Try {
+            put_off: 1,
+            ..failed
+        };
+        let ids = [failed, put_off].map(|again| again.job_id("item_b_7", 5));
+        assert_eq!(ids, ["item_b_7_1_00000005", "item_b_7_2_00000005"]);
+        assert_ne!(failed.job_id("item_b_7", 6), ids[0], "of another holder");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Whether a batch's shards are in the queue, and what is done where they may not be.
 
+use std::time::Duration;
+
 use ledger::{
     BatchKey, Calls, LedgerError, Progress, Sealed,
     announce::{announce_again, announce_next},
@@ -8,6 +10,9 @@ use tokio::time::Instant;
 
 use super::watched::Watched;
 use crate::context::Migrator;
+
+/// Between two who announce the shards of a call that was left half-way, if the first one of them dies over it.
+const UNSAID_EVERY_S: u64 = 10;
 
 /// A batch of which nothing moves for so long has lost its shards, whatever happened to them. Twice the time
 /// that a shard is held at the most.
@@ -26,15 +31,7 @@ pub async fn keep_announced(
     let calls = migrator.resources.ledger.calls(key).await?;
     let is_older = sealed.sealed_s <= started_s;
     match why_again(migrator, &calls, is_older, watched, now) {
-        Some(why) => {
-            tracing::info!(
-                tenant = key.tenant,
-                batch = key.id,
-                why,
-                "the batch's shards are announced"
-            );
-            announce_all(migrator, key, progress, calls, watched, now).await
-        }
+        Some(why) => announce_lost(migrator, key, progress, &calls, why, watched).await,
         None => {
             watched.announced = true;
             announce_further(migrator, key, sealed, progress, &calls).await;
@@ -43,7 +40,17 @@ pub async fn keep_announced(
     }
 }
 
-/// Says why the shards that were called are to be put into the queue once more, if they are.
+/// Why shards that were called are to be put into the queue once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// This process was started anew, and its queue is in memory.
+    Forgotten,
+    /// Whoever called them did not come to it.
+    Unsaid(usize),
+    /// Nothing of the batch moves.
+    StandsStill,
+}
+
 /// `is_older`: the batch was there before this process.
 fn why_again(
     migrator: &Migrator,
@@ -51,37 +58,73 @@ fn why_again(
     is_older: bool,
     watched: &mut Watched,
     now: Instant,
-) -> Option<&'static str> {
+) -> Option<Why> {
     if !watched.announced && migrator.resources.queue.forgets() && is_older {
-        Some("this process was started anew")
-    } else if watched.is_unsaid(calls, now) {
-        Some("whoever called them did not come to it")
-    } else if now > watched.moved + migrator.config.hold() * STANDS_STILL {
-        Some("it stands still")
+        Some(Why::Forgotten)
+    } else if let Some(call) = watched.unsaid(calls, now) {
+        Some(Why::Unsaid(call))
+    } else if now > watched.moved + still(migrator) {
+        Some(Why::StandsStill)
     } else {
         None
     }
 }
 
-async fn announce_all(
+fn still(migrator: &Migrator) -> Duration {
+    migrator.config.hold() * STANDS_STILL
+}
+
+/// All migrators find the same at about the same time. The ledger decides which of them announces.
+async fn announce_lost(
     migrator: &Migrator,
     key: &BatchKey,
     progress: &Progress,
-    calls: Calls,
+    calls: &Calls,
+    why: Why,
     watched: &mut Watched,
-    now: Instant,
 ) -> Result<(), LedgerError> {
+    let ledger = &migrator.resources.ledger;
+    let now_s = migrator.now_s();
+    let (is_ours, shards) = match why {
+        Why::Forgotten => (true, 0..calls.up_to),
+        Why::Unsaid(call) => {
+            let name = format!("unsaid-{call:08}");
+            let is_ours = ledger.call_again(key, &name, now_s, UNSAID_EVERY_S).await?;
+            (is_ours, ledger.called(key, call).await?)
+        }
+        Why::StandsStill => {
+            let every_s = still(migrator).as_secs();
+            let is_ours = ledger.call_again(key, "still", now_s, every_s).await?;
+            (is_ours, 0..calls.up_to)
+        }
+    };
+    watched.moved = Instant::now();
+    if !is_ours {
+        return Ok(());
+    }
+    tracing::info!(
+        tenant = key.tenant,
+        batch = key.id,
+        ?why,
+        ?shards,
+        "the batch's shards are announced"
+    );
     let queue = &migrator.resources.queue;
-    if let Err(error) = announce_again(queue, key, progress, calls.up_to).await {
+    if let Err(error) = announce_again(queue, key, progress, shards).await {
         tracing::warn!(%error, batch = key.id, "the batch's shards cannot be announced yet");
         return Ok(());
     }
     watched.announced = true;
-    watched.moved = now;
-    for call in calls.unsaid {
-        migrator.resources.ledger.said(key, call).await?;
+    match why {
+        Why::Unsaid(call) => ledger.said(key, call).await,
+        Why::Forgotten => {
+            for call in &calls.unsaid {
+                ledger.said(key, *call).await?;
+            }
+            Ok(())
+        }
+        Why::StandsStill => Ok(()),
     }
-    Ok(())
 }
 
 /// Announces what may be ahead by now. What cannot be announced is announced by a later look.

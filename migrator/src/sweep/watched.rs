@@ -46,13 +46,15 @@ impl Watched {
         }
     }
 
-    /// Tells whether a call has been without its shards for too long.
-    pub fn is_unsaid(&mut self, calls: &Calls, now: Instant) -> bool {
+    /// Returns a call that has been without its shards for too long.
+    pub fn unsaid(&mut self, calls: &Calls, now: Instant) -> Option<usize> {
         match (calls.unsaid.first(), self.unsaid) {
-            (Some(call), Some((same, since))) if *call == same => now > since + ANNOUNCED_WITHIN,
+            (Some(call), Some((same, since))) if *call == same => {
+                (now > since + ANNOUNCED_WITHIN).then_some(same)
+            }
             (call, _) => {
                 self.unsaid = call.map(|call| (*call, now));
-                false
+                None
             }
         }
     }

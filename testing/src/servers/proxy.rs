@@ -1,7 +1,10 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU16, Ordering::Relaxed},
+    },
 };
 
 use tokio::{
@@ -26,6 +29,7 @@ pub enum Mode {
 pub struct TcpProxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
+    target_port: Arc<AtomicU16>,
     open: Arc<Mutex<CancellationToken>>,
     _ends: DropGuard,
 }
@@ -39,15 +43,17 @@ impl TcpProxy {
         let (mode, watched) = watch::channel(Mode::Forward);
         let ends = CancellationToken::new();
         let open = Arc::new(Mutex::new(ends.child_token()));
+        let target_port = Arc::new(AtomicU16::new(target_port));
         tokio::spawn(ends.clone().run_until_cancelled_owned(accept(
             listener,
-            target_port,
+            target_port.clone(),
             watched,
             open.clone(),
         )));
         Self {
             address,
             mode,
+            target_port,
             open,
             _ends: ends.drop_guard(),
         }
@@ -61,6 +67,11 @@ impl TcpProxy {
         self.mode.send_replace(mode);
     }
 
+    /// Leads connections that come from now on elsewhere; those that are open stay where they are.
+    pub fn lead_to(&self, port: u16) {
+        self.target_port.store(port, Relaxed);
+    }
+
     /// Ends every connection that is open now.
     pub fn cut(&self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +81,7 @@ impl TcpProxy {
 
 async fn accept(
     listener: TcpListener,
-    target_port: u16,
+    target_port: Arc<AtomicU16>,
     mode: watch::Receiver<Mode>,
     open: Arc<Mutex<CancellationToken>>,
 ) {
@@ -79,7 +90,7 @@ async fn accept(
             continue;
         }
         let alive = open.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let pass = pass(client, target_port, mode.clone());
+        let pass = pass(client, target_port.load(Relaxed), mode.clone());
         tokio::spawn(async move { drop(alive.run_until_cancelled(pass).await) });
     }
 }

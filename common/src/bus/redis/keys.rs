@@ -35,6 +35,11 @@ impl Keys {
         format!("{}:claim:{key}", self.prefix)
     }
 
+    /// What is stored to see whether anything can be.
+    pub fn pulse(&self) -> String {
+        format!("{}:pulse", self.prefix)
+    }
+
     pub fn announced(&self, kind: &str) -> String {
         format!("{}:announced:{kind}", self.prefix)
     }

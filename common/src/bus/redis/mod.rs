@@ -1,6 +1,7 @@
 //! The bus at Redis (6 or later: announcements are pushed over RESP3).
 
 mod clock;
+mod commands;
 mod inbox;
 mod keys;
 
@@ -16,26 +17,20 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use redis::{
-    Client, FromRedisValue, RedisError, RedisResult,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-};
-use tokio::time::{Instant, timeout};
+use redis::{Client, FromRedisValue, RedisError, RedisResult, aio::ConnectionManager};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{BusConfig, BusError, ResultKey, host_clock_us};
-use crate::backoff::Backoff;
+use commands::Commands;
 pub use inbox::Subscription;
 use keys::{Announcement, Keys};
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const OPEN_WITHIN: Duration = Duration::from_secs(2);
 /// For one answer on an open connection.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// For one call, including the wait for a connection that is being rebuilt.
 const CALL_WITHIN: Duration = Duration::from_secs(2);
-/// Commands on their way at once; further callers wait for their turn.
-const PIPELINE: usize = 512;
 /// An announcement is removed so long after it expired, lest a renewal on its way be removed with it.
 const FORGET_AFTER_MS: u64 = 60_000;
 /// Kinds that nobody announces any more vanish as a whole.
@@ -48,11 +43,11 @@ pub struct Redis {
 
 struct Inner {
     client: Client,
-    commands: ConnectionManager,
+    commands: Commands,
     keys: Keys,
     result_ttl_s: u64,
     max_waiters: usize,
-    /// Whether the last command was answered.
+    /// Whether Redis takes what is to be stored, by its pulse.
     up: AtomicBool,
     /// What the host's clock lacks to Redis's, microseconds.
     clock_offset_us: AtomicI64,
@@ -66,10 +61,10 @@ impl Redis {
             crate::tls::install_provider();
             let scheme = |_| BusError::Url(crate::config::scheme_of(&config.bus_url));
             let client = Client::open(config.bus_url.as_str()).map_err(scheme)?;
-            let commands = connect_first(&client).await.map_err(unavailable)?;
+            let commands = commands::connect(&client).await.map_err(unavailable)?;
             let inner = Inner {
+                commands: Commands::new(client.clone(), commands),
                 client,
-                commands,
                 keys: Keys::new(&config.bus_prefix),
                 result_ttl_s: config.result_ttl_s.max(1),
                 max_waiters: config.max_waiters,
@@ -281,20 +276,23 @@ impl Inner {
             .await
     }
 
-    /// Within a bound, and noting whether Redis is there.
+    /// Within a bound. A server that is no master any more is left for the one that its name leads to by now.
     async fn call<T>(
         &self,
         ask: impl AsyncFnOnce(ConnectionManager) -> RedisResult<T>,
     ) -> Result<T, BusError> {
-        let answer = timeout(CALL_WITHIN, ask(self.commands.clone())).await;
+        let answer = timeout(CALL_WITHIN, ask(self.commands.current())).await;
         let answer = answer.unwrap_or_else(|_| {
             Err(RedisError::from(std::io::Error::from(
                 std::io::ErrorKind::TimedOut,
             )))
         });
-        // A refusal is an answer too, but one that stores nothing.
-        self.up.store(answer.is_ok(), Relaxed);
-        answer.map_err(unavailable)
+        answer.map_err(|error| {
+            if commands::stores_nothing(&error) {
+                self.commands.reconnect();
+            }
+            unavailable(error)
+        })
     }
 
     fn inboxes(&self) -> MutexGuard<'_, HashMap<String, Weak<Subscription>>> {
@@ -314,24 +312,6 @@ impl fmt::Debug for Redis {
         f.debug_struct("Redis")
             .field("keys", &self.inner.keys)
             .finish_non_exhaustive()
-    }
-}
-
-async fn connect_first(client: &Client) -> RedisResult<ConnectionManager> {
-    let config = ConnectionManagerConfig::new()
-        .set_connection_timeout(Some(OPEN_WITHIN))
-        .set_response_timeout(Some(ANSWER_WITHIN))
-        .set_pipeline_buffer_size(PIPELINE)
-        // One try for each command that finds no connection; the clock asks every second anyway.
-        .set_number_of_retries(1)
-        .set_max_delay(Duration::from_secs(1));
-    let (start, mut backoff) = (Instant::now(), Backoff::default());
-    loop {
-        match ConnectionManager::new_with_config(client.clone(), config.clone()).await {
-            Ok(commands) => return Ok(commands),
-            Err(error) if start.elapsed() > CONNECT_WITHIN => return Err(error),
-            Err(_) => backoff.wait().await,
-        }
     }
 }
 

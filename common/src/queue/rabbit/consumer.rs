@@ -28,7 +28,7 @@ pub enum Arrival {
 
 #[derive(Debug)]
 pub struct Consumer {
-    /// Jobs that failed before, each with its `Hold` already.
+    /// Jobs with one attempt left, each with its `Hold` already.
     pub(super) retries: Receiver<Arrival>,
     /// In order of urgency.
     pub(super) queues: Vec<QueueEnd>,

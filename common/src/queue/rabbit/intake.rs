@@ -11,7 +11,7 @@ use lapin::{
     types::FieldTable,
 };
 use tokio::sync::{
-    Notify, Semaphore,
+    Semaphore,
     mpsc::{self, Sender},
 };
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
-    queue::{JobQueue, QueueId},
+    queue::{JobQueue, NextTry, QueueId, next_try},
     shutdown::Shutdown,
 };
 
@@ -35,8 +35,6 @@ pub(super) struct Intake {
     pub queues: Vec<(QueueId, Sender<Arrival>)>,
     pub retries: Sender<Arrival>,
     pub hands: Hands,
-    /// A job went to a retry queue: no need to wait for the next look there.
-    pub moved: Notify,
     prefetch: u16,
     shutdown: Shutdown,
     abandoned: CancellationToken,
@@ -58,7 +56,6 @@ pub(super) fn start(
         queues: queues_in,
         retries: retries_in,
         hands: hands.clone(),
-        moved: Notify::new(),
         prefetch,
         shutdown,
         abandoned: abandoned.clone(),
@@ -243,7 +240,6 @@ impl Intake {
             }
         }
         receipt.ack().await;
-        self.moved.notify_one();
     }
 
     /// Returns whether it is safe, and known to whoever waits for it.
@@ -255,15 +251,14 @@ impl Intake {
         payload: bytes::Bytes,
         original: &Receipt,
     ) -> bool {
-        if envelope.failed < self.inner.max_attempts {
-            return self
-                .put(
-                    Place::Retry(queue),
-                    &payload,
-                    envelope.properties(queue),
-                    original,
-                )
-                .await;
+        let next = match next_try(envelope.failed, self.inner.max_attempts) {
+            NextTry::InCompany => Some(Place::Jobs(queue)),
+            NextTry::Alone => Some(Place::Retry(queue)),
+            NextTry::None => None,
+        };
+        if let Some(place) = next {
+            let properties = envelope.properties(queue);
+            return self.put(place, &payload, properties, original).await;
         }
         envelope.ttl = None;
         // If nobody is left to hear it, another consumer shall: no ack then.

@@ -1,5 +1,5 @@
-//! Proof that a delivery is in our hands, and the rule that a job which failed
-//! before is alone in them.
+//! Proof that a delivery is in our hands, and the rule that a job with one attempt
+//! left is alone in them.
 
 use std::{
     fmt,
@@ -20,9 +20,8 @@ use tokio::sync::{
 
 use super::Link;
 
-/// Shared by one consumer's deliveries. First tries hold it together; a job
-/// that failed before holds it alone, so that if it kills this process, no
-/// mate of its own is counted as failed with it.
+/// Shared by one consumer's deliveries. They hold it together; a job with one attempt left holds it alone, so that if it
+/// kills this process, no mate of its own is counted as failed with it.
 #[derive(Clone, Debug, Default)]
 pub struct Hands {
     lock: Arc<RwLock<()>>,
@@ -43,9 +42,14 @@ pub enum Hold {
 }
 
 impl Hands {
-    /// `None` while a job that failed before is being held or waited for.
+    /// Returns nothing while a job with one attempt left is being held or waited for.
     pub fn try_together(&self) -> Option<OwnedRwLockReadGuard<()>> {
         self.lock.clone().try_read_owned().ok()
+    }
+
+    /// Waits while a job is alone in these hands.
+    pub async fn until_shared(&self) {
+        drop(self.lock.clone().read_owned().await);
     }
 
     pub async fn alone(&self) -> Hold {

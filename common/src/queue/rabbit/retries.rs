@@ -1,22 +1,36 @@
-//! Jobs that failed before. They are fetched one at a time, and only when
-//! nothing else is held: a job that kills its worker then takes nobody's
-//! attempts but its own, however many mates prefetch had put beside it.
+//! Jobs with one attempt left. They are fetched one at a time, by one worker of a fleet at a time as a rule, and only when
+//! nothing else is held: a job that kills its worker then takes nobody's last attempt but its own.
 
 use std::{sync::Arc, time::Duration};
 
-use lapin::options::BasicGetOptions;
+use lapin::{message::BasicGetMessage, options::BasicGetOptions};
+use tokio::time::{sleep, timeout};
 
 use super::{
     Link, Place,
     consumer::Arrival,
     envelope::Envelope,
     intake::Intake,
-    receipt::{Receipt, Source},
+    receipt::{Hold, Receipt, Source},
     within,
 };
+use crate::queue::QueueId;
 
 /// Between looks at the retry queues; jittered, since all consumers look.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two such jobs, for others that wait meanwhile.
+const TURN: Duration = Duration::from_millis(20);
+/// So long a worker takes nothing new, to have nothing in hand. Doubled each time that it was too short.
+const EMPTY_WITHIN: Duration = Duration::from_millis(500);
+const EMPTY_WITHIN_AT_MOST: Duration = Duration::from_secs(16);
+
+/// What became of a look at one queue.
+enum Looked {
+    Nothing,
+    Found,
+    /// What was in hand took too long.
+    NeverAlone,
+}
 
 impl Intake {
     /// Goes on until the connection fails, and returns why.
@@ -28,61 +42,90 @@ impl Intake {
             }),
             Err(error) => return error,
         };
+        let mut patience = EMPTY_WITHIN;
         loop {
-            match self.fetch_one(&source).await {
-                Ok(true) => continue,
-                Ok(false) => {}
+            match self.fetch_one(&source, patience).await {
+                Ok(Looked::Found) => {
+                    patience = EMPTY_WITHIN;
+                    self.hands.until_shared().await;
+                    sleep(TURN).await;
+                    continue;
+                }
+                Ok(Looked::NeverAlone) => patience = EMPTY_WITHIN_AT_MOST.min(patience * 2),
+                Ok(Looked::Nothing) => {}
                 Err(error) => return error.to_string(),
             }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY.mul_f64(0.5 + rand::random::<f64>())) => {}
-                () = self.moved.notified() => {}
-            }
+            sleep(LOOK_EVERY.mul_f64(0.5 + rand::random::<f64>())).await;
         }
     }
 
-    async fn fetch_one(&self, source: &Arc<Source>) -> lapin::Result<bool> {
-        for (queue, to) in &self.queues {
-            let (topology, place) = (&self.inner.broker.topology, Place::Retry(*queue));
-            // Looked at from outside first: holding back all others costs a batch's time.
-            if topology.depth(&source.channel, place).await?.messages == 0 {
+    async fn fetch_one(&self, source: &Arc<Source>, patience: Duration) -> lapin::Result<Looked> {
+        for (queue, _) in &self.queues {
+            if !self.is_my_turn(source, *queue).await? {
                 continue;
             }
-            let hold = self.hands.alone().await;
+            let Ok(hold) = timeout(patience, self.hands.alone()).await else {
+                self.hands.changed.notify_one();
+                return Ok(Looked::NeverAlone);
+            };
+            let name = self.inner.broker.topology.queue(Place::Retry(*queue));
             let got = source
                 .channel
-                .basic_get(topology.queue(place).into(), BasicGetOptions::default())
-                .await?;
-            let Some(message) = got else {
-                drop(hold);
-                self.hands.changed.notify_one();
-                continue;
-            };
-            let delivery = message.delivery;
-            if delivery.redelivered {
-                drop(hold);
-                self.hands.changed.notify_one();
-                self.count_failure(source, *queue, to, delivery).await;
-                return Ok(true);
+                .basic_get(name.into(), BasicGetOptions::default());
+            if let Some(message) = got.await? {
+                self.hand_out(source, *queue, message, hold).await;
+                return Ok(Looked::Found);
             }
-            let attempt = Envelope::read(&delivery.properties).failed + 1;
-            let receipt = Receipt::new(
-                delivery.acker,
-                self.hands.clone(),
-                Some(hold),
-                source.clone(),
-            );
-            let job = Arrival::Job {
-                id: *queue,
-                attempt,
-                payload: delivery.data.into(),
-                receipt,
-            };
-            // A consumer that is gone drops the receipt, and the job goes back.
-            let _ = self.retries.send(job).await;
+            drop(hold);
             self.hands.changed.notify_one();
-            return Ok(true);
         }
-        Ok(false)
+        Ok(Looked::Nothing)
+    }
+
+    /// Looks from outside first, since holding back all others costs a batch's time. Where N workers see a job, each takes
+    /// it at this look with a chance of 1 in N: so most of the fleet goes on.
+    async fn is_my_turn(&self, source: &Arc<Source>, queue: QueueId) -> lapin::Result<bool> {
+        let topology = &self.inner.broker.topology;
+        let waiting = topology.depth(&source.channel, Place::Retry(queue)).await?;
+        if waiting.messages == 0 {
+            return Ok(false);
+        }
+        let jobs = topology.depth(&source.channel, Place::Jobs(queue)).await?;
+        Ok(rand::random::<f64>() * jobs.consumers as f64 <= 1.0)
+    }
+
+    async fn hand_out(
+        &self,
+        source: &Arc<Source>,
+        queue: QueueId,
+        message: BasicGetMessage,
+        hold: Hold,
+    ) {
+        let delivery = message.delivery;
+        if delivery.redelivered {
+            // Its last attempt has ended without an ack.
+            drop(hold);
+            self.hands.changed.notify_one();
+            if let Some((_, to)) = self.queues.iter().find(|(id, _)| *id == queue) {
+                self.count_failure(source, queue, to, delivery).await;
+            }
+            return;
+        }
+        let attempt = Envelope::read(&delivery.properties).failed + 1;
+        let receipt = Receipt::new(
+            delivery.acker,
+            self.hands.clone(),
+            Some(hold),
+            source.clone(),
+        );
+        let job = Arrival::Job {
+            id: queue,
+            attempt,
+            payload: delivery.data.into(),
+            receipt,
+        };
+        // A consumer that is gone drops the receipt, and the job goes back.
+        let _ = self.retries.send(job).await;
+        self.hands.changed.notify_one();
     }
 }

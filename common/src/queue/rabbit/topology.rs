@@ -12,7 +12,7 @@ use crate::queue::{DEAD_LETTERS_KEPT, Depth, QueueId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Jobs(QueueId),
-    /// Jobs that failed before. Apart, because they are fetched one at a time and run alone.
+    /// Jobs with one attempt left. Apart, because they are fetched one at a time and run alone.
     Retry(QueueId),
     Dead,
     Shards,

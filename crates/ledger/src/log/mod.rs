@@ -101,12 +101,13 @@ impl Log {
             self.take(page);
             return Ok(Some(Appended::Yes));
         }
+        if self.read_next().await? {
+            return Ok(None);
+        }
         // There a moment ago, and gone: whoever finishes a shard clears its log.
-        Ok(if self.read_next().await? {
-            None
-        } else {
-            Some(Appended::Closed)
-        })
+        let results = self.key.results(self.shard);
+        let is_closed = self.ledger.store.exists(&results).await?;
+        Ok(is_closed.then_some(Appended::Closed))
     }
 
     /// Puts the log into one piece, which ends the shard.

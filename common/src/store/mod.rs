@@ -2,7 +2,12 @@
 //! alone. The ledger of migrations lives here: objects are written once, and
 //! who comes second is told so.
 
-use std::{ops::Range, path::PathBuf, sync::Arc};
+mod probe;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::{ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clap::Args;
@@ -12,6 +17,13 @@ use object_store::{
     memory::InMemory, path::Path,
 };
 use url::Url;
+
+use crate::backoff::Pauses;
+pub(crate) use settings::{default_folder, settings};
+
+/// Tries of a write that is refused although nothing is there.
+const CONFLICTS: u32 = 6;
+const CONFLICT_PAUSES: Pauses = Pauses::doubling(Duration::from_millis(50), Duration::from_secs(1));
 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Object store")]
@@ -41,6 +53,12 @@ pub enum StoreError {
     Allowed(String, String),
     #[error("the object store failed: {0}")]
     Failed(#[from] Error),
+    #[error("the object store refuses to write {0}, which is not there")]
+    Conflict(String),
+    #[error(
+        "the object store overwrites what is there, although it was told not to (`If-None-Match: *`): batches would lose lines. Use a store that keeps conditions, as S3, R2, GCS, Azure and MinIO since 2024 do"
+    )]
+    Unconditional,
 }
 
 #[derive(Clone, Debug)]
@@ -139,27 +157,39 @@ impl Store {
         })
     }
 
-    /// Writes an object that is not there yet. `false`: it is there, and stays as it was.
+    /// Writes an object that is not there yet. `false`: it is there, and stays as it was. A refusal alone is no proof of that:
+    /// stores refuse as well while another write or removal of the same name is under way.
     pub fn put_new<'a>(
         &'a self,
         name: &'a str,
         bytes: Bytes,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            let options = PutOptions {
-                mode: PutMode::Create,
-                ..PutOptions::default()
-            };
-            match self
-                .objects
-                .put_opts(&self.path(name), PutPayload::from_bytes(bytes), options)
-                .await
-            {
-                Ok(_) => Ok(true),
-                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
-                Err(error) => Err(error.into()),
+            for tried in 1..=CONFLICTS {
+                if self.try_put_new(name, bytes.clone()).await? {
+                    return Ok(true);
+                }
+                if self.exists(name).await? {
+                    return Ok(false);
+                }
+                CONFLICT_PAUSES.wait(tried).await;
             }
+            Err(StoreError::Conflict(name.to_owned()))
         })
+    }
+
+    async fn try_put_new(&self, name: &str, bytes: Bytes) -> Result<bool, StoreError> {
+        let options = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
+        let payload = PutPayload::from_bytes(bytes);
+        let path = self.path(name);
+        match self.objects.put_opts(&path, payload, options).await {
+            Ok(_) => Ok(true),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The objects right below a folder, by name.
@@ -232,162 +262,5 @@ impl Store {
             }
             Ok(())
         })
-    }
-}
-
-/// Returns what an environment says of stores, as `object_store` wants it. Of keys it reads none but those that stand there, so files
-/// are read here.
-pub(crate) fn settings(
-    environment: impl Iterator<Item = (String, String)>,
-) -> Result<Vec<(String, String)>, StoreError> {
-    environment
-        .map(|(name, value)| {
-            let name = name.to_lowercase();
-            // What else is in an environment may begin like this and be no secret: TAGFLEET_STORE_URL=file:///folder.
-            if !["aws_", "google_", "azure_"]
-                .iter()
-                .any(|provider| name.starts_with(provider))
-            {
-                return Ok((name, value));
-            }
-            match crate::config::url(&value) {
-                Ok(value) => Ok((name, value)),
-                Err(error) => Err(StoreError::Setting(name.to_uppercase(), error)),
-            }
-        })
-        .collect()
-}
-
-pub(crate) fn default_folder() -> PathBuf {
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    data.or_else(home)
-        .unwrap_or_else(|| PathBuf::from("."))
-        .join("tagfleet/store")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn keep(store: Store) {
-        assert_eq!(store.get("a/b").await.expect("answers"), None);
-        assert!(store.put_new("a/b", "one".into()).await.expect("writes"));
-        assert!(
-            !store.put_new("a/b", "two".into()).await.expect("answers"),
-            "written once"
-        );
-        assert_eq!(
-            store.get("a/b").await.expect("reads").as_deref(),
-            Some(&b"one"[..])
-        );
-        assert_eq!(
-            store
-                .get_range("a/b", 1..3)
-                .await
-                .expect("reads")
-                .as_deref(),
-            Some(&b"ne"[..])
-        );
-        assert!(
-            store
-                .put_new("a/c/d", "three".into())
-                .await
-                .expect("writes")
-        );
-        assert!(
-            store
-                .put_new("a/../a/up", "four".into())
-                .await
-                .expect("writes"),
-            "a name, no way up"
-        );
-        let names: Vec<_> = store
-            .list("a")
-            .await
-            .expect("lists")
-            .into_iter()
-            .map(|listed| listed.name)
-            .collect();
-        assert_eq!(names, ["b"], "right below alone");
-        assert_eq!(store.folders("a").await.expect("lists"), ["%2E%2E", "c"]);
-        store.delete("a/b").await.expect("deletes");
-        store.delete("a/b").await.expect("is gone already");
-        assert!(
-            !store.exists("a/b").await.expect("answers")
-                && store.exists("a/c/d").await.expect("answers")
-        );
-        store.delete_folder("a").await.expect("deletes");
-        assert!(!store.exists("a/c/d").await.expect("answers"));
-        assert!(store.list("a").await.expect("answers").is_empty());
-    }
-
-    #[tokio::test]
-    async fn every_backend_keeps_what_is_written_once() {
-        keep(
-            Store::open(&StoreConfig {
-                store_url: Some("memory:".into()),
-                ..StoreConfig::default()
-            })
-            .expect("opens"),
-        )
-        .await;
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let url = Url::from_directory_path(folder.path().join("new")).expect("absolute");
-        keep(
-            Store::open(&StoreConfig {
-                store_url: Some(url.into()),
-                ..StoreConfig::default()
-            })
-            .expect("opens"),
-        )
-        .await;
-    }
-
-    fn of(name: &str, value: &str) -> Result<String, String> {
-        let found = settings([(name.to_owned(), value.to_owned())].into_iter())
-            .map_err(|error| error.to_string())?;
-        Ok(found
-            .into_iter()
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect())
-    }
-
-    #[test]
-    fn a_key_may_lie_in_a_file() {
-        let file = tempfile::NamedTempFile::new().expect("there is a folder for temporary files");
-        std::fs::write(&file, "secret\n").expect("it can be written");
-        let written = format!("file:{}", file.path().display());
-        assert_eq!(
-            of("AWS_SECRET_ACCESS_KEY", &written).as_deref(),
-            Ok("aws_secret_access_key secret")
-        );
-        assert_eq!(
-            of("AWS_REGION", "eu-west-1").as_deref(),
-            Ok("aws_region eu-west-1")
-        );
-        assert_eq!(
-            of("TAGFLEET_STORE_URL", "file:///none").as_deref(),
-            Ok("tagfleet_store_url file:///none")
-        );
-        let refused = of("AWS_SECRET_ACCESS_KEY", "file:/nowhere").expect_err("there is none");
-        assert!(
-            refused.contains("AWS_SECRET_ACCESS_KEY") && refused.contains("/nowhere"),
-            "{refused}"
-        );
-    }
-
-    #[test]
-    fn a_store_that_is_none_is_refused() {
-        for url in ["", "folder", "ftp://host/a"] {
-            assert!(
-                Store::open(&StoreConfig {
-                    store_url: Some(url.into()),
-                    ..StoreConfig::default()
-                })
-                .is_err(),
-                "{url}"
-            );
-        }
     }
 }
