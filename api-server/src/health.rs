@@ -50,18 +50,12 @@ pub async fn readyz(State(app): State<Arc<AppState>>, id: RequestId) -> Response
 
 async fn ready(app: &AppState) -> Result<Ready, Fault> {
     if !app.resources.queue.is_ready() {
-        return Err(Fault::new(
-            Code::QueueUnavailable,
-            Stage::Publish,
-            "No connection to the queue.",
-        ));
+        let detail = "No connection to the queue.";
+        return Err(Fault::new(Code::QueueUnavailable, Stage::Publish, detail));
     }
     if !app.resources.bus.is_ready() {
-        return Err(Fault::new(
-            Code::ResultsUnavailable,
-            Stage::Result,
-            "No connection to the result store.",
-        ));
+        let detail = "No connection to the result store.";
+        return Err(Fault::new(Code::ResultsUnavailable, Stage::Result, detail));
     }
     if app.resources.fleet.known().workers.is_empty() {
         app.resources.fleet.refresh().await;
@@ -80,12 +74,6 @@ async fn ready(app: &AppState) -> Result<Ready, Fault> {
 #[utoipa::path(get, path = "/metrics", tag = "Service", responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics() -> Response {
     let text = telemetry::metrics().render();
-    (
-        [(
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )],
-        text,
-    )
-        .into_response()
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

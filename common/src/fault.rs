@@ -122,6 +122,12 @@ impl Fault {
         Self::new(Code::InvalidRequest, Stage::Admit, detail)
     }
 
+    /// Tells a client that it is not to blame. What happened is in the log.
+    pub fn bug(stage: Stage) -> Self {
+        let detail = "This is a bug in the server, not in the request.";
+        Self::new(Code::Internal, stage, detail)
+    }
+
     /// The origin's 5xx is worth another try where its 404 is not.
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;

@@ -5,12 +5,11 @@ use std::{sync::Arc, time::Duration};
 use common::{
     backoff::Pauses,
     fault::{Code, Fault},
-    stage::Stage,
 };
 use ledger::{
-    Final, FinalStatus, Lease, LedgerError, Manifest, Request, Tally,
+    Final, FinalStatus, Lease, LedgerError, Manifest, Request,
     announce::announce_first,
-    intake::{ManifestReader, Stopped},
+    intake::{ManifestReader, Stopped, unreadable},
 };
 use tokio::time::{sleep, timeout};
 
@@ -66,8 +65,7 @@ async fn read_in_time(
     let read = timeout(most, read(migrator, request, manifest));
     read.await.unwrap_or_else(|_| {
         let detail = format!("The manifest was not read within {} s.", most.as_secs());
-        let stage = Stage::Admit;
-        Err(Fault::new(Code::ManifestUnreadable, stage, detail))
+        Err(unreadable(&detail))
     })
 }
 
@@ -137,13 +135,7 @@ async fn end(
         ?fault,
         "a manifest is not taken in"
     );
-    let end = Final {
-        status,
-        finished_s: migrator.now_s(),
-        tally: Tally::default(),
-        fault,
-        forecast: None,
-    };
+    let end = Final::before_any_item(status, migrator.now_s(), fault);
     migrator.resources.ledger.finish(&key, &end).await
 }
 
@@ -154,9 +146,7 @@ mod tests {
     #[test]
     fn a_store_that_fails_is_waited_for_for_minutes() {
         let all: Duration = (1..TRIES).map(|failed| PAUSES.after(failed)).sum();
-        assert_eq!(
-            (PAUSES.after(1), all),
-            (Duration::from_secs(2), Duration::from_secs(242))
-        );
+        assert_eq!(PAUSES.after(1), Duration::from_secs(2));
+        assert_eq!(all, Duration::from_secs(242));
     }
 }

@@ -74,11 +74,7 @@ pub async fn create_batch(
     let creating = tokio::spawn(async move { create(&app, &tenant, request).await });
     let created = match creating.await {
         Ok(created) => created,
-        Err(_) => Err(Fault::new(
-            Code::Internal,
-            Stage::Admit,
-            "This is a bug in the server, not in the request.",
-        )),
+        Err(_) => Err(Fault::bug(Stage::Admit)),
     };
     reply::accepted(created, "batch created", &id, &caller)
 }

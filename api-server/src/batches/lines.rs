@@ -82,10 +82,7 @@ async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Respo
         .map_or(0, |sealed| sealed.shards);
     let progress = ledger.progress(&key).await.map_err(unavailable)?;
     let (pieces, next) = progress.readable(shards, kind, from, limit);
-    let pieces = stream::iter(pieces).then(move |piece| {
-        let (ledger, key) = (ledger.clone(), key.clone());
-        async move { ledger.lines(&key, kind, piece).await }
-    });
+    let pieces = stream::iter(pieces).flat_map(move |piece| ledger.lines(&key, kind, piece));
     // What cannot be read then breaks the answer off: half a list must not look like a whole one.
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),

@@ -20,12 +20,8 @@ pub fn accepted<T: Serialize>(
     id: &RequestId,
     caller: &Caller,
 ) -> Response {
-    reply(
-        done.map(|value| (StatusCode::ACCEPTED, Json(value)).into_response()),
-        what,
-        id,
-        caller,
-    )
+    let done = done.map(|value| (StatusCode::ACCEPTED, Json(value)).into_response());
+    reply(done, what, id, caller)
 }
 
 pub fn json<T: Serialize>(
@@ -34,12 +30,8 @@ pub fn json<T: Serialize>(
     id: &RequestId,
     caller: &Caller,
 ) -> Response {
-    reply(
-        done.map(|value| Json(value).into_response()),
-        what,
-        id,
-        caller,
-    )
+    let done = done.map(|value| Json(value).into_response());
+    reply(done, what, id, caller)
 }
 
 pub fn reply(

@@ -80,10 +80,7 @@ impl Problem {
                 Code::InvalidRequest,
                 "The path or the query cannot be read.",
             ),
-            _ => (
-                Code::Internal,
-                "This is a bug in the server, not in the request.",
-            ),
+            _ => return Self::new(Fault::bug(Stage::Admit), id),
         };
         Self::new(Fault::new(code, Stage::Admit, detail), id)
     }

@@ -8,10 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use common::{
-    fault::{Code, Fault},
-    stage::Stage,
-};
+use common::{fault::Fault, stage::Stage};
 use futures_util::FutureExt;
 
 use super::linger::LingeringBody;
@@ -29,14 +26,8 @@ pub async fn edge(mut request: Request, next: Next) -> Response {
         .catch_unwind()
         .await;
     // The panic hook has logged what happened; the caller learns only that it did.
-    let mut response = answer.unwrap_or_else(|_| {
-        let fault = Fault::new(
-            Code::Internal,
-            Stage::Admit,
-            "This is a bug in the server, not in the request.",
-        );
-        Problem::new(fault, &id).into_response()
-    });
+    let mut response =
+        answer.unwrap_or_else(|_| Problem::new(Fault::bug(Stage::Admit), &id).into_response());
     if is_foreign_error(&response) {
         response = Problem::of_status(response.status(), &id).into_response();
     }

@@ -163,6 +163,25 @@ async fn a_host_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
 }
 
 #[tokio::test]
+async fn files_that_are_announced_as_too_large_do_not_close_a_host_to_others() {
+    let announced = Page::Drip(50_000_000, Duration::from_secs(1));
+    let origin = Origin::start([("/big", announced), ("/cat.jpg", ok(&photo(64, 64)))]).await;
+    let args = [
+        "--fetch-host-failures",
+        "2",
+        "--fetch-allow-origin",
+        &origin.base,
+    ];
+    let api = Harness::with(&args, Behaviour::Answer).await;
+    for _ in 0..5 {
+        let reply = api.post_url(&origin.url("/big")).await;
+        reply.is_problem(422, "source_too_large");
+    }
+    assert_eq!(api.post_url(&origin.url("/cat.jpg")).await.status, 200);
+    api.finish().await;
+}
+
+#[tokio::test]
 async fn callers_in_a_hurry_do_not_close_a_host_to_others() {
     let origin = Origin::start([("/silent", Page::Silent), ("/cat.jpg", ok(&photo(64, 64)))]).await;
     let args = [

@@ -50,12 +50,6 @@ impl Offload {
             work()
         });
         // Nothing here depends on more than the body's length, so it ends.
-        work.await.unwrap_or_else(|_| {
-            Err(Fault::new(
-                Code::Internal,
-                stage,
-                "This is a bug in the server.",
-            ))
-        })
+        work.await.unwrap_or_else(|_| Err(Fault::bug(stage)))
     }
 }

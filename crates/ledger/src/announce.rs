@@ -9,10 +9,12 @@ use common::{
     wire::{self, Shard},
 };
 
-use crate::{BatchKey, Ledger, LedgerError, Progress, Sealed};
+use crate::{BatchKey, Calls, Ledger, LedgerError, Progress, Sealed};
 
 /// A migrator works on two, and finds the next two without a pause.
 const PER_MIGRATOR: u64 = 4;
+/// Seconds in which the shards of a call that was left half-way are announced once: who does it may die over it.
+const UNSAID_SPAN_S: u64 = 10;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AnnounceError {
@@ -53,17 +55,67 @@ pub async fn announce_next(
     Ok(())
 }
 
-/// Whatever should be in the queue or in hands, where it may be in neither.
-pub async fn announce_again(
-    queue: &Queue,
-    key: &BatchKey,
-    progress: &Progress,
-    shards: Range<u32>,
-) -> Result<(), QueueError> {
-    for number in shards.filter(|shard| !progress.is_finished(*shard)) {
-        publish(queue, key, number).await?;
+/// Why shards that were called are to be put into the queue once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The process was started anew, and its queue is in memory.
+    Forgotten,
+    /// Whoever made this call did not come to it.
+    Unsaid(usize),
+    /// Nothing of the batch moves.
+    StandsStill,
+}
+
+/// Shards that may be in neither queue nor hands.
+#[derive(Debug)]
+pub struct LostShards<'a> {
+    pub key: &'a BatchKey,
+    pub progress: &'a Progress,
+    pub calls: &'a Calls,
+    pub why: Lost,
+    pub now_s: u64,
+    /// Seconds in which the shards of a batch that stands still are announced once.
+    pub span_s: u64,
+}
+
+impl LostShards<'_> {
+    /// All migrators find the same at about the same time. The ledger decides which of them announces.
+    pub async fn announce(&self, queue: &Queue, ledger: &Ledger) -> Result<(), AnnounceError> {
+        let Some(shards) = self.claim(ledger).await? else {
+            return Ok(());
+        };
+        let (tenant, batch, why) = (&self.key.tenant, &self.key.id, self.why);
+        tracing::info!(tenant, batch, ?why, ?shards, "lost shards are announced");
+        for number in shards.filter(|shard| !self.progress.is_finished(*shard)) {
+            publish(queue, self.key, number).await?;
+        }
+        match self.why {
+            Lost::Unsaid(call) => ledger.said(self.key, call).await?,
+            Lost::Forgotten => {
+                for call in &self.calls.unsaid {
+                    ledger.said(self.key, *call).await?;
+                }
+            }
+            Lost::StandsStill => {}
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Returns the shards, if it is the caller who announces them.
+    async fn claim(&self, ledger: &Ledger) -> Result<Option<Range<u32>>, LedgerError> {
+        let called = 0..self.calls.up_to;
+        let (name, span_s, shards) = match self.why {
+            // Nobody else has this queue.
+            Lost::Forgotten => return Ok(Some(called)),
+            Lost::StandsStill => ("still".to_owned(), self.span_s, called),
+            Lost::Unsaid(call) => {
+                let shards = ledger.called(self.key, call).await?;
+                (format!("unsaid-{call:08}"), UNSAID_SPAN_S, shards)
+            }
+        };
+        let is_ours = ledger.call_again(self.key, &name, self.now_s, span_s);
+        Ok(is_ours.await?.then_some(shards))
+    }
 }
 
 pub async fn publish(queue: &Queue, key: &BatchKey, number: u32) -> Result<(), QueueError> {

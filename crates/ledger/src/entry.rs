@@ -172,6 +172,19 @@ pub enum FinalStatus {
     Expired,
 }
 
+impl FinalStatus {
+    /// Returns how a batch ended whose every item is counted.
+    pub fn of(tally: &Tally) -> Self {
+        if tally.by_code.contains_key("batch_cancelled") {
+            Self::Cancelled
+        } else if tally.by_code.contains_key("batch_expired") {
+            Self::Expired
+        } else {
+            Self::Completed
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Final {
     pub status: FinalStatus,
@@ -183,6 +196,19 @@ pub struct Final {
     /// What a dry run has found.
     #[serde(default)]
     pub forecast: Option<Forecast>,
+}
+
+impl Final {
+    /// Returns the end of a batch of which nothing was begun.
+    pub fn before_any_item(status: FinalStatus, finished_s: u64, fault: Option<Fault>) -> Self {
+        Self {
+            status,
+            finished_s,
+            tally: Tally::default(),
+            fault,
+            forecast: None,
+        }
+    }
 }
 
 #[cfg(test)]

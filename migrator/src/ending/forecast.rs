@@ -2,8 +2,8 @@
 //! list would be.
 
 use ledger::{
-    DryRun, FinalStatus, Kind, LedgerError, Request, Sealed,
-    forecast::{Forecast, Frame, Places, Sample},
+    DryRun, FinalStatus, LedgerError, Request, Sealed,
+    forecast::{Forecast, Frame, Places},
 };
 
 use crate::context::Migrator;
@@ -18,21 +18,8 @@ pub async fn forecast(
     let Some(dry_run) = request.dry_run.filter(|_| status == FinalStatus::Completed) else {
         return Ok(None);
     };
-    let mut sample = Sample::default();
-    for shard in 0..sealed.shards {
-        for kind in [Kind::Completed, Kind::Failed] {
-            let lines = migrator
-                .resources
-                .ledger
-                .lines_of_result(&request.key(), kind, shard)
-                .await?
-                .unwrap_or_default();
-            let lines = lines
-                .split(|byte| *byte == b'\n')
-                .filter_map(|line| serde_json::from_slice(line).ok());
-            lines.for_each(|seen| sample.add(seen));
-        }
-    }
+    let ledger = &migrator.resources.ledger;
+    let sample = ledger.sample(&request.key(), sealed.shards).await?;
     migrator.resources.fleet.refresh().await;
     let frame = Frame {
         listed: sealed.listed,

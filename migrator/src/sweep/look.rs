@@ -126,13 +126,7 @@ async fn finish(
     tally: Tally,
 ) -> Result<(), LedgerError> {
     let key = request.key();
-    let status = if tally.by_code.contains_key("batch_cancelled") {
-        FinalStatus::Cancelled
-    } else if tally.by_code.contains_key("batch_expired") {
-        FinalStatus::Expired
-    } else {
-        FinalStatus::Completed
-    };
+    let status = FinalStatus::of(&tally);
     let (completed, failed) = (tally.completed, tally.failed);
     tracing::info!(
         tenant = key.tenant,

@@ -48,11 +48,10 @@ pub enum Verdict {
 impl Verdict {
     pub fn of(fault: &Fault) -> Self {
         match fault.code {
-            Code::SourceUnreachable
-            | Code::SourceTimeout
-            | Code::SourceTooLarge
-            | Code::SourceIncomplete => Self::Failed(fault.code),
-            // 5xx and 429; any other status is an answer.
+            Code::SourceUnreachable | Code::SourceTimeout | Code::SourceIncomplete => {
+                Self::Failed(fault.code)
+            }
+            // 5xx and 429; any other status is an answer, and so is a length that is too large and was announced.
             Code::SourceHttpError if fault.retryable => Self::Failed(fault.code),
             // Our own lack of room.
             Code::Overloaded => Self::Unknown,

@@ -18,7 +18,7 @@ use crate::{BatchKey, Item, Ledger, Request, Sealed, unavailable};
 pub use item::BatchItem;
 pub use lines::{Stopped, lines, stopped, take_lines, too_long};
 pub use manifest::ManifestReader;
-pub use outside::{check_manifest, check_output, lost, open};
+pub use outside::{check_manifest, check_output, lost, open, unreadable};
 use sampler::Sampler;
 
 pub struct Intake<'a> {

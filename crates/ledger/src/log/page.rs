@@ -2,7 +2,7 @@
 //! that failed, then the lines of those that are done. A log consists of
 //! pages, and so does the result of a shard, which is one page.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use bytes::Bytes;
 use common::fault::Fault;
@@ -19,6 +19,17 @@ use crate::{
 const HOST_BYTES: usize = 253;
 /// A line that sums up is shorter: as many hosts as there may be, of the longest names.
 pub const HEAD_BYTES: u64 = 64 * 1024;
+
+/// Lines of a kind for one mark in a page's head. Few, since a reader may be slow; not too few, since a head is short.
+const LINES_A_MARK: u64 = 250;
+
+/// Where some lines of a page are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub bytes: Range<u64>,
+    /// By their number among those of their kind.
+    pub lines: Range<u64>,
+}
 
 /// What became of one item.
 #[derive(Clone, Debug)]
@@ -90,6 +101,11 @@ pub struct Head {
     pub tally: Tally,
     failed_bytes: u64,
     completed_bytes: u64,
+    /// Where further lines begin, every so many, counted from the first one of their kind. Pages of before have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    failed_marks: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    completed_marks: Vec<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rests: Option<BTreeMap<String, u64>>,
 }
@@ -136,6 +152,8 @@ impl Page {
             tally,
             failed_bytes,
             completed_bytes,
+            failed_marks: marks(&self.failed),
+            completed_marks: marks(&self.completed),
             rests: self.rests.clone(),
         };
         let mut bytes = serde_json::to_vec(&head).expect("maps have text as keys");
@@ -156,13 +174,6 @@ impl Page {
             failed,
             completed,
         })
-    }
-
-    pub fn lines(&self, kind: Kind) -> &[u8] {
-        match kind {
-            Kind::Completed => &self.completed,
-            Kind::Failed => &self.failed,
-        }
     }
 
     /// Places in the batch of all items that the page speaks of.
@@ -187,14 +198,57 @@ impl Head {
         Some((serde_json::from_slice(&bytes[..end]).ok()?, end as u64 + 1))
     }
 
+    /// Returns where the first of some lines are, and as many of those after them as take no more than `most_bytes`. A part
+    /// begins and ends at marks; one between two marks it always has.
+    pub fn part(&self, length: u64, kind: Kind, lines: Range<u64>, most_bytes: u64) -> Part {
+        let all = self.range(length, kind);
+        let marks = match kind {
+            Kind::Failed => &self.failed_marks,
+            Kind::Completed => &self.completed_marks,
+        };
+        let end = all.end - all.start;
+        let offset = |mark: usize| match mark.checked_sub(1) {
+            None => 0,
+            Some(before) => marks.get(before).copied().unwrap_or(end),
+        };
+        let first = marks.len().min((lines.start / LINES_A_MARK) as usize);
+        let mut last = first + 1;
+        while last <= marks.len()
+            && (last as u64) * LINES_A_MARK < lines.end
+            && offset(last + 1) - offset(first) <= most_bytes
+        {
+            last += 1;
+        }
+        let last_line = match last > marks.len() {
+            true => self.tally.of(kind),
+            false => last as u64 * LINES_A_MARK,
+        };
+        Part {
+            bytes: all.start + offset(first)..all.start + offset(last),
+            lines: first as u64 * LINES_A_MARK..last_line,
+        }
+    }
+
     /// Returns where lines of a kind are in a page whose head is so long.
-    pub fn range(&self, length: u64, kind: Kind) -> std::ops::Range<u64> {
+    pub fn range(&self, length: u64, kind: Kind) -> Range<u64> {
         let failed_end = length + self.failed_bytes;
         match kind {
             Kind::Failed => length..failed_end,
             Kind::Completed => failed_end..failed_end + self.completed_bytes,
         }
     }
+}
+
+/// Returns where lines begin in a text, every so many.
+fn marks(text: &[u8]) -> Vec<u64> {
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let starts = ends.map(|(at, _)| at as u64 + 1);
+    let every = LINES_A_MARK as usize;
+    starts
+        .skip(every - 1)
+        .step_by(every)
+        .filter(|start| *start < text.len() as u64)
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 //! a cursor means the same before and after a shard is finished. What comes
 //! after the first unfinished shard has to wait for it.
 
+mod chunks;
+
 use std::{fmt, str::FromStr};
 
 use bytes::Bytes;
 
-use crate::{BatchKey, Kind, Ledger, LedgerError, log::Page, progress::Progress};
+use crate::{BatchKey, Kind, Ledger, LedgerError, forecast::Sample, progress::Progress};
 
 /// So many lines of a kind are behind, in this shard; all lines of the shards before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,28 +79,23 @@ impl Progress {
 }
 
 impl Ledger {
-    /// The lines of a piece, each with its line end.
-    pub async fn lines(
-        &self,
-        key: &BatchKey,
-        kind: Kind,
-        piece: Piece,
-    ) -> Result<Bytes, LedgerError> {
-        let gone = || LedgerError::Unreadable(key.log(piece.shard), "it is incomplete".to_owned());
-        let lines = match self.lines_of_result(key, kind, piece.shard).await? {
-            Some(lines) => lines,
-            None => match self.lines_of_log(key, kind, piece).await? {
-                Some(lines) => lines,
-                // The shard was finished in between, and its log cleared.
-                None => self
-                    .lines_of_result(key, kind, piece.shard)
-                    .await?
-                    .ok_or_else(gone)?,
-            },
-        };
-        cut(&lines, piece).ok_or_else(gone)
+    /// Reads what became of the items of a dry run.
+    pub async fn sample(&self, key: &BatchKey, shards: u32) -> Result<Sample, LedgerError> {
+        let mut sample = Sample::default();
+        for shard in 0..shards {
+            for kind in [Kind::Completed, Kind::Failed] {
+                let lines = self.lines_of_result(key, kind, shard).await?;
+                lines
+                    .unwrap_or_default()
+                    .split(|byte| *byte == b'\n')
+                    .filter_map(|line| serde_json::from_slice(line).ok())
+                    .for_each(|seen| sample.add(seen));
+            }
+        }
+        Ok(sample)
     }
 
+    /// All lines of a kind of a finished shard.
     pub async fn lines_of_result(
         &self,
         key: &BatchKey,
@@ -114,42 +111,6 @@ impl Ledger {
             .get_range(&name, head.range(length, kind))
             .await?)
     }
-
-    async fn lines_of_log(
-        &self,
-        key: &BatchKey,
-        kind: Kind,
-        piece: Piece,
-    ) -> Result<Option<Bytes>, LedgerError> {
-        let (mut all, mut count) = (Vec::new(), 0);
-        for page in 0.. {
-            if count >= piece.to {
-                break;
-            }
-            let name = key.page(piece.shard, page);
-            let Some(bytes) = self.store.get(&name).await? else {
-                return Ok(None);
-            };
-            let page = Page::decode(&bytes)
-                .ok_or_else(|| LedgerError::Unreadable(name, "no page".to_owned()))?;
-            count += page.tally.of(kind);
-            all.extend_from_slice(page.lines(kind));
-        }
-        Ok(Some(all.into()))
-    }
-}
-
-fn cut(lines: &Bytes, piece: Piece) -> Option<Bytes> {
-    let line_end = |number: u64| match usize::try_from(number).ok()?.checked_sub(1) {
-        None => Some(0),
-        Some(before) => lines
-            .iter()
-            .enumerate()
-            .filter(|(_, byte)| **byte == b'\n')
-            .nth(before)
-            .map(|(at, _)| at + 1),
-    };
-    Some(lines.slice(line_end(piece.from)?..line_end(piece.to)?))
 }
 
 #[cfg(test)]
@@ -163,15 +124,5 @@ mod tests {
         for text in ["", "7", "-", "7-", "a-1", "7-1-1", "-1-1"] {
             assert!(text.parse::<Cursor>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_piece_is_cut_between_lines() {
-        let lines = Bytes::from_static(b"a\nbb\nccc\n");
-        let piece = |from, to| cut(&lines, Piece { shard: 0, from, to });
-        assert_eq!(piece(0, 3).as_deref(), Some(&lines[..]));
-        assert_eq!(piece(1, 2).as_deref(), Some(&b"bb\n"[..]));
-        assert_eq!(piece(3, 3).as_deref(), Some(&b""[..]));
-        assert_eq!(piece(1, 4), None, "there are not so many");
     }
 }
