@@ -5,4 +5,5 @@
 pub mod bench;
 pub mod pictures;
 pub mod servers;
+pub mod simulation;
 pub mod tables;

@@ -2,6 +2,8 @@
 //! least once, and the last attempt of a job runs alone.
 
 mod shards;
+#[cfg(test)]
+mod simulation;
 
 use std::{
     collections::VecDeque,
@@ -160,7 +162,9 @@ async fn next<T>(arrived: &Notify, shutdown: &Shutdown, take: impl Fn() -> Optio
         if let Some(taken) = take() {
             return Some(taken);
         }
+        // In order, so that a simulation runs the same twice.
         tokio::select! {
+            biased;
             () = notified => {}
             () = shutdown.cancelled() => return None,
         }

@@ -80,11 +80,16 @@ impl Store {
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         match config.store_url.as_deref() {
             None => Self::folder(default_folder()),
-            Some("memory:") => Ok(Self {
-                objects: Arc::new(InMemory::new()),
-                root: String::new(),
-            }),
+            Some("memory:") => Ok(Self::over(Arc::new(InMemory::new()))),
             Some(url) => Self::at(url),
+        }
+    }
+
+    /// Keeps objects wherever that does, as a store of tests does.
+    pub fn over(objects: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            objects,
+            root: String::new(),
         }
     }
 

@@ -15,9 +15,9 @@ use tokio::{
 use crate::{BatchKey, Ledger, LedgerError};
 
 /// Between two of its objects.
-const RENEWED_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const RENEWED_EVERY: Duration = Duration::from_secs(5);
 /// Without a new one, whoever had it is dead.
-const LOST_AFTER: Duration = Duration::from_secs(30);
+pub(crate) const LOST_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {

@@ -31,6 +31,8 @@ mod lease;
 mod log;
 mod progress;
 mod reading;
+#[cfg(test)]
+mod simulation;
 mod tally;
 pub mod view;
 pub mod webhook;

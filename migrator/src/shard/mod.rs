@@ -6,6 +6,8 @@ mod item;
 mod retry;
 mod run;
 mod schedule;
+#[cfg(test)]
+mod simulation;
 mod targets;
 
 use std::sync::Arc;

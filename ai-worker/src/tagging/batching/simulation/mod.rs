@@ -27,6 +27,15 @@ fn ten_thousand_patterns_lose_nothing_and_keep_every_bound() {
     );
 }
 
+#[test]
+fn a_seed_decides_everything() {
+    for seed in 0..200 {
+        let played = [(); 2].map(|()| EngineRoom::new(Pattern::seeded(seed)).run());
+        let [once, again] = played.map(|ended| format!("{ended:?}"));
+        assert_eq!(once, again, "seed {seed}");
+    }
+}
+
 /// Makes images come at a steady rate, on engines whose cost is known.
 fn steady(
     engines: usize,
