@@ -5,8 +5,10 @@ set -euo pipefail
 seconds="${FUZZ_SECONDS:-60}"
 
 # Each target's dictionary, and the seeds that it starts from.
-declare -A dictionary=([prepare]=images [jpeg]=images [classify_url]=urls)
-declare -A seeds=([prepare]='images jpegs' [jpeg]=jpegs [classify_url]=urls)
+declare -A dictionary=([prepare]=images [jpeg]=images [classify_url]=urls [list]=lists [table]=lists [wire]=lists [form]=forms)
+messages=../../common/tests/wire_versions
+declare -A seeds=([prepare]='images jpegs' [jpeg]=jpegs [classify_url]=urls [list]=lists [table]=tables
+    [wire]="$messages/first $messages/second" [form]=forms)
 
 finish() {
     trap '' INT TERM
@@ -62,7 +64,7 @@ report() {
 
 main() {
     local targets=("$@") target programs failed=0
-    ((${#targets[@]})) || targets=(prepare jpeg classify_url)
+    ((${#targets[@]})) || targets=(prepare jpeg classify_url list table wire form)
     steps=$((2 + ${#targets[@]}))
     trap finish EXIT
     trap 'exit 130' INT

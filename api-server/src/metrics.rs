@@ -6,6 +6,7 @@ pub const REQUEST_SECONDS: &str = "tagfleet_request_seconds";
 pub const REQUESTS: &str = "tagfleet_requests_total";
 pub const IN_FLIGHT: &str = "tagfleet_requests_in_flight";
 pub const BATCH_REQUESTS: &str = "tagfleet_batch_requests_total";
+pub const CONNECTIONS_REFUSED: &str = "tagfleet_connections_refused_total";
 
 pub fn describe() {
     describe_histogram!(
@@ -19,4 +20,8 @@ pub fn describe() {
     );
     describe_gauge!(IN_FLIGHT, "Tag requests under way in this API server");
     describe_counter!(BATCH_REQUESTS, "Requests about batches, by code");
+    describe_counter!(
+        CONNECTIONS_REFUSED,
+        "Connections closed because their client had as many as it may have"
+    );
 }

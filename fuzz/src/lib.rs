@@ -1,6 +1,6 @@
 //! What must hold of every file that is made into a tile, whatever is in it.
 
-mod memory;
+pub mod memory;
 pub mod pieces;
 
 use common::{

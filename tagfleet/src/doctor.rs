@@ -11,6 +11,7 @@ use clap::Args;
 use common::{
     bus::{Bus, BusConfig},
     model::{Kind, Manifest},
+    process::{Bounds, ReaderProgram},
     queue::{Queue, QueueConfig},
     store::{Store, StoreConfig},
 };
@@ -61,7 +62,7 @@ struct Finding {
 
 impl Doctor {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut findings = vec![processor()];
+        let mut findings = vec![processor(), confinement().await];
         findings.extend(self.models());
         findings.extend(self.services().await);
         findings.extend(commands());
@@ -205,6 +206,28 @@ fn processor() -> Finding {
         what: format!("processor, {cores} cores"),
         needed_for: "everything",
         cure: None,
+        essential: true,
+    }
+}
+
+/// Whether a process of this program can give up all that a decoder has to.
+async fn confinement() -> Finding {
+    let program = ReaderProgram {
+        path: PathBuf::from("/proc/self/exe"),
+        allow_unconfined: false,
+    };
+    let bounds = Bounds {
+        memory_bytes: 0,
+        processor: PROBED_WITHIN,
+    };
+    let confined = async {
+        let mut reader = program.start("prepare-worker", bounds, &[])?;
+        program.until_confined(&mut reader.from).await
+    };
+    Finding {
+        what: "confined decoders".to_owned(),
+        needed_for: "images",
+        cure: confined.await.err().map(|error| error.to_string()),
         essential: true,
     }
 }

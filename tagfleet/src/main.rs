@@ -66,7 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match cli.command {
         // No runtime: a decoder has one thread, and gives up the means to start others.
         Command::PrepareWorker { memory_bytes } => {
-            prepare::child::run(memory_bytes, prepare::tile)?;
+            prepare::child::run(memory_bytes, prepare::picture)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::ManifestReader { memory_bytes } => {

@@ -3,6 +3,11 @@
 //! for tests.
 
 pub mod bench;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+pub mod escapes;
 pub mod pictures;
 pub mod servers;
 pub mod simulation;

@@ -12,6 +12,6 @@ fn main() -> io::Result<()> {
     let memory_bytes = memory_bytes.ok_or_else(|| io::Error::other("ROLE MEMORY_BYTES"))?;
     match role.as_deref() {
         Some("manifest-reader") => manifest::apart::run(memory_bytes),
-        _ => prepare::child::run(memory_bytes, prepare::tile),
+        _ => prepare::child::run(memory_bytes, prepare::picture),
     }
 }

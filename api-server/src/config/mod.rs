@@ -6,8 +6,12 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use common::config::{ConfigError, check_name, positive, refuse, unique_name};
+use ipnet::IpNet;
 
 pub use batches::BatchConfig;
+
+const PRIVATE_NETS: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,\
+    169.254.0.0/16,::1/128,fc00::/7,fe80::/10";
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "API server")]
@@ -34,6 +38,24 @@ pub struct ApiConfig {
     /// Open client connections; further ones wait in the kernel's backlog
     #[arg(long, env = "TAGFLEET_MAX_CONNECTIONS", default_value_t = 4_096)]
     pub max_connections: usize,
+
+    /// Open connections of one client address, or of one IPv6 network of 64 bits; further ones are closed at once
+    #[arg(
+        long,
+        env = "TAGFLEET_MAX_CONNECTIONS_PER_CLIENT",
+        default_value_t = 512
+    )]
+    pub max_connections_per_client: usize,
+
+    /// Networks of edges and load balancers: each address in them is many clients, and has no bound of its own. Private
+    /// networks by default, where edges lie
+    #[arg(
+        long,
+        env = "TAGFLEET_EDGE_NETS",
+        value_delimiter = ',',
+        default_value = PRIVATE_NETS
+    )]
+    pub edge_nets: Vec<IpNet>,
 
     /// Largest image in a request body, bytes (a JSON body may be a third larger: base64)
     #[arg(long, env = "TAGFLEET_MAX_BODY_BYTES", default_value_t = 20_000_000)]
@@ -73,6 +95,10 @@ impl ApiConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         positive("--max-in-flight", self.max_in_flight)?;
         positive("--max-connections", self.max_connections)?;
+        positive(
+            "--max-connections-per-client",
+            self.max_connections_per_client,
+        )?;
         positive("--max-body-bytes", self.max_body_bytes)?;
         positive("--default-timeout-ms", self.default_timeout_ms)?;
         positive("--header-timeout-ms", self.header_timeout_ms)?;

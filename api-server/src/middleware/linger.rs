@@ -12,7 +12,7 @@ use std::{
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 /// The client has its answer by then, or reads it never.
 const LINGER: Duration = Duration::from_secs(5);
@@ -20,6 +20,10 @@ const LINGER: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 /// More than anybody sends in good faith.
 const MOST_BYTES: usize = 64 << 20;
+/// So many at once. Under load, when most bodies are refused, each would take bandwidth from those that are not.
+const MOST_BODIES: usize = 128;
+
+static PLACES: Semaphore = Semaphore::const_new(MOST_BODIES);
 
 /// A request's body that is read to its end after it was dropped.
 #[derive(Debug)]
@@ -60,7 +64,11 @@ impl Drop for LingeringBody {
         let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) else {
             return;
         };
+        let Ok(place) = PLACES.try_acquire() else {
+            return;
+        };
         tokio::spawn(timeout(LINGER, async move {
+            let _place = place;
             let mut read = 0;
             while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {
                 read += frame.data_ref().map_or(0, Bytes::len);
@@ -69,5 +77,38 @@ impl Drop for LingeringBody {
                 }
             }
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_many_refused_bodies_some_are_read_no_further() {
+        let sending = Arc::new(());
+        let bodies: Vec<_> = (0..MOST_BODIES + 50)
+            .map(|_| {
+                let client = sending.clone();
+                let rest = stream::once(async move {
+                    let _client = client;
+                    std::future::pending::<Result<Bytes, axum::Error>>().await
+                });
+                LingeringBody::wrap(Body::from_stream(rest))
+            })
+            .collect();
+        drop(bodies);
+        assert_eq!(Arc::strong_count(&sending), 1 + MOST_BODIES);
+        let ended = async {
+            while PLACES.available_permits() < MOST_BODIES {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LINGER, ended).await.expect("the places come back");
+        assert_eq!(Arc::strong_count(&sending), 1);
     }
 }

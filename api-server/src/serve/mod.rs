@@ -2,6 +2,7 @@
 //! that sends its headers byte by byte would hold a connection for ever.
 
 mod activity;
+mod clients;
 mod head;
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
@@ -16,14 +17,15 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time,
 };
 use tokio_util::{io::InspectReader, task::TaskTracker};
 use tower::ServiceExt;
 
-use crate::ApiConfig;
+use crate::{ApiConfig, metrics::CONNECTIONS_REFUSED};
 use activity::Activity;
+use clients::{Clients, Counted};
 use head::Head;
 
 /// Longest head of a request; beyond, hyper answers 431.
@@ -38,18 +40,19 @@ const NOTICED_WITHIN: Duration = Duration::from_millis(2_000);
 pub async fn serve(router: Router, config: &ApiConfig, listener: TcpListener, shutdown: Shutdown) {
     let server = Arc::new(Server::new(router, config, shutdown.clone()));
     let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(config.max_connections));
-    while let Some((stream, place)) = shutdown
-        .run_until_cancelled(accept(&listener, &places))
-        .await
-    {
+    let acceptor = Acceptor {
+        listener,
+        places: Arc::new(Semaphore::new(config.max_connections)),
+        clients: Clients::new(config.max_connections_per_client, config.edge_nets.clone()),
+    };
+    while let Some(accepted) = shutdown.run_until_cancelled(acceptor.accept()).await {
         let server = server.clone();
         connections.spawn(async move {
-            server.connection(stream).await;
-            drop(place);
+            server.connection(accepted.stream).await;
+            drop((accepted.place, accepted.counted));
         });
     }
-    drop(listener);
+    drop(acceptor);
     connections.close();
     let drain = Duration::from_millis(config.api_drain_timeout_ms);
     if time::timeout(drain, connections.wait()).await.is_err() {
@@ -57,22 +60,40 @@ pub async fn serve(router: Router, config: &ApiConfig, listener: TcpListener, sh
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
-    loop {
-        let place = places
-            .clone()
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
-            Err(error) => {
-                // Out of file descriptors, most likely: some will come back.
-                tracing::warn!(%error, "cannot accept a connection");
-                time::sleep(Duration::from_millis(100)).await;
+struct Acceptor {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    clients: Arc<Clients>,
+}
+
+/// A connection, and what it takes up as long as it is open.
+struct Accepted {
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    counted: Counted,
+}
+
+impl Acceptor {
+    async fn accept(&self) -> Accepted {
+        let place = self.places.clone().acquire_owned().await;
+        let place = place.expect("the semaphore is never closed");
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, from)) => match self.clients.count(from.ip()) {
+                    Some(counted) => {
+                        return Accepted {
+                            stream,
+                            place,
+                            counted,
+                        };
+                    }
+                    None => metrics::counter!(CONNECTIONS_REFUSED).increment(1),
+                },
+                Err(error) => {
+                    // Out of file descriptors, most likely: some will come back.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    time::sleep(Duration::from_millis(100)).await;
+                }
             }
         }
     }

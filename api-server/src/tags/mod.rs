@@ -27,7 +27,7 @@ use common::{
     stage::Stage,
 };
 use dispatch::{Returned, answer::Answer};
-use fetch::{Fetched, Purpose, Sent};
+use fetch::{Fetched, Purpose, Requester, Sent};
 use prepare::Prepared;
 use tokio::time::Instant;
 
@@ -129,7 +129,7 @@ async fn tag(
     context.model = Some(model.id.name.clone());
     context.end(Stage::Lookup);
 
-    let (bytes, sent) = fetch(app, context, source, deadline).await?;
+    let (bytes, sent) = fetch(app, context, caller, source, deadline).await?;
     context.bytes = Some(bytes.len());
     context.end(Stage::Fetch);
 
@@ -152,6 +152,7 @@ async fn tag(
 async fn fetch(
     app: &AppState,
     context: &mut RequestContext,
+    caller: &Caller,
     source: Source,
     deadline: Instant,
 ) -> Result<(Bytes, Option<Sent>), Fault> {
@@ -162,8 +163,12 @@ async fn fetch(
     let bytes = match source {
         Source::Url(url) => {
             context.note_url(&url);
+            let requester = Requester {
+                tenant: caller.tenant.clone(),
+                purpose: Purpose::Realtime,
+            };
             let fetcher = &app.resources.fetcher;
-            let file = fetcher.fetch(url, deadline, Purpose::Realtime).await?;
+            let file = fetcher.fetch(url, deadline, &requester).await?;
             let Fetched { bytes, sent } = file;
             return Ok((bytes, Some(sent)));
         }

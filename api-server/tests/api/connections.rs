@@ -85,6 +85,52 @@ async fn either_framing_alone_is_fine() {
     api.finish().await;
 }
 
+/// Whether the server answers on a connection; else it has closed it.
+async fn is_answered(stream: &mut TcpStream) -> bool {
+    let _ = stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
+    let mut answer = [0; 1024];
+    let read = timeout(SOON, stream.read(&mut answer)).await;
+    matches!(read.expect("an answer or the end"), Ok(bytes) if bytes > 0)
+}
+
+#[tokio::test]
+async fn one_client_has_so_many_connections_and_no_more() {
+    let args = [
+        "--max-connections-per-client",
+        "2",
+        "--edge-nets",
+        "192.0.2.0/24",
+    ];
+    let api = Harness::with(&args, Behaviour::Answer).await;
+    let mut first = raw::connect(&api.base).await;
+    let mut second = raw::connect(&api.base).await;
+    assert!(is_answered(&mut first).await && is_answered(&mut second).await);
+    let mut third = raw::connect(&api.base).await;
+    assert!(!is_answered(&mut third).await, "it is closed at once");
+    assert!(is_answered(&mut first).await, "the others stay");
+    drop(second);
+    let place_came_back = async {
+        while !is_answered(&mut raw::connect(&api.base).await).await {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, place_came_back).await.expect("it does");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn addresses_of_an_edge_are_many_clients() {
+    let args = ["--max-connections-per-client", "1"];
+    let api = Harness::with(&args, Behaviour::Answer).await;
+    let mut first = raw::connect(&api.base).await;
+    let mut second = raw::connect(&api.base).await;
+    assert!(is_answered(&mut first).await && is_answered(&mut second).await);
+    drop((first, second));
+    api.finish().await;
+}
+
 #[tokio::test]
 async fn trace_gets_405_on_every_path_that_there_is() {
     let api = Harness::start().await;

@@ -84,7 +84,8 @@ impl Harness {
 
     /// What a server that cannot start says.
     pub async fn fails(args: &[&str]) -> String {
-        let settings = Settings::parse_from(["api"].iter().chain(args));
+        let mut settings = Settings::parse_from(["api"].iter().chain(args));
+        settings.resources.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
         let failing = async {
             let resources = settings.open(World::default()).await?;
             let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -2,6 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use api_server::NewKey;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testing::pictures::photo;
@@ -246,6 +247,120 @@ async fn who_redirects_in_circles_is_left_alone_and_not_whom_it_leads_to() {
     assert_eq!(reply.json["detail"], CIRCUIT_OPEN);
     assert_eq!(api.post_url(&victim.url("/old")).await.status, 200);
     api.finish().await;
+}
+
+/// A server, and what two tenants ask it with.
+struct Tenants {
+    api: Harness,
+    keys: [String; 2],
+    _folder: tempfile::TempDir,
+}
+
+impl Tenants {
+    async fn start(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [shop, blog] = ["shop", "blog"].map(|tenant| NewKey::random(tenant, 50.0, None));
+        let [shop, blog] = [shop, blog].map(|key| key.expect("a key"));
+        let file = folder.path().join("keys.toml");
+        std::fs::write(&file, [&*shop.entry, &*blog.entry].concat()).expect("written");
+        let keys = ["--api-keys", file.to_str().expect("UTF-8")];
+        let api = Harness::with(&[args, &keys].concat(), Behaviour::Answer).await;
+        Self {
+            api,
+            keys: [shop.key, blog.key],
+            _folder: folder,
+        }
+    }
+
+    async fn ask(&self, tenant: usize, url: &str) -> Reply {
+        let request = self
+            .api
+            .client
+            .post(self.api.url("/v1/tags"))
+            .bearer_auth(&self.keys[tenant])
+            .json(&json!({"image": {"url": url}}));
+        Reply::read(request.send().await.expect("an answer")).await
+    }
+}
+
+#[tokio::test]
+async fn bad_files_of_one_tenant_close_no_host_to_another() {
+    let origin = Origin::start([
+        ("/500", Page::Bytes(status(500, ""))),
+        ("/long", Page::Endless),
+        ("/cat.jpg", ok(&photo(64, 64))),
+    ])
+    .await;
+    let limits = ["--fetch-host-failures", "2", "--fetch-max-bytes", "1000000"];
+    let args = [&limits[..], &["--fetch-allow-origin", &origin.base]].concat();
+    let tenants = Tenants::start(&args).await;
+    let [shop, blog] = [0, 1];
+    for path in ["/500", "/long", "/500"] {
+        tenants.ask(shop, &origin.url(path)).await;
+    }
+    let reply = tenants.ask(shop, &origin.url("/cat.jpg")).await;
+    assert_eq!(reply.json["detail"], CIRCUIT_OPEN);
+    let reply = tenants.ask(blog, &origin.url("/cat.jpg")).await;
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    tenants.api.finish().await;
+}
+
+#[tokio::test]
+async fn who_cannot_be_connected_to_is_left_alone_by_all() {
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port")
+        .local_addr()
+        .expect("bound");
+    let closed = format!("http://{closed}");
+    let args = [
+        "--fetch-host-failures",
+        "2",
+        "--fetch-allow-origin",
+        &closed,
+    ];
+    let tenants = Tenants::start(&args).await;
+    let [shop, blog] = [0, 1];
+    for _ in 0..2 {
+        let reply = tenants.ask(shop, &closed).await;
+        reply.is_problem(422, "source_unreachable");
+        assert_eq!(reply.json["retryable"], false);
+    }
+    let reply = tenants.ask(blog, &closed).await;
+    reply.is_problem(422, "source_unreachable");
+    assert_eq!(reply.json["retryable"], true, "the circuit is open");
+    tenants.api.finish().await;
+}
+
+#[tokio::test]
+async fn one_tenants_slow_downloads_leave_places_to_another() {
+    let origin = Origin::start([
+        ("/drip", Page::Drip(100_000, BRISK)),
+        ("/cat.jpg", ok(&photo(64, 64))),
+    ])
+    .await;
+    let args = [
+        "--fetch-max-per-host",
+        "2",
+        "--fetch-timeout-ms",
+        "4000",
+        "--fetch-allow-origin",
+        &origin.base,
+    ];
+    let tenants = Tenants::start(&args).await;
+    let [shop, blog] = [0, 1];
+    let drip = origin.url("/drip");
+    let drips = join_all((0..4).map(|_| tenants.ask(shop, &drip)));
+    let other = async {
+        origin.until_hit(2).await;
+        let reply = tenants.ask(blog, &origin.url("/cat.jpg")).await;
+        // Two of the four still wait for a place.
+        (reply, origin.hits())
+    };
+    let (_, (reply, hits)) = tokio::join!(drips, other);
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    assert_eq!(hits, 3, "it waited for none of the drips");
+    tenants.api.finish().await;
 }
 
 fn without_id(reply: &Reply) -> Value {

@@ -1,8 +1,21 @@
 //! What is told of a batch's end, to whom, and that it can be believed.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Redirect,
+    routing::{any, get, post},
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -13,6 +26,7 @@ use url::Url;
 
 use crate::{
     batches::{create, ended, items, started},
+    harness::Harness,
     support::{album::Album, worker::Behaviour},
 };
 
@@ -110,6 +124,107 @@ async fn the_end_of_a_batch_is_told_until_it_is_taken() {
     api.finish().await;
 }
 
+/// How often each was asked.
+#[derive(Clone, Default)]
+struct Asked {
+    hook: Arc<AtomicUsize>,
+    inside: Arc<AtomicUsize>,
+}
+
+/// Leads on to another of its pages.
+async fn misleading_hook() -> (String, Asked) {
+    let asked = Asked::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let lead_on = async |State(asked): State<Asked>| {
+        asked.hook.fetch_add(1, Ordering::SeqCst);
+        Redirect::temporary("/inside")
+    };
+    let inside = async |State(asked): State<Asked>| {
+        asked.inside.fetch_add(1, Ordering::SeqCst);
+    };
+    let router = Router::new()
+        .route("/hook", post(lead_on))
+        .route("/inside", any(inside))
+        .with_state(asked.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (base, asked)
+}
+
+#[tokio::test]
+async fn a_webhook_that_leads_elsewhere_is_not_followed() {
+    let (album, (base, asked)) = (Album::start().await, misleading_hook().await);
+    let more = [
+        "--webhook-secrets",
+        SECRETS[0],
+        "--webhook-pause-ms",
+        "0",
+        "--fetch-allow-origin",
+        &base,
+    ];
+    let api = started(&album, &more, Behaviour::Look).await;
+    let hook = format!("{base}/hook");
+    create(
+        &api,
+        json!({"items": items(&album, &["a"]), "webhook_url": hook}),
+    )
+    .await;
+    eventually("it is tried again", async || {
+        (asked.hook.load(Ordering::SeqCst) >= 2).then_some(())
+    })
+    .await;
+    assert_eq!(asked.inside.load(Ordering::SeqCst), 0);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_host_whose_circuit_is_open_is_told_later() {
+    let album = Album::start().await;
+    let asked = Asked::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let take = async |State(asked): State<Asked>| {
+        asked.hook.fetch_add(1, Ordering::SeqCst);
+        StatusCode::NO_CONTENT
+    };
+    let router = Router::new()
+        .route("/hook", post(take))
+        .route("/500", get(async || StatusCode::INTERNAL_SERVER_ERROR))
+        .with_state(asked.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let more = [
+        "--webhook-secrets",
+        SECRETS[0],
+        "--fetch-host-failures",
+        "2",
+        "--fetch-host-pause-ms",
+        "3000",
+        "--fetch-allow-origin",
+        &base,
+        "--fetch-allow-origin",
+        &album.base,
+    ];
+    let api = Harness::with(&more, Behaviour::Look).await;
+    for _ in 0..2 {
+        api.post_url(&format!("{base}/500"))
+            .await
+            .is_problem(422, "source_http_error");
+    }
+    let opened = Instant::now();
+    let hook = format!("{base}/hook");
+    create(
+        &api,
+        json!({"items": items(&album, &["a"]), "webhook_url": hook}),
+    )
+    .await;
+    eventually("it is told", async || {
+        (asked.hook.load(Ordering::SeqCst) == 1).then_some(())
+    })
+    .await;
+    assert!(opened.elapsed() >= Duration::from_millis(2_900));
+    api.finish().await;
+}
+
 #[tokio::test]
 async fn a_webhook_waits_for_whoever_can_sign_it() {
     let (album, (base, taken), folder) = (
@@ -168,10 +283,16 @@ async fn a_webhook_goes_to_public_addresses_alone_and_is_always_signed() {
         let api = started(&album, more, Behaviour::Look).await;
         for url in urls {
             let body = json!({"items": items(&album, &["a"]), "webhook_url": url}).to_string();
+            let asked = Instant::now();
             let reply = api
                 .post_raw("/v1/batches", "application/json", body.into_bytes())
                 .await;
             reply.is_problem(422, "webhook_not_allowed");
+            let is_address = url.starts_with("http://");
+            assert!(
+                !is_address || asked.elapsed() >= Duration::from_millis(50),
+                "{url}: no sooner than an address of which nothing is known"
+            );
         }
         api.finish().await;
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use common::{fault::Fault, model::TileSpec};
-use prepare::{Limits, Prepared};
+use prepare::{Limits, Picture};
 
 pub const PANIC: &[u8] = b"make the decoder panic";
 pub const ABORT: &[u8] = b"make the decoder abort";
@@ -29,14 +29,14 @@ fn memory_bytes() -> anyhow::Result<u64> {
     bytes.ok_or_else(|| anyhow::anyhow!("ROLE MEMORY_BYTES"))
 }
 
-fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fault> {
+fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Picture, Fault> {
     match file {
         _ if file.starts_with(PANIC) => panic!("as a hostile file would make it"),
         _ if file.starts_with(ABORT) => std::process::abort(),
         _ if file.starts_with(HANG) => compute_for(Duration::from_secs(3600)),
         _ => {}
     }
-    prepare::tile(file, spec, limits)
+    prepare::picture(file, spec, limits)
 }
 
 /// Busy, as a decoder hangs; to sleep, it is not even allowed.

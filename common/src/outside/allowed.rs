@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use object_store::{ObjectStore, local::LocalFileSystem, path::Path};
+use object_store::{ObjectStore, path::Path};
 use url::Url;
 
 use super::{Place, Target};
@@ -18,15 +18,9 @@ pub struct Allowed {
 
 #[derive(Clone, Debug)]
 pub enum Root {
-    Folder(Folder),
-    Bucket(Arc<dyn ObjectStore>),
-}
-
-#[derive(Clone, Debug)]
-pub struct Folder {
     /// Without links.
-    pub path: PathBuf,
-    pub objects: Arc<LocalFileSystem>,
+    Folder(PathBuf),
+    Bucket(Arc<dyn ObjectStore>),
 }
 
 impl Allowed {
@@ -49,8 +43,7 @@ impl Allowed {
                 {
                     return Err(refuse("the service keeps its own state there"));
                 }
-                let objects = Arc::new(LocalFileSystem::new_with_prefix(&path)?.with_fsync(true));
-                Root::Folder(Folder { path, objects })
+                Root::Folder(path)
             }
             scheme => {
                 if store_url.is_some_and(|store| names_bucket(store, &below.bucket)) {

@@ -1,23 +1,29 @@
 //! Below a folder, without following a link: each part is opened in the one
 //! before, so that nothing can be put in its place meanwhile.
 
-use std::{fs::File, io, path};
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::fd::OwnedFd,
+    path,
+};
 
-use object_store::path::Path;
-use rustix::fs::{Mode, OFlags, open, openat};
+use object_store::path::{Path, PathPart};
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags, fsync, linkat, mkdirat, open, openat, statat, unlinkat},
+    io::Errno,
+};
+
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 pub fn open_below(folder: &path::Path, path: &Path) -> io::Result<File> {
-    let mut parts: Vec<_> = path.parts().collect();
-    let name = parts.pop().ok_or(io::ErrorKind::IsADirectory)?;
-    let folders = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut at = open(folder, folders, Mode::empty())?;
-    for part in parts {
-        at = openat(
-            &at,
-            part.as_ref(),
-            folders | OFlags::NOFOLLOW,
-            Mode::empty(),
-        )?;
+    let (folders, name) = split(path)?;
+    let mut at = open_root(folder)?;
+    for part in &folders {
+        at = openat(&at, part.as_ref(), FOLDER, Mode::empty())?;
     }
     // A pipe without a writer must not keep anybody waiting.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -29,22 +35,95 @@ pub fn open_below(folder: &path::Path, path: &Path) -> io::Result<File> {
     }
 }
 
-/// For writing, which is done by the path.
-pub fn has_no_links(folder: &path::Path, path: &Path) -> io::Result<()> {
-    let mut at = folder.to_owned();
-    for part in path.parts() {
-        at.push(part.as_ref());
-        match at.symlink_metadata() {
-            Ok(found) if found.is_symlink() => {
-                return Err(io::Error::new(
-                    io::ErrorKind::PermissionDenied,
-                    "it is behind a link",
-                ));
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        }
+/// Returns whether something of this name is there.
+pub fn has_below(folder: &path::Path, path: &Path) -> io::Result<bool> {
+    let (folders, name) = split(path)?;
+    let mut at = open_root(folder)?;
+    for part in &folders {
+        at = match openat(&at, part.as_ref(), FOLDER, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(false),
+            other => other.map_err(not_ours)?,
+        };
     }
-    Ok(())
+    match statat(&at, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(false),
+        Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => {
+            Err(not_ours(Errno::LOOP))
+        }
+        found => Ok(found.map(|_| true)?),
+    }
+}
+
+/// Writes a whole file, or none. `false`: something of this name is there, and stays as it was.
+pub fn put_new_below(folder: &path::Path, path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let (folders, name) = split(path)?;
+    let mut at = open_root(folder)?;
+    for part in &folders {
+        at = open_or_make(&at, part.as_ref())?;
+    }
+    // Under a name that nobody can have prepared, until it is whole.
+    let draft = format!(".{}.{:016x}", name.as_ref(), rand::random::<u64>());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(openat(&at, &draft, flags, Mode::from_raw_mode(0o666))?);
+    let written = write_and_name(file, bytes, &at, &draft, name.as_ref());
+    let removed = unlinkat(&at, &draft, AtFlags::empty());
+    let is_new = written?;
+    removed?;
+    fsync(&at)?;
+    Ok(is_new)
+}
+
+fn write_and_name(
+    mut file: File,
+    bytes: &[u8],
+    at: &OwnedFd,
+    draft: &str,
+    name: &str,
+) -> io::Result<bool> {
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    match linkat(at, draft, at, name, AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open_or_make(at: &OwnedFd, part: &str) -> io::Result<OwnedFd> {
+    match openat(at, part, FOLDER, Mode::empty()) {
+        Err(Errno::NOENT) => {}
+        other => return other.map_err(not_ours),
+    }
+    match mkdirat(at, part, Mode::from_raw_mode(0o777)) {
+        // Somebody else was faster, and may have made something else.
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    openat(at, part, FOLDER, Mode::empty()).map_err(not_ours)
+}
+
+/// Opens what the operator has named, links in its own path included.
+fn open_root(folder: &path::Path) -> io::Result<OwnedFd> {
+    Ok(open(
+        folder,
+        FOLDER.difference(OFlags::NOFOLLOW),
+        Mode::empty(),
+    )?)
+}
+
+fn split(path: &Path) -> io::Result<(Vec<PathPart<'_>>, PathPart<'_>)> {
+    let mut parts: Vec<_> = path.parts().collect();
+    let name = parts.pop().ok_or(io::ErrorKind::IsADirectory)?;
+    Ok((parts, name))
+}
+
+/// A link, or a file where a folder should be, is no failure of the disk: another try would meet it again.
+fn not_ours(error: Errno) -> io::Error {
+    match error {
+        Errno::LOOP | Errno::NOTDIR => io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it is behind a link, or behind a file",
+        ),
+        error => error.into(),
+    }
 }

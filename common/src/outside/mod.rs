@@ -95,7 +95,7 @@ impl Place {
         Box::pin(async move {
             let opened = match &self.root {
                 Root::Folder(folder) => {
-                    let (folder, path) = (folder.path.clone(), self.path.clone());
+                    let (folder, path) = (folder.clone(), self.path.clone());
                     blocking(move || Opened::file(folder::open_below(&folder, &path)?)).await
                 }
                 Root::Bucket(bucket) => Opened::object(bucket.clone(), self.path.clone()).await,
@@ -111,10 +111,17 @@ impl Place {
     /// Returns whether an object is below this place.
     pub fn has<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<bool>> {
         Box::pin(async move {
-            match self.objects(name).await?.head(&self.below(name)).await {
-                Ok(_) => Ok(true),
-                Err(Error::NotFound { .. }) => Ok(false),
-                Err(error) => Err(failed(error)),
+            let path = self.below(name);
+            match &self.root {
+                Root::Folder(folder) => {
+                    let folder = folder.clone();
+                    blocking(move || folder::has_below(&folder, &path)).await
+                }
+                Root::Bucket(bucket) => match bucket.head(&path).await {
+                    Ok(_) => Ok(true),
+                    Err(Error::NotFound { .. }) => Ok(false),
+                    Err(error) => Err(failed(error)),
+                },
             }
         })
     }
@@ -122,39 +129,32 @@ impl Place {
     /// Writes an object below this place that is not there yet. `false`: it is there, and stays as it was.
     pub fn put_new<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, io::Result<bool>> {
         Box::pin(async move {
-            let options = PutOptions {
-                mode: PutMode::Create,
-                ..PutOptions::default()
-            };
-            match self
-                .objects(name)
-                .await?
-                .put_opts(&self.below(name), PutPayload::from_bytes(bytes), options)
-                .await
-            {
-                Ok(_) => Ok(true),
-                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
-                Err(error) => Err(failed(error)),
+            let path = self.below(name);
+            match &self.root {
+                Root::Folder(folder) => {
+                    let folder = folder.clone();
+                    blocking(move || folder::put_new_below(&folder, &path, &bytes)).await
+                }
+                Root::Bucket(bucket) => put_new(&**bucket, &path, bytes).await,
             }
         })
     }
-}
 
-impl Place {
     fn below(&self, name: &str) -> Path {
         Path::from(format!("{}/{name}", self.path))
     }
+}
 
-    /// Returns what holds an object of this name, once no link is on the way to it.
-    async fn objects(&self, name: &str) -> io::Result<&dyn ObjectStore> {
-        match &self.root {
-            Root::Folder(folder) => {
-                let (root, path) = (folder.path.clone(), self.below(name));
-                blocking(move || folder::has_no_links(&root, &path)).await?;
-                Ok(&*folder.objects)
-            }
-            Root::Bucket(bucket) => Ok(&**bucket),
-        }
+async fn put_new(bucket: &dyn ObjectStore, path: &Path, bytes: Bytes) -> io::Result<bool> {
+    let options = PutOptions {
+        mode: PutMode::Create,
+        ..PutOptions::default()
+    };
+    let payload = PutPayload::from_bytes(bytes);
+    match bucket.put_opts(path, payload, options).await {
+        Ok(_) => Ok(true),
+        Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -1,5 +1,6 @@
 use std::os::unix::fs::symlink;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tokio::io::AsyncReadExt;
 
 use super::*;
@@ -151,4 +152,39 @@ async fn no_way_leads_out_of_a_folder() {
         place.put_new("x", "x".into()).await.is_err() && !at("x").exists(),
         "no link is followed"
     );
+    assert!(place.has("secret").await.is_err(), "nor looked behind");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_swapped_for_a_link_leads_no_results_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |part: &str| folder.path().join(part);
+    for part in ["in/out/batch", "elsewhere"] {
+        std::fs::create_dir_all(at(part)).expect("made");
+    }
+    let base = Url::from_file_path(at("in")).expect("absolute");
+    let place = outside(&[base.as_str()])
+        .place("any", &format!("{base}/out"))
+        .expect("allowed");
+    // Its owner swaps them as fast as possible, and results are written meanwhile.
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let batch = at("in/out/batch");
+    let link = at("in/out/link");
+    symlink(at("elsewhere"), &link).expect("made");
+    let stopped = stop.clone();
+    let swapping = std::thread::spawn(move || {
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            renameat_with(CWD, &batch, CWD, &link, RenameFlags::EXCHANGE).expect("swapped");
+        }
+    });
+    let mut written = 0;
+    for number in 0..300 {
+        let name = format!("batch/{number}");
+        written += u32::from(place.put_new(&name, "x".into()).await.is_ok());
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    swapping.join().expect("no panic");
+    assert!(written > 0, "some are written");
+    let astray = std::fs::read_dir(at("elsewhere")).expect("there").count();
+    assert_eq!(astray, 0);
 }

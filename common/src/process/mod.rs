@@ -3,10 +3,14 @@
 mod allocator;
 mod child;
 mod confine;
+mod confinement;
+mod filter;
+mod landlock;
 mod offload;
 pub mod shutdown;
 
 pub use allocator::{begin_with_few_arenas, give_back_large_pieces, keep_giving_back};
-pub use child::{Reader, start_reader};
+pub use child::{Bounds, Reader, ReaderProgram};
 pub use confine::confine;
+pub use confinement::Confinement;
 pub use offload::Offload;

@@ -70,7 +70,7 @@ pub struct FetchConfig {
     pub fetch_dns_max_ttl_ms: u64,
 
     /// Downloads from one host (scheme, name and port) at once; further ones wait as long as for a first byte, then
-    /// `source_busy`
+    /// `source_busy`. Where several tenants want them, each has an eighth of as many besides
     #[arg(long, env = "TAGFLEET_FETCH_MAX_PER_HOST", default_value_t = 32)]
     pub fetch_max_per_host: usize,
 

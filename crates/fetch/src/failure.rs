@@ -20,6 +20,14 @@ impl From<Fault> for Failure {
 }
 
 impl Failure {
+    /// A connection was there, and led to no answer: that is what the page does, and not the host.
+    pub fn no_answer(fault: Fault) -> Self {
+        Self {
+            verdict: Verdict::Failed(fault.code),
+            fault,
+        }
+    }
+
     /// No length was told, and there was no room for what came all the same. Our lack of room; but were it none of the
     /// host's doing, the circuit of one whose bodies never end would stay closed.
     pub fn unknown_length(fault: Fault) -> Self {

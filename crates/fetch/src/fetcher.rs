@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
     faults,
     guard::{Guard, Rules},
-    hosts::{Hosts, OpenCircuit, Sent, Verdict, Visit},
+    hosts::{Hosts, OpenCircuit, Sent, Tenant, Verdict, Visit},
     metrics::HOSTS_OPEN,
     pacing::UnknownLength,
     resolver::Names,
@@ -33,6 +33,13 @@ pub struct Fetcher {
     honour_noai: HonourNoai,
     first_byte: Duration,
     total: Duration,
+}
+
+/// On whose behalf, and what for.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    pub tenant: Tenant,
+    pub purpose: Purpose,
 }
 
 /// A download.
@@ -84,38 +91,57 @@ impl Fetcher {
         &self,
         url: Url,
         deadline: Instant,
-        purpose: Purpose,
+        requester: &Requester,
     ) -> Result<Fetched, Fault> {
         let until = deadline.min(Instant::now() + self.total);
-        timeout_at(until, self.follow(url, until, purpose))
+        timeout_at(until, self.follow(url, until, requester))
             .await
             .map_err(|_| faults::too_slow())?
     }
 
     /// Returns whether something may be posted to a URL, by its form and by where its name leads now. Where it leads when that is
-    /// done is judged then.
+    /// done is judged then. Like a download, it says no no sooner than [`floor`].
     pub async fn may_post(&self, text: &str) -> bool {
-        match self.rules.parse(text) {
-            Ok(url) => self.rules.excuses(&url) || self.clients.reaches(&url).await,
-            Err(_) => false,
+        let Ok(url) = self.rules.parse(text) else {
+            // By its form alone, which tells nothing of what there is.
+            return false;
+        };
+        let earliest = Instant::now() + floor();
+        let may = self.rules.excuses(&url) || self.clients.reaches(&url).await;
+        if !may {
+            sleep_until(earliest).await;
         }
+        may
     }
 
-    /// Posts to a stranger's server and tells the status of its answer. Redirects are not followed.
+    /// Posts to a stranger's server and tells the status of its answer. Redirects are not followed. It takes one of the
+    /// host's places, and its circuit has to be closed, as for a download.
     pub async fn post(
         &self,
         text: &str,
+        tenant: &Tenant,
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<u16, Fault> {
         let url = self.parse(text)?;
         let excused = self.rules.excuses(&url);
-        self.clients.post(url, excused, headers, body).await
+        let until = Instant::now() + self.first_byte;
+        let visit = self.hosts.enter(&url, tenant, until).await?;
+        match self.clients.post(url, excused, headers, body).await {
+            Ok(status) => {
+                visit.end(Verdict::of_status(status));
+                Ok(status.as_u16())
+            }
+            Err(failure) => {
+                visit.end(failure.verdict);
+                Err(failure.fault)
+            }
+        }
     }
 
-    /// Returns how long the circuit of the URL's host stays open, if it is open.
-    pub fn open_circuit(&self, url: &str) -> Option<OpenCircuit> {
-        self.hosts.open_circuit(&Url::parse(url).ok()?)
+    /// Returns how long the circuit of the URL's host stays open to a tenant, if it is open.
+    pub fn open_circuit(&self, url: &str, tenant: &Tenant) -> Option<OpenCircuit> {
+        self.hosts.open_circuit(&Url::parse(url).ok()?, tenant)
     }
 
     /// Sets the gauges; to be called now and then.
@@ -123,16 +149,22 @@ impl Fetcher {
         metrics::gauge!(HOSTS_OPEN).set(self.hosts.open_circuits() as f64);
     }
 
-    async fn follow(&self, first: Url, until: Instant, purpose: Purpose) -> Result<Fetched, Fault> {
+    async fn follow(
+        &self,
+        first: Url,
+        until: Instant,
+        requester: &Requester,
+    ) -> Result<Fetched, Fault> {
         let mut url = first.clone();
         for _ in 0..=self.max_redirects {
-            match self.hop(&url, until, purpose).await? {
+            match self.hop(&url, until, requester).await? {
                 Step::Arrived(fetched) => return Ok(fetched),
                 Step::Onward(next) => url = next,
             }
         }
         // Not the last host: anyone may redirect to it, however well it behaves.
-        self.hosts.blame(&first, Code::TooManyRedirects);
+        self.hosts
+            .blame(&first, &requester.tenant, Code::TooManyRedirects);
         Err(faults::too_many_redirects(self.max_redirects))
     }
 
@@ -140,14 +172,12 @@ impl Fetcher {
         &self,
         url: &Url,
         until: Instant,
-        purpose: Purpose,
+        requester: &Requester,
     ) -> Result<Step<Fetched>, Fault> {
-        let visit = self
-            .hosts
-            .enter(url, until.min(Instant::now() + self.first_byte))
-            .await?;
+        let entered_by = until.min(Instant::now() + self.first_byte);
+        let visit = self.hosts.enter(url, &requester.tenant, entered_by).await?;
         let begun = Instant::now();
-        let outcome = self.exchange(url, purpose).await;
+        let outcome = self.exchange(url, requester).await;
         let unreachable = outcome
             .as_ref()
             .is_err_and(|failure| failure.is(Code::SourceUnreachable));
@@ -158,15 +188,16 @@ impl Fetcher {
         step
     }
 
-    async fn exchange(&self, url: &Url, purpose: Purpose) -> Result<Step<Bytes>, Failure> {
+    async fn exchange(&self, url: &Url, requester: &Requester) -> Result<Step<Bytes>, Failure> {
+        let Requester { tenant, purpose } = requester;
         let response = self
             .clients
             .get(url.clone(), self.rules.excuses(url))
             .await?;
         if let (Purpose::Bulk, Some(pause)) = (purpose, exchange::asked_pause(&response)) {
-            self.hosts.back_off(url, pause);
+            self.hosts.back_off(url, tenant, pause);
         }
-        match exchange::judge(response, self.honour_noai.applies_to(purpose))? {
+        match exchange::judge(response, self.honour_noai.applies_to(*purpose))? {
             Answer::Redirect(location) => {
                 Ok(Step::Onward(self.next_hop(url, location.as_deref())?))
             }
@@ -177,11 +208,12 @@ impl Fetcher {
     }
 
     /// A redirect to what would be no valid URL is a host that leads nowhere.
-    fn next_hop(&self, from: &Url, location: Option<&str>) -> Result<Url, Fault> {
+    fn next_hop(&self, from: &Url, location: Option<&str>) -> Result<Url, Failure> {
+        let nowhere = || Failure::no_answer(faults::unreachable());
         let next = location
             .and_then(|location| from.join(location).ok())
-            .ok_or_else(faults::unreachable)?;
-        self.rules.check(&next).map_err(|_| faults::unreachable())?;
+            .ok_or_else(nowhere)?;
+        self.rules.check(&next).map_err(|_| nowhere())?;
         Ok(next)
     }
 }

@@ -17,9 +17,9 @@ mod robots;
 mod world;
 
 pub use config::FetchConfig;
-pub use fetcher::{Fetched, Fetcher};
+pub use fetcher::{Fetched, Fetcher, Requester};
 pub use guard::Origin;
-pub use hosts::{OpenCircuit, Sent};
+pub use hosts::{OpenCircuit, Sent, Tenant};
 pub use metrics::describe as describe_metrics;
 pub use resolver::{Found, Lookup};
 pub use robots::{HonourNoai, Purpose};

@@ -9,7 +9,7 @@ pub const DNS_LOOKUPS: &str = "tagfleet_dns_lookups_total";
 pub fn describe() {
     describe_gauge!(
         HOSTS_OPEN,
-        "Image hosts whose circuit is open because they kept failing"
+        "Circuits that are open: of image hosts that cannot be reached, and of those that keep failing for one tenant"
     );
     describe_counter!(
         REFUSED,

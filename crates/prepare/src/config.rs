@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use common::config::{ConfigError, positive, refuse};
+use common::{
+    config::{ConfigError, positive, refuse},
+    process::ReaderProgram,
+};
 
 use crate::{Limits, Pool, PoolConfig};
 
@@ -47,6 +50,11 @@ pub struct PrepareConfig {
     #[arg(long, env = "TAGFLEET_PREPARE_TILE_QUALITY", default_value_t = Limits::STANDARD.tile_quality)]
     pub prepare_tile_quality: u8,
 
+    /// Decodes strangers' files even where the kernel or the container does not let a process confine itself. Such a
+    /// start is an error otherwise. A file that takes its decoder over then has this service's files and network
+    #[arg(long, env = "TAGFLEET_ALLOW_UNCONFINED_DECODERS")]
+    pub allow_unconfined_decoders: bool,
+
     /// The program that decodes, for tests [default: this one]
     #[arg(skip)]
     pub decoder: Option<PathBuf>,
@@ -58,23 +66,29 @@ pub struct PrepareConfig {
 }
 
 impl PrepareConfig {
-    /// Starts what makes tiles of files of at most so many bytes.
-    pub fn start(&self, max_file_bytes: usize) -> std::io::Result<Pool> {
+    /// Starts what makes tiles of files of at most so many bytes. An error where it cannot be confined.
+    pub async fn start(&self, max_file_bytes: usize) -> std::io::Result<Pool> {
         if self.tiles_already_made {
             tracing::warn!(
                 "images are taken for tiles that are made already, which is for measurements alone"
             );
             return Ok(Pool::of_tiles_as_they_come());
         }
-        Pool::start(self.pool(max_file_bytes))
+        let pool = Pool::start(self.pool(max_file_bytes))?;
+        pool.until_ready().await?;
+        Ok(pool)
     }
 
     /// Returns the program of the decoders. Not by its name: while a new version is installed, that would be another program
     /// than this one.
-    pub fn program(&self) -> PathBuf {
-        match &self.decoder {
+    pub fn program(&self) -> ReaderProgram {
+        let path = match &self.decoder {
             Some(program) => program.clone(),
             None => PathBuf::from("/proc/self/exe"),
+        };
+        ReaderProgram {
+            path,
+            allow_unconfined: self.allow_unconfined_decoders,
         }
     }
 

@@ -1,8 +1,10 @@
 //! From a file of any kind to a small upright JPEG tile of the model's size.
-//! A hostile file stops here: workers decode only what this crate encoded.
+//! A hostile file stops here: workers decode only what the server encoded.
 //!
-//! [`tile`] does the work, and should meet a stranger's file only in a process
-//! of its own: [`Pool`] keeps such processes, [`child::run`] is what they do.
+//! [`picture`] decodes, and should meet a stranger's file only in a process of
+//! its own: [`Pool`] keeps such processes, [`child::run`] is what they do. They
+//! give back pixels, which the server encodes: no byte that a decoder chose
+//! reaches a worker but as the colour of a pixel.
 
 pub mod child;
 mod config;
@@ -34,12 +36,23 @@ pub use metrics::describe as describe_metrics;
 pub use pool::{Pool, PoolConfig};
 
 /// A file that became a tile.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub struct Prepared {
     pub facts: Facts,
     /// JPEG of the model's size, upright, sRGB.
-    #[serde(with = "serde_bytes")]
     pub tile: Vec<u8>,
+}
+
+/// What a decoder makes of a file, and all that is taken from it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Picture {
+    /// The file's own size in pixels, upright.
+    pub width: u32,
+    pub height: u32,
+    pub frames: u32,
+    /// `[height, width, 3] u8` of the model's size, upright, sRGB. They follow the rest as they are.
+    #[serde(skip)]
+    pub rgb: Vec<u8>,
 }
 
 /// Decoded pixels, row by row without gaps, not yet turned upright.
@@ -64,13 +77,9 @@ enum Channels {
     Cmyk,
 }
 
-/// Decodes `file` and makes the tile that `spec` asks for.
-pub fn tile(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fault> {
-    if file.is_empty() {
-        return Err(fault(Code::EmptyImage, "The image has no bytes."));
-    }
-    let format =
-        sniff::sniff(file).ok_or_else(|| fault(Code::UnsupportedFormat, sniff::READABLE))?;
+/// Decodes `file` to the pixels of the tile that `spec` asks for.
+pub fn picture(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Picture, Fault> {
+    let format = format_of(file)?;
     let frames = frames::count(file, format);
     limits.check_frames(frames)?;
     let pixels = match format {
@@ -78,37 +87,55 @@ pub fn tile(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fa
         other => others::decode(file, other, limits)?,
     };
     let (width, height) = upright(pixels.original, pixels.orientation);
-    let sha256 = hex(&Sha256::digest(file));
-    let facts = Facts {
+    Ok(Picture {
         width,
         height,
         frames,
-        format,
-        bytes: file.len(),
-        sha256,
-    };
-    Ok(Prepared {
-        facts,
-        tile: tile::make(pixels, spec, limits.tile_quality)?,
+        rgb: tile::make(pixels, spec)?,
     })
+}
+
+/// Decodes `file` and makes the tile that `spec` asks for, both in this process: for measurements and tests.
+pub fn tile(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fault> {
+    let picture = picture(file, spec, limits)?;
+    finish(file, &picture, spec, limits)
+}
+
+/// Encodes the pixels, and adds what is known of the file without decoding it.
+fn finish(
+    file: &[u8],
+    picture: &Picture,
+    spec: TileSpec,
+    limits: &Limits,
+) -> Result<Prepared, Fault> {
+    let facts = Facts {
+        width: picture.width,
+        height: picture.height,
+        frames: picture.frames,
+        format: format_of(file)?,
+        bytes: file.len(),
+        sha256: hex(&Sha256::digest(file)),
+    };
+    let tile = tile::encode(&picture.rgb, spec, limits.tile_quality)?;
+    Ok(Prepared { facts, tile })
+}
+
+fn format_of(file: &[u8]) -> Result<Format, Fault> {
+    if file.is_empty() {
+        return Err(fault(Code::EmptyImage, "The image has no bytes."));
+    }
+    sniff::sniff(file).ok_or_else(|| fault(Code::UnsupportedFormat, sniff::READABLE))
 }
 
 /// A file that is said to be a tile already.
 fn as_it_came(file: &[u8], spec: TileSpec) -> Result<Prepared, Fault> {
-    let format =
-        sniff::sniff(file).ok_or_else(|| fault(Code::UnsupportedFormat, sniff::READABLE))?;
-    let (width, height, sha256) = (
-        spec.width.into(),
-        spec.height.into(),
-        hex(&Sha256::digest(file)),
-    );
     let facts = Facts {
-        width,
-        height,
+        width: spec.width.into(),
+        height: spec.height.into(),
         frames: 1,
-        format,
+        format: format_of(file)?,
         bytes: file.len(),
-        sha256,
+        sha256: hex(&Sha256::digest(file)),
     };
     Ok(Prepared {
         facts,

@@ -1,19 +1,16 @@
 //! What the server and a decoding process say to each other: frames of a
 //! length and a MessagePack body. The file's bytes follow a request as they
-//! are, so that twenty megabytes are not copied once more.
+//! are, and the pixels an answer, so that megabytes are not copied once more.
 
 use std::io;
 
 use common::{fault::Fault, model::TileSpec};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Limits, Prepared};
+use crate::{Limits, Picture};
 
-/// Far above any header or tile: whoever announces more is broken.
-const MAX_BODY_BYTES: usize = 8 << 20;
-
-/// What a decoding process says first, once: it is confined and takes files.
-pub const READY: u8 = b'r';
+/// Far above any: whoever announces more is broken.
+const MAX_BODY_BYTES: usize = 64 << 10;
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Request {
@@ -23,11 +20,11 @@ pub struct Request {
     pub file_bytes: u64,
 }
 
-pub type Response = Result<Prepared, Fault>;
+pub type Decoded = Result<Picture, Fault>;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Reply {
-    Done(Response),
+    Done(Decoded),
     /// The decoder did, and goes on.
     Panicked,
 }
@@ -40,7 +37,7 @@ pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// The body's length by its four bytes.
+/// Returns a body's length by its four bytes.
 pub fn length(prefix: [u8; 4]) -> io::Result<usize> {
     let length = u32::from_be_bytes(prefix) as usize;
     if length <= MAX_BODY_BYTES {
@@ -48,6 +45,11 @@ pub fn length(prefix: [u8; 4]) -> io::Result<usize> {
     } else {
         Err(io::Error::other("a frame is longer than any message"))
     }
+}
+
+/// Returns the bytes of a tile's pixels.
+pub fn pixel_bytes(spec: TileSpec) -> usize {
+    usize::from(spec.width) * usize::from(spec.height) * 3
 }
 
 pub fn decode<T: DeserializeOwned>(body: &[u8]) -> io::Result<T> {

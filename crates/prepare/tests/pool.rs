@@ -3,18 +3,29 @@
 //! to. No file is known that really does that; this one is made to.
 #![allow(clippy::unwrap_used)]
 
-use std::{env, fs, net::TcpStream, process::exit, time::Duration};
+use std::{
+    env, fs,
+    net::TcpStream,
+    process::exit,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use common::{
     fault::{Code, Fault},
-    image::{DecoderImpact, Facts, Format},
+    image::DecoderImpact,
     model::{Fit, TileSpec},
+    process::ReaderProgram,
     stage::Stage,
 };
 use libtest_mimic::{Arguments, Trial};
-use prepare::{Limits, Pool, PoolConfig, Prepared};
-use tokio::time::Instant;
+use prepare::{Limits, Picture, Pool, PoolConfig};
+use testing::escapes::{self, Lack};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    time::Instant,
+};
 
 const SPEC: TileSpec = TileSpec {
     width: 8,
@@ -25,21 +36,53 @@ const LIMITS: Limits = Limits {
     max_pixels: 1,
     max_decoded_bytes: 16 << 20,
     max_aspect: 1,
-    max_frames: 1,
+    max_frames: u32::MAX,
     tile_quality: 90,
 };
 
-/// What a decoder takes to start that was given an odd number of bytes. Longer than the pool lets a file take.
+/// What stands before the word in every file: the server itself looks at a file's first bytes.
+const GIF: &[u8] = b"GIF89a";
+const DENIED: u32 = 1;
+const ALLOWED: u32 = 2;
+const SLOW: u32 = 3;
+
+/// What a decoder takes to start that is to start slowly. Longer than the pool lets a file take.
 const SLOW_START: Duration = Duration::from_millis(1_500);
+
+/// Half of what a file may take before it is slow.
+const BRIEF: Duration = Duration::from_millis(25);
+
+/// Decoders that start otherwise than others are told by the last digits of their memory's bytes.
+#[derive(Clone, Copy)]
+enum Start {
+    Usual,
+    Slowly,
+    WithoutSeccomp,
+    WithoutLandlock,
+}
+
+const STARTS: [Start; 4] = [
+    Start::Usual,
+    Start::Slowly,
+    Start::WithoutSeccomp,
+    Start::WithoutLandlock,
+];
 
 fn main() {
     if env::args().nth(1).as_deref() == Some("prepare-worker") {
         let memory_bytes: u64 = env::args().nth(2).unwrap().parse().unwrap();
-        if memory_bytes % 2 == 1 {
-            let _ = compute_for(SLOW_START);
+        match STARTS[memory_bytes as usize % STARTS.len()] {
+            Start::Usual => {}
+            Start::Slowly => compute_for(SLOW_START),
+            Start::WithoutSeccomp => escapes::pretend(Lack::Seccomp),
+            Start::WithoutLandlock => escapes::pretend(Lack::Landlock),
         }
         prepare::child::run(memory_bytes, break_as_told).unwrap();
         exit(0);
+    }
+    if env::args().nth(1).as_deref() == Some("serve-a-file-that-hangs") {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        return runtime.block_on(serve_a_file_that_hangs());
     }
     let trials = vec![
         trial("every_file_gets_its_own_answer", answers),
@@ -56,7 +99,16 @@ fn main() {
         ),
         trial("a_slow_file_is_decoded_all_the_same", slow),
         trial("memory_files_and_network_are_out_of_reach", confined),
-        trial("no_call_reaches_another_process", confined_to_itself),
+        trial("no_way_leads_out_of_a_decoder", confined_to_itself),
+        trial("who_cannot_be_confined_gets_no_file", unconfined),
+        trial("without_landlock_the_filter_suffices", without_landlock),
+        trial("what_no_decoder_says_is_not_believed", lies),
+        trial("a_decoder_retires_before_its_time_is_over", retires),
+        trial("a_decoder_ends_with_its_server", ends_with_its_server),
+        Trial::test(
+            "a_decoder_outlives_the_thread_that_asked_for_it",
+            outlives_a_thread,
+        ),
         trial("a_full_line_and_a_late_caller_are_told_apart", full),
         trial("what_a_file_did_is_told_even_after_its_caller_left", impact),
     ];
@@ -75,101 +127,86 @@ fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) 
 }
 
 /// Stands in for a decoder that has a fault of the kind that the file names.
-fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Prepared, Fault> {
-    let denied = |it: bool| {
-        if it {
-            Ok(echo(b"denied"))
-        } else {
-            Ok(echo(b"allowed"))
-        }
-    };
-    match file {
+fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Picture, Fault> {
+    let word = file.strip_prefix(GIF).unwrap();
+    let denied = |it: bool| Ok(say(if it { DENIED } else { ALLOWED }));
+    match word {
         b"panic" => panic!("as a hostile file would make it"),
         b"abort" => std::process::abort(),
         b"exit" => exit(0),
-        b"who" => Ok(echo(std::process::id().to_string().as_bytes())),
+        b"who" => return Ok(say(std::process::id())),
         b"hang" => compute_for(Duration::from_secs(3600)),
-        b"memory" => Ok(echo(&vec![7; 1 << 30][..1])),
-        b"file" => denied(fs::read("/etc/hostname").is_err()),
-        b"network" => denied(
-            TcpStream::connect("127.0.0.1:9").is_err_and(|error| error.raw_os_error() == Some(1)),
-        ),
-        b"program" => denied(std::process::Command::new("/bin/true").spawn().is_err()),
-        other if other.starts_with(b"escape ") => denied(escape(&other[7..]) == Err(libc::EPERM)),
+        b"memory" => {
+            std::hint::black_box(vec![7; 1 << 30]);
+        }
+        b"file" => return denied(fs::read("/etc/hostname").is_err()),
+        b"network" => {
+            let connected = TcpStream::connect("127.0.0.1:9");
+            return denied(connected.is_err_and(|error| error.raw_os_error() == Some(1)));
+        }
+        b"program" => return denied(std::process::Command::new("/bin/true").spawn().is_err()),
         b"core" => {
-            denied(rustix::process::getrlimit(rustix::process::Resource::Core).current == Some(1))
+            let core = rustix::process::getrlimit(rustix::process::Resource::Core);
+            return denied(core.current == Some(1));
         }
-        slow if slow.starts_with(b"slow") => compute_for(Duration::from_millis(200)),
-        other if other.starts_with(b"bad") => {
-            Err(Fault::new(Code::ImageTruncated, Stage::Prepare, "As told."))
-        }
-        other => Ok(echo(other)),
+        b"lie short" => return Ok(with_pixels(vec![0; 191])),
+        b"lie long" => return Ok(with_pixels(vec![0; 193])),
+        b"lie code" => return Err(Fault::new(Code::Unauthorized, Stage::Admit, "As told.")),
+        _ => {}
     }
-}
-
-/// Tries what a decoder that was taken over would try next. The server is its parent, and runs as the same user.
-#[allow(unsafe_code)]
-fn escape(way: &[u8]) -> Result<(), i32> {
-    let server = i64::from(std::os::unix::process::parent_id());
-    let mut old = [0_u64; 2];
-    let limit = [0_u64; 2];
-    // SAFETY: the calls are refused; were they not, they get no pointers but those of arrays that live as long as they do.
-    let done = unsafe {
-        match way {
-            b"tgkill" => libc::syscall(libc::SYS_tgkill, server, server, 0),
-            b"kill" => libc::syscall(libc::SYS_kill, server, 0),
-            b"prlimit of the server" => libc::syscall(
-                libc::SYS_prlimit64,
-                server,
-                libc::RLIMIT_CORE,
-                0_usize,
-                old.as_mut_ptr(),
-            ),
-            b"prlimit to set" => libc::syscall(
-                libc::SYS_prlimit64,
-                0,
-                libc::RLIMIT_CORE,
-                limit.as_ptr(),
-                0_usize,
-            ),
-            b"ptrace" => libc::syscall(libc::SYS_ptrace, libc::PTRACE_SEIZE, server, 0, 0),
-            b"memfd" => libc::syscall(libc::SYS_memfd_create, c"x".as_ptr(), 0),
-            b"openat" => libc::syscall(libc::SYS_openat, libc::AT_FDCWD, c"/".as_ptr(), 0),
-            b"socket" => libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0),
-            b"clone" => libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0),
-            b"execve" => libc::syscall(libc::SYS_execve, c"/bin/true".as_ptr(), 0, 0),
-            b"process_vm_readv" => libc::syscall(libc::SYS_process_vm_readv, server, 0, 0, 0, 0, 0),
-            other => panic!("unknown: {other:?}"),
-        }
-    };
-    match done {
-        -1 => Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)),
-        _ => Ok(()),
+    if let Some(way) = word.strip_prefix(b"escape ") {
+        let way = std::str::from_utf8(way).unwrap();
+        return denied(escapes::escape(way) == Err(escapes::REFUSED));
     }
+    if word.starts_with(b"slow") {
+        compute_for(Duration::from_millis(200));
+        return Ok(say(SLOW));
+    }
+    if word.starts_with(b"brief") {
+        compute_for(BRIEF);
+        return Ok(say(std::process::id()));
+    }
+    if word.starts_with(b"bad") {
+        return Err(Fault::new(Code::ImageTruncated, Stage::Prepare, "As told."));
+    }
+    Ok(say(sum(word)))
 }
 
 /// As a decoder is slow, that is busy; to sleep, it is not even allowed.
-fn compute_for(time: Duration) -> Result<Prepared, Fault> {
+fn compute_for(time: Duration) {
     let begun = std::time::Instant::now();
     while begun.elapsed() < time {
         std::hint::spin_loop();
     }
-    Ok(echo(b"slow"))
 }
 
-fn echo(file: &[u8]) -> Prepared {
-    let facts = Facts {
+/// A decoder's only words are a picture's numbers.
+fn say(number: u32) -> Picture {
+    Picture {
+        frames: number,
+        ..with_pixels(vec![0; 192])
+    }
+}
+
+fn with_pixels(rgb: Vec<u8>) -> Picture {
+    Picture {
         width: 1,
         height: 1,
         frames: 1,
-        format: Format::Png,
-        bytes: file.len(),
-        sha256: "fake".to_owned(),
-    };
-    Prepared {
-        facts,
-        tile: file.to_owned(),
+        rgb,
     }
+}
+
+/// Tells files apart, and is none of the numbers that mean something.
+fn sum(word: &[u8]) -> u32 {
+    let sum = word.iter().fold(0_u32, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(*byte))
+    });
+    sum.max(SLOW + 1)
+}
+
+fn file(word: &[u8]) -> Bytes {
+    Bytes::from([GIF, word].concat())
 }
 
 fn pool(processes: usize, queue: usize) -> Pool {
@@ -177,66 +214,76 @@ fn pool(processes: usize, queue: usize) -> Pool {
 }
 
 fn patient_pool(processes: usize, queue: usize, timeout: Duration) -> Pool {
-    limited_pool(processes, queue, timeout, LIMITS)
-}
-
-fn limited_pool(processes: usize, queue: usize, timeout: Duration, limits: Limits) -> Pool {
     let config = PoolConfig {
-        program: env::current_exe().unwrap(),
         processes,
         queue,
         timeout,
-        limits,
-        max_file_bytes: 4 << 20,
+        ..config(Start::Usual)
     };
     Pool::start(config).unwrap()
+}
+
+fn config(start: Start) -> PoolConfig {
+    PoolConfig {
+        program: ReaderProgram {
+            path: env::current_exe().unwrap(),
+            allow_unconfined: false,
+        },
+        processes: 1,
+        queue: 4,
+        timeout: Duration::from_millis(500),
+        limits: Limits {
+            max_decoded_bytes: LIMITS.max_decoded_bytes + start as u64,
+            ..LIMITS
+        },
+        max_file_bytes: 4 << 20,
+    }
 }
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(10)
 }
 
-async fn tile(pool: &Pool, file: &'static [u8]) -> Result<Vec<u8>, Code> {
-    let prepared = pool
-        .tile(Bytes::from_static(file), SPEC, soon(), |_| ())
-        .await;
+/// Returns what a decoder says of the file.
+async fn tile(pool: &Pool, word: &[u8]) -> Result<u32, Code> {
+    let prepared = pool.tile(file(word), SPEC, soon(), |_| ()).await;
     prepared
-        .map(|prepared| prepared.tile)
+        .map(|prepared| prepared.facts.frames)
         .map_err(|fault| fault.code)
 }
 
 async fn answers() {
     let pool = pool(2, 64);
     let large: Vec<u8> = (0..3_000_000).map(|n| n as u8).collect();
-    let files = (0..40u8).map(|n| Bytes::from([&[n], &large[..usize::from(n) * 70_000]].concat()));
-    let jobs: Vec<_> = files
-        .map(|file| {
+    let words = (0..40u8).map(|n| [&[n], &large[..usize::from(n) * 70_000]].concat());
+    let jobs: Vec<_> = words
+        .map(|word| {
             let pool = pool.clone();
-            tokio::spawn(async move { (pool.tile(file.clone(), SPEC, soon(), |_| ()).await, file) })
+            tokio::spawn(async move { (tile(&pool, &word).await, sum(&word)) })
         })
         .collect();
     for job in jobs {
-        let (prepared, file) = job.await.unwrap();
-        assert_eq!(prepared.unwrap().tile, file);
+        let (said, expected) = job.await.unwrap();
+        assert_eq!(said.unwrap(), expected);
     }
     assert_eq!(tile(&pool, b"bad").await, Err(Code::ImageTruncated));
 }
 
+async fn is_well(pool: &Pool) {
+    assert_eq!(tile(pool, b"good").await, Ok(sum(b"good")));
+}
+
 async fn breaks() {
     let pool = pool(1, 4);
-    for file in [b"panic".as_slice(), b"abort", b"exit"] {
-        assert_eq!(tile(&pool, file).await, Err(Code::ImageInvalid), "{file:?}");
-        assert_eq!(
-            tile(&pool, b"good").await.unwrap(),
-            b"good",
-            "after {file:?}"
-        );
+    for word in [b"panic".as_slice(), b"abort", b"exit"] {
+        assert_eq!(tile(&pool, word).await, Err(Code::ImageInvalid), "{word:?}");
+        is_well(&pool).await;
     }
 }
 
 async fn dies_idle() {
     let pool = pool(1, 4);
-    let decoder = String::from_utf8(tile(&pool, b"who").await.unwrap()).unwrap();
+    let decoder = tile(&pool, b"who").await.unwrap().to_string();
     assert!(
         std::process::Command::new("kill")
             .args(["-KILL", &decoder])
@@ -244,29 +291,23 @@ async fn dies_idle() {
             .unwrap()
             .success()
     );
-    while fs::read_to_string(format!("/proc/{decoder}/stat"))
-        .is_ok_and(|stat| !stat.contains(") Z "))
-    {
+    while is_alive(&decoder) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+    is_well(&pool).await;
 }
 
 async fn starts_slowly() {
-    let limits = Limits {
-        max_decoded_bytes: LIMITS.max_decoded_bytes + 1,
-        ..LIMITS
-    };
-    let pool = limited_pool(1, 4, Duration::from_millis(500), limits);
+    let pool = Pool::start(config(Start::Slowly)).unwrap();
     for _ in 0..2 {
-        assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+        is_well(&pool).await;
     }
 }
 
 async fn hangs() {
     let pool = pool(1, 4);
     assert_eq!(tile(&pool, b"hang").await, Err(Code::DecodeTimeout));
-    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+    is_well(&pool).await;
 }
 
 /// Two may be slow, and the third is ended to make room.
@@ -278,7 +319,7 @@ async fn hangs_beside_others() {
     };
     let hanging = [hang(), hang(), hang()];
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+    is_well(&pool).await;
     let ended = hanging.iter().filter(|file| file.is_finished()).count();
     assert!(ended <= 1, "two of them are still decoded");
     let mut codes = Vec::new();
@@ -295,84 +336,177 @@ async fn hangs_beside_others() {
 async fn slow() {
     let pool = patient_pool(1, 8, Duration::from_secs(4));
     for _ in 0..4 {
-        assert_eq!(tile(&pool, b"slow").await.unwrap(), b"slow");
+        assert_eq!(tile(&pool, b"slow").await, Ok(SLOW));
     }
-    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+    is_well(&pool).await;
 }
 
 async fn confined() {
     let pool = pool(1, 4);
     assert_eq!(tile(&pool, b"memory").await, Err(Code::ImageInvalid));
     for file in [b"file".as_slice(), b"network", b"program", b"core"] {
-        assert_eq!(
-            tile(&pool, file).await.unwrap(),
-            b"denied",
-            "{}",
-            String::from_utf8_lossy(file)
-        );
+        let word = String::from_utf8_lossy(file);
+        assert_eq!(tile(&pool, file).await, Ok(DENIED), "{word}");
     }
 }
 
+/// Each call is refused, and its process goes on.
 async fn confined_to_itself() {
     let pool = pool(1, 4);
-    for way in [
-        "escape tgkill",
-        "escape kill",
-        "escape prlimit of the server",
-        "escape prlimit to set",
-        "escape ptrace",
-        "escape memfd",
-        "escape openat",
-        "escape socket",
-        "escape clone",
-        "escape execve",
-        "escape process_vm_readv",
-    ] {
-        assert_eq!(
-            tile(&pool, way.as_bytes()).await.unwrap(),
-            b"denied",
-            "{way}"
-        );
+    let decoder = tile(&pool, b"who").await;
+    for way in escapes::WAYS {
+        let word = format!("escape {way}");
+        assert_eq!(tile(&pool, word.as_bytes()).await, Ok(DENIED), "{way}");
     }
+    assert_eq!(tile(&pool, b"who").await, decoder);
     // An abort needs a signal to itself, and still ends this process alone.
     assert_eq!(tile(&pool, b"abort").await, Err(Code::ImageInvalid));
-    assert_eq!(tile(&pool, b"good").await.unwrap(), b"good");
+    is_well(&pool).await;
+}
+
+async fn unconfined() {
+    let refused = Pool::start(config(Start::WithoutSeccomp)).unwrap();
+    let error = refused.until_ready().await.unwrap_err().to_string();
+    assert!(error.contains("no filter of system calls"), "{error}");
+    assert!(error.contains("--allow-unconfined-decoders"), "{error}");
+    assert_eq!(tile(&refused, b"good").await, Err(Code::Internal));
+    let mut allowed = config(Start::WithoutSeccomp);
+    allowed.program.allow_unconfined = true;
+    let allowed = Pool::start(allowed).unwrap();
+    allowed.until_ready().await.unwrap();
+    assert_eq!(tile(&allowed, b"escape memfd_create").await, Ok(ALLOWED));
+}
+
+async fn without_landlock() {
+    let pool = Pool::start(config(Start::WithoutLandlock)).unwrap();
+    pool.until_ready().await.unwrap();
+    assert_eq!(tile(&pool, b"escape openat").await, Ok(DENIED));
+}
+
+async fn lies() {
+    let pool = pool(1, 4);
+    for (lie, told) in [
+        (b"lie short".as_slice(), Err(Code::DecodeTimeout)),
+        // Its rest would be taken for the next file's answer.
+        (b"lie long", Ok(1)),
+        (b"lie code", Err(Code::ImageInvalid)),
+    ] {
+        let decoder = tile(&pool, b"who").await.unwrap();
+        assert_eq!(tile(&pool, lie).await, told, "{lie:?}");
+        assert_ne!(tile(&pool, b"who").await, Ok(decoder), "it is replaced");
+    }
+}
+
+/// After fifteen of the longest decodes, whatever they were of.
+async fn retires() {
+    let pool = patient_pool(1, 4, Duration::from_millis(200));
+    let first = tile(&pool, b"brief").await.unwrap();
+    let limits = fs::read_to_string(format!("/proc/{first}/limits")).unwrap();
+    let limit = limits
+        .lines()
+        .find(|line| line.starts_with("Max cpu time"))
+        .unwrap();
+    let seconds = limit.split_whitespace().nth(3);
+    assert_eq!(seconds, Some("4"), "the kernel's own end to it");
+    let mut files = 1;
+    while tile(&pool, b"brief").await.unwrap() == first {
+        files += 1;
+        assert!(files < 1_000, "it is still the same");
+    }
+    // Where others want the processor too, a file takes less of it.
+    assert!(files >= 100, "{files} files");
+}
+
+/// A server is killed while its decoder is busy.
+async fn ends_with_its_server() {
+    let mut server = tokio::process::Command::new(env::current_exe().unwrap())
+        .arg("serve-a-file-that-hangs")
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
+    let decoder = said.next_line().await.unwrap().unwrap();
+    server.kill().await.unwrap();
+    let ended = async {
+        while is_alive(&decoder) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ended)
+        .await
+        .expect("it ends");
+}
+
+/// The server of that test: tells its decoder's number, and gives it work for an hour.
+async fn serve_a_file_that_hangs() {
+    let pool = patient_pool(1, 4, Duration::from_secs(3_600));
+    let decoder = tile(&pool, b"who").await.unwrap();
+    println!("{decoder}");
+    let _ = tile(&pool, b"hang").await;
+}
+
+fn is_alive(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Threads for blocking work end once they were idle for a while, and a decoder may have been started on one.
+fn outlives_a_thread() -> Result<(), libtest_mimic::Failed> {
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_keep_alive(Duration::from_millis(1))
+        .on_thread_stop(|| {
+            ENDED.fetch_add(1, Ordering::SeqCst);
+        })
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let pool = pool(1, 4);
+        // As many as were there at first: all others were started later, and not by this thread.
+        for _ in 0..3 {
+            assert_eq!(tile(&pool, b"abort").await, Err(Code::ImageInvalid));
+        }
+        let decoder = tile(&pool, b"who").await.unwrap();
+        for _ in 0..5 {
+            let before = ENDED.load(Ordering::SeqCst);
+            is_well(&pool).await;
+            while ENDED.load(Ordering::SeqCst) == before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(tile(&pool, b"who").await, Ok(decoder));
+        }
+    });
+    Ok(())
 }
 
 async fn full() {
     let pool = pool(1, 1);
     // Large, so that it may take its time with a turn.
-    let file = Bytes::from([b"slow".to_vec(), vec![0; 4_000_000]].concat());
+    let word = [b"slow".to_vec(), vec![0; 4_000_000]].concat();
     let slow = || {
-        let (pool, file) = (pool.clone(), file.clone());
-        tokio::spawn(async move {
-            pool.tile(file, SPEC, soon(), |_| ())
-                .await
-                .map(|prepared| prepared.tile)
-        })
+        let (pool, word) = (pool.clone(), word.clone());
+        tokio::spawn(async move { tile(&pool, &word).await })
     };
     let (first, second) = (slow(), slow());
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(tile(&pool, b"third").await, Err(Code::Overloaded));
-    assert_eq!(first.await.unwrap().unwrap(), b"slow");
+    assert_eq!(first.await.unwrap(), Ok(SLOW));
     let brief = Instant::now() + Duration::from_millis(20);
-    let late = pool
-        .tile(Bytes::from_static(b"late"), SPEC, brief, |_| ())
-        .await;
+    let late = pool.tile(file(b"late"), SPEC, brief, |_| ()).await;
     assert_eq!(late.unwrap_err().code, Code::DeadlineExceeded);
-    assert_eq!(second.await.unwrap().unwrap(), b"slow");
-    let past = pool
-        .tile(Bytes::from_static(b"past"), SPEC, Instant::now(), |_| ())
-        .await;
+    assert_eq!(second.await.unwrap(), Ok(SLOW));
+    let past = pool.tile(file(b"past"), SPEC, Instant::now(), |_| ()).await;
     assert_eq!(past.unwrap_err().code, Code::DeadlineExceeded);
 }
 
 async fn impact() {
     let pool = pool(1, 4);
-    let told = async |file: &'static [u8], deadline| {
+    let told = async |word: &[u8], deadline| {
         let (seen, impact) = tokio::sync::oneshot::channel();
         let response = pool
-            .tile(Bytes::from_static(file), SPEC, deadline, |impact| {
+            .tile(file(word), SPEC, deadline, |impact| {
                 seen.send(impact).unwrap()
             })
             .await;

@@ -4,13 +4,14 @@
 mod config;
 mod maintenance;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use common::{
     budget::Budget,
     bus::Bus,
     outside::Outside,
+    process::ReaderProgram,
     queue::Queue,
     store::{Store, StoreError},
     telemetry,
@@ -60,7 +61,7 @@ pub struct Resources {
     /// How many images are decoded at once.
     pub decoding_processes: usize,
     /// The program of the decoders, and of those that read lists.
-    pub program: PathBuf,
+    pub program: ReaderProgram,
     workers_refresh_ms: u64,
 }
 
@@ -85,6 +86,7 @@ impl Resources {
         let prepare = config
             .prepare
             .start(largest_file)
+            .await
             .context("starting the decoding processes")?;
         let fleet = FleetView::new(bus.clone(), queue.clone(), config.default_model.clone());
         Ok(Self {

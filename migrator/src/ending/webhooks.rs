@@ -72,6 +72,12 @@ async fn attempt(
             return Ok(Told::Yes);
         }
     };
+    // No attempt is spent on a host that would not be asked.
+    let fetcher = &migrator.resources.fetcher;
+    let tenant = key.tenant.as_str().into();
+    if fetcher.open_circuit(url, &tenant).is_some() {
+        return Ok(Told::NotYet);
+    }
     if !ledger.begin_attempt(key, tried).await? {
         return Ok(Told::NotYet);
     }
@@ -130,7 +136,8 @@ async fn post(
     let message_id = format!("msg_{}", key.id);
     let headers = signer.headers(&key.tenant, &message_id, now_s, &body);
     let fetcher = &migrator.resources.fetcher;
-    fetcher.post(url, &headers, body.into()).await
+    let tenant = key.tenant.as_str().into();
+    fetcher.post(url, &tenant, &headers, body.into()).await
 }
 
 fn judge(answer: &Result<u16, Fault>, key: &BatchKey, tried: usize) -> Told {

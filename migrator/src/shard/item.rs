@@ -13,7 +13,7 @@ use common::{
     stage::Stage,
 };
 use dispatch::answer::Answer;
-use fetch::{Fetched, Purpose};
+use fetch::{Fetched, Purpose, Requester};
 use ledger::Request;
 use prepare::Prepared;
 use serde_json::Value;
@@ -38,7 +38,11 @@ pub async fn tag(
     let model = resources.fleet.model(request.model.as_deref()).await?;
     let url = resources.fetcher.parse(&url)?;
     let until = time::Instant::now() + PATIENCE;
-    let file = resources.fetcher.fetch(url, until, Purpose::Bulk).await?;
+    let requester = Requester {
+        tenant: request.tenant.as_str().into(),
+        purpose: Purpose::Bulk,
+    };
+    let file = resources.fetcher.fetch(url, until, &requester).await?;
     let _ = fetched.set(Instant::now());
     let prepared = prepare(&migrator, file, model.tile).await?;
     let _slot = migrator.share.take().await;

@@ -222,7 +222,9 @@ impl Run {
 
     /// Returns the state of a target's host, which may not back off for ever.
     fn open_circuit(&self, target: &Target) -> Option<OpenCircuit> {
-        let circuit = self.migrator.resources.fetcher.open_circuit(&target.url)?;
+        let fetcher = &self.migrator.resources.fetcher;
+        let tenant = self.request.tenant.as_str().into();
+        let circuit = fetcher.open_circuit(&target.url, &tenant)?;
         let backs_off = circuit.backs_off && self.pauses.may_pause(&target.host);
         Some(OpenCircuit {
             backs_off,

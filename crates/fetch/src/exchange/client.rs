@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use common::fault::Fault;
-use http::{HeaderMap, HeaderValue, header};
-use reqwest::{Certificate, Client, Response, redirect::Policy};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use reqwest::{Certificate, Client, RequestBuilder, Response, redirect::Policy};
 use tokio::time::timeout;
 use url::Url;
 
 use crate::{
+    failure::Failure,
     faults,
     guard::Guard,
     resolver::{Names, Resolver},
@@ -69,14 +70,14 @@ impl Clients {
         }
     }
 
-    /// The answer's status.
+    /// Returns the answer's status.
     pub async fn post(
         &self,
         url: Url,
         excused: bool,
         headers: &[(&'static str, String)],
         body: Bytes,
-    ) -> Result<u16, Fault> {
+    ) -> Result<StatusCode, Failure> {
         let client = self.client_for(&url, excused)?;
         let post = headers
             .iter()
@@ -84,20 +85,28 @@ impl Clients {
                 post.header(*name, value)
             })
             .body(body);
-        let answer = timeout(self.first_byte, post.send())
-            .await
-            .map_err(|_| faults::too_slow())?;
-        Ok(answer.map_err(|_| faults::unreachable())?.status().as_u16())
+        Ok(self.answer(post).await?.status())
     }
 
     /// The head of the answer. The time-out holds for all that comes before
     /// the end of it: heads that drip, and 1xx answers without end.
-    pub async fn get(&self, url: Url, excused: bool) -> Result<Response, Fault> {
+    pub async fn get(&self, url: Url, excused: bool) -> Result<Response, Failure> {
         let client = self.client_for(&url, excused)?;
-        let answer = timeout(self.first_byte, client.get(url).send())
+        self.answer(client.get(url)).await
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let answer = timeout(self.first_byte, request.send())
             .await
             .map_err(|_| faults::too_slow())?;
-        answer.map_err(|_| faults::unreachable())
+        answer.map_err(|error| {
+            let fault = faults::unreachable();
+            if error.is_connect() {
+                Failure::from(fault)
+            } else {
+                Failure::no_answer(fault)
+            }
+        })
     }
 
     fn client_for(&self, url: &Url, excused: bool) -> Result<&Client, Fault> {

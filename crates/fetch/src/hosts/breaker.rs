@@ -7,6 +7,7 @@ use common::{
     fault::{Code, Fault},
     image::DecoderImpact,
 };
+use http::StatusCode;
 use tokio::time::Instant;
 
 /// Doubling ends here.
@@ -41,6 +42,8 @@ pub enum Verdict {
     Failed(Code),
     /// A failure that cost as much as a download can, or a decoder.
     Wasteful(Code),
+    /// No connection could be made, whoever asks.
+    Unreachable,
     /// Nothing was learnt of the host.
     Unknown,
 }
@@ -48,9 +51,8 @@ pub enum Verdict {
 impl Verdict {
     pub fn of(fault: &Fault) -> Self {
         match fault.code {
-            Code::SourceUnreachable | Code::SourceTimeout | Code::SourceIncomplete => {
-                Self::Failed(fault.code)
-            }
+            Code::SourceUnreachable => Self::Unreachable,
+            Code::SourceTimeout | Code::SourceIncomplete => Self::Failed(fault.code),
             // 5xx and 429; any other status is an answer, and so is a length that is too large and was announced.
             Code::SourceHttpError if fault.retryable => Self::Failed(fault.code),
             // Our own lack of room.
@@ -59,11 +61,40 @@ impl Verdict {
         }
     }
 
+    /// Judges a host that was posted to.
+    pub fn of_status(status: StatusCode) -> Self {
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            Self::Failed(Code::SourceHttpError)
+        } else {
+            Self::Served
+        }
+    }
+
     pub fn on(impact: DecoderImpact) -> Self {
         match impact {
             DecoderImpact::Harmless => Self::Served,
             DecoderImpact::Costly(code) => Self::Failed(code),
             DecoderImpact::Fatal(code) => Self::Wasteful(code),
+        }
+    }
+
+    /// Returns what it says of a host that everybody shares: only whether somebody is there.
+    pub fn of_connection(self) -> Self {
+        match self {
+            Self::Unreachable => Self::Failed(Code::SourceUnreachable),
+            // It may be the connection that took too long.
+            Self::Failed(Code::SourceTimeout) | Self::Unknown => Self::Unknown,
+            Self::Served | Self::Pending | Self::Moved | Self::Failed(_) | Self::Wasteful(_) => {
+                Self::Served
+            }
+        }
+    }
+
+    /// Returns what it says of what the host has sent.
+    pub fn of_content(self) -> Self {
+        match self {
+            Self::Unreachable => Self::Unknown,
+            other => other,
         }
     }
 }
@@ -173,7 +204,7 @@ impl Breaker {
             Verdict::Moved => self.moved(entry),
             Verdict::Failed(code) => return self.failed(entry, 1, code, now, spread),
             Verdict::Wasteful(code) => return self.failed(entry, self.half(), code, now, spread),
-            Verdict::Unknown => self.give_up(entry, now),
+            Verdict::Unreachable | Verdict::Unknown => self.give_up(entry, now),
         }
         None
     }

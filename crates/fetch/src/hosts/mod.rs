@@ -1,29 +1,30 @@
 //! What is known of the hosts that images come from: how many downloads are
 //! under way from each, and which have an open circuit because they keep failing.
+//!
+//! Who cannot be connected to has one circuit for all. What a host sends is a
+//! tenant's own choice of its pages, so that has a circuit for each tenant: bad
+//! files on a shared host close it to nobody else.
 
 mod breaker;
+mod circuits;
+mod places;
+mod visit;
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use common::{
-    fault::{Code, Fault},
-    image::DecoderImpact,
-};
+use common::fault::{Code, Fault};
 use moka::{policy::EvictionPolicy, sync::Cache};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::{faults, guard::Origin};
-use breaker::{Breaker, Entry};
 pub use breaker::{LONGEST_PAUSE, Limits, OpenCircuit, Verdict};
+use circuits::{Circuit, Circuits};
+use places::Places;
+pub use places::Tenant;
+pub use visit::{Sent, Visit};
 
-/// Hosts that are remembered. Who makes us forget one by naming ten thousand
+/// Hosts that are remembered, and pairs of a host and a tenant. Who makes us forget one by naming ten thousand
 /// others gains little: its count of failures and of places begins anew.
 const MOST_HOSTS: u64 = 10_000;
 /// Longer than any pause, so that none is forgotten before it is over.
@@ -31,7 +32,8 @@ const KEPT: Duration = Duration::from_secs(1_800);
 
 #[derive(Clone, Debug)]
 pub struct Hosts {
-    table: Cache<Origin, Arc<Host>>,
+    hosts: Cache<Origin, Arc<Host>>,
+    tenants: Cache<(Origin, Tenant), Arc<Circuit>>,
     settings: Settings,
 }
 
@@ -44,177 +46,110 @@ pub struct Settings {
     pub patience: Duration,
 }
 
+/// What all tenants share of a host.
 #[derive(Debug)]
 struct Host {
-    origin: Origin,
-    places: Arc<Semaphore>,
-    breaker: Mutex<Breaker>,
+    places: Arc<Places>,
+    /// Open where no connection can be made.
+    circuit: Arc<Circuit>,
 }
-
-/// One download from a host, with its place. Dropped without a verdict, it was
-/// given up: the host was too slow for its caller.
-#[derive(Debug)]
-pub struct Visit {
-    guest: Guest,
-    begun: Instant,
-    patience: Duration,
-    verdict: Option<Verdict>,
-    _place: OwnedSemaphorePermit,
-}
-
-#[derive(Clone, Debug)]
-struct Guest {
-    host: Arc<Host>,
-    entry: Entry,
-}
-
-/// A file that a host sent, of which nobody knows yet what it does to a
-/// decoder. A host has served once its file was decoded, or else one whose
-/// files break decoders would seem to be well each time. Dropped without a
-/// verdict, the file was not looked at.
-#[derive(Debug)]
-pub struct Sent(Option<Guest>);
 
 impl Hosts {
     pub fn new(settings: Settings) -> Self {
-        let table = Cache::builder()
-            .max_capacity(MOST_HOSTS)
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_idle(KEPT);
         Self {
-            table: table.build(),
+            hosts: Cache::builder()
+                .max_capacity(MOST_HOSTS)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(KEPT)
+                .build(),
+            tenants: Cache::builder()
+                .max_capacity(MOST_HOSTS)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(KEPT)
+                .build(),
             settings,
         }
     }
 
     /// Waits for a place until `until`, unless the host's circuit is open.
-    pub async fn enter(&self, url: &Url, until: Instant) -> Result<Visit, Fault> {
-        let host = self.host(url).ok_or_else(faults::unreachable)?;
-        if let Some(code) = host.breaker().refuses(Instant::now()) {
+    pub async fn enter(&self, url: &Url, tenant: &Tenant, until: Instant) -> Result<Visit, Fault> {
+        let origin = origin(url).ok_or_else(faults::unreachable)?;
+        let host = self.host(&origin);
+        let circuits = Circuits {
+            everyones: host.circuit.clone(),
+            tenants: self.tenants_circuit(&origin, tenant),
+        };
+        if let Some(code) = circuits.refuse(Instant::now()) {
             return Err(faults::circuit_open(code));
         }
-        let place = timeout_at(until, host.places.clone().acquire_owned()).await;
-        let place = place
-            .map_err(|_| faults::busy())?
-            .expect("the semaphore is never closed");
+        let place = timeout_at(until, host.places.take(tenant))
+            .await
+            .map_err(|_| faults::busy())?;
         // Others may have failed meanwhile.
         let begun = Instant::now();
-        let entry = host.breaker().enter(begun).map_err(faults::circuit_open)?;
-        let guest = Guest { host, entry };
-        Ok(Visit {
-            guest,
-            begun,
-            patience: self.settings.patience,
-            verdict: None,
-            _place: place,
-        })
+        let guest = circuits.enter(begun).map_err(faults::circuit_open)?;
+        Ok(Visit::new(guest, begun, self.settings.patience, place))
     }
 
     /// Counts a failure that shows only after the visit, such as a chain of redirects without an end.
-    pub fn blame(&self, url: &Url, code: Code) {
-        if let Some(host) = self.host(url) {
-            host.leave(Entry::Visitor, Verdict::Failed(code));
+    pub fn blame(&self, url: &Url, tenant: &Tenant, code: Code) {
+        if let Some(origin) = origin(url) {
+            self.tenants_circuit(&origin, tenant).blame(code);
         }
     }
 
     /// Leaves a host alone that asked for it.
-    pub fn back_off(&self, url: &Url, pause: Duration) {
-        if let Some(host) = self.host(url) {
-            host.breaker().back_off(Instant::now(), pause);
+    pub fn back_off(&self, url: &Url, tenant: &Tenant, pause: Duration) {
+        if let Some(origin) = origin(url) {
+            self.tenants_circuit(&origin, tenant).back_off(pause);
         }
     }
 
-    /// Returns how long a host's circuit stays open, if it is open.
-    pub fn open_circuit(&self, url: &Url) -> Option<OpenCircuit> {
-        let host = self.table.get(&Origin::of(url)?.without_final_dot())?;
-        host.breaker().open_circuit(Instant::now())
+    /// Returns how long a host's circuit stays open to a tenant, if it is open.
+    pub fn open_circuit(&self, url: &Url, tenant: &Tenant) -> Option<OpenCircuit> {
+        let origin = origin(url)?;
+        let now = Instant::now();
+        let everyones = self
+            .hosts
+            .get(&origin)
+            .and_then(|host| host.circuit.open_circuit(now));
+        let tenants = self
+            .tenants
+            .get(&(origin, tenant.clone()))
+            .and_then(|circuit| circuit.open_circuit(now));
+        [everyones, tenants]
+            .into_iter()
+            .flatten()
+            .max_by_key(|circuit| circuit.left)
     }
 
     /// Returns how many circuits are open.
     pub fn open_circuits(&self) -> usize {
         let now = Instant::now();
-        self.table
-            .iter()
-            .filter(|(_, host)| host.breaker().refuses(now).is_some())
+        let everyones = self.hosts.iter().map(|(_, host)| host.circuit.clone());
+        let tenants = self.tenants.iter().map(|(_, circuit)| circuit);
+        everyones
+            .chain(tenants)
+            .filter(|circuit| circuit.refuses(now).is_some())
             .count()
     }
 
-    fn host(&self, url: &Url) -> Option<Arc<Host>> {
-        let origin = Origin::of(url)?.without_final_dot();
-        let settings = self.settings;
-        let new = |origin: Origin| {
-            let places = Arc::new(Semaphore::new(settings.places));
+    fn host(&self, origin: &Origin) -> Arc<Host> {
+        self.hosts.get_with_by_ref(origin, || {
             Arc::new(Host {
-                origin,
-                places,
-                breaker: Mutex::new(Breaker::new(settings.limits)),
+                places: Places::new(self.settings.places),
+                circuit: Circuit::new(origin.clone(), self.settings.limits),
             })
-        };
-        Some(self.table.get_with_by_ref(&origin, || new(origin.clone())))
+        })
+    }
+
+    fn tenants_circuit(&self, origin: &Origin, tenant: &Tenant) -> Arc<Circuit> {
+        let key = (origin.clone(), tenant.clone());
+        self.tenants
+            .get_with(key, || Circuit::new(origin.clone(), self.settings.limits))
     }
 }
 
-impl Host {
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn leave(&self, entry: Entry, verdict: Verdict) {
-        let pause = self
-            .breaker()
-            .leave(entry, verdict, Instant::now(), rand::random());
-        if let Some(pause) = pause {
-            tracing::info!(host = %self.origin, ?pause, ?verdict, "a host keeps failing, and its circuit is open");
-        }
-    }
-}
-
-impl Visit {
-    pub fn end(mut self, verdict: Verdict) {
-        self.verdict = Some(verdict);
-    }
-
-    /// The place is free; the verdict comes later.
-    pub fn brought(mut self) -> Sent {
-        self.verdict = Some(Verdict::Pending);
-        Sent(Some(self.guest.clone()))
-    }
-
-    fn given_up(&self) -> Verdict {
-        let waited = self.begun.elapsed() >= self.patience;
-        if waited {
-            Verdict::Failed(Code::SourceTimeout)
-        } else {
-            Verdict::Unknown
-        }
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        let verdict = self.verdict.take().unwrap_or_else(|| self.given_up());
-        self.guest.leaves(verdict);
-    }
-}
-
-impl Guest {
-    fn leaves(&self, verdict: Verdict) {
-        self.host.leave(self.entry, verdict);
-    }
-}
-
-impl Sent {
-    pub fn decoded(mut self, impact: DecoderImpact) {
-        if let Some(guest) = self.0.take() {
-            guest.leaves(Verdict::on(impact));
-        }
-    }
-}
-
-impl Drop for Sent {
-    fn drop(&mut self) {
-        if let Some(guest) = self.0.take() {
-            guest.leaves(Verdict::Moved);
-        }
-    }
+fn origin(url: &Url) -> Option<Origin> {
+    Some(Origin::of(url)?.without_final_dot())
 }

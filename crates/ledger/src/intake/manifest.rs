@@ -1,13 +1,14 @@
 //! A list that lies in a bucket or a folder, on its way into shards, which is
 //! that of an upload.
 
-use std::{path::Path, pin::pin};
+use std::pin::pin;
 
 use ::manifest::{Compression, CsvRows, Format, ListError, Row, apart, decoded};
 use common::{
     budget::Budget,
     fault::Fault,
     outside::{Opened, Outside},
+    process::ReaderProgram,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::{
@@ -27,7 +28,7 @@ pub struct ManifestReader<'a> {
     pub budget: &'a Budget,
     pub outside: &'a Outside,
     /// The program whose `manifest-reader` reads Parquet.
-    pub program: &'a Path,
+    pub program: &'a ReaderProgram,
 }
 
 impl ManifestReader<'_> {
@@ -79,7 +80,7 @@ async fn take_csv(
 async fn take_parquet(
     intake: &mut Intake<'_>,
     file: &Opened,
-    program: &Path,
+    program: &ReaderProgram,
 ) -> Result<(), Stopped> {
     let rows = apart::reader::rows(program, file.clone()).await;
     let mut pieces = pin!(rows.map_err(wrong)?);

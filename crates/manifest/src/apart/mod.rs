@@ -6,4 +6,4 @@ mod frame;
 mod process;
 pub mod reader;
 
-pub use process::run;
+pub use process::{HandOut, Pieces, ReadFile, run, run_as};

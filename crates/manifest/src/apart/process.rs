@@ -9,15 +9,25 @@ use bytes::Bytes;
 use super::frame::{self, END, PIECE, ROWS, WANTED, WRONG};
 use crate::{ListError, Row, parquet};
 
-/// Reads one file, whose pieces come through the pipes. `memory_bytes`: what it may map beside its own code.
+/// Takes rows as they are read.
+pub type HandOut<'a> = &'a mut dyn FnMut(Vec<Row>) -> Result<(), ListError>;
+/// Reads one file; [`parquet::read`], or what a test puts in its place.
+pub type ReadFile = fn(Pieces, HandOut<'_>) -> Result<(), ListError>;
+
+/// Reads one Parquet file, whose pieces come through the pipes. `memory_bytes`: what it may map beside its own code.
 pub fn run(memory_bytes: u64) -> io::Result<()> {
-    common::process::confine(memory_bytes);
-    let file = Asked {
+    run_as(memory_bytes, |file, hand_out| parquet::read(file, hand_out))
+}
+
+/// The same with another reader.
+pub fn run_as(memory_bytes: u64, read: ReadFile) -> io::Result<()> {
+    common::process::confine(memory_bytes).tell(&mut stdout())?;
+    let file = Pieces {
         bytes: length()?,
         one: Mutex::new(()),
     };
     // The panic hook tells on standard error what happened.
-    let read = catch_unwind(AssertUnwindSafe(|| parquet::read(file, hand_out)));
+    let read = catch_unwind(AssertUnwindSafe(|| read(file, &mut hand_out)));
     let wrong = |why: &str| frame::write(&mut stdout(), WRONG, why.as_bytes());
     match read {
         Ok(Ok(())) => frame::write(&mut stdout(), END, &[]),
@@ -40,14 +50,14 @@ fn length() -> io::Result<u64> {
     ))
 }
 
-/// A file that lies elsewhere.
-struct Asked {
+/// A file that lies elsewhere, and comes in pieces that are asked for.
+pub struct Pieces {
     bytes: u64,
     /// A question and its answer.
     one: Mutex<()>,
 }
 
-impl parquet::Source for Asked {
+impl parquet::Source for Pieces {
     fn bytes(&self) -> u64 {
         self.bytes
     }

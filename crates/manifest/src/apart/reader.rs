@@ -1,8 +1,11 @@
 //! The other end: starts the process, gives it what it asks for, takes rows.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, time::Duration};
 
-use common::{outside::Opened, process};
+use common::{
+    outside::Opened,
+    process::{self, Bounds, ReaderProgram},
+};
 use futures_util::{Stream, stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,8 +16,16 @@ use tokio::{
 use super::frame::{self, END, PIECE, ROWS, WANTED, WRONG};
 use crate::{ListError, Row, wrong};
 
-/// A few pages, packed and unpacked, and the rows of one.
-const MEMORY_BYTES: u64 = 384 << 20;
+const BOUNDS: Bounds = Bounds {
+    // A few pages, packed and unpacked, and the rows of one.
+    memory_bytes: 384 << 20,
+    // A file of a milliard rows takes less.
+    processor: Duration::from_secs(3_600),
+};
+/// So many times its length may be read of a file: what a page has before it is read twice, and a footer may be.
+const MAX_READ: u64 = 4;
+/// So much may be read of any file, so that short ones need no ratio.
+const FREE_BYTES: u64 = 4 << 20;
 /// Between two words of the process.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -22,13 +33,14 @@ struct Reader {
     // Ends the process when dropped.
     _process: Child,
     file: Opened,
+    given_bytes: u64,
     to: ChildStdin,
     from: ChildStdout,
 }
 
 /// The rows of a Parquet file, some at a time. `program`, with the argument `manifest-reader`, calls [`super::run`].
 pub async fn rows(
-    program: &Path,
+    program: &ReaderProgram,
     file: Opened,
 ) -> Result<impl Stream<Item = Result<Vec<Row>, ListError>> + Send + use<>, ListError> {
     let reader = Reader::start(program, file).await?;
@@ -38,17 +50,19 @@ pub async fn rows(
 }
 
 impl Reader {
-    async fn start(program: &Path, file: Opened) -> io::Result<Self> {
-        let started = process::start_reader(program, "manifest-reader", MEMORY_BYTES, &[])?;
+    async fn start(program: &ReaderProgram, file: Opened) -> io::Result<Self> {
+        let started = program.start("manifest-reader", BOUNDS, &[])?;
         let process::Reader {
             process,
             mut to,
-            from,
+            mut from,
         } = started;
+        program.until_confined(&mut from).await?;
         send(&mut to, &file.bytes().to_be_bytes()).await?;
         Ok(Self {
             _process: process,
             file,
+            given_bytes: 0,
             to,
             from,
         })
@@ -90,7 +104,8 @@ impl Reader {
         Ok((kind, body))
     }
 
-    /// Gives bytes of this file alone, whatever it asks for, and no more at once than a page has.
+    /// Gives bytes of this file alone, whatever it asks for, no more at once than a page has, and no more in all than a
+    /// few times the file: its footer can name one page for as many groups of rows as it likes.
     async fn give(&mut self, wanted: &[u8]) -> Result<(), ListError> {
         let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
         let wanted = wanted
@@ -105,6 +120,12 @@ impl Reader {
         let (start, length) = wanted
             .filter(fits)
             .ok_or_else(|| wrong("the Parquet file has pieces beyond its end"))?;
+        self.given_bytes += length;
+        if self.given_bytes > FREE_BYTES.max(self.file.bytes().saturating_mul(MAX_READ)) {
+            return Err(wrong(format!(
+                "the Parquet file names its pages more often than {MAX_READ} times"
+            )));
+        }
         let piece = self.file.range(start..start + length).await?;
         // Where it does not listen any more, it has said why, or is dead.
         let _ = send(&mut self.to, &piece).await;

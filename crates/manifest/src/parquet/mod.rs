@@ -3,12 +3,15 @@
 mod column;
 mod pieces;
 
-use std::io;
+use std::{collections::HashSet, io};
 
 use bytes::Bytes;
 use parquet::{
     errors::ParquetError,
-    file::reader::{FileReader, SerializedFileReader},
+    file::{
+        metadata::ParquetMetaData,
+        reader::{FileReader, SerializedFileReader},
+    },
     schema::types::SchemaDescriptor,
 };
 
@@ -48,6 +51,7 @@ pub fn read(
     let schema = file.metadata().file_metadata().schema_descr_ptr();
     let url = find(&schema, "url").ok_or_else(|| wrong("the Parquet file has no column `url`"))?;
     let custom_id = find(&schema, "custom_id");
+    check_groups(file.metadata(), [Some(url), custom_id])?;
     let mut number = 0;
     for group in 0..file.num_row_groups() {
         let group = file.get_row_group(group).map_err(broken)?;
@@ -80,6 +84,23 @@ pub fn read(
                 })
             });
             hand_out(rows.collect::<Result<_, ListError>>()?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses groups of rows that lie in the same place: a short file would else have as many rows, and cost as much, as
+/// it likes.
+fn check_groups(metadata: &ParquetMetaData, columns: [Option<usize>; 2]) -> Result<(), ListError> {
+    let mut seen = HashSet::new();
+    for group in metadata.row_groups() {
+        for at in columns.into_iter().flatten() {
+            let column = group.column(at);
+            if column.compressed_size() > 0 && !seen.insert(column.data_page_offset()) {
+                return Err(wrong(
+                    "two groups of rows of the Parquet file lie in the same place",
+                ));
+            }
         }
     }
     Ok(())

@@ -3,7 +3,11 @@ use std::{fs::File, sync::Arc};
 use parquet::{
     basic::Compression,
     data_type::{ByteArray, ByteArrayType, Int64Type},
-    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    file::{
+        metadata::{ParquetMetaDataBuilder, ParquetMetaDataReader, ParquetMetaDataWriter},
+        properties::WriterProperties,
+        writer::SerializedFileWriter,
+    },
     schema::parser::parse_message_type,
 };
 
@@ -127,4 +131,22 @@ fn what_is_no_such_table_is_refused() {
         broken[at] ^= 0xff;
         let _ = again(&broken);
     }
+}
+
+#[test]
+fn a_footer_that_names_its_groups_again_and_again_is_refused() {
+    let file = written(TABLE, 1_000, 1, Compression::UNCOMPRESSED);
+    let metadata = ParquetMetaDataReader::new()
+        .parse_and_finish(&Pieces::new(file.try_clone().expect("a handle")))
+        .expect("a footer");
+    let groups = vec![metadata.row_group(0).clone(); 10_000];
+    let made_up = ParquetMetaDataBuilder::new(metadata.file_metadata().clone())
+        .set_row_groups(groups)
+        .build();
+    // Behind the pages, which stay where they are.
+    ParquetMetaDataWriter::new(&file, &made_up)
+        .finish()
+        .expect("written");
+    let refused = rows(file).expect_err("ten million rows of a thousand");
+    assert!(refused.contains("in the same place"), "{refused}");
 }

@@ -3,6 +3,7 @@
 use std::{env, fs, path::Path, time::Duration};
 
 use bytes::Bytes;
+use common::process::ReaderProgram;
 use prepare::{Limits, Pool, PoolConfig};
 use testing::bench::Spread;
 use tokio::time::Instant;
@@ -17,7 +18,10 @@ pub fn extra_ms(photo: &Path) -> Spread {
         .unwrap();
     runtime.block_on(async {
         let pool = Pool::start(PoolConfig {
-            program: env::current_exe().unwrap(),
+            program: ReaderProgram {
+                path: env::current_exe().unwrap(),
+                allow_unconfined: false,
+            },
             processes: 1,
             queue: 1,
             timeout: Duration::from_secs(10),

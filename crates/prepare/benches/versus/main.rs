@@ -40,7 +40,7 @@ struct Measured {
 
 fn main() {
     if env::args().nth(1).as_deref() == Some("prepare-worker") {
-        return prepare::child::run(u64::MAX >> 1, prepare::tile).unwrap();
+        return prepare::child::run(u64::MAX >> 1, prepare::picture).unwrap();
     }
     let photos = PathBuf::from(wanted("TAGFLEET_BENCH_PHOTOS"));
     let mut vips = Rival::start(&wanted("TAGFLEET_BENCH_VIPS"));

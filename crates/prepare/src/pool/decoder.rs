@@ -5,15 +5,18 @@ use std::{io, time::Duration};
 use bytes::Buf;
 use common::{
     model::TileSpec,
-    process::{Reader, start_reader},
+    process::{Bounds, Reader, ReaderProgram},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout},
-    time::timeout,
 };
 
-use super::{PoolConfig, meter::Meter};
+use super::{
+    PoolConfig,
+    believe::believed,
+    meter::{Meter, processor_time},
+};
 use crate::{
     Limits,
     protocol::{self, Reply, Request},
@@ -29,14 +32,16 @@ const MALLOC: [(&str, &str); 3] = [
     ("MALLOC_TRIM_THRESHOLD_", "8388608"),
 ];
 
-/// A busy machine starts a process within a second or two; one that takes longer than this never starts.
-const READY_WITHIN: Duration = Duration::from_secs(30);
-
-/// More than nearly any tile.
-const ANSWER_BYTES: usize = 64 << 10;
+/// More than an answer has beside its pixels, which then go past the buffer.
+const HEAD_BYTES: usize = 1 << 10;
 
 /// So much of a file is in the pipe at once, instead of 64 KiB.
-const PIPE_BYTES: usize = 1 << 20;
+const FILE_PIPE_BYTES: usize = 1 << 20;
+/// The same of pixels: those of nearly any tile.
+const PIXELS_PIPE_BYTES: usize = 256 << 10;
+
+/// Longest decodes in one life of a process. The kernel ends it after that, even where no server is left to do so.
+const DECODES: u32 = 15;
 
 /// The niceness, of 19. What others do goes before, and yet it gets on: a tenth of a core that one of them wants as well.
 const ASIDE: i32 = 10;
@@ -46,9 +51,10 @@ pub struct Decoder {
     // Ends the process when dropped.
     process: Child,
     requests: ChildStdin,
-    /// One look fetches a whole answer.
     answers: BufReader<ChildStdout>,
     ready: bool,
+    /// The time of the processor after which it gets no further file.
+    life: Duration,
 }
 
 impl Decoder {
@@ -56,42 +62,55 @@ impl Decoder {
     pub fn start(config: &PoolConfig) -> io::Result<Self> {
         // What is allocated by a header, the file, and as much again for its parts.
         let memory_bytes = config.limits.max_decoded_bytes + 2 * config.max_file_bytes as u64;
-        let Reader { process, to, from } =
-            start_reader(&config.program, "prepare-worker", memory_bytes, &MALLOC)?;
+        let life = config.timeout.saturating_mul(DECODES);
+        let bounds = Bounds {
+            memory_bytes,
+            processor: life.saturating_add(config.timeout.saturating_mul(2)),
+        };
+        let started = config.program.start("prepare-worker", bounds, &MALLOC)?;
+        let Reader { process, to, from } = started;
         // Where the system grants less, it takes a few switches more.
-        let _ = rustix::pipe::fcntl_setpipe_size(&to, PIPE_BYTES);
+        let _ = rustix::pipe::fcntl_setpipe_size(&to, FILE_PIPE_BYTES);
+        let _ = rustix::pipe::fcntl_setpipe_size(&from, PIXELS_PIPE_BYTES);
         Ok(Self {
             process,
             requests: to,
-            answers: BufReader::with_capacity(ANSWER_BYTES, from),
+            answers: BufReader::with_capacity(HEAD_BYTES, from),
             ready: false,
+            life,
         })
     }
 
     /// Waits until the process takes files. Loading and confining it takes time of the processor, for which no file is
     /// to blame.
-    pub async fn until_ready(&mut self) -> io::Result<()> {
-        if self.ready {
-            return Ok(());
+    pub async fn until_ready(&mut self, program: &ReaderProgram) -> io::Result<()> {
+        if !self.ready {
+            program.until_confined(&mut self.answers).await?;
+            self.ready = true;
         }
-        let word = timeout(READY_WITHIN, self.answers.read_u8()).await??;
-        if word != protocol::READY {
-            return Err(io::Error::other(
-                "the decoding process is of another version",
-            ));
-        }
-        self.ready = true;
         Ok(())
     }
 
-    /// False once the process has ended, for whatever reason: no file that comes later is to blame.
-    pub fn is_alive(&mut self) -> bool {
-        matches!(self.process.try_wait(), Ok(None))
+    /// False once the process has ended or says what nobody asked, for whatever reason: no file that comes later is to
+    /// blame.
+    pub fn is_well(&mut self) -> bool {
+        let is_alive = matches!(self.process.try_wait(), Ok(None));
+        is_alive && (!self.ready || self.is_quiet())
+    }
+
+    fn is_quiet(&self) -> bool {
+        let unread = rustix::io::ioctl_fionread(self.answers.get_ref());
+        self.answers.buffer().is_empty() && unread == Ok(0)
     }
 
     /// Nothing once it has ended.
     pub fn pid(&self) -> Option<u32> {
         self.process.id()
+    }
+
+    /// Returns whether the next file might meet the end of the process's time.
+    pub fn is_worn(&self) -> bool {
+        processor_time(self.pid()).is_some_and(|taken| taken >= self.life)
     }
 
     /// Returns a meter of what comes from now on.
@@ -113,7 +132,13 @@ impl Decoder {
         self.answers.read_exact(&mut prefix).await?;
         let mut body = vec![0; protocol::length(prefix)?];
         self.answers.read_exact(&mut body).await?;
-        protocol::decode(&body)
+        let mut reply = protocol::decode(&body)?;
+        if let Reply::Done(Ok(picture)) = &mut reply {
+            // As many as there have to be, whatever the decoder says.
+            picture.rgb = vec![0; protocol::pixel_bytes(spec)];
+            self.answers.read_exact(&mut picture.rgb).await?;
+        }
+        believed(reply, &limits)
     }
 }
 

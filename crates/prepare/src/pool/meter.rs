@@ -50,7 +50,7 @@ impl Meter {
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
-fn processor_time(pid: Option<u32>) -> Option<Duration> {
+pub fn processor_time(pid: Option<u32>) -> Option<Duration> {
     let mut clock = 0;
     let mut time = libc::timespec {
         tv_sec: 0,
@@ -73,6 +73,6 @@ fn processor_time(pid: Option<u32>) -> Option<Duration> {
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
-fn processor_time(_: Option<u32>) -> Option<Duration> {
+pub fn processor_time(_: Option<u32>) -> Option<Duration> {
     None
 }

@@ -2,13 +2,13 @@
 //! that hangs, panics, or kills its decoder costs one job, and one that takes
 //! long steps aside, so that the others get their turns.
 
+mod believe;
 mod decoder;
 mod meter;
 
 use std::{
     collections::VecDeque,
     io,
-    path::PathBuf,
     pin::pin,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
@@ -19,23 +19,25 @@ use common::{
     fault::{Code, Fault},
     image::DecoderImpact,
     model::TileSpec,
+    process::ReaderProgram,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
     time::{Instant, error::Elapsed, sleep, timeout, timeout_at},
 };
 
 use crate::metrics::DECODERS_LOST;
 use crate::{
-    Limits, fault,
-    protocol::{Reply, Response},
+    Limits, Prepared, fault,
+    protocol::{Decoded, Reply},
 };
 use decoder::Decoder;
 
 #[derive(Clone, Debug)]
 pub struct PoolConfig {
     /// The program that, with the argument `prepare-worker`, calls [`crate::child::run`].
-    pub program: PathBuf,
+    pub program: ReaderProgram,
     pub processes: usize,
     /// Files that may wait for a process.
     pub queue: usize,
@@ -77,6 +79,8 @@ const BRISK_PER_MB: Duration = Duration::from_millis(50);
 /// So many times that, and it is ended unless it is one of the few that may be slow.
 const PATIENCE: u32 = 3;
 
+type Response = Result<Prepared, Fault>;
+
 /// Between tries to start a process.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -106,6 +110,15 @@ impl Pool {
             idle: Mutex::new(idle?),
             config,
         }))))
+    }
+
+    /// Waits for the first process to take files. Where it cannot confine itself, the others cannot either.
+    pub async fn until_ready(&self) -> io::Result<()> {
+        if let Kind::Processes(inner) = &self.0 {
+            let decoder = inner.take().await?;
+            inner.idle().push_front(decoder);
+        }
+        Ok(())
     }
 
     /// Takes every file for a tile that is ready, unseen. For measuring what is around decoding, never for strangers' files.
@@ -196,13 +209,16 @@ impl Inner {
         };
         let (response, impact) = match self.ask(&mut decoder, &file, spec, turn).await {
             Ended::Answered { reply, slow } => {
-                if slow {
+                if slow || decoder.is_worn() {
                     self.replace(decoder);
                 } else {
                     self.idle().push_front(decoder);
                 }
                 match reply {
-                    Reply::Done(response) => (response, DecoderImpact::Harmless),
+                    Reply::Done(decoded) => {
+                        let response = self.finish(file, spec, decoded).await;
+                        (response, DecoderImpact::Harmless)
+                    }
                     Reply::Panicked => (
                         Err(undecodable()),
                         DecoderImpact::Costly(Code::ImageInvalid),
@@ -230,6 +246,14 @@ impl Inner {
             }
         };
         (response, Some(impact))
+    }
+
+    /// Beside the async threads: it takes half a millisecond, and a large file has to be hashed.
+    async fn finish(&self, file: Bytes, spec: TileSpec, decoded: Decoded) -> Response {
+        let picture = decoded?;
+        let limits = self.config.limits;
+        let work = spawn_blocking(move || crate::finish(&file, &picture, spec, &limits));
+        work.await.map_err(internal)?
     }
 
     /// A file that takes long gives its turn back and lets the others go first: a few that hang would else leave none to
@@ -287,13 +311,14 @@ impl Inner {
 
     /// One that is idle and well, or a new one.
     async fn take(&self) -> io::Result<Decoder> {
+        let program = &self.config.program;
         while let Some(mut decoder) = self.pop_idle() {
-            if decoder.is_alive() && decoder.until_ready().await.is_ok() {
+            if decoder.is_well() && decoder.until_ready(program).await.is_ok() {
                 return Ok(decoder);
             }
         }
         let mut decoder = start_aside(self.config.clone()).await?;
-        decoder.until_ready().await?;
+        decoder.until_ready(program).await?;
         Ok(decoder)
     }
 
@@ -326,7 +351,7 @@ fn brisk(bytes: usize) -> Duration {
 
 /// Beside the async threads: to start a process takes milliseconds.
 async fn start_aside(config: PoolConfig) -> io::Result<Decoder> {
-    tokio::task::spawn_blocking(move || Decoder::start(&config))
+    spawn_blocking(move || Decoder::start(&config))
         .await
         .map_err(io::Error::other)?
 }

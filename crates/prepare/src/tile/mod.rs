@@ -1,7 +1,10 @@
 //! Crop or stretch or pad to the tile's size, turn upright, put white behind
-//! what is transparent, and encode.
+//! what is transparent.
 
 mod colour;
+mod encode;
+
+pub use encode::encode;
 
 use common::{
     fault::{Code, Fault},
@@ -13,15 +16,14 @@ use fast_image_resize::{
     pixels::U8x3,
 };
 use image::{DynamicImage, RgbImage};
-use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
 use crate::{Channels, Pixels, fault, swaps_sides};
 
 /// What surrounds a padded picture.
 const PAD_GREY: u8 = 128;
 
-/// Turning comes last: it then moves a tile's pixels, not a photo's.
-pub fn make(mut pixels: Pixels, spec: TileSpec, quality: u8) -> Result<Vec<u8>, Fault> {
+/// Returns `[height, width, 3] u8`. Turning comes last: it then moves a tile's pixels, not a photo's.
+pub fn make(mut pixels: Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
     let (width, height) = (u32::from(spec.width), u32::from(spec.height));
     let (lying_width, lying_height) = if swaps_sides(pixels.orientation) {
         (height, width)
@@ -35,7 +37,7 @@ pub fn make(mut pixels: Pixels, spec: TileSpec, quality: u8) -> Result<Vec<u8>, 
         .ok_or_else(|| internal("tile size"))?;
     let mut upright = DynamicImage::ImageRgb8(lying);
     upright.apply_orientation(pixels.orientation);
-    encode(&padded(upright.into_rgb8(), width, height), quality)
+    Ok(padded(upright.into_rgb8(), width, height).into_raw())
 }
 
 /// The least size of a picture that `spec`'s tile is not enlarged from.
@@ -190,23 +192,6 @@ fn padded(picture: RgbImage, width: u32, height: u32) -> RgbImage {
     );
     image::imageops::replace(&mut tile, &picture, left.into(), top.into());
     tile
-}
-
-/// Full colour resolution: at this size halved colour shows in the scores,
-/// and 20 KB a tile is what the broker was measured with.
-fn encode(tile: &RgbImage, quality: u8) -> Result<Vec<u8>, Fault> {
-    let (width, height) = (tile.width() as usize, tile.height() as usize);
-    let image = turbojpeg::Image {
-        pixels: tile.as_raw().as_slice(),
-        width,
-        pitch: width * 3,
-        height,
-        format: PixelFormat::RGB,
-    };
-    let mut encoder = Compressor::new().map_err(internal)?;
-    encoder.set_quality(quality.into()).map_err(internal)?;
-    encoder.set_subsamp(Subsamp::None).map_err(internal)?;
-    encoder.compress_to_vec(image).map_err(internal)
 }
 
 /// None of these depend on the file: sizes were checked before.
