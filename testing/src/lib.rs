@@ -3,6 +3,7 @@
 //! for tests.
 
 pub mod bench;
+pub mod objects;
 pub mod pictures;
 pub mod servers;
 pub mod tables;
