@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use common::wire::{self, DEFAULT_TENANT, Shard};
 use serde_json::{Value, json};
 use testing::servers::eventually;
 
@@ -58,5 +59,34 @@ async fn a_short_list_does_not_wait_for_a_long_one() {
         (150, 155),
         "every shard had one turn"
     );
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_copy_of_a_shard_in_hand_holds_up_nobody() {
+    let album = Album::start().await;
+    let options = ["--migrate-shards", "2", "--migrate-items", "2"];
+    let api = started(&album, &options, Behaviour::Slow(100)).await;
+    let long = create(&api, json!({"items": list(&album, "long", 60)})).await;
+    eventually("it is under way", async || {
+        (album.all_hits() > 1).then_some(())
+    })
+    .await;
+    for _ in 0..3 {
+        let copy = wire::encode(&Shard::new(DEFAULT_TENANT, &long, 0));
+        api.queue.publish_shard(copy.into()).await.unwrap();
+    }
+    let short = create(&api, json!({"items": list(&album, "short", 2)})).await;
+    assert_eq!(ended(&api, &short).await["status"], "completed");
+    let batch = api.get(&format!("/v1/batches/{long}")).await.json;
+    assert_eq!(batch["status"], "in_progress", "the copies took no place");
+    assert_eq!(ended(&api, &long).await["status"], "completed");
+    assert_eq!(outcomes(&api, &long).await.len(), 60);
+    assert_eq!(album.all_hits(), 62, "nothing was done twice");
+    eventually("no message is left", async || {
+        let depth = api.queue.shard_depth().await.ok()?;
+        (depth.messages == 0).then_some(())
+    })
+    .await;
     api.finish().await;
 }
