@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 const SAID_EVERY: Duration = Duration::from_secs(5);
 /// One that says nothing for so long is dead.
-const SAID_FOR: Duration = Duration::from_secs(20);
+const SAID_FOR: Duration = Duration::from_secs(12);
 
 #[derive(Debug)]
 pub struct Peers {

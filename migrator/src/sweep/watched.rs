@@ -13,6 +13,9 @@ pub const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);
 /// The pause after the first look that found nothing new; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Between two steps of a batch, should a store not list at once what was written.
+const STEP: Duration = Duration::from_millis(50);
+
 /// When a batch is looked at again, unless something hints at it before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -77,7 +80,7 @@ impl Watched {
     pub fn plan(&mut self, next: Next, now: Instant, chance: f64) {
         self.hinted = next == Next::Now;
         self.next = match next {
-            Next::Now => now,
+            Next::Now => now + STEP,
             Next::After(pause) => now + pause,
             Next::Within(longest) => {
                 self.idle += 1;

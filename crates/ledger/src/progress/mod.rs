@@ -66,7 +66,7 @@ pub struct Fold {
 #[derive(Clone, Debug)]
 pub struct Look {
     pub facts: Arc<Facts>,
-    /// Of a batch whose list is whole and that has not ended.
+    /// Only a batch whose list is whole, and that has not ended, has any.
     pub progress: Progress,
 }
 
