@@ -35,6 +35,8 @@ pub enum Taken {
 pub struct Holding {
     all: Arc<Mutex<HashMap<String, Lease>>>,
     shard: String,
+    /// What there is under this name is somebody else's by now.
+    is_over: bool,
 }
 
 impl InHand {
@@ -46,9 +48,10 @@ impl InHand {
             return Taken::First(Holding {
                 all: self.0.clone(),
                 shard: shard.to_owned(),
+                is_over: false,
             });
         };
-        // Of two messages of one call the later one is alive; the other one may be that of a lost connection.
+        // Where two are of one call the later one is alive, while the other may be that of a lost connection.
         let is_newer = call >= held.call;
         let other = match is_newer {
             true => std::mem::replace(held, lease),
@@ -65,15 +68,28 @@ impl Holding {
     }
 
     /// Returns the delivery, for its ack.
-    pub fn end(self) -> Option<ShardDelivery> {
-        let held = lock(&self.all).remove(&self.shard);
-        held.map(|held| held.delivery)
+    pub fn end(mut self) -> Option<ShardDelivery> {
+        self.remove().map(|held| held.delivery)
+    }
+
+    /// The same, for one who is not done with the shard. Where the message of a later call has come meanwhile, that one goes
+    /// back to the queue: it may be the only one that is left.
+    pub fn end_of(mut self, call: u64) -> Option<ShardDelivery> {
+        let held = self.remove()?;
+        (held.call <= call).then_some(held.delivery)
+    }
+
+    fn remove(&mut self) -> Option<Lease> {
+        if std::mem::replace(&mut self.is_over, true) {
+            return None;
+        }
+        lock(&self.all).remove(&self.shard)
     }
 }
 
 impl Drop for Holding {
     fn drop(&mut self) {
-        lock(&self.all).remove(&self.shard);
+        self.remove();
     }
 }
 
@@ -145,7 +161,9 @@ mod tests {
         };
         assert_eq!(&*copy.payload, b"earlier");
         assert_eq!(holding.call(), 1_800);
-        let lease = holding.end().expect("it is in hand");
-        assert_eq!(&*lease.payload, b"later");
+        assert!(holding.end_of(0).is_none(), "only the earlier one is to go");
+        copy.ack().await.expect("acked");
+        let later = shards.next().await.expect("it went back");
+        assert_eq!(&*later.payload, b"later");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use common::wire::{self, DEFAULT_TENANT, Shard};
+use ledger::BatchKey;
 use serde_json::{Value, json};
 use testing::servers::eventually;
 
@@ -88,5 +89,48 @@ async fn a_copy_of_a_shard_in_hand_holds_up_nobody() {
         (depth.messages == 0).then_some(())
     })
     .await;
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_message_of_an_earlier_call_is_dropped_and_one_of_the_last_call_is_worked_on() {
+    let album = Album::start().await;
+    let options = [
+        "--batch-shard-items",
+        "5",
+        "--migrate-shards",
+        "1",
+        "--migrate-items",
+        "1",
+    ];
+    let api = started(&album, &options, Behaviour::Slow(200)).await;
+    let id = create(&api, json!({"items": list(&album, "good", 15)})).await;
+    let key = BatchKey::new(DEFAULT_TENANT, &id);
+    eventually("the first of three shards is in hand", async || {
+        (album.all_hits() > 0).then_some(())
+    })
+    .await;
+    // As a migrator does that takes the batch's shards for lost.
+    let call = api.ledger.call_again(&key, "still", 1_800, 1_800).await;
+    let call = call.unwrap().unwrap();
+    api.ledger.said_again(&key, &call, &(0..3)).await.unwrap();
+    eventually("the others are dropped", async || {
+        let batch = api.get(&format!("/v1/batches/{id}")).await.json;
+        let depth = api.queue.shard_depth().await.ok()?;
+        (batch["request_counts"]["completed"] == 5 && depth.messages == 0).then_some(())
+    })
+    .await;
+    assert_eq!(album.all_hits(), 5);
+    for number in 0..3 {
+        let shard = Shard {
+            call: call.number,
+            ..Shard::new(DEFAULT_TENANT, &id, number)
+        };
+        let shard = wire::encode(&shard);
+        api.queue.publish_shard(shard.into()).await.unwrap();
+    }
+    assert_eq!(ended(&api, &id).await["status"], "completed");
+    assert_eq!(outcomes(&api, &id).await.len(), 15);
+    assert_eq!(album.all_hits(), 15, "nothing was done twice");
     api.finish().await;
 }

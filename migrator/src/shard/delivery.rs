@@ -33,8 +33,10 @@ enum ShardError {
 enum Then {
     /// The shard is finished.
     Finish,
-    /// Somebody else has its message, or the batch is gone.
+    /// The batch is gone.
     LetGo,
+    /// Somebody goes on with it, by a message of its own or of a later call.
+    HandOn,
     GoBack,
 }
 
@@ -60,18 +62,24 @@ pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shut
     };
     let Shard { tenant, batch, .. } = &shard;
     tracing::info!(tenant, batch, shard = shard.number, attempt, "shard taken");
-    match work(&migrator, &key, &shard, &holding, hand_on_at, &stop).await {
+    let worked = work(&migrator, &key, &shard, &holding, hand_on_at, &stop).await;
+    let ended = match worked {
         Ok(Then::Finish) => {
             end(holding, &shard, "shard acked").await;
             // What is announced next, and whether it was the last one, holds up no place for shards.
             migrator.hints.look_at(key);
+            return;
         }
-        Ok(Then::LetGo) => end(holding, &shard, "shard let go").await,
-        Ok(Then::GoBack) => tracing::info!(tenant, batch, shard = shard.number, "shard goes back"),
-        Err(error) => {
-            tracing::warn!(%error, tenant, batch, shard = shard.number, "shard goes back");
-            sleep(PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
+        Ok(Then::LetGo) => return end(holding, &shard, "shard let go").await,
+        Ok(Then::GoBack) => {
+            return tracing::info!(tenant, batch, shard = shard.number, "shard goes back");
         }
+        Ok(Then::HandOn) => hand_on(&migrator, &key, &shard, holding).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        tracing::warn!(%error, tenant, batch, shard = shard.number, "shard goes back");
+        sleep(PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
     }
 }
 
@@ -105,12 +113,12 @@ async fn work(
     };
     let call = holding.call();
     if ledger.is_called_since(key, shard.number, call).await? {
-        return Ok(Then::LetGo);
+        return Ok(Then::HandOn);
     }
     let opened = tokio::select! {
         opened = open(migrator, request, key, shard.number) => opened?,
         // There was no room for it in all that time.
-        () = sleep_until(hand_on_at) => return hand_on(migrator, key, shard, holding).await,
+        () = sleep_until(hand_on_at) => return Ok(Then::HandOn),
         () = stop.cancelled() => return Ok(Then::GoBack),
     };
     match opened {
@@ -126,7 +134,7 @@ async fn work(
             }
             Ended::Closed => Ok(Then::Finish),
             Ended::HandOn if stop.is_cancelled() => Ok(Then::GoBack),
-            Ended::HandOn => hand_on(migrator, key, shard, holding).await,
+            Ended::HandOn => Ok(Then::HandOn),
         },
     }
 }
@@ -136,15 +144,21 @@ async fn hand_on(
     migrator: &Migrator,
     key: &BatchKey,
     shard: &Shard,
-    holding: &Holding,
-) -> Result<Then, ShardError> {
+    holding: Holding,
+) -> Result<(), ShardError> {
     let Resources { queue, ledger, .. } = &migrator.resources;
     let call = holding.call();
-    if !ledger.is_called_since(key, shard.number, call).await? {
+    let is_called_since = ledger.is_called_since(key, shard.number, call).await?;
+    // Out of hand first: what is published may come back here at once, and is no copy then.
+    let Some(delivery) = holding.end_of(call) else {
+        return Ok(());
+    };
+    if !is_called_since {
         // A message of its own: the broker would count a return as a failure, and its clock for this delivery runs.
         publish(queue, key, shard.number, call).await?;
     }
-    Ok(Then::LetGo)
+    ack(delivery, shard, "shard handed on").await;
+    Ok(())
 }
 
 /// What is found of a shard.
