@@ -12,6 +12,9 @@ use crate::{
     support::{album::Album, worker::Behaviour},
 };
 
+/// In the year 2096.
+const LATE_S: u64 = 4_000_000_000;
+
 fn list(album: &Album, name: &str, count: usize) -> Value {
     let names: Vec<_> = (0..count).map(|n| format!("{name}-{n}")).collect();
     items(album, &names.iter().map(String::as_str).collect::<Vec<_>>())
@@ -110,8 +113,8 @@ async fn a_message_of_an_earlier_call_is_dropped_and_one_of_the_last_call_is_wor
         (album.all_hits() > 0).then_some(())
     })
     .await;
-    // As a migrator does that takes the batch's shards for lost.
-    let call = api.ledger.call_again(&key, "still", 1_800, 1_800).await;
+    // As a migrator does that takes the batch's shards for lost, after any call that is made now.
+    let call = api.ledger.call_again(&key, "still", LATE_S, 1).await;
     let call = call.unwrap().unwrap();
     api.ledger.said_again(&key, &call, &(0..3)).await.unwrap();
     eventually("the others are dropped", async || {
