@@ -6,6 +6,7 @@ use bytes::Bytes;
 use common::{
     backoff::Pauses,
     bus::{Bus, ResultKey},
+    queue::Priority,
     wire::{self, JobResult},
 };
 
@@ -16,7 +17,13 @@ const STORE_PAUSES: Pauses =
 
 /// Returns whether the result is stored. It is held for as long as somebody waits for it: Redis may be away for a while, and
 /// a job that went back would count as one that has failed. After `until` it goes back, and has expired there.
-pub async fn store(bus: &Bus, reply_to: &str, result: &JobResult, until: Instant) -> bool {
+pub async fn store(
+    bus: &Bus,
+    reply_to: &str,
+    priority: Priority,
+    result: &JobResult,
+    until: Instant,
+) -> bool {
     let key = ResultKey {
         tenant: result.tenant.clone(),
         id: result.id.clone(),
@@ -25,7 +32,12 @@ pub async fn store(bus: &Bus, reply_to: &str, result: &JobResult, until: Instant
     let mut tried = 0;
     while tried < LEAST_TRIES || Instant::now() < until {
         tried += 1;
-        match bus.store_result(reply_to, &key, payload.clone()).await {
+        let payload = payload.clone();
+        let stored = match priority {
+            Priority::Realtime => bus.store_result(reply_to, &key, payload).await,
+            Priority::Bulk => bus.store_bulk_result(reply_to, &key, payload).await,
+        };
+        match stored {
             Ok(()) => return true,
             Err(error) => {
                 tracing::warn!(%error, id = key.id, tried, "the result could not be stored");

@@ -87,12 +87,11 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key may be used for something else.
-    pub async fn give_up(&self, ledger: &Ledger) -> Result<(), Fault> {
-        ledger
-            .unclaim(&self.used.0, &self.used.1)
-            .await
-            .map_err(unavailable)
+    /// The key may be used for something else than this batch.
+    pub async fn give_up(&self, ledger: &Ledger, batch: &str) -> Result<(), Fault> {
+        let (tenant, key) = &self.used;
+        let given_up = ledger.unclaim_batch(tenant, key, batch).await;
+        given_up.map_err(unavailable)
     }
 }
 

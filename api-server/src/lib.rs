@@ -12,6 +12,7 @@ mod metrics;
 mod middleware;
 mod models;
 mod page;
+mod quota;
 mod request;
 mod router;
 mod serve;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use common::{
+    budget::Budget,
     fault::{Code, Fault},
     process::Offload,
     shutdown::Shutdown,
@@ -14,7 +15,12 @@ use ledger::{BatchKey, Request, unavailable};
 use resources::Resources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{admission::Admission, auth::Keys, config::ApiConfig, idempotency::InFlightKeys};
+use crate::{
+    admission::Admission, auth::Keys, config::ApiConfig, idempotency::InFlightKeys, quota::Quota,
+};
+
+/// Readers of results have this part of what images may have.
+const READERS_PART: usize = 8;
 
 pub struct AppState {
     pub config: ApiConfig,
@@ -24,6 +30,9 @@ pub struct AppState {
     pub admission: Admission,
     pub offload: Offload,
     pub idempotency: InFlightKeys,
+    pub quota: Quota,
+    /// Bytes of results on their way to readers, who may be slow: they have a part of their own, and wait for each other.
+    pub reading: Budget,
     /// Batches that may come in at once.
     uploads: Arc<Semaphore>,
     pub stopping: Shutdown,
@@ -45,6 +54,8 @@ impl AppState {
             admission: Admission::new(config.max_in_flight),
             offload: Offload::default(),
             idempotency: InFlightKeys::default(),
+            quota: Quota::new(&config.batches),
+            reading: Budget::new(resources.budget.max_bytes() / READERS_PART),
             uploads: Arc::new(Semaphore::new(config.batches.batch_max_uploads)),
             config,
             resources,

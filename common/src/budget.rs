@@ -1,6 +1,6 @@
 //! The bytes of images that may be in memory at once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,6 +30,9 @@ pub const FIRST_BYTES: usize = 64 << 10;
 /// What is taken at a time as it comes. All at once, a few who announce much, or nothing, and send little would hold
 /// all of the budget.
 const STEP_BYTES: usize = 1 << 20;
+
+/// Between two looks whether there is room.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A part of the budget that grows with what it is for.
 #[derive(Debug)]
@@ -88,18 +91,30 @@ impl Budget {
     }
 
     fn take(&self, bytes: usize, stage: Stage) -> Result<Held, Fault> {
-        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-        let permits = self.kib.clone().try_acquire_many_owned(kib);
-        let full = |_| {
+        self.hold(bytes).ok_or_else(|| {
             Fault::new(
                 Code::Overloaded,
                 stage,
                 "This server holds as many bytes of images as it may.",
             )
-        };
-        Ok(Held {
-            _permits: permits.map_err(full)?,
         })
+    }
+
+    /// A part of it for what is in memory as a whole, if there is so much left.
+    pub fn hold(&self, bytes: usize) -> Option<Held> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        let permits = self.kib.clone().try_acquire_many_owned(kib);
+        permits.ok().map(|permits| Held { _permits: permits })
+    }
+
+    /// The same, as soon as there is so much left. It takes nothing from others while it waits.
+    pub async fn wait_for(&self, bytes: usize) -> Held {
+        loop {
+            if let Some(held) = self.hold(bytes.min(self.max_bytes)) {
+                return held;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 }
 

@@ -52,6 +52,7 @@ codes! {
     Unauthorized = "unauthorized", 401, false, "A valid API key is needed";
     KeyRevoked = "key_revoked", 401, false, "The API key is revoked";
     RateLimited = "rate_limited", 429, true, "The API key's rate is exceeded";
+    QuotaExceeded = "quota_exceeded", 429, true, "The tenant has as many of these as it may";
     ModelNotFound = "model_not_found", 404, false, "No worker serves that model";
     IdempotencyMismatch = "idempotency_mismatch", 422, false, "The idempotency key was used for another request";
     IdempotencyInFlight = "idempotency_in_flight", 409, true, "A request with this idempotency key is under way";

@@ -37,6 +37,30 @@ async fn a_killed_subscription_comes_back_and_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_of_a_batch_is_kept_for_less() {
+    let redis = Redis::start().await;
+    let config = BusConfig {
+        bus_url: format!("redis://127.0.0.1:{}/0", redis.port()),
+        bus_prefix: "kept".to_owned(),
+        result_ttl_s: 600,
+        max_waiters: 100,
+    };
+    let bus = Bus::connect(&config).await.expect("Redis is there");
+    let stored = bus.store_result("api", &key("one"), "1".into()).await;
+    stored.expect("stored");
+    let stored = bus.store_bulk_result("api", &key("many"), "1".into()).await;
+    stored.expect("stored");
+    let mut left = Vec::new();
+    for id in ["one", "many"] {
+        let name = redis.ctl(&["KEYS", &format!("kept:result:*:{id}")]).await;
+        let ttl = redis.ctl(&["TTL", &name]).await;
+        left.push(ttl.parse::<u64>().expect("seconds"));
+    }
+    assert!((500..=600).contains(&left[0]), "{left:?}");
+    assert!((50..=150).contains(&left[1]), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_redis_is_survived() {
     let mut redis = Redis::start().await;
     let bus = open(redis.port()).await;

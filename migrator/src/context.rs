@@ -1,11 +1,13 @@
 //! What a migrator works with.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use dispatch::{Dispatcher, Share, give_way};
 use resources::Resources;
 use tokio::sync::Semaphore;
 
-use crate::{MigratorConfig, in_hand::InHand, tasks::TaskSlots};
+use crate::{MigratorConfig, hints::Hints, in_hand::InHand, peers::Peers, tasks::TaskSlots};
 
 #[derive(Debug)]
 pub struct Migrator {
@@ -18,6 +20,9 @@ pub struct Migrator {
     pub preparing: Semaphore,
     pub task_slots: TaskSlots,
     pub in_hand: InHand,
+    /// For the sweep.
+    pub hints: Arc<Hints>,
+    pub peers: Peers,
 }
 
 impl Migrator {
@@ -30,12 +35,15 @@ impl Migrator {
         let inbox = bus.open_inbox(name).await;
         let inbox = inbox.context("opening the migrator's inbox")?;
         let most = usize::from(config.migrate_shards) * config.migrate_items;
+        let hints = Arc::new(Hints::default());
         Ok(Self {
             share: Share::new(most),
             preparing: Semaphore::new(resources.decoding_processes),
             dispatcher: Dispatcher::new(queue, bus, inbox),
-            task_slots: TaskSlots::default(),
+            task_slots: TaskSlots::new(hints.clone()),
             in_hand: InHand::default(),
+            hints,
+            peers: Peers::new(name),
             config,
             resources,
         })

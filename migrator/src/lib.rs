@@ -6,9 +6,11 @@
 mod config;
 mod context;
 mod ending;
+mod hints;
 mod in_hand;
 mod intake;
 mod metrics;
+mod peers;
 mod retain;
 mod shard;
 mod sweep;
@@ -38,11 +40,18 @@ pub fn run(
         let sweeping = shutdown.run_until_cancelled(sweep::sweep(&migrator));
         let sharing = shutdown.run_until_cancelled(migrator.give_way());
         let retaining = shutdown.run_until_cancelled(retain::retain(&migrator));
+        let bus = &migrator.resources.bus;
+        let meeting = shutdown.run_until_cancelled(migrator.peers.keep(bus));
+        let meeting = async {
+            meeting.await;
+            migrator.peers.leave(bus).await;
+        };
         tokio::join!(
             shard::work(&migrator, &shutdown),
             sweeping,
             sharing,
-            retaining
+            retaining,
+            meeting
         );
         Ok(())
     })

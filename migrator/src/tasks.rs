@@ -2,7 +2,10 @@
 //! list in, delivering its results, telling its end. One migrator does each at
 //! a time.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use ledger::{BatchKey, Lease, Ledger, LedgerError, Lookout, Work};
 use tokio::{
@@ -10,6 +13,8 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::hints::Hints;
 
 /// Tasks of one kind at once: each takes memory, and may have to wait for somebody else's store.
 const AT_ONCE: usize = 4;
@@ -22,19 +27,20 @@ pub struct TaskSlots {
     intakes: Arc<Semaphore>,
     deliveries: Arc<Semaphore>,
     webhooks: Arc<Semaphore>,
+    /// Hears of the batch of each task that ends.
+    hints: Arc<Hints>,
 }
 
-impl Default for TaskSlots {
-    fn default() -> Self {
+impl TaskSlots {
+    pub fn new(hints: Arc<Hints>) -> Self {
         Self {
             intakes: Arc::new(Semaphore::new(AT_ONCE)),
             deliveries: Arc::new(Semaphore::new(AT_ONCE)),
             webhooks: Arc::new(Semaphore::new(WEBHOOKS_AT_ONCE)),
+            hints,
         }
     }
-}
 
-impl TaskSlots {
     fn of(&self, work: Work) -> &Arc<Semaphore> {
         match work {
             Work::Intake => &self.intakes,
@@ -48,9 +54,15 @@ impl TaskSlots {
 pub struct BackgroundTask {
     lookout: Lookout,
     task: Option<AbortOnDropHandle<()>>,
+    has_ended: Arc<AtomicBool>,
 }
 
 impl BackgroundTask {
+    pub fn is_under_way(&self) -> bool {
+        let task = self.task.as_ref();
+        task.is_some_and(|task| !task.is_finished()) && !self.has_ended.load(Relaxed)
+    }
+
     /// Begins `task` under a lease, unless it is under way, here or elsewhere, or there is no slot for it.
     pub async fn begin_leased<F: Future<Output = ()> + Send + 'static>(
         &mut self,
@@ -65,7 +77,7 @@ impl BackgroundTask {
         };
         let now = Instant::now();
         if let Some(lease) = ledger.lease(key, work, &mut self.lookout, now).await? {
-            self.spawn(slot, task(lease));
+            self.spawn(slot, slots, key, task(lease));
         }
         Ok(())
     }
@@ -74,30 +86,38 @@ impl BackgroundTask {
     pub fn begin_webhook(
         &mut self,
         slots: &TaskSlots,
+        key: &BatchKey,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
         if let Some(slot) = self.free_slot(&slots.webhooks) {
-            self.spawn(slot, task);
+            self.spawn(slot, slots, key, task);
         }
     }
 
     fn free_slot(&self, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-        let is_under_way = self.task.as_ref().is_some_and(|task| !task.is_finished());
-        if is_under_way {
-            None
-        } else {
-            slots.clone().try_acquire_owned().ok()
+        match self.is_under_way() {
+            true => None,
+            false => slots.clone().try_acquire_owned().ok(),
         }
     }
 
     fn spawn(
         &mut self,
         slot: OwnedSemaphorePermit,
+        slots: &TaskSlots,
+        key: &BatchKey,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
+        self.has_ended = Arc::default();
+        let has_ended = self.has_ended.clone();
+        let hints = slots.hints.clone();
+        let key = key.clone();
         let holding_its_slot = async move {
             let _slot = slot;
             task.await;
+            // Before the hint, so that whoever follows it finds the task ended.
+            has_ended.store(true, Relaxed);
+            hints.look_at(key);
         };
         let handle = tokio::spawn(holding_its_slot);
         self.task = Some(AbortOnDropHandle::new(handle));

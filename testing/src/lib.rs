@@ -8,6 +8,7 @@ pub mod bench;
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 pub mod escapes;
+pub mod objects;
 pub mod pictures;
 pub mod servers;
 pub mod simulation;

@@ -53,7 +53,8 @@ impl Handle for CaptioningWorker {
                 return;
             }
         };
-        if outcome::store(&self.bus, &reply_to, &result, deadline).await {
+        let priority = delivery.priority;
+        if outcome::store(&self.bus, &reply_to, priority, &result, deadline).await {
             finish(delivery, &result).await;
         }
     }
@@ -78,7 +79,9 @@ impl Handle for CaptioningWorker {
         if let Ok(tagged) = &mut result.outcome {
             tagged.caption.status = CaptionStatus::Unavailable;
         }
-        outcome::store(&self.bus, &job.reply_to, &result, Instant::now()).await;
+        // Whoever waits for it, it is kept as long as any.
+        let priority = Priority::Realtime;
+        outcome::store(&self.bus, &job.reply_to, priority, &result, Instant::now()).await;
     }
 }
 

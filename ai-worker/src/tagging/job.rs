@@ -109,7 +109,9 @@ impl Handle for TaggingWorker {
             format!("given up after {attempts} attempts"),
         );
         let result = self.result(&job, Err(fault), Timings::default());
-        outcome::store(&self.bus, &job.reply_to, &result, Instant::now()).await;
+        // Whoever waits for it, it is kept as long as any.
+        let priority = Priority::Realtime;
+        outcome::store(&self.bus, &job.reply_to, priority, &result, Instant::now()).await;
     }
 }
 
@@ -117,7 +119,10 @@ impl TaggingWorker {
     /// Stores the result or hands it on to its caption, and acks the job then; else it is delivered again.
     async fn finish(&self, job: Job, delivery: Delivery, ended: Ended, timings: Timings) {
         let result = match ended {
-            Ended::Answer(outcome) => self.answer(&job, outcome, timings).await,
+            Ended::Answer(outcome) => {
+                let priority = delivery.priority;
+                self.answer(&job, priority, outcome, timings).await
+            }
             Ended::HandOff { tagged, pending } => {
                 let priority = delivery.priority;
                 self.hand_off(&job, priority, tagged, pending, timings)
@@ -133,13 +138,14 @@ impl TaggingWorker {
     async fn answer(
         &self,
         job: &Job,
+        priority: Priority,
         outcome: Result<Tagged, Fault>,
         timings: Timings,
     ) -> Option<JobResult> {
         let result = self.result(job, outcome, timings);
         let deadline = Instant::now() + job.left(self.bus.now_us());
-        let is_stored = outcome::store(&self.bus, &job.reply_to, &result, deadline).await;
-        is_stored.then_some(result)
+        let stored = outcome::store(&self.bus, &job.reply_to, priority, &result, deadline);
+        stored.await.then_some(result)
     }
 
     /// Hands the result on to those who write captions. If that cannot be, it is stored, and its caption says why.
@@ -157,7 +163,8 @@ impl TaggingWorker {
         };
         count_caption(why);
         tagged.caption.status = why;
-        self.answer(job, Ok(tagged), result.timings).await
+        let tagged = Ok(tagged);
+        self.answer(job, priority, tagged, result.timings).await
     }
 
     fn result(&self, job: &Job, outcome: Result<Tagged, Fault>, timings: Timings) -> JobResult {

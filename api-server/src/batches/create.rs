@@ -13,9 +13,9 @@ use common::{
 };
 
 use ledger::{
-    BatchKey, BatchView, DryRun, LedgerError, Manifest, Request,
+    BatchKey, BatchView, DryRun, LedgerError, Manifest, Request, SHARD_BYTES,
     announce::announce_first,
-    intake::{Stopped, check_manifest, check_output},
+    intake::{Stopped, check_manifest, check_output, refused_elsewhere},
     unavailable,
 };
 
@@ -59,7 +59,7 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`idempotency_mismatch`, `webhook_not_allowed`, `manifest_not_allowed`, `manifest_unreadable`, `output_not_allowed`", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`overloaded`, `rate_limited`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`overloaded`, `rate_limited`, `quota_exceeded`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`store_unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -94,7 +94,12 @@ async fn create(app: &AppState, tenant: &str, request: HttpRequest) -> Result<Ba
         Some(key) => key.claim(ledger, fresh.id.clone(), &asked).await?,
         None => fresh.id.clone(),
     };
-    let (request, is_fresh) = begin(app, fresh, batch).await?;
+    let begun = begin(app, fresh, batch.clone()).await;
+    if let (Err(NotBegun::ForNow(_)), Some(key)) = (&begun, &idempotency) {
+        // Told already, if it fails.
+        let _ = key.give_up(ledger, &batch).await;
+    }
+    let (request, is_fresh) = begun.map_err(NotBegun::into_fault)?;
     match source::take(app, &request, source).await {
         Ok(sealed) => {
             if let Some(sealed) = sealed {
@@ -165,6 +170,7 @@ fn fresh(app: &AppState, tenant: &str, wanted: Wanted) -> Request {
         tenant: tenant.to_owned(),
         created_s,
         shard_items,
+        shard_bytes: Some(SHARD_BYTES),
         asked: wanted.asking.asked,
         model: wanted.asking.model,
         metadata: wanted.metadata,
@@ -191,24 +197,51 @@ fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
     fingerprint.map_err(|error| Fault::invalid(error.to_string()))
 }
 
-/// The batch as it stands in the ledger, and whether this request put it there.
-async fn begin(app: &AppState, fresh: Request, batch: String) -> Result<(Request, bool), Fault> {
-    let ledger = &app.resources.ledger;
-    let find = async |key| ledger.request(key).await.map_err(unavailable);
-    let key = BatchKey::new(&fresh.tenant, &batch);
-    if batch != fresh.id
-        && let Some(found) = find(&key).await?
-    {
-        return Ok((found, false));
+/// Why a batch was not begun.
+enum NotBegun {
+    /// Another one may be begun under the same key.
+    ForNow(Fault),
+    Failed(Fault),
+}
+
+impl NotBegun {
+    fn of(error: LedgerError) -> Self {
+        Self::Failed(unavailable(error))
     }
+
+    fn into_fault(self) -> Fault {
+        let (Self::ForNow(fault) | Self::Failed(fault)) = self;
+        fault
+    }
+}
+
+/// The batch as it stands in the ledger, and whether this request put it there.
+async fn begin(app: &AppState, fresh: Request, batch: String) -> Result<(Request, bool), NotBegun> {
+    let ledger = &app.resources.ledger;
+    let key = BatchKey::new(&fresh.tenant, &batch);
+    if batch != fresh.id {
+        if let Some(found) = ledger.request(&key).await.map_err(NotBegun::of)? {
+            return Ok((found, false));
+        }
+        let sealed = ledger.sealed(&key).await.map_err(NotBegun::of)?;
+        if sealed.is_some_and(|sealed| sealed.is_void()) {
+            return Err(NotBegun::ForNow(refused_elsewhere()));
+        }
+    }
+    let admitted = app.quota.admit_batch(ledger, &fresh.tenant).await;
+    admitted.map_err(|fault| match fault.code {
+        Code::QuotaExceeded => NotBegun::ForNow(fault),
+        _ => NotBegun::Failed(fault),
+    })?;
     let request = Request { id: batch, ..fresh };
-    if ledger.begin(&request).await.map_err(unavailable)? {
+    if ledger.begin(&request).await.map_err(NotBegun::of)? {
+        app.quota.add_batch(&request.tenant);
         return Ok((request, true));
     }
     // Another server was sent the same at the same time, and was first.
-    match find(&key).await? {
+    match ledger.request(&key).await.map_err(NotBegun::of)? {
         Some(found) => Ok((found, false)),
-        None => Err(unavailable(LedgerError::Vanished(key.id))),
+        None => Err(NotBegun::of(LedgerError::Vanished(key.id))),
     }
 }
 
@@ -220,17 +253,20 @@ async fn clean_up(
     stopped: &Stopped,
 ) {
     let ledger = &app.resources.ledger;
-    if idempotency.is_some()
-        && (may_be_gone_on_with(stopped) || !matches!(ledger.sealed(key).await, Ok(None)))
-    {
-        return;
-    }
-    if let Err(error) = ledger.forget(key).await {
-        tracing::warn!(%error, batch = key.id, "a refused batch stays in the store until it is swept away");
-    }
-    if let Some(idempotency) = idempotency {
-        // Told already, if it fails.
-        let _ = idempotency.give_up(ledger).await;
+    let removed = match idempotency {
+        None => ledger.forget(key).await.map(|()| true),
+        Some(_) if may_be_gone_on_with(stopped) => return,
+        Some(_) => ledger.remove_unsealed(key, app.now_s()).await,
+    };
+    match (removed, idempotency) {
+        (Ok(true), Some(idempotency)) => {
+            // Told already, if it fails.
+            let _ = idempotency.give_up(ledger, &key.id).await;
+        }
+        (Ok(_), _) => {}
+        (Err(error), _) => {
+            tracing::warn!(%error, batch = key.id, "a refused batch stays in the store until it is swept away");
+        }
     }
 }
 

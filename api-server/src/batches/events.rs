@@ -6,71 +6,114 @@ use axum::response::{
     IntoResponse, Response,
     sse::{Event, KeepAlive, Sse},
 };
-use common::fault::Fault;
+use common::{backoff::Pauses, fault::Fault};
 use futures_util::{Stream, stream};
-use ledger::{BatchView, Request};
+use ledger::{
+    BatchView, Request,
+    view::{Counts, Status},
+};
+use tokio::time::sleep;
 
 use super::named::{Named, Problems};
+use crate::quota::OpenStream;
 
+/// Between two looks; longer while nothing moves. All who watch a batch at this server share a look.
+const PAUSES: Pauses = Pauses::doubling(LOOK_EVERY, Duration::from_secs(10));
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+const SEEN_WITHIN: Duration = Duration::from_millis(900);
 
 /// How a batch goes
 ///
-/// An event `batch` for each change, at most one a second, with what `GET /v1/batches/{id}` answers. It ends with the batch.
+/// An event `batch` for each change, at most one a second and one in ten seconds while nothing is done, with what `GET /v1/batches/{id}` answers. It ends with the batch.
 #[utoipa::path(
     get, path = "/v1/batches/{id}/events", tag = "Batches", security((), ("api_key" = [])),
     params(("id" = String, Path, description = "`batch_…`")),
     responses((status = 200, description = "Events `batch`; the data of each is the batch as it stands", body = BatchView, content_type = "text/event-stream"), Problems)
 )]
 pub async fn batch_events(named: Named) -> Response {
-    let found = named.find().await;
+    let found = open(&named).await;
     let asked = named.clone();
-    let events = found.map(|request| {
-        Sse::new(events(asked, request))
-            .keep_alive(KeepAlive::default())
-            .into_response()
+    let events = found.map(|(request, stream)| {
+        let told = Told::default();
+        Sse::new(events(Watching {
+            named: asked,
+            request,
+            told,
+            _stream: stream,
+        }))
+        .keep_alive(KeepAlive::default())
+        .into_response()
     });
     named.reply(events, "batch events")
+}
+
+async fn open(named: &Named) -> Result<(Request, OpenStream), Fault> {
+    let request = named.find().await?;
+    let stream = named.app.quota.open_stream(&request.tenant)?;
+    Ok((request, stream))
+}
+
+struct Watching {
+    named: Named,
+    request: Request,
+    told: Told,
+    /// Counts as long as this lives.
+    _stream: OpenStream,
 }
 
 /// What was told last, and whether it was the end.
 #[derive(Default)]
 struct Told {
     text: String,
+    progress: Option<(Status, Counts)>,
+    /// Looks in a row that found nothing done.
+    idle: u32,
     ended: bool,
 }
 
-fn events(named: Named, request: Request) -> impl Stream<Item = Result<Event, Fault>> {
-    stream::try_unfold(
-        (named, request, Told::default()),
-        async |(named, request, mut told)| {
-            if told.ended {
-                return Ok(None);
-            }
-            loop {
-                let view = named.view(&request).await?;
-                let text = serde_json::to_string(&view).expect("maps have text as keys");
-                if text != told.text {
-                    told = Told {
-                        text: text.clone(),
-                        ended: view.status.is_final(),
-                    };
-                    return Ok(Some((
-                        Event::default().event("batch").data(text),
-                        (named, request, told),
-                    )));
-                }
+impl Told {
+    /// Returns what is to be told.
+    fn see(&mut self, view: &BatchView) -> Option<String> {
+        let progress = Some((view.status, view.request_counts));
+        self.idle = match progress == self.progress {
+            true => self.idle + 1,
+            false => 0,
+        };
+        self.progress = progress;
+        self.ended = view.status.is_final();
+        let text = serde_json::to_string(view).expect("maps have text as keys");
+        if text == self.text {
+            return None;
+        }
+        self.text.clone_from(&text);
+        Some(text)
+    }
+}
+
+fn events(watching: Watching) -> impl Stream<Item = Result<Event, Fault>> {
+    stream::try_unfold(watching, async |mut watching| {
+        let event = watching.next().await?;
+        Ok(event.map(|event| (event, watching)))
+    })
+}
+
+impl Watching {
+    async fn next(&mut self) -> Result<Option<Event>, Fault> {
+        let app = &self.named.app;
+        while !self.told.ended {
+            if self.told.progress.is_some() {
                 // A server that stops keeps nobody waiting: clients come again by themselves.
-                if named
-                    .app
-                    .stopping
-                    .run_until_cancelled(tokio::time::sleep(LOOK_EVERY))
-                    .await
-                    .is_none()
-                {
+                let pause = sleep(PAUSES.after(self.told.idle));
+                if app.stopping.run_until_cancelled(pause).await.is_none() {
                     return Ok(None);
                 }
             }
-        },
-    )
+            let ledger = &app.resources.ledger;
+            let view = BatchView::recent(ledger, &self.request, app.now_s(), SEEN_WITHIN);
+            if let Some(text) = self.told.see(&view.await?) {
+                return Ok(Some(Event::default().event("batch").data(text)));
+            }
+        }
+        Ok(None)
+    }
 }

@@ -75,14 +75,16 @@ async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Respo
     let (from, limit) = read(query.as_deref().unwrap_or_default())?;
     let key = named.find().await?.key();
     let ledger = named.app.resources.ledger.clone();
-    let shards = ledger
-        .sealed(&key)
-        .await
-        .map_err(unavailable)?
-        .map_or(0, |sealed| sealed.shards);
-    let progress = ledger.progress(&key).await.map_err(unavailable)?;
+    let look = ledger.look(&key).await.map_err(unavailable)?;
+    let shards = look.facts.sealed.map_or(0, |sealed| sealed.shards);
+    let progress = match look.facts.ended {
+        None => look.progress,
+        Some(_) => ledger.progress(&key).await.map_err(unavailable)?,
+    };
     let (pieces, next) = progress.readable(shards, kind, from, limit);
-    let pieces = stream::iter(pieces).flat_map(move |piece| ledger.lines(&key, kind, piece));
+    let reading = named.app.reading.clone();
+    let lines = move |piece| ledger.lines(&key, kind, piece, &reading);
+    let pieces = stream::iter(pieces).flat_map(lines);
     // What cannot be read then breaks the answer off: half a list must not look like a whole one.
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),

@@ -1,6 +1,6 @@
 //! `GET /v1/batches`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Extension, RawQuery, State},
@@ -24,6 +24,8 @@ const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
 /// Batches looked at at once.
 const LOOKS: usize = 8;
+/// How old may be what is told of a batch on a page of many.
+const SEEN_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -73,13 +75,9 @@ async fn list(app: &AppState, caller: &Caller, query: &str) -> Result<BatchList,
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Fault::invalid(format!("limit must be 1 to {MAX_LIMIT}")));
     }
-    let mut ids = app
-        .resources
-        .ledger
-        .batches(&caller.tenant)
-        .await
-        .map_err(unavailable)?;
-    ids.retain(|id| after.as_ref().is_none_or(|after| id > after));
+    let ledger = &app.resources.ledger;
+    let ids = ledger.batches_after(&caller.tenant, after.as_deref(), limit + 1);
+    let mut ids = ids.await.map_err(unavailable)?;
     let has_more = ids.len() > limit;
     ids.truncate(limit);
     // The last that was looked at, so that a page on which nothing is left leads on.
@@ -103,9 +101,11 @@ async fn list(app: &AppState, caller: &Caller, query: &str) -> Result<BatchList,
 /// `None` of a batch that is being cleared away, or is just coming into being.
 async fn view(app: &AppState, tenant: &str, id: &str) -> Result<Option<BatchView>, Fault> {
     match app.batch(tenant, id).await {
-        Ok(request) => BatchView::of(&app.resources.ledger, &request, app.now_s())
-            .await
-            .map(Some),
+        Ok(request) => {
+            let ledger = &app.resources.ledger;
+            let view = BatchView::recent(ledger, &request, app.now_s(), SEEN_WITHIN);
+            view.await.map(Some)
+        }
         Err(fault) if fault.code == Code::NotFound => Ok(None),
         Err(fault) => Err(fault),
     }

@@ -42,6 +42,19 @@ pub struct BatchConfig {
     /// Longest time that a list may take to come in, seconds; sent again with its `Idempotency-Key`, it goes on
     #[arg(long, env = "TAGFLEET_BATCH_UPLOAD_TIMEOUT_S", default_value_t = 3_600)]
     pub batch_upload_timeout_s: u64,
+
+    /// Batches of one tenant that have not ended, or whose end is still to be told; a further one is answered 429
+    /// `quota_exceeded`
+    #[arg(long, env = "TAGFLEET_BATCH_MAX_OPEN", default_value_t = 1_000)]
+    pub batch_max_open: usize,
+
+    /// Batches of one tenant that are kept, ended ones as well; counted every ten minutes
+    #[arg(long, env = "TAGFLEET_BATCH_MAX_KEPT", default_value_t = 100_000)]
+    pub batch_max_kept: usize,
+
+    /// Streams of events that one tenant may have open at this server
+    #[arg(long, env = "TAGFLEET_BATCH_MAX_STREAMS", default_value_t = 32)]
+    pub batch_max_streams: usize,
 }
 
 impl BatchConfig {
@@ -50,6 +63,8 @@ impl BatchConfig {
         positive("--batch-max-body-bytes", self.batch_max_body_bytes)?;
         positive("--batch-max-uploads", self.batch_max_uploads)?;
         positive("--batch-upload-timeout-s", self.batch_upload_timeout_s)?;
+        positive("--batch-max-open", self.batch_max_open)?;
+        positive("--batch-max-kept", self.batch_max_kept)?;
         if !(1..=100_000).contains(&self.batch_shard_items) {
             return refuse("--batch-shard-items", "must be 1 to 100000");
         }

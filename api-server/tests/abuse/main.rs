@@ -9,6 +9,7 @@ mod batches;
 mod golden;
 mod image_faults;
 mod invalid_url;
+mod long_lists;
 mod origin_faults;
 mod suite;
 #[path = "../support/mod.rs"]
@@ -54,6 +55,7 @@ fn cases() -> Vec<Trial> {
         golden::cases(),
         api_itself::cases(),
         batches::cases(),
+        long_lists::cases(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -8,9 +8,13 @@ use common::{
     bus::Inbox,
     queue::{JobQueue, Priority, Queue},
     shutdown::Shutdown,
+    store::Store,
 };
 use fetch::{Lookup, World};
+use ledger::Ledger;
+use resources::Resources;
 use serde_json::Value;
+use testing::objects::FaultyStore;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
 use crate::support::{
@@ -26,8 +30,9 @@ pub struct Harness {
     pub client: reqwest::Client,
     pub inbox: Inbox,
     pub worker: FakeWorker,
+    pub ledger: Ledger,
     pub shutdown: Shutdown,
-    queue: Queue,
+    pub queue: Queue,
     server: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
@@ -53,12 +58,34 @@ impl Harness {
         .await
     }
 
+    /// With batches in that store.
+    pub async fn with_store(args: &[&str], behaviour: Behaviour, objects: &FaultyStore) -> Self {
+        let settings = Self::settings(args);
+        let mut resources = Self::open(&settings, World::default()).await;
+        resources.ledger = Ledger::new(Store::over(Arc::new(objects.clone())));
+        Self::run(settings, resources, behaviour).await
+    }
+
     pub async fn in_world(args: &[&str], behaviour: Behaviour, world: World) -> Self {
+        let settings = Self::settings(args);
+        let resources = Self::open(&settings, world).await;
+        Self::run(settings, resources, behaviour).await
+    }
+
+    fn settings(args: &[&str]) -> Settings {
         let fixed = ["api", "--api-name", API, "--prepare-processes", "2"];
         let mut settings = Settings::parse_from(fixed.iter().chain(args));
         settings.resources.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
-        let resources = settings.open(world).await.expect("all in memory");
+        settings
+    }
+
+    async fn open(settings: &Settings, world: World) -> Resources {
+        settings.open(world).await.expect("all in memory")
+    }
+
+    async fn run(settings: Settings, resources: Resources, behaviour: Behaviour) -> Self {
         let (queue, bus) = (resources.queue.clone(), resources.bus.clone());
+        let ledger = resources.ledger.clone();
         let worker = FakeWorker::start(queue.clone(), bus.clone(), behaviour).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
@@ -76,6 +103,7 @@ impl Harness {
             client,
             inbox,
             worker,
+            ledger,
             shutdown,
             queue,
             server,

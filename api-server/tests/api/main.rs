@@ -20,8 +20,10 @@ mod manifests;
 mod multipart;
 mod names;
 mod outputs;
+mod quotas;
 mod refused;
 mod robots;
+mod store_faults;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;

@@ -18,7 +18,6 @@ const MEMOS_KEPT: usize = 20_000;
 
 #[derive(Clone, Debug)]
 pub struct Memory {
-    ttl: Duration,
     max_waiters: usize,
     state: Arc<Mutex<State>>,
 }
@@ -26,7 +25,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct State {
     results: HashMap<ResultKey, Kept>,
-    /// Results in the order of their expiry, since all live equally long.
+    /// Results in the order in which they came: those of batches live shorter, and go with those that came before.
     order: VecDeque<(Instant, ResultKey)>,
     inboxes: HashMap<String, Waiters>,
     announced: HashMap<(String, String), Kept>,
@@ -43,7 +42,6 @@ struct Kept {
 impl Memory {
     pub fn new(config: &BusConfig) -> Self {
         Self {
-            ttl: Duration::from_secs(config.result_ttl_s),
             max_waiters: config.max_waiters,
             state: Arc::default(),
         }
@@ -54,8 +52,9 @@ impl Memory {
         reply_to: &str,
         key: &ResultKey,
         payload: Bytes,
+        ttl: Duration,
     ) -> Result<(), BusError> {
-        let expires = Instant::now() + self.ttl;
+        let expires = Instant::now() + ttl;
         let mut state = self.state();
         state.forget_old_results();
         state.results.insert(

@@ -45,6 +45,10 @@ pub enum BusError {
     Unavailable(String),
 }
 
+/// A migrator waits a minute for a result, and a broker takes a minute for dead before it gives its shard to the next one.
+/// Whoever has it then finds what was done.
+const BULK_RESULT_TTL: Duration = Duration::from_secs(150);
+
 /// The inbox that all workers share. No API server is called so.
 const CANCELLED: &str = "called-off";
 /// How many cancellations are kept of jobs that a worker has not met: more than wait for it in a full queue.
@@ -60,6 +64,7 @@ pub struct ResultKey {
 #[derive(Clone, Debug)]
 pub struct Bus {
     backend: Backend,
+    result_ttl: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -78,7 +83,11 @@ impl Bus {
             }
             other => return Err(BusError::Url(crate::config::scheme_of(other))),
         };
-        Ok(Self { backend })
+        Ok(Self {
+            backend,
+            // Redis takes no time to live of 0.
+            result_ttl: Duration::from_secs(config.result_ttl_s.max(1)),
+        })
     }
 
     /// Stores the result, then announces it to the inbox `reply_to`. When this
@@ -89,9 +98,31 @@ impl Bus {
         key: &ResultKey,
         payload: Bytes,
     ) -> Result<(), BusError> {
+        self.store_result_for(reply_to, key, payload, self.result_ttl)
+            .await
+    }
+
+    /// The same with a result of a batch. Nobody reads it again once its migrator has it, and there are many of them.
+    pub async fn store_bulk_result(
+        &self,
+        reply_to: &str,
+        key: &ResultKey,
+        payload: Bytes,
+    ) -> Result<(), BusError> {
+        let ttl = self.result_ttl.min(BULK_RESULT_TTL);
+        self.store_result_for(reply_to, key, payload, ttl).await
+    }
+
+    async fn store_result_for(
+        &self,
+        reply_to: &str,
+        key: &ResultKey,
+        payload: Bytes,
+        ttl: Duration,
+    ) -> Result<(), BusError> {
         match &self.backend {
-            Backend::Memory(memory) => memory.store_result(reply_to, key, payload),
-            Backend::Redis(redis) => redis.store_result(reply_to, key, payload).await,
+            Backend::Memory(memory) => memory.store_result(reply_to, key, payload, ttl),
+            Backend::Redis(redis) => redis.store_result(reply_to, key, payload, ttl).await,
         }
     }
 

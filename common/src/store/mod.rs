@@ -2,6 +2,9 @@
 //! alone. The ledger of migrations lives here: objects are written once, and
 //! who comes second is told so.
 
+mod backend;
+mod counted;
+mod listing;
 mod probe;
 mod settings;
 #[cfg(test)]
@@ -11,14 +14,19 @@ use std::{ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clap::Args;
-use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
+use futures_util::future::BoxFuture;
 use object_store::{
-    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, local::LocalFileSystem,
+    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, list::PaginatedListStore,
     memory::InMemory, path::Path,
 };
-use url::Url;
 
-use crate::backoff::Pauses;
+use crate::{
+    backoff::Pauses,
+    budget::{Budget, Held},
+};
+use counted::Counted;
+pub use counted::{Operation, Requests, describe_metrics};
+pub use listing::{Entries, Listed};
 pub(crate) use settings::{default_folder, settings};
 
 /// Tries of a write that is refused although nothing is there.
@@ -53,6 +61,8 @@ pub enum StoreError {
     Allowed(String, String),
     #[error("the object store failed: {0}")]
     Failed(#[from] Error),
+    #[error("there is no room in memory for it")]
+    NoRoom,
     #[error("the object store refuses to write {0}, which is not there")]
     Conflict(String),
     #[error(
@@ -63,61 +73,39 @@ pub enum StoreError {
 
 #[derive(Clone, Debug)]
 pub struct Store {
-    objects: Arc<dyn ObjectStore>,
+    objects: Arc<Counted>,
     root: String,
-}
-
-/// One object in a listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// The last part of its path.
-    pub name: String,
-    /// Seconds since 1970, by the store's clock.
-    pub modified_s: i64,
 }
 
 impl Store {
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         match config.store_url.as_deref() {
-            None => Self::folder(default_folder()),
+            None => backend::folder(default_folder()),
             Some("memory:") => Ok(Self::over(Arc::new(InMemory::new()))),
-            Some(url) => Self::at(url),
+            Some(url) => backend::at(url),
         }
     }
 
-    /// Keeps objects wherever that does, as a store of tests does.
+    /// A store that keeps its objects there.
     pub fn over(objects: Arc<dyn ObjectStore>) -> Self {
+        Self::new(objects, None, String::new())
+    }
+
+    /// `pages`: the same, where it can list in pages.
+    fn new(
+        objects: Arc<dyn ObjectStore>,
+        pages: Option<Arc<dyn PaginatedListStore>>,
+        root: String,
+    ) -> Self {
         Self {
-            objects,
-            root: String::new(),
+            objects: Arc::new(Counted::new(objects, pages)),
+            root,
         }
     }
 
-    fn at(url: &str) -> Result<Self, StoreError> {
-        let url = Url::parse(url).map_err(|error| StoreError::Url(error.to_string()))?;
-        if let Ok(folder) = url.to_file_path()
-            && url.scheme() == "file"
-        {
-            return Self::folder(folder);
-        }
-        crate::tls::install_provider();
-        let (objects, root) = object_store::parse_url_opts(&url, settings(std::env::vars())?)?;
-        Ok(Self {
-            objects: Arc::from(objects),
-            root: format!("{root}/"),
-        })
-    }
-
-    fn folder(folder: PathBuf) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| StoreError::Folder(folder.clone(), error))?;
-        let local = LocalFileSystem::new_with_prefix(&folder)?
-            .with_fsync(true)
-            .with_automatic_cleanup(true);
-        Ok(Self {
-            objects: Arc::new(local),
-            root: String::new(),
-        })
+    /// What was asked of it so far, by this process.
+    pub fn requests(&self) -> Requests {
+        self.objects.requests()
     }
 
     /// Returns what a name holds, as far as it is in a path of ours: parts that mean a folder above are escaped.
@@ -132,6 +120,27 @@ impl Store {
                 Err(Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error.into()),
             }
+        })
+    }
+
+    /// Reads an object for which there is room. `copies`: how often each of its bytes is going to be in memory.
+    pub fn get_within<'a>(
+        &'a self,
+        name: &'a str,
+        budget: &'a Budget,
+        copies: usize,
+    ) -> BoxFuture<'a, Result<Option<(Bytes, Held)>, StoreError>> {
+        Box::pin(async move {
+            let found = match self.objects.get(&self.path(name)).await {
+                Ok(found) => found,
+                Err(Error::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            // What is larger than all of it is read when nothing else is there.
+            let size = usize::try_from(found.meta.size).unwrap_or(usize::MAX);
+            let bytes = size.saturating_mul(copies).min(budget.max_bytes());
+            let held = budget.hold(bytes).ok_or(StoreError::NoRoom)?;
+            Ok(Some((found.bytes().await?, held)))
         })
     }
 
@@ -169,9 +178,19 @@ impl Store {
         name: &'a str,
         bytes: Bytes,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.put_new_parts(name, vec![bytes])
+    }
+
+    /// The same with an object that is in several pieces.
+    pub fn put_new_parts<'a>(
+        &'a self,
+        name: &'a str,
+        parts: Vec<Bytes>,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let payload = PutPayload::from_iter(parts);
         Box::pin(async move {
             for tried in 1..=CONFLICTS {
-                if self.try_put_new(name, bytes.clone()).await? {
+                if self.try_put_new(name, payload.clone()).await? {
                     return Ok(true);
                 }
                 if self.exists(name).await? {
@@ -183,89 +202,16 @@ impl Store {
         })
     }
 
-    async fn try_put_new(&self, name: &str, bytes: Bytes) -> Result<bool, StoreError> {
+    async fn try_put_new(&self, name: &str, payload: PutPayload) -> Result<bool, StoreError> {
         let options = PutOptions {
             mode: PutMode::Create,
             ..PutOptions::default()
         };
-        let payload = PutPayload::from_bytes(bytes);
         let path = self.path(name);
         match self.objects.put_opts(&path, payload, options).await {
             Ok(_) => Ok(true),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// The objects right below a folder, by name.
-    pub fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
-        Box::pin(async move {
-            let listing = self
-                .objects
-                .list_with_delimiter(Some(&self.path(folder)))
-                .await?;
-            let listed = |meta: object_store::ObjectMeta| {
-                let name = meta.location.filename()?.to_owned();
-                Some(Listed {
-                    name,
-                    modified_s: meta.last_modified.timestamp(),
-                })
-            };
-            let mut found: Vec<_> = listing.objects.into_iter().filter_map(listed).collect();
-            found.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok(found)
-        })
-    }
-
-    /// The folders right below a folder, by name.
-    pub fn folders<'a>(
-        &'a self,
-        folder: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(async move {
-            let listing = self
-                .objects
-                .list_with_delimiter(Some(&self.path(folder)))
-                .await?;
-            let names = listing
-                .common_prefixes
-                .iter()
-                .filter_map(|prefix| prefix.filename().map(str::to_owned));
-            let mut names: Vec<_> = names.collect();
-            names.sort();
-            Ok(names)
-        })
-    }
-
-    /// Also where it is gone already.
-    pub fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            match self.objects.delete(&self.path(name)).await {
-                Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-                Err(error) => Err(error.into()),
-            }
-        })
-    }
-
-    /// All below a folder, in depth.
-    pub fn delete_folder<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            let listed: Vec<_> = self
-                .objects
-                .list(Some(&self.path(folder)))
-                .map_ok(|meta| meta.location)
-                .try_collect()
-                .await?;
-            let mut deleted = self
-                .objects
-                .delete_stream(stream::iter(listed.into_iter().map(Ok)).boxed());
-            while let Some(deleted) = deleted.next().await {
-                match deleted {
-                    Ok(_) | Err(Error::NotFound { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Ok(())
-        })
     }
 }

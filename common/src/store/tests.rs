@@ -1,15 +1,7 @@
 //! What every store must keep to.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-};
-
-use futures_util::stream::BoxStream;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    PutMultipartOptions, PutResult,
-};
+use testing::objects::{FaultyStore, StoreFault};
+use url::Url;
 
 use super::*;
 
@@ -54,6 +46,7 @@ async fn keep(store: Store) {
         .collect();
     assert_eq!(names, ["b"], "right below alone");
     assert_eq!(store.folders("a").await.expect("lists"), ["%2E%2E", "c"]);
+    lists_in_depth_and_in_pages(&store).await;
     store.delete("a/b").await.expect("deletes");
     store.delete("a/b").await.expect("is gone already");
     assert!(
@@ -63,6 +56,24 @@ async fn keep(store: Store) {
     store.delete_folder("a").await.expect("deletes");
     assert!(!store.exists("a/c/d").await.expect("answers"));
     assert!(store.list("a").await.expect("answers").is_empty());
+}
+
+async fn lists_in_depth_and_in_pages(store: &Store) {
+    let below = store.below("a", None).await.expect("lists");
+    assert_eq!(below, ["%2E%2E/a/up", "b", "c/d"], "in depth, by path");
+    let below = store.below("a", Some("b")).await.expect("lists");
+    assert_eq!(below, ["c/d"]);
+    let entries = store.entries("a").await.expect("lists");
+    assert_eq!((entries.objects.len(), entries.folders.len()), (1, 2));
+    let after = store.folders_after("a", Some("%2E%2E"), 1).await;
+    assert_eq!(after.expect("lists"), ["c"]);
+    let first = store.folders_after("a", None, 1).await.expect("lists");
+    assert!(first.starts_with(&["%2E%2E".to_owned()]), "{first:?}");
+    assert!(store.put_new("e/f/g", "1".into()).await.expect("writes"));
+    assert!(store.put_new("e/h", "2".into()).await.expect("writes"));
+    let deleted = store.delete_folder_but("e", "h").await;
+    deleted.expect("deletes");
+    assert_eq!(store.below("e", None).await.expect("lists"), ["h"]);
 }
 
 #[tokio::test]
@@ -134,124 +145,58 @@ fn a_store_that_is_none_is_refused() {
     }
 }
 
-/// What a store does with a write that must be new.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    /// It refuses, and stores nothing.
-    Refuses,
-    /// It stores, whatever is there.
-    Overwrites,
-}
-
-/// A store in memory that fails so many times.
-#[derive(Debug)]
-struct Faulty {
-    objects: InMemory,
-    fault: Fault,
-    left: AtomicUsize,
-}
-
-impl fmt::Display for Faulty {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a faulty store for tests")
-    }
-}
-
-#[async_trait::async_trait]
-impl ObjectStore for Faulty {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        mut options: PutOptions,
-    ) -> object_store::Result<PutResult> {
-        let again = |left: usize| left.checked_sub(1);
-        if self.left.fetch_update(Relaxed, Relaxed, again).is_ok() {
-            match self.fault {
-                Fault::Overwrites => options.mode = PutMode::Overwrite,
-                Fault::Refuses => {
-                    return Err(Error::AlreadyExists {
-                        path: location.to_string(),
-                        source: "409 ConditionalRequestConflict".into(),
-                    });
-                }
-            }
-        }
-        self.objects.put_opts(location, payload, options).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> object_store::Result<Box<dyn MultipartUpload>> {
-        self.objects.put_multipart_opts(location, options).await
-    }
-
-    async fn get_opts(
-        &self,
-        location: &Path,
-        options: GetOptions,
-    ) -> object_store::Result<GetResult> {
-        self.objects.get_opts(location, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, object_store::Result<Path>>,
-    ) -> BoxStream<'static, object_store::Result<Path>> {
-        self.objects.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        self.objects.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
-        self.objects.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(
-        &self,
-        from: &Path,
-        to: &Path,
-        options: CopyOptions,
-    ) -> object_store::Result<()> {
-        self.objects.copy_opts(from, to, options).await
-    }
-}
-
-fn faulty(fault: Fault, times: usize) -> Store {
-    let objects = Faulty {
-        objects: InMemory::new(),
-        fault,
-        left: AtomicUsize::new(times),
-    };
-    Store {
-        objects: Arc::new(objects),
-        root: String::new(),
-    }
+fn faulty(fault: StoreFault, times: usize) -> Store {
+    let objects = FaultyStore::default();
+    objects.fail_times(fault, times);
+    Store::over(Arc::new(objects))
 }
 
 #[tokio::test]
 async fn a_refusal_is_believed_only_where_the_object_is_there() {
-    let store = faulty(Fault::Refuses, 2);
+    let store = faulty(StoreFault::Refuses, 2);
     assert!(store.put_new("a", "one".into()).await.expect("writes"));
     assert_eq!(
         store.get("a").await.expect("reads").as_deref(),
         Some(&b"one"[..])
     );
     assert!(!store.put_new("a", "two".into()).await.expect("answers"));
-    let store = faulty(Fault::Refuses, usize::MAX);
+    let store = faulty(StoreFault::Refuses, usize::MAX);
     let error = store.put_new("a", "one".into()).await;
     assert!(matches!(error, Err(StoreError::Conflict(name)) if name == "a"));
 }
 
 #[tokio::test]
 async fn a_store_that_overwrites_is_refused() {
-    let error = faulty(Fault::Overwrites, usize::MAX).probe().await;
+    let error = faulty(StoreFault::Overwrites, usize::MAX).probe().await;
     assert!(matches!(error, Err(StoreError::Unconditional)), "{error:?}");
-    let store = faulty(Fault::Overwrites, 0);
+    let store = faulty(StoreFault::Overwrites, 0);
     store.probe().await.expect("it keeps what is there");
     assert!(store.list("probe").await.expect("lists").is_empty());
+}
+
+#[tokio::test]
+async fn every_request_is_counted_and_every_page_of_a_listing() {
+    let store = Store::over(Arc::new(InMemory::new()));
+    for number in 0..1_500 {
+        let name = format!("a/{number:04}");
+        store.put_new(&name, "1".into()).await.expect("writes");
+    }
+    let before = store.requests();
+    assert_eq!((before.of(Operation::Put), before.all()), (1_500, 1_500));
+    store.put_new("a/0000", "2".into()).await.expect("answers");
+    store.get("a/0000").await.expect("reads");
+    assert_eq!(store.list("a").await.expect("lists").len(), 1_500);
+    let behind = store.below("a", Some("1399")).await.expect("lists");
+    assert_eq!(behind.len(), 100);
+    store.delete_folder("a").await.expect("deletes");
+    let since = store.requests().since(&before);
+    let counted = [
+        Operation::Put,
+        Operation::Head,
+        Operation::Get,
+        Operation::List,
+        Operation::Delete,
+    ];
+    let counted = counted.map(|operation| since.of(operation));
+    assert_eq!(counted, [1, 1, 1, 2 + 1 + 2, 2], "{since:?}");
 }

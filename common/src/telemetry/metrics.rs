@@ -52,4 +52,5 @@ fn describe() {
         "Jobs published to the broker in one message, by queue and priority"
     );
     describe_counter!(LOST_LINES, "Log lines that nobody took in time");
+    crate::store::describe_metrics();
 }

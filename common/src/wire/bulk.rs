@@ -14,6 +14,10 @@ pub struct Shard {
     pub batch: String,
     /// From 0.
     pub number: u32,
+    /// The call that made this message. One of an earlier call than the shard's last one is a copy, and is dropped. 0 of a
+    /// shard's first call, and from a peer of before there were numbers.
+    #[serde(default)]
+    pub call: u64,
 }
 
 impl Shard {
@@ -23,6 +27,7 @@ impl Shard {
             tenant: tenant.to_owned(),
             batch: batch.to_owned(),
             number,
+            call: 0,
         }
     }
 }

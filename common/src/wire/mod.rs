@@ -28,6 +28,8 @@ pub mod announced {
     pub const TAGGER: &str = "worker";
     /// Workers that only write captions.
     pub const CAPTIONER: &str = "captioner";
+    /// Migrators, by name.
+    pub const MIGRATOR: &str = "migrator";
     /// API servers: how long their real-time jobs wait.
     pub const REALTIME_WAIT: &str = "realtime";
 }

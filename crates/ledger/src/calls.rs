@@ -74,20 +74,6 @@ impl Ledger {
         }
     }
 
-    /// Returns whether the caller is the one who puts shards into the queue once more, of all who find at about the same time
-    /// that they are in neither queue nor hands. One who dies over it is followed by another in the next span of `every_s`.
-    pub async fn call_again(
-        &self,
-        key: &BatchKey,
-        why: &str,
-        now_s: u64,
-        every_s: u64,
-    ) -> Result<bool, LedgerError> {
-        let span = now_s / every_s.max(1);
-        let name = key.file(&format!("again/{why}-{span:012}"));
-        Ok(self.store.put_new(&name, Bytes::new()).await?)
-    }
-
     /// Returns the shards that a call has called.
     pub async fn called(&self, key: &BatchKey, number: usize) -> Result<Range<u32>, LedgerError> {
         let up_to: u32 = self.read(&key.call(number)).await?.unwrap_or(0);
@@ -153,18 +139,6 @@ mod tests {
             .expect("lists")
             .len();
         assert!(kept <= 2 * (KEPT + 1), "{kept} are kept");
-    }
-
-    #[tokio::test]
-    async fn one_of_many_calls_again() {
-        let (ledger, key) = in_memory();
-        let call = |now_s| ledger.call_again(&key, "still", now_s, 60);
-        let calls = futures_util::future::join_all([60, 61, 90, 119].map(call)).await;
-        let winners = calls
-            .into_iter()
-            .filter(|call| *call.as_ref().expect("answers"));
-        assert_eq!(winners.count(), 1);
-        assert!(call(120).await.expect("answers"), "a span later");
     }
 
     #[tokio::test]

@@ -101,8 +101,11 @@ pub struct Request {
     pub id: String,
     pub tenant: String,
     pub created_s: u64,
-    /// Items of each shard but the last.
+    /// Items of each shard but the last, and but those that have `shard_bytes` before.
     pub shard_items: u32,
+    /// A shard ends with the item that brings it to so many bytes. Batches of before have no such bound.
+    #[serde(default)]
+    pub shard_bytes: Option<u64>,
     pub asked: Asked,
     pub model: Option<String>,
     pub metadata: BTreeMap<String, String>,
@@ -160,6 +163,23 @@ pub struct Sealed {
     /// Items of the list, of which a dry run has a sample.
     #[serde(default)]
     pub listed: u64,
+}
+
+impl Sealed {
+    /// Says that there will be no list: it is being removed.
+    pub fn void(sealed_s: u64) -> Self {
+        Self {
+            total: 0,
+            shards: 0,
+            sealed_s,
+            listed: 0,
+        }
+    }
+
+    /// A list has one shard at the least.
+    pub fn is_void(&self) -> bool {
+        self.shards == 0
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

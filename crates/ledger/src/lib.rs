@@ -11,6 +11,8 @@
 //! batches/{tenant}/{batch}/intake/{number}                  whoever takes in a list that lies elsewhere is alive
 //! batches/{tenant}/{batch}/calls/{number}                   up to which shard they were called
 //! batches/{tenant}/{batch}/calls/{number}.said              these are in the queue
+//! batches/{tenant}/{batch}/again/{seconds}-{why}            shards that seemed lost were called once more
+//! batches/{tenant}/{batch}/again/{seconds}-{why}.said       these are in the queue
 //! batches/{tenant}/{batch}/log/{shard}/{page}.ndjson        what became of items, appended by whoever holds the shard
 //! batches/{tenant}/{batch}/results/{shard}.ndjson           the log of a finished shard in one piece
 //! batches/{tenant}/{batch}/cancel                           somebody wants it to end
@@ -25,12 +27,15 @@ pub mod announce;
 mod attempts;
 mod calls;
 mod entry;
+mod facts;
 pub mod forecast;
 pub mod intake;
 mod lease;
 mod log;
 mod progress;
 mod reading;
+mod removal;
+mod shard;
 #[cfg(test)]
 mod simulation;
 mod tally;
@@ -41,17 +46,19 @@ use bytes::Bytes;
 use common::{
     fault::{Code, Fault},
     stage::Stage,
-    store::{Store, StoreError},
+    store::{Requests, Store, StoreError},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use attempts::Attempt;
 pub use calls::Calls;
 pub use entry::{BatchKey, Delivery, DryRun, Final, FinalStatus, Item, Manifest, Request, Sealed};
+pub use facts::Facts;
 pub use lease::{KeptLease, Lease, Lookout, Work};
 pub use log::{Appended, Line, Log, outcome};
-pub use progress::Progress;
-pub use reading::Cursor;
+pub use progress::{Look, Progress, Survey};
+pub use reading::{Cursor, FoundLines};
+pub use shard::{SHARD_BYTES, ShardItems};
 pub use tally::{Kind, Tally};
 pub use view::BatchView;
 
@@ -117,43 +124,7 @@ impl Ledger {
         self.read(&key.file("request.json")).await
     }
 
-    /// Stores a shard. `false`: there is another one in its place. The same one twice is one.
-    pub async fn put_shard(
-        &self,
-        key: &BatchKey,
-        shard: u32,
-        items: Bytes,
-    ) -> Result<bool, LedgerError> {
-        let name = key.shard(shard);
-        if self.store.put_new(&name, items.clone()).await? {
-            return Ok(true);
-        }
-        Ok(self
-            .store
-            .get(&name)
-            .await?
-            .is_some_and(|there| there == items))
-    }
-
-    pub async fn shard(
-        &self,
-        key: &BatchKey,
-        shard: u32,
-    ) -> Result<Option<Vec<Item>>, LedgerError> {
-        let name = key.shard(shard);
-        let Some(bytes) = self.store.get(&name).await? else {
-            return Ok(None);
-        };
-        let lines = bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty());
-        let items: Result<_, _> = lines.map(serde_json::from_slice).collect();
-        items
-            .map(Some)
-            .map_err(|error: serde_json::Error| LedgerError::Unreadable(name, error.to_string()))
-    }
-
-    /// Returns how many are stored.
+    /// Returns how many shards are stored.
     pub async fn shards(&self, key: &BatchKey) -> Result<u32, LedgerError> {
         Ok(self.store.list(&key.file("shards")).await?.len() as u32)
     }
@@ -181,19 +152,10 @@ impl Ledger {
         self.read(&key.file("cancel")).await
     }
 
-    /// Returns how many shards are done.
-    pub async fn finished_shards(&self, key: &BatchKey) -> Result<u32, LedgerError> {
-        Ok(self.store.list(&key.file("results")).await?.len() as u32)
-    }
-
     /// Notes that every item is done, the first time.
     pub async fn finalize(&self, key: &BatchKey, now_s: u64) -> Result<(), LedgerError> {
         self.write(&key.file("finalizing"), &now_s).await?;
         Ok(())
-    }
-
-    pub async fn finalizing(&self, key: &BatchKey) -> Result<Option<u64>, LedgerError> {
-        self.read(&key.file("finalizing")).await
     }
 
     pub async fn set_delivered(
@@ -205,10 +167,6 @@ impl Ledger {
         Ok(())
     }
 
-    pub async fn delivered(&self, key: &BatchKey) -> Result<Option<Delivery>, LedgerError> {
-        self.read(&key.file("delivered.json")).await
-    }
-
     pub async fn finish(&self, key: &BatchKey, end: &Final) -> Result<(), LedgerError> {
         self.write(&key.file("final.json"), end).await?;
         Ok(())
@@ -218,32 +176,18 @@ impl Ledger {
         self.read(&key.file("final.json")).await
     }
 
-    /// Nobody needs to look after it any more.
-    pub async fn close(&self, key: &BatchKey) -> Result<(), LedgerError> {
-        Ok(self.store.delete(&key.open()).await?)
-    }
-
-    /// As if it had never been.
-    pub async fn forget(&self, key: &BatchKey) -> Result<(), LedgerError> {
-        self.store.delete_folder(&key.folder()).await?;
-        self.close(key).await
-    }
-
-    /// Every batch that somebody has to look after.
+    /// Every batch that somebody has to look after, for the price of one listing.
     pub async fn open_batches(&self) -> Result<Vec<BatchKey>, LedgerError> {
-        let mut keys = Vec::new();
-        for tenant in self.store.folders("open").await? {
-            keys.extend(self.open_batches_of(&tenant).await?);
-        }
-        Ok(keys)
+        let below = self.store.below("open", None).await?;
+        let keys = below.iter().filter_map(|path| path.split_once('/'));
+        Ok(keys
+            .map(|(tenant, batch)| BatchKey::new(tenant, batch))
+            .collect())
     }
 
-    pub async fn open_batches_of(&self, tenant: &str) -> Result<Vec<BatchKey>, LedgerError> {
-        let batches = self.store.list(&format!("open/{tenant}")).await?;
-        Ok(batches
-            .iter()
-            .map(|listed| BatchKey::new(tenant, &listed.name))
-            .collect())
+    /// How many of a tenant's batches somebody has to look after.
+    pub async fn open_batches_of(&self, tenant: &str) -> Result<usize, LedgerError> {
+        Ok(self.store.list(&format!("open/{tenant}")).await?.len())
     }
 
     pub async fn is_open(&self, key: &BatchKey) -> Result<bool, LedgerError> {
@@ -260,6 +204,22 @@ impl Ledger {
         Ok(self.store.folders(&format!("batches/{tenant}")).await?)
     }
 
+    /// The first of a tenant's batches that come after one of them, and at least `most` if there are so many.
+    pub async fn batches_after(
+        &self,
+        tenant: &str,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<String>, LedgerError> {
+        let folder = format!("batches/{tenant}");
+        Ok(self.store.folders_after(&folder, after, most).await?)
+    }
+
+    /// What was asked of the object store so far, by this process.
+    pub fn requests(&self) -> Requests {
+        self.store.requests()
+    }
+
     /// The batch that an idempotency key stands for: `batch`, or the one that it has stood for before.
     pub async fn claim(
         &self,
@@ -272,23 +232,6 @@ impl Ledger {
             return Ok(claim.clone());
         }
         self.read(&name).await?.ok_or(LedgerError::Vanished(name))
-    }
-
-    /// Keys that were last used before.
-    pub async fn forget_claims(&self, tenant: &str, before_s: u64) -> Result<(), LedgerError> {
-        for claim in self.store.list(&format!("idempotency/{tenant}")).await? {
-            if claim.modified_s < before_s.cast_signed() {
-                self.unclaim(tenant, &claim.name).await?;
-            }
-        }
-        Ok(())
-    }
-
-    pub async fn unclaim(&self, tenant: &str, key_hash: &str) -> Result<(), LedgerError> {
-        Ok(self
-            .store
-            .delete(&format!("idempotency/{tenant}/{key_hash}"))
-            .await?)
     }
 }
 

@@ -11,7 +11,9 @@ use common::{
     outside::{NotAllowed, Place},
     stage::Stage,
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 use ledger::{BatchKey, Delivery, KeptLease, Kind, Lease, LedgerError, Request, Sealed, Tally};
+use resources::Resources;
 use serde_json::json;
 
 use crate::context::Migrator;
@@ -20,6 +22,9 @@ use crate::context::Migrator;
 /// there.
 const TRIES: u32 = 10;
 const PAUSES: Pauses = Pauses::doubling(Duration::from_secs(1), Duration::from_secs(60));
+/// Files of one batch under way at once, as far as there is memory for them: one after the other, a hundred thousand of
+/// them would take hours.
+const FILES_AT_ONCE: usize = 32;
 
 #[derive(Debug, thiserror::Error)]
 enum Stopped {
@@ -106,14 +111,13 @@ async fn write(migrator: &Migrator, results: &ResultsDelivery) -> Result<u64, St
     let key = results.request.key();
     let outside = &migrator.resources.outside;
     let place = outside.place(&key.tenant, &results.url)?;
-    let mut files = 0;
-    for shard in 0..results.sealed.shards {
-        for kind in [Kind::Completed, Kind::Failed] {
-            if write_lines(migrator, &place, &key, kind, shard).await? {
-                files += 1;
-            }
-        }
-    }
+    let shards = 0..results.sealed.shards;
+    let parts = shards.flat_map(|shard| [(shard, Kind::Completed), (shard, Kind::Failed)]);
+    let written = stream::iter(parts)
+        .map(|(shard, kind)| write_lines(migrator, &place, &key, kind, shard))
+        .buffer_unordered(FILES_AT_ONCE);
+    let files = written.try_fold(0, async |files, is_there| Ok(files + u64::from(is_there)));
+    let files = files.await?;
     let name = format!("{}/batch.json", key.id);
     put(&place, &name, summary(results, files).into()).await?;
     Ok(files)
@@ -135,12 +139,15 @@ async fn write_lines(
     if stubborn(|| place.has(&name)).await? {
         return Ok(true);
     }
-    let ledger = &migrator.resources.ledger;
-    let lines = ledger.lines_of_result(key, kind, shard).await?;
-    match lines.filter(|lines| !lines.is_empty()) {
+    let Resources { ledger, budget, .. } = &migrator.resources;
+    let Some(lines) = ledger.find_lines(key, kind, shard).await? else {
+        return Ok(false);
+    };
+    let held = budget.wait_for(lines.bytes()).await;
+    match ledger.read_lines(&lines).await? {
         None => Ok(false),
         Some(lines) => {
-            put(place, &name, lines).await?;
+            put(place, &name, held.with(lines)).await?;
             Ok(true)
         }
     }

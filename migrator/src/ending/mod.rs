@@ -7,4 +7,4 @@ mod webhooks;
 
 pub use deliver::{ResultsDelivery, deliver};
 pub use forecast::forecast;
-pub use webhooks::tell;
+pub use webhooks::{Due, due, tell};

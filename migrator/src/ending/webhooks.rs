@@ -4,7 +4,7 @@
 
 use std::{
     sync::{Arc, Once},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use common::fault::Fault;
@@ -16,34 +16,37 @@ use crate::context::Migrator;
 /// Pauses after each try that failed, in the unit of the first one.
 const PAUSES: [u64; 7] = [1, 60, 360, 1_440, 3_600, 7_200, 7_200];
 
-/// Whether the owner is to be told again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+/// When the owner of a batch is to be told of its end.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Now, after so many other tries.
+    Now(usize),
+    After(Duration),
     /// The owner has taken it, or it is given up.
-    Yes,
-    NotYet,
+    Done,
+    /// By a migrator that can sign it.
+    Unsigned,
 }
 
-/// Makes one try, if one is due and no other migrator makes it, and closes the batch where nobody is to be told any more.
-pub async fn tell(migrator: Arc<Migrator>, request: Request) {
-    let key = request.key();
-    if let Err(error) = tell_once(&migrator, &key, &request).await {
-        tracing::warn!(%error, tenant = key.tenant, batch = key.id, "the batch's end is told later");
-    }
-}
-
-async fn tell_once(
-    migrator: &Migrator,
-    key: &BatchKey,
-    request: &Request,
-) -> Result<(), LedgerError> {
-    let told = match &request.webhook_url {
-        Some(url) => attempt(migrator, key, request, url).await?,
-        None => Told::Yes,
+pub async fn due(migrator: &Migrator, key: &BatchKey) -> Result<Due, LedgerError> {
+    let Some(signer) = &migrator.resources.signer else {
+        warn_of_no_secret();
+        return Ok(Due::Unsigned);
     };
-    match told {
-        Told::Yes => migrator.resources.ledger.close(key).await,
-        Told::NotYet => Ok(()),
+    let attempts = migrator.resources.ledger.attempts(key).await?;
+    let next = next_try(attempts, signer.first_pause_ms(), migrator.now_s());
+    if next == Due::Done && attempts != Attempt::Succeeded {
+        let tenant = &key.tenant;
+        tracing::warn!(tenant, batch = key.id, "the webhook is given up");
+    }
+    Ok(next)
+}
+
+/// Makes one try, if no other migrator makes it. `tried`: tries that were made before.
+pub async fn tell(migrator: Arc<Migrator>, request: Request, tried: usize) {
+    let key = request.key();
+    if let Err(error) = attempt(&migrator, &key, &request, tried).await {
+        tracing::warn!(%error, tenant = key.tenant, batch = key.id, "the batch's end is told later");
     }
 }
 
@@ -51,26 +54,11 @@ async fn attempt(
     migrator: &Migrator,
     key: &BatchKey,
     request: &Request,
-    url: &str,
-) -> Result<Told, LedgerError> {
+    tried: usize,
+) -> Result<(), LedgerError> {
     let ledger = &migrator.resources.ledger;
-    let Some(signer) = &migrator.resources.signer else {
-        warn_of_no_secret();
-        return Ok(Told::NotYet);
-    };
-    let now_s = migrator.now_s();
-    let tried = match due(ledger.attempts(key).await?, signer.first_pause_ms(), now_s) {
-        Due::Now(tried) => tried,
-        Due::Later => return Ok(Told::NotYet),
-        Due::Done => return Ok(Told::Yes),
-        Due::GivenUp => {
-            tracing::warn!(
-                tenant = key.tenant,
-                batch = key.id,
-                "the webhook is given up"
-            );
-            return Ok(Told::Yes);
-        }
+    let (Some(signer), Some(url)) = (&migrator.resources.signer, &request.webhook_url) else {
+        return Ok(());
     };
     // No attempt is spent on a host that would not be asked.
     let fetcher = &migrator.resources.fetcher;
@@ -79,17 +67,25 @@ async fn attempt(
         return Ok(Told::NotYet);
     }
     if !ledger.begin_attempt(key, tried).await? {
-        return Ok(Told::NotYet);
+        return Ok(());
     }
+    let now_s = migrator.now_s();
     let Ok(view) = BatchView::of(ledger, request, now_s).await else {
-        return Ok(Told::NotYet);
+        return Ok(());
     };
     let answer = post(migrator, signer, url, key, now_s, &view).await;
     if judge(&answer, key, tried) == Told::Yes {
         ledger.end_attempts(key).await?;
-        return Ok(Told::Yes);
     }
-    Ok(Told::NotYet)
+    Ok(())
+}
+
+/// Whether the owner is to be told again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// The owner has taken it.
+    Yes,
+    NotYet,
 }
 
 /// Whoever took the batch in has a secret, so another migrator may have it, or this one once it is started with it.
@@ -98,27 +94,20 @@ fn warn_of_no_secret() {
     WARNED.call_once(|| tracing::warn!("a webhook waits for a migrator with --webhook-secrets"));
 }
 
-/// When the next try is to be made.
-#[derive(Debug, PartialEq, Eq)]
-enum Due {
-    /// Now, after so many others.
-    Now(usize),
-    Later,
-    Done,
-    GivenUp,
-}
-
-fn due(attempts: Attempt, first_pause_ms: u64, now_s: u64) -> Due {
+fn next_try(attempts: Attempt, first_pause_ms: u64, now_s: u64) -> Due {
     let Attempt::Failed { tried, last_s } = attempts else {
         return Due::Done;
     };
     let Some(last) = tried.checked_sub(1) else {
         return Due::Now(tried);
     };
-    match PAUSES.get(last) {
-        None => Due::GivenUp,
-        Some(pause) if now_s < last_s + pause * first_pause_ms / 1_000 => Due::Later,
-        Some(_) => Due::Now(tried),
+    let Some(pause) = PAUSES.get(last) else {
+        return Due::Done;
+    };
+    let due_s = last_s + pause * first_pause_ms / 1_000;
+    match due_s.checked_sub(now_s) {
+        None | Some(0) => Due::Now(tried),
+        Some(left_s) => Due::After(Duration::from_secs(left_s)),
     }
 }
 
@@ -173,13 +162,14 @@ mod tests {
 
     #[test]
     fn tries_are_spread_over_a_day_and_come_to_an_end() {
-        let failed = |tried, last_s| Attempt::Failed { tried, last_s };
-        assert_eq!(due(Attempt::Succeeded, 5_000, 0), Due::Done);
-        assert_eq!(due(failed(0, 0), 5_000, 0), Due::Now(0));
-        assert_eq!(due(failed(1, 100), 5_000, 104), Due::Later);
-        assert_eq!(due(failed(1, 100), 5_000, 105), Due::Now(1));
-        assert_eq!(due(failed(2, 100), 5_000, 399), Due::Later);
-        assert_eq!(due(failed(2, 100), 5_000, 400), Due::Now(2));
-        assert_eq!(due(failed(8, 0), 5_000, 1_000_000), Due::GivenUp);
+        let next = |tried, last_s, now_s| next_try(Attempt::Failed { tried, last_s }, 5_000, now_s);
+        let after = |seconds| Due::After(Duration::from_secs(seconds));
+        assert_eq!(next_try(Attempt::Succeeded, 5_000, 0), Due::Done);
+        assert_eq!(next(0, 0, 0), Due::Now(0));
+        assert_eq!(next(1, 100, 104), after(1));
+        assert_eq!(next(1, 100, 105), Due::Now(1));
+        assert_eq!(next(2, 100, 399), after(1));
+        assert_eq!(next(2, 100, 400), Due::Now(2));
+        assert_eq!(next(8, 0, 1_000_000), Due::Done, "it is given up");
     }
 }

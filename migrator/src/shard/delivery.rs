@@ -5,16 +5,18 @@ use std::{sync::Arc, time::Duration};
 use common::{
     queue::{QueueError, ShardDelivery},
     shutdown::Shutdown,
+    store::StoreError,
     wire::{self, Shard},
 };
-use ledger::{
-    BatchKey, LedgerError, Log, Request,
-    announce::{AnnounceError, announce_next, publish},
-};
-use tokio::time::{Instant, sleep};
+use ledger::{BatchKey, LedgerError, Log, Request, announce::publish};
+use resources::Resources;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::run::{Ended, Run};
-use crate::context::Migrator;
+use crate::{
+    context::Migrator,
+    in_hand::{Holding, Taken},
+};
 
 /// Before a shard goes back that could not be worked on: it comes again at once.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -25,13 +27,16 @@ enum ShardError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Queue(#[from] QueueError),
-    #[error(transparent)]
-    Announce(#[from] AnnounceError),
 }
 
 /// What becomes of the delivery.
 enum Then {
-    Ack,
+    /// The shard is finished.
+    Finish,
+    /// The batch is gone.
+    LetGo,
+    /// Somebody goes on with it, by a message of its own or of a later call.
+    HandOn,
     GoBack,
 }
 
@@ -46,29 +51,47 @@ pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shut
     };
     // The broker's clock runs from here, whatever is waited for.
     let hand_on_at = Instant::now() + migrator.config.hold();
-    let Shard {
-        tenant,
-        batch,
-        number,
-        ..
-    } = &shard;
-    let name = format!("{tenant}/{batch}/{number}");
-    let _in_hand = migrator.in_hand.take(&name).await;
+    let key = BatchKey::new(&shard.tenant, &shard.batch);
+    let name = format!("{}/{}/{}", shard.tenant, shard.batch, shard.number);
     let attempt = delivery.attempt;
-    tracing::info!(tenant, batch, shard = number, attempt, "shard taken");
-    match work(&migrator, &shard, hand_on_at, &stop).await {
-        Ok(Then::Ack) => ack(delivery, &shard).await,
-        Ok(Then::GoBack) => tracing::info!(tenant, batch, shard = number, "shard goes back"),
-        Err(error) => {
-            tracing::warn!(%error, tenant, batch, shard = number, "shard goes back");
-            sleep(PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
+    let holding = match migrator.in_hand.take(&name, delivery, shard.call) {
+        Taken::First(holding) => holding,
+        Taken::Copy(copy) => {
+            return ack(copy, &shard, "a copy of the shard in hand is acked").await;
         }
+    };
+    let Shard { tenant, batch, .. } = &shard;
+    tracing::info!(tenant, batch, shard = shard.number, attempt, "shard taken");
+    let worked = work(&migrator, &key, &shard, &holding, hand_on_at, &stop).await;
+    let ended = match worked {
+        Ok(Then::Finish) => {
+            end(holding, &shard, "shard acked").await;
+            // What is announced next, and whether it was the last one, holds up no place for shards.
+            migrator.hints.look_at(key);
+            return;
+        }
+        Ok(Then::LetGo) => return end(holding, &shard, "shard let go").await,
+        Ok(Then::GoBack) => {
+            return tracing::info!(tenant, batch, shard = shard.number, "shard goes back");
+        }
+        Ok(Then::HandOn) => hand_on(&migrator, &key, &shard, holding).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        tracing::warn!(%error, tenant, batch, shard = shard.number, "shard goes back");
+        sleep(PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
     }
 }
 
-async fn ack(delivery: ShardDelivery, shard: &Shard) {
+async fn end(holding: Holding, shard: &Shard, what: &str) {
+    if let Some(delivery) = holding.end() {
+        ack(delivery, shard, what).await;
+    }
+}
+
+async fn ack(delivery: ShardDelivery, shard: &Shard, what: &str) {
     let what = match delivery.ack().await {
-        Ok(true) => "shard acked",
+        Ok(true) => what,
         _ => "shard done; the broker delivers it once more",
     };
     let (tenant, batch) = (&shard.tenant, &shard.batch);
@@ -77,38 +100,65 @@ async fn ack(delivery: ShardDelivery, shard: &Shard) {
 
 async fn work(
     migrator: &Arc<Migrator>,
+    key: &BatchKey,
     shard: &Shard,
+    holding: &Holding,
     hand_on_at: Instant,
     stop: &Shutdown,
 ) -> Result<Then, ShardError> {
-    let queue = &migrator.resources.queue;
     let ledger = &migrator.resources.ledger;
-    let key = BatchKey::new(&shard.tenant, &shard.batch);
-    let Some(request) = ledger.request(&key).await? else {
+    let Some(request) = ledger.request(key).await? else {
         // Somebody has removed the batch.
-        return Ok(Then::Ack);
+        return Ok(Then::LetGo);
     };
-    let Some(sealed) = ledger.sealed(&key).await? else {
-        return Ok(Then::Ack);
+    let call = holding.call();
+    if ledger.is_called_since(key, shard.number, call).await? {
+        return Ok(Then::HandOn);
+    }
+    let opened = tokio::select! {
+        opened = open(migrator, request, key, shard.number) => opened?,
+        // There was no room for it in all that time.
+        () = sleep_until(hand_on_at) => return Ok(Then::HandOn),
+        () = stop.cancelled() => return Ok(Then::GoBack),
     };
-    match open(migrator, request, &key, shard.number).await? {
-        Opened::Gone => return Ok(Then::Ack),
-        Opened::Finished => ledger.clear_log(&key, shard.number).await?,
+    match opened {
+        Opened::Gone => Ok(Then::LetGo),
+        Opened::Finished => {
+            ledger.clear_log(key, shard.number).await?;
+            Ok(Then::Finish)
+        }
         Opened::Run(run) => match run.go(hand_on_at, stop).await? {
-            Ended::Done(log) => log.close().await?,
-            Ended::Closed => {}
-            Ended::HandOn if stop.is_cancelled() => return Ok(Then::GoBack),
-            Ended::HandOn => {
-                // A message of its own: the broker would count a return as a failure, and its clock for this delivery runs.
-                publish(queue, &key, shard.number).await?;
-                return Ok(Then::Ack);
+            Ended::Done(log) => {
+                log.close().await?;
+                Ok(Then::Finish)
             }
+            Ended::Closed => Ok(Then::Finish),
+            Ended::HandOn if stop.is_cancelled() => Ok(Then::GoBack),
+            Ended::HandOn => Ok(Then::HandOn),
         },
     }
-    // Before the ack, so that whoever gets it next does so if this process dies.
-    let finished = ledger.finished_shards(&key).await?;
-    announce_next(queue, ledger, &key, finished, sealed.shards).await?;
-    Ok(Then::Ack)
+}
+
+/// Has somebody go on with the shard.
+async fn hand_on(
+    migrator: &Migrator,
+    key: &BatchKey,
+    shard: &Shard,
+    holding: Holding,
+) -> Result<(), ShardError> {
+    let Resources { queue, ledger, .. } = &migrator.resources;
+    let call = holding.call();
+    let is_called_since = ledger.is_called_since(key, shard.number, call).await?;
+    // Out of hand first: what is published may come back here at once, and is no copy then.
+    let Some(delivery) = holding.end_of(call) else {
+        return Ok(());
+    };
+    if !is_called_since {
+        // A message of its own: the broker would count a return as a failure, and its clock for this delivery runs.
+        publish(queue, key, shard.number, call).await?;
+    }
+    ack(delivery, shard, "shard handed on").await;
+    Ok(())
 }
 
 /// What is found of a shard.
@@ -130,10 +180,16 @@ async fn open(
     let Some(log) = Log::open(ledger, key, number).await? else {
         return Ok(Opened::Finished);
     };
-    let Some(items) = ledger.shard(key, number).await? else {
+    let budget = &migrator.resources.budget;
+    let shard = loop {
+        match ledger.shard(&request, number, budget).await {
+            Err(LedgerError::Store(StoreError::NoRoom)) => sleep(PAUSE).await,
+            shard => break shard?,
+        }
+    };
+    let Some(shard) = shard else {
         return Ok(Opened::Gone);
     };
-    let first = u64::from(number) * u64::from(request.shard_items);
-    let run = Run::new(migrator.clone(), request.into(), log, items, first);
+    let run = Run::new(migrator.clone(), request.into(), log, shard);
     Ok(Opened::Run(Box::new(run)))
 }

@@ -13,7 +13,7 @@ use common::{
     stage::Stage,
 };
 use fetch::OpenCircuit;
-use ledger::{Appended, Item, LedgerError, Line, Log, Request, forecast::Measured, outcome};
+use ledger::{Appended, LedgerError, Line, Log, Request, ShardItems, forecast::Measured, outcome};
 use serde_json::Value;
 use tokio::{
     task::{JoinError, JoinSet},
@@ -34,12 +34,15 @@ use crate::{
 
 /// Lines in memory before they are written down, whatever the time.
 const PAGE_LINES: usize = 1_000;
+/// Likewise their bytes: a page is in memory twice while it is written.
+const PAGE_BYTES: usize = 4 << 20;
 /// Between two pages: a tenth of the time that the shard has taken so far, so that there are few of them.
 const PAGE_EVERY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 /// How often a dry run writes down how far it is: what is written down holds up what is under way, more often in a short shard than in a long one, and the
 /// pace is what it is for.
 const DRY_PAGE_EVERY: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Between two looks whether the batch is cancelled.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 pub enum Ended {
     /// Every item is in the log.
@@ -54,15 +57,14 @@ pub struct Run {
     migrator: Arc<Migrator>,
     request: Arc<Request>,
     log: Log,
-    items: Vec<Item>,
-    /// The first item's place in the batch.
-    first: u64,
+    shard: ShardItems,
     targets: Vec<Target>,
     schedule: Schedule,
     pauses: HostPauses,
     under_way: JoinSet<Tried>,
     /// Not yet in the log.
     lines: Vec<Line>,
+    lines_bytes: usize,
     begun: Instant,
     written: Instant,
     looked: Instant,
@@ -83,10 +85,9 @@ impl Run {
         migrator: Arc<Migrator>,
         request: Arc<Request>,
         log: Log,
-        items: Vec<Item>,
-        first: u64,
+        shard: ShardItems,
     ) -> Self {
-        let targets = targets(&items, |at| log.is_done(first + at as u64));
+        let targets = targets(&shard.items, |at| log.is_done(shard.first + at as u64));
         let mut schedule = Schedule::new(migrator.config.migrate_per_host);
         for (number, target) in targets.iter().enumerate() {
             schedule.add(&target.host, Try::first(number));
@@ -99,13 +100,13 @@ impl Run {
             migrator,
             request,
             log,
-            items,
-            first,
+            shard,
             targets,
             schedule,
             pauses,
             under_way: JoinSet::new(),
             lines: Vec::new(),
+            lines_bytes: 0,
             begun: now,
             written: now,
             looked,
@@ -155,7 +156,8 @@ impl Run {
 
     fn start_one(&mut self, next: Try) {
         let target = &self.targets[next.target];
-        let line = self.first + target.items[0] as u64;
+        let first = target.items[0];
+        let line = self.shard.first + first as u64;
         let job = next.job_id(&self.request.key().job(line), self.nonce);
         let begun = std::time::Instant::now();
         let fetched = Arc::new(OnceLock::new());
@@ -163,7 +165,7 @@ impl Run {
             self.migrator.clone(),
             self.request.clone(),
             job,
-            target.url.clone(),
+            self.shard.items[first].url.clone(),
             fetched.clone(),
         );
         self.under_way.spawn(async move {
@@ -224,7 +226,8 @@ impl Run {
     fn open_circuit(&self, target: &Target) -> Option<OpenCircuit> {
         let fetcher = &self.migrator.resources.fetcher;
         let tenant = self.request.tenant.as_str().into();
-        let circuit = fetcher.open_circuit(&target.url, &tenant)?;
+        let url = &self.shard.items[target.items[0]].url;
+        let circuit = fetcher.open_circuit(url, &tenant)?;
         let backs_off = circuit.backs_off && self.pauses.may_pause(&target.host);
         Some(OpenCircuit {
             backs_off,
@@ -239,15 +242,12 @@ impl Run {
         };
         let mut measured = self.measured(target);
         for at in &self.targets[target].items {
-            let number = self.first + *at as u64;
+            let number = self.shard.first + *at as u64;
             let id = self.request.key().job(number);
-            self.lines.push(outcome(
-                &id,
-                &self.items[*at],
-                number,
-                became,
-                measured.as_ref(),
-            ));
+            let item = &self.shard.items[*at];
+            let line = outcome(&id, item, number, became, measured.as_ref());
+            self.lines_bytes += line.json.len();
+            self.lines.push(line);
             // The others of the same URL have cost nothing.
             if let Some(measured) = &mut measured {
                 measured.fetch_ms = 0;
@@ -303,7 +303,9 @@ impl Run {
     }
 
     fn is_page_due(&self) -> bool {
-        self.lines.len() >= PAGE_LINES || !self.lines.is_empty() && Instant::now() >= self.page_at()
+        self.lines.len() >= PAGE_LINES
+            || self.lines_bytes >= PAGE_BYTES
+            || !self.lines.is_empty() && Instant::now() >= self.page_at()
     }
 
     fn page_at(&self) -> Instant {
@@ -330,9 +332,15 @@ impl Run {
     }
 
     async fn write(&mut self) -> Result<Appended, LedgerError> {
-        let appended = self.log.append(&self.lines).await?;
-        self.lines.clear();
+        // Many at once where a batch is cancelled.
+        let lines = std::mem::take(&mut self.lines);
+        self.lines_bytes = 0;
+        for page in lines.chunks(PAGE_LINES) {
+            if self.log.append(page).await? == Appended::Closed {
+                return Ok(Appended::Closed);
+            }
+        }
         self.written = Instant::now();
-        Ok(appended)
+        Ok(Appended::Yes)
     }
 }

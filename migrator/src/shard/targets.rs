@@ -7,10 +7,9 @@ use url::Url;
 
 /// One URL, and all items that name it.
 pub struct Target {
-    pub url: String,
     /// In small letters; empty for what is no URL.
     pub host: String,
-    /// Places in the shard.
+    /// Places in the shard. The URL is that of the first one; long ones must not be in memory twice.
     pub items: Vec<usize>,
     /// The time that its host was busy with it, all tries together.
     pub fetching: Duration,
@@ -25,7 +24,6 @@ pub fn targets(items: &[Item], is_done: impl Fn(usize) -> bool) -> Vec<Target> {
             None => {
                 known.insert(&item.url, targets.len());
                 targets.push(Target {
-                    url: item.url.clone(),
                     host: host_of(&item.url),
                     items: vec![at],
                     fetching: Duration::ZERO,

@@ -3,39 +3,79 @@
 use std::time::Duration;
 
 use ledger::{
-    BatchKey, Calls, LedgerError, Progress, Sealed,
-    announce::{AnnounceError, Lost, LostShards, announce_next},
+    BatchKey, Calls, LedgerError, Sealed, Survey,
+    announce::{AnnounceError, Left, Lost, LostShards, announce_next},
 };
 use resources::Resources;
 use tokio::time::Instant;
 
-use super::watched::Watched;
+use super::watched::{ANNOUNCED_WITHIN, Next, Watched};
 use crate::context::Migrator;
 
 /// A batch of which nothing moves for so long has lost its shards, whatever happened to them. Twice the time
 /// that a shard is held at the most.
 const STANDS_STILL: u32 = 2;
 
+/// The longest pause while shards are worked on: whoever finishes one looks by itself.
+const GOES_ON: Duration = Duration::from_secs(30);
+
 pub async fn keep_announced(
     migrator: &Migrator,
     key: &BatchKey,
     sealed: Sealed,
-    progress: &Progress,
-    started_s: u64,
+    survey: &Survey,
+    since: Since,
     watched: &mut Watched,
-) -> Result<(), LedgerError> {
+) -> Result<Next, LedgerError> {
     let now = Instant::now();
-    watched.see(progress, now);
-    let calls = migrator.resources.ledger.calls(key).await?;
-    let is_older = sealed.sealed_s <= started_s;
+    watched.see(survey, now);
+    let calls = calls(migrator, key, sealed, watched).await?;
+    let is_older = sealed.sealed_s <= since.started_s;
     match why_again(migrator, &calls, is_older, watched, now) {
-        Some(why) => announce_again(migrator, key, progress, &calls, why, watched).await,
+        Some(why) => announce_again(migrator, key, survey, &calls, why, watched).await?,
         None => {
             watched.announced = true;
-            announce_further(migrator, key, sealed, progress, &calls).await;
-            Ok(())
+            if calls.up_to < sealed.shards {
+                let left = Left {
+                    finished: survey.finished_shards(),
+                    called: calls.up_to,
+                    shards: sealed.shards,
+                };
+                announce_further(migrator, key, left, since.batches).await;
+            }
         }
     }
+    let longest = match calls.unsaid.is_empty() {
+        true => GOES_ON.min(still(migrator)),
+        false => ANNOUNCED_WITHIN,
+    };
+    Ok(Next::Within(longest))
+}
+
+/// What is known beside the batch.
+#[derive(Clone, Copy)]
+pub struct Since {
+    /// When this process was started.
+    pub started_s: u64,
+    /// Batches of the tenant that are open.
+    pub batches: usize,
+}
+
+/// Calls of which none is to come are read once.
+async fn calls(
+    migrator: &Migrator,
+    key: &BatchKey,
+    sealed: Sealed,
+    watched: &mut Watched,
+) -> Result<Calls, LedgerError> {
+    if let Some(calls) = &watched.all_called {
+        return Ok(calls.clone());
+    }
+    let calls = migrator.resources.ledger.calls(key).await?;
+    if calls.up_to >= sealed.shards && calls.unsaid.is_empty() {
+        watched.all_called = Some(calls.clone());
+    }
+    Ok(calls)
 }
 
 /// `is_older`: the batch was there before this process.
@@ -64,7 +104,7 @@ fn still(migrator: &Migrator) -> Duration {
 async fn announce_again(
     migrator: &Migrator,
     key: &BatchKey,
-    progress: &Progress,
+    survey: &Survey,
     calls: &Calls,
     why: Lost,
     watched: &mut Watched,
@@ -72,7 +112,7 @@ async fn announce_again(
     let resources = &migrator.resources;
     let lost = LostShards {
         key,
-        progress,
+        survey,
         calls,
         why,
         now_s: migrator.now_s(),
@@ -90,19 +130,9 @@ async fn announce_again(
 }
 
 /// Announces what may be ahead by now. What cannot be announced is announced by a later look.
-async fn announce_further(
-    migrator: &Migrator,
-    key: &BatchKey,
-    sealed: Sealed,
-    progress: &Progress,
-    calls: &Calls,
-) {
-    if calls.up_to >= sealed.shards {
-        return;
-    }
+async fn announce_further(migrator: &Migrator, key: &BatchKey, left: Left, batches: usize) {
     let Resources { queue, ledger, .. } = &migrator.resources;
-    let finished = progress.finished_shards;
-    if let Err(error) = announce_next(queue, ledger, key, finished, sealed.shards).await {
+    if let Err(error) = announce_next(queue, ledger, key, left, batches).await {
         tracing::warn!(%error, batch = key.id, "further shards of the batch are announced later");
     }
 }

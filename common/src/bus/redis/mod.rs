@@ -45,7 +45,6 @@ struct Inner {
     client: Client,
     commands: Commands,
     keys: Keys,
-    result_ttl_s: u64,
     max_waiters: usize,
     /// Whether Redis takes what is to be stored, by its pulse.
     up: AtomicBool,
@@ -66,7 +65,6 @@ impl Redis {
                 commands: Commands::new(client.clone(), commands),
                 client,
                 keys: Keys::new(&config.bus_prefix),
-                result_ttl_s: config.result_ttl_s.max(1),
                 max_waiters: config.max_waiters,
                 up: AtomicBool::new(true),
                 clock_offset_us: AtomicI64::new(0),
@@ -90,6 +88,7 @@ impl Redis {
         reply_to: &'a str,
         key: &'a ResultKey,
         payload: Bytes,
+        ttl: Duration,
     ) -> BoxFuture<'a, Result<(), BusError>> {
         Box::pin(async move {
             let keys = &self.inner.keys;
@@ -100,7 +99,7 @@ impl Redis {
                 .arg(keys.result(key))
                 .arg(&*payload)
                 .arg("EX")
-                .arg(self.inner.result_ttl_s)
+                .arg(ttl.as_secs())
                 .ignore();
             both.cmd("PUBLISH")
                 .arg(keys.inbox(reply_to))

@@ -14,7 +14,7 @@ use common::{
     stage::Stage,
 };
 
-use crate::{BatchKey, Item, Ledger, Request, Sealed, unavailable};
+use crate::{BatchKey, Item, Ledger, Request, Sealed, shard, unavailable};
 pub use item::BatchItem;
 pub use lines::{Stopped, lines, stopped, take_lines, too_long};
 pub use manifest::ManifestReader;
@@ -27,6 +27,7 @@ pub struct Intake<'a> {
     memory: Room,
     key: BatchKey,
     shard_items: u32,
+    shard_bytes: usize,
     max_items: u64,
     /// Lines of the shard that is filling.
     filling: Vec<u8>,
@@ -40,7 +41,8 @@ pub struct Intake<'a> {
 
 impl<'a> Intake<'a> {
     pub fn new(ledger: &'a Ledger, budget: &Budget, request: &Request, max_items: u64) -> Self {
-        let (key, shard_items) = (request.key(), request.shard_items);
+        let shard_bytes = request.shard_bytes.map(usize::try_from);
+        let shard_bytes = shard_bytes.and_then(Result::ok).unwrap_or(usize::MAX);
         let sampler = request
             .dry_run
             .map(|dry_run| Sampler::new(dry_run.share, dry_run.seed));
@@ -50,8 +52,9 @@ impl<'a> Intake<'a> {
         Self {
             ledger,
             memory,
-            key,
-            shard_items,
+            key: request.key(),
+            shard_items: request.shard_items,
+            shard_bytes,
             max_items,
             filling,
             items,
@@ -84,12 +87,16 @@ impl<'a> Intake<'a> {
     }
 
     async fn keep(&mut self, item: &Item) -> Result<(), Fault> {
+        if self.items == 0 {
+            let head = shard::begin(self.shard_items, self.shards, self.total);
+            self.filling.extend(head);
+        }
         serde_json::to_writer(&mut self.filling, item).expect("texts are JSON");
         self.filling.push(b'\n');
         // Once as it fills, and once as it is being stored.
         self.memory.grow_to(self.filling.len())?;
         (self.items, self.total) = (self.items + 1, self.total + 1);
-        if self.items == self.shard_items {
+        if self.items == self.shard_items || self.filling.len() >= self.shard_bytes {
             self.store().await
         } else {
             Ok(())
@@ -132,6 +139,9 @@ impl<'a> Intake<'a> {
             .seal(&self.key, whole)
             .await
             .map_err(unavailable)?;
+        if sealed.is_void() {
+            return Err(refused_elsewhere());
+        }
         // One of before there were dry runs says nothing of its length.
         let is_as_long = sealed.listed == 0 || sealed.listed == whole.listed;
         if (sealed.total, sealed.shards) != (whole.total, whole.shards) || !is_as_long {
@@ -154,6 +164,12 @@ impl<'a> Intake<'a> {
         (self.shards, self.items) = (self.shards + 1, 0);
         Ok(())
     }
+}
+
+/// Another server was sent a list that is no good under the same key, and has removed what there was.
+pub fn refused_elsewhere() -> Fault {
+    let detail = "Another list under this Idempotency-Key was refused meanwhile; send it again.";
+    Fault::new(Code::StoreUnavailable, Stage::Admit, detail)
 }
 
 pub fn another() -> Fault {

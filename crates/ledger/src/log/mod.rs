@@ -4,12 +4,14 @@
 //! after. So an item is in a log once, even where two migrators hold the same
 //! shard because the broker took one of them for dead.
 
+mod joined;
 mod page;
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::{BatchKey, Ledger, LedgerError};
-pub use page::{HEAD_BYTES, Head, Line, Page, outcome};
+use joined::Joined;
+pub use page::{HEAD_BYTES, Head, Line, Page, Part, outcome};
 
 #[derive(Debug)]
 pub struct Log {
@@ -17,7 +19,6 @@ pub struct Log {
     key: BatchKey,
     shard: u32,
     pages: usize,
-    all: Page,
     rests: BTreeMap<String, u64>,
     /// Places in the batch of the items that it speaks of.
     done: HashSet<u64>,
@@ -41,15 +42,13 @@ impl Log {
             return Ok(None);
         }
         let (ledger, key) = (ledger.clone(), key.clone());
-        let (all, rests, done) = (Page::default(), BTreeMap::new(), HashSet::new());
         let mut log = Self {
             ledger,
             key,
             shard,
             pages: 0,
-            all,
-            rests,
-            done,
+            rests: BTreeMap::new(),
+            done: HashSet::new(),
         };
         while log.read_next().await? {}
         Ok(Some(log))
@@ -110,13 +109,32 @@ impl Log {
         Ok(is_closed.then_some(Appended::Closed))
     }
 
-    /// Puts the log into one piece, which ends the shard.
+    /// Puts the log into one piece, which ends the shard. Its pages are read again for that: until here nobody had to keep
+    /// them in memory.
     pub async fn close(self) -> Result<(), LedgerError> {
-        self.ledger
+        let Self {
+            ledger, key, shard, ..
+        } = &self;
+        let results = key.results(*shard);
+        let mut joined = Joined::default();
+        for page in 0..self.pages {
+            let name = key.page(*shard, page);
+            let Some(bytes) = ledger.store.get(&name).await? else {
+                // Somebody else has closed it, and is clearing it away.
+                return match ledger.store.exists(&results).await? {
+                    true => Ok(()),
+                    false => Err(LedgerError::Vanished(name)),
+                };
+            };
+            joined
+                .add(&bytes)
+                .ok_or_else(|| LedgerError::Unreadable(name, "no page".to_owned()))?;
+        }
+        ledger
             .store
-            .put_new(&self.key.results(self.shard), self.all.encode())
+            .put_new_parts(&results, joined.into_parts())
             .await?;
-        self.ledger.clear_log(&self.key, self.shard).await
+        ledger.clear_log(key, *shard).await
     }
 
     async fn read_next(&mut self) -> Result<bool, LedgerError> {
@@ -132,7 +150,6 @@ impl Log {
 
     fn take(&mut self, page: &Page) {
         self.done.extend(page.numbers());
-        self.all.join(page);
         if let Some(rests) = &page.rests {
             self.rests.clone_from(rests);
         }
@@ -192,12 +209,8 @@ mod tests {
         two.append_rests(&BTreeMap::new()).await.expect("written");
         let third = open(&ledger, &key).await.expect("open");
         assert_eq!(
-            (
-                third.rests().len(),
-                third.done.len(),
-                third.all.tally.completed
-            ),
-            (0, 3, 3)
+            (third.rests().len(), third.done.len(), third.pages),
+            (0, 3, 4)
         );
         assert_eq!(
             ledger
@@ -218,7 +231,8 @@ mod tests {
         two.append(&lines(2..5)).await.expect("written");
         one.append(&lines(4..6)).await.expect("written");
         let third = open(&ledger, &key).await.expect("open");
-        assert_eq!((third.done.len(), third.all.tally.completed), (6, 6));
+        let lines = ledger.progress(&key).await.expect("answers");
+        assert_eq!((third.done.len(), lines.tally.completed), (6, 6));
         assert!(one.is_done(3) && !two.is_done(5));
         one.close().await.expect("closed");
         assert!(open(&ledger, &key).await.is_none());

@@ -137,30 +137,38 @@ impl Page {
         of.push(b'\n');
     }
 
-    pub fn join(&mut self, other: &Page) {
-        self.tally.add(&other.tally);
-        self.failed.extend_from_slice(&other.failed);
-        self.completed.extend_from_slice(&other.completed);
+    pub fn encode(&self) -> Bytes {
+        let mut marks = [Marks::default(), Marks::default()];
+        marks[0].go_over(&self.failed);
+        marks[1].go_over(&self.completed);
+        let lengths = [self.failed.len() as u64, self.completed.len() as u64];
+        let mut bytes = Self::head(&self.tally, lengths, marks, self.rests.clone());
+        bytes.reserve_exact(self.failed.len() + self.completed.len());
+        bytes.extend_from_slice(&self.failed);
+        bytes.extend_from_slice(&self.completed);
+        bytes.into()
     }
 
-    pub fn encode(&self) -> Bytes {
-        let mut tally = self.tally.clone();
+    /// The line that sums up. Lengths and marks: of those that failed, and of those that are done.
+    pub fn head(
+        tally: &Tally,
+        [failed_bytes, completed_bytes]: [u64; 2],
+        [failed_marks, completed_marks]: [Marks; 2],
+        rests: Option<BTreeMap<String, u64>>,
+    ) -> Vec<u8> {
+        let mut tally = tally.clone();
         tally.keep_hosts(HOSTS_COUNTED);
-        let (failed_bytes, completed_bytes) =
-            (self.failed.len() as u64, self.completed.len() as u64);
         let head = Head {
             tally,
             failed_bytes,
             completed_bytes,
-            failed_marks: marks(&self.failed),
-            completed_marks: marks(&self.completed),
-            rests: self.rests.clone(),
+            failed_marks: failed_marks.within(failed_bytes),
+            completed_marks: completed_marks.within(completed_bytes),
+            rests,
         };
         let mut bytes = serde_json::to_vec(&head).expect("maps have text as keys");
         bytes.push(b'\n');
-        bytes.extend_from_slice(&self.failed);
-        bytes.extend_from_slice(&self.completed);
-        bytes.into()
+        bytes
     }
 
     pub fn decode(bytes: &[u8]) -> Option<Self> {
@@ -239,16 +247,31 @@ impl Head {
     }
 }
 
-/// Returns where lines begin in a text, every so many.
-fn marks(text: &[u8]) -> Vec<u64> {
-    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    let starts = ends.map(|(at, _)| at as u64 + 1);
-    let every = LINES_A_MARK as usize;
-    starts
-        .skip(every - 1)
-        .step_by(every)
-        .filter(|start| *start < text.len() as u64)
-        .collect()
+/// Where lines begin in a text, every so many. The text may come in pieces.
+#[derive(Debug, Default)]
+pub struct Marks {
+    starts: Vec<u64>,
+    lines: u64,
+    bytes: u64,
+}
+
+impl Marks {
+    pub fn go_over(&mut self, text: &[u8]) {
+        let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        for (at, _) in ends {
+            self.lines += 1;
+            if self.lines.is_multiple_of(LINES_A_MARK) {
+                self.starts.push(self.bytes + at as u64 + 1);
+            }
+        }
+        self.bytes += text.len() as u64;
+    }
+
+    /// The end of a text is where no line begins.
+    fn within(mut self, bytes: u64) -> Vec<u64> {
+        self.starts.retain(|start| *start < bytes);
+        self.starts
+    }
 }
 
 #[cfg(test)]
@@ -283,10 +306,9 @@ mod tests {
 
     #[test]
     fn a_page_survives_the_store() {
-        let (mut page, mut other) = (Page::default(), Page::default());
+        let mut page = Page::default();
         (0..5).for_each(|n| page.push(&line(n, n % 2 == 0)));
-        (5..7).for_each(|n| other.push(&line(n, n == 6)));
-        page.join(&other);
+        (5..7).for_each(|n| page.push(&line(n, n == 6)));
         let read = Page::decode(&page.encode()).expect("a page");
         assert_eq!(read.tally, page.tally);
         assert_eq!(

@@ -1,10 +1,14 @@
 //! Lines of a piece in chunks, so that what a slow reader makes this process hold is small, however long a shard is.
 
 use bytes::Bytes;
+use common::budget::Budget;
 use futures_util::{Stream, stream};
 
 use super::Piece;
-use crate::{BatchKey, Kind, Ledger, LedgerError, log::Head};
+use crate::{
+    BatchKey, Kind, Ledger, LedgerError,
+    log::{Head, Part},
+};
 
 /// Asked of the store at once, unless so few lines as a mark stands for are more.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -25,6 +29,7 @@ struct Object {
 
 struct Reader {
     ledger: Ledger,
+    budget: Budget,
     key: BatchKey,
     kind: Kind,
     piece: Piece,
@@ -34,15 +39,18 @@ struct Reader {
 }
 
 impl Ledger {
-    /// The lines of a piece, each with its line end.
+    /// The lines of a piece, each with its line end. A chunk counts in `budget` until whoever reads has taken it, and is not
+    /// read from the store before there is room.
     pub fn lines(
         &self,
         key: &BatchKey,
         kind: Kind,
         piece: Piece,
+        budget: &Budget,
     ) -> impl Stream<Item = Result<Bytes, LedgerError>> + Send + use<> {
         let reader = Reader {
             ledger: self.clone(),
+            budget: budget.clone(),
             key: key.clone(),
             kind,
             piece,
@@ -70,6 +78,7 @@ impl Reader {
             let part = object
                 .head
                 .part(object.head_bytes, self.kind, lines.clone(), CHUNK_BYTES);
+            let held = self.budget.wait_for(part_bytes(&part)).await;
             let bytes = self
                 .ledger
                 .store
@@ -81,9 +90,8 @@ impl Reader {
                 let name = object.name.clone();
                 self.line += to - lines.start;
                 self.object = Some(object);
-                return cut(&bytes, wanted)
-                    .map(Some)
-                    .ok_or_else(|| incomplete(name));
+                let chunk = cut(&bytes, wanted).ok_or_else(|| incomplete(name))?;
+                return Ok(Some(held.with(chunk)));
             }
         }
         Err(incomplete(self.key.log(self.piece.shard)))
@@ -144,6 +152,10 @@ impl Object {
     }
 }
 
+fn part_bytes(part: &Part) -> usize {
+    usize::try_from(part.bytes.end - part.bytes.start).unwrap_or(usize::MAX)
+}
+
 fn incomplete(name: String) -> LedgerError {
     LedgerError::Unreadable(name, "it is incomplete".to_owned())
 }
@@ -165,6 +177,8 @@ fn cut(text: &[u8], lines: std::ops::Range<u64>) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use common::store::{Store, StoreConfig};
     use futures_util::TryStreamExt;
     use serde_json::Value;
@@ -219,14 +233,20 @@ mod tests {
             from,
             to: all.len() as u64,
         };
-        let chunks = ledger.lines(key, Kind::Completed, piece);
-        let chunks: Vec<Bytes> = chunks.try_collect().await.expect("reads");
-        let longest = chunks.iter().map(Bytes::len).max().expect("some");
-        assert!(longest <= CHUNK_BYTES as usize, "{longest} bytes at once");
+        // Room for one at a time.
+        let budget = Budget::new(CHUNK_BYTES as usize);
+        let mut chunks = pin!(ledger.lines(key, Kind::Completed, piece, &budget));
+        let mut read = Vec::new();
+        while let Some(chunk) = chunks.try_next().await.expect("reads") {
+            assert!(chunk.len() <= CHUNK_BYTES as usize, "at once");
+            assert!(budget.hold(CHUNK_BYTES as usize).is_none(), "it counts");
+            read.extend_from_slice(&chunk);
+        }
+        assert!(budget.hold(CHUNK_BYTES as usize).is_some(), "given back");
         let expected: Vec<u8> = all[from as usize..]
             .iter()
             .flat_map(|line| [&line.json[..], b"\n"].concat())
             .collect();
-        assert!(chunks.concat() == expected, "from {from}");
+        assert!(read == expected, "from {from}");
     }
 }

@@ -5,7 +5,7 @@
 
 mod chunks;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr};
 
 use bytes::Bytes;
 
@@ -96,20 +96,48 @@ impl Ledger {
     }
 
     /// All lines of a kind of a finished shard.
-    pub async fn lines_of_result(
+    async fn lines_of_result(
         &self,
         key: &BatchKey,
         kind: Kind,
         shard: u32,
     ) -> Result<Option<Bytes>, LedgerError> {
-        let name = key.results(shard);
-        let Some((head, length)) = self.head(&name).await? else {
-            return Ok(None);
-        };
-        Ok(self
-            .store
-            .get_range(&name, head.range(length, kind))
-            .await?)
+        match self.find_lines(key, kind, shard).await? {
+            Some(lines) => self.read_lines(&lines).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Looks where all lines of a kind of a finished shard are. `None`: there are none.
+    pub async fn find_lines(
+        &self,
+        key: &BatchKey,
+        kind: Kind,
+        shard: u32,
+    ) -> Result<Option<FoundLines>, LedgerError> {
+        let object = key.results(shard);
+        let head = self.head(&object).await?;
+        let range = head.map(|(head, length)| head.range(length, kind));
+        let range = range.filter(|range| !range.is_empty());
+        Ok(range.map(|range| FoundLines { object, range }))
+    }
+
+    pub async fn read_lines(&self, lines: &FoundLines) -> Result<Option<Bytes>, LedgerError> {
+        let FoundLines { object, range } = lines;
+        Ok(self.store.get_range(object, range.clone()).await?)
+    }
+}
+
+/// Where lines are that nobody has read yet.
+#[derive(Clone, Debug)]
+pub struct FoundLines {
+    object: String,
+    range: Range<u64>,
+}
+
+impl FoundLines {
+    pub fn bytes(&self) -> usize {
+        usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX)
     }
 }
 

@@ -2,16 +2,13 @@
 
 mod parts;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use common::fault::Fault;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    Delivery, Final, FinalStatus, Ledger, LedgerError, Progress, Request, Sealed, Tally,
-    unavailable,
-};
+use crate::{Facts, FinalStatus, Ledger, Look, Progress, Request, unavailable};
 pub use parts::{DryRunView, Errors, Output};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -120,76 +117,64 @@ pub struct FailureCounts {
     by_host: BTreeMap<String, u64>,
 }
 
-/// All that the ledger says of a batch.
-struct Known {
-    sealed: Option<Sealed>,
-    cancelled_s: Option<u64>,
-    finalizing_s: Option<u64>,
-    ended: Option<Final>,
-    progress: Progress,
-    delivery: Option<Delivery>,
-}
-
 impl BatchView {
     pub async fn of(ledger: &Ledger, request: &Request, now_s: u64) -> Result<Self, Fault> {
-        let known = Known::look(ledger, request).await.map_err(unavailable)?;
-        Ok(Self::new(request, known, now_s))
+        let look = ledger.look(&request.key()).await.map_err(unavailable)?;
+        Ok(Self::new(request, look, now_s))
     }
 
-    fn new(request: &Request, known: Known, now_s: u64) -> Self {
-        let status = known.status();
-        let tally = known.tally().brief();
+    /// As it was within that time.
+    pub async fn recent(
+        ledger: &Ledger,
+        request: &Request,
+        now_s: u64,
+        within: Duration,
+    ) -> Result<Self, Fault> {
+        let look = ledger.look_at_most_every(&request.key(), within).await;
+        Ok(Self::new(request, look.map_err(unavailable)?, now_s))
+    }
+
+    fn new(request: &Request, look: Look, now_s: u64) -> Self {
+        let Look { facts, progress } = look;
+        let ended = facts.ended.as_ref();
+        let sealed = facts.sealed;
+        let tally = ended.map_or_else(|| progress.tally.clone(), |end| end.tally.clone());
+        let tally = tally.brief();
         let ended_s = |status| {
-            known
-                .ended
-                .as_ref()
-                .filter(|end| end.status == status)
-                .map(|end| end.finished_s)
+            let end = ended.filter(|end| end.status == status);
+            end.map(|end| end.finished_s)
         };
-        let until_s = known.ended.as_ref().map_or(now_s, |end| end.finished_s);
-        let done = tally.done();
-        let mean = known
-            .sealed
-            .map(|sealed| done as f64 / until_s.saturating_sub(sealed.sealed_s).max(1) as f64);
-        let left = known
-            .sealed
-            .map_or(0, |sealed| sealed.total.saturating_sub(done));
-        let recent = known.progress.recent_per_s.or(mean);
-        let eta = recent
-            .zip(mean)
-            .filter(|_| known.ended.is_none())
-            .and_then(|(recent, mean)| Eta::of(left, recent, mean));
+        let speed = Speed::of(&facts, &progress, tally.done(), now_s);
+        let delivery = facts.delivered.clone();
         Self {
             object: "batch",
             endpoint: "/v1/tags",
-            status,
+            status: Status::of(&facts, &progress),
             model: request.model.clone(),
             request_counts: Counts {
-                total: known.sealed.map_or(0, |sealed| sealed.total),
+                total: sealed.map_or(0, |sealed| sealed.total),
                 completed: tally.completed,
                 failed: tally.failed,
             },
             created_at: request.created_s,
-            in_progress_at: known.sealed.map(|sealed| sealed.sealed_s),
+            in_progress_at: sealed.map(|sealed| sealed.sealed_s),
             expires_at: request.expires_s,
-            finalizing_at: known.finalizing_s,
+            finalizing_at: facts.finalizing_s,
             completed_at: ended_s(FinalStatus::Completed),
             expired_at: ended_s(FinalStatus::Expired),
             failed_at: ended_s(FinalStatus::Failed),
-            cancelling_at: known.cancelled_s,
+            cancelling_at: facts.cancelled_s,
             cancelled_at: ended_s(FinalStatus::Cancelled),
             metadata: request.metadata.clone(),
             failures: FailureCounts {
                 by_code: tally.by_code,
                 by_host: tally.by_host,
             },
-            output: Output::of(request, known.delivery),
-            dry_run: DryRunView::of(request, known.sealed, known.ended.as_ref()),
-            errors: known.ended.and_then(|end| end.fault).map(Errors::from),
-            eta,
-            rate_per_s: mean
-                .filter(|_| done > 0)
-                .map(|rate| (rate * 10.0).round() / 10.0),
+            output: Output::of(request, delivery),
+            dry_run: DryRunView::of(request, sealed, ended),
+            errors: ended.and_then(|end| end.fault.clone()).map(Errors::from),
+            eta: speed.eta,
+            rate_per_s: speed.per_s,
             results_url: format!("/v1/batches/{}/results", request.id),
             errors_url: format!("/v1/batches/{}/errors", request.id),
             id: request.id.clone(),
@@ -197,53 +182,48 @@ impl BatchView {
     }
 }
 
-impl Known {
-    async fn look(ledger: &Ledger, request: &Request) -> Result<Self, LedgerError> {
-        let key = request.key();
-        let (sealed, cancelled_s, finalizing_s) = tokio::try_join!(
-            ledger.sealed(&key),
-            ledger.cancelled(&key),
-            ledger.finalizing(&key)
-        )?;
-        let ended = ledger.ended(&key).await?;
-        let progress = match (&ended, &sealed) {
-            (None, Some(_)) => ledger.progress(&key).await?,
-            _ => Progress::default(),
-        };
-        let delivery = match request.output {
-            Some(_) => ledger.delivered(&key).await?,
-            None => None,
-        };
-        Ok(Self {
-            sealed,
-            cancelled_s,
-            finalizing_s,
-            ended,
-            progress,
-            delivery,
-        })
-    }
+/// How fast it went so far, and when it may be done.
+struct Speed {
+    per_s: Option<f64>,
+    eta: Option<Eta>,
+}
 
-    fn tally(&self) -> Tally {
-        self.ended
-            .as_ref()
-            .map_or_else(|| self.progress.tally.clone(), |end| end.tally.clone())
+impl Speed {
+    fn of(facts: &Facts, progress: &Progress, done: u64, now_s: u64) -> Self {
+        let ended = facts.ended.as_ref();
+        let until_s = ended.map_or(now_s, |end| end.finished_s);
+        let sealed = facts.sealed;
+        let mean = sealed
+            .map(|sealed| done as f64 / until_s.saturating_sub(sealed.sealed_s).max(1) as f64);
+        let left = sealed.map_or(0, |sealed| sealed.total.saturating_sub(done));
+        let recent = progress.recent_per_s.or(mean);
+        let eta = recent
+            .zip(mean)
+            .filter(|_| ended.is_none())
+            .and_then(|(recent, mean)| Eta::of(left, recent, mean));
+        let told = mean.filter(|_| done > 0);
+        Self {
+            per_s: told.map(|rate| (rate * 10.0).round() / 10.0),
+            eta,
+        }
     }
+}
 
-    fn status(&self) -> Status {
-        match (&self.ended, self.cancelled_s, self.sealed) {
+impl Status {
+    fn of(facts: &Facts, progress: &Progress) -> Self {
+        match (&facts.ended, facts.cancelled_s, facts.sealed) {
             (Some(end), _, _) => match end.status {
-                FinalStatus::Completed => Status::Completed,
-                FinalStatus::Cancelled => Status::Cancelled,
-                FinalStatus::Expired => Status::Expired,
-                FinalStatus::Failed => Status::Failed,
+                FinalStatus::Completed => Self::Completed,
+                FinalStatus::Cancelled => Self::Cancelled,
+                FinalStatus::Expired => Self::Expired,
+                FinalStatus::Failed => Self::Failed,
             },
-            (None, _, None) => Status::Validating,
-            (None, Some(_), Some(_)) => Status::Cancelling,
-            (None, None, Some(sealed)) if self.progress.finished_shards == sealed.shards => {
-                Status::Finalizing
+            (None, _, None) => Self::Validating,
+            (None, Some(_), Some(_)) => Self::Cancelling,
+            (None, None, Some(sealed)) if progress.finished_shards == sealed.shards => {
+                Self::Finalizing
             }
-            (None, None, Some(_)) => Status::InProgress,
+            (None, None, Some(_)) => Self::InProgress,
         }
     }
 }

@@ -1,0 +1,128 @@
+//! How much a tenant may have at once: batches that somebody has to look
+//! after, batches that are kept, streams of events. Without bounds the cost of
+//! one tenant's batches would be borne by all.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use ledger::{Ledger, unavailable};
+
+use crate::config::BatchConfig;
+
+/// Kept batches are counted this rarely; those that this server adds are counted at once.
+const COUNTED_EVERY: Duration = Duration::from_secs(600);
+
+#[derive(Debug)]
+pub struct Quota {
+    max_open: usize,
+    max_kept: usize,
+    max_streams: usize,
+    kept: Mutex<HashMap<String, Kept>>,
+    streams: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    batches: usize,
+    counted: Instant,
+}
+
+/// One stream of events; dropped, another one may be opened.
+#[derive(Debug)]
+pub struct OpenStream {
+    tenant: String,
+    streams: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl Quota {
+    pub fn new(config: &BatchConfig) -> Self {
+        Self {
+            max_open: config.batch_max_open,
+            max_kept: config.batch_max_kept,
+            max_streams: config.batch_max_streams,
+            kept: Mutex::default(),
+            streams: Arc::default(),
+        }
+    }
+
+    /// Refuses a further batch where the tenant has as many as it may.
+    pub async fn admit_batch(&self, ledger: &Ledger, tenant: &str) -> Result<(), Fault> {
+        let open = ledger.open_batches_of(tenant).await;
+        if open.map_err(unavailable)? >= self.max_open {
+            let most = self.max_open;
+            let detail = format!("{most} batches may be under way or untold at once.");
+            return Err(exceeded(detail));
+        }
+        if self.kept(ledger, tenant).await? >= self.max_kept {
+            let most = self.max_kept;
+            let detail = format!("{most} batches are kept; the oldest ones go by and by.");
+            return Err(exceeded(detail));
+        }
+        Ok(())
+    }
+
+    /// Counts a batch that was begun.
+    pub fn add_batch(&self, tenant: &str) {
+        if let Some(kept) = lock(&self.kept).get_mut(tenant) {
+            kept.batches += 1;
+        }
+    }
+
+    async fn kept(&self, ledger: &Ledger, tenant: &str) -> Result<usize, Fault> {
+        let known = lock(&self.kept).get(tenant).copied();
+        if let Some(known) = known
+            && known.counted.elapsed() < COUNTED_EVERY
+        {
+            return Ok(known.batches);
+        }
+        let listed = ledger.batches_after(tenant, None, self.max_kept).await;
+        let kept = Kept {
+            batches: listed.map_err(unavailable)?.len(),
+            counted: Instant::now(),
+        };
+        let mut all = lock(&self.kept);
+        all.retain(|_, kept| kept.counted.elapsed() < COUNTED_EVERY);
+        all.insert(tenant.to_owned(), kept);
+        Ok(kept.batches)
+    }
+
+    pub fn open_stream(&self, tenant: &str) -> Result<OpenStream, Fault> {
+        let mut streams = lock(&self.streams);
+        let open = streams.entry(tenant.to_owned()).or_default();
+        if *open >= self.max_streams {
+            let most = self.max_streams;
+            let detail = format!("{most} streams of events may be open at one server.");
+            return Err(exceeded(detail));
+        }
+        *open += 1;
+        Ok(OpenStream {
+            tenant: tenant.to_owned(),
+            streams: self.streams.clone(),
+        })
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let mut streams = lock(&self.streams);
+        if let Some(open) = streams.get_mut(&self.tenant) {
+            *open -= 1;
+        }
+        streams.retain(|_, open| *open > 0);
+    }
+}
+
+fn exceeded(detail: String) -> Fault {
+    Fault::new(Code::QuotaExceeded, Stage::Admit, detail)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
