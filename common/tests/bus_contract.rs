@@ -56,7 +56,8 @@ contract! {
     waiters_are_bounded,
     a_dropped_waiter_leaves_no_trace,
     inboxes_are_apart,
-    what_is_cancelled_is_heard_before_and_afterwards,
+    who_asks_learns_what_is_cancelled_for_a_while,
+    a_cancelled_job_keeps_its_result,
     announcements_come_and_go,
     memos_are_kept_for_a_while,
     a_claim_has_one_owner_until_it_is_over,
@@ -211,41 +212,37 @@ async fn inboxes_are_apart(bus: Bus) {
     drop(at_two);
 }
 
-async fn what_is_cancelled_is_heard_before_and_afterwards(bus: Bus) {
-    let workers = [
-        bus.open_cancelled().await.expect("it opens"),
-        bus.open_cancelled().await.expect("it opens"),
-    ];
-    let mut has_it = workers[0].register(key("in hand")).expect("there is room");
-    bus.cancel(&key("in hand"), "left".into())
+async fn who_asks_learns_what_is_cancelled_for_a_while(bus: Bus) {
+    let of = |tenant: &str, id: &str| ResultKey {
+        tenant: tenant.to_owned(),
+        id: id.to_owned(),
+    };
+    let jobs = [key("a"), key("b"), of("them", "a")];
+    let cancelled = async || bus.cancelled(&jobs).await.expect("the backend answers");
+    assert_eq!(cancelled().await, [false; 3]);
+    bus.cancel(&jobs[0], Duration::from_secs(60))
         .await
         .expect("stored");
-    assert_eq!(result(&mut has_it).await, "left");
-    assert_eq!(
-        bus.result(&key("in hand"))
-            .await
-            .expect("the backend answers"),
-        Some("left".into())
-    );
-    bus.cancel(&key("not here yet"), "left".into())
+    bus.cancel(&jobs[1], Duration::from_millis(300))
         .await
         .expect("stored");
-    bus.cancel(&key("marker"), "left".into())
-        .await
-        .expect("stored");
-    // Once the later one is known, the earlier one is.
-    eventually("it is heard", async || {
-        let mut marker = workers[1].register(key("marker")).ok()?;
-        tokio::time::timeout(Duration::from_millis(20), marker.result())
-            .await
-            .ok()?
+    assert_eq!(cancelled().await, [true, true, false]);
+    eventually("one is forgotten", async || {
+        (cancelled().await == [true, false, false]).then_some(())
     })
     .await;
-    let mut gets_it = workers[1]
-        .register(key("not here yet"))
-        .expect("there is room");
-    assert_eq!(result(&mut gets_it).await, "left");
-    assert!(workers.iter().all(Inbox::is_empty));
+}
+
+async fn a_cancelled_job_keeps_its_result(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    let mut waiter = inbox.register(key("a")).expect("there is room");
+    store(&bus, &inbox, "a", "done").await;
+    bus.cancel(&key("a"), Duration::from_secs(60))
+        .await
+        .expect("stored");
+    let kept = bus.result(&key("a")).await.expect("the backend answers");
+    assert_eq!(kept, Some("done".into()));
+    assert_eq!(result(&mut waiter).await, "done");
 }
 
 async fn announcements_come_and_go(bus: Bus) {

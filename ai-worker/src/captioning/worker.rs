@@ -43,15 +43,18 @@ impl Handle for CaptioningWorker {
             }
         };
         let reply_to = job.reply_to.clone();
-        let deadline = received + job.left(self.bus.now_us());
+        let now_us = self.bus.now_us();
+        let deadline = received + job.left(now_us);
+        let age = job.waited(now_us);
         let key = job.key();
-        let captioning = self.caption(job, delivery.priority, received);
-        let result = match self.cancelled.unless(key, captioning).await {
-            Ok(result) => result,
-            Err(stored) => {
-                cancelled::let_go(JobQueue::Captioning, delivery, &stored).await;
-                return;
-            }
+        let priority = delivery.priority;
+        let captioning = self.caption(job, priority, received);
+        let unless = self
+            .cancelled
+            .unless(key.clone(), priority, age, captioning);
+        let Some(result) = unless.await else {
+            cancelled::let_go(JobQueue::Captioning, delivery, &key).await;
+            return;
         };
         if outcome::store(&self.bus, &reply_to, &result, deadline).await {
             finish(delivery, &result).await;

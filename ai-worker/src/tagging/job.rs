@@ -77,12 +77,15 @@ impl Handle for TaggingWorker {
         let now_us = self.bus.now_us();
         let deadline = received + job.left(now_us);
         let mut clock = StageClock::start_at(received);
-        clock.timings.add(Stage::Queue, job.waited(now_us));
+        let age = job.waited(now_us);
+        clock.timings.add(Stage::Queue, age);
         let tile = std::mem::take(&mut job.tile);
-        let tagging = self.tag(&job, tile, delivery.priority, deadline, &mut clock);
-        match self.cancelled.unless(job.key(), tagging).await {
-            Ok(ended) => self.finish(job, delivery, ended, clock.timings).await,
-            Err(stored) => cancelled::let_go(JobQueue::Tagging, delivery, &stored).await,
+        let priority = delivery.priority;
+        let tagging = self.tag(&job, tile, priority, deadline, &mut clock);
+        let key = job.key();
+        match self.cancelled.unless(key, priority, age, tagging).await {
+            Some(ended) => self.finish(job, delivery, ended, clock.timings).await,
+            None => cancelled::let_go(JobQueue::Tagging, delivery, &job.key()).await,
         }
     }
 

@@ -23,7 +23,6 @@ use crate::{
 
 pub async fn run(config: WorkerConfig, mut links: Links) -> Result<(), WorkerError> {
     let ready = load_on_thread(&config, &links).await?;
-    let cancelled = Cancelled::open(&links.bus).await?;
     let captions = Arc::new(caption_stage(ready.captioner, &links).await);
     let engines = Engines::start(&config)?;
     let serving = serve(&config, ready.models, ready.loader, &engines.batcher);
@@ -49,7 +48,7 @@ pub async fn run(config: WorkerConfig, mut links: Links) -> Result<(), WorkerErr
     let worker = TaggingWorker {
         name,
         bus: links.bus.clone(),
-        cancelled,
+        cancelled: Cancelled::open(&links.bus),
         models: serving.models,
         captions,
         caption_timeout: config.caption_timeout(),

@@ -16,6 +16,9 @@ const RESULTS_KEPT: usize = 20_000;
 /// Memos kept at the most; beyond, nothing new is remembered until some are forgotten.
 const MEMOS_KEPT: usize = 20_000;
 
+/// Cancellations kept at the most; beyond, jobs are done although nobody waits.
+const CANCELLED_KEPT: usize = 20_000;
+
 #[derive(Clone, Debug)]
 pub struct Memory {
     ttl: Duration,
@@ -32,6 +35,7 @@ struct State {
     announced: HashMap<(String, String), Kept>,
     memos: HashMap<String, Kept>,
     claims: HashMap<String, Instant>,
+    cancelled: HashMap<ResultKey, Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,8 +87,26 @@ impl Memory {
         Some(kept.payload.clone())
     }
 
-    pub fn open_inbox(&self, name: &str, kept: usize) -> Waiters {
-        let new = || Waiters::new(self.max_waiters, kept);
+    pub fn cancel(&self, key: &ResultKey, ttl: Duration) {
+        let now = Instant::now();
+        let cancelled = &mut self.state().cancelled;
+        if cancelled.len() >= CANCELLED_KEPT {
+            cancelled.retain(|_, ends| *ends > now);
+        }
+        if cancelled.len() < CANCELLED_KEPT {
+            cancelled.insert(key.clone(), now + ttl);
+        }
+    }
+
+    pub fn cancelled(&self, keys: &[ResultKey]) -> Vec<bool> {
+        let now = Instant::now();
+        let state = self.state();
+        let is_cancelled = |key| state.cancelled.get(key).is_some_and(|ends| *ends > now);
+        keys.iter().map(is_cancelled).collect()
+    }
+
+    pub fn open_inbox(&self, name: &str) -> Waiters {
+        let new = || Waiters::new(self.max_waiters);
         self.state()
             .inboxes
             .entry(name.to_owned())

@@ -45,11 +45,6 @@ pub enum BusError {
     Unavailable(String),
 }
 
-/// The inbox that all workers share. No API server is called so.
-const CANCELLED: &str = "called-off";
-/// How many cancellations are kept of jobs that a worker has not met: more than wait for it in a full queue.
-const CANCELLED_KEPT: usize = 20_000;
-
 /// Whose result, of which job. Tenants never share a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ResultKey {
@@ -118,27 +113,32 @@ impl Bus {
         self.recall(&provisional(key)).await
     }
 
-    /// Stores `payload` as the result of a job that nobody waits for any more, and tells all workers: whoever has it
-    /// in hand may let it go.
-    pub async fn cancel(&self, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
-        self.store_result(CANCELLED, key, payload).await
+    /// Says that nobody waits for a job any more, for `ttl`. Nobody is told: workers ask, so that it costs the same
+    /// however many they are. A result that is there stays.
+    pub async fn cancel(&self, key: &ResultKey, ttl: Duration) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => {
+                memory.cancel(key, ttl);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.cancel(key, ttl).await,
+        }
     }
 
-    /// Returns where a worker hears of jobs that were cancelled, those among them that it has not met yet.
-    pub async fn open_cancelled(&self) -> Result<Inbox, BusError> {
-        self.open(CANCELLED, CANCELLED_KEPT).await
+    /// Returns which of the jobs are cancelled, in their order.
+    pub async fn cancelled(&self, keys: &[ResultKey]) -> Result<Vec<bool>, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.cancelled(keys)),
+            Backend::Redis(redis) => redis.cancelled(keys).await,
+        }
     }
 
     /// Opens the inbox that jobs name as `reply_to`. One for each API server.
     pub async fn open_inbox(&self, name: &str) -> Result<Inbox, BusError> {
-        self.open(name, 0).await
-    }
-
-    async fn open(&self, name: &str, kept: usize) -> Result<Inbox, BusError> {
         let (waiters, subscription) = match &self.backend {
-            Backend::Memory(memory) => (memory.open_inbox(name, kept), None),
+            Backend::Memory(memory) => (memory.open_inbox(name), None),
             Backend::Redis(redis) => {
-                let subscription = redis.open_inbox(name, kept).await?;
+                let subscription = redis.open_inbox(name).await?;
                 (subscription.waiters.clone(), Some(subscription))
             }
         };

@@ -1,7 +1,7 @@
 //! Who waits for which result. Bounded; a waiter that is dropped leaves no trace.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -19,15 +19,6 @@ pub(super) struct Waiters {
     open: Arc<Mutex<HashMap<ResultKey, Place>>>,
     next_ticket: Arc<AtomicU64>,
     max: usize,
-    early: Arc<Mutex<Early>>,
-}
-
-/// Keys whose results came before anyone asked, the oldest first.
-#[derive(Debug)]
-struct Early {
-    keys: VecDeque<ResultKey>,
-    results: HashMap<ResultKey, Bytes>,
-    kept: usize,
 }
 
 #[derive(Debug)]
@@ -38,18 +29,11 @@ struct Place {
 }
 
 impl Waiters {
-    /// Keeps the last `kept` results that nobody waited for.
-    pub fn new(max: usize, kept: usize) -> Self {
-        let early = Early {
-            keys: VecDeque::new(),
-            results: HashMap::new(),
-            kept,
-        };
+    pub fn new(max: usize) -> Self {
         Self {
             open: Arc::default(),
             next_ticket: Arc::default(),
             max,
-            early: Arc::new(Mutex::new(early)),
         }
     }
 
@@ -62,19 +46,12 @@ impl Waiters {
         let ticket = self.next_ticket.fetch_add(1, Relaxed);
         match open.entry(key.clone()) {
             Entry::Occupied(_) => return Err(BusError::Duplicate),
-            Entry::Vacant(entry) => match self.early().take(&key) {
-                Some(payload) => {
-                    let _ = sender.send(payload);
-                }
-                None => {
-                    entry.insert(Place {
-                        ticket,
-                        since: Instant::now(),
-                        sender,
-                    });
-                }
-            },
-        }
+            Entry::Vacant(entry) => entry.insert(Place {
+                ticket,
+                since: Instant::now(),
+                sender,
+            }),
+        };
         Ok(Waiter {
             key,
             ticket,
@@ -87,7 +64,6 @@ impl Waiters {
     pub fn resolve(&self, key: &ResultKey, payload: Bytes) -> bool {
         let mut open = self.open();
         let Some(place) = open.remove(key) else {
-            self.early().keep(key, payload);
             return false;
         };
         place.sender.send(payload).is_ok()
@@ -108,30 +84,6 @@ impl Waiters {
 
     fn open(&self) -> MutexGuard<'_, HashMap<ResultKey, Place>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Taken after `open`, if both are.
-    fn early(&self) -> MutexGuard<'_, Early> {
-        self.early.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Early {
-    fn keep(&mut self, key: &ResultKey, payload: Bytes) {
-        if self.kept == 0 || self.results.insert(key.clone(), payload).is_some() {
-            return;
-        }
-        self.keys.push_back(key.clone());
-        if self.keys.len() > self.kept
-            && let Some(oldest) = self.keys.pop_front()
-        {
-            self.results.remove(&oldest);
-        }
-    }
-
-    /// Its key stays in line, and falls out of it in its turn.
-    fn take(&mut self, key: &ResultKey) -> Option<Bytes> {
-        self.results.remove(key)
     }
 }
 

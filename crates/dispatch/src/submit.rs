@@ -109,7 +109,7 @@ impl Dispatcher {
         let message = Message { payload, ttl };
         let publish = self.queue.publish(JobQueue::Tagging, priority, message);
         let guard = match priority {
-            Priority::Realtime => CancelGuard::new(&self.bus, &key),
+            Priority::Realtime => CancelGuard::new(&self.bus, &key, deadline),
             Priority::Bulk => CancelGuard::none(),
         };
         let answer = self.follow(publish, &mut waiter, &key, deadline).await;
@@ -415,11 +415,6 @@ mod tests {
     #[tokio::test]
     async fn who_leaves_calls_a_real_time_job_off_and_no_other() {
         let submit = in_memory().await;
-        let workers = submit
-            .bus
-            .open_cancelled()
-            .await
-            .expect("memory has inboxes");
         let leave = async |priority, id: &str| {
             let (features, selection) = (
                 Features {
@@ -452,26 +447,24 @@ mod tests {
             )
             .await;
             assert!(left.is_err(), "nobody answers");
-            let mut heard = workers
-                .register(ResultKey {
-                    id: id.to_owned(),
-                    ..key()
-                })
-                .expect("there is room");
-            time::timeout(ms(500), heard.result()).await.ok().flatten()
         };
-        assert_eq!(leave(Priority::Bulk, "bulk").await, None);
-        let called_off = leave(Priority::Realtime, "urgent")
-            .await
-            .expect("it is heard");
-        let result: JobResult = wire::decode(&called_off).expect("of this version");
-        assert_eq!(
-            (
-                result.id.as_str(),
-                result.outcome.expect_err("a fault").code
-            ),
-            ("urgent", Code::ClientGone)
-        );
+        leave(Priority::Bulk, "bulk").await;
+        leave(Priority::Realtime, "urgent").await;
+        let left = ["bulk", "urgent"].map(|id| ResultKey {
+            id: id.to_owned(),
+            ..key()
+        });
+        // The later one is told last.
+        let told = time::timeout(Duration::from_secs(30), async {
+            loop {
+                let told = submit.bus.cancelled(&left).await.expect("memory answers");
+                if told[1] {
+                    return told;
+                }
+                time::sleep(ms(1)).await;
+            }
+        });
+        assert_eq!(told.await.expect("it is told"), [false, true]);
     }
 
     #[test]

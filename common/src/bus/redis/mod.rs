@@ -126,17 +126,45 @@ impl Redis {
         })
     }
 
+    pub fn cancel<'a>(
+        &'a self,
+        key: &'a ResultKey,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            let mut set = redis::cmd("SET");
+            set.arg(self.inner.keys.cancelled(key))
+                .arg(1)
+                .arg("PX")
+                .arg(millis(ttl));
+            self.inner.ask::<()>(&set).await
+        })
+    }
+
+    pub fn cancelled<'a>(
+        &'a self,
+        keys: &'a [ResultKey],
+    ) -> BoxFuture<'a, Result<Vec<bool>, BusError>> {
+        Box::pin(async move {
+            let mut get = redis::cmd("MGET");
+            for key in keys {
+                get.arg(self.inner.keys.cancelled(key));
+            }
+            let found: Vec<Option<u8>> = self.inner.ask(&get).await?;
+            Ok(found.iter().map(Option::is_some).collect())
+        })
+    }
+
     pub fn open_inbox<'a>(
         &'a self,
         name: &'a str,
-        kept: usize,
     ) -> BoxFuture<'a, Result<Arc<Subscription>, BusError>> {
         Box::pin(async move {
             let open = self.inner.inboxes().get(name).and_then(Weak::upgrade);
             if let Some(open) = open {
                 return Ok(open);
             }
-            let subscription = Arc::new(Subscription::open(&self.inner, name, kept).await?);
+            let subscription = Arc::new(Subscription::open(&self.inner, name).await?);
             let mut inboxes = self.inner.inboxes();
             inboxes.retain(|_, open| open.strong_count() > 0);
             inboxes.insert(name.to_owned(), Arc::downgrade(&subscription));
