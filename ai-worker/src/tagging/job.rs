@@ -20,7 +20,7 @@ use common::{
 };
 use stages::Ended;
 
-use super::models::Models;
+use super::{forwarding::Forwarding, models::Models};
 use crate::{
     cancelled::{self, Cancelled},
     captioning::{CaptionStage, PendingCaption},
@@ -46,6 +46,7 @@ pub struct TaggingWorker {
     pub bus: Bus,
     pub cancelled: Cancelled,
     pub models: Arc<Models>,
+    pub forwarding: Forwarding,
     pub captions: Arc<CaptionStage>,
     pub caption_timeout: Duration,
     pub decoding: Decoding,
@@ -75,7 +76,12 @@ impl Handle for TaggingWorker {
             }
         };
         let now_us = self.bus.now_us();
-        let deadline = received + job.left(now_us);
+        let left = job.left(now_us);
+        if self.forward(&job, &delivery, left).await {
+            sent_on(delivery).await;
+            return;
+        }
+        let deadline = received + left;
         let mut clock = StageClock::start_at(received);
         let age = job.waited(now_us);
         clock.timings.add(Stage::Queue, age);
@@ -117,6 +123,17 @@ impl Handle for TaggingWorker {
 }
 
 impl TaggingWorker {
+    /// Returns whether the job is one for others, and is on its way to them.
+    async fn forward(&self, job: &Job, delivery: &Delivery, left: Duration) -> bool {
+        if self.models.find(&job.model).is_some() {
+            return false;
+        }
+        let payload = delivery.payload.clone();
+        self.forwarding
+            .forward(job, delivery.priority, payload, left)
+            .await
+    }
+
     /// Stores the result or hands it on to its caption, and acks the job then; else it is delivered again.
     async fn finish(&self, job: Job, delivery: Delivery, ended: Ended, timings: Timings) {
         let result = match ended {
@@ -172,6 +189,13 @@ impl TaggingWorker {
             outcome,
             timings,
         }
+    }
+}
+
+/// Acks a job that is in another queue now. Should that fail, it is there twice, and is done twice.
+async fn sent_on(delivery: Delivery) {
+    if let Err(error) = delivery.ack().await {
+        tracing::debug!(%error, "a job that was sent on could not be acked");
     }
 }
 

@@ -3,6 +3,7 @@
 //! `tests/queue_contract.rs` holds both to the same promises.
 
 mod memory;
+mod models;
 mod names;
 mod rabbit;
 
@@ -14,6 +15,7 @@ use clap::Args;
 pub use names::{JobQueue, Priority};
 
 use crate::shutdown::Shutdown;
+use models::ModelQueues;
 use names::QueueId;
 
 /// How a job is tried again that failed so many times.
@@ -79,6 +81,8 @@ pub enum QueueError {
     Full,
     #[error("no queue takes this message")]
     Unroutable,
+    #[error("queues of too many models are open")]
+    TooManyModels,
     #[error("the broker did not confirm in time")]
     TimedOut,
     #[error("the broker cannot be reached: {0}")]
@@ -104,6 +108,7 @@ pub struct Depth {
 #[derive(Clone, Debug)]
 pub struct Queue {
     backend: Backend,
+    models: ModelQueues,
 }
 
 #[derive(Clone, Debug)]
@@ -123,7 +128,15 @@ impl Queue {
             }
             other => return Err(QueueError::Url(crate::config::scheme_of(other))),
         };
-        Ok(Self { backend })
+        Ok(Self {
+            backend,
+            models: ModelQueues::new(config),
+        })
+    }
+
+    /// Returns the queues of one model alone, for those that serve it. They are opened once.
+    pub async fn of_model(&self, model: &str) -> Result<Self, QueueError> {
+        self.models.open(model).await
     }
 
     /// Returns once the broker has taken the message into a queue.
@@ -221,6 +234,7 @@ impl Queue {
 
     /// Closes the connections: un-acked deliveries go back, consumers end. Call it when all is acked.
     pub async fn close(&self) {
+        self.models.close().await;
         match &self.backend {
             Backend::Memory(_) => {}
             Backend::Rabbit(rabbit) => rabbit.close().await,

@@ -211,6 +211,9 @@ pub struct WorkerInfo {
     /// Whether it takes several jobs in one message; a worker of before there were such does not.
     #[serde(default)]
     pub bundles: bool,
+    /// Whether it consumes the queues of its models' own, so that others can send it what they do not serve.
+    #[serde(default)]
+    pub own_queues: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -251,6 +251,7 @@ fn worker() -> WorkerInfo {
         models: vec![info],
         captioner,
         bundles: false,
+        own_queues: false,
     }
 }
 

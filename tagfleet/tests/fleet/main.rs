@@ -7,6 +7,7 @@ mod captions;
 mod elsewhere;
 mod migration;
 mod process;
+mod models;
 mod samples;
 
 use std::{

@@ -181,6 +181,7 @@ impl Room {
             bus: bus.clone(),
             cancelled: Cancelled::open(&bus),
             models: Arc::new(Models::new(vec![served])),
+            forwarding: Forwarding::new(queue.clone(), bus.clone()),
             captions: Arc::new(CaptionStage::Here(Arc::new(Captioner::off()))),
             caption_timeout: Duration::from_secs(1),
             decoding: Decoding::Ahead,
