@@ -6,6 +6,7 @@ use bytes::Bytes;
 use common::{
     backoff::Pauses,
     bus::{Bus, ResultKey},
+    seal::Seal,
     wire::{self, JobResult},
 };
 
@@ -16,12 +17,18 @@ const STORE_PAUSES: Pauses =
 
 /// Returns whether the result is stored. It is held for as long as somebody waits for it: Redis may be away for a while, and
 /// a job that went back would count as one that has failed. After `until` it goes back, and has expired there.
-pub async fn store(bus: &Bus, reply_to: &str, result: &JobResult, until: Instant) -> bool {
+pub async fn store(
+    bus: &Bus,
+    reply_to: &str,
+    seal: Option<&Seal>,
+    result: &JobResult,
+    until: Instant,
+) -> bool {
     let key = ResultKey {
         tenant: result.tenant.clone(),
         id: result.id.clone(),
     };
-    let payload = Bytes::from(wire::encode(result));
+    let payload = sealed(seal, result);
     let mut tried = 0;
     while tried < LEAST_TRIES || Instant::now() < until {
         tried += 1;
@@ -34,6 +41,15 @@ pub async fn store(bus: &Bus, reply_to: &str, result: &JobResult, until: Instant
         STORE_PAUSES.wait(tried).await;
     }
     false
+}
+
+/// Returns a result as it is stored: with the seal that its job asked for.
+pub fn sealed(seal: Option<&Seal>, result: &JobResult) -> Bytes {
+    let payload = wire::encode(result);
+    match seal {
+        Some(seal) => seal.close(&payload),
+        None => payload.into(),
+    }
 }
 
 /// Returns the code under which a result is counted and logged.

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use common::bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter};
+use common::seal::Seal;
 use testing::servers::{Redis, eventually, unique};
 use tokio::{sync::OnceCell, time::timeout};
 
@@ -20,6 +21,8 @@ async fn open_with(url: String, result_ttl_s: u64) -> Bus {
         bus_prefix: unique("contract"),
         result_ttl_s,
         max_waiters: MAX_WAITERS,
+        require_seals: false,
+        bus_ca_file: None,
     };
     Bus::connect(&config).await.expect("the backend is there")
 }
@@ -56,6 +59,7 @@ contract! {
     waiters_are_bounded,
     a_dropped_waiter_leaves_no_trace,
     inboxes_are_apart,
+    a_result_with_a_foreign_seal_finds_nobody,
     who_asks_learns_what_is_cancelled_for_a_while,
     a_cancelled_job_keeps_its_result,
     announcements_come_and_go,
@@ -210,6 +214,55 @@ async fn inboxes_are_apart(bus: Bus) {
     assert_eq!(result(&mut at_one).await, "for one");
     assert_eq!((one.len(), two.len()), (0, 1));
     drop(at_two);
+}
+
+/// Neither what is forged is taken for the result, nor does it keep the true one out.
+async fn a_result_with_a_foreign_seal_finds_nobody(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    let seal = Seal::random();
+    let mut waiter = inbox
+        .register_sealed(key("a"), seal.clone())
+        .expect("there is room");
+    // Of an earlier attempt, or of somebody who was never given the job.
+    let forged = Seal::random().close(b"forged");
+    bus.store_result(inbox.name(), &key("a"), forged.clone())
+        .await
+        .expect("stored");
+    assert_eq!(
+        waiter.admit(forged),
+        None,
+        "nor where it is found by its key"
+    );
+    let whole = seal.close(b"whole");
+    bus.store_result(inbox.name(), &key("a"), whole.clone())
+        .await
+        .expect("stored");
+    assert_eq!(result(&mut waiter).await, "whole");
+    assert_eq!(waiter.admit(whole), Some("whole".into()));
+}
+
+/// A worker of before there were seals is believed, until the operator says that there is none.
+#[tokio::test]
+async fn a_result_without_a_seal_is_taken_unless_seals_are_required() {
+    for require_seals in [false, true] {
+        let config = BusConfig {
+            bus_url: "memory:".to_owned(),
+            bus_prefix: String::new(),
+            result_ttl_s: RESULT_TTL_S,
+            max_waiters: MAX_WAITERS,
+            require_seals,
+            bus_ca_file: None,
+        };
+        let bus = Bus::connect(&config).await.expect("memory connects");
+        let inbox = inbox(&bus).await;
+        let waiter = inbox.register_sealed(key("a"), Seal::random());
+        let mut waiter = waiter.expect("there is room");
+        store(&bus, &inbox, "a", "plain").await;
+        assert_eq!(inbox.is_empty(), !require_seals);
+        if !require_seals {
+            assert_eq!(result(&mut waiter).await, "plain");
+        }
+    }
 }
 
 async fn who_asks_learns_what_is_cancelled_for_a_while(bus: Bus) {

@@ -43,6 +43,7 @@ impl Handle for CaptioningWorker {
             }
         };
         let reply_to = job.reply_to.clone();
+        let seal = job.seal.clone();
         let now_us = self.bus.now_us();
         let deadline = received + job.left(now_us);
         let age = job.waited(now_us);
@@ -56,7 +57,7 @@ impl Handle for CaptioningWorker {
             cancelled::let_go(JobQueue::Captioning, delivery, &key).await;
             return;
         };
-        if outcome::store(&self.bus, &reply_to, &result, deadline).await {
+        if outcome::store(&self.bus, &reply_to, seal.as_ref(), &result, deadline).await {
             finish(delivery, &result).await;
         }
     }
@@ -81,7 +82,8 @@ impl Handle for CaptioningWorker {
         if let Ok(tagged) = &mut result.outcome {
             tagged.caption.status = CaptionStatus::Unavailable;
         }
-        outcome::store(&self.bus, &job.reply_to, &result, Instant::now()).await;
+        let seal = job.seal.as_ref();
+        outcome::store(&self.bus, &job.reply_to, seal, &result, Instant::now()).await;
     }
 }
 

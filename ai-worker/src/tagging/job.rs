@@ -118,7 +118,7 @@ impl Handle for TaggingWorker {
             format!("given up after {attempts} attempts"),
         );
         let result = self.result(&job, Err(fault), Timings::default());
-        outcome::store(&self.bus, &job.reply_to, &result, Instant::now()).await;
+        self.store(&job, &result, Instant::now()).await;
     }
 }
 
@@ -158,7 +158,7 @@ impl TaggingWorker {
     ) -> Option<JobResult> {
         let result = self.result(job, outcome, timings);
         let deadline = Instant::now() + job.left(self.bus.now_us());
-        let is_stored = outcome::store(&self.bus, &job.reply_to, &result, deadline).await;
+        let is_stored = self.store(job, &result, deadline).await;
         is_stored.then_some(result)
     }
 
@@ -178,6 +178,10 @@ impl TaggingWorker {
         count_caption(why);
         tagged.caption.status = why;
         self.answer(job, Ok(tagged), result.timings).await
+    }
+
+    async fn store(&self, job: &Job, result: &JobResult, until: Instant) -> bool {
+        outcome::store(&self.bus, &job.reply_to, job.seal.as_ref(), result, until).await
     }
 
     fn result(&self, job: &Job, outcome: Result<Tagged, Fault>, timings: Timings) -> JobResult {

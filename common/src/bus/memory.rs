@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{BusConfig, BusError, ResultKey, waiters::Waiters};
+use super::{
+    BusConfig, BusError, ResultKey,
+    waiters::{Rules, Waiters},
+};
 
 /// Results kept at the most; beyond, the oldest is forgotten early.
 const RESULTS_KEPT: usize = 20_000;
@@ -22,7 +25,7 @@ const CANCELLED_KEPT: usize = 20_000;
 #[derive(Clone, Debug)]
 pub struct Memory {
     ttl: Duration,
-    max_waiters: usize,
+    rules: Rules,
     state: Arc<Mutex<State>>,
 }
 
@@ -48,7 +51,7 @@ impl Memory {
     pub fn new(config: &BusConfig) -> Self {
         Self {
             ttl: Duration::from_secs(config.result_ttl_s),
-            max_waiters: config.max_waiters,
+            rules: Rules::new(config),
             state: Arc::default(),
         }
     }
@@ -106,7 +109,7 @@ impl Memory {
     }
 
     pub fn open_inbox(&self, name: &str) -> Waiters {
-        let new = || Waiters::new(self.max_waiters);
+        let new = || Waiters::new(self.rules);
         self.state()
             .inboxes
             .entry(name.to_owned())

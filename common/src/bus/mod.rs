@@ -6,10 +6,12 @@ mod memory;
 mod redis;
 mod waiters;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clap::Args;
+
+use crate::seal::Seal;
 
 pub use waiters::Waiter;
 
@@ -31,12 +33,22 @@ pub struct BusConfig {
     /// Requests of one API server that may wait for results at once
     #[arg(long, env = "TAGFLEET_MAX_WAITERS", default_value_t = 20_000)]
     pub max_waiters: usize,
+
+    /// Take no result without the seal that its job asked for; set it once every worker seals
+    #[arg(long, env = "TAGFLEET_REQUIRE_SEALS")]
+    pub require_seals: bool,
+
+    /// Certificates of authorities, in PEM, that may sign for a `rediss:` server, in place of those that the system trusts
+    #[arg(long, env = "TAGFLEET_BUS_CA_FILE")]
+    pub bus_ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     #[error("bus URL `{0}` is not one of redis://…, rediss://… and memory:")]
     Url(String),
+    #[error("--bus-ca-file cannot be used: {0}")]
+    CaFile(String),
     #[error("too many requests wait for results")]
     TooManyWaiters,
     #[error("this id is being waited for already")]
@@ -259,7 +271,12 @@ impl Inbox {
     /// Registers interest; do this before the job is published, so that no
     /// answer can come too early.
     pub fn register(&self, key: ResultKey) -> Result<Waiter, BusError> {
-        self.waiters.register(key)
+        self.waiters.register(key, None)
+    }
+
+    /// The same, for a result that is to bear `seal`. Others are as good as none.
+    pub fn register_sealed(&self, key: ResultKey, seal: Seal) -> Result<Waiter, BusError> {
+        self.waiters.register(key, Some(seal))
     }
 
     /// Open waiters: 0 when nobody waits.

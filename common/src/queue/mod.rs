@@ -7,10 +7,10 @@ mod models;
 mod names;
 mod rabbit;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use clap::Args;
+use clap::{ArgAction, Args};
 
 pub use names::{JobQueue, Priority};
 
@@ -71,12 +71,23 @@ pub struct QueueConfig {
         default_value_t = 2_000
     )]
     pub queue_publish_timeout_ms: u64,
+
+    /// Whether queues that are not there are declared; `false` for a user of the broker who may not: then `tagfleet queues`
+    /// has to have done it
+    #[arg(long, env = "TAGFLEET_QUEUE_DECLARE", default_value_t = true, action = ArgAction::Set)]
+    pub queue_declare: bool,
+
+    /// Certificates of authorities, in PEM, that may sign for an `amqps:` broker, beside those that the system trusts
+    #[arg(long, env = "TAGFLEET_QUEUE_CA_FILE")]
+    pub queue_ca_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum QueueError {
     #[error("queue URL `{0}` is not one of amqp://…, amqps://… and memory:")]
     Url(String),
+    #[error("--queue-ca-file cannot be read: {0}")]
+    CaFile(String),
     #[error("the queue is full")]
     Full,
     #[error("no queue takes this message")]

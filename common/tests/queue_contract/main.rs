@@ -35,6 +35,8 @@ fn config(url: String) -> QueueConfig {
         queue_bundle: 8,
         queue_max_attempts: MAX_ATTEMPTS,
         queue_publish_timeout_ms: 10_000,
+        queue_declare: true,
+        queue_ca_file: None,
     }
 }
 

@@ -6,9 +6,10 @@ mod bucket;
 mod captions;
 mod elsewhere;
 mod migration;
-mod process;
 mod models;
+mod process;
 mod samples;
+mod users;
 
 use std::{
     collections::{HashMap, HashSet},

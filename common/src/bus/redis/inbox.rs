@@ -46,10 +46,7 @@ struct Listener {
 impl Subscription {
     /// Returns once Redis has confirmed the subscription.
     pub(super) async fn open(bus: &Arc<Inner>, name: &str) -> Result<Self, BusError> {
-        let (waiters, up) = (
-            Waiters::new(bus.max_waiters),
-            Arc::new(AtomicBool::new(false)),
-        );
+        let (waiters, up) = (Waiters::new(bus.rules), Arc::new(AtomicBool::new(false)));
         let listener = Listener {
             client: resp3(&bus.client).map_err(unavailable)?,
             channel: bus.keys.inbox(name),
