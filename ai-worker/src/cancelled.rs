@@ -161,6 +161,10 @@ async fn ask(bus: Bus, hand: Arc<Hand>) {
     loop {
         hand.due().await;
         let (tickets, keys) = hand.take_due();
+        if keys.is_empty() {
+            // Done in this moment.
+            continue;
+        }
         match bus.cancelled(&keys).await {
             Ok(cancelled) => tickets
                 .into_iter()
