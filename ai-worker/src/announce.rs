@@ -37,6 +37,7 @@ impl Announced {
             models: self.models.infos(),
             captioner: self.captions.captioner(),
             bundles: true,
+            own_queues: true,
         }
     }
 }

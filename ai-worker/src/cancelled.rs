@@ -1,55 +1,191 @@
-//! Jobs that have their result before this worker is done with them: their
-//! callers have left, or another worker was faster. They need nothing more
-//! than their ack.
+//! Real-time jobs whose clients have hung up: nothing is done for them but their ack. Nobody tells a worker of them. It asks,
+//! in one question for all that it has in hand, and only about jobs that are old: most are done before.
 
-use bytes::Bytes;
-use common::{
-    bus::{Bus, BusError, Inbox, ResultKey},
-    fault::Code,
-    queue::{Delivery, JobQueue},
-    wire::{self, JobResult},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
-use crate::{metrics::count_job, outcome};
+use common::{
+    bus::{Bus, ResultKey},
+    fault::Code,
+    queue::{Delivery, JobQueue, Priority},
+};
+use tokio::{
+    sync::{Notify, oneshot},
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
+
+use crate::metrics::count_job;
+
+/// The age at which a job is asked about first, and the time until it is asked about again.
+const EVERY: Duration = Duration::from_millis(100);
+/// Between two questions, so that jobs that come in a row share one.
+const GATHERED: Duration = Duration::from_millis(10);
+const JOBS_A_QUESTION: usize = 500;
 
 /// Tells which of the jobs in hand are cancelled.
-#[derive(Clone, Debug)]
-pub struct Cancelled(Inbox);
+#[derive(Debug)]
+pub struct Cancelled {
+    hand: Arc<Hand>,
+    /// Ends with its owner.
+    _asking: JoinSet<()>,
+}
+
+/// The jobs in hand.
+#[derive(Debug, Default)]
+struct Hand {
+    jobs: Mutex<HashMap<u64, Held>>,
+    next_ticket: AtomicU64,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct Held {
+    key: ResultKey,
+    ask_at: Instant,
+    cancelled: oneshot::Sender<()>,
+}
+
+/// One job's place in the hand, which it leaves when this is dropped.
+#[derive(Debug)]
+struct Place<'a> {
+    hand: &'a Hand,
+    ticket: u64,
+}
 
 impl Cancelled {
-    pub async fn open(bus: &Bus) -> Result<Self, BusError> {
-        bus.open_cancelled().await.map(Self)
+    pub fn open(bus: &Bus) -> Self {
+        let hand = Arc::<Hand>::default();
+        let mut asking = JoinSet::new();
+        asking.spawn(ask(bus.clone(), hand.clone()));
+        Self {
+            hand,
+            _asking: asking,
+        }
     }
 
-    /// Returns what `work` comes to. If another result of that job is stored before, `work` is dropped, and
-    /// with it its place in the queue of images; the error is that result.
+    /// Returns what `work` comes to, or nothing if its client has hung up: then `work` is dropped, and with it its place in
+    /// the queue of images. `age`: the time since the job was published.
     pub async fn unless<T>(
         &self,
         key: ResultKey,
+        priority: Priority,
+        age: Duration,
         work: impl Future<Output = T>,
-    ) -> Result<T, Bytes> {
-        // One that is delivered twice to one worker is done twice, too.
-        let Ok(mut waiter) = self.0.register(key) else {
-            return Ok(work.await);
+    ) -> Option<T> {
+        let (cancelled, hung_up) = oneshot::channel();
+        // No client waits for a job of a batch.
+        let _place = match priority {
+            Priority::Realtime => Some(self.hand.take(key, age, cancelled)),
+            Priority::Bulk => None,
         };
         tokio::select! {
             biased;
-            Some(stored) = waiter.result() => Err(stored),
-            done = work => Ok(done),
+            Ok(()) = hung_up => None,
+            done = work => Some(done),
         }
     }
 }
 
-/// Acks a job that has the result `stored`.
-pub async fn let_go(queue: JobQueue, delivery: Delivery, stored: &[u8]) {
+impl Hand {
+    fn take(&self, key: ResultKey, age: Duration, cancelled: oneshot::Sender<()>) -> Place<'_> {
+        let ticket = self.next_ticket.fetch_add(1, Relaxed);
+        let held = Held {
+            key,
+            ask_at: Instant::now() + EVERY.saturating_sub(age),
+            cancelled,
+        };
+        let mut jobs = self.jobs();
+        let is_first = jobs.is_empty();
+        jobs.insert(ticket, held);
+        drop(jobs);
+        if is_first || age >= EVERY {
+            self.changed.notify_one();
+        }
+        Place { hand: self, ticket }
+    }
+
+    /// Waits until a job is to be asked about.
+    async fn due(&self) {
+        loop {
+            let next = self.jobs().values().map(|held| held.ask_at).min();
+            match next {
+                Some(at) if at <= Instant::now() => return,
+                Some(at) => tokio::select! {
+                    () = self.changed.notified() => {}
+                    () = sleep_until(at) => {}
+                },
+                None => self.changed.notified().await,
+            }
+        }
+    }
+
+    /// Returns whom to ask about now. They are due again later, whatever the answer.
+    fn take_due(&self) -> (Vec<u64>, Vec<ResultKey>) {
+        let now = Instant::now();
+        let mut jobs = self.jobs();
+        let due = jobs.iter_mut().filter(|(_, held)| held.ask_at <= now);
+        due.take(JOBS_A_QUESTION)
+            .map(|(ticket, held)| {
+                held.ask_at = now + EVERY;
+                (*ticket, held.key.clone())
+            })
+            .unzip()
+    }
+
+    fn cancel(&self, ticket: u64) {
+        if let Some(held) = self.jobs().remove(&ticket) {
+            // Its work may be done meanwhile.
+            let _ = held.cancelled.send(());
+        }
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, HashMap<u64, Held>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.hand.jobs().remove(&self.ticket);
+    }
+}
+
+async fn ask(bus: Bus, hand: Arc<Hand>) {
+    loop {
+        hand.due().await;
+        let (tickets, keys) = hand.take_due();
+        if keys.is_empty() {
+            // Done in this moment.
+            continue;
+        }
+        match bus.cancelled(&keys).await {
+            Ok(cancelled) => tickets
+                .into_iter()
+                .zip(cancelled)
+                .filter(|(_, is_cancelled)| *is_cancelled)
+                .for_each(|(ticket, _)| hand.cancel(ticket)),
+            // They are done then, as if nobody had hung up.
+            Err(error) => tracing::debug!(%error, "cannot ask whose clients have hung up"),
+        }
+        sleep(GATHERED).await;
+    }
+}
+
+/// Acks a job that nobody waits for.
+pub async fn let_go(queue: JobQueue, delivery: Delivery, key: &ResultKey) {
     let priority = delivery.priority;
     let acked = matches!(delivery.ack().await, Ok(true));
-    let result: Option<JobResult> = wire::decode(stored).ok();
-    let id = result.as_ref().map(|result| result.id.as_str());
-    let code = result.as_ref().map_or(Code::Internal.name(), outcome::code);
+    let code = Code::ClientGone.name();
     count_job(queue, priority, code);
     tracing::info!(
-        id,
+        id = key.id,
         queue = queue.name(),
         priority = priority.name(),
         code,

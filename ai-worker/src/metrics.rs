@@ -7,6 +7,7 @@ use common::{
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 const JOBS: &str = "tagfleet_jobs_total";
+const FORWARDED: &str = "tagfleet_jobs_forwarded_total";
 const DEAD_LETTERS: &str = "tagfleet_dead_letters_total";
 pub const BATCH_SIZE: &str = "tagfleet_batch_size";
 pub const BATCH_FILL: &str = "tagfleet_batch_fill";
@@ -37,6 +38,10 @@ fn describe_jobs() {
     describe_counter!(
         JOBS,
         "Jobs ended by this worker, by queue, priority and code; `lane` is their old label"
+    );
+    describe_counter!(
+        FORWARDED,
+        "Jobs of models that this worker does not serve, sent on to those that do"
     );
     describe_counter!(DEAD_LETTERS, "Jobs given up after too many attempts");
     describe_counter!(
@@ -121,6 +126,11 @@ pub fn count_job(queue: JobQueue, priority: Priority, code: &'static str) {
         "code" => code,
     )
     .increment(1);
+}
+
+/// Counts a job that was sent on to the queue of its model.
+pub fn count_forwarded(priority: Priority) {
+    metrics::counter!(FORWARDED, "priority" => priority.name()).increment(1);
 }
 
 /// Counts a job that was given up.

@@ -7,7 +7,8 @@ use common::{
     backoff::Pauses,
     bus::{Bus, ResultKey},
     queue::Priority,
-    wire::{self, JobResult},
+    seal::Seal,
+    wire::{self, Job, JobResult},
 };
 
 /// Tries at storing a result, however little time there is.
@@ -15,12 +16,31 @@ const LEAST_TRIES: u32 = 5;
 const STORE_PAUSES: Pauses =
     Pauses::doubling(Duration::from_millis(200), Duration::from_millis(1_200));
 
+/// Where a result goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination<'a> {
+    pub reply_to: &'a str,
+    /// What its job wants it to be sealed with.
+    pub seal: Option<&'a Seal>,
+    /// It says how long the result is kept.
+    pub priority: Priority,
+}
+
+impl<'a> Destination<'a> {
+    pub fn of(job: &'a Job, priority: Priority) -> Self {
+        Self {
+            reply_to: &job.reply_to,
+            seal: job.seal.as_ref(),
+            priority,
+        }
+    }
+}
+
 /// Returns whether the result is stored. It is held for as long as somebody waits for it: Redis may be away for a while, and
 /// a job that went back would count as one that has failed. After `until` it goes back, and has expired there.
 pub async fn store(
     bus: &Bus,
-    reply_to: &str,
-    priority: Priority,
+    destination: Destination<'_>,
     result: &JobResult,
     until: Instant,
 ) -> bool {
@@ -28,7 +48,12 @@ pub async fn store(
         tenant: result.tenant.clone(),
         id: result.id.clone(),
     };
-    let payload = Bytes::from(wire::encode(result));
+    let Destination {
+        reply_to,
+        seal,
+        priority,
+    } = destination;
+    let payload = sealed(seal, result);
     let mut tried = 0;
     while tried < LEAST_TRIES || Instant::now() < until {
         tried += 1;
@@ -46,6 +71,15 @@ pub async fn store(
         STORE_PAUSES.wait(tried).await;
     }
     false
+}
+
+/// Returns a result as it is stored: with the seal that its job asked for.
+pub fn sealed(seal: Option<&Seal>, result: &JobResult) -> Bytes {
+    let payload = wire::encode(result);
+    match seal {
+        Some(seal) => seal.close(&payload),
+        None => payload.into(),
+    }
 }
 
 /// Returns the code under which a result is counted and logged.

@@ -212,6 +212,44 @@ async fn a_request_picks_its_model_by_name() {
     stop(harness).await;
 }
 
+/// Each worker meets jobs of both models, and serves one of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_goes_to_a_worker_that_serves_its_model() {
+    const JOBS: usize = 100;
+    let _alone = ALONE.lock().await;
+    let models = tempfile::tempdir().expect("a folder");
+    tiny::write(models.path(), "plain", "1", Flaw::None);
+    tiny::write(models.path(), "contrary", "7", Flaw::Contrary);
+    let harness = start(models.path(), &["plain"]).await;
+    harness
+        .join("worker-2", |config| {
+            configured(config, models.path(), &["contrary"])
+        })
+        .await;
+    let forwarded = |priority| {
+        counted(
+            "tagfleet_jobs_forwarded_total",
+            &format!("priority=\"{priority}\""),
+        )
+    };
+    let tag = async |number: usize| {
+        let (model, colour) = [("plain", "red"), ("contrary", "blue")][number % 2];
+        let priority = Priority::ALL[number / 2 % 2];
+        let job = job(&format!("job-{number}"), model, tile([200, 100, 20]));
+        let (_, tag) = first_tag(&harness.tag_in(priority, &job).await);
+        assert_eq!(tag, colour, "job {number} for {model}");
+    };
+    futures_util::future::join_all((0..JOBS).map(tag)).await;
+    assert!(
+        forwarded("realtime") > 0 && forwarded("bulk") > 0,
+        "some went to the wrong worker first"
+    );
+    let unknown = harness.tag(&job("nobody's", "other", tile(RED))).await;
+    let fault = unknown.outcome.expect_err("nobody serves it");
+    assert_eq!(fault.code, Code::ModelNotFound);
+    stop(harness).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_version_takes_over_under_load_without_a_failed_or_a_doubled_job() {
     let _alone = ALONE.lock().await;

@@ -19,6 +19,7 @@ pub mod queue;
 /// program anew, with all that it calls. So what crosses a crate's border and calls much returns this.
 pub use futures_util::future::BoxFuture;
 pub use process::shutdown;
+pub mod seal;
 pub mod stage;
 pub mod store;
 pub mod telemetry;

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use common::bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter};
+use common::seal::Seal;
 use testing::servers::{Redis, eventually, unique};
 use tokio::{sync::OnceCell, time::timeout};
 
@@ -20,6 +21,8 @@ async fn open_with(url: String, result_ttl_s: u64) -> Bus {
         bus_prefix: unique("contract"),
         result_ttl_s,
         max_waiters: MAX_WAITERS,
+        require_seals: false,
+        bus_ca_file: None,
     };
     Bus::connect(&config).await.expect("the backend is there")
 }
@@ -56,7 +59,9 @@ contract! {
     waiters_are_bounded,
     a_dropped_waiter_leaves_no_trace,
     inboxes_are_apart,
-    what_is_cancelled_is_heard_before_and_afterwards,
+    a_result_with_a_foreign_seal_finds_nobody,
+    who_asks_learns_what_is_cancelled_for_a_while,
+    a_cancelled_job_keeps_its_result,
     announcements_come_and_go,
     memos_are_kept_for_a_while,
     a_claim_has_one_owner_until_it_is_over,
@@ -211,41 +216,86 @@ async fn inboxes_are_apart(bus: Bus) {
     drop(at_two);
 }
 
-async fn what_is_cancelled_is_heard_before_and_afterwards(bus: Bus) {
-    let workers = [
-        bus.open_cancelled().await.expect("it opens"),
-        bus.open_cancelled().await.expect("it opens"),
-    ];
-    let mut has_it = workers[0].register(key("in hand")).expect("there is room");
-    bus.cancel(&key("in hand"), "left".into())
+/// Neither what is forged is taken for the result, nor does it keep the true one out.
+async fn a_result_with_a_foreign_seal_finds_nobody(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    let seal = Seal::random();
+    let mut waiter = inbox
+        .register_sealed(key("a"), seal.clone())
+        .expect("there is room");
+    // Of an earlier attempt, or of somebody who was never given the job.
+    let forged = Seal::random().close(b"forged");
+    bus.store_result(inbox.name(), &key("a"), forged.clone())
         .await
         .expect("stored");
-    assert_eq!(result(&mut has_it).await, "left");
     assert_eq!(
-        bus.result(&key("in hand"))
-            .await
-            .expect("the backend answers"),
-        Some("left".into())
+        waiter.admit(forged),
+        None,
+        "nor where it is found by its key"
     );
-    bus.cancel(&key("not here yet"), "left".into())
+    let whole = seal.close(b"whole");
+    bus.store_result(inbox.name(), &key("a"), whole.clone())
         .await
         .expect("stored");
-    bus.cancel(&key("marker"), "left".into())
+    assert_eq!(result(&mut waiter).await, "whole");
+    assert_eq!(waiter.admit(whole), Some("whole".into()));
+}
+
+/// A worker of before there were seals is believed, until the operator says that there is none.
+#[tokio::test]
+async fn a_result_without_a_seal_is_taken_unless_seals_are_required() {
+    for require_seals in [false, true] {
+        let config = BusConfig {
+            bus_url: "memory:".to_owned(),
+            bus_prefix: String::new(),
+            result_ttl_s: RESULT_TTL_S,
+            max_waiters: MAX_WAITERS,
+            require_seals,
+            bus_ca_file: None,
+        };
+        let bus = Bus::connect(&config).await.expect("memory connects");
+        let inbox = inbox(&bus).await;
+        let waiter = inbox.register_sealed(key("a"), Seal::random());
+        let mut waiter = waiter.expect("there is room");
+        store(&bus, &inbox, "a", "plain").await;
+        assert_eq!(inbox.is_empty(), !require_seals);
+        if !require_seals {
+            assert_eq!(result(&mut waiter).await, "plain");
+        }
+    }
+}
+
+async fn who_asks_learns_what_is_cancelled_for_a_while(bus: Bus) {
+    let of = |tenant: &str, id: &str| ResultKey {
+        tenant: tenant.to_owned(),
+        id: id.to_owned(),
+    };
+    let jobs = [key("a"), key("b"), of("them", "a")];
+    let cancelled = async || bus.cancelled(&jobs).await.expect("the backend answers");
+    assert_eq!(cancelled().await, [false; 3]);
+    bus.cancel(&jobs[0], Duration::from_secs(60))
         .await
         .expect("stored");
-    // Once the later one is known, the earlier one is.
-    eventually("it is heard", async || {
-        let mut marker = workers[1].register(key("marker")).ok()?;
-        tokio::time::timeout(Duration::from_millis(20), marker.result())
-            .await
-            .ok()?
+    bus.cancel(&jobs[1], Duration::from_millis(300))
+        .await
+        .expect("stored");
+    assert_eq!(cancelled().await, [true, true, false]);
+    eventually("one is forgotten", async || {
+        (cancelled().await == [true, false, false]).then_some(())
     })
     .await;
-    let mut gets_it = workers[1]
-        .register(key("not here yet"))
-        .expect("there is room");
-    assert_eq!(result(&mut gets_it).await, "left");
-    assert!(workers.iter().all(Inbox::is_empty));
+}
+
+async fn a_cancelled_job_keeps_its_result(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    let mut waiter = inbox.register(key("a")).expect("there is room");
+    store(&bus, &inbox, "a", "done").await;
+    bus.cancel(&key("a"), Duration::from_secs(60))
+        .await
+        .expect("stored");
+    let kept = bus.result(&key("a")).await.expect("the backend answers");
+    assert_eq!(kept, Some("done".into()));
+    assert_eq!(result(&mut waiter).await, "done");
 }
 
 async fn announcements_come_and_go(bus: Bus) {

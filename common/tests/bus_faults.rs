@@ -16,6 +16,8 @@ async fn open(port: u16) -> Bus {
         bus_prefix: unique("faults"),
         result_ttl_s: 60,
         max_waiters: 100,
+        require_seals: false,
+        bus_ca_file: None,
     };
     Bus::connect(&config).await.expect("Redis is there")
 }
@@ -157,6 +159,8 @@ async fn a_wrong_url_is_said_without_its_password() {
             bus_prefix: unique("x"),
             result_ttl_s: 60,
             max_waiters: 1,
+            require_seals: false,
+            bus_ca_file: None,
         };
         let error = Bus::connect(&config)
             .await

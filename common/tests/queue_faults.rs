@@ -35,6 +35,8 @@ fn config(port: u16, prefix: &str) -> QueueConfig {
         queue_bundle: 8,
         queue_max_attempts: 3,
         queue_publish_timeout_ms: PUBLISH_WITHIN.as_millis() as u64,
+        queue_declare: true,
+        queue_ca_file: None,
     }
 }
 

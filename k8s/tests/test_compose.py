@@ -1,7 +1,11 @@
 """docker-compose.yml keeps to what the manifests keep to, and says what may be set."""
 
 import re
+import shutil
+import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 import yaml
 
@@ -10,7 +14,12 @@ from rendered import ROOT, roles, source
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE = yaml.safe_load(TEXT)
 SERVICES = COMPOSE["services"]
-ENDS = {"models", "loadtest", "bucket"}
+ENDS = {"models", "loadtest", "bucket", "queues"}
+
+
+def targets(service):
+    """The names under which a service finds its secrets."""
+    return [secret if isinstance(secret, str) else secret["target"] for secret in service["secrets"]]
 
 
 def variables(text):
@@ -62,7 +71,8 @@ class EveryService(unittest.TestCase):
 
 class Fleet(unittest.TestCase):
     def test_has_two_of_each_role_that_answers_people(self):
-        deployed = [service["command"][0] for service in SERVICES.values() if service["image"].startswith("${TAGFLEET_IMAGE")]
+        lasting = [service for name, service in SERVICES.items() if name not in ENDS]
+        deployed = [service["command"][0] for service in lasting if service["image"].startswith("${TAGFLEET_IMAGE")]
         self.assertLessEqual(set(deployed), roles())
         self.assertEqual({role: deployed.count(role) for role in deployed}, {"api": 2, "worker": 2, "migrator": 1})
 
@@ -82,10 +92,25 @@ class Fleet(unittest.TestCase):
                     if re.search("PASS|SECRET|TOKEN|ACCESS_KEY", key):
                         self.assertTrue(value.startswith("file:/run/secrets/"), key)
                     for file in re.findall(r"^file:/run/secrets/(.*)$", value):
-                        self.assertIn(file, service["secrets"])
-        made = (ROOT / "deploy/secrets.sh").read_text()
-        for secret in COMPOSE["secrets"].values():
-            self.assertIn(secret["file"].removeprefix("./deploy/"), made)
+                        self.assertIn(file, targets(service))
+        with tempfile.TemporaryDirectory() as folder:
+            deploy = shutil.copytree(ROOT / "deploy", Path(folder) / "deploy", ignore=shutil.ignore_patterns("secrets"))
+            subprocess.run([deploy / "secrets.sh"], check=True, capture_output=True)
+            made = {f"./deploy/secrets/{file.name}" for file in (deploy / "secrets").iterdir()}
+            for_kubernetes = {f"./deploy/secrets/{user}" for user in ("declarer", "api", "migrator", "worker")}
+            self.assertEqual(made - for_kubernetes, {secret["file"] for secret in COMPOSE["secrets"].values()})
+            for file in ("users.json", "users.conf"):
+                left = re.findall("PASSWORD_[A-Z]+", (deploy / "secrets" / file).read_text())
+                self.assertEqual(left, [], file)
+
+    def test_each_role_has_users_of_its_own(self):
+        for service in SERVICES.values():
+            role = service.get("command", [""])[0]
+            if role in roles() | {"queues"}:
+                user = "declarer" if role == "queues" else role
+                sources = [secret["source"] for secret in service["secrets"] if isinstance(secret, dict)]
+                self.assertTrue(sources)
+                self.assertTrue(all(source.endswith(f"-url-{user}") for source in sources), sources)
 
     def test_every_setting_is_one_that_the_binary_reads(self):
         known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source()))
@@ -126,7 +151,7 @@ class Fleet(unittest.TestCase):
         self.assertEqual(looked_up, {name for name, service in SERVICES.items() if "gpu" in service.get("profiles", [])})
         targets |= looked_up
         self.assertLessEqual(targets, set(SERVICES))
-        silent = {"redis", "objects", "bucket", "models", "loadtest", "prometheus"}
+        silent = {"redis", "objects", "bucket", "models", "queues", "loadtest", "prometheus"}
         self.assertEqual(set(SERVICES) - targets, silent)
 
     def test_the_edge_knows_every_api_server(self):

@@ -9,6 +9,7 @@ mod health;
 mod help;
 mod keys;
 mod models;
+mod queues;
 mod serve;
 mod tag;
 
@@ -34,6 +35,8 @@ enum Command {
     Migrator(Box<serve::Migrator>),
     /// Run a worker alone, for a fleet on RabbitMQ and Redis
     Worker(Box<serve::Worker>),
+    /// Declare the queues, for roles whose users at the broker may not
+    Queues(Box<queues::Queues>),
     /// Tag images by URL, file or folder through a running service
     Tag(tag::TagArgs),
     /// Tag as many images as there are, through a running service
@@ -93,6 +96,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Api(api) => api.run().await,
         Command::Migrator(migrator) => Box::pin(migrator.run()).await,
         Command::Worker(worker) => worker.run().await,
+        Command::Queues(queues) => queues.run().await,
         Command::Tag(tag) => tag.run().await,
         Command::Batch(batch) => batch.run().await,
         Command::Models(models) => models.run(),

@@ -22,7 +22,7 @@ use super::{
     Caption,
     template::{self, subjects},
 };
-use crate::metrics::count_caption;
+use crate::{metrics::count_caption, outcome};
 
 /// How often captioning workers are looked for: as often as workers announce themselves.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -135,7 +135,7 @@ impl PendingCaption {
         if left < LEAST {
             return Err(CaptionStatus::SkippedDeadline);
         }
-        let provisional = Bytes::from(wire::encode(result));
+        let provisional = outcome::sealed(job.seal.as_ref(), result);
         bus.store_provisional(&job.key(), provisional, left + KEPT)
             .await
             .map_err(|error| unavailable(&error, &job.id))?;
@@ -165,6 +165,7 @@ fn caption_job(job: &Job, subjects: Vec<Tag>, tagged_at_us: u64, result: &JobRes
         subjects,
         published_at_us: job.published_at_us,
         budget_ms: job.budget_ms,
+        seal: job.seal.clone(),
         tagged_at_us,
         result: result.clone(),
     }

@@ -19,7 +19,7 @@ use crate::{
     cancelled::{self, Cancelled},
     consume::Handle,
     metrics::{count_dead_letter, count_job},
-    outcome,
+    outcome::{self, Destination},
 };
 
 const OWN: &[Stage] = &[Stage::CaptionWait, Stage::Caption];
@@ -43,18 +43,26 @@ impl Handle for CaptioningWorker {
             }
         };
         let reply_to = job.reply_to.clone();
-        let deadline = received + job.left(self.bus.now_us());
+        let seal = job.seal.clone();
+        let now_us = self.bus.now_us();
+        let deadline = received + job.left(now_us);
+        let age = job.waited(now_us);
         let key = job.key();
-        let captioning = self.caption(job, delivery.priority, received);
-        let result = match self.cancelled.unless(key, captioning).await {
-            Ok(result) => result,
-            Err(stored) => {
-                cancelled::let_go(JobQueue::Captioning, delivery, &stored).await;
-                return;
-            }
-        };
         let priority = delivery.priority;
-        if outcome::store(&self.bus, &reply_to, priority, &result, deadline).await {
+        let captioning = self.caption(job, priority, received);
+        let unless = self
+            .cancelled
+            .unless(key.clone(), priority, age, captioning);
+        let Some(result) = unless.await else {
+            cancelled::let_go(JobQueue::Captioning, delivery, &key).await;
+            return;
+        };
+        let destination = Destination {
+            reply_to: &reply_to,
+            seal: seal.as_ref(),
+            priority,
+        };
+        if outcome::store(&self.bus, destination, &result, deadline).await {
             finish(delivery, &result).await;
         }
     }
@@ -79,9 +87,13 @@ impl Handle for CaptioningWorker {
         if let Ok(tagged) = &mut result.outcome {
             tagged.caption.status = CaptionStatus::Unavailable;
         }
-        // Whoever waits for it, it is kept as long as any.
-        let priority = Priority::Realtime;
-        outcome::store(&self.bus, &job.reply_to, priority, &result, Instant::now()).await;
+        let destination = Destination {
+            reply_to: &job.reply_to,
+            seal: job.seal.as_ref(),
+            // Whoever waits for it, it is kept as long as any.
+            priority: Priority::Realtime,
+        };
+        outcome::store(&self.bus, destination, &result, Instant::now()).await;
     }
 }
 

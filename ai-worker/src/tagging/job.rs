@@ -20,13 +20,13 @@ use common::{
 };
 use stages::Ended;
 
-use super::models::Models;
+use super::{forwarding::Forwarding, models::Models};
 use crate::{
     cancelled::{self, Cancelled},
     captioning::{CaptionStage, PendingCaption},
     consume::Handle,
     metrics::{count_caption, count_dead_letter, count_job},
-    outcome,
+    outcome::{self, Destination},
 };
 
 /// The stages that a worker measures itself.
@@ -46,6 +46,7 @@ pub struct TaggingWorker {
     pub bus: Bus,
     pub cancelled: Cancelled,
     pub models: Arc<Models>,
+    pub forwarding: Forwarding,
     pub captions: Arc<CaptionStage>,
     pub caption_timeout: Duration,
     pub decoding: Decoding,
@@ -75,14 +76,22 @@ impl Handle for TaggingWorker {
             }
         };
         let now_us = self.bus.now_us();
-        let deadline = received + job.left(now_us);
+        let left = job.left(now_us);
+        if self.forward(&job, &delivery, left).await {
+            sent_on(delivery).await;
+            return;
+        }
+        let deadline = received + left;
         let mut clock = StageClock::start_at(received);
-        clock.timings.add(Stage::Queue, job.waited(now_us));
+        let age = job.waited(now_us);
+        clock.timings.add(Stage::Queue, age);
         let tile = std::mem::take(&mut job.tile);
-        let tagging = self.tag(&job, tile, delivery.priority, deadline, &mut clock);
-        match self.cancelled.unless(job.key(), tagging).await {
-            Ok(ended) => self.finish(job, delivery, ended, clock.timings).await,
-            Err(stored) => cancelled::let_go(JobQueue::Tagging, delivery, &stored).await,
+        let priority = delivery.priority;
+        let tagging = self.tag(&job, tile, priority, deadline, &mut clock);
+        let key = job.key();
+        match self.cancelled.unless(key, priority, age, tagging).await {
+            Some(ended) => self.finish(job, delivery, ended, clock.timings).await,
+            None => cancelled::let_go(JobQueue::Tagging, delivery, &job.key()).await,
         }
     }
 
@@ -110,12 +119,23 @@ impl Handle for TaggingWorker {
         );
         let result = self.result(&job, Err(fault), Timings::default());
         // Whoever waits for it, it is kept as long as any.
-        let priority = Priority::Realtime;
-        outcome::store(&self.bus, &job.reply_to, priority, &result, Instant::now()).await;
+        let destination = Destination::of(&job, Priority::Realtime);
+        outcome::store(&self.bus, destination, &result, Instant::now()).await;
     }
 }
 
 impl TaggingWorker {
+    /// Returns whether the job is one for others, and is on its way to them.
+    async fn forward(&self, job: &Job, delivery: &Delivery, left: Duration) -> bool {
+        if self.models.find(&job.model).is_some() {
+            return false;
+        }
+        let payload = delivery.payload.clone();
+        self.forwarding
+            .forward(job, delivery.priority, payload, left)
+            .await
+    }
+
     /// Stores the result or hands it on to its caption, and acks the job then; else it is delivered again.
     async fn finish(&self, job: Job, delivery: Delivery, ended: Ended, timings: Timings) {
         let result = match ended {
@@ -144,7 +164,8 @@ impl TaggingWorker {
     ) -> Option<JobResult> {
         let result = self.result(job, outcome, timings);
         let deadline = Instant::now() + job.left(self.bus.now_us());
-        let stored = outcome::store(&self.bus, &job.reply_to, priority, &result, deadline);
+        let destination = Destination::of(job, priority);
+        let stored = outcome::store(&self.bus, destination, &result, deadline);
         stored.await.then_some(result)
     }
 
@@ -176,6 +197,13 @@ impl TaggingWorker {
             outcome,
             timings,
         }
+    }
+}
+
+/// Acks a job that is in another queue now. Should that fail, it is there twice, and is done twice.
+async fn sent_on(delivery: Delivery) {
+    if let Err(error) = delivery.ack().await {
+        tracing::debug!(%error, "a job that was sent on could not be acked");
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod batching;
 pub mod decode;
 mod engine_threads;
+mod forwarding;
 mod job;
 mod models;
 mod served;
@@ -10,6 +11,7 @@ mod tagger;
 pub mod tags;
 
 pub use engine_threads::EngineThreads;
+pub use forwarding::Forwarding;
 pub use job::{Decoding, TaggingWorker};
 pub use models::Models;
 pub use served::{Canary, LoadedVersion, Next, Sample, Samples, Served, Version};

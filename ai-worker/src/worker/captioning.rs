@@ -24,7 +24,7 @@ pub async fn run(config: WorkerConfig, mut links: Links) -> Result<(), WorkerErr
     let captioner = Arc::new(captioner);
     let worker = CaptioningWorker {
         bus: links.bus.clone(),
-        cancelled: Cancelled::open(&links.bus).await?,
+        cancelled: Cancelled::open(&links.bus),
         captioner: captioner.clone(),
         caption_timeout: config.caption_timeout(),
     };

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use common::queue::{JobQueue, Priority};
+use common::{
+    queue::{JobQueue, Priority, Queue},
+    shutdown::Shutdown,
+};
+use tokio::task::JoinSet;
 
-use super::{Links, WorkerError};
+use super::WorkerError;
 use crate::{
     config::WorkerConfig,
     consume,
@@ -23,8 +27,9 @@ pub struct Engines {
 impl Engines {
     pub fn start(config: &WorkerConfig) -> Result<Self, WorkerError> {
         let count = config.engine_threads();
-        // Every job in hand finds room.
-        let capacity = Priority::ALL.len() * usize::from(config.prefetch());
+        // Every job in hand finds room: those of the fleet's queues, and those of the models' own.
+        let queues = Priority::ALL.len() * (1 + config.models.len());
+        let capacity = queues * usize::from(config.prefetch());
         let batcher = Arc::new(Batcher::new(count, capacity));
         let watchdog = Arc::new(Watchdog::new(count, config.engine_timeout()));
         let alarm = Alarm::default();
@@ -41,19 +46,12 @@ impl Engines {
     pub async fn work(
         self,
         worker: TaggingWorker,
-        links: Links,
+        queues: Vec<Queue>,
         prefetch: u16,
+        shutdown: Shutdown,
     ) -> Result<(), Breakdown> {
         let drained = async {
-            let worker = Arc::new(worker);
-            consume::consume(
-                worker,
-                &links.queue,
-                JobQueue::Tagging,
-                prefetch,
-                links.shutdown,
-            )
-            .await;
+            consume_all(worker, queues, prefetch, shutdown).await;
             self.threads.stop().await;
         };
         let breakdown = tokio::select! {
@@ -65,4 +63,17 @@ impl Engines {
         tracing::error!(%breakdown, "the engine is beyond help: the worker ends, and what is un-acked goes to another one");
         Err(breakdown)
     }
+}
+
+async fn consume_all(worker: TaggingWorker, queues: Vec<Queue>, prefetch: u16, shutdown: Shutdown) {
+    let worker = Arc::new(worker);
+    let mut consuming = JoinSet::new();
+    for queue in queues {
+        let worker = worker.clone();
+        let shutdown = shutdown.clone();
+        consuming.spawn(async move {
+            consume::consume(worker, &queue, JobQueue::Tagging, prefetch, shutdown).await;
+        });
+    }
+    consuming.join_all().await;
 }

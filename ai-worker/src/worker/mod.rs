@@ -13,7 +13,7 @@ use common::{
     bus::{Bus, BusError},
     config::ConfigError,
     model::ModelError,
-    queue::Queue,
+    queue::{Queue, QueueError},
     shutdown::Shutdown,
     telemetry,
 };
@@ -41,6 +41,8 @@ pub enum WorkerError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Bus(#[from] BusError),
+    #[error("the queues of the worker's models cannot be opened: {0}")]
+    Queue(#[from] QueueError),
     #[error("the worker's threads or sockets failed: {0}")]
     Io(#[from] std::io::Error),
     #[error("two of the models are called {0}, so that no request could pick between them")]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::wire::announced;
+use common::{queue::Queue, wire::announced};
 
 use super::{
     Links, WorkerError,
@@ -18,17 +18,17 @@ use crate::{
     config::WorkerConfig,
     engine::{Device, Kind},
     models::{Loaded, Loader, Reloader},
-    tagging::{Decoding, Models, Served, TaggingWorker, batching::Batcher},
+    tagging::{Decoding, Forwarding, Models, Served, TaggingWorker, batching::Batcher},
 };
 
 pub async fn run(config: WorkerConfig, mut links: Links) -> Result<(), WorkerError> {
     let ready = load_on_thread(&config, &links).await?;
-    let cancelled = Cancelled::open(&links.bus).await?;
     let captions = Arc::new(caption_stage(ready.captioner, &links).await);
     let engines = Engines::start(&config)?;
     let serving = serve(&config, ready.models, ready.loader, &engines.batcher);
     tell(&config, &serving.models, &captions);
 
+    let queues = queues(&links.queue, &serving.models).await?;
     let name = config.worker_name();
     let who = Announced {
         kind: announced::TAGGER,
@@ -49,15 +49,27 @@ pub async fn run(config: WorkerConfig, mut links: Links) -> Result<(), WorkerErr
     let worker = TaggingWorker {
         name,
         bus: links.bus.clone(),
-        cancelled,
+        cancelled: Cancelled::open(&links.bus),
         models: serving.models,
+        forwarding: Forwarding::new(links.queue.clone(), links.bus.clone()),
         captions,
         caption_timeout: config.caption_timeout(),
         decoding: decoding(&config),
     };
-    let worked = engines.work(worker, links, config.prefetch()).await;
+    let worked = engines
+        .work(worker, queues, config.prefetch(), links.shutdown)
+        .await;
     background.end(worked.is_ok()).await;
     Ok(worked?)
+}
+
+/// Lists the queues that the worker takes from: the fleet's, and those of its models' own.
+async fn queues(fleets: &Queue, models: &Models) -> Result<Vec<Queue>, WorkerError> {
+    let mut queues = vec![fleets.clone()];
+    for model in models.all() {
+        queues.push(fleets.of_model(model.name()).await?);
+    }
+    Ok(queues)
 }
 
 async fn load_on_thread(config: &WorkerConfig, links: &Links) -> Result<Ready, WorkerError> {

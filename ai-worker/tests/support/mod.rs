@@ -15,8 +15,12 @@ use common::{
     bus::{Bus, BusConfig, Inbox, ResultKey},
     queue::{JobQueue, Message, Priority, Queue, QueueConfig},
     shutdown::Shutdown,
-    wire::{self, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION},
+    wire::{
+        self, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION,
+        WorkerInfo,
+    },
 };
+use testing::servers::eventually;
 use tokio::task::JoinHandle;
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
@@ -46,15 +50,20 @@ impl Harness {
     }
 
     pub async fn start_with(change: impl FnOnce(&mut WorkerConfig)) -> Self {
-        let mut config = Config::parse_from(["test"]);
+        Self::start_at("memory:", change).await
+    }
+
+    /// With a bus that others may share.
+    pub async fn start_at(bus_url: &str, change: impl FnOnce(&mut WorkerConfig)) -> Self {
+        let mut config = Config::parse_from(["test", "--bus-url", bus_url]);
         config.worker.captioner = CaptionerChoice::Off;
         config.worker.worker_name = Some("worker-1".into());
         change(&mut config.worker);
         let queue = Queue::connect(&config.queue)
             .await
             .expect("memory connects");
-        let bus = Bus::connect(&config.bus).await.expect("memory connects");
-        let inbox = bus.open_inbox("test").await.expect("memory has inboxes");
+        let bus = Bus::connect(&config.bus).await.expect("the bus connects");
+        let inbox = bus.open_inbox("test").await.expect("an inbox");
         let shutdown = Shutdown::new();
         let running = ai_worker::run(
             config.worker,
@@ -70,6 +79,35 @@ impl Harness {
             shutdown,
             worker: tokio::spawn(running),
         }
+    }
+
+    /// Starts another worker beside the first, which ends with it.
+    pub async fn join(&self, name: &str, change: impl FnOnce(&mut WorkerConfig)) {
+        let mut config = Config::parse_from(["test"]).worker;
+        config.captioner = CaptionerChoice::Off;
+        config.worker_name = Some(name.into());
+        change(&mut config);
+        let running = ai_worker::run(
+            config,
+            self.queue.clone(),
+            self.bus.clone(),
+            None,
+            self.shutdown.clone(),
+        );
+        tokio::spawn(running);
+        self.knows(name).await;
+    }
+
+    /// Returns once a worker of that name has announced itself.
+    pub async fn knows(&self, name: &str) {
+        eventually("the worker is there", async || {
+            let said = self.bus.announced("worker").await.ok()?;
+            let mut infos = said
+                .iter()
+                .filter_map(|said| wire::decode::<WorkerInfo>(said).ok());
+            infos.find(|info| info.worker == name)
+        })
+        .await;
     }
 
     pub async fn tag(&self, job: &Job) -> JobResult {
@@ -164,6 +202,7 @@ pub fn job(id: &str, model: &str, tile: Vec<u8>) -> Job {
         selection: Selection::default(),
         published_at_us: now.as_micros() as u64,
         budget_ms: 60_000,
+        seal: None,
         tile,
     }
 }

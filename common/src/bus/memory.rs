@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{BusConfig, BusError, ResultKey, waiters::Waiters};
+use super::{
+    BusConfig, BusError, ResultKey,
+    waiters::{Rules, Waiters},
+};
 
 /// Results kept at the most; beyond, the oldest is forgotten early.
 const RESULTS_KEPT: usize = 20_000;
@@ -16,9 +19,12 @@ const RESULTS_KEPT: usize = 20_000;
 /// Memos kept at the most; beyond, nothing new is remembered until some are forgotten.
 const MEMOS_KEPT: usize = 20_000;
 
+/// Cancellations kept at the most; beyond, jobs are done although nobody waits.
+const CANCELLED_KEPT: usize = 20_000;
+
 #[derive(Clone, Debug)]
 pub struct Memory {
-    max_waiters: usize,
+    rules: Rules,
     state: Arc<Mutex<State>>,
 }
 
@@ -31,6 +37,7 @@ struct State {
     announced: HashMap<(String, String), Kept>,
     memos: HashMap<String, Kept>,
     claims: HashMap<String, Instant>,
+    cancelled: HashMap<ResultKey, Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,7 +49,7 @@ struct Kept {
 impl Memory {
     pub fn new(config: &BusConfig) -> Self {
         Self {
-            max_waiters: config.max_waiters,
+            rules: Rules::new(config),
             state: Arc::default(),
         }
     }
@@ -82,8 +89,26 @@ impl Memory {
         Some(kept.payload.clone())
     }
 
-    pub fn open_inbox(&self, name: &str, kept: usize) -> Waiters {
-        let new = || Waiters::new(self.max_waiters, kept);
+    pub fn cancel(&self, key: &ResultKey, ttl: Duration) {
+        let now = Instant::now();
+        let cancelled = &mut self.state().cancelled;
+        if cancelled.len() >= CANCELLED_KEPT {
+            cancelled.retain(|_, ends| *ends > now);
+        }
+        if cancelled.len() < CANCELLED_KEPT {
+            cancelled.insert(key.clone(), now + ttl);
+        }
+    }
+
+    pub fn cancelled(&self, keys: &[ResultKey]) -> Vec<bool> {
+        let now = Instant::now();
+        let state = self.state();
+        let is_cancelled = |key| state.cancelled.get(key).is_some_and(|ends| *ends > now);
+        keys.iter().map(is_cancelled).collect()
+    }
+
+    pub fn open_inbox(&self, name: &str) -> Waiters {
+        let new = || Waiters::new(self.rules);
         self.state()
             .inboxes
             .entry(name.to_owned())

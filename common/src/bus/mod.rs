@@ -6,10 +6,12 @@ mod memory;
 mod redis;
 mod waiters;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clap::Args;
+
+use crate::seal::Seal;
 
 pub use waiters::Waiter;
 
@@ -31,12 +33,22 @@ pub struct BusConfig {
     /// Requests of one API server that may wait for results at once
     #[arg(long, env = "TAGFLEET_MAX_WAITERS", default_value_t = 20_000)]
     pub max_waiters: usize,
+
+    /// Take no result without the seal that its job asked for; set it once every worker seals
+    #[arg(long, env = "TAGFLEET_REQUIRE_SEALS")]
+    pub require_seals: bool,
+
+    /// Certificates of authorities, in PEM, that may sign for a `rediss:` server, in place of those that the system trusts
+    #[arg(long, env = "TAGFLEET_BUS_CA_FILE")]
+    pub bus_ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     #[error("bus URL `{0}` is not one of redis://…, rediss://… and memory:")]
     Url(String),
+    #[error("--bus-ca-file cannot be used: {0}")]
+    CaFile(String),
     #[error("too many requests wait for results")]
     TooManyWaiters,
     #[error("this id is being waited for already")]
@@ -48,11 +60,6 @@ pub enum BusError {
 /// A migrator waits a minute for a result, and a broker takes a minute for dead before it gives its shard to the next one.
 /// Whoever has it then finds what was done.
 const BULK_RESULT_TTL: Duration = Duration::from_secs(150);
-
-/// The inbox that all workers share. No API server is called so.
-const CANCELLED: &str = "called-off";
-/// How many cancellations are kept of jobs that a worker has not met: more than wait for it in a full queue.
-const CANCELLED_KEPT: usize = 20_000;
 
 /// Whose result, of which job. Tenants never share a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -149,27 +156,32 @@ impl Bus {
         self.recall(&provisional(key)).await
     }
 
-    /// Stores `payload` as the result of a job that nobody waits for any more, and tells all workers: whoever has it
-    /// in hand may let it go.
-    pub async fn cancel(&self, key: &ResultKey, payload: Bytes) -> Result<(), BusError> {
-        self.store_result(CANCELLED, key, payload).await
+    /// Says that nobody waits for a job any more, for `ttl`. Nobody is told: workers ask, so that it costs the same
+    /// however many they are. A result that is there stays.
+    pub async fn cancel(&self, key: &ResultKey, ttl: Duration) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => {
+                memory.cancel(key, ttl);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.cancel(key, ttl).await,
+        }
     }
 
-    /// Returns where a worker hears of jobs that were cancelled, those among them that it has not met yet.
-    pub async fn open_cancelled(&self) -> Result<Inbox, BusError> {
-        self.open(CANCELLED, CANCELLED_KEPT).await
+    /// Returns which of the jobs are cancelled, in their order.
+    pub async fn cancelled(&self, keys: &[ResultKey]) -> Result<Vec<bool>, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.cancelled(keys)),
+            Backend::Redis(redis) => redis.cancelled(keys).await,
+        }
     }
 
     /// Opens the inbox that jobs name as `reply_to`. One for each API server.
     pub async fn open_inbox(&self, name: &str) -> Result<Inbox, BusError> {
-        self.open(name, 0).await
-    }
-
-    async fn open(&self, name: &str, kept: usize) -> Result<Inbox, BusError> {
         let (waiters, subscription) = match &self.backend {
-            Backend::Memory(memory) => (memory.open_inbox(name, kept), None),
+            Backend::Memory(memory) => (memory.open_inbox(name), None),
             Backend::Redis(redis) => {
-                let subscription = redis.open_inbox(name, kept).await?;
+                let subscription = redis.open_inbox(name).await?;
                 (subscription.waiters.clone(), Some(subscription))
             }
         };
@@ -290,7 +302,12 @@ impl Inbox {
     /// Registers interest; do this before the job is published, so that no
     /// answer can come too early.
     pub fn register(&self, key: ResultKey) -> Result<Waiter, BusError> {
-        self.waiters.register(key)
+        self.waiters.register(key, None)
+    }
+
+    /// The same, for a result that is to bear `seal`. Others are as good as none.
+    pub fn register_sealed(&self, key: ResultKey, seal: Seal) -> Result<Waiter, BusError> {
+        self.waiters.register(key, Some(seal))
     }
 
     /// Open waiters: 0 when nobody waits.

@@ -1,7 +1,7 @@
 //! Who waits for which result. Bounded; a waiter that is dropped leaves no trace.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -12,85 +12,111 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{BusError, ResultKey};
+use super::{BusConfig, BusError, ResultKey};
+use crate::{
+    seal::{Opened, Seal},
+    telemetry::RESULTS_REFUSED,
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Waiters {
     open: Arc<Mutex<HashMap<ResultKey, Place>>>,
     next_ticket: Arc<AtomicU64>,
-    max: usize,
-    early: Arc<Mutex<Early>>,
+    rules: Rules,
 }
 
-/// Keys whose results came before anyone asked, the oldest first.
-#[derive(Debug)]
-struct Early {
-    keys: VecDeque<ResultKey>,
-    results: HashMap<ResultKey, Bytes>,
-    kept: usize,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    most: usize,
+    require_seals: bool,
 }
 
 #[derive(Debug)]
 struct Place {
     ticket: u64,
+    seal: Option<Seal>,
     since: Instant,
     sender: oneshot::Sender<Bytes>,
 }
 
-impl Waiters {
-    /// Keeps the last `kept` results that nobody waited for.
-    pub fn new(max: usize, kept: usize) -> Self {
-        let early = Early {
-            keys: VecDeque::new(),
-            results: HashMap::new(),
-            kept,
-        };
+impl Rules {
+    pub fn new(config: &BusConfig) -> Self {
         Self {
-            open: Arc::default(),
-            next_ticket: Arc::default(),
-            max,
-            early: Arc::new(Mutex::new(early)),
+            most: config.max_waiters,
+            require_seals: config.require_seals,
         }
     }
 
-    pub fn register(&self, key: ResultKey) -> Result<Waiter, BusError> {
+    /// Returns what a payload holds, if it is by somebody who was given the job.
+    fn admit(self, seal: Option<&Seal>, payload: Bytes) -> Option<Bytes> {
+        let Some(seal) = seal else {
+            return Some(payload);
+        };
+        match seal.open(payload) {
+            Opened::Proven(inner) => return Some(inner),
+            Opened::Unproven(plain) if !self.require_seals => return Some(plain),
+            Opened::Unproven(_) | Opened::Forged => {}
+        }
+        metrics::counter!(RESULTS_REFUSED).increment(1);
+        None
+    }
+}
+
+impl Waiters {
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            open: Arc::default(),
+            next_ticket: Arc::default(),
+            rules,
+        }
+    }
+
+    pub fn register(&self, key: ResultKey, seal: Option<Seal>) -> Result<Waiter, BusError> {
         let (sender, receiver) = oneshot::channel();
         let mut open = self.open();
-        if open.len() >= self.max {
+        if open.len() >= self.rules.most {
             return Err(BusError::TooManyWaiters);
         }
         let ticket = self.next_ticket.fetch_add(1, Relaxed);
         match open.entry(key.clone()) {
             Entry::Occupied(_) => return Err(BusError::Duplicate),
-            Entry::Vacant(entry) => match self.early().take(&key) {
-                Some(payload) => {
-                    let _ = sender.send(payload);
-                }
-                None => {
-                    entry.insert(Place {
-                        ticket,
-                        since: Instant::now(),
-                        sender,
-                    });
-                }
-            },
-        }
+            Entry::Vacant(entry) => entry.insert(Place {
+                ticket,
+                seal: seal.clone(),
+                since: Instant::now(),
+                sender,
+            }),
+        };
         Ok(Waiter {
             key,
             ticket,
+            seal,
             receiver: Some(receiver),
             waiters: self.clone(),
         })
     }
 
-    /// Hands the result to its waiter. The second delivery of a job finds nobody.
+    /// Hands the result to its waiter. The second delivery of a job finds nobody, and one that is not
+    /// admitted leaves the waiter where it is.
     pub fn resolve(&self, key: &ResultKey, payload: Bytes) -> bool {
-        let mut open = self.open();
-        let Some(place) = open.remove(key) else {
-            self.early().keep(key, payload);
+        let Some((ticket, seal)) = self.place(key) else {
             return false;
         };
-        place.sender.send(payload).is_ok()
+        // It takes its time, so it is done outside of the lock.
+        let Some(payload) = self.rules.admit(seal.as_ref(), payload) else {
+            return false;
+        };
+        let mut open = self.open();
+        let Entry::Occupied(place) = open.entry(key.clone()) else {
+            return false;
+        };
+        place.get().ticket == ticket && place.remove().sender.send(payload).is_ok()
+    }
+
+    fn place(&self, key: &ResultKey) -> Option<(u64, Option<Seal>)> {
+        let open = self.open();
+        let place = open.get(key)?;
+        Some((place.ticket, place.seal.clone()))
     }
 
     /// Keys that have been waited for at least so long.
@@ -109,30 +135,6 @@ impl Waiters {
     fn open(&self) -> MutexGuard<'_, HashMap<ResultKey, Place>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Taken after `open`, if both are.
-    fn early(&self) -> MutexGuard<'_, Early> {
-        self.early.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Early {
-    fn keep(&mut self, key: &ResultKey, payload: Bytes) {
-        if self.kept == 0 || self.results.insert(key.clone(), payload).is_some() {
-            return;
-        }
-        self.keys.push_back(key.clone());
-        if self.keys.len() > self.kept
-            && let Some(oldest) = self.keys.pop_front()
-        {
-            self.results.remove(&oldest);
-        }
-    }
-
-    /// Its key stays in line, and falls out of it in its turn.
-    fn take(&mut self, key: &ResultKey) -> Option<Bytes> {
-        self.results.remove(key)
-    }
 }
 
 /// One request's place in the waiting room.
@@ -140,6 +142,7 @@ impl Early {
 pub struct Waiter {
     key: ResultKey,
     ticket: u64,
+    seal: Option<Seal>,
     /// `None` once served.
     receiver: Option<oneshot::Receiver<Bytes>>,
     waiters: Waiters,
@@ -152,6 +155,11 @@ impl Waiter {
         let result = self.receiver.as_mut()?.await.ok();
         self.receiver = None;
         result
+    }
+
+    /// Returns what a payload holds that was found elsewhere, unless it is not for this waiter.
+    pub fn admit(&self, payload: Bytes) -> Option<Bytes> {
+        self.waiters.rules.admit(self.seal.as_ref(), payload)
     }
 }
 

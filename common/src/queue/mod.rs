@@ -3,17 +3,19 @@
 //! `tests/queue_contract.rs` holds both to the same promises.
 
 mod memory;
+mod models;
 mod names;
 mod rabbit;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use clap::Args;
+use clap::{ArgAction, Args};
 
 pub use names::{JobQueue, Priority};
 
 use crate::shutdown::Shutdown;
+use models::ModelQueues;
 use names::QueueId;
 
 /// How a job is tried again that failed so many times.
@@ -69,16 +71,29 @@ pub struct QueueConfig {
         default_value_t = 2_000
     )]
     pub queue_publish_timeout_ms: u64,
+
+    /// Whether queues that are not there are declared; `false` for a user of the broker who may not: then `tagfleet queues`
+    /// has to have done it
+    #[arg(long, env = "TAGFLEET_QUEUE_DECLARE", default_value_t = true, action = ArgAction::Set)]
+    pub queue_declare: bool,
+
+    /// Certificates of authorities, in PEM, that may sign for an `amqps:` broker, beside those that the system trusts
+    #[arg(long, env = "TAGFLEET_QUEUE_CA_FILE")]
+    pub queue_ca_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum QueueError {
     #[error("queue URL `{0}` is not one of amqp://…, amqps://… and memory:")]
     Url(String),
+    #[error("--queue-ca-file cannot be read: {0}")]
+    CaFile(String),
     #[error("the queue is full")]
     Full,
     #[error("no queue takes this message")]
     Unroutable,
+    #[error("queues of too many models are open")]
+    TooManyModels,
     #[error("the broker did not confirm in time")]
     TimedOut,
     #[error("the broker cannot be reached: {0}")]
@@ -104,6 +119,7 @@ pub struct Depth {
 #[derive(Clone, Debug)]
 pub struct Queue {
     backend: Backend,
+    models: ModelQueues,
 }
 
 #[derive(Clone, Debug)]
@@ -123,7 +139,15 @@ impl Queue {
             }
             other => return Err(QueueError::Url(crate::config::scheme_of(other))),
         };
-        Ok(Self { backend })
+        Ok(Self {
+            backend,
+            models: ModelQueues::new(config),
+        })
+    }
+
+    /// Returns the queues of one model alone, for those that serve it. They are opened once.
+    pub async fn of_model(&self, model: &str) -> Result<Self, QueueError> {
+        self.models.open(model).await
     }
 
     /// Returns once the broker has taken the message into a queue.
@@ -221,6 +245,7 @@ impl Queue {
 
     /// Closes the connections: un-acked deliveries go back, consumers end. Call it when all is acked.
     pub async fn close(&self) {
+        self.models.close().await;
         match &self.backend {
             Backend::Memory(_) => {}
             Backend::Rabbit(rabbit) => rabbit.close().await,

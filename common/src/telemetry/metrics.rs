@@ -17,6 +17,7 @@ const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 const PARTS: &[f64] = &[0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0];
 
 pub const BUNDLE_SIZE: &str = "tagfleet_queue_bundle_size";
+pub const RESULTS_REFUSED: &str = "tagfleet_results_refused_total";
 const LOST_LINES: &str = "tagfleet_log_lines_lost_total";
 
 /// Installs the process's one recorder, or hands out the one that is there, with what is counted elsewhere.
@@ -50,6 +51,10 @@ fn describe() {
     describe_histogram!(
         BUNDLE_SIZE,
         "Jobs published to the broker in one message, by queue and priority"
+    );
+    describe_counter!(
+        RESULTS_REFUSED,
+        "Results without the seal of their job: forged, or of an earlier attempt"
     );
     describe_counter!(LOST_LINES, "Log lines that nobody took in time");
     crate::store::describe_metrics();

@@ -5,5 +5,5 @@ mod metrics;
 mod stages;
 
 pub use log::{LogConfig, LogFormat};
-pub use metrics::{BUNDLE_SIZE, metrics};
+pub use metrics::{BUNDLE_SIZE, RESULTS_REFUSED, metrics};
 pub use stages::record_stages;

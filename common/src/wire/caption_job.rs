@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{JobResult, Language, Tag};
+use crate::seal::Seal;
 
 /// A tagged picture on its way to whoever writes captions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub struct CaptionJob {
     /// When the job that was tagged was published.
     pub published_at_us: u64,
     pub budget_ms: u32,
+    /// The job's that was tagged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
     /// Fleet clock: since then it waits for its caption.
     pub tagged_at_us: u64,
     /// The answer, with a pattern's caption in the place of the one to be written.

@@ -14,7 +14,7 @@ pub use caption_job::CaptionJob;
 pub use job::RETURN_MARGIN;
 use serde::{Deserialize, Serialize};
 
-use crate::{fault::Fault, stage::Timings};
+use crate::{fault::Fault, seal::Seal, stage::Timings};
 
 /// What a message is written as unless it says something that a reader of this
 /// version would overlook. A reader refuses versions above its own and reads all below.
@@ -114,6 +114,9 @@ pub struct Job {
     pub published_at_us: u64,
     /// What is left of the caller's patience when published.
     pub budget_ms: u32,
+    /// What its result is to be sealed with; an API server of before there were seals wants none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
     /// JPEG of the model's input size, RGB, upright.
     #[serde(with = "serde_bytes")]
     pub tile: Vec<u8>,
@@ -213,6 +216,9 @@ pub struct WorkerInfo {
     /// Whether it takes several jobs in one message; a worker of before there were such does not.
     #[serde(default)]
     pub bundles: bool,
+    /// Whether it consumes the queues of its models' own, so that others can send it what they do not serve.
+    #[serde(default)]
+    pub own_queues: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

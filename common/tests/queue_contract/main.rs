@@ -35,6 +35,8 @@ fn config(url: String) -> QueueConfig {
         queue_bundle: 8,
         queue_max_attempts: MAX_ATTEMPTS,
         queue_publish_timeout_ms: 10_000,
+        queue_declare: true,
+        queue_ca_file: None,
     }
 }
 
@@ -86,6 +88,7 @@ macro_rules! jobs {
             an_abandoned_wait_loses_nothing,
             what_is_published_at_once_arrives_each_for_itself,
             a_job_given_back_leaves_no_other_behind,
+            a_models_own_queues_are_apart,
         }
     };
 }
@@ -566,6 +569,24 @@ async fn an_abandoned_wait_loses_nothing(queue: &Queue) {
             );
             ack(delivery).await;
         }
+    }
+}
+
+async fn a_models_own_queues_are_apart(queue: &Queue) {
+    let of_model = async |model| queue.of_model(model).await.expect("it opens");
+    let [lite, other] = [of_model("lite").await, of_model("other").await];
+    for (queue, job) in [(queue, "anyone's"), (&lite, "lite's"), (&other, "other's")] {
+        publish(queue, Priority::Realtime, job).await;
+    }
+    // Opened again, it is the same.
+    for (queue, job) in [
+        (queue, "anyone's"),
+        (&of_model("lite").await, "lite's"),
+        (&of_model("other").await, "other's"),
+    ] {
+        let delivery = delivered(&mut consume(queue, 2)).await;
+        assert_eq!(text(&delivery), job);
+        ack(delivery).await;
     }
 }
 

@@ -14,6 +14,7 @@ mod second;
 use common::{
     fault::{Code, Fault},
     model::{Fit, Kind, TileSpec},
+    seal::Seal,
     stage::{Stage, Timings},
     wire::{
         Asked, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language, ModelId,
@@ -64,6 +65,7 @@ fn job(asked: Asked) -> Job {
         selection: asked.selection,
         published_at_us: 1_763_700_000_000_000,
         budget_ms: 5_000,
+        seal: None,
         tile: vec![0xff, 0xd8, 0xff, 0xd9],
     }
 }
@@ -126,6 +128,19 @@ fn a_job_of_the_first_version_is_worked_on() {
 fn a_plain_job_of_today_is_worked_on_by_the_first_version() {
     let read: first::Job = first::decode(&encode(&job(asked()))).expect("it is read");
     assert_eq!(read, first::decode(JOB).expect("the fixture is its own"));
+}
+
+/// An older worker skips the seal, and answers without one.
+#[test]
+fn a_sealed_job_is_worked_on_by_the_first_version() {
+    let sealed = Job {
+        seal: Some(Seal::random()),
+        ..job(asked())
+    };
+    let read: first::Job = first::decode(&encode(&sealed)).expect("it is read");
+    assert_eq!(read, first::decode(JOB).expect("the fixture is its own"));
+    let back = decode::<Job>(&encode(&sealed)).expect("its own writing is read");
+    assert_eq!(back, sealed);
 }
 
 #[test]
@@ -251,6 +266,7 @@ fn worker() -> WorkerInfo {
         models: vec![info],
         captioner,
         bundles: false,
+        own_queues: false,
     }
 }
 
@@ -317,6 +333,7 @@ fn caption_job() -> CaptionJob {
         subjects: named().tags,
         published_at_us: 1_763_700_000_000_000,
         budget_ms: 5_000,
+        seal: None,
         tagged_at_us: 1_763_700_000_250_000,
         result: result(Ok(named())),
     }

@@ -1,24 +1,34 @@
 //! A client that leaves before its answer cancels its job: no worker should
 //! spend a place in a batch on it.
 
-use bytes::Bytes;
-use common::{
-    bus::{Bus, ResultKey},
-    fault::{Code, Fault},
-    stage::{Stage, Timings},
-    wire::{self, JobResult, WIRE_VERSION},
-};
-use tokio::runtime::Handle;
+use std::time::Duration;
+
+use common::bus::{Bus, ResultKey};
+use tokio::{runtime::Handle, time::Instant};
 
 use crate::metrics::{CALLED_OFF, CANCELLED};
 
+/// A job outlives its deadline by no more: clocks drift between two looks at the bus.
+const MARGIN: Duration = Duration::from_secs(2);
+
 /// Dropped while a job is under way, it cancels the job.
 #[derive(Debug)]
-pub struct CancelGuard(Option<(Bus, ResultKey)>);
+pub struct CancelGuard(Option<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    bus: Bus,
+    key: ResultKey,
+    deadline: Instant,
+}
 
 impl CancelGuard {
-    pub fn new(bus: &Bus, key: &ResultKey) -> Self {
-        Self(Some((bus.clone(), key.clone())))
+    pub fn new(bus: &Bus, key: &ResultKey, deadline: Instant) -> Self {
+        Self(Some(Pending {
+            bus: bus.clone(),
+            key: key.clone(),
+            deadline,
+        }))
     }
 
     /// Guards nothing: a job of a batch goes on whoever leaves.
@@ -34,38 +44,23 @@ impl CancelGuard {
 
 impl Drop for CancelGuard {
     fn drop(&mut self) {
-        let Some((bus, key)) = self.0.take() else {
+        let Some(pending) = self.0.take() else {
             return;
         };
         // A runtime that ends has nobody to tell.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(cancel(bus, key));
+            runtime.spawn(pending.cancel());
         }
     }
 }
 
-async fn cancel(bus: Bus, key: ResultKey) {
-    metrics::counter!(CANCELLED).increment(1);
-    metrics::counter!(CALLED_OFF).increment(1);
-    if let Err(error) = bus.cancel(&key, nobody_waits(&key)).await {
-        tracing::debug!(%error, id = key.id, "a job could not be cancelled");
+impl Pending {
+    async fn cancel(self) {
+        metrics::counter!(CANCELLED).increment(1);
+        metrics::counter!(CALLED_OFF).increment(1);
+        let ttl = self.deadline.saturating_duration_since(Instant::now()) + MARGIN;
+        if let Err(error) = self.bus.cancel(&self.key, ttl).await {
+            tracing::debug!(%error, id = self.key.id, "a job could not be cancelled");
+        }
     }
-}
-
-/// Returns the result of a job that is not to be done.
-fn nobody_waits(key: &ResultKey) -> Bytes {
-    let fault = Fault::new(
-        Code::ClientGone,
-        Stage::Queue,
-        "Its client hung up while the job was under way.",
-    );
-    let result = JobResult {
-        v: WIRE_VERSION,
-        id: key.id.clone(),
-        tenant: key.tenant.clone(),
-        worker: String::new(),
-        outcome: Err(fault),
-        timings: Timings::default(),
-    };
-    wire::encode(&result).into()
 }

@@ -7,6 +7,7 @@ use common::{
     bus::{Bus, BusError, Inbox, ResultKey, Waiter},
     fault::{Code, Fault},
     queue::{JobQueue, Message, Priority, Queue, QueueError},
+    seal::Seal,
     stage::{Stage, Timings},
     wire::{self, Asked, Job, JobResult, RETURN_MARGIN, Tagged},
 };
@@ -65,6 +66,7 @@ impl Dispatcher {
             selection: asked.selection,
             published_at_us: 0,
             budget_ms: 0,
+            seal: None,
             tile,
         }
     }
@@ -84,8 +86,10 @@ impl Dispatcher {
         }
         job.published_at_us = self.bus.now_us();
         job.budget_ms = left.as_millis() as u32;
+        let seal = Seal::random();
+        job.seal = Some(seal.clone());
         let answer = self
-            .publish_and_follow(priority, &job, left, deadline)
+            .publish_and_follow(priority, &job, seal, deadline)
             .await;
         let returned = answer.and_then(|answer| answer.read(&job.key(), submitted));
         if priority == Priority::Realtime {
@@ -98,18 +102,19 @@ impl Dispatcher {
         &self,
         priority: Priority,
         job: &Job,
-        ttl: Duration,
+        seal: Seal,
         deadline: time::Instant,
     ) -> Result<Answer, Fault> {
         let key = job.key();
         // Registered first, so that no answer can come too early.
-        let registered = self.inbox.register(key.clone());
+        let registered = self.inbox.register_sealed(key.clone(), seal);
         let mut waiter = registered.map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
         let payload = wire::encode(job).into();
+        let ttl = Duration::from_millis(job.budget_ms.into());
         let message = Message { payload, ttl };
         let publish = self.queue.publish(JobQueue::Tagging, priority, message);
         let guard = match priority {
-            Priority::Realtime => CancelGuard::new(&self.bus, &key),
+            Priority::Realtime => CancelGuard::new(&self.bus, &key, deadline),
             Priority::Bulk => CancelGuard::none(),
         };
         let answer = self.follow(publish, &mut waiter, &key, deadline).await;
@@ -155,7 +160,7 @@ impl Dispatcher {
             Err(_) => too_late(Stage::Publish),
         };
         // The job may have come through where its confirm did not.
-        let found = self.last_look(key).await.ok().flatten();
+        let found = self.last_look(waiter, key).await.ok().flatten();
         found
             .map(|payload| Answer { payload, confirmed })
             .ok_or(unsent)
@@ -172,29 +177,30 @@ impl Dispatcher {
             return Ok(payload);
         }
         // Its caption may still be on the way: tags do not wait for it any longer.
-        if let Some(payload) = self.provisional(key).await {
+        if let Some(payload) = self.provisional(waiter, key).await {
             return Ok(payload);
         }
         match time::timeout_at(deadline, waiter.result()).await {
             Ok(Some(payload)) => Ok(payload),
             // The announcement may have been lost where the result was not.
             Ok(None) | Err(_) => self
-                .last_look(key)
+                .last_look(waiter, key)
                 .await?
                 .ok_or_else(|| too_late(Stage::Result)),
         }
     }
 
-    async fn provisional(&self, key: &ResultKey) -> Option<Bytes> {
+    async fn provisional(&self, waiter: &Waiter, key: &ResultKey) -> Option<Bytes> {
         let looked = time::timeout(LAST_LOOK, self.bus.provisional(key)).await;
-        looked.ok()?.ok()?
+        waiter.admit(looked.ok()?.ok()??)
     }
 
-    async fn last_look(&self, key: &ResultKey) -> Result<Option<Bytes>, Fault> {
+    async fn last_look(&self, waiter: &Waiter, key: &ResultKey) -> Result<Option<Bytes>, Fault> {
         let looked = time::timeout(LAST_LOOK, self.bus.result(key))
             .await
             .unwrap_or(Ok(None));
-        looked.map_err(|error| bus_fault(&error, Stage::Result, key))
+        let found = looked.map_err(|error| bus_fault(&error, Stage::Result, key))?;
+        Ok(found.and_then(|payload| waiter.admit(payload)))
     }
 }
 
@@ -415,11 +421,6 @@ mod tests {
     #[tokio::test]
     async fn who_leaves_calls_a_real_time_job_off_and_no_other() {
         let submit = in_memory().await;
-        let workers = submit
-            .bus
-            .open_cancelled()
-            .await
-            .expect("memory has inboxes");
         let leave = async |priority, id: &str| {
             let (features, selection) = (
                 Features {
@@ -452,26 +453,24 @@ mod tests {
             )
             .await;
             assert!(left.is_err(), "nobody answers");
-            let mut heard = workers
-                .register(ResultKey {
-                    id: id.to_owned(),
-                    ..key()
-                })
-                .expect("there is room");
-            time::timeout(ms(500), heard.result()).await.ok().flatten()
         };
-        assert_eq!(leave(Priority::Bulk, "bulk").await, None);
-        let called_off = leave(Priority::Realtime, "urgent")
-            .await
-            .expect("it is heard");
-        let result: JobResult = wire::decode(&called_off).expect("of this version");
-        assert_eq!(
-            (
-                result.id.as_str(),
-                result.outcome.expect_err("a fault").code
-            ),
-            ("urgent", Code::ClientGone)
-        );
+        leave(Priority::Bulk, "bulk").await;
+        leave(Priority::Realtime, "urgent").await;
+        let left = ["bulk", "urgent"].map(|id| ResultKey {
+            id: id.to_owned(),
+            ..key()
+        });
+        // The later one is told last.
+        let told = time::timeout(Duration::from_secs(30), async {
+            loop {
+                let told = submit.bus.cancelled(&left).await.expect("memory answers");
+                if told[1] {
+                    return told;
+                }
+                time::sleep(ms(1)).await;
+            }
+        });
+        assert_eq!(told.await.expect("it is told"), [false, true]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use common::{
     budget::Budget,
-    bus::Bus,
+    bus::{Bus, BusConfig},
     outside::Outside,
     process::ReaderProgram,
     queue::Queue,
@@ -76,6 +76,7 @@ impl Resources {
         common::process::give_back_large_pieces();
         describe_metrics();
         let Connections { queue, bus } = Connections::open(&config.connections).await?;
+        tell_of_seals(&config.connections.bus);
         // The store first, which makes its folder.
         let store = Store::open(&config.store)?;
         try_out(&store).await?;
@@ -103,6 +104,14 @@ impl Resources {
             program: config.prepare.program(),
             workers_refresh_ms: config.workers_refresh_ms,
         })
+    }
+}
+
+fn tell_of_seals(bus: &BusConfig) {
+    if bus.bus_url != "memory:" && !bus.require_seals {
+        tracing::info!(
+            "results without a seal are taken; --require-seals refuses them once every worker seals"
+        );
     }
 }
 

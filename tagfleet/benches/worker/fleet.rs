@@ -194,6 +194,7 @@ impl Fleet {
             selection: Selection::default(),
             published_at_us: self.bus.now_us(),
             budget_ms: BUDGET.as_millis() as u32,
+            seal: None,
             tile: self.tile.clone(),
         }
     }

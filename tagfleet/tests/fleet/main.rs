@@ -6,8 +6,10 @@ mod bucket;
 mod captions;
 mod elsewhere;
 mod migration;
+mod models;
 mod process;
 mod samples;
+mod users;
 
 use std::{
     collections::{HashMap, HashSet},

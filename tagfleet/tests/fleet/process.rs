@@ -2,7 +2,9 @@
 
 use std::{
     collections::HashMap,
-    process::{Child, Command, Stdio},
+    fs::File,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
 };
 
 use testing::servers::{Port, eventually};
@@ -61,16 +63,43 @@ impl Process {
         process
     }
 
+    /// A role whose log is `log`, perhaps not ready yet.
+    pub fn logged(role: &str, settings: &[(&str, String)], log: &Path) -> Self {
+        let listen = match role {
+            "migrator" => "TAGFLEET_MIGRATOR_LISTEN",
+            "worker" => "TAGFLEET_WORKER_LISTEN",
+            _ => "TAGFLEET_LISTEN",
+        };
+        let port = Port::reserve();
+        let mut command = command(role, listen, &port, settings);
+        let (out, err) = log_file(log);
+        command.stdout(out).stderr(err);
+        Self {
+            child: command.spawn().expect("the binary starts"),
+            port,
+        }
+    }
+
+    /// Runs a command to its end, and returns its exit code.
+    pub async fn run(role: &str, settings: &[(&str, String)], log: &Path) -> Option<i32> {
+        let mut process = Self::logged(role, settings, log);
+        let ended = async || process.child.try_wait().ok().flatten();
+        eventually("the process ends", ended).await.code()
+    }
+
+    /// What a command prints.
+    pub async fn command(arguments: &[&str]) -> Output {
+        let mut command = tokio::process::Command::new(BINARY);
+        command
+            .args(arguments)
+            .output()
+            .await
+            .expect("the binary runs")
+    }
+
     fn start(role: &str, listen: &str, settings: &[(&str, String)]) -> Self {
         let port = Port::reserve();
-        let mut command = Command::new(BINARY);
-        command
-            .arg(role)
-            .env(listen, format!("127.0.0.1:{}", port.number()))
-            .stdin(Stdio::null());
-        // Nobody's home is written to.
-        command.env("TAGFLEET_STORE_URL", "memory:");
-        command.envs(settings.iter().map(|(name, value)| (name, value)));
+        let mut command = command(role, listen, &port, settings);
         if std::env::var_os("TAGFLEET_TEST_OUTPUT").is_none() {
             command.stderr(Stdio::null());
         }
@@ -104,6 +133,29 @@ impl Process {
             .expect("JSON")
     }
 
+    /// JSON there and back with an API key.
+    pub async fn post_as(
+        &self,
+        key: &str,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> serde_json::Value {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let request = reqwest::Client::new()
+            .post(format!("http://127.0.0.1:{}{path}", self.port.number()))
+            .bearer_auth(key)
+            .json(body);
+        let response = request.send().await.expect("an answer");
+        response.json().await.expect("JSON")
+    }
+
+    pub async fn get_as(&self, key: &str, path: &str) -> Option<serde_json::Value> {
+        let request = reqwest::Client::new()
+            .get(format!("http://127.0.0.1:{}{path}", self.port.number()))
+            .bearer_auth(key);
+        request.send().await.ok()?.json().await.ok()
+    }
+
     /// A counter's values, by the text of its labels.
     pub async fn counts(&self, counter: &str) -> Option<HashMap<String, u64>> {
         let metrics = self.get("/metrics").await?;
@@ -117,7 +169,7 @@ impl Process {
         Some(counts.collect())
     }
 
-    async fn ready(&self) {
+    pub async fn ready(&self) {
         eventually("the process is ready", async || self.get("/readyz").await).await;
     }
 
@@ -258,8 +310,26 @@ impl Drop for Process {
     }
 }
 
+fn command(role: &str, listen: &str, port: &Port, settings: &[(&str, String)]) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .arg(role)
+        .env(listen, format!("127.0.0.1:{}", port.number()))
+        .stdin(Stdio::null());
+    // Nobody's home is written to.
+    command.env("TAGFLEET_STORE_URL", "memory:");
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// Opens a file for both outputs.
+fn log_file(log: &Path) -> (File, File) {
+    let file = File::create(log).expect("the folder can be written");
+    (file.try_clone().expect("it is open"), file)
+}
+
 /// What lets a service fetch from the test's origin and from nowhere else on this machine.
-fn fetching(origin: &Origin) -> Vec<(&'static str, String)> {
+pub fn fetching(origin: &Origin) -> Vec<(&'static str, String)> {
     vec![(
         "TAGFLEET_FETCH_ALLOW_ORIGINS",
         format!("http://127.0.0.1:{}", origin.port()),

@@ -21,6 +21,11 @@ pub struct RabbitMq {
 
 impl RabbitMq {
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With further lines of `rabbitmq.conf`.
+    pub async fn start_with(settings: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let port = Port::reserve();
         let inner_ports = [Port::reserve(), Port::reserve()];
@@ -28,6 +33,7 @@ impl RabbitMq {
             folder.path(),
             port.number(),
             inner_ports.each_ref().map(Port::number),
+            settings,
         );
         let group = launch(&environment);
         let rabbit = Self {
@@ -98,12 +104,13 @@ fn prepare(
     folder: &Path,
     port: u16,
     [mapper, distribution]: [u16; 2],
+    settings: &str,
 ) -> Vec<(&'static str, String)> {
     let file = |name: &str| folder.join(name).display().to_string();
     let config = format!(
         "listeners.tcp.default = 127.0.0.1:{port}\nlog.file = false\ndisk_free_limit.absolute = 10MB\n\
          cluster_formation.randomized_startup_delay_range.min = 0\n\
-         cluster_formation.randomized_startup_delay_range.max = 0\n"
+         cluster_formation.randomized_startup_delay_range.max = 0\n{settings}\n"
     );
     std::fs::write(file("rabbitmq.conf"), config).expect("the folder can be written");
     std::fs::write(file("enabled_plugins"), "[].\n").expect("the folder can be written");

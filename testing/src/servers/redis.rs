@@ -7,18 +7,25 @@ use super::{Port, group::Group, listening};
 pub struct Redis {
     port: Port,
     folder: TempDir,
+    options: String,
     group: Group,
 }
 
 impl Redis {
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With further options of `redis-server`, as a shell reads them.
+    pub async fn start_with(options: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let port = Port::reserve();
-        let group = launch(port.number(), &folder);
+        let group = launch(port.number(), &folder, options);
         let redis = Self {
             port,
             group,
             folder,
+            options: options.to_owned(),
         };
         listening(redis.port()).await;
         redis
@@ -44,7 +51,7 @@ impl Redis {
     /// On the same port, empty.
     pub async fn restart(&mut self) {
         self.kill9();
-        self.group = launch(self.port(), &self.folder);
+        self.group = launch(self.port(), &self.folder, &self.options);
         listening(self.port()).await;
     }
 
@@ -63,11 +70,13 @@ impl Redis {
     }
 }
 
-fn launch(port: u16, folder: &TempDir) -> Group {
+fn launch(port: u16, folder: &TempDir, options: &str) -> Group {
     let folder = folder.path().display();
     let quiet = r#"--save "" --appendonly no"#;
     Group::start(
-        &format!("exec redis-server --port {port} --bind 127.0.0.1 --dir '{folder}' {quiet}"),
+        &format!(
+            "exec redis-server --port {port} --bind 127.0.0.1 --dir '{folder}' {quiet} {options}"
+        ),
         &[],
     )
 }

@@ -1,4 +1,4 @@
-//! An API server's subscription, or a worker's to cancellations. Pub/sub is at-most-once, so it is only the
+//! An API server's subscription. Pub/sub is at-most-once, so it is only the
 //! fast way: after every (re)subscription, and once a second for whoever
 //! waits long, the keys themselves are read.
 
@@ -45,11 +45,8 @@ struct Listener {
 
 impl Subscription {
     /// Returns once Redis has confirmed the subscription.
-    pub(super) async fn open(bus: &Arc<Inner>, name: &str, kept: usize) -> Result<Self, BusError> {
-        let (waiters, up) = (
-            Waiters::new(bus.max_waiters, kept),
-            Arc::new(AtomicBool::new(false)),
-        );
+    pub(super) async fn open(bus: &Arc<Inner>, name: &str) -> Result<Self, BusError> {
+        let (waiters, up) = (Waiters::new(bus.rules), Arc::new(AtomicBool::new(false)));
         let listener = Listener {
             client: resp3(&bus.client).map_err(unavailable)?,
             channel: bus.keys.inbox(name),

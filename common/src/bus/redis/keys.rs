@@ -18,9 +18,11 @@ impl Keys {
     }
 
     pub fn result(&self, key: &ResultKey) -> String {
-        // Without colons in the tenant, no two pairs of tenant and id share a key.
-        let tenant = key.tenant.replace('%', "%25").replace(':', "%3A");
-        format!("{}:result:{tenant}:{}", self.prefix, key.id)
+        format!("{}:result:{}", self.prefix, tenants_own(key))
+    }
+
+    pub fn cancelled(&self, key: &ResultKey) -> String {
+        format!("{}:cancelled:{}", self.prefix, tenants_own(key))
     }
 
     pub fn inbox(&self, name: &str) -> String {
@@ -43,6 +45,12 @@ impl Keys {
     pub fn announced(&self, kind: &str) -> String {
         format!("{}:announced:{kind}", self.prefix)
     }
+}
+
+/// Without colons in the tenant, no two pairs of tenant and id are written alike.
+fn tenants_own(key: &ResultKey) -> String {
+    let tenant = key.tenant.replace('%', "%25").replace(':', "%3A");
+    format!("{tenant}:{}", key.id)
 }
 
 /// What is pushed to an inbox: the result itself, so that the usual way needs no second look.

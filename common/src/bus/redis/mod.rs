@@ -17,11 +17,14 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use redis::{Client, FromRedisValue, RedisError, RedisResult, aio::ConnectionManager};
+use redis::{
+    Client, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, TlsCertificates,
+    aio::ConnectionManager,
+};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{BusConfig, BusError, ResultKey, host_clock_us};
+use super::{BusConfig, BusError, ResultKey, host_clock_us, waiters::Rules};
 use commands::Commands;
 pub use inbox::Subscription;
 use keys::{Announcement, Keys};
@@ -45,7 +48,7 @@ struct Inner {
     client: Client,
     commands: Commands,
     keys: Keys,
-    max_waiters: usize,
+    rules: Rules,
     /// Whether Redis takes what is to be stored, by its pulse.
     up: AtomicBool,
     /// What the host's clock lacks to Redis's, microseconds.
@@ -58,14 +61,13 @@ impl Redis {
     pub fn connect<'a>(config: &'a BusConfig) -> BoxFuture<'a, Result<Self, BusError>> {
         Box::pin(async move {
             crate::tls::install_provider();
-            let scheme = |_| BusError::Url(crate::config::scheme_of(&config.bus_url));
-            let client = Client::open(config.bus_url.as_str()).map_err(scheme)?;
+            let client = client(config)?;
             let commands = commands::connect(&client).await.map_err(unavailable)?;
             let inner = Inner {
                 commands: Commands::new(client.clone(), commands),
                 client,
                 keys: Keys::new(&config.bus_prefix),
-                max_waiters: config.max_waiters,
+                rules: Rules::new(config),
                 up: AtomicBool::new(true),
                 clock_offset_us: AtomicI64::new(0),
                 inboxes: Mutex::default(),
@@ -125,17 +127,45 @@ impl Redis {
         })
     }
 
+    pub fn cancel<'a>(
+        &'a self,
+        key: &'a ResultKey,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            let mut set = redis::cmd("SET");
+            set.arg(self.inner.keys.cancelled(key))
+                .arg(1)
+                .arg("PX")
+                .arg(millis(ttl));
+            self.inner.ask::<()>(&set).await
+        })
+    }
+
+    pub fn cancelled<'a>(
+        &'a self,
+        keys: &'a [ResultKey],
+    ) -> BoxFuture<'a, Result<Vec<bool>, BusError>> {
+        Box::pin(async move {
+            let mut get = redis::cmd("MGET");
+            for key in keys {
+                get.arg(self.inner.keys.cancelled(key));
+            }
+            let found: Vec<Option<u8>> = self.inner.ask(&get).await?;
+            Ok(found.iter().map(Option::is_some).collect())
+        })
+    }
+
     pub fn open_inbox<'a>(
         &'a self,
         name: &'a str,
-        kept: usize,
     ) -> BoxFuture<'a, Result<Arc<Subscription>, BusError>> {
         Box::pin(async move {
             let open = self.inner.inboxes().get(name).and_then(Weak::upgrade);
             if let Some(open) = open {
                 return Ok(open);
             }
-            let subscription = Arc::new(Subscription::open(&self.inner, name, kept).await?);
+            let subscription = Arc::new(Subscription::open(&self.inner, name).await?);
             let mut inboxes = self.inner.inboxes();
             inboxes.retain(|_, open| open.strong_count() > 0);
             inboxes.insert(name.to_owned(), Arc::downgrade(&subscription));
@@ -266,6 +296,24 @@ impl Redis {
         let inboxes = self.inner.inboxes();
         let mut open = inboxes.values().filter_map(Weak::upgrade);
         self.inner.up.load(Relaxed) && open.all(|inbox| inbox.is_subscribed())
+    }
+}
+
+fn client(config: &BusConfig) -> Result<Client, BusError> {
+    let url = config.bus_url.as_str();
+    let scheme = |_| BusError::Url(crate::config::scheme_of(url));
+    let unusable = |error: &dyn fmt::Display| BusError::CaFile(error.to_string());
+    let authorities = crate::tls::authorities(config.bus_ca_file.as_deref());
+    match authorities.map_err(|error| unusable(&error))? {
+        Some(authorities) if url.starts_with("rediss://") => {
+            let certificates = TlsCertificates {
+                client_tls: None,
+                root_cert: Some(authorities.into_bytes()),
+            };
+            let info = url.into_connection_info().map_err(scheme)?;
+            Client::build_with_tls(info, certificates).map_err(|error| unusable(&error))
+        }
+        _ => Client::open(url).map_err(scheme),
     }
 }
 

@@ -37,10 +37,10 @@ pub struct Link {
 struct Socket(Arc<OnceLock<TcpStream>>);
 
 impl Link {
-    pub async fn open(uri: &AMQPUri, name: &str) -> Result<Self, String> {
+    pub async fn open(uri: &AMQPUri, tls: &OwnedTLSConfig, name: &str) -> Result<Self, String> {
         crate::tls::install_provider();
         let socket = Socket::default();
-        let opened = timeout(OPEN_WITHIN, connect(uri, name, socket.clone())).await;
+        let opened = timeout(OPEN_WITHIN, connect(uri, tls, name, socket.clone())).await;
         let connection = match opened {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) => return Err(error.to_string()),
@@ -149,8 +149,14 @@ async fn say_goodbye(connection: &Connection, socket: &Socket) {
     socket.cut();
 }
 
-async fn connect(uri: &AMQPUri, name: &str, socket: Socket) -> lapin::Result<Connection> {
+async fn connect(
+    uri: &AMQPUri,
+    tls: &OwnedTLSConfig,
+    name: &str,
+    socket: Socket,
+) -> lapin::Result<Connection> {
     let mut uri = uri.clone();
+    let tls = tls.clone();
     uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
     let runtime = lapin::runtime::default_runtime()?;
     let options = ConnectionProperties::default().with_connection_name(name.into());
@@ -173,9 +179,7 @@ async fn connect(uri: &AMQPUri, name: &str, socket: Socket) -> lapin::Result<Con
                 }
                 return match uri.scheme {
                     AMQPScheme::AMQP => Ok(stream),
-                    AMQPScheme::AMQPS => Ok(stream
-                        .into_tls(host, OwnedTLSConfig::default().as_ref())
-                        .await?),
+                    AMQPScheme::AMQPS => Ok(stream.into_tls(host, tls.as_ref()).await?),
                 };
             }
             Err(failed.into())

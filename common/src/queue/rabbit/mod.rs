@@ -18,7 +18,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use lapin::{BasicProperties, uri::AMQPUri};
+use lapin::{BasicProperties, tcp::OwnedTLSConfig, uri::AMQPUri};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use consumer::Consumer;
@@ -51,6 +51,7 @@ struct Inner {
 /// Where the broker is, and what has to be there.
 struct Broker {
     uri: AMQPUri,
+    tls: OwnedTLSConfig,
     topology: Topology,
 }
 
@@ -62,8 +63,14 @@ impl Rabbit {
             let topology = Topology {
                 prefix: config.queue_prefix.clone(),
                 max_length: config.queue_max_length,
+                declare: config.queue_declare,
             };
-            let broker = Arc::new(Broker { uri, topology });
+            let tls = OwnedTLSConfig {
+                cert_chain: crate::tls::authorities(config.queue_ca_file.as_deref())
+                    .map_err(|error| QueueError::CaFile(error.to_string()))?,
+                ..OwnedTLSConfig::default()
+            };
+            let broker = Arc::new(Broker { uri, tls, topology });
             let (closed, tasks) = (CancellationToken::new(), TaskTracker::new());
             let timeout = Duration::from_millis(config.queue_publish_timeout_ms);
             let publisher = Publisher::start(
@@ -165,7 +172,12 @@ impl Drop for Inner {
 impl Broker {
     /// A connection with every queue in place.
     async fn link(&self, role: &str) -> Result<Link, String> {
-        let link = Link::open(&self.uri, &format!("{} {role}", self.topology.prefix)).await?;
+        let link = Link::open(
+            &self.uri,
+            &self.tls,
+            &format!("{} {role}", self.topology.prefix),
+        )
+        .await?;
         let declared = async {
             let channel = link.channel().await?;
             self.topology.declare(&channel).await?;

@@ -33,6 +33,8 @@ impl Place {
 pub struct Topology {
     pub prefix: String,
     pub max_length: u32,
+    /// Otherwise the queues have to be there: to look at one takes no permission at the broker.
+    pub declare: bool,
 }
 
 impl Topology {
@@ -49,6 +51,7 @@ impl Topology {
     pub async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
         let options = QueueDeclareOptions {
             durable: true,
+            passive: !self.declare,
             ..Default::default()
         };
         for place in Place::all() {

@@ -1,0 +1,42 @@
+//! `tagfleet queues`: declares the queues, so that no role needs the right to.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use common::queue::{Queue, QueueConfig};
+
+#[derive(Args)]
+pub struct Queues {
+    /// Names of the models that workers serve, by comma: each has queues of its own
+    #[arg(
+        long = "model",
+        env = "TAGFLEET_MODEL",
+        value_delimiter = ',',
+        default_value = "efficientnet-lite0"
+    )]
+    models: Vec<String>,
+
+    #[command(flatten)]
+    queue: QueueConfig,
+}
+
+impl Queues {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        if self.queue.queue_url == "memory:" {
+            bail!("--queue-url: `memory:` holds one process, so there is nothing to declare");
+        }
+        let config = QueueConfig {
+            queue_declare: true,
+            ..self.queue
+        };
+        let queue = Queue::connect(&config).await?;
+        for model in &self.models {
+            let opened = queue.of_model(model).await;
+            opened.with_context(|| format!("declaring the queues of {model}"))?;
+        }
+        queue.close().await;
+        println!("the queues of {} are there", config.queue_prefix);
+        Ok(ExitCode::SUCCESS)
+    }
+}
