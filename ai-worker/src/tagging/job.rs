@@ -139,6 +139,7 @@ impl TaggingWorker {
         let result = self.result(job, outcome, timings);
         let deadline = Instant::now() + job.left(self.bus.now_us());
         let is_stored = outcome::store(&self.bus, &job.reply_to, &result, deadline).await;
+        common::fail_point!("worker.stored");
         is_stored.then_some(result)
     }
 
@@ -176,6 +177,7 @@ impl TaggingWorker {
 async fn end(delivery: Delivery, result: &JobResult) {
     let attempt = delivery.attempt;
     let priority = delivery.priority;
+    common::fail_point!("worker.before-ack");
     let acked = matches!(delivery.ack().await, Ok(true));
     let code = outcome::code(result);
     telemetry::record_stages("worker", &result.timings, OWN);

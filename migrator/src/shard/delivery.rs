@@ -56,6 +56,7 @@ pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shut
     let _in_hand = migrator.in_hand.take(&name).await;
     let attempt = delivery.attempt;
     tracing::info!(tenant, batch, shard = number, attempt, "shard taken");
+    common::fail_point!("migrator.taken");
     match work(&migrator, &shard, hand_on_at, &stop).await {
         Ok(Then::Ack) => ack(delivery, &shard).await,
         Ok(Then::GoBack) => tracing::info!(tenant, batch, shard = number, "shard goes back"),
@@ -105,6 +106,7 @@ async fn work(
             }
         },
     }
+    common::fail_point!("migrator.closed");
     // Before the ack, so that whoever gets it next does so if this process dies.
     let finished = ledger.finished_shards(&key).await?;
     announce_next(queue, ledger, &key, finished, sealed.shards).await?;

@@ -329,6 +329,7 @@ impl Run {
 
     async fn write(&mut self) -> Result<Appended, LedgerError> {
         let appended = self.log.append(&self.lines).await?;
+        common::fail_point!("migrator.page-logged");
         self.lines.clear();
         self.written = Instant::now();
         Ok(appended)

@@ -151,9 +151,16 @@ impl<'a> Intake<'a> {
         if !stored.map_err(unavailable)? {
             return Err(another());
         }
+        common::fail_point!("intake.stored", return Err(store_failed()));
         (self.shards, self.items) = (self.shards + 1, 0);
         Ok(())
     }
+}
+
+/// What the store of a test says.
+fn store_failed() -> Fault {
+    let detail = "A fail point says that the store of batches cannot be used.";
+    Fault::new(Code::StoreUnavailable, Stage::Admit, detail)
 }
 
 pub fn another() -> Fault {
