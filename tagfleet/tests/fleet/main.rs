@@ -1,21 +1,21 @@
 //! The binary as its users run it: real processes, real models, real RabbitMQ
 //! and Redis, photos by URL from an origin of the test's own. Needs `make models`.
 
-mod album;
-mod bucket;
 mod captions;
 mod elsewhere;
 mod migration;
-mod process;
-mod samples;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
 };
 
-use process::Process;
-use samples::{Origin, Tagged};
+use support::{
+    process::Process,
+    samples::{Origin, Tagged},
+};
 use testing::servers::{RabbitMq, Redis, eventually, unique};
 
 /// For each sample, the tags of which one must be among the first five.
