@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::support::process::Process;
 
-/// Of a process that lived shorter nothing can be said.
+/// The first looks at a process: caches and connections come to be, which is no growth.
+const WARM_UP: usize = 4;
+/// Of a process that lived shorter after that, nothing can be said.
 const LEAST_LOOKS: usize = 6;
 
 #[derive(Clone, Copy)]
@@ -40,6 +42,7 @@ impl Gauges {
         );
         println!("|---|---|---|---|---|---|");
         for ((name, id), looks) in &self.0 {
+            let looks = looks.get(WARM_UP..).unwrap_or_default();
             if looks.len() < LEAST_LOOKS {
                 continue;
             }
