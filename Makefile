@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-realistic bench-892 bench-cold flame clean-cache
+.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-realistic bench-892 bench-cold flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ loadtest: ## Build the load generator (loadtest --help)
 
 test-batch-kill: ## A batch of 20,000 images while everything around it is killed, each once (TAGFLEET_BATCH_KILL_ITEMS)
 	@TAGFLEET_BATCH_KILL_ITEMS=$${TAGFLEET_BATCH_KILL_ITEMS:-20000} cargo test --profile quick --locked --workspace --test fleet outlives_everything -- --nocapture
+
+test-faults: ## Every fault, each with its ledger; a table at the end (FAULT=redis: those whose names hold this)
+	@scripts/faults.sh $(FAULT)
+
+soak: ## Half load, a batch beside it, a random fault every 5 s; memory and descriptors at the end (MINUTES=20, SEED)
+	@TAGFLEET_SOAK_MINUTES=$(or $(MINUTES),20) TAGFLEET_SOAK_SEED=$(or $(SEED),$$(date +%s)) scripts/faults.sh --exact slow::soak::soak
 
 fmt: ## Format the code
 	@cargo fmt --all

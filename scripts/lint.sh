@@ -64,7 +64,7 @@ main() {
     scripts/documents.py
 
     step "Shell scripts"
-    optional shellcheck shellcheck scripts/*.sh deploy/*.sh deploy/check/*.sh .ci/run
+    optional shellcheck shellcheck scripts/*.sh deploy/*.sh deploy/check/*.sh .ci/*
 
     step "Dependencies: versions, licences, sources, bans, advisories"
     check_fuzzed_versions

@@ -19,7 +19,9 @@ RESULT = re.compile(r"^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored
 TIMED = re.compile(r"^test (\S+) .*<([\d.]+)s>$", re.M)
 REPORT_TIME = ["-Zunstable-options", "--report-time"]
 # Each of their tests loads real models, which takes a processor seconds: more of them at once only wait for each other.
-FEW_AT_ONCE = {"tagfleet/fleet (test)": 3, "ai-worker/worker (test)": 2}
+FEW_AT_ONCE = {"tagfleet/fleet (test)": 3, "ai-worker/worker (test)": 2, "tagfleet/faults (test)": 3}
+# Programs of which a part is run here, by what the names of its tests hold, and who runs the rest.
+PARTS = {"tagfleet/faults (test)": ("quick::", "make test-faults")}
 # Seconds that suites took the last time, so that the longest begin first.
 TIMES = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target")) / ".suites"
 
@@ -27,7 +29,8 @@ TIMES = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target")) / ".suites"
 class Suite:
     def __init__(self, words):
         self.folder, self.name, self.program = words.split(":", 2)
-        self.passed = self.failed = self.skipped = 0
+        self.passed = self.failed = self.skipped = self.left = 0
+        self.part, self.rest = PARTS.get(self.name, ("", ""))
         self.seconds = 0.0
         self.output = ""
 
@@ -39,7 +42,7 @@ class Suite:
         timed = timed and b"--report-time" in subprocess.run([self.program, "--help"], stdout=subprocess.PIPE).stdout
         with tempfile.TemporaryFile("w+") as log:
             threads = min(threads, FEW_AT_ONCE.get(self.name, threads))
-            command = [self.program, f"--test-threads={threads}", *(REPORT_TIME if timed else [])]
+            command = [self.program, f"--test-threads={threads}", *(REPORT_TIME if timed else []), *([self.part] if self.part else [])]
             code = subprocess.run(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT).returncode
             log.seek(0)
             self.output = log.read()
@@ -52,7 +55,11 @@ class Suite:
         for passed, failed, ignored, filtered in results:
             self.passed += int(passed)
             self.failed += int(failed)
-            self.skipped += int(ignored) + int(filtered)
+            self.skipped += int(ignored)
+            if self.part:
+                self.left += int(filtered)
+            else:
+                self.skipped += int(filtered)
         # A program that ended before it could count has failed as a whole.
         if code != 0 and not self.failed:
             self.failed = 1
@@ -71,7 +78,7 @@ def remember(suites):
 
 def report(suite, ended, count, begun):
     verdict = "FAILED" if suite.failed else "ok"
-    numbers = f"{suite.passed:4} passed" + (f", {suite.failed} failed" if suite.failed else "")
+    numbers = f"{suite.passed:4} passed" + (f", {suite.failed} failed" if suite.failed else "") + (f", {suite.left} left to `{suite.rest}`" if suite.left else "")
     print(f"  [{ended:2}/{count}, {time.monotonic() - begun:4.0f} s] {suite.name:40} {numbers} in {suite.seconds:5.1f} s  {verdict}", flush=True)
     if suite.failed:
         print(suite.output, flush=True)

@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod budget;
 pub mod bus;
 pub mod config;
+pub mod fail_points;
 pub mod fault;
 pub mod image;
 pub mod model;

@@ -9,7 +9,7 @@ use api_server::ApiConfig;
 use clap::Args;
 use common::{
     config::{check_name, unique_name},
-    probes,
+    fail_points, probes,
     queue::Queue,
     shutdown::{self, Shutdown},
     telemetry::LogConfig,
@@ -82,6 +82,7 @@ pub struct Worker {
 impl Api {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let _log = self.log.init()?;
+        fail_points::arm()?;
         api_server::check(&self.api)?;
         expect_others(&self.resources.connections)?;
         let listener = listen(self.api.listen).await?;
@@ -98,6 +99,7 @@ impl Api {
 impl Migrator {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let _log = self.log.init()?;
+        fail_points::arm()?;
         self.migrate.validate()?;
         check_name("--migrator-name", self.migrator_name.as_deref())?;
         expect_others(&self.resources.connections)?;
@@ -119,6 +121,7 @@ impl Migrator {
 impl Worker {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let _log = self.log.init()?;
+        fail_points::arm()?;
         self.worker.validate()?;
         expect_others(&self.connections)?;
         let listener = listen(self.worker_listen).await?;
@@ -132,6 +135,7 @@ impl Worker {
 impl Serve {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let _log = self.log.init()?;
+        fail_points::arm()?;
         // All that is cheap to check comes before models are loaded.
         api_server::check(&self.api)?;
         self.migrate.validate()?;

@@ -1,9 +1,12 @@
 //! No model: runs that take a given time and use no processor, for measuring
 //! everything around the model. It is called `fake` wherever it shows.
 
+mod flaws;
+
 use std::{str::FromStr, thread, time::Duration};
 
 use super::{Engine, EngineError};
+use flaws::{Black, Flaws};
 
 /// Scores of the class that a picture is said to be, and of the others.
 const SURE: f32 = 0.7;
@@ -28,6 +31,7 @@ pub struct Pretence {
     pub cost: Cost,
     /// Otherwise a tile's bytes are taken for its pixels.
     pub decodes: bool,
+    flaws: Flaws,
 }
 
 impl Pretence {
@@ -37,7 +41,19 @@ impl Pretence {
             image: Duration::ZERO,
         },
         decodes: true,
+        flaws: Flaws {
+            most_images: None,
+            black: None,
+        },
     };
+
+    /// Returns an engine that pretends so.
+    pub fn engine(self) -> Fake {
+        Fake {
+            cost: self.cost,
+            flaws: self.flaws,
+        }
+    }
 
     /// Returns the device's name where it shows: nobody shall take a figure for a real one.
     pub fn name(self) -> &'static str {
@@ -78,6 +94,10 @@ impl FromStr for Kind {
                 "service_ms" => pretence.cost.service = time(value).ok_or_else(unknown)?,
                 "image_ms" => pretence.cost.image = time(value).ok_or_else(unknown)?,
                 "decode" if value == "off" => pretence.decodes = false,
+                "most_images" => {
+                    pretence.flaws.most_images = Some(value.parse().map_err(|_| unknown())?);
+                }
+                "black" => pretence.flaws.black = Some(Black::parse(value).ok_or_else(unknown)?),
                 _ => return Err(unknown()),
             }
         }
@@ -95,11 +115,13 @@ fn time(ms: &str) -> Option<Duration> {
 
 #[derive(Debug)]
 pub struct Fake {
-    pub cost: Cost,
+    cost: Cost,
+    flaws: Flaws,
 }
 
 impl Engine for Fake {
     fn infer(&mut self, images: &[&[u8]]) -> Result<Vec<f32>, EngineError> {
+        self.flaws.meet(images)?;
         thread::sleep(self.cost.of(images.len()));
         Ok(images.iter().flat_map(|image| scores(image)).collect())
     }
@@ -128,7 +150,13 @@ mod tests {
             service: ms(8),
             image: ms(2),
         };
-        let fake = |cost, decodes| Ok(Kind::Fake(Pretence { cost, decodes }));
+        let fake = |cost, decodes| {
+            Ok(Kind::Fake(Pretence {
+                cost,
+                decodes,
+                ..Pretence::PLAIN
+            }))
+        };
         assert_eq!("fake:service_ms=8,image_ms=2".parse(), fake(cost, true));
         assert_eq!(
             "fake:service_ms=8,image_ms=2,decode=off".parse(),
@@ -143,6 +171,8 @@ mod tests {
             "fake:service_ms=-1",
             "fake:speed=9",
             "fake:decode=on",
+            "fake:black=sing",
+            "fake:most_images=few",
             "onnx:service_ms=1",
             "Fake",
         ] {
@@ -159,7 +189,12 @@ mod tests {
         let dark = vec![0; 3000];
         let light = vec![1; 3000];
         let begun = std::time::Instant::now();
-        let scores = Fake { cost }
+        let pretence = Pretence {
+            cost,
+            ..Pretence::PLAIN
+        };
+        let scores = pretence
+            .engine()
             .infer(&[&dark, &light])
             .expect("it never fails");
         assert!(begun.elapsed() >= cost.of(2));

@@ -20,7 +20,7 @@ use std::{
 
 pub use alarm::{Alarm, Breakdown};
 pub use device::Device;
-pub use fake::{CLASSES, Cost, Fake, Kind, Pretence, UnknownEngine};
+pub use fake::{CLASSES, Kind, Pretence, UnknownEngine};
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;
 pub use panicking::excuse_this_thread;

@@ -9,7 +9,7 @@ use common::{
 
 use super::{load::Loaded, source::Source};
 use crate::{
-    engine::{CLASSES, Cost, Engine, Fake, Sizes},
+    engine::{CLASSES, Engine, Pretence, Sizes},
     tagging::{
         LoadedVersion, Tagger,
         tags::{Calibration, Taxonomy, TaxonomyError},
@@ -34,7 +34,7 @@ pub fn taxonomy() -> Result<Taxonomy, TaxonomyError> {
 }
 
 /// Makes an engine for each of `threads`.
-pub fn load(cost: Cost, threads: usize, sizes: Sizes) -> Result<Loaded, TaxonomyError> {
+pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, TaxonomyError> {
     let tagger = Tagger {
         taxonomy: taxonomy()?.expect_classes(CLASSES)?,
         model: info(),
@@ -42,12 +42,12 @@ pub fn load(cost: Cost, threads: usize, sizes: Sizes) -> Result<Loaded, Taxonomy
     };
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     for _ in 0..threads {
-        engines.push(Box::new(Fake { cost }));
+        engines.push(Box::new(pretence.engine()));
     }
     let warm_up = sizes
         .warm()
         .into_iter()
-        .map(|n| (n, cost.of(n).as_secs_f64()))
+        .map(|n| (n, pretence.cost.of(n).as_secs_f64()))
         .collect();
     Ok(Loaded {
         version: LoadedVersion {

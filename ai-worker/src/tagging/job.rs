@@ -166,7 +166,9 @@ impl TaggingWorker {
         let deadline = Instant::now() + job.left(self.bus.now_us());
         let destination = Destination::of(job, priority);
         let stored = outcome::store(&self.bus, destination, &result, deadline);
-        stored.await.then_some(result)
+        let is_stored = stored.await;
+        common::fail_point!("worker.stored");
+        is_stored.then_some(result)
     }
 
     /// Hands the result on to those who write captions. If that cannot be, it is stored, and its caption says why.
@@ -211,6 +213,7 @@ async fn sent_on(delivery: Delivery) {
 async fn end(delivery: Delivery, result: &JobResult) {
     let attempt = delivery.attempt;
     let priority = delivery.priority;
+    common::fail_point!("worker.before-ack");
     let acked = matches!(delivery.ack().await, Ok(true));
     let code = outcome::code(result);
     telemetry::record_stages("worker", &result.timings, OWN);

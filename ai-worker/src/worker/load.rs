@@ -48,7 +48,7 @@ fn load_fake(config: &WorkerConfig, pretence: Pretence, bus: &Bus) -> Result<Rea
     tracing::warn!(?pretence, "the engine is fake: every tag is made up");
     let threads = config.engine_threads();
     let sizes = config.rules().sizes;
-    let fake = fake::load(pretence.cost, threads, sizes).map_err(VersionError::from)?;
+    let fake = fake::load(pretence, threads, sizes).map_err(VersionError::from)?;
     let captioner = own_captioner(config, bus, &labels([&fake.version.tagger.taxonomy]))?;
     Ok(Ready {
         loader: None,

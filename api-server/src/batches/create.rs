@@ -103,6 +103,7 @@ async fn create(app: &AppState, tenant: &str, request: HttpRequest) -> Result<Ba
     match source::take(app, &request, source).await {
         Ok(sealed) => {
             if let Some(sealed) = sealed {
+                common::fail_point!("intake.sealed");
                 announce_first(&app.resources.queue, ledger, &request.key(), sealed).await;
             }
             BatchView::of(ledger, &request, app.now_s()).await

@@ -151,6 +151,7 @@ impl Dispatcher {
         let confirmed = Instant::now();
         let unsent = match sent {
             Ok(Ok(())) => {
+                common::fail_point!("dispatch.confirmed");
                 let payload = self.wait(waiter, key, deadline).await?;
                 return Ok(Answer { payload, confirmed });
             }

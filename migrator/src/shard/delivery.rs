@@ -62,9 +62,11 @@ pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shut
     };
     let Shard { tenant, batch, .. } = &shard;
     tracing::info!(tenant, batch, shard = shard.number, attempt, "shard taken");
+    common::fail_point!("migrator.taken");
     let worked = work(&migrator, &key, &shard, &holding, hand_on_at, &stop).await;
     let ended = match worked {
         Ok(Then::Finish) => {
+            common::fail_point!("migrator.closed");
             end(holding, &shard, "shard acked").await;
             // What is announced next, and whether it was the last one, holds up no place for shards.
             migrator.hints.look_at(key);

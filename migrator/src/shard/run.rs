@@ -339,6 +339,7 @@ impl Run {
             if self.log.append(page).await? == Appended::Closed {
                 return Ok(Appended::Closed);
             }
+            common::fail_point!("migrator.page-logged");
         }
         self.written = Instant::now();
         Ok(Appended::Yes)

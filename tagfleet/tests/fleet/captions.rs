@@ -10,8 +10,10 @@ use testing::servers::{RabbitMq, Redis, eventually, unique};
 
 use crate::{
     expect_empty_queues,
-    process::Process,
-    samples::{Origin, Tagged},
+    support::{
+        process::Process,
+        samples::{Origin, Tagged},
+    },
 };
 
 const WRITTEN: [&str; 3] = ["llm", "cached", "template"];

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testing::servers::eventually;
 use testing::tables::{parquet, texts};
 
-use crate::{album::Album, bucket::Bucket, process::Process};
+use crate::support::{album::Album, bucket::Bucket, process::Process};
 
 async fn service(album: &Album, bucket: &Bucket, store: &std::path::Path) -> Process {
     let settings = [
@@ -106,7 +106,7 @@ async fn a_list_in_a_bucket_becomes_results_in_a_bucket() {
         files.keys()
     );
     assert!(files.contains_key("batch.json"));
-    assert_eq!(*bucket.refused.lock().expect("not poisoned"), 0);
+    assert_eq!(bucket.refused(), 0);
     assert_eq!(service.terminate().await, Some(0));
 }
 

@@ -1,14 +1,12 @@
 //! The binary as its users run it: real processes, real models, real RabbitMQ
 //! and Redis, photos by URL from an origin of the test's own. Needs `make models`.
 
-mod album;
-mod bucket;
 mod captions;
 mod elsewhere;
 mod migration;
 mod models;
-mod process;
-mod samples;
+#[path = "../support/mod.rs"]
+mod support;
 mod users;
 
 use std::{
@@ -16,8 +14,10 @@ use std::{
     time::Duration,
 };
 
-use process::Process;
-use samples::{Origin, Tagged};
+use support::{
+    process::Process,
+    samples::{Origin, Tagged},
+};
 use testing::servers::{RabbitMq, Redis, eventually, unique};
 
 /// For each sample, the tags of which one must be among the first five.

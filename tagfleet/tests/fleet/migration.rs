@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 use testing::servers::{RabbitMq, Redis, unique};
 
-use crate::{album::Album, process::Process};
+use crate::support::{album::Album, process::Process};
 
 /// `TAGFLEET_BATCH_KILL_ITEMS=20000` is the long run (`make test-batch-kill`).
 const ITEMS: usize = 600;

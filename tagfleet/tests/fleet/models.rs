@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 use testing::servers::{RabbitMq, Redis, unique};
 
-use crate::{process::Process, samples::Origin};
+use crate::support::{process::Process, samples::Origin};
 
 const REQUESTS: usize = 100;
 const AT_ONCE: usize = 8;

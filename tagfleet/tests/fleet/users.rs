@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testing::servers::{RabbitMq, Redis, eventually, unique};
 
-use crate::{
+use crate::support::{
     process::{Process, fetching},
     samples::Origin,
 };
@@ -113,17 +113,13 @@ impl Fleet {
         ]
     }
 
-    fn expect_no_secret_in(&self, name: &str, key: &String) {
-        let log = std::fs::read_to_string(self.log(name)).expect("it was written");
+    fn expect_no_secret_in(&self, name: &str, process: &Process, key: &String) {
+        let log = process.logged();
         assert!(!log.is_empty(), "{name} wrote nothing");
         for (what, secret) in self.secrets.0.iter().chain([(&"key", key)]) {
             let line = log.lines().find(|line| line.contains(secret.as_str()));
             assert_eq!(line, None, "{name} wrote the {what}");
         }
-    }
-
-    fn log(&self, name: &str) -> PathBuf {
-        self.folder.path().join(format!("{name}.log"))
     }
 
     /// Puts a key into the file of keys, and returns it.
@@ -152,16 +148,13 @@ async fn roles_work_with_users_of_their_own_and_write_no_secret_into_their_logs(
     let fleet = Fleet::start().await;
     let key = fleet.key().await;
     let secrets = &fleet.secrets;
-    let declared = Process::run("queues", &fleet.settings("declarer"), &fleet.log("queues")).await;
-    assert_eq!(declared, Some(0));
+    let mut queues = Process::begun("queues", &fleet.settings("declarer"));
+    assert_eq!(queues.ended().await.code(), Some(0));
 
-    let mut worker = Process::logged("worker", &fleet.settings("worker"), &fleet.log("worker"));
-    worker.ready().await;
+    let mut worker = Process::bare("worker", &fleet.settings("worker")).await;
     let with_origin = |user| [fleet.settings(user), fetching(&origin)].concat();
-    let mut api = Process::logged("api", &with_origin("api"), &fleet.log("api"));
-    let mut migrator =
-        Process::logged("migrator", &with_origin("migrator"), &fleet.log("migrator"));
-    tokio::join!(api.ready(), migrator.ready());
+    let mut api = Process::bare("api", &with_origin("api")).await;
+    let mut migrator = Process::bare("migrator", &with_origin("migrator")).await;
 
     requests(&api, &key, &origin, secrets).await;
     batch(&api, &key, &origin, secrets).await;
@@ -181,14 +174,21 @@ async fn roles_work_with_users_of_their_own_and_write_no_secret_into_their_logs(
     ];
     fleet.redis.ctl(&kill).await;
     let stranger = fleet.settings_with("worker", secrets.of("wrong-password"));
-    let refused = Process::run("worker", &stranger, &fleet.log("stranger")).await;
-    assert_ne!(refused, Some(0));
+    let mut stranger = Process::begun("worker", &stranger);
+    assert_ne!(stranger.ended().await.code(), Some(0));
     for process in [&mut api, &mut migrator, &mut worker] {
         assert_eq!(process.terminate().await, Some(0));
     }
 
-    for name in ["queues", "worker", "api", "migrator", "stranger"] {
-        fleet.expect_no_secret_in(name, &key);
+    let written = [
+        ("queues", &queues),
+        ("worker", &worker),
+        ("api", &api),
+        ("migrator", &migrator),
+        ("stranger", &stranger),
+    ];
+    for (name, process) in written {
+        fleet.expect_no_secret_in(name, process, &key);
     }
 }
 

@@ -3,7 +3,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU16, Ordering::Relaxed},
+        atomic::{AtomicU16, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -30,6 +30,7 @@ pub struct TcpProxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
     target_port: Arc<AtomicU16>,
+    accepted: Arc<AtomicUsize>,
     open: Arc<Mutex<CancellationToken>>,
     _ends: DropGuard,
 }
@@ -44,16 +45,22 @@ impl TcpProxy {
         let ends = CancellationToken::new();
         let open = Arc::new(Mutex::new(ends.child_token()));
         let target_port = Arc::new(AtomicU16::new(target_port));
-        tokio::spawn(ends.clone().run_until_cancelled_owned(accept(
-            listener,
-            target_port.clone(),
-            watched,
-            open.clone(),
-        )));
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let proxy = Accepting {
+            target_port: target_port.clone(),
+            accepted: accepted.clone(),
+            mode: watched,
+            open: open.clone(),
+        };
+        tokio::spawn(
+            ends.clone()
+                .run_until_cancelled_owned(proxy.accept(listener)),
+        );
         Self {
             address,
             mode,
             target_port,
+            accepted,
             open,
             _ends: ends.drop_guard(),
         }
@@ -72,6 +79,11 @@ impl TcpProxy {
         self.target_port.store(port, Relaxed);
     }
 
+    /// How many connections came so far, with those that were refused.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Relaxed)
+    }
+
     /// Ends every connection that is open now.
     pub fn cut(&self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,19 +91,28 @@ impl TcpProxy {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
+/// What a new connection meets.
+struct Accepting {
     target_port: Arc<AtomicU16>,
+    accepted: Arc<AtomicUsize>,
     mode: watch::Receiver<Mode>,
     open: Arc<Mutex<CancellationToken>>,
-) {
-    while let Ok((client, _)) = listener.accept().await {
-        if *mode.borrow() == Mode::Refuse {
-            continue;
+}
+
+impl Accepting {
+    async fn accept(self, listener: TcpListener) {
+        while let Ok((client, _)) = listener.accept().await {
+            self.accepted.fetch_add(1, Relaxed);
+            if *self.mode.borrow() == Mode::Refuse {
+                continue;
+            }
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let alive = open.clone();
+            drop(open);
+            let target_port = self.target_port.load(Relaxed);
+            let pass = pass(client, target_port, self.mode.clone());
+            tokio::spawn(async move { drop(alive.run_until_cancelled(pass).await) });
         }
-        let alive = open.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let pass = pass(client, target_port.load(Relaxed), mode.clone());
-        tokio::spawn(async move { drop(alive.run_until_cancelled(pass).await) });
     }
 }
 

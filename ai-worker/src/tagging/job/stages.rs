@@ -58,6 +58,7 @@ impl TaggingWorker {
             return Err(no_time());
         }
         let picture = self.picture(served, tile, clock).await?;
+        common::fail_point!("worker.before-infer");
         let (scored, version) = score(served, priority, picture, deadline).await?;
         clock.end_at(Stage::BatchWait, scored.taken);
         clock.end_at(Stage::Decode, scored.started);

@@ -161,6 +161,7 @@ impl<'a> Intake<'a> {
         if !stored.map_err(unavailable)? {
             return Err(another());
         }
+        common::fail_point!("intake.stored", return Err(store_failed()));
         (self.shards, self.items) = (self.shards + 1, 0);
         Ok(())
     }
@@ -169,6 +170,12 @@ impl<'a> Intake<'a> {
 /// Another server was sent a list that is no good under the same key, and has removed what there was.
 pub fn refused_elsewhere() -> Fault {
     let detail = "Another list under this Idempotency-Key was refused meanwhile; send it again.";
+    Fault::new(Code::StoreUnavailable, Stage::Admit, detail)
+}
+
+/// What the store of a test says.
+fn store_failed() -> Fault {
+    let detail = "A fail point says that the store of batches cannot be used.";
     Fault::new(Code::StoreUnavailable, Stage::Admit, detail)
 }
 

@@ -2,20 +2,24 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
-    path::Path,
-    process::{Child, Command, Output, Stdio},
+    os::unix::process::ExitStatusExt,
+    process::{Child, Command, ExitStatus, Output, Stdio},
 };
 
+use tempfile::NamedTempFile;
 use testing::servers::{Port, eventually};
 
-use crate::samples::{Origin, Tagged};
+use super::samples::{Origin, Tagged};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tagfleet");
+
+/// SIGABRT
+const ABORTED: i32 = 6;
 
 pub struct Process {
     child: Child,
     port: Port,
+    log: NamedTempFile,
 }
 
 impl Process {
@@ -42,79 +46,93 @@ impl Process {
 
     pub async fn worker(name: &str, settings: &[(&str, String)]) -> Self {
         let named = [("TAGFLEET_WORKER_NAME", name.to_owned())];
-        let worker = Self::start(
-            "worker",
-            "TAGFLEET_WORKER_LISTEN",
-            &[settings, &named].concat(),
-        );
-        worker.ready().await;
-        worker
+        Self::bare("worker", &[settings, &named].concat()).await
     }
 
     /// A role with these settings and no others, ready.
     pub async fn bare(role: &str, settings: &[(&str, String)]) -> Self {
-        let listen = if role == "migrator" {
-            "TAGFLEET_MIGRATOR_LISTEN"
-        } else {
-            "TAGFLEET_LISTEN"
-        };
-        let process = Self::start(role, listen, settings);
+        let process = Self::begun(role, settings);
         process.ready().await;
         process
     }
 
-    /// A role whose log is `log`, perhaps not ready yet.
-    pub fn logged(role: &str, settings: &[(&str, String)], log: &Path) -> Self {
+    /// The same, which may never become ready.
+    pub fn begun(role: &str, settings: &[(&str, String)]) -> Self {
         let listen = match role {
             "migrator" => "TAGFLEET_MIGRATOR_LISTEN",
             "worker" => "TAGFLEET_WORKER_LISTEN",
             _ => "TAGFLEET_LISTEN",
         };
-        let port = Port::reserve();
-        let mut command = command(role, listen, &port, settings);
-        let (out, err) = log_file(log);
-        command.stdout(out).stderr(err);
-        Self {
-            child: command.spawn().expect("the binary starts"),
-            port,
-        }
+        Self::start(role, listen, settings)
     }
 
-    /// Runs a command to its end, and returns its exit code.
-    pub async fn run(role: &str, settings: &[(&str, String)], log: &Path) -> Option<i32> {
-        let mut process = Self::logged(role, settings, log);
-        let ended = async || process.child.try_wait().ok().flatten();
-        eventually("the process ends", ended).await.code()
+    fn start(role: &str, listen: &str, settings: &[(&str, String)]) -> Self {
+        let mut command = Command::new(BINARY);
+        command.arg(role);
+        Self::run(command, listen, settings)
+    }
+
+    /// All in one, on a disk of its own that holds so much: a tmpfs that this process alone has mounted on `folder`.
+    pub async fn serve_on_small_disk(
+        folder: &std::path::Path,
+        size: &str,
+        settings: &[(&str, String)],
+    ) -> Self {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--map-root-user", "--mount", "sh", "-c"])
+            .arg(r#"mount -t tmpfs -o size="$1" tmpfs "$2" && exec "$0" serve"#)
+            .args([BINARY, size])
+            .arg(folder);
+        let service = Self::run(command, "TAGFLEET_LISTEN", settings);
+        service.ready().await;
+        service
     }
 
     /// What a command prints.
     pub async fn command(arguments: &[&str]) -> Output {
         let mut command = tokio::process::Command::new(BINARY);
-        command
-            .args(arguments)
-            .output()
-            .await
-            .expect("the binary runs")
+        let output = command.args(arguments).output();
+        output.await.expect("the binary runs")
     }
 
-    fn start(role: &str, listen: &str, settings: &[(&str, String)]) -> Self {
+    fn run(mut command: Command, listen: &str, settings: &[(&str, String)]) -> Self {
         let port = Port::reserve();
-        let mut command = command(role, listen, &port, settings);
-        if std::env::var_os("TAGFLEET_TEST_OUTPUT").is_none() {
-            command.stderr(Stdio::null());
-        }
+        let log = NamedTempFile::new().expect("a temporary file can be made");
+        command
+            .env(listen, format!("127.0.0.1:{}", port.number()))
+            .stdin(Stdio::null());
+        // Nobody's home is written to.
+        command.env("TAGFLEET_STORE_URL", "memory:");
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
+        let output = log.reopen().expect("the file is there");
+        command.stdout(output.try_clone().expect("it is open"));
+        command.stderr(output);
         Self {
             child: command.spawn().expect("the binary starts"),
             port,
+            log,
         }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it answers.
+    pub fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port.number())
+    }
+
+    /// What it has logged so far.
+    pub fn logged(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap_or_default()
     }
 
     pub async fn get(&self, path: &str) -> Option<String> {
         // The client wants a TLS provider even where none is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let response = reqwest::get(format!("http://127.0.0.1:{}{path}", self.port.number()))
-            .await
-            .ok()?;
+        let response = reqwest::get(format!("{}{path}", self.base())).await.ok()?;
         response.error_for_status().ok()?.text().await.ok()
     }
 
@@ -122,7 +140,7 @@ impl Process {
     pub async fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let request = reqwest::Client::new()
-            .post(format!("http://127.0.0.1:{}{path}", self.port.number()))
+            .post(format!("{}{path}", self.base()))
             .json(body);
         request
             .send()
@@ -142,7 +160,7 @@ impl Process {
     ) -> serde_json::Value {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let request = reqwest::Client::new()
-            .post(format!("http://127.0.0.1:{}{path}", self.port.number()))
+            .post(format!("{}{path}", self.base()))
             .bearer_auth(key)
             .json(body);
         let response = request.send().await.expect("an answer");
@@ -151,7 +169,7 @@ impl Process {
 
     pub async fn get_as(&self, key: &str, path: &str) -> Option<serde_json::Value> {
         let request = reqwest::Client::new()
-            .get(format!("http://127.0.0.1:{}{path}", self.port.number()))
+            .get(format!("{}{path}", self.base()))
             .bearer_auth(key);
         request.send().await.ok()?.json().await.ok()
     }
@@ -169,6 +187,15 @@ impl Process {
         Some(counts.collect())
     }
 
+    /// A metric without labels.
+    pub async fn number(&self, metric: &str) -> Option<u64> {
+        let metrics = self.get("/metrics").await?;
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '))?;
+        line.parse().ok()
+    }
+
     pub async fn ready(&self) {
         eventually("the process is ready", async || self.get("/readyz").await).await;
     }
@@ -184,7 +211,7 @@ impl Process {
 
     /// Whether `tagfleet health` calls it well.
     pub async fn is_healthy(&self) -> bool {
-        let url = format!("http://127.0.0.1:{}/readyz", self.port.number());
+        let url = format!("{}/readyz", self.base());
         let status = tokio::process::Command::new(BINARY)
             .args(["health", &url])
             .stderr(Stdio::null())
@@ -223,12 +250,7 @@ impl Process {
 
     async fn run_tag(&self, urls: &[String], options: &[&str]) -> Vec<String> {
         let mut command = tokio::process::Command::new(BINARY);
-        command.args([
-            "tag",
-            "--json",
-            "--api",
-            &format!("http://127.0.0.1:{}", self.port.number()),
-        ]);
+        command.args(["tag", "--json", "--api", &self.base()]);
         let output = command
             .args(options)
             .args(urls)
@@ -244,44 +266,29 @@ impl Process {
 
     /// What `tagfleet batch` prints when it talks to this service.
     pub async fn batch(&self, arguments: &[&str]) -> String {
-        let mut command = tokio::process::Command::new(BINARY);
-        command
-            .args([
-                "batch",
-                "--api",
-                &format!("http://127.0.0.1:{}", self.port.number()),
-            ])
-            .args(arguments);
-        let output = command.output().await.expect("the binary runs");
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "tagfleet batch {arguments:?}: {complaint}"
-        );
-        String::from_utf8(output.stdout).expect("UTF-8")
+        batch(&self.base(), arguments).await
     }
 
     /// `tagfleet batch results` or `errors`, line by line.
     pub async fn batch_lines(&self, kind: &str, id: &str) -> Vec<serde_json::Value> {
-        let text = self.batch(&[kind, id]).await;
-        text.lines()
-            .map(|line| serde_json::from_str(line).expect("JSON lines"))
-            .collect()
+        batch_lines(&self.base(), kind, id).await
     }
 
     pub fn rss_mib(&self) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .expect("Linux says so");
-        let kib: u64 = line
-            .split_whitespace()
-            .nth(1)
-            .and_then(|kib| kib.parse().ok())
-            .expect("a number");
-        kib / 1024
+        self.rss_kib().expect("it runs") / 1024
+    }
+
+    /// `None` once it has ended.
+    pub fn rss_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// Open descriptors; `None` once it has ended.
+    pub fn descriptors(&self) -> Option<usize> {
+        let listing = std::fs::read_dir(format!("/proc/{}/fd", self.id())).ok()?;
+        Some(listing.count())
     }
 
     pub fn kill9(&mut self) {
@@ -293,13 +300,33 @@ impl Process {
 
     /// SIGTERM, and the exit code once it has drained.
     pub async fn terminate(&mut self) -> Option<i32> {
-        let killed = Command::new("kill")
-            .arg(self.child.id().to_string())
+        self.signal("TERM");
+        self.ended().await.code()
+    }
+
+    /// By the name of the signal: `STOP` freezes it, `CONT` lets it go on.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.id().to_string()])
             .status()
             .expect("kill is there");
-        assert!(killed.success(), "it was still running");
-        let ended = async || self.child.try_wait().ok().flatten();
-        eventually("the process ends", ended).await.code()
+        assert!(sent.success(), "it was still running");
+    }
+
+    /// How it ended, once it has.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let ended = async || self.has_ended();
+        eventually("the process ends", ended).await
+    }
+
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Once it has aborted, as by a bug.
+    pub async fn aborted(&mut self) {
+        let status = self.ended().await;
+        assert_eq!(status.signal(), Some(ABORTED), "{status}");
     }
 }
 
@@ -307,25 +334,31 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::env::var_os("TAGFLEET_TEST_OUTPUT").is_some() {
+            eprintln!("{}", self.logged());
+        }
     }
 }
 
-fn command(role: &str, listen: &str, port: &Port, settings: &[(&str, String)]) -> Command {
-    let mut command = Command::new(BINARY);
-    command
-        .arg(role)
-        .env(listen, format!("127.0.0.1:{}", port.number()))
-        .stdin(Stdio::null());
-    // Nobody's home is written to.
-    command.env("TAGFLEET_STORE_URL", "memory:");
-    command.envs(settings.iter().map(|(name, value)| (name, value)));
-    command
+/// `tagfleet batch` through the service that answers there.
+async fn batch(base: &str, arguments: &[&str]) -> String {
+    let mut command = tokio::process::Command::new(BINARY);
+    command.args(["batch", "--api", base]).args(arguments);
+    let output = command.output().await.expect("the binary runs");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "tagfleet batch {arguments:?}: {complaint}"
+    );
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-/// Opens a file for both outputs.
-fn log_file(log: &Path) -> (File, File) {
-    let file = File::create(log).expect("the folder can be written");
-    (file.try_clone().expect("it is open"), file)
+/// `tagfleet batch results` or `errors`, line by line.
+pub async fn batch_lines(base: &str, kind: &str, id: &str) -> Vec<serde_json::Value> {
+    let text = batch(base, &[kind, id]).await;
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("JSON lines"))
+        .collect()
 }
 
 /// What lets a service fetch from the test's origin and from nowhere else on this machine.

@@ -1,0 +1,10 @@
+//! The most telling rows, which `make test` runs.
+
+mod batches;
+mod captions;
+mod duplicates;
+mod intake;
+mod redis;
+mod roles;
+mod store;
+mod workers;
