@@ -87,10 +87,19 @@ class Fleet(unittest.TestCase):
         for secret in COMPOSE["secrets"].values():
             self.assertIn(secret["file"].removeprefix("./deploy/"), made)
 
+    def test_a_worker_on_a_gpu_has_a_folder_to_write_to(self):
+        """Read-only as it is, Docker gives it none by itself."""
+        for name, service in SERVICES.items():
+            environment = service.get("environment", {})
+            if environment.get("TAGFLEET_DEVICE", "cpu") != "cpu":
+                with self.subTest(service=name):
+                    self.assertTrue([mount for mount in service["tmpfs"] if mount.split(":")[0] == "/tmp"])
+                    self.assertTrue(environment["CUDA_CACHE_PATH"].startswith("/tmp/"))
+
     def test_every_setting_is_one_that_the_binary_reads(self):
         known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source()))
         named = {key for service in SERVICES.values() if "edge" not in str(service.get("image")) and service.get("command", [""])[0] in roles() for key in service["environment"]}
-        named = {key for key in named if not key.startswith("AWS_")}
+        named = {key for key in named if not key.startswith(("AWS_", "CUDA_"))}
         self.assertTrue(named)
         self.assertLessEqual(named, known)
 

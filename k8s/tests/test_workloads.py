@@ -81,6 +81,17 @@ class EveryWorkload(unittest.TestCase):
         self.assertLessEqual(wanted, here | SECRETS_FROM_ELSEWHERE)
 
     @each_workload
+    def test_a_worker_on_a_gpu_has_a_folder_to_write_to(self, _, workload):
+        """The first run of a model on a GPU is profiled into a file, and the driver keeps what it compiles."""
+        for container in pod(workload)["containers"]:
+            if environment(container).get("TAGFLEET_DEVICE", "cpu") == "cpu":
+                continue
+            mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+            (volume,) = [v for v in pod(workload)["volumes"] if v["name"] == mounts.get("/tmp")]
+            self.assertIn("sizeLimit", volume["emptyDir"])
+            self.assertTrue(environment(container)["CUDA_CACHE_PATH"].startswith("/tmp/"))
+
+    @each_workload
     def test_stops_within_the_warning_of_a_spot_node(self, _, workload):
         self.assertLessEqual(pod(workload)["terminationGracePeriodSeconds"], SPOT_WARNING_S)
 
