@@ -66,7 +66,6 @@ build_all() {
     build loadtest tagfleet-loadtest:check
     build cuda tagfleet-cuda:check
     build models tagfleet-models:check
-    rm -rf target/given
     take_sender
     (($(megabytes tagfleet:check) <= largest_mb)) || die "the image without models is larger than $largest_mb MB"
 }

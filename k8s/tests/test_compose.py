@@ -56,6 +56,17 @@ class EveryService(unittest.TestCase):
 
         self.each(check)
 
+    def test_an_image_is_built_once_and_ours_is_never_pulled(self):
+        """Two services that build one name export it at once, and the second export fails."""
+        builders = [service["image"] for service in SERVICES.values() if "build" in service]
+        self.assertEqual(sorted(builders), sorted(set(builders)))
+        ours = {image for service in SERVICES.values() if re.search(r":-tagfleet[a-z-]*:local", image := service["image"])}
+        self.assertEqual(ours, set(builders))
+        for name, service in SERVICES.items():
+            if service["image"] in ours:
+                with self.subTest(service=name):
+                    self.assertEqual(service.get("pull_policy"), None if "build" in service else "never")
+
     def test_images_are_of_a_version(self):
         self.each(lambda _, service: self.assertRegex(service["image"], r":-[^}]+:(?!latest)[^}]+\}$"))
 
