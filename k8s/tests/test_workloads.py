@@ -7,6 +7,8 @@ from rendered import BROKER, NAME, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, conta
 
 # A reclaimed spot node is gone after so long, with some seconds for the news to arrive.
 SPOT_WARNING_S = 120 - 10
+# What nobody takes back has all the time it needs.
+ON_DEMAND = {"karpenter.sh/capacity-type": "on-demand"}.items()
 
 
 def assert_confined(test, its_pod, container):
@@ -49,8 +51,9 @@ class EveryWorkload(unittest.TestCase):
                 self.assertIn(container[probe].get("httpGet", {}).get("port", next(iter(ports))), ports)
             ready, alive = container["readinessProbe"], container["livenessProbe"]
             if "httpGet" in ready:
-                # Ready hangs on broker and store; alive must not, or their outage would start every process anew.
-                self.assertEqual(ready["httpGet"]["path"], "/readyz")
+                # Ready hangs on broker and store; alive must not, or their outage would start every process anew. The edge answers for
+                # itself: without API servers it refuses politely.
+                self.assertEqual(ready["httpGet"]["path"], "/edge/healthz" if name(workload) == "tagfleet-edge" else "/readyz")
                 self.assertNotEqual(alive["httpGet"]["path"], "/readyz")
 
     @each_workload
@@ -93,6 +96,8 @@ class EveryWorkload(unittest.TestCase):
 
     @each_workload
     def test_stops_within_the_warning_of_a_spot_node(self, _, workload):
+        if ON_DEMAND <= pod(workload).get("nodeSelector", {}).items():
+            return
         self.assertLessEqual(pod(workload)["terminationGracePeriodSeconds"], SPOT_WARNING_S)
 
 
@@ -150,6 +155,20 @@ class Stopping(unittest.TestCase):
             grace_s, edge = self.container(overlay, "tagfleet-edge")
             self.assertGreaterEqual(grace_s, edge["lifecycle"]["preStop"]["sleep"]["seconds"] + hard_stop_s)
 
+    def test_the_edge_behind_a_load_balancer(self):
+        """It is a target for as long as it is ready, and no longer is one before it closes its port."""
+        (namespace,) = of_kind("aws-t4", "Namespace")
+        self.assertEqual(namespace["metadata"]["labels"]["elbv2.k8s.aws/pod-readiness-gate-inject"], "enabled")
+        (service,) = [s for s in of_kind("aws-t4", "Service") if s["spec"].get("type") == "LoadBalancer"]
+        notes = {key.removeprefix("service.beta.kubernetes.io/aws-load-balancer-"): value for key, value in service["metadata"]["annotations"].items()}
+        self.assertIn(f"path {notes['healthcheck-path']} ", (ROOT / "deploy/haproxy/haproxy.cfg").read_text())
+        noticed_s = int(notes["healthcheck-interval"]) * int(notes["healthcheck-unhealthy-threshold"])
+        self.assertLessEqual(noticed_s, 10)
+        (edge,) = [w for w in workloads("aws-t4") if name(w) == "tagfleet-edge"]
+        # A minute in which a load balancer still sends new connections to a target that leaves.
+        self.assertGreaterEqual(pod(edge)["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"], 60 + noticed_s)
+        self.assertLessEqual(ON_DEMAND, pod(edge)["nodeSelector"].items())
+        self.assertGreaterEqual(edge["spec"]["replicas"], 3)
 
     def test_whoever_is_called_waits_until_nobody_calls(self):
         """Whose address others hold; workers and migrators fetch their work."""
