@@ -1,5 +1,6 @@
 """What every workload has: probes, limits, confinement, a budget, spread, and time to stop."""
 
+import math
 import re
 import unittest
 
@@ -9,6 +10,10 @@ from rendered import BROKER, NAME, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, conta
 SPOT_WARNING_S = 120 - 10
 # What nobody takes back has all the time it needs.
 ON_DEMAND = {"karpenter.sh/capacity-type": "on-demand"}.items()
+
+
+def seconds(time):
+    return int(time[:-1]) * {"s": 1, "m": 60, "h": 3600}[time[-1]]
 
 
 def assert_confined(test, its_pod, container):
@@ -200,8 +205,27 @@ class Nodes(unittest.TestCase):
             with self.subTest(pool=pool):
                 self.assertEqual(len(set(self.values(pool, "topology.kubernetes.io/zone"))), 3)
                 self.assertIn(spec["template"]["spec"]["nodeClassRef"]["name"], classes)
-                minutes = int(spec["template"]["spec"]["terminationGracePeriod"].removesuffix("m"))
-                self.assertGreaterEqual(minutes * 60, SPOT_WARNING_S)
+                self.assertGreaterEqual(seconds(spec["template"]["spec"]["terminationGracePeriod"]), max(SPOT_WARNING_S, *(pod(w)["terminationGracePeriodSeconds"] for w in workloads("aws-t4"))))
+
+    def test_no_node_goes_by_force(self):
+        """Expiry asks no budget and starts no replacement, and a wave that came together would go together. A machine image that is
+        named by its version is patched by drift, which does both."""
+        for pool, spec in self.pools.items():
+            with self.subTest(pool=pool):
+                self.assertEqual(spec["template"]["spec"]["expireAfter"], "Never")
+        for its_class in of_kind("aws-t4", "EC2NodeClass"):
+            with self.subTest(node_class=name(its_class)):
+                for term in its_class["spec"]["amiSelectorTerms"]:
+                    self.assertRegex(term["alias"], r"@v\d+\.\d+\.\d+$")
+
+    def test_budgets_hold_for_as_long_as_all_pods_take_to_move(self):
+        """Afterwards what is left is deleted in spite of them. One fifth of the workers at once, five minutes for each turn."""
+        (scaler,) = [s for s in of_kind("aws-t4", "ScaledObject") if name(s) == "tagfleet-worker-tag"]
+        (budget,) = [b for b in of_kind("aws-t4", "PodDisruptionBudget") if name(b) == "tagfleet-worker-tag"]
+        workers = scaler["spec"]["maxReplicaCount"]
+        at_once = max(1, workers * int(budget["spec"]["maxUnavailable"].rstrip("%")) // 100)
+        grace = self.pools["tagfleet-gpu"]["template"]["spec"]["terminationGracePeriod"]
+        self.assertGreaterEqual(seconds(grace), math.ceil(workers / at_once) * 300)
 
     def test_one_kind_of_gpu_is_enough(self):
         """Of several kinds that are wanted, `minValues` refuses the last one that is to be had."""
