@@ -5,14 +5,16 @@
 #
 #   FLEET_EXIT=1     ends after the samples; exit code 0 says that all went as it should
 #   FLEET_APIS=2     API servers            FLEET_WORKERS=2  workers            FLEET_ROUNDS=4  times that the samples are tagged
+#   FLEET_HANG_UPS=500  requests whose client leaves after 50 ms, through the edge; 95 % of them must be heard of
 #   FLEET_RESTART=1  restarts every role FLEET_RESTARTS=3 times, one process after the other, under FLEET_RATE=50 requests a
 #                    second for FLEET_LASTS_S=120 seconds, and each time with a batch of FLEET_BATCH_ITEMS=300 images under way;
 #                    none may fail, none be missing, none be there twice
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/restart.sh"
+. "$(dirname "$0")/hangup.sh"
 apis=${FLEET_APIS:-2} workers=${FLEET_WORKERS:-2} rounds=${FLEET_ROUNDS:-4} restart=${FLEET_RESTART:-0}
-steps=$((9 + restart))
+steps=$((10 + restart))
 folder='' # of all that must go afterwards
 
 # Whatever ends the script, nothing that it started stays behind.
@@ -206,7 +208,7 @@ stay() {
 }
 
 judge() {
-    ((failed == 0)) || die "not every image was tagged"
+    ((failed == 0)) || die "not every image was tagged, or not every client that left was heard of"
     ((left == 0)) || die "$left messages were left in the queues"
     ((${#idle[@]} == 0)) || die "did nothing: ${idle[*]}"
     ((${#unclean[@]} == 0)) || die "did not end cleanly: ${unclean[*]}; logs are in $logs"
@@ -248,6 +250,9 @@ main() {
 
     step "Who did what"
     show_shares
+
+    step "Clients that hang up"
+    hang_up "${samples[0]}"
 
     if ((restart)); then
         step "Restarting every role under $rate requests a second"

@@ -112,7 +112,7 @@ class Code(unittest.TestCase):
             self.assertEqual(apart, overlay == "aws-t4")
 
     def test_every_setting_is_one_that_the_binary_reads(self):
-        known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source())) | {"TAGFLEET_EDGE", "TAGFLEET_EDGE_STATS"}
+        known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source())) | {"TAGFLEET_EDGE", "TAGFLEET_EDGE_STATS", "TAGFLEET_EDGE_THREADS"}
         for overlay in OVERLAYS:
             named = {key for w in workloads(overlay) for c in containers(w) for key in environment(c) if key.startswith("TAGFLEET_")}
             named |= {key for m in of_kind(overlay, "ConfigMap") for key in m["data"] if key.startswith("TAGFLEET_")}
