@@ -69,7 +69,7 @@ class EveryWorkload(unittest.TestCase):
 
     @each_workload
     def test_is_spread_over_zones_and_nodes(self, _, workload):
-        if workload["kind"] == "StatefulSet" and workload["spec"]["replicas"] == 1:
+        if workload["spec"].get("replicas") == 1 and workload["spec"]["strategy"] == {"type": "Recreate"}:
             return
         spread = pod(workload)["topologySpreadConstraints"]
         self.assertEqual({rule["topologyKey"] for rule in spread}, {"topology.kubernetes.io/zone", "kubernetes.io/hostname"})
@@ -135,6 +135,26 @@ class Broker(unittest.TestCase):
         for overlay in OVERLAYS:
             budgets = [b for b in of_kind(overlay, "PodDisruptionBudget") if selects(b["spec"]["selector"], {NAME: BROKER})]
             self.assertEqual([b["spec"]["maxUnavailable"] for b in budgets], [1])
+
+
+class Redis(unittest.TestCase):
+    def pods(self):
+        for overlay in OVERLAYS:
+            (redis,) = [w for w in workloads(overlay) if name(w) == "tagfleet-redis"]
+            with self.subTest(overlay=overlay):
+                yield redis
+
+    def test_starts_elsewhere_when_its_node_is_lost(self):
+        """A StatefulSet's pod does not, until somebody deletes the node; and by default a lost node is waited for for five minutes."""
+        for redis in self.pods():
+            self.assertEqual((redis["kind"], redis["spec"]["strategy"]["type"], redis["spec"]["replicas"]), ("Deployment", "Recreate", 1))
+            patience = {t["key"]: t["tolerationSeconds"] for t in pod(redis)["tolerations"] if t["effect"] == "NoExecute"}
+            self.assertEqual(patience, {"node.kubernetes.io/not-ready": 20, "node.kubernetes.io/unreachable": 20})
+
+    def test_its_absence_takes_no_api_server_out_of_the_names(self):
+        for overlay in OVERLAYS:
+            (service,) = [s for s in of_kind(overlay, "Service") if name(s) == "tagfleet-api"]
+            self.assertTrue(service["spec"]["publishNotReadyAddresses"])
 
 
 class Stopping(unittest.TestCase):
@@ -250,7 +270,7 @@ class Nodes(unittest.TestCase):
         self.assertEqual(wanted, {**plain, "tagfleet-redis": "steady", "tagfleet-worker-tag": "gpu"})
         for workload in workloads("aws-t4"):
             with self.subTest(workload=name(workload)):
-                self.assertEqual({t["key"] for t in pod(workload).get("tolerations", [])}, self.taints(wanted[name(workload)]))
+                self.assertEqual({t["key"] for t in pod(workload).get("tolerations", []) if t["effect"] != "NoExecute"}, self.taints(wanted[name(workload)]))
         self.assertTrue(self.taints("steady") and self.taints("gpu"), "or others would stand there")
 
     def test_a_gpu_pod_tolerates_its_nodes(self):
