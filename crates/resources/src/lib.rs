@@ -2,6 +2,7 @@
 //! Which broker, result store and object store that is, is decided by URL alone.
 
 mod config;
+mod connecting;
 mod maintenance;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -9,9 +10,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context;
 use common::{
     budget::Budget,
-    bus::Bus,
+    bus::{Bus, BusError},
     outside::Outside,
-    queue::Queue,
+    queue::{Queue, QueueError},
     store::{Store, StoreError},
     telemetry,
 };
@@ -22,6 +23,7 @@ use prepare::Pool;
 use tokio::time::timeout;
 
 pub use config::{ConnectionsConfig, ResourcesConfig};
+use connecting::patiently;
 
 /// A start waits no longer for an object store.
 const PROBED_WITHIN: Duration = Duration::from_secs(10);
@@ -35,9 +37,23 @@ pub struct Connections {
 
 impl Connections {
     pub async fn open(config: &ConnectionsConfig) -> anyhow::Result<Self> {
+        let within = Duration::from_secs(config.connect_within_s);
+        let queue = patiently(
+            "the broker",
+            within,
+            |error| !matches!(error, QueueError::Url(_)),
+            async || Queue::connect(&config.queue).await,
+        );
+        let queue = queue.await?;
+        let bus = patiently(
+            "Redis",
+            within,
+            |error| !matches!(error, BusError::Url(_)),
+            async || Bus::connect(&config.bus).await,
+        );
         Ok(Self {
-            queue: Queue::connect(&config.queue).await?,
-            bus: Bus::connect(&config.bus).await?,
+            queue,
+            bus: bus.await?,
         })
     }
 }
