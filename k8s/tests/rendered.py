@@ -79,6 +79,10 @@ def each_workload(check):
     return test
 
 
+def cores(quantity):
+    return int(quantity.removesuffix("m")) / 1000 if quantity.endswith("m") else int(quantity)
+
+
 def environment(container):
     return {entry["name"]: entry.get("value") for entry in container.get("env", [])}
 

@@ -6,7 +6,7 @@ import re
 import unittest
 
 import yaml
-from rendered import OVERLAYS, ROOT, name, pod, workloads
+from rendered import OVERLAYS, ROOT, cores, name, pod, workloads
 
 MIB = 1 << 20
 # The server itself, its connections, and decoders that stand by.
@@ -22,10 +22,6 @@ def number(path, pattern):
 def of_bytes(quantity):
     found = re.fullmatch(r"(\d+)([A-Za-z]+)", quantity)
     return int(found[1]) * UNITS[found[2]]
-
-
-def cores(quantity):
-    return int(quantity.removesuffix("m")) / 1000 if quantity.endswith("m") else int(quantity)
 
 
 def decoders(processes):

@@ -4,7 +4,7 @@ import math
 import re
 import unittest
 
-from rendered import BROKER, NAME, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, containers, each_workload, environment, labels, name, of_kind, pod, selects, workloads
+from rendered import BROKER, NAME, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, containers, cores, each_workload, environment, labels, name, of_kind, pod, roles, selects, source, workloads
 
 # A reclaimed spot node is gone after so long, with some seconds for the news to arrive.
 SPOT_WARNING_S = 120 - 10
@@ -60,6 +60,16 @@ class EveryWorkload(unittest.TestCase):
                 # itself: without API servers it refuses politely.
                 self.assertEqual(ready["httpGet"]["path"], "/edge/healthz" if name(workload) == "tagfleet-edge" else "/readyz")
                 self.assertNotEqual(alive["httpGet"]["path"], "/readyz")
+
+    @each_workload
+    def test_may_start_for_as_long_as_it_waits_for_a_broker(self, _, workload):
+        """A process that is ended meanwhile begins anew, after ever longer pauses."""
+        for container in pod(workload)["containers"]:
+            if container["args"][0] in roles():
+                waits_s = int(re.search(r'TAGFLEET_CONNECT_WITHIN_S",\s+default_value_t = (\d+)', source())[1])
+                warms_up_s = 300 if container["args"][0] == "worker" else 15
+                probe = container["startupProbe"]
+                self.assertGreaterEqual(probe["periodSeconds"] * probe["failureThreshold"], waits_s + warms_up_s)
 
     @each_workload
     def test_has_a_budget_that_lets_its_nodes_be_drained(self, overlay, workload):
@@ -246,6 +256,28 @@ class Nodes(unittest.TestCase):
         at_once = max(1, workers * int(budget["spec"]["maxUnavailable"].rstrip("%")) // 100)
         grace = self.pools["tagfleet-gpu"]["template"]["spec"]["terminationGracePeriod"]
         self.assertGreaterEqual(seconds(grace), math.ceil(workers / at_once) * 300)
+
+    def plain(self):
+        return [w for w in workloads("aws-t4") if pod(w)["nodeSelector"]["tagfleet/pool"] == "plain"]
+
+    def test_a_plain_node_is_filled(self):
+        """A preference is a rule to Karpenter first, and an empty node counts as none: so many of a kind as the skew on a node."""
+        smallest = min(map(int, self.values("tagfleet-plain", "karpenter.k8s.aws/instance-cpu")))
+        for workload in self.plain():
+            wanted = cores(pod(workload)["containers"][0]["resources"]["requests"]["cpu"])
+            if wanted < 1:
+                continue
+            (skew,) = [rule["maxSkew"] for rule in pod(workload)["topologySpreadConstraints"] if rule["topologyKey"] == "kubernetes.io/hostname"]
+            with self.subTest(workload=name(workload)):
+                # A tenth of a core the kubelet keeps, half of one daemons.
+                together = min(skew, int((smallest - 0.6) / wanted)) * wanted
+                self.assertGreaterEqual(together / smallest, 0.8)
+
+    def test_all_maxima_fit_into_the_pool(self):
+        most = {s["spec"]["scaleTargetRef"]["name"]: s["spec"]["maxReplicaCount"] for s in of_kind("aws-t4", "ScaledObject")}
+        asked = sum(most.get(name(w), w["spec"].get("replicas")) * cores(pod(w)["containers"][0]["resources"]["requests"]["cpu"]) for w in self.plain())
+        # An eighth of a node is not for pods, and as much again comes while others go.
+        self.assertGreaterEqual(int(self.pools["tagfleet-plain"]["limits"]["cpu"]), asked * 8 / 7 * 1.25)
 
     def test_one_kind_of_gpu_is_enough(self):
         """Of several kinds that are wanted, `minValues` refuses the last one that is to be had."""
