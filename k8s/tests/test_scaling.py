@@ -85,6 +85,17 @@ class Scalers(unittest.TestCase):
                 self.assertLessEqual(scaler["spec"]["maxReplicaCount"] + surge * (1 + stopping), int(servers))
 
 
+class Politeness(unittest.TestCase):
+    """An origin sees the whole fleet. What is kept for each process multiplies with the autoscaler."""
+
+    def test_all_pods_together_stay_below_what_an_origin_may_see(self):
+        default = int(re.search(r'TAGFLEET_FETCH_MAX_PER_HOST", default_value_t = (\d+)', source())[1])
+        (settings,) = [m["data"] for m in of_kind("aws-t4", "ConfigMap") if "TAGFLEET_STORE_URL" in m["data"]]
+        most = {name(s): s["spec"]["maxReplicaCount"] for s in of_kind("aws-t4", "ScaledObject")}
+        self.assertLessEqual(most["tagfleet-migrator"] * int(settings["TAGFLEET_MIGRATE_PER_HOST"]), default)
+        self.assertLessEqual(most["tagfleet-api"] * int(settings["TAGFLEET_FETCH_MAX_PER_HOST"]), 12 * default)
+
+
 class Code(unittest.TestCase):
     """Names that stand here and there are the same."""
 
