@@ -124,7 +124,8 @@ class Code(unittest.TestCase):
             apart = "tagfleet-worker-caption" in has
             self.assertEqual(has["tagfleet-worker-tag"], "tag" if apart else None, overlay)
             self.assertEqual(has.get("tagfleet-worker-caption"), "caption" if apart else None, overlay)
-            self.assertEqual(apart, overlay == "aws-t4")
+            self.assertEqual(has.get("tagfleet-worker-floor"), "tag" if apart else None, overlay)
+            self.assertEqual(apart, overlay.startswith("aws-"))
 
     def test_every_setting_is_one_that_the_binary_reads(self):
         known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source())) | {"TAGFLEET_EDGE", "TAGFLEET_EDGE_STATS", "TAGFLEET_EDGE_THREADS"}

@@ -262,10 +262,11 @@ class Nodes(unittest.TestCase):
 
     def test_a_plain_node_is_filled(self):
         """A preference is a rule to Karpenter first, and an empty node counts as none: so many of a kind as the skew on a node."""
+        scaled = {s["spec"]["scaleTargetRef"]["name"] for s in of_kind("aws-t4", "ScaledObject")}
         smallest = min(map(int, self.values("tagfleet-plain", "karpenter.k8s.aws/instance-cpu")))
         for workload in self.plain():
             wanted = cores(pod(workload)["containers"][0]["resources"]["requests"]["cpu"])
-            if wanted < 1:
+            if wanted < 1 or name(workload) not in scaled:
                 continue
             (skew,) = [rule["maxSkew"] for rule in pod(workload)["topologySpreadConstraints"] if rule["topologyKey"] == "kubernetes.io/hostname"]
             with self.subTest(workload=name(workload)):
@@ -285,6 +286,25 @@ class Nodes(unittest.TestCase):
             with self.subTest(pool=pool):
                 self.assertFalse([r for r in spec["template"]["spec"]["requirements"] if "minValues" in r])
 
+    def test_some_workers_are_there_whatever_becomes_of_spot_nodes(self):
+        """API servers without a worker are not ready, and a GPU takes minutes to come."""
+        steady = [w for w in workloads("aws-t4") if pod(w)["containers"][0]["args"] == ["worker"] and ON_DEMAND <= pod(w)["nodeSelector"].items()]
+        self.assertGreaterEqual(sum(w["spec"]["replicas"] for w in steady), 2)
+        for worker in steady:
+            self.assertEqual(environment(pod(worker)["containers"][0])["TAGFLEET_DEVICE"], "cpu")
+            self.assertEqual(environment(pod(worker)["containers"][0])["TAGFLEET_ROLES"], "tag")
+
+    def test_one_kind_of_gpu_is_another_figure(self):
+        """aws-l4: fewer workers that do more each, together no more than before."""
+        (pool,) = [p["spec"] for p in of_kind("aws-l4", "NodePool") if name(p) == "tagfleet-gpu"]
+        families = [r["values"] for r in pool["template"]["spec"]["requirements"] if r["key"] == "karpenter.k8s.aws/instance-family"]
+        self.assertEqual(families, [["g6"]])
+        together = {}
+        for overlay in ("aws-t4", "aws-l4"):
+            (scaler,) = [s["spec"] for s in of_kind(overlay, "ScaledObject") if name(s) == "tagfleet-worker-tag"]
+            together[overlay] = scaler["maxReplicaCount"] * int(scaler["triggers"][0]["metadata"]["threshold"])
+        self.assertEqual(together["aws-l4"], together["aws-t4"])
+
     def test_what_keeps_state_is_not_reclaimed(self):
         self.assertEqual(self.values("tagfleet-steady", "karpenter.sh/capacity-type"), ["on-demand"])
         (broker,) = of_kind("aws-t4", "RabbitmqCluster")
@@ -298,7 +318,7 @@ class Nodes(unittest.TestCase):
 
     def test_everybody_stands_where_he_belongs(self):
         wanted = {name(w): pod(w)["nodeSelector"]["tagfleet/pool"] for w in workloads("aws-t4")}
-        plain = dict.fromkeys(["tagfleet-api", "tagfleet-edge", "tagfleet-migrator", "tagfleet-worker-caption"], "plain")
+        plain = dict.fromkeys(["tagfleet-api", "tagfleet-edge", "tagfleet-migrator", "tagfleet-worker-caption", "tagfleet-worker-floor"], "plain")
         self.assertEqual(wanted, {**plain, "tagfleet-redis": "steady", "tagfleet-worker-tag": "gpu"})
         for workload in workloads("aws-t4"):
             with self.subTest(workload=name(workload)):
