@@ -8,7 +8,7 @@ use common::{
     bus::Bus,
     shutdown::Shutdown,
     telemetry,
-    wire::{WIRE_VERSION, WorkerInfo, encode},
+    wire::{NEWEST_READ, WIRE_VERSION, WorkerInfo, encode},
 };
 
 use crate::{captioning::CaptionStage, tagging::Models};
@@ -37,6 +37,7 @@ impl Announced {
             models: self.models.infos(),
             captioner: self.captions.captioner(),
             bundles: true,
+            reads: NEWEST_READ,
         }
     }
 }

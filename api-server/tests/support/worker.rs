@@ -231,5 +231,6 @@ fn info() -> WorkerInfo {
         }],
         captioner: "template".into(),
         bundles: true,
+        reads: 0,
     }
 }
