@@ -70,6 +70,7 @@ look_at_operators() {
 look_at_what_is_yours() {
     local left
     there "Secret of Redis" secret -n tagfleet tagfleet-redis
+    there "Secret of API keys and webhooks" secret -n tagfleet tagfleet-keys
     left=$(grep -rnE 'CHANGE|000000000000|registry\.example' "$overlay" --include='*.yaml' | grep -cE '000000000000|registry\.example') || true
     if ((left == 0)); then good "images and role are filled in"; else lacks "$left lines of $overlay still name nobody's images or role (grep CHANGE)"; fi
 }

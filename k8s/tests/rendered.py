@@ -16,7 +16,7 @@ NAME = "app.kubernetes.io/name"
 # The broker's pods are the operator's; what we say of them is looked at by itself.
 BROKER = "tagfleet-rabbitmq"
 # Made by the operator, and by whoever runs the overlay (k8s/README.md).
-SECRETS_FROM_ELSEWHERE = {"tagfleet-rabbitmq-default-user", "tagfleet-redis"}
+SECRETS_FROM_ELSEWHERE = {"tagfleet-rabbitmq-default-user", "tagfleet-redis", "tagfleet-keys"}
 
 
 def folder(overlay):

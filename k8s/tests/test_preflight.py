@@ -28,6 +28,7 @@ CLUSTER = {
     "crd ec2nodeclasses.karpenter.k8s.aws": "crd",
     "deployment karpenter": "public.example/karpenter/controller:1.8.2@sha256:0",
     "secret -n tagfleet tagfleet-redis": "secret/tagfleet-redis",
+    "secret -n tagfleet tagfleet-keys": "secret/tagfleet-keys",
 }
 ACCOUNT = {
     "L-DB2E81BA": "64.0",

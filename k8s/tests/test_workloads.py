@@ -96,7 +96,27 @@ class EveryWorkload(unittest.TestCase):
         here = {name(secret) for secret in of_kind(overlay, "Secret")}
         wanted = {e["valueFrom"]["secretKeyRef"]["name"] for c in containers(workload) for e in c.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})}
         wanted |= {v["secret"]["secretName"] for v in pod(workload).get("volumes", []) if "secret" in v}
+        wanted |= {part["secret"]["name"] for v in pod(workload).get("volumes", []) for part in v.get("projected", {}).get("sources", []) if "secret" in part}
         self.assertLessEqual(wanted, here | SECRETS_FROM_ELSEWHERE)
+
+    @each_workload
+    def test_its_passwords_are_in_files(self, _, workload):
+        """An environment is read by more people than a file is: by whoever may look at a pod, or at a process."""
+        for container in containers(workload):
+            by_name = [e["name"] for e in container.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})]
+            # Redis' own command line reads its password from there, and its probe is that.
+            self.assertEqual(by_name, ["REDISCLI_AUTH"] if name(workload) == "tagfleet-redis" else [])
+            if container.get("args", [""])[0] not in roles():
+                continue
+            files = {}
+            for volume in pod(workload)["volumes"]:
+                for part in volume.get("projected", {}).get("sources", []):
+                    files.update({item["path"]: volume["name"] for item in part.get("secret", {}).get("items", [])})
+            mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+            for setting, file in (("TAGFLEET_QUEUE_URL", "queue-url"), ("TAGFLEET_BUS_URL", "bus-url")):
+                mount = mounts[files[file]]
+                self.assertTrue(mount["readOnly"])
+                self.assertEqual(environment(container)[setting], f"file:{mount['mountPath']}/{file}")
 
     @each_workload
     def test_a_worker_on_a_gpu_has_a_folder_to_write_to(self, _, workload):
@@ -114,6 +134,19 @@ class EveryWorkload(unittest.TestCase):
         if ON_DEMAND <= pod(workload).get("nodeSelector", {}).items():
             return
         self.assertLessEqual(pod(workload)["terminationGracePeriodSeconds"], SPOT_WARNING_S)
+
+
+class Callers(unittest.TestCase):
+    def test_whoever_is_reached_from_outside_asks_for_a_key(self):
+        for overlay in OVERLAYS:
+            if not [s for s in of_kind(overlay, "Service") if s["spec"].get("type") == "LoadBalancer"]:
+                continue
+            for workload in workloads(overlay):
+                container = pod(workload)["containers"][0]
+                role = container.get("args", [""])[0]
+                with self.subTest(overlay=overlay, workload=name(workload)):
+                    self.assertEqual("TAGFLEET_API_KEYS" in environment(container), role == "api")
+                    self.assertEqual("TAGFLEET_WEBHOOK_SECRETS" in environment(container), role in ("api", "migrator"))
 
 
 class Broker(unittest.TestCase):
@@ -195,6 +228,7 @@ class Stopping(unittest.TestCase):
         (namespace,) = of_kind("aws-t4", "Namespace")
         self.assertEqual(namespace["metadata"]["labels"]["elbv2.k8s.aws/pod-readiness-gate-inject"], "enabled")
         (service,) = [s for s in of_kind("aws-t4", "Service") if s["spec"].get("type") == "LoadBalancer"]
+        self.assertEqual([port["port"] for port in service["spec"]["ports"]], [443], "keys travel in every request")
         notes = {key.removeprefix("service.beta.kubernetes.io/aws-load-balancer-"): value for key, value in service["metadata"]["annotations"].items()}
         self.assertIn(f"path {notes['healthcheck-path']} ", (ROOT / "deploy/haproxy/haproxy.cfg").read_text())
         noticed_s = int(notes["healthcheck-interval"]) * int(notes["healthcheck-unhealthy-threshold"])

@@ -21,6 +21,7 @@ pub struct WebhookConfig {
         long,
         env = "TAGFLEET_WEBHOOK_SECRETS",
         value_delimiter = ',',
+        value_parser = common::config::url,
         hide_env_values = true
     )]
     pub webhook_secrets: Vec<String>,
