@@ -23,7 +23,7 @@ send_and_leave() {
 import asyncio, json, sys
 port, url, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 async def leave(number):
-    body = json.dumps({"url": f"{url}?hang-up={number}"})
+    body = json.dumps({"image": {"url": f"{url}?hang-up={number}"}})
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"POST /v1/tags HTTP/1.1\r\nhost: edge\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
     await asyncio.sleep(0.05)
