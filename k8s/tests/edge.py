@@ -25,7 +25,7 @@ class Server:
 
     def __init__(self, answers_after_s=0.0):
         self.answers_after_s = answers_after_s
-        self.heads, self.left, self.answered = [], 0, 0
+        self.heads, self.paths, self.left, self.answered = [], set(), 0, 0
         self.changed = asyncio.Condition()
         self.open = {}
 
@@ -59,6 +59,7 @@ class Server:
 
     async def leaves(self, head, reader):
         """Whether the other side closes before the answer is due."""
+        self.paths.add(head.split(" ")[1])
         await self.note(lambda: self.heads.append(head))
         try:
             await asyncio.wait_for(reader.read(1), self.answers_after_s)

@@ -138,6 +138,26 @@ class Fleet(unittest.TestCase):
                 self.assertTrue(SERVICES[name]["environment"]["TAGFLEET_STORE_URL"].endswith(":-s3://tagfleet/store}"))
         self.assertIn("http://objects:8333/tagfleet", SERVICES["bucket"]["command"][0])
 
+    def test_names_are_looked_up_wherever_the_engine_has_them(self):
+        """Docker's resolver is at 127.0.0.11, Podman's is not; both stand in the container's resolv.conf."""
+        text = (ROOT / "deploy/haproxy/compose.cfg").read_text()
+        self.assertRegex(text, r"(?m)^    parse-resolv-conf$")
+        self.assertNotRegex(text, r"(?m)^    nameserver ")
+
+    def test_the_object_store_takes_no_room_ahead(self):
+        """The image's own entry reserves each volume in full, and a first bucket makes seven of 1 GB."""
+        objects = SERVICES["objects"]
+        self.assertEqual(objects["entrypoint"], ["weed"])
+        self.assertIn("-dir=/data", objects["command"])
+        self.assertFalse([option for option in objects["command"] if "reallocate" in option])
+
+    def test_files_of_ours_are_readable_under_selinux(self):
+        for name, service in SERVICES.items():
+            for volume in service.get("volumes", []):
+                if volume.startswith("./"):
+                    with self.subTest(service=name, volume=volume):
+                        self.assertTrue(volume.endswith(":ro,z"))
+
     def test_prometheus_reads_every_role(self):
         settings = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
         jobs = settings["scrape_configs"]

@@ -359,6 +359,12 @@ class Nodes(unittest.TestCase):
                 self.assertEqual({t["key"] for t in pod(workload).get("tolerations", []) if t["effect"] != "NoExecute"}, self.taints(wanted[name(workload)]))
         self.assertTrue(self.taints("steady") and self.taints("gpu"), "or others would stand there")
 
+    def test_only_gpus_pull_what_only_gpus_need(self):
+        pulled = {name(w): {c["image"].rpartition("/")[2].split(":")[0] for c in containers(w)} for w in workloads("aws-t4")}
+        with_cuda = {its_name for its_name, images in pulled.items() if "tagfleet-models-cuda" in images}
+        self.assertEqual(with_cuda, {"tagfleet-worker-tag"})
+        self.assertEqual(pulled["tagfleet-worker-tag"], {"tagfleet-cuda", "tagfleet-models-cuda"})
+
     def test_a_gpu_pod_tolerates_its_nodes(self):
         (worker,) = [w for w in workloads("aws-t4") if name(w) == "tagfleet-worker-tag"]
         tolerated = {t["key"] for t in pod(worker)["tolerations"]}
