@@ -11,12 +11,6 @@ requests_that() {
     echo "$sum"
 }
 
-all_requests() {
-    local i sum=0
-    for ((i = 0; i < apis; i++)); do sum=$((sum + $(metric "${api_ports[i]}" tagfleet_requests_total))); done
-    echo "$sum"
-}
-
 # Some at a time: more than the decoders' queues hold would be refused before they leave.
 send_and_leave() {
     python3 -S - "$edge_port" "$1" "$hang_ups" <<'EOP'
@@ -35,20 +29,27 @@ asyncio.run(main())
 EOP
 }
 
-# Each is heard of, behind the edge too: a job for a client that left is called off, or is not even sent.
+# counted NAME: of all API servers.
+counted() {
+    local i sum=0
+    for ((i = 0; i < apis; i++)); do sum=$((sum + $(metric "${api_ports[i]}" "$1"))); done
+    echo "$sum"
+}
+
+# Whoever reached a server and left is heard of, behind the edge too: a job for a client that left is called off, or is not even sent.
+# On a busy machine some leave before the edge has sent them on; those cost nothing, and are not counted.
 hang_up() {
-    local since before gone_before called_before=0 called=0 gone i
-    before=$(all_requests) gone_before=$(requests_that client_gone)
-    for ((i = 0; i < apis; i++)); do called_before=$((called_before + $(metric "${api_ports[i]}" tagfleet_jobs_called_off_total))); done
+    local since reached gone called
+    reached=$(counted tagfleet_requests_total) gone=$(requests_that client_gone) called=$(counted tagfleet_jobs_called_off_total)
     send_and_leave "$1"
     since=$(now_ms)
-    until (($(all_requests) - before >= hang_ups)); do
-        (($(now_ms) - since < 60000)) || die "of $hang_ups requests whose client left, $(($(all_requests) - before)) ended within 60 s"
+    until (($(counted tagfleet_requests_in_flight) == 0)); do
+        (($(now_ms) - since < 60000)) || die "$(counted tagfleet_requests_in_flight) requests whose client left go on after 60 s"
         sleep 0.1
     done
-    gone=$(($(requests_that client_gone) - gone_before))
-    for ((i = 0; i < apis; i++)); do called=$((called + $(metric "${api_ports[i]}" tagfleet_jobs_called_off_total))); done
-    say "of $hang_ups clients that hung up after 50 ms, $gone were heard of; $((called - called_before)) jobs were called off"
-    echo "RESULT hang_ups=$hang_ups heard_of=$gone called_off=$((called - called_before))"
-    ((gone * 100 >= hang_ups * 95)) || failed=1
+    reached=$(($(counted tagfleet_requests_total) - reached)) gone=$(($(requests_that client_gone) - gone))
+    called=$(($(counted tagfleet_jobs_called_off_total) - called))
+    say "of $hang_ups clients that hung up after 50 ms, $reached had reached a server, which heard of $gone; $called jobs were called off"
+    echo "RESULT hang_ups=$hang_ups reached=$reached heard_of=$gone called_off=$called"
+    ((reached * 2 > hang_ups && gone * 100 >= reached * 95)) || failed=1
 }
