@@ -2,7 +2,7 @@
 
 import unittest
 
-from rendered import BROKER, NAME, OVERLAYS, SPOT_WARNING_S, containers, name, of_kind, pod, selects, workloads
+from rendered import BROKER, NAME, OVERLAYS, SPOT_WARNING_S, name, of_kind, pod, selects, workloads
 from test_workloads import assert_confined
 
 
