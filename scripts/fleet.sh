@@ -35,6 +35,7 @@ stop_all() {
     stop migrator && note_end migrator
     for ((i = 1; i <= workers; i++)); do stop "worker-$i" && note_end "worker-$i"; done
     stop samples
+    stop slow
     stop redis && note_end redis
     stop rabbitmq && note_end rabbitmq
     stop epmd
@@ -44,8 +45,8 @@ note_end() { ((ended == 0)) || unclean+=("$1"); }
 
 choose_ports() {
     local list
-    list=$(free_ports $((9 + apis + workers)) 8080)
-    read -r edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port api_port <<<"$list"
+    list=$(free_ports $((10 + apis + workers)) 8080)
+    read -r edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port slow_port api_port <<<"$list"
     read -ra api_ports <<<"$api_port"
     worker_ports=("${api_ports[@]:apis}")
 }
@@ -123,13 +124,13 @@ start_workers() {
 
 start_migrator() {
     start_role migrator migrator TAGFLEET_MIGRATOR_NAME=migrator-1 TAGFLEET_MIGRATOR_LISTEN="127.0.0.1:$migrator_port" \
-        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port"
+        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port,http://127.0.0.1:$slow_port"
     await migrator "$logs/migrator.log" 30 is_ready "$migrator_port" /readyz
 }
 
 start_api() {
     start_role "api-$1" api TAGFLEET_API_NAME="api-$1" TAGFLEET_LISTEN="127.0.0.1:${api_ports[$1 - 1]}" \
-        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port"
+        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port,http://127.0.0.1:$slow_port"
 }
 
 start_apis() {
@@ -215,7 +216,7 @@ judge() {
 }
 
 main() {
-    local failed=0 edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port api_port
+    local failed=0 edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port slow_port api_port
     local api_ports worker_ports rabbitmq logs samples=()
     trap finish EXIT
     trap 'exit 130' INT

@@ -11,7 +11,22 @@ requests_that() {
     echo "$sum"
 }
 
-# Some at a time: more than the decoders' queues hold would be refused before they leave.
+# An origin that takes its time: nobody is answered before he leaves.
+serve_slowly() {
+    start slow "$logs/slow.log" python3 -S -c '
+import asyncio, sys
+async def serve(reader, writer):
+    await reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(20)
+    writer.close()
+async def main():
+    async with await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), backlog=1024) as server:
+        await server.serve_forever()
+asyncio.run(main())' "$slow_port"
+    await slow "$logs/slow.log" 10 listens "$slow_port"
+}
+
+# send_and_leave URL: some at a time, each with a picture of its own.
 send_and_leave() {
     python3 -S - "$edge_port" "$1" "$hang_ups" <<'EOP'
 import asyncio, json, sys
@@ -23,8 +38,8 @@ async def leave(number):
     await asyncio.sleep(0.05)
     writer.close()
 async def main():
-    for first in range(0, count, 100):
-        await asyncio.gather(*(leave(number) for number in range(first, min(first + 100, count))))
+    for first in range(0, count, 50):
+        await asyncio.gather(*(leave(number) for number in range(first, min(first + 50, count))))
 asyncio.run(main())
 EOP
 }
@@ -36,10 +51,10 @@ counted() {
     echo "$sum"
 }
 
-# Whoever reached a server and left is heard of, behind the edge too: a job for a client that left is called off, or is not even sent.
-# On a busy machine some leave before the edge has sent them on; those cost nothing, and are not counted.
-hang_up() {
-    local since reached gone called
+# leave_for URL: clients that ask for it and leave; fills $reached, $gone and $called. On a busy machine some leave before the edge has sent
+# them on: those cost nothing, and are not counted.
+leave_for() {
+    local since
     reached=$(counted tagfleet_requests_total) gone=$(requests_that client_gone) called=$(counted tagfleet_jobs_called_off_total)
     send_and_leave "$1"
     since=$(now_ms)
@@ -49,7 +64,16 @@ hang_up() {
     done
     reached=$(($(counted tagfleet_requests_total) - reached)) gone=$(($(requests_that client_gone) - gone))
     called=$(($(counted tagfleet_jobs_called_off_total) - called))
-    say "of $hang_ups clients that hung up after 50 ms, $reached had reached a server, which heard of $gone; $called jobs were called off"
-    echo "RESULT hang_ups=$hang_ups reached=$reached heard_of=$gone called_off=$called"
+}
+
+# Who leaves is heard of, behind the edge too: while its picture is fetched, and while its job waits.
+hang_up() {
+    local reached gone called
+    serve_slowly
+    leave_for "http://127.0.0.1:$slow_port/slow.jpg"
+    say "of $hang_ups clients that hung up after 50 ms, $reached had reached a server, which heard of $gone"
+    echo "RESULT hang_ups=$hang_ups reached=$reached heard_of=$gone"
     ((reached * 2 > hang_ups && gone * 100 >= reached * 95)) || failed=1
+    leave_for "$1"
+    say "of as many for a picture that is quickly there, $((reached - gone)) were answered before; $called of the jobs were called off"
 }
