@@ -23,10 +23,12 @@ use prepare::Pool;
 use tokio::time::timeout;
 
 pub use config::{ConnectionsConfig, ResourcesConfig};
-use connecting::patiently;
+use connecting::Patience;
 
 /// A start waits no longer for an object store.
 const PROBED_WITHIN: Duration = Duration::from_secs(10);
+/// Between two tries to reach a broker or Redis.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the roles of a fleet meet. A worker needs nothing else.
 #[derive(Clone, Debug)]
@@ -37,24 +39,23 @@ pub struct Connections {
 
 impl Connections {
     pub async fn open(config: &ConnectionsConfig) -> anyhow::Result<Self> {
-        let within = Duration::from_secs(config.connect_within_s);
-        let queue = patiently(
+        let patience = Patience {
+            within: Duration::from_secs(config.connect_within_s),
+            pause: PAUSE,
+        };
+        let queue = patience.connect(
             "the broker",
-            within,
             |error| !matches!(error, QueueError::Url(_)),
             async || Queue::connect(&config.queue).await,
         );
         let queue = queue.await?;
-        let bus = patiently(
+        let bus = patience.connect(
             "Redis",
-            within,
             |error| !matches!(error, BusError::Url(_)),
             async || Bus::connect(&config.bus).await,
         );
-        Ok(Self {
-            queue,
-            bus: bus.await?,
-        })
+        let bus = bus.await?;
+        Ok(Self { queue, bus })
     }
 }
 
