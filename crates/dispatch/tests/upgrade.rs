@@ -1,5 +1,7 @@
 //! A fleet half of yesterday's workers, half of today's.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use clap::Parser;
 use common::{
@@ -9,7 +11,6 @@ use common::{
     wire::{NEWEST_READ, WIRE_VERSION, WorkerInfo, announced, decode, encode},
 };
 use dispatch::FleetView;
-use std::time::Duration;
 
 /// What a worker of the first version said of itself, to the byte.
 const FIRST: &[u8] = include_bytes!("../../../common/tests/wire_versions/first/worker.msgpack");
