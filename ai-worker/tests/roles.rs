@@ -177,6 +177,7 @@ async fn tags_are_kept_before_the_job_travels_on() {
         models: Vec::new(),
         captioner: "some-model".into(),
         bundles: true,
+        reads: 0,
     };
     harness
         .bus
