@@ -33,8 +33,9 @@ def answers(probe, container):
 
 
 class Role:
-    def __init__(self, workload, folder, binary, models):
-        self.name, self.spec = name(workload).removeprefix("tagfleet-"), pod(workload)
+    def __init__(self, workload, folder, binary, models, called=None, beside=()):
+        self.name, self.spec = called or name(workload).removeprefix("tagfleet-"), pod(workload)
+        self.beside = {**BESIDE, **dict(beside)}
         (self.container,) = self.spec["containers"]
         self.grace_s, self.folder, self.models = self.spec["terminationGracePeriodSeconds"], folder, models
         self.limit_bytes = of_bytes(self.container["resources"]["limits"]["memory"])
@@ -61,7 +62,7 @@ class Role:
         told = {key: value if value is not None else f"{self.name}-0" for key, value in environment(self.container).items()}
         limits = Limits(self.name, self.limit_bytes, cores(self.container["resources"]["limits"]["cpu"]))
         log = self.folder / f"{self.name}.log"
-        self.runs = Container(self.name, self.root, self.container["args"], {**settings, **told, **BESIDE}, self.mounts(), limits, log).start()
+        self.runs = Container(self.name, self.root, self.container["args"], {**settings, **told, **self.beside}, self.mounts(), limits, log).start()
         return self
 
     def ready(self):

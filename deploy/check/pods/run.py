@@ -47,6 +47,18 @@ def stops_while_it_waits(role):
     expect(code == 0 and seconds < 10, "an API server that waits for a broker does not stop")
 
 
+def refuses_without_gpu(folder, binary, models):
+    """The tagger of aws-t4, where there is no GPU, ends for want of that. A folder that it cannot write to would end it everywhere."""
+    (worker,) = [w for w in workloads("aws-t4") if name(w) == "tagfleet-worker-tag"]
+    # ONNX Runtime for processors stands in for that for CUDA, which may not be among the models.
+    role = Role(worker, folder, binary, models, "worker-gpu", {"TAGFLEET_ONNXRUNTIME": "/models/onnxruntime/libonnxruntime.so"}).start()
+    until(lambda: not role.runs.runs(), 60, "the worker for GPUs ends")
+    role.runs.limits.remove()
+    said = (folder / "worker-gpu.log").read_text()
+    print(f"  worker-gpu   without one: exit {role.runs.ended}")
+    expect("cannot be loaded on cuda" in said and "os error" not in said, f"the worker for GPUs ends for another reason: {said[-500:]}")
+
+
 def tags(photo):
     status, answer = ask("/v1/tags", photo.read_bytes())
     expect(status == 200 and answer["tags"], f"{photo.name} was answered {status}: {answer}")
@@ -84,6 +96,7 @@ def check(folder, binary, models):
     servers.folder.mkdir()
     try:
         servers.start()
+        refuses_without_gpu(folder, binary, models)
         for role in roles.values():
             role.start()
         for its_name in ("worker-tag", "migrator", "api"):
