@@ -75,7 +75,7 @@ refuses_without_gpu() {
     local said
     # `serve`, which waits for no broker; and ONNX Runtime for processors, since that for CUDA may not be among the models.
     if said=$(docker run --rm --read-only --tmpfs /tmp --network none --volumes-from "$(container models)":ro --env TAGFLEET_MODELS_DIR=/here \
-        --env TAGFLEET_ONNXRUNTIME=/here/onnxruntime/libonnxruntime.so --env TAGFLEET_STORE_URL=file:///tmp/store \
+        --env ORT_DYLIB_PATH=/here/onnxruntime/libonnxruntime.so --env TAGFLEET_STORE_URL=file:///tmp/store \
         tagfleet-cuda:check serve 2>&1); then
         die "a worker for GPUs runs where there is none"
     fi

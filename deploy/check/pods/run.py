@@ -51,7 +51,7 @@ def refuses_without_gpu(folder, binary, models):
     """The tagger of aws-t4, where there is no GPU, ends for want of that. A folder that it cannot write to would end it everywhere."""
     (worker,) = [w for w in workloads("aws-t4") if name(w) == "tagfleet-worker-tag"]
     # ONNX Runtime for processors stands in for that for CUDA, which may not be among the models.
-    role = Role(worker, folder, binary, models, "worker-gpu", {"TAGFLEET_ONNXRUNTIME": "/models/onnxruntime/libonnxruntime.so"}).start()
+    role = Role(worker, folder, binary, models, "worker-gpu", {"ORT_DYLIB_PATH": "/models/onnxruntime/libonnxruntime.so"}).start()
     until(lambda: not role.runs.runs(), 60, "the worker for GPUs ends")
     role.runs.limits.remove()
     said = (folder / "worker-gpu.log").read_text()
