@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-realistic bench-892 bench-cold flame clean-cache
+.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-realistic bench-892 bench-cold flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ manifests: ## Whether Kubernetes, HAProxy and a container build would take what 
 
 compose-check: ## Build the images, run docker-compose.yml with its profiles, kill two of its containers; wants a Docker engine (CHECK_BUILD=1)
 	@deploy/check/run.sh
+
+pods-check: ## Every role as its pod will run, on this machine: read-only root, no rights, limits, six slow images, SIGTERM; wants root
+	@deploy/check/pods.sh
 
 bench-cold: ## What a newcomer's first commands cost, from a new clone, over a yardstick (COLD_COMMIT, COLD_TESTS)
 	@scripts/bench-cold.sh

@@ -6,6 +6,7 @@ import hashlib
 import io
 import pathlib
 import pickle
+import re
 import sys
 import tarfile
 import tempfile
@@ -19,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "convert"))
 
 import build
 from steps import BuildError, fetch, items
-from steps.lock import Package
+from steps.lock import Package, read_lock
 from taxonomy import labels
 from taxonomy.wordnet import WordNet
 
@@ -54,6 +55,48 @@ class FakeIndex:
     def __call__(self, package, target, _python):
         self.asked += 1
         (target / package.file).write_bytes(self.data)
+
+
+class TheLock(unittest.TestCase):
+    """Each machine has its own packages, where they differ from machine to machine."""
+
+    def test_no_machine_is_given_what_another_runs(self):
+        for machine, other, npm in (("x86_64", "aarch64", "x64"), ("aarch64", "x86_64", "arm64")):
+            lock = read_lock(build.MODELS / "lock.toml", machine)
+            with self.subTest(machine=machine):
+                self.assertFalse([package.file for package in lock.values() if other in package.file])
+                self.assertIn(machine, lock["onnxruntime"].file)
+                self.assertIn(f"@node-llama-cpp/linux-{npm}", lock)
+
+    def test_every_machine_has_what_is_built_by_default(self):
+        """But GPUs, for which nothing but x86_64 is pinned; and that is said, not found out."""
+        for machine in ("x86_64", "aarch64"):
+            lock = read_lock(build.MODELS / "lock.toml", machine)
+            missing = {item.name for item in items.ITEMS for name in item.packages if name.replace("linux-x64", NPM[machine]) not in lock}
+            with self.subTest(machine=machine):
+                self.assertEqual(missing, set() if machine == "x86_64" else set(build.GPU_ITEMS))
+
+    def test_what_is_not_pinned_for_this_machine_is_refused_in_words(self):
+        item = items.Item("onnxruntime-gpu", ("onnxruntime-gpu",))
+        with self.assertRaisesRegex(BuildError, "onnxruntime-gpu is not to be had for"):
+            item.recipe({})
+
+    def test_both_machines_libraries_become_the_same_files(self):
+        taken = [set(read_lock(build.MODELS / "lock.toml", machine)["onnxruntime"].take.values()) for machine in ("x86_64", "aarch64")]
+        self.assertEqual(*taken)
+
+    def test_every_compiled_package_is_pinned_for_both(self):
+        """One wheel for each of three Pythons or one for several, so as many of one machine as of the other; pure ones have one."""
+        for requirements in ("requirements.txt", "requirements-check.txt", "requirements-npm.txt"):
+            text = (build.MODELS / requirements).read_text()
+            for name, hashes in re.findall(r"(?m)^([a-z-]+)==\S+ ((?:\\\n    --hash=\S+ ?)+)", text):
+                with self.subTest(requirements=requirements, package=name):
+                    count = hashes.count("--hash")
+                    self.assertTrue(count == 1 if name in PURE else count % 2 == 0, count)
+
+
+NPM = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}
+PURE = {"typing-extensions", "gguf", "flatbuffers", "packaging"}
 
 
 class FromNpm(unittest.TestCase):

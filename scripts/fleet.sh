@@ -5,14 +5,16 @@
 #
 #   FLEET_EXIT=1     ends after the samples; exit code 0 says that all went as it should
 #   FLEET_APIS=2     API servers            FLEET_WORKERS=2  workers            FLEET_ROUNDS=4  times that the samples are tagged
+#   FLEET_HANG_UPS=500  requests whose client leaves after 50 ms, through the edge; 95 % of them must be heard of
 #   FLEET_RESTART=1  restarts every role FLEET_RESTARTS=3 times, one process after the other, under FLEET_RATE=50 requests a
 #                    second for FLEET_LASTS_S=120 seconds, and each time with a batch of FLEET_BATCH_ITEMS=300 images under way;
 #                    none may fail, none be missing, none be there twice
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/restart.sh"
+. "$(dirname "$0")/hangup.sh"
 apis=${FLEET_APIS:-2} workers=${FLEET_WORKERS:-2} rounds=${FLEET_ROUNDS:-4} restart=${FLEET_RESTART:-0}
-steps=$((9 + restart))
+steps=$((10 + restart))
 folder='' # of all that must go afterwards
 
 # Whatever ends the script, nothing that it started stays behind.
@@ -33,6 +35,7 @@ stop_all() {
     stop migrator && note_end migrator
     for ((i = 1; i <= workers; i++)); do stop "worker-$i" && note_end "worker-$i"; done
     stop samples
+    stop slow
     stop redis && note_end redis
     stop rabbitmq && note_end rabbitmq
     stop epmd
@@ -42,8 +45,8 @@ note_end() { ((ended == 0)) || unclean+=("$1"); }
 
 choose_ports() {
     local list
-    list=$(free_ports $((9 + apis + workers)) 8080)
-    read -r edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port api_port <<<"$list"
+    list=$(free_ports $((10 + apis + workers)) 8080)
+    read -r edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port slow_port api_port <<<"$list"
     read -ra api_ports <<<"$api_port"
     worker_ports=("${api_ports[@]:apis}")
 }
@@ -121,13 +124,13 @@ start_workers() {
 
 start_migrator() {
     start_role migrator migrator TAGFLEET_MIGRATOR_NAME=migrator-1 TAGFLEET_MIGRATOR_LISTEN="127.0.0.1:$migrator_port" \
-        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port"
+        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port,http://127.0.0.1:$slow_port"
     await migrator "$logs/migrator.log" 30 is_ready "$migrator_port" /readyz
 }
 
 start_api() {
     start_role "api-$1" api TAGFLEET_API_NAME="api-$1" TAGFLEET_LISTEN="127.0.0.1:${api_ports[$1 - 1]}" \
-        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port"
+        TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port,http://127.0.0.1:$slow_port"
 }
 
 start_apis() {
@@ -206,14 +209,14 @@ stay() {
 }
 
 judge() {
-    ((failed == 0)) || die "not every image was tagged"
+    ((failed == 0)) || die "not every image was tagged, or not every client that left was heard of"
     ((left == 0)) || die "$left messages were left in the queues"
     ((${#idle[@]} == 0)) || die "did nothing: ${idle[*]}"
     ((${#unclean[@]} == 0)) || die "did not end cleanly: ${unclean[*]}; logs are in $logs"
 }
 
 main() {
-    local failed=0 edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port api_port
+    local failed=0 edge_port stats_port samples_port redis_port amqp_port epmd_port dist_port ctl_port migrator_port slow_port api_port
     local api_ports worker_ports rabbitmq logs samples=()
     trap finish EXIT
     trap 'exit 130' INT
@@ -248,6 +251,9 @@ main() {
 
     step "Who did what"
     show_shares
+
+    step "Clients that hang up"
+    hang_up "${samples[0]}"
 
     if ((restart)); then
         step "Restarting every role under $rate requests a second"

@@ -49,9 +49,10 @@ want_bench_prepare() {
     want python3-venv python3 -c 'import venv, ensurepip'
 }
 
-# The edge's settings are tried by HAProxy itself; all else is Python's.
+# The settings of HAProxy and Redis are tried by themselves; all else is Python's.
 want_manifests() {
     want haproxy command_exists haproxy
+    want redis-server command_exists redis-server
     want python3-venv python3 -c 'import venv, ensurepip'
 }
 

@@ -8,7 +8,7 @@ use common::{
     bus::Bus,
     shutdown::Shutdown,
     telemetry,
-    wire::{WIRE_VERSION, WorkerInfo, encode},
+    wire::{NEWEST_READ, WIRE_VERSION, WorkerInfo, encode},
 };
 
 use crate::{captioning::CaptionStage, tagging::Models};
@@ -38,6 +38,7 @@ impl Announced {
             captioner: self.captions.captioner(),
             bundles: true,
             own_queues: true,
+            reads: NEWEST_READ,
         }
     }
 }

@@ -178,6 +178,7 @@ async fn tags_are_kept_before_the_job_travels_on() {
         captioner: "some-model".into(),
         bundles: true,
         own_queues: true,
+        reads: 0,
     };
     harness
         .bus

@@ -86,7 +86,7 @@ make_objects() {
     printf '%s\n' 'FROM tagfleet-check/servers' \
         'RUN apt-get update && apt-get install --yes --no-install-recommends python3 curl && rm -rf /var/lib/apt/lists/*' \
         'COPY . /opt/objects' 'ENV PYTHONPATH=/opt/objects/moto PYTHONDONTWRITEBYTECODE=1' \
-        'ENTRYPOINT ["python3", "/opt/objects/objects.py"]' | docker build --quiet --tag tagfleet-check/objects --file - "$folder/image" >/dev/null
+        "RUN printf '#!/bin/sh\\nexec python3 /opt/objects/objects.py \"\$@\"\\n' >/usr/bin/weed && chmod 755 /usr/bin/weed" | docker build --quiet --tag tagfleet-check/objects --file - "$folder/image" >/dev/null
     rm -rf "$folder"
     say "objects      moto 5.2.5 on Debian 13, for S3"
 }

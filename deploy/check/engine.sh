@@ -29,8 +29,8 @@ find_engine() {
 start_engine() {
     engine_folder=$(mktemp -d)
     export DOCKER_HOST="unix://$engine_folder/docker.sock"
-    # The client that came with the engine knows its builder.
-    [[ -x /usr/bin/docker ]] && DOCKER=/usr/bin/docker
+    # The client that came with the engine knows its builder; compose, when it builds, takes the first one of the PATH.
+    [[ -x /usr/bin/docker ]] && DOCKER=/usr/bin/docker && export PATH="/usr/bin:$PATH"
     mkdir -p "${cache:?}/compose-check/engine"
     start dockerd "$cache/compose-check/dockerd.log" dockerd --data-root "$cache/compose-check/engine" \
         --exec-root "$engine_folder/exec" --pidfile "$engine_folder/pid" --host "$DOCKER_HOST"

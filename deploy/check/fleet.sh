@@ -18,6 +18,14 @@ settle() {
 
 up() { compose up --detach --no-build "$@" 2>&1 | grep -v '^Creating' || true; }
 
+# As a newcomer does it: compose builds by itself, all its images at once. Every step of them is in the builder's cache by now.
+up_building() {
+    local log="${cache:?}/compose-check/up.log"
+    compose up --detach --build >"$log" 2>&1 || show_log "$log" "docker compose up --build failed"
+    rm -rf target/given
+    say "docker compose up --build built and started the core"
+}
+
 await_health() {
     local name since
     since=$(now_ms)

@@ -63,7 +63,7 @@ main() {
     step "The core of docker-compose.yml"
     settle
     started=1
-    up
+    up_building
     await_health "${core[@]}"
     tag_samples
     batch_fails

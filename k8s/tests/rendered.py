@@ -15,8 +15,12 @@ LOAD = "loadtest"
 NAME = "app.kubernetes.io/name"
 # The broker's pods are the operator's; what we say of them is looked at by itself.
 BROKER = "tagfleet-rabbitmq"
+# A reclaimed spot node is gone after so long, with some seconds for the news to arrive.
+SPOT_WARNING_S = 120 - 10
+# What nobody takes back has all the time it needs.
+ON_DEMAND = {"karpenter.sh/capacity-type": "on-demand"}.items()
 # Made by the operator, and by whoever runs the overlay (k8s/README.md).
-SECRETS_FROM_ELSEWHERE = {"tagfleet-rabbitmq-default-user", "tagfleet-redis"}
+SECRETS_FROM_ELSEWHERE = {"tagfleet-rabbitmq-default-user", "tagfleet-redis", "tagfleet-keys"}
 
 
 def folder(overlay):
@@ -77,6 +81,14 @@ def each_workload(check):
                     check(self, overlay, workload)
 
     return test
+
+
+def seconds(time):
+    return int(time[:-1]) * {"s": 1, "m": 60, "h": 3600}[time[-1]]
+
+
+def cores(quantity):
+    return int(quantity.removesuffix("m")) / 1000 if quantity.endswith("m") else int(quantity)
 
 
 def environment(container):

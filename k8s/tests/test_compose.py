@@ -65,6 +65,17 @@ class EveryService(unittest.TestCase):
 
         self.each(check)
 
+    def test_an_image_is_built_once_and_ours_is_never_pulled(self):
+        """Two services that build one name export it at once, and the second export fails."""
+        builders = [service["image"] for service in SERVICES.values() if "build" in service]
+        self.assertEqual(sorted(builders), sorted(set(builders)))
+        ours = {image for service in SERVICES.values() if re.search(r":-tagfleet[a-z-]*:local", image := service["image"])}
+        self.assertEqual(ours, set(builders))
+        for name, service in SERVICES.items():
+            if service["image"] in ours:
+                with self.subTest(service=name):
+                    self.assertEqual(service.get("pull_policy"), None if "build" in service else "never")
+
     def test_images_are_of_a_version(self):
         self.each(lambda _, service: self.assertRegex(service["image"], r":-[^}]+:(?!latest)[^}]+\}$"))
 
@@ -112,10 +123,19 @@ class Fleet(unittest.TestCase):
                 self.assertTrue(sources)
                 self.assertTrue(all(source.endswith(f"-url-{user}") for source in sources), sources)
 
+    def test_a_worker_on_a_gpu_has_a_folder_to_write_to(self):
+        """Read-only as it is, Docker gives it none by itself."""
+        for name, service in SERVICES.items():
+            environment = service.get("environment", {})
+            if environment.get("TAGFLEET_DEVICE", "cpu") != "cpu":
+                with self.subTest(service=name):
+                    self.assertTrue([mount for mount in service["tmpfs"] if mount.split(":")[0] == "/tmp"])
+                    self.assertTrue(environment["CUDA_CACHE_PATH"].startswith("/tmp/"))
+
     def test_every_setting_is_one_that_the_binary_reads(self):
         known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source()))
         named = {key for service in SERVICES.values() if "edge" not in str(service.get("image")) and service.get("command", [""])[0] in roles() for key in service["environment"]}
-        named = {key for key in named if not key.startswith("AWS_")}
+        named = {key for key in named if not key.startswith(("AWS_", "CUDA_"))}
         self.assertTrue(named)
         self.assertLessEqual(named, known)
 
@@ -142,6 +162,26 @@ class Fleet(unittest.TestCase):
                 self.assertIn("bucket", SERVICES[name]["depends_on"])
                 self.assertTrue(SERVICES[name]["environment"]["TAGFLEET_STORE_URL"].endswith(":-s3://tagfleet/store}"))
         self.assertIn("http://objects:8333/tagfleet", SERVICES["bucket"]["command"][0])
+
+    def test_names_are_looked_up_wherever_the_engine_has_them(self):
+        """Docker's resolver is at 127.0.0.11, Podman's is not; both stand in the container's resolv.conf."""
+        text = (ROOT / "deploy/haproxy/compose.cfg").read_text()
+        self.assertRegex(text, r"(?m)^    parse-resolv-conf$")
+        self.assertNotRegex(text, r"(?m)^    nameserver ")
+
+    def test_the_object_store_takes_no_room_ahead(self):
+        """The image's own entry reserves each volume in full, and a first bucket makes seven of 1 GB."""
+        objects = SERVICES["objects"]
+        self.assertEqual(objects["entrypoint"], ["weed"])
+        self.assertIn("-dir=/data", objects["command"])
+        self.assertFalse([option for option in objects["command"] if "reallocate" in option])
+
+    def test_files_of_ours_are_readable_under_selinux(self):
+        for name, service in SERVICES.items():
+            for volume in service.get("volumes", []):
+                if volume.startswith("./"):
+                    with self.subTest(service=name, volume=volume):
+                        self.assertTrue(volume.endswith(":ro,z"))
 
     def test_prometheus_reads_every_role(self):
         settings = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())

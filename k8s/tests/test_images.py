@@ -46,6 +46,14 @@ class Dockerfile(unittest.TestCase):
         self.assertEqual(secrets, set(re.findall(r"--secret id=([a-z-]+)", README)))
         self.assertEqual(secrets, set(re.findall(r"^    secret ([a-z-]+) ", (ROOT / "deploy/check/images.sh").read_text(), re.MULTILINE)))
 
+    def test_caches_are_our_own(self):
+        """Without a name a cache is that of its path, which other projects' builds use too."""
+        for mount in re.findall(r"type=cache,(\S+)", TEXT):
+            self.assertRegex(mount, r"^id=tagfleet-")
+
+    def test_a_checkout_elsewhere_has_the_same_lines(self):
+        self.assertRegex((ROOT / ".gitattributes").read_text(), r"(?m)^\* text=auto eol=lf$")
+
     def test_nobodys_registry_is_written_down(self):
         hosts = set(re.findall(r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:io|com|org|net|internal)\b", TEXT))
         self.assertLessEqual(hosts, {"gcr.io"})

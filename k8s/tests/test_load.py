@@ -62,6 +62,14 @@ class Load(unittest.TestCase):
             edges = {f"http://{name(s)}.{s['metadata']['namespace']}.svc" for s in of_kind(overlay, "Service") if 80 in [p["port"] for p in s["spec"]["ports"]]}
             self.assertIn(options(self.generator)["service"], edges)
 
+    def test_the_policy_means_the_service_and_its_pods(self):
+        """Network plugins differ in whether a policy looks before or behind the Service's translation."""
+        (edge,) = [w for w in workloads("dev") if name(w) == "tagfleet-edge"]
+        (service,) = [s for s in of_kind("dev", "Service") if name(s) == "tagfleet"]
+        wanted = {service["spec"]["ports"][0]["port"], pod(edge)["containers"][0]["ports"][0]["containerPort"]}
+        rules = [rule for p in of_kind(LOAD, "NetworkPolicy") for rule in p["spec"].get("egress", []) if "tagfleet-edge" in str(rule["to"])]
+        self.assertEqual([{port["port"] for port in rule["ports"]} for rule in rules], [wanted])
+
     def test_reach_the_edge_and_nothing_else_of_the_fleet(self):
         policies = [p["spec"] for p in of_kind(LOAD, "NetworkPolicy") if selects(p["spec"]["podSelector"], labels(self.jobs["generators"]))]
         self.assertIn({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}, policies)

@@ -1,5 +1,6 @@
 """What the scalers name exists, and what must not go to zero does not."""
 
+import math
 import re
 import unittest
 
@@ -8,7 +9,13 @@ from rendered import OVERLAYS, ROOT, containers, environment, metrics, name, of_
 
 REALTIME = {"tagfleet-api", "tagfleet-worker-tag", "tagfleet-edge"}
 # What the broker tells Prometheus when it is asked for `queue_coarse_metrics`.
-BROKERS_METRICS = {"rabbitmq_detailed_queue_messages"}
+PUBLISHED = {
+    ("tagging", "realtime"): "tagfleet.realtime",
+    ("tagging", "bulk"): "tagfleet.bulk",
+    ("captioning", "realtime"): "tagfleet.captions",
+    ("captioning", "bulk"): "tagfleet.captions.bulk",
+}
+BROKERS_METRICS = {"rabbitmq_detailed_queue_messages_ready"}
 
 
 def triggers(overlay):
@@ -16,18 +23,19 @@ def triggers(overlay):
 
 
 def queues_of(trigger):
-    query = trigger["metadata"].get("query", "")
-    return {trigger["metadata"]["queueName"]} if trigger["type"] == "rabbitmq" else set(re.findall(r'queue="([^"]+)"', query))
-
-
-def is_drain(trigger):
-    return trigger["type"] == "prometheus" or trigger["metadata"]["mode"] == "ExpectedQueueConsumptionTime"
+    """By the broker's names: as KEDA is told, as the broker labels its metrics, and as publishers label theirs."""
+    settings = trigger["metadata"]
+    query = settings.get("query", "")
+    told = {settings["queueName"]} if "queueName" in settings else set()
+    labelled = set(re.findall(r'queue="(tagfleet\.[^"]+)"', query))
+    published = {PUBLISHED[pair] for pair in re.findall(r'queue="([a-z]+)",priority="([a-z]+)"', query)}
+    return told | labelled | published
 
 
 class Scalers(unittest.TestCase):
     def test_each_scales_one_workload_whose_number_nobody_else_sets(self):
         for overlay in OVERLAYS:
-            scalers = of_kind(overlay, "ScaledObject", "HorizontalPodAutoscaler")
+            scalers = of_kind(overlay, "ScaledObject")
             targets = [(s["spec"]["scaleTargetRef"]["kind"], s["spec"]["scaleTargetRef"]["name"]) for s in scalers]
             self.assertEqual(len(targets), len(set(targets)))
             there = {(w["kind"], name(w)): w for w in workloads(overlay)}
@@ -37,29 +45,27 @@ class Scalers(unittest.TestCase):
 
     def test_who_answers_people_is_never_at_zero(self):
         for overlay in OVERLAYS:
-            for scaler in of_kind(overlay, "ScaledObject", "HorizontalPodAutoscaler"):
+            for scaler in of_kind(overlay, "ScaledObject"):
                 spec = scaler["spec"]
-                least = spec.get("minReplicaCount", spec.get("minReplicas"))
+                least = spec["minReplicaCount"]
                 with self.subTest(overlay=overlay, scaler=name(scaler)):
                     self.assertEqual(least > 1, spec["scaleTargetRef"]["name"] in REALTIME)
-                    self.assertGreater(spec.get("maxReplicaCount", spec.get("maxReplicas")), least)
+                    self.assertGreater(spec["maxReplicaCount"], least)
 
-    def test_each_looks_at_depth_and_drain_time_of_its_own_queues(self):
-        own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.captions", "tagfleet.captions.bulk"}, "tagfleet-migrator": {"tagfleet.shards"}}
+    def test_each_looks_at_its_own_queues(self):
+        own = {"tagfleet-worker-tag": {"tagfleet.realtime", "tagfleet.bulk"}, "tagfleet-worker-caption": {"tagfleet.captions", "tagfleet.captions.bulk"}, "tagfleet-migrator": {"tagfleet.shards"}, "tagfleet-api": set()}
         for overlay in OVERLAYS:
             for scaler in of_kind(overlay, "ScaledObject"):
                 triggers = scaler["spec"]["triggers"]
                 with self.subTest(overlay=overlay, scaler=name(scaler)):
                     self.assertEqual(set().union(*map(queues_of, triggers)), own[name(scaler)])
-                    self.assertEqual(set().union(*map(queues_of, filter(is_drain, triggers))), own[name(scaler)])
-                    self.assertTrue([t for t in triggers if t["metadata"].get("mode") == "QueueLength"])
                     self.assertEqual(len({t["name"] for t in triggers}), len(triggers))
 
-    def test_a_drain_time_is_the_queues_and_no_share_of_a_pod(self):
+    def test_none_multiplies_what_is_there(self):
+        """A `Value` is a ratio to the autoscaler. Processor time is one that stops by itself: more pods have less of it."""
         for overlay in OVERLAYS:
-            for scaler in of_kind(overlay, "ScaledObject"):
-                for trigger in scaler["spec"]["triggers"]:
-                    self.assertEqual(trigger.get("metricType", "AverageValue"), "Value" if is_drain(trigger) else "AverageValue")
+            for trigger in triggers(overlay):
+                self.assertEqual(trigger.get("metricType", "AverageValue"), "Utilization" if trigger["type"] == "cpu" else "AverageValue")
 
     def test_their_passwords_are_there(self):
         for overlay in OVERLAYS:
@@ -72,8 +78,22 @@ class Scalers(unittest.TestCase):
         servers = re.search(r"server-template api- (\d+) ", (ROOT / "k8s/base/edge/servers.cfg").read_text())[1]
         for overlay in OVERLAYS:
             (api,) = [w for w in workloads(overlay) if name(w) == "tagfleet-api"]
-            for scaler in of_kind(overlay, "HorizontalPodAutoscaler"):
-                self.assertLessEqual(scaler["spec"]["maxReplicas"] + api["spec"]["strategy"]["rollingUpdate"]["maxSurge"], int(servers))
+            for scaler in [s for s in of_kind(overlay, "ScaledObject") if name(s) == "tagfleet-api"]:
+                # Those that start and those that stop have names, too: four more each `minReadySeconds`, for as long as the grace.
+                surge = api["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+                stopping = math.ceil(api["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] / api["spec"]["minReadySeconds"])
+                self.assertLessEqual(scaler["spec"]["maxReplicaCount"] + surge * (1 + stopping), int(servers))
+
+
+class Politeness(unittest.TestCase):
+    """An origin sees the whole fleet. What is kept for each process multiplies with the autoscaler."""
+
+    def test_all_pods_together_stay_below_what_an_origin_may_see(self):
+        default = int(re.search(r'TAGFLEET_FETCH_MAX_PER_HOST", default_value_t = (\d+)', source())[1])
+        (settings,) = [m["data"] for m in of_kind("aws-t4", "ConfigMap") if "TAGFLEET_STORE_URL" in m["data"]]
+        most = {name(s): s["spec"]["maxReplicaCount"] for s in of_kind("aws-t4", "ScaledObject")}
+        self.assertLessEqual(most["tagfleet-migrator"] * int(settings["TAGFLEET_MIGRATE_PER_HOST"]), default)
+        self.assertLessEqual(most["tagfleet-api"] * int(settings["TAGFLEET_FETCH_MAX_PER_HOST"]), 12 * default)
 
 
 class Code(unittest.TestCase):
@@ -104,10 +124,11 @@ class Code(unittest.TestCase):
             apart = "tagfleet-worker-caption" in has
             self.assertEqual(has["tagfleet-worker-tag"], "tag" if apart else None, overlay)
             self.assertEqual(has.get("tagfleet-worker-caption"), "caption" if apart else None, overlay)
-            self.assertEqual(apart, overlay == "aws-t4")
+            self.assertEqual(has.get("tagfleet-worker-floor"), "tag" if apart else None, overlay)
+            self.assertEqual(apart, overlay.startswith("aws-"))
 
     def test_every_setting_is_one_that_the_binary_reads(self):
-        known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source())) | {"TAGFLEET_EDGE", "TAGFLEET_EDGE_STATS"}
+        known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source())) | {"TAGFLEET_EDGE", "TAGFLEET_EDGE_STATS", "TAGFLEET_EDGE_THREADS"}
         for overlay in OVERLAYS:
             named = {key for w in workloads(overlay) for c in containers(w) for key in environment(c) if key.startswith("TAGFLEET_")}
             named |= {key for m in of_kind(overlay, "ConfigMap") for key in m["data"] if key.startswith("TAGFLEET_")}
@@ -129,16 +150,18 @@ class Code(unittest.TestCase):
 
     def test_every_metric_exists(self):
         for overlay in OVERLAYS:
-            (adapter,) = [m for m in of_kind(overlay, "ConfigMap") if name(m) == "tagfleet-adapter-rules"]
-            rules = yaml.safe_load(adapter["data"]["config.yaml"])["rules"]
-            for rule in rules:
-                self.assertIn(re.match(r"[a-z_]+", rule["seriesQuery"])[0], metrics())
-            made = {rule["name"]["as"] for rule in rules}
-            wanted = {m["pods"]["metric"]["name"] for s in of_kind(overlay, "HorizontalPodAutoscaler") for m in s["spec"]["metrics"] if m["type"] == "Pods"}
-            self.assertLessEqual(wanted, made)
             asked = {metric for t in triggers(overlay) for metric in re.findall(r"[a-z]+_[a-z_]+(?=\{)", t["metadata"].get("query", ""))}
-            self.assertLessEqual(asked, metrics() | BROKERS_METRICS)
+            self.assertLessEqual({re.sub("_(sum|count)$", "", metric) for metric in asked}, metrics() | BROKERS_METRICS)
             self.assertEqual(bool(asked), bool(triggers(overlay)))
+
+    def test_a_publisher_labels_jobs_as_the_scalers_read_them(self):
+        names = (ROOT / "common/src/queue/names.rs").read_text()
+        for queue, priority in PUBLISHED:
+            self.assertIn(f'=> "{queue}",', names)
+            self.assertIn(f'=> "{priority}",', names)
+        publisher = (ROOT / "common/src/queue/rabbit/publisher.rs").read_text()
+        self.assertIn('"queue" => queue.queue.name(),', publisher)
+        self.assertIn('"priority" => queue.priority.name(),', publisher)
 
     def test_the_broker_is_asked_for_the_metrics_that_are_read(self):
         for overlay in OVERLAYS:

@@ -12,7 +12,7 @@ from rendered import OVERLAYS, ROOT, BROKER, containers, of_kind, name, render, 
 
 # The oldest that all of it works on (`sleep` before a stop, projected settings), and the newest that there are schemas for.
 VERSIONS = ["1.33", "1.37"]
-OF_THE_CLUSTER = {"Namespace", "PriorityClass", "NodePool", "EC2NodeClass"}
+OF_THE_CLUSTER = {"Namespace", "PriorityClass", "StorageClass", "NodePool", "EC2NodeClass"}
 
 
 @functools.cache

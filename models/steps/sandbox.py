@@ -10,14 +10,15 @@ from . import BuildError
 from .lock import sha256
 
 OLDEST, NEWEST = (3, 11), (3, 13)  # what requirements.txt has hashes for
+MACHINES = ("x86_64", "aarch64")
 NPM_REQUIREMENTS = pathlib.Path(__file__).parent.parent / "requirements-npm.txt"
 
 
 def check_machine():
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         raise BuildError(f"this is Python {platform.python_version()}; the build is pinned for 3.11 to 3.13")
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        raise BuildError(f"this is {sys.platform} on {platform.machine()}; the pinned packages are for Linux on x86_64")
+    if sys.platform != "linux" or platform.machine() not in MACHINES:
+        raise BuildError(f"this is {sys.platform} on {platform.machine()}; the pinned packages are for Linux on {' and '.join(MACHINES)}")
 
 
 class Sandbox:

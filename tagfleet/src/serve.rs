@@ -86,8 +86,11 @@ impl Api {
         api_server::check(&self.api)?;
         expect_others(&self.resources.connections)?;
         let listener = listen(self.api.listen).await?;
-        let resources = open(&self.resources, self.api.max_body_bytes).await?;
         let shutdown = shutdown::on_signal();
+        let opening = open(&self.resources, self.api.max_body_bytes);
+        let Some(resources) = unless_stopped(opening, &shutdown).await? else {
+            return Ok(ExitCode::SUCCESS);
+        };
         let maintenance = maintain(&resources, &shutdown);
         let queue = resources.queue.clone();
         api_server::run(self.api, resources, listener, shutdown).await?;
@@ -104,8 +107,11 @@ impl Migrator {
         check_name("--migrator-name", self.migrator_name.as_deref())?;
         expect_others(&self.resources.connections)?;
         let listener = listen(self.migrator_listen).await?;
-        let resources = open(&self.resources, 0).await?;
         let shutdown = shutdown::on_signal();
+        let opening = open(&self.resources, 0);
+        let Some(resources) = unless_stopped(opening, &shutdown).await? else {
+            return Ok(ExitCode::SUCCESS);
+        };
         let maintenance = maintain(&resources, &shutdown);
         let queue = resources.queue.clone();
         let probes = probes::serve(listener, queue.clone(), resources.bus.clone());
@@ -125,8 +131,11 @@ impl Worker {
         self.worker.validate()?;
         expect_others(&self.connections)?;
         let listener = listen(self.worker_listen).await?;
-        let Connections { queue, bus } = Connections::open(&self.connections).await?;
         let shutdown = shutdown::on_signal();
+        let opening = Connections::open(&self.connections);
+        let Some(Connections { queue, bus }) = unless_stopped(opening, &shutdown).await? else {
+            return Ok(ExitCode::SUCCESS);
+        };
         ai_worker::run(self.worker, queue.clone(), bus, Some(listener), shutdown).await?;
         Ok(close(&queue).await)
     }
@@ -141,10 +150,13 @@ impl Serve {
         self.migrate.validate()?;
         self.worker.validate()?;
         let listener = listen(self.api.listen).await?;
-        let resources = open(&self.resources, self.api.max_body_bytes).await?;
+        let signal = shutdown::on_signal();
+        let opening = open(&self.resources, self.api.max_body_bytes);
+        let Some(resources) = unless_stopped(opening, &signal).await? else {
+            return Ok(ExitCode::SUCCESS);
+        };
         let queue = resources.queue.clone();
         let bus = resources.bus.clone();
-        let signal = shutdown::on_signal();
         let maintenance = maintain(&resources, &signal);
         // The worker outlives the others, so that open requests get their answers.
         let worker_stop = Shutdown::new();
@@ -176,6 +188,18 @@ async fn ends_with<T>(role: impl Future<Output = T>, others: &Shutdown) -> T {
 
 async fn open(config: &ResourcesConfig, largest_upload: usize) -> anyhow::Result<Resources> {
     Resources::open(config, largest_upload, World::default()).await
+}
+
+/// Returns what was opened, or nothing where the process is to stop before: it may wait for a broker for minutes, and the first
+/// process of a container hears no signal that it did not ask for.
+async fn unless_stopped<T>(
+    opening: impl Future<Output = anyhow::Result<T>>,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Option<T>> {
+    tokio::select! {
+        opened = opening => opened.map(Some),
+        () = shutdown.cancelled() => Ok(None),
+    }
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

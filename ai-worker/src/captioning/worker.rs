@@ -135,6 +135,7 @@ async fn finish(delivery: Delivery, result: &JobResult) {
     count_job(JobQueue::Captioning, priority, "ok");
     log_stages!(
         "caption",
+        quiet = priority == Priority::Bulk,
         result.timings,
         id = result.id,
         tenant = result.tenant,

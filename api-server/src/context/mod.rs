@@ -148,6 +148,7 @@ impl RequestContext {
     fn log(&self, status: u16, code: &'static str, fault: Option<&Fault>, total_ms: f64) {
         log_stages!(
             "request",
+            quiet = false,
             self.clock.timings,
             id = %self.id,
             tenant = self.caller.as_ref().map(|caller| &*caller.tenant),

@@ -126,6 +126,7 @@ async fn tag(
     // The look into the cache of results comes here with a later change; so
     // far it is the look for a model that somebody runs.
     let model = app.resources.fleet.model(model.as_deref()).await?;
+    app.resources.fleet.expect_readers(asked.version())?;
     context.model = Some(model.id.name.clone());
     context.end(Stage::Lookup);
 

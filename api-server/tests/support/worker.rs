@@ -232,5 +232,6 @@ fn info() -> WorkerInfo {
         captioner: "template".into(),
         bundles: true,
         own_queues: true,
+        reads: 0,
     }
 }

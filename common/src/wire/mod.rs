@@ -20,7 +20,8 @@ use crate::{fault::Fault, seal::Seal, stage::Timings};
 /// version would overlook. A reader refuses versions above its own and reads all below.
 pub const WIRE_VERSION: u16 = 1;
 
-const NEWEST_READ: u16 = asked::PARTICULAR_JOB;
+/// The newest version that this build reads.
+pub const NEWEST_READ: u16 = asked::PARTICULAR_JOB;
 
 /// The kinds under which processes announce on the bus what they are or see.
 pub mod announced {
@@ -219,6 +220,25 @@ pub struct WorkerInfo {
     /// Whether it consumes the queues of its models' own, so that others can send it what they do not serve.
     #[serde(default)]
     pub own_queues: bool,
+    /// The newest version of jobs that it reads; 0 where it does not say.
+    #[serde(default, skip_serializing_if = "is_unsaid")]
+    pub reads: u16,
+}
+
+impl WorkerInfo {
+    /// Returns the newest version of jobs that this worker reads. One that does not say is of before it could: with bundles
+    /// it reads the second, without them the first.
+    pub fn newest_read(&self) -> u16 {
+        match self.reads {
+            0 if self.bundles => asked::PARTICULAR_JOB,
+            0 => WIRE_VERSION,
+            said => said,
+        }
+    }
+}
+
+fn is_unsaid(version: &u16) -> bool {
+    *version == 0
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -18,8 +18,8 @@ use common::{
     stage::{Stage, Timings},
     wire::{
         Asked, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language, ModelId,
-        ModelInfo, Pressure, Selection, Shard, Tag, Tagged, Versioned, WireError, WorkerInfo,
-        decode, encode,
+        ModelInfo, NEWEST_READ, Pressure, Selection, Shard, Tag, Tagged, Versioned, WireError,
+        WorkerInfo, decode, encode,
     },
 };
 
@@ -243,6 +243,28 @@ fn workers_of_both_versions_know_each_others_announcements() {
     assert_eq!(back, first::decode(WORKER).expect("the fixture is its own"));
 }
 
+/// One that says nothing of versions is taken for what it was when it said nothing.
+#[test]
+fn what_a_worker_reads_is_known_of_every_version() {
+    let reads = |bytes| {
+        decode::<WorkerInfo>(bytes)
+            .expect("it is read")
+            .newest_read()
+    };
+    let today = WorkerInfo {
+        reads: NEWEST_READ,
+        ..worker()
+    };
+    assert_eq!(reads(WORKER), 1);
+    assert_eq!(reads(BUNDLING_WORKER), 2);
+    assert_eq!(reads(&encode(&today)), NEWEST_READ);
+    let before = second::decode::<second::WorkerInfo>(&encode(&today));
+    assert!(
+        before.is_ok(),
+        "yesterday's API servers read today's workers"
+    );
+}
+
 fn worker() -> WorkerInfo {
     let info = ModelInfo {
         id: model(),
@@ -267,6 +289,7 @@ fn worker() -> WorkerInfo {
         captioner,
         bundles: false,
         own_queues: false,
+        reads: 0,
     }
 }
 

@@ -73,6 +73,22 @@ impl FleetView {
         }
     }
 
+    /// Refuses a job of a version that some worker does not read: all take from one queue, so it may come to any of them, and
+    /// one that returns it each time makes a dead letter of it.
+    pub fn expect_readers(&self, version: u16) -> Result<(), Fault> {
+        let known = self.known();
+        if known
+            .workers
+            .iter()
+            .all(|worker| worker.newest_read() >= version)
+        {
+            return Ok(());
+        }
+        let detail = "Some workers are of a version that knows no language and no selection of tags: \
+                      ask for neither, or again once they are upgraded.";
+        Err(Fault::new(Code::NoWorkers, Stage::Lookup, detail))
+    }
+
     fn missing(&self) -> Fault {
         let known = self.known();
         if known.workers.is_empty() {

@@ -19,6 +19,16 @@ pub struct ConnectionsConfig {
 
     #[command(flatten)]
     pub bus: BusConfig,
+
+    /// Longest wait for a broker and a Redis that cannot be reached at start, seconds; both may be starting themselves.
+    /// Until then this process answers nobody
+    #[arg(
+        long,
+        env = "TAGFLEET_CONNECT_WITHIN_S",
+        default_value_t = 300,
+        help_heading = "Fleet"
+    )]
+    pub connect_within_s: u64,
 }
 
 /// What it takes to make tiles of images, and to keep batches.

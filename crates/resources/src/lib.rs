@@ -2,6 +2,7 @@
 //! Which broker, result store and object store that is, is decided by URL alone.
 
 mod config;
+mod connecting;
 mod maintenance;
 
 use std::{sync::Arc, time::Duration};
@@ -9,10 +10,10 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use common::{
     budget::Budget,
-    bus::{Bus, BusConfig},
+    bus::{Bus, BusError},
     outside::Outside,
     process::ReaderProgram,
-    queue::Queue,
+    queue::{Queue, QueueError},
     store::{Store, StoreError},
     telemetry,
 };
@@ -23,9 +24,12 @@ use prepare::Pool;
 use tokio::time::timeout;
 
 pub use config::{ConnectionsConfig, ResourcesConfig};
+use connecting::Patience;
 
 /// A start waits no longer for an object store.
 const PROBED_WITHIN: Duration = Duration::from_secs(10);
+/// Between two tries to reach a broker or Redis.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the roles of a fleet meet. A worker needs nothing else.
 #[derive(Clone, Debug)]
@@ -36,10 +40,23 @@ pub struct Connections {
 
 impl Connections {
     pub async fn open(config: &ConnectionsConfig) -> anyhow::Result<Self> {
-        Ok(Self {
-            queue: Queue::connect(&config.queue).await?,
-            bus: Bus::connect(&config.bus).await?,
-        })
+        let patience = Patience {
+            within: Duration::from_secs(config.connect_within_s),
+            pause: PAUSE,
+        };
+        let queue = patience.connect(
+            "the broker",
+            |error| !matches!(error, QueueError::Url(_)),
+            async || Queue::connect(&config.queue).await,
+        );
+        let queue = queue.await?;
+        let bus = patience.connect(
+            "Redis",
+            |error| !matches!(error, BusError::Url(_)),
+            async || Bus::connect(&config.bus).await,
+        );
+        let bus = bus.await?;
+        Ok(Self { queue, bus })
     }
 }
 

@@ -36,6 +36,7 @@ pub async fn tag(
 ) -> Result<Value, Fault> {
     let resources = &migrator.resources;
     let model = resources.fleet.model(request.model.as_deref()).await?;
+    resources.fleet.expect_readers(request.asked.version())?;
     let url = resources.fetcher.parse(&url)?;
     let until = time::Instant::now() + PATIENCE;
     let requester = Requester {

@@ -59,7 +59,11 @@ impl Rabbit {
     pub fn connect<'a>(config: &'a QueueConfig) -> BoxFuture<'a, Result<Self, QueueError>> {
         Box::pin(async move {
             let scheme = || QueueError::Url(crate::config::scheme_of(&config.queue_url));
-            let uri: AMQPUri = config.queue_url.parse().map_err(|_| scheme())?;
+            let mut uri: AMQPUri = config.queue_url.parse().map_err(|_| scheme())?;
+            // What RabbitMQ's operator writes ends with a slash, and no virtual host has no name.
+            if uri.vhost.is_empty() {
+                uri.vhost = "/".to_owned();
+            }
             let topology = Topology {
                 prefix: config.queue_prefix.clone(),
                 max_length: config.queue_max_length,

@@ -16,11 +16,13 @@ const LEAST_CHARS: usize = 24;
 #[command(next_help_heading = "Webhooks")]
 pub struct WebhookConfig {
     /// Secret from which each tenant's own is derived (`tagfleet keys webhook-secret` shows it); without one, batches
-    /// may name no webhook. Two by comma while one takes the place of the other: then both sign
+    /// may name no webhook. Two by comma while one takes the place of the other: then both sign. `file:PATH` for one that
+    /// stands in a file
     #[arg(
         long,
         env = "TAGFLEET_WEBHOOK_SECRETS",
         value_delimiter = ',',
+        value_parser = common::config::url,
         hide_env_values = true
     )]
     pub webhook_secrets: Vec<String>,
