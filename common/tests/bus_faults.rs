@@ -44,6 +44,8 @@ async fn a_result_of_a_batch_is_kept_for_less() {
     let config = BusConfig {
         bus_url: format!("redis://127.0.0.1:{}/0", redis.port()),
         bus_prefix: "kept".to_owned(),
+        bus_ca_file: None,
+        require_seals: false,
         result_ttl_s: 600,
         max_waiters: 100,
     };

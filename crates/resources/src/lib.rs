@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use common::{
     budget::Budget,
-    bus::{Bus, BusError},
+    bus::{Bus, BusConfig, BusError},
     outside::Outside,
     process::ReaderProgram,
     queue::{Queue, QueueError},
@@ -46,13 +46,13 @@ impl Connections {
         };
         let queue = patience.connect(
             "the broker",
-            |error| !matches!(error, QueueError::Url(_)),
+            |error| !matches!(error, QueueError::Url(_) | QueueError::CaFile(_)),
             async || Queue::connect(&config.queue).await,
         );
         let queue = queue.await?;
         let bus = patience.connect(
             "Redis",
-            |error| !matches!(error, BusError::Url(_)),
+            |error| !matches!(error, BusError::Url(_) | BusError::CaFile(_)),
             async || Bus::connect(&config.bus).await,
         );
         let bus = bus.await?;

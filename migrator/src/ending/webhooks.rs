@@ -28,7 +28,8 @@ pub enum Due {
     Unsigned,
 }
 
-pub async fn due(migrator: &Migrator, key: &BatchKey) -> Result<Due, LedgerError> {
+/// `url`: where the owner of the batch wants to be told.
+pub async fn due(migrator: &Migrator, key: &BatchKey, url: &str) -> Result<Due, LedgerError> {
     let Some(signer) = &migrator.resources.signer else {
         warn_of_no_secret();
         return Ok(Due::Unsigned);
@@ -39,7 +40,12 @@ pub async fn due(migrator: &Migrator, key: &BatchKey) -> Result<Due, LedgerError
         let tenant = &key.tenant;
         tracing::warn!(tenant, batch = key.id, "the webhook is given up");
     }
-    Ok(next)
+    // No attempt is spent on a host that would not be asked.
+    let fetcher = &migrator.resources.fetcher;
+    match (next, fetcher.open_circuit(url, &key.tenant.as_str().into())) {
+        (Due::Now(_), Some(circuit)) => Ok(Due::After(circuit.left)),
+        (next, _) => Ok(next),
+    }
 }
 
 /// Makes one try, if no other migrator makes it. `tried`: tries that were made before.
@@ -60,12 +66,6 @@ async fn attempt(
     let (Some(signer), Some(url)) = (&migrator.resources.signer, &request.webhook_url) else {
         return Ok(());
     };
-    // No attempt is spent on a host that would not be asked.
-    let fetcher = &migrator.resources.fetcher;
-    let tenant = key.tenant.as_str().into();
-    if fetcher.open_circuit(url, &tenant).is_some() {
-        return Ok(Told::NotYet);
-    }
     if !ledger.begin_attempt(key, tried).await? {
         return Ok(());
     }

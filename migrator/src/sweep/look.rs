@@ -82,7 +82,7 @@ async fn look_at_ended(
     watched: &mut Watched,
 ) -> Result<Next, LedgerError> {
     let due = match &request.webhook_url {
-        Some(_) => due(migrator, key).await?,
+        Some(url) => due(migrator, key, url).await?,
         None => Due::Done,
     };
     match due {

@@ -96,6 +96,8 @@ impl Fleet {
         };
         let config = QueueConfig {
             queue_url: setting("TAGFLEET_QUEUE_URL"),
+            queue_ca_file: None,
+            queue_declare: true,
             queue_prefix: self.prefix.clone(),
             queue_max_length: 20_000,
             queue_bundle: 8,

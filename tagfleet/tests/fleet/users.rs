@@ -174,7 +174,8 @@ async fn roles_work_with_users_of_their_own_and_write_no_secret_into_their_logs(
     ];
     fleet.redis.ctl(&kill).await;
     let stranger = fleet.settings_with("worker", secrets.of("wrong-password"));
-    let mut stranger = Process::begun("worker", &stranger);
+    let hurried = ("TAGFLEET_CONNECT_WITHIN_S", "1".to_owned());
+    let mut stranger = Process::begun("worker", &[stranger, vec![hurried]].concat());
     assert_ne!(stranger.ended().await.code(), Some(0));
     for process in [&mut api, &mut migrator, &mut worker] {
         assert_eq!(process.terminate().await, Some(0));

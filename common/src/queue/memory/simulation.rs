@@ -65,6 +65,8 @@ impl World {
             queue_max_length: schedule.between(1, 12) as u32,
             queue_max_attempts: schedule.between(2, 4) as u32,
             queue_url: "memory:".into(),
+            queue_ca_file: None,
+            queue_declare: true,
             queue_prefix: "simulated".into(),
             queue_bundle: 1,
             queue_publish_timeout_ms: 1_000,

@@ -59,7 +59,7 @@ async fn duplicate_delivery() {
     let key = BatchKey::new(DEFAULT_TENANT, &batch.id);
     for _ in 1..TIMES {
         for shard in 0..2 {
-            publish(&queue, &key, shard).await.expect("published");
+            publish(&queue, &key, shard, 0).await.expect("published");
         }
     }
     let (_one, _two) = tokio::join!(fleet.migrator(&[]), fleet.migrator(&[]));
@@ -74,6 +74,8 @@ async fn bus(fleet: &Fleet) -> Bus {
     let config = BusConfig {
         bus_url: fleet.redis.url(),
         bus_prefix: "tagfleet".to_owned(),
+        bus_ca_file: None,
+        require_seals: false,
         result_ttl_s: 60,
         max_waiters: 10,
     };
@@ -90,6 +92,7 @@ fn job(bus: &Bus) -> Job {
         id: key.id,
         tenant: key.tenant,
         reply_to: "the-test".to_owned(),
+        seal: None,
         model: "fake".to_owned(),
         features: Features {
             tags: true,

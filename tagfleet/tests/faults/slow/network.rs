@@ -153,6 +153,8 @@ async fn publish(queue: &Queue, number: usize) {
 fn config(port: u16) -> QueueConfig {
     QueueConfig {
         queue_url: format!("amqp://guest:guest@127.0.0.1:{port}/%2f"),
+        queue_ca_file: None,
+        queue_declare: true,
         queue_prefix: unique("faults"),
         queue_max_length: 20_000,
         queue_bundle: 1,
