@@ -8,7 +8,6 @@ pub mod backoff;
 pub mod budget;
 pub mod bus;
 pub mod config;
-pub mod fail_points;
 pub mod fault;
 pub mod image;
 pub mod model;
@@ -19,7 +18,7 @@ pub mod queue;
 /// A future whose code is compiled in the crate that makes it. An `async fn` is compiled where it is awaited: in every
 /// program anew, with all that it calls. So what crosses a crate's border and calls much returns this.
 pub use futures_util::future::BoxFuture;
-pub use process::shutdown;
+pub use process::{fail_points, shutdown};
 pub mod seal;
 pub mod stage;
 pub mod store;

@@ -4,6 +4,7 @@ mod allocator;
 mod child;
 mod confine;
 mod confinement;
+pub mod fail_points;
 mod filter;
 mod landlock;
 mod offload;

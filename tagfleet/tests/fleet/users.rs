@@ -149,7 +149,8 @@ async fn roles_work_with_users_of_their_own_and_write_no_secret_into_their_logs(
     let key = fleet.key().await;
     let secrets = &fleet.secrets;
     let mut queues = Process::begun("queues", &fleet.settings("declarer"));
-    assert_eq!(queues.ended().await.code(), Some(0));
+    let ended = queues.ended().await.code();
+    assert_eq!(ended, Some(0), "{}", queues.logged());
 
     let mut worker = Process::bare("worker", &fleet.settings("worker")).await;
     let with_origin = |user| [fleet.settings(user), fetching(&origin)].concat();

@@ -41,6 +41,13 @@ struct Hands {
     last: bool,
 }
 
+impl Hands {
+    fn release(&mut self, priority: Priority) {
+        self.jobs[priority as usize] -= 1;
+        self.last = false;
+    }
+}
+
 #[test]
 fn no_job_is_lost_and_poison_takes_no_mate_along() {
     explore(|schedule| {
@@ -167,10 +174,7 @@ impl World {
         if self.jobs.borrow()[job].poison {
             return false;
         }
-        let mut held = hands.borrow_mut();
-        held.jobs[delivery.priority as usize] -= 1;
-        held.last = false;
-        drop(held);
+        hands.borrow_mut().release(delivery.priority);
         self.schedule.note(format_args!("{job} is done"));
         let acked = std::mem::replace(&mut self.jobs.borrow_mut()[job].acked, true);
         assert!(!acked, "done twice");
