@@ -100,7 +100,7 @@ impl Fetcher {
     }
 
     /// Returns whether something may be posted to a URL, by its form and by where its name leads now. Where it leads when that is
-    /// done is judged then. Like a download, it says no no sooner than [`floor`].
+    /// done is judged then. Like a download, it takes its time to say no.
     pub async fn may_post(&self, text: &str) -> bool {
         let Ok(url) = self.rules.parse(text) else {
             // By its form alone, which tells nothing of what there is.

@@ -27,8 +27,9 @@ pub struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Entry {
     Visitor,
-    /// The one that finds out whether the host is back.
-    Probe,
+    /// The one that finds out whether the host is back, by its number. Once the circuit has closed in another way, it is a
+    /// visitor like any other: the next opening has a probe of its own.
+    Probe(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,7 +104,7 @@ impl Verdict {
 enum State {
     Closed,
     Open { until: Instant, code: Code },
-    Probing { code: Code },
+    Probing { code: Code, probe: u32 },
 }
 
 #[derive(Debug)]
@@ -114,6 +115,8 @@ pub struct Breaker {
     failures: u32,
     /// Times that it opened since then.
     opened: u32,
+    /// Probes that were ever let in.
+    probes: u32,
     /// It is open because the host asked for it.
     backs_off: bool,
 }
@@ -133,6 +136,7 @@ impl Breaker {
             state: State::Closed,
             failures: 0,
             opened: 0,
+            probes: 0,
             backs_off: false,
         }
     }
@@ -141,7 +145,7 @@ impl Breaker {
     pub fn refuses(&self, now: Instant) -> Option<Code> {
         match self.state {
             State::Open { until, code } if now < until => Some(code),
-            State::Probing { code } => Some(code),
+            State::Probing { code, .. } => Some(code),
             State::Open { .. } | State::Closed => None,
         }
     }
@@ -182,8 +186,10 @@ impl Breaker {
         match (self.refuses(now), self.state) {
             (Some(code), _) => Err(code),
             (None, State::Open { code, .. }) => {
-                self.state = State::Probing { code };
-                Ok(Entry::Probe)
+                self.probes += 1;
+                let probe = self.probes;
+                self.state = State::Probing { code, probe };
+                Ok(Entry::Probe(probe))
             }
             (None, _) => Ok(Entry::Visitor),
         }
@@ -198,6 +204,7 @@ impl Breaker {
         now: Instant,
         spread: f64,
     ) -> Option<Duration> {
+        let entry = self.as_it_counts(entry);
         match verdict {
             Verdict::Served => self.served(now),
             Verdict::Pending => {}
@@ -207,6 +214,14 @@ impl Breaker {
             Verdict::Unreachable | Verdict::Unknown => self.give_up(entry, now),
         }
         None
+    }
+
+    /// Returns what an entry counts as now.
+    fn as_it_counts(&self, entry: Entry) -> Entry {
+        match (self.state, entry) {
+            (State::Probing { probe, .. }, Entry::Probe(number)) if number == probe => entry,
+            _ => Entry::Visitor,
+        }
     }
 
     fn served(&mut self, now: Instant) {
@@ -221,7 +236,7 @@ impl Breaker {
     /// Closes the circuit on probation: the next failure opens it again, for longer. Were this a success, the circuit of
     /// a host that redirects in circles would never open.
     fn moved(&mut self, entry: Entry) {
-        if let (State::Probing { .. }, Entry::Probe) = (self.state, entry) {
+        if let (State::Probing { .. }, Entry::Probe(_)) = (self.state, entry) {
             self.state = State::Closed;
             self.failures = self.limits.failures.saturating_sub(1);
         }
@@ -241,7 +256,7 @@ impl Breaker {
         spread: f64,
     ) -> Option<Duration> {
         match (self.state, entry) {
-            (State::Closed, _) | (State::Probing { .. }, Entry::Probe) => {}
+            (State::Closed, _) | (State::Probing { .. }, Entry::Probe(_)) => {}
             // The visit began before it opened: nothing new.
             _ => return None,
         }
@@ -270,7 +285,7 @@ impl Breaker {
 
     /// A probe whose caller left: the next one may try.
     fn give_up(&mut self, entry: Entry, now: Instant) {
-        if let (State::Probing { code }, Entry::Probe) = (self.state, entry) {
+        if let (State::Probing { code, .. }, Entry::Probe(_)) = (self.state, entry) {
             self.state = State::Open { until: now, code };
         }
     }
@@ -350,9 +365,9 @@ mod tests {
     #[test]
     fn one_probe_at_a_time_and_the_pause_doubles_to_its_cap() {
         let (mut breaker, mut now) = opened();
-        for pause in [20, 40, 80, 160, 300, 300] {
+        for (probe, pause) in (1..).map(Entry::Probe).zip([20, 40, 80, 160, 300, 300]) {
             now += LONGEST_PAUSE;
-            assert_eq!(breaker.enter(now), Ok(Entry::Probe));
+            assert_eq!(breaker.enter(now), Ok(probe));
             assert_eq!(
                 breaker.enter(now),
                 Err(Code::SourceTimeout),
@@ -360,7 +375,7 @@ mod tests {
             );
             let verdict = Verdict::Failed(Code::SourceUnreachable);
             assert_eq!(
-                breaker.leave(Entry::Probe, verdict, now, 0.0),
+                breaker.leave(probe, verdict, now, 0.0),
                 Some(Duration::from_secs(pause))
             );
             assert_eq!(
@@ -413,7 +428,7 @@ mod tests {
         let (mut breaker, now) = opened();
         let now = now + PAUSE;
         assert_eq!(visit(&mut breaker, Verdict::Unknown, now), None);
-        assert_eq!(breaker.enter(now), Ok(Entry::Probe));
+        assert_eq!(breaker.enter(now), Ok(Entry::Probe(2)));
     }
 
     #[test]
@@ -439,8 +454,11 @@ mod tests {
         );
         // The verdict on the visit that brought the wish changes nothing.
         assert_eq!(breaker.leave(Entry::Visitor, FAILED, now, 0.0), None);
-        assert_eq!(breaker.enter(now + PAUSE), Ok(Entry::Probe));
-        assert_eq!(breaker.leave(Entry::Probe, FAILED, now + PAUSE, 0.0), None);
+        assert_eq!(breaker.enter(now + PAUSE), Ok(Entry::Probe(1)));
+        assert_eq!(
+            breaker.leave(Entry::Probe(1), FAILED, now + PAUSE, 0.0),
+            None
+        );
         assert_eq!(
             breaker.open_circuit(now + PAUSE),
             None,
@@ -471,6 +489,28 @@ mod tests {
             "the probe ends it"
         );
         assert_eq!(breaker.open_circuit(now + PAUSE), None);
+    }
+
+    #[test]
+    fn a_probe_of_an_earlier_opening_is_a_visitor() {
+        let (mut breaker, now) = opened();
+        let now = now + PAUSE;
+        let early = breaker.enter(now).expect("the first probe");
+        // A visit of before ends well, and the host fails anew.
+        breaker.leave(Entry::Visitor, Verdict::Served, now, 0.0);
+        for _ in 0..3 {
+            visit(&mut breaker, FAILED, now);
+        }
+        let now = now + PAUSE;
+        let late = breaker.enter(now).expect("the second probe");
+        assert_eq!(breaker.leave(early, FAILED, now, 0.0), None);
+        assert_eq!(
+            breaker.refuses(now),
+            Some(Code::SourceTimeout),
+            "one is out"
+        );
+        assert_eq!(breaker.leave(late, Verdict::Served, now, 0.0), None);
+        assert_eq!(breaker.refuses(now), None);
     }
 
     #[test]

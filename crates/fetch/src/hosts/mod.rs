@@ -8,6 +8,8 @@
 mod breaker;
 mod circuits;
 mod places;
+#[cfg(test)]
+mod simulation;
 mod visit;
 
 use std::{sync::Arc, time::Duration};
