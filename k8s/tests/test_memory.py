@@ -43,7 +43,7 @@ def decoder_bytes():
 
 def list_readers():
     """A migrator reads so many lists at once; those in Parquet each in a process."""
-    return number("migrator/src/tasks.rs", r"const AT_ONCE: usize = (\d+);") * number("crates/manifest/src/apart/reader.rs", r"const MEMORY_BYTES: u64 = (\d+) << 20;") * MIB
+    return number("migrator/src/tasks.rs", r"const AT_ONCE: usize = (\d+);") * number("crates/manifest/src/apart/reader.rs", r"memory_bytes: (\d+) << 20,") * MIB
 
 
 def worst_bytes(role, processes):
