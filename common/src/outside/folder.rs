@@ -40,15 +40,15 @@ pub fn has_below(folder: &path::Path, path: &Path) -> io::Result<bool> {
     let (folders, name) = split(path)?;
     let mut at = open_root(folder)?;
     for part in &folders {
-        at = match openat(&at, part.as_ref(), FOLDER, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(false),
-            other => other.map_err(not_ours)?,
+        at = match open_folder(&at, part.as_ref()) {
+            Err(Failed::Missing) => return Ok(false),
+            other => other?,
         };
     }
     match statat(&at, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(false),
         Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => {
-            Err(not_ours(Errno::LOOP))
+            Err(behind_a_link())
         }
         found => Ok(found.map(|_| true)?),
     }
@@ -90,16 +90,16 @@ fn write_and_name(
 }
 
 fn open_or_make(at: &OwnedFd, part: &str) -> io::Result<OwnedFd> {
-    match openat(at, part, FOLDER, Mode::empty()) {
-        Err(Errno::NOENT) => {}
-        other => return other.map_err(not_ours),
+    match open_folder(at, part) {
+        Err(Failed::Missing) => {}
+        other => return Ok(other?),
     }
     match mkdirat(at, part, Mode::from_raw_mode(0o777)) {
         // Somebody else was faster, and may have made something else.
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(error.into()),
     }
-    openat(at, part, FOLDER, Mode::empty()).map_err(not_ours)
+    Ok(open_folder(at, part)?)
 }
 
 /// Opens what the operator has named, links in its own path included.
@@ -117,13 +117,35 @@ fn split(path: &Path) -> io::Result<(Vec<PathPart<'_>>, PathPart<'_>)> {
     Ok((parts, name))
 }
 
-/// A link, or a file where a folder should be, is no failure of the disk: another try would meet it again.
-fn not_ours(error: Errno) -> io::Error {
-    match error {
-        Errno::LOOP | Errno::NOTDIR => io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "it is behind a link, or behind a file",
-        ),
-        error => error.into(),
+/// Opens a folder. A link is refused for good: another try would meet it again. A file in its place may go away.
+fn open_folder(at: &OwnedFd, part: &str) -> Result<OwnedFd, Failed> {
+    openat(at, part, FOLDER, Mode::empty()).map_err(|error| match error {
+        Errno::NOENT => Failed::Missing,
+        Errno::LOOP | Errno::NOTDIR if is_link(at, part) => Failed::Io(behind_a_link()),
+        error => Failed::Io(error.into()),
+    })
+}
+
+fn is_link(at: &OwnedFd, part: &str) -> bool {
+    let found = statat(at, part, AtFlags::SYMLINK_NOFOLLOW);
+    found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
+}
+
+fn behind_a_link() -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, "it is behind a link")
+}
+
+/// Why a folder was not opened.
+enum Failed {
+    Missing,
+    Io(io::Error),
+}
+
+impl From<Failed> for io::Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Missing => Errno::NOENT.into(),
+            Failed::Io(error) => error,
+        }
     }
 }
