@@ -11,7 +11,7 @@ import yaml
 
 from rendered import OVERLAYS, ROOT, containers, name
 
-USER = {"tagfleet-api": "api", "tagfleet-migrator": "migrator", "tagfleet-worker-tag": "worker", "tagfleet-worker-caption": "worker"}
+USERS = ("api", "migrator", "worker")
 KUSTOMIZATION = "resources: [../../overlays/{}]\ncomponents: [../../components/users]\n"
 
 
@@ -23,7 +23,18 @@ def with_users(overlay):
         done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False)
         if done.returncode:
             raise AssertionError(done.stderr)
-        return [thing for thing in yaml.safe_load_all(done.stdout) if thing["kind"] == "Deployment" and name(thing) in USER]
+        return [thing for thing in yaml.safe_load_all(done.stdout) if thing["kind"] == "Deployment" and user_of(thing)]
+
+
+def user_of(workload):
+    """`worker` of `tagfleet-worker-tag`; nothing of what is no role of ours."""
+    role = name(workload).removeprefix("tagfleet-").split("-")[0]
+    return role if role in USERS else None
+
+
+def volume(workload, wanted):
+    [found] = [each for each in workload["spec"]["template"]["spec"]["volumes"] if each["name"] == wanted]
+    return found["projected"]["sources"]
 
 
 class Users(unittest.TestCase):
@@ -31,17 +42,20 @@ class Users(unittest.TestCase):
         for overlay in OVERLAYS:
             for workload in with_users(overlay):
                 with self.subTest(overlay=overlay, workload=name(workload)):
-                    user = USER[name(workload)]
+                    user = user_of(workload)
                     said = {entry["name"]: entry for container in containers(workload) for entry in container.get("env", [])}
-                    self.assertEqual(said["RABBITMQ_USER"], {"name": "RABBITMQ_USER", "value": user})
-                    self.assertTrue(said["TAGFLEET_BUS_URL"]["value"].startswith(f"redis://{user}:"))
                     self.assertEqual(said["TAGFLEET_QUEUE_DECLARE"]["value"], "false")
-                    for password in ("RABBITMQ_PASSWORD", "REDIS_PASSWORD"):
-                        self.assertEqual(said[password]["valueFrom"]["secretKeyRef"], {"name": "tagfleet-users", "key": user})
+                    for setting, file in (("TAGFLEET_QUEUE_URL", "queue-url"), ("TAGFLEET_BUS_URL", "bus-url")):
+                        self.assertEqual(said[setting]["value"], f"file:/run/secrets/tagfleet/{file}")
+                    # Neither the administrator's name nor the one password of Redis is left anywhere.
+                    items = [{"key": f"{user}-{file}", "path": file} for file in ("queue-url", "bus-url")]
+                    self.assertEqual(volume(workload, "connections"), [{"secret": {"name": "tagfleet-users", "items": items}}])
+                    for secret in ("tagfleet-rabbitmq-default-user", "tagfleet-redis"):
+                        self.assertNotIn(f"'name': '{secret}'", str(workload))
 
     def test_the_users_are_those_that_are_made(self):
         made = set(re.findall(r"^user (\w+)", (ROOT / "deploy/redis/users.conf").read_text(), re.MULTILINE))
-        self.assertEqual(made - {"default"}, set(USER.values()))
+        self.assertEqual(made - {"default"}, set(USERS))
 
 
 if __name__ == "__main__":
