@@ -63,7 +63,8 @@ fn bus_config(port: &Port, authority: Option<&Path>) -> BusConfig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_of_ones_own_authority_is_trusted_where_it_is_named() {
-    let (signed, port) = (Signed::new(), Port::reserve());
+    let signed = Signed::new();
+    let port = Port::reserve();
     let tls = format!(
         "--tls-port {} --tls-auth-clients no --tls-cert-file '{}' --tls-key-file '{}' --tls-ca-cert-file '{}'",
         port.number(),
@@ -100,7 +101,8 @@ fn queue_config(port: &Port, authority: Option<&Path>) -> QueueConfig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_of_ones_own_authority_is_trusted_where_it_is_named() {
-    let (signed, port) = (Signed::new(), Port::reserve());
+    let signed = Signed::new();
+    let port = Port::reserve();
     let tls = format!(
         "listeners.ssl.default = 127.0.0.1:{}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
          ssl_options.cacertfile = {}\nssl_options.verify = verify_none",

@@ -223,7 +223,7 @@ async fn a_result_with_a_foreign_seal_finds_nobody(bus: Bus) {
     let mut waiter = inbox
         .register_sealed(key("a"), seal.clone())
         .expect("there is room");
-    // Of an earlier attempt, or of somebody who was never given the job.
+    // It is of an earlier attempt, or of somebody who was never given the job.
     let forged = Seal::random().close(b"forged");
     bus.store_result(inbox.name(), &key("a"), forged.clone())
         .await

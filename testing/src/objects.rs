@@ -50,12 +50,12 @@ pub struct FaultyStore {
 }
 
 impl FaultyStore {
-    /// From now on, until it is healed.
+    /// Fails from now on, until it is healed.
     pub fn fail(&self, fault: StoreFault) {
         self.fail_times(fault, usize::MAX);
     }
 
-    /// The next requests that it concerns.
+    /// Fails the next requests that the fault concerns.
     pub fn fail_times(&self, fault: StoreFault, times: usize) {
         self.set(Some(Ahead { fault, left: times }));
     }

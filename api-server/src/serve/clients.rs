@@ -15,7 +15,7 @@ const CLIENT_BITS: u32 = 64;
 #[derive(Debug)]
 pub struct Clients {
     most: usize,
-    /// Of whom each address is many clients.
+    /// Networks in which one address stands for many clients.
     edges: Vec<IpNet>,
     open: Mutex<HashMap<IpAddr, usize>>,
 }

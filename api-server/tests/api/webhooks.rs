@@ -153,7 +153,8 @@ async fn misleading_hook() -> (String, Asked) {
 
 #[tokio::test]
 async fn a_webhook_that_leads_elsewhere_is_not_followed() {
-    let (album, (base, asked)) = (Album::start().await, misleading_hook().await);
+    let album = Album::start().await;
+    let (base, asked) = misleading_hook().await;
     let more = [
         "--webhook-secrets",
         SECRETS[0],

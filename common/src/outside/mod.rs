@@ -95,7 +95,8 @@ impl Place {
         Box::pin(async move {
             let opened = match &self.root {
                 Root::Folder(folder) => {
-                    let (folder, path) = (folder.clone(), self.path.clone());
+                    let folder = folder.clone();
+                    let path = self.path.clone();
                     blocking(move || Opened::file(folder::open_below(&folder, &path)?)).await
                 }
                 Root::Bucket(bucket) => Opened::object(bucket.clone(), self.path.clone()).await,

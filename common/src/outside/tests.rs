@@ -86,6 +86,20 @@ fn the_state_is_in_nothing_that_is_allowed() {
     );
 }
 
+/// Reads a whole file, in one piece and in parts.
+async fn read(outside: &Outside, url: &str) -> Result<String, &'static str> {
+    let place = outside.place("any", url).map_err(|_| "not allowed")?;
+    let opened = place.open().await.map_err(|_| "refused")?;
+    let opened = opened.ok_or("missing")?;
+    let mut text = String::new();
+    let mut reader = opened.reader().await.map_err(|_| "no reader")?;
+    let read = reader.read_to_string(&mut text).await;
+    read.map_err(|_| "no text")?;
+    assert_eq!(opened.range(0..2).await.expect("a part"), text[..2]);
+    assert!(opened.range(0..100).await.is_err(), "there is no more");
+    Ok(text)
+}
+
 #[tokio::test]
 async fn no_way_leads_out_of_a_folder() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -98,27 +112,7 @@ async fn no_way_leads_out_of_a_folder() {
     symlink(folder.path(), at("in/up")).expect("made");
     let base = Url::from_file_path(at("in")).expect("absolute");
     let outside = outside(&[base.as_str()]);
-    let read = async |part: &str| {
-        let place = outside
-            .place("any", &format!("{base}/{part}"))
-            .map_err(|_| "not allowed")?;
-        let opened = place
-            .open()
-            .await
-            .map_err(|_| "refused")?
-            .ok_or("missing")?;
-        let mut text = String::new();
-        opened
-            .reader()
-            .await
-            .map_err(|_| "no reader")?
-            .read_to_string(&mut text)
-            .await
-            .map_err(|_| "no text")?;
-        assert_eq!(opened.range(0..2).await.expect("a part"), text[..2]);
-        assert!(opened.range(0..100).await.is_err(), "there is no more");
-        Ok::<_, &str>(text)
-    };
+    let read = async |part: &str| read(&outside, &format!("{base}/{part}")).await;
     assert_eq!(read("list").await.as_deref(), Ok("in/list"));
     assert_eq!(read("deep/list").await.as_deref(), Ok("in/deep/list"));
     assert_eq!(read("missing").await, Err("missing"));
@@ -153,6 +147,26 @@ async fn no_way_leads_out_of_a_folder() {
         "no link is followed"
     );
     assert!(place.has("secret").await.is_err(), "nor looked behind");
+}
+
+#[tokio::test]
+async fn a_link_in_the_way_is_refused_for_good_and_a_file_is_not() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |part: &str| folder.path().join(part);
+    std::fs::write(at("file"), "in the way").expect("written");
+    symlink(at("file"), at("link")).expect("made");
+    let base = Url::from_file_path(folder.path()).expect("absolute");
+    let outside = outside(&[base.as_str()]);
+    for (part, for_good) in [("link", true), ("file", false)] {
+        let place = outside.place("any", &format!("{base}/{part}"));
+        let put = place.expect("by its name").put_new("x", "x".into()).await;
+        let refused = put.expect_err("there is no folder").kind();
+        assert_eq!(
+            refused == io::ErrorKind::PermissionDenied,
+            for_good,
+            "{part}"
+        );
+    }
 }
 
 #[tokio::test]

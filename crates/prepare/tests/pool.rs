@@ -488,7 +488,8 @@ async fn full() {
     // Large, so that it may take its time with a turn.
     let word = [b"slow".to_vec(), vec![0; 4_000_000]].concat();
     let slow = || {
-        let (pool, word) = (pool.clone(), word.clone());
+        let pool = pool.clone();
+        let word = word.clone();
         tokio::spawn(async move { tile(&pool, &word).await })
     };
     let (first, second) = (slow(), slow());

@@ -57,7 +57,9 @@ impl Sweep<'_> {
             watched.or_insert_with(|| Watched::new(now)).hint(now);
         }
         let due = self.take_due(now);
-        let (migrator, open, started_s) = (self.migrator, &self.open, self.started_s);
+        let migrator = self.migrator;
+        let open = &self.open;
+        let started_s = self.started_s;
         let looks = stream::iter(due).map(async |(key, mut watched)| {
             let batches = open.of(&key.tenant);
             let since = Since { started_s, batches };

@@ -52,7 +52,7 @@ impl Account {
         }
     }
 
-    /// Of a batch of so many items, by the lines of its results and errors.
+    /// Counts a batch of so many items, by the lines of its results and errors.
     pub fn of_batch(items: usize, lines: &[Value]) -> Self {
         let mut account = Self {
             accepted: items,

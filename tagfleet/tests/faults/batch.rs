@@ -25,7 +25,7 @@ pub async fn send(base: &str, list: &str, key: &str) -> Seen {
 }
 
 impl Batch {
-    /// Of a list that was taken.
+    /// Returns the batch of a list that was taken.
     pub async fn submit(base: &str, list: &str) -> Self {
         let seen = send(base, list, &testing::servers::unique("list")).await;
         Self::taken(seen, list)

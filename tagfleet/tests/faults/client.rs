@@ -125,7 +125,9 @@ impl Load {
         let stop = CancellationToken::new();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let clients = (0..clients).map(|_| {
-            let (base, stop, seen) = (base.to_owned(), stop.clone(), seen.clone());
+            let base = base.to_owned();
+            let stop = stop.clone();
+            let seen = seen.clone();
             tokio::spawn(async move {
                 while !stop.is_cancelled() {
                     let answer = tag(&base, timeout_ms).await;

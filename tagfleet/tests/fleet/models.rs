@@ -55,7 +55,8 @@ async fn every_request_reaches_a_worker_of_its_model() {
         copy(name, models.path());
     }
     let serving = |name: &str| [&shared[..], &[("TAGFLEET_MODEL", name.to_owned())]].concat();
-    let (serving_a, serving_b) = (serving("a"), serving("b"));
+    let serving_a = serving("a");
+    let serving_b = serving("b");
     let (mut one, mut two) = tokio::join!(
         Process::worker("worker-a", &serving_a),
         Process::worker("worker-b", &serving_b)

@@ -88,7 +88,8 @@ impl Fleet {
     }
 
     fn settings_with(&self, user: &str, password: &str) -> Vec<(&'static str, String)> {
-        let (broker, redis) = (self.rabbitmq.port(), self.redis.port());
+        let broker = self.rabbitmq.port();
+        let redis = self.redis.port();
         let place = |name: &str| self.folder.path().join(name).display().to_string();
         vec![
             (

@@ -24,7 +24,7 @@ impl RabbitMq {
         Self::start_with("").await
     }
 
-    /// With further lines of `rabbitmq.conf`.
+    /// Starts one with further lines of `rabbitmq.conf`.
     pub async fn start_with(settings: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let port = Port::reserve();

@@ -16,7 +16,7 @@ impl Redis {
         Self::start_with("").await
     }
 
-    /// With further options of `redis-server`, as a shell reads them.
+    /// Starts one with further options of `redis-server`, as a shell reads them.
     pub async fn start_with(options: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let port = Port::reserve();

@@ -46,7 +46,8 @@ struct Listener {
 impl Subscription {
     /// Returns once Redis has confirmed the subscription.
     pub(super) async fn open(bus: &Arc<Inner>, name: &str) -> Result<Self, BusError> {
-        let (waiters, up) = (Waiters::new(bus.rules), Arc::new(AtomicBool::new(false)));
+        let waiters = Waiters::new(bus.rules);
+        let up = Arc::new(AtomicBool::new(false));
         let listener = Listener {
             client: resp3(&bus.client).map_err(unavailable)?,
             channel: bus.keys.inbox(name),

@@ -140,7 +140,8 @@ async fn a_slow_store_costs_time_alone() {
     let mut one = opened(&ledger, &key).await;
     let mut two = opened(&ledger, &key).await;
     // Two holders of one shard, at the same time.
-    let (first, second) = (lines(0..6), lines(4..10));
+    let first = lines(0..6);
+    let second = lines(4..10);
     let written = tokio::join!(one.append(&first), two.append(&second));
     assert_eq!(written.0.expect("written"), Appended::Yes);
     assert_eq!(written.1.expect("written"), Appended::Yes);

@@ -12,7 +12,8 @@ use crate::{NOW_S, filled, over, request};
 async fn a_list_that_is_taken_is_there_whoever_else_refuses_one_under_its_key() {
     for lead in 0..12 {
         let objects = FaultyStore::default();
-        let (refusing, taking) = (over(&objects), over(&objects));
+        let refusing = over(&objects);
+        let taking = over(&objects);
         let request = request("batch_1", 5);
         assert!(taking.begin(&request).await.expect("begins"));
         let intake = filled(&taking, &request, 10).await;

@@ -102,7 +102,8 @@ async fn object_store_conflicts_and_fails() {
     // It is away for a while: whoever sends a list waits, or is told so and sends it again.
     bucket.behave(Manner::Unavailable);
     let waiting = tokio::spawn({
-        let (base, list) = (base.clone(), list.clone());
+        let base = base.clone();
+        let list = list.clone();
         async move { send(&base, &list, "once more").await }
     });
     let tagged = tag(&base, 10_000).await;

@@ -38,7 +38,8 @@ async fn clock_off_by_five_minutes() {
             ("CLOCK_OFF_S", seconds.to_string()),
         ]
     };
-    let (early, late) = (off(-OFF_S), off(OFF_S));
+    let early = off(-OFF_S);
+    let late = off(OFF_S);
     let (past, future) = tokio::join!(fleet.worker("past", &early), fleet.worker("future", &late));
     let api = fleet.api(&[]).await;
     let _migrator = fleet.migrator(&late).await;

@@ -22,7 +22,7 @@ fn frozen_for() -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 async fn frozen_worker() {
     let broker = RabbitMq::start().await;
-    // Of 10 seconds otherwise.
+    // It is 10 seconds otherwise.
     let fleet = Fleet::at(&format!("{}?heartbeat=2", broker.url())).await;
     let frozen = fleet.worker("frozen", &[]).await;
     let api = fleet.api(&[]).await;

@@ -6,7 +6,7 @@ use crate::support::process::Process;
 
 /// The first looks at a process: caches and connections come to be, which is no growth.
 const WARM_UP: usize = 4;
-/// Of a process that lived shorter after that, nothing can be said.
+/// Nothing can be said of a process that lived shorter after that.
 const LEAST_LOOKS: usize = 6;
 
 #[derive(Clone, Copy)]
@@ -59,7 +59,7 @@ impl Gauges {
     }
 }
 
-/// Of the straight line through them, by least squares; each minute.
+/// Returns the slope of the straight line through them, by least squares; each minute.
 fn slope(looks: &[Look], value: impl Fn(&Look) -> f64) -> f64 {
     let count = looks.len() as f64;
     let mean_minutes = looks.iter().map(|look| look.minutes).sum::<f64>() / count;

@@ -56,7 +56,8 @@ pub fn requests(base: &str) -> Stream {
         let asking = TaskTracker::new();
         let mut tick = interval(EVERY);
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            let (base, account) = (base.clone(), account.clone());
+            let base = base.clone();
+            let account = account.clone();
             asking.spawn(async move {
                 let seen = tag(&base, TIMEOUT_MS).await;
                 account.lock().expect("not poisoned").take(&seen);
