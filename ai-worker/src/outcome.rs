@@ -6,8 +6,8 @@ use bytes::Bytes;
 use common::{
     backoff::Pauses,
     bus::{Bus, ResultKey},
-    queue::Priority,
-    seal::Seal,
+    queue::{Delivery, Priority},
+    seal::{Opened, Seal},
     wire::{self, Job, JobResult},
 };
 
@@ -71,6 +71,23 @@ pub async fn store(
         STORE_PAUSES.wait(tried).await;
     }
     false
+}
+
+/// Returns whether a job has its result. One comes again where its ack was lost, and is not done again then: it would use up
+/// its attempts, and end as a dead letter that says it failed.
+pub async fn is_there(bus: &Bus, key: &ResultKey, seal: Option<&Seal>) -> bool {
+    match (bus.result(key).await, seal) {
+        (Ok(Some(payload)), Some(seal)) => matches!(seal.open(payload), Opened::Proven(_)),
+        (Ok(Some(_)), None) => true,
+        (Ok(None) | Err(_), _) => false,
+    }
+}
+
+/// Acks a job that needs no more work here. Should that fail, it comes again.
+pub async fn ack_only(delivery: Delivery, id: &str, why: &'static str) {
+    let attempt = delivery.attempt;
+    let acked = matches!(delivery.ack().await, Ok(true));
+    tracing::debug!(id, attempt, acked, "{why}");
 }
 
 /// Returns a result as it is stored: with the seal that its job asked for.

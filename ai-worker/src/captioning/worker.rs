@@ -48,6 +48,10 @@ impl Handle for CaptioningWorker {
         let deadline = received + job.left(now_us);
         let age = job.waited(now_us);
         let key = job.key();
+        if delivery.attempt > 1 && outcome::is_there(&self.bus, &key, seal.as_ref()).await {
+            outcome::ack_only(delivery, &key.id, "the job has its result").await;
+            return;
+        }
         let priority = delivery.priority;
         let captioning = self.caption(job, priority, received);
         let unless = self
@@ -77,6 +81,9 @@ impl Handle for CaptioningWorker {
             );
             return;
         };
+        if outcome::is_there(&self.bus, &job.key(), job.seal.as_ref()).await {
+            return;
+        }
         let mut result = job.result;
         tracing::error!(
             id = result.id,

@@ -77,8 +77,12 @@ impl Handle for TaggingWorker {
         };
         let now_us = self.bus.now_us();
         let left = job.left(now_us);
+        if delivery.attempt > 1 && self.is_done(&job).await {
+            outcome::ack_only(delivery, &job.id, "the job has its result").await;
+            return;
+        }
         if self.forward(&job, &delivery, left).await {
-            sent_on(delivery).await;
+            outcome::ack_only(delivery, &job.id, "the job is in another queue").await;
             return;
         }
         let deadline = received + left;
@@ -106,6 +110,9 @@ impl Handle for TaggingWorker {
             );
             return;
         };
+        if self.is_done(&job).await {
+            return;
+        }
         tracing::error!(
             id = job.id,
             tenant = job.tenant,
@@ -125,6 +132,10 @@ impl Handle for TaggingWorker {
 }
 
 impl TaggingWorker {
+    async fn is_done(&self, job: &Job) -> bool {
+        outcome::is_there(&self.bus, &job.key(), job.seal.as_ref()).await
+    }
+
     /// Returns whether the job is one for others, and is on its way to them.
     async fn forward(&self, job: &Job, delivery: &Delivery, left: Duration) -> bool {
         if self.models.find(&job.model).is_some() {
@@ -199,13 +210,6 @@ impl TaggingWorker {
             outcome,
             timings,
         }
-    }
-}
-
-/// Acks a job that is in another queue now. Should that fail, it is there twice, and is done twice.
-async fn sent_on(delivery: Delivery) {
-    if let Err(error) = delivery.ack().await {
-        tracing::debug!(%error, "a job that was sent on could not be acked");
     }
 }
 

@@ -133,6 +133,13 @@ fn job(n: usize, bus: &Bus) -> Message {
     }
 }
 
+fn key(n: usize) -> ResultKey {
+    ResultKey {
+        tenant: DEFAULT_TENANT.into(),
+        id: format!("job-{n}"),
+    }
+}
+
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !is_so().await {
@@ -158,6 +165,11 @@ struct Room {
 
 impl Room {
     async fn open() -> Self {
+        Self::after(async |_, _| {}).await
+    }
+
+    /// Opens once something was done without a worker.
+    async fn after(before: impl AsyncFnOnce(&Queue, &Bus)) -> Self {
         let config = Config::parse_from(["test"]);
         let (queue, bus) = (
             Queue::connect(&config.queue).await,
@@ -167,6 +179,7 @@ impl Room {
             queue.expect("memory connects"),
             bus.expect("memory connects"),
         );
+        before(&queue, &bus).await;
         let (given, batches) = mpsc::channel();
         let (go, gate) = mpsc::channel();
         let batcher = Arc::new(Batcher::new(1, 16));
@@ -276,13 +289,31 @@ async fn the_next_batch_is_decoded_and_in_the_queue_while_one_computes_and_the_r
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_comes_again_and_has_its_result_is_not_done_again() {
+    let room = Room::after(async |queue, bus| {
+        for n in 0..2 {
+            let published = queue.publish(JobQueue::Tagging, Priority::Realtime, job(n, bus));
+            published.await.expect("there is room");
+        }
+        let mut died = queue.consume(JobQueue::Tagging, PREFETCH, Shutdown::new());
+        let held = [died.next().await, died.next().await];
+        // The first had its result, and no ack.
+        let done = key(0);
+        let stored = bus.store_result("nobody", &done, "its result".into());
+        stored.await.expect("stored");
+        drop(held);
+    });
+    let room = room.await;
+    let bus = room.bus.clone();
+    assert_eq!(room.drain().await, 1, "the one without a result is done");
+    let kept = bus.result(&key(0)).await.expect("memory");
+    assert_eq!(kept, Some("its result".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_engine_never_sees_a_job_whose_client_has_left() {
     let room = Room::open().await;
     let bus = room.bus.clone();
-    let key = |n: usize| ResultKey {
-        tenant: DEFAULT_TENANT.into(),
-        id: format!("job-{n}"),
-    };
     let leave = async |n| {
         bus.cancel(&key(n), Duration::from_secs(60))
             .await
