@@ -1,19 +1,40 @@
-//! How many requests are worked on at once. Beyond that, a quick no beats a
-//! slow yes. Deadlines and drain rates come into this decision later.
+//! Which requests are let in: beyond what can be done in time, a quick no
+//! beats a slow yes. What is foretold decides, before anything is downloaded;
+//! a bound on requests in flight is the last line.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
+use dispatch::WaitingLine;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::metrics::IN_FLIGHT;
+use crate::metrics::{IN_FLIGHT, PREDICTED_WAIT};
+
+/// The part of a request's time that its job may be foretold to wait. The rest is for its download, its caption, and for
+/// a fleet that becomes half as fast after the request was let in.
+const MOST_OF_TIME: f64 = 0.45;
+/// Refused clients come back at different moments.
+const JITTER: f64 = 0.5;
+const LEAST_RETRY: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub struct Admission {
     permits: Arc<Semaphore>,
+    /// Requests that were let in, and whose jobs are not published yet.
+    coming: Arc<AtomicUsize>,
+    /// Files before this server's decoders.
+    pub decoders: WaitingLine,
+    /// Jobs before the fleet's workers.
+    workers: WaitingLine,
 }
 
 /// The right to be one of the requests in flight; it is given back when dropped.
@@ -22,10 +43,17 @@ pub struct AdmissionPermit {
     _permit: OwnedSemaphorePermit,
 }
 
+/// A request that will publish a job; dropped once it does, or never will.
+#[derive(Debug)]
+pub struct Coming(Arc<AtomicUsize>);
+
 impl Admission {
-    pub fn new(max_in_flight: usize) -> Self {
+    pub fn new(max_in_flight: usize, workers: WaitingLine) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(max_in_flight)),
+            coming: Arc::default(),
+            decoders: WaitingLine::default(),
+            workers,
         }
     }
 
@@ -37,6 +65,60 @@ impl Admission {
             .map_err(|_| full())?;
         metrics::gauge!(IN_FLIGHT).increment(1.0);
         Ok(AdmissionPermit { _permit: permit })
+    }
+
+    /// Lets a request in whose job will be done in time, as far as that can be foretold. `left`: the time that it has.
+    pub fn admit(&self, left: Duration) -> Result<Coming, Fault> {
+        let most = left.mul_f64(MOST_OF_TIME);
+        match self.wait() {
+            Some(wait) if wait > most => Err(too_long(wait, wait - most, Stage::Admit)),
+            _ => {
+                self.coming.fetch_add(1, Relaxed);
+                Ok(Coming(self.coming.clone()))
+            }
+        }
+    }
+
+    /// Refuses a job that is ready now, and would come back too late.
+    pub fn still_in_time(&self, left: Duration) -> Result<(), Fault> {
+        let inside = self.workers.inside();
+        match self.workers.wait_behind(inside) {
+            Some(wait) if inside > 0 && wait > left => {
+                Err(too_long(wait, wait - left, Stage::Publish))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Foretells how long a request that comes now waits for this server's decoders and the fleet's workers.
+    pub fn wait(&self) -> Option<Duration> {
+        let coming = self.coming.load(Relaxed);
+        let inside = self.workers.inside();
+        // The first one finds out how long it takes.
+        if coming + inside == 0 {
+            return None;
+        }
+        let decoded = self.decoders.wait_behind(coming).unwrap_or_default();
+        let behind_present = self.workers.wait_behind(inside);
+        let behind_all = self.workers.wait_behind(inside + coming);
+        // Whichever of the two is slower, files and jobs pass them at the same time.
+        let longer = behind_present
+            .map(|wait| wait + decoded)
+            .max(behind_all)
+            .or((!decoded.is_zero()).then_some(decoded));
+        longer
+    }
+
+    /// Shows what is foretold.
+    pub fn show(&self) {
+        let wait = self.wait().unwrap_or_default();
+        metrics::gauge!(PREDICTED_WAIT).set(wait.as_secs_f64());
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -52,4 +134,15 @@ fn full() -> Fault {
         Stage::Admit,
         "This server works on as many requests as it may; try again shortly.",
     )
+}
+
+/// `excess`: by how much the wait is too long, and so what has to be worked off before.
+fn too_long(wait: Duration, excess: Duration, stage: Stage) -> Fault {
+    let detail = format!(
+        "The line before the workers is {} ms long, too long for the time that the request has.",
+        wait.as_millis()
+    );
+    let retry_after = excess.max(LEAST_RETRY);
+    let jitter = retry_after.mul_f64(rand::random::<f64>() * JITTER);
+    Fault::new(Code::Overloaded, stage, detail).retry_after(retry_after + jitter)
 }

@@ -13,7 +13,9 @@ mod middleware;
 mod models;
 mod page;
 mod quota;
+mod records;
 mod request;
+mod requests;
 mod router;
 mod serve;
 mod state;
@@ -85,14 +87,18 @@ async fn keep_up(state: Arc<AppState>, shutdown: Shutdown) {
     tokio::join!(watching, telling);
 }
 
-/// Tells migrators how long real-time jobs wait.
+/// Tells migrators and the other API servers how long real-time jobs wait, and hears the same from those.
 async fn tell_waits(state: &AppState) {
     let dispatcher = &state.dispatcher;
+    let bus = &state.resources.bus;
     loop {
         sleep(pressure::TOLD_EVERY).await;
-        dispatcher
-            .waits
-            .tell(&state.resources.bus, dispatcher.name())
-            .await;
+        dispatcher.waits.tell(bus, dispatcher.name()).await;
+        if let Ok(heard) = pressure::heard(bus).await {
+            dispatcher
+                .workers
+                .set_served_by_all(heard.jobs_per_s(), heard.servers);
+        }
+        state.admission.show();
     }
 }

@@ -14,7 +14,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{batches, context, health, middleware, models, page, state::AppState, tags};
+use crate::{batches, context, health, middleware, models, page, requests, state::AppState, tags};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -47,6 +47,7 @@ impl Modify for ApiKey {
 pub(crate) fn router(app: Arc<AppState>) -> Router {
     let keyed = OpenApiRouter::new()
         .routes(routes!(tags::tag_image))
+        .routes(routes!(requests::get_request))
         .routes(routes!(models::list_models))
         .routes(routes!(batches::create_batch, batches::list_batches))
         .routes(routes!(batches::get_batch))

@@ -1,6 +1,6 @@
 //! What every handler may use.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use common::{
@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     admission::Admission, auth::Keys, config::ApiConfig, idempotency::InFlightKeys, quota::Quota,
+    records::Records,
 };
 
 /// Readers of results have this part of what images may have.
@@ -30,6 +31,8 @@ pub struct AppState {
     pub admission: Admission,
     pub offload: Offload,
     pub idempotency: InFlightKeys,
+    /// What became of requests; none where they are not kept.
+    pub records: Option<Records>,
     pub quota: Quota,
     /// Bytes of results on their way to readers, who may be slow: they have a part of their own, and wait for each other.
     pub reading: Budget,
@@ -47,13 +50,19 @@ impl AppState {
         let keys = Keys::open(config.api_keys.as_deref())?;
         let inbox = resources.bus.open_inbox(&config.name()).await;
         let inbox = inbox.context("opening the inbox for results")?;
-        let (queue, bus) = (resources.queue.clone(), resources.bus.clone());
+        let queue = resources.queue.clone();
+        let bus = resources.bus.clone();
+        let dispatcher = Dispatcher::new(queue, bus, inbox);
         Ok(Self {
-            dispatcher: Dispatcher::new(queue, bus, inbox),
+            admission: Admission::new(config.max_in_flight, dispatcher.workers.clone()),
+            dispatcher,
             keys,
-            admission: Admission::new(config.max_in_flight),
             offload: Offload::default(),
             idempotency: InFlightKeys::default(),
+            records: Records::open(
+                resources.bus.clone(),
+                Duration::from_secs(config.request_keep_s),
+            ),
             quota: Quota::new(&config.batches),
             reading: Budget::new(resources.budget.max_bytes() / READERS_PART),
             uploads: Arc::new(Semaphore::new(config.batches.batch_max_uploads)),

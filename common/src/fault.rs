@@ -1,6 +1,8 @@
 //! A failure as a user sees it: a stable code, where it happened, and whether
 //! trying again can help. HTTP status is decided at the API's edge alone.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::stage::Stage;
@@ -106,6 +108,9 @@ pub struct Fault {
     /// For people. Never holds addresses, keys or anything internal.
     pub detail: String,
     pub retryable: bool,
+    /// When trying again has a chance, where that can be foretold. Whoever refuses tells his own client.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
 }
 
 impl Fault {
@@ -115,6 +120,7 @@ impl Fault {
             stage,
             detail: detail.into(),
             retryable: code.retryable(),
+            retry_after: None,
         }
     }
 
@@ -132,6 +138,11 @@ impl Fault {
     /// The origin's 5xx is worth another try where its 404 is not.
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;
+        self
+    }
+
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 }

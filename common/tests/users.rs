@@ -111,6 +111,15 @@ async fn redis_lets_each_role_do_its_work() {
     kept.await.expect("it remembers");
     let recalled = worker.recall(caption).await.expect("it recalls");
     assert_eq!(recalled, Some("A cat.".into()));
+    let flight = "flight:0123";
+    assert!(api.claim(flight, minute).await.expect("it claims"));
+    api.renew_claim(flight, minute).await.expect("it renews");
+    api.release(flight).await.expect("it releases");
+    let cached = "cache:0123";
+    let kept = api.remember(cached, "answer".into(), minute);
+    kept.await.expect("it remembers");
+    let recalled = api.recall(cached).await.expect("it recalls");
+    assert_eq!(recalled, Some("answer".into()));
     for role in [&api, &migrator, &worker] {
         assert!(role.is_ready());
     }
@@ -141,7 +150,9 @@ async fn redis_refuses_whatever_is_not_a_roles_work() {
             assert!(said.contains("NOPERM"), "{user} {command:?}: {said}");
         }
     }
-    let own: [(&str, &[&str]); 10] = [
+    let own: [(&str, &[&str]); 12] = [
+        ("worker", &["SET", "tagfleet:memo:cache:0123", "forged"]),
+        ("api", &["DEL", result]),
         ("worker", &["GET", result]),
         ("worker", &["MGET", result]),
         ("worker", &["SET", result, "x", "GET"]),

@@ -35,6 +35,10 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 1_024)]
     pub max_in_flight: usize,
 
+    /// How long what became of a request can be asked for, seconds; 0: not at all
+    #[arg(long, env = "TAGFLEET_REQUEST_KEEP_S", default_value_t = 3_600)]
+    pub request_keep_s: u64,
+
     /// Open client connections; further ones wait in the kernel's backlog
     #[arg(long, env = "TAGFLEET_MAX_CONNECTIONS", default_value_t = 4_096)]
     pub max_connections: usize,

@@ -5,7 +5,7 @@ mod problem;
 mod request_id;
 mod timings;
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::{
     http::{HeaderName, HeaderValue},
@@ -30,6 +30,7 @@ pub use timings::TimingsView;
 use crate::{
     auth::Caller,
     metrics::{REQUEST_SECONDS, REQUESTS},
+    records::{Records, RequestRecord, stages},
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -50,6 +51,14 @@ pub struct RequestContext {
     pub bytes: Option<usize>,
     /// The client's own name for the request.
     pub client_ref: Option<String>,
+    /// By what the answer was found in the cache.
+    pub cached: Option<&'static str>,
+    /// What admission foretold.
+    pub predicted_wait: Option<Duration>,
+    /// The API server's name.
+    pub server: String,
+    /// Where its story is kept.
+    pub records: Option<Records>,
     /// Where the image lies, if it comes from elsewhere.
     url: Option<String>,
     /// None for a request that was refused for its key.
@@ -68,6 +77,10 @@ impl RequestContext {
             model: None,
             bytes: None,
             client_ref: None,
+            cached: None,
+            predicted_wait: None,
+            server: String::new(),
+            records: None,
             url: None,
             caller,
             worker: None,
@@ -111,7 +124,7 @@ impl RequestContext {
         Finished {
             id: self.id.to_string(),
             client_ref: self.client_ref.take(),
-            worker: self.worker.take().unwrap_or_default(),
+            worker: self.worker.take(),
             timings,
         }
     }
@@ -139,7 +152,36 @@ impl RequestContext {
         metrics::histogram!(REQUEST_SECONDS, "status" => status.to_string()).record(total);
         metrics::counter!(REQUESTS, "code" => code).increment(1);
         self.log(status, code, fault, total_ms);
+        self.record(status, code, fault, total_ms);
         TimingsView::new(self.clock.timings.clone(), total_ms)
+    }
+
+    /// Keeps what became of it, for whoever asks later.
+    fn record(&self, status: u16, code: &'static str, fault: Option<&Fault>, total_ms: f64) {
+        let Some(records) = &self.records else {
+            return;
+        };
+        let id = self.id.to_string();
+        let record = RequestRecord {
+            id: &id,
+            ended_at: seconds_since_1970(),
+            server: &self.server,
+            status,
+            code,
+            detail: fault.map(|fault| fault.detail.as_str()),
+            client_ref: self.client_ref.as_deref(),
+            url: self.url.as_deref(),
+            bytes: self.bytes,
+            model: self.model.as_deref(),
+            worker: self.worker.as_deref(),
+            cached: self.cached,
+            predicted_wait_ms: self.predicted_wait.map(|wait| wait.as_secs_f64() * 1e3),
+            stages: stages(&self.clock.timings),
+            total_ms,
+        };
+        let tenant = self.caller.as_ref().map_or("", |caller| &*caller.tenant);
+        let payload = serde_json::to_vec(&record).expect("strings and numbers always serialise");
+        records.keep(tenant, &id, payload);
     }
 
     /// Writes the one line that a request leaves in the access log.
@@ -161,6 +203,7 @@ impl RequestContext {
             model = self.model,
             worker = self.worker,
             bytes = self.bytes,
+            cached = self.cached,
             url = fault.and(self.url.as_deref()),
             total = (total_ms * 1e3).round() / 1e3
         );
@@ -181,12 +224,17 @@ impl Drop for RequestContext {
     }
 }
 
+fn seconds_since_1970() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}
+
 /// What an answer says of its request.
 #[derive(Debug)]
 pub struct Finished {
     pub id: String,
     pub client_ref: Option<String>,
-    pub worker: String,
+    pub worker: Option<String>,
     pub timings: TimingsView,
 }
 

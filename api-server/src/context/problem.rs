@@ -1,9 +1,11 @@
 //! The one place where a fault becomes HTTP (RFC 9457).
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::Path,
-    http::{HeaderValue, StatusCode, Uri, header},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -19,6 +21,9 @@ use utoipa::{
 use super::RequestId;
 
 pub const PROBLEM_JSON: &str = "application/problem+json";
+/// As `retry-after`, to the millisecond; clients of OpenAI's kind heed both of these.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 const NOT_FOUND: &str = "No such path; /docs lists all there are.";
 const METHOD_NOT_ALLOWED: &str = "This path has other methods; /docs lists them.";
@@ -47,6 +52,9 @@ pub struct Problem {
     pub retryable: bool,
     #[schema(example = "req_0f3c9a61d2b84e57a1c05d9be84f6a20")]
     pub request_id: String,
+    /// When trying again has a chance, where that could be foretold.
+    #[serde(skip)]
+    retry_after: Option<Duration>,
 }
 
 fn code_schema() -> RefOr<Schema> {
@@ -68,6 +76,7 @@ impl Problem {
             stage: fault.stage.name(),
             retryable: fault.retryable,
             request_id: id.to_string(),
+            retry_after: fault.retry_after,
         }
     }
 
@@ -89,6 +98,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after_told = self.retry_after;
+        let should_retry = if self.retryable { "true" } else { "false" };
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
@@ -98,21 +109,24 @@ impl IntoResponse for Problem {
                 HeaderValue::from_static("Bearer realm=\"tagfleet\""),
             );
         }
-        if let Some(seconds) = retry_after_s(status) {
+        if let Some(wait) = retry_after(status, retry_after_told) {
+            let seconds = wait.as_secs_f64().ceil() as u64;
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            headers.insert(RETRY_AFTER_MS, HeaderValue::from(wait.as_millis() as u64));
         }
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static(should_retry));
         response
     }
 }
 
-/// Returns how long to stay away. A full server drains within a second or two, a lost
-/// broker takes longer to come back. Measured drain rates replace this later.
-fn retry_after_s(status: StatusCode) -> Option<u16> {
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => Some(1),
-        StatusCode::SERVICE_UNAVAILABLE => Some(3),
-        _ => None,
-    }
+/// Returns how long to stay away: as foretold, and otherwise what a full server needs to drain, or a lost broker to come back.
+fn retry_after(status: StatusCode, foretold: Option<Duration>) -> Option<Duration> {
+    let usual = match status {
+        StatusCode::TOO_MANY_REQUESTS => Duration::from_secs(1),
+        StatusCode::SERVICE_UNAVAILABLE => Duration::from_secs(3),
+        _ => return None,
+    };
+    Some(foretold.unwrap_or(usual))
 }
 
 /// What a code means.

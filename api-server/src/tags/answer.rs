@@ -1,5 +1,6 @@
 //! The answer of `POST /v1/tags`, as documented and as sent.
 
+use cache::Layer;
 use dispatch::answer::{Answer, CaptionView, Image, Model, TagView};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -23,13 +24,19 @@ pub struct TagAnswer {
     /// Milliseconds by stage, in the order of the image's way, and `total`.
     #[schema(value_type = std::collections::BTreeMap<String, f64>, example = json!({"admit": 0.1, "fetch": 41.0, "prepare": 6.2, "infer": 9.8, "total": 61.3}))]
     pub timings_ms: TimingsView,
-    /// Which worker did it.
+    /// Which worker did it; absent where the cache answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "worker-1")]
-    pub worker: String,
+    pub worker: Option<String>,
+    /// By what the answer was found in the cache: the image's `url`, its `bytes`, or its `tile`, which copies of other
+    /// sizes and encodings share. Absent where it was worked out now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "url")]
+    pub cached: Option<&'static str>,
 }
 
 impl TagAnswer {
-    pub fn new(finished: Finished, answer: Answer) -> Self {
+    pub fn new(finished: Finished, cached: Option<Layer>, answer: Answer) -> Self {
         Self {
             id: finished.id,
             client_ref: finished.client_ref,
@@ -39,6 +46,7 @@ impl TagAnswer {
             caption: answer.caption,
             timings_ms: finished.timings,
             worker: finished.worker,
+            cached: cached.map(Layer::name),
         }
     }
 }

@@ -1,46 +1,39 @@
 //! `POST /v1/tags`: one image's way through the API server.
 
 mod answer;
+mod file;
 mod form;
+mod once;
 mod request;
 mod source;
+mod work;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Body,
     extract::{Extension, Request, State},
+    http::HeaderName,
     response::{IntoResponse, Response},
 };
-use base64::{
-    Engine, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
-use bytes::Bytes;
-use common::{
-    bus::ResultKey,
-    fault::{Code, Fault},
-    image::Facts,
-    model::TileSpec,
-    queue::Priority,
-    stage::Stage,
-};
-use dispatch::{Returned, answer::Answer};
-use fetch::{Fetched, Purpose, Requester, Sent};
-use prepare::Prepared;
+use cache::Layer;
+use common::{fault::Fault, stage::Stage};
+use dispatch::answer::Answer;
 use tokio::time::Instant;
 
 use crate::{
     auth::Caller,
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
-    request::{BodyLimits, TagOptions, read_body},
+    request::TagOptions,
     state::AppState,
 };
 use answer::TagAnswer;
-use request::{ImageFile, RequestOptions, Source, TagForm, TagRequest, Wanted};
+use request::{ImageFile, RequestOptions, Source, TagForm, TagRequest};
+use work::{Caching, Done, Work};
 
 pub use source::most_bytes;
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// Tag and caption an image
 ///
@@ -59,6 +52,7 @@ pub use source::most_bytes;
         (status = 200, body = TagAnswer, headers(
             ("server-timing" = String, description = "The stages of `timings_ms`, for browsers' developer tools"),
             ("x-request-id" = String, description = "The `id` of the answer"),
+            ("cache-status" = String, description = "RFC 9211: `tagfleet; hit; detail=url` (or `bytes`, `tile`), or `tagfleet; fwd=miss`"),
             ("ratelimit" = String, description = "What is left to the API key: `r` requests, and `t` seconds until there are more"),
             ("ratelimit-policy" = String, description = "What the API key may: `q` requests in `w` seconds"),
         )),
@@ -83,23 +77,36 @@ pub async fn tag_image(
     request: Request,
 ) -> Response {
     let mut context = RequestContext::begin(id, arrived.0, Some(caller.clone()));
+    context.server = app.dispatcher.name().to_owned();
+    context.records = app.records.clone();
     // Boxed: the whole way is one large future, and most of it is not there yet when it starts.
     let way = Box::pin(tag(&app, &mut context, &caller, arrived, request));
     match way.await {
-        Ok((facts, returned)) => answer(context, facts, returned),
+        Ok(done) => answer(context, done),
         Err(fault) => context.refuse(fault),
     }
 }
 
-fn answer(mut context: RequestContext, facts: Facts, returned: Returned) -> Response {
-    let tagged = match context.receive(returned) {
-        Ok(tagged) => tagged,
-        Err(fault) => return context.refuse(fault),
-    };
+fn answer(mut context: RequestContext, done: Done) -> Response {
+    if let Some(layer) = done.cached {
+        context.cached = Some(layer.name());
+    }
     let finished = context.finish();
     let timing = finished.timings.header();
-    let answer = TagAnswer::new(finished, Answer::new(facts, tagged));
-    with_timing(Json(answer).into_response(), &timing)
+    let answer = TagAnswer::new(finished, done.cached, Answer::new(done.facts, done.tagged));
+    let status = cache_status(done.cached);
+    let response = with_timing(Json(answer).into_response(), &timing);
+    ([(CACHE_STATUS, status)], response).into_response()
+}
+
+/// RFC 9211: whether the cache has answered, and by what it found the answer.
+fn cache_status(cached: Option<Layer>) -> &'static str {
+    match cached {
+        Some(Layer::Url) => "tagfleet; hit; detail=url",
+        Some(Layer::Bytes) => "tagfleet; hit; detail=bytes",
+        Some(Layer::Tile) => "tagfleet; hit; detail=tile",
+        None => "tagfleet; fwd=miss",
+    }
 }
 
 async fn tag(
@@ -108,121 +115,40 @@ async fn tag(
     caller: &Caller,
     arrived: Arrived,
     request: Request,
-) -> Result<(Facts, Returned), Fault> {
+) -> Result<Done, Fault> {
     let _permit = app.admission.enter()?;
     let (parts, body) = request.into_parts();
     let arrived = Instant::from_std(arrived.0);
     let wanted = source::read(app, context, parts, body, arrived).await?;
-    let Wanted {
-        source,
-        asked,
-        model,
-        client_ref,
-        deadline,
-    } = wanted;
-    context.client_ref = client_ref;
+    context.client_ref = wanted.client_ref;
     context.end(Stage::Admit);
-
-    // The look into the cache of results comes here with a later change; so
-    // far it is the look for a model that somebody runs.
-    let model = app.resources.fleet.model(model.as_deref()).await?;
-    app.resources.fleet.expect_readers(asked.version())?;
+    let fleet = &app.resources.fleet;
+    let model = fleet.model(wanted.model.as_deref()).await?;
+    fleet.expect_readers(wanted.asked.version())?;
     context.model = Some(model.id.name.clone());
-    context.end(Stage::Lookup);
-
-    let (bytes, sent) = fetch(app, context, caller, source, deadline).await?;
-    context.bytes = Some(bytes.len());
-    context.end(Stage::Fetch);
-
-    let Prepared { facts, tile } = prepare(app, bytes, sent, model.tile, deadline).await?;
-    let submitted = context.end(Stage::Prepare);
-
-    let key = ResultKey {
-        tenant: caller.tenant.to_string(),
-        id: context.id.to_string(),
+    let caching = match &app.resources.cache {
+        Some(cache) if wanted.may_cache => {
+            let captioners = fleet.captioners();
+            let key = cache.key(&caller.tenant, &model.id, &captioners, &wanted.asked);
+            Some(Caching { cache, key })
+        }
+        _ => None,
     };
-    let job = app.dispatcher.job(key, &model.id.name, asked, tile);
-    let returned = app
-        .dispatcher
-        .submit_and_wait(Priority::Realtime, job, submitted, deadline)
-        .await?;
-    Ok((facts, returned))
-}
-
-/// Returns the file's bytes, with the host that is to be told of them, where they come from one.
-async fn fetch(
-    app: &AppState,
-    context: &mut RequestContext,
-    caller: &Caller,
-    source: Source,
-    deadline: Instant,
-) -> Result<(Bytes, Option<Sent>), Fault> {
-    if Instant::now() >= deadline {
-        let detail = "The time was over before the image was read.";
-        return Err(Fault::new(Code::DeadlineExceeded, Stage::Lookup, detail));
+    let url = match (&caching, &wanted.source) {
+        (Some(caching), Source::Url(url)) => Some(caching.cache.url(&caller.tenant, url.as_str())),
+        _ => None,
+    };
+    let work = Work {
+        app,
+        context,
+        caller,
+        source: Some(wanted.source),
+        asked: wanted.asked,
+        model,
+        deadline: wanted.deadline,
+    };
+    match (&caching, url) {
+        (Some(caching), Some(url)) => once::answer(work, caching, url).await,
+        _ => work.go(caching.as_ref(), None).await,
     }
-    let bytes = match source {
-        Source::Url(url) => {
-            context.note_url(&url);
-            let requester = Requester {
-                tenant: caller.tenant.clone(),
-                purpose: Purpose::Realtime,
-            };
-            let fetcher = &app.resources.fetcher;
-            let file = fetcher.fetch(url, deadline, &requester).await?;
-            let Fetched { bytes, sent } = file;
-            return Ok((bytes, Some(sent)));
-        }
-        Source::Base64(text, held) => {
-            let decode = move || Ok(held.with(decode_base64(&text)?));
-            app.offload.run(Stage::Fetch, deadline, decode).await?
-        }
-        Source::Body(body) => from_body(app, body, deadline).await?,
-        Source::Bytes(bytes) => bytes,
-    };
-    Ok((bytes, None))
-}
-
-async fn prepare(
-    app: &AppState,
-    file: Bytes,
-    sent: Option<Sent>,
-    tile: TileSpec,
-    deadline: Instant,
-) -> Result<Prepared, Fault> {
-    let decoders = &app.resources.prepare;
-    decoders
-        .tile(file, tile, deadline, |impact| {
-            if let Some(sent) = sent {
-                sent.decoded(impact);
-            }
-        })
-        .await
-}
-
-async fn from_body(app: &AppState, body: Body, deadline: Instant) -> Result<Bytes, Fault> {
-    let limits = BodyLimits {
-        cap: app.config.max_body_bytes,
-        told_max: app.config.max_body_bytes,
-        copies: 1,
-        patience: Duration::from_millis(app.config.body_timeout_ms),
-        stage: Stage::Fetch,
-    };
-    let (bytes, held) = read_body(&app.resources.budget, body, limits, Some(deadline)).await?;
-    Ok(held.with(bytes))
-}
-
-/// With or without padding, since clients differ.
-fn decode_base64(text: &str) -> Result<Bytes, Fault> {
-    let lenient =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let engine = GeneralPurpose::new(&alphabet::STANDARD, lenient);
-    let decoded = engine.decode(text);
-    decoded.map(Bytes::from).map_err(|error| {
-        Fault::new(
-            Code::InvalidRequest,
-            Stage::Fetch,
-            format!("image.content is not base64: {error}"),
-        )
-    })
 }

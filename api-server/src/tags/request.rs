@@ -33,6 +33,14 @@ pub struct TagRequest {
     /// Comes back in the answer, and is logged.
     #[schema(max_length = 200, example = "album-7/photo-12")]
     client_ref: Option<String>,
+    /// `no-store`: neither answered from the cache nor kept in it.
+    cache: Option<CacheUse>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheUse {
+    NoStore,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -51,6 +59,7 @@ impl TagRequest {
             options: self.options,
             timeout_ms: self.timeout_ms,
             client_ref: self.client_ref,
+            cache: self.cache,
         };
         (self.image, options)
     }
@@ -72,6 +81,9 @@ pub struct RequestOptions {
     #[param(max_length = 200)]
     #[schema(max_length = 200)]
     client_ref: Option<String>,
+    /// `no-store`: neither answered from the cache nor kept in it.
+    #[param(inline)]
+    cache: Option<CacheUse>,
 }
 
 /// A form: the image as a file, and the options as fields.
@@ -106,6 +118,8 @@ pub struct Wanted {
     pub asked: Asked,
     pub model: Option<String>,
     pub client_ref: Option<String>,
+    /// Whether the answer may come from the cache, and be kept there.
+    pub may_cache: bool,
     pub deadline: Instant,
 }
 
@@ -147,6 +161,7 @@ impl RequestOptions {
             asked: asking.asked,
             model: asking.model,
             client_ref: self.client_ref,
+            may_cache: self.cache.is_none(),
             deadline: arrived + Duration::from_millis(timeout_ms.into()),
         })
     }

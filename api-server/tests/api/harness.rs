@@ -74,7 +74,14 @@ impl Harness {
 
     fn settings(args: &[&str]) -> Settings {
         let fixed = ["api", "--api-name", API, "--prepare-processes", "2"];
-        let mut settings = Settings::parse_from(fixed.iter().chain(args));
+        // Every request is worked on, unless a test is of the cache.
+        let uncached = ["--cache", "off"];
+        let cache = if args.contains(&"--cache") {
+            &[][..]
+        } else {
+            &uncached[..]
+        };
+        let mut settings = Settings::parse_from(fixed.iter().chain(cache).chain(args));
         settings.resources.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
         settings
     }

@@ -2,11 +2,13 @@
 //! What hostile and broken input gets is the matter of `tests/abuse`.
 #![allow(clippy::unwrap_used)]
 
+mod admission;
 mod batch_intake;
 mod batch_leftovers;
 mod batch_restart;
 mod batch_turns;
 mod batches;
+mod cache;
 mod choice;
 mod connections;
 mod dry_runs;

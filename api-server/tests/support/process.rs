@@ -26,6 +26,8 @@ impl Server {
         let mut child = Command::new("/proc/self/exe")
             .arg("server")
             .args(args)
+            // Every request is worked on, unless a test is of the cache.
+            .env("TAGFLEET_CACHE", "off")
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -177,6 +177,12 @@ impl Memory {
         free
     }
 
+    pub fn renew_claim(&self, key: &str, ttl: Duration) {
+        if let Some(ends) = self.state().claims.get_mut(key) {
+            *ends = Instant::now() + ttl;
+        }
+    }
+
     pub fn release(&self, key: &str) {
         self.state().claims.remove(key);
     }

@@ -255,6 +255,17 @@ impl Bus {
         }
     }
 
+    /// Has a claim last for `ttl` from now.
+    pub async fn renew_claim(&self, key: &str, ttl: Duration) -> Result<(), BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => {
+                memory.renew_claim(key, ttl);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.renew_claim(key, ttl).await,
+        }
+    }
+
     /// Gives a claim back.
     pub async fn release(&self, key: &str) -> Result<(), BusError> {
         match &self.backend {

@@ -116,6 +116,19 @@ impl FleetView {
         self.find(None).map(|model| model.id.name)
     }
 
+    /// Returns who writes captions, each once.
+    pub fn captioners(&self) -> String {
+        let known = self.known();
+        let mut names: Vec<_> = known
+            .workers
+            .iter()
+            .map(|worker| worker.captioner.as_str())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(",")
+    }
+
     /// Looks at the bus, unless somebody did so just now.
     pub async fn refresh(&self) {
         let mut looked = self.looked.lock().await;

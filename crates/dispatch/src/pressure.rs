@@ -68,8 +68,23 @@ impl Waits {
     }
 }
 
-/// The mean over all servers; nothing where there are no real-time jobs.
-pub async fn heard(bus: &Bus) -> Result<Option<Duration>, BusError> {
+/// What all API servers told of the last moments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Heard {
+    pub servers: usize,
+    /// Results of all of them.
+    pub jobs: u64,
+    /// The mean wait; nothing where there are no real-time jobs.
+    pub wait: Option<Duration>,
+}
+
+impl Heard {
+    pub fn jobs_per_s(&self) -> f64 {
+        self.jobs as f64 / TOLD_EVERY.as_secs_f64()
+    }
+}
+
+pub async fn heard(bus: &Bus) -> Result<Heard, BusError> {
     let told = bus.announced(announced::REALTIME_WAIT).await?;
     let told: Vec<Pressure> = told
         .iter()
@@ -80,5 +95,9 @@ pub async fn heard(bus: &Bus) -> Result<Option<Duration>, BusError> {
         .iter()
         .map(|pressure| pressure.jobs.saturating_mul(pressure.wait_us))
         .sum();
-    Ok(wait_us.checked_div(jobs).map(Duration::from_micros))
+    Ok(Heard {
+        servers: told.len(),
+        jobs,
+        wait: wait_us.checked_div(jobs).map(Duration::from_micros),
+    })
 }

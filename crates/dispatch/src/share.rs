@@ -123,8 +123,8 @@ pub async fn give_way(share: &Share, bus: &Bus, target: Duration) {
     loop {
         sleep(pressure::TOLD_EVERY.mul_f64(0.75 + rand::random::<f64>() / 2.0)).await;
         // Without the bus there are no results either, and nothing to be shared.
-        if let Ok(wait) = pressure::heard(bus).await {
-            share.step(wait.is_some_and(|wait| wait > target));
+        if let Ok(heard) = pressure::heard(bus).await {
+            share.step(heard.wait.is_some_and(|wait| wait > target));
         }
     }
 }

@@ -16,7 +16,12 @@ use common::{
 };
 use tokio::time;
 
-use crate::{apportion::apportion, cancel::CancelGuard, pressure::Waits};
+use crate::{
+    apportion::apportion,
+    cancel::CancelGuard,
+    predict::{Leaves, Place, WaitingLine},
+    pressure::Waits,
+};
 
 /// How long the last look at a result's key may take, once the time is up.
 const LAST_LOOK: Duration = Duration::from_millis(100);
@@ -28,6 +33,8 @@ pub struct Dispatcher {
     inbox: Inbox,
     /// How long real-time jobs wait.
     pub waits: Waits,
+    /// Real-time jobs between their publishing and their result.
+    pub workers: WaitingLine,
 }
 
 /// What came back, and when.
@@ -40,6 +47,18 @@ pub struct Returned {
     pub received: Instant,
 }
 
+impl Returned {
+    /// Returns the time between submission and result. Captions have a queue of their own, and are no part of it.
+    fn without_caption(&self, submitted: Instant) -> Duration {
+        let captions_ms: f64 = [Stage::CaptionWait, Stage::Caption]
+            .iter()
+            .filter_map(|stage| self.timings.get_ms(*stage))
+            .sum();
+        let whole = self.received.saturating_duration_since(submitted);
+        whole.saturating_sub(Duration::from_secs_f64(captions_ms / 1e3))
+    }
+}
+
 impl Dispatcher {
     pub fn new(queue: Queue, bus: Bus, inbox: Inbox) -> Self {
         Self {
@@ -47,6 +66,7 @@ impl Dispatcher {
             bus,
             inbox,
             waits: Waits::default(),
+            workers: WaitingLine::default(),
         }
     }
 
@@ -91,12 +111,17 @@ impl Dispatcher {
         job.budget_ms = left.as_millis() as u32;
         let seal = Seal::random();
         job.seal = Some(seal.clone());
+        let leaves = match job.features.caption {
+            true => Leaves::Later,
+            false => Leaves::OnceServed,
+        };
+        let place = (priority == Priority::Realtime).then(|| self.workers.enter(leaves));
         let answer = self
             .publish_and_follow(priority, &job, seal, deadline)
             .await;
         let returned = answer.and_then(|answer| answer.read(&job.key(), submitted));
-        if priority == Priority::Realtime {
-            self.note(&returned, submitted);
+        if let Some(place) = place {
+            self.note(&returned, submitted, place);
         }
         returned
     }
@@ -126,11 +151,15 @@ impl Dispatcher {
     }
 
     /// The later jobs are, the fewer of them come back: those that do not have waited all the time.
-    fn note(&self, returned: &Result<Returned, Fault>, submitted: Instant) {
+    fn note(&self, returned: &Result<Returned, Fault>, submitted: Instant, place: Place) {
         match returned {
-            Ok(returned) => self.waits.note(&returned.timings),
+            Ok(returned) => {
+                self.waits.note(&returned.timings);
+                place.served(returned.without_caption(submitted));
+            }
             Err(fault) if fault.code == Code::DeadlineExceeded => {
-                self.waits.note_late(submitted.elapsed())
+                self.waits.note_late(submitted.elapsed());
+                place.served(submitted.elapsed());
             }
             Err(_) => {}
         }

@@ -1,5 +1,6 @@
 //! Settings of what the roles of a process share.
 
+use cache::CacheConfig;
 use clap::Args;
 use common::{
     bus::BusConfig,
@@ -61,6 +62,9 @@ pub struct ResourcesConfig {
     pub fetch: FetchConfig,
 
     #[command(flatten)]
+    pub cache: CacheConfig,
+
+    #[command(flatten)]
     pub prepare: PrepareConfig,
 
     #[command(flatten)]
@@ -79,6 +83,7 @@ impl ResourcesConfig {
         }
         self.webhook.validate()?;
         self.fetch.validate()?;
+        self.cache.validate()?;
         self.prepare.validate()
     }
 }

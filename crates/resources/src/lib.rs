@@ -8,6 +8,7 @@ mod maintenance;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use cache::Cache;
 use common::{
     budget::Budget,
     bus::{Bus, BusConfig, BusError},
@@ -71,6 +72,8 @@ pub struct Resources {
     /// The bytes of images in memory, whoever reads them.
     pub budget: Budget,
     pub fetcher: Fetcher,
+    /// Results that were given before; none where it is off.
+    pub cache: Option<Cache>,
     pub fleet: Arc<FleetView>,
     pub prepare: Pool,
     /// Signs webhooks; none where no secret is set.
@@ -108,6 +111,7 @@ impl Resources {
             .context("starting the decoding processes")?;
         let fleet = FleetView::new(bus.clone(), queue.clone(), config.default_model.clone());
         Ok(Self {
+            cache: Cache::open(&config.cache, bus.clone()),
             queue,
             bus,
             ledger: Ledger::new(store),
@@ -146,6 +150,7 @@ async fn try_out(store: &Store) -> anyhow::Result<()> {
 fn describe_metrics() {
     // The recorder first: what is described before is lost.
     telemetry::metrics();
+    cache::describe_metrics();
     dispatch::describe_metrics();
     fetch::describe_metrics();
     prepare::describe_metrics();

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 pub mod edge;
+pub mod memory;
 pub mod probe;
 pub mod spent;
 pub mod sustained;
@@ -29,8 +30,12 @@ impl Process {
     /// A role of the binary, ready; `listen` is its option for the address.
     pub async fn role(role: &str, listen: &str, arguments: &[String]) -> Self {
         let port = free_port();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tagfleet"));
+        let other = std::env::var_os("TAGFLEET_BENCH_BINARY");
+        let mut command =
+            Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_tagfleet").into()));
+        // Photos come again and again, and each is to be worked on.
         command
+            .env("TAGFLEET_CACHE", "off")
             .args([role, listen, &address(port).to_string()])
             .args(arguments);
         Self::ready(command, port, "/readyz").await
@@ -41,6 +46,7 @@ impl Process {
         let port = free_port();
         let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
         command
+            .env("TAGFLEET_CACHE", "off")
             .args(["--part", part, &address(port).to_string()])
             .args(arguments);
         Self::ready(command, port, "/readyz").await

@@ -104,6 +104,8 @@ impl Process {
             .stdin(Stdio::null());
         // Nobody's home is written to.
         command.env("TAGFLEET_STORE_URL", "memory:");
+        // Every request is worked on, unless a test is of the cache.
+        command.env("TAGFLEET_CACHE", "off");
         command.envs(settings.iter().map(|(name, value)| (name, value)));
         let output = log.reopen().expect("the file is there");
         command.stdout(output.try_clone().expect("it is open"));

@@ -280,6 +280,18 @@ impl Redis {
         })
     }
 
+    pub fn renew_claim<'a>(
+        &'a self,
+        key: &'a str,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            let mut expire = redis::cmd("PEXPIRE");
+            expire.arg(self.inner.keys.claim(key)).arg(millis(ttl));
+            self.inner.ask::<()>(&expire).await
+        })
+    }
+
     pub fn release<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), BusError>> {
         Box::pin(async move {
             let mut delete = redis::cmd("DEL");

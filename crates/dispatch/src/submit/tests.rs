@@ -213,7 +213,10 @@ async fn a_real_time_job_that_is_too_late_has_waited_all_the_time() {
             Code::DeadlineExceeded
         );
         submit.waits.tell(&submit.bus, "test-api").await;
-        pressure::heard(&submit.bus).await.expect("the bus answers")
+        pressure::heard(&submit.bus)
+            .await
+            .expect("the bus answers")
+            .wait
     };
     assert_eq!(late(Priority::Bulk).await, None, "bulk presses nobody");
     assert!(late(Priority::Realtime).await.expect("it is told") >= Duration::from_millis(200));

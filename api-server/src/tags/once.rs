@@ -1,0 +1,79 @@
+//! An image that is named by its URL is worked on once: what is known of the
+//! URL is answered at once, and of all who ask for it at the same time one
+//! works, here and in the fleet.
+
+use cache::{Answered, Digest, Flight, Landed, Layer, Lead, landing};
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use tokio::time::timeout_at;
+
+use super::work::{Caching, Done, Work};
+
+/// The answer for what lies at a URL, from wherever it can be had first.
+pub async fn answer(work: Work<'_>, caching: &Caching<'_>, url: Digest) -> Result<Done, Fault> {
+    if let Some(answered) = look(caching, url).await {
+        return Ok(Done::cached(answered, Layer::Url));
+    }
+    let flight = url.joined(&caching.key);
+    loop {
+        match caching.cache.flights.join(flight) {
+            Flight::Lead(lead) => return lead_for_all(lead, work, caching, url).await,
+            Flight::Follow(others) => {
+                let landed = timeout_at(work.deadline, landing(others)).await;
+                // Nothing where its leader gave up, for reasons of its own.
+                if let Some(landed) = landed.map_err(|_| too_late())? {
+                    return Ok(Done::cached(landed?, Layer::Url));
+                }
+            }
+        }
+    }
+}
+
+async fn lead_for_all(
+    mut lead: Lead,
+    work: Work<'_>,
+    caching: &Caching<'_>,
+    url: Digest,
+) -> Result<Done, Fault> {
+    let elsewhere = lead.claim(work.deadline, || look(caching, url)).await;
+    if let Some(answered) = elsewhere {
+        lead.land(Ok(answered.clone())).await;
+        return Ok(Done::cached(answered, Layer::Url));
+    }
+    let done = lead.keep(work.go(Some(caching), Some(url))).await;
+    if let Some(landed) = for_all(&done) {
+        lead.land(landed).await;
+    }
+    done
+}
+
+/// Looks for an answer that needs no download.
+async fn look(caching: &Caching<'_>, url: Digest) -> Option<Answered> {
+    let copy = caching.cache.copy(url).await?;
+    if !copy.is_fresh() {
+        return None;
+    }
+    caching.cache.by_bytes(&caching.key, copy.bytes).await
+}
+
+/// Returns what the others who ask for the same image are told: what is true of the image. A leader's own deadline is not.
+fn for_all(done: &Result<Done, Fault>) -> Option<Landed> {
+    match done {
+        Ok(done) if done.is_complete() => {
+            let answered = Answered::new(done.facts.clone(), done.tagged.clone());
+            Some(Ok(answered))
+        }
+        Err(fault) if fault.code.status() == 422 => Some(Err(fault.clone())),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn too_late() -> Fault {
+    Fault::new(
+        Code::DeadlineExceeded,
+        Stage::Lookup,
+        "The time that the request allowed was over before another request for the same image was answered.",
+    )
+}

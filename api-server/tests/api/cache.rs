@@ -1,0 +1,192 @@
+//! What was answered before is not worked out again.
+
+use common::stage::Stage;
+use image::ImageFormat;
+use serde_json::{Value, json};
+use testing::pictures;
+
+use crate::{
+    harness::Harness,
+    support::{
+        origin::{Origin, Page, ok},
+        reply::Reply,
+        worker::Behaviour,
+    },
+};
+
+async fn cached(origin: &Origin, behaviour: Behaviour) -> Harness {
+    let args = [
+        "--cache",
+        "on",
+        "--fetch-allow-origin",
+        &origin.base,
+        "--fetch-ports",
+        origin.port(),
+    ];
+    Harness::with(&args, behaviour).await
+}
+
+async fn photos() -> Origin {
+    let photo = pictures::photo(320, 240);
+    let other = pictures::photo(300, 200);
+    Origin::start([
+        ("/a.jpg", ok(&photo)),
+        ("/copy.jpg", ok(&photo)),
+        ("/other.jpg", ok(&other)),
+        (
+            "/gone.jpg",
+            Page::Bytes(b"HTTP/1.1 404 Gone\r\ncontent-length: 0\r\n\r\n".to_vec()),
+        ),
+    ])
+    .await
+}
+
+#[track_caller]
+fn found_by(reply: &Reply, layer: Option<&str>) {
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    let expected = layer.map_or(Value::Null, Value::from);
+    assert_eq!(reply.json["cached"], expected, "{}", reply.json);
+    let header = match layer {
+        Some(layer) => format!("tagfleet; hit; detail={layer}"),
+        None => "tagfleet; fwd=miss".to_owned(),
+    };
+    assert_eq!(reply.header("cache-status"), header);
+    assert_eq!(reply.json["tags"][0]["id"], "cat");
+}
+
+#[tokio::test]
+async fn a_url_is_answered_again_without_a_download_or_a_worker() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let first = api.post_url(&origin.url("/a.jpg")).await;
+    found_by(&first, None);
+    let second = api.post_url(&origin.url("/a.jpg")).await;
+    found_by(&second, Some("url"));
+    assert_eq!(
+        (origin.hits(), api.worker.jobs.lock().unwrap().len()),
+        (1, 1)
+    );
+    assert_eq!(first.json["image"], second.json["image"]);
+    assert_eq!(first.json["caption"], second.json["caption"]);
+    assert!(second.json.get("worker").is_none(), "{}", second.json);
+    let stages = second.json["timings_ms"].as_object().expect("stages");
+    assert!(!stages.contains_key(Stage::Infer.name()), "{stages:?}");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_file_is_known_by_its_bytes_wherever_it_comes_from() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    found_by(&api.post_url(&origin.url("/a.jpg")).await, None);
+    found_by(&api.post_url(&origin.url("/copy.jpg")).await, Some("bytes"));
+    let sent = pictures::photo(320, 240);
+    let reply = api.post_raw("/v1/tags", "image/jpeg", sent).await;
+    found_by(&reply, Some("bytes"));
+    assert_eq!(api.worker.jobs.lock().unwrap().len(), 1);
+    found_by(&api.post_url(&origin.url("/other.jpg")).await, None);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_copy_in_another_encoding_is_known_by_its_tile() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let picture = pictures::gradient(224, 224);
+    let png = pictures::encoded(picture.clone(), ImageFormat::Png);
+    let bmp = pictures::encoded(picture, ImageFormat::Bmp);
+    found_by(&api.post_raw("/v1/tags", "image/png", png).await, None);
+    let copy = api.post_raw("/v1/tags", "image/bmp", bmp.clone()).await;
+    found_by(&copy, Some("tile"));
+    assert_eq!(copy.json["image"]["format"], "bmp");
+    let again = api.post_raw("/v1/tags", "image/bmp", bmp).await;
+    found_by(&again, Some("bytes"));
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn another_question_is_another_answer_and_no_store_is_none() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let url = origin.url("/a.jpg");
+    found_by(&api.post_url(&url).await, None);
+    for options in [
+        json!({"limit": 2}),
+        json!({"language": "ko"}),
+        json!({"features": ["tags"]}),
+    ] {
+        let mut body = options.clone();
+        body["image"] = json!({"url": url});
+        found_by(&api.post_json(body).await, None);
+    }
+    let before = origin.hits();
+    let body = json!({"image": {"url": url}, "cache": "no-store"});
+    for _ in 0..2 {
+        found_by(&api.post_json(body.clone()).await, None);
+    }
+    assert_eq!(origin.hits(), before + 2);
+    found_by(&api.post_url(&url).await, Some("url"));
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn many_who_ask_for_one_new_photo_cause_one_download_and_one_job() {
+    let photo = ok(&pictures::photo(320, 240));
+    let Page::Bytes(bytes) = photo else {
+        panic!("a page of bytes")
+    };
+    let slow = Page::Late(std::time::Duration::from_millis(300), bytes);
+    let origin = Origin::start([("/a.jpg", slow)]).await;
+    let api = cached(&origin, Behaviour::Slow(100)).await;
+    let url = origin.url("/a.jpg");
+    let replies = futures_util::future::join_all((0..50).map(|_| api.post_url(&url))).await;
+    let worked = replies
+        .iter()
+        .filter(|reply| reply.json["cached"].is_null());
+    assert_eq!(worked.count(), 1);
+    replies
+        .iter()
+        .for_each(|reply| assert_eq!(reply.status, 200, "{}", reply.json));
+    assert_eq!(
+        (origin.hits(), api.worker.jobs.lock().unwrap().len()),
+        (1, 1)
+    );
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_fault_of_the_image_is_told_to_all_and_kept_for_nobody() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let url = origin.url("/gone.jpg");
+    let replies = futures_util::future::join_all((0..10).map(|_| api.post_url(&url))).await;
+    for reply in &replies {
+        reply.is_problem(422, "source_http_error");
+    }
+    assert!(origin.hits() < 10, "{} downloads", origin.hits());
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn when_the_one_who_works_hangs_up_another_goes_on() {
+    let photo = ok(&pictures::photo(320, 240));
+    let Page::Bytes(bytes) = photo else {
+        panic!("a page of bytes")
+    };
+    let slow = Page::Late(std::time::Duration::from_millis(300), bytes);
+    let origin = Origin::start([("/a.jpg", slow)]).await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let url = origin.url("/a.jpg");
+    let leaves = api
+        .client
+        .post(api.url("/v1/tags"))
+        .json(&json!({"image": {"url": url}}))
+        .timeout(std::time::Duration::from_millis(150));
+    let (left, stays) = tokio::join!(leaves.send(), async {
+        origin.until_hit(1).await;
+        api.post_url(&url).await
+    });
+    assert!(left.is_err(), "it left");
+    assert_eq!(stays.status, 200, "{}", stays.json);
+    api.finish().await;
+}

@@ -1,0 +1,74 @@
+//! What is kept.
+
+use std::time::{Duration, SystemTime};
+
+use common::{image::Facts, wire::Tagged};
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// What lay at a URL.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Copy {
+    /// SHA-256 of the file.
+    pub bytes: Digest,
+    pub validators: Validators,
+    fresh_until_s: u64,
+}
+
+/// What an origin answers by when asked whether a file has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validators {
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
+impl Copy {
+    pub fn new(bytes: Digest, validators: Validators, fresh: Duration) -> Self {
+        Self {
+            bytes,
+            validators,
+            fresh_until_s: now_s().saturating_add(fresh.as_secs()),
+        }
+    }
+
+    /// Returns whether its host need not be asked again.
+    pub fn is_fresh(&self) -> bool {
+        now_s() < self.fresh_until_s
+    }
+}
+
+impl Validators {
+    /// Returns whether the host can be asked at all.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+}
+
+/// What was answered for a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    pub facts: Facts,
+    pub tagged: Tagged,
+    kept_s: u64,
+}
+
+impl Answered {
+    pub fn new(facts: Facts, tagged: Tagged) -> Self {
+        Self {
+            facts,
+            tagged,
+            kept_s: now_s(),
+        }
+    }
+
+    pub fn age(&self) -> Duration {
+        Duration::from_secs(now_s().saturating_sub(self.kept_s))
+    }
+}
+
+/// Hosts of a fleet may differ by seconds, which a cache can bear.
+fn now_s() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,98 @@
+//! Under what an answer is kept: all that could make it another one.
+
+use std::fmt;
+
+use common::wire::{Asked, ModelId};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::Isolation;
+
+/// SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Each part with its length before it: no two lists of parts are written alike.
+    fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// Returns the digest of a URL as a tenant sees it.
+    pub fn of_url(isolation: Isolation, tenant: &str, url: &str) -> Self {
+        let whose = owner(isolation, tenant);
+        Self::of_parts(&[b"url", whose.as_bytes(), url.as_bytes()])
+    }
+
+    /// Returns the digest of what is asked of a source: requests that share it have the same answer.
+    pub fn joined(&self, key: &AnswerKey) -> Self {
+        Self::of_parts(&[b"flight", &self.0, &key.0.0])
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Whose answer, of which model and captioners, to what: all but the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerKey(Digest);
+
+impl AnswerKey {
+    pub fn new(
+        isolation: Isolation,
+        tenant: &str,
+        model: &ModelId,
+        captioners: &str,
+        asked: &Asked,
+    ) -> Self {
+        let whose = owner(isolation, tenant);
+        let captioners = if asked.features.caption {
+            captioners
+        } else {
+            ""
+        };
+        let asked = rmp_serde::to_vec(asked).expect("numbers and strings always serialise");
+        let parts: [&[u8]; 6] = [
+            b"answer",
+            whose.as_bytes(),
+            model.name.as_bytes(),
+            model.version.as_bytes(),
+            captioners.as_bytes(),
+            &asked,
+        ];
+        Self(Digest::of_parts(&parts))
+    }
+
+    pub(crate) fn of_bytes(&self, bytes: Digest) -> Digest {
+        Digest::of_parts(&[b"bytes", &self.0.0, &bytes.0])
+    }
+
+    pub(crate) fn of_tile(&self, tile: Digest) -> Digest {
+        Digest::of_parts(&[b"tile", &self.0.0, &tile.0])
+    }
+}
+
+fn owner(isolation: Isolation, tenant: &str) -> &str {
+    match isolation {
+        Isolation::Tenant => tenant,
+        Isolation::Shared => "",
+    }
+}

@@ -1,0 +1,146 @@
+//! What was answered once is not worked out again: by the image's URL, by its
+//! bytes, and by its tile, which re-encoded and re-hosted copies share. And
+//! what many ask for at the same time is worked out once ([`Flights`]).
+
+mod config;
+mod entry;
+mod flights;
+mod key;
+mod layers;
+mod metrics;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use common::{
+    bus::Bus,
+    image::Facts,
+    wire::{Asked, ModelId, Tagged},
+};
+
+pub use config::{CacheConfig, Isolation};
+pub use entry::{Answered, Copy, Validators};
+pub use flights::{Flight, Flights, Landed, Lead, landing};
+pub use key::{AnswerKey, Digest};
+pub use metrics::describe as describe_metrics;
+
+use layers::Layers;
+
+/// By what an answer was found.
+#[derive(Clone, ::core::marker::Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    Url,
+    Bytes,
+    Tile,
+}
+
+impl Layer {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Bytes => "bytes",
+            Self::Tile => "tile",
+        }
+    }
+}
+
+/// The cache of results, in this process's memory before the fleet's.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    layers: Layers,
+    /// One for each image that nobody has an answer for yet.
+    pub flights: Flights,
+    isolation: Isolation,
+    ttl: Duration,
+    url_ttl: Duration,
+}
+
+impl Cache {
+    /// Returns nothing where the cache is off.
+    pub fn open(config: &CacheConfig, bus: Bus) -> Option<Self> {
+        config.cache.is_on().then(|| Self {
+            layers: Layers::new(config, bus.clone()),
+            flights: Flights::new(bus),
+            isolation: config.cache_isolation,
+            ttl: Duration::from_secs(config.cache_ttl_s),
+            url_ttl: Duration::from_secs(config.cache_url_ttl_s),
+        })
+    }
+
+    /// Returns under what a tenant's answers are kept.
+    pub fn key(&self, tenant: &str, model: &ModelId, captioners: &str, asked: &Asked) -> AnswerKey {
+        AnswerKey::new(self.isolation, tenant, model, captioners, asked)
+    }
+
+    /// Returns what stands for a URL.
+    pub fn url(&self, tenant: &str, url: &str) -> Digest {
+        Digest::of_url(self.isolation, tenant, url)
+    }
+
+    /// Returns what lay at a URL when it was last fetched.
+    pub async fn copy(&self, url: Digest) -> Option<Copy> {
+        let copy: Option<Copy> = self.layers.get(url).await;
+        let outcome = match &copy {
+            Some(copy) if copy.is_fresh() => "hit",
+            Some(_) => "stale",
+            None => "miss",
+        };
+        metrics::looked(Layer::Url, outcome);
+        copy
+    }
+
+    /// Keeps what lies at a URL. `fresh`: for how long its host vouches for it, where it said.
+    pub async fn keep_copy(
+        &self,
+        url: Digest,
+        bytes: Digest,
+        validators: Validators,
+        fresh: Option<Duration>,
+    ) {
+        let fresh = fresh.unwrap_or(self.url_ttl).min(self.ttl);
+        let copy = Copy::new(bytes, validators, fresh);
+        self.layers.put(url, &copy, self.ttl).await;
+    }
+
+    /// Returns the answer for a file.
+    pub async fn by_bytes(&self, key: &AnswerKey, bytes: Digest) -> Option<Answered> {
+        let answered: Option<Answered> = self.layers.get(key.of_bytes(bytes)).await;
+        metrics::looked(Layer::Bytes, metrics::outcome(answered.is_some()));
+        if let Some(answered) = &answered {
+            metrics::hit_age(answered.age());
+        }
+        answered
+    }
+
+    /// Returns what was answered for a tile of another file.
+    pub async fn by_tile(&self, key: &AnswerKey, tile: Digest) -> Option<Answered> {
+        let bytes: Option<Digest> = self.layers.get(key.of_tile(tile)).await;
+        let answered: Option<Answered> = match bytes {
+            Some(bytes) => self.layers.get(key.of_bytes(bytes)).await,
+            None => None,
+        };
+        metrics::looked(Layer::Tile, metrics::outcome(answered.is_some()));
+        answered
+    }
+
+    /// Keeps an answer for a file, and for its tile where there is one.
+    pub async fn keep(
+        &self,
+        key: &AnswerKey,
+        bytes: Digest,
+        tile: Option<Digest>,
+        facts: Facts,
+        tagged: Tagged,
+    ) {
+        let answered = Answered::new(facts, tagged);
+        let by_bytes = self.layers.put(key.of_bytes(bytes), &answered, self.ttl);
+        match tile {
+            Some(tile) => {
+                let by_tile = self.layers.put(key.of_tile(tile), &bytes, self.ttl);
+                tokio::join!(by_bytes, by_tile);
+            }
+            None => by_bytes.await,
+        }
+    }
+}

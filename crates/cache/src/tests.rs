@@ -1,0 +1,230 @@
+use std::{sync::Arc, time::Duration};
+
+use clap::Parser;
+use common::{
+    bus::{Bus, BusConfig},
+    image::{Facts, Format},
+    wire::{Asked, Caption, CaptionStatus, Features, Language, ModelId, Selection, Tagged},
+};
+use tokio::time::Instant;
+
+use super::*;
+
+#[derive(Parser)]
+struct Settings {
+    #[command(flatten)]
+    bus: BusConfig,
+    #[command(flatten)]
+    cache: CacheConfig,
+}
+
+async fn bus() -> Bus {
+    let settings = Settings::parse_from(["test"]);
+    Bus::connect(&settings.bus).await.expect("it is in memory")
+}
+
+fn cache(bus: &Bus, words: &[&str]) -> Option<Cache> {
+    let settings = Settings::parse_from([&["test"], words].concat());
+    Cache::open(&settings.cache, bus.clone())
+}
+
+fn asked(limit: Option<u16>) -> Asked {
+    Asked {
+        features: Features {
+            tags: true,
+            caption: false,
+        },
+        limit,
+        threshold: None,
+        language: Language::En,
+        selection: Selection::default(),
+    }
+}
+
+fn model(version: &str) -> ModelId {
+    ModelId {
+        name: "model".into(),
+        version: version.into(),
+    }
+}
+
+fn key(tenant: &str, version: &str, limit: Option<u16>) -> AnswerKey {
+    AnswerKey::new(
+        Isolation::Tenant,
+        tenant,
+        &model(version),
+        "template",
+        &asked(limit),
+    )
+}
+
+fn facts() -> Facts {
+    Facts {
+        width: 3,
+        height: 2,
+        frames: 1,
+        format: Format::Png,
+        bytes: 9,
+        sha256: "ab".into(),
+    }
+}
+
+fn tagged() -> Tagged {
+    Tagged {
+        model: model("1"),
+        tags: vec![],
+        caption: Caption {
+            text: None,
+            status: CaptionStatus::Disabled,
+            model: None,
+        },
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_found_by_bytes_and_by_tile_and_by_nothing_else() {
+    let bus = bus().await;
+    let cache = cache(&bus, &[]).expect("it is on");
+    let own = key("shop", "1", None);
+    let bytes = Digest::of(b"file");
+    let tile = Digest::of(b"tile");
+    cache.keep(&own, bytes, Some(tile), facts(), tagged()).await;
+    let found = cache.by_bytes(&own, bytes).await.expect("it is kept");
+    assert_eq!(found.facts, facts());
+    assert_eq!(found.tagged, tagged());
+    assert!(cache.by_tile(&own, tile).await.is_some());
+    assert!(cache.by_bytes(&own, tile).await.is_none());
+    for other in [
+        key("other", "1", None),
+        key("shop", "2", None),
+        key("shop", "1", Some(3)),
+    ] {
+        assert!(cache.by_bytes(&other, bytes).await.is_none(), "{other:?}");
+        assert!(cache.by_tile(&other, tile).await.is_none(), "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn tenants_share_where_they_are_told_to() {
+    let shared = |tenant| AnswerKey::new(Isolation::Shared, tenant, &model("1"), "", &asked(None));
+    assert_eq!(shared("a"), shared("b"));
+    let url = |isolation, tenant| Digest::of_url(isolation, tenant, "https://a.example/1");
+    assert_eq!(url(Isolation::Shared, "a"), url(Isolation::Shared, "b"));
+    assert_ne!(url(Isolation::Tenant, "a"), url(Isolation::Tenant, "b"));
+}
+
+#[tokio::test]
+async fn another_server_finds_what_this_one_has_kept() {
+    let bus = bus().await;
+    let here = cache(&bus, &[]).expect("it is on");
+    let there = cache(&bus, &[]).expect("it is on");
+    let bytes = Digest::of(b"file");
+    here.keep(&key("shop", "1", None), bytes, None, facts(), tagged())
+        .await;
+    assert!(
+        there
+            .by_bytes(&key("shop", "1", None), bytes)
+            .await
+            .is_some()
+    );
+    assert!(cache(&bus, &["--cache", "off"]).is_none());
+}
+
+#[tokio::test]
+async fn a_copy_is_fresh_for_as_long_as_its_host_says() {
+    let bus = bus().await;
+    let cache = cache(&bus, &[]).expect("it is on");
+    let validators = Validators {
+        etag: Some("\"1\"".into()),
+        last_modified: None,
+    };
+    let bytes = Digest::of(b"file");
+    for (fresh, is_fresh) in [
+        (None, true),
+        (Some(Duration::from_secs(60)), true),
+        (Some(Duration::ZERO), false),
+    ] {
+        let url = Digest::of(b"url");
+        cache.keep_copy(url, bytes, validators.clone(), fresh).await;
+        let copy = cache.copy(url).await.expect("it is kept");
+        assert_eq!(copy.is_fresh(), is_fresh, "{fresh:?}");
+        assert_eq!((copy.bytes, &copy.validators), (bytes, &validators));
+    }
+}
+
+#[tokio::test]
+async fn the_first_leads_and_the_others_hear_what_came_of_it() {
+    let flights = Flights::new(bus().await);
+    let key = Digest::of(b"photo");
+    let Flight::Lead(lead) = flights.join(key) else {
+        panic!("nobody is under way")
+    };
+    let Flight::Follow(waits) = flights.join(key) else {
+        panic!("somebody is")
+    };
+    let waits = tokio::spawn(landing(waits));
+    lead.land(Ok(Answered::new(facts(), tagged()))).await;
+    let landed = waits.await.expect("no panic").expect("the leader landed");
+    assert_eq!(landed.expect("well").facts, facts());
+    assert!(flights.is_empty());
+}
+
+#[tokio::test]
+async fn who_waited_for_a_leader_that_gave_up_leads() {
+    let flights = Flights::new(bus().await);
+    let key = Digest::of(b"photo");
+    let lead = flights.join(key);
+    let Flight::Follow(waits) = flights.join(key) else {
+        panic!("somebody is under way")
+    };
+    drop(lead);
+    assert_eq!(landing(waits).await, None);
+    assert!(matches!(flights.join(key), Flight::Lead(_)));
+}
+
+#[tokio::test]
+async fn one_server_of_the_fleet_works_and_the_other_finds_what_it_came_to() {
+    let bus = bus().await;
+    let (here, there) = (Flights::new(bus.clone()), Flights::new(bus));
+    let key = Digest::of(b"photo");
+    let until = Instant::now() + Duration::from_secs(5);
+    let Flight::Lead(mut first) = here.join(key) else {
+        panic!("nobody is under way")
+    };
+    let Flight::Lead(mut second) = there.join(key) else {
+        panic!("nobody is under way there")
+    };
+    assert!(
+        first.claim(until, async || None).await.is_none(),
+        "it works"
+    );
+    let kept = Arc::new(std::sync::OnceLock::new());
+    let found = {
+        let kept = kept.clone();
+        move || {
+            let kept = kept.clone();
+            async move { kept.get().cloned() }
+        }
+    };
+    let waits = tokio::spawn(async move { second.claim(until, found).await });
+    let answered = Answered::new(facts(), tagged());
+    kept.set(answered.clone()).expect("once");
+    first.land(Ok(answered)).await;
+    assert!(waits.await.expect("no panic").is_some());
+}
+
+#[tokio::test]
+async fn a_leader_that_died_is_replaced_once_its_claim_has_run_out() {
+    let bus = bus().await;
+    let key = Digest::of(b"photo");
+    let claimed = bus
+        .claim(&format!("flight:{key}"), Duration::from_millis(50))
+        .await;
+    assert!(claimed.expect("it is in memory"));
+    let flights = Flights::new(bus);
+    let Flight::Lead(mut lead) = flights.join(key) else {
+        panic!("nobody is under way here")
+    };
+    let until = Instant::now() + Duration::from_secs(5);
+    assert!(lead.claim(until, async || None).await.is_none());
+}

@@ -1,0 +1,142 @@
+//! Foretells how long a job will wait, from what those before it waited: who
+//! would wait too long is refused before any work is done for him.
+
+mod recent;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use recent::Recent;
+
+/// Where jobs stand one behind the other: before the workers, or before this server's decoders.
+#[derive(Clone, Debug, Default)]
+pub struct WaitingLine {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    inside: usize,
+    /// Of these, the ones that leave as soon as they are served.
+    prompt: usize,
+    recent: Recent,
+    /// Somebody who would leave once served stands in the line since then.
+    waiting_since: Option<Instant>,
+    /// What one more job costs everyone behind it at the most, seconds.
+    most_each_s: f64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            inside: 0,
+            prompt: 0,
+            recent: Recent::default(),
+            waiting_since: None,
+            most_each_s: f64::INFINITY,
+        }
+    }
+}
+
+/// When somebody leaves the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaves {
+    OnceServed,
+    /// After something else that takes its own time, such as a caption.
+    Later,
+}
+
+/// A place in the line. Dropped without [`Place::served`], it tells nothing of how long others wait.
+#[derive(Debug)]
+pub struct Place {
+    line: WaitingLine,
+    ahead: usize,
+    leaves: Leaves,
+}
+
+impl WaitingLine {
+    pub fn enter(&self, leaves: Leaves) -> Place {
+        let mut state = self.state();
+        let ahead = state.inside;
+        state.inside += 1;
+        if leaves == Leaves::OnceServed {
+            if state.prompt == 0 {
+                state.waiting_since = Some(Instant::now());
+            }
+            state.prompt += 1;
+        }
+        drop(state);
+        Place {
+            line: self.clone(),
+            ahead,
+            leaves,
+        }
+    }
+
+    pub fn inside(&self) -> usize {
+        self.state().inside
+    }
+
+    /// Foretells the wait behind `ahead` others. Nothing is known before the first was served.
+    pub fn wait_behind(&self, ahead: usize) -> Option<Duration> {
+        let now = Instant::now();
+        let state = self.state();
+        let stalled = state.stalled_s(now);
+        let usual = state.recent.wait_s(ahead, state.most_each_s, now);
+        let wait_s = match usual {
+            Some(usual) => usual.max(stalled),
+            None if stalled > 0.0 => stalled,
+            None => return None,
+        };
+        Some(Duration::from_secs_f64(wait_s))
+    }
+
+    /// Tells the line how fast all servers together are served, jobs a second, and how many servers share that.
+    /// A server that has few jobs in the line would otherwise take the wait of the others for the cost of its own.
+    pub fn set_served_by_all(&self, per_s: f64, servers: usize) {
+        let each_s = servers as f64 / per_s;
+        self.state().most_each_s = if each_s.is_finite() {
+            each_s
+        } else {
+            f64::INFINITY
+        };
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns for how long nobody has been served though somebody waits for just that.
+    fn stalled_s(&self, now: Instant) -> f64 {
+        let Some(waiting) = self.waiting_since.filter(|_| self.prompt > 0) else {
+            return 0.0;
+        };
+        let waiting = now.saturating_duration_since(waiting);
+        let served = self.recent.since(now).unwrap_or(Duration::MAX);
+        waiting.min(served).as_secs_f64()
+    }
+}
+
+impl Place {
+    /// Leaves the line, served after `wait`.
+    pub fn served(self, wait: Duration) {
+        let mut state = self.line.state();
+        state.recent.note(self.ahead, wait, Instant::now());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.line.state();
+        state.inside -= 1;
+        if self.leaves == Leaves::OnceServed {
+            state.prompt -= 1;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+use std::time::{Duration, Instant};
+
+use super::{Leaves, WaitingLine, recent::Recent};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Returns what is known once so many were served one after the other, `each` taking so long, and `standing` stood before each.
+fn served(standing: usize, each: Duration) -> (Recent, Instant) {
+    let mut recent = Recent::default();
+    let mut now = Instant::now();
+    for _ in 0..200 {
+        now += each;
+        recent.note(standing, each * (standing as u32 + 1), now);
+    }
+    (recent, now)
+}
+
+fn foretold_ms(recent: &Recent, ahead: usize, now: Instant) -> f64 {
+    let wait = recent.wait_s(ahead, f64::INFINITY, now);
+    (wait.expect("something is known") * 1e3).round()
+}
+
+#[test]
+fn a_wait_is_in_proportion_to_those_ahead() {
+    let (recent, now) = served(40, 5 * MS);
+    assert_eq!(foretold_ms(&recent, 40, now), 205.0);
+    assert_eq!(foretold_ms(&recent, 99, now), 500.0);
+    assert_eq!(foretold_ms(&recent, 0, now), 5.0);
+}
+
+#[test]
+fn a_burst_on_an_idle_line_is_foretold_by_what_one_takes() {
+    let (recent, now) = served(0, 5 * MS);
+    assert_eq!(foretold_ms(&recent, 99, now), 500.0);
+}
+
+#[test]
+fn a_line_that_grew_meanwhile_is_foretold_right() {
+    // Ten times as many come as are served: each waits behind more than the one before.
+    let mut recent = Recent::default();
+    let start = Instant::now();
+    for n in 0..200_u32 {
+        let ahead = n - n / 10;
+        recent.note(ahead as usize, 5 * MS * (ahead + 1), start + 5 * MS * n);
+    }
+    let now = start + 1000 * MS;
+    let foretold = foretold_ms(&recent, 1_800, now);
+    assert!((8_900.0..=9_100.0).contains(&foretold), "{foretold}");
+}
+
+#[test]
+fn a_slower_service_is_known_after_a_few() {
+    let (mut recent, mut now) = served(20, 5 * MS);
+    for _ in 0..40 {
+        now += 20 * MS;
+        recent.note(20, 21 * 20 * MS, now);
+    }
+    let foretold = foretold_ms(&recent, 20, now);
+    assert!((400.0..=440.0).contains(&foretold), "{foretold}");
+}
+
+#[test]
+fn a_newcomer_does_not_take_the_others_wait_for_its_own_cost() {
+    // Alone here, it waited 900 ms behind jobs of other servers, of which 1,000 are done in a second.
+    let mut recent = Recent::default();
+    let now = Instant::now();
+    recent.note(0, 900 * MS, now);
+    let wait_s = recent.wait_s(50, 2.0 / 1_000.0, now).expect("known");
+    assert!((wait_s - 1.0).abs() < 1e-9, "{wait_s}");
+}
+
+#[test]
+fn what_is_long_past_says_nothing() {
+    let (recent, now) = served(40, 5 * MS);
+    let later = now + Duration::from_secs(6);
+    assert_eq!(recent.wait_s(40, f64::INFINITY, later), None);
+}
+
+#[test]
+fn nothing_is_known_before_the_first_was_served_and_a_place_that_is_dropped_is_free() {
+    let line = WaitingLine::default();
+    assert_eq!(line.wait_behind(1_000), None);
+    let first = line.enter(Leaves::OnceServed);
+    let second = line.enter(Leaves::OnceServed);
+    assert_eq!(line.inside(), 2);
+    drop(second);
+    first.served(10 * MS);
+    assert_eq!(line.inside(), 0);
+    assert_eq!(line.wait_behind(9), Some(100 * MS));
+}
+
+#[test]
+fn a_line_that_stands_still_is_foretold_by_how_long_it_has() {
+    let line = WaitingLine::default();
+    let place = line.enter(Leaves::OnceServed);
+    std::thread::sleep(20 * MS);
+    let wait = line.wait_behind(1).expect("it stands still");
+    assert!(wait >= 20 * MS, "{wait:?}");
+    drop(place);
+    assert_eq!(line.wait_behind(0), None, "nobody waits any more");
+}
+
+#[test]
+fn who_waits_for_something_else_holds_up_nobody() {
+    let line = WaitingLine::default();
+    line.enter(Leaves::OnceServed).served(MS);
+    let _caption = line.enter(Leaves::Later);
+    std::thread::sleep(20 * MS);
+    let wait = line.wait_behind(1).expect("one was served");
+    assert!(wait < 10 * MS, "{wait:?}");
+}
