@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use common::{
     bus::{Bus, BusConfig, ResultKey},
-    queue::{JobQueue, Message, Priority, Queue, QueueConfig, QueueError, Received},
+    queue::{JobQueue, Message, Priority, Queue, QueueConfig, QueueError, QueueKind, Received},
     shutdown::Shutdown,
 };
 use lapin::{Channel, Connection, ConnectionProperties, options, types::FieldTable};
@@ -188,6 +188,7 @@ async fn open(broker: &RabbitMq, user: &str, declare: bool) -> Result<Queue, Que
         queue_max_attempts: 3,
         queue_publish_timeout_ms: 10_000,
         queue_declare: declare,
+        queue_realtime: QueueKind::Quorum,
         queue_ca_file: None,
     };
     Queue::connect(&config).await
