@@ -38,7 +38,8 @@ impl Pauses {
 /// A connection that held this long was a good one: its next loss begins with the first pause again.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 
-const RECONNECT: Pauses = Pauses::doubling(Duration::from_millis(800), Duration::from_secs(5));
+/// No longer than 2 s: a server that is back before the workers are would have requests wait for them.
+const RECONNECT: Pauses = Pauses::doubling(Duration::from_millis(800), Duration::from_secs(2));
 
 /// The first try after a loss comes this soon: one node of several was lost, and another takes the connection.
 const FIRST_TRY_WITHIN: Duration = Duration::from_millis(200);

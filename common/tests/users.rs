@@ -204,10 +204,15 @@ fn message() -> Message {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_broker_lets_each_role_do_its_work_and_no_more() {
     let broker = broker().await;
-    let refused = open(&broker, "api", true).await.expect_err("it may not");
+    let early = open(&broker, "api", true).await.expect("it is let in");
+    let refused = early.publish(JobQueue::Tagging, Priority::Realtime, message());
+    let refused = refused.await.expect_err("it may not declare");
     assert!(refused.to_string().contains("ACCESS_REFUSED"), "{refused}");
-    let declarer = open(&broker, "declarer", true).await.expect("it declares");
-    declarer.of_model("lite").await.expect("it declares");
+    early.close().await;
+    let declarer = open(&broker, "declarer", true).await.expect("it is let in");
+    declarer.declare().await.expect("it declares");
+    let lite = declarer.of_model("lite").await.expect("it is let in");
+    lite.declare().await.expect("it declares");
     declarer.close().await;
     let role = async |user| open(&broker, user, false).await.expect("it is let in");
     let [api, migrator, worker] = [

@@ -18,7 +18,7 @@ use common::{
 /// A look is fresh for so long, however many requests ask for one.
 const FRESH: Duration = Duration::from_millis(200);
 /// A Redis that was away may have lost what workers said of themselves. They say it again within this time.
-const ANNOUNCED_AGAIN: Duration = Duration::from_secs(12);
+const ANNOUNCED_AGAIN: Duration = Duration::from_secs(5);
 /// A request waits no longer for a look than this.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
 

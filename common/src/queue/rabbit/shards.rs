@@ -1,4 +1,4 @@
-//! Shards at the broker: a quorum queue, which counts deliveries itself and
+//! Shards at the broker, whose queue counts deliveries itself and
 //! keeps what is not acked through the loss of any consumer.
 
 use std::sync::Arc;

@@ -39,10 +39,11 @@ async fn broker_restart() {
     broker.restart().await;
     let recovery = recovers(&api.base()).await;
     load.goes_on(10).await;
-    let seen = Account::of(&load.end().await);
-    assert!(seen.slowest < TOLD_WITHIN, "{seen}");
-    let allowed = ["ok", "queue_unavailable"];
-    let seen = seen.saw_only(&allowed);
+    let seen = load.end().await;
+    let told = seen.iter().flatten().filter(|answer| answer.code != "ok");
+    let slowest = told.map(|answer| answer.took).max().expect("some were told");
+    assert!(slowest < TOLD_WITHIN, "told after {slowest:?}");
+    let seen = Account::of(&seen).saw_only(&["ok", "queue_unavailable"]);
     let bulk = batch.account(&api.base()).await.saw_only(&["ok"]);
     seen.and(bulk).close("broker_restart", 1, recovery);
     fleet.leaves_nothing(0).await;

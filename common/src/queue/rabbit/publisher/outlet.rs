@@ -131,10 +131,8 @@ impl Open {
 
     async fn look(&self, topology: &Topology) -> Result<(), QueueError> {
         let look = self.room().begin_look(Instant::now().into_std());
-        let found = topology.depth(&self.looks, self.place).await;
-        let messages = found.as_ref().ok().map(|depth| depth.messages);
-        self.room().end_look(&look, messages);
-        found?;
+        let found = topology.depth(&self.looks, self.place).await?;
+        self.room().end_look(&look, found.messages);
         Ok(())
     }
 

@@ -19,13 +19,14 @@ pub struct Room {
     seen: u64,
     /// When it began.
     looked: Instant,
+    /// When one last began, whatever became of it.
+    tried: Instant,
     /// Confirmed since the queue was opened.
     confirmed: u64,
     /// Those of them that the last look has counted.
     counted: u64,
     /// Sent, and neither confirmed nor given up.
     under_way: u64,
-    is_looking: bool,
 }
 
 /// What comes of asking for room.
@@ -52,10 +53,10 @@ impl Room {
             most,
             seen,
             looked: now,
+            tried: now,
             confirmed: 0,
             counted: 0,
             under_way: 0,
-            is_looking: false,
         }
     }
 
@@ -71,7 +72,7 @@ impl Room {
         } else {
             LOOK_EVERY
         };
-        if self.is_looking || now.duration_since(self.looked) < every {
+        if now.duration_since(self.tried) < every {
             return Place::Taken;
         }
         Place::TakenAndDue
@@ -88,27 +89,25 @@ impl Room {
         self.under_way -= 1;
     }
 
+    /// Returns when the last look began that was answered.
     pub fn looked(&self) -> Instant {
         self.looked
     }
 
+    /// One that never ends changes nothing but the time of the next.
     pub fn begin_look(&mut self, now: Instant) -> Look {
-        self.is_looking = true;
+        self.tried = now;
         Look {
             began: now,
             confirmed: self.confirmed,
         }
     }
 
-    /// `found`: nothing where the look failed.
-    pub fn end_look(&mut self, look: &Look, found: Option<u64>) {
-        self.is_looking = false;
+    pub fn end_look(&mut self, look: &Look, found: u64) {
         self.looked = look.began;
-        if let Some(found) = found {
-            self.seen = found;
-            // What was confirmed while it went on may have been found or not, and is taken for not.
-            self.counted = look.confirmed;
-        }
+        self.seen = found;
+        // What was confirmed while it went on may have been found or not, and is taken for not.
+        self.counted = look.confirmed;
     }
 
     fn length(&self) -> u64 {
@@ -122,7 +121,7 @@ mod tests {
 
     fn look(room: &mut Room, now: Instant, found: u64) {
         let look = room.begin_look(now);
-        room.end_look(&look, Some(found));
+        room.end_look(&look, found);
     }
 
     #[test]
@@ -157,7 +156,7 @@ mod tests {
         room.take(now);
         let look = room.begin_look(now);
         room.confirm();
-        room.end_look(&look, Some(0));
+        room.end_look(&look, 0);
         assert_eq!(room.take(now), Place::Taken);
         assert_eq!(room.take(now), Place::None);
     }
@@ -170,11 +169,11 @@ mod tests {
         assert_eq!(room.take(start + LOOK_EVERY), Place::TakenAndDue);
         let second = room.begin_look(start + LOOK_EVERY);
         assert_eq!(
-            room.take(start + LOOK_EVERY * 3),
+            room.take(start + LOOK_EVERY),
             Place::Taken,
-            "one at a time"
+            "it is under way"
         );
-        room.end_look(&second, Some(8 - 3));
+        room.end_look(&second, 8 - 3);
         assert_eq!(
             room.take(start + LOOK_EVERY + LOOK_OFTEN),
             Place::TakenAndDue,
@@ -183,12 +182,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_look_changes_nothing_but_the_time_of_the_next() {
+    fn a_look_that_fails_puts_off_the_next_and_says_nothing() {
         let start = Instant::now();
-        let mut room = Room::new(1, 1, start);
+        let mut room = Room::new(10, 0, start);
         let later = start + LOOK_EVERY;
-        let failed = room.begin_look(later);
-        room.end_look(&failed, None);
-        assert_eq!((room.take(later), room.looked()), (Place::None, later));
+        room.begin_look(later);
+        assert_eq!((room.take(later), room.looked()), (Place::Taken, start));
+        assert_eq!(room.take(later + LOOK_EVERY), Place::TakenAndDue);
     }
 }
