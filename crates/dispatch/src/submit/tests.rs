@@ -241,19 +241,20 @@ fn ms(n: u64) -> Duration {
 async fn a_broker_that_is_lost_is_told_soon_and_what_is_on_its_way_still_counts() {
     let submit = in_memory().await;
     let mut waiter = submit.inbox.register(key()).expect("a place");
+    let key = key();
     let deadline = time::Instant::now() + Duration::from_secs(60);
     let asked = Instant::now();
     let sent = || std::future::ready(Ok(()));
     let lost = || std::future::ready(());
-    let followed = submit.follow(sent(), lost(), &mut waiter, &key(), deadline);
+    let followed = submit.follow(sent(), lost(), &mut waiter, &key, deadline);
     let fault = followed.await.expect_err("nothing is there");
     assert_eq!(
         (fault.code, fault.retryable),
         (Code::QueueUnavailable, true)
     );
     assert!(asked.elapsed() < Duration::from_secs(5));
-    let stored = submit.bus.store_result("nobody", &key(), RESULT);
+    let stored = submit.bus.store_result("nobody", &key, RESULT);
     stored.await.expect("stored");
-    let followed = submit.follow(sent(), lost(), &mut waiter, &key(), deadline);
+    let followed = submit.follow(sent(), lost(), &mut waiter, &key, deadline);
     assert_eq!(followed.await.expect("a result").payload, RESULT);
 }

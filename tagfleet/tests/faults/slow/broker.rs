@@ -41,7 +41,10 @@ async fn broker_restart() {
     load.goes_on(10).await;
     let seen = load.end().await;
     let told = seen.iter().flatten().filter(|answer| answer.code != "ok");
-    let slowest = told.map(|answer| answer.took).max().expect("some were told");
+    let slowest = told
+        .map(|answer| answer.took)
+        .max()
+        .expect("some were told");
     assert!(slowest < TOLD_WITHIN, "told after {slowest:?}");
     let seen = Account::of(&seen).saw_only(&["ok", "queue_unavailable"]);
     let bulk = batch.account(&api.base()).await.saw_only(&["ok"]);
