@@ -104,6 +104,7 @@ async fn a_restart_of_the_broker_is_survived() {
     publish(&queue, Priority::Bulk, "waiting")
         .await
         .expect("there is room");
+    tokio::time::sleep(QUEUE_IS_ON_DISK).await;
 
     broker.kill9();
     eventually("it is noticed", async || (!queue.is_ready()).then_some(())).await;

@@ -180,7 +180,7 @@ impl Intake {
         let mut credit = Credit::new(self.prefetch);
         let source = Arc::new(Source {
             channel: within(link.channel()).await?,
-            _link: link.clone(),
+            link: link.clone(),
         });
         let mut deliveries = self.subscribe(&source, queue, credit.deliveries()).await?;
         loop {

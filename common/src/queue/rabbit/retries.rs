@@ -48,7 +48,7 @@ impl Intake {
         within(topology.ensure(link, Place::Retry(queue))).await?;
         let source = Arc::new(Source {
             channel: within(link.channel()).await?,
-            _link: link.clone(),
+            link: link.clone(),
         });
         let mut patience = EMPTY_WITHIN;
         loop {

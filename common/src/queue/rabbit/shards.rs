@@ -129,7 +129,7 @@ impl Intake {
             Ok::<_, lapin::Error>((
                 Arc::new(Source {
                     channel,
-                    _link: link.clone(),
+                    link: link.clone(),
                 }),
                 deliveries,
             ))

@@ -145,7 +145,12 @@ impl Session {
             outgoing,
         } = departed;
         let place = outgoing.place;
-        let judged = judge(self.insist(&open.channel, outgoing).await);
+        let judged = tokio::select! {
+            biased;
+            confirmation = self.insist(&open.channel, outgoing) => judge(confirmation),
+            // lapin never answers what it was about to write when the connection went.
+            () = self.link.broken() => Err(QueueError::Unavailable("the connection was lost".to_owned())),
+        };
         match &judged {
             Ok(()) => {
                 self.pulse.beat();
