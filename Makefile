@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-realistic bench-overload bench-892 bench-cold flame clean-cache
+.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-queue bench-realistic bench-overload bench-892 bench-cold flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench-hostile: ## Good requests beside four times as many hostile ones (HOSTILE_
 
 bench-plane: ## Requests a second through HTTP, RabbitMQ and Redis with a fake engine, over a floor (PLANE_SECONDS, PLANE_SLO_MS)
 	@scripts/bench.sh tagfleet plane
+
+bench-queue: ## What a message costs at the broker, by the kind of its queue (QUEUE_SECONDS)
+	@scripts/bench.sh tagfleet queue
 
 bench-realistic: models ## Photos by URL through the whole fleet with the real tagger, over bare ONNX Runtime; then with a fake engine (REALISTIC_SECONDS)
 	@scripts/bench.sh tagfleet realistic

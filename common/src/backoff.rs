@@ -38,9 +38,14 @@ impl Pauses {
 /// A connection that held this long was a good one: its next loss begins with the first pause again.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 
-const RECONNECT: Pauses = Pauses::doubling(Duration::from_millis(100), Duration::from_secs(5));
+/// No longer than 2 s: a server that is back before the workers are would have requests wait for them.
+const RECONNECT: Pauses = Pauses::doubling(Duration::from_millis(800), Duration::from_secs(2));
 
-/// The tries of one connection, with full jitter: from nothing to the whole pause.
+/// The first try after a loss comes this soon: one node of several was lost, and another takes the connection.
+const FIRST_TRY_WITHIN: Duration = Duration::from_millis(200);
+
+/// The tries of one connection. The first one comes at once or soon after, at random, so that a fleet does not come in one
+/// moment; where it fails each further pause is twice as long.
 #[derive(Debug)]
 pub struct Backoff {
     failed: u32,
@@ -61,10 +66,37 @@ impl Backoff {
         if self.last.elapsed() > FORGOTTEN_AFTER {
             self.failed = 0;
         }
+        match self.failed {
+            0 => tokio::time::sleep(FIRST_TRY_WITHIN.mul_f64(rand::random())).await,
+            failed => RECONNECT.wait(failed).await,
+        }
         self.failed += 1;
-        let longest = RECONNECT.after(self.failed);
-        tokio::time::sleep(longest.mul_f64(rand::random())).await;
         self.last = Instant::now();
+    }
+}
+
+const REMIND: Pauses = Pauses::doubling(Duration::from_secs(2), Duration::from_secs(60));
+
+/// Says when something that goes on failing is worth a word in the log: at once, then ever more rarely.
+#[derive(Debug, Default)]
+pub struct Reminder {
+    said: u32,
+    last: Option<Instant>,
+}
+
+impl Reminder {
+    pub fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let since = self.last.map(|last| now.duration_since(last));
+        match since {
+            Some(since) if since < REMIND.after(self.said) => return false,
+            // It went well meanwhile: what fails now is news.
+            Some(since) if since > 2 * REMIND.longest => self.said = 0,
+            _ => {}
+        }
+        self.said += 1;
+        self.last = Some(now);
+        true
     }
 }
 
@@ -80,6 +112,18 @@ mod tests {
             .collect();
         assert_eq!(row, [2, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(pauses.after(u32::MAX), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn what_fails_all_the_time_is_said_once_and_again_later() {
+        let mut reminder = Reminder::default();
+        let said = (0..100).filter(|_| reminder.is_due()).count();
+        assert_eq!(said, 1);
+        reminder.last = reminder
+            .last
+            .and_then(|last| last.checked_sub(REMIND.first));
+        assert!(reminder.is_due());
+        assert!(!reminder.is_due());
     }
 
     #[test]

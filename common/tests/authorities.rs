@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use common::{
     bus::{Bus, BusConfig, BusError},
-    queue::{JobQueue, Message, Priority, Queue, QueueConfig},
+    queue::{JobQueue, Message, Priority, Queue, QueueConfig, QueueKind},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
@@ -95,6 +95,7 @@ fn queue_config(port: &Port, authority: Option<&Path>) -> QueueConfig {
         queue_max_attempts: 3,
         queue_publish_timeout_ms: 10_000,
         queue_declare: true,
+        queue_realtime: QueueKind::Quorum,
         queue_ca_file: authority.map(Path::to_owned),
     }
 }

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use common::{
     bus::{Bus, BusConfig, ResultKey},
-    queue::{JobQueue, Message, Priority, Queue, QueueConfig, QueueError, Received},
+    queue::{JobQueue, Message, Priority, Queue, QueueConfig, QueueError, QueueKind, Received},
     shutdown::Shutdown,
 };
 use lapin::{Channel, Connection, ConnectionProperties, options, types::FieldTable};
@@ -199,6 +199,7 @@ async fn open(broker: &RabbitMq, user: &str, declare: bool) -> Result<Queue, Que
         queue_max_attempts: 3,
         queue_publish_timeout_ms: 10_000,
         queue_declare: declare,
+        queue_realtime: QueueKind::Quorum,
         queue_ca_file: None,
     };
     Queue::connect(&config).await
@@ -214,10 +215,15 @@ fn message() -> Message {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_broker_lets_each_role_do_its_work_and_no_more() {
     let broker = broker().await;
-    let refused = open(&broker, "api", true).await.expect_err("it may not");
+    let early = open(&broker, "api", true).await.expect("it is let in");
+    let refused = early.publish(JobQueue::Tagging, Priority::Realtime, message());
+    let refused = refused.await.expect_err("it may not declare");
     assert!(refused.to_string().contains("ACCESS_REFUSED"), "{refused}");
-    let declarer = open(&broker, "declarer", true).await.expect("it declares");
-    declarer.of_model("lite").await.expect("it declares");
+    early.close().await;
+    let declarer = open(&broker, "declarer", true).await.expect("it is let in");
+    declarer.declare().await.expect("it declares");
+    let lite = declarer.of_model("lite").await.expect("it is let in");
+    lite.declare().await.expect("it declares");
     declarer.close().await;
     let role = async |user| open(&broker, user, false).await.expect("it is let in");
     let [api, migrator, worker] = [

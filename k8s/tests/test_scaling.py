@@ -159,7 +159,7 @@ class Code(unittest.TestCase):
         for queue, priority in PUBLISHED:
             self.assertIn(f'=> "{queue}",', names)
             self.assertIn(f'=> "{priority}",', names)
-        publisher = (ROOT / "common/src/queue/rabbit/publisher.rs").read_text()
+        publisher = (ROOT / "common/src/queue/rabbit/publisher/mod.rs").read_text()
         self.assertIn('"queue" => queue.queue.name(),', publisher)
         self.assertIn('"priority" => queue.priority.name(),', publisher)
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Display,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -50,6 +51,19 @@ pub struct Doctor {
 
     #[command(flatten)]
     store: StoreConfig,
+}
+
+/// A broker or Redis that is there answers sooner.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// Returns what is wrong with a server, if anything is.
+async fn answered<T, E: Display>(connecting: impl Future<Output = Result<T, E>>) -> Option<String> {
+    match timeout(ANSWERS_WITHIN, connecting).await {
+        Ok(connected) => connected.err().map(|error| error.to_string()),
+        Err(_) => Some(format!(
+            "it does not answer within {ANSWERS_WITHIN:?}: is it there, and may this machine reach it?"
+        )),
+    }
 }
 
 /// One finding: fine, or what to do about it.
@@ -114,31 +128,18 @@ impl Doctor {
     }
 
     async fn services(&self) -> Vec<Finding> {
-        let queue = Queue::connect(&self.queue)
-            .await
-            .err()
-            .map(|error| error.to_string());
-        let bus = Bus::connect(&self.bus)
-            .await
-            .err()
-            .map(|error| error.to_string());
+        let queue = answered(Queue::connect(&self.queue));
+        let bus = answered(Bus::connect(&self.bus));
+        let (queue, bus) = tokio::join!(queue, bus);
         let service = |what: String, cure| Finding {
             what,
             needed_for: "the fleet",
             cure,
             essential: true,
         };
-        let named = |url: &str| {
-            if url == "memory:" {
-                "in memory"
-            } else {
-                "as configured"
-            }
-            .to_owned()
-        };
         vec![
-            service(format!("queue, {}", named(&self.queue.queue_url)), queue),
-            service(format!("bus, {}", named(&self.bus.bus_url)), bus),
+            service(format!("queue, {}", self.queue.server()), queue),
+            service(format!("bus, {}", self.bus.server()), bus),
             service("object store".to_owned(), self.try_store().await.err()),
         ]
     }

@@ -1,10 +1,14 @@
 //! `tagfleet queues`: declares the queues, so that no role needs the right to.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use common::queue::{Queue, QueueConfig};
+use common::queue::{Queue, QueueConfig, QueueError};
+use resources::connecting;
+
+/// A broker that is starting is waited for. Whoever started this command does so again.
+const WAITED: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub struct Queues {
@@ -30,13 +34,18 @@ impl Queues {
             queue_declare: true,
             ..self.queue
         };
-        let queue = Queue::connect(&config).await?;
+        let queue = connecting::queue(&config, WAITED).await?;
+        queue.declare().await?;
         for model in &self.models {
-            let opened = queue.of_model(model).await;
+            let opened = declare_of(&queue, model).await;
             opened.with_context(|| format!("declaring the queues of {model}"))?;
         }
         queue.close().await;
         println!("the queues of {} are there", config.queue_prefix);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn declare_of(queue: &Queue, model: &str) -> Result<(), QueueError> {
+    queue.of_model(model).await?.declare().await
 }

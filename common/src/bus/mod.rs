@@ -57,6 +57,23 @@ pub enum BusError {
     Unavailable(String),
 }
 
+impl BusError {
+    /// Returns whether a later try may go better although nobody changes a setting.
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, Self::Url(_) | Self::CaFile(_))
+    }
+}
+
+impl BusConfig {
+    /// Host and port of Redis.
+    pub fn server(&self) -> String {
+        match self.bus_url.as_str() {
+            "memory:" => "memory".to_owned(),
+            url => redis::server(url).unwrap_or_else(|| "an unreadable URL".to_owned()),
+        }
+    }
+}
+
 /// A migrator waits a minute for a result, and a broker takes a minute for dead before it gives its shard to the next one.
 /// Whoever has it then finds what was done.
 const BULK_RESULT_TTL: Duration = Duration::from_secs(150);
@@ -81,7 +98,7 @@ enum Backend {
 }
 
 impl Bus {
-    /// Connects, or fails after some seconds of trying. A connection lost later is rebuilt by itself.
+    /// Connects, or fails within some seconds; it tries once. A connection lost later is rebuilt by itself.
     pub async fn connect(config: &BusConfig) -> Result<Self, BusError> {
         let backend = match config.bus_url.as_str() {
             "memory:" => Backend::Memory(memory::Memory::new(config)),

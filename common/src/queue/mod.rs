@@ -10,7 +10,7 @@ mod rabbit;
 use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 
 pub use names::{JobQueue, Priority};
 
@@ -52,7 +52,13 @@ pub struct QueueConfig {
     #[arg(long, env = "TAGFLEET_QUEUE_PREFIX", default_value = "tagfleet")]
     pub queue_prefix: String,
 
-    /// Messages that one queue holds at the most, each of one job or a bundle of them; a publish beyond is refused
+    /// Kind of the queues that hold real-time jobs: `quorum` outlives any one of three broker nodes; `classic` lies in one
+    /// node's memory, which is cheaper and does where there is but one. All processes of a fleet have to say the same
+    #[arg(long, env = "TAGFLEET_QUEUE_REALTIME", default_value = "quorum")]
+    pub queue_realtime: QueueKind,
+
+    /// Messages that one queue holds at the most, each of one job or a bundle of them; a publish beyond is refused. Publishers
+    /// see to it, each by looks at the queue, so it may differ and be changed at any time
     #[arg(long, env = "TAGFLEET_QUEUE_MAX_LENGTH", default_value_t = 20_000)]
     pub queue_max_length: u32,
 
@@ -72,14 +78,32 @@ pub struct QueueConfig {
     )]
     pub queue_publish_timeout_ms: u64,
 
-    /// Whether queues that are not there are declared; `false` for a user of the broker who may not: then `tagfleet queues`
-    /// has to have done it
+    /// Whether a queue that is not there is declared by its first user; `false` for a user of the broker who may not: then
+    /// `tagfleet queues` has to have done it
     #[arg(long, env = "TAGFLEET_QUEUE_DECLARE", default_value_t = true, action = ArgAction::Set)]
     pub queue_declare: bool,
 
     /// Certificates of authorities, in PEM, that may sign for an `amqps:` broker, beside those that the system trusts
     #[arg(long, env = "TAGFLEET_QUEUE_CA_FILE")]
     pub queue_ca_file: Option<PathBuf>,
+}
+
+/// How a broker keeps a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum QueueKind {
+    /// On the disks of several nodes, of which the smaller half may go.
+    Quorum,
+    /// On one node, and away with it.
+    Classic,
+}
+
+impl QueueKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quorum => "quorum",
+            Self::Classic => "classic",
+        }
+    }
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
@@ -92,12 +116,45 @@ pub enum QueueError {
     Full,
     #[error("no queue takes this message")]
     Unroutable,
+    #[error(
+        "the queue `{queue}` is there, but is not the {kind} queue that it has to be ({said}): let it run empty and delete it, \
+         or choose another --queue-prefix"
+    )]
+    OtherKind {
+        queue: String,
+        kind: &'static str,
+        said: String,
+    },
+    #[error(
+        "the queue `{0}` is not there and must not be declared (--queue-declare false): run `tagfleet queues`"
+    )]
+    Missing(String),
     #[error("queues of too many models are open")]
     TooManyModels,
     #[error("the broker did not confirm in time")]
     TimedOut,
     #[error("the broker cannot be reached: {0}")]
     Unavailable(String),
+}
+
+impl QueueError {
+    /// Returns whether a later try may go better although nobody changes a setting or a queue.
+    pub fn may_pass(&self) -> bool {
+        !matches!(
+            self,
+            Self::Url(_) | Self::CaFile(_) | Self::OtherKind { .. } | Self::Missing(_)
+        )
+    }
+}
+
+impl QueueConfig {
+    /// Host and port of the broker.
+    pub fn server(&self) -> String {
+        match self.queue_url.as_str() {
+            "memory:" => "memory".to_owned(),
+            url => rabbit::server(url).unwrap_or_else(|| "an unreadable URL".to_owned()),
+        }
+    }
 }
 
 /// What a publisher hands in.
@@ -129,8 +186,9 @@ enum Backend {
 }
 
 impl Queue {
-    /// Connects and declares the queues, or fails after some seconds of trying. A lost connection is rebuilt by itself
-    /// from then on; until it is, `publish` answers `Unavailable`.
+    /// Connects, or fails within some seconds; it tries once. Queues are looked for and made when they are first used, but
+    /// one that is there and of another kind is told here. A lost connection is rebuilt by itself from then on; until it is,
+    /// `publish` answers `Unavailable`.
     pub async fn connect(config: &QueueConfig) -> Result<Self, QueueError> {
         let backend = match config.queue_url.as_str() {
             "memory:" => Backend::Memory(memory::Memory::new(config)),
@@ -148,6 +206,14 @@ impl Queue {
     /// Returns the queues of one model alone, for those that serve it. They are opened once.
     pub async fn of_model(&self, model: &str) -> Result<Self, QueueError> {
         self.models.open(model).await
+    }
+
+    /// Makes all queues that are not there, whoever is to use them.
+    pub async fn declare(&self) -> Result<(), QueueError> {
+        match &self.backend {
+            Backend::Memory(_) => Ok(()),
+            Backend::Rabbit(rabbit) => rabbit.declare().await,
+        }
     }
 
     /// Returns once the broker has taken the message into a queue.
@@ -240,6 +306,14 @@ impl Queue {
         match &self.backend {
             Backend::Memory(_) => true,
             Backend::Rabbit(rabbit) => rabbit.is_ready(),
+        }
+    }
+
+    /// Returns once the broker could not be reached for so long. Whoever waits for the result of a job may wait in vain then.
+    pub async fn lost_for(&self, time: Duration) {
+        match &self.backend {
+            Backend::Memory(_) => std::future::pending().await,
+            Backend::Rabbit(rabbit) => rabbit.lost_for(time).await,
         }
     }
 

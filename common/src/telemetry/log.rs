@@ -27,7 +27,7 @@ pub struct LogConfig {
     pub log_format: LogFormat,
 
     /// Level, or a filter such as `info,api_server=debug`
-    #[arg(long, env = "TAGFLEET_LOG", default_value = "info,lapin=error")]
+    #[arg(long, env = "TAGFLEET_LOG", default_value = "info,lapin=off")]
     pub log: String,
 }
 

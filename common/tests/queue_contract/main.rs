@@ -12,7 +12,7 @@ use bundles::*;
 use common::{
     queue::{
         Consumer, Delivery, Depth, JobQueue, Message, Priority, Queue, QueueConfig, QueueError,
-        Received,
+        QueueKind, Received,
     },
     shutdown::Shutdown,
 };
@@ -36,6 +36,7 @@ fn config(url: String) -> QueueConfig {
         queue_max_attempts: MAX_ATTEMPTS,
         queue_publish_timeout_ms: 10_000,
         queue_declare: true,
+        queue_realtime: QueueKind::Quorum,
         queue_ca_file: None,
     }
 }

@@ -17,6 +17,8 @@ use common::{
 
 /// A look is fresh for so long, however many requests ask for one.
 const FRESH: Duration = Duration::from_millis(200);
+/// A Redis that was away may have lost what workers said of themselves. They say it again within this time.
+const ANNOUNCED_AGAIN: Duration = Duration::from_secs(5);
 /// A request waits no longer for a look than this.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -29,6 +31,8 @@ pub struct FleetView {
     known: RwLock<Arc<Known>>,
     /// One look at a time; the moment of the last one.
     looked: tokio::sync::Mutex<Option<Instant>>,
+    /// When a look last failed, if any has.
+    failed: RwLock<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +49,7 @@ impl FleetView {
             default_model,
             known: RwLock::default(),
             looked: tokio::sync::Mutex::default(),
+            failed: RwLock::default(),
         }
     }
 
@@ -91,6 +96,13 @@ impl FleetView {
 
     fn missing(&self) -> Fault {
         let known = self.known();
+        if known.workers.is_empty() && self.has_failed_within(ANNOUNCED_AGAIN) {
+            return Fault::new(
+                Code::ResultsUnavailable,
+                Stage::Lookup,
+                "Workers and results cannot be heard of at present.",
+            );
+        }
         if known.workers.is_empty() {
             return Fault::new(
                 Code::NoWorkers,
@@ -129,6 +141,15 @@ impl FleetView {
         names.join(",")
     }
 
+    fn has_failed_within(&self, time: Duration) -> bool {
+        let failed = self.failed.read().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|at| at.elapsed() < time)
+    }
+
+    fn note_failure(&self) {
+        *self.failed.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     /// Looks at the bus, unless somebody did so just now.
     pub async fn refresh(&self) {
         let mut looked = self.looked.lock().await;
@@ -136,6 +157,8 @@ impl FleetView {
             return;
         }
         match tokio::time::timeout(LOOK_TIMEOUT, self.bus.announced(announced::TAGGER)).await {
+            // Those that were known are there still, as far as anybody can tell.
+            Ok(Ok(payloads)) if payloads.is_empty() && self.has_failed_within(ANNOUNCED_AGAIN) => {}
             Ok(Ok(payloads)) => {
                 let read = |payload: &bytes::Bytes| wire::decode::<WorkerInfo>(payload).ok();
                 let mut workers: Vec<_> = payloads.iter().filter_map(read).collect();
@@ -146,8 +169,14 @@ impl FleetView {
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) =
                     Arc::new(Known { workers });
             }
-            Ok(Err(error)) => tracing::warn!(%error, "cannot read the workers' announcements"),
-            Err(_) => tracing::warn!("reading the workers' announcements takes too long"),
+            Ok(Err(error)) => {
+                self.note_failure();
+                tracing::warn!(%error, "cannot read the workers' announcements");
+            }
+            Err(_) => {
+                self.note_failure();
+                tracing::warn!("reading the workers' announcements takes too long");
+            }
         }
         *looked = Some(Instant::now());
     }

@@ -25,6 +25,11 @@ use crate::{
 
 /// How long the last look at a result's key may take, once the time is up.
 const LAST_LOOK: Duration = Duration::from_millis(100);
+/// A broker that is away for longer is gone for now, and with it the jobs that no worker has. One node of several is replaced
+/// by another sooner.
+const BROKER_LOST: Duration = Duration::from_millis(800);
+/// For the results of jobs that workers had in hand.
+const GRACE: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub struct Dispatcher {
@@ -145,9 +150,24 @@ impl Dispatcher {
             Priority::Realtime => CancelGuard::new(&self.bus, &key, deadline),
             Priority::Bulk => CancelGuard::none(),
         };
-        let answer = self.follow(publish, &mut waiter, &key, deadline).await;
-        guard.disarm();
+        let lost = self.lost(priority);
+        let followed = self.follow(publish, lost, &mut waiter, &key, deadline);
+        let answer = followed.await;
+        match &answer {
+            // A broker that comes back would have it done for nobody.
+            Err(fault) if fault.stage == Stage::Queue => drop(guard),
+            _ => guard.disarm(),
+        }
         answer
+    }
+
+    /// Returns once nobody need wait for a job of that priority any more. What is to be done for a batch is on the broker's
+    /// disks, and can wait until it is back.
+    async fn lost(&self, priority: Priority) {
+        match priority {
+            Priority::Realtime => self.queue.lost_for(BROKER_LOST).await,
+            Priority::Bulk => std::future::pending().await,
+        }
     }
 
     /// The later jobs are, the fewer of them come back: those that do not have waited all the time.
@@ -170,6 +190,7 @@ impl Dispatcher {
     async fn follow(
         &self,
         publish: impl Future<Output = Result<(), QueueError>>,
+        lost: impl Future<Output = ()>,
         waiter: &mut Waiter,
         key: &ResultKey,
         deadline: time::Instant,
@@ -184,7 +205,7 @@ impl Dispatcher {
         let unsent = match sent {
             Ok(Ok(())) => {
                 common::fail_point!("dispatch.confirmed");
-                let payload = self.wait(waiter, key, deadline).await?;
+                let payload = self.wait_unless(lost, waiter, key, deadline).await?;
                 return Ok(Answer { payload, confirmed });
             }
             // Refused, so it is nowhere; and a full fleet needs no further work.
@@ -197,6 +218,33 @@ impl Dispatcher {
         found
             .map(|payload| Answer { payload, confirmed })
             .ok_or(unsent)
+    }
+
+    /// Waits for the result until the deadline, or until `lost`: then for what is on its way already, and no longer.
+    async fn wait_unless(
+        &self,
+        lost: impl Future<Output = ()>,
+        waiter: &mut Waiter,
+        key: &ResultKey,
+        deadline: time::Instant,
+    ) -> Result<Bytes, Fault> {
+        tokio::select! {
+            biased;
+            ended = self.wait(waiter, key, deadline) => return ended,
+            () = lost => {}
+        }
+        let grace = deadline.min(time::Instant::now() + GRACE);
+        if let Ok(Some(payload)) = time::timeout_at(grace, waiter.result()).await {
+            return Ok(payload);
+        }
+        let found = self.last_look(waiter, key).await.ok().flatten();
+        found.ok_or_else(|| {
+            Fault::new(
+                Code::QueueUnavailable,
+                Stage::Queue,
+                "The queue was lost while the job was in it.",
+            )
+        })
     }
 
     async fn wait(

@@ -2,7 +2,7 @@
 //! Which broker, result store and object store that is, is decided by URL alone.
 
 mod config;
-mod connecting;
+pub mod connecting;
 mod maintenance;
 
 use std::{sync::Arc, time::Duration};
@@ -11,10 +11,10 @@ use anyhow::Context;
 use cache::Cache;
 use common::{
     budget::Budget,
-    bus::{Bus, BusConfig, BusError},
+    bus::{Bus, BusConfig},
     outside::Outside,
     process::ReaderProgram,
-    queue::{Queue, QueueError},
+    queue::Queue,
     store::{Store, StoreError},
     telemetry,
 };
@@ -25,12 +25,9 @@ use prepare::Pool;
 use tokio::time::timeout;
 
 pub use config::{ConnectionsConfig, ResourcesConfig};
-use connecting::Patience;
 
 /// A start waits no longer for an object store.
 const PROBED_WITHIN: Duration = Duration::from_secs(10);
-/// Between two tries to reach a broker or Redis.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the roles of a fleet meet. A worker needs nothing else.
 #[derive(Clone, Debug)]
@@ -41,22 +38,11 @@ pub struct Connections {
 
 impl Connections {
     pub async fn open(config: &ConnectionsConfig) -> anyhow::Result<Self> {
-        let patience = Patience {
-            within: Duration::from_secs(config.connect_within_s),
-            pause: PAUSE,
-        };
-        let queue = patience.connect(
-            "the broker",
-            |error| !matches!(error, QueueError::Url(_) | QueueError::CaFile(_)),
-            async || Queue::connect(&config.queue).await,
-        );
-        let queue = queue.await?;
-        let bus = patience.connect(
-            "Redis",
-            |error| !matches!(error, BusError::Url(_) | BusError::CaFile(_)),
-            async || Bus::connect(&config.bus).await,
-        );
-        let bus = bus.await?;
+        let within = Duration::from_secs(config.connect_within_s);
+        let queue = async { anyhow::Ok(connecting::queue(&config.queue, within).await?) };
+        let bus = async { anyhow::Ok(connecting::bus(&config.bus, within).await?) };
+        // At one time: who looks at the log shall see all that is away.
+        let (queue, bus) = tokio::try_join!(queue, bus)?;
         Ok(Self { queue, bus })
     }
 }

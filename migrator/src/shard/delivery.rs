@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use common::{
+    backoff::{Pauses, Reminder},
     queue::{QueueError, ShardDelivery},
     shutdown::Shutdown,
     store::StoreError,
@@ -20,6 +21,8 @@ use crate::{
 
 /// Before a shard goes back that could not be worked on: it comes again at once.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Between tries of a shard in hand while the store is away.
+const STORE_AWAY: Pauses = Pauses::doubling(Duration::from_secs(1), Duration::from_secs(30));
 
 #[derive(Debug, thiserror::Error)]
 enum ShardError {
@@ -27,6 +30,16 @@ enum ShardError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+}
+
+impl ShardError {
+    /// Returns whether the store failed, as it does while it is away, rather than what is in it.
+    fn is_stores(&self) -> bool {
+        matches!(
+            self,
+            Self::Ledger(LedgerError::Store(StoreError::Failed(_)))
+        )
+    }
 }
 
 /// What becomes of the delivery.
@@ -63,7 +76,7 @@ pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shut
     let Shard { tenant, batch, .. } = &shard;
     tracing::info!(tenant, batch, shard = shard.number, attempt, "shard taken");
     common::fail_point!("migrator.taken");
-    let worked = work(&migrator, &key, &shard, &holding, hand_on_at, &stop).await;
+    let worked = persevere(&migrator, &key, &shard, &holding, hand_on_at, &stop).await;
     let ended = match worked {
         Ok(Then::Finish) => {
             common::fail_point!("migrator.closed");
@@ -98,6 +111,36 @@ async fn ack(delivery: ShardDelivery, shard: &Shard, what: &str) {
     };
     let (tenant, batch) = (&shard.tenant, &shard.batch);
     tracing::info!(tenant, batch, shard = shard.number, "{what}");
+}
+
+/// Works on the shard, and keeps it in hand while the store is away. The broker counts each return as a failure, and drops a
+/// message that came back too often.
+async fn persevere(
+    migrator: &Arc<Migrator>,
+    key: &BatchKey,
+    shard: &Shard,
+    holding: &Holding,
+    hand_on_at: Instant,
+    stop: &Shutdown,
+) -> Result<Then, ShardError> {
+    let mut failed = 0;
+    let mut reminder = Reminder::default();
+    loop {
+        let error = match work(migrator, key, shard, holding, hand_on_at, stop).await {
+            Err(error) if error.is_stores() && Instant::now() < hand_on_at => error,
+            ended => return ended,
+        };
+        failed += 1;
+        if reminder.is_due() {
+            let Shard { tenant, batch, .. } = shard;
+            tracing::warn!(%error, failed, tenant, batch, shard = shard.number, "shard waits for the store");
+        }
+        tokio::select! {
+            () = STORE_AWAY.wait(failed) => {}
+            () = sleep_until(hand_on_at) => {}
+            () = stop.cancelled() => return Ok(Then::GoBack),
+        }
+    }
 }
 
 async fn work(

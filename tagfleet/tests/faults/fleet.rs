@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use common::queue::{JobQueue, Priority, Queue, QueueConfig};
+use common::queue::{JobQueue, Priority, Queue, QueueConfig, QueueKind};
 use tempfile::TempDir;
 use testing::servers::{Redis, eventually, unique};
 
@@ -40,6 +40,11 @@ impl Fleet {
             prefix,
             settings,
         }
+    }
+
+    /// Before the names of its queues.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// What all processes get that come from now on.
@@ -96,6 +101,7 @@ impl Fleet {
         };
         let config = QueueConfig {
             queue_url: setting("TAGFLEET_QUEUE_URL"),
+            queue_realtime: QueueKind::Quorum,
             queue_ca_file: None,
             queue_declare: true,
             queue_prefix: self.prefix.clone(),

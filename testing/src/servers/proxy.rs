@@ -2,8 +2,8 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU16, AtomicUsize, Ordering::Relaxed},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -29,14 +29,45 @@ pub enum Mode {
 pub struct TcpProxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
-    target_port: Arc<AtomicU16>,
+    targets: Targets,
     accepted: Arc<AtomicUsize>,
     open: Arc<Mutex<CancellationToken>>,
     _ends: DropGuard,
 }
 
+/// Ports that new connections are led to, in turn; one that nobody listens on is passed over.
+#[derive(Clone, Debug)]
+struct Targets(Arc<Mutex<Vec<u16>>>);
+
+impl Targets {
+    fn new(ports: &[u16]) -> Self {
+        Self(Arc::new(Mutex::new(ports.to_vec())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<u16>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let mut ports = self.lock().clone();
+        self.lock().rotate_left(1);
+        let last = ports.pop().expect("there is a target");
+        for port in ports {
+            if let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await {
+                return Ok(server);
+            }
+        }
+        TcpStream::connect(("127.0.0.1", last)).await
+    }
+}
+
 impl TcpProxy {
     pub async fn start(target_port: u16) -> Self {
+        Self::before(&[target_port]).await
+    }
+
+    /// Starts one before several servers, as a balancer of connections.
+    pub async fn before(ports: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("the loopback has a free port");
@@ -44,10 +75,10 @@ impl TcpProxy {
         let (mode, watched) = watch::channel(Mode::Forward);
         let ends = CancellationToken::new();
         let open = Arc::new(Mutex::new(ends.child_token()));
-        let target_port = Arc::new(AtomicU16::new(target_port));
+        let targets = Targets::new(ports);
         let accepted = Arc::new(AtomicUsize::new(0));
         let proxy = Accepting {
-            target_port: target_port.clone(),
+            targets: targets.clone(),
             accepted: accepted.clone(),
             mode: watched,
             open: open.clone(),
@@ -59,7 +90,7 @@ impl TcpProxy {
         Self {
             address,
             mode,
-            target_port,
+            targets,
             accepted,
             open,
             _ends: ends.drop_guard(),
@@ -76,7 +107,7 @@ impl TcpProxy {
 
     /// Leads connections that come from now on elsewhere; those that are open stay where they are.
     pub fn lead_to(&self, port: u16) {
-        self.target_port.store(port, Relaxed);
+        *self.targets.lock() = vec![port];
     }
 
     /// How many connections came so far, with those that were refused.
@@ -93,7 +124,7 @@ impl TcpProxy {
 
 /// What a new connection meets.
 struct Accepting {
-    target_port: Arc<AtomicU16>,
+    targets: Targets,
     accepted: Arc<AtomicUsize>,
     mode: watch::Receiver<Mode>,
     open: Arc<Mutex<CancellationToken>>,
@@ -109,16 +140,15 @@ impl Accepting {
             let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             let alive = open.clone();
             drop(open);
-            let target_port = self.target_port.load(Relaxed);
-            let pass = pass(client, target_port, self.mode.clone());
+            let pass = pass(client, self.targets.clone(), self.mode.clone());
             tokio::spawn(async move { drop(alive.run_until_cancelled(pass).await) });
         }
     }
 }
 
-async fn pass(client: TcpStream, target_port: u16, mode: watch::Receiver<Mode>) -> io::Result<()> {
+async fn pass(client: TcpStream, targets: Targets, mode: watch::Receiver<Mode>) -> io::Result<()> {
     forwarding(&mut mode.clone()).await;
-    let server = TcpStream::connect(("127.0.0.1", target_port)).await?;
+    let server = targets.connect().await?;
     let (client_in, client_out) = client.into_split();
     let (server_in, server_out) = server.into_split();
     // The first end of either direction ends both.

@@ -1,4 +1,9 @@
-use std::path::Path;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::Arc,
+};
 
 use tempfile::TempDir;
 
@@ -7,16 +12,42 @@ use super::{BOOT_PATIENCE, Port, group::Group, listening, within};
 /// Where Debian keeps the scripts that do not insist on the `rabbitmq` user.
 const DEBIAN: &str = "/usr/lib/rabbitmq/bin";
 
+/// Lets nodes of one cluster in to each other. Whatever it is, it is a secret of this machine's loopback alone.
+const COOKIE: &str = "tagfleet-tests";
+
 /// A private RabbitMQ with its own Erlang port mapper. A start takes about 9 s:
 /// share one among tests that do not kill it.
 #[derive(Debug)]
 pub struct RabbitMq {
     port: Port,
-    /// Hold the ports of the port mapper and of the node among nodes.
-    _inner_ports: [Port; 2],
+    /// Among nodes.
+    _distribution: Port,
+    mapper: Arc<Mapper>,
     environment: Vec<(&'static str, String)>,
     group: Group,
     _folder: TempDir,
+}
+
+/// Tells nodes each other's ports. Those of a cluster share one, which outlives each of them.
+#[derive(Debug)]
+struct Mapper {
+    port: Port,
+    _group: Group,
+}
+
+impl Mapper {
+    fn start() -> Self {
+        let port = Port::reserve();
+        let environment = [
+            ("ERL_EPMD_PORT", port.number().to_string()),
+            ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
+        ];
+        let group = Group::start("exec epmd", &environment);
+        Self {
+            port,
+            _group: group,
+        }
+    }
 }
 
 impl RabbitMq {
@@ -26,25 +57,53 @@ impl RabbitMq {
 
     /// Starts one with further lines of `rabbitmq.conf`.
     pub async fn start_with(settings: &str) -> Self {
+        Self::node(Arc::new(Mapper::start()), settings).await
+    }
+
+    /// Starts so many nodes that are one broker.
+    pub async fn cluster(nodes: usize) -> Vec<Self> {
+        let first = Self::start().await;
+        let mapper = first.mapper.clone();
+        let peer = format!(
+            "cluster_formation.peer_discovery_backend = classic_config\n\
+             cluster_formation.classic_config.nodes.1 = {}",
+            first.name()
+        );
+        let mut cluster = vec![first];
+        while cluster.len() < nodes {
+            // One after the other: who joins may not meet another who does.
+            cluster.push(Self::node(mapper.clone(), &peer).await);
+        }
+        let running = cluster[0].ctl(&["eval", "length(rabbit_nodes:all_running())."]);
+        assert_eq!(running.await, nodes.to_string(), "nodes in the cluster");
+        cluster
+    }
+
+    async fn node(mapper: Arc<Mapper>, settings: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let port = Port::reserve();
-        let inner_ports = [Port::reserve(), Port::reserve()];
+        let distribution = Port::reserve();
         let environment = prepare(
             folder.path(),
             port.number(),
-            inner_ports.each_ref().map(Port::number),
+            [mapper.port.number(), distribution.number()],
             settings,
         );
         let group = launch(&environment);
         let rabbit = Self {
             port,
-            _inner_ports: inner_ports,
+            _distribution: distribution,
+            mapper,
             group,
             environment,
             _folder: folder,
         };
         rabbit.started().await;
         rabbit
+    }
+
+    fn name(&self) -> String {
+        node_name(self.port())
     }
 
     pub fn url(&self) -> String {
@@ -112,14 +171,17 @@ fn prepare(
          cluster_formation.randomized_startup_delay_range.min = 0\n\
          cluster_formation.randomized_startup_delay_range.max = 0\n{settings}\n"
     );
-    std::fs::write(file("rabbitmq.conf"), config).expect("the folder can be written");
-    std::fs::write(file("enabled_plugins"), "[].\n").expect("the folder can be written");
+    fs::write(file("rabbitmq.conf"), config).expect("the folder can be written");
+    fs::write(file("enabled_plugins"), "[].\n").expect("the folder can be written");
+    let cookie = file(".erlang.cookie");
+    fs::write(&cookie, COOKIE).expect("the folder can be written");
+    fs::set_permissions(&cookie, Permissions::from_mode(0o400)).expect("it is ours");
     vec![
         ("HOME", folder.display().to_string()),
         ("LANG", "C.UTF-8".to_owned()),
         ("ERL_EPMD_PORT", mapper.to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
-        ("RABBITMQ_NODENAME", format!("tagfleet{port}@localhost")),
+        ("RABBITMQ_NODENAME", node_name(port)),
         ("RABBITMQ_DIST_PORT", distribution.to_string()),
         ("RABBITMQ_MNESIA_BASE", file("mnesia")),
         ("RABBITMQ_LOG_BASE", file("log")),
@@ -130,12 +192,12 @@ fn prepare(
     ]
 }
 
+fn node_name(port: u16) -> String {
+    format!("tagfleet{port}@localhost")
+}
+
 fn launch(environment: &[(&'static str, String)]) -> Group {
-    // The mapper in the foreground of the same group, or it would outlive the broker.
-    Group::start(
-        &format!("epmd & exec {}", script("rabbitmq-server")),
-        environment,
-    )
+    Group::start(&format!("exec {}", script("rabbitmq-server")), environment)
 }
 
 fn script(name: &str) -> String {

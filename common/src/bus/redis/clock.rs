@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::Inner;
-use crate::bus::{BusError, host_clock_us};
+use crate::{
+    backoff::Reminder,
+    bus::{BusError, host_clock_us},
+};
 
 const PULSE: Duration = Duration::from_secs(1);
 const PULSES_A_MEASUREMENT: u32 = 60;
@@ -25,6 +28,7 @@ const STEP_US: u64 = 500_000;
 pub async fn keep(bus: Weak<Inner>) {
     let mut pulses = 0;
     let mut missed = 0;
+    let mut reminder = Reminder::default();
     loop {
         tokio::time::sleep(PULSE).await;
         let Some(bus) = bus.upgrade() else { return };
@@ -34,9 +38,11 @@ pub async fn keep(bus: Weak<Inner>) {
             Ok(measured) => measured,
             Err(error) => {
                 missed += 1;
-                if missed >= MISSED && was_up {
+                if missed >= MISSED {
                     bus.up.store(false, Relaxed);
-                    tracing::warn!(%error, "Redis cannot be used");
+                    if reminder.is_due() {
+                        tracing::warn!(%error, server = bus.server, "Redis cannot be used");
+                    }
                 }
                 continue;
             }

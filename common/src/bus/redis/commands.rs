@@ -12,9 +12,7 @@ use redis::{
 use tokio::time::Instant;
 
 use super::{ANSWER_WITHIN, OPEN_WITHIN};
-use crate::backoff::Backoff;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// Commands on their way at once; further callers wait for their turn.
 const PIPELINE: usize = 512;
 /// Between two connections of which the first was left: a failover takes seconds.
@@ -81,14 +79,7 @@ pub fn stores_nothing(error: &RedisError) -> bool {
 }
 
 pub async fn connect(client: &Client) -> RedisResult<ConnectionManager> {
-    let (start, mut backoff) = (Instant::now(), Backoff::default());
-    loop {
-        match ConnectionManager::new_with_config(client.clone(), config()).await {
-            Ok(commands) => return Ok(commands),
-            Err(error) if start.elapsed() > CONNECT_WITHIN => return Err(error),
-            Err(_) => backoff.wait().await,
-        }
-    }
+    ConnectionManager::new_with_config(client.clone(), config()).await
 }
 
 fn config() -> ConnectionManagerConfig {

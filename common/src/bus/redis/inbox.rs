@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{ANSWER_WITHIN, Inner, OPEN_WITHIN, keys::Announcement, unavailable};
 use crate::{
-    backoff::Backoff,
+    backoff::{Backoff, Reminder},
     bus::{BusError, waiters::Waiters},
 };
 
@@ -106,15 +106,20 @@ impl Listener {
 
     async fn supervise(self, first: Subscribed) {
         let (mut subscribed, mut backoff) = (first, Backoff::default());
+        let mut reminder = Reminder::default();
         loop {
             self.listen(subscribed).await;
             self.up.store(false, Relaxed);
-            tracing::warn!("lost the subscription to results");
+            let server = self.client.get_connection_info().addr().to_string();
+            tracing::warn!(server, "lost the subscription to results");
             subscribed = loop {
                 backoff.wait().await;
                 match self.subscribe().await {
                     Ok(subscribed) => break subscribed,
-                    Err(error) => tracing::debug!(%error, "cannot subscribe to results yet"),
+                    Err(error) if reminder.is_due() => {
+                        tracing::warn!(%error, server, "cannot subscribe to results yet");
+                    }
+                    Err(_) => {}
                 }
             };
             tracing::info!("hearing of results again");

@@ -45,6 +45,8 @@ pub struct Redis {
 }
 
 struct Inner {
+    /// Host and port.
+    server: String,
     client: Client,
     commands: Commands,
     keys: Keys,
@@ -62,8 +64,12 @@ impl Redis {
         Box::pin(async move {
             crate::tls::install_provider();
             let client = client(config)?;
-            let commands = commands::connect(&client).await.map_err(unavailable)?;
+            let server = client.get_connection_info().addr().to_string();
+            let commands = commands::connect(&client)
+                .await
+                .map_err(|error| BusError::Unavailable(format!("{server}: {error}")))?;
             let inner = Inner {
+                server,
                 commands: Commands::new(client.clone(), commands),
                 client,
                 keys: Keys::new(&config.bus_prefix),
@@ -309,6 +315,12 @@ impl Redis {
         let mut open = inboxes.values().filter_map(Weak::upgrade);
         self.inner.up.load(Relaxed) && open.all(|inbox| inbox.is_subscribed())
     }
+}
+
+/// Returns host and port of a URL of Redis.
+pub fn server(url: &str) -> Option<String> {
+    let info = url.into_connection_info().ok()?;
+    Some(info.addr().to_string())
 }
 
 fn client(config: &BusConfig) -> Result<Client, BusError> {

@@ -72,6 +72,7 @@ impl World {
             queue_max_length: schedule.between(1, 12) as u32,
             queue_max_attempts: schedule.between(2, 4) as u32,
             queue_url: "memory:".into(),
+            queue_realtime: crate::queue::QueueKind::Quorum,
             queue_ca_file: None,
             queue_declare: true,
             queue_prefix: "simulated".into(),

@@ -1,5 +1,5 @@
 //! What travels around the payload: urgency, time to live, and how often the
-//! job has failed. Classic queues count no deliveries, so we count ourselves.
+//! job has failed. We count that ourselves: classic queues do not, and a quorum queue counts what is no worker's fault too.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -125,7 +125,7 @@ fn now_ms() -> u64 {
 /// Returns AMQP's number for messages that the broker keeps on disk (2) or in memory (1).
 fn delivery_mode(priority: Priority) -> u8 {
     match priority {
-        // Who waits for a real-time job is gone after a broker's restart: spare the disk.
+        // Quorum queues write to disk whatever this says; in classic ones, chosen for speed, spare the disk.
         Priority::Realtime => 1,
         Priority::Bulk => 2,
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, future::try_join_all};
+use futures_util::{StreamExt, future::join_all};
 use lapin::{
     BasicProperties,
     message::Delivery,
@@ -20,13 +20,15 @@ use super::{
     Inner, Link, Place,
     consumer::{Arrival, Consumer, QueueEnd},
     credit::Credit,
+    ended,
     envelope::Envelope,
+    lost,
     receipt::{Hands, Receipt, Source},
     within,
 };
 use crate::{
-    backoff::Backoff,
-    queue::{JobQueue, NextTry, QueueId, next_try},
+    backoff::{Backoff, Reminder},
+    queue::{JobQueue, NextTry, QueueError, QueueId, next_try},
     shutdown::Shutdown,
 };
 
@@ -79,8 +81,11 @@ fn open(id: QueueId, prefetch: u16) -> ((QueueId, Sender<Arrival>), QueueEnd) {
 impl Intake {
     async fn run(self) {
         let mut backoff = Backoff::default();
+        let mut reminder = Reminder::default();
         while let Err(error) = self.session().await {
-            tracing::warn!(%error, "lost the broker's connection for consuming");
+            if reminder.is_due() {
+                tracing::warn!(%error, "lost the broker's connection for consuming");
+            }
             // A job that failed before may have been waited for: let the others go on.
             self.hands.changed.notify_one();
             tokio::select! {
@@ -95,22 +100,73 @@ impl Intake {
     }
 
     /// One connection's life. `Ok` when we were told to stop.
-    async fn session(&self) -> Result<(), String> {
+    async fn session(&self) -> Result<(), QueueError> {
         let link = tokio::select! {
             link = self.inner.broker.link("consumer") => Arc::new(link?),
             () = self.stopped() => return Ok(()),
         };
-        let ended = tokio::select! {
-            ended = try_join_all(self.queues.iter().map(|(queue, to)| self.pump(&link, *queue, to))) => ended.map(drop),
-            error = self.fetch_retries(&link) => Err(error),
-            () = link.broken() => Err("the connection is lost".to_owned()),
+        let pumps = self
+            .queues
+            .iter()
+            .map(|(queue, to)| self.keep_pumping(&link, *queue, to));
+        let retries = self
+            .queues
+            .iter()
+            .map(|(queue, to)| self.keep_fetching_retries(&link, *queue, to));
+        let is_lost = tokio::select! {
+            _ = join_all(pumps) => false,
+            _ = join_all(retries) => false,
+            () = link.broken() => true,
         };
-        if ended.is_err() {
+        if is_lost {
             link.cut();
-        } else if self.inner.closed.is_cancelled() {
+            return Err(lost());
+        }
+        if self.inner.closed.is_cancelled() {
             link.close().await;
         }
-        ended
+        Ok(())
+    }
+
+    /// Takes from one queue until we are told to stop. What fails is that queue, and others go on, unless it is the connection.
+    async fn keep_pumping(&self, link: &Arc<Link>, queue: QueueId, to: &Sender<Arrival>) {
+        let mut backoff = Backoff::default();
+        let mut reminder = Reminder::default();
+        while let Err(error) = self.pump(link, queue, to).await {
+            self.note_failure(link, queue, &error, &mut reminder);
+            self.hands.changed.notify_one();
+            tokio::select! {
+                () = backoff.wait() => {}
+                () = self.stopped() => return,
+            }
+        }
+    }
+
+    /// The same for its jobs with one attempt left.
+    async fn keep_fetching_retries(&self, link: &Arc<Link>, queue: QueueId, to: &Sender<Arrival>) {
+        let mut backoff = Backoff::default();
+        let mut reminder = Reminder::default();
+        loop {
+            let Err(error) = self.fetch_retries(link, queue, to).await;
+            self.note_failure(link, queue, &error, &mut reminder);
+            self.hands.changed.notify_one();
+            backoff.wait().await;
+        }
+    }
+
+    fn note_failure(
+        &self,
+        link: &Link,
+        queue: QueueId,
+        error: &QueueError,
+        reminder: &mut Reminder,
+    ) {
+        if !link.is_connected() {
+            link.give_up();
+        } else if reminder.is_due() {
+            let queue = queue.name();
+            tracing::warn!(%error, queue, "cannot take from a queue");
+        }
     }
 
     async fn pump(
@@ -118,11 +174,13 @@ impl Intake {
         link: &Arc<Link>,
         queue: QueueId,
         to: &Sender<Arrival>,
-    ) -> Result<(), String> {
+    ) -> Result<(), QueueError> {
+        let topology = &self.inner.broker.topology;
+        within(topology.ensure(link, Place::Jobs(queue))).await?;
         let mut credit = Credit::new(self.prefetch);
         let source = Arc::new(Source {
             channel: within(link.channel()).await?,
-            _link: link.clone(),
+            link: link.clone(),
         });
         let mut deliveries = self.subscribe(&source, queue, credit.deliveries()).await?;
         loop {
@@ -131,8 +189,8 @@ impl Intake {
                 () = self.stopped() => break,
                 delivery = deliveries.next() => match delivery {
                     Some(Ok(delivery)) => credit.note(self.receive(&source, queue, to, delivery).await),
-                    Some(Err(error)) => return Err(error.to_string()),
-                    None => return Err("the broker ended the consumer".to_owned()),
+                    Some(Err(error)) => return Err(error.into()),
+                    None => return Err(ended()),
                 },
             }
             if let Some(count) = credit.change() {
@@ -150,7 +208,7 @@ impl Intake {
         source: &Source,
         queue: QueueId,
         count: u16,
-    ) -> Result<lapin::Consumer, String> {
+    ) -> Result<lapin::Consumer, QueueError> {
         let queue = self.inner.broker.topology.queue(Place::Jobs(queue));
         within(async {
             source
@@ -172,7 +230,7 @@ impl Intake {
         queue: QueueId,
         to: &Sender<Arrival>,
         mut deliveries: lapin::Consumer,
-    ) -> Result<(), String> {
+    ) -> Result<(), QueueError> {
         within(
             source
                 .channel
@@ -289,7 +347,7 @@ impl Intake {
             match self
                 .inner
                 .publisher
-                .publish(place, payload.clone(), properties.clone())
+                .publish_copy(place, payload.clone(), properties.clone())
                 .await
             {
                 Ok(()) => return true,

@@ -73,6 +73,12 @@ impl Link {
         self.broken.cancel();
     }
 
+    /// Returns whether lapin takes the connection for a good one.
+    pub fn is_connected(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|connection| connection.status().connected())
+    }
+
     pub fn is_broken(&self) -> bool {
         self.broken.is_cancelled()
     }
@@ -204,7 +210,9 @@ async fn observe(
             event = events.next() => match event {
                 Some(Event::ConnectionBlocked(_)) => drop(tell_blocked.send_replace(true)),
                 Some(Event::ConnectionUnblocked) => drop(tell_blocked.send_replace(false)),
-                Some(Event::Error(_)) | None => broken.cancel(),
+                None => broken.cancel(),
+                // A refused declaration closes its channel alone.
+                Some(Event::Error(_)) if !status.connected() => broken.cancel(),
                 Some(_) => {}
             },
             _ = look.tick() => if !status.connected() { broken.cancel() },

@@ -1,5 +1,6 @@
 //! The queue at RabbitMQ (3.10 to 4.x). One connection publishes, each
 //! consumer has another: a blocked publisher must not keep acks from passing.
+//! Each queue is made by whoever first uses it.
 
 mod bundle;
 mod consumer;
@@ -66,7 +67,7 @@ impl Rabbit {
             }
             let topology = Topology {
                 prefix: config.queue_prefix.clone(),
-                max_length: config.queue_max_length,
+                realtime: config.queue_realtime,
                 declare: config.queue_declare,
             };
             let tls = OwnedTLSConfig {
@@ -76,15 +77,8 @@ impl Rabbit {
             };
             let broker = Arc::new(Broker { uri, tls, topology });
             let (closed, tasks) = (CancellationToken::new(), TaskTracker::new());
-            let timeout = Duration::from_millis(config.queue_publish_timeout_ms);
-            let publisher = Publisher::start(
-                broker.clone(),
-                timeout,
-                config.queue_bundle,
-                closed.clone(),
-                &tasks,
-            )
-            .await?;
+            let publisher =
+                Publisher::start(broker.clone(), config, closed.clone(), &tasks).await?;
             let inner = Inner {
                 broker,
                 publisher,
@@ -106,6 +100,14 @@ impl Rabbit {
         Box::pin(async move { self.inner.publisher.publish_job(queue, message).await })
     }
 
+    pub fn declare<'a>(&'a self) -> BoxFuture<'a, Result<(), QueueError>> {
+        Box::pin(async move { self.inner.publisher.declare().await })
+    }
+
+    pub fn lost_for<'a>(&'a self, time: Duration) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.inner.publisher.lost_for(time).await })
+    }
+
     pub fn set_bundles(&self, known: bool) {
         self.inner.publisher.set_bundles(known);
     }
@@ -116,7 +118,7 @@ impl Rabbit {
             let properties = BasicProperties::default().with_delivery_mode(2);
             self.inner
                 .publisher
-                .publish(Place::Shards, payload, properties)
+                .publish_shard(payload, properties)
                 .await
         })
     }
@@ -174,21 +176,28 @@ impl Drop for Inner {
 }
 
 impl Broker {
-    /// A connection with every queue in place.
-    async fn link(&self, role: &str) -> Result<Link, String> {
-        let link = Link::open(
-            &self.uri,
-            &self.tls,
-            &format!("{} {role}", self.topology.prefix),
-        )
-        .await?;
-        let declared = async {
-            let channel = link.channel().await?;
-            self.topology.declare(&channel).await?;
-            channel.close(200, "declared".into()).await
-        };
-        within(declared).await?;
-        Ok(link)
+    async fn link(&self, role: &str) -> Result<Link, QueueError> {
+        let name = format!("{} {role}", self.topology.prefix);
+        let opened = Link::open(&self.uri, &self.tls, &name).await;
+        opened.map_err(|error| QueueError::Unavailable(format!("{}: {error}", self.server())))
+    }
+
+    /// Host and port.
+    fn server(&self) -> String {
+        let authority = &self.uri.authority;
+        format!("{}:{}", authority.host, authority.port)
+    }
+}
+
+/// Returns host and port of a broker's URL.
+pub fn server(url: &str) -> Option<String> {
+    let authority = url.parse::<AMQPUri>().ok()?.authority;
+    Some(format!("{}:{}", authority.host, authority.port))
+}
+
+impl From<lapin::Error> for QueueError {
+    fn from(error: lapin::Error) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 
@@ -203,9 +212,21 @@ impl fmt::Debug for Broker {
 }
 
 /// Set-up steps, which a hung broker would keep waiting for ever.
-async fn within<T>(steps: impl Future<Output = lapin::Result<T>>) -> Result<T, String> {
+async fn within<T, E: Into<QueueError>>(
+    steps: impl Future<Output = Result<T, E>>,
+) -> Result<T, QueueError> {
     match tokio::time::timeout(Duration::from_secs(5), steps).await {
-        Ok(done) => done.map_err(|error| error.to_string()),
-        Err(_) => Err("the broker does not answer".to_owned()),
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(QueueError::Unavailable(
+            "the broker does not answer".to_owned(),
+        )),
     }
+}
+
+fn lost() -> QueueError {
+    QueueError::Unavailable("the connection is lost".to_owned())
+}
+
+fn ended() -> QueueError {
+    QueueError::Unavailable("the broker ended the consumer".to_owned())
 }

@@ -62,7 +62,7 @@ impl Hands {
 /// Stays open as long as anything that came through it is un-acked.
 pub struct Source {
     pub channel: Channel,
-    pub _link: Arc<Link>,
+    pub link: Arc<Link>,
 }
 
 /// What the broker is told of one delivery, once the last of its jobs is done.
@@ -132,11 +132,12 @@ impl Receipt {
                     last.give_back();
                     false
                 }
-                Some(last) => last
-                    .acker
-                    .ack(BasicAckOptions::default())
-                    .await
-                    .unwrap_or(false),
+                Some(last) => tokio::select! {
+                    biased;
+                    acked = last.acker.ack(BasicAckOptions::default()) => acked.unwrap_or(false),
+                    // lapin never answers what it was about to write when the connection went.
+                    () = self.source.link.broken() => false,
+                },
             }
         })
     }

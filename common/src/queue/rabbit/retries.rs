@@ -1,10 +1,13 @@
 //! Jobs with one attempt left. They are fetched one at a time, by one worker of a fleet at a time as a rule, and only when
 //! nothing else is held: a job that kills its worker then takes nobody's last attempt but its own.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use lapin::{message::BasicGetMessage, options::BasicGetOptions};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::mpsc::Sender,
+    time::{sleep, timeout},
+};
 
 use super::{
     Link, Place,
@@ -14,7 +17,7 @@ use super::{
     receipt::{Hold, Receipt, Source},
     within,
 };
-use crate::queue::QueueId;
+use crate::queue::{QueueError, QueueId};
 
 /// Between looks at the retry queues; jittered, since all consumers look.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -33,52 +36,60 @@ enum Looked {
 }
 
 impl Intake {
-    /// Goes on until the connection fails, and returns why.
-    pub async fn fetch_retries(&self, link: &Arc<Link>) -> String {
-        let source = match within(link.channel()).await {
-            Ok(channel) => Arc::new(Source {
-                channel,
-                _link: link.clone(),
-            }),
-            Err(error) => return error,
-        };
+    /// Goes on until a look at the queue fails, and returns why. A queue has a task of its own, so that one in trouble keeps
+    /// no other from being looked at.
+    pub async fn fetch_retries(
+        &self,
+        link: &Arc<Link>,
+        queue: QueueId,
+        to: &Sender<Arrival>,
+    ) -> Result<Infallible, QueueError> {
+        let topology = &self.inner.broker.topology;
+        within(topology.ensure(link, Place::Retry(queue))).await?;
+        let source = Arc::new(Source {
+            channel: within(link.channel()).await?,
+            link: link.clone(),
+        });
         let mut patience = EMPTY_WITHIN;
         loop {
-            match self.fetch_one(&source, patience).await {
-                Ok(Looked::Found) => {
+            match self.fetch_one(&source, queue, to, patience).await? {
+                Looked::Found => {
                     patience = EMPTY_WITHIN;
                     self.hands.until_shared().await;
                     sleep(TURN).await;
                     continue;
                 }
-                Ok(Looked::NeverAlone) => patience = EMPTY_WITHIN_AT_MOST.min(patience * 2),
-                Ok(Looked::Nothing) => {}
-                Err(error) => return error.to_string(),
+                Looked::NeverAlone => patience = EMPTY_WITHIN_AT_MOST.min(patience * 2),
+                Looked::Nothing => {}
             }
             sleep(LOOK_EVERY.mul_f64(0.5 + rand::random::<f64>())).await;
         }
     }
 
-    async fn fetch_one(&self, source: &Arc<Source>, patience: Duration) -> lapin::Result<Looked> {
-        for (queue, _) in &self.queues {
-            if !self.is_my_turn(source, *queue).await? {
-                continue;
-            }
-            let Ok(hold) = timeout(patience, self.hands.alone()).await else {
-                self.hands.changed.notify_one();
-                return Ok(Looked::NeverAlone);
-            };
-            let name = self.inner.broker.topology.queue(Place::Retry(*queue));
-            let got = source
-                .channel
-                .basic_get(name.into(), BasicGetOptions::default());
-            if let Some(message) = got.await? {
-                self.hand_out(source, *queue, message, hold).await;
-                return Ok(Looked::Found);
-            }
-            drop(hold);
-            self.hands.changed.notify_one();
+    async fn fetch_one(
+        &self,
+        source: &Arc<Source>,
+        queue: QueueId,
+        to: &Sender<Arrival>,
+        patience: Duration,
+    ) -> lapin::Result<Looked> {
+        if !self.is_my_turn(source, queue).await? {
+            return Ok(Looked::Nothing);
         }
+        let Ok(hold) = timeout(patience, self.hands.alone()).await else {
+            self.hands.changed.notify_one();
+            return Ok(Looked::NeverAlone);
+        };
+        let name = self.inner.broker.topology.queue(Place::Retry(queue));
+        let got = source
+            .channel
+            .basic_get(name.into(), BasicGetOptions::default());
+        if let Some(message) = got.await? {
+            self.hand_out(source, queue, to, message, hold).await;
+            return Ok(Looked::Found);
+        }
+        drop(hold);
+        self.hands.changed.notify_one();
         Ok(Looked::Nothing)
     }
 
@@ -98,6 +109,7 @@ impl Intake {
         &self,
         source: &Arc<Source>,
         queue: QueueId,
+        to: &Sender<Arrival>,
         message: BasicGetMessage,
         hold: Hold,
     ) {
@@ -106,10 +118,7 @@ impl Intake {
             // Its last attempt has ended without an ack.
             drop(hold);
             self.hands.changed.notify_one();
-            if let Some((_, to)) = self.queues.iter().find(|(id, _)| *id == queue) {
-                self.count_failure(source, queue, to, delivery).await;
-            }
-            return;
+            return self.count_failure(source, queue, to, delivery).await;
         }
         let attempt = Envelope::read(&delivery.properties).failed + 1;
         let receipt = Receipt::new(

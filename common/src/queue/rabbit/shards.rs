@@ -1,4 +1,4 @@
-//! Shards at the broker: a quorum queue, which counts deliveries itself and
+//! Shards at the broker, whose queue counts deliveries itself and
 //! keeps what is not acked through the loss of any consumer.
 
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Inner, Place,
+    Inner, Place, ended, lost,
     receipt::{Hands, Receipt, Source},
     within,
 };
 use crate::{
-    backoff::Backoff,
-    queue::{ShardDelivery, ShardReceipt},
+    backoff::{Backoff, Reminder},
+    queue::{QueueError, ShardDelivery, ShardReceipt},
     shutdown::Shutdown,
 };
 
@@ -96,8 +96,11 @@ impl Consumer {
 impl Intake {
     async fn run(self) {
         let mut backoff = Backoff::default();
+        let mut reminder = Reminder::default();
         while let Err(error) = self.session().await {
-            tracing::warn!(%error, "lost the broker's connection for shards");
+            if reminder.is_due() {
+                tracing::warn!(%error, "lost the broker's connection for shards");
+            }
             tokio::select! {
                 () = backoff.wait() => {}
                 () = self.stopped() => break,
@@ -106,12 +109,14 @@ impl Intake {
     }
 
     /// One connection's life. `Ok` when we were told to stop.
-    async fn session(&self) -> Result<(), String> {
+    async fn session(&self) -> Result<(), QueueError> {
         let link = tokio::select! {
             link = self.inner.broker.link("shards") => Arc::new(link?),
             () = self.stopped() => return Ok(()),
         };
-        let queue = self.inner.broker.topology.queue(Place::Shards);
+        let topology = &self.inner.broker.topology;
+        within(topology.ensure(&link, Place::Shards)).await?;
+        let queue = topology.queue(Place::Shards);
         let (source, mut deliveries) = within(async {
             let channel = link.channel().await?;
             channel
@@ -121,10 +126,10 @@ impl Intake {
             let deliveries = channel
                 .basic_consume(queue.into(), "".into(), options, FieldTable::default())
                 .await?;
-            Ok((
+            Ok::<_, lapin::Error>((
                 Arc::new(Source {
                     channel,
-                    _link: link.clone(),
+                    link: link.clone(),
                 }),
                 deliveries,
             ))
@@ -134,13 +139,13 @@ impl Intake {
             let delivery = tokio::select! {
                 biased;
                 () = self.stopped() => break,
-                () = link.broken() => return Err("the connection is lost".to_owned()),
+                () = link.broken() => return Err(lost()),
                 delivery = deliveries.next() => delivery,
             };
             match delivery {
                 Some(Ok(delivery)) => self.receive(&source, delivery).await,
-                Some(Err(error)) => return Err(error.to_string()),
-                None => return Err("the broker ended the consumer".to_owned()),
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err(ended()),
             }
         }
         within(

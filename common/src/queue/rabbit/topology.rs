@@ -1,13 +1,15 @@
-//! The queues at the broker: the queues, for each of them the jobs to be tried
+//! The queues at the broker: those of jobs, for each of them the jobs to be tried
 //! again, the dead letters, and the shards of migrations.
 
 use lapin::{
-    Channel,
+    Channel, ErrorKind,
     options::QueueDeclareOptions,
+    protocol::{AMQPErrorKind, AMQPSoftError},
     types::{AMQPValue, FieldTable},
 };
 
-use crate::queue::{DEAD_LETTERS_KEPT, Depth, QueueId};
+use super::Link;
+use crate::queue::{DEAD_LETTERS_KEPT, Depth, Priority, QueueError, QueueId, QueueKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -19,20 +21,35 @@ pub enum Place {
 }
 
 /// RabbitMQ 4 drops what was delivered 20 times unless told otherwise. A shard comes back whenever a migrator is
-/// restarted; one that comes back for ever is found by looking for batches that stand still.
-const SHARD_DELIVERIES: i32 = 1_000;
+/// restarted; one that comes back for ever is found by looking for batches that stand still. Of jobs we keep count.
+const DELIVERIES: i32 = 1_000;
 
 impl Place {
-    fn all() -> impl Iterator<Item = Place> {
-        let queues = QueueId::all().flat_map(|queue| [Place::Jobs(queue), Place::Retry(queue)]);
-        queues.chain([Place::Dead, Place::Shards])
+    #[cfg(test)]
+    const COUNT: usize = 2 * QueueId::COUNT + 2;
+
+    /// Lists all in the order of [`Place::index`].
+    pub fn all() -> impl Iterator<Item = Place> {
+        let jobs = QueueId::all().map(Place::Jobs);
+        let retries = QueueId::all().map(Place::Retry);
+        jobs.chain(retries).chain([Place::Dead, Place::Shards])
+    }
+
+    pub fn index(self) -> usize {
+        match self {
+            Place::Jobs(queue) => queue.index(),
+            Place::Retry(queue) => QueueId::COUNT + queue.index(),
+            Place::Dead => 2 * QueueId::COUNT,
+            Place::Shards => 2 * QueueId::COUNT + 1,
+        }
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct Topology {
     pub prefix: String,
-    pub max_length: u32,
+    /// Of the queues that hold real-time jobs.
+    pub realtime: QueueKind,
     /// Otherwise the queues have to be there: to look at one takes no permission at the broker.
     pub declare: bool,
 }
@@ -48,16 +65,40 @@ impl Topology {
         }
     }
 
-    pub async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
-        let options = QueueDeclareOptions {
-            durable: true,
-            passive: !self.declare,
-            ..Default::default()
+    /// Makes the queue if it is not there, and returns what it holds. It is looked for first: to look takes no right at
+    /// the broker.
+    pub async fn ensure(&self, link: &Link, place: Place) -> Result<Depth, QueueError> {
+        let channel = link.channel().await?;
+        let missing = match self.depth(&channel, place).await {
+            Ok(depth) => return Ok(depth),
+            Err(error) => error,
         };
+        if !is_missing(&missing) {
+            return Err(missing.into());
+        }
+        if !self.declare {
+            return Err(QueueError::Missing(self.queue(place)));
+        }
+        // The refusal has closed the other one.
+        self.declare_on(&link.channel().await?, place).await
+    }
+
+    /// Refuses a queue that is there already and is of another kind: published to, it would be lost with its node, or
+    /// refuse by rules of its own. Whoever may not declare cannot tell.
+    pub async fn verify(&self, link: &Link) -> Result<(), QueueError> {
+        if !self.declare {
+            return Ok(());
+        }
         for place in Place::all() {
-            channel
-                .queue_declare(self.queue(place).into(), options, self.arguments(place))
-                .await?;
+            let channel = link.channel().await?;
+            if self.depth(&channel, place).await.is_err() {
+                continue;
+            }
+            if let Err(error @ QueueError::OtherKind { .. }) =
+                self.declare_on(&channel, place).await
+            {
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -76,31 +117,84 @@ impl Topology {
         })
     }
 
+    async fn declare_on(&self, channel: &Channel, place: Place) -> Result<Depth, QueueError> {
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..Default::default()
+        };
+        let name = self.queue(place);
+        let declared = channel
+            .queue_declare(name.clone().into(), options, self.arguments(place))
+            .await;
+        match declared {
+            Ok(queue) => Ok(Depth {
+                messages: queue.message_count().into(),
+                consumers: queue.consumer_count().into(),
+            }),
+            Err(error) if is_refusal(&error, &AMQPSoftError::PRECONDITIONFAILED) => {
+                Err(QueueError::OtherKind {
+                    queue: name,
+                    kind: self.kind(place).name(),
+                    said: error.to_string(),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn kind(&self, place: Place) -> QueueKind {
+        match place {
+            Place::Jobs(queue) | Place::Retry(queue) if queue.priority == Priority::Realtime => {
+                self.realtime
+            }
+            _ => QueueKind::Quorum,
+        }
+    }
+
+    /// No length is among them: it could not be changed while the fleet runs. Publishers keep it.
     fn arguments(&self, place: Place) -> FieldTable {
-        // A full queue refuses, so that the API can; old dead letters make room for new ones.
-        let (max_length, overflow) = match place {
-            Place::Dead => (DEAD_LETTERS_KEPT as u32, "drop-head"),
-            Place::Jobs(_) | Place::Retry(_) | Place::Shards => (self.max_length, "reject-publish"),
-        };
-        let kind = if place == Place::Shards {
-            "quorum"
-        } else {
-            "classic"
-        };
         let mut arguments = FieldTable::default();
+        let mut say = |name: &str, value: &str| {
+            arguments.insert(name.into(), AMQPValue::LongString(value.into()));
+        };
+        let kind = self.kind(place);
         // Said, because a virtual host may have another default.
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
-        arguments.insert(
-            "x-max-length".into(),
-            AMQPValue::LongLongInt(max_length.into()),
-        );
-        arguments.insert("x-overflow".into(), AMQPValue::LongString(overflow.into()));
-        if place == Place::Shards {
-            arguments.insert(
-                "x-delivery-limit".into(),
-                AMQPValue::LongInt(SHARD_DELIVERIES),
-            );
+        say("x-queue-type", kind.name());
+        if kind == QueueKind::Quorum {
+            // Else the node of whoever came first would lead them all.
+            say("x-queue-leader-locator", "balanced");
+            arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(DELIVERIES));
+        }
+        if place == Place::Dead {
+            // Old dead letters make room for new ones.
+            let kept = AMQPValue::LongLongInt(DEAD_LETTERS_KEPT as i64);
+            arguments.insert("x-max-length".into(), kept);
         }
         arguments
+    }
+}
+
+/// Tells that a queue is not there, from anything that happens to a connection.
+pub fn is_missing(error: &lapin::Error) -> bool {
+    is_refusal(error, &AMQPSoftError::NOTFOUND)
+}
+
+fn is_refusal(error: &lapin::Error, refusal: &AMQPSoftError) -> bool {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => {
+            matches!(error.kind(), AMQPErrorKind::Soft(found) if found == refusal)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_queue_has_a_place_of_its_own() {
+        let places: Vec<_> = Place::all().map(Place::index).collect();
+        assert_eq!(places, (0..Place::COUNT).collect::<Vec<_>>());
     }
 }

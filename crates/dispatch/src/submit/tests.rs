@@ -1,3 +1,5 @@
+use std::future::pending;
+
 use clap::Parser;
 use common::{
     bus::BusConfig,
@@ -46,7 +48,13 @@ async fn a_result_does_not_wait_for_its_confirm() {
         .expect("stored");
     let deadline = time::Instant::now() + Duration::from_secs(60);
     let key = key();
-    let follow = submit.follow(std::future::pending(), &mut waiter, &key, deadline);
+    let follow = submit.follow(
+        std::future::pending(),
+        pending(),
+        &mut waiter,
+        &key,
+        deadline,
+    );
     let answer = time::timeout(Duration::from_secs(5), follow)
         .await
         .expect("at once")
@@ -61,7 +69,13 @@ async fn a_job_whose_confirm_was_lost_is_still_answered() {
     let mut follow = async |publish: Result<(), QueueError>| {
         let deadline = time::Instant::now() + Duration::from_secs(5);
         submit
-            .follow(std::future::ready(publish), &mut waiter, &key(), deadline)
+            .follow(
+                std::future::ready(publish),
+                pending(),
+                &mut waiter,
+                &key(),
+                deadline,
+            )
             .await
     };
     let lost = || Err(QueueError::Unavailable("the connection broke".to_owned()));
@@ -224,4 +238,26 @@ async fn a_real_time_job_that_is_too_late_has_waited_all_the_time() {
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
+}
+
+#[tokio::test]
+async fn a_broker_that_is_lost_is_told_soon_and_what_is_on_its_way_still_counts() {
+    let submit = in_memory().await;
+    let mut waiter = submit.inbox.register(key()).expect("a place");
+    let key = key();
+    let deadline = time::Instant::now() + Duration::from_secs(60);
+    let asked = Instant::now();
+    let sent = || std::future::ready(Ok(()));
+    let lost = || std::future::ready(());
+    let followed = submit.follow(sent(), lost(), &mut waiter, &key, deadline);
+    let fault = followed.await.expect_err("nothing is there");
+    assert_eq!(
+        (fault.code, fault.retryable),
+        (Code::QueueUnavailable, true)
+    );
+    assert!(asked.elapsed() < Duration::from_secs(5));
+    let stored = submit.bus.store_result("nobody", &key, RESULT);
+    stored.await.expect("stored");
+    let followed = submit.follow(sent(), lost(), &mut waiter, &key, deadline);
+    assert_eq!(followed.await.expect("a result").payload, RESULT);
 }

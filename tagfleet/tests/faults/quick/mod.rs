@@ -7,4 +7,5 @@ mod intake;
 mod redis;
 mod roles;
 mod store;
+mod unreachable;
 mod workers;

@@ -7,11 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use testing::servers::eventually;
+
 use crate::{
     account::Account,
     batch::{Batch, send},
+    brokers::shared,
     client::tag,
-    fleet::{serve, small},
+    fleet::{Fleet, serve, small},
     support::{
         album::Album,
         bucket::{Bucket, Manner},
@@ -123,6 +126,44 @@ async fn object_store_conflicts_and_fails() {
     account
         .and(refused)
         .close("object_store_conflicts_and_fails", 4, recovery);
+}
+
+/// The migrator keeps its shard in hand: the broker would drop one that comes back too often.
+#[tokio::test(flavor = "multi_thread")]
+async fn object_store_away_longer_than_the_delivery_limit() {
+    let broker = shared().await;
+    let bucket = Bucket::start().await;
+    let mut fleet = Fleet::at(&broker.url()).await;
+    for (name, value) in in_bucket(&bucket) {
+        fleet.set(name, value);
+    }
+    let limit = format!(r"^{}\.shards$", fleet.prefix());
+    let once = r#"{"delivery-limit": 1}"#;
+    broker
+        .ctl(&["set_policy", fleet.prefix(), &limit, once])
+        .await;
+    let _worker = fleet.worker("worker", &[]).await;
+    let api = fleet.api(&[]).await;
+    let migrator = fleet.migrator(&[]).await;
+    let batch = Batch::submit(&api.base(), &fleet.album.list_of("slow", 60)).await;
+    batch.reaches(&api.base(), 5).await;
+    bucket.behave(Manner::Unavailable);
+    // What is under way cannot be written down: the shard is tried again and again.
+    eventually("the shard waits for the store", async || {
+        let log = migrator.logged();
+        let waits = log.matches("shard waits for the store").count();
+        (waits > 2).then_some(())
+    })
+    .await;
+    bucket.behave(Manner::Well);
+    let healed = Instant::now();
+    let account = batch.account(&api.base()).await.saw_only(&["ok"]);
+    account.close(
+        "object_store_away_longer_than_the_delivery_limit",
+        1,
+        healed.elapsed(),
+    );
+    fleet.leaves_nothing(0).await;
 }
 
 /// On a store that ignores conditions batches would lose lines: a role does not start.

@@ -14,12 +14,12 @@ use crate::{
 };
 
 const TIMEOUT_MS: u64 = 5_000;
-/// What comes after the deadline was most likely never going to come.
-const LATE: Duration = Duration::from_millis(1_500);
+/// Who waits when the broker goes is told so this soon; most of it is for a busy machine.
+const TOLD_WITHIN: Duration = Duration::from_millis(3_000);
 /// A refusal that waits for nobody; most of it is for a busy machine.
 const FAST: Duration = Duration::from_millis(500);
 
-/// Who waits is answered by the deadline. Who comes is refused at once. The batch waits, and goes on.
+/// Who waits is told after a second, long before the deadline. Who comes is refused at once. The batch waits, and goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn broker_restart() {
     let mut broker = victim().await;
@@ -39,11 +39,14 @@ async fn broker_restart() {
     broker.restart().await;
     let recovery = recovers(&api.base()).await;
     load.goes_on(10).await;
-    let seen = Account::of(&load.end().await);
-    let by = Duration::from_millis(TIMEOUT_MS) + LATE;
-    assert!(seen.slowest < by, "answered by the deadline: {seen}");
-    let allowed = ["ok", "queue_unavailable", "no_workers", "deadline_exceeded"];
-    let seen = seen.saw_only(&allowed);
+    let seen = load.end().await;
+    let told = seen.iter().flatten().filter(|answer| answer.code != "ok");
+    let slowest = told
+        .map(|answer| answer.took)
+        .max()
+        .expect("some were told");
+    assert!(slowest < TOLD_WITHIN, "told after {slowest:?}");
+    let seen = Account::of(&seen).saw_only(&["ok", "queue_unavailable"]);
     let bulk = batch.account(&api.base()).await.saw_only(&["ok"]);
     seen.and(bulk).close("broker_restart", 1, recovery);
     fleet.leaves_nothing(0).await;

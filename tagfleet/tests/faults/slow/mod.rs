@@ -4,5 +4,6 @@ mod broker;
 mod clocks;
 mod frozen;
 mod network;
+mod nodes;
 mod origins;
 mod soak;

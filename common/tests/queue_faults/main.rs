@@ -1,11 +1,16 @@
 //! What a broker that restarts, hangs, fills up or loses its queues does to
 //! the queue. The tests share one broker and take turns, since each of them harms it.
 
+mod kinds;
+mod late;
+mod nodes;
+
 use std::time::{Duration, Instant};
 
 use common::{
     queue::{
-        Consumer, Delivery, JobQueue, Message, Priority, Queue, QueueConfig, QueueError, Received,
+        Consumer, Delivery, JobQueue, Message, Priority, Queue, QueueConfig, QueueError, QueueKind,
+        Received,
     },
     shutdown::Shutdown,
 };
@@ -36,6 +41,7 @@ fn config(port: u16, prefix: &str) -> QueueConfig {
         queue_max_attempts: 3,
         queue_publish_timeout_ms: PUBLISH_WITHIN.as_millis() as u64,
         queue_declare: true,
+        queue_realtime: QueueKind::Quorum,
         queue_ca_file: None,
     }
 }
@@ -98,6 +104,7 @@ async fn a_restart_of_the_broker_is_survived() {
     publish(&queue, Priority::Bulk, "waiting")
         .await
         .expect("there is room");
+    tokio::time::sleep(QUEUE_IS_ON_DISK).await;
 
     broker.kill9();
     eventually("it is noticed", async || (!queue.is_ready()).then_some(())).await;
@@ -127,30 +134,6 @@ async fn a_restart_of_the_broker_is_survived() {
         missing.retain(|name| *name != text(&job));
         job.ack().await.expect("acks never fail here");
     }
-    queue.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hung_broker_is_not_waited_for() {
-    let broker = broker().await;
-    let proxy = TcpProxy::start(broker.port()).await;
-    let queue = open(proxy.port()).await;
-    proxy.set(Mode::Hang);
-    let bound = PUBLISH_WITHIN * 10;
-    let first = timeout(bound, publish(&queue, Priority::Bulk, "lost?"))
-        .await
-        .expect("a publish is bounded");
-    assert!(matches!(first, Err(QueueError::TimedOut)), "{first:?}");
-    // The connection is given up: nobody else waits for it.
-    let next = timeout(bound, publish(&queue, Priority::Bulk, "refused"))
-        .await
-        .expect("a publish is bounded");
-    assert!(matches!(next, Err(QueueError::Unavailable(_))), "{next:?}");
-    proxy.set(Mode::Forward);
-    eventually("publishing recovers", async || {
-        publish(&queue, Priority::Bulk, "after").await.ok()
-    })
-    .await;
     queue.close().await;
 }
 
@@ -220,6 +203,9 @@ async fn a_deleted_queue_is_told_and_made_again() {
     let queue = Queue::connect(&config(broker.port(), &prefix))
         .await
         .expect("the broker is there");
+    publish(&queue, Priority::Bulk, "makes the queue")
+        .await
+        .expect("there is room");
     broker
         .ctl(&["delete_queue", &format!("{prefix}.bulk")])
         .await;
@@ -268,26 +254,6 @@ async fn close_ends_consumers_and_gives_back_what_they_hold() {
     assert_eq!((text(&again), again.attempt), ("held", 2));
     assert!(again.ack().await.expect("acks never fail here"));
     other.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn queues_of_another_shape_are_a_clear_error() {
-    let broker = broker().await;
-    let first = config(broker.port(), &unique("faults"));
-    Queue::connect(&first)
-        .await
-        .expect("the broker is there")
-        .close()
-        .await;
-    let other = QueueConfig {
-        queue_max_length: 99,
-        ..first
-    };
-    let error = Queue::connect(&other)
-        .await
-        .expect_err("they are there already, with another length")
-        .to_string();
-    assert!(error.contains("x-max-length"), "{error}");
 }
 
 #[tokio::test]
