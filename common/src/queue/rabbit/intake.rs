@@ -178,11 +178,7 @@ impl Intake {
         let topology = &self.inner.broker.topology;
         within(topology.ensure(link, Place::Jobs(queue))).await?;
         let mut credit = Credit::new(self.prefetch);
-        let source = Arc::new(Source {
-            channel: within(link.channel()).await?,
-            link: link.clone(),
-        });
-        let mut deliveries = self.subscribe(&source, queue, credit.deliveries()).await?;
+        let (mut source, mut deliveries) = self.subscribe(link, queue, credit.deliveries()).await?;
         loop {
             tokio::select! {
                 biased;
@@ -195,31 +191,36 @@ impl Intake {
             }
             if let Some(count) = credit.change() {
                 // To RabbitMQ, a count holds for the consumers that come after it.
-                let next = self.subscribe(&source, queue, count).await?;
-                self.unsubscribe(&source, queue, to, std::mem::replace(&mut deliveries, next))
-                    .await?;
+                let (channel, next) = self.subscribe(link, queue, count).await?;
+                let source = std::mem::replace(&mut source, channel);
+                let deliveries = std::mem::replace(&mut deliveries, next);
+                self.unsubscribe(&source, queue, to, deliveries).await?;
             }
         }
         self.unsubscribe(&source, queue, to, deliveries).await
     }
 
+    /// Each time over a channel of its own. A quorum queue may deliver after it has confirmed that a consumer is cancelled;
+    /// lapin drops that, and it comes again once the channel is closed, with the last job that came through it.
     async fn subscribe(
         &self,
-        source: &Source,
+        link: &Arc<Link>,
         queue: QueueId,
         count: u16,
-    ) -> Result<lapin::Consumer, QueueError> {
+    ) -> Result<(Arc<Source>, lapin::Consumer), QueueError> {
         let queue = self.inner.broker.topology.queue(Place::Jobs(queue));
         within(async {
-            source
-                .channel
-                .basic_qos(count, BasicQosOptions::default())
-                .await?;
+            let channel = link.channel().await?;
+            channel.basic_qos(count, BasicQosOptions::default()).await?;
             let options = BasicConsumeOptions::default();
-            source
-                .channel
+            let deliveries = channel
                 .basic_consume(queue.into(), "".into(), options, FieldTable::default())
-                .await
+                .await?;
+            let source = Source {
+                channel,
+                link: link.clone(),
+            };
+            Ok::<_, lapin::Error>((Arc::new(source), deliveries))
         })
         .await
     }
