@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-queue bench-realistic bench-overload bench-892 bench-cold flame clean-cache
+.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-queue bench-realistic bench-overload bench-cache bench-892 bench-cold flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ bench-realistic: models ## Photos by URL through the whole fleet with the real t
 
 bench-overload: ## Twice, five and ten times of what can be done, with a fake engine: what is kept of it (OVERLOAD_SERVICE_MS, OVERLOAD_SECONDS)
 	@scripts/bench.sh tagfleet overload
+
+bench-cache: ## Hits a second, what a crowd before one new photo causes, and what a miss costs (CACHE_RATE, CACHE_SECONDS)
+	@scripts/bench.sh tagfleet cache
 
 bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
 	@scripts/bench.sh tagfleet published

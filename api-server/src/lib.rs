@@ -13,7 +13,6 @@ mod middleware;
 mod models;
 mod page;
 mod quota;
-mod records;
 mod request;
 mod requests;
 mod router;

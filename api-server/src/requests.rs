@@ -14,8 +14,7 @@ use common::{
 
 use crate::{
     auth::Caller,
-    context::{Problem, RequestId},
-    records::RequestRecord,
+    context::{Problem, RequestId, RequestRecord},
     state::AppState,
 };
 

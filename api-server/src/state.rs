@@ -16,8 +16,8 @@ use resources::Resources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    admission::Admission, auth::Keys, config::ApiConfig, idempotency::InFlightKeys, quota::Quota,
-    records::Records,
+    admission::Admission, auth::Keys, config::ApiConfig, context::Records,
+    idempotency::InFlightKeys, quota::Quota,
 };
 
 /// Readers of results have this part of what images may have.

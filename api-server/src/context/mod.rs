@@ -2,6 +2,7 @@
 //! log: the one place where answers, metrics and logs take their times from.
 
 mod problem;
+mod records;
 mod request_id;
 mod timings;
 
@@ -24,13 +25,13 @@ use url::Url;
 pub use problem::{
     __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, unknown_path,
 };
+pub use records::{Records, RequestRecord};
 pub use request_id::{Arrived, RequestId};
 pub use timings::TimingsView;
 
 use crate::{
     auth::Caller,
     metrics::{REQUEST_SECONDS, REQUESTS},
-    records::{Records, RequestRecord, stages},
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -176,7 +177,7 @@ impl RequestContext {
             worker: self.worker.as_deref(),
             cached: self.cached,
             predicted_wait_ms: self.predicted_wait.map(|wait| wait.as_secs_f64() * 1e3),
-            stages: stages(&self.clock.timings),
+            stages: records::stages(&self.clock.timings),
             total_ms,
         };
         let tenant = self.caller.as_ref().map_or("", |caller| &*caller.tenant);

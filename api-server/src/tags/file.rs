@@ -11,15 +11,15 @@ use bytes::Bytes;
 use cache::Digest;
 use common::{
     fault::{Code, Fault},
+    image::DecoderImpact,
     model::TileSpec,
     stage::Stage,
 };
 use dispatch::Leaves;
-use fetch::{Fetched, Purpose, Requester, Sent};
+use fetch::Sent;
 use prepare::Prepared;
 use tokio::time::Instant;
 
-use super::{request::Source, work::Work};
 use crate::{
     request::{BodyLimits, read_body},
     state::AppState,
@@ -33,49 +33,18 @@ const HASHED_INLINE_BYTES: usize = 256 * 1024;
 pub struct ImageBytes {
     pub bytes: Bytes,
     /// The host that is to be told what became of it, where it comes from one.
-    sent: Option<Sent>,
-}
-
-pub async fn fetch(work: &mut Work<'_>) -> Result<ImageBytes, Fault> {
-    if Instant::now() >= work.deadline {
-        let detail = "The time was over before the image was read.";
-        return Err(Fault::new(Code::DeadlineExceeded, Stage::Lookup, detail));
-    }
-    let image = match work.source.take() {
-        Some(Source::Url(url)) => {
-            work.context.note_url(&url);
-            let requester = Requester {
-                tenant: work.caller.tenant.clone(),
-                purpose: Purpose::Realtime,
-            };
-            let fetcher = &work.app.resources.fetcher;
-            let Fetched { bytes, sent } = fetcher.fetch(url, work.deadline, &requester).await?;
-            ImageBytes {
-                bytes,
-                sent: Some(sent),
-            }
-        }
-        Some(Source::Base64(text, held)) => {
-            let decode = move || Ok(held.with(decode_base64(&text)?));
-            let decoded = work
-                .app
-                .offload
-                .run(Stage::Fetch, work.deadline, decode)
-                .await?;
-            ImageBytes::sent_here(decoded)
-        }
-        Some(Source::Body(body)) => {
-            ImageBytes::sent_here(from_body(work.app, body, work.deadline).await?)
-        }
-        Some(Source::Bytes(bytes)) => ImageBytes::sent_here(bytes),
-        None => return Err(Fault::bug(Stage::Fetch)),
-    };
-    work.context.bytes = Some(image.bytes.len());
-    Ok(image)
+    pub sent: Option<Sent>,
 }
 
 impl ImageBytes {
-    fn sent_here(bytes: Bytes) -> Self {
+    /// Tells the file's host that no decoder has to be asked: it did no harm before.
+    pub fn is_known(self) {
+        if let Some(sent) = self.sent {
+            sent.decoded(DecoderImpact::Harmless);
+        }
+    }
+
+    pub fn sent_here(bytes: Bytes) -> Self {
         Self { bytes, sent: None }
     }
 }
@@ -115,7 +84,7 @@ pub async fn prepare(
     prepared
 }
 
-async fn from_body(app: &AppState, body: Body, deadline: Instant) -> Result<Bytes, Fault> {
+pub async fn from_body(app: &AppState, body: Body, deadline: Instant) -> Result<Bytes, Fault> {
     let limits = BodyLimits {
         cap: app.config.max_body_bytes,
         told_max: app.config.max_body_bytes,
@@ -128,7 +97,7 @@ async fn from_body(app: &AppState, body: Body, deadline: Instant) -> Result<Byte
 }
 
 /// With or without padding, since clients differ.
-fn decode_base64(text: &str) -> Result<Bytes, Fault> {
+pub fn decode_base64(text: &str) -> Result<Bytes, Fault> {
     let lenient =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(&alphabet::STANDARD, lenient);

@@ -5,16 +5,20 @@ use std::time::Duration;
 use cache::{AnswerKey, Answered, Cache, Digest, Layer, Validators};
 use common::{
     bus::ResultKey,
-    fault::Fault,
+    fault::{Code, Fault},
     image::Facts,
     queue::Priority,
     stage::Stage,
     wire::{Asked, CaptionStatus, ModelInfo, Tagged},
 };
+use fetch::{Fetched, Purpose, Requester};
 use prepare::Prepared;
 use tokio::time::Instant;
 
-use super::{file, request::Source};
+use super::{
+    file::{self, ImageBytes},
+    request::Source,
+};
 use crate::{admission::Coming, auth::Caller, context::RequestContext, state::AppState};
 
 /// What came of an image.
@@ -93,7 +97,7 @@ impl Work<'_> {
         self.context.predicted_wait = self.app.admission.wait();
         let coming = self.app.admission.admit(left(self.deadline))?;
         self.context.end(Stage::Lookup);
-        let image = file::fetch(&mut self).await?;
+        let image = self.fetch().await?;
         let Some(caching) = caching else {
             self.context.end(Stage::Fetch);
             let prepared = file::prepare(self.app, image, self.model.tile, self.deadline).await?;
@@ -109,6 +113,7 @@ impl Work<'_> {
         let known = caching.cache.by_bytes(&caching.key, bytes).await;
         self.context.end(Stage::Fetch);
         if let Some(answered) = known {
+            image.is_known();
             return Ok(Done::cached(answered, Layer::Bytes));
         }
         let prepared = file::prepare(self.app, image, self.model.tile, self.deadline).await?;
@@ -122,6 +127,44 @@ impl Work<'_> {
         };
         done.keep(caching, bytes, tile).await;
         Ok(done)
+    }
+
+    async fn fetch(&mut self) -> Result<ImageBytes, Fault> {
+        if Instant::now() >= self.deadline {
+            let detail = "The time was over before the image was read.";
+            return Err(Fault::new(Code::DeadlineExceeded, Stage::Lookup, detail));
+        }
+        let image = match self.source.take() {
+            Some(Source::Url(url)) => {
+                self.context.note_url(&url);
+                let requester = Requester {
+                    tenant: self.caller.tenant.clone(),
+                    purpose: Purpose::Realtime,
+                };
+                let fetcher = &self.app.resources.fetcher;
+                let Fetched { bytes, sent } = fetcher.fetch(url, self.deadline, &requester).await?;
+                ImageBytes {
+                    bytes,
+                    sent: Some(sent),
+                }
+            }
+            Some(Source::Base64(text, held)) => {
+                let decode = move || Ok(held.with(file::decode_base64(&text)?));
+                let decoded = self
+                    .app
+                    .offload
+                    .run(Stage::Fetch, self.deadline, decode)
+                    .await?;
+                ImageBytes::sent_here(decoded)
+            }
+            Some(Source::Body(body)) => {
+                ImageBytes::sent_here(file::from_body(self.app, body, self.deadline).await?)
+            }
+            Some(Source::Bytes(bytes)) => ImageBytes::sent_here(bytes),
+            None => return Err(Fault::bug(Stage::Fetch)),
+        };
+        self.context.bytes = Some(image.bytes.len());
+        Ok(image)
     }
 
     async fn tag(self, prepared: Prepared, coming: Coming) -> Result<Done, Fault> {
