@@ -1,9 +1,13 @@
 //! A failure as a user sees it: a stable code, where it happened, and whether
 //! trying again can help. HTTP status is decided at the API's edge alone.
 
+mod reason;
+
 use serde::{Deserialize, Serialize};
 
 use crate::stage::Stage;
+
+pub use reason::Reason;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal, $retryable:literal, $title:literal;)+) => {
@@ -106,6 +110,9 @@ pub struct Fault {
     /// For people. Never holds addresses, keys or anything internal.
     pub detail: String,
     pub retryable: bool,
+    /// For programs that count: what came instead of an image, where that is known. Peers of before send none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 impl Fault {
@@ -115,6 +122,7 @@ impl Fault {
             stage,
             detail: detail.into(),
             retryable: code.retryable(),
+            reason: None,
         }
     }
 
@@ -127,6 +135,12 @@ impl Fault {
     pub fn bug(stage: Stage) -> Self {
         let detail = "This is a bug in the server, not in the request.";
         Self::new(Code::Internal, stage, detail)
+    }
+
+    /// Adds what a program can count.
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
     }
 
     /// The origin's 5xx is worth another try where its 404 is not.

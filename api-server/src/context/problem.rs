@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
-    fault::{Code, Fault},
+    fault::{Code, Fault, Reason},
     stage::Stage,
 };
 use serde::Serialize;
@@ -45,6 +45,10 @@ pub struct Problem {
     pub stage: &'static str,
     /// Whether the same request may succeed later.
     pub retryable: bool,
+    /// What came instead of an image that is read, where that is known.
+    #[schema(schema_with = reason_schema)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
     #[schema(example = "req_0f3c9a61d2b84e57a1c05d9be84f6a20")]
     pub request_id: String,
 }
@@ -54,6 +58,14 @@ fn code_schema() -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(utoipa::openapi::schema::Type::String)
         .enum_values(Some(codes))
+        .into()
+}
+
+fn reason_schema() -> RefOr<Schema> {
+    let reasons = Reason::ALL.iter().map(|reason| reason.name());
+    ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(reasons))
         .into()
 }
 
@@ -67,6 +79,7 @@ impl Problem {
             code: fault.code.name(),
             stage: fault.stage.name(),
             retryable: fault.retryable,
+            reason: fault.reason.map(Reason::name),
             request_id: id.to_string(),
         }
     }

@@ -193,6 +193,7 @@ fn with_pixels(rgb: Vec<u8>) -> Picture {
         width: 1,
         height: 1,
         frames: 1,
+        warnings: Vec::new(),
         rgb,
     }
 }
