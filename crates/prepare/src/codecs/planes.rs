@@ -80,16 +80,11 @@ pub struct Picture {
     /// Whether the decoder has found something wrong.
     pub is_damaged: bool,
     /// Frees the planes when dropped.
+    #[expect(dead_code, reason = "it is there to be dropped")]
     pub owner: Box<dyn Any>,
 }
 
 impl Picture {
-    pub fn size(&self) -> (usize, usize) {
-        self.planes
-            .first()
-            .map_or((0, 0), |plane| (plane.width, plane.height))
-    }
-
     /// Adds the row to `row`, in eight bits.
     pub fn append_row(&self, plane: usize, y: usize, row: &mut Vec<u8>) {
         let bytes = self.planes[plane].bytes(y);

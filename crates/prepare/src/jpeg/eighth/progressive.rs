@@ -89,6 +89,10 @@ impl Means<'_> {
                 // Only details are missing, if anything is.
                 return self.has_begun.then_some(false);
             };
+            // Means that come once more are a trick.
+            if scan.is_of_means && self.has_begun && !scan.is_refinement {
+                return None;
+            }
             if scan.is_of_means {
                 self.read_scan(&rest[..end + 2], &scan)?;
             }
