@@ -38,6 +38,7 @@ use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use codecs::{Library, libraries};
 pub use config::PrepareConfig;
 pub use limits::Limits;
 pub use metrics::describe as describe_metrics;

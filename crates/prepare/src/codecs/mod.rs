@@ -52,6 +52,41 @@ pub struct Codecs {
     pub webp: Option<Webp>,
 }
 
+/// A library of the machine, for whoever asks what is missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Library {
+    pub name: &'static str,
+    pub needed_for: &'static str,
+    /// Debian's name of it.
+    pub package: &'static str,
+    pub is_here: bool,
+}
+
+pub fn libraries() -> [Library; 3] {
+    let codecs = loaded();
+    let library = |name, needed_for, package, is_here| Library {
+        name,
+        needed_for,
+        package,
+        is_here,
+    };
+    [
+        library("libde265", "HEIC", "libde265-0", codecs.hevc.is_some()),
+        library(
+            "dav1d",
+            "AVIF",
+            "libdav1d6 (or libdav1d7)",
+            codecs.av1.is_some(),
+        ),
+        library(
+            "libwebp",
+            "WebP at full speed",
+            "libwebp7",
+            codecs.webp.is_some(),
+        ),
+    ]
+}
+
 /// What this machine has. Loaded at the first call, which has to come before a process confines itself.
 pub fn loaded() -> &'static Codecs {
     static LOADED: OnceLock<Codecs> = OnceLock::new();

@@ -1,5 +1,5 @@
-//! How long a file may take. Formats cost different time for the same bytes: a HEIC of 12 megapixels takes twenty times what a JPEG
-//! of them takes.
+//! How long a file may take. Formats cost different time for the same bytes: a HEIC of 12 megapixels takes thirty times what a
+//! JPEG of them takes.
 
 use std::time::Duration;
 
