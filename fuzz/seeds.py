@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes fuzz/seeds: one tiny picture of every kind that the decoders have code for, and URLs of every kind.
 
-They are committed, so this is run only to add one: needs Pillow 11 or newer (`pip install pillow`).
+They are committed, so this is run only to add one: needs Pillow 11 or newer (`pip install pillow pillow-heif`).
 """
 
 import io
@@ -9,7 +9,10 @@ import pathlib
 import struct
 import zlib
 
+import pillow_heif
 from PIL import Image, ImageCms
+
+pillow_heif.register_heif_opener()
 
 SEEDS = pathlib.Path(__file__).parent / "seeds"
 
@@ -105,14 +108,32 @@ def others():
     save("cmyk.tif", RGB.convert("CMYK"), compression="tiff_lzw")
 
 
+def heifs():
+    for name, form in [("heic", "HEIF"), ("avif", "AVIF")]:
+        for kind, picture, options in [("rgb", RGB, {}), ("rgba", RGBA, {}), ("turned", RGB, {"exif": exif(6)})]:
+            buffer = io.BytesIO()
+            picture.save(buffer, form, **options)
+            (SEEDS / "heifs" / f"{kind}.{name}").write_bytes(buffer.getvalue())
+
+
+def exifs():
+    """A directory with the orientation alone, in every type of whole number and both byte orders."""
+    for kind, code in [(1, "B3x"), (3, "H2x"), (4, "I"), (9, "i")]:
+        for name, order, head in [("le", "<", b"II*\0"), ("be", ">", b"MM\0*")]:
+            body = struct.pack(f"{order}IHHHI{code}I", 8, 1, 0x112, kind, 1, 6, 0)
+            (SEEDS / "exifs" / f"{kind}{name}").write_bytes(head + body)
+
+
 def urls():
     for number, url in enumerate(URLS):
         (SEEDS / "urls" / f"{number:02}").write_text(url, encoding="utf-8")
 
 
-for folder in ["jpegs", "images", "urls"]:
+for folder in ["jpegs", "images", "heifs", "exifs", "urls"]:
     (SEEDS / folder).mkdir(parents=True, exist_ok=True)
 jpegs()
 pngs()
 others()
+heifs()
+exifs()
 urls()

@@ -5,9 +5,9 @@ set -euo pipefail
 seconds="${FUZZ_SECONDS:-60}"
 
 # Each target's dictionary, and the seeds that it starts from.
-declare -A dictionary=([prepare]=images [jpeg]=images [classify_url]=urls [list]=lists [table]=lists [wire]=lists [form]=forms)
+declare -A dictionary=([prepare]=images [jpeg]=images [heif]=images [raw]=images [exif]=images [classify_url]=urls [list]=lists [table]=lists [wire]=lists [form]=forms)
 messages=../../common/tests/wire_versions
-declare -A seeds=([prepare]='images jpegs' [jpeg]=jpegs [classify_url]=urls [list]=lists [table]=tables
+declare -A seeds=([prepare]='images jpegs' [jpeg]=jpegs [heif]=heifs [raw]=images [exif]=exifs [classify_url]=urls [list]=lists [table]=tables
     [wire]="$messages/first $messages/second" [form]=forms)
 
 finish() {

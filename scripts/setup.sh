@@ -19,6 +19,27 @@ want_build() {
     for command in cmake nasm make gcc git python3; do want "$command" command_exists "$command"; done
     want ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
     want python3-venv python3 -c 'import venv, ensurepip'
+    want_codecs
+}
+
+# What reads HEIC, AVIF and WebP is loaded where it is there. So it is installed where that needs nobody's password, and else
+# named: everything works without.
+optional=()
+has_library() { { /sbin/ldconfig -p || ldconfig -p; } 2>/dev/null | grep -F "$1"; }
+dav1d_package() { if apt-cache show libdav1d7 >/dev/null 2>&1; then echo libdav1d7; else echo libdav1d6; fi; }
+want_codecs() {
+    has_library libde265.so.0 >/dev/null || optional+=(libde265-0)
+    has_library libdav1d.so >/dev/null || optional+=("$(dav1d_package)")
+    has_library libwebp.so.7 >/dev/null || optional+=(libwebp7)
+}
+
+take_optional() {
+    ((${#optional[@]})) || return 0
+    if ((EUID == 0)) && command -v apt-get >/dev/null; then
+        packages+=("${optional[@]}")
+    else
+        say "not here, and not needed: ${optional[*]}. With them HEIC and AVIF are read, and WebP faster (docs/prepare.md)"
+    fi
 }
 
 want_fleet() {
@@ -117,6 +138,7 @@ main() {
     ((${#groups[@]})) || groups=(build)
     for group in "${groups[@]}"; do want_group "$group"; done
     [[ ${groups[*]} == manifests ]] || check_rust
+    take_optional
     if ((${#packages[@]})); then
         mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
         line="apt-get install --no-install-recommends ${packages[*]}"

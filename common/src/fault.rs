@@ -1,11 +1,15 @@
 //! A failure as a user sees it: a stable code, where it happened, and whether
 //! trying again can help. HTTP status is decided at the API's edge alone.
 
+mod reason;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::stage::Stage;
+
+pub use reason::Reason;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal, $retryable:literal, $title:literal;)+) => {
@@ -111,6 +115,9 @@ pub struct Fault {
     /// When trying again has a chance, where that can be foretold. Whoever refuses tells his own client.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
+    /// For programs that count: what came instead of an image, where that is known. Peers of before send none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 impl Fault {
@@ -121,6 +128,7 @@ impl Fault {
             detail: detail.into(),
             retryable: code.retryable(),
             retry_after: None,
+            reason: None,
         }
     }
 
@@ -133,6 +141,12 @@ impl Fault {
     pub fn bug(stage: Stage) -> Self {
         let detail = "This is a bug in the server, not in the request.";
         Self::new(Code::Internal, stage, detail)
+    }
+
+    /// Adds what a program can count.
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
     }
 
     /// The origin's 5xx is worth another try where its 404 is not.

@@ -14,6 +14,11 @@ pub enum Format {
     Gif,
     Bmp,
     Tiff,
+    Heic,
+    Avif,
+    /// A camera's file, of which the largest preview is read.
+    Raw,
+    Jxl,
 }
 
 impl Format {
@@ -25,6 +30,29 @@ impl Format {
             Self::Gif => "gif",
             Self::Bmp => "bmp",
             Self::Tiff => "tiff",
+            Self::Heic => "heic",
+            Self::Avif => "avif",
+            Self::Raw => "raw",
+            Self::Jxl => "jxl",
+        }
+    }
+}
+
+/// What was wrong with a file that became a tile all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warning {
+    /// Less than a tenth of the picture is missing at its end.
+    Truncated,
+    /// Some of the data is broken, and less than a tenth of the picture with it.
+    Damaged,
+}
+
+impl Warning {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::Damaged => "damaged",
         }
     }
 }
@@ -41,6 +69,8 @@ pub struct Facts {
     pub bytes: usize,
     /// Hexadecimal.
     pub sha256: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 /// What a file did to its decoder, for whoever remembers where files come from.

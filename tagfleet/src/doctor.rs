@@ -79,6 +79,7 @@ impl Doctor {
         let mut findings = vec![processor(), confinement().await];
         findings.extend(self.models());
         findings.extend(self.services().await);
+        findings.extend(codecs());
         findings.extend(commands());
         findings.iter().for_each(print);
         let ill = findings
@@ -231,6 +232,17 @@ async fn confinement() -> Finding {
         cure: confined.await.err().map(|error| error.to_string()),
         essential: true,
     }
+}
+
+/// Libraries that are loaded where they are there.
+fn codecs() -> impl Iterator<Item = Finding> {
+    prepare::libraries().into_iter().map(|library| Finding {
+        what: library.name.to_owned(),
+        needed_for: library.needed_for,
+        cure: (!library.is_here)
+            .then(|| format!("not found; on Debian: apt-get install {}", library.package)),
+        essential: false,
+    })
 }
 
 fn commands() -> Vec<Finding> {

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
-    fault::{Code, Fault},
+    fault::{Code, Fault, Reason},
     stage::Stage,
 };
 use serde::Serialize;
@@ -50,6 +50,10 @@ pub struct Problem {
     pub stage: &'static str,
     /// Whether the same request may succeed later.
     pub retryable: bool,
+    /// What came instead of an image that is read, where that is known.
+    #[schema(schema_with = reason_schema)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
     #[schema(example = "req_0f3c9a61d2b84e57a1c05d9be84f6a20")]
     pub request_id: String,
     /// When trying again has a chance, where that could be foretold.
@@ -65,6 +69,14 @@ fn code_schema() -> RefOr<Schema> {
         .into()
 }
 
+fn reason_schema() -> RefOr<Schema> {
+    let reasons = Reason::ALL.iter().map(|reason| reason.name());
+    ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(reasons))
+        .into()
+}
+
 impl Problem {
     pub fn new(fault: Fault, id: &RequestId) -> Self {
         Self {
@@ -75,6 +87,7 @@ impl Problem {
             code: fault.code.name(),
             stage: fault.stage.name(),
             retryable: fault.retryable,
+            reason: fault.reason.map(Reason::name),
             request_id: id.to_string(),
             retry_after: fault.retry_after,
         }

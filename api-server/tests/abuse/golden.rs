@@ -5,8 +5,8 @@
 use image::{DynamicImage, ImageFormat, RgbImage, metadata::Orientation};
 use libtest_mimic::Trial;
 use testing::pictures::{
-    self, GREY, QUARTERS, RED, WHITE, compress, encoded, jpeg, palette_png, quarters,
-    with_orientation, with_profile, without_segment,
+    self, Coding, GREY, QUARTERS, RED, WHITE, compress, encoded, grid_item, heif, jpeg,
+    palette_png, quarters, tile_item, with_orientation, with_profile, without_segment,
 };
 use turbojpeg::{Colorspace, Compressor, PixelFormat, Subsamp};
 
@@ -58,6 +58,8 @@ pub fn cases() -> Vec<Trial> {
             [RED, WHITE, GREY, [190, 255, 190]],
         ),
         golden("animated_webp", animated, QUARTERS),
+        golden("heic", || photo_of_a_phone(Coding::Hevc), QUARTERS),
+        golden("avif", || photo_of_a_phone(Coding::Av1), QUARTERS),
         golden(
             "gif_that_is_a_script",
             || pictures::polyglot(|width| quarters(width, width / 8)),
@@ -99,6 +101,16 @@ fn colour(name: &serde_json::Value) -> Vec<u8> {
         .split(',')
         .map(|light| light.parse().unwrap())
         .collect()
+}
+
+/// Tiles that lie on their side, and a thumbnail before them.
+fn photo_of_a_phone(coding: Coding) -> Vec<u8> {
+    let thumbnail = tile_item(coding, 2).refers(b"thmb", &[2]);
+    // Turned to the right by a quarter, they are the picture.
+    let grid = grid_item((2, 2), (128, 128), &[3, 4, 5, 6]).with(b"irot", &[3]);
+    let mut items = vec![thumbnail, grid];
+    items.extend([1, 3, 0, 2].map(|quarter| tile_item(coding, quarter)));
+    heif(coding, 2, &items)
 }
 
 fn picture() -> DynamicImage {

@@ -1,7 +1,7 @@
 //! What a tagged image looks like to clients, in answers and in the results of batches.
 
 use common::{
-    image::Facts,
+    image::{Facts, Warning},
     wire::{Caption, ModelId, Tag, Tagged},
 };
 use serde::Serialize;
@@ -54,6 +54,10 @@ pub struct Image {
     pub bytes: usize,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
+    /// What was wrong with the file: `truncated` or `damaged`, each within a tenth of the picture. Absent where nothing was.
+    #[schema(example = json!(["truncated"]))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<&'static str>,
 }
 
 impl From<Facts> for Image {
@@ -65,6 +69,7 @@ impl From<Facts> for Image {
             format,
             bytes,
             sha256,
+            warnings,
         } = facts;
         Self {
             width,
@@ -73,6 +78,7 @@ impl From<Facts> for Image {
             format: format.name(),
             bytes,
             sha256,
+            warnings: warnings.into_iter().map(Warning::name).collect(),
         }
     }
 }

@@ -19,7 +19,7 @@ use common::config::{ConfigError, positive, refuse};
 #[command(next_help_heading = "Fetching images by URL")]
 pub struct FetchConfig {
     /// Largest image that is downloaded, bytes
-    #[arg(long, env = "TAGFLEET_FETCH_MAX_BYTES", default_value_t = 20_000_000)]
+    #[arg(long, env = "TAGFLEET_FETCH_MAX_BYTES", default_value_t = 64_000_000)]
     pub fetch_max_bytes: usize,
 
     /// Longest wait for a connection: name look-up, connect and TLS together, milliseconds

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use common::fault::Reason;
 use serde::{Deserialize, Serialize};
 
 /// Hosts that are named in a tally: those with the most failures.
@@ -15,6 +16,15 @@ pub enum Kind {
     Failed,
 }
 
+/// What of a failed item is counted.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub code: &'static str,
+    pub reason: Option<Reason>,
+    /// If the host is to blame.
+    pub host: Option<String>,
+}
+
 /// How many items ended how.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
@@ -22,6 +32,9 @@ pub struct Tally {
     pub failed: u64,
     /// Failures by code.
     pub by_code: BTreeMap<String, u64>,
+    /// Failures by what came instead of an image that is read. Tallies of before have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_reason: BTreeMap<String, u64>,
     /// Failures that are the host's, by its name; those with the most.
     pub by_host: BTreeMap<String, u64>,
 }
@@ -38,11 +51,25 @@ impl Tally {
         }
     }
 
+    pub(crate) fn count(&mut self, failure: &Failure) {
+        self.failed += 1;
+        *self.by_code.entry(failure.code.to_owned()).or_default() += 1;
+        if let Some(reason) = failure.reason {
+            *self.by_reason.entry(reason.name().to_owned()).or_default() += 1;
+        }
+        if let Some(host) = &failure.host {
+            *self.by_host.entry(host.clone()).or_default() += 1;
+        }
+    }
+
     pub fn add(&mut self, other: &Tally) {
         self.completed += other.completed;
         self.failed += other.failed;
         for (code, count) in &other.by_code {
             *self.by_code.entry(code.clone()).or_default() += count;
+        }
+        for (reason, count) in &other.by_reason {
+            *self.by_reason.entry(reason.clone()).or_default() += count;
         }
         for (host, count) in &other.by_host {
             *self.by_host.entry(host.clone()).or_default() += count;

@@ -13,16 +13,17 @@ use crate::{Limits, Pool, PoolConfig};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Preparing images")]
 pub struct PrepareConfig {
-    /// Most pixels of an image, width times height
+    /// Most pixels of an image that are decoded, width times height. A JPEG that is read at an eighth of its size counts a
+    /// quarter, one that is read at a quarter counts half
     #[arg(long, env = "TAGFLEET_PREPARE_MAX_PIXELS", default_value_t = Limits::STANDARD.max_pixels)]
     pub prepare_max_pixels: u64,
 
-    /// Most memory that one image may take while it is decoded, MiB. Large JPEGs stay far below, since they are
-    /// decoded scaled
+    /// Most memory that one image may take while it is decoded, MiB. Most stay far below: they are decoded scaled, row by
+    /// row or tile by tile
     #[arg(long, env = "TAGFLEET_PREPARE_MAX_DECODED_MIB", default_value_t = Limits::STANDARD.max_decoded_bytes >> 20)]
     pub prepare_max_decoded_mib: u64,
 
-    /// Most times that the longer side may exceed the shorter one
+    /// Most times that the longer side may exceed the shorter one; of a long picture the middle is seen
     #[arg(long, env = "TAGFLEET_PREPARE_MAX_ASPECT", default_value_t = Limits::STANDARD.max_aspect)]
     pub prepare_max_aspect: u32,
 
@@ -41,7 +42,7 @@ pub struct PrepareConfig {
     pub prepare_queue: usize,
 
     /// Longest decode of one image, milliseconds of the processor's time, and twice as many by the clock; then
-    /// `decode_timeout`. One that takes more than 50, and 50 for each megabyte, lets others go before; of many such at
+    /// `decode_timeout`. HEIC and AVIF may take twice that. One that takes more than 50, and 50 for each megabyte, lets others go before; of many such at
     /// once, some are answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_PREPARE_TIMEOUT_MS", default_value_t = 2_000)]
     pub prepare_timeout_ms: u64,

@@ -1,17 +1,15 @@
 //! How many pictures a file holds, counted without decoding any. Where the
 //! structure ends too early, what was seen counts: decoding judges the rest.
 
-use crate::{
-    Format,
-    others::{png, webp},
-};
+use crate::{Format, others::webp, png::chunks};
 
 pub fn count(file: &[u8], format: Format) -> u32 {
     let found = match format {
         Format::Gif => gif(file),
         Format::WebP => webp(file),
         Format::Png => png(file),
-        Format::Jpeg | Format::Bmp | Format::Tiff => None,
+        Format::Jpeg | Format::Bmp | Format::Tiff | Format::Raw => None,
+        Format::Heic | Format::Avif | Format::Jxl => None,
     };
     found.unwrap_or(1).max(1)
 }
@@ -84,7 +82,7 @@ fn webp(file: &[u8]) -> Option<u32> {
 
 /// Returns what an animated PNG says of itself in `acTL`, before its first pixels.
 fn png(file: &[u8]) -> Option<u32> {
-    let (_, body) = png::chunks(file)
+    let (_, body) = chunks::chunks(file)
         .take_while(|(name, _)| *name != b"IDAT")
         .find(|(name, _)| *name == b"acTL")?;
     body.first_chunk().map(|frames| u32::from_be_bytes(*frames))

@@ -7,22 +7,30 @@
 //! reaches a worker but as the colour of a pixel.
 
 pub mod child;
+mod codecs;
 mod config;
+mod damage;
 mod frames;
+mod heif;
+mod ifd;
 mod jpeg;
 mod limits;
 mod metrics;
 mod others;
+mod png;
 mod pool;
 mod protocol;
+mod raw;
+mod rows;
 mod sniff;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod webp;
 
 use common::{
     fault::{Code, Fault},
-    image::{Facts, Format},
+    image::{Facts, Format, Warning},
     model::{TileSpec, hex},
     stage::Stage,
 };
@@ -30,6 +38,7 @@ use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use codecs::{Library, libraries};
 pub use config::PrepareConfig;
 pub use limits::Limits;
 pub use metrics::describe as describe_metrics;
@@ -50,6 +59,8 @@ pub struct Picture {
     pub width: u32,
     pub height: u32,
     pub frames: u32,
+    /// What was wrong with the file, and not enough to refuse it.
+    pub warnings: Vec<Warning>,
     /// `[height, width, 3] u8` of the model's size, upright, sRGB. They follow the rest as they are.
     #[serde(skip)]
     pub rgb: Vec<u8>,
@@ -67,30 +78,35 @@ struct Pixels {
     orientation: Orientation,
     /// The file's own size.
     original: (u32, u32),
+    warnings: Vec<Warning>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Channels {
     Rgb,
-    Rgba,
     /// 0 is no ink.
     Cmyk,
 }
 
 /// Decodes `file` to the pixels of the tile that `spec` asks for.
 pub fn picture(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Picture, Fault> {
-    let format = format_of(file)?;
+    let format = sniff::sniff(file)?;
     let frames = frames::count(file, format);
     limits.check_frames(frames)?;
-    let pixels = match format {
+    let mut pixels = match format {
         Format::Jpeg => jpeg::decode(file, spec, limits)?,
-        other => others::decode(file, other, limits)?,
+        Format::Png => png::decode(file, spec, limits)?,
+        Format::Raw => raw::decode(file, spec, limits)?,
+        Format::WebP => webp::decode(file, spec, limits)?,
+        Format::Heic | Format::Avif => heif::decode(file, format, spec, limits)?,
+        other => others::decode(file, other, spec, limits)?,
     };
     let (width, height) = upright(pixels.original, pixels.orientation);
     Ok(Picture {
         width,
         height,
         frames,
+        warnings: std::mem::take(&mut pixels.warnings),
         rgb: tile::make(pixels, spec)?,
     })
 }
@@ -112,19 +128,13 @@ fn finish(
         width: picture.width,
         height: picture.height,
         frames: picture.frames,
-        format: format_of(file)?,
+        format: sniff::sniff(file)?,
         bytes: file.len(),
         sha256: hex(&Sha256::digest(file)),
+        warnings: picture.warnings.clone(),
     };
     let tile = tile::encode(&picture.rgb, spec, limits.tile_quality)?;
     Ok(Prepared { facts, tile })
-}
-
-fn format_of(file: &[u8]) -> Result<Format, Fault> {
-    if file.is_empty() {
-        return Err(fault(Code::EmptyImage, "The image has no bytes."));
-    }
-    sniff::sniff(file).ok_or_else(|| fault(Code::UnsupportedFormat, sniff::READABLE))
 }
 
 /// A file that is said to be a tile already.
@@ -133,9 +143,10 @@ fn as_it_came(file: &[u8], spec: TileSpec) -> Result<Prepared, Fault> {
         width: spec.width.into(),
         height: spec.height.into(),
         frames: 1,
-        format: format_of(file)?,
+        format: sniff::sniff(file)?,
         bytes: file.len(),
         sha256: hex(&Sha256::digest(file)),
+        warnings: Vec::new(),
     };
     Ok(Prepared {
         facts,
@@ -149,6 +160,19 @@ fn upright((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) 
         (height, width)
     } else {
         (width, height)
+    }
+}
+
+/// The tile of a picture that lies on its side.
+fn turned(spec: TileSpec, is_on_its_side: bool) -> TileSpec {
+    if is_on_its_side {
+        TileSpec {
+            width: spec.height,
+            height: spec.width,
+            ..spec
+        }
+    } else {
+        spec
     }
 }
 

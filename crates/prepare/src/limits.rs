@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::fault;
 
+/// Pixels of a picture that is read at an eighth cost this share of those that are decoded.
+const SKIPPED: u64 = 4;
+/// Even drawings of few colours are packed less tightly than that.
+const UNPACKED_PER_BYTE: u64 = 64;
+
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Limits {
     pub max_pixels: u64,
@@ -19,23 +24,40 @@ impl Limits {
     pub const STANDARD: Self = Self {
         max_pixels: 120_000_000,
         max_decoded_bytes: 256 << 20,
-        max_aspect: 50,
+        max_aspect: 1_000,
         max_frames: 2_000,
         // At 90 the encoder drops the faint texture of smooth areas, and with it the tagger's best class of a rocket before
         // a pale sky; at 95 a photo's tile is a third larger, about 16 KB.
         tile_quality: 95,
     };
 
+    /// Of a picture that is decoded in full.
     pub fn check_size(&self, width: u32, height: u32) -> Result<(), Fault> {
+        self.check_scaled(width, height, 8)
+    }
+
+    /// Of a picture that is decoded at so many eighths of its size: what is skipped costs a quarter, at the most.
+    pub fn check_scaled(&self, width: u32, height: u32, eighths: u8) -> Result<(), Fault> {
+        self.check_shape(width, height)?;
+        let pixels = u64::from(width) * u64::from(height);
+        let counted = match eighths {
+            1 => pixels / SKIPPED,
+            2 => pixels / 2,
+            _ => pixels,
+        };
+        if counted <= self.max_pixels {
+            return Ok(());
+        }
+        let most = self.max_pixels * pixels / counted;
+        let detail =
+            format!("{width} × {height} pixels; of such a file at most {most} are decoded.");
+        Err(fault(Code::ImageTooLarge, detail))
+    }
+
+    /// Of any picture, whatever it costs.
+    pub fn check_shape(&self, width: u32, height: u32) -> Result<(), Fault> {
         if width == 0 || height == 0 {
             return Err(fault(Code::ImageInvalid, "The image has no pixels."));
-        }
-        if u64::from(width) * u64::from(height) > self.max_pixels {
-            let detail = format!(
-                "{width} × {height} pixels; at most {} are decoded.",
-                self.max_pixels
-            );
-            return Err(fault(Code::ImageTooLarge, detail));
         }
         if width.max(height) > width.min(height).saturating_mul(self.max_aspect) {
             let detail = format!(
@@ -45,6 +67,26 @@ impl Limits {
             return Err(fault(Code::BadAspect, detail));
         }
         Ok(())
+    }
+
+    /// No file has more pixels, however it is decoded.
+    pub fn most_pixels(&self) -> u64 {
+        self.max_pixels.saturating_mul(SKIPPED)
+    }
+
+    /// Of a packed picture that is unpacked piece by piece. What would not lie in memory at once has to be paid for in
+    /// bytes of the file: who wants much time has to send much.
+    pub fn check_unpacked(&self, unpacked_bytes: u64, file_bytes: usize) -> Result<(), Fault> {
+        let free = self.max_decoded_bytes;
+        let paid = UNPACKED_PER_BYTE.saturating_mul(file_bytes as u64);
+        if unpacked_bytes <= free.saturating_add(paid) {
+            return Ok(());
+        }
+        let detail = format!(
+            "{file_bytes} bytes unpack to {} MiB, which is more than a picture of their size holds.",
+            unpacked_bytes >> 20
+        );
+        Err(fault(Code::ImageTooLarge, detail))
     }
 
     /// Only the first frame is decoded; a file of thousands is a film, or a trick.

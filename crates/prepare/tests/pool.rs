@@ -19,9 +19,13 @@ use common::{
     process::ReaderProgram,
     stage::Stage,
 };
+use image::ImageFormat;
 use libtest_mimic::{Arguments, Trial};
 use prepare::{Limits, Picture, Pool, PoolConfig};
-use testing::escapes::{self, Lack};
+use testing::{
+    escapes::{self, Lack},
+    pictures::{self, Coding, heif, quarters_item},
+};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     time::Instant,
@@ -99,6 +103,7 @@ fn main() {
         ),
         trial("a_slow_file_is_decoded_all_the_same", slow),
         trial("memory_files_and_network_are_out_of_reach", confined),
+        trial("every_format_is_decoded_within_the_confines", formats),
         trial("no_way_leads_out_of_a_decoder", confined_to_itself),
         trial("who_cannot_be_confined_gets_no_file", unconfined),
         trial("without_landlock_the_filter_suffices", without_landlock),
@@ -127,8 +132,10 @@ fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) 
 }
 
 /// Stands in for a decoder that has a fault of the kind that the file names.
-fn break_as_told(file: &[u8], _: TileSpec, _: &Limits) -> Result<Picture, Fault> {
-    let word = file.strip_prefix(GIF).unwrap();
+fn break_as_told(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Picture, Fault> {
+    let Some(word) = file.strip_prefix(GIF) else {
+        return prepare::picture(file, spec, limits);
+    };
     let denied = |it: bool| Ok(say(if it { DENIED } else { ALLOWED }));
     match word {
         b"panic" => panic!("as a hostile file would make it"),
@@ -193,6 +200,7 @@ fn with_pixels(rgb: Vec<u8>) -> Picture {
         width: 1,
         height: 1,
         frames: 1,
+        warnings: Vec::new(),
         rgb,
     }
 }
@@ -349,6 +357,37 @@ async fn confined() {
     for file in [b"file".as_slice(), b"network", b"program", b"core"] {
         let word = String::from_utf8_lossy(file);
         assert_eq!(tile(&pool, file).await, Ok(DENIED), "{word}");
+    }
+}
+
+/// By the decoders themselves. Libraries were loaded before, and start no threads.
+async fn formats() {
+    let config = PoolConfig {
+        limits: Limits::STANDARD,
+        timeout: Duration::from_secs(10),
+        ..config(Start::Usual)
+    };
+    let pool = Pool::start(config).unwrap();
+    let of_items = |coding| heif(coding, 1, &[quarters_item(coding)]);
+    let mut files = vec![
+        ("heic", of_items(Coding::Hevc)),
+        ("avif", of_items(Coding::Av1)),
+        ("jpeg", pictures::photo(3_000, 2_400)),
+    ];
+    for (name, format) in [
+        ("png", ImageFormat::Png),
+        ("webp", ImageFormat::WebP),
+        ("bmp", ImageFormat::Bmp),
+        ("tiff", ImageFormat::Tiff),
+    ] {
+        files.push((
+            name,
+            pictures::encoded(pictures::quarters(128, 128), format),
+        ));
+    }
+    for (name, file) in files {
+        let made = pool.tile(file.into(), SPEC, soon(), |_| ()).await.unwrap();
+        assert_eq!(made.facts.format.name(), name);
     }
 }
 

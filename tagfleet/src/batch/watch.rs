@@ -90,4 +90,13 @@ fn summary(batch: &Value) {
     {
         println!("  {code}: {count}");
     }
+    if let Some(reasons) = batch["failures"]["by_reason"].as_object()
+        && !reasons.is_empty()
+    {
+        let came: Vec<_> = reasons
+            .iter()
+            .map(|(what, n)| format!("{what} {n}"))
+            .collect();
+        println!("  what came instead of an image: {}", came.join(", "));
+    }
 }

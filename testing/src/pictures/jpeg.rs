@@ -27,8 +27,8 @@ pub fn jpeg(picture: &RgbImage) -> Vec<u8> {
     compress(picture.as_raw(), picture.width(), PixelFormat::RGB, |_| ())
 }
 
-/// After the first marker.
-fn with_segment(jpeg: &[u8], marker: u8, body: &[u8]) -> Vec<u8> {
+/// With a segment after the first marker.
+pub fn with_segment(jpeg: &[u8], marker: u8, body: &[u8]) -> Vec<u8> {
     let length = (2 + body.len()) as u16;
     [
         &jpeg[..2],
@@ -90,4 +90,41 @@ pub fn repeat_scan(jpeg: &[u8], which: usize, times: usize) -> Vec<u8> {
     scans.push(jpeg.len() - 2);
     let (from, to) = (scans[which], scans[which + 1]);
     [&jpeg[..from], &jpeg[from..to].repeat(times), &jpeg[to..]].concat()
+}
+
+/// With a restart marker after each row of blocks, of which the safe wrapper knows nothing.
+#[allow(unsafe_code, reason = "there is no safe way to it")]
+pub fn with_restarts(picture: &RgbImage) -> Vec<u8> {
+    use turbojpeg::raw;
+    let (width, height) = (picture.width() as i32, picture.height() as i32);
+    let mut bytes = std::ptr::null_mut();
+    let mut length = 0;
+    // SAFETY: the pixels have the size that is told; the library allocates the file, which is copied before it is freed.
+    unsafe {
+        let encoder = raw::tj3Init(raw::TJINIT_TJINIT_COMPRESS as i32);
+        for (what, value) in [
+            (raw::TJPARAM_TJPARAM_QUALITY, 90),
+            (raw::TJPARAM_TJPARAM_SUBSAMP, raw::TJSAMP_TJSAMP_420 as i32),
+            (raw::TJPARAM_TJPARAM_RESTARTROWS, 1),
+        ] {
+            assert_eq!(raw::tj3Set(encoder, what as i32, value), 0, "set");
+        }
+        let format = raw::TJPF_TJPF_RGB;
+        let pixels = picture.as_ptr();
+        let failed = raw::tj3Compress8(
+            encoder,
+            pixels,
+            width,
+            0,
+            height,
+            format,
+            &raw mut bytes,
+            &raw mut length,
+        );
+        assert_eq!(failed, 0, "compressed");
+        let file = std::slice::from_raw_parts(bytes, length as usize).to_vec();
+        raw::tj3Free(bytes.cast());
+        raw::tj3Destroy(encoder);
+        file
+    }
 }

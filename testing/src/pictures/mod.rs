@@ -2,17 +2,22 @@
 //! the repository holds none.
 
 mod gif;
+mod heif;
 mod jpeg;
 mod png;
+mod tiff;
 mod webp;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, metadata::Orientation};
 
 pub use gif::{gif_of, polyglot};
+pub use heif::{Coding, Item, grid_item, heif, opacity_item, quarters_item, tile_item};
 pub use jpeg::{
-    compress, jpeg, many_scans, repeat_scan, with_orientation, with_profile, without_segment,
+    compress, jpeg, many_scans, repeat_scan, with_orientation, with_profile, with_restarts,
+    with_segment, without_segment,
 };
 pub use png::{chunk, crc32, deflate, header_only, insert_chunk, palette_png, png_of_zeros};
+pub use tiff::{Entry, ifd};
 pub use webp::{animated_webp, extended_webp};
 
 pub const RED: [u8; 3] = [220, 30, 30];
@@ -46,6 +51,12 @@ pub fn encoded(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8>
         .write_to(&mut bytes, format)
         .expect("encodes");
     bytes.into_inner()
+}
+
+/// Bytes of their digits.
+fn hexadecimal(digits: &str) -> Vec<u8> {
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).expect("digits");
+    (0..digits.len()).step_by(2).map(byte).collect()
 }
 
 /// A photo as far as its size and weight go.

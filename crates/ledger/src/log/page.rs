@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     Item,
     forecast::Measured,
-    tally::{HOSTS_COUNTED, Kind, Tally},
+    tally::{Failure, HOSTS_COUNTED, Kind, Tally},
 };
 
 /// Longer names resolve nowhere (RFC 1035), and would be what a line that sums up consists of.
@@ -36,8 +36,7 @@ pub struct Part {
 pub struct Line {
     /// The item's place in the whole batch, from 0.
     pub number: u64,
-    /// The failed item's code, and its host if the host is to blame.
-    pub failure: Option<(&'static str, Option<String>)>,
+    pub failure: Option<Failure>,
     pub json: Vec<u8>,
 }
 
@@ -57,7 +56,7 @@ pub fn outcome(
         Err((fault, attempts)) => {
             let error = serde_json::json!({
                 "code": fault.code.name(), "stage": fault.stage.name(), "message": fault.detail,
-                "retryable": fault.retryable, "attempts": attempts,
+                "retryable": fault.retryable, "attempts": attempts, "reason": fault.reason,
             });
             (Value::Null, error)
         }
@@ -68,10 +67,11 @@ pub fn outcome(
     if let Some(measured) = measured {
         line["measured"] = serde_json::json!(measured);
     }
-    let failure = outcome
-        .as_ref()
-        .err()
-        .map(|(fault, _)| (fault.code.name(), blamed(fault, &item.url)));
+    let failure = outcome.as_ref().err().map(|(fault, _)| Failure {
+        code: fault.code.name(),
+        reason: fault.reason,
+        host: blamed(fault, &item.url),
+    });
     Line {
         number,
         failure,
@@ -124,12 +124,8 @@ impl Page {
                 self.tally.completed += 1;
                 &mut self.completed
             }
-            Some((code, host)) => {
-                self.tally.failed += 1;
-                *self.tally.by_code.entry((*code).to_owned()).or_default() += 1;
-                if let Some(host) = host {
-                    *self.tally.by_host.entry(host.clone()).or_default() += 1;
-                }
+            Some(failure) => {
+                self.tally.count(failure);
                 &mut self.failed
             }
         };
@@ -276,7 +272,10 @@ impl Marks {
 
 #[cfg(test)]
 mod tests {
-    use common::{fault::Code, stage::Stage};
+    use common::{
+        fault::{Code, Reason},
+        stage::Stage,
+    };
 
     use super::*;
     use crate::tally::HOSTS_TOLD;
@@ -331,6 +330,26 @@ mod tests {
         let lines = &bytes[failed.start as usize..failed.end as usize];
         assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 4);
         assert!(Page::decode(b"nonsense\n").is_none());
+    }
+
+    #[test]
+    fn what_came_instead_of_an_image_is_counted_and_told() {
+        let item = Item {
+            custom_id: "c1".to_owned(),
+            url: "http://h.example/".to_owned(),
+        };
+        let fault = Fault::new(Code::UnsupportedFormat, Stage::Prepare, "A PDF document.");
+        let failed = Err((fault.because(Reason::Pdf), 1));
+        let line = outcome("item_1", &item, 1, &failed, None);
+        let told: Value = serde_json::from_slice(&line.json).expect("JSON");
+        assert_eq!(told["error"]["reason"], "pdf");
+        let mut page = Page::default();
+        page.push(&line);
+        page.push(&of_host(2, true, "h.example"));
+        let mut tally = Page::decode(&page.encode()).expect("a page").tally;
+        tally.add(&page.tally);
+        assert_eq!(tally.by_reason, [("pdf".to_owned(), 2)].into());
+        assert_eq!(tally.by_code["source_timeout"], 2);
     }
 
     #[test]

@@ -112,6 +112,9 @@ impl Eta {
 pub struct FailureCounts {
     #[schema(example = json!({"source_http_error": 12}))]
     by_code: BTreeMap<String, u64>,
+    /// What came instead of an image that is read: the `reason` of those failures that have one.
+    #[schema(example = json!({"heic": 7, "html": 2}))]
+    by_reason: BTreeMap<String, u64>,
     /// Hosts that are to blame, those with the most failures.
     #[schema(example = json!({"images.example": 12}))]
     by_host: BTreeMap<String, u64>,
@@ -168,6 +171,7 @@ impl BatchView {
             metadata: request.metadata.clone(),
             failures: FailureCounts {
                 by_code: tally.by_code,
+                by_reason: tally.by_reason,
                 by_host: tally.by_host,
             },
             output: Output::of(request, delivery),

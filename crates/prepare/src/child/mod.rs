@@ -11,7 +11,7 @@ use std::{
 use common::{model::TileSpec, process::confine};
 
 use crate::{
-    Limits,
+    Limits, codecs,
     protocol::{self, Decoded, Reply, Request},
 };
 
@@ -23,6 +23,8 @@ pub type Decode = fn(&[u8], TileSpec, &Limits) -> Decoded;
 pub fn run(memory_bytes: u64, decode: Decode) -> io::Result<()> {
     // Not the standard library's output, which looks for ends of lines and cuts an answer there.
     let mut answers = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    // Whoever is confined opens no library.
+    codecs::loaded();
     confine(memory_bytes).tell(&mut answers)?;
     // What the library of threads keeps for the first use would come too late.
     let mut requests = io::stdin().lock();

@@ -3,13 +3,13 @@
 use image::metadata::Orientation;
 
 use super::markers::segments;
+use crate::ifd;
 
 const APP1: u8 = 0xe1;
 
-/// As it is where the file does not say, or says nonsense.
-pub fn orientation(jpeg: &[u8]) -> Orientation {
+/// Nothing where the file does not say, or says nonsense. The first segment that tells is believed: others may be of texts.
+pub fn orientation(jpeg: &[u8]) -> Option<Orientation> {
     segments(jpeg)
-        .filter(|(marker, _)| *marker == APP1)
-        .find_map(|(_, body)| Orientation::from_exif_chunk(body.strip_prefix(b"Exif\0\0")?))
-        .unwrap_or(Orientation::NoTransforms)
+        .filter(|(marker, body)| *marker == APP1 && body.starts_with(b"Exif\0"))
+        .find_map(|(_, body)| ifd::orientation(body))
 }

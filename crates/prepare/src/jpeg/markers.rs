@@ -5,18 +5,18 @@ const EOI: u8 = 0xd9;
 const APP2: u8 = 0xe2;
 const APP14: u8 = 0xee;
 
+/// More than an odd program leaves between two segments.
+const MOST_STRAY_BYTES: usize = 1 << 10;
+
 /// Marker and body of each segment, up to the first scan's header.
 pub fn segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = jpeg.get(2..).unwrap_or_default();
     std::iter::from_fn(move || {
-        // A marker may be preceded by any number of 0xff.
-        while let [0xff, 0xff, ..] = rest {
-            rest = &rest[1..];
-        }
+        rest = &rest[stray_bytes(rest)..];
         let [0xff, marker, high, low, ..] = *rest else {
             return None;
         };
-        if marker == EOI {
+        if marker == EOI || has_no_length(marker) {
             return None;
         }
         let length = usize::from(u16::from_be_bytes([high, low]));
@@ -28,6 +28,13 @@ pub fn segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
         };
         Some((marker, body))
     })
+}
+
+/// Before a marker there may be any number of 0xff, and in odd files other bytes, which readers pass over.
+fn stray_bytes(rest: &[u8]) -> usize {
+    let begins = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
+    let looked_at = &rest[..rest.len().min(MOST_STRAY_BYTES)];
+    looked_at.windows(2).position(begins).unwrap_or(0)
 }
 
 /// The colour profile, put together from its numbered parts.
@@ -46,21 +53,16 @@ pub fn is_adobe(jpeg: &[u8]) -> bool {
     segments(jpeg).any(|(marker, body)| marker == APP14 && body.starts_with(b"Adobe"))
 }
 
-/// Returns whether the first scan provably has all components, so that libjpeg need
-/// not keep the coefficients of one scan until the others have come. False
-/// for whatever looks odd.
-pub fn is_single_scan(jpeg: &[u8]) -> bool {
-    let mut declared = None;
-    for (marker, body) in segments(jpeg) {
-        match marker {
-            SOS => return declared.is_some() && body.first().copied() == declared,
-            _ if has_no_length(marker) => return false,
-            _ if is_frame(marker) && declared.is_some() => return false,
-            _ if is_frame(marker) => declared = body.get(5).copied(),
-            _ => {}
-        }
-    }
-    false
+/// Returns whether three components are brightness and two colours: unless Adobe's marker says something else.
+pub fn is_ycbcr(jpeg: &[u8]) -> bool {
+    let adobe =
+        segments(jpeg).find(|(marker, body)| *marker == APP14 && body.starts_with(b"Adobe"));
+    adobe.is_none_or(|(_, body)| body.get(11) == Some(&1))
+}
+
+/// Returns whether every sample is kept: such a file knows no scales.
+pub fn is_lossless(jpeg: &[u8]) -> bool {
+    segments(jpeg).any(|(marker, _)| matches!(marker, 0xc3 | 0xcb))
 }
 
 /// SOFn; among its codes stand DHT, JPG and DAC.

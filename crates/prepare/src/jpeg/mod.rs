@@ -3,217 +3,179 @@
 
 mod eighth;
 mod exif;
+mod library;
 pub mod markers;
+#[cfg(test)]
+mod tests;
 
 use common::{
-    fault::{Code, Fault},
+    fault::Fault,
+    image::Warning,
     model::{Fit, TileSpec},
 };
-use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
+use image::metadata::Orientation;
 
-use crate::{Channels, Limits, Pixels, fault, swaps_sides, tile};
+use crate::{
+    Channels, Limits, Pixels, damage,
+    rows::{Plan, Shrinker},
+    swaps_sides, tile, turned,
+};
+pub use exif::orientation;
+use library::{Damage, Header, Reader, Size};
 
 /// Each scan of a progressive file touches every pixel again, and a small file
 /// can hold thousands. Encoders write about ten.
-const MAX_SCANS: u32 = 100;
+const MAX_SCANS: i32 = 100;
 
-/// The scales for which libjpeg-turbo has vector code.
-const SCALES: [ScalingFactor; 4] = [
-    ScalingFactor::ONE_EIGHTH,
-    ScalingFactor::ONE_QUARTER,
-    ScalingFactor::ONE_HALF,
-    ScalingFactor::ONE,
-];
+/// The scales for which libjpeg-turbo has vector code, in eighths.
+const SCALES: [u8; 4] = [1, 2, 4, 8];
+
+/// What the library keeps beside rows and coefficients: a few rows of blocks, upsampled.
+const ROWS_AT_ONCE: u64 = 32;
 
 pub fn decode(jpeg: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fault> {
-    let mut decoder = Decompressor::new().map_err(invalid)?;
-    decoder.set_scan_limit(MAX_SCANS).map_err(invalid)?;
-    let header = decoder
-        .read_header(jpeg)
-        .map_err(|error| headless(error, jpeg))?;
-    let original = (header.width as u32, header.height as u32);
-    limits.check_size(original.0, original.1)?;
-    let orientation = exif::orientation(jpeg);
-    let spec = if swaps_sides(orientation) {
-        TileSpec {
-            width: spec.height,
-            height: spec.width,
-            ..spec
+    let orientation = exif::orientation(jpeg).unwrap_or(Orientation::NoTransforms);
+    decode_as(jpeg, orientation, spec, limits)
+}
+
+/// For a file of which somebody else knows which way is up.
+pub fn decode_as(
+    jpeg: &[u8],
+    orientation: Orientation,
+    spec: TileSpec,
+    limits: &Limits,
+) -> Result<Pixels, Fault> {
+    let (mut reader, header) = Reader::open(jpeg, MAX_SCANS)?;
+    let original = (header.width, header.height);
+    let spec = turned(spec, swaps_sides(orientation));
+    let eighths = if markers::is_lossless(jpeg) {
+        8
+    } else {
+        eighths_for(&header, spec)
+    };
+    limits.check_scaled(header.width, header.height, eighths)?;
+    let skimmed = (eighths == 1).then(|| eighth::decode(jpeg)).flatten();
+    let (size, read) = match skimmed {
+        Some(ref eighth) => (
+            eighth_of(original),
+            skim(&eighth.rgb, eighth_of(original), spec),
+        ),
+        None => {
+            limits.check_memory(memory(&header, eighths))?;
+            let size = reader.start(eighths)?;
+            let plan = Plan::new((size.width, size.height), spec);
+            limits.check_memory(memory(&header, eighths) + plan.bytes(size.channels))?;
+            let read = read_rows(&mut reader, &size, plan)?;
+            ((size.width, size.height), read)
         }
-    } else {
-        spec
     };
-    let scale = scale_for(&header, spec);
-    decoder.set_scaling_factor(scale).map_err(invalid)?;
-    let scaled = header.scaled(scale);
-    let cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
-    let format = if cmyk {
-        PixelFormat::CMYK
-    } else {
-        PixelFormat::RGB
-    };
-    limits.check_memory(memory(jpeg, &header, &scaled, format))?;
-    let skimmed = if scale == ScalingFactor::ONE_EIGHTH {
-        eighth::decode(jpeg)
-    } else {
-        None
-    };
-    let mut bytes = match skimmed {
-        Some(bytes) => bytes,
-        None => pixels(&mut decoder, jpeg, &scaled, format)?,
-    };
-    if cmyk && markers::is_adobe(jpeg) {
+    let mut warnings = judge(&reader.damage())?;
+    if skimmed.is_some_and(|eighth| !eighth.is_whole) {
+        warnings.push(Warning::Truncated);
+    }
+    let plan = Plan::new(size, spec);
+    let (width, height) = plan.size();
+    let is_cmyk = header.is_cmyk != 0;
+    let mut bytes = read;
+    if is_cmyk && markers::is_adobe(jpeg) {
         // Adobe's programs, which write nearly all CMYK JPEGs, store light instead of ink.
         bytes.iter_mut().for_each(|ink| *ink = !*ink);
     }
     Ok(Pixels {
-        width: scaled.width as u32,
-        height: scaled.height as u32,
+        width: width as u32,
+        height: height as u32,
         bytes,
-        channels: if cmyk { Channels::Cmyk } else { Channels::Rgb },
+        channels: if is_cmyk {
+            Channels::Cmyk
+        } else {
+            Channels::Rgb
+        },
         profile: markers::profile(jpeg),
         orientation,
         original,
+        warnings,
     })
 }
 
 /// The smallest scale at which nothing has to be enlarged again.
-fn scale_for(header: &DecompressHeader, spec: TileSpec) -> ScalingFactor {
-    if header.is_lossless {
-        return ScalingFactor::ONE;
-    }
+fn eighths_for(header: &Header, spec: TileSpec) -> u8 {
     let (width, height) = tile::needed(spec);
-    let covers = |scale: &ScalingFactor| {
-        let wide = scale.scale(header.width) >= width;
-        let high = scale.scale(header.height) >= height;
+    let covers = |eighths: &u8| {
+        let scaled = |side: u32| (side as usize * usize::from(*eighths)).div_ceil(8);
+        let wide = scaled(header.width) >= width;
+        let high = scaled(header.height) >= height;
         match spec.fit {
             Fit::Crop | Fit::Stretch => wide && high,
             // The longer side alone reaches the tile's edge.
             Fit::Pad => wide || high,
         }
     };
-    SCALES
-        .into_iter()
-        .find(covers)
-        .unwrap_or(ScalingFactor::ONE)
+    SCALES.into_iter().find(covers).unwrap_or(8)
 }
 
-/// The scaled pixels; and of a file in several scans (a progressive one, or
-/// one whose first scan lacks a component) all coefficients, two bytes each
-/// and at most one for each channel and pixel, until the last scan has come.
-fn memory(
-    jpeg: &[u8],
-    header: &DecompressHeader,
-    scaled: &DecompressHeader,
-    format: PixelFormat,
-) -> u64 {
-    let pixels = |header: &DecompressHeader| header.width as u64 * header.height as u64;
-    let output = pixels(scaled) * format.size() as u64;
-    let channels = if header.colorspace == Colorspace::Gray {
-        1
-    } else {
-        format.size() as u64
-    };
-    let share = (header.subsamp.width() * header.subsamp.height()) as u64;
-    let coefficients = 2 * pixels(header) * (1 + (channels - 1).div_ceil(share));
-    if header.is_progressive || !markers::is_single_scan(jpeg) {
-        output + coefficients
-    } else {
-        output
+fn eighth_of((width, height): (u32, u32)) -> (usize, usize) {
+    (width.div_ceil(8) as usize, height.div_ceil(8) as usize)
+}
+
+fn skim(rgb: &[u8], size: (usize, usize), spec: TileSpec) -> Vec<u8> {
+    let mut shrinker = Shrinker::new(Plan::new(size, spec), 3);
+    for row in rgb.chunks_exact(3 * size.0) {
+        shrinker.push(row);
     }
+    shrinker.finish()
 }
 
-fn pixels(
-    decoder: &mut Decompressor,
-    jpeg: &[u8],
-    size: &DecompressHeader,
-    format: PixelFormat,
-) -> Result<Vec<u8>, Fault> {
-    let pitch = size.width * format.size();
-    let mut image = Image {
-        pixels: vec![0; pitch * size.height],
-        width: size.width,
-        pitch,
-        height: size.height,
-        format,
+/// A few rows of the decoded size; and of a file in several scans (a progressive one, or one whose first scan lacks a
+/// component) all coefficients, until the last scan has come.
+fn memory(header: &Header, eighths: u8) -> u64 {
+    let row = u64::from(header.width) * u64::from(eighths) / 8 * 4 * 2;
+    let coefficients = if header.is_in_scans != 0 {
+        header.coefficient_bytes
+    } else {
+        0
     };
-    match verdict(decoder.decompress(jpeg, image.as_deref_mut())) {
-        Verdict::Good => Ok(image.pixels),
-        Verdict::Ended => {
-            // Perhaps all is there but the end marker, as some cameras and
-            // editors leave it. With one added, only a real gap still warns.
-            let ended = [jpeg, &[0xff, 0xd9]].concat();
-            match verdict(decoder.decompress(&ended, image.as_deref_mut())) {
-                Verdict::Good => Ok(image.pixels),
-                _ => Err(truncated()),
-            }
+    row * ROWS_AT_ONCE + coefficients
+}
+
+fn read_rows(reader: &mut Reader<'_>, size: &Size, plan: Plan) -> Result<Vec<u8>, Fault> {
+    let is_grey = size.channels == 1;
+    let channels = if is_grey { 3 } else { size.channels };
+    let mut shrinker = Shrinker::new(plan, channels);
+    let mut row = vec![0; size.width * size.channels];
+    let mut grey = Vec::new();
+    for _ in 0..size.height {
+        reader.read_row(&mut row)?;
+        if is_grey {
+            grey.clear();
+            grey.extend(row.iter().flat_map(|grey| [*grey; 3]));
+            shrinker.push(&grey);
+        } else {
+            shrinker.push(&row);
         }
-        Verdict::Gap => Err(truncated()),
-        Verdict::TooManyScans => Err(fault(Code::DecodeTimeout, "The JPEG has too many scans.")),
-        Verdict::Bad(error) => Err(invalid(error)),
     }
+    Ok(shrinker.finish())
 }
 
-enum Verdict {
-    Good,
-    /// The file ended before its end marker.
-    Ended,
-    /// The end marker came before the last pixel.
-    Gap,
-    TooManyScans,
-    Bad(turbojpeg::Error),
-}
-
-/// The library gives warnings and errors alike as text, the first one that
-/// came up. Those that browsers let pass, pass here.
-fn verdict(result: Result<(), turbojpeg::Error>) -> Verdict {
-    let Err(error) = result else {
-        return Verdict::Good;
-    };
-    let text = error.to_string();
-    let says = |part: &str| text.contains(part);
-    if says("Premature end of JPEG file") {
-        Verdict::Ended
-    } else if says("premature end of data segment") {
-        Verdict::Gap
-    } else if says("has more than") && says("scans") {
-        Verdict::TooManyScans
-    } else if says("extraneous bytes")
-        || says("Unknown Adobe color transform")
-        || says("Invalid SOS parameters")
-    {
-        Verdict::Good
-    } else {
-        Verdict::Bad(error)
+/// Little that is missing changes no tag. Of a file in scans, an earlier one has told all but the last details.
+fn judge(found: &Damage) -> Result<Vec<Warning>, Fault> {
+    let mut warnings = Vec::new();
+    let rows = f64::from(found.rows.max(1));
+    let is_detail = found.is_refinement != 0;
+    if found.ended_scan > 0 {
+        let there = if is_detail {
+            1.0
+        } else {
+            f64::from(found.ended_row) / rows
+        };
+        warnings.extend(damage::of_share(there, Warning::Truncated, "JPEG")?);
     }
-}
-
-fn truncated() -> Fault {
-    fault(Code::ImageTruncated, "The JPEG ends before its last pixel.")
-}
-
-/// No header where one should be: a file that is cut off has no end marker
-/// either. (A size of -1, which "overflows", is the library's way to say that
-/// it found tables but no image.)
-fn headless(error: turbojpeg::Error, jpeg: &[u8]) -> Fault {
-    let text = error.to_string();
-    let lacking = ["Premature end", "missing", "overflowed"]
-        .iter()
-        .any(|part| text.contains(part));
-    match (lacking, jpeg.ends_with(&[0xff, 0xd9])) {
-        (true, false) => truncated(),
-        (true, true) => fault(Code::ImageInvalid, "The JPEG holds no image."),
-        (false, _) => invalid(error),
+    if found.broken_scan > 0 {
+        let there = if is_detail {
+            1.0
+        } else {
+            1.0 - f64::from(found.broken_rows) / rows
+        };
+        warnings.extend(damage::of_share(there, Warning::Damaged, "JPEG")?);
     }
-}
-
-fn invalid(error: turbojpeg::Error) -> Fault {
-    let text = error.to_string();
-    fault(
-        Code::ImageInvalid,
-        format!(
-            "The JPEG cannot be decoded: {}.",
-            text.trim_start_matches("TurboJPEG error: ")
-        ),
-    )
+    Ok(warnings)
 }

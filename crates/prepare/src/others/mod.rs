@@ -1,27 +1,33 @@
-//! Every format but JPEG, through the `image` crate. Of an animation, the
+//! WebP, GIF, BMP and TIFF through the `image` crate. Of an animation, the
 //! first frame.
 
-pub mod png;
 pub mod webp;
 
 use std::io::{Cursor, ErrorKind};
 
-use common::fault::{Code, Fault};
+use common::{
+    fault::{Code, Fault, Reason},
+    model::TileSpec,
+};
 use image::{
     ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader,
     metadata::Orientation,
 };
 
-use crate::{Channels, Format, Limits, Pixels, fault};
+use crate::{
+    Channels, Format, Limits, Pixels, damage, fault, ifd,
+    rows::{Plan, Shrinker},
+    swaps_sides, tile, turned,
+};
 
-/// Characters of a decoder's own words: they may quote the file at any length, and stand in the answer and in the log.
-const MOST_TOLD: usize = 200;
-
-pub fn decode(bytes: &[u8], format: Format, limits: &Limits) -> Result<Pixels, Fault> {
-    if format == Format::Png {
-        png::check_inflated(bytes)?;
-    }
-    let format = named(format);
+pub fn decode(
+    bytes: &[u8],
+    format: Format,
+    spec: TileSpec,
+    limits: &Limits,
+) -> Result<Pixels, Fault> {
+    let unreadable = |error| unreadable(&error, format);
+    let format = named(format)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limited(limits.max_decoded_bytes));
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
@@ -37,29 +43,45 @@ pub fn decode(bytes: &[u8], format: Format, limits: &Limits) -> Result<Pixels, F
             webp::check_frames(bytes, original)?;
             webp::metadata(bytes)
         }
-        // A file whose orientation cannot be read is shown as it lies.
-        _ => (
-            decoder.orientation().unwrap_or(Orientation::NoTransforms),
+        ImageFormat::Tiff => (
+            ifd::orientation(bytes),
             decoder.icc_profile().unwrap_or_default(),
         ),
+        _ => (None, decoder.icc_profile().unwrap_or_default()),
     };
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-    let alpha = image.color().has_alpha();
-    let bytes = if alpha {
-        image.into_rgba8().into_raw()
-    } else {
-        image.into_rgb8().into_raw()
-    };
-    let channels = if alpha { Channels::Rgba } else { Channels::Rgb };
+    let (kept, size) = shrunk(image, turned(spec, swaps_sides(orientation)));
     Ok(Pixels {
-        width: original.0,
-        height: original.1,
-        bytes,
-        channels,
+        width: size.0 as u32,
+        height: size.1 as u32,
+        bytes: kept,
+        channels: Channels::Rgb,
         profile,
         orientation,
         original,
+        warnings: Vec::new(),
     })
+}
+
+/// RGB on white, of the size that is worth more steps.
+fn shrunk(image: DynamicImage, spec: TileSpec) -> (Vec<u8>, (usize, usize)) {
+    let width = image.width() as usize;
+    let plan = Plan::new((width, image.height() as usize), spec);
+    let size = plan.size();
+    let mut shrinker = Shrinker::new(plan, 3);
+    if image.color().has_alpha() {
+        let mut opaque = Vec::new();
+        for row in image.into_rgba8().as_raw().chunks_exact(4 * width) {
+            tile::put_on_white(row, &mut opaque);
+            shrinker.push(&opaque);
+        }
+    } else {
+        for row in image.into_rgb8().as_raw().chunks_exact(3 * width) {
+            shrinker.push(row);
+        }
+    }
+    (shrinker.finish(), size)
 }
 
 /// Returns what is held at once while `decoder` decodes, or while its colours are
@@ -88,26 +110,40 @@ fn limited(bytes: u64) -> image::Limits {
     limits
 }
 
-fn named(format: Format) -> ImageFormat {
+fn named(format: Format) -> Result<ImageFormat, Fault> {
     match format {
-        Format::Jpeg => ImageFormat::Jpeg,
-        Format::Png => ImageFormat::Png,
-        Format::WebP => ImageFormat::WebP,
-        Format::Gif => ImageFormat::Gif,
-        Format::Bmp => ImageFormat::Bmp,
-        Format::Tiff => ImageFormat::Tiff,
+        Format::WebP => Ok(ImageFormat::WebP),
+        Format::Gif => Ok(ImageFormat::Gif),
+        Format::Bmp => Ok(ImageFormat::Bmp),
+        Format::Tiff => Ok(ImageFormat::Tiff),
+        _ => Err(fault(
+            Code::Internal,
+            "The format has a decoder of its own.",
+        )),
     }
 }
 
-fn unreadable(error: ImageError) -> Fault {
-    let code = match &error {
-        ImageError::Limits(_) => Code::ImageTooLarge,
-        ImageError::Unsupported(_) => Code::UnsupportedFormat,
-        ImageError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => Code::ImageTruncated,
-        _ => Code::ImageInvalid,
-    };
-    let told: String = error.to_string().chars().take(MOST_TOLD).collect();
-    fault(code, format!("The image cannot be decoded: {told}."))
+/// In words of ours: a decoder's own may quote the file, and name its types.
+fn unreadable(error: &ImageError, format: Format) -> Fault {
+    let name = format.name().to_uppercase();
+    match error {
+        ImageError::Limits(_) => fault(
+            Code::ImageTooLarge,
+            format!("The {name} takes more memory than is given."),
+        ),
+        ImageError::Unsupported(_) => fault(
+            Code::UnsupportedFormat,
+            format!("The {name} has a feature that is not read here: a rare compression, depth or kind of colours. Save it as PNG or JPEG."),
+        )
+        .because(Reason::Feature),
+        ImageError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => {
+            damage::truncated(&name, None)
+        }
+        _ => fault(
+            Code::ImageInvalid,
+            format!("The {name} is damaged: its data is not what its format prescribes."),
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -149,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decoder_that_quotes_the_file_is_cut_short() {
+    fn no_decoder_quotes_the_file() {
         let spec = TileSpec {
             width: 8,
             height: 8,
@@ -158,9 +194,9 @@ mod tests {
         let fault = crate::tile(&tiff(10_000), spec, &LIMITS).expect_err("no picture");
         assert_eq!(fault.code, Code::UnsupportedFormat, "{fault:?}");
         assert!(
-            fault.detail.contains("bits per sample") && fault.detail.len() < 300,
-            "{} bytes",
-            fault.detail.len()
+            fault.detail.starts_with("The TIFF has a feature") && fault.detail.len() < 300,
+            "{}",
+            fault.detail
         );
     }
 }

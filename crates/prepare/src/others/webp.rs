@@ -3,7 +3,7 @@
 use common::fault::{Code, Fault};
 use image::metadata::Orientation;
 
-use crate::fault;
+use crate::{fault, ifd};
 
 /// Name and body of each chunk; the last body may be shorter than it claims.
 pub fn chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
@@ -21,16 +21,14 @@ pub fn chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
 
 /// Orientation and colour profile, which only an extended file has. The
 /// decoder would give the same, after allocating whatever length they claim.
-pub fn metadata(webp: &[u8]) -> (Orientation, Option<Vec<u8>>) {
+pub fn metadata(webp: &[u8]) -> (Option<Orientation>, Option<Vec<u8>>) {
     let is_extended = chunks(webp).next().is_some_and(|(name, _)| name == b"VP8X");
     let find = |wanted| {
         chunks(webp)
             .find(|(name, _)| is_extended && *name == wanted)
             .map(|(_, body)| body)
     };
-    let orientation = find(b"EXIF")
-        .and_then(Orientation::from_exif_chunk)
-        .unwrap_or(Orientation::NoTransforms);
+    let orientation = find(b"EXIF").and_then(ifd::orientation);
     (orientation, find(b"ICCP").map(<[u8]>::to_vec))
 }
 
@@ -84,7 +82,7 @@ mod tests {
     fn metadata_is_what_is_there_and_not_what_is_claimed() {
         let turned = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
         let extended = (b"VP8X", [0; 10].as_slice(), 10);
-        let expected = (Orientation::Rotate90, Some(b"profile!".to_vec()));
+        let expected = (Some(Orientation::Rotate90), Some(b"profile!".to_vec()));
         let exif = (b"EXIF", turned.as_slice(), turned.len() as u32);
         assert_eq!(
             metadata(&file(&[extended, (b"ICCP", b"profile!", 8), exif])),
@@ -97,14 +95,8 @@ mod tests {
             expected
         );
         // Only an extended file has any.
-        assert_eq!(
-            metadata(&file(&[(b"VP8 ", b"", 0), exif])),
-            (Orientation::NoTransforms, None)
-        );
-        assert_eq!(
-            metadata(&file(&[extended])),
-            (Orientation::NoTransforms, None)
-        );
-        assert_eq!(metadata(b"RIFF"), (Orientation::NoTransforms, None));
+        assert_eq!(metadata(&file(&[(b"VP8 ", b"", 0), exif])), (None, None));
+        assert_eq!(metadata(&file(&[extended])), (None, None));
+        assert_eq!(metadata(b"RIFF"), (None, None));
     }
 }

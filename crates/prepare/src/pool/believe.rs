@@ -12,6 +12,8 @@ use crate::{
 
 /// Longer than what any decoder says of a file.
 const MAX_DETAIL_BYTES: usize = 500;
+/// There are as many kinds.
+const MOST_WARNINGS: usize = 2;
 
 pub fn believed(reply: Reply, limits: &Limits) -> io::Result<Reply> {
     match reply {
@@ -29,13 +31,18 @@ fn checked(decoded: Decoded, limits: &Limits) -> io::Result<Decoded> {
         return Err(io::Error::other("no decoder answers so"));
     }
     // The stage and whether another try is worth it are not the decoder's to say.
-    Ok(decoded.map_err(|told| fault(told.code, told.detail)))
+    Ok(decoded.map_err(|told| Fault {
+        reason: told.reason,
+        ..fault(told.code, told.detail)
+    }))
 }
 
 fn is_within(picture: &Picture, limits: &Limits) -> bool {
     picture.frames >= 1
         && limits.check_frames(picture.frames).is_ok()
-        && limits.check_size(picture.width, picture.height).is_ok()
+        && limits.check_shape(picture.width, picture.height).is_ok()
+        && u64::from(picture.width) * u64::from(picture.height) <= limits.most_pixels()
+        && picture.warnings.len() <= MOST_WARNINGS
 }
 
 fn is_about_a_file(told: &Fault) -> bool {
@@ -65,6 +72,7 @@ mod tests {
             width,
             height: 10,
             frames,
+            warnings: Vec::new(),
             rgb: Vec::new(),
         })
     }
@@ -76,7 +84,7 @@ mod tests {
     #[test]
     fn a_size_beyond_the_limits_is_no_files() {
         assert!(is_believed(picture(10, 1)));
-        for width in [0, 501, u32::MAX] {
+        for width in [0, 10_001, u32::MAX] {
             assert!(!is_believed(picture(width, 1)), "{width}");
         }
         for frames in [0, Limits::STANDARD.max_frames + 1] {

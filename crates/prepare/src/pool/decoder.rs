@@ -16,6 +16,7 @@ use super::{
     PoolConfig,
     believe::believed,
     meter::{Meter, processor_time},
+    pace::MOST_TIMES,
 };
 use crate::{
     Limits,
@@ -65,7 +66,7 @@ impl Decoder {
         let life = config.timeout.saturating_mul(DECODES);
         let bounds = Bounds {
             memory_bytes,
-            processor: life.saturating_add(config.timeout.saturating_mul(2)),
+            processor: life.saturating_add(config.timeout.saturating_mul(2 * MOST_TIMES)),
         };
         let started = config.program.start("prepare-worker", bounds, &MALLOC)?;
         let Reader { process, to, from } = started;

@@ -5,6 +5,7 @@
 mod believe;
 mod decoder;
 mod meter;
+mod pace;
 
 use std::{
     collections::VecDeque,
@@ -27,9 +28,9 @@ use tokio::{
     time::{Instant, error::Elapsed, sleep, timeout, timeout_at},
 };
 
-use crate::metrics::DECODERS_LOST;
 use crate::{
     Limits, Prepared, fault,
+    metrics::{DECODERS_LOST, count_refused},
     protocol::{Decoded, Reply},
 };
 use decoder::Decoder;
@@ -72,11 +73,7 @@ struct Inner {
     idle: Mutex<VecDeque<Decoder>>,
 }
 
-/// What a file may take of the processor before it is slow: what a photo of 12 megapixels takes.
-const BRISK: Duration = Duration::from_millis(50);
-/// The same for each of its megabytes. So a large file has its time, and who wants much time has to send much.
-const BRISK_PER_MB: Duration = Duration::from_millis(50);
-/// So many times that, and it is ended unless it is one of the few that may be slow.
+/// So many times what is brisk, and it is ended unless it is one of the few that may be slow.
 const PATIENCE: u32 = 3;
 
 type Response = Result<Prepared, Fault>;
@@ -250,7 +247,7 @@ impl Inner {
 
     /// Beside the async threads: it takes half a millisecond, and a large file has to be hashed.
     async fn finish(&self, file: Bytes, spec: TileSpec, decoded: Decoded) -> Response {
-        let picture = decoded?;
+        let picture = decoded.inspect_err(count_refused)?;
         let limits = self.config.limits;
         let work = spawn_blocking(move || crate::finish(&file, &picture, spec, &limits));
         work.await.map_err(internal)?
@@ -266,7 +263,8 @@ impl Inner {
         turn: OwnedSemaphorePermit,
     ) -> Ended {
         let (meter, pid) = (decoder.meter(), decoder.pid());
-        let (longest, brisk) = (self.config.timeout, brisk(file.len()));
+        let longest = pace::longest(file, self.config.timeout);
+        let brisk = pace::brisk(file);
         let mut answer = pin!(timeout(
             longest * 2,
             decoder.ask(file, spec, self.config.limits)
@@ -343,10 +341,6 @@ impl Ended {
 
 fn undecodable() -> Fault {
     fault(Code::ImageInvalid, "The image cannot be decoded.")
-}
-
-fn brisk(bytes: usize) -> Duration {
-    BRISK + BRISK_PER_MB.mul_f64(bytes as f64 / 1e6)
 }
 
 /// Beside the async threads: to start a process takes milliseconds.

@@ -64,7 +64,7 @@ fn transform(profile: &[u8], channels: Channels) -> Option<Transform> {
     // The third is how the library names four channels of any kind.
     let (space, layout) = match channels {
         Channels::Cmyk => (DataColorSpace::Cmyk, Layout::Rgba),
-        Channels::Rgb | Channels::Rgba => (DataColorSpace::Rgb, Layout::Rgb),
+        Channels::Rgb => (DataColorSpace::Rgb, Layout::Rgb),
     };
     if source.color_space != space {
         return None;

@@ -23,7 +23,7 @@ use crate::{Channels, Pixels, fault, swaps_sides};
 const PAD_GREY: u8 = 128;
 
 /// Returns `[height, width, 3] u8`. Turning comes last: it then moves a tile's pixels, not a photo's.
-pub fn make(mut pixels: Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
+pub fn make(pixels: Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
     let (width, height) = (u32::from(spec.width), u32::from(spec.height));
     let (lying_width, lying_height) = if swaps_sides(pixels.orientation) {
         (height, width)
@@ -31,7 +31,7 @@ pub fn make(mut pixels: Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
         (width, height)
     };
     let placed = place(&pixels, spec.fit, lying_width, lying_height);
-    let opaque = resize(&mut pixels, &placed)?;
+    let opaque = resize(&pixels, &placed)?;
     let opaque = colour::to_srgb(opaque, pixels.channels, pixels.profile.as_deref());
     let lying = RgbImage::from_raw(placed.width, placed.height, opaque)
         .ok_or_else(|| internal("tile size"))?;
@@ -111,13 +111,11 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
     }
 }
 
-fn resize(pixels: &mut Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
+fn resize(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
     match pixels.channels {
-        Channels::Rgb => {}
-        Channels::Rgba => put_on_white(&mut pixels.bytes),
-        Channels::Cmyk => return resize_cmyk(pixels, placed),
+        Channels::Rgb => resize_rgb(&pixels.bytes, (pixels.width, pixels.height), placed),
+        Channels::Cmyk => resize_cmyk(pixels, placed),
     }
-    resize_rgb(&pixels.bytes, (pixels.width, pixels.height), placed)
 }
 
 /// Resizes `[height, width, 3] u8`. Every picture comes here, since each pixel type has some 400 kernels compiled for it.
@@ -166,19 +164,22 @@ fn resize_cmyk(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
         .collect())
 }
 
-/// Puts white behind what is transparent and drops the opacity, in place: no limit has counted a copy of all pixels.
-fn put_on_white(bytes: &mut Vec<u8>) {
-    let pixels = bytes.len() / 4;
-    for pixel in 0..pixels {
-        let opacity = u16::from(bytes[4 * pixel + 3]);
-        for channel in 0..3 {
-            let colour = u16::from(bytes[4 * pixel + channel]);
-            let mixed = colour * opacity + 255 * (255 - opacity);
-            // Rounded, and never above 255.
-            bytes[3 * pixel + channel] = ((mixed + 127) / 255) as u8;
-        }
-    }
-    bytes.truncate(3 * pixels);
+/// Puts white behind a row of RGBA. Before anything is averaged: what cannot be seen has a colour, too.
+pub fn put_on_white(rgba: &[u8], rgb: &mut Vec<u8>) {
+    let (pixels, _) = rgba.as_chunks::<4>();
+    rgb.clear();
+    rgb.extend(
+        pixels
+            .iter()
+            .flat_map(|&[r, g, b, opacity]| [r, g, b].map(|colour| on_white(colour, opacity))),
+    );
+}
+
+pub fn on_white(colour: u8, opacity: u8) -> u8 {
+    let opacity = u16::from(opacity);
+    let mixed = u16::from(colour) * opacity + 255 * (255 - opacity);
+    // Rounded, and never above 255.
+    ((mixed + 127) / 255) as u8
 }
 
 fn padded(picture: RgbImage, width: u32, height: u32) -> RgbImage {

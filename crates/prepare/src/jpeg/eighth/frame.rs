@@ -13,8 +13,9 @@ pub struct Frame<'a> {
     pub restart_interval: usize,
     pub dc: [Option<Table>; 4],
     pub ac: [Option<Table>; 4],
-    /// From the first bit of the scan.
+    /// From the first bit of the first scan.
     pub scan: &'a [u8],
+    pub is_progressive: bool,
 }
 
 pub struct Component {
@@ -32,6 +33,7 @@ const DQT: u8 = 0xdb;
 const DRI: u8 = 0xdd;
 const DHT: u8 = 0xc4;
 const SOF_BASELINE: u8 = 0xc0;
+const SOF_PROGRESSIVE: u8 = 0xc2;
 const SOS: u8 = 0xda;
 
 pub fn read(jpeg: &[u8]) -> Option<Frame<'_>> {
@@ -43,6 +45,7 @@ pub fn read(jpeg: &[u8]) -> Option<Frame<'_>> {
         dc: [const { None }; 4],
         ac: [const { None }; 4],
         scan: &[],
+        is_progressive: false,
     };
     let mut steps = [None; 4];
     for (marker, body) in markers::segments(jpeg) {
@@ -50,7 +53,10 @@ pub fn read(jpeg: &[u8]) -> Option<Frame<'_>> {
             DQT => read_steps(body, &mut steps)?,
             DHT => read_tables(body, &mut frame)?,
             DRI => frame.restart_interval = usize::from(u16::from_be_bytes(*body.first_chunk()?)),
-            SOF_BASELINE if frame.components.is_empty() => read_frame(body, &mut frame)?,
+            SOF_BASELINE | SOF_PROGRESSIVE if frame.components.is_empty() => {
+                frame.is_progressive = marker == SOF_PROGRESSIVE;
+                read_frame(body, &mut frame)?;
+            }
             SOS => {
                 read_scan(body, &mut frame, &steps)?;
                 frame.scan = jpeg.get(body.as_ptr_range().end.addr() - jpeg.as_ptr().addr()..)?;
@@ -74,7 +80,7 @@ fn read_steps(mut body: &[u8], steps: &mut [Option<[f32; 5]>; 4]) -> Option<()> 
     Some(())
 }
 
-fn read_tables(mut body: &[u8], frame: &mut Frame) -> Option<()> {
+pub fn read_tables(mut body: &[u8], frame: &mut Frame) -> Option<()> {
     while let Some((&head, rest)) = body.split_first() {
         let (counts, rest) = rest.split_first_chunk::<16>()?;
         let total = counts.iter().map(|count| usize::from(*count)).sum();
@@ -115,17 +121,27 @@ fn read_frame(body: &[u8], frame: &mut Frame) -> Option<()> {
 
 fn read_scan(body: &[u8], frame: &mut Frame, steps: &[Option<[f32; 5]>; 4]) -> Option<()> {
     let (&count, rest) = body.split_first()?;
-    let (selectors, [0, 63, 0]) = rest.split_at_checked(2 * usize::from(count))? else {
+    let (selectors, spectrum) = rest.split_at_checked(2 * usize::from(count))?;
+    if !frame.is_progressive && spectrum != [0, 63, 0] {
         return None;
-    };
+    }
     let (selectors, _) = selectors.as_chunks::<2>();
+    select(selectors, frame)?;
+    for component in &mut frame.components {
+        component.steps = (*steps.get(component.quantisation)?)?;
+    }
+    Some(())
+}
+
+/// Notes which tables a scan of all components uses.
+pub fn select(selectors: &[[u8; 2]], frame: &mut Frame) -> Option<()> {
     if selectors.len() != frame.components.len() {
         return None;
     }
     for (component, &[id, tables]) in frame.components.iter_mut().zip(selectors) {
         (component.id == id).then_some(())?;
-        (component.dc, component.ac) = (usize::from(tables >> 4), usize::from(tables & 15));
-        component.steps = (*steps.get(component.quantisation)?)?;
+        component.dc = usize::from(tables >> 4);
+        component.ac = usize::from(tables & 15);
     }
     Some(())
 }
@@ -142,7 +158,7 @@ fn is_ordinary(frame: &Frame, jpeg: &[u8]) -> bool {
                 .iter()
                 .all(|chroma| (chroma.across, chroma.down) == (1, 1));
             let fine = matches!((luma.across, luma.down), (1 | 2, 1 | 2));
-            whole && !by_letters && !markers::is_adobe(jpeg) && chroma_is_plain && fine
+            whole && !by_letters && markers::is_ycbcr(jpeg) && chroma_is_plain && fine
         }
         _ => false,
     }
