@@ -50,6 +50,10 @@ pub struct Doctor {
 
     #[command(flatten)]
     store: StoreConfig,
+
+    /// The page or address that `tagfleet serve` names to the owners of sites
+    #[arg(long, env = "TAGFLEET_FETCH_CONTACT")]
+    fetch_contact: Option<String>,
 }
 
 /// One finding: fine, or what to do about it.
@@ -65,6 +69,7 @@ impl Doctor {
         let mut findings = vec![processor(), confinement().await];
         findings.extend(self.models());
         findings.extend(self.services().await);
+        findings.push(contact(self.fetch_contact.as_deref()));
         findings.extend(commands());
         findings.iter().for_each(print);
         let ill = findings
@@ -229,6 +234,17 @@ async fn confinement() -> Finding {
         needed_for: "images",
         cure: confined.await.err().map(|error| error.to_string()),
         essential: true,
+    }
+}
+
+/// Many hosts answer 403 to a program that names nobody.
+fn contact(named: Option<&str>) -> Finding {
+    let missing = "some hosts answer 403 to programs that name nobody to ask: set --fetch-contact to a page or an address";
+    Finding {
+        what: "a contact for the owners of sites".to_owned(),
+        needed_for: "downloads from strict hosts",
+        cure: named.is_none().then(|| missing.to_owned()),
+        essential: false,
     }
 }
 

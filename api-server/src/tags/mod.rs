@@ -1,6 +1,7 @@
 //! `POST /v1/tags`: one image's way through the API server.
 
 mod answer;
+mod content;
 mod form;
 mod request;
 mod source;
@@ -12,10 +13,6 @@ use axum::{
     body::Body,
     extract::{Extension, Request, State},
     response::{IntoResponse, Response},
-};
-use base64::{
-    Engine, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use bytes::Bytes;
 use common::{
@@ -174,7 +171,7 @@ async fn fetch(
             return Ok((bytes, Some(sent)));
         }
         Source::Base64(text, held) => {
-            let decode = move || Ok(held.with(decode_base64(&text)?));
+            let decode = move || Ok(held.with(content::decoded(text)?));
             app.offload.run(Stage::Fetch, deadline, decode).await?
         }
         Source::Body(body) => from_body(app, body, deadline).await?,
@@ -210,19 +207,4 @@ async fn from_body(app: &AppState, body: Body, deadline: Instant) -> Result<Byte
     };
     let (bytes, held) = read_body(&app.resources.budget, body, limits, Some(deadline)).await?;
     Ok(held.with(bytes))
-}
-
-/// With or without padding, since clients differ.
-fn decode_base64(text: &str) -> Result<Bytes, Fault> {
-    let lenient =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let engine = GeneralPurpose::new(&alphabet::STANDARD, lenient);
-    let decoded = engine.decode(text);
-    decoded.map(Bytes::from).map_err(|error| {
-        Fault::new(
-            Code::InvalidRequest,
-            Stage::Fetch,
-            format!("image.content is not base64: {error}"),
-        )
-    })
 }
