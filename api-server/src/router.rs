@@ -55,6 +55,7 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .routes(routes!(batches::batch_errors))
         .routes(routes!(batches::batch_events))
         .routes(routes!(batches::cancel_batch))
+        .routes(routes!(batches::retry_batch))
         .route_layer(from_fn_with_state(app.clone(), middleware::auth));
     let (described, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(keyed)
@@ -65,7 +66,8 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .split_for_parts();
     let docs = SwaggerUi::new("/docs").url("/openapi.json", document);
     let docs = Router::<Arc<AppState>>::from(docs).layer(map_response(page::guard_docs));
-    described
+    let cors = middleware::cors(&app.config.cors_allow_origin);
+    let router = described
         .route("/", get(page::index))
         .route("/page/style.css", get(page::style))
         .route("/page/app.js", get(page::script))
@@ -73,5 +75,9 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .fallback(context::unknown_path)
         .method_not_allowed_fallback(context::method_not_allowed)
         .with_state(app)
-        .layer(from_fn(middleware::edge))
+        .layer(from_fn(middleware::edge));
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }

@@ -50,6 +50,7 @@ macro_rules! codes {
 codes! {
     // The request itself
     InvalidRequest = "invalid_request", 400, false, "The request is not valid";
+    InvalidRow = "invalid_row", 400, false, "The row of the list cannot be read";
     InvalidUrl = "invalid_url", 400, false, "The image URL is not valid";
     UnsupportedMediaType = "unsupported_media_type", 415, false, "The content type is not supported";
     BodyTooLarge = "body_too_large", 413, false, "The request body is too large";
@@ -64,6 +65,7 @@ codes! {
     IdempotencyInFlight = "idempotency_in_flight", 409, true, "A request with this idempotency key is under way";
     /// Nobody sees it as an answer.
     ClientGone = "client_gone", 499, true, "The client hung up before it was answered";
+    BatchUnderWay = "batch_under_way", 409, true, "The batch has not ended yet";
     BatchCancelled = "batch_cancelled", 409, false, "The batch was cancelled before this item was done";
     BatchExpired = "batch_expired", 409, false, "The batch's time was over before this item was done";
     WebhookNotAllowed = "webhook_not_allowed", 422, false, "The webhook's URL is not allowed";

@@ -24,4 +24,5 @@ pub mod stage;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+pub mod unpack;
 pub mod wire;

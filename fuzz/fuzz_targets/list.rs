@@ -1,59 +1,59 @@
-//! Any bytes as a list of images, NDJSON and CSV, packed in each way: they become items of bounded length, within flat
-//! memory.
+//! Any bytes as a list of images, in each format that is text, packed in each way: they become rows of bounded length, within
+//! flat memory, and as many whatever the pieces in which they come.
 #![no_main]
 
 use std::io::Cursor;
 
+use common::{budget::Budget, unpack::Compression};
 use futures_util::StreamExt;
-use ledger::intake::{BatchItem, lines};
-use manifest::{Compression, CsvRows, decoded};
+use manifest::{Columns, Format, MAX_CELL_BYTES, Rows, plain};
 use tagfleet_fuzz::memory::peak_bytes;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::codec::FramedRead;
 
 /// A window of zstd, what is read at once of each, and what a row may have.
 const GIVEN_BYTES: usize = 32 << 20;
-/// Far above a cell's bound, which is not told outside of its crate.
-const MAX_CELL_BYTES: usize = 64 << 10;
-/// What a packed list may become: 200 times itself, or 4 MiB.
-const MAX_RATIO: usize = 200;
-const FREE_BYTES: usize = 4 << 20;
+/// Larger windows are refused for want of room.
+const BUDGET_BYTES: usize = 16 << 20;
+/// A row, and what is said of one that is wrong.
+const MOST_BYTES: usize = 4 * MAX_CELL_BYTES + 4096;
 
 libfuzzer_sys::fuzz_target!(|packed: &[u8]| {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
-    for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        for read in [read_lines, read_rows] {
-            let (plain_bytes, peak) = peak_bytes(|| read(&runtime, packed, compression));
-            assert!(plain_bytes <= FREE_BYTES.max(packed.len() * MAX_RATIO));
-            assert!(peak <= GIVEN_BYTES + packed.len(), "{peak} bytes at once");
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Brotli] {
+        for format in [Format::Ndjson, Format::Csv, Format::Text] {
+            let (large, peak) = peak_bytes(|| rows(&runtime, packed, compression, format, 64 << 10));
+            assert!(peak <= GIVEN_BYTES + 2 * packed.len(), "{peak} bytes at once");
+            if packed.len() < 4096 {
+                assert_eq!(rows(&runtime, packed, compression, format, 7), large);
+            }
         }
     }
 });
 
-/// Returns the bytes of all items.
-fn read_lines(runtime: &Runtime, packed: &[u8], compression: Compression) -> usize {
+/// Returns how many rows there are, and whether they end well.
+fn rows(
+    runtime: &Runtime,
+    packed: &[u8],
+    compression: Compression,
+    format: Format,
+    piece: usize,
+) -> (usize, bool) {
     runtime.block_on(async {
-        let mut lines = std::pin::pin!(lines(Cursor::new(packed.to_vec()), compression));
-        let mut bytes = 0;
-        while let Some(Ok(line)) = lines.next().await {
-            assert!(line.len() <= MAX_CELL_BYTES);
-            let item = serde_json::from_str::<BatchItem>(&line).ok();
-            let item = item.and_then(|item| item.check().ok());
-            bytes += item.map_or(0, |item| item.custom_id.len() + item.url.len());
+        let budget = Budget::new(BUDGET_BYTES);
+        let Ok(text) = plain(Cursor::new(packed.to_vec()), compression, &budget).await else {
+            return (0, false);
+        };
+        let rows = Rows::new(format, &Columns::default());
+        let mut rows = FramedRead::with_capacity(text, rows, piece);
+        let mut count = 0;
+        while let Some(row) = rows.next().await {
+            let Ok(row) = row else { return (count, false) };
+            let id = row.custom_id.as_deref().unwrap_or_default();
+            let wrong = row.wrong.as_deref().unwrap_or_default();
+            assert!(row.url.len() <= MOST_BYTES && id.len() <= MOST_BYTES && wrong.len() <= MOST_BYTES);
+            count += 1;
         }
-        bytes
-    })
-}
-
-fn read_rows(runtime: &Runtime, packed: &[u8], compression: Compression) -> usize {
-    runtime.block_on(async {
-        let plain = decoded(Cursor::new(packed.to_vec()), compression);
-        let mut rows = FramedRead::new(plain, CsvRows::default());
-        let mut bytes = 0;
-        while let Some(Ok(row)) = rows.next().await {
-            assert!(row.url.len() <= MAX_CELL_BYTES && row.custom_id.len() <= MAX_CELL_BYTES);
-            bytes += row.url.len();
-        }
-        bytes
+        (count, true)
     })
 }

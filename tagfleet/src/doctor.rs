@@ -51,6 +51,10 @@ pub struct Doctor {
 
     #[command(flatten)]
     store: StoreConfig,
+
+    /// The page or address that `tagfleet serve` names to the owners of sites
+    #[arg(long, env = "TAGFLEET_FETCH_CONTACT")]
+    fetch_contact: Option<String>,
 }
 
 /// A broker or Redis that is there answers sooner.
@@ -80,6 +84,7 @@ impl Doctor {
         findings.extend(self.models());
         findings.extend(self.services().await);
         findings.extend(codecs());
+        findings.push(contact(self.fetch_contact.as_deref()));
         findings.extend(commands());
         findings.iter().for_each(print);
         let ill = findings
@@ -243,6 +248,17 @@ fn codecs() -> impl Iterator<Item = Finding> {
             .then(|| format!("not found; on Debian: apt-get install {}", library.package)),
         essential: false,
     })
+}
+
+/// Many hosts answer 403 to a program that names nobody.
+fn contact(named: Option<&str>) -> Finding {
+    let missing = "some hosts answer 403 to programs that name nobody to ask: set --fetch-contact to a page or an address";
+    Finding {
+        what: "a contact for the owners of sites".to_owned(),
+        needed_for: "downloads from strict hosts",
+        cure: named.is_none().then(|| missing.to_owned()),
+        essential: false,
+    }
 }
 
 fn commands() -> Vec<Finding> {

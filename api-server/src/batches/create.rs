@@ -12,6 +12,8 @@ use common::{
     stage::Stage,
 };
 
+use manifest::Columns;
+
 use ledger::{
     BatchKey, BatchView, DryRun, LedgerError, Manifest, Request, SHARD_BYTES,
     announce::announce_first,
@@ -21,7 +23,8 @@ use ledger::{
 
 use super::{
     options::{BatchQuery, BatchRequest, Wanted},
-    reply, source,
+    reply,
+    source::{self, Source},
 };
 use crate::{
     auth::Caller,
@@ -37,8 +40,9 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
 
 /// Begin a batch
 ///
-/// Up to 10,000 items come in one JSON body, any number as NDJSON, whose lines are items and whose options are in the
-/// query; `Content-Encoding` may be gzip or zstd. A list that lies in a bucket or folder that the service may open comes as
+/// Up to 10,000 items come in one JSON body, any number as NDJSON, CSV or text with a URL a line, whose options are in the
+/// query; `Content-Encoding` may be gzip, zstd or br. A row that cannot be read ends as `invalid_row`, and the others are
+/// none the worse for it; with `strict` it refuses the list. A list that lies in a bucket or folder that the service may open comes as
 /// `{"manifest": "s3://…"}`: it is read after the answer, and a batch whose list cannot be read ends as `failed`. With an `Idempotency-Key` it is safe to send a batch again: if it is
 /// here already it is answered, and if half of it is, the other half is taken. With `dry_run`, the batch is a sample of the
 /// list, and at its end there is a `forecast` of what the whole list would be: failures, bytes, seconds, cost, tags.
@@ -48,6 +52,8 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
     request_body(content(
         (BatchRequest = "application/json", example = json!({"items": [{"custom_id": "photo-1", "url": "https://example.com/cat.jpg"}], "features": ["tags"], "metadata": {"album": "7"}})),
         (String = "application/x-ndjson"),
+        (String = "text/csv"),
+        (String = "text/plain"),
     )),
     responses(
         (status = 202, description = "The whole list is stored, and will be worked on; a manifest is going to be read", body = BatchView),
@@ -88,7 +94,35 @@ async fn create(app: &AppState, tenant: &str, request: HttpRequest) -> Result<Ba
     let asked = fingerprint(&wanted)?;
     // Only now: which one is the default may be another the next time.
     wanted.asking.model = model(app, wanted.asking.model).await?;
-    let fresh = fresh(app, tenant, wanted);
+    let columns = wanted.columns.clone();
+    let made = Made {
+        fresh: fresh(app, tenant, wanted),
+        asked,
+        idempotency,
+        source,
+        columns,
+    };
+    make(app, made).await
+}
+
+/// All that a batch is made of.
+pub struct Made {
+    pub fresh: Request,
+    /// What the idempotency key stands for, beside the items.
+    pub asked: String,
+    pub idempotency: Option<IdempotencyKey>,
+    pub source: Source,
+    pub columns: Columns,
+}
+
+pub async fn make(app: &AppState, made: Made) -> Result<BatchView, Fault> {
+    let Made {
+        fresh,
+        asked,
+        idempotency,
+        source,
+        columns,
+    } = made;
     let ledger = &app.resources.ledger;
     let batch = match &idempotency {
         Some(key) => key.claim(ledger, fresh.id.clone(), &asked).await?,
@@ -100,7 +134,7 @@ async fn create(app: &AppState, tenant: &str, request: HttpRequest) -> Result<Ba
         let _ = key.give_up(ledger, &batch).await;
     }
     let (request, is_fresh) = begun.map_err(NotBegun::into_fault)?;
-    match source::take(app, &request, source).await {
+    match source::take(app, &request, source, columns).await {
         Ok(sealed) => {
             if let Some(sealed) = sealed {
                 common::fail_point!("intake.sealed");
@@ -162,6 +196,7 @@ fn fresh(app: &AppState, tenant: &str, wanted: Wanted) -> Request {
         url,
         kind,
         max_items: config.batch_max_items,
+        columns: wanted.columns,
     });
     let expires_s = wanted
         .window_h
@@ -180,6 +215,8 @@ fn fresh(app: &AppState, tenant: &str, wanted: Wanted) -> Request {
         manifest,
         dry_run,
         output: wanted.output,
+        strict: wanted.strict,
+        retry_of: None,
     }
 }
 
@@ -195,7 +232,11 @@ fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
         wanted.dry_run,
         &wanted.output,
     ));
-    fingerprint.map_err(|error| Fault::invalid(error.to_string()))
+    let mut fingerprint = fingerprint.map_err(|_| Fault::bug(Stage::Admit))?;
+    if wanted.strict || wanted.columns != Columns::default() {
+        fingerprint += &format!(" {} {:?}", wanted.strict, wanted.columns);
+    }
+    Ok(fingerprint)
 }
 
 /// Why a batch was not begun.

@@ -5,12 +5,15 @@
 mod cancel;
 mod create;
 mod events;
+mod failed;
 mod get;
+mod kind;
 mod lines;
 mod list;
 mod named;
 mod options;
 mod reply;
+mod retry;
 mod source;
 mod upload;
 
@@ -20,3 +23,4 @@ pub use events::{__path_batch_events, batch_events};
 pub use get::{__path_get_batch, get_batch};
 pub use lines::{__path_batch_errors, __path_batch_results, batch_errors, batch_results};
 pub use list::{__path_list_batches, list_batches};
+pub use retry::{__path_retry_batch, retry_batch};

@@ -57,6 +57,10 @@ impl Named {
         reply::json(done, what, &self.id, &self.caller)
     }
 
+    pub fn accepted<T: Serialize>(&self, done: Result<T, Fault>, what: &'static str) -> Response {
+        reply::accepted(done, what, &self.id, &self.caller)
+    }
+
     pub fn reply(&self, done: Result<Response, Fault>, what: &'static str) -> Response {
         reply::reply(done, what, &self.id, &self.caller)
     }

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use common::fault::Fault;
 use ledger::intake::BatchItem;
-use manifest::{Format, Kind};
-use serde::{Deserialize, Serialize};
+use manifest::{Columns, Format, Kind, Listed};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::request::{Asking, TagOptions, parse_query};
+use crate::request::{Asking, TagOptions, parse_json, parse_query, whole};
 
 const MAX_PAIRS: usize = 16;
 const MAX_NAME_CHARS: usize = 64;
 const MAX_VALUE_CHARS: usize = 512;
-const NO_FORMAT: &str = "the manifest ends with none of .ndjson, .jsonl, .csv (also .gz, .zst) and .parquet: name its `format`";
+const MAX_COLUMN_CHARS: usize = 256;
 /// A year.
 const MAX_WINDOW_H: u32 = 8_784;
 
@@ -22,21 +22,32 @@ const MAX_WINDOW_H: u32 = 8_784;
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
     /// 1 to 10,000; more come as NDJSON, or as a `manifest`.
-    items: Option<Vec<BatchItem>>,
+    #[schema(value_type = Option<Vec<BatchItem>>)]
+    items: Option<Vec<Listed>>,
     /// In place of `items`, a file with them, below what the operator allows (`--batch-allow`): `file:///…`, `s3://…` or
-    /// `gs://…`, ending with .ndjson, .jsonl, .csv (also .gz, .zst) or .parquet. Tables have a column `url` and, if you like,
-    /// `custom_id`; the row's number stands in where there is none.
+    /// `gs://…`, ending with .ndjson, .jsonl, .csv, .tsv, .txt (also .gz, .zst) or .parquet. Tables have a column `url` and, if
+    /// you like, `custom_id`; the row's number stands in where there is none.
     #[schema(example = "s3://lists/2026/photos.parquet")]
     manifest: Option<String>,
     /// What the manifest is, whatever its name.
     #[schema(value_type = Option<String>, example = "csv")]
     format: Option<Format>,
+    /// Refuse the list for a row that cannot be read, or for a name that is there twice. Else such a row ends as `invalid_row`.
+    #[serde(default)]
+    strict: bool,
+    /// The manifest's column with the URL, such as `image.url` for `url` in `image`; else `url`, `image_url`, `link`, `src` or
+    /// `uri`.
+    #[schema(example = "image.url")]
+    url_column: Option<String>,
+    /// Its column with the name; else `custom_id`, `id` or `key`.
+    id_column: Option<String>,
     #[serde(flatten)]
     options: TagOptions,
     /// Comes back with the batch: 16 pairs at the most.
     #[schema(example = json!({"album": "7"}))]
     metadata: Option<BTreeMap<String, String>>,
     /// Hours after which what is not done yet ends as `batch_expired`; never if absent.
+    #[serde(default, deserialize_with = "window")]
     #[schema(minimum = 1, maximum = 8784)]
     completion_window_h: Option<u32>,
     /// Where to say that it has ended, signed (Standard Webhooks): `batch.completed`, `batch.failed`, `batch.cancelled`,
@@ -72,6 +83,7 @@ pub struct BatchQuery {
     /// A JSON object of texts.
     metadata: Option<String>,
     /// Hours after which what is not done yet ends as `batch_expired`; never if absent.
+    #[serde(default, deserialize_with = "window")]
     completion_window_h: Option<u32>,
     /// Where to say that it has ended, signed (Standard Webhooks).
     webhook_url: Option<String>,
@@ -79,6 +91,20 @@ pub struct BatchQuery {
     output: Option<String>,
     /// Look at this share of the list alone, above 0 and up to 1, and say what the whole list would be.
     dry_run: Option<f64>,
+    /// What the body is, whatever its content type.
+    #[param(value_type = Option<String>, example = "csv")]
+    format: Option<Format>,
+    /// Refuse the list for a row that cannot be read, or for a name that is there twice.
+    #[serde(default)]
+    strict: bool,
+    /// The column, or key, with the URL, such as `image.url` for `url` in `image`.
+    url_column: Option<String>,
+    /// The column, or key, with the name.
+    id_column: Option<String>,
+}
+
+fn window<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    whole("completion_window_h", from)
 }
 
 /// What both come to, but for the items.
@@ -92,11 +118,15 @@ pub struct Wanted {
     /// A share of the list.
     pub dry_run: Option<f64>,
     pub output: Option<String>,
+    pub strict: bool,
+    pub columns: Columns,
+    /// What the body is, where that is said.
+    pub format: Option<Format>,
 }
 
 impl BatchRequest {
     /// Returns the items, unless they are elsewhere, and what is wanted of them.
-    pub fn split(self) -> Result<(Option<Vec<BatchItem>>, Wanted), Fault> {
+    pub fn split(self) -> Result<(Option<Vec<Listed>>, Wanted), Fault> {
         let manifest = manifest(self.items.as_deref(), self.manifest, self.format)?;
         let wanted = Wanted {
             asking: self.options.check()?,
@@ -106,6 +136,9 @@ impl BatchRequest {
             manifest,
             dry_run: sample(self.dry_run.map(|dry_run| dry_run.sample))?,
             output: self.output,
+            strict: self.strict,
+            columns: columns(self.url_column, self.id_column)?,
+            format: None,
         };
         Ok((self.items, wanted))
     }
@@ -113,14 +146,14 @@ impl BatchRequest {
 
 /// A batch has either items or a manifest.
 fn manifest(
-    items: Option<&[BatchItem]>,
+    items: Option<&[Listed]>,
     manifest: Option<String>,
     format: Option<Format>,
 ) -> Result<Option<(String, Kind)>, Fault> {
     match (items, manifest) {
         (None, Some(url)) => match Kind::of(&url, format) {
-            Some(kind) => Ok(Some((url, kind))),
-            None => Err(Fault::invalid(NO_FORMAT)),
+            Ok(kind) => Ok(Some((url, kind))),
+            Err(why) => Err(Fault::invalid(format!("The manifest {why}."))),
         },
         (Some(_), None) if format.is_none() => Ok(None),
         _ => Err(Fault::invalid(
@@ -134,8 +167,9 @@ pub fn parse_options(query: &str) -> Result<Wanted, Fault> {
     let query: BatchQuery = parse_query(query)?;
     let metadata = match query.metadata.as_deref() {
         None => BTreeMap::new(),
-        Some(text) => serde_json::from_str(text).map_err(|error| {
-            Fault::invalid(format!("metadata is no JSON object of texts: {error}"))
+        Some(text) => parse_json(text.as_bytes()).map_err(|fault| {
+            let why = fault.detail;
+            Fault::invalid(format!("metadata is no JSON object of texts: {why}"))
         })?,
     };
     Ok(Wanted {
@@ -146,7 +180,23 @@ pub fn parse_options(query: &str) -> Result<Wanted, Fault> {
         manifest: None,
         dry_run: sample(query.dry_run)?,
         output: query.output,
+        strict: query.strict,
+        columns: columns(query.url_column, query.id_column)?,
+        format: query.format,
     })
+}
+
+fn columns(url: Option<String>, id: Option<String>) -> Result<Columns, Fault> {
+    let is_long = |name: &Option<String>| {
+        let chars = name.as_deref().map_or(1, |name| name.chars().count());
+        !(1..=MAX_COLUMN_CHARS).contains(&chars)
+    };
+    if is_long(&url) || is_long(&id) {
+        return Err(Fault::invalid(format!(
+            "url_column and id_column must have 1 to {MAX_COLUMN_CHARS} characters"
+        )));
+    }
+    Ok(Columns { url, id })
 }
 
 fn sample(share: Option<f64>) -> Result<Option<f64>, Fault> {

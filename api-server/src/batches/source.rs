@@ -1,6 +1,6 @@
-//! Where a batch's items come from: a JSON body, or lines without end.
+//! Where a batch's items come from: a JSON body, a list of any length, a place outside, or what failed of another batch.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes},
@@ -14,64 +14,89 @@ use common::{
 use futures_util::TryStreamExt;
 use ledger::{
     Request, Sealed,
-    intake::{BatchItem, Intake, Stopped, lines, stopped, take_lines},
+    intake::{Intake, Reading, Stopped, take_text},
 };
-use manifest::Compression;
+use manifest::{Columns, Compression, Format, Listed};
 use tokio::time::{Instant, timeout};
 
 use super::{
+    failed::Failed,
+    kind::{self, Kind},
     options::{BatchRequest, Wanted, parse_options},
-    upload,
+    upload::{self, Upload},
 };
 use crate::{
-    request::{BodyLimits, read_body, too_slow},
+    request::{BodyLimits, parse_json, read_body, too_slow, unpacked},
     state::AppState,
 };
 
 /// Longest time for parsing a body, which is short.
 const PARSED_WITHIN: Duration = Duration::from_secs(60);
-const NDJSON: [&str; 3] = [
-    "application/x-ndjson",
-    "application/jsonl",
-    "application/ndjson",
-];
-const MEDIA_TYPES: &str = "Send up to 10,000 items as `application/json`, any number as `application/x-ndjson`, a line for each item.";
 
 /// Where the items come from.
 pub enum Source {
-    Inline(Vec<BatchItem>, Held),
-    Stream(Body, Compression),
+    Inline(Vec<Listed>, Held),
+    Upload(Upload),
     /// A migrator takes it in.
     Elsewhere,
+    /// What failed of another batch.
+    Failed(Failed),
 }
 
 pub async fn read(app: &AppState, parts: &Parts, body: Body) -> Result<(Source, Wanted), Fault> {
-    let kind = content_type(&parts.headers);
-    let encoding = upload::encoding(&parts.headers)?;
-    if NDJSON.contains(&kind.as_str()) {
-        let wanted = parse_options(parts.uri.query().unwrap_or_default())?;
-        return Ok((Source::Stream(body, encoding), wanted));
+    let said = content_type(&parts.headers);
+    let query = parts.uri.query().unwrap_or_default();
+    match kind::of(&said)? {
+        Kind::Json => read_json(app, unpacked(&parts.headers, body)?).await,
+        Kind::List(format) => {
+            let wanted = parse_options(query)?;
+            let upload = Upload::open(app, &parts.headers, body).await?;
+            let format = wanted.format.unwrap_or(format);
+            upload_of(upload, format, wanted)
+        }
+        Kind::Unsaid => {
+            let mut upload = Upload::open(app, &parts.headers, body).await?;
+            let seen = kind::seen(upload.look().await?);
+            if let Some(Kind::Json) = seen {
+                return read_json(app, upload.into_body()).await;
+            }
+            let wanted = parse_options(query)?;
+            match (wanted.format, seen) {
+                (Some(format), _) | (None, Some(Kind::List(format))) => {
+                    upload_of(upload, format, wanted)
+                }
+                _ => Err(kind::unknown()),
+            }
+        }
     }
-    if kind != "application/json" || encoding != Compression::None {
-        let code = Code::UnsupportedMediaType;
-        return Err(Fault::new(code, Stage::Admit, MEDIA_TYPES));
+}
+
+fn upload_of(upload: Upload, format: Format, wanted: Wanted) -> Result<(Source, Wanted), Fault> {
+    if format == Format::Parquet {
+        return Err(kind::no_parquet());
     }
-    let (json, held) = read_json(app, body).await?;
+    Ok((Source::Upload(upload.of(format)), wanted))
+}
+
+async fn read_json(app: &AppState, body: Body) -> Result<(Source, Wanted), Fault> {
+    let (json, held) = read_whole(app, body).await?;
     let until = Instant::now() + PARSED_WITHIN;
-    let parse = move || {
-        let request = serde_json::from_slice::<BatchRequest>(&json);
-        request.map_err(|error| Fault::invalid(error.to_string()))
-    };
+    let parse = move || parse_json::<BatchRequest>(&json);
     let request = app.offload.run(Stage::Admit, until, parse).await?;
     let (items, wanted) = request.split()?;
     let Some(items) = items else {
         return Ok((Source::Elsewhere, wanted));
     };
-    check_inline(&items, app.config.batches.batch_max_inline_items)?;
+    let most = app.config.batches.batch_max_inline_items;
+    if items.len() > most {
+        let detail =
+            format!("At most {most} items in one body; send more as `application/x-ndjson`.");
+        return Err(Fault::new(Code::BodyTooLarge, Stage::Admit, detail));
+    }
     Ok((Source::Inline(items, held), wanted))
 }
 
-async fn read_json(app: &AppState, body: Body) -> Result<(Bytes, Held), Fault> {
+async fn read_whole(app: &AppState, body: Body) -> Result<(Bytes, Held), Fault> {
     let cap = app.config.batches.batch_max_body_bytes;
     let limits = BodyLimits {
         cap,
@@ -81,22 +106,6 @@ async fn read_json(app: &AppState, body: Body) -> Result<(Bytes, Held), Fault> {
         stage: Stage::Admit,
     };
     read_body(&app.resources.budget, body, limits, None).await
-}
-
-fn check_inline(items: &[BatchItem], most: usize) -> Result<(), Fault> {
-    if items.len() > most {
-        let detail =
-            format!("At most {most} items in one body; send more as `application/x-ndjson`.");
-        return Err(Fault::new(Code::BodyTooLarge, Stage::Admit, detail));
-    }
-    let mut names = HashSet::new();
-    for item in items {
-        if !names.insert(item.custom_id.as_str()) {
-            let detail = format!("custom_id {:?} is there twice", item.custom_id);
-            return Err(Fault::invalid(detail));
-        }
-    }
-    Ok(())
 }
 
 fn content_type(headers: &HeaderMap) -> String {
@@ -117,38 +126,36 @@ pub async fn take(
     app: &AppState,
     request: &Request,
     source: Source,
+    columns: Columns,
 ) -> Result<Option<Sealed>, Stopped> {
     let max_items = app.config.batches.batch_max_items;
-    let mut intake = Intake::new(
-        &app.resources.ledger,
-        &app.resources.budget,
-        request,
-        max_items,
-    );
+    let resources = &app.resources;
+    let mut intake = Intake::new(&resources.ledger, &resources.budget, request, max_items);
     match source {
         Source::Inline(items, _held) => {
-            for item in items {
-                let at = intake.listed();
-                intake
-                    .push(item)
-                    .await
-                    .map_err(|fault| stopped(fault, &format!("items[{at}]")))?;
+            for Listed(row) in items {
+                intake.push(row).await?;
             }
         }
-        Source::Stream(body, encoding) => {
-            let idle = Duration::from_millis(app.config.body_timeout_ms);
-            let lines = lines(upload::arriving(body, idle), encoding);
-            let taken = take_lines(&mut intake, lines.map_err(upload::broken));
+        Source::Upload(upload) => {
+            let reading = Reading {
+                format: upload.format(),
+                compression: Compression::None,
+                columns,
+            };
+            let taken = take_text(&mut intake, upload.into_text(), &reading, upload::broken);
             let most = Duration::from_secs(app.config.batches.batch_upload_timeout_s);
             timeout(most, taken)
                 .await
                 .map_err(|_| Stopped::Lost(too_slow(Stage::Admit)))??;
         }
+        Source::Failed(failed) => {
+            let mut rows = std::pin::pin!(failed.rows(&resources.ledger, &app.reading));
+            while let Some(row) = rows.try_next().await? {
+                intake.push(row).await?;
+            }
+        }
         Source::Elsewhere => return Ok(None),
     }
-    intake
-        .seal(app.now_s())
-        .await
-        .map(Some)
-        .map_err(|fault| stopped(fault, "the batch"))
+    Ok(Some(intake.seal(app.now_s()).await?))
 }

@@ -1,44 +1,77 @@
-//! The lines of a body of any length, compressed or not, within flat memory.
+//! A list that comes as a body of any length, packed or not, within flat memory.
 
 use std::{io, time::Duration};
 
-use axum::{body::Body, http::HeaderMap, http::header};
+use axum::{body::Body, http::HeaderMap};
 use common::{
     fault::{Code, Fault},
     stage::Stage,
+    unpack::{NoRoom, NotUnpacked, peek},
 };
 use futures_util::{StreamExt, stream};
-use ledger::intake::{Stopped, too_long};
-use manifest::Compression;
-use tokio::{io::AsyncBufRead, time::timeout};
-use tokio_util::{codec::LinesCodecError, io::StreamReader};
+use ledger::intake::Stopped;
+use manifest::{Format, plain};
+use tokio::{
+    io::{AsyncBufRead, AsyncRead, AsyncReadExt, BufReader},
+    time::timeout,
+};
+use tokio_util::io::{ReaderStream, StreamReader};
 
-use crate::request::too_slow;
+use crate::{
+    request::{encoding, too_slow},
+    state::AppState,
+};
 
-pub fn encoding(headers: &HeaderMap) -> Result<Compression, Fault> {
-    let Some(value) = headers.get(header::CONTENT_ENCODING) else {
-        return Ok(Compression::None);
-    };
-    match value
-        .to_str()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
-        .as_str()
-    {
-        "" | "identity" => Ok(Compression::None),
-        "gzip" | "x-gzip" => Ok(Compression::Gzip),
-        "zstd" => Ok(Compression::Zstd),
-        _ => Err(Fault::new(
-            Code::UnsupportedMediaType,
-            Stage::Admit,
-            "Content-Encoding may be gzip or zstd.",
-        )),
+/// So much of a list shows what it is: a whole header.
+const HEAD_BYTES: usize = 4 * 1024;
+
+/// A list, of which nothing has been read but what shows how it is packed.
+pub struct Upload {
+    head: Vec<u8>,
+    rest: Box<dyn AsyncBufRead + Send + Unpin>,
+    format: Format,
+}
+
+impl Upload {
+    pub async fn open(app: &AppState, headers: &HeaderMap, body: Body) -> Result<Self, Fault> {
+        let idle = Duration::from_millis(app.config.body_timeout_ms);
+        let packed = arriving(body, idle);
+        let text = plain(packed, encoding(headers)?, &app.resources.budget).await;
+        let text = BufReader::new(text.map_err(|error| fault(&error))?);
+        Ok(Self {
+            head: Vec::new(),
+            rest: Box::new(text),
+            format: Format::Ndjson,
+        })
+    }
+
+    /// Looks at its beginning, which stays where it is.
+    pub async fn look(&mut self) -> Result<&[u8], Fault> {
+        let head = peek(&mut self.rest, HEAD_BYTES).await;
+        self.head = head.map_err(|error| fault(&error))?;
+        Ok(&self.head)
+    }
+
+    pub fn of(self, format: Format) -> Self {
+        Self { format, ..self }
+    }
+
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    pub fn into_text(self) -> impl AsyncRead + Send + Unpin {
+        io::Cursor::new(self.head).chain(self.rest)
+    }
+
+    /// The same as a body, of one that is no list after all.
+    pub fn into_body(self) -> Body {
+        Body::from_stream(ReaderStream::new(self.into_text()))
     }
 }
 
 /// Bytes as they arrive. `idle`: the longest pause between two pieces of the body.
-pub fn arriving(body: Body, idle: Duration) -> impl AsyncBufRead + Send + 'static {
+fn arriving(body: Body, idle: Duration) -> impl AsyncBufRead + Send + Unpin + 'static {
     let pieces = stream::try_unfold(
         (body.into_data_stream(), idle),
         async |(mut pieces, idle)| match timeout(idle, pieces.next()).await {
@@ -51,15 +84,24 @@ pub fn arriving(body: Body, idle: Duration) -> impl AsyncBufRead + Send + 'stati
     StreamReader::new(pieces.boxed())
 }
 
-pub fn broken(error: LinesCodecError) -> Stopped {
-    match error {
-        LinesCodecError::MaxLineLengthExceeded => too_long(),
-        LinesCodecError::Io(error) => match error.kind() {
-            io::ErrorKind::TimedOut => Stopped::Lost(too_slow(Stage::Admit)),
-            io::ErrorKind::ConnectionAborted => {
-                Stopped::Lost(Fault::invalid("The request's body broke off."))
-            }
-            _ => Stopped::Content(Fault::invalid(format!("The body cannot be read: {error}."))),
-        },
+fn fault(error: &io::Error) -> Fault {
+    let no_room = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<NoRoom>());
+    if let Some(no_room) = no_room {
+        return Fault::new(Code::Overloaded, Stage::Admit, no_room.to_string());
+    }
+    let (Stopped::Content(fault) | Stopped::Lost(fault)) = broken(error);
+    fault
+}
+
+/// What it means that a list is read no further.
+pub fn broken(error: &io::Error) -> Stopped {
+    match (NotUnpacked::of(error), error.kind()) {
+        (Some(why), _) => {
+            Stopped::Content(Fault::invalid(format!("The body cannot be read: {why}.")))
+        }
+        (None, io::ErrorKind::TimedOut) => Stopped::Lost(too_slow(Stage::Admit)),
+        (None, _) => Stopped::Lost(Fault::invalid("The request's body broke off.")),
     }
 }

@@ -7,6 +7,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 use common::config::{ConfigError, check_name, positive, refuse, unique_name};
 use ipnet::IpNet;
+use url::Url;
 
 pub use batches::BatchConfig;
 
@@ -61,6 +62,11 @@ pub struct ApiConfig {
     )]
     pub edge_nets: Vec<IpNet>,
 
+    /// Origins such as `https://shop.example` whose pages may call this API from a browser, or `*` for all; none by default.
+    /// A page still needs an API key where keys are asked for
+    #[arg(long, env = "TAGFLEET_CORS_ALLOW_ORIGINS", value_delimiter = ',')]
+    pub cors_allow_origin: Vec<String>,
+
     /// Largest image in a request body, bytes (a JSON body may be a third larger: base64)
     #[arg(long, env = "TAGFLEET_MAX_BODY_BYTES", default_value_t = 20_000_000)]
     pub max_body_bytes: usize,
@@ -114,6 +120,16 @@ impl ApiConfig {
         if self.api_drain_timeout_ms < self.max_timeout_ms.into() {
             return refuse("--api-drain-timeout-ms", "is shorter than --max-timeout-ms");
         }
+        if !self
+            .cors_allow_origin
+            .iter()
+            .all(|origin| is_origin(origin))
+        {
+            return refuse(
+                "--cors-allow-origin",
+                "must be `*`, or an origin such as https://shop.example, without a path",
+            );
+        }
         check_name("--api-name", self.api_name.as_deref())?;
         self.batches.validate()
     }
@@ -123,6 +139,35 @@ impl ApiConfig {
         match &self.api_name {
             Some(name) => name.clone(),
             None => unique_name(),
+        }
+    }
+}
+
+/// As browsers write it: a scheme, a host, and no more.
+fn is_origin(text: &str) -> bool {
+    if text == "*" {
+        return true;
+    }
+    let url = Url::parse(text);
+    url.is_ok_and(|url| url.has_host() && url.origin().ascii_serialization() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_do() {
+        for (text, fits) in [
+            ("*", true),
+            ("https://shop.example", true),
+            ("http://localhost:3000", true),
+            ("https://shop.example/", false),
+            ("https://shop.example/page", false),
+            ("shop.example", false),
+            ("https://SHOP.example", false),
+        ] {
+            assert_eq!(is_origin(text), fits, "{text}");
         }
     }
 }

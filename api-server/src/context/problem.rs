@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::Path,
-    http::{HeaderName, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -185,6 +185,10 @@ pub async fn not_found(id: RequestId) -> Response {
     Problem::of_status(StatusCode::NOT_FOUND, &id).into_response()
 }
 
-pub async fn method_not_allowed(id: RequestId) -> Response {
+/// Answers a method that a path has not. Whoever asks which it has (OPTIONS) is told so: the router adds `Allow`.
+pub async fn method_not_allowed(id: RequestId, method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     Problem::of_status(StatusCode::METHOD_NOT_ALLOWED, &id).into_response()
 }

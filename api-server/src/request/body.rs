@@ -16,19 +16,27 @@ use futures_util::StreamExt;
 use hyper::body::Body as _;
 use tokio::time::{Instant, timeout_at};
 
+use super::encoding::broken;
+
 pub enum MediaType {
     Json,
     Image,
     Form,
+    /// What clients say that were not told: curl says `application/x-www-form-urlencoded` of whatever it sends.
+    Unsaid,
 }
 
 pub fn media_type(headers: &HeaderMap) -> Option<MediaType> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Some(MediaType::Unsaid);
+    };
+    let value = value.to_str().ok()?;
     let essence = value.split(';').next()?.trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => Some(MediaType::Json),
         "application/octet-stream" => Some(MediaType::Image),
         "multipart/form-data" => Some(MediaType::Form),
+        "" | "*/*" | "application/x-www-form-urlencoded" => Some(MediaType::Unsaid),
         other => other.starts_with("image/").then_some(MediaType::Image),
     }
 }
@@ -83,10 +91,7 @@ async fn collect(body: Body, mut room: Room, limits: BodyLimits) -> Result<(Byte
     let mut whole = BytesMut::with_capacity(first);
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
-        let Ok(chunk) = chunk else {
-            let detail = "The request's body broke off.";
-            return Err(Fault::new(Code::InvalidRequest, stage, detail));
-        };
+        let chunk = chunk.map_err(|error| broken(&error, stage))?;
         let length = whole.len() + chunk.len();
         if length > limits.cap {
             return Err(too_large(stage, limits.told_max));

@@ -2,10 +2,14 @@
 //! that every kind of request shares, and bodies read within bounds.
 
 mod body;
+mod encoding;
+mod json;
 mod options;
 mod query;
 mod selection;
 
 pub use body::{BodyLimits, MediaType, length, media_type, read_body, too_large, too_slow};
-pub use options::{Asking, TagOptions};
+pub use encoding::{broken, encoding, peeked, unpacked};
+pub use json::parse_json;
+pub use options::{Asking, TagOptions, whole};
 pub use query::parse_query;

@@ -5,6 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value, map::Entry};
 use url::form_urlencoded;
 
+use super::json::explained;
+
 /// Options that are numbers.
 const NUMBERS: [&str; 5] = [
     "limit",
@@ -13,6 +15,8 @@ const NUMBERS: [&str; 5] = [
     "completion_window_h",
     "dry_run",
 ];
+/// Options that are true or false.
+const FLAGS: [&str; 1] = ["strict"];
 /// Options that are lists: names by comma, or one name each time that the option stands there.
 const LISTS: [&str; 4] = ["features", "categories", "include", "exclude"];
 
@@ -31,12 +35,12 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
                 }
             }
             (Entry::Occupied(_), _) => {
-                return Err(unreadable(&format!("duplicate field `{name}`")));
+                return Err(unreadable(&format!("`{name}` is there twice")));
             }
         }
     }
     let options = serde_json::from_value(Value::Object(options));
-    options.map_err(|error| unreadable(&error.to_string()))
+    options.map_err(|error| unreadable(&explained("", &error.to_string())))
 }
 
 fn value(name: &str, text: &str) -> Result<Value, Fault> {
@@ -44,8 +48,15 @@ fn value(name: &str, text: &str) -> Result<Value, Fault> {
         return match text.parse::<Number>() {
             Ok(number) => Ok(Value::Number(number)),
             Err(_) => Err(unreadable(&format!(
-                "{name} must be a number, not {text:?}"
+                "{name} must be a number, and is \u{201c}{text}\u{201d}"
             ))),
+        };
+    }
+    if FLAGS.contains(&name) {
+        return match text.to_ascii_lowercase().as_str() {
+            "" | "true" | "1" => Ok(Value::Bool(true)),
+            "false" | "0" => Ok(Value::Bool(false)),
+            _ => Err(unreadable(&format!("{name} must be true or false"))),
         };
     }
     if LISTS.contains(&name) {

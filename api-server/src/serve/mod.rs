@@ -7,7 +7,12 @@ mod head;
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request, http::Response};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{Response, Uri},
+};
 use common::shutdown::Shutdown;
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
@@ -173,6 +178,9 @@ impl Server {
         if let Some(fault) = head.judge(&request) {
             request.extensions_mut().insert(fault);
         }
+        if let Some(uri) = without_final_slash(request.uri()) {
+            *request.uri_mut() = uri;
+        }
         let answer = self.router.clone().oneshot(request);
         async move {
             let answer = answer.await?;
@@ -183,6 +191,47 @@ impl Server {
                 frame
             };
             Ok(answer.map(|body| Body::new(body.map_frame(taken))))
+        }
+    }
+}
+
+/// `/v1/tags/` is `/v1/tags`. The pages of the reference are a folder, and stay one.
+fn without_final_slash(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    let short = path.trim_end_matches('/');
+    if short.len() == path.len() || short.is_empty() || short == "/docs" {
+        return None;
+    }
+    let whole = match uri.query() {
+        Some(query) => format!("{short}?{query}"),
+        None => short.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(whole.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_at_the_end_makes_no_other_path() {
+        for (from, to) in [
+            ("/v1/tags/", Some("/v1/tags")),
+            ("/v1/tags//?limit=5", Some("/v1/tags?limit=5")),
+            (
+                "http://a.example/v1/models/",
+                Some("http://a.example/v1/models"),
+            ),
+            ("/v1/tags", None),
+            ("/", None),
+            ("//", None),
+            ("/docs/", None),
+        ] {
+            let uri = from.parse().expect("a URI");
+            let short = without_final_slash(&uri).map(|uri| uri.to_string());
+            assert_eq!(short.as_deref(), to, "{from}");
         }
     }
 }

@@ -3,10 +3,6 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use base64::{
-    Engine, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use bytes::Bytes;
 use cache::Digest;
 use common::{
@@ -94,19 +90,4 @@ pub async fn from_body(app: &AppState, body: Body, deadline: Instant) -> Result<
     };
     let (bytes, held) = read_body(&app.resources.budget, body, limits, Some(deadline)).await?;
     Ok(held.with(bytes))
-}
-
-/// With or without padding, since clients differ.
-pub fn decode_base64(text: &str) -> Result<Bytes, Fault> {
-    let lenient =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let engine = GeneralPurpose::new(&alphabet::STANDARD, lenient);
-    let decoded = engine.decode(text);
-    decoded.map(Bytes::from).map_err(|error| {
-        Fault::new(
-            Code::InvalidRequest,
-            Stage::Fetch,
-            format!("image.content is not base64: {error}"),
-        )
-    })
 }

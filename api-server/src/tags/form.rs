@@ -196,7 +196,7 @@ impl Form {
             Error::StreamReadFailed(cause) if cause.is::<Lost>() => {
                 invalid("The form has no boundary where one is due.")
             }
-            Error::StreamReadFailed(_) => invalid("The request's body broke off."),
+            Error::StreamReadFailed(cause) => request::broken(&*cause, Stage::Fetch),
             other => invalid(format!("The form cannot be read: {other}.")),
         }
     }

@@ -1,6 +1,7 @@
 //! `POST /v1/tags`: one image's way through the API server.
 
 mod answer;
+mod content;
 mod file;
 mod form;
 mod once;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use common::{budget::Held, fault::Fault, wire::Asked};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 use url::Url;
 use utoipa::{
@@ -16,7 +16,10 @@ use utoipa::{
     },
 };
 
-use crate::{config::ApiConfig, request::TagOptions};
+use crate::{
+    config::ApiConfig,
+    request::{TagOptions, whole},
+};
 
 const MAX_CLIENT_REF_CHARS: usize = 200;
 
@@ -28,6 +31,7 @@ pub struct TagRequest {
     #[serde(flatten)]
     options: TagOptions,
     /// Time for everything, milliseconds.
+    #[serde(default, deserialize_with = "timeout_ms")]
     #[schema(minimum = 1, example = 5000)]
     timeout_ms: Option<u32>,
     /// Comes back in the answer, and is logged.
@@ -43,13 +47,17 @@ pub enum CacheUse {
     NoStore,
 }
 
+fn timeout_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    whole("timeout_ms", from)
+}
+
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ImageSource {
     /// An http or https URL on a public address.
     #[schema(example = "https://example.com/cat.jpg")]
     Url(String),
-    /// The file's bytes in base64.
+    /// The file's bytes in base64, in either alphabet, with or without padding, line breaks or `data:image/…;base64,` before.
     Content(String),
 }
 
@@ -74,6 +82,7 @@ pub struct RequestOptions {
     #[param(ignore)]
     options: TagOptions,
     /// Time for everything, milliseconds.
+    #[serde(default, deserialize_with = "timeout_ms")]
     #[param(minimum = 1)]
     #[schema(minimum = 1)]
     timeout_ms: Option<u32>,

@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     context::RequestContext,
-    request::{BodyLimits, MediaType, media_type, parse_query, read_body},
+    request::{
+        BodyLimits, MediaType, media_type, parse_json, parse_query, peeked, read_body, unpacked,
+    },
     state::AppState,
 };
 
@@ -48,7 +50,15 @@ pub async fn read(
     body: Body,
     arrived: Instant,
 ) -> Result<Wanted, Fault> {
-    let (source, options) = match media_type(&parts.headers) {
+    let patience = Duration::from_millis(app.config.body_timeout_ms);
+    let mut body = unpacked(&parts.headers, body)?;
+    let mut kind = media_type(&parts.headers);
+    if let Some(MediaType::Unsaid) = kind {
+        let (head, whole) = peeked(body, patience, Stage::Admit).await?;
+        kind = seen(&head);
+        body = whole;
+    }
+    let (source, options) = match kind {
         Some(MediaType::Json) => read_json(app, body, arrived).await?,
         Some(MediaType::Image) => {
             let options: RequestOptions = parse_query(parts.uri.query().unwrap_or_default())?;
@@ -61,7 +71,7 @@ pub async fn read(
             context.end(Stage::Fetch);
             (Source::Bytes(form.image), form.options)
         }
-        None => {
+        Some(MediaType::Unsaid) | None => {
             return Err(Fault::new(
                 Code::UnsupportedMediaType,
                 Stage::Admit,
@@ -72,7 +82,27 @@ pub async fn read(
     options.check(source, arrived, &app.config)
 }
 
+/// How files of images begin.
+const IMAGES: [&[u8]; 7] = [
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"GIF8",
+    b"RIFF",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+];
 const MEDIA_TYPES: &str = "Send JSON as `application/json`, a form as `multipart/form-data`, or the image's bytes as `image/*` or `application/octet-stream` (curl: -H 'content-type: image/jpeg').";
+
+/// Returns what a body is by its first bytes.
+fn seen(head: &[u8]) -> Option<MediaType> {
+    if head.trim_ascii_start().starts_with(b"{") {
+        return Some(MediaType::Json);
+    }
+    let is_image = IMAGES.iter().any(|magic| head.starts_with(magic));
+    let is_of_boxes = head.get(4..8) == Some(b"ftyp");
+    (is_image || is_of_boxes).then_some(MediaType::Image)
+}
 
 async fn read_json(
     app: &AppState,
@@ -100,10 +130,7 @@ async fn read_json(
 
 async fn parse(app: &AppState, json: Bytes, until: Instant) -> Result<TagRequest, Fault> {
     let is_short = json.len() <= PARSED_INLINE_BYTES;
-    let parse = move || {
-        let request = serde_json::from_slice(&json);
-        request.map_err(|error| Fault::invalid(error.to_string()))
-    };
+    let parse = move || parse_json(&json);
     if is_short {
         parse()
     } else {

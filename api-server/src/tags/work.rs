@@ -16,6 +16,7 @@ use prepare::Prepared;
 use tokio::time::Instant;
 
 use super::{
+    content,
     file::{self, ImageBytes},
     request::Source,
 };
@@ -149,7 +150,7 @@ impl Work<'_> {
                 }
             }
             Some(Source::Base64(text, held)) => {
-                let decode = move || Ok(held.with(file::decode_base64(&text)?));
+                let decode = move || Ok(held.with(content::decoded(text)?));
                 let decoded = self
                     .app
                     .offload

@@ -234,12 +234,7 @@ async fn endless_body(suite: &Suite) {
 }
 
 async fn wrong_media_type(suite: &Suite) {
-    for kind in [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "application/xml",
-        "image",
-    ] {
+    for kind in ["text/plain", "application/xml", "image"] {
         suite
             .post("/v1/tags", kind, photo(64, 64))
             .await
@@ -249,6 +244,8 @@ async fn wrong_media_type(suite: &Suite) {
 
 async fn no_media_type(suite: &Suite) {
     let request = suite.request(Method::POST, "/v1/tags").body(photo(64, 64));
+    assert_eq!(request.send().await.unwrap().status(), 200, "it is seen");
+    let request = suite.request(Method::POST, "/v1/tags").body("x");
     assert_eq!(request.send().await.unwrap().status(), 415);
 }
 

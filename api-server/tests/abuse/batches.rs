@@ -39,14 +39,9 @@ pub fn cases() -> Vec<Trial> {
             b"{\"custom_id\":\"\xff\",\"url\":\"http://example.com/\"}\n".into(),
         ),
         refused(
-            "unknown_field",
-            NDJSON,
-            br#"{"custom_id":"a","url":"http://example.com/","x":1}"#.into(),
-        ),
-        refused(
             "twice_the_same_id",
             JSON,
-            format!(r#"{{"items":[{0},{0}]}}"#, item("a")).into_bytes(),
+            format!(r#"{{"strict":true,"items":[{0},{0}]}}"#, item("a")).into_bytes(),
         ),
         refused("long_custom_id", NDJSON, long_name.into_bytes()),
         refused("an_image_as_lines", NDJSON, photo(64, 64)),
@@ -208,7 +203,7 @@ async fn empty_lines_without_end(suite: &Suite) {
 
 async fn wrong_media_type(suite: &Suite) {
     for kind in [
-        "text/csv",
+        "application/pdf",
         "multipart/form-data",
         "application/octet-stream",
         "",

@@ -89,8 +89,8 @@ pub fn cases() -> Vec<Trial> {
         ),
         fault("endless_chunks", Page::Endless, "source_too_large", false),
         fault(
-            "gzip_body",
-            with_headers("Content-Encoding: gzip\r\n", &photo),
+            "packed_body_that_is_broken",
+            with_headers("Content-Encoding: br\r\n", b"\x0b\x02\x80nonsense"),
             "unsupported_encoding",
             false,
         ),

@@ -79,20 +79,22 @@ async fn what_is_wrong_with_a_list_is_said_and_nothing_is_begun() {
         "a".repeat(20_000)
     );
     for (line, what) in [
-        ("nonsense", "expected"),
-        ("{\"custom_id\":\"c\"}", "missing field `url`"),
-        (
-            "{\"custom_id\":\"c\",\"url\":\"u\",\"more\":1}",
-            "unknown field `more`",
-        ),
-        ("{\"custom_id\":\"\",\"url\":\"u\"}", "custom_id must have"),
-        ("[]", "invalid"),
+        ("nonsense", "not a JSON object"),
+        ("{\"custom_id\":\"c\"}", "it has no `url`"),
+        ("{\"custom_id\":\"c0\",\"url\":\"u\"}", "an earlier row"),
+        ("[]", "an array"),
     ] {
-        let reply = post(&api, &[LINES], format!("{good}{line}\n{good}")).await;
+        let sent = api
+            .client
+            .post(api.url("/v1/batches?features=tags&strict=true"))
+            .header(LINES.0, LINES.1)
+            .body(format!("{good}{line}\n"))
+            .send();
+        let reply = Reply::read(sent.await.unwrap()).await;
         reply.is_problem(400, "invalid_request");
         let detail = reply.json["detail"].as_str().unwrap();
         assert!(
-            detail.starts_with("line 6: ") && detail.contains(what),
+            detail.starts_with("row 6: ") && detail.contains(what),
             "{detail}"
         );
     }
@@ -107,7 +109,7 @@ async fn what_is_wrong_with_a_list_is_said_and_nothing_is_begun() {
             "invalid_request",
         ),
         (
-            vec![LINES, ("content-encoding", "br")],
+            vec![LINES, ("content-encoding", "deflate")],
             b"",
             415,
             "unsupported_media_type",
@@ -115,13 +117,19 @@ async fn what_is_wrong_with_a_list_is_said_and_nothing_is_begun() {
         (
             vec![("content-type", "text/csv")],
             b"",
+            400,
+            "invalid_request",
+        ),
+        (
+            vec![("content-type", "application/vnd.apache.parquet")],
+            b"PAR1",
             415,
             "unsupported_media_type",
         ),
         (vec![JSON], br#"{"items":[]}"#, 400, "invalid_request"),
         (
             vec![JSON],
-            br#"{"items":[{"custom_id":"c","url":"u"},{"custom_id":"c","url":"v"}]}"#,
+            br#"{"strict":true,"items":[{"custom_id":"c","url":"u"},{"custom_id":"c","url":"v"}]}"#,
             400,
             "invalid_request",
         ),

@@ -175,7 +175,7 @@ async fn every_item_ends_once_and_as_it_must() {
         .unwrap();
     assert_eq!(
         (&failing["error"]["attempts"], &failing["line"]),
-        (&json!(4), &json!(6))
+        (&json!(4), &json!(7))
     );
     let results = lines(&api, &format!("/v1/batches/{id}/results")).await;
     let body = &results[0]["response"]["body"];

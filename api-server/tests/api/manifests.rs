@@ -207,7 +207,7 @@ async fn nothing_is_opened_that_is_not_allowed() {
     }
     for body in [
         json!({"manifest": lists.url("in/a.csv"), "items": [{"custom_id": "a", "url": "http://a.example/"}]}),
-        json!({"manifest": lists.url("in/a.txt")}),
+        json!({"manifest": lists.url("in/a.xyz")}),
         json!({"manifest": lists.url("in/a.csv"), "format": "xml"}),
         json!({"manifest": lists.url("in/a.parquet.gz"), "format": "parquet"}),
         json!({"items": [{"custom_id": "a", "url": "http://a.example/"}], "format": "csv"}),
@@ -247,36 +247,40 @@ async fn a_list_that_cannot_be_read_fails_as_a_whole() {
     let csv = |rows: &str| format!("custom_id,url\n{good}{rows}");
     let table = |url: Vec<_>| parquet(&[("url", url)], 100);
     let urls = || texts(vec!["http://a.example/"; 100]);
+    let strict = |mut body: Value| {
+        body["strict"] = true.into();
+        body
+    };
     let whole = table(urls());
     let cut = &whole[..whole.len() / 2];
     let mut garbled = whole.clone();
     garbled[whole.len() / 3..whole.len() / 2].fill(0xff);
     let cases = [
         (
-            lists.put("in/1.csv", csv("x,\"never closed\n").replace("url", "link")),
+            lists.put("in/1.csv", csv("x,\"never closed\n").replace("url", "path")),
             "no column `url`",
         ),
-        (lists.put("in/2.csv", csv("x\n")), "row 11 has 1 cells"),
         (
-            lists.put("in/3.csv", csv(&format!("x,\"{}\n", "a".repeat(200_000)))),
-            "row 11 is longer than",
+            strict(lists.put("in/2.csv", csv("x\n"))),
+            "row 11: it has 1 cells",
         ),
         (
-            lists.put("in/4.csv", csv(&format!("{},http://a/\n", "x".repeat(300)))),
-            "row 11: custom_id must have",
+            strict(lists.put("in/3.csv", csv(&format!("x,\"{}\n", "a".repeat(200_000))))),
+            "row 11: it is longer than",
+        ),
+        (
+            strict(lists.put("in/4.csv", csv(&format!("{},http://a/\n", "x".repeat(300))))),
+            "row 11: custom_id has 300 characters",
         ),
         (lists.put("in/5.csv", ""), "the list is empty"),
+        (lists.put("in/6.csv", "url\n"), "The batch has no items."),
+        (lists.put("in/7.csv.bz2.csv", b"BZh91AY&SY"), "bzip2"),
         (
-            lists.put("in/6.csv", "url\n"),
-            "the manifest: The batch has no items.",
-        ),
-        (lists.put("in/7.csv.gz", csv("")), "manifest"),
-        (
-            lists.put(
+            strict(lists.put(
                 "in/8.ndjson",
                 format!("{}\nnonsense\n", json!({"custom_id": "a", "url": "u"})),
-            ),
-            "line 2: expected",
+            )),
+            "row 2: it is not a JSON object",
         ),
         (lists.put("in/9.ndjson", &whole), ""),
         (
@@ -292,7 +296,7 @@ async fn a_list_that_cannot_be_read_fails_as_a_whole() {
             "the Parquet file cannot be read",
         ),
         (
-            lists.put("in/13.parquet", parquet(&[("link", urls())], 10)),
+            lists.put("in/13.parquet", parquet(&[("path", urls())], 10)),
             "no column `url`",
         ),
         (

@@ -28,15 +28,6 @@ impl Failure {
         }
     }
 
-    /// No length was told, and there was no room for what came all the same. Our lack of room; but were it none of the
-    /// host's doing, the circuit of one whose bodies never end would stay closed.
-    pub fn unknown_length(fault: Fault) -> Self {
-        Self {
-            verdict: Verdict::Failed(Code::SourceTooLarge),
-            fault,
-        }
-    }
-
     /// All that may be downloaded was, for nothing.
     pub fn wasteful(fault: Fault) -> Self {
         Self {

@@ -36,7 +36,8 @@ pub fn too_large(max_bytes: usize) -> Fault {
     )
 }
 
-/// The length was not announced, and it is no small image.
+/// The length was not announced, it is no small image, and in all the time there was no place for it. That is our lack of
+/// room, and says nothing of the host.
 pub fn unknown_length() -> Fault {
     refused("unknown_length");
     let detail = "The image's host did not say how large it is, and as many such downloads as there may be go on.";
@@ -58,13 +59,22 @@ pub fn too_many_redirects(most: u32) -> Fault {
     )
 }
 
-pub fn encoded() -> Fault {
-    fault(Code::UnsupportedEncoding, "`identity` was asked for.")
+/// `why`: the end of a sentence.
+pub fn encoded(why: &str) -> Fault {
+    fault(
+        Code::UnsupportedEncoding,
+        format!("The image was asked for as it is; {why}."),
+    )
 }
 
-pub fn http_error(status: StatusCode) -> Fault {
+/// `has_contact`: whether the User-Agent names somebody to ask.
+pub fn http_error(status: StatusCode, has_contact: bool) -> Fault {
     let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-    let detail = format!("The image's host answered {}.", status.as_u16());
+    let mut detail = format!("The image's host answered {}.", status.as_u16());
+    if status == StatusCode::FORBIDDEN && !has_contact {
+        detail += " Some hosts refuse programs that name nobody to ask: whoever runs the service names a page or an address with \
+                   --fetch-contact.";
+    }
     fault(Code::SourceHttpError, detail).retryable(passing)
 }
 
@@ -97,6 +107,15 @@ pub fn circuit_open(code: Code) -> Fault {
         ),
     };
     fault.retryable(true)
+}
+
+/// Adds what is likely wrong with the URL of an image that is not there.
+pub fn hinted(mut fault: Fault, url: &str) -> Fault {
+    let is_missing = fault.code == Code::SourceHttpError && !fault.retryable;
+    if is_missing && url.contains("&amp;") {
+        fault.detail += " Its URL holds `&amp;`, as in HTML: write `&`.";
+    }
+    fault
 }
 
 /// Counts a download that this server chose not to make or not to use.

@@ -7,12 +7,13 @@ use common::{
     budget::Budget,
     fault::{Code, Fault},
 };
+use http::header;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
 use crate::{
     FetchConfig, World,
-    exchange::{self, Answer, Bounds, Clients},
+    exchange::{self, Answer, Bounds, Clients, Cookies, Resume},
     failure::Failure,
     faults,
     guard::{Guard, Rules},
@@ -33,6 +34,7 @@ pub struct Fetcher {
     honour_noai: HonourNoai,
     first_byte: Duration,
     total: Duration,
+    has_contact: bool,
 }
 
 /// On whose behalf, and what for.
@@ -78,6 +80,7 @@ impl Fetcher {
             honour_noai: config.fetch_honour_noai,
             first_byte: config.first_byte(),
             total: Duration::from_millis(config.fetch_timeout_ms),
+            has_contact: config.fetch_contact.is_some(),
         })
     }
 
@@ -94,9 +97,10 @@ impl Fetcher {
         requester: &Requester,
     ) -> Result<Fetched, Fault> {
         let until = deadline.min(Instant::now() + self.total);
-        timeout_at(until, self.follow(url, until, requester))
-            .await
-            .map_err(|_| faults::too_slow())?
+        let first = url.clone();
+        let followed = timeout_at(until, self.follow(url, until, requester)).await;
+        let fetched = followed.map_err(|_| faults::too_slow())?;
+        fetched.map_err(|fault| faults::hinted(fault, first.as_str()))
     }
 
     /// Returns whether something may be posted to a URL, by its form and by where its name leads now. Where it leads when that is
@@ -156,8 +160,9 @@ impl Fetcher {
         requester: &Requester,
     ) -> Result<Fetched, Fault> {
         let mut url = first.clone();
+        let mut cookies = Cookies::default();
         for _ in 0..=self.max_redirects {
-            match self.hop(&url, until, requester).await? {
+            match self.hop(&url, until, requester, &mut cookies).await? {
                 Step::Arrived(fetched) => return Ok(fetched),
                 Step::Onward(next) => url = next,
             }
@@ -173,11 +178,12 @@ impl Fetcher {
         url: &Url,
         until: Instant,
         requester: &Requester,
+        cookies: &mut Cookies,
     ) -> Result<Step<Fetched>, Fault> {
         let entered_by = until.min(Instant::now() + self.first_byte);
         let visit = self.hosts.enter(url, &requester.tenant, entered_by).await?;
         let begun = Instant::now();
-        let outcome = self.exchange(url, requester).await;
+        let outcome = self.exchange(url, until, requester, cookies).await;
         let unreachable = outcome
             .as_ref()
             .is_err_and(|failure| failure.is(Code::SourceUnreachable));
@@ -188,22 +194,32 @@ impl Fetcher {
         step
     }
 
-    async fn exchange(&self, url: &Url, requester: &Requester) -> Result<Step<Bytes>, Failure> {
+    async fn exchange(
+        &self,
+        url: &Url,
+        until: Instant,
+        requester: &Requester,
+        cookies: &mut Cookies,
+    ) -> Result<Step<Bytes>, Failure> {
         let Requester { tenant, purpose } = requester;
-        let response = self
-            .clients
-            .get(url.clone(), self.rules.excuses(url))
-            .await?;
+        let excused = self.rules.excuses(url);
+        let cookie = cookies.header(url);
+        let headers = cookie.iter().map(|cookie| (header::COOKIE, cookie.clone()));
+        let response = self.clients.get(url, excused, &headers.collect()).await?;
+        cookies.take(response.headers(), url);
         if let (Purpose::Bulk, Some(pause)) = (purpose, exchange::asked_pause(&response)) {
             self.hosts.back_off(url, tenant, pause);
         }
-        match exchange::judge(response, self.honour_noai.applies_to(*purpose))? {
+        let honours_noai = self.honour_noai.applies_to(*purpose);
+        match exchange::judge(response, honours_noai, self.has_contact)? {
             Answer::Redirect(location) => {
                 Ok(Step::Onward(self.next_hop(url, location.as_deref())?))
             }
-            Answer::Found(response) => exchange::read(response, &self.bounds)
-                .await
-                .map(Step::Arrived),
+            Answer::Found(response) => {
+                let resume = Resume::new(&self.clients, url, excused, cookie);
+                let file = exchange::read(response, &self.bounds, until, resume).await;
+                file.map(Step::Arrived)
+            }
         }
     }
 

@@ -17,6 +17,7 @@ mod robots;
 mod world;
 
 pub use config::FetchConfig;
+pub use exchange::ACCEPT;
 pub use fetcher::{Fetched, Fetcher, Requester};
 pub use guard::Origin;
 pub use hosts::{OpenCircuit, Sent, Tenant};

@@ -4,6 +4,9 @@ use metrics::{describe_counter, describe_gauge};
 
 pub const HOSTS_OPEN: &str = "tagfleet_fetch_hosts_open";
 pub const REFUSED: &str = "tagfleet_fetch_refused_total";
+pub const UNREACHABLE: &str = "tagfleet_fetch_unreachable_total";
+pub const RETRIED: &str = "tagfleet_fetch_retried_total";
+pub const RESUMED: &str = "tagfleet_fetch_resumed_total";
 pub const DNS_LOOKUPS: &str = "tagfleet_dns_lookups_total";
 
 pub fn describe() {
@@ -15,6 +18,15 @@ pub fn describe() {
         REFUSED,
         "Downloads that were not made or not used, by reason"
     );
+    describe_counter!(
+        UNREACHABLE,
+        "Image hosts that could not be reached, by the true cause, which clients are not told"
+    );
+    describe_counter!(
+        RETRIED,
+        "Requests made once more, since the host had closed the connection that was kept for them"
+    );
+    describe_counter!(RESUMED, "Downloads that broke off and were gone on with");
     describe_counter!(
         DNS_LOOKUPS,
         "Names of image hosts looked up, by where the answer came from"

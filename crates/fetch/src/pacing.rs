@@ -10,7 +10,7 @@ use common::fault::Fault;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::yield_now,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use crate::faults;
@@ -27,6 +27,8 @@ const UNKNOWN_LENGTH_BYTES_PER_S: f64 = 32.0 * (1 << 20) as f64;
 const SHORTEST: Duration = Duration::from_millis(4);
 /// What was not used of a pace can be made up for so long: a sleep ends late, and a sender pauses.
 const CREDIT: Duration = Duration::from_millis(20);
+/// Before the end of a download's time.
+const SOONER: Duration = Duration::from_millis(100);
 /// Who does not say how much will come is let beyond the free bytes with so few others.
 const UNKNOWN_LENGTH_PER_CORE: usize = 2;
 
@@ -82,6 +84,8 @@ impl Schedule {
 pub struct Pace {
     /// `None` where the length was announced.
     unknown_length: Option<UnknownLength>,
+    /// So long a place is waited for.
+    until: Instant,
     beyond: Option<Beyond>,
     /// Bytes that are free or were waited for.
     passed: usize,
@@ -94,7 +98,8 @@ struct Beyond {
 }
 
 impl Pace {
-    pub fn new(unknown_length: Option<UnknownLength>) -> Self {
+    /// `until`: when the download has no more time. A place is given up a little sooner, so that it is known why.
+    pub fn new(unknown_length: Option<UnknownLength>, until: Instant) -> Self {
         let passed = if unknown_length.is_some() {
             UNKNOWN_LENGTH_FREE_BYTES
         } else {
@@ -102,6 +107,7 @@ impl Pace {
         };
         Self {
             unknown_length,
+            until: until.checked_sub(SOONER).unwrap_or(until),
             beyond: None,
             passed,
         }
@@ -114,7 +120,7 @@ impl Pace {
         };
         let beyond = match &mut self.beyond {
             Some(beyond) => beyond,
-            none => none.insert(Beyond::enter(self.unknown_length.as_ref())?),
+            none => none.insert(Beyond::enter(self.unknown_length.as_ref(), self.until).await?),
         };
         self.passed = bytes;
         let due = beyond
@@ -132,21 +138,20 @@ impl Pace {
 }
 
 impl Beyond {
-    fn enter(unknown_length: Option<&UnknownLength>) -> Result<Self, Fault> {
+    async fn enter(unknown_length: Option<&UnknownLength>, until: Instant) -> Result<Self, Fault> {
         let Some(UnknownLength { places, shared }) = unknown_length else {
             return Ok(Self {
                 schedule: Arc::new(Mutex::new(Schedule::new(BYTES_PER_S))),
                 _place: None,
             });
         };
-        let place = places
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| faults::unknown_length())?;
-        Ok(Self {
-            schedule: shared.clone(),
-            _place: Some(place),
-        })
+        match timeout_at(until, places.clone().acquire_owned()).await {
+            Ok(Ok(place)) => Ok(Self {
+                schedule: shared.clone(),
+                _place: Some(place),
+            }),
+            Ok(Err(_)) | Err(_) => Err(faults::unknown_length()),
+        }
     }
 }
 
@@ -156,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_beyond_the_free_part_takes_its_time() {
-        let (started, mut pace) = (Instant::now(), Pace::new(None));
+        let (started, mut pace) = (Instant::now(), Pace::new(None, Instant::now()));
         for bytes in (FREE_BYTES..=FREE_BYTES + (16 << 20)).step_by(64 << 10) {
             pace.wait(bytes).await.expect("its length was told");
         }
@@ -168,7 +173,10 @@ mod tests {
     async fn those_of_untold_length_share_one_pace() {
         let unknown_length = UnknownLength::of(2, BYTES_PER_S);
         let one = async || {
-            let mut pace = Pace::new(Some(unknown_length.clone()));
+            let mut pace = Pace::new(
+                Some(unknown_length.clone()),
+                Instant::now() + Duration::from_secs(60),
+            );
             for bytes in (0..=UNKNOWN_LENGTH_FREE_BYTES + (8 << 20)).step_by(64 << 10) {
                 pace.wait(bytes).await.expect("there is a place");
             }
@@ -185,7 +193,12 @@ mod tests {
     #[tokio::test]
     async fn few_go_beyond_it_without_having_said_how_far() {
         let unknown_length = UnknownLength::of(1, BYTES_PER_S);
-        let [mut first, mut second] = [(); 2].map(|()| Pace::new(Some(unknown_length.clone())));
+        let [mut first, mut second] = [200, 300].map(|ms| {
+            Pace::new(
+                Some(unknown_length.clone()),
+                Instant::now() + Duration::from_millis(ms),
+            )
+        });
         first
             .wait(UNKNOWN_LENGTH_FREE_BYTES + 1)
             .await

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use common::{fault::Fault, wire::Asked};
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+    wire::Asked,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{forecast::Forecast, tally::Tally};
@@ -81,9 +85,11 @@ impl BatchKey {
         self.file(&format!("log/{shard:08}/{page:06}.ndjson"))
     }
 
-    /// The job of an item: the same whenever it is tried, so that it is done once.
-    pub fn job(&self, line: u64) -> String {
-        format!("item_{}_{line}", self.id.trim_start_matches("batch_"))
+    /// The job of an item: the same whenever it is tried, so that it is done once. `place`: that in the batch, from 0; people
+    /// count from 1. (`item_…` counted from 0; those of before must not be taken for these.)
+    pub fn job(&self, place: u64) -> String {
+        let batch = self.id.trim_start_matches("batch_");
+        format!("row_{batch}_{}", place + 1)
     }
 }
 
@@ -93,6 +99,29 @@ impl BatchKey {
 pub struct Item {
     pub custom_id: String,
     pub url: String,
+    /// Its row in the list, from 1, where that is not its place in the batch: in a sample of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
+    /// Why its row is no image: it ends as an error, and is never looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong: Option<String>,
+}
+
+impl Item {
+    pub fn new(custom_id: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            custom_id: custom_id.into(),
+            url: url.into(),
+            row: None,
+            wrong: None,
+        }
+    }
+
+    /// Returns what becomes of it before anything is done.
+    pub fn fault(&self) -> Option<Fault> {
+        let why = self.wrong.as_deref()?;
+        Some(Fault::new(Code::InvalidRow, Stage::Admit, why))
+    }
 }
 
 /// What is asked of every image, fixed when the batch is made.
@@ -123,6 +152,12 @@ pub struct Request {
     /// Where its results go, beside the ledger.
     #[serde(default)]
     pub output: Option<String>,
+    /// A row that is wrong refuses the list.
+    #[serde(default)]
+    pub strict: bool,
+    /// The batch of whose failures it consists.
+    #[serde(default)]
+    pub retry_of: Option<String>,
 }
 
 /// What became of results that go elsewhere.
@@ -147,6 +182,9 @@ pub struct Manifest {
     pub url: String,
     pub kind: manifest::Kind,
     pub max_items: u64,
+    /// Which columns are meant.
+    #[serde(default)]
+    pub columns: manifest::Columns,
 }
 
 impl Request {

@@ -13,6 +13,8 @@ pub struct Facts {
     /// None of a batch that was removed, or is just coming into being.
     pub request: Option<Request>,
     pub sealed: Option<Sealed>,
+    /// What was odd about its list.
+    pub warnings: Option<Vec<String>>,
     /// When somebody asked for its end.
     pub cancelled_s: Option<u64>,
     pub finalizing_s: Option<u64>,
@@ -43,6 +45,7 @@ impl Ledger {
         tokio::try_join!(
             self.learn_one(key, &there, "request.json", &mut known.request),
             self.learn_one(key, &there, "sealed.json", &mut known.sealed),
+            self.learn_one(key, &there, "warnings.json", &mut known.warnings),
             self.learn_one(key, &there, "cancel", &mut known.cancelled_s),
             self.learn_one(key, &there, "finalizing", &mut known.finalizing_s),
             self.learn_one(key, &there, "delivered.json", &mut known.delivered),

@@ -7,6 +7,7 @@
 //! idempotency/{tenant}/{hash of the key}                    which batch a key stands for
 //! batches/{tenant}/{batch}/request.json                     what is asked
 //! batches/{tenant}/{batch}/shards/{shard}.ndjson            items, as many to a shard as `request.json` says
+//! batches/{tenant}/{batch}/warnings.json                    what was odd about the list, if anything was
 //! batches/{tenant}/{batch}/sealed.json                      the list is whole: from here on it is worked on
 //! batches/{tenant}/{batch}/intake/{number}                  whoever takes in a list that lies elsewhere is alive
 //! batches/{tenant}/{batch}/calls/{number}                   up to which shard they were called
@@ -127,6 +128,14 @@ impl Ledger {
     /// Returns how many shards are stored.
     pub async fn shards(&self, key: &BatchKey) -> Result<u32, LedgerError> {
         Ok(self.store.list(&key.file("shards")).await?.len() as u32)
+    }
+
+    /// Notes what was odd about a list, before it is sealed.
+    pub async fn warn(&self, key: &BatchKey, warnings: &[String]) -> Result<(), LedgerError> {
+        if !warnings.is_empty() {
+            self.write(&key.file("warnings.json"), &warnings).await?;
+        }
+        Ok(())
     }
 
     /// Says that the list is whole. If that was said before, what was said.

@@ -1,48 +1,96 @@
+use common::unpack::Compression;
 use serde::{Deserialize, Serialize};
 
-use crate::Compression;
+use crate::{Columns, csv};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// `{"custom_id", "url"}` a line.
+    /// An object a line.
     Ndjson,
-    /// Columns `url` and, if you like, `custom_id`, named by the first row.
+    /// Columns, named by the first row, and apart by `,`, `;`, a tab or `|`.
     Csv,
-    /// The same columns.
+    /// Columns.
     Parquet,
+    /// A URL a line.
+    Text,
 }
 
 /// What a file is, and how it is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct Kind {
     pub format: Format,
     pub compression: Compression,
 }
 
+const READ: &str = ".ndjson, .jsonl, .csv, .tsv, .txt (each also .gz, .zst), .parquet";
+
 impl Kind {
-    /// By the ending of its name, unless its format is said.
-    pub fn of(name: &str, said: Option<Format>) -> Option<Self> {
+    /// By the ending of its name, unless its format is said. An error says what is wrong with the name.
+    pub fn of(name: &str, said: Option<Format>) -> Result<Self, String> {
         let lower = name.to_lowercase();
         let (rest, compression) = match lower.rsplit_once('.') {
-            Some((rest, "gz")) => (rest, Compression::Gzip),
-            Some((rest, "zst")) => (rest, Compression::Zstd),
+            Some((rest, "gz" | "gzip")) => (rest, Compression::Gzip),
+            Some((rest, "zst" | "zstd")) => (rest, Compression::Zstd),
             _ => (lower.as_str(), Compression::None),
         };
-        let by_name = || match rest.rsplit_once('.')?.1 {
-            "ndjson" | "jsonl" => Some(Format::Ndjson),
-            "csv" => Some(Format::Csv),
-            "parquet" => Some(Format::Parquet),
-            _ => None,
+        let ending = rest.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let format = match (said, by_ending(ending)) {
+            (Some(said), _) => said,
+            (None, Some(format)) => format,
+            (None, None) => return Err(unknown(ending)),
         };
-        let format = said.or_else(by_name)?;
         // Its parts are packed one by one; as a whole it could not be read from its end.
-        let fits = format != Format::Parquet || compression == Compression::None;
-        fits.then_some(Self {
+        if format == Format::Parquet && compression != Compression::None {
+            return Err("a Parquet file is packed inside, and is not packed once more".to_owned());
+        }
+        Ok(Self {
             format,
             compression,
         })
     }
+}
+
+fn by_ending(ending: &str) -> Option<Format> {
+    match ending {
+        "ndjson" | "jsonl" | "jsonlines" => Some(Format::Ndjson),
+        "csv" | "tsv" | "tab" | "psv" => Some(Format::Csv),
+        "parquet" | "pq" => Some(Format::Parquet),
+        "txt" | "lst" | "urls" => Some(Format::Text),
+        _ => None,
+    }
+}
+
+/// Tells what a list is by how it begins, where nothing else tells it.
+pub fn looks_like(head: &[u8], columns: &Columns) -> Option<Format> {
+    let text = head.trim_ascii_start();
+    if text.starts_with(b"{") {
+        return Some(Format::Ndjson);
+    }
+    let line = text.split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
+    let is_url = line
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"http"));
+    if is_url && line.windows(3).any(|signs| signs == b"://") {
+        return Some(Format::Text);
+    }
+    csv::is_header(line, columns).then_some(Format::Csv)
+}
+
+fn unknown(ending: &str) -> String {
+    let what = match ending {
+        "bz2" => "is packed as bzip2, which is not read",
+        "xz" | "lzma" => "is packed as xz, which is not read",
+        "zip" | "7z" | "rar" | "tar" | "tgz" | "lz4" => "is an archive, which is not read",
+        "xlsx" | "xls" | "ods" | "numbers" => "is a spreadsheet: save it as CSV",
+        "json" => "is one JSON text: write an object a line and call it .ndjson",
+        "orc" | "avro" | "arrow" | "feather" => {
+            "is a table of a kind that is not read: save it as Parquet"
+        }
+        _ => "has an ending that tells nothing of its format",
+    };
+    format!("{what}; a list is {READ}, or its `format` is named")
 }
 
 #[cfg(test)]
@@ -51,34 +99,38 @@ mod tests {
 
     #[test]
     fn a_file_is_known_by_its_ending() {
-        let of = |name, said| Kind::of(name, said).map(|kind| (kind.format, kind.compression));
-        assert_eq!(
-            of("a.JSONL", None),
-            Some((Format::Ndjson, Compression::None))
-        );
-        assert_eq!(
-            of("s3://a/b.ndjson.gz", None),
-            Some((Format::Ndjson, Compression::Gzip))
-        );
-        assert_eq!(
-            of("b.csv.zst", None),
-            Some((Format::Csv, Compression::Zstd))
-        );
-        assert_eq!(
-            of("b.parquet", None),
-            Some((Format::Parquet, Compression::None))
-        );
-        assert_eq!(
-            of("part-0", Some(Format::Csv)),
-            Some((Format::Csv, Compression::None))
-        );
-        assert_eq!(
-            of("a.txt", Some(Format::Parquet)),
-            Some((Format::Parquet, Compression::None))
-        );
-        assert_eq!(
-            (of("a.gz", None), of("a", None), of("a.parquet.gz", None)),
-            (None, None, None)
-        );
+        let of = |name, said| {
+            let kind = Kind::of(name, said).ok();
+            kind.map(|kind| (kind.format, kind.compression))
+        };
+        let plain = |format| Some((format, Compression::None));
+        assert_eq!(of("a.JSONL", None), plain(Format::Ndjson));
+        assert_eq!(of("b.tsv", None), plain(Format::Csv));
+        assert_eq!(of("b.txt", None), plain(Format::Text));
+        assert_eq!(of("b.parquet", None), plain(Format::Parquet));
+        assert_eq!(of("part-0", Some(Format::Csv)), plain(Format::Csv));
+        assert_eq!(of("a.xyz", Some(Format::Parquet)), plain(Format::Parquet));
+        let gzip = Some((Format::Ndjson, Compression::Gzip));
+        assert_eq!(of("s3://a/b.ndjson.gz", None), gzip);
+        let zstd = Some((Format::Csv, Compression::Zstd));
+        assert_eq!(of("b.csv.zst", None), zstd);
+        for name in ["a.gz", "a", "a.parquet.gz", "a.xlsx"] {
+            assert_eq!(of(name, None), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_format_that_is_not_read_is_named() {
+        for (name, what) in [
+            ("a.csv.bz2", "bzip2"),
+            ("a.csv.xz", "xz"),
+            ("a.zip", "an archive"),
+            ("a.xlsx", "spreadsheet"),
+            ("a.json", "one JSON text"),
+            ("a", "no"),
+        ] {
+            let why = Kind::of(name, None).expect_err("is not read");
+            assert!(why.contains(what), "{why}");
+        }
     }
 }

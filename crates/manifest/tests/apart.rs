@@ -12,7 +12,7 @@ use common::{
 use futures_util::StreamExt;
 use libtest_mimic::{Arguments, Failed, Trial};
 use manifest::{
-    ListError, Row,
+    Columns, ListError, Row,
     apart::{self, HandOut, Pieces},
     parquet::Source,
 };
@@ -67,8 +67,9 @@ fn try_as_told(file: Pieces, hand_out: HandOut<'_>) -> Result<(), ListError> {
         _ => "allowed",
     };
     hand_out(vec![Row {
-        custom_id: way.to_owned(),
+        custom_id: Some(way.to_owned()),
         url: said.to_owned(),
+        ..Row::default()
     }])
 }
 
@@ -83,7 +84,7 @@ fn program() -> ReaderProgram {
 async fn read(program: &ReaderProgram, file: &[u8]) -> Result<Vec<Row>, ListError> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("list"), file).unwrap();
-    let rows = apart::reader::rows(program, open(folder.path()).await).await?;
+    let rows = apart::reader::rows(program, open(folder.path()).await, &Columns::default()).await?;
     let mut rows = pin!(rows);
     let mut all = Vec::new();
     while let Some(some) = rows.next().await {

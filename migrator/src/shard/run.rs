@@ -25,7 +25,7 @@ use super::{
     item,
     retry::{Again, again},
     schedule::{Schedule, Try},
-    targets::{Target, targets},
+    targets::{self, Target, targets},
 };
 use crate::{
     context::Migrator,
@@ -72,6 +72,9 @@ pub struct Run {
     nonce: u32,
 }
 
+/// What became of an item: its answer, or why there is none and after how many tries.
+type Became = Result<Value, (Fault, u32)>;
+
 /// What came of one try of an image.
 struct Tried {
     attempt: Try,
@@ -96,7 +99,7 @@ impl Run {
         let pauses = HostPauses::new(log.rests());
         // The first look comes before the first image.
         let looked = now.checked_sub(LOOK_EVERY).unwrap_or(now);
-        Self {
+        let mut run = Self {
             migrator,
             request,
             log,
@@ -111,7 +114,30 @@ impl Run {
             written: now,
             looked,
             nonce: rand::random(),
+        };
+        run.tell_wrong_rows();
+        run
+    }
+
+    /// Ends what never was an image.
+    fn tell_wrong_rows(&mut self) {
+        let first = self.shard.first;
+        let log = &self.log;
+        for at in targets::wrong(&self.shard.items, |at| log.is_done(first + at as u64)) {
+            if let Some(fault) = self.shard.items[at].fault() {
+                metrics::counter!(ITEMS, "code" => fault.code.name()).increment(1);
+                let measured = self.measured(Duration::ZERO);
+                self.tell_one(at, &Err((fault, 0)), measured.as_ref());
+            }
         }
+    }
+
+    fn tell_one(&mut self, at: usize, became: &Became, measured: Option<&Measured>) {
+        let number = self.shard.first + at as u64;
+        let id = self.request.key().job(number);
+        let line = outcome(&id, &self.shard.items[at], number, became, measured);
+        self.lines_bytes += line.json.len();
+        self.lines.push(line);
     }
 
     pub async fn go(mut self, hand_on_at: Instant, stop: &Shutdown) -> Result<Ended, LedgerError> {
@@ -235,19 +261,15 @@ impl Run {
         })
     }
 
-    fn tell(&mut self, target: usize, became: &Result<Value, (Fault, u32)>) {
+    fn tell(&mut self, target: usize, became: &Became) {
         let code = match became {
             Ok(_) => "ok",
             Err((fault, _)) => fault.code.name(),
         };
-        let mut measured = self.measured(target);
-        for at in &self.targets[target].items {
-            let number = self.shard.first + *at as u64;
-            let id = self.request.key().job(number);
-            let item = &self.shard.items[*at];
-            let line = outcome(&id, item, number, became, measured.as_ref());
-            self.lines_bytes += line.json.len();
-            self.lines.push(line);
+        let mut measured = self.measured(self.targets[target].fetching);
+        let items = std::mem::take(&mut self.targets[target].items);
+        for at in items {
+            self.tell_one(at, became, measured.as_ref());
             // The others of the same URL have cost nothing.
             if let Some(measured) = &mut measured {
                 measured.fetch_ms = 0;
@@ -257,11 +279,11 @@ impl Run {
     }
 
     /// Returns what a dry run notes of an image.
-    fn measured(&self, target: usize) -> Option<Measured> {
+    fn measured(&self, fetching: Duration) -> Option<Measured> {
         self.request.dry_run?;
         Some(Measured {
             finished_ms: self.migrator.resources.bus.now_us() / 1_000,
-            fetch_ms: self.targets[target].fetching.as_millis() as u64,
+            fetch_ms: fetching.as_millis() as u64,
             by: self.migrator.dispatcher.name().to_owned(),
         })
     }

@@ -18,7 +18,11 @@ pub struct Target {
 pub fn targets(items: &[Item], is_done: impl Fn(usize) -> bool) -> Vec<Target> {
     let mut targets = Vec::<Target>::new();
     let mut known = HashMap::<&str, usize>::new();
-    for (at, item) in items.iter().enumerate().filter(|(at, _)| !is_done(*at)) {
+    let left = items
+        .iter()
+        .enumerate()
+        .filter(|(at, item)| !is_done(*at) && item.wrong.is_none());
+    for (at, item) in left {
         match known.get(item.url.as_str()) {
             Some(target) => targets[*target].items.push(at),
             None => {
@@ -42,16 +46,19 @@ fn host_of(url: &str) -> String {
         .unwrap_or_default()
 }
 
+/// Places of rows of which nothing can be made: they end as they came.
+pub fn wrong(items: &[Item], is_done: impl Fn(usize) -> bool) -> Vec<usize> {
+    let is_left = |at: &usize| items[*at].wrong.is_some() && !is_done(*at);
+    (0..items.len()).filter(is_left).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn equal_urls_are_one_target_and_done_items_none() {
-        let item = |url: &str| Item {
-            custom_id: String::new(),
-            url: url.to_owned(),
-        };
+        let item = |url: &str| Item::new(String::new(), url.to_owned());
         let items = [
             item("http://a.example/1"),
             item("http://b.example/"),

@@ -88,6 +88,13 @@ impl Client {
         .await?)
     }
 
+    /// Makes a batch of what failed in another one.
+    pub async fn retry(&self, batch: &str, only: &str, key: &str) -> Result<Value, Refused> {
+        let path = format!("/{batch}/retry?only={only}");
+        let request = self.request(Method::POST, &path);
+        read(request.header("idempotency-key", key).send().await).await
+    }
+
     /// To standard output as they come; where they end, to standard error.
     pub async fn lines(
         &self,

@@ -4,6 +4,7 @@ mod client;
 mod duration;
 mod forecast;
 mod list;
+mod retry;
 mod submit;
 mod watch;
 
@@ -44,6 +45,8 @@ enum Command {
     Results(Lines),
     /// Print what failed in a batch, a JSON object a line
     Errors(Lines),
+    /// Make a batch of what failed in another one
+    Retry(retry::Retry),
     /// End a batch; what is done stays
     Cancel(One),
     /// Show the newest batches
@@ -92,6 +95,7 @@ impl Batch {
         let client = Client::new(&self.api, self.api_key)?;
         match self.command {
             Command::Submit(submit) => return submit.run(&client).await,
+            Command::Retry(retry) => return retry.run(&client).await,
             Command::Status(Status { batch, watch: true }) => {
                 return watch::watch(&client, &batch).await;
             }

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 use clap::Args;
+use manifest::{Columns, Format};
 use serde_json::Value;
 
 use crate::asked::{Asked, query};
@@ -20,9 +21,25 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 pub struct Submit {
-    /// A list of images: .ndjson or .jsonl (`{"custom_id", "url"}` a line), .csv (columns `url` and, if you like,
-    /// `custom_id`), each also .gz and .zst; .parquet (the same columns), or .txt (a URL a line)
+    /// A list of images: .ndjson or .jsonl (`{"custom_id", "url"}` a line), .csv or .tsv (columns `url` and, if you like,
+    /// `custom_id`), .txt (a URL a line), each also .gz and .zst; or .parquet (the same columns)
     list: PathBuf,
+
+    /// What the list is, whatever its ending
+    #[arg(long, value_parser = format)]
+    format: Option<Format>,
+
+    /// The column, or key, with the URL, such as `image.url` for `url` in `image` [default: url, image_url, link, src or uri]
+    #[arg(long)]
+    url_column: Option<String>,
+
+    /// The column, or key, with the name [default: custom_id, id or key]
+    #[arg(long)]
+    id_column: Option<String>,
+
+    /// Refuse the list for a row that cannot be read, or for a name that is there twice; else such a row fails alone
+    #[arg(long)]
+    strict: bool,
 
     /// Show how it goes until it ends
     #[arg(long)]
@@ -48,8 +65,15 @@ pub struct Submit {
 
 impl Submit {
     pub async fn run(self, client: &Client) -> anyhow::Result<ExitCode> {
-        let list = List::of(&self.list)?;
+        let columns = Columns {
+            url: self.url_column.clone(),
+            id: self.id_column.clone(),
+        };
+        let list = List::of(&self.list, self.format, columns)?;
         let batch = self.send(client, &list).await?;
+        for warning in batch["warnings"].as_array().into_iter().flatten() {
+            eprintln!("{}", warning.as_str().unwrap_or_default());
+        }
         let id = batch["id"].as_str().unwrap_or_default();
         if self.watch {
             eprintln!("{id}: {} images", batch["request_counts"]["total"]);
@@ -62,14 +86,14 @@ impl Submit {
     async fn send(&self, client: &Client, list: &List) -> anyhow::Result<Value> {
         let random = || format!("tagfleet-{:032x}", rand::random::<u128>());
         let headers = [
-            ("content-type", "application/x-ndjson".to_owned()),
+            ("content-type", list.content_type().to_owned()),
             ("content-encoding", list.encoding().to_owned()),
             (
                 "idempotency-key",
                 self.idempotency_key.clone().unwrap_or_else(random),
             ),
         ];
-        let query = self.query()?;
+        let query = self.query(list)?;
         let mut tried = 1;
         loop {
             let sent = client.create(&query, &headers, list.body().await?).await;
@@ -88,8 +112,13 @@ impl Submit {
         }
     }
 
-    fn query(&self) -> anyhow::Result<String> {
+    fn query(&self, list: &List) -> anyhow::Result<String> {
         let mut options = self.asked.options()?;
+        if self.strict {
+            options.insert("strict".to_owned(), true.into());
+        }
+        let of_list = list.options().into_iter();
+        options.extend(of_list.map(|(name, value)| (name.to_owned(), value.into())));
         options.extend(
             self.output
                 .iter()
@@ -101,4 +130,9 @@ impl Submit {
         );
         Ok(format!("?{}", query(&options)))
     }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    let format = serde_json::from_value(Value::from(text));
+    format.map_err(|_| "is one of ndjson, csv, text, parquet".to_owned())
 }

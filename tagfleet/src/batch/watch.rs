@@ -9,7 +9,13 @@ use super::{client::Client, duration::duration, forecast};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Exits with 1 when the batch was cancelled, ran out of time, or had a list that could not be read.
+/// Of the batch's images none succeeded; it has ended all the same. (2 is what a wrong option exits with.)
+const NOTHING_SUCCEEDED: u8 = 3;
+/// So many codes and hosts are shown.
+const TOP: usize = 5;
+
+/// Exits with 1 when the batch was cancelled, ran out of time, or had a list that could not be read; with 3 when it was
+/// completed and nothing succeeded.
 pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
     let bar = bar();
     let batch = loop {
@@ -27,11 +33,18 @@ pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
     };
     bar.finish_and_clear();
     summary(&batch);
-    Ok(if batch["status"] == "completed" {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit_code(&batch))
+}
+
+fn exit_code(batch: &Value) -> ExitCode {
+    let count = |name: &str| batch["request_counts"][name].as_u64().unwrap_or(0);
+    if batch["status"] != "completed" {
+        return ExitCode::FAILURE;
+    }
+    match (count("completed"), count("failed")) {
+        (0, 1..) => ExitCode::from(NOTHING_SUCCEEDED),
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn bar() -> ProgressBar {
@@ -83,11 +96,11 @@ fn summary(batch: &Value) {
             fault["message"].as_str().unwrap_or_default()
         );
     }
-    for (code, count) in batch["failures"]["by_code"]
-        .as_object()
-        .into_iter()
-        .flatten()
-    {
+    for warning in batch["warnings"].as_array().into_iter().flatten() {
+        println!("  {}", warning.as_str().unwrap_or_default());
+    }
+    let failures = &batch["failures"];
+    for (code, count) in top(&failures["by_code"]) {
         println!("  {code}: {count}");
     }
     if let Some(reasons) = batch["failures"]["by_reason"].as_object()
@@ -98,5 +111,59 @@ fn summary(batch: &Value) {
             .map(|(what, n)| format!("{what} {n}"))
             .collect();
         println!("  what came instead of an image: {}", came.join(", "));
+    }
+    let hosts: Vec<_> = top(&failures["by_host"])
+        .into_iter()
+        .map(|(host, count)| format!("{host} {count}"))
+        .collect();
+    if !hosts.is_empty() {
+        println!("  hosts: {}", hosts.join(", "));
+    }
+    if counts["failed"].as_u64() > Some(0) {
+        println!("  why each failed: tagfleet batch errors {id}");
+        println!("  try again what may succeed now: tagfleet batch retry {id} --only retryable");
+    }
+}
+
+/// Those that were counted most, the most frequent first.
+fn top(counts: &Value) -> Vec<(&str, u64)> {
+    let counts = counts.as_object().into_iter().flatten();
+    let mut top: Vec<_> = counts
+        .map(|(name, count)| (name.as_str(), count.as_u64().unwrap_or(0)))
+        .collect();
+    top.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    top.truncate(TOP);
+    top
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_exit_code_says_whether_anything_succeeded() {
+        let code = |status: &str, completed: u64, failed: u64| {
+            let counts = json!({"completed": completed, "failed": failed});
+            format!(
+                "{:?}",
+                exit_code(&json!({"status": status, "request_counts": counts}))
+            )
+        };
+        let is = |code: ExitCode| format!("{code:?}");
+        assert_eq!(code("completed", 5, 5), is(ExitCode::SUCCESS));
+        assert_eq!(code("completed", 0, 5), is(ExitCode::from(3)));
+        assert_eq!(code("completed", 0, 0), is(ExitCode::SUCCESS));
+        assert_eq!(code("expired", 0, 5), is(ExitCode::FAILURE));
+    }
+
+    #[test]
+    fn the_most_frequent_come_first() {
+        let counts = json!({"a": 1, "b": 30, "c": 2, "d": 4, "e": 5, "f": 6});
+        assert_eq!(
+            top(&counts),
+            [("b", 30), ("f", 6), ("e", 5), ("d", 4), ("c", 2)]
+        );
     }
 }

@@ -3,18 +3,26 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use common::{fault::Fault, stage::Stage};
+use common::{
+    budget::{Budget, FIRST_BYTES, Room},
+    fault::{Code, Fault},
+    stage::Stage,
+};
 use http::{HeaderMap, header};
 use reqwest::Response;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::{
+    encoding::{encodings, unpacked},
+    resume::Resume,
+};
 use crate::{
     failure::Failure,
     faults,
+    metrics::RESUMED,
     pacing::{Pace, UnknownLength},
     robots,
 };
-use common::budget::{Budget, FIRST_BYTES};
 
 pub enum Answer {
     Found(Response),
@@ -22,25 +30,36 @@ pub enum Answer {
     Redirect(Option<String>),
 }
 
-/// `honour_noai`: whether the site's word against machines counts.
-pub fn judge(response: Response, honour_noai: bool) -> Result<Answer, Fault> {
+/// `honour_noai`: whether the site's word against machines counts. `has_contact`: whether the User-Agent names somebody to ask.
+pub fn judge(response: Response, honour_noai: bool, has_contact: bool) -> Result<Answer, Fault> {
     let (status, headers) = (response.status(), response.headers());
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-        let location = headers
-            .get(header::LOCATION)
-            .and_then(|value| value.to_str().ok());
-        return Ok(Answer::Redirect(location.map(str::to_owned)));
+        let location = headers.get(header::LOCATION);
+        return Ok(Answer::Redirect(
+            location.map(|value| text(value.as_bytes())),
+        ));
     }
     if !status.is_success() {
-        return Err(faults::http_error(status));
+        return Err(faults::http_error(status, has_contact));
     }
     if honour_noai && robots::forbids_ai(headers) {
         return Err(faults::forbids_ai());
     }
-    if is_encoded(headers) {
-        Err(faults::encoded())
-    } else {
-        Ok(Answer::Found(response))
+    Ok(Answer::Found(response))
+}
+
+/// A header as text. Many servers write addresses as they are, and some in an encoding of old.
+fn text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| escaped(*byte)).collect(),
+    }
+}
+
+fn escaped(byte: u8) -> String {
+    match byte.is_ascii() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
     }
 }
 
@@ -66,13 +85,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(date(text)?.duration_since(now).unwrap_or_default())
 }
 
-fn is_encoded(headers: &HeaderMap) -> bool {
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    encoding.is_some_and(|value| {
-        !value.is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity")
-    })
-}
-
 /// What a body is held to.
 #[derive(Clone, Debug)]
 pub struct Bounds {
@@ -82,38 +94,66 @@ pub struct Bounds {
     pub unknown_length: UnknownLength,
 }
 
-/// The whole body, if it is no longer than `max_bytes` and never pauses for
-/// longer than `idle`. Announced lengths only ever refuse early.
-pub async fn read(mut response: Response, bounds: &Bounds) -> Result<Bytes, Failure> {
-    let Bounds {
-        max_bytes,
-        idle,
-        budget,
-        unknown_length,
-    } = bounds;
-    let unknown_length = response
-        .content_length()
-        .is_none()
-        .then(|| unknown_length.clone());
-    let announced = announced(&response, *max_bytes)?;
-    let mut room = budget.room(announced, 1, Stage::Fetch)?;
-    let (mut body, mut pace) = (
-        BytesMut::with_capacity(announced.min(FIRST_BYTES)),
-        Pace::new(unknown_length),
-    );
-    while let Some(chunk) = next(&mut response, *idle).await? {
-        let length = body.len() + chunk.len();
-        if length > *max_bytes {
-            return Err(Failure::wasteful(faults::too_large(*max_bytes)));
+/// The whole body, if it is no longer than `max_bytes` and never pauses for longer than `idle`. Announced lengths only ever
+/// refuse early. A large one that breaks off is gone on with once, where the host lets us. `until`: when there is no more time.
+pub async fn read(
+    response: Response,
+    bounds: &Bounds,
+    until: Instant,
+    resume: Resume<'_>,
+) -> Result<Bytes, Failure> {
+    let encodings = encodings(response.headers());
+    let mut resume = resume.of(&response);
+    let mut download = Download::begin(&response, bounds, until)?;
+    if let Err(failure) = download.take(response, bounds).await {
+        if !failure.is(Code::SourceIncomplete) {
+            return Err(failure);
         }
-        room.grow_to(length)?;
-        body.extend_from_slice(&chunk);
-        pace.wait(length).await.map_err(Failure::unknown_length)?;
+        let rest = resume.rest(download.body.len()).await.ok_or(failure)?;
+        metrics::counter!(RESUMED).increment(1);
+        download.take(rest, bounds).await?;
     }
-    if body.is_empty() {
-        Err(faults::empty().into())
-    } else {
-        Ok(room.into_held().with(body.freeze()))
+    let file = download.into_file()?;
+    unpacked(file, &encodings, bounds.max_bytes, &bounds.budget).await
+}
+
+/// What has come so far.
+struct Download {
+    body: BytesMut,
+    room: Room,
+    pace: Pace,
+}
+
+impl Download {
+    fn begin(response: &Response, bounds: &Bounds, until: Instant) -> Result<Self, Failure> {
+        let is_unknown = response.content_length().is_none();
+        let unknown_length = is_unknown.then(|| bounds.unknown_length.clone());
+        let announced = announced(response, bounds.max_bytes)?;
+        Ok(Self {
+            room: bounds.budget.room(announced, 1, Stage::Fetch)?,
+            body: BytesMut::with_capacity(announced.min(FIRST_BYTES)),
+            pace: Pace::new(unknown_length, until),
+        })
+    }
+
+    async fn take(&mut self, mut response: Response, bounds: &Bounds) -> Result<(), Failure> {
+        while let Some(chunk) = next(&mut response, bounds.idle).await? {
+            let length = self.body.len() + chunk.len();
+            if length > bounds.max_bytes {
+                return Err(Failure::wasteful(faults::too_large(bounds.max_bytes)));
+            }
+            self.room.grow_to(length)?;
+            self.body.extend_from_slice(&chunk);
+            self.pace.wait(length).await?;
+        }
+        Ok(())
+    }
+
+    fn into_file(self) -> Result<Bytes, Fault> {
+        if self.body.is_empty() {
+            return Err(faults::empty());
+        }
+        Ok(self.room.into_held().with(self.body.freeze()))
     }
 }
 
@@ -140,6 +180,12 @@ async fn next(response: &mut Response, idle: Duration) -> Result<Option<Bytes>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_come_in_every_encoding() {
+        assert_eq!(text("/\u{e9}t\u{e9}.jpg".as_bytes()), "/\u{e9}t\u{e9}.jpg");
+        assert_eq!(text(b"/\xe9t\xe9.jpg?a=%20"), "/%E9t%E9.jpg?a=%20");
+    }
 
     #[test]
     fn a_pause_is_told_in_seconds_or_as_a_date_by_the_origins_clock() {

@@ -6,18 +6,27 @@ use bytes::Bytes;
 use common::fault::Fault;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect::Policy};
-use tokio::time::timeout;
+use tokio::time::{Instant, error::Elapsed, timeout_at};
 use url::Url;
 
+use super::{
+    accept::ACCEPT,
+    cause::Causes,
+    connects::{NoteConnects, noted},
+};
 use crate::{
     failure::Failure,
     faults,
     guard::Guard,
+    metrics::RETRIED,
     resolver::{Names, Resolver},
 };
 
 /// How long a connection waits for another image of the same origin.
 const IDLE_CONNECTION: Duration = Duration::from_secs(3);
+
+/// Idle ones of one host.
+const KEPT_CONNECTIONS: usize = 2;
 
 /// What both clients share.
 pub struct Settings {
@@ -35,23 +44,37 @@ pub struct Settings {
 /// never be reused for one that was not.
 #[derive(Clone, Debug)]
 pub struct Clients {
-    guarded: Client,
-    excused: Client,
+    guarded: Pair,
+    excused: Pair,
     guard: Arc<Guard>,
     names: Names,
     first_byte: Duration,
+    causes: Causes,
+}
+
+/// One that keeps connections for the next image, and one whose every connection is new.
+#[derive(Clone, Debug)]
+struct Pair {
+    kept: Client,
+    fresh: Client,
+}
+
+impl Pair {
+    fn new(settings: &Settings, guard: Option<&Arc<Guard>>) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            kept: client(settings, guard.cloned(), KEPT_CONNECTIONS)?,
+            fresh: client(settings, guard.cloned(), 0)?,
+        })
+    }
 }
 
 impl Clients {
     pub fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
         let guard = settings.guard.clone();
-        let (guarded, excused) = (
-            client(settings, Some(guard.clone()))?,
-            client(settings, None)?,
-        );
         Ok(Self {
-            guarded,
-            excused,
+            guarded: Pair::new(settings, Some(&guard))?,
+            excused: Pair::new(settings, None)?,
+            causes: Causes::new(),
             guard,
             names: settings.names.clone(),
             first_byte: settings.first_byte,
@@ -78,38 +101,55 @@ impl Clients {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<StatusCode, Failure> {
-        let client = self.client_for(&url, excused)?;
+        let pair = self.pair_for(&url, excused)?;
         let post = headers
             .iter()
-            .fold(client.post(url), |post, (name, value)| {
+            .fold(pair.kept.post(url.clone()), |post, (name, value)| {
                 post.header(*name, value)
             })
             .body(body);
-        Ok(self.answer(post).await?.status())
+        let until = Instant::now() + self.first_byte;
+        let (answer, _) = answer(post, until).await;
+        Ok(self.judged(&url, answer)?.status())
     }
 
     /// The head of the answer. The time-out holds for all that comes before
     /// the end of it: heads that drip, and 1xx answers without end.
-    pub async fn get(&self, url: Url, excused: bool) -> Result<Response, Failure> {
-        let client = self.client_for(&url, excused)?;
-        self.answer(client.get(url)).await
+    ///
+    /// A connection that was kept may be closed by the origin in the very moment in which the request leaves. Then the
+    /// request is made once more, with a connection of its own.
+    pub async fn get(
+        &self,
+        url: &Url,
+        excused: bool,
+        headers: &HeaderMap,
+    ) -> Result<Response, Failure> {
+        let pair = self.pair_for(url, excused)?;
+        let get = |client: &Client| client.get(url.clone()).headers(headers.clone());
+        let until = Instant::now() + self.first_byte;
+        let (mut answered, is_connection_new) = answer(get(&pair.kept), until).await;
+        if !is_connection_new && has_died(&answered) {
+            metrics::counter!(RETRIED).increment(1);
+            (answered, _) = answer(get(&pair.fresh), until).await;
+        }
+        self.judged(url, answered)
     }
 
-    async fn answer(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let answer = timeout(self.first_byte, request.send())
-            .await
-            .map_err(|_| faults::too_slow())?;
-        answer.map_err(|error| {
-            let fault = faults::unreachable();
-            if error.is_connect() {
-                Failure::from(fault)
-            } else {
-                Failure::no_answer(fault)
-            }
-        })
+    fn judged(&self, url: &Url, answer: Answered) -> Result<Response, Failure> {
+        let error = match answer {
+            Ok(Ok(response)) => return Ok(response),
+            Err(_) => return Err(faults::too_slow().into()),
+            Ok(Err(error)) => error,
+        };
+        self.causes.note(url, &error);
+        let fault = faults::unreachable();
+        match error.is_connect() {
+            true => Err(fault.into()),
+            false => Err(Failure::no_answer(fault)),
+        }
     }
 
-    fn client_for(&self, url: &Url, excused: bool) -> Result<&Client, Fault> {
+    fn pair_for(&self, url: &Url, excused: bool) -> Result<&Pair, Fault> {
         if excused {
             return Ok(&self.excused);
         }
@@ -121,7 +161,24 @@ impl Clients {
     }
 }
 
-fn client(settings: &Settings, guard: Option<Arc<Guard>>) -> Result<Client, reqwest::Error> {
+/// A response or why there is none, unless the time was over.
+type Answered = Result<reqwest::Result<Response>, Elapsed>;
+
+/// Returns the head of the answer, and whether a connection was made for it.
+async fn answer(request: RequestBuilder, until: Instant) -> (Answered, bool) {
+    noted(timeout_at(until, request.send())).await
+}
+
+/// The connection is gone, and nothing was answered.
+fn has_died(answered: &Answered) -> bool {
+    matches!(answered, Ok(Err(error)) if error.is_request() && !error.is_connect() && !error.is_timeout())
+}
+
+fn client(
+    settings: &Settings,
+    guard: Option<Arc<Guard>>,
+    kept_connections: usize,
+) -> Result<Client, reqwest::Error> {
     // ring rather than aws-lc, which takes minutes to build. A process that has chosen keeps its choice.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
@@ -139,9 +196,10 @@ fn client(settings: &Settings, guard: Option<Arc<Guard>>) -> Result<Client, reqw
         .retry(reqwest::retry::never())
         // Per host is all that can be bounded, and hosts are as many as clients
         // name: so an idle connection goes soon, and few are kept at all.
-        .pool_max_idle_per_host(2)
+        .pool_max_idle_per_host(kept_connections)
         .pool_idle_timeout(IDLE_CONNECTION)
         .http2_max_header_list_size(32 * 1024)
+        .connector_layer(NoteConnects)
         .build()
 }
 
@@ -150,13 +208,7 @@ fn headers() -> HeaderMap {
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
     );
-    HeaderMap::from_iter([
-        (
-            header::ACCEPT,
-            HeaderValue::from_static("image/*,*/*;q=0.5"),
-        ),
-        identity,
-    ])
+    HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(ACCEPT)), identity])
 }
 
 /// Returns who asks, and whom a site's owner may ask about it.

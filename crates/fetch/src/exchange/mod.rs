@@ -1,7 +1,16 @@
 //! One HTTP exchange with an origin that is not trusted: the question, and what its answer means.
 
+mod accept;
 mod answer;
+mod cause;
 mod client;
+mod connects;
+mod cookies;
+mod encoding;
+mod resume;
 
+pub use accept::ACCEPT;
 pub use answer::{Answer, Bounds, asked_pause, judge, read};
 pub use client::{Clients, Settings};
+pub use cookies::Cookies;
+pub use resume::Resume;

@@ -69,20 +69,31 @@ pub struct Rules {
 impl Rules {
     /// Reads a client's URL. The parser follows browsers and repairs a great
     /// deal, so what it would repair is refused before it sees it.
+    ///
+    /// What stands around it by accident is no part of it, wherever it comes from: a line end in a cell, blanks.
     pub fn parse(&self, text: &str) -> Result<Url, &'static str> {
+        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         if text.is_empty() {
             return Err("is empty");
         }
         if text.len() > MAX_URL_BYTES {
             return Err("is longer than 8192 bytes");
         }
-        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err("holds white space or control characters; percent-encode them");
+        if text.contains(char::is_control) {
+            return Err(
+                "holds control characters, such as a line break; percent-encode them, or send one URL alone",
+            );
+        }
+        if text.contains(char::is_whitespace) {
+            return Err("holds a blank within; write it as %20");
         }
         if text.contains('\\') {
-            return Err("holds a backslash");
+            return Err("holds a backslash; write `/`");
         }
-        let url = Url::parse(text).map_err(|_| "is not an absolute URL with a valid host")?;
+        if is_data(text) {
+            return Err("is a data: URL, which is not fetched; send its base64 as `image.content`");
+        }
+        let url = Url::parse(text).map_err(|error| malformed(text, error))?;
         self.check(&url)?;
         let after_scheme = text.get(url.scheme().len()..).unwrap_or_default();
         if !after_scheme.starts_with("://") || after_scheme.starts_with(":///") {
@@ -112,6 +123,30 @@ impl Rules {
     /// Returns whether the operator has vouched for this origin.
     pub fn excuses(&self, url: &Url) -> bool {
         Origin::of(url).is_some_and(|origin| self.excused.contains(&origin))
+    }
+}
+
+fn is_data(text: &str) -> bool {
+    text.get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+}
+
+fn malformed(text: &str, error: url::ParseError) -> &'static str {
+    let is_relative = error == url::ParseError::RelativeUrlWithoutBase;
+    let first = text
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    if is_relative
+        && (first.contains('.') && !text.starts_with('/') && text.contains('/')
+            || text.starts_with("//"))
+    {
+        return "has no scheme; write `https://` before it";
+    }
+    match is_relative {
+        true => "is not an absolute URL, such as https://example.com/cat.jpg",
+        false => "is not an absolute URL with a valid host",
     }
 }
 
@@ -150,7 +185,7 @@ mod tests {
             "http://example.com/a\r\nHost: b",
             "http://example.com/\0",
             "http://exa mple.com/",
-            " http://example.com/",
+            "http://example.com/a b.jpg",
             "http:\\\\example.com\\a",
             "http://example.com\\@b/",
             "http://xn--a/",
@@ -168,9 +203,26 @@ mod tests {
     }
 
     #[test]
+    fn what_to_do_is_said() {
+        for (url, hint) in [
+            ("http://example.com/a b.jpg", "%20"),
+            ("http://example.com/a\nhttp://example.com/b", "line break"),
+            ("www.example.com/cat.jpg", "`https://`"),
+            ("//example.com/cat.jpg", "`https://`"),
+            ("cat.jpg", "absolute URL, such as"),
+            ("data:image/png;base64,AAAA", "`image.content`"),
+            ("http:\\\\example.com", "backslash"),
+        ] {
+            let why = rules().parse(url).expect_err("is refused");
+            assert!(why.contains(hint), "{url}: {why}");
+        }
+    }
+
+    #[test]
     fn ordinary_urls_pass() {
         let passed = [
             "http://example.com/cat.jpg",
+            " http://example.com/cat.jpg\r\n",
             "HTTPS://example.com/ü.jpg?x=1#y",
             "http://xn--bcher-kva.example/",
             "http://bücher.example/",

@@ -11,7 +11,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::{faults, guard::Guard};
 
-pub use names::{Found, Lookup, Names};
+pub use names::{Found, Lookup, Names, NotFound};
 pub use system::SystemLookup;
 
 /// The resolver of a client that serves origins which nobody vouched for, or
@@ -29,7 +29,7 @@ impl Resolve for Resolver {
             let found = names.find(name.as_str()).await?;
             if guard.is_some_and(|guard| !guard.allows(&found)) {
                 faults::refused("address");
-                return Err(io::Error::other("the name has an address that is not allowed").into());
+                return Err(io::Error::other(NotFound("address")).into());
             }
             let addresses: Vec<_> = found.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();
             Ok(Box::new(addresses.into_iter()) as Addrs)

@@ -27,6 +27,18 @@ pub struct Found {
     pub ttl: Duration,
 }
 
+/// Why a name leads nowhere, in a word for the operator.
+#[derive(Clone, Copy, Debug)]
+pub struct NotFound(pub &'static str);
+
+impl fmt::Display for NotFound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for NotFound {}
+
 /// Asks the world for a name's addresses. An error means that the world did
 /// not say; that there are none is an answer.
 pub trait Lookup: Send + Sync {
@@ -47,6 +59,8 @@ pub struct Names {
 struct Known {
     addresses: Arc<[IpAddr]>,
     ttl: Duration,
+    /// Why there are none.
+    why: NotFound,
 }
 
 struct ByTtl;
@@ -93,7 +107,7 @@ impl Names {
         }
         let known = entry.into_value();
         if known.addresses.is_empty() {
-            return Err(io::Error::other("the name has no address"));
+            return Err(io::Error::other(known.why));
         }
         Ok(known.addresses)
     }
@@ -105,12 +119,14 @@ impl Names {
                 count("miss");
                 self.known(found)
             }
-            Ok(Err(_)) | Err(_) => {
+            Ok(Err(error)) => {
                 count("error");
-                Known {
-                    addresses: Arc::default(),
-                    ttl: SHORTEST_TTL,
-                }
+                let why = error.get_ref().and_then(|error| error.downcast_ref());
+                unknown(why.copied().unwrap_or(NotFound("dns")))
+            }
+            Err(_) => {
+                count("error");
+                unknown(NotFound("dns_timeout"))
             }
         }
     }
@@ -124,8 +140,18 @@ impl Names {
         };
         Known {
             addresses: addresses.into(),
+            why: NotFound("dns_nxdomain"),
             ttl: ttl.clamp(SHORTEST_TTL, longest.max(SHORTEST_TTL)),
         }
+    }
+}
+
+/// The world did not say.
+fn unknown(why: NotFound) -> Known {
+    Known {
+        addresses: Arc::default(),
+        ttl: SHORTEST_TTL,
+        why,
     }
 }
 

@@ -14,11 +14,12 @@ use hickory_resolver::{
     config::{LookupIpStrategy, ResolverConfig},
     lookup_ip::LookupIp,
     net::{DnsError, NetError, runtime::TokioRuntimeProvider},
+    proto::op::ResponseCode,
 };
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
 
-use super::names::{Found, Lookup};
+use super::names::{Found, Lookup, NotFound};
 
 /// Look-ups at once; who comes next waits within its own time.
 const MOST_LOOKUPS: usize = 64;
@@ -101,8 +102,19 @@ async fn ask(resolver: &TokioResolver, name: String) -> io::Result<Found> {
                 ttl,
             })
         }
-        Err(error) => Err(io::Error::other(error)),
+        Err(error) => Err(io::Error::other(cause(&error))),
     }
+}
+
+/// In a word, for the operator.
+fn cause(error: &NetError) -> NotFound {
+    NotFound(match error {
+        NetError::Dns(DnsError::ResponseCode(ResponseCode::ServFail)) => "dns_servfail",
+        NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => "dns_refused",
+        NetError::Timeout => "dns_timeout",
+        NetError::NoConnections => "dns_no_server",
+        _ => "dns",
+    })
 }
 
 fn rest(found: &LookupIp) -> Duration {
@@ -118,7 +130,7 @@ mod tests {
     use hickory_resolver::{
         config::NameServerConfig,
         proto::{
-            op::{Message, ResponseCode},
+            op::Message,
             rr::{Name, RData, Record, RecordType, rdata::SOA},
         },
     };

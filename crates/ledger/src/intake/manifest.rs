@@ -3,21 +3,22 @@
 
 use std::pin::pin;
 
-use ::manifest::{Compression, CsvRows, Format, ListError, Row, apart, decoded};
+use ::manifest::{Format, apart};
 use common::{
     budget::Budget,
-    fault::Fault,
     outside::{Opened, Outside},
     process::ReaderProgram,
 };
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use tokio::{
     io::{AsyncBufRead, BufReader},
     task::consume_budget,
 };
-use tokio_util::codec::{FramedRead, LinesCodecError};
 
-use super::{BatchItem, Intake, Stopped, lines, lost, open, stopped, take_lines, too_long};
+use super::{
+    Intake, Stopped, lost, open,
+    rows::{Reading, stopped, take_list},
+};
 use crate::{Ledger, Manifest, Request, Sealed};
 
 const READ_BYTES: usize = 256 * 1024;
@@ -41,79 +42,44 @@ impl ManifestReader<'_> {
     ) -> Result<Sealed, Stopped> {
         let opened = open(self.outside, &request.tenant, &manifest.url).await?;
         let mut intake = Intake::new(self.ledger, self.budget, request, manifest.max_items);
-        let compression = manifest.kind.compression;
-        match manifest.kind.format {
-            Format::Ndjson => take_ndjson(&mut intake, &opened, compression).await?,
-            Format::Csv => take_csv(&mut intake, &opened, compression).await?,
-            Format::Parquet => take_parquet(&mut intake, &opened, self.program).await?,
+        let reading = Reading {
+            format: manifest.kind.format,
+            compression: manifest.kind.compression,
+            columns: manifest.columns.clone(),
+        };
+        match reading.format {
+            Format::Parquet => self.take_parquet(&mut intake, &opened, &reading).await?,
+            Format::Ndjson | Format::Csv | Format::Text => {
+                let file = read(&opened).await?;
+                take_list(&mut intake, file, &reading, self.budget, lost).await?;
+            }
         }
-        let sealed = intake.seal(now_s).await;
-        sealed.map_err(|fault| stopped(fault, "the manifest"))
+        Ok(intake.seal(now_s).await?)
     }
-}
 
-async fn take_ndjson(
-    intake: &mut Intake<'_>,
-    file: &Opened,
-    compression: Compression,
-) -> Result<(), Stopped> {
-    let lines = lines(read(file).await?, compression).map_err(|error| match error {
-        LinesCodecError::MaxLineLengthExceeded => too_long(),
-        LinesCodecError::Io(error) => lost(&error),
-    });
-    take_lines(intake, lines).await
-}
-
-async fn take_csv(
-    intake: &mut Intake<'_>,
-    file: &Opened,
-    compression: Compression,
-) -> Result<(), Stopped> {
-    let plain = decoded(read(file).await?, compression);
-    let mut rows = FramedRead::with_capacity(plain, CsvRows::default(), READ_BYTES);
-    while let Some(row) = rows.next().await {
-        push(intake, row.map_err(wrong)?).await?;
-    }
-    Ok(())
-}
-
-async fn take_parquet(
-    intake: &mut Intake<'_>,
-    file: &Opened,
-    program: &ReaderProgram,
-) -> Result<(), Stopped> {
-    let rows = apart::reader::rows(program, file.clone()).await;
-    let mut pieces = pin!(rows.map_err(wrong)?);
-    while let Some(rows) = pieces.try_next().await.map_err(wrong)? {
-        for row in rows {
-            push(intake, row).await?;
+    async fn take_parquet(
+        &self,
+        intake: &mut Intake<'_>,
+        file: &Opened,
+        reading: &Reading,
+    ) -> Result<(), Stopped> {
+        let rows = apart::reader::rows(self.program, file.clone(), &reading.columns).await;
+        let mut pieces = pin!(rows.map_err(|error| stopped(error, lost))?);
+        while let Some(rows) = pieces
+            .try_next()
+            .await
+            .map_err(|error| stopped(error, lost))?
+        {
+            for row in rows {
+                consume_budget().await;
+                intake.push(row).await?;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
-async fn read(file: &Opened) -> Result<impl AsyncBufRead + Send + use<>, Stopped> {
+async fn read(file: &Opened) -> Result<impl AsyncBufRead + Send + Unpin + use<>, Stopped> {
     let reader = file.reader().await.map_err(|error| lost(&error))?;
     Ok(BufReader::with_capacity(READ_BYTES, reader))
-}
-
-async fn push(intake: &mut Intake<'_>, row: Row) -> Result<(), Stopped> {
-    // A row costs what a message would: where rows are always at hand, others have their turn.
-    consume_budget().await;
-    let number = intake.listed() + 1;
-    let item = BatchItem {
-        custom_id: row.custom_id,
-        url: row.url,
-    };
-    intake
-        .push(item)
-        .await
-        .map_err(|fault| stopped(fault, &format!("row {number}")))
-}
-
-fn wrong(error: ListError) -> Stopped {
-    match error {
-        ListError::Content(why) => Stopped::Content(Fault::invalid(why)),
-        ListError::Io(error) => lost(&error),
-    }
 }

@@ -3,10 +3,12 @@
 //! lost goes on where it ended, without gap or double.
 
 mod item;
-mod lines;
 mod manifest;
+mod names;
 mod outside;
+mod rows;
 mod sampler;
+mod warnings;
 
 use common::{
     budget::{Budget, Room},
@@ -14,12 +16,17 @@ use common::{
     stage::Stage,
 };
 
+use ::manifest::Row;
+
 use crate::{BatchKey, Item, Ledger, Request, Sealed, shard, unavailable};
 pub use item::BatchItem;
-pub use lines::{Stopped, lines, stopped, take_lines, too_long};
 pub use manifest::ManifestReader;
 pub use outside::{check_manifest, check_output, lost, open, unreadable};
+pub use rows::{Reading, Stopped, take_list, take_text};
+
+use names::Names;
 use sampler::Sampler;
+use warnings::Warnings;
 
 pub struct Intake<'a> {
     ledger: &'a Ledger,
@@ -37,6 +44,9 @@ pub struct Intake<'a> {
     /// Items that came, of which a dry run keeps some.
     listed: u64,
     sampler: Option<Sampler>,
+    strict: bool,
+    names: Names,
+    warnings: Warnings,
 }
 
 impl<'a> Intake<'a> {
@@ -62,27 +72,64 @@ impl<'a> Intake<'a> {
             total,
             listed,
             sampler,
+            strict: request.strict,
+            names: Names::new(budget.growing(1, Stage::Admit)),
+            warnings: Warnings::default(),
         }
     }
 
-    /// Items so far.
-    pub fn listed(&self) -> u64 {
-        self.listed
-    }
-
-    pub async fn push(&mut self, item: BatchItem) -> Result<(), Fault> {
+    /// Takes the next row. One that is wrong is an item all the same, unless the list is to be refused for it.
+    pub async fn push(&mut self, mut row: Row) -> Result<(), Fault> {
         if self.listed == self.max_items {
             let detail = format!("A batch may have {} items.", self.max_items);
             return Err(Fault::new(Code::BodyTooLarge, Stage::Admit, detail));
         }
-        let (at, item) = (self.listed, item.check()?);
+        let place = self.listed;
         self.listed += 1;
-        match &mut self.sampler {
-            None => self.keep(&item).await,
-            Some(sampler) => match sampler.look(at, item) {
-                Some(item) => self.keep(&item).await,
-                None => Ok(()),
-            },
+        self.warnings.note_ignored(&mut row);
+        let is_named = row.custom_id.is_some();
+        let mut item = item::item(row, self.listed);
+        let is_repeated = is_named && self.names.is_repeated(&item.custom_id, self.listed);
+        if self.strict {
+            self.refuse(&item, is_repeated)?;
+        }
+        self.warnings.note_wrong(&item);
+        let Some(sampler) = &mut self.sampler else {
+            return self.keep(&item).await;
+        };
+        item.row = Some(self.listed);
+        match sampler.look(place, item) {
+            Some(item) => self.keep(&item).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What a strict list is refused for.
+    fn refuse(&self, item: &Item, is_repeated: bool) -> Result<(), Fault> {
+        if let Some(why) = &item.wrong {
+            return Err(Fault::invalid(why));
+        }
+        if is_repeated {
+            let (row, id) = (self.listed, &item.custom_id);
+            let detail =
+                format!("row {row}: an earlier row has its custom_id \u{201c}{id}\u{201d}");
+            return Err(Fault::invalid(detail));
+        }
+        Ok(())
+    }
+
+    /// A list of which no row can be read is most likely another kind of file.
+    fn check_rows(&self) -> Result<(), Fault> {
+        if self.listed == 0 {
+            return Err(Fault::invalid("The batch has no items."));
+        }
+        match &self.warnings.first_wrong {
+            Some(first) if self.warnings.wrong == self.listed => {
+                let listed = self.listed;
+                let detail = format!("Of all {listed} rows nothing can be made; {first}");
+                Err(Fault::invalid(detail))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -105,6 +152,7 @@ impl<'a> Intake<'a> {
 
     /// Says that this is the whole list.
     pub async fn seal(mut self, now_s: u64) -> Result<Sealed, Fault> {
+        self.check_rows()?;
         for item in self
             .sampler
             .take()
@@ -112,9 +160,6 @@ impl<'a> Intake<'a> {
             .unwrap_or_default()
         {
             self.keep(&item).await?;
-        }
-        if self.total == 0 {
-            return Err(Fault::invalid("The batch has no items."));
         }
         if self.items > 0 {
             self.store().await?;
@@ -128,6 +173,12 @@ impl<'a> Intake<'a> {
                 "A part of the list is gone; send it again.",
             ));
         }
+        let mut warnings = self.warnings.told();
+        warnings.extend(self.names.warnings());
+        self.ledger
+            .warn(&self.key, &warnings)
+            .await
+            .map_err(unavailable)?;
         let whole = Sealed {
             total: self.total,
             shards: self.shards,
@@ -208,9 +259,9 @@ mod tests {
         let request: Request = serde_json::from_value(request).expect("a request");
         let budget = Budget::new(4 << 20);
         let mut intake = Intake::new(&ledger, &budget, &request, 1_000_000);
-        let item = |length: usize| BatchItem {
-            custom_id: "c".into(),
+        let item = |length: usize| Row {
             url: "u".repeat(length),
+            ..Row::default()
         };
         for _ in 0..10_000 {
             intake.push(item(100)).await.expect("shards come and go");

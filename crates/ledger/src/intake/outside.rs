@@ -7,7 +7,7 @@ use common::{
     outside::{NotAllowed, Opened, Outside},
     stage::Stage,
 };
-use manifest::{Kind, UnpacksTooFar};
+use manifest::Kind;
 
 use super::Stopped;
 
@@ -54,12 +54,6 @@ pub async fn open(outside: &Outside, tenant: &str, url: &str) -> Result<Opened, 
 /// Without the error's own words: they may tell of what is behind the service.
 pub fn lost(error: &io::Error) -> Stopped {
     tracing::warn!(%error, "a manifest cannot be read");
-    if let Some(bomb) = error
-        .get_ref()
-        .and_then(|error| error.downcast_ref::<UnpacksTooFar>())
-    {
-        return Stopped::Content(unreadable(&format!("The manifest cannot be read: {bomb}.")));
-    }
     match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Stopped::Content(unreadable(
             "The manifest is broken, or was changed while it was read.",

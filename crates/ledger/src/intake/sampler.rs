@@ -101,10 +101,7 @@ mod tests {
 
     fn sample(share: f64, seed: u64, count: u64) -> Vec<String> {
         let mut sampler = Sampler::new(share, seed);
-        let item = |at: u64| Item {
-            custom_id: at.to_string(),
-            url: String::new(),
-        };
+        let item = |at: u64| Item::new(at.to_string(), String::new());
         let mut taken: Vec<_> = (0..count)
             .filter_map(|at| sampler.look(at, item(at)))
             .collect();

@@ -173,10 +173,7 @@ mod tests {
     use crate::{Item, Kind};
 
     fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
-        let item = |n| Item {
-            custom_id: format!("c{n}"),
-            url: "http://a.example/".to_owned(),
-        };
+        let item = |n| Item::new(format!("c{n}"), "http://a.example/".to_owned());
         numbers
             .map(|n| outcome("item", &item(n), n, &Ok(Value::Null), None))
             .collect()

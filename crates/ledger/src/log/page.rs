@@ -62,8 +62,11 @@ pub fn outcome(
         }
     };
     let mut line = serde_json::json!({
-        "id": id, "custom_id": item.custom_id, "line": number, "url": item.url, "response": response, "error": error,
+        "id": id, "custom_id": item.custom_id, "line": item.row.unwrap_or(number + 1), "url": item.url, "response": response, "error": error,
     });
+    if item.row.is_some() {
+        line["place"] = (number + 1).into();
+    }
     if let Some(measured) = measured {
         line["measured"] = serde_json::json!(measured);
     }
@@ -86,20 +89,29 @@ fn blamed(fault: &Fault, url: &str) -> Option<String> {
     (fault.stage == common::stage::Stage::Fetch).then(|| host.to_owned())
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Page {
     pub tally: Tally,
+    first_line: u64,
     /// How much rest hosts have had, seconds, where a page says that and nothing of items.
     pub rests: Option<BTreeMap<String, u64>>,
     failed: Vec<u8>,
     completed: Vec<u8>,
 }
 
+/// The number of the first line; pages of before count from 0.
+const FIRST_LINE: u64 = 1;
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Head {
     #[serde(flatten)]
     pub tally: Tally,
+    #[serde(default)]
+    first_line: u64,
+    // Under other names than before, so that a migrator of before reads no line as its neighbour.
+    #[serde(rename = "bytes_failed", alias = "failed_bytes")]
     failed_bytes: u64,
+    #[serde(rename = "bytes_completed", alias = "completed_bytes")]
     completed_bytes: u64,
     /// Where further lines begin, every so many, counted from the first one of their kind. Pages of before have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -108,6 +120,18 @@ pub struct Head {
     completed_marks: Vec<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rests: Option<BTreeMap<String, u64>>,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            tally: Tally::default(),
+            first_line: FIRST_LINE,
+            rests: None,
+            failed: Vec::new(),
+            completed: Vec::new(),
+        }
+    }
 }
 
 impl Page {
@@ -156,6 +180,7 @@ impl Page {
         tally.keep_hosts(HOSTS_COUNTED);
         let head = Head {
             tally,
+            first_line: FIRST_LINE,
             failed_bytes,
             completed_bytes,
             failed_marks: failed_marks.within(failed_bytes),
@@ -174,6 +199,7 @@ impl Page {
         let completed = cut(head.range(length, Kind::Completed))?.to_vec();
         Some(Self {
             tally: head.tally,
+            first_line: head.first_line,
             rests: head.rests,
             failed,
             completed,
@@ -185,13 +211,16 @@ impl Page {
         #[derive(Deserialize)]
         struct Numbered {
             line: u64,
+            /// Where the line is that of the list, and not of the sample.
+            place: Option<u64>,
         }
+        let first = self.first_line;
         let lines = [&self.failed, &self.completed]
             .into_iter()
             .flat_map(|lines| lines.split(|byte| *byte == b'\n'));
         lines
             .filter_map(|line| serde_json::from_slice::<Numbered>(line).ok())
-            .map(|numbered| numbered.line)
+            .filter_map(move |numbered| numbered.place.unwrap_or(numbered.line).checked_sub(first))
     }
 }
 
@@ -285,10 +314,7 @@ mod tests {
     }
 
     fn of_host(number: u64, failed: bool, host: &str) -> Line {
-        let item = Item {
-            custom_id: format!("c{number}"),
-            url: format!("http://{host}/"),
-        };
+        let item = Item::new(format!("c{number}"), format!("http://{host}/"));
         let fault = || Fault::new(Code::SourceTimeout, Stage::Fetch, "slow");
         outcome(
             "item_1",

@@ -206,10 +206,10 @@ mod tests {
         let ledger = Ledger::new(Store::open(&config).expect("opens"));
         let key = BatchKey::new("shop", "batch_1");
         let line = |number: u64| {
-            let item = Item {
-                custom_id: format!("c{number}"),
-                url: format!("http://a.example/{}", "x".repeat(2_000)),
-            };
+            let item = Item::new(
+                format!("c{number}"),
+                format!("http://a.example/{}", "x".repeat(2_000)),
+            );
             outcome("item", &item, number, &Ok(Value::Null), None)
         };
         let all: Vec<_> = (0..3_000).map(line).collect();

@@ -61,7 +61,11 @@ pub struct BatchView {
     cancelling_at: Option<u64>,
     cancelled_at: Option<u64>,
     metadata: BTreeMap<String, String>,
+    /// The batch of whose failures this one consists.
+    retry_of: Option<String>,
     failures: FailureCounts,
+    /// What was odd about the list: keys that were ignored, names that are there twice, rows that could not be read.
+    warnings: Vec<String>,
     /// What was wrong with the list, of a batch that failed.
     errors: Option<Errors>,
     /// Where results go beside this service, if that was asked for.
@@ -169,6 +173,8 @@ impl BatchView {
             cancelling_at: facts.cancelled_s,
             cancelled_at: ended_s(FinalStatus::Cancelled),
             metadata: request.metadata.clone(),
+            retry_of: request.retry_of.clone(),
+            warnings: facts.warnings.clone().unwrap_or_default(),
             failures: FailureCounts {
                 by_code: tally.by_code,
                 by_reason: tally.by_reason,

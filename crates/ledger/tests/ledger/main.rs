@@ -1,6 +1,7 @@
 //! The ledger over an object store that fails, and what it asks of one.
 
 mod faults;
+mod million;
 mod refused;
 mod requests;
 mod shards;
@@ -8,11 +9,8 @@ mod shards;
 use std::sync::Arc;
 
 use common::{budget::Budget, store::Store};
-use ledger::{
-    Item, Ledger, Line, Request,
-    intake::{BatchItem, Intake},
-    outcome,
-};
+use ledger::{Item, Ledger, Line, Request, intake::Intake, outcome};
+use manifest::Row;
 use serde_json::{Value, json};
 use testing::objects::FaultyStore;
 
@@ -35,17 +33,17 @@ fn request(id: &str, shard_items: u32) -> Request {
     serde_json::from_value(request).expect("a request")
 }
 
-fn item(number: u64) -> BatchItem {
-    BatchItem {
-        custom_id: format!("c{number}"),
+fn item(number: u64) -> Row {
+    Row {
+        custom_id: Some(format!("c{number}")),
         url: format!("http://a.example/{number}"),
+        ..Row::default()
     }
 }
 
 fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
     let line = |number: u64| {
-        let BatchItem { custom_id, url } = item(number);
-        let item = Item { custom_id, url };
+        let item = Item::new(format!("c{number}"), format!("http://a.example/{number}"));
         outcome("item", &item, number, &Ok(Value::Null), None)
     };
     numbers.map(line).collect()

@@ -1,10 +1,8 @@
 //! Shards of long URLs, and what they take in memory.
 
 use common::{budget::Budget, store::StoreError};
-use ledger::{
-    LedgerError,
-    intake::{BatchItem, Intake},
-};
+use ledger::{LedgerError, intake::Intake};
+use manifest::Row;
 use testing::objects::FaultyStore;
 
 use crate::{NOW_S, budget, filled, over, request};
@@ -23,9 +21,10 @@ async fn shards_of_long_urls_end_early_and_every_item_keeps_its_place() {
         format!("{number:0length$}")
     };
     for number in 0..20_000 {
-        let item = BatchItem {
-            custom_id: "c".into(),
+        let item = Row {
+            custom_id: None,
             url: url(number),
+            ..Row::default()
         };
         intake.push(item).await.expect("it is stored");
     }

@@ -14,7 +14,7 @@ pub const ROWS: u8 = b'r';
 pub const WRONG: u8 = b'x';
 /// The file has no further rows.
 pub const END: u8 = b'e';
-/// To the process: the file's length, and then each piece that it asked for.
+/// To the process: the file's length and the columns that are wanted, and then each piece that it asked for.
 pub const PIECE: u8 = b'p';
 
 pub fn head(kind: u8, length: usize) -> [u8; 5] {

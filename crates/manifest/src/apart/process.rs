@@ -7,7 +7,7 @@ use std::{
 use bytes::Bytes;
 
 use super::frame::{self, END, PIECE, ROWS, WANTED, WRONG};
-use crate::{ListError, Row, parquet};
+use crate::{Columns, ListError, Row, parquet};
 
 /// Takes rows as they are read.
 pub type HandOut<'a> = &'a mut dyn FnMut(Vec<Row>) -> Result<(), ListError>;
@@ -16,14 +16,19 @@ pub type ReadFile = fn(Pieces, HandOut<'_>) -> Result<(), ListError>;
 
 /// Reads one Parquet file, whose pieces come through the pipes. `memory_bytes`: what it may map beside its own code.
 pub fn run(memory_bytes: u64) -> io::Result<()> {
-    run_as(memory_bytes, |file, hand_out| parquet::read(file, hand_out))
+    run_as(memory_bytes, |file, hand_out| {
+        let columns = file.columns.clone();
+        parquet::read(file, &columns, hand_out)
+    })
 }
 
 /// The same with another reader.
 pub fn run_as(memory_bytes: u64, read: ReadFile) -> io::Result<()> {
     common::process::confine(memory_bytes).tell(&mut stdout())?;
+    let (bytes, columns) = file()?;
     let file = Pieces {
-        bytes: length()?,
+        bytes,
+        columns,
         one: Mutex::new(()),
     };
     // The panic hook tells on standard error what happened.
@@ -43,16 +48,20 @@ fn hand_out(rows: Vec<Row>) -> Result<(), ListError> {
     Ok(frame::write(&mut stdout(), ROWS, &json)?)
 }
 
-fn length() -> io::Result<u64> {
+/// Hears how long the file is, and which columns are wanted.
+fn file() -> io::Result<(u64, Columns)> {
     let (_, body) = frame::read(&mut stdin())?;
-    Ok(u64::from_be_bytes(
-        body.try_into().map_err(|_| io::Error::other("no length"))?,
-    ))
+    let length = body
+        .first_chunk()
+        .ok_or_else(|| io::Error::other("no length"))?;
+    let columns = serde_json::from_slice(&body[length.len()..]).map_err(io::Error::other)?;
+    Ok((u64::from_be_bytes(*length), columns))
 }
 
 /// A file that lies elsewhere, and comes in pieces that are asked for.
 pub struct Pieces {
     bytes: u64,
+    columns: Columns,
     /// A question and its answer.
     one: Mutex<()>,
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::frame::{self, END, PIECE, ROWS, WANTED, WRONG};
-use crate::{ListError, Row, wrong};
+use crate::{Columns, ListError, Row, wrong};
 
 const BOUNDS: Bounds = Bounds {
     // A few pages, packed and unpacked, and the rows of one.
@@ -42,15 +42,16 @@ struct Reader {
 pub async fn rows(
     program: &ReaderProgram,
     file: Opened,
+    columns: &Columns,
 ) -> Result<impl Stream<Item = Result<Vec<Row>, ListError>> + Send + use<>, ListError> {
-    let reader = Reader::start(program, file).await?;
+    let reader = Reader::start(program, file, columns).await?;
     Ok(stream::try_unfold(reader, async |mut reader| {
         Ok(reader.next().await?.map(|rows| (rows, reader)))
     }))
 }
 
 impl Reader {
-    async fn start(program: &ReaderProgram, file: Opened) -> io::Result<Self> {
+    async fn start(program: &ReaderProgram, file: Opened, columns: &Columns) -> io::Result<Self> {
         let started = program.start("manifest-reader", BOUNDS, &[])?;
         let process::Reader {
             process,
@@ -58,7 +59,12 @@ impl Reader {
             mut from,
         } = started;
         program.until_confined(&mut from).await?;
-        send(&mut to, &file.bytes().to_be_bytes()).await?;
+        let columns = serde_json::to_vec(columns)?;
+        send(
+            &mut to,
+            &[&file.bytes().to_be_bytes()[..], &columns].concat(),
+        )
+        .await?;
         Ok(Self {
             _process: process,
             file,

@@ -1,55 +1,210 @@
-//! A column of texts, or of whole numbers where a name may be one.
+//! A column of texts, or of whatever a name may be. Each value becomes its exact text, or the row says why not.
 
 use parquet::{
+    basic::{ConvertedType, LogicalType},
     column::reader::{ColumnReader, ColumnReaderImpl},
-    data_type::{ByteArray, DataType},
+    data_type::{ByteArray, DataType, FixedLenByteArray},
     schema::types::ColumnDescPtr,
 };
 
-use super::broken;
+use super::{broken, exact};
 use crate::{ListError, MAX_CELL_BYTES, wrong};
+
+/// A row's value, nothing where it has none, or what is wrong with it.
+pub type Cell = Result<Option<String>, String>;
 
 pub struct Column {
     reader: ColumnReader,
     name: String,
+    value: Value,
     /// Levels of a row that has a value.
     present: i16,
 }
 
+/// What the values of a column stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    Text,
+    Whole,
+    Unsigned,
+    Decimal(i32),
+    Uuid,
+}
+
 impl Column {
-    pub fn new(reader: ColumnReader, description: ColumnDescPtr) -> Result<Self, ListError> {
-        let name = description.name().to_owned();
+    /// `is_url`: a URL is text, and nothing else.
+    pub fn new(
+        reader: ColumnReader,
+        description: &ColumnDescPtr,
+        is_url: bool,
+    ) -> Result<Self, ListError> {
+        let name = description.path().string();
         if description.max_rep_level() > 0 {
             return Err(wrong(format!("the column `{name}` holds lists")));
         }
+        let value = meaning(&reader, description);
+        let value = value.filter(|value| !is_url || *value == Value::Text);
+        let value = value.ok_or_else(|| {
+            let kind = kind_of(description);
+            wrong(format!(
+                "the column `{name}` holds no text, but {kind}: write it as text"
+            ))
+        })?;
         Ok(Self {
             reader,
             name,
+            value,
             present: description.max_def_level(),
         })
     }
 
-    /// At most so many rows, and how many they are.
-    pub fn next(&mut self, rows: usize) -> Result<(Vec<Option<String>>, usize), ListError> {
-        let texts = match &mut self.reader {
+    /// At most so many rows.
+    pub fn next(&mut self, rows: usize) -> Result<Vec<Cell>, ListError> {
+        let (present, value, name) = (self.present, self.value, &self.name);
+        match &mut self.reader {
+            ColumnReader::BoolColumnReader(reader) => {
+                Ok(exactly(cells(reader, present, rows)?, |flag| {
+                    Ok(flag.to_string())
+                }))
+            }
+            ColumnReader::Int32ColumnReader(reader) => {
+                Ok(exactly(cells(reader, present, rows)?, |number| {
+                    Ok(exact::of_i32(
+                        number,
+                        value == Value::Unsigned,
+                        scale(value),
+                    ))
+                }))
+            }
+            ColumnReader::Int64ColumnReader(reader) => {
+                Ok(exactly(cells(reader, present, rows)?, |number| {
+                    Ok(exact::of_i64(
+                        number,
+                        value == Value::Unsigned,
+                        scale(value),
+                    ))
+                }))
+            }
             ColumnReader::ByteArrayColumnReader(reader) => {
-                let cells = cells(reader, self.present, rows)?;
-                cells
-                    .into_iter()
-                    .map(|cell| cell.map(|cell| text(&cell, &self.name)).transpose())
-                    .collect::<Result<_, _>>()?
+                Ok(exactly(cells(reader, present, rows)?, |cell: ByteArray| {
+                    of_bytes(cell.data(), value, name)
+                }))
             }
-            ColumnReader::Int64ColumnReader(reader) if self.name != "url" => {
-                numbers(cells(reader, self.present, rows)?)
-            }
-            ColumnReader::Int32ColumnReader(reader) if self.name != "url" => {
-                numbers(cells(reader, self.present, rows)?)
-            }
-            _ => return Err(wrong(format!("the column `{}` holds no text", self.name))),
-        };
-        let count = texts.len();
-        Ok((texts, count))
+            ColumnReader::FixedLenByteArrayColumnReader(reader) => Ok(exactly(
+                cells(reader, present, rows)?,
+                |cell: FixedLenByteArray| of_bytes(cell.data(), value, name),
+            )),
+            _ => Err(wrong(format!("the column `{name}` holds no text"))),
+        }
     }
+}
+
+fn meaning(reader: &ColumnReader, description: &ColumnDescPtr) -> Option<Value> {
+    let logical = description.logical_type_ref();
+    let converted = description.converted_type();
+    let scale = match logical {
+        Some(LogicalType::Decimal(decimal)) => Some(decimal.scale),
+        _ => (converted == ConvertedType::DECIMAL).then(|| description.type_scale()),
+    };
+    if let Some(scale) = scale {
+        return Some(Value::Decimal(scale));
+    }
+    match reader {
+        ColumnReader::BoolColumnReader(_) => Some(Value::Whole),
+        ColumnReader::Int32ColumnReader(_) | ColumnReader::Int64ColumnReader(_) => {
+            whole(logical, converted)
+        }
+        ColumnReader::ByteArrayColumnReader(_) => Some(Value::Text),
+        ColumnReader::FixedLenByteArrayColumnReader(_) => match logical {
+            Some(LogicalType::Uuid) => Some(Value::Uuid),
+            Some(LogicalType::Float16) => None,
+            _ => (converted != ConvertedType::INTERVAL).then_some(Value::Text),
+        },
+        _ => None,
+    }
+}
+
+/// Dates and times are numbers too, and nobody would know them again.
+fn whole(logical: Option<&LogicalType>, converted: ConvertedType) -> Option<Value> {
+    match (logical, converted) {
+        (Some(LogicalType::Integer(integer)), _) => Some(if integer.is_signed {
+            Value::Whole
+        } else {
+            Value::Unsigned
+        }),
+        (Some(_), _) => None,
+        (
+            None,
+            ConvertedType::UINT_8
+            | ConvertedType::UINT_16
+            | ConvertedType::UINT_32
+            | ConvertedType::UINT_64,
+        ) => Some(Value::Unsigned),
+        (
+            None,
+            ConvertedType::NONE
+            | ConvertedType::INT_8
+            | ConvertedType::INT_16
+            | ConvertedType::INT_32
+            | ConvertedType::INT_64,
+        ) => Some(Value::Whole),
+        (None, _) => None,
+    }
+}
+
+fn kind_of(description: &ColumnDescPtr) -> String {
+    let physical = description.physical_type().to_string().to_lowercase();
+    match description.logical_type_ref() {
+        Some(LogicalType::Date) => "dates".to_owned(),
+        Some(LogicalType::Time(_)) => "times of day".to_owned(),
+        Some(LogicalType::Timestamp(_)) => "times".to_owned(),
+        _ if matches!(
+            physical.as_str(),
+            "float" | "double" | "fixed_len_byte_array"
+        ) =>
+        {
+            "fractions, which have no exact text".to_owned()
+        }
+        _ => format!("values of type {physical}"),
+    }
+}
+
+fn scale(value: Value) -> i32 {
+    match value {
+        Value::Decimal(scale) => scale,
+        Value::Text | Value::Whole | Value::Unsigned | Value::Uuid => 0,
+    }
+}
+
+fn of_bytes(bytes: &[u8], value: Value, name: &str) -> Result<String, String> {
+    match value {
+        Value::Decimal(scale) => {
+            let too_large = || format!("its {name} has more than 38 digits");
+            exact::of_big_endian(bytes, scale).ok_or_else(too_large)
+        }
+        Value::Uuid => Ok(exact::uuid(bytes)),
+        Value::Text | Value::Whole | Value::Unsigned => text(bytes, name),
+    }
+}
+
+fn text(bytes: &[u8], name: &str) -> Result<String, String> {
+    if bytes.len() > MAX_CELL_BYTES {
+        let length = bytes.len();
+        return Err(format!(
+            "its {name} is longer than {MAX_CELL_BYTES} bytes: {length}"
+        ));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Err(format!("its {name} is not UTF-8")),
+    }
+}
+
+fn exactly<T>(cells: Vec<Option<T>>, text: impl Fn(T) -> Result<String, String>) -> Vec<Cell> {
+    cells
+        .into_iter()
+        .map(|cell| cell.map(&text).transpose())
+        .collect()
 }
 
 /// A row's value, or nothing where it has none.
@@ -75,23 +230,4 @@ fn cells<T: DataType>(
     } else {
         Err(wrong("the Parquet file cannot be read: rows are missing"))
     }
-}
-
-fn text(cell: &ByteArray, name: &str) -> Result<String, ListError> {
-    if cell.len() > MAX_CELL_BYTES {
-        return Err(wrong(format!(
-            "a cell of the column `{name}` is longer than {MAX_CELL_BYTES} bytes"
-        )));
-    }
-    let text = cell
-        .as_utf8()
-        .map_err(|_| wrong(format!("a cell of the column `{name}` is not UTF-8")))?;
-    Ok(text.to_owned())
-}
-
-fn numbers<N: ToString>(cells: Vec<Option<N>>) -> Vec<Option<String>> {
-    cells
-        .into_iter()
-        .map(|cell| cell.map(|number| number.to_string()))
-        .collect()
 }

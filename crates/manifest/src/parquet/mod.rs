@@ -1,6 +1,7 @@
 //! Parquet, page by page, and of it two columns alone.
 
 mod column;
+mod exact;
 mod pieces;
 
 use std::{collections::HashSet, io};
@@ -15,8 +16,8 @@ use parquet::{
     schema::types::SchemaDescriptor,
 };
 
-use crate::{ListError, Row, wrong};
-use column::Column;
+use crate::{Columns, ListError, Row, columns, wrong};
+use column::{Cell, Column};
 use pieces::Pieces;
 
 /// Rows that are handed out at a time.
@@ -45,48 +46,61 @@ impl Source for std::fs::File {
 /// Hands out the rows of a file, some at a time, in their order.
 pub fn read(
     file: impl Source,
+    columns: &Columns,
     mut hand_out: impl FnMut(Vec<Row>) -> Result<(), ListError>,
 ) -> Result<(), ListError> {
     let file = SerializedFileReader::new(Pieces::new(file)).map_err(broken)?;
     let schema = file.metadata().file_metadata().schema_descr_ptr();
-    let url = find(&schema, "url").ok_or_else(|| wrong("the Parquet file has no column `url`"))?;
-    let custom_id = find(&schema, "custom_id");
-    check_groups(file.metadata(), [Some(url), custom_id])?;
-    let mut number = 0;
+    let [url, id] = find(&schema, columns);
+    let url = url.ok_or_else(|| missing(&schema, columns))?;
+    check_groups(file.metadata(), [Some(url), id])?;
     for group in 0..file.num_row_groups() {
         let group = file.get_row_group(group).map_err(broken)?;
         let column = |at| {
-            Column::new(
-                group.get_column_reader(at).map_err(broken)?,
-                schema.column(at),
-            )
+            let reader = group.get_column_reader(at).map_err(broken)?;
+            Column::new(reader, &schema.column(at), at == url)
         };
         let mut urls = column(url)?;
-        let mut names = custom_id.map(column).transpose()?;
+        let mut ids = id.map(column).transpose()?;
         loop {
-            let (urls, count) = urls.next(ROWS)?;
-            let names = match &mut names {
-                Some(names) => names.next(ROWS)?,
-                None => (vec![None; count], count),
+            let urls = urls.next(ROWS)?;
+            let ids = match &mut ids {
+                Some(ids) => ids.next(ROWS)?,
+                None => vec![Ok(None); urls.len()],
             };
-            if names.1 != count {
+            if ids.len() != urls.len() {
                 return Err(wrong("the columns of the Parquet file differ in length"));
             }
-            if count == 0 {
+            if urls.is_empty() {
                 break;
             }
-            let rows = names.0.into_iter().zip(urls).map(|(name, url)| {
-                number += 1;
-                let url = url.ok_or_else(|| wrong(format!("row {number} has no url")))?;
-                Ok(Row {
-                    custom_id: name.unwrap_or_else(|| number.to_string()),
-                    url,
-                })
-            });
-            hand_out(rows.collect::<Result<_, ListError>>()?)?;
+            hand_out(ids.into_iter().zip(urls).map(row).collect())?;
         }
     }
     Ok(())
+}
+
+fn row((id, url): (Cell, Cell)) -> Row {
+    let mut wrong = None;
+    let url = match url {
+        Ok(Some(url)) => url,
+        Ok(None) => {
+            wrong = Some("its url is null".to_owned());
+            String::new()
+        }
+        Err(why) => {
+            wrong = Some(why);
+            String::new()
+        }
+    };
+    let id = id.unwrap_or_else(|why| {
+        wrong = Some(why);
+        None
+    });
+    Row {
+        wrong,
+        ..Row::new(id, &url)
+    }
 }
 
 /// Refuses groups of rows that lie in the same place: a short file would else have as many rows, and cost as much, as
@@ -106,13 +120,20 @@ fn check_groups(metadata: &ParquetMetaData, columns: [Option<usize>; 2]) -> Resu
     Ok(())
 }
 
-/// A column of the table itself, not of something in it.
-fn find(schema: &SchemaDescriptor, name: &str) -> Option<usize> {
-    let is_it = |parts: &[String]| parts.len() == 1 && parts[0].eq_ignore_ascii_case(name);
-    schema
+/// Columns of the table itself, or what a path such as `image.url` leads to.
+fn find(schema: &SchemaDescriptor, columns: &Columns) -> [Option<usize>; 2] {
+    let paths: Vec<_> = schema
         .columns()
         .iter()
-        .position(|column| is_it(column.path().parts()))
+        .map(|column| column.path().string())
+        .collect();
+    columns::find(columns, paths.iter().map(String::as_str))
+}
+
+fn missing(schema: &SchemaDescriptor, columns: &Columns) -> ListError {
+    let paths = schema.columns().iter().map(|column| column.path().string());
+    let paths: Vec<_> = paths.collect();
+    wrong(format!("the Parquet file {}", columns.missing_url(&paths)))
 }
 
 fn broken(error: ParquetError) -> ListError {

@@ -75,7 +75,7 @@ fn rows(file: File) -> Result<Vec<Row>, String> {
         all.extend(rows);
         Ok(())
     };
-    read(file, &mut hand_out).map_err(|error| error.to_string())?;
+    read(file, &Columns::default(), &mut hand_out).map_err(|error| error.to_string())?;
     Ok(all)
 }
 
@@ -90,14 +90,14 @@ fn two_columns_of_many_become_rows() {
         let rows = rows(written(TABLE, 2_500, 2, compression)).expect("reads");
         assert_eq!(rows.len(), 5_000, "{compression:?}");
         let pairs =
-            [0, 1, 2_500, 2_501].map(|at| (rows[at].custom_id.as_str(), rows[at].url.as_str()));
+            [0, 1, 2_500, 2_501].map(|at| (rows[at].custom_id.as_deref(), rows[at].url.as_str()));
         assert_eq!(
             pairs,
             [
-                ("1", "http://a/0"),
-                ("c1", "http://a/1"),
-                ("2501", "http://a/0"),
-                ("c1", "http://a/1")
+                (None, "http://a/0"),
+                (Some("c1"), "http://a/1"),
+                (None, "http://a/0"),
+                (Some("c1"), "http://a/1")
             ]
         );
     }
@@ -149,4 +149,129 @@ fn a_footer_that_names_its_groups_again_and_again_is_refused() {
         .expect("written");
     let refused = rows(file).expect_err("ten million rows of a thousand");
     assert!(refused.contains("in the same place"), "{refused}");
+}
+
+/// One column of names of that type, and what becomes of each.
+fn names<T: parquet::data_type::DataType>(
+    field: &str,
+    values: &[T::T],
+) -> Result<Vec<Row>, String> {
+    let schema = format!("message table {{ required {field}; required binary url (UTF8); }}");
+    let schema = Arc::new(parse_message_type(&schema).expect("a schema"));
+    let file = tempfile::tempfile().expect("a temporary file");
+    let handle = file.try_clone().expect("a handle");
+    let mut writer = SerializedFileWriter::new(handle, schema, Default::default()).expect("opens");
+    let mut group = writer.next_row_group().expect("a group");
+    let mut ids = group.next_column().expect("answers").expect("a column");
+    ids.typed::<T>()
+        .write_batch(values, None, None)
+        .expect("written");
+    ids.close().expect("closed");
+    let mut urls = group.next_column().expect("answers").expect("a column");
+    let url = vec![ByteArray::from("http://a/"); values.len()];
+    urls.typed::<ByteArrayType>()
+        .write_batch(&url, None, None)
+        .expect("written");
+    urls.close().expect("closed");
+    group.close().expect("closed");
+    writer.close().expect("closed");
+    rows(file)
+}
+
+fn ids(rows: Result<Vec<Row>, String>) -> Vec<String> {
+    let rows = rows.expect("reads");
+    rows.into_iter()
+        .map(|row| row.custom_id.expect("a name"))
+        .collect()
+}
+
+#[test]
+fn names_of_every_type_are_exact() {
+    use parquet::data_type::{BoolType, FixedLenByteArrayType, Int32Type};
+    let unsigned = names::<Int64Type>("int64 id (INTEGER(64,false))", &[-1, 7]);
+    assert_eq!(ids(unsigned), ["18446744073709551615", "7"]);
+    let small = names::<Int32Type>("int32 id (INTEGER(32,false))", &[-1]);
+    assert_eq!(ids(small), ["4294967295"]);
+    let signed = names::<Int64Type>("int64 id", &[i64::MIN]);
+    assert_eq!(ids(signed), ["-9223372036854775808"]);
+    let decimal = names::<Int64Type>("int64 id (DECIMAL(18,2))", &[-5, 123_456]);
+    assert_eq!(ids(decimal), ["-0.05", "1234.56"]);
+    let wide = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let wide = names::<FixedLenByteArrayType>(
+        "fixed_len_byte_array(16) id (DECIMAL(38,0))",
+        &[ByteArray::from(wide).into()],
+    );
+    assert_eq!(ids(wide), ["18446744073709551616"]);
+    let uuid: Vec<u8> = (0..16).collect();
+    let uuid = names::<FixedLenByteArrayType>(
+        "fixed_len_byte_array(16) id (UUID)",
+        &[ByteArray::from(uuid).into()],
+    );
+    assert_eq!(ids(uuid), ["00010203-0405-0607-0809-0a0b0c0d0e0f"]);
+    let flags = names::<BoolType>("boolean id", &[true, false]);
+    assert_eq!(ids(flags), ["true", "false"]);
+}
+
+#[test]
+fn names_that_have_no_exact_text_are_refused_by_name() {
+    use parquet::data_type::{DoubleType, Int32Type};
+    for (refused, what) in [
+        (names::<DoubleType>("double id", &[0.1]), "fractions"),
+        (names::<Int32Type>("int32 id (DATE)", &[1]), "dates"),
+        (
+            names::<Int64Type>("int64 id (TIMESTAMP(MILLIS,true))", &[1]),
+            "times",
+        ),
+    ] {
+        let why = refused.expect_err("is refused");
+        assert!(why.contains("`id`") && why.contains(what), "{why}");
+    }
+}
+
+#[test]
+fn a_row_without_a_url_costs_itself_alone_and_a_path_leads_into_a_group() {
+    let schema = "message table { optional group image { optional binary url (UTF8); } }";
+    let schema = Arc::new(parse_message_type(schema).expect("a schema"));
+    let file = tempfile::tempfile().expect("a temporary file");
+    let handle = file.try_clone().expect("a handle");
+    let mut writer = SerializedFileWriter::new(handle, schema, Default::default()).expect("opens");
+    let mut group = writer.next_row_group().expect("a group");
+    let mut urls = group.next_column().expect("answers").expect("a column");
+    let values = [ByteArray::from("http://a/"), ByteArray::from(vec![0xff])];
+    let levels = [2, 1, 0, 2];
+    urls.typed::<ByteArrayType>()
+        .write_batch(&values, Some(&levels), None)
+        .expect("written");
+    urls.close().expect("closed");
+    group.close().expect("closed");
+    writer.close().expect("closed");
+    let why = rows(file.try_clone().expect("a handle")).expect_err("no such column");
+    assert!(
+        why.contains("`image.url`") && why.contains("url_column"),
+        "{why}"
+    );
+    let columns = Columns {
+        url: Some("image.url".to_owned()),
+        id: None,
+    };
+    let mut all = Vec::new();
+    let hand_out = |rows: Vec<Row>| {
+        all.extend(rows);
+        Ok(())
+    };
+    read(file, &columns, hand_out).expect("reads");
+    let wrong: Vec<_> = all
+        .iter()
+        .map(|row| row.wrong.as_deref().unwrap_or(""))
+        .collect();
+    assert_eq!(
+        wrong,
+        [
+            "",
+            "its url is null",
+            "its url is null",
+            "its image.url is not UTF-8"
+        ]
+    );
+    assert_eq!(all[0].url, "http://a/");
 }

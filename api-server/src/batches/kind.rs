@@ -1,0 +1,106 @@
+//! What a list in a body is: by its content type, or by how it begins where that tells nothing.
+
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use manifest::{Columns, Format, looks_like};
+
+const MEDIA_TYPES: &str = "Send up to 10,000 items as `application/json`; any number as `application/x-ndjson` (an object a line), \
+    `text/csv` or `text/plain` (a URL a line), with curl by --data-binary @FILE.";
+
+/// Keys of a batch in one JSON body: what begins with another one is a line of a list.
+const REQUEST_KEYS: [&str; 16] = [
+    "items",
+    "manifest",
+    "format",
+    "strict",
+    "features",
+    "limit",
+    "threshold",
+    "language",
+    "categories",
+    "include",
+    "exclude",
+    "metadata",
+    "completion_window_h",
+    "webhook_url",
+    "output",
+    "dry_run",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Json,
+    List(Format),
+    /// Clients that were told nothing say nothing, or whatever they say of everything.
+    Unsaid,
+}
+
+/// By the content type.
+pub fn of(said: &str) -> Result<Kind, Fault> {
+    match said {
+        "application/json" => Ok(Kind::Json),
+        "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/x-jsonl"
+        | "application/jsonlines"
+        | "application/x-jsonlines" => Ok(Kind::List(Format::Ndjson)),
+        "text/csv" | "application/csv" | "text/tab-separated-values" => Ok(Kind::List(Format::Csv)),
+        ""
+        | "*/*"
+        | "text/plain"
+        | "application/octet-stream"
+        | "application/x-www-form-urlencoded" => Ok(Kind::Unsaid),
+        "application/vnd.apache.parquet" | "application/x-parquet" => Err(no_parquet()),
+        _ => Err(unknown()),
+    }
+}
+
+/// By the first bytes of the text.
+pub fn seen(head: &[u8]) -> Option<Kind> {
+    let format = looks_like(head, &Columns::default())?;
+    if format == Format::Ndjson && first_key(head).is_some_and(|key| REQUEST_KEYS.contains(&key)) {
+        return Some(Kind::Json);
+    }
+    Some(Kind::List(format))
+}
+
+fn first_key(head: &[u8]) -> Option<&str> {
+    let inside = head.trim_ascii_start().strip_prefix(b"{")?;
+    let key = inside.trim_ascii_start().strip_prefix(b"\"")?;
+    let end = key.iter().position(|byte| *byte == b'"')?;
+    std::str::from_utf8(&key[..end]).ok()
+}
+
+pub fn unknown() -> Fault {
+    Fault::new(Code::UnsupportedMediaType, Stage::Admit, MEDIA_TYPES)
+}
+
+/// Its pieces are read in no order, so that it would have to be kept whole.
+pub fn no_parquet() -> Fault {
+    let detail = "A Parquet file is read where it lies, as a `manifest`, or sent by `tagfleet batch submit`.";
+    Fault::new(Code::UnsupportedMediaType, Stage::Admit, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_says_is_seen() {
+        for (text, kind) in [
+            (&b"{\"items\": ["[..], Some(Kind::Json)),
+            (b" {\n \"features\": [", Some(Kind::Json)),
+            (b"{\"custom_id\": \"a\"", Some(Kind::List(Format::Ndjson))),
+            (b"{\"link\": \"a\"", Some(Kind::List(Format::Ndjson))),
+            (b"https://a.example/1.jpg\n", Some(Kind::List(Format::Text))),
+            (b"id;url\n1;http://a/", Some(Kind::List(Format::Csv))),
+            (b"nonsense", None),
+            (b"", None),
+        ] {
+            assert_eq!(seen(text), kind, "{}", String::from_utf8_lossy(text));
+        }
+    }
+}

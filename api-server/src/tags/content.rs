@@ -1,0 +1,123 @@
+//! Base64 in all the forms in which clients have it at hand.
+
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use bytes::Bytes;
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+    .with_decode_allow_trailing_bits(true);
+const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+
+/// A browser's `data:image/png;base64,` may stand before it; line breaks within it, and the alphabet for URLs, are read too.
+pub fn decoded(text: String) -> Result<Bytes, Fault> {
+    let mut base64 = text.into_bytes();
+    let start = prefix_length(&base64)?;
+    base64.drain(..start);
+    base64.retain(|byte| !byte.is_ascii_whitespace());
+    let length = base64
+        .iter()
+        .rposition(|byte| *byte != b'=')
+        .map_or(0, |last| last + 1);
+    base64.truncate(length);
+    for byte in &mut base64 {
+        match byte {
+            b'-' => *byte = b'+',
+            b'_' => *byte = b'/',
+            _ => {}
+        }
+    }
+    match ENGINE.decode(&base64) {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(error) => Err(invalid(&why(&base64, error))),
+    }
+}
+
+fn prefix_length(text: &[u8]) -> Result<usize, Fault> {
+    let start = text.len() - text.trim_ascii_start().len();
+    let is_data = text[start..]
+        .get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"data:"));
+    if !is_data {
+        return Ok(0);
+    }
+    // Media types are short; the comma of a broken one is not looked for in all of an image.
+    let head = &text[start..text.len().min(start + 256)];
+    let comma = head.iter().position(|byte| *byte == b',');
+    let comma = comma.filter(|comma| head[..*comma].to_ascii_lowercase().ends_with(b";base64"));
+    match comma {
+        Some(comma) => Ok(start + comma + 1),
+        None => Err(invalid(
+            "begins as a data: URL, and not as one in base64 (`data:image/png;base64,`)",
+        )),
+    }
+}
+
+fn why(base64: &[u8], error: base64::DecodeError) -> String {
+    match error {
+        base64::DecodeError::InvalidByte(at, byte) => {
+            let sign = match byte.is_ascii_graphic() {
+                true => format!("\u{201c}{}\u{201d}", char::from(byte)),
+                false => format!("byte {byte}"),
+            };
+            format!("is not base64: {sign} at character {}", at + 1)
+        }
+        base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidLastSymbol(..) => {
+            let length = base64.len();
+            format!("is not whole base64: it ends too early, after {length} characters")
+        }
+        base64::DecodeError::InvalidPadding => {
+            "is not base64: its padding (`=`) is wrong".to_owned()
+        }
+    }
+}
+
+fn invalid(why: &str) -> Fault {
+    Fault::new(
+        Code::InvalidRequest,
+        Stage::Fetch,
+        format!("image.content {why}."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_base64_is_the_same_bytes() {
+        let bytes = [0xfb, 0xff, 0xfe, 0x00];
+        for text in [
+            "+//+AA==",
+            "+//+AA",
+            "-__-AA",
+            "+//+\r\nAA==\n",
+            " data:image/png;base64,+//+AA==",
+            "DATA:image/svg+xml;charset=utf-8;BASE64,-__-AA",
+            "data:;base64,+//+AA=",
+        ] {
+            let decoded = decoded(text.to_owned());
+            assert_eq!(decoded.as_deref(), Ok(&bytes[..]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_base64_is_said() {
+        for (text, said) in [
+            ("ab*d", "\u{201c}*\u{201d} at character 3"),
+            ("abcde", "ends too early"),
+            ("data:image/png,abcd", "data: URL"),
+            ("data:image/png;base64", "data: URL"),
+            ("=abc", "base64"),
+        ] {
+            let fault = decoded(text.to_owned()).expect_err("is wrong");
+            assert!(fault.detail.contains(said), "{}", fault.detail);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A list's bytes as UTF-8 without a mark at their beginning, whatever a spreadsheet has made of them.
+
+use std::{
+    io::{self, Cursor},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use common::{
+    budget::Budget,
+    unpack::{Compression, NotUnpacked, peek, unpacked},
+};
+use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
+
+const READ_BYTES: usize = 16 * 1024;
+/// So many bytes tell the encoding.
+const HEAD_BYTES: usize = 4;
+const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+pub type Plain = Pin<Box<dyn AsyncRead + Send>>;
+
+/// Unpacks a list, within bounds, and decodes it. Room for a large window is taken of `budget`.
+pub async fn plain(
+    packed: impl AsyncBufRead + Send + Unpin + 'static,
+    said: Compression,
+    budget: &Budget,
+) -> io::Result<Plain> {
+    let unpacked = unpacked(packed, said, budget).await?;
+    let mut text = BufReader::with_capacity(READ_BYTES, unpacked);
+    let mut head = peek(&mut text, HEAD_BYTES).await?;
+    let encoding = match head[..] {
+        [0xff, 0xfe, 0, 0] | [0, 0, 0xfe, 0xff] => {
+            return Err(NotUnpacked::NoList("text in UTF-32: save it as UTF-8").into());
+        }
+        [0xff, 0xfe, ..] | [1..=127, 0, 1..=127, 0] => UTF_16LE,
+        [0xfe, 0xff, ..] | [0, 1..=127, 0, 1..=127] => UTF_16BE,
+        _ => {
+            if head.starts_with(&UTF8_MARK) {
+                head.drain(..UTF8_MARK.len());
+            }
+            return Ok(Box::pin(Cursor::new(head).chain(text)));
+        }
+    };
+    Ok(Box::pin(Recoded {
+        wide: Box::pin(Cursor::new(head).chain(text)),
+        decoder: encoding.new_decoder_with_bom_removal(),
+        ready: Vec::new(),
+        is_ended: false,
+    }))
+}
+
+/// UTF-16 on its way to UTF-8.
+struct Recoded {
+    wide: Plain,
+    decoder: Decoder,
+    /// Decoded, and not yet taken.
+    ready: Vec<u8>,
+    is_ended: bool,
+}
+
+impl Recoded {
+    fn decode(&mut self, wide: &[u8]) {
+        self.is_ended = wide.is_empty();
+        let most = self.decoder.max_utf8_buffer_length(wide.len());
+        // Two bytes become three at the most, so this is small.
+        self.ready.resize(most.unwrap_or(0), 0);
+        let (_, _, written, _) = self
+            .decoder
+            .decode_to_utf8(wide, &mut self.ready, self.is_ended);
+        self.ready.truncate(written);
+    }
+}
+
+impl AsyncRead for Recoded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.ready.is_empty() && !self.is_ended {
+            let mut buffer = [0; READ_BYTES / 4];
+            let mut more = ReadBuf::new(&mut buffer);
+            ready!(self.wide.as_mut().poll_read(cx, &mut more))?;
+            self.decode(more.filled());
+        }
+        let length = self.ready.len().min(into.remaining());
+        into.put_slice(&self.ready[..length]);
+        self.ready.drain(..length);
+        Poll::Ready(Ok(()))
+    }
+}

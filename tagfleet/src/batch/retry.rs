@@ -1,0 +1,69 @@
+//! `tagfleet batch retry`: what failed, once more.
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    client::{Client, Refused},
+    watch,
+};
+
+/// Tries of the request; all of them make one batch.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_secs(2);
+
+#[derive(Args)]
+pub struct Retry {
+    /// `batch_…`
+    batch: String,
+
+    /// Which of the failures
+    #[arg(long, value_enum, default_value = "all")]
+    only: Only,
+
+    /// Show how it goes until it ends
+    #[arg(long)]
+    watch: bool,
+
+    /// Name under which the service takes this once, however often it is sent [default: a random one]
+    #[arg(long)]
+    idempotency_key: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Only {
+    /// All but rows that could not be read
+    All,
+    /// What may succeed now: hosts that were slow or busy, a service that was full
+    Retryable,
+}
+
+impl Retry {
+    pub async fn run(self, client: &Client) -> anyhow::Result<ExitCode> {
+        let only = match self.only {
+            Only::All => "all",
+            Only::Retryable => "retryable",
+        };
+        let random = || format!("tagfleet-{:032x}", rand::random::<u128>());
+        let key = self.idempotency_key.unwrap_or_else(random);
+        let mut tried = 1;
+        let batch = loop {
+            match client.retry(&self.batch, only, &key).await {
+                Err(Refused::Passing(why)) if tried < TRIES => {
+                    eprintln!("sent once more, since {why}");
+                    tokio::time::sleep(PAUSE * tried).await;
+                    tried += 1;
+                }
+                made => break made?,
+            }
+        };
+        let id = batch["id"].as_str().unwrap_or_default();
+        if self.watch {
+            eprintln!("{id}: {} images", batch["request_counts"]["total"]);
+            return watch::watch(client, id).await;
+        }
+        println!("{id}");
+        Ok(ExitCode::SUCCESS)
+    }
+}
