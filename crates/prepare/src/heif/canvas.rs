@@ -202,7 +202,8 @@ impl Reading<'_> {
 
     fn finish(self) -> Result<Canvas, Fault> {
         let wanted = self.wanted.max(1) as f64;
-        let (missing, broken) = (self.missing / wanted, self.broken / wanted);
+        let missing = self.missing / wanted;
+        let broken = self.broken / wanted;
         let Some((chroma, cicp)) = self.described else {
             return Ok(Canvas {
                 planes: vec![Vec::new()],

@@ -20,6 +20,7 @@ use crate::{
     rows::{Plan, Shrinker},
     swaps_sides, tile, turned,
 };
+use eighth::Eighth;
 pub use exif::orientation;
 use library::{Damage, Header, Reader, Size};
 
@@ -46,7 +47,6 @@ pub fn decode_as(
     limits: &Limits,
 ) -> Result<Pixels, Fault> {
     let (mut reader, header) = Reader::open(jpeg, MAX_SCANS)?;
-    let original = (header.width, header.height);
     let spec = turned(spec, swaps_sides(orientation));
     let eighths = if markers::is_lossless(jpeg) {
         8
@@ -55,36 +55,19 @@ pub fn decode_as(
     };
     limits.check_scaled(header.width, header.height, eighths)?;
     let skimmed = (eighths == 1).then(|| eighth::decode(jpeg)).flatten();
-    let (size, read) = match skimmed {
-        Some(ref eighth) => (
-            eighth_of(original),
-            skim(&eighth.rgb, eighth_of(original), spec),
-        ),
-        None => {
-            limits.check_memory(memory(&header, eighths))?;
-            let size = reader.start(eighths)?;
-            let plan = Plan::new((size.width, size.height), spec);
-            limits.check_memory(memory(&header, eighths) + plan.bytes(size.channels))?;
-            let read = read_rows(&mut reader, &size, plan)?;
-            ((size.width, size.height), read)
-        }
+    let mut kept = match skimmed {
+        Some(eighth) => skim(&eighth, &header, spec),
+        None => read(&mut reader, &header, eighths, spec, limits)?,
     };
-    let mut warnings = judge(&reader.damage())?;
-    if skimmed.is_some_and(|eighth| !eighth.is_whole) {
-        warnings.push(Warning::Truncated);
-    }
-    let plan = Plan::new(size, spec);
-    let (width, height) = plan.size();
     let is_cmyk = header.is_cmyk != 0;
-    let mut bytes = read;
     if is_cmyk && markers::is_adobe(jpeg) {
         // Adobe's programs, which write nearly all CMYK JPEGs, store light instead of ink.
-        bytes.iter_mut().for_each(|ink| *ink = !*ink);
+        kept.bytes.iter_mut().for_each(|ink| *ink = !*ink);
     }
     Ok(Pixels {
-        width: width as u32,
-        height: height as u32,
-        bytes,
+        width: kept.size.0 as u32,
+        height: kept.size.1 as u32,
+        bytes: kept.bytes,
         channels: if is_cmyk {
             Channels::Cmyk
         } else {
@@ -92,8 +75,59 @@ pub fn decode_as(
         },
         profile: markers::profile(jpeg),
         orientation,
-        original,
+        original: (header.width, header.height),
+        warnings: kept.warnings,
+    })
+}
+
+/// What is kept of the decoded pixels.
+struct Kept {
+    size: (usize, usize),
+    bytes: Vec<u8>,
+    warnings: Vec<Warning>,
+}
+
+/// By our own code.
+fn skim(eighth: &Eighth, header: &Header, spec: TileSpec) -> Kept {
+    let width = header.width.div_ceil(8) as usize;
+    let height = header.height.div_ceil(8) as usize;
+    let plan = Plan::new((width, height), spec);
+    let size = plan.size();
+    let mut shrinker = Shrinker::new(plan, 3);
+    for row in eighth.rgb.chunks_exact(3 * width) {
+        shrinker.push(row);
+    }
+    let warnings = if eighth.is_whole {
+        Vec::new()
+    } else {
+        vec![Warning::Truncated]
+    };
+    Kept {
+        size,
+        bytes: shrinker.finish(),
         warnings,
+    }
+}
+
+/// By the library.
+fn read(
+    reader: &mut Reader<'_>,
+    header: &Header,
+    eighths: u8,
+    spec: TileSpec,
+    limits: &Limits,
+) -> Result<Kept, Fault> {
+    // Before it begins: it takes the memory for all scans at once.
+    limits.check_memory(memory(header, eighths))?;
+    let decoded = reader.start(eighths)?;
+    let plan = Plan::new((decoded.width, decoded.height), spec);
+    limits.check_memory(memory(header, eighths) + plan.bytes(decoded.channels))?;
+    let size = plan.size();
+    let bytes = read_rows(reader, &decoded, plan)?;
+    Ok(Kept {
+        size,
+        bytes,
+        warnings: judge(&reader.damage())?,
     })
 }
 
@@ -111,18 +145,6 @@ fn eighths_for(header: &Header, spec: TileSpec) -> u8 {
         }
     };
     SCALES.into_iter().find(covers).unwrap_or(8)
-}
-
-fn eighth_of((width, height): (u32, u32)) -> (usize, usize) {
-    (width.div_ceil(8) as usize, height.div_ceil(8) as usize)
-}
-
-fn skim(rgb: &[u8], size: (usize, usize), spec: TileSpec) -> Vec<u8> {
-    let mut shrinker = Shrinker::new(Plan::new(size, spec), 3);
-    for row in rgb.chunks_exact(3 * size.0) {
-        shrinker.push(row);
-    }
-    shrinker.finish()
 }
 
 /// A few rows of the decoded size; and of a file in several scans (a progressive one, or one whose first scan lacks a

@@ -31,7 +31,8 @@ pub fn decode(png: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fau
     chunks::check_inflated(png)?;
     let mut reader = open(png, limits)?;
     let info = reader.info();
-    let (width, height) = (info.width, info.height);
+    let width = info.width;
+    let height = info.height;
     let raw_bytes = (info.raw_row_length() as u64) * u64::from(height);
     let is_interlaced = info.interlaced;
     let profile = info.icc_profile.as_ref().map(|profile| profile.to_vec());

@@ -163,7 +163,8 @@ fn little_that_is_missing_is_told_and_much_is_refused() {
 #[test]
 fn interlaced_and_animated_pictures_are_read() {
     // Adam7 of one colour: seven passes, each with its own rows.
-    let (width, height) = (64_u32, 48_u32);
+    let width = 64_u32;
+    let height = 48_u32;
     let passes = [
         (0, 0, 8, 8),
         (4, 0, 8, 8),

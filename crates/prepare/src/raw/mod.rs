@@ -83,7 +83,8 @@ pub fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fa
         return Err(unreadable("holds no preview"));
     };
     if preview.is_a_thumbnail() {
-        let (width, height) = (preview.width, preview.height);
+        let width = preview.width;
+        let height = preview.height;
         return Err(unreadable(&format!(
             "holds no preview but a thumbnail of {width} × {height} pixels"
         )));

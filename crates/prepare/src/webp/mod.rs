@@ -48,17 +48,8 @@ fn by_library(
     let spec = turned(spec, swaps_sides(orientation));
     let plan = Plan::new((header.width as usize, header.height as usize), spec);
     limits.check_memory(memory(&header) + plan.bytes(4))?;
-    let size = plan.size();
-    // The library crops at even places.
-    let left = plan.columns.start & !1;
-    let top = plan.rows.start & !1;
-    let wanted = Wanted {
-        left,
-        top,
-        width: plan.columns.end - left,
-        height: plan.rows.end - top,
-        scaled: size,
-    };
+    let wanted = wanted(&plan);
+    let size = wanted.scaled;
     let decoded = library
         .decode(file, header.has_alpha, &wanted)
         .map_err(broken)?;
@@ -71,12 +62,13 @@ fn by_library(
     } else {
         Vec::new()
     };
-    let mut bytes = decoded.pixels;
-    if header.has_alpha {
-        let mut opaque = Vec::new();
-        tile::put_on_white(&bytes, &mut opaque);
-        bytes = opaque;
-    }
+    let mut opaque = Vec::new();
+    let bytes = if header.has_alpha {
+        tile::put_on_white(&decoded.pixels, &mut opaque);
+        opaque
+    } else {
+        decoded.pixels
+    };
     Ok(Pixels {
         width: size.0 as u32,
         height: size.1 as u32,
@@ -87,6 +79,19 @@ fn by_library(
         original,
         warnings,
     })
+}
+
+fn wanted(plan: &Plan) -> Wanted {
+    // The library crops at even places.
+    let left = plan.columns.start & !1;
+    let top = plan.rows.start & !1;
+    Wanted {
+        left,
+        top,
+        width: plan.columns.end - left,
+        height: plan.rows.end - top,
+        scaled: plan.size(),
+    }
 }
 
 /// A lossless picture lies there as a whole, and so does opacity; a lossy one goes by in rows.
