@@ -24,7 +24,7 @@ pub fn cases() -> Vec<Trial> {
         ("raw_cr_lf", "http://example.com/a\r\nHost: b"),
         ("nul", "http://example.com/\0"),
         ("space_in_host", "http://exa mple.com/"),
-        ("space_before", " http://example.com/"),
+        ("space_in_path", "http://example.com/a b.jpg"),
         ("backslashes", "http:\\\\example.com\\cat.jpg"),
         ("backslash_before_host", "http://example.com\\@127.0.0.1/"),
         ("bad_idn", "http://xn--a/"),

@@ -78,7 +78,7 @@ async fn either_framing_alone_is_fine() {
         );
         let answer = raw::send(&api.base, &request).await;
         assert!(
-            answer.starts_with("HTTP/1.1 400 ") && answer.contains("missing field `image`"),
+            answer.starts_with("HTTP/1.1 400 ") && answer.contains("`image` is missing"),
             "{answer}"
         );
     }
