@@ -98,7 +98,8 @@ start_broker() {
 }
 
 # What every process of the fleet is told.
-fleet=(env)
+# Without the cache of results: the samples come several times, and the workers are to work.
+fleet=(env TAGFLEET_CACHE="${TAGFLEET_CACHE:-off}")
 start_role() {
     local name=$1 role=$2
     shift 2

@@ -7,6 +7,9 @@ use utoipa::ToSchema;
 
 use crate::context::{Finished, TimingsView};
 
+/// In the worker's place where the cache answered.
+const CACHE: &str = "cache";
+
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TagAnswer {
     /// Also in `x-request-id`.
@@ -24,10 +27,9 @@ pub struct TagAnswer {
     /// Milliseconds by stage, in the order of the image's way, and `total`.
     #[schema(value_type = std::collections::BTreeMap<String, f64>, example = json!({"admit": 0.1, "fetch": 41.0, "prepare": 6.2, "infer": 9.8, "total": 61.3}))]
     pub timings_ms: TimingsView,
-    /// Which worker did it; absent where the cache answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Which worker did it; `cache` where none had to.
     #[schema(example = "worker-1")]
-    pub worker: Option<String>,
+    pub worker: String,
     /// By what the answer was found in the cache: the image's `url`, its `bytes`, or its `tile`, which copies of other
     /// sizes and encodings share. Absent where it was worked out now.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,7 +47,7 @@ impl TagAnswer {
             tags: answer.tags,
             caption: answer.caption,
             timings_ms: finished.timings,
-            worker: finished.worker,
+            worker: finished.worker.unwrap_or_else(|| CACHE.to_owned()),
             cached: cached.map(Layer::name),
         }
     }
