@@ -49,6 +49,7 @@ fn rows(
         let mut count = 0;
         while let Some(row) = rows.next().await {
             let Ok(row) = row else { return (count, false) };
+            let Some(row) = row else { continue };
             let id = row.custom_id.as_deref().unwrap_or_default();
             let wrong = row.wrong.as_deref().unwrap_or_default();
             assert!(row.url.len() <= MOST_BYTES && id.len() <= MOST_BYTES && wrong.len() <= MOST_BYTES);

@@ -44,7 +44,7 @@ enum Answers {
 ///
 /// A line for each item: `{"id", "custom_id", "line", "url", "response": {"status_code": 200, "body": {"model", "image",
 /// "tags", "caption"}}, "error": null}`. Of a batch under way, as far as it goes without a gap; go on later with
-/// `after`. Lines come in no order that is of use; `line` is the item's place in the batch, from 0.
+/// `after`. Lines come in no order that is of use; `line` is the item's row in the list, from 1.
 #[utoipa::path(
     get, path = "/v1/batches/{id}/results", tag = "Batches", security((), ("api_key" = [])),
     params(("id" = String, Path, description = "`batch_…`"), LinesQuery), responses(Answers, Problems)
@@ -59,7 +59,7 @@ pub async fn batch_results(named: Named, RawQuery(query): RawQuery) -> Response 
 /// What failed, and why
 ///
 /// As results, with `"response": null` and `"error": {"code", "stage", "message", "retryable", "attempts"}`. The codes
-/// are those of `POST /v1/tags`, and `batch_cancelled` and `batch_expired`.
+/// are those of `POST /v1/tags`, `invalid_row` of a row that could not be read, and `batch_cancelled` and `batch_expired`.
 #[utoipa::path(
     get, path = "/v1/batches/{id}/errors", tag = "Batches", security((), ("api_key" = [])),
     params(("id" = String, Path, description = "`batch_…`"), LinesQuery), responses(Answers, Problems)

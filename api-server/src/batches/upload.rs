@@ -47,7 +47,7 @@ impl Upload {
 
     /// Looks at its beginning, which stays where it is.
     pub async fn look(&mut self) -> Result<&[u8], Fault> {
-        let head = peek(&mut self.rest, HEAD_BYTES).await;
+        let head = peek(&mut self.rest, HEAD_BYTES, HEAD_BYTES).await;
         self.head = head.map_err(|error| fault(&error))?;
         Ok(&self.head)
     }

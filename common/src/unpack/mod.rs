@@ -21,8 +21,10 @@ use crate::budget::{Budget, Held};
 pub use bounded::{Bounded, Counted};
 pub use kinds::foreign_kind;
 
-/// So many bytes tell what a file is.
+/// So many bytes tell what a file is, if there are so many at hand.
 const HEAD_BYTES: usize = 512;
+/// So many are waited for: the beginning of a short list may come long before its end.
+const LEAST_BYTES: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,7 +121,7 @@ pub async fn unpacked(
     said: Compression,
     budget: &Budget,
 ) -> io::Result<Bounded> {
-    let head = peek(&mut packed, HEAD_BYTES).await?;
+    let head = peek(&mut packed, LEAST_BYTES, HEAD_BYTES).await?;
     let compression = match (Compression::of_head(&head), said) {
         (Some(seen), _) => seen,
         (None, Compression::Gzip | Compression::Zstd) => Compression::None,
@@ -138,10 +140,14 @@ pub async fn unpacked(
     Ok(bounded(whole, compression, window_log).holding(held))
 }
 
-/// Takes from a reader what is needed to see what comes, at most so many bytes.
-pub async fn peek(from: &mut (impl AsyncBufRead + Unpin), most: usize) -> io::Result<Vec<u8>> {
+/// Takes from a reader what is needed to see what comes: `least` bytes, unless it ends before, and more if they are at hand.
+pub async fn peek(
+    from: &mut (impl AsyncBufRead + Unpin),
+    least: usize,
+    most: usize,
+) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    while head.len() < most {
+    while head.len() < least {
         let more = from.fill_buf().await?;
         let length = more.len().min(most - head.len());
         if length == 0 {

@@ -52,6 +52,14 @@ pub enum Role {
 
 impl Columns {
     pub fn role(&self, name: &str) -> Option<Role> {
+        // What nearly every key of a long list is.
+        match (name, &self.url, &self.id) {
+            ("url", None, _) => return Some(Role::Url(0)),
+            ("custom_id", _, None) if self.url.as_deref() != Some(name) => {
+                return Some(Role::Id(0));
+            }
+            _ => {}
+        }
         let name = normal(name);
         let rank = |said: Option<&str>, usual: &[&str]| match said {
             Some(said) => (normal(said) == name).then_some(0),

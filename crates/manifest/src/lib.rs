@@ -38,7 +38,7 @@ const MAX_ROW_BYTES: usize = 64 * 1024;
 /// Of a longer one so much is thrown away before the list is given up.
 const MAX_THROWN_BYTES: usize = 4 << 20;
 /// Empty lines in a row, bytes. They make no items, so that nothing else counts them.
-const MAX_BLANK_BYTES: usize = 4 << 20;
+const MAX_BLANK_BYTES: usize = 1 << 20;
 
 /// A row of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,9 +99,7 @@ fn wrong(why: impl Into<String>) -> ListError {
 
 /// A URL without what stands around it by accident: a line end in a cell, blanks, marks that nobody sees.
 pub fn cleaned(url: &str) -> &str {
-    let is_accident =
-        |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\u{200e}' | '\0');
-    url.trim_matches(is_accident)
+    url.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'))
 }
 
 /// So much of what came is shown.

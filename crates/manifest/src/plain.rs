@@ -28,7 +28,7 @@ pub async fn plain(
 ) -> io::Result<Plain> {
     let unpacked = unpacked(packed, said, budget).await?;
     let mut text = BufReader::with_capacity(READ_BYTES, unpacked);
-    let mut head = peek(&mut text, HEAD_BYTES).await?;
+    let mut head = peek(&mut text, HEAD_BYTES, HEAD_BYTES).await?;
     let encoding = match head[..] {
         [0xff, 0xfe, 0, 0] | [0, 0, 0xfe, 0xff] => {
             return Err(NotUnpacked::NoList("text in UTF-32: save it as UTF-8").into());

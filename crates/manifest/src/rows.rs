@@ -46,27 +46,28 @@ impl Rows {
         }
     }
 
-    fn next(&mut self, from: &mut BytesMut, at_end: bool) -> Result<Option<Row>, ListError> {
-        loop {
-            let before = from.len();
-            let found = self.read.next(from, at_end)?;
-            let Some((row, line)) = found else {
-                return Ok(None);
-            };
-            let Some(mut row) = row else {
-                self.blank += before - from.len();
-                self.check_blank()?;
-                continue;
-            };
-            self.blank = 0;
-            self.number += 1;
-            if let (Some(why), Some(line)) = (&row.wrong, line)
-                && line != self.number
-            {
-                row.wrong = Some(format!("{why} (line {line} of the file)"));
-            }
-            return Ok(Some(row));
+    fn next(
+        &mut self,
+        from: &mut BytesMut,
+        at_end: bool,
+    ) -> Result<Option<Option<Row>>, ListError> {
+        let before = from.len();
+        let Some((row, line)) = self.read.next(from, at_end)? else {
+            return Ok(None);
+        };
+        let Some(mut row) = row else {
+            self.blank += before - from.len();
+            self.check_blank()?;
+            return Ok(Some(None));
+        };
+        self.blank = 0;
+        self.number += 1;
+        if let (Some(why), Some(line)) = (&row.wrong, line)
+            && line != self.number
+        {
+            row.wrong = Some(format!("{why} (line {line} of the file)"));
         }
+        Ok(Some(Some(row)))
     }
 
     /// Who sends nothing else sends no list.
@@ -116,15 +117,16 @@ fn too_long(beginning: &[u8]) -> Row {
     Row::wrong(why, beginning)
 }
 
+/// An empty line is nothing, and told all the same: whoever takes rows gives way to others as often as lines come.
 impl Decoder for Rows {
-    type Item = Row;
+    type Item = Option<Row>;
     type Error = ListError;
 
-    fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Row>, ListError> {
+    fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Option<Row>>, ListError> {
         self.next(from, false)
     }
 
-    fn decode_eof(&mut self, from: &mut BytesMut) -> Result<Option<Row>, ListError> {
+    fn decode_eof(&mut self, from: &mut BytesMut) -> Result<Option<Option<Row>>, ListError> {
         self.next(from, true)
     }
 }

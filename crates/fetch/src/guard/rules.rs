@@ -72,7 +72,8 @@ impl Rules {
     ///
     /// What stands around it by accident is no part of it, wherever it comes from: a line end in a cell, blanks.
     pub fn parse(&self, text: &str) -> Result<Url, &'static str> {
-        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let is_accident = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}');
+        let text = text.trim_matches(is_accident);
         if text.is_empty() {
             return Err("is empty");
         }

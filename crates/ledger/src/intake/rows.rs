@@ -70,11 +70,11 @@ pub async fn take_text(
     let rows = Rows::new(reading.format, &reading.columns);
     let mut rows = pin!(FramedRead::with_capacity(text, rows, READ_BYTES));
     while let Some(row) = rows.next().await {
-        // A row costs what a message would: where rows are always at hand, others have their turn.
+        // A line costs what a message would: where lines are always at hand, others have their turn.
         consume_budget().await;
-        intake
-            .push(row.map_err(|error| stopped(error, lost))?)
-            .await?;
+        if let Some(row) = row.map_err(|error| stopped(error, lost))? {
+            intake.push(row).await?;
+        }
     }
     Ok(())
 }

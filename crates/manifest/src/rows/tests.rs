@@ -12,14 +12,14 @@ fn read(format: Format, text: &[u8], piece: usize) -> Result<Vec<Row>, String> {
             .decode(&mut buffer)
             .map_err(|error| error.to_string())?
         {
-            all.push(row);
+            all.extend(row);
         }
     }
     while let Some(row) = rows
         .decode_eof(&mut buffer)
         .map_err(|error| error.to_string())?
     {
-        all.push(row);
+        all.extend(row);
     }
     Ok(all)
 }
