@@ -96,7 +96,9 @@ def plain(photo):
                     data = encoded(picture, form, **options)
                 except (OSError, ValueError, RuntimeError, SystemError):
                     continue
-                yield File(form.lower(), f"{mode}-{number}", data)
+                # The one kind that is named and not read.
+                expected = "unsupported_format" if (form, mode) == ("TIFF", "palette") else "same"
+                yield File(form.lower(), f"{mode}-{number}", data, expected)
 
 
 def deep(photo):

@@ -3,13 +3,13 @@
 Pillow makes of them: size, orientation, mean colours of the tile's parts. Says by kind how many agree, and each that does not."""
 
 import collections
+import io
 import pathlib
 import sys
 
 from decoder import Decoder, timed
 from files import all_files, encoded
-from PIL import Image, ImageOps, UnidentifiedImageError
-import io
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 # How far the mean of a part may be off, of 255: encoders differ, and so do filters.
 TOLERANCE = 12
@@ -23,14 +23,25 @@ def seen_by_pillow(file):
     return on_white(picture)
 
 
+def in_srgb(picture, profile):
+    """As the profile says, which Pillow leaves to whoever shows the picture."""
+    if not profile or picture.mode != "RGB":
+        return picture
+    try:
+        return ImageCms.profileToProfile(picture, io.BytesIO(profile), ImageCms.createProfile("sRGB"))
+    except ImageCms.PyCMSError:
+        return picture
+
+
 def on_white(picture):
+    profile = picture.info.get("icc_profile")
     if picture.mode in ("I", "I;16"):
         picture = picture.convert("I").point(lambda value: value / 257).convert("L")
     if picture.mode == "P" and "transparency" in picture.info or picture.mode in ("LA", "PA", "RGBA"):
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
+    return in_srgb(picture.convert("RGB"), profile)
 
 
 def cropped(picture):

@@ -104,7 +104,7 @@ pub fn with_restarts(picture: &RgbImage) -> Vec<u8> {
         let encoder = raw::tj3Init(raw::TJINIT_TJINIT_COMPRESS as i32);
         for (what, value) in [
             (raw::TJPARAM_TJPARAM_QUALITY, 90),
-            (raw::TJPARAM_TJPARAM_SUBSAMP, raw::TJSAMP_TJSAMP_420 as i32),
+            (raw::TJPARAM_TJPARAM_SUBSAMP, raw::TJSAMP_TJSAMP_420),
             (raw::TJPARAM_TJPARAM_RESTARTROWS, 1),
         ] {
             assert_eq!(raw::tj3Set(encoder, what as i32, value), 0, "set");

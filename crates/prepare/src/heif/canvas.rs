@@ -246,7 +246,7 @@ impl Reading<'_> {
     }
 }
 
-/// Each sample of a coarser plane twice.
+/// A coarser plane at the size of brightness: each new sample lies nearer to one of two old ones.
 fn enlarged(
     plane: &[u8],
     (width, height): (usize, usize),
@@ -255,11 +255,30 @@ fn enlarged(
     if (across, down) == (0, 0) {
         return plane.to_vec();
     }
-    let coarse = (width + across) >> across;
-    let row = |y: usize| &plane[(y >> down) * coarse..][..coarse];
-    (0..height)
-        .flat_map(|y| (0..width).map(move |x| row(y)[x >> across]))
-        .collect()
+    let coarse = ((width + across) >> across, (height + down) >> down);
+    let sample = |x: usize, y: usize| u16::from(plane[y * coarse.0 + x]);
+    let mut enlarged = Vec::with_capacity(width * height);
+    for y in 0..height {
+        let (near_y, far_y) = neighbours(y, down, coarse.1);
+        for x in 0..width {
+            let (near_x, far_x) = neighbours(x, across, coarse.0);
+            let near = 3 * sample(near_x, near_y) + sample(far_x, near_y);
+            let far = 3 * sample(near_x, far_y) + sample(far_x, far_y);
+            enlarged.push(((3 * near + far + 8) / 16) as u8);
+        }
+    }
+    enlarged
+}
+
+/// The sample in which a finer one lies, and the one beside it that is next nearest.
+fn neighbours(fine: usize, shift: usize, count: usize) -> (usize, usize) {
+    let near = fine >> shift;
+    let far = match (shift, fine & 1) {
+        (0, _) => near,
+        (_, 0) => near.saturating_sub(1),
+        _ => (near + 1).min(count - 1),
+    };
+    (near, far)
 }
 
 impl Band {

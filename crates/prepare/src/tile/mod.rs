@@ -167,12 +167,16 @@ fn resize_cmyk(pixels: &Pixels, placed: &Placed) -> Result<Vec<u8>, Fault> {
 /// Puts white behind a row of RGBA. Before anything is averaged: what cannot be seen has a colour, too.
 pub fn put_on_white(rgba: &[u8], rgb: &mut Vec<u8>) {
     let (pixels, _) = rgba.as_chunks::<4>();
-    rgb.clear();
-    rgb.extend(
-        pixels
-            .iter()
-            .flat_map(|&[r, g, b, opacity]| [r, g, b].map(|colour| on_white(colour, opacity))),
-    );
+    rgb.resize(3 * pixels.len(), 0);
+    let (opaque, _) = rgb.as_chunks_mut::<3>();
+    for (&[r, g, b, opacity], opaque) in pixels.iter().zip(opaque) {
+        // Nearly all are.
+        *opaque = if opacity == 255 {
+            [r, g, b]
+        } else {
+            [r, g, b].map(|colour| on_white(colour, opacity))
+        };
+    }
 }
 
 pub fn on_white(colour: u8, opacity: u8) -> u8 {

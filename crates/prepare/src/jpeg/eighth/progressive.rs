@@ -136,14 +136,15 @@ impl Means<'_> {
                 marker = (marker + 1) % 8;
                 last = [0; 4];
             }
-            for component in 0..self.frame.components.len() {
+            let components = self.frame.components.len();
+            for (component, last) in last.iter_mut().enumerate().take(components) {
                 let (across, down) = in_unit(&self.frame, component);
                 let (row_blocks, _) = blocks(&self.frame, component);
                 let left = unit % units_across * across;
                 let top = unit / units_across * down;
                 for block in 0..across * down {
                     let at = (top + block / across) * row_blocks + left + block % across;
-                    let value = self.next(&mut bits, component, &mut last[component], scan)?;
+                    let value = self.next(&mut bits, component, last, scan)?;
                     self.values[component][at] |= value;
                 }
             }
