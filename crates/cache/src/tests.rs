@@ -66,6 +66,7 @@ fn facts() -> Facts {
         format: Format::Png,
         bytes: 9,
         sha256: "ab".into(),
+        warnings: vec![],
     }
 }
 

@@ -360,10 +360,7 @@ mod tests {
 
     #[test]
     fn what_came_instead_of_an_image_is_counted_and_told() {
-        let item = Item {
-            custom_id: "c1".to_owned(),
-            url: "http://h.example/".to_owned(),
-        };
+        let item = Item::new("c1", "http://h.example/");
         let fault = Fault::new(Code::UnsupportedFormat, Stage::Prepare, "A PDF document.");
         let failed = Err((fault.because(Reason::Pdf), 1));
         let line = outcome("item_1", &item, 1, &failed, None);
