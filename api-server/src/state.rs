@@ -54,7 +54,11 @@ impl AppState {
         let bus = resources.bus.clone();
         let dispatcher = Dispatcher::new(queue, bus, inbox);
         Ok(Self {
-            admission: Admission::new(config.max_in_flight, dispatcher.workers.clone()),
+            admission: Admission::new(
+                config.max_in_flight,
+                dispatcher.workers.clone(),
+                resources.queue.clone(),
+            ),
             dispatcher,
             keys,
             offload: Offload::default(),

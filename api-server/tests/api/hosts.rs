@@ -165,7 +165,7 @@ async fn a_host_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
 
 #[tokio::test]
 async fn files_that_are_announced_as_too_large_do_not_close_a_host_to_others() {
-    let announced = Page::Drip(50_000_000, Duration::from_secs(1));
+    let announced = Page::Drip(100_000_000, Duration::from_secs(1));
     let origin = Origin::start([("/big", announced), ("/cat.jpg", ok(&photo(64, 64)))]).await;
     let args = [
         "--fetch-host-failures",
