@@ -376,7 +376,7 @@ async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
         let mut worker = consume(queue, 8);
         loop {
             let mut hands = Vec::new();
-            let first = timeout(Duration::from_secs(20), worker.next())
+            let first = timeout(Duration::from_secs(90), worker.next())
                 .await
                 .expect("there is work");
             let mut received = first;
