@@ -108,11 +108,10 @@ impl Admission {
         let behind_present = self.workers.wait_behind(inside);
         let behind_all = self.workers.wait_behind(inside + coming);
         // Whichever of the two is slower, files and jobs pass them at the same time.
-        let longer = behind_present
+        behind_present
             .map(|wait| wait + decoded)
             .max(behind_all)
-            .or((!decoded.is_zero()).then_some(decoded));
-        longer
+            .or((!decoded.is_zero()).then_some(decoded))
     }
 
     /// Shows what is foretold.

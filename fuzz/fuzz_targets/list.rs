@@ -20,10 +20,19 @@ const MOST_BYTES: usize = 4 * MAX_CELL_BYTES + 4096;
 
 libfuzzer_sys::fuzz_target!(|packed: &[u8]| {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
-    for compression in [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Brotli] {
+    for compression in [
+        Compression::None,
+        Compression::Gzip,
+        Compression::Zstd,
+        Compression::Brotli,
+    ] {
         for format in [Format::Ndjson, Format::Csv, Format::Text] {
-            let (large, peak) = peak_bytes(|| rows(&runtime, packed, compression, format, 64 << 10));
-            assert!(peak <= GIVEN_BYTES + 2 * packed.len(), "{peak} bytes at once");
+            let (large, peak) =
+                peak_bytes(|| rows(&runtime, packed, compression, format, 64 << 10));
+            assert!(
+                peak <= GIVEN_BYTES + 2 * packed.len(),
+                "{peak} bytes at once"
+            );
             if packed.len() < 4096 {
                 assert_eq!(rows(&runtime, packed, compression, format, 7), large);
             }
@@ -52,7 +61,9 @@ fn rows(
             let Some(row) = row else { continue };
             let id = row.custom_id.as_deref().unwrap_or_default();
             let wrong = row.wrong.as_deref().unwrap_or_default();
-            assert!(row.url.len() <= MOST_BYTES && id.len() <= MOST_BYTES && wrong.len() <= MOST_BYTES);
+            assert!(
+                row.url.len() <= MOST_BYTES && id.len() <= MOST_BYTES && wrong.len() <= MOST_BYTES
+            );
             count += 1;
         }
         (count, true)

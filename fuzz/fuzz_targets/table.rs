@@ -53,5 +53,7 @@ fn read(file: InMemory) {
         }
         Ok(())
     };
-    let _ = panic::catch_unwind(AssertUnwindSafe(|| parquet::read(file, &manifest::Columns::default(), hand_out)));
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| {
+        parquet::read(file, &manifest::Columns::default(), hand_out)
+    }));
 }

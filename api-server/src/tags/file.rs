@@ -34,7 +34,7 @@ pub struct ImageBytes {
 
 impl ImageBytes {
     /// Tells the file's host that no decoder has to be asked: it did no harm before.
-    pub fn is_known(self) {
+    pub fn known_before(self) {
         if let Some(sent) = self.sent {
             sent.decoded(DecoderImpact::Harmless);
         }

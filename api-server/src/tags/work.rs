@@ -114,7 +114,7 @@ impl Work<'_> {
         let known = caching.cache.by_bytes(&caching.key, bytes).await;
         self.context.end(Stage::Fetch);
         if let Some(answered) = known {
-            image.is_known();
+            image.known_before();
             return Ok(Done::cached(answered, Layer::Bytes));
         }
         let prepared = file::prepare(self.app, image, self.model.tile, self.deadline).await?;
