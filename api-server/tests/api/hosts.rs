@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use api_server::NewKey;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use testing::pictures::photo;
+use testing::{pictures::photo, servers::Port};
 
 use crate::{
     harness::Harness,
@@ -307,12 +307,9 @@ async fn bad_files_of_one_tenant_close_no_host_to_another() {
 
 #[tokio::test]
 async fn who_cannot_be_connected_to_is_left_alone_by_all() {
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a free port")
-        .local_addr()
-        .expect("bound");
-    let closed = format!("http://{closed}");
+    // Nobody listens there as long as it is reserved.
+    let port = Port::reserve();
+    let closed = format!("http://127.0.0.1:{}", port.number());
     let args = [
         "--fetch-host-failures",
         "2",
@@ -373,12 +370,9 @@ fn without_id(reply: &Reply) -> Value {
 
 #[tokio::test]
 async fn what_cannot_be_reached_looks_alike_from_the_first_time_to_the_last() {
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a free port")
-        .local_addr()
-        .expect("bound");
-    let closed = format!("http://{closed}");
+    // Nobody listens there as long as it is reserved.
+    let port = Port::reserve();
+    let closed = format!("http://127.0.0.1:{}", port.number());
     let nameless = Answers::new(vec![vec![]]);
     let args = [
         "--fetch-host-failures",
