@@ -20,7 +20,14 @@ use crate::queue::{
 
 const BLOCKED: &str = "it lacks memory or disk";
 /// Before a message is sent again that its queue could not take.
-const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+const AGAIN_AFTER: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(500),
+    Duration::from_millis(500),
+];
+/// Tries to make a queue: a busy broker of quorum queues takes seconds for each, and one that is made is found again.
+const DECLARE_TRIES: u32 = 4;
 
 pub struct Session {
     broker: Arc<Broker>,
@@ -77,8 +84,19 @@ impl Session {
     /// Makes all queues that are not there.
     pub async fn declare(&self) -> Result<(), QueueError> {
         for place in Place::all() {
-            within(self.broker.topology.ensure(&self.link, place)).await?;
+            self.declare_one(place).await?;
         }
+        Ok(())
+    }
+
+    async fn declare_one(&self, place: Place) -> Result<(), QueueError> {
+        for _ in 1..DECLARE_TRIES {
+            match within(self.broker.topology.ensure(&self.link, place)).await {
+                Err(QueueError::Unavailable(_)) if self.link.is_connected() => {}
+                ended => return ended.map(drop),
+            }
+        }
+        within(self.broker.topology.ensure(&self.link, place)).await?;
         Ok(())
     }
 
