@@ -20,12 +20,7 @@ use crate::queue::{
 
 const BLOCKED: &str = "it lacks memory or disk";
 /// Before a message is sent again that its queue could not take.
-const AGAIN_AFTER: [Duration; 4] = [
-    Duration::from_millis(100),
-    Duration::from_millis(400),
-    Duration::from_millis(500),
-    Duration::from_millis(500),
-];
+const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// Tries to make a queue: a busy broker of quorum queues takes seconds for each, and one that is made is found again.
 const DECLARE_TRIES: u32 = 4;
 
