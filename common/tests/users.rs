@@ -202,7 +202,13 @@ async fn open(broker: &RabbitMq, user: &str, declare: bool) -> Result<Queue, Que
         queue_realtime: QueueKind::Quorum,
         queue_ca_file: None,
     };
-    Queue::connect(&config).await
+    // As every role does, which a busy machine may keep waiting.
+    loop {
+        match Queue::connect(&config).await {
+            Err(QueueError::Unavailable(why)) if why.ends_with("does not answer") => {}
+            opened => return opened,
+        }
+    }
 }
 
 fn message() -> Message {

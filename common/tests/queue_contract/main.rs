@@ -376,10 +376,9 @@ async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
         let mut worker = consume(queue, 8);
         loop {
             let mut hands = Vec::new();
-            let first = timeout(Duration::from_secs(90), worker.next())
-                .await
-                .expect("there is work");
-            let mut received = first;
+            let first = timeout(Duration::from_secs(20), worker.next()).await;
+            let mut received =
+                first.unwrap_or_else(|_| panic!("no work comes: {jobs:?} are left, dead {dead:?}"));
             while let Some(Received::Delivery(delivery)) = received {
                 hands.push(delivery);
                 received = timeout(Duration::from_millis(20), worker.next())

@@ -293,7 +293,7 @@ async fn publish_is_ok(queue: &Queue) -> bool {
 }
 
 async fn delivered(consumer: &mut Consumer) -> Delivery {
-    let received = timeout(Duration::from_secs(120), consumer.next())
+    let received = timeout(Duration::from_secs(40), consumer.next())
         .await
         .expect("it comes");
     match received.expect("the consumer goes on") {

@@ -179,6 +179,8 @@ fn prepare(
     vec![
         ("HOME", folder.display().to_string()),
         ("LANG", "C.UTF-8".to_owned()),
+        // A command whose node's folder is gone would leave its dump in the crate's folder.
+        ("ERL_CRASH_DUMP_SECONDS", "0".to_owned()),
         ("ERL_EPMD_PORT", mapper.to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
         ("RABBITMQ_NODENAME", node_name(port)),

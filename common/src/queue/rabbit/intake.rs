@@ -1,7 +1,7 @@
 //! Consuming: a task that keeps one connection, moves what arrives within the
 //! reach of `Consumer::next`, and rebuilds the connection when it is lost.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::join_all};
 use lapin::{
@@ -10,9 +10,12 @@ use lapin::{
     options::{BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use tokio::sync::{
-    Semaphore,
-    mpsc::{self, Sender},
+use tokio::{
+    sync::{
+        Semaphore,
+        mpsc::{self, Sender},
+    },
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +25,7 @@ use super::{
     credit::Credit,
     ended,
     envelope::Envelope,
+    leaving::{Leaving, next_of},
     lost,
     receipt::{Hands, Receipt, Source},
     within,
@@ -31,6 +35,9 @@ use crate::{
     queue::{JobQueue, NextTry, QueueError, QueueId, next_try},
     shutdown::Shutdown,
 };
+
+/// How long the end of a consumer waits for a copy that is on its way.
+const COPIED_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) struct Intake {
     pub inner: Arc<Inner>,
@@ -179,10 +186,17 @@ impl Intake {
         within(topology.ensure(link, Place::Jobs(queue))).await?;
         let mut credit = Credit::new(self.prefetch);
         let (mut source, mut deliveries) = self.subscribe(link, queue, credit.deliveries()).await?;
+        let mut leaving = None;
         loop {
             tokio::select! {
                 biased;
                 () = self.stopped() => break,
+                delivery = next_of(&mut leaving) => match (delivery, &leaving) {
+                    (Some(delivery), Some(Leaving { source, .. })) => {
+                        self.receive(source, queue, to, delivery).await;
+                    }
+                    _ => leaving = None,
+                },
                 delivery = deliveries.next() => match delivery {
                     Some(Ok(delivery)) => credit.note(self.receive(&source, queue, to, delivery).await),
                     Some(Err(error)) => return Err(error.into()),
@@ -192,16 +206,20 @@ impl Intake {
             if let Some(count) = credit.change() {
                 // To RabbitMQ, a count holds for the consumers that come after it.
                 let (channel, next) = self.subscribe(link, queue, count).await?;
-                let source = std::mem::replace(&mut source, channel);
-                let deliveries = std::mem::replace(&mut deliveries, next);
-                self.unsubscribe(&source, queue, to, deliveries).await?;
+                let old = std::mem::replace(&mut source, channel);
+                let rest = std::mem::replace(&mut deliveries, next);
+                let before = leaving.replace(self.leave(queue, old, rest).await?);
+                self.take_rest(before, queue, to).await;
             }
         }
-        self.unsubscribe(&source, queue, to, deliveries).await
+        let last = self.leave(queue, source, deliveries).await?;
+        self.take_rest(leaving, queue, to).await;
+        self.take_rest(Some(last), queue, to).await;
+        Ok(())
     }
 
-    /// Each time over a channel of its own. A quorum queue may deliver after it has confirmed that a consumer is cancelled;
-    /// lapin drops that, and it comes again once the channel is closed, with the last job that came through it.
+    /// Each time over a channel of its own, which is closed with the last job that came through it. So whatever comes after
+    /// its consumer has left goes back then.
     async fn subscribe(
         &self,
         link: &Arc<Link>,
@@ -225,24 +243,23 @@ impl Intake {
         .await
     }
 
-    async fn unsubscribe(
+    async fn leave(
         &self,
-        source: &Arc<Source>,
         queue: QueueId,
-        to: &Sender<Arrival>,
-        mut deliveries: lapin::Consumer,
-    ) -> Result<(), QueueError> {
-        within(
-            source
-                .channel
-                .basic_cancel(deliveries.tag(), Default::default()),
-        )
-        .await?;
-        // What was on its way here when we asked to stop.
-        while let Some(Ok(delivery)) = deliveries.next().await {
-            self.receive(source, queue, to, delivery).await;
+        source: Arc<Source>,
+        deliveries: lapin::Consumer,
+    ) -> Result<Leaving, QueueError> {
+        let topology = &self.inner.broker.topology;
+        Leaving::begin(topology, Place::Jobs(queue), source, deliveries).await
+    }
+
+    /// Takes what was on its way here when we asked to stop.
+    async fn take_rest(&self, mut leaving: Option<Leaving>, queue: QueueId, to: &Sender<Arrival>) {
+        while let Some(leaving) = &mut leaving
+            && let Some(delivery) = leaving.next().await
+        {
+            self.receive(&leaving.source, queue, to, delivery).await;
         }
-        Ok(())
     }
 
     /// Returns how many jobs it was.
@@ -345,12 +362,13 @@ impl Intake {
     ) -> bool {
         let mut backoff = Backoff::default();
         while original.is_live() && !self.is_stopped() {
-            match self
-                .inner
-                .publisher
-                .publish_copy(place, payload.clone(), properties.clone())
-                .await
-            {
+            let publisher = &self.inner.publisher;
+            let copied = publisher.publish_copy(place, payload.clone(), properties.clone());
+            let outcome = tokio::select! {
+                outcome = copied => outcome,
+                () = self.stopped_for_long() => return false,
+            };
+            match outcome {
                 Ok(()) => return true,
                 Err(error) => tracing::warn!(%error, "cannot put a failed job aside yet"),
             }
@@ -360,6 +378,12 @@ impl Intake {
             }
         }
         false
+    }
+
+    /// Returns once even a copy on its way is not waited for any more.
+    async fn stopped_for_long(&self) {
+        self.stopped().await;
+        sleep(COPIED_WITHIN).await;
     }
 
     fn is_stopped(&self) -> bool {

@@ -7,6 +7,7 @@ mod consumer;
 mod credit;
 mod envelope;
 mod intake;
+mod leaving;
 mod link;
 mod outbox;
 mod publisher;

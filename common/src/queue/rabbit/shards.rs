@@ -14,7 +14,9 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Inner, Place, ended, lost,
+    Inner, Place, ended,
+    leaving::Leaving,
+    lost,
     receipt::{Hands, Receipt, Source},
     within,
 };
@@ -148,14 +150,10 @@ impl Intake {
                 None => return Err(ended()),
             }
         }
-        within(
-            source
-                .channel
-                .basic_cancel(deliveries.tag(), Default::default()),
-        )
-        .await?;
+        let mut leaving =
+            Leaving::begin(topology, Place::Shards, source.clone(), deliveries).await?;
         // What was on its way here goes back: else it would stay un-acked for as long as a shard in hand keeps the channel.
-        while let Some(Ok(delivery)) = deliveries.next().await {
+        while let Some(delivery) = leaving.next().await {
             self.receive(&source, delivery).await;
         }
         Ok(())

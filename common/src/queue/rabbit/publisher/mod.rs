@@ -33,7 +33,7 @@ use crate::{
     queue::{Depth, Message, QueueConfig, QueueError, QueueId},
     telemetry,
 };
-use session::{Outgoing, Session, blocked};
+use session::{Outgoing, Session, blocked, stopping};
 
 #[derive(Clone)]
 pub struct Publisher {
@@ -154,15 +154,25 @@ impl Publisher {
             properties,
             is_new: false,
         };
-        self.publish(copy).await
+        let (_, sent) = self.begin(copy)?;
+        sent.await.unwrap_or_else(|_| Err(stopping()))
     }
 
     async fn publish(&self, outgoing: Outgoing) -> Result<(), QueueError> {
+        let (session, sent) = self.begin(outgoing)?;
+        session.unless_blocked(sent).await
+    }
+
+    /// Sends a message, and returns where it is told what became of it.
+    fn begin(
+        &self,
+        outgoing: Outgoing,
+    ) -> Result<(Arc<Session>, oneshot::Receiver<Result<(), QueueError>>), QueueError> {
         let session = self.session()?;
         let sender = session.clone();
         let (done, sent) = oneshot::channel();
         tokio::spawn(async move { done.send(sender.send(outgoing).await) });
-        session.unless_blocked(sent).await
+        Ok((session, sent))
     }
 
     pub fn set_bundles(&self, known: bool) {

@@ -101,15 +101,17 @@ impl Session {
         sent: oneshot::Receiver<Result<(), QueueError>>,
     ) -> Result<(), QueueError> {
         tokio::select! {
-            sent = sent => sent.unwrap_or_else(|_| Err(QueueError::Unavailable("we are stopping".to_owned()))),
+            sent = sent => sent.unwrap_or_else(|_| Err(stopping())),
             () = self.link.blocked() => Err(blocked()),
         }
     }
 
-    /// Returns once the message is confirmed, or was not in time. It may be confirmed later all the same.
+    /// Returns once the message is confirmed, or was not in time: it may be confirmed later all the same. A copy is waited for
+    /// as long as the connection lasts.
     pub async fn send(self: &Arc<Self>, outgoing: Outgoing) -> Result<(), QueueError> {
         let began = Instant::now();
         let by = began + self.patience;
+        let is_copy = !outgoing.is_new;
         let Ok(departed) = timeout_at(by, self.depart(outgoing)).await else {
             return self.late(began);
         };
@@ -119,9 +121,14 @@ impl Session {
             // The caller knows already. The connection is sound: wait for the broker to recover.
             Err(_) if self.link.is_blocked() => delivered.await,
             Err(_) => {
+                let late = self.late(began);
+                if is_copy {
+                    // A copy that is told as late is made once more, and then there are two of a job.
+                    return delivered.await;
+                }
                 // lapin hoards confirms that nobody awaits, and a late one is a sign of life.
                 tokio::spawn(delivered);
-                self.late(began)
+                late
             }
         }
     }
@@ -261,6 +268,10 @@ impl Session {
         }
         Ok(depth)
     }
+}
+
+pub fn stopping() -> QueueError {
+    QueueError::Unavailable("we are stopping".to_owned())
 }
 
 pub fn blocked() -> QueueError {

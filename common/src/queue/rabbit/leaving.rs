@@ -1,0 +1,58 @@
+//! A consumer on its way out. What the broker has sent it meanwhile is taken too.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use lapin::{message::Delivery, options::BasicCancelOptions};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Place, receipt::Source, topology::Topology, within};
+use crate::queue::QueueError;
+
+/// Once nothing has come for so long, all that was on its way is here. What comes later yet goes back with its channel.
+const QUIET: Duration = Duration::from_millis(200);
+
+pub struct Leaving {
+    pub source: Arc<Source>,
+    deliveries: lapin::Consumer,
+    ends_at: Instant,
+}
+
+impl Leaving {
+    /// Asks for no more deliveries of the queue.
+    ///
+    /// It asks for no answer: a quorum queue may deliver after it, and lapin drops what comes then. A look at the queue over
+    /// the same channel takes the answer's place, and is as slow as the broker is.
+    pub async fn begin(
+        topology: &Topology,
+        place: Place,
+        source: Arc<Source>,
+        deliveries: lapin::Consumer,
+    ) -> Result<Self, QueueError> {
+        let unanswered = BasicCancelOptions { nowait: true };
+        let cancelled = source.channel.basic_cancel(deliveries.tag(), unanswered);
+        within(cancelled).await?;
+        within(topology.depth(&source.channel, place)).await?;
+        Ok(Self {
+            source,
+            deliveries,
+            ends_at: Instant::now() + QUIET,
+        })
+    }
+
+    /// Returns what still comes, and nothing once that is all.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        let next = timeout_at(self.ends_at, self.deliveries.next()).await;
+        let delivery = next.ok()??.ok()?;
+        self.ends_at = Instant::now() + QUIET;
+        Some(delivery)
+    }
+}
+
+/// The same of a consumer that may not be there.
+pub async fn next_of(leaving: &mut Option<Leaving>) -> Option<Delivery> {
+    match leaving {
+        Some(leaving) => leaving.next().await,
+        None => std::future::pending().await,
+    }
+}
