@@ -76,6 +76,7 @@ def remembered():
 
 
 def remember(suites):
+    TIMES.parent.mkdir(exist_ok=True)
     TIMES.write_text("".join(f"{suite.name} {suite.seconds:.1f}\n" for suite in suites))
 
 

@@ -32,7 +32,8 @@ fn asking(api: OpenAiApi, servers: &[&Server]) -> Captioner {
         .iter()
         .map(|server| server.url.parse().expect("a URL"))
         .collect();
-    let (model, key) = ("some-model".into(), Some("secret".into()));
+    let model = "some-model".into();
+    let key = Some("secret".into());
     Captioner::openai(&OpenAiSetting {
         api,
         urls,
@@ -44,12 +45,10 @@ fn asking(api: OpenAiApi, servers: &[&Server]) -> Captioner {
 }
 
 fn tag(name: &str) -> Tag {
-    let (id, name, category, parents) = (
-        name.to_owned(),
-        name.to_owned(),
-        "animal".to_owned(),
-        vec!["thing".to_owned()],
-    );
+    let id = name.to_owned();
+    let name = name.to_owned();
+    let category = "animal".to_owned();
+    let parents = vec!["thing".to_owned()];
     Tag {
         id,
         name,
@@ -81,10 +80,8 @@ const LATER: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn the_fast_one_of_two_servers_gets_most_of_the_work() {
-    let (fast, slow) = (
-        server(Manner::Well(20)).await,
-        server(Manner::Well(400)).await,
-    );
+    let fast = server(Manner::Well(20)).await;
+    let slow = server(Manner::Well(400)).await;
     let captioner = captioner(&[&slow, &fast]);
     let asks = (0..200).map(|_| status(&captioner, LATER));
     let statuses: Vec<_> = stream::iter(asks).buffer_unordered(8).collect().await;
@@ -92,7 +89,8 @@ async fn the_fast_one_of_two_servers_gets_most_of_the_work() {
         statuses.iter().all(|status| *status == CaptionStatus::Llm),
         "{statuses:?}"
     );
-    let (by_fast, by_slow) = (fast.asked.load(Relaxed), slow.asked.load(Relaxed));
+    let by_fast = fast.asked.load(Relaxed);
+    let by_slow = slow.asked.load(Relaxed);
     println!("fast {by_fast}, slow {by_slow}");
     assert_eq!(by_fast + by_slow, 200);
     assert!(by_fast * 10 >= 200 * 8, "fast {by_fast}, slow {by_slow}");
@@ -148,10 +146,8 @@ async fn a_model_that_does_not_chat_goes_on_with_a_text() {
 
 #[tokio::test]
 async fn who_is_slower_than_half_of_the_time_does_not_fail() {
-    let (one, two) = (
-        server(Manner::Well(1_300)).await,
-        server(Manner::Well(1_300)).await,
-    );
+    let one = server(Manner::Well(1_300)).await;
+    let two = server(Manner::Well(1_300)).await;
     let captioner = captioner(&[&one, &two]);
     let due = Duration::from_millis(2_000);
     // More than the budget of second tries pays for: the rest goes on waiting for the first.
@@ -171,7 +167,8 @@ async fn who_is_slower_than_half_of_the_time_does_not_fail() {
 
 #[tokio::test]
 async fn who_hangs_is_left_alone_though_another_one_answers_in_its_stead() {
-    let (hung, well) = (server(Manner::Hang).await, server(Manner::Well(5)).await);
+    let hung = server(Manner::Hang).await;
+    let well = server(Manner::Well(5)).await;
     let captioner = captioner(&[&hung, &well]);
     let due = Duration::from_millis(1_000);
     let statuses = join_all((0..12).map(|_| status(&captioner, due))).await;
@@ -191,7 +188,8 @@ async fn who_hangs_is_left_alone_though_another_one_answers_in_its_stead() {
 #[tokio::test]
 async fn while_one_server_is_ill_the_other_one_writes() {
     for manner in [Manner::NoJson, Manner::Broken, Manner::Huge] {
-        let (ill, well) = (server(manner).await, server(Manner::Well(5)).await);
+        let ill = server(manner).await;
+        let well = server(Manner::Well(5)).await;
         let captioner = captioner(&[&ill, &well]);
         for _ in 0..20 {
             assert_eq!(status(&captioner, LATER).await, CaptionStatus::Llm);
@@ -202,7 +200,8 @@ async fn while_one_server_is_ill_the_other_one_writes() {
             ill.asked.load(Relaxed)
         );
     }
-    let (dead, well) = (server(Manner::Hang).await, server(Manner::Well(5)).await);
+    let dead = server(Manner::Hang).await;
+    let well = server(Manner::Well(5)).await;
     dead.task.abort();
     let captioner = captioner(&[&dead, &well]);
     for _ in 0..20 {

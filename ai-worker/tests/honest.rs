@@ -107,7 +107,8 @@ fn noise(seed: u64) -> Vec<u8> {
 fn stripes(seed: u64) -> Vec<u8> {
     let mut chance = Chance(seed);
     let colours = [(); 2].map(|()| [(); 3].map(|()| chance.below(256) as u8));
-    let (width, slope) = (8 + chance.below(40) as usize, chance.below(3) as usize);
+    let width = 8 + chance.below(40) as usize;
+    let slope = chance.below(3) as usize;
     let pixel = |n: usize| colours[(n % SIDE + n / SIDE * slope) / width % 2];
     encode(
         &(0..SIDE * SIDE).flat_map(pixel).collect::<Vec<_>>(),

@@ -99,18 +99,14 @@ impl Load {
         colour: [u8; 3],
         name: &'static str,
     ) -> Self {
-        let (ended, published) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicUsize::new(0)),
-        );
+        let ended = Arc::new(AtomicBool::new(false));
+        let published = Arc::new(AtomicUsize::new(0));
         let tile = tile(colour);
         let client = |number: usize| {
-            let (harness, ended, published, tile) = (
-                harness.clone(),
-                ended.clone(),
-                published.clone(),
-                tile.clone(),
-            );
+            let harness = harness.clone();
+            let ended = ended.clone();
+            let published = published.clone();
+            let tile = tile.clone();
             let expected = if colour == RED { "red" } else { "green" };
             tokio::spawn(async move {
                 let mut versions = Vec::new();
@@ -256,10 +252,8 @@ async fn a_new_version_takes_over_under_load_without_a_failed_or_a_doubled_job()
     let models = tempfile::tempdir().expect("a folder");
     tiny::write(models.path(), "plain", "1", Flaw::None);
     let harness = start(models.path(), &["plain"]).await;
-    let (jobs, switched) = (
-        counted("tagfleet_jobs_total", ""),
-        counted("tagfleet_model_reloads_total", "switched"),
-    );
+    let jobs = counted("tagfleet_jobs_total", "");
+    let switched = counted("tagfleet_model_reloads_total", "switched");
     let load = Load::start(&harness, "plain", RED, "load");
     tokio::time::sleep(Duration::from_millis(200)).await;
     tiny::write(models.path(), "plain", "2", Flaw::None);

@@ -121,10 +121,8 @@ async fn captions_asked_for_at_once_share_their_steps_and_their_prompt() {
         shared >= 4.0 * 50.0,
         "the instruction is longer, and four sentences began with it: {shared}"
     );
-    let (used, room) = (
-        metric("tagfleet_caption_kv_tokens"),
-        metric("tagfleet_caption_kv_capacity_tokens"),
-    );
+    let used = metric("tagfleet_caption_kv_tokens");
+    let room = metric("tagfleet_caption_kv_capacity_tokens");
     assert!(0.0 < used && used <= room, "{used} of {room}");
     harness.stop().await;
 }

@@ -2,7 +2,6 @@
 //! `tags/mod.rs`: admit → lookup → fetch → prepare → publish → result.
 
 mod admission;
-mod auth;
 mod batches;
 mod config;
 mod context;
@@ -16,7 +15,6 @@ mod quota;
 mod request;
 mod requests;
 mod router;
-mod serve;
 mod state;
 mod tags;
 
@@ -29,13 +27,12 @@ use common::{
     shutdown::Shutdown,
 };
 use dispatch::pressure;
+use identity::Keys;
 use resources::Resources;
 use tokio::{net::TcpListener, time::sleep};
 
-pub use auth::NewKey;
 pub use config::{ApiConfig, BatchConfig};
 
-use auth::Keys;
 use state::AppState;
 
 /// Serves until `shutdown`, then finishes the requests that are open.
@@ -49,6 +46,7 @@ pub fn run(
         config.validate()?;
         check_budget(&config, &resources)?;
         metrics::describe();
+        connections::describe_metrics();
         let state = AppState::new(config, resources, shutdown.clone()).await?;
         let state = Arc::new(state);
         // Known before the first request, so that none is refused for want of a look.
@@ -60,7 +58,7 @@ pub fn run(
             "api server listens"
         );
         let router = router::router(state.clone());
-        serve::serve(router, &state.config, listener, shutdown).await;
+        connections::serve(router, &state.config.connections, listener, shutdown).await;
         upkeep.await.context("the upkeep task")
     })
 }

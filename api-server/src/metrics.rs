@@ -8,7 +8,6 @@ pub const IN_FLIGHT: &str = "tagfleet_requests_in_flight";
 pub const PREDICTED_WAIT: &str = "tagfleet_predicted_wait_seconds";
 pub const RECORDS_DROPPED: &str = "tagfleet_request_records_dropped_total";
 pub const BATCH_REQUESTS: &str = "tagfleet_batch_requests_total";
-pub const CONNECTIONS_REFUSED: &str = "tagfleet_connections_refused_total";
 
 pub fn describe() {
     describe_histogram!(
@@ -31,8 +30,4 @@ pub fn describe() {
         "Records of requests that could not be kept"
     );
     describe_counter!(BATCH_REQUESTS, "Requests about batches, by code");
-    describe_counter!(
-        CONNECTIONS_REFUSED,
-        "Connections closed because their client had as many as it may have"
-    );
 }

@@ -11,9 +11,9 @@ use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
+use identity::Caller;
 
 use crate::{
-    auth::Caller,
     context::{Problem, RequestId, RequestRecord},
     state::AppState,
 };

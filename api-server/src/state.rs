@@ -11,13 +11,14 @@ use common::{
     stage::Stage,
 };
 use dispatch::Dispatcher;
+use identity::Keys;
 use ledger::{BatchKey, Request, unavailable};
 use resources::Resources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    admission::Admission, auth::Keys, config::ApiConfig, context::Records,
-    idempotency::InFlightKeys, quota::Quota,
+    admission::Admission, config::ApiConfig, context::Records, idempotency::InFlightKeys,
+    quota::Quota,
 };
 
 /// Readers of results have this part of what images may have.

@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn bytes_are_counted_as_they_come_and_no_more_than_are_announced() {
-        let (mebibyte, stage) = (1 << 20, Stage::Fetch);
+        let mebibyte = 1 << 20;
+        let stage = Stage::Fetch;
         let budget = Budget::new(8 * mebibyte);
         let slow: Vec<_> = (0..10)
             .map(|_| budget.room(3 * mebibyte, 2, stage).expect("room"))

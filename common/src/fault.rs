@@ -69,6 +69,7 @@ codes! {
     BatchCancelled = "batch_cancelled", 409, false, "The batch was cancelled before this item was done";
     BatchExpired = "batch_expired", 409, false, "The batch's time was over before this item was done";
     WebhookNotAllowed = "webhook_not_allowed", 422, false, "The webhook's URL is not allowed";
+    SourceNotAllowed = "source_not_allowed", 422, false, "The image's place is not allowed";
     ManifestNotAllowed = "manifest_not_allowed", 422, false, "The manifest's place is not allowed";
     ManifestUnreadable = "manifest_unreadable", 422, true, "The manifest cannot be read";
     OutputNotAllowed = "output_not_allowed", 422, false, "The results' place is not allowed";

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use common::bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter};
+use common::bus::{Bucket, Bus, BusConfig, BusError, Inbox, ResultKey, Waiter};
 use common::seal::Seal;
 use testing::servers::{Redis, eventually, unique};
 use tokio::{sync::OnceCell, time::timeout};
@@ -65,6 +65,7 @@ contract! {
     announcements_come_and_go,
     memos_are_kept_for_a_while,
     a_claim_has_one_owner_until_it_is_over,
+    what_is_in_a_bucket_is_taken_once,
     the_clock_runs,
 }
 
@@ -202,14 +203,10 @@ async fn a_dropped_waiter_leaves_no_trace(bus: Bus) {
 }
 
 async fn inboxes_are_apart(bus: Bus) {
-    let (one, two) = (
-        bus.open_inbox("one").await.expect("it opens"),
-        bus.open_inbox("two").await.expect("it opens"),
-    );
-    let (mut at_one, at_two) = (
-        one.register(key("a")).expect("room"),
-        two.register(key("a")).expect("room"),
-    );
+    let one = bus.open_inbox("one").await.expect("it opens");
+    let two = bus.open_inbox("two").await.expect("it opens");
+    let mut at_one = one.register(key("a")).expect("room");
+    let at_two = two.register(key("a")).expect("room");
     store(&bus, &one, "a", "for one").await;
     assert_eq!(result(&mut at_one).await, "for one");
     assert_eq!((one.len(), two.len()), (0, 1));
@@ -363,8 +360,51 @@ async fn memos_are_kept_for_a_while(bus: Bus) {
     .await;
 }
 
+async fn what_is_in_a_bucket_is_taken_once(bus: Bus) {
+    // So slow that none comes back while the test runs.
+    let bucket = Bucket {
+        every_us: 60_000_000,
+        burst: 300,
+    };
+    let taker = async || {
+        let mut granted = 0;
+        loop {
+            let taken = bus.take("a", &bucket, 7).await.expect("an answer");
+            if taken.granted == 0 {
+                return granted;
+            }
+            granted += taken.granted;
+        }
+    };
+    let (one, other) = tokio::join!(taker(), taker());
+    assert_eq!(one + other, 300);
+    let empty = bus.take("a", &bucket, 1).await.expect("an answer");
+    assert_eq!(empty.left, 0);
+    let wait_s = empty.wait.as_secs();
+    assert!((50..=60).contains(&wait_s), "{empty:?}");
+    // Others have buckets of their own.
+    let taken = bus.take("b", &bucket, 7).await.expect("an answer");
+    assert_eq!((taken.granted, taken.left), (7, 293));
+    // And one that is quick is never empty for long.
+    let quick = Bucket {
+        every_us: 1_000,
+        burst: 1,
+    };
+    eventually("it fills again", async || {
+        let taken = bus.take("c", &quick, 1).await.expect("an answer");
+        (taken.granted == 1).then_some(())
+    })
+    .await;
+    eventually("it fills once more", async || {
+        let taken = bus.take("c", &quick, 1).await.expect("an answer");
+        (taken.granted == 1).then_some(())
+    })
+    .await;
+}
+
 async fn a_claim_has_one_owner_until_it_is_over(bus: Bus) {
-    let (short, long) = (Duration::from_millis(300), Duration::from_secs(60));
+    let short = Duration::from_millis(300);
+    let long = Duration::from_secs(60);
     let claim = async |key, ttl| bus.claim(key, ttl).await.expect("an answer");
     assert!(claim("a", long).await && claim("b", short).await);
     assert!(!claim("a", long).await);

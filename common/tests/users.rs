@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use common::{
-    bus::{Bus, BusConfig, ResultKey},
+    bus::{Bucket, Bus, BusConfig, ResultKey},
     queue::{JobQueue, Message, Priority, Queue, QueueConfig, QueueError, QueueKind, Received},
     shutdown::Shutdown,
 };
@@ -120,6 +120,12 @@ async fn redis_lets_each_role_do_its_work() {
     kept.await.expect("it remembers");
     let recalled = api.recall(cached).await.expect("it recalls");
     assert_eq!(recalled, Some("answer".into()));
+    let bucket = Bucket {
+        every_us: 1_000_000,
+        burst: 100,
+    };
+    let taken = api.take("key:0123", &bucket, 7).await.expect("it takes");
+    assert_eq!((taken.granted, taken.left), (7, 93));
     for role in [&api, &migrator, &worker] {
         assert!(role.is_ready());
     }

@@ -30,10 +30,8 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
 
 /// The first piece makes it a JPEG, and stays.
 fn change(pieces: &mut Pieces, rng: &mut SmallRng) {
-    let (at, other) = (
-        rng.random_range(1..pieces.0.len()),
-        rng.random_range(1..pieces.0.len()),
-    );
+    let at = rng.random_range(1..pieces.0.len());
+    let other = rng.random_range(1..pieces.0.len());
     match rng.random_range(0..8) {
         0 => drop(pieces.0.remove(at)),
         1 => pieces.0.swap(at, other),

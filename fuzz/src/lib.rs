@@ -84,7 +84,8 @@ fn check_tile(file: &[u8], spec: TileSpec, Prepared { facts, tile }: &Prepared) 
     );
     // What is read at an eighth counts a quarter.
     assert!(u64::from(facts.width) * u64::from(facts.height) <= 4 * LIMITS.max_pixels);
-    let (shorter, longer) = (facts.width.min(facts.height), facts.width.max(facts.height));
+    let shorter = facts.width.min(facts.height);
+    let longer = facts.width.max(facts.height);
     assert!(shorter > 0 && longer <= shorter * LIMITS.max_aspect);
     assert!((1..=LIMITS.max_frames).contains(&facts.frames));
     assert_eq!(facts.bytes, file.len());

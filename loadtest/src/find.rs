@@ -41,9 +41,11 @@ impl Found {
 /// `tell` hears of every run.
 pub async fn find(plan: &Plan, search: Search, tell: impl Fn(&Outcome)) -> anyhow::Result<Found> {
     let mut bounds = Bounds::new(search);
-    let (mut runs, mut best) = (Vec::new(), None);
+    let mut runs = Vec::new();
+    let mut best = None;
     while let Some(rate) = bounds.next() {
-        let (mut met, mut tries) = (false, 0);
+        let mut met = false;
+        let mut tries = 0;
         while !met && tries < search.tries.max(1) {
             tokio::time::sleep(PAUSE).await;
             let outcome = run(&at_rate(plan, rate), |_, _| {}).await?;

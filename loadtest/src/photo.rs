@@ -51,7 +51,8 @@ pub fn picture(width: usize, height: usize, number: u64) -> turbojpeg::Result<By
 
 fn wave(random: &mut SmallRng, side: f64) -> [f64; 4] {
     let mut turns = || (random.random::<f64>() - 0.5) * 60.0 / side;
-    let (across, down) = (turns(), turns());
+    let across = turns();
+    let down = turns();
     [
         across,
         down,

@@ -31,7 +31,8 @@ impl Migrator {
         resources: Resources,
         name: &str,
     ) -> anyhow::Result<Self> {
-        let (queue, bus) = (resources.queue.clone(), resources.bus.clone());
+        let queue = resources.queue.clone();
+        let bus = resources.bus.clone();
         let inbox = bus.open_inbox(name).await;
         let inbox = inbox.context("opening the migrator's inbox")?;
         let most = usize::from(config.migrate_shards) * config.migrate_items;

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use api_server::NewKey;
 use clap::{Args, Subcommand};
+use identity::NewKey;
 
 #[derive(Args)]
 pub struct Keys {

@@ -208,7 +208,8 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 fn maintain(resources: &Resources, shutdown: &Shutdown) -> tokio::task::JoinHandle<()> {
-    let (resources, shutdown) = (resources.clone(), shutdown.clone());
+    let resources = resources.clone();
+    let shutdown = shutdown.clone();
     tokio::spawn(async move { resources.maintain(&shutdown).await })
 }
 

@@ -17,7 +17,8 @@ use prepare::Limits;
 /// cut, or cut and then made small. They differ by a fraction of a pixel.
 fn references(photo: &DynamicImage, spec: TileSpec) -> [Vec<u8>; 2] {
     let side = u32::from(spec.width);
-    let (width, height) = (photo.width(), photo.height());
+    let width = photo.width();
+    let height = photo.height();
     let shorter = width.min(height);
     let scaled = |length: u32| {
         (f64::from(length) * f64::from(side * 8 / 7) / f64::from(shorter)).round() as u32

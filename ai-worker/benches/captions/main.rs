@@ -96,7 +96,8 @@ async fn main() -> anyhow::Result<()> {
             .filter(|(_, caption)| caption.status == status)
             .count() as f64
     };
-    let (written, refused) = (of(CaptionStatus::Llm), of(CaptionStatus::Template));
+    let written = of(CaptionStatus::Llm);
+    let refused = of(CaptionStatus::Template);
     report(
         "captions",
         &[
@@ -186,7 +187,8 @@ struct Rate {
 
 /// Measures the model alone: the first sentence for each set, whatever the guard says of it.
 async fn rate(captioner: &Captioner, mix: &Mix, timed: &[usize], at_once: usize) -> Rate {
-    let (started, before) = (Instant::now(), tokens("written"));
+    let started = Instant::now();
+    let before = tokens("written");
     ask(captioner, mix, timed, at_once).await;
     let took_s = started.elapsed().as_secs_f64();
     Rate {

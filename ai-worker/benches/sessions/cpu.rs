@@ -137,7 +137,8 @@ fn open(model: &Model, graph: &[u8], setting: Setting) -> ort::Result<Run> {
         builder = builder.with_flush_to_zero()?;
     }
     let mut session = builder.commit_from_memory(graph)?;
-    let (input, [height, width, channels]) = (model.names().0.to_owned(), model.shape());
+    let input = model.names().0.to_owned();
+    let [height, width, channels] = model.shape();
     let shape = [setting.batch, height, width, channels];
     let pixels = pixels(shape.iter().product());
     Ok(Box::new(move || {

@@ -134,7 +134,8 @@ fn open(model: &Model, graph: &[u8], device: Device, setting: Setting) -> ort::R
         .commit_from_memory(graph)?;
     let image = pixels(model.shape().iter().product());
     if !setting.pinned {
-        let (input, [height, width, channels]) = (model.names().0.to_owned(), model.shape());
+        let input = model.names().0.to_owned();
+        let [height, width, channels] = model.shape();
         let shape = [setting.batch, height, width, channels];
         return Ok(Box::new(move || {
             // As it would be with the images of a batch, which come one by one.

@@ -80,11 +80,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .collect();
         let cpu_ms: Vec<f64> = looks.iter().map(|look| look.cpu_ms).collect();
         let ready_s: Vec<f64> = looks.iter().map(|look| look.ready_s).collect();
-        let (rate, ratio, cpu) = (
-            Spread::of(&rates(looks)),
-            Spread::of(&ratios),
-            Spread::of(&cpu_ms),
-        );
+        let rate = Spread::of(&rates(looks));
+        let ratio = Spread::of(&ratios);
+        let cpu = Spread::of(&cpu_ms);
         println!(
             "{:<22}{:9.1} images/s  {:.2} ({:.2}–{:.2})  {:6.3} ms of processor time an image ({:.3}–{:.3}), ready after {:.1} s",
             contender.name,
@@ -127,7 +125,8 @@ impl Contender<'_> {
 
     /// Answers how many images were done.
     fn repeat(&self, mut infer: Run, time: Duration) -> ort::Result<usize> {
-        let (started, mut images) = (Instant::now(), 0);
+        let started = Instant::now();
+        let mut images = 0;
         while started.elapsed() < time {
             infer()?;
             images += self.batch;
@@ -136,10 +135,8 @@ impl Contender<'_> {
     }
 
     fn run(&self, time: Duration) -> ort::Result<Look> {
-        let (ready, done) = (
-            Barrier::new(self.sessions + 1),
-            Barrier::new(self.sessions + 1),
-        );
+        let ready = Barrier::new(self.sessions + 1);
+        let done = Barrier::new(self.sessions + 1);
         // One that fails keeps its appointments, or the others would wait for it.
         let run = || {
             let opened = self.open_warm();
@@ -153,9 +150,11 @@ impl Contender<'_> {
             let opening = Instant::now();
             ready.wait();
             let ready_s = opening.elapsed().as_secs_f64();
-            let (started, cpu_before_s) = (Instant::now(), cpu_s());
+            let started = Instant::now();
+            let cpu_before_s = cpu_s();
             done.wait();
-            let (took_s, cpu_s) = (started.elapsed().as_secs_f64(), cpu_s() - cpu_before_s);
+            let took_s = started.elapsed().as_secs_f64();
+            let cpu_s = cpu_s() - cpu_before_s;
             let images = sessions
                 .into_iter()
                 .map(|session| session.join().expect("the session ends"));

@@ -53,7 +53,8 @@ pub async fn server(manner: Manner) -> Server {
         .await
         .expect("the loopback has a free port");
     let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
-    let (asked, last) = (Arc::new(AtomicUsize::new(0)), Arc::default());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let last = Arc::default();
     let seen: Seen = (manner, asked.clone(), Arc::clone(&last));
     let router = Router::new()
         .route("/v1/chat/completions", post(chat))

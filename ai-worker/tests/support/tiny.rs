@@ -38,7 +38,8 @@ pub fn write(models: &Path, name: &str, version: &str, flaw: Flaw) {
     let labels = r#"{"classes":[{"name":"red","category":"colour"},{"name":"green","category":"colour"},
         {"name":"blue","category":"colour"}],"parents":{}}"#;
     // A version that is there may be read at any moment, so each has its own files.
-    let (graph_file, labels_file) = (format!("{version}.onnx"), format!("{version}.json"));
+    let graph_file = format!("{version}.onnx");
+    let labels_file = format!("{version}.json");
     fs::write(folder.join(&graph_file), &graph).expect("a file");
     fs::write(folder.join(&labels_file), labels).expect("a file");
     let hash = |bytes: &[u8]| common::model::hex(Sha256::digest(bytes).as_slice());

@@ -84,10 +84,8 @@ async fn obey() -> anyhow::Result<()> {
         let [server, per_second, seconds] = order.split_whitespace().collect::<Vec<_>>()[..] else {
             anyhow::bail!("SERVER PER_SECOND SECONDS, not {order:?}");
         };
-        let (load, time) = (
-            Arc::new(Load::new(server)?),
-            Duration::from_secs_f64(seconds.parse()?),
-        );
+        let load = Arc::new(Load::new(server)?);
+        let time = Duration::from_secs_f64(seconds.parse()?);
         let measured = load.run(per_second.parse()?, time, mix.urls()).await;
         println!("{}", serde_json::to_string(&measured)?);
     }

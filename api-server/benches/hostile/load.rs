@@ -60,7 +60,8 @@ impl Load {
         time: Duration,
         urls: Vec<String>,
     ) -> Measured {
-        let (step, begun) = (Duration::from_secs(1) / per_second, Instant::now());
+        let step = Duration::from_secs(1) / per_second;
+        let begun = Instant::now();
         let mut requests = JoinSet::new();
         for n in 0..(time.as_secs_f64() * f64::from(per_second)) as u32 {
             let due = begun + step * n + step.mul_f64(rand::random());

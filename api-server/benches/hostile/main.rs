@@ -64,13 +64,16 @@ async fn run() -> anyhow::Result<()> {
         server,
     };
     arena.good(Duration::from_secs(5)).await;
-    let (before, mut rounds) = (arena.at_rest().await, Vec::new());
-    let (mut ours, mut servers) = (watched.stalls(), Stalls::of(&arena.server));
+    let before = arena.at_rest().await;
+    let mut rounds = Vec::new();
+    let mut ours = watched.stalls();
+    let mut servers = Stalls::of(&arena.server);
     let first = (ours.count(), servers.count());
     for number in 1..=from_environment("HOSTILE_ROUNDS", 3) {
         let round = arena.round().await?;
         println!("round {number}\n{round}");
-        let (ours_now, servers_now) = (watched.stalls(), Stalls::of(&arena.server));
+        let ours_now = watched.stalls();
+        let servers_now = Stalls::of(&arena.server);
         println!(
             "  woken late:   here {}\n                server {}",
             ours_now.since(&ours),

@@ -30,7 +30,8 @@ impl Mix {
             ("panicking", panicking),
         ];
         let is_chosen = |kind: &str| kinds.is_empty() || kinds.contains(kind);
-        let (mut origins, mut hanging) = (Vec::new(), Vec::new());
+        let mut origins = Vec::new();
+        let mut hanging = Vec::new();
         for _ in 0..HOSTS {
             for (_, pages) in all.iter().filter(|(kind, _)| is_chosen(kind)) {
                 let [first, second] = pages();

@@ -26,8 +26,9 @@ use super::{
     reply,
     source::{self, Source},
 };
+use identity::Caller;
+
 use crate::{
-    auth::Caller,
     context::{Problem, RequestId},
     idempotency::IdempotencyKey,
     request::TagOptions,

@@ -45,7 +45,8 @@ impl Failed {
         reading: &Budget,
     ) -> impl Stream<Item = Result<Row, Stopped>> + Send {
         let Self { of, shards, only } = self;
-        let (ledger, reading) = (ledger.clone(), reading.clone());
+        let ledger = ledger.clone();
+        let reading = reading.clone();
         let pieces = stream::once(async move {
             let progress = ledger.progress(&of).await?;
             let (pieces, _) = progress.readable(shards, Kind::Failed, Cursor::default(), u64::MAX);

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::reply;
+use identity::Caller;
+
 use crate::{
-    auth::Caller,
     context::{Problem, RequestId},
     request::parse_query,
     state::AppState,

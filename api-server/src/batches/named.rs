@@ -14,8 +14,9 @@ use serde::Serialize;
 use utoipa::IntoResponses;
 
 use super::reply;
+use identity::Caller;
+
 use crate::{
-    auth::Caller,
     context::{Problem, RequestId},
     state::AppState,
 };

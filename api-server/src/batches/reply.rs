@@ -6,10 +6,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::fault::Fault;
+use identity::Caller;
 use serde::Serialize;
 
 use crate::{
-    auth::Caller,
     context::{Problem, RequestId},
     metrics::BATCH_REQUESTS,
 };
@@ -42,7 +42,8 @@ pub fn reply(
 ) -> Response {
     let code = done.as_ref().err().map_or("ok", |fault| fault.code.name());
     metrics::counter!(BATCH_REQUESTS, "code" => code).increment(1);
-    let (tenant, key) = (&*caller.tenant, caller.key.as_deref());
+    let tenant = &*caller.tenant;
+    let key = caller.key.as_deref();
     let detail = done.as_ref().err().map(|fault| fault.detail.as_str());
     tracing::info!(%id, tenant, key, code, detail, "{what}");
     done.unwrap_or_else(|fault| Problem::new(fault, id).into_response())

@@ -5,10 +5,8 @@ use std::io;
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let (role, memory_bytes) = (
-        arguments.next(),
-        arguments.next().and_then(|bytes| bytes.parse().ok()),
-    );
+    let role = arguments.next();
+    let memory_bytes = arguments.next().and_then(|bytes| bytes.parse().ok());
     let memory_bytes = memory_bytes.ok_or_else(|| io::Error::other("ROLE MEMORY_BYTES"))?;
     match role.as_deref() {
         Some("manifest-reader") => manifest::apart::run(memory_bytes),

@@ -6,13 +6,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use common::config::{ConfigError, check_name, positive, refuse, unique_name};
-use ipnet::IpNet;
+use connections::ConnectionConfig;
 use url::Url;
 
 pub use batches::BatchConfig;
-
-const PRIVATE_NETS: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,\
-    169.254.0.0/16,::1/128,fc00::/7,fe80::/10";
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "API server")]
@@ -40,28 +37,6 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_REQUEST_KEEP_S", default_value_t = 3_600)]
     pub request_keep_s: u64,
 
-    /// Open client connections; further ones wait in the kernel's backlog
-    #[arg(long, env = "TAGFLEET_MAX_CONNECTIONS", default_value_t = 4_096)]
-    pub max_connections: usize,
-
-    /// Open connections of one client address, or of one IPv6 network of 64 bits; further ones are closed at once
-    #[arg(
-        long,
-        env = "TAGFLEET_MAX_CONNECTIONS_PER_CLIENT",
-        default_value_t = 512
-    )]
-    pub max_connections_per_client: usize,
-
-    /// Networks of edges and load balancers: each address in them is many clients, and has no bound of its own. Private
-    /// networks by default, where edges lie
-    #[arg(
-        long,
-        env = "TAGFLEET_EDGE_NETS",
-        value_delimiter = ',',
-        default_value = PRIVATE_NETS
-    )]
-    pub edge_nets: Vec<IpNet>,
-
     /// Origins such as `https://shop.example` whose pages may call this API from a browser, or `*` for all; none by default.
     /// A page still needs an API key where keys are asked for
     #[arg(long, env = "TAGFLEET_CORS_ALLOW_ORIGINS", value_delimiter = ',')]
@@ -79,22 +54,12 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_MAX_TIMEOUT_MS", default_value_t = 60_000)]
     pub max_timeout_ms: u32,
 
-    /// Longest wait for a request's headers, milliseconds; then the connection is closed
-    #[arg(long, env = "TAGFLEET_HEADER_TIMEOUT_MS", default_value_t = 10_000)]
-    pub header_timeout_ms: u64,
-
     /// Longest wait for a request's body, milliseconds; then 408 `request_timeout`
     #[arg(long, env = "TAGFLEET_BODY_TIMEOUT_MS", default_value_t = 10_000)]
     pub body_timeout_ms: u64,
 
-    /// Longest time that a connection may be open without a request being worked on or an answer being taken,
-    /// milliseconds. Between two requests of HTTP/1.1 the wait for headers is the shorter one
-    #[arg(long, env = "TAGFLEET_IDLE_TIMEOUT_MS", default_value_t = 60_000)]
-    pub idle_timeout_ms: u64,
-
-    /// Longest wait for open requests at shutdown, milliseconds; no less than the longest `timeout_ms`
-    #[arg(long, env = "TAGFLEET_API_DRAIN_TIMEOUT_MS", default_value_t = 65_000)]
-    pub api_drain_timeout_ms: u64,
+    #[command(flatten)]
+    pub connections: ConnectionConfig,
 
     #[command(flatten)]
     pub batches: BatchConfig,
@@ -104,20 +69,13 @@ impl ApiConfig {
     /// Checked once, at start: what passes here is not checked again.
     pub fn validate(&self) -> Result<(), ConfigError> {
         positive("--max-in-flight", self.max_in_flight)?;
-        positive("--max-connections", self.max_connections)?;
-        positive(
-            "--max-connections-per-client",
-            self.max_connections_per_client,
-        )?;
         positive("--max-body-bytes", self.max_body_bytes)?;
         positive("--default-timeout-ms", self.default_timeout_ms)?;
-        positive("--header-timeout-ms", self.header_timeout_ms)?;
         positive("--body-timeout-ms", self.body_timeout_ms)?;
-        positive("--idle-timeout-ms", self.idle_timeout_ms)?;
         if self.default_timeout_ms > self.max_timeout_ms {
             return refuse("--default-timeout-ms", "is longer than --max-timeout-ms");
         }
-        if self.api_drain_timeout_ms < self.max_timeout_ms.into() {
+        if self.connections.api_drain_timeout_ms < self.max_timeout_ms.into() {
             return refuse("--api-drain-timeout-ms", "is shorter than --max-timeout-ms");
         }
         if !self
@@ -131,6 +89,7 @@ impl ApiConfig {
             );
         }
         check_name("--api-name", self.api_name.as_deref())?;
+        self.connections.validate()?;
         self.batches.validate()
     }
 

@@ -22,6 +22,7 @@ use common::{
 use dispatch::Returned;
 use url::Url;
 
+use identity::Caller;
 pub use problem::{
     __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, unknown_path,
 };
@@ -29,10 +30,7 @@ pub use records::{Records, RequestRecord};
 pub use request_id::{Arrived, RequestId};
 pub use timings::TimingsView;
 
-use crate::{
-    auth::Caller,
-    metrics::{REQUEST_SECONDS, REQUESTS},
-};
+use crate::metrics::{REQUEST_SECONDS, REQUESTS};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// The stages that the API server itself passes.
@@ -281,7 +279,8 @@ mod tests {
             } else {
                 tracing::subscriber::with_default(format.with_ansi(false).finish(), write);
             }
-            let (mut file, mut text) = (&*log, String::new());
+            let mut file = &*log;
+            let mut text = String::new();
             file.rewind().expect("rewinds");
             file.read_to_string(&mut text).expect("UTF-8");
             text

@@ -8,9 +8,9 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use identity::{Admitted, Refused};
 
 use crate::{
-    auth::{Admitted, Refused},
     context::{Arrived, RequestContext, RequestId},
     state::AppState,
 };
@@ -22,9 +22,16 @@ pub async fn auth(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (mut response, standing) = match app.keys.admit(request.headers()) {
-        Ok(Admitted { caller, standing }) => {
-            request.extensions_mut().insert(caller);
+    let admitted = app.keys.admit(request.headers(), &app.resources.bus).await;
+    let (mut response, standing) = match admitted {
+        Ok(Admitted {
+            caller,
+            guest,
+            standing,
+        }) => {
+            let extensions = request.extensions_mut();
+            extensions.insert(caller);
+            extensions.insert(Arc::new(guest));
             (next.run(request).await, standing)
         }
         Err(refused) => {
@@ -37,8 +44,6 @@ pub async fn auth(
             (context.refuse(fault), standing)
         }
     };
-    if let Some(standing) = standing {
-        standing.write(response.headers_mut());
-    }
+    standing.write(response.headers_mut());
     response
 }

@@ -20,10 +20,10 @@ use axum::{
 use cache::Layer;
 use common::{fault::Fault, stage::Stage};
 use dispatch::answer::Answer;
+use identity::{Caller, Guest};
 use tokio::time::Instant;
 
 use crate::{
-    auth::Caller,
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
     request::TagOptions,
     state::AppState,
@@ -63,8 +63,8 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
         (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The image's host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`, `source_busy`, `source_forbids_ai`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`overloaded`, `rate_limited`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
+        (status = 422, description = "The image's place (`source_not_allowed`), its host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`, `source_busy`, `source_forbids_ai`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`overloaded`, `rate_limited`, `quota_exceeded`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
         (status = 500, description = "`too_many_attempts`, `inference_failed`, `internal`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`queue_unavailable`, `results_unavailable`, `no_workers`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
         (status = 504, description = "`deadline_exceeded`", body = Problem, content_type = "application/problem+json"),
@@ -73,6 +73,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 pub async fn tag_image(
     State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
+    Extension(guest): Extension<Arc<Guest>>,
     id: RequestId,
     arrived: Arrived,
     request: Request,
@@ -81,7 +82,7 @@ pub async fn tag_image(
     context.server = app.dispatcher.name().to_owned();
     context.records = app.records.clone();
     // Boxed: the whole way is one large future, and most of it is not there yet when it starts.
-    let way = Box::pin(tag(&app, &mut context, &caller, arrived, request));
+    let way = Box::pin(tag(&app, &mut context, (&caller, &guest), arrived, request));
     match way.await {
         Ok(done) => answer(context, done),
         Err(fault) => context.refuse(fault),
@@ -113,14 +114,15 @@ fn cache_status(cached: Option<Layer>) -> &'static str {
 async fn tag(
     app: &AppState,
     context: &mut RequestContext,
-    caller: &Caller,
+    (caller, guest): (&Caller, &Guest),
     arrived: Arrived,
     request: Request,
 ) -> Result<Done, Fault> {
     let _permit = app.admission.enter()?;
+    let _place = guest.bring_image(&app.resources.bus).await?;
     let (parts, body) = request.into_parts();
     let arrived = Instant::from_std(arrived.0);
-    let wanted = source::read(app, context, parts, body, arrived).await?;
+    let wanted = source::read(app, context, &caller.tenant, parts, body, arrived).await?;
     context.client_ref = wanted.client_ref;
     context.end(Stage::Admit);
     let fleet = &app.resources.fleet;

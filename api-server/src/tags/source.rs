@@ -46,6 +46,7 @@ pub fn most_bytes(max_body_bytes: usize) -> usize {
 pub async fn read(
     app: &AppState,
     context: &mut RequestContext,
+    tenant: &str,
     parts: Parts,
     body: Body,
     arrived: Instant,
@@ -59,7 +60,7 @@ pub async fn read(
         body = whole;
     }
     let (source, options) = match kind {
-        Some(MediaType::Json) => read_json(app, body, arrived).await?,
+        Some(MediaType::Json) => read_json(app, tenant, body, arrived).await?,
         Some(MediaType::Image) => {
             let options: RequestOptions = parse_query(parts.uri.query().unwrap_or_default())?;
             (Source::Body(body), options)
@@ -106,6 +107,7 @@ fn seen(head: &[u8]) -> Option<MediaType> {
 
 async fn read_json(
     app: &AppState,
+    tenant: &str,
     body: Body,
     arrived: Instant,
 ) -> Result<(Source, RequestOptions), Fault> {
@@ -122,7 +124,7 @@ async fn read_json(
     let request = parse(app, json, arrived + longest).await?;
     let (image, options) = request.split();
     let source = match image {
-        ImageSource::Url(url) => Source::Url(app.resources.fetcher.parse(&url)?),
+        ImageSource::Url(url) => Source::Url(app.resources.fetcher.parse_image(&url, tenant)?),
         ImageSource::Content(base64) => Source::Base64(base64, held),
     };
     Ok((source, options))

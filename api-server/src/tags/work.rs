@@ -12,6 +12,7 @@ use common::{
     wire::{Asked, CaptionStatus, ModelInfo, Tagged},
 };
 use fetch::{Fetched, Purpose, Requester};
+use identity::Caller;
 use prepare::Prepared;
 use tokio::time::Instant;
 
@@ -20,7 +21,7 @@ use super::{
     file::{self, ImageBytes},
     request::Source,
 };
-use crate::{admission::Coming, auth::Caller, context::RequestContext, state::AppState};
+use crate::{admission::Coming, context::RequestContext, state::AppState};
 
 /// What came of an image.
 #[derive(Debug)]

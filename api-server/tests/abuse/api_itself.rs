@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use api_server::NewKey;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::Method;
+use identity::NewKey;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use testing::pictures::photo;

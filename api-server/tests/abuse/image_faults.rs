@@ -4,6 +4,7 @@
 use std::{
     io::{Read, repeat},
     sync::LazyLock,
+    time::Duration,
 };
 
 use image::ImageFormat;
@@ -16,6 +17,9 @@ use crate::{
     suite::{Suite, case},
     support::decoder::{ABORT, HANG, PANIC},
 };
+
+/// As many have turns, and as many again are kept ready (`--prepare-processes 2`).
+const KEPT_DECODERS: usize = 4;
 
 pub fn cases() -> Vec<Trial> {
     vec![
@@ -138,9 +142,9 @@ async fn refused(suite: &Suite, file: &[u8], code: &str) {
 /// No process is lost: not the server, and not even the one that decodes.
 fn panic() -> Trial {
     case("image/decoder_panics", async |suite: &Suite| {
-        let before = suite.server.decoders();
+        let before = settled_decoders(suite).await;
         refused(suite, PANIC, "image_invalid").await;
-        assert_eq!(suite.server.decoders(), before);
+        assert_eq!(settled_decoders(suite).await, before);
         assert!(
             suite
                 .server
@@ -149,6 +153,22 @@ fn panic() -> Trial {
             "the log tells of it"
         );
     })
+}
+
+/// Returns the decoders once those that an earlier case broke are replaced, and those that were started beside them are gone.
+async fn settled_decoders(suite: &Suite) -> Vec<u32> {
+    let settled = async {
+        loop {
+            let decoders = suite.server.decoders();
+            if decoders.len() == KEPT_DECODERS {
+                return decoders;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let patience = Duration::from_secs(20);
+    let decoders = tokio::time::timeout(patience, settled).await;
+    decoders.unwrap_or_else(|_| panic!("decoders: {:?}", suite.server.decoders()))
 }
 
 fn sixty_five_bytes() -> Vec<u8> {

@@ -38,10 +38,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let suite = suite::start(world);
     let conclusion = libtest_mimic::run(&arguments, cases());
     suite.finish();
-    let (passed, all) = (
-        conclusion.num_passed,
-        conclusion.num_passed + conclusion.num_failed,
-    );
+    let passed = conclusion.num_passed;
+    let all = conclusion.num_passed + conclusion.num_failed;
     println!("{all} cases, {passed} passed. {world}");
     Ok(conclusion.exit_code())
 }

@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use api_server::NewKey;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use identity::NewKey;
 use image::ImageFormat;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -83,11 +83,9 @@ pub struct Keys {
 impl Keys {
     fn new() -> Self {
         let key = |tenant, rate, burst| NewKey::random(tenant, rate, burst).expect("a key");
-        let (good, revoked, hasty) = (
-            key("abuse", 1e6, None),
-            key("gone", 1e6, None),
-            key("hasty", 0.1, Some(2)),
-        );
+        let good = key("abuse", 1e6, None);
+        let revoked = key("gone", 1e6, None);
+        let hasty = key("hasty", 0.1, Some(2));
         let other = key("other", 1e6, None);
         let mut file = NamedTempFile::new().expect("a temporary file");
         let entries = [
@@ -120,7 +118,8 @@ pub fn start(world: World) -> &'static Suite {
     let ports: Vec<_> = (0..ORIGINS)
         .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
         .collect();
-    let (keys, authority) = (Keys::new(), Authority::new());
+    let keys = Keys::new();
+    let authority = Authority::new();
     let mut root = NamedTempFile::new().expect("a temporary file");
     root.write_all(&authority.root).expect("written");
     let suite = Suite {
@@ -342,10 +341,8 @@ impl Suite {
             self.runtime.block_on(self.trap.is_untouched()),
             "no proxy is asked"
         );
-        let (before, after) = (
-            self.resident_mib.get().expect("warm"),
-            self.server.resident_mib(),
-        );
+        let before = self.resident_mib.get().expect("warm");
+        let after = self.server.resident_mib();
         println!(
             "server {}: {before:.0} MiB before, {after:.0} MiB after, and it still tags",
             self.server.pid

@@ -229,10 +229,8 @@ async fn a_broken_upload_goes_on_without_gap_or_double() {
     let key = ("idempotency-key", "long list");
     let text = ndjson(&album, 75);
     // Half of it comes, then the client is gone.
-    let (gate, broken) = (
-        tokio::sync::oneshot::channel::<()>(),
-        text[..text.len() / 2].to_owned(),
-    );
+    let gate = tokio::sync::oneshot::channel::<()>();
+    let broken = text[..text.len() / 2].to_owned();
     let (open, shut) = gate;
     let pieces = stream::unfold((Some(broken), Some(shut)), async |(piece, shut)| {
         match (piece, shut) {

@@ -20,7 +20,8 @@ const OLD: &str = "batch_fe74301a97ff00000000000000000007";
 
 #[tokio::test]
 async fn a_batch_that_is_forgotten_by_half_is_none_and_goes_away() {
-    let (album, folder) = (Album::start().await, tempfile::tempdir().unwrap());
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().unwrap();
     let store = Url::from_directory_path(folder.path()).unwrap().to_string();
     let api = started(&album, &["--store-url", &store], Behaviour::Look).await;
     let mut ids = Vec::new();
@@ -44,10 +45,8 @@ async fn a_batch_that_is_forgotten_by_half_is_none_and_goes_away() {
         "the next page goes on behind it"
     );
 
-    let (marker, shard) = (
-        file(&format!("open/default/{OLD}")),
-        file(&format!("batches/default/{OLD}/shards/0")),
-    );
+    let marker = file(&format!("open/default/{OLD}"));
+    let shard = file(&format!("batches/default/{OLD}/shards/0"));
     fs::create_dir_all(shard.parent().unwrap()).unwrap();
     fs::create_dir_all(marker.parent().unwrap()).unwrap();
     fs::write(&shard, "").unwrap();
@@ -61,7 +60,8 @@ async fn a_batch_that_is_forgotten_by_half_is_none_and_goes_away() {
 
 #[tokio::test]
 async fn what_one_server_has_taken_another_one_does_not_clear_away() {
-    let (album, folder) = (Album::start().await, tempfile::tempdir().unwrap());
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().unwrap();
     let store = Url::from_directory_path(folder.path()).unwrap().to_string();
     let options = ["--store-url", &store, "--batch-shard-items", "2"];
     let first = started(&album, &options, Behaviour::Look).await;

@@ -12,7 +12,8 @@ use crate::{
 
 #[tokio::test]
 async fn a_batch_goes_on_after_a_restart_and_nothing_is_done_twice() {
-    let (album, folder) = (Album::start().await, tempfile::tempdir().unwrap());
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().unwrap();
     let store = Url::from_directory_path(folder.path()).unwrap().to_string();
     let options = [
         "--store-url",
@@ -53,7 +54,8 @@ async fn a_batch_goes_on_after_a_restart_and_nothing_is_done_twice() {
 
 #[tokio::test]
 async fn what_is_not_done_in_time_ends_as_expired() {
-    let (album, folder) = (Album::start().await, tempfile::tempdir().unwrap());
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().unwrap();
     let store = Url::from_directory_path(folder.path()).unwrap().to_string();
     let options = ["--store-url", &store, "--migrate-items", "4"];
     let api = started(&album, &options, Behaviour::Slow(30)).await;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use api_server::NewKey;
+use identity::NewKey;
 use serde_json::{Value, json};
 use testing::servers::eventually;
 
@@ -75,7 +75,8 @@ fn read(reply: &Reply) -> Vec<Value> {
 pub async fn outcomes(api: &Harness, id: &str) -> BTreeMap<String, String> {
     let results = lines(api, &format!("/v1/batches/{id}/results")).await;
     let errors = lines(api, &format!("/v1/batches/{id}/errors")).await;
-    let (done, failed) = (results.len(), errors.len());
+    let done = results.len();
+    let failed = errors.len();
     assert!(
         results
             .iter()
@@ -206,7 +207,8 @@ async fn shards_are_read_in_pages_as_in_one_piece() {
     assert_eq!(told.len(), 150);
     for kind in ["results", "errors"] {
         let whole = lines(&api, &format!("/v1/batches/{id}/{kind}")).await;
-        let (mut pages, mut cursor) = (Vec::new(), String::from("0-0"));
+        let mut pages = Vec::new();
+        let mut cursor = String::from("0-0");
         loop {
             let reply = api
                 .get(&format!("/v1/batches/{id}/{kind}?limit=7&after={cursor}"))

@@ -39,7 +39,8 @@ fn is_refused_framing(answer: &str) {
 #[tokio::test]
 async fn length_and_encoding_together_get_400_and_the_connection_ends() {
     let api = Harness::start().await;
-    let (length, chunked) = ("content-length: 4\r\n", "Transfer-Encoding: chunked\r\n");
+    let length = "content-length: 4\r\n";
+    let chunked = "Transfer-Encoding: chunked\r\n";
     for headers in [
         [length, chunked].concat(),
         [chunked, length].concat(),
@@ -249,7 +250,8 @@ async fn a_client_that_does_not_read_is_dropped() {
         .unwrap()
         .len();
     sleep(Duration::from_secs(2)).await;
-    let (mut read, mut buffer) = (0, vec![0; 1 << 20]);
+    let mut read = 0;
+    let mut buffer = vec![0; 1 << 20];
     while let Ok(Ok(bytes @ 1..)) = timeout(SOON, stream.read(&mut buffer)).await {
         read += bytes;
     }

@@ -25,7 +25,8 @@ async fn run(api: &Harness, body: Value) -> Value {
 
 #[tokio::test]
 async fn a_sample_says_what_the_whole_will_be() {
-    let (album, options) = (Album::start().await, ["--migrate-worker-hour-cost", "1000"]);
+    let album = Album::start().await;
+    let options = ["--migrate-worker-hour-cost", "1000"];
     let api = started(&album, &options, Behaviour::Look).await;
     let items = list(&album, 2_000);
     let dry = run(
@@ -62,7 +63,8 @@ async fn a_sample_says_what_the_whole_will_be() {
         let share = &forecast["failures"]["by_code"][code];
         let bound = |name: &str| share[name].as_f64().unwrap() * 2_000.0;
         // The seed is another each time: an interval of 95 % twice as wide holds in all but one of ten thousand runs.
-        let (low, high) = (bound("low"), bound("high"));
+        let low = bound("low");
+        let high = bound("high");
         let wide = high - low;
         assert!(
             low - wide / 2.0 < failed as f64 && (failed as f64) < high + wide / 2.0,

@@ -91,7 +91,8 @@ impl Harness {
     }
 
     async fn run(settings: Settings, resources: Resources, behaviour: Behaviour) -> Self {
-        let (queue, bus) = (resources.queue.clone(), resources.bus.clone());
+        let queue = resources.queue.clone();
+        let bus = resources.bus.clone();
         let ledger = resources.ledger.clone();
         let worker = FakeWorker::start(queue.clone(), bus.clone(), behaviour).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

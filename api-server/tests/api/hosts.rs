@@ -2,8 +2,8 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use api_server::NewKey;
 use futures_util::future::join_all;
+use identity::NewKey;
 use serde_json::{Value, json};
 use testing::{pictures::photo, servers::Port};
 

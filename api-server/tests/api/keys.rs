@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use api_server::NewKey;
+use identity::NewKey;
 use tempfile::TempDir;
 use testing::pictures::photo;
 
@@ -62,16 +62,12 @@ async fn tag_with(api: &Harness, key: &NewKey) -> Reply {
 
 #[tokio::test]
 async fn only_a_known_key_comes_in_and_its_tenant_with_it() {
-    let (key, stranger) = (
-        NewKey::random("shop", 50.0, None).unwrap(),
-        NewKey::random("shop", 50.0, None).unwrap(),
-    );
+    let key = NewKey::random("shop", 50.0, None).unwrap();
+    let stranger = NewKey::random("shop", 50.0, None).unwrap();
     let file = KeyFile::new(&key.entry);
     let api = file.serve().await;
-    let (whole, typo) = (
-        format!("Bearer {}", stranger.key),
-        format!("Bearer {}x", &key.key[..key.key.len() - 1]),
-    );
+    let whole = format!("Bearer {}", stranger.key);
+    let typo = format!("Bearer {}x", &key.key[..key.key.len() - 1]);
     let basic = format!("Basic {}", key.key);
     for authorization in [
         "",
@@ -134,10 +130,8 @@ async fn what_says_nothing_of_pictures_needs_no_key() {
 
 #[tokio::test]
 async fn a_key_that_asks_too_often_gets_429_and_others_do_not() {
-    let (hasty, calm) = (
-        NewKey::random("a", 0.1, Some(2)).unwrap(),
-        NewKey::random("b", 0.1, Some(2)).unwrap(),
-    );
+    let hasty = NewKey::random("a", 0.1, Some(2)).unwrap();
+    let calm = NewKey::random("b", 0.1, Some(2)).unwrap();
     let file = KeyFile::new(&(hasty.entry.clone() + &calm.entry));
     let api = file.serve().await;
     let statuses = [

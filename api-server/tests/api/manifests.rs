@@ -84,7 +84,8 @@ async fn zstd(text: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn lists_of_every_kind_are_the_same_batch() {
-    let (album, lists) = (Album::start().await, Lists::new());
+    let album = Album::start().await;
+    let lists = Lists::new();
     let api = lists.api(&album, &[]).await;
     let ids: Vec<_> = (0..10).map(|n| format!("photo {n}")).collect();
     let urls: Vec<_> = (0..10)
@@ -140,7 +141,8 @@ async fn lists_of_every_kind_are_the_same_batch() {
 
 #[tokio::test]
 async fn rows_without_a_name_are_called_by_their_number() {
-    let (album, lists) = (Album::start().await, Lists::new());
+    let album = Album::start().await;
+    let lists = Lists::new();
     let api = lists.api(&album, &[]).await;
     let urls: Vec<_> = (0..3).map(|n| album.url(&format!("good-{n}"))).collect();
     let table = parquet(&[("url", texts(&urls))], 2);
@@ -157,7 +159,8 @@ async fn rows_without_a_name_are_called_by_their_number() {
 
 #[tokio::test]
 async fn nothing_is_opened_that_is_not_allowed() {
-    let (album, lists) = (Album::start().await, Lists::new());
+    let album = Album::start().await;
+    let lists = Lists::new();
     let good = lists.put("in/a.csv", "url\nhttp://a.example/\n");
     let closed = started(&album, &[], Behaviour::Look).await;
     post(&closed, &good)
@@ -226,12 +229,14 @@ async fn nothing_is_opened_that_is_not_allowed() {
 #[tokio::test]
 async fn the_service_does_not_start_where_its_state_would_be_open() {
     let lists = Lists::new();
-    let (store, allow) = (lists.url("in/store"), lists.url("in"));
+    let store = lists.url("in/store");
+    let allow = lists.url("in");
     std::fs::create_dir(lists.path("in/store")).unwrap();
     for allow in [allow, store.clone()] {
-        let open = common::outside::Outside::open(&common::store::StoreConfig {
+        let open = common::outside::Outside::of_batches(&common::store::StoreConfig {
             store_url: Some(store.clone()),
             batch_allow: vec![allow],
+            ..Default::default()
         });
         assert!(open.unwrap_err().to_string().contains("its own state"));
     }
@@ -239,7 +244,8 @@ async fn the_service_does_not_start_where_its_state_would_be_open() {
 
 #[tokio::test]
 async fn a_list_that_cannot_be_read_fails_as_a_whole() {
-    let (album, lists) = (Album::start().await, Lists::new());
+    let album = Album::start().await;
+    let lists = Lists::new();
     let api = lists.api(&album, &["--batch-max-items", "50"]).await;
     let good = (0..10)
         .map(|n| format!("{n},{}\n", album.url("good-1")))
@@ -332,7 +338,8 @@ async fn a_list_that_cannot_be_read_fails_as_a_whole() {
 /// 600 MiB in one page of 600 KiB: more than the process that reads it may have.
 #[tokio::test]
 async fn a_bomb_costs_its_own_batch_alone() {
-    let (album, lists) = (Album::start().await, Lists::new());
+    let album = Album::start().await;
+    let lists = Lists::new();
     let api = lists.api(&album, &[]).await;
     let cell = texts(["a".repeat(16_000)]).remove(0);
     let bomb = parquet(&[("url", vec![cell; 40_000])], 40_000);
@@ -350,7 +357,8 @@ async fn a_bomb_costs_its_own_batch_alone() {
 
 #[tokio::test]
 async fn a_list_of_empty_lines_is_refused_and_holds_nobody_up() {
-    let (album, lists) = (Album::start().await, Lists::new());
+    let album = Album::start().await;
+    let lists = Lists::new();
     let api = lists.api(&album, &[]).await;
     let empty = "\n".repeat(32 << 20);
     for (name, list) in [
@@ -372,7 +380,8 @@ async fn a_list_of_empty_lines_is_refused_and_holds_nobody_up() {
 
 #[tokio::test]
 async fn a_key_makes_one_batch_of_a_manifest() {
-    let (album, lists) = (Album::start().await, Lists::new());
+    let album = Album::start().await;
+    let lists = Lists::new();
     let api = lists.api(&album, &[]).await;
     let body = lists.put("in/a.csv", format!("url\n{}", album.url("good-1")));
     let other = lists.put("in/b.csv", format!("url\n{}", album.url("good-2")));

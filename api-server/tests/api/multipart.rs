@@ -32,11 +32,9 @@ async fn a_form_is_tagged_whatever_its_order_and_its_pieces() {
     let api = Harness::start().await;
     // Holds line ends and what looks like a boundary's beginning.
     let file = [photo_of(640, 480), b"\r\n--simple-bound\r\n\r\n--".to_vec()].concat();
-    let (limit, features, reference) = (
-        option("limit", "3"),
-        option("features", "tags"),
-        option("client_ref", "Ünï 1"),
-    );
+    let limit = option("limit", "3");
+    let features = option("features", "tags");
+    let reference = option("client_ref", "Ünï 1");
     let orders = [
         form(&[
             limit.clone(),

@@ -263,7 +263,8 @@ fn large() -> Vec<u8> {
 #[tokio::test]
 async fn a_large_file_that_breaks_off_is_gone_on_with_once() {
     let (base, all) = scripted(|head, _, _| {
-        let (file, half) = (large(), 300 << 10);
+        let file = large();
+        let half = 300 << 10;
         let total = file.len();
         let tagged = match head.contains("/weak.jpg") {
             true => "etag: W/\"a\"\r\n",
@@ -316,7 +317,8 @@ async fn many_images_of_untold_length_are_slow_and_right() {
     ];
     let api = Harness::with(&args, Behaviour::Answer).await;
     let asked = (0..40).map(|number| {
-        let (api, url) = (&api, format!("{base}/{number}.jpg"));
+        let api = &api;
+        let url = format!("{base}/{number}.jpg");
         async move { api.post_url(&url).await.status }
     });
     let statuses = futures_util::future::join_all(asked).await;

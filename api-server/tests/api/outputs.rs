@@ -37,7 +37,8 @@ fn read(folder: &Path) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn results_lie_there_when_the_batch_ends() {
-    let (album, folder) = (Album::start().await, tempfile::tempdir().unwrap());
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().unwrap();
     let api = api(&album, &folder, &[]).await;
     let output = format!("{}/out", url(folder.path()));
     let names = ["a", "b", "c", "d", "dead-1", "e", "f", "g", "h", "i"];
@@ -90,7 +91,8 @@ async fn results_lie_there_when_the_batch_ends() {
 
 #[tokio::test]
 async fn what_was_begun_is_gone_on_with_and_what_is_there_stays() {
-    let (album, folder) = (Album::start().await, tempfile::tempdir().unwrap());
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().unwrap();
     let store = tempfile::tempdir().unwrap();
     let store_url = url(store.path());
     let output = url(folder.path());
@@ -129,7 +131,8 @@ async fn what_was_begun_is_gone_on_with_and_what_is_there_stays() {
 
 #[tokio::test]
 async fn nothing_is_written_where_it_must_not() {
-    let (album, folder) = (Album::start().await, tempfile::tempdir().unwrap());
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("in")).unwrap();
     let allow = url(&folder.path().join("in"));
     let api = started(&album, &["--batch-allow", &allow], Behaviour::Look).await;

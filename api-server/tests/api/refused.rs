@@ -195,7 +195,9 @@ async fn bytes_beyond_the_budget_get_429() {
             .body(endless())
             .send()
     };
-    let (mut one, mut two, mut three) = (pin!(send()), pin!(send()), pin!(send()));
+    let mut one = pin!(send());
+    let mut two = pin!(send());
+    let mut three = pin!(send());
     let refused = async {
         loop {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -45,7 +45,8 @@ async fn an_image_comes_over_http_2() {
 
 #[tokio::test]
 async fn a_certificate_that_does_not_hold_is_an_unreachable_host() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
+    let authority = Authority::new();
+    let stranger = Authority::new();
     let cases = [
         (&authority, SECURE, 2021),
         (&authority, "dog.example", VALID),

@@ -106,7 +106,8 @@ async fn serve() -> anyhow::Result<()> {
         extra_roots: settings.roots()?,
     };
     let resources = settings.open(world).await?;
-    let (queue, bus) = (resources.queue.clone(), resources.bus.clone());
+    let queue = resources.queue.clone();
+    let bus = resources.bus.clone();
     let mut worker = FakeWorker::start(queue, bus, Behaviour::Look).await;
     let listener = TcpListener::bind(settings.api.listen).await?;
     println!("{}", listener.local_addr()?);

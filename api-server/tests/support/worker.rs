@@ -50,7 +50,8 @@ pub struct FakeWorker {
 
 impl FakeWorker {
     pub async fn start(queue: Queue, bus: Bus, behaviour: Behaviour) -> Self {
-        let (jobs, shutdown) = (Arc::<Mutex<Vec<Job>>>::default(), Shutdown::new());
+        let jobs = Arc::<Mutex<Vec<Job>>>::default();
+        let shutdown = Shutdown::new();
         if behaviour == Behaviour::Absent {
             return Self {
                 jobs,
@@ -176,7 +177,8 @@ fn tagged(tags: Vec<Tag>) -> Tagged {
 fn tag(name: &str, confidence: f32, parents: &[&str]) -> Tag {
     let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
     // As from a worker of before there were ids and names of categories.
-    let (id, category_name) = (String::new(), String::new());
+    let id = String::new();
+    let category_name = String::new();
     Tag {
         id,
         name: name.into(),

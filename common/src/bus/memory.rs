@@ -10,6 +10,8 @@ use bytes::Bytes;
 
 use super::{
     BusConfig, BusError, ResultKey,
+    bucket::{Bucket, Taken},
+    host_clock_us,
     waiters::{Rules, Waiters},
 };
 
@@ -18,6 +20,9 @@ const RESULTS_KEPT: usize = 20_000;
 
 /// Memos kept at the most; beyond, nothing new is remembered until some are forgotten.
 const MEMOS_KEPT: usize = 20_000;
+
+/// Buckets kept at the most before those that are full are forgotten.
+const BUCKETS_KEPT: usize = 20_000;
 
 /// Cancellations kept at the most; beyond, jobs are done although nobody waits.
 const CANCELLED_KEPT: usize = 20_000;
@@ -37,6 +42,8 @@ struct State {
     announced: HashMap<(String, String), Kept>,
     memos: HashMap<String, Kept>,
     claims: HashMap<String, Instant>,
+    /// When each bucket is full again, microseconds of the host's clock.
+    buckets: HashMap<String, u64>,
     cancelled: HashMap<ResultKey, Instant>,
 }
 
@@ -185,6 +192,16 @@ impl Memory {
 
     pub fn release(&self, key: &str) {
         self.state().claims.remove(key);
+    }
+
+    pub fn take(&self, key: &str, bucket: &Bucket, most: u32) -> Taken {
+        let now_us = host_clock_us();
+        let buckets = &mut self.state().buckets;
+        if buckets.len() >= BUCKETS_KEPT {
+            buckets.retain(|_, full_at_us| *full_at_us > now_us);
+        }
+        let full_at_us = buckets.entry(key.to_owned()).or_default();
+        bucket.take(full_at_us, now_us, most)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -2,6 +2,7 @@
 //! that a lost announcement costs a look at the key and nothing more. Also
 //! what workers say of themselves, and the clock that the fleet shares.
 
+mod bucket;
 mod memory;
 mod redis;
 mod waiters;
@@ -13,6 +14,7 @@ use clap::Args;
 
 use crate::seal::Seal;
 
+pub use bucket::{Bucket, Taken};
 pub use waiters::Waiter;
 
 #[derive(Clone, Debug, Args)]
@@ -291,6 +293,14 @@ impl Bus {
                 Ok(())
             }
             Backend::Redis(redis) => redis.release(key).await,
+        }
+    }
+
+    /// Takes as many as there are, `most` at the most, out of a bucket that the whole fleet shares.
+    pub async fn take(&self, key: &str, bucket: &Bucket, most: u32) -> Result<Taken, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.take(key, bucket, most)),
+            Backend::Redis(redis) => redis.take(key, bucket, most).await,
         }
     }
 

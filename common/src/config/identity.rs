@@ -32,7 +32,8 @@ mod tests {
 
     #[test]
     fn a_made_name_is_a_name_and_unlike_the_next_one() {
-        let (one, two) = (unique_name(), unique_name());
+        let one = unique_name();
+        let two = unique_name();
         assert!(is_name(&one) && is_name(&two));
         assert!(!is_name("") && !is_name("a:b") && !is_name("a\nb") && !is_name(&"x".repeat(101)));
     }

@@ -24,14 +24,18 @@ pub enum Root {
 }
 
 impl Allowed {
-    pub fn parse(entry: &str, store_url: Option<&str>) -> Result<Self, StoreError> {
-        let refuse = |why: &str| StoreError::Allowed(entry.to_owned(), why.to_owned());
+    pub fn parse(
+        flag: &'static str,
+        entry: &str,
+        store_url: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let refuse = |why: &str| StoreError::Allowed(flag, entry.to_owned(), why.to_owned());
         let (tenant, url) = match entry.split_once('=') {
             Some((tenant, url)) if !tenant.contains(':') => (Some(tenant.to_owned()), url),
             _ => (None, entry),
         };
-        let below =
-            Target::parse(url).ok_or_else(|| refuse("it is no file:///…, s3://… or gs://…"))?;
+        let below = Target::parse(url)
+            .ok_or_else(|| refuse("it is no file:///…, s3://…, gs://… or az://…"))?;
         let root = match below.scheme.as_str() {
             "file" => {
                 let folder = PathBuf::from(format!("/{}", below.path));
@@ -109,7 +113,10 @@ fn bucket(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError
         .map_err(|error| StoreError::Url(error.to_string()))?;
     // Credentials and endpoints, but for a bucket: that one is named here.
     let settings = settings(std::env::vars())?.into_iter().filter(|(name, _)| {
-        (name.starts_with("aws_") || name.starts_with("google_")) && !name.contains("bucket")
+        let is_providers = ["aws_", "google_", "azure_"]
+            .iter()
+            .any(|provider| name.starts_with(provider));
+        is_providers && !name.contains("bucket") && !name.contains("container")
     });
     Ok(Arc::from(object_store::parse_url_opts(&url, settings)?.0))
 }

@@ -5,6 +5,7 @@
 mod allowed;
 mod folder;
 mod opened;
+mod reading;
 
 use std::io;
 
@@ -18,6 +19,7 @@ use url::Url;
 use crate::store::{StoreConfig, StoreError};
 use allowed::{Allowed, Root};
 pub use opened::Opened;
+pub use reading::Reading;
 
 #[derive(Clone, Debug, Default)]
 pub struct Outside(std::sync::Arc<Vec<Allowed>>);
@@ -35,15 +37,38 @@ pub struct Place {
 pub struct NotAllowed;
 
 impl Outside {
-    /// Fails where what is named cannot be used, and where it holds what [`crate::store`] keeps.
-    pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
-        let allowed = config
-            .batch_allow
+    /// What batches may use (`--batch-allow`). Fails where what is named cannot be used, and where it holds what
+    /// [`crate::store`] keeps.
+    pub fn of_batches(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::open("--batch-allow", &config.batch_allow, config)
+    }
+
+    /// Where images may lie (`--source-allow`); fails as for batches.
+    pub fn of_images(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::open("--source-allow", &config.source_allow, config)
+    }
+
+    fn open(
+        flag: &'static str,
+        entries: &[String],
+        config: &StoreConfig,
+    ) -> Result<Self, StoreError> {
+        let allowed = entries
             .iter()
-            .map(|entry| Allowed::parse(entry, config.store_url.as_deref()));
+            .map(|entry| Allowed::parse(flag, entry, config.store_url.as_deref()));
         Ok(Self(std::sync::Arc::new(
             allowed.collect::<Result<_, _>>()?,
         )))
+    }
+
+    /// Returns whether a text is a URL of the kind that may be allowed, whether or not it is.
+    pub fn names_an_object(text: &str) -> bool {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        scheme.is_some_and(|scheme| {
+            SCHEMES
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(scheme))
+        })
     }
 
     pub fn place(&self, tenant: &str, url: &str) -> Result<Place, NotAllowed> {
@@ -54,6 +79,8 @@ impl Outside {
             .ok_or(NotAllowed)
     }
 }
+
+const SCHEMES: [&str; 4] = ["s3", "gs", "az", "file"];
 
 /// A URL taken apart, after which no part of it means anything but a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +99,7 @@ impl Target {
         let bucket = url.host_str().unwrap_or_default().to_owned();
         let fits = match url.scheme() {
             "file" => bucket.is_empty(),
-            "s3" | "gs" => !bucket.is_empty(),
+            "s3" | "gs" | "az" => !bucket.is_empty(),
             _ => false,
         };
         // Decoded before it is compared, so that nothing is a way up afterwards.
@@ -103,6 +130,25 @@ impl Place {
             };
             match opened {
                 Ok(opened) => Ok(Some(opened)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    /// For reading from its first byte to its last, in one request; `None` where nothing is there.
+    pub fn read<'a>(&'a self) -> BoxFuture<'a, io::Result<Option<Reading>>> {
+        Box::pin(async move {
+            let reading = match &self.root {
+                Root::Folder(folder) => {
+                    let folder = folder.clone();
+                    let path = self.path.clone();
+                    blocking(move || Reading::file(folder::open_below(&folder, &path)?)).await
+                }
+                Root::Bucket(bucket) => Reading::object(&**bucket, &self.path).await,
+            };
+            match reading {
+                Ok(reading) => Ok(Some(reading)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 Err(error) => Err(error),
             }

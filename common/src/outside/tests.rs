@@ -9,11 +9,12 @@ fn config(allow: &[&str], store_url: Option<&str>) -> StoreConfig {
     StoreConfig {
         store_url: store_url.map(str::to_owned),
         batch_allow: allow.iter().map(|text| (*text).to_owned()).collect(),
+        ..StoreConfig::default()
     }
 }
 
 fn outside(allow: &[&str]) -> Outside {
-    Outside::open(&config(allow, Some("memory:"))).expect("opens")
+    Outside::of_batches(&config(allow, Some("memory:"))).expect("opens")
 }
 
 #[test]
@@ -55,7 +56,8 @@ fn a_bucket_is_open_below_its_prefix_to_whom_it_is_meant_for() {
 
 #[test]
 fn the_state_is_in_nothing_that_is_allowed() {
-    let refused = |allow: &str, store: &str| Outside::open(&config(&[allow], Some(store))).is_err();
+    let refused =
+        |allow: &str, store: &str| Outside::of_batches(&config(&[allow], Some(store))).is_err();
     for store in [
         "s3://state/x",
         "gs://state",

@@ -225,8 +225,10 @@ impl Consumer {
         permit: Option<OwnedSemaphorePermit>,
     ) -> Received {
         self.held.jobs.fetch_add(1, Relaxed);
-        let (payload, attempt) = (entry.payload.clone(), entry.failed + 1);
-        let (shared, held) = (self.shared.clone(), self.held.clone());
+        let payload = entry.payload.clone();
+        let attempt = entry.failed + 1;
+        let shared = self.shared.clone();
+        let held = self.held.clone();
         let receipt = super::Receipt::Memory(Receipt {
             shared,
             held,

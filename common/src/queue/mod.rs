@@ -2,16 +2,19 @@
 //! after the result is stored. RabbitMQ for a fleet, memory for one process;
 //! `tests/queue_contract.rs` holds both to the same promises.
 
+mod config;
+mod error;
 mod memory;
 mod models;
 mod names;
 mod rabbit;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use clap::{ArgAction, Args, ValueEnum};
 
+pub use config::{QueueConfig, QueueKind};
+pub use error::QueueError;
 pub use names::{JobQueue, Priority};
 
 use crate::shutdown::Shutdown;
@@ -40,112 +43,6 @@ fn next_try(failed: u32, max_attempts: u32) -> NextTry {
 
 /// Dead letters kept for a look; older ones make room.
 const DEAD_LETTERS_KEPT: usize = 1_000;
-
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Queue")]
-pub struct QueueConfig {
-    /// Broker: `amqp://user:password@host:5672/vhost`, `amqps://…`, or `memory:`; `file:PATH` for one that stands in a file
-    #[arg(long, env = "TAGFLEET_QUEUE_URL", default_value = "memory:", hide_env_values = true, value_parser = crate::config::url)]
-    pub queue_url: String,
-
-    /// Before the names of all queues, so that fleets can share a broker
-    #[arg(long, env = "TAGFLEET_QUEUE_PREFIX", default_value = "tagfleet")]
-    pub queue_prefix: String,
-
-    /// Kind of the queues that hold real-time jobs: `quorum` outlives any one of three broker nodes; `classic` lies in one
-    /// node's memory, which is cheaper and does where there is but one. All processes of a fleet have to say the same
-    #[arg(long, env = "TAGFLEET_QUEUE_REALTIME", default_value = "quorum")]
-    pub queue_realtime: QueueKind,
-
-    /// Messages that one queue holds at the most, each of one job or a bundle of them; a publish beyond is refused. Publishers
-    /// see to it, each by looks at the queue, so it may differ and be changed at any time
-    #[arg(long, env = "TAGFLEET_QUEUE_MAX_LENGTH", default_value_t = 20_000)]
-    pub queue_max_length: u32,
-
-    /// Jobs that may share a message, 1 to 64, once all workers say that they know bundles; 1: each has its own
-    #[arg(long, env = "TAGFLEET_QUEUE_BUNDLE", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub queue_bundle: u8,
-
-    /// Deliveries of one job before it is put aside as a dead letter
-    #[arg(long, env = "TAGFLEET_QUEUE_MAX_ATTEMPTS", default_value_t = 3)]
-    pub queue_max_attempts: u32,
-
-    /// Longest wait for the broker to confirm a publish, milliseconds
-    #[arg(
-        long,
-        env = "TAGFLEET_QUEUE_PUBLISH_TIMEOUT_MS",
-        default_value_t = 2_000
-    )]
-    pub queue_publish_timeout_ms: u64,
-
-    /// Whether a queue that is not there is declared by its first user; `false` for a user of the broker who may not: then
-    /// `tagfleet queues` has to have done it
-    #[arg(long, env = "TAGFLEET_QUEUE_DECLARE", default_value_t = true, action = ArgAction::Set)]
-    pub queue_declare: bool,
-
-    /// Certificates of authorities, in PEM, that may sign for an `amqps:` broker, beside those that the system trusts
-    #[arg(long, env = "TAGFLEET_QUEUE_CA_FILE")]
-    pub queue_ca_file: Option<PathBuf>,
-}
-
-/// How a broker keeps a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum QueueKind {
-    /// On the disks of several nodes, of which the smaller half may go.
-    Quorum,
-    /// On one node, and away with it.
-    Classic,
-}
-
-impl QueueKind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Quorum => "quorum",
-            Self::Classic => "classic",
-        }
-    }
-}
-
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum QueueError {
-    #[error("queue URL `{0}` is not one of amqp://…, amqps://… and memory:")]
-    Url(String),
-    #[error("--queue-ca-file cannot be read: {0}")]
-    CaFile(String),
-    #[error("the queue is full")]
-    Full,
-    #[error("no queue takes this message")]
-    Unroutable,
-    #[error(
-        "the queue `{queue}` is there, but is not the {kind} queue that it has to be ({said}): let it run empty and delete it, \
-         or choose another --queue-prefix"
-    )]
-    OtherKind {
-        queue: String,
-        kind: &'static str,
-        said: String,
-    },
-    #[error(
-        "the queue `{0}` is not there and must not be declared (--queue-declare false): run `tagfleet queues`"
-    )]
-    Missing(String),
-    #[error("queues of too many models are open")]
-    TooManyModels,
-    #[error("the broker did not confirm in time")]
-    TimedOut,
-    #[error("the broker cannot be reached: {0}")]
-    Unavailable(String),
-}
-
-impl QueueError {
-    /// Returns whether a later try may go better although nobody changes a setting or a queue.
-    pub fn may_pass(&self) -> bool {
-        !matches!(
-            self,
-            Self::Url(_) | Self::CaFile(_) | Self::OtherKind { .. } | Self::Missing(_)
-        )
-    }
-}
 
 impl QueueConfig {
     /// Host and port of the broker.
@@ -240,9 +137,8 @@ impl Queue {
     /// Takes the jobs of one queue, real-time ones first, with at most `prefetch` un-acked jobs of each priority handed
     /// out, and as many on the way. After `shutdown` it hands out what it holds, then ends.
     ///
-    /// A job that failed before is handed out alone: the consumer waits until
-    /// nothing else of its own is un-acked, and goes on when this one is. So
-    /// never wait for a further delivery before you finish what you hold.
+    /// The last attempt of a job is handed out alone: the consumer waits until nothing else of its own is un-acked, and
+    /// goes on when this one is. So never wait for a further delivery before you finish what you hold.
     pub fn consume(&self, queue: JobQueue, prefetch: u16, shutdown: Shutdown) -> Consumer {
         let source = match &self.backend {
             Backend::Memory(memory) => Source::Memory(memory.consume(queue, prefetch, shutdown)),

@@ -42,11 +42,17 @@ pub struct StoreConfig {
     #[arg(long, env = "TAGFLEET_STORE_URL")]
     pub store_url: Option<String>,
 
-    /// Where batches' lists may lie and their results may go beside it, all that is below: `file:///folder`, `s3://bucket/prefix`
-    /// or `gs://bucket/prefix`, by comma; with `TENANT=` before it for one tenant alone. The service opens it with its own
+    /// Where batches' lists may lie and their results may go beside it, all that is below: `file:///folder`, `s3://bucket/prefix`,
+    /// `gs://bucket/prefix` or `az://container/prefix`, by comma; with `TENANT=` before it for one tenant alone. The service opens it with its own
     /// credentials, so name no more than every such tenant may read and write. Nothing, if nothing is named
     #[arg(long, env = "TAGFLEET_BATCH_ALLOW", value_delimiter = ',')]
     pub batch_allow: Vec<String>,
+
+    /// Where images may lie that are named by other URLs than http ones, all that is below: `s3://bucket/prefix`,
+    /// `gs://bucket/prefix`, `az://container/prefix` or `file:///folder`, by comma; with `TENANT=` before it for one tenant
+    /// alone. The service reads them with its own credentials. Nothing, if nothing is named
+    #[arg(long, env = "TAGFLEET_SOURCE_ALLOW", value_delimiter = ',')]
+    pub source_allow: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +63,8 @@ pub enum StoreError {
     Folder(PathBuf, std::io::Error),
     #[error("the store's setting {0} cannot be read: {1}")]
     Setting(String, String),
-    #[error("--batch-allow: {0}: {1}")]
-    Allowed(String, String),
+    #[error("{0}: {1}: {2}")]
+    Allowed(&'static str, String, String),
     #[error("the object store failed: {0}")]
     Failed(#[from] Error),
     #[error("there is no room in memory for it")]

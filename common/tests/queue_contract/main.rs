@@ -236,10 +236,8 @@ async fn realtime_overtakes_bulk(queue: &Queue) {
             publish(queue, Priority::Bulk, "bulk").await;
             publish(queue, Priority::Realtime, "realtime").await;
             let mut consumer = consume(queue, 4);
-            let (first, second) = (
-                delivered(&mut consumer).await,
-                delivered(&mut consumer).await,
-            );
+            let first = delivered(&mut consumer).await;
+            let second = delivered(&mut consumer).await;
             let order = (first.priority, second.priority);
             ack(first).await;
             ack(second).await;
@@ -408,10 +406,8 @@ async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
 async fn prefetch_is_credit(queue: &Queue) {
     publish_many(queue, Priority::Bulk, 3).await;
     let mut consumer = consume(queue, 2);
-    let (first, second) = (
-        delivered(&mut consumer).await,
-        delivered(&mut consumer).await,
-    );
+    let first = delivered(&mut consumer).await;
+    let second = delivered(&mut consumer).await;
     assert!(
         timeout(NEVER, consumer.next()).await.is_err(),
         "credit is used up"
@@ -480,9 +476,11 @@ async fn shutdown_hands_out_what_is_held_and_ends(queue: &Queue) {
 
 async fn two_consumers_share(queue: &Queue) {
     publish_many(queue, Priority::Bulk, 4).await;
-    let (mut one, mut two) = (consume(queue, 1), consume(queue, 1));
+    let mut one = consume(queue, 1);
+    let mut two = consume(queue, 1);
     for _ in 0..2 {
-        let (a, b) = (delivered(&mut one).await, delivered(&mut two).await);
+        let a = delivered(&mut one).await;
+        let b = delivered(&mut two).await;
         assert_ne!(text(&a), text(&b));
         ack(a).await;
         ack(b).await;

@@ -57,10 +57,8 @@ pub async fn shards_are_as_many_as_prefetch_allows(queue: &Queue) {
         publish(queue, shard).await;
     }
     let mut consumer = consume(queue, 2);
-    let (one, two) = (
-        delivered(&mut consumer).await,
-        delivered(&mut consumer).await,
-    );
+    let one = delivered(&mut consumer).await;
+    let two = delivered(&mut consumer).await;
     assert!(
         timeout(NEVER, consumer.next()).await.is_err(),
         "credit is used up"

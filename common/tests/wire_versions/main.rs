@@ -82,7 +82,9 @@ fn result(outcome: Result<Tagged, Fault>) -> JobResult {
     let mut timings = Timings::default();
     timings.add_ms(Stage::Queue, 0.5);
     timings.add_ms(Stage::Infer, 9.75);
-    let (id, tenant, worker) = ("req_0".into(), "shop".into(), "worker-1".into());
+    let id = "req_0".into();
+    let tenant = "shop".into();
+    let worker = "worker-1".into();
     JobResult {
         v: 1,
         id,
@@ -280,7 +282,9 @@ fn worker() -> WorkerInfo {
         default_threshold: 0.1,
         classes: 1_000,
     };
-    let (worker, device, captioner) = ("worker-1".into(), "cpu".into(), "template".into());
+    let worker = "worker-1".into();
+    let device = "cpu".into();
+    let captioner = "template".into();
     WorkerInfo {
         v: 1,
         worker,
@@ -332,10 +336,8 @@ fn named() -> Tagged {
         category_name: "동물".into(),
         parents: vec!["고양이".into(), "동물".into()],
     };
-    let (text, model) = (
-        Some("얼룩무늬 고양이입니다.".into()),
-        Some("template".into()),
-    );
+    let text = Some("얼룩무늬 고양이입니다.".into());
+    let model = Some("template".into());
     let caption = Caption {
         text,
         status: CaptionStatus::SkippedDeadline,

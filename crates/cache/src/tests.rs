@@ -186,7 +186,8 @@ async fn who_waited_for_a_leader_that_gave_up_leads() {
 #[tokio::test]
 async fn one_server_of_the_fleet_works_and_the_other_finds_what_it_came_to() {
     let bus = bus().await;
-    let (here, there) = (Flights::new(bus.clone()), Flights::new(bus));
+    let here = Flights::new(bus.clone());
+    let there = Flights::new(bus);
     let key = Digest::of(b"photo");
     let until = Instant::now() + Duration::from_secs(5);
     let Flight::Lead(mut first) = here.join(key) else {

@@ -25,6 +25,32 @@ pub fn unreachable() -> Fault {
     )
 }
 
+/// Says nothing of what is there: nobody asked the store.
+pub fn source_not_allowed() -> Fault {
+    Fault::new(
+        Code::SourceNotAllowed,
+        Stage::Admit,
+        "image.url names a file or an object of a bucket that the service may not read for you (--source-allow); a presigned \
+         https URL needs no such leave.",
+    )
+}
+
+pub fn no_object() -> Fault {
+    fault(Code::SourceHttpError, "There is no such object.").retryable(false)
+}
+
+pub fn closed_object() -> Fault {
+    fault(
+        Code::SourceHttpError,
+        "The service is not let in to the object.",
+    )
+    .retryable(false)
+}
+
+pub fn unreadable_object() -> Fault {
+    fault(Code::SourceUnreachable, "The object could not be read.")
+}
+
 pub fn too_slow() -> Fault {
     fault(Code::SourceTimeout, "The image did not arrive in time.")
 }

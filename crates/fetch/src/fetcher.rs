@@ -6,6 +6,7 @@ use bytes::Bytes;
 use common::{
     budget::Budget,
     fault::{Code, Fault},
+    outside::Outside,
 };
 use http::header;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -19,6 +20,7 @@ use crate::{
     guard::{Guard, Rules},
     hosts::{Hosts, OpenCircuit, Sent, Tenant, Verdict, Visit},
     metrics::HOSTS_OPEN,
+    objects::Objects,
     pacing::UnknownLength,
     resolver::Names,
     robots::{HonourNoai, Purpose},
@@ -28,6 +30,7 @@ use crate::{
 pub struct Fetcher {
     clients: Clients,
     hosts: Hosts,
+    objects: Objects,
     rules: Rules,
     bounds: Bounds,
     max_redirects: u32,
@@ -59,13 +62,20 @@ enum Step<File> {
 }
 
 impl Fetcher {
-    pub fn new(config: &FetchConfig, world: World, budget: Budget) -> anyhow::Result<Self> {
+    /// `images`: where those may lie that come over no HTTP.
+    pub fn new(
+        config: &FetchConfig,
+        world: World,
+        images: Outside,
+        budget: Budget,
+    ) -> anyhow::Result<Self> {
         for origin in &config.fetch_allow_origin {
             tracing::warn!(%origin, "images may be fetched from this origin wherever it lies");
         }
         Ok(Self {
             clients: Clients::new(&client_settings(config, world)?)?,
             hosts: Hosts::new(config.hosts()),
+            objects: Objects::new(images),
             rules: Rules {
                 ports: config.fetch_ports.all().to_vec(),
                 excused: config.fetch_allow_origin.clone(),
@@ -84,8 +94,15 @@ impl Fetcher {
         })
     }
 
-    /// Reads a client's URL; what is wrong with it is the client's fault.
-    pub fn parse(&self, text: &str) -> Result<Url, Fault> {
+    /// Reads the URL of a tenant's image; what is wrong with it is the client's fault.
+    pub fn parse_image(&self, text: &str, tenant: &str) -> Result<Url, Fault> {
+        match self.objects.parse(text, tenant) {
+            Some(object) => object,
+            None => self.parse(text),
+        }
+    }
+
+    fn parse(&self, text: &str) -> Result<Url, Fault> {
         self.rules.parse(text).map_err(faults::invalid)
     }
 
@@ -202,6 +219,10 @@ impl Fetcher {
         cookies: &mut Cookies,
     ) -> Result<Step<Bytes>, Failure> {
         let Requester { tenant, purpose } = requester;
+        if Objects::holds(url) {
+            let file = self.objects.read(url, tenant, &self.bounds).await;
+            return file.map(Step::Arrived);
+        }
         let excused = self.rules.excuses(url);
         let cookie = cookies.header(url);
         let headers = cookie.iter().map(|cookie| (header::COOKIE, cookie.clone()));

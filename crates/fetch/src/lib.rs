@@ -10,6 +10,7 @@ mod fetcher;
 pub mod guard;
 mod hosts;
 mod metrics;
+mod objects;
 mod pacing;
 mod ports;
 mod resolver;

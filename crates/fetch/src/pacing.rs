@@ -161,7 +161,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_beyond_the_free_part_takes_its_time() {
-        let (started, mut pace) = (Instant::now(), Pace::new(None, Instant::now()));
+        let started = Instant::now();
+        let mut pace = Pace::new(None, Instant::now());
         for bytes in (FREE_BYTES..=FREE_BYTES + (16 << 20)).step_by(64 << 10) {
             pace.wait(bytes).await.expect("its length was told");
         }

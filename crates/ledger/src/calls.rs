@@ -32,7 +32,8 @@ impl Ledger {
     pub async fn calls(&self, key: &BatchKey) -> Result<Calls, LedgerError> {
         loop {
             let listed = self.store.list(&key.file("calls")).await?;
-            let (mut made, mut said) = (BTreeSet::new(), BTreeSet::new());
+            let mut made = BTreeSet::new();
+            let mut said = BTreeSet::new();
             for name in listed.iter().map(|listed| &listed.name) {
                 match name.strip_suffix(SAID) {
                     Some(number) => said.extend(number.parse::<usize>().ok()),

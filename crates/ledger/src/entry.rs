@@ -275,7 +275,8 @@ mod tests {
 
     #[test]
     fn newer_ids_come_first() {
-        let (old, new) = (BatchKey::random_id(1_000), BatchKey::random_id(1_001));
+        let old = BatchKey::random_id(1_000);
+        let new = BatchKey::random_id(1_001);
         assert!(new < old && BatchKey::is_id(&new));
         assert_ne!(BatchKey::random_id(1_000), old);
         assert_eq!(BatchKey::new("shop", &new).created_ms(), Some(1_001));

@@ -112,7 +112,8 @@ impl Lease {
     }
 
     fn keep_every(self, every: Duration) -> KeptLease {
-        let (ledger, folder) = (self.ledger.clone(), self.work.folder(&self.key));
+        let ledger = self.ledger.clone();
+        let folder = self.work.folder(&self.key);
         let (tell, lost) = oneshot::channel();
         let renewing = tokio::spawn(async move {
             let _ = tell.send(self.renew_until_lost(every).await);
@@ -167,11 +168,11 @@ mod tests {
             store_url: Some("memory:".into()),
             ..StoreConfig::default()
         };
-        let (ledger, key) = (
-            Ledger::new(Store::open(&config).expect("opens")),
-            BatchKey::new("shop", "batch_1"),
-        );
-        let (mut one, mut two, mut now) = (Lookout::default(), Lookout::default(), Instant::now());
+        let ledger = Ledger::new(Store::open(&config).expect("opens"));
+        let key = BatchKey::new("shop", "batch_1");
+        let mut one = Lookout::default();
+        let mut two = Lookout::default();
+        let mut now = Instant::now();
         let take = async |lookout: &mut Lookout, now| {
             ledger
                 .lease(&key, Work::Intake, lookout, now)
@@ -201,7 +202,8 @@ mod tests {
         };
         let ledger = Ledger::new(Store::open(&config).expect("opens"));
         let key = BatchKey::new("shop", "batch_1");
-        let (mut one, mut two) = (Lookout::default(), Lookout::default());
+        let mut one = Lookout::default();
+        let mut two = Lookout::default();
         let mut now = Instant::now();
         let first = ledger.lease(&key, Work::Intake, &mut one, now).await;
         let kept = first.expect("answers").expect("free");

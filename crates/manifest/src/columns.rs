@@ -75,7 +75,8 @@ impl Columns {
             let (first, rest) = path.as_deref()?.split_once('.')?;
             (normal(first) == normal(name)).then(|| rest.to_owned())
         };
-        let (url, id) = (rest(&self.url), rest(&self.id));
+        let url = rest(&self.url);
+        let id = rest(&self.id);
         let absent = || Some(String::new());
         (url.is_some() || id.is_some()).then(|| Self {
             url: url.or_else(absent),

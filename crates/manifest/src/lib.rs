@@ -35,7 +35,7 @@ pub use rows::Rows;
 pub const MAX_CELL_BYTES: usize = 16 * 1024;
 /// Longest line, or row of a table with line breaks in it, bytes.
 const MAX_ROW_BYTES: usize = 64 * 1024;
-/// Of a longer one so much is thrown away before the list is given up.
+/// Bytes of a longer row that are thrown away before the list is given up.
 const MAX_THROWN_BYTES: usize = 4 << 20;
 /// Empty lines in a row, bytes. They make no items, so that nothing else counts them.
 const MAX_BLANK_BYTES: usize = 1 << 20;

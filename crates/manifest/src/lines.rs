@@ -115,7 +115,9 @@ mod tests {
     use super::*;
 
     fn lines(text: &[u8], piece: usize) -> Vec<(u64, usize, bool)> {
-        let (mut lines, mut buffer, mut all) = (Lines::default(), BytesMut::new(), Vec::new());
+        let mut lines = Lines::default();
+        let mut buffer = BytesMut::new();
+        let mut all = Vec::new();
         let mut push = |line: Line| all.push((line.number, line.bytes.len(), line.is_cut));
         for piece in text.chunks(piece) {
             buffer.extend_from_slice(piece);

@@ -98,8 +98,9 @@ async fn open(folder: &std::path::Path) -> Opened {
     let config = StoreConfig {
         store_url: Some("memory:".to_owned()),
         batch_allow: vec![base.to_string()],
+        ..StoreConfig::default()
     };
-    let outside = Outside::open(&config).unwrap();
+    let outside = Outside::of_batches(&config).unwrap();
     let place = outside.place("any", &format!("{base}/list")).unwrap();
     place.open().await.unwrap().unwrap()
 }

@@ -10,12 +10,12 @@ use crate::fault;
 /// The share that has to be there.
 const ENOUGH: f64 = 0.9;
 
-/// Of so many rows the first ones came.
+/// Judges a picture whose first rows came.
 pub fn of_rows(done: u32, all: u32, warning: Warning) -> Result<Vec<Warning>, Fault> {
     of_share(f64::from(done) / f64::from(all.max(1)), warning, "image")
 }
 
-/// Of a picture such a share is there.
+/// Judges a picture of which such a share is there.
 pub fn of_share(there: f64, warning: Warning, what: &str) -> Result<Vec<Warning>, Fault> {
     match warning {
         _ if there >= ENOUGH => Ok(vec![warning]),

@@ -31,12 +31,12 @@ impl Limits {
         tile_quality: 95,
     };
 
-    /// Of a picture that is decoded in full.
+    /// Checks a picture that is decoded in full.
     pub fn check_size(&self, width: u32, height: u32) -> Result<(), Fault> {
         self.check_scaled(width, height, 8)
     }
 
-    /// Of a picture that is decoded at so many eighths of its size: what is skipped costs a quarter, at the most.
+    /// Checks a picture that is decoded at so many eighths of its size: what is skipped costs a quarter, at the most.
     pub fn check_scaled(&self, width: u32, height: u32, eighths: u8) -> Result<(), Fault> {
         self.check_shape(width, height)?;
         let pixels = u64::from(width) * u64::from(height);
@@ -54,7 +54,7 @@ impl Limits {
         Err(fault(Code::ImageTooLarge, detail))
     }
 
-    /// Of any picture, whatever it costs.
+    /// Checks the shape of any picture, whatever it costs.
     pub fn check_shape(&self, width: u32, height: u32) -> Result<(), Fault> {
         if width == 0 || height == 0 {
             return Err(fault(Code::ImageInvalid, "The image has no pixels."));
@@ -74,7 +74,7 @@ impl Limits {
         self.max_pixels.saturating_mul(SKIPPED)
     }
 
-    /// Of a packed picture that is unpacked piece by piece. What would not lie in memory at once has to be paid for in
+    /// Checks a packed picture that is unpacked piece by piece. What would not lie in memory at once has to be paid for in
     /// bytes of the file: who wants much time has to send much.
     pub fn check_unpacked(&self, unpacked_bytes: u64, file_bytes: usize) -> Result<(), Fault> {
         let free = self.max_decoded_bytes;

@@ -531,7 +531,8 @@ async fn full() {
         let word = word.clone();
         tokio::spawn(async move { tile(&pool, &word).await })
     };
-    let (first, second) = (slow(), slow());
+    let first = slow();
+    let second = slow();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(tile(&pool, b"third").await, Err(Code::Overloaded));
     assert_eq!(first.await.unwrap(), Ok(SLOW));

@@ -86,9 +86,10 @@ impl Resources {
         // The store first, which makes its folder.
         let store = Store::open(&config.store)?;
         try_out(&store).await?;
-        let outside = Outside::open(&config.store)?;
+        let outside = Outside::of_batches(&config.store)?;
+        let images = Outside::of_images(&config.store)?;
         let budget = Budget::new(config.max_bytes_in_flight);
-        let fetcher = Fetcher::new(&config.fetch, world, budget.clone())?;
+        let fetcher = Fetcher::new(&config.fetch, world, images, budget.clone())?;
         let largest_file = largest_upload.max(config.fetch.fetch_max_bytes);
         let prepare = config
             .prepare

@@ -159,10 +159,8 @@ impl LoadArgs {
             Some(url) => Image::Url(url.clone()),
             None => bail!("--image-url or --image is missing: `loadtest origin` serves photos"),
         };
-        let (caption, distinct) = (
-            self.caption || scenario.caption,
-            self.distinct.or(scenario.distinct),
-        );
+        let caption = self.caption || scenario.caption;
+        let distinct = self.distinct.or(scenario.distinct);
         Ok(Asked {
             image,
             caption,

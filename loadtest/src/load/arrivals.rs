@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn random_times_have_their_rate_and_the_spread_of_independent_callers() {
         let due = arrivals("poisson:1000", 100);
-        // Of a Poisson count, the variance is the mean: 100,000 ± 5 · 316.
+        // The variance of a Poisson count is its mean: 100,000 ± 5 · 316.
         assert!((98_400..101_600).contains(&due.len()), "{}", due.len());
         let mut a_second = vec![0.0; 100];
         due.iter()

@@ -75,7 +75,8 @@ impl Bulk {
     /// Returns what came of it between two moments.
     pub async fn watch(&self, from: Instant, lasts: Duration) -> anyhow::Result<Batch> {
         tokio::time::sleep_until(from.into()).await;
-        let (began, before) = (Instant::now(), self.counts().await?);
+        let began = Instant::now();
+        let before = self.counts().await?;
         tokio::time::sleep_until((from + lasts).into()).await;
         let after = self.counts().await?;
         let ended = |counts: Counts| counts.completed + counts.failed;

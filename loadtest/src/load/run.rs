@@ -126,7 +126,8 @@ async fn watch_batch(
 
 /// Sends all, then waits for the last answer.
 async fn drive(run: &Arc<Run>, plan: &Plan, start: Instant) -> anyhow::Result<()> {
-    let (pace, requests) = (Pace::new()?, TaskTracker::new());
+    let pace = Pace::new()?;
+    let requests = TaskTracker::new();
     for (n, due) in Arrivals::new(plan.shape.clone(), plan.lasts, plan.seed).enumerate() {
         let due = start + due;
         pace.until(due).await?;

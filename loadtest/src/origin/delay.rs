@@ -83,10 +83,8 @@ mod tests {
 
     /// The value that so large a share lies below, of many samples.
     fn below(delay: &str, share: f64) -> f64 {
-        let (delay, mut random) = (
-            delay.parse::<Delay>().expect("a delay"),
-            SmallRng::seed_from_u64(3),
-        );
+        let delay = delay.parse::<Delay>().expect("a delay");
+        let mut random = SmallRng::seed_from_u64(3);
         let mut samples: Vec<_> = (0..20_000)
             .map(|_| delay.sample(&mut random).as_secs_f64() * 1e3)
             .collect();

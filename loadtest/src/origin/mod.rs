@@ -61,7 +61,8 @@ impl FromStr for Drip {
     fn from_str(text: &str) -> Result<Self, DripError> {
         let read = || {
             let (share, bytes_per_s) = text.split_once(':')?;
-            let (share, bytes_per_s) = (share.parse().ok()?, bytes_per_s.parse().ok()?);
+            let share = share.parse().ok()?;
+            let bytes_per_s = bytes_per_s.parse().ok()?;
             ((0.0..=1.0).contains(&share) && bytes_per_s > 0).then_some(Drip { share, bytes_per_s })
         };
         read().ok_or_else(|| DripError(text.to_owned()))

@@ -177,10 +177,8 @@ mod tests {
 
     #[test]
     fn merging_is_counting_together_not_averaging() {
-        let (fast, slow) = (
-            of(std::iter::repeat_n(1, 900)).summary(),
-            of(std::iter::repeat_n(100, 100)).summary(),
-        );
+        let fast = of(std::iter::repeat_n(1, 900)).summary();
+        let slow = of(std::iter::repeat_n(100, 100)).summary();
         let merged = fast.merged(&slow);
         assert_eq!(merged.count, 1000);
         near(merged.p50_ms, 1.0);

@@ -55,7 +55,8 @@ fn stages(one: &Outcome, other: &Outcome) -> Vec<StageSummary> {
         .map(|stage| stage.stage.clone());
     names
         .map(|stage| {
-            let (a, b) = (of(&one.stages, &stage), of(&other.stages, &stage));
+            let a = of(&one.stages, &stage);
+            let b = of(&other.stages, &stage);
             let sum_ms = |stage: &Option<StageSummary>, ok: u64| {
                 stage.as_ref().map_or(0.0, |s| s.mean_ms * ok as f64)
             };
@@ -77,10 +78,8 @@ fn seconds(one: &[Second], other: &[Second]) -> Vec<Second> {
     let none = Second::default();
     (0..one.len().max(other.len()))
         .map(|second| {
-            let (a, b) = (
-                one.get(second).unwrap_or(&none),
-                other.get(second).unwrap_or(&none),
-            );
+            let a = one.get(second).unwrap_or(&none);
+            let b = other.get(second).unwrap_or(&none);
             Second {
                 second: second as u64,
                 offered: a.offered + b.offered,

@@ -108,7 +108,8 @@ impl Outcome {
 
     /// Returns what of the objective was missed; nothing where it was met.
     pub fn missed(&self) -> Vec<String> {
-        let (slo, at_ms) = (&self.slo, self.at_objective_ms());
+        let slo = &self.slo;
+        let at_ms = self.at_objective_ms();
         let mut missed = Vec::new();
         if self.ok == 0 {
             missed.push("no good answer".to_owned());

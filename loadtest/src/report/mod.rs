@@ -86,7 +86,8 @@ fn head(page: &mut String, run: &Outcome) {
             "<p class=\"fake\">A fake engine answered: no model ran, every tag is made up.</p>"
         );
     }
-    let (target, shape) = (escaped(&run.target), escaped(&run.shape));
+    let target = escaped(&run.target);
+    let shape = escaped(&run.shape);
     let _ = write!(
         page,
         "<p class=\"note\">{shape} to {target}, served by {}</p>",

@@ -62,8 +62,10 @@ impl Axis {
     /// Powers of ten, with 2 and 5 between them where there is room.
     pub fn log(label: &str, least: f64, most: f64) -> Self {
         // A microsecond to a day, whatever there is to be shown: also nothing.
-        let (least, most) = (least.clamp(1e-3, 1e8), most.clamp(1e-3, 1e8));
-        let (from, to) = (least.log10().floor(), most.max(least * 1.01).log10().ceil());
+        let least = least.clamp(1e-3, 1e8);
+        let most = most.clamp(1e-3, 1e8);
+        let from = least.log10().floor();
+        let to = most.max(least * 1.01).log10().ceil();
         let marks: &[f64] = if to - from > 3.0 {
             &[1.0]
         } else {
@@ -144,7 +146,8 @@ fn up(y: &Axis, value: f64) -> f64 {
 }
 
 fn axes(svg: &mut String, x: &Axis, y: &Axis) {
-    let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
+    let bottom = HEIGHT - BOTTOM;
+    let right = WIDTH - RIGHT;
     for (at, text) in &x.ticks {
         let at = across(x, *at);
         let _ = write!(svg, "<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/>");
@@ -164,7 +167,8 @@ fn axes(svg: &mut String, x: &Axis, y: &Axis) {
             at + 4.0
         );
     }
-    let (middle, below) = ((LEFT + right) / 2.0, HEIGHT - 6.0);
+    let middle = (LEFT + right) / 2.0;
+    let below = HEIGHT - 6.0;
     let _ = write!(
         svg,
         "<text x=\"{middle}\" y=\"{below}\" text-anchor=\"middle\">{}</text>",

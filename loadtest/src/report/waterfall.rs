@@ -26,7 +26,8 @@ pub fn waterfall(stages: &[StageSummary]) -> String {
     );
     let mut begins = 0.0;
     for (row, stage) in stages.iter().enumerate() {
-        let (y, x) = (row as f64 * ROW, NAMES + begins * scale);
+        let y = row as f64 * ROW;
+        let x = NAMES + begins * scale;
         let width = (stage.mean_ms * scale).max(THINNEST);
         let _ = write!(
             svg,

@@ -130,7 +130,8 @@ async fn post(
 }
 
 fn judge(answer: &Result<u16, Fault>, key: &BatchKey, tried: usize) -> Told {
-    let (tenant, batch) = (&key.tenant, &key.id);
+    let tenant = &key.tenant;
+    let batch = &key.id;
     match answer {
         Ok(200..=299) => {
             tracing::info!(tenant, batch, tried, "webhook taken");

@@ -109,7 +109,8 @@ async fn ack(delivery: ShardDelivery, shard: &Shard, what: &str) {
         Ok(true) => what,
         _ => "shard done; the broker delivers it once more",
     };
-    let (tenant, batch) = (&shard.tenant, &shard.batch);
+    let tenant = &shard.tenant;
+    let batch = &shard.batch;
     tracing::info!(tenant, batch, shard = shard.number, "{what}");
 }
 

@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_host_that_only_rests_is_waited_for_for_an_hour_whoever_has_its_images() {
-        let (mut pauses, mut now) = (HostPauses::default(), Instant::now());
+        let mut pauses = HostPauses::default();
+        let mut now = Instant::now();
         for minute in 0..60 {
             assert!(pauses.may_pause("h"), "minute {minute}");
             // All images that wait meanwhile are one wait.
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn hosts_with_the_most_rest_are_told_of() {
-        let (mut pauses, now) = (HostPauses::default(), Instant::now());
+        let mut pauses = HostPauses::default();
+        let now = Instant::now();
         (0..300).for_each(|n| pauses.wait(&format!("h{n}"), now, MINUTE * (n + 1)));
         let told = pauses.told();
         assert_eq!(

@@ -37,7 +37,7 @@ pub async fn tag(
     let resources = &migrator.resources;
     let model = resources.fleet.model(request.model.as_deref()).await?;
     resources.fleet.expect_readers(request.asked.version())?;
-    let url = resources.fetcher.parse(&url)?;
+    let url = resources.fetcher.parse_image(&url, &request.tenant)?;
     let until = time::Instant::now() + PATIENCE;
     let requester = Requester {
         tenant: request.tenant.as_str().into(),

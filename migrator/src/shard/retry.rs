@@ -103,7 +103,8 @@ mod tests {
     fn tries(code: Code, host: Option<OpenCircuit>) -> Vec<Duration> {
         let config = Settings::parse_from(["test"]).migrate;
         let fault = Fault::new(code, Stage::Fetch, "");
-        let (mut next, mut pauses) = (Try::default(), Vec::new());
+        let mut next = Try::default();
+        let mut pauses = Vec::new();
         while let Again::After(again, pause) = again(&config, next, &fault, host, 1.0) {
             next = again;
             pauses.push(pause);

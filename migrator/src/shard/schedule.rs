@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn hosts_take_turns_and_none_has_more_than_its_share() {
-        let (mut schedule, now) = (Schedule::new(2), Instant::now());
+        let mut schedule = Schedule::new(2);
+        let now = Instant::now();
         (0..5).for_each(|n| schedule.add("slow", nth(n)));
         (10..12).for_each(|n| schedule.add("fast", nth(n)));
         assert_eq!(started(&mut schedule, now), [0, 10, 1, 11]);
@@ -175,7 +176,8 @@ mod tests {
 
     #[test]
     fn what_is_put_off_holds_no_place() {
-        let (mut schedule, now) = (Schedule::new(1), Instant::now());
+        let mut schedule = Schedule::new(1);
+        let now = Instant::now();
         schedule.add("a", nth(0));
         assert_eq!(started(&mut schedule, now), [0]);
         schedule.add_later(
@@ -218,7 +220,8 @@ mod tests {
 
     #[test]
     fn nothing_starts_after_a_drain() {
-        let (mut schedule, now) = (Schedule::new(1), Instant::now());
+        let mut schedule = Schedule::new(1);
+        let now = Instant::now();
         (0..3).for_each(|n| schedule.add("a", nth(n)));
         schedule.start(now);
         schedule.add_later("b", nth(9), now);

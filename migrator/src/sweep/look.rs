@@ -172,7 +172,8 @@ async fn finish(
 ) -> Result<(), LedgerError> {
     let key = request.key();
     let status = FinalStatus::of(&tally);
-    let (completed, failed) = (tally.completed, tally.failed);
+    let completed = tally.completed;
+    let failed = tally.failed;
     tracing::info!(
         tenant = key.tenant,
         batch = key.id,

@@ -65,7 +65,8 @@ async fn throughput(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
             .find(|(name, _)| *name == "rabbitmq_us")
             .map(|(_, us)| *us)
     };
-    let (single, bundled) = (broker(&alone), broker(&figures));
+    let single = broker(&alone);
+    let bundled = broker(&figures);
     if let (Some(single), Some(bundled)) = (single, bundled) {
         figures.extend([
             ("rabbitmq_single_us", single),
@@ -203,10 +204,8 @@ async fn forecast(origin: &str) -> anyhow::Result<Vec<(&'static str, f64)>> {
         .as_f64()
         .unwrap_or(0.0);
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-    let (seconds, failures) = (
-        number(&forecast["seconds"]["expected"]),
-        number(&forecast["failures"]["items"]),
-    );
+    let seconds = number(&forecast["seconds"]["expected"]);
+    let failures = number(&forecast["failures"]["items"]);
     Ok(vec![
         ("forecast_sampled", number(&forecast["sampled"])),
         ("forecast_s", seconds),

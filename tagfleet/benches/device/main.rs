@@ -95,17 +95,13 @@ async fn through_the_queue(device: Device, time: Duration) -> anyhow::Result<Wor
     let mut fleet = Fleet::start(MODEL, &["--device", &device.to_string()]).await?;
     fleet.in_flight = 3 * device.engine_threads(cores()) * device.max_batch();
     fleet.tag_for(Duration::from_secs(2)).await?;
-    let (fill_before, idle_before) = (
-        fleet.sum("tagfleet_batch_fill").await?,
-        idle_s(&fleet).await?,
-    );
+    let fill_before = fleet.sum("tagfleet_batch_fill").await?;
+    let idle_before = idle_s(&fleet).await?;
     let gauge = Gauge::start(device, fleet.worker());
     let images_per_s = fleet.tag_for(time).await?;
     let seen = gauge.stop(device);
-    let (fill, idle) = (
-        fleet.sum("tagfleet_batch_fill").await?,
-        idle_s(&fleet).await?,
-    );
+    let fill = fleet.sum("tagfleet_batch_fill").await?;
+    let idle = idle_s(&fleet).await?;
     fleet.stop().await?;
     let lanes = device.engine_threads(cores()) as f64;
     Ok(Worker {
@@ -203,7 +199,8 @@ impl Bare {
     fn repeat(&self, mut engine: Onnx, batch: usize, time: Duration) -> anyhow::Result<f64> {
         let image = self.image();
         let images = vec![image.as_slice(); batch];
-        let (started, mut runs) = (Instant::now(), 0);
+        let started = Instant::now();
+        let mut runs = 0;
         while started.elapsed() < time {
             engine.infer(&images)?;
             runs += 1;

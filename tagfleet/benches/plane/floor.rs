@@ -74,12 +74,14 @@ pub async fn run(
     let _hearing = hear(redis, waiting.clone()).await?;
 
     let before = Processes::look();
-    let (start, pace) = (Instant::now(), Pace::new()?);
+    let start = Instant::now();
+    let pace = Pace::new()?;
     let payload = vec![b'x'; tile_bytes + JOB_BYTES];
     let mut moved = 0;
     for (number, due) in Arrivals::new(Shape::Poisson(rate), lasts, 1).enumerate() {
         pace.until(start + due).await?;
-        let (channel, number) = (publisher.clone(), number as u64);
+        let channel = publisher.clone();
+        let number = number as u64;
         lock(&waiting).due.insert(number, start + due);
         let mut message = payload.clone();
         message[..8].copy_from_slice(&number.to_be_bytes());
@@ -144,7 +146,8 @@ async fn consume(channel: Channel, results: MultiplexedConnection) -> lapin::Res
         .basic_consume(QUEUE.into(), "".into(), options, FieldTable::default())
         .await?;
     while let Some(delivery) = deliveries.next().await {
-        let (delivery, mut results) = (delivery?, results.clone());
+        let delivery = delivery?;
+        let mut results = results.clone();
         tokio::spawn(async move {
             let mut result = vec![b'r'; RESULT_BYTES];
             result[..8].copy_from_slice(&delivery.data[..8]);

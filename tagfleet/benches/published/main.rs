@@ -79,7 +79,8 @@ async fn compare() -> anyhow::Result<()> {
         contender::IMAGE_MS,
         slo().ms
     );
-    let (mut rates, mut guess) = (Vec::new(), 8.0);
+    let mut rates = Vec::new();
+    let mut guess = 8.0;
     for contender in Contender::ALL {
         println!("{}", contender.name());
         let best = measure(contender, &origin, &brokers, guess).await?;

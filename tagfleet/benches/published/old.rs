@@ -65,7 +65,8 @@ pub async fn serve(listener: TcpListener, downloads: Downloads) -> anyhow::Resul
         Downloads::OneByOne => (Some(Mutex::default()), 1),
         Downloads::Pool(threads) => (None, threads),
     };
-    let (threads, engine) = (Semaphore::new(threads), Mutex::default());
+    let threads = Semaphore::new(threads);
+    let engine = Mutex::default();
     let server = Arc::new(Server {
         whole,
         threads,

@@ -23,7 +23,7 @@ const RATE: u32 = 500;
 
 #[derive(Parser)]
 struct Settings {
-    /// Of each of the two loads
+    /// How long each of the two loads lasts
     #[arg(long, env = "QUEUE_SECONDS", default_value_t = 10)]
     seconds: u64,
     #[arg(long, hide = true)]

@@ -158,11 +158,9 @@ struct Fleet<'a> {
 
 impl<'a> Fleet<'a> {
     async fn start(brokers: &'a Brokers, origin: &Process, prefix: &str, engine: &[&str]) -> Self {
-        let (queue, bus, port) = (
-            brokers.rabbitmq.url(),
-            brokers.redis.url(),
-            origin.port.to_string(),
-        );
+        let queue = brokers.rabbitmq.url();
+        let bus = brokers.redis.url();
+        let port = origin.port.to_string();
         let source = origin.url();
         let source = source.as_str().trim_end_matches('/');
         let shared = [

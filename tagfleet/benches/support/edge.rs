@@ -29,10 +29,8 @@ pub struct Edge {
 
 impl Edge {
     pub async fn start(balance: Balance, servers: &[&Process]) -> Self {
-        let (port, folder) = (
-            free_port(),
-            TempDir::new().expect("a temporary folder can be made"),
-        );
+        let port = free_port();
+        let folder = TempDir::new().expect("a temporary folder can be made");
         let mut config = format!(
             "global\n  maxconn 8000\n  nbthread 1\ndefaults\n  mode http\n  balance {}\n  timeout connect 2s\n  \
              timeout client 60s\n  timeout server 60s\n  timeout queue 60s\nfrontend edge\n  bind {}\n  \

@@ -114,7 +114,8 @@ pub fn tell(outcome: &Outcome) {
     } else {
         missed.join(", ")
     };
-    let (rate, good) = (outcome.offered_per_s, outcome.goodput_per_s);
+    let rate = outcome.offered_per_s;
+    let good = outcome.goodput_per_s;
     println!(
         "  {rate:>8.1}/s offered {good:>8.1}/s in time, p99 {:>7.1} ms: {verdict}",
         outcome.latency.p99_ms

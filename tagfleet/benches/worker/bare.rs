@@ -144,7 +144,8 @@ impl Bare {
             Ok(())
         };
         infer()?;
-        let (started, mut runs) = (Instant::now(), 0);
+        let started = Instant::now();
+        let mut runs = 0;
         while started.elapsed() < time {
             infer()?;
             runs += 1;

@@ -49,7 +49,8 @@ impl Fleet {
     /// A worker of one model, captions off; `more` are further arguments.
     pub async fn start(model: &str, more: &[&str]) -> anyhow::Result<Self> {
         let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
-        let (queue_url, bus_url) = (rabbitmq.url(), redis.url());
+        let queue_url = rabbitmq.url();
+        let bus_url = redis.url();
         let config =
             Config::parse_from(["bench", "--queue-url", &queue_url, "--bus-url", &bus_url]);
         let queue = Queue::connect(&config.queue).await?;
@@ -79,7 +80,8 @@ impl Fleet {
         within(WARM_UP, "the worker announces itself", known).await;
         // As the API server does once all workers say that they know bundles.
         queue.set_bundles(true);
-        let (model, tile) = (model.to_owned(), tile()?);
+        let model = model.to_owned();
+        let tile = tile()?;
         Ok(Self {
             in_flight: 40,
             queue,

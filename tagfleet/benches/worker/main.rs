@@ -129,7 +129,8 @@ impl Best {
     ) -> anyhow::Result<Self> {
         let time = Duration::from_secs(2);
         let pixels = |graph| bare.best(graph, Images::Pixels, time);
-        let (float_best, int8_best) = (pixels(float)?, pixels(int8)?);
+        let float_best = pixels(float)?;
+        let int8_best = pixels(int8)?;
         Ok(Self {
             tiles: bare.best(graph, Images::Tiles(tile), time)?,
             pixels: if graph.path == int8.path {
@@ -179,7 +180,8 @@ impl Sides<'_> {
         time: Duration,
     ) -> anyhow::Result<Round> {
         let Self { best, bare, fleet } = self;
-        let (this, [rabbitmq, redis]) = (std::process::id(), fleet.brokers());
+        let this = std::process::id();
+        let [rabbitmq, redis] = fleet.brokers();
         let start = Processes::look();
         // What its sessions take to load, which is no part of an image.
         bare.rate(
@@ -201,7 +203,8 @@ impl Sides<'_> {
             between.alone_s(this) - before.alone_s(this) - loading_s,
             bare_tiles,
         );
-        let (worker_cpu_ms, generator_cpu_ms) = (of(fleet.worker()), of(this));
+        let worker_cpu_ms = of(fleet.worker());
+        let generator_cpu_ms = of(this);
         let brokers_cpu_ms = of_group(rabbitmq) + of_group(redis);
         let bare_pixels = bare.rate(graph, best.pixels, Images::Pixels, time)?;
         let float = bare.rate(float, best.float, Images::Pixels, time)?;

@@ -115,7 +115,8 @@ impl Client {
             .get("x-next-cursor")
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
-        let (mut pieces, mut out) = (response.bytes_stream(), stdout());
+        let mut pieces = response.bytes_stream();
+        let mut out = stdout();
         while let Some(piece) = pieces.next().await {
             out.write_all(&piece.context("the answer broke off")?)?;
         }

@@ -86,7 +86,8 @@ impl List {
             return Ok(Body::wrap_stream(pieces));
         }
         let (to, from) = mpsc::channel(PIECES_AHEAD);
-        let (file, columns) = (file.into_std().await, self.columns.clone());
+        let file = file.into_std().await;
+        let columns = self.columns.clone();
         let wrong = self.wrong.clone();
         // Its own file: read where it is.
         tokio::task::spawn_blocking(move || {

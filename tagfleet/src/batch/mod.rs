@@ -129,9 +129,8 @@ fn table(batches: &Value) -> Table {
     let mut table = Table::new();
     table.set_header(["batch", "status", "total", "completed", "failed", "items/s"]);
     for batch in batches.as_array().into_iter().flatten() {
-        let (counts, text) = (&batch["request_counts"], |value: &Value| {
-            value.as_str().unwrap_or_default().to_owned()
-        });
+        let counts = &batch["request_counts"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let rate = batch["rate_per_s"]
             .as_f64()
             .map(|rate| format!("{rate:.1}"))

@@ -9,7 +9,7 @@ use super::{client::Client, duration::duration, forecast};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Of the batch's images none succeeded; it has ended all the same. (2 is what a wrong option exits with.)
+/// The batch has ended, and none of its images succeeded. (2 is what a wrong option exits with.)
 const NOTHING_SUCCEEDED: u8 = 3;
 /// So many codes and hosts are shown.
 const TOP: usize = 5;
@@ -62,7 +62,8 @@ fn bar() -> ProgressBar {
 
 fn show(bar: &ProgressBar, batch: &Value) {
     let count = |name: &str| batch["request_counts"][name].as_u64().unwrap_or(0);
-    let (total, done) = (count("total"), count("completed") + count("failed"));
+    let total = count("total");
+    let done = count("completed") + count("failed");
     bar.set_length(total);
     bar.set_position(done);
     let rate = batch["rate_per_s"].as_f64().unwrap_or(0.0);
@@ -79,10 +80,8 @@ fn show(bar: &ProgressBar, batch: &Value) {
 }
 
 fn summary(batch: &Value) {
-    let (status, counts) = (
-        batch["status"].as_str().unwrap_or_default(),
-        &batch["request_counts"],
-    );
+    let status = batch["status"].as_str().unwrap_or_default();
+    let counts = &batch["request_counts"];
     let [total, completed, failed] = ["total", "completed", "failed"].map(|name| &counts[name]);
     if let Some(forecast) = batch["dry_run"]["forecast"].as_object() {
         forecast::print(&batch["dry_run"], forecast);

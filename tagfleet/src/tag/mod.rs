@@ -69,7 +69,8 @@ impl TagArgs {
                 async move { client.tag(source).await }
             })
             .buffered(self.concurrency.max(1));
-        let (mut tagged, mut failed) = (Vec::new(), 0);
+        let mut tagged = Vec::new();
+        let mut failed = 0;
         while let Some(outcome) = outcomes.next().await {
             failed += usize::from(outcome.result.is_err());
             progress.inc(1);

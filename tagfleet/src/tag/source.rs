@@ -54,7 +54,8 @@ fn walk(folder: &Path, found: &mut Vec<Source>) -> anyhow::Result<()> {
     let mut entries = listing.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        let (path, kind) = (entry.path(), entry.file_type()?);
+        let path = entry.path();
+        let kind = entry.file_type()?;
         if kind.is_dir() {
             walk(&path, found)?;
         } else if kind.is_file() && is_image(&path) {

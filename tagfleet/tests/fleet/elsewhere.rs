@@ -1,6 +1,7 @@
 //! Lists and results in a bucket, and lists of every kind from the command line.
 
 use serde_json::{Value, json};
+use testing::pictures::photo;
 use testing::servers::eventually;
 use testing::tables::{parquet, texts};
 
@@ -12,6 +13,10 @@ async fn service(album: &Album, bucket: &Bucket, store: &std::path::Path) -> Pro
         (
             "TAGFLEET_BATCH_ALLOW",
             "s3://lists/in,s3://lists/out".to_owned(),
+        ),
+        (
+            "TAGFLEET_SOURCE_ALLOW",
+            "s3://photos/shown,somebody=s3://photos/theirs".to_owned(),
         ),
         ("TAGFLEET_BATCH_SHARD_ITEMS", "10".to_owned()),
         ("TAGFLEET_FETCH_ALLOW_ORIGINS", album.origins()),
@@ -50,11 +55,9 @@ async fn completed(service: &Process, id: &str) -> Value {
 
 #[tokio::test]
 async fn a_list_in_a_bucket_becomes_results_in_a_bucket() {
-    let (album, bucket, store) = (
-        Album::start().await,
-        Bucket::start().await,
-        tempfile::tempdir().expect("a folder"),
-    );
+    let album = Album::start().await;
+    let bucket = Bucket::start().await;
+    let store = tempfile::tempdir().expect("a folder");
     let urls = urls(&album, 25);
     bucket.put(
         "lists/in/photos.parquet",
@@ -111,12 +114,53 @@ async fn a_list_in_a_bucket_becomes_results_in_a_bucket() {
 }
 
 #[tokio::test]
-async fn a_list_is_taken_in_though_whoever_reads_it_is_killed() {
-    let (album, bucket, store) = (
-        Album::start().await,
-        Bucket::start().await,
-        tempfile::tempdir().expect("a folder"),
+async fn images_in_a_bucket_are_read_by_those_who_may() {
+    let album = Album::start().await;
+    let bucket = Bucket::start().await;
+    let store = tempfile::tempdir().expect("a folder");
+    for folder in ["shown", "theirs", "private"] {
+        bucket.put(&format!("photos/{folder}/a.jpg"), photo(64, 48));
+    }
+    let mut service = service(&album, &bucket, store.path()).await;
+    let body = |url: &str| json!({"image": {"url": url}, "features": ["tags"]});
+    let answer = service
+        .post("/v1/tags", &body("s3://photos/shown/a.jpg"))
+        .await;
+    assert_eq!(answer["image"]["width"], 64, "{answer}");
+    for (url, code) in [
+        ("s3://photos/theirs/a.jpg", "source_not_allowed"),
+        ("s3://photos/private/a.jpg", "source_not_allowed"),
+        ("s3://photos/shown/../private/a.jpg", "source_not_allowed"),
+        ("s3://photos/shown/none.jpg", "source_http_error"),
+    ] {
+        let refused = service.post("/v1/tags", &body(url)).await;
+        assert_eq!(refused["status"], 422, "{url}: {refused}");
+        assert_eq!(refused["code"], code, "{url}: {refused}");
+    }
+    let items = json!({"items": [
+        {"url": "s3://photos/shown/a.jpg"},
+        {"url": "s3://photos/private/a.jpg"},
+    ], "features": ["tags"]});
+    let begun = service.post("/v1/batches", &items).await;
+    let id = begun["id"].as_str().expect("an id");
+    let batch = completed(&service, id).await;
+    assert_eq!(
+        batch["request_counts"],
+        json!({"total": 2, "completed": 1, "failed": 1})
     );
+    let failed = service.batch_lines("errors", id).await;
+    assert_eq!(
+        failed[0]["error"]["code"], "source_not_allowed",
+        "{failed:?}"
+    );
+    assert_eq!(service.terminate().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_list_is_taken_in_though_whoever_reads_it_is_killed() {
+    let album = Album::start().await;
+    let bucket = Bucket::start().await;
+    let store = tempfile::tempdir().expect("a folder");
     let rows: String = urls(&album, 60)
         .iter()
         .map(|url| format!("{url},{}\n", "x".repeat(2_000)))
@@ -157,11 +201,9 @@ async fn a_list_is_taken_in_though_whoever_reads_it_is_killed() {
 
 #[tokio::test]
 async fn the_command_line_sends_lists_of_every_kind_and_asks_before() {
-    let (album, bucket, folder) = (
-        Album::start().await,
-        Bucket::start().await,
-        tempfile::tempdir().expect("a folder"),
-    );
+    let album = Album::start().await;
+    let bucket = Bucket::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
     let mut service = service(&album, &bucket, &folder.path().join("store")).await;
     let urls = urls(&album, 20);
     let lists = [

@@ -102,10 +102,8 @@ async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) ->
 
 #[tokio::test]
 async fn a_batch_outlives_everything_that_works_on_it() {
-    let (album, folder) = (
-        Album::start().await,
-        tempfile::tempdir().expect("a temporary folder"),
-    );
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let (list, planted) = album.list(items());
     let file = folder.path().join("list.ndjson");
     std::fs::write(&file, list).expect("written");
@@ -136,14 +134,16 @@ async fn a_batch_outlives_everything_that_works_on_it() {
     .await;
 
     let [results, errors] = ["results", "errors"].map(|kind| fleet.api.batch_lines(kind, &id));
-    let (results, errors) = (results.await, errors.await);
+    let results = results.await;
+    let errors = errors.await;
     let mut told = BTreeMap::new();
     for line in results.iter().chain(&errors) {
         let code = line["error"]["code"].as_str().unwrap_or("ok");
         let twice = told.insert(line["custom_id"].as_str().expect("a name").to_owned(), code);
         assert_eq!(twice, None, "{line} is there twice");
     }
-    let (done, failed) = (results.len() as u64, errors.len() as u64);
+    let done = results.len() as u64;
+    let failed = errors.len() as u64;
     assert_eq!((done + failed) as usize, items(), "none is lost");
     assert_eq!(
         batch["request_counts"],
@@ -174,10 +174,8 @@ async fn a_batch_outlives_everything_that_works_on_it() {
 #[tokio::test]
 async fn the_one_process_goes_on_where_it_was_killed() {
     const FEW: usize = 300;
-    let (album, folder) = (
-        Album::start().await,
-        tempfile::tempdir().expect("a temporary folder"),
-    );
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let (list, planted) = album.list(FEW);
     let file = folder.path().join("list.ndjson");
     std::fs::write(&file, list).expect("written");

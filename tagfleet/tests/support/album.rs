@@ -93,7 +93,8 @@ impl Album {
 
     /// A list of so many items, and how each must end: 5 % dead links, 2 % broken files, a few at hosts that drip.
     pub fn list(&self, items: usize) -> (String, BTreeMap<String, &'static str>) {
-        let (mut list, mut planted) = (String::new(), BTreeMap::new());
+        let mut list = String::new();
+        let mut planted = BTreeMap::new();
         for n in 0..items {
             let (host, name, code) = match n % 100 {
                 3 | 23 | 43 | 63 | 83 => (0, "dead", "source_http_error"),

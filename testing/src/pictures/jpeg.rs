@@ -8,7 +8,8 @@ pub fn compress(
     format: PixelFormat,
     set: impl FnOnce(&mut Compressor),
 ) -> Vec<u8> {
-    let (width, pitch) = (width as usize, width as usize * format.size());
+    let width = width as usize;
+    let pitch = width * format.size();
     let mut encoder = Compressor::new().expect("an encoder");
     encoder.set_quality(95).expect("a quality");
     set(&mut encoder);
@@ -88,7 +89,8 @@ pub fn repeat_scan(jpeg: &[u8], which: usize, times: usize) -> Vec<u8> {
         .filter(|at| jpeg[*at..].starts_with(&[0xff, 0xda]))
         .collect();
     scans.push(jpeg.len() - 2);
-    let (from, to) = (scans[which], scans[which + 1]);
+    let from = scans[which];
+    let to = scans[which + 1];
     [&jpeg[..from], &jpeg[from..to].repeat(times), &jpeg[to..]].concat()
 }
 
@@ -96,7 +98,8 @@ pub fn repeat_scan(jpeg: &[u8], which: usize, times: usize) -> Vec<u8> {
 #[allow(unsafe_code, reason = "there is no safe way to it")]
 pub fn with_restarts(picture: &RgbImage) -> Vec<u8> {
     use turbojpeg::raw;
-    let (width, height) = (picture.width() as i32, picture.height() as i32);
+    let width = picture.width() as i32;
+    let height = picture.height() as i32;
     let mut bytes = std::ptr::null_mut();
     let mut length = 0;
     // SAFETY: the pixels have the size that is told; the library allocates the file, which is copied before it is freed.

@@ -59,10 +59,8 @@ async fn get(cache: &Cache, names: &[&str], written: Remembered) -> (Remembered,
 #[tokio::test]
 async fn a_sentence_is_written_once_for_the_fleet() {
     let bus = bus().await;
-    let (one, two) = (
-        Cache::new(setting(false), bus.clone(), "model"),
-        Cache::new(setting(false), bus.clone(), "model"),
-    );
+    let one = Cache::new(setting(false), bus.clone(), "model");
+    let two = Cache::new(setting(false), bus.clone(), "model");
     let said = sentence("A cat.");
     assert_eq!(
         get(&one, &["cat"], said.clone()).await,
@@ -118,7 +116,8 @@ async fn each_language_has_its_sentences_and_both_lanes_have_the_same() {
         language: Language::Ko,
         ..REALTIME
     };
-    let (kite, sky) = ("kite".to_owned(), "sky".to_owned());
+    let kite = "kite".to_owned();
+    let sky = "sky".to_owned();
     let written = || async { Ok::<_, Infallible>(Remembered::Nothing) };
     for names in [&[kite.clone(), sky][..], std::slice::from_ref(&kite)] {
         let got = cache.get(names, korean, soon(), written()).await;
@@ -133,11 +132,10 @@ async fn each_language_has_its_sentences_and_both_lanes_have_the_same() {
 #[tokio::test]
 async fn a_near_hit_is_all_but_the_weakest_if_that_is_wanted() {
     let bus = bus().await;
-    let (near, far) = (
-        Cache::new(setting(true), bus.clone(), "model"),
-        Cache::new(setting(false), bus, "model"),
-    );
-    let (said, new) = (sentence("A cat."), sentence("A cat and a sofa."));
+    let near = Cache::new(setting(true), bus.clone(), "model");
+    let far = Cache::new(setting(false), bus, "model");
+    let said = sentence("A cat.");
+    let new = sentence("A cat and a sofa.");
     get(&near, &["cat"], said.clone()).await;
     assert_eq!(
         get(&near, &["cat", "sofa"], new.clone()).await,
@@ -171,7 +169,8 @@ async fn who_asks_meanwhile_waits_for_whoever_is_at_it() {
         Cache::new(setting(false), bus.clone(), "model"),
         Cache::new(setting(false), bus, "model"),
     ];
-    let (written, names) = (AtomicUsize::new(0), ["cat".to_owned()]);
+    let written = AtomicUsize::new(0);
+    let names = ["cat".to_owned()];
     let asks = (0..20).map(|n| {
         let slowly = async {
             written.fetch_add(1, Relaxed);

@@ -155,82 +155,77 @@ mod tests {
         }
     }
 
+    /// What is decided so many microseconds after the first image came.
+    fn decided(start: Instant, seen: &Seen, us: u64) -> Decision {
+        decide(&rules(None), &GPU, seen, start + Duration::from_micros(us))
+    }
+
     #[test]
     fn a_batch_closes_for_its_reason() {
         let start = Instant::now();
-        let at = |us| start + Duration::from_micros(us);
-        let decide = |seen: Seen, us| decide(&rules(None), &GPU, &seen, at(us));
+        let usual = || seen(start);
+        let full = Seen { n: 64, ..usual() };
+        let lonely = Seen {
+            others: Others::Idle,
+            ..usual()
+        };
+        let rare = Seen {
+            expected_gap_s: 0.002,
+            ..usual()
+        };
+        let dense = Seen {
+            expected_gap_s: 0.0002,
+            ..usual()
+        };
+        let soon_free = Seen {
+            others: Others::FreeIn(Duration::from_millis(2)),
+            ..usual()
+        };
+        let draining = Seen {
+            draining: true,
+            ..usual()
+        };
+        let reasons = [
+            (full, Closed::Full),
+            (lonely, Closed::Idle),
+            (rare, Closed::Idle),
+            (dense, Closed::Idle),
+            (soon_free, Closed::Idle),
+            (draining, Closed::Drain),
+        ];
+        for (seen, reason) in reasons {
+            assert_eq!(
+                decided(start, &seen, 0),
+                Decision::Close(reason),
+                "{seen:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_batch_waits_until_the_next_image_is_not_worth_it() {
+        let start = Instant::now();
+        let seen = seen(start);
         // (8.3 ms − 2 · 3 · 0.1 ms) / 4: so long may the next image take.
-        assert_eq!(decide(seen(start), 0), Decision::Wait(at(1_925)));
-        assert_eq!(decide(seen(start), 1_925), Decision::Close(Closed::Age));
-        assert_eq!(
-            decide(
-                Seen {
-                    n: 64,
-                    ..seen(start)
-                },
-                0
-            ),
-            Decision::Close(Closed::Full)
-        );
-        assert_eq!(
-            decide(
-                Seen {
-                    others: Others::Idle,
-                    ..seen(start)
-                },
-                0
-            ),
-            Decision::Close(Closed::Idle)
-        );
-        assert_eq!(
-            decide(
-                Seen {
-                    expected_gap_s: 0.002,
-                    ..seen(start)
-                },
-                0
-            ),
-            Decision::Close(Closed::Idle)
-        );
-        assert_eq!(
-            decide(
-                Seen {
-                    expected_gap_s: 0.0002,
-                    ..seen(start)
-                },
-                0
-            ),
-            Decision::Close(Closed::Idle)
-        );
-        let soon_free = Others::FreeIn(Duration::from_millis(2));
-        assert_eq!(
-            decide(
-                Seen {
-                    others: soon_free,
-                    ..seen(start)
-                },
-                0
-            ),
-            Decision::Close(Closed::Idle)
-        );
-        assert_eq!(
-            decide(
-                Seen {
-                    draining: true,
-                    ..seen(start)
-                },
-                0
-            ),
-            Decision::Close(Closed::Drain)
-        );
-        // 8.4 ms for four images, and 2 ms of slack.
+        let end = start + Duration::from_micros(1_925);
+        assert_eq!(decided(start, &seen, 0), Decision::Wait(end));
+        assert_eq!(decided(start, &seen, 1_925), Decision::Close(Closed::Age));
+    }
+
+    #[test]
+    fn a_batch_starts_while_its_most_urgent_image_is_in_time() {
+        let start = Instant::now();
         let urgent = Seen {
-            urgent: at(11_000),
+            urgent: start + Duration::from_millis(11),
             ..seen(start)
         };
-        assert_eq!(decide(urgent, 0), Decision::Wait(at(600)));
-        assert_eq!(decide(urgent, 600), Decision::Close(Closed::Deadline));
+        // 8.4 ms for four images, and 2 ms of slack.
+        let end = start + Duration::from_micros(600);
+        assert_eq!(decided(start, &urgent, 0), Decision::Wait(end));
+        assert_eq!(
+            decided(start, &urgent, 600),
+            Decision::Close(Closed::Deadline)
+        );
     }
 
     #[test]

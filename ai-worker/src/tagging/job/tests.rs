@@ -171,14 +171,10 @@ impl Room {
     /// Opens once something was done without a worker.
     async fn after(before: impl AsyncFnOnce(&Queue, &Bus)) -> Self {
         let config = Config::parse_from(["test"]);
-        let (queue, bus) = (
-            Queue::connect(&config.queue).await,
-            Bus::connect(&config.bus).await,
-        );
-        let (queue, bus) = (
-            queue.expect("memory connects"),
-            bus.expect("memory connects"),
-        );
+        let queue = Queue::connect(&config.queue).await;
+        let bus = Bus::connect(&config.bus).await;
+        let queue = queue.expect("memory connects");
+        let bus = bus.expect("memory connects");
         before(&queue, &bus).await;
         let (given, batches) = mpsc::channel();
         let (go, gate) = mpsc::channel();
@@ -202,7 +198,8 @@ impl Room {
         };
         let shutdown = Shutdown::new();
         let working = {
-            let (queue, shutdown) = (queue.clone(), shutdown.clone());
+            let queue = queue.clone();
+            let shutdown = shutdown.clone();
             tokio::spawn(async move {
                 consume(
                     Arc::new(worker),

@@ -105,7 +105,8 @@ impl Listener {
     }
 
     async fn supervise(self, first: Subscribed) {
-        let (mut subscribed, mut backoff) = (first, Backoff::default());
+        let mut subscribed = first;
+        let mut backoff = Backoff::default();
         let mut reminder = Reminder::default();
         loop {
             self.listen(subscribed).await;

@@ -37,6 +37,10 @@ impl Keys {
         format!("{}:claim:{key}", self.prefix)
     }
 
+    pub fn bucket(&self, key: &str) -> String {
+        format!("{}:rate:{key}", self.prefix)
+    }
+
     /// What is stored to see whether anything can be.
     pub fn pulse(&self) -> String {
         format!("{}:pulse", self.prefix)

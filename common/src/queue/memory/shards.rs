@@ -100,7 +100,8 @@ impl Consumer {
     fn take(&self) -> Option<ShardDelivery> {
         let permit = self.credit.clone().try_acquire_owned().ok()?;
         let entry = self.shared.state().waiting.pop_front()?;
-        let (payload, attempt) = (entry.payload.clone(), entry.failed + 1);
+        let payload = entry.payload.clone();
+        let attempt = entry.failed + 1;
         let receipt = Receipt {
             shared: self.shared.clone(),
             entry: Some(entry),

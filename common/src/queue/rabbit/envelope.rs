@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn survives_the_wire() {
         for queue in QueueId::all() {
-            let (published_ms, ttl) = (1_700_000_000_000, Some(Duration::from_millis(1500)));
+            let published_ms = 1_700_000_000_000;
+            let ttl = Some(Duration::from_millis(1500));
             for bundle in [false, true] {
                 let sent = Envelope {
                     failed: 2,
@@ -166,7 +167,8 @@ mod tests {
             }
             table
         };
-        let (published_ms, ttl) = (1_763_700_000_000, Some(Duration::from_millis(1500)));
+        let published_ms = 1_763_700_000_000;
+        let ttl = Some(Duration::from_millis(1500));
         for (bundle, more) in [(false, &[][..]), (true, &[("x-tagfleet-bundle", 1)][..])] {
             let envelope = Envelope {
                 failed: 2,

@@ -51,7 +51,8 @@ impl Link {
         };
         let broken = CancellationToken::new();
         let (tell_blocked, blocked) = watch::channel(false);
-        let (events, status) = (connection.events_listener(), connection.status().clone());
+        let events = connection.events_listener();
+        let status = connection.status().clone();
         tokio::spawn(observe(events, status, broken.clone(), tell_blocked));
         Ok(Self {
             connection: Some(connection),

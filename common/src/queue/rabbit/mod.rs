@@ -77,7 +77,8 @@ impl Rabbit {
                 ..OwnedTLSConfig::default()
             };
             let broker = Arc::new(Broker { uri, tls, topology });
-            let (closed, tasks) = (CancellationToken::new(), TaskTracker::new());
+            let closed = CancellationToken::new();
+            let tasks = TaskTracker::new();
             let publisher =
                 Publisher::start(broker.clone(), config, closed.clone(), &tasks).await?;
             let inner = Inner {

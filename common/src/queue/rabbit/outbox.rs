@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn an_idle_line_takes_each_at_once_and_a_busy_one_what_came_within_a_moment() {
-        let (mut line, start) = (outbox(Priority::Realtime), Instant::now());
+        let mut line = outbox(Priority::Realtime);
+        let start = Instant::now();
         assert_eq!(add(&mut line, start), Some(1));
         let soon = start + PACE / 4;
         let Due::In(wait, gathering) = line.add(job(), MOST, soon) else {
@@ -174,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_full_bundle_does_not_wait() {
-        let (mut line, now) = (outbox(Priority::Realtime), Instant::now());
+        let mut line = outbox(Priority::Realtime);
+        let now = Instant::now();
         let departed: Vec<_> = (0..1 + 2 * MOST)
             .filter_map(|_| add(&mut line, now))
             .collect();
@@ -183,7 +185,8 @@ mod tests {
 
     #[test]
     fn bulk_is_gathered_until_it_is_full_or_the_time_is_over() {
-        let (mut line, now) = (outbox(Priority::Bulk), Instant::now());
+        let mut line = outbox(Priority::Bulk);
+        let now = Instant::now();
         let Due::In(_, first) = line.add(job(), MOST, now) else {
             panic!("it leaves at once")
         };

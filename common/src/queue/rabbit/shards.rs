@@ -53,7 +53,8 @@ struct Intake {
 }
 
 pub(super) fn start(inner: Arc<Inner>, prefetch: u16, shutdown: Shutdown) -> Consumer {
-    let (tasks, abandoned) = (inner.tasks.clone(), inner.closed.child_token());
+    let tasks = inner.tasks.clone();
+    let abandoned = inner.closed.child_token();
     let (to, arrivals) = mpsc::channel(prefetch.into());
     let intake = Intake {
         inner,

@@ -48,7 +48,7 @@ impl Place {
 #[derive(Clone, Debug)]
 pub struct Topology {
     pub prefix: String,
-    /// Of the queues that hold real-time jobs.
+    /// How the broker keeps the queues of real-time jobs.
     pub realtime: QueueKind,
     /// Otherwise the queues have to be there: to look at one takes no permission at the broker.
     pub declare: bool,

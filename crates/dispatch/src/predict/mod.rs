@@ -21,7 +21,7 @@ pub struct WaitingLine {
 #[derive(Debug)]
 struct State {
     inside: usize,
-    /// Of these, the ones that leave as soon as they are served.
+    /// Those inside that leave as soon as they are served.
     prompt: usize,
     recent: Recent,
     /// Somebody who would leave once served stands in the line since then.

@@ -136,13 +136,11 @@ async fn tags_wait_for_a_caption_until_shortly_before_the_time_is_up() {
 async fn who_leaves_calls_a_real_time_job_off_and_no_other() {
     let submit = in_memory().await;
     let leave = async |priority, id: &str| {
-        let (features, selection) = (
-            Features {
-                tags: true,
-                caption: false,
-            },
-            Selection::default(),
-        );
+        let features = Features {
+            tags: true,
+            caption: false,
+        };
+        let selection = Selection::default();
         let asked = Asked {
             features,
             limit: None,
@@ -203,13 +201,11 @@ fn a_worker_of_another_model_is_no_fault_of_the_request() {
 async fn a_real_time_job_that_is_too_late_has_waited_all_the_time() {
     let submit = in_memory().await;
     let late = async |priority| {
-        let (features, selection) = (
-            Features {
-                tags: true,
-                caption: false,
-            },
-            Selection::default(),
-        );
+        let features = Features {
+            tags: true,
+            caption: false,
+        };
+        let selection = Selection::default();
         let asked = Asked {
             features,
             limit: None,

@@ -32,7 +32,8 @@ pub enum Answer {
 
 /// `honour_noai`: whether the site's word against machines counts. `has_contact`: whether the User-Agent names somebody to ask.
 pub fn judge(response: Response, honour_noai: bool, has_contact: bool) -> Result<Answer, Fault> {
-    let (status, headers) = (response.status(), response.headers());
+    let status = response.status();
+    let headers = response.headers();
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         let location = headers.get(header::LOCATION);
         return Ok(Answer::Redirect(

@@ -51,7 +51,8 @@ impl<'a> Resume<'a> {
 
     /// Asks for what is behind `from`, if the file is large enough, and the same.
     pub async fn rest(&mut self, from: usize) -> Option<Response> {
-        let (validator, total) = (self.validator.take()?, self.total?);
+        let validator = self.validator.take()?;
+        let total = self.total?;
         if from < LEAST_BYTES {
             return None;
         }
@@ -123,10 +124,8 @@ mod tests {
 
     #[test]
     fn only_what_is_surely_the_same_file_is_gone_on_with() {
-        let (now, before) = (
-            "Wed, 21 Oct 2015 12:00:30 GMT",
-            "Wed, 21 Oct 2015 12:00:00 GMT",
-        );
+        let now = "Wed, 21 Oct 2015 12:00:30 GMT";
+        let before = "Wed, 21 Oct 2015 12:00:00 GMT";
         assert_eq!(found(&[("etag", "\"a\"")]).as_deref(), Some("\"a\""));
         assert_eq!(found(&[("etag", "W/\"a\"")]), None);
         assert_eq!(

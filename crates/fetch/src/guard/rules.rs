@@ -18,11 +18,16 @@ pub struct Origin {
 
 impl Origin {
     pub fn of(url: &Url) -> Option<Self> {
-        let host = url.host_str()?.to_owned();
+        let host = match url.scheme() {
+            // All folders are this machine's.
+            "file" => String::new(),
+            _ => url.host_str()?.to_owned(),
+        };
         Some(Self {
             scheme: url.scheme().to_owned(),
             host,
-            port: url.port_or_known_default()?,
+            // A bucket has none.
+            port: url.port_or_known_default().unwrap_or_default(),
         })
     }
 

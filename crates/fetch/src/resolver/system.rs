@@ -217,7 +217,8 @@ mod tests {
 
     #[tokio::test]
     async fn silent_name_servers_cost_a_second_and_half_an_answer_will_do() {
-        let (resolver, begun) = (resolver().await, Instant::now());
+        let resolver = resolver().await;
+        let begun = Instant::now();
         let (half, dead) = tokio::join!(
             ask(&resolver, "half.example".to_owned()),
             ask(&resolver, "dead.example".to_owned())

@@ -60,7 +60,8 @@ pub fn span(items: &[Kept], scale: f64, places: &Places) -> Span {
 
 /// Items a second between two of them.
 fn pace(items: &[Kept], from: usize, to: usize) -> Option<f64> {
-    let (first, last) = (items.get(from)?, items.get(to)?);
+    let first = items.get(from)?;
+    let last = items.get(to)?;
     let spent_ms = last.finished_ms - first.finished_ms;
     (spent_ms > 0).then(|| (to - from) as f64 * 1e3 / spent_ms as f64)
 }

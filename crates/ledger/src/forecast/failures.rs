@@ -48,7 +48,8 @@ impl FailureForecast {
 
 impl Share {
     pub fn of(failed: u64, sampled: u64, listed: u64) -> Self {
-        let (n, p) = (sampled.max(1) as f64, failed as f64 / sampled.max(1) as f64);
+        let n = sampled.max(1) as f64;
+        let p = failed as f64 / sampled.max(1) as f64;
         // Wilson, E. B. (1927): good for few and for shares near 0 too.
         let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
         let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();

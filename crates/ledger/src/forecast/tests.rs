@@ -96,7 +96,8 @@ fn few_are_better_than_none() {
 #[test]
 fn an_interval_holds_what_it_says() {
     // Samples of 500 of a list of which a tenth fails, by a generator that is always the same.
-    let (mut state, mut held) = (1_u64, 0);
+    let mut state = 1_u64;
+    let mut held = 0;
     let mut random = || {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -56,7 +56,11 @@ impl<'a> Intake<'a> {
         let sampler = request
             .dry_run
             .map(|dry_run| Sampler::new(dry_run.share, dry_run.seed));
-        let (filling, items, shards, total, listed) = (Vec::new(), 0, 0, 0, 0);
+        let filling = Vec::new();
+        let items = 0;
+        let shards = 0;
+        let total = 0;
+        let listed = 0;
         // The filling one, and the one that is being stored.
         let memory = budget.growing(2, Stage::Admit);
         Self {
@@ -110,7 +114,8 @@ impl<'a> Intake<'a> {
             return Err(Fault::invalid(why));
         }
         if is_repeated {
-            let (row, id) = (self.listed, &item.custom_id);
+            let row = self.listed;
+            let id = &item.custom_id;
             let detail =
                 format!("row {row}: an earlier row has its custom_id \u{201c}{id}\u{201d}");
             return Err(Fault::invalid(detail));

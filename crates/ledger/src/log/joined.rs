@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use super::page::{Head, Marks, Page};
+use super::{
+    head::{Head, Marks},
+    page::Page,
+};
 use crate::{Kind, Tally};
 
 #[derive(Debug, Default)]

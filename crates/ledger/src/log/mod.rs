@@ -4,14 +4,16 @@
 //! after. So an item is in a log once, even where two migrators hold the same
 //! shard because the broker took one of them for dead.
 
+mod head;
 mod joined;
 mod page;
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::{BatchKey, Ledger, LedgerError};
+pub use head::{HEAD_BYTES, Head, Part};
 use joined::Joined;
-pub use page::{HEAD_BYTES, Head, Line, Page, Part, outcome};
+pub use page::{Line, Page, outcome};
 
 #[derive(Debug)]
 pub struct Log {
@@ -41,7 +43,8 @@ impl Log {
         if ledger.store.exists(&key.results(shard)).await? {
             return Ok(None);
         }
-        let (ledger, key) = (ledger.clone(), key.clone());
+        let ledger = ledger.clone();
+        let key = key.clone();
         let mut log = Self {
             ledger,
             key,

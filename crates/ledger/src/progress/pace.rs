@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn the_pace_is_that_of_late() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
+        let mut pace = Pace::default();
+        let start = Instant::now();
         let at = |s| start + Duration::from_secs(s);
         pace.look(at(0), 0);
         pace.look(at(4), 400);

@@ -53,7 +53,8 @@ impl Progress {
         from: Cursor,
         mut limit: u64,
     ) -> (Vec<Piece>, Cursor) {
-        let (mut pieces, mut cursor) = (Vec::new(), from);
+        let mut pieces = Vec::new();
+        let mut cursor = from;
         while cursor.shard < shards {
             let (lines, more_to_come) = self.lines(cursor.shard, kind);
             let to = lines.min(cursor.at.saturating_add(limit));

@@ -102,7 +102,8 @@ pub struct Eta {
 
 impl Eta {
     fn of(left: u64, recent_per_s: f64, mean_per_s: f64) -> Option<Self> {
-        let (slow, fast) = (recent_per_s.min(mean_per_s), recent_per_s.max(mean_per_s));
+        let slow = recent_per_s.min(mean_per_s);
+        let fast = recent_per_s.max(mean_per_s);
         let seconds = |rate: f64| (left as f64 / rate).ceil() as u64;
         (slow > 0.0).then(|| Self {
             seconds: seconds(recent_per_s),

@@ -65,7 +65,8 @@ async fn a_million_lines_with_every_kind_of_broken_one() {
     let sealed = intake.seal(NOW_S).await.expect("it is whole");
     let took = begun.elapsed();
     assert_eq!(sealed.total, lines);
-    let (mut good, mut wrong) = (0, 0);
+    let mut good = 0;
+    let mut wrong = 0;
     for shard in 0..sealed.shards {
         let shard = ledger.shard(&request, shard, &budget).await;
         let shard = shard.expect("answers").expect("it is there");

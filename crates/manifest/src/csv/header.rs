@@ -96,7 +96,8 @@ pub fn reader(delimiter: u8) -> Reader {
 }
 
 fn names(line: &[u8], delimiter: u8) -> Option<Vec<String>> {
-    let (mut cells, mut ends) = (vec![0; line.len() + 1], [0; MAX_COLUMNS]);
+    let mut cells = vec![0; line.len() + 1];
+    let mut ends = [0; MAX_COLUMNS];
     let mut reader = reader(delimiter);
     let (_, read, filled, ended) = reader.read_record(line, &mut cells, &mut ends);
     let (result, _, _, more) =

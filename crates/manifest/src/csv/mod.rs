@@ -216,7 +216,8 @@ impl Table {
             ReadRecordResult::InputEmpty | ReadRecordResult::End => {}
         }
         // To the reader, no bytes are the end.
-        let (cells, ends) = (&mut self.cells[filled..], &mut self.ends[ended..]);
+        let cells = &mut self.cells[filled..];
+        let ends = &mut self.ends[ended..];
         let (result, _, _, more) = self.reader.read_record(&bytes[read..], cells, ends);
         match result {
             ReadRecordResult::OutputEndsFull => Err(full()),

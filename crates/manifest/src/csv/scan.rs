@@ -22,7 +22,9 @@ enum At {
 
 /// Finds the end of the first record. `None`: it is not all there.
 pub fn record(bytes: &[u8], delimiter: u8, at_end: bool) -> Option<Record> {
-    let (mut at, mut lines, mut is_torn) = (At::CellStart, 1, false);
+    let mut at = At::CellStart;
+    let mut lines = 1;
+    let mut is_torn = false;
     let mut place = 0;
     while let Some(byte) = bytes.get(place).copied() {
         let is_break = matches!(byte, b'\n' | b'\r');

@@ -60,7 +60,9 @@ impl Column {
 
     /// At most so many rows.
     pub fn next(&mut self, rows: usize) -> Result<Vec<Cell>, ListError> {
-        let (present, value, name) = (self.present, self.value, &self.name);
+        let present = self.present;
+        let value = self.value;
+        let name = &self.name;
         match &mut self.reader {
             ColumnReader::BoolColumnReader(reader) => {
                 Ok(exactly(cells(reader, present, rows)?, |flag| {
@@ -213,7 +215,8 @@ fn cells<T: DataType>(
     present: i16,
     rows: usize,
 ) -> Result<Vec<Option<T::T>>, ListError> {
-    let (mut levels, mut values) = (Vec::new(), Vec::new());
+    let mut levels = Vec::new();
+    let mut values = Vec::new();
     let (read, _, _) = reader
         .read_records(rows, Some(&mut levels), None, &mut values)
         .map_err(broken)?;

@@ -1,11 +1,9 @@
 use super::*;
 
 fn read(format: Format, text: &[u8], piece: usize) -> Result<Vec<Row>, String> {
-    let (mut rows, mut buffer, mut all) = (
-        Rows::new(format, &Columns::default()),
-        BytesMut::new(),
-        Vec::new(),
-    );
+    let mut rows = Rows::new(format, &Columns::default());
+    let mut buffer = BytesMut::new();
+    let mut all = Vec::new();
     for piece in text.chunks(piece) {
         buffer.extend_from_slice(piece);
         while let Some(row) = rows

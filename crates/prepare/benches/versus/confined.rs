@@ -28,7 +28,8 @@ pub fn extra_ms(photo: &Path) -> Spread {
             limits: Limits::STANDARD,
             max_file_bytes: 20_000_000,
         });
-        let (pool, file) = (pool.unwrap(), Bytes::from(fs::read(photo).unwrap()));
+        let pool = pool.unwrap();
+        let file = Bytes::from(fs::read(photo).unwrap());
         let count = (TURN_NS / ours_ns(&file, 1)).max(1);
         let mut extra = Vec::new();
         for _ in 0..ROUNDS {

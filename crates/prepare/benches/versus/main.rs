@@ -119,7 +119,9 @@ fn measure(group: &Path, vips: &mut Rival, pillow: &mut Rival) -> Measured {
         .map(|entry| entry.unwrap().path())
         .collect();
     photos.sort();
-    let (mut ours_ms, mut vips_ms, mut pillow_ms) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ours_ms = Vec::new();
+    let mut vips_ms = Vec::new();
+    let mut pillow_ms = Vec::new();
     for photo in &photos {
         let file = fs::read(photo).unwrap();
         let counts = [ours_ns(&file, 1), vips.ns(photo, 1), pillow.ns(photo, 1)]
@@ -185,10 +187,8 @@ fn ms(ns: u64, count: u64) -> f64 {
 /// Against a tile made with all care: everything decoded, Lanczos.
 fn psnr_db(photo: &Path) -> f64 {
     let folder = tempfile::tempdir().unwrap();
-    let (tile, reference) = (
-        folder.path().join("tile.jpg"),
-        folder.path().join("reference.png"),
-    );
+    let tile = folder.path().join("tile.jpg");
+    let reference = folder.path().join("reference.png");
     fs::write(
         &tile,
         prepare::tile(&fs::read(photo).unwrap(), SPEC, &Limits::STANDARD)

@@ -39,7 +39,7 @@ library! {
 
 const DISABLE_DEBLOCKING: c_int = 7;
 const DISABLE_SAO: c_int = 8;
-/// Of the library's warnings, those that tell of pictures in several threads.
+/// The library's warnings that tell of pictures in several threads.
 const HARMLESS: [c_int; 3] = [1000, 1001, 1022];
 /// A decoder that goes on without a picture is ended: more steps than any still picture takes.
 const MOST_STEPS: usize = 100_000;

@@ -128,7 +128,7 @@ fn a_tile_that_is_missing_is_told_by_its_share() {
 
 #[test]
 fn a_few_tiles_may_be_missing() {
-    // Of twelve, the last one lacks its last bytes.
+    // The last of twelve tiles lacks its last bytes.
     let coding = Coding::Av1;
     let mut items: Vec<_> = (0..12).map(|_| tile_item(coding, 0)).collect();
     items.insert(

@@ -162,7 +162,9 @@ mod tests {
 
     /// One pixel of so many colours of one bit each, of which the decoder tells every one.
     fn tiff(colours: u16) -> Vec<u8> {
-        let (short, long, bits_at) = (3_u16, 4_u16, 8 + 2 + 9 * 12 + 4);
+        let short = 3_u16;
+        let long = 4_u16;
+        let bits_at = 8 + 2 + 9 * 12 + 4;
         let entries: [(u16, u16, u32, u32); 9] = [
             (256, short, 1, 1),
             (257, short, 1, 1),

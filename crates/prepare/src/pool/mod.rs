@@ -262,7 +262,8 @@ impl Inner {
         spec: TileSpec,
         turn: OwnedSemaphorePermit,
     ) -> Ended {
-        let (meter, pid) = (decoder.meter(), decoder.pid());
+        let meter = decoder.meter();
+        let pid = decoder.pid();
         let longest = pace::longest(file, self.config.timeout);
         let brisk = pace::brisk(file);
         let mut answer = pin!(timeout(

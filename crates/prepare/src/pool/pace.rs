@@ -12,7 +12,7 @@ const BRISK: Duration = Duration::from_millis(50);
 /// The same for each of its megabytes. So a large file has its time, and who wants much time has to send much.
 const BRISK_PER_MB: Duration = Duration::from_millis(50);
 
-/// Of what a JPEG may take: until it is slow, and in all.
+/// Multiples of the time that a JPEG may take: until it is slow, and in all.
 struct Weight {
     brisk: u32,
     longest: u32,

@@ -24,7 +24,8 @@ const PAD_GREY: u8 = 128;
 
 /// Returns `[height, width, 3] u8`. Turning comes last: it then moves a tile's pixels, not a photo's.
 pub fn make(pixels: Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
-    let (width, height) = (u32::from(spec.width), u32::from(spec.height));
+    let width = u32::from(spec.width);
+    let height = u32::from(spec.height);
     let (lying_width, lying_height) = if swaps_sides(pixels.orientation) {
         (height, width)
     } else {
@@ -66,7 +67,8 @@ struct Placed {
 const CENTRE: f64 = 224.0 / 256.0;
 
 fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
-    let (source_width, source_height) = (f64::from(pixels.width), f64::from(pixels.height));
+    let source_width = f64::from(pixels.width);
+    let source_height = f64::from(pixels.height);
     let whole = Placed {
         left: 0.0,
         top: 0.0,
@@ -75,21 +77,18 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
         width,
         height,
     };
-    let (across, down) = (
-        source_width / f64::from(width),
-        source_height / f64::from(height),
-    );
+    let across = source_width / f64::from(width);
+    let down = source_height / f64::from(height);
     match fit {
         Fit::Stretch => whole,
         // Whoever sends just the tile's size has cut it already.
         Fit::Crop if pixels.original == (width, height) => whole,
         Fit::Crop => {
             let scale = across.min(down) * CENTRE;
-            let (crop_width, crop_height) = (f64::from(width) * scale, f64::from(height) * scale);
-            let (left, top) = (
-                (source_width - crop_width) / 2.0,
-                (source_height - crop_height) / 2.0,
-            );
+            let crop_width = f64::from(width) * scale;
+            let crop_height = f64::from(height) * scale;
+            let left = (source_width - crop_width) / 2.0;
+            let top = (source_height - crop_height) / 2.0;
             Placed {
                 left: left.max(0.0),
                 top: top.max(0.0),
@@ -191,10 +190,8 @@ fn padded(picture: RgbImage, width: u32, height: u32) -> RgbImage {
         return picture;
     }
     let mut tile = RgbImage::from_pixel(width, height, image::Rgb([PAD_GREY; 3]));
-    let (left, top) = (
-        (width - picture.width()) / 2,
-        (height - picture.height()) / 2,
-    );
+    let left = (width - picture.width()) / 2;
+    let top = (height - picture.height()) / 2;
     image::imageops::replace(&mut tile, &picture, left.into(), top.into());
     tile
 }

@@ -24,7 +24,7 @@ pub struct Outlet {
 
 pub struct Open {
     place: Place,
-    /// Of its own: lapin hands a returned message to whichever confirm of its channel comes next.
+    /// The queue has a channel to itself: lapin hands a returned message to whichever confirm of its channel comes next.
     pub channel: Channel,
     /// For looks, which wait behind no message.
     looks: Channel,

@@ -52,7 +52,8 @@ impl Table {
             offset: [0; 17],
             symbols: symbols.to_vec(),
         };
-        let (mut code, mut place) = (0u32, 0usize);
+        let mut code = 0u32;
+        let mut place = 0usize;
         for length in 1..=16u32 {
             let count = usize::from(counts[length as usize - 1]);
             table.offset[length as usize] = place as i32 - code as i32;

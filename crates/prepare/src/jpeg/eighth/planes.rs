@@ -80,11 +80,9 @@ impl Planes {
 
 /// JFIF's YCbCr.
 fn pixel(y: u8, cb: u8, cr: u8) -> [u8; 3] {
-    let (y, cb, cr) = (
-        f32::from(y) + 0.5,
-        f32::from(cb) - 128.0,
-        f32::from(cr) - 128.0,
-    );
+    let y = f32::from(y) + 0.5;
+    let cb = f32::from(cb) - 128.0;
+    let cr = f32::from(cr) - 128.0;
     [
         y + 1.402 * cr,
         y - 0.344_136 * cb - 0.714_136 * cr,

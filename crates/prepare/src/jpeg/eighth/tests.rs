@@ -51,7 +51,8 @@ fn by_library(jpeg: &[u8]) -> Vec<u8> {
     let mut means = Vec::new();
     for y in (0..full.height).step_by(8) {
         for x in (0..full.width).step_by(8) {
-            let (bottom, end) = ((y + 8).min(full.height), (x + 8).min(full.width));
+            let bottom = (y + 8).min(full.height);
+            let end = (x + 8).min(full.width);
             for channel in 0..3 {
                 let values = (y..bottom).flat_map(|y| (x..end).map(move |x| (x, y)));
                 let sum: usize = values
@@ -66,10 +67,8 @@ fn by_library(jpeg: &[u8]) -> Vec<u8> {
 
 #[track_caller]
 fn is_like_the_librarys(jpeg: &[u8], least_db: f64) {
-    let (ours, theirs) = (
-        decode(jpeg).expect("an ordinary file").rgb,
-        by_library(jpeg),
-    );
+    let ours = decode(jpeg).expect("an ordinary file").rgb;
+    let theirs = by_library(jpeg);
     assert_eq!(ours.len(), theirs.len());
     let squares: f64 = ours
         .iter()

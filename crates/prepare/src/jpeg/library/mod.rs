@@ -65,7 +65,7 @@ pub struct Reader<'a> {
     row_bytes: usize,
 }
 
-/// Of the decoded picture.
+/// The decoded picture's size, pixels.
 pub struct Size {
     pub width: usize,
     pub height: usize,

@@ -1,16 +1,16 @@
 //! The file of API keys: hashes, whose they are, and what they may.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroU32,
+    sync::Arc,
+};
 
 use common::config::is_name;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::{
-    Caller,
-    rate::{Limit, Rate},
-    token,
-};
+use crate::{Caller, limit::Limit, rate::Rate, tenant::Tenant, token};
 
 const HASH_CHARS: usize = 64;
 /// So much of a hash is looked up, the whole is compared afterwards. A map
@@ -23,13 +23,14 @@ pub struct Book {
     /// As it was read.
     pub text: String,
     keys: HashMap<String, Key>,
+    tenants: HashMap<String, Arc<Tenant>>,
 }
 
 #[derive(Debug)]
 pub struct Key {
     sha256: String,
     pub caller: Caller,
-    /// Kept when the file is read again, so that nobody gets a second burst.
+    /// Kept when the file is read again, so that what a server counts for itself goes on.
     pub limit: Arc<Limit>,
     pub revoked: bool,
 }
@@ -38,6 +39,19 @@ pub struct Key {
 #[serde(deny_unknown_fields)]
 struct File {
     key: Vec<Entry>,
+    #[serde(default)]
+    tenant: Vec<TenantEntry>,
+}
+
+/// What all keys of a tenant may together.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TenantEntry {
+    name: String,
+    requests_per_second: Option<f64>,
+    burst: Option<u32>,
+    images_per_day: Option<NonZeroU32>,
+    max_in_flight: Option<NonZeroU32>,
 }
 
 #[derive(Deserialize)]
@@ -55,10 +69,12 @@ struct Entry {
 impl Book {
     pub fn read(text: String, before: Option<&Book>) -> Result<Self, String> {
         let file: File = toml::from_str(&text).map_err(|error| told(&text, &error))?;
+        let tenants = tenants(file.tenant, before)?;
         let mut keys = HashMap::new();
-        let mut ids = std::collections::HashSet::new();
+        let mut ids = HashSet::new();
         for (at, entry) in file.key.into_iter().enumerate() {
-            let (id, at) = (entry.id.clone(), at + 1);
+            let id = entry.id.clone();
+            let at = at + 1;
             let key = entry
                 .key(before)
                 .map_err(|problem| format!("key number {at}: {problem}"))?;
@@ -71,7 +87,11 @@ impl Book {
                 ));
             }
         }
-        Ok(Self { text, keys })
+        Ok(Self {
+            text,
+            keys,
+            tenants,
+        })
     }
 
     pub fn find(&self, key: &str) -> Option<&Key> {
@@ -80,8 +100,47 @@ impl Book {
         bool::from(found.sha256.as_bytes().ct_eq(hash.as_bytes())).then_some(found)
     }
 
+    /// What the tenant's keys may together, where the file says so.
+    pub fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
+        self.tenants.get(name)
+    }
+
     pub fn len(&self) -> usize {
         self.keys.len()
+    }
+}
+
+fn tenants(
+    entries: Vec<TenantEntry>,
+    before: Option<&Book>,
+) -> Result<HashMap<String, Arc<Tenant>>, String> {
+    let mut tenants = HashMap::new();
+    for (at, entry) in entries.into_iter().enumerate() {
+        let name = entry.name.clone();
+        let told = |problem: &str| format!("tenant number {}: {problem}", at + 1);
+        let tenant = entry.tenant().map_err(told)?;
+        let old = before.and_then(|book| book.tenants.get(&name));
+        let same = old.filter(|old| old.allows_the_same(&tenant)).cloned();
+        let tenant = same.unwrap_or_else(|| Arc::new(tenant));
+        if tenants.insert(name, tenant).is_some() {
+            return Err(told("its name is there twice"));
+        }
+    }
+    Ok(tenants)
+}
+
+impl TenantEntry {
+    fn tenant(self) -> Result<Tenant, &'static str> {
+        if !is_name(&self.name) {
+            return Err("name may hold letters, digits, `-`, `_` and `.`, 100 at the most");
+        }
+        let rate = match (self.requests_per_second, self.burst) {
+            (Some(per_second), burst) => Some(Rate::new(per_second, burst)?),
+            (None, Some(_)) => return Err("burst wants requests_per_second beside it"),
+            (None, None) => None,
+        };
+        let daily = self.images_per_day.map(Rate::daily);
+        Ok(Tenant::new(&self.name, rate, daily, self.max_in_flight))
     }
 }
 
@@ -101,13 +160,15 @@ impl Entry {
         let limit = old
             .filter(|old| old.limit.rate == rate)
             .map(|old| old.limit.clone());
+        // Of the key itself, since its id may be changed.
+        let owner = format!("key:{}", &sha256[..LOOKED_UP_CHARS]);
         Ok(Key {
             sha256,
             caller: Caller {
                 tenant: self.tenant.into(),
                 key: Some(self.id.into()),
             },
-            limit: limit.unwrap_or_else(|| Arc::new(Limit::new(rate))),
+            limit: limit.unwrap_or_else(|| Arc::new(Limit::new(&owner, "default", rate))),
             revoked: self.revoked,
         })
     }
@@ -129,6 +190,7 @@ fn told(text: &str, error: &toml::de::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::bus;
 
     fn entry(id: &str, key: &str, more: &str) -> String {
         let sha256 = token::hash(key);
@@ -150,15 +212,40 @@ mod tests {
         assert!(book.find("tf_c").is_none() && book.find("").is_none());
     }
 
-    #[test]
-    fn what_was_used_up_stays_so_when_the_file_is_read_again() {
+    #[tokio::test]
+    async fn what_was_used_up_stays_so_when_the_file_is_read_again() {
+        let bus = bus().await;
         let before = Book::read(entry("one", "tf_a", "burst = 1"), None).expect("a book");
-        assert!(before.find("tf_a").expect("a key").limit.count().is_ok());
+        assert!(
+            before
+                .find("tf_a")
+                .expect("a key")
+                .limit
+                .count(&bus)
+                .await
+                .is_ok()
+        );
         let renamed =
             Book::read(entry("other", "tf_a", "burst = 1"), Some(&before)).expect("a book");
-        assert!(renamed.find("tf_a").expect("a key").limit.count().is_err());
+        assert!(
+            renamed
+                .find("tf_a")
+                .expect("a key")
+                .limit
+                .count(&bus)
+                .await
+                .is_err()
+        );
         let widened = Book::read(entry("one", "tf_a", "burst = 2"), Some(&before)).expect("a book");
-        assert!(widened.find("tf_a").expect("a key").limit.count().is_ok());
+        assert!(
+            widened
+                .find("tf_a")
+                .expect("a key")
+                .limit
+                .count(&bus)
+                .await
+                .is_ok()
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use common::config::is_name;
 
-use super::{rate::Rate, token};
+use crate::{rate::Rate, token};
 
 /// A key and the entry that lets it in. The key is nowhere else: whoever
 /// loses it makes another one.
@@ -24,10 +24,8 @@ impl NewKey {
         );
         Rate::new(requests_per_second, burst).map_err(anyhow::Error::msg)?;
         let key = token::random();
-        let (id, sha256) = (
-            format!("key_{:08x}", rand::random::<u32>()),
-            token::hash(&key),
-        );
+        let id = format!("key_{:08x}", rand::random::<u32>());
+        let sha256 = token::hash(&key);
         let mut entry = format!(
             "[[key]]\nid = \"{id}\"\nsha256 = \"{sha256}\"\ntenant = \"{tenant}\"\n\
              requests_per_second = {requests_per_second:?}\n"
@@ -41,7 +39,8 @@ impl NewKey {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::book::Book, *};
+    use super::*;
+    use crate::book::Book;
 
     #[test]
     fn its_entry_lets_it_in() {

@@ -3,6 +3,7 @@
 
 mod activity;
 mod clients;
+mod config;
 mod head;
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
@@ -20,6 +21,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use metrics::describe_counter;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -28,7 +30,8 @@ use tokio::{
 use tokio_util::{io::InspectReader, task::TaskTracker};
 use tower::ServiceExt;
 
-use crate::{ApiConfig, metrics::CONNECTIONS_REFUSED};
+pub use config::ConnectionConfig;
+
 use activity::Activity;
 use clients::{Clients, Counted};
 use head::Head;
@@ -41,8 +44,22 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// them. Closed sooner, a request that is on its way breaks.
 const NOTICED_WITHIN: Duration = Duration::from_millis(2_000);
 
+const CONNECTIONS_REFUSED: &str = "tagfleet_connections_refused_total";
+
+pub fn describe_metrics() {
+    describe_counter!(
+        CONNECTIONS_REFUSED,
+        "Connections closed because their client had as many as it may have"
+    );
+}
+
 /// Accepts until `shutdown`, then waits for open requests up to the drain timeout.
-pub async fn serve(router: Router, config: &ApiConfig, listener: TcpListener, shutdown: Shutdown) {
+pub async fn serve(
+    router: Router,
+    config: &ConnectionConfig,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) {
     let server = Arc::new(Server::new(router, config, shutdown.clone()));
     let connections = TaskTracker::new();
     let acceptor = Acceptor {
@@ -113,7 +130,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(router: Router, config: &ApiConfig, shutdown: Shutdown) -> Self {
+    fn new(router: Router, config: &ConnectionConfig, shutdown: Shutdown) -> Self {
         let header_timeout = Duration::from_millis(config.header_timeout_ms);
         let mut builder = Builder::new(TokioExecutor::new());
         builder
@@ -141,10 +158,8 @@ impl Server {
         let _ = stream.set_nodelay(true);
         // hyper's header timeout starts once it knows the protocol; a client
         // that sends nothing never gets there.
-        let (activity, head) = (
-            Activity::begin(self.header_timeout, self.idle_timeout),
-            Head::default(),
-        );
+        let activity = Activity::begin(self.header_timeout, self.idle_timeout);
+        let head = Head::default();
         let seen = head.clone();
         let stream = TokioIo::new(InspectReader::new(stream, move |bytes: &[u8]| {
             seen.saw(bytes)

@@ -11,7 +11,7 @@ use common::{
     stage::Stage,
 };
 
-use super::MAX_HEAD_BYTES;
+use crate::MAX_HEAD_BYTES;
 
 /// As many as hyper allows.
 const MAX_HEADERS: usize = 100;

@@ -1,0 +1,70 @@
+//! Buckets at Redis, without a script: who may run scripts may do more than its role needs, and has often got out of their sandbox.
+//!
+//! A bucket is a time of day, and expires then. So one that is not there is full, and `INCRBY` alone takes out of it, however
+//! many do so at once. Who took more than there was gives it back.
+
+use redis::Pipeline;
+
+use super::{BusError, Inner};
+
+/// A new bucket lasts longer at first, so that it is there for the commands that follow, however long they take to come.
+const MARGIN_MS: u64 = 1_000;
+
+impl Inner {
+    /// Returns when the bucket is full again, all that is asked for included.
+    pub async fn add_to_bucket(
+        &self,
+        key: &str,
+        now_us: u64,
+        asked_us: u64,
+    ) -> Result<u64, BusError> {
+        let mut both = redis::pipe();
+        both.atomic();
+        make(&mut both, key, now_us, now_us + asked_us);
+        both.cmd("INCRBY").arg(key).arg(asked_us);
+        let (full_at_us,) = self
+            .call(async |mut commands| both.query_async::<(u64,)>(&mut commands).await)
+            .await?;
+        Ok(full_at_us)
+    }
+
+    /// Gives back what was not there, and has the bucket last until it is full.
+    pub async fn keep_bucket(
+        &self,
+        key: &str,
+        now_us: u64,
+        full_at_us: u64,
+        unused_us: u64,
+    ) -> Result<(), BusError> {
+        let mut all = redis::pipe();
+        all.atomic();
+        if unused_us > 0 {
+            // One that has expired meanwhile would be made without an end.
+            make(&mut all, key, now_us, full_at_us);
+            all.cmd("DECRBY").arg(key).arg(unused_us).ignore();
+        }
+        all.cmd("PEXPIREAT")
+            .arg(key)
+            .arg(millis(full_at_us - unused_us))
+            .ignore();
+        self.call(async |mut commands| all.query_async::<()>(&mut commands).await)
+            .await
+    }
+}
+
+/// Makes a full bucket, unless there is one.
+fn make(pipeline: &mut Pipeline, key: &str, now_us: u64, full_at_us: u64) {
+    pipeline
+        .cmd("SET")
+        .arg(key)
+        .arg(now_us)
+        .arg("NX")
+        .arg("PXAT")
+        .arg(millis(full_at_us) + MARGIN_MS)
+        .ignore();
+}
+
+/// The first millisecond of the clock that is not before.
+fn millis(us: u64) -> u64 {
+    us.div_ceil(1_000)
+}

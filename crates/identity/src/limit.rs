@@ -1,0 +1,199 @@
+//! A limit that holds for the whole fleet. Its bucket lies on the bus. A server takes several requests out of it at once, a lease,
+//! so that it need not ask for each; the last ones are taken singly, so that no server sits on what another one needs. While
+//! the bus does not answer, each server counts for itself.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use common::bus::{Bus, Taken};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, MonotonicClock},
+    middleware::StateInformationMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
+use tokio::time::{Instant, timeout};
+
+use crate::{rate::Rate, standing::Left};
+
+/// A server takes what it needs for so long.
+const LEASE: Duration = Duration::from_millis(50);
+const MOST_LEASED: u32 = 64;
+/// What a server has not used by then, it does not use any more.
+const KEPT: Duration = Duration::from_secs(1);
+/// A request waits no longer for the bus.
+const ASKED_WITHIN: Duration = Duration::from_millis(100);
+/// After a bus that did not answer, nobody asks it for so long.
+const LEFT_ALONE: Duration = Duration::from_secs(1);
+
+type Alone = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, StateInformationMiddleware>;
+
+#[derive(Debug)]
+pub struct Limit {
+    pub rate: Rate,
+    policy: &'static str,
+    bucket: String,
+    lease: Mutex<Lease>,
+    /// One request at a time asks the bus.
+    turn: tokio::sync::Mutex<()>,
+    /// Counts while the bus is away.
+    alone: Alone,
+}
+
+#[derive(Debug)]
+struct Lease {
+    taken: Instant,
+    unused: u32,
+    used: u32,
+    /// What the bus has left for everybody.
+    left: u32,
+    empty_until: Option<Instant>,
+    away_until: Option<Instant>,
+}
+
+enum Counted {
+    Yes { remaining: u32 },
+    No { wait: Duration },
+    AskTheBus { most: u32 },
+    CountAlone,
+}
+
+impl Limit {
+    /// `owner`: a name that nobody else's bucket has.
+    pub fn new(owner: &str, policy: &'static str, rate: Rate) -> Self {
+        let quota = Quota::with_period(rate.every())
+            .expect("a rate is at most a million a second")
+            .allow_burst(rate.burst());
+        let bucket = rate.bucket();
+        Self {
+            rate,
+            policy,
+            // Another rate is another bucket.
+            bucket: format!("{owner}:{policy}:{}:{}", bucket.every_us, bucket.burst),
+            lease: Mutex::new(Lease::new()),
+            turn: tokio::sync::Mutex::default(),
+            alone: RateLimiter::direct_with_clock(quota, MonotonicClock).with_middleware(),
+        }
+    }
+
+    /// Counts one request; `Err` where it is one too many.
+    pub async fn count(&self, bus: &Bus) -> Result<Left, Left> {
+        let counted = self.lease().count(Instant::now());
+        match counted {
+            Counted::AskTheBus { .. } => self.count_after_asking(bus).await,
+            counted => self.told(counted),
+        }
+    }
+
+    async fn count_after_asking(&self, bus: &Bus) -> Result<Left, Left> {
+        let _turn = self.turn.lock().await;
+        let counted = self.lease().count(Instant::now());
+        let Counted::AskTheBus { most } = counted else {
+            // Another request has asked meanwhile.
+            return self.told(counted);
+        };
+        let bucket = self.rate.bucket();
+        let asked = timeout(ASKED_WITHIN, bus.take(&self.bucket, &bucket, most)).await;
+        let mut lease = self.lease();
+        let now = Instant::now();
+        match asked {
+            Ok(Ok(taken)) => lease.take_in(taken, now),
+            Ok(Err(_)) | Err(_) => lease.away_until = Some(now + LEFT_ALONE),
+        }
+        let counted = lease.count(now);
+        drop(lease);
+        self.told(counted)
+    }
+
+    fn told(&self, counted: Counted) -> Result<Left, Left> {
+        match counted {
+            Counted::Yes { remaining } => Ok(self.left(remaining)),
+            Counted::No { wait } => Err(self.refused(wait)),
+            Counted::CountAlone | Counted::AskTheBus { .. } => self.count_alone(),
+        }
+    }
+
+    fn count_alone(&self) -> Result<Left, Left> {
+        match self.alone.check() {
+            Ok(state) => Ok(self.left(state.remaining_burst_capacity())),
+            Err(not_until) => Err(self.refused(not_until.wait_time_from(self.alone.clock().now()))),
+        }
+    }
+
+    fn left(&self, remaining: u32) -> Left {
+        Left {
+            policy: self.policy,
+            rate: self.rate,
+            remaining,
+            retry_after_s: None,
+        }
+    }
+
+    fn refused(&self, wait: Duration) -> Left {
+        Left {
+            retry_after_s: Some(wait.as_secs_f64().ceil().max(1.0) as u64),
+            ..self.left(0)
+        }
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Lease> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    fn new() -> Self {
+        Self {
+            taken: Instant::now(),
+            unused: 0,
+            used: 0,
+            left: 0,
+            empty_until: None,
+            away_until: None,
+        }
+    }
+
+    fn count(&mut self, now: Instant) -> Counted {
+        if self.away_until.is_some_and(|until| now < until) {
+            return Counted::CountAlone;
+        }
+        if now.duration_since(self.taken) > KEPT {
+            self.unused = 0;
+        }
+        if self.unused > 0 {
+            self.unused -= 1;
+            self.used += 1;
+            return Counted::Yes {
+                remaining: self.left + self.unused,
+            };
+        }
+        match self.empty_until.filter(|until| now < *until) {
+            Some(until) => Counted::No { wait: until - now },
+            None => Counted::AskTheBus {
+                most: self.need(now),
+            },
+        }
+    }
+
+    /// As many as it used for so long of late.
+    fn need(&self, now: Instant) -> u32 {
+        let passed = now.duration_since(self.taken).max(Duration::from_millis(1));
+        let needed = f64::from(self.used) * LEASE.as_secs_f64() / passed.as_secs_f64();
+        (needed.ceil() as u32).clamp(1, MOST_LEASED)
+    }
+
+    fn take_in(&mut self, taken: Taken, now: Instant) {
+        self.away_until = None;
+        self.unused = taken.granted;
+        self.left = taken.left;
+        self.used = 0;
+        self.taken = now;
+        let is_empty = taken.granted == 0;
+        self.empty_until = is_empty.then(|| now + taken.wait);
+    }
+}
+
+#[cfg(test)]
+mod tests;
