@@ -33,7 +33,7 @@ use crate::{
     queue::{Depth, Message, QueueConfig, QueueError, QueueId},
     telemetry,
 };
-use session::{Outgoing, Session, blocked, stopping};
+use session::{Outgoing, Published, Session, blocked, stopping};
 
 #[derive(Clone)]
 pub struct Publisher {
@@ -164,10 +164,7 @@ impl Publisher {
     }
 
     /// Sends a message, and returns where it is told what became of it.
-    fn begin(
-        &self,
-        outgoing: Outgoing,
-    ) -> Result<(Arc<Session>, oneshot::Receiver<Result<(), QueueError>>), QueueError> {
+    fn begin(&self, outgoing: Outgoing) -> Result<(Arc<Session>, Published), QueueError> {
         let session = self.session()?;
         let sender = session.clone();
         let (done, sent) = oneshot::channel();

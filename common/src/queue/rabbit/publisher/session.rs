@@ -37,6 +37,9 @@ pub struct Session {
     max_length: u64,
 }
 
+/// Where it is told what became of a message.
+pub type Published = oneshot::Receiver<Result<(), QueueError>>;
+
 /// What is sent into which queue.
 pub struct Outgoing {
     pub place: Place,
@@ -96,10 +99,7 @@ impl Session {
     }
 
     /// A blocked broker confirms nothing until it has room again, which may be long.
-    pub async fn unless_blocked(
-        &self,
-        sent: oneshot::Receiver<Result<(), QueueError>>,
-    ) -> Result<(), QueueError> {
+    pub async fn unless_blocked(&self, sent: Published) -> Result<(), QueueError> {
         tokio::select! {
             sent = sent => sent.unwrap_or_else(|_| Err(stopping())),
             () = self.link.blocked() => Err(blocked()),
