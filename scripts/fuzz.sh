@@ -64,7 +64,7 @@ report() {
 
 main() {
     local targets=("$@") target programs failed=0
-    ((${#targets[@]})) || targets=(prepare jpeg classify_url list table wire form)
+    ((${#targets[@]})) || targets=(prepare jpeg heif raw exif classify_url list table wire form)
     steps=$((2 + ${#targets[@]}))
     trap finish EXIT
     trap 'exit 130' INT

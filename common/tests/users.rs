@@ -116,10 +116,12 @@ async fn redis_lets_each_role_do_its_work() {
     api.renew_claim(flight, minute).await.expect("it renews");
     api.release(flight).await.expect("it releases");
     let cached = "cache:0123";
-    let kept = api.remember(cached, "answer".into(), minute);
-    kept.await.expect("it remembers");
-    let recalled = api.recall(cached).await.expect("it recalls");
-    assert_eq!(recalled, Some("answer".into()));
+    for role in [&api, &migrator] {
+        let kept = role.remember(cached, "answer".into(), minute);
+        kept.await.expect("it remembers");
+        let recalled = role.recall(cached).await.expect("it recalls");
+        assert_eq!(recalled, Some("answer".into()));
+    }
     let bucket = Bucket {
         every_us: 1_000_000,
         burst: 100,

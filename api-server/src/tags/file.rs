@@ -12,7 +12,7 @@ use common::{
     stage::Stage,
 };
 use dispatch::Leaves;
-use fetch::Sent;
+use fetch::{Sent, Validity};
 use prepare::Prepared;
 use tokio::time::Instant;
 
@@ -30,6 +30,8 @@ pub struct ImageBytes {
     pub bytes: Bytes,
     /// The host that is to be told what became of it, where it comes from one.
     pub sent: Option<Sent>,
+    /// What that host says of it.
+    pub validity: Option<Validity>,
 }
 
 impl ImageBytes {
@@ -41,7 +43,11 @@ impl ImageBytes {
     }
 
     pub fn sent_here(bytes: Bytes) -> Self {
-        Self { bytes, sent: None }
+        Self {
+            bytes,
+            sent: None,
+            validity: None,
+        }
     }
 }
 

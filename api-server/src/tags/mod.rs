@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Extension, Request, State},
-    http::HeaderName,
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use cache::Layer;
@@ -53,10 +53,12 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
         (status = 200, body = TagAnswer, headers(
             ("server-timing" = String, description = "The stages of `timings_ms`, for browsers' developer tools"),
             ("x-request-id" = String, description = "The `id` of the answer"),
+            ("etag" = String, description = "Names this answer to this question; with it in `If-None-Match` the answer is 304"),
             ("cache-status" = String, description = "RFC 9211: `tagfleet; hit; detail=url` (or `bytes`, `tile`), or `tagfleet; fwd=miss`"),
             ("ratelimit" = String, description = "What is left to the API key: `r` requests, and `t` seconds until there are more"),
             ("ratelimit-policy" = String, description = "What the API key may: `q` requests in `w` seconds"),
         )),
+        (status = 304, description = "The answer is the one that `If-None-Match` names"),
         (status = 400, description = "`invalid_request` (also a name in `categories`, `include` or `exclude` that the model does not know), `invalid_url`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json", headers(("www-authenticate" = String, description = "`Bearer`"))),
         (status = 404, description = "`model_not_found`", body = Problem, content_type = "application/problem+json"),
@@ -79,26 +81,50 @@ pub async fn tag_image(
     request: Request,
 ) -> Response {
     let mut context = RequestContext::begin(id, arrived.0, Some(caller.clone()));
+    let known = request.headers().get(header::IF_NONE_MATCH).cloned();
     context.server = app.dispatcher.name().to_owned();
     context.records = app.records.clone();
     // Boxed: the whole way is one large future, and most of it is not there yet when it starts.
     let way = Box::pin(tag(&app, &mut context, (&caller, &guest), arrived, request));
     match way.await {
-        Ok(done) => answer(context, done),
+        Ok(done) => answer(context, done, known.as_ref()),
         Err(fault) => context.refuse(fault),
     }
 }
 
-fn answer(mut context: RequestContext, done: Done) -> Response {
+fn answer(mut context: RequestContext, done: Done, known: Option<&HeaderValue>) -> Response {
     if let Some(layer) = done.cached {
         context.cached = Some(layer.name());
     }
     let finished = context.finish();
     let timing = finished.timings.header();
-    let answer = TagAnswer::new(finished, done.cached, Answer::new(done.facts, done.tagged));
     let status = cache_status(done.cached);
-    let response = with_timing(Json(answer).into_response(), &timing);
-    ([(CACHE_STATUS, status)], response).into_response()
+    let etag = done.etag.clone();
+    let response = if is_known(etag.as_deref(), known) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let answer = Answer::new(done.facts, done.tagged);
+        Json(TagAnswer::new(finished, done.cached, answer)).into_response()
+    };
+    let mut response = with_timing(response, &timing);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_STATUS, HeaderValue::from_static(status));
+    if let Some(etag) = etag.and_then(|etag| HeaderValue::try_from(etag).ok()) {
+        headers.insert(header::ETAG, etag);
+        // Whoever keeps it asks again, since the image at a URL may change.
+        let keep = HeaderValue::from_static("private, no-cache");
+        headers.insert(header::CACHE_CONTROL, keep);
+    }
+    response
+}
+
+/// Returns whether the client has this very answer: a list of tags in `If-None-Match` names it.
+fn is_known(etag: Option<&str>, known: Option<&HeaderValue>) -> bool {
+    let Some((etag, known)) = etag.zip(known.and_then(|known| known.to_str().ok())) else {
+        return false;
+    };
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    known.split(',').any(|tag| opaque(tag) == opaque(etag))
 }
 
 /// RFC 9211: whether the cache has answered, and by what it found the answer.
@@ -150,8 +176,10 @@ async fn tag(
         model,
         deadline: wanted.deadline,
     };
-    match (&caching, url) {
-        (Some(caching), Some(url)) => once::answer(work, caching, url).await,
-        _ => work.go(caching.as_ref(), None).await,
-    }
+    let mut done = match (&caching, url) {
+        (Some(caching), Some(url)) => once::answer(work, caching, url).await?,
+        _ => work.go(caching.as_ref(), None).await?,
+    };
+    done.etag = caching.map(|caching| caching.key.etag(&done.facts.sha256));
+    Ok(done)
 }

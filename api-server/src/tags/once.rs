@@ -2,7 +2,7 @@
 //! URL is answered at once, and of all who ask for it at the same time one
 //! works, here and in the fleet.
 
-use cache::{Answered, Digest, Flight, Landed, Layer, Lead, landing};
+use cache::{Answered, AtUrl, Digest, Flight, Landed, Layer, Lead, landing};
 use common::{
     fault::{Code, Fault},
     stage::Stage,
@@ -13,8 +13,8 @@ use super::work::{Caching, Done, Work};
 
 /// The answer for what lies at a URL, from wherever it can be had first.
 pub async fn answer(work: Work<'_>, caching: &Caching<'_>, url: Digest) -> Result<Done, Fault> {
-    if let Some(answered) = look(caching, url).await {
-        return Ok(Done::cached(answered, Layer::Url));
+    if let Some(landed) = look(caching, url).await {
+        return Ok(Done::cached(landed?, Layer::Url));
     }
     let flight = url.joined(&caching.key);
     loop {
@@ -38,9 +38,9 @@ async fn lead_for_all(
     url: Digest,
 ) -> Result<Done, Fault> {
     let elsewhere = lead.claim(work.deadline, || look(caching, url)).await;
-    if let Some(answered) = elsewhere {
-        lead.land(Ok(answered.clone())).await;
-        return Ok(Done::cached(answered, Layer::Url));
+    if let Some(landed) = elsewhere {
+        lead.land(landed.clone()).await;
+        return Ok(Done::cached(landed?, Layer::Url));
     }
     let done = lead.keep(work.go(Some(caching), Some(url))).await;
     if let Some(landed) = for_all(&done) {
@@ -50,12 +50,12 @@ async fn lead_for_all(
 }
 
 /// Looks for an answer that needs no download.
-async fn look(caching: &Caching<'_>, url: Digest) -> Option<Answered> {
-    let copy = caching.cache.copy(url).await?;
-    if !copy.is_fresh() {
-        return None;
+async fn look(caching: &Caching<'_>, url: Digest) -> Option<Landed> {
+    match caching.cache.at_url(&caching.key, url).await {
+        AtUrl::Answered(answered) => Some(Ok(answered)),
+        AtUrl::Dead(fault) => Some(Err(fault)),
+        AtUrl::Stale { .. } | AtUrl::Unknown => None,
     }
-    caching.cache.by_bytes(&caching.key, copy.bytes).await
 }
 
 /// Returns what the others who ask for the same image are told: what is true of the image. A leader's own deadline is not.

@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use cache::{AnswerKey, Answered, Cache, Digest, Layer, Validators};
+use cache::{AnswerKey, Answered, Cache, Digest, Layer, is_complete};
 use common::{
     bus::ResultKey,
     fault::{Code, Fault},
-    image::Facts,
+    image::{DecoderImpact, Facts},
     queue::Priority,
     stage::Stage,
-    wire::{Asked, CaptionStatus, ModelInfo, Tagged},
+    wire::{Asked, ModelInfo, Tagged},
 };
-use fetch::{Fetched, Purpose, Requester};
+use fetch::{Fetched, File, Freshness, Purpose, Requester};
 use identity::Caller;
 use prepare::Prepared;
+use resources::revalidation;
 use tokio::time::Instant;
+use url::Url;
 
 use super::{
     content,
@@ -30,6 +32,22 @@ pub struct Done {
     pub tagged: Tagged,
     /// By what it was found in the cache.
     pub cached: Option<Layer>,
+    /// What names the answer to its client, where it may be kept.
+    pub etag: Option<String>,
+}
+
+/// What was read of an image.
+enum Read {
+    Came(ImageBytes, Kept),
+    /// The answer for it, since its host says that it is unchanged.
+    Unchanged(Answered),
+}
+
+/// Whether its host lets an image be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
 }
 
 impl Done {
@@ -38,6 +56,7 @@ impl Done {
             facts: answered.facts,
             tagged: answered.tagged,
             cached: Some(layer),
+            etag: None,
         }
     }
 
@@ -47,6 +66,7 @@ impl Done {
             facts,
             tagged: answered.tagged,
             cached: Some(Layer::Tile),
+            etag: None,
         }
     }
 
@@ -63,10 +83,7 @@ impl Done {
 
     /// Returns whether nothing is missing that another try would bring, so that it may be answered again.
     pub fn is_complete(&self) -> bool {
-        !matches!(
-            self.tagged.caption.status,
-            CaptionStatus::SkippedDeadline | CaptionStatus::Unavailable
-        )
+        is_complete(&self.tagged)
     }
 }
 
@@ -99,18 +116,24 @@ impl Work<'_> {
         self.context.predicted_wait = self.app.admission.wait();
         let coming = self.app.admission.admit(left(self.deadline))?;
         self.context.end(Stage::Lookup);
-        let image = self.fetch().await?;
+        let looked_up = caching.zip(url);
+        let (image, kept) = match self.read(looked_up).await? {
+            Read::Came(image, kept) => (image, kept),
+            Read::Unchanged(answered) => {
+                self.context.end(Stage::Fetch);
+                return Ok(Done::cached(answered, Layer::Url));
+            }
+        };
+        let caching = caching.filter(|_| kept == Kept::Yes);
         let Some(caching) = caching else {
             self.context.end(Stage::Fetch);
             let prepared = file::prepare(self.app, image, self.model.tile, self.deadline).await?;
             return self.tag(prepared, coming).await;
         };
         let bytes = file::digest(self.app, &image.bytes, self.deadline).await?;
-        if let Some(url) = url {
-            caching
-                .cache
-                .keep_copy(url, bytes, Validators::default(), None)
-                .await;
+        if let (Some(url), Some(validity)) = (url, &image.validity) {
+            let cache = caching.cache;
+            revalidation::keep(cache, url, bytes, validity).await;
         }
         let known = caching.cache.by_bytes(&caching.key, bytes).await;
         self.context.end(Stage::Fetch);
@@ -131,32 +154,18 @@ impl Work<'_> {
         Ok(done)
     }
 
-    async fn fetch(&mut self) -> Result<ImageBytes, Fault> {
+    /// Reads the image, from wherever it comes.
+    async fn read(&mut self, looked_up: Option<(&Caching<'_>, Digest)>) -> Result<Read, Fault> {
         if Instant::now() >= self.deadline {
             let detail = "The time was over before the image was read.";
             return Err(Fault::new(Code::DeadlineExceeded, Stage::Lookup, detail));
         }
         let image = match self.source.take() {
-            Some(Source::Url(url)) => {
-                self.context.note_url(&url);
-                let requester = Requester {
-                    tenant: self.caller.tenant.clone(),
-                    purpose: Purpose::Realtime,
-                };
-                let fetcher = &self.app.resources.fetcher;
-                let Fetched { bytes, sent } = fetcher.fetch(url, self.deadline, &requester).await?;
-                ImageBytes {
-                    bytes,
-                    sent: Some(sent),
-                }
-            }
+            Some(Source::Url(url)) => return self.fetch(url, looked_up).await,
             Some(Source::Base64(text, held)) => {
                 let decode = move || Ok(held.with(content::decoded(text)?));
-                let decoded = self
-                    .app
-                    .offload
-                    .run(Stage::Fetch, self.deadline, decode)
-                    .await?;
+                let offload = &self.app.offload;
+                let decoded = offload.run(Stage::Fetch, self.deadline, decode).await?;
                 ImageBytes::sent_here(decoded)
             }
             Some(Source::Body(body)) => {
@@ -166,7 +175,57 @@ impl Work<'_> {
             None => return Err(Fault::bug(Stage::Fetch)),
         };
         self.context.bytes = Some(image.bytes.len());
-        Ok(image)
+        Ok(Read::Came(image, Kept::Yes))
+    }
+
+    /// Downloads the image, unless its host says that it is still the one that was answered before.
+    async fn fetch(
+        &mut self,
+        url: Url,
+        looked_up: Option<(&Caching<'_>, Digest)>,
+    ) -> Result<Read, Fault> {
+        self.context.note_url(&url);
+        let requester = Requester {
+            tenant: self.caller.tenant.clone(),
+            purpose: Purpose::Realtime,
+        };
+        let earlier = match looked_up {
+            Some((caching, url)) => revalidation::earlier(caching.cache, &caching.key, url).await,
+            None => None,
+        };
+        let fetcher = &self.app.resources.fetcher;
+        let validity = earlier.as_ref().map(|earlier| &earlier.validity);
+        let fetched = fetcher
+            .fetch(url, self.deadline, &requester, validity)
+            .await;
+        if let (Some((caching, url)), Err(fault)) = (looked_up, &fetched) {
+            caching.cache.keep_dead(url, fault).await;
+        }
+        let Fetched {
+            file,
+            sent,
+            validity,
+        } = fetched?;
+        let bytes = match (file, earlier, looked_up) {
+            (File::Came(bytes), _, _) => bytes,
+            (File::Unchanged, Some(earlier), Some((caching, url))) => {
+                sent.decoded(DecoderImpact::Harmless);
+                revalidation::keep(caching.cache, url, earlier.bytes, &validity).await;
+                return Ok(Read::Unchanged(earlier.answered));
+            }
+            (File::Unchanged, _, _) => return Err(Fault::bug(Stage::Fetch)),
+        };
+        self.context.bytes = Some(bytes.len());
+        let kept = match validity.fresh {
+            Freshness::NotKept => Kept::No,
+            Freshness::Unsaid | Freshness::For(_) => Kept::Yes,
+        };
+        let image = ImageBytes {
+            bytes,
+            sent: Some(sent),
+            validity: Some(validity),
+        };
+        Ok(Read::Came(image, kept))
     }
 
     async fn tag(self, prepared: Prepared, coming: Coming) -> Result<Done, Fault> {
@@ -186,6 +245,7 @@ impl Work<'_> {
             facts: prepared.facts,
             tagged: self.context.receive(returned)?,
             cached: None,
+            etag: None,
         })
     }
 }

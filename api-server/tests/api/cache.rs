@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use testing::pictures;
 
 use crate::{
+    batches::{create, ended},
     harness::Harness,
     support::{
-        origin::{Origin, Page, ok},
+        origin::{Origin, Page, ok, tagged},
         reply::Reply,
         worker::Behaviour,
     },
@@ -163,7 +164,113 @@ async fn a_fault_of_the_image_is_told_to_all_and_kept_for_nobody() {
     for reply in &replies {
         reply.is_problem(422, "source_http_error");
     }
-    assert!(origin.hits() < 10, "{} downloads", origin.hits());
+    assert_eq!(origin.hits(), 1, "a dead link is known for a moment");
+    api.finish().await;
+}
+
+const NO_CACHE: &str = "ETag: \"one\"\r\nCache-Control: no-cache\r\n";
+const NO_STORE: &str = "ETag: \"one\"\r\nCache-Control: no-store\r\n";
+const AN_HOUR: &str = "Cache-Control: public, max-age=3600\r\n";
+
+/// Hosts that say different things of the same photo.
+async fn hosts_that_say() -> Origin {
+    let photo = pictures::photo(320, 240);
+    Origin::start([
+        ("/no-cache.jpg", tagged("\"one\"", NO_CACHE, &photo)),
+        ("/no-store.jpg", tagged("\"one\"", NO_STORE, &photo)),
+        ("/an-hour.jpg", tagged("\"one\"", AN_HOUR, &photo)),
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn a_host_is_asked_whether_a_photo_has_changed() {
+    let origin = hosts_that_say().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let url = origin.url("/no-cache.jpg");
+    found_by(&api.post_url(&url).await, None);
+    for asked in 2..5 {
+        found_by(&api.post_url(&url).await, Some("url"));
+        assert_eq!(origin.hits(), asked);
+    }
+    let heads = origin.heads.lock().unwrap().clone();
+    assert!(!heads[0].contains("if-none-match"), "{}", heads[0]);
+    assert!(heads[1].contains("if-none-match: \"one\""), "{}", heads[1]);
+    assert_eq!(api.worker.jobs.lock().unwrap().len(), 1);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_host_that_lets_nothing_be_kept_is_obeyed() {
+    let origin = hosts_that_say().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let url = origin.url("/no-store.jpg");
+    for asked in 1..4 {
+        found_by(&api.post_url(&url).await, None);
+        assert_eq!(origin.hits(), asked);
+    }
+    assert_eq!(api.worker.jobs.lock().unwrap().len(), 3);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_host_that_vouches_for_an_hour_is_not_asked_again() {
+    let origin = hosts_that_say().await;
+    let args = [
+        "--cache",
+        "on",
+        "--cache-url-ttl-s",
+        "0",
+        "--fetch-allow-origin",
+        &origin.base,
+        "--fetch-ports",
+        origin.port(),
+    ];
+    let api = Harness::with(&args, Behaviour::Answer).await;
+    let url = origin.url("/an-hour.jpg");
+    found_by(&api.post_url(&url).await, None);
+    found_by(&api.post_url(&url).await, Some("url"));
+    assert_eq!(origin.hits(), 1);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_client_that_has_the_answer_is_told_so() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let first = api.post_url(&origin.url("/a.jpg")).await;
+    let etag = first.header("etag").to_owned();
+    assert_eq!(first.header("cache-control"), "private, no-cache");
+    let ask = async |known: &str, options: Value| {
+        let mut body = options;
+        body["image"] = json!({"url": origin.url("/a.jpg")});
+        let request = api.client.post(api.url("/v1/tags")).json(&body);
+        let reply = request.header("if-none-match", known).send().await;
+        reply.expect("an answer")
+    };
+    let known = format!("\"other\", {etag}");
+    let reply = ask(&known, json!({})).await;
+    assert_eq!(reply.status(), 304);
+    assert_eq!(reply.headers()["etag"], etag);
+    assert_eq!(reply.bytes().await.expect("a body").len(), 0);
+    let another_question = ask(&etag, json!({"limit": 2})).await;
+    assert_eq!(another_question.status(), 200);
+    assert_ne!(another_question.headers()["etag"], etag);
+    assert_eq!(ask("\"other\"", json!({})).await.status(), 200);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_batch_finds_what_was_answered_before() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    found_by(&api.post_url(&origin.url("/a.jpg")).await, None);
+    let items = json!([{"url": origin.url("/a.jpg")}, {"url": origin.url("/copy.jpg")}]);
+    let id = create(&api, json!({"items": items})).await;
+    let batch = ended(&api, &id).await;
+    assert_eq!(batch["request_counts"]["completed"], 2, "{batch}");
+    assert_eq!(api.worker.jobs.lock().unwrap().len(), 1);
+    assert_eq!(origin.hits(), 2, "the copy was looked at");
     api.finish().await;
 }
 

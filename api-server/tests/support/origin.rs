@@ -21,6 +21,12 @@ pub enum Page {
     Bytes(Vec<u8>),
     /// Sent as it is, and the connection waits for the next request.
     Kept(Vec<u8>),
+    /// As `Bytes`, unless the request's head holds this text: then 304 with these headers.
+    Unless {
+        known: &'static str,
+        headers: &'static str,
+        bytes: Vec<u8>,
+    },
     /// As `Bytes`, after a while.
     Late(Duration, Vec<u8>),
     /// Says nothing until its client hangs up.
@@ -132,6 +138,17 @@ impl Origin {
             .nth(1)
             .and_then(|path| self.pages.get(path))
             .cloned();
+        let page = match page {
+            Some(Page::Unless {
+                known,
+                headers,
+                bytes,
+            }) => Some(Page::Bytes(match head.contains(known) {
+                true => status(304, headers),
+                false => bytes,
+            })),
+            page => page,
+        };
         self.heads.lock().expect("not poisoned").push(head);
         self.peak.fetch_max(
             self.open.fetch_add(1, Ordering::SeqCst) + 1,
@@ -147,7 +164,9 @@ impl Origin {
 
 async fn send(stream: &mut TcpStream, page: Page) -> Option<()> {
     match page {
-        Page::Bytes(bytes) | Page::Kept(bytes) => stream.write_all(&bytes).await.ok(),
+        Page::Bytes(bytes) | Page::Kept(bytes) | Page::Unless { bytes, .. } => {
+            stream.write_all(&bytes).await.ok()
+        }
         Page::Late(delay, bytes) => {
             tokio::time::sleep(delay).await;
             stream.write_all(&bytes).await.ok()
@@ -223,6 +242,18 @@ pub fn with_headers(headers: &str, body: &[u8]) -> Page {
         body.len()
     );
     Page::Bytes([head.as_bytes(), body].concat())
+}
+
+/// A file that its host knows by a tag, and lets be kept as `control` says.
+pub fn tagged(etag: &'static str, headers: &'static str, body: &[u8]) -> Page {
+    let Page::Bytes(bytes) = with_headers(headers, body) else {
+        unreachable!("it is bytes")
+    };
+    Page::Unless {
+        known: etag,
+        headers,
+        bytes,
+    }
 }
 
 pub fn redirect(to: &str) -> Page {

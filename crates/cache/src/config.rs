@@ -24,6 +24,13 @@ pub enum Isolation {
     Shared,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Bulk {
+    Off,
+    Look,
+    Fill,
+}
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cache of results")]
 pub struct CacheConfig {
@@ -42,6 +49,18 @@ pub struct CacheConfig {
     /// How long what lies at a URL counts as unchanged where its host does not say, seconds; then the host is asked again
     #[arg(long, env = "TAGFLEET_CACHE_URL_TTL_S", default_value_t = 60)]
     pub cache_url_ttl_s: u64,
+
+    /// How long a URL that leads to no image is not tried again, seconds; 0: it is, each time
+    #[arg(long, env = "TAGFLEET_CACHE_DEAD_TTL_S", default_value_t = 10)]
+    pub cache_dead_ttl_s: u64,
+
+    /// What batches do with the cache: look into it, also fill it, or neither
+    #[arg(long, env = "TAGFLEET_CACHE_BULK", default_value = "look")]
+    pub cache_bulk: Bulk,
+
+    /// Results of batches that one migrator puts into the cache within the time that a result is kept, MiB
+    #[arg(long, env = "TAGFLEET_CACHE_BULK_MIB", default_value_t = 64)]
+    pub cache_bulk_mib: u64,
 
     /// Whether tenants share results of the same images
     #[arg(long, env = "TAGFLEET_CACHE_ISOLATION", default_value = "tenant")]

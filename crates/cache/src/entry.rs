@@ -2,12 +2,25 @@
 
 use std::time::{Duration, SystemTime};
 
-use common::{image::Facts, wire::Tagged};
+use common::{
+    fault::Fault,
+    image::Facts,
+    stage::Stage,
+    wire::{CaptionStatus, Tagged},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Digest;
 
-/// What lay at a URL.
+/// What a URL led to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Lying {
+    File(Copy),
+    /// Nothing that another try would bring sooner than the fault is forgotten.
+    Nothing(Fault),
+}
+
+/// The file that lay at a URL.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Copy {
     /// SHA-256 of the file.
@@ -19,6 +32,8 @@ pub struct Copy {
 /// What an origin answers by when asked whether a file has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validators {
+    /// Where the file lay in the end: who is asked.
+    pub url: String,
     pub etag: Option<String>,
     pub last_modified: Option<String>,
 }
@@ -65,6 +80,19 @@ impl Answered {
     pub fn age(&self) -> Duration {
         Duration::from_secs(now_s().saturating_sub(self.kept_s))
     }
+}
+
+/// Returns whether nothing is missing that another try would bring, so that it may be answered again.
+pub fn is_complete(tagged: &Tagged) -> bool {
+    !matches!(
+        tagged.caption.status,
+        CaptionStatus::SkippedDeadline | CaptionStatus::Unavailable
+    )
+}
+
+/// Returns whether a URL leads nowhere, and will a moment later.
+pub fn is_dead(fault: &Fault) -> bool {
+    fault.stage == Stage::Fetch && !fault.retryable
 }
 
 /// Hosts of a fleet may differ by seconds, which a cache can bear.

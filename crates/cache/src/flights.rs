@@ -101,10 +101,10 @@ impl Lead {
     /// Waits until this process may work for the fleet, or `found` finds what another one came to.
     ///
     /// Without the bus everyone works for himself: a claim saves work, and guarantees nothing.
-    pub async fn claim<F, Found>(&mut self, until: Instant, found: F) -> Option<Answered>
+    pub async fn claim<F, Found>(&mut self, until: Instant, found: F) -> Option<Landed>
     where
         F: Fn() -> Found,
-        Found: Future<Output = Option<Answered>>,
+        Found: Future<Output = Option<Landed>>,
     {
         let [mut pause, longest] = LOOK_EVERY;
         let mut waited = false;
@@ -120,8 +120,8 @@ impl Lead {
             }
             waited = true;
             sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
-            if let Some(answered) = found().await {
-                return Some(answered);
+            if let Some(landed) = found().await {
+                return Some(landed);
             }
             if Instant::now() >= until {
                 return None;

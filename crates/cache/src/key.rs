@@ -81,6 +81,13 @@ impl AnswerKey {
         Self(Digest::of_parts(&parts))
     }
 
+    /// Returns what names an answer for a file, of this SHA-256 in hexadecimal digits, to a client.
+    pub fn etag(&self, sha256: &str) -> String {
+        let digest = Digest::of_parts(&[b"etag", &self.0.0, sha256.as_bytes()]);
+        let text = digest.to_string();
+        format!("W/\"{}\"", &text[..32])
+    }
+
     pub(crate) fn of_bytes(&self, bytes: Digest) -> Digest {
         Digest::of_parts(&[b"bytes", &self.0.0, &bytes.0])
     }

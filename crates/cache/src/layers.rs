@@ -53,6 +53,26 @@ impl Layers {
         Some(entry)
     }
 
+    /// Keeps an entry for the fleet, and not in this process's memory, if it is no longer than `most_bytes`. Returns what it
+    /// takes.
+    pub async fn put_within<T: Serialize>(
+        &self,
+        most_bytes: u64,
+        key: Digest,
+        entry: &T,
+        ttl: Duration,
+    ) -> u64 {
+        let Ok(bytes) = rmp_serde::to_vec_named(entry) else {
+            return 0;
+        };
+        let length = bytes.len() as u64 + u64::from(ENTRY_OVERHEAD);
+        if length > most_bytes {
+            return 0;
+        }
+        let kept = self.bus.remember(&name(key), bytes.into(), ttl).await;
+        if kept.is_ok() { length } else { 0 }
+    }
+
     /// Keeps an entry. Where the bus is away it is kept here alone.
     pub async fn put<T: Serialize>(&self, key: Digest, entry: &T, ttl: Duration) {
         let Ok(bytes) = rmp_serde::to_vec_named(entry) else {

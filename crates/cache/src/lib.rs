@@ -8,6 +8,7 @@ mod flights;
 mod key;
 mod layers;
 mod metrics;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -15,17 +16,20 @@ use std::time::Duration;
 
 use common::{
     bus::Bus,
+    fault::Fault,
     image::Facts,
     wire::{Asked, ModelId, Tagged},
 };
 
-pub use config::{CacheConfig, Isolation};
-pub use entry::{Answered, Copy, Validators};
+pub use config::{Bulk, CacheConfig, Isolation};
+pub use entry::{Answered, Copy, Validators, is_complete, is_dead};
 pub use flights::{Flight, Flights, Landed, Lead, landing};
 pub use key::{AnswerKey, Digest};
 pub use metrics::describe as describe_metrics;
 
+use entry::Lying;
 use layers::Layers;
+use share::Share;
 
 /// By what an answer was found.
 #[derive(Clone, ::core::marker::Copy, Debug, PartialEq, Eq)]
@@ -54,6 +58,24 @@ pub struct Cache {
     isolation: Isolation,
     ttl: Duration,
     url_ttl: Duration,
+    dead_ttl: Duration,
+    bulk: Bulk,
+    share: Share,
+}
+
+/// What is known of a URL.
+#[derive(Debug)]
+pub enum AtUrl {
+    /// What was answered for the file, which counts as unchanged.
+    Answered(Answered),
+    /// It led nowhere a moment ago.
+    Dead(Fault),
+    /// The same, if the host says that the file is unchanged.
+    Stale {
+        copy: Copy,
+        answered: Answered,
+    },
+    Unknown,
 }
 
 impl Cache {
@@ -65,7 +87,18 @@ impl Cache {
             isolation: config.cache_isolation,
             ttl: Duration::from_secs(config.cache_ttl_s),
             url_ttl: Duration::from_secs(config.cache_url_ttl_s),
+            dead_ttl: Duration::from_secs(config.cache_dead_ttl_s),
+            bulk: config.cache_bulk,
+            share: Share::new(
+                config.cache_bulk_mib << 20,
+                Duration::from_secs(config.cache_ttl_s),
+            ),
         })
+    }
+
+    /// Returns what batches do with it.
+    pub fn bulk(&self) -> Bulk {
+        self.bulk
     }
 
     /// Returns under what a tenant's answers are kept.
@@ -78,16 +111,24 @@ impl Cache {
         Digest::of_url(self.isolation, tenant, url)
     }
 
-    /// Returns what lay at a URL when it was last fetched.
-    pub async fn copy(&self, url: Digest) -> Option<Copy> {
-        let copy: Option<Copy> = self.layers.get(url).await;
-        let outcome = match &copy {
-            Some(copy) if copy.is_fresh() => "hit",
-            Some(_) => "stale",
-            None => "miss",
+    /// Returns what is known of a URL.
+    pub async fn at_url(&self, key: &AnswerKey, url: Digest) -> AtUrl {
+        let (known, outcome) = match self.layers.get(url).await {
+            Some(Lying::Nothing(fault)) => (AtUrl::Dead(fault), "dead"),
+            Some(Lying::File(copy)) => self.answered(key, copy).await,
+            None => (AtUrl::Unknown, "miss"),
         };
         metrics::looked(Layer::Url, outcome);
-        copy
+        known
+    }
+
+    async fn answered(&self, key: &AnswerKey, copy: Copy) -> (AtUrl, &'static str) {
+        match self.by_bytes(key, copy.bytes).await {
+            // Another question about a file that is known, or one whose answer is gone.
+            None => (AtUrl::Unknown, "miss"),
+            Some(answered) if copy.is_fresh() => (AtUrl::Answered(answered), "hit"),
+            Some(answered) => (AtUrl::Stale { copy, answered }, "stale"),
+        }
     }
 
     /// Keeps what lies at a URL. `fresh`: for how long its host vouches for it, where it said.
@@ -99,8 +140,16 @@ impl Cache {
         fresh: Option<Duration>,
     ) {
         let fresh = fresh.unwrap_or(self.url_ttl).min(self.ttl);
-        let copy = Copy::new(bytes, validators, fresh);
+        let copy = Lying::File(Copy::new(bytes, validators, fresh));
         self.layers.put(url, &copy, self.ttl).await;
+    }
+
+    /// Keeps for a moment that a URL leads nowhere.
+    pub async fn keep_dead(&self, url: Digest, fault: &Fault) {
+        if is_dead(fault) && !self.dead_ttl.is_zero() {
+            let lying = Lying::Nothing(fault.clone());
+            self.layers.put(url, &lying, self.dead_ttl).await;
+        }
     }
 
     /// Returns the answer for a file.
@@ -122,6 +171,17 @@ impl Cache {
         };
         metrics::looked(Layer::Tile, metrics::outcome(answered.is_some()));
         answered
+    }
+
+    /// Keeps what a batch came to, if batches may fill the cache and have not had their share of it.
+    pub async fn keep_bulk(&self, key: &AnswerKey, bytes: Digest, answered: &Answered) {
+        if self.bulk == Bulk::Fill && is_complete(&answered.tagged) {
+            let most = self.share.left();
+            let kept = self
+                .layers
+                .put_within(most, key.of_bytes(bytes), answered, self.ttl);
+            self.share.take(kept.await);
+        }
     }
 
     /// Keeps an answer for a file, and for its tile where there is one.

@@ -13,7 +13,7 @@ const FLIGHTS: &str = "tagfleet_cache_flights_total";
 pub fn describe() {
     describe_counter!(
         LOOKUPS,
-        "Looks into the cache of results, by layer (url, bytes, tile) and outcome (hit, miss, stale)"
+        "Looks into the cache of results, by layer (url, bytes, tile) and outcome (hit, miss, stale, dead)"
     );
     describe_histogram!(
         HIT_AGE,

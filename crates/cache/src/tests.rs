@@ -3,7 +3,9 @@ use std::{sync::Arc, time::Duration};
 use clap::Parser;
 use common::{
     bus::{Bus, BusConfig},
+    fault::{Code, Fault},
     image::{Facts, Format},
+    stage::Stage,
     wire::{Asked, Caption, CaptionStatus, Features, Language, ModelId, Selection, Tagged},
 };
 use tokio::time::Instant;
@@ -136,10 +138,13 @@ async fn a_copy_is_fresh_for_as_long_as_its_host_says() {
     let bus = bus().await;
     let cache = cache(&bus, &[]).expect("it is on");
     let validators = Validators {
+        url: "https://a.example/1".into(),
         etag: Some("\"1\"".into()),
         last_modified: None,
     };
     let bytes = Digest::of(b"file");
+    let own = key("shop", "1", None);
+    cache.keep(&own, bytes, None, facts(), tagged()).await;
     for (fresh, is_fresh) in [
         (None, true),
         (Some(Duration::from_secs(60)), true),
@@ -147,10 +152,68 @@ async fn a_copy_is_fresh_for_as_long_as_its_host_says() {
     ] {
         let url = Digest::of(b"url");
         cache.keep_copy(url, bytes, validators.clone(), fresh).await;
-        let copy = cache.copy(url).await.expect("it is kept");
-        assert_eq!(copy.is_fresh(), is_fresh, "{fresh:?}");
-        assert_eq!((copy.bytes, &copy.validators), (bytes, &validators));
+        match cache.at_url(&own, url).await {
+            AtUrl::Answered(_) => assert!(is_fresh, "{fresh:?}"),
+            AtUrl::Stale { copy, .. } => {
+                assert!(!is_fresh, "{fresh:?}");
+                assert_eq!((copy.bytes, &copy.validators), (bytes, &validators));
+            }
+            other => panic!("{other:?}"),
+        }
+        let other_question = key("shop", "1", Some(3));
+        let at_url = cache.at_url(&other_question, url).await;
+        assert!(matches!(at_url, AtUrl::Unknown), "{at_url:?}");
     }
+}
+
+#[tokio::test]
+async fn a_dead_url_is_known_for_a_moment_and_one_that_may_live_is_not() {
+    let bus = bus().await;
+    let own = key("shop", "1", None);
+    let url = Digest::of(b"url");
+    let fault = |code, stage| Fault::new(code, stage, "");
+    let dead = fault(Code::SourceHttpError, Stage::Fetch).retryable(false);
+    let passing = fault(Code::SourceTimeout, Stage::Fetch).retryable(true);
+    let not_of_the_url = fault(Code::ImageInvalid, Stage::Prepare);
+    for (words, fault, is_known) in [
+        (&[][..], &dead, true),
+        (&["--cache-dead-ttl-s", "0"], &dead, false),
+        (&[], &passing, false),
+        (&[], &not_of_the_url, false),
+    ] {
+        let cache = cache(&bus, words).expect("it is on");
+        let url = url.joined(&key(&format!("{fault:?}{words:?}"), "1", None));
+        cache.keep_dead(url, fault).await;
+        let known = matches!(cache.at_url(&own, url).await, AtUrl::Dead(_));
+        assert_eq!(known, is_known, "{words:?} {fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn batches_fill_no_more_than_their_share() {
+    let bus = bus().await;
+    let own = key("shop", "1", None);
+    let answered = Answered::new(facts(), tagged());
+    for (words, is_kept) in [
+        (&["--cache-bulk", "look"][..], false),
+        (&["--cache-bulk", "fill", "--cache-bulk-mib", "0"], false),
+        (&["--cache-bulk", "fill"], true),
+    ] {
+        let cache = cache(&bus, words).expect("it is on");
+        let bytes = Digest::of(words.concat().as_bytes());
+        cache.keep_bulk(&own, bytes, &answered).await;
+        let kept = cache.by_bytes(&own, bytes).await;
+        assert_eq!(kept.is_some(), is_kept, "{words:?}");
+    }
+}
+
+#[test]
+fn an_answer_is_named_by_the_file_and_the_question() {
+    let own = key("shop", "1", None);
+    assert_eq!(own.etag("ab"), own.etag("ab"));
+    assert!(own.etag("ab").starts_with("W/\""));
+    assert_ne!(own.etag("ab"), own.etag("cd"));
+    assert_ne!(own.etag("ab"), key("shop", "2", None).etag("ab"));
 }
 
 #[tokio::test]
@@ -210,7 +273,7 @@ async fn one_server_of_the_fleet_works_and_the_other_finds_what_it_came_to() {
     };
     let waits = tokio::spawn(async move { second.claim(until, found).await });
     let answered = Answered::new(facts(), tagged());
-    kept.set(answered.clone()).expect("once");
+    kept.set(Ok(answered.clone())).expect("once");
     first.land(Ok(answered)).await;
     assert!(waits.await.expect("no panic").is_some());
 }

@@ -8,13 +8,13 @@ use common::{
     fault::{Code, Fault},
     outside::Outside,
 };
-use http::header;
+use http::{HeaderMap, header};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
 use crate::{
     FetchConfig, World,
-    exchange::{self, Answer, Bounds, Clients, Cookies, Resume},
+    exchange::{self, Answer, Bounds, Clients, Cookies, Resume, Validity},
     failure::Failure,
     faults,
     guard::{Guard, Rules},
@@ -50,15 +50,47 @@ pub struct Requester {
 /// A download.
 #[derive(Debug)]
 pub struct Fetched {
-    pub bytes: Bytes,
+    pub file: File,
     /// To be told what became of it.
     pub sent: Sent,
+    pub validity: Validity,
+}
+
+#[derive(Debug)]
+pub enum File {
+    Came(Bytes),
+    /// It is the one that was asked about.
+    Unchanged,
+}
+
+/// What came of one exchange that led to a file.
+#[derive(Debug)]
+struct Found {
+    file: File,
+    validity: Validity,
+}
+
+impl Found {
+    fn unsaid(bytes: Bytes) -> Self {
+        Self {
+            file: File::Came(bytes),
+            validity: Validity::default(),
+        }
+    }
+}
+
+/// What an exchange asks for.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    url: &'a Url,
+    /// What is known of the file at this very URL.
+    earlier: Option<&'a Validity>,
 }
 
 /// Where one exchange has led.
-enum Step<File> {
-    Arrived(File),
-    Onward(Url),
+enum Step<What> {
+    Arrived(What),
+    Onward { to: Url, for_good: bool },
 }
 
 impl Fetcher {
@@ -106,16 +138,18 @@ impl Fetcher {
         self.rules.parse(text).map_err(faults::invalid)
     }
 
-    /// The image's bytes, until the request's deadline or the download's own.
+    /// The image's bytes, until the request's deadline or the download's own. `earlier`: what the host said of the file that
+    /// is known already, which then need not come again.
     pub async fn fetch(
         &self,
         url: Url,
         deadline: Instant,
         requester: &Requester,
+        earlier: Option<&Validity>,
     ) -> Result<Fetched, Fault> {
         let until = deadline.min(Instant::now() + self.total);
         let first = url.clone();
-        let followed = timeout_at(until, self.follow(url, until, requester)).await;
+        let followed = timeout_at(until, self.follow(url, until, requester, earlier)).await;
         let fetched = followed.map_err(|_| faults::too_slow())?;
         fetched.map_err(|fault| faults::hinted(fault, first.as_str()))
     }
@@ -175,13 +209,25 @@ impl Fetcher {
         first: Url,
         until: Instant,
         requester: &Requester,
+        earlier: Option<&Validity>,
     ) -> Result<Fetched, Fault> {
         let mut url = first.clone();
         let mut cookies = Cookies::default();
+        let mut stays = true;
         for _ in 0..=self.max_redirects {
-            match self.hop(&url, until, requester, &mut cookies).await? {
-                Step::Arrived(fetched) => return Ok(fetched),
-                Step::Onward(next) => url = next,
+            let asked = Asked {
+                url: &url,
+                earlier: earlier.filter(|earlier| earlier.url == url.as_str()),
+            };
+            match self.hop(asked, until, requester, &mut cookies).await? {
+                Step::Arrived(mut fetched) => {
+                    fetched.validity.led_there(stays);
+                    return Ok(fetched);
+                }
+                Step::Onward { to, for_good } => {
+                    stays &= for_good;
+                    url = to;
+                }
             }
         }
         // Not the last host: anyone may redirect to it, however well it behaves.
@@ -192,15 +238,16 @@ impl Fetcher {
 
     async fn hop(
         &self,
-        url: &Url,
+        asked: Asked<'_>,
         until: Instant,
         requester: &Requester,
         cookies: &mut Cookies,
     ) -> Result<Step<Fetched>, Fault> {
+        let url = asked.url;
         let entered_by = until.min(Instant::now() + self.first_byte);
         let visit = self.hosts.enter(url, &requester.tenant, entered_by).await?;
         let begun = Instant::now();
-        let outcome = self.exchange(url, until, requester, cookies).await;
+        let outcome = self.exchange(asked, until, requester, cookies).await;
         let unreachable = outcome
             .as_ref()
             .is_err_and(|failure| failure.is(Code::SourceUnreachable));
@@ -213,33 +260,46 @@ impl Fetcher {
 
     async fn exchange(
         &self,
-        url: &Url,
+        asked: Asked<'_>,
         until: Instant,
         requester: &Requester,
         cookies: &mut Cookies,
-    ) -> Result<Step<Bytes>, Failure> {
+    ) -> Result<Step<Found>, Failure> {
+        let Asked { url, earlier } = asked;
         let Requester { tenant, purpose } = requester;
         if Objects::holds(url) {
             let file = self.objects.read(url, tenant, &self.bounds).await;
-            return file.map(Step::Arrived);
+            return file.map(|bytes| Step::Arrived(Found::unsaid(bytes)));
         }
         let excused = self.rules.excuses(url);
         let cookie = cookies.header(url);
-        let headers = cookie.iter().map(|cookie| (header::COOKIE, cookie.clone()));
-        let response = self.clients.get(url, excused, &headers.collect()).await?;
+        let mut headers = HeaderMap::new();
+        headers.extend(cookie.clone().map(|cookie| (header::COOKIE, cookie)));
+        if let Some(earlier) = earlier {
+            earlier.condition(&mut headers);
+        }
+        let response = self.clients.get(url, excused, &headers).await?;
+        let validity = Validity::of(url.as_str(), response.status(), response.headers());
+        let for_good = matches!(response.status().as_u16(), 301 | 308);
         cookies.take(response.headers(), url);
         if let (Purpose::Bulk, Some(pause)) = (purpose, exchange::asked_pause(&response)) {
             self.hosts.back_off(url, tenant, pause);
         }
         let honours_noai = self.honour_noai.applies_to(*purpose);
-        match exchange::judge(response, honours_noai, self.has_contact)? {
-            Answer::Redirect(location) => {
-                Ok(Step::Onward(self.next_hop(url, location.as_deref())?))
-            }
+        match exchange::judge(response, earlier.is_some(), honours_noai, self.has_contact)? {
+            Answer::Redirect(location) => Ok(Step::Onward {
+                to: self.next_hop(url, location.as_deref())?,
+                for_good,
+            }),
+            Answer::Unchanged => Ok(Step::Arrived(Found {
+                file: File::Unchanged,
+                validity: validity.or(earlier),
+            })),
             Answer::Found(response) => {
                 let resume = Resume::new(&self.clients, url, excused, cookie);
                 let file = exchange::read(response, &self.bounds, until, resume).await;
-                file.map(Step::Arrived)
+                let file = File::Came(file?);
+                Ok(Step::Arrived(Found { file, validity }))
             }
         }
     }
@@ -267,15 +327,16 @@ fn floor() -> Duration {
 }
 
 /// Ends the visit with what the exchange says of the host.
-fn leave(visit: Visit, outcome: Result<Step<Bytes>, Failure>) -> Result<Step<Fetched>, Fault> {
+fn leave(visit: Visit, outcome: Result<Step<Found>, Failure>) -> Result<Step<Fetched>, Fault> {
     match outcome {
-        Ok(Step::Arrived(bytes)) => Ok(Step::Arrived(Fetched {
-            bytes,
+        Ok(Step::Arrived(found)) => Ok(Step::Arrived(Fetched {
+            file: found.file,
+            validity: found.validity,
             sent: visit.brought(),
         })),
-        Ok(Step::Onward(url)) => {
+        Ok(Step::Onward { to, for_good }) => {
             visit.end(Verdict::Moved);
-            Ok(Step::Onward(url))
+            Ok(Step::Onward { to, for_good })
         }
         Err(failure) => {
             visit.end(failure.verdict);

@@ -18,8 +18,8 @@ mod robots;
 mod world;
 
 pub use config::FetchConfig;
-pub use exchange::ACCEPT;
-pub use fetcher::{Fetched, Fetcher, Requester};
+pub use exchange::{ACCEPT, Freshness, Validity};
+pub use fetcher::{Fetched, Fetcher, File, Requester};
 pub use guard::Origin;
 pub use hosts::{OpenCircuit, Sent, Tenant};
 pub use metrics::describe as describe_metrics;

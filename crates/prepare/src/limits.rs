@@ -40,15 +40,15 @@ impl Limits {
     pub fn check_scaled(&self, width: u32, height: u32, eighths: u8) -> Result<(), Fault> {
         self.check_shape(width, height)?;
         let pixels = u64::from(width) * u64::from(height);
-        let counted = match eighths {
-            1 => pixels / SKIPPED,
-            2 => pixels / 2,
-            _ => pixels,
+        let skipped = match eighths {
+            1 => SKIPPED,
+            2 => 2,
+            _ => 1,
         };
-        if counted <= self.max_pixels {
+        if pixels / skipped <= self.max_pixels {
             return Ok(());
         }
-        let most = self.max_pixels * pixels / counted;
+        let most = self.max_pixels.saturating_mul(skipped);
         let detail =
             format!("{width} × {height} pixels; of such a file at most {most} are decoded.");
         Err(fault(Code::ImageTooLarge, detail))
@@ -112,5 +112,19 @@ impl Limits {
             return Err(fault(Code::ImageTooLarge, detail));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_may_say_any_number() {
+        let limits = Limits::STANDARD;
+        for eighths in [1, 2, 8] {
+            let fault = limits.check_scaled(u32::MAX, u32::MAX, eighths);
+            assert_eq!(fault.expect_err("too large").code, Code::ImageTooLarge);
+        }
     }
 }

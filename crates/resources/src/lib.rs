@@ -4,6 +4,7 @@
 mod config;
 pub mod connecting;
 mod maintenance;
+pub mod revalidation;
 
 use std::{sync::Arc, time::Duration};
 

@@ -8,17 +8,20 @@ use std::{
 use common::{
     bus::ResultKey,
     fault::{Code, Fault},
+    image::Facts,
     model::TileSpec,
     queue::Priority,
     stage::Stage,
+    wire::Tagged,
 };
 use dispatch::answer::Answer;
-use fetch::{Fetched, Purpose, Requester};
+use fetch::{Purpose, Requester};
 use ledger::Request;
 use prepare::Prepared;
 use serde_json::Value;
 use tokio::time;
 
+use super::known::{ImageFile, Known, Read};
 use crate::context::Migrator;
 
 /// The longest wait for a download and for a decoding process; both have limits of their own.
@@ -43,8 +46,13 @@ pub async fn tag(
         tenant: request.tenant.as_str().into(),
         purpose: Purpose::Bulk,
     };
-    let file = resources.fetcher.fetch(url, until, &requester).await?;
+    let known = Known::of(resources, &request, &model.id);
+    let file = match known.fetch(resources, url, until, &requester).await? {
+        Read::Came(file) => file,
+        Read::Answered(answered) => return Ok(told(answered.facts, answered.tagged)),
+    };
     let _ = fetched.set(Instant::now());
+    let digest = file.digest;
     let prepared = prepare(&migrator, file, model.tile).await?;
     let _slot = migrator.share.take().await;
     let key = ResultKey {
@@ -57,12 +65,18 @@ pub async fn tag(
     let returned = dispatcher
         .submit_and_wait(Priority::Bulk, job, Instant::now(), deadline)
         .await?;
-    let answer = Answer::new(prepared.facts, returned.outcome?);
-    Ok(serde_json::to_value(answer).expect("maps have text as keys"))
+    let tagged = returned.outcome?;
+    known.keep(digest, &prepared.facts, &tagged).await;
+    Ok(told(prepared.facts, tagged))
 }
 
-async fn prepare(migrator: &Migrator, file: Fetched, tile: TileSpec) -> Result<Prepared, Fault> {
-    let Fetched { bytes, sent } = file;
+fn told(facts: Facts, tagged: Tagged) -> Value {
+    let answer = Answer::new(facts, tagged);
+    serde_json::to_value(answer).expect("maps have text as keys")
+}
+
+async fn prepare(migrator: &Migrator, file: ImageFile, tile: TileSpec) -> Result<Prepared, Fault> {
+    let ImageFile { bytes, sent, .. } = file;
     let Ok(_turn) = migrator.preparing.acquire().await else {
         return Err(stopping());
     };

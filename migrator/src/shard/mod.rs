@@ -3,6 +3,7 @@
 mod delivery;
 mod host_pauses;
 mod item;
+mod known;
 mod retry;
 mod run;
 mod schedule;

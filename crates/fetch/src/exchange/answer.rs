@@ -8,7 +8,7 @@ use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use reqwest::Response;
 use tokio::time::{Instant, timeout};
 
@@ -26,12 +26,19 @@ use crate::{
 
 pub enum Answer {
     Found(Response),
+    /// The file is still the one that was asked about.
+    Unchanged,
     /// Where to look instead, not yet checked.
     Redirect(Option<String>),
 }
 
-/// `honour_noai`: whether the site's word against machines counts. `has_contact`: whether the User-Agent names somebody to ask.
-pub fn judge(response: Response, honour_noai: bool, has_contact: bool) -> Result<Answer, Fault> {
+/// `is_conditional`: whether the host was asked if a file has changed. `honour_noai`: whether the site's word against machines counts. `has_contact`: whether the User-Agent names somebody to ask.
+pub fn judge(
+    response: Response,
+    is_conditional: bool,
+    honour_noai: bool,
+    has_contact: bool,
+) -> Result<Answer, Fault> {
     let status = response.status();
     let headers = response.headers();
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
@@ -39,6 +46,9 @@ pub fn judge(response: Response, honour_noai: bool, has_contact: bool) -> Result
         return Ok(Answer::Redirect(
             location.map(|value| text(value.as_bytes())),
         ));
+    }
+    if is_conditional && status == StatusCode::NOT_MODIFIED {
+        return Ok(Answer::Unchanged);
     }
     if !status.is_success() {
         return Err(faults::http_error(status, has_contact));

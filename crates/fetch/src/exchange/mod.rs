@@ -8,9 +8,11 @@ mod connects;
 mod cookies;
 mod encoding;
 mod resume;
+mod validity;
 
 pub use accept::ACCEPT;
 pub use answer::{Answer, Bounds, asked_pause, judge, read};
 pub use client::{Clients, Settings};
 pub use cookies::Cookies;
 pub use resume::Resume;
+pub use validity::{Freshness, Validity};

@@ -1,0 +1,158 @@
+//! For how long a file counts as unchanged, and by what its host tells whether it still is (RFC 9110, 9111).
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_cache_semantics::{CacheOptions, CachePolicy};
+
+/// Longer ones are no validators, but somebody's storage.
+const MAX_VALIDATOR_BYTES: usize = 512;
+/// By these a host says how long a file may be kept.
+const SAYINGS: [header::HeaderName; 3] = [header::CACHE_CONTROL, header::EXPIRES, header::PRAGMA];
+
+/// What a host says of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validity {
+    /// Where the file lay in the end.
+    pub url: String,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+    pub fresh: Freshness,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// The host says nothing.
+    #[default]
+    Unsaid,
+    /// So long it need not be asked again.
+    For(Duration),
+    /// It must not be kept.
+    NotKept,
+}
+
+impl Validity {
+    pub fn of(url: &str, status: http::StatusCode, headers: &HeaderMap) -> Self {
+        Self {
+            url: url.to_owned(),
+            etag: validator(headers.get(header::ETAG)),
+            last_modified: validator(headers.get(header::LAST_MODIFIED)),
+            fresh: freshness(url, status, headers),
+        }
+    }
+
+    /// Asks the host for a file that is not this one.
+    pub fn condition(&self, headers: &mut HeaderMap) {
+        let conditions = [
+            (header::IF_NONE_MATCH, &self.etag),
+            (header::IF_MODIFIED_SINCE, &self.last_modified),
+        ];
+        for (name, validator) in conditions {
+            let value = validator.as_deref().map(HeaderValue::from_str);
+            if let Some(Ok(value)) = value {
+                headers.insert(name, value);
+            }
+        }
+    }
+
+    /// Adds what an answer without the file leaves out.
+    pub fn or(mut self, earlier: Option<&Self>) -> Self {
+        if let Some(earlier) = earlier {
+            self.etag = self.etag.or_else(|| earlier.etag.clone());
+            self.last_modified = self.last_modified.or_else(|| earlier.last_modified.clone());
+        }
+        self
+    }
+
+    /// A redirect that is not for good may lead elsewhere at any time, whatever is said of the file.
+    pub fn led_there(&mut self, for_good: bool) {
+        if let (Freshness::For(_), false) = (self.fresh, for_good) {
+            self.fresh = Freshness::Unsaid;
+        }
+    }
+
+    /// Returns whether the host can be asked at all.
+    pub fn has_validator(&self) -> bool {
+        self.etag.is_some() || self.last_modified.is_some()
+    }
+}
+
+fn validator(value: Option<&HeaderValue>) -> Option<String> {
+    let text = value?.to_str().ok()?;
+    (!text.is_empty() && text.len() <= MAX_VALIDATOR_BYTES).then(|| text.to_owned())
+}
+
+/// By the rules for caches that many share, since the answers of one client may be another one's.
+fn freshness(url: &str, status: http::StatusCode, headers: &HeaderMap) -> Freshness {
+    if !SAYINGS.iter().any(|name| headers.contains_key(name)) {
+        return Freshness::Unsaid;
+    }
+    let Ok(request) = Request::get(url).body(()) else {
+        return Freshness::Unsaid;
+    };
+    let mut response = Response::new(());
+    // An answer that the file is unchanged says the same of it as the file would.
+    *response.status_mut() = match status {
+        http::StatusCode::NOT_MODIFIED => http::StatusCode::OK,
+        status => status,
+    };
+    response.headers_mut().clone_from(headers);
+    let now = SystemTime::now();
+    let options = CacheOptions {
+        shared: true,
+        cache_heuristic: 0.0,
+        ..CacheOptions::default()
+    };
+    let policy = CachePolicy::new_options(&request, &response, now, options);
+    if policy.is_storable() {
+        Freshness::For(policy.time_to_live(now))
+    } else {
+        Freshness::NotKept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: &str = "https://example.com/a.jpg";
+
+    fn of(headers: &[(header::HeaderName, &'static str)]) -> Validity {
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        Validity::of(URL, http::StatusCode::OK, &pairs.collect())
+    }
+
+    #[test]
+    fn hosts_say_how_long_a_file_may_be_kept() {
+        let age = |headers: &[(header::HeaderName, &'static str)]| of(headers).fresh;
+        let seconds = |n| Freshness::For(Duration::from_secs(n));
+        assert_eq!(age(&[]), Freshness::Unsaid);
+        assert_eq!(age(&[(header::ETAG, "\"1\"")]), Freshness::Unsaid);
+        let control = |text| age(&[(header::CACHE_CONTROL, text)]);
+        assert_eq!(control("public, max-age=600"), seconds(600));
+        assert_eq!(control("max-age=600, s-maxage=30"), seconds(30));
+        assert_eq!(control("no-cache"), seconds(0));
+        assert_eq!(control("no-store"), Freshness::NotKept);
+        assert_eq!(control("private, max-age=600"), Freshness::NotKept);
+        let aged = age(&[(header::CACHE_CONTROL, "max-age=600"), (header::AGE, "590")]);
+        assert_eq!(aged, seconds(10));
+        let expired = age(&[(header::EXPIRES, "Wed, 21 Oct 2015 12:00:00 GMT")]);
+        assert_eq!(expired, seconds(0));
+        assert_eq!(age(&[(header::EXPIRES, "0")]), seconds(0));
+    }
+
+    #[test]
+    fn a_file_is_asked_for_by_what_its_host_called_it() {
+        let validity = of(&[
+            (header::ETAG, "W/\"a\""),
+            (header::LAST_MODIFIED, "Wed, 21 Oct 2015 12:00:00 GMT"),
+        ]);
+        let mut headers = HeaderMap::new();
+        validity.condition(&mut headers);
+        assert_eq!(headers[header::IF_NONE_MATCH], "W/\"a\"");
+        assert!(headers.contains_key(header::IF_MODIFIED_SINCE));
+        assert!(!of(&[(header::ETAG, "")]).has_validator());
+    }
+}
