@@ -98,8 +98,8 @@ def environment(container):
 @functools.cache
 def source():
     """All Rust that is shipped, as one text."""
-    crates = ("common", "crates/fetch", "crates/prepare", "crates/manifest", "crates/dispatch", "crates/ledger", "crates/resources", "api-server", "migrator", "ai-worker", "tagfleet")
-    return "\n".join(path.read_text() for crate in crates for path in sorted((ROOT / crate / "src").rglob("*.rs")))
+    crates = [ROOT / name for name in ("common", "api-server", "migrator", "ai-worker", "tagfleet")] + sorted((ROOT / "crates").iterdir())
+    return "\n".join(path.read_text() for crate in crates for path in sorted((crate / "src").rglob("*.rs")))
 
 
 @functools.cache

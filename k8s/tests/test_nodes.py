@@ -96,6 +96,25 @@ class Nodes(unittest.TestCase):
             together[overlay] = scaler["maxReplicaCount"] * int(scaler["triggers"][0]["metadata"]["threshold"])
         self.assertEqual(together["aws-l4"], together["aws-t4"])
 
+    def test_processors_alone_are_enough(self):
+        """aws-cpu: no pool of GPUs, and nothing of them left at the taggers."""
+        self.assertNotIn("tagfleet-gpu", {name(p) for kind in ("NodePool", "EC2NodeClass") for p in of_kind("aws-cpu", kind)})
+        (worker,) = [w for w in workloads("aws-cpu") if name(w) == "tagfleet-worker-tag"]
+        (floor,) = [w for w in workloads("aws-cpu") if name(w) == "tagfleet-worker-floor"]
+        self.assertEqual([c["image"] for c in containers(worker)], [c["image"] for c in containers(floor)])
+        (container,) = pod(worker)["containers"]
+        self.assertEqual(environment(container)["TAGFLEET_DEVICE"], "cpu")
+        for left in ("cuda", "gpu"):
+            self.assertNotIn(left, str(worker).lower())
+        self.assertEqual(pod(worker)["nodeSelector"]["tagfleet/pool"], "plain")
+
+    def test_processors_fit_into_the_pool(self):
+        most = {s["spec"]["scaleTargetRef"]["name"]: s["spec"]["maxReplicaCount"] for s in of_kind("aws-cpu", "ScaledObject")}
+        plain = [w for w in workloads("aws-cpu") if pod(w)["nodeSelector"]["tagfleet/pool"] == "plain"]
+        asked = sum(most.get(name(w), w["spec"].get("replicas")) * cores(pod(w)["containers"][0]["resources"]["requests"]["cpu"]) for w in plain)
+        (pool,) = [p["spec"] for p in of_kind("aws-cpu", "NodePool") if name(p) == "tagfleet-plain"]
+        self.assertGreaterEqual(int(pool["limits"]["cpu"]), asked * 8 / 7 * 1.25)
+
     def test_what_keeps_state_is_not_reclaimed(self):
         self.assertEqual(self.values("tagfleet-steady", "karpenter.sh/capacity-type"), ["on-demand"])
         (broker,) = of_kind("aws-t4", "RabbitmqCluster")
