@@ -1,17 +1,20 @@
 //! Every few seconds the worker says that it is there and what it can do, and
 //! folds the metrics that it recorded: where nobody scrapes they would pile up.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use common::{
     bus::Bus,
     shutdown::Shutdown,
     telemetry,
-    wire::{NEWEST_READ, WIRE_VERSION, WorkerInfo, encode},
+    wire::{NEWEST_READ, WIRE_VERSION, WorkerInfo, announced, encode},
 };
 
-use crate::{captioning::CaptionStage, tagging::Models};
+use crate::{captioning::CaptionStage, load, tagging::Models};
 
 const EVERY: Duration = Duration::from_secs(3);
 /// Two announcements may be lost before the worker is taken for gone.
@@ -43,15 +46,30 @@ impl Announced {
     }
 }
 
+/// Says how busy the engines were. Nobody's work depends on it.
+async fn tell_load(bus: &Bus, who: &Announced, passed: Duration) {
+    if who.kind != announced::TAGGER {
+        return;
+    }
+    let payload = Bytes::from(encode(&load::take(&who.worker, passed)));
+    let told = bus.announce(announced::WORKER_LOAD, &who.worker, payload, KEPT);
+    if let Err(error) = told.await {
+        tracing::debug!(%error, "nobody hears how busy the worker is");
+    }
+}
+
 /// Ends with a farewell, so that nobody waits for a worker that has left.
 pub async fn announce(bus: Bus, who: Announced, shutdown: Shutdown) {
     let metrics = telemetry::metrics();
+    let mut told = Instant::now();
     loop {
         metrics.run_upkeep();
         let payload = Bytes::from(encode(&who.info()));
         if let Err(error) = bus.announce(who.kind, &who.worker, payload, KEPT).await {
             tracing::warn!(%error, "the worker could not announce itself");
         }
+        tell_load(&bus, &who, told.elapsed()).await;
+        told = Instant::now();
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = shutdown.cancelled() => break,

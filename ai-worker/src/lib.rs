@@ -8,6 +8,7 @@ pub mod captioning;
 mod config;
 mod consume;
 pub mod engine;
+mod load;
 mod metrics;
 mod models;
 mod outcome;

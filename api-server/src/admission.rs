@@ -5,7 +5,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -14,6 +14,7 @@ use common::{
     fault::{Code, Fault},
     queue::Queue,
     stage::Stage,
+    wire::{ServerLoad, WIRE_VERSION},
 };
 use dispatch::WaitingLine;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,6 +31,10 @@ const LEAST_RETRY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Admission {
     permits: Arc<Semaphore>,
+    max_in_flight: usize,
+    /// Since the load was last told.
+    requests: AtomicU64,
+    refused: AtomicU64,
     /// Requests that were let in, and whose jobs are not published yet.
     coming: Arc<AtomicUsize>,
     /// Files before this server's decoders.
@@ -53,6 +58,9 @@ impl Admission {
     pub fn new(max_in_flight: usize, workers: WaitingLine, queue: Queue) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(max_in_flight)),
+            max_in_flight,
+            requests: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             coming: Arc::default(),
             decoders: WaitingLine::default(),
             workers,
@@ -61,11 +69,9 @@ impl Admission {
     }
 
     pub fn enter(&self) -> Result<AdmissionPermit, Fault> {
-        let permit = self
-            .permits
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| full())?;
+        self.requests.fetch_add(1, Relaxed);
+        let permit = self.permits.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| self.refuse(full()))?;
         metrics::gauge!(IN_FLIGHT).increment(1.0);
         Ok(AdmissionPermit { _permit: permit })
     }
@@ -76,7 +82,7 @@ impl Admission {
         match self.wait() {
             // While the broker is away the line stands still for another reason, which publishing tells.
             Some(wait) if wait > most && self.queue.is_ready() => {
-                Err(too_long(wait, wait - most, Stage::Admit))
+                Err(self.refuse(too_long(wait, wait - most, Stage::Admit)))
             }
             _ => {
                 self.coming.fetch_add(1, Relaxed);
@@ -90,7 +96,7 @@ impl Admission {
         let inside = self.workers.inside();
         match self.workers.wait_behind(inside) {
             Some(wait) if inside > 0 && wait > left => {
-                Err(too_long(wait, wait - left, Stage::Publish))
+                Err(self.refuse(too_long(wait, wait - left, Stage::Publish)))
             }
             _ => Ok(()),
         }
@@ -112,6 +118,26 @@ impl Admission {
             .map(|wait| wait + decoded)
             .max(behind_all)
             .or((!decoded.is_zero()).then_some(decoded))
+    }
+
+    fn refuse(&self, fault: Fault) -> Fault {
+        self.refused.fetch_add(1, Relaxed);
+        fault
+    }
+
+    /// Returns how busy this server was within `passed`, and begins anew.
+    pub fn take_load(&self, server: &str, passed: Duration) -> ServerLoad {
+        let seconds = passed.as_secs_f64().max(1e-3);
+        let in_flight = self.max_in_flight - self.permits.available_permits();
+        ServerLoad {
+            v: WIRE_VERSION,
+            server: server.to_owned(),
+            in_flight: in_flight as u32,
+            max_in_flight: self.max_in_flight as u32,
+            requests_per_s: self.requests.swap(0, Relaxed) as f64 / seconds,
+            refused_per_s: self.refused.swap(0, Relaxed) as f64 / seconds,
+            predicted_wait_ms: self.wait().map(|wait| wait.as_secs_f64() * 1e3),
+        }
     }
 
     /// Shows what is foretold.

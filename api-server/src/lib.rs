@@ -5,6 +5,7 @@ mod admission;
 mod batches;
 mod config;
 mod context;
+mod fleet;
 mod health;
 mod idempotency;
 mod metrics;
@@ -81,7 +82,8 @@ fn check_budget(config: &ApiConfig, resources: &Resources) -> Result<(), ConfigE
 async fn keep_up(state: Arc<AppState>, shutdown: Shutdown) {
     let watching = shutdown.run_until_cancelled(state.keys.watch());
     let telling = shutdown.run_until_cancelled(tell_waits(&state));
-    tokio::join!(watching, telling);
+    let saying = shutdown.run_until_cancelled(fleet::tell_load(&state));
+    tokio::join!(watching, telling, saying);
 }
 
 /// Tells migrators and the other API servers how long real-time jobs wait, and hears the same from those.

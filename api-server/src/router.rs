@@ -14,7 +14,9 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{batches, context, health, middleware, models, page, requests, state::AppState, tags};
+use crate::{
+    batches, context, fleet, health, middleware, models, page, requests, state::AppState, tags,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -49,6 +51,7 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .routes(routes!(tags::tag_image))
         .routes(routes!(requests::get_request))
         .routes(routes!(models::list_models))
+        .routes(routes!(fleet::get_fleet))
         .routes(routes!(batches::create_batch, batches::list_batches))
         .routes(routes!(batches::get_batch))
         .routes(routes!(batches::batch_results))

@@ -11,6 +11,7 @@ mod keys;
 mod models;
 mod queues;
 mod serve;
+mod service;
 mod tag;
 
 use std::process::ExitCode;
@@ -41,6 +42,10 @@ enum Command {
     Tag(tag::TagArgs),
     /// Tag as many images as there are, through a running service
     Batch(batch::Batch),
+    /// Show the fleet: servers, workers, queues, and how busy they are
+    Top(service::Top),
+    /// Say what became of a request, and where its time went
+    Explain(service::Explain),
     /// Fetch and build the models; does nothing where they are already there
     Models(models::Models),
     /// Make API keys
@@ -99,6 +104,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Queues(queues) => queues.run().await,
         Command::Tag(tag) => tag.run().await,
         Command::Batch(batch) => batch.run().await,
+        Command::Top(top) => top.run().await,
+        Command::Explain(explain) => explain.run().await,
         Command::Models(models) => models.run(),
         Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,

@@ -54,7 +54,7 @@ fn timeout_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Erro
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ImageSource {
-    /// An http or https URL on a public address.
+    /// An http or https URL on a public address; or `s3://…`, `gs://…`, `az://…`, `file:///…` below what the operator allows.
     #[schema(example = "https://example.com/cat.jpg")]
     Url(String),
     /// The file's bytes in base64, in either alphabet, with or without padding, line breaks or `data:image/…;base64,` before.

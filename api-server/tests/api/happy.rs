@@ -5,7 +5,7 @@ use common::stage::Stage;
 use image::ImageFormat;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use testing::pictures;
+use testing::{pictures, servers::eventually};
 
 use crate::{
     harness::Harness,
@@ -15,6 +15,38 @@ use crate::{
         worker::{Behaviour, MODEL},
     },
 };
+
+#[tokio::test]
+async fn the_fleet_is_seen_as_it_tells_of_itself() {
+    let api = Harness::start().await;
+    api.post_raw("/v1/tags", "image/jpeg", pictures::photo(64, 64))
+        .await;
+    let fleet = eventually("the server tells how busy it is", async || {
+        let fleet = api.get("/v1/fleet").await.json;
+        let is_told = fleet["servers"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty());
+        is_told.then_some(fleet)
+    })
+    .await;
+    let server = &fleet["servers"][0];
+    assert!(server["requests_per_s"].as_f64() > Some(0.0), "{server}");
+    assert_eq!(server["refused_per_s"], 0.0);
+    assert_eq!(server["max_in_flight"], 1_024);
+    let worker = &fleet["workers"][0];
+    assert_eq!(worker["models"], json!([MODEL]), "{worker}");
+    let queues = fleet["queues"].as_array().expect("queues");
+    let names: Vec<_> = queues
+        .iter()
+        .map(|queue| (queue["queue"].as_str(), queue["priority"].as_str()))
+        .collect();
+    assert!(
+        names.contains(&(Some("tagging"), Some("bulk"))),
+        "{names:?}"
+    );
+    assert_eq!(fleet["dead_letters"], 0);
+    api.finish().await;
+}
 
 #[track_caller]
 fn is_answer(reply: &Reply, file: &[u8]) {

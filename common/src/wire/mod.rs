@@ -5,6 +5,7 @@ mod asked;
 mod bulk;
 mod caption_job;
 mod job;
+mod load;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ pub use asked::{Asked, Language, Selection};
 pub use bulk::{Pressure, Shard};
 pub use caption_job::CaptionJob;
 pub use job::RETURN_MARGIN;
+pub use load::{ServerLoad, WorkerLoad};
 use serde::{Deserialize, Serialize};
 
 use crate::{fault::Fault, seal::Seal, stage::Timings};
@@ -33,6 +35,10 @@ pub mod announced {
     pub const MIGRATOR: &str = "migrator";
     /// API servers: how long their real-time jobs wait.
     pub const REALTIME_WAIT: &str = "realtime";
+    /// Workers: how busy they are.
+    pub const WORKER_LOAD: &str = "worker-load";
+    /// API servers: how busy they are.
+    pub const SERVER_LOAD: &str = "server-load";
 }
 
 /// The tenant of every job where the service asks for no API key.
@@ -72,7 +78,9 @@ macro_rules! versioned {
     };
 }
 
-versioned!(Job, JobResult, WorkerInfo, CaptionJob, Shard, Pressure);
+versioned!(
+    Job, JobResult, WorkerInfo, CaptionJob, Shard, Pressure, WorkerLoad, ServerLoad
+);
 
 pub fn encode<T: Versioned>(message: &T) -> Vec<u8> {
     message.to_bytes()

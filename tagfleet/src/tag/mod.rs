@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::asked::Asked;
 use client::Client;
 pub use client::Problem;
+pub use print::table;
 use source::Source;
 
 #[derive(Args)]

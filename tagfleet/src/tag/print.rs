@@ -72,7 +72,7 @@ fn stages(outcomes: &[Outcome]) -> Table {
     table
 }
 
-fn table() -> Table {
+pub fn table() -> Table {
     let mut table = Table::new();
     table
         .load_style(STYLE)

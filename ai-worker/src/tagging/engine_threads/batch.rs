@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::EngineThread;
 use crate::{
     engine::{Breakdown, Engine, EngineError},
+    load,
     metrics::{BATCH_FILL, BATCH_SIZE, INFER_SECONDS, OUT_OF_MEMORY},
     tagging::batching::{Batch, BatchError, Fit, Item, QueueId, Scored, Sizes},
 };
@@ -27,8 +28,9 @@ struct Inferred {
 
 impl EngineThread {
     pub(super) fn run(&self, batch: Batch) -> Result<(), Breakdown> {
-        let images = batch.items.len() as f64;
-        metrics::histogram!(BATCH_SIZE, "closed" => batch.closed.name()).record(images);
+        let images = batch.items.len();
+        load::count_batch(images);
+        metrics::histogram!(BATCH_SIZE, "closed" => batch.closed.name()).record(images as f64);
         metrics::histogram!(BATCH_FILL).record(batch.fill);
         let origin = Origin {
             taken: Instant::now(),
