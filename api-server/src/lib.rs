@@ -5,18 +5,15 @@ mod admission;
 mod batches;
 mod config;
 mod context;
-mod fleet;
-mod health;
 mod idempotency;
 mod metrics;
 mod middleware;
-mod models;
 mod page;
 mod quota;
 mod request;
-mod requests;
 mod router;
 mod state;
+mod status;
 mod tags;
 
 use std::sync::Arc;
@@ -82,7 +79,7 @@ fn check_budget(config: &ApiConfig, resources: &Resources) -> Result<(), ConfigE
 async fn keep_up(state: Arc<AppState>, shutdown: Shutdown) {
     let watching = shutdown.run_until_cancelled(state.keys.watch());
     let telling = shutdown.run_until_cancelled(tell_waits(&state));
-    let saying = shutdown.run_until_cancelled(fleet::tell_load(&state));
+    let saying = shutdown.run_until_cancelled(status::fleet::tell_load(&state));
     tokio::join!(watching, telling, saying);
 }
 

@@ -15,7 +15,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    batches, context, fleet, health, middleware, models, page, requests, state::AppState, tags,
+    batches, context, middleware, page,
+    state::AppState,
+    status::{fleet, health, models, requests},
+    tags,
 };
 
 #[derive(OpenApi)]
