@@ -33,6 +33,10 @@ build() {
     programs="$CARGO_TARGET_DIR/$(rustc -vV | sed -n 's/^host: //p')/release"
 }
 
+# Seconds that an input may take. A table is read by a process of its own, which is ended after a minute without a word; the
+# library that reads it counts as far as a file says that it goes on.
+declare -A patience=([table]=60)
+
 # fuzz TARGET: what it learns stays in fuzz/corpus for the next run. No input may take 10 s or half a gigabyte.
 fuzz() {
     local target=$1 log executions crashes=0 folders
@@ -42,7 +46,7 @@ fuzz() {
     : >"$log"
     start fuzz "$log" "$programs/$target" "fuzz/corpus/$target" "${folders[@]/#/fuzz/seeds/}" \
         -dict="fuzz/dictionaries/${dictionary[$target]}.dict" -artifact_prefix="fuzz/artifacts/$target/" \
-        -max_total_time="$seconds" -timeout=10 -malloc_limit_mb=288 -rss_limit_mb=512 -print_final_stats=1
+        -max_total_time="$seconds" -timeout="${patience[$target]:-10}" -malloc_limit_mb=288 -rss_limit_mb=512 -print_final_stats=1
     wait "${pids[fuzz]}" || crashes=1
     unset 'pids[fuzz]'
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use common::{
     fault::{Code, Fault},
     model::hex,
@@ -31,6 +31,17 @@ pub struct IdempotencyKey {
     all: Arc<Mutex<HashSet<Used>>>,
 }
 
+/// The key of a request, where it has one.
+pub fn key_of(headers: &HeaderMap) -> Result<Option<&[u8]>, Fault> {
+    let key = headers.get("idempotency-key").map(HeaderValue::as_bytes);
+    match key {
+        Some(key) if !(1..=MAX_KEY_BYTES).contains(&key.len()) => Err(Fault::invalid(format!(
+            "Idempotency-Key must have 1 to {MAX_KEY_BYTES} characters."
+        ))),
+        key => Ok(key),
+    }
+}
+
 impl InFlightKeys {
     /// `None` where the request has no key.
     pub fn enter(
@@ -38,15 +49,10 @@ impl InFlightKeys {
         tenant: &str,
         headers: &HeaderMap,
     ) -> Result<Option<IdempotencyKey>, Fault> {
-        let Some(key) = headers.get("idempotency-key") else {
+        let Some(key) = key_of(headers)? else {
             return Ok(None);
         };
-        if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
-            return Err(Fault::invalid(format!(
-                "Idempotency-Key must have 1 to {MAX_KEY_BYTES} characters."
-            )));
-        }
-        let used = (tenant.to_owned(), hex(&Sha256::digest(key.as_bytes())));
+        let used = (tenant.to_owned(), hex(&Sha256::digest(key)));
         if !self
             .0
             .lock()

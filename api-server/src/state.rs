@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use cache::Replays;
 use common::{
     budget::Budget,
     fault::{Code, Fault},
@@ -21,6 +22,9 @@ use crate::{
     quota::Quota,
 };
 
+/// How long an `Idempotency-Key` of a request for tags stands for its answer.
+const KEYS_KEPT: Duration = Duration::from_secs(86_400);
+
 /// Readers of results have this part of what images may have.
 const READERS_PART: usize = 8;
 
@@ -32,6 +36,8 @@ pub struct AppState {
     pub admission: Admission,
     pub offload: Offload,
     pub idempotency: InFlightKeys,
+    /// What the keys of requests for tags stand for.
+    pub replays: Replays,
     /// What became of requests; none where they are not kept.
     pub records: Option<Records>,
     pub quota: Quota,
@@ -64,6 +70,7 @@ impl AppState {
             keys,
             offload: Offload::default(),
             idempotency: InFlightKeys::default(),
+            replays: Replays::new(resources.bus.clone(), KEYS_KEPT),
             records: Records::open(
                 resources.bus.clone(),
                 Duration::from_secs(config.request_keep_s),

@@ -105,23 +105,57 @@ def tell(counts, faults):
     print(f"RESULT gallery files={total} agree={good}")
 
 
+# A photo of 12 megapixels in each format, and what else people have of full size.
+PHOTO = (4_032, 3_024)
+FULL_SIZE = (
+    (PHOTO, "JPEG", {"quality": 85}),
+    (PHOTO, "JPEG", {"quality": 85, "progressive": True}),
+    (PHOTO, "PNG", {"compress_level": 1}),
+    (PHOTO, "WEBP", {"quality": 80}),
+    (PHOTO, "HEIF", {"quality": 55}),
+    (PHOTO, "AVIF", {"quality": 55, "speed": 9}),
+    ((6_000, 4_000), "PNG", {"compress_level": 1}),
+    ((6_240, 4_160), "JPEG", {"quality": 85, "progressive": True}),
+    ((8_064, 6_048), "HEIF", {"quality": 55}),
+    ((8_256, 5_504), "JPEG", {"quality": 85}),
+    ((8_256, 5_504), "JPEG", {"quality": 85, "progressive": True}),
+    ((8_256, 5_504), "WEBP", {"quality": 80}),
+    ((8_660, 5_774), "PNG", {"compress_level": 1}),
+    ((16_384, 12_288), "JPEG", {"quality": 80}),
+    ((1_080, 16_000), "WEBP", {"quality": 80}),
+    ((1_080, 60_000), "JPEG", {"quality": 80}),
+    ((1_080, 60_000), "PNG", {"compress_level": 6}),
+)
+
+
+def grainy(photo):
+    """The grain of a sensor, which an enlarged photo lacks."""
+    photo = photo.resize(PHOTO, Image.Resampling.BICUBIC)
+    return Image.blend(photo, Image.effect_noise(PHOTO, 18).convert("RGB"), 0.12)
+
+
+def laid_out(photo, size):
+    """The photo side by side and below itself, as often as it takes."""
+    if photo.size == size:
+        return photo
+    sheet = Image.new("RGB", size)
+    for top in range(0, size[1], photo.height):
+        for left in range(0, size[0], photo.width):
+            sheet.paste(photo, (left, top))
+    return sheet
+
+
 def tell_timings(program, photos):
-    """A photo of 12 megapixels in each format: time of the processor, and memory at the most."""
-    size = (4_032, 3_024)
-    photo = photos[0].resize(size, Image.Resampling.BICUBIC)
-    # The grain of a sensor, which an enlarged photo lacks.
-    photo = Image.blend(photo, Image.effect_noise(size, 18).convert("RGB"), 0.12)
-    for form, options in (
-        ("JPEG", {"quality": 85}),
-        ("JPEG", {"quality": 85, "progressive": True}),
-        ("PNG", {"compress_level": 1}),
-        ("WEBP", {"quality": 80}),
-        ("HEIF", {"quality": 55}),
-        ("AVIF", {"quality": 55, "speed": 9}),
-    ):
-        file = encoded(photo, form, **options)
-        taken, peak, _ = timed(program, file)
-        print(f"{form} {options}: {len(file) / 1e6:.1f} MB, {taken:.0f} ms, {peak:.0f} MiB at the most")
+    """Time of the processor for each, and memory at the most."""
+    photo = grainy(photos[0])
+    for size, form, options in FULL_SIZE:
+        file = encoded(laid_out(photo, size), form, **options)
+        about = f"{size[0]} × {size[1]} {form} {options}: {len(file) / 1e6:.1f} MB"
+        try:
+            taken, peak, _ = timed(program, file)
+            print(f"{about}, {taken:.0f} ms, {peak:.0f} MiB at the most", flush=True)
+        except RuntimeError as fault:
+            print(f"{about}, refused: {fault}", flush=True)
 
 
 def main():

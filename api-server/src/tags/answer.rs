@@ -30,8 +30,8 @@ pub struct TagAnswer {
     /// Which worker did it; `cache` where none had to.
     #[schema(example = "worker-1")]
     pub worker: String,
-    /// By what the answer was found in the cache: the image's `url`, its `bytes`, or its `tile`, which copies of other
-    /// sizes and encodings share. Absent where it was worked out now.
+    /// By what the answer was found: the image's `url`, its `bytes`, or its `tile`, which copies of other sizes and encodings
+    /// share; or the `key` of a request that was answered before. Absent where it was worked out now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "url")]
     pub cached: Option<&'static str>,

@@ -5,6 +5,7 @@ mod content;
 mod file;
 mod form;
 mod once;
+mod replayed;
 mod request;
 mod source;
 mod work;
@@ -17,7 +18,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cache::Layer;
+use cache::{Layer, Replay};
 use common::{fault::Fault, stage::Stage};
 use dispatch::answer::Answer;
 use identity::{Caller, Guest};
@@ -25,11 +26,12 @@ use tokio::time::Instant;
 
 use crate::{
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
+    idempotency::key_of,
     request::TagOptions,
     state::AppState,
 };
 use answer::TagAnswer;
-use request::{ImageFile, RequestOptions, Source, TagForm, TagRequest};
+use request::{ImageFile, RequestOptions, Source, TagForm, TagRequest, Wanted};
 use work::{Caching, Done, Work};
 
 pub use source::most_bytes;
@@ -42,7 +44,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// (`image/*` or `application/octet-stream`, options in the query).
 #[utoipa::path(
     post, path = "/v1/tags", tag = "Tags",
-    params(TagOptions, RequestOptions), security((), ("api_key" = [])),
+    params(TagOptions, RequestOptions, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters: sent again, it is answered as before for a day")), security((), ("api_key" = [])),
     request_body(content(
         (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5, "language": "ko", "exclude": ["weapon"]})),
         (TagForm = "multipart/form-data"),
@@ -63,9 +65,10 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json", headers(("www-authenticate" = String, description = "`Bearer`"))),
         (status = 404, description = "`model_not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`idempotency_in_flight`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The image's place (`source_not_allowed`), its host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`, `source_busy`, `source_forbids_ai`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency_mismatch`; the image's place (`source_not_allowed`), its host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`, `source_busy`, `source_forbids_ai`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`overloaded`, `rate_limited`, `quota_exceeded`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
         (status = 500, description = "`too_many_attempts`, `inference_failed`, `internal`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`queue_unavailable`, `results_unavailable`, `no_workers`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
@@ -133,6 +136,7 @@ fn cache_status(cached: Option<Layer>) -> &'static str {
         Some(Layer::Url) => "tagfleet; hit; detail=url",
         Some(Layer::Bytes) => "tagfleet; hit; detail=bytes",
         Some(Layer::Tile) => "tagfleet; hit; detail=tile",
+        Some(Layer::Key) => "tagfleet; hit; detail=key",
         None => "tagfleet; fwd=miss",
     }
 }
@@ -148,9 +152,36 @@ async fn tag(
     let _place = guest.bring_image(&app.resources.bus).await?;
     let (parts, body) = request.into_parts();
     let arrived = Instant::from_std(arrived.0);
-    let wanted = source::read(app, context, &caller.tenant, parts, body, arrived).await?;
-    context.client_ref = wanted.client_ref;
+    let key = key_of(&parts.headers)?.map(<[u8]>::to_vec);
+    let mut wanted = source::read(app, context, &caller.tenant, parts, body, arrived).await?;
+    context.client_ref = wanted.client_ref.take();
     context.end(Stage::Admit);
+    let Some(key) = key else {
+        return answered(app, context, caller, wanted).await;
+    };
+    let asked = replayed::fingerprint(app, &mut wanted).await?;
+    let replays = &app.replays;
+    match replays
+        .begin(&caller.tenant, &key, asked, wanted.deadline)
+        .await?
+    {
+        Replay::Known(answered) => Ok(Done::cached(answered, Layer::Key)),
+        Replay::First(first) => {
+            let way = Box::pin(answered(app, context, caller, wanted));
+            let done = first.during(way).await?;
+            replayed::keep(*first, &done).await;
+            Ok(done)
+        }
+    }
+}
+
+/// The answer, from wherever it can be had first.
+async fn answered(
+    app: &AppState,
+    context: &mut RequestContext,
+    caller: &Caller,
+    wanted: Wanted,
+) -> Result<Done, Fault> {
     let fleet = &app.resources.fleet;
     let model = fleet.model(wanted.model.as_deref()).await?;
     fleet.expect_readers(wanted.asked.version())?;

@@ -260,6 +260,62 @@ async fn a_client_that_has_the_answer_is_told_so() {
     api.finish().await;
 }
 
+async fn post_with_key(api: &Harness, key: &str, body: &Value) -> Reply {
+    let request = api.client.post(api.url("/v1/tags")).json(body);
+    let answer = request.header("idempotency-key", key).send().await;
+    Reply::read(answer.expect("an answer")).await
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_is_answered_as_before() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Slow(100)).await;
+    let body = json!({"image": {"url": origin.url("/a.jpg")}, "cache": "no-store"});
+    let posts = (0..10).map(|_| post_with_key(&api, "one", &body));
+    let replies = futures_util::future::join_all(posts).await;
+    let worked = replies
+        .iter()
+        .filter(|reply| reply.json["cached"].is_null());
+    assert_eq!(worked.count(), 1);
+    found_by(&post_with_key(&api, "one", &body).await, Some("key"));
+    assert_eq!(api.worker.jobs.lock().unwrap().len(), 1);
+    // Another name is another request, and the same name with another request is a mistake.
+    found_by(&post_with_key(&api, "two", &body).await, None);
+    let mut other = body.clone();
+    other["limit"] = json!(2);
+    post_with_key(&api, "one", &other)
+        .await
+        .is_problem(422, "idempotency_mismatch");
+    post_with_key(&api, &"x".repeat(256), &body)
+        .await
+        .is_problem(400, "invalid_request");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_request_that_failed_may_be_sent_again() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let gone = json!({"image": {"url": origin.url("/gone.jpg")}});
+    for _ in 0..2 {
+        post_with_key(&api, "one", &gone)
+            .await
+            .is_problem(422, "source_http_error");
+    }
+    let sent = api.client.post(api.url("/v1/tags"));
+    let photo = pictures::photo(320, 240);
+    let sent = sent.header("content-type", "image/jpeg").body(photo);
+    let again = sent
+        .try_clone()
+        .expect("bytes")
+        .header("idempotency-key", "two");
+    let first = sent.header("idempotency-key", "two").send().await;
+    found_by(&Reply::read(first.expect("an answer")).await, None);
+    let second = again.send().await;
+    found_by(&Reply::read(second.expect("an answer")).await, Some("key"));
+    api.finish().await;
+}
+
 #[tokio::test]
 async fn a_batch_finds_what_was_answered_before() {
     let origin = photos().await;

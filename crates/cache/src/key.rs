@@ -18,13 +18,17 @@ impl Digest {
     }
 
     /// Each part with its length before it: no two lists of parts are written alike.
-    fn of_parts(parts: &[&[u8]]) -> Self {
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
         Self(hash.finalize().into())
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Returns the digest of a URL as a tenant sees it.

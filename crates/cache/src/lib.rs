@@ -8,6 +8,7 @@ mod flights;
 mod key;
 mod layers;
 mod metrics;
+mod replays;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use entry::{Answered, Copy, Validators, is_complete, is_dead};
 pub use flights::{Flight, Flights, Landed, Lead, landing};
 pub use key::{AnswerKey, Digest};
 pub use metrics::describe as describe_metrics;
+pub use replays::{First, Replay, Replays};
 
 use entry::Lying;
 use layers::Layers;
@@ -37,6 +39,8 @@ pub enum Layer {
     Url,
     Bytes,
     Tile,
+    /// The request's `Idempotency-Key`.
+    Key,
 }
 
 impl Layer {
@@ -45,6 +49,7 @@ impl Layer {
             Self::Url => "url",
             Self::Bytes => "bytes",
             Self::Tile => "tile",
+            Self::Key => "key",
         }
     }
 }
