@@ -7,7 +7,7 @@ use std::{
     mem, ptr,
 };
 
-use super::{Chroma, Cicp, Picture, Plane, library};
+use super::{Chroma, Cicp, Filters, Picture, Plane, library};
 
 /// Room for what a newer version adds behind the fields that are known: the library fills the whole of its own.
 const SPARE_WORDS: usize = 128;
@@ -110,11 +110,16 @@ impl Drop for Owned {
 
 impl Dav1d {
     /// The first picture of a stream. Nothing where the decoder finds none, or one of more pixels than that.
-    pub fn decode(&'static self, stream: &[u8], most_pixels: u32) -> Option<Picture> {
+    pub fn decode(
+        &'static self,
+        stream: &[u8],
+        most_pixels: u32,
+        filters: Filters,
+    ) -> Option<Picture> {
         if stream.is_empty() {
             return None;
         }
-        let decoder = self.open(most_pixels)?;
+        let decoder = self.open(most_pixels, filters)?;
         // SAFETY: zeros are a valid `Data` and a valid `Frame`, of nothing.
         let mut data: Data = unsafe { mem::zeroed() };
         // SAFETY: as above.
@@ -156,7 +161,7 @@ impl Dav1d {
         if is_old { 4 } else { 1 }
     }
 
-    fn open(&'static self, most_pixels: u32) -> Option<Decoder> {
+    fn open(&'static self, most_pixels: u32, filters: Filters) -> Option<Decoder> {
         // SAFETY: zeros are valid settings, which the library then fills.
         let mut settings: Settings = unsafe { mem::zeroed() };
         let mut context = ptr::null_mut();
@@ -168,7 +173,9 @@ impl Dav1d {
             settings.apply_grain = 0;
             settings.all_layers = 0;
             settings.frame_size_limit = most_pixels;
-            settings.inloop_filters = 0;
+            if filters == Filters::Off {
+                settings.inloop_filters = 0;
+            }
             settings.log = ptr::null_mut();
             (self.dav1d_open)(&raw mut context, &raw const settings)
         };

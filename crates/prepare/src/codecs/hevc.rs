@@ -11,7 +11,7 @@ use std::{
     ptr,
 };
 
-use super::{Chroma, Cicp, Picture, Plane, library};
+use super::{Chroma, Cicp, Filters, Picture, Plane, library};
 
 /// The handle of a decoder, and that of a picture.
 type Handle = *mut c_void;
@@ -59,7 +59,11 @@ impl Drop for Decoder {
 
 impl De265 {
     /// The picture that the units (NAL) are of. Nothing where the decoder finds none in them.
-    pub fn decode<'a>(&'static self, units: impl Iterator<Item = &'a [u8]>) -> Option<Picture> {
+    pub fn decode<'a>(
+        &'static self,
+        units: impl Iterator<Item = &'a [u8]>,
+        filters: Filters,
+    ) -> Option<Picture> {
         // SAFETY: makes a decoder, or none.
         let handle = unsafe { (self.de265_new_decoder)() };
         if handle.is_null() {
@@ -71,8 +75,10 @@ impl De265 {
         };
         // SAFETY: the decoder is open; it copies the units.
         unsafe {
-            (self.de265_set_parameter_bool)(handle, DISABLE_DEBLOCKING, 1);
-            (self.de265_set_parameter_bool)(handle, DISABLE_SAO, 1);
+            if filters == Filters::Off {
+                (self.de265_set_parameter_bool)(handle, DISABLE_DEBLOCKING, 1);
+                (self.de265_set_parameter_bool)(handle, DISABLE_SAO, 1);
+            }
             for unit in units {
                 let length = c_int::try_from(unit.len()).ok()?;
                 (self.de265_push_NAL)(handle, unit.as_ptr(), length, 0, ptr::null_mut());

@@ -45,6 +45,26 @@ macro_rules! library {
 }
 use library;
 
+/// Whether a codec smooths what it has decoded, as its standard wants it. A tile is too small to show that of a large picture;
+/// a small one is enlarged, and then it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filters {
+    On,
+    Off,
+}
+
+impl Filters {
+    /// Pictures of fewer pixels are smoothed; the tiles of a phone's pictures have as many.
+    const LEAST_UNFILTERED: usize = 512 * 512;
+
+    pub fn for_size((width, height): (usize, usize)) -> Self {
+        match width * height < Self::LEAST_UNFILTERED {
+            true => Self::On,
+            false => Self::Off,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Codecs {
     pub hevc: Option<De265>,

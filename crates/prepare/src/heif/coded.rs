@@ -8,7 +8,7 @@ use super::{
     layout::Codec,
 };
 use crate::{
-    codecs::{self, Dav1d, De265, Picture},
+    codecs::{self, Dav1d, De265, Filters, Picture},
     fault,
 };
 
@@ -71,13 +71,14 @@ impl Coder {
                 let width = described.get(21).map_or(4, |it| usize::from(it & 3) + 1);
                 let mut units = parameter_sets(described);
                 units.extend(coded_units(&data.bytes, width));
-                library.decode(units.into_iter())
+                library.decode(units.into_iter(), Filters::for_size(size))
             }
             Self::Av1(library) => {
                 let described = items.property(item, b"av1C").and_then(|body| body.get(4..));
                 let stream = [described.unwrap_or_default(), &data.bytes].concat();
                 let most = (size.0 + PADDING_PX) * (size.1 + PADDING_PX);
-                library.decode(&stream, u32::try_from(most).ok()?)
+                let most = u32::try_from(most).ok()?;
+                library.decode(&stream, most, Filters::for_size(size))
             }
         }
     }

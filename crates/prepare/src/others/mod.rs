@@ -26,7 +26,11 @@ pub fn decode(
     spec: TileSpec,
     limits: &Limits,
 ) -> Result<Pixels, Fault> {
-    let unreadable = |error| unreadable(&error, format);
+    let is_cut = format == Format::Gif && !has_trailer(bytes);
+    let unreadable = |error| match unreadable(&error, format) {
+        fault if is_cut && fault.code == Code::ImageInvalid => damage::truncated("GIF", None),
+        fault => fault,
+    };
     let format = named(format)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limited(limits.max_decoded_bytes));
@@ -108,6 +112,11 @@ fn limited(bytes: u64) -> image::Limits {
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(bytes);
     limits
+}
+
+/// A GIF ends with a semicolon. Some writers put zeros behind it.
+fn has_trailer(gif: &[u8]) -> bool {
+    gif.iter().rev().find(|byte| **byte != 0) == Some(&b';')
 }
 
 fn named(format: Format) -> Result<ImageFormat, Fault> {
