@@ -203,6 +203,7 @@ async fn answered(
         context,
         caller,
         source: Some(wanted.source),
+        earlier: None,
         asked: wanted.asked,
         model,
         deadline: wanted.deadline,

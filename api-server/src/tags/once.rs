@@ -7,14 +7,18 @@ use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
+use resources::revalidation;
 use tokio::time::timeout_at;
 
 use super::work::{Caching, Done, Work};
 
 /// The answer for what lies at a URL, from wherever it can be had first.
-pub async fn answer(work: Work<'_>, caching: &Caching<'_>, url: Digest) -> Result<Done, Fault> {
-    if let Some(landed) = look(caching, url).await {
-        return Ok(Done::cached(landed?, Layer::Url));
+pub async fn answer(mut work: Work<'_>, caching: &Caching<'_>, url: Digest) -> Result<Done, Fault> {
+    match caching.cache.at_url(&caching.key, url).await {
+        AtUrl::Answered(answered) => return Ok(Done::cached(answered, Layer::Url)),
+        AtUrl::Dead(fault) => return Err(fault),
+        AtUrl::Stale { copy, answered } => work.earlier = revalidation::of(copy, answered),
+        AtUrl::Unknown => {}
     }
     let flight = url.joined(&caching.key);
     loop {

@@ -14,7 +14,7 @@ use common::{
 use fetch::{Fetched, File, Freshness, Purpose, Requester};
 use identity::Caller;
 use prepare::Prepared;
-use resources::revalidation;
+use resources::revalidation::{self, Earlier};
 use tokio::time::Instant;
 use url::Url;
 
@@ -101,6 +101,8 @@ pub struct Work<'a> {
     pub caller: &'a Caller,
     /// Taken once the image is read.
     pub source: Option<Source>,
+    /// What is known of the file at the source's URL, and may be out of date.
+    pub earlier: Option<Earlier>,
     pub asked: Asked,
     pub model: ModelInfo,
     pub deadline: Instant,
@@ -131,11 +133,14 @@ impl Work<'_> {
             return self.tag(prepared, coming).await;
         };
         let bytes = file::digest(self.app, &image.bytes, self.deadline).await?;
-        if let (Some(url), Some(validity)) = (url, &image.validity) {
-            let cache = caching.cache;
-            revalidation::keep(cache, url, bytes, validity).await;
-        }
-        let known = caching.cache.by_bytes(&caching.key, bytes).await;
+        let cache = caching.cache;
+        let keeping = async {
+            if let (Some(url), Some(validity)) = (url, &image.validity) {
+                revalidation::keep(cache, url, bytes, validity).await;
+            }
+        };
+        // At one time: both go to the result store in one piece.
+        let ((), known) = tokio::join!(keeping, cache.by_bytes(&caching.key, bytes));
         self.context.end(Stage::Fetch);
         if let Some(answered) = known {
             image.known_before();
@@ -189,10 +194,7 @@ impl Work<'_> {
             tenant: self.caller.tenant.clone(),
             purpose: Purpose::Realtime,
         };
-        let earlier = match looked_up {
-            Some((caching, url)) => revalidation::earlier(caching.cache, &caching.key, url).await,
-            None => None,
-        };
+        let earlier = self.earlier.take();
         let fetcher = &self.app.resources.fetcher;
         let validity = earlier.as_ref().map(|earlier| &earlier.validity);
         let fetched = fetcher

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache::{AnswerKey, Answered, AtUrl, Cache, Digest, Validators};
+use cache::{Answered, Cache, Digest, Validators};
 use fetch::{Freshness, Validity};
 
 /// A file that is known, and counts as unchanged no longer.
@@ -13,15 +13,7 @@ pub struct Earlier {
     pub validity: Validity,
 }
 
-/// Returns what the host of a URL can be asked about.
-pub async fn earlier(cache: &Cache, key: &AnswerKey, url: Digest) -> Option<Earlier> {
-    match cache.at_url(key, url).await {
-        AtUrl::Stale { copy, answered } => of(copy, answered),
-        AtUrl::Answered(_) | AtUrl::Dead(_) | AtUrl::Unknown => None,
-    }
-}
-
-/// Returns nothing where the host has not said by what it would know the file again.
+/// Returns what the host of a file can be asked about; nothing where it has not said by what it would know the file again.
 pub fn of(copy: cache::Copy, answered: Answered) -> Option<Earlier> {
     let validity = Validity {
         url: copy.validators.url,

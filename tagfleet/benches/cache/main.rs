@@ -154,6 +154,7 @@ async fn hits(fleet: &Fleet, origin: &Origin) -> anyhow::Result<Outcome> {
 
 /// Returns the downloads and the jobs that requests for one new photo cause, at both servers at once.
 async fn crowd(fleet: &Fleet, origin: &Origin) -> anyhow::Result<(f64, f64)> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build()?;
     let url = format!("{}crowd.jpg", origin.url);
     let jobs = fleet.images_inferred().await;
