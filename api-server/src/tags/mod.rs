@@ -212,6 +212,8 @@ async fn answered(
         (Some(caching), Some(url)) => once::answer(work, caching, url).await?,
         _ => work.go(caching.as_ref(), None).await?,
     };
+    // One whose caption is still to come has no name: the whole one would have the same.
+    let caching = caching.filter(|_| done.is_complete());
     done.etag = caching.map(|caching| caching.key.etag(&done.facts.sha256));
     Ok(done)
 }

@@ -1,7 +1,9 @@
 //! What an `Idempotency-Key` stands for: the image and the options, and later the answer.
 
+use bytes::Bytes;
 use cache::{Answered, Digest, First, is_complete};
-use common::fault::Fault;
+use common::{fault::Fault, stage::Stage};
+use tokio::time::Instant;
 
 use super::{
     file,
@@ -17,11 +19,11 @@ pub async fn fingerprint(app: &AppState, wanted: &mut Wanted) -> Result<Digest, 
         let bytes = file::from_body(app, body, wanted.deadline).await?;
         wanted.source = Source::Bytes(bytes);
     }
-    let image = match &wanted.source {
+    let image = match &mut wanted.source {
         Source::Url(url) => Digest::of(url.as_str().as_bytes()),
-        Source::Base64(text, _) => Digest::of(text.as_bytes()),
+        Source::Base64(text, _) => hashed(app, text, wanted.deadline).await?,
         Source::Bytes(bytes) => file::digest(app, bytes, wanted.deadline).await?,
-        Source::Body(_) => return Err(Fault::bug(common::stage::Stage::Admit)),
+        Source::Body(_) => return Err(Fault::bug(Stage::Admit)),
     };
     let asked = serde_json::to_vec(&wanted.asked).expect("names as keys");
     let model = wanted.model.as_deref().unwrap_or_default();
@@ -30,6 +32,14 @@ pub async fn fingerprint(app: &AppState, wanted: &mut Wanted) -> Result<Digest, 
         &asked,
         model.as_bytes(),
     ]))
+}
+
+/// Off the threads that serve all other requests, since a text may be long.
+async fn hashed(app: &AppState, text: &mut String, until: Instant) -> Result<Digest, Fault> {
+    let bytes = Bytes::from(std::mem::take(text));
+    let digest = file::digest(app, &bytes, until).await?;
+    *text = String::from_utf8(bytes.into()).map_err(|_| Fault::bug(Stage::Admit))?;
+    Ok(digest)
 }
 
 /// Keeps an answer that another try would not better.

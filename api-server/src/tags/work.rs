@@ -220,7 +220,7 @@ impl Work<'_> {
         self.context.bytes = Some(bytes.len());
         let kept = match validity.fresh {
             Freshness::NotKept => Kept::No,
-            Freshness::Unsaid | Freshness::For(_) => Kept::Yes,
+            Freshness::Unsaid | Freshness::For(_) | Freshness::AtMost(_) => Kept::Yes,
         };
         let image = ImageBytes {
             bytes,

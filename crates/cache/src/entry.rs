@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use common::{
-    fault::Fault,
+    fault::{Code, Fault},
     image::Facts,
     stage::Stage,
     wire::{CaptionStatus, Tagged},
@@ -16,8 +16,28 @@ use crate::Digest;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Lying {
     File(Copy),
-    /// Nothing that another try would bring sooner than the fault is forgotten.
-    Nothing(Fault),
+    /// Nothing that another try would bring until then, seconds since 1970. Memory keeps every entry as long as any.
+    Nothing {
+        fault: Fault,
+        until_s: u64,
+    },
+}
+
+impl Lying {
+    pub fn nothing(fault: &Fault, time: Duration) -> Self {
+        Self::Nothing {
+            fault: fault.clone(),
+            until_s: now_s().saturating_add(time.as_secs()),
+        }
+    }
+
+    /// Returns the fault that is still true.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Nothing { fault, until_s } if now_s() < *until_s => Some(fault),
+            Self::Nothing { .. } | Self::File(_) => None,
+        }
+    }
 }
 
 /// The file that lay at a URL.
@@ -90,9 +110,11 @@ pub fn is_complete(tagged: &Tagged) -> bool {
     )
 }
 
-/// Returns whether a URL leads nowhere, and will a moment later.
+/// Returns whether a URL leads nowhere, and will a moment later. A host that cannot be reached may be the next moment; that
+/// it is not asked too often is its circuit's affair.
 pub fn is_dead(fault: &Fault) -> bool {
-    fault.stage == Stage::Fetch && !fault.retryable
+    let is_hosts = fault.code == Code::SourceUnreachable;
+    fault.stage == Stage::Fetch && !fault.retryable && !is_hosts
 }
 
 /// Hosts of a fleet may differ by seconds, which a cache can bear.

@@ -118,10 +118,12 @@ impl Cache {
 
     /// Returns what is known of a URL.
     pub async fn at_url(&self, key: &AnswerKey, url: Digest) -> AtUrl {
-        let (known, outcome) = match self.layers.get(url).await {
-            Some(Lying::Nothing(fault)) => (AtUrl::Dead(fault), "dead"),
-            Some(Lying::File(copy)) => self.answered(key, copy).await,
-            None => (AtUrl::Unknown, "miss"),
+        let lying: Option<Lying> = self.layers.get(url).await;
+        let fault = lying.as_ref().and_then(Lying::fault).cloned();
+        let (known, outcome) = match (fault, lying) {
+            (Some(fault), _) => (AtUrl::Dead(fault), "dead"),
+            (None, Some(Lying::File(copy))) => self.answered(key, copy).await,
+            (None, _) => (AtUrl::Unknown, "miss"),
         };
         metrics::looked(Layer::Url, outcome);
         known
@@ -134,6 +136,11 @@ impl Cache {
             Some(answered) if copy.is_fresh() => (AtUrl::Answered(answered), "hit"),
             Some(answered) => (AtUrl::Stale { copy, answered }, "stale"),
         }
+    }
+
+    /// Returns how long a file counts as unchanged where nobody vouches for it.
+    pub fn url_ttl(&self) -> Duration {
+        self.url_ttl
     }
 
     /// Keeps what lies at a URL. `fresh`: for how long its host vouches for it, where it said.
@@ -152,7 +159,7 @@ impl Cache {
     /// Keeps for a moment that a URL leads nowhere.
     pub async fn keep_dead(&self, url: Digest, fault: &Fault) {
         if is_dead(fault) && !self.dead_ttl.is_zero() {
-            let lying = Lying::Nothing(fault.clone());
+            let lying = Lying::nothing(fault, self.dead_ttl);
             self.layers.put(url, &lying, self.dead_ttl).await;
         }
     }

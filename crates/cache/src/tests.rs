@@ -174,11 +174,13 @@ async fn a_dead_url_is_known_for_a_moment_and_one_that_may_live_is_not() {
     let fault = |code, stage| Fault::new(code, stage, "");
     let dead = fault(Code::SourceHttpError, Stage::Fetch).retryable(false);
     let passing = fault(Code::SourceTimeout, Stage::Fetch).retryable(true);
+    let unreachable = fault(Code::SourceUnreachable, Stage::Fetch).retryable(false);
     let not_of_the_url = fault(Code::ImageInvalid, Stage::Prepare);
     for (words, fault, is_known) in [
         (&[][..], &dead, true),
         (&["--cache-dead-ttl-s", "0"], &dead, false),
         (&[], &passing, false),
+        (&[], &unreachable, false),
         (&[], &not_of_the_url, false),
     ] {
         let cache = cache(&bus, words).expect("it is on");
@@ -187,6 +189,17 @@ async fn a_dead_url_is_known_for_a_moment_and_one_that_may_live_is_not() {
         let known = matches!(cache.at_url(&own, url).await, AtUrl::Dead(_));
         assert_eq!(known, is_known, "{words:?} {fault:?}");
     }
+}
+
+#[test]
+fn a_dead_url_is_dead_for_no_longer_wherever_that_is_kept() {
+    let fault = Fault::new(Code::SourceHttpError, Stage::Fetch, "");
+    assert!(
+        Lying::nothing(&fault, Duration::from_secs(10))
+            .fault()
+            .is_some()
+    );
+    assert!(Lying::nothing(&fault, Duration::ZERO).fault().is_none());
 }
 
 #[tokio::test]

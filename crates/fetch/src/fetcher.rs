@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::{
     FetchConfig, World,
-    exchange::{self, Answer, Bounds, Clients, Cookies, Resume, Validity},
+    exchange::{self, Answer, Bounds, Clients, Cookies, Freshness, Resume, Validity},
     failure::Failure,
     faults,
     guard::{Guard, Rules},
@@ -79,6 +79,13 @@ impl Found {
     }
 }
 
+/// Where a host sends us instead, and for how long that holds.
+struct Redirect {
+    to: Url,
+    fresh: Freshness,
+    for_good: bool,
+}
+
 /// What an exchange asks for.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
@@ -90,7 +97,7 @@ struct Asked<'a> {
 /// Where one exchange has led.
 enum Step<What> {
     Arrived(What),
-    Onward { to: Url, for_good: bool },
+    Onward(Redirect),
 }
 
 impl Fetcher {
@@ -213,7 +220,7 @@ impl Fetcher {
     ) -> Result<Fetched, Fault> {
         let mut url = first.clone();
         let mut cookies = Cookies::default();
-        let mut stays = true;
+        let mut redirects: Vec<(Freshness, bool)> = Vec::new();
         for _ in 0..=self.max_redirects {
             let asked = Asked {
                 url: &url,
@@ -221,12 +228,15 @@ impl Fetcher {
             };
             match self.hop(asked, until, requester, &mut cookies).await? {
                 Step::Arrived(mut fetched) => {
-                    fetched.validity.led_there(stays);
+                    let fresh = &mut fetched.validity.fresh;
+                    for (redirect, for_good) in redirects {
+                        *fresh = fresh.behind(redirect, for_good);
+                    }
                     return Ok(fetched);
                 }
-                Step::Onward { to, for_good } => {
-                    stays &= for_good;
-                    url = to;
+                Step::Onward(redirect) => {
+                    redirects.push((redirect.fresh, redirect.for_good));
+                    url = redirect.to;
                 }
             }
         }
@@ -287,10 +297,11 @@ impl Fetcher {
         }
         let honours_noai = self.honour_noai.applies_to(*purpose);
         match exchange::judge(response, earlier.is_some(), honours_noai, self.has_contact)? {
-            Answer::Redirect(location) => Ok(Step::Onward {
+            Answer::Redirect(location) => Ok(Step::Onward(Redirect {
                 to: self.next_hop(url, location.as_deref())?,
+                fresh: validity.fresh,
                 for_good,
-            }),
+            })),
             Answer::Unchanged => Ok(Step::Arrived(Found {
                 file: File::Unchanged,
                 validity: validity.or(earlier),
@@ -334,9 +345,9 @@ fn leave(visit: Visit, outcome: Result<Step<Found>, Failure>) -> Result<Step<Fet
             validity: found.validity,
             sent: visit.brought(),
         })),
-        Ok(Step::Onward { to, for_good }) => {
+        Ok(Step::Onward(redirect)) => {
             visit.end(Verdict::Moved);
-            Ok(Step::Onward { to, for_good })
+            Ok(Step::Onward(redirect))
         }
         Err(failure) => {
             visit.end(failure.verdict);

@@ -44,6 +44,7 @@ pub struct Limit {
 
 #[derive(Debug)]
 struct Lease {
+    most: u32,
     taken: Instant,
     unused: u32,
     used: u32,
@@ -72,7 +73,7 @@ impl Limit {
             policy,
             // Another rate is another bucket.
             bucket: format!("{owner}:{policy}:{}:{}", bucket.every_us, bucket.burst),
-            lease: Mutex::new(Lease::new()),
+            lease: Mutex::new(Lease::new(most_leased(rate))),
             turn: tokio::sync::Mutex::default(),
             alone: RateLimiter::direct_with_clock(quota, MonotonicClock).with_middleware(),
         }
@@ -109,7 +110,11 @@ impl Limit {
 
     fn told(&self, counted: Counted) -> Result<Left, Left> {
         match counted {
-            Counted::Yes { remaining } => Ok(self.left(remaining)),
+            Counted::Yes { remaining } => {
+                // So that a bus that goes away gives nobody a second burst.
+                let _ = self.alone.check();
+                Ok(self.left(remaining))
+            }
             Counted::No { wait } => Err(self.refused(wait)),
             Counted::CountAlone | Counted::AskTheBus { .. } => self.count_alone(),
         }
@@ -144,8 +149,9 @@ impl Limit {
 }
 
 impl Lease {
-    fn new() -> Self {
+    fn new(most: u32) -> Self {
         Self {
+            most,
             taken: Instant::now(),
             unused: 0,
             used: 0,
@@ -179,9 +185,9 @@ impl Lease {
 
     /// As many as it used for so long of late.
     fn need(&self, now: Instant) -> u32 {
-        let passed = now.duration_since(self.taken).max(Duration::from_millis(1));
+        let passed = now.duration_since(self.taken).max(LEASE);
         let needed = f64::from(self.used) * LEASE.as_secs_f64() / passed.as_secs_f64();
-        (needed.ceil() as u32).clamp(1, MOST_LEASED)
+        (needed.ceil() as u32).clamp(1, self.most)
     }
 
     fn take_in(&mut self, taken: Taken, now: Instant) {
@@ -193,6 +199,12 @@ impl Lease {
         let is_empty = taken.granted == 0;
         self.empty_until = is_empty.then(|| now + taken.wait);
     }
+}
+
+/// No more than come back in the time after which what is unused is lost: of a thousand a day, one.
+fn most_leased(rate: Rate) -> u32 {
+    let come_back = KEPT.as_secs_f64() / rate.every().as_secs_f64();
+    (come_back as u32).clamp(1, MOST_LEASED)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub async fn keep(cache: &Cache, url: Digest, bytes: Digest, validity: &Validity
         Freshness::NotKept => return,
         Freshness::Unsaid => None,
         Freshness::For(time) => Some(time),
+        Freshness::AtMost(time) => Some(time.min(cache.url_ttl())),
     };
     let validators = Validators {
         url: validity.url.clone(),

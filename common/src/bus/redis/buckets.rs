@@ -59,12 +59,12 @@ fn make(pipeline: &mut Pipeline, key: &str, now_us: u64, full_at_us: u64) {
         .arg(key)
         .arg(now_us)
         .arg("NX")
-        .arg("PXAT")
-        .arg(millis(full_at_us) + MARGIN_MS)
+        .arg("PX")
+        .arg(millis(full_at_us.saturating_sub(now_us)) + MARGIN_MS)
         .ignore();
 }
 
-/// The first millisecond of the clock that is not before.
+/// In milliseconds, rounded up.
 fn millis(us: u64) -> u64 {
     us.div_ceil(1_000)
 }

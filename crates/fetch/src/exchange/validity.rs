@@ -27,6 +27,8 @@ pub enum Freshness {
     Unsaid,
     /// So long it need not be asked again.
     For(Duration),
+    /// No longer than that, nor than where it says nothing.
+    AtMost(Duration),
     /// It must not be kept.
     NotKept,
 }
@@ -64,16 +66,26 @@ impl Validity {
         self
     }
 
-    /// A redirect that is not for good may lead elsewhere at any time, whatever is said of the file.
-    pub fn led_there(&mut self, for_good: bool) {
-        if let (Freshness::For(_), false) = (self.fresh, for_good) {
-            self.fresh = Freshness::Unsaid;
-        }
-    }
-
     /// Returns whether the host can be asked at all.
     pub fn has_validator(&self) -> bool {
         self.etag.is_some() || self.last_modified.is_some()
+    }
+}
+
+impl Freshness {
+    /// What holds for a file behind a redirect: both may change.
+    pub fn behind(self, redirect: Self, for_good: bool) -> Self {
+        match (self, redirect) {
+            (Self::NotKept, _) | (_, Self::NotKept) => Self::NotKept,
+            (fresh, Self::Unsaid) if for_good => fresh,
+            (Self::Unsaid, Self::Unsaid) => Self::Unsaid,
+            (Self::For(time) | Self::AtMost(time), Self::Unsaid) => Self::AtMost(time),
+            (Self::Unsaid, Self::For(time) | Self::AtMost(time)) => Self::AtMost(time),
+            (Self::For(one), Self::For(other)) => Self::For(one.min(other)),
+            (Self::For(one) | Self::AtMost(one), Self::For(other) | Self::AtMost(other)) => {
+                Self::AtMost(one.min(other))
+            }
+        }
     }
 }
 
@@ -141,6 +153,23 @@ mod tests {
         let expired = age(&[(header::EXPIRES, "Wed, 21 Oct 2015 12:00:00 GMT")]);
         assert_eq!(expired, seconds(0));
         assert_eq!(age(&[(header::EXPIRES, "0")]), seconds(0));
+    }
+
+    #[test]
+    fn a_redirect_lasts_no_longer_than_it_says_and_hides_nothing() {
+        let [short, long] = [5, 600].map(Duration::from_secs);
+        let behind = |file: Freshness, redirect, for_good| file.behind(redirect, for_good);
+        use Freshness::{AtMost, For, NotKept, Unsaid};
+        assert_eq!(behind(For(long), Unsaid, true), For(long));
+        assert_eq!(behind(For(long), Unsaid, false), AtMost(long));
+        assert_eq!(
+            behind(For(Duration::ZERO), Unsaid, false),
+            AtMost(Duration::ZERO)
+        );
+        assert_eq!(behind(For(long), For(short), false), For(short));
+        assert_eq!(behind(Unsaid, For(short), true), AtMost(short));
+        assert_eq!(behind(For(long), NotKept, true), NotKept);
+        assert_eq!(behind(NotKept, For(long), true), NotKept);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use common::{
     budget::FIRST_BYTES,
-    fault::Fault,
+    fault::{Code, Fault},
     outside::{NotAllowed, Outside, Place, Reading},
     stage::Stage,
 };
@@ -47,15 +47,23 @@ impl Objects {
     pub async fn read(&self, url: &Url, tenant: &str, bounds: &Bounds) -> Result<Bytes, Failure> {
         let place = self.place(url.as_str(), tenant)?;
         let opened = timeout(bounds.idle, place.read()).await;
-        let opened = opened.map_err(|_| faults::too_slow())?;
-        let reading = opened.map_err(|error| failed(&error))?;
-        let reading = reading.ok_or_else(faults::no_object)?;
-        Ok(whole(reading, bounds).await?)
+        let opened = opened.map_err(|_| named(faults::too_slow()))?;
+        let reading = opened.map_err(|error| named(failed(&error)))?;
+        let reading = reading.ok_or_else(|| named(faults::no_object()))?;
+        whole(reading, bounds).await.map_err(named)
     }
 
     fn place(&self, text: &str, tenant: &str) -> Result<Place, Fault> {
         let place = self.allowed.place(tenant, text);
         place.map_err(|NotAllowed| faults::source_not_allowed())
+    }
+}
+
+/// An object that cannot be read is held against whoever named it: a store that others use as well is never closed to them.
+fn named(fault: Fault) -> Failure {
+    match fault.code {
+        Code::SourceUnreachable => Failure::no_answer(fault),
+        _ => fault.into(),
     }
 }
 

@@ -59,6 +59,17 @@ async fn an_object_is_read_whole_within_the_limits_of_a_download() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_closes_the_store_to_nobody_else() {
+    let (folder, objects) = shops(&[]);
+    std::fs::create_dir(folder.path().join("folder.jpg")).expect("made");
+    let url = url_of(&folder, "folder.jpg");
+    let failure = objects.read(&url, "shop", &bounds()).await;
+    let failure = failure.expect_err("it is no file");
+    let blames_the_tenant = matches!(failure.verdict, crate::hosts::Verdict::Failed(_));
+    assert!(blames_the_tenant, "{failure:?}");
+}
+
+#[tokio::test]
 async fn nobody_reads_what_is_not_theirs() {
     let (folder, objects) = shops(&[("a.jpg", 300)]);
     let url = url_of(&folder, "a.jpg");

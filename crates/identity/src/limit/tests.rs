@@ -19,6 +19,13 @@ async fn a_burst_passes_and_the_next_one_is_told_when() {
     assert_eq!((refused.remaining, refused.retry_after_s), (0, Some(10)));
 }
 
+#[test]
+fn what_comes_back_slowly_is_leased_singly() {
+    for (per_second, most) in [(0.01, 1), (1.0, 1), (10.0, 10), (300.0, MOST_LEASED)] {
+        assert_eq!(most_leased(rate(per_second, 1_000)), most, "{per_second}");
+    }
+}
+
 /// Two servers, each with many requests at once, and one bucket.
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_share_what_the_fleet_allows() {
@@ -48,7 +55,7 @@ fn taken(granted: u32) -> Taken {
 #[test]
 fn a_lease_is_as_long_as_what_it_is_used_for() {
     let start = Instant::now();
-    let mut lease = Lease::new();
+    let mut lease = Lease::new(MOST_LEASED);
     lease.take_in(taken(40), start);
     for _ in 0..40 {
         assert!(matches!(lease.count(start), Counted::Yes { .. }));
@@ -61,7 +68,7 @@ fn a_lease_is_as_long_as_what_it_is_used_for() {
 #[test]
 fn what_was_leased_long_ago_is_lost() {
     let start = Instant::now();
-    let mut lease = Lease::new();
+    let mut lease = Lease::new(MOST_LEASED);
     lease.take_in(taken(40), start);
     let next = lease.count(start + KEPT + Duration::from_millis(1));
     assert!(matches!(next, Counted::AskTheBus { most: 1 }));
