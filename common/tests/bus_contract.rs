@@ -377,7 +377,9 @@ async fn what_is_in_a_bucket_is_taken_once(bus: Bus) {
         }
     };
     let (one, other) = tokio::join!(taker(), taker());
-    assert_eq!(one + other, 300);
+    // Who finds the bucket empty while another one holds what it will give back has to come again.
+    let rest = taker().await;
+    assert_eq!(one + other + rest, 300);
     let empty = bus.take("a", &bucket, 1).await.expect("an answer");
     assert_eq!(empty.left, 0);
     let wait_s = empty.wait.as_secs();
