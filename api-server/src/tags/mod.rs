@@ -157,7 +157,7 @@ async fn tag(
     context.client_ref = wanted.client_ref.take();
     context.end(Stage::Admit);
     let Some(key) = key else {
-        return answered(app, context, caller, wanted).await;
+        return Box::pin(answered(app, context, caller, wanted)).await;
     };
     let asked = replayed::fingerprint(app, &mut wanted).await?;
     let replays = &app.replays;
@@ -209,7 +209,7 @@ async fn answered(
         deadline: wanted.deadline,
     };
     let mut done = match (&caching, url) {
-        (Some(caching), Some(url)) => once::answer(work, caching, url).await?,
+        (Some(caching), Some(url)) => Box::pin(once::answer(work, caching, url)).await?,
         _ => work.go(caching.as_ref(), None).await?,
     };
     // One whose caption is still to come has no name: the whole one would have the same.
