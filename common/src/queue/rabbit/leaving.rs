@@ -3,18 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use lapin::{message::Delivery, options::BasicCancelOptions};
+use lapin::{
+    message::Delivery,
+    options::{BasicCancelOptions, BasicNackOptions},
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Place, receipt::Source, topology::Topology, within};
 use crate::queue::QueueError;
 
-/// Once nothing has come for so long, all that was on its way is here. What comes later yet goes back with its channel.
+/// Once nothing has come for so long, all that was on its way is here. What comes later yet is given back at once.
 const QUIET: Duration = Duration::from_millis(200);
 
 pub struct Leaving {
     pub source: Arc<Source>,
-    deliveries: lapin::Consumer,
+    /// Nothing once it has left.
+    deliveries: Option<lapin::Consumer>,
     ends_at: Instant,
 }
 
@@ -35,17 +39,40 @@ impl Leaving {
         within(topology.depth(&source.channel, place)).await?;
         Ok(Self {
             source,
-            deliveries,
+            deliveries: Some(deliveries),
             ends_at: Instant::now() + QUIET,
         })
     }
 
     /// Returns what still comes, and nothing once that is all.
     pub async fn next(&mut self) -> Option<Delivery> {
-        let next = timeout_at(self.ends_at, self.deliveries.next()).await;
+        let deliveries = self.deliveries.as_mut()?;
+        let next = timeout_at(self.ends_at, deliveries.next()).await;
         let delivery = next.ok()??.ok()?;
         self.ends_at = Instant::now() + QUIET;
         Some(delivery)
+    }
+}
+
+impl Drop for Leaving {
+    /// A broker that is slow may send something later still. Un-acked it would lie in the channel for as long as a job that
+    /// came through it is in hand.
+    fn drop(&mut self) {
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (Some(deliveries), Ok(runtime)) = (self.deliveries.take(), runtime) {
+            runtime.spawn(give_back(deliveries));
+        }
+    }
+}
+
+/// Gives back whatever still comes, until the channel is closed.
+async fn give_back(mut deliveries: lapin::Consumer) {
+    let back = BasicNackOptions {
+        requeue: true,
+        ..BasicNackOptions::default()
+    };
+    while let Some(Ok(delivery)) = deliveries.next().await {
+        let _ = delivery.nack(back).await;
     }
 }
 
