@@ -33,15 +33,19 @@ impl Leaving {
         source: Arc<Source>,
         deliveries: lapin::Consumer,
     ) -> Result<Self, QueueError> {
-        let unanswered = BasicCancelOptions { nowait: true };
-        let cancelled = source.channel.basic_cancel(deliveries.tag(), unanswered);
-        within(cancelled).await?;
-        within(topology.depth(&source.channel, place)).await?;
-        Ok(Self {
+        let tag = deliveries.tag();
+        // From here on nothing is lost with it, also where the broker does not answer.
+        let mut leaving = Self {
             source,
             deliveries: Some(deliveries),
-            ends_at: Instant::now() + QUIET,
-        })
+            ends_at: Instant::now(),
+        };
+        let channel = &leaving.source.channel;
+        let unanswered = BasicCancelOptions { nowait: true };
+        within(channel.basic_cancel(tag, unanswered)).await?;
+        within(topology.depth(channel, place)).await?;
+        leaving.ends_at = Instant::now() + QUIET;
+        Ok(leaving)
     }
 
     /// Returns what still comes, and nothing once that is all.
