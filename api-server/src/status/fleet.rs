@@ -14,6 +14,7 @@ use common::{
     wire::{self, ServerLoad, Versioned, WorkerInfo, WorkerLoad, announced},
 };
 use dispatch::pressure;
+use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::time::{sleep, timeout};
 use utoipa::ToSchema;
@@ -166,22 +167,23 @@ fn worker_views(workers: &[WorkerInfo], loads: Vec<WorkerLoad>) -> Vec<BusyWorke
     views.collect()
 }
 
+/// The queues that tell their depth, all asked at one time.
 async fn depths(queue: &Queue) -> Vec<QueueView> {
-    let mut views = Vec::new();
-    for job_queue in JobQueue::ALL {
-        for priority in Priority::ALL {
-            let depth = timeout(DEPTH_WITHIN, queue.depth(job_queue, priority)).await;
-            if let Ok(Ok(depth)) = depth {
-                views.push(QueueView {
-                    queue: job_queue.name(),
-                    priority: priority.name(),
-                    messages: depth.messages,
-                    consumers: depth.consumers,
-                });
-            }
-        }
-    }
-    views
+    let all = JobQueue::ALL
+        .into_iter()
+        .flat_map(|job_queue| Priority::ALL.map(|priority| depth(queue, job_queue, priority)));
+    join_all(all).await.into_iter().flatten().collect()
+}
+
+async fn depth(queue: &Queue, job_queue: JobQueue, priority: Priority) -> Option<QueueView> {
+    let depth = timeout(DEPTH_WITHIN, queue.depth(job_queue, priority)).await;
+    let depth = depth.ok()?.ok()?;
+    Some(QueueView {
+        queue: job_queue.name(),
+        priority: priority.name(),
+        messages: depth.messages,
+        consumers: depth.consumers,
+    })
 }
 
 /// Says how busy this server is, as long as it is polled.

@@ -20,7 +20,7 @@ pub struct ServerLoad {
     pub in_flight: u32,
     pub max_in_flight: u32,
     pub requests_per_s: f64,
-    /// Of these, refused because they would have come too late, or were too many.
+    /// Those of them that were refused, because they would have come too late or were too many.
     pub refused_per_s: f64,
     /// For decoders and workers, milliseconds; nothing where nothing is under way.
     pub predicted_wait_ms: Option<f64>,

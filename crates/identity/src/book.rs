@@ -160,7 +160,7 @@ impl Entry {
         let limit = old
             .filter(|old| old.limit.rate == rate)
             .map(|old| old.limit.clone());
-        // Of the key itself, since its id may be changed.
+        // The bucket is the key's own, since its id may be changed.
         let owner = format!("key:{}", &sha256[..LOOKED_UP_CHARS]);
         Ok(Key {
             sha256,

@@ -1,11 +1,13 @@
+mod colours;
+
 use common::model::Fit;
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+use image::{ImageFormat, Rgb, RgbImage};
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
 use super::*;
 use testing::pictures::{
-    BLUE, GREEN, GREY, RED, WHITE, compress, encoded, extended_webp, jpeg, laid, many_scans,
-    quarters, with_orientation, with_profile, without_segment,
+    BLUE, GREEN, GREY, RED, compress, encoded, extended_webp, jpeg, laid, many_scans, quarters,
+    with_orientation,
 };
 
 pub(crate) const SPEC: TileSpec = TileSpec {
@@ -74,63 +76,6 @@ fn every_orientation_is_turned_upright() {
         );
         shows_quarters(&oblong);
     }
-}
-
-#[test]
-fn every_kind_of_colour_becomes_rgb() {
-    let picture = quarters(300, 300);
-    let dynamic = DynamicImage::ImageRgb8(picture.clone());
-    for format in [
-        ImageFormat::Png,
-        ImageFormat::WebP,
-        ImageFormat::Bmp,
-        ImageFormat::Tiff,
-        ImageFormat::Gif,
-    ] {
-        shows_quarters(&prepared(&encoded(picture.clone(), format), SPEC).1);
-    }
-    shows_quarters(&prepared(&encoded(dynamic.to_rgb16(), ImageFormat::Png), SPEC).1);
-    let (_, grey) = prepared(&encoded(dynamic.to_luma8(), ImageFormat::Png), SPEC);
-    is_near(&grey, 168, 168, GREY);
-    let luma = dynamic.to_luma8();
-    let (_, grey) = prepared(
-        &compress(luma.as_raw(), 300, PixelFormat::GRAY, |e| {
-            e.set_subsamp(Subsamp::Gray).expect("grey")
-        }),
-        SPEC,
-    );
-    is_near(&grey, 168, 168, GREY);
-}
-
-#[test]
-fn cmyk_as_adobe_writes_it_becomes_rgb() {
-    // Inverted ink, and none of it black: 255 is no black.
-    let cmyk: Vec<u8> = quarters(300, 300)
-        .pixels()
-        .flat_map(|&Rgb([r, g, b])| [r, g, b, 255])
-        .collect();
-    shows_quarters(&prepared(&compress(&cmyk, 300, PixelFormat::CMYK, |_| ()), SPEC).1);
-}
-
-#[test]
-fn what_is_transparent_is_white() {
-    let half = RgbaImage::from_fn(300, 300, |x, _| {
-        if x < 150 {
-            Rgba([0, 0, 0, 0])
-        } else {
-            Rgba([220, 30, 30, 255])
-        }
-    });
-    let (_, tile) = prepared(&encoded(half, ImageFormat::Png), SPEC);
-    is_near(&tile, 56, 112, WHITE);
-    is_near(&tile, 168, 112, RED);
-    let pale = RgbaImage::from_pixel(300, 300, Rgba([220, 30, 30, 128]));
-    is_near(
-        &prepared(&encoded(pale, ImageFormat::Png), SPEC).1,
-        112,
-        112,
-        [237, 142, 142],
-    );
 }
 
 #[test]
@@ -326,56 +271,6 @@ fn nonsense_never_panics() {
             let _ = super::tile(&broken, SPEC, &LIMITS);
         }
     }
-}
-
-#[test]
-fn colour_profiles_are_followed_and_broken_ones_are_not() {
-    let p3 = moxcms::ColorProfile::new_display_p3()
-        .encode()
-        .expect("a profile");
-    // What the wide screen of a phone calls this is the reddest that sRGB has.
-    let red = RgbImage::from_pixel(300, 300, Rgb([234, 51, 35]));
-    let plain = jpeg(&red);
-    is_near(&prepared(&plain, SPEC).1, 112, 112, [234, 51, 35]);
-    is_near(
-        &prepared(&with_profile(&plain, &p3), SPEC).1,
-        112,
-        112,
-        [255, 0, 0],
-    );
-    let broken = p3
-        .iter()
-        .map(|byte| byte.wrapping_mul(7))
-        .collect::<Vec<_>>();
-    for profile in [&broken[..], &p3[..200], b"no profile"] {
-        is_near(
-            &prepared(&with_profile(&plain, profile), SPEC).1,
-            112,
-            112,
-            [234, 51, 35],
-        );
-    }
-    let mut png = std::io::Cursor::new(Vec::new());
-    let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
-    image::ImageEncoder::set_icc_profile(&mut encoder, p3).expect("taken");
-    red.write_with_encoder(encoder).expect("encodes");
-    is_near(&prepared(&png.into_inner(), SPEC).1, 112, 112, [255, 0, 0]);
-}
-
-#[test]
-fn only_adobe_stores_light_for_ink() {
-    let cmyk: Vec<u8> = quarters(300, 300)
-        .pixels()
-        .flat_map(|&Rgb([r, g, b])| [r, g, b, 255])
-        .collect();
-    let adobe = compress(&cmyk, 300, PixelFormat::CMYK, |_| ());
-    is_near(
-        &prepared(&without_segment(&adobe, 0xee), SPEC).1,
-        112,
-        112,
-        [0, 0, 0],
-    );
-    shows_quarters(&prepared(&adobe, SPEC).1);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod captions;
 mod elsewhere;
 mod migration;
 mod models;
+mod rates;
 #[path = "../support/mod.rs"]
 mod support;
 mod users;

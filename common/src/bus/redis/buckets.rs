@@ -3,21 +3,41 @@
 //! A bucket is a time of day, and expires then. So one that is not there is full, and `INCRBY` alone takes out of it, however
 //! many do so at once. Who took more than there was gives it back.
 
+use futures_util::future::BoxFuture;
 use redis::Pipeline;
 
-use super::{BusError, Inner};
+use super::{BusError, Inner, Redis};
+use crate::bus::bucket::{Bucket, Taken};
 
 /// A new bucket lasts longer at first, so that it is there for the commands that follow, however long they take to come.
 const MARGIN_MS: u64 = 1_000;
 
+impl Redis {
+    pub fn take<'a>(
+        &'a self,
+        key: &'a str,
+        bucket: &'a Bucket,
+        most: u32,
+    ) -> BoxFuture<'a, Result<Taken, BusError>> {
+        Box::pin(async move {
+            let key = self.inner.keys.bucket(key);
+            let now_us = self.now_us();
+            let asked_us = bucket.cost_us(most);
+            let full_at_us = self.inner.add(&key, now_us, asked_us).await?;
+            let before_us = full_at_us.saturating_sub(asked_us);
+            let taken = bucket.granted(before_us, now_us, most);
+            let unused_us = asked_us - bucket.cost_us(taken.granted);
+            self.inner
+                .settle(&key, now_us, full_at_us, unused_us)
+                .await?;
+            Ok(taken)
+        })
+    }
+}
+
 impl Inner {
     /// Returns when the bucket is full again, all that is asked for included.
-    pub async fn add_to_bucket(
-        &self,
-        key: &str,
-        now_us: u64,
-        asked_us: u64,
-    ) -> Result<u64, BusError> {
+    async fn add(&self, key: &str, now_us: u64, asked_us: u64) -> Result<u64, BusError> {
         let mut both = redis::pipe();
         both.atomic();
         make(&mut both, key, now_us, now_us + asked_us);
@@ -29,7 +49,7 @@ impl Inner {
     }
 
     /// Gives back what was not there, and has the bucket last until it is full.
-    pub async fn keep_bucket(
+    async fn settle(
         &self,
         key: &str,
         now_us: u64,

@@ -25,12 +25,7 @@ use redis::{
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    BusConfig, BusError, ResultKey,
-    bucket::{Bucket, Taken},
-    host_clock_us,
-    waiters::Rules,
-};
+use super::{BusConfig, BusError, ResultKey, host_clock_us, waiters::Rules};
 use commands::Commands;
 pub use inbox::Subscription;
 use keys::{Announcement, Keys};
@@ -310,27 +305,6 @@ impl Redis {
             let mut delete = redis::cmd("DEL");
             delete.arg(self.inner.keys.claim(key));
             self.inner.ask::<()>(&delete).await
-        })
-    }
-
-    pub fn take<'a>(
-        &'a self,
-        key: &'a str,
-        bucket: &'a Bucket,
-        most: u32,
-    ) -> BoxFuture<'a, Result<Taken, BusError>> {
-        Box::pin(async move {
-            let key = self.inner.keys.bucket(key);
-            let now_us = self.now_us();
-            let asked_us = bucket.cost_us(most);
-            let full_at_us = self.inner.add_to_bucket(&key, now_us, asked_us).await?;
-            let before_us = full_at_us.saturating_sub(asked_us);
-            let taken = bucket.granted(before_us, now_us, most);
-            let unused_us = asked_us - bucket.cost_us(taken.granted);
-            self.inner
-                .keep_bucket(&key, now_us, full_at_us, unused_us)
-                .await?;
-            Ok(taken)
         })
     }
 

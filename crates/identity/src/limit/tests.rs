@@ -52,6 +52,28 @@ fn taken(granted: u32) -> Taken {
     }
 }
 
+/// As above, where a server takes several at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_give_no_more_than_the_fleet_allows() {
+    const PER_SECOND: f64 = 100.0;
+    let bus = bus().await;
+    let limits = [(); 2].map(|()| Limit::new("a", "default", rate(PER_SECOND, 300)));
+    assert_eq!(most_leased(limits[0].rate), MOST_LEASED);
+    let servers = std::sync::Arc::new(limits);
+    let began = Instant::now();
+    let requests = (0..1_000).map(|n| {
+        let bus = bus.clone();
+        let servers = servers.clone();
+        tokio::spawn(async move { servers[n % 2].count(&bus).await.is_ok() })
+    });
+    let mut passed = 0;
+    for request in requests.collect::<Vec<_>>() {
+        passed += u32::from(request.await.expect("it ends"));
+    }
+    let came_back = (began.elapsed().as_secs_f64() * PER_SECOND).ceil() as u32;
+    assert!((297..=300 + came_back).contains(&passed), "{passed}");
+}
+
 #[test]
 fn a_lease_is_as_long_as_what_it_is_used_for() {
     let start = Instant::now();
