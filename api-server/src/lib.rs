@@ -16,7 +16,7 @@ mod state;
 mod status;
 mod tags;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use common::{
@@ -33,6 +33,9 @@ pub use config::{ApiConfig, BatchConfig};
 
 use state::AppState;
 
+/// For the last traces to reach their collector.
+const FLUSHED_WITHIN: Duration = Duration::from_secs(3);
+
 /// Serves until `shutdown`, then finishes the requests that are open.
 pub fn run(
     config: ApiConfig,
@@ -45,6 +48,7 @@ pub fn run(
         check_budget(&config, &resources)?;
         metrics::describe();
         connections::describe_metrics();
+        records::describe_metrics();
         let state = AppState::new(config, resources, shutdown.clone()).await?;
         let state = Arc::new(state);
         // Known before the first request, so that none is refused for want of a look.
@@ -57,6 +61,9 @@ pub fn run(
         );
         let router = router::router(state.clone());
         connections::serve(router, &state.config.connections, listener, shutdown).await;
+        if let Some(traces) = &state.listeners.traces {
+            traces.flush(FLUSHED_WITHIN).await;
+        }
         upkeep.await.context("the upkeep task")
     })
 }

@@ -6,7 +6,6 @@ pub const REQUEST_SECONDS: &str = "tagfleet_request_seconds";
 pub const REQUESTS: &str = "tagfleet_requests_total";
 pub const IN_FLIGHT: &str = "tagfleet_requests_in_flight";
 pub const PREDICTED_WAIT: &str = "tagfleet_predicted_wait_seconds";
-pub const RECORDS_DROPPED: &str = "tagfleet_request_records_dropped_total";
 pub const BATCH_REQUESTS: &str = "tagfleet_batch_requests_total";
 
 pub fn describe() {
@@ -24,10 +23,6 @@ pub fn describe() {
         PREDICTED_WAIT,
         Unit::Seconds,
         "How long a request that comes now is foretold to wait for decoders and workers"
-    );
-    describe_counter!(
-        RECORDS_DROPPED,
-        "Records of requests that could not be kept"
     );
     describe_counter!(BATCH_REQUESTS, "Requests about batches, by code");
 }

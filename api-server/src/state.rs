@@ -14,11 +14,12 @@ use common::{
 use dispatch::Dispatcher;
 use identity::Keys;
 use ledger::{BatchKey, Request, unavailable};
+use records::{Records, Traces};
 use resources::Resources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    admission::Admission, config::ApiConfig, context::Records, idempotency::InFlightKeys,
+    admission::Admission, config::ApiConfig, context::Listeners, idempotency::InFlightKeys,
     quota::Quota,
 };
 
@@ -38,8 +39,7 @@ pub struct AppState {
     pub idempotency: InFlightKeys,
     /// What the keys of requests for tags stand for.
     pub replays: Replays,
-    /// What became of requests; none where they are not kept.
-    pub records: Option<Records>,
+    pub listeners: Listeners,
     pub quota: Quota,
     /// Bytes of results on their way to readers, who may be slow: they have a part of their own, and wait for each other.
     pub reading: Budget,
@@ -71,10 +71,13 @@ impl AppState {
             offload: Offload::default(),
             idempotency: InFlightKeys::default(),
             replays: Replays::new(resources.bus.clone(), KEYS_KEPT),
-            records: Records::open(
-                resources.bus.clone(),
-                Duration::from_secs(config.request_keep_s),
-            ),
+            listeners: Listeners {
+                records: Records::open(
+                    resources.bus.clone(),
+                    Duration::from_secs(config.request_keep_s),
+                ),
+                traces: Traces::open(&config.traces),
+            },
             quota: Quota::new(&config.batches),
             reading: Budget::new(resources.budget.max_bytes() / READERS_PART),
             uploads: Arc::new(Semaphore::new(config.batches.batch_max_uploads)),

@@ -16,7 +16,7 @@ use common::{
     queue::{Delivery, JobQueue, Priority},
     stage::{Stage, StageClock, Timings},
     telemetry,
-    wire::{self, Job, JobResult, Tagged, WIRE_VERSION},
+    wire::{self, Job, JobResult, Run, Tagged, WIRE_VERSION},
 };
 use stages::Ended;
 
@@ -50,6 +50,31 @@ pub struct TaggingWorker {
     pub captions: Arc<CaptionStage>,
     pub caption_timeout: Duration,
     pub decoding: Decoding,
+}
+
+/// What is known of a job while it is worked on.
+#[derive(Debug)]
+struct Progress {
+    clock: StageClock,
+    run: Run,
+}
+
+impl Progress {
+    /// `age`: how long the job waited in the queue.
+    fn begin(received: Instant, age: Duration, attempt: u32) -> Self {
+        let mut clock = StageClock::start_at(received);
+        clock.timings.add(Stage::Queue, age);
+        let run = Run {
+            attempt,
+            batch: None,
+        };
+        Self { clock, run }
+    }
+
+    /// Returns what its result says of it.
+    fn told(self) -> (Timings, Run) {
+        (self.clock.timings, self.run)
+    }
 }
 
 /// Who makes pixels of a tile.
@@ -86,15 +111,14 @@ impl Handle for TaggingWorker {
             return;
         }
         let deadline = received + left;
-        let mut clock = StageClock::start_at(received);
         let age = job.waited(now_us);
-        clock.timings.add(Stage::Queue, age);
+        let mut progress = Progress::begin(received, age, delivery.attempt);
         let tile = std::mem::take(&mut job.tile);
         let priority = delivery.priority;
-        let tagging = self.tag(&job, tile, priority, deadline, &mut clock);
+        let tagging = self.tag(&job, tile, priority, deadline, &mut progress);
         let key = job.key();
         match self.cancelled.unless(key, priority, age, tagging).await {
-            Some(ended) => self.finish(job, delivery, ended, clock.timings).await,
+            Some(ended) => self.finish(job, delivery, ended, progress).await,
             None => cancelled::let_go(JobQueue::Tagging, delivery, &job.key()).await,
         }
     }
@@ -124,7 +148,11 @@ impl Handle for TaggingWorker {
             Stage::Queue,
             format!("given up after {attempts} attempts"),
         );
-        let result = self.result(&job, Err(fault), Timings::default());
+        let run = Run {
+            attempt: attempts,
+            batch: None,
+        };
+        let result = self.result(&job, Err(fault), Timings::default(), run);
         // Whoever waits for it, it is kept as long as any.
         let destination = Destination::of(&job, Priority::Realtime);
         outcome::store(&self.bus, destination, &result, Instant::now()).await;
@@ -148,15 +176,15 @@ impl TaggingWorker {
     }
 
     /// Stores the result or hands it on to its caption, and acks the job then; else it is delivered again.
-    async fn finish(&self, job: Job, delivery: Delivery, ended: Ended, timings: Timings) {
+    async fn finish(&self, job: Job, delivery: Delivery, ended: Ended, progress: Progress) {
         let result = match ended {
             Ended::Answer(outcome) => {
                 let priority = delivery.priority;
-                self.answer(&job, priority, outcome, timings).await
+                self.answer(&job, priority, outcome, progress.told()).await
             }
             Ended::HandOff { tagged, pending } => {
                 let priority = delivery.priority;
-                self.hand_off(&job, priority, tagged, pending, timings)
+                self.hand_off(&job, priority, tagged, pending, progress.told())
                     .await
             }
         };
@@ -171,9 +199,9 @@ impl TaggingWorker {
         job: &Job,
         priority: Priority,
         outcome: Result<Tagged, Fault>,
-        timings: Timings,
+        (timings, run): (Timings, Run),
     ) -> Option<JobResult> {
-        let result = self.result(job, outcome, timings);
+        let result = self.result(job, outcome, timings, run);
         let deadline = Instant::now() + job.left(self.bus.now_us());
         let destination = Destination::of(job, priority);
         let stored = outcome::store(&self.bus, destination, &result, deadline);
@@ -189,19 +217,26 @@ impl TaggingWorker {
         priority: Priority,
         mut tagged: Tagged,
         pending: PendingCaption,
-        timings: Timings,
+        (timings, run): (Timings, Run),
     ) -> Option<JobResult> {
-        let result = self.result(job, Ok(tagged.clone()), timings);
+        let result = self.result(job, Ok(tagged.clone()), timings, run);
         let Err(why) = pending.hand_off(job, priority, &result).await else {
             return Some(result);
         };
         count_caption(why);
         tagged.caption.status = why;
         let tagged = Ok(tagged);
-        self.answer(job, priority, tagged, result.timings).await
+        self.answer(job, priority, tagged, (result.timings, result.run))
+            .await
     }
 
-    fn result(&self, job: &Job, outcome: Result<Tagged, Fault>, timings: Timings) -> JobResult {
+    fn result(
+        &self,
+        job: &Job,
+        outcome: Result<Tagged, Fault>,
+        timings: Timings,
+        run: Run,
+    ) -> JobResult {
         JobResult {
             v: WIRE_VERSION,
             id: job.id.clone(),
@@ -209,6 +244,7 @@ impl TaggingWorker {
             worker: self.name.clone(),
             outcome,
             timings,
+            run,
         }
     }
 }

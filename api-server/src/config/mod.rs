@@ -7,6 +7,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 use common::config::{ConfigError, check_name, positive, refuse, unique_name};
 use connections::ConnectionConfig;
+use records::TraceConfig;
 use url::Url;
 
 pub use batches::BatchConfig;
@@ -60,6 +61,9 @@ pub struct ApiConfig {
 
     #[command(flatten)]
     pub connections: ConnectionConfig,
+
+    #[command(flatten)]
+    pub traces: TraceConfig,
 
     #[command(flatten)]
     pub batches: BatchConfig,

@@ -2,14 +2,13 @@
 //! log: the one place where answers, metrics and logs take their times from.
 
 mod problem;
-mod records;
 mod request_id;
 mod timings;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use axum::{
-    http::{HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -20,13 +19,13 @@ use common::{
     wire::Tagged,
 };
 use dispatch::Returned;
+use identity::Caller;
+use records::{BatchRecord, Records, RequestRecord, TraceContext, Traces};
 use url::Url;
 
-use identity::Caller;
 pub use problem::{
     __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, unknown_path,
 };
-pub use records::{Records, RequestRecord};
 pub use request_id::{Arrived, RequestId};
 pub use timings::TimingsView;
 
@@ -46,43 +45,48 @@ const OWN: &[Stage] = &[
 #[derive(Debug)]
 pub struct RequestContext {
     pub id: RequestId,
-    pub model: Option<String>,
-    pub bytes: Option<usize>,
-    /// The client's own name for the request.
-    pub client_ref: Option<String>,
-    /// By what the answer was found in the cache.
-    pub cached: Option<&'static str>,
-    /// What admission foretold.
-    pub predicted_wait: Option<Duration>,
-    /// The API server's name.
-    pub server: String,
-    /// Where its story is kept.
-    pub records: Option<Records>,
-    /// Where the image lies, if it comes from elsewhere.
-    url: Option<String>,
+    /// What is known of it so far.
+    pub record: RequestRecord,
+    /// Whether the answer tells it.
+    pub explain: bool,
+    /// Where else it goes.
+    pub told_to: Listeners,
+    trace: TraceContext,
     /// None for a request that was refused for its key.
     caller: Option<Caller>,
-    worker: Option<String>,
     arrived: Instant,
     clock: StageClock,
     closed: bool,
 }
 
+/// Who keeps what became of requests.
+#[derive(Clone, Debug, Default)]
+pub struct Listeners {
+    pub records: Option<Records>,
+    pub traces: Option<Traces>,
+}
+
 impl RequestContext {
-    pub fn begin(id: RequestId, arrived: Instant, caller: Option<Caller>) -> Self {
+    pub fn begin(
+        id: RequestId,
+        arrived: Instant,
+        caller: Option<Caller>,
+        headers: &HeaderMap,
+    ) -> Self {
         let clock = StageClock::start_at(arrived);
+        let trace = TraceContext::of(headers, &id);
+        let record = RequestRecord {
+            id: id.to_string(),
+            trace_id: trace.trace_id.clone(),
+            ..RequestRecord::default()
+        };
         Self {
             id,
-            model: None,
-            bytes: None,
-            client_ref: None,
-            cached: None,
-            predicted_wait: None,
-            server: String::new(),
-            records: None,
-            url: None,
+            record,
+            explain: false,
+            told_to: Listeners::default(),
+            trace,
             caller,
-            worker: None,
             arrived,
             clock,
             closed: false,
@@ -103,7 +107,7 @@ impl RequestContext {
         url.set_fragment(None);
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        self.url = Some(url.into());
+        self.record.url = Some(url.into());
     }
 
     /// Takes over what came back from a worker.
@@ -112,7 +116,12 @@ impl RequestContext {
         timings.merge(&returned.timings);
         self.clock = StageClock::start_at(returned.received);
         self.clock.timings = timings;
-        self.worker = Some(returned.worker);
+        self.record.worker = Some(returned.worker);
+        self.record.attempts = (returned.run.attempt > 0).then_some(returned.run.attempt);
+        self.record.batch = returned.run.batch.map(|batch| BatchRecord {
+            images: batch.images,
+            closed: batch.closed,
+        });
         returned.outcome
     }
 
@@ -121,16 +130,15 @@ impl RequestContext {
         self.end(Stage::Result);
         let timings = self.close(200, "ok", None);
         Finished {
-            id: self.id.to_string(),
-            client_ref: self.client_ref.take(),
-            worker: self.worker.take(),
             timings,
+            record: std::mem::take(&mut self.record),
+            explain: self.explain,
         }
     }
 
     pub fn refuse(mut self, fault: Fault) -> Response {
         // A worker's fault names a stage that was timed there; what is open here is the way back.
-        let open = if self.worker.is_some() {
+        let open = if self.record.worker.is_some() {
             Stage::Result
         } else {
             fault.stage
@@ -151,36 +159,34 @@ impl RequestContext {
         metrics::histogram!(REQUEST_SECONDS, "status" => status.to_string()).record(total);
         metrics::counter!(REQUESTS, "code" => code).increment(1);
         self.log(status, code, fault, total_ms);
-        self.record(status, code, fault, total_ms);
+        self.complete(status, code, fault, total_ms);
+        self.tell();
         TimingsView::new(self.clock.timings.clone(), total_ms)
     }
 
-    /// Keeps what became of it, for whoever asks later.
-    fn record(&self, status: u16, code: &'static str, fault: Option<&Fault>, total_ms: f64) {
-        let Some(records) = &self.records else {
-            return;
-        };
-        let id = self.id.to_string();
-        let record = RequestRecord {
-            id: &id,
-            ended_at: seconds_since_1970(),
-            server: &self.server,
-            status,
-            code,
-            detail: fault.map(|fault| fault.detail.as_str()),
-            client_ref: self.client_ref.as_deref(),
-            url: self.url.as_deref(),
-            bytes: self.bytes,
-            model: self.model.as_deref(),
-            worker: self.worker.as_deref(),
-            cached: self.cached,
-            predicted_wait_ms: self.predicted_wait.map(|wait| wait.as_secs_f64() * 1e3),
-            stages: records::stages(&self.clock.timings),
-            total_ms,
-        };
-        let tenant = self.caller.as_ref().map_or("", |caller| &*caller.tenant);
-        let payload = serde_json::to_vec(&record).expect("strings and numbers always serialise");
-        records.keep(tenant, &id, payload);
+    fn complete(&mut self, status: u16, code: &'static str, fault: Option<&Fault>, total_ms: f64) {
+        let timings = &self.clock.timings;
+        let queue_ms = timings.get_ms(Stage::Queue);
+        let batch_ms = timings.get_ms(Stage::BatchWait).unwrap_or_default();
+        let record = &mut self.record;
+        record.ended_at = seconds_since_1970();
+        record.status = status;
+        record.code = code;
+        record.detail = fault.map(|fault| fault.detail.clone());
+        record.wait_ms = queue_ms.map(|queue_ms| queue_ms + batch_ms);
+        record.stages = records::stages(timings);
+        record.total_ms = total_ms;
+    }
+
+    /// Hands its story to whoever keeps it.
+    fn tell(&self) {
+        if let Some(records) = &self.told_to.records {
+            let tenant = self.caller.as_ref().map_or("", |caller| &*caller.tenant);
+            records.keep(tenant, &self.record);
+        }
+        if let Some(traces) = &self.told_to.traces {
+            traces.offer(&self.record, &self.trace);
+        }
     }
 
     /// Writes the one line that a request leaves in the access log.
@@ -192,18 +198,20 @@ impl RequestContext {
             quiet = false,
             self.clock.timings,
             id = %self.id,
+            // The digits of its own id are no news.
+            trace_id = self.trace.parent.as_ref().map(|_| &*self.trace.trace_id),
             tenant = self.caller.as_ref().map(|caller| &*caller.tenant),
             key = self.caller.as_ref().and_then(|caller| caller.key.as_deref()),
-            client_ref = self.client_ref,
+            client_ref = self.record.client_ref,
             status,
             code,
             failed_in = fault.map(|fault| fault.stage.name()),
             detail = fault.map(|fault| fault.detail.as_str()),
-            model = self.model,
-            worker = self.worker,
-            bytes = self.bytes,
-            cached = self.cached,
-            url = fault.and(self.url.as_deref()),
+            model = self.record.model,
+            worker = self.record.worker,
+            bytes = self.record.bytes,
+            cached = self.record.cached,
+            url = fault.and(self.record.url.as_deref()),
             total = (total_ms * 1e3).round() / 1e3
         );
     }
@@ -231,10 +239,10 @@ fn seconds_since_1970() -> u64 {
 /// What an answer says of its request.
 #[derive(Debug)]
 pub struct Finished {
-    pub id: String,
-    pub client_ref: Option<String>,
-    pub worker: Option<String>,
     pub timings: TimingsView,
+    pub record: RequestRecord,
+    /// Whether the client asked for the record.
+    pub explain: bool,
 }
 
 /// Adds the header by which browsers show the stages.
@@ -265,10 +273,12 @@ mod tests {
                     tenant: "shop".into(),
                     key: Some("key_1".into()),
                 };
-                let mut trail =
-                    RequestContext::begin(RequestId::random(), Instant::now(), Some(caller));
-                trail.client_ref = Some(client_ref.to_owned());
-                trail.refuse(Fault::new(Code::InvalidUrl, Stage::Admit, client_ref));
+                let id = RequestId::random();
+                let headers = HeaderMap::new();
+                let mut context =
+                    RequestContext::begin(id, Instant::now(), Some(caller), &headers);
+                context.record.client_ref = Some(client_ref.to_owned());
+                context.refuse(Fault::new(Code::InvalidUrl, Stage::Admit, client_ref));
             };
             let format = fmt().with_writer(log.clone());
             if json {

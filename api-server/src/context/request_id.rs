@@ -1,6 +1,6 @@
 //! The id of a request, and the moment it came.
 
-use std::{convert::Infallible, fmt, sync::Arc, time::Instant};
+use std::{convert::Infallible, fmt, ops::Deref, sync::Arc, time::Instant};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
@@ -11,6 +11,14 @@ pub struct RequestId(Arc<str>);
 impl RequestId {
     pub fn random() -> Self {
         Self(format!("req_{:032x}", rand::random::<u128>()).into())
+    }
+}
+
+impl Deref for RequestId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 

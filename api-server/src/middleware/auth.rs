@@ -40,7 +40,7 @@ pub async fn auth(
                 caller,
                 standing,
             } = refused;
-            let context = RequestContext::begin(id, arrived.0, caller);
+            let context = RequestContext::begin(id, arrived.0, caller, request.headers());
             (context.refuse(fault), standing)
         }
     };

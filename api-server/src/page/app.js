@@ -66,6 +66,7 @@ function tagFile(file) {
 
 async function send(target, type, body, photo, curl) {
   $("go").disabled = true;
+  target.searchParams.set("explain", "1");
   try {
     const response = await fetch(target, { method: "POST", headers: { "content-type": type, ...authorization() }, body });
     askForKey(response);
@@ -109,7 +110,35 @@ function showAnswer(answer, photo) {
   $("tags").replaceChildren(...answer.tags.map(tagRow));
   $("no-tags").hidden = answer.tags.length > 0;
   $("worker").textContent = answer.worker;
+  $("story").textContent = answer.explain ? story(answer.explain) : "";
   showStages(answer.timings_ms);
+}
+
+// Why a batch did not wait for more images.
+const CLOSED = {
+  full: "no more fitted",
+  idle: "waiting would have gained nothing",
+  age: "it had waited as long as that could pay",
+  deadline: "one more would have made it late",
+  drain: "the worker is stopping",
+};
+// What an answer was found by, where nothing had to be worked out.
+const CACHED = { url: "its address", bytes: "its bytes", tile: "a copy of it", key: "the request's key" };
+
+function story({ cached, wait_ms, predicted_wait_ms, batch, attempts, trace_id }) {
+  const told = [];
+  if (cached) told.push(`Known from before, by ${CACHED[cached] ?? cached}.`);
+  if (wait_ms !== undefined) {
+    const foretold = predicted_wait_ms === undefined ? "" : ` (${ms(predicted_wait_ms)} foretold)`;
+    told.push(`Waited ${ms(wait_ms)} for a worker${foretold}.`);
+  }
+  if (batch) {
+    const why = CLOSED[batch.closed] ?? batch.closed;
+    told.push(batch.images === 1 ? `Alone in its batch: ${why}.` : `In a batch of ${batch.images}: ${why}.`);
+  }
+  if (attempts > 1) told.push(`Attempt ${attempts}: a worker was lost before.`);
+  told.push(`Trace ${trace_id}.`);
+  return told.join(" ");
 }
 
 function tagRow(tag) {

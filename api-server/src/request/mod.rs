@@ -12,4 +12,4 @@ pub use body::{BodyLimits, MediaType, length, media_type, read_body, too_large, 
 pub use encoding::{broken, encoding, peeked, unpacked};
 pub use json::parse_json;
 pub use options::{Asking, TagOptions, whole};
-pub use query::parse_query;
+pub use query::{is_on, parse_query};

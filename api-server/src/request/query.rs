@@ -16,7 +16,7 @@ const NUMBERS: [&str; 5] = [
     "dry_run",
 ];
 /// Options that are true or false.
-const FLAGS: [&str; 1] = ["strict"];
+const FLAGS: [&str; 2] = ["strict", "explain"];
 /// Options that are lists: names by comma, or one name each time that the option stands there.
 const LISTS: [&str; 4] = ["features", "categories", "include", "exclude"];
 
@@ -41,6 +41,12 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
     }
     let options = serde_json::from_value(Value::Object(options));
     options.map_err(|error| unreadable(&explained("", &error.to_string())))
+}
+
+/// Returns whether a query asks for something that is off by itself. The rest of the query is not looked at.
+pub fn is_on(flag: &str, query: &str) -> bool {
+    let mut options = form_urlencoded::parse(query.as_bytes());
+    options.any(|(name, text)| name == flag && matches!(value(flag, &text), Ok(Value::Bool(true))))
 }
 
 fn value(name: &str, text: &str) -> Result<Value, Fault> {

@@ -12,9 +12,10 @@ use common::{
     stage::Stage,
 };
 use identity::Caller;
+use records::RequestRecord;
 
 use crate::{
-    context::{Problem, RequestId, RequestRecord},
+    context::{Problem, RequestId},
     state::AppState,
 };
 
@@ -36,7 +37,7 @@ pub async fn get_request(
     Path(wanted): Path<String>,
     id: RequestId,
 ) -> Response {
-    let found = match &app.records {
+    let found = match &app.listeners.records {
         Some(records) => records.find(&caller.tenant, &wanted).await,
         None => None,
     };

@@ -1,11 +1,11 @@
 //! The answer of `POST /v1/tags`, as documented and as sent.
 
-use cache::Layer;
 use dispatch::answer::{Answer, CaptionView, Image, Model, TagView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::context::{Finished, TimingsView};
+use records::RequestRecord;
 
 /// In the worker's place where the cache answered.
 const CACHE: &str = "cache";
@@ -35,20 +35,30 @@ pub struct TagAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "url")]
     pub cached: Option<&'static str>,
+    /// What became of the request, stage by stage; where `explain` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<RequestRecord>,
 }
 
 impl TagAnswer {
-    pub fn new(finished: Finished, cached: Option<Layer>, answer: Answer) -> Self {
+    pub fn new(finished: Finished, answer: Answer) -> Self {
+        let Finished {
+            timings,
+            record,
+            explain,
+        } = finished;
+        let explained = explain.then(|| record.clone());
         Self {
-            id: finished.id,
-            client_ref: finished.client_ref,
+            id: record.id,
+            client_ref: record.client_ref,
             model: answer.model,
             image: answer.image,
             tags: answer.tags,
             caption: answer.caption,
-            timings_ms: finished.timings,
-            worker: finished.worker.unwrap_or_else(|| CACHE.to_owned()),
-            cached: cached.map(Layer::name),
+            timings_ms: timings,
+            worker: record.worker.unwrap_or_else(|| CACHE.to_owned()),
+            cached: record.cached,
+            explain: explained,
         }
     }
 }

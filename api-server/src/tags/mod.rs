@@ -83,10 +83,11 @@ pub async fn tag_image(
     arrived: Arrived,
     request: Request,
 ) -> Response {
-    let mut context = RequestContext::begin(id, arrived.0, Some(caller.clone()));
+    let headers = request.headers();
+    let mut context = RequestContext::begin(id, arrived.0, Some(caller.clone()), headers);
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
-    context.server = app.dispatcher.name().to_owned();
-    context.records = app.records.clone();
+    context.record.server = app.dispatcher.name().to_owned();
+    context.told_to = app.listeners.clone();
     // Boxed: the whole way is one large future, and most of it is not there yet when it starts.
     let way = Box::pin(tag(&app, &mut context, (&caller, &guest), arrived, request));
     match way.await {
@@ -97,8 +98,9 @@ pub async fn tag_image(
 
 fn answer(mut context: RequestContext, done: Done, known: Option<&HeaderValue>) -> Response {
     if let Some(layer) = done.cached {
-        context.cached = Some(layer.name());
+        context.record.cached = Some(layer.name());
     }
+    context.record.caption = Some(done.tagged.caption.status.name());
     let finished = context.finish();
     let timing = finished.timings.header();
     let status = cache_status(done.cached);
@@ -107,7 +109,7 @@ fn answer(mut context: RequestContext, done: Done, known: Option<&HeaderValue>) 
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let answer = Answer::new(done.facts, done.tagged);
-        Json(TagAnswer::new(finished, done.cached, answer)).into_response()
+        Json(TagAnswer::new(finished, answer)).into_response()
     };
     let mut response = with_timing(response, &timing);
     let headers = response.headers_mut();
@@ -154,7 +156,8 @@ async fn tag(
     let arrived = Instant::from_std(arrived.0);
     let key = key_of(&parts.headers)?.map(<[u8]>::to_vec);
     let mut wanted = source::read(app, context, &caller.tenant, parts, body, arrived).await?;
-    context.client_ref = wanted.client_ref.take();
+    context.explain = wanted.explain;
+    context.record.client_ref = wanted.client_ref.take();
     context.end(Stage::Admit);
     let Some(key) = key else {
         return Box::pin(answered(app, context, caller, wanted)).await;
@@ -185,7 +188,7 @@ async fn answered(
     let fleet = &app.resources.fleet;
     let model = fleet.model(wanted.model.as_deref()).await?;
     fleet.expect_readers(wanted.asked.version())?;
-    context.model = Some(model.id.name.clone());
+    context.record.model = Some(model.id.name.clone());
     let caching = match &app.resources.cache {
         Some(cache) if wanted.may_cache => {
             let captioners = fleet.captioners();

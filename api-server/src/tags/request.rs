@@ -39,6 +39,9 @@ pub struct TagRequest {
     client_ref: Option<String>,
     /// `no-store`: neither answered from the cache nor kept in it.
     cache: Option<CacheUse>,
+    /// Whether the answer says, in `explain`, what became of the request. `?explain=1` does the same.
+    #[serde(default)]
+    explain: bool,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
@@ -68,6 +71,7 @@ impl TagRequest {
             timeout_ms: self.timeout_ms,
             client_ref: self.client_ref,
             cache: self.cache,
+            explain: self.explain,
         };
         (self.image, options)
     }
@@ -93,6 +97,9 @@ pub struct RequestOptions {
     /// `no-store`: neither answered from the cache nor kept in it.
     #[param(inline)]
     cache: Option<CacheUse>,
+    /// Whether the answer says, in `explain`, what became of the request.
+    #[serde(default)]
+    explain: bool,
 }
 
 /// A form: the image as a file, and the options as fields.
@@ -129,6 +136,8 @@ pub struct Wanted {
     pub client_ref: Option<String>,
     /// Whether the answer may come from the cache, and be kept there.
     pub may_cache: bool,
+    /// Whether the answer says what became of the request.
+    pub explain: bool,
     pub deadline: Instant,
 }
 
@@ -171,6 +180,7 @@ impl RequestOptions {
             model: asking.model,
             client_ref: self.client_ref,
             may_cache: self.cache.is_none(),
+            explain: self.explain,
             deadline: arrived + Duration::from_millis(timeout_ms.into()),
         })
     }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     context::RequestContext,
     request::{
-        BodyLimits, MediaType, media_type, parse_json, parse_query, peeked, read_body, unpacked,
+        BodyLimits, MediaType, is_on, media_type, parse_json, parse_query, peeked, read_body, unpacked,
     },
     state::AppState,
 };
@@ -80,7 +80,9 @@ pub async fn read(
             ));
         }
     };
-    options.check(source, arrived, &app.config)
+    let mut wanted = options.check(source, arrived, &app.config)?;
+    wanted.explain |= is_on("explain", parts.uri.query().unwrap_or_default());
+    Ok(wanted)
 }
 
 /// How files of images begin.

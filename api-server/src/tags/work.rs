@@ -115,7 +115,8 @@ impl Work<'_> {
         caching: Option<&Caching<'_>>,
         url: Option<Digest>,
     ) -> Result<Done, Fault> {
-        self.context.predicted_wait = self.app.admission.wait();
+        let wait = self.app.admission.wait();
+        self.context.record.predicted_wait_ms = wait.map(|wait| wait.as_secs_f64() * 1e3);
         let coming = self.app.admission.admit(left(self.deadline))?;
         self.context.end(Stage::Lookup);
         let looked_up = caching.zip(url);
@@ -179,7 +180,7 @@ impl Work<'_> {
             Some(Source::Bytes(bytes)) => ImageBytes::sent_here(bytes),
             None => return Err(Fault::bug(Stage::Fetch)),
         };
-        self.context.bytes = Some(image.bytes.len());
+        self.context.record.bytes = Some(image.bytes.len());
         Ok(Read::Came(image, Kept::Yes))
     }
 
@@ -217,7 +218,7 @@ impl Work<'_> {
             }
             (File::Unchanged, _, _) => return Err(Fault::bug(Stage::Fetch)),
         };
-        self.context.bytes = Some(bytes.len());
+        self.context.record.bytes = Some(bytes.len());
         let kept = match validity.fresh {
             Freshness::NotKept => Kept::No,
             Freshness::Unsaid | Freshness::For(_) | Freshness::AtMost(_) => Kept::Yes,

@@ -137,6 +137,7 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
         worker: "fake-1".into(),
         outcome,
         timings: clock.timings,
+        run: Run::default(),
     };
     let key = ResultKey {
         tenant: job.tenant.clone(),

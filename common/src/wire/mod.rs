@@ -6,6 +6,7 @@ mod bulk;
 mod caption_job;
 mod job;
 mod load;
+mod run;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub use bulk::{Pressure, Shard};
 pub use caption_job::CaptionJob;
 pub use job::RETURN_MARGIN;
 pub use load::{ServerLoad, WorkerLoad};
+pub use run::{BatchRun, Run};
 use serde::{Deserialize, Serialize};
 
 use crate::{fault::Fault, seal::Seal, stage::Timings};
@@ -209,6 +211,8 @@ pub struct JobResult {
     pub outcome: Result<Tagged, Fault>,
     /// From `queue` to `caption`, as the worker measured them.
     pub timings: Timings,
+    #[serde(default, skip_serializing_if = "Run::is_untold")]
+    pub run: Run,
 }
 
 /// What a worker says of itself every few seconds. The API learns from it

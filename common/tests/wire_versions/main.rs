@@ -92,6 +92,13 @@ fn result(outcome: Result<Tagged, Fault>) -> JobResult {
         worker,
         outcome,
         timings,
+        run: Run {
+            attempt: 1,
+            batch: Some(BatchRun {
+                images: 4,
+                closed: "full".into(),
+            }),
+        },
     }
 }
 

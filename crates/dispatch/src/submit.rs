@@ -12,7 +12,7 @@ use common::{
     queue::{JobQueue, Message, Priority, Queue, QueueError},
     seal::Seal,
     stage::{Stage, Timings},
-    wire::{self, Asked, Job, JobResult, RETURN_MARGIN, Tagged},
+    wire::{self, Asked, Job, JobResult, RETURN_MARGIN, Run, Tagged},
 };
 use tokio::time;
 
@@ -49,6 +49,7 @@ pub struct Returned {
     pub worker: String,
     /// From `publish` to `result`; they add up to the time between submission and `received`.
     pub timings: Timings,
+    pub run: Run,
     pub received: Instant,
 }
 
@@ -315,6 +316,7 @@ impl Answer {
             outcome: result.outcome.map_err(misdirected),
             worker: result.worker,
             timings: apportion(received - submitted, confirmed, &result.timings),
+            run: result.run,
             received,
         })
     }

@@ -41,6 +41,7 @@ fn told(record: &Value) -> String {
     let mut lines = Vec::new();
     for name in [
         "id",
+        "trace_id",
         "code",
         "detail",
         "url",
@@ -48,6 +49,8 @@ fn told(record: &Value) -> String {
         "model",
         "server",
         "worker",
+        "attempts",
+        "caption",
         "cached",
         "client_ref",
     ] {
@@ -57,8 +60,16 @@ fn told(record: &Value) -> String {
             other => lines.push(format!("{name:<11} {other}")),
         }
     }
-    if let Some(wait) = record["predicted_wait_ms"].as_f64() {
-        lines.push(format!("{:<11} {wait:.1} ms of waiting", "foretold"));
+    for (name, field) in [("foretold", "predicted_wait_ms"), ("waited", "wait_ms")] {
+        if let Some(wait) = record[field].as_f64() {
+            lines.push(format!("{name:<11} {wait:.1} ms for a worker"));
+        }
+    }
+    if let (Some(images), Some(closed)) = (
+        record["batch"]["images"].as_u64(),
+        record["batch"]["closed"].as_str(),
+    ) {
+        lines.push(format!("{:<11} {images} images, closed: {closed}", "batch"));
     }
     lines.push(String::new());
     lines.push(waterfall(record));
@@ -103,9 +114,11 @@ mod tests {
         assert_eq!(bar(20.0, 0.0, 20.0), " ".repeat(40) + "█");
         let said = told(&json!({
             "id": "req_1", "code": "ok", "predicted_wait_ms": 3.21, "total_ms": 20.0,
+            "batch": {"images": 4, "closed": "full"},
             "stages": [{"stage": "fetch", "start_ms": 0.0, "ms": 20.0}],
         }));
         assert!(said.contains("foretold    3.2 ms"), "{said}");
+        assert!(said.contains("4 images, closed: full"), "{said}");
         assert!(said.contains("fetch"), "{said}");
     }
 }

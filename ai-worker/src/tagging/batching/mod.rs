@@ -42,6 +42,9 @@ pub struct Scored {
     /// When the model began.
     pub started: Instant,
     pub finished: Instant,
+    /// How many images were in its batch, and why that closed.
+    pub images: usize,
+    pub closed: Closed,
 }
 
 #[derive(Clone, Debug, thiserror::Error)]

@@ -7,13 +7,15 @@ use crate::{
     engine::{Breakdown, Engine, EngineError},
     load,
     metrics::{BATCH_FILL, BATCH_SIZE, INFER_SECONDS, OUT_OF_MEMORY},
-    tagging::batching::{Batch, BatchError, Fit, Item, QueueId, Scored, Sizes},
+    tagging::batching::{Batch, BatchError, Closed, Fit, Item, QueueId, Scored, Sizes},
 };
 
 /// What is the same for all parts of a batch.
 #[derive(Clone, Copy)]
 struct Origin {
     taken: Instant,
+    images: usize,
+    closed: Closed,
     queue: QueueId,
     fit: Fit,
     sizes: Sizes,
@@ -34,6 +36,8 @@ impl EngineThread {
         metrics::histogram!(BATCH_FILL).record(batch.fill);
         let origin = Origin {
             taken: Instant::now(),
+            images,
+            closed: batch.closed,
             queue: batch.queue,
             fit: batch.fit,
             sizes: batch.sizes,
@@ -78,7 +82,7 @@ impl EngineThread {
                 Ok(())
             }
             Ok(inferred) => {
-                answer(items, origin.taken, &inferred);
+                answer(items, origin, &inferred);
                 Ok(())
             }
         }
@@ -146,14 +150,16 @@ fn decoded(items: Vec<Item>) -> Vec<Item> {
     whole
 }
 
-fn answer(items: Vec<Item>, taken: Instant, inferred: &Inferred) {
+fn answer(items: Vec<Item>, origin: Origin, inferred: &Inferred) {
     let classes = inferred.scores.len() / items.len();
     for (item, scores) in items.into_iter().zip(inferred.scores.chunks_exact(classes)) {
         let scored = Scored {
             scores: scores.to_vec(),
-            taken,
+            taken: origin.taken,
             started: inferred.started,
             finished: inferred.finished,
+            images: origin.images,
+            closed: origin.closed,
         };
         reply(item, Ok(scored));
     }

@@ -6,10 +6,10 @@ use common::{
     fault::{Code, Fault},
     queue::Priority,
     stage::{Stage, StageClock},
-    wire::{Job, ModelId, RETURN_MARGIN, Tag, Tagged},
+    wire::{BatchRun, Job, ModelId, RETURN_MARGIN, Tag, Tagged},
 };
 
-use super::{Decoding, TaggingWorker};
+use super::{Decoding, Progress, TaggingWorker};
 use crate::{
     captioning::{Asked, Caption, Captioned, PendingCaption},
     tagging::{
@@ -37,9 +37,9 @@ impl TaggingWorker {
         tile: Vec<u8>,
         priority: Priority,
         deadline: Instant,
-        clock: &mut StageClock,
+        progress: &mut Progress,
     ) -> Ended {
-        match self.try_tag(job, tile, priority, deadline, clock).await {
+        match self.try_tag(job, tile, priority, deadline, progress).await {
             Ok(ended) => ended,
             Err(fault) => Ended::Answer(Err(fault)),
         }
@@ -51,15 +51,20 @@ impl TaggingWorker {
         tile: Vec<u8>,
         priority: Priority,
         deadline: Instant,
-        clock: &mut StageClock,
+        progress: &mut Progress,
     ) -> Result<Ended, Fault> {
         let served = self.served(job)?;
+        let clock = &mut progress.clock;
         if Instant::now() >= deadline {
             return Err(no_time());
         }
         let picture = self.picture(served, tile, clock).await?;
         common::fail_point!("worker.before-infer");
         let (scored, version) = score(served, priority, picture, deadline).await?;
+        progress.run.batch = Some(BatchRun {
+            images: scored.images as u32,
+            closed: scored.closed.name().to_owned(),
+        });
         clock.end_at(Stage::BatchWait, scored.taken);
         clock.end_at(Stage::Decode, scored.started);
         clock.end_at(Stage::Infer, scored.finished);

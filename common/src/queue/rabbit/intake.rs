@@ -4,12 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::join_all};
-use lapin::{
-    BasicProperties,
-    message::Delivery,
-    options::{BasicConsumeOptions, BasicQosOptions},
-    types::FieldTable,
-};
+use lapin::{BasicProperties, message::Delivery};
 use tokio::{
     sync::{
         Semaphore,
@@ -25,9 +20,9 @@ use super::{
     credit::Credit,
     ended,
     envelope::Envelope,
-    leaving::{Leaving, next_of},
     lost,
-    receipt::{Hands, Receipt, Source},
+    receipt::{Hands, Receipt},
+    source::Source,
     within,
 };
 use crate::{
@@ -185,18 +180,13 @@ impl Intake {
         let topology = &self.inner.broker.topology;
         within(topology.ensure(link, Place::Jobs(queue))).await?;
         let mut credit = Credit::new(self.prefetch);
-        let (mut source, mut deliveries) = self.subscribe(link, queue, credit.deliveries()).await?;
-        let mut leaving = None;
+        let name = topology.queue(Place::Jobs(queue));
+        let count = credit.deliveries();
+        let (mut source, mut deliveries) = Source::subscribe(link, name.clone(), count).await?;
         loop {
             tokio::select! {
                 biased;
                 () = self.stopped() => break,
-                delivery = next_of(&mut leaving) => match (delivery, &leaving) {
-                    (Some(delivery), Some(Leaving { source, .. })) => {
-                        self.receive(source, queue, to, delivery).await;
-                    }
-                    _ => leaving = None,
-                },
                 delivery = deliveries.next() => match delivery {
                     Some(Ok(delivery)) => credit.note(self.receive(&source, queue, to, delivery).await),
                     Some(Err(error)) => return Err(error.into()),
@@ -205,61 +195,28 @@ impl Intake {
             }
             if let Some(count) = credit.change() {
                 // To RabbitMQ, a count holds for the consumers that come after it.
-                let (channel, next) = self.subscribe(link, queue, count).await?;
+                let (channel, next) = Source::subscribe(link, name.clone(), count).await?;
                 let old = std::mem::replace(&mut source, channel);
                 let rest = std::mem::replace(&mut deliveries, next);
-                let before = leaving.replace(self.leave(queue, old, rest).await?);
-                self.take_rest(before, queue, to).await;
+                self.take_rest(&old, rest, queue, to).await?;
             }
         }
-        let last = self.leave(queue, source, deliveries).await?;
-        self.take_rest(leaving, queue, to).await;
-        self.take_rest(Some(last), queue, to).await;
-        Ok(())
+        self.take_rest(&source, deliveries, queue, to).await
     }
 
-    /// Each time over a channel of its own, which is closed with the last job that came through it. So whatever comes after
-    /// its consumer has left goes back then.
-    async fn subscribe(
+    /// Leaves a queue, and takes what was on its way here when we asked to.
+    async fn take_rest(
         &self,
-        link: &Arc<Link>,
-        queue: QueueId,
-        count: u16,
-    ) -> Result<(Arc<Source>, lapin::Consumer), QueueError> {
-        let queue = self.inner.broker.topology.queue(Place::Jobs(queue));
-        within(async {
-            let channel = link.channel().await?;
-            channel.basic_qos(count, BasicQosOptions::default()).await?;
-            let options = BasicConsumeOptions::default();
-            let deliveries = channel
-                .basic_consume(queue.into(), "".into(), options, FieldTable::default())
-                .await?;
-            let source = Source {
-                channel,
-                link: link.clone(),
-            };
-            Ok::<_, lapin::Error>((Arc::new(source), deliveries))
-        })
-        .await
-    }
-
-    async fn leave(
-        &self,
-        queue: QueueId,
-        source: Arc<Source>,
+        source: &Arc<Source>,
         deliveries: lapin::Consumer,
-    ) -> Result<Leaving, QueueError> {
-        let topology = &self.inner.broker.topology;
-        Leaving::begin(topology, Place::Jobs(queue), source, deliveries).await
-    }
-
-    /// Takes what was on its way here when we asked to stop.
-    async fn take_rest(&self, mut leaving: Option<Leaving>, queue: QueueId, to: &Sender<Arrival>) {
-        while let Some(leaving) = &mut leaving
-            && let Some(delivery) = leaving.next().await
-        {
-            self.receive(&leaving.source, queue, to, delivery).await;
+        queue: QueueId,
+        to: &Sender<Arrival>,
+    ) -> Result<(), QueueError> {
+        let mut rest = source.leave(deliveries).await?;
+        while let Some(Ok(delivery)) = rest.next().await {
+            self.receive(source, queue, to, delivery).await;
         }
+        Ok(())
     }
 
     /// Returns how many jobs it was.

@@ -7,13 +7,13 @@ mod consumer;
 mod credit;
 mod envelope;
 mod intake;
-mod leaving;
 mod link;
 mod outbox;
 mod publisher;
 mod receipt;
 mod retries;
 mod shards;
+mod source;
 mod topology;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -70,6 +70,7 @@ impl Rabbit {
                 prefix: config.queue_prefix.clone(),
                 realtime: config.queue_realtime,
                 declare: config.queue_declare,
+                ensuring: Arc::default(),
             };
             let tls = OwnedTLSConfig {
                 cert_chain: crate::tls::authorities(config.queue_ca_file.as_deref())

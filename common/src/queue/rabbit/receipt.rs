@@ -11,14 +11,14 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use lapin::{
-    Acker, Channel,
+    Acker,
     options::{BasicAckOptions, BasicNackOptions},
 };
 use tokio::sync::{
     Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock,
 };
 
-use super::Link;
+use super::source::Source;
 
 /// Shared by one consumer's deliveries. They hold it together; a job with one attempt left holds it alone, so that if it
 /// kills this process, no mate of its own is counted as failed with it.
@@ -57,12 +57,6 @@ impl Hands {
             _guard: self.lock.clone().write_owned().await,
         }
     }
-}
-
-/// Stays open as long as anything that came through it is un-acked.
-pub struct Source {
-    pub channel: Channel,
-    pub link: Arc<Link>,
 }
 
 /// What the broker is told of one delivery, once the last of its jobs is done.

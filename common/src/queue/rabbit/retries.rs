@@ -14,7 +14,8 @@ use super::{
     consumer::Arrival,
     envelope::Envelope,
     intake::Intake,
-    receipt::{Hold, Receipt, Source},
+    receipt::{Hold, Receipt},
+    source::Source,
     within,
 };
 use crate::queue::{QueueError, QueueId};

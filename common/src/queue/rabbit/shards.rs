@@ -4,20 +4,15 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use lapin::{
-    BasicProperties,
-    message::Delivery,
-    options::{BasicConsumeOptions, BasicQosOptions},
-    types::FieldTable,
-};
+use lapin::{BasicProperties, message::Delivery};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Inner, Place, ended,
-    leaving::Leaving,
     lost,
-    receipt::{Hands, Receipt, Source},
+    receipt::{Hands, Receipt},
+    source::Source,
     within,
 };
 use crate::{
@@ -120,24 +115,7 @@ impl Intake {
         let topology = &self.inner.broker.topology;
         within(topology.ensure(&link, Place::Shards)).await?;
         let queue = topology.queue(Place::Shards);
-        let (source, mut deliveries) = within(async {
-            let channel = link.channel().await?;
-            channel
-                .basic_qos(self.prefetch, BasicQosOptions::default())
-                .await?;
-            let options = BasicConsumeOptions::default();
-            let deliveries = channel
-                .basic_consume(queue.into(), "".into(), options, FieldTable::default())
-                .await?;
-            Ok::<_, lapin::Error>((
-                Arc::new(Source {
-                    channel,
-                    link: link.clone(),
-                }),
-                deliveries,
-            ))
-        })
-        .await?;
+        let (source, mut deliveries) = Source::subscribe(&link, queue, self.prefetch).await?;
         loop {
             let delivery = tokio::select! {
                 biased;
@@ -151,10 +129,9 @@ impl Intake {
                 None => return Err(ended()),
             }
         }
-        let mut leaving =
-            Leaving::begin(topology, Place::Shards, source.clone(), deliveries).await?;
+        let mut rest = source.leave(deliveries).await?;
         // What was on its way here goes back: else it would stay un-acked for as long as a shard in hand keeps the channel.
-        while let Some(delivery) = leaving.next().await {
+        while let Some(Ok(delivery)) = rest.next().await {
             self.receive(&source, delivery).await;
         }
         Ok(())

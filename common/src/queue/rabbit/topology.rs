@@ -1,12 +1,16 @@
 //! The queues at the broker: those of jobs, for each of them the jobs to be tried
 //! again, the dead letters, and the shards of migrations.
 
+use std::sync::Arc;
+
 use lapin::{
     Channel, ErrorKind,
     options::QueueDeclareOptions,
     protocol::{AMQPErrorKind, AMQPSoftError},
     types::{AMQPValue, FieldTable},
 };
+
+use tokio::sync::Mutex;
 
 use super::Link;
 use crate::queue::{DEAD_LETTERS_KEPT, Depth, Priority, QueueError, QueueId, QueueKind};
@@ -25,7 +29,6 @@ pub enum Place {
 const DELIVERIES: i32 = 1_000;
 
 impl Place {
-    #[cfg(test)]
     const COUNT: usize = 2 * QueueId::COUNT + 2;
 
     /// Lists all in the order of [`Place::index`].
@@ -52,6 +55,19 @@ pub struct Topology {
     pub realtime: QueueKind,
     /// Otherwise the queues have to be there: to look at one takes no permission at the broker.
     pub declare: bool,
+    /// Whoever makes sure of a queue holds its lock.
+    pub ensuring: Arc<Locks>,
+}
+
+/// RabbitMQ shows a quorum queue before it can be used, and closes the connection of whoever consumes from it then. So
+/// no other part of this process sees a queue that one of them is just making.
+#[derive(Debug)]
+pub struct Locks([Mutex<()>; Place::COUNT]);
+
+impl Default for Locks {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
 }
 
 impl Topology {
@@ -68,6 +84,7 @@ impl Topology {
     /// Makes the queue if it is not there, and returns what it holds. It is looked for first: to look takes no right at
     /// the broker.
     pub async fn ensure(&self, link: &Link, place: Place) -> Result<Depth, QueueError> {
+        let _alone = self.ensuring.0[place.index()].lock().await;
         let channel = link.channel().await?;
         let missing = match self.depth(&channel, place).await {
             Ok(depth) => return Ok(depth),

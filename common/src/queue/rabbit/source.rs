@@ -1,0 +1,52 @@
+//! Where deliveries come from: one consumer of one queue, over a channel of its own.
+
+use std::sync::Arc;
+
+use lapin::{
+    Channel,
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+
+use super::{Link, within};
+use crate::queue::QueueError;
+
+/// Stays open as long as anything that came through it is un-acked.
+pub struct Source {
+    pub channel: Channel,
+    pub link: Arc<Link>,
+}
+
+impl Source {
+    /// Lets the broker send from a queue, `count` messages ahead of our acks.
+    pub async fn subscribe(
+        link: &Arc<Link>,
+        queue: String,
+        count: u16,
+    ) -> Result<(Arc<Self>, lapin::Consumer), QueueError> {
+        within(async {
+            let channel = link.channel().await?;
+            channel.basic_qos(count, BasicQosOptions::default()).await?;
+            let options = BasicConsumeOptions::default();
+            let deliveries = channel
+                .basic_consume(queue.into(), "".into(), options, FieldTable::default())
+                .await?;
+            let source = Self {
+                channel,
+                link: link.clone(),
+            };
+            Ok::<_, lapin::Error>((Arc::new(source), deliveries))
+        })
+        .await
+    }
+
+    /// Asks for no more deliveries. Returns what was on its way here, which ends then.
+    ///
+    /// The answer is waited for: lapin drops at once what comes after a cancellation without one. What a quorum queue sends
+    /// later than its answer, the broker itself puts back.
+    pub async fn leave(&self, deliveries: lapin::Consumer) -> Result<lapin::Consumer, QueueError> {
+        let answered = BasicCancelOptions { nowait: false };
+        within(self.channel.basic_cancel(deliveries.tag(), answered)).await?;
+        Ok(deliveries)
+    }
+}
