@@ -63,6 +63,7 @@ async fn status(captioner: &Captioner, due: Duration) -> CaptionStatus {
     let asked = Asked {
         priority: Priority::Realtime,
         language: Language::En,
+        shed: false,
     };
     let captioned = captioner
         .caption(true, &[tag("cat")], asked, Instant::now() + due)

@@ -6,6 +6,8 @@ pub const REQUEST_SECONDS: &str = "tagfleet_request_seconds";
 pub const REQUESTS: &str = "tagfleet_requests_total";
 pub const IN_FLIGHT: &str = "tagfleet_requests_in_flight";
 pub const PREDICTED_WAIT: &str = "tagfleet_predicted_wait_seconds";
+pub const SHED: &str = "tagfleet_shed_total";
+pub const SHEDDING: &str = "tagfleet_shedding";
 pub const BATCH_REQUESTS: &str = "tagfleet_batch_requests_total";
 
 pub fn describe() {
@@ -24,5 +26,10 @@ pub fn describe() {
         Unit::Seconds,
         "How long a request that comes now is foretold to wait for decoders and workers"
     );
+    describe_counter!(
+        SHED,
+        "Requests that went without their caption, or were refused for their tier, because the line is long"
+    );
+    describe_gauge!(SHEDDING, "1 while this is shed");
     describe_counter!(BATCH_REQUESTS, "Requests about batches, by code");
 }

@@ -63,6 +63,7 @@ impl AppState {
         Ok(Self {
             admission: Admission::new(
                 config.max_in_flight,
+                config.shed_captions,
                 dispatcher.workers.clone(),
                 resources.queue.clone(),
             ),

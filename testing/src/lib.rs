@@ -3,6 +3,7 @@
 //! for tests.
 
 pub mod bench;
+pub mod collector;
 #[cfg(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")

@@ -35,6 +35,7 @@ const WIDTH: usize = 8;
 const ASKED: Asked = Asked {
     priority: Priority::Realtime,
     language: Language::En,
+    shed: false,
 };
 const PATIENCE: Duration = Duration::from_secs(600);
 

@@ -26,7 +26,7 @@ impl CaptionStage {
             CaptionStage::Here(captioner) => {
                 Caption::Written(captioner.caption(wanted, tags, asked, deadline).await)
             }
-            CaptionStage::Elsewhere(handoff) => handoff.caption(wanted, tags, asked.language),
+            CaptionStage::Elsewhere(handoff) => handoff.caption(wanted, tags, asked),
         }
     }
 

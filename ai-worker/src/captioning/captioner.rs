@@ -159,6 +159,9 @@ impl Captioner {
         let captioned = match self.source_for(asked).joined() {
             Source::Off => without_writing(template::none()),
             _ if subjects.is_empty() => without_writing(template::none()),
+            Source::Generator(_) | Source::Joining(_) if asked.shed => {
+                by_template(subjects, asked.language, CaptionStatus::SkippedOverload)
+            }
             // Prompt and guard know English alone.
             Source::Generator(generator) if asked.language == Language::En => {
                 generator.caption(subjects, asked, time, wait_until).await

@@ -13,13 +13,12 @@ use common::{
     queue::{JobQueue, Message, Priority, Queue, QueueError},
     shutdown::Shutdown,
     wire::{
-        self, CaptionJob, CaptionStatus, Job, JobResult, Language, Tag, WIRE_VERSION, WorkerInfo,
-        announced,
+        self, CaptionJob, CaptionStatus, Job, JobResult, Tag, WIRE_VERSION, WorkerInfo, announced,
     },
 };
 
 use super::{
-    Caption,
+    Asked, Caption,
     template::{self, subjects},
 };
 use crate::{metrics::count_caption, outcome};
@@ -92,10 +91,15 @@ impl Handoff {
 
     /// Says what is to become of a caption. Only one that is not handed on is counted here: the
     /// others are counted by who writes them.
-    pub fn caption(self: &Arc<Self>, wanted: bool, tags: &[Tag], language: Language) -> Caption {
+    pub fn caption(self: &Arc<Self>, wanted: bool, tags: &[Tag], asked: Asked) -> Caption {
         let subjects = if wanted { subjects(tags) } else { Vec::new() };
         if subjects.is_empty() {
             return unwritten(template::none());
+        }
+        let language = asked.language;
+        if asked.shed {
+            let status = CaptionStatus::SkippedOverload;
+            return unwritten(template::caption(&subjects, language, status));
         }
         if self.known_captioner().is_none() {
             let status = CaptionStatus::Unavailable;

@@ -52,6 +52,8 @@ pub struct Asked {
     /// The one with which its picture came.
     pub priority: Priority,
     pub language: Language,
+    /// Whether the line is so long that a pattern has to do.
+    pub shed: bool,
 }
 
 /// What came of a caption, and when the writing began (the end of `caption_wait`).

@@ -25,10 +25,12 @@ use super::{
 const REALTIME: Asked = Asked {
     priority: Priority::Realtime,
     language: Language::En,
+    shed: false,
 };
 const BULK: Asked = Asked {
     priority: Priority::Bulk,
     language: Language::En,
+    shed: false,
 };
 
 const MANIFEST: &str = "name = \"ill\"\nversion = \"1\"\nkind = \"llm\"\nlicence = \"none\"\nsource = \"none\"\n[files]\n";

@@ -114,6 +114,7 @@ impl CaptioningWorker {
         let asked = Asked {
             priority,
             language: job.language,
+            shed: false,
         };
         let mut result = job.result;
         let Ok(tagged) = &mut result.outcome else {
@@ -142,7 +143,7 @@ async fn finish(delivery: Delivery, result: &JobResult) {
     count_job(JobQueue::Captioning, priority, "ok");
     log_stages!(
         "caption",
-        quiet = priority == Priority::Bulk,
+        quiet = true,
         result.timings,
         id = result.id,
         tenant = result.tenant,

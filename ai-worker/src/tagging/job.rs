@@ -260,7 +260,8 @@ async fn end(delivery: Delivery, result: &JobResult) {
     count_job(JobQueue::Tagging, priority, code);
     log_stages!(
         "job",
-        quiet = priority == Priority::Bulk && result.outcome.is_ok(),
+        // The API server's line holds the same stages.
+        quiet = result.outcome.is_ok(),
         result.timings,
         id = result.id,
         tenant = result.tenant,

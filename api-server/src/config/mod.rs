@@ -10,6 +10,7 @@ use connections::ConnectionConfig;
 use records::TraceConfig;
 use url::Url;
 
+use crate::admission::ShedCaptions;
 pub use batches::BatchConfig;
 
 #[derive(Clone, Debug, Args)]
@@ -33,6 +34,10 @@ pub struct ApiConfig {
     /// its image's host, which takes next to nothing; bytes and decoding have limits of their own
     #[arg(long, env = "TAGFLEET_MAX_IN_FLIGHT", default_value_t = 1_024)]
     pub max_in_flight: usize,
+
+    /// Who writes captions while requests wait long for workers
+    #[arg(long, env = "TAGFLEET_SHED_CAPTIONS", default_value = "auto")]
+    pub shed_captions: ShedCaptions,
 
     /// How long what became of a request can be asked for, seconds; 0: not at all
     #[arg(long, env = "TAGFLEET_REQUEST_KEEP_S", default_value_t = 3_600)]

@@ -260,6 +260,7 @@ mod tests {
         sync::Arc,
     };
 
+    use identity::Tier;
     use tracing_subscriber::fmt;
 
     use super::*;
@@ -272,11 +273,11 @@ mod tests {
                 let caller = Caller {
                     tenant: "shop".into(),
                     key: Some("key_1".into()),
+                    tier: Tier::default(),
                 };
                 let id = RequestId::random();
                 let headers = HeaderMap::new();
-                let mut context =
-                    RequestContext::begin(id, Instant::now(), Some(caller), &headers);
+                let mut context = RequestContext::begin(id, Instant::now(), Some(caller), &headers);
                 context.record.client_ref = Some(client_ref.to_owned());
                 context.refuse(Fault::new(Code::InvalidUrl, Stage::Admit, client_ref));
             };

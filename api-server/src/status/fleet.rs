@@ -51,6 +51,9 @@ pub struct ServerView {
     refused_per_s: f64,
     /// How long a request that comes now is foretold to wait for decoders and workers.
     predicted_wait_ms: Option<f64>,
+    /// What it sheds because the line is long: `captions`.
+    #[schema(example = json!(["captions"]))]
+    degraded: Vec<&'static str>,
 }
 
 /// A worker in the last three seconds.
@@ -131,6 +134,10 @@ async fn told<T: Versioned>(bus: &Bus, kind: &str) -> Vec<T> {
         .collect()
 }
 
+fn degraded(sheds_captions: bool) -> Vec<&'static str> {
+    sheds_captions.then_some("captions").into_iter().collect()
+}
+
 fn server_views(mut loads: Vec<ServerLoad>) -> Vec<ServerView> {
     loads.sort_by(|one, other| one.server.cmp(&other.server));
     let views = loads.into_iter().map(|load| ServerView {
@@ -140,6 +147,7 @@ fn server_views(mut loads: Vec<ServerLoad>) -> Vec<ServerView> {
         requests_per_s: load.requests_per_s,
         refused_per_s: load.refused_per_s,
         predicted_wait_ms: load.predicted_wait_ms,
+        degraded: degraded(load.sheds_captions),
     });
     views.collect()
 }

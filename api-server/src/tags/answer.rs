@@ -1,5 +1,6 @@
 //! The answer of `POST /v1/tags`, as documented and as sent.
 
+use common::wire::CaptionStatus;
 use dispatch::answer::{Answer, CaptionView, Image, Model, TagView};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -35,6 +36,10 @@ pub struct TagAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "url")]
     pub cached: Option<&'static str>,
+    /// What was shed because the line is long: `captions`, which are patterns' then. Absent where nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["captions"]))]
+    pub degraded: Vec<&'static str>,
     /// What became of the request, stage by stage; where `explain` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<RequestRecord>,
@@ -48,6 +53,12 @@ impl TagAnswer {
             explain,
         } = finished;
         let explained = explain.then(|| record.clone());
+        let is_shed = record.caption == Some(CaptionStatus::SkippedOverload.name());
+        let degraded = if is_shed {
+            vec!["captions"]
+        } else {
+            Vec::new()
+        };
         Self {
             id: record.id,
             client_ref: record.client_ref,
@@ -58,6 +69,7 @@ impl TagAnswer {
             timings_ms: timings,
             worker: record.worker.unwrap_or_else(|| CACHE.to_owned()),
             cached: record.cached,
+            degraded,
             explain: explained,
         }
     }

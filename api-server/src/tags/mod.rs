@@ -15,7 +15,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Extension, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use cache::{Layer, Replay};
@@ -31,7 +31,9 @@ use crate::{
     state::AppState,
 };
 use answer::TagAnswer;
-use request::{ImageFile, RequestOptions, Source, TagForm, TagRequest, Wanted};
+use request::{
+    ImageFile, MAX_CLIENT_REF_CHARS, RequestOptions, Source, TagForm, TagRequest, Wanted,
+};
 use work::{Caching, Done, Work};
 
 pub use source::most_bytes;
@@ -143,6 +145,14 @@ fn cache_status(cached: Option<Layer>) -> &'static str {
     }
 }
 
+/// Returns what the client calls its request in `x-request-id`. It names nothing here: ids of requests are ours.
+fn name_of(headers: &HeaderMap) -> Option<String> {
+    let name = headers.get("x-request-id")?.to_str().ok()?;
+    (1..=MAX_CLIENT_REF_CHARS)
+        .contains(&name.len())
+        .then(|| name.to_owned())
+}
+
 async fn tag(
     app: &AppState,
     context: &mut RequestContext,
@@ -155,9 +165,10 @@ async fn tag(
     let (parts, body) = request.into_parts();
     let arrived = Instant::from_std(arrived.0);
     let key = key_of(&parts.headers)?.map(<[u8]>::to_vec);
+    let named = name_of(&parts.headers);
     let mut wanted = source::read(app, context, &caller.tenant, parts, body, arrived).await?;
     context.explain = wanted.explain;
-    context.record.client_ref = wanted.client_ref.take();
+    context.record.client_ref = wanted.client_ref.take().or(named);
     context.end(Stage::Admit);
     let Some(key) = key else {
         return Box::pin(answered(app, context, caller, wanted)).await;

@@ -21,7 +21,7 @@ use crate::{
     request::{TagOptions, whole},
 };
 
-const MAX_CLIENT_REF_CHARS: usize = 200;
+pub const MAX_CLIENT_REF_CHARS: usize = 200;
 
 /// A request's body in JSON.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -34,7 +34,7 @@ pub struct TagRequest {
     #[serde(default, deserialize_with = "timeout_ms")]
     #[schema(minimum = 1, example = 5000)]
     timeout_ms: Option<u32>,
-    /// Comes back in the answer, and is logged.
+    /// Comes back in the answer, and is logged; if absent, what `x-request-id` says does.
     #[schema(max_length = 200, example = "album-7/photo-12")]
     client_ref: Option<String>,
     /// `no-store`: neither answered from the cache nor kept in it.

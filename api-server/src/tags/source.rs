@@ -17,7 +17,8 @@ use super::{
 use crate::{
     context::RequestContext,
     request::{
-        BodyLimits, MediaType, is_on, media_type, parse_json, parse_query, peeked, read_body, unpacked,
+        BodyLimits, MediaType, is_on, media_type, parse_json, parse_query, peeked, read_body,
+        unpacked,
     },
     state::AppState,
 };

@@ -117,7 +117,10 @@ impl Work<'_> {
     ) -> Result<Done, Fault> {
         let wait = self.app.admission.wait();
         self.context.record.predicted_wait_ms = wait.map(|wait| wait.as_secs_f64() * 1e3);
-        let coming = self.app.admission.admit(left(self.deadline))?;
+        let coming = self
+            .app
+            .admission
+            .admit(left(self.deadline), self.caller.tier)?;
         self.context.end(Stage::Lookup);
         let looked_up = caching.zip(url);
         let (image, kept) = match self.read(looked_up).await? {
@@ -239,7 +242,10 @@ impl Work<'_> {
             id: self.context.id.to_string(),
         };
         let dispatcher = &self.app.dispatcher;
-        let job = dispatcher.job(key, &self.model.id.name, self.asked, prepared.tile);
+        let shed_caption =
+            self.asked.features.caption && self.app.admission.sheds_caption(left(self.deadline));
+        let mut job = dispatcher.job(key, &self.model.id.name, self.asked, prepared.tile);
+        job.shed_caption = shed_caption;
         drop(coming);
         let returned = dispatcher
             .submit_and_wait(Priority::Realtime, job, submitted, self.deadline)

@@ -32,4 +32,5 @@ mod store_faults;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
+mod traces;
 mod webhooks;

@@ -13,8 +13,8 @@ use common::{
     shutdown::Shutdown,
     stage::{Stage, StageClock},
     wire::{
-        self, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Tag, Tagged,
-        WIRE_VERSION, WorkerInfo,
+        self, BatchRun, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Run, Tag,
+        Tagged, WIRE_VERSION, WorkerInfo,
     },
 };
 use tokio::task::JoinHandle;
@@ -120,7 +120,7 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
         }
         clock.end(stage);
     }
-    let outcome = match behaviour {
+    let mut outcome = match behaviour {
         Behaviour::Refuse => Err(Fault::new(
             Code::InvalidRequest,
             Stage::Postprocess,
@@ -130,6 +130,9 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
         Behaviour::Look => Ok(tagged(colours(&job.tile))),
         _ => Ok(tagged(cats())),
     };
+    if let (Ok(tagged), true) = (&mut outcome, job.shed_caption) {
+        tagged.caption.status = CaptionStatus::SkippedOverload;
+    }
     let result = JobResult {
         v: WIRE_VERSION,
         id: job.id.clone(),
@@ -137,7 +140,13 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
         worker: "fake-1".into(),
         outcome,
         timings: clock.timings,
-        run: Run::default(),
+        run: Run {
+            attempt: delivery.attempt,
+            batch: Some(BatchRun {
+                images: 1,
+                closed: "idle".to_owned(),
+            }),
+        },
     };
     let key = ResultKey {
         tenant: job.tenant.clone(),

@@ -24,4 +24,7 @@ pub struct ServerLoad {
     pub refused_per_s: f64,
     /// For decoders and workers, milliseconds; nothing where nothing is under way.
     pub predicted_wait_ms: Option<f64>,
+    /// Whether it leaves captions to patterns; a server of before never does.
+    #[serde(default)]
+    pub sheds_captions: bool,
 }

@@ -17,9 +17,9 @@ use common::{
     seal::Seal,
     stage::{Stage, Timings},
     wire::{
-        Asked, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language, ModelId,
-        ModelInfo, NEWEST_READ, Pressure, Selection, Shard, Tag, Tagged, Versioned, WireError,
-        WorkerInfo, decode, encode,
+        Asked, BatchRun, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language,
+        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Selection, Shard, Tag, Tagged, Versioned,
+        WireError, WorkerInfo, decode, encode,
     },
 };
 
@@ -65,6 +65,7 @@ fn job(asked: Asked) -> Job {
         selection: asked.selection,
         published_at_us: 1_763_700_000_000_000,
         budget_ms: 5_000,
+        shed_caption: false,
         seal: None,
         tile: vec![0xff, 0xd8, 0xff, 0xd9],
     }
@@ -92,13 +93,7 @@ fn result(outcome: Result<Tagged, Fault>) -> JobResult {
         worker,
         outcome,
         timings,
-        run: Run {
-            attempt: 1,
-            batch: Some(BatchRun {
-                images: 4,
-                closed: "full".into(),
-            }),
-        },
+        run: Run::default(),
     }
 }
 
@@ -216,6 +211,7 @@ fn results_of_today_are_answered_by_the_first_version() {
 /// A word that the first version does not know would make a whole result unreadable.
 #[test]
 fn no_word_of_today_is_one_that_the_first_version_stumbles_over() {
+    // `SkippedOverload` answers only a server that asked for it.
     for status in [
         CaptionStatus::Llm,
         CaptionStatus::Cached,
@@ -383,6 +379,25 @@ where
         there,
         second::decode(fixture).expect("the fixture is its own")
     );
+}
+
+#[test]
+fn what_later_workers_tell_is_skipped_by_earlier_servers() {
+    let run = Run {
+        attempt: 2,
+        batch: Some(BatchRun {
+            images: 4,
+            closed: "full".into(),
+        }),
+    };
+    let told = JobResult {
+        run: run.clone(),
+        ..result(Ok(named()))
+    };
+    let bytes = encode(&told);
+    assert_eq!(decode::<JobResult>(&bytes).expect("read").run, run);
+    let there: second::JobResult = second::decode(&bytes).expect("read");
+    assert_eq!(there, second::decode(NAMED).expect("the fixture"));
 }
 
 #[test]

@@ -106,7 +106,9 @@ impl Answered {
 pub fn is_complete(tagged: &Tagged) -> bool {
     !matches!(
         tagged.caption.status,
-        CaptionStatus::SkippedDeadline | CaptionStatus::Unavailable
+        CaptionStatus::SkippedDeadline
+            | CaptionStatus::SkippedOverload
+            | CaptionStatus::Unavailable
     )
 }
 

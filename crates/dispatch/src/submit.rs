@@ -95,6 +95,7 @@ impl Dispatcher {
             selection: asked.selection,
             published_at_us: 0,
             budget_ms: 0,
+            shed_caption: false,
             seal: None,
             tile,
         }

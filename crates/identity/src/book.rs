@@ -10,7 +10,7 @@ use common::config::is_name;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use crate::{Caller, limit::Limit, rate::Rate, tenant::Tenant, token};
+use crate::{Caller, Tier, limit::Limit, rate::Rate, tenant::Tenant, token};
 
 const HASH_CHARS: usize = 64;
 /// So much of a hash is looked up, the whole is compared afterwards. A map
@@ -62,6 +62,8 @@ struct Entry {
     tenant: String,
     requests_per_second: f64,
     burst: Option<u32>,
+    #[serde(default)]
+    tier: Tier,
     #[serde(default)]
     revoked: bool,
 }
@@ -167,6 +169,7 @@ impl Entry {
             caller: Caller {
                 tenant: self.tenant.into(),
                 key: Some(self.id.into()),
+                tier: self.tier,
             },
             limit: limit.unwrap_or_else(|| Arc::new(Limit::new(&owner, "default", rate))),
             revoked: self.revoked,
@@ -201,14 +204,17 @@ mod tests {
 
     #[test]
     fn keys_are_found_by_themselves_alone() {
-        let text = entry("one", "tf_a", "") + &entry("two", "tf_b", "burst = 9\nrevoked = true");
+        let text = entry("one", "tf_a", "")
+            + &entry("two", "tf_b", "burst = 9\ntier = \"low\"\nrevoked = true");
         let book = Book::read(text, None).expect("a book");
         assert_eq!(book.len(), 2);
         assert_eq!(
             book.find("tf_a").expect("the first").caller.key.as_deref(),
             Some("one")
         );
-        assert!(book.find("tf_b").expect("the second").revoked);
+        let second = book.find("tf_b").expect("the second");
+        assert!(second.revoked);
+        assert_eq!(second.caller.tier, Tier::Low);
         assert!(book.find("tf_c").is_none() && book.find("").is_none());
     }
 

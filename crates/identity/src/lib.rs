@@ -23,6 +23,7 @@ use common::{
     wire::DEFAULT_TENANT,
 };
 use http::{HeaderMap, header};
+use serde::Deserialize;
 
 use book::{Book, Key};
 pub use new::NewKey;
@@ -51,6 +52,16 @@ pub struct Caller {
     pub tenant: Arc<str>,
     /// The key's id; none where the service is open.
     pub key: Option<Arc<str>>,
+    pub tier: Tier,
+}
+
+/// Who is refused first where not all can be served in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    #[default]
+    Standard,
+    Low,
 }
 
 /// A request that may come in.
@@ -96,6 +107,7 @@ impl Keys {
                 caller: Caller {
                     tenant: DEFAULT_TENANT.into(),
                     key: None,
+                    tier: Tier::Standard,
                 },
                 guest: Guest { tenant: None },
                 standing: Standing::default(),

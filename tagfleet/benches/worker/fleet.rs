@@ -196,6 +196,7 @@ impl Fleet {
             selection: Selection::default(),
             published_at_us: self.bus.now_us(),
             budget_ms: BUDGET.as_millis() as u32,
+            shed_caption: false,
             seal: None,
             tile: self.tile.clone(),
         }

@@ -75,6 +75,7 @@ fn servers(servers: &Value) -> Table {
         "requests/s",
         "refused/s",
         "wait ms",
+        "degraded",
     ];
     filled(&header, servers, |server| {
         vec![
@@ -83,6 +84,7 @@ fn servers(servers: &Value) -> Table {
             number(&server["requests_per_s"]),
             number(&server["refused_per_s"]),
             number(&server["predicted_wait_ms"]),
+            list(&server["degraded"]),
         ]
     })
 }
@@ -92,12 +94,10 @@ fn workers(workers: &Value) -> Table {
         "worker", "device", "models", "captions", "images/s", "a batch",
     ];
     filled(&header, workers, |worker| {
-        let models = worker["models"].as_array();
-        let models: Vec<_> = models.into_iter().flatten().map(text).collect();
         vec![
             text(&worker["name"]),
             text(&worker["device"]),
-            models.join(", "),
+            list(&worker["models"]),
             text(&worker["captioner"]),
             number(&worker["images_per_s"]),
             number(&worker["images_per_batch"]),
@@ -113,6 +113,11 @@ fn queues(queues: &Value) -> Table {
             number(&queue["consumers"]),
         ]
     })
+}
+
+fn list(texts: &Value) -> String {
+    let texts: Vec<_> = texts.as_array().into_iter().flatten().map(text).collect();
+    texts.join(", ")
 }
 
 fn filled(header: &[&str], rows: &Value, cells: impl Fn(&Value) -> Vec<String>) -> Table {

@@ -8,6 +8,7 @@ mod models;
 mod rates;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;
 mod users;
 
 use std::{

@@ -17,6 +17,7 @@ struct Config {
 const REALTIME: Asked = Asked {
     priority: Priority::Realtime,
     language: Language::En,
+    shed: false,
 };
 const BULK: Asked = Asked {
     priority: Priority::Bulk,

@@ -36,6 +36,7 @@ async fn the_template_speaks_until_the_model_is_there() {
     let asked = Asked {
         priority: Priority::Realtime,
         language: Language::En,
+        shed: false,
     };
     let early = caption(&captioner, cat("cat"), asked).await;
     assert_eq!(early.status, CaptionStatus::Unavailable);
@@ -51,6 +52,22 @@ async fn the_template_speaks_until_the_model_is_there() {
 }
 
 #[tokio::test]
+async fn a_caption_that_is_shed_is_the_patterns() {
+    let asked = Asked {
+        priority: Priority::Realtime,
+        language: Language::En,
+        shed: true,
+    };
+    let model = Captioner::joining(|| Err(CaptionError::Load("as asked".into())));
+    let shed = caption(&model.expect("a thread"), cat("cat"), asked).await;
+    assert_eq!(shed.status, CaptionStatus::SkippedOverload);
+    assert_eq!(shed.text.as_deref(), Some("A photo of a cat."));
+    // Where patterns write anyway, nothing is lost.
+    let same = caption(&Captioner::template(), cat("cat"), asked).await;
+    assert_eq!(same.status, CaptionStatus::Template);
+}
+
+#[tokio::test]
 async fn the_first_rule_that_fits_says_who_writes() {
     let captioner = Captioner::template()
         .routed(When::Language(Language::Ko), Captioner::template())
@@ -60,7 +77,11 @@ async fn the_first_rule_that_fits_says_who_writes() {
         (Priority::Bulk, Language::En, CaptionStatus::Disabled),
         (Priority::Bulk, Language::Ko, CaptionStatus::Template),
     ] {
-        let asked = Asked { priority, language };
+        let asked = Asked {
+            priority,
+            language,
+            shed: false,
+        };
         let caption = caption(&captioner, cat("고양이"), asked).await;
         assert_eq!(caption.status, expected, "{asked:?}");
     }

@@ -115,6 +115,7 @@ impl TaggingWorker {
         let asked = Asked {
             priority,
             language: job.language,
+            shed: job.shed_caption,
         };
         let wanted = job.features.caption;
         self.captions.caption(wanted, tags, asked, written_by).await

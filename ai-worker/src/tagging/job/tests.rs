@@ -124,6 +124,7 @@ fn job(n: usize, bus: &Bus) -> Message {
         selection: Selection::default(),
         published_at_us: bus.now_us(),
         budget_ms: 60_000,
+        shed_caption: false,
         seal: None,
         tile,
     };

@@ -9,8 +9,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Inner, Place, ended,
-    lost,
+    Inner, Place, ended, lost,
     receipt::{Hands, Receipt},
     source::Source,
     within,

@@ -104,6 +104,7 @@ fn job(bus: &Bus) -> Job {
         selection: Selection::default(),
         published_at_us: bus.now_us(),
         budget_ms: 30_000,
+        shed_caption: false,
         tile: photo(224, 224),
     }
 }

@@ -2,6 +2,8 @@
 //! beats a slow yes. What is foretold decides, before anything is downloaded;
 //! a bound on requests in flight is the last line.
 
+mod captions;
+
 use std::{
     sync::{
         Arc,
@@ -17,13 +19,18 @@ use common::{
     wire::{ServerLoad, WIRE_VERSION},
 };
 use dispatch::WaitingLine;
+use identity::Tier;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::metrics::{IN_FLIGHT, PREDICTED_WAIT};
+use crate::metrics::{IN_FLIGHT, PREDICTED_WAIT, SHED};
+use captions::Captions;
+pub use captions::ShedCaptions;
 
 /// The part of a request's time that its job may be foretold to wait. The rest is for its download, its caption, and for
 /// a fleet that becomes half as fast after the request was let in.
 const MOST_OF_TIME: f64 = 0.45;
+/// The same for keys of the low tier, which are refused before others are.
+const MOST_OF_TIME_LOW: f64 = 0.25;
 /// Refused clients come back at different moments.
 const JITTER: f64 = 0.5;
 const LEAST_RETRY: Duration = Duration::from_millis(100);
@@ -42,6 +49,7 @@ pub struct Admission {
     /// Jobs before the fleet's workers.
     workers: WaitingLine,
     queue: Queue,
+    captions: Captions,
 }
 
 /// The right to be one of the requests in flight; it is given back when dropped.
@@ -55,7 +63,12 @@ pub struct AdmissionPermit {
 pub struct Coming(Arc<AtomicUsize>);
 
 impl Admission {
-    pub fn new(max_in_flight: usize, workers: WaitingLine, queue: Queue) -> Self {
+    pub fn new(
+        max_in_flight: usize,
+        shed_captions: ShedCaptions,
+        workers: WaitingLine,
+        queue: Queue,
+    ) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight,
@@ -65,6 +78,7 @@ impl Admission {
             decoders: WaitingLine::default(),
             workers,
             queue,
+            captions: Captions::new(shed_captions),
         }
     }
 
@@ -77,11 +91,18 @@ impl Admission {
     }
 
     /// Lets a request in whose job will be done in time, as far as that can be foretold. `left`: the time that it has.
-    pub fn admit(&self, left: Duration) -> Result<Coming, Fault> {
-        let most = left.mul_f64(MOST_OF_TIME);
+    pub fn admit(&self, left: Duration, tier: Tier) -> Result<Coming, Fault> {
+        let part = match tier {
+            Tier::Standard => MOST_OF_TIME,
+            Tier::Low => MOST_OF_TIME_LOW,
+        };
+        let most = left.mul_f64(part);
         match self.wait() {
             // While the broker is away the line stands still for another reason, which publishing tells.
             Some(wait) if wait > most && self.queue.is_ready() => {
+                if tier == Tier::Low && wait <= left.mul_f64(MOST_OF_TIME) {
+                    metrics::counter!(SHED, "what" => "low_tier").increment(1);
+                }
                 Err(self.refuse(too_long(wait, wait - most, Stage::Admit)))
             }
             _ => {
@@ -89,6 +110,11 @@ impl Admission {
                 Ok(Coming(self.coming.clone()))
             }
         }
+    }
+
+    /// Returns whether a caption is left to a pattern.
+    pub fn sheds_caption(&self, left: Duration) -> bool {
+        self.captions.decide(self.wait(), left)
     }
 
     /// Refuses a job that is ready now, and would come back too late.
@@ -137,6 +163,7 @@ impl Admission {
             requests_per_s: self.requests.swap(0, Relaxed) as f64 / seconds,
             refused_per_s: self.refused.swap(0, Relaxed) as f64 / seconds,
             predicted_wait_ms: self.wait().map(|wait| wait.as_secs_f64() * 1e3),
+            sheds_captions: self.captions.are_shed(),
         }
     }
 
@@ -144,6 +171,7 @@ impl Admission {
     pub fn show(&self) {
         let wait = self.wait().unwrap_or_default();
         metrics::gauge!(PREDICTED_WAIT).set(wait.as_secs_f64());
+        self.captions.show();
     }
 }
 
