@@ -131,16 +131,7 @@ async fn bundling() -> Queue {
 /// Runs one promise, and fails it for what it leaves behind.
 async fn keep(queue: Queue, promise: impl AsyncFnOnce(&Queue)) {
     assert!(queue.is_ready());
-    let begun = std::time::Instant::now();
     promise(&queue).await;
-    if begun.elapsed().as_secs() > 12 {
-        eprintln!(
-            "DBG {:?} {:?} promise took {:?}",
-            std::time::SystemTime::now(),
-            std::thread::current().name(),
-            begun.elapsed()
-        );
-    }
     for (job_queue, priority) in all_queues() {
         eventually("nothing is left", async || {
             (queue.depth(job_queue, priority).await.ok()?.messages == 0).then_some(())
@@ -149,14 +140,6 @@ async fn keep(queue: Queue, promise: impl AsyncFnOnce(&Queue)) {
     }
     shards::are_none_left(&queue).await;
     queue.close().await;
-    if begun.elapsed().as_secs() > 12 {
-        eprintln!(
-            "DBG {:?} {:?} whole took {:?}",
-            std::time::SystemTime::now(),
-            std::thread::current().name(),
-            begun.elapsed()
-        );
-    }
 }
 
 fn all_queues() -> impl Iterator<Item = (JobQueue, Priority)> {

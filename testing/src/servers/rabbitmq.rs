@@ -167,7 +167,7 @@ fn prepare(
 ) -> Vec<(&'static str, String)> {
     let file = |name: &str| folder.join(name).display().to_string();
     let config = format!(
-        "listeners.tcp.default = 127.0.0.1:{port}\nlog.file = /tmp/t/rmq-{port}.log\ndisk_free_limit.absolute = 10MB\n\
+        "listeners.tcp.default = 127.0.0.1:{port}\nlog.file = false\ndisk_free_limit.absolute = 10MB\n\
          cluster_formation.randomized_startup_delay_range.min = 0\n\
          cluster_formation.randomized_startup_delay_range.max = 0\n{settings}\n"
     );

@@ -85,7 +85,6 @@ impl Intake {
         let mut backoff = Backoff::default();
         let mut reminder = Reminder::default();
         while let Err(error) = self.session().await {
-            eprintln!("DBG {:?} session {error}", std::time::SystemTime::now());
             if reminder.is_due() {
                 tracing::warn!(%error, "lost the broker's connection for consuming");
             }
@@ -136,11 +135,6 @@ impl Intake {
         let mut backoff = Backoff::default();
         let mut reminder = Reminder::default();
         while let Err(error) = self.pump(link, queue, to).await {
-            eprintln!(
-                "DBG {:?} pump {queue:?} {error} connected={}",
-                std::time::SystemTime::now(),
-                link.is_connected()
-            );
             self.note_failure(link, queue, &error, &mut reminder);
             self.hands.changed.notify_one();
             tokio::select! {
@@ -156,10 +150,6 @@ impl Intake {
         let mut reminder = Reminder::default();
         loop {
             let Err(error) = self.fetch_retries(link, queue, to).await;
-            eprintln!(
-                "DBG {:?} retries {queue:?} {error}",
-                std::time::SystemTime::now()
-            );
             self.note_failure(link, queue, &error, &mut reminder);
             self.hands.changed.notify_one();
             backoff.wait().await;
@@ -273,11 +263,6 @@ impl Intake {
         delivery: Delivery,
     ) {
         let envelope = Envelope::read(&delivery.properties);
-        eprintln!(
-            "DBG {:?} counts failure {queue:?} failed={}",
-            std::time::SystemTime::now(),
-            envelope.failed
-        );
         let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
         for payload in envelope.jobs(delivery.data.into()) {
             if !self
