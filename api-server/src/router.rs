@@ -17,7 +17,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     batches, context, middleware, page,
     state::AppState,
-    status::{fleet, health, models, requests},
+    status::{cache, fleet, health, models, requests},
     tags,
 };
 
@@ -55,6 +55,7 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .routes(routes!(requests::get_request))
         .routes(routes!(models::list_models))
         .routes(routes!(fleet::get_fleet))
+        .routes(routes!(cache::get_cache, cache::clear_cache))
         .routes(routes!(batches::create_batch, batches::list_batches))
         .routes(routes!(batches::get_batch))
         .routes(routes!(batches::batch_results))

@@ -122,6 +122,11 @@ async fn redis_lets_each_role_do_its_work() {
         let recalled = role.recall(cached).await.expect("it recalls");
         assert_eq!(recalled, Some("answer".into()));
     }
+    let request = "request:4:shop:req_1";
+    let kept = api.remember(request, "record".into(), minute);
+    kept.await.expect("it keeps what became of a request");
+    let recalled = api.recall(request).await.expect("it recalls");
+    assert_eq!(recalled, Some("record".into()));
     let bucket = Bucket {
         every_us: 1_000_000,
         burst: 100,
@@ -158,7 +163,8 @@ async fn redis_refuses_whatever_is_not_a_roles_work() {
             assert!(said.contains("NOPERM"), "{user} {command:?}: {said}");
         }
     }
-    let own: [(&str, &[&str]); 12] = [
+    let own: [(&str, &[&str]); 13] = [
+        ("worker", &["GET", "tagfleet:memo:request:4:shop:req_1"]),
         ("worker", &["SET", "tagfleet:memo:cache:0123", "forged"]),
         ("api", &["DEL", result]),
         ("worker", &["GET", result]),

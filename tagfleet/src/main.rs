@@ -46,6 +46,8 @@ enum Command {
     Top(service::Top),
     /// Say what became of a request, and where its time went
     Explain(service::Explain),
+    /// Show how results are kept, or clear them
+    Cache(service::Cache),
     /// Fetch and build the models; does nothing where they are already there
     Models(models::Models),
     /// Make API keys
@@ -106,6 +108,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Batch(batch) => batch.run().await,
         Command::Top(top) => top.run().await,
         Command::Explain(explain) => explain.run().await,
+        Command::Cache(cache) => cache.run().await,
         Command::Models(models) => models.run(),
         Command::Keys(keys) => keys.run(),
         Command::Doctor(doctor) => doctor.run().await,

@@ -18,7 +18,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cache::{Layer, Replay};
+use cache::{AnswerKey, Digest, Layer, Replay};
 use common::{fault::Fault, stage::Stage};
 use dispatch::answer::Answer;
 use identity::{Caller, Guest};
@@ -200,16 +200,18 @@ async fn answered(
     let model = fleet.model(wanted.model.as_deref()).await?;
     fleet.expect_readers(wanted.asked.version())?;
     context.record.model = Some(model.id.name.clone());
-    let caching = match &app.resources.cache {
-        Some(cache) if wanted.may_cache => {
+    let cache = app.resources.cache.as_ref();
+    let caching = match cache.filter(|_| wanted.may_cache) {
+        Some(cache) => {
+            let scope = cache.scope(&caller.tenant).await;
             let captioners = fleet.captioners();
-            let key = cache.key(&caller.tenant, &model.id, &captioners, &wanted.asked);
-            Some(Caching { cache, key })
+            let key = AnswerKey::new(&scope, &model.id, &captioners, &wanted.asked);
+            Some(Caching { cache, scope, key })
         }
-        _ => None,
+        None => None,
     };
     let url = match (&caching, &wanted.source) {
-        (Some(caching), Source::Url(url)) => Some(caching.cache.url(&caller.tenant, url.as_str())),
+        (Some(caching), Source::Url(url)) => Some(Digest::of_url(&caching.scope, url.as_str())),
         _ => None,
     };
     let work = Work {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache::{AnswerKey, Answered, Cache, Digest, Layer, is_complete};
+use cache::{AnswerKey, Answered, Cache, Digest, Layer, Scope, is_complete};
 use common::{
     bus::ResultKey,
     fault::{Code, Fault},
@@ -91,6 +91,7 @@ impl Done {
 #[derive(Clone, Debug)]
 pub struct Caching<'a> {
     pub cache: &'a Cache,
+    pub scope: Scope,
     pub key: AnswerKey,
 }
 

@@ -6,8 +6,6 @@ use common::wire::{Asked, ModelId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::Isolation;
-
 /// SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Digest([u8; 32]);
@@ -31,10 +29,10 @@ impl Digest {
         &self.0
     }
 
-    /// Returns the digest of a URL as a tenant sees it.
-    pub fn of_url(isolation: Isolation, tenant: &str, url: &str) -> Self {
-        let whose = owner(isolation, tenant);
-        Self::of_parts(&[b"url", whose.as_bytes(), url.as_bytes()])
+    /// Returns the digest of a URL as an owner sees it.
+    pub fn of_url(scope: &Scope, url: &str) -> Self {
+        let [owner, cleared] = scope.parts();
+        Self::of_parts(&[b"url", owner, cleared, url.as_bytes()])
     }
 
     /// Returns the digest of what is asked of a source: requests that share it have the same answer.
@@ -55,28 +53,43 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Whose entries, and since when.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    owner: String,
+    cleared_at: [u8; 8],
+}
+
+impl Scope {
+    pub fn new(owner: &str, cleared_at_us: u64) -> Self {
+        Self {
+            owner: owner.to_owned(),
+            cleared_at: cleared_at_us.to_le_bytes(),
+        }
+    }
+
+    fn parts(&self) -> [&[u8]; 2] {
+        [self.owner.as_bytes(), &self.cleared_at]
+    }
+}
+
 /// Whose answer, of which model and captioners, to what: all but the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerKey(Digest);
 
 impl AnswerKey {
-    pub fn new(
-        isolation: Isolation,
-        tenant: &str,
-        model: &ModelId,
-        captioners: &str,
-        asked: &Asked,
-    ) -> Self {
-        let whose = owner(isolation, tenant);
+    pub fn new(scope: &Scope, model: &ModelId, captioners: &str, asked: &Asked) -> Self {
+        let [owner, cleared] = scope.parts();
         let captioners = if asked.features.caption {
             captioners
         } else {
             ""
         };
         let asked = rmp_serde::to_vec(asked).expect("numbers and strings always serialise");
-        let parts: [&[u8]; 6] = [
+        let parts: [&[u8]; 7] = [
             b"answer",
-            whose.as_bytes(),
+            owner,
+            cleared,
             model.name.as_bytes(),
             model.version.as_bytes(),
             captioners.as_bytes(),
@@ -98,12 +111,5 @@ impl AnswerKey {
 
     pub(crate) fn of_tile(&self, tile: Digest) -> Digest {
         Digest::of_parts(&[b"tile", &self.0.0, &tile.0])
-    }
-}
-
-fn owner(isolation: Isolation, tenant: &str) -> &str {
-    match isolation {
-        Isolation::Tenant => tenant,
-        Isolation::Shared => "",
     }
 }

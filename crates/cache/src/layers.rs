@@ -25,6 +25,13 @@ impl fmt::Debug for Layers {
     }
 }
 
+/// What a process holds.
+#[derive(Clone, Copy, Debug)]
+pub struct InMemory {
+    pub entries: u64,
+    pub bytes: u64,
+}
+
 impl Layers {
     pub fn new(config: &CacheConfig, bus: Bus) -> Self {
         let weight = |_: &Digest, bytes: &Bytes| bytes.len() as u32 + ENTRY_OVERHEAD;
@@ -34,6 +41,13 @@ impl Layers {
             .time_to_live(Duration::from_secs(config.cache_ttl_s))
             .build();
         Self { memory, bus }
+    }
+
+    pub fn in_memory(&self) -> InMemory {
+        InMemory {
+            entries: self.memory.entry_count(),
+            bytes: self.memory.weighted_size(),
+        }
     }
 
     /// Returns an entry. One that cannot be read, of another version or while the bus is away, is as good as none.

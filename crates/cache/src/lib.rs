@@ -2,6 +2,7 @@
 //! bytes, and by its tile, which re-encoded and re-hosted copies share. And
 //! what many ask for at the same time is worked out once ([`Flights`]).
 
+mod clearing;
 mod config;
 mod entry;
 mod flights;
@@ -16,19 +17,21 @@ mod tests;
 use std::time::Duration;
 
 use common::{
-    bus::Bus,
+    bus::{Bus, BusError},
     fault::Fault,
     image::Facts,
-    wire::{Asked, ModelId, Tagged},
+    wire::Tagged,
 };
 
 pub use config::{Bulk, CacheConfig, Isolation};
 pub use entry::{Answered, Copy, Validators, is_complete, is_dead};
 pub use flights::{Flight, Flights, Landed, Lead, landing};
-pub use key::{AnswerKey, Digest};
+pub use key::{AnswerKey, Digest, Scope};
+pub use layers::InMemory;
 pub use metrics::describe as describe_metrics;
 pub use replays::{First, Replay, Replays};
 
+use clearing::Clearings;
 use entry::Lying;
 use layers::Layers;
 use share::Share;
@@ -60,6 +63,7 @@ pub struct Cache {
     layers: Layers,
     /// One for each image that nobody has an answer for yet.
     pub flights: Flights,
+    clearings: Clearings,
     isolation: Isolation,
     ttl: Duration,
     url_ttl: Duration,
@@ -88,7 +92,8 @@ impl Cache {
     pub fn open(config: &CacheConfig, bus: Bus) -> Option<Self> {
         config.cache.is_on().then(|| Self {
             layers: Layers::new(config, bus.clone()),
-            flights: Flights::new(bus),
+            flights: Flights::new(bus.clone()),
+            clearings: Clearings::new(bus, Duration::from_secs(config.cache_ttl_s)),
             isolation: config.cache_isolation,
             ttl: Duration::from_secs(config.cache_ttl_s),
             url_ttl: Duration::from_secs(config.cache_url_ttl_s),
@@ -106,14 +111,39 @@ impl Cache {
         self.bulk
     }
 
-    /// Returns under what a tenant's answers are kept.
-    pub fn key(&self, tenant: &str, model: &ModelId, captioners: &str, asked: &Asked) -> AnswerKey {
-        AnswerKey::new(self.isolation, tenant, model, captioners, asked)
+    /// Returns which entries a tenant sees.
+    pub async fn scope(&self, tenant: &str) -> Scope {
+        let owner = self.owner(tenant);
+        Scope::new(owner, self.clearings.last(owner).await)
     }
 
-    /// Returns what stands for a URL.
-    pub fn url(&self, tenant: &str, url: &str) -> Digest {
-        Digest::of_url(self.isolation, tenant, url)
+    /// Lets go of all that is kept for a tenant; within seconds, at all servers. Where tenants share their entries, all do.
+    pub async fn clear(&self, tenant: &str) -> Result<(), BusError> {
+        self.clearings.clear(self.owner(tenant)).await.map(drop)
+    }
+
+    /// Returns when a tenant's entries were cleared last, by the fleet's clock; 0 if never.
+    pub async fn cleared_at_us(&self, tenant: &str) -> u64 {
+        self.clearings.last(self.owner(tenant)).await
+    }
+
+    /// Returns what this process holds.
+    pub fn in_memory(&self) -> InMemory {
+        self.layers.in_memory()
+    }
+
+    /// Returns how long an answer is kept.
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// Returns whether tenants share their entries.
+    pub fn is_shared(&self) -> bool {
+        self.isolation == Isolation::Shared
+    }
+
+    fn owner<'a>(&self, tenant: &'a str) -> &'a str {
+        if self.is_shared() { "" } else { tenant }
     }
 
     /// Returns what is known of a URL.

@@ -51,13 +51,8 @@ fn model(version: &str) -> ModelId {
 }
 
 fn key(tenant: &str, version: &str, limit: Option<u16>) -> AnswerKey {
-    AnswerKey::new(
-        Isolation::Tenant,
-        tenant,
-        &model(version),
-        "template",
-        &asked(limit),
-    )
+    let scope = Scope::new(tenant, 0);
+    AnswerKey::new(&scope, &model(version), "template", &asked(limit))
 }
 
 fn facts() -> Facts {
@@ -109,11 +104,33 @@ async fn an_answer_is_found_by_bytes_and_by_tile_and_by_nothing_else() {
 
 #[tokio::test]
 async fn tenants_share_where_they_are_told_to() {
-    let shared = |tenant| AnswerKey::new(Isolation::Shared, tenant, &model("1"), "", &asked(None));
-    assert_eq!(shared("a"), shared("b"));
-    let url = |isolation, tenant| Digest::of_url(isolation, tenant, "https://a.example/1");
-    assert_eq!(url(Isolation::Shared, "a"), url(Isolation::Shared, "b"));
-    assert_ne!(url(Isolation::Tenant, "a"), url(Isolation::Tenant, "b"));
+    let bus = bus().await;
+    for (isolation, is_shared) in [("shared", true), ("tenant", false)] {
+        let cache = cache(&bus, &["--cache-isolation", isolation]).expect("it is on");
+        let (a, b) = (cache.scope("a").await, cache.scope("b").await);
+        let answer = |scope| AnswerKey::new(scope, &model("1"), "", &asked(None));
+        assert_eq!(answer(&a) == answer(&b), is_shared);
+        let url = |scope| Digest::of_url(scope, "https://a.example/1");
+        assert_eq!(url(&a) == url(&b), is_shared);
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_clears_its_own_at_every_server() {
+    let bus = bus().await;
+    let here = cache(&bus, &[]).expect("it is on");
+    let there = cache(&bus, &[]).expect("it is on");
+    let url = |scope: &Scope| Digest::of_url(scope, "https://a.example/1");
+    let before = url(&there.scope("shop").await);
+    let others = url(&there.scope("other").await);
+    here.clear("shop").await.expect("the bus is there");
+    let after = url(&here.scope("shop").await);
+    assert_ne!(after, before);
+    // Within seconds, and until then as before.
+    while url(&there.scope("shop").await) != after {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(url(&there.scope("other").await), others);
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ pub async fn tag(
         tenant: request.tenant.as_str().into(),
         purpose: Purpose::Bulk,
     };
-    let known = Known::of(resources, &request, &model.id);
+    let known = Known::of(resources, &request, &model.id).await;
     let file = match known.fetch(resources, url, until, &requester).await? {
         Read::Came(file) => file,
         Read::Answered(answered) => return Ok(told(answered.facts, answered.tagged)),

@@ -1,7 +1,7 @@
 //! Images of a batch that were tagged before: they cost a look into the cache.
 
 use bytes::Bytes;
-use cache::{AnswerKey, Answered, AtUrl, Bulk, Cache, Digest};
+use cache::{AnswerKey, Answered, AtUrl, Bulk, Cache, Digest, Scope};
 use common::{
     fault::Fault,
     image::{DecoderImpact, Facts},
@@ -33,17 +33,27 @@ pub struct ImageFile {
 
 /// The cache as a batch sees it; none where batches leave it alone.
 pub struct Known<'a> {
-    caching: Option<(&'a Cache, AnswerKey)>,
+    caching: Option<Caching<'a>>,
+}
+
+struct Caching<'a> {
+    cache: &'a Cache,
+    scope: Scope,
+    key: AnswerKey,
 }
 
 impl<'a> Known<'a> {
-    pub fn of(resources: &'a Resources, request: &Request, model: &ModelId) -> Self {
+    pub async fn of(resources: &'a Resources, request: &Request, model: &ModelId) -> Self {
         let cache = resources.cache.as_ref();
         let cache = cache.filter(|cache| cache.bulk() != Bulk::Off);
+        let Some(cache) = cache else {
+            return Self { caching: None };
+        };
+        let scope = cache.scope(&request.tenant).await;
         let captioners = resources.fleet.captioners();
-        let key = |cache: &Cache| cache.key(&request.tenant, model, &captioners, &request.asked);
+        let key = AnswerKey::new(&scope, model, &captioners, &request.asked);
         Self {
-            caching: cache.map(|cache| (cache, key(cache))),
+            caching: Some(Caching { cache, scope, key }),
         }
     }
 
@@ -56,11 +66,11 @@ impl<'a> Known<'a> {
         requester: &Requester,
     ) -> Result<Read, Fault> {
         let fetcher = &resources.fetcher;
-        let Some((cache, key)) = &self.caching else {
+        let Some(Caching { cache, scope, key }) = &self.caching else {
             let fetched = fetcher.fetch(url, until, requester, None).await?;
             return came(fetched, None);
         };
-        let name = cache.url(&requester.tenant, url.as_str());
+        let name = Digest::of_url(scope, url.as_str());
         let earlier = match cache.at_url(key, name).await {
             AtUrl::Answered(answered) => return Ok(Read::Answered(answered)),
             AtUrl::Stale { copy, answered } => revalidation::of(copy, answered),
@@ -74,7 +84,8 @@ impl<'a> Known<'a> {
 
     /// Keeps an answer for whoever asks for the same file, within the share that batches have.
     pub async fn keep(&self, digest: Option<Digest>, facts: &Facts, tagged: &Tagged) {
-        if let (Some((cache, key)), Some(digest)) = (&self.caching, digest) {
+        if let (Some(caching), Some(digest)) = (&self.caching, digest) {
+            let Caching { cache, key, .. } = caching;
             let answered = Answered::new(facts.clone(), tagged.clone());
             cache.keep_bulk(key, digest, &answered).await;
         }

@@ -1,5 +1,6 @@
 //! A running service, asked by those who operate it.
 
+mod cache;
 mod explain;
 mod top;
 
@@ -7,9 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::tag::Problem;
+pub use cache::Cache;
 pub use explain::Explain;
 pub use top::Top;
 
@@ -47,7 +50,18 @@ impl ServiceArgs {
 
 impl Service {
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let mut request = self.http.get(format!("{}{path}", self.base));
+        let body = self.ask(Method::GET, path).await?;
+        serde_json::from_slice(&body).context("the answer is no JSON")
+    }
+
+    pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.ask(Method::DELETE, path).await.map(drop)
+    }
+
+    /// Returns the body of a good answer.
+    async fn ask(&self, method: Method, path: &str) -> anyhow::Result<Vec<u8>> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.http.request(method, url);
         if let Some(key) = &self.api_key {
             request = request.bearer_auth(key);
         }
@@ -56,7 +70,7 @@ impl Service {
         let status = answer.status();
         let body = answer.bytes().await.context("reading the answer")?;
         if status.is_success() {
-            return serde_json::from_slice(&body).context("the answer is no JSON");
+            return Ok(body.into());
         }
         match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => bail!("{}: {}", problem.code, problem.detail),
