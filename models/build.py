@@ -79,9 +79,9 @@ class Build:
         try:
             self.make(item)
         except BuildError as error:
-            if self.strict or not item.optional:
+            if self.strict or not item.without:
                 raise
-            say(f"{item.name} is left out, captions come from sentence patterns: {error}", start)
+            say(f"{item.name} is left out, {item.without}: {error}", start)
             return False
         return True
 

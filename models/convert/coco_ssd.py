@@ -1,0 +1,156 @@
+"""SSDLite MobileNetV2 of COCO's 80 things as a tagger: `coco_ssd.py model.json SHARD… model.onnx`.
+
+In: `image`, uint8 `[n, 300, 300, 3]`, RGB. Out: `scores`, float32 `[n, 80]`: how sure the surest of 1,917 boxes is of
+each thing. Where the boxes lie is not told: a tag says that a thing is there.
+
+The graph is entered behind its loop over pictures, which scales them, and left at the logits of its boxes.
+"""
+
+import sys
+
+import numpy as np
+import onnx
+from efficientnet import save
+from onnx import TensorProto, helper, numpy_helper
+from tfjs import read_graph
+
+SIDE_PX = 300
+PICTURE = "Preprocessor/map/TensorArrayStack/TensorArrayGatherV3"
+LOGITS = "concat_1"
+# COCO numbers its things from 1 to 90, with gaps. 0 is the background.
+GAPS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+THINGS = np.array([number for number in range(1, 91) if number not in GAPS], np.int64)
+
+
+class Converter:
+    """Emits what a value needs before the value itself. Pictures lie with their channels first, as ONNX has them."""
+
+    def __init__(self, graph):
+        self.graph = graph
+        self.nodes = []
+        self.constants = {}
+        self.made = {PICTURE: "picture"}
+
+    def value(self, name):
+        if name not in self.made:
+            self.made[name] = self.emit(self.graph.nodes[name])
+        return self.made[name]
+
+    def emit(self, node):
+        operation = OPERATIONS.get(node.op)
+        if operation is None:
+            raise SystemExit(f"{node.name} is a {node.op}, which is not converted")
+        return operation(self, node)
+
+    def constant(self, name, array):
+        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return name
+
+    def node(self, op, inputs, name, **attributes):
+        self.nodes.append(helper.make_node(op, inputs, [name], **attributes))
+        return name
+
+
+def weight(converter, node):
+    """One value a channel stands before two more axes: those of height and width."""
+    array = converter.graph.weights[node.name]
+    return converter.constant(node.name, array.reshape(-1, 1, 1) if array.ndim == 1 else array)
+
+
+def elementwise(op):
+    return lambda converter, node: converter.node(op, [converter.value(name) for name in node.inputs], node.name)
+
+
+def relu6(converter, node):
+    bounds = [converter.constant("zero", np.float32(0)), converter.constant("six", np.float32(6))]
+    return converter.node("Clip", [converter.value(node.inputs[0]), *bounds], node.name)
+
+
+def convolution(converter, node):
+    """Height, width, in, out → out, in, height, width."""
+    kernel = converter.graph.weights[node.inputs[1]].transpose(3, 2, 0, 1)
+    return convolve(converter, node, kernel, groups=1)
+
+
+def depthwise(converter, node):
+    """Height, width, in, 1 → in, 1, height, width."""
+    kernel = converter.graph.weights[node.inputs[1]].transpose(2, 3, 0, 1)
+    return convolve(converter, node, kernel, groups=kernel.shape[0])
+
+
+def convolve(converter, node, kernel, groups):
+    if node.text("padding") != "SAME":
+        raise SystemExit(f"{node.name} pads as {node.text('padding')}")
+    strides = node.numbers("strides")[1:3]
+    inputs = [converter.value(node.inputs[0]), converter.constant(node.inputs[1], kernel)]
+    # TensorFlow's SAME: the odd pixel on the right and at the bottom.
+    return converter.node("Conv", inputs, node.name, strides=strides, group=groups, kernel_shape=kernel.shape[2:], auto_pad="SAME_UPPER")
+
+
+def normalised(converter, node):
+    """Mean and variance are known, so it is a product and a sum."""
+    scale, offset, mean, variance = (converter.graph.weights[name] for name in node.inputs[1:5])
+    factor = scale / np.sqrt(variance + np.float32(node.attributes["epsilon"]["f"]))
+    by = converter.constant(f"{node.name}/factor", factor.reshape(-1, 1, 1))
+    plus = converter.constant(f"{node.name}/offset", (offset - mean * factor).reshape(-1, 1, 1))
+    product = converter.node("Mul", [converter.value(node.inputs[0]), by], f"{node.name}/product")
+    return converter.node("Add", [product, plus], node.name)
+
+
+def boxes(converter, node):
+    """What a predictor says of each place becomes a list of boxes: `[n, boxes, classes]`."""
+    classes = len(THINGS) + len(GAPS) + 1
+    last = converter.node("Transpose", [converter.value(node.inputs[0])], f"{node.name}/last", perm=[0, 2, 3, 1])
+    shape = converter.constant("boxes_of", np.array([0, -1, classes], np.int64))
+    return converter.node("Reshape", [last, shape], node.name)
+
+
+def joined(converter, node):
+    return converter.node("Concat", [converter.value(name) for name in node.inputs[:-1]], node.name, axis=1)
+
+
+OPERATIONS = {
+    "Const": weight,
+    "Add": elementwise("Add"),
+    "AddN": elementwise("Sum"),
+    "BiasAdd": elementwise("Add"),
+    "Mul": elementwise("Mul"),
+    "Sub": elementwise("Sub"),
+    "Relu6": relu6,
+    "Conv2D": convolution,
+    "DepthwiseConv2dNative": depthwise,
+    "FusedBatchNorm": normalised,
+    "Reshape": boxes,
+    "ConcatV2": joined,
+}
+
+
+def build(graph):
+    converter = Converter(graph)
+    logits = converter.value(LOGITS)
+    before = [
+        helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["floats"], ["picture"], perm=[0, 3, 1, 2]),
+    ]
+    things = converter.constant("things", THINGS)
+    axis = converter.constant("box_axis", np.array([1], np.int64))
+    after = [
+        # The surest box first, since a sigmoid keeps the order: 80 of them instead of 153,360.
+        helper.make_node("ReduceMax", [logits, axis], ["surest"], keepdims=0),
+        helper.make_node("Gather", ["surest", things], ["chosen"], axis=1),
+        helper.make_node("Sigmoid", ["chosen"], ["scores"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIDE_PX, SIDE_PX, 3])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", len(THINGS)])
+    made = helper.make_graph([*before, *converter.nodes, *after], "coco-ssd", [image], [scores], list(converter.constants.values()))
+    opset = [helper.make_opsetid("", 18)]
+    return helper.make_model(made, opset_imports=opset, ir_version=9, producer_name="tagfleet")
+
+
+def main(model_path, *rest):
+    *shards, onnx_path = rest
+    save(build(read_graph(model_path, shards)), onnx_path)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
