@@ -7,12 +7,13 @@ use common::{
     model::Kind,
     wire::{self, Job, Tag, WorkerInfo},
 };
-use image::imageops::FilterType;
+use image::{DynamicImage, imageops::FilterType};
 use support::{Harness, encode};
 
 const SIDE: usize = 224;
 const TAGGER: &str = "efficientnet-lite0";
 const MODERATOR: &str = "open-nsfw";
+const DETECTOR: &str = "coco-ssd";
 const SAMPLES: [&str; 6] = [
     "cat.png",
     "coffee.png",
@@ -24,9 +25,13 @@ const SAMPLES: [&str; 6] = [
 /// From here on a tag is taken for a fact.
 const SURE: f32 = 0.5;
 
-fn sample(name: &str) -> Vec<u8> {
+fn photo(name: &str) -> DynamicImage {
     let path = common::model::default_folder().join("samples").join(name);
-    let photo = image::open(path).expect("run `make models` first");
+    image::open(path).expect("run `make models` first")
+}
+
+fn sample(name: &str) -> Vec<u8> {
+    let photo = photo(name);
     let kept = photo.width().min(photo.height()) * 7 / 8;
     let centre = photo.crop_imm(
         (photo.width() - kept) / 2,
@@ -215,5 +220,54 @@ async fn a_moderation_model_runs_beside_the_tagger_by_its_manifest_alone() {
         .map(|model| (model.id.name.as_str(), model.kind))
         .collect();
     assert_eq!(kinds, [(TAGGER, Kind::Softmax), (MODERATOR, Kind::Sigmoid)]);
+    harness.stop().await;
+}
+
+/// The whole photo, as the detector was trained.
+fn stretched(photo: &DynamicImage) -> Vec<u8> {
+    let pixels = photo.resize_exact(300, 300, FilterType::Triangle).to_rgb8();
+    encode(pixels.as_raw(), 300, 300)
+}
+
+#[tokio::test]
+async fn people_and_things_are_seen_where_they_are() {
+    let models = vec![DETECTOR.to_owned()];
+    let harness = Harness::start_with(|config| config.models = models).await;
+    for (name, expected) in [
+        ("no-class/person.png", Some("person")),
+        ("cat.png", Some("cat")),
+        ("coffee.png", Some("cup")),
+        ("motorcycle.png", Some("motorcycle")),
+        ("no-class/brick.png", None),
+        ("no-class/grass.png", None),
+        ("no-class/stars.jpg", None),
+    ] {
+        let tags = tags(&harness, name, DETECTOR, stretched(&photo(name))).await;
+        let surest = surest(tags.iter().filter(|tag| is_class(tag, &tags)));
+        println!("{name}: {} {:.3}", surest.id, surest.confidence);
+        let sure = (surest.confidence >= 0.55).then_some(surest.id.as_str());
+        assert_eq!(sure, expected, "{name}: {surest:?}");
+    }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn no_thing_is_seen_in_text_noise_and_patterns() {
+    let models = vec![DETECTOR.to_owned()];
+    let harness = Harness::start_with(|config| config.models = models).await;
+    for seed in 0..10 {
+        for (kind, tile) in [
+            ("text", page_of_text(seed)),
+            ("noise", noise(seed)),
+            ("stripes", stripes(seed)),
+        ] {
+            let picture = image::load_from_memory(&tile).expect("a JPEG");
+            let id = format!("{kind}-{seed}");
+            let tags = tags(&harness, &id, DETECTOR, stretched(&picture)).await;
+            let surest = surest(tags.iter());
+            println!("{id}: {} {:.3}", surest.id, surest.confidence);
+            assert!(surest.confidence < 0.55, "{id}: {surest:?}");
+        }
+    }
     harness.stop().await;
 }
