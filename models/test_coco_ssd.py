@@ -87,6 +87,24 @@ class Converting(unittest.TestCase):
                 expected = numpy.einsum("chw,hwco->o", window, kernel)
                 numpy.testing.assert_allclose(found[0, :, y, x], expected, rtol=1e-4, atol=1e-5)
 
+    def test_boxes_and_scores_become_lists(self):
+        kinds = {"BoxPredictor_0/BoxEncodingPredictor/BiasAdd": 4, "BoxPredictor_0/ClassPredictor/BiasAdd": 91}
+        for source, values in kinds.items():
+            nodes = [{"name": "out", "op": "Reshape", "input": [source, "shape"]}]
+            folder, model, shard = written(nodes, {})
+            with folder:
+                converter = coco_ssd.Converter(tfjs.read_graph(model, [shard]))
+            converter.made[source] = "predicted"
+            converter.value("out")
+            # Two boxes at each of 2 x 3 places, the values of a box side by side.
+            predicted = numpy.arange(2 * values * 6, dtype="float32").reshape(1, 2 * values, 2, 3)
+            given = helper.make_tensor_value_info("predicted", TensorProto.FLOAT, predicted.shape)
+            out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 12, values])
+            graph = helper.make_graph(converter.nodes, "one", [given], [out], list(converter.constants.values()))
+            made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+            [found] = ReferenceEvaluator(made).run(None, {"predicted": predicted})
+            numpy.testing.assert_array_equal(found[0, 1], predicted[0, values:, 0, 0])
+
     def test_there_are_eighty_things_and_no_background(self):
         self.assertEqual(len(coco_ssd.THINGS), 80)
         self.assertEqual((coco_ssd.THINGS[0], coco_ssd.THINGS[-1]), (1, 90))

@@ -5,7 +5,7 @@ mod support;
 
 use common::{
     model::Kind,
-    wire::{self, Job, Tag, WorkerInfo},
+    wire::{self, Also, Job, Tag, WorkerInfo},
 };
 use image::{DynamicImage, imageops::FilterType};
 use support::{Harness, encode};
@@ -248,6 +248,37 @@ async fn people_and_things_are_seen_where_they_are() {
         let sure = (surest.confidence >= 0.55).then_some(surest.id.as_str());
         assert_eq!(sure, expected, "{name}: {surest:?}");
     }
+    harness.stop().await;
+}
+
+/// One job, and two models that look at its picture.
+#[tokio::test]
+async fn a_detector_looks_beside_the_tagger() {
+    let models = vec![TAGGER.to_owned(), DETECTOR.to_owned()];
+    let harness = Harness::start_with(|config| config.models = models).await;
+    let person = |model: &str| {
+        let also = Also {
+            model: model.to_owned(),
+            tile: stretched(&photo("no-class/person.png")),
+        };
+        let mut job = support::job(model, TAGGER, sample("no-class/person.png"));
+        job.features.people = true;
+        job.also = vec![also];
+        job
+    };
+    let tagged = harness.tag(&person(DETECTOR)).await.outcome.expect("tags");
+    let people = tagged.seen.people.expect("somebody is there");
+    assert_eq!(people.model.name, DETECTOR);
+    let [one] = people.regions[..] else {
+        panic!("one person and not {:?}", people.regions);
+    };
+    assert!(one.confidence >= 0.55 && one.height > 0.7, "{one:?}");
+    let said: Vec<_> = tagged.tags.iter().map(Tag::id).collect();
+    assert!(said.contains(&"person"), "{said:?}");
+    println!("{said:?}, {:?}, {people:?}", tagged.caption.text);
+    // A model that is not there costs its own part alone.
+    let tagged = harness.tag(&person("nobody")).await.outcome.expect("tags");
+    assert_eq!(tagged.seen.people, None);
     harness.stop().await;
 }
 

@@ -117,6 +117,7 @@ async fn jobs_travel_on_to_who_writes_captions() {
     let features = Features {
         tags: false,
         caption: true,
+        people: false,
     };
     let tagged_1 = tagged(
         harness
@@ -130,6 +131,7 @@ async fn jobs_travel_on_to_who_writes_captions() {
     let features = Features {
         tags: true,
         caption: false,
+        people: false,
     };
     let tagged_2 = tagged(
         harness

@@ -44,6 +44,8 @@ pub enum Kind {
     Softmax,
     /// Every class is a question of its own.
     Sigmoid,
+    /// Boxes, and how sure each is of each class.
+    Detector,
     /// A language model for captions.
     Llm,
 }
@@ -53,6 +55,7 @@ impl Kind {
         match self {
             Kind::Softmax => "softmax",
             Kind::Sigmoid => "sigmoid",
+            Kind::Detector => "detector",
             Kind::Llm => "llm",
         }
     }

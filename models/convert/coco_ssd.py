@@ -1,9 +1,9 @@
-"""SSDLite MobileNetV2 of COCO's 80 things as a tagger: `coco_ssd.py model.json SHARD… model.onnx`.
+"""SSDLite MobileNetV2 of COCO's 80 things: `coco_ssd.py model.json SHARD… model.onnx`.
 
-In: `image`, uint8 `[n, 300, 300, 3]`, RGB. Out: `scores`, float32 `[n, 80]`: how sure the surest of 1,917 boxes is of
-each thing. Where the boxes lie is not told: a tag says that a thing is there.
+In: `image`, uint8 `[n, 300, 300, 3]`, RGB. Out: `boxes`, float32 `[n, 100 · 84]`: the 100 surest of 1,917 boxes, each as
+top, left, bottom and right, in parts of the picture, and how sure it is of each of the 80 things.
 
-The graph is entered behind its loop over pictures, which scales them, and left at the logits of its boxes.
+The graph is entered behind its loop over pictures, which scales them, and left before it chooses among its boxes.
 """
 
 import sys
@@ -17,6 +17,12 @@ from tfjs import read_graph
 SIDE_PX = 300
 PICTURE = "Preprocessor/map/TensorArrayStack/TensorArrayGatherV3"
 LOGITS = "concat_1"
+PLACES = "concat"
+# Where the boxes lie that the network moves and stretches: top, left, bottom, right.
+ANCHORS = "Postprocessor/ExpandDims"
+# In which units it says how far. They are constants of the original: 1/10 of a box for its centre, 1/5 for its size.
+UNITS = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
+SUREST = 100
 # COCO numbers its things from 1 to 90, with gaps. 0 is the background.
 GAPS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 THINGS = np.array([number for number in range(1, 91) if number not in GAPS], np.int64)
@@ -97,11 +103,11 @@ def normalised(converter, node):
     return converter.node("Add", [product, plus], node.name)
 
 
-def boxes(converter, node):
-    """What a predictor says of each place becomes a list of boxes: `[n, boxes, classes]`."""
-    classes = len(THINGS) + len(GAPS) + 1
+def listed(converter, node):
+    """What a predictor says of each place becomes a list of boxes: `[n, boxes, values]`."""
+    values = 4 if "BoxEncodingPredictor" in node.inputs[0] else len(THINGS) + len(GAPS) + 1
     last = converter.node("Transpose", [converter.value(node.inputs[0])], f"{node.name}/last", perm=[0, 2, 3, 1])
-    shape = converter.constant("boxes_of", np.array([0, -1, classes], np.int64))
+    shape = converter.constant(f"boxes_of_{values}", np.array([0, -1, values], np.int64))
     return converter.node("Reshape", [last, shape], node.name)
 
 
@@ -120,29 +126,52 @@ OPERATIONS = {
     "Conv2D": convolution,
     "DepthwiseConv2dNative": depthwise,
     "FusedBatchNorm": normalised,
-    "Reshape": boxes,
+    "Reshape": listed,
     "ConcatV2": joined,
 }
 
 
+def surest(converter):
+    """The surest boxes: their indices as `chosen`, `[n, 100, 1]`, and what each is sure of as `sure`, `[n, 100, 80]`."""
+    things = converter.node("Gather", [converter.value(LOGITS), converter.constant("things", THINGS)], "things_of_boxes", axis=2)
+    best = converter.node("ReduceMax", [things, converter.constant("last_axis", np.array([2], np.int64))], "best", keepdims=0)
+    converter.nodes.append(helper.make_node("TopK", [best, converter.constant("count", np.array([SUREST], np.int64))], ["_", "ranked"], axis=1))
+    chosen = converter.node("Unsqueeze", ["ranked", "last_axis"], "chosen")
+    logits = converter.node("GatherND", [things, chosen], "logits", batch_dims=1)
+    return chosen, converter.node("Sigmoid", [logits], "sure")
+
+
+def placed(converter, chosen):
+    """Where the chosen boxes lie, `[n, 100, 4]`: each is moved and stretched from its anchor."""
+    anchors = converter.graph.weights[ANCHORS].reshape(-1, 4)
+    size = anchors[:, 2:] - anchors[:, :2]
+    middle = anchors[:, :2] + size / 2
+    told = converter.node("GatherND", [converter.value(PLACES), chosen], "told", batch_dims=1)
+    scaled = converter.node("Mul", [told, converter.constant("units", UNITS)], "scaled")
+    halves = converter.constant("halves", np.array([2, 2], np.int64))
+    converter.nodes.append(helper.make_node("Split", [scaled, halves], ["moved", "stretched"], axis=2))
+    own_size = converter.node("Gather", [converter.constant("sizes", size), "ranked"], "own_size", axis=0)
+    own_middle = converter.node("Gather", [converter.constant("middles", middle), "ranked"], "own_middle", axis=0)
+    shift = converter.node("Mul", ["moved", own_size], "shift")
+    centre = converter.node("Add", [shift, own_middle], "centre")
+    grown = converter.node("Mul", [converter.node("Exp", ["stretched"], "growth"), own_size], "grown")
+    half = converter.node("Mul", [grown, converter.constant("half", np.float32(0.5))], "half_size")
+    corners = [converter.node("Sub", [centre, half], "top_left"), converter.node("Add", [centre, half], "bottom_right")]
+    return converter.node("Concat", corners, "corners", axis=2)
+
+
 def build(graph):
     converter = Converter(graph)
-    logits = converter.value(LOGITS)
     before = [
         helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["floats"], ["picture"], perm=[0, 3, 1, 2]),
     ]
-    things = converter.constant("things", THINGS)
-    axis = converter.constant("box_axis", np.array([1], np.int64))
-    after = [
-        # The surest box first, since a sigmoid keeps the order: 80 of them instead of 153,360.
-        helper.make_node("ReduceMax", [logits, axis], ["surest"], keepdims=0),
-        helper.make_node("Gather", ["surest", things], ["chosen"], axis=1),
-        helper.make_node("Sigmoid", ["chosen"], ["scores"]),
-    ]
+    chosen, sure = surest(converter)
+    both = converter.node("Concat", [placed(converter, chosen), sure], "both", axis=2)
+    converter.node("Reshape", [both, converter.constant("flat", np.array([0, -1], np.int64))], "boxes")
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIDE_PX, SIDE_PX, 3])
-    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", len(THINGS)])
-    made = helper.make_graph([*before, *converter.nodes, *after], "coco-ssd", [image], [scores], list(converter.constants.values()))
+    boxes = helper.make_tensor_value_info("boxes", TensorProto.FLOAT, ["n", SUREST * (4 + len(THINGS))])
+    made = helper.make_graph([*before, *converter.nodes], "coco-ssd", [image], [boxes], list(converter.constants.values()))
     opset = [helper.make_opsetid("", 18)]
     return helper.make_model(made, opset_imports=opset, ir_version=9, producer_name="tagfleet")
 

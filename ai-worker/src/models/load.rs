@@ -8,7 +8,7 @@ use std::{
 };
 
 use common::{
-    model::{Manifest, ModelError},
+    model::{Kind, Manifest, ModelError},
     wire::{ModelId, ModelInfo},
 };
 
@@ -19,7 +19,7 @@ use crate::{
         Sizes, WarmUp,
     },
     tagging::{
-        LoadedVersion, Tagger,
+        COORDINATES, LoadedVersion, Tagger,
         tags::{Calibration, Taxonomy, TaxonomyError},
     },
 };
@@ -74,15 +74,17 @@ impl Loader {
         self.expect_supported(&manifest)?;
         let labels =
             manifest.verified(manifest.require(&manifest.files.labels, "files.labels")?)?;
-        let mut classes = 0;
+        let mut outputs = 0;
         let mut warm_up = Vec::new();
         let mut engines: Vec<Box<dyn Engine>> = Vec::new();
         for (engine, told) in self.engines(&manifest)? {
-            classes = told.classes;
+            outputs = told.classes;
             warm_up.extend(told.seconds);
             engines.push(Box::new(engine));
         }
-        let taxonomy = Taxonomy::from_json(&labels)?.expect_classes(classes)?;
+        let taxonomy = Taxonomy::from_json(&labels)?;
+        let classes = classes_of(&manifest, &taxonomy, outputs);
+        let taxonomy = taxonomy.expect_classes(classes)?;
         let source = Source::new(&manifest);
         let tagger = Tagger {
             calibration: Calibration::new(&manifest, &taxonomy)?,
@@ -161,6 +163,17 @@ impl Loader {
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+/// Returns how many classes a graph tells apart by its outputs. A detector's are boxes, each with coordinates before the
+/// classes.
+fn classes_of(manifest: &Manifest, taxonomy: &Taxonomy, outputs: usize) -> usize {
+    let known = taxonomy.classes.len();
+    let is_of_boxes = outputs > 0 && outputs % (COORDINATES + known) == 0;
+    match manifest.kind {
+        Kind::Detector if is_of_boxes => known,
+        _ => outputs,
     }
 }
 

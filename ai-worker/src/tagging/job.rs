@@ -1,5 +1,6 @@
 //! One job's way through the worker, from delivery to ack.
 
+mod look;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use common::{
     queue::{Delivery, JobQueue, Priority},
     stage::{Stage, StageClock, Timings},
     telemetry,
-    wire::{self, Job, JobResult, Run, Tagged, WIRE_VERSION},
+    wire::{self, Also, Job, JobResult, Run, Tagged, WIRE_VERSION},
 };
 use stages::Ended;
 
@@ -50,6 +51,13 @@ pub struct TaggingWorker {
     pub captions: Arc<CaptionStage>,
     pub caption_timeout: Duration,
     pub decoding: Decoding,
+}
+
+/// The picture of a job, as each model takes it.
+#[derive(Debug)]
+struct Tiles {
+    own: Vec<u8>,
+    also: Vec<Also>,
 }
 
 /// What is known of a job while it is worked on.
@@ -113,9 +121,12 @@ impl Handle for TaggingWorker {
         let deadline = received + left;
         let age = job.waited(now_us);
         let mut progress = Progress::begin(received, age, delivery.attempt);
-        let tile = std::mem::take(&mut job.tile);
+        let tiles = Tiles {
+            own: std::mem::take(&mut job.tile),
+            also: std::mem::take(&mut job.also),
+        };
         let priority = delivery.priority;
-        let tagging = self.tag(&job, tile, priority, deadline, &mut progress);
+        let tagging = self.tag(&job, tiles, priority, deadline, &mut progress);
         let key = job.key();
         match self.cancelled.unless(key, priority, age, tagging).await {
             Some(ended) => self.finish(job, delivery, ended, progress).await,

@@ -1,6 +1,7 @@
 //! Tagging: a tile is decoded, joins a batch, is scored by a model, and its scores become tags.
 
 pub mod batching;
+mod beside;
 pub mod decode;
 mod engine_threads;
 mod forwarding;
@@ -10,6 +11,7 @@ mod served;
 mod tagger;
 pub mod tags;
 
+pub use beside::COORDINATES;
 pub use engine_threads::EngineThreads;
 pub use forwarding::Forwarding;
 pub use job::{Decoding, TaggingWorker};

@@ -2,11 +2,16 @@
 
 use common::{
     fault::{Code, Fault},
+    model::Kind,
     stage::Stage,
-    wire::{Job, ModelInfo, Tag},
+    wire::{Job, ModelInfo, People, Tag},
 };
 
+use super::beside::Boxes;
 use super::tags::{self, Calibration, Choice, Filter, Taxonomy};
+
+/// The class of which each box is told.
+const PERSON: &str = "person";
 
 #[derive(Debug)]
 pub struct Tagger {
@@ -27,16 +32,54 @@ impl Tagger {
         })?;
         let choice = Choice {
             threshold: job.threshold.unwrap_or(self.model.default_threshold),
-            limit: job.limit.unwrap_or(self.model.default_limit).into(),
+            limit: self.limit(job),
             filter,
             language: job.language,
         };
+        Ok(self.chosen(scores, &choice))
+    }
+
+    /// The same of a model beside the one that the job is for. A name that it does not know is the other's affair, and what it
+    /// is less sure of than it has to be is not told, whatever threshold the other one's tags may have.
+    pub fn select_beside(&self, job: &Job, scores: &[f32]) -> Vec<Tag> {
+        let least = self.model.default_threshold;
+        let Some(filter) = Filter::of_known(&self.taxonomy, &job.selection) else {
+            return Vec::new();
+        };
+        let choice = Choice {
+            threshold: job.threshold.map_or(least, |asked| asked.max(least)),
+            limit: self.limit(job),
+            filter,
+            language: job.language,
+        };
+        self.chosen(scores, &choice)
+    }
+
+    /// Returns where people are; nothing where this is no detector, or knows none.
+    pub fn people(&self, scores: &[f32]) -> Option<People> {
+        if self.model.kind != Kind::Detector {
+            return None;
+        }
+        let classes = &self.taxonomy.classes;
+        let person = classes.iter().position(|class| class.name == PERSON)?;
+        let boxes = Boxes::new(scores, classes.len());
+        Some(People {
+            model: self.model.id.clone(),
+            regions: boxes.regions(person, self.model.default_threshold),
+        })
+    }
+
+    /// Returns how many tags a job wants.
+    pub fn limit(&self, job: &Job) -> usize {
+        job.limit.unwrap_or(self.model.default_limit).into()
+    }
+
+    fn chosen(&self, scores: &[f32], choice: &Choice<'_>) -> Vec<Tag> {
+        let kind = self.model.kind;
+        let of_boxes = (kind == Kind::Detector)
+            .then(|| Boxes::new(scores, self.taxonomy.classes.len()).surest());
+        let scores = of_boxes.as_deref().unwrap_or(scores);
         let believed = self.calibration.believed(scores);
-        Ok(tags::select(
-            &self.taxonomy,
-            self.model.kind,
-            &believed,
-            &choice,
-        ))
+        tags::select(&self.taxonomy, kind, &believed, choice)
     }
 }

@@ -195,6 +195,7 @@ pub fn job(id: &str, model: &str, tile: Vec<u8>) -> Job {
         features: Features {
             tags: true,
             caption: true,
+            people: false,
         },
         limit: Some(5),
         threshold: Some(0.05),
@@ -203,6 +204,7 @@ pub fn job(id: &str, model: &str, tile: Vec<u8>) -> Job {
         published_at_us: now.as_micros() as u64,
         budget_ms: 60_000,
         shed_caption: false,
+        also: Vec::new(),
         seal: None,
         tile,
     }

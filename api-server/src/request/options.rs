@@ -15,6 +15,8 @@ use super::selection::selection;
 pub enum Feature {
     Tags,
     Caption,
+    /// Where people are, by a detector beside the tagger; its tags join the tagger's.
+    People,
 }
 
 /// In which tags are named and captions written: English or Korean.
@@ -39,7 +41,7 @@ impl From<Language> for wire::Language {
 #[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct TagOptions {
-    /// What to answer, `tags`, `caption` or both; both if absent.
+    /// What to answer: `tags`, `caption`, `people`; tags and caption if absent.
     #[schema(example = json!(["tags", "caption"]))]
     #[param(value_type = Option<String>, example = "tags,caption")]
     features: Option<Vec<Feature>>,
@@ -158,11 +160,12 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
     let list = list.unwrap_or(&[Feature::Tags, Feature::Caption]);
     if list.is_empty() {
         return Err(Fault::invalid(
-            "features must name `tags`, `caption` or both",
+            "features must name at least one of `tags`, `caption` and `people`",
         ));
     }
     Ok(Features {
         tags: list.contains(&Feature::Tags),
         caption: list.contains(&Feature::Caption),
+        people: list.contains(&Feature::People),
     })
 }

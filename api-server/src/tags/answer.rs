@@ -1,7 +1,7 @@
 //! The answer of `POST /v1/tags`, as documented and as sent.
 
 use common::wire::CaptionStatus;
-use dispatch::answer::{Answer, CaptionView, Image, Model, TagView};
+use dispatch::answer::{Answer, CaptionView, Image, Model, PeopleView, TagView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,6 +25,13 @@ pub struct TagAnswer {
     /// The most telling first; may be empty.
     pub tags: Vec<TagView>,
     pub caption: CaptionView,
+    /// Where people are; only where `features` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<PeopleView>,
+    /// What was asked for and is missing, since its model is away, has failed or was late: `people`. Absent where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["people"]))]
+    pub partial: Vec<String>,
     /// Milliseconds by stage, in the order of the image's way, and `total`.
     #[schema(value_type = std::collections::BTreeMap<String, f64>, example = json!({"admit": 0.1, "fetch": 41.0, "prepare": 6.2, "infer": 9.8, "total": 61.3}))]
     pub timings_ms: TimingsView,
@@ -66,6 +73,8 @@ impl TagAnswer {
             image: answer.image,
             tags: answer.tags,
             caption: answer.caption,
+            people: answer.people,
+            partial: answer.partial,
             timings_ms: timings,
             worker: record.worker.unwrap_or_else(|| CACHE.to_owned()),
             cached: record.cached,

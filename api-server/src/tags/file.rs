@@ -64,7 +64,7 @@ pub async fn digest(app: &AppState, bytes: &Bytes, until: Instant) -> Result<Dig
 pub async fn prepare(
     app: &AppState,
     image: ImageBytes,
-    tile: TileSpec,
+    specs: Vec<TileSpec>,
     deadline: Instant,
 ) -> Result<Prepared, Fault> {
     let place = app.admission.decoders.enter(Leaves::OnceServed);
@@ -72,7 +72,7 @@ pub async fn prepare(
     let decoders = &app.resources.prepare;
     let sent = image.sent;
     let prepared = decoders
-        .tile(image.bytes, tile, deadline, |impact| {
+        .tiles(image.bytes, specs, deadline, |impact| {
             if let Some(sent) = sent {
                 sent.decoded(impact);
             }

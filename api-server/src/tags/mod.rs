@@ -10,7 +10,7 @@ mod request;
 mod source;
 mod work;
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use axum::{
     Json,
@@ -199,13 +199,15 @@ async fn answered(
     let fleet = &app.resources.fleet;
     let model = fleet.model(wanted.model.as_deref()).await?;
     fleet.expect_readers(wanted.asked.version())?;
+    let beside = fleet.beside(&model, wanted.asked.features)?;
     context.record.model = Some(model.id.name.clone());
     let cache = app.resources.cache.as_ref();
     let caching = match cache.filter(|_| wanted.may_cache) {
         Some(cache) => {
             let scope = cache.scope(&caller.tenant).await;
             let captioners = fleet.captioners();
-            let key = AnswerKey::new(&scope, &model.id, &captioners, &wanted.asked);
+            let models = iter::once(&model).chain(&beside).map(|model| &model.id);
+            let key = AnswerKey::new(&scope, models, &captioners, &wanted.asked);
             Some(Caching { cache, scope, key })
         }
         None => None,
@@ -222,6 +224,7 @@ async fn answered(
         earlier: None,
         asked: wanted.asked,
         model,
+        beside,
         deadline: wanted.deadline,
     };
     let mut done = match (&caching, url) {

@@ -1,15 +1,16 @@
 //! What is done for an image that nobody has an answer for: admit → fetch → prepare → publish → result.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use cache::{AnswerKey, Answered, Cache, Digest, Layer, Scope, is_complete};
 use common::{
     bus::ResultKey,
     fault::{Code, Fault},
     image::{DecoderImpact, Facts},
+    model::TileSpec,
     queue::Priority,
     stage::Stage,
-    wire::{Asked, ModelInfo, Tagged},
+    wire::{Also, Asked, ModelInfo, Tagged},
 };
 use fetch::{Fetched, File, Freshness, Purpose, Requester};
 use identity::Caller;
@@ -106,6 +107,8 @@ pub struct Work<'a> {
     pub earlier: Option<Earlier>,
     pub asked: Asked,
     pub model: ModelInfo,
+    /// Those that look at the picture as well.
+    pub beside: Vec<ModelInfo>,
     pub deadline: Instant,
 }
 
@@ -134,7 +137,7 @@ impl Work<'_> {
         let caching = caching.filter(|_| kept == Kept::Yes);
         let Some(caching) = caching else {
             self.context.end(Stage::Fetch);
-            let prepared = file::prepare(self.app, image, self.model.tile, self.deadline).await?;
+            let prepared = file::prepare(self.app, image, self.specs(), self.deadline).await?;
             return self.tag(prepared, coming).await;
         };
         let bytes = file::digest(self.app, &image.bytes, self.deadline).await?;
@@ -151,8 +154,8 @@ impl Work<'_> {
             image.known_before();
             return Ok(Done::cached(answered, Layer::Bytes));
         }
-        let prepared = file::prepare(self.app, image, self.model.tile, self.deadline).await?;
-        let tile = Digest::of(&prepared.tile);
+        let prepared = file::prepare(self.app, image, self.specs(), self.deadline).await?;
+        let tile = tiles_digest(&prepared);
         let done = match caching.cache.by_tile(&caching.key, tile).await {
             Some(answered) => {
                 self.context.end(Stage::Prepare);
@@ -235,6 +238,12 @@ impl Work<'_> {
         Ok(Read::Came(image, kept))
     }
 
+    /// The tiles of all models, its own first.
+    fn specs(&self) -> Vec<TileSpec> {
+        let models = iter::once(&self.model).chain(&self.beside);
+        models.map(|model| model.tile).collect()
+    }
+
     async fn tag(self, prepared: Prepared, coming: Coming) -> Result<Done, Fault> {
         let submitted = self.context.end(Stage::Prepare);
         self.app.admission.still_in_time(left(self.deadline))?;
@@ -247,6 +256,7 @@ impl Work<'_> {
             self.asked.features.caption && self.app.admission.sheds_caption(left(self.deadline));
         let mut job = dispatcher.job(key, &self.model.id.name, self.asked, prepared.tile);
         job.shed_caption = shed_caption;
+        job.also = Also::all(self.beside, prepared.also);
         drop(coming);
         let returned = dispatcher
             .submit_and_wait(Priority::Realtime, job, submitted, self.deadline)
@@ -258,6 +268,16 @@ impl Work<'_> {
             etag: None,
         })
     }
+}
+
+/// Two files are the same to their models if all of their tiles are.
+fn tiles_digest(prepared: &Prepared) -> Digest {
+    if prepared.also.is_empty() {
+        return Digest::of(&prepared.tile);
+    }
+    let tiles = iter::once(&prepared.tile).chain(&prepared.also);
+    let tiles: Vec<&[u8]> = tiles.map(Vec::as_slice).collect();
+    Digest::of_parts(&tiles)
 }
 
 fn left(deadline: Instant) -> Duration {

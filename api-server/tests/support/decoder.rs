@@ -29,14 +29,14 @@ fn memory_bytes() -> anyhow::Result<u64> {
     bytes.ok_or_else(|| anyhow::anyhow!("ROLE MEMORY_BYTES"))
 }
 
-fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Picture, Fault> {
+fn decode(file: &[u8], specs: &[TileSpec], limits: &Limits) -> Result<Picture, Fault> {
     match file {
         _ if file.starts_with(PANIC) => panic!("as a hostile file would make it"),
         _ if file.starts_with(ABORT) => std::process::abort(),
         _ if file.starts_with(HANG) => compute_for(Duration::from_secs(3600)),
         _ => {}
     }
-    prepare::picture(file, spec, limits)
+    prepare::picture(file, specs, limits)
 }
 
 /// Busy, as a decoder hangs; to sleep, it is not even allowed.

@@ -13,7 +13,7 @@ use common::{
     shutdown::Shutdown,
     stage::{Stage, StageClock},
     wire::{
-        self, BatchRun, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Run, Tag,
+        self, BatchRun, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Run, Seen, Tag,
         Tagged, WIRE_VERSION, WorkerInfo,
     },
 };
@@ -181,6 +181,7 @@ fn tagged(tags: Vec<Tag>) -> Tagged {
         },
         tags,
         caption,
+        seen: Seen::default(),
     }
 }
 

@@ -7,6 +7,7 @@ mod caption_job;
 mod job;
 mod load;
 mod run;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ pub use caption_job::CaptionJob;
 pub use job::RETURN_MARGIN;
 pub use load::{ServerLoad, WorkerLoad};
 pub use run::{BatchRun, Run};
+pub use seen::{Also, People, Region, Seen};
 use serde::{Deserialize, Serialize};
 
 use crate::{fault::Fault, seal::Seal, stage::Timings};
@@ -100,6 +102,9 @@ pub fn decode<T: Versioned>(bytes: &[u8]) -> Result<T, WireError> {
 pub struct Features {
     pub tags: bool,
     pub caption: bool,
+    /// Where people are, by a model beside the tagger.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub people: bool,
 }
 
 /// One picture to be tagged.
@@ -131,6 +136,9 @@ pub struct Job {
     /// What its result is to be sealed with; an API server of before there were seals wants none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Seal>,
+    /// The models that look at the picture as well. A worker of before does not know of them, and leaves them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
     /// JPEG of the model's input size, RGB, upright.
     #[serde(with = "serde_bytes")]
     pub tile: Vec<u8>,
@@ -205,6 +213,9 @@ pub struct Tagged {
     pub model: ModelId,
     pub tags: Vec<Tag>,
     pub caption: Caption,
+    /// What models beside the tagger saw.
+    #[serde(default, skip_serializing_if = "Seen::is_nothing")]
+    pub seen: Seen,
 }
 
 /// How a job ended: with tags or with a fault, never without either.

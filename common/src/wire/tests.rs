@@ -12,6 +12,7 @@ fn asked() -> Asked {
     let features = Features {
         tags: true,
         caption: false,
+        people: false,
     };
     Asked {
         features,

@@ -18,8 +18,8 @@ use common::{
     stage::{Stage, Timings},
     wire::{
         Asked, BatchRun, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language,
-        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Selection, Shard, Tag, Tagged, Versioned,
-        WireError, WorkerInfo, decode, encode,
+        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Seen, Selection, Shard, Tag, Tagged,
+        Versioned, WireError, WorkerInfo, decode, encode,
     },
 };
 
@@ -40,6 +40,7 @@ fn asked() -> Asked {
     let features = Features {
         tags: true,
         caption: true,
+        people: false,
     };
     Asked {
         features,
@@ -66,6 +67,7 @@ fn job(asked: Asked) -> Job {
         published_at_us: 1_763_700_000_000_000,
         budget_ms: 5_000,
         shed_caption: false,
+        also: Vec::new(),
         seal: None,
         tile: vec![0xff, 0xd8, 0xff, 0xd9],
     }
@@ -115,6 +117,7 @@ fn tagged(status: CaptionStatus) -> Tagged {
         model: model(),
         tags: vec![tag],
         caption,
+        seen: Seen::default(),
     }
 }
 
@@ -350,6 +353,7 @@ fn named() -> Tagged {
         model: self::model(),
         tags: vec![tag],
         caption,
+        seen: Seen::default(),
     }
 }
 

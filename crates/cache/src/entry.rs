@@ -104,12 +104,14 @@ impl Answered {
 
 /// Returns whether nothing is missing that another try would bring, so that it may be answered again.
 pub fn is_complete(tagged: &Tagged) -> bool {
-    !matches!(
+    let has_all = tagged.seen.missing.is_empty();
+    let has_caption = !matches!(
         tagged.caption.status,
         CaptionStatus::SkippedDeadline
             | CaptionStatus::SkippedOverload
             | CaptionStatus::Unavailable
-    )
+    );
+    has_all && has_caption
 }
 
 /// Returns whether a URL leads nowhere, and will a moment later. A host that cannot be reached may be the next moment; that

@@ -78,7 +78,13 @@ impl Scope {
 pub struct AnswerKey(Digest);
 
 impl AnswerKey {
-    pub fn new(scope: &Scope, model: &ModelId, captioners: &str, asked: &Asked) -> Self {
+    /// `models`: the tagger, and those that look beside it.
+    pub fn new<'a>(
+        scope: &Scope,
+        models: impl IntoIterator<Item = &'a ModelId>,
+        captioners: &str,
+        asked: &Asked,
+    ) -> Self {
         let [owner, cleared] = scope.parts();
         let captioners = if asked.features.caption {
             captioners
@@ -86,15 +92,11 @@ impl AnswerKey {
             ""
         };
         let asked = rmp_serde::to_vec(asked).expect("numbers and strings always serialise");
-        let parts: [&[u8]; 7] = [
-            b"answer",
-            owner,
-            cleared,
-            model.name.as_bytes(),
-            model.version.as_bytes(),
-            captioners.as_bytes(),
-            &asked,
-        ];
+        let mut parts: Vec<&[u8]> = vec![b"answer", owner, cleared, captioners.as_bytes(), &asked];
+        for model in models {
+            parts.push(model.name.as_bytes());
+            parts.push(model.version.as_bytes());
+        }
         Self(Digest::of_parts(&parts))
     }
 

@@ -6,7 +6,7 @@ use common::{
     fault::{Code, Fault},
     image::{Facts, Format},
     stage::Stage,
-    wire::{Asked, Caption, CaptionStatus, Features, Language, ModelId, Selection, Tagged},
+    wire::{Asked, Caption, CaptionStatus, Features, Language, ModelId, Seen, Selection, Tagged},
 };
 use tokio::time::Instant;
 
@@ -35,6 +35,7 @@ fn asked(limit: Option<u16>) -> Asked {
         features: Features {
             tags: true,
             caption: false,
+            people: false,
         },
         limit,
         threshold: None,
@@ -52,7 +53,7 @@ fn model(version: &str) -> ModelId {
 
 fn key(tenant: &str, version: &str, limit: Option<u16>) -> AnswerKey {
     let scope = Scope::new(tenant, 0);
-    AnswerKey::new(&scope, &model(version), "template", &asked(limit))
+    AnswerKey::new(&scope, [&model(version)], "template", &asked(limit))
 }
 
 fn facts() -> Facts {
@@ -76,6 +77,7 @@ fn tagged() -> Tagged {
             status: CaptionStatus::Disabled,
             model: None,
         },
+        seen: Seen::default(),
     }
 }
 
@@ -108,7 +110,7 @@ async fn tenants_share_where_they_are_told_to() {
     for (isolation, is_shared) in [("shared", true), ("tenant", false)] {
         let cache = cache(&bus, &["--cache-isolation", isolation]).expect("it is on");
         let (a, b) = (cache.scope("a").await, cache.scope("b").await);
-        let answer = |scope| AnswerKey::new(scope, &model("1"), "", &asked(None));
+        let answer = |scope| AnswerKey::new(scope, [&model("1")], "", &asked(None));
         assert_eq!(answer(&a) == answer(&b), is_shared);
         let url = |scope| Digest::of_url(scope, "https://a.example/1");
         assert_eq!(url(&a) == url(&b), is_shared);

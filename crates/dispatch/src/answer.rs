@@ -2,7 +2,7 @@
 
 use common::{
     image::{Facts, Warning},
-    wire::{Caption, ModelId, Tag, Tagged},
+    wire::{Caption, ModelId, People, Region, Tag, Tagged},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,6 +14,10 @@ pub struct Answer {
     pub image: Image,
     pub tags: Vec<TagView>,
     pub caption: CaptionView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<PeopleView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<String>,
 }
 
 impl Answer {
@@ -23,6 +27,8 @@ impl Answer {
             image: facts.into(),
             tags: tagged.tags.into_iter().map(TagView::from).collect(),
             caption: tagged.caption.into(),
+            people: tagged.seen.people.map(PeopleView::from),
+            partial: tagged.seen.missing,
         }
     }
 }
@@ -115,14 +121,66 @@ pub struct CaptionView {
     pub model: Option<String>,
 }
 
+/// The people in the picture: that there are some and where, never who.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PeopleView {
+    #[schema(example = 2)]
+    pub count: usize,
+    /// The surest first.
+    pub boxes: Vec<BoxView>,
+    pub model: Model,
+}
+
+/// A part of the picture, upright; each side in parts of the picture's, 0 to 1.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BoxView {
+    #[schema(example = 0.25)]
+    pub left: f64,
+    #[schema(example = 0.1)]
+    pub top: f64,
+    #[schema(example = 0.3)]
+    pub width: f64,
+    #[schema(example = 0.8)]
+    pub height: f64,
+    #[schema(example = 0.91)]
+    pub confidence: f64,
+}
+
+impl From<People> for PeopleView {
+    fn from(People { model, regions }: People) -> Self {
+        let boxes: Vec<_> = regions.into_iter().map(BoxView::from).collect();
+        Self {
+            count: boxes.len(),
+            boxes,
+            model: model.into(),
+        }
+    }
+}
+
+impl From<Region> for BoxView {
+    fn from(region: Region) -> Self {
+        Self {
+            left: rounded(region.left),
+            top: rounded(region.top),
+            width: rounded(region.width),
+            height: rounded(region.height),
+            confidence: rounded(region.confidence),
+        }
+    }
+}
+
+/// Four digits: an f32 written as f64 would show digits that it does not have.
+fn rounded(number: f32) -> f64 {
+    (f64::from(number) * 1e4).round() / 1e4
+}
+
 impl From<Tag> for TagView {
     fn from(tag: Tag) -> Self {
         Self {
             id: tag.id().to_owned(),
             category_name: tag.category_name().to_owned(),
             name: tag.name,
-            // Four digits: an f32 written as f64 would show digits that it does not have.
-            confidence: (f64::from(tag.confidence) * 1e4).round() / 1e4,
+            confidence: rounded(tag.confidence),
             category: tag.category,
             parents: tag.parents,
         }

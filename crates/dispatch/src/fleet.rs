@@ -12,7 +12,7 @@ use common::{
     model::Kind,
     queue::Queue,
     stage::Stage,
-    wire::{self, ModelInfo, WorkerInfo, announced},
+    wire::{self, Features, ModelInfo, WorkerInfo, announced},
 };
 
 /// A look is fresh for so long, however many requests ask for one.
@@ -75,6 +75,28 @@ impl FleetView {
         match name.or(self.default_model.as_deref()) {
             Some(name) => known.taggers().find(|model| model.id.name == name).cloned(),
             None => known.default_model().cloned(),
+        }
+    }
+
+    /// Returns the models that look at a picture beside its tagger, for what is asked. Workers of one fleet serve the same
+    /// ones; where some do not, their answers lack that part and say so.
+    pub fn beside(&self, model: &ModelInfo, asked: Features) -> Result<Vec<ModelInfo>, Fault> {
+        if !asked.people || model.kind == Kind::Detector {
+            return Ok(Vec::new());
+        }
+        let known = self.known();
+        let mut detectors: Vec<_> = known
+            .taggers()
+            .filter(|model| model.kind == Kind::Detector)
+            .collect();
+        detectors.sort_by_key(|model| &model.id.name);
+        match detectors.first() {
+            Some(detector) => Ok(vec![(*detector).clone()]),
+            None => Err(Fault::new(
+                Code::ModelNotFound,
+                Stage::Lookup,
+                "No worker has a model that sees people. Workers have one with `--model efficientnet-lite0,coco-ssd`.",
+            )),
         }
     }
 

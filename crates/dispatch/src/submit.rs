@@ -96,6 +96,7 @@ impl Dispatcher {
             published_at_us: 0,
             budget_ms: 0,
             shed_caption: false,
+            also: Vec::new(),
             seal: None,
             tile,
         }
@@ -126,7 +127,14 @@ impl Dispatcher {
         let answer = self
             .publish_and_follow(priority, &job, seal, deadline)
             .await;
-        let returned = answer.and_then(|answer| answer.read(&job.key(), submitted));
+        let mut returned = answer.and_then(|answer| answer.read(&job.key(), submitted));
+        if let Ok(Returned {
+            outcome: Ok(tagged),
+            ..
+        }) = &mut returned
+        {
+            tagged.seen.note_missing(job.features);
+        }
         if let Some(place) = place {
             self.note(&returned, submitted, place);
         }

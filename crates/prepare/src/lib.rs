@@ -50,6 +50,8 @@ pub struct Prepared {
     pub facts: Facts,
     /// JPEG of the model's size, upright, sRGB.
     pub tile: Vec<u8>,
+    /// The same for the models beside it.
+    pub also: Vec<Vec<u8>>,
 }
 
 /// What a decoder makes of a file, and all that is taken from it.
@@ -61,7 +63,7 @@ pub struct Picture {
     pub frames: u32,
     /// What was wrong with the file, and not enough to refuse it.
     pub warnings: Vec<Warning>,
-    /// `[height, width, 3] u8` of the model's size, upright, sRGB. They follow the rest as they are.
+    /// `[height, width, 3] u8` of each model's size, upright, sRGB, one after the other. They follow the rest as they are.
     #[serde(skip)]
     pub rgb: Vec<u8>,
 }
@@ -88,8 +90,9 @@ enum Channels {
     Cmyk,
 }
 
-/// Decodes `file` to the pixels of the tile that `spec` asks for.
-pub fn picture(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Picture, Fault> {
+/// Decodes `file` to the pixels of the tiles that `specs` ask for.
+pub fn picture(file: &[u8], specs: &[TileSpec], limits: &Limits) -> Result<Picture, Fault> {
+    let spec = tile::covering(specs);
     let format = sniff::sniff(file)?;
     let frames = frames::count(file, format);
     limits.check_frames(frames)?;
@@ -102,26 +105,31 @@ pub fn picture(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Picture, 
         other => others::decode(file, other, spec, limits)?,
     };
     let (width, height) = upright(pixels.original, pixels.orientation);
+    let mut rgb = Vec::with_capacity(protocol::all_pixel_bytes(specs));
+    for spec in specs {
+        rgb.extend(tile::make(&pixels, *spec)?);
+    }
     Ok(Picture {
         width,
         height,
         frames,
         warnings: std::mem::take(&mut pixels.warnings),
-        rgb: tile::make(pixels, spec)?,
+        rgb,
     })
 }
 
 /// Decodes `file` and makes the tile that `spec` asks for, both in this process: for measurements and tests.
 pub fn tile(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fault> {
-    let picture = picture(file, spec, limits)?;
-    finish(file, &picture, spec, limits)
+    let specs = [spec];
+    let picture = picture(file, &specs, limits)?;
+    finish(file, &picture, &specs, limits)
 }
 
 /// Encodes the pixels, and adds what is known of the file without decoding it.
 fn finish(
     file: &[u8],
     picture: &Picture,
-    spec: TileSpec,
+    specs: &[TileSpec],
     limits: &Limits,
 ) -> Result<Prepared, Fault> {
     let facts = Facts {
@@ -133,12 +141,24 @@ fn finish(
         sha256: hex(&Sha256::digest(file)),
         warnings: picture.warnings.clone(),
     };
-    let tile = tile::encode(&picture.rgb, spec, limits.tile_quality)?;
-    Ok(Prepared { facts, tile })
+    let mut tiles = Vec::with_capacity(specs.len());
+    let mut rest = picture.rgb.as_slice();
+    for spec in specs {
+        let (rgb, others) = rest.split_at(protocol::pixel_bytes(*spec));
+        tiles.push(tile::encode(rgb, *spec, limits.tile_quality)?);
+        rest = others;
+    }
+    let tile = tiles.remove(0);
+    Ok(Prepared {
+        facts,
+        tile,
+        also: tiles,
+    })
 }
 
-/// A file that is said to be a tile already.
-fn as_it_came(file: &[u8], spec: TileSpec) -> Result<Prepared, Fault> {
+/// A file that is said to be a tile already, of every size that is asked for.
+fn as_it_came(file: &[u8], specs: &[TileSpec]) -> Result<Prepared, Fault> {
+    let spec = specs[0];
     let facts = Facts {
         width: spec.width.into(),
         height: spec.height.into(),
@@ -151,6 +171,7 @@ fn as_it_came(file: &[u8], spec: TileSpec) -> Result<Prepared, Fault> {
     Ok(Prepared {
         facts,
         tile: file.to_vec(),
+        also: vec![file.to_vec(); specs.len() - 1],
     })
 }
 

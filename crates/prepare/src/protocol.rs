@@ -12,9 +12,10 @@ use crate::{Limits, Picture};
 /// Far above any: whoever announces more is broken.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
-    pub spec: TileSpec,
+    /// One or more; the tiles come in this order.
+    pub specs: Vec<TileSpec>,
     pub limits: Limits,
     /// Bytes of the file, which follow.
     pub file_bytes: u64,
@@ -45,6 +46,11 @@ pub fn length(prefix: [u8; 4]) -> io::Result<usize> {
     } else {
         Err(io::Error::other("a frame is longer than any message"))
     }
+}
+
+/// Returns the bytes of all tiles' pixels.
+pub fn all_pixel_bytes(specs: &[TileSpec]) -> usize {
+    specs.iter().map(|spec| pixel_bytes(*spec)).sum()
 }
 
 /// Returns the bytes of a tile's pixels.

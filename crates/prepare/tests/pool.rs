@@ -132,9 +132,9 @@ fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) 
 }
 
 /// Stands in for a decoder that has a fault of the kind that the file names.
-fn break_as_told(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Picture, Fault> {
+fn break_as_told(file: &[u8], specs: &[TileSpec], limits: &Limits) -> Result<Picture, Fault> {
     let Some(word) = file.strip_prefix(GIF) else {
-        return prepare::picture(file, spec, limits);
+        return prepare::picture(file, specs, limits);
     };
     let denied = |it: bool| Ok(say(if it { DENIED } else { ALLOWED }));
     match word {

@@ -1,6 +1,7 @@
 //! One image, once: fetched, prepared, and tagged by a worker with low priority.
 
 use std::{
+    iter,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use common::{
     model::TileSpec,
     queue::Priority,
     stage::Stage,
-    wire::Tagged,
+    wire::{Also, Tagged},
 };
 use dispatch::answer::Answer;
 use fetch::{Purpose, Requester};
@@ -46,21 +47,25 @@ pub async fn tag(
         tenant: request.tenant.as_str().into(),
         purpose: Purpose::Bulk,
     };
-    let known = Known::of(resources, &request, &model.id).await;
+    let beside = resources.fleet.beside(&model, request.asked.features)?;
+    let models = || iter::once(&model).chain(&beside);
+    let known = Known::of(resources, &request, models().map(|model| &model.id)).await;
     let file = match known.fetch(resources, url, until, &requester).await? {
         Read::Came(file) => file,
         Read::Answered(answered) => return Ok(told(answered.facts, answered.tagged)),
     };
     let _ = fetched.set(Instant::now());
     let digest = file.digest;
-    let prepared = prepare(&migrator, file, model.tile).await?;
+    let specs = models().map(|model| model.tile).collect();
+    let prepared = prepare(&migrator, file, specs).await?;
     let _slot = migrator.share.take().await;
     let key = ResultKey {
         tenant: request.tenant.clone(),
         id: job,
     };
     let dispatcher = &migrator.dispatcher;
-    let job = dispatcher.job(key, &model.id.name, request.asked.clone(), prepared.tile);
+    let mut job = dispatcher.job(key, &model.id.name, request.asked.clone(), prepared.tile);
+    job.also = Also::all(beside, prepared.also);
     let deadline = time::Instant::now() + migrator.config.job_timeout();
     let returned = dispatcher
         .submit_and_wait(Priority::Bulk, job, Instant::now(), deadline)
@@ -75,7 +80,11 @@ fn told(facts: Facts, tagged: Tagged) -> Value {
     serde_json::to_value(answer).expect("maps have text as keys")
 }
 
-async fn prepare(migrator: &Migrator, file: ImageFile, tile: TileSpec) -> Result<Prepared, Fault> {
+async fn prepare(
+    migrator: &Migrator,
+    file: ImageFile,
+    specs: Vec<TileSpec>,
+) -> Result<Prepared, Fault> {
     let ImageFile { bytes, sent, .. } = file;
     let Ok(_turn) = migrator.preparing.acquire().await else {
         return Err(stopping());
@@ -83,7 +92,7 @@ async fn prepare(migrator: &Migrator, file: ImageFile, tile: TileSpec) -> Result
     let until = time::Instant::now() + PATIENCE;
     let decoders = &migrator.resources.prepare;
     decoders
-        .tile(bytes, tile, until, |impact| sent.decoded(impact))
+        .tiles(bytes, specs, until, |impact| sent.decoded(impact))
         .await
 }
 

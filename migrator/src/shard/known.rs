@@ -43,7 +43,11 @@ struct Caching<'a> {
 }
 
 impl<'a> Known<'a> {
-    pub async fn of(resources: &'a Resources, request: &Request, model: &ModelId) -> Self {
+    pub async fn of(
+        resources: &'a Resources,
+        request: &Request,
+        models: impl Iterator<Item = &ModelId>,
+    ) -> Self {
         let cache = resources.cache.as_ref();
         let cache = cache.filter(|cache| cache.bulk() != Bulk::Off);
         let Some(cache) = cache else {
@@ -51,7 +55,7 @@ impl<'a> Known<'a> {
         };
         let scope = cache.scope(&request.tenant).await;
         let captioners = resources.fleet.captioners();
-        let key = AnswerKey::new(&scope, model, &captioners, &request.asked);
+        let key = AnswerKey::new(&scope, models, &captioners, &request.asked);
         Self {
             caching: Some(Caching { cache, scope, key }),
         }

@@ -189,6 +189,7 @@ impl Fleet {
             features: Features {
                 tags: true,
                 caption: false,
+                people: false,
             },
             limit: None,
             threshold: None,
@@ -197,6 +198,7 @@ impl Fleet {
             published_at_us: self.bus.now_us(),
             budget_ms: BUDGET.as_millis() as u32,
             shed_caption: false,
+            also: Vec::new(),
             seal: None,
             tile: self.tile.clone(),
         }

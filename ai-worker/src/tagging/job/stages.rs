@@ -6,14 +6,15 @@ use common::{
     fault::{Code, Fault},
     queue::Priority,
     stage::{Stage, StageClock},
-    wire::{BatchRun, Job, ModelId, RETURN_MARGIN, Tag, Tagged},
+    wire::{self, BatchRun, Job, RETURN_MARGIN, Tag, Tagged},
 };
 
-use super::{Decoding, Progress, TaggingWorker};
+use super::{Decoding, Progress, TaggingWorker, Tiles};
 use crate::{
     captioning::{Asked, Caption, Captioned, PendingCaption},
     tagging::{
         batching::{BatchError, Scored},
+        beside::fused,
         decode::Picture,
         served::{Served, Version},
     },
@@ -34,12 +35,12 @@ impl TaggingWorker {
     pub(super) async fn tag(
         &self,
         job: &Job,
-        tile: Vec<u8>,
+        tiles: Tiles,
         priority: Priority,
         deadline: Instant,
         progress: &mut Progress,
     ) -> Ended {
-        match self.try_tag(job, tile, priority, deadline, progress).await {
+        match self.try_tag(job, tiles, priority, deadline, progress).await {
             Ok(ended) => ended,
             Err(fault) => Ended::Answer(Err(fault)),
         }
@@ -48,19 +49,22 @@ impl TaggingWorker {
     async fn try_tag(
         &self,
         job: &Job,
-        tile: Vec<u8>,
+        tiles: Tiles,
         priority: Priority,
         deadline: Instant,
         progress: &mut Progress,
     ) -> Result<Ended, Fault> {
-        let served = self.served(job)?;
+        let served = self.served(&job.model)?;
         let clock = &mut progress.clock;
         if Instant::now() >= deadline {
             return Err(no_time());
         }
-        let picture = self.picture(served, tile, clock).await?;
+        let picture = self.picture(served, tiles.own, clock).await?;
         common::fail_point!("worker.before-infer");
-        let (scored, version) = score(served, priority, picture, deadline).await?;
+        let scoring = score(served, priority, picture, deadline);
+        let looking = self.look(job, tiles.also, priority, deadline);
+        let (scored, sights) = tokio::join!(scoring, looking);
+        let (scored, version) = scored?;
         progress.run.batch = Some(BatchRun {
             images: scored.images as u32,
             closed: scored.closed.name().to_owned(),
@@ -68,15 +72,27 @@ impl TaggingWorker {
         clock.end_at(Stage::BatchWait, scored.taken);
         clock.end_at(Stage::Decode, scored.started);
         clock.end_at(Stage::Infer, scored.finished);
-        let tags = version.tagger.select(job, &scored.scores)?;
+        let tagger = &version.tagger;
+        let tags = tagger.select(job, &scored.scores)?;
+        let tags = fused(tags, sights.tags, tagger.limit(job));
+        let mut seen = sights.seen;
+        if job.features.people && seen.people.is_none() {
+            seen.people = tagger.people(&scored.scores);
+        }
         clock.end(Stage::Postprocess);
         let caption = self.caption(job, priority, &tags, deadline).await;
         let tags = if job.features.tags { tags } else { Vec::new() };
-        Ok(ended(version.tagger.model.id.clone(), tags, caption, clock))
+        let tagged = |caption| Tagged {
+            model: tagger.model.id.clone(),
+            tags,
+            caption,
+            seen,
+        };
+        Ok(ended(caption, tagged, clock))
     }
 
-    fn served(&self, job: &Job) -> Result<&Served, Fault> {
-        self.models.find(&job.model).ok_or_else(|| {
+    pub(super) fn served(&self, model: &str) -> Result<&Served, Fault> {
+        self.models.find(model).ok_or_else(|| {
             let detail = format!("This worker serves {}.", self.models.names());
             Fault::new(Code::ModelNotFound, Stage::Queue, detail).retryable(true)
         })
@@ -123,37 +139,29 @@ impl TaggingWorker {
 }
 
 /// Decides what happens next: here alone it matters what became of the caption.
-fn ended(model: ModelId, tags: Vec<Tag>, caption: Caption, clock: &mut StageClock) -> Ended {
+fn ended(
+    caption: Caption,
+    tagged: impl FnOnce(wire::Caption) -> Tagged,
+    clock: &mut StageClock,
+) -> Ended {
     match caption {
         Caption::Written(Captioned { caption, started }) => {
             clock.end_at(Stage::CaptionWait, started);
             clock.end(Stage::Caption);
-            Ended::Answer(Ok(Tagged {
-                model,
-                tags,
-                caption,
-            }))
+            Ended::Answer(Ok(tagged(caption)))
         }
-        Caption::Unwritten(caption) => Ended::Answer(Ok(Tagged {
-            model,
-            tags,
-            caption,
-        })),
+        Caption::Unwritten(caption) => Ended::Answer(Ok(tagged(caption))),
         Caption::HandOff {
             provisional: caption,
             pending,
         } => {
-            let tagged = Tagged {
-                model,
-                tags,
-                caption,
-            };
+            let tagged = tagged(caption);
             Ended::HandOff { tagged, pending }
         }
     }
 }
 
-async fn score(
+pub(super) async fn score(
     served: &Served,
     priority: Priority,
     picture: Picture,

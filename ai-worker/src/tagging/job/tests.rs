@@ -117,6 +117,7 @@ fn job(n: usize, bus: &Bus) -> Message {
         features: Features {
             tags: true,
             caption: false,
+            people: false,
         },
         limit: None,
         threshold: None,
@@ -125,6 +126,7 @@ fn job(n: usize, bus: &Bus) -> Message {
         published_at_us: bus.now_us(),
         budget_ms: 60_000,
         shed_caption: false,
+        also: Vec::new(),
         seal: None,
         tile,
     };

@@ -34,6 +34,27 @@ impl<'a> Filter<'a> {
         })
     }
 
+    /// The same by those names alone that this model knows. Nothing where others are asked for and it knows none of them.
+    pub fn of_known(taxonomy: &'a Taxonomy, selection: &Selection) -> Option<Self> {
+        let known_tags = |names: &[String]| -> HashSet<Node> {
+            let nodes = names.iter().flat_map(|name| taxonomy.names.tags(name));
+            nodes.copied().collect()
+        };
+        let names = selection.categories.iter();
+        let categories: HashSet<&str> = names
+            .flat_map(|name| taxonomy.names.categories(name))
+            .map(String::as_str)
+            .collect();
+        let include = known_tags(&selection.include);
+        let knows_none = (categories.is_empty() && !selection.categories.is_empty())
+            || (include.is_empty() && !selection.include.is_empty());
+        (!knows_none).then(|| Self {
+            categories,
+            include,
+            exclude: known_tags(&selection.exclude),
+        })
+    }
+
     pub fn allows(&self, node: Node, entry: &Entry) -> bool {
         let at_or_below = |nodes: &HashSet<Node>| {
             nodes.contains(&node)

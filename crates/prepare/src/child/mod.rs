@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Decodes one file; [`crate::picture`], or what a test puts in its place.
-pub type Decode = fn(&[u8], TileSpec, &Limits) -> Decoded;
+pub type Decode = fn(&[u8], &[TileSpec], &Limits) -> Decoded;
 
 /// Serves on standard input and output until the server closes them.
 /// `memory_bytes`: what the process may map beside its own code.
@@ -67,7 +67,7 @@ fn next(requests: &mut impl Read) -> io::Result<Option<Request>> {
 fn answer(file: &[u8], request: &Request, decode: Decode) -> Reply {
     // The panic hook tells on standard error what happened.
     let decoded = catch_unwind(AssertUnwindSafe(|| {
-        decode(file, request.spec, &request.limits)
+        decode(file, &request.specs, &request.limits)
     }));
     decoded.map_or(Reply::Panicked, Reply::Done)
 }

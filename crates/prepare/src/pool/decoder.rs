@@ -119,9 +119,14 @@ impl Decoder {
         Meter::start(self.pid())
     }
 
-    pub async fn ask(&mut self, file: &[u8], spec: TileSpec, limits: Limits) -> io::Result<Reply> {
+    pub async fn ask(
+        &mut self,
+        file: &[u8],
+        specs: &[TileSpec],
+        limits: Limits,
+    ) -> io::Result<Reply> {
         let request = protocol::encode(&Request {
-            spec,
+            specs: specs.to_vec(),
             limits,
             file_bytes: file.len() as u64,
         })?;
@@ -136,7 +141,7 @@ impl Decoder {
         let mut reply = protocol::decode(&body)?;
         if let Reply::Done(Ok(picture)) = &mut reply {
             // As many as there have to be, whatever the decoder says.
-            picture.rgb = vec![0; protocol::pixel_bytes(spec)];
+            picture.rgb = vec![0; protocol::all_pixel_bytes(specs)];
             self.answers.read_exact(&mut picture.rgb).await?;
         }
         believed(reply, &limits)

@@ -133,11 +133,22 @@ impl Pool {
         deadline: Instant,
         seen: impl FnOnce(DecoderImpact) + Send + 'static,
     ) -> Response {
+        self.tiles(file, vec![spec], deadline, seen).await
+    }
+
+    /// The same for several models at once: the file is decoded for all of them together. `specs` is not empty.
+    pub async fn tiles(
+        &self,
+        file: Bytes,
+        specs: Vec<TileSpec>,
+        deadline: Instant,
+        seen: impl FnOnce(DecoderImpact) + Send + 'static,
+    ) -> Response {
         match &self.0 {
-            Kind::Processes(inner) => inner.tile(file, spec, deadline, seen).await,
+            Kind::Processes(inner) => inner.tiles(file, specs, deadline, seen).await,
             Kind::AsTheyCome => {
                 seen(DecoderImpact::Harmless);
-                crate::as_it_came(&file, spec)
+                crate::as_it_came(&file, &specs)
             }
         }
     }
@@ -157,10 +168,10 @@ impl PoolConfig {
 }
 
 impl Inner {
-    async fn tile(
+    async fn tiles(
         self: &Arc<Self>,
         file: Bytes,
-        spec: TileSpec,
+        specs: Vec<TileSpec>,
         deadline: Instant,
         seen: impl FnOnce(DecoderImpact) + Send + 'static,
     ) -> Response {
@@ -182,7 +193,7 @@ impl Inner {
         let turn = turn.expect("the semaphore is never closed");
         let inner = self.clone();
         let work = tokio::spawn(async move {
-            let (response, impact) = inner.decode(file, spec, turn).await;
+            let (response, impact) = inner.decode(file, specs, turn).await;
             drop(place);
             if let Some(impact) = impact {
                 seen(impact);
@@ -197,14 +208,14 @@ impl Inner {
     async fn decode(
         self: &Arc<Self>,
         file: Bytes,
-        spec: TileSpec,
+        specs: Vec<TileSpec>,
         turn: OwnedSemaphorePermit,
     ) -> (Response, Option<DecoderImpact>) {
         let mut decoder = match self.take().await {
             Ok(decoder) => decoder,
             Err(error) => return (Err(internal(error)), None),
         };
-        let (response, impact) = match self.ask(&mut decoder, &file, spec, turn).await {
+        let (response, impact) = match self.ask(&mut decoder, &file, &specs, turn).await {
             Ended::Answered { reply, slow } => {
                 if slow || decoder.is_worn() {
                     self.replace(decoder);
@@ -213,7 +224,7 @@ impl Inner {
                 }
                 match reply {
                     Reply::Done(decoded) => {
-                        let response = self.finish(file, spec, decoded).await;
+                        let response = self.finish(file, specs, decoded).await;
                         (response, DecoderImpact::Harmless)
                     }
                     Reply::Panicked => (
@@ -246,10 +257,10 @@ impl Inner {
     }
 
     /// Beside the async threads: it takes half a millisecond, and a large file has to be hashed.
-    async fn finish(&self, file: Bytes, spec: TileSpec, decoded: Decoded) -> Response {
+    async fn finish(&self, file: Bytes, specs: Vec<TileSpec>, decoded: Decoded) -> Response {
         let picture = decoded.inspect_err(count_refused)?;
         let limits = self.config.limits;
-        let work = spawn_blocking(move || crate::finish(&file, &picture, spec, &limits));
+        let work = spawn_blocking(move || crate::finish(&file, &picture, &specs, &limits));
         work.await.map_err(internal)?
     }
 
@@ -259,7 +270,7 @@ impl Inner {
         &self,
         decoder: &mut Decoder,
         file: &[u8],
-        spec: TileSpec,
+        specs: &[TileSpec],
         turn: OwnedSemaphorePermit,
     ) -> Ended {
         let meter = decoder.meter();
@@ -268,7 +279,7 @@ impl Inner {
         let brisk = pace::brisk(file);
         let mut answer = pin!(timeout(
             longest * 2,
-            decoder.ask(file, spec, self.config.limits)
+            decoder.ask(file, specs, self.config.limits)
         ));
         tokio::select! {
             ended = &mut answer => return Ended::of(ended, false),

@@ -23,7 +23,7 @@ use crate::{Channels, Pixels, fault, swaps_sides};
 const PAD_GREY: u8 = 128;
 
 /// Returns `[height, width, 3] u8`. Turning comes last: it then moves a tile's pixels, not a photo's.
-pub fn make(pixels: Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
+pub fn make(pixels: &Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
     let width = u32::from(spec.width);
     let height = u32::from(spec.height);
     let (lying_width, lying_height) = if swaps_sides(pixels.orientation) {
@@ -31,14 +31,31 @@ pub fn make(pixels: Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
     } else {
         (width, height)
     };
-    let placed = place(&pixels, spec.fit, lying_width, lying_height);
-    let opaque = resize(&pixels, &placed)?;
+    let placed = place(pixels, spec.fit, lying_width, lying_height);
+    let opaque = resize(pixels, &placed)?;
     let opaque = colour::to_srgb(opaque, pixels.channels, pixels.profile.as_deref());
     let lying = RgbImage::from_raw(placed.width, placed.height, opaque)
         .ok_or_else(|| internal("tile size"))?;
     let mut upright = DynamicImage::ImageRgb8(lying);
     upright.apply_orientation(pixels.orientation);
     Ok(padded(upright.into_rgb8(), width, height).into_raw())
+}
+
+/// Returns what a file has to be decoded for, so that the tiles of all `specs` can be made of it: decoders leave out what
+/// a single tile does not show.
+pub fn covering(specs: &[TileSpec]) -> TileSpec {
+    if let [only] = specs {
+        return *only;
+    }
+    let widest = |side: fn((usize, usize)) -> usize| {
+        let most = specs.iter().map(|spec| side(needed(*spec))).max();
+        most.unwrap_or_default().min(u16::MAX.into()) as u16
+    };
+    TileSpec {
+        width: widest(|needed| needed.0),
+        height: widest(|needed| needed.1),
+        fit: Fit::Stretch,
+    }
 }
 
 /// The least size of a picture that `spec`'s tile is not enlarged from.

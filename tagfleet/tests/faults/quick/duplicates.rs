@@ -97,6 +97,7 @@ fn job(bus: &Bus) -> Job {
         features: Features {
             tags: true,
             caption: false,
+            people: false,
         },
         limit: None,
         threshold: None,
@@ -105,6 +106,7 @@ fn job(bus: &Bus) -> Job {
         published_at_us: bus.now_us(),
         budget_ms: 30_000,
         shed_caption: false,
+        also: Vec::new(),
         tile: photo(224, 224),
     }
 }

@@ -1,0 +1,7 @@
+//! Models that look at a picture beside its tagger, and how what they see becomes one answer with its tags.
+
+mod boxes;
+mod fusion;
+
+pub use boxes::{Boxes, COORDINATES};
+pub use fusion::fused;

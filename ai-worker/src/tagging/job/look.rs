@@ -1,0 +1,69 @@
+//! The models beside a job's own: each is asked at the same time, and one that fails costs its own part alone.
+
+use std::time::Instant;
+
+use common::{
+    fault::Fault,
+    queue::Priority,
+    wire::{Also, Job, Seen, Tag},
+};
+use futures_util::future::join_all;
+
+use super::{TaggingWorker, stages::score};
+use crate::tagging::decode::Picture;
+
+/// What all of them saw.
+#[derive(Debug, Default)]
+pub struct Sights {
+    pub tags: Vec<Tag>,
+    pub seen: Seen,
+}
+
+impl TaggingWorker {
+    /// Asks all models that a job names beside its own, at the same time.
+    pub(super) async fn look(
+        &self,
+        job: &Job,
+        also: Vec<Also>,
+        priority: Priority,
+        deadline: Instant,
+    ) -> Sights {
+        let looking = also.into_iter().map(async |Also { model, tile }| {
+            let looked = self.look_by(job, &model, tile, priority, deadline).await;
+            looked.inspect_err(|fault| {
+                tracing::warn!(id = job.id, model, %fault, "a model beside the tagger saw nothing");
+            })
+        });
+        let mut all = Sights::default();
+        for sight in join_all(looking).await.into_iter().flatten() {
+            all.tags.extend(sight.tags);
+            all.seen.people = all.seen.people.or(sight.seen.people);
+        }
+        all
+    }
+
+    async fn look_by(
+        &self,
+        job: &Job,
+        model: &str,
+        tile: Vec<u8>,
+        priority: Priority,
+        deadline: Instant,
+    ) -> Result<Sights, Fault> {
+        let served = self.served(model)?;
+        let picture = Picture::new(tile.into(), served.tile());
+        let (scored, version) = score(served, priority, picture, deadline).await?;
+        let tagger = &version.tagger;
+        let people = match job.features.people {
+            true => tagger.people(&scored.scores),
+            false => None,
+        };
+        Ok(Sights {
+            tags: tagger.select_beside(job, &scored.scores),
+            seen: Seen {
+                people,
+                missing: Vec::new(),
+            },
+        })
+    }
+}
