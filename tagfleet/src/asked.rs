@@ -13,6 +13,11 @@ pub struct Asked {
     #[serde(skip)]
     pub caption: bool,
 
+    /// Also where people are; wants a model that sees them, such as coco-ssd
+    #[arg(long)]
+    #[serde(skip)]
+    pub people: bool,
+
     /// Tags of an image at the most [default: the model's]
     #[arg(long)]
     pub limit: Option<u16>,
@@ -33,10 +38,9 @@ pub struct Asked {
 impl Asked {
     /// Returns the options that were given, as members of a JSON body.
     pub fn options(&self) -> anyhow::Result<Map<String, Value>> {
-        let features: &[_] = match self.caption {
-            true => &["tags", "caption"],
-            false => &["tags"],
-        };
+        let mut features = vec!["tags"];
+        features.extend(self.caption.then_some("caption"));
+        features.extend(self.people.then_some("people"));
         let mut options: Map<String, Value> = serde_json::from_value(serde_json::to_value(self)?)?;
         options.retain(|_, value| !value.is_null());
         options.insert("features".to_owned(), features.into());
@@ -69,6 +73,7 @@ mod tests {
     fn only_what_was_given_is_asked_for() {
         let asked = Asked {
             caption: true,
+            people: false,
             limit: Some(3),
             threshold: Some(0.1),
             language: None,

@@ -205,3 +205,37 @@ fn too_long(wait: Duration, excess: Duration, stage: Stage) -> Fault {
     let jitter = retry_after.mul_f64(rand::random::<f64>() * JITTER);
     Fault::new(Code::Overloaded, stage, detail).retry_after(retry_after + jitter)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use common::queue::QueueConfig;
+    use dispatch::Leaves;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Settings {
+        #[command(flatten)]
+        queue: QueueConfig,
+    }
+
+    #[tokio::test]
+    async fn the_low_tier_is_refused_before_others_are() {
+        let config = Settings::parse_from(["test"]).queue;
+        let queue = Queue::connect(&config).await.expect("it is in memory");
+        let line = WaitingLine::default();
+        let admission = Admission::new(10, ShedCaptions::Auto, line.clone(), queue);
+        // Ten stand there, and the last of as many waited for a second.
+        let line: Vec<_> = (0..10).map(|_| line.enter(Leaves::Later)).collect();
+        let last = admission.workers.enter(Leaves::Later);
+        last.served(Duration::from_secs(1));
+        for (left_s, low, standard) in [(60, true, true), (3, false, true), (1, false, false)] {
+            let left = Duration::from_secs(left_s);
+            assert_eq!(admission.admit(left, Tier::Low).is_ok(), low, "{left_s} s");
+            let admitted = admission.admit(left, Tier::Standard).is_ok();
+            assert_eq!(admitted, standard, "{left_s} s");
+        }
+        drop(line);
+    }
+}

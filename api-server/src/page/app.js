@@ -41,7 +41,10 @@ function options() {
   if ($("threshold").value) chosen.threshold = Number($("threshold").value);
   if ($("language").value) chosen.language = $("language").value;
   if ($("model").value) chosen.model = $("model").value;
-  if (!$("caption").checked) chosen.features = ["tags"];
+  const features = ["tags"];
+  if ($("caption").checked) features.push("caption");
+  if (!$("people-option").hidden && $("people").checked) features.push("people");
+  if (features.join() !== "tags,caption") chosen.features = features;
   return chosen;
 }
 
@@ -107,11 +110,27 @@ function showAnswer(answer, photo) {
   $("sentence-by").textContent = text ? `Caption: ${status.replaceAll("_", " ")}${model && model !== status ? ` (${model})` : ""}.` : "";
   const { width, height, format, bytes } = answer.image;
   $("facts").textContent = `${width} × ${height} ${format}, ${Math.ceil(bytes / 1000)} kB. Tags by ${answer.model.name}.`;
+  showPeople(answer.people, answer.partial ?? []);
   $("tags").replaceChildren(...answer.tags.map(tagRow));
   $("no-tags").hidden = answer.tags.length > 0;
   $("worker").textContent = answer.worker;
   $("story").textContent = answer.explain ? story(answer.explain) : "";
   showStages(answer.timings_ms);
+}
+
+// Where people are, over the photo: parts of its sides, so that they stay in place at any size.
+function showPeople(people, partial) {
+  const boxes = (people?.boxes ?? []).map(({ left, top, width, height, confidence }) => {
+    const box = element("i");
+    box.title = `person, ${(confidence * 100).toFixed(0)} %`;
+    for (const [side, part] of Object.entries({ left, top, width, height })) box.style[side] = `${part * 100}%`;
+    return box;
+  });
+  $("boxes").replaceChildren(...boxes);
+  const missing = partial.includes("people");
+  $("people-seen").hidden = !people && !missing;
+  if (missing) $("people-seen").textContent = "People: the model that sees them did not answer.";
+  else if (people) $("people-seen").textContent = people.count === 1 ? "1 person." : `${people.count} people.`;
 }
 
 // Why a batch did not wait for more images.
@@ -192,7 +211,8 @@ async function showStatus() {
     $("status").textContent = up
       ? `${ready.workers} worker${ready.workers > 1 ? "s" : ""} ready: ${models.default}, captions by ${writers}`
       : `not ready: ${ready.detail}`;
-    showModels(models.models.map((model) => model.name));
+    showModels(models.models.filter((model) => model.kind !== "detector").map((model) => model.name));
+    $("people-option").hidden = !models.models.some((model) => model.kind === "detector");
   } catch {
     $("status").dataset.state = "down";
     $("status").textContent = "the server does not answer";

@@ -2,7 +2,6 @@
 
 use common::stage::Stage;
 use futures_util::future::join_all;
-use identity::NewKey;
 use testing::pictures;
 
 use crate::{
@@ -44,45 +43,6 @@ async fn what_would_come_too_late_is_refused_before_any_work() {
     assert_eq!(worked, good.len(), "nothing was worked on in vain");
     // With more time there is room behind the same line.
     assert_eq!(ask(&api, 5_000).await.status, 200);
-    api.finish().await;
-}
-
-/// Asks with a key of its own.
-async fn ask_as(api: &Harness, key: &NewKey, timeout_ms: u32) -> Reply {
-    let asked = api
-        .client
-        .post(api.url(&format!("/v1/tags?timeout_ms={timeout_ms}")))
-        .header("content-type", "image/jpeg")
-        .bearer_auth(&key.key)
-        .body(pictures::photo(224, 224));
-    Reply::read(asked.send().await.expect("an answer")).await
-}
-
-#[tokio::test]
-async fn keys_of_the_low_tier_are_refused_first() {
-    let standard = NewKey::random("shop", 1000.0, None).expect("a key");
-    let low = NewKey::random("trial", 1000.0, None).expect("a key");
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("keys.toml");
-    let entries = format!("{}{}tier = \"low\"\n", standard.entry, low.entry);
-    std::fs::write(&path, entries).expect("written");
-    let args = ["--api-keys", path.to_str().expect("text")];
-    // One after the other, 50 ms each.
-    let api = Harness::with(&args, Behaviour::Slow(50)).await;
-    for _ in 0..3 {
-        assert_eq!(ask_as(&api, &standard, 5_000).await.status, 200);
-    }
-    // A second or so of work, of 3.5 s: more than a quarter and less than 45 %.
-    let line = join_all((0..24).map(|_| ask_as(&api, &standard, 60_000)));
-    let late = async {
-        api.until_waiting(20).await;
-        tokio::join!(ask_as(&api, &low, 3_500), ask_as(&api, &standard, 3_500))
-    };
-    let (line, (low, standard)) = tokio::join!(line, late);
-    low.is_problem(429, "overloaded");
-    assert_eq!(standard.status, 200, "{}", standard.json);
-    assert!(line.iter().all(|reply| reply.status == 200));
-    assert!(api.metric("tagfleet_shed_total{what=\"low_tier\"}").await >= 1.0);
     api.finish().await;
 }
 

@@ -25,6 +25,7 @@ mod multipart;
 mod names;
 mod origins;
 mod outputs;
+mod people;
 mod quotas;
 mod refused;
 mod robots;

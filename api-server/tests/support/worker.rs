@@ -13,13 +13,14 @@ use common::{
     shutdown::Shutdown,
     stage::{Stage, StageClock},
     wire::{
-        self, BatchRun, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, Run, Seen, Tag,
-        Tagged, WIRE_VERSION, WorkerInfo,
+        self, Also, BatchRun, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, People,
+        Region, Run, Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
     },
 };
 use tokio::task::JoinHandle;
 
 pub const MODEL: &str = "fake-tagger";
+pub const DETECTOR: &str = "fake-detector";
 
 /// Longer than any test or benchmark takes: it announces itself once.
 const A_LONG_TIME: Duration = Duration::from_secs(3_600);
@@ -38,6 +39,10 @@ pub enum Behaviour {
     Fail,
     /// Knows none of the names that it is asked for.
     Refuse,
+    /// Has a detector as well, which sees one person.
+    See,
+    /// Has one that sees nothing, since it is broken.
+    Overlook,
     /// Runs nowhere: no announcement, no consumer.
     Absent,
 }
@@ -59,7 +64,7 @@ impl FakeWorker {
                 task: None,
             };
         }
-        let announcement = wire::encode(&info()).into();
+        let announcement = wire::encode(&info(behaviour)).into();
         bus.announce("worker", "fake-1", announcement, A_LONG_TIME)
             .await
             .expect("announced");
@@ -133,6 +138,11 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
     if let (Ok(tagged), true) = (&mut outcome, job.shed_caption) {
         tagged.caption.status = CaptionStatus::SkippedOverload;
     }
+    if let (Ok(tagged), Behaviour::See) = (&mut outcome, behaviour)
+        && let Some(also) = job.also.first()
+    {
+        tagged.seen.people = Some(person(also));
+    }
     let result = JobResult {
         v: WIRE_VERSION,
         id: job.id.clone(),
@@ -166,6 +176,23 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
         seen.lock().expect("not poisoned").push(job);
     }
     assert!(delivery.ack().await.expect("acked"));
+}
+
+fn person(also: &Also) -> People {
+    let region = Region {
+        left: 0.25,
+        top: 0.1,
+        width: 0.5,
+        height: 0.8,
+        confidence: 0.9,
+    };
+    People {
+        model: ModelId {
+            name: also.model.clone(),
+            version: "1".into(),
+        },
+        regions: vec![region],
+    }
 }
 
 fn tagged(tags: Vec<Tag>) -> Tagged {
@@ -220,31 +247,39 @@ fn colours(tile: &[u8]) -> Vec<Tag> {
     middles.map(colour).into()
 }
 
-fn info() -> WorkerInfo {
+fn info(behaviour: Behaviour) -> WorkerInfo {
+    let mut models = vec![model(MODEL, Kind::Softmax, 224, Fit::Crop)];
+    if matches!(behaviour, Behaviour::See | Behaviour::Overlook) {
+        models.push(model(DETECTOR, Kind::Detector, 300, Fit::Stretch));
+    }
     WorkerInfo {
         v: WIRE_VERSION,
         worker: "fake-1".into(),
         device: "none".into(),
-        models: vec![ModelInfo {
-            id: ModelId {
-                name: MODEL.into(),
-                version: "1".into(),
-            },
-            kind: Kind::Softmax,
-            licence: "Apache-2.0".into(),
-            source: "tests".into(),
-            tile: TileSpec {
-                width: 224,
-                height: 224,
-                fit: Fit::Crop,
-            },
-            default_limit: 10,
-            default_threshold: 0.1,
-            classes: 2,
-        }],
+        models,
         captioner: "template".into(),
         bundles: true,
         own_queues: true,
         reads: 0,
+    }
+}
+
+fn model(name: &str, kind: Kind, side: u16, fit: Fit) -> ModelInfo {
+    ModelInfo {
+        id: ModelId {
+            name: name.into(),
+            version: "1".into(),
+        },
+        kind,
+        licence: "Apache-2.0".into(),
+        source: "tests".into(),
+        tile: TileSpec {
+            width: side,
+            height: side,
+            fit,
+        },
+        default_limit: 10,
+        default_threshold: 0.1,
+        classes: 2,
     }
 }

@@ -54,6 +54,36 @@ pub(crate) fn code_of(bytes: &[u8]) -> Code {
         .code
 }
 
+/// For two models a file is decoded once, for what both need of it.
+#[test]
+fn tiles_of_two_models_come_of_one_decode() {
+    let stretch = TileSpec {
+        width: 300,
+        height: 200,
+        fit: Fit::Stretch,
+    };
+    let files = [
+        jpeg(&quarters(2_000, 1_200)),
+        encoded(quarters(900, 700), ImageFormat::Png),
+        encoded(quarters(900, 700), ImageFormat::WebP),
+        encoded(quarters(120, 90), ImageFormat::Bmp),
+    ];
+    for file in files {
+        let specs = [SPEC, stretch];
+        let picture = super::picture(&file, &specs, &LIMITS).expect("a good picture");
+        let both = super::finish(&file, &picture, &specs, &LIMITS).expect("two tiles");
+        for (tile, spec) in [(&both.tile, SPEC), (&both.also[0], stretch)] {
+            let (_, alone) = prepared(&file, spec);
+            let tile = turbojpeg::decompress(tile, PixelFormat::RGB).expect("a JPEG");
+            assert_eq!(alone.as_raw().len(), tile.pixels.len());
+            let pairs = alone.as_raw().iter().zip(&tile.pixels);
+            let off: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+            let mean = off as f64 / tile.pixels.len() as f64;
+            assert!(mean < 3.0, "{spec:?} is off by {mean:.2}");
+        }
+    }
+}
+
 #[test]
 fn every_orientation_is_turned_upright() {
     for value in 1..=8 {

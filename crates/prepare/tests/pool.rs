@@ -104,6 +104,10 @@ fn main() {
         trial("a_slow_file_is_decoded_all_the_same", slow),
         trial("memory_files_and_network_are_out_of_reach", confined),
         trial("every_format_is_decoded_within_the_confines", formats),
+        trial(
+            "one_file_gives_the_tiles_of_two_models",
+            two_tiles_of_one_file,
+        ),
         trial("no_way_leads_out_of_a_decoder", confined_to_itself),
         trial("who_cannot_be_confined_gets_no_file", unconfined),
         trial("without_landlock_the_filter_suffices", without_landlock),
@@ -389,6 +393,33 @@ async fn formats() {
         let made = pool.tile(file.into(), SPEC, soon(), |_| ()).await.unwrap();
         assert_eq!(made.facts.format.name(), name);
     }
+}
+
+/// A process makes the tiles of all models of one file.
+async fn two_tiles_of_one_file() {
+    let config = PoolConfig {
+        limits: Limits::STANDARD,
+        ..config(Start::Usual)
+    };
+    let pool = Pool::start(config).expect("processes");
+    let oblong = TileSpec {
+        width: 300,
+        height: 100,
+        ..SPEC
+    };
+    let photo = pictures::photo(640, 480);
+    let specs = vec![SPEC, oblong];
+    let made = pool.tiles(photo.into(), specs, soon(), |_| ()).await;
+    let made = made.expect("two tiles");
+    let size = |tile: &[u8]| {
+        let head = turbojpeg::read_header(tile).expect("a JPEG");
+        (head.width, head.height)
+    };
+    assert_eq!(size(&made.tile), (SPEC.width.into(), SPEC.height.into()));
+    assert_eq!(
+        made.also.iter().map(|tile| size(tile)).collect::<Vec<_>>(),
+        [(300, 100)]
+    );
 }
 
 /// Each call is refused, and its process goes on.

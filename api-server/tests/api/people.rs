@@ -1,0 +1,95 @@
+//! A detector beside the tagger: one download, one decode, one job.
+
+use serde_json::json;
+use testing::pictures;
+
+use crate::{
+    harness::Harness,
+    support::{
+        origin::{Origin, kept},
+        worker::{Behaviour, DETECTOR},
+    },
+};
+
+const PATH: &str = "/v1/tags?features=tags,people";
+
+#[tokio::test]
+async fn people_are_counted_and_shown_where_they_are() {
+    let api = Harness::with(&[], Behaviour::See).await;
+    let photo = pictures::photo(640, 480);
+    let reply = api.post_raw(PATH, "image/jpeg", photo.clone()).await;
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    let people = &reply.json["people"];
+    assert_eq!(people["count"], 1);
+    assert_eq!(people["model"], json!({"name": DETECTOR, "version": "1"}));
+    let place = json!({"left": 0.25, "top": 0.1, "width": 0.5, "height": 0.8, "confidence": 0.9});
+    assert_eq!(people["boxes"], json!([place]));
+    assert!(reply.json.get("partial").is_none(), "{}", reply.json);
+    let job = api.worker.last_job();
+    let also: Vec<_> = job.also.iter().map(|also| also.model.as_str()).collect();
+    assert_eq!(also, [DETECTOR]);
+    let tile = turbojpeg::read_header(&job.also[0].tile).expect("a JPEG");
+    assert_eq!((tile.width, tile.height), (300, 300));
+    // Nobody who does not ask pays for it.
+    let plain = api.post_raw("/v1/tags", "image/jpeg", photo).await;
+    assert!(plain.json.get("people").is_none(), "{}", plain.json);
+    assert!(api.worker.last_job().also.is_empty());
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_detector_that_fails_costs_its_own_part() {
+    let args = ["--cache", "on"];
+    let api = Harness::with(&args, Behaviour::Overlook).await;
+    for _ in 0..2 {
+        let photo = pictures::photo(64, 64);
+        let reply = api.post_raw(PATH, "image/jpeg", photo).await;
+        assert_eq!(reply.status, 200, "{}", reply.json);
+        assert_eq!(reply.json["partial"], json!(["people"]));
+        assert!(!reply.json["tags"].as_array().expect("tags").is_empty());
+        assert!(
+            reply.json.get("cached").is_none(),
+            "half an answer is not kept"
+        );
+    }
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn who_asks_for_people_where_no_model_sees_them_is_told() {
+    let api = Harness::start().await;
+    let reply = api
+        .post_raw(PATH, "image/jpeg", pictures::photo(64, 64))
+        .await;
+    reply.is_problem(404, "model_not_found");
+    assert!(reply.json["detail"].to_string().contains("coco-ssd"));
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn with_and_without_people_are_two_answers_to_the_cache() {
+    let photo = pictures::photo(320, 240);
+    let origin = Origin::start([("/", kept(&photo))]).await;
+    let args = [
+        "--cache",
+        "on",
+        "--fetch-allow-origin",
+        &origin.base,
+        "--fetch-ports",
+        origin.port(),
+    ];
+    let api = Harness::with(&args, Behaviour::See).await;
+    let asked =
+        |features: &[&str]| json!({"image": {"url": origin.url("/")}, "features": features});
+    let with = asked(&["tags", "people"]);
+    let without = asked(&["tags"]);
+    for _ in 0..2 {
+        assert_eq!(api.post_json(with.clone()).await.json["people"]["count"], 1);
+        let plain = api.post_json(without.clone()).await;
+        assert!(plain.json.get("people").is_none());
+    }
+    let again = api.post_json(with).await;
+    assert_eq!(again.json["cached"], "url", "{}", again.json);
+    assert_eq!(again.json["people"]["count"], 1);
+    api.finish().await;
+}
