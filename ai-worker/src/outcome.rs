@@ -110,7 +110,7 @@ pub fn code(result: &JobResult) -> &'static str {
 /// Returns the status of the caption, where the job has not failed.
 pub fn caption_status(result: &JobResult) -> Option<&'static str> {
     match &result.outcome {
-        Ok(tagged) => Some(tagged.caption.status.name()),
+        Ok(tagged) => Some(tagged.caption.status_name()),
         Err(_) => None,
     }
 }

@@ -62,11 +62,18 @@ async fn samples_get_their_tags_captions_and_stages() {
             tagged.tags
         );
         assert!(tagged.tags.len() <= 5);
-        assert!(matches!(
-            tagged.caption.status,
-            CaptionStatus::Llm | CaptionStatus::Template
-        ));
-        assert!(tagged.caption.text.is_some_and(|text| text.ends_with('.')));
+        // What is not sure is not said.
+        let caption = tagged.caption;
+        if caption.unsure {
+            assert_eq!(caption.text, None);
+            assert!(!["coffee.png", "cat.png"].contains(&file), "{file} is sure");
+        } else {
+            assert!(matches!(
+                caption.status,
+                CaptionStatus::Llm | CaptionStatus::Template
+            ));
+            assert!(caption.text.is_some_and(|text| text.ends_with('.')));
+        }
         for stage in [
             Stage::Decode,
             Stage::BatchWait,
@@ -105,21 +112,23 @@ async fn captions_asked_for_at_once_share_their_steps_and_their_prompt() {
     };
     let before = metric(SHARED);
     let harness = Harness::start(CaptionerChoice::Llama).await;
-    let files = ["coffee.png", "flower.jpg", "motorcycle.png", "palace.jpg"];
+    let files = ["coffee.png", "cat.png", "motorcycle.png"];
     let jobs = files.map(|file| job(file, tile(file)));
     let results = futures_util::future::join_all(jobs.iter().map(|job| harness.tag(job))).await;
     for result in results {
-        let status = result.outcome.expect("tags").caption.status;
+        let caption = result.outcome.expect("tags").caption;
+        let status = caption.status;
+        // One graph is surer of the third than another.
         assert!(
-            matches!(status, CaptionStatus::Llm | CaptionStatus::Template),
+            matches!(status, CaptionStatus::Llm | CaptionStatus::Template) || caption.unsure,
             "{status:?}"
         );
     }
     assert!(shared_steps() > 0.0, "no step wrote two of them");
     let shared = metric(SHARED) - before;
     assert!(
-        shared >= 4.0 * 50.0,
-        "the instruction is longer, and four sentences began with it: {shared}"
+        shared >= 2.0 * 50.0,
+        "the instruction is longer, and two sentences or more began with it: {shared}"
     );
     let used = metric("tagfleet_caption_kv_tokens");
     let room = metric("tagfleet_caption_kv_capacity_tokens");
@@ -176,13 +185,14 @@ async fn a_worker_says_what_it_serves() {
 
 /// What the template says of the samples, of which these tiles keep the edges: so the flower is taken for a mushroom. Of the
 /// float graph, which says the same on every processor.
-const KOREAN: [(&str, &str); 6] = [
-    ("cat.png", "고양이가 있는 사진입니다."),
-    ("coffee.png", "에스프레소 사진입니다."),
-    ("flower.jpg", "잎새버섯이 보이는 사진입니다."),
-    ("motorcycle.png", "모페드를 찍은 사진입니다."),
-    ("palace.jpg", "궁전이 보이는 사진입니다."),
-    ("rocket.jpg", "해상 시추 시설과 미사일이 있는 사진입니다."),
+/// Of the other samples nothing is sure enough to say.
+const KOREAN: [(&str, Option<&str>); 6] = [
+    ("cat.png", Some("고양이가 있는 사진입니다.")),
+    ("coffee.png", Some("에스프레소 사진입니다.")),
+    ("flower.jpg", None),
+    ("motorcycle.png", Some("오토바이를 찍은 사진입니다.")),
+    ("palace.jpg", Some("구조물이 보이는 사진입니다.")),
+    ("rocket.jpg", None),
 ];
 
 #[tokio::test]
@@ -208,7 +218,8 @@ async fn korean_is_spoken_and_understood() {
             tags.collect::<Vec<_>>().join(", "),
             tagged.caption.text
         );
-        assert_eq!(tagged.caption.text.as_deref(), Some(said), "{file}");
+        assert_eq!(tagged.caption.text.as_deref(), said, "{file}");
+        assert_eq!(tagged.caption.unsure, said.is_none(), "{file}");
     }
     let selection = Selection {
         include: vec!["고양이".into()],

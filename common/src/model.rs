@@ -127,6 +127,14 @@ pub struct Llm {
     pub template: String,
 }
 
+/// From which confidence on a caption may speak of a tag.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spoken {
+    pub class: f32,
+    pub parent: f32,
+}
+
 /// How a softmax model's scores are corrected by how far they spread: entropies
 /// are in nats, of the scores as the graph gives them.
 #[derive(Clone, Debug, Deserialize)]
@@ -158,6 +166,9 @@ pub struct Manifest {
     pub default_threshold: f32,
     #[serde(default = "default_limit")]
     pub default_limit: u16,
+    /// What a caption may speak of; of all tags where absent.
+    #[serde(default)]
+    pub spoken: Spoken,
     /// Softmax scores `p` count as `p^(1/temperature)`, made to sum to 1 again: below 1 they grow surer.
     #[serde(default = "default_temperature")]
     pub temperature: f32,

@@ -30,6 +30,11 @@ impl CaptionStage {
         }
     }
 
+    /// Returns whether nobody writes captions, by setting.
+    pub fn are_off(&self) -> bool {
+        matches!(self, CaptionStage::Here(captioner) if captioner.name() == "off")
+    }
+
     /// Returns the name of the captioner: a language model's, `template` or `off`.
     pub fn captioner(&self) -> String {
         match self {

@@ -186,6 +186,7 @@ impl Generator {
             text: Some(text),
             status,
             model: Some(self.model.name().to_owned()),
+            unsure: false,
         }
     }
 }

@@ -76,3 +76,18 @@ pub enum Caption {
         pending: PendingCaption,
     },
 }
+
+impl Caption {
+    /// Says that there is no sentence since nothing in the picture is sure, if that is so.
+    pub fn marked_unsure(mut self, unsure: bool) -> Self {
+        if unsure {
+            match &mut self {
+                Self::Written(Captioned { caption, .. }) | Self::Unwritten(caption) => {
+                    caption.unsure = caption.text.is_none();
+                }
+                Self::HandOff { .. } => {}
+            }
+        }
+        self
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::{
-    model::{Fit, Kind, TileSpec},
+    model::{Fit, Kind, Spoken, TileSpec},
     wire::{ModelId, ModelInfo},
 };
 
@@ -39,6 +39,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
         taxonomy: taxonomy()?.expect_classes(CLASSES)?,
         model: info(),
         calibration: Calibration::NONE,
+        spoken: Spoken::default(),
     };
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     for _ in 0..threads {

@@ -88,6 +88,7 @@ impl Loader {
         let source = Source::new(&manifest);
         let tagger = Tagger {
             calibration: Calibration::new(&manifest, &taxonomy)?,
+            spoken: manifest.spoken,
             taxonomy,
             model: info(manifest, classes)?,
         };

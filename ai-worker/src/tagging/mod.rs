@@ -8,6 +8,7 @@ mod forwarding;
 mod job;
 mod models;
 mod served;
+mod spoken;
 mod tagger;
 pub mod tags;
 

@@ -2,13 +2,13 @@
 
 use common::{
     fault::{Code, Fault},
-    model::Kind,
+    model::{Kind, Spoken},
     stage::Stage,
     wire::{Job, ModelInfo, People, Tag},
 };
 
 use super::beside::Boxes;
-use super::tags::{self, Calibration, Choice, Filter, Taxonomy};
+use super::tags::{self, Calibration, Choice, Filter, Node, Taxonomy};
 
 /// The class of which each box is told.
 const PERSON: &str = "person";
@@ -18,6 +18,7 @@ pub struct Tagger {
     pub taxonomy: Taxonomy,
     pub model: ModelInfo,
     pub calibration: Calibration,
+    pub spoken: Spoken,
 }
 
 impl Tagger {
@@ -67,6 +68,15 @@ impl Tagger {
             model: self.model.id.clone(),
             regions: boxes.regions(person, self.model.default_threshold),
         })
+    }
+
+    /// Returns whether a tag of this model is sure enough for a sentence.
+    pub fn is_sure(&self, tag: &Tag) -> bool {
+        let least = match self.taxonomy.names.tags(tag.id()).first() {
+            Some(Node::Class(_)) => self.spoken.class,
+            Some(Node::Parent(_)) | None => self.spoken.parent,
+        };
+        tag.confidence >= least
     }
 
     /// Returns how many tags a job wants.

@@ -102,7 +102,7 @@ fn answer(mut context: RequestContext, done: Done, known: Option<&HeaderValue>) 
     if let Some(layer) = done.cached {
         context.record.cached = Some(layer.name());
     }
-    context.record.caption = Some(done.tagged.caption.status.name());
+    context.record.caption = Some(done.tagged.caption.status_name());
     let finished = context.finish();
     let timing = finished.timings.header();
     let status = cache_status(done.cached);

@@ -200,6 +200,7 @@ fn tagged(tags: Vec<Tag>) -> Tagged {
         text: Some("A tabby cat.".into()),
         status: CaptionStatus::Template,
         model: Some("template".into()),
+        unsure: false,
     };
     Tagged {
         model: ModelId {

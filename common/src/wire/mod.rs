@@ -200,6 +200,20 @@ pub struct Caption {
     pub status: CaptionStatus,
     /// Who wrote the text: a language model's name or `template`.
     pub model: Option<String>,
+    /// Whether there is none since nothing in the picture is sure. A field beside the status, which a server of before has to
+    /// understand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsure: bool,
+}
+
+impl Caption {
+    /// Returns what clients are told became of it.
+    pub fn status_name(&self) -> &'static str {
+        match self.unsure {
+            true => "unsure",
+            false => self.status.name(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

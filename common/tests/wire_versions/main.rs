@@ -112,6 +112,7 @@ fn tagged(status: CaptionStatus) -> Tagged {
         text: Some("A tabby.".into()),
         status,
         model: Some("template".into()),
+        unsure: false,
     };
     Tagged {
         model: model(),
@@ -348,6 +349,7 @@ fn named() -> Tagged {
         text,
         status: CaptionStatus::SkippedDeadline,
         model,
+        unsure: false,
     };
     Tagged {
         model: self::model(),

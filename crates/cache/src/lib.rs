@@ -2,7 +2,6 @@
 //! bytes, and by its tile, which re-encoded and re-hosted copies share. And
 //! what many ask for at the same time is worked out once ([`Flights`]).
 
-mod clearing;
 mod config;
 mod entry;
 mod flights;
@@ -31,8 +30,8 @@ pub use layers::InMemory;
 pub use metrics::describe as describe_metrics;
 pub use replays::{First, Replay, Replays};
 
-use clearing::Clearings;
 use entry::Lying;
+use key::Clearings;
 use layers::Layers;
 use share::Share;
 

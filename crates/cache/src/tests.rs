@@ -76,6 +76,7 @@ fn tagged() -> Tagged {
             text: None,
             status: CaptionStatus::Disabled,
             model: None,
+            unsure: false,
         },
         seen: Seen::default(),
     }

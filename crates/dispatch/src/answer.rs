@@ -114,7 +114,7 @@ pub struct TagView {
 pub struct CaptionView {
     #[schema(example = "A tabby cat on a sofa.")]
     pub text: Option<String>,
-    /// `llm`, `cached`, `template`, `skipped_deadline`, `unavailable` or `disabled`.
+    /// `llm`, `cached`, `template`, `skipped_deadline`, `skipped_overload`, `unavailable`, `unsure` or `disabled`.
     #[schema(example = "llm")]
     pub status: &'static str,
     /// Who wrote the text: a language model's name, or `template`.
@@ -188,17 +188,11 @@ impl From<Tag> for TagView {
 }
 
 impl From<Caption> for CaptionView {
-    fn from(
-        Caption {
-            text,
-            status,
-            model,
-        }: Caption,
-    ) -> Self {
+    fn from(caption: Caption) -> Self {
         Self {
-            text,
-            status: status.name(),
-            model,
+            status: caption.status_name(),
+            text: caption.text,
+            model: caption.model,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-const WRITTEN: [&str; 3] = ["llm", "cached", "template"];
+const WRITTEN: [&str; 4] = ["llm", "cached", "template", "unsure"];
 
 #[tokio::test]
 async fn tagging_and_captions_scale_apart() {
@@ -38,7 +38,9 @@ async fn tagging_and_captions_scale_apart() {
 
     // Nobody writes: tags come at once, and the captions say so.
     let alone = api.tag(&origin.urls(1), &[]).await;
-    assert_eq!(statuses(&alone), ["unavailable"]);
+    let mut alone = statuses(&alone);
+    alone.sort_unstable();
+    assert_eq!(alone, ["unavailable", "unsure"]);
 
     // Somebody does.
     let mut writer = Process::worker("writer", &role("caption")).await;
@@ -70,7 +72,7 @@ async fn tagging_and_captions_scale_apart() {
     assert!(
         answers
             .iter()
-            .any(|answer| answer.caption_status != "template"),
+            .any(|answer| ["llm", "cached"].contains(&answer.caption_status.as_str())),
         "some by the language model"
     );
     let lanes = writer
@@ -81,7 +83,9 @@ async fn tagging_and_captions_scale_apart() {
         lanes.keys().all(|lane| lane.contains("captions")),
         "it does nothing else: {lanes:?}"
     );
-    assert!(lanes.values().sum::<u64>() >= answers.len() as u64);
+    let is_written = |answer: &&Tagged| answer.caption_status != "unsure";
+    let written = answers.iter().filter(is_written).count() as u64;
+    assert!(lanes.values().sum::<u64>() >= written);
     let rss_mib = writer.rss_mib();
     println!("tagger {} MiB, writer {rss_mib} MiB", tagger.rss_mib());
 
@@ -103,7 +107,7 @@ async fn tagging_and_captions_scale_apart() {
     assert!(
         statuses(&waited)
             .iter()
-            .all(|status| ["skipped_deadline", "unavailable"].contains(&status.as_str()))
+            .all(|status| ["skipped_deadline", "unavailable", "unsure"].contains(&status.as_str()))
     );
     assert!(started.elapsed() < timeout * 2, "{:?}", started.elapsed());
     let is_known = async || (statuses(&api.tag(&url, &[]).await) == ["unavailable"]).then_some(());

@@ -59,7 +59,11 @@ async fn the_service_in_one_process_tags_the_samples_and_ends_cleanly() {
             "{}: stages {sum} ms, total {total} ms",
             answer.source
         );
-        assert!(answer.caption.is_some(), "{} has a caption", answer.source);
+        let is_silent = answer.caption_status == "unsure";
+        assert_eq!(answer.caption.is_none(), is_silent, "{}", answer.source);
+        if ["cat.png", "coffee.png"].contains(&answer.sample()) {
+            assert!(!is_silent, "{} is sure", answer.source);
+        }
     }
     let rss_mib = service.rss_mib();
     assert!(rss_mib < 700, "the service holds {rss_mib} MiB");

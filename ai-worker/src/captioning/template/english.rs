@@ -41,7 +41,8 @@ pub fn bare(name: &str) -> &str {
 }
 
 pub fn with_article(name: &str) -> String {
-    let uncounted = UNCOUNTED.contains(&last_word(head(name)));
+    let last = last_word(head(name));
+    let uncounted = UNCOUNTED.contains(&last) || last == "people";
     match (uncounted || is_plural(name), sounds_like_a_vowel(name)) {
         (true, _) => name.to_owned(),
         (false, true) => format!("an {name}"),

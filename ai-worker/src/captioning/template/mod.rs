@@ -22,6 +22,7 @@ pub fn caption(subjects: &[&Tag], language: Language, status: CaptionStatus) -> 
         text: Some(text),
         status,
         model: Some(NAME.to_owned()),
+        unsure: false,
     }
 }
 
@@ -31,6 +32,7 @@ pub fn none() -> Caption {
         text: None,
         status: CaptionStatus::Disabled,
         model: None,
+        unsure: false,
     }
 }
 

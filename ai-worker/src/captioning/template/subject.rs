@@ -6,6 +6,9 @@ use super::english::bare;
 
 const MOST: usize = 3;
 
+/// Of no kind, and yet what says most of a photo.
+const PERSON: &str = "person";
+
 /// A second thing is spoken of only if it is so sure by itself, and so sure
 /// beside the first.
 const LEAST_CONFIDENCE: f32 = 0.12;
@@ -20,7 +23,8 @@ const MOST_WORDS: usize = 5;
 /// most general words (`structure`, `food`) are used only where nothing else is sure.
 pub fn subjects(tags: &[Tag]) -> Vec<&Tag> {
     let speakable = || tags.iter().filter(|tag| is_speakable(&tag.name));
-    let telling = unrelated(speakable().filter(|tag| !tag.parents.is_empty()));
+    let is_telling = |tag: &&Tag| !tag.parents.is_empty() || tag.id() == PERSON;
+    let telling = unrelated(speakable().filter(is_telling));
     if telling.is_empty() {
         unrelated(speakable())
     } else {

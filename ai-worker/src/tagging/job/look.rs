@@ -17,6 +17,8 @@ use crate::tagging::decode::Picture;
 pub struct Sights {
     pub tags: Vec<Tag>,
     pub seen: Seen,
+    /// When the last of them had looked.
+    pub finished: Option<Instant>,
 }
 
 impl TaggingWorker {
@@ -37,6 +39,7 @@ impl TaggingWorker {
         let mut all = Sights::default();
         for sight in join_all(looking).await.into_iter().flatten() {
             all.tags.extend(sight.tags);
+            all.finished = all.finished.max(sight.finished);
             all.seen.people = all.seen.people.or(sight.seen.people);
         }
         all
@@ -64,6 +67,7 @@ impl TaggingWorker {
                 people,
                 missing: Vec::new(),
             },
+            finished: Some(scored.finished),
         })
     }
 }

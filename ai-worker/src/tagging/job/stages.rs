@@ -17,6 +17,7 @@ use crate::{
         beside::fused,
         decode::Picture,
         served::{Served, Version},
+        spoken::spoken,
     },
 };
 
@@ -71,16 +72,26 @@ impl TaggingWorker {
         });
         clock.end_at(Stage::BatchWait, scored.taken);
         clock.end_at(Stage::Decode, scored.started);
-        clock.end_at(Stage::Infer, scored.finished);
+        let finished = sights
+            .finished
+            .map_or(scored.finished, |it| it.max(scored.finished));
+        clock.end_at(Stage::Infer, finished);
         let tagger = &version.tagger;
         let tags = tagger.select(job, &scored.scores)?;
+        let spoken = spoken(
+            &tags,
+            |tag| tagger.is_sure(tag),
+            &sights.tags,
+            &sights.seen,
+            job.language,
+        );
         let tags = fused(tags, sights.tags, tagger.limit(job));
         let mut seen = sights.seen;
         if job.features.people && seen.people.is_none() {
             seen.people = tagger.people(&scored.scores);
         }
         clock.end(Stage::Postprocess);
-        let caption = self.caption(job, priority, &tags, deadline).await;
+        let caption = self.caption(job, priority, &spoken, deadline).await;
         let tags = if job.features.tags { tags } else { Vec::new() };
         let tagged = |caption| Tagged {
             model: tagger.model.id.clone(),
@@ -134,7 +145,9 @@ impl TaggingWorker {
             shed: job.shed_caption,
         };
         let wanted = job.features.caption;
-        self.captions.caption(wanted, tags, asked, written_by).await
+        let caption = self.captions.caption(wanted, tags, asked, written_by).await;
+        let is_unsure = wanted && tags.is_empty() && !self.captions.are_off();
+        caption.marked_unsure(is_unsure)
     }
 }
 

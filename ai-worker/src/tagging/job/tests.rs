@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clap::Parser;
 use common::{
     bus::{Bus, BusConfig, ResultKey},
-    model::{Fit, Kind, TileSpec},
+    model::{Fit, Kind, Spoken, TileSpec},
     queue::{Message, Queue, QueueConfig},
     shutdown::Shutdown,
     wire::{
@@ -78,6 +78,7 @@ fn served(engine: Gated, batcher: &Arc<Batcher>) -> Arc<Served> {
     let tagger = Arc::new(Tagger {
         taxonomy,
         calibration: Calibration::NONE,
+        spoken: Spoken::default(),
         model,
     });
     let engines: Vec<Box<dyn Engine>> = vec![Box::new(engine)];

@@ -1,10 +1,14 @@
 //! Under what an answer is kept: all that could make it another one.
 
+mod clearing;
+
 use std::fmt;
 
 use common::wire::{Asked, ModelId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use clearing::Clearings;
 
 /// SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,0 +1,135 @@
+//! Which tags a caption may speak of: those alone that are sure, since a sentence says nothing of how sure it is.
+
+use common::wire::{Language, Seen, Tag};
+
+const PERSON: &str = "person";
+/// Above what a detector tells people from, since a statue or an ape is one to it as well.
+const PERSON_SPOKEN: f32 = 0.7;
+/// What a detector takes for people now and then.
+const ANIMAL: &str = "animal";
+/// From two on. More are many.
+const COUNTS: [&str; 9] = [
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+];
+
+/// Returns what of a tagger's tags is sure, after people, if a detector is sure of some. An unsure class is left out, and its
+/// surer parents stay.
+pub fn spoken(
+    tags: &[Tag],
+    is_sure: impl Fn(&Tag) -> bool,
+    beside: &[Tag],
+    seen: &Seen,
+    language: Language,
+) -> Vec<Tag> {
+    let sure: Vec<Tag> = tags.iter().filter(|tag| is_sure(tag)).cloned().collect();
+    let is_animal = sure.iter().any(|tag| tag.category == ANIMAL);
+    let person = beside
+        .iter()
+        .find(|tag| tag.id() == PERSON && tag.confidence >= PERSON_SPOKEN && !is_animal);
+    let people = person.map(|person| counted(person, seen, language));
+    people.into_iter().chain(sure).collect()
+}
+
+/// Says how many there are, in English. A Korean name is the same for one and for many.
+fn counted(person: &Tag, seen: &Seen, language: Language) -> Tag {
+    let count = seen
+        .people
+        .as_ref()
+        .map_or(1, |people| people.regions.len());
+    let mut tag = person.clone();
+    if language == Language::En && count > 1 {
+        let count = COUNTS.get(count - 2).unwrap_or(&"many");
+        tag.name = format!("{count} people");
+    }
+    tag
+}
+
+#[cfg(test)]
+mod tests {
+    use common::wire::{ModelId, People, Region};
+
+    use super::*;
+
+    fn tag(id: &str, category: &str, confidence: f32) -> Tag {
+        Tag {
+            id: id.into(),
+            name: id.into(),
+            confidence,
+            category: category.into(),
+            category_name: category.into(),
+            parents: Vec::new(),
+        }
+    }
+
+    fn seen(count: usize) -> Seen {
+        let region = Region {
+            left: 0.0,
+            top: 0.0,
+            width: 0.1,
+            height: 0.1,
+            confidence: 0.9,
+        };
+        let model = ModelId {
+            name: "detector".into(),
+            version: "1".into(),
+        };
+        Seen {
+            people: Some(People {
+                model,
+                regions: vec![region; count],
+            }),
+            missing: Vec::new(),
+        }
+    }
+
+    fn is_sure(tag: &Tag) -> bool {
+        tag.confidence >= 0.9
+    }
+
+    fn names(tags: &[Tag]) -> Vec<&str> {
+        tags.iter().map(|tag| tag.name.as_str()).collect()
+    }
+
+    #[test]
+    fn an_unsure_class_is_left_out_and_its_sure_parent_stays() {
+        let tags = [
+            tag("palace", "building", 0.5),
+            tag("building", "building", 0.95),
+        ];
+        let said = spoken(&tags, is_sure, &[], &Seen::default(), Language::En);
+        assert_eq!(names(&said), ["building"]);
+    }
+
+    #[test]
+    fn people_come_first_and_are_counted() {
+        let tags = [tag("seashore", "nature", 0.95)];
+        for (count, expected) in [
+            (1, "person"),
+            (2, "two people"),
+            (10, "ten people"),
+            (11, "many people"),
+        ] {
+            let person = [tag("person", "person", 0.8)];
+            let said = spoken(&tags, is_sure, &person, &seen(count), Language::En);
+            assert_eq!(names(&said), [expected, "seashore"]);
+        }
+        let korean = spoken(
+            &tags,
+            is_sure,
+            &[tag("person", "person", 0.8)],
+            &seen(2),
+            Language::Ko,
+        );
+        assert_eq!(names(&korean), ["person", "seashore"]);
+    }
+
+    #[test]
+    fn an_unsure_person_and_an_ape_are_nobody() {
+        let unsure = [tag("person", "person", 0.6)];
+        assert!(spoken(&[], is_sure, &unsure, &seen(1), Language::En).is_empty());
+        let ape = [tag("gorilla", "animal", 0.99)];
+        let person = [tag("person", "person", 0.98)];
+        let said = spoken(&ape, is_sure, &person, &seen(1), Language::En);
+        assert_eq!(names(&said), ["gorilla"]);
+    }
+}
