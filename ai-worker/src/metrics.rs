@@ -10,6 +10,7 @@ const JOBS: &str = "tagfleet_jobs_total";
 const FORWARDED: &str = "tagfleet_jobs_forwarded_total";
 const DEAD_LETTERS: &str = "tagfleet_dead_letters_total";
 pub const BATCH_SIZE: &str = "tagfleet_batch_size";
+pub const BESIDE_FAILED: &str = "tagfleet_beside_failed_total";
 pub const BATCH_FILL: &str = "tagfleet_batch_fill";
 pub const INFER_SECONDS: &str = "tagfleet_infer_seconds";
 pub const ENGINE_IDLE_SECONDS: &str = "tagfleet_engine_idle_seconds";
@@ -35,6 +36,10 @@ pub fn describe() {
 }
 
 fn describe_jobs() {
+    describe_counter!(
+        BESIDE_FAILED,
+        "Looks of models beside the tagger that failed or came late"
+    );
     describe_counter!(
         JOBS,
         "Jobs ended by this worker, by queue, priority and code; `lane` is their old label"

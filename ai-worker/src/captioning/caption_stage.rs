@@ -31,8 +31,8 @@ impl CaptionStage {
     }
 
     /// Returns whether nobody writes captions, by setting.
-    pub fn are_off(&self) -> bool {
-        matches!(self, CaptionStage::Here(captioner) if captioner.name() == "off")
+    pub fn are_off(&self, asked: Asked) -> bool {
+        matches!(self, CaptionStage::Here(captioner) if captioner.is_off(asked))
     }
 
     /// Returns the name of the captioner: a language model's, `template` or `off`.

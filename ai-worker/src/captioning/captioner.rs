@@ -118,6 +118,11 @@ impl Captioner {
         }
     }
 
+    /// Returns whether nobody writes such captions, by setting.
+    pub fn is_off(&self, asked: Asked) -> bool {
+        matches!(self.source_for(asked).joined(), Source::Off)
+    }
+
     /// Returns a language model's name, `template` or `off`.
     pub fn name(&self) -> &str {
         self.source.name()
@@ -159,7 +164,10 @@ impl Captioner {
         let captioned = match self.source_for(asked).joined() {
             Source::Off => without_writing(template::none()),
             _ if subjects.is_empty() => without_writing(template::none()),
-            Source::Generator(_) | Source::Joining(_) if asked.shed => {
+            // Korean is a pattern's anyway.
+            Source::Generator(_) | Source::Joining(_)
+                if asked.shed && asked.language == Language::En =>
+            {
                 by_template(subjects, asked.language, CaptionStatus::SkippedOverload)
             }
             // Prompt and guard know English alone.

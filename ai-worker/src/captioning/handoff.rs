@@ -13,7 +13,8 @@ use common::{
     queue::{JobQueue, Message, Priority, Queue, QueueError},
     shutdown::Shutdown,
     wire::{
-        self, CaptionJob, CaptionStatus, Job, JobResult, Tag, WIRE_VERSION, WorkerInfo, announced,
+        self, CaptionJob, CaptionStatus, Job, JobResult, Language, Tag, WIRE_VERSION, WorkerInfo,
+        announced,
     },
 };
 
@@ -83,6 +84,11 @@ impl Handoff {
             .clone()
     }
 
+    fn has_language_model(&self) -> bool {
+        let known = self.known_captioner();
+        known.is_some_and(|name| name != template::NAME && name != "off")
+    }
+
     /// Returns the name of who writes; where nobody is known, the template's.
     pub fn captioner(&self) -> String {
         self.known_captioner()
@@ -97,7 +103,7 @@ impl Handoff {
             return unwritten(template::none());
         }
         let language = asked.language;
-        if asked.shed {
+        if asked.shed && language == Language::En && self.has_language_model() {
             let status = CaptionStatus::SkippedOverload;
             return unwritten(template::caption(&subjects, language, status));
         }

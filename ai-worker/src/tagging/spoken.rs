@@ -1,6 +1,6 @@
 //! Which tags a caption may speak of: those alone that are sure, since a sentence says nothing of how sure it is.
 
-use common::wire::{Language, Seen, Tag};
+use common::wire::{Language, Region, Seen, Tag};
 
 const PERSON: &str = "person";
 /// Above what a detector tells people from, since a statue or an ape is one to it as well.
@@ -12,16 +12,8 @@ const COUNTS: [&str; 9] = [
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
 ];
 
-/// Returns what of a tagger's tags is sure, after people, if a detector is sure of some. An unsure class is left out, and its
-/// surer parents stay.
-pub fn spoken(
-    tags: &[Tag],
-    is_sure: impl Fn(&Tag) -> bool,
-    beside: &[Tag],
-    seen: &Seen,
-    language: Language,
-) -> Vec<Tag> {
-    let sure: Vec<Tag> = tags.iter().filter(|tag| is_sure(tag)).cloned().collect();
+/// Returns what a tagger is sure of, after people, if a detector is sure of some.
+pub fn spoken(sure: Vec<Tag>, beside: &[Tag], seen: &Seen, language: Language) -> Vec<Tag> {
     let is_animal = sure.iter().any(|tag| tag.category == ANIMAL);
     let person = beside
         .iter()
@@ -32,10 +24,9 @@ pub fn spoken(
 
 /// Says how many there are, in English. A Korean name is the same for one and for many.
 fn counted(person: &Tag, seen: &Seen, language: Language) -> Tag {
-    let count = seen
-        .people
-        .as_ref()
-        .map_or(1, |people| people.regions.len());
+    let regions = seen.people.iter().flat_map(|people| &people.regions);
+    let is_sure = |region: &&Region| region.confidence >= PERSON_SPOKEN;
+    let count = regions.filter(is_sure).count();
     let mut tag = person.clone();
     if language == Language::En && count > 1 {
         let count = COUNTS.get(count - 2).unwrap_or(&"many");
@@ -46,7 +37,7 @@ fn counted(person: &Tag, seen: &Seen, language: Language) -> Tag {
 
 #[cfg(test)]
 mod tests {
-    use common::wire::{ModelId, People, Region};
+    use common::wire::{ModelId, People};
 
     use super::*;
 
@@ -82,27 +73,13 @@ mod tests {
         }
     }
 
-    fn is_sure(tag: &Tag) -> bool {
-        tag.confidence >= 0.9
-    }
-
     fn names(tags: &[Tag]) -> Vec<&str> {
         tags.iter().map(|tag| tag.name.as_str()).collect()
     }
 
     #[test]
-    fn an_unsure_class_is_left_out_and_its_sure_parent_stays() {
-        let tags = [
-            tag("palace", "building", 0.5),
-            tag("building", "building", 0.95),
-        ];
-        let said = spoken(&tags, is_sure, &[], &Seen::default(), Language::En);
-        assert_eq!(names(&said), ["building"]);
-    }
-
-    #[test]
     fn people_come_first_and_are_counted() {
-        let tags = [tag("seashore", "nature", 0.95)];
+        let sea = || vec![tag("seashore", "nature", 0.95)];
         for (count, expected) in [
             (1, "person"),
             (2, "two people"),
@@ -110,12 +87,11 @@ mod tests {
             (11, "many people"),
         ] {
             let person = [tag("person", "person", 0.8)];
-            let said = spoken(&tags, is_sure, &person, &seen(count), Language::En);
+            let said = spoken(sea(), &person, &seen(count), Language::En);
             assert_eq!(names(&said), [expected, "seashore"]);
         }
         let korean = spoken(
-            &tags,
-            is_sure,
+            sea(),
             &[tag("person", "person", 0.8)],
             &seen(2),
             Language::Ko,
@@ -124,12 +100,23 @@ mod tests {
     }
 
     #[test]
+    fn only_sure_people_are_counted() {
+        let mut seen = seen(3);
+        if let Some(people) = &mut seen.people {
+            people.regions[2].confidence = 0.56;
+        }
+        let person = [tag("person", "person", 0.9)];
+        let said = spoken(Vec::new(), &person, &seen, Language::En);
+        assert_eq!(names(&said), ["two people"]);
+    }
+
+    #[test]
     fn an_unsure_person_and_an_ape_are_nobody() {
         let unsure = [tag("person", "person", 0.6)];
-        assert!(spoken(&[], is_sure, &unsure, &seen(1), Language::En).is_empty());
-        let ape = [tag("gorilla", "animal", 0.99)];
+        assert!(spoken(Vec::new(), &unsure, &seen(1), Language::En).is_empty());
+        let ape = vec![tag("gorilla", "animal", 0.99)];
         let person = [tag("person", "person", 0.98)];
-        let said = spoken(&ape, is_sure, &person, &seen(1), Language::En);
+        let said = spoken(ape, &person, &seen(1), Language::En);
         assert_eq!(names(&said), ["gorilla"]);
     }
 }

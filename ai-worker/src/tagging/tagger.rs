@@ -40,6 +40,18 @@ impl Tagger {
         Ok(self.chosen(scores, &choice))
     }
 
+    /// Returns what a caption could speak of, whatever the caller's limit and threshold leave of it.
+    pub fn sure(&self, job: &Job, scores: &[f32]) -> Result<Vec<Tag>, Fault> {
+        let usual = Job {
+            limit: None,
+            threshold: None,
+            ..job.clone()
+        };
+        let mut tags = self.select(&usual, scores)?;
+        tags.retain(|tag| self.is_sure(tag));
+        Ok(tags)
+    }
+
     /// The same of a model beside the one that the job is for. A name that it does not know is the other's affair, and what it
     /// is less sure of than it has to be is not told, whatever threshold the other one's tags may have.
     pub fn select_beside(&self, job: &Job, scores: &[f32]) -> Vec<Tag> {
@@ -71,7 +83,7 @@ impl Tagger {
     }
 
     /// Returns whether a tag of this model is sure enough for a sentence.
-    pub fn is_sure(&self, tag: &Tag) -> bool {
+    fn is_sure(&self, tag: &Tag) -> bool {
         let least = match self.taxonomy.names.tags(tag.id()).first() {
             Some(Node::Class(_)) => self.spoken.class,
             Some(Node::Parent(_)) | None => self.spoken.parent,

@@ -61,7 +61,11 @@ impl Captions {
         self.shed.load(Relaxed)
     }
 
-    pub fn show(&self) {
+    /// Ends with the line, also where nobody asks for a caption any more.
+    pub fn show(&self, wait: Option<Duration>) {
+        if self.mode == ShedCaptions::Auto && wait.is_none_or(|wait| wait.is_zero()) {
+            self.shed.store(false, Relaxed);
+        }
         let shed = if self.are_shed() { 1.0 } else { 0.0 };
         metrics::gauge!(SHEDDING, "what" => "captions").set(shed);
     }
@@ -83,6 +87,9 @@ mod tests {
         let decided = [0, 100, 200, 100, 60, 40, 100].map(|wait| captions.decide(ms(wait), LEFT));
         assert_eq!(decided, [false, false, true, true, true, false, false]);
         assert!(!captions.decide(None, LEFT));
+        assert!(captions.decide(ms(200), LEFT));
+        captions.show(None);
+        assert!(!captions.are_shed());
     }
 
     #[test]

@@ -169,9 +169,9 @@ impl Admission {
 
     /// Shows what is foretold.
     pub fn show(&self) {
-        let wait = self.wait().unwrap_or_default();
-        metrics::gauge!(PREDICTED_WAIT).set(wait.as_secs_f64());
-        self.captions.show();
+        let wait = self.wait();
+        metrics::gauge!(PREDICTED_WAIT).set(wait.unwrap_or_default().as_secs_f64());
+        self.captions.show(wait);
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Instant;
 use common::{
     fault::Fault,
     queue::Priority,
-    wire::{Also, Job, Seen, Tag},
+    wire::{Also, Job, RETURN_MARGIN, Seen, Tag},
 };
 use futures_util::future::join_all;
 
 use super::{TaggingWorker, stages::score};
-use crate::tagging::decode::Picture;
+use crate::{metrics::BESIDE_FAILED, tagging::decode::Picture};
 
 /// What all of them saw.
 #[derive(Debug, Default)]
@@ -22,8 +22,27 @@ pub struct Sights {
 }
 
 impl TaggingWorker {
+    /// Sees nothing where models beside the tagger would make the whole answer late.
+    pub(super) async fn look_in_time(
+        &self,
+        job: &Job,
+        also: Vec<Also>,
+        priority: Priority,
+        deadline: Instant,
+    ) -> Sights {
+        // As much again for the caption and the way back.
+        let late = deadline.checked_sub(2 * RETURN_MARGIN).unwrap_or(deadline);
+        let models: Vec<_> = also.iter().map(|also| also.model.clone()).collect();
+        let looking = self.look(job, also, priority, deadline);
+        let looked = tokio::time::timeout_at(late.into(), looking).await;
+        looked.unwrap_or_else(|_| {
+            models.into_iter().for_each(count_failure);
+            Sights::default()
+        })
+    }
+
     /// Asks all models that a job names beside its own, at the same time.
-    pub(super) async fn look(
+    async fn look(
         &self,
         job: &Job,
         also: Vec<Also>,
@@ -33,7 +52,8 @@ impl TaggingWorker {
         let looking = also.into_iter().map(async |Also { model, tile }| {
             let looked = self.look_by(job, &model, tile, priority, deadline).await;
             looked.inspect_err(|fault| {
-                tracing::warn!(id = job.id, model, %fault, "a model beside the tagger saw nothing");
+                count_failure(model.clone());
+                tracing::debug!(id = job.id, model, %fault, "a model beside the tagger saw nothing");
             })
         });
         let mut all = Sights::default();
@@ -70,4 +90,8 @@ impl TaggingWorker {
             finished: Some(scored.finished),
         })
     }
+}
+
+fn count_failure(model: String) {
+    metrics::counter!(BESIDE_FAILED, "model" => model).increment(1);
 }

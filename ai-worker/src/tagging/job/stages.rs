@@ -63,7 +63,7 @@ impl TaggingWorker {
         let picture = self.picture(served, tiles.own, clock).await?;
         common::fail_point!("worker.before-infer");
         let scoring = score(served, priority, picture, deadline);
-        let looking = self.look(job, tiles.also, priority, deadline);
+        let looking = self.look_in_time(job, tiles.also, priority, deadline);
         let (scored, sights) = tokio::join!(scoring, looking);
         let (scored, version) = scored?;
         progress.run.batch = Some(BatchRun {
@@ -78,13 +78,11 @@ impl TaggingWorker {
         clock.end_at(Stage::Infer, finished);
         let tagger = &version.tagger;
         let tags = tagger.select(job, &scored.scores)?;
-        let spoken = spoken(
-            &tags,
-            |tag| tagger.is_sure(tag),
-            &sights.tags,
-            &sights.seen,
-            job.language,
-        );
+        let sure = match job.features.caption {
+            true => tagger.sure(job, &scored.scores)?,
+            false => Vec::new(),
+        };
+        let spoken = spoken(sure, &sights.tags, &sights.seen, job.language);
         let tags = fused(tags, sights.tags, tagger.limit(job));
         let mut seen = sights.seen;
         if job.features.people && seen.people.is_none() {
@@ -146,7 +144,7 @@ impl TaggingWorker {
         };
         let wanted = job.features.caption;
         let caption = self.captions.caption(wanted, tags, asked, written_by).await;
-        let is_unsure = wanted && tags.is_empty() && !self.captions.are_off();
+        let is_unsure = wanted && tags.is_empty() && !self.captions.are_off(asked);
         caption.marked_unsure(is_unsure)
     }
 }

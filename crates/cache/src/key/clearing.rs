@@ -44,21 +44,26 @@ impl Clearings {
             Ok(recent) => return recent,
             Err(before) => before,
         };
-        let cleared_at_us = match self.bus.recall(&name(owner)).await {
-            Ok(Some(bytes)) => read(&bytes),
-            Ok(None) => 0,
-            Err(_) => before,
-        };
-        self.note(owner, cleared_at_us);
-        cleared_at_us
+        match self.bus.recall(&name(owner)).await {
+            Ok(Some(bytes)) => self.note(owner, read(&bytes)),
+            // The result store has lost it, and this process's memory may hold what was cleared.
+            Ok(None) if before > 0 => {
+                let _ = self.tell(owner, before).await;
+                self.note(owner, before)
+            }
+            Ok(None) | Err(_) => self.note(owner, before),
+        }
     }
 
     pub async fn clear(&self, owner: &str) -> Result<u64, BusError> {
         let now_us = self.bus.now_us();
-        let payload = now_us.to_string().into_bytes().into();
-        self.bus.remember(&name(owner), payload, self.ttl).await?;
-        self.note(owner, now_us);
-        Ok(now_us)
+        self.tell(owner, now_us).await?;
+        Ok(self.note(owner, now_us))
+    }
+
+    async fn tell(&self, owner: &str, cleared_at_us: u64) -> Result<(), BusError> {
+        let payload = cleared_at_us.to_string().into_bytes().into();
+        self.bus.remember(&name(owner), payload, self.ttl).await
     }
 
     /// Returns what was looked up a moment ago, or else what was known before. Whoever gets that looks, and others go by
@@ -75,8 +80,11 @@ impl Clearings {
         Err(entry.cleared_at_us)
     }
 
-    fn note(&self, owner: &str, cleared_at_us: u64) {
+    /// Returns the last clearing that is known of: an answer that was on its way meanwhile takes nothing back.
+    fn note(&self, owner: &str, cleared_at_us: u64) -> u64 {
         let mut known = self.known();
+        let before = known.get(owner).map_or(0, |entry| entry.cleared_at_us);
+        let cleared_at_us = cleared_at_us.max(before);
         if known.len() >= MOST_OWNERS {
             known.clear();
         }
@@ -85,6 +93,7 @@ impl Clearings {
             looked: Instant::now(),
         };
         known.insert(owner.to_owned(), entry);
+        cleared_at_us
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
