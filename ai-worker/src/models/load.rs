@@ -171,7 +171,7 @@ impl Loader {
 /// classes.
 fn classes_of(manifest: &Manifest, taxonomy: &Taxonomy, outputs: usize) -> usize {
     let known = taxonomy.classes.len();
-    let is_of_boxes = outputs > 0 && outputs % (COORDINATES + known) == 0;
+    let is_of_boxes = outputs > 0 && outputs.is_multiple_of(COORDINATES + known);
     match manifest.kind {
         Kind::Detector if is_of_boxes => known,
         _ => outputs,

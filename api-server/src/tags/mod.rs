@@ -179,7 +179,7 @@ async fn tag(
         .begin(&caller.tenant, &key, asked, wanted.deadline)
         .await?
     {
-        Replay::Known(answered) => Ok(Done::cached(answered, Layer::Key)),
+        Replay::Known(answered) => Ok(Done::cached(*answered, Layer::Key)),
         Replay::First(first) => {
             let way = Box::pin(answered(app, context, caller, wanted));
             let done = first.during(way).await?;

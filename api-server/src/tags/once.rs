@@ -23,7 +23,9 @@ pub async fn answer(mut work: Work<'_>, caching: &Caching<'_>, url: Digest) -> R
     let flight = url.joined(&caching.key);
     loop {
         match caching.cache.flights.join(flight) {
-            Flight::Lead(lead) => return lead_for_all(lead, work, caching, url).await,
+            Flight::Lead(lead) => {
+                return Box::pin(lead_for_all(lead, work, caching, url)).await;
+            }
             Flight::Follow(others) => {
                 let landed = timeout_at(work.deadline, landing(others)).await;
                 // Nothing where its leader gave up, for reasons of its own.

@@ -32,7 +32,7 @@ struct Kept {
 #[derive(Debug)]
 pub enum Replay {
     /// Answer this.
-    Known(Answered),
+    Known(Box<Answered>),
     /// Work, and keep what comes of it.
     First(Box<First>),
 }
@@ -66,7 +66,7 @@ impl Replays {
         let key = Digest::of_parts(&[b"idempotency", tenant.as_bytes(), key]);
         loop {
             if let Some(landed) = self.look(key, asked).await {
-                return Ok(Replay::Known(landed?));
+                return Ok(Replay::Known(Box::new(landed?)));
             }
             // Another request with the same key is none of this flight.
             let flight = Digest::of_parts(&[b"replay", key.as_bytes(), asked.as_bytes()]);
@@ -75,7 +75,7 @@ impl Replays {
                 Flight::Follow(others) => {
                     let landed = timeout_at(until, landing(others)).await;
                     if let Some(landed) = landed.map_err(|_| in_flight())? {
-                        return Ok(Replay::Known(landed?));
+                        return Ok(Replay::Known(Box::new(landed?)));
                     }
                 }
             }
@@ -93,7 +93,7 @@ impl Replays {
         match elsewhere {
             Some(landed) => {
                 lead.land(landed.clone()).await;
-                Ok(Replay::Known(landed?))
+                Ok(Replay::Known(Box::new(landed?)))
             }
             None => Ok(Replay::First(Box::new(First {
                 replays: self.clone(),

@@ -77,26 +77,28 @@ pub struct Attribute {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 enum Value {
-    StringValue(String),
-    IntValue(String),
-    DoubleValue(f64),
+    #[serde(rename = "stringValue")]
+    Text(String),
+    #[serde(rename = "intValue")]
+    Int(String),
+    #[serde(rename = "doubleValue")]
+    Double(f64),
 }
 
 impl Attribute {
     pub fn text(key: &'static str, text: impl Into<String>) -> Self {
-        let value = Value::StringValue(text.into());
+        let value = Value::Text(text.into());
         Self { key, value }
     }
 
     pub fn number(key: &'static str, number: u64) -> Self {
-        let value = Value::IntValue(number.to_string());
+        let value = Value::Int(number.to_string());
         Self { key, value }
     }
 
     pub fn fraction(key: &'static str, number: f64) -> Self {
-        let value = Value::DoubleValue(number);
+        let value = Value::Double(number);
         Self { key, value }
     }
 }
