@@ -176,9 +176,19 @@ show_shares() {
     for ((i = 1; i <= workers; i++)); do share "worker-$i" "${worker_ports[i - 1]}" tagfleet_jobs_total; done
 }
 
+# A quorum queue counts its messages anew every five seconds.
+await_counts() {
+    local try
+    for ((try = 0; try < 20; try++)); do
+        [[ $(rabbitmqctl list_queues messages --no-table-headers | sort -u) == 0 ]] && return
+        sleep 1
+    done
+}
+
 left=0
 show_queues() {
     local queues name messages consumers
+    await_counts
     queues=$(rabbitmqctl list_queues name messages consumers --no-table-headers)
     while read -r name messages consumers; do
         [[ -n $name ]] || continue
