@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-async fn cached(origin: &Origin, behaviour: Behaviour) -> Harness {
+pub async fn cached(origin: &Origin, behaviour: Behaviour) -> Harness {
     let args = [
         "--cache",
         "on",

@@ -4,6 +4,7 @@ use serde_json::json;
 use testing::pictures;
 
 use crate::{
+    cache::cached,
     harness::Harness,
     support::{
         origin::{Origin, kept},
@@ -70,15 +71,7 @@ async fn who_asks_for_people_where_no_model_sees_them_is_told() {
 async fn with_and_without_people_are_two_answers_to_the_cache() {
     let photo = pictures::photo(320, 240);
     let origin = Origin::start([("/", kept(&photo))]).await;
-    let args = [
-        "--cache",
-        "on",
-        "--fetch-allow-origin",
-        &origin.base,
-        "--fetch-ports",
-        origin.port(),
-    ];
-    let api = Harness::with(&args, Behaviour::See).await;
+    let api = cached(&origin, Behaviour::See).await;
     let asked =
         |features: &[&str]| json!({"image": {"url": origin.url("/")}, "features": features});
     let with = asked(&["tags", "people"]);

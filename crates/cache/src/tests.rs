@@ -110,7 +110,8 @@ async fn tenants_share_where_they_are_told_to() {
     let bus = bus().await;
     for (isolation, is_shared) in [("shared", true), ("tenant", false)] {
         let cache = cache(&bus, &["--cache-isolation", isolation]).expect("it is on");
-        let (a, b) = (cache.scope("a").await, cache.scope("b").await);
+        let a = cache.scope("a").await;
+        let b = cache.scope("b").await;
         let answer = |scope| AnswerKey::new(scope, [&model("1")], "", &asked(None));
         assert_eq!(answer(&a) == answer(&b), is_shared);
         let url = |scope| Digest::of_url(scope, "https://a.example/1");

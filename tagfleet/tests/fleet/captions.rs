@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-const WRITTEN: [&str; 4] = ["llm", "cached", "template", "unsure"];
+const WRITTEN: [&str; 3] = ["llm", "cached", "template"];
 
 #[tokio::test]
 async fn tagging_and_captions_scale_apart() {
@@ -57,7 +57,7 @@ async fn tagging_and_captions_scale_apart() {
             answer.caption.as_deref().unwrap_or("-")
         );
         assert!(
-            WRITTEN.contains(&answer.caption_status.as_str()),
+            WRITTEN.contains(&answer.caption_status.as_str()) || !says_something(answer),
             "{}: {}",
             answer.source,
             answer.caption_status
@@ -83,8 +83,10 @@ async fn tagging_and_captions_scale_apart() {
         lanes.keys().all(|lane| lane.contains("captions")),
         "it does nothing else: {lanes:?}"
     );
-    let is_written = |answer: &&Tagged| answer.caption_status != "unsure";
-    let written = answers.iter().filter(is_written).count() as u64;
+    let written = answers
+        .iter()
+        .filter(|answer| says_something(answer))
+        .count() as u64;
     assert!(lanes.values().sum::<u64>() >= written);
     let rss_mib = writer.rss_mib();
     println!("tagger {} MiB, writer {rss_mib} MiB", tagger.rss_mib());
@@ -135,6 +137,11 @@ async fn tagging_and_captions_scale_apart() {
     for process in [&mut api, &mut tagger, &mut heir] {
         assert_eq!(process.terminate().await, Some(0));
     }
+}
+
+/// Nothing is written of a photo that shows nothing for sure, which no coffee is.
+fn says_something(answer: &Tagged) -> bool {
+    answer.caption_status != "unsure" || answer.sample() == "coffee.png"
 }
 
 /// Those that there are.

@@ -6,7 +6,7 @@ use super::english::bare;
 
 const MOST: usize = 3;
 
-/// Of no kind, and yet what says most of a photo.
+/// A person is of no kind, and yet says most of a photo.
 const PERSON: &str = "person";
 
 /// A second thing is spoken of only if it is so sure by itself, and so sure
