@@ -41,9 +41,9 @@ pub struct PrepareConfig {
     #[arg(long, env = "TAGFLEET_PREPARE_QUEUE", default_value_t = 64)]
     pub prepare_queue: usize,
 
-    /// Longest decode of one image, milliseconds of the processor's time, and twice as many by the clock; then
-    /// `decode_timeout`. HEIC and AVIF may take twice that. One that takes more than 50, and 50 for each megabyte, lets others go before; of many such at
-    /// once, some are answered 429 `overloaded`
+    /// Longest decode of one image, milliseconds of the processor's time; then `decode_timeout`. HEIC and AVIF may take twice
+    /// that. One that takes more than 50, and 50 for each megabyte, lets others go before; of many such at once, some are
+    /// answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_PREPARE_TIMEOUT_MS", default_value_t = 2_000)]
     pub prepare_timeout_ms: u64,
 

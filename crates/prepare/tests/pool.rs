@@ -7,7 +7,11 @@ use std::{
     env, fs,
     net::TcpStream,
     process::exit,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
@@ -102,6 +106,7 @@ fn main() {
             hangs_beside_others,
         ),
         trial("a_slow_file_is_decoded_all_the_same", slow),
+        trial("a_busy_machine_is_no_files_fault", busy_machine),
         trial("memory_files_and_network_are_out_of_reach", confined),
         trial("every_format_is_decoded_within_the_confines", formats),
         trial(
@@ -169,6 +174,10 @@ fn break_as_told(file: &[u8], specs: &[TileSpec], limits: &Limits) -> Result<Pic
         let way = std::str::from_utf8(way).unwrap();
         return denied(escapes::escape(way) == Err(escapes::REFUSED));
     }
+    if let Some(turns) = word.strip_prefix(b"compute ") {
+        compute(std::str::from_utf8(turns).unwrap().parse().unwrap());
+        return Ok(say(SLOW));
+    }
     if word.starts_with(b"slow") {
         compute_for(Duration::from_millis(200));
         return Ok(say(SLOW));
@@ -188,6 +197,13 @@ fn compute_for(time: Duration) {
     let begun = std::time::Instant::now();
     while begun.elapsed() < time {
         std::hint::spin_loop();
+    }
+}
+
+/// Takes the same of the processor, however busy it is.
+fn compute(turns: u64) {
+    for turn in 0..turns {
+        std::hint::black_box(turn);
     }
 }
 
@@ -353,6 +369,37 @@ async fn slow() {
         assert_eq!(tile(&pool, b"slow").await, Ok(SLOW));
     }
     is_well(&pool).await;
+}
+
+/// Others take the processor for longer than the file might, were time told by the clock.
+async fn busy_machine() {
+    const TURNS: u64 = 200_000_000;
+    let begun = std::time::Instant::now();
+    compute(TURNS);
+    let alone = begun.elapsed();
+    let pool = patient_pool(1, 8, alone * 2);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let others: Vec<_> = (0..4 * thread::available_parallelism().unwrap().get())
+        .map(|_| {
+            let is_over = is_over.clone();
+            thread::spawn(move || while !is_over.load(Ordering::Relaxed) {})
+        })
+        .collect();
+    let begun = std::time::Instant::now();
+    let word = format!("compute {TURNS}");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let made = pool
+        .tile(file(word.as_bytes()), SPEC, deadline, |_| ())
+        .await;
+    let took = begun.elapsed();
+    is_over.store(true, Ordering::Relaxed);
+    others.into_iter().for_each(|other| other.join().unwrap());
+    println!("alone {alone:?}, beside others {took:?}");
+    assert_eq!(
+        made.map(|made| made.facts.frames)
+            .map_err(|fault| fault.code),
+        Ok(SLOW)
+    );
 }
 
 async fn confined() {

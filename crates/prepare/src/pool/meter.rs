@@ -1,7 +1,7 @@
 //! What a file takes of its decoder's processor. Not of the clock: on a busy
 //! machine, a good file takes as long as a bad one on an idle machine.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
@@ -14,6 +14,8 @@ pub struct Meter {
     begun: Instant,
     /// What the process had taken before.
     before: Option<Duration>,
+    /// How long it had waited for a core before.
+    waited_before: Option<Duration>,
 }
 
 impl Meter {
@@ -22,28 +24,51 @@ impl Meter {
             pid,
             begun: Instant::now(),
             before: processor_time(pid),
+            waited_before: waited(pid),
         }
     }
 
     /// Ends when so much is spent; by the clock, where the system does not tell.
     pub async fn exceeds(&self, allowed: Duration) {
-        loop {
-            match allowed
-                .checked_sub(self.spent())
-                .filter(|left| !left.is_zero())
-            {
-                Some(left) => sleep(left.max(SHORTEST)).await,
-                None => return,
-            }
-        }
+        until(allowed, || self.spent()).await;
+    }
+
+    /// Ends when the process has neither computed nor waited for a core for so long, as one that waits for what never comes.
+    pub async fn stands_still(&self, allowed: Duration) {
+        until(allowed, || self.still()).await;
     }
 
     fn spent(&self) -> Duration {
-        let taken = processor_time(self.pid)
-            .zip(self.before)
-            .map(|(now, before)| now.saturating_sub(before));
-        taken.unwrap_or_else(|| self.begun.elapsed())
+        since(self.before, processor_time(self.pid)).unwrap_or_else(|| self.begun.elapsed())
     }
+
+    fn still(&self) -> Duration {
+        let computed = since(self.before, processor_time(self.pid)).unwrap_or_default();
+        let waited = since(self.waited_before, waited(self.pid)).unwrap_or_default();
+        self.begun.elapsed().saturating_sub(computed + waited)
+    }
+}
+
+/// Ends when `taken` says that all of `allowed` is.
+async fn until(allowed: Duration, taken: impl Fn() -> Duration) {
+    loop {
+        match allowed.checked_sub(taken()).filter(|left| !left.is_zero()) {
+            Some(left) => sleep(left.max(SHORTEST)).await,
+            None => return,
+        }
+    }
+}
+
+fn since(before: Option<Duration>, now: Option<Duration>) -> Option<Duration> {
+    now.zip(before)
+        .map(|(now, before)| now.saturating_sub(before))
+}
+
+/// How long the process was ready to compute, and others did instead. Nothing where the kernel does not count it.
+fn waited(pid: Option<u32>) -> Option<Duration> {
+    let counts = fs::read_to_string(format!("/proc/{}/schedstat", pid?)).ok()?;
+    let nanoseconds = counts.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
 }
 
 #[cfg(all(

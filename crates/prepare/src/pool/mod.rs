@@ -25,7 +25,7 @@ use common::{
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
-    time::{Instant, error::Elapsed, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 use crate::{
@@ -34,6 +34,7 @@ use crate::{
     protocol::{Decoded, Reply},
 };
 use decoder::Decoder;
+use meter::Meter;
 
 #[derive(Clone, Debug)]
 pub struct PoolConfig {
@@ -42,7 +43,8 @@ pub struct PoolConfig {
     pub processes: usize,
     /// Files that may wait for a process.
     pub queue: usize,
-    /// Longest decode of one file, in time of the processor; and half of the longest by the clock.
+    /// Longest decode of one file, in time of the processor. The clock decides only where a decoder stands still, or gets
+    /// hardly any of the processor.
     pub timeout: Duration,
     pub limits: Limits,
     /// Largest file, to know what memory a process needs.
@@ -73,6 +75,12 @@ struct Inner {
     idle: Mutex<VecDeque<Decoder>>,
 }
 
+/// Multiples of the longest decode for which a decoder may stand still.
+const STILL: u32 = 2;
+
+/// The same for a decode by the clock. Others may take the processor for so long, and it is no file's fault.
+const BY_THE_CLOCK: u32 = 10;
+
 /// So many times what is brisk, and it is ended unless it is one of the few that may be slow.
 const PATIENCE: u32 = 3;
 
@@ -89,7 +97,7 @@ enum Ended {
     },
     Died(io::Error),
     TooSlow,
-    /// It is slow, and as many are as may be.
+    /// It is slow, and as many are as may be, or others take the processor.
     Crowded,
 }
 
@@ -245,8 +253,7 @@ impl Inner {
             }
             Ended::Crowded => {
                 self.lost(decoder, "crowded");
-                let detail =
-                    "Decoding the image takes long, and that of too many others does, too.";
+                let detail = "Decoding the image takes long, and too much else is done beside it.";
                 (
                     Err(fault(Code::Overloaded, detail)),
                     DecoderImpact::Costly(Code::DecodeTimeout),
@@ -277,12 +284,11 @@ impl Inner {
         let pid = decoder.pid();
         let longest = pace::longest(file, self.config.timeout);
         let brisk = pace::brisk(file);
-        let mut answer = pin!(timeout(
-            longest * 2,
-            decoder.ask(file, specs, self.config.limits)
-        ));
+        let mut answer = pin!(decoder.ask(file, specs, self.config.limits));
+        let mut end = pin!(end(&meter, longest));
         tokio::select! {
-            ended = &mut answer => return Ended::of(ended, false),
+            answered = &mut answer => return Ended::of(answered, false),
+            ended = &mut end => return ended,
             () = meter.exceeds(brisk.min(longest)) => {}
         }
         let Ok(_aside) = self.aside.try_acquire() else {
@@ -291,13 +297,14 @@ impl Inner {
         drop(turn);
         decoder::step_aside(pid);
         let _slow = tokio::select! {
-            ended = &mut answer => return Ended::of(ended, true),
+            answered = &mut answer => return Ended::of(answered, true),
+            ended = &mut end => return ended,
             place = self.slow.acquire() => place.expect("the semaphore is never closed"),
             () = meter.exceeds((brisk * PATIENCE).min(longest)) => return Ended::Crowded,
         };
         tokio::select! {
-            ended = answer => Ended::of(ended, true),
-            () = meter.exceeds(longest) => Ended::TooSlow,
+            answered = answer => Ended::of(answered, true),
+            ended = end => ended,
         }
     }
 
@@ -342,12 +349,20 @@ impl Inner {
 }
 
 impl Ended {
-    fn of(ended: Result<io::Result<Reply>, Elapsed>, slow: bool) -> Self {
-        match ended {
-            Ok(Ok(reply)) => Self::Answered { reply, slow },
-            Ok(Err(error)) => Self::Died(error),
-            Err(_) => Self::TooSlow,
+    fn of(answered: io::Result<Reply>, slow: bool) -> Self {
+        match answered {
+            Ok(reply) => Self::Answered { reply, slow },
+            Err(error) => Self::Died(error),
         }
+    }
+}
+
+/// Waits until a decode has to be ended that may take `longest` of the processor.
+async fn end(meter: &Meter, longest: Duration) -> Ended {
+    tokio::select! {
+        () = meter.exceeds(longest) => Ended::TooSlow,
+        () = meter.stands_still(longest * STILL) => Ended::TooSlow,
+        () = sleep(longest * BY_THE_CLOCK) => Ended::Crowded,
     }
 }
 
