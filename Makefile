@@ -22,7 +22,7 @@ test: ## Every test, with the real models and with brokers of the tests' own
 fleet: ## RabbitMQ, Redis, HAProxy, two API servers, a migrator, two workers on this machine (FLEET_EXIT=1, FLEET_APIS, FLEET_WORKERS, FLEET_ROUNDS)
 	@scripts/fleet.sh
 
-fleet-restart: ## The same under load (FLEET_RATE=50), every role restarted one by one: no request may fail
+fleet-restart: ## The same under load (FLEET_RATE: 15 a core), every role restarted one by one: no request may fail
 	@FLEET_EXIT=1 FLEET_RESTART=1 TAGFLEET_CAPTIONER=template scripts/fleet.sh
 
 models: ## Fetch and build the models; does nothing where they are there

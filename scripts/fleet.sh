@@ -6,8 +6,8 @@
 #   FLEET_EXIT=1     ends after the samples; exit code 0 says that all went as it should
 #   FLEET_APIS=2     API servers            FLEET_WORKERS=2  workers            FLEET_ROUNDS=4  times that the samples are tagged
 #   FLEET_HANG_UPS=500  requests whose client leaves after 50 ms, through the edge; 95 % of them must be heard of
-#   FLEET_RESTART=1  restarts every role FLEET_RESTARTS=3 times, one process after the other, under FLEET_RATE=50 requests a
-#                    second for FLEET_LASTS_S=120 seconds, and each time with a batch of FLEET_BATCH_ITEMS=300 images under way;
+#   FLEET_RESTART=1  restarts every role FLEET_RESTARTS=3 times, one process after the other, under FLEET_RATE requests a
+#                    second (15 a core) for FLEET_LASTS_S=120 seconds, and each time with a batch of FLEET_BATCH_ITEMS=300 images under way;
 #                    none may fail, none be missing, none be there twice
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

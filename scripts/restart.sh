@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # A rolling restart under load, as an upgrade does it. To be sourced by fleet.sh, whose fleet it is.
-rate=${FLEET_RATE:-50}   # requests a second
+rate=${FLEET_RATE:-$((15 * $(nproc)))} # requests a second: half of what a core does in a whole fleet beside a batch
 lasts_s=${FLEET_LASTS_S:-120}
 rounds_of_restarts=${FLEET_RESTARTS:-3}
 batch_items=${FLEET_BATCH_ITEMS:-300} # of a batch a round

@@ -60,6 +60,10 @@ pub struct PrepareConfig {
     #[arg(skip)]
     pub decoder: Option<PathBuf>,
 
+    /// The niceness of the decoders, set by the role: where a migrator shares a machine, its images wait for those of clients
+    #[arg(skip)]
+    pub niceness: i32,
+
     /// Images are taken for tiles, and nothing is decoded. For measurements, and set by no option: whoever sends a
     /// hostile file would reach the workers with it
     #[arg(skip)]
@@ -97,6 +101,7 @@ impl PrepareConfig {
         PoolConfig {
             program: self.program(),
             processes: self.processes(),
+            niceness: self.niceness,
             queue: self.prepare_queue,
             timeout: Duration::from_millis(self.prepare_timeout_ms),
             limits: self.limits(),

@@ -107,6 +107,7 @@ fn main() {
         ),
         trial("a_slow_file_is_decoded_all_the_same", slow),
         trial("a_busy_machine_is_no_files_fault", busy_machine),
+        trial("decoders_of_batches_let_others_go_before", nice),
         trial("memory_files_and_network_are_out_of_reach", confined),
         trial("every_format_is_decoded_within_the_confines", formats),
         trial(
@@ -258,6 +259,7 @@ fn config(start: Start) -> PoolConfig {
             allow_unconfined: false,
         },
         processes: 1,
+        niceness: 0,
         queue: 4,
         timeout: Duration::from_millis(500),
         limits: Limits {
@@ -377,9 +379,9 @@ async fn busy_machine() {
     let begun = std::time::Instant::now();
     compute(TURNS);
     let alone = begun.elapsed();
-    let pool = patient_pool(1, 8, alone * 2);
+    let pool = patient_pool(1, 8, alone * 3);
     let is_over = Arc::new(AtomicBool::new(false));
-    let others: Vec<_> = (0..4 * thread::available_parallelism().unwrap().get())
+    let others: Vec<_> = (0..2 * thread::available_parallelism().unwrap().get())
         .map(|_| {
             let is_over = is_over.clone();
             thread::spawn(move || while !is_over.load(Ordering::Relaxed) {})
@@ -400,6 +402,17 @@ async fn busy_machine() {
             .map_err(|fault| fault.code),
         Ok(SLOW)
     );
+}
+
+async fn nice() {
+    let config = PoolConfig {
+        niceness: 5,
+        ..config(Start::Usual)
+    };
+    let pool = Pool::start(config).expect("processes");
+    let decoder = tile(&pool, b"who").await.expect("its process");
+    let decoder = rustix::process::Pid::from_raw(decoder as i32);
+    assert_eq!(rustix::process::getpriority_process(decoder), Ok(5));
 }
 
 async fn confined() {

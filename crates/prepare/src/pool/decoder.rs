@@ -44,9 +44,6 @@ const PIXELS_PIPE_BYTES: usize = 256 << 10;
 /// Longest decodes in one life of a process. The kernel ends it after that, even where no server is left to do so.
 const DECODES: u32 = 15;
 
-/// The niceness, of 19. What others do goes before, and yet it gets on: a tenth of a core that one of them wants as well.
-const ASIDE: i32 = 10;
-
 #[derive(Debug)]
 pub struct Decoder {
     // Ends the process when dropped.
@@ -70,6 +67,9 @@ impl Decoder {
         };
         let started = config.program.start("prepare-worker", bounds, &MALLOC)?;
         let Reader { process, to, from } = started;
+        if config.niceness > 0 {
+            give_way(process.id(), config.niceness);
+        }
         // Where the system grants less, it takes a few switches more.
         let _ = rustix::pipe::fcntl_setpipe_size(&to, FILE_PIPE_BYTES);
         let _ = rustix::pipe::fcntl_setpipe_size(&from, PIXELS_PIPE_BYTES);
@@ -149,10 +149,10 @@ impl Decoder {
 }
 
 /// Lets others go before that process. For ever: to take it back is a right that the server need not have.
-pub fn step_aside(pid: Option<u32>) {
+pub fn give_way(pid: Option<u32>, niceness: i32) {
     let pid = pid.and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
-    let done = pid.map(|pid| rustix::process::setpriority_process(Some(pid), ASIDE));
+    let done = pid.map(|pid| rustix::process::setpriority_process(Some(pid), niceness));
     if let Some(Err(error)) = done {
-        tracing::warn!(%error, "a slow decoding process keeps its priority");
+        tracing::warn!(%error, "a decoding process keeps its priority");
     }
 }

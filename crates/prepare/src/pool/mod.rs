@@ -41,6 +41,8 @@ pub struct PoolConfig {
     /// The program that, with the argument `prepare-worker`, calls [`crate::child::run`].
     pub program: ReaderProgram,
     pub processes: usize,
+    /// The niceness of the processes, 0 to 9. What others do on the same machine goes before those that have more.
+    pub niceness: i32,
     /// Files that may wait for a process.
     pub queue: usize,
     /// Longest decode of one file, in time of the processor. The clock decides only where a decoder stands still, or gets
@@ -74,6 +76,10 @@ struct Inner {
     /// Those that decoded before stand in front.
     idle: Mutex<VecDeque<Decoder>>,
 }
+
+/// What is added to the niceness, of 19, of a process whose file is slow. What others do goes before, and yet it gets on: a
+/// tenth of a core that one of them wants as well.
+const ASIDE: i32 = 10;
 
 /// Multiples of the longest decode for which a decoder may stand still.
 const STILL: u32 = 2;
@@ -295,7 +301,7 @@ impl Inner {
             return Ended::Crowded;
         };
         drop(turn);
-        decoder::step_aside(pid);
+        decoder::give_way(pid, self.config.niceness + ASIDE);
         let _slow = tokio::select! {
             answered = &mut answer => return Ended::of(answered, true),
             ended = &mut end => return ended,
