@@ -4,16 +4,21 @@
 mod support;
 
 use common::{
-    model::Kind,
+    image::Part,
+    model::{Kind, Subject},
     wire::{self, Also, Job, Tag, WorkerInfo},
 };
-use image::{DynamicImage, imageops::FilterType};
+use image::{
+    DynamicImage, Rgb, RgbImage,
+    imageops::{self, FilterType},
+};
 use support::{Harness, encode};
 
 const SIDE: usize = 224;
 const TAGGER: &str = "efficientnet-lite0";
 const MODERATOR: &str = "open-nsfw";
 const DETECTOR: &str = "coco-ssd";
+const FACES: &str = "blazeface";
 const SAMPLES: [&str; 6] = [
     "cat.png",
     "coffee.png",
@@ -224,6 +229,28 @@ async fn a_moderation_model_runs_beside_the_tagger_by_its_manifest_alone() {
 }
 
 /// The whole photo, as the detector was trained.
+/// All of a picture between grey bars, and what of it that shows.
+fn padded(picture: &DynamicImage, side: u32) -> (Vec<u8>, Part) {
+    let fitting = picture.resize(side, side, FilterType::CatmullRom);
+    let mut tile = RgbImage::from_pixel(side, side, Rgb([128; 3]));
+    let left = (side - fitting.width()) / 2;
+    let top = (side - fitting.height()) / 2;
+    imageops::replace(&mut tile, &fitting.to_rgb8(), left.into(), top.into());
+    let part = |bar: u32, length: u32| {
+        let all = side as f32 / length as f32;
+        (-(bar as f32) / length as f32, all)
+    };
+    let (left, width) = part(left, fitting.width());
+    let (top, height) = part(top, fitting.height());
+    let shown = Part {
+        left,
+        top,
+        width,
+        height,
+    };
+    (encode(tile.as_raw(), side as usize, side as usize), shown)
+}
+
 fn stretched(photo: &DynamicImage) -> Vec<u8> {
     let pixels = photo.resize_exact(300, 300, FilterType::Triangle).to_rgb8();
     encode(pixels.as_raw(), 300, 300)
@@ -259,6 +286,8 @@ async fn a_detector_looks_beside_the_tagger() {
     let person = |model: &str| {
         let also = Also {
             model: model.to_owned(),
+            looks_for: Subject::People,
+            shown: Part::WHOLE,
             tile: stretched(&photo("no-class/person.png")),
         };
         let mut job = support::job(model, TAGGER, sample("no-class/person.png"));
@@ -279,6 +308,45 @@ async fn a_detector_looks_beside_the_tagger() {
     // A model that is not there costs its own part alone.
     let tagged = harness.tag(&person("nobody")).await.outcome.expect("tags");
     assert_eq!(tagged.seen.people, None);
+    harness.stop().await;
+}
+
+/// A body by one model and a face by another, which is that body's.
+#[tokio::test]
+async fn a_face_is_counted_with_its_body() {
+    let models = vec![TAGGER.to_owned(), DETECTOR.to_owned(), FACES.to_owned()];
+    let harness = Harness::start_with(|config| config.models = models).await;
+    for (name, expected) in [
+        ("no-class/person.png", 1),
+        ("coffee.png", 0),
+        ("flower.jpg", 0),
+        ("cat.png", 0),
+        ("no-class/brick.png", 0),
+    ] {
+        let photo = photo(name);
+        let (padded, shown) = padded(&photo, 192);
+        let also = |model: &str, looks_for, tile, shown| Also {
+            model: model.to_owned(),
+            looks_for,
+            tile,
+            shown,
+        };
+        let mut job = support::job(name, TAGGER, sample(name));
+        job.features.people = true;
+        job.also = vec![
+            also(DETECTOR, Subject::People, stretched(&photo), Part::WHOLE),
+            also(FACES, Subject::Faces, padded, shown),
+        ];
+        let seen = harness.tag(&job).await.outcome.expect("tags").seen;
+        println!("{name}: {seen:?}");
+        assert_eq!(seen.head_count(0.0), expected, "{name}");
+        let faces = seen.faces.expect("was asked").regions;
+        assert_eq!(faces.len(), expected, "{name}: {faces:?}");
+        for face in faces {
+            assert!((0.1..0.4).contains(&face.height), "{face:?}");
+            assert!(face.confidence > 0.8, "{face:?}");
+        }
+    }
     harness.stop().await;
 }
 

@@ -117,7 +117,7 @@ async fn jobs_travel_on_to_who_writes_captions() {
     let features = Features {
         tags: false,
         caption: true,
-        people: false,
+        ..Features::default()
     };
     let tagged_1 = tagged(
         harness
@@ -131,7 +131,7 @@ async fn jobs_travel_on_to_who_writes_captions() {
     let features = Features {
         tags: true,
         caption: false,
-        people: false,
+        ..Features::default()
     };
     let tagged_2 = tagged(
         harness

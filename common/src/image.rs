@@ -57,6 +57,47 @@ impl Warning {
     }
 }
 
+/// A tile for a model beside the tagger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tile {
+    /// Upright, sRGB.
+    pub jpeg: Vec<u8>,
+    pub shown: Part,
+}
+
+/// What of a picture a tile shows, in parts of the picture's sides. With bars around the picture it is more than there is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    pub left: f32,
+    pub top: f32,
+    pub width: f32,
+    pub height: f32,
+}
+
+impl Part {
+    pub const WHOLE: Self = Self {
+        left: 0.0,
+        top: 0.0,
+        width: 1.0,
+        height: 1.0,
+    };
+
+    /// Returns where a place of the tile lies in the picture, within its sides.
+    pub fn across(self, in_tile: f32) -> f32 {
+        (self.left + in_tile * self.width).clamp(0.0, 1.0)
+    }
+
+    pub fn down(self, in_tile: f32) -> f32 {
+        (self.top + in_tile * self.height).clamp(0.0, 1.0)
+    }
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Self::WHOLE
+    }
+}
+
 /// The facts of a file that became a tile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {

@@ -61,6 +61,32 @@ impl Kind {
     }
 }
 
+/// What a model looks for beside a tagger. A request asks for it by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    People,
+    Faces,
+    /// How likely a picture is not fit for everybody.
+    Safety,
+    Text,
+    /// What only a newer process knows.
+    #[serde(other)]
+    Other,
+}
+
+impl Subject {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::People => "people",
+            Self::Faces => "faces",
+            Self::Safety => "safety",
+            Self::Text => "text",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How a picture of any shape becomes the model's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,6 +186,8 @@ pub struct Manifest {
     pub name: String,
     pub version: String,
     pub kind: Kind,
+    /// What requests ask it for; a detector that says nothing of it looks for people.
+    pub looks_for: Option<Subject>,
     pub licence: String,
     pub source: String,
     #[serde(default = "default_threshold")]
@@ -224,6 +252,9 @@ impl Manifest {
         }
         if !self.certainty.as_ref().is_none_or(spread) {
             return Some("certainty.plain_entropy must be above sharp_entropy");
+        }
+        if self.looks_for == Some(Subject::Other) {
+            return Some("looks_for must be `people`, `faces`, `safety` or `text`");
         }
         let corrected = self.temperature != 1.0 || self.certainty.is_some();
         (corrected && self.kind != Kind::Softmax)

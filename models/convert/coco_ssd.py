@@ -9,9 +9,8 @@ The graph is entered behind its loop over pictures, which scales them, and left 
 import sys
 
 import numpy as np
-import onnx
-from efficientnet import save
-from onnx import TensorProto, helper, numpy_helper
+from nodes import Nodes, save
+from onnx import TensorProto, helper
 from tfjs import read_graph
 
 SIDE_PX = 300
@@ -28,13 +27,12 @@ GAPS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 THINGS = np.array([number for number in range(1, 91) if number not in GAPS], np.int64)
 
 
-class Converter:
+class Converter(Nodes):
     """Emits what a value needs before the value itself. Pictures lie with their channels first, as ONNX has them."""
 
     def __init__(self, graph):
+        super().__init__()
         self.graph = graph
-        self.nodes = []
-        self.constants = {}
         self.made = {PICTURE: "picture"}
 
     def value(self, name):
@@ -47,14 +45,6 @@ class Converter:
         if operation is None:
             raise SystemExit(f"{node.name} is a {node.op}, which is not converted")
         return operation(self, node)
-
-    def constant(self, name, array):
-        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
-        return name
-
-    def node(self, op, inputs, name, **attributes):
-        self.nodes.append(helper.make_node(op, inputs, [name], **attributes))
-        return name
 
 
 def weight(converter, node):

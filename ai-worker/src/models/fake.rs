@@ -67,6 +67,7 @@ fn info() -> ModelInfo {
             version: NAME.into(),
         },
         kind: Kind::Softmax,
+        looks_for: None,
         licence: "none".into(),
         source: "no model: runs of a fixed time, for measurements".into(),
         tile: TileSpec {

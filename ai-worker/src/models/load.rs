@@ -186,6 +186,7 @@ fn info(manifest: Manifest, classes: usize) -> Result<ModelInfo, ModelError> {
             version: manifest.version,
         },
         kind: manifest.kind,
+        looks_for: manifest.looks_for,
         licence: manifest.licence,
         source: manifest.source,
         tile,

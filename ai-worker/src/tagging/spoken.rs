@@ -1,6 +1,6 @@
 //! Which tags a caption may speak of: those alone that are sure, since a sentence says nothing of how sure it is.
 
-use common::wire::{Language, Region, Seen, Tag};
+use common::wire::{Language, Seen, Tag};
 
 const PERSON: &str = "person";
 /// Above what a detector tells people from, since a statue or an ape is one to it as well.
@@ -24,9 +24,7 @@ pub fn spoken(sure: Vec<Tag>, beside: &[Tag], seen: &Seen, language: Language) -
 
 /// Says how many there are, in English. A Korean name is the same for one and for many.
 fn counted(person: &Tag, seen: &Seen, language: Language) -> Tag {
-    let regions = seen.people.iter().flat_map(|people| &people.regions);
-    let is_sure = |region: &&Region| region.confidence >= PERSON_SPOKEN;
-    let count = regions.filter(is_sure).count();
+    let count = seen.head_count(PERSON_SPOKEN);
     let mut tag = person.clone();
     if language == Language::En && count > 1 {
         let count = COUNTS.get(count - 2).unwrap_or(&"many");
@@ -37,7 +35,7 @@ fn counted(person: &Tag, seen: &Seen, language: Language) -> Tag {
 
 #[cfg(test)]
 mod tests {
-    use common::wire::{ModelId, People};
+    use common::wire::{ModelId, People, Region};
 
     use super::*;
 
@@ -69,7 +67,7 @@ mod tests {
                 model,
                 regions: vec![region; count],
             }),
-            missing: Vec::new(),
+            ..Seen::default()
         }
     }
 

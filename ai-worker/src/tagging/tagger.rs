@@ -2,9 +2,10 @@
 
 use common::{
     fault::{Code, Fault},
-    model::{Kind, Spoken},
+    image::Part,
+    model::{Kind, Spoken, Subject},
     stage::Stage,
-    wire::{Job, ModelInfo, People, Tag},
+    wire::{Grade, Grades, Job, ModelInfo, People, Seen, Tag},
 };
 
 use super::beside::Boxes;
@@ -55,6 +56,10 @@ impl Tagger {
     /// The same of a model beside the one that the job is for. A name that it does not know is the other's affair, and what it
     /// is less sure of than it has to be is not told, whatever threshold the other one's tags may have.
     pub fn select_beside(&self, job: &Job, scores: &[f32]) -> Vec<Tag> {
+        // How fit it is for whom is for the caller to say.
+        if self.model.subject() == Some(Subject::Safety) {
+            return Vec::new();
+        }
         let least = self.model.default_threshold;
         let Some(filter) = Filter::of_known(&self.taxonomy, &job.selection) else {
             return Vec::new();
@@ -68,8 +73,21 @@ impl Tagger {
         self.chosen(scores, &choice)
     }
 
+    /// Returns what it looks for beside a tagger, as far as it saw that. `shown`: what of the picture its tile shows.
+    pub fn seen(&self, scores: &[f32], shown: Part) -> Seen {
+        let mut seen = Seen::default();
+        match self.model.subject() {
+            Some(Subject::People) => seen.people = self.people(scores, shown),
+            Some(Subject::Faces) => seen.faces = self.people(scores, shown),
+            Some(Subject::Safety) => seen.safety = Some(self.grades(scores)),
+            Some(Subject::Text) => seen.text = Some(self.grades(scores)),
+            Some(Subject::Other) | None => {}
+        }
+        seen
+    }
+
     /// Returns where people are; nothing where this is no detector, or knows none.
-    pub fn people(&self, scores: &[f32]) -> Option<People> {
+    fn people(&self, scores: &[f32], shown: Part) -> Option<People> {
         if self.model.kind != Kind::Detector {
             return None;
         }
@@ -78,8 +96,20 @@ impl Tagger {
         let boxes = Boxes::new(scores, classes.len());
         Some(People {
             model: self.model.id.clone(),
-            regions: boxes.regions(person, self.model.default_threshold),
+            regions: boxes.regions(person, self.model.default_threshold, shown),
         })
+    }
+
+    fn grades(&self, scores: &[f32]) -> Grades {
+        let graded = self.taxonomy.classes.iter().zip(scores);
+        let grades = graded.map(|(class, score)| Grade {
+            id: class.name.clone(),
+            score: *score,
+        });
+        Grades {
+            model: self.model.id.clone(),
+            grades: grades.collect(),
+        }
     }
 
     /// Returns whether a tag of this model is sure enough for a sentence.

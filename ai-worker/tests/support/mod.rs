@@ -195,7 +195,7 @@ pub fn job(id: &str, model: &str, tile: Vec<u8>) -> Job {
         features: Features {
             tags: true,
             caption: true,
-            people: false,
+            ..Features::default()
         },
         limit: Some(5),
         threshold: Some(0.05),

@@ -15,8 +15,12 @@ use super::selection::selection;
 pub enum Feature {
     Tags,
     Caption,
-    /// Where people are, by a detector beside the tagger; its tags join the tagger's.
+    /// Where people are, by models beside the tagger; their tags join the tagger's.
     People,
+    /// How likely the picture is not fit for everybody.
+    Safety,
+    /// Whether there is text in the picture, and whether it is a page of it.
+    Text,
 }
 
 /// In which tags are named and captions written: English or Korean.
@@ -41,7 +45,7 @@ impl From<Language> for wire::Language {
 #[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct TagOptions {
-    /// What to answer: `tags`, `caption`, `people`; tags and caption if absent.
+    /// What to answer: `tags`, `caption`, `people`, `safety`, `text`; tags and caption if absent.
     #[schema(example = json!(["tags", "caption"]))]
     #[param(value_type = Option<String>, example = "tags,caption")]
     features: Option<Vec<Feature>>,
@@ -160,12 +164,14 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
     let list = list.unwrap_or(&[Feature::Tags, Feature::Caption]);
     if list.is_empty() {
         return Err(Fault::invalid(
-            "features must name at least one of `tags`, `caption` and `people`",
+            "features must name at least one of `tags`, `caption`, `people`, `safety` and `text`",
         ));
     }
     Ok(Features {
         tags: list.contains(&Feature::Tags),
         caption: list.contains(&Feature::Caption),
         people: list.contains(&Feature::People),
+        safety: list.contains(&Feature::Safety),
+        text: list.contains(&Feature::Text),
     })
 }

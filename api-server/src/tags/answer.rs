@@ -1,7 +1,7 @@
 //! The answer of `POST /v1/tags`, as documented and as sent.
 
 use common::wire::CaptionStatus;
-use dispatch::answer::{Answer, CaptionView, Image, Model, PeopleView, TagView};
+use dispatch::answer::{Answer, CaptionView, GradesView, Image, Model, PeopleView, TagView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,7 +28,14 @@ pub struct TagAnswer {
     /// Where people are; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub people: Option<PeopleView>,
-    /// What was asked for and is missing, since its model is away, has failed or was late: `people`. Absent where nothing is.
+    /// How likely the picture is not fit for everybody; only where `features` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safety: Option<GradesView>,
+    /// Whether there is text in the picture, and whether it is a page of it; only where `features` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<GradesView>,
+    /// What was asked for and is missing, since its model is away, has failed or was late: `people`, `faces`, `safety`, `text`.
+    /// Absent where nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["people"]))]
     pub partial: Vec<String>,
@@ -74,6 +81,8 @@ impl TagAnswer {
             tags: answer.tags,
             caption: answer.caption,
             people: answer.people,
+            safety: answer.safety,
+            text: answer.text,
             partial: answer.partial,
             timings_ms: timings,
             worker: record.worker.unwrap_or_else(|| CACHE.to_owned()),

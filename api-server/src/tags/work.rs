@@ -275,7 +275,8 @@ fn tiles_digest(prepared: &Prepared) -> Digest {
     if prepared.also.is_empty() {
         return Digest::of(&prepared.tile);
     }
-    let tiles = iter::once(&prepared.tile).chain(&prepared.also);
+    let beside = prepared.also.iter().map(|tile| &tile.jpeg);
+    let tiles = iter::once(&prepared.tile).chain(beside);
     let tiles: Vec<&[u8]> = tiles.map(Vec::as_slice).collect();
     Digest::of_parts(&tiles)
 }

@@ -8,7 +8,7 @@ use crate::{
     harness::Harness,
     support::{
         origin::{Origin, kept},
-        worker::{Behaviour, DETECTOR},
+        worker::{Behaviour, DETECTOR, FACES, GRADER, READER},
     },
 };
 
@@ -21,16 +21,23 @@ async fn people_are_counted_and_shown_where_they_are() {
     let reply = api.post_raw(PATH, "image/jpeg", photo.clone()).await;
     assert_eq!(reply.status, 200, "{}", reply.json);
     let people = &reply.json["people"];
-    assert_eq!(people["count"], 1);
+    assert_eq!(people["count"], 2, "one of them by the face alone");
     assert_eq!(people["model"], json!({"name": DETECTOR, "version": "1"}));
     let place = json!({"left": 0.25, "top": 0.1, "width": 0.5, "height": 0.8, "confidence": 0.9});
     assert_eq!(people["boxes"], json!([place]));
+    let face = json!({"left": 0.8, "top": 0.1, "width": 0.1, "height": 0.8, "confidence": 0.9});
+    let model = json!({"name": FACES, "version": "1"});
+    assert_eq!(people["faces"], json!({"boxes": [face], "model": model}));
     assert!(reply.json.get("partial").is_none(), "{}", reply.json);
     let job = api.worker.last_job();
     let also: Vec<_> = job.also.iter().map(|also| also.model.as_str()).collect();
-    assert_eq!(also, [DETECTOR]);
+    assert_eq!(also, [DETECTOR, FACES]);
     let tile = turbojpeg::read_header(&job.also[0].tile).expect("a JPEG");
     assert_eq!((tile.width, tile.height), (300, 300));
+    // A wide photo stands between two bars.
+    let shown = job.also[1].shown;
+    assert!((shown.height - 4.0 / 3.0).abs() < 0.01, "{shown:?}");
+    assert_eq!((shown.left, shown.width), (0.0, 1.0));
     // Nobody who does not ask pays for it.
     let plain = api.post_raw("/v1/tags", "image/jpeg", photo).await;
     assert!(plain.json.get("people").is_none(), "{}", plain.json);
@@ -46,13 +53,32 @@ async fn a_detector_that_fails_costs_its_own_part() {
         let photo = pictures::photo(64, 64);
         let reply = api.post_raw(PATH, "image/jpeg", photo).await;
         assert_eq!(reply.status, 200, "{}", reply.json);
-        assert_eq!(reply.json["partial"], json!(["people"]));
+        assert_eq!(reply.json["partial"], json!(["people", "faces"]));
         assert!(!reply.json["tags"].as_array().expect("tags").is_empty());
         assert!(
             reply.json.get("cached").is_none(),
             "half an answer is not kept"
         );
     }
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn grades_are_told_as_they_are() {
+    let api = Harness::with(&[], Behaviour::See).await;
+    let path = "/v1/tags?features=tags,safety,text";
+    let reply = api
+        .post_raw(path, "image/jpeg", pictures::photo(64, 64))
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    for (part, model) in [("safety", GRADER), ("text", READER)] {
+        let expected = json!({
+            "grades": [{"id": part, "score": 0.25}],
+            "model": {"name": model, "version": "1"},
+        });
+        assert_eq!(reply.json[part], expected);
+    }
+    assert!(reply.json.get("people").is_none(), "{}", reply.json);
     api.finish().await;
 }
 
@@ -77,12 +103,12 @@ async fn with_and_without_people_are_two_answers_to_the_cache() {
     let with = asked(&["tags", "people"]);
     let without = asked(&["tags"]);
     for _ in 0..2 {
-        assert_eq!(api.post_json(with.clone()).await.json["people"]["count"], 1);
+        assert_eq!(api.post_json(with.clone()).await.json["people"]["count"], 2);
         let plain = api.post_json(without.clone()).await;
         assert!(plain.json.get("people").is_none());
     }
     let again = api.post_json(with).await;
     assert_eq!(again.json["cached"], "url", "{}", again.json);
-    assert_eq!(again.json["people"]["count"], 1);
+    assert_eq!(again.json["people"]["count"], 2);
     api.finish().await;
 }

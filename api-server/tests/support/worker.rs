@@ -8,19 +8,22 @@ use std::{
 use common::{
     bus::{Bus, ResultKey},
     fault::{Code, Fault},
-    model::{Fit, Kind, TileSpec},
+    model::{Fit, Kind, Subject, TileSpec},
     queue::{Delivery, JobQueue, Queue, Received},
     shutdown::Shutdown,
     stage::{Stage, StageClock},
     wire::{
-        self, Also, BatchRun, Caption, CaptionStatus, Job, JobResult, ModelId, ModelInfo, People,
-        Region, Run, Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
+        self, Also, BatchRun, Caption, CaptionStatus, Grade, Grades, Job, JobResult, ModelId,
+        ModelInfo, People, Region, Run, Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
     },
 };
 use tokio::task::JoinHandle;
 
 pub const MODEL: &str = "fake-tagger";
 pub const DETECTOR: &str = "fake-detector";
+pub const FACES: &str = "fake-faces";
+pub const GRADER: &str = "fake-grader";
+pub const READER: &str = "fake-reader";
 
 /// Longer than any test or benchmark takes: it announces itself once.
 const A_LONG_TIME: Duration = Duration::from_secs(3_600);
@@ -138,10 +141,8 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
     if let (Ok(tagged), true) = (&mut outcome, job.shed_caption) {
         tagged.caption.status = CaptionStatus::SkippedOverload;
     }
-    if let (Ok(tagged), Behaviour::See) = (&mut outcome, behaviour)
-        && let Some(also) = job.also.first()
-    {
-        tagged.seen.people = Some(person(also));
+    if let (Ok(tagged), Behaviour::See) = (&mut outcome, behaviour) {
+        job.also.iter().for_each(|also| see(also, &mut tagged.seen));
     }
     let result = JobResult {
         v: WIRE_VERSION,
@@ -178,20 +179,38 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
     assert!(delivery.ack().await.expect("acked"));
 }
 
-fn person(also: &Also) -> People {
-    let region = Region {
-        left: 0.25,
+/// One person without a face, another's face, and a grade.
+fn see(also: &Also, seen: &mut Seen) {
+    let model = ModelId {
+        name: also.model.clone(),
+        version: "1".into(),
+    };
+    let region = |left, width| Region {
+        left,
         top: 0.1,
-        width: 0.5,
+        width,
         height: 0.8,
         confidence: 0.9,
     };
-    People {
-        model: ModelId {
-            name: also.model.clone(),
-            version: "1".into(),
-        },
-        regions: vec![region],
+    let people = |region| {
+        Some(People {
+            model: model.clone(),
+            regions: vec![region],
+        })
+    };
+    let graded = Some(Grades {
+        model: model.clone(),
+        grades: vec![Grade {
+            id: also.looks_for.name().to_owned(),
+            score: 0.25,
+        }],
+    });
+    match also.looks_for {
+        Subject::People => seen.people = people(region(0.25, 0.5)),
+        Subject::Faces => seen.faces = people(region(0.8, 0.1)),
+        Subject::Safety => seen.safety = graded,
+        Subject::Text => seen.text = graded,
+        Subject::Other => {}
     }
 }
 
@@ -251,7 +270,12 @@ fn colours(tile: &[u8]) -> Vec<Tag> {
 fn info(behaviour: Behaviour) -> WorkerInfo {
     let mut models = vec![model(MODEL, Kind::Softmax, 224, Fit::Crop)];
     if matches!(behaviour, Behaviour::See | Behaviour::Overlook) {
-        models.push(model(DETECTOR, Kind::Detector, 300, Fit::Stretch));
+        models.extend([
+            looking(DETECTOR, Subject::People, 300, Fit::Stretch),
+            looking(FACES, Subject::Faces, 192, Fit::Pad),
+            looking(GRADER, Subject::Safety, 224, Fit::Stretch),
+            looking(READER, Subject::Text, 320, Fit::Stretch),
+        ]);
     }
     WorkerInfo {
         v: WIRE_VERSION,
@@ -265,6 +289,13 @@ fn info(behaviour: Behaviour) -> WorkerInfo {
     }
 }
 
+fn looking(name: &str, subject: Subject, side: u16, fit: Fit) -> ModelInfo {
+    ModelInfo {
+        looks_for: Some(subject),
+        ..model(name, Kind::Detector, side, fit)
+    }
+}
+
 fn model(name: &str, kind: Kind, side: u16, fit: Fit) -> ModelInfo {
     ModelInfo {
         id: ModelId {
@@ -272,6 +303,7 @@ fn model(name: &str, kind: Kind, side: u16, fit: Fit) -> ModelInfo {
             version: "1".into(),
         },
         kind,
+        looks_for: None,
         licence: "Apache-2.0".into(),
         source: "tests".into(),
         tile: TileSpec {

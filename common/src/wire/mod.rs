@@ -17,10 +17,15 @@ pub use caption_job::CaptionJob;
 pub use job::RETURN_MARGIN;
 pub use load::{ServerLoad, WorkerLoad};
 pub use run::{BatchRun, Run};
-pub use seen::{Also, People, Region, Seen};
+pub use seen::{Also, Grade, Grades, People, Region, Seen};
 use serde::{Deserialize, Serialize};
 
-use crate::{fault::Fault, seal::Seal, stage::Timings};
+use crate::{
+    fault::Fault,
+    model::{Kind, Subject},
+    seal::Seal,
+    stage::Timings,
+};
 
 /// What a message is written as unless it says something that a reader of this
 /// version would overlook. A reader refuses versions above its own and reads all below.
@@ -98,13 +103,17 @@ pub fn decode<T: Versioned>(bytes: &[u8]) -> Result<T, WireError> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
     pub tags: bool,
     pub caption: bool,
-    /// Where people are, by a model beside the tagger.
+    /// Where people are, by models beside the tagger.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub people: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub safety: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub text: bool,
 }
 
 /// One picture to be tagged.
@@ -287,7 +296,10 @@ fn is_unsaid(version: &u16) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
     pub id: ModelId,
-    pub kind: crate::model::Kind,
+    pub kind: Kind,
+    /// What it can be asked for beside a tagger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks_for: Option<Subject>,
     pub licence: String,
     pub source: String,
     pub tile: crate::model::TileSpec,
@@ -295,6 +307,14 @@ pub struct ModelInfo {
     pub default_threshold: f32,
     /// How many classes it tells apart.
     pub classes: u32,
+}
+
+impl ModelInfo {
+    /// Returns what it can be asked for beside a tagger. Of a detector, a worker of before says nothing, and it looks for people.
+    pub fn subject(&self) -> Option<Subject> {
+        let is_detector = self.kind == Kind::Detector;
+        self.looks_for.or(is_detector.then_some(Subject::People))
+    }
 }
 
 impl Tag {

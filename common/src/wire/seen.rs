@@ -2,25 +2,41 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Features, ModelId, ModelInfo};
+use super::{Job, ModelId, ModelInfo};
+use crate::{
+    image::{Part, Tile},
+    model::Subject,
+};
 
 /// A model that looks at a job's picture as well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Also {
     pub model: String,
+    #[serde(default = "people")]
+    pub looks_for: Subject,
     /// JPEG of that model's input size.
     #[serde(with = "serde_bytes")]
     pub tile: Vec<u8>,
+    /// What of the picture is in the tile.
+    #[serde(default)]
+    pub shown: Part,
+}
+
+/// An API server of before asked for nothing else.
+fn people() -> Subject {
+    Subject::People
 }
 
 impl Also {
     /// Puts models and their tiles together, which are in the same order.
-    pub fn all(models: Vec<ModelInfo>, tiles: Vec<Vec<u8>>) -> Vec<Self> {
+    pub fn all(models: Vec<ModelInfo>, tiles: Vec<Tile>) -> Vec<Self> {
         let pairs = models.into_iter().zip(tiles);
         pairs
             .map(|(model, tile)| Self {
+                looks_for: model.looks_for.unwrap_or_else(people),
                 model: model.id.name,
-                tile,
+                tile: tile.jpeg,
+                shown: tile.shown,
             })
             .collect()
     }
@@ -30,17 +46,36 @@ impl Also {
 pub struct Seen {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<People>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faces: Option<People>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety: Option<Grades>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Grades>,
     /// What was asked for and no model has told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
 
-/// The people in a picture. That there are some and where, not who.
+/// The people in a picture, or their faces. That there are some and where, not who.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct People {
     pub model: ModelId,
     /// The surest first.
     pub regions: Vec<Region>,
+}
+
+/// How much a picture is of each of a model's kinds, whatever is enough to be told as a tag.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grades {
+    pub model: ModelId,
+    pub grades: Vec<Grade>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grade {
+    pub id: String,
+    pub score: f32,
 }
 
 /// A part of the picture, each side in parts of the picture's: 0 to 1.
@@ -53,15 +88,113 @@ pub struct Region {
     pub confidence: f32,
 }
 
+impl Region {
+    /// Returns whether the middle of `other` lies in it.
+    fn holds(&self, other: &Region) -> bool {
+        let across = other.left + other.width / 2.0 - self.left;
+        let down = other.top + other.height / 2.0 - self.top;
+        (0.0..=self.width).contains(&across) && (0.0..=self.height).contains(&down)
+    }
+}
+
 impl Seen {
+    /// Adds what another model saw, where that is not seen yet.
+    pub fn join(&mut self, other: Self) {
+        self.people = self.people.take().or(other.people);
+        self.faces = self.faces.take().or(other.faces);
+        self.safety = self.safety.take().or(other.safety);
+        self.text = self.text.take().or(other.text);
+    }
+
+    /// Returns how many people there are of at least that confidence. A face within a body is of the same person, and a body has
+    /// one face.
+    pub fn head_count(&self, least: f32) -> usize {
+        let sure = |found: &Option<People>| -> Vec<Region> {
+            let regions = found.iter().flat_map(|found| &found.regions);
+            let regions = regions.filter(|region| region.confidence >= least);
+            regions.copied().collect()
+        };
+        let bodies = sure(&self.people);
+        let mut without_face = bodies.clone();
+        let mut alone = 0;
+        for face in sure(&self.faces) {
+            let of_body = without_face.iter().position(|body| body.holds(&face));
+            match of_body {
+                Some(body) => drop(without_face.swap_remove(body)),
+                None => alone += 1,
+            }
+        }
+        bodies.len() + alone
+    }
+
     /// Notes what was asked for and is not there: its model is not at that worker, has failed, or was late.
-    pub fn note_missing(&mut self, asked: Features) {
-        if asked.people && self.people.is_none() {
-            self.missing.push("people".to_owned());
+    pub fn note_missing(&mut self, job: &Job) {
+        let own = job.features.people.then_some(Subject::People);
+        let asked = own
+            .into_iter()
+            .chain(job.also.iter().map(|also| also.looks_for));
+        for subject in asked {
+            let name = subject.name();
+            if !self.tells(subject) && self.missing.iter().all(|missing| missing != name) {
+                self.missing.push(name.to_owned());
+            }
+        }
+    }
+
+    fn tells(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::People => self.people.is_some(),
+            Subject::Faces => self.faces.is_some(),
+            Subject::Safety => self.safety.is_some(),
+            Subject::Text => self.text.is_some(),
+            Subject::Other => true,
         }
     }
 
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(left: f32, width: f32, confidence: f32) -> Region {
+        Region {
+            left,
+            top: 0.0,
+            width,
+            height: 1.0,
+            confidence,
+        }
+    }
+
+    fn found(regions: Vec<Region>) -> Option<People> {
+        let model = ModelId {
+            name: "detector".into(),
+            version: "1".into(),
+        };
+        Some(People { model, regions })
+    }
+
+    #[test]
+    fn a_face_within_a_body_is_no_further_person() {
+        let body = region(0.0, 0.4, 0.9);
+        let own = region(0.1, 0.1, 0.9);
+        let neighbour = region(0.25, 0.1, 0.8);
+        let elsewhere = region(0.7, 0.1, 0.6);
+        let seen = |faces: Vec<Region>| Seen {
+            people: found(vec![body]),
+            faces: found(faces),
+            ..Seen::default()
+        };
+        assert_eq!(seen(vec![]).head_count(0.5), 1);
+        assert_eq!(seen(vec![own]).head_count(0.5), 1);
+        // A crowd's bodies are one box.
+        assert_eq!(seen(vec![own, neighbour]).head_count(0.5), 2);
+        assert_eq!(seen(vec![own, elsewhere]).head_count(0.5), 2);
+        assert_eq!(seen(vec![own, elsewhere]).head_count(0.7), 1);
+        assert_eq!(Seen::default().head_count(0.0), 0);
     }
 }

@@ -12,7 +12,7 @@ fn asked() -> Asked {
     let features = Features {
         tags: true,
         caption: false,
-        people: false,
+        ..Features::default()
     };
     Asked {
         features,

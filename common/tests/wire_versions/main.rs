@@ -40,7 +40,7 @@ fn asked() -> Asked {
     let features = Features {
         tags: true,
         caption: true,
-        people: false,
+        ..Features::default()
     };
     Asked {
         features,
@@ -278,6 +278,7 @@ fn worker() -> WorkerInfo {
     let info = ModelInfo {
         id: model(),
         kind: Kind::Softmax,
+        looks_for: None,
         licence: "Apache-2.0".into(),
         source: "somewhere".into(),
         tile: TileSpec {

@@ -35,7 +35,7 @@ fn asked(limit: Option<u16>) -> Asked {
         features: Features {
             tags: true,
             caption: false,
-            people: false,
+            ..Features::default()
         },
         limit,
         threshold: None,

@@ -2,7 +2,7 @@
 
 use common::{
     image::{Facts, Warning},
-    wire::{Caption, ModelId, People, Region, Tag, Tagged},
+    wire::{Caption, Grade, Grades, ModelId, People, Region, Seen, Tag, Tagged},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,18 +16,25 @@ pub struct Answer {
     pub caption: CaptionView,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub people: Option<PeopleView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safety: Option<GradesView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<GradesView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<String>,
 }
 
 impl Answer {
     pub fn new(facts: Facts, tagged: Tagged) -> Self {
+        let people = PeopleView::of(&tagged.seen);
         Self {
             model: tagged.model.into(),
             image: facts.into(),
             tags: tagged.tags.into_iter().map(TagView::from).collect(),
             caption: tagged.caption.into(),
-            people: tagged.seen.people.map(PeopleView::from),
+            people,
+            safety: tagged.seen.safety.map(GradesView::from),
+            text: tagged.seen.text.map(GradesView::from),
             partial: tagged.seen.missing,
         }
     }
@@ -124,11 +131,40 @@ pub struct CaptionView {
 /// The people in the picture: that there are some and where, never who.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PeopleView {
+    /// Those of `boxes`, and who is seen by the face alone.
     #[schema(example = 2)]
     pub count: usize,
     /// The surest first.
     pub boxes: Vec<BoxView>,
+    /// Who found them; absent where faces alone could be looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Model>,
+    /// Where faces are; absent where no worker has a model that finds them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faces: Option<FacesView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FacesView {
+    /// The surest first.
+    pub boxes: Vec<BoxView>,
     pub model: Model,
+}
+
+/// How much a picture is of each kind that a model tells apart.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GradesView {
+    pub grades: Vec<GradeView>,
+    pub model: Model,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GradeView {
+    #[schema(example = "sexual content")]
+    pub id: String,
+    /// 0 to 1. What is much is for the caller to say.
+    #[schema(example = 0.03)]
+    pub score: f64,
 }
 
 /// A part of the picture, upright; each side in parts of the picture's, 0 to 1.
@@ -146,12 +182,37 @@ pub struct BoxView {
     pub confidence: f64,
 }
 
-impl From<People> for PeopleView {
-    fn from(People { model, regions }: People) -> Self {
-        let boxes: Vec<_> = regions.into_iter().map(BoxView::from).collect();
+impl PeopleView {
+    /// Returns nothing where nobody looked for people.
+    fn of(seen: &Seen) -> Option<Self> {
+        if seen.people.is_none() && seen.faces.is_none() {
+            return None;
+        }
+        let bodies = seen.people.as_ref();
+        Some(Self {
+            count: seen.head_count(0.0),
+            boxes: bodies.map(boxes).unwrap_or_default(),
+            model: bodies.map(|found| found.model.clone().into()),
+            faces: seen.faces.as_ref().map(|found| FacesView {
+                boxes: boxes(found),
+                model: found.model.clone().into(),
+            }),
+        })
+    }
+}
+
+fn boxes(found: &People) -> Vec<BoxView> {
+    found.regions.iter().copied().map(BoxView::from).collect()
+}
+
+impl From<Grades> for GradesView {
+    fn from(Grades { model, grades }: Grades) -> Self {
+        let view = |Grade { id, score }| GradeView {
+            id,
+            score: rounded(score),
+        };
         Self {
-            count: boxes.len(),
-            boxes,
+            grades: grades.into_iter().map(view).collect(),
             model: model.into(),
         }
     }

@@ -15,6 +15,8 @@ use common::{
     wire::{self, Features, ModelInfo, WorkerInfo, announced},
 };
 
+use crate::beside;
+
 /// A look is fresh for so long, however many requests ask for one.
 const FRESH: Duration = Duration::from_millis(200);
 /// A Redis that was away may have lost what workers said of themselves. They say it again within this time.
@@ -81,23 +83,7 @@ impl FleetView {
     /// Returns the models that look at a picture beside its tagger, for what is asked. Workers of one fleet serve the same
     /// ones; where some do not, their answers lack that part and say so.
     pub fn beside(&self, model: &ModelInfo, asked: Features) -> Result<Vec<ModelInfo>, Fault> {
-        if !asked.people || model.kind == Kind::Detector {
-            return Ok(Vec::new());
-        }
-        let known = self.known();
-        let mut detectors: Vec<_> = known
-            .taggers()
-            .filter(|model| model.kind == Kind::Detector)
-            .collect();
-        detectors.sort_by_key(|model| &model.id.name);
-        match detectors.first() {
-            Some(detector) => Ok(vec![(*detector).clone()]),
-            None => Err(Fault::new(
-                Code::ModelNotFound,
-                Stage::Lookup,
-                "No worker has a model that sees people. Workers have one with `--model efficientnet-lite0,coco-ssd`.",
-            )),
-        }
+        beside::choose(model, asked, self.known().taggers())
     }
 
     /// Refuses a job of a version that some worker does not read: all take from one queue, so it may come to any of them, and
@@ -206,7 +192,7 @@ impl FleetView {
 
 impl Known {
     /// Every model of every worker that takes pictures.
-    pub fn taggers(&self) -> impl Iterator<Item = &ModelInfo> {
+    pub fn taggers(&self) -> impl Iterator<Item = &ModelInfo> + Clone {
         self.workers
             .iter()
             .flat_map(|worker| &worker.models)

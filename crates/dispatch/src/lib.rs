@@ -4,6 +4,7 @@
 
 pub mod answer;
 mod apportion;
+mod beside;
 mod cancel;
 mod fleet;
 mod metrics;

@@ -28,9 +28,11 @@ mod tests;
 mod tile;
 mod webp;
 
+use std::collections::VecDeque;
+
 use common::{
     fault::{Code, Fault},
-    image::{Facts, Format, Warning},
+    image::{Facts, Format, Part, Tile, Warning},
     model::{TileSpec, hex},
     stage::Stage,
 };
@@ -51,7 +53,7 @@ pub struct Prepared {
     /// JPEG of the model's size, upright, sRGB.
     pub tile: Vec<u8>,
     /// The same for the models beside it.
-    pub also: Vec<Vec<u8>>,
+    pub also: Vec<Tile>,
 }
 
 /// What a decoder makes of a file, and all that is taken from it.
@@ -141,18 +143,22 @@ fn finish(
         sha256: hex(&Sha256::digest(file)),
         warnings: picture.warnings.clone(),
     };
-    let mut tiles = Vec::with_capacity(specs.len());
+    let size = (picture.width, picture.height);
+    let mut tiles = VecDeque::with_capacity(specs.len());
     let mut rest = picture.rgb.as_slice();
     for spec in specs {
         let (rgb, others) = rest.split_at(protocol::pixel_bytes(*spec));
-        tiles.push(tile::encode(rgb, *spec, limits.tile_quality)?);
+        tiles.push_back(Tile {
+            jpeg: tile::encode(rgb, *spec, limits.tile_quality)?,
+            shown: tile::shown(*spec, size),
+        });
         rest = others;
     }
-    let tile = tiles.remove(0);
+    let own = tiles.pop_front().expect("specs are not empty");
     Ok(Prepared {
         facts,
-        tile,
-        also: tiles,
+        tile: own.jpeg,
+        also: tiles.into(),
     })
 }
 
@@ -168,10 +174,14 @@ fn as_it_came(file: &[u8], specs: &[TileSpec]) -> Result<Prepared, Fault> {
         sha256: hex(&Sha256::digest(file)),
         warnings: Vec::new(),
     };
+    let tile = Tile {
+        jpeg: file.to_vec(),
+        shown: Part::WHOLE,
+    };
     Ok(Prepared {
         facts,
         tile: file.to_vec(),
-        also: vec![file.to_vec(); specs.len() - 1],
+        also: vec![tile; specs.len() - 1],
     })
 }
 

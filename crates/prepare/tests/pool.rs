@@ -477,7 +477,10 @@ async fn two_tiles_of_one_file() {
     };
     assert_eq!(size(&made.tile), (SPEC.width.into(), SPEC.height.into()));
     assert_eq!(
-        made.also.iter().map(|tile| size(tile)).collect::<Vec<_>>(),
+        made.also
+            .iter()
+            .map(|tile| size(&tile.jpeg))
+            .collect::<Vec<_>>(),
         [(300, 100)]
     );
 }

@@ -189,7 +189,7 @@ impl Fleet {
             features: Features {
                 tags: true,
                 caption: false,
-                people: false,
+                ..Features::default()
             },
             limit: None,
             threshold: None,

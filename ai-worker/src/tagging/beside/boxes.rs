@@ -1,6 +1,6 @@
 //! What a detector answers: boxes, and how sure each is of each class.
 
-use common::wire::Region;
+use common::{image::Part, wire::Region};
 
 /// Numbers before the classes of each box: top, left, bottom, right, in parts of the picture.
 pub const COORDINATES: usize = 4;
@@ -38,11 +38,12 @@ impl<'a> Boxes<'a> {
     }
 
     /// Returns where things of a class are, each once, the surest first.
-    pub fn regions(&self, class: usize, least: f32) -> Vec<Region> {
+    /// `shown`: what of the picture the boxes' tile shows.
+    pub fn regions(&self, class: usize, least: f32, shown: Part) -> Vec<Region> {
         let mut found: Vec<Region> = self
             .rows()
             .filter(|(_, scores)| scores[class] >= least)
-            .filter_map(|(corners, scores)| region(corners, scores[class]))
+            .filter_map(|(corners, scores)| region(corners, scores[class], shown))
             .collect();
         found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         let mut told: Vec<Region> = Vec::new();
@@ -57,8 +58,9 @@ impl<'a> Boxes<'a> {
 }
 
 /// What lies within the picture of a box; nothing where that is nothing.
-fn region(corners: &[f32], confidence: f32) -> Option<Region> {
-    let [top, left, bottom, right] = [0, 1, 2, 3].map(|at| corners[at].clamp(0.0, 1.0));
+fn region(corners: &[f32], confidence: f32, shown: Part) -> Option<Region> {
+    let [top, bottom] = [0, 2].map(|at| shown.down(corners[at]));
+    let [left, right] = [1, 3].map(|at| shown.across(corners[at]));
     let has_area = bottom > top && right > left;
     has_area.then_some(Region {
         left,
@@ -95,7 +97,7 @@ mod tests {
     #[test]
     fn a_thing_in_two_boxes_is_counted_once() {
         let boxes = Boxes::new(&ROWS, 2);
-        let people = boxes.regions(0, 0.5);
+        let people = boxes.regions(0, 0.5, Part::WHOLE);
         let told: Vec<_> = people.iter().map(|it| (it.confidence, it.left)).collect();
         assert_eq!(told, [(0.9, 0.1), (0.6, 0.6)]);
         assert!((people[1].width - 0.4).abs() < 1e-6, "within the picture");
@@ -110,6 +112,24 @@ mod tests {
     #[test]
     fn a_box_outside_is_none() {
         let outside = [1.1, 1.1, 1.2, 1.2, 0.9];
-        assert!(Boxes::new(&outside, 1).regions(0, 0.5).is_empty());
+        let boxes = Boxes::new(&outside, 1);
+        assert!(boxes.regions(0, 0.5, Part::WHOLE).is_empty());
+    }
+
+    /// A wide picture between two bars, each a quarter of the tile.
+    #[test]
+    fn boxes_are_told_in_parts_of_the_picture_whatever_the_tile_shows() {
+        let shown = Part {
+            left: 0.0,
+            top: -0.5,
+            width: 1.0,
+            height: 2.0,
+        };
+        let person = [0.375, 0.25, 0.625, 0.5, 0.9];
+        let [region] = Boxes::new(&person, 1).regions(0, 0.5, shown)[..] else {
+            panic!("one person");
+        };
+        let corners = [region.left, region.top, region.width, region.height];
+        assert_eq!(corners, [0.25, 0.25, 0.25, 0.5]);
     }
 }

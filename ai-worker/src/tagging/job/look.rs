@@ -49,18 +49,19 @@ impl TaggingWorker {
         priority: Priority,
         deadline: Instant,
     ) -> Sights {
-        let looking = also.into_iter().map(async |Also { model, tile }| {
-            let looked = self.look_by(job, &model, tile, priority, deadline).await;
+        let looking = also.into_iter().map(async |also| {
+            let model = also.model.clone();
+            let looked = self.look_by(job, also, priority, deadline).await;
             looked.inspect_err(|fault| {
-                count_failure(model.clone());
                 tracing::debug!(id = job.id, model, %fault, "a model beside the tagger saw nothing");
+                count_failure(model);
             })
         });
         let mut all = Sights::default();
         for sight in join_all(looking).await.into_iter().flatten() {
             all.tags.extend(sight.tags);
             all.finished = all.finished.max(sight.finished);
-            all.seen.people = all.seen.people.or(sight.seen.people);
+            all.seen.join(sight.seen);
         }
         all
     }
@@ -68,25 +69,17 @@ impl TaggingWorker {
     async fn look_by(
         &self,
         job: &Job,
-        model: &str,
-        tile: Vec<u8>,
+        also: Also,
         priority: Priority,
         deadline: Instant,
     ) -> Result<Sights, Fault> {
-        let served = self.served(model)?;
-        let picture = Picture::new(tile.into(), served.tile());
+        let served = self.served(&also.model)?;
+        let picture = Picture::new(also.tile.into(), served.tile());
         let (scored, version) = score(served, priority, picture, deadline).await?;
         let tagger = &version.tagger;
-        let people = match job.features.people {
-            true => tagger.people(&scored.scores),
-            false => None,
-        };
         Ok(Sights {
             tags: tagger.select_beside(job, &scored.scores),
-            seen: Seen {
-                people,
-                missing: Vec::new(),
-            },
+            seen: tagger.seen(&scored.scores, also.shown),
             finished: Some(scored.finished),
         })
     }

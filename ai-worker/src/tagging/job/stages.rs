@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use common::{
     fault::{Code, Fault},
+    image::Part,
+    model::Subject,
     queue::Priority,
     stage::{Stage, StageClock},
     wire::{self, BatchRun, Job, RETURN_MARGIN, Tag, Tagged},
@@ -18,6 +20,7 @@ use crate::{
         decode::Picture,
         served::{Served, Version},
         spoken::spoken,
+        tagger::Tagger,
     },
 };
 
@@ -85,8 +88,8 @@ impl TaggingWorker {
         let spoken = spoken(sure, &sights.tags, &sights.seen, job.language);
         let tags = fused(tags, sights.tags, tagger.limit(job));
         let mut seen = sights.seen;
-        if job.features.people && seen.people.is_none() {
-            seen.people = tagger.people(&scored.scores);
+        if own_is_asked(job, tagger) {
+            seen.join(tagger.seen(&scored.scores, Part::WHOLE));
         }
         clock.end(Stage::Postprocess);
         let caption = self.caption(job, priority, &spoken, deadline).await;
@@ -146,6 +149,16 @@ impl TaggingWorker {
         let caption = self.captions.caption(wanted, tags, asked, written_by).await;
         let is_unsure = wanted && tags.is_empty() && !self.captions.are_off(asked);
         caption.marked_unsure(is_unsure)
+    }
+}
+
+/// Returns whether a job wants to hear what its own model looks for.
+fn own_is_asked(job: &Job, tagger: &Tagger) -> bool {
+    match tagger.model.subject() {
+        Some(Subject::People | Subject::Faces) => job.features.people,
+        Some(Subject::Safety) => job.features.safety,
+        Some(Subject::Text) => job.features.text,
+        Some(Subject::Other) | None => false,
     }
 }
 

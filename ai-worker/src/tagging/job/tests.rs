@@ -67,6 +67,7 @@ fn served(engine: Gated, batcher: &Arc<Batcher>) -> Arc<Served> {
             version: "1".into(),
         },
         kind: Kind::Softmax,
+        looks_for: None,
         licence: String::new(),
         source: String::new(),
         tile: TILE,
@@ -118,7 +119,7 @@ fn job(n: usize, bus: &Bus) -> Message {
         features: Features {
             tags: true,
             caption: false,
-            people: false,
+            ..Features::default()
         },
         limit: None,
         threshold: None,

@@ -95,7 +95,8 @@ impl AnswerKey {
         } else {
             ""
         };
-        let asked = rmp_serde::to_vec(asked).expect("numbers and strings always serialise");
+        // With names: a feature that is not asked for is left out, and the next one would stand in its place.
+        let asked = rmp_serde::to_vec_named(asked).expect("numbers and strings always serialise");
         let mut parts: Vec<&[u8]> = vec![b"answer", owner, cleared, captioners.as_bytes(), &asked];
         for model in models {
             parts.push(model.name.as_bytes());

@@ -139,7 +139,7 @@ async fn who_leaves_calls_a_real_time_job_off_and_no_other() {
         let features = Features {
             tags: true,
             caption: false,
-            people: false,
+            ..Features::default()
         };
         let selection = Selection::default();
         let asked = Asked {
@@ -205,7 +205,7 @@ async fn a_real_time_job_that_is_too_late_has_waited_all_the_time() {
         let features = Features {
             tags: true,
             caption: false,
-            people: false,
+            ..Features::default()
         };
         let selection = Selection::default();
         let asked = Asked {

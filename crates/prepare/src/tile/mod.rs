@@ -8,6 +8,7 @@ pub use encode::encode;
 
 use common::{
     fault::{Code, Fault},
+    image::Part,
     model::{Fit, TileSpec},
 };
 use fast_image_resize::{
@@ -31,7 +32,9 @@ pub fn make(pixels: &Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
     } else {
         (width, height)
     };
-    let placed = place(pixels, spec.fit, lying_width, lying_height);
+    let size = (pixels.width, pixels.height);
+    let is_cut = pixels.original == (lying_width, lying_height);
+    let placed = place(size, is_cut, spec.fit, (lying_width, lying_height));
     let opaque = resize(pixels, &placed)?;
     let opaque = colour::to_srgb(opaque, pixels.channels, pixels.profile.as_deref());
     let lying = RgbImage::from_raw(placed.width, placed.height, opaque)
@@ -39,6 +42,32 @@ pub fn make(pixels: &Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
     let mut upright = DynamicImage::ImageRgb8(lying);
     upright.apply_orientation(pixels.orientation);
     Ok(padded(upright.into_rgb8(), width, height).into_raw())
+}
+
+/// Returns what of a picture of that size, upright, `spec`'s tile shows.
+pub fn shown(spec: TileSpec, size: (u32, u32)) -> Part {
+    let tile = (u32::from(spec.width), u32::from(spec.height));
+    let placed = place(size, size == tile, spec.fit, tile);
+    let side = |start: f64, length: f64, source: u32, part: u32, all: u32| {
+        let a_pixel = length / f64::from(source) / f64::from(part);
+        let bar = f64::from((all - part) / 2);
+        let first = start / f64::from(source) - bar * a_pixel;
+        (first as f32, (a_pixel * f64::from(all)) as f32)
+    };
+    let (left, width) = side(placed.left, placed.crop_width, size.0, placed.width, tile.0);
+    let (top, height) = side(
+        placed.top,
+        placed.crop_height,
+        size.1,
+        placed.height,
+        tile.1,
+    );
+    Part {
+        left,
+        top,
+        width,
+        height,
+    }
 }
 
 /// Returns what a file has to be decoded for, so that the tiles of all `specs` can be made of it: decoders leave out what
@@ -83,9 +112,10 @@ struct Placed {
 /// trained on. (On the samples: daisy 0.36 instead of 0.11, missile right.)
 const CENTRE: f64 = 224.0 / 256.0;
 
-fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
-    let source_width = f64::from(pixels.width);
-    let source_height = f64::from(pixels.height);
+/// `size`: of the picture. `is_cut`: whoever sent it has cut it to the tile's size already.
+fn place(size: (u32, u32), is_cut: bool, fit: Fit, (width, height): (u32, u32)) -> Placed {
+    let source_width = f64::from(size.0);
+    let source_height = f64::from(size.1);
     let whole = Placed {
         left: 0.0,
         top: 0.0,
@@ -98,8 +128,7 @@ fn place(pixels: &Pixels, fit: Fit, width: u32, height: u32) -> Placed {
     let down = source_height / f64::from(height);
     match fit {
         Fit::Stretch => whole,
-        // Whoever sends just the tile's size has cut it already.
-        Fit::Crop if pixels.original == (width, height) => whole,
+        Fit::Crop if is_cut => whole,
         Fit::Crop => {
             let scale = across.min(down) * CENTRE;
             let crop_width = f64::from(width) * scale;

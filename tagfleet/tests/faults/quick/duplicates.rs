@@ -97,7 +97,7 @@ fn job(bus: &Bus) -> Job {
         features: Features {
             tags: true,
             caption: false,
-            people: false,
+            ..Features::default()
         },
         limit: None,
         threshold: None,

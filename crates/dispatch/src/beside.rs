@@ -1,0 +1,151 @@
+//! Which models look at a picture beside its tagger.
+
+use common::{
+    fault::{Code, Fault},
+    model::Subject,
+    stage::Stage,
+    wire::{Features, ModelInfo},
+};
+
+/// Returns one model for each thing that is asked and that `own` does not look for itself.
+pub fn choose<'a>(
+    own: &ModelInfo,
+    asked: Features,
+    models: impl Iterator<Item = &'a ModelInfo> + Clone,
+) -> Result<Vec<ModelInfo>, Fault> {
+    let mut chosen = Vec::new();
+    for subject in subjects(asked) {
+        if own.subject() == Some(subject) {
+            continue;
+        }
+        let able = models
+            .clone()
+            .filter(|model| model.subject() == Some(subject));
+        match able.min_by_key(|model| &model.id.name) {
+            Some(model) => chosen.push(model.clone()),
+            // They make the count of people better, and there is one without.
+            None if subject == Subject::Faces => {}
+            None => return Err(nobody_looks(subject)),
+        }
+    }
+    Ok(chosen)
+}
+
+fn subjects(asked: Features) -> impl Iterator<Item = Subject> {
+    let all = [
+        (asked.people, Subject::People),
+        (asked.people, Subject::Faces),
+        (asked.safety, Subject::Safety),
+        (asked.text, Subject::Text),
+    ];
+    all.into_iter()
+        .filter_map(|(is_asked, subject)| is_asked.then_some(subject))
+}
+
+fn nobody_looks(subject: Subject) -> Fault {
+    let model = match subject {
+        Subject::People | Subject::Other => "coco-ssd",
+        Subject::Faces => "blazeface",
+        Subject::Safety => "open-nsfw",
+        Subject::Text => "text-area",
+    };
+    let detail = format!(
+        "No worker has a model that looks for {}. Workers have one with `--model efficientnet-lite0,{model}`.",
+        subject.name()
+    );
+    Fault::new(Code::ModelNotFound, Stage::Lookup, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::{
+        model::{Fit, Kind, TileSpec},
+        wire::ModelId,
+    };
+
+    use super::*;
+
+    fn model(name: &str, kind: Kind, looks_for: Option<Subject>) -> ModelInfo {
+        ModelInfo {
+            id: ModelId {
+                name: name.into(),
+                version: "1".into(),
+            },
+            kind,
+            looks_for,
+            licence: String::new(),
+            source: String::new(),
+            tile: TileSpec {
+                width: 8,
+                height: 8,
+                fit: Fit::Crop,
+            },
+            default_limit: 10,
+            default_threshold: 0.1,
+            classes: 1,
+        }
+    }
+
+    fn names(chosen: &Result<Vec<ModelInfo>, Fault>) -> Vec<&str> {
+        let chosen = chosen.as_ref().expect("there is one for each");
+        chosen.iter().map(|model| model.id.name.as_str()).collect()
+    }
+
+    const NOTHING: Features = Features {
+        tags: true,
+        caption: true,
+        people: false,
+        safety: false,
+        text: false,
+    };
+    const PEOPLE: Features = Features {
+        people: true,
+        ..NOTHING
+    };
+
+    #[test]
+    fn who_asks_for_people_gets_faces_where_there_is_a_model() {
+        let tagger = model("tagger", Kind::Softmax, None);
+        // A worker of before says of no detector what it looks for.
+        let bodies = model("bodies", Kind::Detector, None);
+        let faces = model("faces", Kind::Detector, Some(Subject::Faces));
+        let both = [tagger.clone(), faces, bodies.clone()];
+        assert_eq!(
+            names(&choose(&tagger, PEOPLE, both.iter())),
+            ["bodies", "faces"]
+        );
+        let one = [tagger.clone(), bodies.clone()];
+        assert_eq!(names(&choose(&tagger, PEOPLE, one.iter())), ["bodies"]);
+        assert!(
+            names(&choose(&bodies, PEOPLE, one.iter())).is_empty(),
+            "its own affair"
+        );
+        assert!(names(&choose(&tagger, NOTHING, both.iter())).is_empty());
+    }
+
+    #[test]
+    fn what_nobody_looks_for_is_said_with_what_would() {
+        let tagger = model("tagger", Kind::Softmax, None);
+        for (asked, model) in [
+            (PEOPLE, "coco-ssd"),
+            (
+                Features {
+                    safety: true,
+                    ..NOTHING
+                },
+                "open-nsfw",
+            ),
+            (
+                Features {
+                    text: true,
+                    ..NOTHING
+                },
+                "text-area",
+            ),
+        ] {
+            let fault = choose(&tagger, asked, [tagger.clone()].iter()).expect_err("nobody does");
+            assert_eq!(fault.code, Code::ModelNotFound);
+            assert!(fault.detail.contains(model), "{}", fault.detail);
+        }
+    }
+}
