@@ -11,6 +11,7 @@ const FORWARDED: &str = "tagfleet_jobs_forwarded_total";
 const DEAD_LETTERS: &str = "tagfleet_dead_letters_total";
 pub const BATCH_SIZE: &str = "tagfleet_batch_size";
 pub const BESIDE_FAILED: &str = "tagfleet_beside_failed_total";
+pub const BESIDE_SPARED: &str = "tagfleet_beside_spared_total";
 pub const BATCH_FILL: &str = "tagfleet_batch_fill";
 pub const INFER_SECONDS: &str = "tagfleet_infer_seconds";
 pub const ENGINE_IDLE_SECONDS: &str = "tagfleet_engine_idle_seconds";
@@ -39,6 +40,10 @@ fn describe_jobs() {
     describe_counter!(
         BESIDE_FAILED,
         "Looks of models beside the tagger that failed or came late"
+    );
+    describe_counter!(
+        BESIDE_SPARED,
+        "Pictures that a model beside the tagger was not shown, since its gate is for others"
     );
     describe_counter!(
         JOBS,

@@ -181,6 +181,14 @@ pub struct Certainty {
     pub wary: Vec<String>,
 }
 
+/// Which pictures a dear model is spared, by what is cheap to know of them. It counts beside a tagger alone.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// The least share of a picture, 0 to 1, that is of one of 64 grey levels.
+    pub plain: f32,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Manifest {
     pub name: String,
@@ -188,6 +196,7 @@ pub struct Manifest {
     pub kind: Kind,
     /// What requests ask it for; a detector that says nothing of it looks for people.
     pub looks_for: Option<Subject>,
+    pub gate: Option<Gate>,
     pub licence: String,
     pub source: String,
     #[serde(default = "default_threshold")]
@@ -255,6 +264,10 @@ impl Manifest {
         }
         if self.looks_for == Some(Subject::Other) {
             return Some("looks_for must be `people`, `faces`, `safety` or `text`");
+        }
+        let makes_sense = |gate: &Gate| (0.0..=1.0).contains(&gate.plain);
+        if !self.gate.as_ref().is_none_or(makes_sense) {
+            return Some("gate.plain must be 0 to 1");
         }
         let corrected = self.temperature != 1.0 || self.certainty.is_some();
         (corrected && self.kind != Kind::Softmax)

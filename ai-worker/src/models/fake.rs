@@ -40,6 +40,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
         model: info(),
         calibration: Calibration::NONE,
         spoken: Spoken::default(),
+        gate: None,
     };
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     for _ in 0..threads {

@@ -89,6 +89,7 @@ impl Loader {
         let tagger = Tagger {
             calibration: Calibration::new(&manifest, &taxonomy)?,
             spoken: manifest.spoken,
+            gate: manifest.gate,
             taxonomy,
             model: info(manifest, classes)?,
         };

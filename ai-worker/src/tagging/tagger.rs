@@ -3,7 +3,7 @@
 use common::{
     fault::{Code, Fault},
     image::Part,
-    model::{Kind, Spoken, Subject},
+    model::{Gate, Kind, Spoken, Subject},
     stage::Stage,
     wire::{Grade, Grades, Job, ModelInfo, People, Seen, Tag},
 };
@@ -20,6 +20,7 @@ pub struct Tagger {
     pub model: ModelInfo,
     pub calibration: Calibration,
     pub spoken: Spoken,
+    pub gate: Option<Gate>,
 }
 
 impl Tagger {

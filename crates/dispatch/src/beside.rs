@@ -47,7 +47,7 @@ fn nobody_looks(subject: Subject) -> Fault {
         Subject::People | Subject::Other => "coco-ssd",
         Subject::Faces => "blazeface",
         Subject::Safety => "open-nsfw",
-        Subject::Text => "text-area",
+        Subject::Text => "ppocr-text",
     };
     let detail = format!(
         "No worker has a model that looks for {}. Workers have one with `--model efficientnet-lite0,{model}`.",
@@ -140,7 +140,7 @@ mod tests {
                     text: true,
                     ..NOTHING
                 },
-                "text-area",
+                "ppocr-text",
             ),
         ] {
             let fault = choose(&tagger, asked, [tagger.clone()].iter()).expect_err("nobody does");

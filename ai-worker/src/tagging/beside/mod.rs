@@ -2,6 +2,8 @@
 
 mod boxes;
 mod fusion;
+mod gate;
 
 pub use boxes::{Boxes, COORDINATES};
 pub use fusion::fused;
+pub use gate::lets_through;

@@ -3,14 +3,23 @@
 use std::time::Instant;
 
 use common::{
-    fault::Fault,
+    fault::{Code, Fault},
+    image::Part,
     queue::Priority,
+    stage::Stage,
     wire::{Also, Job, RETURN_MARGIN, Seen, Tag},
 };
 use futures_util::future::join_all;
+use tokio::time::timeout_at;
 
-use super::{TaggingWorker, stages::score};
-use crate::{metrics::BESIDE_FAILED, tagging::decode::Picture};
+use super::{
+    Decoding, TaggingWorker,
+    stages::{decode, no_tile, score},
+};
+use crate::{
+    metrics::{BESIDE_FAILED, BESIDE_SPARED},
+    tagging::{beside::lets_through, decode::Picture, served::Served},
+};
 
 /// What all of them saw.
 #[derive(Debug, Default)]
@@ -22,8 +31,9 @@ pub struct Sights {
 }
 
 impl TaggingWorker {
-    /// Sees nothing where models beside the tagger would make the whole answer late.
-    pub(super) async fn look_in_time(
+    /// Asks all models that a job names beside its own, at the same time. One that would make the whole answer late is not waited
+    /// for.
+    pub(super) async fn look(
         &self,
         job: &Job,
         also: Vec<Also>,
@@ -32,29 +42,14 @@ impl TaggingWorker {
     ) -> Sights {
         // As much again for the caption and the way back.
         let late = deadline.checked_sub(2 * RETURN_MARGIN).unwrap_or(deadline);
-        let models: Vec<_> = also.iter().map(|also| also.model.clone()).collect();
-        let looking = self.look(job, also, priority, deadline);
-        let looked = tokio::time::timeout_at(late.into(), looking).await;
-        looked.unwrap_or_else(|_| {
-            models.into_iter().for_each(count_failure);
-            Sights::default()
-        })
-    }
-
-    /// Asks all models that a job names beside its own, at the same time.
-    async fn look(
-        &self,
-        job: &Job,
-        also: Vec<Also>,
-        priority: Priority,
-        deadline: Instant,
-    ) -> Sights {
         let looking = also.into_iter().map(async |also| {
             let model = also.model.clone();
-            let looked = self.look_by(job, also, priority, deadline).await;
+            let looking = self.look_by(job, also, priority, deadline);
+            let looked = timeout_at(late.into(), looking).await;
+            let looked = looked.unwrap_or_else(|_| Err(too_late()));
             looked.inspect_err(|fault| {
                 tracing::debug!(id = job.id, model, %fault, "a model beside the tagger saw nothing");
-                count_failure(model);
+                metrics::counter!(BESIDE_FAILED, "model" => model).increment(1);
             })
         });
         let mut all = Sights::default();
@@ -75,6 +70,9 @@ impl TaggingWorker {
     ) -> Result<Sights, Fault> {
         let served = self.served(&also.model)?;
         let picture = Picture::new(also.tile.into(), served.tile());
+        if let Some(unseen) = self.spared(served, &picture).await? {
+            return Ok(unseen);
+        }
         let (scored, version) = score(served, priority, picture, deadline).await?;
         let tagger = &version.tagger;
         Ok(Sights {
@@ -85,6 +83,33 @@ impl TaggingWorker {
     }
 }
 
-fn count_failure(model: String) {
-    metrics::counter!(BESIDE_FAILED, "model" => model).increment(1);
+impl TaggingWorker {
+    /// Returns what a model would say of a picture that it is not even shown, where it is spared that.
+    async fn spared(&self, served: &Served, picture: &Picture) -> Result<Option<Sights>, Fault> {
+        let tagger = served.stable().tagger.clone();
+        let Some(gate) = tagger.gate.filter(|_| self.decoding != Decoding::Never) else {
+            return Ok(None);
+        };
+        decode(picture.clone()).await?;
+        let rgb = picture
+            .pixels()
+            .map_err(|error| no_tile(error.to_string()))?;
+        if lets_through(gate, rgb) {
+            return Ok(None);
+        }
+        metrics::counter!(BESIDE_SPARED, "model" => served.name().to_owned()).increment(1);
+        let nothing = vec![0.0; tagger.taxonomy.classes.len()];
+        Ok(Some(Sights {
+            seen: tagger.seen(&nothing, Part::WHOLE),
+            ..Sights::default()
+        }))
+    }
+}
+
+fn too_late() -> Fault {
+    Fault::new(
+        Code::DeadlineExceeded,
+        Stage::Infer,
+        "It would have made the whole answer late.",
+    )
 }

@@ -66,7 +66,7 @@ impl TaggingWorker {
         let picture = self.picture(served, tiles.own, clock).await?;
         common::fail_point!("worker.before-infer");
         let scoring = score(served, priority, picture, deadline);
-        let looking = self.look_in_time(job, tiles.also, priority, deadline);
+        let looking = self.look(job, tiles.also, priority, deadline);
         let (scored, sights) = tokio::join!(scoring, looking);
         let (scored, version) = scored?;
         progress.run.batch = Some(BatchRun {
@@ -200,7 +200,7 @@ pub(super) async fn score(
     }
 }
 
-async fn decode(picture: Picture) -> Result<(), Fault> {
+pub(super) async fn decode(picture: Picture) -> Result<(), Fault> {
     let decoding = tokio::task::spawn_blocking(move || match picture.pixels() {
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
@@ -219,7 +219,7 @@ fn no_time() -> Fault {
     )
 }
 
-fn no_tile(detail: String) -> Fault {
+pub(super) fn no_tile(detail: String) -> Fault {
     Fault::new(Code::Internal, Stage::Decode, detail).retryable(false)
 }
 

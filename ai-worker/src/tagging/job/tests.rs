@@ -1,3 +1,5 @@
+mod late;
+
 use std::{
     sync::mpsc,
     time::{Duration, Instant},
@@ -7,7 +9,7 @@ use bytes::Bytes;
 use clap::Parser;
 use common::{
     bus::{Bus, BusConfig, ResultKey},
-    model::{Fit, Kind, Spoken, TileSpec},
+    model::{Fit, Kind, Spoken, Subject, TileSpec},
     queue::{Message, Queue, QueueConfig},
     shutdown::Shutdown,
     wire::{
@@ -60,14 +62,24 @@ impl Engine for Gated {
 }
 
 fn served(engine: Gated, batcher: &Arc<Batcher>) -> Arc<Served> {
+    model("gated", None, vec![Box::new(engine)], batcher)
+}
+
+/// A model with an engine for each engine thread.
+fn model(
+    name: &str,
+    looks_for: Option<Subject>,
+    engines: Vec<Box<dyn Engine>>,
+    batcher: &Arc<Batcher>,
+) -> Arc<Served> {
     let labels = br#"{"classes":[{"name":"cat","category":"animal"}],"parents":{}}"#;
     let model = ModelInfo {
         id: ModelId {
-            name: "gated".into(),
+            name: name.into(),
             version: "1".into(),
         },
         kind: Kind::Softmax,
-        looks_for: None,
+        looks_for,
         licence: String::new(),
         source: String::new(),
         tile: TILE,
@@ -80,9 +92,9 @@ fn served(engine: Gated, batcher: &Arc<Batcher>) -> Arc<Served> {
         taxonomy,
         calibration: Calibration::NONE,
         spoken: Spoken::default(),
+        gate: None,
         model,
     });
-    let engines: Vec<Box<dyn Engine>> = vec![Box::new(engine)];
     let loaded = LoadedVersion {
         tagger,
         engines,
@@ -98,7 +110,7 @@ fn served(engine: Gated, batcher: &Arc<Batcher>) -> Arc<Served> {
     ))
 }
 
-fn job(n: usize, bus: &Bus) -> Message {
+fn tile() -> Vec<u8> {
     let pixels = [90; 8 * 8 * 3].as_slice();
     let image = Image {
         pixels,
@@ -107,9 +119,12 @@ fn job(n: usize, bus: &Bus) -> Message {
         height: 8,
         format: PixelFormat::RGB,
     };
-    let tile = turbojpeg::compress(image, 90, Subsamp::None)
+    turbojpeg::compress(image, 90, Subsamp::None)
         .expect("encodes")
-        .to_vec();
+        .to_vec()
+}
+
+fn job(n: usize, bus: &Bus) -> Message {
     let job = Job {
         v: WIRE_VERSION,
         id: format!("job-{n}"),
@@ -130,7 +145,7 @@ fn job(n: usize, bus: &Bus) -> Message {
         shed_caption: false,
         also: Vec::new(),
         seal: None,
-        tile,
+        tile: tile(),
     };
     Message {
         payload: Bytes::from(wire::encode(&job)),
