@@ -112,6 +112,47 @@ pub struct Facts {
     pub sha256: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+    /// Nothing where the file says nothing.
+    #[serde(default, skip_serializing_if = "Exif::is_empty")]
+    pub exif: Exif,
+}
+
+/// What a camera wrote down beside its picture.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Exif {
+    /// By the camera's clock, as `2024-05-01T12:33:10`, with its zone where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<String>,
+    /// Maker and model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// Degrees, to the north and to the east.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    pub latitude: f64,
+    pub longitude: f64,
+}
+
+impl Exif {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Place {
+    /// Returns the place with so many digits of a degree: two are a kilometre.
+    pub fn rounded(self, digits: u8) -> Self {
+        let unit = 10_f64.powi(digits.into());
+        let round = |degrees: f64| (degrees * unit).round() / unit;
+        Self {
+            latitude: round(self.latitude),
+            longitude: round(self.longitude),
+        }
+    }
 }
 
 /// What a file did to its decoder, for whoever remembers where files come from.

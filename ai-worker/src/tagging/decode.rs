@@ -40,6 +40,10 @@ impl Picture {
             .as_deref()
     }
 
+    pub fn width(&self) -> usize {
+        self.spec.width.into()
+    }
+
     /// Takes pixels that are there already, or are taken for such by a fake engine.
     pub fn decoded(pixels: Vec<u8>) -> Self {
         let spec = TileSpec {

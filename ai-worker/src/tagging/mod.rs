@@ -7,6 +7,7 @@ mod engine_threads;
 mod forwarding;
 mod job;
 mod models;
+mod pixels;
 mod served;
 mod spoken;
 mod tagger;

@@ -21,6 +21,12 @@ pub enum Feature {
     Safety,
     /// Whether there is text in the picture, and whether it is a page of it.
     Text,
+    /// The colours that there is most of.
+    Colors,
+    /// How light, rich in contrast and sharp it is.
+    Quality,
+    /// When, where and with which camera it was taken, as far as the file says so.
+    Exif,
 }
 
 /// In which tags are named and captions written: English or Korean.
@@ -45,7 +51,7 @@ impl From<Language> for wire::Language {
 #[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct TagOptions {
-    /// What to answer: `tags`, `caption`, `people`, `safety`, `text`; tags and caption if absent.
+    /// What to answer: `tags`, `caption`, `people`, `safety`, `text`, `colors`, `quality`, `exif`; tags and caption if absent.
     #[schema(example = json!(["tags", "caption"]))]
     #[param(value_type = Option<String>, example = "tags,caption")]
     features: Option<Vec<Feature>>,
@@ -164,7 +170,7 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
     let list = list.unwrap_or(&[Feature::Tags, Feature::Caption]);
     if list.is_empty() {
         return Err(Fault::invalid(
-            "features must name at least one of `tags`, `caption`, `people`, `safety` and `text`",
+            "features must name at least one of `tags`, `caption`, `people`, `safety`, `text`, `colors`, `quality` and `exif`",
         ));
     }
     Ok(Features {
@@ -173,5 +179,8 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
         people: list.contains(&Feature::People),
         safety: list.contains(&Feature::Safety),
         text: list.contains(&Feature::Text),
+        colors: list.contains(&Feature::Colors),
+        quality: list.contains(&Feature::Quality),
+        exif: list.contains(&Feature::Exif),
     })
 }

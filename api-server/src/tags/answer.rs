@@ -1,7 +1,10 @@
 //! The answer of `POST /v1/tags`, as documented and as sent.
 
 use common::wire::CaptionStatus;
-use dispatch::answer::{Answer, CaptionView, GradesView, Image, Model, PeopleView, TagView};
+use dispatch::answer::{
+    Answer, CaptionView, ColorView, ExifView, GradesView, Image, Model, PeopleView, QualityView,
+    TagView,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -34,7 +37,17 @@ pub struct TagAnswer {
     /// Whether there is text in the picture, and whether it is a page of it; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<GradesView>,
-    /// What was asked for and is missing, since its model is away, has failed or was late: `people`, `faces`, `safety`, `text`.
+    /// The colours that there is most of, at most five; only where `features` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colors: Option<Vec<ColorView>>,
+    /// How light, rich in contrast and sharp the picture is; only where `features` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualityView>,
+    /// When, where and with which camera it was taken, as far as the file says so; only where `features` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exif: Option<ExifView>,
+    /// What was asked for and is missing, since its model is away, has failed or was late: `people`, `faces`, `safety`, `text`, `colors`,
+    /// `quality`.
     /// Absent where nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["people"]))]
@@ -83,6 +96,9 @@ impl TagAnswer {
             people: answer.people,
             safety: answer.safety,
             text: answer.text,
+            colors: answer.colors,
+            quality: answer.quality,
+            exif: answer.exif,
             partial: answer.partial,
             timings_ms: timings,
             worker: record.worker.unwrap_or_else(|| CACHE.to_owned()),

@@ -110,7 +110,7 @@ fn answer(mut context: RequestContext, done: Done, known: Option<&HeaderValue>) 
     let response = if is_known(etag.as_deref(), known) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let answer = Answer::new(done.facts, done.tagged);
+        let answer = Answer::new(done.facts, done.tagged, done.exif);
         Json(TagAnswer::new(finished, answer)).into_response()
     };
     let mut response = with_timing(response, &timing);
@@ -170,13 +170,26 @@ async fn tag(
     context.explain = wanted.explain;
     context.record.client_ref = wanted.client_ref.take().or(named);
     context.end(Stage::Admit);
-    let Some(key) = key else {
-        return Box::pin(answered(app, context, caller, wanted)).await;
+    let exif = app.resources.exif_rule(wanted.asked.features);
+    let done = match key {
+        Some(key) => answered_once(app, context, caller, &key, wanted).await?,
+        None => Box::pin(answered(app, context, caller, wanted)).await?,
     };
+    Ok(Done { exif, ..done })
+}
+
+/// The answer, however often a request comes with that key.
+async fn answered_once(
+    app: &AppState,
+    context: &mut RequestContext,
+    caller: &Caller,
+    key: &[u8],
+    mut wanted: Wanted,
+) -> Result<Done, Fault> {
     let asked = replayed::fingerprint(app, &mut wanted).await?;
     let replays = &app.replays;
     match replays
-        .begin(&caller.tenant, &key, asked, wanted.deadline)
+        .begin(&caller.tenant, key, asked, wanted.deadline)
         .await?
     {
         Replay::Known(answered) => Ok(Done::cached(*answered, Layer::Key)),

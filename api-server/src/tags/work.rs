@@ -12,6 +12,7 @@ use common::{
     stage::Stage,
     wire::{Also, Asked, ModelInfo, Tagged},
 };
+use dispatch::answer::ExifRule;
 use fetch::{Fetched, File, Freshness, Purpose, Requester};
 use identity::Caller;
 use prepare::Prepared;
@@ -35,6 +36,8 @@ pub struct Done {
     pub cached: Option<Layer>,
     /// What names the answer to its client, where it may be kept.
     pub etag: Option<String>,
+    /// What is told of what a camera wrote down.
+    pub exif: Option<ExifRule>,
 }
 
 /// What was read of an image.
@@ -58,6 +61,7 @@ impl Done {
             tagged: answered.tagged,
             cached: Some(layer),
             etag: None,
+            exif: None,
         }
     }
 
@@ -68,6 +72,7 @@ impl Done {
             tagged: answered.tagged,
             cached: Some(Layer::Tile),
             etag: None,
+            exif: None,
         }
     }
 
@@ -266,6 +271,7 @@ impl Work<'_> {
             tagged: self.context.receive(returned)?,
             cached: None,
             etag: None,
+            exif: None,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! A detector beside the tagger: one download, one decode, one job.
+//! What is seen beside the tags: one download, one decode, one job.
 
 use serde_json::json;
 use testing::pictures;
@@ -80,6 +80,36 @@ async fn grades_are_told_as_they_are() {
     }
     assert!(reply.json.get("people").is_none(), "{}", reply.json);
     api.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_camera_wrote_down_is_told_to_who_asks_and_no_finer_than_it_may_be() {
+    let plain = pictures::photo(64, 48);
+    let named = [b"Exif\0\0".to_vec(), pictures::shot().directory()].concat();
+    let photo = pictures::with_segment(&plain, 0xe1, &named);
+    for (args, latitude) in [
+        (vec!["--cache", "on"], -37.57),
+        (vec!["--exif-place-digits", "4"], -37.5665),
+    ] {
+        let api = Harness::with(&args, Behaviour::Answer).await;
+        for _ in 0..2 {
+            let path = "/v1/tags?features=tags,exif";
+            let reply = api.post_raw(path, "image/jpeg", photo.clone()).await;
+            assert_eq!(reply.status, 200, "{}", reply.json);
+            let exif = &reply.json["exif"];
+            assert_eq!(exif["taken_at"], "2024-05-01T12:33:10+09:00");
+            assert_eq!(exif["camera"], "Canon EOS R5");
+            assert_eq!(exif["place"]["latitude"], latitude);
+            assert_eq!(exif["orientation"], "landscape");
+        }
+        let unasked = api.post_raw("/v1/tags", "image/jpeg", photo.clone()).await;
+        assert!(unasked.json.get("exif").is_none(), "{}", unasked.json);
+        let silent = api
+            .post_raw("/v1/tags?features=exif", "image/jpeg", plain.clone())
+            .await;
+        assert_eq!(silent.json["exif"], json!({"orientation": "landscape"}));
+        api.finish().await;
+    }
 }
 
 #[tokio::test]

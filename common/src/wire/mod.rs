@@ -17,7 +17,7 @@ pub use caption_job::CaptionJob;
 pub use job::RETURN_MARGIN;
 pub use load::{ServerLoad, WorkerLoad};
 pub use run::{BatchRun, Run};
-pub use seen::{Also, Grade, Grades, People, Region, Seen};
+pub use seen::{Also, Color, Grade, Grades, People, Quality, Region, Seen};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -114,6 +114,13 @@ pub struct Features {
     pub safety: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub text: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub colors: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quality: bool,
+    /// What a camera wrote down. Workers have no part in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exif: bool,
 }
 
 /// One picture to be tagged.

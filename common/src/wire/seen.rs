@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Job, ModelId, ModelInfo};
+use super::{Features, Job, ModelId, ModelInfo};
 use crate::{
     image::{Part, Tile},
     model::Subject,
@@ -52,6 +52,11 @@ pub struct Seen {
     pub safety: Option<Grades>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Grades>,
+    /// Those that there is most of first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colors: Option<Vec<Color>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
     /// What was asked for and no model has told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
@@ -76,6 +81,27 @@ pub struct Grades {
 pub struct Grade {
     pub id: String,
     pub score: f32,
+}
+
+/// A colour that is on a part of the picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Color {
+    /// The English name.
+    pub id: String,
+    /// In the language of the job.
+    pub name: String,
+    /// On how much of the picture it is, 0 to 1.
+    pub share: f32,
+    /// The mean of its pixels.
+    pub rgb: [u8; 3],
+}
+
+/// Each from 0 to 1, of the picture as small as its model sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    pub brightness: f32,
+    pub contrast: f32,
+    pub sharpness: f32,
 }
 
 /// A part of the picture, each side in parts of the picture's: 0 to 1.
@@ -104,6 +130,8 @@ impl Seen {
         self.faces = self.faces.take().or(other.faces);
         self.safety = self.safety.take().or(other.safety);
         self.text = self.text.take().or(other.text);
+        self.colors = self.colors.take().or(other.colors);
+        self.quality = self.quality.or(other.quality);
     }
 
     /// Returns how many people there are of at least that confidence. A face within a body is of the same person, and a body has
@@ -129,25 +157,28 @@ impl Seen {
 
     /// Notes what was asked for and is not there: its model is not at that worker, has failed, or was late.
     pub fn note_missing(&mut self, job: &Job) {
-        let own = job.features.people.then_some(Subject::People);
-        let asked = own
-            .into_iter()
-            .chain(job.also.iter().map(|also| also.looks_for));
-        for subject in asked {
-            let name = subject.name();
-            if !self.tells(subject) && self.missing.iter().all(|missing| missing != name) {
+        let Features {
+            people,
+            safety,
+            text,
+            colors,
+            quality,
+            tags: _,
+            caption: _,
+            exif: _,
+        } = job.features;
+        let faces = job.also.iter().any(|also| also.looks_for == Subject::Faces);
+        for (is_asked, is_told, name) in [
+            (people, self.people.is_some(), "people"),
+            (faces, self.faces.is_some(), "faces"),
+            (safety, self.safety.is_some(), "safety"),
+            (text, self.text.is_some(), "text"),
+            (colors, self.colors.is_some(), "colors"),
+            (quality, self.quality.is_some(), "quality"),
+        ] {
+            if is_asked && !is_told {
                 self.missing.push(name.to_owned());
             }
-        }
-    }
-
-    fn tells(&self, subject: Subject) -> bool {
-        match subject {
-            Subject::People => self.people.is_some(),
-            Subject::Faces => self.faces.is_some(),
-            Subject::Safety => self.safety.is_some(),
-            Subject::Text => self.text.is_some(),
-            Subject::Other => true,
         }
     }
 

@@ -4,7 +4,7 @@ use clap::Parser;
 use common::{
     bus::{Bus, BusConfig},
     fault::{Code, Fault},
-    image::{Facts, Format},
+    image::{Exif, Facts, Format},
     stage::Stage,
     wire::{Asked, Caption, CaptionStatus, Features, Language, ModelId, Seen, Selection, Tagged},
 };
@@ -64,6 +64,7 @@ fn facts() -> Facts {
         format: Format::Png,
         bytes: 9,
         sha256: "ab".into(),
+        exif: Exif::default(),
         warnings: vec![],
     }
 }

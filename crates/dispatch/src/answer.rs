@@ -1,8 +1,10 @@
 //! What a tagged image looks like to clients, in answers and in the results of batches.
 
+use std::cmp::Ordering;
+
 use common::{
-    image::{Facts, Warning},
-    wire::{Caption, Grade, Grades, ModelId, People, Region, Seen, Tag, Tagged},
+    image::{Exif, Facts, Place, Warning},
+    wire::{Caption, Color, Grade, Grades, ModelId, People, Quality, Region, Seen, Tag, Tagged},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,22 +22,35 @@ pub struct Answer {
     pub safety: Option<GradesView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<GradesView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colors: Option<Vec<ColorView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualityView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exif: Option<ExifView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<String>,
 }
 
 impl Answer {
-    pub fn new(facts: Facts, tagged: Tagged) -> Self {
+    /// `exif`: of what a camera wrote down, what is told; nothing where that was not asked for.
+    pub fn new(facts: Facts, tagged: Tagged, exif: Option<ExifRule>) -> Self {
         let people = PeopleView::of(&tagged.seen);
         Self {
             model: tagged.model.into(),
-            image: facts.into(),
             tags: tagged.tags.into_iter().map(TagView::from).collect(),
             caption: tagged.caption.into(),
             people,
             safety: tagged.seen.safety.map(GradesView::from),
             text: tagged.seen.text.map(GradesView::from),
+            colors: tagged
+                .seen
+                .colors
+                .map(|colors| colors.into_iter().map(ColorView::from).collect()),
+            quality: tagged.seen.quality.map(QualityView::from),
+            exif: exif.map(|rule| ExifView::new(&facts, rule)),
             partial: tagged.seen.missing,
+            image: facts.into(),
         }
     }
 }
@@ -83,6 +98,7 @@ impl From<Facts> for Image {
             bytes,
             sha256,
             warnings,
+            exif: _,
         } = facts;
         Self {
             width,
@@ -180,6 +196,124 @@ pub struct BoxView {
     pub height: f64,
     #[schema(example = 0.91)]
     pub confidence: f64,
+}
+
+/// A colour that is on a part of the picture.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ColorView {
+    /// One of black, white, grey, red, orange, brown, beige, yellow, green, blue, purple and pink.
+    #[schema(example = "blue")]
+    pub id: String,
+    /// In the language of the answer.
+    #[schema(example = "파랑")]
+    pub name: String,
+    /// On how much of the picture it is, 0.05 to 1.
+    #[schema(example = 0.41)]
+    pub share: f64,
+    /// The mean of its pixels.
+    #[schema(example = "#5aa0e6")]
+    pub hex: String,
+}
+
+/// Each from 0 to 1, of the picture as small as its model sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QualityView {
+    /// 0 is black, 1 is white.
+    #[schema(example = 0.47)]
+    pub brightness: f64,
+    /// How far the light spreads: 0 where all is of one grey, 1 where half is black and half is white.
+    #[schema(example = 0.38)]
+    pub contrast: f64,
+    /// How strong edges are. Photos that are out of focus or shaken stay below 0.1.
+    #[schema(example = 0.62)]
+    pub sharpness: f64,
+}
+
+/// How much of what a camera wrote down is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExifRule {
+    /// Digits of a degree, of places.
+    pub place_digits: u8,
+}
+
+/// What a camera wrote down beside its picture. What it did not is absent.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExifView {
+    /// By the camera's clock; with its zone where it says so.
+    #[schema(example = "2024-05-01T12:33:10+09:00")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<String>,
+    #[schema(example = "Canon EOS R5")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceView>,
+    /// `landscape`, `portrait` or `square`: of the picture as it is seen.
+    #[schema(example = "landscape")]
+    pub orientation: &'static str,
+}
+
+/// Where it was taken, rounded as the service is told to (`--exif-place-digits`): two digits are a kilometre.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlaceView {
+    /// Degrees to the north.
+    #[schema(example = 37.57)]
+    pub latitude: f64,
+    /// Degrees to the east.
+    #[schema(example = 126.98)]
+    pub longitude: f64,
+}
+
+impl ExifView {
+    fn new(facts: &Facts, rule: ExifRule) -> Self {
+        let Exif {
+            taken_at,
+            camera,
+            place,
+        } = facts.exif.clone();
+        let orientation = match facts.width.cmp(&facts.height) {
+            Ordering::Greater => "landscape",
+            Ordering::Equal => "square",
+            Ordering::Less => "portrait",
+        };
+        let view = |Place {
+                        latitude,
+                        longitude,
+                    }| PlaceView {
+            latitude,
+            longitude,
+        };
+        Self {
+            taken_at,
+            camera,
+            place: place
+                .map(|place| place.rounded(rule.place_digits))
+                .map(view),
+            orientation,
+        }
+    }
+}
+
+impl From<Color> for ColorView {
+    fn from(color: Color) -> Self {
+        let [red, green, blue] = color.rgb;
+        Self {
+            id: color.id,
+            name: color.name,
+            share: rounded(color.share),
+            hex: format!("#{red:02x}{green:02x}{blue:02x}"),
+        }
+    }
+}
+
+impl From<Quality> for QualityView {
+    fn from(quality: Quality) -> Self {
+        Self {
+            brightness: rounded(quality.brightness),
+            contrast: rounded(quality.contrast),
+            sharpness: rounded(quality.sharpness),
+        }
+    }
 }
 
 impl PeopleView {

@@ -97,6 +97,9 @@ mod tests {
         people: false,
         safety: false,
         text: false,
+        colors: true,
+        quality: true,
+        exif: true,
     };
     const PEOPLE: Features = Features {
         people: true,

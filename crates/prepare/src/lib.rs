@@ -10,6 +10,7 @@ pub mod child;
 mod codecs;
 mod config;
 mod damage;
+mod exif;
 mod frames;
 mod heif;
 mod ifd;
@@ -32,7 +33,7 @@ use std::collections::VecDeque;
 
 use common::{
     fault::{Code, Fault},
-    image::{Facts, Format, Part, Tile, Warning},
+    image::{Exif, Facts, Format, Part, Tile, Warning},
     model::{TileSpec, hex},
     stage::Stage,
 };
@@ -65,6 +66,8 @@ pub struct Picture {
     pub frames: u32,
     /// What was wrong with the file, and not enough to refuse it.
     pub warnings: Vec<Warning>,
+    /// What its camera wrote down.
+    pub exif: Exif,
     /// `[height, width, 3] u8` of each model's size, upright, sRGB, one after the other. They follow the rest as they are.
     #[serde(skip)]
     pub rgb: Vec<u8>,
@@ -116,6 +119,7 @@ pub fn picture(file: &[u8], specs: &[TileSpec], limits: &Limits) -> Result<Pictu
         height,
         frames,
         warnings: std::mem::take(&mut pixels.warnings),
+        exif: exif::read(file, format),
         rgb,
     })
 }
@@ -142,6 +146,7 @@ fn finish(
         bytes: file.len(),
         sha256: hex(&Sha256::digest(file)),
         warnings: picture.warnings.clone(),
+        exif: picture.exif.clone(),
     };
     let size = (picture.width, picture.height);
     let mut tiles = VecDeque::with_capacity(specs.len());
@@ -173,6 +178,7 @@ fn as_it_came(file: &[u8], specs: &[TileSpec]) -> Result<Prepared, Fault> {
         bytes: file.len(),
         sha256: hex(&Sha256::digest(file)),
         warnings: Vec::new(),
+        exif: Exif::default(),
     };
     let tile = Tile {
         jpeg: file.to_vec(),

@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use common::{
     fault::{Code, Fault},
-    image::DecoderImpact,
+    image::{DecoderImpact, Exif},
     model::{Fit, TileSpec},
     process::ReaderProgram,
     stage::Stage,
@@ -222,6 +222,7 @@ fn with_pixels(rgb: Vec<u8>) -> Picture {
         height: 1,
         frames: 1,
         warnings: Vec::new(),
+        exif: Exif::default(),
         rgb,
     }
 }

@@ -55,6 +55,10 @@ pub struct ResourcesConfig {
     #[arg(long, env = "TAGFLEET_DEFAULT_MODEL")]
     pub default_model: Option<String>,
 
+    /// Digits of a degree of the places that `features: ["exif"]` tells, 0 to 6: two are a kilometre, five a metre
+    #[arg(long, env = "TAGFLEET_EXIF_PLACE_DIGITS", default_value_t = 2)]
+    pub exif_place_digits: u8,
+
     #[command(flatten)]
     pub webhook: WebhookConfig,
 
@@ -80,6 +84,9 @@ impl ResourcesConfig {
         positive("--workers-refresh-ms", self.workers_refresh_ms)?;
         if self.max_bytes_in_flight < self.fetch.fetch_max_bytes {
             return refuse("--max-bytes-in-flight", "is less than one image may take");
+        }
+        if self.exif_place_digits > 6 {
+            return refuse("--exif-place-digits", "must be 0 to 6");
         }
         self.webhook.validate()?;
         self.fetch.validate()?;

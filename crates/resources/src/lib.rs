@@ -18,8 +18,9 @@ use common::{
     queue::Queue,
     store::{Store, StoreError},
     telemetry,
+    wire::Features,
 };
-use dispatch::FleetView;
+use dispatch::{FleetView, answer::ExifRule};
 use fetch::{Fetcher, World};
 use ledger::{Ledger, webhook::Signer};
 use prepare::Pool;
@@ -70,6 +71,7 @@ pub struct Resources {
     /// The program of the decoders, and of those that read lists.
     pub program: ReaderProgram,
     workers_refresh_ms: u64,
+    exif: ExifRule,
 }
 
 impl Resources {
@@ -112,7 +114,15 @@ impl Resources {
             decoding_processes: config.prepare.processes(),
             program: config.prepare.program(),
             workers_refresh_ms: config.workers_refresh_ms,
+            exif: ExifRule {
+                place_digits: config.exif_place_digits,
+            },
         })
+    }
+
+    /// Returns what is told of what cameras write down; nothing where that is not asked for.
+    pub fn exif_rule(&self, asked: Features) -> Option<ExifRule> {
+        asked.exif.then_some(self.exif)
     }
 }
 

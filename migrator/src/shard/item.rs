@@ -15,7 +15,7 @@ use common::{
     stage::Stage,
     wire::{Also, Tagged},
 };
-use dispatch::answer::Answer;
+use dispatch::answer::{Answer, ExifRule};
 use fetch::{Purpose, Requester};
 use ledger::Request;
 use prepare::Prepared;
@@ -39,6 +39,7 @@ pub async fn tag(
     fetched: Arc<OnceLock<Instant>>,
 ) -> Result<Value, Fault> {
     let resources = &migrator.resources;
+    let exif = resources.exif_rule(request.asked.features);
     let model = resources.fleet.model(request.model.as_deref()).await?;
     resources.fleet.expect_readers(request.asked.version())?;
     let url = resources.fetcher.parse_image(&url, &request.tenant)?;
@@ -52,7 +53,7 @@ pub async fn tag(
     let known = Known::of(resources, &request, models().map(|model| &model.id)).await;
     let file = match known.fetch(resources, url, until, &requester).await? {
         Read::Came(file) => file,
-        Read::Answered(answered) => return Ok(told(answered.facts, answered.tagged)),
+        Read::Answered(answered) => return Ok(told(answered.facts, answered.tagged, exif)),
     };
     let _ = fetched.set(Instant::now());
     let digest = file.digest;
@@ -72,11 +73,11 @@ pub async fn tag(
         .await?;
     let tagged = returned.outcome?;
     known.keep(digest, &prepared.facts, &tagged).await;
-    Ok(told(prepared.facts, tagged))
+    Ok(told(prepared.facts, tagged, exif))
 }
 
-fn told(facts: Facts, tagged: Tagged) -> Value {
-    let answer = Answer::new(facts, tagged);
+fn told(facts: Facts, tagged: Tagged, exif: Option<ExifRule>) -> Value {
+    let answer = Answer::new(facts, tagged, exif);
     serde_json::to_value(answer).expect("maps have text as keys")
 }
 

@@ -37,6 +37,18 @@ impl Item {
     }
 }
 
+/// What a camera wrote down of the picture of that number.
+pub fn exif_item(directory: &[u8], of: u16) -> Item {
+    let item = Item {
+        kind: *b"Exif",
+        // Nothing comes before it but its name.
+        bytes: [&[0, 0, 0, 6], b"Exif\0\0".as_slice(), directory].concat(),
+        properties: Vec::new(),
+        references: Vec::new(),
+    };
+    item.refers(b"cdsc", &[of])
+}
+
 fn item(coding: Coding, coded: Coded) -> Item {
     let (kind, description) = match coding {
         Coding::Hevc => (*b"hvc1", b"hvcC"),

@@ -1,6 +1,7 @@
 //! Pictures for tests, the good, the odd and the hostile, all made by code:
 //! the repository holds none.
 
+mod exif;
 mod gif;
 mod heif;
 mod jpeg;
@@ -10,15 +11,16 @@ mod webp;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, metadata::Orientation};
 
+pub use exif::{Shot, shot};
 pub use gif::{gif_of, polyglot};
-pub use heif::{Coding, Item, grid_item, heif, opacity_item, quarters_item, tile_item};
+pub use heif::{Coding, Item, exif_item, grid_item, heif, opacity_item, quarters_item, tile_item};
 pub use jpeg::{
     compress, jpeg, many_scans, repeat_scan, with_orientation, with_profile, with_restarts,
     with_segment, without_segment,
 };
 pub use png::{chunk, crc32, deflate, header_only, insert_chunk, palette_png, png_of_zeros};
 pub use tiff::{Entry, ifd};
-pub use webp::{animated_webp, extended_webp};
+pub use webp::{animated_webp, extended_webp, with_exif_webp};
 
 pub const RED: [u8; 3] = [220, 30, 30];
 pub const GREEN: [u8; 3] = [30, 200, 30];

@@ -49,6 +49,13 @@ pub fn extended_webp(side: u32, frame_side: u16) -> Vec<u8> {
     file(&[canvas(0, side, side), chunk(b"VP8 ", &frame)])
 }
 
+/// An extended file of a plain one, with what a camera wrote down behind the picture.
+pub fn with_exif_webp(webp: &[u8], (width, height): (u32, u32), exif: &[u8]) -> Vec<u8> {
+    const EXIF: u8 = 8;
+    let picture = webp[HEADER_BYTES..].to_vec();
+    file(&[canvas(EXIF, width, height), picture, chunk(b"EXIF", exif)])
+}
+
 /// Lossless frames of one size, the first of which gives the canvas its own.
 pub fn animated_webp(frames: &[RgbImage]) -> Vec<u8> {
     const ANIMATION: u8 = 2;

@@ -68,6 +68,18 @@ pub fn decode(
     })
 }
 
+/// Returns the directory that describes the picture.
+pub fn exif(file: &[u8]) -> Option<Vec<u8>> {
+    let items = Items::read(file)?;
+    let mut describing = items.referring(items.primary, b"cdsc");
+    let item = describing.find(|item| items.kind(*item) == Some(*b"Exif"))?;
+    let bytes = items.data(item)?.bytes;
+    // Four bytes say how many more come before it.
+    let (before, rest) = bytes.split_first_chunk::<4>()?;
+    let before = u32::from_be_bytes(*before) as usize;
+    Some(rest.get(before..)?.to_vec())
+}
+
 fn judge(canvas: &Canvas, name: &str) -> Result<Vec<Warning>, Fault> {
     let mut warnings = Vec::new();
     if canvas.missing > 0.0 {

@@ -113,6 +113,21 @@ impl<'a> Entry<'a> {
         self.tiff.bytes.get(at..at.checked_add(length)?)
     }
 
+    /// The fractions that it holds, signed or not; nothing for one by zero.
+    pub fn fractions(&self) -> impl Iterator<Item = Option<f64>> + use<'a> {
+        const BYTES: usize = 8;
+        let is_fraction = matches!(self.kind, 5 | 10);
+        let count = if is_fraction { self.count as usize } else { 0 };
+        let tiff = self.tiff;
+        let start = tiff.u32(self.at).map_or(usize::MAX, |at| at as usize);
+        (0..count).map_while(move |number| {
+            let at = start.checked_add(number.checked_mul(BYTES)?)?;
+            let above = tiff.u32(at)?;
+            let below = tiff.u32(at.checked_add(4)?)?;
+            Some((below != 0).then(|| f64::from(above) / f64::from(below)))
+        })
+    }
+
     /// The whole numbers that it holds.
     pub fn numbers(&self) -> impl Iterator<Item = u32> + use<'a> {
         let width = self.width().unwrap_or(1);
@@ -133,11 +148,15 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// Returns a directory without the words before it, if there are any.
+pub fn without_name(exif: &[u8]) -> &[u8] {
+    let exif = exif.strip_prefix(b"Exif\0").unwrap_or(exif);
+    exif.strip_prefix(b"\0").unwrap_or(exif)
+}
+
 /// Which way is up, by what Exif says, with or without the words before it. As it lies where that is missing or nonsense.
 pub fn orientation(exif: &[u8]) -> Option<Orientation> {
-    let exif = exif.strip_prefix(b"Exif\0").unwrap_or(exif);
-    let exif = exif.strip_prefix(b"\0").unwrap_or(exif);
-    let tiff = Tiff::read(exif)?;
+    let tiff = Tiff::read(without_name(exif))?;
     let mut entries = tiff.entries(tiff.first);
     let value = entries.find(|entry| entry.tag == ORIENTATION)?.number()?;
     Orientation::from_exif(u8::try_from(value).ok()?)

@@ -21,7 +21,7 @@ use crate::{
     swaps_sides, tile, turned,
 };
 use eighth::Eighth;
-pub use exif::orientation;
+pub use exif::{exif_segments, orientation};
 use library::{Damage, Header, Reader, Size};
 
 /// Each scan of a progressive file touches every pixel again, and a small file

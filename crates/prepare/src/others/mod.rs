@@ -3,6 +3,8 @@
 
 pub mod webp;
 
+pub use webp::exif as exif_of_webp;
+
 use std::io::{Cursor, ErrorKind};
 
 use common::{

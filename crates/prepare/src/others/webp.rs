@@ -22,14 +22,22 @@ pub fn chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
 /// Orientation and colour profile, which only an extended file has. The
 /// decoder would give the same, after allocating whatever length they claim.
 pub fn metadata(webp: &[u8]) -> (Option<Orientation>, Option<Vec<u8>>) {
-    let is_extended = chunks(webp).next().is_some_and(|(name, _)| name == b"VP8X");
-    let find = |wanted| {
-        chunks(webp)
-            .find(|(name, _)| is_extended && *name == wanted)
-            .map(|(_, body)| body)
-    };
-    let orientation = find(b"EXIF").and_then(ifd::orientation);
-    (orientation, find(b"ICCP").map(<[u8]>::to_vec))
+    let orientation = exif(webp).and_then(ifd::orientation);
+    (orientation, extra(webp, b"ICCP").map(<[u8]>::to_vec))
+}
+
+pub fn exif(webp: &[u8]) -> Option<&[u8]> {
+    extra(webp, b"EXIF")
+}
+
+/// Returns the body of a chunk that only an extended file has.
+fn extra<'a>(webp: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
+    let (first, _) = chunks(webp).next()?;
+    if first != b"VP8X" {
+        return None;
+    }
+    let found = chunks(webp).find(|(name, _)| *name == wanted);
+    found.map(|(_, body)| body)
 }
 
 const CHUNK: &[u8] = b"VP8 ";

@@ -1,6 +1,6 @@
-//! Which way is up, by a PNG's chunk for it, or by the text in which older programs kept the same.
+//! A PNG's Exif: in a chunk for it, or in the text in which older programs kept the same.
 
-use std::io::Read;
+use std::{borrow::Cow, io::Read};
 
 use flate2::read::ZlibDecoder;
 use image::metadata::Orientation;
@@ -14,12 +14,18 @@ const RAW_PROFILES: [&[u8]; 2] = [b"Raw profile type exif\0", b"Raw profile type
 const MOST_BYTES: u64 = 256 << 10;
 
 pub fn orientation(png: &[u8]) -> Option<Orientation> {
-    let by_chunk = chunks::chunks(png)
+    exif(png).find_map(|tiff| ifd::orientation(&tiff))
+}
+
+/// Returns the directories that a PNG has: those in chunks of their own first.
+pub fn exif(png: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    let in_chunks = chunks::chunks(png)
         .filter(|(name, _)| *name == b"eXIf")
-        .find_map(|(_, body)| ifd::orientation(body));
-    by_chunk.or_else(|| {
-        chunks::chunks(png).find_map(|(name, body)| ifd::orientation(&profile(name, body)?))
-    })
+        .map(|(_, body)| Cow::Borrowed(ifd::without_name(body)));
+    let in_texts = chunks::chunks(png)
+        .filter_map(|(name, body)| profile(name, body))
+        .map(|body| Cow::Owned(ifd::without_name(&body).to_vec()));
+    in_chunks.chain(in_texts)
 }
 
 fn profile(name: &[u8; 4], body: &[u8]) -> Option<Vec<u8>> {

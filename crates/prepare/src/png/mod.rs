@@ -5,6 +5,8 @@ mod exif;
 #[cfg(test)]
 mod tests;
 
+pub use exif::exif;
+
 use std::io::{Cursor, ErrorKind};
 
 use common::{

@@ -6,7 +6,7 @@ use std::io;
 use common::fault::{Code, Fault};
 
 use crate::{
-    Limits, Picture, fault,
+    Limits, Picture, exif, fault,
     protocol::{Decoded, Reply},
 };
 
@@ -43,6 +43,7 @@ fn is_within(picture: &Picture, limits: &Limits) -> bool {
         && limits.check_shape(picture.width, picture.height).is_ok()
         && u64::from(picture.width) * u64::from(picture.height) <= limits.most_pixels()
         && picture.warnings.len() <= MOST_WARNINGS
+        && exif::could_be_read(&picture.exif)
 }
 
 fn is_about_a_file(told: &Fault) -> bool {
@@ -63,7 +64,10 @@ fn is_about_a_file(told: &Fault) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use common::stage::Stage;
+    use common::{
+        image::{Exif, Place},
+        stage::Stage,
+    };
 
     use super::*;
 
@@ -73,6 +77,7 @@ mod tests {
             height: 10,
             frames,
             warnings: Vec::new(),
+            exif: Exif::default(),
             rgb: Vec::new(),
         })
     }
@@ -90,6 +95,37 @@ mod tests {
         for frames in [0, Limits::STANDARD.max_frames + 1] {
             assert!(!is_believed(picture(10, frames)), "{frames}");
         }
+    }
+
+    #[test]
+    fn what_no_camera_writes_is_not_believed() {
+        let told = |exif| {
+            let exif = move |picture| Picture { exif, ..picture };
+            is_believed(picture(10, 1).map(exif))
+        };
+        let camera = |name: &str| Exif {
+            camera: Some(name.to_owned()),
+            ..Exif::default()
+        };
+        let taken = |time: &str| Exif {
+            taken_at: Some(time.to_owned()),
+            ..Exif::default()
+        };
+        let place = |latitude, longitude| Exif {
+            place: Some(Place {
+                latitude,
+                longitude,
+            }),
+            ..Exif::default()
+        };
+        assert!(told(camera("Canon EOS R5")));
+        assert!(!told(camera("<script>\n")));
+        assert!(!told(camera(&"x".repeat(65))));
+        assert!(told(taken("2024-05-01T12:33:10+09:00")));
+        assert!(!told(taken("yesterday")));
+        assert!(told(place(37.5, 127.0)));
+        assert!(!told(place(f64::NAN, 127.0)));
+        assert!(!told(place(91.0, 0.0)));
     }
 
     #[test]

@@ -98,6 +98,11 @@ pub fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fa
     )
 }
 
+/// Returns the largest JPEG inside.
+pub fn preview(file: &[u8]) -> Option<&[u8]> {
+    preview::largest(file).map(|preview| preview.jpeg)
+}
+
 /// What the camera says of its picture goes before what it says of the preview: many turn neither, and note it once.
 fn orientation(file: &[u8]) -> Option<Orientation> {
     const CANON: &[u8] = b"CMT1";

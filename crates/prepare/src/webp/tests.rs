@@ -1,6 +1,6 @@
 use common::{fault::Code, image::Warning};
 use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
-use testing::pictures::{WHITE, encoded, laid, quarters};
+use testing::pictures::{WHITE, encoded, laid, quarters, with_exif_webp};
 
 use crate::{
     Limits,
@@ -10,37 +10,13 @@ use crate::{
 /// Orientation 6 as the type LONG, in the byte order of Motorola.
 const EXIF: &[u8] = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06\0\0\0\0";
 
-fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    let gap = vec![0; body.len() % 2];
-    [name, &(body.len() as u32).to_le_bytes()[..], body, &gap].concat()
-}
-
-/// An extended file, with Exif behind the picture.
-fn with_exif(webp: &[u8], (width, height): (u32, u32), exif: &[u8]) -> Vec<u8> {
-    let side = |side: u32| (side - 1).to_le_bytes()[..3].to_vec();
-    let canvas = [vec![8, 0, 0, 0], side(width), side(height)].concat();
-    let body = [
-        &chunk(b"VP8X", &canvas)[..],
-        &webp[12..],
-        &chunk(b"EXIF", exif),
-    ]
-    .concat();
-    [
-        b"RIFF",
-        &(4 + body.len() as u32).to_le_bytes()[..],
-        b"WEBP",
-        &body,
-    ]
-    .concat()
-}
-
 #[test]
 fn orientation_is_read_with_and_without_its_prefix() {
     let lying = laid(quarters(640, 400), image::metadata::Orientation::Rotate90);
     let size = lying.dimensions();
     let plain = encoded(lying, ImageFormat::WebP);
     for prefix in [b"Exif\0\0".as_slice(), b""] {
-        let file = with_exif(&plain, size, &[prefix, EXIF].concat());
+        let file = with_exif_webp(&plain, size, &[prefix, EXIF].concat());
         let (facts, tile) = prepared(&file, SPEC);
         assert_eq!((facts.width, facts.height), (640, 400));
         shows_quarters(&tile);

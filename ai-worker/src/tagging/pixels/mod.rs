@@ -1,0 +1,7 @@
+//! What a picture's pixels tell without a model.
+
+mod colors;
+mod quality;
+
+pub use colors::colors;
+pub use quality::quality;
