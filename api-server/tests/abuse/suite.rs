@@ -188,6 +188,8 @@ fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile
             "a secret of the abuse suite".to_owned(),
         ),
         ("--prepare-timeout-ms", "2000".to_owned()),
+        // Other tests beside it would else leave hardly any time to files that are to take too much of it.
+        ("--prepare-slow-niceness", "0".to_owned()),
     ];
     options
         .into_iter()

@@ -8,7 +8,7 @@ use common::{
     process::ReaderProgram,
 };
 
-use crate::{Limits, Pool, PoolConfig};
+use crate::{Limits, Niceness, Pool, PoolConfig};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Preparing images")]
@@ -46,6 +46,11 @@ pub struct PrepareConfig {
     /// answered 429 `overloaded`
     #[arg(long, env = "TAGFLEET_PREPARE_TIMEOUT_MS", default_value_t = 2_000)]
     pub prepare_timeout_ms: u64,
+
+    /// How far a decoder whose file is slow lets all else on the machine go before, 0 to 10. With 10 it gets a tenth of a core
+    /// that something else wants as well
+    #[arg(long, env = "TAGFLEET_PREPARE_SLOW_NICENESS", default_value_t = 10)]
+    pub prepare_slow_niceness: i32,
 
     /// JPEG quality of the tiles that workers get, 1 to 100
     #[arg(long, env = "TAGFLEET_PREPARE_TILE_QUALITY", default_value_t = Limits::STANDARD.tile_quality)]
@@ -101,7 +106,10 @@ impl PrepareConfig {
         PoolConfig {
             program: self.program(),
             processes: self.processes(),
-            niceness: self.niceness,
+            niceness: Niceness {
+                usual: self.niceness,
+                aside: self.niceness + self.prepare_slow_niceness,
+            },
             queue: self.prepare_queue,
             timeout: Duration::from_millis(self.prepare_timeout_ms),
             limits: self.limits(),
@@ -117,6 +125,9 @@ impl PrepareConfig {
         positive("--prepare-processes", self.processes())?;
         positive("--prepare-queue", self.prepare_queue)?;
         positive("--prepare-timeout-ms", self.prepare_timeout_ms)?;
+        if !(0..=10).contains(&self.prepare_slow_niceness) {
+            return refuse("--prepare-slow-niceness", "must be 0 to 10");
+        }
         match self.prepare_tile_quality {
             1..=100 => Ok(()),
             _ => refuse("--prepare-tile-quality", "must be 1 to 100"),

@@ -45,7 +45,7 @@ pub use codecs::{Library, libraries};
 pub use config::PrepareConfig;
 pub use limits::Limits;
 pub use metrics::describe as describe_metrics;
-pub use pool::{Pool, PoolConfig};
+pub use pool::{Niceness, Pool, PoolConfig};
 
 /// A file that became a tile.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ use common::{
 };
 use image::ImageFormat;
 use libtest_mimic::{Arguments, Trial};
-use prepare::{Limits, Picture, Pool, PoolConfig};
+use prepare::{Limits, Niceness, Picture, Pool, PoolConfig};
 use testing::{
     escapes::{self, Lack},
     pictures::{self, Coding, heif, quarters_item},
@@ -260,7 +260,8 @@ fn config(start: Start) -> PoolConfig {
             allow_unconfined: false,
         },
         processes: 1,
-        niceness: 0,
+        // Beside other tests, a file that hangs would else get hardly any time to be ended for.
+        niceness: Niceness { usual: 0, aside: 0 },
         queue: 4,
         timeout: Duration::from_millis(500),
         limits: Limits {
@@ -272,7 +273,7 @@ fn config(start: Start) -> PoolConfig {
 }
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(10)
+    Instant::now() + Duration::from_secs(60)
 }
 
 /// Returns what a decoder says of the file.
@@ -343,7 +344,7 @@ async fn hangs() {
 
 /// Two may be slow, and the third is ended to make room.
 async fn hangs_beside_others() {
-    let pool = patient_pool(1, 8, Duration::from_secs(4));
+    let pool = patient_pool(1, 8, Duration::from_secs(2));
     let hang = || {
         let pool = pool.clone();
         tokio::spawn(async move { tile(&pool, b"hang").await })
@@ -380,7 +381,15 @@ async fn busy_machine() {
     let begun = std::time::Instant::now();
     compute(TURNS);
     let alone = begun.elapsed();
-    let pool = patient_pool(1, 8, alone * 3);
+    let config = PoolConfig {
+        timeout: alone * 3,
+        niceness: Niceness {
+            usual: 0,
+            aside: 10,
+        },
+        ..config(Start::Usual)
+    };
+    let pool = Pool::start(config).expect("processes");
     let is_over = Arc::new(AtomicBool::new(false));
     let others: Vec<_> = (0..2 * thread::available_parallelism().unwrap().get())
         .map(|_| {
@@ -407,7 +416,10 @@ async fn busy_machine() {
 
 async fn nice() {
     let config = PoolConfig {
-        niceness: 5,
+        niceness: Niceness {
+            usual: 5,
+            aside: 15,
+        },
         ..config(Start::Usual)
     };
     let pool = Pool::start(config).expect("processes");

@@ -4,7 +4,7 @@ use std::{env, fs, path::Path, time::Duration};
 
 use bytes::Bytes;
 use common::process::ReaderProgram;
-use prepare::{Limits, Pool, PoolConfig};
+use prepare::{Limits, Niceness, Pool, PoolConfig};
 use testing::bench::Spread;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ pub fn extra_ms(photo: &Path) -> Spread {
         .unwrap();
     runtime.block_on(async {
         let pool = Pool::start(PoolConfig {
-            niceness: 0,
+            niceness: Niceness { usual: 0, aside: 0 },
             program: ReaderProgram {
                 path: env::current_exe().unwrap(),
                 allow_unconfined: false,

@@ -67,8 +67,9 @@ impl Decoder {
         };
         let started = config.program.start("prepare-worker", bounds, &MALLOC)?;
         let Reader { process, to, from } = started;
-        if config.niceness > 0 {
-            give_way(process.id(), config.niceness);
+        let niceness = config.niceness.usual;
+        if niceness > 0 {
+            give_way(process.id(), niceness);
         }
         // Where the system grants less, it takes a few switches more.
         let _ = rustix::pipe::fcntl_setpipe_size(&to, FILE_PIPE_BYTES);

@@ -41,8 +41,7 @@ pub struct PoolConfig {
     /// The program that, with the argument `prepare-worker`, calls [`crate::child::run`].
     pub program: ReaderProgram,
     pub processes: usize,
-    /// The niceness of the processes, 0 to 9. What others do on the same machine goes before those that have more.
-    pub niceness: i32,
+    pub niceness: Niceness,
     /// Files that may wait for a process.
     pub queue: usize,
     /// Longest decode of one file, in time of the processor. The clock decides only where a decoder stands still, or gets
@@ -51,6 +50,14 @@ pub struct PoolConfig {
     pub limits: Limits,
     /// Largest file, to know what memory a process needs.
     pub max_file_bytes: usize,
+}
+
+/// How far processes let others go before, 0 to 19: what else is done on the same machine, each other, and the server itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Niceness {
+    pub usual: i32,
+    /// Of one whose file is slow.
+    pub aside: i32,
 }
 
 #[derive(Clone, Debug)]
@@ -76,10 +83,6 @@ struct Inner {
     /// Those that decoded before stand in front.
     idle: Mutex<VecDeque<Decoder>>,
 }
-
-/// What is added to the niceness, of 19, of a process whose file is slow. What others do goes before, and yet it gets on: a
-/// tenth of a core that one of them wants as well.
-const ASIDE: i32 = 10;
 
 /// Multiples of the longest decode for which a decoder may stand still.
 const STILL: u32 = 2;
@@ -301,7 +304,7 @@ impl Inner {
             return Ended::Crowded;
         };
         drop(turn);
-        decoder::give_way(pid, self.config.niceness + ASIDE);
+        decoder::give_way(pid, self.config.niceness.aside);
         let _slow = tokio::select! {
             answered = &mut answer => return Ended::of(answered, true),
             ended = &mut end => return ended,
