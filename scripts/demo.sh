@@ -17,7 +17,7 @@ finish() {
 start_service() {
     if ((port != 8080)); then say "port 8080 is taken, so it listens on $port"; fi
     start tagfleet "$log" env TAGFLEET_LISTEN="127.0.0.1:$port" TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$origin" \
-        TAGFLEET_CAPTION_START=background "$tagfleet" serve
+        TAGFLEET_MODEL="${TAGFLEET_MODEL:-$served}" TAGFLEET_CAPTION_START=background "$tagfleet" serve
     await tagfleet "$log" 60 is_ready "$port" /readyz
 }
 
@@ -37,7 +37,7 @@ tell_where() {
     say "API      http://127.0.0.1:$port/docs"
     say "metrics  http://127.0.0.1:$port/metrics"
     say "log      $log"
-    say "try      $tagfleet tag --api http://127.0.0.1:$port <a photo, folder or URL>"
+    say "try      $tagfleet tag --api http://127.0.0.1:$port --with $told <a photo, folder or URL>"
 }
 
 # Ctrl-C is the ordinary end here and no failure; that the service ended by itself is one.
@@ -57,7 +57,7 @@ shut_down() {
 }
 
 main() {
-    local failed=0 port origin ports log
+    local failed=0 served told port origin ports log
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -76,11 +76,12 @@ main() {
     log="target/demo/$port.log"
     : >"$log"
     serve_samples "target/demo/$port-samples.log" "$origin"
+    find_models
     start_service
 
     step "Tagging the sample photos by URL"
     sample_urls "$origin"
-    "$tagfleet" tag --api "http://127.0.0.1:$port" --timings "${samples[@]}" || failed=1
+    "$tagfleet" tag --api "http://127.0.0.1:$port" --with "$told" --timings "${samples[@]}" || failed=1
 
     step "Where everything is"
     tell_where

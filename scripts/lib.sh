@@ -156,8 +156,19 @@ sample_urls() {
     done
 }
 
-# What tags need. Captions need more, and may come later.
-tagging=(onnxruntime efficientnet-lite0 samples)
+# What tags need, and what is seen beside them. Captions need more, and may come later.
+tagging=(onnxruntime efficientnet-lite0 samples coco-ssd blazeface ppocr-text)
+
+# Which of them are there: without the npm registry some are not. Leaves the models in $served and what they tell in $told.
+find_models() {
+    local pair
+    served=efficientnet-lite0 told=colors,exif
+    for pair in coco-ssd:people blazeface: ppocr-text:text; do
+        [[ -f $TAGFLEET_MODELS_DIR/${pair%:*}/manifest.toml ]] || continue
+        served+=",${pair%:*}"
+        [[ -z ${pair#*:} ]] || told="${pair#*:},$told"
+    done
+}
 
 # prepare CARGO_COMMAND ARGUMENTS…: models and binary side by side, since one waits for the network and the other for the
 # processor. Each has a session of its own, so that Ctrl-C ends both through the script's exit trap.

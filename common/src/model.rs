@@ -2,6 +2,7 @@
 //! ONNX tagger is a new folder with a manifest, and no code.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
@@ -201,6 +202,9 @@ pub struct Manifest {
     pub source: String,
     #[serde(default = "default_threshold")]
     pub default_threshold: f32,
+    /// The same of single tags, by their English names.
+    #[serde(default)]
+    pub thresholds: BTreeMap<String, f32>,
     #[serde(default = "default_limit")]
     pub default_limit: u16,
     /// What a caption may speak of; of all tags where absent.
@@ -265,7 +269,11 @@ impl Manifest {
         if self.looks_for == Some(Subject::Other) {
             return Some("looks_for must be `people`, `faces`, `safety` or `text`");
         }
-        let makes_sense = |gate: &Gate| (0.0..=1.0).contains(&gate.plain);
+        let is_a_share = |share: &f32| (0.0..=1.0).contains(share);
+        if !self.thresholds.values().all(is_a_share) {
+            return Some("thresholds must be 0 to 1");
+        }
+        let makes_sense = |gate: &Gate| is_a_share(&gate.plain);
         if !self.gate.as_ref().is_none_or(makes_sense) {
             return Some("gate.plain must be 0 to 1");
         }

@@ -1,6 +1,6 @@
 //! What is asked of every image: options of `tag` and of `batch submit`, as the API names them.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use common::wire::Language;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,10 +13,10 @@ pub struct Asked {
     #[serde(skip)]
     pub caption: bool,
 
-    /// Also where people are; wants a model that sees them, such as coco-ssd
-    #[arg(long)]
+    /// What else is to be told of an image
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FEATURE,…")]
     #[serde(skip)]
-    pub people: bool,
+    pub with: Vec<Feature>,
 
     /// Tags of an image at the most [default: the model's]
     #[arg(long)]
@@ -35,12 +35,42 @@ pub struct Asked {
     pub model: Option<String>,
 }
 
+/// What there is beside tags and captions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Feature {
+    /// Who is there, and where; wants coco-ssd, and counts better with blazeface
+    People,
+    /// How likely it is not fit for everybody; wants open-nsfw
+    Safety,
+    /// Whether there is text, and whether it is a page of it; wants ppocr-text
+    Text,
+    /// The colours that there is most of
+    Colors,
+    /// How light, rich in contrast and sharp it is
+    Quality,
+    /// When, where and with which camera it was taken
+    Exif,
+}
+
+impl Feature {
+    fn name(self) -> &'static str {
+        match self {
+            Self::People => "people",
+            Self::Safety => "safety",
+            Self::Text => "text",
+            Self::Colors => "colors",
+            Self::Quality => "quality",
+            Self::Exif => "exif",
+        }
+    }
+}
+
 impl Asked {
     /// Returns the options that were given, as members of a JSON body.
     pub fn options(&self) -> anyhow::Result<Map<String, Value>> {
         let mut features = vec!["tags"];
         features.extend(self.caption.then_some("caption"));
-        features.extend(self.people.then_some("people"));
+        features.extend(self.with.iter().map(|feature| feature.name()));
         let mut options: Map<String, Value> = serde_json::from_value(serde_json::to_value(self)?)?;
         options.retain(|_, value| !value.is_null());
         options.insert("features".to_owned(), features.into());
@@ -73,14 +103,14 @@ mod tests {
     fn only_what_was_given_is_asked_for() {
         let asked = Asked {
             caption: true,
-            people: false,
+            with: vec![Feature::People, Feature::Text],
             limit: Some(3),
             threshold: Some(0.1),
             language: None,
             model: Some("a&b".to_owned()),
         };
         let options = asked.options().expect("options");
-        let expected = "features=tags%2Ccaption&limit=3&model=a%26b&threshold=0.1";
+        let expected = "features=tags%2Ccaption%2Cpeople%2Ctext&limit=3&model=a%26b&threshold=0.1";
         assert_eq!(query(&options), expected);
         assert!(options["features"].is_array());
     }

@@ -1,6 +1,6 @@
 //! The model `fake`: no files, four classes, and a queue of its own like any other.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use common::{
     model::{Fit, Kind, Spoken, TileSpec},
@@ -41,6 +41,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
         calibration: Calibration::NONE,
         spoken: Spoken::default(),
         gate: None,
+        thresholds: BTreeMap::new(),
     };
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     for _ in 0..threads {

@@ -90,6 +90,7 @@ impl Loader {
             calibration: Calibration::new(&manifest, &taxonomy)?,
             spoken: manifest.spoken,
             gate: manifest.gate,
+            thresholds: manifest.thresholds.clone(),
             taxonomy,
             model: info(manifest, classes)?,
         };

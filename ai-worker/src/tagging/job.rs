@@ -4,6 +4,7 @@ mod look;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::{
     sync::Arc,

@@ -1,5 +1,7 @@
 //! What makes tags of a model's scores.
 
+use std::collections::BTreeMap;
+
 use common::{
     fault::{Code, Fault},
     image::Part,
@@ -21,6 +23,8 @@ pub struct Tagger {
     pub calibration: Calibration,
     pub spoken: Spoken,
     pub gate: Option<Gate>,
+    /// How sure it has to be of single tags; of the others by its default.
+    pub thresholds: BTreeMap<String, f32>,
 }
 
 impl Tagger {
@@ -33,13 +37,7 @@ impl Tagger {
                 unknown.to_string(),
             )
         })?;
-        let choice = Choice {
-            threshold: job.threshold.unwrap_or(self.model.default_threshold),
-            limit: self.limit(job),
-            filter,
-            language: job.language,
-        };
-        Ok(self.chosen(scores, &choice))
+        Ok(self.told(job, scores, filter, |own| job.threshold.unwrap_or(own)))
     }
 
     /// Returns what a caption could speak of, whatever the caller's limit and threshold leave of it.
@@ -61,17 +59,44 @@ impl Tagger {
         if self.model.subject() == Some(Subject::Safety) {
             return Vec::new();
         }
-        let least = self.model.default_threshold;
         let Some(filter) = Filter::of_known(&self.taxonomy, &job.selection) else {
             return Vec::new();
         };
+        let asked = job.threshold.unwrap_or_default();
+        self.told(job, scores, filter, |own| asked.max(own))
+    }
+
+    /// `least`: how sure it has to be of a tag whose own threshold is this one.
+    fn told(
+        &self,
+        job: &Job,
+        scores: &[f32],
+        filter: Filter<'_>,
+        least: impl Fn(f32) -> f32,
+    ) -> Vec<Tag> {
+        let default = self.model.default_threshold;
+        let lowest = self.thresholds.values().copied().fold(default, f32::min);
+        let limit = self.limit(job);
         let choice = Choice {
-            threshold: job.threshold.map_or(least, |asked| asked.max(least)),
-            limit: self.limit(job),
+            threshold: least(lowest),
+            // Some of them may go again.
+            limit: if self.thresholds.is_empty() {
+                limit
+            } else {
+                usize::MAX
+            },
             filter,
             language: job.language,
         };
-        self.chosen(scores, &choice)
+        let mut tags = self.chosen(scores, &choice);
+        tags.retain(|tag| tag.confidence >= least(self.own_threshold(tag.id())));
+        tags.truncate(limit);
+        tags
+    }
+
+    fn own_threshold(&self, tag: &str) -> f32 {
+        let own = self.thresholds.get(tag).copied();
+        own.unwrap_or(self.model.default_threshold)
     }
 
     /// Returns what it looks for beside a tagger, as far as it saw that. `shown`: what of the picture its tile shows.
@@ -97,7 +122,7 @@ impl Tagger {
         let boxes = Boxes::new(scores, classes.len());
         Some(People {
             model: self.model.id.clone(),
-            regions: boxes.regions(person, self.model.default_threshold, shown),
+            regions: boxes.regions(person, self.own_threshold(PERSON), shown),
         })
     }
 

@@ -43,7 +43,7 @@ function options() {
   if ($("model").value) chosen.model = $("model").value;
   const features = ["tags"];
   if ($("caption").checked) features.push("caption");
-  if (!$("people-option").hidden && $("people").checked) features.push("people");
+  for (const box of document.querySelectorAll("#also label:not([hidden]) input:checked")) features.push(box.value);
   if (features.join() !== "tags,caption") chosen.features = features;
   return chosen;
 }
@@ -110,7 +110,8 @@ function showAnswer(answer, photo) {
   $("sentence-by").textContent = text ? `Caption: ${status.replaceAll("_", " ")}${model && model !== status ? ` (${model})` : ""}.` : "";
   const { width, height, format, bytes } = answer.image;
   $("facts").textContent = `${width} × ${height} ${format}, ${Math.ceil(bytes / 1000)} kB. Tags by ${answer.model.name}.`;
-  showPeople(answer.people, answer.partial ?? []);
+  showBoxes(answer.people);
+  showSeen(answer);
   $("tags").replaceChildren(...answer.tags.map(tagRow));
   $("no-tags").hidden = answer.tags.length > 0;
   $("worker").textContent = answer.worker;
@@ -118,19 +119,52 @@ function showAnswer(answer, photo) {
   showStages(answer.timings_ms);
 }
 
-// Where people are, over the photo: parts of its sides, so that they stay in place at any size.
-function showPeople(people, partial) {
-  const boxes = (people?.boxes ?? []).map(({ left, top, width, height, confidence }) => {
+// Where people and faces are, over the photo: parts of its sides, so that they stay in place at any size.
+function showBoxes(people) {
+  const drawn = (kind) => ({ left, top, width, height, confidence }) => {
     const box = element("i");
-    box.title = `person, ${(confidence * 100).toFixed(0)} %`;
+    box.title = `${kind}, ${percent(confidence)}`;
+    box.dataset.kind = kind;
     for (const [side, part] of Object.entries({ left, top, width, height })) box.style[side] = `${part * 100}%`;
     return box;
-  });
-  $("boxes").replaceChildren(...boxes);
-  const missing = partial.includes("people");
-  $("people-seen").hidden = !people && !missing;
-  if (missing) $("people-seen").textContent = "People: the model that sees them did not answer.";
-  else if (people) $("people-seen").textContent = people.count === 1 ? "1 person." : `${people.count} people.`;
+  };
+  const bodies = (people?.boxes ?? []).map(drawn("person"));
+  const faces = (people?.faces?.boxes ?? []).map(drawn("face"));
+  $("boxes").replaceChildren(...bodies, ...faces);
+}
+
+const percent = (share) => `${(share * 100).toFixed(0)} %`;
+const graded = (part) => part?.grades.map(({ id, score }) => `${id} ${percent(score)}`).join(", ");
+
+// What is seen beside the tags; what was not asked for is absent.
+function showSeen({ people, text, safety, colors, quality, exif, partial }) {
+  const place = exif?.place && `${exif.place.latitude}, ${exif.place.longitude}`;
+  const told = {
+    People: people && String(people.count),
+    Text: graded(text),
+    Safety: graded(safety),
+    Colours: colors?.length ? colors.flatMap(swatch) : undefined,
+    Quality: quality && Object.entries(quality).map(([name, part]) => `${name} ${percent(part)}`).join(", "),
+    Taken: exif?.taken_at?.replace("T", " "),
+    Camera: exif?.camera,
+    Place: place,
+    Missing: partial && `${partial.join(", ")}: the model did not answer`,
+  };
+  const rows = Object.entries(told).filter(([, words]) => words);
+  $("seen").replaceChildren(...rows.flatMap(([name, words]) => [element("dt", "", name), described(words)]));
+}
+
+function described(words) {
+  const cell = element("dd");
+  cell.append(...[words].flat());
+  return cell;
+}
+
+function swatch({ name, share, hex }) {
+  const patch = element("i");
+  patch.className = "swatch";
+  patch.style.background = hex;
+  return [patch, `${name} ${percent(share)} `];
 }
 
 // Why a batch did not wait for more images.
@@ -211,8 +245,9 @@ async function showStatus() {
     $("status").textContent = up
       ? `${ready.workers} worker${ready.workers > 1 ? "s" : ""} ready: ${models.default}, captions by ${writers}`
       : `not ready: ${ready.detail}`;
-    showModels(models.models.filter((model) => model.kind !== "detector").map((model) => model.name));
-    $("people-option").hidden = !models.models.some((model) => model.kind === "detector");
+    showModels(models.models.filter((model) => !model.looks_for).map((model) => model.name));
+    const subjects = new Set(models.models.map((model) => model.looks_for));
+    for (const option of document.querySelectorAll("[data-looks-for]")) option.hidden = !subjects.has(option.dataset.looksFor);
   } catch {
     $("status").dataset.state = "down";
     $("status").textContent = "the server does not answer";

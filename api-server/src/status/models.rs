@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
-use common::wire::ModelInfo;
+use common::{model::Subject, wire::ModelInfo};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,8 +24,12 @@ pub struct ModelList {
 pub struct ModelView {
     name: String,
     version: String,
-    /// `softmax` (one true class) or `sigmoid` (every class a question of its own).
+    /// `softmax` (one true class), `sigmoid` (every class a question of its own) or `detector` (boxes, each of them so).
     kind: &'static str,
+    /// What it tells beside a tagger's tags: `people`, `faces`, `safety` or `text`. Absent of taggers.
+    #[schema(example = "people")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looks_for: Option<&'static str>,
     licence: String,
     /// Where it comes from.
     source: String,
@@ -96,6 +100,7 @@ fn view(model: &ModelInfo) -> ModelView {
         name: model.id.name.clone(),
         version: model.id.version.clone(),
         kind: model.kind.name(),
+        looks_for: model.subject().map(Subject::name),
         licence: model.licence.clone(),
         source: model.source.clone(),
         input: InputView {

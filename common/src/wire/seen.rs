@@ -116,7 +116,7 @@ pub struct Region {
 
 impl Region {
     /// Returns whether the middle of `other` lies in it.
-    fn holds(&self, other: &Region) -> bool {
+    pub fn holds(&self, other: &Region) -> bool {
         let across = other.left + other.width / 2.0 - self.left;
         let down = other.top + other.height / 2.0 - self.top;
         (0.0..=self.width).contains(&across) && (0.0..=self.height).contains(&down)

@@ -2,6 +2,7 @@
 
 mod client;
 mod print;
+mod seen;
 mod source;
 
 use std::{io::IsTerminal, process::ExitCode};

@@ -4,7 +4,10 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use common::stage::Stage;
 use serde_json::json;
 
-use super::client::{Answer, Outcome};
+use super::{
+    client::{Answer, Outcome},
+    seen,
+};
 
 const TAGS_SHOWN: usize = 5;
 const STYLE: TableStyle =
@@ -27,24 +30,42 @@ pub fn tables(outcomes: &[Outcome], timings: bool) {
 
 fn tags(outcomes: &[Outcome]) -> Table {
     let mut table = table();
-    table.set_header(["image", "tags", "caption", "ms", "worker"]);
-    for Outcome { source, result } in outcomes {
-        let name = short(source);
-        match result {
-            Ok(answer) => table.add_row([
-                name,
-                tag_list(answer),
-                caption(answer),
-                total(answer),
-                answer.worker.clone(),
-            ]),
-            Err(problem) => {
-                let message = format!("{}: {}", problem.code, problem.detail);
-                table.add_row([name, message, String::new(), String::new(), String::new()])
-            }
-        };
+    let rows = outcomes.iter().map(row);
+    let rows: Vec<[String; 6]> = rows.collect();
+    // Who asked for nothing beside tags is told nothing of it.
+    let is_seen = rows.iter().any(|row| !row[SEEN].is_empty());
+    let shown = |row: [String; 6]| {
+        let cells = row.into_iter().enumerate();
+        cells.filter_map(move |(at, cell)| (is_seen || at != SEEN).then_some(cell))
+    };
+    let header = ["image", "tags", "also", "caption", "ms", "worker"];
+    table.set_header(shown(header.map(str::to_owned)));
+    for row in rows {
+        table.add_row(shown(row));
     }
     table
+}
+
+/// Where a row says what is seen beside the tags.
+const SEEN: usize = 2;
+
+fn row(Outcome { source, result }: &Outcome) -> [String; 6] {
+    let name = short(source);
+    match result {
+        Ok(answer) => [
+            name,
+            tag_list(answer),
+            seen::in_words(&answer.raw),
+            caption(answer),
+            total(answer),
+            answer.worker.clone(),
+        ],
+        Err(problem) => {
+            let message = format!("{}: {}", problem.code, problem.detail);
+            let nothing = String::new;
+            [name, message, nothing(), nothing(), nothing(), nothing()]
+        }
+    }
 }
 
 fn stages(outcomes: &[Outcome]) -> Table {

@@ -4,24 +4,18 @@ use std::{sync::Arc, time::Instant};
 
 use common::{
     fault::{Code, Fault},
-    image::Part,
-    model::Subject,
     queue::Priority,
     stage::{Stage, StageClock},
-    wire::{self, BatchRun, Features, Job, RETURN_MARGIN, Seen, Tag, Tagged},
+    wire::{self, BatchRun, Job, RETURN_MARGIN, Tag, Tagged},
 };
 
-use super::{Decoding, Progress, TaggingWorker, Tiles};
+use super::{Decoding, Progress, TaggingWorker, Tiles, together::Told};
 use crate::{
     captioning::{Asked, Caption, Captioned, PendingCaption},
     tagging::{
         batching::{BatchError, Scored},
-        beside::fused,
         decode::Picture,
-        pixels,
         served::{Served, Version},
-        spoken::spoken,
-        tagger::Tagger,
     },
 };
 
@@ -81,21 +75,10 @@ impl TaggingWorker {
             .map_or(scored.finished, |it| it.max(scored.finished));
         clock.end_at(Stage::Infer, finished);
         let tagger = &version.tagger;
-        let tags = tagger.select(job, &scored.scores)?;
-        let sure = match job.features.caption {
-            true => tagger.sure(job, &scored.scores)?,
-            false => Vec::new(),
-        };
-        let spoken = spoken(sure, &sights.tags, &sights.seen, job.language);
-        let tags = fused(tags, sights.tags, tagger.limit(job));
-        let mut seen = sights.seen;
-        if own_is_asked(job, tagger) {
-            seen.join(tagger.seen(&scored.scores, Part::WHOLE));
-        }
-        seen.join(self.seen_without_a_model(job, &picture));
+        let Told { tags, spoken, seen } =
+            self.put_together(job, tagger, &scored.scores, sights, &picture)?;
         clock.end(Stage::Postprocess);
         let caption = self.caption(job, priority, &spoken, deadline).await;
-        let tags = if job.features.tags { tags } else { Vec::new() };
         let tagged = |caption| Tagged {
             model: tagger.model.id.clone(),
             tags,
@@ -103,22 +86,6 @@ impl TaggingWorker {
             seen,
         };
         Ok(ended(caption, tagged, clock))
-    }
-
-    /// Returns what the pixels tell by themselves, of what is asked. It takes some 100 µs.
-    fn seen_without_a_model(&self, job: &Job, picture: &Picture) -> Seen {
-        let Features {
-            colors, quality, ..
-        } = job.features;
-        let is_asked = (colors || quality) && self.decoding != Decoding::Never;
-        let Some(rgb) = is_asked.then(|| picture.pixels().ok()).flatten() else {
-            return Seen::default();
-        };
-        Seen {
-            colors: colors.then(|| pixels::colors(rgb, job.language)),
-            quality: quality.then(|| pixels::quality(rgb, picture.width())),
-            ..Seen::default()
-        }
     }
 
     pub(super) fn served(&self, model: &str) -> Result<&Served, Fault> {
@@ -167,16 +134,6 @@ impl TaggingWorker {
         let caption = self.captions.caption(wanted, tags, asked, written_by).await;
         let is_unsure = wanted && tags.is_empty() && !self.captions.are_off(asked);
         caption.marked_unsure(is_unsure)
-    }
-}
-
-/// Returns whether a job wants to hear what its own model looks for.
-fn own_is_asked(job: &Job, tagger: &Tagger) -> bool {
-    match tagger.model.subject() {
-        Some(Subject::People | Subject::Faces) => job.features.people,
-        Some(Subject::Safety) => job.features.safety,
-        Some(Subject::Text) => job.features.text,
-        Some(Subject::Other) | None => false,
     }
 }
 

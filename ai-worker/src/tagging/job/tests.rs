@@ -1,6 +1,7 @@
 mod late;
 
 use std::{
+    collections::BTreeMap,
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -93,6 +94,7 @@ fn model(
         calibration: Calibration::NONE,
         spoken: Spoken::default(),
         gate: None,
+        thresholds: BTreeMap::new(),
         model,
     });
     let loaded = LoadedVersion {

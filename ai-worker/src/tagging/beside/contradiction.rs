@@ -1,0 +1,105 @@
+//! What a detector takes for people, and a tagger for an animal.
+
+use common::wire::{People, Region, Seen, Tag};
+
+const PERSON: &str = "person";
+const ANIMAL: &str = "animal";
+
+/// Takes back people whom a detector saw in place of an animal: an ape, or a penguin's face. `sure`: what the tagger is sure of.
+/// Where the detector sees an animal itself, people stand beside it. And who has a body and a face is a person.
+pub fn without_apes(sure: &[Tag], others: &mut Vec<Tag>, seen: &mut Seen) {
+    let is_animal = |tag: &Tag| tag.category == ANIMAL;
+    if !sure.iter().any(is_animal) || others.iter().any(is_animal) {
+        return;
+    }
+    let bodies = regions(&seen.people);
+    let faces = regions(&seen.faces);
+    if let Some(people) = &mut seen.people {
+        let has_face = |body: &Region| faces.iter().any(|face| body.holds(face));
+        people.regions.retain(has_face);
+    }
+    if let Some(found) = &mut seen.faces {
+        let has_body = |face: &Region| bodies.iter().any(|body| body.holds(face));
+        found.regions.retain(has_body);
+    }
+    if seen.head_count(0.0) == 0 {
+        others.retain(|tag| tag.id() != PERSON);
+    }
+}
+
+fn regions(found: &Option<People>) -> Vec<Region> {
+    let regions = found.iter().flat_map(|found| &found.regions);
+    regions.copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use common::wire::ModelId;
+
+    use super::*;
+
+    fn tag(id: &str, category: &str) -> Tag {
+        Tag {
+            id: id.into(),
+            name: id.into(),
+            confidence: 0.95,
+            category: category.into(),
+            category_name: category.into(),
+            parents: Vec::new(),
+        }
+    }
+
+    fn at(left: f32, width: f32) -> Region {
+        Region {
+            left,
+            top: 0.0,
+            width,
+            height: width,
+            confidence: 0.9,
+        }
+    }
+
+    fn seen(bodies: &[Region], faces: &[Region]) -> Seen {
+        let model = ModelId {
+            name: "detector".into(),
+            version: "1".into(),
+        };
+        let found = |regions: &[Region]| {
+            Some(People {
+                model: model.clone(),
+                regions: regions.to_vec(),
+            })
+        };
+        Seen {
+            people: found(bodies),
+            faces: found(faces),
+            ..Seen::default()
+        }
+    }
+
+    /// How many people are left, and which tags.
+    fn left(sure: &[Tag], others: &[Tag], mut seen: Seen) -> (usize, Vec<String>) {
+        let mut others = others.to_vec();
+        without_apes(sure, &mut others, &mut seen);
+        let names = others.iter().map(|tag| tag.id().to_owned());
+        (seen.head_count(0.0), names.collect())
+    }
+
+    #[test]
+    fn an_ape_is_nobody_and_who_stands_beside_a_dog_is_somebody() {
+        let gorilla = [tag("gorilla", ANIMAL)];
+        let person = [tag(PERSON, PERSON)];
+        let body = at(0.0, 0.6);
+        let nobody = (0, Vec::new());
+        assert_eq!(left(&gorilla, &person, seen(&[body], &[])), nobody);
+        // A penguin's face, and no body.
+        assert_eq!(left(&gorilla, &person, seen(&[], &[at(0.1, 0.1)])), nobody);
+        let somebody = (1, vec![PERSON.to_owned()]);
+        let with_face = seen(&[body], &[at(0.2, 0.1)]);
+        assert_eq!(left(&gorilla, &person, with_face), somebody);
+        let beside_a_dog = [tag(PERSON, PERSON), tag("dog", ANIMAL)];
+        assert_eq!(left(&gorilla, &beside_a_dog, seen(&[body], &[])).0, 1);
+        let sofa = [tag("sofa", "furniture")];
+        assert_eq!(left(&sofa, &person, seen(&[body], &[])), somebody);
+    }
+}

@@ -1,0 +1,84 @@
+//! What a tagger, the models beside it and the pixels themselves tell, put together.
+
+use common::{
+    fault::Fault,
+    image::Part,
+    model::Subject,
+    wire::{Features, Job, Seen, Tag},
+};
+
+use super::{Decoding, TaggingWorker, look::Sights};
+use crate::tagging::{
+    beside::{fused, without_apes},
+    decode::Picture,
+    pixels,
+    spoken::spoken,
+    tagger::Tagger,
+};
+
+/// What a picture's answer tells, but for the caption.
+pub struct Told {
+    pub tags: Vec<Tag>,
+    /// What the caption may speak of.
+    pub spoken: Vec<Tag>,
+    pub seen: Seen,
+}
+
+impl TaggingWorker {
+    pub(super) fn put_together(
+        &self,
+        job: &Job,
+        tagger: &Tagger,
+        scores: &[f32],
+        sights: Sights,
+        picture: &Picture,
+    ) -> Result<Told, Fault> {
+        let tags = tagger.select(job, scores)?;
+        let sure = match job.features.caption || job.features.people {
+            true => tagger.sure(job, scores)?,
+            false => Vec::new(),
+        };
+        let Sights {
+            tags: mut others,
+            mut seen,
+            ..
+        } = sights;
+        without_apes(&sure, &mut others, &mut seen);
+        let spoken = spoken(sure, &others, &seen, job.language);
+        let tags = match job.features.tags {
+            true => fused(tags, others, tagger.limit(job)),
+            false => Vec::new(),
+        };
+        if own_is_asked(job, tagger) {
+            seen.join(tagger.seen(scores, Part::WHOLE));
+        }
+        seen.join(self.seen_without_a_model(job, picture));
+        Ok(Told { tags, spoken, seen })
+    }
+
+    /// Returns what the pixels tell by themselves, of what is asked. It takes some 100 µs.
+    fn seen_without_a_model(&self, job: &Job, picture: &Picture) -> Seen {
+        let Features {
+            colors, quality, ..
+        } = job.features;
+        let is_asked = (colors || quality) && self.decoding != Decoding::Never;
+        let Some(rgb) = is_asked.then(|| picture.pixels().ok()).flatten() else {
+            return Seen::default();
+        };
+        Seen {
+            colors: colors.then(|| pixels::colors(rgb, job.language)),
+            quality: quality.then(|| pixels::quality(rgb, picture.width())),
+            ..Seen::default()
+        }
+    }
+}
+
+/// Returns whether a job wants to hear what its own model looks for.
+fn own_is_asked(job: &Job, tagger: &Tagger) -> bool {
+    match tagger.model.subject() {
+        Some(Subject::People | Subject::Faces) => job.features.people,
+        Some(Subject::Safety) => job.features.safety,
+        Some(Subject::Text) => job.features.text,
+        Some(Subject::Other) | None => false,
+    }
+}
