@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True  # the source tree stays as it was cloned
 
 from steps import BuildError
 from steps.fetch import fetch, take
-from steps.items import ITEMS, MODELS, PHOTOS
+from steps.items import GROUPS, ITEMS, MODELS, PHOTOS
 from steps.lock import read_lock
 from steps.place import Placed, one_build_at_a_time
 from steps.sandbox import Sandbox, check_machine
@@ -36,6 +36,7 @@ def parse_arguments(words):
     parser.add_argument("--verify", action="store_true", help="hash again what is already there")
     parser.add_argument("--check", action="store_true", help="afterwards, tag the sample photos and say whether they are recognised")
     parser.add_argument("--calibrate", action="store_true", help="afterwards, measure on labelled photos how certain the taggers may be (205 MB)")
+    parser.add_argument("--groups", metavar="FOLDER", type=pathlib.Path, help="afterwards, put photos of groups of people there, unless it exists (13 MB)")
     parser.add_argument("--labelled", metavar="FOLDER", type=pathlib.Path, help="afterwards, put the labelled photos there, unless it exists (205 MB)")
     return parser.parse_args(words)
 
@@ -135,6 +136,18 @@ class Build:
             self.sandbox.run(MODELS / "labelled_photos.py", photos, part)
             part.rename(folder)
 
+    def groups(self, folder):
+        """Photos that are named by how many people are in them."""
+        if folder.exists():
+            return
+        self.sandbox.create()
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        self.bring(self.lock[GROUPS], part)
+        part.rename(folder)
+        shutil.rmtree(self.placed.scratch / "downloads", ignore_errors=True)
+
     @contextlib.contextmanager
     def photos(self):
         """A folder of what the labelled photos' packages hold, for as long as it is needed."""
@@ -170,6 +183,8 @@ def main(words=None):
         build.check(chosen(arguments))
     if arguments.calibrate:
         build.calibrate(chosen(arguments))
+    if arguments.groups:
+        build.groups(arguments.groups.expanduser().resolve())
     if arguments.labelled:
         build.labelled(arguments.labelled.expanduser().resolve())
 

@@ -11,20 +11,6 @@ made="$cache/bench-prepare"
 photos="$cache/bench-photos"
 python="$made/python/bin/python"
 
-# A virtual environment, so that nothing is installed into the machine's Python. One whose Python was upgraded away fails here.
-have_pillow() {
-    cmp -s "$here/requirements.txt" "$made/python/requirements.txt" && "$python" -c 'import PIL' 2>/dev/null
-}
-
-make_pillow() {
-    have_pillow && return
-    rm -rf "$made/python"
-    python3 -m venv "$made/python"
-    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: \
-        --requirement "$here/requirements.txt" || die "pip could not install Pillow for $(python3 --version)"
-    cp "$here/requirements.txt" "$made/python/"
-}
-
 make_vips() {
     local flags
     read -ra flags < <(pkg-config --cflags --libs vips)
@@ -50,7 +36,7 @@ main() {
     step "libvips, Pillow and the photos"
     mkdir -p "$made"
     make_vips
-    make_pillow
+    make_environment "$made/python" "$here/requirements.txt" PIL "Pillow"
     "$python" "$here/photos.py" "$photos"
 
     step "Build"

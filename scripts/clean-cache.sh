@@ -17,5 +17,5 @@ remove_models() {
 say "removing what cargo built in $CARGO_TARGET_DIR"
 cargo clean
 say "removing what benchmarks and checks keep in $cache"
-rm -rf "${cache:?}/bench-photos" "${cache:?}/bench-labelled" "${cache:?}/bench-prepare" "${cache:?}/manifests" "${cache:?}/compose-check"
+rm -rf "${cache:?}/bench-photos" "${cache:?}/bench-labelled" "${cache:?}/bench-groups" "${cache:?}/bench-prepare" "${cache:?}/manifests" "${cache:?}/compose-check"
 remove_models

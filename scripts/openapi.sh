@@ -15,19 +15,9 @@ finish() {
     rm -f "$log"
 }
 
-make_python() {
-    if cmp -s "$wanted" "$made/python/requirements.txt" && "$made/python/bin/python" -c 'import schemathesis' 2>/dev/null; then return; fi
-    say "installing schemathesis (25 MB)"
-    rm -rf "$made/python"
-    python3 -m venv "$made/python"
-    "$made/python/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: \
-        --requirement "$wanted" || die "pip could not install what $wanted names for $(python3 --version)"
-    cp "$wanted" "$made/python/"
-}
-
 main() {
     local port
-    make_python
+    make_environment "$made/python" "$wanted" schemathesis "schemathesis (25 MB)"
     log=$(mktemp)
     trap finish EXIT
     step "A service with a fake engine"

@@ -2,16 +2,8 @@
 # What checks the manifests, in a Python environment of its own. To be sourced after lib.sh.
 made="${cache:?}/manifests"
 
-# make_python: nothing where the requirements are installed already.
 make_python() {
-    local wanted=k8s/tests/requirements.txt
-    if cmp -s "$wanted" "$made/python/requirements.txt" && "$made/python/bin/python" -c 'import kubernetes_validate' 2>/dev/null; then return; fi
-    say "installing what reads manifests (40 MB)"
-    rm -rf "$made/python"
-    python3 -m venv "$made/python"
-    "$made/python/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: \
-        --requirement "$wanted" || die "pip could not install what k8s/tests/requirements.txt names for $(python3 --version)"
-    cp "$wanted" "$made/python/"
+    make_environment "$made/python" k8s/tests/requirements.txt kubernetes_validate "what reads manifests (40 MB)"
 }
 
 # find_kubectl: the machine's where it can build components, else one of our own. Leaves its path in $TAGFLEET_KUBECTL.

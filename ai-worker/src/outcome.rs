@@ -74,12 +74,14 @@ pub async fn store(
 }
 
 /// Returns whether a job has its result. One comes again where its ack was lost, and is not done again then: it would use up
-/// its attempts, and end as a dead letter that says it failed.
+/// its attempts, and end as a dead letter that says it failed. A worker whose user may read no results learns only that there is
+/// one.
 pub async fn is_there(bus: &Bus, key: &ResultKey, seal: Option<&Seal>) -> bool {
     match (bus.result(key).await, seal) {
         (Ok(Some(payload)), Some(seal)) => matches!(seal.open(payload), Opened::Proven(_)),
         (Ok(Some(_)), None) => true,
-        (Ok(None) | Err(_), _) => false,
+        (Ok(None), _) => false,
+        (Err(_), _) => bus.renew_result(key).await.unwrap_or(false),
     }
 }
 

@@ -52,6 +52,7 @@ macro_rules! contract {
 contract! {
     a_waiter_hears_of_its_result,
     a_result_can_be_read_by_its_key,
+    a_result_that_is_renewed_lives_on,
     a_result_is_forgotten,
     tenants_see_only_their_own,
     a_duplicate_resolves_nobody_twice,
@@ -96,6 +97,14 @@ async fn a_result_can_be_read_by_its_key(bus: Bus) {
         bus.result(&key("b")).await.expect("the backend answers"),
         None
     );
+}
+
+async fn a_result_that_is_renewed_lives_on(bus: Bus) {
+    let inbox = inbox(&bus).await;
+    assert!(!bus.renew_result(&key("one")).await.unwrap());
+    store(&bus, &inbox, "one", "1").await;
+    assert!(bus.renew_result(&key("one")).await.unwrap());
+    assert_eq!(bus.result(&key("one")).await.unwrap(), Some("1".into()));
 }
 
 async fn a_result_is_forgotten(bus: Bus) {

@@ -87,11 +87,15 @@ async fn redis_lets_each_role_do_its_work() {
         assert_eq!(result.expect("in time"), Some("result".into()));
         let found = reader.result(&key).await.expect("it reads");
         assert_eq!(found, Some("result".into()));
+        // Of a job that comes again the worker asks whether it is done; it may not read what came of it.
+        assert!(worker.result(&key).await.is_err());
+        assert!(worker.renew_result(&key).await.expect("an answer"));
         let stored = worker.store_provisional(&key, "tags".into(), minute);
         stored.await.expect("the worker stores");
         let found = reader.provisional(&key).await.expect("it reads");
         assert_eq!(found, Some("tags".into()));
     }
+    assert!(!worker.renew_result(&key("nobody")).await.expect("an answer"));
     let left = [key("left")];
     api.cancel(&left[0], minute).await.expect("the API says so");
     assert_eq!(worker.cancelled(&left).await.expect("an answer"), [true]);

@@ -56,6 +56,17 @@ class Behaviour(unittest.IsolatedAsyncioTestCase):
         self.assertIn("retry-after: 1\r\n", answer.lower())
         self.assertIn('"code":"no_api_servers"', answer)
 
+    async def test_metrics_are_not_for_everybody_however_they_are_spelt(self):
+        """An API server takes one more slash at the end for none."""
+        server = await self.server()
+        edge = await self.before(server)
+        for path in ("/metrics", "/metrics/", "/metrics//", "//metrics", "/metrics?x=1", "/metrics/?x=1"):
+            status, answer = await edge.get(path)
+            self.assertEqual(status, 404, path)
+            self.assertIn('"code":"not_found"', answer)
+        self.assertEqual(server.paths, set())
+        self.assertEqual((await edge.get("/v1/metrics"))[0], 200)
+
     async def test_a_line_names_the_client_and_no_health_check_is_a_line(self):
         server = await self.server()
         edge = await self.before(server)

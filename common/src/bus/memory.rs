@@ -96,6 +96,17 @@ impl Memory {
         Some(kept.payload.clone())
     }
 
+    pub fn renew_result(&self, key: &ResultKey, ttl: Duration) -> bool {
+        let now = Instant::now();
+        let mut state = self.state();
+        let kept = state.results.get_mut(key);
+        let Some(kept) = kept.filter(|kept| kept.expires > now) else {
+            return false;
+        };
+        kept.expires = now + ttl;
+        true
+    }
+
     pub fn cancel(&self, key: &ResultKey, ttl: Duration) {
         let now = Instant::now();
         let cancelled = &mut self.state().cancelled;

@@ -160,6 +160,14 @@ impl Bus {
         }
     }
 
+    /// Lets a result live as long as a new one. Returns whether there is one: that may know who may not read it.
+    pub async fn renew_result(&self, key: &ResultKey) -> Result<bool, BusError> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.renew_result(key, self.result_ttl)),
+            Backend::Redis(redis) => redis.renew_result(key, self.result_ttl).await,
+        }
+    }
+
     /// Keeps what a job comes to if nothing better is stored in time: its tags, while its caption is being
     /// written elsewhere. Announced to nobody, and found under no result's key.
     pub async fn store_provisional(

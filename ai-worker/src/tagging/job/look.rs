@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 
 use super::{
     Decoding, TaggingWorker,
-    stages::{decode, no_tile, score},
+    scoring::{decode, no_tile, score},
 };
 use crate::{
     metrics::{BESIDE_FAILED, BESIDE_SPARED},

@@ -1,6 +1,6 @@
 //! The stages of one job: decode, wait for a batch, infer, choose the tags, caption.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use common::{
     fault::{Code, Fault},
@@ -9,14 +9,14 @@ use common::{
     wire::{self, BatchRun, Job, RETURN_MARGIN, Tag, Tagged},
 };
 
-use super::{Decoding, Progress, TaggingWorker, Tiles, together::Told};
+use super::{
+    Decoding, Progress, TaggingWorker, Tiles,
+    scoring::{decode, score},
+    together::Told,
+};
 use crate::{
     captioning::{Asked, Caption, Captioned, PendingCaption},
-    tagging::{
-        batching::{BatchError, Scored},
-        decode::Picture,
-        served::{Served, Version},
-    },
+    tagging::{decode::Picture, served::Served},
 };
 
 /// What is to be done with a job that was worked on.
@@ -160,52 +160,10 @@ fn ended(
     }
 }
 
-pub(super) async fn score(
-    served: &Served,
-    priority: Priority,
-    picture: Picture,
-    deadline: Instant,
-) -> Result<(Scored, Arc<Version>), Fault> {
-    match served.score(priority, picture, deadline).await {
-        Ok(scored) => Ok(scored),
-        // The engine broke under this batch, and the worker ends with it. Waiting
-        // here lets this task be dropped, and with it the job goes back un-acked.
-        Err(BatchError::Stopped) => std::future::pending().await,
-        Err(error) => Err(batch_fault(&error)),
-    }
-}
-
-pub(super) async fn decode(picture: Picture) -> Result<(), Fault> {
-    let decoding = tokio::task::spawn_blocking(move || match picture.pixels() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
-    });
-    match decoding.await {
-        Ok(decoded) => decoded.map_err(no_tile),
-        Err(panicked) => Err(no_tile(panicked.to_string())),
-    }
-}
-
 fn no_time() -> Fault {
     Fault::new(
         Code::DeadlineExceeded,
         Stage::Queue,
         "no time was left when a worker was free",
     )
-}
-
-pub(super) fn no_tile(detail: String) -> Fault {
-    Fault::new(Code::Internal, Stage::Decode, detail).retryable(false)
-}
-
-fn batch_fault(error: &BatchError) -> Fault {
-    let (code, stage) = match error {
-        BatchError::Tile(detail) => return no_tile(detail.clone()),
-        BatchError::Expired => (Code::DeadlineExceeded, Stage::BatchWait),
-        BatchError::Full | BatchError::Retired | BatchError::Stopped => {
-            (Code::Overloaded, Stage::BatchWait)
-        }
-        BatchError::Engine(_) => (Code::InferenceFailed, Stage::Infer),
-    };
-    Fault::new(code, stage, error.to_string())
 }

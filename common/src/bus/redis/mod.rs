@@ -134,6 +134,21 @@ impl Redis {
         })
     }
 
+    /// By a command that needs the right to write, and none to read.
+    pub fn renew_result<'a>(
+        &'a self,
+        key: &'a ResultKey,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<bool, BusError>> {
+        Box::pin(async move {
+            let mut expire = redis::cmd("EXPIRE");
+            expire
+                .arg(self.inner.keys.result(key))
+                .arg(ttl.as_secs());
+            self.inner.ask(&expire).await
+        })
+    }
+
     pub fn cancel<'a>(
         &'a self,
         key: &'a ResultKey,

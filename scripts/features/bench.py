@@ -1,4 +1,4 @@
-"""bench.py TAGFLEET SAMPLES PORT ROUNDS REQUESTS: one service, asked for tags alone and for tags and people, in turn.
+"""bench.py TAGFLEET SAMPLES PORT ROUNDS REQUESTS: one service, asked for tags alone and for more, in turn.
 
 Processor time is the whole service's, decoders included; the generator is not. Every photo is sent as the request's body.
 """
@@ -14,7 +14,15 @@ import urllib.request
 
 AT_ONCE = 4
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-ASKED = {"tags": "tags", "people": "tags,people"}
+MODELS = "efficientnet-lite0,coco-ssd,blazeface,ppocr-text,open-nsfw"
+ASKED = {
+    "tags": "tags",
+    "people": "tags,people",
+    "text": "tags,text",
+    "safety": "tags,safety",
+    "pixels": "tags,colors,quality,exif",
+    "all": "tags,people,text,safety,colors,quality,exif",
+}
 
 
 def processor_s(process):
@@ -65,8 +73,7 @@ def main(tagfleet, samples, port, rounds, requests):
     base = f"http://127.0.0.1:{port}"
     photos = [path.read_bytes() for path in sorted(pathlib.Path(samples).glob("*.*")) if path.suffix in (".png", ".jpg")]
     options = ["--listen", f"127.0.0.1:{port}", "--store-url", "memory:", "--cache", "off", "--captioner", "off"]
-    models = ["--model", "efficientnet-lite0,coco-ssd"]
-    service = subprocess.Popen([tagfleet, "serve", *options, *models], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    service = subprocess.Popen([tagfleet, "serve", *options, "--model", MODELS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         await_ready(base)
         told = {name: [] for name in ASKED}
@@ -78,11 +85,10 @@ def main(tagfleet, samples, port, rounds, requests):
                 told[name].append((processor, wall))
                 print(f"round {number + 1}, {name}: {processor:.1f} ms of processor, {wall:.1f} ms an image")
         middle = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in told.items()}
-        tags, people = middle["tags"], middle["people"]
-        print(
-            f"RESULT people_over_tags_cpu={people[0] / tags[0]:.3f} tags_cpu_ms={tags[0]:.1f} people_cpu_ms={people[0]:.1f} "
-            f"people_over_tags_wall={people[1] / tags[1]:.3f} rounds={rounds} requests={requests}"
-        )
+        tags = middle.pop("tags")
+        over = " ".join(f"{name}_over_tags_cpu={row[0] / tags[0]:.2f}" for name, row in middle.items())
+        wall = middle["all"][1] / tags[1]
+        print(f"RESULT {over} all_over_tags_wall={wall:.2f} tags_cpu_ms={tags[0]:.1f} rounds={rounds} requests={requests}")
     finally:
         service.terminate()
         service.wait()

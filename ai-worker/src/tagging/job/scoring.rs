@@ -1,0 +1,57 @@
+//! A picture's way through one model.
+
+use std::{sync::Arc, time::Instant};
+
+use common::{
+    fault::{Code, Fault},
+    queue::Priority,
+    stage::Stage,
+};
+
+use crate::tagging::{
+    batching::{BatchError, Scored},
+    decode::Picture,
+    served::{Served, Version},
+};
+
+pub async fn score(
+    served: &Served,
+    priority: Priority,
+    picture: Picture,
+    deadline: Instant,
+) -> Result<(Scored, Arc<Version>), Fault> {
+    match served.score(priority, picture, deadline).await {
+        Ok(scored) => Ok(scored),
+        // The engine broke under this batch, and the worker ends with it. Waiting
+        // here lets this task be dropped, and with it the job goes back un-acked.
+        Err(BatchError::Stopped) => std::future::pending().await,
+        Err(error) => Err(batch_fault(&error)),
+    }
+}
+
+pub async fn decode(picture: Picture) -> Result<(), Fault> {
+    let decoding = tokio::task::spawn_blocking(move || match picture.pixels() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    });
+    match decoding.await {
+        Ok(decoded) => decoded.map_err(no_tile),
+        Err(panicked) => Err(no_tile(panicked.to_string())),
+    }
+}
+
+pub fn no_tile(detail: String) -> Fault {
+    Fault::new(Code::Internal, Stage::Decode, detail).retryable(false)
+}
+
+fn batch_fault(error: &BatchError) -> Fault {
+    let (code, stage) = match error {
+        BatchError::Tile(detail) => return no_tile(detail.clone()),
+        BatchError::Expired => (Code::DeadlineExceeded, Stage::BatchWait),
+        BatchError::Full | BatchError::Retired | BatchError::Stopped => {
+            (Code::Overloaded, Stage::BatchWait)
+        }
+        BatchError::Engine(_) => (Code::InferenceFailed, Stage::Infer),
+    };
+    Fault::new(code, stage, error.to_string())
+}
