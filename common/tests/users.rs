@@ -95,7 +95,12 @@ async fn redis_lets_each_role_do_its_work() {
         let found = reader.provisional(&key).await.expect("it reads");
         assert_eq!(found, Some("tags".into()));
     }
-    assert!(!worker.renew_result(&key("nobody")).await.expect("an answer"));
+    assert!(
+        !worker
+            .renew_result(&key("nobody"))
+            .await
+            .expect("an answer")
+    );
     let left = [key("left")];
     api.cancel(&left[0], minute).await.expect("the API says so");
     assert_eq!(worker.cancelled(&left).await.expect("an answer"), [true]);

@@ -13,6 +13,10 @@ pub struct MigratorConfig {
     #[arg(long, env = "TAGFLEET_MIGRATE_SHARDS", default_value_t = 2)]
     pub migrate_shards: u16,
 
+    /// Shards that are taken beside these while others only wait for their images' next tries
+    #[arg(long, env = "TAGFLEET_MIGRATE_WAITING_SHARDS", default_value_t = 4)]
+    pub migrate_waiting_shards: u16,
+
     /// Images of one shard under way at once
     #[arg(long, env = "TAGFLEET_MIGRATE_ITEMS", default_value_t = 64)]
     pub migrate_items: usize,

@@ -9,6 +9,7 @@ use testing::servers::eventually;
 
 use crate::{
     batches::{create, ended, items, outcomes, started},
+    harness::Harness,
     support::{album::Album, worker::Behaviour},
 };
 
@@ -63,6 +64,42 @@ async fn a_short_list_does_not_wait_for_a_long_one() {
         (150, 155),
         "every shard had one turn"
     );
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn while_shards_wait_for_their_last_images_others_are_worked_on() {
+    let album = Album::start().await;
+    let options = [
+        "--batch-shard-items",
+        "5",
+        "--migrate-shards",
+        "1",
+        "--migrate-waiting-shards",
+        "2",
+        "--migrate-pause-ms",
+        "60000",
+        "--fetch-allow-origin",
+        &album.base,
+    ];
+    let api = Harness::with(&options, Behaviour::Answer).await;
+    let names: Vec<String> = (0..20)
+        .map(|n| match n {
+            // In the first two of four shards.
+            2 | 7 => format!("failing-{n}"),
+            n => format!("good-{n}"),
+        })
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let id = create(&api, json!({"items": items(&album, &names)})).await;
+    eventually("all but two are done", async || {
+        let batch = api.get(&format!("/v1/batches/{id}")).await.json;
+        let counts = &batch["request_counts"];
+        (counts["completed"] == 18 && counts["failed"] == 0).then_some(())
+    })
+    .await;
+    let batch = api.get(&format!("/v1/batches/{id}")).await.json;
+    assert_eq!(batch["status"], "in_progress");
     api.finish().await;
 }
 

@@ -13,7 +13,10 @@ use ledger::{BatchKey, LedgerError, Log, Request, announce::publish};
 use resources::Resources;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::run::{Ended, Run};
+use super::{
+    run::{Ended, Run},
+    stand_ins::StandIns,
+};
 use crate::{
     context::Migrator,
     in_hand::{Holding, Taken},
@@ -53,7 +56,12 @@ enum Then {
     GoBack,
 }
 
-pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shutdown) {
+pub async fn handle(
+    migrator: Arc<Migrator>,
+    stand_ins: StandIns,
+    delivery: ShardDelivery,
+    stop: Shutdown,
+) {
     let shard: Shard = match wire::decode(&delivery.payload) {
         Ok(shard) => shard,
         Err(error) => {
@@ -76,7 +84,10 @@ pub async fn handle(migrator: Arc<Migrator>, delivery: ShardDelivery, stop: Shut
     let Shard { tenant, batch, .. } = &shard;
     tracing::info!(tenant, batch, shard = shard.number, attempt, "shard taken");
     common::fail_point!("migrator.taken");
-    let worked = persevere(&migrator, &key, &shard, &holding, hand_on_at, &stop).await;
+    let worked = persevere(
+        &migrator, &stand_ins, &key, &shard, &holding, hand_on_at, &stop,
+    )
+    .await;
     let ended = match worked {
         Ok(Then::Finish) => {
             common::fail_point!("migrator.closed");
@@ -118,6 +129,7 @@ async fn ack(delivery: ShardDelivery, shard: &Shard, what: &str) {
 /// message that came back too often.
 async fn persevere(
     migrator: &Arc<Migrator>,
+    stand_ins: &StandIns,
     key: &BatchKey,
     shard: &Shard,
     holding: &Holding,
@@ -127,7 +139,7 @@ async fn persevere(
     let mut failed = 0;
     let mut reminder = Reminder::default();
     loop {
-        let error = match work(migrator, key, shard, holding, hand_on_at, stop).await {
+        let error = match work(migrator, stand_ins, key, shard, holding, hand_on_at, stop).await {
             Err(error) if error.is_stores() && Instant::now() < hand_on_at => error,
             ended => return ended,
         };
@@ -146,6 +158,7 @@ async fn persevere(
 
 async fn work(
     migrator: &Arc<Migrator>,
+    stand_ins: &StandIns,
     key: &BatchKey,
     shard: &Shard,
     holding: &Holding,
@@ -173,7 +186,7 @@ async fn work(
             ledger.clear_log(key, shard.number).await?;
             Ok(Then::Finish)
         }
-        Opened::Run(run) => match run.go(hand_on_at, stop).await? {
+        Opened::Run(run) => match run.go(stand_ins, hand_on_at, stop).await? {
             Ended::Done(log) => {
                 log.close().await?;
                 Ok(Then::Finish)

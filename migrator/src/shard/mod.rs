@@ -9,6 +9,7 @@ mod run;
 mod schedule;
 #[cfg(test)]
 mod simulation;
+mod stand_ins;
 mod targets;
 
 use std::sync::Arc;
@@ -17,17 +18,24 @@ use common::shutdown::Shutdown;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::context::Migrator;
+use stand_ins::StandIns;
 
 /// Takes shards until `shutdown`, then waits for those in hand.
 pub async fn work(migrator: &Arc<Migrator>, shutdown: &Shutdown) {
     let queue = &migrator.resources.queue;
     let mut shards = queue.consume_shards(migrator.config.migrate_shards, shutdown.clone());
+    let waiting = migrator.config.migrate_waiting_shards;
+    let (stand_ins, mut asked) = StandIns::new(waiting.into());
     let mut in_hand = JoinSet::new();
     loop {
         tokio::select! {
             delivery = shards.next() => {
                 let Some(delivery) = delivery else { break };
-                in_hand.spawn(delivery::handle(migrator.clone(), delivery, shutdown.clone()));
+                let stand_ins = stand_ins.clone();
+                in_hand.spawn(delivery::handle(migrator.clone(), stand_ins, delivery, shutdown.clone()));
+            }
+            Some(stand_in) = asked.recv() => {
+                in_hand.spawn(stand_in.work(migrator.clone(), stand_ins.clone(), shutdown.clone()));
             }
             Some(ended) = in_hand.join_next() => report(ended),
         }

@@ -25,6 +25,7 @@ use super::{
     item,
     retry::{Again, again},
     schedule::{Schedule, Try},
+    stand_ins::StandIns,
     targets::{self, Target, targets},
 };
 use crate::{
@@ -41,6 +42,8 @@ const PAGE_EVERY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3
 /// How often a dry run writes down how far it is: what is written down holds up what is under way, more often in a short shard than in a long one, and the
 /// pace is what it is for.
 const DRY_PAGE_EVERY: Duration = Duration::from_secs(5);
+/// A shorter wait is over before another shard is read.
+const WORTH_A_STAND_IN: Duration = Duration::from_secs(1);
 /// Between two looks whether the batch is cancelled.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -140,7 +143,13 @@ impl Run {
         self.lines.push(line);
     }
 
-    pub async fn go(mut self, hand_on_at: Instant, stop: &Shutdown) -> Result<Ended, LedgerError> {
+    pub async fn go(
+        mut self,
+        stand_ins: &StandIns,
+        hand_on_at: Instant,
+        stop: &Shutdown,
+    ) -> Result<Ended, LedgerError> {
+        let mut stand_in = None;
         loop {
             let now = Instant::now();
             if stop.is_cancelled() || now >= hand_on_at {
@@ -156,6 +165,9 @@ impl Run {
             if self.under_way.is_empty() && self.schedule.is_empty() {
                 break;
             }
+            if stand_in.is_none() && self.only_waits(now) {
+                stand_in = stand_ins.ask();
+            }
             let wake_at = self.wake_at().min(hand_on_at);
             tokio::select! {
                 Some(ended) = self.under_way.join_next() => self.ended(ended),
@@ -170,6 +182,11 @@ impl Run {
             Appended::Closed => Ok(Ended::Closed),
             Appended::Yes => Ok(Ended::Done(self.log.into())),
         }
+    }
+
+    /// Returns whether nothing can be done for a while.
+    fn only_waits(&self, now: Instant) -> bool {
+        self.under_way.is_empty() && self.schedule.rests_until(now + WORTH_A_STAND_IN)
     }
 
     fn start(&mut self, now: Instant) {

@@ -108,6 +108,12 @@ impl Schedule {
         self.later.peek().map(|Reverse((at, _, _))| *at)
     }
 
+    /// Returns whether images wait, and none of them may be tried before that time.
+    pub fn rests_until(&self, until: Instant) -> bool {
+        let none_is_ready = self.hosts.values().all(|host| host.ready.is_empty());
+        none_is_ready && self.next_at().is_some_and(|at| at >= until)
+    }
+
     /// Nothing waits.
     pub fn is_empty(&self) -> bool {
         self.later.is_empty() && self.hosts.values().all(|host| host.ready.is_empty())
@@ -192,6 +198,8 @@ mod tests {
         schedule.add("a", nth(1));
         assert_eq!(started(&mut schedule, now), [1]);
         assert_eq!(schedule.next_at(), Some(now + Duration::from_secs(5)));
+        assert!(schedule.rests_until(now + Duration::from_secs(5)));
+        assert!(!schedule.rests_until(now + Duration::from_secs(6)));
         schedule.end("a");
         assert!(!schedule.is_empty());
         assert_eq!(

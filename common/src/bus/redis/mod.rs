@@ -142,9 +142,7 @@ impl Redis {
     ) -> BoxFuture<'a, Result<bool, BusError>> {
         Box::pin(async move {
             let mut expire = redis::cmd("EXPIRE");
-            expire
-                .arg(self.inner.keys.result(key))
-                .arg(ttl.as_secs());
+            expire.arg(self.inner.keys.result(key)).arg(ttl.as_secs());
             self.inner.ask(&expire).await
         })
     }

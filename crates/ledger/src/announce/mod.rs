@@ -13,8 +13,8 @@ use common::{
 
 use crate::{BatchKey, Calls, Ledger, LedgerError, Sealed, Survey};
 
-/// A migrator works on two, and finds the next two without a pause.
-const PER_MIGRATOR: u64 = 4;
+/// A migrator works on two while up to four wait for their last images, and finds the next two without a pause.
+const PER_MIGRATOR: u64 = 8;
 /// The number of all calls of shards that were not called before.
 const FIRST_CALL: u64 = 0;
 /// Seconds in which the shards of a call that was left half-way are announced once: who does it may die over it.
@@ -201,10 +201,10 @@ mod tests {
 
     #[test]
     fn a_tenants_batches_share_what_migrators_can_take() {
-        assert_eq!((ahead(0, 1), ahead(1, 1), ahead(20, 1)), (4, 4, 80));
+        assert_eq!((ahead(0, 1), ahead(1, 1), ahead(20, 1)), (8, 8, 160));
         assert_eq!(
             (ahead(20, 3), ahead(1, 2), ahead(1, 1_000)),
-            (27, 2, 1),
+            (54, 4, 1),
             "each goes on"
         );
     }
