@@ -6,6 +6,6 @@ mod fusion;
 mod gate;
 
 pub use boxes::{Boxes, COORDINATES};
-pub use contradiction::without_apes;
+pub use contradiction::{without_apes, without_doubtful_faces};
 pub use fusion::fused;
 pub use gate::lets_through;

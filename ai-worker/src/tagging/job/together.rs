@@ -9,7 +9,7 @@ use common::{
 
 use super::{Decoding, TaggingWorker, look::Sights};
 use crate::tagging::{
-    beside::{fused, without_apes},
+    beside::{fused, without_apes, without_doubtful_faces},
     decode::Picture,
     pixels,
     spoken::spoken,
@@ -43,6 +43,7 @@ impl TaggingWorker {
             mut seen,
             ..
         } = sights;
+        without_doubtful_faces(&mut others, &mut seen);
         without_apes(&sure, &mut others, &mut seen);
         let spoken = spoken(sure, &others, &seen, job.language);
         let tags = match job.features.tags {
