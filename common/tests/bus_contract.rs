@@ -101,10 +101,21 @@ async fn a_result_can_be_read_by_its_key(bus: Bus) {
 
 async fn a_result_that_is_renewed_lives_on(bus: Bus) {
     let inbox = inbox(&bus).await;
-    assert!(!bus.renew_result(&key("one")).await.unwrap());
+    assert!(
+        !bus.renew_result(&key("one"))
+            .await
+            .expect("the backend answers")
+    );
     store(&bus, &inbox, "one", "1").await;
-    assert!(bus.renew_result(&key("one")).await.unwrap());
-    assert_eq!(bus.result(&key("one")).await.unwrap(), Some("1".into()));
+    assert!(
+        bus.renew_result(&key("one"))
+            .await
+            .expect("the backend answers")
+    );
+    assert_eq!(
+        bus.result(&key("one")).await.expect("the backend answers"),
+        Some("1".into())
+    );
 }
 
 async fn a_result_is_forgotten(bus: Bus) {

@@ -228,7 +228,7 @@ fn tagged(tags: Vec<Tag>) -> Tagged {
         },
         tags,
         caption,
-        seen: Seen::default(),
+        seen: Box::default(),
     }
 }
 

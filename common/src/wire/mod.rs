@@ -17,6 +17,7 @@ pub use caption_job::CaptionJob;
 pub use job::RETURN_MARGIN;
 pub use load::{ServerLoad, WorkerLoad};
 pub use run::{BatchRun, Run};
+use seen::is_nothing;
 pub use seen::{Also, Color, Grade, Grades, People, Quality, Region, Seen};
 use serde::{Deserialize, Serialize};
 
@@ -244,8 +245,8 @@ pub struct Tagged {
     pub tags: Vec<Tag>,
     pub caption: Caption,
     /// What models beside the tagger saw.
-    #[serde(default, skip_serializing_if = "Seen::is_nothing")]
-    pub seen: Seen,
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub seen: Box<Seen>,
 }
 
 /// How a job ended: with tags or with a fault, never without either.

@@ -181,10 +181,11 @@ impl Seen {
             }
         }
     }
+}
 
-    pub fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
+/// Returns whether a message can leave it out.
+pub(super) fn is_nothing(seen: &Seen) -> bool {
+    *seen == Seen::default()
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use common::{
     stage::{Stage, Timings},
     wire::{
         Asked, BatchRun, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language,
-        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Seen, Selection, Shard, Tag, Tagged,
-        Versioned, WireError, WorkerInfo, decode, encode,
+        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Selection, Shard, Tag, Tagged, Versioned,
+        WireError, WorkerInfo, decode, encode,
     },
 };
 
@@ -118,7 +118,7 @@ fn tagged(status: CaptionStatus) -> Tagged {
         model: model(),
         tags: vec![tag],
         caption,
-        seen: Seen::default(),
+        seen: Box::default(),
     }
 }
 
@@ -356,7 +356,7 @@ fn named() -> Tagged {
         model: self::model(),
         tags: vec![tag],
         caption,
-        seen: Seen::default(),
+        seen: Box::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use common::{
     fault::{Code, Fault},
     image::{Exif, Facts, Format},
     stage::Stage,
-    wire::{Asked, Caption, CaptionStatus, Features, Language, ModelId, Seen, Selection, Tagged},
+    wire::{Asked, Caption, CaptionStatus, Features, Language, ModelId, Selection, Tagged},
 };
 use tokio::time::Instant;
 
@@ -79,7 +79,7 @@ fn tagged() -> Tagged {
             model: None,
             unsure: false,
         },
-        seen: Seen::default(),
+        seen: Box::default(),
     }
 }
 

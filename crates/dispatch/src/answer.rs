@@ -35,21 +35,21 @@ pub struct Answer {
 impl Answer {
     /// `exif`: of what a camera wrote down, what is told; nothing where that was not asked for.
     pub fn new(facts: Facts, tagged: Tagged, exif: Option<ExifRule>) -> Self {
-        let people = PeopleView::of(&tagged.seen);
+        let seen = *tagged.seen;
+        let people = PeopleView::of(&seen);
         Self {
             model: tagged.model.into(),
             tags: tagged.tags.into_iter().map(TagView::from).collect(),
             caption: tagged.caption.into(),
             people,
-            safety: tagged.seen.safety.map(GradesView::from),
-            text: tagged.seen.text.map(GradesView::from),
-            colors: tagged
-                .seen
+            safety: seen.safety.map(GradesView::from),
+            text: seen.text.map(GradesView::from),
+            colors: seen
                 .colors
                 .map(|colors| colors.into_iter().map(ColorView::from).collect()),
-            quality: tagged.seen.quality.map(QualityView::from),
+            quality: seen.quality.map(QualityView::from),
             exif: exif.map(|rule| ExifView::new(&facts, rule)),
-            partial: tagged.seen.missing,
+            partial: seen.missing,
             image: facts.into(),
         }
     }

@@ -83,7 +83,7 @@ impl TaggingWorker {
             model: tagger.model.id.clone(),
             tags,
             caption,
-            seen,
+            seen: seen.into(),
         };
         Ok(ended(caption, tagged, clock))
     }
