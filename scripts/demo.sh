@@ -17,7 +17,7 @@ finish() {
 start_service() {
     if ((port != 8080)); then say "port 8080 is taken, so it listens on $port"; fi
     start tagfleet "$log" env TAGFLEET_LISTEN="127.0.0.1:$port" TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$origin" \
-        TAGFLEET_MODEL="${TAGFLEET_MODEL:-$served}" TAGFLEET_CAPTION_START=background "$tagfleet" serve
+        TAGFLEET_MODEL="$served" TAGFLEET_CAPTION_START=background "$tagfleet" serve
     await tagfleet "$log" 60 is_ready "$port" /readyz
 }
 

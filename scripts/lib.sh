@@ -172,14 +172,19 @@ make_environment() {
 # What tags need, and what is seen beside them. Captions need more, and may come later.
 tagging=(onnxruntime efficientnet-lite0 samples coco-ssd blazeface ppocr-text)
 
-# Which of them are there: without the npm registry some are not. Leaves the models in $served and what they tell in $told.
+# Which models are served: $TAGFLEET_MODEL, or those that are there, since without the npm registry some are not. Leaves them in
+# $served, and what they tell beside tags in $told.
 find_models() {
-    local pair
-    served=efficientnet-lite0 told=colors,exif
-    for pair in coco-ssd:people blazeface: ppocr-text:text; do
-        [[ -f $TAGFLEET_MODELS_DIR/${pair%:*}/manifest.toml ]] || continue
-        served+=",${pair%:*}"
-        [[ -z ${pair#*:} ]] || told="${pair#*:},$told"
+    local pair name
+    served=${TAGFLEET_MODEL:-} told=colors,exif
+    if [[ -z $served ]]; then
+        served=efficientnet-lite0
+        for name in coco-ssd blazeface ppocr-text; do
+            if [[ -f $TAGFLEET_MODELS_DIR/$name/manifest.toml ]]; then served+=",$name"; fi
+        done
+    fi
+    for pair in coco-ssd:people ppocr-text:text; do
+        if [[ ",$served," == *",${pair%:*},"* ]]; then told="${pair#*:},$told"; fi
     done
 }
 

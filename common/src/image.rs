@@ -137,6 +137,15 @@ pub struct Place {
     pub longitude: f64,
 }
 
+impl Facts {
+    /// Forgets what a camera wrote down, unless somebody asks for it: where a photo was taken is nobody else's to keep.
+    pub fn keep_exif_if(&mut self, is_asked: bool) {
+        if !is_asked {
+            self.exif = Exif::default();
+        }
+    }
+}
+
 impl Exif {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

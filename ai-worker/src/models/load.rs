@@ -8,7 +8,7 @@ use std::{
 };
 
 use common::{
-    model::{Kind, Manifest, ModelError},
+    model::{Kind, Manifest, ModelError, Subject},
     wire::{ModelId, ModelInfo},
 };
 
@@ -19,7 +19,7 @@ use crate::{
         Sizes, WarmUp,
     },
     tagging::{
-        COORDINATES, LoadedVersion, Tagger,
+        COORDINATES, LoadedVersion, PERSON, Tagger,
         tags::{Calibration, Taxonomy, TaxonomyError},
     },
 };
@@ -85,6 +85,7 @@ impl Loader {
         let taxonomy = Taxonomy::from_json(&labels)?;
         let classes = classes_of(&manifest, &taxonomy, outputs);
         let taxonomy = taxonomy.expect_classes(classes)?;
+        expect_fitting(&manifest, &taxonomy)?;
         let source = Source::new(&manifest);
         let tagger = Tagger {
             calibration: Calibration::new(&manifest, &taxonomy)?,
@@ -178,6 +179,30 @@ fn classes_of(manifest: &Manifest, taxonomy: &Taxonomy, outputs: usize) -> usize
         Kind::Detector if is_of_boxes => known,
         _ => outputs,
     }
+}
+
+/// What is looked for has to be what the model can tell, and a threshold that of a tag.
+fn expect_fitting(manifest: &Manifest, taxonomy: &Taxonomy) -> Result<(), TaxonomyError> {
+    let is_unknown = |name: &&String| taxonomy.names.tags(name).is_empty();
+    if let Some(name) = manifest.thresholds.keys().find(is_unknown) {
+        return Err(TaxonomyError::UnknownTag { name: name.clone() });
+    }
+    let is_detector = manifest.kind == Kind::Detector;
+    let knows_people = taxonomy.classes.iter().any(|class| class.name == PERSON);
+    let labels = match manifest.looks_for {
+        Some(Subject::People | Subject::Faces) if !(is_detector && knows_people) => {
+            "while it takes a detector with the label `person`"
+        }
+        Some(Subject::Safety | Subject::Text) if is_detector => {
+            "while it takes labels without boxes"
+        }
+        _ => return Ok(()),
+    };
+    Err(TaxonomyError::Unfit {
+        what: manifest.looks_for.map_or("", Subject::name),
+        kind: manifest.kind.name(),
+        labels,
+    })
 }
 
 fn info(manifest: Manifest, classes: usize) -> Result<ModelInfo, ModelError> {

@@ -19,4 +19,4 @@ pub use forwarding::Forwarding;
 pub use job::{Decoding, TaggingWorker};
 pub use models::Models;
 pub use served::{Canary, LoadedVersion, Next, Sample, Samples, Served, Version};
-pub use tagger::Tagger;
+pub use tagger::{PERSON, Tagger};

@@ -7,14 +7,14 @@ use common::{
     image::Part,
     model::{Gate, Kind, Spoken, Subject},
     stage::Stage,
-    wire::{Grade, Grades, Job, ModelInfo, People, Seen, Tag},
+    wire::{Grade, Grades, Job, Language, ModelInfo, People, Seen, Tag},
 };
 
 use super::beside::Boxes;
 use super::tags::{self, Calibration, Choice, Filter, Node, Taxonomy};
 
 /// The class of which each box is told.
-const PERSON: &str = "person";
+pub const PERSON: &str = "person";
 
 #[derive(Debug)]
 pub struct Tagger {
@@ -97,6 +97,24 @@ impl Tagger {
     fn own_threshold(&self, tag: &str) -> f32 {
         let own = self.thresholds.get(tag).copied();
         own.unwrap_or(self.model.default_threshold)
+    }
+
+    /// Returns whether it is as sure of something of a category as a caption or its own threshold wants it, whatever its caller
+    /// wants to hear.
+    pub fn sees(&self, category: &str, scores: &[f32]) -> bool {
+        let choice = Choice {
+            threshold: self.model.default_threshold,
+            limit: usize::MAX,
+            filter: Filter::default(),
+            language: Language::En,
+        };
+        let is_sure = |tag: &Tag| match self.model.kind {
+            Kind::Detector => true,
+            _ => self.is_sure(tag),
+        };
+        let tags = self.chosen(scores, &choice);
+        tags.iter()
+            .any(|tag| tag.category == category && is_sure(tag))
     }
 
     /// Returns what it looks for beside a tagger, as far as it saw that. `shown`: what of the picture its tile shows.

@@ -142,7 +142,8 @@ impl Work<'_> {
         let caching = caching.filter(|_| kept == Kept::Yes);
         let Some(caching) = caching else {
             self.context.end(Stage::Fetch);
-            let prepared = file::prepare(self.app, image, self.specs(), self.deadline).await?;
+            let mut prepared = file::prepare(self.app, image, self.specs(), self.deadline).await?;
+            prepared.facts.keep_exif_if(self.asked.features.exif);
             return self.tag(prepared, coming).await;
         };
         let bytes = file::digest(self.app, &image.bytes, self.deadline).await?;
@@ -159,7 +160,8 @@ impl Work<'_> {
             image.known_before();
             return Ok(Done::cached(answered, Layer::Bytes));
         }
-        let prepared = file::prepare(self.app, image, self.specs(), self.deadline).await?;
+        let mut prepared = file::prepare(self.app, image, self.specs(), self.deadline).await?;
+        prepared.facts.keep_exif_if(self.asked.features.exif);
         let tile = tiles_digest(&prepared);
         let done = match caching.cache.by_tile(&caching.key, tile).await {
             Some(answered) => {

@@ -58,7 +58,8 @@ pub async fn tag(
     let _ = fetched.set(Instant::now());
     let digest = file.digest;
     let specs = models().map(|model| model.tile).collect();
-    let prepared = prepare(&migrator, file, specs).await?;
+    let mut prepared = prepare(&migrator, file, specs).await?;
+    prepared.facts.keep_exif_if(request.asked.features.exif);
     let _slot = migrator.share.take().await;
     let key = ResultKey {
         tenant: request.tenant.clone(),

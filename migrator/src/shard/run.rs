@@ -165,7 +165,9 @@ impl Run {
             if self.under_way.is_empty() && self.schedule.is_empty() {
                 break;
             }
-            if stand_in.is_none() && self.only_waits(now) {
+            if !self.only_waits(now) {
+                stand_in = None;
+            } else if stand_in.is_none() {
                 stand_in = stand_ins.ask();
             }
             let wake_at = self.wake_at().min(hand_on_at);
@@ -184,7 +186,8 @@ impl Run {
         }
     }
 
-    /// Returns whether nothing can be done for a while.
+    /// Returns whether nothing can be done for a while, since images failed. What was put off for want of room would only want
+    /// more of it, and a host that backs off more rest.
     fn only_waits(&self, now: Instant) -> bool {
         self.under_way.is_empty() && self.schedule.rests_until(now + WORTH_A_STAND_IN)
     }

@@ -108,10 +108,13 @@ impl Schedule {
         self.later.peek().map(|Reverse((at, _, _))| *at)
     }
 
-    /// Returns whether images wait, and none of them may be tried before that time.
+    /// Returns whether images wait, since they failed, and none of them may be tried before that time.
     pub fn rests_until(&self, until: Instant) -> bool {
         let none_is_ready = self.hosts.values().all(|host| host.ready.is_empty());
-        none_is_ready && self.next_at().is_some_and(|at| at >= until)
+        let is_put_off = |Reverse((_, next, _)): &Reverse<(Instant, Try, String)>| next.put_off > 0;
+        none_is_ready
+            && self.next_at().is_some_and(|at| at >= until)
+            && !self.later.iter().any(is_put_off)
     }
 
     /// Nothing waits.

@@ -5,7 +5,7 @@ use common::wire::Tag;
 /// Adds what other models saw to a tagger's tags, whose order stays. Where both name the same thing, they are surer together
 /// than each alone. A thing that only others saw stands where its confidence puts it.
 pub fn fused(mut tags: Vec<Tag>, others: Vec<Tag>, limit: usize) -> Vec<Tag> {
-    for other in others {
+    for other in merged(others) {
         match tags.iter_mut().find(|tag| tag.id() == other.id()) {
             Some(same) => same.confidence = both(same.confidence, other.confidence),
             None => {
@@ -18,6 +18,18 @@ pub fn fused(mut tags: Vec<Tag>, others: Vec<Tag>, limit: usize) -> Vec<Tag> {
     }
     tags.truncate(limit);
     tags
+}
+
+/// Tells each thing once that several of the other models see.
+fn merged(others: Vec<Tag>) -> Vec<Tag> {
+    let mut merged: Vec<Tag> = Vec::new();
+    for other in others {
+        match merged.iter_mut().find(|tag| tag.id() == other.id()) {
+            Some(same) => same.confidence = both(same.confidence, other.confidence),
+            None => merged.push(other),
+        }
+    }
+    merged
 }
 
 /// As if they erred independently: wrong only where both are.
@@ -59,6 +71,14 @@ mod tests {
                 ("sofa", 0.3)
             ]
         );
+    }
+
+    #[test]
+    fn what_two_others_see_stands_where_both_put_it() {
+        let tagger = vec![tag("a", 0.9), tag("b", 0.7)];
+        let others = vec![tag("person", 0.5), tag("person", 0.9)];
+        let told = fused(tagger, others, 2);
+        assert_eq!(named(&told), [("person", 0.95), ("a", 0.9)]);
     }
 
     #[test]

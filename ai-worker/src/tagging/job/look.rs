@@ -21,11 +21,16 @@ use crate::{
     tagging::{beside::lets_through, decode::Picture, served::Served},
 };
 
+/// The category of what is taken for people now and then.
+pub const ANIMAL: &str = "animal";
+
 /// What all of them saw.
 #[derive(Debug, Default)]
 pub struct Sights {
     pub tags: Vec<Tag>,
     pub seen: Seen,
+    /// Whether one of them sees an animal.
+    pub animal: bool,
     /// When the last of them had looked.
     pub finished: Option<Instant>,
 }
@@ -55,6 +60,7 @@ impl TaggingWorker {
         let mut all = Sights::default();
         for sight in join_all(looking).await.into_iter().flatten() {
             all.tags.extend(sight.tags);
+            all.animal |= sight.animal;
             all.finished = all.finished.max(sight.finished);
             all.seen.join(sight.seen);
         }
@@ -78,6 +84,7 @@ impl TaggingWorker {
         Ok(Sights {
             tags: tagger.select_beside(job, &scored.scores),
             seen: tagger.seen(&scored.scores, also.shown),
+            animal: tagger.sees(ANIMAL, &scored.scores),
             finished: Some(scored.finished),
         })
     }

@@ -7,7 +7,10 @@ use common::{
     wire::{Features, Job, Seen, Tag},
 };
 
-use super::{Decoding, TaggingWorker, look::Sights};
+use super::{
+    Decoding, TaggingWorker,
+    look::{ANIMAL, Sights},
+};
 use crate::tagging::{
     beside::{fused, without_apes, without_doubtful_faces},
     decode::Picture,
@@ -34,17 +37,20 @@ impl TaggingWorker {
         picture: &Picture,
     ) -> Result<Told, Fault> {
         let tags = tagger.select(job, scores)?;
-        let sure = match job.features.caption || job.features.people {
+        let sure = match job.features.caption {
             true => tagger.sure(job, scores)?,
             false => Vec::new(),
         };
         let Sights {
             tags: mut others,
             mut seen,
+            animal,
             ..
         } = sights;
         without_doubtful_faces(&mut others, &mut seen);
-        without_apes(&sure, &mut others, &mut seen);
+        if seen.people.is_some() && !animal && tagger.sees(ANIMAL, scores) {
+            without_apes(&mut others, &mut seen);
+        }
         let spoken = spoken(sure, &others, &seen, job.language);
         let tags = match job.features.tags {
             true => fused(tags, others, tagger.limit(job)),

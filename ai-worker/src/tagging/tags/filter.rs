@@ -18,7 +18,8 @@ pub struct UnknownName {
     name: String,
 }
 
-#[derive(Debug)]
+/// By default nothing is filtered.
+#[derive(Debug, Default)]
 pub struct Filter<'a> {
     categories: HashSet<&'a str>,
     include: HashSet<Node>,

@@ -17,6 +17,14 @@ pub enum TaxonomyError {
     UnknownParent { class: String, parent: String },
     #[error("the manifest's certainty.wary names `{name}`, which is no class of the labels")]
     UnknownClass { name: String },
+    #[error("the manifest's thresholds name `{name}`, which is no tag of the labels")]
+    UnknownTag { name: String },
+    #[error("the manifest says that a model of kind `{kind}` looks for {what}, {labels}")]
+    Unfit {
+        what: &'static str,
+        kind: &'static str,
+        labels: &'static str,
+    },
     #[error("the labels name {labels} classes, the model scores {scores}")]
     Count { labels: usize, scores: usize },
 }

@@ -117,11 +117,21 @@ fn moment(text: &str) -> Option<String> {
     let [hour, minute, second] = numbers(time)?;
     let is_time = (1826..=9999).contains(&year)
         && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
+        && (1..=days(year, month)).contains(&day)
         && hour < 24
         && minute < 60
         && second <= 60;
     is_time.then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"))
+}
+
+fn days(year: u16, month: u16) -> u16 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 fn numbers(text: &str) -> Option<[u16; 3]> {
@@ -132,12 +142,15 @@ fn numbers(text: &str) -> Option<[u16; 3]> {
 
 /// As `+09:00`.
 fn is_zone(text: &str) -> bool {
-    let is_digit = |at: usize| text.as_bytes()[at].is_ascii_digit();
-    text == "Z"
-        || text.len() == 6
-            && text.starts_with(['+', '-'])
-            && [1, 2, 4, 5].into_iter().all(is_digit)
-            && text.as_bytes()[3] == b':'
+    let [b'+' | b'-', a, b, b':', c, d] = *text.as_bytes() else {
+        return text == "Z";
+    };
+    let number = |tens: u8, ones: u8| {
+        let digits = [tens, ones].map(|digit| char::from(digit).to_digit(10));
+        Some(10 * digits[0]? + digits[1]?)
+    };
+    number(a, b).is_some_and(|hours| hours <= 14)
+        && number(c, d).is_some_and(|minutes| minutes < 60)
 }
 
 fn place(gps: Directory<'_>) -> Option<Place> {
@@ -163,7 +176,12 @@ fn degrees(gps: Directory<'_>, tag: u16) -> Option<f64> {
     let mut sum = 0.0;
     let mut parts = 0;
     for (part, share) in gps.entry(tag)?.fractions().zip([1.0, 60.0, 3600.0]) {
-        sum += part? / share;
+        // What is nonsense after the degrees is none, like what is missing.
+        sum += match part {
+            Some(part) => part / share,
+            None if parts > 0 => break,
+            None => return None,
+        };
         parts += 1;
     }
     (parts > 0).then_some(sum)
@@ -185,6 +203,7 @@ mod tests {
             "0000:00:00 00:00:00",
             "    :  :     :  :  ",
             "2024:13:01 00:00:00",
+            "2023:02:29 00:00:00",
             "2024:05:01",
             "",
         ] {
@@ -193,6 +212,8 @@ mod tests {
         for (zone, is) in [
             ("+09:00", true),
             ("Z", true),
+            ("+09:60", false),
+            ("+99:00", false),
             ("+9:00", false),
             ("09:00", false),
             ("+0900x", false),

@@ -106,8 +106,10 @@ enum Ended {
     },
     Died(io::Error),
     TooSlow,
-    /// It is slow, and as many are as may be, or others take the processor.
+    /// It is slow, and as many are as may be.
     Crowded,
+    /// Others take the processor.
+    Starved,
 }
 
 impl Pool {
@@ -260,9 +262,16 @@ impl Inner {
                 let fault = fault(Code::DecodeTimeout, "Decoding the image took too long.");
                 (Err(fault), DecoderImpact::Fatal(Code::DecodeTimeout))
             }
+            Ended::Starved => {
+                self.lost(decoder, "starved");
+                let detail =
+                    "Decoding the image takes long, since too much else is done beside it.";
+                return (Err(fault(Code::Overloaded, detail)), None);
+            }
             Ended::Crowded => {
                 self.lost(decoder, "crowded");
-                let detail = "Decoding the image takes long, and too much else is done beside it.";
+                let detail =
+                    "Decoding the image takes long, and that of too many others does, too.";
                 (
                     Err(fault(Code::Overloaded, detail)),
                     DecoderImpact::Costly(Code::DecodeTimeout),
@@ -296,6 +305,8 @@ impl Inner {
         let mut answer = pin!(decoder.ask(file, specs, self.config.limits));
         let mut end = pin!(end(&meter, longest));
         tokio::select! {
+            // First of all: while this server stood still itself, the answer may have come and the time be over.
+            biased;
             answered = &mut answer => return Ended::of(answered, false),
             ended = &mut end => return ended,
             () = meter.exceeds(brisk.min(longest)) => {}
@@ -306,12 +317,14 @@ impl Inner {
         drop(turn);
         decoder::give_way(pid, self.config.niceness.aside);
         let _slow = tokio::select! {
+            biased;
             answered = &mut answer => return Ended::of(answered, true),
             ended = &mut end => return ended,
             place = self.slow.acquire() => place.expect("the semaphore is never closed"),
             () = meter.exceeds((brisk * PATIENCE).min(longest)) => return Ended::Crowded,
         };
         tokio::select! {
+            biased;
             answered = answer => Ended::of(answered, true),
             ended = end => ended,
         }
@@ -371,7 +384,7 @@ async fn end(meter: &Meter, longest: Duration) -> Ended {
     tokio::select! {
         () = meter.exceeds(longest) => Ended::TooSlow,
         () = meter.stands_still(longest * STILL) => Ended::TooSlow,
-        () = sleep(longest * BY_THE_CLOCK) => Ended::Crowded,
+        () = sleep(longest * BY_THE_CLOCK) => Ended::Starved,
     }
 }
 
