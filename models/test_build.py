@@ -96,7 +96,7 @@ class TheLock(unittest.TestCase):
 
 
 NPM = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}
-PURE = {"typing-extensions", "gguf", "flatbuffers", "packaging"}
+PURE = {"typing-extensions", "gguf", "flatbuffers", "packaging", "tflite"}
 
 
 class FromNpm(unittest.TestCase):
