@@ -1,16 +1,13 @@
 //! Shards that are taken while others only wait for their next tries. A host that is away costs a shard three tries and forty
 //! seconds, however few of its images are there; so each shard of a list with a few dead links would hold its place for that.
 
-use std::{future::pending, sync::Arc};
+use std::sync::Arc;
 
 use common::shutdown::Shutdown;
 use tokio::sync::{
     OwnedSemaphorePermit, Semaphore,
     mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
-
-use super::delivery;
-use crate::context::Migrator;
 
 /// Where shards ask for others to be worked on in their place.
 #[derive(Clone, Debug)]
@@ -19,12 +16,12 @@ pub struct StandIns {
     asked: UnboundedSender<StandIn>,
 }
 
-/// One more place for shards.
+/// One more place for shards, until it is dropped.
 #[derive(Debug)]
 pub struct StandIn {
-    place: OwnedSemaphorePermit,
-    /// The shard that waited is over.
-    over: Shutdown,
+    _place: OwnedSemaphorePermit,
+    /// The shard that asked waits no longer.
+    pub over: Shutdown,
 }
 
 /// Dropped, no further shard is taken in the place of the one that asked.
@@ -44,38 +41,11 @@ impl StandIns {
         let place = self.places.clone().try_acquire_owned().ok()?;
         let over = Shutdown::new();
         let stand_in = StandIn {
-            place,
+            _place: place,
             over: over.clone(),
         };
         self.asked.send(stand_in).ok()?;
         Some(Asked(over))
-    }
-}
-
-impl StandIn {
-    /// One after the other, until the shard that waited is over. The one in hand then is done to its end.
-    pub async fn work(self, migrator: Arc<Migrator>, stand_ins: StandIns, shutdown: Shutdown) {
-        let queue = &migrator.resources.queue;
-        let mut shards = queue.consume_shards(1, self.over.clone());
-        let working = async {
-            // What was handed back as this process stops would come again at once.
-            while !shutdown.is_cancelled()
-                && let Some(taken) = shards.next().await
-            {
-                let stand_ins = stand_ins.clone();
-                delivery::handle(migrator.clone(), stand_ins, taken, shutdown.clone()).await;
-            }
-        };
-        let stopping = async {
-            shutdown.cancelled().await;
-            self.over.cancel();
-            pending::<()>().await;
-        };
-        tokio::select! {
-            () = working => {}
-            () = stopping => {}
-        }
-        drop(self.place);
     }
 }
 
