@@ -23,8 +23,13 @@ struct Fleet {
 
 impl Fleet {
     async fn start(album: &Album, store: &std::path::Path) -> Self {
+        Self::with(album, store, &[]).await
+    }
+
+    /// `more` go before what is usual here.
+    async fn with(album: &Album, store: &std::path::Path, more: &[(&'static str, &str)]) -> Self {
         let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
-        let settings = vec![
+        let mut settings = vec![
             ("TAGFLEET_QUEUE_URL", rabbitmq.url()),
             ("TAGFLEET_BUS_URL", redis.url()),
             ("TAGFLEET_QUEUE_PREFIX", unique("migration")),
@@ -37,6 +42,10 @@ impl Fleet {
             ("TAGFLEET_BATCH_SHARD_ITEMS", (items() / 6).to_string()),
             ("TAGFLEET_CAPTIONER", "off".to_owned()),
         ];
+        settings.extend(
+            more.iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
         let worker = Process::worker("worker-1", &settings).await;
         let (api, migrator) = tokio::join!(
             Process::bare("api", &settings),
@@ -167,6 +176,47 @@ async fn a_batch_outlives_everything_that_works_on_it() {
         victims.len()
     );
     for process in [&mut fleet.api, &mut fleet.migrator, &mut fleet.worker] {
+        assert_eq!(process.terminate().await, Some(0));
+    }
+}
+
+/// Each of the first shards has an image whose host no connection is made to, and whose next try is a minute away. One place for shards
+/// would be held by the first of them.
+#[tokio::test]
+async fn while_shards_wait_for_their_last_images_a_broker_hands_out_others() {
+    let album = Album::start().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = [
+        ("TAGFLEET_BATCH_SHARD_ITEMS", "5"),
+        ("TAGFLEET_MIGRATE_SHARDS", "1"),
+        ("TAGFLEET_MIGRATE_WAITING_SHARDS", "2"),
+        ("TAGFLEET_MIGRATE_PAUSE_MS", "60000"),
+    ];
+    let store = folder.path().join("store");
+    let mut fleet = Fleet::with(&album, &store, &settings).await;
+    let lines: String = (0..30)
+        .map(|n| {
+            let url = match n {
+                2 | 7 => "http://10.0.0.1/nobody.jpg".to_owned(),
+                n => album.url(&format!("good-{n}")),
+            };
+            let line = serde_json::json!({"custom_id": format!("item {n}"), "url": url});
+            format!("{line}\n")
+        })
+        .collect();
+    let file = folder.path().join("list.ndjson");
+    std::fs::write(&file, lines).expect("written");
+    let submitted = fleet
+        .api
+        .batch(&["submit", "--no-caption", file.to_str().expect("UTF-8")])
+        .await;
+    let id = submitted.trim();
+    let batch = eventually("all but two are done", async || fleet.done(id, 28).await).await;
+    assert_eq!(batch["status"], "in_progress");
+    assert_eq!(batch["request_counts"]["failed"], 0);
+    // What waits goes back as the migrator stops, and is no shard's loss.
+    assert_eq!(fleet.migrator.terminate().await, Some(0));
+    for process in [&mut fleet.api, &mut fleet.worker] {
         assert_eq!(process.terminate().await, Some(0));
     }
 }
