@@ -126,7 +126,33 @@ fn is_origin(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Settings {
+        #[command(flatten)]
+        api: ApiConfig,
+    }
+
+    #[test]
+    fn a_drain_that_ends_before_a_request_may_is_refused() {
+        let refused = |drain_ms: &str, most_ms: &str| {
+            let options = [
+                "test",
+                "--api-drain-timeout-ms",
+                drain_ms,
+                "--max-timeout-ms",
+                most_ms,
+            ];
+            let settings = Settings::parse_from(options);
+            settings.api.validate().err().map(|error| error.to_string())
+        };
+        let why = refused("30000", "60000").expect("requests would be cut off");
+        assert!(why.contains("--api-drain-timeout-ms"), "{why}");
+        assert_eq!(refused("60000", "60000"), None);
+    }
 
     #[test]
     fn an_origin_is_written_as_browsers_do() {

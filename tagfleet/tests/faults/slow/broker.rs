@@ -84,7 +84,8 @@ async fn broker_memory_or_disk_alarm() {
         recovery = recovery.max(recovers(&api.base()).await);
     }
     let seen = Account::of(&load.end().await);
-    let seen = seen.saw_only(&["ok", "queue_unavailable"]);
+    // While nothing was done for a while, what comes is foretold a long wait, until the first jobs are done again.
+    let seen = seen.saw_only(&["ok", "queue_unavailable", "overloaded"]);
     seen.close("broker_memory_or_disk_alarm", ALARMS.len(), recovery);
     assert_eq!(fleet.queue().await.dead_letters().await.ok(), Some(0));
     fleet.leaves_nothing(0).await;
