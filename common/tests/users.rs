@@ -87,7 +87,7 @@ async fn redis_lets_each_role_do_its_work() {
         assert_eq!(result.expect("in time"), Some("result".into()));
         let found = reader.result(&key).await.expect("it reads");
         assert_eq!(found, Some("result".into()));
-        // Of a job that comes again the worker asks whether it is done; it may not read what came of it.
+        // A worker asks whether a job that comes again is done; it may not read what came of it.
         assert!(worker.result(&key).await.is_err());
         assert!(worker.renew_result(&key).await.expect("an answer"));
         let stored = worker.store_provisional(&key, "tags".into(), minute);

@@ -19,7 +19,7 @@ use migrator::MigratorConfig;
 use resources::{Connections, ConnectionsConfig, Resources, ResourcesConfig};
 use tokio::net::TcpListener;
 
-/// Of a migrator's decoders. Where clients' images are decoded on the same machine, those get three quarters of a core that both
+/// A migrator's decoders give way so far. Where clients' images are decoded on the same machine, those get three quarters of a core that both
 /// want.
 const NICENESS_OF_BULK: i32 = 5;
 

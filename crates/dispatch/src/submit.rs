@@ -191,6 +191,7 @@ impl Dispatcher {
                 self.waits.note_late(submitted.elapsed());
                 place.served(submitted.elapsed());
             }
+            Err(fault) if fault.code == Code::QueueUnavailable => place.cut_off(),
             Err(_) => {}
         }
     }

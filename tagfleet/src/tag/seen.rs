@@ -29,7 +29,7 @@ fn people(people: &Value) -> Option<String> {
     }
 }
 
-/// Of what is likely, the last: a model names the general first.
+/// Returns the last of what is likely: a model names the general first.
 fn most_special(graded: &Value) -> Option<String> {
     let grades = graded["grades"].as_array()?;
     let is_likely = |grade: &&Value| grade["score"].as_f64().is_some_and(|score| score >= LIKELY);

@@ -3,7 +3,7 @@
 use common::wire::{People, Region, Seen, Tag};
 
 const PERSON: &str = "person";
-/// Of 156 things the two that are faces to the detector are 0.60 and 0.65; of six photos of groups each has a face above 0.85.
+/// Two of 156 things are faces to the detector, at 0.60 and 0.65. Each of six photos of groups has a face above this.
 const SURE_ALONE: f32 = 0.7;
 
 /// Takes back people whom a detector saw in place of the animal that the tagger is sure of: an ape, or a penguin's face. To be

@@ -129,6 +129,11 @@ impl Place {
         let mut state = self.line.state();
         state.recent.note(self.ahead, wait, Instant::now());
     }
+
+    /// Leaves the line, which is cut off from who serves it. An outage is no wait: who still stands there waits from now on.
+    pub fn cut_off(self) {
+        self.line.state().waiting_since = Some(Instant::now());
+    }
 }
 
 impl Drop for Place {

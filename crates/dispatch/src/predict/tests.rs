@@ -109,3 +109,16 @@ fn who_waits_for_something_else_holds_up_nobody() {
     let wait = line.wait_behind(1).expect("one was served");
     assert!(wait < 10 * MS, "{wait:?}");
 }
+
+#[test]
+fn an_outage_is_no_wait() {
+    let line = WaitingLine::default();
+    let told = line.enter(Leaves::OnceServed);
+    let _still_there = line.enter(Leaves::OnceServed);
+    std::thread::sleep(Duration::from_millis(50));
+    let stalled = line.wait_behind(0).expect("nobody is served");
+    assert!(stalled >= Duration::from_millis(50), "{stalled:?}");
+    told.cut_off();
+    let since = line.wait_behind(0).unwrap_or_default();
+    assert!(since < stalled, "{since:?} of {stalled:?}");
+}

@@ -56,7 +56,7 @@ pub struct PoolConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Niceness {
     pub usual: i32,
-    /// Of one whose file is slow.
+    /// The same where a file is slow.
     pub aside: i32,
 }
 
