@@ -47,6 +47,8 @@ pub enum Kind {
     Sigmoid,
     /// Boxes, and how sure each is of each class.
     Detector,
+    /// Words, and how near they are to each tag.
+    Phrase,
     /// A language model for captions.
     Llm,
 }
@@ -57,8 +59,13 @@ impl Kind {
             Kind::Softmax => "softmax",
             Kind::Sigmoid => "sigmoid",
             Kind::Detector => "detector",
+            Kind::Phrase => "phrase",
             Kind::Llm => "llm",
         }
+    }
+
+    pub fn takes_pictures(self) -> bool {
+        matches!(self, Kind::Softmax | Kind::Sigmoid | Kind::Detector)
     }
 }
 
@@ -132,6 +139,8 @@ pub struct Files {
     /// The same graph in half precision, for GPUs; input and output stay as they are.
     pub graph_fp16: Option<FileRef>,
     pub labels: Option<FileRef>,
+    /// The pieces that a phrase is cut into.
+    pub pieces: Option<FileRef>,
     pub weights: Option<FileRef>,
 }
 
@@ -190,6 +199,14 @@ pub struct Gate {
     pub plain: f32,
 }
 
+/// What a graph tells of a picture beside its scores.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    /// So many numbers follow the scores in the graph's output.
+    pub dimension: u32,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Manifest {
     pub name: String,
@@ -214,6 +231,7 @@ pub struct Manifest {
     #[serde(default = "default_temperature")]
     pub temperature: f32,
     pub certainty: Option<Certainty>,
+    pub embedding: Option<Embedding>,
     /// `cpu`, `cuda`, `tensorrt`: what it may run on; anything where absent.
     pub devices: Option<Vec<String>>,
     pub files: Files,
@@ -276,6 +294,14 @@ impl Manifest {
         let makes_sense = |gate: &Gate| is_a_share(&gate.plain);
         if !self.gate.as_ref().is_none_or(makes_sense) {
             return Some("gate.plain must be 0 to 1");
+        }
+        let is_of_scores = matches!(self.kind, Kind::Softmax | Kind::Sigmoid);
+        if self.embedding.is_some_and(|it| it.dimension == 0)
+            || self.embedding.is_some() && !is_of_scores
+        {
+            return Some(
+                "[embedding] is for softmax and sigmoid models, and its dimension is above 0",
+            );
         }
         let corrected = self.temperature != 1.0 || self.certainty.is_some();
         (corrected && self.kind != Kind::Softmax)

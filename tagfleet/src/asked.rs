@@ -48,6 +48,8 @@ pub enum Feature {
     Colors,
     /// How light, rich in contrast and sharp it is
     Quality,
+    /// Numbers that are near for pictures that look alike
+    Embedding,
     /// When, where and with which camera it was taken
     Exif,
 }
@@ -60,6 +62,7 @@ impl Feature {
             Self::Text => "text",
             Self::Colors => "colors",
             Self::Quality => "quality",
+            Self::Embedding => "embedding",
             Self::Exif => "exif",
         }
     }

@@ -42,6 +42,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
         spoken: Spoken::default(),
         gate: None,
         thresholds: BTreeMap::new(),
+        pieces: None,
     };
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     for _ in 0..threads {
@@ -80,5 +81,6 @@ fn info() -> ModelInfo {
         default_limit: 10,
         default_threshold: 0.1,
         classes: CLASSES as u32,
+        embedding: None,
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         Sizes, WarmUp,
     },
     tagging::{
-        COORDINATES, LoadedVersion, PERSON, Tagger,
+        COORDINATES, LoadedVersion, PERSON, Pieces, Tagger,
         tags::{Calibration, Taxonomy, TaxonomyError},
     },
 };
@@ -34,6 +34,8 @@ pub enum VersionError {
     WarmUp(#[from] EngineError),
     #[error(transparent)]
     Labels(#[from] TaxonomyError),
+    #[error("the pieces of phrases are not valid: {0}")]
+    Pieces(serde_json::Error),
     #[error("model {name} runs on {supported}, not on {device}")]
     Unsupported {
         name: String,
@@ -83,15 +85,18 @@ impl Loader {
             engines.push(Box::new(engine));
         }
         let taxonomy = Taxonomy::from_json(&labels)?;
+        let outputs = scores_of(&manifest, outputs)?;
         let classes = classes_of(&manifest, &taxonomy, outputs);
         let taxonomy = taxonomy.expect_classes(classes)?;
         expect_fitting(&manifest, &taxonomy)?;
+        let pieces = pieces(&manifest)?;
         let source = Source::new(&manifest);
         let tagger = Tagger {
             calibration: Calibration::new(&manifest, &taxonomy)?,
             spoken: manifest.spoken,
             gate: manifest.gate,
             thresholds: manifest.thresholds.clone(),
+            pieces,
             taxonomy,
             model: info(manifest, classes)?,
         };
@@ -170,6 +175,29 @@ impl Loader {
     }
 }
 
+/// Reads what phrases are cut into, where the model takes phrases.
+fn pieces(manifest: &Manifest) -> Result<Option<Pieces>, VersionError> {
+    if manifest.kind != Kind::Phrase {
+        return Ok(None);
+    }
+    let file = manifest.require(&manifest.files.pieces, "files.pieces")?;
+    let pieces = Pieces::from_json(&manifest.verified(file)?).map_err(VersionError::Pieces)?;
+    Ok(Some(pieces))
+}
+
+/// Returns how many of the numbers that a graph puts out are scores. An embedding follows them.
+fn scores_of(manifest: &Manifest, outputs: usize) -> Result<usize, ModelError> {
+    let dimension = manifest
+        .embedding
+        .map_or(0, |embedding| embedding.dimension as usize);
+    outputs
+        .checked_sub(dimension)
+        .ok_or_else(|| ModelError::Value {
+            path: manifest.folder.join("manifest.toml"),
+            what: "embedding.dimension is larger than all that the graph puts out",
+        })
+}
+
 /// Returns how many classes a graph tells apart by its outputs. A detector's are boxes, each with coordinates before the
 /// classes.
 fn classes_of(manifest: &Manifest, taxonomy: &Taxonomy, outputs: usize) -> usize {
@@ -220,5 +248,6 @@ fn info(manifest: Manifest, classes: usize) -> Result<ModelInfo, ModelError> {
         default_limit: manifest.default_limit,
         default_threshold: manifest.default_threshold,
         classes: classes as u32,
+        embedding: manifest.embedding.map(|embedding| embedding.dimension),
     })
 }

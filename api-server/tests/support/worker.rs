@@ -314,5 +314,6 @@ fn model(name: &str, kind: Kind, side: u16, fit: Fit) -> ModelInfo {
         default_limit: 10,
         default_threshold: 0.1,
         classes: 2,
+        embedding: None,
     }
 }

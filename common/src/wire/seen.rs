@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Features, Job, ModelId, ModelInfo};
+use super::{Embedding, Features, Job, ModelId, ModelInfo};
 use crate::{
     image::{Part, Tile},
     model::Subject,
@@ -57,6 +57,8 @@ pub struct Seen {
     pub colors: Option<Vec<Color>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<Embedding>,
     /// What was asked for and no model has told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
@@ -132,6 +134,7 @@ impl Seen {
         self.text = self.text.take().or(other.text);
         self.colors = self.colors.take().or(other.colors);
         self.quality = self.quality.or(other.quality);
+        self.embedding = self.embedding.take().or(other.embedding);
     }
 
     /// Returns how many people there are of at least that confidence. A face within a body is of the same person, and a body has
@@ -163,6 +166,7 @@ impl Seen {
             text,
             colors,
             quality,
+            embedding,
             tags: _,
             caption: _,
             exif: _,
@@ -175,6 +179,7 @@ impl Seen {
             (text, self.text.is_some(), "text"),
             (colors, self.colors.is_some(), "colors"),
             (quality, self.quality.is_some(), "quality"),
+            (embedding, self.embedding.is_some(), "embedding"),
         ] {
             if is_asked && !is_told {
                 self.missing.push(name.to_owned());

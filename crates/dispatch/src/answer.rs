@@ -2,33 +2,50 @@
 
 use std::cmp::Ordering;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{
     image::{Exif, Facts, Place, Warning},
-    wire::{Caption, Color, Grade, Grades, ModelId, People, Quality, Region, Seen, Tag, Tagged},
+    wire::{
+        Caption, Color, Embedding, Grade, Grades, ModelId, People, Quality, Region, Seen, Tag,
+        Tagged,
+    },
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// What is answered of one image, whoever asked for it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Answer {
     pub model: Model,
     pub image: Image,
+    /// The most telling first; may be empty.
     pub tags: Vec<TagView>,
     pub caption: CaptionView,
+    /// Where people are; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub people: Option<PeopleView>,
+    /// How likely the picture is not fit for everybody; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety: Option<GradesView>,
+    /// Whether there is text in the picture, and whether it is a page of it; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<GradesView>,
+    /// The colours that there is most of, at most five; only where `features` asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colors: Option<Vec<ColorView>>,
+    /// How light, rich in contrast and sharp the picture is; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<QualityView>,
+    /// Numbers that are near for pictures that look alike; only where `features` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingView>,
+    /// When, where and with which camera it was taken, as far as the file says so; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exif: Option<ExifView>,
+    /// What was asked for and is missing, since its model is away, has failed or was late: `people`, `faces`, `safety`, `text`, `colors`,
+    /// `quality`, `embedding`. Absent where nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["people"]))]
     pub partial: Vec<String>,
 }
 
@@ -48,6 +65,7 @@ impl Answer {
                 .colors
                 .map(|colors| colors.into_iter().map(ColorView::from).collect()),
             quality: seen.quality.map(QualityView::from),
+            embedding: seen.embedding.map(EmbeddingView::from),
             exif: exif.map(|rule| ExifView::new(&facts, rule)),
             partial: seen.missing,
             image: facts.into(),
@@ -229,6 +247,33 @@ pub struct QualityView {
     pub sharpness: f64,
 }
 
+/// A vector of length 1: the product of two is the cosine of the angle between them, 1 for the same picture.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EmbeddingView {
+    /// Vectors of another model or version are not to be compared with it.
+    pub model: Model,
+    /// How many numbers there are.
+    #[schema(example = 1280)]
+    pub dimension: usize,
+    /// How each number is written: IEEE 754 half precision, the lower byte first.
+    #[schema(example = "float16")]
+    pub encoding: &'static str,
+    /// The numbers one behind the other, in Base64.
+    #[schema(example = "AAAuKQAAzCo=")]
+    pub data: String,
+}
+
+impl From<Embedding> for EmbeddingView {
+    fn from(embedding: Embedding) -> Self {
+        Self {
+            dimension: embedding.dimension(),
+            encoding: "float16",
+            data: STANDARD.encode(&embedding.halves),
+            model: embedding.model.into(),
+        }
+    }
+}
+
 /// How much of what a camera wrote down is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExifRule {
@@ -365,7 +410,7 @@ impl From<Region> for BoxView {
 }
 
 /// Four digits: an f32 written as f64 would show digits that it does not have.
-fn rounded(number: f32) -> f64 {
+pub fn rounded(number: f32) -> f64 {
     (f64::from(number) * 1e4).round() / 1e4
 }
 

@@ -13,6 +13,9 @@ pub fn choose<'a>(
     asked: Features,
     models: impl Iterator<Item = &'a ModelInfo> + Clone,
 ) -> Result<Vec<ModelInfo>, Fault> {
+    if asked.embedding && own.embedding.is_none() {
+        return Err(gives_none(own));
+    }
     let mut chosen = Vec::new();
     for subject in subjects(asked) {
         if own.subject() == Some(subject) {
@@ -40,6 +43,14 @@ fn subjects(asked: Features) -> impl Iterator<Item = Subject> {
     ];
     all.into_iter()
         .filter_map(|(is_asked, subject)| is_asked.then_some(subject))
+}
+
+fn gives_none(model: &ModelInfo) -> Fault {
+    let detail = format!(
+        "Model {} gives no embedding. `efficientnet-lite0` does, and each whose manifest says `[embedding]`.",
+        model.id.name
+    );
+    Fault::new(Code::ModelNotFound, Stage::Lookup, detail)
 }
 
 fn nobody_looks(subject: Subject) -> Fault {
@@ -83,6 +94,7 @@ mod tests {
             default_limit: 10,
             default_threshold: 0.1,
             classes: 1,
+            embedding: None,
         }
     }
 
@@ -99,6 +111,7 @@ mod tests {
         text: false,
         colors: true,
         quality: true,
+        embedding: false,
         exif: true,
     };
     const PEOPLE: Features = Features {

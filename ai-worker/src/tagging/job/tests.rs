@@ -87,6 +87,7 @@ fn model(
         default_limit: 1,
         default_threshold: 0.1,
         classes: 1,
+        embedding: None,
     };
     let taxonomy = Taxonomy::from_json(labels).expect("valid labels");
     let tagger = Arc::new(Tagger {
@@ -95,6 +96,7 @@ fn model(
         spoken: Spoken::default(),
         gate: None,
         thresholds: BTreeMap::new(),
+        pieces: None,
         model,
     });
     let loaded = LoadedVersion {
