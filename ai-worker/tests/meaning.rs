@@ -174,7 +174,7 @@ async fn a_copy_is_nearer_than_any_other_picture() {
                 .fold(0.0, f32::max);
             println!("{name}, {kind}: {same:.3}; the nearest other: {nearest:.3}");
             assert!(
-                same > 0.85 && nearest < 0.6,
+                same > 0.9 && nearest < 0.4,
                 "{name}, {kind}: {same}, {nearest}"
             );
         }

@@ -13,8 +13,8 @@ use common::{
     shutdown::Shutdown,
     stage::{Stage, StageClock},
     wire::{
-        self, Also, BatchRun, Caption, CaptionStatus, Grade, Grades, Job, JobResult, ModelId,
-        ModelInfo, People, Region, Run, Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
+        self, Also, BatchRun, Caption, CaptionStatus, Embedding, Grade, Grades, Job, JobResult,
+        ModelId, ModelInfo, People, Region, Run, Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
     },
 };
 use tokio::task::JoinHandle;
@@ -24,6 +24,9 @@ pub const DETECTOR: &str = "fake-detector";
 pub const FACES: &str = "fake-faces";
 pub const GRADER: &str = "fake-grader";
 pub const READER: &str = "fake-reader";
+pub const PHRASES: &str = "fake-phrases";
+/// Of the embedding that a fake tagger gives.
+const EMBEDDING: [f32; 2] = [0.6, 0.8];
 
 /// Longer than any test or benchmark takes: it announces itself once.
 const A_LONG_TIME: Duration = Duration::from_secs(3_600);
@@ -143,6 +146,8 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
     }
     if let (Ok(tagged), Behaviour::See) = (&mut outcome, behaviour) {
         job.also.iter().for_each(|also| see(also, &mut tagged.seen));
+        let embedding = Embedding::of(tagged.model.clone(), &EMBEDDING);
+        tagged.seen.embedding = embedding.filter(|_| job.features.embedding);
     }
     let result = JobResult {
         v: WIRE_VERSION,
@@ -275,7 +280,9 @@ fn info(behaviour: Behaviour) -> WorkerInfo {
             looking(FACES, Subject::Faces, 192, Fit::Pad),
             looking(GRADER, Subject::Safety, 224, Fit::Stretch),
             looking(READER, Subject::Text, 320, Fit::Stretch),
+            model(PHRASES, Kind::Phrase, 64, Fit::Stretch),
         ]);
+        models[0].embedding = Some(EMBEDDING.len() as u32);
     }
     WorkerInfo {
         v: WIRE_VERSION,

@@ -64,8 +64,10 @@ impl Search {
         let answer: Answer =
             serde_json::from_value(answer).context("the answer is of another version")?;
         for NearTag { id, name, score } in &answer.tags {
-            let also = (id != name).then(|| format!("  {id}")).unwrap_or_default();
-            println!("{score:.2}  {name}{also}");
+            match id == name {
+                true => println!("{score:.2}  {name}"),
+                false => println!("{score:.2}  {name}  {id}"),
+            }
         }
         if answer.tags.is_empty() {
             println!("no tag is near");
