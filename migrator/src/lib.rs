@@ -11,6 +11,7 @@ mod in_hand;
 mod intake;
 mod metrics;
 mod peers;
+mod retag;
 mod retain;
 mod shard;
 mod sweep;

@@ -11,7 +11,6 @@ mod pixels;
 mod served;
 mod spoken;
 mod tagger;
-pub mod tags;
 
 pub use beside::COORDINATES;
 pub use engine_threads::EngineThreads;

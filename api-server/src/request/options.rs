@@ -143,6 +143,11 @@ pub struct Asking {
 }
 
 impl TagOptions {
+    /// Returns whether it is said what to answer.
+    pub fn says_features(&self) -> bool {
+        self.features.is_some()
+    }
+
     pub fn check(self) -> Result<Asking, Fault> {
         if self.limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
             return Err(Fault::invalid("limit must be 1 to 100"));
@@ -182,5 +187,7 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
         colors: list.contains(&Feature::Colors),
         quality: list.contains(&Feature::Quality),
         exif: list.contains(&Feature::Exif),
+        // Only batches keep them.
+        scores: false,
     })
 }

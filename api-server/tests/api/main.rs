@@ -28,6 +28,7 @@ mod outputs;
 mod people;
 mod quotas;
 mod refused;
+mod retag;
 mod robots;
 mod store_faults;
 #[path = "../support/mod.rs"]

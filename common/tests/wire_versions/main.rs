@@ -119,6 +119,7 @@ fn tagged(status: CaptionStatus) -> Tagged {
         tags: vec![tag],
         caption,
         seen: Box::default(),
+        scores: None,
     }
 }
 
@@ -357,6 +358,7 @@ fn named() -> Tagged {
         tags: vec![tag],
         caption,
         seen: Box::default(),
+        scores: None,
     }
 }
 

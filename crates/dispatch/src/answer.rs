@@ -365,7 +365,7 @@ impl From<Region> for BoxView {
 }
 
 /// Four digits: an f32 written as f64 would show digits that it does not have.
-fn rounded(number: f32) -> f64 {
+pub fn rounded(number: f32) -> f64 {
     (f64::from(number) * 1e4).round() / 1e4
 }
 

@@ -4,8 +4,10 @@ mod client;
 mod duration;
 mod forecast;
 mod list;
+mod retag;
 mod retry;
 mod submit;
+mod tries;
 mod watch;
 
 use std::process::ExitCode;
@@ -47,6 +49,8 @@ enum Command {
     Errors(Lines),
     /// Make a batch of what failed in another one
     Retry(retry::Retry),
+    /// Make other tags of the scores that a batch has kept, without fetching an image
+    Retag(retag::Retag),
     /// End a batch; what is done stays
     Cancel(One),
     /// Show the newest batches
@@ -96,6 +100,7 @@ impl Batch {
         match self.command {
             Command::Submit(submit) => return submit.run(&client).await,
             Command::Retry(retry) => return retry.run(&client).await,
+            Command::Retag(retag) => return retag.run(&client).await,
             Command::Status(Status { batch, watch: true }) => {
                 return watch::watch(&client, &batch).await;
             }
