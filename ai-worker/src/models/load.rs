@@ -19,9 +19,7 @@ use crate::{
         Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting,
         Sizes, WarmUp,
     },
-    tagging::{
-        COORDINATES, LoadedVersion, PERSON, Tagger,
-    },
+    tagging::{COORDINATES, LoadedVersion, PERSON, Tagger},
 };
 
 #[derive(Debug, thiserror::Error)]

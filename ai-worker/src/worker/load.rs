@@ -71,7 +71,11 @@ fn load_files(config: &WorkerConfig, bus: &Bus) -> Result<Ready, WorkerError> {
         models.push(loader.load(&loader.folder(model))?);
     }
     expect_own_names(&models)?;
-    let labels = labels(models.iter().map(|loaded| &loaded.version.tagger.rules.taxonomy));
+    let labels = labels(
+        models
+            .iter()
+            .map(|loaded| &loaded.version.tagger.rules.taxonomy),
+    );
     let captioner = own_captioner(config, bus, &labels)?;
     Ok(Ready {
         loader: Some(Arc::new(loader)),

@@ -86,11 +86,7 @@ fn upload_of(upload: Upload, format: Format, wanted: Wanted) -> Result<(Source, 
     Ok((Source::Upload(upload.of(format)), wanted))
 }
 
-async fn read_json(
-    app: &AppState,
-    tenant: &str,
-    body: Body,
-) -> Result<(Source, Wanted), Fault> {
+async fn read_json(app: &AppState, tenant: &str, body: Body) -> Result<(Source, Wanted), Fault> {
     let (json, held) = read_whole(app, body).await?;
     let until = Instant::now() + PARSED_WITHIN;
     let parse = move || parse_json::<BatchRequest>(&json);

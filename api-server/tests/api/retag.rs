@@ -90,7 +90,9 @@ impl Stage {
             .iter()
             .map(|line| {
                 let tags = line["response"]["body"]["tags"].as_array().unwrap();
-                let names = tags.iter().map(|tag| tag["name"].as_str().unwrap().to_owned());
+                let names = tags
+                    .iter()
+                    .map(|tag| tag["name"].as_str().unwrap().to_owned());
                 let name = line["custom_id"].as_str().unwrap().to_owned();
                 (name, names.collect())
             })
@@ -172,12 +174,17 @@ async fn labels_that_change_give_scores_other_names() {
     let source = stage.stored().await;
     let renamed = LABELS.replace("고양이", "나비");
     write_labels(stage.models.path(), &renamed);
-    let (id, _) = stage.retag(json!({"retag": source, "language": "ko"})).await;
+    let (id, _) = stage
+        .retag(json!({"retag": source, "language": "ko"}))
+        .await;
     for (_, tags) in stage.tags(&id).await {
         assert_eq!(tags, ["태비", "나비", "소파"]);
     }
     // Scores of other classes are not taken for these.
-    write_labels(stage.models.path(), &LABELS.replace("\"sofa\"", "\"couch\""));
+    write_labels(
+        stage.models.path(),
+        &LABELS.replace("\"sofa\"", "\"couch\""),
+    );
     let (id, batch) = stage.retag(json!({"retag": source})).await;
     assert_eq!(batch["failures"]["by_code"], json!({"scores_unusable": 4}));
     assert_eq!(outcomes(&stage.api, &id).await.len(), 4);
@@ -206,14 +213,18 @@ async fn what_cannot_be_made_of_scores_is_refused() {
         json!({"threshold": 2}),
     ] {
         let mut body = json!({"retag": source});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         let refused = stage.refused(body.clone()).await;
         assert_eq!(refused, (400, "invalid_request".into()), "{body}");
     }
     let nobodys = format!("batch_{}", "0".repeat(32));
     let missing = stage.refused(json!({"retag": nobodys})).await;
     assert_eq!(missing, (404, "not_found".into()));
-    let (retagged, _) = stage.retag(json!({"retag": source, "features": ["tags"]})).await;
+    let (retagged, _) = stage
+        .retag(json!({"retag": source, "features": ["tags"]}))
+        .await;
     let again = stage.refused(json!({"retag": retagged})).await;
     assert_eq!(again, (422, "scores_unusable".into()));
     let plain = create(
@@ -250,7 +261,11 @@ async fn an_image_whose_worker_gave_no_scores_says_so_twice() {
     // A worker tags them after all.
     let reply = stage
         .api
-        .post_raw(&format!("/v1/batches/{id}/retry"), "application/json", Vec::new())
+        .post_raw(
+            &format!("/v1/batches/{id}/retry"),
+            "application/json",
+            Vec::new(),
+        )
         .await;
     let retry = reply.json["id"].as_str().unwrap();
     assert_eq!(ended(&stage.api, retry).await["status"], "completed");
@@ -263,7 +278,12 @@ async fn an_image_whose_worker_gave_no_scores_says_so_twice() {
 async fn where_scores_are_gone_the_batch_fails_and_says_so() {
     let stage = Stage::set(Behaviour::Answer).await;
     let source = stage.stored().await;
-    let scores = stage.store.path().join("batches/default").join(&source).join("scores");
+    let scores = stage
+        .store
+        .path()
+        .join("batches/default")
+        .join(&source)
+        .join("scores");
     std::fs::remove_file(scores.join("00000000.parquet")).unwrap();
     let (_, batch) = stage.retag(json!({"retag": source})).await;
     assert_eq!(batch["status"], "failed");

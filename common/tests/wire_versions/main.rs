@@ -19,8 +19,8 @@ use common::{
     stage::{Stage, Timings},
     wire::{
         Asked, BatchRun, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language,
-        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Scores, Selection, Shard, Tag, Tagged, Versioned,
-        WireError, WorkerInfo, decode, encode,
+        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Scores, Selection, Shard, Tag, Tagged,
+        Versioned, WireError, WorkerInfo, decode, encode,
     },
 };
 

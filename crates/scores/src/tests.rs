@@ -66,7 +66,10 @@ fn an_image_may_be_without_scores() {
         values: vec![9],
     };
     let with = row(1).scored(&model, Some(&scores));
-    assert_eq!((with.version, with.classes, with.scores), ("4", 5, &[9][..]));
+    assert_eq!(
+        (with.version, with.classes, with.scores),
+        ("4", 5, &[9][..])
+    );
     let without = row(1).scored(&model, None);
     assert_eq!((without.model, without.scores), ("lite", &[][..]));
 }
@@ -82,18 +85,19 @@ fn columns_are_found_by_name() {
     let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).expect("opens");
     let mut group = file.next_row_group().expect("a group");
     let rows = rows(4..5);
-    let mut write = |texts: Option<&[ByteArray]>, numbers: Option<&[i64]>, levels: Option<&[i16]>| {
-        let mut column = group.next_column().expect("answers").expect("a column");
-        if let Some(texts) = texts {
-            let typed = column.typed::<ByteArrayType>();
-            typed.write_batch(texts, levels, None).expect("written");
-        }
-        if let Some(numbers) = numbers {
-            let typed = column.typed::<Int64Type>();
-            typed.write_batch(numbers, None, None).expect("written");
-        }
-        column.close().expect("closed");
-    };
+    let mut write =
+        |texts: Option<&[ByteArray]>, numbers: Option<&[i64]>, levels: Option<&[i16]>| {
+            let mut column = group.next_column().expect("answers").expect("a column");
+            if let Some(texts) = texts {
+                let typed = column.typed::<ByteArrayType>();
+                typed.write_batch(texts, levels, None).expect("written");
+            }
+            if let Some(numbers) = numbers {
+                let typed = column.typed::<Int64Type>();
+                typed.write_batch(numbers, None, None).expect("written");
+            }
+            column.close().expect("closed");
+        };
     write(Some(&[]), None, Some(&[0]));
     write(Some(&rows.scores), None, None);
     write(None, Some(&rows.classes), None);

@@ -52,7 +52,11 @@ impl Calibration {
             .flat_map(|rule| &rule.wary)
             .map(index)
             .collect::<Result<_, _>>()?;
-        Ok(Self::of(manifest.temperature, manifest.certainty.clone(), wary))
+        Ok(Self::of(
+            manifest.temperature,
+            manifest.certainty.clone(),
+            wary,
+        ))
     }
 
     fn of(temperature: f32, certainty: Option<Certainty>, wary: Vec<usize>) -> Self {

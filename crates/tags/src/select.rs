@@ -134,17 +134,22 @@ struct Rolled {
 /// true, the surest of them where each is a question of its own.
 fn roll_up(taxonomy: &Taxonomy, kind: Kind, scores: &[f32]) -> Vec<Rolled> {
     let mut rolled = vec![Rolled::default(); taxonomy.parents.len()];
-    for (class, score) in taxonomy.classes.iter().zip(scores) {
+    for (parents, score) in taxonomy.class_parents().zip(scores) {
         if *score <= NEGLIGIBLE {
             continue;
         }
-        for parent in &class.parents {
-            rolled[*parent].confidence += score;
-            rolled[*parent].hear_of(*score, *score);
+        for parent in parents {
+            let parent = &mut rolled[*parent as usize];
+            parent.confidence += score;
+            parent.hear_of(*score, *score);
         }
     }
     for index in taxonomy.upwards() {
         let parent = &mut rolled[index];
+        // As most of them are of most pictures.
+        if parent.below.0 == 0.0 {
+            continue;
+        }
         parent.conclude(kind);
         let confidence = parent.confidence;
         let rank = parent.rank;

@@ -39,19 +39,39 @@ pub fn pack(classes: u64, shares: &[u16]) -> Scores {
 
 /// Reads as many shares as there are classes into `shares`. `None` where there are others.
 pub fn unpack(values: &[u8], shares: &mut [u16]) -> Option<()> {
-    let mut bytes = values.iter();
-    for share in shares.iter_mut() {
-        let mut value = 0_u32;
-        for shift in [0, 7, 14] {
-            let byte = *bytes.next()?;
-            value |= u32::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                break;
-            }
+    let mut left = values;
+    let mut at = 0;
+    while at < shares.len() {
+        // Most shares are of one byte, and have others of that kind beside them.
+        if let Some(eight) = left.first_chunk::<8>()
+            && let Some(into) = shares[at..].first_chunk_mut::<8>()
+            && u64::from_le_bytes(*eight) & LONGER == 0
+        {
+            *into = eight.map(u16::from);
+            left = &left[8..];
+            at += 8;
+        } else {
+            (shares[at], left) = unpack_one(left)?;
+            at += 1;
         }
-        *share = u16::try_from(value).ok()?;
     }
-    bytes.as_slice().is_empty().then_some(())
+    left.is_empty().then_some(())
+}
+
+/// The bits of eight bytes that say that a share goes on.
+const LONGER: u64 = 0x8080_8080_8080_8080;
+
+fn unpack_one(mut left: &[u8]) -> Option<(u16, &[u8])> {
+    let mut value = 0_u32;
+    for shift in [0, 7, 14] {
+        let (byte, rest) = left.split_first()?;
+        left = rest;
+        value |= u32::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            break;
+        }
+    }
+    Some((u16::try_from(value).ok()?, left))
 }
 
 #[cfg(test)]
@@ -81,6 +101,9 @@ mod tests {
 
     #[test]
     fn no_score_leaves_the_range() {
-        assert_eq!(shares(&[-1.0, 0.0, 1.0, 2.0, f32::NAN]), [0, 0, WHOLE, WHOLE, 0]);
+        assert_eq!(
+            shares(&[-1.0, 0.0, 1.0, 2.0, f32::NAN]),
+            [0, 0, WHOLE, WHOLE, 0]
+        );
     }
 }

@@ -60,7 +60,37 @@ pub struct Taxonomy {
     /// Korean names of categories, by id.
     korean: HashMap<String, String>,
     upwards: Vec<usize>,
+    class_parents: Chains,
     fingerprint: u64,
+}
+
+/// The parents of all classes, one after the other: they are gone through for every picture.
+#[derive(Debug, Default)]
+struct Chains {
+    parents: Vec<u32>,
+    /// Where those of each class end.
+    ends: Vec<u32>,
+}
+
+impl Chains {
+    fn of(classes: &[Entry]) -> Self {
+        let mut chains = Self::default();
+        for class in classes {
+            let parents = class.parents.iter().map(|parent| *parent as u32);
+            chains.parents.extend(parents);
+            chains.ends.push(chains.parents.len() as u32);
+        }
+        chains
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let chain = &self.parents[start as usize..*end as usize];
+            start = *end;
+            chain
+        })
+    }
 }
 
 impl Taxonomy {
@@ -77,6 +107,7 @@ impl Taxonomy {
             names: Names::new(&labels, &parent_names),
             korean: korean(&labels),
             fingerprint: fingerprint(&classes),
+            class_parents: Chains::of(&classes),
             classes,
             parents,
         })
@@ -127,6 +158,11 @@ impl Taxonomy {
             category_name: self.category_in(&entry.category, language).to_owned(),
             parents: entry.parents.iter().map(parent).collect(),
         }
+    }
+
+    /// Lists the parents' indices of each class, in the order of the classes.
+    pub fn class_parents(&self) -> impl Iterator<Item = &[u32]> {
+        self.class_parents.iter()
     }
 
     /// Lists the indices of the parents, each before all that it also is.

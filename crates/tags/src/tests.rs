@@ -42,12 +42,7 @@ fn tags(kind: Kind, scores: [f32; 6], threshold: f32, limit: usize) -> Vec<Tag> 
     )
 }
 
-fn selected_of(
-    taxonomy: &Taxonomy,
-    kind: Kind,
-    believed: &Believed,
-    choice: &Choice,
-) -> Vec<Tag> {
+fn selected_of(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Choice) -> Vec<Tag> {
     let said = select(taxonomy, kind, believed, choice).into_iter();
     said.map(|it| it.tag(taxonomy, choice.language)).collect()
 }

@@ -154,7 +154,12 @@ mod tests {
         let taxonomy = Taxonomy::from_json(LABELS.as_bytes()).expect("valid labels");
         for language in [Language::En, Language::Ko] {
             let texts = TagTexts::new(&taxonomy, language);
-            for scores in [[1.0, 0.0], [0.65432, 0.12345], [0.00005, 0.33333], [0.0, 0.0]] {
+            for scores in [
+                [1.0, 0.0],
+                [0.65432, 0.12345],
+                [0.00005, 0.33333],
+                [0.0, 0.0],
+            ] {
                 let choice = Choice {
                     threshold: 0.0,
                     limit: 10,

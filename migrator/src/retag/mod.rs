@@ -80,11 +80,13 @@ async fn found(
 /// Off the threads that serve all else.
 async fn made(work: Work) -> Result<ShardResult, LedgerError> {
     let made = tokio::task::spawn_blocking(move || retagged(&work));
-    let made = made.await.unwrap_or_else(|error| match error.try_into_panic() {
-        Ok(panic) => resume_unwind(panic),
-        // The runtime ends, and this process with it.
-        Err(_) => Ok(ShardResult::default()),
-    });
+    let made = made
+        .await
+        .unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // The runtime ends, and this process with it.
+            Err(_) => Ok(ShardResult::default()),
+        });
     Ok(made?)
 }
 
@@ -97,11 +99,7 @@ fn count(result: &ShardResult) {
 }
 
 /// Ends the whole batch: nobody knows which items the shard had.
-async fn fail(
-    migrator: &Migrator,
-    key: &BatchKey,
-    source: &BatchKey,
-) -> Result<(), LedgerError> {
+async fn fail(migrator: &Migrator, key: &BatchKey, source: &BatchKey) -> Result<(), LedgerError> {
     let ledger = &migrator.resources.ledger;
     let detail = format!(
         "Scores of {} are gone, or were not kept by a migrator of before.",
@@ -114,6 +112,11 @@ async fn fail(
         fault: Some(Fault::new(Code::ScoresUnusable, Stage::Lookup, detail)),
         forecast: None,
     };
-    tracing::warn!(tenant = key.tenant, batch = key.id, source = source.id, "the scores of a batch are gone");
+    tracing::warn!(
+        tenant = key.tenant,
+        batch = key.id,
+        source = source.id,
+        "the scores of a batch are gone"
+    );
     ledger.finish(key, &end).await
 }

@@ -91,7 +91,11 @@ impl<'a> Tagger<'a> {
     fn new(work: &'a Work, vocabulary: &'a Vocabulary) -> Found<Self> {
         let asked = &work.request.asked;
         let prepared = vocabulary.rules.prepare(asked.into()).map_err(|unknown| {
-            Fault::new(Code::InvalidRequest, Stage::Postprocess, unknown.to_string())
+            Fault::new(
+                Code::InvalidRequest,
+                Stage::Postprocess,
+                unknown.to_string(),
+            )
         })?;
         let classes = vocabulary.rules.taxonomy.classes.len();
         Ok(Self {

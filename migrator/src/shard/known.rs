@@ -50,7 +50,8 @@ impl<'a> Known<'a> {
     ) -> Self {
         let cache = resources.cache.as_ref();
         // What is kept of an answer has no scores.
-        let is_of_use = |cache: &&Cache| cache.bulk() != Bulk::Off && !request.asked.features.scores;
+        let is_of_use =
+            |cache: &&Cache| cache.bulk() != Bulk::Off && !request.asked.features.scores;
         let cache = cache.filter(is_of_use);
         let Some(cache) = cache else {
             return Self { caching: None };

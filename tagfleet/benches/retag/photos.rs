@@ -71,7 +71,10 @@ fn photos() -> anyhow::Result<Vec<PathBuf>> {
     let listed = fs::read_dir(folder().join("samples")).context("run `make models` first")?;
     let mut photos: Vec<_> = listed
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|end| end == "png" || end == "jpg"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|end| end == "png" || end == "jpg")
+        })
         .collect();
     photos.sort();
     Ok(photos)

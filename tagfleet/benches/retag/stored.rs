@@ -5,7 +5,9 @@ use std::{fs, path::Path, time::SystemTime};
 use anyhow::Context;
 use common::store::{Store, StoreConfig};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ledger::{BatchKey, Final, FinalStatus, Item, Kept, Ledger, Line, Log, Request, Sealed, outcome};
+use ledger::{
+    BatchKey, Final, FinalStatus, Item, Kept, Ledger, Line, Log, Request, Sealed, outcome,
+};
 use serde_json::{Value, json};
 
 use crate::photos::Scored;
@@ -95,7 +97,12 @@ fn line(key: &BatchKey, place: u64, pictures: &[Scored]) -> Line {
     let mut line = outcome(&key.job(place), &item, place, Ok(&Value::Null), None);
     // As many digits as the hash of a file, and as little alike.
     let sha256: String = (0..4)
-        .map(|part| format!("{:016x}", (place * 4 + part + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .map(|part| {
+            format!(
+                "{:016x}",
+                (place * 4 + part + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            )
+        })
         .collect();
     let image = json!({
         "bytes": 180_000 + place % 90_000, "format": "jpeg", "frames": 1, "height": 1_200, "width": 1_600, "sha256": sha256,

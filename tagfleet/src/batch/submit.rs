@@ -98,7 +98,9 @@ impl Submit {
             ("content-encoding", list.encoding().to_owned()),
             (
                 "idempotency-key",
-                self.idempotency_key.clone().unwrap_or_else(super::tries::random_key),
+                self.idempotency_key
+                    .clone()
+                    .unwrap_or_else(super::tries::random_key),
             ),
         ];
         let query = self.query(list)?;

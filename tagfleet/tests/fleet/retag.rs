@@ -50,7 +50,11 @@ async fn tags_of_kept_scores_are_those_that_a_worker_would_make() {
         ("TAGFLEET_MAX_BATCH", "1".to_owned()),
     ];
     let mut service = Process::serve(&origin, &more).await;
-    let items: Vec<_> = origin.urls(1).iter().map(|url| json!({"url": url})).collect();
+    let items: Vec<_> = origin
+        .urls(1)
+        .iter()
+        .map(|url| json!({"url": url}))
+        .collect();
     let stored = json!({"items": items, "features": ["tags"], "store": "scores"});
     let source = completed(&service, &stored).await;
     for wish in wishes() {
@@ -83,10 +87,20 @@ async fn the_command_line_stores_and_retags() {
     let source = service.batch(&submit).await;
     let source = source.trim();
     service.batch(&["status", "--watch", source]).await;
-    let asked = ["--threshold", "0.3", "--language", "ko", "--exclude", "동물,음식"];
+    let asked = [
+        "--threshold",
+        "0.3",
+        "--language",
+        "ko",
+        "--exclude",
+        "동물,음식",
+    ];
     let retag = [&["retag", source, "--watch"], &asked[..]].concat();
     let watched = service.batch(&retag).await;
     let images = origin.samples();
-    assert!(watched.contains(&format!("completed: {images} images")), "{watched}");
+    assert!(
+        watched.contains(&format!("completed: {images} images")),
+        "{watched}"
+    );
     assert_eq!(service.terminate().await, Some(0));
 }

@@ -327,7 +327,9 @@ mod tests {
         let mut page = Page::default();
         page.push(&line);
         page.push(&of_host(2, true, "h.example"));
-        let mut tally = Page::decode(&page.encode().expect("a page")).expect("a page").tally;
+        let mut tally = Page::decode(&page.encode().expect("a page"))
+            .expect("a page")
+            .tally;
         tally.add(&page.tally);
         assert_eq!(tally.by_reason, [("pdf".to_owned(), 2)].into());
         assert_eq!(tally.by_code["source_timeout"], 2);

@@ -152,8 +152,14 @@ async fn a_shard_is_finished_once() {
     failed.expect_err("it cannot be written");
     objects.heal();
     assert!(!ledger.is_finished(&key, 0).await.expect("answers"));
-    ledger.finish_shard(&key, 0, result(10)).await.expect("written");
-    ledger.finish_shard(&key, 0, result(3)).await.expect("it is there");
+    ledger
+        .finish_shard(&key, 0, result(10))
+        .await
+        .expect("written");
+    ledger
+        .finish_shard(&key, 0, result(3))
+        .await
+        .expect("it is there");
     assert!(ledger.is_finished(&key, 0).await.expect("answers"));
     let progress = ledger.progress(&key).await.expect("answers");
     assert_eq!(progress.lines(0, Kind::Completed), (10, false));

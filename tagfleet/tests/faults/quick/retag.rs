@@ -50,7 +50,10 @@ async fn migrator_killed_over_scores() {
         .map(|n| json!({"custom_id": format!("item {n}"), "url": fleet.album.url(&format!("good-{n}"))}))
         .collect();
     let stored = json!({"items": list, "features": ["tags"], "store": "scores"});
-    let source = Batch::of(answer(http().post(format!("{base}/v1/batches")).json(&stored)).await, ITEMS);
+    let source = Batch::of(
+        answer(http().post(format!("{base}/v1/batches")).json(&stored)).await,
+        ITEMS,
+    );
     let mut victim = fleet.begin("migrator", &[fleet.fail_once(KEEPING, "abort")]);
     fleet.failed_at(KEEPING).await;
     victim.aborted().await;
@@ -61,7 +64,10 @@ async fn migrator_killed_over_scores() {
     // Nobody who could look at an image is left.
     assert_eq!(worker.terminate().await, Some(0));
     let asked = json!({"retag": source.id, "language": "ko"});
-    let batch = Batch::of(answer(http().post(format!("{base}/v1/batches")).json(&asked)).await, ITEMS);
+    let batch = Batch::of(
+        answer(http().post(format!("{base}/v1/batches")).json(&asked)).await,
+        ITEMS,
+    );
     for point in MAKING {
         let mut victim = fleet.begin("migrator", &[fleet.fail_once(point, "abort")]);
         fleet.failed_at(point).await;
