@@ -10,8 +10,8 @@ use resources::Resources;
 use tokio::sync::Semaphore;
 
 use crate::{
-    MigratorConfig, hints::Hints, in_hand::InHand, peers::Peers, retag::Vocabularies,
-    tasks::TaskSlots,
+    MigratorConfig, hints::Hints, in_hand::InHand, peers::Peers, tasks::TaskSlots,
+    vocabulary::Vocabularies,
 };
 
 #[derive(Debug)]

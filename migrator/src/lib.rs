@@ -16,6 +16,7 @@ mod retain;
 mod shard;
 mod sweep;
 mod tasks;
+mod vocabulary;
 
 use std::sync::Arc;
 

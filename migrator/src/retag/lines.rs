@@ -1,59 +1,10 @@
-//! The lines of images that were tagged, as they are written for any batch. What is the same for many images is made once: a
-//! line of its own costs more than its tags.
+//! The lines of images that were tagged, as they are written for any batch.
 
-use common::wire::Language;
-use dispatch::answer::{TagView, rounded};
+use dispatch::answer::rounded;
 use scores::Row;
-use tags::{Node, Said, Taxonomy};
+use tags::Said;
 
-/// What stands in for a tag's confidence until that is known.
-const CONFIDENCE: f32 = 0.5;
-const CONFIDENCE_TEXT: &str = "\"confidence\":0.5";
-const CONFIDENCE_KEY: &str = "\"confidence\":";
-
-/// Every tag in one language, as it is answered.
-#[derive(Debug)]
-pub struct TagTexts {
-    classes: Vec<TagText>,
-    parents: Vec<TagText>,
-}
-
-/// A tag before and after its confidence.
-#[derive(Debug)]
-struct TagText {
-    before: String,
-    after: String,
-}
-
-impl TagTexts {
-    pub fn new(taxonomy: &Taxonomy, language: Language) -> Self {
-        let mut classes = Vec::new();
-        let mut parents = Vec::new();
-        for (node, entry) in taxonomy.entries() {
-            let view = TagView::from(taxonomy.tag(entry, CONFIDENCE, language));
-            let text = serde_json::json!(view).to_string();
-            let (before, after) = text
-                .split_once(CONFIDENCE_TEXT)
-                .expect("a tag says how sure it is");
-            let text = TagText {
-                before: format!("{before}{CONFIDENCE_KEY}"),
-                after: after.to_owned(),
-            };
-            match node {
-                Node::Class(_) => classes.push(text),
-                Node::Parent(_) => parents.push(text),
-            }
-        }
-        Self { classes, parents }
-    }
-
-    fn of(&self, node: Node) -> &TagText {
-        match node {
-            Node::Class(index) => &self.classes[index],
-            Node::Parent(index) => &self.parents[index],
-        }
-    }
-}
+use crate::vocabulary::{TagText, TagTexts};
 
 /// Writes the line of an image, as `ledger::outcome` does of an answer without a caption. `id`: that of the item.
 pub fn write(line: &mut Vec<u8>, id: &str, row: &Row<'_>, said: &[Said<'_>], texts: &TagTexts) {
@@ -98,11 +49,11 @@ fn json<T: serde::Serialize + ?Sized>(line: &mut Vec<u8>, value: &T) {
 mod tests {
     use common::{
         image::{Exif, Facts, Format},
-        wire::{Caption, CaptionStatus, ModelId, Tagged},
+        wire::{Caption, CaptionStatus, Language, ModelId, Tagged},
     };
     use dispatch::answer::Answer;
     use ledger::{Item, outcome};
-    use tags::{Believed, Choice, Filter, select};
+    use tags::{Believed, Choice, Filter, Taxonomy, select};
 
     use super::*;
 

@@ -3,7 +3,6 @@
 
 mod lines;
 mod shard;
-mod vocabulary;
 
 use std::{panic::resume_unwind, sync::Arc};
 
@@ -18,7 +17,6 @@ use tokio::time::{Duration, sleep};
 
 use crate::{context::Migrator, metrics::ITEMS};
 use shard::retagged;
-pub use vocabulary::Vocabularies;
 
 /// Before another look for room.
 const NO_ROOM: Duration = Duration::from_millis(500);

@@ -10,7 +10,8 @@ use ledger::{BatchKey, Item, ShardResult, outcome};
 use scores::{Row, Rows, Table, TableError};
 use tags::{Prepared, unpack};
 
-use super::{Work, lines, vocabulary::Vocabulary};
+use super::{Work, lines};
+use crate::vocabulary::{TagTexts, Vocabulary};
 
 /// About as much as a line with ten tags takes.
 const LINE_BYTES: usize = 2_500;
@@ -83,7 +84,7 @@ fn vocabularies<'a>(
 struct Tagger<'a> {
     vocabulary: &'a Vocabulary,
     prepared: Prepared<'a>,
-    texts: &'a lines::TagTexts,
+    texts: &'a TagTexts,
     shares: Vec<u16>,
 }
 

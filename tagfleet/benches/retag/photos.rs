@@ -6,10 +6,10 @@ use ai_worker::engine::{Engine, Onnx, Setting};
 use anyhow::Context;
 use common::{
     model::{Manifest, default_folder},
-    wire::{ModelId, Scores},
+    wire::ModelId,
 };
 use image::imageops::FilterType;
-use tags::{TagRules, Taxonomy, pack, shares};
+use tags::{TagRules, Taxonomy, shares};
 
 /// Parts of each photo, by their share of its shorter side.
 const PARTS: [f64; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
@@ -19,7 +19,9 @@ const MODEL: &str = "efficientnet-lite0";
 #[derive(Clone, Debug)]
 pub struct Scored {
     pub model: ModelId,
-    pub scores: Scores,
+    /// Which classes it has.
+    pub classes: u64,
+    pub shares: Vec<u16>,
 }
 
 pub fn scored() -> anyhow::Result<Vec<Scored>> {
@@ -55,7 +57,8 @@ pub fn scored() -> anyhow::Result<Vec<Scored>> {
                     name: manifest.name.clone(),
                     version: manifest.version.clone(),
                 },
-                scores: pack(rules.taxonomy.fingerprint(), &shares(&scores)),
+                classes: rules.taxonomy.fingerprint(),
+                shares: shares(&scores),
             });
         }
     }

@@ -1,5 +1,7 @@
 //! What the models' classes are called now: read from the folders that workers read, and again when these change.
 
+mod texts;
+
 use std::{
     collections::HashMap,
     fs, io,
@@ -13,7 +15,7 @@ use common::{
 };
 use tags::{TagRules, Taxonomy, TaxonomyError};
 
-use super::lines::TagTexts;
+pub use texts::{TagText, TagTexts};
 
 #[derive(Debug, thiserror::Error)]
 pub enum VocabularyError {
