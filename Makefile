@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-plane bench-queue bench-realistic bench-features bench-quality bench-lines bench-overload bench-cache bench-892 bench-cold flame clean-cache
+.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-lines bench-overload bench-cache bench-892 bench-cold flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -113,6 +113,9 @@ bench-cache: ## Hits a second, what a crowd before one new photo causes, and wha
 
 bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
 	@scripts/bench.sh tagfleet published
+
+bench-retag: models ## Other tags of a million images' kept scores, without a worker (RETAG_IMAGES, RETAG_THRESHOLD)
+	@scripts/bench.sh tagfleet retag
 
 bench-batch: ## A batch through RabbitMQ with a fake engine, alone, beside real-time load, and as a dry run foretells it; then five million lines (BATCH_PARTS, BATCH_IMAGES, BATCH_LINES)
 	@scripts/bench.sh tagfleet batch

@@ -68,6 +68,7 @@ codes! {
     BatchUnderWay = "batch_under_way", 409, true, "The batch has not ended yet";
     BatchCancelled = "batch_cancelled", 409, false, "The batch was cancelled before this item was done";
     BatchExpired = "batch_expired", 409, false, "The batch's time was over before this item was done";
+    ScoresUnusable = "scores_unusable", 422, false, "There are no scores that tags could be made of";
     WebhookNotAllowed = "webhook_not_allowed", 422, false, "The webhook's URL is not allowed";
     SourceNotAllowed = "source_not_allowed", 422, false, "The image's place is not allowed";
     ManifestNotAllowed = "manifest_not_allowed", 422, false, "The manifest's place is not allowed";

@@ -1,10 +1,13 @@
 //! Settings of the migrator.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use common::config::{ConfigError, positive, refuse};
+use common::{
+    config::{ConfigError, positive, refuse},
+    model::default_folder,
+};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Migrating")]
@@ -68,6 +71,10 @@ pub struct MigratorConfig {
     )]
     pub migrate_manifest_timeout_s: u64,
 
+    /// Folder of the models' manifests and labels, of which tags are made of kept scores [default: where workers have theirs]
+    #[arg(long, env = "TAGFLEET_MODELS_DIR")]
+    pub migrate_models_dir: Option<PathBuf>,
+
     /// Longest wait for images under way at shutdown, milliseconds; others go on with the rest
     #[arg(
         long,
@@ -96,6 +103,11 @@ impl MigratorConfig {
             self.migrate_manifest_timeout_s,
         )?;
         positive("--migrate-hold-s", self.migrate_hold_s)
+    }
+
+    pub fn models_dir(&self) -> PathBuf {
+        let named = self.migrate_models_dir.clone();
+        named.unwrap_or_else(default_folder)
     }
 
     pub fn job_timeout(&self) -> Duration {

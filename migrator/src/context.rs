@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use common::fault::Code;
 use dispatch::{Dispatcher, Share, give_way};
+use ledger::{LedgerError, Request};
 use resources::Resources;
 use tokio::sync::Semaphore;
 
-use crate::{MigratorConfig, hints::Hints, in_hand::InHand, peers::Peers, tasks::TaskSlots};
+use crate::{
+    MigratorConfig, hints::Hints, in_hand::InHand, peers::Peers, tasks::TaskSlots,
+    vocabulary::Vocabularies,
+};
 
 #[derive(Debug)]
 pub struct Migrator {
@@ -20,6 +25,8 @@ pub struct Migrator {
     pub preparing: Semaphore,
     pub task_slots: TaskSlots,
     pub in_hand: InHand,
+    /// What the classes of kept scores are called.
+    pub vocabularies: Vocabularies,
     /// For the sweep.
     pub hints: Arc<Hints>,
     pub peers: Peers,
@@ -45,6 +52,7 @@ impl Migrator {
             in_hand: InHand::default(),
             hints,
             peers: Peers::new(name),
+            vocabularies: Vocabularies::new(config.models_dir()),
             config,
             resources,
         })
@@ -54,6 +62,16 @@ impl Migrator {
     pub async fn give_way(&self) {
         let target = self.config.realtime_wait();
         give_way(&self.share, &self.resources.bus, target).await;
+    }
+
+    /// Tells whether a batch shall end before its items do.
+    pub async fn ended_by(&self, request: &Request) -> Result<Option<Code>, LedgerError> {
+        let now_s = self.now_s();
+        if request.expires_s.is_some_and(|at| now_s >= at) {
+            return Ok(Some(Code::BatchExpired));
+        }
+        let cancelled = self.resources.ledger.cancelled(&request.key()).await?;
+        Ok(cancelled.map(|_| Code::BatchCancelled))
     }
 
     /// Returns the fleet's time, seconds since 1970.

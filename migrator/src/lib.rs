@@ -11,10 +11,12 @@ mod in_hand;
 mod intake;
 mod metrics;
 mod peers;
+mod retag;
 mod retain;
 mod shard;
 mod sweep;
 mod tasks;
+mod vocabulary;
 
 use std::sync::Arc;
 

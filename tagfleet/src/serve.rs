@@ -147,7 +147,10 @@ impl Worker {
 }
 
 impl Serve {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(mut self) -> anyhow::Result<ExitCode> {
+        // Both are in one process, so that one folder holds all models.
+        let models = &mut self.migrate.migrate_models_dir;
+        models.get_or_insert_with(|| self.worker.models_dir.clone());
         let _log = self.log.init()?;
         fail_points::arm()?;
         // All that is cheap to check comes before models are loaded.

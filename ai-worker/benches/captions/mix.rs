@@ -1,9 +1,9 @@
 //! Sets of tags as photos have them: ten thousand, some far more often than
 //! others. Those of the sample photos are the most frequent.
 
-use ai_worker::tagging::tags::{Entry, Taxonomy};
 use anyhow::Context as _;
 use common::{model::default_folder, wire::Tag};
+use tags::{Entry, Taxonomy};
 
 use crate::samples::SAMPLES;
 

@@ -6,14 +6,12 @@ use common::{
     model::{Fit, Kind, Spoken, TileSpec},
     wire::{ModelId, ModelInfo},
 };
+use tags::{Calibration, TagRules, Taxonomy, TaxonomyError};
 
 use super::{load::Loaded, source::Source};
 use crate::{
     engine::{CLASSES, Engine, Pretence, Sizes},
-    tagging::{
-        LoadedVersion, Tagger,
-        tags::{Calibration, Taxonomy, TaxonomyError},
-    },
+    tagging::{LoadedVersion, Tagger},
 };
 
 /// Its name in answers, announcements and logs.
@@ -35,13 +33,20 @@ pub fn taxonomy() -> Result<Taxonomy, TaxonomyError> {
 
 /// Makes an engine for each of `threads`.
 pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, TaxonomyError> {
-    let tagger = Tagger {
+    let model = info();
+    let rules = TagRules {
         taxonomy: taxonomy()?.expect_classes(CLASSES)?,
-        model: info(),
         calibration: Calibration::NONE,
+        kind: model.kind,
+        default_threshold: model.default_threshold,
+        default_limit: model.default_limit,
+        thresholds: BTreeMap::new(),
+    };
+    let tagger = Tagger {
+        rules,
+        model,
         spoken: Spoken::default(),
         gate: None,
-        thresholds: BTreeMap::new(),
         pieces: None,
     };
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();

@@ -11,6 +11,7 @@ use common::{
     model::{Kind, Manifest, ModelError, Subject},
     wire::{ModelId, ModelInfo},
 };
+use tags::{TagRules, Taxonomy, TaxonomyError};
 
 use super::source::Source;
 use crate::{
@@ -18,10 +19,7 @@ use crate::{
         Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting,
         Sizes, WarmUp,
     },
-    tagging::{
-        COORDINATES, LoadedVersion, PERSON, Pieces, Tagger,
-        tags::{Calibration, Taxonomy, TaxonomyError},
-    },
+    tagging::{COORDINATES, LoadedVersion, PERSON, Pieces, Tagger},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -92,12 +90,10 @@ impl Loader {
         let pieces = pieces(&manifest)?;
         let source = Source::new(&manifest);
         let tagger = Tagger {
-            calibration: Calibration::new(&manifest, &taxonomy)?,
+            rules: TagRules::new(&manifest, taxonomy)?,
             spoken: manifest.spoken,
             gate: manifest.gate,
-            thresholds: manifest.thresholds.clone(),
             pieces,
-            taxonomy,
             model: info(manifest, classes)?,
         };
         Ok(Loaded {
@@ -209,12 +205,8 @@ fn classes_of(manifest: &Manifest, taxonomy: &Taxonomy, outputs: usize) -> usize
     }
 }
 
-/// What is looked for has to be what the model can tell, and a threshold that of a tag.
+/// What is looked for has to be what the model can tell.
 fn expect_fitting(manifest: &Manifest, taxonomy: &Taxonomy) -> Result<(), TaxonomyError> {
-    let is_unknown = |name: &&String| taxonomy.names.tags(name).is_empty();
-    if let Some(name) = manifest.thresholds.keys().find(is_unknown) {
-        return Err(TaxonomyError::UnknownTag { name: name.clone() });
-    }
     let is_detector = manifest.kind == Kind::Detector;
     let knows_people = taxonomy.classes.iter().any(|class| class.name == PERSON);
     let labels = match manifest.looks_for {

@@ -117,6 +117,6 @@ fn top<'a>(tagger: &'a Tagger, scores: &[f32]) -> Option<&'a str> {
         .iter()
         .enumerate()
         .max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    let class = tagger.taxonomy.classes.get(best)?;
+    let class = tagger.rules.taxonomy.classes.get(best)?;
     Some(&class.name)
 }

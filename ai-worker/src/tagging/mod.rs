@@ -12,7 +12,6 @@ mod pixels;
 mod served;
 mod spoken;
 mod tagger;
-pub mod tags;
 
 pub use beside::COORDINATES;
 pub use engine_threads::EngineThreads;

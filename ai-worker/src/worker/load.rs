@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use common::{bus::Bus, model::Manifest};
+use tags::Taxonomy;
 
 use super::{WorkerError, captioner};
 use crate::{
@@ -10,7 +11,6 @@ use crate::{
     config::{Duty, WorkerConfig},
     engine::{Kind, Onnx, Pretence},
     models::{Loaded, Loader, VersionError, fake},
-    tagging::tags::Taxonomy,
 };
 
 pub struct Ready {
@@ -49,7 +49,7 @@ fn load_fake(config: &WorkerConfig, pretence: Pretence, bus: &Bus) -> Result<Rea
     let threads = config.engine_threads();
     let sizes = config.rules().sizes;
     let fake = fake::load(pretence, threads, sizes).map_err(VersionError::from)?;
-    let captioner = own_captioner(config, bus, &labels([&fake.version.tagger.taxonomy]))?;
+    let captioner = own_captioner(config, bus, &labels([&fake.version.tagger.rules.taxonomy]))?;
     Ok(Ready {
         loader: None,
         models: vec![fake],
@@ -71,7 +71,11 @@ fn load_files(config: &WorkerConfig, bus: &Bus) -> Result<Ready, WorkerError> {
         models.push(loader.load(&loader.folder(model))?);
     }
     expect_own_names(&models)?;
-    let labels = labels(models.iter().map(|loaded| &loaded.version.tagger.taxonomy));
+    let labels = labels(
+        models
+            .iter()
+            .map(|loaded| &loaded.version.tagger.rules.taxonomy),
+    );
     let captioner = own_captioner(config, bus, &labels)?;
     Ok(Ready {
         loader: Some(Arc::new(loader)),

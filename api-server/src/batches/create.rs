@@ -46,7 +46,9 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
 /// none the worse for it; with `strict` it refuses the list. A list that lies in a bucket or folder that the service may open comes as
 /// `{"manifest": "s3://…"}`: it is read after the answer, and a batch whose list cannot be read ends as `failed`. With an `Idempotency-Key` it is safe to send a batch again: if it is
 /// here already it is answered, and if half of it is, the other half is taken. With `dry_run`, the batch is a sample of the
-/// list, and at its end there is a `forecast` of what the whole list would be: failures, bytes, seconds, cost, tags.
+/// list, and at its end there is a `forecast` of what the whole list would be: failures, bytes, seconds, cost, tags. With
+/// `store` a batch keeps its images' scores, and with `retag` such a batch's scores are tagged anew: by another threshold,
+/// limit or selection, in another language, or by labels that were changed since.
 #[utoipa::path(
     post, path = "/v1/batches", tag = "Batches", params(TagOptions, BatchQuery, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters")),
     security((), ("api_key" = [])),
@@ -60,12 +62,12 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
         (status = 202, description = "The whole list is stored, and will be worked on; a manifest is going to be read", body = BatchView),
         (status = 400, description = "`invalid_request`: the line is named", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`model_not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`model_not_found`; `not_found` of a batch to be retagged", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`idempotency_in_flight`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`idempotency_in_flight`, `batch_under_way` of a batch to be retagged", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`idempotency_mismatch`, `webhook_not_allowed`, `manifest_not_allowed`, `manifest_unreadable`, `output_not_allowed`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency_mismatch`, `webhook_not_allowed`, `manifest_not_allowed`, `manifest_unreadable`, `output_not_allowed`, `scores_unusable`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`overloaded`, `rate_limited`, `quota_exceeded`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`store_unavailable`", body = Problem, content_type = "application/problem+json"),
     )
@@ -90,11 +92,13 @@ async fn create(app: &AppState, tenant: &str, request: HttpRequest) -> Result<Ba
     let _permit = app.admit_upload()?;
     let (parts, body) = request.into_parts();
     let idempotency = app.idempotency.enter(tenant, &parts.headers)?;
-    let (source, mut wanted) = source::read(app, &parts, body).await?;
+    let (source, mut wanted) = source::read(app, tenant, &parts, body).await?;
     check(app, tenant, &wanted).await?;
     let asked = fingerprint(&wanted)?;
-    // Only now: which one is the default may be another the next time.
-    wanted.asking.model = model(app, wanted.asking.model).await?;
+    // Only now: which one is the default may be another the next time. Of kept scores it is known, and nobody need run it.
+    if wanted.retag.is_none() {
+        wanted.asking.model = model(app, wanted.asking.model).await?;
+    }
     let columns = wanted.columns.clone();
     let made = Made {
         fresh: fresh(app, tenant, wanted),
@@ -218,6 +222,7 @@ fn fresh(app: &AppState, tenant: &str, wanted: Wanted) -> Request {
         output: wanted.output,
         strict: wanted.strict,
         retry_of: None,
+        retag_of: wanted.retag,
     }
 }
 
@@ -234,6 +239,9 @@ fn fingerprint(wanted: &Wanted) -> Result<String, Fault> {
         &wanted.output,
     ));
     let mut fingerprint = fingerprint.map_err(|_| Fault::bug(Stage::Admit))?;
+    if let Some(batch) = &wanted.retag {
+        fingerprint += &format!(" retag of {batch}");
+    }
     if wanted.strict || wanted.columns != Columns::default() {
         fingerprint += &format!(" {} {:?}", wanted.strict, wanted.columns);
     }

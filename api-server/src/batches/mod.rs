@@ -13,6 +13,7 @@ mod list;
 mod named;
 mod options;
 mod reply;
+mod retag;
 mod retry;
 mod source;
 mod upload;

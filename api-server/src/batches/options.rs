@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use common::fault::Fault;
-use ledger::intake::BatchItem;
+use common::{fault::Fault, wire::Features};
+use ledger::{BatchKey, intake::BatchItem};
 use manifest::{Columns, Format, Kind, Listed};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -61,6 +61,20 @@ pub struct BatchRequest {
     output: Option<String>,
     /// Look at a sample alone, and say what the whole list would be.
     dry_run: Option<DryRunRequest>,
+    /// What is kept beside the results: `scores`, so that `retag` can make other tags of them.
+    store: Option<Store>,
+    /// In place of `items`, a batch that has ended and kept its `scores`: tags are made of them as this request asks. No image
+    /// is fetched, and no worker is needed. Whatever failed there is no part of it.
+    #[schema(example = "batch_fe6a1d3c44b10f3c9a61d2b84e57a1c0")]
+    retag: Option<String>,
+}
+
+/// What a batch keeps beside its results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Store {
+    /// What the model gave each of its classes.
+    Scores,
 }
 
 /// A batch that is a sample of the list: fetched and tagged like any other, with a `forecast` at its end.
@@ -91,6 +105,9 @@ pub struct BatchQuery {
     output: Option<String>,
     /// Look at this share of the list alone, above 0 and up to 1, and say what the whole list would be.
     dry_run: Option<f64>,
+    /// What is kept beside the results: `scores`, so that `retag` can make other tags of them.
+    #[param(value_type = Option<String>, example = "scores")]
+    store: Option<Store>,
     /// What the body is, whatever its content type.
     #[param(value_type = Option<String>, example = "csv")]
     format: Option<Format>,
@@ -122,14 +139,26 @@ pub struct Wanted {
     pub columns: Columns,
     /// What the body is, where that is said.
     pub format: Option<Format>,
+    /// The batch of whose scores tags are to be made.
+    pub retag: Option<String>,
 }
 
 impl BatchRequest {
     /// Returns the items, unless they are elsewhere, and what is wanted of them.
     pub fn split(self) -> Result<(Option<Vec<Listed>>, Wanted), Fault> {
-        let manifest = manifest(self.items.as_deref(), self.manifest, self.format)?;
+        if let Some(retag) = &self.retag {
+            self.check_retag(retag)?;
+        }
+        let manifest = match self.retag {
+            Some(_) => None,
+            None => manifest(self.items.as_deref(), self.manifest, self.format)?,
+        };
+        let asking = match self.retag {
+            Some(_) => retagging(self.options)?,
+            None => storing(self.options.check()?, self.store),
+        };
         let wanted = Wanted {
-            asking: self.options.check()?,
+            asking,
             metadata: checked_metadata(self.metadata.unwrap_or_default())?,
             window_h: checked_window(self.completion_window_h)?,
             webhook_url: self.webhook_url,
@@ -139,9 +168,60 @@ impl BatchRequest {
             strict: self.strict,
             columns: columns(self.url_column, self.id_column)?,
             format: None,
+            retag: self.retag,
         };
         Ok((self.items, wanted))
     }
+
+    /// A batch of scores has no list, and nothing that is said of one.
+    fn check_retag(&self, batch: &str) -> Result<(), Fault> {
+        let of_list = [
+            ("items", self.items.is_some()),
+            ("manifest", self.manifest.is_some()),
+            ("format", self.format.is_some()),
+            ("strict", self.strict),
+            ("url_column", self.url_column.is_some()),
+            ("id_column", self.id_column.is_some()),
+            ("dry_run", self.dry_run.is_some()),
+            ("store", self.store.is_some()),
+        ];
+        if let Some((name, _)) = of_list.iter().find(|(_, is_there)| *is_there) {
+            return Err(Fault::invalid(format!(
+                "`retag` makes tags of another batch's scores: it goes without `{name}`"
+            )));
+        }
+        match BatchKey::is_id(batch) {
+            true => Ok(()),
+            false => Err(Fault::invalid("`retag` must be a batch's id")),
+        }
+    }
+}
+
+/// Scores make tags, of the model that gave them, and nothing else.
+fn retagging(options: TagOptions) -> Result<Asking, Fault> {
+    let says_features = options.says_features();
+    let mut asking = options.check()?;
+    let tags = Features {
+        tags: true,
+        ..Features::default()
+    };
+    if says_features && asking.asked.features != tags {
+        return Err(Fault::invalid(
+            "`retag` makes tags alone: `features` can be `[\"tags\"]`",
+        ));
+    }
+    if asking.model.is_some() {
+        return Err(Fault::invalid(
+            "`retag` makes tags of the scores of the batch's own model: it goes without `model`",
+        ));
+    }
+    asking.asked.features = tags;
+    Ok(asking)
+}
+
+fn storing(mut asking: Asking, store: Option<Store>) -> Asking {
+    asking.asked.features.scores = store == Some(Store::Scores);
+    asking
 }
 
 /// A batch has either items or a manifest.
@@ -173,7 +253,7 @@ pub fn parse_options(query: &str) -> Result<Wanted, Fault> {
         })?,
     };
     Ok(Wanted {
-        asking: query.options.check()?,
+        asking: storing(query.options.check()?, query.store),
         metadata: checked_metadata(metadata)?,
         window_h: checked_window(query.completion_window_h)?,
         webhook_url: query.webhook_url,
@@ -183,6 +263,7 @@ pub fn parse_options(query: &str) -> Result<Wanted, Fault> {
         strict: query.strict,
         columns: columns(query.url_column, query.id_column)?,
         format: query.format,
+        retag: None,
     })
 }
 

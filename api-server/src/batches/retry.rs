@@ -132,6 +132,8 @@ fn fresh(named: &Named, failed: Request) -> Request {
         manifest: None,
         dry_run: None,
         strict: false,
+        // Whose scores are of no use is tagged by a worker.
+        retag_of: None,
         retry_of: Some(failed.id.clone()),
         ..failed
     }

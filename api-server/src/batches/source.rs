@@ -23,6 +23,7 @@ use super::{
     failed::Failed,
     kind::{self, Kind},
     options::{BatchRequest, Wanted, parse_options},
+    retag::Retag,
     upload::{self, Upload},
 };
 use crate::{
@@ -41,13 +42,20 @@ pub enum Source {
     Elsewhere,
     /// What failed of another batch.
     Failed(Failed),
+    /// The scores of another batch.
+    Scores(Retag),
 }
 
-pub async fn read(app: &AppState, parts: &Parts, body: Body) -> Result<(Source, Wanted), Fault> {
+pub async fn read(
+    app: &AppState,
+    tenant: &str,
+    parts: &Parts,
+    body: Body,
+) -> Result<(Source, Wanted), Fault> {
     let said = content_type(&parts.headers);
     let query = parts.uri.query().unwrap_or_default();
     match kind::of(&said)? {
-        Kind::Json => read_json(app, unpacked(&parts.headers, body)?).await,
+        Kind::Json => read_json(app, tenant, unpacked(&parts.headers, body)?).await,
         Kind::List(format) => {
             let wanted = parse_options(query)?;
             let upload = Upload::open(app, &parts.headers, body).await?;
@@ -58,7 +66,7 @@ pub async fn read(app: &AppState, parts: &Parts, body: Body) -> Result<(Source, 
             let mut upload = Upload::open(app, &parts.headers, body).await?;
             let seen = kind::seen(upload.look().await?);
             if let Some(Kind::Json) = seen {
-                return read_json(app, upload.into_body()).await;
+                return read_json(app, tenant, upload.into_body()).await;
             }
             let wanted = parse_options(query)?;
             match (wanted.format, seen) {
@@ -78,12 +86,17 @@ fn upload_of(upload: Upload, format: Format, wanted: Wanted) -> Result<(Source, 
     Ok((Source::Upload(upload.of(format)), wanted))
 }
 
-async fn read_json(app: &AppState, body: Body) -> Result<(Source, Wanted), Fault> {
+async fn read_json(app: &AppState, tenant: &str, body: Body) -> Result<(Source, Wanted), Fault> {
     let (json, held) = read_whole(app, body).await?;
     let until = Instant::now() + PARSED_WITHIN;
     let parse = move || parse_json::<BatchRequest>(&json);
     let request = app.offload.run(Stage::Admit, until, parse).await?;
-    let (items, wanted) = request.split()?;
+    let (items, mut wanted) = request.split()?;
+    if let Some(batch) = &wanted.retag {
+        let retag = Retag::find(app, tenant, batch).await?;
+        wanted.asking.model.clone_from(&retag.model);
+        return Ok((Source::Scores(retag), wanted));
+    }
     let Some(items) = items else {
         return Ok((Source::Elsewhere, wanted));
     };
@@ -154,6 +167,11 @@ pub async fn take(
             while let Some(row) = rows.try_next().await? {
                 intake.push(row).await?;
             }
+        }
+        Source::Scores(retag) => {
+            let key = request.key();
+            let sealed = retag.seal(&resources.ledger, &key, app.now_s());
+            return Ok(Some(sealed.await?));
         }
         Source::Elsewhere => return Ok(None),
     }

@@ -147,6 +147,11 @@ pub struct Asking {
 }
 
 impl TagOptions {
+    /// Returns whether it is said what to answer.
+    pub fn says_features(&self) -> bool {
+        self.features.is_some()
+    }
+
     pub fn check(self) -> Result<Asking, Fault> {
         if self.limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
             return Err(Fault::invalid("limit must be 1 to 100"));
@@ -187,5 +192,7 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
         quality: list.contains(&Feature::Quality),
         embedding: list.contains(&Feature::Embedding),
         exif: list.contains(&Feature::Exif),
+        // Only batches keep them.
+        scores: false,
     })
 }

@@ -28,6 +28,7 @@ mod outputs;
 mod people;
 mod quotas;
 mod refused;
+mod retag;
 mod robots;
 mod search;
 mod store_faults;

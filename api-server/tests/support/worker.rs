@@ -14,12 +14,19 @@ use common::{
     stage::{Stage, StageClock},
     wire::{
         self, Also, BatchRun, Caption, CaptionStatus, Embedding, Grade, Grades, Job, JobResult,
-        ModelId, ModelInfo, People, Region, Run, Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
+        ModelId, ModelInfo, NEWEST_READ, People, Region, Run, Scores, Seen, Tag, Tagged,
+        WIRE_VERSION, WorkerInfo,
     },
 };
+use tags::{Taxonomy, pack, shares};
 use tokio::task::JoinHandle;
 
 pub const MODEL: &str = "fake-tagger";
+/// Of the classes whose scores are told.
+pub const LABELS: &str = r#"{"classes":[
+    {"name":"tabby","category":"animal","parents":["cat"],"ko":"태비"},
+    {"name":"sofa","category":"furniture","ko":"소파"}],
+    "parents":{"cat":{"category":"animal","ko":"고양이"}},"categories":{"animal":{"ko":"동물"}}}"#;
 pub const DETECTOR: &str = "fake-detector";
 pub const FACES: &str = "fake-faces";
 pub const GRADER: &str = "fake-grader";
@@ -49,6 +56,8 @@ pub enum Behaviour {
     See,
     /// Has one that sees nothing, since it is broken.
     Overlook,
+    /// Gives no scores, as a worker of before.
+    Unscored,
     /// Runs nowhere: no announcement, no consumer.
     Absent,
 }
@@ -149,6 +158,10 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
         let embedding = Embedding::of(tagged.model.clone(), &EMBEDDING);
         tagged.seen.embedding = embedding.filter(|_| job.features.embedding);
     }
+    if let Ok(tagged) = &mut outcome {
+        let is_asked = job.features.scores && behaviour != Behaviour::Unscored;
+        tagged.scores = is_asked.then(scores);
+    }
     let result = JobResult {
         v: WIRE_VERSION,
         id: job.id.clone(),
@@ -234,6 +247,7 @@ fn tagged(tags: Vec<Tag>) -> Tagged {
         tags,
         caption,
         seen: Box::default(),
+        scores: None,
     }
 }
 
@@ -250,6 +264,12 @@ fn tag(name: &str, confidence: f32, parents: &[&str]) -> Tag {
         category_name,
         parents,
     }
+}
+
+/// Of every picture; its tags are others, so that nobody takes these for those.
+fn scores() -> Scores {
+    let taxonomy = Taxonomy::from_json(LABELS.as_bytes()).expect("valid labels");
+    pack(taxonomy.fingerprint(), &shares(&[0.6, 0.3]))
 }
 
 fn cats() -> Vec<Tag> {
@@ -292,7 +312,7 @@ fn info(behaviour: Behaviour) -> WorkerInfo {
         captioner: "template".into(),
         bundles: true,
         own_queues: true,
-        reads: 0,
+        reads: NEWEST_READ,
     }
 }
 

@@ -27,13 +27,15 @@ use crate::config::ConfigError;
 const VARIABLE: &str = "TAGFLEET_FAIL_POINTS";
 
 /// Every point that there is. Each stands once in the code, as `fail_point!("name")`.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "worker.before-infer",
     "worker.stored",
     "worker.before-ack",
     "migrator.taken",
     "migrator.page-logged",
+    "migrator.scores-kept",
     "migrator.closed",
+    "migrator.retagged",
     INTAKE_STORED,
     "intake.sealed",
     "dispatch.confirmed",

@@ -9,6 +9,9 @@ use super::{Features, WIRE_VERSION};
 /// in English, or with the very tags that were not wanted.
 pub(super) const PARTICULAR_JOB: u16 = 2;
 
+/// A job whose scores are to be kept: whoever does not know them would leave them out.
+pub(super) const SCORED_JOB: u16 = 3;
+
 /// In which tags are named and captions written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -60,7 +63,9 @@ impl Asked {
     /// that workers of before read most jobs.
     pub fn version(&self) -> u16 {
         let particular = self.language != Language::default() || !self.selection.is_empty();
-        if particular {
+        if self.features.scores {
+            SCORED_JOB
+        } else if particular {
             PARTICULAR_JOB
         } else {
             WIRE_VERSION

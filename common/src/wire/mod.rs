@@ -8,6 +8,7 @@ mod embedding;
 mod job;
 mod load;
 mod run;
+mod scores;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use embedding::Embedding;
 pub use job::RETURN_MARGIN;
 pub use load::{ServerLoad, WorkerLoad};
 pub use run::{BatchRun, Run};
+pub use scores::Scores;
 use seen::is_nothing;
 pub use seen::{Also, Color, Grade, Grades, People, Quality, Region, Seen};
 use serde::{Deserialize, Serialize};
@@ -35,7 +37,7 @@ use crate::{
 pub const WIRE_VERSION: u16 = 1;
 
 /// The newest version that this build reads.
-pub const NEWEST_READ: u16 = asked::PARTICULAR_JOB;
+pub const NEWEST_READ: u16 = asked::SCORED_JOB;
 
 /// The kinds under which processes announce on the bus what they are or see.
 pub mod announced {
@@ -127,6 +129,9 @@ pub struct Features {
     /// What a camera wrote down. Workers have no part in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exif: bool,
+    /// The scores themselves, to be kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scores: bool,
 }
 
 /// One picture to be tagged.
@@ -252,6 +257,9 @@ pub struct Tagged {
     /// What models beside the tagger saw.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub seen: Box<Seen>,
+    /// Only where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Scores>,
 }
 
 /// How a job ended: with tags or with a fault, never without either.

@@ -170,6 +170,7 @@ impl Seen {
             tags: _,
             caption: _,
             exif: _,
+            scores: _,
         } = job.features;
         let faces = job.also.iter().any(|also| also.looks_for == Subject::Faces);
         for (is_asked, is_told, name) in [

@@ -4,6 +4,7 @@
 //! `second/` those that came since: what asks for a language or a selection, the
 //! captioners' jobs, shards, pressure, and several jobs in one message. The
 //! headers of such a message are pinned beside the code that writes them.
+//! `third/` holds jobs whose scores are to be kept, and the scores.
 //!
 //! When the wire changes, nothing here is changed with it: another folder
 //! beside these says what is in the field then.
@@ -18,8 +19,8 @@ use common::{
     stage::{Stage, Timings},
     wire::{
         Asked, BatchRun, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language,
-        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Selection, Shard, Tag, Tagged, Versioned,
-        WireError, WorkerInfo, decode, encode,
+        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Scores, Selection, Shard, Tag, Tagged,
+        Versioned, WireError, WorkerInfo, decode, encode,
     },
 };
 
@@ -35,6 +36,9 @@ const BUNDLING_WORKER: &[u8] = include_bytes!("second/worker.msgpack");
 const SHARD: &[u8] = include_bytes!("second/shard.msgpack");
 const PRESSURE: &[u8] = include_bytes!("second/pressure.msgpack");
 const BUNDLE: &[u8] = include_bytes!("second/bundle.bin");
+
+const SCORED_JOB: &[u8] = include_bytes!("third/job.msgpack");
+const SCORED: &[u8] = include_bytes!("third/tagged.msgpack");
 
 fn asked() -> Asked {
     let features = Features {
@@ -119,6 +123,7 @@ fn tagged(status: CaptionStatus) -> Tagged {
         tags: vec![tag],
         caption,
         seen: Box::default(),
+        scores: None,
     }
 }
 
@@ -308,11 +313,7 @@ fn worker() -> WorkerInfo {
 
 #[test]
 fn a_version_of_tomorrow_is_refused_by_today() {
-    let newest = job(Asked {
-        language: Language::Ko,
-        ..asked()
-    })
-    .v;
+    let newest = NEWEST_READ;
     let job = Job {
         v: newest + 1,
         ..job(asked())
@@ -358,6 +359,7 @@ fn named() -> Tagged {
         tags: vec![tag],
         caption,
         seen: Box::default(),
+        scores: None,
     }
 }
 
@@ -429,6 +431,39 @@ fn messages_of_the_second_version_pass_both_ways() {
             wait_us: 18_500,
         },
     );
+}
+
+/// As a worker tells them: 0, 300 and 7.
+fn scored() -> Tagged {
+    let scores = Scores {
+        classes: 0x0123_4567_89ab_cdef,
+        values: vec![0x00, 0xac, 0x02, 0x07],
+    };
+    Tagged {
+        scores: Some(scores),
+        ..named()
+    }
+}
+
+#[test]
+fn a_job_whose_scores_are_kept_is_none_for_earlier_workers() {
+    let mut asked = particular();
+    asked.features.scores = true;
+    let today = job(asked);
+    assert_eq!(decode::<Job>(SCORED_JOB).expect("it is read"), today);
+    assert_eq!(encode(&today), SCORED_JOB);
+    let there = second::decode::<second::Job>(SCORED_JOB);
+    assert!(matches!(there, Err(first::Refused::TooNew(3))));
+}
+
+/// A captioner of before hands the result on without its scores, which `partial` then says.
+#[test]
+fn scores_are_skipped_by_who_does_not_know_them() {
+    let today = result(Ok(scored()));
+    assert_eq!(decode::<JobResult>(SCORED).expect("it is read"), today);
+    assert_eq!(encode(&today), SCORED);
+    let there: second::JobResult = second::decode(SCORED).expect("it is read");
+    assert_eq!(there, second::decode(NAMED).expect("the fixture"));
 }
 
 /// A plain job stays one that the first version reads; the second reads it with nothing that nobody asked.

@@ -80,6 +80,7 @@ fn tagged() -> Tagged {
             unsure: false,
         },
         seen: Box::default(),
+        scores: None,
     }
 }
 

@@ -112,6 +112,7 @@ mod tests {
         colors: true,
         quality: true,
         embedding: false,
+        scores: false,
         exif: true,
     };
     const PEOPLE: Features = Features {

@@ -111,8 +111,8 @@ impl FleetView {
         {
             return Ok(());
         }
-        let detail = "Some workers are of a version that knows no language and no selection of tags: \
-                      ask for neither, or again once they are upgraded.";
+        let detail = "Some workers are of a version that does not know all that is asked for: a language, a selection of tags, or \
+                      scores that are kept. Ask for none of them, or again once the workers are upgraded.";
         Err(Fault::new(Code::NoWorkers, Stage::Lookup, detail))
     }
 

@@ -133,7 +133,7 @@ impl Dispatcher {
             ..
         }) = &mut returned
         {
-            tagged.seen.note_missing(&job);
+            tagged.note_missing(&job);
         }
         if let Some(place) = place {
             self.note(&returned, submitted, place);

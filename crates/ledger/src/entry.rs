@@ -77,6 +77,10 @@ impl BatchKey {
         self.file(&format!("results/{shard:08}.ndjson"))
     }
 
+    pub fn scores(&self, shard: u32) -> String {
+        self.file(&format!("scores/{shard:08}.parquet"))
+    }
+
     pub fn log(&self, shard: u32) -> String {
         self.file(&format!("log/{shard:08}"))
     }
@@ -158,6 +162,9 @@ pub struct Request {
     /// The batch of whose failures it consists.
     #[serde(default)]
     pub retry_of: Option<String>,
+    /// The batch of whose scores its tags are made. It has as many shards as that one, and no list of its own.
+    #[serde(default)]
+    pub retag_of: Option<String>,
 }
 
 /// What became of results that go elsewhere.
@@ -190,6 +197,12 @@ pub struct Manifest {
 impl Request {
     pub fn key(&self) -> BatchKey {
         BatchKey::new(&self.tenant, &self.id)
+    }
+
+    /// The batch of whose scores its tags are made, where it is one of those.
+    pub fn source(&self) -> Option<BatchKey> {
+        let source = self.retag_of.as_ref()?;
+        Some(BatchKey::new(&self.tenant, source))
     }
 }
 

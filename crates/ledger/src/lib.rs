@@ -15,6 +15,7 @@
 //! batches/{tenant}/{batch}/again/{seconds}-{why}            shards that seemed lost were called once more
 //! batches/{tenant}/{batch}/again/{seconds}-{why}.said       these are in the queue
 //! batches/{tenant}/{batch}/log/{shard}/{page}.ndjson        what became of items, appended by whoever holds the shard
+//! batches/{tenant}/{batch}/scores/{shard}.parquet           scores of a finished shard's images, where they are kept
 //! batches/{tenant}/{batch}/results/{shard}.ndjson           the log of a finished shard in one piece
 //! batches/{tenant}/{batch}/cancel                           somebody wants it to end
 //! batches/{tenant}/{batch}/finalizing                       its last item is done
@@ -36,6 +37,7 @@ mod log;
 mod progress;
 mod reading;
 mod removal;
+mod scored;
 mod shard;
 #[cfg(test)]
 mod simulation;
@@ -49,6 +51,7 @@ use common::{
     stage::Stage,
     store::{Requests, Store, StoreError},
 };
+use scores::TableError;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use attempts::Attempt;
@@ -56,9 +59,10 @@ pub use calls::Calls;
 pub use entry::{BatchKey, Delivery, DryRun, Final, FinalStatus, Item, Manifest, Request, Sealed};
 pub use facts::Facts;
 pub use lease::{KeptLease, Lease, Lookout, Work};
-pub use log::{Appended, Line, Log, outcome};
+pub use log::{Appended, Kept, Line, Log, ShardResult, outcome};
 pub use progress::{Look, Progress, Survey};
 pub use reading::{Cursor, FoundLines};
+pub use scored::FoundScores;
 pub use shard::{SHARD_BYTES, ShardItems};
 pub use tally::{Kind, Tally};
 pub use view::BatchView;
@@ -73,6 +77,8 @@ pub enum LedgerError {
     Unreadable(String, String),
     #[error("{0} was in the store a moment ago, and is gone")]
     Vanished(String),
+    #[error(transparent)]
+    Table(#[from] TableError),
 }
 
 /// Logs an error of the ledger, and returns what a client is told of it.

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     context::Migrator,
     in_hand::{Holding, Taken},
+    retag,
 };
 
 /// Before a shard goes back that could not be worked on: it comes again at once.
@@ -173,6 +174,14 @@ async fn work(
     let call = holding.call();
     if ledger.is_called_since(key, shard.number, call).await? {
         return Ok(Then::HandOn);
+    }
+    if let Some(source) = request.source() {
+        return tokio::select! {
+            made = retag::work(migrator, request, &source, shard.number) => Ok(made.map(|()| Then::Finish)?),
+            // There was no room for it in all that time.
+            () = sleep_until(hand_on_at) => Ok(Then::HandOn),
+            () = stop.cancelled() => Ok(Then::GoBack),
+        };
     }
     let opened = tokio::select! {
         opened = open(migrator, request, key, shard.number) => opened?,

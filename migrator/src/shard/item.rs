@@ -13,11 +13,11 @@ use common::{
     model::TileSpec,
     queue::Priority,
     stage::Stage,
-    wire::{Also, Tagged},
+    wire::{Also, ModelId, Scores, Tagged},
 };
 use dispatch::answer::{Answer, ExifRule};
 use fetch::{Purpose, Requester};
-use ledger::Request;
+use ledger::{Item, Kept, Request};
 use prepare::Prepared;
 use serde_json::Value;
 use tokio::time;
@@ -28,7 +28,36 @@ use crate::context::Migrator;
 /// The longest wait for a download and for a decoding process; both have limits of their own.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Returns what a batch says of an image: an answer of `POST /v1/tags`, but for who, when and how long.
+/// What came of an image that was tagged.
+pub struct Done {
+    /// An answer of `POST /v1/tags`, but for who, when and how long.
+    pub answer: Value,
+    /// What its tags were made of, where that is kept.
+    pub scored: Option<Scored>,
+}
+
+pub struct Scored {
+    pub model: ModelId,
+    /// Nothing where its worker gave none.
+    pub scores: Option<Scores>,
+}
+
+impl Done {
+    /// Returns what is kept of it for an item, where anything is.
+    pub fn kept(&self, item: &Item, place: u64) -> Option<Kept> {
+        let scored = self.scored.as_ref()?;
+        Some(Kept {
+            line: item.row.unwrap_or(place + 1),
+            custom_id: item.custom_id.clone(),
+            url: item.url.clone(),
+            image: self.answer["image"].to_string(),
+            model: scored.model.clone(),
+            scores: scored.scores.clone(),
+        })
+    }
+}
+
+/// Returns what a batch says of an image.
 ///
 /// `fetched`: set once the download is done.
 pub async fn tag(
@@ -37,7 +66,7 @@ pub async fn tag(
     job: String,
     url: String,
     fetched: Arc<OnceLock<Instant>>,
-) -> Result<Value, Fault> {
+) -> Result<Done, Fault> {
     let resources = &migrator.resources;
     let exif = resources.exif_rule(request.asked.features);
     let model = resources.fleet.model(request.model.as_deref()).await?;
@@ -53,7 +82,12 @@ pub async fn tag(
     let known = Known::of(resources, &request, models().map(|model| &model.id)).await;
     let file = match known.fetch(resources, url, until, &requester).await? {
         Read::Came(file) => file,
-        Read::Answered(answered) => return Ok(told(answered.facts, answered.tagged, exif)),
+        Read::Answered(answered) => {
+            return Ok(Done {
+                answer: told(answered.facts, answered.tagged, exif),
+                scored: None,
+            });
+        }
     };
     let _ = fetched.set(Instant::now());
     let digest = file.digest;
@@ -72,9 +106,15 @@ pub async fn tag(
     let returned = dispatcher
         .submit_and_wait(Priority::Bulk, job, Instant::now(), deadline)
         .await?;
-    let tagged = returned.outcome?;
+    let mut tagged = returned.outcome?;
+    let scores = tagged.scores.take();
+    let scored = request.asked.features.scores.then(|| Scored {
+        model: tagged.model.clone(),
+        scores,
+    });
     known.keep(digest, &prepared.facts, &tagged).await;
-    Ok(told(prepared.facts, tagged, exif))
+    let answer = told(prepared.facts, tagged, exif);
+    Ok(Done { answer, scored })
 }
 
 fn told(facts: Facts, tagged: Tagged, exif: Option<ExifRule>) -> Value {

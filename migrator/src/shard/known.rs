@@ -49,7 +49,10 @@ impl<'a> Known<'a> {
         models: impl Iterator<Item = &ModelId>,
     ) -> Self {
         let cache = resources.cache.as_ref();
-        let cache = cache.filter(|cache| cache.bulk() != Bulk::Off);
+        // What is kept of an answer has no scores.
+        let is_of_use =
+            |cache: &&Cache| cache.bulk() != Bulk::Off && !request.asked.features.scores;
+        let cache = cache.filter(is_of_use);
         let Some(cache) = cache else {
             return Self { caching: None };
         };

@@ -14,7 +14,6 @@ use common::{
 };
 use fetch::OpenCircuit;
 use ledger::{Appended, LedgerError, Line, Log, Request, ShardItems, forecast::Measured, outcome};
-use serde_json::Value;
 use tokio::{
     task::{JoinError, JoinSet},
     time::{Instant, sleep_until, timeout_at},
@@ -22,7 +21,7 @@ use tokio::{
 
 use super::{
     host_pauses::HostPauses,
-    item,
+    item::{self, Done},
     retry::{Again, again},
     schedule::{Schedule, Try},
     stand_ins::StandIns,
@@ -76,12 +75,12 @@ pub struct Run {
 }
 
 /// What became of an item: its answer, or why there is none and after how many tries.
-type Became = Result<Value, (Fault, u32)>;
+type Became = Result<Done, (Fault, u32)>;
 
 /// What came of one try of an image.
 struct Tried {
     attempt: Try,
-    outcome: Result<Value, Fault>,
+    outcome: Result<Done, Fault>,
     /// The time that its host was busy with it.
     fetching: Duration,
 }
@@ -138,8 +137,15 @@ impl Run {
     fn tell_one(&mut self, at: usize, became: &Became, measured: Option<&Measured>) {
         let number = self.shard.first + at as u64;
         let id = self.request.key().job(number);
-        let line = outcome(&id, &self.shard.items[at], number, became, measured);
-        self.lines_bytes += line.json.len();
+        let item = &self.shard.items[at];
+        let mut line = match became {
+            Ok(done) => outcome(&id, item, number, Ok(&done.answer), measured),
+            Err((fault, attempts)) => outcome(&id, item, number, Err((fault, *attempts)), measured),
+        };
+        if let Ok(done) = became {
+            line.kept = done.kept(item, number).map(Box::new);
+        }
+        self.lines_bytes += line.bytes();
         self.lines.push(line);
     }
 
@@ -157,7 +163,7 @@ impl Run {
             }
             if now >= self.looked + LOOK_EVERY {
                 self.looked = now;
-                if let Some(code) = self.ended_by().await? {
+                if let Some(code) = self.migrator.ended_by(&self.request).await? {
                     self.give_up(code);
                 }
             }
@@ -306,17 +312,6 @@ impl Run {
             fetch_ms: fetching.as_millis() as u64,
             by: self.migrator.dispatcher.name().to_owned(),
         })
-    }
-
-    /// Tells whether the batch shall end before its items do.
-    async fn ended_by(&self) -> Result<Option<Code>, LedgerError> {
-        let now_s = self.migrator.now_s();
-        if self.request.expires_s.is_some_and(|at| now_s >= at) {
-            return Ok(Some(Code::BatchExpired));
-        }
-        let ledger = &self.migrator.resources.ledger;
-        let cancelled = ledger.cancelled(&self.request.key()).await?;
-        Ok(cancelled.map(|_| Code::BatchCancelled))
     }
 
     /// Ends all that is not under way.

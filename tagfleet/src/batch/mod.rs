@@ -5,8 +5,10 @@ mod dedupe;
 mod duration;
 mod forecast;
 mod list;
+mod retag;
 mod retry;
 mod submit;
+mod tries;
 mod watch;
 
 use std::process::ExitCode;
@@ -50,6 +52,8 @@ enum Command {
     Dedupe(dedupe::Dedupe),
     /// Make a batch of what failed in another one
     Retry(retry::Retry),
+    /// Make other tags of the scores that a batch has kept, without fetching an image
+    Retag(retag::Retag),
     /// End a batch; what is done stays
     Cancel(One),
     /// Show the newest batches
@@ -100,6 +104,7 @@ impl Batch {
             Command::Submit(submit) => return submit.run(&client).await,
             Command::Dedupe(dedupe) => return dedupe.run(&client).await,
             Command::Retry(retry) => return retry.run(&client).await,
+            Command::Retag(retag) => return retag.run(&client).await,
             Command::Status(Status { batch, watch: true }) => {
                 return watch::watch(&client, &batch).await;
             }

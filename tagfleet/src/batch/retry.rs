@@ -1,17 +1,10 @@
 //! `tagfleet batch retry`: what failed, once more.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::{
-    client::{Client, Refused},
-    watch,
-};
-
-/// Tries of the request; all of them make one batch.
-const TRIES: u32 = 6;
-const PAUSE: Duration = Duration::from_secs(2);
+use super::{client::Client, tries, watch};
 
 #[derive(Args)]
 pub struct Retry {
@@ -45,19 +38,8 @@ impl Retry {
             Only::All => "all",
             Only::Retryable => "retryable",
         };
-        let random = || format!("tagfleet-{:032x}", rand::random::<u128>());
-        let key = self.idempotency_key.unwrap_or_else(random);
-        let mut tried = 1;
-        let batch = loop {
-            match client.retry(&self.batch, only, &key).await {
-                Err(Refused::Passing(why)) if tried < TRIES => {
-                    eprintln!("sent once more, since {why}");
-                    tokio::time::sleep(PAUSE * tried).await;
-                    tried += 1;
-                }
-                made => break made?,
-            }
-        };
+        let key = self.idempotency_key.unwrap_or_else(tries::random_key);
+        let batch = tries::stubborn(|| client.retry(&self.batch, only, &key)).await?;
         let id = batch["id"].as_str().unwrap_or_default();
         if self.watch {
             eprintln!("{id}: {} images", batch["request_counts"]["total"]);

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::bail;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use manifest::{Columns, Format};
 use serde_json::Value;
 
@@ -58,9 +58,18 @@ pub struct Submit {
     #[arg(long)]
     dry_run: Option<f64>,
 
+    /// Keep the images' scores beside the results, so that `retag` can make other tags of them
+    #[arg(long, value_enum)]
+    store: Option<Store>,
+
     /// Name under which the service takes this list once, however often it is sent [default: a random one]
     #[arg(long)]
     idempotency_key: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Store {
+    Scores,
 }
 
 impl Submit {
@@ -84,13 +93,14 @@ impl Submit {
     }
 
     async fn send(&self, client: &Client, list: &List) -> anyhow::Result<Value> {
-        let random = || format!("tagfleet-{:032x}", rand::random::<u128>());
         let headers = [
             ("content-type", list.content_type().to_owned()),
             ("content-encoding", list.encoding().to_owned()),
             (
                 "idempotency-key",
-                self.idempotency_key.clone().unwrap_or_else(random),
+                self.idempotency_key
+                    .clone()
+                    .unwrap_or_else(super::tries::random_key),
             ),
         ];
         let query = self.query(list)?;
@@ -123,6 +133,10 @@ impl Submit {
             self.output
                 .iter()
                 .map(|output| ("output".to_owned(), output.as_str().into())),
+        );
+        options.extend(
+            self.store
+                .map(|Store::Scores| ("store".to_owned(), "scores".into())),
         );
         options.extend(
             self.dry_run

@@ -32,11 +32,15 @@ impl Batch {
     }
 
     pub fn taken(seen: Seen, list: &str) -> Self {
+        Self::of(seen, list.lines().count())
+    }
+
+    pub fn of(seen: Seen, items: usize) -> Self {
         let answer = seen.expect("an answer");
         assert_eq!(answer.status, 202, "{answer:?}");
         Self {
             id: answer.id,
-            items: list.lines().count(),
+            items,
         }
     }
 

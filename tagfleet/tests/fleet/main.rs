@@ -6,6 +6,7 @@ mod elsewhere;
 mod migration;
 mod models;
 mod rates;
+mod retag;
 #[path = "../support/mod.rs"]
 mod support;
 mod traces;

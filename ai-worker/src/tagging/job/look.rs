@@ -105,7 +105,7 @@ impl TaggingWorker {
             return Ok(None);
         }
         metrics::counter!(BESIDE_SPARED, "model" => served.name().to_owned()).increment(1);
-        let nothing = vec![0.0; tagger.taxonomy.classes.len()];
+        let nothing = vec![0.0; tagger.rules.taxonomy.classes.len()];
         Ok(Some(Sights {
             seen: tagger.seen(&nothing, Part::WHOLE),
             ..Sights::default()

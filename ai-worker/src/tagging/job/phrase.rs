@@ -68,5 +68,6 @@ fn tagged(served: &Served, tags: Vec<Tag>) -> Tagged {
             unsure: false,
         },
         seen: Box::default(),
+        scores: None,
     }
 }

@@ -83,6 +83,7 @@ impl TaggingWorker {
         let tagger = &version.tagger;
         let Told { tags, spoken, seen } =
             self.put_together(job, tagger, &scored.scores, sights, &picture)?;
+        let kept = job.features.scores.then(|| tagger.kept(&scored.scores));
         clock.end(Stage::Postprocess);
         let caption = self.caption(job, priority, &spoken, deadline).await;
         let tagged = |caption| Tagged {
@@ -90,6 +91,7 @@ impl TaggingWorker {
             tags,
             caption,
             seen: seen.into(),
+            scores: kept,
         };
         Ok(ended(caption, tagged, clock))
     }

@@ -17,6 +17,7 @@ use common::{
         self, DEFAULT_TENANT, Features, Job, Language, ModelId, ModelInfo, Selection, WIRE_VERSION,
     },
 };
+use tags::{Calibration, TagRules, Taxonomy};
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
 use super::*;
@@ -27,7 +28,6 @@ use crate::{
     tagging::{
         EngineThreads, LoadedVersion, Served, Tagger,
         batching::{Batcher, Rules},
-        tags::{Calibration, Taxonomy},
     },
 };
 
@@ -90,12 +90,18 @@ fn model(
         embedding: None,
     };
     let taxonomy = Taxonomy::from_json(labels).expect("valid labels");
-    let tagger = Arc::new(Tagger {
+    let rules = TagRules {
         taxonomy,
         calibration: Calibration::NONE,
+        kind: model.kind,
+        default_threshold: model.default_threshold,
+        default_limit: model.default_limit,
+        thresholds: BTreeMap::new(),
+    };
+    let tagger = Arc::new(Tagger {
+        rules,
         spoken: Spoken::default(),
         gate: None,
-        thresholds: BTreeMap::new(),
         pieces: None,
         model,
     });

@@ -39,8 +39,15 @@ pub struct Head {
     pub(super) failed_marks: Vec<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) completed_marks: Vec<u64>,
+    /// Of the table of scores that follows the lines. Who does not know of it reads no further than the lines.
+    #[serde(default, rename = "bytes_scores", skip_serializing_if = "is_none")]
+    pub(super) scores_bytes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rests: Option<BTreeMap<String, u64>>,
+}
+
+fn is_none(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 impl Head {
@@ -89,6 +96,12 @@ impl Head {
             Kind::Completed => failed_end..failed_end + self.completed_bytes,
         }
     }
+
+    /// Returns where the table of scores is.
+    pub(super) fn scores_range(&self, length: u64) -> Range<u64> {
+        let lines_end = self.range(length, Kind::Completed).end;
+        lines_end..lines_end + self.scores_bytes
+    }
 }
 
 /// Where lines begin in a text, every so many. The text may come in pieces.
@@ -101,8 +114,7 @@ pub struct Marks {
 
 impl Marks {
     pub fn go_over(&mut self, text: &[u8]) {
-        let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        for (at, _) in ends {
+        for at in memchr::memchr_iter(b'\n', text) {
             self.lines += 1;
             if self.lines.is_multiple_of(LINES_A_MARK) {
                 self.starts.push(self.bytes + at as u64 + 1);

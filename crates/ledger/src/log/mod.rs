@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 use crate::{BatchKey, Ledger, LedgerError};
 pub use head::{HEAD_BYTES, Head, Part};
 use joined::Joined;
-pub use page::{Line, Page, outcome};
+pub use joined::ShardResult;
+pub use page::{Kept, Line, Page, outcome};
 
 #[derive(Debug)]
 pub struct Log {
@@ -99,7 +100,7 @@ impl Log {
     /// `None`: another page has that number, and is read.
     async fn put_next(&mut self, page: &Page) -> Result<Option<Appended>, LedgerError> {
         let name = self.key.page(self.shard, self.pages);
-        if self.ledger.store.put_new(&name, page.encode()).await? {
+        if self.ledger.store.put_new(&name, page.encode()?).await? {
             self.take(page);
             return Ok(Some(Appended::Yes));
         }
@@ -130,12 +131,18 @@ impl Log {
                 };
             };
             joined
-                .add(&bytes)
+                .add(&bytes)?
                 .ok_or_else(|| LedgerError::Unreadable(name, "no page".to_owned()))?;
+        }
+        let (result, table) = joined.whole()?;
+        // First, since nobody comes back to a shard that has its result. Whoever was here before has written the same.
+        if let Some(table) = table {
+            ledger.store.put_new(&key.scores(*shard), table).await?;
+            common::fail_point!("migrator.scores-kept");
         }
         ledger
             .store
-            .put_new_parts(&results, joined.into_parts())
+            .put_new_parts(&results, result.into_parts())
             .await?;
         ledger.clear_log(key, *shard).await
     }
@@ -178,7 +185,7 @@ mod tests {
     fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
         let item = |n| Item::new(format!("c{n}"), "http://a.example/".to_owned());
         numbers
-            .map(|n| outcome("item", &item(n), n, &Ok(Value::Null), None))
+            .map(|n| outcome("item", &item(n), n, Ok(&Value::Null), None))
             .collect()
     }
 

@@ -5,7 +5,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use common::fault::Fault;
+use common::{
+    fault::Fault,
+    wire::{ModelId, Scores},
+};
+use scores::{Row, Rows, TableError, TableWriter};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -26,6 +30,46 @@ pub struct Line {
     pub number: u64,
     pub failure: Option<Failure>,
     pub json: Vec<u8>,
+    /// Where scores are kept, of an image that was tagged.
+    pub kept: Option<Box<Kept>>,
+}
+
+/// What is kept of an image, so that its tags can be made anew.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its row in the list, from 1.
+    pub line: u64,
+    pub custom_id: String,
+    pub url: String,
+    /// What was answered of the file, as JSON.
+    pub image: String,
+    pub model: ModelId,
+    pub scores: Option<Scores>,
+}
+
+impl Line {
+    /// Returns how much it takes until it is written.
+    pub fn bytes(&self) -> usize {
+        let scores = self.kept.as_ref().and_then(|kept| kept.scores.as_ref());
+        self.json.len() + scores.map_or(0, |scores| scores.values.len())
+    }
+}
+
+impl Kept {
+    fn row(&self, place: u64) -> Row<'_> {
+        let row = Row {
+            place,
+            line: self.line,
+            custom_id: &self.custom_id,
+            url: &self.url,
+            image: &self.image,
+            model: "",
+            version: "",
+            classes: 0,
+            scores: &[],
+        };
+        row.scored(&self.model, self.scores.as_ref())
+    }
 }
 
 /// An item's line in OpenAI's shape.
@@ -33,7 +77,7 @@ pub fn outcome(
     id: &str,
     item: &Item,
     number: u64,
-    outcome: &Result<Value, (Fault, u32)>,
+    outcome: Result<&Value, (&Fault, u32)>,
     measured: Option<&Measured>,
 ) -> Line {
     let (response, error) = match outcome {
@@ -58,7 +102,7 @@ pub fn outcome(
     if let Some(measured) = measured {
         line["measured"] = serde_json::json!(measured);
     }
-    let failure = outcome.as_ref().err().map(|(fault, _)| Failure {
+    let failure = outcome.err().map(|(fault, _)| Failure {
         code: fault.code.name(),
         reason: fault.reason,
         host: blamed(fault, &item.url),
@@ -67,6 +111,7 @@ pub fn outcome(
         number,
         failure,
         json: line.to_string().into_bytes(),
+        kept: None,
     }
 }
 
@@ -85,6 +130,7 @@ pub struct Page {
     pub rests: Option<BTreeMap<String, u64>>,
     failed: Vec<u8>,
     completed: Vec<u8>,
+    kept: Rows,
 }
 
 impl Default for Page {
@@ -95,6 +141,7 @@ impl Default for Page {
             rests: None,
             failed: Vec::new(),
             completed: Vec::new(),
+            kept: Rows::default(),
         }
     }
 }
@@ -120,18 +167,34 @@ impl Page {
         };
         of.extend_from_slice(&line.json);
         of.push(b'\n');
+        if let Some(kept) = &line.kept {
+            self.kept.push(kept.row(line.number));
+        }
     }
 
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self) -> Result<Bytes, TableError> {
+        let scores = self.table()?;
         let mut marks = [Marks::default(), Marks::default()];
         marks[0].go_over(&self.failed);
         marks[1].go_over(&self.completed);
         let lengths = [self.failed.len() as u64, self.completed.len() as u64];
-        let mut bytes = Self::head(&self.tally, lengths, marks, self.rests.clone());
-        bytes.reserve_exact(self.failed.len() + self.completed.len());
+        let rests = self.rests.clone();
+        let mut bytes = Self::head(&self.tally, lengths, marks, scores.len() as u64, rests);
+        bytes.reserve_exact(self.failed.len() + self.completed.len() + scores.len());
         bytes.extend_from_slice(&self.failed);
         bytes.extend_from_slice(&self.completed);
-        bytes.into()
+        bytes.extend_from_slice(&scores);
+        Ok(bytes.into())
+    }
+
+    /// A page's scores lie in its own object: so either both are there or neither is.
+    fn table(&self) -> Result<Bytes, TableError> {
+        if self.kept.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let mut table = TableWriter::new()?;
+        table.push(&self.kept)?;
+        table.finish()
     }
 
     /// The line that sums up. Lengths and marks: of those that failed, and of those that are done.
@@ -139,6 +202,7 @@ impl Page {
         tally: &Tally,
         [failed_bytes, completed_bytes]: [u64; 2],
         [failed_marks, completed_marks]: [Marks; 2],
+        scores_bytes: u64,
         rests: Option<BTreeMap<String, u64>>,
     ) -> Vec<u8> {
         let mut tally = tally.clone();
@@ -150,6 +214,7 @@ impl Page {
             completed_bytes,
             failed_marks: failed_marks.within(failed_bytes),
             completed_marks: completed_marks.within(completed_bytes),
+            scores_bytes,
             rests,
         };
         let mut bytes = serde_json::to_vec(&head).expect("maps have text as keys");
@@ -168,6 +233,8 @@ impl Page {
             rests: head.rests,
             failed,
             completed,
+            // Nobody asks for them but who puts the pages together.
+            kept: Rows::default(),
         })
     }
 
@@ -206,15 +273,15 @@ mod tests {
 
     fn of_host(number: u64, failed: bool, host: &str) -> Line {
         let item = Item::new(format!("c{number}"), format!("http://{host}/"));
-        let fault = || Fault::new(Code::SourceTimeout, Stage::Fetch, "slow");
+        let fault = Fault::new(Code::SourceTimeout, Stage::Fetch, "slow");
         outcome(
             "item_1",
             &item,
             number,
-            &if failed {
-                Err((fault(), 3))
+            if failed {
+                Err((&fault, 3))
             } else {
-                Ok(Value::Null)
+                Ok(&Value::Null)
             },
             None,
         )
@@ -225,7 +292,7 @@ mod tests {
         let mut page = Page::default();
         (0..5).for_each(|n| page.push(&line(n, n % 2 == 0)));
         (5..7).for_each(|n| page.push(&line(n, n == 6)));
-        let read = Page::decode(&page.encode()).expect("a page");
+        let read = Page::decode(&page.encode().expect("a page")).expect("a page");
         assert_eq!(read.tally, page.tally);
         assert_eq!(
             (
@@ -239,7 +306,7 @@ mod tests {
         let mut numbers: Vec<_> = read.numbers().collect();
         numbers.sort_unstable();
         assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6]);
-        let bytes = page.encode();
+        let bytes = page.encode().expect("a page");
         let (head, length) = Head::read(&bytes[..200.min(bytes.len())])
             .or_else(|| Head::read(&bytes))
             .expect("a head");
@@ -253,14 +320,16 @@ mod tests {
     fn what_came_instead_of_an_image_is_counted_and_told() {
         let item = Item::new("c1", "http://h.example/");
         let fault = Fault::new(Code::UnsupportedFormat, Stage::Prepare, "A PDF document.");
-        let failed = Err((fault.because(Reason::Pdf), 1));
-        let line = outcome("item_1", &item, 1, &failed, None);
+        let fault = fault.because(Reason::Pdf);
+        let line = outcome("item_1", &item, 1, Err((&fault, 1)), None);
         let told: Value = serde_json::from_slice(&line.json).expect("JSON");
         assert_eq!(told["error"]["reason"], "pdf");
         let mut page = Page::default();
         page.push(&line);
         page.push(&of_host(2, true, "h.example"));
-        let mut tally = Page::decode(&page.encode()).expect("a page").tally;
+        let mut tally = Page::decode(&page.encode().expect("a page"))
+            .expect("a page")
+            .tally;
         tally.add(&page.tally);
         assert_eq!(tally.by_reason, [("pdf".to_owned(), 2)].into());
         assert_eq!(tally.by_code["source_timeout"], 2);
@@ -272,7 +341,7 @@ mod tests {
         for n in 0..5_000 {
             page.push(&line(n, true));
         }
-        let bytes = page.encode();
+        let bytes = page.encode().expect("a page");
         let (head, length) = Head::read(&bytes).expect("a head");
         assert!(length < HEAD_BYTES, "{length}");
         assert_eq!(
@@ -297,7 +366,7 @@ mod tests {
                 &format!("{}{n:03}", "a".repeat(HOST_BYTES - 2)),
             ));
         }
-        let (head, length) = Head::read(&page.encode()).expect("a head");
+        let (head, length) = Head::read(&page.encode().expect("a page")).expect("a head");
         assert!(length < HEAD_BYTES, "{length}");
         assert_eq!(
             (head.tally.failed, head.tally.by_host.len()),

@@ -210,7 +210,7 @@ mod tests {
                 format!("c{number}"),
                 format!("http://a.example/{}", "x".repeat(2_000)),
             );
-            outcome("item", &item, number, &Ok(Value::Null), None)
+            outcome("item", &item, number, Ok(&Value::Null), None)
         };
         let all: Vec<_> = (0..3_000).map(line).collect();
         let log = Log::open(&ledger, &key, 0).await.expect("answers");

@@ -63,6 +63,10 @@ pub struct BatchView {
     metadata: BTreeMap<String, String>,
     /// The batch of whose failures this one consists.
     retry_of: Option<String>,
+    /// The batch of whose scores this one's tags are made.
+    retag_of: Option<String>,
+    /// What is kept beside the results: `scores`, or nothing.
+    store: Option<&'static str>,
     failures: FailureCounts,
     /// What was odd about the list: keys that were ignored, names that are there twice, rows that could not be read.
     warnings: Vec<String>,
@@ -175,6 +179,8 @@ impl BatchView {
             cancelled_at: ended_s(FinalStatus::Cancelled),
             metadata: request.metadata.clone(),
             retry_of: request.retry_of.clone(),
+            retag_of: request.retag_of.clone(),
+            store: request.asked.features.scores.then_some("scores"),
             warnings: facts.warnings.clone().unwrap_or_default(),
             failures: FailureCounts {
                 by_code: tally.by_code,

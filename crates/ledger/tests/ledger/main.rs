@@ -4,6 +4,7 @@ mod faults;
 mod million;
 mod refused;
 mod requests;
+mod scores;
 mod shards;
 
 use std::sync::Arc;
@@ -44,7 +45,7 @@ fn item(number: u64) -> Row {
 fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
     let line = |number: u64| {
         let item = Item::new(format!("c{number}"), format!("http://a.example/{number}"));
-        outcome("item", &item, number, &Ok(Value::Null), None)
+        outcome("item", &item, number, Ok(&Value::Null), None)
     };
     numbers.map(line).collect()
 }

@@ -5,6 +5,7 @@ mod captions;
 mod duplicates;
 mod intake;
 mod redis;
+mod retag;
 mod roles;
 mod store;
 mod unreachable;

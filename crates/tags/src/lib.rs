@@ -4,14 +4,18 @@ mod calibration;
 mod filter;
 mod labels;
 mod names;
+mod rules;
 mod select;
+mod shares;
 mod taxonomy;
 #[cfg(test)]
 mod tests;
 
 pub use calibration::{Believed, Calibration};
 pub use filter::{Filter, UnknownName};
-pub use select::{Choice, select};
+pub use rules::{Prepared, TagRules, Wanted};
+pub use select::{Choice, Said, select};
+pub use shares::{pack, shares, unpack};
 pub use taxonomy::{Entry, Taxonomy, TaxonomyError};
 
 /// A class or a parent, by its index.

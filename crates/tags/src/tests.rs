@@ -34,12 +34,17 @@ fn choice(taxonomy: &Taxonomy, threshold: f32, limit: usize) -> Choice<'_> {
 
 fn tags(kind: Kind, scores: [f32; 6], threshold: f32, limit: usize) -> Vec<Tag> {
     let taxonomy = taxonomy();
-    select(
+    selected_of(
         &taxonomy,
         kind,
-        &Believed::plainly(&scores),
+        &Believed::plainly(scores),
         &choice(&taxonomy, threshold, limit),
     )
+}
+
+fn selected_of(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Choice) -> Vec<Tag> {
+    let said = select(taxonomy, kind, believed, choice).into_iter();
+    said.map(|it| it.tag(taxonomy, choice.language)).collect()
 }
 
 fn ids(tags: &[Tag]) -> Vec<&str> {
@@ -87,9 +92,9 @@ fn where_nothing_can_be_certain_no_sum_of_children_is() {
     let taxonomy = taxonomy();
     let believed = Believed {
         most: 0.49,
-        ..Believed::plainly(&CATS)
+        ..Believed::plainly(CATS)
     };
-    let tags = select(
+    let tags = selected_of(
         &taxonomy,
         Kind::Softmax,
         &believed,
@@ -116,7 +121,7 @@ fn korean_answers_keep_their_ids() {
         language: Language::Ko,
         ..choice(&taxonomy, 0.01, 10)
     };
-    let tags = select(&taxonomy, Kind::Softmax, &Believed::plainly(&CATS), &korean);
+    let tags = selected_of(&taxonomy, Kind::Softmax, &Believed::plainly(CATS), &korean);
     let tag = |id: &str| {
         tags.iter()
             .find(|tag| tag.id == id)
@@ -163,7 +168,7 @@ fn try_selected(
         filter,
         ..choice(&taxonomy, 0.005, 3)
     };
-    let tags = select(&taxonomy, Kind::Softmax, &Believed::plainly(&CATS), &choice);
+    let tags = selected_of(&taxonomy, Kind::Softmax, &Believed::plainly(CATS), &choice);
     Ok(tags.into_iter().map(|tag| tag.id).collect())
 }
 
@@ -231,10 +236,10 @@ fn moderation_labels_need_neither_parents_nor_korean() {
         filter,
         ..choice(&taxonomy, 0.1, 10)
     };
-    let tags = select(
+    let tags = selected_of(
         &taxonomy,
         Kind::Sigmoid,
-        &Believed::plainly(&[0.8, 0.7, 0.99]),
+        &Believed::plainly([0.8, 0.7, 0.99]),
         &moderating,
     );
     assert_eq!(ids(&tags), ["nudity", "unsafe", "violence"]);

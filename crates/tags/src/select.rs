@@ -36,8 +36,36 @@ struct Candidate<'a> {
     rank: f32,
 }
 
-/// Returns at most `limit` tags with at least `threshold` confidence, the most telling first.
-pub fn select(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Choice) -> Vec<Tag> {
+/// A class or parent that is said of a picture.
+#[derive(Debug)]
+pub struct Said<'a> {
+    pub node: Node,
+    entry: &'a Entry,
+    pub confidence: f32,
+}
+
+impl Said<'_> {
+    /// Its English name.
+    pub fn id(&self) -> &str {
+        &self.entry.name
+    }
+
+    pub fn category(&self) -> &str {
+        &self.entry.category
+    }
+
+    pub fn tag(&self, taxonomy: &Taxonomy, language: Language) -> Tag {
+        taxonomy.tag(self.entry, self.confidence, language)
+    }
+}
+
+/// Returns at most `limit` classes and parents with at least `threshold` confidence, the most telling first.
+pub fn select<'a>(
+    taxonomy: &'a Taxonomy,
+    kind: Kind,
+    believed: &Believed,
+    choice: &Choice,
+) -> Vec<Said<'a>> {
     let rolled = roll_up(taxonomy, kind, &believed.scores);
     let wanted = |candidate: &Candidate| {
         candidate.confidence >= choice.threshold
@@ -54,12 +82,10 @@ pub fn select(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Cho
             .then_with(|| b.entry.parents.len().cmp(&a.entry.parents.len()))
     });
     said.truncate(choice.limit);
-    said.iter()
-        .map(|candidate| candidate.tag(taxonomy, choice.language))
-        .collect()
+    said.into_iter().map(Candidate::said).collect()
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
     fn at_most(self, most: f32) -> Self {
         Self {
             confidence: self.confidence.min(most),
@@ -67,21 +93,11 @@ impl Candidate<'_> {
         }
     }
 
-    fn tag(&self, taxonomy: &Taxonomy, language: Language) -> Tag {
-        let parent = |index: &usize| taxonomy.parents[*index].name_in(language).to_owned();
-        let Entry {
-            name,
-            category,
-            parents,
-            ..
-        } = self.entry;
-        Tag {
-            id: name.clone(),
-            name: self.entry.name_in(language).to_owned(),
+    fn said(self) -> Said<'a> {
+        Said {
+            node: self.node,
+            entry: self.entry,
             confidence: self.confidence,
-            category: category.clone(),
-            category_name: taxonomy.category_in(category, language).to_owned(),
-            parents: parents.iter().map(parent).collect(),
         }
     }
 }
@@ -118,17 +134,22 @@ struct Rolled {
 /// true, the surest of them where each is a question of its own.
 fn roll_up(taxonomy: &Taxonomy, kind: Kind, scores: &[f32]) -> Vec<Rolled> {
     let mut rolled = vec![Rolled::default(); taxonomy.parents.len()];
-    for (class, score) in taxonomy.classes.iter().zip(scores) {
+    for (parents, score) in taxonomy.class_parents().zip(scores) {
         if *score <= NEGLIGIBLE {
             continue;
         }
-        for parent in &class.parents {
-            rolled[*parent].confidence += score;
-            rolled[*parent].hear_of(*score, *score);
+        for parent in parents {
+            let parent = &mut rolled[*parent as usize];
+            parent.confidence += score;
+            parent.hear_of(*score, *score);
         }
     }
     for index in taxonomy.upwards() {
         let parent = &mut rolled[index];
+        // As most of them are of most pictures.
+        if parent.below.0 == 0.0 {
+            continue;
+        }
         parent.conclude(kind);
         let confidence = parent.confidence;
         let rank = parent.rank;

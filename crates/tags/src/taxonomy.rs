@@ -2,9 +2,11 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use common::wire::Language;
+use common::wire::{Language, Tag};
+use sha2::{Digest, Sha256};
 
 use super::{
+    Node,
     labels::{LabelledClass, Labels},
     names::Names,
 };
@@ -58,6 +60,37 @@ pub struct Taxonomy {
     /// Korean names of categories, by id.
     korean: HashMap<String, String>,
     upwards: Vec<usize>,
+    class_parents: Chains,
+    fingerprint: u64,
+}
+
+/// The parents of all classes, one after the other: they are gone through for every picture.
+#[derive(Debug, Default)]
+struct Chains {
+    parents: Vec<u32>,
+    /// Where those of each class end.
+    ends: Vec<u32>,
+}
+
+impl Chains {
+    fn of(classes: &[Entry]) -> Self {
+        let mut chains = Self::default();
+        for class in classes {
+            let parents = class.parents.iter().map(|parent| *parent as u32);
+            chains.parents.extend(parents);
+            chains.ends.push(chains.parents.len() as u32);
+        }
+        chains
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let chain = &self.parents[start as usize..*end as usize];
+            start = *end;
+            chain
+        })
+    }
 }
 
 impl Taxonomy {
@@ -73,6 +106,8 @@ impl Taxonomy {
             upwards: upwards(&parents),
             names: Names::new(&labels, &parent_names),
             korean: korean(&labels),
+            fingerprint: fingerprint(&classes),
+            class_parents: Chains::of(&classes),
             classes,
             parents,
         })
@@ -100,10 +135,52 @@ impl Taxonomy {
         }
     }
 
+    /// Names the classes and their order: scores that were kept under another one are of other classes.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Lists every class and parent, with what stands for it.
+    pub fn entries(&self) -> impl Iterator<Item = (Node, &Entry)> {
+        let classes = self.classes.iter().enumerate();
+        let parents = self.parents.iter().enumerate();
+        let classes = classes.map(|(index, entry)| (Node::Class(index), entry));
+        classes.chain(parents.map(|(index, entry)| (Node::Parent(index), entry)))
+    }
+
+    pub fn tag(&self, entry: &Entry, confidence: f32, language: Language) -> Tag {
+        let parent = |index: &usize| self.parents[*index].name_in(language).to_owned();
+        Tag {
+            id: entry.name.clone(),
+            name: entry.name_in(language).to_owned(),
+            confidence,
+            category: entry.category.clone(),
+            category_name: self.category_in(&entry.category, language).to_owned(),
+            parents: entry.parents.iter().map(parent).collect(),
+        }
+    }
+
+    /// Lists the parents' indices of each class, in the order of the classes.
+    pub fn class_parents(&self) -> impl Iterator<Item = &[u32]> {
+        self.class_parents.iter()
+    }
+
     /// Lists the indices of the parents, each before all that it also is.
     pub fn upwards(&self) -> impl Iterator<Item = usize> + '_ {
         self.upwards.iter().copied()
     }
+}
+
+/// The first bytes of a hash of the names, each with its end marked.
+fn fingerprint(classes: &[Entry]) -> u64 {
+    let mut hash = Sha256::new();
+    for class in classes {
+        hash.update(class.name.as_bytes());
+        hash.update([0]);
+    }
+    let hash = hash.finalize();
+    let first = hash.first_chunk().expect("a hash has 32 bytes");
+    u64::from_le_bytes(*first)
 }
 
 /// Reads the parents in the order of `names`, without parents of their own.

@@ -1,0 +1,172 @@
+//! All that a model's tags depend on but its scores, and the one way from scores to tags.
+
+use std::collections::BTreeMap;
+
+use common::{
+    model::{Kind, Manifest},
+    wire::{Asked, Job, Language, Selection, Tag},
+};
+
+use super::{
+    calibration::Calibration,
+    filter::{Filter, UnknownName},
+    select::{Choice, Said, select},
+    taxonomy::{Taxonomy, TaxonomyError},
+};
+
+#[derive(Debug)]
+pub struct TagRules {
+    pub taxonomy: Taxonomy,
+    pub calibration: Calibration,
+    pub kind: Kind,
+    pub default_threshold: f32,
+    pub default_limit: u16,
+    /// How sure it has to be of single tags; of the others by its default.
+    pub thresholds: BTreeMap<String, f32>,
+}
+
+/// What somebody wants to hear of a picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    pub limit: Option<u16>,
+    pub threshold: Option<f32>,
+    pub language: Language,
+    pub selection: &'a Selection,
+}
+
+impl<'a> From<&'a Job> for Wanted<'a> {
+    fn from(job: &'a Job) -> Self {
+        Self {
+            limit: job.limit,
+            threshold: job.threshold,
+            language: job.language,
+            selection: &job.selection,
+        }
+    }
+}
+
+impl<'a> From<&'a Asked> for Wanted<'a> {
+    fn from(asked: &'a Asked) -> Self {
+        Self {
+            limit: asked.limit,
+            threshold: asked.threshold,
+            language: asked.language,
+            selection: &asked.selection,
+        }
+    }
+}
+
+/// The same, looked up in the model's names: for any number of pictures.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    choice: Choice<'a>,
+    limit: usize,
+    least: Least,
+}
+
+/// How sure a model has to be of a tag, depending on that tag's own threshold.
+#[derive(Clone, Copy, Debug)]
+enum Least {
+    /// As it was asked for, or the tag's own.
+    Asked(Option<f32>),
+    /// The higher of both.
+    Higher(f32),
+}
+
+impl Least {
+    fn of(self, own: f32) -> f32 {
+        match self {
+            Self::Asked(asked) => asked.unwrap_or(own),
+            Self::Higher(asked) => asked.max(own),
+        }
+    }
+}
+
+impl TagRules {
+    pub fn new(manifest: &Manifest, taxonomy: Taxonomy) -> Result<Self, TaxonomyError> {
+        let is_unknown = |name: &&String| taxonomy.names.tags(name).is_empty();
+        if let Some(name) = manifest.thresholds.keys().find(is_unknown) {
+            return Err(TaxonomyError::UnknownTag { name: name.clone() });
+        }
+        Ok(Self {
+            calibration: Calibration::new(manifest, &taxonomy)?,
+            taxonomy,
+            kind: manifest.kind,
+            default_threshold: manifest.default_threshold,
+            default_limit: manifest.default_limit,
+            thresholds: manifest.thresholds.clone(),
+        })
+    }
+
+    pub fn prepare<'a>(&'a self, wanted: Wanted<'a>) -> Result<Prepared<'a>, UnknownName> {
+        let filter = Filter::new(&self.taxonomy, wanted.selection)?;
+        Ok(self.prepared(wanted, filter, Least::Asked(wanted.threshold)))
+    }
+
+    /// The same of a model beside the one that is asked. A name that it does not know is the other's affair, and what it is less
+    /// sure of than it has to be is not told, whatever threshold the other one's tags may have.
+    pub fn prepare_beside<'a>(&'a self, wanted: Wanted<'a>) -> Option<Prepared<'a>> {
+        let filter = Filter::of_known(&self.taxonomy, wanted.selection)?;
+        let least = Least::Higher(wanted.threshold.unwrap_or_default());
+        Some(self.prepared(wanted, filter, least))
+    }
+
+    fn prepared<'a>(
+        &'a self,
+        wanted: Wanted<'a>,
+        filter: Filter<'a>,
+        least: Least,
+    ) -> Prepared<'a> {
+        let thresholds = self.thresholds.values().copied();
+        let lowest = thresholds.fold(self.default_threshold, f32::min);
+        let limit = self.limit(wanted);
+        let choice = Choice {
+            threshold: least.of(lowest),
+            // Some of them may go again.
+            limit: if self.thresholds.is_empty() {
+                limit
+            } else {
+                usize::MAX
+            },
+            filter,
+            language: wanted.language,
+        };
+        Prepared {
+            choice,
+            limit,
+            least,
+        }
+    }
+
+    /// Returns how many tags somebody wants.
+    pub fn limit(&self, wanted: Wanted<'_>) -> usize {
+        wanted.limit.unwrap_or(self.default_limit).into()
+    }
+
+    /// Returns which tags are said of a picture whose classes have these shares.
+    pub fn said<'a>(&'a self, shares: &[u16], prepared: &Prepared<'_>) -> Vec<Said<'a>> {
+        let mut said = self.chosen(shares, &prepared.choice);
+        if !self.thresholds.is_empty() {
+            said.retain(|it| it.confidence >= prepared.least.of(self.own_threshold(it.id())));
+        }
+        said.truncate(prepared.limit);
+        said
+    }
+
+    pub fn tags(&self, shares: &[u16], prepared: &Prepared<'_>) -> Vec<Tag> {
+        let language = prepared.choice.language;
+        let said = self.said(shares, prepared).into_iter();
+        said.map(|it| it.tag(&self.taxonomy, language)).collect()
+    }
+
+    /// Returns what fits a choice, whatever thresholds single tags have.
+    pub fn chosen<'a>(&'a self, shares: &[u16], choice: &Choice<'_>) -> Vec<Said<'a>> {
+        let believed = self.calibration.believed(shares);
+        select(&self.taxonomy, self.kind, &believed, choice)
+    }
+
+    pub fn own_threshold(&self, tag: &str) -> f32 {
+        let own = self.thresholds.get(tag).copied();
+        own.unwrap_or(self.default_threshold)
+    }
+}

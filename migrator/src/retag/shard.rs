@@ -1,0 +1,137 @@
+//! One shard, from its table of scores to its lines.
+
+use std::{collections::HashMap, sync::Arc};
+
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
+use ledger::{BatchKey, Item, ShardResult, outcome};
+use scores::{Row, Rows, Table, TableError};
+use tags::{Prepared, unpack};
+
+use super::{Work, lines};
+use crate::vocabulary::{TagTexts, Vocabulary};
+
+/// About as much as a line with ten tags takes.
+const LINE_BYTES: usize = 2_500;
+
+type Found<T> = Result<T, Fault>;
+
+pub fn retagged(work: &Work) -> Result<ShardResult, TableError> {
+    let mut result = ShardResult::default();
+    for rows in Table::open(work.table.clone())?.groups() {
+        add(work, &rows?, &mut result)?;
+    }
+    Ok(result)
+}
+
+/// Adds some rows' lines. As a rule all of them are of one model.
+fn add(work: &Work, rows: &Rows, result: &mut ShardResult) -> Result<(), TableError> {
+    let vocabularies = vocabularies(work, rows)?;
+    let mut taggers = HashMap::new();
+    for (model, vocabulary) in &vocabularies {
+        let tagger = vocabulary.as_ref().map_err(Clone::clone);
+        let tagger = tagger.and_then(|vocabulary| Tagger::new(work, vocabulary));
+        taggers.insert(*model, tagger);
+    }
+    let key = work.request.key();
+    let mut written = Vec::with_capacity(rows.len() * LINE_BYTES);
+    let mut completed = 0;
+    for row in rows.iter() {
+        let row = row?;
+        let told = match taggers.get_mut(row.model) {
+            Some(Ok(tagger)) => tagger.tell(&mut written, &key, &row),
+            Some(Err(fault)) => Err(fault.clone()),
+            None => Err(Fault::bug(Stage::Lookup)),
+        };
+        match told {
+            Ok(()) => completed += 1,
+            Err(fault) => fail(result, &key, &row, &fault),
+        }
+    }
+    written.shrink_to_fit();
+    result.push_completed(written.into(), completed);
+    Ok(())
+}
+
+/// Returns the vocabulary of each of the rows' models, or why nothing is made of its scores.
+fn vocabularies<'a>(
+    work: &Work,
+    rows: &'a Rows,
+) -> Result<HashMap<&'a str, Found<Arc<Vocabulary>>>, TableError> {
+    let mut found = HashMap::new();
+    for row in rows.iter() {
+        let model = row?.model;
+        found.entry(model).or_insert_with(|| match work.given_up {
+            Some(code) => Err(Fault::new(code, Stage::Admit, code.title())),
+            None => {
+                let vocabulary = work.migrator.vocabularies.of(model);
+                vocabulary.map_err(|error| {
+                    tracing::warn!(%error, model, "a model's labels cannot be read");
+                    let detail = format!(
+                        "This migrator cannot read the labels of `{model}` (--migrate-models-dir)."
+                    );
+                    Fault::new(Code::ScoresUnusable, Stage::Lookup, detail).retryable(true)
+                })
+            }
+        });
+    }
+    Ok(found)
+}
+
+/// Makes tags of one model's scores, as a batch wants them.
+struct Tagger<'a> {
+    vocabulary: &'a Vocabulary,
+    prepared: Prepared<'a>,
+    texts: &'a TagTexts,
+    shares: Vec<u16>,
+}
+
+impl<'a> Tagger<'a> {
+    fn new(work: &'a Work, vocabulary: &'a Vocabulary) -> Found<Self> {
+        let asked = &work.request.asked;
+        let prepared = vocabulary.rules.prepare(asked.into()).map_err(|unknown| {
+            Fault::new(
+                Code::InvalidRequest,
+                Stage::Postprocess,
+                unknown.to_string(),
+            )
+        })?;
+        let classes = vocabulary.rules.taxonomy.classes.len();
+        Ok(Self {
+            prepared,
+            texts: vocabulary.texts(asked.language),
+            shares: vec![0; classes],
+            vocabulary,
+        })
+    }
+
+    fn tell(&mut self, written: &mut Vec<u8>, key: &BatchKey, row: &Row<'_>) -> Found<()> {
+        let rules = &self.vocabulary.rules;
+        if row.scores.is_empty() {
+            return Err(unusable("The image's scores were not kept."));
+        }
+        if row.classes != rules.taxonomy.fingerprint() {
+            return Err(unusable(
+                "The image's scores are of other classes than the model's labels have now.",
+            ));
+        }
+        unpack(row.scores, &mut self.shares)
+            .ok_or_else(|| unusable("The image's scores are damaged."))?;
+        let said = rules.said(&self.shares, &self.prepared);
+        lines::write(written, &key.job(row.place), row, &said, self.texts);
+        Ok(())
+    }
+}
+
+fn unusable(detail: &str) -> Fault {
+    Fault::new(Code::ScoresUnusable, Stage::Postprocess, detail)
+}
+
+fn fail(result: &mut ShardResult, key: &BatchKey, row: &Row<'_>, fault: &Fault) {
+    let mut item = Item::new(row.custom_id, row.url);
+    item.row = Some(row.line).filter(|line| *line != row.place + 1);
+    let id = key.job(row.place);
+    result.push_failed(outcome(&id, &item, row.place, Err((fault, 0)), None));
+}

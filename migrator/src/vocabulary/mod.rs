@@ -1,0 +1,105 @@
+//! What the models' classes are called now: read from the folders that workers read, and again when these change.
+
+mod texts;
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Component, Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use common::{
+    model::{Manifest, ModelError},
+    wire::Language,
+};
+use tags::{TagRules, Taxonomy, TaxonomyError};
+
+pub use texts::{TagText, TagTexts};
+
+#[derive(Debug, thiserror::Error)]
+pub enum VocabularyError {
+    #[error("{0:?} names no model")]
+    Name(String),
+    #[error("its manifest cannot be read: {0}")]
+    Manifest(#[from] io::Error),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Labels(#[from] TaxonomyError),
+}
+
+/// What makes tags of one model's scores, and their texts in each language.
+#[derive(Debug)]
+pub struct Vocabulary {
+    pub rules: TagRules,
+    english: OnceLock<TagTexts>,
+    korean: OnceLock<TagTexts>,
+}
+
+impl Vocabulary {
+    fn read(folder: &Path) -> Result<Self, VocabularyError> {
+        let manifest = Manifest::read(folder)?;
+        let labels = manifest.require(&manifest.files.labels, "files.labels")?;
+        let taxonomy = Taxonomy::from_json(&manifest.verified(labels)?)?;
+        Ok(Self {
+            rules: TagRules::new(&manifest, taxonomy)?,
+            english: OnceLock::new(),
+            korean: OnceLock::new(),
+        })
+    }
+
+    pub fn texts(&self, language: Language) -> &TagTexts {
+        let texts = match language {
+            Language::En => &self.english,
+            Language::Ko => &self.korean,
+        };
+        texts.get_or_init(|| TagTexts::new(&self.rules.taxonomy, language))
+    }
+}
+
+/// The models' vocabularies, by name.
+#[derive(Debug)]
+pub struct Vocabularies {
+    folder: PathBuf,
+    known: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// The text of the manifest, which names the hash of the labels.
+    manifest: String,
+    vocabulary: Arc<Vocabulary>,
+}
+
+impl Vocabularies {
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Reads the model's folder, unless it is known and has not changed.
+    pub fn of(&self, model: &str) -> Result<Arc<Vocabulary>, VocabularyError> {
+        let mut parts = Path::new(model).components();
+        let (Some(Component::Normal(_)), None) = (parts.next(), parts.next()) else {
+            return Err(VocabularyError::Name(model.to_owned()));
+        };
+        let folder = self.folder.join(model);
+        let manifest = fs::read_to_string(folder.join("manifest.toml"))?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(model)
+            && known.manifest == manifest
+        {
+            return Ok(known.vocabulary.clone());
+        }
+        let vocabulary = Arc::new(Vocabulary::read(&folder)?);
+        let read = Known {
+            manifest,
+            vocabulary: vocabulary.clone(),
+        };
+        known.insert(model.to_owned(), read);
+        Ok(vocabulary)
+    }
+}
