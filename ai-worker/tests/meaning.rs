@@ -2,7 +2,10 @@
 
 mod support;
 
-use common::wire::{Embedding, Features, Job, Language, Tag};
+use common::{
+    fault::Code,
+    wire::{Embedding, Features, Job, Language, Tag},
+};
 use image::{DynamicImage, imageops::FilterType};
 use support::{Harness, encode};
 
@@ -179,5 +182,50 @@ async fn a_copy_is_nearer_than_any_other_picture() {
             );
         }
     }
+    harness.stop().await;
+}
+
+fn with_words(id: &str, photo: &DynamicImage, vocabulary: &str) -> Job {
+    let mut job = Job {
+        vocabulary: Some(vocabulary.to_owned()),
+        limit: Some(1),
+        ..support::job(id, TAGGER, tile(photo))
+    };
+    job.features.quality = true;
+    job
+}
+
+#[tokio::test]
+async fn words_of_ones_own_hold_where_their_tags_and_measures_do() {
+    let harness = Harness::start_with(|_| ()).await;
+    let vocabulary = "pet = 고양이 | dog\n\
+        morning = coffee | cup # of the day\n\
+        bright pet = pet & brightness >= 0.3\n\
+        nobody asked = people >= 1 | !people\n";
+    for (name, expected) in [
+        ("cat.png", vec!["pet", "bright pet"]),
+        ("coffee.png", vec!["morning"]),
+        ("rocket.jpg", vec![]),
+    ] {
+        let job = with_words(name, &photo(name), vocabulary);
+        let tags = harness.tag(&job).await.outcome.expect("tags").tags;
+        let custom = tags.iter().filter(|tag| tag.category == "custom");
+        let words: Vec<&str> = custom.map(Tag::id).collect();
+        println!("{name}: {tags:?}");
+        assert_eq!(words, expected, "{name}");
+        assert_eq!(
+            tags.len(),
+            expected.len() + 1,
+            "the limit is of the model's own"
+        );
+    }
+    let cat = photo("cat.png");
+    let job = with_words("unknown", &cat, "pet = cat\nb = catt");
+    let fault = harness.tag(&job).await.outcome.expect_err("no such tag");
+    assert_eq!(fault.code, Code::InvalidRequest);
+    assert!(
+        fault.detail.contains("line 2") && fault.detail.contains("catt"),
+        "{fault:?}"
+    );
     harness.stop().await;
 }

@@ -10,8 +10,8 @@ use resources::Resources;
 use tokio::sync::Semaphore;
 
 use crate::{
-    MigratorConfig, hints::Hints, in_hand::InHand, peers::Peers, tasks::TaskSlots,
-    vocabulary::Vocabularies,
+    MigratorConfig, hints::Hints, in_hand::InHand, labels::KnownLabels, peers::Peers,
+    tasks::TaskSlots,
 };
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct Migrator {
     pub task_slots: TaskSlots,
     pub in_hand: InHand,
     /// What the classes of kept scores are called.
-    pub vocabularies: Vocabularies,
+    pub labels_of_models: KnownLabels,
     /// For the sweep.
     pub hints: Arc<Hints>,
     pub peers: Peers,
@@ -52,7 +52,7 @@ impl Migrator {
             in_hand: InHand::default(),
             hints,
             peers: Peers::new(name),
-            vocabularies: Vocabularies::new(config.models_dir()),
+            labels_of_models: KnownLabels::new(config.models_dir()),
             config,
             resources,
         })

@@ -9,6 +9,7 @@ mod ending;
 mod hints;
 mod in_hand;
 mod intake;
+mod labels;
 mod metrics;
 mod peers;
 mod retag;
@@ -16,7 +17,6 @@ mod retain;
 mod shard;
 mod sweep;
 mod tasks;
-mod vocabulary;
 
 use std::sync::Arc;
 

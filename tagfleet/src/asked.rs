@@ -1,5 +1,11 @@
 //! What is asked of every image: options of `tag` and of `batch submit`, as the API names them.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use common::wire::Language;
 use serde::Serialize;
@@ -29,6 +35,11 @@ pub struct Asked {
     /// Language of tags and captions [default: en]
     #[arg(long)]
     pub language: Option<Language>,
+
+    /// File of words of your own: `word = expression` a line, over tags, counts and measures
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub vocabulary: Option<PathBuf>,
 
     /// Model [default: the service's]
     #[arg(long)]
@@ -77,8 +88,20 @@ impl Asked {
         let mut options: Map<String, Value> = serde_json::from_value(serde_json::to_value(self)?)?;
         options.retain(|_, value| !value.is_null());
         options.insert("features".to_owned(), features.into());
+        if let Some(words) = vocabulary(self.vocabulary.as_deref())? {
+            options.insert("vocabulary".to_owned(), words.into());
+        }
         Ok(options)
     }
+}
+
+/// Reads a file of words.
+pub fn vocabulary(file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let read = |file: &Path| {
+        let text = fs::read_to_string(file);
+        text.with_context(|| format!("reading {}", file.display()))
+    };
+    file.map(read).transpose()
 }
 
 /// Returns the same options for a query.
@@ -110,6 +133,7 @@ mod tests {
             limit: Some(3),
             threshold: Some(0.1),
             language: None,
+            vocabulary: None,
             model: Some("a&b".to_owned()),
         };
         let options = asked.options().expect("options");

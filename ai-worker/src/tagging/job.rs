@@ -7,6 +7,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 mod together;
+mod words;
 
 use std::{
     sync::Arc,

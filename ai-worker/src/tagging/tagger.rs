@@ -7,7 +7,7 @@ use common::{
     stage::Stage,
     wire::{Embedding, Grade, Grades, Job, Language, ModelInfo, People, Scores, Seen, Tag},
 };
-use tags::{Choice, Filter, Node, Prepared, TagRules, UnknownName, pack, shares};
+use tags::{Choice, Confidences, Filter, Node, Prepared, TagRules, UnknownName, pack, shares};
 
 use super::beside::Boxes;
 use super::pieces::Pieces;
@@ -56,6 +56,16 @@ impl Tagger {
 
     fn told(&self, scores: &[f32], prepared: &Prepared<'_>) -> Vec<Tag> {
         self.rules.tags(&self.shares(scores), prepared)
+    }
+
+    /// Returns how sure it is of every tag.
+    pub fn confidences(&self, scores: &[f32]) -> Confidences<'_> {
+        self.rules.confidences(&self.shares(scores))
+    }
+
+    /// Returns whether it has a tag of that name.
+    pub fn knows(&self, tag: &str) -> bool {
+        !self.rules.taxonomy.names.tags(tag).is_empty()
     }
 
     /// Returns the scores as they can be kept: the very ones that tags are made of.

@@ -201,6 +201,7 @@ pub fn job(id: &str, model: &str, tile: Vec<u8>) -> Job {
         threshold: Some(0.05),
         language: Language::En,
         selection: Selection::default(),
+        vocabulary: None,
         published_at_us: now.as_micros() as u64,
         budget_ms: 60_000,
         shed_caption: false,

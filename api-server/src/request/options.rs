@@ -7,6 +7,7 @@ use common::{
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
+use vocabulary::Vocabulary;
 
 use super::selection::selection;
 
@@ -82,6 +83,14 @@ pub struct TagOptions {
     #[schema(max_items = 100, example = json!(["weapon"]))]
     #[param(value_type = Option<String>, example = "weapon")]
     exclude: Option<Vec<String>>,
+    /// Words of your own, `word = expression` a line, over tags, counts and measures: those that hold are tags of category
+    /// `custom`.
+    #[schema(
+        max_length = 4096,
+        example = "pet = cat | dog\nbeach party = beach & people >= 3"
+    )]
+    #[param(max_length = 4096)]
+    vocabulary: Option<String>,
     /// One of `/v1/models`; the default there if absent.
     model: Option<String>,
 }
@@ -167,11 +176,23 @@ impl TagOptions {
             threshold: self.threshold,
             language: self.language.unwrap_or_default().into(),
             selection: selection(self.categories, self.include, self.exclude)?,
+            vocabulary: vocabulary(self.vocabulary)?,
         };
         Ok(Asking {
             asked,
             model: self.model,
         })
+    }
+}
+
+/// Returns the words that are asked for, once they can be read.
+fn vocabulary(text: Option<String>) -> Result<Option<String>, Fault> {
+    let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+        return Ok(None);
+    };
+    match Vocabulary::parse(&text) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) => Err(Fault::invalid(format!("vocabulary: {error}"))),
     }
 }
 

@@ -162,6 +162,7 @@ impl SearchRequest {
             threshold: self.threshold,
             language: self.language.unwrap_or_default().into(),
             selection: Selection::default(),
+            vocabulary: None,
         };
         Ok((phrase.to_owned(), asked))
     }

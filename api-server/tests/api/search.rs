@@ -1,4 +1,4 @@
-//! Tags by words, and pictures as numbers.
+//! Tags by words, words of one's own, and pictures as numbers.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -107,5 +107,42 @@ async fn an_embedding_comes_as_halves_to_who_asks() {
     }
     let plain = api.post_raw("/v1/tags", "image/jpeg", photo).await;
     assert!(plain.json.get("embedding").is_none(), "{}", plain.json);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_vocabulary_goes_with_the_job_and_a_broken_one_goes_nowhere() {
+    let api = Harness::with(&["--cache", "on"], Behaviour::See).await;
+    let photo = pictures::photo(64, 64);
+    for (words, detail) in [
+        (
+            "pet%20%3D%20cat%20%7C",
+            "vocabulary: line 1: something is missing",
+        ),
+        ("pet", "vocabulary: line 1 is no `word = expression`"),
+    ] {
+        let path = format!("/v1/tags?vocabulary={words}");
+        let reply = api.post_raw(&path, "image/jpeg", photo.clone()).await;
+        assert_eq!(
+            (reply.status, &reply.json["code"]),
+            (400, &json!("invalid_request"))
+        );
+        let told = reply.json["detail"].as_str().expect("a detail");
+        assert!(told.contains(detail), "{told}");
+    }
+    assert!(api.worker.jobs.lock().expect("not poisoned").is_empty());
+    for words in ["pet%20%3D%20cat", "pet%20%3D%20dog"] {
+        let path = format!("/v1/tags?vocabulary={words}");
+        let reply = api.post_raw(&path, "image/jpeg", photo.clone()).await;
+        assert_eq!(reply.status, 200, "{}", reply.json);
+        assert!(
+            reply.json.get("cached").is_none(),
+            "other words are another question"
+        );
+    }
+    assert_eq!(
+        api.worker.last_job().vocabulary.as_deref(),
+        Some("pet = dog")
+    );
     api.finish().await;
 }

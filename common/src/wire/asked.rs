@@ -9,7 +9,7 @@ use super::{Features, WIRE_VERSION};
 /// in English, or with the very tags that were not wanted.
 pub(super) const PARTICULAR_JOB: u16 = 2;
 
-/// A job whose scores are to be kept: whoever does not know them would leave them out.
+/// A job whose scores are to be kept, or that has words of its own: whoever does not know them would leave them out.
 pub(super) const SCORED_JOB: u16 = 3;
 
 /// In which tags are named and captions written.
@@ -56,6 +56,9 @@ pub struct Asked {
     pub threshold: Option<f32>,
     pub language: Language,
     pub selection: Selection,
+    /// Words of the caller's own, `word = expression` a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<String>,
 }
 
 impl Asked {
@@ -63,7 +66,7 @@ impl Asked {
     /// that workers of before read most jobs.
     pub fn version(&self) -> u16 {
         let particular = self.language != Language::default() || !self.selection.is_empty();
-        if self.features.scores {
+        if self.features.scores || self.vocabulary.is_some() {
             SCORED_JOB
         } else if particular {
             PARTICULAR_JOB

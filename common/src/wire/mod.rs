@@ -153,6 +153,9 @@ pub struct Job {
     pub language: Language,
     #[serde(default)]
     pub selection: Selection,
+    /// Words of the caller's own, `word = expression` a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<String>,
     /// Fleet clock (see `Bus::now_us`), so that hosts need not agree on the time.
     pub published_at_us: u64,
     /// What is left of the caller's patience when published.

@@ -20,6 +20,7 @@ fn asked() -> Asked {
         threshold: None,
         language: Language::En,
         selection: Selection::default(),
+        vocabulary: None,
     }
 }
 
@@ -67,6 +68,7 @@ fn what_an_older_worker_would_overlook_it_does_not_read() {
     assert_eq!(
         Asked {
             selection,
+            vocabulary: None,
             ..asked()
         }
         .version(),

@@ -52,6 +52,7 @@ fn asked() -> Asked {
         threshold: Some(0.25),
         language: Language::En,
         selection: Selection::default(),
+        vocabulary: None,
     }
 }
 
@@ -68,6 +69,7 @@ fn job(asked: Asked) -> Job {
         threshold: asked.threshold,
         language: asked.language,
         selection: asked.selection,
+        vocabulary: None,
         published_at_us: 1_763_700_000_000_000,
         budget_ms: 5_000,
         shed_caption: false,
@@ -333,6 +335,7 @@ fn particular() -> Asked {
     Asked {
         language: Language::Ko,
         selection,
+        vocabulary: None,
         ..asked()
     }
 }

@@ -41,6 +41,7 @@ fn asked(limit: Option<u16>) -> Asked {
         threshold: None,
         language: Language::En,
         selection: Selection::default(),
+        vocabulary: None,
     }
 }
 

@@ -93,6 +93,7 @@ impl Dispatcher {
             threshold: asked.threshold,
             language: asked.language,
             selection: asked.selection,
+            vocabulary: asked.vocabulary,
             published_at_us: 0,
             budget_ms: 0,
             shed_caption: false,

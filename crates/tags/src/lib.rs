@@ -10,13 +10,15 @@ mod shares;
 mod taxonomy;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use calibration::{Believed, Calibration};
 pub use filter::{Filter, UnknownName};
-pub use rules::{Prepared, TagRules, Wanted};
+pub use rules::{Confidences, Prepared, TagRules, Wanted};
 pub use select::{Choice, Said, select};
 pub use shares::{pack, shares, unpack};
 pub use taxonomy::{Entry, Taxonomy, TaxonomyError};
+pub use words::{Scored, custom};
 
 /// A class or a parent, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,6 @@
 //! All that a model's tags depend on but its scores, and the one way from scores to tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use common::{
     model::{Kind, Manifest},
@@ -8,11 +8,28 @@ use common::{
 };
 
 use super::{
+    Node,
     calibration::Calibration,
     filter::{Filter, UnknownName},
     select::{Choice, Said, select},
     taxonomy::{Taxonomy, TaxonomyError},
 };
+
+/// How sure a model is of each of its tags.
+#[derive(Debug)]
+pub struct Confidences<'a> {
+    taxonomy: &'a Taxonomy,
+    of_nodes: HashMap<Node, f32>,
+}
+
+impl Confidences<'_> {
+    /// By any name of a tag; of a word that stands for several tags, the surest of them. Nothing where no tag has that name.
+    pub fn of(&self, name: &str) -> Option<f32> {
+        let nodes = self.taxonomy.names.tags(name).iter();
+        let confidences = nodes.map(|node| self.of_nodes.get(node).copied().unwrap_or_default());
+        confidences.reduce(f32::max)
+    }
+}
 
 #[derive(Debug)]
 pub struct TagRules {
@@ -163,6 +180,21 @@ impl TagRules {
     pub fn chosen<'a>(&'a self, shares: &[u16], choice: &Choice<'_>) -> Vec<Said<'a>> {
         let believed = self.calibration.believed(shares);
         select(&self.taxonomy, self.kind, &believed, choice)
+    }
+
+    /// Returns how sure the model is of every tag.
+    pub fn confidences(&self, shares: &[u16]) -> Confidences<'_> {
+        let all = Choice {
+            threshold: 0.0,
+            limit: usize::MAX,
+            filter: Filter::default(),
+            language: Language::default(),
+        };
+        let said = self.chosen(shares, &all).into_iter();
+        Confidences {
+            taxonomy: &self.taxonomy,
+            of_nodes: said.map(|it| (it.node, it.confidence)).collect(),
+        }
     }
 
     pub fn own_threshold(&self, tag: &str) -> f32 {

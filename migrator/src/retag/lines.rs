@@ -1,13 +1,21 @@
 //! The lines of images that were tagged, as they are written for any batch.
 
-use dispatch::answer::rounded;
+use dispatch::answer::{TagView, rounded};
 use scores::Row;
 use tags::Said;
 
-use crate::vocabulary::{TagText, TagTexts};
+use crate::labels::{TagText, TagTexts};
 
 /// Writes the line of an image, as `ledger::outcome` does of an answer without a caption. `id`: that of the item.
-pub fn write(line: &mut Vec<u8>, id: &str, row: &Row<'_>, said: &[Said<'_>], texts: &TagTexts) {
+/// `words`: the caller's own, which come first.
+pub fn write(
+    line: &mut Vec<u8>,
+    id: &str,
+    row: &Row<'_>,
+    words: &[TagView],
+    said: &[Said<'_>],
+    texts: &TagTexts,
+) {
     line.extend_from_slice(b"{\"custom_id\":");
     text(line, row.custom_id);
     line.extend_from_slice(b",\"error\":null,\"id\":");
@@ -23,10 +31,12 @@ pub fn write(line: &mut Vec<u8>, id: &str, row: &Row<'_>, said: &[Said<'_>], tex
     line.extend_from_slice(b",\"version\":");
     text(line, row.version);
     line.extend_from_slice(b"},\"tags\":[");
-    for (number, said) in said.iter().enumerate() {
-        if number > 0 {
-            line.push(b',');
-        }
+    for word in words {
+        begin_tag(line);
+        json(line, word);
+    }
+    for said in said {
+        begin_tag(line);
         let TagText { before, after } = texts.of(said.node);
         line.extend_from_slice(before.as_bytes());
         json(line, &rounded(said.confidence));
@@ -35,6 +45,13 @@ pub fn write(line: &mut Vec<u8>, id: &str, row: &Row<'_>, said: &[Said<'_>], tex
     line.extend_from_slice(b"]},\"status_code\":200},\"url\":");
     text(line, row.url);
     line.extend_from_slice(b"}\n");
+}
+
+/// Parts a tag from the one before.
+fn begin_tag(line: &mut Vec<u8>) {
+    if line.last() != Some(&b'[') {
+        line.push(b',');
+    }
 }
 
 fn text(line: &mut Vec<u8>, text: &str) {
@@ -135,7 +152,7 @@ mod tests {
                     scores: &[],
                 };
                 let mut line = Vec::new();
-                write(&mut line, "row_1", &row, &said, &texts);
+                write(&mut line, "row_1", &row, &[], &said, &texts);
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 assert_eq!(text(&line), text(&expected));
             }

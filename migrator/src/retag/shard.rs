@@ -5,13 +5,16 @@ use std::{collections::HashMap, sync::Arc};
 use common::{
     fault::{Code, Fault},
     stage::Stage,
+    wire::{Asked, Language},
 };
+use dispatch::answer::TagView;
 use ledger::{BatchKey, Item, ShardResult, outcome};
 use scores::{Row, Rows, Table, TableError};
-use tags::{Prepared, unpack};
+use tags::{Prepared, Scored, TagRules, unpack};
+use vocabulary::Vocabulary;
 
 use super::{Work, lines};
-use crate::vocabulary::{TagTexts, Vocabulary};
+use crate::labels::{Labels, TagTexts};
 
 /// About as much as a line with ten tags takes.
 const LINE_BYTES: usize = 2_500;
@@ -28,11 +31,11 @@ pub fn retagged(work: &Work) -> Result<ShardResult, TableError> {
 
 /// Adds some rows' lines. As a rule all of them are of one model.
 fn add(work: &Work, rows: &Rows, result: &mut ShardResult) -> Result<(), TableError> {
-    let vocabularies = vocabularies(work, rows)?;
+    let labels_of_models = labels_of_models(work, rows)?;
     let mut taggers = HashMap::new();
-    for (model, vocabulary) in &vocabularies {
-        let tagger = vocabulary.as_ref().map_err(Clone::clone);
-        let tagger = tagger.and_then(|vocabulary| Tagger::new(work, vocabulary));
+    for (model, labels) in &labels_of_models {
+        let tagger = labels.as_ref().map_err(Clone::clone);
+        let tagger = tagger.and_then(|labels| Tagger::new(work, labels));
         taggers.insert(*model, tagger);
     }
     let key = work.request.key();
@@ -55,19 +58,19 @@ fn add(work: &Work, rows: &Rows, result: &mut ShardResult) -> Result<(), TableEr
     Ok(())
 }
 
-/// Returns the vocabulary of each of the rows' models, or why nothing is made of its scores.
-fn vocabularies<'a>(
+/// Returns the labels of each of the rows' models, or why nothing is made of its scores.
+fn labels_of_models<'a>(
     work: &Work,
     rows: &'a Rows,
-) -> Result<HashMap<&'a str, Found<Arc<Vocabulary>>>, TableError> {
+) -> Result<HashMap<&'a str, Found<Arc<Labels>>>, TableError> {
     let mut found = HashMap::new();
     for row in rows.iter() {
         let model = row?.model;
         found.entry(model).or_insert_with(|| match work.given_up {
             Some(code) => Err(Fault::new(code, Stage::Admit, code.title())),
             None => {
-                let vocabulary = work.migrator.vocabularies.of(model);
-                vocabulary.map_err(|error| {
+                let labels = work.migrator.labels_of_models.of(model);
+                labels.map_err(|error| {
                     tracing::warn!(%error, model, "a model's labels cannot be read");
                     let detail = format!(
                         "This migrator cannot read the labels of `{model}` (--migrate-models-dir)."
@@ -82,33 +85,42 @@ fn vocabularies<'a>(
 
 /// Makes tags of one model's scores, as a batch wants them.
 struct Tagger<'a> {
-    vocabulary: &'a Vocabulary,
+    labels: &'a Labels,
     prepared: Prepared<'a>,
     texts: &'a TagTexts,
     shares: Vec<u16>,
+    words: Option<Words>,
+}
+
+/// The caller's own words, and from which confidence on a tag counts for them.
+struct Words {
+    vocabulary: Vocabulary,
+    language: Language,
+    threshold: f32,
 }
 
 impl<'a> Tagger<'a> {
-    fn new(work: &'a Work, vocabulary: &'a Vocabulary) -> Found<Self> {
+    fn new(work: &'a Work, labels: &'a Labels) -> Found<Self> {
         let asked = &work.request.asked;
-        let prepared = vocabulary.rules.prepare(asked.into()).map_err(|unknown| {
+        let prepared = labels.rules.prepare(asked.into()).map_err(|unknown| {
             Fault::new(
                 Code::InvalidRequest,
                 Stage::Postprocess,
                 unknown.to_string(),
             )
         })?;
-        let classes = vocabulary.rules.taxonomy.classes.len();
+        let classes = labels.rules.taxonomy.classes.len();
         Ok(Self {
             prepared,
-            texts: vocabulary.texts(asked.language),
+            texts: labels.texts(asked.language),
             shares: vec![0; classes],
-            vocabulary,
+            words: Words::asked(asked, &labels.rules)?,
+            labels,
         })
     }
 
     fn tell(&mut self, written: &mut Vec<u8>, key: &BatchKey, row: &Row<'_>) -> Found<()> {
-        let rules = &self.vocabulary.rules;
+        let rules = &self.labels.rules;
         if row.scores.is_empty() {
             return Err(unusable("The image's scores were not kept."));
         }
@@ -120,8 +132,40 @@ impl<'a> Tagger<'a> {
         unpack(row.scores, &mut self.shares)
             .ok_or_else(|| unusable("The image's scores are damaged."))?;
         let said = rules.said(&self.shares, &self.prepared);
-        lines::write(written, &key.job(row.place), row, &said, self.texts);
+        let words = match &self.words {
+            Some(words) => words.held(rules, &self.shares),
+            None => Vec::new(),
+        };
+        let id = key.job(row.place);
+        lines::write(written, &id, row, &words, &said, self.texts);
         Ok(())
+    }
+}
+
+impl Words {
+    fn asked(asked: &Asked, rules: &TagRules) -> Found<Option<Self>> {
+        let Some(text) = &asked.vocabulary else {
+            return Ok(None);
+        };
+        let vocabulary = Vocabulary::parse(text).map_err(|error| {
+            let detail = format!("vocabulary: {error}");
+            Fault::new(Code::InvalidRequest, Stage::Postprocess, detail)
+        })?;
+        Ok(Some(Self {
+            vocabulary,
+            language: asked.language,
+            threshold: asked.threshold.unwrap_or(rules.default_threshold),
+        }))
+    }
+
+    /// Returns those that hold of a picture, as they are told.
+    fn held(&self, rules: &TagRules, shares: &[u16]) -> Vec<TagView> {
+        let scored = Scored {
+            confidences: rules.confidences(shares),
+            threshold: self.threshold,
+        };
+        let words = scored.words(&self.vocabulary, self.language);
+        words.into_iter().map(TagView::from).collect()
     }
 }
 

@@ -195,6 +195,7 @@ impl Fleet {
             threshold: None,
             language: Language::En,
             selection: Selection::default(),
+            vocabulary: None,
             published_at_us: self.bus.now_us(),
             budget_ms: BUDGET.as_millis() as u32,
             shed_caption: false,

@@ -1,12 +1,13 @@
 //! `tagfleet batch retag`: other tags of the scores that a batch has kept.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use common::wire::Language;
 use serde::Serialize;
 
 use super::{client::Client, tries, watch};
+use crate::asked::vocabulary;
 
 #[derive(Args)]
 pub struct Retag {
@@ -58,6 +59,11 @@ struct Asked {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     exclude: Vec<String>,
 
+    /// File of words of your own: `word = expression` a line, over tags
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    vocabulary: Option<PathBuf>,
+
     /// Where results go when it ends, beside what `results` and `errors` print: file:///…, s3://… or gs://…, below what
     /// the service allows
     #[arg(long)]
@@ -69,6 +75,9 @@ impl Retag {
     pub async fn run(self, client: &Client) -> anyhow::Result<ExitCode> {
         let mut body = serde_json::to_value(&self.asked)?;
         body["retag"] = self.batch.into();
+        if let Some(words) = vocabulary(self.asked.vocabulary.as_deref())? {
+            body["vocabulary"] = words.into();
+        }
         let key = self.idempotency_key.unwrap_or_else(tries::random_key);
         let headers = [
             ("content-type", "application/json".to_owned()),

@@ -6,7 +6,7 @@ use testing::servers::eventually;
 use crate::support::{process::Process, samples::Origin};
 
 /// What is asked of both: each time another thing than the first time.
-fn wishes() -> [Value; 6] {
+fn wishes() -> [Value; 7] {
     [
         json!({"threshold": 0.02, "limit": 40, "language": "ko"}),
         json!({"threshold": 0.5}),
@@ -14,6 +14,7 @@ fn wishes() -> [Value; 6] {
         json!({"categories": ["animal", "음식"], "threshold": 0.01, "language": "ko"}),
         json!({"include": ["건물", "cat"], "threshold": 0.001, "limit": 50}),
         json!({"exclude": ["동물"], "limit": 5}),
+        json!({"vocabulary": "pet = cat | dog\n탈것 = vehicle >= 0.2 & !cat\nno pet = !(고양이 | dog)", "language": "ko", "threshold": 0.2}),
     ]
 }
 

@@ -29,6 +29,8 @@ pub const ANIMAL: &str = "animal";
 pub struct Sights {
     pub tags: Vec<Tag>,
     pub seen: Seen,
+    /// Which of them have looked.
+    pub looked: Vec<String>,
     /// Whether one of them sees an animal.
     pub animal: bool,
     /// When the last of them had looked.
@@ -60,6 +62,7 @@ impl TaggingWorker {
         let mut all = Sights::default();
         for sight in join_all(looking).await.into_iter().flatten() {
             all.tags.extend(sight.tags);
+            all.looked.extend(sight.looked);
             all.animal |= sight.animal;
             all.finished = all.finished.max(sight.finished);
             all.seen.join(sight.seen);
@@ -82,6 +85,7 @@ impl TaggingWorker {
         let (scored, version) = score(served, priority, picture, deadline).await?;
         let tagger = &version.tagger;
         Ok(Sights {
+            looked: vec![served.name().to_owned()],
             tags: tagger.select_beside(job, &scored.scores),
             seen: tagger.seen(&scored.scores, also.shown),
             animal: tagger.sees(ANIMAL, &scored.scores),
@@ -107,6 +111,7 @@ impl TaggingWorker {
         metrics::counter!(BESIDE_SPARED, "model" => served.name().to_owned()).increment(1);
         let nothing = vec![0.0; tagger.rules.taxonomy.classes.len()];
         Ok(Some(Sights {
+            looked: vec![served.name().to_owned()],
             seen: tagger.seen(&nothing, Part::WHOLE),
             ..Sights::default()
         }))

@@ -150,6 +150,7 @@ fn job(n: usize, bus: &Bus) -> Message {
         threshold: None,
         language: Language::En,
         selection: Selection::default(),
+        vocabulary: None,
         published_at_us: bus.now_us(),
         budget_ms: 60_000,
         shed_caption: false,

@@ -10,6 +10,7 @@ use common::{
 use super::{
     Decoding, TaggingWorker,
     look::{ANIMAL, Sights},
+    words::Beside,
 };
 use crate::tagging::{
     beside::{fused, without_apes, without_doubtful_faces},
@@ -45,6 +46,7 @@ impl TaggingWorker {
             tags: mut others,
             mut seen,
             animal,
+            looked,
             ..
         } = sights;
         without_doubtful_faces(&mut others, &mut seen);
@@ -52,10 +54,6 @@ impl TaggingWorker {
             without_apes(&mut others, &mut seen);
         }
         let spoken = spoken(sure, &others, &seen, job.language);
-        let tags = match job.features.tags {
-            true => fused(tags, others, tagger.limit(job)),
-            false => Vec::new(),
-        };
         if own_is_asked(job, tagger) {
             seen.join(tagger.seen(scores, Part::WHOLE));
         }
@@ -63,6 +61,16 @@ impl TaggingWorker {
             seen.embedding = tagger.embedding(scores);
         }
         seen.join(self.seen_without_a_model(job, picture));
+        let beside = Beside {
+            tags: &others,
+            models: &looked,
+            seen: &seen,
+        };
+        let mut told = self.words(job, tagger, scores, beside)?;
+        if job.features.tags {
+            told.extend(fused(tags, others, tagger.limit(job)));
+        }
+        let tags = told;
         Ok(Told { tags, spoken, seen })
     }
 

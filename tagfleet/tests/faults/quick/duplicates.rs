@@ -103,6 +103,7 @@ fn job(bus: &Bus) -> Job {
         threshold: None,
         language: Language::En,
         selection: Selection::default(),
+        vocabulary: None,
         published_at_us: bus.now_us(),
         budget_ms: 30_000,
         shed_caption: false,

@@ -18,7 +18,7 @@ use tags::{TagRules, Taxonomy, TaxonomyError};
 pub use texts::{TagText, TagTexts};
 
 #[derive(Debug, thiserror::Error)]
-pub enum VocabularyError {
+pub enum LabelsError {
     #[error("{0:?} names no model")]
     Name(String),
     #[error("its manifest cannot be read: {0}")]
@@ -31,14 +31,14 @@ pub enum VocabularyError {
 
 /// What makes tags of one model's scores, and their texts in each language.
 #[derive(Debug)]
-pub struct Vocabulary {
+pub struct Labels {
     pub rules: TagRules,
     english: OnceLock<TagTexts>,
     korean: OnceLock<TagTexts>,
 }
 
-impl Vocabulary {
-    fn read(folder: &Path) -> Result<Self, VocabularyError> {
+impl Labels {
+    fn read(folder: &Path) -> Result<Self, LabelsError> {
         let manifest = Manifest::read(folder)?;
         let labels = manifest.require(&manifest.files.labels, "files.labels")?;
         let taxonomy = Taxonomy::from_json(&manifest.verified(labels)?)?;
@@ -58,9 +58,9 @@ impl Vocabulary {
     }
 }
 
-/// The models' vocabularies, by name.
+/// The models' labels_of_models, by name.
 #[derive(Debug)]
-pub struct Vocabularies {
+pub struct KnownLabels {
     folder: PathBuf,
     known: Mutex<HashMap<String, Known>>,
 }
@@ -69,10 +69,10 @@ pub struct Vocabularies {
 struct Known {
     /// The text of the manifest, which names the hash of the labels.
     manifest: String,
-    vocabulary: Arc<Vocabulary>,
+    labels: Arc<Labels>,
 }
 
-impl Vocabularies {
+impl KnownLabels {
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
@@ -81,10 +81,10 @@ impl Vocabularies {
     }
 
     /// Reads the model's folder, unless it is known and has not changed.
-    pub fn of(&self, model: &str) -> Result<Arc<Vocabulary>, VocabularyError> {
+    pub fn of(&self, model: &str) -> Result<Arc<Labels>, LabelsError> {
         let mut parts = Path::new(model).components();
         let (Some(Component::Normal(_)), None) = (parts.next(), parts.next()) else {
-            return Err(VocabularyError::Name(model.to_owned()));
+            return Err(LabelsError::Name(model.to_owned()));
         };
         let folder = self.folder.join(model);
         let manifest = fs::read_to_string(folder.join("manifest.toml"))?;
@@ -92,14 +92,14 @@ impl Vocabularies {
         if let Some(known) = known.get(model)
             && known.manifest == manifest
         {
-            return Ok(known.vocabulary.clone());
+            return Ok(known.labels.clone());
         }
-        let vocabulary = Arc::new(Vocabulary::read(&folder)?);
+        let labels = Arc::new(Labels::read(&folder)?);
         let read = Known {
             manifest,
-            vocabulary: vocabulary.clone(),
+            labels: labels.clone(),
         };
         known.insert(model.to_owned(), read);
-        Ok(vocabulary)
+        Ok(labels)
     }
 }

@@ -1,0 +1,133 @@
+//! What a word stands for, and whether it holds of a picture.
+
+/// What of a picture an expression speaks of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// A tag, by any of its names.
+    Tag(String),
+    People,
+    Faces,
+    /// The share of the picture that is of a colour.
+    Color(String),
+    Brightness,
+    Contrast,
+    Sharpness,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Comparison {
+    AtLeast(f64),
+    AtMost(f64),
+    Above(f64),
+    Below(f64),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expression {
+    /// A tag that is told, or a count above 0.
+    There(Subject),
+    Compared(Subject, Comparison),
+    Not(Box<Expression>),
+    All(Vec<Expression>),
+    Any(Vec<Expression>),
+}
+
+/// Whether something holds, and how sure that is, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Verdict {
+    pub holds: bool,
+    pub confidence: f32,
+}
+
+/// A name that is no tag of any model that looked at the picture.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is the name of no tag")]
+pub struct UnknownTag(pub String);
+
+/// What is known of one picture.
+pub trait Picture {
+    /// Returns how sure the models are of a tag; nothing where none that knows it has looked, and an error where none does.
+    fn confidence(&self, tag: &str) -> Result<Option<f32>, UnknownTag>;
+    /// Returns from which confidence on a tag is told.
+    fn threshold(&self) -> f32;
+    /// Returns a count or a measure; nothing where nobody looked for it.
+    fn number(&self, subject: &Subject) -> Option<f64>;
+}
+
+impl Comparison {
+    fn holds(self, number: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) => number >= bound,
+            Self::AtMost(bound) => number <= bound,
+            Self::Above(bound) => number > bound,
+            Self::Below(bound) => number < bound,
+        }
+    }
+}
+
+impl Expression {
+    /// Returns nothing where that depends on what nobody looked for.
+    pub fn judge(&self, picture: &impl Picture) -> Result<Option<Verdict>, UnknownTag> {
+        match self {
+            Self::There(Subject::Tag(tag)) => {
+                let confidence = picture.confidence(tag)?;
+                Ok(confidence.map(|confidence| Verdict {
+                    holds: confidence > 0.0 && confidence >= picture.threshold(),
+                    confidence,
+                }))
+            }
+            Self::There(subject) => Ok(counted(picture, subject, Comparison::Above(0.0))),
+            Self::Compared(Subject::Tag(tag), comparison) => {
+                let confidence = picture.confidence(tag)?;
+                Ok(confidence.map(|confidence| Verdict {
+                    holds: comparison.holds(f64::from(confidence)),
+                    confidence,
+                }))
+            }
+            Self::Compared(subject, comparison) => Ok(counted(picture, subject, *comparison)),
+            Self::Not(inner) => Ok(inner.judge(picture)?.map(Verdict::opposite)),
+            Self::All(parts) => together(parts, picture, false),
+            Self::Any(parts) => together(parts, picture, true),
+        }
+    }
+}
+
+impl Verdict {
+    fn opposite(self) -> Self {
+        Self {
+            holds: !self.holds,
+            confidence: 1.0 - self.confidence,
+        }
+    }
+}
+
+/// A count is as it is: whatever holds of it is sure.
+fn counted(picture: &impl Picture, subject: &Subject, comparison: Comparison) -> Option<Verdict> {
+    let holds = comparison.holds(picture.number(subject)?);
+    let confidence = if holds { 1.0 } else { 0.0 };
+    Some(Verdict { holds, confidence })
+}
+
+/// `decisive`: what one part decides for all. Where no part does and one is not known, nothing is.
+fn together(
+    parts: &[Expression],
+    picture: &impl Picture,
+    decisive: bool,
+) -> Result<Option<Verdict>, UnknownTag> {
+    let mut verdicts = Vec::with_capacity(parts.len());
+    for part in parts {
+        verdicts.push(part.judge(picture)?);
+    }
+    let known = verdicts.iter().flatten();
+    let decided = known.clone().any(|verdict| verdict.holds == decisive);
+    if !decided && verdicts.contains(&None) {
+        return Ok(None);
+    }
+    let confidences = known.map(|verdict| verdict.confidence);
+    let confidence = match decisive {
+        true => confidences.fold(0.0, f32::max),
+        false => confidences.fold(1.0, f32::min),
+    };
+    let holds = decided == decisive;
+    Ok(Some(Verdict { holds, confidence }))
+}
