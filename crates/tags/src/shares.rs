@@ -15,8 +15,8 @@ pub fn shares(scores: &[f32]) -> Vec<u16> {
 }
 
 fn share(score: f32) -> u16 {
-    // What is no number, or below 0, becomes 0.
-    (score * f32::from(WHOLE)).round().min(f32::from(WHOLE)) as u16
+    // What is no number, or below 0, becomes 0, and what is above 1 the whole.
+    (score * f32::from(WHOLE)).round() as u16
 }
 
 pub fn score(share: u16) -> f32 {
