@@ -10,7 +10,7 @@ const MEDIA_TYPES: &str = "Send up to 10,000 items as `application/json`; any nu
     `text/csv` or `text/plain` (a URL a line), with curl by --data-binary @FILE.";
 
 /// Keys of a batch in one JSON body: what begins with another one is a line of a list.
-const REQUEST_KEYS: [&str; 19] = [
+const REQUEST_KEYS: [&str; 18] = [
     "items",
     "manifest",
     "format",
@@ -27,7 +27,6 @@ const REQUEST_KEYS: [&str; 19] = [
     "webhook_url",
     "output",
     "dry_run",
-    "store",
     "retag",
     "vocabulary",
 ];
