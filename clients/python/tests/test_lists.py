@@ -4,7 +4,7 @@ import unittest
 from collections.abc import Callable, Iterator
 
 from tagfleet.answers import Caption, ImageFacts, ModelId, TagAnswer
-from tagfleet.errors import ConnectionLost, ImageInvalid, Overloaded, QuotaExceeded, TagfleetError
+from tagfleet.errors import ConnectionLost, ImageInvalid, Overloaded, QuotaExceeded, RateLimited, TagfleetError
 from tagfleet.many import Item, Pace, Progress, Run
 from test_retries import Clock
 
@@ -57,7 +57,7 @@ class Lists(unittest.TestCase):
         self.assertEqual([item.index for item in self.taken(run)], [4])
 
     def test_a_list_is_read_as_far_as_there_is_room(self) -> None:
-        read = []
+        read: list[int] = []
 
         def endless() -> Iterator[str]:
             while True:
@@ -68,28 +68,67 @@ class Lists(unittest.TestCase):
         self.taken(run)
         self.assertEqual(len(read), 3)
 
-    def test_a_refused_image_waits_as_long_as_it_is_told_and_goes_first(self) -> None:
-        run = self.run_of(10)
+    def test_a_refused_image_waits_as_long_as_it_is_told_and_others_go_on(self) -> None:
+        run = self.run_of(5)
         items = self.taken(run)
         self.assertIsNone(run.ended(items[1], full(0.25)))
-        self.assertEqual((self.taken(run), run.pause_s()), ([], 0.25))
+        # Two at once are left, and three are under way.
+        self.assertEqual((self.taken(run), run.pause_s()), ([], None))
         for item in (items[0], items[2], items[3]):
             run.ended(item, answers)
-        self.assertFalse(run.is_over())
+        [last] = self.taken(run)
+        self.assertEqual((last.index, run.pause_s()), (4, 0.25))
+        run.ended(last, answers)
+        self.assertEqual((self.taken(run), run.is_over()), ([], False))
         self.clock.now += 0.25
-        self.assertEqual([item.index for item in self.taken(run)][0], 1)
-        self.assertEqual((self.told[-1].tagged, self.told[-1].failed, self.told[-1].refused), (3, 0, 1))
+        [again] = self.taken(run)
+        self.assertEqual(again.index, 1)
+        self.assertIsNotNone(run.ended(again, answers))
+        self.assertEqual((self.taken(run), run.is_over()), ([], True))
+        self.assertEqual((self.told[-1].tagged, self.told[-1].failed, self.told[-1].refused), (5, 0, 1))
 
-    def test_one_round_of_refusals_halves_the_window_once(self) -> None:
-        run = self.run_of(100, most=16)
+    def test_a_rate_that_is_used_up_halts_the_whole_list(self) -> None:
+        run = self.run_of(5)
+        items = self.taken(run)
+        run.ended(items[0], raises(RateLimited("20 a second", retryable=True, retry_after_s=0.0625)))
+        for item in items[1:]:
+            run.ended(item, answers)
+        self.assertEqual((self.taken(run), run.pause_s()), ([], 0.0625))
+        self.clock.now += 0.0625
+        self.assertEqual(self.taken(run)[0].index, 0)
+
+    def test_no_more_wait_than_there_may_be_under_way(self) -> None:
+        read: list[int] = []
+
+        def endless() -> Iterator[str]:
+            while True:
+                read.append(len(read))
+                yield "http://a/"
+
+        run = Run(endless(), Pace(4, self.clock), 60.0, None, self.clock)
+        for _ in range(20):
+            for item in self.taken(run):
+                run.ended(item, full(10.0))
+            self.clock.now += 0.1
+        self.assertLessEqual(len(read), 7)
+
+    def test_a_list_begins_with_a_few_and_doubles_them_until_it_is_refused(self) -> None:
+        run = self.run_of(1_000, most=64)
+        sizes = []
+        for _ in range(5):
+            items = self.taken(run)
+            sizes.append(len(items))
+            for item in items:
+                run.ended(item, answers)
+        self.assertEqual(sizes, [8, 16, 32, 64, 64])
         for item in self.taken(run):
-            self.assertIsNone(run.ended(item, full(0.1)))
-        self.clock.now += 0.1
+            self.assertIsNone(run.ended(item, full(0.25)))
+        self.clock.now += 0.25
         again = self.taken(run)
-        self.assertEqual(len(again), 8)
+        self.assertEqual(len(again), 32, "one round of refusals halves it once")
         for item in again:
             run.ended(item, answers)
-        self.assertTrue(8 <= len(self.taken(run)) <= 9)
+        self.assertTrue(32 <= len(self.taken(run)) <= 33)
 
     def test_an_outage_is_waited_out_with_growing_pauses(self) -> None:
         run = self.run_of(1)

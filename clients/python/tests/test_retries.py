@@ -8,7 +8,7 @@ from tagfleet.retries import Attempts, ListAttempts, Outage, Retries
 
 class Clock:
     def __init__(self) -> None:
-        self.now = 100.0
+        self.now = 128.0
 
     def __call__(self) -> float:
         return self.now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -51,8 +51,7 @@ class AsyncTagfleet:
     ) -> TagAnswer:
         """Tag one image: a URL, a file's path, or a file's bytes."""
         attempts = Attempts(self._settings.retries, timeout or self._settings.timeout_s)
-        # A file is read on another thread, since a disk may be slow.
-        call = await asyncio.to_thread(TagCall.of, image, {**options}, idempotency_key)
+        call = await call_of(image, {**options}, idempotency_key)
         return await self._tagged(call, attempts)
 
     def tag_many(
@@ -70,7 +69,7 @@ class AsyncTagfleet:
 
         async def try_one(image: ImageT) -> TagAnswer:
             attempts = ListAttempts(self._settings.retries, timeout or self._settings.timeout_s)
-            call = await asyncio.to_thread(TagCall.of, image, {**options}, None)
+            call = await call_of(image, {**options}, None)
             return await self._tagged(call, attempts)
 
         return tagged(run, try_one)
@@ -100,6 +99,13 @@ class AsyncTagfleet:
 
     async def _tagged(self, call: TagCall, attempts: Attempts) -> TagAnswer:
         return decoded(await self._transport.send(call, attempts), TagAnswer)
+
+
+async def call_of(image: Image, options: Mapping[str, object], idempotency_key: str | None) -> TagCall:
+    """A file is read on another thread, since a disk may be slow."""
+    if isinstance(image, bytes):
+        return TagCall.of(image, options, idempotency_key)
+    return await asyncio.to_thread(TagCall.of, image, options, idempotency_key)
 
 
 async def tagged(run: Run[ImageT], try_one: Callable[[ImageT], Awaitable[TagAnswer]]) -> AsyncIterator[Outcome[ImageT]]:

@@ -51,8 +51,8 @@ class Settings:
 
     @staticmethod
     def limits() -> httpx2.Limits:
-        """Connections are kept, since a list of images has use for all that it opened."""
-        return httpx2.Limits(max_connections=1_000, max_keepalive_connections=1_000, keepalive_expiry=30.0)
+        """As many as somebody asks for, and some to keep: the pool looks at each idle one whenever it gives one out."""
+        return httpx2.Limits(max_connections=1_000, max_keepalive_connections=20, keepalive_expiry=30.0)
 
 
 def timeouts(left_s: float, silence_s: float | None = None) -> httpx2.Timeout:

@@ -11,8 +11,16 @@ from ..retries import Retries
 __all__ = ["Pace"]
 
 
+#: A list begins with so many at once. Hundreds of connections at the same moment cost client and service more than they gain.
+FIRST_WINDOW = 8
+
+
 class Pace:
-    """A window that grows by one with each round that is taken, and halves with each that is refused, as TCP's does."""
+    """A window that grows with each round that is taken, and halves with each that is refused, as TCP's does.
+
+    While a line at the service is too long, a smaller window alone lets it get shorter. Where it takes nothing from anybody, or
+    nothing from this key, the whole list halts.
+    """
 
     def __init__(
         self,
@@ -22,34 +30,44 @@ class Pace:
     ) -> None:
         if most < 1:
             raise ValueError("concurrency must be 1 or more")
-        self._most = float(most)
-        self._window = float(most)
+        self.most = most
+        self._window = float(min(most, FIRST_WINDOW))
         self._clock = clock
         self._chance = chance
         self._pauses = Retries()
-        self._refused_rounds = 0
+        self._halts = 0
         self._cut_at = float("-inf")
         self._resume_at = float("-inf")
+
+    @property
+    def _is_first_round(self) -> bool:
+        """Nothing was refused yet, so the window doubles with each round."""
+        return self._cut_at == float("-inf")
 
     @property
     def window(self) -> int:
         return int(self._window)
 
     def pause_s(self) -> float:
-        """How long nothing is sent."""
+        """How long nothing at all is sent."""
         return max(0.0, self._resume_at - self._clock())
 
     def accepted(self) -> None:
-        self._refused_rounds = 0
-        self._window = min(self._most, self._window + 1 / self._window)
+        self._halts = 0
+        grown = self._window + (1.0 if self._is_first_round else 1 / self._window)
+        self._window = min(float(self.most), grown)
 
-    def refused(self, started_at: float, told_s: float | None) -> None:
-        """`started_at`: when what is refused was sent. What was sent before the last cut says nothing new."""
-        now = self._clock()
+    def refused(self, started_at: float) -> None:
+        """The line at the service is too long. What was sent before the last cut says nothing new."""
         if started_at > self._cut_at:
-            self._refused_rounds += 1
+            self._cut_at = self._clock()
             self._window = max(1.0, self._window / 2)
-            self._cut_at = now
+
+    def halted(self, started_at: float, told_s: float | None) -> None:
+        """Nothing is taken at all for now, as long as the service says, or for ever longer times."""
+        if started_at > self._cut_at:
+            self._halts += 1
+        self.refused(started_at)
         if told_s is None:
-            told_s = self._pauses.pause(max(1, self._refused_rounds), self._chance())
-        self._resume_at = max(self._resume_at, now + told_s)
+            told_s = self._pauses.pause(max(1, self._halts), self._chance())
+        self._resume_at = max(self._resume_at, self._clock() + told_s)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..answers import TagAnswer
 from ..calls import Image
-from ..errors import ProblemError, TagfleetError
+from ..errors import Overloaded, ProblemError, TagfleetError
 from ..retries import is_refusal
 from .pace import Pace
 
@@ -49,14 +49,15 @@ class Progress:
     window: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, order=True)
 class Item(Generic[ImageT]):
-    """An image that is under way, or was refused."""
+    """An image that is under way, or was refused. The one that may go first is the least."""
 
+    ready_at: float
     index: int
-    image: ImageT
-    started_at: float = 0.0
-    refused_at: float | None = None
+    image: ImageT = field(compare=False)
+    started_at: float = field(default=0.0, compare=False)
+    refused_at: float | None = field(default=None, compare=False)
 
 
 class Run(Generic[ImageT]):
@@ -69,7 +70,9 @@ class Run(Generic[ImageT]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._images = enumerate(images)
-        self._refused: deque[Item[ImageT]] = deque()
+        self._is_read = False
+        #: Refused ones, a heap by when they may go again.
+        self._refused: list[Item[ImageT]] = []
         self._pace = pace
         self._patience_s = patience_s
         self._tell = progress
@@ -83,19 +86,22 @@ class Run(Generic[ImageT]):
         """The next image to send; `None` while there is none to be sent. Those that were refused go first."""
         if self._running >= self._pace.window or self._pace.pause_s() > 0:
             return None
-        item = self._next()
+        item = self._next(self._clock())
         if item is not None:
             item.started_at = self._clock()
             self._running += 1
         return item
 
     def pause_s(self) -> float | None:
-        """How long to wait at the most before `take` is asked again."""
-        return self._pace.pause_s() or None
+        """How long to wait at the most before `take` is asked again; `None` until one that is under way ends."""
+        halt_s = self._pace.pause_s()
+        if halt_s > 0 or not self._refused or self._running >= self._pace.window:
+            return halt_s or None
+        return max(0.0, self._refused[0].ready_at - self._clock())
 
     def is_over(self) -> bool:
         """Whether nothing is under way and nothing is left; to be asked after `take` gave `None`."""
-        return self._running == 0 and self._pace.pause_s() == 0 and not self._refused
+        return self._running == 0 and self._is_read and not self._refused
 
     def ended(self, item: Item[ImageT], result: Callable[[], TagAnswer]) -> Outcome[ImageT] | None:
         """What became of one; `None` of one that is going to be sent again."""
@@ -116,11 +122,17 @@ class Run(Generic[ImageT]):
         self._failed += 1
         return self._told(Outcome(item.index, item.image, error=error))
 
-    def _next(self) -> Item[ImageT] | None:
-        if self._refused:
-            return self._refused.popleft()
+    def _next(self, now: float) -> Item[ImageT] | None:
+        if self._refused and self._refused[0].ready_at <= now:
+            return heapq.heappop(self._refused)
+        # No more are read while as many wait as there may be under way: a list may be endless, and memory is not.
+        if self._is_read or len(self._refused) >= self._pace.most:
+            return None
         found = next(self._images, None)
-        return None if found is None else Item(*found)
+        if found is None:
+            self._is_read = True
+            return None
+        return Item(now, *found)
 
     def _waits(self, item: Item[ImageT], error: BaseException) -> bool:
         told_s = error.retry_after_s if isinstance(error, ProblemError) else None
@@ -131,8 +143,12 @@ class Run(Generic[ImageT]):
         # A day's quota that is used up holds up nothing that other keys or models could still do.
         if (told_s or 0) > left_s or left_s <= 0:
             return False
-        self._pace.refused(item.started_at, told_s)
-        self._refused.append(item)
+        if isinstance(error, Overloaded):
+            self._pace.refused(item.started_at)
+        else:
+            self._pace.halted(item.started_at, told_s)
+        item.ready_at = now + (told_s or 0.0)
+        heapq.heappush(self._refused, item)
         return True
 
     def _told(self, outcome: Outcome[ImageT]) -> Outcome[ImageT]:
