@@ -6,7 +6,7 @@
 #   bench   5,000 images at the limit: once with a fake engine, once with the real tagger (LIMIT_IMAGES)
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/clients/node.sh"
+. "$(dirname "$0")/node.sh"
 steps=3
 made="$cache/clients"
 python="$made/python/bin/python"

@@ -68,6 +68,7 @@ if asked.plot:
     axes = figure.subplots()
     names = [name for name, _ in reversed(frequent)]
     axes.barh(names, [count for _, count in reversed(frequent)])
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_title(f"{len(photos)} photos of {asked.folder.name}")
     axes.set_xlabel("photos, tags of 0.5 and more")
     figure.savefig(asked.plot)

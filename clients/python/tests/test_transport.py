@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+import tracemalloc
 import unittest
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -186,6 +187,37 @@ class Lines(Case):
                 return [row.line async for row in AsyncTagfleet(URL, http_client=http).batches.results("batch_1")]
 
         self.assertEqual(asyncio.run(read()), [1, 2, 3, 4])
+
+
+class Endless(httpx2.SyncByteStream):
+    """Lines, made as they are asked for, 1,000 in a piece."""
+
+    def __init__(self, pieces: int) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        for number in range(self._pieces):
+            yield b"".join(line(number * 1_000 + each) for each in range(1_000))
+
+
+class Memory(unittest.TestCase):
+    def peak_bytes(self, pieces: int) -> int:
+        headers = {"x-next-cursor": "0-1"}
+        way = Way(
+            lambda _: httpx2.Response(200, headers=headers, stream=Endless(pieces)),
+            lambda _: httpx2.Response(200, headers=headers, content=b""),
+        )
+        with httpx2.Client(transport=way) as http:
+            tracemalloc.start()
+            count = sum(1 for _ in Tagfleet(URL, http_client=http).batches.results("batch_1"))
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        self.assertEqual(count, pieces * 1_000)
+        return peak
+
+    def test_more_lines_need_no_more_memory(self) -> None:
+        few, many = self.peak_bytes(2), self.peak_bytes(20)
+        self.assertLess(many, few * 1.5, (few, many))
 
 
 class Slow(unittest.TestCase):
