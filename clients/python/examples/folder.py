@@ -62,13 +62,14 @@ for name, count in frequent:
 if asked.plot:
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError:
         parser.error("--plot wants matplotlib: pip install 'tagfleet[plot]'")
     figure = Figure(figsize=(8, 1 + 0.3 * len(frequent)), layout="constrained")
     axes = figure.subplots()
     names = [name for name, _ in reversed(frequent)]
     axes.barh(names, [count for _, count in reversed(frequent)])
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(f"{len(photos)} photos of {asked.folder.name}")
     axes.set_xlabel("photos, tags of 0.5 and more")
     figure.savefig(asked.plot)
