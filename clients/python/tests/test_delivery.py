@@ -29,7 +29,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 def tenants_secret() -> str:
     environment = {**os.environ, "TAGFLEET_WEBHOOK_SECRETS": SECRETS}
-    command = [binary(), "keys", "webhook-secret", "--tenant", "default"]
+    command = [str(binary()), "keys", "webhook-secret", "--tenant", "default"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.split()[-1]
 
