@@ -78,9 +78,10 @@ run_tests() {
 
 bench() {
     make_client_python
-    local engine
-    for engine in --engine=fake:service_ms=40 ''; do
-        TAGFLEET_BINARY=$tagfleet "$python" -B clients/python/benches/limit.py ${engine:+"$engine"} --images "${LIMIT_IMAGES:-5000}"
+    local engine limit=("$python" -B clients/python/benches/limit.py --images "${LIMIT_IMAGES:-5000}")
+    for engine in '--engine fake:service_ms=40 --timeout-ms 1000' ''; do
+        # shellcheck disable=SC2086 # several words
+        TAGFLEET_BINARY=$tagfleet "${limit[@]}" $engine
     done
 }
 
