@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-lines bench-overload bench-cache bench-892 bench-cold flame clean-cache
+.PHONY: help demo install test clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ fleet: ## RabbitMQ, Redis, HAProxy, two API servers, a migrator, two workers on 
 
 fleet-restart: ## The same under load (FLEET_RATE: 15 a core), every role restarted one by one: no request may fail
 	@FLEET_EXIT=1 FLEET_RESTART=1 TAGFLEET_CAPTIONER=template scripts/fleet.sh
+
+clients: ## Python wheel and TypeScript types into dist/, from the service that make demo built (npm is wanted for the types alone)
+	@scripts/clients.sh build
 
 models: ## Fetch and build the models; does nothing where they are there
 	@python3 models/build.py
@@ -116,6 +119,9 @@ bench-892: ## The old design against the fleet, with a fake engine and slow orig
 
 bench-retag: models ## Other tags of a million images' kept scores, without a worker (RETAG_IMAGES, RETAG_THRESHOLD)
 	@scripts/bench.sh tagfleet retag
+
+bench-clients: models ## The Python client tags 5,000 images at a service's limit: fake engine, then the real tagger (LIMIT_IMAGES)
+	@scripts/clients.sh bench
 
 bench-batch: ## A batch through RabbitMQ with a fake engine, alone, beside real-time load, and as a dry run foretells it; then five million lines (BATCH_PARTS, BATCH_IMAGES, BATCH_LINES)
 	@scripts/bench.sh tagfleet batch

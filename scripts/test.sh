@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/python.sh"
-steps=7
+steps=8
 log='' programs=''
 
 finish() {
@@ -67,6 +67,9 @@ main() {
     make_python
     find_kubectl
     test_python test_manifests
+
+    step "Tests of the clients"
+    test_python scripts/clients.sh test
 
     step "A running service against its OpenAPI document"
     test_openapi

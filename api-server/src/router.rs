@@ -65,13 +65,14 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .routes(routes!(batches::cancel_batch))
         .routes(routes!(batches::retry_batch))
         .route_layer(from_fn_with_state(app.clone(), middleware::auth));
-    let (described, document) = OpenApiRouter::with_openapi(Document::openapi())
+    let (described, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(keyed)
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
         .routes(routes!(context::explain))
         .split_for_parts();
+    context::describe_problems(&mut document);
     let docs = SwaggerUi::new("/docs").url("/openapi.json", document);
     let docs = Router::<Arc<AppState>>::from(docs).layer(map_response(page::guard_docs));
     let cors = middleware::cors(&app.config.cors_allow_origin);

@@ -1,6 +1,7 @@
 //! What is known of one request, from its first byte to its line in the access
 //! log: the one place where answers, metrics and logs take their times from.
 
+mod described;
 mod problem;
 mod request_id;
 mod timings;
@@ -23,6 +24,7 @@ use identity::Caller;
 use records::{BatchRecord, Records, RequestRecord, TraceContext, Traces};
 use url::Url;
 
+pub use described::describe_problems;
 pub use problem::{
     __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, unknown_path,
 };

@@ -22,8 +22,8 @@ use super::RequestId;
 
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// As `retry-after`, to the millisecond; clients of OpenAI's kind heed both of these.
-const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
-const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+pub const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 const NOT_FOUND: &str = "No such path; /docs lists all there are.";
 const METHOD_NOT_ALLOWED: &str = "This path has other methods; /docs lists them.";

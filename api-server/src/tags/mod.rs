@@ -71,9 +71,9 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`idempotency_mismatch`; the image's place (`source_not_allowed`), its host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`, `source_busy`, `source_forbids_ai`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`overloaded`, `rate_limited`, `quota_exceeded`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
+        (status = 429, description = "`overloaded`, `rate_limited`, `quota_exceeded`", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "`too_many_attempts`, `inference_failed`, `internal`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`queue_unavailable`, `results_unavailable`, `no_workers`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
+        (status = 503, description = "`queue_unavailable`, `results_unavailable`, `no_workers`", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "`deadline_exceeded`", body = Problem, content_type = "application/problem+json"),
     )
 )]

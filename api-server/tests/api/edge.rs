@@ -32,6 +32,12 @@ async fn the_document_is_openapi_3_1_and_lists_the_routes() {
     ] {
         let schema = &responses[status]["content"]["application/problem+json"]["schema"]["$ref"];
         assert_eq!(schema, "#/components/schemas/Problem", "{status}");
+        let headers = &responses[status]["headers"];
+        assert_eq!(headers["x-should-retry"]["schema"]["type"], "string");
+        for when in ["retry-after", "retry-after-ms"] {
+            let is_told = headers[when]["schema"]["type"] == "integer";
+            assert_eq!(is_told, matches!(status, "429" | "503"), "{status} {when}");
+        }
     }
     let body = &document["paths"]["/v1/tags"]["post"]["requestBody"]["content"];
     for kind in ["image/*", "application/octet-stream"] {

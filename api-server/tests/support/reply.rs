@@ -47,10 +47,11 @@ impl Reply {
                 self.json
             );
         }
-        assert!(self.json["retryable"].is_boolean());
-        assert_eq!(
-            self.headers.contains_key("retry-after"),
-            matches!(status, 429 | 503)
-        );
+        let retryable = self.json["retryable"].as_bool().expect("true or false");
+        assert_eq!(self.header("x-should-retry"), retryable.to_string());
+        for when in ["retry-after", "retry-after-ms"] {
+            let is_told = self.headers.contains_key(when);
+            assert_eq!(is_told, matches!(status, 429 | 503), "{when}");
+        }
     }
 }
