@@ -17,7 +17,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     batches, context, middleware, page,
     state::AppState,
-    status::{cache, fleet, health, models, requests},
+    status::{cache, fleet, health, models, requests, usage},
     tags,
 };
 
@@ -52,7 +52,9 @@ impl Modify for ApiKey {
 pub(crate) fn router(app: Arc<AppState>) -> Router {
     let keyed = OpenApiRouter::new()
         .routes(routes!(tags::tag_image))
+        .routes(routes!(requests::list_requests))
         .routes(routes!(requests::get_request))
+        .routes(routes!(usage::get_usage))
         .routes(routes!(models::list_models))
         .routes(routes!(fleet::get_fleet))
         .routes(routes!(cache::get_cache, cache::clear_cache))
@@ -76,8 +78,9 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
     let cors = middleware::cors(&app.config.cors_allow_origin);
     let router = described
         .route("/", get(page::index))
-        .route("/page/style.css", get(page::style))
-        .route("/page/app.js", get(page::script))
+        .route("/page/samples", get(page::samples::list))
+        .route("/page/samples/{name}", get(page::samples::photo))
+        .route("/page/{*path}", get(page::part))
         .merge(docs)
         .fallback(context::unknown_path)
         .method_not_allowed_fallback(context::method_not_allowed)

@@ -147,13 +147,15 @@ impl Worker {
 }
 
 impl Serve {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(mut self) -> anyhow::Result<ExitCode> {
         let _log = self.log.init()?;
         fail_points::arm()?;
         // All that is cheap to check comes before models are loaded.
         api_server::check(&self.api)?;
         self.migrate.validate()?;
         self.worker.validate()?;
+        let samples = self.worker.models_dir.join("samples");
+        self.api.samples.get_or_insert(samples);
         let listener = listen(self.api.listen).await?;
         let signal = shutdown::on_signal();
         let opening = open(&self.resources, self.api.max_body_bytes);

@@ -24,7 +24,7 @@ use records::{BatchRecord, Records, RequestRecord, TraceContext, Traces};
 use url::Url;
 
 pub use problem::{
-    __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, unknown_path,
+    __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, not_found, unknown_path,
 };
 pub use request_id::{Arrived, RequestId};
 pub use timings::TimingsView;
