@@ -37,6 +37,21 @@ start_console() {
     await "$name" "$folder/$name.log" 60 is_ready "$port" /readyz
 }
 
+# Every file of tests is a process with a browser of its own, side by side; what each says is shown when it has ended.
+run_tests() {
+    local file name failed=0 running=()
+    for file in "$wanted/"*"${CONSOLE_TESTS:-}"*.test.mjs; do
+        name=$(basename "$file" .test.mjs)
+        node --test --test-reporter=tap "$file" >"$folder/$name.tap" 2>&1 &
+        running+=("$name:$!")
+    done
+    for name in "${running[@]}"; do
+        wait "${name#*:}" || failed=1
+        grep -Ev '^ *(---|\.\.\.|duration_ms:|type:)|^# (Subtest|suites|cancelled|todo)|^TAP|^1\.\.' "$folder/${name%:*}.tap"
+    done
+    return "$failed"
+}
+
 main() {
     local ports open keyed origin key
     step "What drives the browser"
@@ -53,9 +68,9 @@ main() {
     start_console open "$open"
     start_console keyed "$keyed" --api-keys "$folder/keys.toml"
     step "A browser"
-    CONSOLE_MODULES="$made/node_modules" CONSOLE_OPEN="http://127.0.0.1:$open" CONSOLE_KEYED="http://127.0.0.1:$keyed" CONSOLE_KEY="$key" \
-        CONSOLE_ORIGIN="http://127.0.0.1:$origin" CONSOLE_SHOTS="${CONSOLE_SHOTS:-}" \
-        node --test "$wanted/"*"${CONSOLE_TESTS:-}"*.test.mjs
+    export CONSOLE_MODULES="$made/node_modules" CONSOLE_KEY="$key" CONSOLE_SHOTS="${CONSOLE_SHOTS:-}"
+    export CONSOLE_OPEN="http://127.0.0.1:$open" CONSOLE_KEYED="http://127.0.0.1:$keyed" CONSOLE_ORIGIN="http://127.0.0.1:$origin"
+    run_tests
 }
 
 main "$@"

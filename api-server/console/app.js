@@ -2,7 +2,7 @@
 
 import { json, key } from "./base/api.js";
 import { every, fill, h } from "./base/dom.js";
-import { waiting } from "./base/pieces.js";
+import { problemCard, waiting } from "./base/pieces.js";
 import { applyTheme, settings } from "./base/settings.js";
 import { language, t } from "./base/words.js";
 import { showBatches } from "./batches/page.js";
@@ -40,8 +40,12 @@ async function open({ byUser }) {
   showNavigation(name);
   const shown = h("div.page", waiting());
   fill(place("main"), shown);
-  await PAGES[name](shown, rest, leaving.signal);
+  // The page has a form for the key of its own.
+  if (name === "keys") fill(place("key-place"));
+  const showing = PAGES[name](shown, rest, leaving.signal);
+  // The heading is there at once, and read out; what is loaded later takes nobody's focus.
   if (byUser) (shown.querySelector("h1") ?? place("main")).focus();
+  await showing?.catch((error) => fill(shown, problemCard(error)));
 }
 
 function showNavigation(now) {
@@ -53,6 +57,7 @@ function showNavigation(now) {
 function showFrame() {
   document.documentElement.lang = language();
   place("skip").textContent = t("skip");
+  place("key-place").setAttribute("aria-label", t("page.keys"));
   fill(place("settings"), settings(() => { showFrame(); open({ byUser: false }); }));
   fill(place("foot"), h("a", { href: "/docs/" }, t("foot.api")), h("a", { href: "/metrics" }, t("foot.metrics")), h("a", { href: "/openapi.json" }, "OpenAPI"));
 }
@@ -82,7 +87,7 @@ async function lookForSearch() {
 }
 
 function askForKey() {
-  if (place("key-place").childElementCount) return;
+  if (route().name === "keys" || place("key-place").childElementCount) return;
   fill(place("key-place"), keyForm((text) => {
     key.set(text);
     fill(place("key-place"));
@@ -97,4 +102,5 @@ applyTheme();
 showFrame();
 open({ byUser: false });
 lookForSearch();
+showStatus();
 every(5, new AbortController().signal, showStatus);

@@ -12,7 +12,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     batches, context, middleware, page,
@@ -73,7 +73,11 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .routes(routes!(health::metrics))
         .routes(routes!(context::explain))
         .split_for_parts();
-    let docs = SwaggerUi::new("/docs").url("/openapi.json", document);
+    // Schemas are shown where they are used; a wall of all of them below helps nobody.
+    let shown = Config::default().default_models_expand_depth(-1);
+    let docs = SwaggerUi::new("/docs")
+        .config(shown)
+        .url("/openapi.json", document);
     let docs = Router::<Arc<AppState>>::from(docs).layer(map_response(page::guard_docs));
     let cors = middleware::cors(&app.config.cors_allow_origin);
     let router = described

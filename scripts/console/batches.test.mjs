@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { api, ended, looksRight, missing, photos, shot, SIZES, submit, tabTo, visit } from "./browser.mjs";
+import { api, ended, KEY, KEYED, looksRight, missing, photos, shot, SIZES, submit, tabTo, visit } from "./browser.mjs";
 
 test("pasted addresses become a batch by keyboard alone, and it is watched to its end", () => visit("#/batches", async (page) => {
   await tabTo(page, "a[href='#/batches/new']");
@@ -73,6 +73,18 @@ test("results can be taken along", () => visit("#/batches", async (page) => {
   const lines = (await readAll(download)).trim().split("\n").map((line) => JSON.parse(line));
   assert.equal(lines.length, 4);
 }));
+
+test("results can be taken along with a key", () => visit("#/batches", async (page) => {
+  const made = await api("/v1/batches?features=tags", { method: "POST", type: "text/plain", body: photos(3, "keyed").join("\n"), base: KEYED });
+  await page.goto(`${KEYED}/#/batches/${made.id}`);
+  await page.waitForSelector(".badge[data-state=completed]");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download results")]);
+  assert.equal((await readAll(download)).trim().split("\n").length, 3);
+}, { base: KEYED, prepare: (page) => page.addInitScript((key) => {
+  sessionStorage.setItem("tagfleet-api-key", key);
+  // Nobody is there to choose a place on the disk.
+  delete window.showSaveFilePicker;
+}, KEY) }));
 
 async function readAll(download) {
   const parts = [];

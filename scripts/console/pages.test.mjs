@@ -18,8 +18,11 @@ test("a failed request is found, and its way is shown", async () => {
   const response = await fetch(`${OPEN}/v1/tags`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ image: { url: `${ORIGIN}/no-such.jpg` } }) });
   const { request_id } = await response.json();
   await visit("#/requests", async (page) => {
-    await page.waitForSelector(`a[href="#/requests/${request_id}"]`);
-    await page.click(`a[href="#/requests/${request_id}"] >> nth=0`);
+    await page.click(".requests summary >> text=source_http_error >> nth=0");
+    await page.waitForSelector(".story .waterfall li");
+    await looksRight(page, "story");
+    await page.goto(`${OPEN}/#/requests/${request_id}`);
+    await page.waitForSelector("h1 >> text=A request");
     await page.waitForSelector(".waterfall li");
     assert.match(await page.innerText("main"), /source_http_error/);
     await page.click("text=All requests");

@@ -49,7 +49,7 @@ test("with ten thousand batches a page has twenty, and the ways on", () => {
     await page.waitForSelector("text=Album 9999");
     await looksRight(page, "many");
     await shot(page, "many-batches");
-  }, { size: "phone", prepare: (page) => page.route("**/v1/batches?*", answer) });
+  }, { size: "phone", theme: "dark", prepare: (page) => page.route("**/v1/batches?*", answer) });
 });
 
 test("of ten thousand failures a page is read quickly, and is small", async () => {

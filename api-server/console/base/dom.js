@@ -45,11 +45,12 @@ export function announce(text) {
   document.getElementById("said").textContent = text;
 }
 
-/** Calls again and again until the page is left; a hidden tab asks nothing. */
+/** Calls again and again, the first time after a while, until the page is left; a hidden tab asks nothing. */
 export async function every(seconds, signal, look) {
-  while (!signal.aborted) {
-    if (!document.hidden) await look();
+  for (;;) {
     await pause(seconds * 1000, signal);
+    if (signal.aborted) return;
+    if (!document.hidden) await look();
   }
 }
 

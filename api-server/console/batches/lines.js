@@ -10,12 +10,13 @@ const A_PAGE = 24;
 const TAGS = 4;
 const PHOTOS = "tagfleet-photos";
 
-/** `batch()` tells how it stands now. */
+/** `batch()` tells how it stands now. Returns what fills up a first page that is not full yet, and tells whether any line was shown. */
 export function showLines(place, path, batch, signal) {
   const kinds = { results: () => batch().request_counts.completed, errors: () => batch().request_counts.failed };
   const sheet = h("div", waiting());
   let kind = kinds.results() || !kinds.errors() ? "results" : "errors";
   let begun = [""];
+  let shown = 0;
 
   const choice = (name) => h("label.check", h("input", { type: "radio", name: "lines", value: name, checked: name === kind, onchange: () => { kind = name; begun = [""]; look(); } }), t(`lines.${name}`));
   const photos = h("label.check", h("input", { type: "checkbox", checked: showsPhotos(), onchange: ({ target }) => { localStorage.setItem(PHOTOS, target.checked ? "yes" : "no"); look(); } }), t("lines.photos"));
@@ -26,6 +27,7 @@ export function showLines(place, path, batch, signal) {
     const response = await call(`${path}/${kind}`, { query: { limit: A_PAGE, after: begun.at(-1) }, signal });
     const lines = (await response.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
     const next = response.headers.get("x-next-cursor");
+    shown = lines.length;
     if (!lines.length && begun.length === 1) return empty(t(`lines.${kind}.none`), t("lines.none.how"));
     const first = (begun.length - 1) * A_PAGE;
     return [
@@ -38,6 +40,12 @@ export function showLines(place, path, batch, signal) {
     ];
   }, () => look());
   look();
+  return () => {
+    const more = begun.length === 1 && shown < A_PAGE && kinds[kind]() > shown;
+    // Nothing moves away below a keyboard's focus.
+    if (more && !sheet.contains(document.activeElement)) look();
+    return shown > 0;
+  };
 }
 
 const showsPhotos = () => localStorage.getItem(PHOTOS) !== "no";

@@ -4,7 +4,7 @@ import { json, post } from "../base/api.js";
 import { announce, fill, h } from "../base/dom.js";
 import { ago, count, eta, moment, percent, rate } from "../base/format.js";
 import { follow } from "../base/events.js";
-import { card, command, figure, heading, meter, problemCard, sure } from "../base/pieces.js";
+import { card, command, figure, heading, meter, problemCard, sure, waiting } from "../base/pieces.js";
 import { sparkline } from "../base/plot.js";
 import { t } from "../base/words.js";
 import { downloads } from "./download.js";
@@ -19,10 +19,11 @@ const PACES = 240;
 export async function showOne(place, id, signal) {
   const path = `/v1/batches/${encodeURIComponent(id)}`;
   let batch;
+  fill(place, heading(t("batch.one")), waiting());
   try {
     batch = await json(path, { signal });
   } catch (error) {
-    if (error.name !== "AbortError") fill(place, heading(t("page.batches")), problemCard(error));
+    if (error.name !== "AbortError") fill(place, heading(t("batch.one")), problemCard(error, () => showOne(place, id, signal)));
     return;
   }
   const shown = new Shown(place, path, batch, signal);
@@ -40,8 +41,7 @@ class Shown {
     this.lines = h("div");
     fill(place, this.head, this.progress, this.forecast, this.failures, this.lines,
       card(t("batch.shell"), command(`tagfleet batch status ${batch.id} --api ${location.origin}\ntagfleet batch results ${batch.id} --api ${location.origin} > results.ndjson`)));
-    // Results are read once; more are read when somebody asks.
-    showLines(this.lines, path, () => this.batch, signal);
+    this.fillUp = showLines(this.lines, path, () => this.batch, signal);
   }
 
   draw() {
@@ -81,6 +81,7 @@ class Shown {
       this.batch = batch;
       this.draw();
       if (ended) this.ended();
+      else this.fillUp();
       return isFinal(batch);
     };
     follow(`${this.path}/events`, this.signal, see).catch((error) => fill(this.progress, problemCard(error, () => this.watch())));
@@ -88,7 +89,8 @@ class Shown {
 
   ended() {
     announce(t("batch.said", { status: t(`status.${this.batch.status}`) }));
-    showLines(this.lines, this.path, () => this.batch, this.signal);
+    // Whether results or errors are the ones to see is known now, where none were seen before.
+    if (!this.fillUp()) this.fillUp = showLines(this.lines, this.path, () => this.batch, this.signal);
   }
 
   async cancel() {

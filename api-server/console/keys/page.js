@@ -43,7 +43,7 @@ async function usage(signal) {
 function usageCard(told) {
   const { tenant, key: id, tier } = told;
   return card(t("usage"),
-    tenant && h("dl.figures", figure(t("usage.tenant"), tenant), id && figure(t("usage.key"), id), tier && figure(t("usage.tier"), tier), ...(told.limits ?? []).map(limit)),
+    tenant && h("dl.figures", figure(t("usage.tenant"), tenant), id && figure(t("usage.key"), id), tier && figure(t("usage.tier"), tier, told.read_only && t("usage.read_only")), ...(told.limits ?? []).map(limit)),
     standing.policies.length ? h("ol.lanes", standing.policies.map(policy)) : h("p.quiet", t("usage.unlimited")));
 }
 

@@ -23,10 +23,12 @@ async function showLists(place, signal) {
     const { slowest, failed } = await told(signal);
     if (!slowest) return empty(t("requests.unlisted"), t("requests.unlisted.how"));
     if (!slowest.length && !failed.length) return empty(t("requests.empty"), t("requests.empty.how"), h("a.button", { href: "#/try" }, t("page.try")));
-    return [list(t("requests.slowest"), slowest), list(t("requests.failed"), failed)];
+    return [list(t("requests.slowest"), slowest, signal), list(t("requests.failed"), failed, signal)];
   }, look);
   await look();
-  every(LOOK_EVERY_S, signal, async () => { if (!lists.contains(document.activeElement)) await look(); });
+  // What somebody reads stays as it is.
+  const isRead = () => lists.contains(document.activeElement) || lists.querySelector("details[open]");
+  every(LOOK_EVERY_S, signal, async () => { if (!isRead()) await look(); });
 }
 
 /** A server of before lists none; a request of known id can be asked for all the same. */
@@ -39,14 +41,28 @@ async function told(signal) {
   }
 }
 
-function list(title, requests) {
+function list(title, requests, signal) {
   const most = Math.max(...requests.map(({ total_ms }) => total_ms), 1);
-  const row = ({ id, total_ms, code, ended_at, url, worker, model }) => h("li",
-    h("a", { href: `#/requests/${id}` }, code === "ok" ? ms(total_ms) : h("span", code, " ", h("small", ms(total_ms)))),
-    h("span.quiet", { title: moment(ended_at) }, ago(ended_at)),
-    h("div.bar", { "aria-hidden": "true" }, h("i", { class: code === "ok" ? null : "bad", style: { width: `${(total_ms / most) * 100}%` } })),
-    h("span.quiet.id", [url, model, worker].filter(Boolean).join(" · ") || id));
+  const row = ({ id, total_ms, code, ended_at, url, worker, model }) => {
+    const story = h("div.story");
+    const opened = ({ target }) => { if (target.open && !story.childElementCount) showStory(story, id, signal); };
+    return h("li", h("details", { ontoggle: opened },
+      h("summary", h("strong", code === "ok" ? ms(total_ms) : `${code}, ${ms(total_ms)}`), h("span.when", { title: moment(ended_at) }, ago(ended_at)),
+        h("span.bar", { "aria-hidden": "true" }, h("i", { class: code === "ok" ? null : "bad", style: { width: `${(total_ms / most) * 100}%` } })),
+        h("span.id", [url, model, worker].filter(Boolean).join(" · ") || id)),
+      story));
+  };
   return card(title, requests.length ? h("ol.requests", requests.map(row)) : h("p.quiet", t("requests.none")));
+}
+
+/** The waterfall of a request, where it stands in the list. */
+function showStory(place, id, signal) {
+  fill(place, waiting());
+  return load(place, async () => {
+    const request = await json(`/v1/requests/${encodeURIComponent(id)}`, { signal });
+    return [request.detail && h("p.bad", request.detail), waterfall(request.stages, request.total_ms, request.worker), h("p.quiet", story(request)),
+      h("a", { href: `#/requests/${id}` }, t("requests.whole"))];
+  });
 }
 
 async function showRequest(place, id, signal) {

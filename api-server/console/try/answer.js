@@ -73,10 +73,10 @@ function tagRow({ name, category_name, confidence, parents }) {
     parents.length > 0 && h("span.quiet.parents", parents.join(" › ")));
 }
 
-function timeCard({ timings_ms, explain, worker }) {
+function timeCard({ id, timings_ms, explain, worker }) {
   const { total, ...stages } = timings_ms;
   const title = [t("answer.time"), " ", h("span.quiet", ms(total))];
-  return card(title, waterfall(explain?.stages ?? contiguous(stages), total, worker), explain && h("p.quiet", story(explain)));
+  return card(title, waterfall(explain?.stages ?? contiguous(stages), total, worker), explain && h("p.quiet", story(explain)), h("a", { href: `#/requests/${id}` }, t("requests.whole")));
 }
 
 /** Stages follow each other. */

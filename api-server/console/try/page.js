@@ -10,19 +10,18 @@ import { options, optionsForm } from "./options.js";
 import { entries, ofFile, ofUrl, tag } from "./photos.js";
 
 let chosen = null;
+// Draws what has become of the photos; a page that was left and opened again is drawn, not the one before.
+let redraw = () => {};
 
 export async function showTry(place, _, signal) {
   const strip = h("ol.strip", { "aria-label": t("try.history") });
   const answer = h("div.page");
-  const redraw = () => { showStrip(strip, redraw); showAnswer(answer); };
+  redraw = () => { showStrip(strip); showAnswer(answer); };
   const add = (made) => {
-    for (const entry of made) {
-      chosen ??= entry;
-      entries.unshift(entry);
-    }
-    if (made.length) chosen = made[0];
+    entries.unshift(...made.map((entry) => ({ ...entry, options: options() })).reverse());
+    if (made.length) chosen = entries[made.length - 1];
     redraw();
-    tag(options(), (entry) => { redraw(); said(entry); });
+    tag((entry) => { redraw(); said(entry); });
   };
   fill(place, heading(t("try.title")), askForm(add), h("section", { "aria-label": t("try.history") }, strip), answer);
   redraw();
@@ -82,7 +81,7 @@ function said(entry) {
   if (entry.state === "failed") announce(`${entry.name}: ${entry.error.message}`);
 }
 
-function showStrip(strip, redraw) {
+function showStrip(strip) {
   fill(strip, entries.map((entry) => {
     const choose = () => { chosen = entry; redraw(); };
     const first = entry.answer?.tags[0]?.name ?? (entry.state === "failed" ? t("try.failed") : entry.state === "done" ? "–" : "…");

@@ -1,6 +1,6 @@
 // The photos of this tab: each is sent once, a few at a time.
 
-import { authorization, call, key } from "../base/api.js";
+import { call, key } from "../base/api.js";
 import { quoted } from "../base/format.js";
 
 const AT_ONCE = 3;
@@ -15,20 +15,20 @@ export const ofUrl = (url) => ({ name: url.split(/[?#]/)[0].split("/").filter(Bo
 
 let under_way = 0;
 
-/** Sends what waits, and calls `changed(entry)` for each change. */
-export function tag(options, changed) {
+/** Sends what waits, and calls `changed(entry)` for each that is done. */
+export function tag(changed) {
   while (under_way < AT_ONCE) {
     const next = entries.findLast((entry) => entry.state === "waiting");
     if (!next) break;
     next.state = "sending";
     under_way += 1;
-    send(next, options).then(() => { under_way -= 1; changed(next); tag(options, changed); });
+    send(next).then(() => { under_way -= 1; changed(next); tag(changed); });
   }
   for (const { photo } of entries.splice(KEPT)) if (photo.startsWith("blob:")) URL.revokeObjectURL(photo);
 }
 
-async function send(entry, options) {
-  const request = entry.url ? asJson(entry.url, options) : asBody(entry.file, options);
+async function send(entry) {
+  const request = entry.url ? asJson(entry.url, entry.options) : asBody(entry.file, entry.options);
   entry.curl = request.curl;
   try {
     const response = await call("/v1/tags", { method: "POST", headers: { "content-type": request.type }, body: request.body, query: { ...request.query, explain: 1 } });
@@ -40,7 +40,7 @@ async function send(entry, options) {
   }
 }
 
-const curlKey = () => (key.get() && authorization() ? ` \\\n  -H "authorization: Bearer $TAGFLEET_API_KEY"` : "");
+const curlKey = () => (key.get() ? ` \\\n  -H "authorization: Bearer $TAGFLEET_API_KEY"` : "");
 
 function asJson(url, options) {
   const body = JSON.stringify({ image: { url }, ...options });

@@ -50,6 +50,7 @@ pub struct RetryRequest {
     responses(
         (status = 202, description = "A batch of what failed", body = BatchView),
         (status = 400, description = "`invalid_request`, also where nothing failed that could be tried again", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`key_read_only`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`batch_under_way`, `idempotency_in_flight`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`idempotency_mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`overloaded`, `rate_limited`, `quota_exceeded`", body = Problem, content_type = "application/problem+json"),

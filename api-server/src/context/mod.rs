@@ -274,6 +274,7 @@ mod tests {
                     tenant: "shop".into(),
                     key: Some("key_1".into()),
                     tier: Tier::default(),
+                    read_only: false,
                 };
                 let id = RequestId::random();
                 let headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! `GET /v1/requests/{id}`: what became of a request, stage by stage.
+//! `GET /v1/requests` lists those worth a look; `GET /v1/requests/{id}` tells what became of one, stage by stage.
 
 use std::sync::Arc;
 

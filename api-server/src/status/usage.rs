@@ -27,6 +27,8 @@ pub struct Usage {
     key: Option<String>,
     /// `standard`, or `low`, which is refused first.
     tier: &'static str,
+    /// Whether the key may only look.
+    read_only: bool,
     limits: Vec<Held>,
 }
 
@@ -50,6 +52,7 @@ pub(crate) async fn get_usage(
     Ok(Json(Usage {
         tenant: caller.tenant.to_string(),
         key: caller.key.as_deref().map(str::to_owned),
+        read_only: caller.read_only,
         tier: match caller.tier {
             Tier::Standard => "standard",
             Tier::Low => "low",
