@@ -23,7 +23,7 @@ for (const [hash, path] of Object.entries(PAGES)) {
       const again = page.locator(".problem button");
       if (await again.count()) {
         await again.click();
-        await page.waitForFunction(() => !document.querySelector("main .problem"));
+        await page.waitForFunction(() => !document.querySelector("main").innerText.includes("store_unavailable"));
       }
     }, { prepare: (page) => page.route(path, answer), failing: true });
   });

@@ -10,42 +10,64 @@ const A_PAGE = 24;
 const TAGS = 4;
 const PHOTOS = "tagfleet-photos";
 
-/** `batch()` tells how it stands now. Returns what fills up a first page that is not full yet, and tells whether any line was shown. */
-export function showLines(place, path, batch, signal) {
-  const kinds = { results: () => batch().request_counts.completed, errors: () => batch().request_counts.failed };
-  const sheet = h("div", waiting());
-  let kind = kinds.results() || !kinds.errors() ? "results" : "errors";
-  let begun = [""];
-  let shown = 0;
+export class Lines {
+  /** `batch()` tells how it stands now. */
+  constructor(place, path, batch, signal) {
+    Object.assign(this, { path, batch, signal, shown: 0, begun: [""] });
+    this.kind = this.whole("results") || !this.whole("errors") ? "results" : "errors";
+    this.sheet = h("div", waiting());
+    this.where = h("span");
+    fill(place, card(t("lines"), this.choices(), this.sheet));
+    this.look();
+  }
 
-  const choice = (name) => h("label.check", h("input", { type: "radio", name: "lines", value: name, checked: name === kind, onchange: () => { kind = name; begun = [""]; look(); } }), t(`lines.${name}`));
-  const photos = h("label.check", h("input", { type: "checkbox", checked: showsPhotos(), onchange: ({ target }) => { localStorage.setItem(PHOTOS, target.checked ? "yes" : "no"); look(); } }), t("lines.photos"));
-  const again = h("button.plain.small", { type: "button", onclick: () => look() }, t("lines.look"));
-  fill(place, card(t("lines"), h("div.row", h("div.row.grow", { role: "radiogroup", "aria-label": t("lines") }, Object.keys(kinds).map(choice)), photos, again), sheet));
+  whole(kind) {
+    const { completed, failed } = this.batch().request_counts;
+    return kind === "results" ? completed : failed;
+  }
 
-  const look = () => load(sheet, async () => {
-    const response = await call(`${path}/${kind}`, { query: { limit: A_PAGE, after: begun.at(-1) }, signal });
+  choices() {
+    const choose = (kind) => { Object.assign(this, { kind, begun: [""] }); this.look(); };
+    const choice = (kind) => h("label.check", h("input", { type: "radio", name: "lines", value: kind, checked: kind === this.kind, onchange: () => choose(kind) }), t(`lines.${kind}`));
+    const show = ({ target }) => { localStorage.setItem(PHOTOS, target.checked ? "yes" : "no"); this.look(); };
+    return h("div.row",
+      h("div.row.grow", { role: "radiogroup", "aria-label": t("lines") }, choice("results"), choice("errors")),
+      h("label.check", h("input", { type: "checkbox", checked: showsPhotos(), onchange: show }), t("lines.photos")),
+      h("button.plain.small", { type: "button", onclick: () => this.look() }, t("lines.look")));
+  }
+
+  look() {
+    return load(this.sheet, () => this.page(), () => this.look());
+  }
+
+  async page() {
+    const { begun, kind } = this;
+    const response = await call(`${this.path}/${kind}`, { query: { limit: A_PAGE, after: begun.at(-1) }, signal: this.signal });
     const lines = (await response.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
     const next = response.headers.get("x-next-cursor");
-    shown = lines.length;
+    this.shown = lines.length;
     if (!lines.length && begun.length === 1) return empty(t(`lines.${kind}.none`), t("lines.none.how"));
-    const first = (begun.length - 1) * A_PAGE;
+    this.tellWhere();
+    const turn = (deed) => () => { deed(); this.look(); };
     return [
       kind === "results" ? h("ol.sheet", lines.map(photo)) : h("ol.errors", lines.map(failure)),
-      pager({
-        back: begun.length > 1 && (() => { begun.pop(); look(); }),
-        next: lines.length === A_PAGE && (() => { begun.push(next); look(); }),
-        where: t("lines.where", { first: count(first + Math.min(1, lines.length)), last: count(first + lines.length), total: count(kinds[kind]()) }),
-      }),
+      pager({ back: begun.length > 1 && turn(() => begun.pop()), next: lines.length === A_PAGE && turn(() => begun.push(next)), where: this.where }),
     ];
-  }, () => look());
-  look();
-  return () => {
-    const more = begun.length === 1 && shown < A_PAGE && kinds[kind]() > shown;
-    // Nothing moves away below a keyboard's focus.
-    if (more && !sheet.contains(document.activeElement)) look();
-    return shown > 0;
-  };
+  }
+
+  /** The whole grows while the batch goes on. */
+  tellWhere() {
+    const before = (this.begun.length - 1) * A_PAGE;
+    const [first, last] = [before + Math.min(1, this.shown), before + this.shown];
+    this.where.textContent = t("lines.where", { first: count(first), last: count(last), total: count(this.whole(this.kind)) });
+  }
+
+  /** Fills up a first page that is not full yet; nothing moves away below a keyboard's focus. */
+  fillUp() {
+    this.tellWhere();
+    const more = this.begun.length === 1 && this.shown < A_PAGE && this.whole(this.kind) > this.shown;
+    if (more && !this.sheet.contains(document.activeElement)) this.look();
+  }
 }
 
 const showsPhotos = () => localStorage.getItem(PHOTOS) !== "no";

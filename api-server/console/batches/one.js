@@ -10,7 +10,7 @@ import { t } from "../base/words.js";
 import { downloads } from "./download.js";
 import { failuresCard } from "./failures.js";
 import { forecastCard } from "./forecast.js";
-import { showLines } from "./lines.js";
+import { Lines } from "./lines.js";
 import { badge, isFinal, nameOf, parts } from "./state.js";
 
 /** Paces that are drawn: four minutes of events, one a second. */
@@ -38,10 +38,14 @@ class Shown {
     this.progress = h("div");
     this.failures = h("div.page");
     this.forecast = h("div.page");
-    this.lines = h("div");
-    fill(place, this.head, this.progress, this.forecast, this.failures, this.lines,
+    this.below = h("div");
+    fill(place, this.head, this.progress, this.forecast, this.failures, this.below,
       card(t("batch.shell"), command(`tagfleet batch status ${batch.id} --api ${location.origin}\ntagfleet batch results ${batch.id} --api ${location.origin} > results.ndjson`)));
-    this.fillUp = showLines(this.lines, path, () => this.batch, signal);
+    this.showLines();
+  }
+
+  showLines() {
+    this.lines = new Lines(this.below, this.path, () => this.batch, this.signal);
   }
 
   draw() {
@@ -54,7 +58,7 @@ class Shown {
 
   drawHead() {
     const { batch } = this;
-    redrawn(this.head, [batch.status, batch.metadata], () => [
+    redrawn(this.head, [batch.status, batch.metadata, batch.request_counts.failed > 0], () => [
       heading(nameOf(batch), badge(batch.status), h("div.row", this.deeds())),
       h("p.quiet", h("code", batch.id), " · ", h("span", { title: moment(batch.created_at) }, ago(batch.created_at)),
         batch.model && ` · ${batch.model}`,
@@ -81,7 +85,7 @@ class Shown {
       this.batch = batch;
       this.draw();
       if (ended) this.ended();
-      else this.fillUp();
+      else this.lines.fillUp();
       return isFinal(batch);
     };
     follow(`${this.path}/events`, this.signal, see).catch((error) => fill(this.progress, problemCard(error, () => this.watch())));
@@ -90,7 +94,8 @@ class Shown {
   ended() {
     announce(t("batch.said", { status: t(`status.${this.batch.status}`) }));
     // Whether results or errors are the ones to see is known now, where none were seen before.
-    if (!this.fillUp()) this.fillUp = showLines(this.lines, this.path, () => this.batch, this.signal);
+    if (this.lines.shown) this.lines.fillUp();
+    else this.showLines();
   }
 
   async cancel() {
