@@ -24,7 +24,7 @@ const PAGES = {
 const place = (id) => document.getElementById(id);
 // What a page has begun ends when it is left.
 let leaving = new AbortController();
-// A service without a sentence encoder finds no tags by phrase.
+// A fleet without a model for phrases finds no tags by them.
 let searches = false;
 
 function route() {
@@ -80,9 +80,11 @@ async function health() {
   }
 }
 
+// A model that takes phrases takes no pictures: workers name it, and the list of models for pictures does not.
 async function lookForSearch() {
-  const asked = await json("/openapi.json").catch(() => ({}));
-  searches = Boolean(asked.paths?.["/v1/search/tags"]);
+  const { models, workers } = await json("/v1/models").catch(() => ({ models: [], workers: [] }));
+  const pictures = new Set(models.map(({ name }) => name));
+  searches = workers.some((worker) => worker.models.some((name) => !pictures.has(name)));
   showNavigation(route().name);
 }
 
@@ -92,6 +94,7 @@ function askForKey() {
     key.set(text);
     fill(place("key-place"));
     open({ byUser: false });
+    lookForSearch();
   }));
 }
 

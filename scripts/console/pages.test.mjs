@@ -68,13 +68,28 @@ test("a theme that is chosen stays", () => visit("#/keys", async (page) => {
   assert.notEqual(dark, "rgb(243, 245, 244)");
 }));
 
-test("a phrase finds tags where the service can do that", () => visit("#/search", async (page) => {
+const phrases = async (page) => {
+  await page.route("**/v1/models", async (route) => {
+    const models = await (await route.fetch()).json();
+    models.workers[0].models.push("phrases");
+    await route.fulfill({ json: models });
+  });
+  await page.route("**/v1/search/tags", (route) => route.fulfill({ json: { tags: [{ id: "seashore", name: "seashore", category: "place", score: 0.75 }], model: { name: "phrases", version: "1" } } }));
+};
+
+test("a phrase finds tags where the fleet can do that", () => visit("#/fleet", async (page) => {
+  await page.click("nav >> text=Search");
   await page.fill("#phrase", "the sea");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".tags li");
-  assert.match(await page.innerText(".tags"), /seashore/);
+  assert.match(await page.innerText(".tags"), /seashore\s*place/);
   await looksRight(page, "search");
-}, { prepare: (page) => page.route("**/v1/search/tags", (route) => route.fulfill({ json: { tags: [{ tag: "seashore", name: "seashore", score: 0.75 }], model: { name: "fake" } } })) }));
+}, { prepare: phrases }));
+
+test("where it cannot, there is no such page to choose", () => visit("#/fleet", async (page) => {
+  await page.waitForSelector("tbody tr");
+  assert.equal(await page.locator("nav >> text=Search").count(), 0);
+}));
 
 for (const size of Object.keys(SIZES)) for (const theme of ["light", "dark"]) {
   test(`nothing to find fault with: ${size}, ${theme}`, async () => {
