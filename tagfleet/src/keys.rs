@@ -71,7 +71,7 @@ impl Keys {
         };
         let NewKey { key, mut entry } = NewKey::random(&tenant, requests_per_second, burst)?;
         if read_only {
-            entry.push_str("\nread_only = true");
+            entry.push_str("read_only = true\n");
         }
         eprintln!(
             "The key, which is stored nowhere:\n\n{key}\n\nIts entry for the file that --api-keys names:\n"

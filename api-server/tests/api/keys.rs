@@ -202,7 +202,7 @@ async fn a_key_may_be_for_reading_alone() {
     let reader = NewKey::random("shop", 50.0, None).unwrap();
     let writer = NewKey::random("shop", 50.0, None).unwrap();
     let file = KeyFile::new(&format!(
-        "{}\nread_only = true\n{}",
+        "{}read_only = true\n{}",
         reader.entry, writer.entry
     ));
     let api = file.serve().await;
@@ -214,11 +214,9 @@ async fn a_key_may_be_for_reading_alone() {
         .client
         .get(api.url("/v1/usage"))
         .bearer_auth(&reader.key);
-    let usage: serde_json::Value = usage.send().await.unwrap().json().await.unwrap();
-    assert_eq!(
-        (&usage["tenant"], &usage["read_only"]),
-        (&"shop".into(), &true.into())
-    );
+    let usage = Reply::read(usage.send().await.unwrap()).await.json;
+    assert_eq!(usage["tenant"], "shop");
+    assert_eq!(usage["read_only"], true);
     for path in ["/v1/batches", "/v1/cache"] {
         let request = match path {
             "/v1/cache" => api.client.delete(api.url(path)),
