@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients flame clean-cache
+.PHONY: help demo install test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,11 @@ install: ## Build `tagfleet` as it ships, and put it into ~/.local/bin (PREFIX=/
 
 test: ## Every test, with the real models and with brokers of the tests' own
 	@scripts/test.sh
+
+test-console: ## The pages in a browser: main jobs, keyboard alone, axe, two widths, two themes; pictures in target/console (CONSOLE_TESTS=try)
+	@scripts/setup.sh console
+	@bash -euo pipefail -c 'steps=1; . scripts/lib.sh; prepare_models "--only samples" build --package tagfleet'
+	@CONSOLE_SHOTS=target/console scripts/console.sh
 
 fleet: ## RabbitMQ, Redis, HAProxy, two API servers, a migrator, two workers on this machine (FLEET_EXIT=1, FLEET_APIS, FLEET_WORKERS, FLEET_ROUNDS)
 	@scripts/fleet.sh

@@ -131,6 +131,7 @@ start_migrator() {
 
 start_api() {
     start_role "api-$1" api TAGFLEET_API_NAME="api-$1" TAGFLEET_LISTEN="127.0.0.1:${api_ports[$1 - 1]}" \
+        TAGFLEET_SAMPLES="$TAGFLEET_MODELS_DIR/samples" \
         TAGFLEET_FETCH_ALLOW_ORIGINS="http://127.0.0.1:$samples_port,http://127.0.0.1:$slow_port"
 }
 

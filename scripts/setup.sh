@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|fuzz|flame|bench-prepare|manifests|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|console|fuzz|flame|bench-prepare|manifests|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -50,6 +50,13 @@ want_fleet() {
     want util-linux command_exists setpriv
 }
 
+# A browser that is driven by Node; npm fetches what drives it.
+want_console() {
+    want chromium command_exists chromium
+    want nodejs command_exists node
+    want npm command_exists npm
+}
+
 # The sanitizer's library for C code, which clang only recommends.
 has_sanitizer() { clang -fsanitize=address -x c -o /dev/null - <<<'int main(void) { return 0; }'; }
 
@@ -93,13 +100,14 @@ want_group() {
     case $1 in
     build) want_build ;;
     fleet) want_build && want_fleet ;;
-    test) want_build && want_fleet && want_manifests ;;
+    test) want_build && want_fleet && want_manifests && want_console ;;
+    console) want_build && want_console ;;
     fuzz) want_build && want_fuzz ;;
     flame) want_build && want_flame ;;
     bench-prepare) want_build && want_bench_prepare ;;
     manifests) want_manifests ;;
     engine) want_build && want_engine ;;
-    *) die "no group is called '$1': build, fleet, test, fuzz, flame, bench-prepare, manifests, engine" ;;
+    *) die "no group is called '$1': build, fleet, test, console, fuzz, flame, bench-prepare, manifests, engine" ;;
     esac
 }
 

@@ -13,6 +13,8 @@ use common::{
     stage::Stage,
 };
 use ledger::{Ledger, unavailable};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::config::BatchConfig;
 
@@ -41,6 +43,16 @@ pub struct OpenStream {
     streams: Arc<Mutex<HashMap<String, usize>>>,
 }
 
+/// What a tenant has of something, and how much of it it may have.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Held {
+    /// `batches_open`: under way or untold, in the fleet; `streams`: of events, at this server.
+    #[schema(example = "batches_open")]
+    what: &'static str,
+    used: usize,
+    most: usize,
+}
+
 impl Quota {
     pub fn new(config: &BatchConfig) -> Self {
         Self {
@@ -66,6 +78,23 @@ impl Quota {
             return Err(exceeded(detail));
         }
         Ok(())
+    }
+
+    pub async fn held(&self, ledger: &Ledger, tenant: &str) -> Result<[Held; 2], Fault> {
+        let open = ledger.open_batches_of(tenant).await.map_err(unavailable)?;
+        let streams = lock(&self.streams).get(tenant).copied();
+        Ok([
+            Held {
+                what: "batches_open",
+                used: open,
+                most: self.max_open,
+            },
+            Held {
+                what: "streams",
+                used: streams.unwrap_or_default(),
+                most: self.max_streams,
+            },
+        ])
     }
 
     /// Counts a batch that was begun.

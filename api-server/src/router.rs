@@ -12,12 +12,12 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     batches, context, middleware, page, search,
     state::AppState,
-    status::{cache, fleet, health, models, requests},
+    status::{cache, fleet, health, models, requests, usage},
     tags,
 };
 
@@ -53,7 +53,9 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
     let keyed = OpenApiRouter::new()
         .routes(routes!(tags::tag_image))
         .routes(routes!(search::search_tags))
+        .routes(routes!(requests::list_requests))
         .routes(routes!(requests::get_request))
+        .routes(routes!(usage::get_usage))
         .routes(routes!(models::list_models))
         .routes(routes!(fleet::get_fleet))
         .routes(routes!(cache::get_cache, cache::clear_cache))
@@ -73,13 +75,18 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .routes(routes!(context::explain))
         .split_for_parts();
     context::describe_problems(&mut document);
-    let docs = SwaggerUi::new("/docs").url("/openapi.json", document);
+    // Schemas are shown where they are used; a wall of all of them below helps nobody.
+    let shown = Config::default().default_models_expand_depth(-1);
+    let docs = SwaggerUi::new("/docs")
+        .config(shown)
+        .url("/openapi.json", document);
     let docs = Router::<Arc<AppState>>::from(docs).layer(map_response(page::guard_docs));
     let cors = middleware::cors(&app.config.cors_allow_origin);
     let router = described
         .route("/", get(page::index))
-        .route("/page/style.css", get(page::style))
-        .route("/page/app.js", get(page::script))
+        .route("/page/samples", get(page::samples::list))
+        .route("/page/samples/{name}", get(page::samples::photo))
+        .route("/page/{*path}", get(page::part))
         .merge(docs)
         .fallback(context::unknown_path)
         .method_not_allowed_fallback(context::method_not_allowed)

@@ -67,7 +67,6 @@ impl AppState {
                 dispatcher.workers.clone(),
                 resources.queue.clone(),
             ),
-            dispatcher,
             keys,
             offload: Offload::default(),
             idempotency: InFlightKeys::default(),
@@ -75,10 +74,12 @@ impl AppState {
             listeners: Listeners {
                 records: Records::open(
                     resources.bus.clone(),
+                    dispatcher.name(),
                     Duration::from_secs(config.request_keep_s),
                 ),
                 traces: Traces::open(&config.traces),
             },
+            dispatcher,
             quota: Quota::new(&config.batches),
             reading: Budget::new(resources.budget.max_bytes() / READERS_PART),
             uploads: Arc::new(Semaphore::new(config.batches.batch_max_uploads)),

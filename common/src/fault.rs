@@ -58,6 +58,7 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, false, "The method is not allowed here";
     Unauthorized = "unauthorized", 401, false, "A valid API key is needed";
     KeyRevoked = "key_revoked", 401, false, "The API key is revoked";
+    KeyReadOnly = "key_read_only", 403, false, "The API key may only read";
     RateLimited = "rate_limited", 429, true, "The API key's rate is exceeded";
     QuotaExceeded = "quota_exceeded", 429, true, "The tenant has as many of these as it may";
     ModelNotFound = "model_not_found", 404, false, "No worker serves that model";

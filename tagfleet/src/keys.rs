@@ -43,6 +43,10 @@ struct New {
     /// Requests at once [default: as many as in one second]
     #[arg(long)]
     burst: Option<u32>,
+
+    /// The key may look at everything, and begin, change or end nothing
+    #[arg(long)]
+    read_only: bool,
 }
 
 impl Keys {
@@ -51,6 +55,7 @@ impl Keys {
             tenant,
             requests_per_second,
             burst,
+            read_only,
         } = match self.command {
             Command::New(new) => new,
             Command::WebhookSecret(WebhookSecret {
@@ -64,7 +69,10 @@ impl Keys {
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        let NewKey { key, entry } = NewKey::random(&tenant, requests_per_second, burst)?;
+        let NewKey { key, mut entry } = NewKey::random(&tenant, requests_per_second, burst)?;
+        if read_only {
+            entry.push_str("read_only = true\n");
+        }
         eprintln!(
             "The key, which is stored nowhere:\n\n{key}\n\nIts entry for the file that --api-keys names:\n"
         );

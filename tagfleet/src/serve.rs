@@ -157,6 +157,8 @@ impl Serve {
         api_server::check(&self.api)?;
         self.migrate.validate()?;
         self.worker.validate()?;
+        let samples = self.worker.models_dir.join("samples");
+        self.api.samples.get_or_insert(samples);
         let listener = listen(self.api.listen).await?;
         let signal = shutdown::on_signal();
         let opening = open(&self.resources, self.api.max_body_bytes);

@@ -6,6 +6,7 @@ use common::fault::Fault;
 use ledger::{BatchView, unavailable};
 
 use super::named::{Named, Problems};
+use crate::context::Problem;
 
 /// End a batch
 ///
@@ -13,7 +14,11 @@ use super::named::{Named, Problems};
 #[utoipa::path(
     post, path = "/v1/batches/{id}/cancel", tag = "Batches", security((), ("api_key" = [])),
     params(("id" = String, Path, description = "`batch_…`")),
-    responses((status = 200, body = BatchView), Problems)
+    responses(
+        (status = 200, body = BatchView),
+        (status = 403, description = "`key_read_only`", body = Problem, content_type = "application/problem+json"),
+        Problems
+    )
 )]
 pub async fn cancel_batch(named: Named) -> Response {
     named.json(cancel(&named).await, "batch cancelled")

@@ -62,6 +62,7 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
         (status = 202, description = "The whole list is stored, and will be worked on; a manifest is going to be read", body = BatchView),
         (status = 400, description = "`invalid_request`: the line is named", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`key_read_only`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`model_not_found`; `not_found` of a batch to be retagged", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`idempotency_in_flight`, `batch_under_way` of a batch to be retagged", body = Problem, content_type = "application/problem+json"),

@@ -12,6 +12,7 @@ use ledger::{
     BatchView, Request,
     view::{Counts, Status},
 };
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::named::{Named, Problems};
@@ -64,7 +65,7 @@ struct Watching {
 /// What was told last, and whether it was the end.
 #[derive(Default)]
 struct Told {
-    text: String,
+    state: Value,
     progress: Option<(Status, Counts)>,
     /// Looks in a row that found nothing done.
     idle: u32,
@@ -82,10 +83,15 @@ impl Told {
         self.progress = progress;
         self.ended = view.status.is_final();
         let text = serde_json::to_string(view).expect("maps have text as keys");
-        if text == self.text {
+        let mut state: Value = serde_json::from_str(&text).expect("it was just written");
+        let fields = state.as_object_mut().expect("a view has fields");
+        // They follow the clock while nothing is done, and so are no news by themselves.
+        fields.remove("rate_per_s");
+        fields.remove("eta");
+        if state == self.state {
             return None;
         }
-        self.text.clone_from(&text);
+        self.state = state;
         Some(text)
     }
 }

@@ -1,6 +1,10 @@
 //! What failed of a batch, as the rows of another one.
 
-use common::{budget::Budget, fault::Fault, stage::Stage};
+use common::{
+    budget::Budget,
+    fault::{Code, Fault},
+    stage::Stage,
+};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use ledger::{BatchKey, Cursor, Kind, Ledger, LedgerError, intake::Stopped, unavailable};
 use manifest::Row;
@@ -22,6 +26,8 @@ pub struct Failed {
     pub of: BatchKey,
     pub shards: u32,
     pub only: Only,
+    /// Those of this cause alone.
+    pub code: Option<Code>,
 }
 
 #[derive(Deserialize)]
@@ -44,7 +50,12 @@ impl Failed {
         ledger: &Ledger,
         reading: &Budget,
     ) -> impl Stream<Item = Result<Row, Stopped>> + Send {
-        let Self { of, shards, only } = self;
+        let Self {
+            of,
+            shards,
+            only,
+            code,
+        } = self;
         let ledger = ledger.clone();
         let reading = reading.clone();
         let pieces = stream::once(async move {
@@ -57,29 +68,30 @@ impl Failed {
             .try_flatten()
             .map_err(|error| Stopped::from(unavailable(error)));
         chunks
-            .map_ok(move |chunk| stream::iter(rows(&chunk, only)))
+            .map_ok(move |chunk| stream::iter(rows(&chunk, only, code)))
             .try_flatten()
     }
 }
 
 /// A part has whole lines.
-fn rows(chunk: &[u8], only: Only) -> Vec<Result<Row, Stopped>> {
+fn rows(chunk: &[u8], only: Only, code: Option<Code>) -> Vec<Result<Row, Stopped>> {
     let lines = chunk
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty());
     let read = lines.map(|line| match serde_json::from_slice::<Line>(line) {
-        Ok(line) => Ok(line.is_wanted(only).then(|| line.into_row())),
+        Ok(line) => Ok(line.is_wanted(only, code).then(|| line.into_row())),
         Err(_) => Err(Stopped::Content(Fault::bug(Stage::Admit))),
     });
     read.filter_map(Result::transpose).collect()
 }
 
 impl Line {
-    fn is_wanted(&self, only: Only) -> bool {
-        match only {
-            Only::All => self.error.code != common::fault::Code::InvalidRow.name(),
+    fn is_wanted(&self, only: Only, code: Option<Code>) -> bool {
+        let fits = match only {
+            Only::All => self.error.code != Code::InvalidRow.name(),
             Only::Retryable => self.error.retryable,
-        }
+        };
+        fits && code.is_none_or(|code| self.error.code == code.name())
     }
 
     fn into_row(self) -> Row {

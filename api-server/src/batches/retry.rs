@@ -34,6 +34,10 @@ pub struct RetryRequest {
     /// `all`, or `retryable`: only what may succeed now; all if absent.
     #[param(value_type = Option<String>, example = "retryable")]
     only: Option<Only>,
+    /// Only what failed for this cause.
+    #[param(value_type = Option<String>, example = "source_timeout")]
+    #[schema(value_type = Option<String>, example = "source_timeout")]
+    code: Option<Code>,
 }
 
 /// Try again what failed
@@ -46,6 +50,7 @@ pub struct RetryRequest {
     responses(
         (status = 202, description = "A batch of what failed", body = BatchView),
         (status = 400, description = "`invalid_request`, also where nothing failed that could be tried again", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`key_read_only`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`batch_under_way`, `idempotency_in_flight`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`idempotency_mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`overloaded`, `rate_limited`, `quota_exceeded`", body = Problem, content_type = "application/problem+json"),
@@ -75,7 +80,8 @@ async fn retry(
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY_BYTES).await;
     let body = body.map_err(|error| broken(&error, Stage::Admit))?;
-    let only = only(query.as_deref().unwrap_or_default(), &body)?;
+    let RetryRequest { only, code } = asked(query.as_deref().unwrap_or_default(), &body)?;
+    let only = only.unwrap_or_default();
     let failed = named.find().await?;
     let _permit = app.admit_upload()?;
     let idempotency = app.idempotency.enter(&failed.tenant, &parts.headers)?;
@@ -83,8 +89,12 @@ async fn retry(
         of: failed.key(),
         shards: ended_shards(named, &failed).await?,
         only,
+        code,
     };
-    let asked = format!("retry of {} {only:?}", failed.id);
+    let mut asked = format!("retry of {} {only:?}", failed.id);
+    if let Some(code) = code {
+        asked.push_str(&format!(" {}", code.name()));
+    }
     let made = Made {
         fresh: fresh(named, failed),
         asked,
@@ -95,12 +105,15 @@ async fn retry(
     make(app, made).await
 }
 
-fn only(query: &str, body: &[u8]) -> Result<Only, Fault> {
+fn asked(query: &str, body: &[u8]) -> Result<RetryRequest, Fault> {
     let asked: RetryRequest = match body.trim_ascii().is_empty() {
         true => parse_query(query)?,
         false => parse_json(body)?,
     };
-    Ok(asked.only.unwrap_or_default())
+    if asked.code == Some(Code::Unknown) {
+        return Err(Fault::invalid("code is none of the codes of failures"));
+    }
+    Ok(asked)
 }
 
 /// What may still fail is no part of it.

@@ -43,6 +43,11 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_REQUEST_KEEP_S", default_value_t = 3_600)]
     pub request_keep_s: u64,
 
+    /// Folder of photos (JPEG, PNG, WebP) that the page offers to try; its first 24 by name are open to everybody
+    /// [default: none; with `serve` the models' `samples`]
+    #[arg(long, env = "TAGFLEET_SAMPLES")]
+    pub samples: Option<PathBuf>,
+
     /// Origins such as `https://shop.example` whose pages may call this API from a browser, or `*` for all; none by default.
     /// A page still needs an API key where keys are asked for
     #[arg(long, env = "TAGFLEET_CORS_ALLOW_ORIGINS", value_delimiter = ',')]

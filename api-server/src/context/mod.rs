@@ -26,7 +26,7 @@ use url::Url;
 
 pub use described::describe_problems;
 pub use problem::{
-    __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, unknown_path,
+    __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, not_found, unknown_path,
 };
 pub use request_id::{Arrived, RequestId};
 pub use timings::TimingsView;
@@ -276,6 +276,7 @@ mod tests {
                     tenant: "shop".into(),
                     key: Some("key_1".into()),
                     tier: Tier::default(),
+                    read_only: false,
                 };
                 let id = RequestId::random();
                 let headers = HeaderMap::new();

@@ -8,6 +8,10 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
 use identity::{Admitted, Refused};
 
 use crate::{
@@ -24,6 +28,12 @@ pub async fn auth(
 ) -> Response {
     let admitted = app.keys.admit(request.headers(), &app.resources.bus).await;
     let (mut response, standing) = match admitted {
+        Ok(Admitted {
+            caller, standing, ..
+        }) if caller.read_only && !request.method().is_safe() => {
+            let context = RequestContext::begin(id, arrived.0, Some(caller), request.headers());
+            (context.refuse(only_reads()), standing)
+        }
         Ok(Admitted {
             caller,
             guest,
@@ -46,4 +56,12 @@ pub async fn auth(
     };
     standing.write(response.headers_mut());
     response
+}
+
+fn only_reads() -> Fault {
+    Fault::new(
+        Code::KeyReadOnly,
+        Stage::Admit,
+        "This API key may look at everything, and begin, change or end nothing.",
+    )
 }

@@ -1,10 +1,20 @@
-//! The page on which a newcomer tries the service. Nothing of it comes from
-//! elsewhere, so it works where there is no internet.
+//! The console: pages that a browser draws from the JSON API. Nothing of them comes from elsewhere, so they work where there
+//! is no internet.
+
+pub mod samples;
 
 use axum::{
-    http::{HeaderName, HeaderValue, header},
+    body::Bytes,
+    extract::Path,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use include_dir::{Dir, include_dir};
+use sha2::{Digest, Sha256};
+
+use crate::context::{RequestId, not_found};
+
+static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/console");
 
 /// Scripts and styles of this server alone; pictures from anywhere, since a
 /// URL that is typed in is shown.
@@ -16,37 +26,58 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
                            img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Sets what holds for the documents of the API.
-pub async fn guard_docs(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, DOCS_POLICY),
+pub async fn guard_docs(response: Response) -> Response {
+    guarded(response, DOCS_POLICY)
+}
+
+pub async fn index(id: RequestId, headers: HeaderMap) -> Response {
+    file("index.html", id, &headers).await
+}
+
+pub async fn part(Path(path): Path<String>, id: RequestId, headers: HeaderMap) -> Response {
+    file(&path, id, &headers).await
+}
+
+/// A browser asks again each time, and is sent only what has changed.
+async fn file(path: &str, id: RequestId, asked: &HeaderMap) -> Response {
+    let (Some(file), Some(kind)) = (FILES.get_file(path), kind(path)) else {
+        return not_found(id).await;
+    };
+    let digest = Sha256::digest(file.contents());
+    let tag = format!("\"{:x}\"", Bytes::copy_from_slice(&digest));
+    let known = asked.get(header::IF_NONE_MATCH);
+    let response = if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Bytes::from_static(file.contents()).into_response()
+    };
+    let described = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+        (header::ETAG, tag),
+    ];
+    guarded((described, response).into_response(), POLICY)
+}
+
+fn kind(path: &str) -> Option<&'static str> {
+    match path.rsplit_once('.')?.1 {
+        "html" => Some("text/html; charset=utf-8"),
+        "css" => Some("text/css; charset=utf-8"),
+        "js" => Some("text/javascript; charset=utf-8"),
+        _ => None,
+    }
+}
+
+fn guarded(mut response: Response, policy: &'static str) -> Response {
+    let headers: [(HeaderName, &str); 3] = [
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+    ];
+    for (name, value) in headers {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-pub async fn index() -> impl IntoResponse {
-    asset("text/html; charset=utf-8", include_str!("index.html"))
-}
-
-pub async fn style() -> impl IntoResponse {
-    asset("text/css; charset=utf-8", include_str!("style.css"))
-}
-
-pub async fn script() -> impl IntoResponse {
-    asset("text/javascript; charset=utf-8", include_str!("app.js"))
-}
-
-fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    let headers: [(HeaderName, &str); 5] = [
-        (header::CONTENT_TYPE, kind),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, text)
 }

@@ -87,6 +87,7 @@ pub(crate) async fn get_cache(
         (status = 204, description = "From now on nothing is found that was kept before"),
         (status = 400, description = "`invalid_request`: tenants share their results here", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`key_read_only`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`results_unavailable`", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u16, description = "Seconds"))),
     )

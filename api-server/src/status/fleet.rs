@@ -125,7 +125,7 @@ pub(crate) async fn get_fleet(State(app): State<Arc<AppState>>) -> Json<Fleet> {
 }
 
 /// What processes said of themselves; nothing while the bus is away.
-async fn told<T: Versioned>(bus: &Bus, kind: &str) -> Vec<T> {
+pub(super) async fn told<T: Versioned>(bus: &Bus, kind: &str) -> Vec<T> {
     let told: Result<Vec<Bytes>, BusError> = bus.announced(kind).await;
     let payloads = told.unwrap_or_default();
     payloads

@@ -5,3 +5,4 @@ pub mod fleet;
 pub mod health;
 pub mod models;
 pub mod requests;
+pub mod usage;

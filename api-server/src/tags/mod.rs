@@ -65,6 +65,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
         (status = 304, description = "The answer is the one that `If-None-Match` names"),
         (status = 400, description = "`invalid_request` (also a name in `categories`, `include` or `exclude` that the model does not know), `invalid_url`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json", headers(("www-authenticate" = String, description = "`Bearer`"))),
+        (status = 403, description = "`key_read_only`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`model_not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`idempotency_in_flight`", body = Problem, content_type = "application/problem+json"),

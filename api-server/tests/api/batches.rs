@@ -289,6 +289,28 @@ async fn events_tell_how_it_goes_until_it_ends() {
 }
 
 #[tokio::test]
+async fn events_repeat_no_state_while_nothing_is_done() {
+    let album = Album::start().await;
+    let api = started(&album, &["--migrate-items", "1"], Behaviour::Slow(2_500)).await;
+    let id = create(&api, json!({"items": items(&album, &["good-1", "good-2"])})).await;
+    let events = api.get(&format!("/v1/batches/{id}/events")).await;
+    let text = events.json.as_str().unwrap();
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let mut told: Vec<Value> = data
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    for batch in &mut told {
+        let batch = batch.as_object_mut().unwrap();
+        batch.remove("rate_per_s");
+        batch.remove("eta");
+    }
+    let all = told.len();
+    told.dedup();
+    assert!((2..=6).contains(&all) && told.len() == all, "{told:#?}");
+    api.finish().await;
+}
+
+#[tokio::test]
 async fn a_cancelled_batch_ends_with_every_item_told() {
     let album = Album::start().await;
     let api = started(

@@ -1,4 +1,4 @@
-//! Everything beside tagging: documents, models, metrics, the page.
+//! Everything beside tagging: documents, models, metrics.
 
 use serde_json::json;
 use testing::pictures;
@@ -124,32 +124,6 @@ async fn metrics_tell_of_stages_and_codes() {
         r#"tagfleet_request_seconds_bucket{status="200""#,
     ] {
         assert!(text.contains(line), "{line}\n{text}");
-    }
-    api.finish().await;
-}
-
-#[tokio::test]
-async fn the_page_needs_nothing_from_elsewhere() {
-    let api = Harness::start().await;
-    for (path, kind) in [
-        ("/", "text/html"),
-        ("/page/style.css", "text/css"),
-        ("/page/app.js", "text/javascript"),
-    ] {
-        let page = api.get(path).await;
-        assert_eq!(page.status, 200);
-        assert!(page.header("content-type").starts_with(kind));
-        assert!(
-            page.header("content-security-policy")
-                .contains("default-src 'none'")
-        );
-        let text = page.json.as_str().unwrap();
-        assert!(
-            !text.contains("src=\"http")
-                && !text.contains("href=\"http")
-                && !text.contains("style=\""),
-            "{path}"
-        );
     }
     api.finish().await;
 }

@@ -196,3 +196,34 @@ async fn a_file_that_is_broken_or_missing_at_the_start_is_an_error() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_key_may_be_for_reading_alone() {
+    let reader = NewKey::random("shop", 50.0, None).unwrap();
+    let writer = NewKey::random("shop", 50.0, None).unwrap();
+    let file = KeyFile::new(&format!(
+        "{}read_only = true\n{}",
+        reader.entry, writer.entry
+    ));
+    let api = file.serve().await;
+    tag_with(&api, &reader)
+        .await
+        .is_problem(403, "key_read_only");
+    assert_eq!(tag_with(&api, &writer).await.status, 200);
+    let usage = api
+        .client
+        .get(api.url("/v1/usage"))
+        .bearer_auth(&reader.key);
+    let usage = Reply::read(usage.send().await.unwrap()).await.json;
+    assert_eq!(usage["tenant"], "shop");
+    assert_eq!(usage["read_only"], true);
+    for path in ["/v1/batches", "/v1/cache"] {
+        let request = match path {
+            "/v1/cache" => api.client.delete(api.url(path)),
+            _ => api.client.post(api.url(path)),
+        };
+        let refused = request.bearer_auth(&reader.key).send().await.unwrap();
+        assert_eq!(refused.status(), 403, "{path}");
+    }
+    api.finish().await;
+}

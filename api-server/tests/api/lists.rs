@@ -247,7 +247,16 @@ async fn what_failed_is_tried_again_as_a_batch_of_its_own() {
     .await;
     let mut list = items(
         &album,
-        &["a", "dead-1", "failing-1", "b", "failing-2", "c", "d"],
+        &[
+            "a",
+            "dead-1",
+            "failing-1",
+            "b",
+            "failing-2",
+            "broken-1",
+            "c",
+            "d",
+        ],
     );
     list.as_array_mut()
         .unwrap()
@@ -257,7 +266,7 @@ async fn what_failed_is_tried_again_as_a_batch_of_its_own() {
         json!({"items": list, "features": ["tags"], "metadata": {"album": "7"}}),
     )
     .await;
-    assert_eq!(ended(&api, &id).await["request_counts"], counts(8, 4, 4));
+    assert_eq!(ended(&api, &id).await["request_counts"], counts(9, 4, 5));
     let retry = async |query: &str, key: &str| {
         let request = api
             .client
@@ -272,7 +281,7 @@ async fn what_failed_is_tried_again_as_a_batch_of_its_own() {
     let batch = completed(&api, &all).await;
     assert_eq!(
         batch["request_counts"],
-        counts(3, 0, 3),
+        counts(4, 0, 4),
         "not the row that could not be read"
     );
     let mut names: Vec<_> = errors(&api, &batch)
@@ -283,7 +292,12 @@ async fn what_failed_is_tried_again_as_a_batch_of_its_own() {
     names.sort();
     assert_eq!(
         names,
-        ["\"id dead-1\"", "\"id failing-1\"", "\"id failing-2\""]
+        [
+            "\"id broken-1\"",
+            "\"id dead-1\"",
+            "\"id failing-1\"",
+            "\"id failing-2\""
+        ]
     );
     let only = retry("?only=retryable", "k2").await;
     assert_eq!(completed(&api, &only).await["request_counts"]["total"], 2);
@@ -292,6 +306,12 @@ async fn what_failed_is_tried_again_as_a_batch_of_its_own() {
         only.json["id"],
         "the same, sent again"
     );
+    let caused = retry("?code=image_truncated", "k4").await;
+    let batch = completed(&api, &caused).await;
+    assert_eq!(batch["request_counts"]["total"], 1, "one cause alone");
+    retry("?code=image_truncatet", "k5")
+        .await
+        .is_problem(400, "invalid_request");
     retry("", "k2")
         .await
         .is_problem(422, "idempotency_mismatch");

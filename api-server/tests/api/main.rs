@@ -12,6 +12,7 @@ mod cache;
 mod choice;
 mod clients;
 mod connections;
+mod console;
 mod dry_runs;
 mod edge;
 mod happy;

@@ -65,6 +65,8 @@ struct Entry {
     #[serde(default)]
     tier: Tier,
     #[serde(default)]
+    read_only: bool,
+    #[serde(default)]
     revoked: bool,
 }
 
@@ -170,6 +172,7 @@ impl Entry {
                 tenant: self.tenant.into(),
                 key: Some(self.id.into()),
                 tier: self.tier,
+                read_only: self.read_only,
             },
             limit: limit.unwrap_or_else(|| Arc::new(Limit::new(&owner, "default", rate))),
             revoked: self.revoked,

@@ -53,6 +53,8 @@ pub struct Caller {
     /// The key's id; none where the service is open.
     pub key: Option<Arc<str>>,
     pub tier: Tier,
+    /// May look at everything, and begin, change or end nothing.
+    pub read_only: bool,
 }
 
 /// Who is refused first where not all can be served in time.
@@ -108,6 +110,7 @@ impl Keys {
                     tenant: DEFAULT_TENANT.into(),
                     key: None,
                     tier: Tier::Standard,
+                    read_only: false,
                 },
                 guest: Guest { tenant: None },
                 standing: Standing::default(),

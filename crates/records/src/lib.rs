@@ -1,11 +1,13 @@
 //! What became of each request: kept for whoever asks why it was slow or refused, and exported as traces.
 
+mod notable;
 mod record;
 mod store;
 mod traces;
 
 use metrics::describe_counter;
 
+pub use notable::{NotableRequests, RequestBrief};
 pub use record::{BatchRecord, RequestRecord, StageRecord, stages};
 pub use store::Records;
 pub use traces::{TraceConfig, TraceContext, Traces};
