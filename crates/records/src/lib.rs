@@ -4,6 +4,7 @@ mod record;
 mod store;
 mod traces;
 
+use common::telemetry;
 use metrics::describe_counter;
 
 pub use record::{BatchRecord, RequestRecord, StageRecord, stages};
@@ -24,4 +25,5 @@ pub fn describe_metrics() {
     );
     describe_counter!(TRACES_EXPORTED, "Traces that a collector took");
     describe_counter!(TRACES_DROPPED, "Traces that no collector took");
+    telemetry::begin_at_zero(&[RECORDS_DROPPED, TRACES_EXPORTED, TRACES_DROPPED]);
 }
