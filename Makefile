@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients flame clean-cache
+.PHONY: help demo install test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,7 +62,13 @@ test-gallery: ## Some 250 files of every format, depth, orientation and damage, 
 fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten); what breaks something is kept
 	@scripts/fuzz.sh
 
-manifests: ## Whether Kubernetes, HAProxy and a container build would take what is in k8s/ and deploy/; needs none of them running
+dashboards: ## Write Grafana's dashboards and Prometheus' rules out of deploy/observability
+	@bash -euo pipefail -c '. scripts/lib.sh; . scripts/python.sh; make_python; "$$made/python/bin/python" -B deploy/observability/generate.py'
+
+test-dashboards: ## A fleet under load beside a Prometheus: every metric of rules and panels is there, every panel has data, no alert fires
+	@scripts/dashboards.sh
+
+manifests: ## Whether Kubernetes, HAProxy, Prometheus and a container build would take what is in k8s/ and deploy/; needs none of them running
 	@scripts/manifests.sh
 
 compose-check: ## Build the images, run docker-compose.yml with its profiles, kill two of its containers; wants a Docker engine (CHECK_BUILD=1)

@@ -61,6 +61,7 @@ look_at_operators() {
     there "kind ScaledObject" crd scaledobjects.keda.sh
     at_least KEDA 2.18 "$(tag keda keda-operator)"
     there "kind ServiceMonitor" crd servicemonitors.monitoring.coreos.com
+    there "kind PrometheusRule" crd prometheusrules.monitoring.coreos.com
     there "Prometheus' address for KEDA" service -n monitoring prometheus-operated
     there "kind NodePool" crd nodepools.karpenter.sh
     there "kind EC2NodeClass" crd ec2nodeclasses.karpenter.k8s.aws

@@ -11,12 +11,13 @@ main() {
     # The folder keeps others out; the files are read by the containers, each under a user of its own.
     mkdir -p -m 700 secrets
     umask 022
-    if [[ -e secrets/operator && -e secrets/store-key ]]; then
+    if [[ -e secrets/operator && -e secrets/store-key && -e secrets/redis-exporter.json ]]; then
         echo "deploy/secrets is there already"
         return
     fi
     [[ -e secrets/operator ]] || users
     [[ -e secrets/store-key ]] || objects
+    [[ -e secrets/redis-exporter.json ]] || exporter
     echo "made deploy/secrets"
 }
 
@@ -37,6 +38,16 @@ users() {
     put operator "$secret"
     printf 'load_definitions = /run/secrets/users.json\n' >secrets/rabbitmq-users.conf
     printf '%s' "$secret" >secrets/operator
+}
+
+# Who looks how Redis is. Where users.conf is of before, it gets this one too; Redis reads it when it starts again.
+exporter() {
+    local secret
+    secret=$(password)
+    grep -q '^user exporter ' secrets/users.conf || grep '^user exporter ' redis/users.conf >>secrets/users.conf
+    put exporter "$secret"
+    # Its versions look the password up by an address with the user, or without.
+    printf '{"redis://redis:6379": "%s", "redis://exporter@redis:6379": "%s"}\n' "$secret" "$secret" >secrets/redis-exporter.json
 }
 
 # put USER PASSWORD: sed is told on its input, since its arguments show in the list of processes.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|console|fuzz|flame|bench-prepare|manifests|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|console|fuzz|flame|bench-prepare|manifests|dashboards|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -81,7 +81,14 @@ want_bench_prepare() {
 want_manifests() {
     want haproxy command_exists haproxy
     want redis-server command_exists redis-server
+    want prometheus command_exists promtool
     want python3-venv python3 -c 'import venv, ensurepip'
+}
+
+# The fleet's own servers, and Debian's Prometheus with its reader of Redis.
+want_dashboards() {
+    want prometheus command_exists prometheus
+    want prometheus-redis-exporter command_exists prometheus-redis-exporter
 }
 
 # An engine that is not there can be started by root alone, from Debian's packages.
@@ -106,8 +113,9 @@ want_group() {
     flame) want_build && want_flame ;;
     bench-prepare) want_build && want_bench_prepare ;;
     manifests) want_manifests ;;
+    dashboards) want_build && want_fleet && want_manifests && want_dashboards ;;
     engine) want_build && want_engine ;;
-    *) die "no group is called '$1': build, fleet, test, console, fuzz, flame, bench-prepare, manifests, engine" ;;
+    *) die "no group is called '$1': build, fleet, test, console, fuzz, flame, bench-prepare, manifests, dashboards, engine" ;;
     esac
 }
 

@@ -14,7 +14,7 @@ use common::{
     wire::{NEWEST_READ, WIRE_VERSION, WorkerInfo, announced, encode},
 };
 
-use crate::{captioning::CaptionStage, load, tagging::Models};
+use crate::{captioning::CaptionStage, load, metrics::show_worker, tagging::Models};
 
 const EVERY: Duration = Duration::from_secs(3);
 /// Two announcements may be lost before the worker is taken for gone.
@@ -61,6 +61,9 @@ async fn tell_load(bus: &Bus, who: &Announced, passed: Duration) {
 /// Ends with a farewell, so that nobody waits for a worker that has left.
 pub async fn announce(bus: Bus, who: Announced, shutdown: Shutdown) {
     let metrics = telemetry::metrics();
+    let models = who.models.all().iter().map(|model| model.name());
+    let models: Vec<_> = models.collect();
+    show_worker(&who.worker, &who.device, &who.captions.captioner(), &models);
     let mut told = Instant::now();
     loop {
         metrics.run_upkeep();

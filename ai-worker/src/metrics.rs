@@ -1,15 +1,19 @@
 //! The metrics that a worker emits. Every name stands here with its description.
 
 use common::{
+    fault::Code,
     queue::{JobQueue, Priority},
+    telemetry,
     wire::CaptionStatus,
 };
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Counter, Unit, describe_counter, describe_gauge, describe_histogram};
 
+const WORKER_INFO: &str = "tagfleet_worker_info";
 const JOBS: &str = "tagfleet_jobs_total";
 const FORWARDED: &str = "tagfleet_jobs_forwarded_total";
 const DEAD_LETTERS: &str = "tagfleet_dead_letters_total";
 pub const BATCH_SIZE: &str = "tagfleet_batch_size";
+pub const BESIDE_LOOKS: &str = "tagfleet_beside_looks_total";
 pub const BESIDE_FAILED: &str = "tagfleet_beside_failed_total";
 pub const BESIDE_SPARED: &str = "tagfleet_beside_spared_total";
 pub const BATCH_FILL: &str = "tagfleet_batch_fill";
@@ -37,6 +41,14 @@ pub fn describe() {
 }
 
 fn describe_jobs() {
+    describe_gauge!(
+        WORKER_INFO,
+        "1, with the name of this worker, what its models run on, and who writes its captions"
+    );
+    describe_counter!(
+        BESIDE_LOOKS,
+        "Looks that models beside the tagger were asked for"
+    );
     describe_counter!(
         BESIDE_FAILED,
         "Looks of models beside the tagger that failed or came late"
@@ -54,10 +66,14 @@ fn describe_jobs() {
         "Jobs of models that this worker does not serve, sent on to those that do"
     );
     describe_counter!(DEAD_LETTERS, "Jobs given up after too many attempts");
+    telemetry::begin_at_zero(&[DEAD_LETTERS]);
     describe_counter!(
         MODEL_RELOADS,
         "New versions of models that were found, by what became of them"
     );
+    for outcome in ["not_loaded", "refused", "rolled_back"] {
+        metrics::counter!(MODEL_RELOADS, "outcome" => outcome).increment(0);
+    }
 }
 
 fn describe_engine() {
@@ -83,6 +99,7 @@ fn describe_engine() {
         OUT_OF_MEMORY,
         "Batches that were halved because the engine ran out of memory"
     );
+    telemetry::begin_at_zero(&[OUT_OF_MEMORY]);
 }
 
 fn describe_captions() {
@@ -124,10 +141,43 @@ fn describe_caption_servers() {
         CAPTION_SERVER_EJECTIONS,
         "Times that a caption server was taken out because it kept failing"
     );
+    telemetry::begin_at_zero(&[CAPTION_SERVER_EJECTIONS]);
+}
+
+/// Says what this worker is, and begins its counters of models and of jobs at zero.
+pub fn show_worker(worker: &str, device: &str, captioner: &str, models: &[&str]) {
+    metrics::gauge!(
+        WORKER_INFO,
+        "worker" => worker.to_owned(),
+        "device" => device.to_owned(),
+        "captioner" => captioner.to_owned(),
+    )
+    .set(1.0);
+    for model in models {
+        for name in [BESIDE_LOOKS, BESIDE_FAILED] {
+            metrics::counter!(name, "model" => (*model).to_owned()).increment(0);
+        }
+    }
+    let begun = [
+        "ok",
+        Code::DeadlineExceeded.name(),
+        Code::InferenceFailed.name(),
+    ];
+    for queue in JobQueue::ALL {
+        for priority in Priority::ALL {
+            for code in begun {
+                jobs(queue, priority, code).increment(0);
+            }
+        }
+    }
 }
 
 /// Counts a job that has ended.
 pub fn count_job(queue: JobQueue, priority: Priority, code: &'static str) {
+    jobs(queue, priority, code).increment(1);
+}
+
+fn jobs(queue: JobQueue, priority: Priority, code: &'static str) -> Counter {
     metrics::counter!(
         JOBS,
         "queue" => queue.name(),
@@ -135,7 +185,6 @@ pub fn count_job(queue: JobQueue, priority: Priority, code: &'static str) {
         "lane" => old_lane(queue, priority),
         "code" => code,
     )
-    .increment(1);
 }
 
 /// Counts a job that was sent on to the queue of its model.

@@ -15,7 +15,7 @@ observe() {
     targets_are_up
 }
 
-targets_are_up() { http "$PROMETHEUS_PORT" '/api/v1/targets?state=active' | deploy/check/targets.py edge api migrator worker rabbitmq; }
+targets_are_up() { http "$PROMETHEUS_PORT" '/api/v1/targets?state=active' | deploy/check/targets.py edge api migrator worker rabbitmq rabbitmq-queues; }
 
 # A short scenario through the edge. How quick this machine is does not matter, that every request is answered does.
 load() {

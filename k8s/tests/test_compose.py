@@ -89,7 +89,7 @@ class Fleet(unittest.TestCase):
 
     def test_only_the_edge_is_open_and_only_to_this_machine(self):
         opened = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-        self.assertEqual(set(opened), {"edge", "prometheus"})
+        self.assertEqual(set(opened), {"edge", "prometheus", "grafana", "jaeger"})
         for ports in opened.values():
             for port in ports:
                 self.assertRegex(port, r"^(127\.0\.0\.1|\$\{EDGE_ADDRESS:-127\.0\.0\.1\}):")
@@ -98,6 +98,9 @@ class Fleet(unittest.TestCase):
         for name, service in SERVICES.items():
             with self.subTest(service=name):
                 for key, value in service.get("environment", {}).items():
+                    if value is None:
+                        # Passed on where the environment has it.
+                        continue
                     if key in ("TAGFLEET_QUEUE_URL", "TAGFLEET_BUS_URL"):
                         self.assertTrue(value.startswith("file:/run/secrets/"), key)
                     if re.search("PASS|SECRET|TOKEN|ACCESS_KEY", key):
@@ -133,7 +136,7 @@ class Fleet(unittest.TestCase):
                     self.assertTrue(environment["CUDA_CACHE_PATH"].startswith("/tmp/"))
 
     def test_every_setting_is_one_that_the_binary_reads(self):
-        known = set(re.findall(r'env = "(TAGFLEET_[A-Z_]+)"', source()))
+        known = set(re.findall(r'env = "((?:TAGFLEET|OTEL)_[A-Z_]+)"', source()))
         named = {key for service in SERVICES.values() if "edge" not in str(service.get("image")) and service.get("command", [""])[0] in roles() for key in service["environment"]}
         named = {key for key in named if not key.startswith(("AWS_", "CUDA_"))}
         self.assertTrue(named)
@@ -141,7 +144,8 @@ class Fleet(unittest.TestCase):
 
     def test_every_variable_is_documented(self):
         documented = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-        self.assertEqual(documented, variables(TEXT) | {"COMPOSE_PROFILES"})
+        passed_on = {key for service in SERVICES.values() for key, value in service.get("environment", {}).items() if value is None}
+        self.assertEqual(documented, variables(TEXT) | passed_on | {"COMPOSE_PROFILES"})
 
     def test_defaults_are_the_documented_ones(self):
         documented = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
@@ -191,8 +195,22 @@ class Fleet(unittest.TestCase):
         self.assertEqual(looked_up, {name for name, service in SERVICES.items() if "gpu" in service.get("profiles", [])})
         targets |= looked_up
         self.assertLessEqual(targets, set(SERVICES))
-        silent = {"redis", "objects", "bucket", "models", "queues", "loadtest", "prometheus"}
+        self.assertEqual(settings["rule_files"], ["rules.yml"])
+        self.assertIn("./deploy/prometheus/rules.yml:/etc/prometheus/rules.yml:ro,z", SERVICES["prometheus"]["volumes"])
+        silent = {"redis", "objects", "bucket", "models", "queues", "loadtest", "prometheus", "grafana", "jaeger"}
         self.assertEqual(set(SERVICES) - targets, silent)
+
+    def test_grafana_reads_what_is_there(self):
+        settings = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/tagfleet.yaml").read_text())
+        for source in settings["datasources"]:
+            with self.subTest(source=source["name"]):
+                service, port = re.fullmatch(r"http://([a-z]+):(\d+)", source["url"]).groups()
+                self.assertIn("observability", SERVICES[service]["profiles"])
+                self.assertTrue(any(opened.endswith(f":{port}") for opened in SERVICES[service]["ports"]))
+        (provider,) = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/tagfleet.yaml").read_text())["providers"]
+        self.assertIn(f"./deploy/grafana/dashboards:{provider['options']['path']}:ro,z", SERVICES["grafana"]["volumes"])
+        home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+        self.assertTrue((ROOT / "deploy/grafana/dashboards" / home.removeprefix(provider["options"]["path"] + "/")).exists())
 
     def test_the_edge_knows_every_api_server(self):
         servers = re.findall(r"^    server (\S+) (\S+):8080", (ROOT / "deploy/haproxy/compose.cfg").read_text(), re.MULTILINE)

@@ -41,13 +41,16 @@ class Client:
         self.socket.close()
 
 
-class Memory(unittest.TestCase):
+class Server(unittest.TestCase):
+    """A server of the test's own."""
+
+    OPTIONS = []
+
     def setUp(self):
         self.port = free_port()
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        # Small, so that little has to be sent.
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder.name, "--maxmemory", "40mb"]
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder.name, *self.OPTIONS]
         self.server = subprocess.Popen(["redis-server", SETTINGS, *options], stdout=subprocess.DEVNULL)
         self.addCleanup(self.server.wait, 30)
         self.addCleanup(self.server.terminate)
@@ -64,6 +67,11 @@ class Memory(unittest.TestCase):
             return client
         raise AssertionError("redis-server does not start")
 
+
+class Memory(Server):
+    # Small, so that little has to be sent.
+    OPTIONS = ["--maxmemory", "40mb"]
+
     def test_subscribers_that_stall_cost_no_result(self):
         """What waits for them counts as memory. API servers that stall are cut off, before results and signs of life are evicted."""
         for number in range(RESULTS):
@@ -77,3 +85,14 @@ class Memory(unittest.TestCase):
         self.assertEqual(self.client.told("stats", "evicted_keys"), 0)
         self.assertEqual(self.client.ask("DBSIZE"), str(RESULTS))
         self.assertGreater(self.client.told("stats", "evicted_clients"), 0)
+
+
+class Exporter(Server):
+    OPTIONS = ["--include", str(ROOT / "deploy/redis/users.conf")]
+
+    def test_prometheus_learns_how_redis_is_and_nothing_else(self):
+        self.assertEqual(self.client.ask("AUTH", "exporter", "PASSWORD_EXPORTER"), "OK")
+        self.assertEqual(self.client.told("memory", "maxmemory"), 2**30)
+        for command in (("GET", "tagfleet:result:1"), ("KEYS", "*"), ("CONFIG", "GET", "requirepass"), ("FLUSHALL",)):
+            with self.subTest(command=command):
+                self.assertTrue(self.client.ask(*command).startswith("NOPERM"))

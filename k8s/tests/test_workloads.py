@@ -95,7 +95,7 @@ class EveryWorkload(unittest.TestCase):
         for container in containers(workload):
             by_name = [e["name"] for e in container.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})]
             # Redis' own command line reads its password from there, and its probe is that.
-            self.assertEqual(by_name, ["REDISCLI_AUTH"] if name(workload) == "tagfleet-redis" else [])
+            self.assertEqual(by_name, ["REDISCLI_AUTH"] if container["name"] == "redis" else [])
             if container.get("args", [""])[0] not in roles():
                 continue
             files = {}

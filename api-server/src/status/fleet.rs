@@ -19,7 +19,7 @@ use serde::Serialize;
 use tokio::time::{sleep, timeout};
 use utoipa::ToSchema;
 
-use crate::{context::Problem, state::AppState};
+use crate::{context::Problem, metrics::QUEUE_MESSAGES, state::AppState};
 
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 /// Two may be lost before a server is taken for gone.
@@ -194,12 +194,24 @@ async fn depth(queue: &Queue, job_queue: JobQueue, priority: Priority) -> Option
     })
 }
 
+/// Shows how much waits, where no broker does.
+async fn show_depths(queue: &Queue) {
+    if !queue.forgets() {
+        return;
+    }
+    for view in depths(queue).await {
+        metrics::gauge!(QUEUE_MESSAGES, "queue" => view.queue, "priority" => view.priority)
+            .set(view.messages as f64);
+    }
+}
+
 /// Says how busy this server is, as long as it is polled.
 pub async fn tell_load(state: &AppState) {
     let server = state.dispatcher.name();
     let mut told = Instant::now();
     loop {
         sleep(TOLD_EVERY).await;
+        show_depths(&state.resources.queue).await;
         let load = state.admission.take_load(server, told.elapsed());
         told = Instant::now();
         let payload = Bytes::from(wire::encode(&load));

@@ -17,7 +17,10 @@ use object_store::{
     path::Path,
 };
 
+use crate::telemetry;
+
 const STORE_REQUESTS: &str = "tagfleet_store_requests_total";
+pub const STORE_CONFLICTS: &str = "tagfleet_store_conflicts_total";
 /// Objects in one answer to a listing, or in one request to delete: S3's, and no more than the others'.
 const PAGE: u64 = 1_000;
 
@@ -66,6 +69,11 @@ impl Requests {
 
 pub fn describe_metrics() {
     describe_counter!(STORE_REQUESTS, "Requests to the object store, by operation");
+    describe_counter!(
+        STORE_CONFLICTS,
+        "Objects of the ledger that the store refused to write, although nothing was there"
+    );
+    telemetry::begin_at_zero(&[STORE_CONFLICTS]);
 }
 
 struct Count {

@@ -24,7 +24,7 @@ use crate::{
     backoff::Pauses,
     budget::{Budget, Held},
 };
-use counted::Counted;
+use counted::{Counted, STORE_CONFLICTS};
 pub use counted::{Operation, Requests, describe_metrics};
 pub use listing::{Entries, Listed};
 pub(crate) use settings::{default_folder, settings};
@@ -204,6 +204,7 @@ impl Store {
                 }
                 CONFLICT_PAUSES.wait(tried).await;
             }
+            metrics::counter!(STORE_CONFLICTS).increment(1);
             Err(StoreError::Conflict(name.to_owned()))
         })
     }

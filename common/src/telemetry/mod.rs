@@ -2,8 +2,9 @@
 
 mod log;
 mod metrics;
+mod process;
 mod stages;
 
 pub use log::{LogConfig, LogFormat};
-pub use metrics::{BUNDLE_SIZE, RESULTS_REFUSED, metrics};
+pub use metrics::{BUNDLE_SIZE, RESULTS_REFUSED, begin_at_zero, metrics};
 pub use stages::record_stages;

@@ -14,7 +14,7 @@ use axum::{
     extract::Request,
     http::{Response, Uri},
 };
-use common::shutdown::Shutdown;
+use common::{shutdown::Shutdown, telemetry};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -51,6 +51,7 @@ pub fn describe_metrics() {
         CONNECTIONS_REFUSED,
         "Connections closed because their client had as many as it may have"
     );
+    telemetry::begin_at_zero(&[CONNECTIONS_REFUSED]);
 }
 
 /// Accepts until `shutdown`, then waits for open requests up to the drain timeout.

@@ -1,5 +1,6 @@
 //! The metrics of dispatching.
 
+use common::telemetry;
 use metrics::{describe_counter, describe_gauge};
 
 pub const CANCELLED: &str = "tagfleet_jobs_cancelled_total";
@@ -21,4 +22,5 @@ pub fn describe() {
         SHARE,
         "Jobs that this migrator may have at the workers at once"
     );
+    telemetry::begin_at_zero(&[CANCELLED, CALLED_OFF]);
 }

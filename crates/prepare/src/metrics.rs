@@ -22,4 +22,7 @@ pub fn describe() {
         DECODERS_LOST,
         "Decoding processes that were ended or died, by why"
     );
+    for why in ["died", "too_slow", "starved", "crowded"] {
+        counter!(DECODERS_LOST, "why" => why).increment(0);
+    }
 }

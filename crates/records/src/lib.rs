@@ -5,6 +5,7 @@ mod record;
 mod store;
 mod traces;
 
+use common::telemetry;
 use metrics::describe_counter;
 
 pub use notable::{NotableRequests, RequestBrief};
@@ -26,4 +27,5 @@ pub fn describe_metrics() {
     );
     describe_counter!(TRACES_EXPORTED, "Traces that a collector took");
     describe_counter!(TRACES_DROPPED, "Traces that no collector took");
+    telemetry::begin_at_zero(&[RECORDS_DROPPED, TRACES_EXPORTED, TRACES_DROPPED]);
 }

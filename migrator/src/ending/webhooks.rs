@@ -11,7 +11,7 @@ use common::fault::Fault;
 use ledger::{Attempt, BatchKey, BatchView, LedgerError, Request, webhook::Signer};
 use serde_json::json;
 
-use crate::context::Migrator;
+use crate::{context::Migrator, metrics::WEBHOOKS};
 
 /// Pauses after each try that failed, in the unit of the first one.
 const PAUSES: [u64; 7] = [1, 60, 360, 1_440, 3_600, 7_200, 7_200];
@@ -39,6 +39,7 @@ pub async fn due(migrator: &Migrator, key: &BatchKey, url: &str) -> Result<Due, 
     if next == Due::Done && attempts != Attempt::Succeeded {
         let tenant = &key.tenant;
         tracing::warn!(tenant, batch = key.id, "the webhook is given up");
+        count("given_up");
     }
     // No attempt is spent on a host that would not be asked.
     let fetcher = &migrator.resources.fetcher;
@@ -74,10 +75,18 @@ async fn attempt(
         return Ok(());
     };
     let answer = post(migrator, signer, url, key, now_s, &view).await;
-    if judge(&answer, key, tried) == Told::Yes {
-        ledger.end_attempts(key).await?;
+    match judge(&answer, key, tried) {
+        Told::Yes => {
+            count("taken");
+            ledger.end_attempts(key).await?;
+        }
+        Told::NotYet => count("not_taken"),
     }
     Ok(())
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!(WEBHOOKS, "outcome" => outcome).increment(1);
 }
 
 /// Whether the owner is to be told again.

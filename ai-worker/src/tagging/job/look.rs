@@ -17,7 +17,7 @@ use super::{
     scoring::{decode, no_tile, score},
 };
 use crate::{
-    metrics::{BESIDE_FAILED, BESIDE_SPARED},
+    metrics::{BESIDE_FAILED, BESIDE_LOOKS, BESIDE_SPARED},
     tagging::{beside::lets_through, decode::Picture, served::Served},
 };
 
@@ -51,6 +51,7 @@ impl TaggingWorker {
         let late = deadline.checked_sub(2 * RETURN_MARGIN).unwrap_or(deadline);
         let looking = also.into_iter().map(async |also| {
             let model = also.model.clone();
+            metrics::counter!(BESIDE_LOOKS, "model" => model.clone()).increment(1);
             let looking = self.look_by(job, also, priority, deadline);
             let looked = timeout_at(late.into(), looking).await;
             let looked = looked.unwrap_or_else(|_| Err(too_late()));

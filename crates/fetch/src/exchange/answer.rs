@@ -19,7 +19,7 @@ use super::{
 use crate::{
     failure::Failure,
     faults,
-    metrics::RESUMED,
+    metrics::{BYTES, FILES, RESUMED},
     pacing::{Pace, UnknownLength},
     robots,
 };
@@ -125,6 +125,8 @@ pub async fn read(
         download.take(rest, bounds).await?;
     }
     let file = download.into_file()?;
+    metrics::counter!(FILES).increment(1);
+    metrics::counter!(BYTES).increment(file.len() as u64);
     unpacked(file, &encodings, bounds.max_bytes, &bounds.budget).await
 }
 
