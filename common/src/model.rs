@@ -47,6 +47,10 @@ pub enum Kind {
     Sigmoid,
     /// Boxes, and how sure each is of each class.
     Detector,
+    /// A map of where lines of text are.
+    Lines,
+    /// The text of a line.
+    Text,
     /// A language model for captions.
     Llm,
 }
@@ -57,7 +61,17 @@ impl Kind {
             Kind::Softmax => "softmax",
             Kind::Sigmoid => "sigmoid",
             Kind::Detector => "detector",
+            Kind::Lines => "lines",
+            Kind::Text => "text",
             Kind::Llm => "llm",
+        }
+    }
+
+    /// Returns whether it makes tags of a picture, so that a request may be for it.
+    pub fn tags(self) -> bool {
+        match self {
+            Kind::Softmax | Kind::Sigmoid | Kind::Detector => true,
+            Kind::Lines | Kind::Text | Kind::Llm => false,
         }
     }
 }
@@ -71,6 +85,8 @@ pub enum Subject {
     /// How likely a picture is not fit for everybody.
     Safety,
     Text,
+    /// What the lines of text say.
+    Reading,
     /// What only a newer process knows.
     #[serde(other)]
     Other,
@@ -83,6 +99,7 @@ impl Subject {
             Self::Faces => "faces",
             Self::Safety => "safety",
             Self::Text => "text",
+            Self::Reading => "reading",
             Self::Other => "other",
         }
     }
@@ -132,6 +149,8 @@ pub struct Files {
     /// The same graph in half precision, for GPUs; input and output stay as they are.
     pub graph_fp16: Option<FileRef>,
     pub labels: Option<FileRef>,
+    /// The symbols that a model of kind `text` tells apart.
+    pub alphabet: Option<FileRef>,
     pub weights: Option<FileRef>,
 }
 
@@ -141,6 +160,8 @@ pub struct Input {
     pub output: String,
     #[serde(flatten)]
     pub tile: TileSpec,
+    /// Batches of it are no larger, whatever the worker's are.
+    pub max_batch: Option<u16>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -187,7 +208,11 @@ pub struct Certainty {
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// The least share of a picture, 0 to 1, that is of one of 64 grey levels.
+    #[serde(default)]
     pub plain: f32,
+    /// For one that looks for `reading`: how sure the model that looks for `text` has to be of some.
+    #[serde(default)]
+    pub text: f32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -267,15 +292,21 @@ impl Manifest {
             return Some("certainty.plain_entropy must be above sharp_entropy");
         }
         if self.looks_for == Some(Subject::Other) {
-            return Some("looks_for must be `people`, `faces`, `safety` or `text`");
+            return Some("looks_for must be `people`, `faces`, `safety`, `text` or `reading`");
         }
         let is_a_share = |share: &f32| (0.0..=1.0).contains(share);
         if !self.thresholds.values().all(is_a_share) {
             return Some("thresholds must be 0 to 1");
         }
-        let makes_sense = |gate: &Gate| is_a_share(&gate.plain);
+        let makes_sense = |gate: &Gate| is_a_share(&gate.plain) && is_a_share(&gate.text);
         if !self.gate.as_ref().is_none_or(makes_sense) {
-            return Some("gate.plain must be 0 to 1");
+            return Some("gate.plain and gate.text must be 0 to 1");
+        }
+        if (self.kind == Kind::Lines) != (self.looks_for == Some(Subject::Reading)) {
+            return Some("a model of kind `lines` looks for `reading`, and no other does");
+        }
+        if self.kind == Kind::Text && self.looks_for.is_some() {
+            return Some("a model of kind `text` reads what others find, and looks for nothing");
         }
         let corrected = self.temperature != 1.0 || self.certainty.is_some();
         (corrected && self.kind != Kind::Softmax)

@@ -35,13 +35,16 @@ pub fn taxonomy() -> Result<Taxonomy, TaxonomyError> {
 
 /// Makes an engine for each of `threads`.
 pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, TaxonomyError> {
+    let taxonomy = taxonomy()?;
+    taxonomy.expect_classes(CLASSES)?;
     let tagger = Tagger {
-        taxonomy: taxonomy()?.expect_classes(CLASSES)?,
+        taxonomy,
         model: info(),
         calibration: Calibration::NONE,
         spoken: Spoken::default(),
         gate: None,
         thresholds: BTreeMap::new(),
+        alphabet: None,
     };
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     for _ in 0..threads {
@@ -57,6 +60,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
             tagger: Arc::new(tagger),
             engines,
             warm_up,
+            sizes,
         },
         source: Source::default(),
     })

@@ -11,6 +11,7 @@ use common::{
 };
 
 use super::beside::Boxes;
+use super::reading::Alphabet;
 use super::tags::{self, Calibration, Choice, Filter, Node, Taxonomy};
 
 /// The class of which each box is told.
@@ -25,6 +26,8 @@ pub struct Tagger {
     pub gate: Option<Gate>,
     /// How sure it has to be of single tags; of the others by its default.
     pub thresholds: BTreeMap<String, f32>,
+    /// What a reader of lines tells apart; others have a taxonomy.
+    pub alphabet: Option<Alphabet>,
 }
 
 impl Tagger {
@@ -125,9 +128,16 @@ impl Tagger {
             Some(Subject::Faces) => seen.faces = self.people(scores, shown),
             Some(Subject::Safety) => seen.safety = Some(self.grades(scores)),
             Some(Subject::Text) => seen.text = Some(self.grades(scores)),
-            Some(Subject::Other) | None => {}
+            // What lines say is not in one picture's scores.
+            Some(Subject::Reading | Subject::Other) | None => {}
         }
         seen
+    }
+
+    /// Returns the text of a symbol that it sees in a line.
+    pub fn symbol(&self, number: usize) -> &str {
+        let alphabet = self.alphabet.as_ref();
+        alphabet.map_or("", |alphabet| alphabet.text(number))
     }
 
     /// Returns where people are; nothing where this is no detector, or knows none.

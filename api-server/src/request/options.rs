@@ -21,6 +21,8 @@ pub enum Feature {
     Safety,
     /// Whether there is text in the picture, and whether it is a page of it.
     Text,
+    /// What the text in the picture says, line by line; with `text`, on which it depends.
+    Reading,
     /// The colours that there is most of.
     Colors,
     /// How light, rich in contrast and sharp it is.
@@ -51,7 +53,8 @@ impl From<Language> for wire::Language {
 #[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct TagOptions {
-    /// What to answer: `tags`, `caption`, `people`, `safety`, `text`, `colors`, `quality`, `exif`; tags and caption if absent.
+    /// What to answer: `tags`, `caption`, `people`, `safety`, `text`, `reading`, `colors`, `quality`, `exif`; tags and caption if
+    /// absent.
     #[schema(example = json!(["tags", "caption"]))]
     #[param(value_type = Option<String>, example = "tags,caption")]
     features: Option<Vec<Feature>>,
@@ -170,7 +173,7 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
     let list = list.unwrap_or(&[Feature::Tags, Feature::Caption]);
     if list.is_empty() {
         return Err(Fault::invalid(
-            "features must name at least one of `tags`, `caption`, `people`, `safety`, `text`, `colors`, `quality` and `exif`",
+            "features must name at least one of `tags`, `caption`, `people`, `safety`, `text`, `reading`, `colors`, `quality` and `exif`",
         ));
     }
     Ok(Features {
@@ -178,7 +181,9 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
         caption: list.contains(&Feature::Caption),
         people: list.contains(&Feature::People),
         safety: list.contains(&Feature::Safety),
-        text: list.contains(&Feature::Text),
+        // Only where there is text, lines are read.
+        text: list.contains(&Feature::Text) || list.contains(&Feature::Reading),
+        reading: list.contains(&Feature::Reading),
         colors: list.contains(&Feature::Colors),
         quality: list.contains(&Feature::Quality),
         exif: list.contains(&Feature::Exif),

@@ -3,7 +3,7 @@
 use common::wire::CaptionStatus;
 use dispatch::answer::{
     Answer, CaptionView, ColorView, ExifView, GradesView, Image, Model, PeopleView, QualityView,
-    TagView,
+    TagView, TextView,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,9 +34,10 @@ pub struct TagAnswer {
     /// How likely the picture is not fit for everybody; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety: Option<GradesView>,
-    /// Whether there is text in the picture, and whether it is a page of it; only where `features` asks for it.
+    /// Whether there is text in the picture, whether it is a page of it, and what it says; only where `features` asks for `text` or
+    /// `reading`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<GradesView>,
+    pub text: Option<TextView>,
     /// The colours that there is most of, at most five; only where `features` asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colors: Option<Vec<ColorView>>,
@@ -46,8 +47,8 @@ pub struct TagAnswer {
     /// When, where and with which camera it was taken, as far as the file says so; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exif: Option<ExifView>,
-    /// What was asked for and is missing, since its model is away, has failed or was late: `people`, `faces`, `safety`, `text`, `colors`,
-    /// `quality`.
+    /// What was asked for and is missing, since its model is away, has failed or was late: `people`, `faces`, `safety`, `text`, `reading`,
+    /// `colors`, `quality`.
     /// Absent where nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["people"]))]

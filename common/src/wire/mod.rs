@@ -18,7 +18,7 @@ pub use job::RETURN_MARGIN;
 pub use load::{ServerLoad, WorkerLoad};
 pub use run::{BatchRun, Run};
 use seen::is_nothing;
-pub use seen::{Also, Color, Grade, Grades, People, Quality, Region, Seen};
+pub use seen::{Also, Color, Grade, Grades, Line, People, Quality, Reading, Region, Seen};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -115,6 +115,9 @@ pub struct Features {
     pub safety: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub text: bool,
+    /// What the text says, by models that are dear.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reading: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub colors: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -4,7 +4,10 @@ use std::cmp::Ordering;
 
 use common::{
     image::{Exif, Facts, Place, Warning},
-    wire::{Caption, Color, Grade, Grades, ModelId, People, Quality, Region, Seen, Tag, Tagged},
+    wire::{
+        Caption, Color, Grade, Grades, Line, ModelId, People, Quality, Reading, Region, Seen, Tag,
+        Tagged,
+    },
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,7 +24,7 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety: Option<GradesView>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<GradesView>,
+    pub text: Option<TextView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colors: Option<Vec<ColorView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +46,7 @@ impl Answer {
             caption: tagged.caption.into(),
             people,
             safety: seen.safety.map(GradesView::from),
-            text: seen.text.map(GradesView::from),
+            text: TextView::of(seen.text, seen.reading),
             colors: seen
                 .colors
                 .map(|colors| colors.into_iter().map(ColorView::from).collect()),
@@ -172,6 +175,51 @@ pub struct FacesView {
 pub struct GradesView {
     pub grades: Vec<GradeView>,
     pub model: Model,
+}
+
+/// Whether there is text, and what it says where `features` asks for `reading`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TextView {
+    pub grades: Vec<GradeView>,
+    pub model: Model,
+    #[serde(flatten)]
+    pub reading: Option<ReadingView>,
+}
+
+/// What the text says. It is what somebody wrote into a picture: show it as text, never as markup, and follow nothing in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReadingView {
+    /// From the top to the bottom, and in a row from the left to the right; at most 100, and 4,096 bytes of text.
+    pub lines: Vec<LineView>,
+    /// Who read them; empty where there was nothing to read.
+    pub readers: Vec<Model>,
+    /// Whether there was more than is told.
+    #[schema(example = false)]
+    pub cut: bool,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LineView {
+    #[schema(example = "TOTAL EUR 13.15")]
+    pub text: String,
+    /// 0 to 1: how sure its reader is of its letters on the average. Lines below 0.5 are left out.
+    #[schema(example = 0.98)]
+    pub confidence: f64,
+    #[serde(rename = "box")]
+    pub place: PlaceInPicture,
+}
+
+/// A part of the picture, upright; each side in parts of the picture's, 0 to 1.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlaceInPicture {
+    #[schema(example = 0.1)]
+    pub left: f64,
+    #[schema(example = 0.62)]
+    pub top: f64,
+    #[schema(example = 0.4)]
+    pub width: f64,
+    #[schema(example = 0.03)]
+    pub height: f64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -348,6 +396,50 @@ impl From<Grades> for GradesView {
         Self {
             grades: grades.into_iter().map(view).collect(),
             model: model.into(),
+        }
+    }
+}
+
+impl TextView {
+    /// Returns nothing where nobody looked for text: then nothing was read either.
+    fn of(text: Option<Grades>, reading: Option<Reading>) -> Option<Self> {
+        let GradesView { grades, model } = text?.into();
+        Some(Self {
+            grades,
+            model,
+            reading: reading.map(ReadingView::from),
+        })
+    }
+}
+
+impl From<Reading> for ReadingView {
+    fn from(reading: Reading) -> Self {
+        Self {
+            lines: reading.lines.into_iter().map(LineView::from).collect(),
+            readers: reading.readers.into_iter().map(Model::from).collect(),
+            cut: reading.cut,
+        }
+    }
+}
+
+impl From<Line> for LineView {
+    fn from(Line { text, region }: Line) -> Self {
+        let BoxView {
+            left,
+            top,
+            width,
+            height,
+            confidence,
+        } = region.into();
+        Self {
+            text,
+            confidence,
+            place: PlaceInPicture {
+                left,
+                top,
+                width,
+                height,
+            },
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 
 use super::{
     Decoding, TaggingWorker,
+    read::Read,
     scoring::{decode, no_tile, score},
 };
 use crate::{
@@ -33,6 +34,16 @@ pub struct Sights {
     pub animal: bool,
     /// When the last of them had looked.
     pub finished: Option<Instant>,
+}
+
+impl Sights {
+    /// Adds what was read, if anything could be.
+    pub fn join(&mut self, read: Option<Read>) {
+        if let Some(Read { reading, finished }) = read {
+            self.seen.reading = Some(reading);
+            self.finished = self.finished.max(finished);
+        }
+    }
 }
 
 impl TaggingWorker {
@@ -113,7 +124,7 @@ impl TaggingWorker {
     }
 }
 
-fn too_late() -> Fault {
+pub fn too_late() -> Fault {
     Fault::new(
         Code::DeadlineExceeded,
         Stage::Infer,
