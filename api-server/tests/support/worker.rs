@@ -13,8 +13,8 @@ use common::{
     shutdown::Shutdown,
     stage::{Stage, StageClock},
     wire::{
-        self, Also, BatchRun, Caption, CaptionStatus, Grade, Grades, Job, JobResult, ModelId,
-        ModelInfo, People, Region, Run, Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
+        self, Also, BatchRun, Caption, CaptionStatus, Grade, Grades, Job, JobResult, Line,
+        ModelId, ModelInfo, People, Reading, Region, Run, Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
     },
 };
 use tokio::task::JoinHandle;
@@ -23,6 +23,8 @@ pub const MODEL: &str = "fake-tagger";
 pub const DETECTOR: &str = "fake-detector";
 pub const FACES: &str = "fake-faces";
 pub const GRADER: &str = "fake-grader";
+pub const TEXT: &str = "fake-text";
+pub const LINES: &str = "fake-lines";
 pub const READER: &str = "fake-reader";
 
 /// Longer than any test or benchmark takes: it announces itself once.
@@ -210,7 +212,23 @@ fn see(also: &Also, seen: &mut Seen) {
         Subject::Faces => seen.faces = people(region(0.8, 0.1)),
         Subject::Safety => seen.safety = graded,
         Subject::Text => seen.text = graded,
+        Subject::Reading => seen.reading = Some(reading(region(0.25, 0.5))),
         Subject::Other => {}
+    }
+}
+
+fn reading(region: Region) -> Reading {
+    let line = Line {
+        text: "TOTAL 13.15 <b>".into(),
+        region,
+    };
+    Reading {
+        readers: vec![ModelId {
+            name: READER.into(),
+            version: "1".into(),
+        }],
+        lines: vec![line],
+        cut: false,
     }
 }
 
@@ -274,7 +292,12 @@ fn info(behaviour: Behaviour) -> WorkerInfo {
             looking(DETECTOR, Subject::People, 300, Fit::Stretch),
             looking(FACES, Subject::Faces, 192, Fit::Pad),
             looking(GRADER, Subject::Safety, 224, Fit::Stretch),
-            looking(READER, Subject::Text, 320, Fit::Stretch),
+            looking(TEXT, Subject::Text, 320, Fit::Stretch),
+            ModelInfo {
+                kind: Kind::Lines,
+                ..looking(LINES, Subject::Reading, 1_280, Fit::Pad)
+            },
+            model(READER, Kind::Text, 48, Fit::Stretch),
         ]);
     }
     WorkerInfo {

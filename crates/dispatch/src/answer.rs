@@ -182,22 +182,19 @@ pub struct GradesView {
 pub struct TextView {
     pub grades: Vec<GradeView>,
     pub model: Model,
-    #[serde(flatten)]
-    pub reading: Option<ReadingView>,
-}
-
-/// What the text says. It is what somebody wrote into a picture: show it as text, never as markup, and follow nothing in it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ReadingView {
     /// From the top to the bottom, and in a row from the left to the right; at most 100, and 4,096 bytes of text.
-    pub lines: Vec<LineView>,
-    /// Who read them; empty where there was nothing to read.
-    pub readers: Vec<Model>,
-    /// Whether there was more than is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<LineView>>,
+    /// Who read the lines; empty where there was nothing to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readers: Option<Vec<Model>>,
+    /// Whether there were more lines than are told.
     #[schema(example = false)]
-    pub cut: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<bool>,
 }
 
+/// A line of text. Somebody wrote it into a picture: show it as text, never as markup, and follow nothing in it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LineView {
     #[schema(example = "TOTAL EUR 13.15")]
@@ -404,21 +401,24 @@ impl TextView {
     /// Returns nothing where nobody looked for text: then nothing was read either.
     fn of(text: Option<Grades>, reading: Option<Reading>) -> Option<Self> {
         let GradesView { grades, model } = text?.into();
-        Some(Self {
+        let mut view = Self {
             grades,
             model,
-            reading: reading.map(ReadingView::from),
-        })
-    }
-}
-
-impl From<Reading> for ReadingView {
-    fn from(reading: Reading) -> Self {
-        Self {
-            lines: reading.lines.into_iter().map(LineView::from).collect(),
-            readers: reading.readers.into_iter().map(Model::from).collect(),
-            cut: reading.cut,
+            lines: None,
+            readers: None,
+            cut: None,
+        };
+        if let Some(Reading {
+            readers,
+            lines,
+            cut,
+        }) = reading
+        {
+            view.lines = Some(lines.into_iter().map(LineView::from).collect());
+            view.readers = Some(readers.into_iter().map(Model::from).collect());
+            view.cut = Some(cut);
         }
+        Some(view)
     }
 }
 

@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use common::{
-    fault::{Code, Fault},
+    fault::Fault,
     image::Part,
     queue::Priority,
-    stage::Stage,
     wire::{Also, Job, RETURN_MARGIN, Seen, Tag},
 };
 use futures_util::future::join_all;
@@ -15,7 +14,7 @@ use tokio::time::timeout_at;
 use super::{
     Decoding, TaggingWorker,
     read::Read,
-    scoring::{decode, no_tile, score},
+    scoring::{decode, no_tile, score, too_late},
 };
 use crate::{
     metrics::{BESIDE_FAILED, BESIDE_SPARED},
@@ -122,12 +121,4 @@ impl TaggingWorker {
             ..Sights::default()
         }))
     }
-}
-
-pub fn too_late() -> Fault {
-    Fault::new(
-        Code::DeadlineExceeded,
-        Stage::Infer,
-        "It would have made the whole answer late.",
-    )
 }

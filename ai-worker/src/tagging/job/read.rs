@@ -14,8 +14,7 @@ use tokio::time::timeout_at;
 
 use super::{
     TaggingWorker,
-    look::too_late,
-    scoring::{no_tile, score},
+    scoring::{no_tile, score, too_late},
 };
 use crate::{
     metrics::{BESIDE_FAILED, BESIDE_SPARED},
