@@ -111,6 +111,9 @@ pub struct Reading {
     /// Whether there was more than is told.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
+    /// Whether the time was over before all was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -172,6 +175,10 @@ impl Seen {
         self.quality = self.quality.or(other.quality);
     }
 
+    fn has_read_all(&self) -> bool {
+        self.reading.as_ref().is_some_and(|reading| !reading.late)
+    }
+
     /// Returns how many people there are of at least that confidence. A face within a body is of the same person, and a body has
     /// one face.
     pub fn head_count(&self, least: f32) -> usize {
@@ -212,7 +219,7 @@ impl Seen {
             (faces, self.faces.is_some(), "faces"),
             (safety, self.safety.is_some(), "safety"),
             (text, self.text.is_some(), "text"),
-            (reading, self.reading.is_some(), "reading"),
+            (reading, self.has_read_all(), "reading"),
             (colors, self.colors.is_some(), "colors"),
             (quality, self.quality.is_some(), "quality"),
         ] {

@@ -30,6 +30,8 @@ use crate::{
 
 /// How many pieces of one picture wait for a reader at a time: those of others have their turn between them.
 pub const PIECES_AT_ONCE: usize = 8;
+/// Pieces of one picture that a reader is shown: they hold as much as is told of a picture.
+const MOST_PIECES: usize = 400;
 /// A line of which one reader is so sure is not shown to the next one.
 const SURE: f32 = 0.9;
 
@@ -45,6 +47,8 @@ pub struct Read {
 struct Turn {
     priority: Priority,
     deadline: Instant,
+    /// When what is read by then has to do: there is as much again left for the caption and the way back.
+    late: Instant,
 }
 
 /// A piece of the line of that number, and what a version of its reader says of it.
@@ -74,12 +78,13 @@ impl TaggingWorker {
         priority: Priority,
         deadline: Instant,
     ) -> Option<Read> {
-        // As much again for the caption and the way back.
-        let late = deadline.checked_sub(2 * RETURN_MARGIN).unwrap_or(deadline);
         let model = also.model.clone();
-        let turn = Turn { priority, deadline };
-        let read = timeout_at(late.into(), self.try_read(also, text, turn)).await;
-        let read = read.unwrap_or_else(|_| Err(too_late()));
+        let turn = Turn {
+            priority,
+            deadline,
+            late: deadline.checked_sub(2 * RETURN_MARGIN).unwrap_or(deadline),
+        };
+        let read = self.try_read(also, text, turn).await;
         let read = read.inspect_err(|fault| {
             tracing::debug!(id = job.id, model, %fault, "the text in a picture was not read");
             metrics::counter!(BESIDE_FAILED, "model" => model).increment(1);
@@ -95,7 +100,8 @@ impl TaggingWorker {
             return Ok(Read::default());
         }
         let picture = Picture::new(also.tile.into(), finder.tile());
-        let (lines, mut finished) = find_lines(finder, &picture, turn).await?;
+        let finding = timeout_at(turn.late.into(), find_lines(finder, &picture, turn));
+        let (lines, mut finished) = finding.await.map_err(|_| too_late())??;
         let mut page = Page::new(lines, finder.tile(), also.shown);
         let readers: Vec<&Served> = self.models.of_kind(Kind::Text).collect();
         if readers.is_empty() {
@@ -133,7 +139,8 @@ async fn find_lines(
     Ok((lines.await?, finished))
 }
 
-/// Lets a reader look at those lines of which none was sure before it. It returns when it had looked at the last one.
+/// Lets a reader look at those lines of which none was sure before it, as far as there is time. It returns when it had looked at
+/// the last one.
 async fn read_by(
     reader: &Served,
     picture: &Picture,
@@ -144,32 +151,51 @@ async fn read_by(
     let tile = reader.tile();
     let shown = picture.clone();
     let cut = off_the_loop(move || cut_lines(&shown, &unsure, tile)).await??;
-    let reading = stream::iter(cut).map(|(line, piece)| async move {
-        let Piece { rgb, own } = piece;
-        let picture = Picture::decoded(rgb);
-        let (scored, version) = score(reader, turn.priority, picture, turn.deadline).await?;
-        Ok::<_, Fault>(ReadPiece {
-            line,
-            own,
-            steps: scored.scores,
-            version,
-            finished: scored.finished,
-        })
-    });
-    let read: Vec<ReadPiece> = reading.buffered(PIECES_AT_ONCE).try_collect().await?;
+    let lines: Vec<usize> = cut.iter().map(|(line, _)| *line).collect();
+    let shown = cut.into_iter().take(MOST_PIECES);
+    let reading = stream::iter(shown).map(|(line, piece)| read_piece(reader, line, piece, turn));
+    let until = tokio::time::sleep_until(turn.late.into());
+    let reading = reading.buffered(PIECES_AT_ONCE).take_until(until);
+    let read: Vec<ReadPiece> = reading.try_collect().await?;
+    let next = lines.get(read.len());
+    if next.is_some() {
+        page.cut_short(read.len() < MOST_PIECES);
+    }
     for pieces in read.chunk_by(|a, b| a.line == b.line) {
-        let transcript = transcribe(pieces.iter().flat_map(ReadPiece::symbols));
-        let model = &pieces[0].version.tagger.model;
-        page.offer(
-            pieces[0].line,
-            Candidate {
-                least: model.default_threshold,
-                reader: model.id.clone(),
-                transcript,
-            },
-        );
+        let line = pieces[0].line;
+        let is_whole = next.is_none_or(|next| *next != line);
+        if is_whole {
+            page.offer(line, candidate(pieces));
+        }
     }
     Ok(read.iter().map(|piece| piece.finished).max())
+}
+
+async fn read_piece(
+    reader: &Served,
+    line: usize,
+    piece: Piece,
+    turn: Turn,
+) -> Result<ReadPiece, Fault> {
+    let Piece { rgb, own } = piece;
+    let picture = Picture::decoded(rgb);
+    let (scored, version) = score(reader, turn.priority, picture, turn.deadline).await?;
+    Ok(ReadPiece {
+        line,
+        own,
+        steps: scored.scores,
+        version,
+        finished: scored.finished,
+    })
+}
+
+fn candidate(pieces: &[ReadPiece]) -> Candidate {
+    let model = &pieces[0].version.tagger.model;
+    Candidate {
+        transcript: transcribe(pieces.iter().flat_map(ReadPiece::symbols)),
+        least: model.default_threshold,
+        reader: model.id.clone(),
+    }
 }
 
 /// Cuts lines out of a picture, so high as a reader takes them, and into pieces so wide as it takes them.
@@ -185,6 +211,9 @@ fn cut_lines(
     let height = reader.height.into();
     let mut all = Vec::new();
     for (number, place) in lines {
+        if all.len() > MOST_PIECES {
+            break;
+        }
         let strip = cut_out(tile, place, height);
         let cut = pieces(&strip, height, reader.width.into());
         all.extend(cut.into_iter().map(|piece| (*number, piece)));

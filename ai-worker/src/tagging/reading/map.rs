@@ -215,8 +215,8 @@ mod tests {
             (line.x - 32.0).abs() < 0.5 && (line.y - 32.0).abs() < 0.5,
             "{line:?}"
         );
-        // By the axes it would be 16 high.
-        assert!(line.height < 16.0, "{line:?}");
+        // By the axes it would be 28 high.
+        assert!(line.height < 18.0, "{line:?}");
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub struct Page {
     /// What of the picture the tile shows, in pixels of which lines are placed.
     shown: Part,
     cut: bool,
+    late: bool,
 }
 
 impl Page {
@@ -44,7 +45,14 @@ impl Page {
             tile,
             shown,
             cut,
+            late: false,
         }
+    }
+
+    /// Notes that not all lines are read; `late`: since the time is over.
+    pub fn cut_short(&mut self, late: bool) {
+        self.cut = true;
+        self.late |= late;
     }
 
     /// Returns the lines of which nobody is so sure yet, by their numbers.
@@ -69,6 +77,7 @@ impl Page {
     pub fn reading(self) -> Reading {
         let mut reading = Reading {
             cut: self.cut,
+            late: self.late,
             ..Reading::default()
         };
         let mut bytes = 0;

@@ -78,16 +78,29 @@ fn emptiest(ink: &[f32], columns: Range<usize>) -> usize {
     columns.min_by_key(cost).unwrap_or(middle)
 }
 
-/// Behind a line that is shorter than a piece its last column goes on, which is of the ground that it stands on.
+/// Behind a line that is shorter than a piece the ground goes on that it stands on: the mean of its last column. Each of that
+/// column's own pixels going on would be strokes where a picture has grain.
 fn columns(strip: &Strip, height: usize, start: usize, width: usize) -> Vec<u8> {
     let taken = width.min(strip.width - start);
+    let ground = ground(strip, height);
     let mut rgb = Vec::with_capacity(3 * width * height);
     for row in strip.rgb.chunks_exact(3 * strip.width) {
-        let row = &row[3 * start..3 * (start + taken)];
-        rgb.extend_from_slice(row);
-        rgb.extend(row[row.len() - 3..].repeat(width - taken));
+        rgb.extend_from_slice(&row[3 * start..3 * (start + taken)]);
+        rgb.extend(ground.repeat(width - taken));
     }
     rgb
+}
+
+fn ground(strip: &Strip, height: usize) -> [u8; 3] {
+    let rows = strip.rgb.chunks_exact(3 * strip.width);
+    let last = rows.map(|row| &row[row.len() - 3..]);
+    let mut sum = [0_usize; 3];
+    for pixel in last {
+        for (sum, light) in sum.iter_mut().zip(pixel) {
+            *sum += usize::from(*light);
+        }
+    }
+    sum.map(|sum| (sum / height.max(1)) as u8)
 }
 
 #[cfg(test)]

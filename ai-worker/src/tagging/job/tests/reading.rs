@@ -24,7 +24,9 @@ impl Engine for Says {
 /// A map in which one line is marked, four squares high and six wide.
 fn one_line() -> Vec<f32> {
     let is_marked = |at: usize| (2..6).contains(&(at / 8)) && (1..7).contains(&(at % 8));
-    (0..64).map(|at| if is_marked(at) { 0.9 } else { 0.0 }).collect()
+    (0..64)
+        .map(|at| if is_marked(at) { 0.9 } else { 0.0 })
+        .collect()
 }
 
 /// "cab", each letter with its likelihood.
@@ -92,10 +94,7 @@ impl Worker {
         job.features.caption = true;
         job.features.text = true;
         job.features.reading = true;
-        job.also = vec![
-            also("text", Subject::Text),
-            also("lines", Subject::Reading),
-        ];
+        job.also = vec![also("text", Subject::Text), also("lines", Subject::Reading)];
         let tiles = Tiles::taken_from(&mut job);
         let mut progress = Progress::begin(Instant::now(), Duration::ZERO, 1);
         let deadline = Instant::now() + Duration::from_secs(30);
