@@ -1,6 +1,9 @@
 //! A model's manifest: all that the fleet needs to know to run it. Another
 //! ONNX tagger is a new folder with a manifest, and no code.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -387,43 +390,4 @@ pub fn default_folder() -> PathBuf {
         .or_else(home)
         .unwrap_or_else(|| PathBuf::from("."))
         .join("tagfleet/models")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flaw(kind: &str, more: &str) -> Option<&'static str> {
-        let known = format!(
-            "name='a'\nversion='1'\nkind='{kind}'\nlicence='MIT'\nsource='tests'\n{more}\n[files]\n"
-        );
-        toml::from_str::<Manifest>(&known)
-            .expect("valid TOML")
-            .flaw()
-    }
-
-    #[test]
-    fn corrections_that_make_no_sense_are_refused() {
-        let rule = |sharp| {
-            format!(
-                "certainty = {{ sharp_entropy = {sharp}, plain_entropy = 3.0, wary_entropy = 2.0, blank_entropy = 4.0, ceiling = 0.5 }}"
-            )
-        };
-        assert_eq!(flaw("softmax", ""), None);
-        assert_eq!(
-            flaw("softmax", &format!("temperature = 0.75\n{}", rule("2.0"))),
-            None
-        );
-        for wrong in [
-            "temperature = 0.0",
-            "temperature = nan",
-            "temperature = inf",
-            &rule("3.0"),
-            &rule("nan"),
-        ] {
-            assert!(flaw("softmax", wrong).is_some(), "{wrong}");
-        }
-        assert!(flaw("sigmoid", "temperature = 0.75").is_some());
-        assert!(flaw("sigmoid", &rule("2.0")).is_some());
-    }
 }
