@@ -44,7 +44,8 @@ class Tagger:
     def scores(self, tiles):
         spec = self.manifest["input"]
         parts = [tiles[start : start + BATCH] for start in range(0, len(tiles), BATCH)]
-        return np.concatenate([self.session.run([spec["output"]], {spec["name"]: part})[0] for part in parts])
+        outputs = [self.session.run([spec["output"]], {spec["name"]: part})[0] for part in parts]
+        return np.concatenate(outputs)[:, : len(self.names)]
 
 
 def report(tagger, photos, first):

@@ -61,7 +61,7 @@ def misjudged(folder, photos):
     wrong = []
     for key in graphs(manifest):
         session = onnxruntime.InferenceSession(folder / manifest["files"][key]["path"])
-        scores = session.run([spec["output"]], {spec["name"]: batch})[0]
+        scores = session.run([spec["output"]], {spec["name"]: batch})[0][:, : len(classes)]
         print(manifest["name"], key)
         wrong += [photo for photo, row in zip(photos, scores) if not judge(photo, row, classes)]
     return [photo for photo in wrong if (manifest["name"], photo.stem) not in EXCUSED]

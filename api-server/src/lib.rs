@@ -12,6 +12,7 @@ mod page;
 mod quota;
 mod request;
 mod router;
+mod search;
 mod state;
 mod status;
 mod tags;

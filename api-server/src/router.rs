@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    batches, context, middleware, page,
+    batches, context, middleware, page, search,
     state::AppState,
     status::{cache, fleet, health, models, requests},
     tags,
@@ -52,6 +52,7 @@ impl Modify for ApiKey {
 pub(crate) fn router(app: Arc<AppState>) -> Router {
     let keyed = OpenApiRouter::new()
         .routes(routes!(tags::tag_image))
+        .routes(routes!(search::search_tags))
         .routes(routes!(requests::get_request))
         .routes(routes!(models::list_models))
         .routes(routes!(fleet::get_fleet))

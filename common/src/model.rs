@@ -1,6 +1,7 @@
 //! A model's manifest: all that the fleet needs to know to run it. Another
 //! ONNX tagger is a new folder with a manifest, and no code.
 
+mod kind;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use kind::{Kind, Subject};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -39,73 +42,6 @@ pub enum ModelError {
         expected: String,
         actual: String,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// One true class: scores sum to 1.
-    Softmax,
-    /// Every class is a question of its own.
-    Sigmoid,
-    /// Boxes, and how sure each is of each class.
-    Detector,
-    /// A map of where lines of text are.
-    Lines,
-    /// The text of a line.
-    Text,
-    /// A language model for captions.
-    Llm,
-}
-
-impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Softmax => "softmax",
-            Kind::Sigmoid => "sigmoid",
-            Kind::Detector => "detector",
-            Kind::Lines => "lines",
-            Kind::Text => "text",
-            Kind::Llm => "llm",
-        }
-    }
-
-    /// Returns whether it makes tags of a picture, so that a request may be for it.
-    pub fn tags(self) -> bool {
-        match self {
-            Kind::Softmax | Kind::Sigmoid | Kind::Detector => true,
-            Kind::Lines | Kind::Text | Kind::Llm => false,
-        }
-    }
-}
-
-/// What a model looks for beside a tagger. A request asks for it by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Subject {
-    People,
-    Faces,
-    /// How likely a picture is not fit for everybody.
-    Safety,
-    Text,
-    /// What the lines of text say.
-    Reading,
-    /// What only a newer process knows.
-    #[serde(other)]
-    Other,
-}
-
-impl Subject {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::People => "people",
-            Self::Faces => "faces",
-            Self::Safety => "safety",
-            Self::Text => "text",
-            Self::Reading => "reading",
-            Self::Other => "other",
-        }
-    }
 }
 
 /// How a picture of any shape becomes the model's.
@@ -154,6 +90,8 @@ pub struct Files {
     pub labels: Option<FileRef>,
     /// The symbols that a model of kind `text` tells apart.
     pub alphabet: Option<FileRef>,
+    /// The pieces that a phrase is cut into.
+    pub pieces: Option<FileRef>,
     pub weights: Option<FileRef>,
 }
 
@@ -218,6 +156,14 @@ pub struct Gate {
     pub text: f32,
 }
 
+/// What a graph tells of a picture beside its scores.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    /// So many numbers follow the scores in the graph's output.
+    pub dimension: u32,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Manifest {
     pub name: String,
@@ -242,6 +188,7 @@ pub struct Manifest {
     #[serde(default = "default_temperature")]
     pub temperature: f32,
     pub certainty: Option<Certainty>,
+    pub embedding: Option<Embedding>,
     /// `cpu`, `cuda`, `tensorrt`: what it may run on; anything where absent.
     pub devices: Option<Vec<String>>,
     pub files: Files,
@@ -310,6 +257,14 @@ impl Manifest {
         }
         if self.kind == Kind::Text && self.looks_for.is_some() {
             return Some("a model of kind `text` reads what others find, and looks for nothing");
+        }
+        let is_of_scores = matches!(self.kind, Kind::Softmax | Kind::Sigmoid);
+        if self.embedding.is_some_and(|it| it.dimension == 0)
+            || self.embedding.is_some() && !is_of_scores
+        {
+            return Some(
+                "[embedding] is for softmax and sigmoid models, and its dimension is above 0",
+            );
         }
         let corrected = self.temperature != 1.0 || self.certainty.is_some();
         (corrected && self.kind != Kind::Softmax)

@@ -1,7 +1,8 @@
 """EfficientNet-lite weights → ONNX graph: `efficientnet.py lite0 weights.pth model.onnx`.
 
 In: `image`, uint8 `[n, height, width, 3]`, RGB. Out: `scores`, float32 `[n, 1000]`,
-softmax over the ImageNet classes. The cast and the normalisation are in the graph,
+softmax over the ImageNet classes; and `scores_and_features`, float32 `[n, 1000 + 1280]`,
+the scores and behind them what the classifier sees of a picture: an embedding. The cast and the normalisation are in the graph,
 so whoever feeds it only ever handles bytes.
 """
 
@@ -121,11 +122,14 @@ class GraphWriter:
         weight, bias = self.weights["_fc.weight"].astype(np.float32), self.weights["_fc.bias"].astype(np.float32)
         self.node("Gemm", "logits", self.constant("fc.weight", weight), self.constant("fc.bias", bias), transB=1)
         self.node("Softmax", "scores", axis=1)
+        self.node("Concat", "scores_and_features", "features", axis=1)
 
     def model(self, name, input_px):
         image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", input_px, input_px, 3])
-        scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", len(self.weights["_fc.bias"])])
-        graph = helper.make_graph(self.nodes, name, [image], [scores], self.constants)
+        classes, features = self.weights["_fc.weight"].shape
+        sizes = {"scores": classes, "scores_and_features": classes + features}
+        outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", size]) for output, size in sizes.items()]
+        graph = helper.make_graph(self.nodes, name, [image], outputs, self.constants)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, producer_name="tagfleet")
 
 

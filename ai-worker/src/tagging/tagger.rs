@@ -7,10 +7,11 @@ use common::{
     image::Part,
     model::{Gate, Kind, Spoken, Subject},
     stage::Stage,
-    wire::{Grade, Grades, Job, Language, ModelInfo, People, Seen, Tag},
+    wire::{Embedding, Grade, Grades, Job, Language, ModelInfo, People, Seen, Tag},
 };
 
 use super::beside::Boxes;
+use super::pieces::Pieces;
 use super::reading::Alphabet;
 use super::tags::{self, Calibration, Choice, Filter, Node, Taxonomy};
 
@@ -28,6 +29,8 @@ pub struct Tagger {
     pub thresholds: BTreeMap<String, f32>,
     /// What a reader of lines tells apart; others have a taxonomy.
     pub alphabet: Option<Alphabet>,
+    /// What a phrase is cut into, where it takes phrases.
+    pub pieces: Option<Pieces>,
 }
 
 impl Tagger {
@@ -154,6 +157,21 @@ impl Tagger {
         })
     }
 
+    /// Returns what the graph tells of the picture beside its scores, if it does.
+    pub fn embedding(&self, scores: &[f32]) -> Option<Embedding> {
+        self.model.embedding?;
+        let features = scores.get(self.taxonomy.classes.len()..)?;
+        Embedding::of(self.model.id.clone(), features)
+    }
+
+    /// Returns the scores alone, without an embedding behind them.
+    pub fn own<'a>(&self, scores: &'a [f32]) -> &'a [f32] {
+        match self.model.embedding {
+            Some(_) => &scores[..self.taxonomy.classes.len().min(scores.len())],
+            None => scores,
+        }
+    }
+
     fn grades(&self, scores: &[f32]) -> Grades {
         let graded = self.taxonomy.classes.iter().zip(scores);
         let grades = graded.map(|(class, score)| Grade {
@@ -184,7 +202,7 @@ impl Tagger {
         let kind = self.model.kind;
         let of_boxes = (kind == Kind::Detector)
             .then(|| Boxes::new(scores, self.taxonomy.classes.len()).surest());
-        let scores = of_boxes.as_deref().unwrap_or(scores);
+        let scores = of_boxes.as_deref().unwrap_or(self.own(scores));
         let believed = self.calibration.believed(scores);
         tags::select(&self.taxonomy, kind, &believed, choice)
     }

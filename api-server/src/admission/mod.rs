@@ -121,7 +121,7 @@ impl Admission {
     pub fn still_in_time(&self, left: Duration) -> Result<(), Fault> {
         let inside = self.workers.inside();
         match self.workers.wait_behind(inside) {
-            Some(wait) if inside > 0 && wait > left => {
+            Some(wait) if inside > 0 && wait > left && self.queue.is_ready() => {
                 Err(self.refuse(too_long(wait, wait - left, Stage::Publish)))
             }
             _ => Ok(()),

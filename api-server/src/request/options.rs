@@ -27,6 +27,8 @@ pub enum Feature {
     Colors,
     /// How light, rich in contrast and sharp it is.
     Quality,
+    /// Numbers that are near for pictures that look alike.
+    Embedding,
     /// When, where and with which camera it was taken, as far as the file says so.
     Exif,
 }
@@ -53,8 +55,8 @@ impl From<Language> for wire::Language {
 #[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct TagOptions {
-    /// What to answer: `tags`, `caption`, `people`, `safety`, `text`, `reading`, `colors`, `quality`, `exif`; tags and caption if
-    /// absent.
+    /// What to answer: `tags`, `caption`, `people`, `safety`, `text`, `reading`, `colors`, `quality`, `embedding`, `exif`; tags and
+    /// caption if absent.
     #[schema(example = json!(["tags", "caption"]))]
     #[param(value_type = Option<String>, example = "tags,caption")]
     features: Option<Vec<Feature>>,
@@ -87,11 +89,13 @@ pub struct TagOptions {
     model: Option<String>,
 }
 
-fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+/// Reads how many tags are wanted at the most.
+pub fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
     whole("limit", from)
 }
 
-fn threshold<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f32>, D::Error> {
+/// Reads how sure a tag has to be.
+pub fn threshold<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f32>, D::Error> {
     match Value::deserialize(from)? {
         Value::Null => Ok(None),
         Value::Number(number) => Ok(number.as_f64().map(|number| number as f32)),
@@ -173,7 +177,7 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
     let list = list.unwrap_or(&[Feature::Tags, Feature::Caption]);
     if list.is_empty() {
         return Err(Fault::invalid(
-            "features must name at least one of `tags`, `caption`, `people`, `safety`, `text`, `reading`, `colors`, `quality` and `exif`",
+            "features must name at least one of `tags`, `caption`, `people`, `safety`, `text`, `reading`, `colors`, `quality`, `embedding` and `exif`",
         ));
     }
     Ok(Features {
@@ -186,6 +190,7 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
         reading: list.contains(&Feature::Reading),
         colors: list.contains(&Feature::Colors),
         quality: list.contains(&Feature::Quality),
+        embedding: list.contains(&Feature::Embedding),
         exif: list.contains(&Feature::Exif),
     })
 }

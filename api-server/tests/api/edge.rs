@@ -57,7 +57,15 @@ async fn the_document_is_openapi_3_1_and_lists_the_routes() {
         .as_array()
         .unwrap();
     assert!(codes.contains(&json!("source_unreachable")));
-    assert!(document["components"]["schemas"]["TagAnswer"]["properties"]["timings_ms"].is_object());
+    // What is answered of an image, and what is known of its request.
+    let parts = document["components"]["schemas"]["TagAnswer"]["allOf"]
+        .as_array()
+        .unwrap();
+    assert_eq!(parts[0]["$ref"], "#/components/schemas/Answer");
+    assert!(
+        parts[1]["properties"]["timings_ms"].is_object(),
+        "{parts:?}"
+    );
     // An open service asks for no key: the empty requirement says so.
     let security = &document["paths"]["/v1/tags"]["post"]["security"];
     assert_eq!(security, &json!([{}, {"api_key": []}]));

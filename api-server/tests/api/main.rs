@@ -29,6 +29,7 @@ mod people;
 mod quotas;
 mod refused;
 mod robots;
+mod search;
 mod store_faults;
 #[path = "../support/mod.rs"]
 mod support;

@@ -13,8 +13,9 @@ use common::{
     shutdown::Shutdown,
     stage::{Stage, StageClock},
     wire::{
-        self, Also, BatchRun, Caption, CaptionStatus, Grade, Grades, Job, JobResult, Line,
-        ModelId, ModelInfo, People, Reading, Region, Run, Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
+        self, Also, BatchRun, Caption, CaptionStatus, Embedding, Grade, Grades, Job, JobResult,
+        Line, ModelId, ModelInfo, People, Reading, Region, Run, Seen, Tag, Tagged, WIRE_VERSION,
+        WorkerInfo,
     },
 };
 use tokio::task::JoinHandle;
@@ -26,6 +27,9 @@ pub const GRADER: &str = "fake-grader";
 pub const TEXT: &str = "fake-text";
 pub const LINES: &str = "fake-lines";
 pub const READER: &str = "fake-reader";
+pub const PHRASES: &str = "fake-phrases";
+/// Of the embedding that a fake tagger gives.
+const EMBEDDING: [f32; 2] = [0.6, 0.8];
 
 /// Longer than any test or benchmark takes: it announces itself once.
 const A_LONG_TIME: Duration = Duration::from_secs(3_600);
@@ -145,6 +149,8 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
     }
     if let (Ok(tagged), Behaviour::See) = (&mut outcome, behaviour) {
         job.also.iter().for_each(|also| see(also, &mut tagged.seen));
+        let embedding = Embedding::of(tagged.model.clone(), &EMBEDDING);
+        tagged.seen.embedding = embedding.filter(|_| job.features.embedding);
     }
     let result = JobResult {
         v: WIRE_VERSION,
@@ -298,7 +304,9 @@ fn info(behaviour: Behaviour) -> WorkerInfo {
                 ..looking(LINES, Subject::Reading, 1_280, Fit::Pad)
             },
             model(READER, Kind::Text, 48, Fit::Stretch),
+            model(PHRASES, Kind::Phrase, 64, Fit::Stretch),
         ]);
+        models[0].embedding = Some(EMBEDDING.len() as u32);
     }
     WorkerInfo {
         v: WIRE_VERSION,
@@ -337,5 +345,6 @@ fn model(name: &str, kind: Kind, side: u16, fit: Fit) -> ModelInfo {
         default_limit: 10,
         default_threshold: 0.1,
         classes: 2,
+        embedding: None,
     }
 }

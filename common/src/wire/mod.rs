@@ -4,6 +4,7 @@
 mod asked;
 mod bulk;
 mod caption_job;
+mod embedding;
 mod job;
 mod load;
 mod run;
@@ -14,6 +15,7 @@ mod tests;
 pub use asked::{Asked, Language, Selection};
 pub use bulk::{Pressure, Shard};
 pub use caption_job::CaptionJob;
+pub use embedding::Embedding;
 pub use job::RETURN_MARGIN;
 pub use load::{ServerLoad, WorkerLoad};
 pub use run::{BatchRun, Run};
@@ -122,6 +124,9 @@ pub struct Features {
     pub colors: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub quality: bool,
+    /// Numbers that are near for pictures that look alike.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub embedding: bool,
     /// What a camera wrote down. Workers have no part in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exif: bool,
@@ -318,6 +323,9 @@ pub struct ModelInfo {
     pub default_threshold: f32,
     /// How many classes it tells apart.
     pub classes: u32,
+    /// How many numbers its embedding of a picture has, where it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<u32>,
 }
 
 impl ModelInfo {

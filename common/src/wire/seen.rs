@@ -4,7 +4,7 @@ use std::iter;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Features, Job, ModelId, ModelInfo};
+use super::{Embedding, Features, Job, ModelId, ModelInfo};
 use crate::{
     image::{Part, Tile},
     model::{Kind, Subject, TileSpec},
@@ -75,6 +75,8 @@ pub struct Seen {
     pub colors: Option<Vec<Color>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<Embedding>,
     /// What was asked for and no model has told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
@@ -173,6 +175,7 @@ impl Seen {
         self.reading = self.reading.take().or(other.reading);
         self.colors = self.colors.take().or(other.colors);
         self.quality = self.quality.or(other.quality);
+        self.embedding = self.embedding.take().or(other.embedding);
     }
 
     fn has_read_all(&self) -> bool {
@@ -209,6 +212,7 @@ impl Seen {
             reading,
             colors,
             quality,
+            embedding,
             tags: _,
             caption: _,
             exif: _,
@@ -222,6 +226,7 @@ impl Seen {
             (reading, self.has_read_all(), "reading"),
             (colors, self.colors.is_some(), "colors"),
             (quality, self.quality.is_some(), "quality"),
+            (embedding, self.embedding.is_some(), "embedding"),
         ] {
             if is_asked && !is_told {
                 self.missing.push(name.to_owned());

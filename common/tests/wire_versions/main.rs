@@ -289,6 +289,7 @@ fn worker() -> WorkerInfo {
         default_limit: 10,
         default_threshold: 0.1,
         classes: 1_000,
+        embedding: None,
     };
     let worker = "worker-1".into();
     let device = "cpu".into();

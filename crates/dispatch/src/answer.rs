@@ -1,40 +1,55 @@
 //! What a tagged image looks like to clients, in answers and in the results of batches.
 
+mod exif;
 mod grades;
 mod text;
 
-use std::cmp::Ordering;
-
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{
-    image::{Exif, Facts, Place, Warning},
-    wire::{Caption, Color, ModelId, People, Quality, Region, Seen, Tag, Tagged},
+    image::{Facts, Warning},
+    wire::{Caption, Color, Embedding, ModelId, People, Quality, Region, Seen, Tag, Tagged},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use exif::{ExifRule, ExifView};
 pub use grades::{GradeView, GradesView};
 pub use text::TextView;
 
 /// What is answered of one image, whoever asked for it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Answer {
     pub model: Model,
     pub image: Image,
+    /// The most telling first; may be empty.
     pub tags: Vec<TagView>,
     pub caption: CaptionView,
+    /// Where people are; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub people: Option<PeopleView>,
+    /// How likely the picture is not fit for everybody; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety: Option<GradesView>,
+    /// Whether there is text in the picture, whether it is a page of it, and what it says; only where `features` asks for `text` or
+    /// `reading`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<TextView>,
+    /// The colours that there is most of, at most five; only where `features` asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colors: Option<Vec<ColorView>>,
+    /// How light, rich in contrast and sharp the picture is; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<QualityView>,
+    /// Numbers that are near for pictures that look alike; only where `features` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingView>,
+    /// When, where and with which camera it was taken, as far as the file says so; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exif: Option<ExifView>,
+    /// What was asked for and is missing, since its model is away, has failed or was late: `people`, `faces`, `safety`, `text`, `reading`,
+    /// `colors`, `quality`, `embedding`. Absent where nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["people"]))]
     pub partial: Vec<String>,
 }
 
@@ -54,6 +69,7 @@ impl Answer {
                 .colors
                 .map(|colors| colors.into_iter().map(ColorView::from).collect()),
             quality: seen.quality.map(QualityView::from),
+            embedding: seen.embedding.map(EmbeddingView::from),
             exif: exif.map(|rule| ExifView::new(&facts, rule)),
             partial: seen.missing,
             image: facts.into(),
@@ -219,67 +235,29 @@ pub struct QualityView {
     pub sharpness: f64,
 }
 
-/// How much of what a camera wrote down is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExifRule {
-    /// Digits of a degree, of places.
-    pub place_digits: u8,
-}
-
-/// What a camera wrote down beside its picture. What it did not is absent.
+/// A vector of length 1: the product of two is the cosine of the angle between them, 1 for the same picture.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ExifView {
-    /// By the camera's clock; with its zone where it says so.
-    #[schema(example = "2024-05-01T12:33:10+09:00")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub taken_at: Option<String>,
-    #[schema(example = "Canon EOS R5")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub camera: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<PlaceView>,
-    /// `landscape`, `portrait` or `square`: of the picture as it is seen.
-    #[schema(example = "landscape")]
-    pub orientation: &'static str,
+pub struct EmbeddingView {
+    /// Vectors of another model or version are not to be compared with it.
+    pub model: Model,
+    /// How many numbers there are.
+    #[schema(example = 1280)]
+    pub dimension: usize,
+    /// How each number is written: IEEE 754 half precision, the lower byte first.
+    #[schema(example = "float16")]
+    pub encoding: &'static str,
+    /// The numbers one behind the other, in Base64.
+    #[schema(example = "AAAuKQAAzCo=")]
+    pub data: String,
 }
 
-/// Where it was taken, rounded as the service is told to (`--exif-place-digits`): two digits are a kilometre.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PlaceView {
-    /// Degrees to the north.
-    #[schema(example = 37.57)]
-    pub latitude: f64,
-    /// Degrees to the east.
-    #[schema(example = 126.98)]
-    pub longitude: f64,
-}
-
-impl ExifView {
-    fn new(facts: &Facts, rule: ExifRule) -> Self {
-        let Exif {
-            taken_at,
-            camera,
-            place,
-        } = facts.exif.clone();
-        let orientation = match facts.width.cmp(&facts.height) {
-            Ordering::Greater => "landscape",
-            Ordering::Equal => "square",
-            Ordering::Less => "portrait",
-        };
-        let view = |Place {
-                        latitude,
-                        longitude,
-                    }| PlaceView {
-            latitude,
-            longitude,
-        };
+impl From<Embedding> for EmbeddingView {
+    fn from(embedding: Embedding) -> Self {
         Self {
-            taken_at,
-            camera,
-            place: place
-                .map(|place| place.rounded(rule.place_digits))
-                .map(view),
-            orientation,
+            dimension: embedding.dimension(),
+            encoding: "float16",
+            data: STANDARD.encode(&embedding.halves),
+            model: embedding.model.into(),
         }
     }
 }
@@ -342,7 +320,7 @@ impl From<Region> for BoxView {
 }
 
 /// Four digits: an f32 written as f64 would show digits that it does not have.
-fn rounded(number: f32) -> f64 {
+pub fn rounded(number: f32) -> f64 {
     (f64::from(number) * 1e4).round() / 1e4
 }
 

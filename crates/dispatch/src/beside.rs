@@ -14,6 +14,9 @@ pub fn choose<'a>(
     asked: Features,
     models: impl Iterator<Item = &'a ModelInfo> + Clone,
 ) -> Result<Vec<ModelInfo>, Fault> {
+    if asked.embedding && own.embedding.is_none() {
+        return Err(gives_none(own));
+    }
     let mut chosen = Vec::new();
     let mut readers = Vec::new();
     if asked.reading {
@@ -63,6 +66,14 @@ fn subjects(asked: Features) -> impl Iterator<Item = Subject> {
         .filter_map(|(is_asked, subject)| is_asked.then_some(subject))
 }
 
+fn gives_none(model: &ModelInfo) -> Fault {
+    let detail = format!(
+        "Model {} gives no embedding. `efficientnet-lite0` does, and each whose manifest says `[embedding]`.",
+        model.id.name
+    );
+    Fault::new(Code::ModelNotFound, Stage::Lookup, detail)
+}
+
 fn nobody_looks(subject: Subject) -> Fault {
     let model = match subject {
         Subject::People | Subject::Other => "coco-ssd",
@@ -105,6 +116,7 @@ mod tests {
             default_limit: 10,
             default_threshold: 0.1,
             classes: 1,
+            embedding: None,
         }
     }
 
@@ -122,6 +134,7 @@ mod tests {
         reading: false,
         colors: true,
         quality: true,
+        embedding: false,
         exif: true,
     };
     const PEOPLE: Features = Features {

@@ -80,6 +80,20 @@ impl FleetView {
         }
     }
 
+    /// Returns the model that finds tags by words.
+    pub async fn phrase_model(&self) -> Result<ModelInfo, Fault> {
+        let find = || {
+            let known = self.known();
+            let mut models = known.workers.iter().flat_map(|worker| &worker.models);
+            models.find(|model| model.kind == Kind::Phrase).cloned()
+        };
+        if let Some(model) = find() {
+            return Ok(model);
+        }
+        self.refresh().await;
+        find().ok_or_else(nobody_finds)
+    }
+
     /// Returns the models that look at a picture beside its tagger, for what is asked. Workers of one fleet serve the same
     /// ones; where some do not, their answers lack that part and say so.
     pub fn beside(&self, model: &ModelInfo, asked: Features) -> Result<Vec<ModelInfo>, Fault> {
@@ -190,27 +204,34 @@ impl FleetView {
     }
 }
 
+fn nobody_finds() -> Fault {
+    let detail = "No worker has a model that finds tags by words. Workers have one with `--model efficientnet-lite0,use-multilingual`.";
+    Fault::new(Code::ModelNotFound, Stage::Lookup, detail)
+}
+
 impl Known {
     /// Every model of every worker that is shown pictures, or parts of such.
     pub fn models(&self) -> impl Iterator<Item = &ModelInfo> + Clone {
         self.workers
             .iter()
             .flat_map(|worker| &worker.models)
-            .filter(|model| model.kind != Kind::Llm)
+            .filter(|model| model.kind.takes_pictures() || model.kind.is_of_lines())
     }
 
     /// Those of them that a request may be for.
     pub fn taggers(&self) -> impl Iterator<Item = &ModelInfo> + Clone {
-        self.models().filter(|model| model.kind.tags())
+        self.models().filter(|model| model.kind.takes_pictures())
     }
 
     /// Chooses the model: what a worker names first is its default. Where workers differ, a softmax
     /// model is preferred, then the first by name.
     fn default_model(&self) -> Option<&ModelInfo> {
-        let firsts = self
-            .workers
-            .iter()
-            .filter_map(|worker| worker.models.iter().find(|model| model.kind.tags()));
+        let firsts = self.workers.iter().filter_map(|worker| {
+            worker
+                .models
+                .iter()
+                .find(|model| model.kind.takes_pictures())
+        });
         firsts.min_by_key(|model| (model.kind != Kind::Softmax, &model.id.name))
     }
 }

@@ -95,6 +95,34 @@ impl Client {
         read(request.header("idempotency-key", key).send().await).await
     }
 
+    /// Hands over each line of results, as it comes.
+    pub async fn each_line(
+        &self,
+        batch: &str,
+        kind: &str,
+        mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let sent = self
+            .request(Method::GET, &format!("/{batch}/{kind}"))
+            .send()
+            .await;
+        let mut pieces = accepted(sent).await?.bytes_stream();
+        let mut begun = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            begun.extend_from_slice(&piece.context("the answer broke off")?);
+            let Some(end) = begun.iter().rposition(|byte| *byte == b'\n') else {
+                continue;
+            };
+            let rest = begun.split_off(end + 1);
+            let lines = begun.split(|byte| *byte == b'\n');
+            for line in lines.filter(|line| !line.is_empty()) {
+                take(line)?;
+            }
+            begun = rest;
+        }
+        Ok(())
+    }
+
     /// To standard output as they come; where they end, to standard error.
     pub async fn lines(
         &self,

@@ -1,6 +1,7 @@
 //! `tagfleet batch`: as many images as there are, through a service's HTTP API.
 
 mod client;
+mod dedupe;
 mod duration;
 mod forecast;
 mod list;
@@ -45,6 +46,8 @@ enum Command {
     Results(Lines),
     /// Print what failed in a batch, a JSON object a line
     Errors(Lines),
+    /// List the pictures of a batch that look nearly alike, a group a line
+    Dedupe(dedupe::Dedupe),
     /// Make a batch of what failed in another one
     Retry(retry::Retry),
     /// End a batch; what is done stays
@@ -95,6 +98,7 @@ impl Batch {
         let client = Client::new(&self.api, self.api_key)?;
         match self.command {
             Command::Submit(submit) => return submit.run(&client).await,
+            Command::Dedupe(dedupe) => return dedupe.run(&client).await,
             Command::Retry(retry) => return retry.run(&client).await,
             Command::Status(Status { batch, watch: true }) => {
                 return watch::watch(&client, &batch).await;

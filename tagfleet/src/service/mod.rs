@@ -2,6 +2,7 @@
 
 mod cache;
 mod explain;
+mod search;
 mod top;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::tag::Problem;
 pub use cache::Cache;
 pub use explain::Explain;
+pub use search::Search;
 pub use top::Top;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,20 +52,33 @@ impl ServiceArgs {
 
 impl Service {
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let body = self.ask(Method::GET, path).await?;
+        let body = self.ask(Method::GET, path, None).await?;
+        serde_json::from_slice(&body).context("the answer is no JSON")
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let body = self.ask(Method::POST, path, Some(body)).await?;
         serde_json::from_slice(&body).context("the answer is no JSON")
     }
 
     pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
-        self.ask(Method::DELETE, path).await.map(drop)
+        self.ask(Method::DELETE, path, None).await.map(drop)
     }
 
     /// Returns the body of a good answer.
-    async fn ask(&self, method: Method, path: &str) -> anyhow::Result<Vec<u8>> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Vec<u8>> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method, url);
         if let Some(key) = &self.api_key {
             request = request.bearer_auth(key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
         }
         let answer = request.send().await;
         let answer = answer.with_context(|| format!("asking {}", self.base))?;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use common::{
     fault::{Code, Fault},
     image::Part,
+    model::Kind,
     queue::Priority,
     stage::{Stage, StageClock},
     wire::{self, BatchRun, Job, RETURN_MARGIN, Tag, Tagged},
@@ -55,6 +56,11 @@ impl TaggingWorker {
         progress: &mut Progress,
     ) -> Result<Ended, Fault> {
         let served = self.served(&job.model)?;
+        if served.stable().tagger.model.kind == Kind::Phrase {
+            let when = (priority, deadline);
+            let found = self.find_tags(job, &tiles.own, served, when, progress);
+            return Ok(Ended::Answer(found.await));
+        }
         let clock = &mut progress.clock;
         if Instant::now() >= deadline {
             return Err(no_time());
@@ -167,7 +173,7 @@ fn ended(
     }
 }
 
-fn no_time() -> Fault {
+pub(super) fn no_time() -> Fault {
     Fault::new(
         Code::DeadlineExceeded,
         Stage::Queue,

@@ -93,6 +93,7 @@ fn tagger(name: &str, kind: Kind, looks_for: Option<Subject>) -> Tagger {
         default_limit: 1,
         default_threshold: 0.1,
         classes: 1,
+        embedding: None,
     };
     Tagger {
         taxonomy: Taxonomy::from_json(labels).expect("valid labels"),
@@ -101,6 +102,7 @@ fn tagger(name: &str, kind: Kind, looks_for: Option<Subject>) -> Tagger {
         gate: None,
         thresholds: BTreeMap::new(),
         alphabet: None,
+        pieces: None,
         model,
     }
 }

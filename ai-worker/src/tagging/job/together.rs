@@ -59,6 +59,9 @@ impl TaggingWorker {
         if own_is_asked(job, tagger) {
             seen.join(tagger.seen(scores, Part::WHOLE));
         }
+        if job.features.embedding {
+            seen.embedding = tagger.embedding(scores);
+        }
         seen.join(self.seen_without_a_model(job, picture));
         Ok(Told { tags, spoken, seen })
     }

@@ -26,6 +26,7 @@ struct State {
     recent: Recent,
     /// Somebody who would leave once served stands in the line since then.
     waiting_since: Option<Instant>,
+    outage: Outage,
     /// What one more job costs everyone behind it at the most, seconds.
     most_each_s: f64,
 }
@@ -37,9 +38,20 @@ impl Default for State {
             prompt: 0,
             recent: Recent::default(),
             waiting_since: None,
+            outage: Outage::None,
             most_each_s: f64::INFINITY,
         }
     }
+}
+
+/// Whether the line was cut off from who serves it.
+#[derive(Clone, Copy, Debug)]
+enum Outage {
+    None,
+    /// Nobody has been served since.
+    Lasts,
+    /// The first one was served then.
+    EndedAt(Instant),
 }
 
 /// When somebody leaves the line.
@@ -126,13 +138,25 @@ impl State {
 impl Place {
     /// Leaves the line, served after `wait`.
     pub fn served(self, wait: Duration) {
+        let now = Instant::now();
         let mut state = self.line.state();
-        state.recent.note(self.ahead, wait, Instant::now());
+        if matches!(state.outage, Outage::Lasts) {
+            state.outage = Outage::EndedAt(now);
+            state.recent = Recent::default();
+        }
+        // Whoever stood there through an outage would tell of the outage, and not of how fast the line moves.
+        let moved = match state.outage {
+            Outage::EndedAt(ended) => now.saturating_duration_since(ended),
+            Outage::None | Outage::Lasts => Duration::MAX,
+        };
+        state.recent.note(self.ahead, wait.min(moved), now);
     }
 
     /// Leaves the line, which is cut off from who serves it. An outage is no wait: who still stands there waits from now on.
     pub fn cut_off(self) {
-        self.line.state().waiting_since = Some(Instant::now());
+        let mut state = self.line.state();
+        state.waiting_since = Some(Instant::now());
+        state.outage = Outage::Lasts;
     }
 }
 

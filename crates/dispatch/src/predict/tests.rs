@@ -122,3 +122,16 @@ fn an_outage_is_no_wait() {
     let since = line.wait_behind(0).unwrap_or_default();
     assert!(since < stalled, "{since:?} of {stalled:?}");
 }
+
+#[test]
+fn who_stood_there_through_an_outage_does_not_tell_how_fast_the_line_moves() {
+    let line = WaitingLine::default();
+    let told = line.enter(Leaves::OnceServed);
+    let through = line.enter(Leaves::OnceServed);
+    let behind = line.enter(Leaves::OnceServed);
+    told.cut_off();
+    through.served(3_000 * MS);
+    behind.served(3_000 * MS);
+    let wait = line.wait_behind(40).expect("two were served");
+    assert!(wait < 2_000 * MS, "{wait:?}");
+}
