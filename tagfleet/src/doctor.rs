@@ -184,6 +184,7 @@ fn model(models: &Path, name: &str, essential: bool) -> Finding {
             &files.graph,
             &files.graph_fp16,
             &files.labels,
+            &files.alphabet,
             &files.weights,
         ];
         files

@@ -35,6 +35,16 @@ impl Sizes {
         }
     }
 
+    /// Returns the same with smaller batches, if `max` is smaller.
+    pub fn at_most(self, max: usize) -> Self {
+        let max = self.max.min(max.max(1));
+        Self {
+            min: self.min.min(max),
+            max,
+            ..self
+        }
+    }
+
     pub fn max(self) -> usize {
         self.max
     }
@@ -82,6 +92,15 @@ mod tests {
             (vec![48], 48)
         );
         assert_eq!((sizes.half(48), sizes.half(16), sizes.half(1)), (16, 8, 1));
+    }
+
+    #[test]
+    fn a_model_may_want_smaller_ones() {
+        let sizes = Sizes::doubling(48).at_most(4);
+        assert_eq!((sizes.warm(), sizes.run(3)), (vec![1, 2, 4], 4));
+        assert_eq!(Sizes::any(4).at_most(1).warm(), [1]);
+        assert_eq!(Sizes::any(4).at_most(9), Sizes::any(4));
+        assert_eq!(Sizes::only(8).at_most(0).warm(), [1]);
     }
 
     #[test]

@@ -34,8 +34,10 @@ pub fn taxonomy() -> Result<Taxonomy, TaxonomyError> {
 /// Makes an engine for each of `threads`.
 pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, TaxonomyError> {
     let model = info();
+    let taxonomy = taxonomy()?;
+    taxonomy.expect_classes(CLASSES)?;
     let rules = TagRules {
-        taxonomy: taxonomy()?.expect_classes(CLASSES)?,
+        taxonomy,
         calibration: Calibration::NONE,
         kind: model.kind,
         default_threshold: model.default_threshold,
@@ -47,6 +49,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
         model,
         spoken: Spoken::default(),
         gate: None,
+        alphabet: None,
         pieces: None,
     };
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
@@ -63,6 +66,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
             tagger: Arc::new(tagger),
             engines,
             warm_up,
+            sizes,
         },
         source: Source::default(),
     })

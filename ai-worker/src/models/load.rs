@@ -19,7 +19,10 @@ use crate::{
         Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting,
         Sizes, WarmUp,
     },
-    tagging::{COORDINATES, LoadedVersion, PERSON, Pieces, Tagger},
+    tagging::{
+        COORDINATES, LoadedVersion, PERSON, Pieces, Tagger,
+        reading::{Alphabet, AlphabetError},
+    },
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +35,10 @@ pub enum VersionError {
     WarmUp(#[from] EngineError),
     #[error(transparent)]
     Labels(#[from] TaxonomyError),
+    #[error(transparent)]
+    Alphabet(#[from] AlphabetError),
+    #[error("model {0} answers an odd number of numbers, while a reader has two for each step")]
+    Odd(String),
     #[error("the pieces of phrases are not valid: {0}")]
     Pieces(serde_json::Error),
     #[error("model {name} runs on {supported}, not on {device}")]
@@ -72,21 +79,20 @@ impl Loader {
     pub fn load(&self, folder: &Path) -> Result<Loaded, VersionError> {
         let manifest = Manifest::read(folder)?;
         self.expect_supported(&manifest)?;
-        let labels =
-            manifest.verified(manifest.require(&manifest.files.labels, "files.labels")?)?;
+        let meaning = Meaning::read(&manifest)?;
+        let sizes = self.sizes(&manifest);
         let mut outputs = 0;
         let mut warm_up = Vec::new();
         let mut engines: Vec<Box<dyn Engine>> = Vec::new();
-        for (engine, told) in self.engines(&manifest)? {
+        for (engine, told) in self.engines(&manifest, sizes)? {
             outputs = told.classes;
             warm_up.extend(told.seconds);
             engines.push(Box::new(engine));
         }
-        let taxonomy = Taxonomy::from_json(&labels)?;
         let outputs = scores_of(&manifest, outputs)?;
-        let classes = classes_of(&manifest, &taxonomy, outputs);
-        let taxonomy = taxonomy.expect_classes(classes)?;
-        expect_fitting(&manifest, &taxonomy)?;
+        let classes = meaning.classes(&manifest, outputs)?;
+        expect_fitting(&manifest, &meaning.taxonomy)?;
+        let Meaning { taxonomy, alphabet } = meaning;
         let pieces = pieces(&manifest)?;
         let source = Source::new(&manifest);
         let tagger = Tagger {
@@ -94,6 +100,7 @@ impl Loader {
             spoken: manifest.spoken,
             gate: manifest.gate,
             pieces,
+            alphabet,
             model: info(manifest, classes)?,
         };
         Ok(Loaded {
@@ -101,19 +108,20 @@ impl Loader {
                 tagger: Arc::new(tagger),
                 engines,
                 warm_up,
+                sizes,
             },
             source,
         })
     }
 
     /// Loads the engines all at once: cuDNN takes seconds for each size of batch.
-    fn engines(&self, manifest: &Manifest) -> Result<Vec<WarmEngine>, VersionError> {
+    fn engines(&self, manifest: &Manifest, sizes: Sizes) -> Result<Vec<WarmEngine>, VersionError> {
         let (graph, numbers) = self.graph(manifest)?;
         let setting = Setting {
             device: self.device,
             numbers,
             threads: 1,
-            sizes: self.sizes,
+            sizes,
         };
         let load = || self.engine(manifest, &graph, setting);
         thread::scope(|scope| {
@@ -132,8 +140,17 @@ impl Loader {
         setting: Setting,
     ) -> Result<WarmEngine, VersionError> {
         let mut engine = Onnx::load(&self.environment, manifest, graph, setting)?;
-        let warm_up = engine.warm_up(self.sizes)?;
+        let warm_up = engine.warm_up(setting.sizes)?;
         Ok((engine, warm_up))
+    }
+
+    /// Returns the worker's sizes of batches, unless the model's are smaller.
+    fn sizes(&self, manifest: &Manifest) -> Sizes {
+        let own = manifest.input.as_ref().and_then(|input| input.max_batch);
+        match own {
+            Some(own) => self.sizes.at_most(own.into()),
+            None => self.sizes,
+        }
     }
 
     /// Reads the graph in the fastest numbers for the device that the model has one for.
@@ -167,6 +184,48 @@ impl Loader {
                 })
             }
             Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// What a model's numbers mean: tags of a taxonomy, or symbols of an alphabet. Those of a map of lines mean places.
+struct Meaning {
+    taxonomy: Taxonomy,
+    alphabet: Option<Alphabet>,
+}
+
+impl Meaning {
+    fn read(manifest: &Manifest) -> Result<Self, VersionError> {
+        let files = &manifest.files;
+        let mut meaning = Self {
+            taxonomy: Taxonomy::empty(),
+            alphabet: None,
+        };
+        match manifest.kind {
+            Kind::Lines => {}
+            Kind::Text => {
+                let file = manifest.require(&files.alphabet, "files.alphabet")?;
+                meaning.alphabet = Some(Alphabet::from_json(&manifest.verified(file)?)?);
+            }
+            Kind::Softmax | Kind::Sigmoid | Kind::Detector | Kind::Phrase | Kind::Llm => {
+                let file = manifest.require(&files.labels, "files.labels")?;
+                meaning.taxonomy = Taxonomy::from_json(&manifest.verified(file)?)?;
+            }
+        }
+        Ok(meaning)
+    }
+
+    /// Returns how many things the model tells apart, once its graph was found to answer so many numbers.
+    fn classes(&self, manifest: &Manifest, outputs: usize) -> Result<usize, VersionError> {
+        match &self.alphabet {
+            Some(_) if !outputs.is_multiple_of(2) => Err(VersionError::Odd(manifest.name.clone())),
+            Some(alphabet) => Ok(alphabet.len()),
+            None if manifest.kind == Kind::Lines => Ok(1),
+            None => {
+                let classes = classes_of(manifest, &self.taxonomy, outputs);
+                self.taxonomy.expect_classes(classes)?;
+                Ok(classes)
+            }
         }
     }
 }

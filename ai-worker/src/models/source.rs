@@ -62,6 +62,7 @@ fn files(manifest: &Manifest) -> impl Iterator<Item = &FileRef> {
         &files.graph_int8,
         &files.graph_fp16,
         &files.labels,
+        &files.alphabet,
     ]
     .into_iter()
     .flatten()

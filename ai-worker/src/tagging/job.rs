@@ -2,6 +2,7 @@
 
 mod look;
 mod phrase;
+mod read;
 mod scoring;
 mod stages;
 #[cfg(test)]
@@ -18,11 +19,13 @@ use common::{
     bus::Bus,
     fault::{Code, Fault},
     log_stages,
+    model::Subject,
     queue::{Delivery, JobQueue, Priority},
     stage::{Stage, StageClock, Timings},
     telemetry,
     wire::{self, Also, Job, JobResult, Run, Tagged, WIRE_VERSION},
 };
+pub use read::PIECES_AT_ONCE;
 use stages::Ended;
 
 use super::{forwarding::Forwarding, models::Models};
@@ -62,6 +65,21 @@ pub struct TaggingWorker {
 struct Tiles {
     own: Vec<u8>,
     also: Vec<Also>,
+    /// The one in which lines are read, once it is known that there is text.
+    lines: Option<Also>,
+}
+
+impl Tiles {
+    fn taken_from(job: &mut Job) -> Self {
+        let mut also = std::mem::take(&mut job.also);
+        let is_of_lines = |also: &Also| also.looks_for == Subject::Reading;
+        let lines = also.iter().position(is_of_lines);
+        Self {
+            own: std::mem::take(&mut job.tile),
+            lines: lines.map(|at| also.remove(at)),
+            also,
+        }
+    }
 }
 
 /// What is known of a job while it is worked on.
@@ -125,10 +143,7 @@ impl Handle for TaggingWorker {
         let deadline = received + left;
         let age = job.waited(now_us);
         let mut progress = Progress::begin(received, age, delivery.attempt);
-        let tiles = Tiles {
-            own: std::mem::take(&mut job.tile),
-            also: std::mem::take(&mut job.also),
-        };
+        let tiles = Tiles::taken_from(&mut job);
         let priority = delivery.priority;
         let tagging = self.tag(&job, tiles, priority, deadline, &mut progress);
         let key = job.key();

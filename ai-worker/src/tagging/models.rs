@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::wire::ModelInfo;
+use common::{model::Kind, wire::ModelInfo};
 
 use super::served::Served;
 
@@ -22,6 +22,12 @@ impl Models {
             .iter()
             .map(Arc::as_ref)
             .find(|served| served.name() == name)
+    }
+
+    /// Lists those of a kind, in the order of the setting.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Served> {
+        let served = self.served.iter().map(Arc::as_ref);
+        served.filter(move |served| served.stable().tagger.model.kind == kind)
     }
 
     pub fn all(&self) -> &[Arc<Served>] {

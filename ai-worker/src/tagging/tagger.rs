@@ -11,6 +11,7 @@ use tags::{Choice, Confidences, Filter, Node, Prepared, TagRules, UnknownName, p
 
 use super::beside::Boxes;
 use super::pieces::Pieces;
+use super::reading::Alphabet;
 
 /// The class of which each box is told.
 pub const PERSON: &str = "person";
@@ -21,6 +22,8 @@ pub struct Tagger {
     pub model: ModelInfo,
     pub spoken: Spoken,
     pub gate: Option<Gate>,
+    /// What a reader of lines tells apart; others have a taxonomy.
+    pub alphabet: Option<Alphabet>,
     /// What a phrase is cut into, where it takes phrases.
     pub pieces: Option<Pieces>,
 }
@@ -109,9 +112,16 @@ impl Tagger {
             Some(Subject::Faces) => seen.faces = self.people(scores, shown),
             Some(Subject::Safety) => seen.safety = Some(self.grades(scores)),
             Some(Subject::Text) => seen.text = Some(self.grades(scores)),
-            Some(Subject::Other) | None => {}
+            // What lines say is not in one picture's scores.
+            Some(Subject::Reading | Subject::Other) | None => {}
         }
         seen
+    }
+
+    /// Returns the text of a symbol that it sees in a line.
+    pub fn symbol(&self, number: usize) -> &str {
+        let alphabet = self.alphabet.as_ref();
+        alphabet.map_or("", |alphabet| alphabet.text(number))
     }
 
     /// Returns where people are; nothing where this is no detector, or knows none.

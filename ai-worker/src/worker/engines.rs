@@ -13,7 +13,7 @@ use crate::{
     config::WorkerConfig,
     consume,
     engine::{Alarm, Breakdown, Watchdog},
-    tagging::{EngineThreads, TaggingWorker, batching::Batcher},
+    tagging::{EngineThreads, PIECES_AT_ONCE, TaggingWorker, batching::Batcher},
 };
 
 /// The engine threads, and what tells when one of them is beyond help.
@@ -27,9 +27,10 @@ pub struct Engines {
 impl Engines {
     pub fn start(config: &WorkerConfig) -> Result<Self, WorkerError> {
         let count = config.engine_threads();
-        // Every job in hand finds room: those of the fleet's queues, and those of the models' own.
+        // Every job in hand finds room: those of the fleet's queues, and those of the models' own. One whose text is read needs most.
         let queues = Priority::ALL.len() * (1 + config.models.len());
-        let capacity = queues * usize::from(config.prefetch());
+        let jobs = queues * usize::from(config.prefetch());
+        let capacity = jobs * PIECES_AT_ONCE;
         let batcher = Arc::new(Batcher::new(count, capacity));
         let watchdog = Arc::new(Watchdog::new(count, config.engine_timeout()));
         let alarm = Alarm::default();

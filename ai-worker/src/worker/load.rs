@@ -112,6 +112,9 @@ fn own_captioner(
 
 fn taxonomy(config: &WorkerConfig, model: &str) -> Result<Taxonomy, WorkerError> {
     let manifest = Manifest::read(&config.models_dir.join(model))?;
+    if manifest.kind.is_of_lines() {
+        return Ok(Taxonomy::empty());
+    }
     let labels = manifest.verified(manifest.require(&manifest.files.labels, "files.labels")?)?;
     Ok(Taxonomy::from_json(&labels).map_err(VersionError::from)?)
 }

@@ -22,6 +22,8 @@ pub enum Feature {
     Safety,
     /// Whether there is text in the picture, and whether it is a page of it.
     Text,
+    /// What the text in the picture says, line by line; with `text`, on which it depends.
+    Reading,
     /// The colours that there is most of.
     Colors,
     /// How light, rich in contrast and sharp it is.
@@ -54,7 +56,8 @@ impl From<Language> for wire::Language {
 #[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct TagOptions {
-    /// What to answer: `tags`, `caption`, `people`, `safety`, `text`, `colors`, `quality`, `embedding`, `exif`; tags and caption if absent.
+    /// What to answer: `tags`, `caption`, `people`, `safety`, `text`, `reading`, `colors`, `quality`, `embedding`, `exif`; tags and
+    /// caption if absent.
     #[schema(example = json!(["tags", "caption"]))]
     #[param(value_type = Option<String>, example = "tags,caption")]
     features: Option<Vec<Feature>>,
@@ -200,7 +203,7 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
     let list = list.unwrap_or(&[Feature::Tags, Feature::Caption]);
     if list.is_empty() {
         return Err(Fault::invalid(
-            "features must name at least one of `tags`, `caption`, `people`, `safety`, `text`, `colors`, `quality`, `embedding` and `exif`",
+            "features must name at least one of `tags`, `caption`, `people`, `safety`, `text`, `reading`, `colors`, `quality`, `embedding` and `exif`",
         ));
     }
     Ok(Features {
@@ -208,7 +211,9 @@ fn features(list: Option<&[Feature]>) -> Result<Features, Fault> {
         caption: list.contains(&Feature::Caption),
         people: list.contains(&Feature::People),
         safety: list.contains(&Feature::Safety),
-        text: list.contains(&Feature::Text),
+        // Only where there is text, lines are read.
+        text: list.contains(&Feature::Text) || list.contains(&Feature::Reading),
+        reading: list.contains(&Feature::Reading),
         colors: list.contains(&Feature::Colors),
         quality: list.contains(&Feature::Quality),
         embedding: list.contains(&Feature::Embedding),

@@ -245,10 +245,9 @@ impl Work<'_> {
         Ok(Read::Came(image, kept))
     }
 
-    /// The tiles of all models, its own first.
+    /// The tiles of all models that are shown the picture, its own first.
     fn specs(&self) -> Vec<TileSpec> {
-        let models = iter::once(&self.model).chain(&self.beside);
-        models.map(|model| model.tile).collect()
+        Also::tiles(&self.model, &self.beside)
     }
 
     async fn tag(self, prepared: Prepared, coming: Coming) -> Result<Done, Fault> {

@@ -8,7 +8,7 @@ use crate::{
     harness::Harness,
     support::{
         origin::{Origin, kept},
-        worker::{Behaviour, DETECTOR, FACES, GRADER, READER},
+        worker::{Behaviour, DETECTOR, FACES, GRADER, LINES, READER, TEXT},
     },
 };
 
@@ -71,7 +71,7 @@ async fn grades_are_told_as_they_are() {
         .post_raw(path, "image/jpeg", pictures::photo(64, 64))
         .await;
     assert_eq!(reply.status, 200, "{}", reply.json);
-    for (part, model) in [("safety", GRADER), ("text", READER)] {
+    for (part, model) in [("safety", GRADER), ("text", TEXT)] {
         let expected = json!({
             "grades": [{"id": part, "score": 0.25}],
             "model": {"name": model, "version": "1"},
@@ -79,6 +79,67 @@ async fn grades_are_told_as_they_are() {
         assert_eq!(reply.json[part], expected);
     }
     assert!(reply.json.get("people").is_none(), "{}", reply.json);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_written_there_is_told_line_by_line() {
+    let api = Harness::with(&[], Behaviour::See).await;
+    let photo = pictures::photo(640, 320);
+    let reply = api
+        .post_raw("/v1/tags?features=reading", "image/jpeg", photo.clone())
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    let text = &reply.json["text"];
+    let place = json!({"left": 0.25, "top": 0.1, "width": 0.5, "height": 0.8});
+    let line = json!({"text": "TOTAL 13.15 <b>", "confidence": 0.9, "box": place});
+    assert_eq!(text["lines"], json!([line]));
+    assert_eq!(text["readers"], json!([{"name": READER, "version": "1"}]));
+    assert_eq!(text["cut"], false);
+    // Whether there is text is known on the way.
+    assert_eq!(text["model"]["name"], TEXT);
+    let job = api.worker.last_job();
+    let also: Vec<_> = job.also.iter().map(|also| also.model.as_str()).collect();
+    assert_eq!(also, [TEXT, LINES], "no tile is made for a reader");
+    let tile = turbojpeg::read_header(&job.also[1].tile).expect("a JPEG");
+    assert_eq!((tile.width, tile.height), (1_280, 1_280));
+    let unasked = api
+        .post_raw("/v1/tags?features=text", "image/jpeg", photo)
+        .await;
+    assert!(unasked.json["text"].get("lines").is_none());
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn what_reads_lines_is_no_model_of_a_request_and_is_listed() {
+    let api = Harness::with(&[], Behaviour::See).await;
+    for model in [LINES, READER] {
+        let path = format!("/v1/tags?model={model}");
+        let reply = api
+            .post_raw(&path, "image/jpeg", pictures::photo(64, 64))
+            .await;
+        reply.is_problem(404, "model_not_found");
+    }
+    let models = api.get("/v1/models").await.json;
+    let listed = models["models"].as_array().expect("a list");
+    let kind = |name: &str| {
+        let model = listed.iter().find(|model| model["name"] == name);
+        model.map(|model| model["kind"].clone())
+    };
+    assert_eq!(kind(LINES), Some(json!("lines")));
+    assert_eq!(kind(READER), Some(json!("text")));
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn text_that_could_not_be_read_is_missing() {
+    let api = Harness::with(&[], Behaviour::Overlook).await;
+    let photo = pictures::photo(64, 64);
+    let reply = api
+        .post_raw("/v1/tags?features=tags,reading", "image/jpeg", photo)
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    assert_eq!(reply.json["partial"], json!(["text", "reading"]));
     api.finish().await;
 }
 

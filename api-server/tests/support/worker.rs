@@ -14,8 +14,8 @@ use common::{
     stage::{Stage, StageClock},
     wire::{
         self, Also, BatchRun, Caption, CaptionStatus, Embedding, Grade, Grades, Job, JobResult,
-        ModelId, ModelInfo, NEWEST_READ, People, Region, Run, Scores, Seen, Tag, Tagged,
-        WIRE_VERSION, WorkerInfo,
+        Line, ModelId, ModelInfo, NEWEST_READ, People, Reading, Region, Run, Scores, Seen, Tag,
+        Tagged, WIRE_VERSION, WorkerInfo,
     },
 };
 use tags::{Taxonomy, pack, shares};
@@ -30,6 +30,8 @@ pub const LABELS: &str = r#"{"classes":[
 pub const DETECTOR: &str = "fake-detector";
 pub const FACES: &str = "fake-faces";
 pub const GRADER: &str = "fake-grader";
+pub const TEXT: &str = "fake-text";
+pub const LINES: &str = "fake-lines";
 pub const READER: &str = "fake-reader";
 pub const PHRASES: &str = "fake-phrases";
 /// Of the embedding that a fake tagger gives.
@@ -228,7 +230,24 @@ fn see(also: &Also, seen: &mut Seen) {
         Subject::Faces => seen.faces = people(region(0.8, 0.1)),
         Subject::Safety => seen.safety = graded,
         Subject::Text => seen.text = graded,
+        Subject::Reading => seen.reading = Some(reading(region(0.25, 0.5))),
         Subject::Other => {}
+    }
+}
+
+fn reading(region: Region) -> Reading {
+    let line = Line {
+        text: "TOTAL 13.15 <b>".into(),
+        region,
+    };
+    Reading {
+        readers: vec![ModelId {
+            name: READER.into(),
+            version: "1".into(),
+        }],
+        lines: vec![line],
+        cut: false,
+        late: false,
     }
 }
 
@@ -299,7 +318,12 @@ fn info(behaviour: Behaviour) -> WorkerInfo {
             looking(DETECTOR, Subject::People, 300, Fit::Stretch),
             looking(FACES, Subject::Faces, 192, Fit::Pad),
             looking(GRADER, Subject::Safety, 224, Fit::Stretch),
-            looking(READER, Subject::Text, 320, Fit::Stretch),
+            looking(TEXT, Subject::Text, 320, Fit::Stretch),
+            ModelInfo {
+                kind: Kind::Lines,
+                ..looking(LINES, Subject::Reading, 1_280, Fit::Pad)
+            },
+            model(READER, Kind::Text, 48, Fit::Stretch),
             model(PHRASES, Kind::Phrase, 64, Fit::Stretch),
         ]);
         models[0].embedding = Some(EMBEDDING.len() as u32);

@@ -22,7 +22,7 @@ pub use load::{ServerLoad, WorkerLoad};
 pub use run::{BatchRun, Run};
 pub use scores::Scores;
 use seen::is_nothing;
-pub use seen::{Also, Color, Grade, Grades, People, Quality, Region, Seen};
+pub use seen::{Also, Color, Grade, Grades, Line, People, Quality, Reading, Region, Seen};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -119,6 +119,9 @@ pub struct Features {
     pub safety: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub text: bool,
+    /// What the text says, by models that are dear.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reading: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub colors: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -1,11 +1,13 @@
 //! What the models beside a tagger are asked, and what they see.
 
+use std::iter;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Embedding, Features, Job, ModelId, ModelInfo};
 use crate::{
     image::{Part, Tile},
-    model::Subject,
+    model::{Kind, Subject, TileSpec},
 };
 
 /// A model that looks at a job's picture as well.
@@ -28,9 +30,19 @@ fn people() -> Subject {
 }
 
 impl Also {
-    /// Puts models and their tiles together, which are in the same order.
+    /// Returns the tiles that models want: `own`'s, and those of the ones beside it. Readers of lines want none.
+    pub fn tiles(own: &ModelInfo, beside: &[ModelInfo]) -> Vec<TileSpec> {
+        let beside = beside.iter().filter(|model| is_shown_pictures(model));
+        iter::once(own)
+            .chain(beside)
+            .map(|model| model.tile)
+            .collect()
+    }
+
+    /// Puts models beside a tagger and their tiles together, which are in the same order.
     pub fn all(models: Vec<ModelInfo>, tiles: Vec<Tile>) -> Vec<Self> {
-        let pairs = models.into_iter().zip(tiles);
+        let models = models.into_iter().filter(is_shown_pictures);
+        let pairs = models.zip(tiles);
         pairs
             .map(|(model, tile)| Self {
                 looks_for: model.looks_for.unwrap_or_else(people),
@@ -40,6 +52,10 @@ impl Also {
             })
             .collect()
     }
+}
+
+fn is_shown_pictures(model: &ModelInfo) -> bool {
+    model.kind != Kind::Text
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,6 +68,8 @@ pub struct Seen {
     pub safety: Option<Grades>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Grades>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
     /// Those that there is most of first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub colors: Option<Vec<Color>>,
@@ -83,6 +101,28 @@ pub struct Grades {
 pub struct Grade {
     pub id: String,
     pub score: f32,
+}
+
+/// What the lines of text in a picture say. It is data: no caption, tag or prompt is made of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Those who read them; none where there was nothing to read.
+    pub readers: Vec<ModelId>,
+    /// From the top to the bottom, and in a row from the left to the right.
+    pub lines: Vec<Line>,
+    /// Whether there was more than is told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+    /// Whether the time was over before all was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub text: String,
+    /// Where it is, and how sure its reader is of its symbols on the average.
+    pub region: Region,
 }
 
 /// A colour that is on a part of the picture.
@@ -132,9 +172,14 @@ impl Seen {
         self.faces = self.faces.take().or(other.faces);
         self.safety = self.safety.take().or(other.safety);
         self.text = self.text.take().or(other.text);
+        self.reading = self.reading.take().or(other.reading);
         self.colors = self.colors.take().or(other.colors);
         self.quality = self.quality.or(other.quality);
         self.embedding = self.embedding.take().or(other.embedding);
+    }
+
+    fn has_read_all(&self) -> bool {
+        self.reading.as_ref().is_some_and(|reading| !reading.late)
     }
 
     /// Returns how many people there are of at least that confidence. A face within a body is of the same person, and a body has
@@ -164,6 +209,7 @@ impl Seen {
             people,
             safety,
             text,
+            reading,
             colors,
             quality,
             embedding,
@@ -178,6 +224,7 @@ impl Seen {
             (faces, self.faces.is_some(), "faces"),
             (safety, self.safety.is_some(), "safety"),
             (text, self.text.is_some(), "text"),
+            (reading, self.has_read_all(), "reading"),
             (colors, self.colors.is_some(), "colors"),
             (quality, self.quality.is_some(), "quality"),
             (embedding, self.embedding.is_some(), "embedding"),

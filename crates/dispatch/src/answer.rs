@@ -1,17 +1,20 @@
 //! What a tagged image looks like to clients, in answers and in the results of batches.
 
-use std::cmp::Ordering;
+mod exif;
+mod grades;
+mod text;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{
-    image::{Exif, Facts, Place, Warning},
-    wire::{
-        Caption, Color, Embedding, Grade, Grades, ModelId, People, Quality, Region, Seen, Tag,
-        Tagged,
-    },
+    image::{Facts, Warning},
+    wire::{Caption, Color, Embedding, ModelId, People, Quality, Region, Seen, Tag, Tagged},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+
+pub use exif::{ExifRule, ExifView};
+pub use grades::{GradeView, GradesView};
+pub use text::TextView;
 
 /// What is answered of one image, whoever asked for it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,9 +30,10 @@ pub struct Answer {
     /// How likely the picture is not fit for everybody; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety: Option<GradesView>,
-    /// Whether there is text in the picture, and whether it is a page of it; only where `features` asks for it.
+    /// Whether there is text in the picture, whether it is a page of it, and what it says; only where `features` asks for `text` or
+    /// `reading`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<GradesView>,
+    pub text: Option<TextView>,
     /// The colours that there is most of, at most five; only where `features` asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colors: Option<Vec<ColorView>>,
@@ -42,8 +46,8 @@ pub struct Answer {
     /// When, where and with which camera it was taken, as far as the file says so; only where `features` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exif: Option<ExifView>,
-    /// What was asked for and is missing, since its model is away, has failed or was late: `people`, `faces`, `safety`, `text`, `colors`,
-    /// `quality`, `embedding`. Absent where nothing is.
+    /// What was asked for and is missing, since its model is away, has failed or was late: `people`, `faces`, `safety`, `text`, `reading`,
+    /// `colors`, `quality`, `embedding`. Absent where nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["people"]))]
     pub partial: Vec<String>,
@@ -60,7 +64,7 @@ impl Answer {
             caption: tagged.caption.into(),
             people,
             safety: seen.safety.map(GradesView::from),
-            text: seen.text.map(GradesView::from),
+            text: TextView::of(seen.text, seen.reading),
             colors: seen
                 .colors
                 .map(|colors| colors.into_iter().map(ColorView::from).collect()),
@@ -185,22 +189,6 @@ pub struct FacesView {
     pub model: Model,
 }
 
-/// How much a picture is of each kind that a model tells apart.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct GradesView {
-    pub grades: Vec<GradeView>,
-    pub model: Model,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct GradeView {
-    #[schema(example = "sexual content")]
-    pub id: String,
-    /// 0 to 1. What is much is for the caller to say.
-    #[schema(example = 0.03)]
-    pub score: f64,
-}
-
 /// A part of the picture, upright; each side in parts of the picture's, 0 to 1.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BoxView {
@@ -274,71 +262,6 @@ impl From<Embedding> for EmbeddingView {
     }
 }
 
-/// How much of what a camera wrote down is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExifRule {
-    /// Digits of a degree, of places.
-    pub place_digits: u8,
-}
-
-/// What a camera wrote down beside its picture. What it did not is absent.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ExifView {
-    /// By the camera's clock; with its zone where it says so.
-    #[schema(example = "2024-05-01T12:33:10+09:00")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub taken_at: Option<String>,
-    #[schema(example = "Canon EOS R5")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub camera: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<PlaceView>,
-    /// `landscape`, `portrait` or `square`: of the picture as it is seen.
-    #[schema(example = "landscape")]
-    pub orientation: &'static str,
-}
-
-/// Where it was taken, rounded as the service is told to (`--exif-place-digits`): two digits are a kilometre.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PlaceView {
-    /// Degrees to the north.
-    #[schema(example = 37.57)]
-    pub latitude: f64,
-    /// Degrees to the east.
-    #[schema(example = 126.98)]
-    pub longitude: f64,
-}
-
-impl ExifView {
-    fn new(facts: &Facts, rule: ExifRule) -> Self {
-        let Exif {
-            taken_at,
-            camera,
-            place,
-        } = facts.exif.clone();
-        let orientation = match facts.width.cmp(&facts.height) {
-            Ordering::Greater => "landscape",
-            Ordering::Equal => "square",
-            Ordering::Less => "portrait",
-        };
-        let view = |Place {
-                        latitude,
-                        longitude,
-                    }| PlaceView {
-            latitude,
-            longitude,
-        };
-        Self {
-            taken_at,
-            camera,
-            place: place
-                .map(|place| place.rounded(rule.place_digits))
-                .map(view),
-            orientation,
-        }
-    }
-}
-
 impl From<Color> for ColorView {
     fn from(color: Color) -> Self {
         let [red, green, blue] = color.rgb;
@@ -382,19 +305,6 @@ impl PeopleView {
 
 fn boxes(found: &People) -> Vec<BoxView> {
     found.regions.iter().copied().map(BoxView::from).collect()
-}
-
-impl From<Grades> for GradesView {
-    fn from(Grades { model, grades }: Grades) -> Self {
-        let view = |Grade { id, score }| GradeView {
-            id,
-            score: rounded(score),
-        };
-        Self {
-            grades: grades.into_iter().map(view).collect(),
-            model: model.into(),
-        }
-    }
 }
 
 impl From<Region> for BoxView {

@@ -2,12 +2,13 @@
 
 use common::{
     fault::{Code, Fault},
-    model::Subject,
+    model::{Kind, Subject},
     stage::Stage,
     wire::{Features, ModelInfo},
 };
 
-/// Returns one model for each thing that is asked and that `own` does not look for itself.
+/// Returns one model for each thing that is asked and that `own` does not look for itself. Behind them come the readers of
+/// lines, for which no tile is made.
 pub fn choose<'a>(
     own: &ModelInfo,
     asked: Features,
@@ -17,6 +18,10 @@ pub fn choose<'a>(
         return Err(gives_none(own));
     }
     let mut chosen = Vec::new();
+    let mut readers = Vec::new();
+    if asked.reading {
+        readers = all_readers(models.clone())?;
+    }
     for subject in subjects(asked) {
         if own.subject() == Some(subject) {
             continue;
@@ -31,7 +36,22 @@ pub fn choose<'a>(
             None => return Err(nobody_looks(subject)),
         }
     }
+    chosen.extend(readers);
     Ok(chosen)
+}
+
+/// Returns those who read what another one finds, each once. They are shown no picture, but an answer depends on them.
+fn all_readers<'a>(models: impl Iterator<Item = &'a ModelInfo>) -> Result<Vec<ModelInfo>, Fault> {
+    let mut readers: Vec<ModelInfo> = models
+        .filter(|model| model.kind == Kind::Text)
+        .cloned()
+        .collect();
+    readers.sort_by(|a, b| (&a.id.name, &a.id.version).cmp(&(&b.id.name, &b.id.version)));
+    readers.dedup_by(|a, b| a.id == b.id);
+    if readers.is_empty() {
+        return Err(nobody_looks(Subject::Reading));
+    }
+    Ok(readers)
 }
 
 fn subjects(asked: Features) -> impl Iterator<Item = Subject> {
@@ -40,6 +60,7 @@ fn subjects(asked: Features) -> impl Iterator<Item = Subject> {
         (asked.people, Subject::Faces),
         (asked.safety, Subject::Safety),
         (asked.text, Subject::Text),
+        (asked.reading, Subject::Reading),
     ];
     all.into_iter()
         .filter_map(|(is_asked, subject)| is_asked.then_some(subject))
@@ -59,6 +80,7 @@ fn nobody_looks(subject: Subject) -> Fault {
         Subject::Faces => "blazeface",
         Subject::Safety => "open-nsfw",
         Subject::Text => "ppocr-text",
+        Subject::Reading => "ppocr-lines,ppocr-reader",
     };
     let detail = format!(
         "No worker has a model that looks for {}. Workers have one with `--model efficientnet-lite0,{model}`.",
@@ -70,7 +92,7 @@ fn nobody_looks(subject: Subject) -> Fault {
 #[cfg(test)]
 mod tests {
     use common::{
-        model::{Fit, Kind, TileSpec},
+        model::{Fit, TileSpec},
         wire::ModelId,
     };
 
@@ -109,6 +131,7 @@ mod tests {
         people: false,
         safety: false,
         text: false,
+        reading: false,
         colors: true,
         quality: true,
         embedding: false,

@@ -97,7 +97,7 @@ impl FleetView {
     /// Returns the models that look at a picture beside its tagger, for what is asked. Workers of one fleet serve the same
     /// ones; where some do not, their answers lack that part and say so.
     pub fn beside(&self, model: &ModelInfo, asked: Features) -> Result<Vec<ModelInfo>, Fault> {
-        beside::choose(model, asked, self.known().taggers())
+        beside::choose(model, asked, self.known().models())
     }
 
     /// Refuses a job of a version that some worker does not read: all take from one queue, so it may come to any of them, and
@@ -210,12 +210,17 @@ fn nobody_finds() -> Fault {
 }
 
 impl Known {
-    /// Every model of every worker that takes pictures.
-    pub fn taggers(&self) -> impl Iterator<Item = &ModelInfo> + Clone {
+    /// Every model of every worker that is shown pictures, or parts of such.
+    pub fn models(&self) -> impl Iterator<Item = &ModelInfo> + Clone {
         self.workers
             .iter()
             .flat_map(|worker| &worker.models)
-            .filter(|model| model.kind.takes_pictures())
+            .filter(|model| model.kind.takes_pictures() || model.kind.is_of_lines())
+    }
+
+    /// Those of them that a request may be for.
+    pub fn taggers(&self) -> impl Iterator<Item = &ModelInfo> + Clone {
+        self.models().filter(|model| model.kind.takes_pictures())
     }
 
     /// Chooses the model: what a worker names first is its default. Where workers differ, a softmax

@@ -94,6 +94,19 @@ impl Chains {
 }
 
 impl Taxonomy {
+    /// Returns the taxonomy of a model that makes no tags.
+    pub fn empty() -> Self {
+        Self {
+            classes: Vec::new(),
+            parents: Vec::new(),
+            names: Names::default(),
+            korean: HashMap::new(),
+            upwards: Vec::new(),
+            class_parents: Chains::of(&[]),
+            fingerprint: fingerprint(&[]),
+        }
+    }
+
     /// Reads `labels.json`.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TaxonomyError> {
         let labels: Labels = serde_json::from_slice(bytes)?;
@@ -119,10 +132,10 @@ impl Taxonomy {
         entries.map(|entry| entry.name.as_str())
     }
 
-    pub fn expect_classes(self, scores: usize) -> Result<Self, TaxonomyError> {
+    pub fn expect_classes(&self, scores: usize) -> Result<(), TaxonomyError> {
         let labels = self.classes.len();
         if labels == scores {
-            Ok(self)
+            Ok(())
         } else {
             Err(TaxonomyError::Count { labels, scores })
         }

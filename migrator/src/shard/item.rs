@@ -91,7 +91,7 @@ pub async fn tag(
     };
     let _ = fetched.set(Instant::now());
     let digest = file.digest;
-    let specs = models().map(|model| model.tile).collect();
+    let specs = Also::tiles(&model, &beside);
     let mut prepared = prepare(&migrator, file, specs).await?;
     prepared.facts.keep_exif_if(request.asked.features.exif);
     let _slot = migrator.share.take().await;

@@ -5,12 +5,14 @@ use serde_json::Value;
 /// A grade from here on is worth a word.
 const LIKELY: f64 = 0.5;
 const COLORS_SHOWN: usize = 3;
+const LINES_SHOWN: usize = 8;
 
 /// Returns nothing where there is nothing to tell.
 pub fn in_words(answer: &Value) -> String {
     let parts = [
         people(&answer["people"]),
         most_special(&answer["text"]),
+        lines(&answer["text"]["lines"]),
         most_special(&answer["safety"]),
         colors(&answer["colors"]),
         text(&answer["exif"]["taken_at"]),
@@ -34,6 +36,21 @@ fn most_special(graded: &Value) -> Option<String> {
     let grades = graded["grades"].as_array()?;
     let is_likely = |grade: &&Value| grade["score"].as_f64().is_some_and(|score| score >= LIKELY);
     text(&grades.iter().rfind(is_likely)?["id"])
+}
+
+/// Returns the first lines of what is written there.
+fn lines(lines: &Value) -> Option<String> {
+    let lines = lines.as_array()?;
+    let mut shown: Vec<&str> = Vec::new();
+    for line in lines.iter().take(LINES_SHOWN) {
+        shown.extend(line["text"].as_str());
+    }
+    let more = if lines.len() > LINES_SHOWN {
+        " …"
+    } else {
+        ""
+    };
+    (!shown.is_empty()).then(|| format!("“{}{more}”", shown.join(" / ")))
 }
 
 fn colors(colors: &Value) -> Option<String> {
@@ -69,6 +86,9 @@ mod tests {
         });
         let told = "2 people; document; 파랑, 회색; Canon EOS R5; missing: faces";
         assert_eq!(in_words(&answer), told);
+        let written =
+            json!({"text": {"grades": [], "lines": [{"text": "TOTAL"}, {"text": "13.15"}]}});
+        assert_eq!(in_words(&written), "“TOTAL / 13.15”");
         let nobody = json!({"people": {"count": 0}, "text": {"grades": []}, "tags": []});
         assert_eq!(in_words(&nobody), "");
         let somebody = json!({"people": {"count": 1}});

@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use common::{
-    fault::{Code, Fault},
+    fault::Fault,
     image::Part,
     queue::Priority,
-    stage::Stage,
     wire::{Also, Job, RETURN_MARGIN, Seen, Tag},
 };
 use futures_util::future::join_all;
@@ -14,7 +13,8 @@ use tokio::time::timeout_at;
 
 use super::{
     Decoding, TaggingWorker,
-    scoring::{decode, no_tile, score},
+    read::Read,
+    scoring::{decode, no_tile, score, too_late},
 };
 use crate::{
     metrics::{BESIDE_FAILED, BESIDE_LOOKS, BESIDE_SPARED},
@@ -35,6 +35,16 @@ pub struct Sights {
     pub animal: bool,
     /// When the last of them had looked.
     pub finished: Option<Instant>,
+}
+
+impl Sights {
+    /// Adds what was read, if anything could be.
+    pub fn join(&mut self, read: Option<Read>) {
+        if let Some(Read { reading, finished }) = read {
+            self.seen.reading = Some(reading);
+            self.finished = self.finished.max(finished);
+        }
+    }
 }
 
 impl TaggingWorker {
@@ -117,12 +127,4 @@ impl TaggingWorker {
             ..Sights::default()
         }))
     }
-}
-
-fn too_late() -> Fault {
-    Fault::new(
-        Code::DeadlineExceeded,
-        Stage::Infer,
-        "It would have made the whole answer late.",
-    )
 }

@@ -44,6 +44,15 @@ pub fn no_tile(detail: String) -> Fault {
     Fault::new(Code::Internal, Stage::Decode, detail).retryable(false)
 }
 
+/// A model that looks beside a tagger is not waited for.
+pub fn too_late() -> Fault {
+    Fault::new(
+        Code::DeadlineExceeded,
+        Stage::Infer,
+        "It would have made the whole answer late.",
+    )
+}
+
 fn batch_fault(error: &BatchError) -> Fault {
     let (code, stage) = match error {
         BatchError::Tile(detail) => return no_tile(detail.clone()),

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use common::{
     fault::{Code, Fault},
+    image::Part,
     model::Kind,
     queue::Priority,
     stage::{Stage, StageClock},
@@ -68,8 +69,15 @@ impl TaggingWorker {
         common::fail_point!("worker.before-infer");
         let scoring = score(served, priority, picture.clone(), deadline);
         let looking = self.look(job, tiles.also, priority, deadline);
-        let (scored, sights) = tokio::join!(scoring, looking);
+        let (scored, mut sights) = tokio::join!(scoring, looking);
         let (scored, version) = scored?;
+        let tagger = &version.tagger;
+        if let Some(lines) = tiles.lines {
+            let own = tagger.seen(&scored.scores, Part::WHOLE).text;
+            let text = sights.seen.text.as_ref().or(own.as_ref());
+            let read = self.read(job, lines, text, priority, deadline).await;
+            sights.join(read);
+        }
         progress.run.batch = Some(BatchRun {
             images: scored.images as u32,
             closed: scored.closed.name().to_owned(),
@@ -80,7 +88,6 @@ impl TaggingWorker {
             .finished
             .map_or(scored.finished, |it| it.max(scored.finished));
         clock.end_at(Stage::Infer, finished);
-        let tagger = &version.tagger;
         let Told { tags, spoken, seen } =
             self.put_together(job, tagger, &scored.scores, sights, &picture)?;
         let kept = job.features.scores.then(|| tagger.kept(&scored.scores));

@@ -1,4 +1,5 @@
 mod late;
+mod reading;
 
 use std::{
     collections::BTreeMap,
@@ -73,13 +74,18 @@ fn model(
     engines: Vec<Box<dyn Engine>>,
     batcher: &Arc<Batcher>,
 ) -> Arc<Served> {
+    let tagger = tagger(name, Kind::Softmax, looks_for);
+    open(tagger, engines, batcher)
+}
+
+fn tagger(name: &str, kind: Kind, looks_for: Option<Subject>) -> Tagger {
     let labels = br#"{"classes":[{"name":"cat","category":"animal"}],"parents":{}}"#;
     let model = ModelInfo {
         id: ModelId {
             name: name.into(),
             version: "1".into(),
         },
-        kind: Kind::Softmax,
+        kind,
         looks_for,
         licence: String::new(),
         source: String::new(),
@@ -98,17 +104,22 @@ fn model(
         default_limit: model.default_limit,
         thresholds: BTreeMap::new(),
     };
-    let tagger = Arc::new(Tagger {
+    Tagger {
         rules,
         spoken: Spoken::default(),
         gate: None,
+        alphabet: None,
         pieces: None,
         model,
-    });
+    }
+}
+
+fn open(tagger: Tagger, engines: Vec<Box<dyn Engine>>, batcher: &Arc<Batcher>) -> Arc<Served> {
     let loaded = LoadedVersion {
-        tagger,
+        tagger: Arc::new(tagger),
         engines,
         warm_up: vec![(1, 0.01)],
+        sizes: Sizes::any(MAX_BATCH),
     };
     Arc::new(Served::new(
         loaded,

@@ -97,6 +97,6 @@ fn own_is_asked(job: &Job, tagger: &Tagger) -> bool {
         Some(Subject::People | Subject::Faces) => job.features.people,
         Some(Subject::Safety) => job.features.safety,
         Some(Subject::Text) => job.features.text,
-        Some(Subject::Other) | None => false,
+        Some(Subject::Reading | Subject::Other) | None => false,
     }
 }

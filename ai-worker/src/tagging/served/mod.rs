@@ -15,7 +15,7 @@ use super::{
     decode::Picture,
     tagger::Tagger,
 };
-use crate::engine::{Engine, Engines};
+use crate::engine::{Engine, Engines, Sizes};
 
 /// A version that is loaded and warm, and that nobody uses yet.
 pub struct LoadedVersion {
@@ -23,6 +23,8 @@ pub struct LoadedVersion {
     pub engines: Vec<Box<dyn Engine>>,
     /// Seconds that runs took, by size.
     pub warm_up: Vec<(usize, f64)>,
+    /// Its own, where it wants smaller batches than the worker's.
+    pub sizes: Sizes,
 }
 
 /// One version of one model, with a queue of its own.
@@ -35,6 +37,10 @@ pub struct Version {
 impl Version {
     fn open(loaded: LoadedVersion, batcher: &Batcher, rules: Rules) -> Self {
         let engines = Arc::new(Engines::new(loaded.engines));
+        let rules = Rules {
+            sizes: loaded.sizes,
+            ..rules
+        };
         Self {
             tagger: loaded.tagger,
             queue: batcher.open(rules, &loaded.warm_up, engines),
