@@ -31,7 +31,10 @@ pub fn describe() {
     );
     describe_counter!(RESUMED, "Downloads that broke off and were gone on with");
     describe_counter!(FILES, "Files that were downloaded whole");
-    describe_counter!(BYTES, "Their bytes, as they came over the network");
+    describe_counter!(
+        BYTES,
+        "Bytes of files that were downloaded whole, as they came"
+    );
     describe_counter!(
         DNS_LOOKUPS,
         "Names of image hosts looked up, by where the answer came from"
