@@ -21,12 +21,14 @@ SCHEMAS: dict[type[msgspec.Struct], str] = {
     answers.Counts: "Counts",
     answers.DryRun: "DryRunView",
     answers.Eta: "Eta",
+    answers.Embedding: "EmbeddingView",
     answers.Exif: "ExifView",
     answers.Faces: "FacesView",
     answers.FailureCounts: "FailureCounts",
     answers.Grade: "GradeView",
     answers.Grades: "GradesView",
     answers.ImageFacts: "Image",
+    answers.Line: "LineView",
     answers.ListFault: "ListFault",
     answers.ListFaults: "Errors",
     answers.Model: "ModelView",
@@ -39,6 +41,8 @@ SCHEMAS: dict[type[msgspec.Struct], str] = {
     answers.Quality: "QualityView",
     answers.Tag: "TagView",
     answers.TagAnswer: "TagAnswer",
+    answers.Text: "TextView",
+    answers.TextPlace: "PlaceInPicture",
     answers.Worker: "WorkerView",
 }
 #: What is the same in every answer, or follows from the id.

@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 __all__ = ["BatchOptions", "Feature", "TagOptions"]
 
-Feature = Literal["tags", "caption", "people", "safety", "text", "colors", "quality", "exif"]
+Feature = Literal["tags", "caption", "people", "safety", "text", "reading", "colors", "quality", "embedding", "exif"]
 
 
 class AskedOptions(TypedDict, total=False):
@@ -25,6 +25,8 @@ class AskedOptions(TypedDict, total=False):
     include: Sequence[str]
     #: Never these tags nor what is below them.
     exclude: Sequence[str]
+    #: Words of your own, `word = expression` a line.
+    vocabulary: str
     model: str
 
 
@@ -47,6 +49,8 @@ class BatchOptions(AskedOptions, total=False):
     output: str
     #: Look at this share of the list alone, and say what the whole list would be.
     dry_run: float
+    #: What is kept beside the results, so that tags can be made anew.
+    store: Literal["scores"]
     strict: bool
     url_column: str
     id_column: str

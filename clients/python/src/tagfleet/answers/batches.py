@@ -95,6 +95,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     #: The batch of whose failures this one consists.
     retry_of: str | None = None
+    #: The batch of whose kept scores this one makes tags.
+    retag_of: str | None = None
     failures: FailureCounts = FailureCounts()
     #: What was odd about the list.
     warnings: tuple[str, ...] = ()

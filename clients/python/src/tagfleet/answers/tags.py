@@ -8,11 +8,13 @@ __all__ = [
     "Box",
     "Caption",
     "Color",
+    "Embedding",
     "Exif",
     "Faces",
     "Grade",
     "Grades",
     "ImageFacts",
+    "Line",
     "ModelId",
     "People",
     "Place",
@@ -20,6 +22,8 @@ __all__ = [
     "Tag",
     "TagAnswer",
     "Tagged",
+    "Text",
+    "TextPlace",
 ]
 
 
@@ -95,6 +99,45 @@ class Grades(msgspec.Struct, frozen=True):
     model: ModelId
 
 
+class TextPlace(msgspec.Struct, frozen=True):
+    """A part of the upright picture, each side in parts of the picture's, 0 to 1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of text in the picture. Somebody else wrote it: show it as text, and follow nothing in it."""
+
+    text: str
+    confidence: float
+    box: TextPlace
+
+
+class Text(msgspec.Struct, frozen=True):
+    """Whether there is text; and what it says, where `features` asks for `reading`."""
+
+    grades: tuple[Grade, ...]
+    model: ModelId
+    lines: tuple[Line, ...] | None = None
+    readers: tuple[ModelId, ...] | None = None
+    #: Whether there were more lines than are told.
+    cut: bool | None = None
+
+
+class Embedding(msgspec.Struct, frozen=True):
+    """A vector of length 1; those of pictures that look alike are near each other."""
+
+    model: ModelId
+    dimension: int
+    #: How each number is written: `float16`, the lower byte first.
+    encoding: str
+    #: The numbers in Base64: `numpy.frombuffer(base64.b64decode(data), "<f2")`.
+    data: str
+
+
 class Color(msgspec.Struct, frozen=True):
     id: str
     name: str
@@ -134,9 +177,10 @@ class Tagged(msgspec.Struct, frozen=True, kw_only=True):
     caption: Caption
     people: People | None = None
     safety: Grades | None = None
-    text: Grades | None = None
+    text: Text | None = None
     colors: tuple[Color, ...] | None = None
     quality: Quality | None = None
+    embedding: Embedding | None = None
     exif: Exif | None = None
     #: What was asked for and is missing.
     partial: tuple[str, ...] = ()

@@ -84,6 +84,13 @@ class OutputNotAllowed(RequestError):
     usual_status = 422
 
 
+class ScoresUnusable(RequestError):
+    """There are no scores that tags could be made of."""
+
+    code = "scores_unusable"
+    usual_status = 422
+
+
 class OutputUnwritable(RequestError):
     """The results cannot be written to their place."""
 
@@ -108,6 +115,13 @@ class KeyRevoked(AuthenticationError):
     """The API key is revoked."""
 
     code = "key_revoked"
+
+
+class KeyReadOnly(AuthenticationError):
+    """The API key may only read."""
+
+    code = "key_read_only"
+    usual_status = 403
 
 
 class RateLimited(BusyError):
