@@ -97,6 +97,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     retry_of: str | None = None
     #: The batch of whose kept scores this one makes tags.
     retag_of: str | None = None
+    #: What is kept beside the results: `scores`.
+    store: str | None = None
     failures: FailureCounts = FailureCounts()
     #: What was odd about the list.
     warnings: tuple[str, ...] = ()
