@@ -12,8 +12,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # A crate may use those of the lines above its own.
 LAYERS = [
-    ["common"],
-    ["crates/fetch", "crates/prepare", "crates/manifest", "crates/dispatch", "crates/cache", "crates/tags", "crates/scores", "crates/vocabulary", "crates/identity", "crates/records", "crates/connections"],
+    ["common", "crates/vocabulary"],
+    ["crates/fetch", "crates/prepare", "crates/manifest", "crates/dispatch", "crates/cache", "crates/tags", "crates/scores", "crates/identity", "crates/records", "crates/connections"],
     ["crates/ledger"],
     ["crates/resources"],
     ["api-server", "migrator", "ai-worker", "loadtest"],

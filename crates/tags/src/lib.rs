@@ -2,8 +2,6 @@
 
 mod calibration;
 mod filter;
-mod labels;
-mod names;
 mod rules;
 mod select;
 mod shares;

@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-use super::{
-    Node,
-    labels::{Labels, Words},
-};
+use super::labels::{Labels, Words};
+use crate::Node;
 
 #[derive(Debug, Default)]
 pub struct Names {

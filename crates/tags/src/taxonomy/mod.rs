@@ -1,15 +1,16 @@
 //! What the model's classes mean: names, categories, and what each also is.
 
+mod labels;
+mod names;
+
 use std::{cmp::Reverse, collections::HashMap};
 
 use common::wire::{Language, Tag};
 use sha2::{Digest, Sha256};
 
-use super::{
-    Node,
-    labels::{LabelledClass, Labels},
-    names::Names,
-};
+use super::Node;
+use labels::{LabelledClass, Labels};
+use names::Names;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TaxonomyError {
