@@ -235,6 +235,7 @@ fn reading(region: Region) -> Reading {
         }],
         lines: vec![line],
         cut: false,
+        late: false,
     }
 }
 

@@ -63,6 +63,7 @@ impl TextView {
             readers,
             lines,
             cut,
+            late: _,
         }) = reading
         {
             view.lines = Some(lines.into_iter().map(LineView::from).collect());

@@ -123,6 +123,7 @@ async fn a_line_is_read_and_said_to_nobody_but_the_caller() {
         lines,
         readers,
         cut: false,
+        late: false,
     }) = tagged.seen.reading
     else {
         panic!("it was read");
