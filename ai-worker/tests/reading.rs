@@ -11,7 +11,7 @@ use image::{
     GrayImage, Luma, RgbImage,
     imageops::{self, FilterType},
 };
-use support::{Harness, encode};
+use support::{Harness, PATIENCE, encode};
 
 const TAGGER: &str = "efficientnet-lite0";
 const TEXT: &str = "ppocr-text";
@@ -78,6 +78,8 @@ fn asking_for_text(id: &str, picture: &RgbImage) -> Job {
         tile: tile(picture, side),
     };
     let mut job = support::job(id, TAGGER, tile(picture, 224));
+    // It waits while five models are loaded.
+    job.budget_ms = PATIENCE.as_millis() as u32;
     job.features.text = true;
     job.features.reading = true;
     job.also = vec![

@@ -31,6 +31,11 @@ mod tests {
         text: 0.0,
     };
 
+    const ANY: Gate = Gate {
+        plain: 0.0,
+        text: 0.0,
+    };
+
     #[test]
     fn paper_is_let_through_and_a_gradient_is_not() {
         let paper: Vec<u8> = (0..1_000)
@@ -40,6 +45,6 @@ mod tests {
         let gradient: Vec<u8> = (0..=255).flat_map(|light| [light; 3]).collect();
         assert!(!lets_through(GATE, &gradient));
         assert!(!lets_through(GATE, &[]), "nothing is no paper");
-        assert!(lets_through(Gate { plain: 0.0, ..GATE }, &gradient));
+        assert!(lets_through(ANY, &gradient));
     }
 }

@@ -21,8 +21,8 @@ use crate::{
     tagging::{
         decode::Picture,
         reading::{
-            Candidate, Map, Page, Piece, Place, Tile, cut_out, decode, in_reading_order, pieces,
-            transcribe,
+            Candidate, Letter, Map, Page, Piece, Place, Tile, cut_out, decode, in_reading_order,
+            pieces, placed_together, transcribe,
         },
         served::{Served, Version},
     },
@@ -61,10 +61,19 @@ struct ReadPiece {
 }
 
 impl ReadPiece {
-    fn symbols(&self) -> impl Iterator<Item = (&str, f32)> {
+    /// Returns the letters that are told by this piece and not by its neighbours.
+    fn letters(&self) -> Vec<Letter<'_>> {
         let symbols = decode(&self.steps).into_iter();
-        let own = symbols.filter(|symbol| self.own.contains(&symbol.at));
-        own.map(|symbol| (self.version.tagger.symbol(symbol.number), symbol.likely))
+        let mut letters: Vec<Letter<'_>> = symbols
+            .map(|symbol| Letter {
+                text: self.version.tagger.symbol(symbol.number),
+                likely: symbol.likely,
+                at: symbol.at,
+            })
+            .collect();
+        placed_together(&mut letters);
+        letters.retain(|letter| self.own.contains(&letter.at));
+        letters
     }
 }
 
@@ -192,7 +201,7 @@ async fn read_piece(
 fn candidate(pieces: &[ReadPiece]) -> Candidate {
     let model = &pieces[0].version.tagger.model;
     Candidate {
-        transcript: transcribe(pieces.iter().flat_map(ReadPiece::symbols)),
+        transcript: transcribe(pieces.iter().flat_map(ReadPiece::letters)),
         least: model.default_threshold,
         reader: model.id.clone(),
     }

@@ -8,6 +8,7 @@ mod map;
 mod order;
 mod page;
 mod pieces;
+mod syllables;
 mod transcript;
 
 pub use alphabet::{Alphabet, AlphabetError};
@@ -18,4 +19,5 @@ pub use map::{Map, Place};
 pub use order::in_reading_order;
 pub use page::{Candidate, Page};
 pub use pieces::{Piece, pieces};
-pub use transcript::{Transcript, transcribe};
+pub use syllables::placed_together;
+pub use transcript::{Letter, Transcript, transcribe};

@@ -10,14 +10,23 @@ pub struct Transcript {
     pub confidence: f32,
 }
 
-/// Puts a line together of its symbols, each with how likely it is, from the left to the right.
-pub fn transcribe<'a>(symbols: impl Iterator<Item = (&'a str, f32)>) -> Transcript {
+/// A symbol of an alphabet in a piece.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    pub text: &'a str,
+    pub likely: f32,
+    /// Where, in parts of the piece.
+    pub at: f32,
+}
+
+/// Puts a line together of its letters from the left to the right.
+pub fn transcribe<'a>(letters: impl Iterator<Item = Letter<'a>>) -> Transcript {
     let mut text = String::new();
     let mut sum = 0.0;
     let mut count = 0.0;
-    for (symbol, likely) in symbols {
-        text.push_str(symbol);
-        sum += likely;
+    for letter in letters {
+        text.push_str(letter.text);
+        sum += letter.likely;
         count += 1.0;
     }
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -32,16 +41,26 @@ pub fn transcribe<'a>(symbols: impl Iterator<Item = (&'a str, f32)>) -> Transcri
 mod tests {
     use super::*;
 
-    fn text(symbols: &[&str]) -> String {
-        transcribe(symbols.iter().map(|symbol| (*symbol, 0.5))).text
+    fn line(letters: &[(&str, f32)]) -> Transcript {
+        let letters = letters.iter();
+        transcribe(letters.map(|(text, likely)| Letter {
+            text,
+            likely: *likely,
+            at: 0.5,
+        }))
+    }
+
+    fn text(letters: &[&str]) -> String {
+        let letters: Vec<_> = letters.iter().map(|text| (*text, 0.5)).collect();
+        line(&letters).text
     }
 
     #[test]
     fn a_line_is_as_sure_as_its_symbols_are_on_the_average() {
-        let line = transcribe([("a", 1.0), ("b", 0.5)].into_iter());
-        assert_eq!((line.text.as_str(), line.confidence), ("ab", 0.75));
-        assert_eq!(transcribe([].into_iter()), Transcript::default());
-        assert_eq!(transcribe([(" ", 1.0)].into_iter()), Transcript::default());
+        let ab = line(&[("a", 1.0), ("b", 0.5)]);
+        assert_eq!((ab.text.as_str(), ab.confidence), ("ab", 0.75));
+        assert_eq!(line(&[]), Transcript::default());
+        assert_eq!(line(&[(" ", 1.0)]), Transcript::default());
     }
 
     #[test]
