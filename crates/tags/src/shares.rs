@@ -16,9 +16,12 @@ pub fn shares(scores: &[f32]) -> Vec<u16> {
 
 fn share(score: f32) -> u16 {
     // What is no number, or below 0, becomes 0.
-    (score * f32::from(WHOLE)).round().min(f32::from(WHOLE)) as u16
+    (score * f32::from(WHOLE))
+        .round()
+        .clamp(0.0, f32::from(WHOLE)) as u16
 }
 
+#[inline]
 pub fn score(share: u16) -> f32 {
     f32::from(share) / f32::from(WHOLE)
 }
