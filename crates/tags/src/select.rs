@@ -67,15 +67,8 @@ pub fn select<'a>(
     choice: &Choice,
 ) -> Vec<Said<'a>> {
     let rolled = roll_up(taxonomy, kind, &believed.scores);
-    let wanted = |candidate: &Candidate| {
-        candidate.confidence >= choice.threshold
-            && choice.filter.allows(candidate.node, candidate.entry)
-    };
-    let all = classes(taxonomy, &believed.scores).chain(parents(taxonomy, &rolled));
-    let mut said: Vec<Candidate> = all
-        .map(|candidate| candidate.at_most(believed.most))
-        .filter(wanted)
-        .collect();
+    let mut said = classes(taxonomy, believed, choice);
+    said.extend(parents(taxonomy, &rolled, believed, choice));
     said.sort_by(|a, b| {
         b.rank
             .total_cmp(&a.rank)
@@ -86,13 +79,6 @@ pub fn select<'a>(
 }
 
 impl<'a> Candidate<'a> {
-    fn at_most(self, most: f32) -> Self {
-        Self {
-            confidence: self.confidence.min(most),
-            ..self
-        }
-    }
-
     fn said(self) -> Said<'a> {
         Said {
             node: self.node,
@@ -102,24 +88,50 @@ impl<'a> Candidate<'a> {
     }
 }
 
-fn classes<'a>(taxonomy: &'a Taxonomy, scores: &[f32]) -> impl Iterator<Item = Candidate<'a>> {
-    let scored = taxonomy.classes.iter().zip(scores).enumerate();
-    scored.map(|(index, (entry, score))| Candidate {
-        node: Node::Class(index),
-        entry,
-        confidence: *score,
-        rank: *score,
-    })
+/// Of a thousand classes few are sure enough, so that is asked first, in a plain loop: most of the time goes into it.
+fn classes<'a>(taxonomy: &'a Taxonomy, believed: &Believed, choice: &Choice) -> Vec<Candidate<'a>> {
+    let mut wanted = Vec::new();
+    for (index, score) in believed.scores.iter().enumerate() {
+        let confidence = score.min(believed.most);
+        if confidence >= choice.threshold {
+            let entry = &taxonomy.classes[index];
+            let node = Node::Class(index);
+            if choice.filter.allows(node, entry) {
+                wanted.push(Candidate {
+                    node,
+                    entry,
+                    confidence,
+                    rank: *score,
+                });
+            }
+        }
+    }
+    wanted
 }
 
-fn parents<'a>(taxonomy: &'a Taxonomy, rolled: &[Rolled]) -> impl Iterator<Item = Candidate<'a>> {
-    let scored = taxonomy.parents.iter().zip(rolled).enumerate();
-    scored.map(|(index, (entry, rolled))| Candidate {
-        node: Node::Parent(index),
-        entry,
-        confidence: rolled.confidence,
-        rank: rolled.rank,
-    })
+fn parents<'a>(
+    taxonomy: &'a Taxonomy,
+    rolled: &[Rolled],
+    believed: &Believed,
+    choice: &Choice,
+) -> Vec<Candidate<'a>> {
+    let mut wanted = Vec::new();
+    for (index, rolled) in rolled.iter().enumerate() {
+        let confidence = rolled.confidence.min(believed.most);
+        if confidence >= choice.threshold {
+            let entry = &taxonomy.parents[index];
+            let node = Node::Parent(index);
+            if choice.filter.allows(node, entry) {
+                wanted.push(Candidate {
+                    node,
+                    entry,
+                    confidence,
+                    rank: rolled.rank,
+                });
+            }
+        }
+    }
+    wanted
 }
 
 #[derive(Clone, Copy, Default)]

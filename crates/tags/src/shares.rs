@@ -19,6 +19,7 @@ fn share(score: f32) -> u16 {
     (score * f32::from(WHOLE)).round() as u16
 }
 
+#[inline]
 pub fn score(share: u16) -> f32 {
     f32::from(share) / f32::from(WHOLE)
 }
