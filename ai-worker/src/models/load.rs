@@ -219,7 +219,7 @@ impl Meaning {
     fn classes(&self, manifest: &Manifest, outputs: usize) -> Result<usize, VersionError> {
         match &self.alphabet {
             Some(_) if !outputs.is_multiple_of(2) => Err(VersionError::Odd(manifest.name.clone())),
-            Some(alphabet) => Ok(alphabet.len()),
+            Some(alphabet) => Ok(alphabet.symbols()),
             None if manifest.kind == Kind::Lines => Ok(1),
             None => {
                 let classes = classes_of(manifest, &self.taxonomy, outputs);

@@ -20,7 +20,7 @@ use url::Url;
 /// What came of reading an image.
 pub enum Read {
     Came(ImageFile),
-    Answered(Answered),
+    Answered(Box<Answered>),
 }
 
 pub struct ImageFile {
@@ -79,7 +79,7 @@ impl<'a> Known<'a> {
         };
         let name = Digest::of_url(scope, url.as_str());
         let earlier = match cache.at_url(key, name).await {
-            AtUrl::Answered(answered) => return Ok(Read::Answered(answered)),
+            AtUrl::Answered(answered) => return Ok(Read::Answered(answered.into())),
             AtUrl::Stale { copy, answered } => revalidation::of(copy, answered),
             // A batch tries again on its own terms.
             AtUrl::Dead(_) | AtUrl::Unknown => None,
@@ -109,14 +109,14 @@ async fn looked_at(
         (File::Came(bytes), _) => bytes.clone(),
         (File::Unchanged, Some(earlier)) => {
             fetched.sent.decoded(DecoderImpact::Harmless);
-            return Ok(Read::Answered(earlier.answered));
+            return Ok(Read::Answered(earlier.answered.into()));
         }
         (File::Unchanged, None) => return Err(Fault::bug(Stage::Fetch)),
     };
     let digest = hashed(bytes).await?;
     if let Some(answered) = cache.by_bytes(key, digest).await {
         fetched.sent.decoded(DecoderImpact::Harmless);
-        return Ok(Read::Answered(answered));
+        return Ok(Read::Answered(answered.into()));
     }
     let may_keep = fetched.validity.fresh != Freshness::NotKept;
     came(fetched, may_keep.then_some(digest))

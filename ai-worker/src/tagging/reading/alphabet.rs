@@ -37,7 +37,8 @@ impl Alphabet {
         }
     }
 
-    pub fn len(&self) -> usize {
+    /// Returns how many symbols there are, the one that stands for nothing included.
+    pub fn symbols(&self) -> usize {
         self.symbols.len()
     }
 

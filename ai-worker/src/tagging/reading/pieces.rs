@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_short_line_is_one_piece_whose_ground_goes_on() {
-        let [piece] = &pieces(&strip(10, &[9..10]), HEIGHT, 16)[..] else {
+        let [piece] = &pieces(&strip(10, std::slice::from_ref(&(9..10))), HEIGHT, 16)[..] else {
             panic!("one piece");
         };
         assert_eq!(piece.own, 0.0..1.0);
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_where_it_is_empty() {
         // Pieces of 100 begin at 0, 75 and 150; the gap at 90 is where the first may end.
-        let line = strip(250, &[86..94]);
+        let line = strip(250, std::slice::from_ref(&(86..94)));
         let cut = pieces(&line, HEIGHT, 100);
         let own: Vec<_> = cut.iter().map(|piece| piece.own.clone()).collect();
         assert_eq!(own.len(), 3);
