@@ -1,6 +1,6 @@
 //! Settings of the migrator.
 
-use std::{path::PathBuf, time::Duration};
+use std::{env, path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -71,8 +71,9 @@ pub struct MigratorConfig {
     )]
     pub migrate_manifest_timeout_s: u64,
 
-    /// Folder of the models' manifests and labels, of which tags are made of kept scores [default: where workers have theirs]
-    #[arg(long, env = "TAGFLEET_MODELS_DIR")]
+    /// Folder of the models' manifests and labels, of which tags are made of kept scores [default: where workers have theirs,
+    /// by $TAGFLEET_MODELS_DIR]
+    #[arg(long, env = "TAGFLEET_MIGRATE_MODELS_DIR")]
     pub migrate_models_dir: Option<PathBuf>,
 
     /// Longest wait for images under way at shutdown, milliseconds; others go on with the rest
@@ -107,7 +108,8 @@ impl MigratorConfig {
 
     pub fn models_dir(&self) -> PathBuf {
         let named = self.migrate_models_dir.clone();
-        named.unwrap_or_else(default_folder)
+        let of_workers = || env::var_os("TAGFLEET_MODELS_DIR").map(PathBuf::from);
+        named.or_else(of_workers).unwrap_or_else(default_folder)
     }
 
     pub fn job_timeout(&self) -> Duration {

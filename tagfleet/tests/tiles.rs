@@ -15,6 +15,9 @@ use prepare::Limits;
 
 /// The centre's 7/8, as `fit = "crop"` has it, in the two orders that are both right: the photo is made small and then
 /// cut, or cut and then made small. They differ by a fraction of a pixel.
+/// Of the tagger.
+const CLASSES: usize = 1_000;
+
 fn references(photo: &DynamicImage, spec: TileSpec) -> [Vec<u8>; 2] {
     let side = u32::from(spec.width);
     let width = photo.width();
@@ -84,8 +87,9 @@ fn engine(manifest: &Manifest, graph: &FileRef) -> Onnx {
 /// The best class and its score.
 fn best(engine: &mut Onnx, pixels: &[u8]) -> (usize, f32) {
     let scores = engine.infer(&[pixels]).expect("the model runs");
-    scores
-        .into_iter()
+    // An embedding follows.
+    let classes = scores.into_iter().take(CLASSES);
+    classes
         .enumerate()
         .max_by(|(_, a), (_, b)| a.total_cmp(b))
         .expect("classes")

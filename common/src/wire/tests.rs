@@ -80,6 +80,6 @@ fn what_an_older_worker_would_overlook_it_does_not_read() {
     };
     assert!(matches!(
         decode::<Job>(&encode(&newer)),
-        Err(WireError::TooNew(3))
+        Err(WireError::TooNew(4))
     ));
 }

@@ -35,7 +35,12 @@ pub fn agreement(
     Ok(agreement)
 }
 
+/// Of the tagger.
+const CLASSES: usize = 1_000;
+
 fn best_class(engine: &mut Onnx, pixels: &[u8]) -> anyhow::Result<Option<usize>> {
     let scores = engine.infer(&[pixels])?;
-    Ok((0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])))
+    // An embedding follows the classes.
+    let classes = 0..scores.len().min(CLASSES);
+    Ok(classes.max_by(|a, b| scores[*a].total_cmp(&scores[*b])))
 }

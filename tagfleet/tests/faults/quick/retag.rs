@@ -42,7 +42,7 @@ async fn migrator_killed_over_scores() {
     let mut fleet = Fleet::at(&shared().await.url()).await;
     let models = fleet.folder.path().join("models");
     write_labels(&models);
-    fleet.set("TAGFLEET_MODELS_DIR", models.display().to_string());
+    fleet.set("TAGFLEET_MIGRATE_MODELS_DIR", models.display().to_string());
     let api = fleet.api(&[]).await;
     let base = api.base();
     let mut worker = fleet.worker("worker", &[]).await;
