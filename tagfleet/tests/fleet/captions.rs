@@ -79,9 +79,8 @@ async fn tagging_and_captions_scale_apart() {
         .counts("tagfleet_jobs_total")
         .await
         .expect("it answers");
-    let mut jobs = lanes.iter().filter(|(_, count)| **count > 0);
     assert!(
-        jobs.all(|(lane, _)| lane.contains("captions")),
+        lanes.keys().all(|lane| lane.contains("captions")),
         "it does nothing else: {lanes:?}"
     );
     let written = answers

@@ -186,7 +186,8 @@ impl Process {
             let (labels, value) = line.split_once("} ")?;
             Some((labels.to_owned(), value.parse().ok()?))
         });
-        Some(counts.collect())
+        // Counters begin at zero, before anything has happened.
+        Some(counts.filter(|(_, count)| *count > 0).collect())
     }
 
     /// A metric without labels.

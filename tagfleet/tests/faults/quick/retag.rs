@@ -43,9 +43,10 @@ async fn migrator_killed_over_scores() {
     let models = fleet.folder.path().join("models");
     write_labels(&models);
     fleet.set("TAGFLEET_MIGRATE_MODELS_DIR", models.display().to_string());
+    // An API server is ready once there is a worker.
+    let mut worker = fleet.worker("worker", &[]).await;
     let api = fleet.api(&[]).await;
     let base = api.base();
-    let mut worker = fleet.worker("worker", &[]).await;
     let list: Vec<_> = (0..ITEMS)
         .map(|n| json!({"custom_id": format!("item {n}"), "url": fleet.album.url(&format!("good-{n}"))}))
         .collect();
