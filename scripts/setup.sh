@@ -114,7 +114,7 @@ want_group() {
     case $1 in
     build) want_build ;;
     fleet) want_build && want_fleet ;;
-    test) want_build && want_fleet && want_manifests && want_console ;;
+    test) want_build && want_fleet && want_manifests ;;
     console) want_build && want_console ;;
     fuzz) want_build && want_fuzz ;;
     flame) want_build && want_flame ;;
