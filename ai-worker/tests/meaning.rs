@@ -38,7 +38,7 @@ const KOREAN: [(&str, &[&str]); 22] = [
     ("나무", &["tree", "woody plant"]),
     ("노을", &["sunset", "sky"]),
 ];
-/// Of so many the right one is the nearest.
+/// The right one has to be the nearest of so many at the least.
 const KOREAN_RIGHT: usize = 20;
 
 /// The same in other languages of the sixteen.

@@ -15,7 +15,7 @@ use prepare::Limits;
 
 /// The centre's 7/8, as `fit = "crop"` has it, in the two orders that are both right: the photo is made small and then
 /// cut, or cut and then made small. They differ by a fraction of a pixel.
-/// Of the tagger.
+/// The tagger tells so many classes apart.
 const CLASSES: usize = 1_000;
 
 fn references(photo: &DynamicImage, spec: TileSpec) -> [Vec<u8>; 2] {

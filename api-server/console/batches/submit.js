@@ -71,7 +71,7 @@ function about() {
 function asked(form) {
   const { name, window: hours, dry_run, sample } = form.elements;
   const wanted = options(form);
-  // Of batches the captions are said, since they cost the most.
+  // Captions are said of a batch, since they cost the most.
   wanted.features ??= ["tags", "caption"];
   if (name.value) wanted.metadata = { name: name.value };
   if (hours.value) wanted.completion_window_h = Number(hours.value);

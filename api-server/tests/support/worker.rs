@@ -22,7 +22,7 @@ use tags::{Taxonomy, pack, shares};
 use tokio::task::JoinHandle;
 
 pub const MODEL: &str = "fake-tagger";
-/// Of the classes whose scores are told.
+/// Names the classes whose scores are told.
 pub const LABELS: &str = r#"{"classes":[
     {"name":"tabby","category":"animal","parents":["cat"],"ko":"태비"},
     {"name":"sofa","category":"furniture","ko":"소파"}],
@@ -34,7 +34,7 @@ pub const TEXT: &str = "fake-text";
 pub const LINES: &str = "fake-lines";
 pub const READER: &str = "fake-reader";
 pub const PHRASES: &str = "fake-phrases";
-/// Of the embedding that a fake tagger gives.
+/// The embedding that a fake tagger gives, of length 1.
 const EMBEDDING: [f32; 2] = [0.6, 0.8];
 
 /// Longer than any test or benchmark takes: it announces itself once.
@@ -285,7 +285,7 @@ fn tag(name: &str, confidence: f32, parents: &[&str]) -> Tag {
     }
 }
 
-/// Of every picture; its tags are others, so that nobody takes these for those.
+/// Every picture has these scores; its tags are others, so that nobody takes these for those.
 fn scores() -> Scores {
     let taxonomy = Taxonomy::from_json(LABELS.as_bytes()).expect("valid labels");
     pack(taxonomy.fingerprint(), &shares(&[0.6, 0.3]))

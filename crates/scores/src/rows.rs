@@ -22,7 +22,7 @@ pub struct Row<'a> {
     pub version: &'a str,
     /// Which classes the model has. Of an image without scores it says nothing.
     pub classes: u64,
-    /// Of each class, as `Scores` has them; empty where its worker gave none.
+    /// The score of each class, as `Scores` has them; empty where its worker gave none.
     pub scores: &'a [u8],
 }
 

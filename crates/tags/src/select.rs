@@ -88,7 +88,7 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Of a thousand classes few are sure enough, so that is asked first, in a plain loop: most of the time goes into it.
+/// Few of a thousand classes are sure enough, so that is asked first, in a plain loop: most of the time goes into it.
 fn classes<'a>(taxonomy: &'a Taxonomy, believed: &Believed, choice: &Choice) -> Vec<Candidate<'a>> {
     let mut wanted = Vec::new();
     for (index, score) in believed.scores.iter().enumerate() {

@@ -163,7 +163,7 @@ fn subject(name: &str) -> Subject {
     }
 }
 
-/// Of a measure alone nobody knows from where on it is meant.
+/// A measure alone says nothing: nobody knows from where on it is meant.
 fn there(subject: Subject) -> Result<Expression, Flaw> {
     let measure = match &subject {
         Subject::Brightness => "brightness",

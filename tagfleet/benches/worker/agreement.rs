@@ -35,7 +35,7 @@ pub fn agreement(
     Ok(agreement)
 }
 
-/// Of the tagger.
+/// The tagger tells so many classes apart.
 const CLASSES: usize = 1_000;
 
 fn best_class(engine: &mut Onnx, pixels: &[u8]) -> anyhow::Result<Option<usize>> {

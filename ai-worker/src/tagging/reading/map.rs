@@ -15,7 +15,7 @@ const HAS_A_DIRECTION: f32 = 1.5;
 /// A line's rectangle, in the map's squares or a tile's pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
-    /// Of the middle.
+    /// Where its middle lies.
     pub x: f32,
     pub y: f32,
     /// Along the line and across it.

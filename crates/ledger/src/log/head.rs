@@ -39,7 +39,7 @@ pub struct Head {
     pub(super) failed_marks: Vec<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) completed_marks: Vec<u64>,
-    /// Of the table of scores that follows the lines. Who does not know of it reads no further than the lines.
+    /// The table of scores that follows the lines has so many bytes. Who does not know of it reads no further than the lines.
     #[serde(default, rename = "bytes_scores", skip_serializing_if = "is_none")]
     pub(super) scores_bytes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -58,7 +58,8 @@ impl Dedupe {
             println!("{}", json!({ "images": images }));
         }
         let copies: usize = groups.iter().map(|group| group.len() - 1).sum();
-        let (all, groups) = (found.pictures.len(), groups.len());
+        let all = found.pictures.len();
+        let groups = groups.len();
         eprintln!(
             "{all} pictures, {groups} groups, {copies} that another one is nearly the same as"
         );

@@ -42,7 +42,8 @@ fn compare(vectors: ArrayView2<'_, f32>, least: f32, next: &AtomicUsize) -> Grou
             let others = vectors.slice(s![before..end.min(before + BLOCK), ..]);
             let products = block.dot(&others.t());
             for ((row, other), product) in products.indexed_iter() {
-                let (row, other) = (start + row, before + other);
+                let row = start + row;
+                let other = before + other;
                 if other < row && *product >= least {
                     groups.join(other, row);
                 }
