@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# scripts/test.sh: every test there is, with the real models and with brokers that the tests start themselves.
+# scripts/test.sh: every test but those of the slow suites (make test-console, test-dashboards, test-faults), with the real models and with brokers that the tests start themselves.
 # A test that was left out is a failure: what was not run has not passed.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/python.sh"
-steps=7
+steps=8
 log='' programs=''
 
 finish() {
