@@ -27,9 +27,18 @@ let leaving = new AbortController();
 // A fleet without a model for phrases finds no tags by them.
 let searches = false;
 
+/** Somebody may have typed an address that is not encoded. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 function route() {
-  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
-  return { name: name in PAGES ? name : "try", rest };
+  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
+  return { name: Object.hasOwn(PAGES, name) ? name : "try", rest };
 }
 
 async function open({ byUser }) {

@@ -13,14 +13,26 @@ export async function follow(path, signal, see) {
       const response = await call(path, { signal, headers: { accept: "text/event-stream" } });
       for await (const { event, data } of events(response.body)) {
         breaks = 0;
-        if (see(event, JSON.parse(data))) return;
+        if (drawn(see, event, data)) return;
       }
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Problem && !error.told.retryable) throw error;
+      if (error instanceof Drawing) throw error.cause;
     }
     await pause(Math.min(1_000 * 2 ** breaks, LONGEST_PAUSE_MS), signal);
     breaks += 1;
+  }
+}
+
+/** A fault of ours, which no other try mends. */
+class Drawing extends Error {}
+
+function drawn(see, event, data) {
+  try {
+    return see(event, JSON.parse(data));
+  } catch (cause) {
+    throw new Drawing("an event could not be shown", { cause });
   }
 }
 

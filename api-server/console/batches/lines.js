@@ -36,13 +36,16 @@ export class Lines {
       h("button.plain.small", { type: "button", onclick: () => this.look() }, t("lines.look")));
   }
 
+  /** A slower look of before must not overwrite what was chosen since. */
   look() {
-    return load(this.sheet, () => this.page(), () => this.look());
+    this.latest?.abort();
+    this.latest = new AbortController();
+    return load(this.sheet, () => this.page(AbortSignal.any([this.signal, this.latest.signal])), () => this.look());
   }
 
-  async page() {
+  async page(signal) {
     const { begun, kind } = this;
-    const response = await call(`${this.path}/${kind}`, { query: { limit: A_PAGE, after: begun.at(-1) }, signal: this.signal });
+    const response = await call(`${this.path}/${kind}`, { query: { limit: A_PAGE, after: begun.at(-1) }, signal });
     const lines = (await response.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
     const next = response.headers.get("x-next-cursor");
     this.shown = lines.length;

@@ -20,7 +20,8 @@ export async function showKeys(place, _, signal) {
   fill(place, heading(t("page.keys")), keyCard(() => showKeys(place, _, signal)), used);
   const look = () => load(used, async () => [usageCard(await usage(signal)), cacheCard(await json("/v1/cache", { signal }), look)], look);
   await look();
-  every(LOOK_EVERY_S, signal, async () => { if (!used.contains(document.activeElement)) await look(); });
+  // With another key all of it is drawn anew, and goes on looking by itself.
+  every(LOOK_EVERY_S, signal, async () => { if (used.isConnected && !used.contains(document.activeElement)) await look(); });
 }
 
 function keyCard(again) {

@@ -24,7 +24,16 @@ export function tag(changed) {
     under_way += 1;
     send(next).then(() => { under_way -= 1; changed(next); tag(changed); });
   }
-  for (const { photo } of entries.splice(KEPT)) if (photo.startsWith("blob:")) URL.revokeObjectURL(photo);
+  forgetOld();
+}
+
+/** Lets go of the oldest that have ended; what was not sent yet is nobody's to lose. */
+function forgetOld() {
+  const hasEnded = ({ state }) => state === "done" || state === "failed";
+  for (const old of entries.slice(KEPT).filter(hasEnded)) {
+    entries.splice(entries.indexOf(old), 1);
+    if (old.photo.startsWith("blob:")) URL.revokeObjectURL(old.photo);
+  }
 }
 
 async function send(entry) {
