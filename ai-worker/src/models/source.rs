@@ -63,6 +63,7 @@ fn files(manifest: &Manifest) -> impl Iterator<Item = &FileRef> {
         &files.graph_fp16,
         &files.labels,
         &files.alphabet,
+        &files.pieces,
     ]
     .into_iter()
     .flatten()

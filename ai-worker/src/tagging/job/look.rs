@@ -1,6 +1,6 @@
 //! The models beside a job's own: each is asked at the same time, and one that fails costs its own part alone.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use common::{
     fault::Fault,
@@ -18,7 +18,12 @@ use super::{
 };
 use crate::{
     metrics::{BESIDE_FAILED, BESIDE_LOOKS, BESIDE_SPARED},
-    tagging::{beside::lets_through, decode::Picture, served::Served},
+    tagging::{
+        beside::lets_through,
+        decode::Picture,
+        served::{Served, Version},
+        tagger::PERSON,
+    },
 };
 
 /// The category of what is taken for people now and then.
@@ -29,12 +34,40 @@ pub const ANIMAL: &str = "animal";
 pub struct Sights {
     pub tags: Vec<Tag>,
     pub seen: Seen,
-    /// Which of them have looked.
-    pub looked: Vec<String>,
+    /// What each of them gave all of its tags, where a vocabulary asks that.
+    pub looks: Vec<Look>,
     /// Whether one of them sees an animal.
     pub animal: bool,
     /// When the last of them had looked.
     pub finished: Option<Instant>,
+}
+
+/// One model's scores, all of them, whatever of its tags is told.
+#[derive(Debug)]
+pub struct Look {
+    version: Arc<Version>,
+    scores: Vec<f32>,
+}
+
+impl Look {
+    fn asked(job: &Job, version: Arc<Version>, scores: Vec<f32>) -> Vec<Self> {
+        match job.vocabulary {
+            Some(_) => vec![Self { version, scores }],
+            None => Vec::new(),
+        }
+    }
+
+    /// Returns how sure the model is of a tag; nothing where it has none of that name.
+    pub fn confidence(&self, tag: &str) -> Option<f32> {
+        self.version.tagger.confidences(&self.scores).of(tag)
+    }
+
+    /// Returns whether a tag of that name says that somebody is there.
+    pub fn is_of_people(&self, tag: &str) -> bool {
+        let names = &self.version.tagger.rules.taxonomy.names;
+        let meant = names.tags(tag);
+        !meant.is_empty() && meant == names.tags(PERSON)
+    }
 }
 
 impl Sights {
@@ -73,7 +106,7 @@ impl TaggingWorker {
         let mut all = Sights::default();
         for sight in join_all(looking).await.into_iter().flatten() {
             all.tags.extend(sight.tags);
-            all.looked.extend(sight.looked);
+            all.looks.extend(sight.looks);
             all.animal |= sight.animal;
             all.finished = all.finished.max(sight.finished);
             all.seen.join(sight.seen);
@@ -90,25 +123,31 @@ impl TaggingWorker {
     ) -> Result<Sights, Fault> {
         let served = self.served(&also.model)?;
         let picture = Picture::new(also.tile.into(), served.tile());
-        if let Some(unseen) = self.spared(served, &picture).await? {
+        if let Some(unseen) = self.spared(job, served, &picture).await? {
             return Ok(unseen);
         }
         let (scored, version) = score(served, priority, picture, deadline).await?;
         let tagger = &version.tagger;
         Ok(Sights {
-            looked: vec![served.name().to_owned()],
             tags: tagger.select_beside(job, &scored.scores),
             seen: tagger.seen(&scored.scores, also.shown),
             animal: tagger.sees(ANIMAL, &scored.scores),
             finished: Some(scored.finished),
+            looks: Look::asked(job, version, scored.scores),
         })
     }
 }
 
 impl TaggingWorker {
     /// Returns what a model would say of a picture that it is not even shown, where it is spared that.
-    async fn spared(&self, served: &Served, picture: &Picture) -> Result<Option<Sights>, Fault> {
-        let tagger = served.stable().tagger.clone();
+    async fn spared(
+        &self,
+        job: &Job,
+        served: &Served,
+        picture: &Picture,
+    ) -> Result<Option<Sights>, Fault> {
+        let version = served.stable();
+        let tagger = version.tagger.clone();
         let Some(gate) = tagger.gate.filter(|_| self.decoding != Decoding::Never) else {
             return Ok(None);
         };
@@ -122,8 +161,8 @@ impl TaggingWorker {
         metrics::counter!(BESIDE_SPARED, "model" => served.name().to_owned()).increment(1);
         let nothing = vec![0.0; tagger.rules.taxonomy.classes.len()];
         Ok(Some(Sights {
-            looked: vec![served.name().to_owned()],
             seen: tagger.seen(&nothing, Part::WHOLE),
+            looks: Look::asked(job, version, nothing),
             ..Sights::default()
         }))
     }

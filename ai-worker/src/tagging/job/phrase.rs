@@ -14,7 +14,11 @@ use super::{
     scoring::{no_tile, score},
     stages::no_time,
 };
-use crate::tagging::{decode::Picture, pieces::Pieces, served::Served};
+use crate::tagging::{
+    decode::Picture,
+    pieces::Pieces,
+    served::{Served, Version},
+};
 
 impl TaggingWorker {
     /// `phrase`: in place of a tile, the words in UTF-8.
@@ -36,7 +40,7 @@ impl TaggingWorker {
             None => None,
         };
         let Some(encoded) = encoded else {
-            return Ok(tagged(served, Vec::new()));
+            return Ok(tagged(&stable, Vec::new()));
         };
         let scoring = score(served, priority, Picture::decoded(encoded), deadline);
         let (scored, version) = scoring.await?;
@@ -48,7 +52,7 @@ impl TaggingWorker {
         progress.clock.end_at(Stage::Infer, scored.finished);
         let tags = version.tagger.select(job, &scored.scores)?;
         progress.clock.end(Stage::Postprocess);
-        Ok(tagged(served, tags))
+        Ok(tagged(&version, tags))
     }
 }
 
@@ -57,9 +61,9 @@ fn encoded(pieces: &Pieces, phrase: &[u8], length: usize) -> Result<Option<Vec<u
     Ok(pieces.encode(phrase, length))
 }
 
-fn tagged(served: &Served, tags: Vec<Tag>) -> Tagged {
+fn tagged(version: &Version, tags: Vec<Tag>) -> Tagged {
     Tagged {
-        model: served.stable().tagger.model.id.clone(),
+        model: version.tagger.model.id.clone(),
         tags,
         caption: Caption {
             text: None,

@@ -46,11 +46,12 @@ impl TaggingWorker {
             tags: mut others,
             mut seen,
             animal,
-            looked,
+            looks,
             ..
         } = sights;
         without_doubtful_faces(&mut others, &mut seen);
-        if seen.people.is_some() && !animal && tagger.sees(ANIMAL, scores) {
+        let apes = seen.people.is_some() && !animal && tagger.sees(ANIMAL, scores);
+        if apes {
             without_apes(&mut others, &mut seen);
         }
         let spoken = spoken(sure, &others, &seen, job.language);
@@ -62,9 +63,9 @@ impl TaggingWorker {
         }
         seen.join(self.seen_without_a_model(job, picture));
         let beside = Beside {
-            tags: &others,
-            models: &looked,
+            looks: &looks,
             seen: &seen,
+            apes,
         };
         let mut told = self.words(job, tagger, scores, beside)?;
         if job.features.tags {

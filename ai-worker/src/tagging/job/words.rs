@@ -8,17 +8,17 @@ use common::{
 use tags::{Confidences, custom};
 use vocabulary::{Picture, Subject, UnknownTag, Vocabulary};
 
-use super::TaggingWorker;
+use super::{TaggingWorker, look::Look};
 use crate::tagging::tagger::Tagger;
 
 /// What is known of a picture beside its tagger's scores.
 #[derive(Clone, Copy)]
 pub struct Beside<'a> {
-    /// The tags that the models beside the tagger tell.
-    pub tags: &'a [Tag],
-    /// Those of them that have looked.
-    pub models: &'a [String],
+    /// What the models beside the tagger give their tags.
+    pub looks: &'a [Look],
     pub seen: &'a Seen,
+    /// Whether an animal was taken for people, and that taken back.
+    pub apes: bool,
 }
 
 struct Known<'a> {
@@ -55,20 +55,14 @@ impl TaggingWorker {
 }
 
 impl Known<'_> {
-    fn is_known_by(&self, model: &str, tag: &str) -> bool {
-        let served = self.worker.models.find(model);
-        served.is_some_and(|served| served.stable().tagger.knows(tag))
-    }
-
-    /// Returns what the models beside the tagger say of a tag, where one of them knows it and was asked.
+    /// Returns how sure the surest model beside the tagger is of a tag, where one that knows it has looked.
     fn beside(&self, tag: &str) -> Option<f32> {
-        let mut looked = self.beside.models.iter();
-        if !looked.any(|model| self.is_known_by(model, tag)) {
-            return None;
-        }
-        let is_meant = |told: &&Tag| told.id() == tag || told.name == tag;
-        let told = self.beside.tags.iter().filter(is_meant);
-        Some(told.map(|told| told.confidence).fold(0.0, f32::max))
+        let told = self.beside.looks.iter().filter_map(|look| {
+            let confidence = look.confidence(tag)?;
+            let is_taken_back = self.beside.apes && look.is_of_people(tag);
+            Some(if is_taken_back { 0.0 } else { confidence })
+        });
+        told.reduce(f32::max)
     }
 }
 

@@ -28,7 +28,7 @@ pub struct TextView {
 pub struct LineView {
     #[schema(example = "TOTAL EUR 13.15")]
     pub text: String,
-    /// 0 to 1: how sure its reader is of its letters on the average. Lines below 0.5 are left out.
+    /// 0 to 1: how sure its reader is of its letters on the average. Lines that their reader is too unsure of are left out.
     #[schema(example = 0.98)]
     pub confidence: f64,
     #[serde(rename = "box")]

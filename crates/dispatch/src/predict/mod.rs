@@ -27,6 +27,8 @@ struct State {
     /// Somebody who would leave once served stands in the line since then.
     waiting_since: Option<Instant>,
     outage: Outage,
+    /// When somebody left it, served.
+    served: Option<Instant>,
     /// What one more job costs everyone behind it at the most, seconds.
     most_each_s: f64,
 }
@@ -39,6 +41,7 @@ impl Default for State {
             recent: Recent::default(),
             waiting_since: None,
             outage: Outage::None,
+            served: None,
             most_each_s: f64::INFINITY,
         }
     }
@@ -68,6 +71,7 @@ pub struct Place {
     line: WaitingLine,
     ahead: usize,
     leaves: Leaves,
+    entered: Instant,
 }
 
 impl WaitingLine {
@@ -86,6 +90,7 @@ impl WaitingLine {
             line: self.clone(),
             ahead,
             leaves,
+            entered: Instant::now(),
         }
     }
 
@@ -130,7 +135,8 @@ impl State {
             return 0.0;
         };
         let waiting = now.saturating_duration_since(waiting);
-        let served = self.recent.since(now).unwrap_or(Duration::MAX);
+        let since = |served| now.saturating_duration_since(served);
+        let served = self.served.map_or(Duration::MAX, since);
         waiting.min(served).as_secs_f64()
     }
 }
@@ -140,16 +146,18 @@ impl Place {
     pub fn served(self, wait: Duration) {
         let now = Instant::now();
         let mut state = self.line.state();
+        state.served = Some(now);
         if matches!(state.outage, Outage::Lasts) {
             state.outage = Outage::EndedAt(now);
-            state.recent = Recent::default();
         }
         // Whoever stood there through an outage would tell of the outage, and not of how fast the line moves.
-        let moved = match state.outage {
-            Outage::EndedAt(ended) => now.saturating_duration_since(ended),
-            Outage::None | Outage::Lasts => Duration::MAX,
+        let stood_through = match state.outage {
+            Outage::EndedAt(ended) => self.entered < ended,
+            Outage::None | Outage::Lasts => false,
         };
-        state.recent.note(self.ahead, wait.min(moved), now);
+        if !stood_through {
+            state.recent.note(self.ahead, wait, now);
+        }
     }
 
     /// Leaves the line, which is cut off from who serves it. An outage is no wait: who still stands there waits from now on.

@@ -132,6 +132,19 @@ fn who_stood_there_through_an_outage_does_not_tell_how_fast_the_line_moves() {
     told.cut_off();
     through.served(3_000 * MS);
     behind.served(3_000 * MS);
-    let wait = line.wait_behind(40).expect("two were served");
-    assert!(wait < 2_000 * MS, "{wait:?}");
+    assert_eq!(line.wait_behind(40), None, "nothing is known of it yet");
+    line.enter(Leaves::OnceServed).served(10 * MS);
+    assert_eq!(line.wait_behind(9), Some(100 * MS));
+}
+
+/// One publish that is lost opens no overloaded line to everybody.
+#[test]
+fn what_was_known_before_is_known_while_those_of_before_are_served() {
+    let line = WaitingLine::default();
+    line.enter(Leaves::OnceServed).served(50 * MS);
+    let lost = line.enter(Leaves::OnceServed);
+    let through = line.enter(Leaves::OnceServed);
+    lost.cut_off();
+    through.served(3_000 * MS);
+    assert_eq!(line.wait_behind(9), Some(500 * MS));
 }
