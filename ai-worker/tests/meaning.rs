@@ -4,7 +4,9 @@ mod support;
 
 use common::{
     fault::Code,
-    wire::{Embedding, Features, Job, Language, Tag},
+    image::Part,
+    model::Subject,
+    wire::{Also, Embedding, Features, Job, Language, Tag},
 };
 use image::{DynamicImage, imageops::FilterType};
 use support::{Harness, encode};
@@ -226,6 +228,45 @@ async fn words_of_ones_own_hold_where_their_tags_and_measures_do() {
     assert!(
         fault.detail.contains("line 2") && fault.detail.contains("catt"),
         "{fault:?}"
+    );
+    harness.stop().await;
+}
+
+/// What is told is cut by limits and selections, and safety is told as no tag: words ask what the models think.
+#[tokio::test]
+async fn words_ask_what_models_beside_the_tagger_think_whatever_is_told_of_it() {
+    let models = [TAGGER, "coco-ssd", "open-nsfw"].map(str::to_owned);
+    let harness = Harness::start_with(|config| config.models = models.to_vec()).await;
+    let photo = photo("no-class/person.png");
+    let also = |model: &str, looks_for, side: u32| {
+        let small = photo
+            .resize_exact(side, side, FilterType::Triangle)
+            .to_rgb8();
+        Also {
+            model: model.to_owned(),
+            looks_for,
+            tile: encode(small.as_raw(), side as usize, side as usize),
+            shown: Part::WHOLE,
+        }
+    };
+    let vocabulary = "somebody = person\nnobody = !사람\nrather unsafe = \"sexual content\" >= 0.00001\n\
+        certainly safe = !\"sexual content\"\nunsafe = \"sexual content\" >= 0.5";
+    let mut job = with_words("person", &photo, vocabulary);
+    job.selection.categories = vec!["food".into()];
+    job.also = vec![
+        also("coco-ssd", Subject::People, 300),
+        also("open-nsfw", Subject::Safety, 224),
+    ];
+    let tags = harness.tag(&job).await.outcome.expect("tags").tags;
+    let custom = tags.iter().filter(|tag| tag.category == "custom");
+    let words: Vec<(&str, f32)> = custom.map(|tag| (tag.id(), tag.confidence)).collect();
+    println!("{words:?}");
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    assert_eq!(names[..2], ["somebody", "rather unsafe"]);
+    assert!(words[0].1 >= 0.55, "{words:?}");
+    assert!(
+        !names.contains(&"nobody") && !names.contains(&"unsafe"),
+        "{names:?}"
     );
     harness.stop().await;
 }
