@@ -16,7 +16,7 @@ demo: ## Build everything, start it, tag the sample photos; runs until Ctrl-C (D
 install: ## Build `tagfleet` as it ships, and put it into ~/.local/bin (PREFIX=/usr/local: elsewhere)
 	@scripts/install.sh
 
-test: ## Every test, with the real models and with brokers of the tests' own
+test: ## The tests, with the real models and with brokers of the tests' own; test-console, test-dashboards and test-faults are apart
 	@scripts/test.sh
 
 test-console: ## The pages in a browser: main jobs, keyboard alone, axe, two widths, two themes; pictures in target/console (CONSOLE_TESTS=try)
@@ -31,6 +31,7 @@ fleet-restart: ## The same under load (FLEET_RATE: 15 a core), every role restar
 	@FLEET_EXIT=1 FLEET_RESTART=1 TAGFLEET_CAPTIONER=template scripts/fleet.sh
 
 clients: ## Python wheel and TypeScript types into dist/, from the service that make demo built (npm is wanted for the types alone)
+	@scripts/setup.sh build
 	@scripts/clients.sh build
 
 models: ## Fetch and build the models; does nothing where they are there
@@ -63,6 +64,7 @@ fuzz: ## Inputs that nobody thought of, for a minute each (FUZZ_SECONDS=600: ten
 	@scripts/fuzz.sh
 
 dashboards: ## Write Grafana's dashboards and Prometheus' rules out of deploy/observability
+	@scripts/setup.sh build
 	@bash -euo pipefail -c '. scripts/lib.sh; . scripts/python.sh; make_python; "$$made/python/bin/python" -B deploy/observability/generate.py'
 
 test-dashboards: ## A fleet under load beside a Prometheus: every metric of rules and panels is there, every panel has data, no alert fires

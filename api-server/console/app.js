@@ -91,9 +91,8 @@ async function health() {
 
 // A model that takes phrases takes no pictures: workers name it, and the list of models for pictures does not.
 async function lookForSearch() {
-  const { models, workers } = await json("/v1/models").catch(() => ({ models: [], workers: [] }));
-  const pictures = new Set(models.map(({ name }) => name));
-  searches = workers.some((worker) => worker.models.some((name) => !pictures.has(name)));
+  const { models } = await json("/v1/models").catch(() => ({ models: [] }));
+  searches = models.some(({ kind }) => kind === "phrase");
   showNavigation(route().name);
 }
 

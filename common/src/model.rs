@@ -241,6 +241,11 @@ impl Manifest {
         if !self.certainty.as_ref().is_none_or(spread) {
             return Some("certainty.plain_entropy must be above sharp_entropy");
         }
+        if self.kind == Kind::Other {
+            return Some(
+                "kind must be `softmax`, `sigmoid`, `detector`, `lines`, `text`, `phrase` or `llm`",
+            );
+        }
         if self.looks_for == Some(Subject::Other) {
             return Some("looks_for must be `people`, `faces`, `safety`, `text` or `reading`");
         }

@@ -71,7 +71,7 @@ test("a theme that is chosen stays", () => visit("#/keys", async (page) => {
 const phrases = async (page) => {
   await page.route("**/v1/models", async (route) => {
     const models = await (await route.fetch()).json();
-    models.workers[0].models.push("phrases");
+    models.models.push({ name: "phrases", version: "1", kind: "phrase" });
     await route.fulfill({ json: models });
   });
   await page.route("**/v1/search/tags", (route) => route.fulfill({ json: { tags: [{ id: "seashore", name: "seashore", category: "place", score: 0.75 }], model: { name: "phrases", version: "1" } } }));

@@ -207,7 +207,12 @@ impl Meaning {
                 let file = manifest.require(&files.alphabet, "files.alphabet")?;
                 meaning.alphabet = Some(Alphabet::from_json(&manifest.verified(file)?)?);
             }
-            Kind::Softmax | Kind::Sigmoid | Kind::Detector | Kind::Phrase | Kind::Llm => {
+            Kind::Softmax
+            | Kind::Sigmoid
+            | Kind::Detector
+            | Kind::Phrase
+            | Kind::Llm
+            | Kind::Other => {
                 let file = manifest.require(&files.labels, "files.labels")?;
                 meaning.taxonomy = Taxonomy::from_json(&manifest.verified(file)?)?;
             }

@@ -25,9 +25,9 @@ pub struct ModelView {
     name: String,
     version: String,
     /// `softmax` (one true class), `sigmoid` (every class a question of its own), `detector` (boxes, each of them so), `lines` (where
-    /// lines of text are) or `text` (reads such a line). The last two are no `model` of a request.
+    /// lines of text are), `text` (reads such a line) or `phrase` (finds tags by words). The last three are no `model` of a request.
     kind: &'static str,
-    /// What it tells beside a tagger's tags: `people`, `faces`, `safety`, `text` or `reading`. Absent of taggers.
+    /// What it tells beside a tagger's tags: `people`, `faces`, `safety`, `text` or `reading`. Absent of taggers, readers and models of phrases.
     #[schema(example = "people")]
     #[serde(skip_serializing_if = "Option::is_none")]
     looks_for: Option<&'static str>,
@@ -74,7 +74,7 @@ pub struct WorkerView {
 pub(crate) async fn list_models(State(app): State<Arc<AppState>>) -> Json<ModelList> {
     let known = app.resources.fleet.known();
     let mut models = BTreeMap::<_, ModelView>::new();
-    for model in known.models() {
+    for model in known.all() {
         let id = (&model.id.name, &model.id.version);
         models.entry(id).or_insert_with(|| view(model)).workers += 1;
     }

@@ -19,6 +19,9 @@ pub enum Kind {
     Phrase,
     /// A language model for captions.
     Llm,
+    /// What only a newer process knows: its worker is heard of all the same.
+    #[serde(other)]
+    Other,
 }
 
 impl Kind {
@@ -31,6 +34,7 @@ impl Kind {
             Kind::Text => "text",
             Kind::Phrase => "phrase",
             Kind::Llm => "llm",
+            Kind::Other => "other",
         }
     }
 

@@ -48,3 +48,12 @@ fn what_finds_lines_and_what_reads_them_say_what_they_look_for() {
     let unlikely = "looks_for = 'reading'\ngate = { text = 1.5 }";
     assert!(flaw("lines", unlikely).is_some());
 }
+
+#[test]
+fn a_kind_that_only_a_newer_process_knows_is_heard_of_and_no_manifest_may_have_it() {
+    let heard: Kind = serde_json::from_str("\"hologram\"").expect("an older process goes on");
+    assert_eq!(heard, Kind::Other);
+    assert!(!heard.takes_pictures() && !heard.is_of_lines());
+    let told = flaw("softmx", "").expect("a slip of the pen");
+    assert!(told.contains("`softmax`"), "{told}");
+}

@@ -218,6 +218,11 @@ impl Known {
             .filter(|model| model.kind.takes_pictures() || model.kind.is_of_lines())
     }
 
+    /// Every model of every worker, whatever it is shown.
+    pub fn all(&self) -> impl Iterator<Item = &ModelInfo> + Clone {
+        self.workers.iter().flat_map(|worker| &worker.models)
+    }
+
     /// Those of them that a request may be for.
     pub fn taggers(&self) -> impl Iterator<Item = &ModelInfo> + Clone {
         self.models().filter(|model| model.kind.takes_pictures())

@@ -13,6 +13,7 @@ use common::{
     store::StoreError,
 };
 use ledger::{BatchKey, Final, FinalStatus, FoundScores, LedgerError, Request, ShardResult};
+use scores::TableError;
 use tokio::time::{Duration, sleep};
 
 use crate::{context::Migrator, metrics::ITEMS};
@@ -52,7 +53,14 @@ pub async fn work(
                 request,
                 table,
             };
-            made(work).await?
+            match made(work).await {
+                Ok(result) => result,
+                // Another try would find the same.
+                Err(error) => {
+                    tracing::error!(%error, batch = key.id, shard = number, "a table of scores cannot be read");
+                    return fail(migrator, &key, source).await;
+                }
+            }
         }
     };
     common::fail_point!("migrator.retagged");
@@ -76,16 +84,14 @@ async fn found(
 }
 
 /// Off the threads that serve all else.
-async fn made(work: Work) -> Result<ShardResult, LedgerError> {
+async fn made(work: Work) -> Result<ShardResult, TableError> {
     let made = tokio::task::spawn_blocking(move || retagged(&work));
-    let made = made
-        .await
+    made.await
         .unwrap_or_else(|error| match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             // The runtime ends, and this process with it.
             Err(_) => Ok(ShardResult::default()),
-        });
-    Ok(made?)
+        })
 }
 
 fn count(result: &ShardResult) {
@@ -100,7 +106,7 @@ fn count(result: &ShardResult) {
 async fn fail(migrator: &Migrator, key: &BatchKey, source: &BatchKey) -> Result<(), LedgerError> {
     let ledger = &migrator.resources.ledger;
     let detail = format!(
-        "Scores of {} are gone, or were not kept by a migrator of before.",
+        "Scores of {} are gone, cannot be read, or were not kept by a migrator of before.",
         source.id
     );
     let end = Final {
@@ -114,7 +120,7 @@ async fn fail(migrator: &Migrator, key: &BatchKey, source: &BatchKey) -> Result<
         tenant = key.tenant,
         batch = key.id,
         source = source.id,
-        "the scores of a batch are gone"
+        "the scores of a batch cannot be had"
     );
     ledger.finish(key, &end).await
 }

@@ -1,6 +1,6 @@
 //! What the text in a picture says: a dear question, asked only where another model is sure that there is text.
 
-use std::{ops::Range, sync::Arc, time::Instant};
+use std::{ops::Range, pin::pin, sync::Arc, time::Instant};
 
 use common::{
     fault::{Code, Fault},
@@ -9,7 +9,7 @@ use common::{
     stage::Stage,
     wire::{Also, Grades, Job, RETURN_MARGIN, Reading},
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use tokio::time::timeout_at;
 
 use super::{
@@ -117,8 +117,15 @@ impl TaggingWorker {
             return Err(unread("This worker has no model that reads lines."));
         }
         for reader in readers {
-            let looked = read_by(reader, &picture, &mut page, turn).await?;
-            finished = finished.max(looked.unwrap_or(finished));
+            match read_by(reader, &picture, &mut page, turn).await {
+                Ok(looked) => finished = finished.max(looked.unwrap_or(finished)),
+                // The first one has nothing before it; a later one leaves what others have read.
+                Err(fault) if page.is_unread() => return Err(fault),
+                Err(fault) => {
+                    tracing::debug!(%fault, model = reader.name(), "one reader has failed");
+                    page.cut_short(true);
+                }
+            }
         }
         Ok(Read {
             reading: page.reading(),
@@ -165,7 +172,7 @@ async fn read_by(
     let reading = stream::iter(shown).map(|(line, piece)| read_piece(reader, line, piece, turn));
     let until = tokio::time::sleep_until(turn.late.into());
     let reading = reading.buffered(PIECES_AT_ONCE).take_until(until);
-    let read: Vec<ReadPiece> = reading.try_collect().await?;
+    let read = until_one_fails(reading).await?;
     let next = lines.get(read.len());
     if next.is_some() {
         page.cut_short(read.len() < MOST_PIECES);
@@ -178,6 +185,25 @@ async fn read_by(
         }
     }
     Ok(read.iter().map(|piece| piece.finished).max())
+}
+
+/// Returns what was read before a piece could not be: that is as good as ever. Where the first one fails, there is nothing.
+async fn until_one_fails(
+    reading: impl Stream<Item = Result<ReadPiece, Fault>>,
+) -> Result<Vec<ReadPiece>, Fault> {
+    let mut reading = pin!(reading);
+    let mut read = Vec::new();
+    while let Some(piece) = reading.next().await {
+        match piece {
+            Ok(piece) => read.push(piece),
+            Err(fault) if read.is_empty() => return Err(fault),
+            Err(fault) => {
+                tracing::debug!(%fault, "a piece of a line could not be read");
+                break;
+            }
+        }
+    }
+    Ok(read)
 }
 
 async fn read_piece(

@@ -49,6 +49,11 @@ impl Page {
         }
     }
 
+    /// Returns whether nobody has made anything of any line yet.
+    pub fn is_unread(&self) -> bool {
+        self.lines.iter().all(|(_, best)| best.is_none())
+    }
+
     /// Notes that not all lines are read; `late`: since the time is over.
     pub fn cut_short(&mut self, late: bool) {
         self.cut = true;
