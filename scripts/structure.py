@@ -15,7 +15,7 @@ LAYERS = [
     ["common", "crates/vocabulary"],
     ["crates/fetch", "crates/prepare", "crates/manifest", "crates/dispatch", "crates/cache", "crates/tags", "crates/scores", "crates/identity", "crates/records", "crates/connections"],
     ["crates/ledger"],
-    ["crates/resources"],
+    ["crates/resources", "crates/web", "crates/admission"],
     ["api-server", "migrator", "ai-worker", "loadtest"],
     ["tagfleet"],
 ]

@@ -1,16 +1,11 @@
 //! HTTP in front of the fleet. One request's way reads from top to bottom in
 //! `tags/mod.rs`: admit → lookup → fetch → prepare → publish → result.
 
-mod admission;
+mod auth;
 mod batches;
 mod config;
-mod context;
-mod idempotency;
 mod metrics;
-mod middleware;
 mod page;
-mod quota;
-mod request;
 mod router;
 mod search;
 mod state;
@@ -48,6 +43,8 @@ pub fn run(
         config.validate()?;
         check_budget(&config, &resources)?;
         metrics::describe();
+        web::describe_metrics();
+        admission::describe_metrics();
         connections::describe_metrics();
         records::describe_metrics();
         let state = AppState::new(config, resources, shutdown.clone()).await?;

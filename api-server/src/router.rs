@@ -13,9 +13,10 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
+use web::context;
 
 use crate::{
-    batches, context, middleware, page, search,
+    auth, batches, page, search,
     state::AppState,
     status::{cache, fleet, health, models, requests, usage},
     tags,
@@ -66,7 +67,7 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .routes(routes!(batches::batch_events))
         .routes(routes!(batches::cancel_batch))
         .routes(routes!(batches::retry_batch))
-        .route_layer(from_fn_with_state(app.clone(), middleware::auth));
+        .route_layer(from_fn_with_state(app.clone(), auth::auth));
     let (described, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(keyed)
         .routes(routes!(health::healthz))
@@ -81,7 +82,7 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .config(shown)
         .url("/openapi.json", document);
     let docs = Router::<Arc<AppState>>::from(docs).layer(map_response(page::guard_docs));
-    let cors = middleware::cors(&app.config.cors_allow_origin);
+    let cors = web::cors(&app.config.cors_allow_origin);
     let router = described
         .route("/", get(page::index))
         .route("/page/samples", get(page::samples::list))
@@ -91,7 +92,7 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .fallback(context::unknown_path)
         .method_not_allowed_fallback(context::method_not_allowed)
         .with_state(app)
-        .layer(from_fn(middleware::edge));
+        .layer(from_fn(web::edge));
     match cors {
         Some(cors) => router.layer(cors),
         None => router,

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use admission::{Admission, InFlightKeys, Quota};
 use anyhow::Context;
 use cache::Replays;
 use common::{
@@ -17,11 +18,9 @@ use ledger::{BatchKey, Request, unavailable};
 use records::{Records, Traces};
 use resources::Resources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use web::context::Listeners;
 
-use crate::{
-    admission::Admission, config::ApiConfig, context::Listeners, idempotency::InFlightKeys,
-    quota::Quota,
-};
+use crate::config::ApiConfig;
 
 /// How long an `Idempotency-Key` of a request for tags stands for its answer.
 const KEYS_KEPT: Duration = Duration::from_secs(86_400);
@@ -80,7 +79,7 @@ impl AppState {
                 traces: Traces::open(&config.traces),
             },
             dispatcher,
-            quota: Quota::new(&config.batches),
+            quota: Quota::new(config.batches.quota()),
             reading: Budget::new(resources.budget.max_bytes() / READERS_PART),
             uploads: Arc::new(Semaphore::new(config.batches.batch_max_uploads)),
             config,

@@ -4,9 +4,9 @@ use axum::response::Response;
 use common::fault::Fault;
 
 use ledger::{BatchView, unavailable};
+use web::context::Problem;
 
 use super::named::{Named, Problems};
-use crate::context::Problem;
 
 /// End a batch
 ///

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use admission::IdempotencyKey;
 use axum::{
     extract::{Extension, Request as HttpRequest, State},
     response::Response,
@@ -11,14 +12,17 @@ use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
-
-use manifest::Columns;
-
+use identity::Caller;
 use ledger::{
     BatchKey, BatchView, DryRun, LedgerError, Manifest, Request, SHARD_BYTES,
     announce::announce_first,
     intake::{Stopped, check_manifest, check_output, refused_elsewhere},
     unavailable,
+};
+use manifest::Columns;
+use web::{
+    context::{Problem, RequestId},
+    request::TagOptions,
 };
 
 use super::{
@@ -26,14 +30,7 @@ use super::{
     reply,
     source::{self, Source},
 };
-use identity::Caller;
-
-use crate::{
-    context::{Problem, RequestId},
-    idempotency::IdempotencyKey,
-    request::TagOptions,
-    state::AppState,
-};
+use crate::state::AppState;
 
 /// A sample is cut smaller, so that as many migrators are at it as would be at the list; not much smaller, since a shard has a
 /// price of its own.

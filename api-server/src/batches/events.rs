@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use admission::OpenStream;
 use axum::response::{
     IntoResponse, Response,
     sse::{Event, KeepAlive, Sse},
@@ -16,7 +17,6 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::named::{Named, Problems};
-use crate::quota::OpenStream;
 
 /// Between two looks; longer while nothing moves. All who watch a batch at this server share a look.
 const PAUSES: Pauses = Pauses::doubling(LOOK_EVERY, Duration::from_secs(10));

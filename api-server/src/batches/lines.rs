@@ -11,9 +11,9 @@ use futures_util::{StreamExt, stream};
 use ledger::{Cursor, Kind, unavailable};
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
+use web::{context::Problem, request::parse_query};
 
 use super::named::{Named, Problems};
-use crate::{context::Problem, request::parse_query};
 
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 

@@ -8,18 +8,17 @@ use axum::{
 };
 use common::fault::{Code, Fault};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use identity::Caller;
 use ledger::{BatchView, unavailable};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-
-use super::reply;
-use identity::Caller;
-
-use crate::{
+use web::{
     context::{Problem, RequestId},
     request::parse_query,
-    state::AppState,
 };
+
+use super::reply;
+use crate::state::AppState;
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;

@@ -15,11 +15,9 @@ use utoipa::IntoResponses;
 
 use super::reply;
 use identity::Caller;
+use web::context::{Problem, RequestId};
 
-use crate::{
-    context::{Problem, RequestId},
-    state::AppState,
-};
+use crate::state::AppState;
 
 #[derive(Clone)]
 pub struct Named {

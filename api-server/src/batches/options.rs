@@ -7,8 +7,7 @@ use ledger::{BatchKey, intake::BatchItem};
 use manifest::{Columns, Format, Kind, Listed};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
-
-use crate::request::{Asking, TagOptions, parse_json, parse_query, whole};
+use web::request::{Asking, TagOptions, parse_json, parse_query, whole};
 
 const MAX_PAIRS: usize = 16;
 const MAX_NAME_CHARS: usize = 64;

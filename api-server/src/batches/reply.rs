@@ -8,11 +8,9 @@ use axum::{
 use common::fault::Fault;
 use identity::Caller;
 use serde::Serialize;
+use web::context::{Problem, RequestId};
 
-use crate::{
-    context::{Problem, RequestId},
-    metrics::BATCH_REQUESTS,
-};
+use crate::metrics::BATCH_REQUESTS;
 
 pub fn accepted<T: Serialize>(
     done: Result<T, Fault>,

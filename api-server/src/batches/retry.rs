@@ -12,16 +12,16 @@ use common::{
 use ledger::{BatchKey, BatchView, Request, unavailable};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use web::{
+    context::Problem,
+    request::{broken, parse_json, parse_query},
+};
 
 use super::{
     create::{Made, make},
     failed::{Failed, Only},
     named::{Named, Problems},
     source::Source,
-};
-use crate::{
-    context::Problem,
-    request::{broken, parse_json, parse_query},
 };
 
 /// Room for the one option that there is.

@@ -18,6 +18,7 @@ use ledger::{
 };
 use manifest::{Columns, Compression, Format, Listed};
 use tokio::time::{Instant, timeout};
+use web::request::{BodyLimits, parse_json, read_body, too_slow, unpacked};
 
 use super::{
     failed::Failed,
@@ -26,10 +27,7 @@ use super::{
     retag::Retag,
     upload::{self, Upload},
 };
-use crate::{
-    request::{BodyLimits, parse_json, read_body, too_slow, unpacked},
-    state::AppState,
-};
+use crate::state::AppState;
 
 /// Longest time for parsing a body, which is short.
 const PARSED_WITHIN: Duration = Duration::from_secs(60);

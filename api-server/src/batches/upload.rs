@@ -16,11 +16,9 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::io::{ReaderStream, StreamReader};
+use web::request::{encoding, too_slow};
 
-use crate::{
-    request::{encoding, too_slow},
-    state::AppState,
-};
+use crate::state::AppState;
 
 /// So much of a list shows what it is: a whole header.
 const HEAD_BYTES: usize = 4 * 1024;

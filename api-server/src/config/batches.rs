@@ -1,7 +1,7 @@
 //! Settings of batches' intake.
 
+use admission::QuotaLimits;
 use clap::Args;
-
 use common::config::{ConfigError, positive, refuse};
 
 #[derive(Clone, Debug, Args)]
@@ -58,6 +58,14 @@ pub struct BatchConfig {
 }
 
 impl BatchConfig {
+    pub fn quota(&self) -> QuotaLimits {
+        QuotaLimits {
+            open_batches: self.batch_max_open,
+            kept_batches: self.batch_max_kept,
+            streams: self.batch_max_streams,
+        }
+    }
+
     pub fn validate(&self) -> Result<(), ConfigError> {
         positive("--batch-max-inline-items", self.batch_max_inline_items)?;
         positive("--batch-max-body-bytes", self.batch_max_body_bytes)?;

@@ -4,13 +4,13 @@ mod batches;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use admission::ShedCaptions;
 use clap::Args;
 use common::config::{ConfigError, check_name, positive, refuse, unique_name};
 use connections::ConnectionConfig;
 use records::TraceConfig;
 use url::Url;
 
-use crate::admission::ShedCaptions;
 pub use batches::BatchConfig;
 
 #[derive(Clone, Debug, Args)]

@@ -11,8 +11,7 @@ use axum::{
 };
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
-
-use crate::context::{RequestId, not_found};
+use web::context::{RequestId, not_found};
 
 static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/console");
 

@@ -12,11 +12,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::fs;
+use web::context::{RequestId, not_found};
 
-use crate::{
-    context::{RequestId, not_found},
-    state::AppState,
-};
+use crate::state::AppState;
 
 const MOST: usize = 24;
 

@@ -4,8 +4,7 @@ use common::wire::{Tag, Tagged};
 use dispatch::answer::{Model, rounded};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::context::{Finished, TimingsView};
+use web::context::{Finished, TimingsView};
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SearchAnswer {

@@ -20,12 +20,12 @@ use identity::Caller;
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
-
-use crate::{
+use web::{
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
     request::{BodyLimits, Language, limit, parse_json, read_body, threshold, unpacked},
-    state::AppState,
 };
+
+use crate::state::AppState;
 use answer::SearchAnswer;
 
 /// Whoever looks for something types no more; and a model of phrases reads no more.

@@ -16,11 +16,9 @@ use common::{
 use identity::Caller;
 use serde::Serialize;
 use utoipa::ToSchema;
+use web::context::{Problem, RequestId};
 
-use crate::{
-    context::{Problem, RequestId},
-    state::AppState,
-};
+use crate::state::AppState;
 
 /// How results are kept.
 #[derive(Debug, Serialize, ToSchema)]

@@ -18,8 +18,9 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::time::{sleep, timeout};
 use utoipa::ToSchema;
+use web::context::Problem;
 
-use crate::{context::Problem, metrics::QUEUE_MESSAGES, state::AppState};
+use crate::{metrics::QUEUE_MESSAGES, state::AppState};
 
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 /// Two may be lost before a server is taken for gone.

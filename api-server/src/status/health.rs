@@ -15,11 +15,9 @@ use common::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use web::context::{Problem, RequestId};
 
-use crate::{
-    context::{Problem, RequestId},
-    state::AppState,
-};
+use crate::state::AppState;
 
 /// The process runs and answers
 #[utoipa::path(get, path = "/healthz", tag = "Service", responses((status = 200, body = String)))]

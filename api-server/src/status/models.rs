@@ -6,8 +6,9 @@ use axum::{Json, extract::State};
 use common::{model::Subject, wire::ModelInfo};
 use serde::Serialize;
 use utoipa::ToSchema;
+use web::context::Problem;
 
-use crate::{context::Problem, state::AppState};
+use crate::state::AppState;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelList {

@@ -15,12 +15,10 @@ use common::{
 };
 use identity::Caller;
 use records::{NotableRequests, RequestRecord};
+use web::context::{Problem, RequestId};
 
 use super::fleet::told;
-use crate::{
-    context::{Problem, RequestId},
-    state::AppState,
-};
+use crate::state::AppState;
 
 /// Requests worth a look
 ///

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use admission::Held;
 use axum::{
     Json,
     extract::{Extension, State},
@@ -10,12 +11,9 @@ use common::fault::Fault;
 use identity::{Caller, Tier};
 use serde::Serialize;
 use utoipa::ToSchema;
+use web::context::{Problem, RequestId};
 
-use crate::{
-    context::{Problem, RequestId},
-    quota::Held,
-    state::AppState,
-};
+use crate::state::AppState;
 
 /// The rates stand in the header fields `RateLimit-Policy` and `RateLimit` of this answer, as of every other.
 #[derive(Debug, Serialize, ToSchema)]

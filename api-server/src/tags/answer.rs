@@ -5,8 +5,8 @@ use dispatch::answer::Answer;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::context::{Finished, TimingsView};
 use records::RequestRecord;
+use web::context::{Finished, TimingsView};
 
 /// In the worker's place where the cache answered.
 const CACHE: &str = "cache";

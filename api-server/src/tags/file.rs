@@ -15,11 +15,9 @@ use dispatch::Leaves;
 use fetch::{Sent, Validity};
 use prepare::Prepared;
 use tokio::time::Instant;
+use web::request::{BodyLimits, read_body};
 
-use crate::{
-    request::{BodyLimits, read_body},
-    state::AppState,
-};
+use crate::state::AppState;
 
 /// Hashing more than this would hold up the other requests of its thread.
 const HASHED_INLINE_BYTES: usize = 256 * 1024;

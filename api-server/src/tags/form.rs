@@ -24,12 +24,10 @@ use hyper::body::Body as _;
 use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 use tokio::time::timeout;
 use url::form_urlencoded;
+use web::request::{self, MediaType, parse_query};
 
 use super::request::{RequestOptions, TagForm};
-use crate::{
-    request::{self, MediaType, parse_query},
-    state::AppState,
-};
+use crate::state::AppState;
 
 const MAX_PARTS: usize = 16;
 /// Room for a list of as many names as there may be, in Hangul.

@@ -1,7 +1,6 @@
 //! `POST /v1/tags`: one image's way through the API server.
 
 mod answer;
-mod content;
 mod file;
 mod form;
 mod once;
@@ -12,6 +11,7 @@ mod work;
 
 use std::{iter, sync::Arc};
 
+use admission::key_of;
 use axum::{
     Json,
     extract::{Extension, Request, State},
@@ -23,13 +23,12 @@ use common::{fault::Fault, stage::Stage};
 use dispatch::answer::Answer;
 use identity::{Caller, Guest};
 use tokio::time::Instant;
-
-use crate::{
+use web::{
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
-    idempotency::key_of,
     request::TagOptions,
-    state::AppState,
 };
+
+use crate::state::AppState;
 use answer::TagAnswer;
 use request::{
     ImageFile, MAX_CLIENT_REF_CHARS, RequestOptions, Source, TagForm, TagRequest, Wanted,

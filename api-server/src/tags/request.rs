@@ -15,11 +15,9 @@ use utoipa::{
         schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type},
     },
 };
+use web::request::{TagOptions, whole};
 
-use crate::{
-    config::ApiConfig,
-    request::{TagOptions, whole},
-};
+use crate::config::ApiConfig;
 
 pub const MAX_CLIENT_REF_CHARS: usize = 200;
 

@@ -9,19 +9,19 @@ use common::{
     stage::Stage,
 };
 use tokio::time::Instant;
-
-use super::{
-    form,
-    request::{ImageSource, RequestOptions, Source, TagRequest, Wanted},
-};
-use crate::{
+use web::{
     context::RequestContext,
     request::{
         BodyLimits, MediaType, is_on, media_type, parse_json, parse_query, peeked, read_body,
         unpacked,
     },
-    state::AppState,
 };
+
+use super::{
+    form,
+    request::{ImageSource, RequestOptions, Source, TagRequest, Wanted},
+};
+use crate::state::AppState;
 
 /// Room for the rest of a JSON body beside its base64.
 const JSON_EXTRA_BYTES: usize = 16 * 1024;

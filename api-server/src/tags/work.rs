@@ -2,6 +2,7 @@
 
 use std::{iter, time::Duration};
 
+use admission::Coming;
 use cache::{AnswerKey, Answered, Cache, Digest, Layer, Scope, is_complete};
 use common::{
     bus::ResultKey,
@@ -19,13 +20,15 @@ use prepare::Prepared;
 use resources::revalidation::{self, Earlier};
 use tokio::time::Instant;
 use url::Url;
+use web::context::RequestContext;
+use web::request::from_base64;
 
 use super::{
     content,
     file::{self, ImageBytes},
     request::Source,
 };
-use crate::{admission::Coming, context::RequestContext, state::AppState};
+use crate::state::AppState;
 
 /// What came of an image.
 #[derive(Debug)]
@@ -183,7 +186,7 @@ impl Work<'_> {
         let image = match self.source.take() {
             Some(Source::Url(url)) => return self.fetch(url, looked_up).await,
             Some(Source::Base64(text, held)) => {
-                let decode = move || Ok(held.with(content::decoded(text)?));
+                let decode = move || Ok(held.with(from_base64(text)?));
                 let offload = &self.app.offload;
                 let decoded = offload.run(Stage::Fetch, self.deadline, decode).await?;
                 ImageBytes::sent_here(decoded)

@@ -2,8 +2,6 @@
 //! beats a slow yes. What is foretold decides, before anything is downloaded;
 //! a bound on requests in flight is the last line.
 
-mod captions;
-
 use std::{
     sync::{
         Arc,
@@ -22,9 +20,10 @@ use dispatch::WaitingLine;
 use identity::Tier;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::metrics::{IN_FLIGHT, PREDICTED_WAIT, SHED};
-use captions::Captions;
-pub use captions::ShedCaptions;
+use crate::{
+    captions::{Captions, ShedCaptions},
+    metrics::{IN_FLIGHT, PREDICTED_WAIT, SHED},
+};
 
 /// The part of a request's time that its job may be foretold to wait. The rest is for its download, its caption, and for
 /// a fleet that becomes half as fast after the request was let in.

@@ -16,16 +16,23 @@ use ledger::{Ledger, unavailable};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::config::BatchConfig;
-
 /// Kept batches are counted this rarely; those that this server adds are counted at once.
 const COUNTED_EVERY: Duration = Duration::from_secs(600);
 
+/// What one tenant may have at once.
+#[derive(Clone, Copy, Debug)]
+pub struct QuotaLimits {
+    /// Batches under way or untold.
+    pub open_batches: usize,
+    /// Batches, ended ones as well.
+    pub kept_batches: usize,
+    /// Streams of events at one server.
+    pub streams: usize,
+}
+
 #[derive(Debug)]
 pub struct Quota {
-    max_open: usize,
-    max_kept: usize,
-    max_streams: usize,
+    limits: QuotaLimits,
     kept: Mutex<HashMap<String, Kept>>,
     streams: Arc<Mutex<HashMap<String, usize>>>,
 }
@@ -54,11 +61,9 @@ pub struct Held {
 }
 
 impl Quota {
-    pub fn new(config: &BatchConfig) -> Self {
+    pub fn new(limits: QuotaLimits) -> Self {
         Self {
-            max_open: config.batch_max_open,
-            max_kept: config.batch_max_kept,
-            max_streams: config.batch_max_streams,
+            limits,
             kept: Mutex::default(),
             streams: Arc::default(),
         }
@@ -67,13 +72,13 @@ impl Quota {
     /// Refuses a further batch where the tenant has as many as it may.
     pub async fn admit_batch(&self, ledger: &Ledger, tenant: &str) -> Result<(), Fault> {
         let open = ledger.open_batches_of(tenant).await;
-        if open.map_err(unavailable)? >= self.max_open {
-            let most = self.max_open;
+        if open.map_err(unavailable)? >= self.limits.open_batches {
+            let most = self.limits.open_batches;
             let detail = format!("{most} batches may be under way or untold at once.");
             return Err(exceeded(detail));
         }
-        if self.kept(ledger, tenant).await? >= self.max_kept {
-            let most = self.max_kept;
+        if self.kept(ledger, tenant).await? >= self.limits.kept_batches {
+            let most = self.limits.kept_batches;
             let detail = format!("{most} batches are kept; the oldest ones go by and by.");
             return Err(exceeded(detail));
         }
@@ -87,12 +92,12 @@ impl Quota {
             Held {
                 what: "batches_open",
                 used: open,
-                most: self.max_open,
+                most: self.limits.open_batches,
             },
             Held {
                 what: "streams",
                 used: streams.unwrap_or_default(),
-                most: self.max_streams,
+                most: self.limits.streams,
             },
         ])
     }
@@ -111,7 +116,9 @@ impl Quota {
         {
             return Ok(known.batches);
         }
-        let listed = ledger.batches_after(tenant, None, self.max_kept).await;
+        let listed = ledger
+            .batches_after(tenant, None, self.limits.kept_batches)
+            .await;
         let kept = Kept {
             batches: listed.map_err(unavailable)?.len(),
             counted: Instant::now(),
@@ -125,8 +132,8 @@ impl Quota {
     pub fn open_stream(&self, tenant: &str) -> Result<OpenStream, Fault> {
         let mut streams = lock(&self.streams);
         let open = streams.entry(tenant.to_owned()).or_default();
-        if *open >= self.max_streams {
-            let most = self.max_streams;
+        if *open >= self.limits.streams {
+            let most = self.limits.streams;
             let detail = format!("{most} streams of events may be open at one server.");
             return Err(exceeded(detail));
         }

@@ -1,6 +1,6 @@
 //! Base64 in all the forms in which clients have it at hand.
 
-use base64::{
+use ::base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
@@ -16,7 +16,7 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 
 /// A browser's `data:image/png;base64,` may stand before it; line breaks within it, and the alphabet for URLs, are read too.
-pub fn decoded(text: String) -> Result<Bytes, Fault> {
+pub fn from_base64(text: String) -> Result<Bytes, Fault> {
     let mut base64 = text.into_bytes();
     let start = prefix_length(&base64)?;
     base64.drain(..start);
@@ -102,7 +102,7 @@ mod tests {
             "DATA:image/svg+xml;charset=utf-8;BASE64,-__-AA",
             "data:;base64,+//+AA=",
         ] {
-            let decoded = decoded(text.to_owned());
+            let decoded = from_base64(text.to_owned());
             assert_eq!(decoded.as_deref(), Ok(&bytes[..]), "{text}");
         }
     }
@@ -116,7 +116,7 @@ mod tests {
             ("data:image/png;base64", "data: URL"),
             ("=abc", "base64"),
         ] {
-            let fault = decoded(text.to_owned()).expect_err("is wrong");
+            let fault = from_base64(text.to_owned()).expect_err("is wrong");
             assert!(fault.detail.contains(said), "{}", fault.detail);
         }
     }

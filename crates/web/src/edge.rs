@@ -11,8 +11,10 @@ use axum::{
 use common::{fault::Fault, stage::Stage};
 use futures_util::FutureExt;
 
-use super::linger::LingeringBody;
-use crate::context::{Arrived, PROBLEM_JSON, Problem, RequestId};
+use crate::{
+    context::{Arrived, PROBLEM_JSON, Problem, RequestId},
+    linger::LingeringBody,
+};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -13,11 +13,9 @@ use common::{
     stage::Stage,
 };
 use identity::{Admitted, Refused};
+use web::context::{Arrived, RequestContext, RequestId};
 
-use crate::{
-    context::{Arrived, RequestContext, RequestId},
-    state::AppState,
-};
+use crate::state::AppState;
 
 pub async fn auth(
     State(app): State<Arc<AppState>>,

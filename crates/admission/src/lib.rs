@@ -1,0 +1,13 @@
+//! Which requests are let in: those that can be answered in time, and batches of tenants that have room for one more.
+
+mod admission;
+mod captions;
+mod idempotency;
+mod metrics;
+mod quota;
+
+pub use admission::{Admission, AdmissionPermit, Coming};
+pub use captions::ShedCaptions;
+pub use idempotency::{IdempotencyKey, InFlightKeys, key_of};
+pub use metrics::describe_metrics;
+pub use quota::{Held, OpenStream, Quota, QuotaLimits};

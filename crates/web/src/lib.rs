@@ -1,0 +1,12 @@
+//! What every route shares: the edge around it, one request's story, bodies and options read within bounds, and problems.
+
+pub mod context;
+mod cors;
+mod edge;
+mod linger;
+mod metrics;
+pub mod request;
+
+pub use cors::cors;
+pub use edge::edge;
+pub use metrics::describe_metrics;
