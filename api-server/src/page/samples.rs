@@ -1,17 +1,21 @@
 //! Photos that a newcomer can click: those of the folder that the operator names (`--samples`).
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use axum::{
     Json,
-    extract::{Path as UrlPath, State},
-    http::{HeaderMap, header},
+    body::Body,
+    extract::{Path as UrlPath, Request, State},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use tokio::fs;
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
 use web::context::{RequestId, not_found};
 
 use crate::state::AppState;
@@ -22,33 +26,26 @@ pub async fn list(State(app): State<Arc<AppState>>) -> Json<Vec<String>> {
     Json(names(app.config.samples.as_deref()).await)
 }
 
-/// Serves what is listed, and nothing else of that folder.
+/// Serves a photo of that folder, piece by piece; nothing that lies deeper, and nothing that is no photo.
 pub async fn photo(
     State(app): State<Arc<AppState>>,
     UrlPath(name): UrlPath<String>,
     id: RequestId,
+    request: Request,
 ) -> Response {
-    let folder = app.config.samples.clone().unwrap_or_default();
-    let listed = names(Some(&folder)).await.contains(&name);
-    let photo = match kind(Path::new(&name)).filter(|_| listed) {
-        Some(kind) => fs::read(folder.join(&name)).await.ok().zip(Some(kind)),
-        None => None,
+    let name = Path::new(&name);
+    let is_here = name.file_name() == Some(name.as_os_str());
+    let folder = app.config.samples.as_deref();
+    let Some(folder) = folder.filter(|_| is_here && is_photo(name)) else {
+        return not_found(id).await;
     };
-    match photo {
-        Some((bytes, kind)) => {
-            let mut headers = HeaderMap::new();
-            headers.insert(
-                header::CONTENT_TYPE,
-                kind.parse().expect("letters and signs"),
-            );
-            headers.insert(
-                header::X_CONTENT_TYPE_OPTIONS,
-                "nosniff".parse().expect("letters"),
-            );
-            (headers, bytes).into_response()
-        }
-        None => not_found(id).await,
+    let served = ServeFile::new(folder.join(name)).oneshot(request).await;
+    let served = served.into_response();
+    if served.status() == StatusCode::NOT_FOUND {
+        return not_found(id).await;
     }
+    let response = served.map(Body::new);
+    ([(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], response).into_response()
 }
 
 async fn names(folder: Option<&Path>) -> Vec<String> {
@@ -61,19 +58,17 @@ async fn names(folder: Option<&Path>) -> Vec<String> {
     };
     while let Ok(Some(entry)) = entries.next_entry().await {
         let path = PathBuf::from(entry.file_name());
-        names.extend(kind(&path).and(path.to_str().map(str::to_owned)));
+        if is_photo(&path) {
+            names.extend(path.to_str().map(str::to_owned));
+        }
     }
     names.sort();
     names.truncate(MOST);
     names
 }
 
-/// Photos that every browser shows.
-fn kind(path: &Path) -> Option<&'static str> {
-    match path.extension()?.to_str()? {
-        "jpg" | "jpeg" => Some("image/jpeg"),
-        "png" => Some("image/png"),
-        "webp" => Some("image/webp"),
-        _ => None,
-    }
+/// Returns whether every browser shows it.
+fn is_photo(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str);
+    matches!(extension, Some("jpg" | "jpeg" | "png" | "webp"))
 }

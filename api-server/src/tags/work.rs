@@ -24,7 +24,6 @@ use web::context::RequestContext;
 use web::request::from_base64;
 
 use super::{
-    content,
     file::{self, ImageBytes},
     request::Source,
 };

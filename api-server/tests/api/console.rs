@@ -119,7 +119,16 @@ async fn samples_are_the_photos_of_one_folder_and_nothing_else() {
         .await
         .unwrap();
     assert_eq!(sent.headers()["content-type"], "image/jpeg");
+    let changed = sent.headers()["last-modified"].clone();
     assert_eq!(sent.bytes().await.unwrap(), photo);
+    let again = api
+        .client
+        .get(api.url("/page/samples/cat.jpg"))
+        .header("if-modified-since", changed)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(again.status(), 304);
     for name in ["notes.txt", "dog.jpg", "more%2Fdog.jpg", "..%2Fcat.jpg"] {
         api.get(&format!("/page/samples/{name}"))
             .await

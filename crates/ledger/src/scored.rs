@@ -5,9 +5,8 @@ use common::budget::{Budget, Held};
 
 use crate::{BatchKey, Kind, Ledger, LedgerError, ShardResult};
 
-/// A shard's scores in hand lie in memory as they came and as they are unpacked, beside the lines that are made of them: some
-/// three times as long as what they are made of.
-const COPIES: usize = 6;
+/// A shard's scores in hand lie in memory as they came, and some of them as they are unpacked.
+const COPIES: usize = 2;
 
 /// What there is of a finished shard's scores.
 #[derive(Debug)]

@@ -54,6 +54,12 @@ impl Table {
         Ok(Self { file, at })
     }
 
+    /// How many images it tells of.
+    pub fn rows(&self) -> usize {
+        let rows = self.file.metadata().file_metadata().num_rows();
+        usize::try_from(rows).unwrap_or_default()
+    }
+
     /// All rows, as many at a time as were written together.
     pub fn groups(&self) -> impl Iterator<Item = Result<Rows, TableError>> {
         (0..self.file.num_row_groups()).map(|number| self.group(number))

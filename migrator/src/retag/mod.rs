@@ -2,18 +2,19 @@
 //! moment, so it has no log: its result is written in one piece, or not at all.
 
 mod lines;
+mod room;
 mod shard;
 
 use std::{panic::resume_unwind, sync::Arc};
 
-use bytes::Bytes;
 use common::{
+    budget::Held,
     fault::{Code, Fault},
     stage::Stage,
     store::StoreError,
 };
 use ledger::{BatchKey, Final, FinalStatus, FoundScores, LedgerError, Request, ShardResult};
-use scores::TableError;
+use scores::{Table, TableError};
 use tokio::time::{Duration, sleep};
 
 use crate::{context::Migrator, metrics::ITEMS};
@@ -28,7 +29,8 @@ struct Work {
     request: Request,
     /// Why its items end without tags, where that is so.
     given_up: Option<Code>,
-    table: Bytes,
+    table: Table,
+    _room: Held,
 }
 
 /// Makes the tags of a shard, unless that is done. It waits for room in memory.
@@ -43,24 +45,28 @@ pub async fn work(
     if ledger.is_finished(&key, number).await? {
         return Ok(());
     }
-    let result = match found(migrator, source, number).await? {
-        FoundScores::Empty => ShardResult::default(),
-        FoundScores::Gone => return fail(migrator, &key, source).await,
-        FoundScores::There(table, _held) => {
+    let given_up = migrator.ended_by(&request).await?;
+    let made = match found(migrator, &request, source, number).await? {
+        Found::Empty => Ok(ShardResult::default()),
+        Found::Gone => return fail(migrator, &key, source).await,
+        Found::Unreadable(error) => Err(error),
+        Found::There(table, room) => {
             let work = Work {
                 migrator: migrator.clone(),
-                given_up: migrator.ended_by(&request).await?,
+                given_up,
                 request,
                 table,
+                _room: room,
             };
-            match made(work).await {
-                Ok(result) => result,
-                // Another try would find the same.
-                Err(error) => {
-                    tracing::error!(%error, batch = key.id, shard = number, "a table of scores cannot be read");
-                    return fail(migrator, &key, source).await;
-                }
-            }
+            made(work).await
+        }
+    };
+    let result = match made {
+        Ok(result) => result,
+        // Another try would find the same.
+        Err(error) => {
+            tracing::error!(%error, batch = key.id, shard = number, "a table of scores cannot be read");
+            return fail(migrator, &key, source).await;
         }
     };
     common::fail_point!("migrator.retagged");
@@ -68,18 +74,44 @@ pub async fn work(
     ledger.finish_shard(&key, number, result).await
 }
 
+/// What there is of a shard's scores.
+enum Found {
+    There(Table, Held),
+    Unreadable(TableError),
+    Empty,
+    Gone,
+}
+
+/// Takes a shard's scores into memory once there is room for them, and for the lines that are made of them.
 async fn found(
     migrator: &Migrator,
+    request: &Request,
     source: &BatchKey,
     number: u32,
-) -> Result<FoundScores, LedgerError> {
+) -> Result<Found, LedgerError> {
     let ledger = &migrator.resources.ledger;
     let budget = &migrator.resources.budget;
     loop {
         match ledger.scores(source, number, budget).await {
-            Err(LedgerError::Store(StoreError::NoRoom)) => sleep(NO_ROOM).await,
-            found => return found,
+            Ok(FoundScores::Empty) => return Ok(Found::Empty),
+            Ok(FoundScores::Gone) => return Ok(Found::Gone),
+            Ok(FoundScores::There(bytes, held)) => {
+                let table_bytes = bytes.len();
+                let table = match Table::open(bytes) {
+                    Ok(table) => table,
+                    Err(error) => return Ok(Found::Unreadable(error)),
+                };
+                // In one piece: two shards that each had half of what they need would wait for each other.
+                drop(held);
+                let needed = room::needed(table_bytes, table.rows(), &request.asked);
+                if let Some(room) = budget.hold(needed.min(budget.max_bytes())) {
+                    return Ok(Found::There(table, room));
+                }
+            }
+            Err(LedgerError::Store(StoreError::NoRoom)) => {}
+            Err(error) => return Err(error),
         }
+        sleep(NO_ROOM).await;
     }
 }
 

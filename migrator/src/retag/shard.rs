@@ -9,7 +9,7 @@ use common::{
 };
 use dispatch::answer::TagView;
 use ledger::{BatchKey, Item, ShardResult, outcome};
-use scores::{Row, Rows, Table, TableError};
+use scores::{Row, Rows, TableError};
 use tags::{Prepared, Scored, TagRules, unpack};
 use vocabulary::Vocabulary;
 
@@ -23,7 +23,7 @@ type Found<T> = Result<T, Fault>;
 
 pub fn retagged(work: &Work) -> Result<ShardResult, TableError> {
     let mut result = ShardResult::default();
-    for rows in Table::open(work.table.clone())?.groups() {
+    for rows in work.table.groups() {
         add(work, &rows?, &mut result)?;
     }
     Ok(result)
