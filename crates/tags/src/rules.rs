@@ -1,6 +1,6 @@
 //! All that a model's tags depend on but its scores, and the one way from scores to tags.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use common::{
     model::{Kind, Manifest},
@@ -11,7 +11,7 @@ use super::{
     Node,
     calibration::Calibration,
     filter::{Filter, UnknownName},
-    select::{Choice, Said, select},
+    select::{Choice, Said, select, sure_of_classes, sure_of_parents},
     taxonomy::{Taxonomy, TaxonomyError},
 };
 
@@ -19,15 +19,22 @@ use super::{
 #[derive(Debug)]
 pub struct Confidences<'a> {
     taxonomy: &'a Taxonomy,
-    of_nodes: HashMap<Node, f32>,
+    of_classes: Vec<f32>,
+    of_parents: Vec<f32>,
 }
 
 impl Confidences<'_> {
     /// By any name of a tag; of a word that stands for several tags, the surest of them. Nothing where no tag has that name.
     pub fn of(&self, name: &str) -> Option<f32> {
         let nodes = self.taxonomy.names.tags(name).iter();
-        let confidences = nodes.map(|node| self.of_nodes.get(node).copied().unwrap_or_default());
-        confidences.reduce(f32::max)
+        nodes.map(|node| self.of_node(*node)).reduce(f32::max)
+    }
+
+    fn of_node(&self, node: Node) -> f32 {
+        match node {
+            Node::Class(class) => self.of_classes[class],
+            Node::Parent(parent) => self.of_parents[parent],
+        }
     }
 }
 
@@ -184,16 +191,11 @@ impl TagRules {
 
     /// Returns how sure the model is of every tag.
     pub fn confidences(&self, shares: &[u16]) -> Confidences<'_> {
-        let all = Choice {
-            threshold: 0.0,
-            limit: usize::MAX,
-            filter: Filter::default(),
-            language: Language::default(),
-        };
-        let said = self.chosen(shares, &all).into_iter();
+        let believed = self.calibration.believed(shares);
         Confidences {
             taxonomy: &self.taxonomy,
-            of_nodes: said.map(|it| (it.node, it.confidence)).collect(),
+            of_classes: sure_of_classes(&believed),
+            of_parents: sure_of_parents(&self.taxonomy, self.kind, &believed),
         }
     }
 

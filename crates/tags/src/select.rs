@@ -78,6 +78,20 @@ pub fn select<'a>(
     said.into_iter().map(Candidate::said).collect()
 }
 
+/// Returns how sure the model is of each class.
+pub fn sure_of_classes(believed: &Believed) -> Vec<f32> {
+    let scores = believed.scores.iter();
+    scores.map(|score| score.min(believed.most)).collect()
+}
+
+/// Returns how sure the model is of each parent.
+pub fn sure_of_parents(taxonomy: &Taxonomy, kind: Kind, believed: &Believed) -> Vec<f32> {
+    let rolled = roll_up(taxonomy, kind, &believed.scores).into_iter();
+    rolled
+        .map(|rolled| rolled.confidence.min(believed.most))
+        .collect()
+}
+
 impl<'a> Candidate<'a> {
     fn said(self) -> Said<'a> {
         Said {
