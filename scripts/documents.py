@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """scripts/documents.py: whether what is written is true as far as a program can tell.
 
-Links in Markdown lead to files, folders and headings that are there. The README is short. Every metric is described where it
-is named, and every metric that a page names is there.
+Links in Markdown lead to files, folders and headings that are there, and paths in backticks are those of files. Pages and
+sentences are short. Every metric is described where it is named and named by a page of docs/, and every metric that a page
+names is there.
 """
 
 import pathlib
@@ -11,7 +12,21 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-README_BYTES = 8_192
+# Of the README and of each page right below docs/.
+MOST_BYTES = 8_192
+MOST_WORDS = 25
+# What a path in backticks may name, beside folders.
+ENDINGS_OF_FILES = {"c", "cfg", "conf", "css", "h", "html", "js", "json", "lock", "md", "py", "rs", "sh", "toml", "ts", "txt", "yaml", "yml"}
+# What programs write, and what is another's.
+FOREIGN = {
+    "api.d.ts",  # written by `make clients`
+    "batch.json",  # written where results go
+    "repack.cpp",  # of llama.cpp
+    "samples/CREDITS.txt",  # among the models
+    "sgemm.cpp",  # of llama.cpp
+}
+# Folders that are built, made or filled.
+MADE = ("dist/", "fuzz/artifacts/", "fuzz/corpus/", "llama-cpp/", "llama-cpp-cuda/", "onnxruntime/", "onnxruntime-gpu/", "samples/", "secrets/", "target/")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NAMED = re.compile(r'const (\w+): &str =\s*"(tagfleet_\w+)"')
 RECORDED = re.compile(r"(?:counter|gauge|histogram)!\(\s*([^,)]+)")
@@ -32,13 +47,72 @@ def anchor(heading):
 
 
 def anchors(page):
-    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    text = without_code(page)
     return {anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
+def without_code(page):
+    """A page's text. Blocks of code are left out, and lines keep their numbers."""
+    blank = lambda block: "\n" * block[0].count("\n")
+    return re.sub(r"^```.*?^```", blank, page.read_text(), flags=re.M | re.S)
+
+
+def blocks(text):
+    """Paragraphs, items of lists and cells of tables, with the line in which each begins."""
+    begun, block = 0, []
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        stripped = line.strip()
+        item = re.sub(r"^(?:[-*]|\d+\.) ", "", stripped)
+        is_row = stripped.startswith("|")
+        if block and (is_row or item != stripped or not stripped or stripped.startswith("#")):
+            yield begun, " ".join(block)
+            block = []
+        if is_row:
+            yield from ((number, cell.strip()) for cell in stripped.strip("|").split("|"))
+        elif stripped and not stripped.startswith("#"):
+            begun = begun if block else number
+            block.append(item)
+
+
+def long_sentences():
+    for page in tracked(".md"):
+        for number, block in blocks(without_code(page)):
+            # A piece of code is one word, and so is a link's address none.
+            plain = LINK.sub(lambda link: link[0].rsplit("](", 1)[0].lstrip("["), re.sub(r"`[^`]*`", "code", block))
+            for sentence in re.split(r"[.!?][\"')*]*\s+", plain):
+                words = sum(bool(re.search(r"\w", word)) for word in sentence.split())
+                if words > MOST_WORDS:
+                    yield f"{page.relative_to(ROOT)}:{number}: {words} words, of {MOST_WORDS} at the most: {sentence[:60]} …"
+
+
+def long_pages():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        size = page.stat().st_size
+        if size > MOST_BYTES:
+            yield f"{page.relative_to(ROOT)} has {size} bytes, of {MOST_BYTES} at the most"
+
+
+def lost_paths():
+    """Paths in backticks of which there is no file. One may begin at any folder: `shard/run.rs` is found in migrator/src."""
+    files = [file.relative_to(ROOT) for file in tracked("")]
+    paths = {*files, *(folder for file in files for folder in file.parents)}
+    endings = {"/".join(path.parts[start:]) for path in paths for start in range(len(path.parts))}
+    for page in tracked(".md"):
+        for code in re.findall(r"`([^`\n]+)`", without_code(page)):
+            is_path = re.fullmatch(r"(?:\.\./)*[\w.+-]+(?:/[\w.+-]+)*/?", code)
+            is_file = "." in code and code.rpartition(".")[2] in ENDINGS_OF_FILES
+            # NAME stands for any name, and `application/json` is no path.
+            if not is_path or not (is_file or code.endswith("/") or re.match(r"(?:api-server|ai-worker|clients|common|crates|deploy|docs|fuzz|k8s|loadtest|migrator|models|scripts|tagfleet|testing)/", code)):
+                continue
+            path = re.sub(r"^(?:\.\./)+", "", code).rstrip("/")
+            is_made = f"{path}/".startswith(MADE) or code in FOREIGN or re.search(r"\b[A-Z]+\b", path.rpartition(".")[0] or path)
+            if not is_made and path not in endings:
+                yield f"{page.relative_to(ROOT)}: there is no {code}"
 
 
 def broken_links():
     for page in tracked(".md"):
-        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+        text = without_code(page)
         for link in LINK.findall(text):
             if re.match(r"[a-z]+:", link):
                 continue
@@ -76,13 +150,21 @@ def unknown_metrics(known):
                 yield f"{page.relative_to(ROOT)}: there is no metric {name}"
 
 
+def untold_metrics(known):
+    """Metrics that no page of docs/ names."""
+    pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
+    told = set(re.findall(r"\btagfleet_\w+", pages))
+    yield from (f"no page of docs names {name}" for name in sorted(known) if name.startswith("tagfleet_") and name not in told)
+
+
 def main():
     faults, known = metrics()
     faults += broken_links()
+    faults += lost_paths()
     faults += unknown_metrics(known)
-    readme = (ROOT / "README.md").stat().st_size
-    if readme > README_BYTES:
-        faults.append(f"README.md has {readme} bytes, of {README_BYTES} at the most")
+    faults += untold_metrics(known)
+    faults += long_pages()
+    faults += long_sentences()
     print("\n".join(f"FAULT {fault}" for fault in faults) or f"{len(tracked('.md'))} pages, {len(known)} metrics")
     sys.exit(bool(faults))
 

@@ -2,23 +2,28 @@
 """scripts/structure.py: draws which modules use which, and fails where they use each other in a circle.
 
 Modules that lie in one folder may use each other one way only; a module may use what its parents define. Crates may use
-those of lower layers only. Also said: the lines and loose files of each crate, and functions that are too long.
+those of lower layers only, and docs/architecture.md says which. Also said: the lines and loose files of each crate, and
+functions that are too long.
 """
 
 import pathlib
 import re
 import sys
+import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # A crate may use those of the lines above its own.
 LAYERS = [
-    ["common", "crates/vocabulary"],
+    ["common", "crates/vocabulary", "testing"],
     ["crates/fetch", "crates/prepare", "crates/manifest", "crates/dispatch", "crates/cache", "crates/tags", "crates/scores", "crates/identity", "crates/records", "crates/connections"],
     ["crates/ledger"],
     ["crates/resources", "crates/web", "crates/admission"],
     ["api-server", "migrator", "ai-worker", "loadtest"],
     ["tagfleet"],
 ]
+# Tests and benchmarks alone use it, so it may have the libraries of any crate.
+OF_TESTS = "testing"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 MOST_LOOSE_FILES = 10
 MOST_LINES = 60
 # The first lines of a function, whatever stands before `fn`.
@@ -163,6 +168,42 @@ def wrong_arrows():
                     yield f"{name} uses {used}, which is not below it"
 
 
+def missing_crates():
+    known = {folder for folders in LAYERS for folder in folders}
+    members = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["members"]
+    for pattern in members:
+        for manifest in ROOT.glob(f"{pattern}/Cargo.toml"):
+            folder = str(manifest.parent.relative_to(ROOT))
+            if folder not in known:
+                yield f"{folder} is in no layer"
+
+
+def told_crates():
+    """What the page says of each crate: its folder, which crates it uses, and the libraries that it uses alone."""
+    row = re.compile(r"^\| \[[^\]]+\]\(\.\./([^)]+)\) \|[^|]*\|([^|]*)\|([^|]*)\|$", re.M)
+    crates = ARCHITECTURE.read_text().split("## Crates", 1)[1].split("\n## ", 1)[0]
+    for folder, uses, alone in row.findall(crates):
+        yield folder, set(re.findall(r"[\w-]+", uses)), set(re.findall(r"`([^`]+)`", alone))
+
+
+def untrue_crates():
+    ours = {pathlib.PurePath(folder).name: folder for folders in LAYERS for folder in folders}
+    used = {folder: set(dependencies(folder)) for folder in ours.values()}
+    told = {folder: (uses, alone) for folder, uses, alone in told_crates()}
+    page = ARCHITECTURE.relative_to(ROOT)
+    for folder in sorted(used.keys() | told.keys()):
+        if folder not in told or folder not in used:
+            yield f"{page}: {folder} is not in the table, or is no crate"
+            continue
+        uses = used[folder] & ours.keys()
+        if uses != told[folder][0]:
+            yield f"{page}: {folder} uses {', '.join(sorted(uses)) or 'nothing'}, and the table says otherwise"
+    for library in sorted(set().union(*(alone for _, alone in told.values()))):
+        users = {folder for folder in used if library in used[folder] and folder != OF_TESTS}
+        if users != {folder for folder, (_, alone) in told.items() if library in alone}:
+            yield f"{page}: {library} is used by {', '.join(sorted(users)) or 'nobody'}, and the table says otherwise"
+
+
 def long_functions(crate):
     for module, code in sorted(crate.code.items()):
         lines = code.splitlines()
@@ -176,7 +217,7 @@ def long_functions(crate):
 
 
 def main():
-    faults = list(wrong_arrows())
+    faults = [*missing_crates(), *wrong_arrows(), *untrue_crates()]
     for folder in (folder for folders in LAYERS for folder in folders):
         crate = Crate(folder)
         print(f"{folder}: {crate.lines()} lines, {crate.loose_files()} loose files")

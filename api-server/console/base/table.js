@@ -241,7 +241,7 @@ export const WORDS = {
   "fleet.captioner": ["Captions by", "설명문"],
   "fleet.images_per_s": ["Images/s", "초당 이미지"],
   "fleet.fill": ["Images a batch", "배치당 이미지"],
-  "fleet.lanes": ["Lanes", "대기열"],
+  "fleet.lanes": ["Queues", "대기열"],
   "fleet.lanes.none": ["The broker does not tell how long its queues are.", "브로커가 대기열 길이를 알려 주지 않습니다."],
   "fleet.lanes.how": ["Messages that wait; one may hold several jobs. Real-time goes first.", "대기 중인 메시지입니다. 하나에 여러 작업이 담길 수 있고, 실시간이 먼저입니다."],
   "fleet.waiting": ["waiting", "대기"],

@@ -1,4 +1,4 @@
-// The fleet: servers, workers, lanes, caches, hosts, and where the time goes now.
+// The fleet: servers, workers, queues, caches, hosts, and where the time goes now.
 
 import { call, json } from "../base/api.js";
 import { every, fill, h } from "../base/dom.js";

@@ -52,7 +52,7 @@ pub struct ServerView {
     refused_per_s: f64,
     /// How long a request that comes now is foretold to wait for decoders and workers.
     predicted_wait_ms: Option<f64>,
-    /// What it sheds because the line is long: `captions`.
+    /// What it sheds because the queue is long: `captions`.
     #[schema(example = json!(["captions"]))]
     degraded: Vec<&'static str>,
 }

@@ -1,4 +1,4 @@
-//! Captions are the first to go where the line is long: a sentence from a pattern costs nothing, and the tags are the same.
+//! Captions are the first to go where the queue is long: a sentence from a pattern costs nothing, and the tags are the same.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -16,7 +16,7 @@ const SHED_UNTIL: f64 = 0.05;
 /// Who writes captions under load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ShedCaptions {
-    /// Patterns while the line is long, else the language model
+    /// Patterns while the queue is long, else the language model
     #[default]
     Auto,
     /// Always the language model
