@@ -88,7 +88,7 @@ look_at_account() {
     if ! command -v "${AWS:-aws}" >/dev/null; then unknown "quotas, role and bucket: no command aws" && return; fi
     bucket=$(sed -nE 's#.*TAGFLEET_STORE_URL: s3://([^/ ]+).*#\1#p' "$overlay"/fleet/migrator/settings.yaml) || true
     role=$(sed -nE 's#.*role-arn: .*:role/([^ ]+).*#\1#p' "$overlay"/fleet/migrator/role.yaml) || true
-    # Of four vCPUs each: the pool's limit of GPUs.
+    # The pool's limit of GPUs, on machines of four vCPUs each, wants so many.
     quota L-DB2E81BA "on-demand G and VT instances" 40
     quota L-3819A6DF "spot G and VT instances" 40
     if cloud iam get-role --role-name "$role" >/dev/null; then good "role $role"; else lacks "role $role"; fi

@@ -34,7 +34,7 @@ batches=()
 unfinished=0 # batches that a migrator left
 batch() { "$tagfleet" batch --api "http://127.0.0.1:$edge_port" "$@"; }
 
-# Of the same photos, each time by another URL.
+# A batch is of the same photos, each time by another URL.
 submit_batch() {
     local list="$logs/batch-${#batches[@]}.ndjson" i
     for ((i = 0; i < batch_items; i++)); do

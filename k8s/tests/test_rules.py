@@ -64,7 +64,7 @@ class Rules(unittest.TestCase):
     def test_each_alert_fires_when_it_should(self):
         for group in generate.groups():
             here = {rule["alert"] for rule in group["rules"] if "alert" in rule}
-            # Of a day not every minute, which would take one.
+            # Not every minute of a day is looked at, which would take one.
             slow = {alert for alert in here if CASES[alert]["at"].endswith("h")}
             with self.subTest(group=group["name"]):
                 try_out(here - slow, "1m", {"tagfleet-recorded", group["name"]})

@@ -24,7 +24,7 @@ IN_A_LINE = 0.3
 # Where each measure is as likely as not, and how fast it gets surer beyond.
 SOME_LINES, TEXT_LINES, PAGE_LINES = (0.5, 12.0), (1.07, 10.0), (2.0, 4.0)
 THICK_PX = (10.0, -2.0)
-# Of fine print: the share of pixels that are another grey than those below them, the share that is light, and how much colour.
+# Fine print is known by the share of pixels that are another grey than those below them, the share that is light, and how much colour.
 FINE, LIGHT, COLOUR = (0.15, 30.0), (0.65, 20.0), (0.12, -40.0)
 ANOTHER_GREY, A_LIGHT_GREY = 24.0, 180.0
 

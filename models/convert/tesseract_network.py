@@ -15,7 +15,7 @@ HAS_WEIGHTS = ("Tanh", "Softmax")
 HAS_GATES = ("LSTM", "SummLSTM")
 HAS_STEPS = ("Convolve", "Maxpool")
 IS_INT8, IS_CURRENT, HAS_RATES = 1, 128, 64
-# Of what enters a cell, what lets it enter, what lets it stay, and what lets it out.
+# They hold what enters a cell, what lets it enter, what lets it stay, and what lets it out.
 GATES = 4
 
 

@@ -59,7 +59,7 @@ def _operation(model, operator):
     return Operation(name, inputs, operator.Outputs(0), _options(operator, name))
 
 
-# Of each operation whose outcome they change: the table in the file that holds them.
+# Options are read of each operation whose outcome they change; the table in the file that holds them is named.
 OPTIONS = {
     "ADD": tflite.AddOptions,
     "CONV_2D": tflite.Conv2DOptions,

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 
-# Of a hundred lines: the code that each of them ends with.
+# These lines of each hundred are broken; the code is what each ends with.
 BROKEN = {
     11: ("not JSON", "invalid_row"),
     22: ("no URL", "invalid_row"),

@@ -74,7 +74,7 @@ LINES_A_PAGE = 8
 # Heights of letters in a picture of 1200 by 1600.
 SIZES_PX = (26, 34, 44)
 MOST_TILT = 3.0
-# Of each pixel, up and down.
+# Each pixel becomes lighter or darker by up to so much.
 GRAIN = 14
 
 
