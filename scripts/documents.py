@@ -3,7 +3,7 @@
 
 Links in Markdown lead to files, folders and headings that are there, and paths in backticks are those of files. Pages and
 sentences are short. Every metric is described where it is named and named by a page of docs/, and every metric that a page
-names is there.
+names is there. No comment begins with Of.
 """
 
 import pathlib
@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Of the README and of each page right below docs/.
+# The README and each page right below docs/ have no more.
 MOST_BYTES = 8_192
 MOST_WORDS = 25
 # What a path in backticks may name, beside folders.
@@ -53,8 +53,11 @@ def anchors(page):
 
 def without_code(page):
     """A page's text. Blocks of code are left out, and lines keep their numbers."""
-    blank = lambda block: "\n" * block[0].count("\n")
-    return re.sub(r"^```.*?^```", blank, page.read_text(), flags=re.M | re.S)
+
+    def emptied(block):
+        return "\n" * block[0].count("\n")
+
+    return re.sub(r"^```.*?^```", emptied, page.read_text(), flags=re.M | re.S)
 
 
 def blocks(text):
@@ -97,17 +100,40 @@ def lost_paths():
     files = [file.relative_to(ROOT) for file in tracked("")]
     paths = {*files, *(folder for file in files for folder in file.parents)}
     endings = {"/".join(path.parts[start:]) for path in paths for start in range(len(path.parts))}
+    roots = {path.parts[0] for path in paths if path.parts}
     for page in tracked(".md"):
         for code in re.findall(r"`([^`\n]+)`", without_code(page)):
             is_path = re.fullmatch(r"(?:\.\./)*[\w.+-]+(?:/[\w.+-]+)*/?", code)
             is_file = "." in code and code.rpartition(".")[2] in ENDINGS_OF_FILES
-            # NAME stands for any name, and `application/json` is no path.
-            if not is_path or not (is_file or code.endswith("/") or re.match(r"(?:api-server|ai-worker|clients|common|crates|deploy|docs|fuzz|k8s|loadtest|migrator|models|scripts|tagfleet|testing)/", code)):
+            # Others are no paths, such as `application/json`.
+            is_ours = code.endswith("/") or ("/" in code and code.partition("/")[0] in roots)
+            if not is_path or not (is_file or is_ours):
                 continue
             path = re.sub(r"^(?:\.\./)+", "", code).rstrip("/")
-            is_made = f"{path}/".startswith(MADE) or code in FOREIGN or re.search(r"\b[A-Z]+\b", path.rpartition(".")[0] or path)
-            if not is_made and path not in endings:
+            # NAME stands for any name.
+            is_placeholder = re.search(r"\b[A-Z]+\b", path.rpartition(".")[0] or path)
+            is_made = f"{path}/".startswith(MADE) or code in FOREIGN
+            if not is_placeholder and not is_made and path not in endings:
                 yield f"{page.relative_to(ROOT)}: there is no {code}"
+
+
+def lost_pages():
+    """Pages of docs/ that code, settings and scripts name in comments and messages."""
+    for file in tracked(""):
+        for page in set(re.findall(r"\bdocs/[\w/-]+\.md\b", file.read_text(errors="ignore"))):
+            if not (ROOT / page).exists() and not (file.parent / page).exists():
+                yield f"{file.relative_to(ROOT)}: there is no {page}"
+
+
+def headless_comments():
+    """Comments that begin with "Of" have no subject. Only the first line of one counts."""
+    begun = re.compile(r"(?:^|\n)([^\n]*)\n[ \t]*(?:#|//[/!]?) Of ")
+    for ending in (".rs", ".py", ".sh", ".toml", ".yaml", ".js", ".css", ".cfg", ".conf", "Dockerfile", "Makefile"):
+        for file in tracked(ending):
+            text = "\n" + file.read_text()
+            for found in begun.finditer(text):
+                if not re.match(r"[ \t]*(?:#|//)", found[1]):
+                    yield f"{file.relative_to(ROOT)}:{text.count(chr(10), 0, found.end())}: a comment that begins with Of"
 
 
 def broken_links():
@@ -161,10 +187,12 @@ def main():
     faults, known = metrics()
     faults += broken_links()
     faults += lost_paths()
+    faults += lost_pages()
     faults += unknown_metrics(known)
     faults += untold_metrics(known)
     faults += long_pages()
     faults += long_sentences()
+    faults += headless_comments()
     print("\n".join(f"FAULT {fault}" for fault in faults) or f"{len(tracked('.md'))} pages, {len(known)} metrics")
     sys.exit(bool(faults))
 

@@ -33,7 +33,7 @@ pub struct TagAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "url")]
     pub cached: Option<&'static str>,
-    /// What was shed because the line is long: `captions`, which are patterns' then. Absent where nothing was.
+    /// What was shed because the queue is long: `captions`, which are patterns' then. Absent where nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["captions"]))]
     pub degraded: Vec<&'static str>,

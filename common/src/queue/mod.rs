@@ -1,6 +1,6 @@
 //! Jobs on their way to workers: at least once, bounded, acknowledged only
 //! after the result is stored. RabbitMQ for a fleet, memory for one process;
-//! `tests/queue_contract.rs` holds both to the same promises.
+//! `tests/queue_contract` holds both to the same promises.
 
 mod config;
 mod error;

@@ -163,7 +163,7 @@ pub struct Job {
     pub published_at_us: u64,
     /// What is left of the caller's patience when published.
     pub budget_ms: u32,
-    /// Whether the caption is left to a pattern, since the line is long. A worker of before does not know, and writes it.
+    /// Whether the caption is left to a pattern, since the queue is long. A worker of before does not know, and writes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shed_caption: bool,
     /// What its result is to be sealed with; an API server of before there were seals wants none.
@@ -205,7 +205,7 @@ pub enum CaptionStatus {
     Template,
     /// No time was left for the language model; the text is the pattern's.
     SkippedDeadline,
-    /// Captions were shed because the line is long; the text is the pattern's.
+    /// Captions were shed because the queue is long; the text is the pattern's.
     SkippedOverload,
     /// The language model cannot be reached; the text is the pattern's.
     Unavailable,

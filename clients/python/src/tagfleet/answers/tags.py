@@ -195,7 +195,7 @@ class TagAnswer(Tagged, frozen=True, kw_only=True):
     client_ref: str | None = None
     #: By what the answer was found in the cache: `url`, `bytes`, `tile`, `key`. `None` where it was worked out now.
     cached: str | None = None
-    #: What was shed because the line is long: `captions`.
+    #: What was shed because the queue is long: `captions`.
     degraded: tuple[str, ...] = ()
     #: What became of the request, as the service tells it; only where `explain` asked for it.
     explain: dict[str, object] | None = None
