@@ -1,6 +1,6 @@
 //! Takes what the broker hands over, each job in a task of its own.
 
-use std::sync::Arc;
+use std::{num::NonZeroU16, sync::Arc};
 
 use common::{
     queue::{Delivery, JobQueue, Queue, Received},
@@ -22,7 +22,7 @@ pub async fn consume(
     worker: Arc<impl Handle>,
     queue: &Queue,
     jobs: JobQueue,
-    prefetch: u16,
+    prefetch: NonZeroU16,
     shutdown: Shutdown,
 ) {
     let mut consumer = queue.consume(jobs, prefetch, shutdown);
