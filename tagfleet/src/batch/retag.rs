@@ -83,7 +83,10 @@ impl Retag {
             ("content-type", "application/json".to_owned()),
             ("idempotency-key", key),
         ];
-        let send = || client.create("", &headers, body.to_string().into());
+        let send = async || {
+            let body = body.to_string();
+            client.create("", &headers, body.into()).await
+        };
         let batch = tries::stubborn(send).await?;
         let id = batch["id"].as_str().unwrap_or_default();
         if self.watch {

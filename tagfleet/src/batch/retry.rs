@@ -39,7 +39,7 @@ impl Retry {
             Only::Retryable => "retryable",
         };
         let key = self.idempotency_key.unwrap_or_else(tries::random_key);
-        let batch = tries::stubborn(|| client.retry(&self.batch, only, &key)).await?;
+        let batch = tries::stubborn(async || client.retry(&self.batch, only, &key).await).await?;
         let id = batch["id"].as_str().unwrap_or_default();
         if self.watch {
             eprintln!("{id}: {} images", batch["request_counts"]["total"]);
