@@ -88,12 +88,6 @@ impl Retag {
             client.create("", &headers, body.into()).await
         };
         let batch = tries::stubborn(send).await?;
-        let id = batch["id"].as_str().unwrap_or_default();
-        if self.watch {
-            eprintln!("{id}: {} images", batch["request_counts"]["total"]);
-            return watch::watch(client, id).await;
-        }
-        println!("{id}");
-        Ok(ExitCode::SUCCESS)
+        watch::tell_taken(client, &batch, self.watch).await
     }
 }

@@ -78,13 +78,7 @@ impl Submit {
         for warning in batch["warnings"].as_array().into_iter().flatten() {
             eprintln!("{}", warning.as_str().unwrap_or_default());
         }
-        let id = batch["id"].as_str().unwrap_or_default();
-        if self.watch {
-            eprintln!("{id}: {} images", batch["request_counts"]["total"]);
-            return watch::watch(client, id).await;
-        }
-        println!("{id}");
-        Ok(ExitCode::SUCCESS)
+        watch::tell_taken(client, &batch, self.watch).await
     }
 
     async fn send(&self, client: &Client, list: &List) -> anyhow::Result<Value> {

@@ -14,6 +14,7 @@ mod receipt;
 mod retries;
 mod shards;
 mod source;
+mod stop;
 mod topology;
 
 use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
