@@ -1,10 +1,11 @@
 //! Takes what the broker hands over, each job in a task of its own.
 
-use std::sync::Arc;
+use std::{num::NonZeroU16, sync::Arc};
 
 use common::{
     queue::{Delivery, JobQueue, Queue, Received},
     shutdown::Shutdown,
+    wire::{self, Versioned},
 };
 use tokio::task::JoinSet;
 
@@ -22,7 +23,7 @@ pub async fn consume(
     worker: Arc<impl Handle>,
     queue: &Queue,
     jobs: JobQueue,
-    prefetch: u16,
+    prefetch: NonZeroU16,
     shutdown: Shutdown,
 ) {
     let mut consumer = queue.consume(jobs, prefetch, shutdown);
@@ -47,6 +48,15 @@ pub async fn consume(
     while let Some(ended) = jobs.join_next().await {
         report(ended);
     }
+}
+
+/// Reads a job. A newer worker may read what this one cannot; if none does, it ends as a dead letter.
+pub fn understood<T: Versioned>(delivery: &Delivery) -> Option<T> {
+    let read = wire::decode(&delivery.payload);
+    if let Err(error) = &read {
+        tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back");
+    }
+    read.ok()
 }
 
 /// Tells of a task that panicked: it dropped its delivery, which so went back to the queue.

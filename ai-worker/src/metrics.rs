@@ -182,7 +182,8 @@ fn jobs(queue: JobQueue, priority: Priority, code: &'static str) -> Counter {
         JOBS,
         "queue" => queue.name(),
         "priority" => priority.name(),
-        "lane" => old_lane(queue, priority),
+        // The label that told both in one word goes with the next version.
+        "lane" => queue.at_broker(priority),
         "code" => code,
     )
 }
@@ -200,16 +201,6 @@ pub fn count_dead_letter() {
 /// Counts a caption that somebody will read.
 pub fn count_caption(status: CaptionStatus) {
     metrics::counter!(CAPTIONS, "status" => status.name()).increment(1);
-}
-
-/// Returns the label that told queue and priority in one word. It goes with the next version.
-fn old_lane(queue: JobQueue, priority: Priority) -> &'static str {
-    match (queue, priority) {
-        (JobQueue::Tagging, Priority::Realtime) => "realtime",
-        (JobQueue::Tagging, Priority::Bulk) => "bulk",
-        (JobQueue::Captioning, Priority::Realtime) => "captions",
-        (JobQueue::Captioning, Priority::Bulk) => "captions.bulk",
-    }
 }
 
 #[cfg(test)]

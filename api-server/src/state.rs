@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use admission::{Admission, InFlightKeys, Quota};
 use anyhow::Context;
+use axum::http::HeaderMap;
 use cache::Replays;
 use common::{
     budget::Budget,
@@ -13,12 +14,12 @@ use common::{
     stage::Stage,
 };
 use dispatch::Dispatcher;
-use identity::Keys;
+use identity::{Caller, Keys};
 use ledger::{BatchKey, Request, unavailable};
 use records::{Records, Traces};
 use resources::Resources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use web::context::Listeners;
+use web::context::{Arrived, Listeners, RequestContext, RequestId};
 
 use crate::config::ApiConfig;
 
@@ -86,6 +87,20 @@ impl AppState {
             resources,
             stopping,
         })
+    }
+
+    /// Begins what is known of a request, and says who is told of it.
+    pub fn begin(
+        &self,
+        id: RequestId,
+        arrived: Arrived,
+        caller: &Caller,
+        headers: &HeaderMap,
+    ) -> RequestContext {
+        let mut context = RequestContext::begin(id, arrived.0, Some(caller.clone()), headers);
+        context.record.server = self.dispatcher.name().to_owned();
+        context.told_to = self.listeners.clone();
+        context
     }
 
     /// Lets one more batch come in.

@@ -35,6 +35,11 @@ impl Pauses {
     }
 }
 
+/// Returns half of a pause or more, up to one and a half of it: what goes on in every process shall not go on in all at once.
+pub fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + rand::random::<f64>())
+}
+
 /// A connection that held this long was a good one: its next loss begins with the first pause again.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 
@@ -124,6 +129,18 @@ mod tests {
             .and_then(|last| last.checked_sub(REMIND.first));
         assert!(reminder.is_due());
         assert!(!reminder.is_due());
+    }
+
+    #[test]
+    fn jitter_keeps_the_mean() {
+        let pause = Duration::from_secs(2);
+        let all: Vec<Duration> = (0..1_000).map(|_| jittered(pause)).collect();
+        assert!(
+            all.iter()
+                .all(|one| (pause / 2..=pause * 3 / 2).contains(one))
+        );
+        let mean = all.iter().sum::<Duration>() / 1_000;
+        assert!(mean.abs_diff(pause) < pause / 10, "{mean:?}");
     }
 
     #[test]

@@ -38,6 +38,24 @@ impl Format {
     }
 }
 
+/// How files of images begin.
+const MAGICS: [&[u8]; 7] = [
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"GIF8",
+    b"RIFF",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+];
+
+/// Returns whether a file is an image by how it begins. Of the kinds that are read here, a bare JPEG XL stream alone is not
+/// known so.
+pub fn is_image(head: &[u8]) -> bool {
+    let is_of_boxes = head.get(4..8) == Some(b"ftyp");
+    is_of_boxes || MAGICS.iter().any(|magic| head.starts_with(magic))
+}
+
 /// What was wrong with a file that became a tile all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -280,7 +280,7 @@ async fn works(api: &Queue, migrator: &Queue, worker: &Queue) {
     for (from, to, jobs, priority) in ways {
         let published = from.publish(jobs, priority, message()).await;
         published.expect("it is taken");
-        let mut consumer = to.consume(jobs, 10, Shutdown::new());
+        let mut consumer = to.consume(jobs, testing::prefetch(10), Shutdown::new());
         let received = timeout(PATIENCE, consumer.next()).await.expect("in time");
         let Some(Received::Delivery(delivery)) = received else {
             panic!("expected a delivery, got {received:?}");
@@ -290,7 +290,7 @@ async fn works(api: &Queue, migrator: &Queue, worker: &Queue) {
     for announcer in [api, migrator] {
         let published = announcer.publish_shard("shard".into()).await;
         published.expect("it is taken");
-        let mut shards = migrator.consume_shards(1, Shutdown::new());
+        let mut shards = migrator.consume_shards(testing::prefetch(1), Shutdown::new());
         let shard = timeout(PATIENCE, shards.next()).await.expect("in time");
         assert!(shard.expect("a shard").ack().await.expect("acked"));
     }

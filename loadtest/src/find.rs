@@ -20,7 +20,7 @@ pub struct Search {
     pub up_to: f64,
     /// 0.05: within 5 %.
     pub precision: f64,
-    /// A rate has failed when it failed so often in a row.
+    /// A rate has failed when it failed so often in a row, once at least.
     pub tries: u32,
 }
 
@@ -46,7 +46,7 @@ pub async fn find(plan: &Plan, search: Search, tell: impl Fn(&Outcome)) -> anyho
     while let Some(rate) = bounds.next() {
         let mut met = false;
         let mut tries = 0;
-        while !met && tries < search.tries.max(1) {
+        while !met && tries < search.tries {
             tokio::time::sleep(PAUSE).await;
             let outcome = run(&at_rate(plan, rate), |_, _| {}).await?;
             tell(&outcome);

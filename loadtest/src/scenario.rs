@@ -1,6 +1,6 @@
 //! Loads with a name.
 
-use std::{fs, str::FromStr, time::Duration};
+use std::{fs, num::NonZeroU64, str::FromStr, time::Duration};
 
 use anyhow::Context;
 use serde::{Deserialize, Deserializer, de::Error};
@@ -23,7 +23,7 @@ pub struct Scenario {
     pub slo_percentile: Option<f64>,
     pub max_failed: Option<f64>,
     pub timeout_ms: Option<u32>,
-    pub distinct: Option<u64>,
+    pub distinct: Option<NonZeroU64>,
     #[serde(default)]
     pub caption: bool,
     pub batch_lines: Option<u64>,

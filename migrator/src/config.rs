@@ -1,6 +1,6 @@
 //! Settings of the migrator.
 
-use std::{env, path::PathBuf, time::Duration};
+use std::{env, num::NonZeroU16, path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -97,6 +97,7 @@ impl MigratorConfig {
         positive("--migrate-items", self.migrate_items)?;
         positive("--migrate-per-host", self.migrate_per_host)?;
         positive("--migrate-attempts", self.migrate_attempts)?;
+        positive("--migrate-pause-ms", self.migrate_pause_ms)?;
         positive("--migrate-job-timeout-ms", self.migrate_job_timeout_ms)?;
         positive("--migrate-keep-days", self.migrate_keep_days)?;
         positive(
@@ -110,6 +111,10 @@ impl MigratorConfig {
         let named = self.migrate_models_dir.clone();
         let of_workers = || env::var_os("TAGFLEET_MODELS_DIR").map(PathBuf::from);
         named.or_else(of_workers).unwrap_or_else(default_folder)
+    }
+
+    pub fn shards(&self) -> NonZeroU16 {
+        NonZeroU16::new(self.migrate_shards).expect("a zero was refused at the start")
     }
 
     pub fn job_timeout(&self) -> Duration {
@@ -134,5 +139,42 @@ impl MigratorConfig {
 
     pub fn drain(&self) -> Duration {
         Duration::from_millis(self.migrate_drain_timeout_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Settings {
+        #[command(flatten)]
+        migrate: MigratorConfig,
+    }
+
+    #[test]
+    fn a_zero_is_refused_and_never_taken_for_a_one() {
+        for option in [
+            "--migrate-shards",
+            "--migrate-items",
+            "--migrate-per-host",
+            "--migrate-attempts",
+            "--migrate-pause-ms",
+            "--migrate-job-timeout-ms",
+            "--migrate-keep-days",
+            "--migrate-manifest-timeout-s",
+            "--migrate-hold-s",
+        ] {
+            let checked = |value| {
+                Settings::parse_from(["test", option, value])
+                    .migrate
+                    .validate()
+            };
+            let refused = checked("0").expect_err("it cannot be used");
+            assert_eq!(refused.option, option);
+            assert_eq!(checked("1"), Ok(()), "{option}");
+        }
     }
 }

@@ -123,7 +123,7 @@ mod tests {
             queue.publish_shard(payload.into()).await.expect("room");
         }
         // There are places for two; while the copy had one, the other shard could not come.
-        let mut shards = queue.consume_shards(2, Shutdown::new());
+        let mut shards = queue.consume_shards(testing::prefetch(2), Shutdown::new());
         let in_hand = InHand::default();
         let first = shards.next().await.expect("a shard");
         let Taken::First(holding) = in_hand.take("shard 0", first, 0) else {
@@ -149,7 +149,7 @@ mod tests {
         for payload in ["later", "earlier"] {
             queue.publish_shard(payload.into()).await.expect("room");
         }
-        let mut shards = queue.consume_shards(2, Shutdown::new());
+        let mut shards = queue.consume_shards(testing::prefetch(2), Shutdown::new());
         let in_hand = InHand::default();
         let later = shards.next().await.expect("a shard");
         let Taken::First(holding) = in_hand.take("shard 0", later, 1_800) else {

@@ -9,13 +9,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::{bus::Bus, wire::announced};
+use common::{backoff::jittered, bus::Bus, wire::announced};
 use ledger::BatchKey;
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
-const SAID_EVERY: Duration = Duration::from_secs(5);
-/// One that says nothing for so long is dead.
+const SAID_EVERY: Duration = Duration::from_millis(3_750);
+/// One that says nothing for so long is dead. Two looks fit into it, however jittered.
 const SAID_FOR: Duration = Duration::from_secs(12);
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Peers {
         loop {
             let others = self.meet(bus).await;
             *self.others.write().unwrap_or_else(PoisonError::into_inner) = others;
-            sleep(SAID_EVERY.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+            sleep(jittered(SAID_EVERY)).await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::backoff::jittered;
 use ledger::{BatchKey, LedgerError};
 use tokio::time::sleep;
 
@@ -9,15 +10,15 @@ use crate::context::Migrator;
 
 const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 /// Not all migrators of a fleet at once, and none while it starts.
-const FIRST_LOOK: Duration = Duration::from_secs(60);
+const FIRST_LOOK: Duration = Duration::from_secs(120);
 
 pub async fn retain(migrator: &Migrator) {
-    sleep(FIRST_LOOK.mul_f64(1.0 + rand::random::<f64>())).await;
+    sleep(jittered(FIRST_LOOK)).await;
     loop {
         if let Err(error) = round(migrator).await {
             tracing::warn!(%error, "old batches could not be cleared away");
         }
-        sleep(LOOK_EVERY.mul_f64(0.5 + rand::random::<f64>())).await;
+        sleep(jittered(LOOK_EVERY)).await;
     }
 }
 

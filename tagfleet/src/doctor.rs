@@ -18,6 +18,8 @@ use common::{
 };
 use tokio::time::timeout;
 
+use crate::models::ServedModels;
+
 const PROBED_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
@@ -26,14 +28,8 @@ pub struct Doctor {
     #[arg(long, env = "TAGFLEET_MODELS_DIR", default_value_os_t = common::model::default_folder())]
     models_dir: PathBuf,
 
-    /// Tagging models that `tagfleet serve` shall run, by comma
-    #[arg(
-        long = "model",
-        env = "TAGFLEET_MODEL",
-        value_delimiter = ',',
-        default_value = "efficientnet-lite0"
-    )]
-    models: Vec<String>,
+    #[command(flatten)]
+    served: ServedModels,
 
     /// Language model that `tagfleet serve` shall run
     #[arg(
@@ -123,7 +119,12 @@ impl Doctor {
         let names = folders
             .filter(|entry| entry.path().join("manifest.toml").exists())
             .map(|entry| entry.file_name());
-        let wanted: Vec<&String> = self.models.iter().chain([&self.caption_model]).collect();
+        let wanted: Vec<&String> = self
+            .served
+            .models
+            .iter()
+            .chain([&self.caption_model])
+            .collect();
         // Those that are wanted are looked at whether they are there or not.
         let mut names: BTreeSet<String> = names
             .map(|name| name.to_string_lossy().into_owned())

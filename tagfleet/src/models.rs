@@ -8,6 +8,19 @@ use include_dir::{Dir, include_dir};
 
 static SCRIPTS: Dir = include_dir!("$CARGO_MANIFEST_DIR/../models");
 
+// Which models a command is about. No doc comment: it would become the command's.
+#[derive(Args)]
+pub struct ServedModels {
+    /// Tagging models that workers serve, by comma
+    #[arg(
+        long = "model",
+        env = "TAGFLEET_MODEL",
+        value_delimiter = ',',
+        default_value = "efficientnet-lite0"
+    )]
+    pub models: Vec<String>,
+}
+
 #[derive(Args)]
 pub struct Models {
     /// Folder for the models

@@ -7,19 +7,16 @@ use clap::Args;
 use common::queue::{Queue, QueueConfig, QueueError};
 use resources::connecting;
 
+use crate::models::ServedModels;
+
 /// A broker that is starting is waited for. Whoever started this command does so again.
 const WAITED: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub struct Queues {
-    /// Names of the models that workers serve, by comma: each has queues of its own
-    #[arg(
-        long = "model",
-        env = "TAGFLEET_MODEL",
-        value_delimiter = ',',
-        default_value = "efficientnet-lite0"
-    )]
-    models: Vec<String>,
+    // Each has queues of its own.
+    #[command(flatten)]
+    served: ServedModels,
 
     #[command(flatten)]
     queue: QueueConfig,
@@ -36,7 +33,7 @@ impl Queues {
         };
         let queue = connecting::queue(&config, WAITED).await?;
         queue.declare().await?;
-        for model in &self.models {
+        for model in &self.served.models {
             let opened = declare_of(&queue, model).await;
             opened.with_context(|| format!("declaring the queues of {model}"))?;
         }

@@ -88,6 +88,7 @@ impl Api {
         let _log = self.log.init()?;
         fail_points::arm()?;
         api_server::check(&self.api)?;
+        self.resources.validate()?;
         expect_others(&self.resources.connections)?;
         let listener = listen(self.api.listen).await?;
         let shutdown = shutdown::on_signal();
@@ -109,6 +110,7 @@ impl Migrator {
         fail_points::arm()?;
         self.migrate.validate()?;
         check_name("--migrator-name", self.migrator_name.as_deref())?;
+        self.resources.validate()?;
         expect_others(&self.resources.connections)?;
         let listener = listen(self.migrator_listen).await?;
         let shutdown = shutdown::on_signal();
@@ -134,6 +136,7 @@ impl Worker {
         let _log = self.log.init()?;
         fail_points::arm()?;
         self.worker.validate()?;
+        self.connections.validate()?;
         expect_others(&self.connections)?;
         let listener = listen(self.worker_listen).await?;
         let shutdown = shutdown::on_signal();
@@ -157,6 +160,7 @@ impl Serve {
         api_server::check(&self.api)?;
         self.migrate.validate()?;
         self.worker.validate()?;
+        self.resources.validate()?;
         let samples = self.worker.models_dir.join("samples");
         self.api.samples.get_or_insert(samples);
         let listener = listen(self.api.listen).await?;

@@ -2,6 +2,8 @@
 //! others: with a feature, those would be compiled once for programs and once
 //! for tests.
 
+use std::num::NonZeroU16;
+
 pub mod bench;
 pub mod collector;
 #[cfg(all(
@@ -14,3 +16,8 @@ pub mod pictures;
 pub mod servers;
 pub mod simulation;
 pub mod tables;
+
+/// Returns how many un-acked jobs a consumer asks for, which is never none.
+pub const fn prefetch(jobs: u16) -> NonZeroU16 {
+    NonZeroU16::new(jobs).expect("a consumer that asks for nothing gets nothing")
+}

@@ -17,7 +17,7 @@ use common::{
 use super::{Asked, captioner::Captioner};
 use crate::{
     cancelled::{self, Cancelled},
-    consume::Handle,
+    consume::{self, Handle},
     metrics::{count_dead_letter, count_job},
     outcome::{self, Destination},
 };
@@ -35,12 +35,8 @@ pub struct CaptioningWorker {
 impl Handle for CaptioningWorker {
     async fn handle(&self, delivery: Delivery) {
         let received = Instant::now();
-        let job: CaptionJob = match wire::decode(&delivery.payload) {
-            Ok(job) => job,
-            Err(error) => {
-                tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back");
-                return;
-            }
+        let Some(job) = consume::understood::<CaptionJob>(&delivery) else {
+            return;
         };
         let reply_to = job.reply_to.clone();
         let seal = job.seal.clone();

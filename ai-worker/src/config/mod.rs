@@ -203,6 +203,8 @@ impl WorkerConfig {
             }
         }
         positive("--caption-cache-ttl-s", self.caption_cache_ttl_s)?;
+        positive("--caption-timeout-ms", self.caption_timeout_ms)?;
+        positive("--engine-timeout-ms", self.engine_timeout_ms)?;
         self.servers.validate()
     }
 }

@@ -18,7 +18,7 @@ pub struct ReloadConfig {
     #[arg(long, env = "TAGFLEET_RELOAD_MIN_AGREEMENT", default_value_t = 0.5, value_parser = part)]
     pub reload_min_agreement: f64,
 
-    /// Part of the jobs that a new version answers at first, 0 to 1. Its first error sends it away, and the job is done
+    /// Part of the jobs that a new version answers at first, 0 to 1; 0: none. Its first error sends it away, and the job is done
     /// by the present version
     #[arg(long, env = "TAGFLEET_CANARY_SHARE", default_value_t = 0.1, value_parser = part)]
     pub canary_share: f64,

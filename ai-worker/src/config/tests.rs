@@ -21,11 +21,11 @@ fn the_device_decides_what_was_left_open() {
         (cpu.max_batch(), cpu.engine_threads(), cpu.rules().max_wait),
         (4, cores(), None)
     );
-    assert_eq!(usize::from(cpu.prefetch()), 2 * 4 * cores());
+    assert_eq!(usize::from(cpu.prefetch().get()), 2 * 4 * cores());
     assert!(cpu.onnxruntime().ends_with("onnxruntime/libonnxruntime.so"));
     let gpu = parse(&["--captioner", "off", "--device", "cuda:1"]).expect("valid");
     assert_eq!(
-        (gpu.max_batch(), gpu.engine_threads(), gpu.prefetch()),
+        (gpu.max_batch(), gpu.engine_threads(), gpu.prefetch().get()),
         (32, 3, 192)
     );
     assert!(
@@ -49,7 +49,7 @@ fn roles_decide_how_much_is_in_hand() {
             "--caption-queue",
             "16",
         ]);
-        config.map(|config| (config.duty(), config.prefetch()))
+        config.map(|config| (config.duty(), config.prefetch().get()))
     };
     assert_eq!(in_hand("tag,caption").expect("valid"), (Duty::Both, 8 + 24));
     assert_eq!(in_hand("caption,tag").expect("valid").0, Duty::Both);
@@ -73,7 +73,7 @@ fn whoever_writes_by_a_rule_has_captions_in_hand_too() {
     ];
     let in_hand = |more: &[&str]| {
         parse(&[&arguments[..], more].concat())
-            .map(|config| config.prefetch())
+            .map(|config| config.prefetch().get())
             .ok()
     };
     assert_eq!(in_hand(&[]), Some(1));
@@ -154,6 +154,8 @@ fn a_zero_is_refused_and_never_taken_for_a_one() {
         "--caption-width",
         "--caption-queue",
         "--caption-cache-ttl-s",
+        "--caption-timeout-ms",
+        "--engine-timeout-ms",
         "--openai-concurrency",
     ] {
         let error = refused(&[option, "0"]);

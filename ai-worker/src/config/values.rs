@@ -1,6 +1,6 @@
 //! What follows from the settings: where one was left open, the device or the machine decides.
 
-use std::{collections::HashSet, path::PathBuf, time::Duration};
+use std::{collections::HashSet, num::NonZeroU16, path::PathBuf, time::Duration};
 
 use common::config::unique_name;
 
@@ -73,14 +73,16 @@ impl WorkerConfig {
     /// that the next is decoded while one computes, and no more, so that the
     /// broker hands the rest to whoever is less busy. Jobs at the language
     /// model hold no engine thread, so as many again may be there.
-    pub fn prefetch(&self) -> u16 {
+    pub fn prefetch(&self) -> NonZeroU16 {
         let tagging = 2 * self.engine_threads() * self.max_batch();
         let in_hand = match self.duty() {
             Duty::Both => tagging + self.captions_in_hand(),
             Duty::Tags => tagging,
-            Duty::Captions => self.captions_in_hand().max(1),
+            Duty::Captions => self.captions_in_hand(),
         };
-        u16::try_from(in_hand).unwrap_or(u16::MAX)
+        let in_hand = u16::try_from(in_hand).unwrap_or(u16::MAX);
+        // Where the template writes all captions, none is under way elsewhere: it takes one after the other.
+        NonZeroU16::new(in_hand).unwrap_or(NonZeroU16::MIN)
     }
 
     /// Returns how many captions may be under way at language models.

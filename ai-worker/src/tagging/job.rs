@@ -32,7 +32,7 @@ use super::{forwarding::Forwarding, models::Models};
 use crate::{
     cancelled::{self, Cancelled},
     captioning::{CaptionStage, PendingCaption},
-    consume::Handle,
+    consume::{self, Handle},
     metrics::{count_caption, count_dead_letter, count_job},
     outcome::{self, Destination},
 };
@@ -122,13 +122,8 @@ pub enum Decoding {
 impl Handle for TaggingWorker {
     async fn handle(&self, delivery: Delivery) {
         let received = Instant::now();
-        let mut job: Job = match wire::decode(&delivery.payload) {
-            Ok(job) => job,
-            // A newer worker may read it; if none does, it ends as a dead letter.
-            Err(error) => {
-                tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back");
-                return;
-            }
+        let Some(mut job) = consume::understood::<Job>(&delivery) else {
+            return;
         };
         let now_us = self.bus.now_us();
         let left = job.left(now_us);

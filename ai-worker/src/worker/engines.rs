@@ -1,6 +1,6 @@
 //! The engine threads of a worker, and how it ends when one of them breaks down.
 
-use std::sync::Arc;
+use std::{num::NonZeroU16, sync::Arc};
 
 use common::{
     queue::{JobQueue, Priority, Queue},
@@ -29,7 +29,7 @@ impl Engines {
         let count = config.engine_threads();
         // Every job in hand finds room: those of the fleet's queues, and those of the models' own. One whose text is read needs most.
         let queues = Priority::ALL.len() * (1 + config.models.len());
-        let jobs = queues * usize::from(config.prefetch());
+        let jobs = queues * usize::from(config.prefetch().get());
         let capacity = jobs * PIECES_AT_ONCE;
         let batcher = Arc::new(Batcher::new(count, capacity));
         let watchdog = Arc::new(Watchdog::new(count, config.engine_timeout()));
@@ -48,7 +48,7 @@ impl Engines {
         self,
         worker: TaggingWorker,
         queues: Vec<Queue>,
-        prefetch: u16,
+        prefetch: NonZeroU16,
         shutdown: Shutdown,
     ) -> Result<(), Breakdown> {
         let drained = async {
@@ -66,7 +66,12 @@ impl Engines {
     }
 }
 
-async fn consume_all(worker: TaggingWorker, queues: Vec<Queue>, prefetch: u16, shutdown: Shutdown) {
+async fn consume_all(
+    worker: TaggingWorker,
+    queues: Vec<Queue>,
+    prefetch: NonZeroU16,
+    shutdown: Shutdown,
+) {
     let worker = Arc::new(worker);
     let mut consuming = JoinSet::new();
     for queue in queues {

@@ -52,7 +52,7 @@ pub struct BatchConfig {
     #[arg(long, env = "TAGFLEET_BATCH_MAX_KEPT", default_value_t = 100_000)]
     pub batch_max_kept: usize,
 
-    /// Streams of events that one tenant may have open at this server
+    /// Streams of events that one tenant may have open at this server; 0: nobody gets one
     #[arg(long, env = "TAGFLEET_BATCH_MAX_STREAMS", default_value_t = 32)]
     pub batch_max_streams: usize,
 }

@@ -86,10 +86,6 @@ impl ApiConfig {
         positive("--max-body-bytes", self.max_body_bytes)?;
         positive("--default-timeout-ms", self.default_timeout_ms)?;
         positive("--body-timeout-ms", self.body_timeout_ms)?;
-        let endpoint = self.traces.trace_endpoint.as_ref();
-        if endpoint.is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
-            return refuse("--trace-endpoint", "must begin with http:// or https://");
-        }
         if self.default_timeout_ms > self.max_timeout_ms {
             return refuse("--default-timeout-ms", "is longer than --max-timeout-ms");
         }
@@ -108,6 +104,7 @@ impl ApiConfig {
         }
         check_name("--api-name", self.api_name.as_deref())?;
         self.connections.validate()?;
+        self.traces.validate()?;
         self.batches.validate()
     }
 

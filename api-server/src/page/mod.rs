@@ -11,7 +11,10 @@ use axum::{
 };
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
-use web::context::{RequestId, not_found};
+use web::{
+    context::{RequestId, not_found},
+    is_known,
+};
 
 static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/console");
 
@@ -45,7 +48,7 @@ async fn file(path: &str, id: RequestId, asked: &HeaderMap) -> Response {
     let digest = Sha256::digest(file.contents());
     let tag = format!("\"{:x}\"", Bytes::copy_from_slice(&digest));
     let known = asked.get(header::IF_NONE_MATCH);
-    let response = if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+    let response = if is_known(&tag, known) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Bytes::from_static(file.contents()).into_response()

@@ -22,7 +22,9 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use web::{
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
-    request::{BodyLimits, Language, limit, parse_json, read_body, threshold, unpacked},
+    request::{
+        BodyLimits, Language, check_bounds, limit, parse_json, read_body, threshold, unpacked,
+    },
 };
 
 use crate::state::AppState;
@@ -78,10 +80,7 @@ pub async fn search_tags(
     arrived: Arrived,
     request: Request,
 ) -> Response {
-    let headers = request.headers();
-    let mut context = RequestContext::begin(id, arrived.0, Some(caller.clone()), headers);
-    context.record.server = app.dispatcher.name().to_owned();
-    context.told_to = app.listeners.clone();
+    let mut context = app.begin(id, arrived, &caller, request.headers());
     match Box::pin(search(&app, &mut context, &caller, arrived, request)).await {
         Ok((phrase, tagged)) => {
             let finished = context.finish();
@@ -147,13 +146,7 @@ impl SearchRequest {
                 "phrase must have 1 to {MOST_CHARS} characters"
             )));
         }
-        if self.limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
-            return Err(Fault::invalid("limit must be 1 to 100"));
-        }
-        let is_share = |threshold: f32| (0.0..=1.0).contains(&threshold);
-        if !self.threshold.is_none_or(is_share) {
-            return Err(Fault::invalid("threshold must be 0 to 1"));
-        }
+        check_bounds(self.limit, self.threshold)?;
         let asked = Asked {
             features: Features {
                 tags: true,

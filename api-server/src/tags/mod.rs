@@ -25,6 +25,7 @@ use identity::{Caller, Guest};
 use tokio::time::Instant;
 use web::{
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
+    is_known,
     request::TagOptions,
 };
 
@@ -85,11 +86,8 @@ pub async fn tag_image(
     arrived: Arrived,
     request: Request,
 ) -> Response {
-    let headers = request.headers();
-    let mut context = RequestContext::begin(id, arrived.0, Some(caller.clone()), headers);
+    let mut context = app.begin(id, arrived, &caller, request.headers());
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
-    context.record.server = app.dispatcher.name().to_owned();
-    context.told_to = app.listeners.clone();
     // Boxed: the whole way is one large future, and most of it is not there yet when it starts.
     let way = Box::pin(tag(&app, &mut context, (&caller, &guest), arrived, request));
     match way.await {
@@ -107,7 +105,8 @@ fn answer(mut context: RequestContext, done: Done, known: Option<&HeaderValue>) 
     let timing = finished.timings.header();
     let status = cache_status(done.cached);
     let etag = done.etag.clone();
-    let response = if is_known(etag.as_deref(), known) {
+    let has_it = etag.as_deref().is_some_and(|etag| is_known(etag, known));
+    let response = if has_it {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let answer = Answer::new(done.facts, done.tagged, done.exif);
@@ -123,15 +122,6 @@ fn answer(mut context: RequestContext, done: Done, known: Option<&HeaderValue>) 
         headers.insert(header::CACHE_CONTROL, keep);
     }
     response
-}
-
-/// Returns whether the client has this very answer: a list of tags in `If-None-Match` names it.
-fn is_known(etag: Option<&str>, known: Option<&HeaderValue>) -> bool {
-    let Some((etag, known)) = etag.zip(known.and_then(|known| known.to_str().ok())) else {
-        return false;
-    };
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    known.split(',').any(|tag| opaque(tag) == opaque(etag))
 }
 
 /// RFC 9211: whether the cache has answered, and by what it found the answer.

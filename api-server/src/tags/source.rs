@@ -6,6 +6,7 @@ use axum::{body::Body, http::request::Parts};
 use bytes::Bytes;
 use common::{
     fault::{Code, Fault},
+    image::is_image,
     stage::Stage,
 };
 use tokio::time::Instant;
@@ -86,16 +87,6 @@ pub async fn read(
     Ok(wanted)
 }
 
-/// How files of images begin.
-const IMAGES: [&[u8]; 7] = [
-    b"\xff\xd8\xff",
-    b"\x89PNG",
-    b"GIF8",
-    b"RIFF",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-];
 const MEDIA_TYPES: &str = "Send JSON as `application/json`, a form as `multipart/form-data`, or the image's bytes as `image/*` or `application/octet-stream` (curl: -H 'content-type: image/jpeg').";
 
 /// Returns what a body is by its first bytes.
@@ -103,9 +94,7 @@ fn seen(head: &[u8]) -> Option<MediaType> {
     if head.trim_ascii_start().starts_with(b"{") {
         return Some(MediaType::Json);
     }
-    let is_image = IMAGES.iter().any(|magic| head.starts_with(magic));
-    let is_of_boxes = head.get(4..8) == Some(b"ftyp");
-    (is_image || is_of_boxes).then_some(MediaType::Image)
+    is_image(head).then_some(MediaType::Image)
 }
 
 async fn read_json(

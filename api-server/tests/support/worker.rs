@@ -85,7 +85,7 @@ impl FakeWorker {
         bus.announce("worker", "fake-1", announcement, A_LONG_TIME)
             .await
             .expect("announced");
-        let mut consumer = queue.consume(JobQueue::Tagging, 8, shutdown.clone());
+        let mut consumer = queue.consume(JobQueue::Tagging, testing::prefetch(8), shutdown.clone());
         let seen = jobs.clone();
         let task = tokio::spawn(async move {
             while let Some(received) = consumer.next().await {

@@ -12,7 +12,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use clap::Args;
 
-use crate::seal::Seal;
+use crate::{
+    config::{ConfigError, positive},
+    seal::Seal,
+};
 
 pub use bucket::{Bucket, Taken};
 pub use waiters::Waiter;
@@ -67,6 +70,12 @@ impl BusError {
 }
 
 impl BusConfig {
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        // Redis takes no time to live of 0.
+        positive("--result-ttl-s", self.result_ttl_s)?;
+        positive("--max-waiters", self.max_waiters)
+    }
+
     /// Host and port of Redis.
     pub fn server(&self) -> String {
         match self.bus_url.as_str() {
@@ -111,8 +120,7 @@ impl Bus {
         };
         Ok(Self {
             backend,
-            // Redis takes no time to live of 0.
-            result_ttl: Duration::from_secs(config.result_ttl_s.max(1)),
+            result_ttl: Duration::from_secs(config.result_ttl_s),
         })
     }
 
@@ -373,4 +381,27 @@ fn provisional(ResultKey { tenant, id }: &ResultKey) -> String {
 fn host_clock_us() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |since| since.as_micros() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Settings {
+        #[command(flatten)]
+        bus: BusConfig,
+    }
+
+    #[test]
+    fn a_zero_is_refused_and_never_taken_for_a_one() {
+        for option in ["--result-ttl-s", "--max-waiters"] {
+            let checked = |value| Settings::parse_from(["test", option, value]).bus.validate();
+            let refused = checked("0").expect_err("it cannot be used");
+            assert_eq!(refused.option, option);
+            assert_eq!(checked("1"), Ok(()), "{option}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use object_store::{ObjectStore, path::Path};
 use url::Url;
 
-use super::{Place, Target};
+use super::{NO_TARGET, Place, Target};
 use crate::store::{StoreError, settings};
 
 #[derive(Debug)]
@@ -30,12 +30,8 @@ impl Allowed {
         store_url: Option<&str>,
     ) -> Result<Self, StoreError> {
         let refuse = |why: &str| StoreError::Allowed(flag, entry.to_owned(), why.to_owned());
-        let (tenant, url) = match entry.split_once('=') {
-            Some((tenant, url)) if !tenant.contains(':') => (Some(tenant.to_owned()), url),
-            _ => (None, entry),
-        };
-        let below = Target::parse(url)
-            .ok_or_else(|| refuse("it is no file:///…, s3://…, gs://… or az://…"))?;
+        let (tenant, below) = named(entry);
+        let below = below.ok_or_else(|| refuse(NO_TARGET))?;
         let root = match below.scheme.as_str() {
             "file" => {
                 let folder = PathBuf::from(format!("/{}", below.path));
@@ -57,7 +53,7 @@ impl Allowed {
             }
         };
         Ok(Self {
-            tenant,
+            tenant: tenant.map(str::to_owned),
             below,
             root,
         })
@@ -78,6 +74,14 @@ impl Allowed {
             root: self.root.clone(),
             path,
         })
+    }
+}
+
+/// Returns the tenant that an entry is for, and what it names; nothing where that is no URL of the kind.
+pub fn named(entry: &str) -> (Option<&str>, Option<Target>) {
+    match entry.split_once('=') {
+        Some((tenant, url)) if !tenant.contains(':') => (Some(tenant), Target::parse(url)),
+        _ => (None, Target::parse(entry)),
     }
 }
 

@@ -16,10 +16,33 @@ use object_store::{
 };
 use url::Url;
 
-use crate::store::{StoreConfig, StoreError};
+use crate::{
+    config::{ConfigError, refuse},
+    store::{StoreConfig, StoreError},
+};
 use allowed::{Allowed, Root};
 pub use opened::Opened;
 pub use reading::Reading;
+
+const BATCH_ALLOW: &str = "--batch-allow";
+const SOURCE_ALLOW: &str = "--source-allow";
+
+/// Checks what can be checked of the settings without opening anything.
+pub fn check(config: &StoreConfig) -> Result<(), ConfigError> {
+    for (flag, entries) in [
+        (BATCH_ALLOW, &config.batch_allow),
+        (SOURCE_ALLOW, &config.source_allow),
+    ] {
+        for entry in entries {
+            if allowed::named(entry).1.is_none() {
+                return refuse(flag, format!("{entry}: {NO_TARGET}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+const NO_TARGET: &str = "it is no file:///…, s3://…, gs://… or az://…";
 
 #[derive(Clone, Debug, Default)]
 pub struct Outside(std::sync::Arc<Vec<Allowed>>);
@@ -40,12 +63,12 @@ impl Outside {
     /// What batches may use (`--batch-allow`). Fails where what is named cannot be used, and where it holds what
     /// [`crate::store`] keeps.
     pub fn of_batches(config: &StoreConfig) -> Result<Self, StoreError> {
-        Self::open("--batch-allow", &config.batch_allow, config)
+        Self::open(BATCH_ALLOW, &config.batch_allow, config)
     }
 
     /// Where images may lie (`--source-allow`); fails as for batches.
     pub fn of_images(config: &StoreConfig) -> Result<Self, StoreError> {
-        Self::open("--source-allow", &config.source_allow, config)
+        Self::open(SOURCE_ALLOW, &config.source_allow, config)
     }
 
     fn open(

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::config::{ConfigError, positive};
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Queue")]
 pub struct QueueConfig {
@@ -51,6 +53,14 @@ pub struct QueueConfig {
     pub queue_ca_file: Option<PathBuf>,
 }
 
+impl QueueConfig {
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        positive("--queue-max-length", self.queue_max_length)?;
+        positive("--queue-max-attempts", self.queue_max_attempts)?;
+        positive("--queue-publish-timeout-ms", self.queue_publish_timeout_ms)
+    }
+}
+
 /// How a broker keeps a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum QueueKind {
@@ -65,6 +75,37 @@ impl QueueKind {
         match self {
             Self::Quorum => "quorum",
             Self::Classic => "classic",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Settings {
+        #[command(flatten)]
+        queue: QueueConfig,
+    }
+
+    #[test]
+    fn a_zero_is_refused_and_never_taken_for_a_one() {
+        for option in [
+            "--queue-max-length",
+            "--queue-max-attempts",
+            "--queue-publish-timeout-ms",
+        ] {
+            let checked = |value| {
+                Settings::parse_from(["test", option, value])
+                    .queue
+                    .validate()
+            };
+            let refused = checked("0").expect_err("it cannot be used");
+            assert_eq!(refused.option, option);
+            assert_eq!(checked("1"), Ok(()), "{option}");
         }
     }
 }

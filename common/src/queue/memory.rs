@@ -7,6 +7,7 @@ mod simulation;
 
 use std::{
     collections::VecDeque,
+    num::NonZeroU16,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -87,9 +88,9 @@ impl Memory {
         Ok(())
     }
 
-    pub fn consume(&self, queue: JobQueue, prefetch: u16, shutdown: Shutdown) -> Consumer {
+    pub fn consume(&self, queue: JobQueue, prefetch: NonZeroU16, shutdown: Shutdown) -> Consumer {
         self.shared.state().consumers += 1;
-        let credit = |id: QueueId| (id, Arc::new(Semaphore::new(prefetch.into())));
+        let credit = |id: QueueId| (id, Arc::new(Semaphore::new(prefetch.get().into())));
         let queues = QueueId::of(queue).map(credit).collect();
         Consumer {
             shared: self.shared.clone(),

@@ -9,7 +9,7 @@ mod models;
 mod names;
 mod rabbit;
 
-use std::time::Duration;
+use std::{num::NonZeroU16, time::Duration};
 
 use bytes::Bytes;
 
@@ -139,7 +139,7 @@ impl Queue {
     ///
     /// The last attempt of a job is handed out alone: the consumer waits until nothing else of its own is un-acked, and
     /// goes on when this one is. So never wait for a further delivery before you finish what you hold.
-    pub fn consume(&self, queue: JobQueue, prefetch: u16, shutdown: Shutdown) -> Consumer {
+    pub fn consume(&self, queue: JobQueue, prefetch: NonZeroU16, shutdown: Shutdown) -> Consumer {
         let source = match &self.backend {
             Backend::Memory(memory) => Source::Memory(memory.consume(queue, prefetch, shutdown)),
             Backend::Rabbit(rabbit) => Source::Rabbit(rabbit.consume(queue, prefetch, shutdown)),
@@ -156,7 +156,7 @@ impl Queue {
     }
 
     /// Takes shards, at most `prefetch` of them un-acked. Ends with `shutdown`; what is held stays held.
-    pub fn consume_shards(&self, prefetch: u16, shutdown: Shutdown) -> ShardConsumer {
+    pub fn consume_shards(&self, prefetch: NonZeroU16, shutdown: Shutdown) -> ShardConsumer {
         let source = match &self.backend {
             Backend::Memory(memory) => {
                 ShardSource::Memory(memory.shards.consume(prefetch, shutdown))

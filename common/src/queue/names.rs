@@ -40,6 +40,16 @@ impl JobQueue {
             Self::Captioning => "captioning",
         }
     }
+
+    /// The name at the broker of what holds its jobs of a priority, behind the fleet's prefix.
+    pub fn at_broker(self, priority: Priority) -> &'static str {
+        match (self, priority) {
+            (Self::Tagging, Priority::Realtime) => "realtime",
+            (Self::Tagging, Priority::Bulk) => "bulk",
+            (Self::Captioning, Priority::Realtime) => "captions",
+            (Self::Captioning, Priority::Bulk) => "captions.bulk",
+        }
+    }
 }
 
 /// One queue at the broker.
@@ -75,12 +85,7 @@ impl QueueId {
 
     /// The queue's name at the broker, behind the fleet's prefix.
     pub fn name(self) -> &'static str {
-        match (self.queue, self.priority) {
-            (JobQueue::Tagging, Priority::Realtime) => "realtime",
-            (JobQueue::Tagging, Priority::Bulk) => "bulk",
-            (JobQueue::Captioning, Priority::Realtime) => "captions",
-            (JobQueue::Captioning, Priority::Bulk) => "captions.bulk",
-        }
+        self.queue.at_broker(self.priority)
     }
 }
 

@@ -21,6 +21,25 @@ pub fn at(url: &str) -> Result<Store, StoreError> {
     in_cloud(&url, settings(std::env::vars())?)
 }
 
+/// Returns whether a text names a store of a kind that there is. Whether that one can be used shows when it is opened.
+pub fn is_known(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else {
+        return false;
+    };
+    if url.scheme() == "file" {
+        return url.to_file_path().is_ok();
+    }
+    match ObjectStoreScheme::parse(&url) {
+        Ok((scheme, _)) => matches!(
+            scheme,
+            ObjectStoreScheme::AmazonS3
+                | ObjectStoreScheme::GoogleCloudStorage
+                | ObjectStoreScheme::MicrosoftAzure
+        ),
+        Err(_) => false,
+    }
+}
+
 pub fn folder(folder: PathBuf) -> Result<Store, StoreError> {
     std::fs::create_dir_all(&folder).map_err(|error| StoreError::Folder(folder.clone(), error))?;
     let local = LocalFileSystem::new_with_prefix(&folder)?

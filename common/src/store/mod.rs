@@ -23,6 +23,7 @@ use object_store::{
 use crate::{
     backoff::Pauses,
     budget::{Budget, Held},
+    config::{ConfigError, refuse},
 };
 use counted::{Counted, STORE_CONFLICTS};
 pub use counted::{Operation, Requests, describe_metrics};
@@ -53,6 +54,21 @@ pub struct StoreConfig {
     /// alone. The service reads them with its own credentials. Nothing, if nothing is named
     #[arg(long, env = "TAGFLEET_SOURCE_ALLOW", value_delimiter = ',')]
     pub source_allow: Vec<String>,
+}
+
+impl StoreConfig {
+    /// Checks what can be checked without opening a store. What may be used of others is checked by
+    /// [`crate::outside::check`].
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        match self.store_url.as_deref() {
+            None | Some("memory:") => Ok(()),
+            Some(url) if backend::is_known(url) => Ok(()),
+            Some(_) => refuse(
+                "--store-url",
+                "is not one of file:///…, s3://…, gs://…, az://… and memory:",
+            ),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -30,7 +30,7 @@ async fn publish_all(
 pub async fn what_is_published_at_once_arrives_each_for_itself(queue: &Queue) {
     for job_queue in JobQueue::ALL {
         // One for both rounds: a consumer that is dropped may take, and give back, what the next round publishes.
-        let mut consumer = queue.consume(job_queue, 4, Shutdown::new());
+        let mut consumer = queue.consume(job_queue, testing::prefetch(4), Shutdown::new());
         for priority in Priority::ALL {
             let jobs = publish_all(queue, job_queue, priority, MAX_LENGTH as usize).await;
             let mut seen = BTreeSet::new();

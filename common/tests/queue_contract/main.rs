@@ -149,7 +149,7 @@ fn all_queues() -> impl Iterator<Item = (JobQueue, Priority)> {
 
 async fn a_published_message_is_delivered(queue: &Queue) {
     for job_queue in JobQueue::ALL {
-        let mut consumer = queue.consume(job_queue, 1, Shutdown::new());
+        let mut consumer = queue.consume(job_queue, testing::prefetch(1), Shutdown::new());
         for priority in Priority::ALL {
             let name = format!("{} {}", job_queue.name(), priority.name());
             let sent = queue.publish(job_queue, priority, message(&name)).await;
@@ -447,7 +447,7 @@ async fn each_priority_has_credit_of_its_own(queue: &Queue) {
 async fn shutdown_hands_out_what_is_held_and_ends(queue: &Queue) {
     let jobs = publish_many(queue, Priority::Bulk, 3).await;
     let shutdown = Shutdown::new();
-    let mut consumer = queue.consume(JobQueue::Tagging, 3, shutdown.clone());
+    let mut consumer = queue.consume(JobQueue::Tagging, testing::prefetch(3), shutdown.clone());
     let mut held = vec![delivered(&mut consumer).await];
     shutdown.cancel();
     while let Some(received) = within(consumer.next()).await {
@@ -611,7 +611,11 @@ async fn publish_many(queue: &Queue, priority: Priority, n: u32) -> BTreeSet<Str
 }
 
 fn consume(queue: &Queue, prefetch: u16) -> Consumer {
-    queue.consume(JobQueue::Tagging, prefetch, Shutdown::new())
+    queue.consume(
+        JobQueue::Tagging,
+        testing::prefetch(prefetch),
+        Shutdown::new(),
+    )
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {

@@ -93,7 +93,7 @@ pub async fn shutdown_ends_the_consumer_and_not_what_is_held(queue: &Queue) {
     publish(queue, "held").await;
     publish(queue, "waiting").await;
     let shutdown = Shutdown::new();
-    let mut consumer = queue.consume_shards(2, shutdown.clone());
+    let mut consumer = queue.consume_shards(testing::prefetch(2), shutdown.clone());
     let held = delivered(&mut consumer).await;
     shutdown.cancel();
     assert!(within(consumer.next()).await.is_none());
@@ -120,7 +120,7 @@ async fn publish(queue: &Queue, payload: &str) {
 }
 
 fn consume(queue: &Queue, prefetch: u16) -> ShardConsumer {
-    queue.consume_shards(prefetch, Shutdown::new())
+    queue.consume_shards(testing::prefetch(prefetch), Shutdown::new())
 }
 
 async fn delivered(consumer: &mut ShardConsumer) -> ShardDelivery {

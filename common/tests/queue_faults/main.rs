@@ -61,7 +61,7 @@ const QUEUE_IS_ON_DISK: Duration = Duration::from_secs(2);
 async fn shards_outlive_the_broker() {
     let mut broker = broker().await;
     let queue = open(broker.port()).await;
-    let mut consumer = queue.consume_shards(1, Shutdown::new());
+    let mut consumer = queue.consume_shards(testing::prefetch(1), Shutdown::new());
     for shard in ["held", "waiting"] {
         queue
             .publish_shard(shard.into())
@@ -96,7 +96,7 @@ async fn shards_outlive_the_broker() {
 async fn a_restart_of_the_broker_is_survived() {
     let mut broker = broker().await;
     let queue = open(broker.port()).await;
-    let mut consumer = queue.consume(JobQueue::Tagging, 2, Shutdown::new());
+    let mut consumer = queue.consume(JobQueue::Tagging, testing::prefetch(2), Shutdown::new());
     publish(&queue, Priority::Bulk, "held")
         .await
         .expect("there is room");
@@ -142,7 +142,7 @@ async fn a_cut_connection_is_rebuilt() {
     let broker = broker().await;
     let proxy = TcpProxy::start(broker.port()).await;
     let queue = open(proxy.port()).await;
-    let mut consumer = queue.consume(JobQueue::Tagging, 4, Shutdown::new());
+    let mut consumer = queue.consume(JobQueue::Tagging, testing::prefetch(4), Shutdown::new());
     publish(&queue, Priority::Bulk, "before")
         .await
         .expect("there is room");
@@ -162,7 +162,7 @@ async fn a_cut_connection_is_rebuilt() {
 async fn a_memory_alarm_refuses_publishes_and_lets_acks_pass() {
     let broker = broker().await;
     let queue = open(broker.port()).await;
-    let mut consumer = queue.consume(JobQueue::Tagging, 4, Shutdown::new());
+    let mut consumer = queue.consume(JobQueue::Tagging, testing::prefetch(4), Shutdown::new());
     publish(&queue, Priority::Bulk, "before")
         .await
         .expect("there is room");
@@ -218,7 +218,7 @@ async fn a_deleted_queue_is_told_and_made_again() {
         publish(&queue, Priority::Bulk, "after").await.ok()
     })
     .await;
-    let mut consumer = queue.consume(JobQueue::Tagging, 4, Shutdown::new());
+    let mut consumer = queue.consume(JobQueue::Tagging, testing::prefetch(4), Shutdown::new());
     assert_eq!(delivered_and_acked(&mut consumer).await, "after");
     // A consumer that loses its queue goes on with the new one.
     broker
@@ -242,7 +242,7 @@ async fn close_ends_consumers_and_gives_back_what_they_hold() {
     publish(&queue, Priority::Bulk, "held")
         .await
         .expect("there is room");
-    let mut consumer = queue.consume(JobQueue::Tagging, 4, Shutdown::new());
+    let mut consumer = queue.consume(JobQueue::Tagging, testing::prefetch(4), Shutdown::new());
     let held = delivered(&mut consumer).await;
     queue.close().await;
     assert!(consumer.next().await.is_none());
@@ -250,7 +250,9 @@ async fn close_ends_consumers_and_gives_back_what_they_hold() {
     let other = Queue::connect(&config(broker.port(), &prefix))
         .await
         .expect("the broker is there");
-    let again = delivered(&mut other.consume(JobQueue::Tagging, 4, Shutdown::new())).await;
+    let again =
+        delivered(&mut other.consume(JobQueue::Tagging, testing::prefetch(4), Shutdown::new()))
+            .await;
     assert_eq!((text(&again), again.attempt), ("held", 2));
     assert!(again.ack().await.expect("acks never fail here"));
     other.close().await;

@@ -46,7 +46,7 @@ async fn any_node_of_three_may_go() {
         nodes[gone].restart().await;
     }
     let after = connect(&nodes[0], &prefix).await;
-    let mut consumer = after.consume(JobQueue::Tagging, 16, Shutdown::new());
+    let mut consumer = after.consume(JobQueue::Tagging, testing::prefetch(16), Shutdown::new());
     while !confirmed.is_empty() {
         let job = delivered(&mut consumer).await;
         confirmed.remove(text(&job));

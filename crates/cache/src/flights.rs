@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::{bus::Bus, fault::Fault};
+use common::{backoff::Pauses, bus::Bus, fault::Fault};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -20,8 +20,8 @@ use crate::{Answered, Digest, metrics};
 /// How long a claim outlives its holder.
 const CLAIM: Duration = Duration::from_secs(2);
 const RENEWED_EVERY: Duration = Duration::from_millis(600);
-/// Between two looks whether another server has landed, at first and at the most.
-const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(160)];
+/// Between two looks whether another server has landed.
+const LOOK_AGAIN: Pauses = Pauses::doubling(Duration::from_millis(20), Duration::from_millis(160));
 
 /// What became of a flight: whatever is true of the image is true for all who ask.
 pub type Landed = Result<Answered, Fault>;
@@ -106,27 +106,30 @@ impl Lead {
         F: Fn() -> Found,
         Found: Future<Output = Option<Landed>>,
     {
-        let [mut pause, longest] = LOOK_EVERY;
-        let mut waited = false;
+        let mut looks = 0;
         loop {
             match self.flights.bus.claim(&self.name(), CLAIM).await {
                 Ok(false) => {}
                 Ok(true) => {
                     self.claimed = true;
                     // The holder before may have landed since the last look.
-                    return if waited { found().await } else { None };
+                    return if looks > 0 { found().await } else { None };
                 }
                 Err(_) => return None,
             }
-            waited = true;
-            sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
+            looks += 1;
+            sleep(
+                LOOK_AGAIN
+                    .after(looks)
+                    .min(until.saturating_duration_since(Instant::now())),
+            )
+            .await;
             if let Some(landed) = found().await {
                 return Some(landed);
             }
             if Instant::now() >= until {
                 return None;
             }
-            pause = (pause * 2).min(longest);
         }
     }
 

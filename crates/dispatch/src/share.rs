@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use common::bus::Bus;
+use common::{backoff::jittered, bus::Bus};
 use tokio::{sync::Notify, time::sleep};
 
 use crate::{metrics::SHARE, pressure};
@@ -121,7 +121,7 @@ impl Drop for Slot {
 /// Looks at how real-time jobs fare, for ever. `target`: the wait beyond which they wait too long.
 pub async fn give_way(share: &Share, bus: &Bus, target: Duration) {
     loop {
-        sleep(pressure::TOLD_EVERY.mul_f64(0.75 + rand::random::<f64>() / 2.0)).await;
+        sleep(jittered(pressure::TOLD_EVERY)).await;
         // Without the bus there are no results either, and nothing to be shared.
         if let Ok(heard) = pressure::heard(bus).await {
             share.step(heard.wait.is_some_and(|wait| wait > target));

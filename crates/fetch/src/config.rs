@@ -11,6 +11,7 @@ use crate::{
     guard::Origin,
     hosts::{self, LONGEST_PAUSE, Limits},
     ports::Ports,
+    resolver::SHORTEST_TTL,
     robots::HonourNoai,
 };
 use common::config::{ConfigError, positive, refuse};
@@ -114,6 +115,13 @@ impl FetchConfig {
             return refuse(
                 "--fetch-host-pause-ms",
                 "must be more than 0 and at most 300000",
+            );
+        }
+        let shortest_ttl_ms = SHORTEST_TTL.as_millis();
+        if u128::from(self.fetch_dns_max_ttl_ms) < shortest_ttl_ms {
+            return refuse(
+                "--fetch-dns-max-ttl-ms",
+                format!("must be {shortest_ttl_ms} or more"),
             );
         }
         if !(1..=Semaphore::MAX_PERMITS).contains(&self.fetch_max_per_host) {

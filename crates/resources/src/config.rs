@@ -5,6 +5,7 @@ use clap::Args;
 use common::{
     bus::BusConfig,
     config::{ConfigError, positive, refuse},
+    outside,
     queue::QueueConfig,
     store::StoreConfig,
 };
@@ -22,7 +23,7 @@ pub struct ConnectionsConfig {
     pub bus: BusConfig,
 
     /// Longest wait for a broker and a Redis that cannot be reached at start, seconds; both may be starting themselves.
-    /// Until then this process answers nobody
+    /// Until then this process answers nobody; 0: each is tried once
     #[arg(
         long,
         env = "TAGFLEET_CONNECT_WITHIN_S",
@@ -30,6 +31,13 @@ pub struct ConnectionsConfig {
         help_heading = "Fleet"
     )]
     pub connect_within_s: u64,
+}
+
+impl ConnectionsConfig {
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.queue.validate()?;
+        self.bus.validate()
+    }
 }
 
 /// What it takes to make tiles of images, and to keep batches.
@@ -91,6 +99,61 @@ impl ResourcesConfig {
         self.webhook.validate()?;
         self.fetch.validate()?;
         self.cache.validate()?;
-        self.prepare.validate()
+        self.prepare.validate()?;
+        self.store.validate()?;
+        outside::check(&self.store)?;
+        self.connections.validate()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Settings {
+        #[command(flatten)]
+        resources: ResourcesConfig,
+    }
+
+    fn checked(option: &str, value: &str) -> Result<(), ConfigError> {
+        let settings = Settings::parse_from(["test", option, value]);
+        settings.resources.validate()
+    }
+
+    #[test]
+    fn what_the_parts_refuse_is_refused_of_the_whole() {
+        for (option, wrong, right) in [
+            ("--workers-refresh-ms", "0", "1"),
+            ("--exif-place-digits", "7", "6"),
+            ("--webhook-pause-ms", "0", "1"),
+            ("--fetch-dns-max-ttl-ms", "999", "1000"),
+            ("--cache-ttl-s", "0", "1"),
+            ("--store-url", "ftp://a/b", "s3://bucket/prefix"),
+            ("--store-url", "folder", "file:///folder"),
+            ("--store-url", "memory", "memory:"),
+            (
+                "--batch-allow",
+                "shop=http://a/b",
+                "shop=s3://bucket/prefix",
+            ),
+            ("--source-allow", "file://host/a", "file:///folder"),
+            ("--queue-max-length", "0", "1"),
+            ("--queue-max-attempts", "0", "1"),
+            ("--queue-publish-timeout-ms", "0", "1"),
+            ("--result-ttl-s", "0", "1"),
+            ("--max-waiters", "0", "1"),
+        ] {
+            let refused = checked(option, wrong).expect_err("it cannot be used");
+            assert_eq!(refused.option, option, "{wrong}");
+            assert_eq!(checked(option, right), Ok(()), "{option} {right}");
+        }
+        assert_eq!(
+            checked("--connect-within-s", "0"),
+            Ok(()),
+            "it is tried once"
+        );
     }
 }

@@ -3,10 +3,12 @@
 pub mod context;
 mod cors;
 mod edge;
+mod etag;
 mod linger;
 mod metrics;
 pub mod request;
 
 pub use cors::cors;
 pub use edge::edge;
+pub use etag::is_known;
 pub use metrics::describe_metrics;

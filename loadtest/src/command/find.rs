@@ -1,6 +1,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
+use common::config::{positive, refuse};
 
 use super::LoadArgs;
 use crate::{
@@ -10,6 +11,9 @@ use crate::{
     outcome::write_json,
     report,
 };
+
+/// Nearer to the limit than so, two runs at one rate differ by more.
+const LEAST_PRECISION: f64 = 0.005;
 
 #[derive(Debug, Args)]
 pub struct Find {
@@ -43,12 +47,16 @@ pub struct Find {
 
 impl Find {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        positive("--tries", self.tries)?;
+        if !(LEAST_PRECISION..1.0).contains(&self.precision) {
+            refuse("--precision", "must be 0.005 or more, and less than 1")?;
+        }
         let plan = self.load.plan(Some(Shape::Poisson(self.from)))?;
         live::tell_plan(&plan);
         let search = Search {
             from: self.from,
             up_to: self.up_to,
-            precision: self.precision.max(0.005),
+            precision: self.precision,
             tries: self.tries,
         };
         let found = find::find(&plan, search, live::probe).await?;

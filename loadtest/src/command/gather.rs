@@ -1,8 +1,9 @@
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Args;
 
-use crate::{join, live, report};
+use super::keep::Keep;
+use crate::{join, live};
 
 #[derive(Debug, Args)]
 pub struct Gather {
@@ -14,25 +15,15 @@ pub struct Gather {
     #[arg(long)]
     generators: usize,
 
-    /// Keep the sum as JSON
-    #[arg(long)]
-    json: Option<PathBuf>,
-
-    /// Keep a page with plots
-    #[arg(long)]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    keep: Keep,
 }
 
 impl Gather {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let outcome = join::gather(self.listen, self.generators).await?;
         live::tell(&outcome);
-        if let Some(path) = &self.json {
-            outcome.write(path)?;
-        }
-        if let Some(path) = &self.html {
-            report::write(path, std::slice::from_ref(&outcome))?;
-        }
+        self.keep.write(&outcome)?;
         Ok(ExitCode::from(u8::from(!outcome.missed().is_empty())))
     }
 }

@@ -1,10 +1,11 @@
 //! What `run` and `find` both are told.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
+use common::config::positive;
 use url::Url;
 
 use crate::{
@@ -34,7 +35,7 @@ pub struct LoadArgs {
 
     /// Numbers start again after so many, so that images come again
     #[arg(long)]
-    pub distinct: Option<u64>,
+    pub distinct: Option<NonZeroU64>,
 
     /// Ask for captions too
     #[arg(long)]
@@ -110,19 +111,20 @@ impl LoadArgs {
                 lasts.as_secs_f64()
             );
         }
+        let connections = self
+            .connections
+            .unwrap_or(if self.protocol == Protocol::H1 {
+                4096
+            } else {
+                8
+            });
+        positive("--connections", connections)?;
         let timeout_ms = self.timeout_ms.or(scenario.timeout_ms).unwrap_or(5_000);
         Ok(Plan {
             name: scenario.name.clone(),
             service: self.service.clone(),
             protocol: self.protocol,
-            connections: self
-                .connections
-                .unwrap_or(if self.protocol == Protocol::H1 {
-                    4096
-                } else {
-                    8
-                })
-                .max(1),
+            connections,
             shape,
             lasts,
             warm_up,

@@ -2,6 +2,7 @@
 
 mod find;
 mod gather;
+mod keep;
 mod load;
 mod origin;
 mod report;

@@ -1,14 +1,14 @@
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
 
-use super::LoadArgs;
+use super::{LoadArgs, keep::Keep};
 use crate::{
     join::Joined,
     live,
     load::{self, Shape},
-    report, scenario,
+    scenario,
 };
 
 #[derive(Debug, Args)]
@@ -29,13 +29,8 @@ pub struct Run {
     #[arg(long)]
     join: Option<String>,
 
-    /// Keep the result as JSON
-    #[arg(long)]
-    json: Option<PathBuf>,
-
-    /// Keep a page with plots
-    #[arg(long)]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    keep: Keep,
 }
 
 impl Run {
@@ -64,12 +59,7 @@ impl Run {
         disturbed.context("--disturb")?;
         let outcome = outcome?;
         live::tell(&outcome);
-        if let Some(path) = &self.json {
-            outcome.write(path)?;
-        }
-        if let Some(path) = &self.html {
-            report::write(path, std::slice::from_ref(&outcome))?;
-        }
+        self.keep.write(&outcome)?;
         if let Some(joined) = joined {
             joined.hand_in(&outcome).await?;
         }

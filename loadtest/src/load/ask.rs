@@ -1,5 +1,7 @@
 //! What is asked of the service, made once and filled in for each request.
 
+use std::num::NonZeroU64;
+
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::{
@@ -30,7 +32,7 @@ pub struct Asked {
     pub caption: bool,
     pub timeout_ms: u32,
     /// Numbers start again after so many, so that images come again.
-    pub distinct: Option<u64>,
+    pub distinct: Option<NonZeroU64>,
     pub api_key: Option<String>,
 }
 
@@ -40,7 +42,7 @@ pub struct Requests {
     uri: Uri,
     headers: HeaderMap,
     body: Body,
-    distinct: Option<u64>,
+    distinct: Option<NonZeroU64>,
 }
 
 #[derive(Debug)]
@@ -89,7 +91,7 @@ impl Requests {
     }
 
     pub fn make(&self, n: u64) -> Request<Full<Bytes>> {
-        let n = self.distinct.map_or(n, |distinct| n % distinct.max(1));
+        let n = self.distinct.map_or(n, |distinct| n % distinct);
         let body = match &self.body {
             Body::Numbered(before, behind) => Bytes::from(format!("{before}{n}{behind}")),
             Body::Images(images) => images[n as usize % images.len()].clone(),
@@ -152,7 +154,7 @@ mod tests {
             image,
             caption: false,
             timeout_ms: 1500,
-            distinct: Some(3),
+            distinct: NonZeroU64::new(3),
             api_key: Some("tf_x".into()),
         };
         Requests::new(

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use common::{
-    backoff::{Pauses, Reminder},
+    backoff::{Pauses, Reminder, jittered},
     queue::{QueueError, ShardDelivery},
     shutdown::Shutdown,
     store::StoreError,
@@ -106,7 +106,7 @@ pub async fn handle(
     };
     if let Err(error) = ended {
         tracing::warn!(%error, tenant, batch, shard = shard.number, "shard goes back");
-        sleep(PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
+        sleep(jittered(PAUSE)).await;
     }
 }
 

@@ -12,7 +12,7 @@ mod simulation;
 mod stand_ins;
 mod targets;
 
-use std::{future::pending, sync::Arc};
+use std::{future::pending, num::NonZeroU16, sync::Arc};
 
 use common::shutdown::Shutdown;
 use tokio::task::{JoinError, JoinSet};
@@ -23,7 +23,7 @@ use stand_ins::{StandIn, StandIns};
 /// Takes shards until `shutdown`, then waits for those in hand.
 pub async fn work(migrator: &Arc<Migrator>, shutdown: &Shutdown) {
     let queue = &migrator.resources.queue;
-    let mut shards = queue.consume_shards(migrator.config.migrate_shards, shutdown.clone());
+    let mut shards = queue.consume_shards(migrator.config.shards(), shutdown.clone());
     let waiting = migrator.config.migrate_waiting_shards;
     let (stand_ins, mut asked) = StandIns::new(waiting.into());
     let mut in_hand = JoinSet::new();
@@ -54,7 +54,7 @@ async fn work_beside(
     shutdown: Shutdown,
 ) {
     let queue = &migrator.resources.queue;
-    let mut shards = queue.consume_shards(1, stand_in.over.clone());
+    let mut shards = queue.consume_shards(NonZeroU16::MIN, stand_in.over.clone());
     let working = async {
         // What was handed back as this process stops would come again at once.
         while !shutdown.is_cancelled()

@@ -9,7 +9,7 @@ mod origin;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
 use loadtest::{
     cpu::Processes,
@@ -25,7 +25,7 @@ use origin::Origin;
 use support::{Process, address, from_environment, knows_workers, probe, seconds, tell};
 
 /// Photos of which hits are made.
-const KNOWN: u64 = 500;
+const KNOWN: NonZeroU64 = NonZeroU64::new(500).expect("there are some");
 /// Requests a second where each is for a new photo.
 const MISSES_PER_S: f64 = 60.0;
 /// Who ask for one new photo at once.
@@ -96,7 +96,7 @@ impl Fleet {
         Self { servers, worker }
     }
 
-    fn plan(&self, origin: &Origin, kind: &str, rate: f64, distinct: Option<u64>) -> Plan {
+    fn plan(&self, origin: &Origin, kind: &str, rate: f64, distinct: Option<NonZeroU64>) -> Plan {
         Plan {
             name: kind.into(),
             service: self.servers[0].url(),
@@ -139,7 +139,7 @@ impl Fleet {
 /// Asks for photos that are known already.
 async fn hits(fleet: &Fleet, origin: &Origin) -> anyhow::Result<Outcome> {
     println!("photos that are known");
-    let lasts = Duration::from_secs_f64(KNOWN as f64 / MISSES_PER_S + 1.0);
+    let lasts = Duration::from_secs_f64(KNOWN.get() as f64 / MISSES_PER_S + 1.0);
     let first = Plan {
         lasts,
         warm_up: Duration::ZERO,

@@ -137,7 +137,7 @@ async fn publish(queue: &Queue) -> anyhow::Result<f64> {
 }
 
 async fn work(queue: Queue, shutdown: Shutdown) {
-    let mut consumer = queue.consume(JobQueue::Tagging, 64, shutdown);
+    let mut consumer = queue.consume(JobQueue::Tagging, testing::prefetch(64), shutdown);
     while let Some(received) = consumer.next().await {
         if let Received::Delivery(delivery) = received {
             let _ = delivery.ack().await;

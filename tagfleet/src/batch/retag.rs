@@ -83,14 +83,11 @@ impl Retag {
             ("content-type", "application/json".to_owned()),
             ("idempotency-key", key),
         ];
-        let send = || client.create("", &headers, body.to_string().into());
+        let send = async || {
+            let body = body.to_string();
+            client.create("", &headers, body.into()).await
+        };
         let batch = tries::stubborn(send).await?;
-        let id = batch["id"].as_str().unwrap_or_default();
-        if self.watch {
-            eprintln!("{id}: {} images", batch["request_counts"]["total"]);
-            return watch::watch(client, id).await;
-        }
-        println!("{id}");
-        Ok(ExitCode::SUCCESS)
+        watch::tell_taken(client, &batch, self.watch).await
     }
 }

@@ -39,13 +39,7 @@ impl Retry {
             Only::Retryable => "retryable",
         };
         let key = self.idempotency_key.unwrap_or_else(tries::random_key);
-        let batch = tries::stubborn(|| client.retry(&self.batch, only, &key)).await?;
-        let id = batch["id"].as_str().unwrap_or_default();
-        if self.watch {
-            eprintln!("{id}: {} images", batch["request_counts"]["total"]);
-            return watch::watch(client, id).await;
-        }
-        println!("{id}");
-        Ok(ExitCode::SUCCESS)
+        let batch = tries::stubborn(async || client.retry(&self.batch, only, &key).await).await?;
+        watch::tell_taken(client, &batch, self.watch).await
     }
 }

@@ -1,8 +1,7 @@
 //! `tagfleet batch submit`: sent until it is taken, and taken once.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::bail;
 use clap::{Args, ValueEnum};
 use manifest::{Columns, Format};
 use serde_json::Value;
@@ -12,12 +11,8 @@ use crate::asked::{Asked, query};
 use super::{
     client::{Client, Refused},
     list::List,
-    watch,
+    tries, watch,
 };
-
-/// Tries of the upload; each goes on where the one before ended.
-const TRIES: u32 = 6;
-const PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 pub struct Submit {
@@ -83,13 +78,7 @@ impl Submit {
         for warning in batch["warnings"].as_array().into_iter().flatten() {
             eprintln!("{}", warning.as_str().unwrap_or_default());
         }
-        let id = batch["id"].as_str().unwrap_or_default();
-        if self.watch {
-            eprintln!("{id}: {} images", batch["request_counts"]["total"]);
-            return watch::watch(client, id).await;
-        }
-        println!("{id}");
-        Ok(ExitCode::SUCCESS)
+        watch::tell_taken(client, &batch, self.watch).await
     }
 
     async fn send(&self, client: &Client, list: &List) -> anyhow::Result<Value> {
@@ -100,26 +89,27 @@ impl Submit {
                 "idempotency-key",
                 self.idempotency_key
                     .clone()
-                    .unwrap_or_else(super::tries::random_key),
+                    .unwrap_or_else(tries::random_key),
             ),
         ];
         let query = self.query(list)?;
-        let mut tried = 1;
-        loop {
-            let sent = client.create(&query, &headers, list.body().await?).await;
-            // What is wrong with the list says more than what the service made of its first half.
-            if let (Err(_), Some(wrong)) = (&sent, list.wrong()) {
-                bail!("{}: {wrong}", self.list.display());
-            }
-            match sent {
-                Err(Refused::Passing(why)) if tried < TRIES => {
-                    eprintln!("sent once more, since {why}");
-                    tokio::time::sleep(PAUSE * tried).await;
-                    tried += 1;
+        // Each try goes on where the one before ended.
+        let batch = tries::stubborn(async || {
+            let body = match list.body().await {
+                Ok(body) => body,
+                Err(error) => return Err(Refused::Lasting(format!("{error:#}"))),
+            };
+            let sent = client.create(&query, &headers, body).await;
+            match list.wrong() {
+                // It says more than what the service made of the list's first half.
+                Some(wrong) if sent.is_err() => {
+                    let wrong = format!("{}: {wrong}", self.list.display());
+                    Err(Refused::Lasting(wrong))
                 }
-                sent => return Ok(sent?),
+                _ => sent,
             }
-        }
+        });
+        Ok(batch.await?)
     }
 
     fn query(&self, list: &List) -> anyhow::Result<String> {

@@ -14,6 +14,17 @@ const NOTHING_SUCCEEDED: u8 = 3;
 /// So many codes and hosts are shown.
 const TOP: usize = 5;
 
+/// Tells of a batch that the service has taken: its id, or how it goes until it ends.
+pub async fn tell_taken(client: &Client, batch: &Value, watched: bool) -> anyhow::Result<ExitCode> {
+    let id = batch["id"].as_str().unwrap_or_default();
+    if watched {
+        eprintln!("{id}: {} images", batch["request_counts"]["total"]);
+        return watch(client, id).await;
+    }
+    println!("{id}");
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Exits with 1 when the batch was cancelled, ran out of time, or had a list that could not be read; with 3 when it was
 /// completed and nothing succeeded.
 pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {

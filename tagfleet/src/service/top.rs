@@ -4,6 +4,7 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use clap::Args;
 use comfy_table::Table;
+use common::config::{ConfigError, refuse};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -18,7 +19,7 @@ pub struct Top {
     #[command(flatten)]
     service: ServiceArgs,
 
-    /// Seconds between two looks
+    /// Seconds between two looks, 0.1 to 3600
     #[arg(long, default_value_t = 2.0)]
     interval_s: f64,
 
@@ -33,8 +34,9 @@ pub struct Top {
 
 impl Top {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        check_interval(self.interval_s)?;
         let service = self.service.open()?;
-        let interval = Duration::from_secs_f64(self.interval_s.clamp(0.1, 3_600.0));
+        let interval = Duration::from_secs_f64(self.interval_s);
         let clears = !self.once && !self.json && std::io::stdout().is_terminal();
         loop {
             let seen = look(&service, self.json).await?;
@@ -45,6 +47,14 @@ impl Top {
             }
             sleep(interval).await;
         }
+    }
+}
+
+fn check_interval(seconds: f64) -> Result<(), ConfigError> {
+    if (0.1..=3_600.0).contains(&seconds) {
+        Ok(())
+    } else {
+        refuse("--interval-s", "must be 0.1 to 3600")
     }
 }
 
@@ -147,6 +157,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_interval_that_is_none_is_refused() {
+        for (seconds, fits) in [
+            (0.1, true),
+            (3_600.0, true),
+            (0.0, false),
+            (-1.0, false),
+            (3_601.0, false),
+            (f64::NAN, false),
+        ] {
+            assert_eq!(check_interval(seconds).is_ok(), fits, "{seconds}");
+        }
+    }
 
     #[test]
     fn what_is_not_told_is_a_dash() {

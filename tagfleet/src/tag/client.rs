@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context;
+use common::backoff::Pauses;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ use crate::asked::query;
 /// Tries of one image where the service says that another may help.
 const TRIES: u32 = 4;
 /// Waited where the service names no `Retry-After`.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSES: Pauses = Pauses::doubling(Duration::from_millis(500), Duration::from_secs(2));
 /// The service keeps to `timeout_ms`; the rest is for the way there and back.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -90,7 +91,10 @@ impl Client {
         loop {
             match self.attempt(&source).await {
                 Err((problem, wait)) if problem.retryable && tried < TRIES => {
-                    tokio::time::sleep(wait.unwrap_or(PAUSE * tried)).await;
+                    match wait {
+                        Some(wait) => tokio::time::sleep(wait).await,
+                        None => PAUSES.wait(tried).await,
+                    }
                     tried += 1;
                 }
                 result => {

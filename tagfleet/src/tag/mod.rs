@@ -8,6 +8,7 @@ mod source;
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Args;
+use common::config::positive;
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -58,10 +59,10 @@ pub struct TagArgs {
 impl TagArgs {
     /// Exits with 1 when any image failed.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        positive("--repeat", self.repeat)?;
+        positive("--concurrency", self.concurrency)?;
         let found = source::find(&self.images)?;
-        let sources: Vec<Source> = std::iter::repeat_n(found, self.repeat.max(1))
-            .flatten()
-            .collect();
+        let sources: Vec<Source> = std::iter::repeat_n(found, self.repeat).flatten().collect();
         let options = self.asked.options()?;
         let client = Client::new(&self.api, self.api_key, options, self.timeout_ms)?;
         let progress = progress(sources.len());
@@ -70,7 +71,7 @@ impl TagArgs {
                 let client = &client;
                 async move { client.tag(source).await }
             })
-            .buffered(self.concurrency.max(1));
+            .buffered(self.concurrency);
         let mut tagged = Vec::new();
         let mut failed = 0;
         while let Some(outcome) = outcomes.next().await {

@@ -3,6 +3,7 @@ mod reading;
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU16,
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -39,7 +40,7 @@ const TILE: TileSpec = TileSpec {
 };
 const MAX_BATCH: usize = 2;
 /// Two batches of the one engine thread.
-const PREFETCH: u16 = 4;
+const PREFETCH: NonZeroU16 = testing::prefetch(4);
 
 #[derive(Parser)]
 struct Config {
@@ -320,10 +321,10 @@ async fn the_next_batch_is_decoded_and_in_the_queue_while_one_computes_and_the_r
     room.publish(0..8).await;
     let first = room.first().await;
     until("the others are in the queue", async || {
-        room.batcher.waiting() == usize::from(PREFETCH) - first
+        room.batcher.waiting() == usize::from(PREFETCH.get()) - first
     })
     .await;
-    assert_eq!(room.left().await, 8 - u64::from(PREFETCH));
+    assert_eq!(room.left().await, 8 - u64::from(PREFETCH.get()));
     assert_eq!(first + room.drain().await, 8);
 }
 
@@ -364,7 +365,7 @@ async fn the_engine_never_sees_a_job_whose_client_has_left() {
     let first = room.first().await;
     room.publish(1..6).await;
     until("the others are in the queue", async || {
-        room.batcher.waiting() == usize::from(PREFETCH) - first
+        room.batcher.waiting() == usize::from(PREFETCH.get()) - first
     })
     .await;
     leave(3).await;

@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    num::NonZeroU16,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -61,11 +62,11 @@ impl Shards {
         Ok(())
     }
 
-    pub fn consume(&self, prefetch: u16, shutdown: Shutdown) -> Consumer {
+    pub fn consume(&self, prefetch: NonZeroU16, shutdown: Shutdown) -> Consumer {
         self.shared.state().consumers += 1;
         Consumer {
             shared: self.shared.clone(),
-            credit: Arc::new(Semaphore::new(prefetch.into())),
+            credit: Arc::new(Semaphore::new(prefetch.get().into())),
             shutdown,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    num::NonZeroU16,
     time::Duration,
 };
 
@@ -28,7 +29,7 @@ struct World {
     schedule: Schedule,
     memory: Memory,
     config: QueueConfig,
-    prefetch: u16,
+    prefetch: NonZeroU16,
     jobs: RefCell<Vec<Job>>,
     open: Cell<usize>,
     shutdown: Shutdown,
@@ -92,7 +93,7 @@ impl World {
             schedule: schedule.clone(),
             memory: Memory::new(&config),
             config,
-            prefetch: schedule.between(1, 4) as u16,
+            prefetch: testing::prefetch(schedule.between(1, 4) as u16),
             open: Cell::new(jobs.len()),
             jobs: RefCell::new(jobs),
             shutdown: Shutdown::new(),
@@ -162,7 +163,10 @@ impl World {
         hands.last = delivery.attempt == self.config.queue_max_attempts;
         let held = &mut hands.jobs[delivery.priority as usize];
         *held += 1;
-        assert!(*held <= self.prefetch.into(), "no more than the prefetch");
+        assert!(
+            *held <= self.prefetch.get().into(),
+            "no more than the prefetch"
+        );
         assert!(
             !hands.last || hands.jobs.iter().sum::<usize>() == 1,
             "a last attempt is alone"

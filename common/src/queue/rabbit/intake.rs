@@ -12,7 +12,6 @@ use tokio::{
     },
     time::sleep,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Inner, Link, Place,
@@ -23,6 +22,7 @@ use super::{
     lost,
     receipt::{Hands, Receipt},
     source::Source,
+    stop::Stop,
     within,
 };
 use crate::{
@@ -40,8 +40,7 @@ pub(super) struct Intake {
     pub retries: Sender<Arrival>,
     pub hands: Hands,
     prefetch: u16,
-    shutdown: Shutdown,
-    abandoned: CancellationToken,
+    stop: Stop,
 }
 
 pub(super) fn start(
@@ -61,8 +60,10 @@ pub(super) fn start(
         retries: retries_in,
         hands: hands.clone(),
         prefetch,
-        shutdown,
-        abandoned: abandoned.clone(),
+        stop: Stop {
+            shutdown,
+            abandoned: abandoned.clone(),
+        },
     };
     tasks.spawn(intake.run());
     Consumer {
@@ -92,7 +93,7 @@ impl Intake {
             self.hands.changed.notify_one();
             tokio::select! {
                 () = backoff.wait() => {}
-                () = self.stopped() => break,
+                () = self.stop.told() => break,
             }
         }
         // The senders first: who looks after this change must find the end.
@@ -105,7 +106,7 @@ impl Intake {
     async fn session(&self) -> Result<(), QueueError> {
         let link = tokio::select! {
             link = self.inner.broker.link("consumer") => Arc::new(link?),
-            () = self.stopped() => return Ok(()),
+            () = self.stop.told() => return Ok(()),
         };
         let pumps = self
             .queues
@@ -139,7 +140,7 @@ impl Intake {
             self.hands.changed.notify_one();
             tokio::select! {
                 () = backoff.wait() => {}
-                () = self.stopped() => return,
+                () = self.stop.told() => return,
             }
         }
     }
@@ -186,7 +187,7 @@ impl Intake {
         loop {
             tokio::select! {
                 biased;
-                () = self.stopped() => break,
+                () = self.stop.told() => break,
                 delivery = deliveries.next() => match delivery {
                     Some(Ok(delivery)) => credit.note(self.receive(&source, queue, to, delivery).await),
                     Some(Err(error)) => return Err(error.into()),
@@ -318,7 +319,7 @@ impl Intake {
         original: &Receipt,
     ) -> bool {
         let mut backoff = Backoff::default();
-        while original.is_live() && !self.is_stopped() {
+        while original.is_live() && !self.stop.is_told() {
             let publisher = &self.inner.publisher;
             let copied = publisher.publish_copy(place, payload.clone(), properties.clone());
             let outcome = tokio::select! {
@@ -331,7 +332,7 @@ impl Intake {
             }
             tokio::select! {
                 () = backoff.wait() => {}
-                () = self.stopped() => {}
+                () = self.stop.told() => {}
             }
         }
         false
@@ -339,18 +340,7 @@ impl Intake {
 
     /// Returns once even a copy on its way is not waited for any more.
     async fn stopped_for_long(&self) {
-        self.stopped().await;
+        self.stop.told().await;
         sleep(COPIED_WITHIN).await;
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.shutdown.is_cancelled() || self.abandoned.is_cancelled()
-    }
-
-    pub async fn stopped(&self) {
-        tokio::select! {
-            () = self.shutdown.cancelled() => {}
-            () = self.abandoned.cancelled() => {}
-        }
     }
 }

@@ -14,9 +14,10 @@ mod receipt;
 mod retries;
 mod shards;
 mod source;
+mod stop;
 mod topology;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -126,17 +127,17 @@ impl Rabbit {
         })
     }
 
-    pub fn consume_shards(&self, prefetch: u16, shutdown: Shutdown) -> ShardConsumer {
-        shards::start(self.inner.clone(), prefetch.max(1), shutdown)
+    pub fn consume_shards(&self, prefetch: NonZeroU16, shutdown: Shutdown) -> ShardConsumer {
+        shards::start(self.inner.clone(), prefetch.get(), shutdown)
     }
 
     pub fn shard_depth<'a>(&'a self) -> BoxFuture<'a, Result<Depth, QueueError>> {
         Box::pin(async move { self.inner.publisher.depth(Place::Shards).await })
     }
 
-    pub fn consume(&self, queue: JobQueue, prefetch: u16, shutdown: Shutdown) -> Consumer {
-        // To AMQP, 0 means no limit.
-        intake::start(self.inner.clone(), queue, prefetch.max(1), shutdown)
+    /// To AMQP, a prefetch of 0 means no limit.
+    pub fn consume(&self, queue: JobQueue, prefetch: NonZeroU16, shutdown: Shutdown) -> Consumer {
+        intake::start(self.inner.clone(), queue, prefetch.get(), shutdown)
     }
 
     pub fn depth<'a>(&'a self, queue: QueueId) -> BoxFuture<'a, Result<Depth, QueueError>> {

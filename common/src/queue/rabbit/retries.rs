@@ -18,15 +18,17 @@ use super::{
     source::Source,
     within,
 };
-use crate::queue::{QueueError, QueueId};
+use crate::{
+    backoff::{Pauses, jittered},
+    queue::{QueueError, QueueId},
+};
 
 /// Between looks at the retry queues; jittered, since all consumers look.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two such jobs, for others that wait meanwhile.
 const TURN: Duration = Duration::from_millis(20);
 /// So long a worker takes nothing new, to have nothing in hand. Doubled each time that it was too short.
-const EMPTY_WITHIN: Duration = Duration::from_millis(500);
-const EMPTY_WITHIN_AT_MOST: Duration = Duration::from_secs(16);
+const EMPTY_WITHIN: Pauses = Pauses::doubling(Duration::from_millis(500), Duration::from_secs(16));
 
 /// What became of a look at one queue.
 enum Looked {
@@ -51,19 +53,22 @@ impl Intake {
             channel: within(link.channel()).await?,
             link: link.clone(),
         });
-        let mut patience = EMPTY_WITHIN;
+        let mut looks = 1;
         loop {
-            match self.fetch_one(&source, queue, to, patience).await? {
+            match self
+                .fetch_one(&source, queue, to, EMPTY_WITHIN.after(looks))
+                .await?
+            {
                 Looked::Found => {
-                    patience = EMPTY_WITHIN;
+                    looks = 1;
                     self.hands.until_shared().await;
                     sleep(TURN).await;
                     continue;
                 }
-                Looked::NeverAlone => patience = EMPTY_WITHIN_AT_MOST.min(patience * 2),
+                Looked::NeverAlone => looks += 1,
                 Looked::Nothing => {}
             }
-            sleep(LOOK_EVERY.mul_f64(0.5 + rand::random::<f64>())).await;
+            sleep(jittered(LOOK_EVERY)).await;
         }
     }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use lapin::{BasicProperties, message::Delivery};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use super::{
     Inner, Place, ended, lost,
     receipt::{Hands, Receipt},
     source::Source,
+    stop::Stop,
     within,
 };
 use crate::{
@@ -42,8 +43,7 @@ struct Intake {
     inner: Arc<Inner>,
     to: Sender<Arrival>,
     prefetch: u16,
-    shutdown: Shutdown,
-    abandoned: CancellationToken,
+    stop: Stop,
 }
 
 pub(super) fn start(inner: Arc<Inner>, prefetch: u16, shutdown: Shutdown) -> Consumer {
@@ -54,8 +54,10 @@ pub(super) fn start(inner: Arc<Inner>, prefetch: u16, shutdown: Shutdown) -> Con
         inner,
         to,
         prefetch,
-        shutdown: shutdown.clone(),
-        abandoned: abandoned.clone(),
+        stop: Stop {
+            shutdown: shutdown.clone(),
+            abandoned: abandoned.clone(),
+        },
     };
     tasks.spawn(intake.run());
     Consumer {
@@ -100,7 +102,7 @@ impl Intake {
             }
             tokio::select! {
                 () = backoff.wait() => {}
-                () = self.stopped() => break,
+                () = self.stop.told() => break,
             }
         }
     }
@@ -109,7 +111,7 @@ impl Intake {
     async fn session(&self) -> Result<(), QueueError> {
         let link = tokio::select! {
             link = self.inner.broker.link("shards") => Arc::new(link?),
-            () = self.stopped() => return Ok(()),
+            () = self.stop.told() => return Ok(()),
         };
         let topology = &self.inner.broker.topology;
         within(topology.ensure(&link, Place::Shards)).await?;
@@ -118,7 +120,7 @@ impl Intake {
         loop {
             let delivery = tokio::select! {
                 biased;
-                () = self.stopped() => break,
+                () = self.stop.told() => break,
                 () = link.broken() => return Err(lost()),
                 delivery = deliveries.next() => delivery,
             };
@@ -148,13 +150,6 @@ impl Intake {
                 receipt,
             })
             .await;
-    }
-
-    async fn stopped(&self) {
-        tokio::select! {
-            () = self.shutdown.cancelled() => {}
-            () = self.abandoned.cancelled() => {}
-        }
     }
 }
 

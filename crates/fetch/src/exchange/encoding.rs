@@ -6,6 +6,7 @@ use std::io::Cursor;
 use bytes::{Bytes, BytesMut};
 use common::{
     budget::Budget,
+    image::is_image,
     stage::Stage,
     unpack::{Bounded, Compression, NotUnpacked, bare_deflate, decoded},
 };
@@ -17,16 +18,6 @@ use crate::{failure::Failure, faults};
 /// Nobody packs an image more often.
 const MOST_TIMES: usize = 2;
 const READ_BYTES: usize = 64 << 10;
-/// How images begin that are read here: such bytes are packed no further, whatever is said of them.
-const IMAGES: [&[u8]; 7] = [
-    b"\xff\xd8\xff",
-    b"\x89PNG",
-    b"GIF8",
-    b"RIFF",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-];
 
 /// Returns how the body was packed, the last time last.
 pub fn encodings(headers: &HeaderMap) -> Vec<Compression> {
@@ -62,7 +53,8 @@ pub async fn unpacked(
 
 /// `None` where the bytes show that they are not packed like that.
 fn decoder(file: &Bytes, encoding: Compression) -> Option<Bounded> {
-    if IMAGES.iter().any(|magic| file.starts_with(magic)) || file.get(4..8) == Some(b"ftyp") {
+    // Such bytes are packed no further, whatever is said of them.
+    if is_image(file) {
         return None;
     }
     let packed = Cursor::new(file.clone());

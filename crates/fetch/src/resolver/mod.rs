@@ -11,7 +11,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::{faults, guard::Guard};
 
-pub use names::{Found, Lookup, Names, NotFound};
+pub use names::{Found, Lookup, Names, NotFound, SHORTEST_TTL};
 pub use system::SystemLookup;
 
 /// The resolver of a client that serves origins which nobody vouched for, or

@@ -16,7 +16,7 @@ const MOST_NAMES: u64 = 10_000;
 /// Addresses of one name that are looked at, and connected to: the rest is as if it were not there.
 const MOST_ADDRESSES: usize = 64;
 /// A name that changes with every answer is still asked for once a second at the most.
-const SHORTEST_TTL: Duration = Duration::from_secs(1);
+pub const SHORTEST_TTL: Duration = Duration::from_secs(1);
 /// A name that is not there may be there soon.
 const LONGEST_NONE: Duration = Duration::from_secs(10);
 
@@ -80,6 +80,7 @@ impl fmt::Debug for Names {
 }
 
 impl Names {
+    /// `longest_ttl`: a second or more.
     pub fn new(lookup: Arc<dyn Lookup>, timeout: Duration, longest_ttl: Duration) -> Self {
         let known = Cache::builder()
             .max_capacity(MOST_NAMES)
@@ -141,7 +142,7 @@ impl Names {
         Known {
             addresses: addresses.into(),
             why: NotFound("dns_nxdomain"),
-            ttl: ttl.clamp(SHORTEST_TTL, longest.max(SHORTEST_TTL)),
+            ttl: ttl.clamp(SHORTEST_TTL, longest),
         }
     }
 }

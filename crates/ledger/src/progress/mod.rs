@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use moka::sync::Cache;
 use tokio::sync::Mutex;
 
@@ -185,11 +185,7 @@ impl Ledger {
             let head = self.head(&key.page(page.0, page.1)).await?;
             Ok::<_, LedgerError>(head.map(|(head, _)| (page, head.tally)))
         });
-        looks
-            .buffered(LOOKS)
-            .try_filter_map(async |seen| Ok(seen))
-            .try_collect()
-            .await
+        seen(looks).await
     }
 
     async fn look_at_results(
@@ -208,11 +204,7 @@ impl Ledger {
             let head = self.head(&key.results(shard)).await?;
             Ok::<_, LedgerError>(head.map(|(head, _)| (shard, head.tally)))
         });
-        looks
-            .buffered(LOOKS)
-            .try_filter_map(async |seen| Ok(seen))
-            .try_collect()
-            .await
+        seen(looks).await
     }
 
     /// The head of a page and its length.
@@ -224,6 +216,16 @@ impl Ledger {
         head.map(Some)
             .ok_or_else(|| LedgerError::Unreadable(name.to_owned(), "no page".to_owned()))
     }
+}
+
+/// Makes the looks, several at once, and returns what they found.
+async fn seen<T>(
+    looks: impl Stream<Item = impl Future<Output = Result<Option<T>, LedgerError>>>,
+) -> Result<Vec<T>, LedgerError> {
+    let seen = looks.buffered(LOOKS);
+    seen.try_filter_map(async |seen| Ok(seen))
+        .try_collect()
+        .await
 }
 
 impl Fold {

@@ -5,7 +5,7 @@ mod sign;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Args;
 
-use common::config::{ConfigError, refuse};
+use common::config::{ConfigError, positive, refuse};
 pub use sign::Signer;
 use sign::derived;
 
@@ -38,7 +38,7 @@ impl WebhookConfig {
         if !secrets.all(|secret| secret.chars().count() >= LEAST_CHARS) {
             return refuse("--webhook-secrets", "must have 24 characters each, or more");
         }
-        Ok(())
+        positive("--webhook-pause-ms", self.webhook_pause_ms)
     }
 }
 

@@ -1,4 +1,5 @@
 use clap::Args;
+use common::config::{ConfigError, refuse};
 use url::Url;
 
 /// Which requests are traced, and to where.
@@ -16,7 +17,7 @@ pub struct TraceConfig {
     pub trace_endpoint: Option<Url>,
 
     /// Requests that take at least so long are traced, milliseconds. Those that fail with 5xx are as well, and those whose
-    /// `traceparent` says that their caller traces them
+    /// `traceparent` says that their caller traces them; 0: all
     #[arg(long, env = "TAGFLEET_TRACE_SLOW_MS", default_value_t = 1_000)]
     pub trace_slow_ms: u64,
 
@@ -26,6 +27,14 @@ pub struct TraceConfig {
 }
 
 impl TraceConfig {
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let endpoint = self.trace_endpoint.as_ref();
+        if endpoint.is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
+            return refuse("--trace-endpoint", "must begin with http:// or https://");
+        }
+        Ok(())
+    }
+
     /// Returns where traces are sent to: below the base URL, as the standard says.
     pub fn endpoint(&self) -> Option<Url> {
         let mut url = self.trace_endpoint.clone()?;
@@ -38,6 +47,22 @@ impl TraceConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_collector_speaks_http() {
+        for (base, fits) in [
+            ("http://localhost:4318", true),
+            ("https://otel/base", true),
+            ("grpc://localhost:4317", false),
+        ] {
+            let config = TraceConfig {
+                trace_endpoint: Some(base.parse().expect("a URL")),
+                ..TraceConfig::default()
+            };
+            assert_eq!(config.validate().is_ok(), fits, "{base}");
+        }
+        assert_eq!(TraceConfig::default().validate(), Ok(()));
+    }
 
     #[test]
     fn the_path_of_the_standard_is_added() {

@@ -151,6 +151,19 @@ fn kind(value: &Value) -> String {
     }
 }
 
+/// Refuses a number of tags, or a least confidence, that no answer can have.
+pub fn check_bounds(limit: Option<u16>, threshold: Option<f32>) -> Result<(), Fault> {
+    if limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
+        return Err(Fault::invalid("limit must be 1 to 100"));
+    }
+    // Says no to NaN too, which a query string can hold.
+    let is_share = |threshold: f32| (0.0..=1.0).contains(&threshold);
+    if !threshold.is_none_or(is_share) {
+        return Err(Fault::invalid("threshold must be 0 to 1"));
+    }
+    Ok(())
+}
+
 /// What the options come to.
 #[derive(Debug)]
 pub struct Asking {
@@ -165,14 +178,7 @@ impl TagOptions {
     }
 
     pub fn check(self) -> Result<Asking, Fault> {
-        if self.limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
-            return Err(Fault::invalid("limit must be 1 to 100"));
-        }
-        // Says no to NaN too, which a query string can hold.
-        let is_share = |threshold: f32| (0.0..=1.0).contains(&threshold);
-        if !self.threshold.is_none_or(is_share) {
-            return Err(Fault::invalid("threshold must be 0 to 1"));
-        }
+        check_bounds(self.limit, self.threshold)?;
         let asked = Asked {
             features: features(self.features.as_deref())?,
             limit: self.limit,

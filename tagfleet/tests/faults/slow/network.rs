@@ -128,7 +128,7 @@ fn account(done: &[usize]) -> Account {
 /// Numbers of the jobs that were done. Whoever is cut off before its ack is answered cannot tell whether it came through: a
 /// result is stored before.
 async fn work(queue: Queue, shutdown: Shutdown) -> Vec<usize> {
-    let mut consumer = queue.consume(JobQueue::Tagging, 4, shutdown);
+    let mut consumer = queue.consume(JobQueue::Tagging, testing::prefetch(4), shutdown);
     let mut done = Vec::new();
     while let Some(received) = consumer.next().await {
         let Received::Delivery(delivery) = received else {

@@ -5,7 +5,7 @@ use std::{ffi::c_int, ptr::NonNull};
 
 use super::{
     Model, Sampler, Token,
-    bindings::{llama_batch, llama_context},
+    bindings::{llama_batch, llama_context, llama_memory_t},
 };
 
 /// Every position of a sequence.
@@ -92,15 +92,22 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Returns what the context remembers, which lives as long as it does.
+    fn memory(&self) -> llama_memory_t {
+        // SAFETY: the context is alive.
+        unsafe {
+            self.model
+                .library
+                .functions
+                .llama_get_memory(self.handle.as_ptr())
+        }
+    }
+
     /// Lets `to` begin with all that `from` holds.
     pub fn copy_sequence(&mut self, from: i32, to: i32) {
         // SAFETY: the context and its memory are alive.
         unsafe {
-            let memory = self
-                .model
-                .library
-                .functions
-                .llama_get_memory(self.handle.as_ptr());
+            let memory = self.memory();
             self.model
                 .library
                 .functions
@@ -112,11 +119,7 @@ impl<'a> Context<'a> {
     pub fn remove_sequence(&mut self, sequence: i32) {
         // SAFETY: the context and its memory are alive. The whole of a sequence can always be removed.
         unsafe {
-            let memory = self
-                .model
-                .library
-                .functions
-                .llama_get_memory(self.handle.as_ptr());
+            let memory = self.memory();
             self.model
                 .library
                 .functions

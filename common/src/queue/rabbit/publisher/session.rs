@@ -13,14 +13,22 @@ use super::{
     outlet::{Held, Open, Outlet},
     pulse::Pulse,
 };
-use crate::queue::{
-    Depth, QueueError,
-    rabbit::{Broker, Link, Place, topology::is_missing, within},
+use crate::{
+    backoff::Pauses,
+    queue::{
+        Depth, QueueError,
+        rabbit::{Broker, Link, Place, topology::is_missing, within},
+    },
 };
 
 const BLOCKED: &str = "it lacks memory or disk";
 /// Before a message is sent again that its queue could not take.
-const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+const AGAIN_AFTER: Pauses = Pauses {
+    first: Duration::from_millis(100),
+    factor: 4,
+    longest: Duration::from_millis(400),
+};
+const SEND_TRIES: u32 = 3;
 /// Tries to make a queue: a busy broker of quorum queues takes seconds for each, and one that is made is found again.
 const DECLARE_TRIES: u32 = 4;
 
@@ -190,9 +198,9 @@ impl Session {
     /// Sends again what the queue could not take. We keep the length of queues, so it is in trouble: just made, without a
     /// leader for a moment, or on a node that goes.
     async fn insist(&self, channel: &Channel, outgoing: Outgoing) -> lapin::Result<Confirmation> {
-        for pause in AGAIN_AFTER {
+        for tried in 1..SEND_TRIES {
             match self.confirmation(channel, &outgoing).await {
-                Ok(Confirmation::Nack(None)) => sleep(pause).await,
+                Ok(Confirmation::Nack(None)) => sleep(AGAIN_AFTER.after(tried)).await,
                 ended => return ended,
             }
         }
