@@ -1,15 +1,26 @@
-//! TLS to a broker and a Redis whose certificates an authority of one's own has signed.
+//! TLS to a broker, a Redis and an object store whose certificates an authority of one's own has signed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{BufRead, BufReader, ErrorKind, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use common::{
     bus::{Bus, BusConfig, BusError},
     queue::{JobQueue, Message, Priority, Queue, QueueConfig, QueueKind},
+    store::{Store, StoreConfig, StoreError},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use tempfile::TempDir;
 use testing::servers::{Port, RabbitMq, Redis, eventually, unique};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// A folder with an authority, and with a certificate of `127.0.0.1` and its key, signed by it.
 struct Signed(TempDir);
@@ -126,4 +137,96 @@ async fn a_broker_of_ones_own_authority_is_trusted_where_it_is_named() {
     queue.close().await;
     let refused = Queue::connect(&queue_config(&port, None)).await;
     refused.expect_err("nobody vouches for it");
+}
+
+/// Speaks as much of S3 as it takes to say that an object is not there, over TLS alone.
+struct EmptyBucket {
+    port: u16,
+    /// Hears of each client that breaks the handshake off.
+    distrusted: UnboundedReceiver<()>,
+}
+
+impl EmptyBucket {
+    fn start(signed: &Signed) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let config = Arc::new(server_config(signed));
+        let (tell, distrusted) = unbounded_channel();
+        // It ends with this program.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let config = config.clone();
+                let tell = tell.clone();
+                std::thread::spawn(move || answer(stream, config, &tell));
+            }
+        });
+        Self { port, distrusted }
+    }
+
+    /// Opens it as a role does.
+    fn open(&self, authority: Option<&Path>) -> Result<Store, StoreError> {
+        let config = StoreConfig {
+            store_url: Some("s3://bucket/tagfleet".to_owned()),
+            store_ca_file: authority.map(Path::to_owned),
+            ..StoreConfig::default()
+        };
+        let endpoint = format!("https://127.0.0.1:{}", self.port);
+        let environment = [
+            ("AWS_ENDPOINT", endpoint.as_str()),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Store::open_in(&config, environment.into_iter())
+    }
+}
+
+fn server_config(signed: &Signed) -> ServerConfig {
+    common::tls::install_provider();
+    let certificate = CertificateDer::from_pem_file(signed.file("server.pem"));
+    let key = PrivateKeyDer::from_pem_file(signed.file("server.key"));
+    ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.expect("a certificate")],
+            key.expect("a key"),
+        )
+        .expect("they belong together")
+}
+
+fn answer(stream: TcpStream, config: Arc<ServerConfig>, tell: &UnboundedSender<()>) {
+    let connection = ServerConnection::new(config).expect("it is configured");
+    let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        match stream.read_line(&mut line) {
+            Ok(1..) => {}
+            // An alert.
+            Err(error) if error.kind() == ErrorKind::InvalidData => return drop(tell.send(())),
+            Ok(0) | Err(_) => return,
+        }
+    }
+    let absent = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let _ = stream.get_mut().write_all(absent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_store_of_ones_own_authority_is_trusted_where_it_is_named() {
+    let signed = Signed::new();
+    let mut bucket = EmptyBucket::start(&signed);
+    let trusting = bucket.open(Some(&signed.file("authority.pem")));
+    let found = trusting.expect("it opens").get("a").await;
+    assert_eq!(found.expect("it is trusted"), None);
+    // The client tries for minutes, so it is the server that tells.
+    let stranger = bucket.open(None).expect("it opens");
+    tokio::select! {
+        found = stranger.get("a") => assert!(found.is_err(), "nobody vouches for it"),
+        told = bucket.distrusted.recv() => told.expect("the server is there"),
+    }
+    for file in [PathBuf::from("/nowhere"), signed.file("server.key")] {
+        let refused = bucket.open(Some(&file));
+        assert!(matches!(refused, Err(StoreError::CaFile(_))), "{file:?}");
+    }
 }

@@ -84,14 +84,15 @@ class Server:
 class Edge:
     """HAProxy before one server, which `None` leaves out."""
 
-    def __init__(self, server_port=None, environment=None):
+    def __init__(self, server_port=None, environment=None, addresses=("127.0.0.1",)):
         self.port, self.stats_port = free_port(), free_port()
         self.folder = tempfile.TemporaryDirectory()
         servers = pathlib.Path(self.folder.name) / "servers.cfg"
         address = f"127.0.0.1:{server_port or free_port()}"
         servers.write_text(f"backend api\n    server api-1 {address}\n")
         self.log = pathlib.Path(self.folder.name) / "log"
-        settings = {"TAGFLEET_EDGE": f"127.0.0.1:{self.port}", "TAGFLEET_EDGE_STATS": f"127.0.0.1:{self.stats_port}", **(environment or {})}
+        listens = ",".join(f"{address}:{self.port}" for address in addresses)
+        settings = {"TAGFLEET_EDGE": listens, "TAGFLEET_EDGE_STATS": f"127.0.0.1:{self.stats_port}", **(environment or {})}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(["haproxy", "-db", "-f", SETTINGS, "-f", servers], stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **settings})
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import unittest
 
+import edge_clients
 from edge import Edge, Server
 from rendered import OVERLAYS, containers, environment, name, workloads
 from test_compose import SERVICES
@@ -90,6 +91,13 @@ class Behaviour(unittest.IsolatedAsyncioTestCase):
             await edge.until("/edge/healthz", 200)
             started = len(os.listdir(pathlib.Path("/proc") / str(edge.process.pid) / "task"))
             self.assertEqual(started, threads)
+
+
+class Clients(unittest.TestCase):
+    def test_one_client_holds_a_tenth_of_the_connections_at_the_most(self):
+        code, said = edge_clients.in_a_network_with_those()
+        self.assertEqual(code, 0, said)
+        self.assertIn("Ran 3 tests", said)
 
 
 class Containers(unittest.TestCase):

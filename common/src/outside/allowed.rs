@@ -6,7 +6,7 @@ use object_store::{ObjectStore, path::Path};
 use url::Url;
 
 use super::{NO_TARGET, Place, Target};
-use crate::store::{StoreError, settings};
+use crate::store::{Cloud, StoreConfig, StoreError, settings};
 
 #[derive(Debug)]
 pub struct Allowed {
@@ -27,8 +27,9 @@ impl Allowed {
     pub fn parse(
         flag: &'static str,
         entry: &str,
-        store_url: Option<&str>,
+        config: &StoreConfig,
     ) -> Result<Self, StoreError> {
+        let store_url = config.store_url.as_deref();
         let refuse = |why: &str| StoreError::Allowed(flag, entry.to_owned(), why.to_owned());
         let (tenant, below) = named(entry);
         let below = below.ok_or_else(|| refuse(NO_TARGET))?;
@@ -49,7 +50,7 @@ impl Allowed {
                 if store_url.is_some_and(|store| names_bucket(store, &below.bucket)) {
                     return Err(refuse("the service keeps its own state in this bucket"));
                 }
-                Root::Bucket(bucket(scheme, &below.bucket)?)
+                Root::Bucket(bucket(scheme, &below.bucket, config)?)
             }
         };
         Ok(Self {
@@ -111,8 +112,11 @@ fn names_bucket(store_url: &str, bucket: &str) -> bool {
     host == bucket || host.starts_with(&format!("{bucket}.")) || is_first_part.unwrap_or(false)
 }
 
-fn bucket(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    crate::tls::install_provider();
+fn bucket(
+    scheme: &str,
+    bucket: &str,
+    config: &StoreConfig,
+) -> Result<Arc<dyn ObjectStore>, StoreError> {
     let url = Url::parse(&format!("{scheme}://{bucket}/"))
         .map_err(|error| StoreError::Url(error.to_string()))?;
     // Credentials and endpoints, but for a bucket: that one is named here.
@@ -122,5 +126,5 @@ fn bucket(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError
             .any(|provider| name.starts_with(provider));
         is_providers && !name.contains("bucket") && !name.contains("container")
     });
-    Ok(Arc::from(object_store::parse_url_opts(&url, settings)?.0))
+    Ok(Cloud::at(&url, settings.collect(), config)?.objects)
 }

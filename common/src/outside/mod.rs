@@ -7,7 +7,7 @@ mod folder;
 mod opened;
 mod reading;
 
-use std::io;
+use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -45,7 +45,7 @@ pub fn check(config: &StoreConfig) -> Result<(), ConfigError> {
 const NO_TARGET: &str = "it is no file:///…, s3://…, gs://… or az://…";
 
 #[derive(Clone, Debug, Default)]
-pub struct Outside(std::sync::Arc<Vec<Allowed>>);
+pub struct Outside(Arc<Vec<Allowed>>);
 
 /// Something below what is allowed; it need not be there.
 #[derive(Clone, Debug)]
@@ -78,10 +78,8 @@ impl Outside {
     ) -> Result<Self, StoreError> {
         let allowed = entries
             .iter()
-            .map(|entry| Allowed::parse(flag, entry, config.store_url.as_deref()));
-        Ok(Self(std::sync::Arc::new(
-            allowed.collect::<Result<_, _>>()?,
-        )))
+            .map(|entry| Allowed::parse(flag, entry, config));
+        Ok(Self(Arc::new(allowed.collect::<Result<_, _>>()?)))
     }
 
     /// Returns whether a text is a URL of the kind that may be allowed, whether or not it is.

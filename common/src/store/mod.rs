@@ -25,6 +25,7 @@ use crate::{
     budget::{Budget, Held},
     config::{ConfigError, refuse},
 };
+pub(crate) use backend::Cloud;
 use counted::{Counted, STORE_CONFLICTS};
 pub use counted::{Operation, Requests, describe_metrics};
 pub use listing::{Entries, Listed};
@@ -42,6 +43,11 @@ pub struct StoreConfig {
     /// `AWS_SECRET_ACCESS_KEY=file:/run/secrets/store-key` [default: a folder below ~/.local/share]
     #[arg(long, env = "TAGFLEET_STORE_URL")]
     pub store_url: Option<String>,
+
+    /// Certificates in PEM of authorities that sign for object stores, beside the system's: for the store, and for what
+    /// --batch-allow and --source-allow name
+    #[arg(long, env = "TAGFLEET_STORE_CA_FILE")]
+    pub store_ca_file: Option<PathBuf>,
 
     /// Where batches' lists may lie and their results may go beside it, all that is below: `file:///folder`, `s3://bucket/prefix`,
     /// `gs://bucket/prefix` or `az://container/prefix`, by comma; with `TENANT=` before it for one tenant alone. The service opens it with its own
@@ -79,6 +85,8 @@ pub enum StoreError {
     Folder(PathBuf, std::io::Error),
     #[error("the store's setting {0} cannot be read: {1}")]
     Setting(String, String),
+    #[error("--store-ca-file cannot be used: {0}")]
+    CaFile(std::io::Error),
     #[error("{0}: {1}: {2}")]
     Allowed(&'static str, String, String),
     #[error("the object store failed: {0}")]
@@ -101,10 +109,18 @@ pub struct Store {
 
 impl Store {
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::open_in(config, std::env::vars())
+    }
+
+    /// The same, with credentials out of an environment that is handed in.
+    pub fn open_in(
+        config: &StoreConfig,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, StoreError> {
         match config.store_url.as_deref() {
             None => backend::folder(default_folder()),
             Some("memory:") => Ok(Self::over(Arc::new(InMemory::new()))),
-            Some(url) => backend::at(url),
+            Some(url) => backend::at(url, config, environment),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The ledger over an object store that fails, and what it asks of one.
 
 mod faults;
+mod lost;
 mod million;
 mod refused;
 mod requests;
