@@ -204,7 +204,10 @@ fn answer(stream: TcpStream, config: Arc<ServerConfig>, tell: &UnboundedSender<(
         match stream.read_line(&mut line) {
             Ok(1..) => {}
             // An alert.
-            Err(error) if error.kind() == ErrorKind::InvalidData => return drop(tell.send(())),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                let _ = tell.send(());
+                return;
+            }
             Ok(0) | Err(_) => return,
         }
     }

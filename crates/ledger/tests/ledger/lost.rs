@@ -71,7 +71,7 @@ async fn all_announce(
 /// Takes all messages out: numbers of shards, and of the calls that made them.
 async fn taken(queue: &Queue) -> Vec<(u32, u64)> {
     let waiting = queue.shard_depth().await.expect("answers").messages;
-    let mut shards = queue.consume_shards(u16::MAX, Shutdown::new());
+    let mut shards = queue.consume_shards(testing::prefetch(u16::MAX), Shutdown::new());
     let mut taken = Vec::new();
     for _ in 0..waiting {
         let delivery = shards.next().await.expect("it waits");
