@@ -71,8 +71,12 @@ pub async fn serve(
     while let Some(accepted) = shutdown.run_until_cancelled(acceptor.accept()).await {
         let server = server.clone();
         connections.spawn(async move {
-            server.connection(accepted.stream).await;
-            drop((accepted.place, accepted.counted));
+            let Accepted {
+                stream,
+                place: _place,
+                counted: _counted,
+            } = accepted;
+            server.connection(stream).await;
         });
     }
     drop(acceptor);
