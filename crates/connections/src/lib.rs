@@ -215,7 +215,8 @@ impl Server {
     }
 }
 
-/// `/v1/tags/` is `/v1/tags`. The pages of the reference are a folder, and stay one.
+/// `/v1/tags/` is `/v1/tags`. The pages of the reference are a folder, and stay one: tower-http's `NormalizePathLayer` knows no
+/// exception, and `/docs`, which leads to `/docs/`, would lead to itself.
 fn without_final_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let short = path.trim_end_matches('/');
