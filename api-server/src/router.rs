@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    middleware::{from_fn, from_fn_with_state, map_response},
+    middleware::{from_fn, from_fn_with_state},
     routing::get,
 };
 use utoipa::{
@@ -81,13 +81,16 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
     let docs = SwaggerUi::new("/docs")
         .config(shown)
         .url("/openapi.json", document);
-    let docs = Router::<Arc<AppState>>::from(docs).layer(map_response(page::guard_docs));
+    let docs = page::guarded(docs.into(), page::DOCS_POLICY);
+    let console = Router::new()
+        .route("/", get(page::index))
+        .route("/page/{*path}", get(page::part));
+    let console = page::guarded(console, page::POLICY);
     let cors = web::cors(&app.config.cors_allow_origin);
     let router = described
-        .route("/", get(page::index))
         .route("/page/samples", get(page::samples::list))
         .route("/page/samples/{name}", get(page::samples::photo))
-        .route("/page/{*path}", get(page::part))
+        .merge(console)
         .merge(docs)
         .fallback(context::unknown_path)
         .method_not_allowed_fallback(context::method_not_allowed)

@@ -232,31 +232,45 @@ impl Manifest {
         })
     }
 
-    /// Returns what of its numbers makes no sense; NaN never does.
+    /// Returns what makes no sense; NaN never does.
     fn flaw(&self) -> Option<&'static str> {
-        let spread = |rule: &Certainty| rule.plain_entropy > rule.sharp_entropy;
+        self.flaw_of_calibration()
+            .or_else(|| self.flaw_of_names())
+            .or_else(|| self.flaw_of_shares())
+            .or_else(|| self.flaw_of_kind())
+    }
+
+    fn flaw_of_calibration(&self) -> Option<&'static str> {
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
             return Some("temperature must be above 0");
         }
-        if !self.certainty.as_ref().is_none_or(spread) {
-            return Some("certainty.plain_entropy must be above sharp_entropy");
-        }
+        let is_spread = |rule: &Certainty| rule.plain_entropy > rule.sharp_entropy;
+        (!self.certainty.as_ref().is_none_or(is_spread))
+            .then_some("certainty.plain_entropy must be above sharp_entropy")
+    }
+
+    fn flaw_of_names(&self) -> Option<&'static str> {
         if self.kind == Kind::Other {
             return Some(
                 "kind must be `softmax`, `sigmoid`, `detector`, `lines`, `text`, `phrase` or `llm`",
             );
         }
-        if self.looks_for == Some(Subject::Other) {
-            return Some("looks_for must be `people`, `faces`, `safety`, `text` or `reading`");
-        }
+        (self.looks_for == Some(Subject::Other))
+            .then_some("looks_for must be `people`, `faces`, `safety`, `text` or `reading`")
+    }
+
+    fn flaw_of_shares(&self) -> Option<&'static str> {
         let is_a_share = |share: &f32| (0.0..=1.0).contains(share);
         if !self.thresholds.values().all(is_a_share) {
             return Some("thresholds must be 0 to 1");
         }
         let makes_sense = |gate: &Gate| is_a_share(&gate.plain) && is_a_share(&gate.text);
-        if !self.gate.as_ref().is_none_or(makes_sense) {
-            return Some("gate.plain and gate.text must be 0 to 1");
-        }
+        (!self.gate.as_ref().is_none_or(makes_sense))
+            .then_some("gate.plain and gate.text must be 0 to 1")
+    }
+
+    /// Returns what it says that a model of its kind has no use for.
+    fn flaw_of_kind(&self) -> Option<&'static str> {
         if (self.kind == Kind::Lines) != (self.looks_for == Some(Subject::Reading)) {
             return Some("a model of kind `lines` looks for `reading`, and no other does");
         }
@@ -264,15 +278,14 @@ impl Manifest {
             return Some("a model of kind `text` reads what others find, and looks for nothing");
         }
         let is_of_scores = matches!(self.kind, Kind::Softmax | Kind::Sigmoid);
-        if self.embedding.is_some_and(|it| it.dimension == 0)
-            || self.embedding.is_some() && !is_of_scores
-        {
+        let makes_sense = |it: Embedding| is_of_scores && it.dimension > 0;
+        if !self.embedding.is_none_or(makes_sense) {
             return Some(
                 "[embedding] is for softmax and sigmoid models, and its dimension is above 0",
             );
         }
-        let corrected = self.temperature != 1.0 || self.certainty.is_some();
-        (corrected && self.kind != Kind::Softmax)
+        let is_corrected = self.temperature != 1.0 || self.certainty.is_some();
+        (is_corrected && self.kind != Kind::Softmax)
             .then_some("temperature and [certainty] are for softmax models alone")
     }
 

@@ -276,17 +276,20 @@ fn commands() -> Vec<Finding> {
         ("redis-server", "tests and `make fleet`", "redis-server"),
         ("haproxy", "`make fleet`", "haproxy"),
     ];
-    let look = |(command, needed_for, package): (&str, &'static str, &str)| {
-        let cure =
-            (!on_path(command)).then(|| format!("not found; on Debian: apt-get install {package}"));
-        Finding {
-            what: command.to_owned(),
-            needed_for,
-            cure,
-            essential: false,
-        }
-    };
-    wanted.into_iter().map(look).collect()
+    let wanted = wanted.into_iter();
+    wanted
+        .map(|(name, needed_for, package)| command(name, needed_for, package))
+        .collect()
+}
+
+fn command(name: &str, needed_for: &'static str, package: &str) -> Finding {
+    let missing = || format!("not found; on Debian: apt-get install {package}");
+    Finding {
+        what: name.to_owned(),
+        needed_for,
+        cure: (!on_path(name)).then(missing),
+        essential: false,
+    }
 }
 
 fn on_path(command: &str) -> bool {

@@ -4,13 +4,15 @@
 pub mod samples;
 
 use axum::{
+    Router,
     body::Bytes,
     extract::Path,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
+use tower_http::set_header::SetResponseHeaderLayer;
 use web::{
     context::{RequestId, not_found},
     is_known,
@@ -20,16 +22,27 @@ static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/console");
 
 /// Scripts and styles of this server alone; pictures from anywhere, since a
 /// URL that is typed in is shown.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' blob: data: http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Swagger UI sets styles from its script. It is of the page's origin, whose session holds the API key: nobody may frame it.
-const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; \
+pub const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; \
                            img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Sets what holds for the documents of the API.
-pub async fn guard_docs(response: Response) -> Response {
-    guarded(response, DOCS_POLICY)
+/// Has browsers keep to `policy` in what these routes answer.
+pub fn guarded<S: Clone + Send + Sync + 'static>(
+    routes: Router<S>,
+    policy: &'static str,
+) -> Router<S> {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    headers.into_iter().fold(routes, |routes, (name, value)| {
+        let value = HeaderValue::from_static(value);
+        routes.layer(SetResponseHeaderLayer::overriding(name, value))
+    })
 }
 
 pub async fn index(id: RequestId, headers: HeaderMap) -> Response {
@@ -58,7 +71,7 @@ async fn file(path: &str, id: RequestId, asked: &HeaderMap) -> Response {
         (header::CACHE_CONTROL, "no-cache".to_owned()),
         (header::ETAG, tag),
     ];
-    guarded((described, response).into_response(), POLICY)
+    (described, response).into_response()
 }
 
 fn kind(path: &str) -> Option<&'static str> {
@@ -68,18 +81,4 @@ fn kind(path: &str) -> Option<&'static str> {
         "js" => Some("text/javascript; charset=utf-8"),
         _ => None,
     }
-}
-
-fn guarded(mut response: Response, policy: &'static str) -> Response {
-    let headers: [(HeaderName, &str); 3] = [
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
-    for (name, value) in headers {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    response
 }

@@ -141,13 +141,26 @@ impl Work<'_> {
                 return Ok(Done::cached(answered, Layer::Url));
             }
         };
-        let caching = caching.filter(|_| kept == Kept::Yes);
-        let Some(caching) = caching else {
-            self.context.end(Stage::Fetch);
-            let mut prepared = file::prepare(self.app, image, self.specs(), self.deadline).await?;
-            prepared.facts.keep_exif_if(self.asked.features.exif);
-            return self.tag(prepared, coming).await;
-        };
+        match caching {
+            Some(caching) if kept == Kept::Yes => {
+                self.tag_unless_known(caching, url, image, coming).await
+            }
+            _ => {
+                self.context.end(Stage::Fetch);
+                let prepared = self.prepare(image).await?;
+                self.tag(prepared, coming).await
+            }
+        }
+    }
+
+    /// Tags the image unless the cache knows its bytes, or what becomes of them, and keeps what comes of it.
+    async fn tag_unless_known(
+        mut self,
+        caching: &Caching<'_>,
+        url: Option<Digest>,
+        image: ImageBytes,
+        coming: Coming,
+    ) -> Result<Done, Fault> {
         let bytes = file::digest(self.app, &image.bytes, self.deadline).await?;
         let cache = caching.cache;
         let keeping = async {
@@ -162,10 +175,9 @@ impl Work<'_> {
             image.known_before();
             return Ok(Done::cached(answered, Layer::Bytes));
         }
-        let mut prepared = file::prepare(self.app, image, self.specs(), self.deadline).await?;
-        prepared.facts.keep_exif_if(self.asked.features.exif);
+        let prepared = self.prepare(image).await?;
         let tile = tiles_digest(&prepared);
-        let done = match caching.cache.by_tile(&caching.key, tile).await {
+        let done = match cache.by_tile(&caching.key, tile).await {
             Some(answered) => {
                 self.context.end(Stage::Prepare);
                 Done::copied(prepared.facts, answered)
@@ -250,6 +262,13 @@ impl Work<'_> {
     /// The tiles of all models that are shown the picture, its own first.
     fn specs(&self) -> Vec<TileSpec> {
         Also::tiles(&self.model, &self.beside)
+    }
+
+    /// By a reference that may change it: a body may go to another thread, but not be seen by two.
+    async fn prepare(&mut self, image: ImageBytes) -> Result<Prepared, Fault> {
+        let mut prepared = file::prepare(self.app, image, self.specs(), self.deadline).await?;
+        prepared.facts.keep_exif_if(self.asked.features.exif);
+        Ok(prepared)
     }
 
     async fn tag(self, prepared: Prepared, coming: Coming) -> Result<Done, Fault> {

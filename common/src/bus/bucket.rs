@@ -57,7 +57,7 @@ impl Bucket {
     }
 
     /// How long an empty bucket takes to be full.
-    pub fn span_us(&self) -> u64 {
+    fn span_us(&self) -> u64 {
         self.every_us * u64::from(self.burst)
     }
 }

@@ -43,7 +43,7 @@ mod glibc {
     /// Less is soon used again.
     const MUCH_BYTES: usize = 32 << 20;
 
-    pub fn give_back_free_pages() {
+    pub(super) fn give_back_free_pages() {
         // SAFETY: both look at the allocator's own lists, under its own locks.
         unsafe {
             if libc::mallinfo2().fordblks > MUCH_BYTES {
@@ -68,5 +68,5 @@ mod glibc {
 mod glibc {
     pub fn give_back_large_pieces() {}
     pub fn begin_with_few_arenas() {}
-    pub fn give_back_free_pages() {}
+    pub(super) fn give_back_free_pages() {}
 }

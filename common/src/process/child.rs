@@ -121,10 +121,10 @@ fn limit_processor(process: &Child, most: Duration) -> io::Result<()> {
     };
     let pid = process.id().and_then(|pid| Pid::from_raw(pid as i32));
     // Without a pid it has ended already, which shows when it is first heard.
-    match pid {
-        Some(pid) => Ok(prlimit(Some(pid), Resource::Cpu, limit).map(drop)?),
-        None => Ok(()),
+    if let Some(pid) = pid {
+        prlimit(Some(pid), Resource::Cpu, limit)?;
     }
+    Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]

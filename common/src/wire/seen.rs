@@ -196,7 +196,9 @@ impl Seen {
         for face in sure(&self.faces) {
             let of_body = without_face.iter().position(|body| body.holds(&face));
             match of_body {
-                Some(body) => drop(without_face.swap_remove(body)),
+                Some(body) => {
+                    without_face.swap_remove(body);
+                }
                 None => alone += 1,
             }
         }

@@ -71,8 +71,12 @@ pub async fn serve(
     while let Some(accepted) = shutdown.run_until_cancelled(acceptor.accept()).await {
         let server = server.clone();
         connections.spawn(async move {
-            server.connection(accepted.stream).await;
-            drop((accepted.place, accepted.counted));
+            let Accepted {
+                stream,
+                place: _place,
+                counted: _counted,
+            } = accepted;
+            server.connection(stream).await;
         });
     }
     drop(acceptor);
@@ -211,7 +215,8 @@ impl Server {
     }
 }
 
-/// `/v1/tags/` is `/v1/tags`. The pages of the reference are a folder, and stay one.
+/// `/v1/tags/` is `/v1/tags`. The pages of the reference are a folder, and stay one: tower-http's `NormalizePathLayer` knows no
+/// exception, and `/docs`, which leads to `/docs/`, would lead to itself.
 fn without_final_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let short = path.trim_end_matches('/');

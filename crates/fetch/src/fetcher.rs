@@ -8,7 +8,7 @@ use common::{
     fault::{Code, Fault},
     outside::Outside,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
@@ -283,11 +283,7 @@ impl Fetcher {
         }
         let excused = self.rules.excuses(url);
         let cookie = cookies.header(url);
-        let mut headers = HeaderMap::new();
-        headers.extend(cookie.clone().map(|cookie| (header::COOKIE, cookie)));
-        if let Some(earlier) = earlier {
-            earlier.condition(&mut headers);
-        }
+        let headers = headers(cookie.clone(), earlier);
         let response = self.clients.get(url, excused, &headers).await?;
         let validity = Validity::of(url.as_str(), response.status(), response.headers());
         let for_good = matches!(response.status().as_u16(), 301 | 308);
@@ -324,6 +320,15 @@ impl Fetcher {
         self.rules.check(&next).map_err(|_| nowhere())?;
         Ok(next)
     }
+}
+
+fn headers(cookie: Option<HeaderValue>, earlier: Option<&Validity>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.extend(cookie.map(|cookie| (header::COOKIE, cookie)));
+    if let Some(earlier) = earlier {
+        earlier.condition(&mut headers);
+    }
+    headers
 }
 
 /// The least time after which a host is said to be unreachable. A guarded

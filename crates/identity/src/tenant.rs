@@ -70,12 +70,12 @@ impl Tenant {
         let Some(limit) = &self.images else {
             return Ok(());
         };
-        let counted = limit.count(bus).await;
-        counted.map(drop).map_err(|left| {
-            let (_, most) = left.rate.window();
-            let detail = format!("{most} images a day may be sent by this tenant.");
-            Fault::new(Code::QuotaExceeded, Stage::Admit, detail)
-        })
+        let Err(left) = limit.count(bus).await else {
+            return Ok(());
+        };
+        let (_, most) = left.rate.window();
+        let detail = format!("{most} images a day may be sent by this tenant.");
+        Err(Fault::new(Code::QuotaExceeded, Stage::Admit, detail))
     }
 
     /// Takes one of the places that the tenant has at this server.

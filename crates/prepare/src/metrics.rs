@@ -5,7 +5,7 @@ use metrics::{counter, describe_counter};
 
 pub const DECODERS_LOST: &str = "tagfleet_decoders_lost_total";
 
-pub const FILES_REFUSED: &str = "tagfleet_files_refused_total";
+const FILES_REFUSED: &str = "tagfleet_files_refused_total";
 
 /// Counts a file by what it was instead of an image that is read.
 pub fn count_refused(fault: &Fault) {

@@ -5,6 +5,7 @@ use parquet::{
     column::reader::get_typed_column_reader,
     data_type::{ByteArrayType, DataType, Int64Type},
     file::reader::{FileReader, RowGroupReader, SerializedFileReader},
+    schema::types::SchemaDescriptor,
 };
 
 use crate::{Rows, TableError};
@@ -27,19 +28,20 @@ struct Places {
     scores: usize,
 }
 
+/// Finds a column that has one value in every row.
+fn place_of(schema: &SchemaDescriptor, name: &'static str) -> Result<usize, TableError> {
+    let mut columns = schema.columns().iter();
+    let found = columns.position(|column| {
+        column.path().string() == name && column.max_rep_level() == 0 && column.max_def_level() == 0
+    });
+    found.ok_or(TableError::Column(name))
+}
+
 impl Table {
     pub fn open(bytes: Bytes) -> Result<Self, TableError> {
         let file = SerializedFileReader::new(bytes)?;
         let schema = file.metadata().file_metadata().schema_descr_ptr();
-        let find = |name: &'static str| {
-            let mut columns = schema.columns().iter();
-            let found = columns.position(|column| {
-                column.path().string() == name
-                    && column.max_rep_level() == 0
-                    && column.max_def_level() == 0
-            });
-            found.ok_or(TableError::Column(name))
-        };
+        let find = |name| place_of(&schema, name);
         let at = Places {
             place: find("place")?,
             line: find("line")?,

@@ -94,7 +94,7 @@ impl Bulk {
         let path = format!("/v1/batches/{}/cancel", self.id);
         self.service
             .post::<View>(&path, "application/json", Bytes::new())
-            .await
-            .map(drop)
+            .await?;
+        Ok(())
     }
 }

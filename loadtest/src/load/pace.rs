@@ -49,7 +49,8 @@ impl Pace {
             let mut ready = self.timer.readable().await?;
             let rung = ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut [0; 8])?));
             if let Ok(rung) = rung {
-                return rung.map(drop);
+                rung?;
+                return Ok(());
             }
         }
     }

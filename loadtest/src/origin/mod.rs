@@ -104,9 +104,8 @@ pub async fn serve(
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
-                drop(tokio::spawn(shutdown.clone().run_until_cancelled_owned(
-                    connection(origin.clone(), stream),
-                )))
+                let connection = connection(origin.clone(), stream);
+                tokio::spawn(shutdown.clone().run_until_cancelled_owned(connection));
             }
             // Out of file descriptors, most likely: some will come back.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,

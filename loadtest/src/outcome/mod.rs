@@ -97,12 +97,12 @@ impl Outcome {
         self.failed.values().sum()
     }
 
-    pub fn failed_share(&self) -> f64 {
+    fn failed_share(&self) -> f64 {
         self.failures() as f64 / self.sent.max(1) as f64
     }
 
     /// The latency at the objective's percentile.
-    pub fn at_objective_ms(&self) -> f64 {
+    fn at_objective_ms(&self) -> f64 {
         self.latency.counted().percentile_ms(self.slo.percentile)
     }
 

@@ -20,22 +20,11 @@ fn line(name: String, colour: usize, points: Vec<(f64, f64)>) -> Line {
 /// Every run's latencies; towards the right, ten times rarer ones at equal distances.
 pub fn latencies(runs: &[Outcome]) -> String {
     let shown = &runs[runs.len().saturating_sub(COLOURS)..];
-    let curve = |(n, run): (usize, &Outcome)| {
-        let counted = run.latency.counted();
-        let rarest = (counted.count() as f64).clamp(1.0, LAST_NINE);
-        let steps = (0..=80)
-            .map(|step| LAST_NINE.powf(f64::from(step) / 80.0))
-            .take_while(|one_of| *one_of <= rarest);
-        let points = steps
-            .map(|one_of| (one_of, counted.percentile_ms(100.0 * (1.0 - 1.0 / one_of))))
-            .collect();
-        line(format!("{:.0}/s offered", run.offered_per_s), n, points)
-    };
     let lines: Vec<Line> = shown
         .iter()
         .enumerate()
         .filter(|(_, run)| run.ok > 0)
-        .map(curve)
+        .map(|(n, run)| latencies_of(run, n))
         .collect();
     let values = || {
         lines
@@ -66,6 +55,20 @@ pub fn latencies(runs: &[Outcome]) -> String {
         ),
         &lines,
     )
+}
+
+/// Up to the percentile above which there is but one answer.
+fn latencies_of(run: &Outcome, colour: usize) -> Line {
+    let counted = run.latency.counted();
+    let rarest = (counted.count() as f64).clamp(1.0, LAST_NINE);
+    let steps = (0..=80)
+        .map(|step| LAST_NINE.powf(f64::from(step) / 80.0))
+        .take_while(|one_of| *one_of <= rarest);
+    let points = steps
+        .map(|one_of| (one_of, counted.percentile_ms(100.0 * (1.0 - 1.0 / one_of))))
+        .collect();
+    let name = format!("{:.0}/s offered", run.offered_per_s);
+    line(name, colour, points)
 }
 
 fn by_second(run: &Outcome, name: &str, colour: usize, value: impl Fn(&Second) -> f64) -> Line {
@@ -112,20 +115,21 @@ pub fn latency_over_time(run: &Outcome) -> String {
     over_seconds(run, "ms", &lines)
 }
 
+fn by_rate(runs: &[&Outcome], name: &str, colour: usize, value: fn(&Outcome) -> f64) -> Line {
+    let points = runs
+        .iter()
+        .map(|run| (run.offered_per_s, value(run)))
+        .collect();
+    Line {
+        dots: true,
+        ..line(name.to_owned(), colour, points)
+    }
+}
+
 /// Returns what comes back in time for what is offered; on the dotted line, all of it.
 pub fn goodput(runs: &[Outcome]) -> String {
     let mut runs: Vec<&Outcome> = runs.iter().collect();
     runs.sort_by(|a, b| a.offered_per_s.total_cmp(&b.offered_per_s));
-    let of = |name: &str, colour, value: fn(&Outcome) -> f64| {
-        let points = runs
-            .iter()
-            .map(|run| (run.offered_per_s, value(run)))
-            .collect();
-        Line {
-            dots: true,
-            ..line(name.to_owned(), colour, points)
-        }
-    };
     let most = runs.iter().map(|run| run.offered_per_s).fold(0.0, f64::max);
     let all = Line {
         class: "all".into(),
@@ -137,8 +141,8 @@ pub fn goodput(runs: &[Outcome]) -> String {
     };
     let lines = [
         all,
-        of("answered well", 0, |run| run.ok_per_s),
-        of("in time", 2, |run| run.goodput_per_s),
+        by_rate(&runs, "answered well", 0, |run| run.ok_per_s),
+        by_rate(&runs, "in time", 2, |run| run.goodput_per_s),
     ];
     let axis = |label: &str| Axis::from_zero(label, most);
     plot(&axis("offered, requests/s"), &axis("requests/s"), &lines)

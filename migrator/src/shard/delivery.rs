@@ -73,7 +73,6 @@ pub async fn handle(
     };
     // The broker's clock runs from here, whatever is waited for.
     let hand_on_at = Instant::now() + migrator.config.hold();
-    let key = BatchKey::new(&shard.tenant, &shard.batch);
     let name = format!("{}/{}/{}", shard.tenant, shard.batch, shard.number);
     let attempt = delivery.attempt;
     let holding = match migrator.in_hand.take(&name, delivery, shard.call) {
@@ -85,28 +84,162 @@ pub async fn handle(
     let Shard { tenant, batch, .. } = &shard;
     tracing::info!(tenant, batch, shard = shard.number, attempt, "shard taken");
     common::fail_point!("migrator.taken");
-    let worked = persevere(
-        &migrator, &stand_ins, &key, &shard, &holding, hand_on_at, &stop,
-    )
-    .await;
-    let ended = match worked {
-        Ok(Then::Finish) => {
-            common::fail_point!("migrator.closed");
-            end(holding, &shard, "shard acked").await;
-            // What is announced next, and whether it was the last one, holds up no place for shards.
-            migrator.hints.look_at(key);
-            return;
-        }
-        Ok(Then::LetGo) => return end(holding, &shard, "shard let go").await,
-        Ok(Then::GoBack) => {
-            return tracing::info!(tenant, batch, shard = shard.number, "shard goes back");
-        }
-        Ok(Then::HandOn) => hand_on(&migrator, &key, &shard, holding).await,
-        Err(error) => Err(error),
+    let in_hand = ShardInHand {
+        key: BatchKey::new(tenant, batch),
+        migrator,
+        stand_ins,
+        shard,
+        holding,
+        hand_on_at,
+        stop,
     };
-    if let Err(error) = ended {
-        tracing::warn!(%error, tenant, batch, shard = shard.number, "shard goes back");
-        sleep(jittered(PAUSE)).await;
+    in_hand.work_off().await;
+}
+
+/// A shard that is worked on here, as far as it is nobody else's copy.
+struct ShardInHand {
+    migrator: Arc<Migrator>,
+    stand_ins: StandIns,
+    key: BatchKey,
+    shard: Shard,
+    holding: Holding,
+    /// The broker would take its message back a while later.
+    hand_on_at: Instant,
+    stop: Shutdown,
+}
+
+impl ShardInHand {
+    /// Works on it, and sees to its delivery.
+    async fn work_off(self) {
+        let Shard {
+            tenant,
+            batch,
+            number,
+            ..
+        } = self.shard.clone();
+        let ended = match self.persevere().await {
+            Ok(Then::Finish) => return self.finish().await,
+            Ok(Then::LetGo) => return end(self.holding, &self.shard, "shard let go").await,
+            Ok(Then::GoBack) => {
+                return tracing::info!(tenant, batch, shard = number, "shard goes back");
+            }
+            Ok(Then::HandOn) => self.hand_on().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            tracing::warn!(%error, tenant, batch, shard = number, "shard goes back");
+            sleep(jittered(PAUSE)).await;
+        }
+    }
+
+    /// Works on the shard, and keeps it in hand while the store is away. The broker counts each return as a failure, and
+    /// drops a message that came back too often.
+    async fn persevere(&self) -> Result<Then, ShardError> {
+        let mut failed = 0;
+        let mut reminder = Reminder::default();
+        loop {
+            let error = match self.work().await {
+                Err(error) if error.is_stores() && Instant::now() < self.hand_on_at => error,
+                ended => return ended,
+            };
+            failed += 1;
+            if reminder.is_due() {
+                let Shard { tenant, batch, .. } = &self.shard;
+                tracing::warn!(%error, failed, tenant, batch, shard = self.shard.number, "shard waits for the store");
+            }
+            tokio::select! {
+                () = STORE_AWAY.wait(failed) => {}
+                () = sleep_until(self.hand_on_at) => {}
+                () = self.stop.cancelled() => return Ok(Then::GoBack),
+            }
+        }
+    }
+
+    async fn work(&self) -> Result<Then, ShardError> {
+        let ledger = &self.migrator.resources.ledger;
+        let Some(request) = ledger.request(&self.key).await? else {
+            // Somebody has removed the batch.
+            return Ok(Then::LetGo);
+        };
+        let call = self.holding.call();
+        let number = self.shard.number;
+        if ledger.is_called_since(&self.key, number, call).await? {
+            return Ok(Then::HandOn);
+        }
+        match request.source() {
+            Some(source) => self.retag(request, source).await,
+            None => self.tag(request).await,
+        }
+    }
+
+    /// Makes its tags of another batch's scores.
+    async fn retag(&self, request: Request, source: BatchKey) -> Result<Then, ShardError> {
+        tokio::select! {
+            made = retag::work(&self.migrator, request, &source, self.shard.number) => {
+                made?;
+                Ok(Then::Finish)
+            }
+            // There was no room for it in all that time.
+            () = sleep_until(self.hand_on_at) => Ok(Then::HandOn),
+            () = self.stop.cancelled() => Ok(Then::GoBack),
+        }
+    }
+
+    /// Has its images tagged.
+    async fn tag(&self, request: Request) -> Result<Then, ShardError> {
+        let number = self.shard.number;
+        let opened = tokio::select! {
+            opened = open(&self.migrator, request, &self.key, number) => opened?,
+            // There was no room for it in all that time.
+            () = sleep_until(self.hand_on_at) => return Ok(Then::HandOn),
+            () = self.stop.cancelled() => return Ok(Then::GoBack),
+        };
+        match opened {
+            Opened::Gone => Ok(Then::LetGo),
+            Opened::Finished => {
+                let ledger = &self.migrator.resources.ledger;
+                ledger.clear_log(&self.key, number).await?;
+                Ok(Then::Finish)
+            }
+            Opened::Run(run) => self.run(run).await,
+        }
+    }
+
+    async fn run(&self, run: Box<Run>) -> Result<Then, ShardError> {
+        match run.go(&self.stand_ins, self.hand_on_at, &self.stop).await? {
+            Ended::Done(log) => {
+                log.close().await?;
+                Ok(Then::Finish)
+            }
+            Ended::Closed => Ok(Then::Finish),
+            Ended::HandOn if self.stop.is_cancelled() => Ok(Then::GoBack),
+            Ended::HandOn => Ok(Then::HandOn),
+        }
+    }
+
+    async fn finish(self) {
+        common::fail_point!("migrator.closed");
+        end(self.holding, &self.shard, "shard acked").await;
+        // What is announced next, and whether it was the last one, holds up no place for shards.
+        self.migrator.hints.look_at(self.key);
+    }
+
+    /// Has somebody go on with the shard.
+    async fn hand_on(self) -> Result<(), ShardError> {
+        let Resources { queue, ledger, .. } = &self.migrator.resources;
+        let number = self.shard.number;
+        let call = self.holding.call();
+        let is_called_since = ledger.is_called_since(&self.key, number, call).await?;
+        // Out of hand first: what is published may come back here at once, and is no copy then.
+        let Some(delivery) = self.holding.end_of(call) else {
+            return Ok(());
+        };
+        if !is_called_since {
+            // A message of its own: the broker would count a return as a failure, and its clock for this delivery runs.
+            publish(queue, &self.key, number, call).await?;
+        }
+        ack(delivery, &self.shard, "shard handed on").await;
+        Ok(())
     }
 }
 
@@ -124,109 +257,6 @@ async fn ack(delivery: ShardDelivery, shard: &Shard, what: &str) {
     let tenant = &shard.tenant;
     let batch = &shard.batch;
     tracing::info!(tenant, batch, shard = shard.number, "{what}");
-}
-
-/// Works on the shard, and keeps it in hand while the store is away. The broker counts each return as a failure, and drops a
-/// message that came back too often.
-async fn persevere(
-    migrator: &Arc<Migrator>,
-    stand_ins: &StandIns,
-    key: &BatchKey,
-    shard: &Shard,
-    holding: &Holding,
-    hand_on_at: Instant,
-    stop: &Shutdown,
-) -> Result<Then, ShardError> {
-    let mut failed = 0;
-    let mut reminder = Reminder::default();
-    loop {
-        let error = match work(migrator, stand_ins, key, shard, holding, hand_on_at, stop).await {
-            Err(error) if error.is_stores() && Instant::now() < hand_on_at => error,
-            ended => return ended,
-        };
-        failed += 1;
-        if reminder.is_due() {
-            let Shard { tenant, batch, .. } = shard;
-            tracing::warn!(%error, failed, tenant, batch, shard = shard.number, "shard waits for the store");
-        }
-        tokio::select! {
-            () = STORE_AWAY.wait(failed) => {}
-            () = sleep_until(hand_on_at) => {}
-            () = stop.cancelled() => return Ok(Then::GoBack),
-        }
-    }
-}
-
-async fn work(
-    migrator: &Arc<Migrator>,
-    stand_ins: &StandIns,
-    key: &BatchKey,
-    shard: &Shard,
-    holding: &Holding,
-    hand_on_at: Instant,
-    stop: &Shutdown,
-) -> Result<Then, ShardError> {
-    let ledger = &migrator.resources.ledger;
-    let Some(request) = ledger.request(key).await? else {
-        // Somebody has removed the batch.
-        return Ok(Then::LetGo);
-    };
-    let call = holding.call();
-    if ledger.is_called_since(key, shard.number, call).await? {
-        return Ok(Then::HandOn);
-    }
-    if let Some(source) = request.source() {
-        return tokio::select! {
-            made = retag::work(migrator, request, &source, shard.number) => Ok(made.map(|()| Then::Finish)?),
-            // There was no room for it in all that time.
-            () = sleep_until(hand_on_at) => Ok(Then::HandOn),
-            () = stop.cancelled() => Ok(Then::GoBack),
-        };
-    }
-    let opened = tokio::select! {
-        opened = open(migrator, request, key, shard.number) => opened?,
-        // There was no room for it in all that time.
-        () = sleep_until(hand_on_at) => return Ok(Then::HandOn),
-        () = stop.cancelled() => return Ok(Then::GoBack),
-    };
-    match opened {
-        Opened::Gone => Ok(Then::LetGo),
-        Opened::Finished => {
-            ledger.clear_log(key, shard.number).await?;
-            Ok(Then::Finish)
-        }
-        Opened::Run(run) => match run.go(stand_ins, hand_on_at, stop).await? {
-            Ended::Done(log) => {
-                log.close().await?;
-                Ok(Then::Finish)
-            }
-            Ended::Closed => Ok(Then::Finish),
-            Ended::HandOn if stop.is_cancelled() => Ok(Then::GoBack),
-            Ended::HandOn => Ok(Then::HandOn),
-        },
-    }
-}
-
-/// Has somebody go on with the shard.
-async fn hand_on(
-    migrator: &Migrator,
-    key: &BatchKey,
-    shard: &Shard,
-    holding: Holding,
-) -> Result<(), ShardError> {
-    let Resources { queue, ledger, .. } = &migrator.resources;
-    let call = holding.call();
-    let is_called_since = ledger.is_called_since(key, shard.number, call).await?;
-    // Out of hand first: what is published may come back here at once, and is no copy then.
-    let Some(delivery) = holding.end_of(call) else {
-        return Ok(());
-    };
-    if !is_called_since {
-        // A message of its own: the broker would count a return as a failure, and its clock for this delivery runs.
-        publish(queue, key, shard.number, call).await?;
-    }
-    ack(delivery, shard, "shard handed on").await;
-    Ok(())
 }
 
 /// What is found of a shard.

@@ -13,7 +13,7 @@ use common::{
     model::TileSpec,
     queue::Priority,
     stage::Stage,
-    wire::{Also, ModelId, Scores, Tagged},
+    wire::{Also, ModelId, ModelInfo, Scores, Tagged},
 };
 use dispatch::answer::{Answer, ExifRule};
 use fetch::{Purpose, Requester};
@@ -78,8 +78,8 @@ pub async fn tag(
         purpose: Purpose::Bulk,
     };
     let beside = resources.fleet.beside(&model, request.asked.features)?;
-    let models = || iter::once(&model).chain(&beside);
-    let known = Known::of(resources, &request, models().map(|model| &model.id)).await;
+    let models = Models { own: model, beside };
+    let known = Known::of(resources, &request, models.ids()).await;
     let file = match known.fetch(resources, url, until, &requester).await? {
         Read::Came(file) => file,
         Read::Answered(answered) => {
@@ -91,30 +91,60 @@ pub async fn tag(
     };
     let _ = fetched.set(Instant::now());
     let digest = file.digest;
-    let specs = Also::tiles(&model, &beside);
-    let mut prepared = prepare(&migrator, file, specs).await?;
+    let mut prepared = prepare(&migrator, file, models.tiles()).await?;
     prepared.facts.keep_exif_if(request.asked.features.exif);
-    let _slot = migrator.share.take().await;
-    let key = ResultKey {
-        tenant: request.tenant.clone(),
-        id: job,
-    };
-    let dispatcher = &migrator.dispatcher;
-    let mut job = dispatcher.job(key, &model.id.name, request.asked.clone(), prepared.tile);
-    job.also = Also::all(beside, prepared.also);
-    let deadline = time::Instant::now() + migrator.config.job_timeout();
-    let returned = dispatcher
-        .submit_and_wait(Priority::Bulk, job, Instant::now(), deadline)
-        .await?;
-    let mut tagged = returned.outcome?;
+    let facts = prepared.facts.clone();
+    let mut tagged = ask_worker(&migrator, &request, job, models, prepared).await?;
     let scores = tagged.scores.take();
     let scored = request.asked.features.scores.then(|| Scored {
         model: tagged.model.clone(),
         scores,
     });
-    known.keep(digest, &prepared.facts, &tagged).await;
-    let answer = told(prepared.facts, tagged, exif);
+    known.keep(digest, &facts, &tagged).await;
+    let answer = told(facts, tagged, exif);
     Ok(Done { answer, scored })
+}
+
+/// The models that see the picture.
+struct Models {
+    own: ModelInfo,
+    beside: Vec<ModelInfo>,
+}
+
+impl Models {
+    fn ids(&self) -> impl Iterator<Item = &ModelId> {
+        iter::once(&self.own)
+            .chain(&self.beside)
+            .map(|model| &model.id)
+    }
+
+    fn tiles(&self) -> Vec<TileSpec> {
+        Also::tiles(&self.own, &self.beside)
+    }
+}
+
+/// Has a worker tag the picture, once its turn among those of all migrators has come.
+async fn ask_worker(
+    migrator: &Migrator,
+    request: &Request,
+    id: String,
+    models: Models,
+    prepared: Prepared,
+) -> Result<Tagged, Fault> {
+    let _slot = migrator.share.take().await;
+    let key = ResultKey {
+        tenant: request.tenant.clone(),
+        id,
+    };
+    let dispatcher = &migrator.dispatcher;
+    let name = &models.own.id.name;
+    let mut job = dispatcher.job(key, name, request.asked.clone(), prepared.tile);
+    job.also = Also::all(models.beside, prepared.also);
+    let deadline = time::Instant::now() + migrator.config.job_timeout();
+    let returned = dispatcher
+        .submit_and_wait(Priority::Bulk, job, Instant::now(), deadline)
+        .await?;
+    returned.outcome
 }
 
 fn told(facts: Facts, tagged: Tagged, exif: Option<ExifRule>) -> Value {

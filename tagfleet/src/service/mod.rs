@@ -62,7 +62,8 @@ impl Service {
     }
 
     pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
-        self.ask(Method::DELETE, path, None).await.map(drop)
+        self.ask(Method::DELETE, path, None).await?;
+        Ok(())
     }
 
     /// Returns the body of a good answer.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     captioning::{Asked, Caption, Captioned, PendingCaption},
-    tagging::{decode::Picture, served::Served},
+    tagging::{batching::Scored, decode::Picture, served::Served},
 };
 
 /// What is to be done with a job that was worked on.
@@ -30,6 +30,20 @@ pub enum Ended {
         tagged: Tagged,
         pending: PendingCaption,
     },
+}
+
+impl Progress {
+    /// Ends the stages up to what the models saw. `last`: when the last of those beside the tagger had looked.
+    fn end_infer(&mut self, scored: &Scored, last: Option<Instant>) {
+        self.run.batch = Some(BatchRun {
+            images: scored.images as u32,
+            closed: scored.closed.name().to_owned(),
+        });
+        self.clock.end_at(Stage::BatchWait, scored.taken);
+        self.clock.end_at(Stage::Decode, scored.started);
+        let finished = last.map_or(scored.finished, |it| it.max(scored.finished));
+        self.clock.end_at(Stage::Infer, finished);
+    }
 }
 
 impl TaggingWorker {
@@ -61,33 +75,25 @@ impl TaggingWorker {
             let found = self.find_tags(job, &tiles.own, served, when, progress);
             return Ok(Ended::Answer(found.await));
         }
-        let clock = &mut progress.clock;
         if Instant::now() >= deadline {
             return Err(no_time());
         }
-        let picture = self.picture(served, tiles.own, clock).await?;
+        let Tiles { own, also, lines } = tiles;
+        let picture = self.picture(served, own, &mut progress.clock).await?;
         common::fail_point!("worker.before-infer");
         let scoring = score(served, priority, picture.clone(), deadline);
-        let looking = self.look(job, tiles.also, priority, deadline);
+        let looking = self.look(job, also, priority, deadline);
         let (scored, mut sights) = tokio::join!(scoring, looking);
         let (scored, version) = scored?;
         let tagger = &version.tagger;
-        if let Some(lines) = tiles.lines {
+        if let Some(lines) = lines {
             let own = tagger.seen(&scored.scores, Part::WHOLE).text;
             let text = sights.seen.text.as_ref().or(own.as_ref());
             let read = self.read(job, lines, text, priority, deadline).await;
             sights.join(read);
         }
-        progress.run.batch = Some(BatchRun {
-            images: scored.images as u32,
-            closed: scored.closed.name().to_owned(),
-        });
-        clock.end_at(Stage::BatchWait, scored.taken);
-        clock.end_at(Stage::Decode, scored.started);
-        let finished = sights
-            .finished
-            .map_or(scored.finished, |it| it.max(scored.finished));
-        clock.end_at(Stage::Infer, finished);
+        progress.end_infer(&scored, sights.finished);
+        let clock = &mut progress.clock;
         let Told { tags, spoken, seen } =
             self.put_together(job, tagger, &scored.scores, sights, &picture)?;
         let kept = job.features.scores.then(|| tagger.kept(&scored.scores));

@@ -1,9 +1,11 @@
 //! The bus at Redis (6 or later: announcements are pushed over RESP3).
 
+mod announced;
 mod buckets;
 mod clock;
 mod commands;
 mod inbox;
+mod kept;
 mod keys;
 
 use std::{
@@ -35,11 +37,6 @@ const OPEN_WITHIN: Duration = Duration::from_secs(2);
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// For one call, including the wait for a connection that is being rebuilt.
 const CALL_WITHIN: Duration = Duration::from_secs(2);
-/// An announcement is removed so long after it expired, lest a renewal on its way be removed with it.
-const FORGET_AFTER_MS: u64 = 60_000;
-/// Kinds that nobody announces any more vanish as a whole.
-const KIND_TTL_S: i64 = 86_400;
-
 #[derive(Clone)]
 pub struct Redis {
     inner: Arc<Inner>,
@@ -125,12 +122,8 @@ impl Redis {
         key: &'a ResultKey,
     ) -> BoxFuture<'a, Result<Option<Bytes>, BusError>> {
         Box::pin(async move {
-            let mut get = redis::cmd("GET");
-            get.arg(self.inner.keys.result(key));
-            self.inner
-                .ask(&get)
-                .await
-                .map(|found: Option<Vec<u8>>| found.map(Bytes::from))
+            let key = self.inner.keys.result(key);
+            self.inner.get(&key).await
         })
     }
 
@@ -193,134 +186,6 @@ impl Redis {
         })
     }
 
-    /// A hash of each kind, with the time of expiry before each value: one call
-    /// reads all, however many there are.
-    pub fn announce<'a>(
-        &'a self,
-        kind: &'a str,
-        id: &'a str,
-        payload: Bytes,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move {
-            let expires_ms = (self.now_us() / 1_000).saturating_add(ttl.as_millis() as u64);
-            let value = [&expires_ms.to_be_bytes()[..], &payload].concat();
-            let key = self.inner.keys.announced(kind);
-            let mut both = redis::pipe();
-            both.cmd("HSET").arg(&key).arg(id).arg(value).ignore();
-            both.cmd("EXPIRE").arg(&key).arg(KIND_TTL_S).ignore();
-            self.inner
-                .call(async |mut commands| both.query_async::<()>(&mut commands).await)
-                .await
-        })
-    }
-
-    pub fn withdraw<'a>(
-        &'a self,
-        kind: &'a str,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move {
-            let mut remove = redis::cmd("HDEL");
-            remove.arg(self.inner.keys.announced(kind)).arg(id);
-            self.inner.ask::<()>(&remove).await
-        })
-    }
-
-    pub fn announced<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Vec<Bytes>, BusError>> {
-        Box::pin(async move {
-            let key = self.inner.keys.announced(kind);
-            let all: HashMap<String, Vec<u8>> =
-                self.inner.ask(redis::cmd("HGETALL").arg(&key)).await?;
-            let now = self.now_us() / 1_000;
-            let mut said = Vec::new();
-            let mut old = Vec::new();
-            for (id, value) in all {
-                let Some((expires_ms, payload)) = value.split_first_chunk::<8>() else {
-                    continue;
-                };
-                let expires_ms = u64::from_be_bytes(*expires_ms);
-                if expires_ms > now {
-                    said.push(Bytes::copy_from_slice(payload));
-                } else if expires_ms.saturating_add(FORGET_AFTER_MS) < now {
-                    old.push(id);
-                }
-            }
-            if !old.is_empty() {
-                self.inner
-                    .ask::<()>(redis::cmd("HDEL").arg(&key).arg(old))
-                    .await?;
-            }
-            Ok(said)
-        })
-    }
-
-    pub fn remember<'a>(
-        &'a self,
-        key: &'a str,
-        payload: &'a Bytes,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move {
-            let mut set = redis::cmd("SET");
-            set.arg(self.inner.keys.remembered(key))
-                .arg(&**payload)
-                .arg("PX")
-                .arg(millis(ttl));
-            self.inner.ask::<()>(&set).await
-        })
-    }
-
-    pub fn recall<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, BusError>> {
-        Box::pin(async move {
-            let mut get = redis::cmd("GET");
-            get.arg(self.inner.keys.remembered(key));
-            self.inner
-                .ask(&get)
-                .await
-                .map(|found: Option<Vec<u8>>| found.map(Bytes::from))
-        })
-    }
-
-    pub fn claim<'a>(
-        &'a self,
-        key: &'a str,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<bool, BusError>> {
-        Box::pin(async move {
-            let mut set = redis::cmd("SET");
-            set.arg(self.inner.keys.claim(key))
-                .arg(1)
-                .arg("NX")
-                .arg("PX")
-                .arg(millis(ttl));
-            self.inner
-                .ask(&set)
-                .await
-                .map(|done: Option<String>| done.is_some())
-        })
-    }
-
-    pub fn renew_claim<'a>(
-        &'a self,
-        key: &'a str,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move {
-            let mut expire = redis::cmd("PEXPIRE");
-            expire.arg(self.inner.keys.claim(key)).arg(millis(ttl));
-            self.inner.ask::<()>(&expire).await
-        })
-    }
-
-    pub fn release<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move {
-            let mut delete = redis::cmd("DEL");
-            delete.arg(self.inner.keys.claim(key));
-            self.inner.ask::<()>(&delete).await
-        })
-    }
-
     pub fn now_us(&self) -> u64 {
         host_clock_us().saturating_add_signed(self.inner.clock_offset_us.load(Relaxed))
     }
@@ -360,6 +225,12 @@ impl Inner {
     async fn ask<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, BusError> {
         self.call(async |mut commands| command.query_async(&mut commands).await)
             .await
+    }
+
+    /// What lies at a key.
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, BusError> {
+        let found: Option<Vec<u8>> = self.ask(redis::cmd("GET").arg(key)).await?;
+        Ok(found.map(Bytes::from))
     }
 
     /// Within a bound. A server that is no master any more is left for the one that its name leads to by now.

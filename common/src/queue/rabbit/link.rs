@@ -124,12 +124,13 @@ impl Drop for Link {
     fn drop(&mut self) {
         let healthy = !self.broken.is_cancelled();
         self.broken.cancel();
-        let (Some(connection), socket) = (self.connection.take(), self.socket.clone()) else {
+        let Some(connection) = self.connection.take() else {
             return;
         };
+        let socket = self.socket.clone();
         match Handle::try_current() {
             Ok(runtime) if healthy => {
-                drop(runtime.spawn(async move { say_goodbye(&connection, &socket).await }))
+                runtime.spawn(async move { say_goodbye(&connection, &socket).await });
             }
             _ => socket.cut(),
         }
@@ -209,8 +210,12 @@ async fn observe(
     while !broken.is_cancelled() {
         tokio::select! {
             event = events.next() => match event {
-                Some(Event::ConnectionBlocked(_)) => drop(tell_blocked.send_replace(true)),
-                Some(Event::ConnectionUnblocked) => drop(tell_blocked.send_replace(false)),
+                Some(Event::ConnectionBlocked(_)) => {
+                    tell_blocked.send_replace(true);
+                }
+                Some(Event::ConnectionUnblocked) => {
+                    tell_blocked.send_replace(false);
+                }
                 None => broken.cancel(),
                 // A refused declaration closes its channel alone.
                 Some(Event::Error(_)) if !status.connected() => broken.cancel(),

@@ -49,7 +49,7 @@ impl Hands {
 
     /// Waits while a job is alone in these hands.
     pub async fn until_shared(&self) {
-        drop(self.lock.clone().read_owned().await);
+        let _shared = self.lock.read().await;
     }
 
     pub async fn alone(&self) -> Hold {

@@ -174,13 +174,11 @@ impl Breaker {
         match self.state {
             State::Open { until: later, .. } if later >= until => {}
             _ => {
-                (self.state, self.backs_off) = (
-                    State::Open {
-                        until,
-                        code: Code::SourceHttpError,
-                    },
-                    true,
-                )
+                self.state = State::Open {
+                    until,
+                    code: Code::SourceHttpError,
+                };
+                self.backs_off = true;
             }
         }
     }
@@ -228,12 +226,18 @@ impl Breaker {
     }
 
     fn served(&mut self, now: Instant) {
-        (self.failures, self.opened) = (0, 0);
+        self.failures = 0;
+        self.opened = 0;
         match self.state {
             // What was under way when the host asked for a pause does not end the pause.
             State::Open { until, .. } if self.backs_off && now < until => {}
-            _ => (self.state, self.backs_off) = (State::Closed, false),
+            _ => self.close(),
         }
+    }
+
+    fn close(&mut self) {
+        self.state = State::Closed;
+        self.backs_off = false;
     }
 
     /// Closes the circuit on probation: the next failure opens it again, for longer. Were this a success, the circuit of
@@ -266,7 +270,7 @@ impl Breaker {
         self.failures = self.failures.saturating_add(weight);
         if self.failures < self.limits.failures {
             // A probe after a back-off: the host is back, and fails like any other.
-            (self.state, self.backs_off) = (State::Closed, false);
+            self.close();
             return None;
         }
         let pause = self.pause().mul_f64(1.0 + spread / 4.0);

@@ -147,7 +147,8 @@ impl<'a> Intake<'a> {
         self.filling.push(b'\n');
         // Once as it fills, and once as it is being stored.
         self.memory.grow_to(self.filling.len())?;
-        (self.items, self.total) = (self.items + 1, self.total + 1);
+        self.items += 1;
+        self.total += 1;
         if self.items == self.shard_items || self.filling.len() >= self.shard_bytes {
             self.store().await
         } else {
@@ -158,32 +159,9 @@ impl<'a> Intake<'a> {
     /// Says that this is the whole list.
     pub async fn seal(mut self, now_s: u64) -> Result<Sealed, Fault> {
         self.check_rows()?;
-        for item in self
-            .sampler
-            .take()
-            .map(|mut sampler| sampler.rest())
-            .unwrap_or_default()
-        {
-            self.keep(&item).await?;
-        }
-        if self.items > 0 {
-            self.store().await?;
-        }
-        let stored = self.ledger.shards(&self.key).await.map_err(unavailable)?;
-        if stored < self.shards {
-            // Somebody else was given the same key, and cleared away what was no good.
-            return Err(Fault::new(
-                Code::StoreUnavailable,
-                Stage::Admit,
-                "A part of the list is gone; send it again.",
-            ));
-        }
-        let mut warnings = self.warnings.told();
-        warnings.extend(self.names.warnings());
-        self.ledger
-            .warn(&self.key, &warnings)
-            .await
-            .map_err(unavailable)?;
+        self.store_rest().await?;
+        self.expect_stored().await?;
+        self.tell_warnings().await?;
         let whole = Sealed {
             total: self.total,
             shards: self.shards,
@@ -206,6 +184,38 @@ impl<'a> Intake<'a> {
         Ok(sealed)
     }
 
+    /// Stores what waited for the end of the list.
+    async fn store_rest(&mut self) -> Result<(), Fault> {
+        let sampled = self.sampler.take().map(|mut sampler| sampler.rest());
+        for item in sampled.unwrap_or_default() {
+            self.keep(&item).await?;
+        }
+        if self.items > 0 {
+            self.store().await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a list of which a part is gone: somebody else was given the same key, and cleared away what was no good.
+    async fn expect_stored(&self) -> Result<(), Fault> {
+        let stored = self.ledger.shards(&self.key).await.map_err(unavailable)?;
+        if stored < self.shards {
+            return Err(Fault::new(
+                Code::StoreUnavailable,
+                Stage::Admit,
+                "A part of the list is gone; send it again.",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn tell_warnings(&self) -> Result<(), Fault> {
+        let mut warnings = self.warnings.told();
+        warnings.extend(self.names.warnings());
+        let told = self.ledger.warn(&self.key, &warnings).await;
+        told.map_err(unavailable)
+    }
+
     async fn store(&mut self) -> Result<(), Fault> {
         let lines = std::mem::take(&mut self.filling);
         // The next shard is about as large.
@@ -218,7 +228,8 @@ impl<'a> Intake<'a> {
             return Err(another());
         }
         common::fail_point!("intake.stored", return Err(store_failed()));
-        (self.shards, self.items) = (self.shards + 1, 0);
+        self.shards += 1;
+        self.items = 0;
         Ok(())
     }
 }

@@ -33,7 +33,8 @@ impl Pace {
 
     /// Items a second, once there is something to tell it by.
     pub fn per_s(&self) -> Option<f64> {
-        let ((first, before), (last, done)) = (self.looks.front()?, self.looks.back()?);
+        let (first, before) = self.looks.front()?;
+        let (last, done) = self.looks.back()?;
         let spent = last.duration_since(*first);
         (spent >= SHORTEST).then(|| done.saturating_sub(*before) as f64 / spent.as_secs_f64())
     }

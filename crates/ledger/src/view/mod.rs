@@ -8,7 +8,9 @@ use common::fault::Fault;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{Facts, FinalStatus, Ledger, Look, Progress, Request, unavailable};
+use crate::{
+    Facts, Final, FinalStatus, Ledger, Look, Progress, Request, Sealed, Tally, unavailable,
+};
 pub use parts::{DryRunView, Errors, Output};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -129,6 +131,32 @@ pub struct FailureCounts {
     by_host: BTreeMap<String, u64>,
 }
 
+impl Counts {
+    fn of(sealed: Option<Sealed>, tally: &Tally) -> Self {
+        Self {
+            total: sealed.map_or(0, |sealed| sealed.total),
+            completed: tally.completed,
+            failed: tally.failed,
+        }
+    }
+}
+
+impl FailureCounts {
+    fn of(tally: Tally) -> Self {
+        Self {
+            by_code: tally.by_code,
+            by_reason: tally.by_reason,
+            by_host: tally.by_host,
+        }
+    }
+}
+
+/// Returns when the batch ended, if it was in that way.
+fn ended_as(ended: Option<&Final>, status: FinalStatus) -> Option<u64> {
+    let end = ended.filter(|end| end.status == status)?;
+    Some(end.finished_s)
+}
+
 impl BatchView {
     pub async fn of(ledger: &Ledger, request: &Request, now_s: u64) -> Result<Self, Fault> {
         let look = ledger.look(&request.key()).await.map_err(unavailable)?;
@@ -152,10 +180,7 @@ impl BatchView {
         let sealed = facts.sealed;
         let tally = ended.map_or_else(|| progress.tally.clone(), |end| end.tally.clone());
         let tally = tally.brief();
-        let ended_s = |status| {
-            let end = ended.filter(|end| end.status == status);
-            end.map(|end| end.finished_s)
-        };
+        let ended_s = |status| ended_as(ended, status);
         let speed = Speed::of(&facts, &progress, tally.done(), now_s);
         let delivery = facts.delivered.clone();
         Self {
@@ -163,11 +188,7 @@ impl BatchView {
             endpoint: "/v1/tags",
             status: Status::of(&facts, &progress),
             model: request.model.clone(),
-            request_counts: Counts {
-                total: sealed.map_or(0, |sealed| sealed.total),
-                completed: tally.completed,
-                failed: tally.failed,
-            },
+            request_counts: Counts::of(sealed, &tally),
             created_at: request.created_s,
             in_progress_at: sealed.map(|sealed| sealed.sealed_s),
             expires_at: request.expires_s,
@@ -182,11 +203,7 @@ impl BatchView {
             retag_of: request.retag_of.clone(),
             store: request.asked.features.scores.then_some("scores"),
             warnings: facts.warnings.clone().unwrap_or_default(),
-            failures: FailureCounts {
-                by_code: tally.by_code,
-                by_reason: tally.by_reason,
-                by_host: tally.by_host,
-            },
+            failures: FailureCounts::of(tally),
             output: Output::of(request, delivery),
             dry_run: DryRunView::of(request, sealed, ended),
             errors: ended.and_then(|end| end.fault.clone()).map(Errors::from),

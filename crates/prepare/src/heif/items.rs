@@ -57,13 +57,16 @@ impl<'a> Items<'a> {
         };
         // What is cut off or wrong ends its own list alone.
         for (name, body) in boxes(meta) {
-            match name {
-                b"iinf" => drop(items.read_kinds(body)),
-                b"iloc" => drop(items.read_places(body)),
-                b"iprp" => items.read_properties(body),
-                b"iref" => drop(items.read_references(body)),
-                _ => {}
-            }
+            let _ = match name {
+                b"iinf" => items.read_kinds(body),
+                b"iloc" => items.read_places(body),
+                b"iref" => items.read_references(body),
+                b"iprp" => {
+                    items.read_properties(body);
+                    Some(())
+                }
+                _ => None,
+            };
         }
         Some(items)
     }

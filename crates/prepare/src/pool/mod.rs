@@ -4,14 +4,16 @@
 
 mod believe;
 mod decoder;
+mod idle;
 mod meter;
 mod pace;
+mod turn;
+mod verdict;
 
 use std::{
     collections::VecDeque,
     io,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -23,18 +25,12 @@ use common::{
     process::ReaderProgram,
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_blocking,
-    time::{Instant, sleep, timeout_at},
+    sync::Semaphore,
+    time::{Instant, timeout_at},
 };
 
-use crate::{
-    Limits, Prepared, fault,
-    metrics::{DECODERS_LOST, count_refused},
-    protocol::{Decoded, Reply},
-};
+use crate::{Limits, Prepared, fault};
 use decoder::Decoder;
-use meter::Meter;
 
 #[derive(Clone, Debug)]
 pub struct PoolConfig {
@@ -84,33 +80,7 @@ struct Inner {
     idle: Mutex<VecDeque<Decoder>>,
 }
 
-/// Multiples of the longest decode for which a decoder may stand still.
-const STILL: u32 = 2;
-
-/// The same for a decode by the clock. Others may take the processor for so long, and it is no file's fault.
-const BY_THE_CLOCK: u32 = 10;
-
-/// So many times what is brisk, and it is ended unless it is one of the few that may be slow.
-const PATIENCE: u32 = 3;
-
 type Response = Result<Prepared, Fault>;
-
-/// Between tries to start a process.
-const RETRY: Duration = Duration::from_secs(5);
-
-/// How a file left its decoder.
-enum Ended {
-    Answered {
-        reply: Reply,
-        slow: bool,
-    },
-    Died(io::Error),
-    TooSlow,
-    /// It is slow, and as many are as may be.
-    Crowded,
-    /// Others take the processor.
-    Starved,
-}
 
 impl Pool {
     /// Starts the processes, so that a program that cannot do it is known now.
@@ -221,193 +191,6 @@ impl Inner {
         });
         let ended = timeout_at(deadline, work).await.map_err(|_| late())?;
         ended.unwrap_or_else(|error| Err(internal(error)))
-    }
-
-    /// Tells no impact where nobody looked at the file.
-    async fn decode(
-        self: &Arc<Self>,
-        file: Bytes,
-        specs: Vec<TileSpec>,
-        turn: OwnedSemaphorePermit,
-    ) -> (Response, Option<DecoderImpact>) {
-        let mut decoder = match self.take().await {
-            Ok(decoder) => decoder,
-            Err(error) => return (Err(internal(error)), None),
-        };
-        let (response, impact) = match self.ask(&mut decoder, &file, &specs, turn).await {
-            Ended::Answered { reply, slow } => {
-                if slow || decoder.is_worn() {
-                    self.replace(decoder);
-                } else {
-                    self.idle().push_front(decoder);
-                }
-                match reply {
-                    Reply::Done(decoded) => {
-                        let response = self.finish(file, specs, decoded).await;
-                        (response, DecoderImpact::Harmless)
-                    }
-                    Reply::Panicked => (
-                        Err(undecodable()),
-                        DecoderImpact::Costly(Code::ImageInvalid),
-                    ),
-                }
-            }
-            Ended::Died(error) => {
-                self.lost(decoder, "died");
-                tracing::warn!(%error, bytes = file.len(), "a decoding process died of a file");
-                (Err(undecodable()), DecoderImpact::Fatal(Code::ImageInvalid))
-            }
-            Ended::TooSlow => {
-                self.lost(decoder, "too_slow");
-                let fault = fault(Code::DecodeTimeout, "Decoding the image took too long.");
-                (Err(fault), DecoderImpact::Fatal(Code::DecodeTimeout))
-            }
-            Ended::Starved => {
-                self.lost(decoder, "starved");
-                let detail =
-                    "Decoding the image takes long, since too much else is done beside it.";
-                return (Err(fault(Code::Overloaded, detail)), None);
-            }
-            Ended::Crowded => {
-                self.lost(decoder, "crowded");
-                let detail =
-                    "Decoding the image takes long, and that of too many others does, too.";
-                (
-                    Err(fault(Code::Overloaded, detail)),
-                    DecoderImpact::Costly(Code::DecodeTimeout),
-                )
-            }
-        };
-        (response, Some(impact))
-    }
-
-    /// Beside the async threads: it takes half a millisecond, and a large file has to be hashed.
-    async fn finish(&self, file: Bytes, specs: Vec<TileSpec>, decoded: Decoded) -> Response {
-        let picture = decoded.inspect_err(count_refused)?;
-        let limits = self.config.limits;
-        let work = spawn_blocking(move || crate::finish(&file, &picture, &specs, &limits));
-        work.await.map_err(internal)?
-    }
-
-    /// A file that takes long gives its turn back and lets the others go first: a few that hang would else leave none to
-    /// the others.
-    async fn ask(
-        &self,
-        decoder: &mut Decoder,
-        file: &[u8],
-        specs: &[TileSpec],
-        turn: OwnedSemaphorePermit,
-    ) -> Ended {
-        let meter = decoder.meter();
-        let pid = decoder.pid();
-        let longest = pace::longest(file, self.config.timeout);
-        let brisk = pace::brisk(file);
-        let mut answer = pin!(decoder.ask(file, specs, self.config.limits));
-        let mut end = pin!(end(&meter, longest));
-        tokio::select! {
-            // First of all: while this server stood still itself, the answer may have come and the time be over.
-            biased;
-            answered = &mut answer => return Ended::of(answered, false),
-            ended = &mut end => return ended,
-            () = meter.exceeds(brisk.min(longest)) => {}
-        }
-        let Ok(_aside) = self.aside.try_acquire() else {
-            return Ended::Crowded;
-        };
-        drop(turn);
-        decoder::give_way(pid, self.config.niceness.aside);
-        let _slow = tokio::select! {
-            biased;
-            answered = &mut answer => return Ended::of(answered, true),
-            ended = &mut end => return ended,
-            place = self.slow.acquire() => place.expect("the semaphore is never closed"),
-            () = meter.exceeds((brisk * PATIENCE).min(longest)) => return Ended::Crowded,
-        };
-        tokio::select! {
-            biased;
-            answered = answer => Ended::of(answered, true),
-            ended = end => ended,
-        }
-    }
-
-    fn lost(self: &Arc<Self>, lost: Decoder, why: &'static str) {
-        metrics::counter!(DECODERS_LOST, "why" => why).increment(1);
-        self.replace(lost);
-    }
-
-    fn replace(self: &Arc<Self>, old: Decoder) {
-        drop(old);
-        tokio::spawn(start_another(Arc::downgrade(self)));
-    }
-
-    /// There may be enough already, where one was started for a file that could not wait.
-    fn add(&self, decoder: Decoder) {
-        let mut idle = self.idle();
-        if idle.len() < self.config.most_idle() {
-            idle.push_back(decoder);
-        }
-    }
-
-    /// One that is idle and well, or a new one.
-    async fn take(&self) -> io::Result<Decoder> {
-        let program = &self.config.program;
-        while let Some(mut decoder) = self.pop_idle() {
-            if decoder.is_well() && decoder.until_ready(program).await.is_ok() {
-                return Ok(decoder);
-            }
-        }
-        let mut decoder = start_aside(self.config.clone()).await?;
-        decoder.until_ready(program).await?;
-        Ok(decoder)
-    }
-
-    fn pop_idle(&self) -> Option<Decoder> {
-        self.idle().pop_front()
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, VecDeque<Decoder>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Ended {
-    fn of(answered: io::Result<Reply>, slow: bool) -> Self {
-        match answered {
-            Ok(reply) => Self::Answered { reply, slow },
-            Err(error) => Self::Died(error),
-        }
-    }
-}
-
-/// Waits until a decode has to be ended that may take `longest` of the processor.
-async fn end(meter: &Meter, longest: Duration) -> Ended {
-    tokio::select! {
-        () = meter.exceeds(longest) => Ended::TooSlow,
-        () = meter.stands_still(longest * STILL) => Ended::TooSlow,
-        () = sleep(longest * BY_THE_CLOCK) => Ended::Starved,
-    }
-}
-
-fn undecodable() -> Fault {
-    fault(Code::ImageInvalid, "The image cannot be decoded.")
-}
-
-/// Beside the async threads: to start a process takes milliseconds.
-async fn start_aside(config: PoolConfig) -> io::Result<Decoder> {
-    spawn_blocking(move || Decoder::start(&config))
-        .await
-        .map_err(io::Error::other)?
-}
-
-/// Tries until it has succeeded, or nobody needs it any more.
-async fn start_another(pool: Weak<Inner>) {
-    while let Some(inner) = pool.upgrade() {
-        match start_aside(inner.config.clone()).await {
-            Ok(decoder) => return inner.add(decoder),
-            Err(error) => tracing::error!(%error, "a decoding process cannot be replaced"),
-        }
-        drop(inner);
-        sleep(RETRY).await;
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Entry {
 
 impl Entry {
     /// Returns the name; in English where there is none in that language.
-    pub fn name_in(&self, language: Language) -> &str {
+    fn name_in(&self, language: Language) -> &str {
         match language {
             Language::En => &self.name,
             Language::Ko => self.ko.as_ref().unwrap_or(&self.name),
@@ -142,7 +142,7 @@ impl Taxonomy {
         }
     }
 
-    pub fn category_in<'a>(&'a self, category: &'a str, language: Language) -> &'a str {
+    fn category_in<'a>(&'a self, category: &'a str, language: Language) -> &'a str {
         match language {
             Language::En => category,
             Language::Ko => self.korean.get(category).map_or(category, String::as_str),

@@ -113,34 +113,62 @@ impl Pattern {
 }
 
 fn arrivals(random: &mut Random, queues: usize, per_second: f64, cost: Cost) -> Vec<Arrival> {
-    let bulk = random.one_of(&[0.0, 0.1, 0.5, 0.9, 1.0]);
-    let burst = random.one_of(&[1.0, 1.0, 5.0, 50.0]);
-    let patience_s = cost.seconds(1) * random.scale(0.5, 1_000.0);
-    let impatient = random.one_of(&[0.0, 0.0, 0.2]);
+    let crowd = Crowd {
+        bulk: random.one_of(&[0.0, 0.1, 0.5, 0.9, 1.0]),
+        burst: random.one_of(&[1.0, 1.0, 5.0, 50.0]),
+        patience_s: cost.seconds(1) * random.scale(0.5, 1_000.0),
+        impatient: random.one_of(&[0.0, 0.0, 0.2]),
+        per_second,
+        queues,
+    };
     let mut at_s = 0.0;
-    let one = |_| {
-        // The same rate over all, in clumps: within one there is no gap at all.
-        at_s += if random.chance(1.0 / burst) {
-            random.exponential(burst / per_second)
+    let mut arrivals = Vec::new();
+    for _ in 0..120 {
+        at_s += crowd.gap_s(random);
+        arrivals.push(crowd.one(random, at_s));
+    }
+    arrivals
+}
+
+/// Those who come, as chance has it.
+struct Crowd {
+    /// The part of them that can wait.
+    bulk: f64,
+    /// How many come together, on the mean.
+    burst: f64,
+    patience_s: f64,
+    /// The part of them that leaves before.
+    impatient: f64,
+    per_second: f64,
+    queues: usize,
+}
+
+impl Crowd {
+    /// The same rate over all, in clumps: within one there is no gap at all.
+    fn gap_s(&self, random: &mut Random) -> f64 {
+        if random.chance(1.0 / self.burst) {
+            random.exponential(self.burst / self.per_second)
         } else {
             0.0
-        };
-        let patience_s = patience_s * (0.5 + random.part());
+        }
+    }
+
+    fn one(&self, random: &mut Random, at_s: f64) -> Arrival {
+        let patience_s = self.patience_s * (0.5 + random.part());
         let gone = random
-            .chance(impatient)
+            .chance(self.impatient)
             .then(|| Duration::from_secs_f64(at_s + patience_s * random.part()));
-        let priority = if random.chance(bulk) {
+        let priority = if random.chance(self.bulk) {
             Priority::Bulk
         } else {
             Priority::Realtime
         };
         Arrival {
             at: Duration::from_secs_f64(at_s),
-            queue: random.one_of(&[0, 1, 2]) % queues,
+            queue: random.one_of(&[0, 1, 2]) % self.queues,
             priority,
             patience: Duration::from_secs_f64(patience_s),
             gone,
         }
-    };
-    (0..120).map(one).collect()
+    }
 }

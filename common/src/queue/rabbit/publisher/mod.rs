@@ -117,10 +117,12 @@ impl Publisher {
         );
         // Tasks of their own: lapin hoards confirms that nobody awaits, and callers may hang up.
         match due {
-            Due::Now(jobs) => drop(tokio::spawn(self.clone().send(queue, jobs))),
-            Due::In(time, gathering) => drop(tokio::spawn(
-                self.clone().send_later(queue, time, gathering),
-            )),
+            Due::Now(jobs) => {
+                tokio::spawn(self.clone().send(queue, jobs));
+            }
+            Due::In(time, gathering) => {
+                tokio::spawn(self.clone().send_later(queue, time, gathering));
+            }
             Due::WithOthers => {}
         }
         session.unless_blocked(sent).await

@@ -96,14 +96,18 @@ impl Session {
     }
 
     async fn declare_one(&self, place: Place) -> Result<(), QueueError> {
-        for _ in 1..DECLARE_TRIES {
+        let mut tried = 1;
+        loop {
             match within(self.broker.topology.ensure(&self.link, place)).await {
-                Err(QueueError::Unavailable(_)) if self.link.is_connected() => {}
-                ended => return ended.map(drop),
+                Ok(_) => return Ok(()),
+                Err(QueueError::Unavailable(_))
+                    if tried < DECLARE_TRIES && self.link.is_connected() =>
+                {
+                    tried += 1;
+                }
+                Err(error) => return Err(error),
             }
         }
-        within(self.broker.topology.ensure(&self.link, place)).await?;
-        Ok(())
     }
 
     /// A blocked broker confirms nothing until it has room again, which may be long.

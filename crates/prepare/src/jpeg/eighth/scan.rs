@@ -45,27 +45,31 @@ pub fn read(frame: &Frame) -> Option<Planes> {
 }
 
 fn readers<'a>(frame: &'a Frame, across: usize, down: usize) -> Option<Vec<Reader<'a>>> {
-    let alone = frame.components.len() == 1;
-    let reader = |component: &'a Component| {
-        let blocks = if alone {
+    let components = frame.components.iter();
+    components
+        .map(|component| Reader::new(frame, component, (across, down)))
+        .collect()
+}
+
+impl<'a> Reader<'a> {
+    /// `unit`: the blocks across and down of one unit of the scan.
+    fn new(frame: &'a Frame, component: &'a Component, unit: (usize, usize)) -> Option<Self> {
+        let is_alone = frame.components.len() == 1;
+        let blocks = if is_alone {
             (1, 1)
         } else {
             (component.across, component.down)
         };
-        Some(Reader {
+        let dc = frame.dc.get(component.dc)?.as_ref();
+        Some(Self {
             component,
-            dc: frame
-                .dc
-                .get(component.dc)?
-                .as_ref()
-                .filter(|table| table.tells_sizes())?,
+            dc: dc.filter(|table| table.tells_sizes())?,
             ac: frame.ac.get(component.ac)?.as_ref()?,
             last: 0,
-            values: (across / blocks.0, down / blocks.1),
+            values: (unit.0 / blocks.0, unit.1 / blocks.1),
             blocks,
         })
-    };
-    frame.components.iter().map(reader).collect()
+    }
 }
 
 impl Reader<'_> {

@@ -12,12 +12,12 @@ use crate::{damage, fault};
 
 /// What reader.c makes of the library's errors.
 mod failure {
-    pub const FINE: i32 = 0;
-    pub const NO_IMAGE: i32 = 1;
-    pub const ENDS_EARLY: i32 = 2;
-    pub const FEATURE: i32 = 3;
-    pub const TOO_MANY_SCANS: i32 = 4;
-    pub const NO_MEMORY: i32 = 5;
+    pub(super) const FINE: i32 = 0;
+    pub(super) const NO_IMAGE: i32 = 1;
+    pub(super) const ENDS_EARLY: i32 = 2;
+    pub(super) const FEATURE: i32 = 3;
+    pub(super) const TOO_MANY_SCANS: i32 = 4;
+    pub(super) const NO_MEMORY: i32 = 5;
 }
 
 /// reader.c's `struct header`.
