@@ -67,7 +67,7 @@ start_worker() {
     cores=$(nproc)
     each=$((cores / workers > 0 ? cores / workers : 1))
     start_role "worker-$1" worker TAGFLEET_WORKER_NAME="worker-$1" TAGFLEET_WORKER_LISTEN="127.0.0.1:${worker_ports[$1 - 1]}" \
-        TAGFLEET_LANES="${TAGFLEET_LANES:-$each}" TAGFLEET_CAPTION_THREADS="${TAGFLEET_CAPTION_THREADS:-$each}"
+        TAGFLEET_ENGINE_THREADS="${TAGFLEET_ENGINE_THREADS:-$each}" TAGFLEET_CAPTION_THREADS="${TAGFLEET_CAPTION_THREADS:-$each}"
 }
 
 start_workers() {

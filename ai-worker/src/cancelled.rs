@@ -32,40 +32,40 @@ const JOBS_A_QUESTION: usize = 500;
 /// Tells which of the jobs in hand are cancelled.
 #[derive(Debug)]
 pub struct Cancelled {
-    hand: Arc<Hand>,
+    registry: Arc<JobRegistry>,
     /// Ends with its owner.
     _asking: JoinSet<()>,
 }
 
-/// The jobs in hand.
+/// The jobs in hand, by their tickets.
 #[derive(Debug, Default)]
-struct Hand {
-    jobs: Mutex<HashMap<u64, Held>>,
+struct JobRegistry {
+    jobs: Mutex<HashMap<u64, RegisteredJob>>,
     next_ticket: AtomicU64,
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct Held {
+struct RegisteredJob {
     key: ResultKey,
     ask_at: Instant,
     cancelled: oneshot::Sender<()>,
 }
 
-/// One job's place in the hand, which it leaves when this is dropped.
+/// One job's place in the registry, which it leaves when this is dropped.
 #[derive(Debug)]
-struct Place<'a> {
-    hand: &'a Hand,
+struct Registration<'a> {
+    registry: &'a JobRegistry,
     ticket: u64,
 }
 
 impl Cancelled {
     pub fn open(bus: &Bus) -> Self {
-        let hand = Arc::<Hand>::default();
+        let registry = Arc::<JobRegistry>::default();
         let mut asking = JoinSet::new();
-        asking.spawn(ask(bus.clone(), hand.clone()));
+        asking.spawn(ask(bus.clone(), registry.clone()));
         Self {
-            hand,
+            registry,
             _asking: asking,
         }
     }
@@ -82,7 +82,7 @@ impl Cancelled {
         let (cancelled, hung_up) = oneshot::channel();
         // No client waits for a job of a batch.
         let _place = match priority {
-            Priority::Realtime => Some(self.hand.take(key, age, cancelled)),
+            Priority::Realtime => Some(self.registry.take(key, age, cancelled)),
             Priority::Bulk => None,
         };
         tokio::select! {
@@ -93,10 +93,15 @@ impl Cancelled {
     }
 }
 
-impl Hand {
-    fn take(&self, key: ResultKey, age: Duration, cancelled: oneshot::Sender<()>) -> Place<'_> {
+impl JobRegistry {
+    fn take(
+        &self,
+        key: ResultKey,
+        age: Duration,
+        cancelled: oneshot::Sender<()>,
+    ) -> Registration<'_> {
         let ticket = self.next_ticket.fetch_add(1, Relaxed);
-        let held = Held {
+        let held = RegisteredJob {
             key,
             ask_at: Instant::now() + EVERY.saturating_sub(age),
             cancelled,
@@ -108,7 +113,10 @@ impl Hand {
         if is_first || age >= EVERY {
             self.changed.notify_one();
         }
-        Place { hand: self, ticket }
+        Registration {
+            registry: self,
+            ticket,
+        }
     }
 
     /// Waits until a job is to be asked about.
@@ -146,21 +154,21 @@ impl Hand {
         }
     }
 
-    fn jobs(&self) -> MutexGuard<'_, HashMap<u64, Held>> {
+    fn jobs(&self) -> MutexGuard<'_, HashMap<u64, RegisteredJob>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Registration<'_> {
     fn drop(&mut self) {
-        self.hand.jobs().remove(&self.ticket);
+        self.registry.jobs().remove(&self.ticket);
     }
 }
 
-async fn ask(bus: Bus, hand: Arc<Hand>) {
+async fn ask(bus: Bus, registry: Arc<JobRegistry>) {
     loop {
-        hand.due().await;
-        let (tickets, keys) = hand.take_due();
+        registry.due().await;
+        let (tickets, keys) = registry.take_due();
         if keys.is_empty() {
             // Done in this moment.
             continue;
@@ -170,7 +178,7 @@ async fn ask(bus: Bus, hand: Arc<Hand>) {
                 .into_iter()
                 .zip(cancelled)
                 .filter(|(_, is_cancelled)| *is_cancelled)
-                .for_each(|(ticket, _)| hand.cancel(ticket)),
+                .for_each(|(ticket, _)| registry.cancel(ticket)),
             // They are done then, as if nobody had hung up.
             Err(error) => tracing::debug!(%error, "cannot ask whose clients have hung up"),
         }

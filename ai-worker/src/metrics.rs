@@ -13,9 +13,9 @@ const JOBS: &str = "tagfleet_jobs_total";
 const FORWARDED: &str = "tagfleet_jobs_forwarded_total";
 const DEAD_LETTERS: &str = "tagfleet_dead_letters_total";
 pub const BATCH_SIZE: &str = "tagfleet_batch_size";
-pub const BESIDE_LOOKS: &str = "tagfleet_beside_looks_total";
-pub const BESIDE_FAILED: &str = "tagfleet_beside_failed_total";
-pub const BESIDE_SPARED: &str = "tagfleet_beside_spared_total";
+pub const AUXILIARY_RUNS: &str = "tagfleet_auxiliary_runs_total";
+pub const AUXILIARY_FAILURES: &str = "tagfleet_auxiliary_failures_total";
+pub const AUXILIARY_SKIPPED: &str = "tagfleet_auxiliary_skipped_total";
 pub const BATCH_FILL: &str = "tagfleet_batch_fill";
 pub const INFER_SECONDS: &str = "tagfleet_infer_seconds";
 pub const ENGINE_IDLE_SECONDS: &str = "tagfleet_engine_idle_seconds";
@@ -46,15 +46,15 @@ fn describe_jobs() {
         "1, with the name of this worker, what its models run on, and who writes its captions"
     );
     describe_counter!(
-        BESIDE_LOOKS,
+        AUXILIARY_RUNS,
         "Looks that models beside the tagger were asked for"
     );
     describe_counter!(
-        BESIDE_FAILED,
+        AUXILIARY_FAILURES,
         "Looks of models beside the tagger that failed or came late"
     );
     describe_counter!(
-        BESIDE_SPARED,
+        AUXILIARY_SKIPPED,
         "Pictures that a model beside the tagger was not shown, since its gate is for others"
     );
     describe_counter!(
@@ -154,7 +154,7 @@ pub fn show_worker(worker: &str, device: &str, captioner: &str, models: &[&str])
     )
     .set(1.0);
     for model in models {
-        for name in [BESIDE_LOOKS, BESIDE_FAILED] {
+        for name in [AUXILIARY_RUNS, AUXILIARY_FAILURES] {
             metrics::counter!(name, "model" => (*model).to_owned()).increment(0);
         }
     }

@@ -10,7 +10,7 @@ use std::{
 
 use ai_worker::{
     CaptionerChoice,
-    captioning::{Asked, Captioner, OpenAiApi, OpenAiSetting},
+    captioning::{CaptionRequest, Captioner, OpenAiApi, OpenAiSetting},
 };
 use common::{
     queue::Priority,
@@ -60,7 +60,7 @@ fn tag(name: &str) -> Tag {
 }
 
 async fn status(captioner: &Captioner, due: Duration) -> CaptionStatus {
-    let asked = Asked {
+    let asked = CaptionRequest {
         priority: Priority::Realtime,
         language: Language::En,
         shed: false,

@@ -62,7 +62,7 @@ fn worker_that_hangs() {
             config.models = vec!["hanging".into()];
             config.onnxruntime =
                 Some(common::model::default_folder().join("onnxruntime/libonnxruntime.so"));
-            config.lanes = Some(2);
+            config.engine_threads = Some(2);
             config.engine_timeout_ms = 500;
         });
         let harness = harness.await;

@@ -25,7 +25,7 @@ const TTL: Duration = Duration::from_secs(60);
 fn slow(config: &mut WorkerConfig) {
     fake(config);
     config.engine = "fake:service_ms=20".parse().expect("an engine");
-    config.lanes = Some(1);
+    config.engine_threads = Some(1);
     config.max_batch = Some(1);
 }
 

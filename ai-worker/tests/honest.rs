@@ -5,8 +5,8 @@ mod support;
 
 use common::{
     image::Part,
-    model::{Kind, Subject},
-    wire::{self, Also, Job, Tag, WorkerInfo},
+    model::{ModelKind, Subject},
+    wire::{self, AuxiliaryTile, Job, Tag, WorkerInfo},
 };
 use image::{
     DynamicImage, Rgb, RgbImage,
@@ -224,7 +224,13 @@ async fn a_moderation_model_runs_beside_the_tagger_by_its_manifest_alone() {
         .iter()
         .map(|model| (model.id.name.as_str(), model.kind))
         .collect();
-    assert_eq!(kinds, [(TAGGER, Kind::Softmax), (MODERATOR, Kind::Sigmoid)]);
+    assert_eq!(
+        kinds,
+        [
+            (TAGGER, ModelKind::Softmax),
+            (MODERATOR, ModelKind::Sigmoid)
+        ]
+    );
     harness.stop().await;
 }
 
@@ -287,7 +293,7 @@ async fn a_detector_looks_beside_the_tagger() {
     let models = vec![TAGGER.to_owned(), DETECTOR.to_owned()];
     let harness = Harness::start_with(|config| config.models = models).await;
     let person = |model: &str| {
-        let also = Also {
+        let also = AuxiliaryTile {
             model: model.to_owned(),
             looks_for: Subject::People,
             shown: Part::WHOLE,
@@ -328,7 +334,7 @@ async fn a_face_is_counted_with_its_body() {
     ] {
         let photo = photo(name);
         let (padded, shown) = padded(&photo, 192);
-        let also = |model: &str, looks_for, tile, shown| Also {
+        let also = |model: &str, looks_for, tile, shown| AuxiliaryTile {
             model: model.to_owned(),
             looks_for,
             tile,

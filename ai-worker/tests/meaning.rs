@@ -6,7 +6,7 @@ use common::{
     fault::Code,
     image::Part,
     model::Subject,
-    wire::{Also, Embedding, Features, Job, Language, Tag},
+    wire::{AuxiliaryTile, Embedding, Features, Job, Language, Tag},
 };
 use image::{DynamicImage, imageops::FilterType};
 use support::{Harness, encode};
@@ -242,7 +242,7 @@ async fn words_ask_what_models_beside_the_tagger_think_whatever_is_told_of_it() 
         let small = photo
             .resize_exact(side, side, FilterType::Triangle)
             .to_rgb8();
-        Also {
+        AuxiliaryTile {
             model: model.to_owned(),
             looks_for,
             tile: encode(small.as_raw(), side as usize, side as usize),

@@ -35,7 +35,7 @@ fn configured(config: &mut WorkerConfig, models: &Path, names: &[&str]) {
     config.models = names.iter().map(|name| (*name).to_owned()).collect();
     config.onnxruntime =
         Some(common::model::default_folder().join("onnxruntime/libonnxruntime.so"));
-    config.lanes = Some(2);
+    config.engine_threads = Some(2);
     config.reload.model_poll_ms = 20;
     config.reload.reload_compare_jobs = 8;
     config.reload.canary_jobs = 8;

@@ -5,7 +5,7 @@ mod support;
 use common::{
     image::Part,
     model::Subject,
-    wire::{Also, Job, Tagged},
+    wire::{AuxiliaryTile, Job, Tagged},
 };
 use image::{
     GrayImage, Luma, RgbImage,
@@ -71,7 +71,7 @@ fn tile(picture: &RgbImage, side: u32) -> Vec<u8> {
 }
 
 fn asking_for_text(id: &str, picture: &RgbImage) -> Job {
-    let also = |model: &str, looks_for, side| Also {
+    let also = |model: &str, looks_for, side| AuxiliaryTile {
         model: model.to_owned(),
         looks_for,
         shown: Part::WHOLE,

@@ -34,12 +34,12 @@ pub async fn auth(
         }
         Ok(Admitted {
             caller,
-            guest,
+            quota_guard,
             standing,
         }) => {
             let extensions = request.extensions_mut();
             extensions.insert(caller);
-            extensions.insert(Arc::new(guest));
+            extensions.insert(Arc::new(quota_guard));
             (next.run(request).await, standing)
         }
         Err(refused) => {

@@ -95,7 +95,7 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .fallback(context::unknown_path)
         .method_not_allowed_fallback(context::method_not_allowed)
         .with_state(app)
-        .layer(from_fn(web::edge));
+        .layer(from_fn(web::request_layer));
     match cors {
         Some(cors) => router.layer(cors),
         None => router,

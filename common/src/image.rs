@@ -145,12 +145,12 @@ pub struct Exif {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub camera: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<GeoPoint>,
 }
 
 /// Degrees, to the north and to the east.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Place {
+pub struct GeoPoint {
     pub latitude: f64,
     pub longitude: f64,
 }
@@ -170,7 +170,7 @@ impl Exif {
     }
 }
 
-impl Place {
+impl GeoPoint {
     /// Returns the place with so many digits of a degree: two are a kilometre.
     pub fn rounded(self, digits: u8) -> Self {
         let unit = 10_f64.powi(digits.into());

@@ -15,7 +15,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use kind::{Kind, Subject};
+pub use kind::{ModelKind, Subject};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -168,7 +168,7 @@ pub struct Embedding {
 pub struct Manifest {
     pub name: String,
     pub version: String,
-    pub kind: Kind,
+    pub kind: ModelKind,
     /// What requests ask it for; a detector that says nothing of it looks for people.
     pub looks_for: Option<Subject>,
     pub gate: Option<Gate>,
@@ -250,7 +250,7 @@ impl Manifest {
     }
 
     fn flaw_of_names(&self) -> Option<&'static str> {
-        if self.kind == Kind::Other {
+        if self.kind == ModelKind::Other {
             return Some(
                 "kind must be `softmax`, `sigmoid`, `detector`, `lines`, `text`, `phrase` or `llm`",
             );
@@ -271,13 +271,13 @@ impl Manifest {
 
     /// Returns what it says that a model of its kind has no use for.
     fn flaw_of_kind(&self) -> Option<&'static str> {
-        if (self.kind == Kind::Lines) != (self.looks_for == Some(Subject::Reading)) {
+        if (self.kind == ModelKind::Lines) != (self.looks_for == Some(Subject::Reading)) {
             return Some("a model of kind `lines` looks for `reading`, and no other does");
         }
-        if self.kind == Kind::Text && self.looks_for.is_some() {
+        if self.kind == ModelKind::Text && self.looks_for.is_some() {
             return Some("a model of kind `text` reads what others find, and looks for nothing");
         }
-        let is_of_scores = matches!(self.kind, Kind::Softmax | Kind::Sigmoid);
+        let is_of_scores = matches!(self.kind, ModelKind::Softmax | ModelKind::Sigmoid);
         let makes_sense = |it: Embedding| is_of_scores && it.dimension > 0;
         if !self.embedding.is_none_or(makes_sense) {
             return Some(
@@ -285,7 +285,7 @@ impl Manifest {
             );
         }
         let is_corrected = self.temperature != 1.0 || self.certainty.is_some();
-        (is_corrected && self.kind != Kind::Softmax)
+        (is_corrected && self.kind != ModelKind::Softmax)
             .then_some("temperature and [certainty] are for softmax models alone")
     }
 

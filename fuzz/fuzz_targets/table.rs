@@ -19,7 +19,7 @@ const MAX_ROWS: usize = 100_000;
 
 struct InMemory(Bytes);
 
-impl parquet::Source for InMemory {
+impl parquet::ByteSource for InMemory {
     fn bytes(&self) -> u64 {
         self.0.len() as u64
     }

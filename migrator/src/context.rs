@@ -10,7 +10,7 @@ use resources::Resources;
 use tokio::sync::Semaphore;
 
 use crate::{
-    MigratorConfig, hints::Hints, in_hand::InHand, labels::KnownLabels, peers::Peers,
+    MigratorConfig, held_shards::HeldShards, hints::Hints, labels::KnownLabels, peers::Peers,
     tasks::TaskSlots,
 };
 
@@ -24,7 +24,7 @@ pub struct Migrator {
     /// As many as there are decoding processes: bulk must not fill the line before them.
     pub preparing: Semaphore,
     pub task_slots: TaskSlots,
-    pub in_hand: InHand,
+    pub held_shards: HeldShards,
     /// What the classes of kept scores are called.
     pub labels_of_models: KnownLabels,
     /// For the sweep.
@@ -49,7 +49,7 @@ impl Migrator {
             preparing: Semaphore::new(resources.decoding_processes),
             dispatcher: Dispatcher::new(queue, bus, inbox),
             task_slots: TaskSlots::new(hints.clone()),
-            in_hand: InHand::default(),
+            held_shards: HeldShards::default(),
             hints,
             peers: Peers::new(name),
             labels_of_models: KnownLabels::new(config.models_dir()),

@@ -6,8 +6,8 @@
 mod config;
 mod context;
 mod ending;
+mod held_shards;
 mod hints;
-mod in_hand;
 mod intake;
 mod labels;
 mod metrics;

@@ -7,7 +7,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use ledger::{BatchKey, Lease, Ledger, LedgerError, Lookout, Work};
+use ledger::{BatchKey, Lease, LeaseKind, Ledger, LedgerError, Lookout};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
@@ -41,10 +41,10 @@ impl TaskSlots {
         }
     }
 
-    fn of(&self, work: Work) -> &Arc<Semaphore> {
+    fn of(&self, work: LeaseKind) -> &Arc<Semaphore> {
         match work {
-            Work::Intake => &self.intakes,
-            Work::Delivery => &self.deliveries,
+            LeaseKind::Intake => &self.intakes,
+            LeaseKind::Delivery => &self.deliveries,
         }
     }
 }
@@ -69,7 +69,7 @@ impl BackgroundTask {
         slots: &TaskSlots,
         ledger: &Ledger,
         key: &BatchKey,
-        work: Work,
+        work: LeaseKind,
         task: impl FnOnce(Lease) -> F,
     ) -> Result<(), LedgerError> {
         let Some(slot) = self.free_slot(slots.of(work)) else {

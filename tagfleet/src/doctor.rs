@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use common::{
     bus::{Bus, BusConfig},
-    model::{Kind, Manifest},
+    model::{Manifest, ModelKind},
     process::{Bounds, ReaderProgram},
     queue::{Queue, QueueConfig},
     store::{Store, StoreConfig},
@@ -195,7 +195,7 @@ fn model(models: &Path, name: &str, essential: bool) -> Finding {
         Ok(manifest)
     });
     let needed_for = match &checked {
-        Ok(manifest) if manifest.kind == Kind::Llm => "captions",
+        Ok(manifest) if manifest.kind == ModelKind::Llm => "captions",
         Ok(_) => "tags",
         Err(_) => "tags or captions",
     };

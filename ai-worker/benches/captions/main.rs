@@ -15,7 +15,8 @@ use std::{
 };
 
 use ai_worker::captioning::{
-    Asked, CacheSetting, Captioner, LlamaSetting, guard::Labels, llama::library::Library, subjects,
+    CacheSetting, CaptionRequest, Captioner, LlamaSetting, guard::Labels, llama::library::Library,
+    subjects,
 };
 use clap::Parser;
 use common::{
@@ -32,7 +33,7 @@ use testing::bench::report;
 /// Captions written for each figure of speed: twice as many batches as there are places.
 const TIMED: usize = 48;
 const WIDTH: usize = 8;
-const ASKED: Asked = Asked {
+const ASKED: CaptionRequest = CaptionRequest {
     priority: Priority::Realtime,
     language: Language::En,
     shed: false,

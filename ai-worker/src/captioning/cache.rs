@@ -12,7 +12,7 @@ use moka::future::Cache as Memory;
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
-use super::Asked;
+use super::CaptionRequest;
 use crate::metrics::CAPTION_CACHE;
 
 /// How long one worker may be at a sentence before another one begins it too.
@@ -84,7 +84,7 @@ impl Cache {
     pub async fn get<E>(
         &self,
         names: &[String],
-        asked: Asked,
+        asked: CaptionRequest,
         deadline: Instant,
         write: impl Future<Output = Result<Remembered, E>> + Send,
     ) -> Result<(Remembered, Hit), E> {
@@ -104,7 +104,7 @@ impl Cache {
     async fn look(
         &self,
         names: &[String],
-        asked: Asked,
+        asked: CaptionRequest,
         key: &str,
         deadline: Instant,
     ) -> Option<(Remembered, Hit)> {
@@ -130,7 +130,7 @@ impl Cache {
         None
     }
 
-    async fn near(&self, names: &[String], asked: Asked) -> Option<Remembered> {
+    async fn near(&self, names: &[String], asked: CaptionRequest) -> Option<Remembered> {
         let (_, surer) = names
             .split_last()
             .filter(|(_, surer)| self.setting.near && !surer.is_empty())?;
@@ -172,7 +172,7 @@ impl Cache {
 
     /// Returns the same key for the same names in the same order, which is that of their confidence. A name may be the same in
     /// two languages.
-    fn key(&self, names: &[String], asked: Asked) -> String {
+    fn key(&self, names: &[String], asked: CaptionRequest) -> String {
         let mut hasher = Sha256::new();
         let about = [self.generator.as_str(), asked.language.name()];
         for part in about.into_iter().chain(names.iter().map(String::as_str)) {
@@ -184,7 +184,7 @@ impl Cache {
 }
 
 /// Says that somebody is at it. A batch's caption may wait long for its place: only the batch's wait for it.
-fn claim(key: &str, asked: Asked) -> String {
+fn claim(key: &str, asked: CaptionRequest) -> String {
     if asked.priority == Priority::Bulk {
         format!("{key}:bulk")
     } else {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use common::wire::Tag;
 
-use super::{Asked, Caption, captioner::Captioner, handoff::Handoff};
+use super::{Caption, CaptionRequest, captioner::Captioner, handoff::Handoff};
 
 /// Who writes the captions of the pictures that this worker tags.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl CaptionStage {
         &self,
         wanted: bool,
         tags: &[Tag],
-        asked: Asked,
+        asked: CaptionRequest,
         deadline: Instant,
     ) -> Caption {
         match self {
@@ -31,7 +31,7 @@ impl CaptionStage {
     }
 
     /// Returns whether nobody writes captions, by setting.
-    pub fn are_off(&self, asked: Asked) -> bool {
+    pub fn are_off(&self, asked: CaptionRequest) -> bool {
         matches!(self, CaptionStage::Here(captioner) if captioner.is_off(asked))
     }
 

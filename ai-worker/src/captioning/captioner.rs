@@ -9,7 +9,7 @@ use common::{
 };
 
 use super::{
-    Asked, CaptionError, Captioned,
+    CaptionError, CaptionRequest, Captioned,
     cache::{Cache, CacheSetting},
     generator::Generator,
     guard::Labels,
@@ -26,27 +26,27 @@ use crate::metrics::count_caption;
 /// Writes captions. Copies share their language model.
 #[derive(Clone, Debug)]
 pub struct Captioner {
-    source: Source,
+    source: SentenceSource,
     /// The first rule that fits names the source that writes instead.
-    routes: Vec<(When, Source)>,
+    routes: Vec<(When, SentenceSource)>,
 }
 
 #[derive(Clone, Debug)]
-enum Source {
+enum SentenceSource {
     Off,
     Template,
     Generator(Arc<Generator>),
     /// A language model that is still being fetched or loaded; the template speaks meanwhile.
-    Joining(Arc<Joining<Source>>),
+    Joining(Arc<Joining<SentenceSource>>),
 }
 
 impl Captioner {
     pub fn off() -> Self {
-        Self::from_source(Source::Off)
+        Self::from_source(SentenceSource::Off)
     }
 
     pub fn template() -> Self {
-        Self::from_source(Source::Template)
+        Self::from_source(SentenceSource::Template)
     }
 
     /// Loads the language model; blocks for as long as that takes.
@@ -62,10 +62,10 @@ impl Captioner {
     }
 
     pub(super) fn from_model(model: Model) -> Self {
-        Self::from_source(Source::Generator(Arc::new(Generator::new(model))))
+        Self::from_source(SentenceSource::Generator(Arc::new(Generator::new(model))))
     }
 
-    fn from_source(source: Source) -> Self {
+    fn from_source(source: SentenceSource) -> Self {
         Self {
             source,
             routes: Vec::new(),
@@ -82,7 +82,7 @@ impl Captioner {
             tracing::info!(captioner = name, "the language model has joined");
             Ok(captioner.source)
         };
-        Ok(Self::from_source(Source::Joining(Joining::begin(
+        Ok(Self::from_source(SentenceSource::Joining(Joining::begin(
             load_source,
         )?)))
     }
@@ -113,14 +113,14 @@ impl Captioner {
     /// Returns the generator before the captioner is copied: until then nobody else has it.
     fn generator_mut(&mut self) -> Option<&mut Generator> {
         match &mut self.source {
-            Source::Generator(generator) => Arc::get_mut(generator),
-            Source::Off | Source::Template | Source::Joining(_) => None,
+            SentenceSource::Generator(generator) => Arc::get_mut(generator),
+            SentenceSource::Off | SentenceSource::Template | SentenceSource::Joining(_) => None,
         }
     }
 
     /// Returns whether nobody writes such captions, by setting.
-    pub fn is_off(&self, asked: Asked) -> bool {
-        matches!(self.source_for(asked).joined(), Source::Off)
+    pub fn is_off(&self, asked: CaptionRequest) -> bool {
+        matches!(self.source_for(asked).joined(), SentenceSource::Off)
     }
 
     /// Returns a language model's name, `template` or `off`.
@@ -134,7 +134,7 @@ impl Captioner {
         &self,
         wanted: bool,
         tags: &[Tag],
-        asked: Asked,
+        asked: CaptionRequest,
         deadline: Instant,
     ) -> Captioned {
         let subjects = if wanted { subjects(tags) } else { Vec::new() };
@@ -146,7 +146,7 @@ impl Captioner {
     pub async fn caption_even_late(
         &self,
         tags: &[Tag],
-        asked: Asked,
+        asked: CaptionRequest,
         deadline: Instant,
     ) -> Captioned {
         let subjects = subjects(tags);
@@ -157,24 +157,24 @@ impl Captioner {
     async fn write(
         &self,
         subjects: &[&Tag],
-        asked: Asked,
+        asked: CaptionRequest,
         time: Time,
         wait_until: Instant,
     ) -> Captioned {
         let captioned = match self.source_for(asked).joined() {
-            Source::Off => without_writing(template::none()),
+            SentenceSource::Off => without_writing(template::none()),
             _ if subjects.is_empty() => without_writing(template::none()),
             // Korean is a pattern's anyway.
-            Source::Generator(_) | Source::Joining(_)
+            SentenceSource::Generator(_) | SentenceSource::Joining(_)
                 if asked.shed && asked.language == Language::En =>
             {
                 by_template(subjects, asked.language, CaptionStatus::SkippedOverload)
             }
             // Prompt and guard know English alone.
-            Source::Generator(generator) if asked.language == Language::En => {
+            SentenceSource::Generator(generator) if asked.language == Language::En => {
                 generator.caption(subjects, asked, time, wait_until).await
             }
-            Source::Joining(_) if asked.language == Language::En => {
+            SentenceSource::Joining(_) if asked.language == Language::En => {
                 by_template(subjects, asked.language, CaptionStatus::Unavailable)
             }
             _ => by_template(subjects, asked.language, CaptionStatus::Template),
@@ -183,26 +183,26 @@ impl Captioner {
         captioned
     }
 
-    fn source_for(&self, asked: Asked) -> &Source {
+    fn source_for(&self, asked: CaptionRequest) -> &SentenceSource {
         let route = self.routes.iter().find(|(when, _)| when.fits(asked));
         route.map_or(&self.source, |(_, source)| source)
     }
 }
 
-impl Source {
+impl SentenceSource {
     /// Returns the source that came, where a language model was joining.
     fn joined(&self) -> &Self {
         match self {
-            Source::Joining(joining) => joining.arrived().unwrap_or(self),
+            SentenceSource::Joining(joining) => joining.arrived().unwrap_or(self),
             _ => self,
         }
     }
 
     fn name(&self) -> &str {
         match self.joined() {
-            Source::Off => "off",
-            Source::Template | Source::Joining(_) => template::NAME,
-            Source::Generator(generator) => generator.model.name(),
+            SentenceSource::Off => "off",
+            SentenceSource::Template | SentenceSource::Joining(_) => template::NAME,
+            SentenceSource::Generator(generator) => generator.model.name(),
         }
     }
 }

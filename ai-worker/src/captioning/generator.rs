@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    Asked, Captioned,
+    CaptionRequest, Captioned,
     cache::{Cache, Hit, Remembered},
     guard::{self, Labels},
     model::Model,
@@ -70,7 +70,7 @@ impl Generator {
     pub async fn caption(
         self: &Arc<Self>,
         subjects: &[&Tag],
-        asked: Asked,
+        asked: CaptionRequest,
         time: Time,
         wait_until: Instant,
     ) -> Captioned {
@@ -89,7 +89,7 @@ impl Generator {
     async fn written(
         self: &Arc<Self>,
         subjects: &[&Tag],
-        asked: Asked,
+        asked: CaptionRequest,
         time: Time,
         wait_until: Instant,
     ) -> Written {
@@ -102,7 +102,12 @@ impl Generator {
         }
     }
 
-    async fn write(self: Arc<Self>, subjects: Vec<Tag>, asked: Asked, time: Time) -> Written {
+    async fn write(
+        self: Arc<Self>,
+        subjects: Vec<Tag>,
+        asked: CaptionRequest,
+        time: Time,
+    ) -> Written {
         let names: Vec<String> = subjects.iter().map(|tag| tag.name.clone()).collect();
         let mut began = None;
         let writing = self.ask(&subjects, &names, asked, time, &mut began);
@@ -118,7 +123,7 @@ impl Generator {
         &self,
         subjects: &[Tag],
         names: &[String],
-        asked: Asked,
+        asked: CaptionRequest,
         time: Time,
         began: &mut Option<Instant>,
     ) -> Result<Remembered, NoSentence> {
@@ -137,7 +142,7 @@ impl Generator {
     /// Lets a batch wait until it may have a place; who is waited for takes what is there.
     async fn place(
         &self,
-        asked: Asked,
+        asked: CaptionRequest,
         time: Time,
     ) -> Result<Option<SemaphorePermit<'_>>, NoSentence> {
         if asked.priority == Priority::Realtime {

@@ -19,7 +19,7 @@ use common::{
 };
 
 use super::{
-    Asked, Caption,
+    Caption, CaptionRequest,
     template::{self, subjects},
 };
 use crate::{metrics::count_caption, outcome};
@@ -97,7 +97,7 @@ impl Handoff {
 
     /// Says what is to become of a caption. Only one that is not handed on is counted here: the
     /// others are counted by who writes them.
-    pub fn caption(self: &Arc<Self>, wanted: bool, tags: &[Tag], asked: Asked) -> Caption {
+    pub fn caption(self: &Arc<Self>, wanted: bool, tags: &[Tag], asked: CaptionRequest) -> Caption {
         let subjects = if wanted { subjects(tags) } else { Vec::new() };
         if subjects.is_empty() {
             return unwritten(template::none());

@@ -48,7 +48,7 @@ pub enum CaptionError {
 
 /// Says for whom a caption is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct CaptionRequest {
     /// The one with which its picture came.
     pub priority: Priority,
     pub language: Language,

@@ -2,7 +2,7 @@
 
 use common::{queue::Priority, wire::Language};
 
-use super::Asked;
+use super::CaptionRequest;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -12,7 +12,7 @@ pub enum When {
 }
 
 impl When {
-    pub fn fits(self, asked: Asked) -> bool {
+    pub fn fits(self, asked: CaptionRequest) -> bool {
         match self {
             Self::Realtime => asked.priority == Priority::Realtime,
             Self::Bulk => asked.priority == Priority::Bulk,

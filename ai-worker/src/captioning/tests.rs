@@ -22,12 +22,12 @@ use super::{
     *,
 };
 
-const REALTIME: Asked = Asked {
+const REALTIME: CaptionRequest = CaptionRequest {
     priority: Priority::Realtime,
     language: Language::En,
     shed: false,
 };
-const BULK: Asked = Asked {
+const BULK: CaptionRequest = CaptionRequest {
     priority: Priority::Bulk,
     language: Language::En,
     shed: false,
@@ -149,7 +149,7 @@ async fn a_full_queue_costs_no_time() {
 async fn a_batch_leaves_half_of_the_queue_to_real_time_captions() {
     let (captioner, mut waiting, _) = captioner(4);
     let captioner = Arc::new(captioner);
-    let ask = |asked: Asked| {
+    let ask = |asked: CaptionRequest| {
         let captioner = captioner.clone();
         tokio::spawn(async move {
             captioner

@@ -14,7 +14,7 @@ use common::{
     wire::{self, CaptionJob, CaptionStatus, JobResult},
 };
 
-use super::{Asked, captioner::Captioner};
+use super::{CaptionRequest, captioner::Captioner};
 use crate::{
     cancelled::{self, Cancelled},
     consume::{self, Handle},
@@ -107,7 +107,7 @@ impl CaptioningWorker {
         let waited = job.waited(now_us);
         let left = job.left(now_us);
         let due = Instant::now() + left.min(self.caption_timeout);
-        let asked = Asked {
+        let asked = CaptionRequest {
             priority,
             language: job.language,
             shed: false,

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use common::config::{ConfigError, check_name, positive};
 pub use max_wait::MaxWait;
 pub use reload::ReloadConfig;
-pub use roles::{Duty, Role};
+pub use roles::{Role, WorkerMode};
 pub use route::CaptionRoutes;
 pub use servers::ServersConfig;
 
@@ -93,8 +93,8 @@ pub struct WorkerConfig {
 
     /// Threads that run batches, each with a copy of every model, one thread wide [default: the number of cores; 3 on a
     /// GPU, so that one computes while the others copy]
-    #[arg(long, env = "TAGFLEET_LANES")]
-    pub lanes: Option<usize>,
+    #[arg(long, alias = "lanes", env = "TAGFLEET_ENGINE_THREADS")]
+    pub engine_threads: Option<usize>,
 
     /// Images in one run of the model at the most [default: 4, 32 on a GPU]
     #[arg(long, env = "TAGFLEET_MAX_BATCH")]
@@ -192,7 +192,7 @@ impl WorkerConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_name("--worker-name", self.worker_name.as_deref())?;
         for (option, value) in [
-            ("--lanes", self.lanes),
+            ("--engine-threads", self.engine_threads),
             ("--max-batch", self.max_batch),
             ("--caption-threads", self.caption_threads),
             ("--caption-width", Some(self.caption_width)),

@@ -11,19 +11,19 @@ pub enum Role {
 
 /// How the roles fall to one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Duty {
+pub enum WorkerMode {
     Both,
     Tags,
     Captions,
 }
 
-impl Duty {
+impl WorkerMode {
     /// Tells the duty of roles that are not empty.
     pub fn of(roles: &[Role]) -> Self {
         match (roles.contains(&Role::Tag), roles.contains(&Role::Caption)) {
-            (true, false) => Duty::Tags,
-            (false, true) => Duty::Captions,
-            _ => Duty::Both,
+            (true, false) => WorkerMode::Tags,
+            (false, true) => WorkerMode::Captions,
+            _ => WorkerMode::Both,
         }
     }
 }

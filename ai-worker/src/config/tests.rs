@@ -32,7 +32,15 @@ fn the_device_decides_what_was_left_open() {
         gpu.onnxruntime()
             .ends_with("onnxruntime-gpu/libonnxruntime.so")
     );
-    let told = parse(&["--device", "cuda", "--max-batch", "16", "--lanes", "1"]).expect("valid");
+    let told = parse(&[
+        "--device",
+        "cuda",
+        "--max-batch",
+        "16",
+        "--engine-threads",
+        "1",
+    ])
+    .expect("valid");
     assert_eq!((told.max_batch(), told.engine_threads()), (16, 1));
 }
 
@@ -42,7 +50,7 @@ fn roles_decide_how_much_is_in_hand() {
         let config = parse(&[
             "--roles",
             roles,
-            "--lanes",
+            "--engine-threads",
             "1",
             "--caption-width",
             "8",
@@ -51,11 +59,17 @@ fn roles_decide_how_much_is_in_hand() {
         ]);
         config.map(|config| (config.duty(), config.prefetch().get()))
     };
-    assert_eq!(in_hand("tag,caption").expect("valid"), (Duty::Both, 8 + 24));
-    assert_eq!(in_hand("caption,tag").expect("valid").0, Duty::Both);
-    assert_eq!(in_hand("tag").expect("valid"), (Duty::Tags, 8));
-    assert_eq!(in_hand("caption").expect("valid"), (Duty::Captions, 24));
-    assert_eq!(parse(&[]).expect("valid").duty(), Duty::Both);
+    assert_eq!(
+        in_hand("tag,caption").expect("valid"),
+        (WorkerMode::Both, 8 + 24)
+    );
+    assert_eq!(in_hand("caption,tag").expect("valid").0, WorkerMode::Both);
+    assert_eq!(in_hand("tag").expect("valid"), (WorkerMode::Tags, 8));
+    assert_eq!(
+        in_hand("caption").expect("valid"),
+        (WorkerMode::Captions, 24)
+    );
+    assert_eq!(parse(&[]).expect("valid").duty(), WorkerMode::Both);
     assert!(in_hand("").is_err() && in_hand("migrate").is_err());
 }
 
@@ -148,7 +162,7 @@ fn refused(arguments: &[&str]) -> ConfigError {
 #[test]
 fn a_zero_is_refused_and_never_taken_for_a_one() {
     for option in [
-        "--lanes",
+        "--engine-threads",
         "--max-batch",
         "--caption-threads",
         "--caption-width",

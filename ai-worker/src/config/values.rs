@@ -4,7 +4,7 @@ use std::{collections::HashSet, num::NonZeroU16, path::PathBuf, time::Duration};
 
 use common::config::unique_name;
 
-use super::{CaptionerChoice, Duty, WorkerConfig};
+use super::{CaptionerChoice, WorkerConfig, WorkerMode};
 use crate::{
     captioning::{CacheSetting, LlamaSetting},
     tagging::batching::Rules,
@@ -12,7 +12,7 @@ use crate::{
 
 impl WorkerConfig {
     pub fn engine_threads(&self) -> usize {
-        self.lanes
+        self.engine_threads
             .unwrap_or_else(|| self.device.engine_threads(cores()))
     }
 
@@ -76,9 +76,9 @@ impl WorkerConfig {
     pub fn prefetch(&self) -> NonZeroU16 {
         let tagging = 2 * self.engine_threads() * self.max_batch();
         let in_hand = match self.duty() {
-            Duty::Both => tagging + self.captions_in_hand(),
-            Duty::Tags => tagging,
-            Duty::Captions => self.captions_in_hand(),
+            WorkerMode::Both => tagging + self.captions_in_hand(),
+            WorkerMode::Tags => tagging,
+            WorkerMode::Captions => self.captions_in_hand(),
         };
         let in_hand = u16::try_from(in_hand).unwrap_or(u16::MAX);
         // Where the template writes all captions, none is under way elsewhere: it takes one after the other.
@@ -104,8 +104,8 @@ impl WorkerConfig {
         by_rule.chain([self.captioner]).collect()
     }
 
-    pub fn duty(&self) -> Duty {
-        Duty::of(&self.roles)
+    pub fn duty(&self) -> WorkerMode {
+        WorkerMode::of(&self.roles)
     }
 
     pub fn caption_timeout(&self) -> Duration {

@@ -1,9 +1,9 @@
 //! The model behind its one true boundary: a small synchronous trait that an
 //! OS thread calls. ONNX Runtime is used in this folder alone.
 
-mod alarm;
 mod device;
 mod fake;
+mod fatal;
 mod onnx;
 mod panicking;
 mod pinned;
@@ -18,9 +18,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-pub use alarm::{Alarm, Breakdown};
 pub use device::Device;
 pub use fake::{CLASSES, Kind, Pretence, UnknownEngine};
+pub use fatal::{EngineFailure, FatalSignal};
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;
 pub use panicking::excuse_this_thread;

@@ -6,7 +6,7 @@ mod open;
 use std::{path::Path, time::Instant};
 
 use common::model::{Input, Manifest, ModelError, TileSpec};
-use open::{OpenError, Source};
+use open::{GraphFile, OpenError};
 use ort::{environment::Environment, inputs, session::Session, value::TensorRef};
 use tempfile::TempDir;
 
@@ -113,7 +113,7 @@ impl Onnx {
             joined: Vec::new(),
             parts: Vec::new(),
         };
-        let source = Source {
+        let source = GraphFile {
             environment,
             graph,
             setting,
@@ -125,7 +125,7 @@ impl Onnx {
 
     /// Opens a session for each group of sizes. The first run of the first one is profiled on a GPU, which
     /// alone can be stood in for in silence.
-    fn open_parts(&mut self, source: Source, input: &Input) -> Result<(), OpenError> {
+    fn open_parts(&mut self, source: GraphFile, input: &Input) -> Result<(), OpenError> {
         let device = source.setting.device;
         let mut profile = None;
         if device.is_gpu() {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::alarm::Breakdown;
+use super::fatal::EngineFailure;
 
 /// A run may take so many times what was expected.
 const PATIENCE: u32 = 20;
@@ -60,11 +60,11 @@ impl Watchdog {
     }
 
     /// Looks until a run is overdue.
-    pub async fn watch(&self) -> Breakdown {
+    pub async fn watch(&self) -> EngineFailure {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if let Some(took) = self.overdue(Instant::now()) {
-                return Breakdown::Hung(took);
+                return EngineFailure::Hung(took);
             }
         }
     }

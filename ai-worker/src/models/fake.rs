@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use common::{
-    model::{Fit, Kind, Spoken, TileSpec},
+    model::{Fit, ModelKind, Spoken, TileSpec},
     wire::{ModelId, ModelInfo},
 };
 use tags::{Calibration, TagRules, Taxonomy, TaxonomyError};
 
-use super::{load::Loaded, source::Source};
+use super::{load::Loaded, source::ModelFolder};
 use crate::{
     engine::{CLASSES, Engine, Pretence, Sizes},
     tagging::{LoadedVersion, Tagger},
@@ -68,7 +68,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
             warm_up,
             sizes,
         },
-        source: Source::default(),
+        source: ModelFolder::default(),
     })
 }
 
@@ -78,7 +78,7 @@ fn info() -> ModelInfo {
             name: NAME.into(),
             version: NAME.into(),
         },
-        kind: Kind::Softmax,
+        kind: ModelKind::Softmax,
         looks_for: None,
         licence: "none".into(),
         source: "no model: runs of a fixed time, for measurements".into(),

@@ -8,12 +8,12 @@ use std::{
 };
 
 use common::{
-    model::{Kind, Manifest, ModelError, Subject},
+    model::{Manifest, ModelError, ModelKind, Subject},
     wire::{ModelId, ModelInfo},
 };
 use tags::{TagRules, Taxonomy, TaxonomyError};
 
-use super::source::Source;
+use super::source::ModelFolder;
 use crate::{
     engine::{
         Device, Engine, EngineError, Environment, LoadError, Numbers, Onnx, Precision, Setting,
@@ -64,7 +64,7 @@ pub struct Loader {
 /// A version that nobody uses yet, and what it was made of.
 pub struct Loaded {
     pub version: LoadedVersion,
-    pub source: Source,
+    pub source: ModelFolder,
 }
 
 /// An engine that has run once in every size, and what those runs told.
@@ -94,7 +94,7 @@ impl Loader {
         expect_fitting(&manifest, &meaning.taxonomy)?;
         let Meaning { taxonomy, alphabet } = meaning;
         let pieces = pieces(&manifest)?;
-        let source = Source::new(&manifest);
+        let source = ModelFolder::new(&manifest);
         let tagger = Tagger {
             rules: TagRules::new(&manifest, taxonomy)?,
             spoken: manifest.spoken,
@@ -202,17 +202,17 @@ impl Meaning {
             alphabet: None,
         };
         match manifest.kind {
-            Kind::Lines => {}
-            Kind::Text => {
+            ModelKind::Lines => {}
+            ModelKind::Text => {
                 let file = manifest.require(&files.alphabet, "files.alphabet")?;
                 meaning.alphabet = Some(Alphabet::from_json(&manifest.verified(file)?)?);
             }
-            Kind::Softmax
-            | Kind::Sigmoid
-            | Kind::Detector
-            | Kind::Phrase
-            | Kind::Llm
-            | Kind::Other => {
+            ModelKind::Softmax
+            | ModelKind::Sigmoid
+            | ModelKind::Detector
+            | ModelKind::Phrase
+            | ModelKind::Llm
+            | ModelKind::Other => {
                 let file = manifest.require(&files.labels, "files.labels")?;
                 meaning.taxonomy = Taxonomy::from_json(&manifest.verified(file)?)?;
             }
@@ -225,7 +225,7 @@ impl Meaning {
         match &self.alphabet {
             Some(_) if !outputs.is_multiple_of(2) => Err(VersionError::Odd(manifest.name.clone())),
             Some(alphabet) => Ok(alphabet.symbols()),
-            None if manifest.kind == Kind::Lines => Ok(1),
+            None if manifest.kind == ModelKind::Lines => Ok(1),
             None => {
                 let classes = classes_of(manifest, &self.taxonomy, outputs);
                 self.taxonomy.expect_classes(classes)?;
@@ -237,7 +237,7 @@ impl Meaning {
 
 /// Reads what phrases are cut into, where the model takes phrases.
 fn pieces(manifest: &Manifest) -> Result<Option<Pieces>, VersionError> {
-    if manifest.kind != Kind::Phrase {
+    if manifest.kind != ModelKind::Phrase {
         return Ok(None);
     }
     let file = manifest.require(&manifest.files.pieces, "files.pieces")?;
@@ -264,14 +264,14 @@ fn classes_of(manifest: &Manifest, taxonomy: &Taxonomy, outputs: usize) -> usize
     let known = taxonomy.classes.len();
     let is_of_boxes = outputs > 0 && outputs.is_multiple_of(COORDINATES + known);
     match manifest.kind {
-        Kind::Detector if is_of_boxes => known,
+        ModelKind::Detector if is_of_boxes => known,
         _ => outputs,
     }
 }
 
 /// What is looked for has to be what the model can tell.
 fn expect_fitting(manifest: &Manifest, taxonomy: &Taxonomy) -> Result<(), TaxonomyError> {
-    let is_detector = manifest.kind == Kind::Detector;
+    let is_detector = manifest.kind == ModelKind::Detector;
     let knows_people = taxonomy.classes.iter().any(|class| class.name == PERSON);
     let labels = match manifest.looks_for {
         Some(Subject::People | Subject::Faces) if !(is_detector && knows_people) => {

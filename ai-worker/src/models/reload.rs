@@ -11,7 +11,7 @@ use common::shutdown::Shutdown;
 
 use super::{
     load::{Loaded, Loader, VersionError},
-    source::{Look, Source},
+    source::{Look, ModelFolder},
     trial::{Failing, Trial},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 pub struct Reloader {
     pub served: Arc<Served>,
     /// What the version is made of that answers now.
-    pub present: Source,
+    pub present: ModelFolder,
     pub loader: Arc<Loader>,
     /// The model's folder below the models folder.
     pub model: String,
@@ -108,7 +108,7 @@ impl Reloader {
     }
 
     /// Returns what the version is made of that took the present one's place.
-    async fn replace(&self, look: &Look) -> Result<Source, Refused> {
+    async fn replace(&self, look: &Look) -> Result<ModelFolder, Refused> {
         if let Err(error) = &look.source {
             return Err(Refused::Manifest(error.clone()));
         }
@@ -173,7 +173,7 @@ impl Reloader {
         Ok(loaded)
     }
 
-    fn conclude(&mut self, ended: Result<Source, Refused>) {
+    fn conclude(&mut self, ended: Result<ModelFolder, Refused>) {
         let stable = self.served.stable();
         let model = self.served.name();
         let version = &stable.tagger.model.id.version;

@@ -10,13 +10,13 @@ use common::model::{FileRef, Manifest};
 
 /// What makes a version: another one of these is another version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Source {
+pub struct ModelFolder {
     version: String,
     /// SHA-256 of each file, as the manifest has it.
     hashes: Vec<String>,
 }
 
-impl Source {
+impl ModelFolder {
     pub fn new(manifest: &Manifest) -> Self {
         let hashes = files(manifest).map(|file| file.sha256.clone()).collect();
         Self {
@@ -31,7 +31,7 @@ impl Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// What was found, or why the manifest cannot be read.
-    pub source: Result<Source, String>,
+    pub source: Result<ModelFolder, String>,
     stamps: Vec<Option<(u64, SystemTime)>>,
 }
 
@@ -47,7 +47,7 @@ impl Look {
                     .map(|file| stamp(folder.join(&file.path)).ok())
                     .collect();
                 Self {
-                    source: Ok(Source::new(&manifest)),
+                    source: Ok(ModelFolder::new(&manifest)),
                     stamps,
                 }
             }

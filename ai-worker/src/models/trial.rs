@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::model::Kind;
+use common::model::ModelKind;
 
 use crate::{
     blocking::on_thread,
@@ -116,7 +116,7 @@ impl Trial {
 /// Returns what the scores come to: a reader's text, or the class that they speak for most. Two maps of lines always agree.
 fn gist(tagger: &Tagger, scores: &[f32]) -> Option<String> {
     match tagger.model.kind {
-        Kind::Text => {
+        ModelKind::Text => {
             let symbols = decode(scores).into_iter();
             Some(symbols.map(|symbol| tagger.symbol(symbol.number)).collect())
         }

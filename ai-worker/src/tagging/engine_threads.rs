@@ -1,6 +1,6 @@
 //! OS threads that run whatever batch is next, of any model: as many as the
 //! device can make use of, however many models there are. One that is beyond
-//! help rings the alarm, which ends the worker.
+//! help sets the fatal signal, which ends the worker.
 
 mod batch;
 
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::batching::Batcher;
 use crate::{
-    engine::{Alarm, Breakdown, Watchdog, excuse_this_thread},
+    engine::{EngineFailure, FatalSignal, Watchdog, excuse_this_thread},
     metrics::ENGINE_IDLE_SECONDS,
 };
 
@@ -32,7 +32,7 @@ impl EngineThreads {
         count: usize,
         batcher: &Arc<Batcher>,
         watchdog: &Arc<Watchdog>,
-        alarm: &Alarm,
+        fatal: &FatalSignal,
     ) -> io::Result<Self> {
         let mut running = Vec::with_capacity(count);
         for number in 0..count {
@@ -41,7 +41,7 @@ impl EngineThreads {
                 batcher: batcher.clone(),
                 watchdog: watchdog.clone(),
             };
-            running.push(thread.start(alarm.clone())?);
+            running.push(thread.start(fatal.clone())?);
         }
         Ok(Self {
             running,
@@ -67,26 +67,26 @@ struct EngineThread {
 
 impl EngineThread {
     /// Returns what ends with the thread.
-    fn start(self, alarm: Alarm) -> io::Result<oneshot::Receiver<()>> {
+    fn start(self, fatal: FatalSignal) -> io::Result<oneshot::Receiver<()>> {
         let (running, ended) = oneshot::channel::<()>();
         let name = format!("engine-{}", self.number);
         thread::Builder::new().name(name).spawn(move || {
             let _running = running;
-            self.live(&alarm);
+            self.live(&fatal);
         })?;
         Ok(ended)
     }
 
-    fn live(&self, alarm: &Alarm) {
+    fn live(&self, fatal: &FatalSignal) {
         excuse_this_thread(self.watchdog.clone(), self.number);
         match catch_unwind(AssertUnwindSafe(|| self.work())) {
             Ok(Ok(())) => {}
-            Ok(Err(breakdown)) => alarm.ring(breakdown),
-            Err(_) => alarm.ring(Breakdown::Panicked),
+            Ok(Err(breakdown)) => fatal.set(breakdown),
+            Err(_) => fatal.set(EngineFailure::Panicked),
         }
     }
 
-    fn work(&self) -> Result<(), Breakdown> {
+    fn work(&self) -> Result<(), EngineFailure> {
         let mut idle_since = Instant::now();
         while let Some(batch) = self.batcher.next(self.number) {
             metrics::histogram!(ENGINE_IDLE_SECONDS).record(idle_since.elapsed());

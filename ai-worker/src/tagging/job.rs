@@ -23,7 +23,7 @@ use common::{
     queue::{Delivery, JobQueue, Priority},
     stage::{Stage, StageClock, Timings},
     telemetry,
-    wire::{self, Also, Job, JobResult, Run, Tagged, WIRE_VERSION},
+    wire::{self, AuxiliaryTile, Job, JobResult, Run, Tagged, WIRE_VERSION},
 };
 pub use read::PIECES_AT_ONCE;
 use stages::Ended;
@@ -64,15 +64,15 @@ pub struct TaggingWorker {
 #[derive(Debug)]
 struct Tiles {
     own: Vec<u8>,
-    also: Vec<Also>,
+    also: Vec<AuxiliaryTile>,
     /// The one in which lines are read, once it is known that there is text.
-    lines: Option<Also>,
+    lines: Option<AuxiliaryTile>,
 }
 
 impl Tiles {
     fn taken_from(job: &mut Job) -> Self {
         let mut also = std::mem::take(&mut job.also);
-        let is_of_lines = |also: &Also| also.looks_for == Subject::Reading;
+        let is_of_lines = |also: &AuxiliaryTile| also.looks_for == Subject::Reading;
         let lines = also.iter().position(is_of_lines);
         Self {
             own: std::mem::take(&mut job.tile),

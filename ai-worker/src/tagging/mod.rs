@@ -1,7 +1,7 @@
 //! Tagging: a tile is decoded, joins a batch, is scored by a model, and its scores become tags.
 
+mod auxiliary;
 pub mod batching;
-mod beside;
 pub mod decode;
 mod engine_threads;
 mod forwarding;
@@ -14,7 +14,7 @@ mod served;
 mod spoken;
 mod tagger;
 
-pub use beside::COORDINATES;
+pub use auxiliary::COORDINATES;
 pub use engine_threads::EngineThreads;
 pub use forwarding::Forwarding;
 pub use job::{Decoding, PIECES_AT_ONCE, TaggingWorker};

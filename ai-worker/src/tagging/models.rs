@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::{model::Kind, wire::ModelInfo};
+use common::{model::ModelKind, wire::ModelInfo};
 
 use super::served::Served;
 
@@ -25,7 +25,7 @@ impl Models {
     }
 
     /// Lists those of a kind, in the order of the setting.
-    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Served> {
+    pub fn of_kind(&self, kind: ModelKind) -> impl Iterator<Item = &Served> {
         let served = self.served.iter().map(Arc::as_ref);
         served.filter(move |served| served.stable().tagger.model.kind == kind)
     }

@@ -3,13 +3,13 @@
 use common::{
     fault::{Code, Fault},
     image::Part,
-    model::{Gate, Kind, Spoken, Subject},
+    model::{Gate, ModelKind, Spoken, Subject},
     stage::Stage,
     wire::{Embedding, Grade, Grades, Job, Language, ModelInfo, People, Scores, Seen, Tag},
 };
 use tags::{Choice, Confidences, Filter, Node, Prepared, TagRules, UnknownName, pack, shares};
 
-use super::beside::Boxes;
+use super::auxiliary::Boxes;
 use super::pieces::Pieces;
 use super::reading::Alphabet;
 
@@ -79,7 +79,7 @@ impl Tagger {
     /// Returns how sure it is of each class, as tags are made of it.
     fn shares(&self, scores: &[f32]) -> Vec<u16> {
         match self.model.kind {
-            Kind::Detector => {
+            ModelKind::Detector => {
                 shares(&Boxes::new(scores, self.rules.taxonomy.classes.len()).surest())
             }
             _ => shares(self.own(scores)),
@@ -96,7 +96,7 @@ impl Tagger {
             language: Language::En,
         };
         let is_sure = |tag: &str, confidence| match self.model.kind {
-            Kind::Detector => true,
+            ModelKind::Detector => true,
             _ => self.is_sure(tag, confidence),
         };
         let said = self.rules.chosen(&self.shares(scores), &choice);
@@ -126,7 +126,7 @@ impl Tagger {
 
     /// Returns where people are; nothing where this is no detector, or knows none.
     fn people(&self, scores: &[f32], shown: Part) -> Option<People> {
-        if self.model.kind != Kind::Detector {
+        if self.model.kind != ModelKind::Detector {
             return None;
         }
         let classes = &self.rules.taxonomy.classes;

@@ -12,7 +12,7 @@ use super::WorkerError;
 use crate::{
     config::WorkerConfig,
     consume,
-    engine::{Alarm, Breakdown, Watchdog},
+    engine::{EngineFailure, FatalSignal, Watchdog},
     tagging::{EngineThreads, PIECES_AT_ONCE, TaggingWorker, batching::Batcher},
 };
 
@@ -20,7 +20,7 @@ use crate::{
 pub struct Engines {
     pub batcher: Arc<Batcher>,
     watchdog: Arc<Watchdog>,
-    alarm: Alarm,
+    fatal: FatalSignal,
     threads: EngineThreads,
 }
 
@@ -33,12 +33,12 @@ impl Engines {
         let capacity = jobs * PIECES_AT_ONCE;
         let batcher = Arc::new(Batcher::new(count, capacity));
         let watchdog = Arc::new(Watchdog::new(count, config.engine_timeout()));
-        let alarm = Alarm::default();
-        let threads = EngineThreads::start(count, &batcher, &watchdog, &alarm)?;
+        let fatal = FatalSignal::default();
+        let threads = EngineThreads::start(count, &batcher, &watchdog, &fatal)?;
         Ok(Self {
             batcher,
             watchdog,
-            alarm,
+            fatal,
             threads,
         })
     }
@@ -50,14 +50,14 @@ impl Engines {
         queues: Vec<Queue>,
         prefetch: NonZeroU16,
         shutdown: Shutdown,
-    ) -> Result<(), Breakdown> {
+    ) -> Result<(), EngineFailure> {
         let drained = async {
             consume_all(worker, queues, prefetch, shutdown).await;
             self.threads.stop().await;
         };
         let breakdown = tokio::select! {
             () = drained => return Ok(()),
-            breakdown = self.alarm.rung() => breakdown,
+            breakdown = self.fatal.wait() => breakdown,
             breakdown = self.watchdog.watch() => breakdown,
         };
         // There is nothing to drain.

@@ -8,7 +8,7 @@ use tags::Taxonomy;
 use super::{WorkerError, captioner};
 use crate::{
     captioning::{Captioner, guard::Labels},
-    config::{Duty, WorkerConfig},
+    config::{WorkerConfig, WorkerMode},
     engine::{Kind, Onnx, Pretence},
     models::{Loaded, Loader, VersionError, fake},
 };
@@ -103,7 +103,8 @@ fn own_captioner(
     labels: &Labels,
 ) -> Result<Option<Captioner>, WorkerError> {
     let mut choices = config.captioner_choices().into_iter();
-    let is_elsewhere = config.duty() == Duty::Tags && choices.any(|choice| choice.is_a_model());
+    let is_elsewhere =
+        config.duty() == WorkerMode::Tags && choices.any(|choice| choice.is_a_model());
     if is_elsewhere {
         return Ok(None);
     }

@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 
 use crate::{
     captioning::CaptionError,
-    config::{Duty, WorkerConfig},
-    engine::{Breakdown, LoadError},
+    config::{WorkerConfig, WorkerMode},
+    engine::{EngineFailure, LoadError},
     metrics,
     models::VersionError,
 };
@@ -50,7 +50,7 @@ pub enum WorkerError {
     #[error("loading the models panicked")]
     Loading,
     #[error("the engine broke down: {0}")]
-    Engine(#[from] Breakdown),
+    Engine(#[from] EngineFailure),
 }
 
 /// What a worker is connected to, and what ends it.
@@ -82,8 +82,8 @@ pub fn run(
             shutdown,
         };
         match config.duty() {
-            Duty::Captions => captioning::run(config, links).await,
-            Duty::Both | Duty::Tags => tagging::run(config, links).await,
+            WorkerMode::Captions => captioning::run(config, links).await,
+            WorkerMode::Both | WorkerMode::Tags => tagging::run(config, links).await,
         }
     })
 }

@@ -94,7 +94,7 @@ fn tell(config: &WorkerConfig, models: &Models, captions: &CaptionStage) {
     tracing::info!(
         models = models.names(),
         device = device_name(config),
-        lanes = config.engine_threads(),
+        engine_threads = config.engine_threads(),
         captioner = captions.captioner(),
         "models are warm"
     );

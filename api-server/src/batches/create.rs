@@ -28,7 +28,7 @@ use web::{
 use super::{
     options::{BatchQuery, BatchRequest, Wanted},
     reply,
-    source::{self, Source},
+    source::{self, ListSource},
 };
 use crate::state::AppState;
 
@@ -114,7 +114,7 @@ pub struct Made {
     /// What the idempotency key stands for, beside the items.
     pub asked: String,
     pub idempotency: Option<IdempotencyKey>,
-    pub source: Source,
+    pub source: ListSource,
     pub columns: Columns,
 }
 

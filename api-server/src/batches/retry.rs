@@ -21,7 +21,7 @@ use super::{
     create::{Made, make},
     failed::{Failed, Only},
     named::{Named, Problems},
-    source::Source,
+    source::ListSource,
 };
 
 /// Room for the one option that there is.
@@ -99,7 +99,7 @@ async fn retry(
         fresh: fresh(named, failed),
         asked,
         idempotency,
-        source: Source::Failed(source),
+        source: ListSource::Failed(source),
         columns: manifest::Columns::default(),
     };
     make(app, made).await

@@ -33,7 +33,7 @@ use crate::state::AppState;
 const PARSED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Where the items come from.
-pub enum Source {
+pub enum ListSource {
     Inline(Vec<Listed>, Held),
     Upload(Upload),
     /// A migrator takes it in.
@@ -49,7 +49,7 @@ pub async fn read(
     tenant: &str,
     parts: &Parts,
     body: Body,
-) -> Result<(Source, Wanted), Fault> {
+) -> Result<(ListSource, Wanted), Fault> {
     let said = content_type(&parts.headers);
     let query = parts.uri.query().unwrap_or_default();
     match kind::of(&said)? {
@@ -77,14 +77,22 @@ pub async fn read(
     }
 }
 
-fn upload_of(upload: Upload, format: Format, wanted: Wanted) -> Result<(Source, Wanted), Fault> {
+fn upload_of(
+    upload: Upload,
+    format: Format,
+    wanted: Wanted,
+) -> Result<(ListSource, Wanted), Fault> {
     if format == Format::Parquet {
         return Err(kind::no_parquet());
     }
-    Ok((Source::Upload(upload.of(format)), wanted))
+    Ok((ListSource::Upload(upload.of(format)), wanted))
 }
 
-async fn read_json(app: &AppState, tenant: &str, body: Body) -> Result<(Source, Wanted), Fault> {
+async fn read_json(
+    app: &AppState,
+    tenant: &str,
+    body: Body,
+) -> Result<(ListSource, Wanted), Fault> {
     let (json, held) = read_whole(app, body).await?;
     let until = Instant::now() + PARSED_WITHIN;
     let parse = move || parse_json::<BatchRequest>(&json);
@@ -93,10 +101,10 @@ async fn read_json(app: &AppState, tenant: &str, body: Body) -> Result<(Source, 
     if let Some(batch) = &wanted.retag {
         let retag = Retag::find(app, tenant, batch).await?;
         wanted.asking.model.clone_from(&retag.model);
-        return Ok((Source::Scores(retag), wanted));
+        return Ok((ListSource::Scores(retag), wanted));
     }
     let Some(items) = items else {
-        return Ok((Source::Elsewhere, wanted));
+        return Ok((ListSource::Elsewhere, wanted));
     };
     let most = app.config.batches.batch_max_inline_items;
     if items.len() > most {
@@ -104,7 +112,7 @@ async fn read_json(app: &AppState, tenant: &str, body: Body) -> Result<(Source, 
             format!("At most {most} items in one body; send more as `application/x-ndjson`.");
         return Err(Fault::new(Code::BodyTooLarge, Stage::Admit, detail));
     }
-    Ok((Source::Inline(items, held), wanted))
+    Ok((ListSource::Inline(items, held), wanted))
 }
 
 async fn read_whole(app: &AppState, body: Body) -> Result<(Bytes, Held), Fault> {
@@ -136,19 +144,19 @@ fn content_type(headers: &HeaderMap) -> String {
 pub async fn take(
     app: &AppState,
     request: &Request,
-    source: Source,
+    source: ListSource,
     columns: Columns,
 ) -> Result<Option<Sealed>, Stopped> {
     let max_items = app.config.batches.batch_max_items;
     let resources = &app.resources;
     let mut intake = Intake::new(&resources.ledger, &resources.budget, request, max_items);
     match source {
-        Source::Inline(items, _held) => {
+        ListSource::Inline(items, _held) => {
             for Listed(row) in items {
                 intake.push(row).await?;
             }
         }
-        Source::Upload(upload) => {
+        ListSource::Upload(upload) => {
             let reading = Reading {
                 format: upload.format(),
                 compression: Compression::None,
@@ -160,18 +168,18 @@ pub async fn take(
                 .await
                 .map_err(|_| Stopped::Lost(too_slow(Stage::Admit)))??;
         }
-        Source::Failed(failed) => {
+        ListSource::Failed(failed) => {
             let mut rows = std::pin::pin!(failed.rows(&resources.ledger, &app.reading));
             while let Some(row) = rows.try_next().await? {
                 intake.push(row).await?;
             }
         }
-        Source::Scores(retag) => {
+        ListSource::Scores(retag) => {
             let key = request.key();
             let sealed = retag.seal(&resources.ledger, &key, app.now_s());
             return Ok(Some(sealed.await?));
         }
-        Source::Elsewhere => return Ok(None),
+        ListSource::Elsewhere => return Ok(None),
     }
     Ok(Some(intake.seal(app.now_s()).await?))
 }

@@ -14,7 +14,7 @@ use common::{
     fault::Fault,
     queue::Priority,
     stage::Stage,
-    wire::{Asked, Features, Selection, Tagged},
+    wire::{Features, Selection, TagQuery, Tagged},
 };
 use identity::Caller;
 use serde::Deserialize;
@@ -139,7 +139,7 @@ async fn read(app: &AppState, request: Request) -> Result<SearchRequest, Fault> 
 }
 
 impl SearchRequest {
-    fn check(self) -> Result<(String, Asked), Fault> {
+    fn check(self) -> Result<(String, TagQuery), Fault> {
         let phrase = self.phrase.trim();
         if phrase.is_empty() || phrase.chars().count() > MOST_CHARS {
             return Err(Fault::invalid(format!(
@@ -147,7 +147,7 @@ impl SearchRequest {
             )));
         }
         check_bounds(self.limit, self.threshold)?;
-        let asked = Asked {
+        let asked = TagQuery {
             features: Features {
                 tags: true,
                 ..Features::default()

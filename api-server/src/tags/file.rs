@@ -11,7 +11,7 @@ use common::{
     model::TileSpec,
     stage::Stage,
 };
-use dispatch::Leaves;
+use dispatch::Completion;
 use fetch::{Sent, Validity};
 use prepare::Prepared;
 use tokio::time::Instant;
@@ -65,7 +65,7 @@ pub async fn prepare(
     specs: Vec<TileSpec>,
     deadline: Instant,
 ) -> Result<Prepared, Fault> {
-    let place = app.admission.decoders.enter(Leaves::OnceServed);
+    let place = app.admission.decoders.enter(Completion::OnceServed);
     let begun = Instant::now();
     let decoders = &app.resources.prepare;
     let sent = image.sent;

@@ -21,7 +21,7 @@ use axum::{
 use cache::{AnswerKey, Digest, Layer, Replay};
 use common::{fault::Fault, stage::Stage};
 use dispatch::answer::Answer;
-use identity::{Caller, Guest};
+use identity::{Caller, QuotaGuard};
 use tokio::time::Instant;
 use web::{
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
@@ -32,7 +32,7 @@ use web::{
 use crate::state::AppState;
 use answer::TagAnswer;
 use request::{
-    ImageFile, MAX_CLIENT_REF_CHARS, RequestOptions, Source, TagForm, TagRequest, Wanted,
+    ImageFile, ImageOrigin, MAX_CLIENT_REF_CHARS, RequestOptions, TagForm, TagRequest, Wanted,
 };
 use work::{Caching, Done, Work};
 
@@ -81,7 +81,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 pub async fn tag_image(
     State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    Extension(guest): Extension<Arc<Guest>>,
+    Extension(quota_guard): Extension<Arc<QuotaGuard>>,
     id: RequestId,
     arrived: Arrived,
     request: Request,
@@ -89,7 +89,13 @@ pub async fn tag_image(
     let mut context = app.begin(id, arrived, &caller, request.headers());
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
     // Boxed: the whole way is one large future, and most of it is not there yet when it starts.
-    let way = Box::pin(tag(&app, &mut context, (&caller, &guest), arrived, request));
+    let way = Box::pin(tag(
+        &app,
+        &mut context,
+        (&caller, &quota_guard),
+        arrived,
+        request,
+    ));
     match way.await {
         Ok(done) => answer(context, done, known.as_ref()),
         Err(fault) => context.refuse(fault),
@@ -146,12 +152,12 @@ fn name_of(headers: &HeaderMap) -> Option<String> {
 async fn tag(
     app: &AppState,
     context: &mut RequestContext,
-    (caller, guest): (&Caller, &Guest),
+    (caller, quota_guard): (&Caller, &QuotaGuard),
     arrived: Arrived,
     request: Request,
 ) -> Result<Done, Fault> {
     let _permit = app.admission.enter()?;
-    let _place = guest.bring_image(&app.resources.bus).await?;
+    let _place = quota_guard.take_image(&app.resources.bus).await?;
     let (parts, body) = request.into_parts();
     let arrived = Instant::from_std(arrived.0);
     let key = key_of(&parts.headers)?.map(<[u8]>::to_vec);
@@ -216,7 +222,9 @@ async fn answered(
         None => None,
     };
     let url = match (&caching, &wanted.source) {
-        (Some(caching), Source::Url(url)) => Some(Digest::of_url(&caching.scope, url.as_str())),
+        (Some(caching), ImageOrigin::Url(url)) => {
+            Some(Digest::of_url(&caching.scope, url.as_str()))
+        }
         _ => None,
     };
     let work = Work {

@@ -7,23 +7,23 @@ use tokio::time::Instant;
 
 use super::{
     file,
-    request::{Source, Wanted},
+    request::{ImageOrigin, Wanted},
     work::Done,
 };
 use crate::state::AppState;
 
 /// Returns what tells this request from another one. A body that was not read yet is read for that.
 pub async fn fingerprint(app: &AppState, wanted: &mut Wanted) -> Result<Digest, Fault> {
-    if let Source::Body(body) = &mut wanted.source {
+    if let ImageOrigin::Body(body) = &mut wanted.source {
         let body = std::mem::take(body);
         let bytes = file::from_body(app, body, wanted.deadline).await?;
-        wanted.source = Source::Bytes(bytes);
+        wanted.source = ImageOrigin::Bytes(bytes);
     }
     let image = match &mut wanted.source {
-        Source::Url(url) => Digest::of(url.as_str().as_bytes()),
-        Source::Base64(text, _) => hashed(app, text, wanted.deadline).await?,
-        Source::Bytes(bytes) => file::digest(app, bytes, wanted.deadline).await?,
-        Source::Body(_) => return Err(Fault::bug(Stage::Admit)),
+        ImageOrigin::Url(url) => Digest::of(url.as_str().as_bytes()),
+        ImageOrigin::Base64(text, _) => hashed(app, text, wanted.deadline).await?,
+        ImageOrigin::Bytes(bytes) => file::digest(app, bytes, wanted.deadline).await?,
+        ImageOrigin::Body(_) => return Err(Fault::bug(Stage::Admit)),
     };
     let asked = serde_json::to_vec(&wanted.asked).expect("names as keys");
     let model = wanted.model.as_deref().unwrap_or_default();

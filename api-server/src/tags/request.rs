@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use common::{budget::Held, fault::Fault, wire::Asked};
+use common::{budget::Held, fault::Fault, wire::TagQuery};
 use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 use url::Url;
@@ -128,8 +128,8 @@ impl ToSchema for ImageFile {}
 /// What all forms of a request come to.
 #[derive(Debug)]
 pub struct Wanted {
-    pub source: Source,
-    pub asked: Asked,
+    pub source: ImageOrigin,
+    pub asked: TagQuery,
     pub model: Option<String>,
     pub client_ref: Option<String>,
     /// Whether the answer may come from the cache, and be kept there.
@@ -140,7 +140,7 @@ pub struct Wanted {
 }
 
 #[derive(Debug)]
-pub enum Source {
+pub enum ImageOrigin {
     Url(Url),
     Base64(String, Held),
     /// The request's own body, not yet read.
@@ -151,7 +151,7 @@ pub enum Source {
 impl RequestOptions {
     pub fn check(
         self,
-        source: Source,
+        source: ImageOrigin,
         arrived: Instant,
         config: &ApiConfig,
     ) -> Result<Wanted, Fault> {

@@ -20,7 +20,7 @@ use web::{
 
 use super::{
     form,
-    request::{ImageSource, RequestOptions, Source, TagRequest, Wanted},
+    request::{ImageOrigin, ImageSource, RequestOptions, TagRequest, Wanted},
 };
 use crate::state::AppState;
 
@@ -65,14 +65,14 @@ pub async fn read(
         Some(MediaType::Json) => read_json(app, tenant, body, arrived).await?,
         Some(MediaType::Image) => {
             let options: RequestOptions = parse_query(parts.uri.query().unwrap_or_default())?;
-            (Source::Body(body), options)
+            (ImageOrigin::Body(body), options)
         }
         Some(MediaType::Form) => {
             // The image comes among the options: its arrival is `fetch`, as for a raw body.
             context.end(Stage::Admit);
             let form = form::read(app, &parts, body).await?;
             context.end(Stage::Fetch);
-            (Source::Bytes(form.image), form.options)
+            (ImageOrigin::Bytes(form.image), form.options)
         }
         Some(MediaType::Unsaid) | None => {
             return Err(Fault::new(
@@ -102,7 +102,7 @@ async fn read_json(
     tenant: &str,
     body: Body,
     arrived: Instant,
-) -> Result<(Source, RequestOptions), Fault> {
+) -> Result<(ImageOrigin, RequestOptions), Fault> {
     let config = &app.config;
     let limits = BodyLimits {
         cap: json_cap(config.max_body_bytes),
@@ -116,8 +116,8 @@ async fn read_json(
     let request = parse(app, json, arrived + longest).await?;
     let (image, options) = request.split();
     let source = match image {
-        ImageSource::Url(url) => Source::Url(app.resources.fetcher.parse_image(&url, tenant)?),
-        ImageSource::Content(base64) => Source::Base64(base64, held),
+        ImageSource::Url(url) => ImageOrigin::Url(app.resources.fetcher.parse_image(&url, tenant)?),
+        ImageSource::Content(base64) => ImageOrigin::Base64(base64, held),
     };
     Ok((source, options))
 }

@@ -2,7 +2,7 @@
 
 use std::{iter, time::Duration};
 
-use admission::Coming;
+use admission::PendingPublish;
 use cache::{AnswerKey, Answered, Cache, Digest, Layer, Scope, is_complete};
 use common::{
     bus::ResultKey,
@@ -11,7 +11,7 @@ use common::{
     model::TileSpec,
     queue::Priority,
     stage::Stage,
-    wire::{Also, Asked, ModelInfo, Tagged},
+    wire::{AuxiliaryTile, ModelInfo, TagQuery, Tagged},
 };
 use dispatch::answer::ExifRule;
 use fetch::{Fetched, File, Freshness, Purpose, Requester};
@@ -25,7 +25,7 @@ use web::request::from_base64;
 
 use super::{
     file::{self, ImageBytes},
-    request::Source,
+    request::ImageOrigin,
 };
 use crate::state::AppState;
 
@@ -109,10 +109,10 @@ pub struct Work<'a> {
     pub context: &'a mut RequestContext,
     pub caller: &'a Caller,
     /// Taken once the image is read.
-    pub source: Option<Source>,
+    pub source: Option<ImageOrigin>,
     /// What is known of the file at the source's URL, and may be out of date.
     pub earlier: Option<Earlier>,
-    pub asked: Asked,
+    pub asked: TagQuery,
     pub model: ModelInfo,
     /// Those that look at the picture as well.
     pub beside: Vec<ModelInfo>,
@@ -159,7 +159,7 @@ impl Work<'_> {
         caching: &Caching<'_>,
         url: Option<Digest>,
         image: ImageBytes,
-        coming: Coming,
+        coming: PendingPublish,
     ) -> Result<Done, Fault> {
         let bytes = file::digest(self.app, &image.bytes, self.deadline).await?;
         let cache = caching.cache;
@@ -195,17 +195,17 @@ impl Work<'_> {
             return Err(Fault::new(Code::DeadlineExceeded, Stage::Lookup, detail));
         }
         let image = match self.source.take() {
-            Some(Source::Url(url)) => return self.fetch(url, looked_up).await,
-            Some(Source::Base64(text, held)) => {
+            Some(ImageOrigin::Url(url)) => return self.fetch(url, looked_up).await,
+            Some(ImageOrigin::Base64(text, held)) => {
                 let decode = move || Ok(held.with(from_base64(text)?));
                 let offload = &self.app.offload;
                 let decoded = offload.run(Stage::Fetch, self.deadline, decode).await?;
                 ImageBytes::sent_here(decoded)
             }
-            Some(Source::Body(body)) => {
+            Some(ImageOrigin::Body(body)) => {
                 ImageBytes::sent_here(file::from_body(self.app, body, self.deadline).await?)
             }
-            Some(Source::Bytes(bytes)) => ImageBytes::sent_here(bytes),
+            Some(ImageOrigin::Bytes(bytes)) => ImageBytes::sent_here(bytes),
             None => return Err(Fault::bug(Stage::Fetch)),
         };
         self.context.record.bytes = Some(image.bytes.len());
@@ -261,7 +261,7 @@ impl Work<'_> {
 
     /// The tiles of all models that are shown the picture, its own first.
     fn specs(&self) -> Vec<TileSpec> {
-        Also::tiles(&self.model, &self.beside)
+        AuxiliaryTile::tiles(&self.model, &self.beside)
     }
 
     /// By a reference that may change it: a body may go to another thread, but not be seen by two.
@@ -271,7 +271,7 @@ impl Work<'_> {
         Ok(prepared)
     }
 
-    async fn tag(self, prepared: Prepared, coming: Coming) -> Result<Done, Fault> {
+    async fn tag(self, prepared: Prepared, coming: PendingPublish) -> Result<Done, Fault> {
         let submitted = self.context.end(Stage::Prepare);
         self.app.admission.still_in_time(left(self.deadline))?;
         let key = ResultKey {
@@ -283,7 +283,7 @@ impl Work<'_> {
             self.asked.features.caption && self.app.admission.sheds_caption(left(self.deadline));
         let mut job = dispatcher.job(key, &self.model.id.name, self.asked, prepared.tile);
         job.shed_caption = shed_caption;
-        job.also = Also::all(self.beside, prepared.also);
+        job.also = AuxiliaryTile::all(self.beside, prepared.also);
         drop(coming);
         let returned = dispatcher
             .submit_and_wait(Priority::Realtime, job, submitted, self.deadline)

@@ -8,14 +8,14 @@ use std::{
 use common::{
     bus::{Bus, ResultKey},
     fault::{Code, Fault},
-    model::{Fit, Kind, Subject, TileSpec},
+    model::{Fit, ModelKind, Subject, TileSpec},
     queue::{Delivery, JobQueue, Queue, Received},
     shutdown::Shutdown,
     stage::{Stage, StageClock},
     wire::{
-        self, Also, BatchRun, Caption, CaptionStatus, Embedding, Grade, Grades, Job, JobResult,
-        Line, ModelId, ModelInfo, NEWEST_READ, People, Reading, Region, Run, Scores, Seen, Tag,
-        Tagged, WIRE_VERSION, WorkerInfo,
+        self, AuxiliaryTile, BatchRun, Caption, CaptionStatus, Embedding, Grade, Grades, Job,
+        JobResult, Line, ModelId, ModelInfo, NEWEST_READ, People, Reading, Region, Run, Scores,
+        Seen, Tag, Tagged, WIRE_VERSION, WorkerInfo,
     },
 };
 use tags::{Taxonomy, pack, shares};
@@ -200,7 +200,7 @@ async fn work(bus: &Bus, behaviour: Behaviour, delivery: Delivery, seen: &Mutex<
 }
 
 /// One person without a face, another's face, and a grade.
-fn see(also: &Also, seen: &mut Seen) {
+fn see(also: &AuxiliaryTile, seen: &mut Seen) {
     let model = ModelId {
         name: also.model.clone(),
         version: "1".into(),
@@ -312,7 +312,7 @@ fn colours(tile: &[u8]) -> Vec<Tag> {
 }
 
 fn info(behaviour: Behaviour) -> WorkerInfo {
-    let mut models = vec![model(MODEL, Kind::Softmax, 224, Fit::Crop)];
+    let mut models = vec![model(MODEL, ModelKind::Softmax, 224, Fit::Crop)];
     if matches!(behaviour, Behaviour::See | Behaviour::Overlook) {
         models.extend([
             looking(DETECTOR, Subject::People, 300, Fit::Stretch),
@@ -320,11 +320,11 @@ fn info(behaviour: Behaviour) -> WorkerInfo {
             looking(GRADER, Subject::Safety, 224, Fit::Stretch),
             looking(TEXT, Subject::Text, 320, Fit::Stretch),
             ModelInfo {
-                kind: Kind::Lines,
+                kind: ModelKind::Lines,
                 ..looking(LINES, Subject::Reading, 1_280, Fit::Pad)
             },
-            model(READER, Kind::Text, 48, Fit::Stretch),
-            model(PHRASES, Kind::Phrase, 64, Fit::Stretch),
+            model(READER, ModelKind::Text, 48, Fit::Stretch),
+            model(PHRASES, ModelKind::Phrase, 64, Fit::Stretch),
         ]);
         models[0].embedding = Some(EMBEDDING.len() as u32);
     }
@@ -343,11 +343,11 @@ fn info(behaviour: Behaviour) -> WorkerInfo {
 fn looking(name: &str, subject: Subject, side: u16, fit: Fit) -> ModelInfo {
     ModelInfo {
         looks_for: Some(subject),
-        ..model(name, Kind::Detector, side, fit)
+        ..model(name, ModelKind::Detector, side, fit)
     }
 }
 
-fn model(name: &str, kind: Kind, side: u16, fit: Fit) -> ModelInfo {
+fn model(name: &str, kind: ModelKind, side: u16, fit: Fit) -> ModelInfo {
     ModelInfo {
         id: ModelId {
             name: name.into(),

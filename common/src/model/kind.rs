@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum ModelKind {
     /// One true class: scores sum to 1.
     Softmax,
     /// Every class is a question of its own.
@@ -24,28 +24,31 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl ModelKind {
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Softmax => "softmax",
-            Kind::Sigmoid => "sigmoid",
-            Kind::Detector => "detector",
-            Kind::Lines => "lines",
-            Kind::Text => "text",
-            Kind::Phrase => "phrase",
-            Kind::Llm => "llm",
-            Kind::Other => "other",
+            ModelKind::Softmax => "softmax",
+            ModelKind::Sigmoid => "sigmoid",
+            ModelKind::Detector => "detector",
+            ModelKind::Lines => "lines",
+            ModelKind::Text => "text",
+            ModelKind::Phrase => "phrase",
+            ModelKind::Llm => "llm",
+            ModelKind::Other => "other",
         }
     }
 
     /// Returns whether it makes tags of pictures, so that a request may be for it.
     pub fn takes_pictures(self) -> bool {
-        matches!(self, Kind::Softmax | Kind::Sigmoid | Kind::Detector)
+        matches!(
+            self,
+            ModelKind::Softmax | ModelKind::Sigmoid | ModelKind::Detector
+        )
     }
 
     /// Returns whether it finds or reads lines of text, which are no tags.
     pub fn is_of_lines(self) -> bool {
-        matches!(self, Kind::Lines | Kind::Text)
+        matches!(self, ModelKind::Lines | ModelKind::Text)
     }
 }
 

@@ -51,8 +51,8 @@ fn what_finds_lines_and_what_reads_them_say_what_they_look_for() {
 
 #[test]
 fn a_kind_that_only_a_newer_process_knows_is_heard_of_and_no_manifest_may_have_it() {
-    let heard: Kind = serde_json::from_str("\"hologram\"").expect("an older process goes on");
-    assert_eq!(heard, Kind::Other);
+    let heard: ModelKind = serde_json::from_str("\"hologram\"").expect("an older process goes on");
+    assert_eq!(heard, ModelKind::Other);
     assert!(!heard.takes_pictures() && !heard.is_of_lines());
     let told = flaw("softmx", "").expect("a slip of the pen");
     assert!(told.contains("`softmax`"), "{told}");

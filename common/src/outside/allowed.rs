@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use object_store::{ObjectStore, path::Path};
 use url::Url;
 
-use super::{NO_TARGET, Place, Target};
+use super::{NO_TARGET, OutsidePath, Target};
 use crate::store::{Cloud, StoreConfig, StoreError, settings};
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Allowed {
         })
     }
 
-    pub fn place(&self, tenant: &str, target: &Target) -> Option<Place> {
+    pub fn place(&self, tenant: &str, target: &Target) -> Option<OutsidePath> {
         let is_theirs = self.tenant.as_ref().is_none_or(|of| of == tenant);
         let same = (&self.below.scheme, &self.below.bucket) == (&target.scheme, &target.bucket);
         let rest = target
@@ -71,7 +71,7 @@ impl Allowed {
             Root::Folder(_) => Path::from_iter(rest),
             Root::Bucket(_) => target.path.clone(),
         };
-        Some(Place {
+        Some(OutsidePath {
             root: self.root.clone(),
             path,
         })

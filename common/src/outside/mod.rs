@@ -49,7 +49,7 @@ pub struct Outside(Arc<Vec<Allowed>>);
 
 /// Something below what is allowed; it need not be there.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct OutsidePath {
     root: Root,
     path: Path,
 }
@@ -92,7 +92,7 @@ impl Outside {
         })
     }
 
-    pub fn place(&self, tenant: &str, url: &str) -> Result<Place, NotAllowed> {
+    pub fn place(&self, tenant: &str, url: &str) -> Result<OutsidePath, NotAllowed> {
         let target = Target::parse(url).ok_or(NotAllowed)?;
         self.0
             .iter()
@@ -137,7 +137,7 @@ impl Target {
     }
 }
 
-impl Place {
+impl OutsidePath {
     /// For reading; `None` where nothing is there.
     pub fn open<'a>(&'a self) -> BoxFuture<'a, io::Result<Option<Opened>>> {
         Box::pin(async move {

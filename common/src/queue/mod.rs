@@ -141,8 +141,12 @@ impl Queue {
     /// goes on when this one is. So never wait for a further delivery before you finish what you hold.
     pub fn consume(&self, queue: JobQueue, prefetch: NonZeroU16, shutdown: Shutdown) -> Consumer {
         let source = match &self.backend {
-            Backend::Memory(memory) => Source::Memory(memory.consume(queue, prefetch, shutdown)),
-            Backend::Rabbit(rabbit) => Source::Rabbit(rabbit.consume(queue, prefetch, shutdown)),
+            Backend::Memory(memory) => {
+                ConsumerBackend::Memory(memory.consume(queue, prefetch, shutdown))
+            }
+            Backend::Rabbit(rabbit) => {
+                ConsumerBackend::Rabbit(rabbit.consume(queue, prefetch, shutdown))
+            }
         };
         Consumer { source }
     }
@@ -236,11 +240,11 @@ pub enum Received {
 
 #[derive(Debug)]
 pub struct Consumer {
-    source: Source,
+    source: ConsumerBackend,
 }
 
 #[derive(Debug)]
-enum Source {
+enum ConsumerBackend {
     Memory(memory::Consumer),
     Rabbit(rabbit::Consumer),
 }
@@ -249,8 +253,8 @@ impl Consumer {
     /// The next message; `None` after shutdown. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Received> {
         match &mut self.source {
-            Source::Memory(consumer) => consumer.next().await,
-            Source::Rabbit(consumer) => consumer.next().await,
+            ConsumerBackend::Memory(consumer) => consumer.next().await,
+            ConsumerBackend::Rabbit(consumer) => consumer.next().await,
         }
     }
 }

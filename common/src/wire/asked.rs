@@ -50,7 +50,7 @@ impl Selection {
 
 /// What a caller asks of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct TagQuery {
     pub features: Features,
     pub limit: Option<u16>,
     pub threshold: Option<f32>,
@@ -61,7 +61,7 @@ pub struct Asked {
     pub vocabulary: Option<String>,
 }
 
-impl Asked {
+impl TagQuery {
     /// The version of a job that asks this: the oldest that says it all, so
     /// that workers of before read most jobs.
     pub fn version(&self) -> u16 {

@@ -13,7 +13,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
-pub use asked::{Asked, Language, Selection};
+pub use asked::{Language, Selection, TagQuery};
 pub use bulk::{Pressure, Shard};
 pub use caption_job::CaptionJob;
 pub use embedding::Embedding;
@@ -22,12 +22,12 @@ pub use load::{ServerLoad, WorkerLoad};
 pub use run::{BatchRun, Run};
 pub use scores::Scores;
 use seen::is_nothing;
-pub use seen::{Also, Color, Grade, Grades, Line, People, Quality, Reading, Region, Seen};
+pub use seen::{AuxiliaryTile, Color, Grade, Grades, Line, People, Quality, Reading, Region, Seen};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     fault::Fault,
-    model::{Kind, Subject},
+    model::{ModelKind, Subject},
     seal::Seal,
     stage::Timings,
 };
@@ -171,7 +171,7 @@ pub struct Job {
     pub seal: Option<Seal>,
     /// The models that look at the picture as well. A worker of before does not know of them, and leaves them out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub also: Vec<Also>,
+    pub also: Vec<AuxiliaryTile>,
     /// JPEG of the model's input size, RGB, upright.
     #[serde(with = "serde_bytes")]
     pub tile: Vec<u8>,
@@ -323,7 +323,7 @@ fn is_unsaid(version: &u16) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
     pub id: ModelId,
-    pub kind: Kind,
+    pub kind: ModelKind,
     /// What it can be asked for beside a tagger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looks_for: Option<Subject>,
@@ -342,7 +342,7 @@ pub struct ModelInfo {
 impl ModelInfo {
     /// Returns what it can be asked for beside a tagger. Of a detector, a worker of before says nothing, and it looks for people.
     pub fn subject(&self) -> Option<Subject> {
-        let is_detector = self.kind == Kind::Detector;
+        let is_detector = self.kind == ModelKind::Detector;
         self.looks_for.or(is_detector.then_some(Subject::People))
     }
 }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::{Embedding, Features, Job, ModelId, ModelInfo};
 use crate::{
     image::{Part, Tile},
-    model::{Kind, Subject, TileSpec},
+    model::{ModelKind, Subject, TileSpec},
 };
 
 /// A model that looks at a job's picture as well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Also {
+pub struct AuxiliaryTile {
     pub model: String,
     #[serde(default = "people")]
     pub looks_for: Subject,
@@ -29,7 +29,7 @@ fn people() -> Subject {
     Subject::People
 }
 
-impl Also {
+impl AuxiliaryTile {
     /// Returns the tiles that models want: `own`'s, and those of the ones beside it. Readers of lines want none.
     pub fn tiles(own: &ModelInfo, beside: &[ModelInfo]) -> Vec<TileSpec> {
         let beside = beside.iter().filter(|model| is_shown_pictures(model));
@@ -55,7 +55,7 @@ impl Also {
 }
 
 fn is_shown_pictures(model: &ModelInfo) -> bool {
-    model.kind != Kind::Text
+    model.kind != ModelKind::Text
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

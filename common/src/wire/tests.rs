@@ -8,13 +8,13 @@ const OLD_JOB: &[u8] =
 const OLD_TAG: &[u8] =
     b"\x84\xa4name\xa3cat\xaaconfidence\xca?\x00\x00\x00\xa8category\xa6animal\xa7parents\x91\xa6animal";
 
-fn asked() -> Asked {
+fn asked() -> TagQuery {
     let features = Features {
         tags: true,
         caption: false,
         ..Features::default()
     };
-    Asked {
+    TagQuery {
         features,
         limit: None,
         threshold: None,
@@ -54,7 +54,7 @@ fn an_old_tags_name_is_its_id() {
 fn what_an_older_worker_would_overlook_it_does_not_read() {
     assert_eq!(asked().version(), 1);
     assert_eq!(
-        Asked {
+        TagQuery {
             language: Language::Ko,
             ..asked()
         }
@@ -66,7 +66,7 @@ fn what_an_older_worker_would_overlook_it_does_not_read() {
         ..Selection::default()
     };
     assert_eq!(
-        Asked {
+        TagQuery {
             selection,
             vocabulary: None,
             ..asked()

@@ -14,12 +14,12 @@ mod second;
 
 use common::{
     fault::{Code, Fault},
-    model::{Fit, Kind, TileSpec},
+    model::{Fit, ModelKind, TileSpec},
     seal::Seal,
     stage::{Stage, Timings},
     wire::{
-        Asked, BatchRun, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language,
-        ModelId, ModelInfo, NEWEST_READ, Pressure, Run, Scores, Selection, Shard, Tag, Tagged,
+        BatchRun, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language, ModelId,
+        ModelInfo, NEWEST_READ, Pressure, Run, Scores, Selection, Shard, Tag, TagQuery, Tagged,
         Versioned, WireError, WorkerInfo, decode, encode,
     },
 };
@@ -40,13 +40,13 @@ const BUNDLE: &[u8] = include_bytes!("second/bundle.bin");
 const SCORED_JOB: &[u8] = include_bytes!("third/job.msgpack");
 const SCORED: &[u8] = include_bytes!("third/tagged.msgpack");
 
-fn asked() -> Asked {
+fn asked() -> TagQuery {
     let features = Features {
         tags: true,
         caption: true,
         ..Features::default()
     };
-    Asked {
+    TagQuery {
         features,
         limit: Some(5),
         threshold: Some(0.25),
@@ -57,7 +57,7 @@ fn asked() -> Asked {
 }
 
 /// As an API server of today makes one.
-fn job(asked: Asked) -> Job {
+fn job(asked: TagQuery) -> Job {
     Job {
         v: asked.version(),
         id: "req_0".into(),
@@ -160,11 +160,11 @@ fn a_sealed_job_is_worked_on_by_the_first_version() {
 
 #[test]
 fn a_job_that_the_first_version_would_misunderstand_is_refused_by_it() {
-    let korean = Asked {
+    let korean = TagQuery {
         language: Language::Ko,
         ..asked()
     };
-    let without_cats = Asked {
+    let without_cats = TagQuery {
         selection: Selection {
             exclude: vec!["cat".into()],
             ..Selection::default()
@@ -284,7 +284,7 @@ fn what_a_worker_reads_is_known_of_every_version() {
 fn worker() -> WorkerInfo {
     let info = ModelInfo {
         id: model(),
-        kind: Kind::Softmax,
+        kind: ModelKind::Softmax,
         looks_for: None,
         licence: "Apache-2.0".into(),
         source: "somewhere".into(),
@@ -326,13 +326,13 @@ fn a_version_of_tomorrow_is_refused_by_today() {
 }
 
 /// With a language and a selection: of the second version, and worth nothing to the first.
-fn particular() -> Asked {
+fn particular() -> TagQuery {
     let selection = Selection {
         categories: vec!["animal".into()],
         include: vec!["mammal".into()],
         exclude: vec!["cat".into()],
     };
-    Asked {
+    TagQuery {
         language: Language::Ko,
         selection,
         vocabulary: None,

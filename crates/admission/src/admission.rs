@@ -16,7 +16,7 @@ use common::{
     stage::Stage,
     wire::{ServerLoad, WIRE_VERSION},
 };
-use dispatch::WaitingLine;
+use dispatch::WaitEstimator;
 use identity::Tier;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -44,9 +44,9 @@ pub struct Admission {
     /// Requests that were let in, and whose jobs are not published yet.
     coming: Arc<AtomicUsize>,
     /// Files before this server's decoders.
-    pub decoders: WaitingLine,
+    pub decoders: WaitEstimator,
     /// Jobs before the fleet's workers.
-    workers: WaitingLine,
+    workers: WaitEstimator,
     queue: Queue,
     captions: Captions,
 }
@@ -59,13 +59,13 @@ pub struct AdmissionPermit {
 
 /// A request that will publish a job; dropped once it does, or never will.
 #[derive(Debug)]
-pub struct Coming(Arc<AtomicUsize>);
+pub struct PendingPublish(Arc<AtomicUsize>);
 
 impl Admission {
     pub fn new(
         max_in_flight: usize,
         shed_captions: ShedCaptions,
-        workers: WaitingLine,
+        workers: WaitEstimator,
         queue: Queue,
     ) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl Admission {
             requests: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             coming: Arc::default(),
-            decoders: WaitingLine::default(),
+            decoders: WaitEstimator::default(),
             workers,
             queue,
             captions: Captions::new(shed_captions),
@@ -90,7 +90,7 @@ impl Admission {
     }
 
     /// Lets a request in whose job will be done in time, as far as that can be foretold. `left`: the time that it has.
-    pub fn admit(&self, left: Duration, tier: Tier) -> Result<Coming, Fault> {
+    pub fn admit(&self, left: Duration, tier: Tier) -> Result<PendingPublish, Fault> {
         let part = match tier {
             Tier::Standard => MOST_OF_TIME,
             Tier::Low => MOST_OF_TIME_LOW,
@@ -106,7 +106,7 @@ impl Admission {
             }
             _ => {
                 self.coming.fetch_add(1, Relaxed);
-                Ok(Coming(self.coming.clone()))
+                Ok(PendingPublish(self.coming.clone()))
             }
         }
     }
@@ -174,7 +174,7 @@ impl Admission {
     }
 }
 
-impl Drop for Coming {
+impl Drop for PendingPublish {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -197,7 +197,7 @@ fn full() -> Fault {
 /// `excess`: by how much the wait is too long, and so what has to be worked off before.
 fn too_long(wait: Duration, excess: Duration, stage: Stage) -> Fault {
     let detail = format!(
-        "The line before the workers is {} ms long, too long for the time that the request has.",
+        "The queue before the workers is {} ms long, too long for the time that the request has.",
         wait.as_millis()
     );
     let retry_after = excess.max(LEAST_RETRY);
@@ -209,7 +209,7 @@ fn too_long(wait: Duration, excess: Duration, stage: Stage) -> Fault {
 mod tests {
     use clap::Parser;
     use common::queue::QueueConfig;
-    use dispatch::Leaves;
+    use dispatch::Completion;
 
     use super::*;
 
@@ -223,11 +223,11 @@ mod tests {
     async fn the_low_tier_is_refused_before_others_are() {
         let config = Settings::parse_from(["test"]).queue;
         let queue = Queue::connect(&config).await.expect("it is in memory");
-        let line = WaitingLine::default();
+        let line = WaitEstimator::default();
         let admission = Admission::new(10, ShedCaptions::Auto, line.clone(), queue);
         // Ten stand there, and the last of as many waited for a second.
-        let line: Vec<_> = (0..10).map(|_| line.enter(Leaves::Later)).collect();
-        let last = admission.workers.enter(Leaves::Later);
+        let line: Vec<_> = (0..10).map(|_| line.enter(Completion::Later)).collect();
+        let last = admission.workers.enter(Completion::Later);
         last.served(Duration::from_secs(1));
         for (left_s, low, standard) in [(60, true, true), (3, false, true), (1, false, false)] {
             let left = Duration::from_secs(left_s);

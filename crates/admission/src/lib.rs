@@ -6,7 +6,7 @@ mod idempotency;
 mod metrics;
 mod quota;
 
-pub use admission::{Admission, AdmissionPermit, Coming};
+pub use admission::{Admission, AdmissionPermit, PendingPublish};
 pub use captions::ShedCaptions;
 pub use idempotency::{IdempotencyKey, InFlightKeys, key_of};
 pub use metrics::describe_metrics;

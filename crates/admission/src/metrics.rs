@@ -16,7 +16,7 @@ pub fn describe_metrics() {
     );
     describe_counter!(
         SHED,
-        "Requests that went without their caption, or were refused for their tier, because the line is long"
+        "Requests that went without their caption, or were refused for their tier, because the queue is long"
     );
     describe_gauge!(SHEDDING, "1 while this is shed");
     for what in ["captions", "low_tier"] {

@@ -14,7 +14,7 @@ use crate::Digest;
 
 /// What a URL led to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Lying {
+pub enum UrlEntry {
     File(Copy),
     /// Nothing that another try would bring until then, seconds since 1970. Memory keeps every entry as long as any.
     Nothing {
@@ -23,7 +23,7 @@ pub enum Lying {
     },
 }
 
-impl Lying {
+impl UrlEntry {
     pub fn nothing(fault: &Fault, time: Duration) -> Self {
         Self::Nothing {
             fault: fault.clone(),

@@ -30,7 +30,7 @@ pub use layers::InMemory;
 pub use metrics::describe as describe_metrics;
 pub use replays::{First, Replay, Replays};
 
-use entry::Lying;
+use entry::UrlEntry;
 use key::Clearings;
 use layers::Layers;
 use share::Share;
@@ -148,11 +148,11 @@ impl Cache {
 
     /// Returns what is known of a URL.
     pub async fn at_url(&self, key: &AnswerKey, url: Digest) -> AtUrl {
-        let lying: Option<Lying> = self.layers.get(url).await;
-        let fault = lying.as_ref().and_then(Lying::fault).cloned();
+        let lying: Option<UrlEntry> = self.layers.get(url).await;
+        let fault = lying.as_ref().and_then(UrlEntry::fault).cloned();
         let (known, outcome) = match (fault, lying) {
             (Some(fault), _) => (AtUrl::Dead(fault), "dead"),
-            (None, Some(Lying::File(copy))) => self.answered(key, copy).await,
+            (None, Some(UrlEntry::File(copy))) => self.answered(key, copy).await,
             (None, _) => (AtUrl::Unknown, "miss"),
         };
         metrics::looked(Layer::Url, outcome);
@@ -182,14 +182,14 @@ impl Cache {
         fresh: Option<Duration>,
     ) {
         let fresh = fresh.unwrap_or(self.url_ttl).min(self.ttl);
-        let copy = Lying::File(Copy::new(bytes, validators, fresh));
+        let copy = UrlEntry::File(Copy::new(bytes, validators, fresh));
         self.layers.put(url, &copy, self.ttl).await;
     }
 
     /// Keeps for a moment that a URL leads nowhere.
     pub async fn keep_dead(&self, url: Digest, fault: &Fault) {
         if is_dead(fault) && !self.dead_ttl.is_zero() {
-            let lying = Lying::nothing(fault, self.dead_ttl);
+            let lying = UrlEntry::nothing(fault, self.dead_ttl);
             self.layers.put(url, &lying, self.dead_ttl).await;
         }
     }

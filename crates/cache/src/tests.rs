@@ -6,7 +6,7 @@ use common::{
     fault::{Code, Fault},
     image::{Exif, Facts, Format},
     stage::Stage,
-    wire::{Asked, Caption, CaptionStatus, Features, Language, ModelId, Selection, Tagged},
+    wire::{Caption, CaptionStatus, Features, Language, ModelId, Selection, TagQuery, Tagged},
 };
 use tokio::time::Instant;
 
@@ -30,8 +30,8 @@ fn cache(bus: &Bus, words: &[&str]) -> Option<Cache> {
     Cache::open(&settings.cache, bus.clone())
 }
 
-fn asked(limit: Option<u16>) -> Asked {
-    Asked {
+fn asked(limit: Option<u16>) -> TagQuery {
+    TagQuery {
         features: Features {
             tags: true,
             caption: false,
@@ -219,11 +219,11 @@ async fn a_dead_url_is_known_for_a_moment_and_one_that_may_live_is_not() {
 fn a_dead_url_is_dead_for_no_longer_wherever_that_is_kept() {
     let fault = Fault::new(Code::SourceHttpError, Stage::Fetch, "");
     assert!(
-        Lying::nothing(&fault, Duration::from_secs(10))
+        UrlEntry::nothing(&fault, Duration::from_secs(10))
             .fault()
             .is_some()
     );
-    assert!(Lying::nothing(&fault, Duration::ZERO).fault().is_none());
+    assert!(UrlEntry::nothing(&fault, Duration::ZERO).fault().is_none());
 }
 
 #[tokio::test]

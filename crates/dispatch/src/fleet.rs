@@ -9,13 +9,13 @@ use std::{
 use common::{
     bus::Bus,
     fault::{Code, Fault},
-    model::Kind,
+    model::ModelKind,
     queue::Queue,
     stage::Stage,
     wire::{self, Features, ModelInfo, WorkerInfo, announced},
 };
 
-use crate::beside;
+use crate::auxiliary;
 
 /// A look is fresh for so long, however many requests ask for one.
 const FRESH: Duration = Duration::from_millis(200);
@@ -85,7 +85,9 @@ impl FleetView {
         let find = || {
             let known = self.known();
             let mut models = known.workers.iter().flat_map(|worker| &worker.models);
-            models.find(|model| model.kind == Kind::Phrase).cloned()
+            models
+                .find(|model| model.kind == ModelKind::Phrase)
+                .cloned()
         };
         if let Some(model) = find() {
             return Ok(model);
@@ -97,7 +99,7 @@ impl FleetView {
     /// Returns the models that look at a picture beside its tagger, for what is asked. Workers of one fleet serve the same
     /// ones; where some do not, their answers lack that part and say so.
     pub fn beside(&self, model: &ModelInfo, asked: Features) -> Result<Vec<ModelInfo>, Fault> {
-        beside::choose(model, asked, self.known().models())
+        auxiliary::choose(model, asked, self.known().models())
     }
 
     /// Refuses a job of a version that some worker does not read: all take from one queue, so it may come to any of them, and
@@ -237,6 +239,6 @@ impl Known {
                 .iter()
                 .find(|model| model.kind.takes_pictures())
         });
-        firsts.min_by_key(|model| (model.kind != Kind::Softmax, &model.id.name))
+        firsts.min_by_key(|model| (model.kind != ModelKind::Softmax, &model.id.name))
     }
 }

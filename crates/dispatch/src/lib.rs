@@ -1,10 +1,10 @@
 //! From a tile to its result: which model has it ([`FleetView`]), publishing
 //! the job and waiting for it ([`Dispatcher`]), how long that will take
-//! ([`WaitingLine`]), and how results look to clients ([`answer`]).
+//! ([`WaitEstimator`]), and how results look to clients ([`answer`]).
 
 pub mod answer;
 mod apportion;
-mod beside;
+mod auxiliary;
 mod cancel;
 mod fleet;
 mod metrics;
@@ -15,6 +15,6 @@ mod submit;
 
 pub use fleet::{FleetView, Known};
 pub use metrics::describe as describe_metrics;
-pub use predict::{Leaves, Place, WaitingLine};
+pub use predict::{Completion, QueueEntry, WaitEstimator};
 pub use share::{Share, Slot, give_way};
 pub use submit::{Dispatcher, Returned};

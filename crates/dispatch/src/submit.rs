@@ -12,14 +12,14 @@ use common::{
     queue::{JobQueue, Message, Priority, Queue, QueueError},
     seal::Seal,
     stage::{Stage, Timings},
-    wire::{self, Asked, Job, JobResult, RETURN_MARGIN, Run, Tagged},
+    wire::{self, Job, JobResult, RETURN_MARGIN, Run, TagQuery, Tagged},
 };
 use tokio::time;
 
 use crate::{
     apportion::apportion,
     cancel::CancelGuard,
-    predict::{Leaves, Place, WaitingLine},
+    predict::{Completion, QueueEntry, WaitEstimator},
     pressure::Waits,
 };
 
@@ -39,7 +39,7 @@ pub struct Dispatcher {
     /// How long real-time jobs wait.
     pub waits: Waits,
     /// Real-time jobs between their publishing and their result.
-    pub workers: WaitingLine,
+    pub workers: WaitEstimator,
 }
 
 /// What came back, and when.
@@ -72,7 +72,7 @@ impl Dispatcher {
             bus,
             inbox,
             waits: Waits::default(),
-            workers: WaitingLine::default(),
+            workers: WaitEstimator::default(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Dispatcher {
         self.inbox.name()
     }
 
-    pub fn job(&self, key: ResultKey, model: &str, asked: Asked, tile: Vec<u8>) -> Job {
+    pub fn job(&self, key: ResultKey, model: &str, asked: TagQuery, tile: Vec<u8>) -> Job {
         Job {
             v: asked.version(),
             id: key.id,
@@ -121,8 +121,8 @@ impl Dispatcher {
         let seal = Seal::random();
         job.seal = Some(seal.clone());
         let leaves = match job.features.caption {
-            true => Leaves::Later,
-            false => Leaves::OnceServed,
+            true => Completion::Later,
+            false => Completion::OnceServed,
         };
         let place = (priority == Priority::Realtime).then(|| self.workers.enter(leaves));
         let answer = self
@@ -182,7 +182,7 @@ impl Dispatcher {
     }
 
     /// The later jobs are, the fewer of them come back: those that do not have waited all the time.
-    fn note(&self, returned: &Result<Returned, Fault>, submitted: Instant, place: Place) {
+    fn note(&self, returned: &Result<Returned, Fault>, submitted: Instant, place: QueueEntry) {
         match returned {
             Ok(returned) => {
                 self.waits.note(&returned.timings);

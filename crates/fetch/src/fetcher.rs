@@ -88,7 +88,7 @@ struct Redirect {
 
 /// What an exchange asks for.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct Request<'a> {
     url: &'a Url,
     /// What is known of the file at this very URL.
     earlier: Option<&'a Validity>,
@@ -222,7 +222,7 @@ impl Fetcher {
         let mut cookies = Cookies::default();
         let mut redirects: Vec<(Freshness, bool)> = Vec::new();
         for _ in 0..=self.max_redirects {
-            let asked = Asked {
+            let asked = Request {
                 url: &url,
                 earlier: earlier.filter(|earlier| earlier.url == url.as_str()),
             };
@@ -248,7 +248,7 @@ impl Fetcher {
 
     async fn hop(
         &self,
-        asked: Asked<'_>,
+        asked: Request<'_>,
         until: Instant,
         requester: &Requester,
         cookies: &mut Cookies,
@@ -270,12 +270,12 @@ impl Fetcher {
 
     async fn exchange(
         &self,
-        asked: Asked<'_>,
+        asked: Request<'_>,
         until: Instant,
         requester: &Requester,
         cookies: &mut Cookies,
     ) -> Result<Step<Found>, Failure> {
-        let Asked { url, earlier } = asked;
+        let Request { url, earlier } = asked;
         let Requester { tenant, purpose } = requester;
         if Objects::holds(url) {
             let file = self.objects.read(url, tenant, &self.bounds).await;

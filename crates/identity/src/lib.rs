@@ -68,7 +68,7 @@ pub enum Tier {
 
 /// A request that may come in.
 #[derive(Debug)]
-pub struct Guest {
+pub struct QuotaGuard {
     /// What its tenant may; none where nothing is said of it.
     tenant: Option<Arc<Tenant>>,
 }
@@ -77,7 +77,7 @@ pub struct Guest {
 #[derive(Debug)]
 pub struct Admitted {
     pub caller: Caller,
-    pub guest: Guest,
+    pub quota_guard: QuotaGuard,
     pub standing: Standing,
 }
 
@@ -112,7 +112,7 @@ impl Keys {
                     tier: Tier::Standard,
                     read_only: false,
                 },
-                guest: Guest { tenant: None },
+                quota_guard: QuotaGuard { tenant: None },
                 standing: Standing::default(),
             }),
             Self::File(file) => file.book().admit(headers, bus).await,
@@ -157,9 +157,9 @@ impl KeyFile {
     }
 }
 
-impl Guest {
+impl QuotaGuard {
     /// Takes a place of the tenant's for an image, and counts it.
-    pub async fn bring_image(&self, bus: &Bus) -> Result<Option<Place>, Fault> {
+    pub async fn take_image(&self, bus: &Bus) -> Result<Option<Place>, Fault> {
         let Some(tenant) = &self.tenant else {
             return Ok(None);
         };
@@ -196,7 +196,7 @@ impl Book {
         }
         Ok(Admitted {
             caller,
-            guest: Guest { tenant },
+            quota_guard: QuotaGuard { tenant },
             standing,
         })
     }
@@ -310,17 +310,20 @@ mod tests {
         let (_folder, keys) = keys(&[&key.entry, tenant]);
         let bus = bus().await;
         let admitted = keys.admit(&with(&key), &bus).await.expect("a request");
-        let guest = admitted.guest;
-        let first = guest.bring_image(&bus).await.expect("the first");
-        let second = guest.bring_image(&bus).await.expect("the second");
-        let third = guest.bring_image(&bus).await.expect_err("no place");
+        let quota_guard = admitted.quota_guard;
+        let first = quota_guard.take_image(&bus).await.expect("the first");
+        let second = quota_guard.take_image(&bus).await.expect("the second");
+        let third = quota_guard.take_image(&bus).await.expect_err("no place");
         assert!(
             third.detail.contains("2 requests of this tenant"),
             "{third}"
         );
         drop((first, second));
-        guest.bring_image(&bus).await.expect("the third");
-        let fourth = guest.bring_image(&bus).await.expect_err("one too many");
+        quota_guard.take_image(&bus).await.expect("the third");
+        let fourth = quota_guard
+            .take_image(&bus)
+            .await
+            .expect_err("one too many");
         assert_eq!(fourth.code, Code::QuotaExceeded);
         assert!(fourth.detail.contains("3 images a day"), "{fourth}");
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::{
     fault::{Code, Fault},
     stage::Stage,
-    wire::Asked,
+    wire::TagQuery,
 };
 use serde::{Deserialize, Serialize};
 
@@ -139,7 +139,7 @@ pub struct Request {
     /// A shard ends with the item that brings it to so many bytes. Batches of before have no such bound.
     #[serde(default)]
     pub shard_bytes: Option<u64>,
-    pub asked: Asked,
+    pub asked: TagQuery,
     pub model: Option<String>,
     pub metadata: BTreeMap<String, String>,
     /// What is not done by then ends as `batch_expired`.

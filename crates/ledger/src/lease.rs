@@ -20,14 +20,14 @@ pub(crate) const RENEWED_EVERY: Duration = Duration::from_secs(5);
 pub(crate) const LOST_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
+pub enum LeaseKind {
     /// Taking in a list that lies elsewhere.
     Intake,
     /// Writing results where their owner wants them.
     Delivery,
 }
 
-impl Work {
+impl LeaseKind {
     fn folder(self, key: &BatchKey) -> String {
         match self {
             Self::Intake => key.file("intake"),
@@ -40,7 +40,7 @@ impl Work {
 pub struct Lease {
     ledger: Ledger,
     key: BatchKey,
-    work: Work,
+    work: LeaseKind,
     next: usize,
 }
 
@@ -76,7 +76,7 @@ impl Ledger {
     pub async fn lease(
         &self,
         key: &BatchKey,
-        work: Work,
+        work: LeaseKind,
         lookout: &mut Lookout,
         now: Instant,
     ) -> Result<Option<Lease>, LedgerError> {
@@ -175,7 +175,7 @@ mod tests {
         let mut now = Instant::now();
         let take = async |lookout: &mut Lookout, now| {
             ledger
-                .lease(&key, Work::Intake, lookout, now)
+                .lease(&key, LeaseKind::Intake, lookout, now)
                 .await
                 .expect("answers")
         };
@@ -205,23 +205,23 @@ mod tests {
         let mut one = Lookout::default();
         let mut two = Lookout::default();
         let mut now = Instant::now();
-        let first = ledger.lease(&key, Work::Intake, &mut one, now).await;
+        let first = ledger.lease(&key, LeaseKind::Intake, &mut one, now).await;
         let kept = first.expect("answers").expect("free");
         let kept = kept.keep_every(Duration::from_millis(2));
         for _ in 0..5 {
             now += LOST_AFTER / 2;
             let seen = two.0;
             while two.0 == seen {
-                let other = ledger.lease(&key, Work::Intake, &mut two, now).await;
+                let other = ledger.lease(&key, LeaseKind::Intake, &mut two, now).await;
                 assert!(other.expect("answers").is_none(), "it is renewed");
                 tokio::task::yield_now().await;
             }
         }
         drop(kept);
-        let last = ledger.lease(&key, Work::Intake, &mut two, now).await;
+        let last = ledger.lease(&key, LeaseKind::Intake, &mut two, now).await;
         assert!(last.expect("answers").is_none(), "its last sign of life");
         now += LOST_AFTER;
-        let last = ledger.lease(&key, Work::Intake, &mut two, now).await;
+        let last = ledger.lease(&key, LeaseKind::Intake, &mut two, now).await;
         assert!(last.expect("answers").is_some(), "nobody renews it");
     }
 }

@@ -58,7 +58,7 @@ pub use attempts::Attempt;
 pub use calls::Calls;
 pub use entry::{BatchKey, Delivery, DryRun, Final, FinalStatus, Item, Manifest, Request, Sealed};
 pub use facts::Facts;
-pub use lease::{KeptLease, Lease, Lookout, Work};
+pub use lease::{KeptLease, Lease, LeaseKind, Lookout};
 pub use log::{Appended, Kept, Line, Log, ShardResult, outcome};
 pub use progress::{Look, Progress, Survey};
 pub use reading::{Cursor, FoundLines};

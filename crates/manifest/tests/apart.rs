@@ -14,7 +14,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use manifest::{
     Columns, ListError, Row,
     apart::{self, HandOut, Pieces},
-    parquet::Source,
+    parquet::ByteSource,
 };
 use testing::escapes::{self, Lack};
 use url::Url;

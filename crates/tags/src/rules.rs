@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use common::{
-    model::{Kind, Manifest},
-    wire::{Asked, Job, Language, Selection, Tag},
+    model::{Manifest, ModelKind},
+    wire::{Job, Language, Selection, Tag, TagQuery},
 };
 
 use super::{
@@ -42,7 +42,7 @@ impl Confidences<'_> {
 pub struct TagRules {
     pub taxonomy: Taxonomy,
     pub calibration: Calibration,
-    pub kind: Kind,
+    pub kind: ModelKind,
     pub default_threshold: f32,
     pub default_limit: u16,
     /// How sure it has to be of single tags; of the others by its default.
@@ -69,8 +69,8 @@ impl<'a> From<&'a Job> for Wanted<'a> {
     }
 }
 
-impl<'a> From<&'a Asked> for Wanted<'a> {
-    fn from(asked: &'a Asked) -> Self {
+impl<'a> From<&'a TagQuery> for Wanted<'a> {
+    fn from(asked: &'a TagQuery) -> Self {
         Self {
             limit: asked.limit,
             threshold: asked.threshold,
@@ -92,7 +92,7 @@ pub struct Prepared<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Least {
     /// As it was asked for, or the tag's own.
-    Asked(Option<f32>),
+    Wanted(Option<f32>),
     /// The higher of both.
     Higher(f32),
 }
@@ -100,7 +100,7 @@ enum Least {
 impl Least {
     fn of(self, own: f32) -> f32 {
         match self {
-            Self::Asked(asked) => asked.unwrap_or(own),
+            Self::Wanted(asked) => asked.unwrap_or(own),
             Self::Higher(asked) => asked.max(own),
         }
     }
@@ -124,7 +124,7 @@ impl TagRules {
 
     pub fn prepare<'a>(&'a self, wanted: Wanted<'a>) -> Result<Prepared<'a>, UnknownName> {
         let filter = Filter::new(&self.taxonomy, wanted.selection)?;
-        Ok(self.prepared(wanted, filter, Least::Asked(wanted.threshold)))
+        Ok(self.prepared(wanted, filter, Least::Wanted(wanted.threshold)))
     }
 
     /// The same of a model beside the one that is asked. A name that it does not know is the other's affair, and what it is less

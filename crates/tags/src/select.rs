@@ -1,7 +1,7 @@
 //! Which of a thousand scores are worth saying, and in which order.
 
 use common::{
-    model::Kind,
+    model::ModelKind,
     wire::{Language, Tag},
 };
 
@@ -62,7 +62,7 @@ impl Said<'_> {
 /// Returns at most `limit` classes and parents with at least `threshold` confidence, the most telling first.
 pub fn select<'a>(
     taxonomy: &'a Taxonomy,
-    kind: Kind,
+    kind: ModelKind,
     believed: &Believed,
     choice: &Choice,
 ) -> Vec<Said<'a>> {
@@ -85,7 +85,7 @@ pub fn sure_of_classes(believed: &Believed) -> Vec<f32> {
 }
 
 /// Returns how sure the model is of each parent.
-pub fn sure_of_parents(taxonomy: &Taxonomy, kind: Kind, believed: &Believed) -> Vec<f32> {
+pub fn sure_of_parents(taxonomy: &Taxonomy, kind: ModelKind, believed: &Believed) -> Vec<f32> {
     let rolled = roll_up(taxonomy, kind, &believed.scores).into_iter();
     rolled
         .map(|rolled| rolled.confidence.min(believed.most))
@@ -158,7 +158,7 @@ struct Rolled {
 
 /// Returns the confidence of each parent: the sum over its classes where one class is
 /// true, the surest of them where each is a question of its own.
-fn roll_up(taxonomy: &Taxonomy, kind: Kind, scores: &[f32]) -> Vec<Rolled> {
+fn roll_up(taxonomy: &Taxonomy, kind: ModelKind, scores: &[f32]) -> Vec<Rolled> {
     let mut rolled = vec![Rolled::default(); taxonomy.parents.len()];
     for (parents, score) in taxonomy.class_parents().zip(scores) {
         if *score <= NEGLIGIBLE {
@@ -194,10 +194,10 @@ impl Rolled {
     }
 
     /// Settles confidence and rank once all that is below was heard of.
-    fn conclude(&mut self, kind: Kind) {
+    fn conclude(&mut self, kind: ModelKind) {
         let (surest, its_rank) = self.below;
         self.confidence = match kind {
-            Kind::Softmax => self.confidence.min(1.0),
+            ModelKind::Softmax => self.confidence.min(1.0),
             _ => surest,
         };
         let is_dominated = surest >= DOMINANT_SHARE * self.confidence;

@@ -1,5 +1,5 @@
 use common::{
-    model::Kind,
+    model::ModelKind,
     wire::{Language, Selection, Tag},
 };
 
@@ -32,7 +32,7 @@ fn choice(taxonomy: &Taxonomy, threshold: f32, limit: usize) -> Choice<'_> {
     }
 }
 
-fn tags(kind: Kind, scores: [f32; 6], threshold: f32, limit: usize) -> Vec<Tag> {
+fn tags(kind: ModelKind, scores: [f32; 6], threshold: f32, limit: usize) -> Vec<Tag> {
     let taxonomy = taxonomy();
     selected_of(
         &taxonomy,
@@ -42,7 +42,12 @@ fn tags(kind: Kind, scores: [f32; 6], threshold: f32, limit: usize) -> Vec<Tag> 
     )
 }
 
-fn selected_of(taxonomy: &Taxonomy, kind: Kind, believed: &Believed, choice: &Choice) -> Vec<Tag> {
+fn selected_of(
+    taxonomy: &Taxonomy,
+    kind: ModelKind,
+    believed: &Believed,
+    choice: &Choice,
+) -> Vec<Tag> {
     let said = select(taxonomy, kind, believed, choice).into_iter();
     said.map(|it| it.tag(taxonomy, choice.language)).collect()
 }
@@ -53,7 +58,7 @@ fn ids(tags: &[Tag]) -> Vec<&str> {
 
 #[test]
 fn an_unsure_breed_is_a_sure_cat() {
-    let tags = tags(Kind::Softmax, CATS, 0.1, 10);
+    let tags = tags(ModelKind::Softmax, CATS, 0.1, 10);
     assert_eq!(ids(&tags), ["cat", "animal", "tabby", "Egyptian cat"]);
     assert!((tags[0].confidence - 0.85).abs() < 1e-6);
     assert_eq!(tags[0].parents, ["animal"]);
@@ -64,7 +69,7 @@ fn an_unsure_breed_is_a_sure_cat() {
 fn a_sure_class_leads_its_parents() {
     assert_eq!(
         ids(&tags(
-            Kind::Softmax,
+            ModelKind::Softmax,
             [0.0, 0.0, 0.0, 0.95, 0.0, 0.0],
             0.1,
             10
@@ -73,7 +78,7 @@ fn a_sure_class_leads_its_parents() {
     );
     assert_eq!(
         ids(&tags(
-            Kind::Softmax,
+            ModelKind::Softmax,
             [0.9, 0.05, 0.0, 0.0, 0.0, 0.0],
             0.1,
             2
@@ -84,7 +89,15 @@ fn a_sure_class_leads_its_parents() {
 
 #[test]
 fn nothing_certain_is_an_answer() {
-    assert!(tags(Kind::Softmax, [0.05, 0.02, 0.02, 0.05, 0.0, 0.0], 0.2, 10).is_empty());
+    assert!(
+        tags(
+            ModelKind::Softmax,
+            [0.05, 0.02, 0.02, 0.05, 0.0, 0.0],
+            0.2,
+            10
+        )
+        .is_empty()
+    );
 }
 
 #[test]
@@ -96,7 +109,7 @@ fn where_nothing_can_be_certain_no_sum_of_children_is() {
     };
     let tags = selected_of(
         &taxonomy,
-        Kind::Softmax,
+        ModelKind::Softmax,
         &believed,
         &choice(&taxonomy, 0.1, 10),
     );
@@ -106,7 +119,7 @@ fn where_nothing_can_be_certain_no_sum_of_children_is() {
 
 #[test]
 fn questions_of_their_own_do_not_add_up() {
-    let tags = tags(Kind::Sigmoid, [0.6, 0.7, 0.0, 0.0, 0.0, 0.0], 0.65, 10);
+    let tags = tags(ModelKind::Sigmoid, [0.6, 0.7, 0.0, 0.0, 0.0, 0.0], 0.65, 10);
     let cat = tags
         .iter()
         .find(|tag| tag.id == "cat")
@@ -121,7 +134,12 @@ fn korean_answers_keep_their_ids() {
         language: Language::Ko,
         ..choice(&taxonomy, 0.01, 10)
     };
-    let tags = selected_of(&taxonomy, Kind::Softmax, &Believed::plainly(CATS), &korean);
+    let tags = selected_of(
+        &taxonomy,
+        ModelKind::Softmax,
+        &Believed::plainly(CATS),
+        &korean,
+    );
     let tag = |id: &str| {
         tags.iter()
             .find(|tag| tag.id == id)
@@ -168,7 +186,12 @@ fn try_selected(
         filter,
         ..choice(&taxonomy, 0.005, 3)
     };
-    let tags = selected_of(&taxonomy, Kind::Softmax, &Believed::plainly(CATS), &choice);
+    let tags = selected_of(
+        &taxonomy,
+        ModelKind::Softmax,
+        &Believed::plainly(CATS),
+        &choice,
+    );
     Ok(tags.into_iter().map(|tag| tag.id).collect())
 }
 
@@ -238,7 +261,7 @@ fn moderation_labels_need_neither_parents_nor_korean() {
     };
     let tags = selected_of(
         &taxonomy,
-        Kind::Sigmoid,
+        ModelKind::Sigmoid,
         &Believed::plainly([0.8, 0.7, 0.99]),
         &moderating,
     );

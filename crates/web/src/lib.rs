@@ -2,13 +2,13 @@
 
 pub mod context;
 mod cors;
-mod edge;
 mod etag;
 mod linger;
 mod metrics;
 pub mod request;
+mod request_layer;
 
 pub use cors::cors;
-pub use edge::edge;
 pub use etag::is_known;
 pub use metrics::describe_metrics;
+pub use request_layer::request_layer;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use common::{
     backoff::Pauses,
     fault::{Code, Fault},
-    outside::{NotAllowed, Place},
+    outside::{NotAllowed, OutsidePath},
     stage::Stage,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -33,7 +33,7 @@ enum Stopped {
     #[error("the results could not be written: {0}")]
     Outside(#[from] io::Error),
     #[error(transparent)]
-    Place(#[from] NotAllowed),
+    OutsidePath(#[from] NotAllowed),
 }
 
 /// What is to be written, and where.
@@ -86,7 +86,7 @@ async fn end(
 /// Without the error's own words: they may tell of what is behind the service.
 fn refused(error: &Stopped) -> Fault {
     match error {
-        Stopped::Place(_) => Fault::new(
+        Stopped::OutsidePath(_) => Fault::new(
             Code::OutputNotAllowed,
             Stage::Result,
             "The service may not write there any more.",
@@ -126,7 +126,7 @@ async fn write(migrator: &Migrator, results: &ResultsDelivery) -> Result<u64, St
 /// Writes the lines of one kind of one shard. `false`: there are none.
 async fn write_lines(
     migrator: &Migrator,
-    place: &Place,
+    place: &OutsidePath,
     key: &BatchKey,
     kind: Kind,
     shard: u32,
@@ -136,7 +136,7 @@ async fn write_lines(
         Kind::Failed => "errors",
     };
     let name = format!("{}/{what}-{shard:08}.ndjson", key.id);
-    if stubborn(|| place.has(&name)).await? {
+    if retried(|| place.has(&name)).await? {
         return Ok(true);
     }
     let Resources { ledger, budget, .. } = &migrator.resources;
@@ -171,12 +171,12 @@ fn summary(results: &ResultsDelivery, files: u64) -> String {
 }
 
 /// One that is there already is the same: its name is this batch's, and what was written never changes.
-async fn put(place: &Place, name: &str, bytes: Bytes) -> io::Result<bool> {
-    stubborn(|| place.put_new(name, bytes.clone())).await
+async fn put(place: &OutsidePath, name: &str, bytes: Bytes) -> io::Result<bool> {
+    retried(|| place.put_new(name, bytes.clone())).await
 }
 
 /// Tries again while the place fails, unless it does not let us in.
-async fn stubborn<T, F: Future<Output = io::Result<T>>>(attempt: impl Fn() -> F) -> io::Result<T> {
+async fn retried<T, F: Future<Output = io::Result<T>>>(attempt: impl Fn() -> F) -> io::Result<T> {
     let mut failed = 0;
     loop {
         let error = match attempt().await {

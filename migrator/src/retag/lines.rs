@@ -135,7 +135,7 @@ mod tests {
                     language,
                 };
                 let believed = Believed::plainly(scores);
-                let kind = common::model::Kind::Softmax;
+                let kind = common::model::ModelKind::Softmax;
                 let said = select(&taxonomy, kind, &believed, &choice);
                 let tags = said.iter().map(|it| it.tag(&taxonomy, language)).collect();
                 let item = Item::new("사진 \"7\"\n", "http://a.example/7");

@@ -1,6 +1,6 @@
 //! How much memory a shard takes while its tags are made.
 
-use common::wire::Asked;
+use common::wire::TagQuery;
 
 /// A table lies there as it came, and some of its rows as they are unpacked.
 const TABLE_COPIES: usize = 2;
@@ -12,7 +12,7 @@ const TAG_BYTES: usize = 200;
 const TAGS: usize = 20;
 
 /// `asked` decides how many tags a line may have.
-pub fn needed(table_bytes: usize, rows: usize, asked: &Asked) -> usize {
+pub fn needed(table_bytes: usize, rows: usize, asked: &TagQuery) -> usize {
     let words = asked.vocabulary.as_deref().map_or(0, count_lines);
     let tags = asked.limit.map_or(TAGS, usize::from) + words;
     let lines = rows.saturating_mul(LINE_BYTES + tags * TAG_BYTES);
@@ -29,8 +29,8 @@ mod tests {
 
     use super::*;
 
-    fn asked(limit: Option<u16>, vocabulary: Option<&str>) -> Asked {
-        Asked {
+    fn asked(limit: Option<u16>, vocabulary: Option<&str>) -> TagQuery {
+        TagQuery {
             features: Features::default(),
             limit,
             threshold: None,
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn who_asks_for_more_tags_needs_more_room() {
-        let of_lines = |asked: Asked| needed(1_000, 10_000, &asked) - 2_000;
+        let of_lines = |asked: TagQuery| needed(1_000, 10_000, &asked) - 2_000;
         assert_eq!(of_lines(asked(Some(5), None)), 10_000 * 2_000);
         assert_eq!(of_lines(asked(Some(100), None)), 10_000 * 21_000);
         assert_eq!(

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use common::{
     fault::{Code, Fault},
     stage::Stage,
-    wire::{Asked, Language},
+    wire::{Language, TagQuery},
 };
 use dispatch::answer::TagView;
 use ledger::{BatchKey, Item, ShardResult, outcome};
@@ -143,7 +143,7 @@ impl<'a> Tagger<'a> {
 }
 
 impl Words {
-    fn asked(asked: &Asked, rules: &TagRules) -> Found<Option<Self>> {
+    fn asked(asked: &TagQuery, rules: &TagRules) -> Found<Option<Self>> {
         let Some(text) = &asked.vocabulary else {
             return Ok(None);
         };

@@ -14,12 +14,12 @@ use resources::Resources;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
+    extra_slots::ExtraSlots,
     run::{Ended, Run},
-    stand_ins::StandIns,
 };
 use crate::{
     context::Migrator,
-    in_hand::{Holding, Taken},
+    held_shards::{Holding, Taken},
     retag,
 };
 
@@ -47,19 +47,19 @@ impl ShardError {
 }
 
 /// What becomes of the delivery.
-enum Then {
+enum NextAction {
     /// The shard is finished.
     Finish,
     /// The batch is gone.
-    LetGo,
+    Drop,
     /// Somebody goes on with it, by a message of its own or of a later call.
-    HandOn,
-    GoBack,
+    Republish,
+    Requeue,
 }
 
 pub async fn handle(
     migrator: Arc<Migrator>,
-    stand_ins: StandIns,
+    extra_slots: ExtraSlots,
     delivery: ShardDelivery,
     stop: Shutdown,
 ) {
@@ -72,10 +72,10 @@ pub async fn handle(
         }
     };
     // The broker's clock runs from here, whatever is waited for.
-    let hand_on_at = Instant::now() + migrator.config.hold();
+    let republish_at = Instant::now() + migrator.config.hold();
     let name = format!("{}/{}/{}", shard.tenant, shard.batch, shard.number);
     let attempt = delivery.attempt;
-    let holding = match migrator.in_hand.take(&name, delivery, shard.call) {
+    let holding = match migrator.held_shards.take(&name, delivery, shard.call) {
         Taken::First(holding) => holding,
         Taken::Copy(copy) => {
             return ack(copy, &shard, "a copy of the shard in hand is acked").await;
@@ -84,27 +84,27 @@ pub async fn handle(
     let Shard { tenant, batch, .. } = &shard;
     tracing::info!(tenant, batch, shard = shard.number, attempt, "shard taken");
     common::fail_point!("migrator.taken");
-    let in_hand = ShardInHand {
+    let held_shards = ShardInHand {
         key: BatchKey::new(tenant, batch),
         migrator,
-        stand_ins,
+        extra_slots,
         shard,
         holding,
-        hand_on_at,
+        republish_at,
         stop,
     };
-    in_hand.work_off().await;
+    held_shards.work_off().await;
 }
 
 /// A shard that is worked on here, as far as it is nobody else's copy.
 struct ShardInHand {
     migrator: Arc<Migrator>,
-    stand_ins: StandIns,
+    extra_slots: ExtraSlots,
     key: BatchKey,
     shard: Shard,
     holding: Holding,
     /// The broker would take its message back a while later.
-    hand_on_at: Instant,
+    republish_at: Instant,
     stop: Shutdown,
 }
 
@@ -117,13 +117,13 @@ impl ShardInHand {
             number,
             ..
         } = self.shard.clone();
-        let ended = match self.persevere().await {
-            Ok(Then::Finish) => return self.finish().await,
-            Ok(Then::LetGo) => return end(self.holding, &self.shard, "shard let go").await,
-            Ok(Then::GoBack) => {
+        let ended = match self.retry_while_store_is_away().await {
+            Ok(NextAction::Finish) => return self.finish().await,
+            Ok(NextAction::Drop) => return end(self.holding, &self.shard, "shard let go").await,
+            Ok(NextAction::Requeue) => {
                 return tracing::info!(tenant, batch, shard = number, "shard goes back");
             }
-            Ok(Then::HandOn) => self.hand_on().await,
+            Ok(NextAction::Republish) => self.republish().await,
             Err(error) => Err(error),
         };
         if let Err(error) = ended {
@@ -134,12 +134,12 @@ impl ShardInHand {
 
     /// Works on the shard, and keeps it in hand while the store is away. The broker counts each return as a failure, and
     /// drops a message that came back too often.
-    async fn persevere(&self) -> Result<Then, ShardError> {
+    async fn retry_while_store_is_away(&self) -> Result<NextAction, ShardError> {
         let mut failed = 0;
         let mut reminder = Reminder::default();
         loop {
             let error = match self.work().await {
-                Err(error) if error.is_stores() && Instant::now() < self.hand_on_at => error,
+                Err(error) if error.is_stores() && Instant::now() < self.republish_at => error,
                 ended => return ended,
             };
             failed += 1;
@@ -149,22 +149,22 @@ impl ShardInHand {
             }
             tokio::select! {
                 () = STORE_AWAY.wait(failed) => {}
-                () = sleep_until(self.hand_on_at) => {}
-                () = self.stop.cancelled() => return Ok(Then::GoBack),
+                () = sleep_until(self.republish_at) => {}
+                () = self.stop.cancelled() => return Ok(NextAction::Requeue),
             }
         }
     }
 
-    async fn work(&self) -> Result<Then, ShardError> {
+    async fn work(&self) -> Result<NextAction, ShardError> {
         let ledger = &self.migrator.resources.ledger;
         let Some(request) = ledger.request(&self.key).await? else {
             // Somebody has removed the batch.
-            return Ok(Then::LetGo);
+            return Ok(NextAction::Drop);
         };
         let call = self.holding.call();
         let number = self.shard.number;
         if ledger.is_called_since(&self.key, number, call).await? {
-            return Ok(Then::HandOn);
+            return Ok(NextAction::Republish);
         }
         match request.source() {
             Some(source) => self.retag(request, source).await,
@@ -173,47 +173,50 @@ impl ShardInHand {
     }
 
     /// Makes its tags of another batch's scores.
-    async fn retag(&self, request: Request, source: BatchKey) -> Result<Then, ShardError> {
+    async fn retag(&self, request: Request, source: BatchKey) -> Result<NextAction, ShardError> {
         tokio::select! {
             made = retag::work(&self.migrator, request, &source, self.shard.number) => {
                 made?;
-                Ok(Then::Finish)
+                Ok(NextAction::Finish)
             }
             // There was no room for it in all that time.
-            () = sleep_until(self.hand_on_at) => Ok(Then::HandOn),
-            () = self.stop.cancelled() => Ok(Then::GoBack),
+            () = sleep_until(self.republish_at) => Ok(NextAction::Republish),
+            () = self.stop.cancelled() => Ok(NextAction::Requeue),
         }
     }
 
     /// Has its images tagged.
-    async fn tag(&self, request: Request) -> Result<Then, ShardError> {
+    async fn tag(&self, request: Request) -> Result<NextAction, ShardError> {
         let number = self.shard.number;
         let opened = tokio::select! {
             opened = open(&self.migrator, request, &self.key, number) => opened?,
             // There was no room for it in all that time.
-            () = sleep_until(self.hand_on_at) => return Ok(Then::HandOn),
-            () = self.stop.cancelled() => return Ok(Then::GoBack),
+            () = sleep_until(self.republish_at) => return Ok(NextAction::Republish),
+            () = self.stop.cancelled() => return Ok(NextAction::Requeue),
         };
         match opened {
-            Opened::Gone => Ok(Then::LetGo),
+            Opened::Gone => Ok(NextAction::Drop),
             Opened::Finished => {
                 let ledger = &self.migrator.resources.ledger;
                 ledger.clear_log(&self.key, number).await?;
-                Ok(Then::Finish)
+                Ok(NextAction::Finish)
             }
             Opened::Run(run) => self.run(run).await,
         }
     }
 
-    async fn run(&self, run: Box<Run>) -> Result<Then, ShardError> {
-        match run.go(&self.stand_ins, self.hand_on_at, &self.stop).await? {
+    async fn run(&self, run: Box<Run>) -> Result<NextAction, ShardError> {
+        match run
+            .go(&self.extra_slots, self.republish_at, &self.stop)
+            .await?
+        {
             Ended::Done(log) => {
                 log.close().await?;
-                Ok(Then::Finish)
+                Ok(NextAction::Finish)
             }
-            Ended::Closed => Ok(Then::Finish),
-            Ended::HandOn if self.stop.is_cancelled() => Ok(Then::GoBack),
-            Ended::HandOn => Ok(Then::HandOn),
+            Ended::Closed => Ok(NextAction::Finish),
+            Ended::Republish if self.stop.is_cancelled() => Ok(NextAction::Requeue),
+            Ended::Republish => Ok(NextAction::Republish),
         }
     }
 
@@ -225,7 +228,7 @@ impl ShardInHand {
     }
 
     /// Has somebody go on with the shard.
-    async fn hand_on(self) -> Result<(), ShardError> {
+    async fn republish(self) -> Result<(), ShardError> {
         let Resources { queue, ledger, .. } = &self.migrator.resources;
         let number = self.shard.number;
         let call = self.holding.call();

@@ -13,7 +13,7 @@ use common::{
     model::TileSpec,
     queue::Priority,
     stage::Stage,
-    wire::{Also, ModelId, ModelInfo, Scores, Tagged},
+    wire::{AuxiliaryTile, ModelId, ModelInfo, Scores, Tagged},
 };
 use dispatch::answer::{Answer, ExifRule};
 use fetch::{Purpose, Requester};
@@ -119,7 +119,7 @@ impl Models {
     }
 
     fn tiles(&self) -> Vec<TileSpec> {
-        Also::tiles(&self.own, &self.beside)
+        AuxiliaryTile::tiles(&self.own, &self.beside)
     }
 }
 
@@ -139,7 +139,7 @@ async fn ask_worker(
     let dispatcher = &migrator.dispatcher;
     let name = &models.own.id.name;
     let mut job = dispatcher.job(key, name, request.asked.clone(), prepared.tile);
-    job.also = Also::all(models.beside, prepared.also);
+    job.also = AuxiliaryTile::all(models.beside, prepared.also);
     let deadline = time::Instant::now() + migrator.config.job_timeout();
     let returned = dispatcher
         .submit_and_wait(Priority::Bulk, job, Instant::now(), deadline)

@@ -20,11 +20,11 @@ use tokio::{
 };
 
 use super::{
+    extra_slots::ExtraSlots,
     host_pauses::HostPauses,
     item::{self, Done},
     retry::{Again, again},
     schedule::{Schedule, Try},
-    stand_ins::StandIns,
     targets::{self, Target, targets},
 };
 use crate::{
@@ -52,7 +52,7 @@ pub enum Ended {
     /// By somebody else.
     Closed,
     /// What is done is in the log; somebody shall go on.
-    HandOn,
+    Republish,
 }
 
 pub struct Run {
@@ -151,15 +151,15 @@ impl Run {
 
     pub async fn go(
         mut self,
-        stand_ins: &StandIns,
-        hand_on_at: Instant,
+        extra_slots: &ExtraSlots,
+        republish_at: Instant,
         stop: &Shutdown,
     ) -> Result<Ended, LedgerError> {
-        let mut stand_in = None;
+        let mut extra_slot = None;
         loop {
             let now = Instant::now();
-            if stop.is_cancelled() || now >= hand_on_at {
-                return self.hand_on().await;
+            if stop.is_cancelled() || now >= republish_at {
+                return self.republish().await;
             }
             if now >= self.looked + LOOK_EVERY {
                 self.looked = now;
@@ -172,11 +172,11 @@ impl Run {
                 break;
             }
             if !self.only_waits(now) {
-                stand_in = None;
-            } else if stand_in.is_none() {
-                stand_in = stand_ins.ask();
+                extra_slot = None;
+            } else if extra_slot.is_none() {
+                extra_slot = extra_slots.ask();
             }
-            let wake_at = self.wake_at().min(hand_on_at);
+            let wake_at = self.wake_at().min(republish_at);
             tokio::select! {
                 Some(ended) = self.under_way.join_next() => self.ended(ended),
                 () = sleep_until(wake_at) => {}
@@ -323,7 +323,7 @@ impl Run {
     }
 
     /// Takes in what is under way, for a while, and starts nothing.
-    async fn hand_on(mut self) -> Result<Ended, LedgerError> {
+    async fn republish(mut self) -> Result<Ended, LedgerError> {
         let until = Instant::now() + self.migrator.config.drain();
         self.schedule.drain();
         while let Ok(Some(ended)) = timeout_at(until, self.under_way.join_next()).await {
@@ -335,7 +335,7 @@ impl Run {
         }
         match self.log.append_rests(&self.pauses.told()).await? {
             Appended::Closed => Ok(Ended::Closed),
-            Appended::Yes => Ok(Ended::HandOn),
+            Appended::Yes => Ok(Ended::Republish),
         }
     }
 

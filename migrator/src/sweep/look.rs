@@ -11,7 +11,7 @@ use crate::{
     ending::{Due, ResultsDelivery, deliver, due, forecast, tell},
     intake::take_in,
 };
-use ledger::{BatchKey, Facts, Final, FinalStatus, LedgerError, Request, Sealed, Tally, Work};
+use ledger::{BatchKey, Facts, Final, FinalStatus, LeaseKind, LedgerError, Request, Sealed, Tally};
 
 /// A list that is not whole by then will not be.
 const COMES_IN_WITHIN_S: u64 = 24 * 3_600;
@@ -113,7 +113,7 @@ async fn look_at_intake(
         let slots = &migrator.task_slots;
         let intake = &mut watched.intake;
         intake
-            .begin_leased(slots, ledger, key, Work::Intake, take_in)
+            .begin_leased(slots, ledger, key, LeaseKind::Intake, take_in)
             .await?;
         return Ok(ELSEWHERE);
     }
@@ -159,7 +159,7 @@ async fn look_at_end(
     let slots = &migrator.task_slots;
     let delivery = &mut watched.delivery;
     delivery
-        .begin_leased(slots, ledger, key, Work::Delivery, deliver)
+        .begin_leased(slots, ledger, key, LeaseKind::Delivery, deliver)
         .await?;
     Ok(ELSEWHERE)
 }

@@ -284,7 +284,14 @@ impl Fleet {
         let shared = words(&urls);
         let of = |more: &[&str]| [&shared[..], &words(more)].concat();
         let url = store_url(store.path());
-        let worker = ["--engine", engine, "--lanes", "1", "--captioner", "off"];
+        let worker = [
+            "--engine",
+            engine,
+            "--engine-threads",
+            "1",
+            "--captioner",
+            "off",
+        ];
         let worker = Process::role(
             "worker",
             "--worker-listen",

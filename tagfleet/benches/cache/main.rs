@@ -70,7 +70,7 @@ impl Fleet {
         ]);
         let engine = words(&[
             ("--engine", "fake:service_ms=2".into()),
-            ("--lanes", "1".into()),
+            ("--engine-threads", "1".into()),
             ("--captioner", "off".into()),
         ]);
         let worker = [shared.clone(), engine].concat();

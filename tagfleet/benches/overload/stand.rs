@@ -107,7 +107,7 @@ impl Stand {
 fn engine() -> Vec<String> {
     words(&[
         ("--engine", format!("fake:service_ms={}", service_ms())),
-        ("--lanes", "1".into()),
+        ("--engine-threads", "1".into()),
         ("--max-batch", "1".into()),
         ("--captioner", "off".into()),
     ])

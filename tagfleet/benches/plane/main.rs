@@ -202,7 +202,7 @@ impl Fleet {
         let engine = [
             "--engine",
             engine,
-            "--lanes",
+            "--engine-threads",
             "1",
             "--max-batch",
             "64",

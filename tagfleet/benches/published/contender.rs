@@ -141,7 +141,7 @@ async fn fleet(
             "--engine",
             format!("fake:service_ms={SERVICE_MS},image_ms={IMAGE_MS}"),
         ),
-        ("--lanes", (ENGINES / 2).to_string()),
+        ("--engine-threads", (ENGINES / 2).to_string()),
         ("--max-batch", max_batch.to_string()),
         ("--captioner", "off".into()),
     ]);

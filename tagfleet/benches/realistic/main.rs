@@ -43,7 +43,7 @@ const ONNX: &[&str] = &["--model", MODEL];
 const FAKE: &[&str] = &[
     "--engine",
     "fake:service_ms=1",
-    "--lanes",
+    "--engine-threads",
     "1",
     "--max-batch",
     "64",

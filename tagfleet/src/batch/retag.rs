@@ -87,7 +87,7 @@ impl Retag {
             let body = body.to_string();
             client.create("", &headers, body.into()).await
         };
-        let batch = tries::stubborn(send).await?;
+        let batch = tries::retried(send).await?;
         watch::tell_taken(client, &batch, self.watch).await
     }
 }

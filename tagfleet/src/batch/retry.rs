@@ -39,7 +39,7 @@ impl Retry {
             Only::Retryable => "retryable",
         };
         let key = self.idempotency_key.unwrap_or_else(tries::random_key);
-        let batch = tries::stubborn(async || client.retry(&self.batch, only, &key).await).await?;
+        let batch = tries::retried(async || client.retry(&self.batch, only, &key).await).await?;
         watch::tell_taken(client, &batch, self.watch).await
     }
 }

@@ -94,7 +94,7 @@ impl Submit {
         ];
         let query = self.query(list)?;
         // Each try goes on where the one before ended.
-        let batch = tries::stubborn(async || {
+        let batch = tries::retried(async || {
             let body = match list.body().await {
                 Ok(body) => body,
                 Err(error) => return Err(Refused::Lasting(format!("{error:#}"))),

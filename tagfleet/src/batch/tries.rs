@@ -15,7 +15,7 @@ pub fn random_key() -> String {
     format!("tagfleet-{:032x}", rand::random::<u128>())
 }
 
-pub async fn stubborn(send: impl AsyncFn() -> Result<Value, Refused>) -> Result<Value, Refused> {
+pub async fn retried(send: impl AsyncFn() -> Result<Value, Refused>) -> Result<Value, Refused> {
     let mut tried = 1;
     loop {
         match send().await {

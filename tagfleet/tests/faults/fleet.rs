@@ -163,7 +163,7 @@ pub fn small(album: &Album) -> Settings {
         ("TAGFLEET_PREPARE_PROCESSES", "1".to_owned()),
         ("TAGFLEET_WORKERS_REFRESH_MS", "500".to_owned()),
         ("TAGFLEET_ENGINE", "fake:service_ms=5".to_owned()),
-        ("TAGFLEET_LANES", "1".to_owned()),
+        ("TAGFLEET_ENGINE_THREADS", "1".to_owned()),
         ("TAGFLEET_CAPTIONER", "off".to_owned()),
     ]
 }

@@ -85,7 +85,7 @@ async fn a_fleet_answers_like_one_process_and_survives_the_death_of_a_worker() {
         ("TAGFLEET_QUEUE_URL", rabbitmq.url()),
         ("TAGFLEET_BUS_URL", redis.url()),
         ("TAGFLEET_QUEUE_PREFIX", prefix.clone()),
-        ("TAGFLEET_LANES", "1".to_owned()),
+        ("TAGFLEET_ENGINE_THREADS", "1".to_owned()),
         ("TAGFLEET_CAPTIONER", "template".to_owned()),
     ];
     let (mut one, mut two) = tokio::join!(

@@ -47,7 +47,7 @@ async fn every_request_reaches_a_worker_of_its_model() {
                 .display()
                 .to_string(),
         ),
-        ("TAGFLEET_LANES", "1".to_owned()),
+        ("TAGFLEET_ENGINE_THREADS", "1".to_owned()),
         ("TAGFLEET_CAPTIONER", "off".to_owned()),
         ("TAGFLEET_DEFAULT_TIMEOUT_MS", "30000".to_owned()),
     ];

@@ -14,12 +14,12 @@ struct Config {
     bus: BusConfig,
 }
 
-const REALTIME: Asked = Asked {
+const REALTIME: CaptionRequest = CaptionRequest {
     priority: Priority::Realtime,
     language: Language::En,
     shed: false,
 };
-const BULK: Asked = Asked {
+const BULK: CaptionRequest = CaptionRequest {
     priority: Priority::Bulk,
     ..REALTIME
 };
@@ -113,7 +113,7 @@ async fn each_language_has_its_sentences_and_both_lanes_have_the_same() {
     let cache = Cache::new(setting(true), bus().await, "model");
     let english = sentence("A kite.");
     get(&cache, &["kite"], english.clone()).await;
-    let korean = Asked {
+    let korean = CaptionRequest {
         language: Language::Ko,
         ..REALTIME
     };

@@ -17,7 +17,7 @@ fn cat(name: &str) -> Tag {
     }
 }
 
-async fn caption(captioner: &Captioner, tag: Tag, asked: Asked) -> wire::Caption {
+async fn caption(captioner: &Captioner, tag: Tag, asked: CaptionRequest) -> wire::Caption {
     let captioned = captioner
         .caption(true, &[tag], asked, Instant::now() + LATER)
         .await;
@@ -33,7 +33,7 @@ async fn the_template_speaks_until_the_model_is_there() {
             .map_err(|error| CaptionError::Load(error.to_string()))
     });
     let captioner = captioner.expect("a thread");
-    let asked = Asked {
+    let asked = CaptionRequest {
         priority: Priority::Realtime,
         language: Language::En,
         shed: false,
@@ -53,7 +53,7 @@ async fn the_template_speaks_until_the_model_is_there() {
 
 #[tokio::test]
 async fn a_caption_that_is_shed_is_the_patterns() {
-    let asked = Asked {
+    let asked = CaptionRequest {
         priority: Priority::Realtime,
         language: Language::En,
         shed: true,
@@ -77,7 +77,7 @@ async fn the_first_rule_that_fits_says_who_writes() {
         (Priority::Bulk, Language::En, CaptionStatus::Disabled),
         (Priority::Bulk, Language::Ko, CaptionStatus::Template),
     ] {
-        let asked = Asked {
+        let asked = CaptionRequest {
             priority,
             language,
             shed: false,

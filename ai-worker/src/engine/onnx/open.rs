@@ -15,13 +15,13 @@ use crate::engine::{
 
 /// What the sessions of one model are opened from.
 #[derive(Clone, Copy)]
-pub struct Source<'a> {
+pub struct GraphFile<'a> {
     pub environment: &'a Environment,
     pub graph: &'a [u8],
     pub setting: Setting,
 }
 
-impl Source<'_> {
+impl GraphFile<'_> {
     pub fn open(&self, shapes: &Shapes, profile: Option<&Path>) -> ort::Result<Session> {
         let setting = self.setting;
         let mut builder = Session::builder(self.environment)?

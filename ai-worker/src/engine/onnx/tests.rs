@@ -112,7 +112,7 @@ fn work_that_another_provider_did_is_found_out() {
     let mut profiled = || {
         let input = model.manifest.input.as_ref().expect("a tagger has one");
         let shapes = Shapes::new(input, SIZES.max());
-        let source = Source {
+        let source = GraphFile {
             environment: &model.environment,
             graph: &model.graph,
             setting: SETTING,

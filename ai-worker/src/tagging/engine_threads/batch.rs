@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::EngineThread;
 use crate::{
-    engine::{Breakdown, Engine, EngineError},
+    engine::{Engine, EngineError, EngineFailure},
     load,
     metrics::{BATCH_FILL, BATCH_SIZE, INFER_SECONDS, OUT_OF_MEMORY},
     tagging::batching::{Batch, BatchError, Closed, Fit, Item, QueueId, Scored, Sizes},
@@ -29,7 +29,7 @@ struct Inferred {
 }
 
 impl EngineThread {
-    pub(super) fn run(&self, batch: Batch) -> Result<(), Breakdown> {
+    pub(super) fn run(&self, batch: Batch) -> Result<(), EngineFailure> {
         let images = batch.items.len();
         load::count_batch(images);
         metrics::histogram!(BATCH_SIZE, "closed" => batch.closed.name()).record(images as f64);
@@ -61,11 +61,11 @@ impl EngineThread {
         engine: &mut dyn Engine,
         origin: Origin,
         mut items: Vec<Item>,
-    ) -> Result<(), Breakdown> {
+    ) -> Result<(), EngineFailure> {
         match self.infer(engine, origin, &items) {
-            Err(EngineError::Device(cause)) => Err(Breakdown::Device(cause)),
+            Err(EngineError::Device(cause)) => Err(EngineFailure::Device(cause)),
             Err(EngineError::OutOfMemory(cause)) if items.len() == 1 => {
-                Err(Breakdown::OutOfMemory(cause))
+                Err(EngineFailure::OutOfMemory(cause))
             }
             Err(EngineError::OutOfMemory(cause)) => {
                 self.lower_limit(origin, items.len(), &cause);

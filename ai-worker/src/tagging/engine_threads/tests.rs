@@ -50,7 +50,7 @@ struct Room {
     batcher: Arc<Batcher>,
     queue: QueueId,
     watchdog: Arc<Watchdog>,
-    alarm: Alarm,
+    fatal: FatalSignal,
     threads: EngineThreads,
 }
 
@@ -67,14 +67,14 @@ impl Room {
             engines,
         );
         let watchdog = Arc::new(Watchdog::new(1, LEAST));
-        let alarm = Alarm::default();
+        let fatal = FatalSignal::default();
         let threads =
-            EngineThreads::start(1, &batcher, &watchdog, &alarm).expect("a thread starts");
+            EngineThreads::start(1, &batcher, &watchdog, &fatal).expect("a thread starts");
         Self {
             batcher,
             queue,
             watchdog,
-            alarm,
+            fatal,
             threads,
         }
     }
@@ -112,7 +112,7 @@ async fn a_picture_that_the_engine_refuses_fails_alone() {
         no_number,
         Err(BatchError::Engine(EngineError::Failed(_)))
     ));
-    assert!(!room.alarm.has_rung());
+    assert!(!room.fatal.is_set());
     room.threads.stop().await;
 }
 
@@ -134,24 +134,24 @@ async fn too_many_for_the_memory_are_run_in_halves_and_later_batches_are_smaller
             .is_some_and(|limit| limit <= 3),
         "the limit came down by itself"
     );
-    assert!(!room.alarm.has_rung());
+    assert!(!room.fatal.is_set());
     room.threads.stop().await;
 }
 
-/// The alarm rings for `pixel`, and its job stays unanswered, so that it goes to another worker.
-async fn ends_the_worker(room: Room, pixel: u8) -> Breakdown {
+/// The fatal signal is set for `pixel`, and its job stays unanswered, so that it goes to another worker.
+async fn ends_the_worker(room: Room, pixel: u8) -> EngineFailure {
     tokio::select! {
         answer = room.tag(pixel) => assert!(matches!(answer, Err(BatchError::Stopped)), "{answer:?}"),
         breakdown = room.watchdog.watch() => return breakdown,
     }
-    room.alarm.rung().await
+    room.fatal.wait().await
 }
 
 #[tokio::test]
 async fn a_panic_of_the_engine_ends_the_worker() {
     assert_eq!(
         ends_the_worker(Room::start(1, 1), PANICS).await,
-        Breakdown::Panicked
+        EngineFailure::Panicked
     );
 }
 
@@ -159,11 +159,11 @@ async fn a_panic_of_the_engine_ends_the_worker() {
 async fn a_lost_device_and_no_memory_for_one_image_end_the_worker() {
     assert_eq!(
         ends_the_worker(Room::start(1, 1), LOST_DEVICE).await,
-        Breakdown::Device("lost".into())
+        EngineFailure::Device("lost".into())
     );
     assert_eq!(
         ends_the_worker(Room::start(1, 0), 1).await,
-        Breakdown::OutOfMemory("1 images".into())
+        EngineFailure::OutOfMemory("1 images".into())
     );
 }
 
@@ -171,7 +171,7 @@ async fn a_lost_device_and_no_memory_for_one_image_end_the_worker() {
 async fn a_hang_ends_the_worker() {
     let breakdown = ends_the_worker(Room::start(1, 1), HANGS).await;
     assert!(
-        matches!(breakdown, Breakdown::Hung(took) if took > LEAST),
+        matches!(breakdown, EngineFailure::Hung(took) if took > LEAST),
         "{breakdown:?}"
     );
 }

@@ -6,7 +6,7 @@ use common::{
     fault::Fault,
     image::Part,
     queue::Priority,
-    wire::{Also, Job, RETURN_MARGIN, Seen, Tag},
+    wire::{AuxiliaryTile, Job, RETURN_MARGIN, Seen, Tag},
 };
 use futures_util::future::join_all;
 use tokio::time::timeout_at;
@@ -17,9 +17,9 @@ use super::{
     scoring::{decode, no_tile, score, too_late},
 };
 use crate::{
-    metrics::{BESIDE_FAILED, BESIDE_LOOKS, BESIDE_SPARED},
+    metrics::{AUXILIARY_FAILURES, AUXILIARY_RUNS, AUXILIARY_SKIPPED},
     tagging::{
-        beside::lets_through,
+        auxiliary::lets_through,
         decode::Picture,
         served::{Served, Version},
         tagger::PERSON,
@@ -31,11 +31,11 @@ pub const ANIMAL: &str = "animal";
 
 /// What all of them saw.
 #[derive(Debug, Default)]
-pub struct Sights {
+pub struct AuxiliaryResults {
     pub tags: Vec<Tag>,
     pub seen: Seen,
     /// What each of them gave all of its tags, where a vocabulary asks that.
-    pub looks: Vec<Look>,
+    pub looks: Vec<ModelScores>,
     /// Whether one of them sees an animal.
     pub animal: bool,
     /// When the last of them had looked.
@@ -44,12 +44,12 @@ pub struct Sights {
 
 /// One model's scores, all of them, whatever of its tags is told.
 #[derive(Debug)]
-pub struct Look {
+pub struct ModelScores {
     version: Arc<Version>,
     scores: Vec<f32>,
 }
 
-impl Look {
+impl ModelScores {
     fn asked(job: &Job, version: Arc<Version>, scores: Vec<f32>) -> Vec<Self> {
         match job.vocabulary {
             Some(_) => vec![Self { version, scores }],
@@ -70,7 +70,7 @@ impl Look {
     }
 }
 
-impl Sights {
+impl AuxiliaryResults {
     /// Adds what was read, if anything could be.
     pub fn join(&mut self, read: Option<Read>) {
         if let Some(Read { reading, finished }) = read {
@@ -86,24 +86,24 @@ impl TaggingWorker {
     pub(super) async fn look(
         &self,
         job: &Job,
-        also: Vec<Also>,
+        also: Vec<AuxiliaryTile>,
         priority: Priority,
         deadline: Instant,
-    ) -> Sights {
+    ) -> AuxiliaryResults {
         // As much again for the caption and the way back.
         let late = deadline.checked_sub(2 * RETURN_MARGIN).unwrap_or(deadline);
         let looking = also.into_iter().map(async |also| {
             let model = also.model.clone();
-            metrics::counter!(BESIDE_LOOKS, "model" => model.clone()).increment(1);
+            metrics::counter!(AUXILIARY_RUNS, "model" => model.clone()).increment(1);
             let looking = self.look_by(job, also, priority, deadline);
             let looked = timeout_at(late.into(), looking).await;
             let looked = looked.unwrap_or_else(|_| Err(too_late()));
             looked.inspect_err(|fault| {
                 tracing::debug!(id = job.id, model, %fault, "a model beside the tagger saw nothing");
-                metrics::counter!(BESIDE_FAILED, "model" => model).increment(1);
+                metrics::counter!(AUXILIARY_FAILURES, "model" => model).increment(1);
             })
         });
-        let mut all = Sights::default();
+        let mut all = AuxiliaryResults::default();
         for sight in join_all(looking).await.into_iter().flatten() {
             all.tags.extend(sight.tags);
             all.looks.extend(sight.looks);
@@ -117,10 +117,10 @@ impl TaggingWorker {
     async fn look_by(
         &self,
         job: &Job,
-        also: Also,
+        also: AuxiliaryTile,
         priority: Priority,
         deadline: Instant,
-    ) -> Result<Sights, Fault> {
+    ) -> Result<AuxiliaryResults, Fault> {
         let served = self.served(&also.model)?;
         let picture = Picture::new(also.tile.into(), served.tile());
         if let Some(unseen) = self.spared(job, served, &picture).await? {
@@ -128,12 +128,12 @@ impl TaggingWorker {
         }
         let (scored, version) = score(served, priority, picture, deadline).await?;
         let tagger = &version.tagger;
-        Ok(Sights {
+        Ok(AuxiliaryResults {
             tags: tagger.select_beside(job, &scored.scores),
             seen: tagger.seen(&scored.scores, also.shown),
             animal: tagger.sees(ANIMAL, &scored.scores),
             finished: Some(scored.finished),
-            looks: Look::asked(job, version, scored.scores),
+            looks: ModelScores::asked(job, version, scored.scores),
         })
     }
 }
@@ -145,7 +145,7 @@ impl TaggingWorker {
         job: &Job,
         served: &Served,
         picture: &Picture,
-    ) -> Result<Option<Sights>, Fault> {
+    ) -> Result<Option<AuxiliaryResults>, Fault> {
         let version = served.stable();
         let tagger = version.tagger.clone();
         let Some(gate) = tagger.gate.filter(|_| self.decoding != Decoding::Never) else {
@@ -158,12 +158,12 @@ impl TaggingWorker {
         if lets_through(gate, rgb) {
             return Ok(None);
         }
-        metrics::counter!(BESIDE_SPARED, "model" => served.name().to_owned()).increment(1);
+        metrics::counter!(AUXILIARY_SKIPPED, "model" => served.name().to_owned()).increment(1);
         let nothing = vec![0.0; tagger.rules.taxonomy.classes.len()];
-        Ok(Some(Sights {
+        Ok(Some(AuxiliaryResults {
             seen: tagger.seen(&nothing, Part::WHOLE),
-            looks: Look::asked(job, version, nothing),
-            ..Sights::default()
+            looks: ModelScores::asked(job, version, nothing),
+            ..AuxiliaryResults::default()
         }))
     }
 }

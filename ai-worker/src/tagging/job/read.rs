@@ -4,10 +4,10 @@ use std::{ops::Range, pin::pin, sync::Arc, time::Instant};
 
 use common::{
     fault::{Code, Fault},
-    model::{Gate, Kind, TileSpec},
+    model::{Gate, ModelKind, TileSpec},
     queue::Priority,
     stage::Stage,
-    wire::{Also, Grades, Job, RETURN_MARGIN, Reading},
+    wire::{AuxiliaryTile, Grades, Job, RETURN_MARGIN, Reading},
 };
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::timeout_at;
@@ -17,11 +17,11 @@ use super::{
     scoring::{no_tile, score, too_late},
 };
 use crate::{
-    metrics::{BESIDE_FAILED, BESIDE_SPARED},
+    metrics::{AUXILIARY_FAILURES, AUXILIARY_SKIPPED},
     tagging::{
         decode::Picture,
         reading::{
-            Candidate, Letter, Map, Page, Piece, Place, Tile, cut_out, decode, in_reading_order,
+            Candidate, Letter, LineBox, Map, Page, Piece, Tile, cut_out, decode, in_reading_order,
             pieces, placed_together, transcribe,
         },
         served::{Served, Version},
@@ -82,7 +82,7 @@ impl TaggingWorker {
     pub(super) async fn read(
         &self,
         job: &Job,
-        also: Also,
+        also: AuxiliaryTile,
         text: Option<&Grades>,
         priority: Priority,
         deadline: Instant,
@@ -96,23 +96,28 @@ impl TaggingWorker {
         let read = self.try_read(also, text, turn).await;
         let read = read.inspect_err(|fault| {
             tracing::debug!(id = job.id, model, %fault, "the text in a picture was not read");
-            metrics::counter!(BESIDE_FAILED, "model" => model).increment(1);
+            metrics::counter!(AUXILIARY_FAILURES, "model" => model).increment(1);
         });
         read.ok()
     }
 
-    async fn try_read(&self, also: Also, text: Option<&Grades>, turn: Turn) -> Result<Read, Fault> {
+    async fn try_read(
+        &self,
+        also: AuxiliaryTile,
+        text: Option<&Grades>,
+        turn: Turn,
+    ) -> Result<Read, Fault> {
         let finder = self.served(&also.model)?;
         let text = text.ok_or_else(|| unread("It is not known whether there is text."))?;
         if !is_worth_reading(finder.stable().tagger.gate, text) {
-            metrics::counter!(BESIDE_SPARED, "model" => also.model).increment(1);
+            metrics::counter!(AUXILIARY_SKIPPED, "model" => also.model).increment(1);
             return Ok(Read::default());
         }
         let picture = Picture::new(also.tile.into(), finder.tile());
         let finding = timeout_at(turn.late.into(), find_lines(finder, &picture, turn));
         let (lines, mut finished) = finding.await.map_err(|_| too_late())??;
         let mut page = Page::new(lines, finder.tile(), also.shown);
-        let readers: Vec<&Served> = self.models.of_kind(Kind::Text).collect();
+        let readers: Vec<&Served> = self.models.of_kind(ModelKind::Text).collect();
         if readers.is_empty() {
             return Err(unread("This worker has no model that reads lines."));
         }
@@ -139,7 +144,7 @@ async fn find_lines(
     finder: &Served,
     picture: &Picture,
     turn: Turn,
-) -> Result<(Vec<Place>, Instant), Fault> {
+) -> Result<(Vec<LineBox>, Instant), Fault> {
     let scored = score(finder, turn.priority, picture.clone(), turn.deadline);
     let (scored, version) = scored.await?;
     let finished = scored.finished;
@@ -236,7 +241,7 @@ fn candidate(pieces: &[ReadPiece]) -> Candidate {
 /// Cuts lines out of a picture, so high as a reader takes them, and into pieces so wide as it takes them.
 fn cut_lines(
     picture: &Picture,
-    lines: &[(usize, Place)],
+    lines: &[(usize, LineBox)],
     reader: TileSpec,
 ) -> Result<Vec<(usize, Piece)>, Fault> {
     let rgb = picture

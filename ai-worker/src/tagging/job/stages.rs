@@ -5,7 +5,7 @@ use std::time::Instant;
 use common::{
     fault::{Code, Fault},
     image::Part,
-    model::Kind,
+    model::ModelKind,
     queue::Priority,
     stage::{Stage, StageClock},
     wire::{self, BatchRun, Job, RETURN_MARGIN, Tag, Tagged},
@@ -14,10 +14,10 @@ use common::{
 use super::{
     Decoding, Progress, TaggingWorker, Tiles,
     scoring::{decode, score},
-    together::Told,
+    together::Combined,
 };
 use crate::{
-    captioning::{Asked, Caption, Captioned, PendingCaption},
+    captioning::{Caption, CaptionRequest, Captioned, PendingCaption},
     tagging::{batching::Scored, decode::Picture, served::Served},
 };
 
@@ -70,7 +70,7 @@ impl TaggingWorker {
         progress: &mut Progress,
     ) -> Result<Ended, Fault> {
         let served = self.served(&job.model)?;
-        if served.stable().tagger.model.kind == Kind::Phrase {
+        if served.stable().tagger.model.kind == ModelKind::Phrase {
             let when = (priority, deadline);
             let found = self.find_tags(job, &tiles.own, served, when, progress);
             return Ok(Ended::Answer(found.await));
@@ -83,19 +83,19 @@ impl TaggingWorker {
         common::fail_point!("worker.before-infer");
         let scoring = score(served, priority, picture.clone(), deadline);
         let looking = self.look(job, also, priority, deadline);
-        let (scored, mut sights) = tokio::join!(scoring, looking);
+        let (scored, mut auxiliary) = tokio::join!(scoring, looking);
         let (scored, version) = scored?;
         let tagger = &version.tagger;
         if let Some(lines) = lines {
             let own = tagger.seen(&scored.scores, Part::WHOLE).text;
-            let text = sights.seen.text.as_ref().or(own.as_ref());
+            let text = auxiliary.seen.text.as_ref().or(own.as_ref());
             let read = self.read(job, lines, text, priority, deadline).await;
-            sights.join(read);
+            auxiliary.join(read);
         }
-        progress.end_infer(&scored, sights.finished);
+        progress.end_infer(&scored, auxiliary.finished);
         let clock = &mut progress.clock;
-        let Told { tags, spoken, seen } =
-            self.put_together(job, tagger, &scored.scores, sights, &picture)?;
+        let Combined { tags, spoken, seen } =
+            self.put_together(job, tagger, &scored.scores, auxiliary, &picture)?;
         let kept = job.features.scores.then(|| tagger.kept(&scored.scores));
         clock.end(Stage::Postprocess);
         let caption = self.caption(job, priority, &spoken, deadline).await;
@@ -146,7 +146,7 @@ impl TaggingWorker {
             .checked_sub(RETURN_MARGIN)
             .unwrap_or(deadline)
             .min(Instant::now() + self.caption_timeout);
-        let asked = Asked {
+        let asked = CaptionRequest {
             priority,
             language: job.language,
             shed: job.shed_caption,

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use clap::Parser;
 use common::{
     bus::{Bus, BusConfig, ResultKey},
-    model::{Fit, Kind, Spoken, Subject, TileSpec},
+    model::{Fit, ModelKind, Spoken, Subject, TileSpec},
     queue::{Message, Queue, QueueConfig},
     shutdown::Shutdown,
     wire::{
@@ -26,7 +26,7 @@ use super::*;
 use crate::{
     captioning::Captioner,
     consume::consume,
-    engine::{Alarm, Engine, EngineError, Sizes, Watchdog},
+    engine::{Engine, EngineError, FatalSignal, Sizes, Watchdog},
     tagging::{
         EngineThreads, LoadedVersion, Served, Tagger,
         batching::{Batcher, Rules},
@@ -75,11 +75,11 @@ fn model(
     engines: Vec<Box<dyn Engine>>,
     batcher: &Arc<Batcher>,
 ) -> Arc<Served> {
-    let tagger = tagger(name, Kind::Softmax, looks_for);
+    let tagger = tagger(name, ModelKind::Softmax, looks_for);
     open(tagger, engines, batcher)
 }
 
-fn tagger(name: &str, kind: Kind, looks_for: Option<Subject>) -> Tagger {
+fn tagger(name: &str, kind: ModelKind, looks_for: Option<Subject>) -> Tagger {
     let labels = br#"{"classes":[{"name":"cat","category":"animal"}],"parents":{}}"#;
     let model = ModelInfo {
         id: ModelId {
@@ -227,7 +227,7 @@ impl Room {
             1,
             &batcher,
             &Arc::new(Watchdog::new(1, Duration::from_secs(60))),
-            &Alarm::default(),
+            &FatalSignal::default(),
         );
         let worker = TaggingWorker {
             name: "worker".into(),

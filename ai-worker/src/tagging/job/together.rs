@@ -9,11 +9,11 @@ use common::{
 
 use super::{
     Decoding, TaggingWorker,
-    look::{ANIMAL, Sights},
-    words::Beside,
+    look::{ANIMAL, AuxiliaryResults},
+    words::Auxiliary,
 };
 use crate::tagging::{
-    beside::{fused, without_apes, without_doubtful_faces},
+    auxiliary::{fused, without_apes, without_doubtful_faces},
     decode::Picture,
     pixels,
     spoken::spoken,
@@ -21,7 +21,7 @@ use crate::tagging::{
 };
 
 /// What a picture's answer tells, but for the caption.
-pub struct Told {
+pub struct Combined {
     pub tags: Vec<Tag>,
     /// What the caption may speak of.
     pub spoken: Vec<Tag>,
@@ -34,21 +34,21 @@ impl TaggingWorker {
         job: &Job,
         tagger: &Tagger,
         scores: &[f32],
-        sights: Sights,
+        auxiliary: AuxiliaryResults,
         picture: &Picture,
-    ) -> Result<Told, Fault> {
+    ) -> Result<Combined, Fault> {
         let tags = tagger.select(job, scores)?;
         let sure = match job.features.caption {
             true => tagger.sure(job, scores)?,
             false => Vec::new(),
         };
-        let Sights {
+        let AuxiliaryResults {
             tags: mut others,
             mut seen,
             animal,
             looks,
             ..
-        } = sights;
+        } = auxiliary;
         without_doubtful_faces(&mut others, &mut seen);
         let apes = seen.people.is_some() && !animal && tagger.sees(ANIMAL, scores);
         if apes {
@@ -62,7 +62,7 @@ impl TaggingWorker {
             seen.embedding = tagger.embedding(scores);
         }
         seen.join(self.seen_without_a_model(job, picture));
-        let beside = Beside {
+        let beside = Auxiliary {
             looks: &looks,
             seen: &seen,
             apes,
@@ -72,7 +72,7 @@ impl TaggingWorker {
             told.extend(fused(tags, others, tagger.limit(job)));
         }
         let tags = told;
-        Ok(Told { tags, spoken, seen })
+        Ok(Combined { tags, spoken, seen })
     }
 
     /// Returns what the pixels tell by themselves, of what is asked. It takes some 100 µs.

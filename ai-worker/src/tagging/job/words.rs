@@ -8,14 +8,14 @@ use common::{
 use tags::{Confidences, custom};
 use vocabulary::{Picture, Subject, UnknownTag, Vocabulary};
 
-use super::{TaggingWorker, look::Look};
+use super::{TaggingWorker, look::ModelScores};
 use crate::tagging::tagger::Tagger;
 
 /// What is known of a picture beside its tagger's scores.
 #[derive(Clone, Copy)]
-pub struct Beside<'a> {
+pub struct Auxiliary<'a> {
     /// What the models beside the tagger give their tags.
-    pub looks: &'a [Look],
+    pub looks: &'a [ModelScores],
     pub seen: &'a Seen,
     /// Whether an animal was taken for people, and that taken back.
     pub apes: bool,
@@ -25,7 +25,7 @@ struct Known<'a> {
     worker: &'a TaggingWorker,
     confidences: Confidences<'a>,
     threshold: f32,
-    beside: Beside<'a>,
+    beside: Auxiliary<'a>,
 }
 
 impl TaggingWorker {
@@ -35,7 +35,7 @@ impl TaggingWorker {
         job: &Job,
         tagger: &Tagger,
         scores: &[f32],
-        beside: Beside<'_>,
+        beside: Auxiliary<'_>,
     ) -> Result<Vec<Tag>, Fault> {
         let Some(text) = job.vocabulary.as_deref().filter(|_| job.features.tags) else {
             return Ok(Vec::new());

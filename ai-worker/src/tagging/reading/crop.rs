@@ -1,6 +1,6 @@
 //! A line's pixels, cut out of a tile and turned upright.
 
-use super::Place;
+use super::LineBox;
 
 /// A strip wider than this is of no letters.
 const MOST_HEIGHTS_WIDE: usize = 128;
@@ -54,7 +54,7 @@ pub struct Strip {
 }
 
 /// Cuts a line out, so high as its reader takes it.
-pub fn cut_out(tile: Tile<'_>, line: &Place, height: usize) -> Strip {
+pub fn cut_out(tile: Tile<'_>, line: &LineBox, height: usize) -> Strip {
     let shrunk = line.height / height as f32;
     let width = (line.width / shrunk).round() as usize;
     let width = width.clamp(1, MOST_HEIGHTS_WIDE * height);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn bar(angle: f32) -> Strip {
-        let place = Place {
+        let place = LineBox {
             x: 30.0,
             y: 30.0,
             width: 30.0,
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_lies_outside_is_as_the_edge_and_no_strip_is_endless() {
-        let place = Place {
+        let place = LineBox {
             x: 0.0,
             y: 0.0,
             width: 4_000.0,

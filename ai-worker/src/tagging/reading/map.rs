@@ -14,7 +14,7 @@ const HAS_A_DIRECTION: f32 = 1.5;
 
 /// A line's rectangle, in the map's squares or a tile's pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Place {
+pub struct LineBox {
     /// Where its middle lies.
     pub x: f32,
     pub y: f32,
@@ -25,7 +25,7 @@ pub struct Place {
     pub angle: f32,
 }
 
-impl Place {
+impl LineBox {
     pub fn scaled(self, by: f32) -> Self {
         Self {
             x: self.x * by,
@@ -64,7 +64,7 @@ impl<'a> Map<'a> {
     }
 
     /// Returns where lines are, in no order. `least`: how likely a square has to be.
-    pub fn lines(&self, least: f32) -> Vec<Place> {
+    pub fn lines(&self, least: f32) -> Vec<LineBox> {
         let mut left: Vec<bool> = self.likely.iter().map(|it| *it > least).collect();
         let mut lines = Vec::new();
         for start in 0..left.len() {
@@ -99,7 +99,7 @@ impl<'a> Map<'a> {
         squares
     }
 
-    fn line(&self, squares: &[usize]) -> Option<Place> {
+    fn line(&self, squares: &[usize]) -> Option<LineBox> {
         let count = squares.len();
         let sum: f32 = squares.iter().map(|at| self.likely[*at]).sum();
         if count < LEAST_SQUARES || sum < SURE * count as f32 {
@@ -114,7 +114,7 @@ impl<'a> Map<'a> {
             return None;
         }
         let growth = marked.width * marked.height * GROWTH / (marked.width + marked.height);
-        Some(Place {
+        Some(LineBox {
             width: marked.width + growth,
             height: marked.height + growth,
             ..marked
@@ -142,7 +142,7 @@ fn direction(points: &[[f32; 2]]) -> f32 {
 }
 
 /// Returns the rectangle of that direction that holds all points, which are the middles of squares.
-fn around(points: &[[f32; 2]], angle: f32) -> Place {
+fn around(points: &[[f32; 2]], angle: f32) -> LineBox {
     let (sin, cos) = angle.sin_cos();
     let mut least = [f32::MAX; 2];
     let mut most = [f32::MIN; 2];
@@ -154,7 +154,7 @@ fn around(points: &[[f32; 2]], angle: f32) -> Place {
         }
     }
     let [along, across] = [0, 1].map(|axis| (least[axis] + most[axis]) / 2.0);
-    Place {
+    LineBox {
         x: along * cos - across * sin,
         y: along * sin + across * cos,
         width: most[0] - least[0] + 1.0,
@@ -177,7 +177,7 @@ mod tests {
             .collect()
     }
 
-    fn lines(is_marked: impl Fn(f32, f32) -> bool) -> Vec<Place> {
+    fn lines(is_marked: impl Fn(f32, f32) -> bool) -> Vec<LineBox> {
         Map::new(&map(is_marked, 0.9), SIDE).lines(0.3)
     }
 

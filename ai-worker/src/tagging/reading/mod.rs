@@ -15,7 +15,7 @@ pub use alphabet::{Alphabet, AlphabetError};
 use crop::Strip;
 pub use crop::{Tile, cut_out};
 pub use ctc::decode;
-pub use map::{Map, Place};
+pub use map::{LineBox, Map};
 pub use order::in_reading_order;
 pub use page::{Candidate, Page};
 pub use pieces::{Piece, pieces};

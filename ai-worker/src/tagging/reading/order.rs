@@ -1,14 +1,14 @@
 //! In which order lines are read.
 
-use super::Place;
+use super::LineBox;
 
 /// Lines whose middles are nearer than this, in heights of the lower one, are of one row.
 const SAME_ROW: f32 = 0.5;
 
 /// Orders lines from the top to the bottom, and in a row from the left to the right.
-pub fn in_reading_order(mut lines: Vec<Place>) -> Vec<Place> {
+pub fn in_reading_order(mut lines: Vec<LineBox>) -> Vec<LineBox> {
     lines.sort_by(|a, b| a.y.total_cmp(&b.y));
-    let mut rows: Vec<Vec<Place>> = Vec::new();
+    let mut rows: Vec<Vec<LineBox>> = Vec::new();
     for line in lines {
         match rows.last_mut() {
             Some(row) if row.last().is_some_and(|last| is_beside(last, &line)) => row.push(line),
@@ -22,7 +22,7 @@ pub fn in_reading_order(mut lines: Vec<Place>) -> Vec<Place> {
 }
 
 /// Returns whether a line goes on where another one's direction leads.
-fn is_beside(line: &Place, other: &Place) -> bool {
+fn is_beside(line: &LineBox, other: &LineBox) -> bool {
     let expected = line.y + line.angle.tan() * (other.x - line.x);
     (other.y - expected).abs() < SAME_ROW * line.height.min(other.height)
 }
@@ -31,8 +31,8 @@ fn is_beside(line: &Place, other: &Place) -> bool {
 mod tests {
     use super::*;
 
-    fn line(x: f32, y: f32, angle: f32) -> Place {
-        Place {
+    fn line(x: f32, y: f32, angle: f32) -> LineBox {
+        LineBox {
             x,
             y,
             width: 40.0,
@@ -41,7 +41,7 @@ mod tests {
         }
     }
 
-    fn order(lines: &[Place]) -> Vec<(f32, f32)> {
+    fn order(lines: &[LineBox]) -> Vec<(f32, f32)> {
         let ordered = in_reading_order(lines.to_vec());
         ordered.iter().map(|line| (line.x, line.y)).collect()
     }

@@ -6,7 +6,7 @@ use common::{
     wire::{Line, ModelId, Reading, Region},
 };
 
-use super::{Place, Transcript};
+use super::{LineBox, Transcript};
 
 /// Lines of a picture that are read.
 const MOST_LINES: usize = 100;
@@ -28,7 +28,7 @@ pub struct Candidate {
 /// Lines in the order of reading, with the surest that was made of each.
 #[derive(Debug)]
 pub struct Page {
-    lines: Vec<(Place, Option<Candidate>)>,
+    lines: Vec<(LineBox, Option<Candidate>)>,
     tile: TileSpec,
     /// What of the picture the tile shows, in pixels of which lines are placed.
     shown: Part,
@@ -37,7 +37,7 @@ pub struct Page {
 }
 
 impl Page {
-    pub fn new(places: Vec<Place>, tile: TileSpec, shown: Part) -> Self {
+    pub fn new(places: Vec<LineBox>, tile: TileSpec, shown: Part) -> Self {
         let cut = places.len() > MOST_LINES;
         let places = places.into_iter().take(MOST_LINES);
         Self {
@@ -61,7 +61,7 @@ impl Page {
     }
 
     /// Returns the lines of which nobody is so sure yet, by their numbers.
-    pub fn less_sure_than(&self, sure: f32) -> Vec<(usize, Place)> {
+    pub fn less_sure_than(&self, sure: f32) -> Vec<(usize, LineBox)> {
         let lines = self.lines.iter().enumerate();
         let unsure = lines.filter(|(_, (_, best))| confidence(best) < sure);
         unsure
@@ -109,7 +109,7 @@ impl Page {
         reading
     }
 
-    fn region(&self, place: &Place, confidence: f32) -> Region {
+    fn region(&self, place: &LineBox, confidence: f32) -> Region {
         let [left, top, right, bottom] = place.bounds();
         let across = |x: f32| self.shown.across(x / f32::from(self.tile.width));
         let down = |y: f32| self.shown.down(y / f32::from(self.tile.height));
@@ -130,7 +130,7 @@ impl Candidate {
 }
 
 /// Returns how much of a line its letters account for, 0 to 1.
-fn seen_share(place: &Place, text: &str) -> f32 {
+fn seen_share(place: &LineBox, text: &str) -> f32 {
     let letters = text
         .chars()
         .filter(|letter| !letter.is_whitespace())
@@ -155,7 +155,7 @@ mod tests {
             height: 100,
             fit: Fit::Pad,
         };
-        let place = Place {
+        let place = LineBox {
             x: 50.0,
             y: 50.0,
             width: 40.0,

@@ -8,7 +8,7 @@ use tokio::sync::{
 };
 use tokio_util::sync::DropGuard;
 
-use super::receipt::{Hands, Hold, Receipt};
+use super::receipt::{ExclusiveGate, Hold, Receipt};
 use crate::queue::{self, Delivery, QueueId, Received};
 
 /// One message on its way from the broker's connection to `next`.
@@ -32,7 +32,7 @@ pub struct Consumer {
     pub(super) retries: Receiver<Arrival>,
     /// In order of urgency.
     pub(super) queues: Vec<QueueEnd>,
-    pub(super) hands: Hands,
+    pub(super) gate: ExclusiveGate,
     /// Ends the intake.
     pub(super) _abandon: DropGuard,
 }
@@ -53,7 +53,7 @@ enum Look {
 
 impl Consumer {
     pub async fn next(&mut self) -> Option<Received> {
-        let changed = self.hands.changed.clone();
+        let changed = self.gate.changed.clone();
         loop {
             match self.look() {
                 Look::Found(received) => return Some(received),
@@ -70,7 +70,7 @@ impl Consumer {
             Err(TryRecvError::Empty) => false,
             Err(TryRecvError::Disconnected) => true,
         };
-        let Some(guard) = self.hands.try_together() else {
+        let Some(guard) = self.gate.try_shared() else {
             return Look::Nothing;
         };
         for queue in &mut self.queues {
@@ -80,7 +80,7 @@ impl Consumer {
             };
             match take_live(&mut queue.arrivals) {
                 Ok(arrival) => {
-                    let hold = Hold::Together {
+                    let hold = Hold::Shared {
                         _guard: guard,
                         _place: place,
                     };

@@ -14,14 +14,14 @@ use tokio::{
 };
 
 use super::{
-    Inner, Link, Place,
+    Inner, Link, QueueRole,
     consumer::{Arrival, Consumer, QueueEnd},
     credit::Credit,
     ended,
     envelope::Envelope,
     lost,
-    receipt::{Hands, Receipt},
-    source::Source,
+    receipt::{ExclusiveGate, Receipt},
+    source::ChannelGuard,
     stop::Stop,
     within,
 };
@@ -38,7 +38,7 @@ pub(super) struct Intake {
     pub inner: Arc<Inner>,
     pub queues: Vec<(QueueId, Sender<Arrival>)>,
     pub retries: Sender<Arrival>,
-    pub hands: Hands,
+    pub gate: ExclusiveGate,
     prefetch: u16,
     stop: Stop,
 }
@@ -51,14 +51,14 @@ pub(super) fn start(
 ) -> Consumer {
     let tasks = inner.tasks.clone();
     let abandoned = inner.closed.child_token();
-    let hands = Hands::default();
+    let gate = ExclusiveGate::default();
     let (retries_in, retries) = mpsc::channel(1);
     let (queues_in, queues) = QueueId::of(queue).map(|id| open(id, prefetch)).unzip();
     let intake = Intake {
         inner,
         queues: queues_in,
         retries: retries_in,
-        hands: hands.clone(),
+        gate: gate.clone(),
         prefetch,
         stop: Stop {
             shutdown,
@@ -69,7 +69,7 @@ pub(super) fn start(
     Consumer {
         retries,
         queues,
-        hands,
+        gate,
         _abandon: abandoned.drop_guard(),
     }
 }
@@ -90,16 +90,16 @@ impl Intake {
                 tracing::warn!(%error, "lost the broker's connection for consuming");
             }
             // A job that failed before may have been waited for: let the others go on.
-            self.hands.changed.notify_one();
+            self.gate.changed.notify_one();
             tokio::select! {
                 () = backoff.wait() => {}
                 () = self.stop.told() => break,
             }
         }
         // The senders first: who looks after this change must find the end.
-        let hands = self.hands.clone();
+        let gate = self.gate.clone();
         drop(self);
-        hands.changed.notify_one();
+        gate.changed.notify_one();
     }
 
     /// One connection's life. `Ok` when we were told to stop.
@@ -137,7 +137,7 @@ impl Intake {
         let mut reminder = Reminder::default();
         while let Err(error) = self.pump(link, queue, to).await {
             self.note_failure(link, queue, &error, &mut reminder);
-            self.hands.changed.notify_one();
+            self.gate.changed.notify_one();
             tokio::select! {
                 () = backoff.wait() => {}
                 () = self.stop.told() => return,
@@ -152,7 +152,7 @@ impl Intake {
         loop {
             let Err(error) = self.fetch_retries(link, queue, to).await;
             self.note_failure(link, queue, &error, &mut reminder);
-            self.hands.changed.notify_one();
+            self.gate.changed.notify_one();
             backoff.wait().await;
         }
     }
@@ -179,11 +179,12 @@ impl Intake {
         to: &Sender<Arrival>,
     ) -> Result<(), QueueError> {
         let topology = &self.inner.broker.topology;
-        within(topology.ensure(link, Place::Jobs(queue))).await?;
+        within(topology.ensure(link, QueueRole::Jobs(queue))).await?;
         let mut credit = Credit::new(self.prefetch);
-        let name = topology.queue(Place::Jobs(queue));
+        let name = topology.queue(QueueRole::Jobs(queue));
         let count = credit.deliveries();
-        let (mut source, mut deliveries) = Source::subscribe(link, name.clone(), count).await?;
+        let (mut source, mut deliveries) =
+            ChannelGuard::subscribe(link, name.clone(), count).await?;
         loop {
             tokio::select! {
                 biased;
@@ -196,7 +197,7 @@ impl Intake {
             }
             if let Some(count) = credit.change() {
                 // To RabbitMQ, a count holds for the consumers that come after it.
-                let (channel, next) = Source::subscribe(link, name.clone(), count).await?;
+                let (channel, next) = ChannelGuard::subscribe(link, name.clone(), count).await?;
                 let old = std::mem::replace(&mut source, channel);
                 let rest = std::mem::replace(&mut deliveries, next);
                 self.take_rest(&old, rest, queue, to).await?;
@@ -208,7 +209,7 @@ impl Intake {
     /// Leaves a queue, and takes what was on its way here when we asked to.
     async fn take_rest(
         &self,
-        source: &Arc<Source>,
+        source: &Arc<ChannelGuard>,
         deliveries: lapin::Consumer,
         queue: QueueId,
         to: &Sender<Arrival>,
@@ -223,7 +224,7 @@ impl Intake {
     /// Returns how many jobs it was.
     async fn receive(
         &self,
-        source: &Arc<Source>,
+        source: &Arc<ChannelGuard>,
         queue: QueueId,
         to: &Sender<Arrival>,
         delivery: Delivery,
@@ -234,7 +235,7 @@ impl Intake {
         }
         let envelope = Envelope::read(&delivery.properties);
         let attempt = envelope.failed + 1;
-        let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
+        let receipt = Receipt::new(delivery.acker, self.gate.clone(), None, source.clone());
         let jobs = envelope.jobs(delivery.data.into());
         let count = jobs.len();
         for (payload, receipt) in jobs.into_iter().zip(receipt.shared_by(count)) {
@@ -248,7 +249,7 @@ impl Intake {
                     receipt,
                 })
                 .await;
-            self.hands.changed.notify_one();
+            self.gate.changed.notify_one();
         }
         count
     }
@@ -258,13 +259,13 @@ impl Intake {
     /// the copies are safe: a crash in between leaves two, never none.
     pub async fn count_failure(
         &self,
-        source: &Arc<Source>,
+        source: &Arc<ChannelGuard>,
         queue: QueueId,
         to: &Sender<Arrival>,
         delivery: Delivery,
     ) {
         let envelope = Envelope::read(&delivery.properties);
-        let receipt = Receipt::new(delivery.acker, self.hands.clone(), None, source.clone());
+        let receipt = Receipt::new(delivery.acker, self.gate.clone(), None, source.clone());
         for payload in envelope.jobs(delivery.data.into()) {
             if !self
                 .put_aside(envelope.failed_once_more(), queue, to, payload, &receipt)
@@ -286,8 +287,8 @@ impl Intake {
         original: &Receipt,
     ) -> bool {
         let next = match next_try(envelope.failed, self.inner.max_attempts) {
-            NextTry::InCompany => Some(Place::Jobs(queue)),
-            NextTry::Alone => Some(Place::Retry(queue)),
+            NextTry::InCompany => Some(QueueRole::Jobs(queue)),
+            NextTry::Alone => Some(QueueRole::Retry(queue)),
             NextTry::None => None,
         };
         if let Some(place) = next {
@@ -297,7 +298,12 @@ impl Intake {
         envelope.ttl = None;
         // If nobody is left to hear it, another consumer shall: no ack then.
         let told = self
-            .put(Place::Dead, &payload, envelope.properties(queue), original)
+            .put(
+                QueueRole::Dead,
+                &payload,
+                envelope.properties(queue),
+                original,
+            )
             .await
             && to
                 .send(Arrival::DeadLettered {
@@ -306,14 +312,14 @@ impl Intake {
                 })
                 .await
                 .is_ok();
-        self.hands.changed.notify_one();
+        self.gate.changed.notify_one();
         told
     }
 
     /// Tries until it is done, we are to stop, or the original is out of our hands.
     async fn put(
         &self,
-        place: Place,
+        place: QueueRole,
         payload: &bytes::Bytes,
         properties: BasicProperties,
         original: &Receipt,

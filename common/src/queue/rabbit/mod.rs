@@ -32,7 +32,7 @@ use super::{Depth, JobQueue, Message, QueueConfig, QueueError, QueueId};
 use crate::shutdown::Shutdown;
 use link::Link;
 use publisher::Publisher;
-use topology::{Place, Topology};
+use topology::{QueueRole, Topology};
 
 /// For all tasks to say good-bye to the broker.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -132,7 +132,7 @@ impl Rabbit {
     }
 
     pub fn shard_depth<'a>(&'a self) -> BoxFuture<'a, Result<Depth, QueueError>> {
-        Box::pin(async move { self.inner.publisher.depth(Place::Shards).await })
+        Box::pin(async move { self.inner.publisher.depth(QueueRole::Shards).await })
     }
 
     /// To AMQP, a prefetch of 0 means no limit.
@@ -142,8 +142,8 @@ impl Rabbit {
 
     pub fn depth<'a>(&'a self, queue: QueueId) -> BoxFuture<'a, Result<Depth, QueueError>> {
         Box::pin(async move {
-            let fresh = self.inner.publisher.depth(Place::Jobs(queue)).await?;
-            let retry = self.inner.publisher.depth(Place::Retry(queue)).await?;
+            let fresh = self.inner.publisher.depth(QueueRole::Jobs(queue)).await?;
+            let retry = self.inner.publisher.depth(QueueRole::Retry(queue)).await?;
             Ok(Depth {
                 messages: fresh.messages + retry.messages,
                 consumers: fresh.consumers,
@@ -152,7 +152,7 @@ impl Rabbit {
     }
 
     pub fn dead_letters<'a>(&'a self) -> BoxFuture<'a, Result<u64, QueueError>> {
-        Box::pin(async move { Ok(self.inner.publisher.depth(Place::Dead).await?.messages) })
+        Box::pin(async move { Ok(self.inner.publisher.depth(QueueRole::Dead).await?.messages) })
     }
 
     pub fn is_ready(&self) -> bool {

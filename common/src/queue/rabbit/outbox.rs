@@ -31,7 +31,7 @@ pub struct Outbox {
     rule: Rule,
     waiting: Vec<Waiting>,
     bytes: usize,
-    departed: Option<Instant>,
+    unconfirmed: Option<Instant>,
     /// Tells one gathering from the next.
     gathering: u64,
 }
@@ -64,7 +64,7 @@ impl Outbox {
             rule,
             waiting: Vec::new(),
             bytes: 0,
-            departed: None,
+            unconfirmed: None,
             gathering: 0,
         }
     }
@@ -94,14 +94,14 @@ impl Outbox {
     fn wait(&self, now: Instant) -> Duration {
         match self.rule {
             Rule::Gathered(time) => time,
-            Rule::Paced(pace) => self.departed.map_or(Duration::ZERO, |then| {
+            Rule::Paced(pace) => self.unconfirmed.map_or(Duration::ZERO, |then| {
                 pace.saturating_sub(now.duration_since(then))
             }),
         }
     }
 
     fn depart(&mut self, now: Instant) -> Vec<Waiting> {
-        self.departed = Some(now);
+        self.unconfirmed = Some(now);
         self.gathering += 1;
         self.bytes = 0;
         std::mem::take(&mut self.waiting)
@@ -177,10 +177,10 @@ mod tests {
     fn a_full_bundle_does_not_wait() {
         let mut line = outbox(Priority::Realtime);
         let now = Instant::now();
-        let departed: Vec<_> = (0..1 + 2 * MOST)
+        let unconfirmed: Vec<_> = (0..1 + 2 * MOST)
             .filter_map(|_| add(&mut line, now))
             .collect();
-        assert_eq!(departed, [1, MOST, MOST]);
+        assert_eq!(unconfirmed, [1, MOST, MOST]);
     }
 
     #[test]

@@ -18,12 +18,12 @@ use tokio::sync::{
     Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock,
 };
 
-use super::source::Source;
+use super::source::ChannelGuard;
 
 /// Shared by one consumer's deliveries. They hold it together; a job with one attempt left holds it alone, so that if it
 /// kills this process, no mate of its own is counted as failed with it.
 #[derive(Clone, Debug, Default)]
-pub struct Hands {
+pub struct ExclusiveGate {
     lock: Arc<RwLock<()>>,
     /// Something arrived, or was let go: look again.
     pub changed: Arc<Notify>,
@@ -32,28 +32,28 @@ pub struct Hands {
 #[derive(Debug)]
 pub enum Hold {
     /// One of as many of its queue.
-    Together {
+    Shared {
         _guard: OwnedRwLockReadGuard<()>,
         _place: OwnedSemaphorePermit,
     },
-    Alone {
+    Exclusive {
         _guard: OwnedRwLockWriteGuard<()>,
     },
 }
 
-impl Hands {
+impl ExclusiveGate {
     /// Returns nothing while a job with one attempt left is being held or waited for.
-    pub fn try_together(&self) -> Option<OwnedRwLockReadGuard<()>> {
+    pub fn try_shared(&self) -> Option<OwnedRwLockReadGuard<()>> {
         self.lock.clone().try_read_owned().ok()
     }
 
-    /// Waits while a job is alone in these hands.
+    /// Waits while a job is alone.
     pub async fn until_shared(&self) {
         let _shared = self.lock.read().await;
     }
 
-    pub async fn alone(&self) -> Hold {
-        Hold::Alone {
+    pub async fn exclusive(&self) -> Hold {
+        Hold::Exclusive {
             _guard: self.lock.clone().write_owned().await,
         }
     }
@@ -70,20 +70,25 @@ struct Answer {
 pub struct Receipt {
     /// Shared by the jobs of a bundle.
     answer: Option<Arc<Answer>>,
-    hands: Hands,
+    gate: ExclusiveGate,
     hold: Option<Hold>,
-    source: Arc<Source>,
+    source: Arc<ChannelGuard>,
 }
 
 impl Receipt {
-    pub fn new(acker: Acker, hands: Hands, hold: Option<Hold>, source: Arc<Source>) -> Self {
+    pub fn new(
+        acker: Acker,
+        gate: ExclusiveGate,
+        hold: Option<Hold>,
+        source: Arc<ChannelGuard>,
+    ) -> Self {
         let answer = Answer {
             acker,
             failed: AtomicBool::new(false),
         };
         Self {
             answer: Some(Arc::new(answer)),
-            hands,
+            gate,
             hold,
             source,
         }
@@ -93,7 +98,7 @@ impl Receipt {
     pub fn shared_by(self, jobs: usize) -> Vec<Self> {
         let another = |_| Self {
             answer: self.answer.clone(),
-            hands: self.hands.clone(),
+            gate: self.gate.clone(),
             hold: None,
             source: self.source.clone(),
         };
@@ -160,7 +165,7 @@ impl Drop for Receipt {
         }
         // Free first, then tell: who looks must find it free.
         self.hold = None;
-        self.hands.changed.notify_one();
+        self.gate.changed.notify_one();
     }
 }
 

@@ -10,12 +10,12 @@ use tokio::{
 };
 
 use super::{
-    Link, Place,
+    Link, QueueRole,
     consumer::Arrival,
     envelope::Envelope,
     intake::Intake,
     receipt::{Hold, Receipt},
-    source::Source,
+    source::ChannelGuard,
     within,
 };
 use crate::{
@@ -48,8 +48,8 @@ impl Intake {
         to: &Sender<Arrival>,
     ) -> Result<Infallible, QueueError> {
         let topology = &self.inner.broker.topology;
-        within(topology.ensure(link, Place::Retry(queue))).await?;
-        let source = Arc::new(Source {
+        within(topology.ensure(link, QueueRole::Retry(queue))).await?;
+        let source = Arc::new(ChannelGuard {
             channel: within(link.channel()).await?,
             link: link.clone(),
         });
@@ -61,7 +61,7 @@ impl Intake {
             {
                 Looked::Found => {
                     looks = 1;
-                    self.hands.until_shared().await;
+                    self.gate.until_shared().await;
                     sleep(TURN).await;
                     continue;
                 }
@@ -74,7 +74,7 @@ impl Intake {
 
     async fn fetch_one(
         &self,
-        source: &Arc<Source>,
+        source: &Arc<ChannelGuard>,
         queue: QueueId,
         to: &Sender<Arrival>,
         patience: Duration,
@@ -82,11 +82,11 @@ impl Intake {
         if !self.is_my_turn(source, queue).await? {
             return Ok(Looked::Nothing);
         }
-        let Ok(hold) = timeout(patience, self.hands.alone()).await else {
-            self.hands.changed.notify_one();
+        let Ok(hold) = timeout(patience, self.gate.exclusive()).await else {
+            self.gate.changed.notify_one();
             return Ok(Looked::NeverAlone);
         };
-        let name = self.inner.broker.topology.queue(Place::Retry(queue));
+        let name = self.inner.broker.topology.queue(QueueRole::Retry(queue));
         let got = source
             .channel
             .basic_get(name.into(), BasicGetOptions::default());
@@ -95,25 +95,29 @@ impl Intake {
             return Ok(Looked::Found);
         }
         drop(hold);
-        self.hands.changed.notify_one();
+        self.gate.changed.notify_one();
         Ok(Looked::Nothing)
     }
 
     /// Looks from outside first, since holding back all others costs a batch's time. Where N workers see a job, each takes
     /// it at this look with a chance of 1 in N: so most of the fleet goes on.
-    async fn is_my_turn(&self, source: &Arc<Source>, queue: QueueId) -> lapin::Result<bool> {
+    async fn is_my_turn(&self, source: &Arc<ChannelGuard>, queue: QueueId) -> lapin::Result<bool> {
         let topology = &self.inner.broker.topology;
-        let waiting = topology.depth(&source.channel, Place::Retry(queue)).await?;
+        let waiting = topology
+            .depth(&source.channel, QueueRole::Retry(queue))
+            .await?;
         if waiting.messages == 0 {
             return Ok(false);
         }
-        let jobs = topology.depth(&source.channel, Place::Jobs(queue)).await?;
+        let jobs = topology
+            .depth(&source.channel, QueueRole::Jobs(queue))
+            .await?;
         Ok(rand::random::<f64>() * jobs.consumers as f64 <= 1.0)
     }
 
     async fn hand_out(
         &self,
-        source: &Arc<Source>,
+        source: &Arc<ChannelGuard>,
         queue: QueueId,
         to: &Sender<Arrival>,
         message: BasicGetMessage,
@@ -123,13 +127,13 @@ impl Intake {
         if delivery.redelivered {
             // Its last attempt has ended without an ack.
             drop(hold);
-            self.hands.changed.notify_one();
+            self.gate.changed.notify_one();
             return self.count_failure(source, queue, to, delivery).await;
         }
         let attempt = Envelope::read(&delivery.properties).failed + 1;
         let receipt = Receipt::new(
             delivery.acker,
-            self.hands.clone(),
+            self.gate.clone(),
             Some(hold),
             source.clone(),
         );
@@ -141,6 +145,6 @@ impl Intake {
         };
         // A consumer that is gone drops the receipt, and the job goes back.
         let _ = self.retries.send(job).await;
-        self.hands.changed.notify_one();
+        self.gate.changed.notify_one();
     }
 }

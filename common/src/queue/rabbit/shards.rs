@@ -9,9 +9,9 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::DropGuard;
 
 use super::{
-    Inner, Place, ended, lost,
-    receipt::{Hands, Receipt},
-    source::Source,
+    Inner, QueueRole, ended, lost,
+    receipt::{ExclusiveGate, Receipt},
+    source::ChannelGuard,
     stop::Stop,
     within,
 };
@@ -114,9 +114,9 @@ impl Intake {
             () = self.stop.told() => return Ok(()),
         };
         let topology = &self.inner.broker.topology;
-        within(topology.ensure(&link, Place::Shards)).await?;
-        let queue = topology.queue(Place::Shards);
-        let (source, mut deliveries) = Source::subscribe(&link, queue, self.prefetch).await?;
+        within(topology.ensure(&link, QueueRole::Shards)).await?;
+        let queue = topology.queue(QueueRole::Shards);
+        let (source, mut deliveries) = ChannelGuard::subscribe(&link, queue, self.prefetch).await?;
         loop {
             let delivery = tokio::select! {
                 biased;
@@ -138,9 +138,14 @@ impl Intake {
         Ok(())
     }
 
-    async fn receive(&self, source: &Arc<Source>, delivery: Delivery) {
+    async fn receive(&self, source: &Arc<ChannelGuard>, delivery: Delivery) {
         let attempt = attempt(&delivery.properties);
-        let receipt = Receipt::new(delivery.acker, Hands::default(), None, source.clone());
+        let receipt = Receipt::new(
+            delivery.acker,
+            ExclusiveGate::default(),
+            None,
+            source.clone(),
+        );
         // There is always room: as many as prefetch allows. A consumer that is gone drops the receipt.
         let _ = self
             .to

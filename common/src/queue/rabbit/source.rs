@@ -12,12 +12,12 @@ use super::{Link, within};
 use crate::queue::QueueError;
 
 /// Stays open as long as anything that came through it is un-acked.
-pub struct Source {
+pub struct ChannelGuard {
     pub channel: Channel,
     pub link: Arc<Link>,
 }
 
-impl Source {
+impl ChannelGuard {
     /// Lets the broker send from a queue, `count` messages ahead of our acks.
     pub async fn subscribe(
         link: &Arc<Link>,

@@ -16,7 +16,7 @@ use super::Link;
 use crate::queue::{DEAD_LETTERS_KEPT, Depth, Priority, QueueError, QueueId, QueueKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum QueueRole {
     Jobs(QueueId),
     /// Jobs with one attempt left. Apart, because they are fetched one at a time and run alone.
     Retry(QueueId),
@@ -28,22 +28,23 @@ pub enum Place {
 /// restarted; one that comes back for ever is found by looking for batches that stand still. Of jobs we keep count.
 const DELIVERIES: i32 = 1_000;
 
-impl Place {
+impl QueueRole {
     const COUNT: usize = 2 * QueueId::COUNT + 2;
 
-    /// Lists all in the order of [`Place::index`].
-    pub fn all() -> impl Iterator<Item = Place> {
-        let jobs = QueueId::all().map(Place::Jobs);
-        let retries = QueueId::all().map(Place::Retry);
-        jobs.chain(retries).chain([Place::Dead, Place::Shards])
+    /// Lists all in the order of [`QueueRole::index`].
+    pub fn all() -> impl Iterator<Item = QueueRole> {
+        let jobs = QueueId::all().map(QueueRole::Jobs);
+        let retries = QueueId::all().map(QueueRole::Retry);
+        jobs.chain(retries)
+            .chain([QueueRole::Dead, QueueRole::Shards])
     }
 
     pub fn index(self) -> usize {
         match self {
-            Place::Jobs(queue) => queue.index(),
-            Place::Retry(queue) => QueueId::COUNT + queue.index(),
-            Place::Dead => 2 * QueueId::COUNT,
-            Place::Shards => 2 * QueueId::COUNT + 1,
+            QueueRole::Jobs(queue) => queue.index(),
+            QueueRole::Retry(queue) => QueueId::COUNT + queue.index(),
+            QueueRole::Dead => 2 * QueueId::COUNT,
+            QueueRole::Shards => 2 * QueueId::COUNT + 1,
         }
     }
 }
@@ -62,7 +63,7 @@ pub struct Topology {
 /// RabbitMQ shows a quorum queue before it can be used, and closes the connection of whoever consumes from it then. So
 /// no other part of this process sees a queue that one of them is just making.
 #[derive(Debug)]
-pub struct Locks([Mutex<()>; Place::COUNT]);
+pub struct Locks([Mutex<()>; QueueRole::COUNT]);
 
 impl Default for Locks {
     fn default() -> Self {
@@ -71,19 +72,19 @@ impl Default for Locks {
 }
 
 impl Topology {
-    pub fn queue(&self, place: Place) -> String {
+    pub fn queue(&self, place: QueueRole) -> String {
         let prefix = &self.prefix;
         match place {
-            Place::Jobs(queue) => format!("{prefix}.{}", queue.name()),
-            Place::Retry(queue) => format!("{prefix}.{}.retry", queue.name()),
-            Place::Dead => format!("{prefix}.dead"),
-            Place::Shards => format!("{prefix}.shards"),
+            QueueRole::Jobs(queue) => format!("{prefix}.{}", queue.name()),
+            QueueRole::Retry(queue) => format!("{prefix}.{}.retry", queue.name()),
+            QueueRole::Dead => format!("{prefix}.dead"),
+            QueueRole::Shards => format!("{prefix}.shards"),
         }
     }
 
     /// Makes the queue if it is not there, and returns what it holds. It is looked for first: to look takes no right at
     /// the broker.
-    pub async fn ensure(&self, link: &Link, place: Place) -> Result<Depth, QueueError> {
+    pub async fn ensure(&self, link: &Link, place: QueueRole) -> Result<Depth, QueueError> {
         let _alone = self.ensuring.0[place.index()].lock().await;
         let channel = link.channel().await?;
         let missing = match self.depth(&channel, place).await {
@@ -106,7 +107,7 @@ impl Topology {
         if !self.declare {
             return Ok(());
         }
-        for place in Place::all() {
+        for place in QueueRole::all() {
             let channel = link.channel().await?;
             if self.depth(&channel, place).await.is_err() {
                 continue;
@@ -120,7 +121,7 @@ impl Topology {
         Ok(())
     }
 
-    pub async fn depth(&self, channel: &Channel, place: Place) -> lapin::Result<Depth> {
+    pub async fn depth(&self, channel: &Channel, place: QueueRole) -> lapin::Result<Depth> {
         let options = QueueDeclareOptions {
             passive: true,
             ..Default::default()
@@ -134,7 +135,7 @@ impl Topology {
         })
     }
 
-    async fn declare_on(&self, channel: &Channel, place: Place) -> Result<Depth, QueueError> {
+    async fn declare_on(&self, channel: &Channel, place: QueueRole) -> Result<Depth, QueueError> {
         let options = QueueDeclareOptions {
             durable: true,
             ..Default::default()
@@ -159,9 +160,11 @@ impl Topology {
         }
     }
 
-    fn kind(&self, place: Place) -> QueueKind {
+    fn kind(&self, place: QueueRole) -> QueueKind {
         match place {
-            Place::Jobs(queue) | Place::Retry(queue) if queue.priority == Priority::Realtime => {
+            QueueRole::Jobs(queue) | QueueRole::Retry(queue)
+                if queue.priority == Priority::Realtime =>
+            {
                 self.realtime
             }
             _ => QueueKind::Quorum,
@@ -169,7 +172,7 @@ impl Topology {
     }
 
     /// No length is among them: it could not be changed while the fleet runs. Publishers keep it.
-    fn arguments(&self, place: Place) -> FieldTable {
+    fn arguments(&self, place: QueueRole) -> FieldTable {
         let mut arguments = FieldTable::default();
         let mut say = |name: &str, value: &str| {
             arguments.insert(name.into(), AMQPValue::LongString(value.into()));
@@ -182,7 +185,7 @@ impl Topology {
             say("x-queue-leader-locator", "balanced");
             arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(DELIVERIES));
         }
-        if place == Place::Dead {
+        if place == QueueRole::Dead {
             // Old dead letters make room for new ones.
             let kept = AMQPValue::LongLongInt(DEAD_LETTERS_KEPT as i64);
             arguments.insert("x-max-length".into(), kept);
@@ -211,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_queue_has_a_place_of_its_own() {
-        let places: Vec<_> = Place::all().map(Place::index).collect();
-        assert_eq!(places, (0..Place::COUNT).collect::<Vec<_>>());
+        let places: Vec<_> = QueueRole::all().map(QueueRole::index).collect();
+        assert_eq!(places, (0..QueueRole::COUNT).collect::<Vec<_>>());
     }
 }

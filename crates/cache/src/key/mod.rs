@@ -4,7 +4,7 @@ mod clearing;
 
 use std::fmt;
 
-use common::wire::{Asked, ModelId};
+use common::wire::{ModelId, TagQuery};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -87,7 +87,7 @@ impl AnswerKey {
         scope: &Scope,
         models: impl IntoIterator<Item = &'a ModelId>,
         captioners: &str,
-        asked: &Asked,
+        asked: &TagQuery,
     ) -> Self {
         let [owner, cleared] = scope.parts();
         let captioners = if asked.features.caption {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use common::image::{Exif, Facts, Place};
+use common::image::{Exif, Facts, GeoPoint};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -53,7 +53,7 @@ impl ExifView {
             Ordering::Equal => "square",
             Ordering::Less => "portrait",
         };
-        let view = |Place {
+        let view = |GeoPoint {
                         latitude,
                         longitude,
                     }| PlaceView {

@@ -14,7 +14,7 @@ use recent::Recent;
 
 /// Where jobs stand one behind the other: before the workers, or before this server's decoders.
 #[derive(Clone, Debug, Default)]
-pub struct WaitingLine {
+pub struct WaitEstimator {
     state: Arc<Mutex<State>>,
 }
 
@@ -24,7 +24,7 @@ struct State {
     /// Those inside that leave as soon as they are served.
     prompt: usize,
     recent: Recent,
-    /// Somebody who would leave once served stands in the line since then.
+    /// Somebody who would leave once served is queued since then.
     waiting_since: Option<Instant>,
     outage: Outage,
     /// When somebody left it, served.
@@ -47,7 +47,7 @@ impl Default for State {
     }
 }
 
-/// Whether the line was cut off from who serves it.
+/// Whether the queue was cut off from who serves it.
 #[derive(Clone, Copy, Debug)]
 enum Outage {
     None,
@@ -57,37 +57,37 @@ enum Outage {
     EndedAt(Instant),
 }
 
-/// When somebody leaves the line.
+/// When somebody leaves the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaves {
+pub enum Completion {
     OnceServed,
     /// After something else that takes its own time, such as a caption.
     Later,
 }
 
-/// A place in the line. Dropped without [`Place::served`], it tells nothing of how long others wait.
+/// An entry of the queue. Dropped without [`QueueEntry::served`], it tells nothing of how long others wait.
 #[derive(Debug)]
-pub struct Place {
-    line: WaitingLine,
+pub struct QueueEntry {
+    queue: WaitEstimator,
     ahead: usize,
-    leaves: Leaves,
+    leaves: Completion,
     entered: Instant,
 }
 
-impl WaitingLine {
-    pub fn enter(&self, leaves: Leaves) -> Place {
+impl WaitEstimator {
+    pub fn enter(&self, leaves: Completion) -> QueueEntry {
         let mut state = self.state();
         let ahead = state.inside;
         state.inside += 1;
-        if leaves == Leaves::OnceServed {
+        if leaves == Completion::OnceServed {
             if state.prompt == 0 {
                 state.waiting_since = Some(Instant::now());
             }
             state.prompt += 1;
         }
         drop(state);
-        Place {
-            line: self.clone(),
+        QueueEntry {
+            queue: self.clone(),
             ahead,
             leaves,
             entered: Instant::now(),
@@ -112,8 +112,8 @@ impl WaitingLine {
         Some(Duration::from_secs_f64(wait_s))
     }
 
-    /// Tells the line how fast all servers together are served, jobs a second, and how many servers share that.
-    /// A server that has few jobs in the line would otherwise take the wait of the others for the cost of its own.
+    /// Tells the queue how fast all servers together are served, jobs a second, and how many servers share that.
+    /// A server that has few jobs in the queue would otherwise take the wait of the others for the cost of its own.
     pub fn set_served_by_all(&self, per_s: f64, servers: usize) {
         let each_s = servers as f64 / per_s;
         self.state().most_each_s = if each_s.is_finite() {
@@ -141,16 +141,16 @@ impl State {
     }
 }
 
-impl Place {
-    /// Leaves the line, served after `wait`.
+impl QueueEntry {
+    /// Leaves the queue, served after `wait`.
     pub fn served(self, wait: Duration) {
         let now = Instant::now();
-        let mut state = self.line.state();
+        let mut state = self.queue.state();
         state.served = Some(now);
         if matches!(state.outage, Outage::Lasts) {
             state.outage = Outage::EndedAt(now);
         }
-        // Whoever stood there through an outage would tell of the outage, and not of how fast the line moves.
+        // Whoever stood there through an outage would tell of the outage, and not of how fast the queue moves.
         let stood_through = match state.outage {
             Outage::EndedAt(ended) => self.entered < ended,
             Outage::None | Outage::Lasts => false,
@@ -160,19 +160,19 @@ impl Place {
         }
     }
 
-    /// Leaves the line, which is cut off from who serves it. An outage is no wait: who still stands there waits from now on.
+    /// Leaves the queue, which is cut off from who serves it. An outage is no wait: who still stands there waits from now on.
     pub fn cut_off(self) {
-        let mut state = self.line.state();
+        let mut state = self.queue.state();
         state.waiting_since = Some(Instant::now());
         state.outage = Outage::Lasts;
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueEntry {
     fn drop(&mut self) {
-        let mut state = self.line.state();
+        let mut state = self.queue.state();
         state.inside -= 1;
-        if self.leaves == Leaves::OnceServed {
+        if self.leaves == Completion::OnceServed {
             state.prompt -= 1;
         }
     }

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use super::{Leaves, WaitingLine, recent::Recent};
+use super::{Completion, WaitEstimator, recent::Recent};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -78,73 +78,73 @@ fn what_is_long_past_says_nothing() {
 
 #[test]
 fn nothing_is_known_before_the_first_was_served_and_a_place_that_is_dropped_is_free() {
-    let line = WaitingLine::default();
-    assert_eq!(line.wait_behind(1_000), None);
-    let first = line.enter(Leaves::OnceServed);
-    let second = line.enter(Leaves::OnceServed);
-    assert_eq!(line.inside(), 2);
+    let queue = WaitEstimator::default();
+    assert_eq!(queue.wait_behind(1_000), None);
+    let first = queue.enter(Completion::OnceServed);
+    let second = queue.enter(Completion::OnceServed);
+    assert_eq!(queue.inside(), 2);
     drop(second);
     first.served(10 * MS);
-    assert_eq!(line.inside(), 0);
-    assert_eq!(line.wait_behind(9), Some(100 * MS));
+    assert_eq!(queue.inside(), 0);
+    assert_eq!(queue.wait_behind(9), Some(100 * MS));
 }
 
 #[test]
 fn a_line_that_stands_still_is_foretold_by_how_long_it_has() {
-    let line = WaitingLine::default();
-    let place = line.enter(Leaves::OnceServed);
+    let queue = WaitEstimator::default();
+    let place = queue.enter(Completion::OnceServed);
     std::thread::sleep(20 * MS);
-    let wait = line.wait_behind(1).expect("it stands still");
+    let wait = queue.wait_behind(1).expect("it stands still");
     assert!(wait >= 20 * MS, "{wait:?}");
     drop(place);
-    assert_eq!(line.wait_behind(0), None, "nobody waits any more");
+    assert_eq!(queue.wait_behind(0), None, "nobody waits any more");
 }
 
 #[test]
 fn who_waits_for_something_else_holds_up_nobody() {
-    let line = WaitingLine::default();
-    line.enter(Leaves::OnceServed).served(MS);
-    let _caption = line.enter(Leaves::Later);
+    let queue = WaitEstimator::default();
+    queue.enter(Completion::OnceServed).served(MS);
+    let _caption = queue.enter(Completion::Later);
     std::thread::sleep(20 * MS);
-    let wait = line.wait_behind(1).expect("one was served");
+    let wait = queue.wait_behind(1).expect("one was served");
     assert!(wait < 10 * MS, "{wait:?}");
 }
 
 #[test]
 fn an_outage_is_no_wait() {
-    let line = WaitingLine::default();
-    let told = line.enter(Leaves::OnceServed);
-    let _still_there = line.enter(Leaves::OnceServed);
+    let queue = WaitEstimator::default();
+    let told = queue.enter(Completion::OnceServed);
+    let _still_there = queue.enter(Completion::OnceServed);
     std::thread::sleep(Duration::from_millis(50));
-    let stalled = line.wait_behind(0).expect("nobody is served");
+    let stalled = queue.wait_behind(0).expect("nobody is served");
     assert!(stalled >= Duration::from_millis(50), "{stalled:?}");
     told.cut_off();
-    let since = line.wait_behind(0).unwrap_or_default();
+    let since = queue.wait_behind(0).unwrap_or_default();
     assert!(since < stalled, "{since:?} of {stalled:?}");
 }
 
 #[test]
 fn who_stood_there_through_an_outage_does_not_tell_how_fast_the_line_moves() {
-    let line = WaitingLine::default();
-    let told = line.enter(Leaves::OnceServed);
-    let through = line.enter(Leaves::OnceServed);
-    let behind = line.enter(Leaves::OnceServed);
+    let queue = WaitEstimator::default();
+    let told = queue.enter(Completion::OnceServed);
+    let through = queue.enter(Completion::OnceServed);
+    let behind = queue.enter(Completion::OnceServed);
     told.cut_off();
     through.served(3_000 * MS);
     behind.served(3_000 * MS);
-    assert_eq!(line.wait_behind(40), None, "nothing is known of it yet");
-    line.enter(Leaves::OnceServed).served(10 * MS);
-    assert_eq!(line.wait_behind(9), Some(100 * MS));
+    assert_eq!(queue.wait_behind(40), None, "nothing is known of it yet");
+    queue.enter(Completion::OnceServed).served(10 * MS);
+    assert_eq!(queue.wait_behind(9), Some(100 * MS));
 }
 
 /// One publish that is lost opens no overloaded line to everybody.
 #[test]
 fn what_was_known_before_is_known_while_those_of_before_are_served() {
-    let line = WaitingLine::default();
-    line.enter(Leaves::OnceServed).served(50 * MS);
-    let lost = line.enter(Leaves::OnceServed);
-    let through = line.enter(Leaves::OnceServed);
+    let queue = WaitEstimator::default();
+    queue.enter(Completion::OnceServed).served(50 * MS);
+    let lost = queue.enter(Completion::OnceServed);
+    let through = queue.enter(Completion::OnceServed);
     lost.cut_off();
     through.served(3_000 * MS);
-    assert_eq!(line.wait_behind(9), Some(500 * MS));
+    assert_eq!(queue.wait_behind(9), Some(500 * MS));
 }

@@ -142,7 +142,7 @@ async fn who_leaves_calls_a_real_time_job_off_and_no_other() {
             ..Features::default()
         };
         let selection = Selection::default();
-        let asked = Asked {
+        let asked = TagQuery {
             features,
             limit: None,
             threshold: None,
@@ -209,7 +209,7 @@ async fn a_real_time_job_that_is_too_late_has_waited_all_the_time() {
             ..Features::default()
         };
         let selection = Selection::default();
-        let asked = Asked {
+        let asked = TagQuery {
             features,
             limit: None,
             threshold: None,

@@ -29,9 +29,9 @@ pub struct Limits {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Entry {
-    Visitor,
-    /// The one that finds out whether the host is back, by its number. Once the circuit has closed in another way, it is a
-    /// visitor like any other: the next opening has a probe of its own.
+    Normal,
+    /// The one that finds out whether the host is back, by its number. Once the circuit has closed in another way, it is
+    /// one like any other: the next opening has a probe of its own.
     Probe(u32),
 }
 
@@ -192,7 +192,7 @@ impl Breaker {
                 self.state = State::Probing { code, probe };
                 Ok(Entry::Probe(probe))
             }
-            (None, _) => Ok(Entry::Visitor),
+            (None, _) => Ok(Entry::Normal),
         }
     }
 
@@ -221,7 +221,7 @@ impl Breaker {
     fn as_it_counts(&self, entry: Entry) -> Entry {
         match (self.state, entry) {
             (State::Probing { probe, .. }, Entry::Probe(number)) if number == probe => entry,
-            _ => Entry::Visitor,
+            _ => Entry::Normal,
         }
     }
 

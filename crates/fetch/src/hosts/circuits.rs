@@ -27,7 +27,7 @@ impl Circuit {
     }
 
     pub fn blame(&self, code: Code) {
-        self.leave(Entry::Visitor, Verdict::Failed(code));
+        self.leave(Entry::Normal, Verdict::Failed(code));
     }
 
     pub fn back_off(&self, pause: Duration) {
@@ -71,11 +71,11 @@ impl Circuits {
             .or_else(|| self.tenants.refuses(now))
     }
 
-    pub fn enter(self, now: Instant) -> Result<Guest, Code> {
+    pub fn enter(self, now: Instant) -> Result<CircuitGuard, Code> {
         let as_tenants = self.tenants.breaker().enter(now)?;
         let entered = self.everyones.breaker().enter(now);
         match entered {
-            Ok(as_everyones) => Ok(Guest {
+            Ok(as_everyones) => Ok(CircuitGuard {
                 circuits: self,
                 as_everyones,
                 as_tenants,
@@ -91,13 +91,13 @@ impl Circuits {
 
 /// Whoever has passed both.
 #[derive(Clone, Debug)]
-pub struct Guest {
+pub struct CircuitGuard {
     circuits: Circuits,
     as_everyones: Entry,
     as_tenants: Entry,
 }
 
-impl Guest {
+impl CircuitGuard {
     /// Says how the visit ended.
     pub fn leaves(&self, verdict: Verdict) {
         let of_connection = verdict.of_connection();

@@ -89,8 +89,8 @@ impl Hosts {
             .map_err(|_| faults::busy())?;
         // Others may have failed meanwhile.
         let begun = Instant::now();
-        let guest = circuits.enter(begun).map_err(faults::circuit_open)?;
-        Ok(Visit::new(guest, begun, self.settings.patience, place))
+        let guard = circuits.enter(begun).map_err(faults::circuit_open)?;
+        Ok(Visit::new(guard, begun, self.settings.patience, place))
     }
 
     /// Counts a failure that shows only after the visit, such as a chain of redirects without an end.

@@ -126,7 +126,7 @@ impl<'a> World<'a> {
         self.breaker.leave(probe, Verdict::Served, self.now(), 0.0);
         for _ in 0..3 {
             let entry = self.breaker.enter(self.now());
-            assert_eq!(entry, Ok(Entry::Visitor), "nobody is refused any more");
+            assert_eq!(entry, Ok(Entry::Normal), "nobody is refused any more");
         }
     }
 }

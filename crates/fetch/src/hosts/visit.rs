@@ -5,13 +5,13 @@ use std::time::Duration;
 use common::{fault::Code, image::DecoderImpact};
 use tokio::time::Instant;
 
-use super::{breaker::Verdict, circuits::Guest, places::Place};
+use super::{breaker::Verdict, circuits::CircuitGuard, places::Place};
 
 /// One download from a host, with its place. Dropped without a verdict, it was
 /// given up: the host was too slow for its caller.
 #[derive(Debug)]
 pub struct Visit {
-    guest: Guest,
+    guard: CircuitGuard,
     begun: Instant,
     patience: Duration,
     verdict: Option<Verdict>,
@@ -23,12 +23,12 @@ pub struct Visit {
 /// files break decoders would seem to be well each time. Dropped without a
 /// verdict, the file was not looked at.
 #[derive(Debug)]
-pub struct Sent(Option<Guest>);
+pub struct Sent(Option<CircuitGuard>);
 
 impl Visit {
-    pub fn new(guest: Guest, begun: Instant, patience: Duration, place: Place) -> Self {
+    pub fn new(guard: CircuitGuard, begun: Instant, patience: Duration, place: Place) -> Self {
         Self {
-            guest,
+            guard,
             begun,
             patience,
             verdict: None,
@@ -43,7 +43,7 @@ impl Visit {
     /// The place is free; the verdict comes later.
     pub fn brought(mut self) -> Sent {
         self.verdict = Some(Verdict::Pending);
-        Sent(Some(self.guest.clone()))
+        Sent(Some(self.guard.clone()))
     }
 
     fn given_up(&self) -> Verdict {
@@ -59,22 +59,22 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         let verdict = self.verdict.take().unwrap_or_else(|| self.given_up());
-        self.guest.leaves(verdict);
+        self.guard.leaves(verdict);
     }
 }
 
 impl Sent {
     pub fn decoded(mut self, impact: DecoderImpact) {
-        if let Some(guest) = self.0.take() {
-            guest.judges(Verdict::on(impact));
+        if let Some(guard) = self.0.take() {
+            guard.judges(Verdict::on(impact));
         }
     }
 }
 
 impl Drop for Sent {
     fn drop(&mut self) {
-        if let Some(guest) = self.0.take() {
-            guest.judges(Verdict::Moved);
+        if let Some(guard) = self.0.take() {
+            guard.judges(Verdict::Moved);
         }
     }
 }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use common::{
     budget::FIRST_BYTES,
     fault::{Code, Fault},
-    outside::{NotAllowed, Outside, Place, Reading},
+    outside::{NotAllowed, Outside, OutsidePath, Reading},
     stage::Stage,
 };
 use tokio::{io::AsyncReadExt, time::timeout};
@@ -53,7 +53,7 @@ impl Objects {
         whole(reading, bounds).await.map_err(named)
     }
 
-    fn place(&self, text: &str, tenant: &str) -> Result<Place, Fault> {
+    fn place(&self, text: &str, tenant: &str) -> Result<OutsidePath, Fault> {
         let place = self.allowed.place(tenant, text);
         place.map_err(|NotAllowed| faults::source_not_allowed())
     }

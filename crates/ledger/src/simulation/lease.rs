@@ -10,7 +10,7 @@ use testing::simulation::{Schedule, Task, explore};
 use super::{batch, ledger};
 use crate::{
     Ledger,
-    lease::{LOST_AFTER, Lease, Lookout, RENEWED_EVERY, Work},
+    lease::{LOST_AFTER, Lease, LeaseKind, Lookout, RENEWED_EVERY},
 };
 
 const LOOK_EVERY: Duration = Duration::from_secs(4);
@@ -49,7 +49,9 @@ impl World {
         let key = batch();
         while !self.done.get() {
             let now = self.schedule.now().into();
-            let lease = self.ledger.lease(&key, Work::Intake, &mut lookout, now);
+            let lease = self
+                .ledger
+                .lease(&key, LeaseKind::Intake, &mut lookout, now);
             if let Some(lease) = lease.await.expect("answers") {
                 self.take(process);
                 self.work(process, lease).await;

@@ -66,7 +66,7 @@ pub struct Pieces {
     one: Mutex<()>,
 }
 
-impl parquet::Source for Pieces {
+impl parquet::ByteSource for Pieces {
     fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -24,13 +24,13 @@ use pieces::Pieces;
 const ROWS: usize = 1_024;
 
 /// Where a file's bytes come from.
-pub trait Source: Send + Sync + 'static {
+pub trait ByteSource: Send + Sync + 'static {
     fn bytes(&self) -> u64;
     /// Exactly so many, or an error.
     fn range(&self, start: u64, length: usize) -> io::Result<Bytes>;
 }
 
-impl Source for std::fs::File {
+impl ByteSource for std::fs::File {
     fn bytes(&self) -> u64 {
         self.metadata().map_or(0, |meta| meta.len())
     }
@@ -45,7 +45,7 @@ impl Source for std::fs::File {
 
 /// Hands out the rows of a file, some at a time, in their order.
 pub fn read(
-    file: impl Source,
+    file: impl ByteSource,
     columns: &Columns,
     mut hand_out: impl FnMut(Vec<Row>) -> Result<(), ListError>,
 ) -> Result<(), ListError> {

@@ -12,7 +12,7 @@ use parquet::{
     file::reader::{ChunkReader, Length},
 };
 
-use super::Source;
+use super::ByteSource;
 
 /// The most bytes of a page, or of what the file says about itself at its end.
 const MAX_PIECE_BYTES: usize = 64 << 20;
@@ -21,19 +21,19 @@ const HEAD_BYTES: usize = 8 * 1024;
 
 pub struct Pieces<S>(Arc<S>);
 
-impl<S: Source> Pieces<S> {
+impl<S: ByteSource> Pieces<S> {
     pub fn new(source: S) -> Self {
         Self(Arc::new(source))
     }
 }
 
-impl<S: Source> Length for Pieces<S> {
+impl<S: ByteSource> Length for Pieces<S> {
     fn len(&self) -> u64 {
         self.0.bytes()
     }
 }
 
-impl<S: Source> ChunkReader for Pieces<S> {
+impl<S: ByteSource> ChunkReader for Pieces<S> {
     type T = BufReader<Reader<S>>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
@@ -66,7 +66,7 @@ pub struct Reader<S> {
     at: u64,
 }
 
-impl<S: Source> Read for Reader<S> {
+impl<S: ByteSource> Read for Reader<S> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let left = self.source.bytes().saturating_sub(self.at);
         let length = to.len().min(usize::try_from(left).unwrap_or(usize::MAX));

@@ -1,6 +1,6 @@
 //! The fields of a directory that are told.
 
-use common::image::{Exif, Place};
+use common::image::{Exif, GeoPoint};
 
 use crate::ifd::{Entry, Tiff};
 
@@ -153,12 +153,12 @@ fn is_zone(text: &str) -> bool {
         && number(c, d).is_some_and(|minutes| minutes < 60)
 }
 
-fn place(gps: Directory<'_>) -> Option<Place> {
+fn place(gps: Directory<'_>) -> Option<GeoPoint> {
     let latitude = degrees(gps, LATITUDE)?;
     let longitude = degrees(gps, LONGITUDE)?;
     let south = gps.text(NORTH_OR_SOUTH).is_some_and(|side| side == "S");
     let west = gps.text(EAST_OR_WEST).is_some_and(|side| side == "W");
-    let place = Place {
+    let place = GeoPoint {
         latitude: if south { -latitude } else { latitude },
         longitude: if west { -longitude } else { longitude },
     };
@@ -167,7 +167,7 @@ fn place(gps: Directory<'_>) -> Option<Place> {
     (is_on_earth(place) && !is_nowhere).then_some(place)
 }
 
-pub fn is_on_earth(place: Place) -> bool {
+pub fn is_on_earth(place: GeoPoint) -> bool {
     (-90.0..=90.0).contains(&place.latitude) && (-180.0..=180.0).contains(&place.longitude)
 }
 

@@ -65,7 +65,7 @@ fn is_about_a_file(told: &Fault) -> bool {
 #[cfg(test)]
 mod tests {
     use common::{
-        image::{Exif, Place},
+        image::{Exif, GeoPoint},
         stage::Stage,
     };
 
@@ -112,7 +112,7 @@ mod tests {
             ..Exif::default()
         };
         let place = |latitude, longitude| Exif {
-            place: Some(Place {
+            place: Some(GeoPoint {
                 latitude,
                 longitude,
             }),

@@ -2,7 +2,7 @@
 
 use common::{
     fault::Fault,
-    wire::{self, Asked, Features},
+    wire::{self, Features, TagQuery},
 };
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
@@ -167,7 +167,7 @@ pub fn check_bounds(limit: Option<u16>, threshold: Option<f32>) -> Result<(), Fa
 /// What the options come to.
 #[derive(Debug)]
 pub struct Asking {
-    pub asked: Asked,
+    pub asked: TagQuery,
     pub model: Option<String>,
 }
 
@@ -179,7 +179,7 @@ impl TagOptions {
 
     pub fn check(self) -> Result<Asking, Fault> {
         check_bounds(self.limit, self.threshold)?;
-        let asked = Asked {
+        let asked = TagQuery {
             features: features(self.features.as_deref())?,
             limit: self.limit,
             threshold: self.threshold,

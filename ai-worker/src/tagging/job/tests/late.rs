@@ -25,8 +25,8 @@ impl Engine for Stuck {
     }
 }
 
-fn also(model: &str, looks_for: Subject) -> Also {
-    Also {
+fn also(model: &str, looks_for: Subject) -> AuxiliaryTile {
+    AuxiliaryTile {
         model: model.to_owned(),
         looks_for,
         tile: tile(),
@@ -57,7 +57,7 @@ async fn a_model_that_is_late_costs_its_own_part_alone() {
         ),
     ];
     let watchdog = Arc::new(Watchdog::new(2, Duration::from_secs(60)));
-    let threads = EngineThreads::start(2, &batcher, &watchdog, &Alarm::default());
+    let threads = EngineThreads::start(2, &batcher, &watchdog, &FatalSignal::default());
     let worker = TaggingWorker {
         name: "worker".into(),
         bus: bus.clone(),
@@ -71,11 +71,11 @@ async fn a_model_that_is_late_costs_its_own_part_alone() {
     let job: Job = wire::decode(&job(0, &bus).payload).expect("a job");
     let asked = vec![also("stuck", Subject::Safety), also("quick", Subject::Text)];
     let deadline = Instant::now() + 2 * RETURN_MARGIN + Duration::from_secs(2);
-    let sights = worker.look(&job, asked, Priority::Realtime, deadline).await;
-    assert_eq!(sights.seen.safety, None);
-    let text = sights.seen.text.expect("the other one was in time");
+    let auxiliary = worker.look(&job, asked, Priority::Realtime, deadline).await;
+    assert_eq!(auxiliary.seen.safety, None);
+    let text = auxiliary.seen.text.expect("the other one was in time");
     assert_eq!(text.grades[0].score, 1.0);
-    assert!(sights.finished.is_some());
+    assert!(auxiliary.finished.is_some());
     let_go.store(true, Ordering::Relaxed);
     threads.expect("two threads").stop().await;
 }

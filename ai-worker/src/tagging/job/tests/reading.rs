@@ -54,12 +54,12 @@ impl Worker {
 
     fn models(self, batcher: &Arc<Batcher>) -> Models {
         let engines = |says: Option<Vec<f32>>| vec![Box::new(Says(says)) as Box<dyn Engine>];
-        let mut lines = tagger("lines", Kind::Lines, Some(Subject::Reading));
+        let mut lines = tagger("lines", ModelKind::Lines, Some(Subject::Reading));
         lines.gate = Some(Gate {
             plain: 0.0,
             text: 0.5,
         });
-        let mut reader = tagger("reader", Kind::Text, None);
+        let mut reader = tagger("reader", ModelKind::Text, None);
         let symbols = br#"{"symbols": ["", "a", "b", "c"]}"#;
         reader.alphabet = Some(Alphabet::from_json(symbols).expect("valid"));
         Models::new(vec![
@@ -78,7 +78,7 @@ impl Worker {
         let batcher = Arc::new(Batcher::new(1, 16));
         let watchdog = Arc::new(Watchdog::new(1, Duration::from_secs(60)));
         let models = Arc::new(self.models(&batcher));
-        let threads = EngineThreads::start(1, &batcher, &watchdog, &Alarm::default());
+        let threads = EngineThreads::start(1, &batcher, &watchdog, &FatalSignal::default());
         let worker = TaggingWorker {
             name: "worker".into(),
             bus: bus.clone(),
@@ -107,8 +107,8 @@ impl Worker {
     }
 }
 
-fn also(model: &str, looks_for: Subject) -> Also {
-    Also {
+fn also(model: &str, looks_for: Subject) -> AuxiliaryTile {
+    AuxiliaryTile {
         model: model.to_owned(),
         looks_for,
         tile: tile(),

@@ -1,8 +1,8 @@
 //! Publishing: every message mandatory, every confirm awaited. A queue is opened when it is first used. A supervisor rebuilds
 //! the connection when it is lost.
 
+mod heartbeat;
 mod outlet;
-mod pulse;
 mod room;
 mod session;
 mod supervisor;
@@ -25,7 +25,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Broker, Place,
+    Broker, QueueRole,
     envelope::Envelope,
     outbox::{Due, Outbox, Waiting, pack},
 };
@@ -135,7 +135,7 @@ impl Publisher {
         properties: BasicProperties,
     ) -> Result<(), QueueError> {
         let shard = Outgoing {
-            place: Place::Shards,
+            place: QueueRole::Shards,
             payload,
             properties,
             is_new: true,
@@ -146,7 +146,7 @@ impl Publisher {
     /// A copy of a job that was in a queue before: there is always room for it.
     pub async fn publish_copy(
         &self,
-        place: Place,
+        place: QueueRole,
         payload: Bytes,
         properties: BasicProperties,
     ) -> Result<(), QueueError> {
@@ -213,7 +213,7 @@ impl Publisher {
         )
         .record(jobs.len() as f64);
         let bundle = Outgoing {
-            place: Place::Jobs(queue),
+            place: QueueRole::Jobs(queue),
             payload,
             properties: envelope.properties(queue),
             is_new: true,
@@ -232,7 +232,7 @@ impl Publisher {
         self.session()?.declare().await
     }
 
-    pub async fn depth(&self, place: Place) -> Result<Depth, QueueError> {
+    pub async fn depth(&self, place: QueueRole) -> Result<Depth, QueueError> {
         let session = self.session()?;
         let depth = timeout(self.shared.timeout, session.depth(place)).await;
         depth.unwrap_or(Err(QueueError::TimedOut))

@@ -11,19 +11,19 @@ use tokio::time::{Instant, sleep_until};
 use super::room::{self, Room};
 use crate::queue::{
     QueueError,
-    rabbit::{Link, Place, topology::Topology},
+    rabbit::{Link, QueueRole, topology::Topology},
 };
 
 /// Between two looks at a full queue, for all who wait to be let in or refused.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 pub struct Outlet {
-    place: Place,
+    place: QueueRole,
     open: tokio::sync::Mutex<Option<Arc<Open>>>,
 }
 
 pub struct Open {
-    place: Place,
+    place: QueueRole,
     /// The queue has a channel to itself: lapin hands a returned message to whichever confirm of its channel comes next.
     pub channel: Channel,
     /// For looks, which wait behind no message.
@@ -40,7 +40,7 @@ pub struct Held {
 }
 
 impl Outlet {
-    pub fn new(place: Place) -> Self {
+    pub fn new(place: QueueRole) -> Self {
         Self {
             place,
             open: tokio::sync::Mutex::default(),
@@ -107,9 +107,9 @@ impl Open {
     fn try_take(self: &Arc<Self>, topology: &Topology) -> Option<Held> {
         let taken = self.room().take(Instant::now().into_std());
         match taken {
-            room::Place::None => return None,
-            room::Place::Taken => {}
-            room::Place::TakenAndDue => {
+            room::QueueRole::None => return None,
+            room::QueueRole::Taken => {}
+            room::QueueRole::TakenAndDue => {
                 tokio::spawn(self.clone().look_by_the_way(topology.clone()));
             }
         }

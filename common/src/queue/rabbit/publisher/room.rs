@@ -31,7 +31,7 @@ pub struct Room {
 
 /// What comes of asking for room.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum QueueRole {
     /// There is room, and it is taken.
     Taken,
     /// The same, and it is time for a look.
@@ -60,10 +60,10 @@ impl Room {
         }
     }
 
-    pub fn take(&mut self, now: Instant) -> Place {
+    pub fn take(&mut self, now: Instant) -> QueueRole {
         let length = self.length();
         if length >= self.most {
-            return Place::None;
+            return QueueRole::None;
         }
         self.under_way += 1;
         let (share, of) = NEARLY;
@@ -73,9 +73,9 @@ impl Room {
             LOOK_EVERY
         };
         if now.duration_since(self.tried) < every {
-            return Place::Taken;
+            return QueueRole::Taken;
         }
-        Place::TakenAndDue
+        QueueRole::TakenAndDue
     }
 
     /// What was sent is in the queue now.
@@ -128,12 +128,12 @@ mod tests {
     fn what_is_sent_counts_before_and_after_its_confirm() {
         let now = Instant::now();
         let mut room = Room::new(3, 1, now);
-        assert_eq!(room.take(now), Place::Taken);
+        assert_eq!(room.take(now), QueueRole::Taken);
         room.confirm();
-        assert_eq!(room.take(now), Place::Taken);
-        assert_eq!(room.take(now), Place::None);
+        assert_eq!(room.take(now), QueueRole::Taken);
+        assert_eq!(room.take(now), QueueRole::None);
         room.give_up();
-        assert_eq!(room.take(now), Place::Taken, "it never came there");
+        assert_eq!(room.take(now), QueueRole::Taken, "it never came there");
     }
 
     #[test]
@@ -144,9 +144,9 @@ mod tests {
             room.take(now);
             room.confirm();
         }
-        assert_eq!(room.take(now), Place::None);
+        assert_eq!(room.take(now), QueueRole::None);
         look(&mut room, now, 0);
-        assert_eq!(room.take(now), Place::Taken, "workers have taken them");
+        assert_eq!(room.take(now), QueueRole::Taken, "workers have taken them");
     }
 
     #[test]
@@ -157,26 +157,26 @@ mod tests {
         let look = room.begin_look(now);
         room.confirm();
         room.end_look(&look, 0);
-        assert_eq!(room.take(now), Place::Taken);
-        assert_eq!(room.take(now), Place::None);
+        assert_eq!(room.take(now), QueueRole::Taken);
+        assert_eq!(room.take(now), QueueRole::None);
     }
 
     #[test]
     fn looks_are_due_at_a_bounded_rate_and_more_often_when_it_gets_tight() {
         let start = Instant::now();
         let mut room = Room::new(10, 0, start);
-        assert_eq!(room.take(start + LOOK_OFTEN), Place::Taken);
-        assert_eq!(room.take(start + LOOK_EVERY), Place::TakenAndDue);
+        assert_eq!(room.take(start + LOOK_OFTEN), QueueRole::Taken);
+        assert_eq!(room.take(start + LOOK_EVERY), QueueRole::TakenAndDue);
         let second = room.begin_look(start + LOOK_EVERY);
         assert_eq!(
             room.take(start + LOOK_EVERY),
-            Place::Taken,
+            QueueRole::Taken,
             "it is under way"
         );
         room.end_look(&second, 8 - 3);
         assert_eq!(
             room.take(start + LOOK_EVERY + LOOK_OFTEN),
-            Place::TakenAndDue,
+            QueueRole::TakenAndDue,
             "8 of 10"
         );
     }
@@ -187,7 +187,7 @@ mod tests {
         let mut room = Room::new(10, 0, start);
         let later = start + LOOK_EVERY;
         room.begin_look(later);
-        assert_eq!((room.take(later), room.looked()), (Place::Taken, start));
-        assert_eq!(room.take(later + LOOK_EVERY), Place::TakenAndDue);
+        assert_eq!((room.take(later), room.looked()), (QueueRole::Taken, start));
+        assert_eq!(room.take(later + LOOK_EVERY), QueueRole::TakenAndDue);
     }
 }

@@ -10,14 +10,14 @@ use tokio::{
 };
 
 use super::{
+    heartbeat::Heartbeat,
     outlet::{Held, Open, Outlet},
-    pulse::Pulse,
 };
 use crate::{
     backoff::Pauses,
     queue::{
         Depth, QueueError,
-        rabbit::{Broker, Link, Place, topology::is_missing, within},
+        rabbit::{Broker, Link, QueueRole, topology::is_missing, within},
     },
 };
 
@@ -35,10 +35,10 @@ const DECLARE_TRIES: u32 = 4;
 pub struct Session {
     broker: Arc<Broker>,
     pub link: Link,
-    /// One for each queue, in the order of `Place::index`.
+    /// One for each queue, in the order of `QueueRole::index`.
     outlets: Vec<Outlet>,
     inspect: tokio::sync::Mutex<Option<Channel>>,
-    pulse: Pulse,
+    heartbeat: Heartbeat,
     /// For one message to be confirmed.
     patience: Duration,
     /// Messages that a queue may hold.
@@ -50,7 +50,7 @@ pub type Published = oneshot::Receiver<Result<(), QueueError>>;
 
 /// What is sent into which queue.
 pub struct Outgoing {
-    pub place: Place,
+    pub place: QueueRole,
     pub payload: Bytes,
     pub properties: BasicProperties,
     /// Refused where the queue is full. A copy is not: its original is in the queue, or was.
@@ -58,7 +58,7 @@ pub struct Outgoing {
 }
 
 /// On its way into an open queue.
-struct Departed {
+struct Unconfirmed {
     open: Arc<Open>,
     room: Option<Held>,
     outgoing: Outgoing,
@@ -74,9 +74,9 @@ impl Session {
         Ok(Self {
             broker: broker.clone(),
             link,
-            outlets: Place::all().map(Outlet::new).collect(),
+            outlets: QueueRole::all().map(Outlet::new).collect(),
             inspect: tokio::sync::Mutex::default(),
-            pulse: Pulse::new(),
+            heartbeat: Heartbeat::new(),
             patience,
             max_length,
         })
@@ -89,13 +89,13 @@ impl Session {
 
     /// Makes all queues that are not there.
     pub async fn declare(&self) -> Result<(), QueueError> {
-        for place in Place::all() {
+        for place in QueueRole::all() {
             self.declare_one(place).await?;
         }
         Ok(())
     }
 
-    async fn declare_one(&self, place: Place) -> Result<(), QueueError> {
+    async fn declare_one(&self, place: QueueRole) -> Result<(), QueueError> {
         let mut tried = 1;
         loop {
             match within(self.broker.topology.ensure(&self.link, place)).await {
@@ -124,10 +124,10 @@ impl Session {
         let began = Instant::now();
         let by = began + self.patience;
         let is_copy = !outgoing.is_new;
-        let Ok(departed) = timeout_at(by, self.depart(outgoing)).await else {
+        let Ok(unconfirmed) = timeout_at(by, self.depart(outgoing)).await else {
             return self.late(began);
         };
-        let mut delivered = Box::pin(self.clone().deliver(departed?));
+        let mut delivered = Box::pin(self.clone().deliver(unconfirmed?));
         match timeout_at(by, &mut delivered).await {
             Ok(delivered) => delivered,
             // The caller knows already. The connection is sound: wait for the broker to recover.
@@ -146,7 +146,7 @@ impl Session {
     }
 
     /// Finds the queue open, with room for the message.
-    async fn depart(self: &Arc<Self>, outgoing: Outgoing) -> Result<Departed, QueueError> {
+    async fn depart(self: &Arc<Self>, outgoing: Outgoing) -> Result<Unconfirmed, QueueError> {
         let topology = &self.broker.topology;
         let outlet = &self.outlets[outgoing.place.index()];
         let opened = outlet.open(&self.link, topology, self.max_length).await;
@@ -163,29 +163,29 @@ impl Session {
             }
             room => room?,
         };
-        Ok(Departed {
+        Ok(Unconfirmed {
             open,
             room,
             outgoing,
         })
     }
 
-    async fn deliver(self: Arc<Self>, departed: Departed) -> Result<(), QueueError> {
-        let Departed {
+    async fn deliver(self: Arc<Self>, unconfirmed: Unconfirmed) -> Result<(), QueueError> {
+        let Unconfirmed {
             open,
             room,
             outgoing,
-        } = departed;
+        } = unconfirmed;
         let place = outgoing.place;
         let judged = tokio::select! {
             biased;
-            confirmation = self.insist(&open.channel, outgoing) => judge(confirmation),
+            confirmation = self.publish_until_confirmed(&open.channel, outgoing) => judge(confirmation),
             // lapin never answers what it was about to write when the connection went.
             () = self.link.broken() => Err(QueueError::Unavailable("the connection was lost".to_owned())),
         };
         match &judged {
             Ok(()) => {
-                self.pulse.beat();
+                self.heartbeat.beat();
                 if let Some(room) = room {
                     room.confirm();
                 }
@@ -201,7 +201,11 @@ impl Session {
 
     /// Sends again what the queue could not take. We keep the length of queues, so it is in trouble: just made, without a
     /// leader for a moment, or on a node that goes.
-    async fn insist(&self, channel: &Channel, outgoing: Outgoing) -> lapin::Result<Confirmation> {
+    async fn publish_until_confirmed(
+        &self,
+        channel: &Channel,
+        outgoing: Outgoing,
+    ) -> lapin::Result<Confirmation> {
         for tried in 1..SEND_TRIES {
             match self.confirmation(channel, &outgoing).await {
                 Ok(Confirmation::Nack(None)) => sleep(AGAIN_AFTER.after(tried)).await,
@@ -241,7 +245,7 @@ impl Session {
     }
 
     fn late(self: &Arc<Self>, began: Instant) -> Result<(), QueueError> {
-        if self.pulse.is_silent_since(began) && self.pulse.begin_asking() {
+        if self.heartbeat.is_silent_since(began) && self.heartbeat.begin_asking() {
             tokio::spawn(self.clone().ask_for_a_sign_of_life());
         }
         Err(QueueError::TimedOut)
@@ -251,15 +255,15 @@ impl Session {
     async fn ask_for_a_sign_of_life(self: Arc<Self>) {
         let began = Instant::now();
         match timeout(self.patience, self.link.channel()).await {
-            Ok(Ok(_)) => self.pulse.beat(),
+            Ok(Ok(_)) => self.heartbeat.beat(),
             // It may have confirmed something meanwhile.
-            Ok(Err(_)) | Err(_) if self.pulse.is_silent_since(began) => self.link.give_up(),
+            Ok(Err(_)) | Err(_) if self.heartbeat.is_silent_since(began) => self.link.give_up(),
             Ok(Err(_)) | Err(_) => {}
         }
-        self.pulse.end_asking();
+        self.heartbeat.end_asking();
     }
 
-    pub async fn depth(&self, place: Place) -> Result<Depth, QueueError> {
+    pub async fn depth(&self, place: QueueRole) -> Result<Depth, QueueError> {
         let mut inspect = self.inspect.lock().await;
         // Taken out while in use: a queue that is missing closes the channel.
         let channel = match inspect.take() {

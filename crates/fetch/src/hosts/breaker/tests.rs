@@ -108,7 +108,7 @@ fn a_late_success_of_an_earlier_visit_closes_it_and_a_late_failure_changes_nothi
     let (mut breaker, now) = opened();
     assert_eq!(
         breaker.leave(
-            Entry::Visitor,
+            Entry::Normal,
             Verdict::Failed(Code::SourceTooLarge),
             now,
             0.0
@@ -116,7 +116,7 @@ fn a_late_success_of_an_earlier_visit_closes_it_and_a_late_failure_changes_nothi
         None
     );
     assert_eq!(breaker.refuses(now), Some(Code::SourceTimeout));
-    breaker.leave(Entry::Visitor, Verdict::Served, now, 0.0);
+    breaker.leave(Entry::Normal, Verdict::Served, now, 0.0);
     assert_eq!(breaker.refuses(now), None);
 }
 
@@ -158,7 +158,7 @@ fn a_host_that_asks_for_a_rest_gets_it_and_then_a_probe() {
         "no shorter than it was"
     );
     // The verdict on the visit that brought the wish changes nothing.
-    assert_eq!(breaker.leave(Entry::Visitor, FAILED, now, 0.0), None);
+    assert_eq!(breaker.leave(Entry::Normal, FAILED, now, 0.0), None);
     assert_eq!(breaker.enter(now + PAUSE), Ok(Entry::Probe(1)));
     assert_eq!(
         breaker.leave(Entry::Probe(1), FAILED, now + PAUSE, 0.0),
@@ -180,7 +180,7 @@ fn a_host_that_asks_for_a_rest_gets_it_and_then_a_probe() {
 fn a_success_of_before_does_not_end_a_rest() {
     let (mut breaker, now) = breaker();
     breaker.back_off(now, PAUSE);
-    breaker.leave(Entry::Visitor, Verdict::Served, now + PAUSE / 2, 0.0);
+    breaker.leave(Entry::Normal, Verdict::Served, now + PAUSE / 2, 0.0);
     assert_eq!(
         breaker.open_circuit(now + PAUSE / 2),
         Some(OpenCircuit {
@@ -202,7 +202,7 @@ fn a_probe_of_an_earlier_opening_is_a_visitor() {
     let now = now + PAUSE;
     let early = breaker.enter(now).expect("the first probe");
     // A visit of before ends well, and the host fails anew.
-    breaker.leave(Entry::Visitor, Verdict::Served, now, 0.0);
+    breaker.leave(Entry::Normal, Verdict::Served, now, 0.0);
     for _ in 0..3 {
         visit(&mut breaker, FAILED, now);
     }
@@ -223,7 +223,7 @@ fn pauses_are_spread() {
     let (mut breaker, now) = breaker();
     breaker.failures = 2;
     assert_eq!(
-        breaker.leave(Entry::Visitor, FAILED, now, 1.0),
+        breaker.leave(Entry::Normal, FAILED, now, 1.0),
         Some(PAUSE.mul_f64(1.25))
     );
 }

@@ -9,7 +9,7 @@ use std::{
 use common::shutdown::Shutdown;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Breakdown {
+pub enum EngineFailure {
     #[error("the engine panicked")]
     Panicked,
     #[error("a batch has been running for {0:?}")]
@@ -22,23 +22,26 @@ pub enum Breakdown {
 
 /// Rings once; whoever listens learns the first reason.
 #[derive(Clone, Debug, Default)]
-pub struct Alarm {
-    reason: Arc<OnceLock<Breakdown>>,
+pub struct FatalSignal {
+    reason: Arc<OnceLock<EngineFailure>>,
     rung: Shutdown,
 }
 
-impl Alarm {
-    pub fn ring(&self, breakdown: Breakdown) {
+impl FatalSignal {
+    pub fn set(&self, breakdown: EngineFailure) {
         let _ = self.reason.set(breakdown);
         self.rung.cancel();
     }
 
-    pub async fn rung(&self) -> Breakdown {
+    pub async fn wait(&self) -> EngineFailure {
         self.rung.cancelled().await;
-        self.reason.get().cloned().unwrap_or(Breakdown::Panicked)
+        self.reason
+            .get()
+            .cloned()
+            .unwrap_or(EngineFailure::Panicked)
     }
 
-    pub fn has_rung(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         self.rung.is_cancelled()
     }
 }

@@ -2,7 +2,7 @@
 
 use common::{
     fault::{Code, Fault},
-    model::{Kind, Subject},
+    model::{ModelKind, Subject},
     stage::Stage,
     wire::{Features, ModelInfo},
 };
@@ -43,7 +43,7 @@ pub fn choose<'a>(
 /// Returns those who read what another one finds, each once. They are shown no picture, but an answer depends on them.
 fn all_readers<'a>(models: impl Iterator<Item = &'a ModelInfo>) -> Result<Vec<ModelInfo>, Fault> {
     let mut readers: Vec<ModelInfo> = models
-        .filter(|model| model.kind == Kind::Text)
+        .filter(|model| model.kind == ModelKind::Text)
         .cloned()
         .collect();
     readers.sort_by(|a, b| (&a.id.name, &a.id.version).cmp(&(&b.id.name, &b.id.version)));
@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    fn model(name: &str, kind: Kind, looks_for: Option<Subject>) -> ModelInfo {
+    fn model(name: &str, kind: ModelKind, looks_for: Option<Subject>) -> ModelInfo {
         ModelInfo {
             id: ModelId {
                 name: name.into(),
@@ -145,10 +145,10 @@ mod tests {
 
     #[test]
     fn who_asks_for_people_gets_faces_where_there_is_a_model() {
-        let tagger = model("tagger", Kind::Softmax, None);
+        let tagger = model("tagger", ModelKind::Softmax, None);
         // A worker of before says of no detector what it looks for.
-        let bodies = model("bodies", Kind::Detector, None);
-        let faces = model("faces", Kind::Detector, Some(Subject::Faces));
+        let bodies = model("bodies", ModelKind::Detector, None);
+        let faces = model("faces", ModelKind::Detector, Some(Subject::Faces));
         let both = [tagger.clone(), faces, bodies.clone()];
         assert_eq!(
             names(&choose(&tagger, PEOPLE, both.iter())),
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_nobody_looks_for_is_said_with_what_would() {
-        let tagger = model("tagger", Kind::Softmax, None);
+        let tagger = model("tagger", ModelKind::Softmax, None);
         for (asked, model) in [
             (PEOPLE, "coco-ssd"),
             (

@@ -8,12 +8,12 @@ use std::sync::{
 
 use tokio::time::Instant;
 
-pub struct Pulse {
+pub struct Heartbeat {
     heard: Mutex<Instant>,
     is_asking: AtomicBool,
 }
 
-impl Pulse {
+impl Heartbeat {
     pub fn new() -> Self {
         Self {
             heard: Mutex::new(Instant::now()),

@@ -12,7 +12,7 @@ use common::queue::ShardDelivery;
 /// place of the delivery in hand, or the other way round, so that one of the two is acked at once: it would hold a place
 /// and do nothing.
 #[derive(Debug, Default)]
-pub struct InHand(Arc<Mutex<HashMap<String, Lease>>>);
+pub struct HeldShards(Arc<Mutex<HashMap<String, Lease>>>);
 
 #[derive(Debug)]
 struct Lease {
@@ -39,7 +39,7 @@ pub struct Holding {
     is_over: bool,
 }
 
-impl InHand {
+impl HeldShards {
     pub fn take(&self, shard: &str, delivery: ShardDelivery, call: u64) -> Taken {
         let mut all = lock(&self.0);
         let lease = Lease { delivery, call };
@@ -124,13 +124,13 @@ mod tests {
         }
         // There are places for two; while the copy had one, the other shard could not come.
         let mut shards = queue.consume_shards(testing::prefetch(2), Shutdown::new());
-        let in_hand = InHand::default();
+        let held_shards = HeldShards::default();
         let first = shards.next().await.expect("a shard");
-        let Taken::First(holding) = in_hand.take("shard 0", first, 0) else {
+        let Taken::First(holding) = held_shards.take("shard 0", first, 0) else {
             panic!("nobody has it");
         };
         let copy = shards.next().await.expect("a shard");
-        let Taken::Copy(older) = in_hand.take("shard 0", copy, 0) else {
+        let Taken::Copy(older) = held_shards.take("shard 0", copy, 0) else {
             panic!("it is in hand");
         };
         assert_eq!(&*older.payload, b"one", "the later delivery is alive");
@@ -150,13 +150,13 @@ mod tests {
             queue.publish_shard(payload.into()).await.expect("room");
         }
         let mut shards = queue.consume_shards(testing::prefetch(2), Shutdown::new());
-        let in_hand = InHand::default();
+        let held_shards = HeldShards::default();
         let later = shards.next().await.expect("a shard");
-        let Taken::First(holding) = in_hand.take("shard 0", later, 1_800) else {
+        let Taken::First(holding) = held_shards.take("shard 0", later, 1_800) else {
             panic!("nobody has it");
         };
         let earlier = shards.next().await.expect("a shard");
-        let Taken::Copy(copy) = in_hand.take("shard 0", earlier, 0) else {
+        let Taken::Copy(copy) = held_shards.take("shard 0", earlier, 0) else {
             panic!("it is in hand");
         };
         assert_eq!(&*copy.payload, b"earlier");

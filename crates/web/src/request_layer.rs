@@ -19,7 +19,7 @@ use crate::{
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The outermost layer.
-pub async fn edge(mut request: Request, next: Next) -> Response {
+pub async fn request_layer(mut request: Request, next: Next) -> Response {
     let id = RequestId::random();
     request.extensions_mut().insert(Arrived(Instant::now()));
     request.extensions_mut().insert(id.clone());
@@ -71,7 +71,7 @@ mod tests {
         }
         let router = Router::new()
             .route("/", get(broken))
-            .layer(middleware::from_fn(edge));
+            .layer(middleware::from_fn(request_layer));
         let request = Request::get("/").body(Body::empty()).expect("a request");
         let response = router.oneshot(request).await.expect("infallible");
         assert_eq!(response.status(), 500);

@@ -11,14 +11,14 @@ use tokio::sync::{
 
 /// Where shards ask for others to be worked on in their place.
 #[derive(Clone, Debug)]
-pub struct StandIns {
+pub struct ExtraSlots {
     places: Arc<Semaphore>,
-    asked: UnboundedSender<StandIn>,
+    asked: UnboundedSender<ExtraSlot>,
 }
 
 /// One more place for shards, until it is dropped.
 #[derive(Debug)]
-pub struct StandIn {
+pub struct ExtraSlot {
     _place: OwnedSemaphorePermit,
     /// The shard that asked waits no longer.
     pub over: Shutdown,
@@ -26,30 +26,30 @@ pub struct StandIn {
 
 /// Dropped, no further shard is taken in the place of the one that asked.
 #[derive(Debug)]
-pub struct Asked(Shutdown);
+pub struct SlotRequest(Shutdown);
 
-impl StandIns {
+impl ExtraSlots {
     /// `places`: shards at the most that are taken so at one time.
-    pub fn new(places: usize) -> (Self, UnboundedReceiver<StandIn>) {
+    pub fn new(places: usize) -> (Self, UnboundedReceiver<ExtraSlot>) {
         let (asked, to_take) = unbounded_channel();
         let places = Arc::new(Semaphore::new(places));
         (Self { places, asked }, to_take)
     }
 
     /// Returns nothing where there is no place.
-    pub fn ask(&self) -> Option<Asked> {
+    pub fn ask(&self) -> Option<SlotRequest> {
         let place = self.places.clone().try_acquire_owned().ok()?;
         let over = Shutdown::new();
-        let stand_in = StandIn {
+        let extra_slot = ExtraSlot {
             _place: place,
             over: over.clone(),
         };
-        self.asked.send(stand_in).ok()?;
-        Some(Asked(over))
+        self.asked.send(extra_slot).ok()?;
+        Some(SlotRequest(over))
     }
 }
 
-impl Drop for Asked {
+impl Drop for SlotRequest {
     fn drop(&mut self) {
         self.0.cancel();
     }
