@@ -141,27 +141,38 @@ impl Work<'_> {
                 return Ok(Done::cached(answered, Layer::Url));
             }
         };
-        match caching {
-            Some(caching) if kept == Kept::Yes => {
-                self.tag_unless_known(caching, url, image, coming).await
-            }
-            _ => {
-                self.context.end(Stage::Fetch);
-                let prepared = self.prepare(image).await?;
-                self.tag(prepared, coming).await
-            }
+        let Some(caching) = caching.filter(|_| kept == Kept::Yes) else {
+            self.context.end(Stage::Fetch);
+            let prepared = self.prepare(image).await?;
+            return self.tag(prepared, coming).await;
+        };
+        let bytes = file::digest(self.app, &image.bytes, self.deadline).await?;
+        let known = self.known(caching, url, &image, bytes).await;
+        if let Some(answered) = known {
+            image.known_before();
+            return Ok(Done::cached(answered, Layer::Bytes));
         }
+        let prepared = self.prepare(image).await?;
+        let tile = tiles_digest(&prepared);
+        let done = match caching.cache.by_tile(&caching.key, tile).await {
+            Some(answered) => {
+                self.context.end(Stage::Prepare);
+                Done::copied(prepared.facts, answered)
+            }
+            None => self.tag(prepared, coming).await?,
+        };
+        done.keep(caching, bytes, tile).await;
+        Ok(done)
     }
 
-    /// Tags the image unless the cache knows its bytes, or what becomes of them, and keeps what comes of it.
-    async fn tag_unless_known(
-        mut self,
+    /// Returns the answer for these bytes, if there is one, and notes that they are what lies at the URL.
+    async fn known(
+        &mut self,
         caching: &Caching<'_>,
         url: Option<Digest>,
-        image: ImageBytes,
-        coming: PendingPublish,
-    ) -> Result<Done, Fault> {
-        let bytes = file::digest(self.app, &image.bytes, self.deadline).await?;
+        image: &ImageBytes,
+        bytes: Digest,
+    ) -> Option<Answered> {
         let cache = caching.cache;
         let keeping = async {
             if let (Some(url), Some(validity)) = (url, &image.validity) {
@@ -171,21 +182,7 @@ impl Work<'_> {
         // At one time: both go to the result store in one piece.
         let ((), known) = tokio::join!(keeping, cache.by_bytes(&caching.key, bytes));
         self.context.end(Stage::Fetch);
-        if let Some(answered) = known {
-            image.known_before();
-            return Ok(Done::cached(answered, Layer::Bytes));
-        }
-        let prepared = self.prepare(image).await?;
-        let tile = tiles_digest(&prepared);
-        let done = match cache.by_tile(&caching.key, tile).await {
-            Some(answered) => {
-                self.context.end(Stage::Prepare);
-                Done::copied(prepared.facts, answered)
-            }
-            None => self.tag(prepared, coming).await?,
-        };
-        done.keep(caching, bytes, tile).await;
-        Ok(done)
+        known
     }
 
     /// Reads the image, from wherever it comes.
