@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use clap::Parser;
 use common::{
     bus::Inbox,
+    outside::Outside,
     queue::{JobQueue, Priority, Queue},
     shutdown::Shutdown,
     store::Store,
@@ -63,6 +64,14 @@ impl Harness {
         let settings = Self::settings(args);
         let mut resources = Self::open(&settings, World::default()).await;
         resources.ledger = Ledger::new(Store::over(Arc::new(objects.clone())));
+        Self::run(settings, resources, behaviour).await
+    }
+
+    /// With a bucket of somebody else's at `s3://theirs`.
+    pub async fn with_bucket(args: &[&str], behaviour: Behaviour, objects: &FaultyStore) -> Self {
+        let settings = Self::settings(args);
+        let mut resources = Self::open(&settings, World::default()).await;
+        resources.outside = Outside::over("theirs", Arc::new(objects.clone()));
         Self::run(settings, resources, behaviour).await
     }
 
