@@ -18,6 +18,7 @@ use object_store::{
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
     memory::InMemory, path::Path,
 };
+use tokio::sync::watch;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,6 +31,8 @@ pub enum StoreFault {
     Unavailable,
     /// Every request takes so long.
     Slow(Duration),
+    /// A write waits until the store is healed.
+    Held,
     /// There is no room on the disk for what is to be written. What is there can be read.
     Full,
 }
@@ -47,6 +50,25 @@ pub struct FaultyStore {
     objects: Arc<InMemory>,
     ahead: Arc<Mutex<Option<Ahead>>>,
     met: Arc<AtomicUsize>,
+    writes: Arc<AtomicUsize>,
+    /// Hears of each change of what goes wrong.
+    changed: watch::Sender<()>,
+}
+
+/// A write that is under way.
+struct Write<'a>(&'a AtomicUsize);
+
+impl<'a> Write<'a> {
+    fn begin(under_way: &'a AtomicUsize) -> Self {
+        under_way.fetch_add(1, Relaxed);
+        Self(under_way)
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 impl FaultyStore {
@@ -69,6 +91,11 @@ impl FaultyStore {
         self.met.load(Relaxed)
     }
 
+    /// Writes that are under way.
+    pub fn writes(&self) -> usize {
+        self.writes.load(Relaxed)
+    }
+
     /// Paths of all objects.
     pub async fn paths(&self) -> Vec<String> {
         let listed = self
@@ -82,6 +109,7 @@ impl FaultyStore {
 
     fn set(&self, ahead: Option<Ahead>) {
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+        self.changed.send_replace(());
     }
 
     /// Returns the fault that this request meets.
@@ -147,8 +175,12 @@ impl ObjectStore for FaultyStore {
         payload: PutPayload,
         mut options: PutOptions,
     ) -> Result<PutResult> {
+        let _under_way = Write::begin(&self.writes);
+        // Before the fault is met, so that no change is missed.
+        let mut changed = self.changed.subscribe();
         match self.meet(|_| true) {
             None => {}
+            Some(StoreFault::Held) => changed.changed().await.expect("the store is there"),
             Some(StoreFault::Refuses) => {
                 return Err(Error::AlreadyExists {
                     path: location.to_string(),

@@ -176,6 +176,8 @@ fn options(trap: &Trap, ports: &[TcpListener], keys: &Keys, root: &NamedTempFile
             "--fetch-ports",
             format!("80,443,8080,8443,{},{}", trap.port, own.port()),
         ),
+        // The network's own NAT64, which looks public.
+        ("--fetch-refuse-nets", "2a02:64::/96".to_owned()),
         ("--fetch-connect-timeout-ms", "500".to_owned()),
         ("--fetch-first-byte-timeout-ms", "1000".to_owned()),
         ("--fetch-timeout-ms", "3000".to_owned()),

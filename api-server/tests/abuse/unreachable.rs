@@ -15,7 +15,7 @@ use crate::{
     world::{OWN_PUBLIC, World},
 };
 
-const LITERALS: [(&str, &str); 31] = [
+const LITERALS: [(&str, &str); 32] = [
     ("ipv4_loopback", "127.0.0.1"),
     ("ipv4_unspecified", "0.0.0.0"),
     ("decimal", "2130706433"),
@@ -29,6 +29,7 @@ const LITERALS: [(&str, &str); 31] = [
     ("ipv6_compatible_loopback", "[::127.0.0.1]"),
     ("nat64", "[64:ff9b::a9fe:a9fe]"),
     ("nat64_local", "[64:ff9b:1::7f00:1]"),
+    ("nat64_of_the_networks_own", "[2a02:64::a9fe:a9fe]"),
     ("six_to_four", "[2002:7f00:1::]"),
     ("teredo", "[2001:0:4136:e378:8000:63bf:80ff:fffe]"),
     ("isatap", "[2606:4700::5efe:7f00:1]"),
@@ -49,7 +50,7 @@ const LITERALS: [(&str, &str); 31] = [
     ("reserved", "240.0.0.1"),
 ];
 
-const NAMES: [(&str, &str); 9] = [
+const NAMES: [(&str, &str); 10] = [
     ("localhost", "localhost"),
     ("localhost_with_dot", "localhost."),
     ("private_name", "private.example"),
@@ -57,6 +58,7 @@ const NAMES: [(&str, &str); 9] = [
     ("mapped_name", "mapped.example"),
     ("public_and_private_name", "mixed.example"),
     ("public_and_private_name_ipv6", "mixed-v6.example"),
+    ("name_behind_nat64", "nat64.example"),
     ("name_without_address", "empty.example"),
     ("unknown_name", "unknown.invalid"),
 ];

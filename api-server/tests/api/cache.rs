@@ -261,7 +261,12 @@ async fn a_client_that_has_the_answer_is_told_so() {
 }
 
 async fn post_with_key(api: &Harness, key: &str, body: &Value) -> Reply {
-    let request = api.client.post(api.url("/v1/tags")).json(body);
+    post_with_key_at(&api.base, api, key, body).await
+}
+
+/// At that server.
+async fn post_with_key_at(base: &str, api: &Harness, key: &str, body: &Value) -> Reply {
+    let request = api.client.post(format!("{base}/v1/tags")).json(body);
     let answer = request.header("idempotency-key", key).send().await;
     Reply::read(answer.expect("an answer")).await
 }
@@ -289,6 +294,41 @@ async fn a_request_that_is_sent_again_is_answered_as_before() {
     post_with_key(&api, &"x".repeat(256), &body)
         .await
         .is_problem(400, "invalid_request");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_used_at_two_servers_at_once_has_one_result() {
+    let origin = photos().await;
+    let mut api = cached(&origin, Behaviour::Slow(100)).await;
+    let bases = [api.base.clone(), api.beside().await];
+    let body = json!({"image": {"url": origin.url("/a.jpg")}, "cache": "no-store"});
+    let posts = (0..10).map(|n| post_with_key_at(&bases[n % 2], &api, "one", &body));
+    let replies = futures_util::future::join_all(posts).await;
+    let (worked, others): (Vec<_>, Vec<_>) = replies
+        .iter()
+        .partition(|reply| reply.json["cached"].is_null());
+    assert_eq!(
+        (worked.len(), api.worker.jobs.lock().unwrap().len()),
+        (1, 1)
+    );
+    found_by(worked[0], None);
+    for reply in others {
+        found_by(reply, Some("key"));
+        assert_eq!(reply.json["tags"], worked[0].json["tags"]);
+    }
+    let mut other = body.clone();
+    other["limit"] = json!(2);
+    for base in &bases {
+        found_by(
+            &post_with_key_at(base, &api, "one", &body).await,
+            Some("key"),
+        );
+        post_with_key_at(base, &api, "one", &other)
+            .await
+            .is_problem(422, "idempotency_mismatch");
+    }
+    assert_eq!(api.worker.jobs.lock().unwrap().len(), 1);
     api.finish().await;
 }
 

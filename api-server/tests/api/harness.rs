@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use clap::Parser;
 use common::{
     bus::Inbox,
+    outside::Outside,
     queue::{JobQueue, Priority, Queue},
     shutdown::Shutdown,
     store::Store,
@@ -34,6 +35,9 @@ pub struct Harness {
     pub shutdown: Shutdown,
     pub queue: Queue,
     server: Option<JoinHandle<anyhow::Result<()>>>,
+    /// Servers beside it.
+    others: Vec<JoinHandle<anyhow::Result<()>>>,
+    resources: Resources,
 }
 
 impl Harness {
@@ -63,6 +67,14 @@ impl Harness {
         let settings = Self::settings(args);
         let mut resources = Self::open(&settings, World::default()).await;
         resources.ledger = Ledger::new(Store::over(Arc::new(objects.clone())));
+        Self::run(settings, resources, behaviour).await
+    }
+
+    /// With a bucket of somebody else's at `s3://theirs`.
+    pub async fn with_bucket(args: &[&str], behaviour: Behaviour, objects: &FaultyStore) -> Self {
+        let settings = Self::settings(args);
+        let mut resources = Self::open(&settings, World::default()).await;
+        resources.outside = Outside::over("theirs", Arc::new(objects.clone()));
         Self::run(settings, resources, behaviour).await
     }
 
@@ -98,7 +110,7 @@ impl Harness {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
         let shutdown = Shutdown::new();
-        let server = Some(settings.run(resources, listener, shutdown.clone()));
+        let server = Some(settings.run(resources.clone(), listener, shutdown.clone()));
         // The memory bus hands out the inbox that the server itself has.
         let inbox = bus.open_inbox(API).await.expect("an inbox");
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -115,7 +127,21 @@ impl Harness {
             shutdown,
             queue,
             server,
+            others: Vec::new(),
+            resources,
         }
+    }
+
+    /// Starts another API server of the same fleet, and returns where it answers.
+    pub async fn beside(&mut self) -> String {
+        let mut settings = Self::settings(&[]);
+        settings.api.api_name = Some(format!("{API}-{}", self.others.len() + 2));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let base = format!("http://{}", listener.local_addr().expect("bound"));
+        let resources = self.resources.clone();
+        let server = api_server::run(settings.api, resources, listener, self.shutdown.clone());
+        self.others.push(tokio::spawn(server));
+        base
     }
 
     /// What a server that cannot start says.
@@ -193,10 +219,12 @@ impl Harness {
     pub async fn finish(mut self) {
         self.shutdown.cancel();
         let server = self.server.take().expect("finished once");
-        let ended = timeout(Duration::from_secs(5), server)
-            .await
-            .expect("the server ends");
-        ended.expect("no panic").expect("no error");
+        for server in std::mem::take(&mut self.others).into_iter().chain([server]) {
+            let ended = timeout(Duration::from_secs(5), server)
+                .await
+                .expect("the server ends");
+            ended.expect("no panic").expect("no error");
+        }
         assert_eq!(self.inbox.len(), 0, "open waiters");
         self.worker.stop().await;
         assert_eq!(

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testing::servers::eventually;
+use testing::{
+    objects::{FaultyStore, StoreFault},
+    servers::eventually,
+};
 use url::Url;
 
 use crate::{
@@ -175,5 +178,45 @@ async fn nothing_is_written_where_it_must_not() {
         1,
         "they can still be read here"
     );
+    api.finish().await;
+}
+
+/// One after the other they would take hours, and all at once more memory than there is.
+#[tokio::test]
+async fn thirty_two_files_are_written_at_once_and_no_more() {
+    const AT_ONCE: usize = 32;
+    const FILES: usize = 40;
+    let album = Album::start().await;
+    let bucket = FaultyStore::default();
+    bucket.fail(StoreFault::Held);
+    let options = [
+        "--fetch-allow-origin",
+        &album.base,
+        "--batch-shard-items",
+        "1",
+    ];
+    let api = Harness::with_bucket(&options, Behaviour::Look, &bucket).await;
+    let names: Vec<_> = (0..FILES).map(|number| format!("good-{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let body = json!({"items": items(&album, &names), "output": "s3://theirs/out"});
+    let id = create(&api, body).await;
+    eventually("so many are under way", async || {
+        (bucket.writes() >= AT_ONCE).then_some(())
+    })
+    .await;
+    // Whatever else can go on has gone on once the same process has answered.
+    for _ in 0..3 {
+        let batch = api.get(&format!("/v1/batches/{id}")).await.json;
+        assert_eq!(batch["output"]["status"], "pending");
+        assert_eq!(bucket.writes(), AT_ONCE);
+    }
+    bucket.heal();
+    let batch = ended(&api, &id).await;
+    assert_eq!(
+        (&batch["output"]["status"], &batch["output"]["files"]),
+        (&json!("written"), &json!(FILES)),
+        "{batch}"
+    );
+    assert_eq!(bucket.paths().await.len(), FILES + 1, "and what says so");
     api.finish().await;
 }

@@ -75,6 +75,8 @@ impl Table {
             "mapped.example" => vec!["::ffff:127.0.0.1"],
             "mixed.example" => vec!["8.8.8.8", "127.0.0.1"],
             "mixed-v6.example" => vec!["::1", "2606:4700::1111"],
+            // As DNS64 makes it of 10.0.0.1.
+            "nat64.example" => vec!["2a02:64::a00:1"],
             "metadata.google.internal" => vec!["169.254.169.254"],
             // Public when it is looked at, private ever after.
             "rebinding.example" if self.rebinds.fetch_add(1, Ordering::SeqCst) == 0 => {

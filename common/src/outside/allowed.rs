@@ -60,6 +60,19 @@ impl Allowed {
         })
     }
 
+    pub fn over(bucket: &str, objects: Arc<dyn ObjectStore>) -> Self {
+        let below = Target {
+            scheme: "s3".to_owned(),
+            bucket: bucket.to_owned(),
+            path: Path::default(),
+        };
+        Self {
+            tenant: None,
+            below,
+            root: Root::Bucket(objects),
+        }
+    }
+
     pub fn place(&self, tenant: &str, target: &Target) -> Option<OutsidePath> {
         let is_theirs = self.tenant.as_ref().is_none_or(|of| of == tenant);
         let same = (&self.below.scheme, &self.below.bucket) == (&target.scheme, &target.bucket);

@@ -71,6 +71,11 @@ impl Outside {
         Self::open(SOURCE_ALLOW, &config.source_allow, config)
     }
 
+    /// A bucket that is handed in, all of which is every tenant's: `s3://BUCKET/…`.
+    pub fn over(bucket: &str, objects: Arc<dyn ObjectStore>) -> Self {
+        Self(Arc::new(vec![Allowed::over(bucket, objects)]))
+    }
+
     fn open(
         flag: &'static str,
         entries: &[String],

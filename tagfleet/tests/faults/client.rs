@@ -52,6 +52,12 @@ pub async fn tag(base: &str, timeout_ms: u64) -> Seen {
     send(base, timeout_ms, &PHOTO).await
 }
 
+/// The same under a name that makes it safe to send again.
+pub async fn tag_once(base: &str, key: &str, timeout_ms: u64) -> Seen {
+    let url = format!("{base}/v1/tags?features=tags&timeout_ms={timeout_ms}");
+    answer(with_photo(&url, &PHOTO).header("idempotency-key", key)).await
+}
+
 /// A picture that breaks some fake engines.
 pub async fn tag_black(base: &str, timeout_ms: u64) -> Seen {
     send(base, timeout_ms, &BLACK).await

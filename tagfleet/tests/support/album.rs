@@ -12,7 +12,7 @@ use std::{
 use axum::{
     Router,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER},
     routing::get,
 };
 use serde_json::json;
@@ -26,6 +26,8 @@ use tokio::{
 const DRIPPING: usize = 2;
 /// Before a slow photo.
 const SLOW: Duration = Duration::from_millis(400);
+/// Asked for by a host that rests.
+const REST_S: u64 = 2;
 
 #[derive(Clone)]
 pub struct Album {
@@ -39,6 +41,8 @@ struct Shared {
     hits: Mutex<HashMap<String, usize>>,
     /// Every photo is.
     slow: AtomicBool,
+    /// Some photos' host asks for rest.
+    resting: AtomicBool,
 }
 
 impl Album {
@@ -51,6 +55,7 @@ impl Album {
             photo: photo(256, 256),
             hits: Mutex::default(),
             slow: AtomicBool::new(false),
+            resting: AtomicBool::new(false),
         });
         let router = Router::new()
             .route("/{name}", get(image))
@@ -70,7 +75,7 @@ impl Album {
         self.bases.join(",")
     }
 
-    /// `good-1.jpg`, `slow-1.jpg`, `dead-1.jpg`, `broken-1.jpg`
+    /// `good-1.jpg`, `slow-1.jpg`, `dead-1.jpg`, `broken-1.jpg`, `resting-1.jpg`
     pub fn url(&self, name: &str) -> String {
         format!("{}/{name}", self.bases[0])
     }
@@ -89,6 +94,11 @@ impl Album {
     /// Whether every photo comes slowly.
     pub fn is_slow(&self, slow: bool) {
         self.shared.slow.store(slow, Relaxed);
+    }
+
+    /// Whether photos named `resting-1.jpg` are refused with the wish that nobody asks for a while.
+    pub fn rests(&self, resting: bool) {
+        self.shared.resting.store(resting, Relaxed);
     }
 
     /// A list of so many items, and how each must end: 5 % dead links, 2 % broken files, a few at hosts that drip.
@@ -129,7 +139,7 @@ fn base(listener: &TcpListener) -> String {
 async fn image(
     State(album): State<Arc<Shared>>,
     Path(name): Path<String>,
-) -> (StatusCode, Vec<u8>) {
+) -> (StatusCode, HeaderMap, Vec<u8>) {
     let photo = &album.photo;
     *album
         .hits
@@ -141,10 +151,15 @@ async fn image(
     if kind == "slow" || album.slow.load(Relaxed) {
         tokio::time::sleep(SLOW).await;
     }
+    let plain = |status, body| (status, HeaderMap::new(), body);
     match kind {
-        "dead" => (StatusCode::NOT_FOUND, vec![]),
-        "broken" => (StatusCode::OK, photo[..photo.len() / 2].to_vec()),
-        _ => (StatusCode::OK, photo.clone()),
+        "dead" => plain(StatusCode::NOT_FOUND, vec![]),
+        "broken" => plain(StatusCode::OK, photo[..photo.len() / 2].to_vec()),
+        "resting" if album.resting.load(Relaxed) => {
+            let rest = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from(REST_S))]);
+            (StatusCode::TOO_MANY_REQUESTS, rest, vec![])
+        }
+        _ => plain(StatusCode::OK, photo.clone()),
     }
 }
 

@@ -133,6 +133,36 @@ mod tests {
         }
     }
 
+    /// The last four bytes of an address below such a prefix are an IPv4 address. Nobody but the operator knows which prefix it is.
+    #[test]
+    fn a_nat64_prefix_of_the_networks_own_is_refused_where_it_is_named() {
+        let guard = |nets: &[&str]| {
+            let nets = nets.iter().map(|net| net.parse().expect("a net"));
+            Guard::with_own(nets.collect(), HashSet::new)
+        };
+        let allowed = |guard: &Guard| {
+            let addresses = [
+                "2a02:64::10.0.0.1",
+                "2a02:64::169.254.169.254",
+                "2a02:64::8.8.8.8",
+                "2a02:65::1",
+            ];
+            addresses.map(|text| {
+                let address: IpAddr = text.parse().expect("an address");
+                let url = format!("http://[{address}]/").parse().expect("a URL");
+                let is_allowed = guard.allows(&[address]);
+                assert_eq!(guard.allows_host(&url), is_allowed, "{text}");
+                is_allowed
+            })
+        };
+        assert_eq!(allowed(&guard(&[])), [true; 4], "they look public");
+        let whole = guard(&["2a02:64::/96"]);
+        assert_eq!(allowed(&whole), [false, false, false, true]);
+        // Where images are to be had through it, its private parts are named.
+        let parts = guard(&["2a02:64::10.0.0.0/104", "2a02:64::169.254.0.0/112"]);
+        assert_eq!(allowed(&parts), [false, false, true, true]);
+    }
+
     #[test]
     fn the_addresses_of_this_host_are_found() {
         assert!(

@@ -9,9 +9,10 @@ use crate::{
     account::Account,
     batch::Batch,
     brokers::shared,
-    client::{Load, tag},
+    client::{Load, tag, tag_once},
     cut_apart::cut_apart,
     fleet::{Fleet, redelivered},
+    support::process::Process,
 };
 
 const TIMEOUT_MS: u64 = 20_000;
@@ -78,6 +79,55 @@ async fn api_killed_after_the_confirm() {
     let answered: Vec<_> = broken.into_iter().filter(Option::is_some).collect();
     let account = Account::of(&[answered, again].concat()).saw_only(&["ok"]);
     account.close("api_killed_after_the_confirm", 1, recovery);
+    fleet.leaves_nothing(0).await;
+}
+
+/// It is killed while it works on a request under an `Idempotency-Key`, for which another server waits already. That one goes
+/// on, and from then on the key stands for its answer, whichever server is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn api_killed_under_an_idempotency_key() {
+    const KEY: &str = "the same request";
+    let fleet = Fleet::at(&shared().await.url()).await;
+    let _worker = fleet.worker("worker", &[]).await;
+    let armed = [fleet.fail_once("dispatch.confirmed", "sleep:600000")];
+    let (mut victim, other, third) =
+        tokio::join!(fleet.api(&armed), fleet.api(&[]), fleet.api(&[]));
+    let bases = [&victim, &other, &third].map(Process::base);
+    let ask = |server: usize| {
+        let base = bases[server].clone();
+        tokio::spawn(async move { tag_once(&base, KEY, TIMEOUT_MS).await })
+    };
+    let first = ask(0);
+    fleet.failed_at("dispatch.confirmed").await;
+    let waiting = [ask(1), ask(2), ask(1)];
+    for server in [&other, &third] {
+        eventually("others wait for it", async || {
+            let in_flight = server.number("tagfleet_requests_in_flight").await?;
+            (in_flight > 0).then_some(())
+        })
+        .await;
+    }
+    victim.kill9();
+    let died = Instant::now();
+    assert!(first.await.expect("no panic").is_none(), "it was answered");
+    let mut seen = Vec::new();
+    for answer in waiting {
+        seen.push(answer.await.expect("no panic"));
+    }
+    let recovery = died.elapsed();
+    seen.push(ask(1).await.expect("no panic"));
+    seen.push(ask(2).await.expect("no panic"));
+    let answers: Vec<_> = seen.iter().flatten().map(|answer| &answer.body).collect();
+    let worked = answers.iter().filter(|body| body["cached"].is_null());
+    assert_eq!(worked.count(), 1, "{answers:?}");
+    let replayed = answers.iter().filter(|body| body["cached"] == "key");
+    assert_eq!(replayed.count(), answers.len() - 1, "{answers:?}");
+    let same = answers
+        .iter()
+        .all(|body| body["tags"] == answers[0]["tags"]);
+    assert!(same, "{answers:?}");
+    let account = Account::of(&seen).saw_only(&["ok"]);
+    account.close("api_killed_under_an_idempotency_key", 1, recovery);
     fleet.leaves_nothing(0).await;
 }
 

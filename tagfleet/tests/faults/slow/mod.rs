@@ -3,7 +3,9 @@
 mod broker;
 mod clocks;
 mod frozen;
+mod lost_shards;
 mod network;
 mod nodes;
 mod origins;
+mod redis;
 mod soak;
