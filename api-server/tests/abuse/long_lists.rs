@@ -27,7 +27,7 @@ const URL_BYTES: usize = 8_000;
 const MOST_FOR_THE_LIST_MIB: f64 = 160.0;
 const READERS: usize = 60;
 const MOST_FOR_READERS_MIB: f64 = 100.0;
-/// Of a stream of HTTP/2: less than one line has. Those of all readers fit into the window of one connection.
+/// A stream of HTTP/2 has so much: less than a line. Those of all readers fit into the window of one connection.
 const WINDOW_BYTES: u32 = 1_000;
 /// Several chunks of them.
 const LINES: usize = 1_500;
