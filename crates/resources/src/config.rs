@@ -128,7 +128,7 @@ mod tests {
         for (option, wrong, right) in [
             ("--workers-refresh-ms", "0", "1"),
             ("--exif-place-digits", "7", "6"),
-            ("--webhook-pause-ms", "0", "1"),
+            ("--webhook-secrets", "short", "twenty-four-letters-and-more"),
             ("--fetch-dns-max-ttl-ms", "999", "1000"),
             ("--cache-ttl-s", "0", "1"),
             ("--store-url", "ftp://a/b", "s3://bucket/prefix"),
