@@ -2,12 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use admission::{Admission, InFlightKeys, Quota};
+use admission::{Admission, InFlightKeys, Quota, Readers};
 use anyhow::Context;
 use axum::http::HeaderMap;
 use cache::Replays;
 use common::{
-    budget::Budget,
     fault::{Code, Fault},
     process::Offload,
     shutdown::Shutdown,
@@ -41,8 +40,8 @@ pub struct AppState {
     pub replays: Replays,
     pub listeners: Listeners,
     pub quota: Quota,
-    /// Bytes of results on their way to readers, who may be slow: they have a part of their own, and wait for each other.
-    pub reading: Budget,
+    /// Bytes of results on their way to readers have a part of their own.
+    pub readers: Readers,
     /// Batches that may come in at once.
     uploads: Arc<Semaphore>,
     pub stopping: Shutdown,
@@ -81,7 +80,7 @@ impl AppState {
             },
             dispatcher,
             quota: Quota::new(config.batches.quota()),
-            reading: Budget::new(resources.budget.max_bytes() / READERS_PART),
+            readers: Readers::new(resources.budget.max_bytes() / READERS_PART),
             uploads: Arc::new(Semaphore::new(config.batches.batch_max_uploads)),
             config,
             resources,

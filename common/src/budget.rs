@@ -17,12 +17,15 @@ use crate::{
 pub struct Budget {
     max_bytes: usize,
     kib: Arc<Semaphore>,
+    /// What is taken here is taken there too.
+    whole: Option<Arc<Budget>>,
 }
 
 /// A part of the budget, given back when dropped.
 #[derive(Debug)]
 pub struct Held {
-    _permits: OwnedSemaphorePermit,
+    permits: OwnedSemaphorePermit,
+    of_whole: Option<Box<Held>>,
 }
 
 /// So much is taken for a body before any of it is here.
@@ -51,6 +54,15 @@ impl Budget {
         Self {
             max_bytes,
             kib: Arc::new(Semaphore::new(max_bytes / 1024)),
+            whole: None,
+        }
+    }
+
+    /// A budget for some of those that share this one: they never take more than `max_bytes` of it.
+    pub fn share(&self, max_bytes: usize) -> Self {
+        Self {
+            whole: Some(Arc::new(self.clone())),
+            ..Self::new(max_bytes.min(self.max_bytes))
         }
     }
 
@@ -103,8 +115,12 @@ impl Budget {
     /// A part of it for what is in memory as a whole, if there is so much left.
     pub fn hold(&self, bytes: usize) -> Option<Held> {
         let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-        let permits = self.kib.clone().try_acquire_many_owned(kib);
-        permits.ok().map(|permits| Held { _permits: permits })
+        let permits = self.kib.clone().try_acquire_many_owned(kib).ok()?;
+        let of_whole = match &self.whole {
+            Some(whole) => Some(Box::new(whole.hold(bytes)?)),
+            None => None,
+        };
+        Some(Held { permits, of_whole })
     }
 
     /// The same, as soon as there is so much left. It takes nothing from others while it waits.
@@ -143,7 +159,23 @@ impl Room {
 impl Held {
     /// Takes in another part of the same budget.
     fn join(&mut self, other: Held) {
-        self._permits.merge(other._permits);
+        self.permits.merge(other.permits);
+        if let (Some(of_whole), Some(others)) = (&mut self.of_whole, other.of_whole) {
+            of_whole.join(*others);
+        }
+    }
+
+    /// Gives back what is not needed for `bytes`.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let spare = self
+            .permits
+            .num_permits()
+            .saturating_sub(bytes.div_ceil(1024));
+        // What is split off goes back at once.
+        let _given_back = self.permits.split(spare);
+        if let Some(of_whole) = &mut self.of_whole {
+            of_whole.shrink_to(bytes);
+        }
     }
 
     /// The same bytes; what was taken for them is given back with the last reference to them.
@@ -206,5 +238,23 @@ mod tests {
         assert_eq!(copy.as_ref(), b"image");
         drop(copy);
         assert!(budget.take(4096, Stage::Fetch).is_ok());
+    }
+
+    #[test]
+    fn a_share_leaves_room_to_the_others_and_what_is_not_needed_goes_back() {
+        let budget = Budget::new(64 << 10);
+        let one = budget.share(32 << 10);
+        let mut all_of_one = one.hold(32 << 10).expect("room");
+        assert!(one.hold(1 << 10).is_none(), "its share is taken");
+        let other = budget.share(32 << 10).hold(32 << 10).expect("room");
+        assert!(
+            budget.hold(1 << 10).is_none(),
+            "both are of the same budget"
+        );
+        all_of_one.shrink_to(1 << 10);
+        assert!(one.hold(31 << 10).is_some());
+        drop(other);
+        assert!(budget.hold(63 << 10).is_some());
+        assert!(budget.hold(64 << 10).is_none());
     }
 }

@@ -1,19 +1,28 @@
 //! `GET /v1/batches/{id}/results` and `/errors`: NDJSON, while it runs too.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     extract::RawQuery,
     http::{HeaderName, header},
     response::{IntoResponse, Response},
 };
-use common::fault::Fault;
+use common::{
+    fault::{Code, Fault},
+    stage::Stage,
+};
 use futures_util::{StreamExt, stream};
 use ledger::{Cursor, Kind, unavailable};
 use serde::Deserialize;
+use tokio::time::timeout;
 use utoipa::{IntoParams, IntoResponses};
 use web::{context::Problem, request::parse_query};
 
 use super::named::{Named, Problems};
+
+/// How long an answer waits for room in memory before it begins.
+const ROOM_WITHIN: Duration = Duration::from_secs(5);
 
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
@@ -35,6 +44,9 @@ enum Answers {
     /// Lines, as far as there are some without a gap
     #[response(status = 200, content_type = "application/x-ndjson", headers(("x-next-cursor" = String, description = "Where this answer ends")))]
     Lines(String),
+    /// `overloaded`: others read as many results as may be on their way at once
+    #[response(status = 429, content_type = "application/problem+json")]
+    Full(#[to_schema] Problem),
     /// `invalid_request`
     #[response(status = 400, content_type = "application/problem+json")]
     Query(#[to_schema] Problem),
@@ -82,15 +94,29 @@ async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Respo
         Some(_) => ledger.progress(&key).await.map_err(unavailable)?,
     };
     let (pieces, next) = progress.readable(shards, kind, from, limit);
-    let reading = named.app.reading.clone();
-    let lines = move |piece| ledger.lines(&key, kind, piece, &reading);
-    let pieces = stream::iter(pieces).flat_map(lines);
-    // What cannot be read then breaks the answer off: half a list must not look like a whole one.
+    let room = named.app.readers.of(&key.tenant);
+    let lines = move |piece| ledger.lines(&key, kind, piece, &room);
+    let mut pieces = Box::pin(stream::iter(pieces).flat_map(lines));
+    let first = timeout(ROOM_WITHIN, pieces.next()).await;
+    let first = first
+        .map_err(|_| no_room())?
+        .transpose()
+        .map_err(unavailable)?;
+    // What cannot be read from here on breaks the answer off: half a list must not look like a whole one.
+    let pieces = stream::iter(first.map(Ok)).chain(pieces);
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),
         (NEXT_CURSOR, next.to_string()),
     ];
     Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+fn no_room() -> Fault {
+    Fault::new(
+        Code::Overloaded,
+        Stage::Result,
+        "Others read as many results as may be on their way at once, and slowly; try again.",
+    )
 }
 
 fn read(query: &str) -> Result<(Cursor, u64), Fault> {

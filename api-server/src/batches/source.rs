@@ -149,6 +149,7 @@ pub async fn take(
 ) -> Result<Option<Sealed>, Stopped> {
     let max_items = app.config.batches.batch_max_items;
     let resources = &app.resources;
+    let room = app.readers.of(&request.key().tenant);
     let mut intake = Intake::new(&resources.ledger, &resources.budget, request, max_items);
     match source {
         ListSource::Inline(items, _held) => {
@@ -169,7 +170,7 @@ pub async fn take(
                 .map_err(|_| Stopped::Lost(too_slow(Stage::Admit)))??;
         }
         ListSource::Failed(failed) => {
-            let mut rows = std::pin::pin!(failed.rows(&resources.ledger, &app.reading));
+            let mut rows = std::pin::pin!(failed.rows(&resources.ledger, &room));
             while let Some(row) = rows.try_next().await? {
                 intake.push(row).await?;
             }

@@ -8,12 +8,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    task::JoinHandle,
-    time::sleep,
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle, time::sleep};
 use url::Url;
 
 use crate::{
@@ -107,7 +102,7 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-/// Readers that take the beginning of their answer, and nothing more for a while.
+/// Readers that take next to nothing of their answer, for a while.
 async fn readers(server: &Server, path: &str) {
     let idle = server.anonymous().server_mib;
     let errors = format!("{path}/errors");
@@ -116,7 +111,7 @@ async fn readers(server: &Server, path: &str) {
 
     let mut held = Vec::new();
     for _ in 0..READERS {
-        held.push(read_a_little(address, &errors).await);
+        held.push(read_nothing(address, &errors).await);
     }
     stays_small(server, idle, "connections").await;
     drop(held);
@@ -133,6 +128,10 @@ async fn readers(server: &Server, path: &str) {
         stays_small(server, idle, what).await;
     }
     reads_to_the_end(address, &format!("{errors}?limit={LINES}")).await;
+    let held = TinyWindow::open(address, &errors, READERS).await;
+    stays_small(server, idle, "streams while another one asks").await;
+    is_told_to_come_back(server, &errors).await;
+    drop(held);
     let healthy = get(server, path).await;
     assert_eq!(healthy["status"], "completed");
 }
@@ -160,19 +159,25 @@ async fn stays_small(server: &Server, idle: f64, what: &str) {
     assert!(peak < MOST_FOR_READERS_MIB, "{what}: {peak} MiB");
 }
 
-async fn read_a_little(address: &str, asked: &str) -> TcpStream {
+async fn read_nothing(address: &str, asked: &str) -> TcpStream {
     let mut reader = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {asked} HTTP/1.1\r\nhost: {address}\r\n\r\n");
     reader.write_all(request.as_bytes()).await.unwrap();
-    let mut head = [0; 15];
-    reader.read_exact(&mut head).await.unwrap();
-    assert_eq!(&head, b"HTTP/1.1 200 OK");
     reader
+}
+
+/// Who finds no room beside slow readers learns it soon, and does not wait as long as they like.
+async fn is_told_to_come_back(server: &Server, asked: &str) {
+    let answer = client().get(format!("{}{asked}", server.base)).send().await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), 429);
+    let problem: Value = answer.json().await.unwrap();
+    assert_eq!(problem["code"], "overloaded");
 }
 
 /// A connection of HTTP/2 whose streams may be sent next to nothing, and whose windows stay shut.
 struct TinyWindow {
-    _answers: Vec<h2::RecvStream>,
+    _answers: Vec<h2::client::ResponseFuture>,
     connection: JoinHandle<Result<(), h2::Error>>,
 }
 
@@ -189,9 +194,7 @@ impl TinyWindow {
             let request = http::Request::get(format!("http://{address}{asked}"));
             let request = request.body(()).unwrap();
             let (answer, _) = sender.send_request(request, true).unwrap();
-            let answer = answer.await.unwrap();
-            assert_eq!(answer.status(), 200);
-            answers.push(answer.into_body());
+            answers.push(answer);
         }
         Self {
             _answers: answers,

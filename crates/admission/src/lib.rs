@@ -5,9 +5,11 @@ mod captions;
 mod idempotency;
 mod metrics;
 mod quota;
+mod readers;
 
 pub use admission::{Admission, AdmissionPermit, PendingPublish};
 pub use captions::ShedCaptions;
 pub use idempotency::{IdempotencyKey, InFlightKeys, key_of};
 pub use metrics::describe_metrics;
 pub use quota::{Held, OpenStream, Quota, QuotaLimits};
+pub use readers::Readers;

@@ -284,6 +284,16 @@ async fn tile(pool: &Pool, word: &[u8]) -> Result<u32, Code> {
         .map_err(|fault| fault.code)
 }
 
+/// Returns what is said of the file itself. Where others leave a decoder no time, nobody learns that, and a client asks again.
+async fn judged(pool: &Pool, word: &[u8]) -> Result<u32, Code> {
+    loop {
+        match tile(pool, word).await {
+            Err(Code::Overloaded) => {}
+            told => return told,
+        }
+    }
+}
+
 async fn answers() {
     let pool = pool(2, 64);
     let large: Vec<u8> = (0..3_000_000).map(|n| n as u8).collect();
@@ -338,7 +348,7 @@ async fn starts_slowly() {
 
 async fn hangs() {
     let pool = pool(1, 4);
-    assert_eq!(tile(&pool, b"hang").await, Err(Code::DecodeTimeout));
+    assert_eq!(judged(&pool, b"hang").await, Err(Code::DecodeTimeout));
     is_well(&pool).await;
 }
 

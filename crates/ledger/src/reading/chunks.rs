@@ -78,7 +78,7 @@ impl Reader {
             let part = object
                 .head
                 .part(object.head_bytes, self.kind, lines.clone(), CHUNK_BYTES);
-            let held = self.budget.wait_for(part_bytes(&part)).await;
+            let mut held = self.budget.wait_for(part_bytes(&part)).await;
             let bytes = self
                 .ledger
                 .store
@@ -91,6 +91,7 @@ impl Reader {
                 self.line += to - lines.start;
                 self.object = Some(object);
                 let chunk = cut(&bytes, wanted).ok_or_else(|| incomplete(name))?;
+                held.shrink_to(chunk.len());
                 return Ok(Some(held.with(chunk)));
             }
         }
