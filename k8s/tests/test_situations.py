@@ -94,7 +94,7 @@ class Figures(unittest.TestCase):
         values = (ROOT / "ai-worker/src/config/values.rs").read_text()
         self.assertIn("let tagging = 2 * self.engine_threads() * self.max_batch();", values)
         tests = (ROOT / "ai-worker/src/config/tests.rs").read_text()
-        self.assertRegex(tests, rf"\(gpu\.max_batch\(\), gpu\.engine_threads\(\), gpu\.prefetch\(\)\),\s+\(32, 3, {PREFETCH['tagfleet-worker-tag']}\)")
+        self.assertRegex(tests, rf"\(gpu\.max_batch\(\), gpu\.engine_threads\(\), gpu\.prefetch\(\)\.get\(\)\),\s+\(32, 3, {PREFETCH['tagfleet-worker-tag']}\)")
         settings = (ROOT / "ai-worker/src/config/mod.rs").read_text()
         width, waiting = (int(re.search(rf'env = "TAGFLEET_CAPTION_{name}", default_value_t = (\d+)', settings)[1]) for name in ("WIDTH", "QUEUE"))
         self.assertEqual(width + waiting, PREFETCH["tagfleet-worker-caption"])

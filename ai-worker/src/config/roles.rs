@@ -18,7 +18,7 @@ pub enum WorkerMode {
 }
 
 impl WorkerMode {
-    /// Tells the duty of roles that are not empty.
+    /// Tells the mode of roles that are not empty.
     pub fn of(roles: &[Role]) -> Self {
         match (roles.contains(&Role::Tag), roles.contains(&Role::Caption)) {
             (true, false) => WorkerMode::Tags,

@@ -57,7 +57,7 @@ fn roles_decide_how_much_is_in_hand() {
             "--caption-queue",
             "16",
         ]);
-        config.map(|config| (config.duty(), config.prefetch().get()))
+        config.map(|config| (config.mode(), config.prefetch().get()))
     };
     assert_eq!(
         in_hand("tag,caption").expect("valid"),
@@ -69,7 +69,7 @@ fn roles_decide_how_much_is_in_hand() {
         in_hand("caption").expect("valid"),
         (WorkerMode::Captions, 24)
     );
-    assert_eq!(parse(&[]).expect("valid").duty(), WorkerMode::Both);
+    assert_eq!(parse(&[]).expect("valid").mode(), WorkerMode::Both);
     assert!(in_hand("").is_err() && in_hand("migrate").is_err());
 }
 

@@ -75,7 +75,7 @@ impl WorkerConfig {
     /// model hold no engine thread, so as many again may be there.
     pub fn prefetch(&self) -> NonZeroU16 {
         let tagging = 2 * self.engine_threads() * self.max_batch();
-        let in_hand = match self.duty() {
+        let in_hand = match self.mode() {
             WorkerMode::Both => tagging + self.captions_in_hand(),
             WorkerMode::Tags => tagging,
             WorkerMode::Captions => self.captions_in_hand(),
@@ -104,7 +104,7 @@ impl WorkerConfig {
         by_rule.chain([self.captioner]).collect()
     }
 
-    pub fn duty(&self) -> WorkerMode {
+    pub fn mode(&self) -> WorkerMode {
         WorkerMode::of(&self.roles)
     }
 

@@ -104,7 +104,7 @@ fn own_captioner(
 ) -> Result<Option<Captioner>, WorkerError> {
     let mut choices = config.captioner_choices().into_iter();
     let is_elsewhere =
-        config.duty() == WorkerMode::Tags && choices.any(|choice| choice.is_a_model());
+        config.mode() == WorkerMode::Tags && choices.any(|choice| choice.is_a_model());
     if is_elsewhere {
         return Ok(None);
     }

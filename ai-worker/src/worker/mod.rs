@@ -81,7 +81,7 @@ pub fn run(
             listener,
             shutdown,
         };
-        match config.duty() {
+        match config.mode() {
             WorkerMode::Captions => captioning::run(config, links).await,
             WorkerMode::Both | WorkerMode::Tags => tagging::run(config, links).await,
         }
