@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn captions_go_when_the_line_is_long_and_come_back_when_it_is_short() {
+    fn captions_go_when_the_queue_is_long_and_come_back_when_it_is_short() {
         let captions = Captions::new(ShedCaptions::Auto);
         let decided = [0, 100, 200, 100, 60, 40, 100].map(|wait| captions.decide(ms(wait), LEFT));
         assert_eq!(decided, [false, false, true, true, true, false, false]);
