@@ -16,7 +16,7 @@ use super::{
 /// could: the parent follows it. With less, the parent is the surer word and leads.
 const DOMINANT_SHARE: f32 = 0.6;
 
-/// Scores below this change no parent visibly; skipping them saves most of the work.
+/// Scores below this change no parent visibly.
 const NEGLIGIBLE: f32 = 1e-5;
 
 /// What of the scores is to be said, and how.
@@ -156,20 +156,34 @@ struct Rolled {
     below: (f32, f32),
 }
 
+fn without_negligible(score: &f32) -> f32 {
+    if *score > NEGLIGIBLE { *score } else { 0.0 }
+}
+
+/// Adds up these classes, and finds the surest of them. No branch depends on a score, since nobody can guess which ones count.
+fn summed(scores: &[f32], classes: &[u32]) -> Rolled {
+    let mut sum = 0.0;
+    let mut surest = 0.0_f32;
+    for class in classes {
+        let score = scores[*class as usize];
+        sum += score;
+        surest = surest.max(score);
+    }
+    Rolled {
+        confidence: sum,
+        rank: 0.0,
+        below: (surest, surest),
+    }
+}
+
 /// Returns the confidence of each parent: the sum over its classes where one class is
 /// true, the surest of them where each is a question of its own.
 fn roll_up(taxonomy: &Taxonomy, kind: ModelKind, scores: &[f32]) -> Vec<Rolled> {
-    let mut rolled = vec![Rolled::default(); taxonomy.parents.len()];
-    for (parents, score) in taxonomy.class_parents().zip(scores) {
-        if *score <= NEGLIGIBLE {
-            continue;
-        }
-        for parent in parents {
-            let parent = &mut rolled[*parent as usize];
-            parent.confidence += score;
-            parent.hear_of(*score, *score);
-        }
-    }
+    let scores: Vec<f32> = scores.iter().map(without_negligible).collect();
+    let of_classes = taxonomy
+        .classes_below()
+        .map(|classes| summed(&scores, classes));
+    let mut rolled: Vec<Rolled> = of_classes.collect();
     for index in taxonomy.upwards() {
         let parent = &mut rolled[index];
         // As most of them are of most pictures.

@@ -101,7 +101,7 @@ impl Fleet {
             "--store-url".to_owned(),
             format!("file://{}", store.display()),
         ];
-        let api = Process::role("api", "--listen", &shared).await;
+        let api = Process::role_once("api", "--listen", &shared, "/healthz").await;
         let migrator = Process::role("migrator", "--migrator-listen", &shared).await;
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {

@@ -58,7 +58,8 @@ pub fn scored() -> anyhow::Result<Vec<Scored>> {
                     version: manifest.version.clone(),
                 },
                 classes: rules.taxonomy.fingerprint(),
-                shares: shares(&scores),
+                // What follows the classes is the picture's embedding.
+                shares: shares(&scores[..rules.taxonomy.classes.len()]),
             });
         }
     }

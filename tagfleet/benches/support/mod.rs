@@ -29,6 +29,11 @@ pub struct Process {
 impl Process {
     /// A role of the binary, ready; `listen` is its option for the address.
     pub async fn role(role: &str, listen: &str, arguments: &[String]) -> Self {
+        Self::role_once(role, listen, arguments, "/readyz").await
+    }
+
+    /// `path` tells when: an API server is not ready before there is a worker.
+    pub async fn role_once(role: &str, listen: &str, arguments: &[String], path: &str) -> Self {
         let port = free_port();
         let other = std::env::var_os("TAGFLEET_BENCH_BINARY");
         let mut command =
@@ -38,7 +43,7 @@ impl Process {
             .env("TAGFLEET_CACHE", "off")
             .args([role, listen, &address(port).to_string()])
             .args(arguments);
-        Self::ready(command, port, "/readyz").await
+        Self::ready(command, port, path).await
     }
 
     /// This program again, in a part of its own.

@@ -61,35 +61,40 @@ pub struct Taxonomy {
     /// Korean names of categories, by id.
     korean: HashMap<String, String>,
     upwards: Vec<usize>,
-    class_parents: Chains,
+    below: Below,
     fingerprint: u64,
 }
 
-/// The parents of all classes, one after the other: they are gone through for every picture.
+/// The classes below each parent, one after the other: they are gone through for every picture.
 #[derive(Debug, Default)]
-struct Chains {
-    parents: Vec<u32>,
-    /// Where those of each class end.
+struct Below {
+    classes: Vec<u32>,
+    /// Where those of each parent end.
     ends: Vec<u32>,
 }
 
-impl Chains {
-    fn of(classes: &[Entry]) -> Self {
-        let mut chains = Self::default();
-        for class in classes {
-            let parents = class.parents.iter().map(|parent| *parent as u32);
-            chains.parents.extend(parents);
-            chains.ends.push(chains.parents.len() as u32);
+impl Below {
+    fn of(classes: &[Entry], parents: usize) -> Self {
+        let mut of_parents = vec![Vec::new(); parents];
+        for (index, class) in classes.iter().enumerate() {
+            for parent in &class.parents {
+                of_parents[*parent].push(index as u32);
+            }
         }
-        chains
+        let mut below = Self::default();
+        for classes in of_parents {
+            below.classes.extend(classes);
+            below.ends.push(below.classes.len() as u32);
+        }
+        below
     }
 
     fn iter(&self) -> impl Iterator<Item = &[u32]> {
         let mut start = 0;
         self.ends.iter().map(move |end| {
-            let chain = &self.parents[start as usize..*end as usize];
+            let classes = &self.classes[start as usize..*end as usize];
             start = *end;
-            chain
+            classes
         })
     }
 }
@@ -103,7 +108,7 @@ impl Taxonomy {
             names: Names::default(),
             korean: HashMap::new(),
             upwards: Vec::new(),
-            class_parents: Chains::of(&[]),
+            below: Below::default(),
             fingerprint: fingerprint(&[]),
         }
     }
@@ -117,11 +122,11 @@ impl Taxonomy {
         let mut parents = parents(&labels, &parent_names);
         link_parents(&mut parents, &classes);
         Ok(Self {
+            below: Below::of(&classes, parents.len()),
             upwards: upwards(&parents),
             names: Names::new(&labels, &parent_names),
             korean: korean(&labels),
             fingerprint: fingerprint(&classes),
-            class_parents: Chains::of(&classes),
             classes,
             parents,
         })
@@ -174,9 +179,9 @@ impl Taxonomy {
         }
     }
 
-    /// Lists the parents' indices of each class, in the order of the classes.
-    pub fn class_parents(&self) -> impl Iterator<Item = &[u32]> {
-        self.class_parents.iter()
+    /// Lists the indices of the classes below each parent, in the order of the parents.
+    pub fn classes_below(&self) -> impl Iterator<Item = &[u32]> {
+        self.below.iter()
     }
 
     /// Lists the indices of the parents, each before all that it also is.
