@@ -39,7 +39,7 @@ def runs(said, length):
 
 def instruction():
     """What every language model is told, word by word."""
-    return words(re.search(r'SYSTEM: &str = "(.+)";', PROMPT.read_text(encoding="utf-8"))[1])
+    return words(re.search(r'SYSTEM: &str =\s+"(.+)";', PROMPT.read_text(encoding="utf-8"))[1])
 
 
 def broken(caption, labels, told):
