@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients flame clean-cache
+.PHONY: help demo install test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients bench-all flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -142,6 +142,9 @@ bench-clients: models ## The Python client tags 5,000 images at a service's limi
 bench-batch: ## A batch through RabbitMQ with a fake engine, alone, beside real-time load, and as a dry run foretells it; then five million lines (BATCH_PARTS, BATCH_IMAGES, BATCH_LINES)
 	@scripts/bench.sh tagfleet batch
 	@scripts/bench-stream.sh
+
+bench-all: ## Each benchmark short; figures into docs/benchmarks/history.csv, and a plot of how they moved (BENCH="plane worker")
+	@python3 scripts/bench-all.py $(BENCH)
 
 flame: ## Where a benchmark's processor time goes (FLAME=plane, FLAME_AFTER): target/bench/flame-plane.svg
 	@scripts/flame.sh $(or $(FLAME),plane)

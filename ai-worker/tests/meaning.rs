@@ -229,6 +229,46 @@ async fn words_of_ones_own_hold_where_their_tags_and_measures_do() {
         fault.detail.contains("line 2") && fault.detail.contains("catt"),
         "{fault:?}"
     );
+    let of_tenant = Job {
+        tenant_words: true,
+        ..with_words("of the tenant", &cat, "pet = cat\nb = catt")
+    };
+    let tags = harness.tag(&of_tenant).await.outcome.expect("tags").tags;
+    assert_eq!(
+        tags[0].name, "pet",
+        "what it does not know holds up nothing"
+    );
+    harness.stop().await;
+}
+
+fn also(photo: &DynamicImage, model: &str, looks_for: Subject, side: u32) -> AuxiliaryTile {
+    let small = photo
+        .resize_exact(side, side, FilterType::Triangle)
+        .to_rgb8();
+    AuxiliaryTile {
+        model: model.to_owned(),
+        looks_for,
+        tile: encode(small.as_raw(), side as usize, side as usize),
+        shown: Part::WHOLE,
+    }
+}
+
+/// A palace is a boat to the detector, but not so sure a one that it is told. The picture is of few colours.
+#[tokio::test]
+async fn a_word_holds_of_what_is_told_and_a_colour_has_its_share_however_small() {
+    let models = [TAGGER, "coco-ssd"].map(str::to_owned);
+    let harness = Harness::start_with(|config| config.models = models.to_vec()).await;
+    let photo = photo("palace.jpg");
+    let vocabulary = "trip = boat\nalmost = boat >= 0.5\npalatial = palace\n\
+        some grey = color:회색 > 0\nno grey = !(color:gray > 0)\ntraces = color:pink < 0.05";
+    let mut job = with_words("palace", &photo, vocabulary);
+    job.features.colors = true;
+    job.also = vec![also(&photo, "coco-ssd", Subject::People, 300)];
+    let tags = harness.tag(&job).await.outcome.expect("tags").tags;
+    let custom = tags.iter().filter(|tag| tag.category == "custom");
+    let words: Vec<&str> = custom.map(Tag::id).collect();
+    assert_eq!(words, ["almost", "palatial", "some grey", "traces"]);
+    assert!(!tags.iter().any(|tag| tag.id() == "boat"), "{tags:?}");
     harness.stop().await;
 }
 
@@ -238,24 +278,13 @@ async fn words_ask_what_models_beside_the_tagger_think_whatever_is_told_of_it() 
     let models = [TAGGER, "coco-ssd", "open-nsfw"].map(str::to_owned);
     let harness = Harness::start_with(|config| config.models = models.to_vec()).await;
     let photo = photo("no-class/person.png");
-    let also = |model: &str, looks_for, side: u32| {
-        let small = photo
-            .resize_exact(side, side, FilterType::Triangle)
-            .to_rgb8();
-        AuxiliaryTile {
-            model: model.to_owned(),
-            looks_for,
-            tile: encode(small.as_raw(), side as usize, side as usize),
-            shown: Part::WHOLE,
-        }
-    };
     let vocabulary = "somebody = person\nnobody = !사람\nrather unsafe = \"sexual content\" >= 0.00001\n\
         certainly safe = !\"sexual content\"\nunsafe = \"sexual content\" >= 0.5";
     let mut job = with_words("person", &photo, vocabulary);
     job.selection.categories = vec!["food".into()];
     job.also = vec![
-        also("coco-ssd", Subject::People, 300),
-        also("open-nsfw", Subject::Safety, 224),
+        also(&photo, "coco-ssd", Subject::People, 300),
+        also(&photo, "open-nsfw", Subject::Safety, 224),
     ];
     let tags = harness.tag(&job).await.outcome.expect("tags").tags;
     let custom = tags.iter().filter(|tag| tag.category == "custom");

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use admission::{Admission, InFlightKeys, Quota, Readers};
+use admission::{Admission, Captions, InFlightKeys, Quota, Readers};
 use anyhow::Context;
 use axum::http::HeaderMap;
 use cache::Replays;
@@ -59,10 +59,11 @@ impl AppState {
         let queue = resources.queue.clone();
         let bus = resources.bus.clone();
         let dispatcher = Dispatcher::new(queue, bus, inbox);
+        let usual = Duration::from_millis(config.default_timeout_ms.into());
         Ok(Self {
             admission: Admission::new(
                 config.max_in_flight,
-                config.shed_captions,
+                Captions::new(config.shed_captions, usual),
                 dispatcher.workers.clone(),
                 resources.queue.clone(),
             ),

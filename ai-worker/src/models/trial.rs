@@ -113,13 +113,15 @@ impl Trial {
     }
 }
 
-/// Returns what the scores come to: a reader's text, or the class that they speak for most. Two maps of lines always agree.
+/// Returns what the scores come to: a reader's text, the things of which a detector is sure enough to tell them, or the class
+/// that the scores speak for most. Two maps of lines always agree.
 fn gist(tagger: &Tagger, scores: &[f32]) -> Option<String> {
     match tagger.model.kind {
         ModelKind::Text => {
             let symbols = decode(scores).into_iter();
             Some(symbols.map(|symbol| tagger.symbol(symbol.number)).collect())
         }
+        ModelKind::Detector => Some(tagger.things(scores).join(",")),
         _ => top(tagger, scores).map(str::to_owned),
     }
 }

@@ -7,7 +7,9 @@ use common::{
     stage::Stage,
     wire::{Embedding, Grade, Grades, Job, Language, ModelInfo, People, Scores, Seen, Tag},
 };
-use tags::{Choice, Confidences, Filter, Node, Prepared, TagRules, UnknownName, pack, shares};
+use tags::{
+    Choice, Confidences, Entry, Filter, Node, Prepared, TagRules, UnknownName, pack, shares,
+};
 
 use super::auxiliary::Boxes;
 use super::pieces::Pieces;
@@ -61,9 +63,15 @@ impl Tagger {
         self.rules.tags(&self.shares(scores), prepared)
     }
 
-    /// Returns how sure it is of every tag.
-    pub fn confidences(&self, scores: &[f32]) -> Confidences<'_> {
-        self.rules.confidences(&self.shares(scores))
+    /// Returns how sure it is of every tag, for a job of its own.
+    pub fn confidences(&self, job: &Job, scores: &[f32]) -> Confidences<'_> {
+        self.rules.confidences(&self.shares(scores), job.threshold)
+    }
+
+    /// The same for a job of the model that it looks beside.
+    pub fn confidences_beside(&self, job: &Job, scores: &[f32]) -> Confidences<'_> {
+        let shares = self.shares(scores);
+        self.rules.confidences_beside(&shares, job.threshold)
     }
 
     /// Returns whether it has a tag of that name.
@@ -116,6 +124,16 @@ impl Tagger {
             Some(Subject::Reading | Subject::Other) | None => {}
         }
         seen
+    }
+
+    /// Returns the things that a detector is sure enough of to tell them.
+    pub fn things(&self, scores: &[f32]) -> Vec<&str> {
+        let classes = &self.rules.taxonomy.classes;
+        let surest = Boxes::new(scores, classes.len()).surest();
+        let is_told =
+            |(class, score): &(&Entry, f32)| *score >= self.rules.own_threshold(&class.name);
+        let told = classes.iter().zip(surest).filter(is_told);
+        told.map(|(class, _)| class.name.as_str()).collect()
     }
 
     /// Returns the text of a symbol that it sees in a line.

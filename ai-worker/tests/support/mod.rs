@@ -202,6 +202,7 @@ pub fn job(id: &str, model: &str, tile: Vec<u8>) -> Job {
         language: Language::En,
         selection: Selection::default(),
         vocabulary: None,
+        tenant_words: false,
         published_at_us: now.as_micros() as u64,
         budget_ms: 60_000,
         shed_caption: false,

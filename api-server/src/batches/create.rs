@@ -22,7 +22,7 @@ use ledger::{
 use manifest::Columns;
 use web::{
     context::{Problem, RequestId},
-    request::TagOptions,
+    request::{TagOptions, add_tenant_words},
 };
 
 use super::{
@@ -76,9 +76,9 @@ pub async fn create_batch(
     id: RequestId,
     request: HttpRequest,
 ) -> Response {
-    let tenant = caller.tenant.clone();
+    let owner = caller.clone();
     // A task of its own: a client that hangs up must not leave half a batch unlooked-after.
-    let creating = tokio::spawn(async move { create(&app, &tenant, request).await });
+    let creating = tokio::spawn(async move { create(&app, &owner, request).await });
     let created = match creating.await {
         Ok(created) => created,
         Err(_) => Err(Fault::bug(Stage::Admit)),
@@ -86,13 +86,15 @@ pub async fn create_batch(
     reply::accepted(created, "batch created", &id, &caller)
 }
 
-async fn create(app: &AppState, tenant: &str, request: HttpRequest) -> Result<BatchView, Fault> {
+async fn create(app: &AppState, caller: &Caller, request: HttpRequest) -> Result<BatchView, Fault> {
+    let tenant = &*caller.tenant;
     let _permit = app.admit_upload()?;
     let (parts, body) = request.into_parts();
     let idempotency = app.idempotency.enter(tenant, &parts.headers)?;
     let (source, mut wanted) = source::read(app, tenant, &parts, body).await?;
     check(app, tenant, &wanted).await?;
     let asked = fingerprint(&wanted)?;
+    add_tenant_words(&mut wanted.asking.asked, caller);
     // Only now: which one is the default may be another the next time. Of kept scores it is known, and nobody need run it.
     if wanted.retag.is_none() {
         wanted.asking.model = model(app, wanted.asking.model).await?;

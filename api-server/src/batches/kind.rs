@@ -5,6 +5,7 @@ use common::{
     stage::Stage,
 };
 use manifest::{Columns, Format, looks_like};
+use memchr::memmem;
 
 const MEDIA_TYPES: &str = "Send up to 10,000 items as `application/json`; any number as `application/x-ndjson` (an object a line), \
     `text/csv` or `text/plain` (a URL a line), with curl by --data-binary @FILE.";
@@ -30,6 +31,12 @@ const REQUEST_KEYS: [&str; 18] = [
     "retag",
     "vocabulary",
 ];
+
+/// Keys of a batch that a list's lines may have too, such as a camera's model or the store of a product.
+const SHARED_KEYS: [&str; 4] = ["model", "store", "url_column", "id_column"];
+
+/// A batch has one of these, and says by it where its images are.
+const SOURCE_KEYS: [&str; 3] = ["items", "manifest", "retag"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -63,10 +70,25 @@ pub fn of(said: &str) -> Result<Kind, Fault> {
 /// By the first bytes of the text.
 pub fn seen(head: &[u8]) -> Option<Kind> {
     let format = looks_like(head, &Columns::default())?;
-    if format == Format::Ndjson && first_key(head).is_some_and(|key| REQUEST_KEYS.contains(&key)) {
+    if format == Format::Ndjson && first_key(head).is_some_and(|key| is_request(key, head)) {
         return Some(Kind::Json);
     }
     Some(Kind::List(format))
+}
+
+/// `first`: the key that the text begins with.
+fn is_request(first: &str, head: &[u8]) -> bool {
+    let has_source = || SOURCE_KEYS.iter().any(|key| has_key(head, key));
+    REQUEST_KEYS.contains(&first) || SHARED_KEYS.contains(&first) && has_source()
+}
+
+fn has_key(head: &[u8], key: &str) -> bool {
+    let quoted = format!("\"{key}\"");
+    let mut found = memmem::find_iter(head, &quoted);
+    found.any(|at| {
+        let rest = &head[at + quoted.len()..];
+        rest.trim_ascii_start().starts_with(b":")
+    })
 }
 
 fn first_key(head: &[u8]) -> Option<&str> {
@@ -95,6 +117,12 @@ mod tests {
         for (text, kind) in [
             (&b"{\"items\": ["[..], Some(Kind::Json)),
             (b" {\n \"features\": [", Some(Kind::Json)),
+            (b"{\"model\": \"m\", \"items\": [", Some(Kind::Json)),
+            (b"{\"store\": \"scores\",\n\"manifest\" :", Some(Kind::Json)),
+            (
+                b"{\"model\": \"items\", \"url\": \"a\"}\n",
+                Some(Kind::List(Format::Ndjson)),
+            ),
             (b"{\"custom_id\": \"a\"", Some(Kind::List(Format::Ndjson))),
             (b"{\"link\": \"a\"", Some(Kind::List(Format::Ndjson))),
             (b"https://a.example/1.jpg\n", Some(Kind::List(Format::Text))),

@@ -8,14 +8,15 @@ use axum::{
     http::{HeaderName, header},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
-use futures_util::{StreamExt, stream};
-use ledger::{Cursor, Kind, unavailable};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use ledger::{Cursor, Kind, LedgerError, unavailable};
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::{task::yield_now, time::timeout};
 use utoipa::{IntoParams, IntoResponses};
 use web::{context::Problem, request::parse_query};
 
@@ -23,6 +24,9 @@ use super::named::{Named, Problems};
 
 /// How long an answer waits for room in memory before it begins.
 const ROOM_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is packed at once takes less than a millisecond.
+const TURN_BYTES: usize = 64 * 1024;
 
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
@@ -104,11 +108,24 @@ async fn lines(named: &Named, query: Option<String>, kind: Kind) -> Result<Respo
         .map_err(unavailable)?;
     // What cannot be read from here on breaks the answer off: half a list must not look like a whole one.
     let pieces = stream::iter(first.map(Ok)).chain(pieces);
+    let pieces = pieces.map_ok(in_turns).try_flatten();
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),
         (NEXT_CURSOR, next.to_string()),
     ];
     Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// Cuts a piece, so that packing a whole one holds up no other request of its thread.
+fn in_turns(piece: Bytes) -> impl Stream<Item = Result<Bytes, LedgerError>> {
+    stream::unfold(piece, async |mut left| {
+        if left.is_empty() {
+            return None;
+        }
+        yield_now().await;
+        let taken = left.split_to(left.len().min(TURN_BYTES));
+        Some((Ok(taken), left))
+    })
 }
 
 fn no_room() -> Fault {

@@ -16,7 +16,7 @@ use common::{
     stage::Stage,
     wire::{Features, Selection, TagQuery, Tagged},
 };
-use identity::Caller;
+use identity::{Caller, QuotaGuard};
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -76,12 +76,21 @@ pub struct SearchRequest {
 pub async fn search_tags(
     State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
+    Extension(quota_guard): Extension<Arc<QuotaGuard>>,
     id: RequestId,
     arrived: Arrived,
     request: Request,
 ) -> Response {
     let mut context = app.begin(id, arrived, &caller, request.headers());
-    match Box::pin(search(&app, &mut context, &caller, arrived, request)).await {
+    match Box::pin(search(
+        &app,
+        &mut context,
+        (&caller, &quota_guard),
+        arrived,
+        request,
+    ))
+    .await
+    {
         Ok((phrase, tagged)) => {
             let finished = context.finish();
             let timing = finished.timings.header();
@@ -95,11 +104,12 @@ pub async fn search_tags(
 async fn search(
     app: &AppState,
     context: &mut RequestContext,
-    caller: &Caller,
+    (caller, quota_guard): (&Caller, &QuotaGuard),
     arrived: Arrived,
     request: Request,
 ) -> Result<(String, Tagged), Fault> {
     let _permit = app.admission.enter()?;
+    let _place = quota_guard.enter()?;
     let (phrase, asked) = read(app, request).await?.check()?;
     let timeout = Duration::from_millis(app.config.default_timeout_ms.into());
     let deadline = Instant::from_std(arrived.0) + timeout;
@@ -157,6 +167,7 @@ impl SearchRequest {
             language: self.language.unwrap_or_default().into(),
             selection: Selection::default(),
             vocabulary: None,
+            tenant_words: false,
         };
         Ok((phrase.to_owned(), asked))
     }

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use web::{
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
     is_known,
-    request::TagOptions,
+    request::{TagOptions, add_tenant_words},
 };
 
 use crate::state::AppState;
@@ -203,11 +203,19 @@ async fn answered(
     app: &AppState,
     context: &mut RequestContext,
     caller: &Caller,
-    wanted: Wanted,
+    mut wanted: Wanted,
 ) -> Result<Done, Fault> {
+    add_tenant_words(&mut wanted.asked, caller);
     let fleet = &app.resources.fleet;
     let model = fleet.model(wanted.model.as_deref()).await?;
-    fleet.expect_readers(wanted.asked.version())?;
+    if let Err(unread) = fleet.expect_readers(wanted.asked.version()) {
+        // The caller did not ask for them. While workers are upgraded, an answer without them is better than none.
+        if !std::mem::take(&mut wanted.asked.tenant_words) {
+            return Err(unread);
+        }
+        wanted.asked.vocabulary = None;
+        fleet.expect_readers(wanted.asked.version())?;
+    }
     let beside = fleet.beside(&model, wanted.asked.features)?;
     context.record.model = Some(model.id.name.clone());
     let cache = app.resources.cache.as_ref();

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use identity::NewKey;
 use serde_json::{Value, json};
 use testing::servers::eventually;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
     harness::Harness,
@@ -256,6 +258,58 @@ async fn progress_and_results_show_while_it_runs() {
         lines(&api, &format!("{path}/results")).await
     );
     api.finish().await;
+}
+
+#[tokio::test]
+async fn lines_come_packed_for_who_can_unpack_them() {
+    let album = Album::start().await;
+    let api = started(&album, &[], Behaviour::Slow(1)).await;
+    let names: Vec<_> = (0..50).map(|n| format!("good-{n}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let id = create(&api, json!({"items": items(&album, &names)})).await;
+    ended(&api, &id).await;
+    let path = format!("/v1/batches/{id}/results");
+    let plain = packed_as(&api, &path, "identity").await;
+    assert_eq!(plain.lines().count(), 50);
+    assert_eq!(packed_as(&api, &path, "gzip").await, plain);
+    assert_eq!(packed_as(&api, &path, "zstd").await, plain);
+    api.finish().await;
+}
+
+/// Returns the lines that come in this encoding; nothing else may come.
+async fn packed_as(api: &Harness, path: &str, encoding: &str) -> String {
+    let request = api.client.get(api.url(path));
+    let reply = request.header("accept-encoding", encoding).send().await;
+    let reply = reply.expect("an answer");
+    let packed = reply.headers().get("content-encoding").cloned();
+    let bytes = reply.bytes().await.expect("a body");
+    let expected = (encoding != "identity").then_some(encoding);
+    assert_eq!(
+        packed.as_ref().map(|name| name.as_bytes()),
+        expected.map(str::as_bytes)
+    );
+    let plain = match encoding {
+        "gzip" => unpacked(GzipDecoder::new(&bytes[..])).await,
+        "zstd" => unpacked(ZstdDecoder::new(&bytes[..])).await,
+        _ => return String::from_utf8(bytes.into()).expect("text"),
+    };
+    assert!(
+        bytes.len() * 4 < plain.len(),
+        "{} of {}",
+        bytes.len(),
+        plain.len()
+    );
+    plain
+}
+
+async fn unpacked(packed: impl AsyncRead) -> String {
+    let mut plain = String::new();
+    let mut packed = std::pin::pin!(packed);
+    packed
+        .read_to_string(&mut plain)
+        .await
+        .expect("a whole stream");
+    plain
 }
 
 #[tokio::test]

@@ -227,3 +227,36 @@ async fn a_key_may_be_for_reading_alone() {
     }
     api.finish().await;
 }
+
+#[tokio::test]
+async fn the_words_of_a_tenant_are_those_of_its_file_unless_a_request_brings_some() {
+    let key = NewKey::random("shop", 1000.0, None).unwrap();
+    let with_words = |words: &str| {
+        let tenant = format!("[[tenant]]\nname = \"shop\"\nvocabulary = \"{words}\"\n");
+        format!("{}\n{tenant}", key.entry)
+    };
+    let file = KeyFile::new(&with_words("pet = cat"));
+    let api = file.serve().await;
+    let asked = async |query: &str| {
+        let request = api.client.post(api.url(&format!("/v1/tags?{query}")));
+        let request = request.header("content-type", "image/jpeg");
+        let request = request.bearer_auth(&key.key).body(photo(64, 64));
+        assert_eq!(request.send().await.unwrap().status(), 200, "{query}");
+        let job = api.worker.last_job();
+        (job.vocabulary, job.tenant_words)
+    };
+    assert_eq!(asked("").await, (Some("pet = cat".to_owned()), true));
+    let own = asked("vocabulary=pet%20%3D%20dog").await;
+    assert_eq!(own, (Some("pet = dog".to_owned()), false));
+    assert_eq!(asked("vocabulary=").await, (None, false));
+
+    assert_eq!(asked("features=caption").await, (None, false));
+
+    file.write(&with_words("pet = bird"));
+    let taken_over = async || {
+        let (words, _) = asked("").await;
+        (words.as_deref() == Some("pet = bird")).then_some(())
+    };
+    testing::servers::eventually("the file is read again", taken_over).await;
+    api.finish().await;
+}

@@ -15,6 +15,7 @@ import msgspec
 
 from tagfleet import AsyncTagfleet, Tagfleet
 from tagfleet.errors import ConnectionLost, DeadlinePassed, NoWorkers, Overloaded, UnreadableAnswer
+from tagfleet.retries import Outage
 from test_lists import ANSWER
 
 URL = "http://service.test"
@@ -188,6 +189,36 @@ class Lines(Case):
                 return [row.line async for row in AsyncTagfleet(URL, http_client=http).batches.results("batch_1")]
 
         self.assertEqual(asyncio.run(read()), [1, 2, 3, 4])
+
+
+class AlwaysBroken(Case):
+    """An answer that breaks off at the same place each time, by a clock that goes on only while the client pauses."""
+
+    def way(self) -> Way:
+        end = {"x-next-cursor": "0-3"}
+        return Way(*[lambda _: httpx2.Response(200, headers=end, stream=Broken(line(1), line(2)[:40]))] * 10_000)
+
+    def outage(self, patience_s: float) -> Outage:
+        return Outage(patience_s, lambda: sum(self.pauses), lambda: 0.0)
+
+    def test_it_is_given_up(self) -> None:
+        with mock.patch("tagfleet.batches.blocking.Outage", self.outage), httpx2.Client(transport=self.way()) as http:
+            rows = Tagfleet(URL, http_client=http).batches.results("batch_1")
+            self.assertEqual(next(rows).line, 1)
+            with self.assertRaises(ConnectionLost):
+                next(rows)
+
+    def test_so_it_is_by_the_client_that_awaits(self) -> None:
+        async def read() -> list[int]:
+            told: list[int] = []
+            async with httpx2.AsyncClient(transport=self.way()) as http:
+                with self.assertRaises(ConnectionLost):
+                    async for row in AsyncTagfleet(URL, http_client=http).batches.results("batch_1"):
+                        told.append(row.line)
+            return told
+
+        with mock.patch("tagfleet.batches.awaiting.Outage", self.outage):
+            self.assertEqual(asyncio.run(read()), [1])
 
 
 class Endless(httpx2.SyncByteStream):

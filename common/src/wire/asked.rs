@@ -59,6 +59,9 @@ pub struct TagQuery {
     /// Words of the caller's own, `word = expression` a line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<String>,
+    /// Whether those are the tenant's, for whatever it asks: a name that is no tag of the models at hand does not hold then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tenant_words: bool,
 }
 
 impl TagQuery {

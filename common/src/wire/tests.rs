@@ -21,6 +21,7 @@ fn asked() -> TagQuery {
         language: Language::En,
         selection: Selection::default(),
         vocabulary: None,
+        tenant_words: false,
     }
 }
 
@@ -69,6 +70,7 @@ fn what_an_older_worker_would_overlook_it_does_not_read() {
         TagQuery {
             selection,
             vocabulary: None,
+            tenant_words: false,
             ..asked()
         }
         .version(),

@@ -53,6 +53,7 @@ fn asked() -> TagQuery {
         language: Language::En,
         selection: Selection::default(),
         vocabulary: None,
+        tenant_words: false,
     }
 }
 
@@ -70,6 +71,7 @@ fn job(asked: TagQuery) -> Job {
         language: asked.language,
         selection: asked.selection,
         vocabulary: None,
+        tenant_words: false,
         published_at_us: 1_763_700_000_000_000,
         budget_ms: 5_000,
         shed_caption: false,
@@ -336,6 +338,7 @@ fn particular() -> TagQuery {
         language: Language::Ko,
         selection,
         vocabulary: None,
+        tenant_words: false,
         ..asked()
     }
 }

@@ -21,7 +21,7 @@ use identity::Tier;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    captions::{Captions, ShedCaptions},
+    captions::Captions,
     metrics::{IN_FLIGHT, PREDICTED_WAIT, SHED},
 };
 
@@ -64,7 +64,7 @@ pub struct PendingPublish(Arc<AtomicUsize>);
 impl Admission {
     pub fn new(
         max_in_flight: usize,
-        shed_captions: ShedCaptions,
+        captions: Captions,
         workers: WaitEstimator,
         queue: Queue,
     ) -> Self {
@@ -77,7 +77,7 @@ impl Admission {
             decoders: WaitEstimator::default(),
             workers,
             queue,
-            captions: Captions::new(shed_captions),
+            captions,
         }
     }
 
@@ -212,6 +212,7 @@ mod tests {
     use dispatch::Completion;
 
     use super::*;
+    use crate::ShedCaptions;
 
     #[derive(Parser)]
     struct Settings {
@@ -224,7 +225,8 @@ mod tests {
         let config = Settings::parse_from(["test"]).queue;
         let queue = Queue::connect(&config).await.expect("it is in memory");
         let line = WaitEstimator::default();
-        let admission = Admission::new(10, ShedCaptions::Auto, line.clone(), queue);
+        let captions = Captions::new(ShedCaptions::Auto, Duration::from_secs(5));
+        let admission = Admission::new(10, captions, line.clone(), queue);
         // Ten stand there, and the last of as many waited for a second.
         let line: Vec<_> = (0..10).map(|_| line.enter(Completion::Later)).collect();
         let last = admission.workers.enter(Completion::Later);

@@ -28,33 +28,40 @@ pub enum ShedCaptions {
 #[derive(Debug)]
 pub struct Captions {
     mode: ShedCaptions,
+    /// The time that requests have as a rule.
+    usual: Duration,
     shed: AtomicBool,
 }
 
 impl Captions {
-    pub fn new(mode: ShedCaptions) -> Self {
+    pub fn new(mode: ShedCaptions, usual: Duration) -> Self {
         Self {
             mode,
+            usual,
             shed: AtomicBool::new(mode == ShedCaptions::Always),
         }
     }
 
     /// Returns whether a request leaves its caption to a pattern. `wait`: what is foretold; `left`: the time that it has.
     pub fn decide(&self, wait: Option<Duration>, left: Duration) -> bool {
-        if self.mode == ShedCaptions::Auto {
-            let wait = wait.unwrap_or_default();
-            // Between the two it stays as it is, so that a line of that length does not change it at every request.
-            if wait > left.mul_f64(SHED_FROM) {
-                self.shed.store(true, Relaxed);
-            } else if wait < left.mul_f64(SHED_UNTIL) {
-                self.shed.store(false, Relaxed);
-            }
-        }
-        let is_shed = self.are_shed();
+        let is_shed = match self.mode {
+            ShedCaptions::Auto => self.is_too_long(wait.unwrap_or_default(), left),
+            ShedCaptions::Always => true,
+            ShedCaptions::Never => false,
+        };
         if is_shed {
             metrics::counter!(SHED, "what" => "captions").increment(1);
         }
         is_shed
+    }
+
+    /// Between the two bounds it stays as it is, so that a queue of that length does not change it at every request. What it is
+    /// there is the usual request's affair: one that has little time sheds no other's caption.
+    fn is_too_long(&self, wait: Duration, left: Duration) -> bool {
+        if let Some(shed) = beyond(wait, self.usual) {
+            self.shed.store(shed, Relaxed);
+        }
+        beyond(wait, left).unwrap_or_else(|| self.are_shed())
     }
 
     pub fn are_shed(&self) -> bool {
@@ -71,6 +78,15 @@ impl Captions {
     }
 }
 
+/// Returns whether a wait is too long for who has so much time; nothing where it stays as it is.
+fn beyond(wait: Duration, time: Duration) -> Option<bool> {
+    match wait {
+        _ if wait > time.mul_f64(SHED_FROM) => Some(true),
+        _ if wait < time.mul_f64(SHED_UNTIL) => Some(false),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +99,7 @@ mod tests {
 
     #[test]
     fn captions_go_when_the_queue_is_long_and_come_back_when_it_is_short() {
-        let captions = Captions::new(ShedCaptions::Auto);
+        let captions = Captions::new(ShedCaptions::Auto, LEFT);
         let decided = [0, 100, 200, 100, 60, 40, 100].map(|wait| captions.decide(ms(wait), LEFT));
         assert_eq!(decided, [false, false, true, true, true, false, false]);
         assert!(!captions.decide(None, LEFT));
@@ -93,8 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn one_that_has_little_time_sheds_no_others_captions() {
+        let captions = Captions::new(ShedCaptions::Auto, LEFT);
+        assert!(captions.decide(ms(40), LEFT / 5));
+        assert!(!captions.decide(ms(40), LEFT * 3 / 5));
+        assert!(!captions.are_shed());
+    }
+
+    #[test]
     fn an_operator_decides_for_good() {
-        assert!(!Captions::new(ShedCaptions::Never).decide(ms(900), LEFT));
-        assert!(Captions::new(ShedCaptions::Always).decide(None, LEFT));
+        assert!(!Captions::new(ShedCaptions::Never, LEFT).decide(ms(900), LEFT));
+        assert!(Captions::new(ShedCaptions::Always, LEFT).decide(None, LEFT));
     }
 }

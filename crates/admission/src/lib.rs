@@ -8,7 +8,7 @@ mod quota;
 mod readers;
 
 pub use admission::{Admission, AdmissionPermit, PendingPublish};
-pub use captions::ShedCaptions;
+pub use captions::{Captions, ShedCaptions};
 pub use idempotency::{IdempotencyKey, InFlightKeys, key_of};
 pub use metrics::describe_metrics;
 pub use quota::{Held, OpenStream, Quota, QuotaLimits};

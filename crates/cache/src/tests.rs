@@ -42,6 +42,7 @@ fn asked(limit: Option<u16>) -> TagQuery {
         language: Language::En,
         selection: Selection::default(),
         vocabulary: None,
+        tenant_words: false,
     }
 }
 

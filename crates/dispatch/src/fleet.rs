@@ -113,8 +113,8 @@ impl FleetView {
         {
             return Ok(());
         }
-        let detail = "Some workers are of a version that does not know all that is asked for: a language, a selection of tags, or \
-                      scores that are kept. Ask for none of them, or again once the workers are upgraded.";
+        let detail = "Some workers are of a version that does not know all that is asked for: a language, a selection of tags, \
+                      words of a vocabulary, or scores that are kept. Ask for none of them, or again once the workers are upgraded.";
         Err(Fault::new(Code::NoWorkers, Stage::Lookup, detail))
     }
 

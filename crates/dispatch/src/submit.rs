@@ -94,6 +94,7 @@ impl Dispatcher {
             language: asked.language,
             selection: asked.selection,
             vocabulary: asked.vocabulary,
+            tenant_words: asked.tenant_words,
             published_at_us: 0,
             budget_ms: 0,
             shed_caption: false,

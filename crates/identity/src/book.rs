@@ -9,6 +9,7 @@ use std::{
 use common::config::is_name;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
+use vocabulary::Vocabulary;
 
 use crate::{Caller, Tier, limit::Limit, rate::Rate, tenant::Tenant, token};
 
@@ -52,6 +53,8 @@ struct TenantEntry {
     burst: Option<u32>,
     images_per_day: Option<NonZeroU32>,
     max_in_flight: Option<NonZeroU32>,
+    /// Words of its own: `word = expression`, a line each.
+    vocabulary: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -73,14 +76,16 @@ struct Entry {
 impl Book {
     pub fn read(text: String, before: Option<&Book>) -> Result<Self, String> {
         let file: File = toml::from_str(&text).map_err(|error| told(&text, &error))?;
+        let vocabularies = vocabularies(&file.tenant)?;
         let tenants = tenants(file.tenant, before)?;
         let mut keys = HashMap::new();
         let mut ids = HashSet::new();
         for (at, entry) in file.key.into_iter().enumerate() {
             let id = entry.id.clone();
             let at = at + 1;
+            let vocabulary = vocabularies.get(&entry.tenant).cloned();
             let key = entry
-                .key(before)
+                .key(vocabulary, before)
                 .map_err(|problem| format!("key number {at}: {problem}"))?;
             let same_hash = keys
                 .insert(key.sha256[..LOOKED_UP_CHARS].to_owned(), key)
@@ -112,6 +117,22 @@ impl Book {
     pub fn len(&self) -> usize {
         self.keys.len()
     }
+}
+
+/// Returns the words of each tenant that has some of its own, once all can be read.
+fn vocabularies(entries: &[TenantEntry]) -> Result<HashMap<String, Arc<str>>, String> {
+    let mut vocabularies = HashMap::new();
+    for (at, entry) in (1..).zip(entries) {
+        let Some(text) = entry.vocabulary.as_deref() else {
+            continue;
+        };
+        Vocabulary::parse(text)
+            .map_err(|error| format!("tenant number {at}: vocabulary: {error}"))?;
+        if !text.trim().is_empty() {
+            vocabularies.insert(entry.name.clone(), text.into());
+        }
+    }
+    Ok(vocabularies)
 }
 
 fn tenants(
@@ -149,7 +170,7 @@ impl TenantEntry {
 }
 
 impl Entry {
-    fn key(self, before: Option<&Book>) -> Result<Key, &'static str> {
+    fn key(self, vocabulary: Option<Arc<str>>, before: Option<&Book>) -> Result<Key, &'static str> {
         if !is_name(&self.id) || !is_name(&self.tenant) {
             return Err(
                 "id and tenant may hold letters, digits, `-`, `_` and `.`, 100 at the most",
@@ -173,6 +194,7 @@ impl Entry {
                 key: Some(self.id.into()),
                 tier: self.tier,
                 read_only: self.read_only,
+                vocabulary,
             },
             limit: limit.unwrap_or_else(|| Arc::new(Limit::new(&owner, "default", rate))),
             revoked: self.revoked,

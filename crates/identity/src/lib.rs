@@ -55,6 +55,8 @@ pub struct Caller {
     pub tier: Tier,
     /// May look at everything, and begin, change or end nothing.
     pub read_only: bool,
+    /// Words of the tenant's own, for what brings none.
+    pub vocabulary: Option<Arc<str>>,
 }
 
 /// Who is refused first where not all can be served in time.
@@ -111,6 +113,7 @@ impl Keys {
                     key: None,
                     tier: Tier::Standard,
                     read_only: false,
+                    vocabulary: None,
                 },
                 quota_guard: QuotaGuard { tenant: None },
                 standing: Standing::default(),
@@ -158,14 +161,21 @@ impl KeyFile {
 }
 
 impl QuotaGuard {
-    /// Takes a place of the tenant's for an image, and counts it.
+    /// Takes a place of the tenant's for a request.
+    pub fn enter(&self) -> Result<Option<Place>, Fault> {
+        self.tenant
+            .as_ref()
+            .map(|tenant| tenant.enter())
+            .transpose()
+    }
+
+    /// Takes one for an image, and counts it.
     pub async fn take_image(&self, bus: &Bus) -> Result<Option<Place>, Fault> {
-        let Some(tenant) = &self.tenant else {
-            return Ok(None);
-        };
-        let place = tenant.enter()?;
-        tenant.count_image(bus).await?;
-        Ok(Some(place))
+        let place = self.enter()?;
+        if let Some(tenant) = &self.tenant {
+            tenant.count_image(bus).await?;
+        }
+        Ok(place)
     }
 }
 
@@ -340,6 +350,13 @@ mod tests {
         fs::write(&path, "[[key]]\nid = ").expect("written");
         assert!(file.look().await.is_err());
         assert!(file.book().find(&key.key).is_some());
+        let tenant = "[[tenant]]\nname = \"shop\"\nvocabulary = \"pet = cat\\nb = \"\n";
+        fs::write(&path, format!("{}{tenant}", key.entry)).expect("written");
+        let told = file.look().await.expect_err("no vocabulary");
+        assert!(
+            told.starts_with("tenant number 1: vocabulary: line 2"),
+            "{told}"
+        );
         fs::write(&path, format!("{}revoked = true\n", key.entry)).expect("written");
         assert_eq!(file.look().await, Ok(()));
         assert!(file.book().find(&key.key).is_some_and(|key| key.revoked));

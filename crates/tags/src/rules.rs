@@ -7,6 +7,8 @@ use common::{
     wire::{Job, Language, Selection, Tag, TagQuery},
 };
 
+use vocabulary::Sureness;
+
 use super::{
     Node,
     calibration::Calibration,
@@ -18,22 +20,34 @@ use super::{
 /// How sure a model is of each of its tags.
 #[derive(Debug)]
 pub struct Confidences<'a> {
-    taxonomy: &'a Taxonomy,
+    rules: &'a TagRules,
+    least: Least,
     of_classes: Vec<f32>,
     of_parents: Vec<f32>,
 }
 
 impl Confidences<'_> {
-    /// By any name of a tag; of a word that stands for several tags, the surest of them. Nothing where no tag has that name.
-    pub fn of(&self, name: &str) -> Option<f32> {
-        let nodes = self.taxonomy.names.tags(name).iter();
-        nodes.map(|node| self.of_node(*node)).reduce(f32::max)
+    /// By any name of a tag; of a word that stands for several tags, the surest of those that are told, or of all where none is.
+    /// Nothing where no tag has that name.
+    pub fn of(&self, name: &str) -> Option<Sureness> {
+        let nodes = self.rules.taxonomy.names.tags(name).iter();
+        let surenesses = nodes.map(|node| self.of_node(*node));
+        surenesses.max_by(|one, other| {
+            let told = one.is_told.cmp(&other.is_told);
+            told.then(one.confidence.total_cmp(&other.confidence))
+        })
     }
 
-    fn of_node(&self, node: Node) -> f32 {
-        match node {
-            Node::Class(class) => self.of_classes[class],
-            Node::Parent(parent) => self.of_parents[parent],
+    fn of_node(&self, node: Node) -> Sureness {
+        let taxonomy = &self.rules.taxonomy;
+        let (entry, confidence) = match node {
+            Node::Class(class) => (&taxonomy.classes[class], self.of_classes[class]),
+            Node::Parent(parent) => (&taxonomy.parents[parent], self.of_parents[parent]),
+        };
+        let least = self.least.of(self.rules.own_threshold(&entry.name));
+        Sureness {
+            confidence,
+            is_told: confidence > 0.0 && confidence >= least,
         }
     }
 }
@@ -189,11 +203,21 @@ impl TagRules {
         select(&self.taxonomy, self.kind, &believed, choice)
     }
 
-    /// Returns how sure the model is of every tag.
-    pub fn confidences(&self, shares: &[u16]) -> Confidences<'_> {
+    /// Returns how sure the model is of every tag, and whether that is enough for who asked for this confidence, if any.
+    pub fn confidences(&self, shares: &[u16], asked: Option<f32>) -> Confidences<'_> {
+        self.confidences_at(shares, Least::Wanted(asked))
+    }
+
+    /// The same of a model beside the one that is asked.
+    pub fn confidences_beside(&self, shares: &[u16], asked: Option<f32>) -> Confidences<'_> {
+        self.confidences_at(shares, Least::Higher(asked.unwrap_or_default()))
+    }
+
+    fn confidences_at(&self, shares: &[u16], least: Least) -> Confidences<'_> {
         let believed = self.calibration.believed(shares);
         Confidences {
-            taxonomy: &self.taxonomy,
+            rules: self,
+            least,
             of_classes: sure_of_classes(&believed),
             of_parents: sure_of_parents(&self.taxonomy, self.kind, &believed),
         }

@@ -1,7 +1,7 @@
 //! Words of a caller's own vocabulary, of scores alone.
 
 use common::wire::{Language, Tag};
-use vocabulary::{Held, Picture, Subject, UnknownTag, Vocabulary};
+use vocabulary::{Held, Picture, Subject, Sureness, UnknownTag, Vocabulary};
 
 use super::rules::Confidences;
 
@@ -12,7 +12,6 @@ const CUSTOM: &str = "custom";
 #[derive(Debug)]
 pub struct Scored<'a> {
     pub confidences: Confidences<'a>,
-    pub threshold: f32,
 }
 
 impl Scored<'_> {
@@ -25,12 +24,8 @@ impl Scored<'_> {
 
 impl Picture for Scored<'_> {
     /// What the tagger has no tag for, another model may have seen, whose scores are not here.
-    fn confidence(&self, tag: &str) -> Result<Option<f32>, UnknownTag> {
+    fn sureness(&self, tag: &str) -> Result<Option<Sureness>, UnknownTag> {
         Ok(self.confidences.of(tag))
-    }
-
-    fn threshold(&self) -> f32 {
-        self.threshold
     }
 
     fn number(&self, _: &Subject) -> Option<f64> {

@@ -1,5 +1,7 @@
 //! What a word stands for, and whether it holds of a picture.
 
+use crate::color::Color;
+
 /// What of a picture an expression speaks of.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
@@ -8,7 +10,7 @@ pub enum Subject {
     People,
     Faces,
     /// The share of the picture that is of a colour.
-    Color(String),
+    Color(Color),
     Brightness,
     Contrast,
     Sharpness,
@@ -44,12 +46,35 @@ pub struct Verdict {
 #[error("`{0}` is the name of no tag")]
 pub struct UnknownTag(pub String);
 
+/// How sure models are of a tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sureness {
+    pub confidence: f32,
+    /// Whether it is as sure as its model's rules and the caller want a tag to be.
+    pub is_told: bool,
+}
+
+impl Sureness {
+    /// Returns what two models think together: one that does not tell the tag takes nothing from one that does.
+    pub fn joined(self, other: Self) -> Self {
+        let confidence = match (self.is_told, other.is_told) {
+            // As if they erred independently: wrong only where both are.
+            (true, true) => 1.0 - (1.0 - self.confidence) * (1.0 - other.confidence),
+            (true, false) => self.confidence,
+            (false, true) => other.confidence,
+            (false, false) => self.confidence.max(other.confidence),
+        };
+        Self {
+            confidence,
+            is_told: self.is_told || other.is_told,
+        }
+    }
+}
+
 /// What is known of one picture.
 pub trait Picture {
     /// Returns how sure the models are of a tag; nothing where none that knows it has looked, and an error where none does.
-    fn confidence(&self, tag: &str) -> Result<Option<f32>, UnknownTag>;
-    /// Returns from which confidence on a tag is told.
-    fn threshold(&self) -> f32;
+    fn sureness(&self, tag: &str) -> Result<Option<Sureness>, UnknownTag>;
     /// Returns a count or a measure; nothing where nobody looked for it.
     fn number(&self, subject: &Subject) -> Option<f64>;
 }
@@ -70,16 +95,16 @@ impl Expression {
     pub fn judge(&self, picture: &impl Picture) -> Result<Option<Verdict>, UnknownTag> {
         match self {
             Self::There(Subject::Tag(tag)) => {
-                let confidence = picture.confidence(tag)?;
-                Ok(confidence.map(|confidence| Verdict {
-                    holds: confidence > 0.0 && confidence >= picture.threshold(),
-                    confidence,
+                let sureness = picture.sureness(tag)?;
+                Ok(sureness.map(|sureness| Verdict {
+                    holds: sureness.is_told,
+                    confidence: sureness.confidence,
                 }))
             }
             Self::There(subject) => Ok(counted(picture, subject, Comparison::Above(0.0))),
             Self::Compared(Subject::Tag(tag), comparison) => {
-                let confidence = picture.confidence(tag)?;
-                Ok(confidence.map(|confidence| Verdict {
+                let sureness = picture.sureness(tag)?;
+                Ok(sureness.map(|Sureness { confidence, .. }| Verdict {
                     holds: comparison.holds(f64::from(confidence)),
                     confidence,
                 }))

@@ -1,11 +1,13 @@
 //! A caller's own words for what tags, counts and measures say together: `pet = cat | dog`.
 
+mod color;
 mod expression;
 mod parse;
 #[cfg(test)]
 mod tests;
 
-pub use expression::{Comparison, Expression, Picture, Subject, UnknownTag, Verdict};
+pub use color::Color;
+pub use expression::{Comparison, Expression, Picture, Subject, Sureness, UnknownTag, Verdict};
 pub use parse::Flaw;
 
 /// It travels with each job.

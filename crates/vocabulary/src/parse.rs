@@ -1,6 +1,9 @@
 //! From text to an expression: `|` or, `&` and, `!` not, parentheses, `>=`, `<=`, `>`, `<`.
 
-use crate::expression::{Comparison, Expression, Subject};
+use crate::{
+    color::Color,
+    expression::{Comparison, Expression, Subject},
+};
 
 /// Parentheses within each other.
 const DEEPEST: usize = 16;
@@ -20,6 +23,8 @@ pub enum Flaw {
     TooDeep,
     #[error("`{0}` is no number")]
     Number(String),
+    #[error("`{0}` is no colour; there are {all}", all = Color::names())]
+    Color(String),
     #[error("`{0}` is a measure: compare it, as in `{0} >= 0.5`")]
     Measure(String),
 }
@@ -72,7 +77,7 @@ impl<'a> Reader<'a> {
                 false => Err(Flaw::Unclosed),
             };
         }
-        let subject = subject(self.name()?);
+        let subject = subject(self.name()?)?;
         match self.comparison()? {
             Some(comparison) => Ok(Expression::Compared(subject, comparison)),
             None => there(subject),
@@ -149,18 +154,20 @@ fn alone_or(mut parts: Vec<Expression>, all: fn(Vec<Expression>) -> Expression) 
     }
 }
 
-fn subject(name: &str) -> Subject {
+fn subject(name: &str) -> Result<Subject, Flaw> {
     if let Some(color) = name.strip_prefix("color:") {
-        return Subject::Color(color.trim().to_owned());
+        let color = color.trim();
+        let known = Color::named(color).ok_or_else(|| Flaw::Color(color.to_owned()));
+        return known.map(Subject::Color);
     }
-    match name {
+    Ok(match name {
         "people" => Subject::People,
         "faces" => Subject::Faces,
         "brightness" => Subject::Brightness,
         "contrast" => Subject::Contrast,
         "sharpness" => Subject::Sharpness,
         tag => Subject::Tag(tag.to_owned()),
-    }
+    })
 }
 
 /// A measure alone says nothing: nobody knows from where on it is meant.

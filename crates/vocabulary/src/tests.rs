@@ -1,29 +1,29 @@
-use crate::{Flaw, InvalidVocabulary, Picture, Subject, UnknownTag, Vocabulary};
+use crate::{Color, Flaw, InvalidVocabulary, Picture, Subject, Sureness, UnknownTag, Vocabulary};
 
 /// A cat on a beach with three people, of which nobody measured the light.
 struct Beach;
 
 impl Picture for Beach {
-    fn confidence(&self, tag: &str) -> Result<Option<f32>, UnknownTag> {
-        match tag {
-            "cat" => Ok(Some(0.9)),
-            "beach" => Ok(Some(0.6)),
-            "dog" => Ok(Some(0.05)),
-            "sea lion" | "바다" => Ok(Some(0.3)),
-            "person" => Ok(None),
-            other => Err(UnknownTag(other.to_owned())),
-        }
-    }
-
-    fn threshold(&self) -> f32 {
-        0.1
+    fn sureness(&self, tag: &str) -> Result<Option<Sureness>, UnknownTag> {
+        let confidence = match tag {
+            "cat" => 0.9,
+            "beach" => 0.6,
+            "dog" => 0.05,
+            "sea lion" | "바다" => 0.3,
+            "person" => return Ok(None),
+            other => return Err(UnknownTag(other.to_owned())),
+        };
+        Ok(Some(Sureness {
+            confidence,
+            is_told: confidence >= 0.1,
+        }))
     }
 
     fn number(&self, subject: &Subject) -> Option<f64> {
         match subject {
             Subject::People => Some(3.0),
             Subject::Faces => Some(0.0),
-            Subject::Color(color) => Some(if color == "blue" { 0.4 } else { 0.0 }),
+            Subject::Color(color) => Some(if *color == Color::Blue { 0.4 } else { 0.0 }),
             _ => None,
         }
     }
@@ -50,6 +50,8 @@ fn words_hold_where_their_tags_and_counts_do() {
     assert_eq!(judged("people"), Some(1.0));
     assert_eq!(judged("faces"), None);
     assert_eq!(judged("color:blue >= 0.3 & sea lion"), Some(0.3));
+    assert_eq!(judged("color:파랑 >= 0.3"), Some(1.0));
+    assert_eq!(judged("color:gray >= 0.1"), None);
     assert_eq!(judged("바다"), Some(0.3));
     assert_eq!(judged("\"sea lion\""), Some(0.3));
 }
@@ -97,6 +99,7 @@ fn what_is_wrong_is_said_with_its_line() {
         ("a = \"cat", flaw(1, Flaw::Unquoted)),
         ("a = people >= many", flaw(1, Flaw::Number("many".into()))),
         ("a = cat == 1", flaw(1, Flaw::Unexpected("=".into()))),
+        ("a = color:teal >= 0.1", flaw(1, Flaw::Color("teal".into()))),
         (
             "a = brightness",
             flaw(1, Flaw::Measure("brightness".into())),
@@ -119,4 +122,16 @@ fn an_unknown_tag_is_named_with_its_line() {
     let vocabulary = Vocabulary::parse("pet = cat\nb = catt").expect("a vocabulary");
     let unknown = vocabulary.held(&Beach).expect_err("no such tag");
     assert_eq!((unknown.line, unknown.unknown.0.as_str()), (2, "catt"));
+}
+
+#[test]
+fn models_that_both_tell_a_tag_are_surer_and_one_that_does_not_takes_nothing_away() {
+    let sure = |confidence, is_told| Sureness {
+        confidence,
+        is_told,
+    };
+    assert_eq!(sure(0.5, true).joined(sure(0.5, true)), sure(0.75, true));
+    assert_eq!(sure(0.2, true).joined(sure(0.6, false)), sure(0.2, true));
+    assert_eq!(sure(0.6, false).joined(sure(0.2, true)), sure(0.2, true));
+    assert_eq!(sure(0.2, false).joined(sure(0.6, false)), sure(0.6, false));
 }

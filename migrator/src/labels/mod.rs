@@ -58,7 +58,7 @@ impl Labels {
     }
 }
 
-/// The models' labels_of_models, by name.
+/// The labels of the models, by name.
 #[derive(Debug)]
 pub struct KnownLabels {
     folder: PathBuf,

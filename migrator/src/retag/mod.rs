@@ -107,11 +107,13 @@ async fn found(
                 if let Some(room) = budget.hold(needed.min(budget.max_bytes())) {
                     return Ok(Found::There(table, room));
                 }
+                drop(table);
+                // It is fetched again, but not before there is room for all that it takes.
+                drop(budget.wait_for(needed).await);
             }
-            Err(LedgerError::Store(StoreError::NoRoom)) => {}
+            Err(LedgerError::Store(StoreError::NoRoom)) => sleep(NO_ROOM).await,
             Err(error) => return Err(error),
         }
-        sleep(NO_ROOM).await;
     }
 }
 

@@ -37,6 +37,7 @@ mod tests {
             language: Language::default(),
             selection: Selection::default(),
             vocabulary: vocabulary.map(str::to_owned),
+            tenant_words: false,
         }
     }
 

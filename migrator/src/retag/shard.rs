@@ -92,11 +92,11 @@ struct Tagger<'a> {
     words: Option<Words>,
 }
 
-/// The caller's own words, and from which confidence on a tag counts for them.
+/// The caller's own words, and how sure a tag has to be where the caller says so.
 struct Words {
     vocabulary: Vocabulary,
     language: Language,
-    threshold: f32,
+    threshold: Option<f32>,
 }
 
 impl<'a> Tagger<'a> {
@@ -114,7 +114,7 @@ impl<'a> Tagger<'a> {
             prepared,
             texts: labels.texts(asked.language),
             shares: vec![0; classes],
-            words: Words::asked(asked, &labels.rules)?,
+            words: Words::asked(asked)?,
             labels,
         })
     }
@@ -143,7 +143,7 @@ impl<'a> Tagger<'a> {
 }
 
 impl Words {
-    fn asked(asked: &TagQuery, rules: &TagRules) -> Found<Option<Self>> {
+    fn asked(asked: &TagQuery) -> Found<Option<Self>> {
         let Some(text) = &asked.vocabulary else {
             return Ok(None);
         };
@@ -154,15 +154,14 @@ impl Words {
         Ok(Some(Self {
             vocabulary,
             language: asked.language,
-            threshold: asked.threshold.unwrap_or(rules.default_threshold),
+            threshold: asked.threshold,
         }))
     }
 
     /// Returns those that hold of a picture, as they are told.
     fn held(&self, rules: &TagRules, shares: &[u16]) -> Vec<TagView> {
         let scored = Scored {
-            confidences: rules.confidences(shares),
-            threshold: self.threshold,
+            confidences: rules.confidences(shares, self.threshold),
         };
         let words = scored.words(&self.vocabulary, self.language);
         words.into_iter().map(TagView::from).collect()

@@ -84,7 +84,7 @@ pub async fn handle(
     let Shard { tenant, batch, .. } = &shard;
     tracing::info!(tenant, batch, shard = shard.number, attempt, "shard taken");
     common::fail_point!("migrator.taken");
-    let held_shards = ShardInHand {
+    let in_hand = ShardInHand {
         key: BatchKey::new(tenant, batch),
         migrator,
         extra_slots,
@@ -93,7 +93,7 @@ pub async fn handle(
         republish_at,
         stop,
     };
-    held_shards.work_off().await;
+    in_hand.work_off().await;
 }
 
 /// A shard that is worked on here, as far as it is nobody else's copy.

@@ -271,7 +271,7 @@ struct Fleet {
 
 impl Fleet {
     async fn start(origins: &[&str], engine: &str, more: &[&str], bundle: &str) -> Self {
-        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
+        let (rabbitmq, redis) = tokio::join!(RabbitMq::on_disk(), Redis::start());
         let store = tempfile::tempdir().expect("a temporary folder");
         let urls = [
             "--queue-url",

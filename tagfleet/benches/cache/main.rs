@@ -34,7 +34,7 @@ const CROWD: usize = 200;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let origin = Origin::start().await?;
-    let brokers = tokio::join!(RabbitMq::start(), Redis::start());
+    let brokers = tokio::join!(RabbitMq::on_disk(), Redis::start());
     let fleet = Fleet::start(&origin, &brokers, "on").await;
     let hits = hits(&fleet, &origin).await?;
     let (downloads, inferences) = crowd(&fleet, &origin).await?;

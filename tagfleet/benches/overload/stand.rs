@@ -42,7 +42,7 @@ impl Stand {
     }
 
     pub async fn two_servers(origin: &Process) -> Self {
-        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
+        let (rabbitmq, redis) = tokio::join!(RabbitMq::on_disk(), Redis::start());
         let shared = words(&[("--queue-url", rabbitmq.url()), ("--bus-url", redis.url())]);
         let worker = [shared.clone(), engine()].concat();
         let worker = Process::role("worker", "--worker-listen", &worker).await;

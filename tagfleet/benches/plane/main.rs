@@ -176,7 +176,7 @@ struct Fleet {
 
 impl Fleet {
     async fn start(decodes: bool) -> Self {
-        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
+        let (rabbitmq, redis) = tokio::join!(RabbitMq::on_disk(), Redis::start());
         let shared = [
             "--queue-url".to_owned(),
             rabbitmq.url(),

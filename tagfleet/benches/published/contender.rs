@@ -101,7 +101,7 @@ pub struct Brokers {
 
 impl Brokers {
     pub async fn start() -> Self {
-        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
+        let (rabbitmq, redis) = tokio::join!(RabbitMq::on_disk(), Redis::start());
         Self { rabbitmq, redis }
     }
 }

@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
     let settings = Settings::parse();
     let time = Duration::from_secs(settings.seconds);
     for kind in [QueueKind::Quorum, QueueKind::Classic] {
-        let broker = RabbitMq::start().await;
+        let broker = RabbitMq::on_disk().await;
         let config = QueueConfig {
             queue_url: broker.url(),
             queue_prefix: unique("bench"),

@@ -79,7 +79,7 @@ async fn origin(listen: &str) -> anyhow::Result<()> {
 async fn measure() -> anyhow::Result<()> {
     let (tiles_per_s, photos_per_s) = bare()?;
     let origin = Process::part("origin", &[]).await;
-    let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
+    let (rabbitmq, redis) = tokio::join!(RabbitMq::on_disk(), Redis::start());
     let brokers = Brokers { rabbitmq, redis };
 
     println!("the real tagger");

@@ -92,7 +92,7 @@ struct Lines {
 
 impl Fleet {
     async fn start(store: &Path) -> Self {
-        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
+        let (rabbitmq, redis) = tokio::join!(RabbitMq::on_disk(), Redis::start());
         let shared = [
             "--queue-url".to_owned(),
             rabbitmq.url(),

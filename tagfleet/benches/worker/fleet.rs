@@ -48,7 +48,7 @@ pub struct Fleet {
 impl Fleet {
     /// A worker of one model, captions off; `more` are further arguments.
     pub async fn start(model: &str, more: &[&str]) -> anyhow::Result<Self> {
-        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
+        let (rabbitmq, redis) = tokio::join!(RabbitMq::on_disk(), Redis::start());
         let queue_url = rabbitmq.url();
         let bus_url = redis.url();
         let config =
@@ -196,6 +196,7 @@ impl Fleet {
             language: Language::En,
             selection: Selection::default(),
             vocabulary: None,
+            tenant_words: false,
             published_at_us: self.bus.now_us(),
             budget_ms: BUDGET.as_millis() as u32,
             shed_caption: false,

@@ -1,6 +1,7 @@
 //! Private RabbitMQ and Redis processes for tests, and a proxy that misbehaves
 //! on command. Each server has its own ports and folder, and ends with the test.
 
+mod folder;
 mod group;
 mod port;
 mod proxy;

@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{BOOT_PATIENCE, Port, group::Group, listening, within};
+use super::{BOOT_PATIENCE, Port, folder, group::Group, listening, within};
 
 /// Where Debian keeps the scripts that do not insist on the `rabbitmq` user.
 const DEBIAN: &str = "/usr/lib/rabbitmq/bin";
@@ -57,7 +57,12 @@ impl RabbitMq {
 
     /// Starts one with further lines of `rabbitmq.conf`.
     pub async fn start_with(settings: &str) -> Self {
-        Self::node(Arc::new(Mapper::start()), settings).await
+        Self::node(folder::in_memory(), Arc::new(Mapper::start()), settings).await
+    }
+
+    /// Starts one whose messages cost what they cost: for benchmarks.
+    pub async fn on_disk() -> Self {
+        Self::node(folder::on_disk(), Arc::new(Mapper::start()), "").await
     }
 
     /// Starts so many nodes that are one broker.
@@ -72,15 +77,14 @@ impl RabbitMq {
         let mut cluster = vec![first];
         while cluster.len() < nodes {
             // One after the other: who joins may not meet another who does.
-            cluster.push(Self::node(mapper.clone(), &peer).await);
+            cluster.push(Self::node(folder::in_memory(), mapper.clone(), &peer).await);
         }
         let running = cluster[0].ctl(&["eval", "length(rabbit_nodes:all_running())."]);
         assert_eq!(running.await, nodes.to_string(), "nodes in the cluster");
         cluster
     }
 
-    async fn node(mapper: Arc<Mapper>, settings: &str) -> Self {
-        let folder = TempDir::new().expect("a temporary folder can be made");
+    async fn node(folder: TempDir, mapper: Arc<Mapper>, settings: &str) -> Self {
         let port = Port::reserve();
         let distribution = Port::reserve();
         let environment = prepare(

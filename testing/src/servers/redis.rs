@@ -1,6 +1,6 @@
 use tempfile::TempDir;
 
-use super::{Port, group::Group, listening};
+use super::{Port, folder, group::Group, listening};
 
 /// A private Redis server that keeps nothing on disk.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Redis {
 
     /// Starts one with further options of `redis-server`, as a shell reads them.
     pub async fn start_with(options: &str) -> Self {
-        let folder = TempDir::new().expect("a temporary folder can be made");
+        let folder = folder::on_disk();
         let port = Port::reserve();
         let group = launch(port.number(), &folder, options);
         let redis = Self {

@@ -9,6 +9,7 @@ use common::{
     wire::{AuxiliaryTile, Job, RETURN_MARGIN, Seen, Tag},
 };
 use futures_util::future::join_all;
+use tags::Confidences;
 use tokio::time::timeout_at;
 
 use super::{
@@ -57,16 +58,18 @@ impl ModelScores {
         }
     }
 
-    /// Returns how sure the model is of a tag; nothing where it has none of that name.
-    pub fn confidence(&self, tag: &str) -> Option<f32> {
-        self.version.tagger.confidences(&self.scores).of(tag)
+    /// Returns how sure the model is of its tags.
+    pub fn confidences(&self, job: &Job) -> Confidences<'_> {
+        self.version.tagger.confidences_beside(job, &self.scores)
     }
 
-    /// Returns whether a tag of that name says that somebody is there.
-    pub fn is_of_people(&self, tag: &str) -> bool {
-        let names = &self.version.tagger.rules.taxonomy.names;
+    /// Returns whether a tag of that name, told with that confidence, says that somebody is there.
+    pub fn says_somebody(&self, tag: &str, confidence: f32) -> bool {
+        let rules = &self.version.tagger.rules;
+        let names = &rules.taxonomy.names;
         let meant = names.tags(tag);
-        !meant.is_empty() && meant == names.tags(PERSON)
+        let is_person = !meant.is_empty() && meant == names.tags(PERSON);
+        is_person && confidence >= rules.own_threshold(PERSON)
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     scoring::{no_tile, score, too_late},
 };
 use crate::{
-    metrics::{AUXILIARY_FAILURES, AUXILIARY_SKIPPED},
+    metrics::{AUXILIARY_FAILURES, AUXILIARY_RUNS, AUXILIARY_SKIPPED},
     tagging::{
         decode::Picture,
         reading::{
@@ -93,6 +93,7 @@ impl TaggingWorker {
             deadline,
             late: deadline.checked_sub(2 * RETURN_MARGIN).unwrap_or(deadline),
         };
+        metrics::counter!(AUXILIARY_RUNS, "model" => model.clone()).increment(1);
         let read = self.try_read(also, text, turn).await;
         let read = read.inspect_err(|fault| {
             tracing::debug!(id = job.id, model, %fault, "the text in a picture was not read");

@@ -163,6 +163,7 @@ fn job(n: usize, bus: &Bus) -> Message {
         language: Language::En,
         selection: Selection::default(),
         vocabulary: None,
+        tenant_words: false,
         published_at_us: bus.now_us(),
         budget_ms: 60_000,
         shed_caption: false,

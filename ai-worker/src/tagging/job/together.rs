@@ -4,7 +4,7 @@ use common::{
     fault::Fault,
     image::Part,
     model::Subject,
-    wire::{Features, Job, Seen, Tag},
+    wire::{Features, Job, Quality, Seen, Tag},
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 use crate::tagging::{
     auxiliary::{fused, without_apes, without_doubtful_faces},
     decode::Picture,
-    pixels,
+    pixels::{self, Palette},
     spoken::spoken,
     tagger::Tagger,
 };
@@ -26,6 +26,13 @@ pub struct Combined {
     /// What the caption may speak of.
     pub spoken: Vec<Tag>,
     pub seen: Seen,
+}
+
+/// What a picture tells without a model.
+#[derive(Default)]
+struct Measured {
+    palette: Option<Palette>,
+    quality: Option<Quality>,
 }
 
 impl TaggingWorker {
@@ -50,8 +57,7 @@ impl TaggingWorker {
             ..
         } = auxiliary;
         without_doubtful_faces(&mut others, &mut seen);
-        let apes = seen.people.is_some() && !animal && tagger.sees(ANIMAL, scores);
-        if apes {
+        if seen.people.is_some() && !animal && tagger.sees(ANIMAL, scores) {
             without_apes(&mut others, &mut seen);
         }
         let spoken = spoken(sure, &others, &seen, job.language);
@@ -61,11 +67,14 @@ impl TaggingWorker {
         if job.features.embedding {
             seen.embedding = tagger.embedding(scores);
         }
-        seen.join(self.seen_without_a_model(job, picture));
+        let pixels = self.measured(job, picture);
+        let palette = pixels.palette.as_ref();
+        seen.colors = palette.map(|palette| palette.most(job.language));
+        seen.quality = pixels.quality;
         let beside = Auxiliary {
             looks: &looks,
             seen: &seen,
-            apes,
+            palette,
         };
         let mut told = self.words(job, tagger, scores, beside)?;
         if job.features.tags {
@@ -76,18 +85,17 @@ impl TaggingWorker {
     }
 
     /// Returns what the pixels tell by themselves, of what is asked. It takes some 100 µs.
-    fn seen_without_a_model(&self, job: &Job, picture: &Picture) -> Seen {
+    fn measured(&self, job: &Job, picture: &Picture) -> Measured {
         let Features {
             colors, quality, ..
         } = job.features;
         let is_asked = (colors || quality) && self.decoding != Decoding::Never;
         let Some(rgb) = is_asked.then(|| picture.pixels().ok()).flatten() else {
-            return Seen::default();
+            return Measured::default();
         };
-        Seen {
-            colors: colors.then(|| pixels::colors(rgb, job.language)),
+        Measured {
+            palette: colors.then(|| Palette::of(rgb)),
             quality: quality.then(|| pixels::quality(rgb, picture.width())),
-            ..Seen::default()
         }
     }
 }

@@ -6,26 +6,28 @@ use common::{
     wire::{Job, Seen, Tag},
 };
 use tags::{Confidences, custom};
-use vocabulary::{Picture, Subject, UnknownTag, Vocabulary};
+use vocabulary::{Picture, Subject, Sureness, UnknownTag, Vocabulary};
 
 use super::{TaggingWorker, look::ModelScores};
-use crate::tagging::tagger::Tagger;
+use crate::tagging::{pixels::Palette, tagger::Tagger};
 
 /// What is known of a picture beside its tagger's scores.
 #[derive(Clone, Copy)]
 pub struct Auxiliary<'a> {
     /// What the models beside the tagger give their tags.
     pub looks: &'a [ModelScores],
+    /// What is told of the picture, once contradictions are settled.
     pub seen: &'a Seen,
-    /// Whether an animal was taken for people, and that taken back.
-    pub apes: bool,
+    pub palette: Option<&'a Palette>,
 }
 
 struct Known<'a> {
     worker: &'a TaggingWorker,
-    confidences: Confidences<'a>,
-    threshold: f32,
+    own: Confidences<'a>,
+    others: Vec<(&'a ModelScores, Confidences<'a>)>,
     beside: Auxiliary<'a>,
+    /// Whether a name that is no model's tag is unknown, as what nobody looked for, and no fault.
+    is_lenient: bool,
 }
 
 impl TaggingWorker {
@@ -41,11 +43,13 @@ impl TaggingWorker {
             return Ok(Vec::new());
         };
         let vocabulary = Vocabulary::parse(text).map_err(|error| unusable(error.to_string()))?;
+        let others = beside.looks.iter();
         let picture = Known {
             worker: self,
-            confidences: tagger.confidences(scores),
-            threshold: job.threshold.unwrap_or(tagger.rules.default_threshold),
+            own: tagger.confidences(job, scores),
+            others: others.map(|look| (look, look.confidences(job))).collect(),
             beside,
+            is_lenient: job.tenant_words,
         };
         let held = vocabulary.held(&picture);
         let held = held.map_err(|unknown| unusable(unknown.to_string()))?;
@@ -55,41 +59,45 @@ impl TaggingWorker {
 }
 
 impl Known<'_> {
-    /// Returns how sure the surest model beside the tagger is of a tag, where one that knows it has looked.
-    fn beside(&self, tag: &str) -> Option<f32> {
-        let told = self.beside.looks.iter().filter_map(|look| {
-            let confidence = look.confidence(tag)?;
-            let is_taken_back = self.beside.apes && look.is_of_people(tag);
-            Some(if is_taken_back { 0.0 } else { confidence })
+    /// Returns how sure the models beside the tagger are of a tag, where one that knows it has looked.
+    fn beside(&self, tag: &str) -> Option<Sureness> {
+        let told = self.others.iter().filter_map(|(look, confidences)| {
+            let sureness = confidences.of(tag)?;
+            let said = look.says_somebody(tag, sureness.confidence);
+            let is_taken_back = said && self.is_nobody_there();
+            Some(match is_taken_back {
+                true => Sureness::default(),
+                false => sureness,
+            })
         });
-        told.reduce(f32::max)
+        told.reduce(Sureness::joined)
+    }
+
+    /// Returns whether people were looked for and nobody is left: no word speaks of whom the answer does not count.
+    fn is_nobody_there(&self) -> bool {
+        let Seen { people, faces, .. } = self.beside.seen;
+        (people.is_some() || faces.is_some()) && self.beside.seen.head_count(0.0) == 0
     }
 }
 
 impl Picture for Known<'_> {
-    fn confidence(&self, tag: &str) -> Result<Option<f32>, UnknownTag> {
-        let own = self.confidences.of(tag);
-        let beside = self.beside(tag);
-        if own.is_some() || beside.is_some() {
-            let surest = own.unwrap_or_default().max(beside.unwrap_or_default());
-            return Ok(Some(surest));
+    fn sureness(&self, tag: &str) -> Result<Option<Sureness>, UnknownTag> {
+        let own = self.own.of(tag);
+        let known = own.into_iter().chain(self.beside(tag));
+        if let Some(sureness) = known.reduce(Sureness::joined) {
+            return Ok(Some(sureness));
         }
         let mut models = self.worker.models.all().iter();
-        match models.any(|model| model.stable().tagger.knows(tag)) {
-            true => Ok(None),
-            false => Err(UnknownTag(tag.to_owned())),
+        if self.is_lenient || models.any(|model| model.stable().tagger.knows(tag)) {
+            return Ok(None);
         }
-    }
-
-    fn threshold(&self) -> f32 {
-        self.threshold
+        Err(UnknownTag(tag.to_owned()))
     }
 
     fn number(&self, subject: &Subject) -> Option<f64> {
         let Seen {
             people,
             faces,
-            colors,
             quality,
             ..
         } = self.beside.seen;
@@ -98,12 +106,10 @@ impl Picture for Known<'_> {
                 .as_ref()
                 .map(|_| self.beside.seen.head_count(0.0) as f64),
             Subject::Faces => faces.as_ref().map(|faces| faces.regions.len() as f64),
-            Subject::Color(color) => colors.as_ref().map(|colors| {
-                let same = colors
-                    .iter()
-                    .find(|it| it.id == *color || it.name == *color);
-                same.map_or(0.0, |it| f64::from(it.share))
-            }),
+            Subject::Color(color) => {
+                let palette = self.beside.palette;
+                palette.map(|palette| f64::from(palette.share(*color)))
+            }
             Subject::Brightness => quality.map(|quality| f64::from(quality.brightness)),
             Subject::Contrast => quality.map(|quality| f64::from(quality.contrast)),
             Subject::Sharpness => quality.map(|quality| f64::from(quality.sharpness)),

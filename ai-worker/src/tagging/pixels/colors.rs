@@ -1,6 +1,7 @@
 //! The colours of a picture, by the names that people search for.
 
 use common::wire::{Color, Language};
+use vocabulary::Color as Name;
 
 /// A colour that is on less of the picture is not told.
 const LEAST_SHARE: f32 = 0.05;
@@ -10,74 +11,43 @@ const MOST_COLORS: usize = 5;
 const LEAST_CHROMA: f32 = 0.1;
 const LEAST_SATURATION: f32 = 0.15;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Name {
-    Black,
-    White,
-    Grey,
-    Red,
-    Orange,
-    Brown,
-    Beige,
-    Yellow,
-    Green,
-    Blue,
-    Purple,
-    Pink,
+/// How much of a picture is of each colour.
+#[derive(Clone, Debug)]
+pub struct Palette {
+    sums: [Sum; Name::ALL.len()],
+    pixels: f32,
 }
 
-impl Name {
-    const ALL: [Self; 12] = [
-        Self::Black,
-        Self::White,
-        Self::Grey,
-        Self::Red,
-        Self::Orange,
-        Self::Brown,
-        Self::Beige,
-        Self::Yellow,
-        Self::Green,
-        Self::Blue,
-        Self::Purple,
-        Self::Pink,
-    ];
-
-    /// In English, which is its id as well, and in Korean.
-    fn told(self) -> [&'static str; 2] {
-        match self {
-            Self::Black => ["black", "검정"],
-            Self::White => ["white", "하양"],
-            Self::Grey => ["grey", "회색"],
-            Self::Red => ["red", "빨강"],
-            Self::Orange => ["orange", "주황"],
-            Self::Brown => ["brown", "갈색"],
-            Self::Beige => ["beige", "베이지"],
-            Self::Yellow => ["yellow", "노랑"],
-            Self::Green => ["green", "초록"],
-            Self::Blue => ["blue", "파랑"],
-            Self::Purple => ["purple", "보라"],
-            Self::Pink => ["pink", "분홍"],
+impl Palette {
+    /// Counts the pixels of a picture, `[height, width, 3] u8`.
+    pub fn of(rgb: &[u8]) -> Self {
+        let mut sums = [Sum::default(); Name::ALL.len()];
+        for pixel in rgb.chunks_exact(3) {
+            let light = [pixel[0], pixel[1], pixel[2]];
+            sums[name(light) as usize].add(light);
+        }
+        Self {
+            sums,
+            pixels: (rgb.len() / 3).max(1) as f32,
         }
     }
-}
 
-/// Returns the colours that a picture, `[height, width, 3] u8`, has most of.
-pub fn colors(rgb: &[u8], language: Language) -> Vec<Color> {
-    let mut sums = [Sum::default(); Name::ALL.len()];
-    for pixel in rgb.chunks_exact(3) {
-        let light = [pixel[0], pixel[1], pixel[2]];
-        sums[name(light) as usize].add(light);
+    /// Returns the colours that there is most of.
+    pub fn most(&self, language: Language) -> Vec<Color> {
+        let named = Name::ALL.into_iter().zip(self.sums);
+        let mut found: Vec<Color> = named
+            .map(|(name, sum)| sum.color(name, self.pixels, language))
+            .filter(|color| color.share >= LEAST_SHARE)
+            .collect();
+        found.sort_by(|a, b| b.share.total_cmp(&a.share));
+        found.truncate(MOST_COLORS);
+        found
     }
-    let pixels = (rgb.len() / 3).max(1) as f32;
-    let mut found: Vec<Color> = Name::ALL
-        .into_iter()
-        .zip(sums)
-        .map(|(name, sum)| sum.color(name, pixels, language))
-        .filter(|color| color.share >= LEAST_SHARE)
-        .collect();
-    found.sort_by(|a, b| b.share.total_cmp(&a.share));
-    found.truncate(MOST_COLORS);
-    found
+
+    /// Returns the share of a colour, however small it is.
+    pub fn share(&self, name: Name) -> f32 {
+        self.sums[name as usize].pixels as f32 / self.pixels
+    }
 }
 
 /// All pixels of one name.
@@ -96,13 +66,12 @@ impl Sum {
     }
 
     fn color(self, name: Name, pixels: f32, language: Language) -> Color {
-        let [english, korean] = name.told();
         let called = match language {
-            Language::En => english,
-            Language::Ko => korean,
+            Language::En => name.english(),
+            Language::Ko => name.korean(),
         };
         Color {
-            id: english.to_owned(),
+            id: name.english().to_owned(),
             name: called.to_owned(),
             share: self.pixels as f32 / pixels,
             rgb: self.light.map(|sum| (sum / self.pixels.max(1)) as u8),
@@ -164,7 +133,7 @@ mod tests {
     use super::*;
 
     fn ids(rgb: &[u8]) -> Vec<String> {
-        let found = colors(rgb, Language::En);
+        let found = Palette::of(rgb).most(Language::En);
         found.into_iter().map(|color| color.id).collect()
     }
 
@@ -197,13 +166,15 @@ mod tests {
         let meadow = [[60, 140, 50]; 37].concat();
         let flower = [[200, 30, 30]; 3].concat();
         let picture = [meadow, sky, flower].concat();
-        let found = colors(&picture, Language::Ko);
+        let palette = Palette::of(&picture);
+        assert_eq!(palette.share(Name::Red), 0.03, "too little to be told");
+        let found = palette.most(Language::Ko);
         let told: Vec<_> = found
             .iter()
             .map(|color| (color.id.as_str(), color.name.as_str(), color.share))
             .collect();
         assert_eq!(told, [("blue", "파랑", 0.6), ("green", "초록", 0.37)]);
         assert_eq!(found[0].rgb, [90, 160, 230]);
-        assert!(colors(&[], Language::En).is_empty());
+        assert!(Palette::of(&[]).most(Language::En).is_empty());
     }
 }

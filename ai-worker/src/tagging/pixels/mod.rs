@@ -3,5 +3,5 @@
 mod colors;
 mod quality;
 
-pub use colors::colors;
+pub use colors::Palette;
 pub use quality::quality;

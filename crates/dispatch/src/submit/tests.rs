@@ -149,6 +149,7 @@ async fn who_leaves_calls_a_real_time_job_off_and_no_other() {
             language: Language::En,
             selection,
             vocabulary: None,
+            tenant_words: false,
         };
         let job = submit.job(
             ResultKey {
@@ -216,6 +217,7 @@ async fn a_real_time_job_that_is_too_late_has_waited_all_the_time() {
             language: Language::En,
             selection,
             vocabulary: None,
+            tenant_words: false,
         };
         let job = submit.job(key(), "none", asked, vec![]);
         let deadline = time::Instant::now() + Duration::from_millis(200);

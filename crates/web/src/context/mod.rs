@@ -277,6 +277,7 @@ mod tests {
                     key: Some("key_1".into()),
                     tier: Tier::default(),
                     read_only: false,
+                    vocabulary: None,
                 };
                 let id = RequestId::random();
                 let headers = HeaderMap::new();

@@ -13,5 +13,7 @@ pub use self::base64::from_base64;
 pub use body::{BodyLimits, MediaType, length, media_type, read_body, too_large, too_slow};
 pub use encoding::{broken, encoding, peeked, unpacked};
 pub use json::parse_json;
-pub use options::{Asking, Language, TagOptions, check_bounds, limit, threshold, whole};
+pub use options::{
+    Asking, Language, TagOptions, add_tenant_words, check_bounds, limit, threshold, whole,
+};
 pub use query::{is_on, parse_query};

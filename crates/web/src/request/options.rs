@@ -4,6 +4,7 @@ use common::{
     fault::Fault,
     wire::{self, Features, TagQuery},
 };
+use identity::Caller;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -87,7 +88,7 @@ pub struct TagOptions {
     #[param(value_type = Option<String>, example = "weapon")]
     exclude: Option<Vec<String>>,
     /// Words of your own, `word = expression` a line, over tags, counts and measures: those that hold are tags of category
-    /// `custom`.
+    /// `custom`. Those of your tenant if absent; none if empty.
     #[schema(
         max_length = 4096,
         example = "pet = cat | dog\nbeach party = beach & people >= 3"
@@ -186,6 +187,7 @@ impl TagOptions {
             language: self.language.unwrap_or_default().into(),
             selection: selection(self.categories, self.include, self.exclude)?,
             vocabulary: vocabulary(self.vocabulary)?,
+            tenant_words: false,
         };
         Ok(Asking {
             asked,
@@ -194,14 +196,26 @@ impl TagOptions {
     }
 }
 
-/// Returns the words that are asked for, once they can be read.
+/// Returns the words that are asked for, once they can be read. An empty text asks for none, those of the tenant neither.
 fn vocabulary(text: Option<String>) -> Result<Option<String>, Fault> {
-    let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+    let Some(text) = text else {
         return Ok(None);
     };
     match Vocabulary::parse(&text) {
         Ok(_) => Ok(Some(text)),
         Err(error) => Err(Fault::invalid(format!("vocabulary: {error}"))),
+    }
+}
+
+/// Gives a request for tags that brings no words those of its tenant.
+pub fn add_tenant_words(asked: &mut TagQuery, caller: &Caller) {
+    match &asked.vocabulary {
+        Some(text) if text.trim().is_empty() => asked.vocabulary = None,
+        None if asked.features.tags => {
+            asked.vocabulary = caller.vocabulary.as_deref().map(str::to_owned);
+            asked.tenant_words = asked.vocabulary.is_some();
+        }
+        _ => {}
     }
 }
 

@@ -16,6 +16,9 @@ use pictures::{Picture, Pictures};
 /// So many vectors of 1,280 numbers take 5 GB; each is compared with every other.
 const MOST: usize = 1_000_000;
 
+/// A product of 1,280 numbers is so far off.
+const ROUNDING: f32 = 1e-5;
+
 #[derive(Args)]
 pub struct Dedupe {
     /// `batch_…`, whose `features` had `embedding`
@@ -36,6 +39,11 @@ fn share(text: &str) -> Result<f32, String> {
 impl Dedupe {
     /// Prints a group a line, as soon as all are known; how many there are goes to standard error.
     pub async fn run(self, client: &Client) -> anyhow::Result<ExitCode> {
+        let batch = client.get(&format!("/{}", self.batch)).await?;
+        let status = batch["status"].as_str().unwrap_or_default();
+        if !matches!(status, "completed" | "cancelled" | "expired" | "failed") {
+            bail!("the batch is under way: pictures that are still to come would be left out");
+        }
         let mut pictures = Pictures::default();
         client
             .each_line(&self.batch, "results", |line| {
@@ -47,7 +55,8 @@ impl Dedupe {
             })
             .await?;
         let found = pictures.finish()?;
-        let groups = nearness::near(found.vectors.view(), self.threshold).into_lists();
+        let least = self.threshold - ROUNDING;
+        let groups = nearness::near(found.vectors.view(), least).into_lists();
         for group in &groups {
             let first = group[0];
             let members = group.iter().map(|picture| {
@@ -63,6 +72,12 @@ impl Dedupe {
         eprintln!(
             "{all} pictures, {groups} groups, {copies} that another one is nearly the same as"
         );
+        if found.without_embedding > 0 {
+            let count = found.without_embedding;
+            eprintln!(
+                "{count} pictures have no embedding, since the model was away: they are left out"
+            );
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -104,6 +104,7 @@ fn job(bus: &Bus) -> Job {
         language: Language::En,
         selection: Selection::default(),
         vocabulary: None,
+        tenant_words: false,
         published_at_us: bus.now_us(),
         budget_ms: 30_000,
         shed_caption: false,

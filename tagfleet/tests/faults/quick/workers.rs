@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use testing::servers::eventually;
 
 use crate::{
@@ -61,6 +62,40 @@ async fn poison_job() {
     let account = good.and(Account::of(&[poison]));
     account.close("poison_job", deaths, recovery);
     fleet.leaves_nothing(1).await;
+}
+
+/// Jobs that two workers died of have one attempt left, which each has a worker for itself. Told as recovery: the slowest of
+/// the fresh jobs that come meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn fresh_jobs_beside_failed() {
+    const FAILED: usize = 8;
+    const FRESH: usize = 200;
+    let fleet = Fleet::at(&shared().await.url()).await;
+    let deadly = [engine("fake:service_ms=20,black=abort")];
+    let mut victim = fleet.begin("worker", &deadly);
+    let api = fleet.api(&[]).await;
+    let base = api.base();
+    let failed = {
+        let base = base.clone();
+        let asks = (0..FAILED).map(move |_| {
+            let base = base.clone();
+            async move { tag_black(&base, TIMEOUT_MS).await }
+        });
+        tokio::spawn(join_all(asks))
+    };
+    victim.aborted().await;
+    fleet.begin("worker", &deadly).aborted().await;
+
+    let harmless = [engine("fake:service_ms=20")];
+    let _steady = fleet.worker("steady", &harmless).await;
+    let _another = fleet.worker("another", &harmless).await;
+    api.knows_workers(2).await;
+    let fresh = Account::of(&tag_many(&base, FRESH, 4, TIMEOUT_MS).await).saw_only(&["ok"]);
+    let failed = Account::of(&failed.await.expect("no panic")).saw_only(&["ok"]);
+    let slowest = fresh.slowest;
+    let account = fresh.and(failed);
+    account.close("fresh_jobs_beside_failed", 2, slowest);
+    fleet.leaves_nothing(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
