@@ -43,6 +43,7 @@ pub fn load(pretence: Pretence, threads: usize, sizes: Sizes) -> Result<Loaded, 
         default_threshold: model.default_threshold,
         default_limit: model.default_limit,
         thresholds: BTreeMap::new(),
+        weights: 0,
     };
     let tagger = Tagger {
         rules,

@@ -81,7 +81,7 @@ impl Tagger {
 
     /// Returns the scores as they can be kept: the very ones that tags are made of.
     pub fn kept(&self, scores: &[f32]) -> Scores {
-        pack(self.rules.taxonomy.fingerprint(), &self.shares(scores))
+        pack(self.rules.fingerprint(), &self.shares(scores))
     }
 
     /// Returns how sure it is of each class, as tags are made of it.

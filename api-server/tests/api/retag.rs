@@ -21,7 +21,11 @@ const NAMES: [&str; 5] = ["a", "b", "dead-1", "c", "d"];
 
 /// Puts a model's labels where a migrator reads them.
 fn write_labels(models: &Path, labels: &str) {
-    let folder = models.join(MODEL);
+    write_labels_of(models, MODEL, labels);
+}
+
+fn write_labels_of(models: &Path, folder: &str, labels: &str) {
+    let folder = models.join(folder);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("labels.json"), labels).unwrap();
     let hash = hex(&Sha256::digest(labels));
@@ -188,6 +192,12 @@ async fn labels_that_change_give_scores_other_names() {
     let (id, batch) = stage.retag(json!({"retag": source})).await;
     assert_eq!(batch["failures"]["by_code"], json!({"scores_unusable": 4}));
     assert_eq!(outcomes(&stage.api, &id).await.len(), 4);
+    // But where their version has a folder of its own, that one's labels are.
+    write_labels_of(stage.models.path(), &format!("{MODEL}@1"), LABELS);
+    let (id, _) = stage.retag(json!({"retag": source})).await;
+    for (_, tags) in stage.tags(&id).await {
+        assert_eq!(tags, ["tabby", "cat", "sofa"]);
+    }
     stage.api.finish().await;
 }
 

@@ -5,7 +5,7 @@ use super::{Job, Tagged};
 /// What a model gave each of its classes, before anything is made of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scores {
-    /// Says which classes these are, and in which order.
+    /// Says which classes these are, in which order, and which weights gave the scores.
     pub classes: u64,
     /// Each in 65,535ths, as LEB128: seven bits a byte, the lowest first.
     #[serde(with = "serde_bytes")]

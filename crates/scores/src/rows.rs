@@ -20,7 +20,7 @@ pub struct Row<'a> {
     pub image: &'a str,
     pub model: &'a str,
     pub version: &'a str,
-    /// Which classes the model has. Of an image without scores it says nothing.
+    /// Which classes the model has, and by which weights it scored them. Of an image without scores it says nothing.
     pub classes: u64,
     /// The score of each class, as `Scores` has them; empty where its worker gave none.
     pub scores: &'a [u8],

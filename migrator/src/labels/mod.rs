@@ -49,6 +49,13 @@ impl Labels {
         })
     }
 
+    /// Returns whether scores of that fingerprint are of these classes, by these weights. Of an image without scores anything fits,
+    /// and those that were kept before weights counted say their classes alone.
+    pub fn fit(&self, fingerprint: u64) -> bool {
+        let of_classes = self.rules.taxonomy.fingerprint();
+        [0, of_classes, self.rules.fingerprint()].contains(&fingerprint)
+    }
+
     pub fn texts(&self, language: Language) -> &TagTexts {
         let texts = match language {
             Language::En => &self.english,
@@ -101,5 +108,41 @@ impl KnownLabels {
         };
         known.insert(model.to_owned(), read);
         Ok(labels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::model::hex;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    const LABELS: &str =
+        r#"{"classes": [{"name": "cat", "category": "animal", "parents": []}], "parents": {}}"#;
+
+    fn labels_of(graph: &str) -> Labels {
+        let folder = tempfile::tempdir().expect("a folder");
+        let manifest = format!(
+            "name = \"m\"\nversion = \"1\"\nkind = \"softmax\"\nlicence = \"none\"\nsource = \"tests\"\n[files]\n\
+             labels = {{ path = \"labels.json\", sha256 = \"{}\" }}\ngraph = {{ path = \"m.onnx\", sha256 = \"{graph}\" }}\n",
+            hex(&Sha256::digest(LABELS))
+        );
+        fs::write(folder.path().join("labels.json"), LABELS).expect("written");
+        fs::write(folder.path().join("manifest.toml"), manifest).expect("written");
+        Labels::read(folder.path()).expect("labels")
+    }
+
+    #[test]
+    fn scores_of_other_weights_do_not_fit() {
+        let labels = labels_of("00000000000000010000");
+        let others = labels_of("00000000000000020000");
+        assert!(labels.fit(labels.rules.fingerprint()));
+        assert!(!labels.fit(others.rules.fingerprint()));
+        assert!(
+            labels.fit(others.rules.taxonomy.fingerprint()),
+            "kept before weights counted"
+        );
+        assert!(labels.fit(0), "nothing was kept");
     }
 }

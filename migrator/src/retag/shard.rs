@@ -29,21 +29,40 @@ pub fn retagged(work: &Work) -> Result<ShardResult, TableError> {
     Ok(result)
 }
 
-/// Adds some rows' lines. As a rule all of them are of one model.
+/// What gave an image its scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Origin<'a> {
+    model: &'a str,
+    version: &'a str,
+    /// Which classes, and by which weights; 0 where no scores were kept.
+    fingerprint: u64,
+}
+
+impl<'a> From<&Row<'a>> for Origin<'a> {
+    fn from(row: &Row<'a>) -> Self {
+        Self {
+            model: row.model,
+            version: row.version,
+            fingerprint: row.classes,
+        }
+    }
+}
+
+/// Adds some rows' lines. As a rule all of them are of one version of one model.
 fn add(work: &Work, rows: &Rows, result: &mut ShardResult) -> Result<(), TableError> {
-    let labels_of_models = labels_of_models(work, rows)?;
+    let labels_of_origins = labels_of_origins(work, rows)?;
     let mut taggers = HashMap::new();
-    for (model, labels) in &labels_of_models {
+    for (origin, labels) in &labels_of_origins {
         let tagger = labels.as_ref().map_err(Clone::clone);
         let tagger = tagger.and_then(|labels| Tagger::new(work, labels));
-        taggers.insert(*model, tagger);
+        taggers.insert(*origin, tagger);
     }
     let key = work.request.key();
     let mut written = Vec::with_capacity(rows.len() * LINE_BYTES);
     let mut completed = 0;
     for row in rows.iter() {
         let row = row?;
-        let told = match taggers.get_mut(row.model) {
+        let told = match taggers.get_mut(&Origin::from(&row)) {
             Some(Ok(tagger)) => tagger.tell(&mut written, &key, &row),
             Some(Err(fault)) => Err(fault.clone()),
             None => Err(Fault::bug(Stage::Lookup)),
@@ -58,29 +77,44 @@ fn add(work: &Work, rows: &Rows, result: &mut ShardResult) -> Result<(), TableEr
     Ok(())
 }
 
-/// Returns the labels of each of the rows' models, or why nothing is made of its scores.
-fn labels_of_models<'a>(
+/// Returns the labels for each origin of the rows' scores, or why nothing is made of them.
+fn labels_of_origins<'a>(
     work: &Work,
     rows: &'a Rows,
-) -> Result<HashMap<&'a str, Found<Arc<Labels>>>, TableError> {
+) -> Result<HashMap<Origin<'a>, Found<Arc<Labels>>>, TableError> {
     let mut found = HashMap::new();
     for row in rows.iter() {
-        let model = row?.model;
-        found.entry(model).or_insert_with(|| match work.given_up {
-            Some(code) => Err(Fault::new(code, Stage::Admit, code.title())),
-            None => {
-                let labels = work.migrator.labels_of_models.of(model);
-                labels.map_err(|error| {
-                    tracing::warn!(%error, model, "a model's labels cannot be read");
-                    let detail = format!(
-                        "This migrator cannot read the labels of `{model}` (--migrate-models-dir)."
-                    );
-                    Fault::new(Code::ScoresUnusable, Stage::Lookup, detail).retryable(true)
-                })
-            }
-        });
+        let origin = Origin::from(&row?);
+        found
+            .entry(origin)
+            .or_insert_with(|| labels_of(work, origin));
     }
     Ok(found)
+}
+
+fn labels_of(work: &Work, origin: Origin<'_>) -> Found<Arc<Labels>> {
+    if let Some(code) = work.given_up {
+        return Err(Fault::new(code, Stage::Admit, code.title()));
+    }
+    let known = &work.migrator.labels_of_models;
+    let Origin { model, version, .. } = origin;
+    let labels = known.of(model).map_err(|error| {
+        tracing::warn!(%error, model, "a model's labels cannot be read");
+        let detail =
+            format!("This migrator cannot read the labels of `{model}` (--migrate-models-dir).");
+        Fault::new(Code::ScoresUnusable, Stage::Lookup, detail).retryable(true)
+    })?;
+    if labels.fit(origin.fingerprint) {
+        return Ok(labels);
+    }
+    // Calibration and thresholds are of the weights that gave the scores, so an earlier version has a folder of its own.
+    let earlier = format!("{model}@{version}");
+    match known.of(&earlier) {
+        Ok(labels) if labels.fit(origin.fingerprint) => Ok(labels),
+        _ => Err(unusable(&format!(
+            "The image's scores are of other classes or weights than `{model}` has now, and no folder `{earlier}` has those."
+        ))),
+    }
 }
 
 /// Makes tags of one model's scores, as a batch wants them.
@@ -123,11 +157,6 @@ impl<'a> Tagger<'a> {
         let rules = &self.labels.rules;
         if row.scores.is_empty() {
             return Err(unusable("The image's scores were not kept."));
-        }
-        if row.classes != rules.taxonomy.fingerprint() {
-            return Err(unusable(
-                "The image's scores are of other classes than the model's labels have now.",
-            ));
         }
         unpack(row.scores, &mut self.shares)
             .ok_or_else(|| unusable("The image's scores are damaged."))?;

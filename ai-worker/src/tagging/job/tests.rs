@@ -104,6 +104,7 @@ fn tagger(name: &str, kind: ModelKind, looks_for: Option<Subject>) -> Tagger {
         default_threshold: model.default_threshold,
         default_limit: model.default_limit,
         thresholds: BTreeMap::new(),
+        weights: 0,
     };
     Tagger {
         rules,
