@@ -14,6 +14,7 @@ mod queues;
 mod serve;
 mod service;
 mod tag;
+mod tenants;
 
 use std::{env, process::ExitCode};
 
@@ -55,6 +56,8 @@ enum Command {
     Models(models::Models),
     /// Make API keys
     Keys(keys::Keys),
+    /// Show who has batches, and delete all that is kept of a tenant
+    Tenants(tenants::Tenants),
     /// Look at a file of settings, or show all there are
     Config(config_file::Config),
     /// Say what is missing on this machine, and how to get it
@@ -126,6 +129,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cache(cache) => cache.run().await,
         Command::Models(models) => models.run(),
         Command::Keys(keys) => keys.run(),
+        Command::Tenants(tenants) => tenants.run().await,
         Command::Config(config) => config.run(&self::command()),
         Command::Doctor(doctor) => doctor.run().await,
         Command::Health(health) => health.run().await,
