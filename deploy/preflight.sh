@@ -72,10 +72,10 @@ look_at_cluster() {
 # Classes that the overlay brings want their driver; others have to be there.
 look_at_storage() {
     local class driver
-    for driver in $(sed -nE 's/^provisioner: (.*)/\1/p' <<<"$rendered"); do there "volumes by $driver" csidriver "$driver"; done
-    for class in $(sed -nE 's/.*storageClassName: (.*)/\1/p' <<<"$rendered" | sort -u); do
+    while read -r driver; do there "volumes by $driver" csidriver "$driver"; done < <(sed -nE 's/^provisioner: (.*)/\1/p' <<<"$rendered")
+    while read -r class; do
         wants "^  name: $class\$" || there "volumes of class $class" storageclass "$class"
-    done
+    done < <(sed -nE 's/.*storageClassName: (.*)/\1/p' <<<"$rendered" | sort -u)
 }
 
 # operator KIND CRD WORDS LEAST NAMESPACE DEPLOYMENT: where the overlay has objects of the kind.

@@ -82,7 +82,8 @@ END
 }
 
 pack() {
-    local name="tagfleet-$version-linux-$(uname -m)"
+    local name
+    name="tagfleet-$version-linux-$(uname -m)"
     mkdir -p dist "$work/root/DEBIAN"
     control >"$work/control"
     tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --exclude=./DEBIAN \
@@ -106,7 +107,7 @@ main() {
     pages
     step "Packages"
     pack
-    (cd dist && ls -l --human-readable tagfleet[-_]"$version"* | awk '{ print "  " $5, $9 }')
+    du --human-readable --apparent-size dist/tagfleet[-_]"$version"[-_]* | sed 's/^/  /'
 }
 
 main "$@"

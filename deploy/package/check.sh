@@ -64,7 +64,7 @@ installs() {
     cp "$package" "$root/tagfleet.deb"
     machine dpkg --install /tagfleet.deb >"$log" 2>&1 || show_log "$log" "dpkg refused it"
     machine ln -sfn /models /var/lib/tagfleet/models
-    say "$(machine tagfleet --version), $(machine dpkg-query --show --showformat='${Installed-Size}' tagfleet) KB installed"
+    say "$(machine tagfleet --version), $(machine dpkg-deb --field /tagfleet.deb Installed-Size) KB installed"
     local role
     for role in "${roles[@]}"; do
         [[ $(machine systemctl is-enabled "tagfleet-$role.service" || true) == disabled ]] || die "tagfleet-$role is started by itself"

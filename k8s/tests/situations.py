@@ -12,7 +12,7 @@ BULK_WITHIN_S = 900
 EXPIRES_S = 5
 # What one pod does: images or captions a second, requests a second, shards at once. docs/scaling.md says where from.
 CAPACITY = {"tagfleet-worker-tag": 320, "tagfleet-worker-caption": 7, "tagfleet-api": 60, "tagfleet-migrator": 2}
-# Of a tagger elsewhere: an L4, assumed to do twice of what is assumed of a T4; two cores.
+# What a tagger does elsewhere: an L4, assumed to do twice of what is assumed of a T4; two cores.
 TAGGERS = {"aws-l4": 640, "gcp-l4": 640, "aws-cpu": 117, "bare": 117}
 # Dollars an hour of one more pod, on demand in Frankfurt, rounded up: a g4dn.xlarge; two cores of a c6i.
 PRICE = {"tagfleet-worker-tag": 0.66, "tagfleet-worker-caption": 0.10, "tagfleet-api": 0.10, "tagfleet-migrator": 0.10}

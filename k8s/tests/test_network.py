@@ -56,7 +56,7 @@ class EveryWorkload(unittest.TestCase):
         self.assertEqual(any(allows(peer, "93.184.216.34") for peer in peers), name(workload) in INTERNET)
         for address in FORBIDDEN:
             self.assertFalse(any(allows(peer, address) for peer in peers), address)
-        # Of private addresses none but the object store's.
+        # No private address but the object store's.
         self.assertEqual(sum(is_one_machine(rule) for rule in egress(overlay, labels(workload))), int(overlay == "bare" and name(workload) in INTERNET))
 
     @each_workload
