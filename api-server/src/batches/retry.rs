@@ -13,6 +13,7 @@ use ledger::{BatchKey, BatchView, Request, unavailable};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use web::{
+    audit::Action,
     context::Problem,
     request::{broken, parse_json, parse_query},
 };
@@ -72,6 +73,7 @@ pub async fn retry_batch(
     let made = retrying
         .await
         .unwrap_or_else(|_| Err(Fault::bug(Stage::Admit)));
+    named.audit(Action::RetryBatch, &made);
     named.accepted(made, "batch retried")
 }
 
