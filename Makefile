@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients bench-all flame clean-cache
+.PHONY: help demo install package package-check test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients bench-all flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,12 @@ demo: ## Build everything, start it, tag the sample photos; runs until Ctrl-C (D
 
 install: ## Build `tagfleet` as it ships, and put it into ~/.local/bin (PREFIX=/usr/local: elsewhere)
 	@scripts/install.sh
+
+package: ## A Debian package and a tarball of `tagfleet` in dist/: units, manual, completions (TAGFLEET_BINARIES: of a program that is there)
+	@scripts/package.sh
+
+package-check: ## Install that package on a fresh Debian, start each role under systemd, tag, upgrade, remove; wants root
+	@deploy/package/check.sh
 
 test: ## The tests, with the real models and with brokers of the tests' own; test-console, test-dashboards and test-faults are apart
 	@scripts/test.sh

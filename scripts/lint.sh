@@ -58,7 +58,7 @@ main() {
     scripts/documents.py
 
     step "Shell scripts"
-    optional shellcheck shellcheck scripts/*.sh deploy/*.sh deploy/check/*.sh .ci/*
+    optional shellcheck shellcheck scripts/*.sh deploy/*.sh deploy/check/*.sh deploy/package/*.sh .ci/*
 
     step "Dependencies: versions, licences, sources, bans, advisories"
     check_fuzzed_versions

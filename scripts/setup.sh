@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|console|fuzz|flame|bench-prepare|bench-reading|manifests|dashboards|engine]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|console|fuzz|flame|bench-prepare|bench-reading|manifests|dashboards|engine|package|package-check]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -110,6 +110,17 @@ want_engine() {
     want python3-venv python3 -c 'import venv, ensurepip'
 }
 
+want_package() {
+    want dpkg-dev command_exists dpkg-shlibdeps
+    want binutils command_exists strip
+}
+
+# A fresh Debian in a folder, started as a machine of its own; the servers that roles meet at.
+want_package_check() {
+    want debootstrap command_exists debootstrap
+    want systemd-container command_exists systemd-nspawn
+}
+
 want_group() {
     case $1 in
     build) want_build ;;
@@ -123,7 +134,9 @@ want_group() {
     manifests) want_manifests ;;
     dashboards) want_build && want_fleet && want_manifests && want_dashboards ;;
     engine) want_build && want_engine ;;
-    *) die "no group is called '$1': build, fleet, test, console, fuzz, flame, bench-prepare, bench-reading, manifests, dashboards, engine" ;;
+    package) want_build && want_package ;;
+    package-check) want_fleet && want_package_check ;;
+    *) die "no group is called '$1': build, fleet, test, console, fuzz, flame, bench-prepare, bench-reading, manifests, dashboards, engine, package, package-check" ;;
     esac
 }
 

@@ -75,6 +75,25 @@ def prices(settings):
     ]
 
 
+# Whole days back, and what is looked at of each.
+DAYS_BACK = (1, 7, 14)
+AHEAD = "30m"
+
+
+def of_a_past_day(series, days):
+    """The half-hour after this time of that day; the label keeps days apart."""
+    offset = f"{days - 1}d23h30m" if days > 1 else "23h30m"
+    return f'label_replace(max_over_time({series}[{AHEAD}] offset {offset}), "days", "{days}", "", "")'
+
+
+def foretold(alerts):
+    for name, rate in alerts["forecast"].items():
+        series = f"tagfleet:{name}:rate5m"
+        yield {"record": series, "expr": f"sum by (namespace) ({rate})"}
+        days = " or ".join(of_a_past_day(series, days) for days in DAYS_BACK)
+        yield {"record": f"tagfleet:{name}:forecast", "expr": f"quantile by (namespace) (0.5, {days})"}
+
+
 def groups(settings, alerts):
     """All of them, as Prometheus reads them."""
     def page(group):
@@ -84,6 +103,7 @@ def groups(settings, alerts):
         {"name": "tagfleet-recorded", "rules": prices(settings) + alerts["recorded"]},
         {"name": "tagfleet-objectives", "rules": recorded(settings) + [annotated(alert, page("objectives")) for alert in burning(settings)]},
     ]
+    made.append({"name": "tagfleet-forecast", "rules": list(foretold(alerts))})
     for name, rules in alerts["groups"].items():
         made.append({"name": f"tagfleet-{name}", "rules": [annotated(alert, page(name)) for alert in rules]})
     return made

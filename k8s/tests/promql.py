@@ -5,7 +5,7 @@ A value is a number, or a list of numbers: a vector whose labels were dealt with
 import math
 import re
 
-TOKEN = re.compile(r'\s*(?:(\d+(?:\.\d+)?)|([a-z_]+)|(\{[^}]*\})|(\[\d+[smh]\])|([-+*/()>,]))')
+TOKEN = re.compile(r'\s*(?:(\d+(?:\.\d+)?)|([a-z_]+(?::[a-z0-9_]+)*)|(\{[^}]*\})|(\[\d+[smh]\])|([-+*/()>,]))')
 FUNCTIONS = {
     "sum": lambda vector: [math.fsum(vector)] if vector else [],
     "rate": lambda vector: vector,

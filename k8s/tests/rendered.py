@@ -10,6 +10,8 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OVERLAYS = sorted(path.parent.name for path in (ROOT / "k8s/overlays").glob("*/kustomization.yaml"))
+# Dashboards are long: libyaml reads them ten times as fast, where PyYAML has it.
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What sends load, in a namespace of its own.
 LOAD = "loadtest"
 NAME = "app.kubernetes.io/name"
@@ -19,8 +21,12 @@ BROKER = "tagfleet-rabbitmq"
 SPOT_WARNING_S = 120 - 10
 # What nobody takes back has all the time it needs.
 ON_DEMAND = {"karpenter.sh/capacity-type": "on-demand"}.items()
+# Google's half a minute, of which pods have so long.
+GOOGLES_SPOT_WARNING_S = 15
 # Made by the operator, and by whoever runs the overlay (k8s/README.md).
-SECRETS_FROM_ELSEWHERE = {"tagfleet-rabbitmq-default-user", "tagfleet-redis", "tagfleet-keys"}
+SECRETS_FROM_ELSEWHERE = {"tagfleet-rabbitmq-default-user", "tagfleet-redis", "tagfleet-keys", "tagfleet-users", "tagfleet-store"}
+# Overlays for more than one machine: people outside call them.
+FLEETS = [overlay for overlay in OVERLAYS if overlay != "dev"]
 
 
 def folder(overlay):
@@ -33,7 +39,7 @@ def render(overlay):
     done = subprocess.run([kubectl, "kustomize", folder(overlay)], capture_output=True, text=True)
     if done.returncode:
         raise AssertionError(f"{overlay} does not render:\n{done.stderr}")
-    return list(yaml.safe_load_all(done.stdout))
+    return list(yaml.load_all(done.stdout, Loader=FAST))
 
 
 def of_kind(overlay, *kinds):
@@ -89,6 +95,29 @@ def seconds(time):
 
 def cores(quantity):
     return int(quantity.removesuffix("m")) / 1000 if quantity.endswith("m") else int(quantity)
+
+
+def secrets_made(overlay):
+    """Those that are rendered, and those that cert-manager makes."""
+    return {name(secret) for secret in of_kind(overlay, "Secret")} | {made["spec"]["secretName"] for made in of_kind(overlay, "Certificate")}
+
+
+def broker_port(overlay):
+    """By TLS where the broker has a certificate."""
+    (cluster,) = of_kind(overlay, "RabbitmqCluster")
+    return 5671 if "tls" in cluster["spec"] else 5672
+
+
+def is_on_nodes_that_stay(overlay, its_pod):
+    """By what the nodes are that it selects."""
+    wanted = its_pod.get("nodeSelector", {})
+    if ON_DEMAND <= wanted.items():
+        return True
+    classes = {name(c): c["spec"]["priorities"] for c in of_kind(overlay, "ComputeClass")}
+    if classes:
+        return not any(rule["spot"] for rule in classes[wanted["cloud.google.com/compute-class"]])
+    # Machines of one's own are nobody's to take back.
+    return not of_kind(overlay, "NodePool") and overlay != "dev"
 
 
 def environment(container):

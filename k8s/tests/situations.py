@@ -1,9 +1,10 @@
-"""What the scalers of an overlay ask for in situations that they will meet, beside what is needed. Run, it prints the table of docs/scaling.md."""
+"""What the scalers of an overlay ask for in situations that they will meet, beside what is needed. Run, it prints the tables of docs/scaling.md and
+docs/scaling-overlays.md."""
 
 import math
 
 from autoscaler import asked, bounds, minute_by_minute, settled
-from rendered import name, of_kind
+from rendered import FLEETS, name, of_kind
 
 OVERLAY = "aws-t4"
 BULK_WITHIN_S = 900
@@ -11,11 +12,17 @@ BULK_WITHIN_S = 900
 EXPIRES_S = 5
 # What one pod does: images or captions a second, requests a second, shards at once. docs/scaling.md says where from.
 CAPACITY = {"tagfleet-worker-tag": 320, "tagfleet-worker-caption": 7, "tagfleet-api": 60, "tagfleet-migrator": 2}
+# What a tagger does elsewhere: an L4, assumed to do twice of what is assumed of a T4; two cores.
+TAGGERS = {"aws-l4": 640, "gcp-l4": 640, "aws-cpu": 117, "bare": 117}
 # Dollars an hour of one more pod, on demand in Frankfurt, rounded up: a g4dn.xlarge; two cores of a c6i.
 PRICE = {"tagfleet-worker-tag": 0.66, "tagfleet-worker-caption": 0.10, "tagfleet-api": 0.10, "tagfleet-migrator": 0.10}
 # Messages that one pod holds un-acked: two batches of 32 for each of three engine threads; 24 captions.
 PREFETCH = {"tagfleet-worker-tag": 192, "tagfleet-worker-caption": 24}
 QUEUES = {"tagfleet-worker-tag": ("tagging", "tagfleet.realtime", "tagfleet.bulk"), "tagfleet-worker-caption": ("captioning", "tagfleet.captions", "tagfleet.captions.bulk")}
+
+
+def capacity(overlay, scaler):
+    return TAGGERS.get(overlay, CAPACITY[scaler]) if scaler == "tagfleet-worker-tag" else CAPACITY[scaler]
 
 
 def queue(ready=0.0, unacked=0.0, publish=0.0, deliver=0.0):
@@ -29,8 +36,8 @@ class Jobs:
         self.jobs, self.bundle, self.unacked, self.bulk, self.bulk_bundle = jobs, bundle, unacked, bulk, bulk_bundle
         self.served = jobs if served is None else served
 
-    def needed(self, scaler, _):
-        return (self.jobs + self.bulk * self.bulk_bundle / BULK_WITHIN_S) / CAPACITY[scaler]
+    def needed(self, one_does, _):
+        return (self.jobs + self.bulk * self.bulk_bundle / BULK_WITHIN_S) / one_does
 
     def world(self, scaler, pods):
         kind, realtime, bulk = QUEUES[scaler]
@@ -53,8 +60,8 @@ class Requests:
     def __init__(self, requests, cpu_s=0.01):
         self.requests, self.cpu_s = requests, cpu_s
 
-    def needed(self, scaler, cores):
-        return max(self.requests / CAPACITY[scaler], self.requests * self.cpu_s / (cores * 0.85))
+    def needed(self, one_does, cores):
+        return max(self.requests / one_does, self.requests * self.cpu_s / (cores * 0.85))
 
     def world(self, _, pods):
         busy = min(1, self.requests * self.cpu_s / (2 * pods))
@@ -67,8 +74,8 @@ class Shards:
     def __init__(self, waiting, in_hand, items=0.0):
         self.waiting, self.in_hand, self.items = waiting, in_hand, items
 
-    def needed(self, scaler, _):
-        return (self.waiting + self.in_hand) / CAPACITY[scaler]
+    def needed(self, one_does, _):
+        return (self.waiting + self.in_hand) / one_does
 
     def world(self, _, pods):
         series = {
@@ -136,7 +143,7 @@ def outcomes(overlay=OVERLAY, bounded=True):
         least, most = bounds(scaler)
         for words, situation in SITUATIONS[its_name].items():
             worlds = Fixed(situation, scaler)
-            needed = min(most, max(least, math.ceil(round(situation.needed(its_name, 2), 6))))
+            needed = min(most, max(least, math.ceil(round(situation.needed(capacity(overlay, its_name), 2), 6))))
             yield its_name, words, asked(scaler, worlds(least), least), settled(scaler, worlds, least), needed
 
 
@@ -155,6 +162,17 @@ def lines():
         yield "| " + " | ".join(map(str, row)).replace("tagfleet-", "") + " |"
 
 
+def elsewhere():
+    """Where each overlay settles, and what is needed; where a scaler is not there, nothing."""
+    found = {(overlay, scaler, words): f"{settles} of {needed}" for overlay in FLEETS for scaler, words, _, settles, needed in outcomes(overlay)}
+    yield "| scaler | situation | " + " | ".join(FLEETS) + " |"
+    yield "|---" * (len(FLEETS) + 2) + "|"
+    for scaler, situations in sorted(SITUATIONS.items()):
+        for words in situations:
+            cells = [found.get((overlay, scaler, words), "") for overlay in FLEETS]
+            yield f"| {scaler.removeprefix('tagfleet-')} | {words} | " + " | ".join(cells) + " |"
+
+
 def bills():
     yield "| scaler | floor, maximum | ten minutes of a mistake | an hour at the maximum |"
     yield "|---|---|---|---|"
@@ -164,4 +182,4 @@ def bills():
 
 
 if __name__ == "__main__":
-    print("\n".join([*lines(), "", *bills()]))
+    print("\n".join([*lines(), "", *bills(), "", *elsewhere()]))

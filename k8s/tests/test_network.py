@@ -4,7 +4,7 @@ import ipaddress
 import re
 import unittest
 
-from rendered import OVERLAYS, BROKER, NAME, each_workload, labels, name, of_kind, selects, source, workloads
+from rendered import OVERLAYS, BROKER, NAME, broker_port, each_workload, labels, name, of_kind, selects, source, workloads
 
 # What nobody may reach by an address: clusters, private networks, this host, the clouds' metadata.
 FORBIDDEN = ["10.0.0.1", "172.20.0.1", "192.168.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "169.254.170.23", "fd00:ec2::254", "fe80::1", "::1",
@@ -23,6 +23,10 @@ def allows(peer, address):
     address = ipaddress.ip_address(address)
     inside = address in ipaddress.ip_network(block["cidr"])
     return inside and not any(address in ipaddress.ip_network(hole) for hole in block.get("except", []))
+
+
+def is_one_machine(rule):
+    return [peer.get("ipBlock", {}).get("cidr", "")[-3:] for peer in rule["to"]] == ["/32"]
 
 
 def egress(overlay, its_labels):
@@ -52,12 +56,14 @@ class EveryWorkload(unittest.TestCase):
         self.assertEqual(any(allows(peer, "93.184.216.34") for peer in peers), name(workload) in INTERNET)
         for address in FORBIDDEN:
             self.assertFalse(any(allows(peer, address) for peer in peers), address)
+        # No private address but the object store's.
+        self.assertEqual(sum(is_one_machine(rule) for rule in egress(overlay, labels(workload))), int(overlay == "bare" and name(workload) in INTERNET))
 
     @each_workload
     def test_images_are_fetched_from_the_ports_that_the_code_allows(self, overlay, workload):
         default = re.search(r"const USUAL: \[u16; \d\] = \[([0-9, ]+)\]", source())[1]
         for rule in egress(overlay, labels(workload)):
-            if any("ipBlock" in peer for peer in rule["to"]):
+            if any("ipBlock" in peer for peer in rule["to"]) and not is_one_machine(rule):
                 self.assertEqual(ports(rule), set(map(int, default.split(","))))
 
     @each_workload
@@ -65,12 +71,12 @@ class EveryWorkload(unittest.TestCase):
         if "worker" not in name(workload):
             return
         reached = {(peer["podSelector"]["matchLabels"].get(NAME), port) for rule in egress(overlay, labels(workload)) for peer in rule["to"] for port in ports(rule)}
-        self.assertEqual(reached, {(BROKER, 5672), ("tagfleet-redis", 6379), (None, 53)})
+        self.assertEqual(reached, {(BROKER, broker_port(overlay)), ("tagfleet-redis", 6379), (None, 53)})
 
     def test_both_ends_agree(self):
         """Whoever may go to the broker or to Redis is let in there, and nobody else is."""
         for overlay in OVERLAYS:
-            for target, port in ((BROKER, 5672), ("tagfleet-redis", 6379)):
+            for target, port in ((BROKER, broker_port(overlay)), ("tagfleet-redis", 6379)):
                 for workload in workloads(overlay):
                     with self.subTest(overlay=overlay, source=name(workload), target=target):
                         out = any(selects(peer.get("podSelector", {}), {NAME: target}) and port in ports(rule)

@@ -1,15 +1,17 @@
 """deploy/preflight.sh against a cluster and an account that are played: what is missing is named, each by itself."""
 
+import functools
 import json
 import os
 import pathlib
 import shlex
-import shutil
 import subprocess
 import tempfile
 import unittest
 
-from rendered import ROOT, name, of_kind
+import yaml
+
+from rendered import FLEETS, ROOT, name, of_kind, render
 
 # What the played kubectl and aws are asked, by a part of it that no other question has, and what they then say.
 CLUSTER = {
@@ -25,12 +27,25 @@ CLUSTER = {
     "crd servicemonitors.monitoring.coreos.com": "crd",
     "crd prometheusrules.monitoring.coreos.com": "crd",
     "service -n monitoring prometheus-operated": "service/prometheus-operated",
+    "crd certificates.cert-manager.io": "crd",
+    "deployment cert-manager": "quay.example/jetstack/cert-manager-controller:v1.18.2",
     "crd nodepools.karpenter.sh": "crd",
     "crd ec2nodeclasses.karpenter.k8s.aws": "crd",
     "deployment karpenter": "public.example/karpenter/controller:1.8.2@sha256:0",
+    "secret -n tagfleet tagfleet-users": "secret/tagfleet-users",
     "secret -n tagfleet tagfleet-redis": "secret/tagfleet-redis",
     "secret -n tagfleet tagfleet-keys": "secret/tagfleet-keys",
 }
+# What the others want besides, and what of the above they do not.
+OTHERS = {
+    "gcp-l4": {
+        "csidriver pd.csi.storage.gke.io": "csidriver",
+        "crd computeclasses.cloud.google.com": "crd",
+        "secret -n tagfleet tagfleet-store": "secret/tagfleet-store",
+    },
+    "bare": {"storageclass local-path": "storageclass", "secret -n tagfleet tagfleet-store": "secret/tagfleet-store"},
+}
+OF_AWS = ("ebs.csi", "aws-load-balancer", "karpenter")
 ACCOUNT = {
     "L-DB2E81BA": "64.0",
     "L-3819A6DF": "64.0",
@@ -40,9 +55,27 @@ ACCOUNT = {
 }
 
 
+FILLED_IN = {
+    "000000000000": "123456789012", "registry.example": "registry.shop", "s3://tagfleet-batches": "s3://shop-batches", "role/tagfleet-batches": "role/fleet-batches",
+    "tagfleet.example": "tags.shop", "objects.example": "objects.shop", "certificate/CHANGE": "certificate/0-1",
+}
+
+
 def played(answers):
     cases = "\n".join(f"*{shlex.quote(part)}*) cat <<'END'\n{answer}\nEND\n;;" for part, answer in answers.items())
-    return f'#!/bin/sh\ncase "$*" in\n{cases}\n*) exit 1 ;;\nesac\n'
+    rendering = 'if [ "$1" = kustomize ]; then exec cat "$RENDERED"; fi'
+    return f'#!/bin/sh\n{rendering}\ncase "$*" in\n{cases}\n*) exit 1 ;;\nesac\n'
+
+
+def filled_in(text, told=FILLED_IN):
+    for nobodys, somebodys in told.items():
+        text = text.replace(nobodys, somebodys)
+    return text
+
+
+@functools.cache
+def rendering(overlay):
+    return yaml.dump_all(render(overlay), Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
 
 
 class Preflight(unittest.TestCase):
@@ -50,11 +83,6 @@ class Preflight(unittest.TestCase):
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
         self.folder = pathlib.Path(scratch.name)
-        self.overlay = self.folder / "overlay"
-        shutil.copytree(ROOT / "k8s/overlays/aws-t4", self.overlay)
-        for path in self.overlay.rglob("*.yaml"):
-            text = path.read_text().replace("000000000000", "123456789012").replace("registry.example", "registry.shop")
-            path.write_text(text.replace("s3://tagfleet-batches", "s3://shop-batches").replace("role/tagfleet-batches", "role/fleet-batches"))
 
     def command(self, program, answers):
         path = self.folder / program
@@ -62,14 +90,38 @@ class Preflight(unittest.TestCase):
         path.chmod(0o755)
         return str(path)
 
-    def run_it(self, cluster, account=ACCOUNT):
+    def run_it(self, cluster, account=ACCOUNT, overlay="aws-t4", told=FILLED_IN):
         commands = {"KUBECTL": self.command("kubectl", cluster), "AWS": self.command("aws", account) if account else "no-such-command"}
-        return subprocess.run([ROOT / "deploy/preflight.sh", self.overlay], env={**os.environ, **commands}, capture_output=True, text=True)
+        rendered = self.folder / "rendered.yaml"
+        if overlay in FLEETS:
+            rendered.write_text(filled_in(rendering(overlay), told))
+        told = {**os.environ, **commands, "RENDERED": str(rendered)}
+        return subprocess.run([ROOT / "deploy/preflight.sh", overlay], env=told, capture_output=True, text=True)
 
     def test_nothing_is_missing_where_all_is_there(self):
         done = self.run_it(CLUSTER)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("nothing is missing that can be seen", done.stdout)
+
+    def test_every_overlay_is_looked_at_for_what_it_is_rendered_to(self):
+        for overlay in FLEETS:
+            cluster = CLUSTER
+            if overlay in OTHERS:
+                cluster = {part: said for part, said in CLUSTER.items() if not any(word in part for word in OF_AWS)} | OTHERS[overlay]
+            with self.subTest(overlay=overlay):
+                done = self.run_it(cluster, overlay=overlay)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                # Nothing of GPUs is wanted where there are none.
+                self.assertEqual("GPUs are to be had" in done.stdout, overlay not in ("aws-cpu", "bare"))
+            for part in OTHERS.get(overlay, {}):
+                with self.subTest(overlay=overlay, missing=part):
+                    less = {other: said for other, said in cluster.items() if other != part}
+                    self.assertEqual(self.run_it(less, overlay=overlay).stdout.count("MISSING"), 1)
+
+    def test_what_does_not_render_is_said(self):
+        done = self.run_it(CLUSTER, overlay="none")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("does not render", done.stderr)
 
     def test_what_cannot_be_seen_is_said(self):
         self.assertRegex(self.run_it(CLUSTER).stdout, "unseen   whether the network plugin enforces policies")
@@ -101,9 +153,9 @@ class Preflight(unittest.TestCase):
         self.assertIn("no command aws", done.stdout)
 
     def test_what_is_not_filled_in_is_counted(self):
-        for path in self.overlay.rglob("role.yaml"):
-            path.write_text(path.read_text().replace("123456789012", "000000000000"))
-        self.assertRegex(self.run_it(CLUSTER).stdout, "MISSING  1 lines of .* still name nobody's images or role")
+        told = {nobodys: somebodys for nobodys, somebodys in FILLED_IN.items() if nobodys != "000000000000"}
+        # Two accounts have it, and a certificate.
+        self.assertRegex(self.run_it(CLUSTER, told=told).stdout, "MISSING  3 lines of .* still name nobody's images, names or roles")
 
 
 class Aws(unittest.TestCase):

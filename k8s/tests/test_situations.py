@@ -6,21 +6,27 @@ import unittest
 
 from autoscaler import allowance, bounds, minute_by_minute, rules, target
 from promql import Query
-from rendered import ROOT, name, of_kind
-from situations import CAPACITY, OVERLAY, PREFETCH, SITUATIONS, bills, lines, mistake, outcomes, scalers
+from rendered import FLEETS, ROOT, name, of_kind
+from situations import PREFETCH, SITUATIONS, bills, capacity, elsewhere, lines, mistake, outcomes, scalers
 
 DOCS = ROOT / "docs/scaling.md"
+ELSEWHERE = ROOT / "docs/scaling-overlays.md"
+
+
+def every_scaler():
+    return [(overlay, its_name, scaler) for overlay in FLEETS for its_name, scaler in scalers(overlay).items()]
 
 
 class Situations(unittest.TestCase):
     def each(self, check):
-        for bounded in (True, False):
-            for scaler, words, at_once, settles, needed in outcomes(bounded=bounded):
-                with self.subTest(scaler=scaler, situation=words, bounded=bounded):
-                    check(scaler, at_once, settles, needed)
+        for overlay in FLEETS:
+            for bounded in (True, False):
+                for scaler, words, at_once, settles, needed in outcomes(overlay, bounded):
+                    with self.subTest(overlay=overlay, scaler=scaler, situation=words, bounded=bounded):
+                        check(scaler, at_once, settles, needed)
 
     def test_every_scaler_meets_some(self):
-        self.assertEqual(set(scalers()), set(SITUATIONS))
+        self.assertEqual({its_name for _, its_name, _ in every_scaler()}, set(SITUATIONS))
 
     def test_none_asks_for_a_fifth_more_than_is_needed(self):
         """Nor ends there, when the situation stays as it is: a ratio would multiply what it made itself."""
@@ -36,7 +42,7 @@ class Situations(unittest.TestCase):
 
     def test_metrics_that_do_not_come_change_nothing(self):
         """KEDA takes an empty answer for zero unless it is told otherwise, and goes down to the floor."""
-        for scaler in scalers().values():
+        for _, _, scaler in every_scaler():
             self.assertEqual(scaler["spec"]["fallback"]["behavior"], "currentReplicasIfHigher")
             self.assertEqual(scaler["spec"]["fallback"]["replicas"], bounds(scaler)[0])
             for trigger in scaler["spec"]["triggers"]:
@@ -47,22 +53,22 @@ class Situations(unittest.TestCase):
 
 class Steps(unittest.TestCase):
     def test_a_minute_brings_a_few_nodes_at_the_most(self):
-        for its_name, scaler in scalers().items():
+        for overlay, its_name, scaler in every_scaler():
             most_a_minute = 16 if its_name == "tagfleet-api" else 4
-            with self.subTest(scaler=its_name):
+            with self.subTest(overlay=overlay, scaler=its_name):
                 for current in bounds(scaler):
                     self.assertLessEqual(allowance(scaler, "scaleUp", current), most_a_minute)
 
     def test_a_single_sighting_buys_no_node(self):
         """What is seen once between two looks is over before a node could come."""
-        for its_name, scaler in scalers().items():
+        for _, its_name, scaler in every_scaler():
             if its_name != "tagfleet-api":
                 self.assertGreaterEqual(rules(scaler, "scaleUp")["stabilizationWindowSeconds"], 30)
 
     def test_the_maximum_is_there_within_ten_minutes(self):
-        for its_name, scaler in scalers().items():
+        for overlay, its_name, scaler in every_scaler():
             least, most = bounds(scaler)
-            with self.subTest(scaler=its_name):
+            with self.subTest(overlay=overlay, scaler=its_name):
                 self.assertEqual(minute_by_minute(scaler, [most] * 10, least)[-1], most)
 
     def test_a_mistake_of_ten_minutes_costs_little(self):
@@ -73,21 +79,22 @@ class Steps(unittest.TestCase):
 
 class Figures(unittest.TestCase):
     def test_a_target_is_what_one_does_less_a_sixth(self):
-        for its_name, scaler in scalers().items():
+        for overlay, its_name, scaler in every_scaler():
             trigger = scaler["spec"]["triggers"][0]
-            with self.subTest(scaler=its_name):
-                self.assertLessEqual(target(trigger), CAPACITY[its_name])
-                self.assertGreaterEqual(target(trigger) * 1.2, CAPACITY[its_name])
+            with self.subTest(overlay=overlay, scaler=its_name):
+                self.assertLessEqual(target(trigger), capacity(overlay, its_name))
+                self.assertGreaterEqual(target(trigger) * 1.2, capacity(overlay, its_name))
 
     def test_no_maximum_is_above_what_was_measured(self):
         """Of the message plane, by the page that has its figures; a GPU that nobody may start is no maximum either."""
         measured = max(map(float, re.findall(r"^RESULT rps=([0-9.]+)", (ROOT / "docs/benchmarks/plane.md").read_text(), re.MULTILINE)))
-        for its_name in ("tagfleet-api", "tagfleet-worker-tag"):
-            scaler = scalers()[its_name]
-            with self.subTest(scaler=its_name):
-                self.assertLessEqual(bounds(scaler)[1] * target(scaler["spec"]["triggers"][0]), measured)
-        (pool,) = [pool for pool in of_kind(OVERLAY, "NodePool") if name(pool) == "tagfleet-gpu"]
-        self.assertGreater(int(pool["spec"]["limits"]["nvidia.com/gpu"]), bounds(scalers()["tagfleet-worker-tag"])[1])
+        for overlay in FLEETS:
+            for its_name in ("tagfleet-api", "tagfleet-worker-tag"):
+                scaler = scalers(overlay)[its_name]
+                with self.subTest(overlay=overlay, scaler=its_name):
+                    self.assertLessEqual(bounds(scaler)[1] * target(scaler["spec"]["triggers"][0]), measured)
+            for pool in [pool for pool in of_kind(overlay, "NodePool") if name(pool) == "tagfleet-gpu"]:
+                self.assertGreater(int(pool["spec"]["limits"]["nvidia.com/gpu"]), bounds(scalers(overlay)["tagfleet-worker-tag"])[1])
 
     def test_the_prefetch_is_the_programs(self):
         """Two batches of 32 for each of three engine threads; captions: eight at once and sixteen that wait."""
@@ -102,6 +109,9 @@ class Figures(unittest.TestCase):
     def test_the_documented_table_is_todays(self):
         documented = DOCS.read_text()
         for line in (*lines(), *bills()):
+            self.assertIn(line, documented, "print them with `k8s/tests/situations.py`")
+        documented = ELSEWHERE.read_text()
+        for line in elsewhere():
             self.assertIn(line, documented, "print them with `k8s/tests/situations.py`")
 
 

@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from rendered import ON_DEMAND, OVERLAYS, SECRETS_FROM_ELSEWHERE, SPOT_WARNING_S, containers, each_workload, environment, labels, name, of_kind, pod, roles, selects, source, workloads
+from rendered import FLEETS, GOOGLES_SPOT_WARNING_S, OVERLAYS, SECRETS_FROM_ELSEWHERE, SPOT_WARNING_S, containers, each_workload, environment, is_on_nodes_that_stay, labels, name, of_kind, pod, roles, secrets_made, selects, source, workloads
 
 
 def assert_confined(test, its_pod, container):
@@ -83,7 +83,7 @@ class EveryWorkload(unittest.TestCase):
 
     @each_workload
     def test_its_secrets_are_made_somewhere(self, overlay, workload):
-        here = {name(secret) for secret in of_kind(overlay, "Secret")}
+        here = secrets_made(overlay)
         wanted = {e["valueFrom"]["secretKeyRef"]["name"] for c in containers(workload) for e in c.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})}
         wanted |= {v["secret"]["secretName"] for v in pod(workload).get("volumes", []) if "secret" in v}
         wanted |= {part["secret"]["name"] for v in pod(workload).get("volumes", []) for part in v.get("projected", {}).get("sources", []) if "secret" in part}
@@ -98,12 +98,15 @@ class EveryWorkload(unittest.TestCase):
             self.assertEqual(by_name, ["REDISCLI_AUTH"] if container["name"] == "redis" else [])
             if container.get("args", [""])[0] not in roles():
                 continue
+            mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
             files = {}
             for volume in pod(workload)["volumes"]:
-                for part in volume.get("projected", {}).get("sources", []):
-                    files.update({item["path"]: volume["name"] for item in part.get("secret", {}).get("items", [])})
-            mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
-            for setting, file in (("TAGFLEET_QUEUE_URL", "queue-url"), ("TAGFLEET_BUS_URL", "bus-url")):
+                if volume["name"] in mounts:
+                    for part in [volume, *volume.get("projected", {}).get("sources", [])]:
+                        files.update({item["path"]: volume["name"] for item in part.get("secret", {}).get("items", [])})
+            # Who declares queues knows no results.
+            wanted = [("TAGFLEET_QUEUE_URL", "queue-url"), ("TAGFLEET_BUS_URL", "bus-url")][: 1 if container["args"] == ["queues"] else 2]
+            for setting, file in wanted:
                 mount = mounts[files[file]]
                 self.assertTrue(mount["readOnly"])
                 self.assertEqual(environment(container)[setting], f"file:{mount['mountPath']}/{file}")
@@ -120,17 +123,20 @@ class EveryWorkload(unittest.TestCase):
             self.assertTrue(environment(container)["CUDA_CACHE_PATH"].startswith("/tmp/"))
 
     @each_workload
-    def test_stops_within_the_warning_of_a_spot_node(self, _, workload):
-        if ON_DEMAND <= pod(workload).get("nodeSelector", {}).items():
+    def test_stops_within_the_warning_of_a_spot_node(self, overlay, workload):
+        """Or has nothing to finish: what a worker holds is delivered again."""
+        if is_on_nodes_that_stay(overlay, pod(workload)):
+            return
+        if of_kind(overlay, "ComputeClass"):
+            self.assertEqual(pod(workload)["containers"][0]["args"], ["worker"], f"{GOOGLES_SPOT_WARNING_S} s are too short for a request")
             return
         self.assertLessEqual(pod(workload)["terminationGracePeriodSeconds"], SPOT_WARNING_S)
 
 
 class Callers(unittest.TestCase):
     def test_whoever_is_reached_from_outside_asks_for_a_key(self):
-        for overlay in OVERLAYS:
-            if not [s for s in of_kind(overlay, "Service") if s["spec"].get("type") == "LoadBalancer"]:
-                continue
+        for overlay in FLEETS:
+            self.assertTrue([s for s in of_kind(overlay, "Service") if s["spec"].get("type") == "LoadBalancer"])
             for workload in workloads(overlay):
                 container = pod(workload)["containers"][0]
                 role = container.get("args", [""])[0]

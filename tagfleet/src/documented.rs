@@ -7,9 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 
-use crate::Cli;
+use crate::command;
 
 /// What a row of a table says of an option.
 struct Row {
@@ -84,7 +84,7 @@ fn options(command: &Command, found: &mut BTreeMap<String, Arg>) {
 #[test]
 fn settings_are_as_the_tables_say() {
     let mut known = BTreeMap::new();
-    options(&Cli::command(), &mut known);
+    options(&command(), &mut known);
     let rows: Vec<_> = pages().iter().flat_map(|page| rows_of(page)).collect();
     assert!(rows.len() >= 45, "tables of {} settings", rows.len());
     for row in rows {
@@ -104,8 +104,8 @@ fn settings_are_as_the_tables_say() {
 
 #[test]
 fn every_option_has_an_environment_variable_of_its_own() {
-    crate::help::in_two_views(Cli::command()).debug_assert();
-    let command = Cli::command();
+    command().debug_assert();
+    let command = command();
     let serve = command.find_subcommand("serve").expect("a role");
     let mut seen = BTreeMap::new();
     for argument in serve

@@ -2,6 +2,7 @@
 
 mod asked;
 mod batch;
+mod config_file;
 mod doctor;
 #[cfg(test)]
 mod documented;
@@ -13,8 +14,9 @@ mod queues;
 mod serve;
 mod service;
 mod tag;
+mod tenants;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -54,10 +56,18 @@ enum Command {
     Models(models::Models),
     /// Make API keys
     Keys(keys::Keys),
+    /// Show who has batches, and delete all that is kept of a tenant
+    Tenants(tenants::Tenants),
+    /// Look at a file of settings, or show all there are
+    Config(config_file::Config),
     /// Say what is missing on this machine, and how to get it
     Doctor(doctor::Doctor),
     /// Ask a running role how it is: exit code 0 says well. For images without a shell and curl
     Health(health::Health),
+    /// Print what makes a shell complete commands and options
+    Completions(help::pages::Completions),
+    /// Write the pages of the manual
+    Man(help::pages::Man),
     /// Decode images for the server that started this process
     #[command(hide = true)]
     PrepareWorker {
@@ -72,8 +82,13 @@ enum Command {
     },
 }
 
+/// All commands and options, as they are without a file of settings.
+fn command() -> clap::Command {
+    config_file::with_option(help::in_two_views(Cli::command()))
+}
+
 fn main() -> anyhow::Result<ExitCode> {
-    let matches = help::in_two_views(Cli::command()).get_matches();
+    let matches = config_file::matches(command(), env::args_os().collect())?;
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match cli.command {
         // No runtime: a decoder has one thread, and gives up the means to start others.
@@ -114,8 +129,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cache(cache) => cache.run().await,
         Command::Models(models) => models.run(),
         Command::Keys(keys) => keys.run(),
+        Command::Tenants(tenants) => tenants.run().await,
+        Command::Config(config) => config.run(&self::command()),
         Command::Doctor(doctor) => doctor.run().await,
         Command::Health(health) => health.run().await,
+        Command::Completions(completions) => Ok(completions.run(self::command())),
+        Command::Man(man) => man.run(self::command()),
         Command::PrepareWorker { .. } | Command::ManifestReader { .. } => {
             unreachable!("has no runtime")
         }

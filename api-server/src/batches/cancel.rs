@@ -4,7 +4,7 @@ use axum::response::Response;
 use common::fault::Fault;
 
 use ledger::{BatchView, unavailable};
-use web::context::Problem;
+use web::{audit::Action, context::Problem};
 
 use super::named::{Named, Problems};
 
@@ -21,7 +21,9 @@ use super::named::{Named, Problems};
     )
 )]
 pub async fn cancel_batch(named: Named) -> Response {
-    named.json(cancel(&named).await, "batch cancelled")
+    let cancelled = cancel(&named).await;
+    named.audit(Action::CancelBatch, &cancelled);
+    named.json(cancelled, "batch cancelled")
 }
 
 async fn cancel(named: &Named) -> Result<BatchView, Fault> {

@@ -21,6 +21,7 @@ use ledger::{
 };
 use manifest::Columns;
 use web::{
+    audit::{self, Action},
     context::{Problem, RequestId},
     request::{TagOptions, add_tenant_words},
 };
@@ -83,6 +84,8 @@ pub async fn create_batch(
         Ok(created) => created,
         Err(_) => Err(Fault::bug(Stage::Admit)),
     };
+    let batch = created.as_ref().ok().map(|view| &*view.id);
+    audit::record(Action::CreateBatch, batch, &created, &id, &caller);
     reply::accepted(created, "batch created", &id, &caller)
 }
 

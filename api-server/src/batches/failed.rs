@@ -9,6 +9,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use ledger::{BatchKey, Cursor, Kind, Ledger, LedgerError, intake::Stopped, unavailable};
 use manifest::Row;
 use serde::Deserialize;
+use url::Url;
 
 /// Which of the failures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -25,9 +26,17 @@ pub enum Only {
 pub struct Failed {
     pub of: BatchKey,
     pub shards: u32,
+    pub wanted: Wanted,
+}
+
+/// What has to be true of a failure, all of it.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
     pub only: Only,
     /// Those of this cause alone.
     pub code: Option<Code>,
+    /// Those whose image lies at this host alone.
+    pub host: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -50,12 +59,7 @@ impl Failed {
         ledger: &Ledger,
         reading: &Budget,
     ) -> impl Stream<Item = Result<Row, Stopped>> + Send {
-        let Self {
-            of,
-            shards,
-            only,
-            code,
-        } = self;
+        let Self { of, shards, wanted } = self;
         let ledger = ledger.clone();
         let reading = reading.clone();
         let pieces = stream::once(async move {
@@ -68,30 +72,39 @@ impl Failed {
             .try_flatten()
             .map_err(|error| Stopped::from(unavailable(error)));
         chunks
-            .map_ok(move |chunk| stream::iter(rows(&chunk, only, code)))
+            .map_ok(move |chunk| stream::iter(rows(&chunk, &wanted)))
             .try_flatten()
     }
 }
 
 /// A part has whole lines.
-fn rows(chunk: &[u8], only: Only, code: Option<Code>) -> Vec<Result<Row, Stopped>> {
+fn rows(chunk: &[u8], wanted: &Wanted) -> Vec<Result<Row, Stopped>> {
     let lines = chunk
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty());
     let read = lines.map(|line| match serde_json::from_slice::<Line>(line) {
-        Ok(line) => Ok(line.is_wanted(only, code).then(|| line.into_row())),
+        Ok(line) => Ok(wanted.is_met_by(&line).then(|| line.into_row())),
         Err(_) => Err(Stopped::Content(Fault::bug(Stage::Admit))),
     });
     read.filter_map(Result::transpose).collect()
 }
 
-impl Line {
-    fn is_wanted(&self, only: Only, code: Option<Code>) -> bool {
-        let fits = match only {
-            Only::All => self.error.code != Code::InvalidRow.name(),
-            Only::Retryable => self.error.retryable,
+impl Wanted {
+    fn is_met_by(&self, line: &Line) -> bool {
+        let fits = match self.only {
+            Only::All => line.error.code != Code::InvalidRow.name(),
+            Only::Retryable => line.error.retryable,
         };
-        fits && code.is_none_or(|code| self.error.code == code.name())
+        let is_of_cause = self.code.is_none_or(|code| line.error.code == code.name());
+        fits && is_of_cause && self.host.as_deref().is_none_or(|host| line.is_at(host))
+    }
+}
+
+impl Line {
+    /// Names of hosts know no case, and neither does the parser's answer.
+    fn is_at(&self, host: &str) -> bool {
+        let url = Url::parse(&self.url).ok();
+        url.is_some_and(|url| url.host_str() == Some(&host.to_ascii_lowercase()))
     }
 
     fn into_row(self) -> Row {

@@ -15,7 +15,10 @@ use utoipa::IntoResponses;
 
 use super::reply;
 use identity::Caller;
-use web::context::{Problem, RequestId};
+use web::{
+    audit::{self, Action},
+    context::{Problem, RequestId},
+};
 
 use crate::state::AppState;
 
@@ -50,6 +53,11 @@ impl Named {
 
     pub async fn view(&self, request: &Request) -> Result<BatchView, Fault> {
         BatchView::of(&self.app.resources.ledger, request, self.app.now_s()).await
+    }
+
+    /// Notes what was done to the batch, or refused.
+    pub fn audit<T>(&self, action: Action, done: &Result<T, Fault>) {
+        audit::record(action, Some(&self.batch), done, &self.id, &self.caller);
     }
 
     pub fn json<T: Serialize>(&self, done: Result<T, Fault>, what: &'static str) -> Response {

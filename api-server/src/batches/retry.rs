@@ -13,13 +13,14 @@ use ledger::{BatchKey, BatchView, Request, unavailable};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use web::{
+    audit::Action,
     context::Problem,
     request::{broken, parse_json, parse_query},
 };
 
 use super::{
     create::{Made, make},
-    failed::{Failed, Only},
+    failed::{Failed, Only, Wanted},
     named::{Named, Problems},
     source::ListSource,
 };
@@ -38,6 +39,10 @@ pub struct RetryRequest {
     #[param(value_type = Option<String>, example = "source_timeout")]
     #[schema(value_type = Option<String>, example = "source_timeout")]
     code: Option<Code>,
+    /// Only what lies at this host.
+    #[param(example = "images.example.org")]
+    #[schema(example = "images.example.org")]
+    host: Option<String>,
 }
 
 /// Try again what failed
@@ -68,6 +73,7 @@ pub async fn retry_batch(
     let made = retrying
         .await
         .unwrap_or_else(|_| Err(Fault::bug(Stage::Admit)));
+    named.audit(Action::RetryBatch, &made);
     named.accepted(made, "batch retried")
 }
 
@@ -80,21 +86,16 @@ async fn retry(
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY_BYTES).await;
     let body = body.map_err(|error| broken(&error, Stage::Admit))?;
-    let RetryRequest { only, code } = asked(query.as_deref().unwrap_or_default(), &body)?;
-    let only = only.unwrap_or_default();
+    let wanted = asked(query.as_deref().unwrap_or_default(), &body)?;
     let failed = named.find().await?;
     let _permit = app.admit_upload()?;
     let idempotency = app.idempotency.enter(&failed.tenant, &parts.headers)?;
+    let asked = told(&failed.id, &wanted);
     let source = Failed {
         of: failed.key(),
         shards: ended_shards(named, &failed).await?,
-        only,
-        code,
+        wanted,
     };
-    let mut asked = format!("retry of {} {only:?}", failed.id);
-    if let Some(code) = code {
-        asked.push_str(&format!(" {}", code.name()));
-    }
     let made = Made {
         fresh: fresh(named, failed),
         asked,
@@ -105,7 +106,19 @@ async fn retry(
     make(app, made).await
 }
 
-fn asked(query: &str, body: &[u8]) -> Result<RetryRequest, Fault> {
+/// What an `Idempotency-Key` stands for. Who names no cause and no host is told as before there were any.
+fn told(batch: &str, Wanted { only, code, host }: &Wanted) -> String {
+    let mut asked = format!("retry of {batch} {only:?}");
+    if let Some(code) = code {
+        asked.push_str(&format!(" {}", code.name()));
+    }
+    if let Some(host) = host {
+        asked.push_str(&format!(" at {host}"));
+    }
+    asked
+}
+
+fn asked(query: &str, body: &[u8]) -> Result<Wanted, Fault> {
     let asked: RetryRequest = match body.trim_ascii().is_empty() {
         true => parse_query(query)?,
         false => parse_json(body)?,
@@ -113,7 +126,11 @@ fn asked(query: &str, body: &[u8]) -> Result<RetryRequest, Fault> {
     if asked.code == Some(Code::Unknown) {
         return Err(Fault::invalid("code is none of the codes of failures"));
     }
-    Ok(asked)
+    Ok(Wanted {
+        only: asked.only.unwrap_or_default(),
+        code: asked.code,
+        host: asked.host,
+    })
 }
 
 /// What may still fail is no part of it.

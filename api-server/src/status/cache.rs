@@ -16,7 +16,10 @@ use common::{
 use identity::Caller;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::context::{Problem, RequestId};
+use web::{
+    audit::{self, Action},
+    context::{Problem, RequestId},
+};
 
 use crate::state::AppState;
 
@@ -99,6 +102,7 @@ pub(crate) async fn clear_cache(
         Some(cache) => cleared(cache, &caller).await,
         None => Ok(()),
     };
+    audit::record(Action::ClearCache, None, &cleared, &id, &caller);
     match cleared {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(fault) => Problem::new(fault, &id).into_response(),

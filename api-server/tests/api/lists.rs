@@ -309,6 +309,12 @@ async fn what_failed_is_tried_again_as_a_batch_of_its_own() {
     let caused = retry("?code=image_truncated", "k4").await;
     let batch = completed(&api, &caused).await;
     assert_eq!(batch["request_counts"]["total"], 1, "one cause alone");
+    let there = retry("?host=127.0.0.1&code=image_truncated", "k6").await;
+    let batch = completed(&api, &there).await;
+    assert_eq!(batch["request_counts"]["total"], 1, "one cause at one host");
+    retry("?host=elsewhere.example", "k7")
+        .await
+        .is_problem(400, "invalid_request");
     retry("?code=image_truncatet", "k5")
         .await
         .is_problem(400, "invalid_request");

@@ -1,5 +1,6 @@
 //! What every route shares: the edge around it, one request's story, bodies and options read within bounds, and problems.
 
+pub mod audit;
 pub mod context;
 mod cors;
 mod etag;

@@ -89,8 +89,8 @@ impl Client {
     }
 
     /// Makes a batch of what failed in another one.
-    pub async fn retry(&self, batch: &str, only: &str, key: &str) -> Result<Value, Refused> {
-        let path = format!("/{batch}/retry?only={only}");
+    pub async fn retry(&self, batch: &str, wanted: &str, key: &str) -> Result<Value, Refused> {
+        let path = format!("/{batch}/retry?{wanted}");
         let request = self.request(Method::POST, &path);
         read(request.header("idempotency-key", key).send().await).await
     }

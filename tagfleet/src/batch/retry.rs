@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use url::form_urlencoded;
 
 use super::{client::Client, tries, watch};
 
@@ -14,6 +15,14 @@ pub struct Retry {
     /// Which of the failures
     #[arg(long, value_enum, default_value = "all")]
     only: Only,
+
+    /// Only what failed for this cause, such as source_timeout
+    #[arg(long)]
+    code: Option<String>,
+
+    /// Only what lies at this host
+    #[arg(long)]
+    host: Option<String>,
 
     /// Show how it goes until it ends
     #[arg(long)]
@@ -34,12 +43,25 @@ enum Only {
 
 impl Retry {
     pub async fn run(self, client: &Client) -> anyhow::Result<ExitCode> {
+        let wanted = self.wanted();
+        let key = self.idempotency_key.unwrap_or_else(tries::random_key);
+        let batch = tries::retried(async || client.retry(&self.batch, &wanted, &key).await).await?;
+        watch::tell_taken(client, &batch, self.watch).await
+    }
+
+    /// Returns which of the failures, as a query.
+    fn wanted(&self) -> String {
         let only = match self.only {
             Only::All => "all",
             Only::Retryable => "retryable",
         };
-        let key = self.idempotency_key.unwrap_or_else(tries::random_key);
-        let batch = tries::retried(async || client.retry(&self.batch, only, &key).await).await?;
-        watch::tell_taken(client, &batch, self.watch).await
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("only", only);
+        for (name, value) in [("code", &self.code), ("host", &self.host)] {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        query.finish()
     }
 }

@@ -1,5 +1,7 @@
 //! Help in two views: `--help` shows what people change, `--help-all` all there is.
 
+pub mod pages;
+
 use clap::{Arg, ArgAction, Command};
 
 /// The options of the roles that people change. What a role lacks is passed over.

@@ -1,0 +1,82 @@
+"""deploy/kubernetes-secrets.sh makes what the overlays mount, and broker and Redis take what it makes."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from rendered import FLEETS, ROOT, of_kind, pod, workloads
+
+MADE = ("tagfleet-users", "tagfleet-redis")
+
+
+def made(folder):
+    """What the script says there is, from a copy of deploy/: the passwords are that copy's."""
+    shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("secrets"))
+    told = {"KUBECTL": os.environ.get("TAGFLEET_KUBECTL", "kubectl")}
+    done = subprocess.run([folder / "deploy/kubernetes-secrets.sh", "--print"], env={**os.environ, **told}, capture_output=True, text=True)
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    secrets = [secret for secret in yaml.safe_load_all(done.stdout) if secret]
+    return {secret["metadata"]["name"]: {key: base64.b64decode(value).decode() for key, value in secret["data"].items()} for secret in secrets}
+
+
+def mounted(overlay):
+    """Pairs of a Secret that the script makes and a key of it that some pod wants."""
+    volumes = [volume for workload in workloads(overlay) for volume in pod(workload).get("volumes", [])]
+    (broker,) = of_kind(overlay, "RabbitmqCluster")
+    volumes += broker["spec"]["override"]["statefulSet"]["spec"]["template"]["spec"]["volumes"]
+    for volume in volumes:
+        for part in [volume, *volume.get("projected", {}).get("sources", [])]:
+            secret = part.get("secret", {})
+            for item in secret.get("items", []):
+                if secret.get("secretName", secret.get("name")) in MADE:
+                    yield secret.get("secretName", secret.get("name")), item["key"]
+
+
+class Secrets(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory() as folder:
+            cls.secrets = made(Path(folder))
+
+    def test_every_key_that_is_mounted_is_made(self):
+        for overlay in FLEETS:
+            wanted = set(mounted(overlay))
+            self.assertGreater(len(wanted), 8)
+            with self.subTest(overlay=overlay):
+                self.assertLessEqual(wanted, {(secret, key) for secret, keys in self.secrets.items() for key in keys})
+
+    def test_urls_name_servers_whose_certificates_bear_that_name(self):
+        for overlay in FLEETS:
+            names = {made["spec"]["secretName"]: made["spec"].get("dnsNames", []) for made in of_kind(overlay, "Certificate")}
+            for key, url in self.secrets["tagfleet-users"].items():
+                if key.endswith("-url"):
+                    url = urlsplit(url.strip())
+                    with self.subTest(overlay=overlay, key=key):
+                        self.assertIn((url.scheme, url.port), {("amqps", 5671), ("rediss", 6379)})
+                        self.assertIn(url.hostname, names[f"{url.hostname}-tls"])
+                        self.assertEqual(url.username, key.split("-")[0])
+
+    def test_the_passwords_are_those_of_the_servers(self):
+        users = {user["name"]: user["password"] for user in json.loads(self.secrets["tagfleet-users"]["users.json"])["users"]}
+        for role in ("api", "migrator", "worker", "declarer"):
+            self.assertEqual(urlsplit(self.secrets["tagfleet-users"][f"{role}-queue-url"]).password, users[role])
+        redis = self.secrets["tagfleet-redis"]
+        self.assertIn(f"user default on >{redis['password']} ", redis["auth.conf"])
+        self.assertIn(f"user api on >{urlsplit(self.secrets['tagfleet-users']['api-bus-url']).password} ", redis["auth.conf"])
+        self.assertNotRegex(json.dumps(self.secrets), "PASSWORD_[A-Z]")
+
+    def test_the_exporter_finds_its_password_by_the_address_that_it_asks(self):
+        for overlay in FLEETS:
+            (redis,) = [w for w in workloads(overlay) if w["metadata"]["name"] == "tagfleet-redis"]
+            (exporter,) = [c for c in pod(redis)["containers"] if c["name"] == "exporter"]
+            address = exporter["args"][0].removeprefix("--redis.addr=")
+            self.assertIn(address, json.loads(self.secrets["tagfleet-redis"]["exporter.json"]))

@@ -1,0 +1,144 @@
+"""Whatever goes from pod to pod with a password in it goes by TLS: what is mounted fits together, and the real servers take it."""
+
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from edge import free_port
+from rendered import FLEETS, ROOT, environment, name, of_kind, pod, workloads
+
+ROLES = {"api", "migrator", "worker"}
+
+
+def certificate(folder):
+    """As cert-manager lays them out: `tls.crt`, `tls.key`, and an authority, here the same."""
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=tagfleet-redis",
+            "-addext", "subjectAltName=DNS:tagfleet-redis", "-keyout", folder / "tls.key", "-out", folder / "tls.crt"]
+    subprocess.run(make, check=True, capture_output=True)
+    (folder / "ca.crt").write_bytes((folder / "tls.crt").read_bytes())
+
+
+def until(holds):
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not come")
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def hello(port, folder, server_name="tagfleet-redis"):
+    trusted = ssl.create_default_context(cafile=folder / "ca.crt")
+    return trusted.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname=server_name)
+
+
+class Rendered(unittest.TestCase):
+    def test_every_role_trusts_the_fleets_authority_for_both_servers(self):
+        for overlay in FLEETS:
+            secrets = {made["spec"]["secretName"]: made["spec"]["issuerRef"]["name"] for made in of_kind(overlay, "Certificate")}
+            for workload in workloads(overlay):
+                container = pod(workload)["containers"][0]
+                if container.get("args", [""])[0] not in ROLES:
+                    continue
+                with self.subTest(overlay=overlay, workload=name(workload)):
+                    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+                    (volume,) = [v for v in pod(workload)["volumes"] if v["name"] == mounts["/run/secrets/authority"]]
+                    # The authority's certificate, and no key.
+                    self.assertEqual([item["key"] for item in volume["secret"]["items"]], ["ca.crt"])
+                    self.assertEqual(secrets[volume["secret"]["secretName"]], secrets["tagfleet-rabbitmq-tls"])
+                    for setting in ("TAGFLEET_QUEUE_CA_FILE", "TAGFLEET_BUS_CA_FILE"):
+                        self.assertEqual(environment(container)[setting], "/run/secrets/authority/ca.crt")
+
+    def test_nobody_mounts_the_authoritys_key(self):
+        for overlay in FLEETS:
+            for workload in workloads(overlay):
+                self.assertNotIn("tagfleet-ca'", str(pod(workload).get("volumes")))
+
+    def test_issuers_exist_and_certificates_are_renewed_in_time(self):
+        for overlay in FLEETS:
+            issuers = {name(issuer) for issuer in of_kind(overlay, "Issuer")}
+            for made in of_kind(overlay, "Certificate"):
+                with self.subTest(overlay=overlay, certificate=name(made)):
+                    if made["spec"]["issuerRef"]["kind"] == "Issuer":
+                        self.assertIn(made["spec"]["issuerRef"]["name"], issuers)
+                    self.assertLess(int(made["spec"]["renewBefore"][:-1]) * 2, int(made["spec"]["duration"][:-1]))
+
+    def test_whoever_comes_from_outside_comes_by_tls(self):
+        """The load balancer ends it, or the edge does."""
+        for overlay in FLEETS:
+            (world,) = [s for s in of_kind(overlay, "Service") if s["spec"].get("type") == "LoadBalancer"]
+            ((port,),) = [world["spec"]["ports"]]
+            with self.subTest(overlay=overlay):
+                self.assertEqual(port["port"], 443)
+                ends_there = "service.beta.kubernetes.io/aws-load-balancer-ssl-cert" in world["metadata"].get("annotations", {})
+                self.assertEqual(port["targetPort"], "http" if ends_there else "https")
+
+
+class Redis(unittest.TestCase):
+    """Redis of this machine with the arguments of the pod."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        certificate(self.folder)
+        (redis,) = [w for w in workloads("aws-t4") if name(w) == "tagfleet-redis"]
+        self.container = pod(redis)["containers"][0]
+        self.port = free_port()
+        (self.folder / "auth.conf").write_text("requirepass for-a-test\n")
+        command = ["redis-server", *map(self.here, self.container["args"][1:]), "--bind", "127.0.0.1", "--dir", self.folder]
+        self.server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.addCleanup(self.server.wait, 30)
+        self.addCleanup(self.server.terminate)
+
+    def here(self, word):
+        """The pod's paths and its port, on this machine."""
+        if word == "/etc/redis/redis.conf":
+            return ROOT / "deploy/redis/redis.conf"
+        if word == "6379":
+            return str(self.port)
+        return self.folder / word.rpartition("/")[2] if word.startswith("/etc/redis-") else word
+
+    def test_its_probe_reaches_it_and_plain_text_does_not(self):
+        (_, *words) = self.container["readinessProbe"]["exec"]["command"]
+        probe = ["redis-cli", "-p", str(self.port), *map(self.here, words)]
+        said = {"REDISCLI_AUTH": "for-a-test", "PATH": "/usr/bin:/bin:/usr/local/bin"}
+        until(lambda: subprocess.run(probe, env=said, capture_output=True, text=True).stdout.strip() == "PONG")
+        with hello(self.port, self.folder) as client:
+            client.sendall(b"AUTH for-a-test\r\n")
+            self.assertEqual(client.recv(64), b"+OK\r\n")
+        with socket.create_connection(("127.0.0.1", self.port)) as plain, self.assertRaises(ConnectionResetError):
+            plain.sendall(b"PING\r\n")
+            self.assertEqual(plain.recv(64), b"")
+            raise ConnectionResetError("closed in peace, and unanswered")
+
+
+class Edge(unittest.TestCase):
+    def test_it_ends_tls_with_the_certificate_as_it_is_mounted(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            certificate(folder)
+            plain, tls, stats = free_port(), free_port(), free_port()
+            (folder / "servers.cfg").write_text("backend api\n    server api-1 127.0.0.1:1\n")
+            told = {"TAGFLEET_EDGE": f"127.0.0.1:{plain}", "TAGFLEET_EDGE_STATS": f"127.0.0.1:{stats}", "TAGFLEET_EDGE_TLS": f"127.0.0.1:{tls}",
+                    "TAGFLEET_EDGE_CERT": str(folder / "tls.crt"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+            files = ["-f", ROOT / "deploy/haproxy/haproxy.cfg", "-f", folder / "servers.cfg"]
+            edge = subprocess.Popen(["haproxy", "-db", *files], env=told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                until(lambda: listens(tls))
+                with hello(tls, folder) as client:
+                    client.sendall(b"GET /edge/healthz HTTP/1.1\r\nHost: tagfleet-redis\r\nConnection: close\r\n\r\n")
+                    self.assertTrue(client.recv(1024).startswith(b"HTTP/1.1 200"))
+                # Nobody's certificate but this name's.
+                self.assertRaises(ssl.SSLCertVerificationError, hello, tls, folder, "another.example")
+            finally:
+                edge.terminate()
+                edge.wait(30)
