@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install package package-check test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients bench-all flame clean-cache
+.PHONY: help demo install package package-check test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-tiny bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients bench-all flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ bench-queue: ## What a message costs at the broker, by the kind of its queue (QU
 
 bench-realistic: models ## Photos by URL through the whole fleet with the real tagger, over bare ONNX Runtime; then with a fake engine (REALISTIC_SECONDS)
 	@scripts/bench.sh tagfleet realistic
+
+bench-tiny: ## Processor time of tiny photos by URL, in one process and in a fleet, with a fake engine (TAGFLEET_OLD=other binary, TINY_ROUNDS)
+	@scripts/bench.sh tagfleet tiny
 
 bench-features: ## What is told beside tags costs, with the real models (FEATURES_ROUNDS, FEATURES_REQUESTS)
 	@scripts/bench-features.sh

@@ -19,26 +19,22 @@ use ai_worker::engine::{Device, Numbers, Precision};
 use anyhow::Context;
 use bare::{Bare, Images};
 use bytes::Bytes;
-use common::shutdown;
 use loadtest::{
     find::{Search, find},
     load::{Asked, Image, Plan, Protocol, Shape},
-    origin::{self, Behaviour},
     outcome::{Outcome, Slo},
     photo,
 };
 use support::{
-    Process, from_environment, knows_workers, seconds,
+    Process, from_environment, knows_workers, photos, seconds,
     spent::{Parts, Spent},
     sustained::{below, sustained},
     tell,
 };
 use testing::bench::report;
 use testing::servers::{RabbitMq, Redis};
-use tokio::net::TcpListener;
 
 const MODEL: &str = "efficientnet-lite0";
-const PHOTOS: u64 = 32;
 const ONNX: &[&str] = &["--model", MODEL];
 const FAKE: &[&str] = &[
     "--engine",
@@ -52,27 +48,13 @@ const FAKE: &[&str] = &[
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().collect();
     match words.iter().position(|word| word == "--part") {
-        Some(at) => origin(&words[at + 2]),
+        Some(at) => photos::serve(&words[at + 2], photos()?),
         None => measure(),
     }
 }
 
 fn photos() -> turbojpeg::Result<Vec<Bytes>> {
-    photo::pictures(PHOTOS, 1024, 768)
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn origin(listen: &str) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen).await?;
-    let behaviour = Behaviour {
-        delay: "none".parse()?,
-        drip: None,
-        fail: 0.0,
-        cut: 0.0,
-        seed: 1,
-    };
-    origin::serve(listener, behaviour, photos()?, shutdown::on_signal()).await;
-    Ok(())
+    photos::of_size(1024, 768)
 }
 
 #[tokio::main(flavor = "current_thread")]

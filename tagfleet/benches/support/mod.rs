@@ -5,11 +5,13 @@
 
 pub mod edge;
 pub mod memory;
+pub mod photos;
 pub mod probe;
 pub mod spent;
 pub mod sustained;
 
 use std::{
+    ffi::OsStr,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -34,10 +36,20 @@ impl Process {
 
     /// `path` tells when: an API server is not ready before there is a worker.
     pub async fn role_once(role: &str, listen: &str, arguments: &[String], path: &str) -> Self {
-        let port = free_port();
         let other = std::env::var_os("TAGFLEET_BENCH_BINARY");
-        let mut command =
-            Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_tagfleet").into()));
+        let program = other.unwrap_or_else(|| env!("CARGO_BIN_EXE_tagfleet").into());
+        Self::role_of(&program, (role, listen), arguments, path).await
+    }
+
+    /// The same of another program than the one that was built here.
+    pub async fn role_of(
+        program: &OsStr,
+        (role, listen): (&str, &str),
+        arguments: &[String],
+        path: &str,
+    ) -> Self {
+        let port = free_port();
+        let mut command = Command::new(program);
         // Photos come again and again, and each is to be worked on.
         command
             .env("TAGFLEET_CACHE", "off")
