@@ -281,7 +281,7 @@ impl Delivery {
     pub async fn ack(self) -> Result<bool, QueueError> {
         match self.receipt {
             Receipt::Memory(receipt) => Ok(receipt.ack()),
-            Receipt::Rabbit(receipt) => Ok(receipt.ack().await),
+            Receipt::Rabbit(receipt) => Ok(receipt.ack()),
         }
     }
 }
@@ -327,7 +327,7 @@ impl ShardDelivery {
     pub async fn ack(self) -> Result<bool, QueueError> {
         match self.receipt {
             ShardReceipt::Memory(receipt) => Ok(receipt.ack()),
-            ShardReceipt::Rabbit(receipt) => Ok(receipt.ack().await),
+            ShardReceipt::Rabbit(receipt) => Ok(receipt.ack()),
         }
     }
 }

@@ -152,7 +152,6 @@ async fn consume(channel: Channel, results: MultiplexedConnection) -> lapin::Res
             let mut result = vec![b'r'; RESULT_BYTES];
             result[..8].copy_from_slice(&delivery.data[..8]);
             let mut both = redis::pipe();
-            both.atomic();
             let number = u64::from_be_bytes(result[..8].try_into().expect("eight bytes"));
             both.cmd("SET")
                 .arg(format!("floor:{number}"))

@@ -6,7 +6,7 @@ use std::{
 };
 
 use redis::{
-    Client, ErrorKind, RedisError, RedisResult, ServerErrorKind,
+    Client, RedisError, RedisResult, ServerError, ServerErrorKind,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time::Instant;
@@ -65,9 +65,15 @@ impl Commands {
 /// Tells a server that answers, but takes nothing that is to be stored: it became a replica, has lost its replicas, is
 /// loading, or its disk or memory is full.
 pub fn stores_nothing(error: &RedisError) -> bool {
+    // Several commands that were sent together tell an error each.
+    let told = error.clone().into_server_errors();
+    told.is_some_and(|told| told.iter().any(|(_, error)| is_of_storing(error)))
+}
+
+fn is_of_storing(error: &ServerError) -> bool {
     let kind = matches!(
         error.kind(),
-        ErrorKind::Server(
+        Some(
             ServerErrorKind::ReadOnly
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::BusyLoading
@@ -75,7 +81,7 @@ pub fn stores_nothing(error: &RedisError) -> bool {
                 | ServerErrorKind::ExecAbort
         )
     );
-    kind || matches!(error.code(), Some("NOREPLICAS" | "MISCONF" | "OOM"))
+    kind || matches!(error.code(), "NOREPLICAS" | "MISCONF" | "OOM")
 }
 
 pub async fn connect(client: &Client) -> RedisResult<ConnectionManager> {

@@ -99,8 +99,9 @@ impl Redis {
         Box::pin(async move {
             let keys = &self.inner.keys;
             let announcement = Announcement::of(key, &payload);
+            // No transaction: one connection keeps the order, and who is told of a result that is refused only has it
+            // sooner. The job keeps its result until it is stored.
             let mut both = redis::pipe();
-            both.atomic();
             both.cmd("SET")
                 .arg(keys.result(key))
                 .arg(&*payload)

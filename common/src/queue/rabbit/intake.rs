@@ -235,7 +235,8 @@ impl Intake {
         }
         let envelope = Envelope::read(&delivery.properties);
         let attempt = envelope.failed + 1;
-        let receipt = Receipt::new(delivery.acker, self.gate.clone(), None, source.clone());
+        let answered = (delivery.acker, delivery.delivery_tag);
+        let receipt = Receipt::new(answered, self.gate.clone(), None, source.clone());
         let jobs = envelope.jobs(delivery.data.into());
         let count = jobs.len();
         for (payload, receipt) in jobs.into_iter().zip(receipt.shared_by(count)) {
@@ -265,7 +266,8 @@ impl Intake {
         delivery: Delivery,
     ) {
         let envelope = Envelope::read(&delivery.properties);
-        let receipt = Receipt::new(delivery.acker, self.gate.clone(), None, source.clone());
+        let answered = (delivery.acker, delivery.delivery_tag);
+        let receipt = Receipt::new(answered, self.gate.clone(), None, source.clone());
         for payload in envelope.jobs(delivery.data.into()) {
             if !self
                 .put_aside(envelope.failed_once_more(), queue, to, payload, &receipt)
@@ -274,7 +276,7 @@ impl Intake {
                 return;
             }
         }
-        receipt.ack().await;
+        receipt.ack();
     }
 
     /// Returns whether it is safe, and known to whoever waits for it.

@@ -9,10 +9,11 @@ use std::{
     },
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 use lapin::{
     Acker,
     options::{BasicAckOptions, BasicNackOptions},
+    types::DeliveryTag,
 };
 use tokio::sync::{
     Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock,
@@ -62,6 +63,8 @@ impl ExclusiveGate {
 /// What the broker is told of one delivery, once the last of its jobs is done.
 struct Answer {
     acker: Acker,
+    tag: DeliveryTag,
+    source: Arc<ChannelGuard>,
     /// One of them was given back: then all are, and those that were done are done again.
     failed: AtomicBool,
 }
@@ -72,25 +75,27 @@ pub struct Receipt {
     answer: Option<Arc<Answer>>,
     gate: ExclusiveGate,
     hold: Option<Hold>,
-    source: Arc<ChannelGuard>,
 }
 
 impl Receipt {
+    /// `source`: the channel that the delivery came through.
     pub fn new(
-        acker: Acker,
+        delivery: (Acker, DeliveryTag),
         gate: ExclusiveGate,
         hold: Option<Hold>,
         source: Arc<ChannelGuard>,
     ) -> Self {
+        let (acker, tag) = delivery;
         let answer = Answer {
             acker,
+            tag,
+            source,
             failed: AtomicBool::new(false),
         };
         Self {
             answer: Some(Arc::new(answer)),
             gate,
             hold,
-            source,
         }
     }
 
@@ -100,7 +105,6 @@ impl Receipt {
             answer: self.answer.clone(),
             gate: self.gate.clone(),
             hold: None,
-            source: self.source.clone(),
         };
         let others: Vec<_> = (1..jobs).map(another).collect();
         std::iter::once(self).chain(others).collect()
@@ -118,31 +122,34 @@ impl Receipt {
         self
     }
 
-    pub fn ack(mut self) -> BoxFuture<'static, bool> {
-        Box::pin(async move {
-            let Some(answer) = self.answer.take() else {
-                return false;
-            };
-            let is_live = answer.acker.usable();
-            match Arc::into_inner(answer) {
-                // The others' turn to tell.
-                None => is_live,
-                Some(last) if last.failed.load(Ordering::Relaxed) => {
-                    last.give_back();
-                    false
-                }
-                Some(last) => tokio::select! {
-                    biased;
-                    acked = last.acker.ack(BasicAckOptions::default()) => acked.unwrap_or(false),
-                    // lapin never answers what it was about to write when the connection went.
-                    () = self.source.link.broken() => false,
-                },
+    /// `false` where the connection is lost already. Nobody waits until the ack is written: the broker confirms none, so
+    /// that would tell no more.
+    pub fn ack(mut self) -> bool {
+        let Some(answer) = self.answer.take() else {
+            return false;
+        };
+        let is_live = answer.acker.usable();
+        match Arc::into_inner(answer) {
+            // The others' turn to tell.
+            None => is_live,
+            Some(last) if last.failed.load(Ordering::Relaxed) => {
+                last.give_back();
+                false
             }
-        })
+            Some(last) => is_live && last.ack(),
+        }
     }
 }
 
 impl Answer {
+    /// Straight to the channel: lapin's acker sends it through two tasks of its own first. The first poll puts it among the
+    /// frames to be written, where it stands before whatever closes the connection.
+    fn ack(self) -> bool {
+        let channel = &self.source.channel;
+        let acked = channel.basic_ack(self.tag, BasicAckOptions::default());
+        !matches!(acked.now_or_never(), Some(Err(_)))
+    }
+
     fn give_back(&self) {
         // The first poll hands it to lapin's own thread; nobody needs to hear how it went.
         let _ = self

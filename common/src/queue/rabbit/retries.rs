@@ -51,7 +51,7 @@ impl Intake {
         within(topology.ensure(link, QueueRole::Retry(queue))).await?;
         let source = Arc::new(ChannelGuard {
             channel: within(link.channel()).await?,
-            link: link.clone(),
+            _link: link.clone(),
         });
         let mut looks = 1;
         loop {
@@ -132,7 +132,7 @@ impl Intake {
         }
         let attempt = Envelope::read(&delivery.properties).failed + 1;
         let receipt = Receipt::new(
-            delivery.acker,
+            (delivery.acker, delivery.delivery_tag),
             self.gate.clone(),
             Some(hold),
             source.clone(),

@@ -141,7 +141,7 @@ impl Intake {
     async fn receive(&self, source: &Arc<ChannelGuard>, delivery: Delivery) {
         let attempt = attempt(&delivery.properties);
         let receipt = Receipt::new(
-            delivery.acker,
+            (delivery.acker, delivery.delivery_tag),
             ExclusiveGate::default(),
             None,
             source.clone(),

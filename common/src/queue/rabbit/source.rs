@@ -14,7 +14,8 @@ use crate::queue::QueueError;
 /// Stays open as long as anything that came through it is un-acked.
 pub struct ChannelGuard {
     pub channel: Channel,
-    pub link: Arc<Link>,
+    /// The connection lasts as long.
+    pub _link: Arc<Link>,
 }
 
 impl ChannelGuard {
@@ -33,7 +34,7 @@ impl ChannelGuard {
                 .await?;
             let source = Self {
                 channel,
-                link: link.clone(),
+                _link: link.clone(),
             };
             Ok::<_, lapin::Error>((Arc::new(source), deliveries))
         })
