@@ -13,9 +13,17 @@ use crate::queue::{Message, Priority, QueueError, QueueId};
 
 /// So that a message stays small beside what a broker holds, whatever a job's tile is.
 const MOST_BYTES: usize = 256 << 10;
-/// Between two flushes of real-time jobs. Short beside what a job takes, long beside the time between two jobs where
-/// there is load.
+/// Between two flushes of real-time jobs, at the least. Short beside what a job takes, long beside the time between two jobs
+/// where there is load.
 const PACE: Duration = Duration::from_millis(2);
+/// The same at the most: a message costs more than a job in it, so that it pays to wait for company that is likely to come.
+const LONGEST_PACE: Duration = Duration::from_millis(10);
+/// The pace is the time in which so many jobs come.
+const COMPANY: u32 = 5;
+/// A longer time between two jobs says no more than this: that hardly any come.
+const RARE: Duration = Duration::from_millis(40);
+/// How many times between two jobs count for the mean.
+const REMEMBERED: u32 = 16;
 /// For bulk, whose answers nobody awaits.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -38,10 +46,43 @@ pub struct Outbox {
 
 #[derive(Debug)]
 enum Rule {
-    /// So long after the last flush.
-    Paced(Duration),
+    /// Some time after the last flush, which depends on how often jobs come.
+    Paced(Arrivals),
     /// So long after the first of them came.
     Gathered(Duration),
+}
+
+/// How often jobs come.
+#[derive(Debug)]
+struct Arrivals {
+    last: Option<Instant>,
+    /// Mean time between two of them.
+    gap: Duration,
+}
+
+impl Arrivals {
+    /// Begins as where nobody comes: that many do has to show.
+    fn new() -> Self {
+        Self {
+            last: None,
+            gap: RARE,
+        }
+    }
+
+    fn note(&mut self, now: Instant) {
+        if let Some(last) = self.last.replace(now) {
+            let gap = now.duration_since(last).min(RARE);
+            self.gap = (self.gap * (REMEMBERED - 1) + gap) / REMEMBERED;
+        }
+    }
+
+    /// Returns the time between two flushes. Where less than one job would come in the longest, waiting brings nobody together.
+    fn pace(&self) -> Duration {
+        if self.gap > LONGEST_PACE {
+            return PACE;
+        }
+        (self.gap * COMPANY).clamp(PACE, LONGEST_PACE)
+    }
 }
 
 #[derive(Debug)]
@@ -58,7 +99,7 @@ impl Outbox {
         let rule = if queue.priority == Priority::Bulk {
             Rule::Gathered(GATHER)
         } else {
-            Rule::Paced(PACE)
+            Rule::Paced(Arrivals::new())
         };
         Self {
             rule,
@@ -71,6 +112,9 @@ impl Outbox {
 
     /// `most`: how many jobs may leave together.
     pub fn add(&mut self, job: Waiting, most: usize, now: Instant) -> Due {
+        if let Rule::Paced(arrivals) = &mut self.rule {
+            arrivals.note(now);
+        }
         self.bytes += job.message.payload.len();
         self.waiting.push(job);
         let is_full = self.waiting.len() >= most || self.bytes >= MOST_BYTES;
@@ -92,10 +136,10 @@ impl Outbox {
 
     /// Returns how long a job that comes now waits.
     fn wait(&self, now: Instant) -> Duration {
-        match self.rule {
-            Rule::Gathered(time) => time,
-            Rule::Paced(pace) => self.unconfirmed.map_or(Duration::ZERO, |then| {
-                pace.saturating_sub(now.duration_since(then))
+        match &self.rule {
+            Rule::Gathered(time) => *time,
+            Rule::Paced(arrivals) => self.unconfirmed.map_or(Duration::ZERO, |then| {
+                arrivals.pace().saturating_sub(now.duration_since(then))
             }),
         }
     }
@@ -171,6 +215,19 @@ mod tests {
         );
         assert!(line.gathered(gathering, start + PACE).is_none());
         assert_eq!(add(&mut line, start + PACE * 2), Some(1), "idle again");
+    }
+
+    #[test]
+    fn the_more_jobs_come_the_shorter_they_wait_for_each_other_and_rare_ones_hardly_wait() {
+        for (per_s, pace_ms) in [(20, 2), (150, 10), (1_000, 5), (5_000, 2)] {
+            let mut arrivals = Arrivals::new();
+            let start = Instant::now();
+            for n in 0..200 {
+                arrivals.note(start + Duration::from_secs(n) / per_s);
+            }
+            let pace = arrivals.pace().as_secs_f64() * 1e3;
+            assert!((pace - f64::from(pace_ms)).abs() < 0.1, "{per_s}/s: {pace}");
+        }
     }
 
     #[test]
