@@ -32,7 +32,7 @@ pub struct Held {
 pub const FIRST_BYTES: usize = 64 << 10;
 /// What is taken at a time as it comes. All at once, a few who announce much, or nothing, and send little would hold
 /// all of the budget.
-const STEP_BYTES: usize = 1 << 20;
+pub const STEP_BYTES: usize = 1 << 20;
 
 /// Between two looks whether there is room.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

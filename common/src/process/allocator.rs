@@ -31,6 +31,9 @@ mod glibc {
     /// 20 MB was seen to keep half a gigabyte ever after.
     pub fn give_back_large_pieces() {
         set(libc::M_MMAP_THRESHOLD, 1 << 20);
+        // Setting the one pins the other at 128 KiB: less than one tile's pixels, whose pages were taken and given back with
+        // each picture.
+        set(libc::M_TRIM_THRESHOLD, 8 << 20);
     }
 
     /// One arena for two cores, two at the least. Left to itself, glibc makes eight for each core as threads come, and

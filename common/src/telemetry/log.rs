@@ -1,6 +1,9 @@
 //! Logs: one JSON object a line, written by a thread of its own.
 
-use std::{io::IsTerminal, sync::OnceLock};
+use std::{
+    io::{BufWriter, IsTerminal},
+    sync::OnceLock,
+};
 
 use clap::{Args, ValueEnum};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -8,6 +11,8 @@ use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::Subscriber
 
 /// Lines that wait for whoever takes the log, a few megabytes; beyond that, they are lost and counted.
 const LINES_WAITING: usize = 8_192;
+/// Some fifty lines.
+const BUFFER_BYTES: usize = 32 << 10;
 /// Counts those that were lost.
 static LOST: OnceLock<ErrorCounter> = OnceLock::new();
 
@@ -36,7 +41,9 @@ impl LogConfig {
     /// written when it is dropped; so it is kept until all that may log is over.
     pub fn init(&self) -> Result<WorkerGuard, tracing_subscriber::filter::ParseError> {
         let filter: Targets = self.log.parse()?;
-        let (writer, guard) = writer(std::io::stderr(), LINES_WAITING);
+        // Lines that come together are written together: the thread has them written as soon as none waits.
+        let together = BufWriter::with_capacity(BUFFER_BYTES, std::io::stderr());
+        let (writer, guard) = writer(together, LINES_WAITING);
         let lost = writer.error_counter();
         let format = tracing_subscriber::fmt::layer().with_writer(writer);
         let json = match self.log_format {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use common::{
-    budget::{Budget, FIRST_BYTES, Room},
+    budget::{Budget, FIRST_BYTES, Room, STEP_BYTES},
     fault::{Code, Fault},
     stage::Stage,
 };
@@ -132,6 +132,8 @@ pub async fn read(
 
 /// What has come so far.
 struct Download {
+    /// The length to expect.
+    announced: usize,
     body: BytesMut,
     room: Room,
     pace: Pace,
@@ -145,6 +147,7 @@ impl Download {
         Ok(Self {
             room: bounds.budget.room(announced, 1, Stage::Fetch)?,
             body: BytesMut::with_capacity(announced.min(FIRST_BYTES)),
+            announced,
             pace: Pace::new(unknown_length, until),
         })
     }
@@ -156,10 +159,21 @@ impl Download {
                 return Err(Failure::wasteful(faults::too_large(bounds.max_bytes)));
             }
             self.room.grow_to(length)?;
+            self.reserve(length);
             self.body.extend_from_slice(&chunk);
             self.pace.wait(length).await?;
         }
         Ok(())
+    }
+
+    /// Makes place for the rest at once, where more comes than the first place holds: doubled again and again, a body would be
+    /// copied each time. No more than is taken of the budget at a time, since who announces much may send little.
+    fn reserve(&mut self, length: usize) {
+        if length > self.body.capacity() {
+            let rest = self.announced.saturating_sub(self.body.len());
+            let least = length - self.body.len();
+            self.body.reserve(rest.min(STEP_BYTES).max(least));
+        }
     }
 
     fn into_file(self) -> Result<Bytes, Fault> {

@@ -141,11 +141,20 @@ impl Decoder {
         self.answers.read_exact(&mut body).await?;
         let mut reply = protocol::decode(&body)?;
         if let Reply::Done(Ok(picture)) = &mut reply {
-            // As many as there have to be, whatever the decoder says.
-            picture.rgb = vec![0; protocol::all_pixel_bytes(specs)];
-            self.answers.read_exact(&mut picture.rgb).await?;
+            picture.rgb = self.pixels(protocol::all_pixel_bytes(specs)).await?;
         }
         believed(reply, &limits)
+    }
+
+    /// Reads as many as there have to be, whatever the decoder says, into memory that nobody has to clear before.
+    async fn pixels(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        let mut pixels = Vec::with_capacity(count);
+        let mut answer = (&mut self.answers).take(count as u64);
+        answer.read_to_end(&mut pixels).await?;
+        if pixels.len() < count {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(pixels)
     }
 }
 

@@ -7,6 +7,8 @@ use tokio::time::{Instant, sleep};
 
 /// Two looks are no closer together.
 const SHORTEST: Duration = Duration::from_millis(2);
+/// What a photo of 12 megapixels takes.
+const COUNTED_AFTER: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Meter {
@@ -14,6 +16,11 @@ pub struct Meter {
     begun: Instant,
     /// What the process had taken before.
     before: Option<Duration>,
+}
+
+/// The same of a process that may stand still.
+struct StillMeter {
+    meter: Meter,
     /// How long it had waited for a core before.
     waited_before: Option<Duration>,
 }
@@ -24,7 +31,6 @@ impl Meter {
             pid,
             begun: Instant::now(),
             before: processor_time(pid),
-            waited_before: waited(pid),
         }
     }
 
@@ -34,18 +40,27 @@ impl Meter {
     }
 
     /// Ends when the process has neither computed nor waited for a core for so long, as one that waits for what never comes.
+    /// Nothing is counted in the first moment: most files are done by then, and are spared a look at a file of the system.
     pub async fn stands_still(&self, allowed: Duration) {
-        until(allowed, || self.still()).await;
+        sleep(COUNTED_AFTER).await;
+        let still = StillMeter {
+            meter: Self::start(self.pid),
+            waited_before: waited(self.pid),
+        };
+        until(allowed, || still.still()).await;
     }
 
     fn spent(&self) -> Duration {
         since(self.before, processor_time(self.pid)).unwrap_or_else(|| self.begun.elapsed())
     }
+}
 
+impl StillMeter {
     fn still(&self) -> Duration {
-        let computed = since(self.before, processor_time(self.pid)).unwrap_or_default();
-        let waited = since(self.waited_before, waited(self.pid)).unwrap_or_default();
-        self.begun.elapsed().saturating_sub(computed + waited)
+        let Meter { pid, begun, before } = self.meter;
+        let computed = since(before, processor_time(pid)).unwrap_or_default();
+        let waited = since(self.waited_before, waited(pid)).unwrap_or_default();
+        begun.elapsed().saturating_sub(computed + waited)
     }
 }
 

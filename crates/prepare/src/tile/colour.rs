@@ -10,11 +10,17 @@ use crate::Channels;
 /// Beyond this, a profile is a table of a scanner's or a hiding place.
 const MAX_PROFILE_BYTES: usize = 4 << 20;
 
+/// So many profiles are remembered: those of a few cameras and programs, whose photos come in turns.
+const REMEMBERED: usize = 4;
+
+/// A printer's table, which is remembered alone: a process has memory for one image.
+const LARGE_PROFILE_BYTES: usize = 64 << 10;
+
 type Transform = std::sync::Arc<dyn TransformExecutor<u8> + Send + Sync>;
 
 thread_local! {
-    /// Photos come in rows from one camera or one program: the last profile is often the next one's too.
-    static LAST: RefCell<Option<Known>> = const { RefCell::new(None) };
+    /// Photos come in rows from a few cameras and programs: a profile of late is often the next one's too. The latest comes first.
+    static LATEST: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
 }
 
 struct Known {
@@ -40,19 +46,23 @@ pub fn to_srgb(pixels: Vec<u8>, channels: Channels, profile: Option<&[u8]>) -> V
 }
 
 fn cached(profile: &[u8], channels: Channels) -> Option<Transform> {
-    LAST.with_borrow_mut(|last| match last {
-        Some(known) if known.profile == profile && known.channels == channels => {
-            known.transform.clone()
-        }
-        _ => {
-            let transform = transform(profile, channels);
-            *last = Some(Known {
+    LATEST.with_borrow_mut(|latest| {
+        let is_it = |known: &Known| known.profile == profile && known.channels == channels;
+        let known = match latest.iter().position(is_it) {
+            Some(at) => latest.remove(at),
+            None => Known {
                 profile: profile.to_owned(),
                 channels,
-                transform: transform.clone(),
-            });
-            transform
+                transform: transform(profile, channels),
+            },
+        };
+        let transform = known.transform.clone();
+        if profile.len() > LARGE_PROFILE_BYTES {
+            latest.clear();
         }
+        latest.insert(0, known);
+        latest.truncate(REMEMBERED);
+        transform
     })
 }
 
