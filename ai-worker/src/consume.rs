@@ -2,10 +2,11 @@
 
 use std::{num::NonZeroU16, sync::Arc};
 
+use bytes::Bytes;
 use common::{
     queue::{Delivery, JobQueue, Queue, Received},
     shutdown::Shutdown,
-    wire::{self, Versioned},
+    wire::WireError,
 };
 use tokio::task::JoinSet;
 
@@ -51,8 +52,11 @@ pub async fn consume(
 }
 
 /// Reads a job. A newer worker may read what this one cannot; if none does, it ends as a dead letter.
-pub fn understood<T: Versioned>(delivery: &Delivery) -> Option<T> {
-    let read = wire::decode(&delivery.payload);
+pub fn understood<T>(
+    delivery: &Delivery,
+    read: impl FnOnce(&Bytes) -> Result<T, WireError>,
+) -> Option<T> {
+    let read = read(&delivery.payload);
     if let Err(error) = &read {
         tracing::error!(%error, attempt = delivery.attempt, "job not understood, sent back");
     }

@@ -10,11 +10,13 @@ use ai_worker::{
     engine::{Device, Precision},
 };
 use common::{
+    budget::Budget,
     fault::Code,
     stage::Stage,
-    wire::{self, CaptionStatus, Job, JobResult, Language, Selection, WorkerInfo},
+    wire::{self, CaptionStatus, Job, JobResult, Language, RawTiles, Selection, Tag, WorkerInfo},
 };
 use support::{Harness, encode};
+use turbojpeg::PixelFormat;
 
 fn sample(name: &str) -> PathBuf {
     common::model::default_folder().join("samples").join(name)
@@ -169,6 +171,39 @@ async fn what_cannot_be_done_is_said() {
         (off.caption.status, off.caption.text),
         (CaptionStatus::Disabled, None)
     );
+    harness.stop().await;
+}
+
+/// Returns what a JPEG decodes to, as it travels in one process.
+fn pixels(jpeg: &[u8]) -> RawTiles {
+    let decoded = turbojpeg::decompress(jpeg, PixelFormat::RGB).expect("a JPEG");
+    let count = decoded.pixels.len();
+    let held = Budget::new(1 << 20).hold(count).expect("room");
+    RawTiles::new(decoded.pixels, [count], held)
+}
+
+#[tokio::test]
+async fn pixels_are_tagged_as_the_jpeg_of_them_is() {
+    let harness = Harness::start(CaptionerChoice::Off).await;
+    for file in ["cat.png", "coffee.png", "palace.jpg"] {
+        let jpeg = tile(file);
+        let mut raw = job(&format!("raw-{file}"), Vec::new());
+        raw.carry(pixels(&jpeg));
+        let raw = harness.tag(&raw).await.outcome.expect("tags").tags;
+        let encoded = harness.tag(&job(file, jpeg)).await;
+        let encoded = encoded.outcome.expect("tags").tags;
+        let names = |tags: &[Tag]| tags.iter().map(|tag| tag.name.clone()).collect::<Vec<_>>();
+        assert!(!raw.is_empty());
+        assert_eq!(names(&raw), names(&encoded));
+        for (raw, encoded) in raw.iter().zip(&encoded) {
+            let off = (raw.confidence - encoded.confidence).abs();
+            assert!(off < 1e-4, "{}: {off}", raw.name);
+        }
+    }
+    let mut small = job("small", Vec::new());
+    small.carry(pixels(&encode(&[90; 8 * 8 * 3], 8, 8)));
+    let fault = harness.tag(&small).await.outcome.expect_err("a fault");
+    assert_eq!(fault.code, Code::Internal, "{fault}");
     harness.stop().await;
 }
 

@@ -76,7 +76,7 @@ fn claimed_bytes(file: &[u8]) -> usize {
     }
 }
 
-fn check_tile(file: &[u8], spec: TileSpec, Prepared { facts, tile }: &Prepared) {
+fn check_tile(file: &[u8], spec: TileSpec, Prepared { facts, tile, .. }: &Prepared) {
     let decoded = turbojpeg::decompress(tile, PixelFormat::RGB).expect("a tile is a JPEG");
     assert_eq!(
         (decoded.width, decoded.height),

@@ -35,7 +35,9 @@ pub struct CaptioningWorker {
 impl Handle for CaptioningWorker {
     async fn handle(&self, delivery: Delivery) {
         let received = Instant::now();
-        let Some(job) = consume::understood::<CaptionJob>(&delivery) else {
+        let Some(job) =
+            consume::understood(&delivery, |payload| wire::decode::<CaptionJob>(payload))
+        else {
             return;
         };
         let reply_to = job.reply_to.clone();

@@ -15,9 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use common::{
     bus::Bus,
     fault::{Code, Fault},
+    image::Part,
     log_stages,
     model::Subject,
     queue::{Delivery, JobQueue, Priority},
@@ -28,7 +30,7 @@ use common::{
 pub use read::PIECES_AT_ONCE;
 use stages::Ended;
 
-use super::{forwarding::Forwarding, models::Models};
+use super::{decode::Tile, forwarding::Forwarding, models::Models};
 use crate::{
     cancelled::{self, Cancelled},
     captioning::{CaptionStage, PendingCaption},
@@ -63,19 +65,54 @@ pub struct TaggingWorker {
 /// The picture of a job, as each model takes it.
 #[derive(Debug)]
 struct Tiles {
-    own: Vec<u8>,
-    also: Vec<AuxiliaryTile>,
+    own: Tile,
+    also: Vec<AuxiliaryPicture>,
     /// The one in which lines are read, once it is known that there is text.
-    lines: Option<AuxiliaryTile>,
+    lines: Option<AuxiliaryPicture>,
+}
+
+/// The picture as a model beside the tagger takes it.
+#[derive(Debug)]
+struct AuxiliaryPicture {
+    model: String,
+    looks_for: Subject,
+    tile: Tile,
+    /// What of the picture is in the tile.
+    shown: Part,
+}
+
+impl AuxiliaryPicture {
+    /// `pixels`: those of the tile, where they did not come as a JPEG.
+    fn new(also: AuxiliaryTile, pixels: Option<Bytes>) -> Self {
+        Self {
+            model: also.model,
+            looks_for: also.looks_for,
+            tile: tile(also.tile, pixels),
+            shown: also.shown,
+        }
+    }
+}
+
+fn tile(jpeg: Vec<u8>, pixels: Option<Bytes>) -> Tile {
+    match pixels {
+        Some(pixels) => Tile::Pixels(pixels),
+        None => Tile::Jpeg(jpeg.into()),
+    }
 }
 
 impl Tiles {
     fn taken_from(job: &mut Job) -> Self {
-        let mut also = std::mem::take(&mut job.also);
-        let is_of_lines = |also: &AuxiliaryTile| also.looks_for == Subject::Reading;
+        let pixels = std::mem::take(&mut job.pixels);
+        let mut pixels = pixels.tiles();
+        let own = tile(std::mem::take(&mut job.tile), pixels.next());
+        let also = std::mem::take(&mut job.also).into_iter();
+        let mut also: Vec<_> = also
+            .map(|also| AuxiliaryPicture::new(also, pixels.next()))
+            .collect();
+        let is_of_lines = |also: &AuxiliaryPicture| also.looks_for == Subject::Reading;
         let lines = also.iter().position(is_of_lines);
         Self {
-            own: std::mem::take(&mut job.tile),
+            own,
             lines: lines.map(|at| also.remove(at)),
             also,
         }
@@ -122,7 +159,7 @@ pub enum Decoding {
 impl Handle for TaggingWorker {
     async fn handle(&self, delivery: Delivery) {
         let received = Instant::now();
-        let Some(mut job) = consume::understood::<Job>(&delivery) else {
+        let Some(mut job) = consume::understood(&delivery, wire::decode_job) else {
             return;
         };
         let now_us = self.bus.now_us();

@@ -16,8 +16,8 @@ use common::{
     queue::{JobQueue, Message, Priority, Queue, QueueConfig},
     shutdown::Shutdown,
     wire::{
-        self, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION,
-        WorkerInfo,
+        self, DEFAULT_TENANT, Features, Job, JobResult, Language, RawTiles, Selection,
+        WIRE_VERSION, WorkerInfo,
     },
 };
 use testing::servers::eventually;
@@ -208,6 +208,7 @@ pub fn job(id: &str, model: &str, tile: Vec<u8>) -> Job {
         shed_caption: false,
         also: Vec::new(),
         seal: None,
+        pixels: RawTiles::default(),
         tile,
     }
 }

@@ -1,6 +1,6 @@
 //! The image's file: read from wherever it lies, hashed, and made a tile.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -57,6 +57,36 @@ pub async fn digest(app: &AppState, bytes: &Bytes, until: Instant) -> Result<Dig
     let bytes = bytes.clone();
     let hash = move || Ok(Digest::of(&bytes));
     app.offload.run(Stage::Fetch, until, hash).await
+}
+
+/// Returns what two files have in common that are the same to their models: all of their tiles.
+pub async fn tiles_digest(
+    app: &AppState,
+    prepared: &Prepared,
+    until: Instant,
+) -> Result<Digest, Fault> {
+    if !prepared.pixels.is_empty() {
+        return pixels_digest(app, prepared.pixels.tiles().collect(), until).await;
+    }
+    if prepared.also.is_empty() {
+        return Ok(Digest::of(&prepared.tile));
+    }
+    let beside = prepared.also.iter().map(|tile| &tile.jpeg);
+    let tiles = iter::once(&prepared.tile).chain(beside);
+    let tiles: Vec<&[u8]> = tiles.map(Vec::as_slice).collect();
+    Ok(Digest::of_parts(&tiles))
+}
+
+async fn pixels_digest(app: &AppState, tiles: Vec<Bytes>, until: Instant) -> Result<Digest, Fault> {
+    let bytes: usize = tiles.iter().map(Bytes::len).sum();
+    let hash = move || {
+        let tiles: Vec<&[u8]> = tiles.iter().map(|tile| &**tile).collect();
+        Ok(Digest::of_parts(&tiles))
+    };
+    if bytes <= HASHED_INLINE_BYTES {
+        return hash();
+    }
+    app.offload.run(Stage::Prepare, until, hash).await
 }
 
 pub async fn prepare(

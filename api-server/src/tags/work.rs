@@ -1,6 +1,6 @@
 //! What is done for an image that nobody has an answer for: admit → fetch → prepare → publish → result.
 
-use std::{iter, time::Duration};
+use std::time::Duration;
 
 use admission::PendingPublish;
 use cache::{AnswerKey, Answered, Cache, Digest, Layer, Scope, is_complete};
@@ -153,7 +153,7 @@ impl Work<'_> {
             return Ok(Done::cached(answered, Layer::Bytes));
         }
         let prepared = self.prepare(image).await?;
-        let tile = tiles_digest(&prepared);
+        let tile = file::tiles_digest(self.app, &prepared, self.deadline).await?;
         let done = match caching.cache.by_tile(&caching.key, tile).await {
             Some(answered) => {
                 self.context.end(Stage::Prepare);
@@ -281,6 +281,7 @@ impl Work<'_> {
         let mut job = dispatcher.job(key, &self.model.id.name, self.asked, prepared.tile);
         job.shed_caption = shed_caption;
         job.also = AuxiliaryTile::all(self.beside, prepared.also);
+        job.carry(prepared.pixels);
         drop(coming);
         let returned = dispatcher
             .submit_and_wait(Priority::Realtime, job, submitted, self.deadline)
@@ -293,17 +294,6 @@ impl Work<'_> {
             exif: None,
         })
     }
-}
-
-/// Two files are the same to their models if all of their tiles are.
-fn tiles_digest(prepared: &Prepared) -> Digest {
-    if prepared.also.is_empty() {
-        return Digest::of(&prepared.tile);
-    }
-    let beside = prepared.also.iter().map(|tile| &tile.jpeg);
-    let tiles = iter::once(&prepared.tile).chain(beside);
-    let tiles: Vec<&[u8]> = tiles.map(Vec::as_slice).collect();
-    Digest::of_parts(&tiles)
 }
 
 fn left(deadline: Instant) -> Duration {

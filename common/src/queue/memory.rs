@@ -44,7 +44,8 @@ struct State {
     queues: [VecDeque<Entry>; QueueId::COUNT],
     /// Jobs with one attempt left and such with none, by queue.
     retries: [VecDeque<Entry>; QueueId::COUNT],
-    dead: VecDeque<Entry>,
+    /// How many are counted of those that failed too often; what they held is nobody's any more.
+    dead: usize,
     consumers: u64,
 }
 
@@ -111,7 +112,7 @@ impl Memory {
     }
 
     pub fn dead_letters(&self) -> u64 {
-        self.shared.state().dead.len() as u64
+        self.shared.state().dead as u64
     }
 }
 
@@ -255,15 +256,11 @@ impl Drop for Consumer {
 }
 
 fn bury(state: &mut State, entry: Entry) -> Received {
-    let dead = Received::DeadLettered {
-        payload: entry.payload.clone(),
+    state.dead = (state.dead + 1).min(DEAD_LETTERS_KEPT);
+    Received::DeadLettered {
+        payload: entry.payload,
         attempts: entry.failed,
-    };
-    state.dead.push_back(entry);
-    if state.dead.len() > DEAD_LETTERS_KEPT {
-        state.dead.pop_front();
     }
-    dead
 }
 
 /// Proof of possession: goes back when dropped before `ack`.

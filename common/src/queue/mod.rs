@@ -180,6 +180,11 @@ impl Queue {
         }
     }
 
+    /// Returns whether whoever consumes shares this process's memory, and so takes tiles as pixels.
+    pub fn shares_memory(&self) -> bool {
+        matches!(self.backend, Backend::Memory(_))
+    }
+
     /// Returns whether what is un-acked is lost with this process.
     pub fn forgets(&self) -> bool {
         matches!(self.backend, Backend::Memory(_))

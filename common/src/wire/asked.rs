@@ -12,6 +12,9 @@ pub(super) const PARTICULAR_JOB: u16 = 2;
 /// A job whose scores are to be kept, or that has words of its own: whoever does not know them would leave them out.
 pub(super) const SCORED_JOB: u16 = 3;
 
+/// A job with pixels behind it: whoever does not know them would find no tile.
+pub(super) const PIXEL_JOB: u16 = 4;
+
 /// In which tags are named and captions written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]

@@ -8,12 +8,25 @@ use crate::bus::ResultKey;
 /// The end of a job's time that no caption may take, so that finished tags reach their caller before the deadline.
 pub const RETURN_MARGIN: Duration = Duration::from_millis(100);
 
+/// More than a job has beside its tiles, unless it selects among tags.
+const HEAD_BYTES: usize = 1 << 10;
+/// The same of a tile for a model beside the tagger.
+const NAMES_BYTES: usize = 256;
+
 impl Job {
     pub fn key(&self) -> ResultKey {
         ResultKey {
             tenant: self.tenant.clone(),
             id: self.id.clone(),
         }
+    }
+
+    /// Returns some more bytes than the job has when it is written down, so that its buffer never has to grow.
+    pub(super) fn weight(&self) -> usize {
+        let jpegs = self.also.iter().map(|also| also.tile.len() + NAMES_BYTES);
+        let vocabulary = self.vocabulary.as_ref().map_or(0, String::len);
+        let tiles = self.tile.len() + self.pixels.total() + jpegs.sum::<usize>();
+        tiles + vocabulary + HEAD_BYTES
     }
 
     /// Returns the time since the job was published. `now_us`: the fleet's clock.

@@ -7,6 +7,7 @@ mod caption_job;
 mod embedding;
 mod job;
 mod load;
+mod raw_tiles;
 mod run;
 mod scores;
 mod seen;
@@ -19,6 +20,7 @@ pub use caption_job::CaptionJob;
 pub use embedding::Embedding;
 pub use job::RETURN_MARGIN;
 pub use load::{ServerLoad, WorkerLoad};
+pub use raw_tiles::{RawTiles, decode_job};
 pub use run::{BatchRun, Run};
 pub use scores::Scores;
 use seen::is_nothing;
@@ -37,7 +39,7 @@ use crate::{
 pub const WIRE_VERSION: u16 = 1;
 
 /// The newest version that this build reads.
-pub const NEWEST_READ: u16 = asked::SCORED_JOB;
+pub const NEWEST_READ: u16 = asked::PIXEL_JOB;
 
 /// The kinds under which processes announce on the bus what they are or see.
 pub mod announced {
@@ -64,6 +66,8 @@ pub enum WireError {
     TooNew(u16),
     #[error("message cannot be read: {0}")]
     Malformed(#[from] rmp_serde::decode::Error),
+    #[error("message is shorter than it says")]
+    CutShort,
 }
 
 /// A message with a version of its own.
@@ -93,8 +97,26 @@ macro_rules! versioned {
 }
 
 versioned!(
-    Job, JobResult, WorkerInfo, CaptionJob, Shard, Pressure, WorkerLoad, ServerLoad
+    JobResult, WorkerInfo, CaptionJob, Shard, Pressure, WorkerLoad, ServerLoad
 );
+
+impl Versioned for Job {
+    fn version(&self) -> u16 {
+        self.v
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.weight());
+        rmp_serde::encode::write_named(&mut bytes, self)
+            .expect("wire types hold nothing that MessagePack cannot");
+        self.pixels.follow(&mut bytes);
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
+        rmp_serde::from_slice(bytes)
+    }
+}
 
 pub fn encode<T: Versioned>(message: &T) -> Vec<u8> {
     message.to_bytes()
@@ -175,6 +197,9 @@ pub struct Job {
     /// The models that look at the picture as well. A worker of before does not know of them, and leaves them out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<AuxiliaryTile>,
+    /// The tiles, its own first, where both sides share their memory: then each has its pixels here in place of a JPEG.
+    #[serde(default, skip_serializing_if = "RawTiles::is_empty")]
+    pub pixels: RawTiles,
     /// JPEG of the model's input size, RGB, upright.
     #[serde(with = "serde_bytes")]
     pub tile: Vec<u8>,

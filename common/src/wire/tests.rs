@@ -1,4 +1,5 @@
 use super::*;
+use crate::budget::Budget;
 
 /// A job and a tag as they were written before there were languages.
 const OLD_JOB: &[u8] =
@@ -45,6 +46,52 @@ fn an_old_job_is_one_in_english_without_a_selection() {
     assert_eq!(again, job);
 }
 
+/// A job with tiles of 12 and 6 bytes.
+fn job_with_pixels(budget: &Budget) -> Job {
+    let mut job: Job = decode(OLD_JOB).expect("a job");
+    job.tile = Vec::new();
+    let held = budget.hold(18).expect("room");
+    job.carry(RawTiles::new((0..18).collect(), [12, 6], held));
+    job
+}
+
+#[test]
+fn pixels_follow_their_message_and_are_not_copied_out_of_it() {
+    let budget = Budget::new(1_024);
+    let mut job = job_with_pixels(&budget);
+    let sent = job.clone();
+    let payload = job.take_payload();
+    assert!(job.pixels.is_empty(), "they are in the message alone");
+    let read = decode_job(&payload).expect("it can be read");
+    assert_eq!(read, sent);
+    let tiles: Vec<_> = read.pixels.tiles().collect();
+    assert_eq!(
+        tiles,
+        [&(0..12).collect::<Vec<u8>>()[..], &[12, 13, 14, 15, 16, 17]]
+    );
+    assert!(payload.as_ptr_range().contains(&tiles[0].as_ptr()));
+    drop((job, sent, read, payload));
+    assert!(budget.hold(1).is_none(), "a tile is still there");
+    drop(tiles);
+    assert!(budget.hold(1).is_some());
+}
+
+#[test]
+fn a_job_whose_pixels_are_cut_off_is_refused() {
+    let budget = Budget::new(2_048);
+    let mut job = job_with_pixels(&budget);
+    let held = budget.hold(1).expect("room");
+    job.pixels = RawTiles::new(vec![0; 18], [1 << 20], held);
+    let refused = decode_job(&job.take_payload());
+    assert!(matches!(refused, Err(WireError::CutShort)), "{refused:?}");
+}
+
+#[test]
+fn who_knows_no_pixels_refuses_a_job_that_has_them() {
+    let job = job_with_pixels(&Budget::new(1_024));
+    assert!(job.v > asked::SCORED_JOB, "it would find no tile");
+}
+
 #[test]
 fn an_old_tags_name_is_its_id() {
     let tag: Tag = rmp_serde::from_slice(OLD_TAG).expect("it can still be read");
@@ -82,6 +129,6 @@ fn what_an_older_worker_would_overlook_it_does_not_read() {
     };
     assert!(matches!(
         decode::<Job>(&encode(&newer)),
-        Err(WireError::TooNew(4))
+        Err(WireError::TooNew(_))
     ));
 }

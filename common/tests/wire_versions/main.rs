@@ -19,8 +19,8 @@ use common::{
     stage::{Stage, Timings},
     wire::{
         BatchRun, Caption, CaptionJob, CaptionStatus, Features, Job, JobResult, Language, ModelId,
-        ModelInfo, NEWEST_READ, Pressure, Run, Scores, Selection, Shard, Tag, TagQuery, Tagged,
-        Versioned, WireError, WorkerInfo, decode, encode,
+        ModelInfo, NEWEST_READ, Pressure, RawTiles, Run, Scores, Selection, Shard, Tag, TagQuery,
+        Tagged, Versioned, WireError, WorkerInfo, decode, encode,
     },
 };
 
@@ -77,6 +77,7 @@ fn job(asked: TagQuery) -> Job {
         shed_caption: false,
         also: Vec::new(),
         seal: None,
+        pixels: RawTiles::default(),
         tile: vec![0xff, 0xd8, 0xff, 0xd9],
     }
 }

@@ -12,7 +12,7 @@ use common::{
     queue::{JobQueue, Message, Priority, Queue, QueueError},
     seal::Seal,
     stage::{Stage, Timings},
-    wire::{self, Job, JobResult, RETURN_MARGIN, Run, TagQuery, Tagged},
+    wire::{self, Job, JobResult, RETURN_MARGIN, RawTiles, Run, TagQuery, Tagged},
 };
 use tokio::time;
 
@@ -100,6 +100,7 @@ impl Dispatcher {
             shed_caption: false,
             also: Vec::new(),
             seal: None,
+            pixels: RawTiles::default(),
             tile,
         }
     }
@@ -127,7 +128,7 @@ impl Dispatcher {
         };
         let place = (priority == Priority::Realtime).then(|| self.workers.enter(leaves));
         let answer = self
-            .publish_and_follow(priority, &job, seal, deadline)
+            .publish_and_follow(priority, &mut job, seal, deadline)
             .await;
         let mut returned = answer.and_then(|answer| answer.read(&job.key(), submitted));
         if let Ok(Returned {
@@ -146,7 +147,7 @@ impl Dispatcher {
     async fn publish_and_follow(
         &self,
         priority: Priority,
-        job: &Job,
+        job: &mut Job,
         seal: Seal,
         deadline: time::Instant,
     ) -> Result<Answer, Fault> {
@@ -154,7 +155,7 @@ impl Dispatcher {
         // Registered first, so that no answer can come too early.
         let registered = self.inbox.register_sealed(key.clone(), seal);
         let mut waiter = registered.map_err(|error| bus_fault(&error, Stage::Publish, &key))?;
-        let payload = wire::encode(job).into();
+        let payload = job.take_payload();
         let ttl = Duration::from_millis(job.budget_ms.into());
         let message = Message { payload, ttl };
         let publish = self.queue.publish(JobQueue::Tagging, priority, message);

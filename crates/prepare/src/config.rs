@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use common::{
+    budget::Budget,
     config::{ConfigError, positive, refuse},
     process::ReaderProgram,
 };
@@ -77,14 +78,19 @@ pub struct PrepareConfig {
 
 impl PrepareConfig {
     /// Starts what makes tiles of files of at most so many bytes. An error where it cannot be confined.
-    pub async fn start(&self, max_file_bytes: usize) -> std::io::Result<Pool> {
+    /// `pixels`: the memory for tiles that a worker of this process takes as pixels; none where they go to a broker.
+    pub async fn start(
+        &self,
+        max_file_bytes: usize,
+        pixels: Option<Budget>,
+    ) -> std::io::Result<Pool> {
         if self.tiles_already_made {
             tracing::warn!(
                 "images are taken for tiles that are made already, which is for measurements alone"
             );
             return Ok(Pool::of_tiles_as_they_come());
         }
-        let pool = Pool::start(self.pool(max_file_bytes))?;
+        let pool = Pool::start(self.pool(max_file_bytes, pixels))?;
         pool.until_ready().await?;
         Ok(pool)
     }
@@ -102,7 +108,7 @@ impl PrepareConfig {
         }
     }
 
-    fn pool(&self, max_file_bytes: usize) -> PoolConfig {
+    fn pool(&self, max_file_bytes: usize, pixels: Option<Budget>) -> PoolConfig {
         PoolConfig {
             program: self.program(),
             processes: self.processes(),
@@ -114,6 +120,7 @@ impl PrepareConfig {
             timeout: Duration::from_millis(self.prepare_timeout_ms),
             limits: self.limits(),
             max_file_bytes,
+            pixels,
         }
     }
 

@@ -3,8 +3,9 @@
 //!
 //! [`picture`] decodes, and should meet a stranger's file only in a process of
 //! its own: [`Pool`] keeps such processes, [`child::run`] is what they do. They
-//! give back pixels, which the server encodes: no byte that a decoder chose
-//! reaches a worker but as the colour of a pixel.
+//! give back pixels, which the server encodes for a broker, or leaves as they are
+//! for a worker in its own process: no byte that a decoder chose reaches a worker
+//! but as the colour of a pixel.
 
 pub mod child;
 mod codecs;
@@ -29,13 +30,15 @@ mod tests;
 mod tile;
 mod webp;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use common::{
+    budget::Held,
     fault::{Code, Fault},
     image::{Exif, Facts, Format, Part, Tile, Warning},
     model::{TileSpec, hex},
     stage::Stage,
+    wire::RawTiles,
 };
 use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
@@ -55,6 +58,8 @@ pub struct Prepared {
     pub tile: Vec<u8>,
     /// The same for the models beside it.
     pub also: Vec<Tile>,
+    /// In place of the JPEGs, which are empty then, for a worker of this process.
+    pub pixels: RawTiles,
 }
 
 /// What a decoder makes of a file, and all that is taken from it.
@@ -110,44 +115,81 @@ pub fn picture(file: &[u8], specs: &[TileSpec], limits: &Limits) -> Result<Pictu
         other => others::decode(file, other, spec, limits)?,
     };
     let (width, height) = upright(pixels.original, pixels.orientation);
-    let mut rgb = Vec::with_capacity(protocol::all_pixel_bytes(specs));
-    for spec in specs {
-        rgb.extend(tile::make(&pixels, *spec)?);
-    }
+    let rgb = tiles(&pixels, specs)?;
     Ok(Picture {
         width,
         height,
         frames,
-        warnings: std::mem::take(&mut pixels.warnings),
+        warnings: mem::take(&mut pixels.warnings),
         exif: exif::read(file, format),
         rgb,
     })
+}
+
+/// Returns all tiles, one after the other.
+fn tiles(pixels: &Pixels, specs: &[TileSpec]) -> Result<Vec<u8>, Fault> {
+    // Most pictures have one, which need not be copied.
+    if let [only] = specs {
+        return tile::make(pixels, *only);
+    }
+    let mut rgb = Vec::with_capacity(protocol::all_pixel_bytes(specs));
+    for spec in specs {
+        rgb.extend(tile::make(pixels, *spec)?);
+    }
+    Ok(rgb)
 }
 
 /// Decodes `file` and makes the tile that `spec` asks for, both in this process: for measurements and tests.
 pub fn tile(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Prepared, Fault> {
     let specs = [spec];
     let picture = picture(file, &specs, limits)?;
-    finish(file, &picture, &specs, limits)
+    encoded(file, picture, &specs, limits)
 }
 
-/// Encodes the pixels, and adds what is known of the file without decoding it.
-fn finish(
-    file: &[u8],
-    picture: &Picture,
-    specs: &[TileSpec],
-    limits: &Limits,
-) -> Result<Prepared, Fault> {
-    let facts = Facts {
+/// Returns what is known of the file, some of it without decoding it.
+fn facts(file: &[u8], picture: &mut Picture) -> Result<Facts, Fault> {
+    Ok(Facts {
         width: picture.width,
         height: picture.height,
         frames: picture.frames,
         format: sniff::sniff(file)?,
         bytes: file.len(),
         sha256: hex(&Sha256::digest(file)),
-        warnings: picture.warnings.clone(),
-        exif: picture.exif.clone(),
-    };
+        warnings: mem::take(&mut picture.warnings),
+        exif: mem::take(&mut picture.exif),
+    })
+}
+
+/// Leaves the pixels as they are. `held`: what is taken for them of the memory that images may have.
+fn as_pixels(
+    file: &[u8],
+    mut picture: Picture,
+    specs: &[TileSpec],
+    held: Held,
+) -> Result<Prepared, Fault> {
+    let facts = facts(file, &mut picture)?;
+    let size = (picture.width, picture.height);
+    let beside = specs.iter().skip(1).map(|spec| Tile {
+        jpeg: Vec::new(),
+        shown: tile::shown(*spec, size),
+    });
+    let lengths = specs.iter().map(|spec| protocol::pixel_bytes(*spec));
+    Ok(Prepared {
+        facts,
+        tile: Vec::new(),
+        also: beside.collect(),
+        pixels: RawTiles::new(picture.rgb, lengths, held),
+    })
+}
+
+/// Encodes the pixels as JPEGs.
+fn encoded(
+    file: &[u8],
+    mut picture: Picture,
+    specs: &[TileSpec],
+    limits: &Limits,
+) -> Result<Prepared, Fault> {
+    let facts = facts(file, &mut picture)?;
     let size = (picture.width, picture.height);
     let mut tiles = VecDeque::with_capacity(specs.len());
     let mut rest = picture.rgb.as_slice();
@@ -164,6 +206,7 @@ fn finish(
         facts,
         tile: own.jpeg,
         also: tiles.into(),
+        pixels: RawTiles::default(),
     })
 }
 
@@ -188,6 +231,7 @@ fn as_it_came(file: &[u8], specs: &[TileSpec]) -> Result<Prepared, Fault> {
         facts,
         tile: file.to_vec(),
         also: vec![tile; specs.len() - 1],
+        pixels: RawTiles::default(),
     })
 }
 

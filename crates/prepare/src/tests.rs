@@ -71,7 +71,7 @@ fn tiles_of_two_models_come_of_one_decode() {
     for file in files {
         let specs = [SPEC, stretch];
         let picture = super::picture(&file, &specs, &LIMITS).expect("a good picture");
-        let both = super::finish(&file, &picture, &specs, &LIMITS).expect("two tiles");
+        let both = super::encoded(&file, picture, &specs, &LIMITS).expect("two tiles");
         for (tile, spec) in [(&both.tile, SPEC), (&both.also[0].jpeg, stretch)] {
             let (_, alone) = prepared(&file, spec);
             let tile = turbojpeg::decompress(tile, PixelFormat::RGB).expect("a JPEG");

@@ -17,6 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use common::{
+    budget::Budget,
     fault::{Code, Fault},
     image::{DecoderImpact, Exif},
     model::{Fit, TileSpec},
@@ -34,6 +35,7 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader},
     time::Instant,
 };
+use turbojpeg::PixelFormat;
 
 const SPEC: TileSpec = TileSpec {
     width: 8,
@@ -113,6 +115,10 @@ fn main() {
         trial(
             "one_file_gives_the_tiles_of_two_models",
             two_tiles_of_one_file,
+        ),
+        trial(
+            "pixels_stay_as_they_are_where_there_is_room",
+            pixels_as_they_are,
         ),
         trial("no_way_leads_out_of_a_decoder", confined_to_itself),
         trial("who_cannot_be_confined_gets_no_file", unconfined),
@@ -255,6 +261,7 @@ fn patient_pool(processes: usize, queue: usize, timeout: Duration) -> Pool {
 
 fn config(start: Start) -> PoolConfig {
     PoolConfig {
+        pixels: None,
         program: ReaderProgram {
             path: env::current_exe().unwrap(),
             allow_unconfined: false,
@@ -506,6 +513,52 @@ async fn two_tiles_of_one_file() {
             .collect::<Vec<_>>(),
         [(300, 100)]
     );
+}
+
+/// Pixels stay as they came from the decoder, as long as there is room for them; beyond that, tiles are JPEGs of the same.
+async fn pixels_as_they_are() {
+    let oblong = TileSpec {
+        width: 300,
+        height: 100,
+        ..SPEC
+    };
+    let specs = vec![SPEC, oblong];
+    let bytes = specs.iter().map(|spec| pixel_bytes(*spec));
+    let budget = Budget::new(bytes.sum::<usize>().next_multiple_of(1_024));
+    let config = PoolConfig {
+        limits: Limits::STANDARD,
+        pixels: Some(budget.clone()),
+        ..config(Start::Usual)
+    };
+    let pool = Pool::start(config).expect("processes");
+    let photo = Bytes::from(pictures::photo(640, 480));
+    let make = async || {
+        let made = pool.tiles(photo.clone(), specs.clone(), soon(), |_| ());
+        made.await.expect("two tiles")
+    };
+    let raw = make().await;
+    assert!(raw.tile.is_empty() && raw.also[0].jpeg.is_empty());
+    let tiles: Vec<_> = raw.pixels.tiles().collect();
+    let lengths: Vec<_> = tiles.iter().map(Bytes::len).collect();
+    assert_eq!(lengths, [pixel_bytes(SPEC), pixel_bytes(oblong)]);
+    assert!(budget.hold(1).is_none(), "they are counted");
+    let encoded = make().await;
+    assert!(encoded.pixels.is_empty(), "there is no room for more");
+    assert_eq!(encoded.also[0].shown, raw.also[0].shown);
+    assert_eq!(encoded.facts, raw.facts);
+    let jpegs = [&encoded.tile, &encoded.also[0].jpeg];
+    for (tile, jpeg) in tiles.iter().zip(jpegs) {
+        let decoded = turbojpeg::decompress(jpeg, PixelFormat::RGB).expect("a JPEG");
+        let pairs = tile.iter().zip(&decoded.pixels);
+        let off: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        assert!(off < 2 * tile.len() as u64, "they show the same");
+    }
+    drop((raw, tiles));
+    assert!(budget.hold(1).is_some(), "what is dropped is given back");
+}
+
+fn pixel_bytes(spec: TileSpec) -> usize {
+    usize::from(spec.width) * usize::from(spec.height) * 3
 }
 
 /// Each call is refused, and its process goes on.

@@ -47,7 +47,7 @@ pub struct ResourcesConfig {
     /// Bytes of images in memory at once, before they are tiles; further ones are answered 429 `overloaded`, or wait where
     /// they belong to a batch. Bodies and downloads count with what has come of them, and JSON twice; one that would not fit
     /// as it is announced, or as the largest allowed where it is not, is refused before. A batch's list counts as far as it
-    /// is not stored yet
+    /// is not stored yet. In one process tiles count as well, up to half of it
     #[arg(
         long,
         env = "TAGFLEET_MAX_BYTES_IN_FLIGHT",

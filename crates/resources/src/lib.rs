@@ -94,9 +94,13 @@ impl Resources {
         let budget = Budget::new(config.max_bytes_in_flight);
         let fetcher = Fetcher::new(&config.fetch, world, images, budget.clone())?;
         let largest_file = largest_upload.max(config.fetch.fetch_max_bytes);
+        // Half of it, so that tiles of a batch never keep images from being read.
+        let pixels = queue
+            .shares_memory()
+            .then(|| budget.share(budget.max_bytes() / 2));
         let prepare = config
             .prepare
-            .start(largest_file)
+            .start(largest_file, pixels)
             .await
             .context("starting the decoding processes")?;
         let fleet = FleetView::new(bus.clone(), queue.clone(), config.default_model.clone());

@@ -140,6 +140,7 @@ async fn ask_worker(
     let name = &models.own.id.name;
     let mut job = dispatcher.job(key, name, request.asked.clone(), prepared.tile);
     job.also = AuxiliaryTile::all(models.beside, prepared.also);
+    job.carry(prepared.pixels);
     let deadline = time::Instant::now() + migrator.config.job_timeout();
     let returned = dispatcher
         .submit_and_wait(Priority::Bulk, job, Instant::now(), deadline)

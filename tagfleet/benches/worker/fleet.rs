@@ -13,7 +13,9 @@ use common::{
     model::default_folder,
     queue::{JobQueue, Message, Priority, Queue, QueueConfig},
     stage::Stage,
-    wire::{self, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION},
+    wire::{
+        self, DEFAULT_TENANT, Features, Job, JobResult, Language, RawTiles, Selection, WIRE_VERSION,
+    },
 };
 use testing::servers::{RabbitMq, Redis, within};
 use turbojpeg::{Image, PixelFormat, Subsamp};
@@ -202,6 +204,7 @@ impl Fleet {
             shed_caption: false,
             also: Vec::new(),
             seal: None,
+            pixels: RawTiles::default(),
             tile: self.tile.clone(),
         }
     }

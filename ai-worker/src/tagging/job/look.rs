@@ -6,14 +6,14 @@ use common::{
     fault::Fault,
     image::Part,
     queue::Priority,
-    wire::{AuxiliaryTile, Job, RETURN_MARGIN, Seen, Tag},
+    wire::{Job, RETURN_MARGIN, Seen, Tag},
 };
 use futures_util::future::join_all;
 use tags::Confidences;
 use tokio::time::timeout_at;
 
 use super::{
-    Decoding, TaggingWorker,
+    AuxiliaryPicture, Decoding, TaggingWorker,
     read::Read,
     scoring::{decode, no_tile, score, too_late},
 };
@@ -89,7 +89,7 @@ impl TaggingWorker {
     pub(super) async fn look(
         &self,
         job: &Job,
-        also: Vec<AuxiliaryTile>,
+        also: Vec<AuxiliaryPicture>,
         priority: Priority,
         deadline: Instant,
     ) -> AuxiliaryResults {
@@ -120,12 +120,12 @@ impl TaggingWorker {
     async fn look_by(
         &self,
         job: &Job,
-        also: AuxiliaryTile,
+        also: AuxiliaryPicture,
         priority: Priority,
         deadline: Instant,
     ) -> Result<AuxiliaryResults, Fault> {
         let served = self.served(&also.model)?;
-        let picture = Picture::new(also.tile.into(), served.tile());
+        let picture = Picture::new(also.tile, served.tile());
         if let Some(unseen) = self.spared(job, served, &picture).await? {
             return Ok(unseen);
         }

@@ -7,13 +7,13 @@ use common::{
     model::{Gate, ModelKind, TileSpec},
     queue::Priority,
     stage::Stage,
-    wire::{AuxiliaryTile, Grades, Job, RETURN_MARGIN, Reading},
+    wire::{Grades, Job, RETURN_MARGIN, Reading},
 };
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::timeout_at;
 
 use super::{
-    TaggingWorker,
+    AuxiliaryPicture, TaggingWorker,
     scoring::{no_tile, score, too_late},
 };
 use crate::{
@@ -82,7 +82,7 @@ impl TaggingWorker {
     pub(super) async fn read(
         &self,
         job: &Job,
-        also: AuxiliaryTile,
+        also: AuxiliaryPicture,
         text: Option<&Grades>,
         priority: Priority,
         deadline: Instant,
@@ -104,7 +104,7 @@ impl TaggingWorker {
 
     async fn try_read(
         &self,
-        also: AuxiliaryTile,
+        also: AuxiliaryPicture,
         text: Option<&Grades>,
         turn: Turn,
     ) -> Result<Read, Fault> {
@@ -114,7 +114,7 @@ impl TaggingWorker {
             metrics::counter!(AUXILIARY_SKIPPED, "model" => also.model).increment(1);
             return Ok(Read::default());
         }
-        let picture = Picture::new(also.tile.into(), finder.tile());
+        let picture = Picture::new(also.tile, finder.tile());
         let finding = timeout_at(turn.late.into(), find_lines(finder, &picture, turn));
         let (lines, mut finished) = finding.await.map_err(|_| too_late())??;
         let mut page = Page::new(lines, finder.tile(), also.shown);

@@ -29,7 +29,14 @@ pub async fn score(
     }
 }
 
+/// Makes pixels of a tile on a blocking thread, unless it is made of them already.
 pub async fn decode(picture: Picture) -> Result<(), Fault> {
+    if !picture.is_encoded() {
+        return picture
+            .pixels()
+            .map(|_| ())
+            .map_err(|error| no_tile(error.to_string()));
+    }
     let decoding = tokio::task::spawn_blocking(move || match picture.pixels() {
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),

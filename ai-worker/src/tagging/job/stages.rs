@@ -18,7 +18,11 @@ use super::{
 };
 use crate::{
     captioning::{Caption, CaptionRequest, Captioned, PendingCaption},
-    tagging::{batching::Scored, decode::Picture, served::Served},
+    tagging::{
+        batching::Scored,
+        decode::{Picture, Tile},
+        served::Served,
+    },
 };
 
 /// What is to be done with a job that was worked on.
@@ -72,7 +76,8 @@ impl TaggingWorker {
         let served = self.served(&job.model)?;
         if served.stable().tagger.model.kind == ModelKind::Phrase {
             let when = (priority, deadline);
-            let found = self.find_tags(job, &tiles.own, served, when, progress);
+            let phrase = tiles.own.into_bytes();
+            let found = self.find_tags(job, &phrase, served, when, progress);
             return Ok(Ended::Answer(found.await));
         }
         if Instant::now() >= deadline {
@@ -120,14 +125,14 @@ impl TaggingWorker {
     async fn picture(
         &self,
         served: &Served,
-        tile: Vec<u8>,
+        tile: Tile,
         clock: &mut StageClock,
     ) -> Result<Picture, Fault> {
         match self.decoding {
-            Decoding::Never => Ok(Picture::decoded(tile)),
-            Decoding::OnEngineThread => Ok(Picture::new(tile.into(), served.tile())),
+            Decoding::Never => Ok(Picture::decoded(tile.into_bytes())),
+            Decoding::OnEngineThread => Ok(Picture::new(tile, served.tile())),
             Decoding::Ahead => {
-                let picture = Picture::new(tile.into(), served.tile());
+                let picture = Picture::new(tile, served.tile());
                 decode(picture.clone()).await?;
                 clock.end(Stage::Decode);
                 Ok(picture)

@@ -16,7 +16,8 @@ use common::{
     queue::{Message, Queue, QueueConfig},
     shutdown::Shutdown,
     wire::{
-        self, DEFAULT_TENANT, Features, Job, Language, ModelId, ModelInfo, Selection, WIRE_VERSION,
+        self, DEFAULT_TENANT, Features, Job, Language, ModelId, ModelInfo, RawTiles, Selection,
+        WIRE_VERSION,
     },
 };
 use tags::{Calibration, TagRules, Taxonomy};
@@ -170,6 +171,7 @@ fn job(n: usize, bus: &Bus) -> Message {
         shed_caption: false,
         also: Vec::new(),
         seal: None,
+        pixels: RawTiles::default(),
         tile: tile(),
     };
     Message {

@@ -18,6 +18,7 @@ pub fn extra_ms(photo: &Path) -> Spread {
         .unwrap();
     runtime.block_on(async {
         let pool = Pool::start(PoolConfig {
+            pixels: None,
             niceness: Niceness { usual: 0, aside: 0 },
             program: ReaderProgram {
                 path: env::current_exe().unwrap(),

@@ -19,6 +19,7 @@ use std::{
 
 use bytes::Bytes;
 use common::{
+    budget::Budget,
     fault::{Code, Fault},
     image::DecoderImpact,
     model::TileSpec,
@@ -46,6 +47,9 @@ pub struct PoolConfig {
     pub limits: Limits,
     /// Largest file, to know what memory a process needs.
     pub max_file_bytes: usize,
+    /// The memory for tiles that stay pixels; a tile for which it has no room becomes a JPEG. None: all do, as a broker wants
+    /// them.
+    pub pixels: Option<Budget>,
 }
 
 /// How far processes let others go before, 0 to 19: what else is done on the same machine, each other, and the server itself.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use common::{
+    budget::Held,
     fault::{Code, Fault},
     image::DecoderImpact,
     model::TileSpec,
@@ -12,10 +13,13 @@ use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
 
 use super::{Inner, Response, internal, turn::Ended};
 use crate::{
-    fault,
+    Picture, fault,
     metrics::count_refused,
     protocol::{Decoded, Reply},
 };
+
+/// Hashing more than this would hold up the other requests of its thread.
+const HASHED_INLINE_BYTES: usize = 256 << 10;
 
 /// The impact is that on the decoder; none where nobody looked at the file.
 type Told = (Response, Option<DecoderImpact>);
@@ -81,13 +85,27 @@ impl Inner {
         }
     }
 
-    /// Beside the async threads: it takes half a millisecond, and a large file has to be hashed.
     async fn finish(&self, file: Bytes, specs: Vec<TileSpec>, decoded: Decoded) -> Response {
         let picture = decoded.inspect_err(count_refused)?;
         let limits = self.config.limits;
-        let work = spawn_blocking(move || crate::finish(&file, &picture, &specs, &limits));
-        work.await.map_err(internal)?
+        match self.room_for(&picture) {
+            Some(held) if file.len() <= HASHED_INLINE_BYTES => {
+                crate::as_pixels(&file, picture, &specs, held)
+            }
+            Some(held) => aside(move || crate::as_pixels(&file, picture, &specs, held)).await,
+            None => aside(move || crate::encoded(&file, picture, &specs, &limits)).await,
+        }
     }
+
+    /// Returns the memory for a picture's pixels, where they go to a worker of this process and there is room.
+    fn room_for(&self, picture: &Picture) -> Option<Held> {
+        self.config.pixels.as_ref()?.hold(picture.rgb.len())
+    }
+}
+
+/// Beside the async threads: to encode takes half a millisecond, and a large file has to be hashed.
+async fn aside(work: impl FnOnce() -> Response + Send + 'static) -> Response {
+    spawn_blocking(work).await.map_err(internal)?
 }
 
 fn undecodable() -> Fault {

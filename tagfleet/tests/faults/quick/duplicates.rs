@@ -6,7 +6,9 @@ use bytes::Bytes;
 use common::{
     bus::{Bus, BusConfig, ResultKey},
     queue::{JobQueue, Message, Priority},
-    wire::{self, DEFAULT_TENANT, Features, Job, JobResult, Language, Selection, WIRE_VERSION},
+    wire::{
+        self, DEFAULT_TENANT, Features, Job, JobResult, Language, RawTiles, Selection, WIRE_VERSION,
+    },
 };
 use futures_util::FutureExt;
 use ledger::{BatchKey, announce::publish};
@@ -109,6 +111,7 @@ fn job(bus: &Bus) -> Job {
         budget_ms: 30_000,
         shed_caption: false,
         also: Vec::new(),
+        pixels: RawTiles::default(),
         tile: photo(224, 224),
     }
 }

@@ -69,7 +69,8 @@ async fn a_model_that_is_late_costs_its_own_part_alone() {
         decoding: Decoding::Ahead,
     };
     let job: Job = wire::decode(&job(0, &bus).payload).expect("a job");
-    let asked = vec![also("stuck", Subject::Safety), also("quick", Subject::Text)];
+    let asked = [also("stuck", Subject::Safety), also("quick", Subject::Text)];
+    let asked = asked.map(|also| AuxiliaryPicture::new(also, None)).into();
     let deadline = Instant::now() + 2 * RETURN_MARGIN + Duration::from_secs(2);
     let auxiliary = worker.look(&job, asked, Priority::Realtime, deadline).await;
     assert_eq!(auxiliary.seen.safety, None);
