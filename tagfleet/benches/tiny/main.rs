@@ -1,4 +1,4 @@
-//! What a request costs where the image is tiny and there is no model: photos of 224 × 224 by URL at an even rate that leaves
+//! What a request costs where the image is tiny and there is no model: photos of 224 × 224 by URL at a rate that leaves
 //! the machine idle most of the time, through `tagfleet serve`, and through a fleet with RabbitMQ and Redis. The engine is
 //! fake. It tells processor time: seconds for a thousand requests, of all processes that serve them.
 //!
