@@ -68,6 +68,7 @@ mod tests {
             key: Some("key_1".into()),
             tier: Tier::default(),
             read_only: false,
+            vocabulary: None,
         };
         let format = tracing_subscriber::fmt().with_writer(log.clone());
         let subscriber = format.json().flatten_event(true).finish();
