@@ -79,4 +79,9 @@ class Secrets(unittest.TestCase):
             (redis,) = [w for w in workloads(overlay) if w["metadata"]["name"] == "tagfleet-redis"]
             (exporter,) = [c for c in pod(redis)["containers"] if c["name"] == "exporter"]
             address = exporter["args"][0].removeprefix("--redis.addr=")
-            self.assertIn(address, json.loads(self.secrets["tagfleet-redis"]["exporter.json"]))
+            password = json.loads(self.secrets["tagfleet-redis"]["exporter.json"])[address]
+            (user,) = [word.removeprefix("--redis.user=") for word in exporter["args"] if word.startswith("--redis.user=")]
+            with self.subTest(overlay=overlay):
+                self.assertIn(f"user {user} on >{password} ", self.secrets["tagfleet-redis"]["auth.conf"])
+                (made,) = [c["spec"] for c in of_kind(overlay, "Certificate") if c["spec"]["secretName"] == "tagfleet-redis-tls"]
+                self.assertIn(urlsplit(address).hostname, made["ipAddresses"])
