@@ -15,7 +15,7 @@ use super::{
     device::{Device, Shapes},
     pinned::Pinned,
     placement::{self, Misplaced},
-    sizes::Sizes,
+    Sizes,
 };
 
 #[derive(Debug, thiserror::Error)]

@@ -2,13 +2,15 @@
 
 mod admission;
 mod captions;
+pub mod foretell;
 mod idempotency;
 mod metrics;
 mod quota;
 mod readers;
 
 pub use admission::{Admission, AdmissionPermit, PendingPublish};
-pub use captions::ShedCaptions;
+pub use captions::{Captions, ShedCaptions};
+pub use identity::Tier;
 pub use idempotency::{IdempotencyKey, InFlightKeys, key_of};
 pub use metrics::describe_metrics;
 pub use quota::{Held, OpenStream, Quota, QuotaLimits};

@@ -7,14 +7,11 @@ use std::{
     time::Instant,
 };
 
+use batching::{Cost, Formed, QueueId, Refused, Rules, Scheduler, Step};
 use common::queue::Priority;
 use tokio::sync::oneshot;
 
-use super::{
-    Batch, BatchError, Item, Rules, Scored,
-    cost::Cost,
-    scheduler::{Formed, QueueId, Refused, Scheduler, Step},
-};
+use super::{Batch, BatchError, Item, Scored};
 use crate::{engine::Engines, tagging::decode::Picture};
 
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::{
     fit::Fit,
     queue::{BULK_SHARE, ImageQueue},
 };
-use crate::engine::Sizes;
+use crate::Sizes;
 
 /// One version of one model, as long as it is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

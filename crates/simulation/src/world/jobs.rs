@@ -1,0 +1,299 @@
+//! A job on its way to a worker: bundles, the broker's lines, credit, deliveries.
+
+use std::time::Instant;
+
+use common::queue::{Due, Priority};
+
+use super::{
+    Event, World,
+    table::{Job, Marks, State},
+};
+use crate::{
+    parts::{JobId, Message},
+    scenario::Design,
+    time::{Nanos, nanos},
+};
+
+const REALTIME: usize = Priority::Realtime as usize;
+const BULK: usize = Priority::Bulk as usize;
+/// Attempts, the first one included.
+const MAX_ATTEMPTS: u32 = 3;
+
+impl World<'_> {
+    /// Puts a job into its server's bundle.
+    pub(super) fn publish(&mut self, id: JobId, server: usize) {
+        let now = self.clock.instant();
+        let most = self.scenario.fleet.bundle;
+        let bytes = self.scenario.requests.tile_bytes;
+        match self.servers[server].outbox.add(id, bytes, most, now) {
+            Due::Now(jobs) => self.send(jobs, REALTIME, 0),
+            Due::In(time, gathering) => {
+                let at = self.clock.now() + time.as_nanos() as Nanos;
+                self.agenda.plan(at, Event::Gathered { server, gathering });
+            }
+            Due::WithOthers => {}
+        }
+    }
+
+    /// Gives a job to the worker in the server's own process.
+    pub(super) fn hand_over(&mut self, id: JobId, server: usize) {
+        self.send(vec![id], REALTIME, server);
+    }
+
+    pub(super) fn gathered(&mut self, server: usize, gathering: u64) {
+        let now = self.clock.instant();
+        if let Some(jobs) = self.servers[server].outbox.gathered(gathering, now) {
+            self.send(jobs, REALTIME, 0);
+        }
+    }
+
+    /// Sends a message to a broker.
+    fn send(&mut self, jobs: Vec<JobId>, priority: usize, broker: usize) {
+        let (work_s, wire_s) = self.publishing(jobs.len());
+        let shared = self.scenario.fleet.shared_cores > 0;
+        let message = self.new_message(jobs, priority, broker, 0);
+        let now = self.clock.now();
+        let mut done = self.brokers[broker].work(now, work_s);
+        if shared {
+            done = done.max(self.hosts[0].run(now, work_s));
+        }
+        self.agenda.plan(done + nanos(wire_s), Event::Enqueued(message));
+    }
+
+    /// Returns what a message costs the broker, and the time on the wire. In one process it costs nothing.
+    fn publishing(&self, jobs: usize) -> (f64, f64) {
+        let costs = &self.scenario.costs;
+        match self.scenario.fleet.design {
+            Design::Push => (0.0, 0.0),
+            Design::Pull => {
+                let work_s = costs.message_cpu_s + costs.message_job_cpu_s * jobs as f64;
+                (work_s, costs.publish_s)
+            }
+        }
+    }
+
+    fn new_message(&mut self, jobs: Vec<JobId>, priority: usize, broker: usize, failed: u32) -> u32 {
+        let message = Message {
+            open: jobs.len(),
+            jobs,
+            holder: None,
+            priority,
+            broker,
+            failed,
+        };
+        match self.free_messages.pop() {
+            Some(place) => {
+                self.messages[place as usize] = message;
+                place
+            }
+            None => {
+                self.messages.push(message);
+                self.messages.len() as u32 - 1
+            }
+        }
+    }
+
+    pub(super) fn enqueued(&mut self, number: u32) {
+        let message = &self.messages[number as usize];
+        let broker = message.broker;
+        let priority = message.priority;
+        self.brokers[broker].lines[priority].waiting.push_back(number);
+        self.deliver(broker, priority);
+    }
+
+    /// Hands out what waits to those that have credit, in turn.
+    pub(super) fn deliver(&mut self, broker: usize, priority: usize) {
+        let now = self.clock.now();
+        if self.brokers[broker].stands_until > now {
+            return;
+        }
+        let at = match self.scenario.fleet.design {
+            Design::Push => now,
+            Design::Pull => now + nanos(self.scenario.costs.deliver_s),
+        };
+        loop {
+            let line = &mut self.brokers[broker].lines[priority];
+            let (Some(number), Some(worker)) =
+                (line.waiting.front().copied(), line.ready.front().copied())
+            else {
+                return;
+            };
+            let is_alive = |job: &JobId| self.jobs.holds(*job);
+            if !self.messages[number as usize].jobs.iter().any(is_alive) {
+                // Its time was over at the broker.
+                line.waiting.pop_front();
+                self.free_messages.push(number);
+                continue;
+            }
+            line.ready.pop_front();
+            let taker = &mut self.workers[worker];
+            let consumer = &mut taker.consumers[priority];
+            consumer.is_ready = false;
+            if !taker.is_up || taker.drains || !consumer.has_credit() {
+                continue;
+            }
+            line.waiting.pop_front();
+            consumer.held += 1;
+            let life = taker.life;
+            self.messages[number as usize].holder = Some((worker, life));
+            self.agenda.plan(
+                at,
+                Event::Delivered {
+                    message: number,
+                    worker,
+                    life,
+                },
+            );
+            self.stand_in_turn(worker, priority);
+        }
+    }
+
+    /// Puts a worker at the end of the turn, if it has credit and does not stand there.
+    fn stand_in_turn(&mut self, worker: usize, priority: usize) {
+        let number = worker;
+        let worker = &mut self.workers[worker];
+        let may = worker.is_up && !worker.drains && worker.consumers[priority].has_credit();
+        if may && !worker.consumers[priority].is_ready {
+            worker.consumers[priority].is_ready = true;
+            let line = &mut self.brokers[worker.broker].lines[priority];
+            line.ready.push_back(number);
+        }
+    }
+
+    /// Lets a worker take from both lines.
+    pub(super) fn make_ready(&mut self, worker: usize) {
+        let broker = self.workers[worker].broker;
+        for priority in [REALTIME, BULK] {
+            self.stand_in_turn(worker, priority);
+            self.deliver(broker, priority);
+        }
+    }
+
+    pub(super) fn delivered(&mut self, number: u32, worker: usize, life: u32) {
+        if self.workers[worker].life != life {
+            return;
+        }
+        let now = self.clock.now();
+        let cpu_s = self.scenario.costs.worker_cpu_s;
+        let message = &self.messages[number as usize];
+        let jobs = message.jobs.clone();
+        let priority = message.priority;
+        let taker = &mut self.workers[worker];
+        taker.consumers[priority].credit.note(jobs.len());
+        taker.consumers[priority].credit.change();
+        let host = taker.host;
+        for job in jobs {
+            match self.jobs.get_mut(job) {
+                Some(one) => one.marks.delivered = now,
+                None => {
+                    self.settle(number, worker, life);
+                    continue;
+                }
+            }
+            let at = self.hosts[host].run(now, cpu_s);
+            self.agenda.plan(
+                at,
+                Event::Decoded {
+                    job,
+                    message: number,
+                    worker,
+                    life,
+                },
+            );
+        }
+    }
+
+    /// Takes note that one job of a message is done with. With the last one the message is acked.
+    pub(super) fn settle(&mut self, number: u32, worker: usize, life: u32) {
+        let message = &mut self.messages[number as usize];
+        if message.holder != Some((worker, life)) {
+            return;
+        }
+        message.open -= 1;
+        if message.open > 0 {
+            return;
+        }
+        let priority = message.priority;
+        let broker = message.broker;
+        message.holder = None;
+        self.free_messages.push(number);
+        self.workers[worker].consumers[priority].held -= 1;
+        self.stand_in_turn(worker, priority);
+        self.deliver(broker, priority);
+    }
+
+    /// Puts what a worker had back into its line, each job in a message of its own.
+    pub(super) fn give_back(&mut self, worker: usize, life: u32) {
+        let at = self.clock.now() + nanos(self.scenario.costs.redelivery_s);
+        for number in 0..self.messages.len() {
+            if self.messages[number].holder != Some((worker, life)) {
+                continue;
+            }
+            let message = std::mem::take(&mut self.messages[number]);
+            self.free_messages.push(number as u32);
+            for job in message.jobs {
+                let is_out = self.job(job).is_some_and(|job| job.state == State::Out);
+                if !is_out {
+                    continue;
+                }
+                if message.failed + 1 >= MAX_ATTEMPTS {
+                    self.end(job, crate::outcome::Ended::Lost);
+                    continue;
+                }
+                let failed = message.failed + 1;
+                let copy =
+                    self.new_message(vec![job], message.priority, message.broker, failed);
+                self.agenda.plan(at, Event::Enqueued(copy));
+            }
+        }
+    }
+
+    /// Sends as much of the batch as its share lets go.
+    pub(super) fn send_bulk(&mut self) {
+        let now: Instant = self.clock.instant();
+        let virtual_now = self.clock.now();
+        if self.ended_arrivals {
+            return;
+        }
+        while let Some(slot) = self.bulk.as_ref().and_then(|bulk| bulk.share.try_take()) {
+            let id = self.jobs.insert(Job {
+                state: State::Out,
+                arrived: virtual_now,
+                deadline: virtual_now + nanos(600.0),
+                counted: false,
+                server: usize::MAX,
+                host: 0,
+                fetch_s: 0.0,
+                prepare_cpu_s: 0.0,
+                cached_by_bytes: false,
+                caption: false,
+                caption_cached: false,
+                is_coming: false,
+                visit: None,
+                at_decoders: None,
+                at_workers: None,
+                _slot: Some(slot),
+                marks: Marks::default(),
+            });
+            let most = self.scenario.fleet.bundle;
+            let bytes = self.scenario.requests.tile_bytes;
+            let Some(bulk) = &mut self.bulk else { return };
+            match bulk.outbox.add(id, bytes, most, now) {
+                Due::Now(jobs) => self.send(jobs, BULK, 0),
+                Due::In(time, gathering) => {
+                    let at = virtual_now + time.as_nanos() as Nanos;
+                    self.agenda.plan(at, Event::BulkGathered { gathering });
+                }
+                Due::WithOthers => {}
+            }
+        }
+    }
+
+    pub(super) fn bulk_gathered(&mut self, gathering: u64) {
+        let now = self.clock.instant();
+        let Some(bulk) = &mut self.bulk else { return };
+        if let Some(jobs) = bulk.outbox.gathered(gathering, now) {
+            self.send(jobs, BULK, 0);
+        }
+    }
+}
