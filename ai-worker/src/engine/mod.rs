@@ -17,10 +17,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+pub use batching::Sizes;
 pub use device::Device;
 pub use fake::{CLASSES, Kind, Pretence, UnknownEngine};
 pub use fatal::{EngineFailure, FatalSignal};
-pub use batching::Sizes;
 pub use onnx::{LoadError, Onnx, Setting, WarmUp};
 pub use ort::environment::Environment;
 pub use panicking::excuse_this_thread;

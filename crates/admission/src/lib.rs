@@ -10,8 +10,8 @@ mod readers;
 
 pub use admission::{Admission, AdmissionPermit, PendingPublish};
 pub use captions::{Captions, ShedCaptions};
-pub use identity::Tier;
 pub use idempotency::{IdempotencyKey, InFlightKeys, key_of};
+pub use identity::Tier;
 pub use metrics::describe_metrics;
 pub use quota::{Held, OpenStream, Quota, QuotaLimits};
 pub use readers::Readers;

@@ -34,8 +34,14 @@ impl Downloads {
 enum Event {
     Arrive,
     /// The tile is made, and the engine may have it.
-    Prepared { server: usize, arrived: Nanos },
-    Answered { server: usize, arrived: Nanos },
+    Prepared {
+        server: usize,
+        arrived: Nanos,
+    },
+    Answered {
+        server: usize,
+        arrived: Nanos,
+    },
 }
 
 struct World<'a> {

@@ -157,7 +157,7 @@ fn ended(outcome: &Outcome) -> u64 {
 
 #[test]
 fn every_request_ends_exactly_once_whatever_breaks() {
-    for design in [Design::Pull, Design::Push] {
+    for design in [Design::Pull, Design::Assign, Design::Push] {
         for seed in 0..6 {
             let scenario = eventful(design, seed);
             let outcome = run(&scenario, &mut poisson(400.0, 30.0, seed));
@@ -216,7 +216,11 @@ fn several_workers_behind_one_broker_share_a_queue() {
     let expected_s = exponential_s * cosmetatos + run_s;
     let outcome = run(&bare(run_s, 4), &mut poisson(per_s, 1_000.0, 3));
     let off = outcome.mean_ms() / 1e3 / expected_s - 1.0;
-    assert!(off.abs() < 0.05, "{} ms, not {expected_s}", outcome.mean_ms());
+    assert!(
+        off.abs() < 0.05,
+        "{} ms, not {expected_s}",
+        outcome.mean_ms()
+    );
 }
 
 #[test]
@@ -224,16 +228,19 @@ fn whoever_knows_who_is_busy_waits_less() {
     let p99 = |design, balance| {
         let mut scenario = bare(0.02, 16);
         scenario.fleet.design = design;
-        scenario.fleet.balance = balance;
+        scenario.fleet.assign = balance;
         scenario.costs.engine_sigma = 0.5;
         run(&scenario, &mut poisson(600.0, 100.0, 3)).percentile_ms(99.0)
     };
-    let random = p99(Design::Push, Balance::Random);
-    let turns = p99(Design::Push, Balance::RoundRobin);
-    let two = p99(Design::Push, Balance::PowerOfTwo);
-    let least = p99(Design::Push, Balance::LeastConnections);
+    let random = p99(Design::Assign, Balance::Random);
+    let turns = p99(Design::Assign, Balance::RoundRobin);
+    let two = p99(Design::Assign, Balance::PowerOfTwo);
+    let least = p99(Design::Assign, Balance::LeastConnections);
     let pull = p99(Design::Pull, Balance::LeastConnections);
-    assert!(random > turns && turns > two && two > least, "{random} {turns} {two} {least}");
+    assert!(
+        random > turns && turns > two && two > least,
+        "{random} {turns} {two} {least}"
+    );
     assert!(pull < turns, "{pull} {turns}");
 }
 
@@ -265,7 +272,11 @@ fn bulk_takes_what_real_time_leaves() {
     let busy = bulk(150.0);
     assert!(quiet.bulk as f64 / 60.0 > 140.0, "{}", quiet.bulk);
     assert!(busy.bulk < quiet.bulk / 2);
-    assert!(busy.percentile_ms(99.0) < 400.0, "{}", busy.percentile_ms(99.0));
+    assert!(
+        busy.percentile_ms(99.0) < 400.0,
+        "{}",
+        busy.percentile_ms(99.0)
+    );
 }
 
 #[test]

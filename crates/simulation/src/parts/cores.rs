@@ -77,7 +77,10 @@ mod tests {
     fn random_work_waits_as_the_theory_of_one_server_says() {
         // M/M/1: rho / (mu - lambda). M/D/1: half of it.
         let expected = 0.8 / (100.0 - 80.0);
-        close(mean_wait_s(1, 80.0, |chance| chance.exponential(0.01)), expected);
+        close(
+            mean_wait_s(1, 80.0, |chance| chance.exponential(0.01)),
+            expected,
+        );
         close(mean_wait_s(1, 80.0, |_| 0.01), expected / 2.0);
     }
 
@@ -85,6 +88,9 @@ mod tests {
     fn several_servers_wait_as_erlang_says() {
         // M/M/4 at a load of 3.2: Erlang's C is 0.5964, the wait C / (4 mu - lambda).
         let expected = 0.5964 / (400.0 - 320.0);
-        close(mean_wait_s(4, 320.0, |chance| chance.exponential(0.01)), expected);
+        close(
+            mean_wait_s(4, 320.0, |chance| chance.exponential(0.01)),
+            expected,
+        );
     }
 }

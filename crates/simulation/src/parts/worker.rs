@@ -80,7 +80,10 @@ impl Worker {
             queue,
             idle: (0..fleet.engines).collect(),
             running: (0..fleet.engines).map(|_| Running::default()).collect(),
-            consumers: [Consumer::new(prefetch(fleet)), Consumer::new(prefetch(fleet))],
+            consumers: [
+                Consumer::new(prefetch(fleet)),
+                Consumer::new(prefetch(fleet)),
+            ],
             wakes: None,
             busy: 0,
         }

@@ -45,6 +45,8 @@ pub enum Design {
     /// All share one broker, which hands jobs to workers that have credit.
     #[default]
     Pull,
+    /// Whoever has a job picks a worker for it, by `assign`.
+    Assign,
     /// Each server is one process with a worker of its own, so the edge decides who does the job.
     Push,
 }
@@ -54,6 +56,7 @@ pub enum Design {
 pub struct Fleet {
     pub design: Design,
     pub balance: Balance,
+    pub assign: Balance,
     pub servers: usize,
     pub server_cores: usize,
     /// Processes that decode pictures, for each server.
@@ -147,6 +150,7 @@ impl Default for Fleet {
         Self {
             design: Design::default(),
             balance: Balance::default(),
+            assign: Balance::default(),
             servers: 2,
             server_cores: 2,
             decoders: 2,

@@ -54,11 +54,20 @@ impl World<'_> {
         for worker in up {
             let life = self.workers[worker].life;
             if warning_s > 0.0 {
-                self.workers[worker].drains = true;
+                self.drain(worker);
                 self.agenda.plan(at, Event::Lost { worker, life });
             } else {
                 self.lost(worker, life);
             }
+        }
+    }
+
+    /// Lets a worker end what it has.
+    pub(super) fn drain(&mut self, worker: usize) {
+        self.workers[worker].drains = true;
+        if self.scenario.fleet.design == Design::Assign {
+            self.assigner.set_up(worker, false);
+            self.move_line(worker);
         }
     }
 
@@ -74,6 +83,11 @@ impl World<'_> {
         }
         match fleet.design {
             Design::Pull => self.give_back(worker, life),
+            Design::Assign => {
+                self.assigner.set_up(worker, false);
+                self.give_back(worker, life);
+                self.move_line(worker);
+            }
             Design::Push => self.lose_server(worker),
         }
     }
@@ -120,6 +134,9 @@ impl World<'_> {
             .collect();
         for worker in down {
             self.workers[worker].is_up = true;
+            if self.scenario.fleet.design == Design::Assign {
+                self.assigner.set_up(worker, true);
+            }
             self.make_ready(worker);
         }
         for server in 0..self.servers.len() {

@@ -9,6 +9,7 @@ use super::{
     table::{Job, Marks, State},
 };
 use crate::{
+    outcome::Ended,
     parts::{JobId, Message},
     scenario::Design,
     time::{Nanos, nanos},
@@ -40,6 +41,20 @@ impl World<'_> {
         self.send(vec![id], REALTIME, server);
     }
 
+    /// Picks a worker for a job, and puts it into that one's line.
+    pub(super) fn assign(&mut self, id: JobId) {
+        match self.assigner.choose(&mut self.chance) {
+            Some(worker) => self.send(vec![id], REALTIME, worker),
+            None => self.end(id, Ended::Lost),
+        }
+    }
+
+    fn assigned_is_done(&mut self, worker: usize) {
+        if self.scenario.fleet.design == Design::Assign {
+            self.assigner.leave(worker);
+        }
+    }
+
     pub(super) fn gathered(&mut self, server: usize, gathering: u64) {
         let now = self.clock.instant();
         if let Some(jobs) = self.servers[server].outbox.gathered(gathering, now) {
@@ -57,7 +72,8 @@ impl World<'_> {
         if shared {
             done = done.max(self.hosts[0].run(now, work_s));
         }
-        self.agenda.plan(done + nanos(wire_s), Event::Enqueued(message));
+        self.agenda
+            .plan(done + nanos(wire_s), Event::Enqueued(message));
     }
 
     /// Returns what a message costs the broker, and the time on the wire. In one process it costs nothing.
@@ -65,14 +81,20 @@ impl World<'_> {
         let costs = &self.scenario.costs;
         match self.scenario.fleet.design {
             Design::Push => (0.0, 0.0),
-            Design::Pull => {
+            Design::Pull | Design::Assign => {
                 let work_s = costs.message_cpu_s + costs.message_job_cpu_s * jobs as f64;
                 (work_s, costs.publish_s)
             }
         }
     }
 
-    fn new_message(&mut self, jobs: Vec<JobId>, priority: usize, broker: usize, failed: u32) -> u32 {
+    fn new_message(
+        &mut self,
+        jobs: Vec<JobId>,
+        priority: usize,
+        broker: usize,
+        failed: u32,
+    ) -> u32 {
         let message = Message {
             open: jobs.len(),
             jobs,
@@ -97,8 +119,16 @@ impl World<'_> {
         let message = &self.messages[number as usize];
         let broker = message.broker;
         let priority = message.priority;
-        self.brokers[broker].lines[priority].waiting.push_back(number);
-        self.deliver(broker, priority);
+        self.brokers[broker].lines[priority]
+            .waiting
+            .push_back(number);
+        let taker = self.workers.get(broker);
+        let takes = taker.is_some_and(|taker| taker.is_up && !taker.drains);
+        let is_gone = self.scenario.fleet.design == Design::Assign && !takes;
+        match is_gone {
+            true => self.move_line(broker),
+            false => self.deliver(broker, priority),
+        }
     }
 
     /// Hands out what waits to those that have credit, in turn.
@@ -109,7 +139,7 @@ impl World<'_> {
         }
         let at = match self.scenario.fleet.design {
             Design::Push => now,
-            Design::Pull => now + nanos(self.scenario.costs.deliver_s),
+            Design::Pull | Design::Assign => now + nanos(self.scenario.costs.deliver_s),
         };
         loop {
             let line = &mut self.brokers[broker].lines[priority];
@@ -123,6 +153,7 @@ impl World<'_> {
                 // Its time was over at the broker.
                 line.waiting.pop_front();
                 self.free_messages.push(number);
+                self.assigned_is_done(broker);
                 continue;
             }
             line.ready.pop_front();
@@ -218,32 +249,63 @@ impl World<'_> {
         message.holder = None;
         self.free_messages.push(number);
         self.workers[worker].consumers[priority].held -= 1;
+        self.assigned_is_done(worker);
         self.stand_in_turn(worker, priority);
         self.deliver(broker, priority);
     }
 
-    /// Puts what a worker had back into its line, each job in a message of its own.
+    /// Puts what a worker had back into a line, each job in a message of its own.
     pub(super) fn give_back(&mut self, worker: usize, life: u32) {
-        let at = self.clock.now() + nanos(self.scenario.costs.redelivery_s);
         for number in 0..self.messages.len() {
-            if self.messages[number].holder != Some((worker, life)) {
+            if self.messages[number].holder == Some((worker, life)) {
+                self.assigned_is_done(worker);
+                self.take_apart(number as u32);
+            }
+        }
+    }
+
+    fn take_apart(&mut self, number: u32) {
+        let at = self.clock.now() + nanos(self.scenario.costs.redelivery_s);
+        let message = std::mem::take(&mut self.messages[number as usize]);
+        self.free_messages.push(number);
+        for job in message.jobs {
+            let is_out = self.job(job).is_some_and(|job| job.state == State::Out);
+            if !is_out {
                 continue;
             }
-            let message = std::mem::take(&mut self.messages[number]);
-            self.free_messages.push(number as u32);
-            for job in message.jobs {
-                let is_out = self.job(job).is_some_and(|job| job.state == State::Out);
-                if !is_out {
-                    continue;
+            if message.failed + 1 >= MAX_ATTEMPTS {
+                self.end(job, Ended::Lost);
+                continue;
+            }
+            let Some(broker) = self.another_line(message.broker) else {
+                self.end(job, Ended::Lost);
+                continue;
+            };
+            let copy = self.new_message(vec![job], message.priority, broker, message.failed + 1);
+            self.agenda.plan(at, Event::Enqueued(copy));
+        }
+    }
+
+    /// Returns the line for a job that comes back: the same, unless that belongs to a worker that is gone.
+    fn another_line(&mut self, line: usize) -> Option<usize> {
+        match self.scenario.fleet.design {
+            Design::Assign => self.assigner.choose(&mut self.chance),
+            Design::Pull | Design::Push => Some(line),
+        }
+    }
+
+    /// Gives what waits in the line of a worker that is gone to others.
+    pub(super) fn move_line(&mut self, worker: usize) {
+        let line = &mut self.brokers[worker].lines[REALTIME];
+        let waiting = std::mem::take(&mut line.waiting);
+        for number in waiting {
+            self.assigned_is_done(worker);
+            match self.another_line(worker) {
+                Some(broker) => {
+                    self.messages[number as usize].broker = broker;
+                    self.enqueued(number);
                 }
-                if message.failed + 1 >= MAX_ATTEMPTS {
-                    self.end(job, crate::outcome::Ended::Lost);
-                    continue;
-                }
-                let failed = message.failed + 1;
-                let copy =
-                    self.new_message(vec![job], message.priority, message.broker, failed);
-                self.agenda.plan(at, Event::Enqueued(copy));
+                None => self.take_apart(number),
             }
         }
     }

@@ -33,22 +33,54 @@ enum Event {
     Fetched(JobId),
     Prepared(JobId),
     /// A server's bundle is due, unless it left full before.
-    Gathered { server: usize, gathering: u64 },
-    BulkGathered { gathering: u64 },
+    Gathered {
+        server: usize,
+        gathering: u64,
+    },
+    BulkGathered {
+        gathering: u64,
+    },
     Enqueued(u32),
-    Delivered { message: u32, worker: usize, life: u32 },
-    Decoded { job: JobId, message: u32, worker: usize, life: u32 },
-    Wake { worker: usize, life: u32 },
-    Finished { worker: usize, engine: usize, life: u32 },
+    Delivered {
+        message: u32,
+        worker: usize,
+        life: u32,
+    },
+    Decoded {
+        job: JobId,
+        message: u32,
+        worker: usize,
+        life: u32,
+    },
+    Wake {
+        worker: usize,
+        life: u32,
+    },
+    Finished {
+        worker: usize,
+        engine: usize,
+        life: u32,
+    },
     /// A result is stored, so its job is acked.
-    Stored { job: JobId, message: u32, worker: usize, life: u32 },
-    Answered { job: JobId, degraded: bool },
+    Stored {
+        job: JobId,
+        message: u32,
+        worker: usize,
+        life: u32,
+    },
+    Answered {
+        job: JobId,
+        degraded: bool,
+    },
     /// The first of those who wait has no time left.
     Expire,
     Tick,
     Fault(usize),
     /// A loss that was warned of.
-    Lost { worker: usize, life: u32 },
+    Lost {
+        worker: usize,
+        life: u32,
+    },
     Mended(usize),
     BrokerBack,
 }
@@ -73,6 +105,8 @@ struct World<'a> {
     draws: Chance,
     chance: Chance,
     edge: Edge,
+    /// Picks workers, where a job is assigned to one.
+    assigner: Edge,
     servers: Vec<Server>,
     workers: Vec<Worker>,
     brokers: Vec<Broker>,
@@ -140,6 +174,7 @@ impl<'a> World<'a> {
             draws: Chance::seeded(scenario.seed),
             chance: Chance::seeded(scenario.seed ^ 0x5eed),
             edge: Edge::new(fleet.balance, 0),
+            assigner: Edge::new(fleet.assign, 0),
             servers: Vec::new(),
             workers: Vec::new(),
             brokers: Vec::new(),
@@ -171,7 +206,7 @@ impl<'a> World<'a> {
             self.brokers.push(Broker::new());
         }
         let servers = match fleet.design {
-            Design::Pull => fleet.servers,
+            Design::Pull | Design::Assign => fleet.servers,
             Design::Push => 0,
         };
         (0..servers).for_each(|_| self.add_server());
@@ -206,13 +241,19 @@ impl<'a> World<'a> {
         self.edge.add_server();
     }
 
-    /// Where the edge decides, a worker comes with a server of its own, and a queue in memory between them.
+    /// Where the edge decides, a worker comes with a server of its own, and a queue in memory between them. Where jobs are
+    /// assigned, each worker has a line of its own.
     fn add_worker(&mut self) {
         let fleet = &self.scenario.fleet;
         let zone = self.workers.len() % fleet.zones.max(1);
         let host = self.add_host(fleet.worker_cores);
         let broker = match fleet.design {
             Design::Pull => 0,
+            Design::Assign => {
+                self.brokers.push(Broker::new());
+                self.assigner.add_server();
+                self.brokers.len() - 1
+            }
             Design::Push => {
                 self.brokers.push(Broker::new());
                 self.add_server_on(host);

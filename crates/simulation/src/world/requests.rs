@@ -41,7 +41,13 @@ impl World<'_> {
         if by_url {
             let id = self.jobs.insert(job);
             let at = began + nanos(costs.cached_s + costs.edge_s);
-            return self.agenda.plan(at, Event::Answered { job: id, degraded: false });
+            return self.agenda.plan(
+                at,
+                Event::Answered {
+                    job: id,
+                    degraded: false,
+                },
+            );
         }
         if self.scenario.fleet.admission && !self.servers[server].admits(&self.clock, job.deadline)
         {
@@ -136,7 +142,13 @@ impl World<'_> {
         }
         if job.cached_by_bytes {
             let at = now + nanos(costs.cached_s + costs.edge_s);
-            return self.agenda.plan(at, Event::Answered { job: id, degraded: false });
+            return self.agenda.plan(
+                at,
+                Event::Answered {
+                    job: id,
+                    degraded: false,
+                },
+            );
         }
         let server = &mut self.servers[job.server];
         let waits_s = seconds(server.decoder_places.free_at().saturating_sub(now));
@@ -183,6 +195,7 @@ impl World<'_> {
         match self.scenario.fleet.design {
             Design::Pull => self.publish(id, server),
             Design::Push => self.hand_over(id, server),
+            Design::Assign => self.assign(id),
         }
     }
 

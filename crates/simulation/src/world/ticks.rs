@@ -27,7 +27,7 @@ impl World<'_> {
 
     /// Where all share one broker, all hear of all; else each server hears of itself.
     fn tell_rates(&mut self) {
-        let shares = self.scenario.fleet.design == Design::Pull;
+        let shares = self.scenario.fleet.design != Design::Push;
         let all: u64 = self.servers.iter().map(|server| server.answered).sum();
         let told = self.servers.iter().filter(|server| server.answered > 0);
         let servers = told.count();
@@ -67,15 +67,13 @@ impl World<'_> {
         for _ in there..wanted {
             self.add_worker();
         }
-        let life_and_number = |number: usize| (number, self.workers[number].life);
-        let leaving: Vec<(usize, u32)> = (0..self.workers.len())
+        let leaving: Vec<usize> = (0..self.workers.len())
             .rev()
             .filter(|number| up(&self.workers[*number]))
             .take(there.saturating_sub(wanted))
-            .map(life_and_number)
             .collect();
-        for (worker, _) in leaving {
-            self.workers[worker].drains = true;
+        for worker in leaving {
+            self.drain(worker);
         }
     }
 }
