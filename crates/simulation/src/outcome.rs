@@ -41,7 +41,7 @@ pub struct Outcome {
     pub went: u64,
     pub batches: u64,
     pub batched: u64,
-    /// Of good answers, microseconds.
+    /// The times of good answers, microseconds.
     pub latency: Histogram<u64>,
     /// Sums over good answers, seconds.
     pub stages: Stages,

@@ -114,7 +114,7 @@ impl OneRun {
         let scenario: Scenario = match &self.scenario {
             Some(path) => files::read(Some(path), "")?,
             None => {
-                let mut scenario = self.fleet.setup()?.scenario(self.shape.peak())?;
+                let mut scenario = self.fleet.setup()?.scenario(peak(&self.shape))?;
                 scenario.warm_up_s = (self.seconds / 6.0).min(5.0);
                 scenario
             }
@@ -136,6 +136,17 @@ impl OneRun {
             fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
         }
         Ok(())
+    }
+}
+
+/// Returns the rate that servers have to be there for; of a recorded trace, twice its mean.
+fn peak(shape: &Shape) -> f64 {
+    match shape {
+        Shape::Trace(times) => {
+            let lasts_s = times.last().map_or(1.0, Duration::as_secs_f64);
+            2.0 * times.len() as f64 / lasts_s.max(1.0)
+        }
+        _ => shape.peak(),
     }
 }
 
@@ -396,7 +407,7 @@ struct Story {
     shared_cores: usize,
 
     /// Seconds of each try
-    #[arg(long, default_value_t = 25.0)]
+    #[arg(long, default_value_t = 8.0)]
     seconds: f64,
 
     #[arg(long, default_value_t = 1)]

@@ -7,7 +7,7 @@ use simulation::{Outcome, run, scenario::Fault};
 use super::{Policy, Setup};
 use crate::load::{Arrivals, Shape};
 
-/// Of the window that is looked at, seconds; the first of them are not counted.
+/// How long the window is that is looked at, seconds; the first of them are not counted.
 const WINDOW_S: f64 = 20.0;
 const WARM_UP_S: f64 = 6.0;
 /// Nobody needs more.

@@ -12,7 +12,7 @@ use crate::capacity::{Load, Profile};
 /// Cores of one API server, and its decoders.
 const SERVER_CORES: usize = 8;
 /// Cores of a worker's machine: the least that clouds pair with a GPU.
-const WORKER_CORES: usize = 2;
+const WORKER_CORES: usize = 4;
 /// Hosts that photos come from.
 const HOSTS: usize = 2_000;
 /// Downloads: the origin of `bench-892`, 80 ms in the median.
@@ -20,7 +20,7 @@ const FETCH_MEDIAN_S: f64 = 0.08;
 const FETCH_SIGMA: f64 = 1.0;
 /// The standard deviation of the logarithm of what a run takes, on a GPU that nobody else uses.
 const ENGINE_SIGMA: f64 = 0.05;
-/// Seconds of one sentence of the language model on a core.
+/// Sentences are written somewhere, however few are asked for.
 const LEAST_CAPTIONERS: usize = 1;
 
 /// Who decides which worker has a job.

@@ -27,7 +27,7 @@ pub struct Case {
     pub name: &'static str,
     pub way: Way,
     pub workers: usize,
-    /// Of a run, and of each image in it.
+    /// What a run takes, and each image in it.
     pub service_ms: f64,
     pub image_ms: f64,
     pub max_batch: usize,
@@ -168,7 +168,7 @@ pub const CASES: [Case; 16] = [
     },
 ];
 
-/// Of a burst, and at a case's end.
+/// Parts of what the engines can do, in a burst and beside it.
 const BURST: f64 = 1.5;
 const BESIDE_BURST: f64 = 0.5;
 

@@ -1,24 +1,14 @@
 //! A job on its way to a worker: bundles, the broker's lines, credit, deliveries.
 
-use std::time::Instant;
+use common::queue::Due;
 
-use common::queue::{Due, Priority};
-
-use super::{
-    Event, World,
-    table::{Job, Marks, State},
-};
+use super::{BULK, Event, REALTIME, World};
 use crate::{
     outcome::Ended,
     parts::{JobId, Message},
     scenario::Design,
     time::{Nanos, nanos},
 };
-
-const REALTIME: usize = Priority::Realtime as usize;
-const BULK: usize = Priority::Bulk as usize;
-/// Attempts, the first one included.
-const MAX_ATTEMPTS: u32 = 3;
 
 impl World<'_> {
     /// Puts a job into its server's bundle.
@@ -49,7 +39,7 @@ impl World<'_> {
         }
     }
 
-    fn assigned_is_done(&mut self, worker: usize) {
+    pub(super) fn assigned_is_done(&mut self, worker: usize) {
         if self.scenario.fleet.design == Design::Assign {
             self.assigner.leave(worker);
         }
@@ -63,7 +53,7 @@ impl World<'_> {
     }
 
     /// Sends a message to a broker.
-    fn send(&mut self, jobs: Vec<JobId>, priority: usize, broker: usize) {
+    pub(super) fn send(&mut self, jobs: Vec<JobId>, priority: usize, broker: usize) {
         let (work_s, wire_s) = self.publishing(jobs.len());
         let shared = self.scenario.fleet.shared_cores > 0;
         let message = self.new_message(jobs, priority, broker, 0);
@@ -88,7 +78,7 @@ impl World<'_> {
         }
     }
 
-    fn new_message(
+    pub(super) fn new_message(
         &mut self,
         jobs: Vec<JobId>,
         priority: usize,
@@ -252,110 +242,5 @@ impl World<'_> {
         self.assigned_is_done(worker);
         self.stand_in_turn(worker, priority);
         self.deliver(broker, priority);
-    }
-
-    /// Puts what a worker had back into a line, each job in a message of its own.
-    pub(super) fn give_back(&mut self, worker: usize, life: u32) {
-        for number in 0..self.messages.len() {
-            if self.messages[number].holder == Some((worker, life)) {
-                self.assigned_is_done(worker);
-                self.take_apart(number as u32);
-            }
-        }
-    }
-
-    fn take_apart(&mut self, number: u32) {
-        let at = self.clock.now() + nanos(self.scenario.costs.redelivery_s);
-        let message = std::mem::take(&mut self.messages[number as usize]);
-        self.free_messages.push(number);
-        for job in message.jobs {
-            let is_out = self.job(job).is_some_and(|job| job.state == State::Out);
-            if !is_out {
-                continue;
-            }
-            if message.failed + 1 >= MAX_ATTEMPTS {
-                self.end(job, Ended::Lost);
-                continue;
-            }
-            let Some(broker) = self.another_line(message.broker) else {
-                self.end(job, Ended::Lost);
-                continue;
-            };
-            let copy = self.new_message(vec![job], message.priority, broker, message.failed + 1);
-            self.agenda.plan(at, Event::Enqueued(copy));
-        }
-    }
-
-    /// Returns the line for a job that comes back: the same, unless that belongs to a worker that is gone.
-    fn another_line(&mut self, line: usize) -> Option<usize> {
-        match self.scenario.fleet.design {
-            Design::Assign => self.assigner.choose(&mut self.chance),
-            Design::Pull | Design::Push => Some(line),
-        }
-    }
-
-    /// Gives what waits in the line of a worker that is gone to others.
-    pub(super) fn move_line(&mut self, worker: usize) {
-        let line = &mut self.brokers[worker].lines[REALTIME];
-        let waiting = std::mem::take(&mut line.waiting);
-        for number in waiting {
-            self.assigned_is_done(worker);
-            match self.another_line(worker) {
-                Some(broker) => {
-                    self.messages[number as usize].broker = broker;
-                    self.enqueued(number);
-                }
-                None => self.take_apart(number),
-            }
-        }
-    }
-
-    /// Sends as much of the batch as its share lets go.
-    pub(super) fn send_bulk(&mut self) {
-        let now: Instant = self.clock.instant();
-        let virtual_now = self.clock.now();
-        if self.ended_arrivals {
-            return;
-        }
-        while let Some(slot) = self.bulk.as_ref().and_then(|bulk| bulk.share.try_take()) {
-            let id = self.jobs.insert(Job {
-                state: State::Out,
-                arrived: virtual_now,
-                deadline: virtual_now + nanos(600.0),
-                counted: false,
-                server: usize::MAX,
-                host: 0,
-                fetch_s: 0.0,
-                prepare_cpu_s: 0.0,
-                cached_by_bytes: false,
-                caption: false,
-                caption_cached: false,
-                is_coming: false,
-                visit: None,
-                at_decoders: None,
-                at_workers: None,
-                _slot: Some(slot),
-                marks: Marks::default(),
-            });
-            let most = self.scenario.fleet.bundle;
-            let bytes = self.scenario.requests.tile_bytes;
-            let Some(bulk) = &mut self.bulk else { return };
-            match bulk.outbox.add(id, bytes, most, now) {
-                Due::Now(jobs) => self.send(jobs, BULK, 0),
-                Due::In(time, gathering) => {
-                    let at = virtual_now + time.as_nanos() as Nanos;
-                    self.agenda.plan(at, Event::BulkGathered { gathering });
-                }
-                Due::WithOthers => {}
-            }
-        }
-    }
-
-    pub(super) fn bulk_gathered(&mut self, gathering: u64) {
-        let now = self.clock.instant();
-        let Some(bulk) = &mut self.bulk else { return };
-        if let Some(jobs) = bulk.outbox.gathered(gathering, now) {
-            self.send(jobs, BULK, 0);
-        }
     }
 }
