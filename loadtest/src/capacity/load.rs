@@ -21,8 +21,8 @@ pub struct Load {
     pub captions_cached: Figure,
     /// The part of the images that come in batches.
     pub batches: Figure,
-    /// Jobs in a message, in the mean.
-    pub bundle: Figure,
+    /// Cores of one API server: the fewer servers there are, the more jobs share a message.
+    pub server_cores: Figure,
     pub deadline_s: Figure,
     /// The part of processors and engines that is used at the peak.
     pub used: Figure,
@@ -52,7 +52,7 @@ impl Default for Load {
             captions: assumed(0.1, "most callers want tags"),
             captions_cached: assumed(0.8, "sentences are made of tag sets, which repeat"),
             batches: assumed(0.2, "migrations beside the real-time load"),
-            bundle: assumed(6.0, "of eight at the most, under load"),
+            server_cores: assumed(8.0, "machines of a usual size"),
             deadline_s: assumed(2.0, "well under two seconds is promised"),
             used: assumed(0.7, "the rest is for bursts and for what is unknown"),
             zones: 3,

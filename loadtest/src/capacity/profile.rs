@@ -19,6 +19,8 @@ pub struct Profile {
     /// Processor microseconds of the broker: for a message, and for each job in it.
     pub broker_message_us: Figure,
     pub broker_job_us: Figure,
+    /// The part of both that is the queue's own process, of which there is one, whatever the number of nodes.
+    pub queue_part: Figure,
     /// Processor microseconds of the result store for a job.
     pub bus_job_us: Figure,
     /// Milliseconds that nobody's processor works: to the server and back, and through broker and result store.

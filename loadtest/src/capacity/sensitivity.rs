@@ -25,7 +25,7 @@ struct Inputs {
     device: String,
 }
 
-const INPUTS: [(&str, Input); 24] = [
+const INPUTS: [(&str, Input); 25] = [
     ("requests a second", |all| &mut all.load.rps),
     ("peak over mean", |all| &mut all.load.peak),
     ("cached by URL", |all| &mut all.load.cached_by_url),
@@ -33,7 +33,10 @@ const INPUTS: [(&str, Input); 24] = [
     ("captions asked for", |all| &mut all.load.captions),
     ("captions remembered", |all| &mut all.load.captions_cached),
     ("images in batches", |all| &mut all.load.batches),
-    ("jobs in a message", |all| &mut all.load.bundle),
+    ("cores of an API server", |all| &mut all.load.server_cores),
+    ("part of the queue's process", |all| {
+        &mut all.profile.queue_part
+    }),
     ("use at the peak", |all| &mut all.load.used),
     ("spot part", |all| &mut all.load.spot),
     ("spot time lost", |all| &mut all.load.spot_lost),

@@ -45,7 +45,12 @@ fn tell_bill(text: &mut String, bill: &Bill) {
         .iter()
         .map(|(name, gigabits)| format!("{name} {gigabits:.1}"))
         .collect();
-    let _ = writeln!(text, "  Gbit/s at the peak: {}", wires.join(", "));
+    let _ = writeln!(
+        text,
+        "  jobs in a message: {:.1}; Gbit/s at the peak: {}",
+        bill.bundle,
+        wires.join(", ")
+    );
     let used: Vec<String> = bill
         .used
         .iter()

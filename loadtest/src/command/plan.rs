@@ -12,7 +12,7 @@ use crate::{
 
 /// Values of what is drawn, parts of 1.
 const PARTS: [f64; 6] = [0.0, 0.1, 0.2, 0.4, 0.6, 0.8];
-const BUNDLES: [f64; 5] = [1.0, 2.0, 4.0, 6.0, 8.0];
+const SERVER_CORES: [f64; 5] = [2.0, 4.0, 8.0, 16.0, 32.0];
 
 #[derive(Debug, Args)]
 pub struct Plan {
@@ -130,9 +130,14 @@ impl Plan {
                     load.spot = part(value);
                 },
             )?,
-            draw("Bundles", "jobs in a message", &BUNDLES, &|load, value| {
-                load.bundle = part(value);
-            })?,
+            draw(
+                "Bundles",
+                "cores of one API server",
+                &SERVER_CORES,
+                &|load, value| {
+                    load.server_cores = part(value);
+                },
+            )?,
             draw(
                 "Scaling",
                 "workers over the day, of those at the peak",

@@ -9,8 +9,6 @@ use simulation::{
 
 use crate::capacity::{Load, Profile};
 
-/// Cores of one API server, and its decoders.
-const SERVER_CORES: usize = 8;
 /// Cores of a worker's machine: the least that clouds pair with a GPU.
 const WORKER_CORES: usize = 4;
 /// Hosts that photos come from.
@@ -89,8 +87,8 @@ impl Setup {
             design,
             assign,
             servers: self.servers(peak, &costs),
-            server_cores: SERVER_CORES,
-            decoders: SERVER_CORES,
+            server_cores: self.server_cores(),
+            decoders: self.server_cores(),
             workers: self.workers,
             worker_cores: WORKER_CORES,
             engines: device.engines,
@@ -132,8 +130,8 @@ impl Setup {
             answer_cpu_s: ms(&profile.server_cpu_ms) / 2.0,
             pictures,
             worker_cpu_s: ms(&profile.worker_cpu_ms),
-            message_cpu_s: self.queue_share(us(&profile.broker_message_us)),
-            message_job_cpu_s: self.queue_share(us(&profile.broker_job_us)),
+            message_cpu_s: us(&profile.broker_message_us) * profile.queue_part.value,
+            message_job_cpu_s: us(&profile.broker_job_us) * profile.queue_part.value,
             bus_cpu_s: us(&profile.bus_job_us),
             edge_s: ms(&profile.edge_ms) / 2.0,
             publish_s: ms(&profile.broker_ms) / 2.0,
@@ -146,16 +144,6 @@ impl Setup {
             cached_s: 0.002,
             redelivery_s: 0.01,
         })
-    }
-
-    /// The bill's brokers have as many queues as they need; here one stands for all of them.
-    fn queue_share(&self, cpu_s: f64) -> f64 {
-        let load = &self.load;
-        let profile = &self.profile;
-        let message_us = profile.broker_message_us.value / load.bundle.value;
-        let cores = load.peak_rps() * (message_us + profile.broker_job_us.value) / 1e6;
-        let queues = (cores / load.used.value).ceil().max(1.0);
-        cpu_s / queues
     }
 
     fn requests(&self) -> Requests {
@@ -181,7 +169,11 @@ impl Setup {
             .sum();
         let cpu_s = costs.server_cpu_s + costs.answer_cpu_s + prepare_s;
         let cores = peak * cpu_s / self.load.used.value * self.load.spare();
-        (cores / SERVER_CORES as f64).ceil() as usize + 1
+        (cores / self.load.server_cores.value).ceil() as usize + 1
+    }
+
+    fn server_cores(&self) -> usize {
+        (self.load.server_cores.value as usize).max(1)
     }
 
     fn buses(&self, peak: f64) -> usize {

@@ -187,7 +187,7 @@ impl Case {
         match self.load {
             Load::Part(part) => Shape::Poisson(part * capacity),
             Load::Burst => {
-                let third = seconds("SIMULATION_SECONDS", 15) / 3;
+                let third = seconds("SIMULATION_SECONDS", 12) / 3;
                 let step = |part: f64| Step {
                     per_s: part * capacity,
                     lasts: Some(third),

@@ -8,14 +8,15 @@ use anyhow::Context;
 use crate::{
     case::{Case, Load, Way},
     model::simulate,
-    stand::Measured,
+    rounds::Real,
+    stand::Cpu,
 };
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Machine {
-    pub server_cpu_s: f64,
-    pub prepare_cpu_s: f64,
-    pub worker_cpu_s: f64,
+    /// Processor time of both designs.
+    pub pull: Cpu,
+    pub push: Cpu,
     /// What a run takes beyond its engine's time: a thread wakes late, and hands over.
     pub run_s: f64,
     /// To the server and back, and beside processor time in it.
@@ -32,7 +33,7 @@ const ROUNDS: usize = 4;
 const JITTERS: [f64; 9] = [0.0, 2e-4, 5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 4e-3, 6e-3];
 
 impl Machine {
-    pub fn fit(measured: &[(&Case, Measured)]) -> anyhow::Result<Self> {
+    pub fn fit(measured: &[(&Case, Real)]) -> anyhow::Result<Self> {
         let find = |what: &str, is_it: &dyn Fn(&Case) -> bool| {
             let found = measured.iter().find(|(case, _)| case.fits && is_it(case));
             found.with_context(|| format!("no case to fit {what} on"))
@@ -42,9 +43,13 @@ impl Machine {
         let push = find("the edge", &|case| case.way == Way::InTurn && plain(case))?;
         let full = find("a run", &|case| case.load == Load::Part(1.5))?;
         let mut machine = Self {
-            server_cpu_s: pull.1.server_cpu_s,
-            prepare_cpu_s: pull.1.decoders_cpu_s,
-            worker_cpu_s: pull.1.worker_cpu_s,
+            pull: pull.1.cpu,
+            // The brokers run beside it, for nobody.
+            push: Cpu {
+                broker_s: 0.0,
+                bus_s: 0.0,
+                ..push.1.cpu
+            },
             run_s: run_s(full.0, &full.1),
             ..Self::default()
         };
@@ -57,7 +62,7 @@ impl Machine {
     }
 
     /// Chooses the jitter with which tails are nearest, at medians that stay.
-    fn fit_jitter(&mut self, cases: &[&(&Case, Measured)]) {
+    fn fit_jitter(&mut self, cases: &[&(&Case, Real)]) {
         let mut best = (f64::INFINITY, *self);
         for jitter_s in JITTERS {
             // The median of an exponential is ln 2 times its mean.
@@ -77,31 +82,32 @@ impl Machine {
 }
 
 /// Engines that never stand still tell what a run takes.
-fn run_s(case: &Case, real: &Measured) -> f64 {
-    let each_s = case.workers as f64 / real.outcome.ok_per_s;
+fn run_s(case: &Case, real: &Real) -> f64 {
+    let each_s = case.workers as f64 / real.per_s;
     (each_s - case.run_s(1)).max(0.0)
 }
 
 /// What the simulated median lacks.
-fn missing_s(machine: &Machine, (case, real): &(&Case, Measured)) -> f64 {
+fn missing_s(machine: &Machine, (case, real): &(&Case, Real)) -> f64 {
     let simulated = simulate(case, machine);
-    (real.outcome.latency.p50_ms - simulated.percentile_ms(50.0)) / 1e3
+    (real.p50_ms - simulated.percentile_ms(50.0)) / 1e3
 }
 
-fn tail_off(machine: &Machine, (case, real): &(&Case, Measured)) -> f64 {
+fn tail_off(machine: &Machine, (case, real): &(&Case, Real)) -> f64 {
     let simulated = simulate(case, machine);
     let off =
         |percentile: f64, real_ms: f64| (simulated.percentile_ms(percentile) / real_ms - 1.0).abs();
-    let latency = &real.outcome.latency;
-    off(99.0, latency.p99_ms) + off(90.0, latency.p90_ms) + off(50.0, latency.p50_ms)
+    off(99.0, real.p99_ms) + off(50.0, real.p50_ms)
 }
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cpu = |cpu: &Cpu| {
+            cpu.before_s + cpu.server_s + cpu.decoders_s + cpu.worker_s + cpu.broker_s + cpu.bus_s
+        };
         let figures = [
-            ("server CPU", self.server_cpu_s),
-            ("decoder CPU", self.prepare_cpu_s),
-            ("worker CPU", self.worker_cpu_s),
+            ("CPU through the broker", cpu(&self.pull)),
+            ("CPU in one process", cpu(&self.push)),
             ("beside a run", self.run_s),
             ("edge", self.edge_s),
             ("broker and result store", self.broker_s),

@@ -1,11 +1,11 @@
 //! Both sides of a case, side by side.
 
-use loadtest::outcome::Outcome as Real;
 use simulation::Outcome;
 
 use crate::{
     case::Case,
-    stand::{Measured, WARM_UP, lasts},
+    rounds::Real,
+    stand::{WARM_UP, lasts},
 };
 
 pub struct Judged {
@@ -13,6 +13,8 @@ pub struct Judged {
     throughput: Pair,
     p50_ms: Pair,
     p99_ms: Pair,
+    /// The least and the greatest of the real rounds.
+    p99_range_ms: (f64, f64),
     /// Parts of what was offered.
     refused: Pair,
 }
@@ -29,38 +31,25 @@ impl Pair {
     }
 }
 
-pub fn tell_real(case: &Case, real: &Measured) {
-    let outcome = &real.outcome;
-    println!(
-        "{:<42} {:>6.1}/s offered, {:>6.1}/s answered, p50 {:>6.1} p99 {:>7.1} ms, generator {:.1} ms late",
-        case.name,
-        outcome.offered_per_s,
-        outcome.ok_per_s,
-        outcome.latency.p50_ms,
-        outcome.latency.p99_ms,
-        outcome.generator_late.p99_ms
-    );
-}
-
 impl Judged {
-    pub fn new(case: &Case, real: &Measured, simulated: &Outcome) -> Self {
+    pub fn new(case: &Case, real: &Real, simulated: &Outcome) -> Self {
         let counted_s = (lasts() - WARM_UP).as_secs_f64();
-        let outcome = &real.outcome;
         let pair = |real, simulated| Pair { real, simulated };
         let refused = simulated.refused as f64 / simulated.offered.max(1) as f64;
         Self {
             name: case.name,
-            throughput: pair(outcome.ok_per_s, simulated.good() as f64 / counted_s),
-            p50_ms: pair(outcome.latency.p50_ms, simulated.percentile_ms(50.0)),
-            p99_ms: pair(outcome.latency.p99_ms, simulated.percentile_ms(99.0)),
-            refused: pair(refused_share(outcome), refused),
+            throughput: pair(real.per_s, simulated.good() as f64 / counted_s),
+            p50_ms: pair(real.p50_ms, simulated.percentile_ms(50.0)),
+            p99_ms: pair(real.p99_ms, simulated.percentile_ms(99.0)),
+            p99_range_ms: real.p99_range_ms,
+            refused: pair(real.refused, refused),
         }
     }
 
     pub fn head() {
         println!(
-            "\n{:<42}{:>22}{:>22}{:>22}{:>18}",
-            "real | simulated", "answers/s", "p50 ms", "p99 ms", "refused %"
+            "\n{:<42}{:>22}{:>22}{:>22}{:>18}{:>18}",
+            "real | simulated", "answers/s", "p50 ms", "p99 ms", "real, from to", "refused %"
         );
     }
 
@@ -70,21 +59,16 @@ impl Judged {
             format!("{:>7.1} |{:>7.1} {off:>4.1}%", pair.real, pair.simulated)
         };
         println!(
-            "{:<42}{:>22}{:>22}{:>22}{:>9.1} |{:>6.1}",
+            "{:<42}{:>22}{:>22}{:>22}{:>18}{:>9.1} |{:>6.1}",
             self.name,
             told(self.throughput),
             told(self.p50_ms),
             told(self.p99_ms),
+            format!("{:.0} to {:.0}", self.p99_range_ms.0, self.p99_range_ms.1),
             self.refused.real * 100.0,
             self.refused.simulated * 100.0
         );
     }
-}
-
-fn refused_share(outcome: &Real) -> f64 {
-    let refused = outcome.failed.iter();
-    let refused = refused.filter(|(name, _)| name.contains("overloaded"));
-    refused.map(|(_, count)| *count).sum::<u64>() as f64 / outcome.sent.max(1) as f64
 }
 
 /// Mean and greatest differences over all that judge.

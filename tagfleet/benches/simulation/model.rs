@@ -58,19 +58,21 @@ fn fleet(case: &Case) -> Fleet {
 }
 
 fn costs(case: &Case, machine: &Machine) -> Costs {
-    let wires_s = match case.way {
-        Way::Pull => machine.broker_s,
-        Way::InTurn | Way::LeastConnections => 0.0,
+    let (wires_s, cpu) = match case.way {
+        Way::Pull => (machine.broker_s, machine.pull),
+        Way::InTurn | Way::LeastConnections => (0.0, machine.push),
     };
     let fixed_s = case.service_ms / 1e3 + machine.run_s;
     Costs {
-        server_cpu_s: machine.server_cpu_s / 2.0,
-        answer_cpu_s: machine.server_cpu_s / 2.0,
+        server_cpu_s: cpu.before_s + cpu.server_s / 2.0,
+        answer_cpu_s: cpu.server_s / 2.0,
         pictures: vec![Picture {
             share: 1.0,
-            prepare_cpu_s: machine.prepare_cpu_s,
+            prepare_cpu_s: cpu.decoders_s,
         }],
-        worker_cpu_s: machine.worker_cpu_s,
+        worker_cpu_s: cpu.worker_s,
+        message_job_cpu_s: cpu.broker_s,
+        bus_cpu_s: cpu.bus_s,
         edge_s: machine.edge_s / 2.0,
         publish_s: wires_s / 2.0,
         deliver_s: wires_s / 2.0,

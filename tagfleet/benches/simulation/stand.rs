@@ -38,9 +38,18 @@ impl Brokers {
 /// What came of a case, and processor time for each request that was let in, seconds.
 pub struct Measured {
     pub outcome: Outcome,
-    pub server_cpu_s: f64,
-    pub decoders_cpu_s: f64,
-    pub worker_cpu_s: f64,
+    pub cpu: Cpu,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu {
+    pub server_s: f64,
+    pub decoders_s: f64,
+    pub worker_s: f64,
+    pub broker_s: f64,
+    pub bus_s: f64,
+    /// The generator and the edge.
+    pub before_s: f64,
 }
 
 struct Running {
@@ -50,7 +59,7 @@ struct Running {
 }
 
 pub fn lasts() -> Duration {
-    seconds("SIMULATION_SECONDS", 15)
+    seconds("SIMULATION_SECONDS", 12)
 }
 
 pub async fn run(case: &Case, brokers: &Brokers) -> anyhow::Result<Measured> {
@@ -62,7 +71,7 @@ pub async fn run(case: &Case, brokers: &Brokers) -> anyhow::Result<Measured> {
     first_requests(case, &running).await?;
     let plan = plan(case, &running);
     let before = Processes::look();
-    let pids = Pids::of(&running);
+    let pids = Pids::of(&running, brokers);
     let victim = match case.kills {
         true => running.workers.pop(),
         false => None,
@@ -187,14 +196,20 @@ fn words(options: &[(&str, String)]) -> Vec<String> {
 struct Pids {
     servers: Vec<u32>,
     workers: Vec<u32>,
+    before: Vec<u32>,
+    broker: u32,
+    bus: u32,
 }
 
 impl Pids {
-    fn of(running: &Running) -> Self {
+    fn of(running: &Running, brokers: &Brokers) -> Self {
         let ids = |processes: &[Process]| processes.iter().map(Process::id).collect();
         Self {
             servers: ids(&running.servers),
             workers: ids(&running.workers),
+            before: vec![running.edge.process.id(), std::process::id()],
+            broker: brokers.rabbitmq.group(),
+            bus: brokers.redis.group(),
         }
     }
 
@@ -207,14 +222,17 @@ impl Pids {
                 .map(|pid| (used(after, *pid) - used(before, *pid)).max(0.0))
                 .sum()
         };
-        let alone = sum(&self.servers, &|seen, pid| seen.alone_s(pid));
-        let below = sum(&self.servers, &|seen, pid| seen.descendants_s(pid));
-        let workers = sum(&self.workers, &|seen, pid| seen.alone_s(pid));
-        Measured {
-            outcome,
-            server_cpu_s: alone / requests,
-            decoders_cpu_s: below / requests,
-            worker_cpu_s: workers / requests,
-        }
+        let alone = |seen: &Processes, pid| seen.alone_s(pid);
+        let below = |seen: &Processes, pid| seen.descendants_s(pid);
+        let group = |id| (after.group_s(id) - before.group_s(id)) / requests;
+        let cpu = Cpu {
+            server_s: sum(&self.servers, &alone) / requests,
+            decoders_s: sum(&self.servers, &below) / requests,
+            worker_s: sum(&self.workers, &alone) / requests,
+            broker_s: group(self.broker),
+            bus_s: group(self.bus),
+            before_s: sum(&self.before, &alone) / requests,
+        };
+        Measured { outcome, cpu }
     }
 }

@@ -20,7 +20,11 @@ impl World<'_> {
         let deadline = job.deadline;
         let wants = job.caption && !job.caption_cached && self.scenario.fleet.captioners > 0;
         let bus = held.job.place as usize % self.buses.len();
-        let stored = self.buses[bus].run(now, self.scenario.costs.bus_cpu_s);
+        let bus_cpu_s = self.scenario.costs.bus_cpu_s;
+        let mut stored = self.buses[bus].run(now, bus_cpu_s);
+        if self.scenario.fleet.shared_cores > 0 {
+            stored = stored.max(self.hosts[0].run(now, bus_cpu_s));
+        }
         self.agenda.plan(
             stored,
             Event::Stored {

@@ -55,6 +55,8 @@ impl World<'_> {
     /// Sends a message to a broker.
     pub(super) fn send(&mut self, jobs: Vec<JobId>, priority: usize, broker: usize) {
         let (work_s, wire_s) = self.publishing(jobs.len());
+        self.outcome.messages += 1;
+        self.outcome.bundled += jobs.len() as u64;
         let shared = self.scenario.fleet.shared_cores > 0;
         let message = self.new_message(jobs, priority, broker, 0);
         let now = self.clock.now();
