@@ -12,7 +12,7 @@ mod text;
 pub use bill::{Bill, Count, plan};
 pub use figure::{Basis, Figure};
 pub use load::Load;
-pub use page::{Plot, page};
+pub use page::{Plot, page, pictures};
 pub use prices::{Machine, Prices};
 pub use profile::{Device, Picture, Profile};
 pub use sensitivity::{Lever, levers};

@@ -28,14 +28,10 @@ pub fn page(
         load.peak_rps(),
         load.zones
     );
-    let months: Vec<(String, f64)> = bills
-        .iter()
-        .map(|(bill, _)| (bill.device.clone(), bill.month / 1e3))
-        .collect();
     let _ = write!(
         page,
         "<h2>The bill by device</h2><p class=\"note\">Thousand USD a month.</p>{}",
-        bars(&months)
+        bars(&months(bills))
     );
     for one in plots {
         draw(&mut page, one);
@@ -54,7 +50,33 @@ pub struct Plot {
     pub lines: Vec<(String, Vec<(f64, f64)>)>,
 }
 
+/// Each plot as a picture of its own: its name, and the SVG.
+pub fn pictures(bills: &[(Bill, Vec<Lever>)], plots: &[Plot]) -> Vec<(String, String)> {
+    let mut pictures = vec![("devices".to_owned(), standing_alone(&bars(&months(bills))))];
+    for one in plots {
+        let name = one.title.to_lowercase().replace(' ', "-");
+        pictures.push((name, standing_alone(&drawn(one))));
+    }
+    pictures
+}
+
+/// Gives an inline SVG what it needs to be a file.
+fn standing_alone(svg: &str) -> String {
+    let named = svg.replacen("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" ", 1);
+    named.replacen('>', &format!("><style>{STYLE}</style>"), 1)
+}
+
+/// Thousands of USD a month, by device.
+fn months(bills: &[(Bill, Vec<Lever>)]) -> Vec<(String, f64)> {
+    let month = |(bill, _): &(Bill, Vec<Lever>)| (bill.device.clone(), bill.month / 1e3);
+    bills.iter().map(month).collect()
+}
+
 fn draw(page: &mut String, one: &Plot) {
+    let _ = write!(page, "<h2>{}</h2>{}", escaped(&one.title), drawn(one));
+}
+
+fn drawn(one: &Plot) -> String {
     let points = || one.lines.iter().flat_map(|(_, points)| points);
     let widest = points().map(|point| point.0).fold(0.0, f64::max);
     let highest = points().map(|point| point.1).fold(0.0, f64::max);
@@ -71,12 +93,7 @@ fn draw(page: &mut String, one: &Plot) {
         .collect();
     let x = Axis::from_zero(&one.x, widest);
     let y = Axis::from_zero("thousand USD a month", highest);
-    let _ = write!(
-        page,
-        "<h2>{}</h2>{}",
-        escaped(&one.title),
-        plot(&x, &y, &lines)
-    );
+    plot(&x, &y, &lines)
 }
 
 fn section(page: &mut String, bill: &Bill, levers: &[Lever]) {

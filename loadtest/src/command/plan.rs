@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::files;
 use crate::{
-    capacity::{Bill, Figure, Lever, Load, Plot, Prices, Profile, levers, page, plan, text},
+    capacity::{
+        Bill, Figure, Lever, Load, Plot, Prices, Profile, levers, page, pictures, plan, text,
+    },
     outcome::write_json,
 };
 
@@ -47,6 +49,10 @@ pub struct Plan {
     /// Keep it as a page with plots
     #[arg(long)]
     html: Option<PathBuf>,
+
+    /// Keep its plots as files in this folder
+    #[arg(long)]
+    plots: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -85,15 +91,27 @@ impl Plan {
             write_json(path, &planned)?;
         }
         if let Some(path) = &self.html {
-            let plots = self.plots(&profile, &prices, &load)?;
+            let plots = self.drawings(&profile, &prices, &load)?;
             let page = page(&profile, &load, &plans, &plots);
             fs::write(path, page).with_context(|| format!("writing {}", path.display()))?;
+        }
+        if let Some(folder) = &self.plots {
+            let plots = self.drawings(&profile, &prices, &load)?;
+            fs::create_dir_all(folder)?;
+            for (name, svg) in pictures(&plans, &plots) {
+                fs::write(folder.join(format!("{name}.svg")), svg)?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
 
     /// What caches, spot machines, bundles and scaling bring.
-    fn plots(&self, profile: &Profile, prices: &Prices, load: &Load) -> anyhow::Result<Vec<Plot>> {
+    fn drawings(
+        &self,
+        profile: &Profile,
+        prices: &Prices,
+        load: &Load,
+    ) -> anyhow::Result<Vec<Plot>> {
         let part = |value: f64| Figure::assumed(value, "drawn");
         let draw = |title: &str, x: &str, values: &[f64], change: &dyn Fn(&mut Load, f64)| {
             let mut lines = Vec::new();

@@ -60,31 +60,47 @@ const FITS: Case = Case {
     ..USUAL
 };
 
-pub const CASES: [Case; 16] = [
+pub const CASES: [Case; 18] = [
     Case {
-        name: "fit: broker, 4 workers, 0.5",
-        load: Load::Part(0.5),
+        name: "fit: broker, 8 workers, 0.25",
+        workers: 8,
+        load: Load::Part(QUIET),
+        ..FITS
+    },
+    Case {
+        name: "fit: broker, 8 workers, 0.6",
+        workers: 8,
+        load: Load::Part(BUSY),
         ..FITS
     },
     Case {
         name: "fit: broker, 3 workers, overload 1.5",
         workers: 3,
-        load: Load::Part(1.5),
+        load: Load::Part(OVERLOAD),
         ..FITS
     },
     Case {
-        name: "fit: in turn, 4 workers, 0.5",
+        name: "fit: in turn, 8 workers, 0.25",
         way: Way::InTurn,
-        load: Load::Part(0.5),
+        workers: 8,
+        load: Load::Part(QUIET),
         ..FITS
     },
     Case {
-        name: "fit: broker, 2 workers, batches, 0.5",
+        name: "fit: in turn, 8 workers, 0.6",
+        way: Way::InTurn,
+        workers: 8,
+        load: Load::Part(BUSY),
+        ..FITS
+    },
+    Case {
+        name: "broker, 2 workers, batches, 0.5",
         workers: 2,
         image_ms: 5.0,
         max_batch: 8,
         load: Load::Part(0.5),
-        ..FITS
+        seed: 7,
+        ..USUAL
     },
     Case {
         name: "broker, 2 workers, 0.7",
@@ -168,8 +184,12 @@ pub const CASES: [Case; 16] = [
     },
 ];
 
+/// What the cases that are fitted on ask for, as parts of what the engines can do.
+pub const QUIET: f64 = 0.25;
+pub const BUSY: f64 = 0.6;
+pub const OVERLOAD: f64 = 1.5;
 /// Parts of what the engines can do, in a burst and beside it.
-const BURST: f64 = 1.5;
+const BURST: f64 = OVERLOAD;
 const BESIDE_BURST: f64 = 0.5;
 
 impl Case {

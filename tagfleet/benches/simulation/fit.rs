@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::Context;
 
 use crate::{
-    case::{Case, Load, Way},
+    case::{BUSY, Case, Load, OVERLOAD, QUIET, Way},
     model::simulate,
     rounds::Real,
     stand::Cpu,
@@ -34,21 +34,23 @@ const JITTERS: [f64; 9] = [0.0, 2e-4, 5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 4e-3, 6e-3
 
 impl Machine {
     pub fn fit(measured: &[(&Case, Real)]) -> anyhow::Result<Self> {
-        let find = |what: &str, is_it: &dyn Fn(&Case) -> bool| {
-            let found = measured.iter().find(|(case, _)| case.fits && is_it(case));
-            found.with_context(|| format!("no case to fit {what} on"))
+        let find = |way: Way, load: f64| {
+            let is_it = |case: &Case| case.fits && case.way == way && case.load == Load::Part(load);
+            let found = measured.iter().find(|(case, _)| is_it(case));
+            found.with_context(|| format!("no case of {way:?} at {load} to be fitted on"))
         };
-        let plain = |case: &Case| case.max_batch == 1 && case.load == Load::Part(0.5);
-        let pull = find("the broker", &|case| case.way == Way::Pull && plain(case))?;
-        let push = find("the edge", &|case| case.way == Way::InTurn && plain(case))?;
-        let full = find("a run", &|case| case.load == Load::Part(1.5))?;
+        let pull = find(Way::Pull, QUIET)?;
+        let pull_busy = find(Way::Pull, BUSY)?;
+        let push = find(Way::InTurn, QUIET)?;
+        let push_busy = find(Way::InTurn, BUSY)?;
+        let full = find(Way::Pull, OVERLOAD)?;
         let mut machine = Self {
-            pull: pull.1.cpu,
+            pull: cpu_of_one_more(pull, pull_busy),
             // The brokers run beside it, for nobody.
             push: Cpu {
                 broker_s: 0.0,
                 bus_s: 0.0,
-                ..push.1.cpu
+                ..cpu_of_one_more(push, push_busy)
             },
             run_s: run_s(full.0, &full.1),
             ..Self::default()
@@ -57,7 +59,7 @@ impl Machine {
             machine.edge_s = (machine.edge_s + missing_s(&machine, push)).max(0.0);
             machine.broker_s = (machine.broker_s + missing_s(&machine, pull)).max(0.0);
         }
-        machine.fit_jitter(&[pull, push]);
+        machine.fit_jitter(&[pull, pull_busy, push, push_busy]);
         Ok(machine)
     }
 
@@ -78,6 +80,23 @@ impl Machine {
             }
         }
         *self = best.1;
+    }
+}
+
+/// What a request more costs, by two cases with the same processes: what they use while nothing comes is no part of it.
+fn cpu_of_one_more(quiet: &(&Case, Real), busy: &(&Case, Real)) -> Cpu {
+    let more_per_s = busy.1.per_s - quiet.1.per_s;
+    let of = |cpu: fn(&Cpu) -> f64| {
+        let more = cpu(&busy.1.cpu) * busy.1.per_s - cpu(&quiet.1.cpu) * quiet.1.per_s;
+        (more / more_per_s).max(0.0)
+    };
+    Cpu {
+        server_s: of(|cpu| cpu.server_s),
+        decoders_s: of(|cpu| cpu.decoders_s),
+        worker_s: of(|cpu| cpu.worker_s),
+        broker_s: of(|cpu| cpu.broker_s),
+        bus_s: of(|cpu| cpu.bus_s),
+        before_s: of(|cpu| cpu.before_s),
     }
 }
 

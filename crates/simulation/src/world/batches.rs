@@ -43,7 +43,7 @@ impl World<'_> {
     pub(super) fn serve(&mut self, worker: usize) {
         let now = self.clock.instant();
         while let Some(engine) = self.workers[worker].idle.last().copied() {
-            if self.workers[worker].scheduler.len() == 0 {
+            if self.workers[worker].scheduler.is_empty() {
                 return;
             }
             self.drop_hopeless(worker);
