@@ -32,7 +32,7 @@ impl<E> Agenda<E> {
         self.planned.push(Planned { at, number, event });
     }
 
-    pub fn next(&mut self) -> Option<(Nanos, E)> {
+    pub fn take_next(&mut self) -> Option<(Nanos, E)> {
         self.planned.pop().map(|next| (next.at, next.event))
     }
 
@@ -79,7 +79,7 @@ mod tests {
         for (at, event) in [(5, 'd'), (1, 'a'), (3, 'b'), (3, 'c')] {
             agenda.plan(at, event);
         }
-        let order: String = std::iter::from_fn(|| agenda.next())
+        let order: String = std::iter::from_fn(|| agenda.take_next())
             .map(|(_, event)| event)
             .collect();
         assert_eq!(order, "abcd");

@@ -79,7 +79,7 @@ pub fn run(
         outcome: Outcome::default(),
     };
     world.next(&mut arrivals);
-    while let Some((now, event)) = world.agenda.next() {
+    while let Some((now, event)) = world.agenda.take_next() {
         world.outcome.mix(now);
         match event {
             Event::Arrive => {

@@ -286,10 +286,6 @@ fn parts(
     parts
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "all that was counted, side by side"
-)]
 fn used(
     profile: &Profile,
     load: &Load,

@@ -121,7 +121,7 @@ impl Batcher {
     fn begin(&self, mut state: MutexGuard<'_, State>, formed: Formed<Item>) -> Batch {
         let batch = state.batch(formed);
         let retired = state.take_retired();
-        if state.scheduler.len() > 0 {
+        if !state.scheduler.is_empty() {
             self.changed.notify_one();
         }
         unload(state, retired);

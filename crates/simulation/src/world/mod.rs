@@ -157,7 +157,7 @@ pub fn run_with(
 ) -> Outcome {
     let mut world = World::new(scenario, arrivals, options, forecast);
     world.begin();
-    while let Some((at, event)) = world.agenda.next() {
+    while let Some((at, event)) = world.agenda.take_next() {
         world.clock.go_to(at);
         world.note(at, &event);
         world.happen(event);
