@@ -56,15 +56,36 @@ pub struct Measurement {
     pub sizes: Vec<Sized>,
     /// Mean bundles, and the broker's processor microseconds a job.
     pub bundles: Vec<(f64, f64)>,
+    /// What one request more costs, by the lowest and the highest of the rates.
+    pub one_more: Used,
 }
 
 /// What a run used of the processors, seconds a request.
-struct Used {
-    server_s: f64,
-    decoders_s: f64,
-    worker_s: f64,
-    broker_s: f64,
-    bus_s: f64,
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Used {
+    pub server_s: f64,
+    pub decoders_s: f64,
+    pub worker_s: f64,
+    pub broker_s: f64,
+    pub bus_s: f64,
+}
+
+/// What processes use while nothing comes is no part of it.
+fn one_more(runs: &[(f64, Used)]) -> Used {
+    let (Some((slow, less)), Some((fast, more))) = (runs.first(), runs.last()) else {
+        return Used::default();
+    };
+    let of = |used: fn(&Used) -> f64| match fast > slow {
+        true => ((used(more) * fast - used(less) * slow) / (fast - slow)).max(0.0),
+        false => used(more),
+    };
+    Used {
+        server_s: of(|used| used.server_s),
+        decoders_s: of(|used| used.decoders_s),
+        worker_s: of(|used| used.worker_s),
+        broker_s: of(|used| used.broker_s),
+        bus_s: of(|used| used.bus_s),
+    }
 }
 
 pub async fn measure(settings: &Settings) -> anyhow::Result<Measurement> {
@@ -79,6 +100,7 @@ pub async fn measure(settings: &Settings) -> anyhow::Result<Measurement> {
         sizes.push(sized(*width, *height, bytes, &outcome, &used));
     }
     let mut bundles = Vec::new();
+    let mut runs = Vec::new();
     let (width, height) = settings
         .sizes
         .iter()
@@ -87,7 +109,8 @@ pub async fn measure(settings: &Settings) -> anyhow::Result<Measurement> {
     for rate in &settings.rates {
         let image = Image::Body(photo::pictures(PICTURES, *width, *height)?);
         let before = bundled(settings).await?;
-        let (_, used) = one_run(settings, image, *rate).await?;
+        let (outcome, used) = one_run(settings, image, *rate).await?;
+        runs.push((outcome.ok_per_s, used));
         let after = bundled(settings).await?;
         let mean = (after.0 - before.0) / (after.1 - before.1).max(1.0);
         bundles.push((mean.max(1.0), used.broker_s * 1e6));
@@ -96,6 +119,7 @@ pub async fn measure(settings: &Settings) -> anyhow::Result<Measurement> {
         served_by,
         sizes,
         bundles,
+        one_more: one_more(&runs),
     })
 }
 
@@ -188,4 +212,24 @@ async fn bundled(settings: &Settings) -> anyhow::Result<(f64, f64)> {
         messages += total(&text, &format!("{BUNDLES}_count"), "realtime");
     }
     Ok((jobs, messages))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_while_nothing_comes_is_no_part_of_a_request() {
+        // A tenth of a core always, and two milliseconds a request.
+        let run = |per_s: f64| {
+            let used = Used {
+                server_s: 0.1 / per_s + 0.002,
+                ..Used::default()
+            };
+            (per_s, used)
+        };
+        let found = one_more(&[run(10.0), run(50.0), run(200.0)]);
+        assert!((found.server_s - 0.002).abs() < 1e-9);
+        assert!((one_more(&[run(10.0)]).server_s - 0.012).abs() < 1e-9);
+    }
 }

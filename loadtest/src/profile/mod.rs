@@ -7,5 +7,5 @@ mod metrics;
 mod pids;
 
 pub use fit::message_and_job;
-pub use measure::{Measurement, Settings, Sized, measure};
+pub use measure::{Measurement, Settings, Sized, Used, measure};
 pub use pids::{Pids, Role, RolePids};
