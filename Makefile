@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install package package-check test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-tiny bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients bench-all flame clean-cache
+.PHONY: help demo install package package-check test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-tiny bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients bench-all bench-simulation flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,6 +138,9 @@ bench-overload: ## Twice, five and ten times of what can be done, with a fake en
 
 bench-cache: ## Hits a second, what a crowd before one new photo causes, and what a miss costs (CACHE_RATE, CACHE_SECONDS)
 	@scripts/bench.sh tagfleet cache
+
+bench-simulation: ## The same cases for real with fake engines and in the simulator, side by side (SIMULATION_SECONDS, SIMULATION_CASES)
+	@scripts/bench.sh tagfleet simulation
 
 bench-892: ## The old design against the fleet, with a fake engine and slow origins (PUBLISHED_SECONDS, PUBLISHED_SLO_MS)
 	@scripts/bench.sh tagfleet published

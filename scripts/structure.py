@@ -15,9 +15,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # A crate may use those of the lines above its own.
 LAYERS = [
     ["common", "crates/vocabulary", "testing"],
-    ["crates/fetch", "crates/prepare", "crates/manifest", "crates/dispatch", "crates/cache", "crates/tags", "crates/scores", "crates/identity", "crates/records", "crates/connections"],
+    ["crates/batching", "crates/fetch", "crates/prepare", "crates/manifest", "crates/dispatch", "crates/cache", "crates/tags", "crates/scores", "crates/identity", "crates/records", "crates/connections"],
     ["crates/ledger"],
     ["crates/resources", "crates/web", "crates/admission"],
+    ["crates/simulation"],
     ["api-server", "migrator", "ai-worker", "loadtest"],
     ["tagfleet"],
 ]

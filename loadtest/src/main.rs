@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::command::{Find, Gather, Origin, Report, Run};
+use loadtest::command::{Find, Gather, Origin, Plan, Profile, Report, Run, Simulate};
 
 /// Load for a Tagfleet under test
 #[derive(Parser)]
@@ -25,6 +25,12 @@ enum Command {
     Origin(Origin),
     /// Make one HTML page, with plots, of results that were kept as JSON
     Report(Report),
+    /// Measure what the stages of this machine cost, of a fleet that runs
+    Profile(Box<Profile>),
+    /// From what stages cost to machines and a bill
+    Plan(Plan),
+    /// A fleet in virtual time
+    Simulate(Simulate),
 }
 
 /// One thread: the generator is to leave the others to what is measured.
@@ -36,5 +42,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Gather(gather) => gather.run().await,
         Command::Origin(origin) => origin.run().await,
         Command::Report(report) => report.run(),
+        Command::Profile(profile) => profile.run().await,
+        Command::Plan(plan) => plan.run(),
+        Command::Simulate(simulate) => simulate.run(),
     }
 }

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use common::model::Input;
 use ort::ep::{self, ArenaExtendStrategy, ExecutionProviderDispatch};
 
-use super::{Numbers, sizes::Sizes};
+use super::{Numbers, Sizes};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {

@@ -10,7 +10,6 @@ mod pinned;
 mod placement;
 mod precision;
 mod runtime_error;
-mod sizes;
 mod watchdog;
 
 use std::{
@@ -18,6 +17,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+pub use batching::Sizes;
 pub use device::Device;
 pub use fake::{CLASSES, Kind, Pretence, UnknownEngine};
 pub use fatal::{EngineFailure, FatalSignal};
@@ -26,7 +26,6 @@ pub use ort::environment::Environment;
 pub use panicking::excuse_this_thread;
 pub use pinned::Pinned;
 pub use precision::Precision;
-pub use sizes::Sizes;
 pub use watchdog::Watchdog;
 
 /// What a graph counts in.

@@ -11,11 +11,10 @@ use ort::{environment::Environment, inputs, session::Session, value::TensorRef};
 use tempfile::TempDir;
 
 use super::{
-    Engine, EngineError, Numbers,
+    Engine, EngineError, Numbers, Sizes,
     device::{Device, Shapes},
     pinned::Pinned,
     placement::{self, Misplaced},
-    sizes::Sizes,
 };
 
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@ use bytes::Bytes;
 pub use config::{QueueConfig, QueueKind};
 pub use error::QueueError;
 pub use names::{JobQueue, Priority};
+pub use rabbit::{Credit, Due, Outbox, pace};
 
 use crate::shutdown::Shutdown;
 use models::ModelQueues;

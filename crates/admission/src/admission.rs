@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use common::{
@@ -22,14 +22,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     captions::Captions,
+    foretell,
     metrics::{IN_FLIGHT, PREDICTED_WAIT, SHED},
 };
 
-/// The part of a request's time that its job may be foretold to wait. The rest is for its download, its caption, and for
-/// a fleet that becomes half as fast after the request was let in.
-const MOST_OF_TIME: f64 = 0.45;
-/// The same for keys of the low tier, which are refused before others are.
-const MOST_OF_TIME_LOW: f64 = 0.25;
 /// Refused clients come back at different moments.
 const JITTER: f64 = 0.5;
 const LEAST_RETRY: Duration = Duration::from_millis(100);
@@ -91,15 +87,11 @@ impl Admission {
 
     /// Lets a request in whose job will be done in time, as far as that can be foretold. `left`: the time that it has.
     pub fn admit(&self, left: Duration, tier: Tier) -> Result<PendingPublish, Fault> {
-        let part = match tier {
-            Tier::Standard => MOST_OF_TIME,
-            Tier::Low => MOST_OF_TIME_LOW,
-        };
-        let most = left.mul_f64(part);
+        let most = foretell::longest_wait(left, tier);
         match self.wait() {
             // While the broker is away the line stands still for another reason, which publishing tells.
             Some(wait) if wait > most && self.queue.is_ready() => {
-                if tier == Tier::Low && wait <= left.mul_f64(MOST_OF_TIME) {
+                if tier == Tier::Low && wait <= foretell::longest_wait(left, Tier::Standard) {
                     metrics::counter!(SHED, "what" => "low_tier").increment(1);
                 }
                 Err(self.refuse(too_long(wait, wait - most, Stage::Admit)))
@@ -118,9 +110,8 @@ impl Admission {
 
     /// Refuses a job that is ready now, and would come back too late.
     pub fn still_in_time(&self, left: Duration) -> Result<(), Fault> {
-        let inside = self.workers.inside();
-        match self.workers.wait_behind(inside) {
-            Some(wait) if inside > 0 && wait > left && self.queue.is_ready() => {
+        match foretell::too_long_at(&self.workers, left, Instant::now()) {
+            Some(wait) if self.queue.is_ready() => {
                 Err(self.refuse(too_long(wait, wait - left, Stage::Publish)))
             }
             _ => Ok(()),
@@ -130,19 +121,7 @@ impl Admission {
     /// Foretells how long a request that comes now waits for this server's decoders and the fleet's workers.
     pub fn wait(&self) -> Option<Duration> {
         let coming = self.coming.load(Relaxed);
-        let inside = self.workers.inside();
-        // The first one finds out how long it takes.
-        if coming + inside == 0 {
-            return None;
-        }
-        let decoded = self.decoders.wait_behind(coming).unwrap_or_default();
-        let behind_present = self.workers.wait_behind(inside);
-        let behind_all = self.workers.wait_behind(inside + coming);
-        // Whichever of the two is slower, files and jobs pass them at the same time.
-        behind_present
-            .map(|wait| wait + decoded)
-            .max(behind_all)
-            .or((!decoded.is_zero()).then_some(decoded))
+        foretell::wait_at(coming, &self.decoders, &self.workers, Instant::now())
     }
 
     fn refuse(&self, fault: Fault) -> Fault {

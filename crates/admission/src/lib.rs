@@ -2,6 +2,7 @@
 
 mod admission;
 mod captions;
+pub mod foretell;
 mod idempotency;
 mod metrics;
 mod quota;
@@ -10,6 +11,7 @@ mod readers;
 pub use admission::{Admission, AdmissionPermit, PendingPublish};
 pub use captions::{Captions, ShedCaptions};
 pub use idempotency::{IdempotencyKey, InFlightKeys, key_of};
+pub use identity::Tier;
 pub use metrics::describe_metrics;
 pub use quota::{Held, OpenStream, Quota, QuotaLimits};
 pub use readers::Readers;

@@ -72,7 +72,8 @@ impl Share {
         }
     }
 
-    fn try_take(&self) -> Option<Slot> {
+    /// Takes a place if there is one now.
+    pub fn try_take(&self) -> Option<Slot> {
         let mut state = self.shared.state();
         if state.taken as f64 + 1.0 > state.allowed.floor() {
             state.short = true;

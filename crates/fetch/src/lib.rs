@@ -21,7 +21,7 @@ pub use config::FetchConfig;
 pub use exchange::{ACCEPT, Freshness, Validity};
 pub use fetcher::{Fetched, Fetcher, File, Requester};
 pub use guard::Origin;
-pub use hosts::{OpenCircuit, Sent, Tenant};
+pub use hosts::{OpenCircuit, Sent, Tenant, breaker};
 pub use metrics::describe as describe_metrics;
 pub use resolver::{Found, Lookup};
 pub use robots::{HonourNoai, Purpose};

@@ -15,6 +15,7 @@ mod world;
 pub use arrivals::Arrivals;
 pub use ask::{Asked, Image};
 pub use client::{Failure, Protocol, Reply};
+pub use once::Service;
 pub use pace::Pace;
-pub use run::{Plan, run};
+pub use run::{Plan, resolve, run};
 pub use shape::{Shape, ShapeError, Step};

@@ -34,7 +34,18 @@ impl Service {
             .await
     }
 
+    /// Returns an answer that is no JSON.
+    pub async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let answer = self.exchange(Request::get(path), Bytes::new()).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
     async fn ask<T: DeserializeOwned>(&self, request: Builder, body: Bytes) -> anyhow::Result<T> {
+        let answer = self.exchange(request, body).await?;
+        serde_json::from_slice(&answer).context("the answer is not what was asked for")
+    }
+
+    async fn exchange(&self, request: Builder, body: Bytes) -> anyhow::Result<Bytes> {
         let mut request = request.header(HOST, self.url.authority());
         if let Some(key) = &self.api_key {
             request = request.header("authorization", format!("Bearer {key}"));
@@ -52,6 +63,6 @@ impl Service {
             "{status}: {}",
             String::from_utf8_lossy(&answer)
         );
-        serde_json::from_slice(&answer).context("the answer is not what was asked for")
+        Ok(answer)
     }
 }

@@ -164,7 +164,8 @@ impl Run {
     }
 }
 
-async fn resolve(service: &Url) -> anyhow::Result<SocketAddr> {
+/// Looks up where a service is.
+pub async fn resolve(service: &Url) -> anyhow::Result<SocketAddr> {
     anyhow::ensure!(
         service.scheme() == "http",
         "`{service}` is not of the form http://host:port"

@@ -1,6 +1,7 @@
 //! One HTML page of one or several runs. Plots are inline, so it opens
 //! without network, and can be sent as it is.
 
+mod bars;
 mod plot;
 mod plots;
 mod waterfall;
@@ -10,9 +11,11 @@ use std::{fmt::Write, fs, path::Path};
 use anyhow::{Context, bail};
 
 use crate::outcome::Outcome;
-use plot::{escaped, number};
+pub use bars::bars;
+use plot::number;
+pub use plot::{Axis, Line, Scale, escaped, plot};
 
-const STYLE: &str = include_str!("page.css");
+pub const STYLE: &str = include_str!("page.css");
 
 /// The last run is the one that is shown in detail.
 pub fn write(path: &Path, runs: &[Outcome]) -> anyhow::Result<()> {

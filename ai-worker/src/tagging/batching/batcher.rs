@@ -7,14 +7,11 @@ use std::{
     time::Instant,
 };
 
+use batching::{Cost, Formed, QueueId, Refused, Rules, Scheduler, Step};
 use common::queue::Priority;
 use tokio::sync::oneshot;
 
-use super::{
-    Batch, BatchError, Item, Rules, Scored,
-    cost::Cost,
-    scheduler::{Formed, QueueId, Refused, Scheduler, Step},
-};
+use super::{Batch, BatchError, Item, Scored};
 use crate::{engine::Engines, tagging::decode::Picture};
 
 #[derive(Debug)]
@@ -124,7 +121,7 @@ impl Batcher {
     fn begin(&self, mut state: MutexGuard<'_, State>, formed: Formed<Item>) -> Batch {
         let batch = state.batch(formed);
         let retired = state.take_retired();
-        if state.scheduler.len() > 0 {
+        if !state.scheduler.is_empty() {
             self.changed.notify_one();
         }
         unload(state, retired);

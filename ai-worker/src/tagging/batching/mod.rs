@@ -1,35 +1,19 @@
 //! The dynamic batcher: images wait here for the model, in a queue for each
 //! version of each model, and in each queue by priority. What is decided is
-//! decided without a clock (`scheduler.rs`); `batcher.rs` hands in the time
-//! and blocks the engine threads.
+//! decided without a clock (the crate `batching`); `batcher.rs` hands in the
+//! time and blocks the engine threads.
 
-mod arrivals;
 mod batcher;
-mod closing;
-mod cost;
-mod fit;
-mod limit;
-mod queue;
-mod scheduler;
-#[cfg(test)]
-mod simulation;
-mod sums;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 pub use batcher::Batcher;
-pub use closing::Closed;
-pub use fit::Fit;
-pub use scheduler::QueueId;
+pub use batching::{Closed, Fit, QueueId, Rules, Sizes};
 use tokio::sync::oneshot;
 
 use super::decode::Picture;
-pub use crate::engine::Sizes;
 use crate::engine::{EngineError, Engines};
 
 /// One image's scores, and when an engine thread worked on it.
@@ -81,12 +65,4 @@ pub struct Batch {
     pub fit: Fit,
     pub sizes: Sizes,
     pub engines: Arc<Engines>,
-}
-
-/// How the batches of one queue are formed.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    pub sizes: Sizes,
-    /// No image waits longer for others; `None` leaves it to the fitted cost.
-    pub max_wait: Option<Duration>,
 }

@@ -25,6 +25,8 @@ use lapin::{BasicProperties, tcp::OwnedTLSConfig, uri::AMQPUri};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use consumer::Consumer;
+pub use credit::Credit;
+pub use outbox::{Due, Outbox, pace};
 pub use receipt::Receipt;
 pub use shards::Consumer as ShardConsumer;
 

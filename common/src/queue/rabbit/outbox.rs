@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::queue::{Message, Priority, QueueError, QueueId};
+use crate::queue::{Message, Priority, QueueError};
 
 /// So that a message stays small beside what a broker holds, whatever a job's tile is.
 const MOST_BYTES: usize = 256 << 10;
@@ -34,10 +34,11 @@ pub struct Waiting {
     pub done: oneshot::Sender<Result<(), QueueError>>,
 }
 
+/// `J`: a job, as whoever sends it has it.
 #[derive(Debug)]
-pub struct Outbox {
+pub struct Outbox<J> {
     rule: Rule,
-    waiting: Vec<Waiting>,
+    waiting: Vec<J>,
     bytes: usize,
     unconfirmed: Option<Instant>,
     /// Tells one gathering from the next.
@@ -76,27 +77,32 @@ impl Arrivals {
         }
     }
 
-    /// Returns the time between two flushes. Where less than one job would come in the longest, waiting brings nobody together.
     fn pace(&self) -> Duration {
-        if self.gap > LONGEST_PACE {
-            return PACE;
-        }
-        (self.gap * COMPANY).clamp(PACE, LONGEST_PACE)
+        pace(self.gap)
     }
 }
 
+/// Returns the time between two flushes of real-time jobs, where so much time lies between two jobs in the mean. Where less than
+/// one would come in the longest, waiting brings nobody together.
+pub fn pace(gap: Duration) -> Duration {
+    if gap > LONGEST_PACE {
+        return PACE;
+    }
+    (gap * COMPANY).clamp(PACE, LONGEST_PACE)
+}
+
 #[derive(Debug)]
-pub enum Due {
-    Now(Vec<Waiting>),
+pub enum Due<J> {
+    Now(Vec<J>),
     /// After this time `gathered` has them, unless they left full before.
     In(Duration, u64),
     /// Others that are on their way take it along.
     WithOthers,
 }
 
-impl Outbox {
-    pub fn new(queue: QueueId) -> Self {
-        let rule = if queue.priority == Priority::Bulk {
+impl<J> Outbox<J> {
+    pub fn new(priority: Priority) -> Self {
+        let rule = if priority == Priority::Bulk {
             Rule::Gathered(GATHER)
         } else {
             Rule::Paced(Arrivals::new())
@@ -110,12 +116,12 @@ impl Outbox {
         }
     }
 
-    /// `most`: how many jobs may leave together.
-    pub fn add(&mut self, job: Waiting, most: usize, now: Instant) -> Due {
+    /// `bytes`: how large the job is; `most`: how many may leave together.
+    pub fn add(&mut self, job: J, bytes: usize, most: usize, now: Instant) -> Due<J> {
         if let Rule::Paced(arrivals) = &mut self.rule {
             arrivals.note(now);
         }
-        self.bytes += job.message.payload.len();
+        self.bytes += bytes;
         self.waiting.push(job);
         let is_full = self.waiting.len() >= most || self.bytes >= MOST_BYTES;
         let wait = self.wait(now);
@@ -130,7 +136,7 @@ impl Outbox {
     }
 
     /// Returns what was gathered, if it has not left.
-    pub fn gathered(&mut self, gathering: u64, now: Instant) -> Option<Vec<Waiting>> {
+    pub fn gathered(&mut self, gathering: u64, now: Instant) -> Option<Vec<J>> {
         (gathering == self.gathering && !self.waiting.is_empty()).then(|| self.depart(now))
     }
 
@@ -144,7 +150,7 @@ impl Outbox {
         }
     }
 
-    fn depart(&mut self, now: Instant) -> Vec<Waiting> {
+    fn depart(&mut self, now: Instant) -> Vec<J> {
         self.unconfirmed = Some(now);
         self.gathering += 1;
         self.bytes = 0;
@@ -171,27 +177,14 @@ pub fn pack(jobs: &[Waiting]) -> Option<(Bytes, Duration)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::queue::JobQueue;
 
     const MOST: usize = 8;
+    const BYTES: usize = 3;
 
-    fn job() -> Waiting {
-        let message = Message {
-            payload: Bytes::from_static(b"job"),
-            ttl: Duration::from_secs(1),
-        };
-        Waiting {
-            message,
-            done: oneshot::channel().0,
-        }
-    }
+    struct Job;
 
-    fn outbox(priority: Priority) -> Outbox {
-        Outbox::new(QueueId::new(JobQueue::Tagging, priority))
-    }
-
-    fn add(outbox: &mut Outbox, now: Instant) -> Option<usize> {
-        match outbox.add(job(), MOST, now) {
+    fn add(outbox: &mut Outbox<Job>, now: Instant) -> Option<usize> {
+        match outbox.add(Job, BYTES, MOST, now) {
             Due::Now(jobs) => Some(jobs.len()),
             Due::In(..) | Due::WithOthers => None,
         }
@@ -199,11 +192,11 @@ mod tests {
 
     #[test]
     fn an_idle_line_takes_each_at_once_and_a_busy_one_what_came_within_a_moment() {
-        let mut line = outbox(Priority::Realtime);
+        let mut line = Outbox::new(Priority::Realtime);
         let start = Instant::now();
         assert_eq!(add(&mut line, start), Some(1));
         let soon = start + PACE / 4;
-        let Due::In(wait, gathering) = line.add(job(), MOST, soon) else {
+        let Due::In(wait, gathering) = line.add(Job, BYTES, MOST, soon) else {
             panic!("it has to wait")
         };
         assert_eq!(wait, PACE * 3 / 4, "until a moment after the last flush");
@@ -232,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_full_bundle_does_not_wait() {
-        let mut line = outbox(Priority::Realtime);
+        let mut line = Outbox::new(Priority::Realtime);
         let now = Instant::now();
         let unconfirmed: Vec<_> = (0..1 + 2 * MOST)
             .filter_map(|_| add(&mut line, now))
@@ -242,14 +235,14 @@ mod tests {
 
     #[test]
     fn bulk_is_gathered_until_it_is_full_or_the_time_is_over() {
-        let mut line = outbox(Priority::Bulk);
+        let mut line = Outbox::new(Priority::Bulk);
         let now = Instant::now();
-        let Due::In(_, first) = line.add(job(), MOST, now) else {
+        let Due::In(_, first) = line.add(Job, BYTES, MOST, now) else {
             panic!("it leaves at once")
         };
         assert!((2..MOST).all(|_| add(&mut line, now).is_none()));
         assert_eq!(add(&mut line, now), Some(MOST));
-        let Due::In(_, second) = line.add(job(), MOST, now) else {
+        let Due::In(_, second) = line.add(Job, BYTES, MOST, now) else {
             panic!("it leaves at once")
         };
         assert!(line.gathered(first, now).is_none(), "those have left");
@@ -258,12 +251,12 @@ mod tests {
 
     #[test]
     fn where_a_reader_knows_no_bundles_none_is_made() {
-        for queue in QueueId::all() {
-            let mut line = Outbox::new(queue);
-            let mut add = || line.add(job(), 1, Instant::now());
+        for priority in Priority::ALL {
+            let mut line = Outbox::new(priority);
+            let mut add = || line.add(Job, BYTES, 1, Instant::now());
             assert!(
                 (0..3).all(|_| matches!(add(), Due::Now(jobs) if jobs.len() == 1)),
-                "{queue:?}"
+                "{priority:?}"
             );
         }
     }

@@ -76,12 +76,18 @@ pub struct QueueEntry {
 
 impl WaitEstimator {
     pub fn enter(&self, leaves: Completion) -> QueueEntry {
+        self.enter_at(leaves, Instant::now())
+    }
+
+    /// Each method that looks at a clock has a twin like this one, to which the time is handed in: a simulator has a clock of
+    /// its own.
+    pub fn enter_at(&self, leaves: Completion, now: Instant) -> QueueEntry {
         let mut state = self.state();
         let ahead = state.inside;
         state.inside += 1;
         if leaves == Completion::OnceServed {
             if state.prompt == 0 {
-                state.waiting_since = Some(Instant::now());
+                state.waiting_since = Some(now);
             }
             state.prompt += 1;
         }
@@ -90,7 +96,7 @@ impl WaitEstimator {
             queue: self.clone(),
             ahead,
             leaves,
-            entered: Instant::now(),
+            entered: now,
         }
     }
 
@@ -100,7 +106,10 @@ impl WaitEstimator {
 
     /// Foretells the wait behind `ahead` others. Nothing is known before the first was served.
     pub fn wait_behind(&self, ahead: usize) -> Option<Duration> {
-        let now = Instant::now();
+        self.wait_behind_at(ahead, Instant::now())
+    }
+
+    pub fn wait_behind_at(&self, ahead: usize, now: Instant) -> Option<Duration> {
         let state = self.state();
         let stalled = state.stalled_s(now);
         let usual = state.recent.wait_s(ahead, state.most_each_s, now);
@@ -144,7 +153,10 @@ impl State {
 impl QueueEntry {
     /// Leaves the queue, served after `wait`.
     pub fn served(self, wait: Duration) {
-        let now = Instant::now();
+        self.served_at(wait, Instant::now());
+    }
+
+    pub fn served_at(self, wait: Duration, now: Instant) {
         let mut state = self.queue.state();
         state.served = Some(now);
         if matches!(state.outage, Outage::Lasts) {
@@ -162,8 +174,12 @@ impl QueueEntry {
 
     /// Leaves the queue, which is cut off from who serves it. An outage is no wait: who still stands there waits from now on.
     pub fn cut_off(self) {
+        self.cut_off_at(Instant::now());
+    }
+
+    pub fn cut_off_at(self, now: Instant) {
         let mut state = self.queue.state();
-        state.waiting_since = Some(Instant::now());
+        state.waiting_since = Some(now);
         state.outage = Outage::Lasts;
     }
 }

@@ -5,7 +5,7 @@
 //! tenant's own choice of its pages, so that has a circuit for each tenant: bad
 //! files on a shared host close it to nobody else.
 
-mod breaker;
+pub mod breaker;
 mod circuits;
 mod places;
 #[cfg(test)]

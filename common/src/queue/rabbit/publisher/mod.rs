@@ -46,7 +46,7 @@ struct Shared {
     max_length: u64,
     state: watch::Sender<State>,
     /// One for each queue, in the order of `QueueId::index`.
-    outboxes: Vec<Mutex<Outbox>>,
+    outboxes: Vec<Mutex<Outbox<Waiting>>>,
     /// Jobs in a message, where every reader knows bundles.
     most_jobs: u8,
     bundles: AtomicBool,
@@ -86,7 +86,7 @@ impl Publisher {
         first.verify().await?;
         let (state, _) = watch::channel(State::Up(first.clone()));
         let outboxes = QueueId::all()
-            .map(|id| Mutex::new(Outbox::new(id)))
+            .map(|id| Mutex::new(Outbox::new(id.priority)))
             .collect();
         let shared = Arc::new(Shared {
             broker,
@@ -110,8 +110,10 @@ impl Publisher {
         } else {
             1
         };
+        let bytes = message.payload.len();
         let due = self.outbox(queue).add(
             Waiting { message, done },
+            bytes,
             most.into(),
             Instant::now().into_std(),
         );
@@ -221,7 +223,7 @@ impl Publisher {
         self.session()?.send(bundle).await
     }
 
-    fn outbox(&self, queue: QueueId) -> MutexGuard<'_, Outbox> {
+    fn outbox(&self, queue: QueueId) -> MutexGuard<'_, Outbox<Waiting>> {
         self.shared.outboxes[queue.index()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -123,7 +123,7 @@ fn latest_start(rules: &Rules, fit: &Fit, seen: &Seen) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Sizes;
+    use crate::Sizes;
 
     const GPU: Fit = Fit {
         fixed_s: 0.008,

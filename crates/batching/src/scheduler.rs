@@ -12,7 +12,7 @@ use super::{
     fit::Fit,
     queue::{BULK_SHARE, ImageQueue},
 };
-use crate::engine::Sizes;
+use crate::Sizes;
 
 /// One version of one model, as long as it is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,7 +143,7 @@ impl<T> Scheduler<T> {
 
     /// Lets an engine wait until the first queue may be ready, or end.
     fn pause(&mut self, engine: usize, decisions: &[Option<Decision>]) -> Step<T> {
-        if self.stopping && self.len() == 0 {
+        if self.stopping && self.is_empty() {
             self.engines[engine] = Engine::Away;
             return Step::End;
         }
@@ -243,6 +243,10 @@ impl<T> Scheduler<T> {
 
     pub fn len(&self) -> usize {
         self.queues.iter().map(|(_, queue)| queue.len()).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     fn queue(&mut self, id: QueueId) -> Option<&mut ImageQueue<T>> {

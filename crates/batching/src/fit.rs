@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::Sizes;
+use crate::Sizes;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Fit {

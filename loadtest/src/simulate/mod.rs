@@ -1,0 +1,17 @@
+//! Fleets that nobody can rent, in virtual time: one run, a whole day, the fewest workers that do, and the design that the
+//! published system began with. What is simulated is in the crate `simulation`; here is what it is asked.
+
+mod day;
+mod fewest;
+mod limit;
+mod scaled;
+mod setup;
+mod story;
+mod tell;
+
+pub use day::{Day, Sampled, day};
+pub use fewest::{Objective, fewest};
+pub use scaled::{Hours, hours};
+pub use setup::{Policy, Setup};
+pub use story::{Step as StoryStep, story};
+pub use tell::{row, rows_head};
