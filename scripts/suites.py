@@ -20,11 +20,9 @@ TIMED = re.compile(r"^test (\S+) .*<([\d.]+)s>$", re.M)
 REPORT_TIME = ["-Zunstable-options", "--report-time"]
 # Each of their tests loads real models, which takes a processor seconds: more of them at once only wait for each other.
 FEW_AT_ONCE = {"tagfleet/fleet (test)": 3, "ai-worker/worker (test)": 2, "tagfleet/faults (test)": 3}
-# Programs that run by themselves, once the others are done, where brokers have no room in memory: they keep quorum queues, whose every
-# step waits for the disk, and beside the brokers of others a step takes longer than a client waits.
+# Programs that run by themselves, once the others are done: their brokers keep quorum queues, whose every step waits for the disk,
+# and beside the brokers of others a step takes longer than a client waits.
 ALONE = ["common/users (test)", "common/queue_contract (test)", "common/queue_faults (test)", "tagfleet/fleet (test)", "tagfleet/faults (test)"]
-# Where brokers of tests keep their files if there is so much room.
-MEMORY, ENOUGH_BYTES = "/dev/shm", 4 << 30
 # Programs of which a part is run here, by what the names of its tests hold, and who runs the rest.
 PARTS = {"tagfleet/faults (test)": ("quick::", "make test-faults")}
 # Seconds that suites took the last time, so that the longest begin first.
@@ -96,19 +94,8 @@ def say_slowest(suites, count):
         print(f"  {seconds:6.1f} s  {suite} {test}")
 
 
-def brokers_are_in_memory():
-    """As testing/src/servers/folder.rs decides it."""
-    try:
-        room = os.statvfs(MEMORY)
-    except OSError:
-        return False
-    return room.f_bavail * room.f_frsize >= ENOUGH_BYTES
-
-
 def in_turn(suites, at_once):
     """Groups of programs, each with how many of it run side by side."""
-    if brokers_are_in_memory():
-        return [(at_once, suites)]
     together = [suite for suite in suites if suite.name not in ALONE]
     alone = [suite for suite in suites if suite.name in ALONE]
     return [(at_once, together), (1, alone)]

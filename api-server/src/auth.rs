@@ -48,6 +48,7 @@ pub async fn auth(
                 caller,
                 standing,
             } = refused;
+            let caller = caller.map(|caller| *caller);
             let context = RequestContext::begin(id, arrived.0, caller, request.headers());
             (context.refuse(fault), standing)
         }

@@ -86,7 +86,7 @@ pub struct Admitted {
 #[derive(Debug)]
 pub struct Refused {
     pub fault: Fault,
-    pub caller: Option<Caller>,
+    pub caller: Option<Box<Caller>>,
     pub standing: Standing,
 }
 
@@ -226,7 +226,7 @@ impl Book {
             let detail = "This API key was revoked.";
             return Err(Refused {
                 fault: Fault::new(Code::KeyRevoked, Stage::Admit, detail),
-                caller: Some(key.caller.clone()),
+                caller: Some(key.caller.clone().into()),
                 standing: Standing::default(),
             });
         }
@@ -239,7 +239,7 @@ fn too_often(who: &str, caller: Caller, standing: Standing) -> Refused {
     let detail = format!("{who} more often than allowed.");
     Refused {
         fault: Fault::new(Code::RateLimited, Stage::Admit, detail),
-        caller: Some(caller),
+        caller: Some(caller.into()),
         standing,
     }
 }

@@ -30,6 +30,8 @@ async fn tagging_and_captions_scale_apart() {
         ("TAGFLEET_CAPTIONER", "llama".to_owned()),
         // Longer than a small model on a busy machine takes.
         ("TAGFLEET_DEFAULT_TIMEOUT_MS", "15000".to_owned()),
+        // Nor is a caption left to a pattern where the machine is busy.
+        ("TAGFLEET_SHED_CAPTIONS", "never".to_owned()),
     ];
     let role = |role: &str| [&shared[..], &[("TAGFLEET_ROLES", role.to_owned())]].concat();
     let mut tagger = Process::worker("tagger", &role("tag")).await;
