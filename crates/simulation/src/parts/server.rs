@@ -1,5 +1,7 @@
 //! An API server: who is let in, its decoders, and jobs on their way out.
 
+use std::time::Duration;
+
 use admission::{Captions, ShedCaptions, Tier, foretell};
 use common::queue::{Outbox, Priority};
 use dispatch::WaitEstimator;
@@ -24,7 +26,8 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(host: usize, zone: usize, decoders: usize) -> Self {
+    /// `usual`: the time that requests have as a rule.
+    pub fn new(host: usize, zone: usize, decoders: usize, usual: Duration) -> Self {
         Self {
             host,
             zone,
@@ -33,7 +36,7 @@ impl Server {
             decoders: WaitEstimator::default(),
             decoder_places: Cores::new(decoders),
             workers: WaitEstimator::default(),
-            captions: Captions::new(ShedCaptions::Auto),
+            captions: Captions::new(ShedCaptions::Auto, usual),
             outbox: Outbox::new(Priority::Realtime),
             answered: 0,
         }

@@ -97,7 +97,9 @@ impl<'a> World<'a> {
     fn add_server_on(&mut self, host: usize) {
         let fleet = &self.scenario.fleet;
         let zone = self.servers.len() % fleet.zones.max(1);
-        self.servers.push(Server::new(host, zone, fleet.decoders));
+        let usual = Duration::from_secs_f64(self.scenario.requests.deadline_s);
+        let server = Server::new(host, zone, fleet.decoders, usual);
+        self.servers.push(server);
         self.edge.add_server();
     }
 
