@@ -206,7 +206,7 @@ async fn sources_that_are_forbidden_or_broken_get_their_codes_and_no_connection(
     assert_eq!(service.terminate().await, Some(0));
 }
 
-/// Of the rocket the model is sure of nothing: what is a missile of its pixels is a structure of the same pixels as a JPEG.
+/// The model is sure of nothing in it: its pixels are a missile, and the same pixels as a JPEG a structure.
 const UNDECIDED: &str = "rocket.jpg";
 
 fn top_tags(answers: &[Tagged]) -> HashMap<String, String> {
