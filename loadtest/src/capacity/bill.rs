@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn messages_hold_more_jobs_where_servers_are_few() {
         assert!((bundle(1.0, 1.0) - 1.0).abs() < 0.01);
-        assert!((bundle(10_000.0, 20.0) - (1.0 + (-1.0f64).exp())).abs() < 1e-9);
+        assert!((bundle(10_000.0, 20.0) - (5.0 + (-5.0f64).exp())).abs() < 1e-9);
         assert_eq!(bundle(1e6, 1.0), MOST_JOBS);
     }
 
