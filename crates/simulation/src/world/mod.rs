@@ -1,6 +1,6 @@
 //! The loop over events, and all that they change. Files here are the ways of one job: a request comes
-//! ([`requests`]), its job goes through the broker ([`jobs`], [`returns`]) and an engine ([`batches`]), and the answer goes back
-//! ([`answers`]); [`bulk`] comes beside it, [`faults`] breaks things, [`ticks`] is what happens every so often.
+//! (`requests`), its job goes through the broker (`jobs`, `returns`) and an engine (`batches`), and the answer goes back
+//! (`answers`); `bulk` comes beside it, `faults` breaks things, `ticks` is what happens every so often.
 
 mod answers;
 mod batches;
