@@ -199,7 +199,8 @@ fn one_seed_twice_is_the_same_log_and_another_seed_is_another() {
 #[test]
 fn a_lone_worker_waits_as_the_theory_of_one_server_says() {
     // M/D/1: rho / 2 mu (1 - rho), and the run itself.
-    let (per_s, run_s) = (80.0, 0.01);
+    let per_s = 80.0;
+    let run_s = 0.01;
     let rho = per_s * run_s;
     let expected_s = rho * run_s / (2.0 * (1.0 - rho)) + run_s;
     let outcome = run(&bare(run_s, 1), &mut poisson(per_s, 2_000.0, 3));
@@ -210,7 +211,8 @@ fn a_lone_worker_waits_as_the_theory_of_one_server_says() {
 #[test]
 fn several_workers_behind_one_broker_share_a_queue() {
     // M/D/4 at 0.9 is about half of M/M/4 (Erlang's C = 0.7878), by Cosmetatos within a few percent.
-    let (per_s, run_s) = (360.0, 0.01);
+    let per_s = 360.0;
+    let run_s = 0.01;
     let exponential_s = 0.7878 / (400.0 - per_s);
     let cosmetatos = 0.5 * (1.0 + (1.0 - 0.9) * 3.0 * (6.0f64.sqrt() - 2.0) / (16.0 * 0.9 * 4.0));
     let expected_s = exponential_s * cosmetatos + run_s;

@@ -20,8 +20,8 @@ use case::{CASES, Case};
 use fit::Machine;
 use judge::Judged;
 use rounds::Real;
-use stand::{Brokers, Measured};
-use support::from_environment;
+use stand::Measured;
+use support::{brokers::Brokers, from_environment};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

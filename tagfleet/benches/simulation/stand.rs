@@ -8,12 +8,12 @@ use loadtest::{
     outcome::{Outcome, Slo},
     photo,
 };
-use testing::servers::{RabbitMq, Redis};
 
 use crate::{
     case::{Case, Way},
     support::{
         Process,
+        brokers::Brokers,
         edge::{Balance, Edge},
         knows_workers, seconds,
     },
@@ -22,18 +22,6 @@ use crate::{
 pub const WARM_UP: Duration = Duration::from_secs(3);
 pub const SERVERS: usize = 2;
 const SIDE: usize = 224;
-
-pub struct Brokers {
-    rabbitmq: RabbitMq,
-    redis: Redis,
-}
-
-impl Brokers {
-    pub async fn start() -> Self {
-        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
-        Self { rabbitmq, redis }
-    }
-}
 
 /// What came of a case, and processor time for each request that was let in, seconds.
 pub struct Measured {

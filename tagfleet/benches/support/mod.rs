@@ -3,6 +3,7 @@
 // Each benchmark uses what it needs.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
+pub mod brokers;
 pub mod edge;
 pub mod memory;
 pub mod photos;

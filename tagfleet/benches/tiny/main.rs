@@ -16,8 +16,8 @@ use loadtest::{
     load::{Asked, Image, Plan, Protocol, Shape, run},
     outcome::Slo,
 };
-use stand::{Brokers, Stand};
-use support::{Process, from_environment, photos, seconds, tell};
+use stand::Stand;
+use support::{Process, brokers::Brokers, from_environment, photos, seconds, tell};
 use testing::bench::{Spread, report};
 use url::Url;
 

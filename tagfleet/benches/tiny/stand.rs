@@ -2,22 +2,9 @@
 
 use std::ffi::OsStr;
 
-use testing::servers::{RabbitMq, Redis};
 use url::Url;
 
-use super::support::{Process, knows_workers, spent::Parts};
-
-pub struct Brokers {
-    rabbitmq: RabbitMq,
-    redis: Redis,
-}
-
-impl Brokers {
-    pub async fn start() -> Self {
-        let (rabbitmq, redis) = tokio::join!(RabbitMq::start(), Redis::start());
-        Self { rabbitmq, redis }
-    }
-}
+use super::support::{Process, brokers::Brokers, knows_workers, spent::Parts};
 
 /// What answers requests, ended with its value.
 pub struct Stand<'a> {

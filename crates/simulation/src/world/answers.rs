@@ -35,7 +35,8 @@ impl World<'_> {
             },
         );
         let last = deadline.saturating_sub(nanos(MARGIN_S));
-        let (mut ready, mut degraded) = (stored, false);
+        let mut ready = stored;
+        let mut degraded = false;
         if wants {
             // Nobody begins a sentence that would come too late.
             let begins = self.captioners.free_at().max(now);
