@@ -1,7 +1,7 @@
 //! A whole API server on a port of its own, with a queue and a bus in memory
 //! and a worker that is not one. `finish` fails on leftovers.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use clap::Parser;
 use common::{
@@ -15,7 +15,10 @@ use fetch::{Lookup, World};
 use ledger::Ledger;
 use resources::Resources;
 use serde_json::Value;
-use testing::objects::FaultyStore;
+use testing::{
+    objects::FaultyStore,
+    servers::{PATIENCE, eventually},
+};
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
 use crate::support::{
@@ -25,6 +28,10 @@ use crate::support::{
 };
 
 const API: &str = "test-api";
+
+/// What a test has that says nothing else: every request is worked on, and a
+/// machine that is busy with other tests is late for nothing.
+const USUAL: [(&str, &str); 2] = [("--cache", "off"), ("--default-timeout-ms", "60000")];
 
 pub struct Harness {
     pub base: String,
@@ -86,14 +93,9 @@ impl Harness {
 
     fn settings(args: &[&str]) -> Settings {
         let fixed = ["api", "--api-name", API, "--prepare-processes", "2"];
-        // Every request is worked on, unless a test is of the cache.
-        let uncached = ["--cache", "off"];
-        let cache = if args.contains(&"--cache") {
-            &[][..]
-        } else {
-            &uncached[..]
-        };
-        let mut settings = Settings::parse_from(fixed.iter().chain(cache).chain(args));
+        let usual = USUAL.iter().filter(|(name, _)| !args.contains(name));
+        let usual = usual.flat_map(|(name, value)| [name, value]);
+        let mut settings = Settings::parse_from(fixed.iter().chain(usual).chain(args));
         settings.resources.prepare.decoder = Some(env!("CARGO_BIN_EXE_prepare-worker").into());
         settings
     }
@@ -153,7 +155,7 @@ impl Harness {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             settings.run(resources, listener, Shutdown::new()).await?
         };
-        let ended = timeout(Duration::from_secs(5), failing).await;
+        let ended = timeout(PATIENCE, failing).await;
         format!("{:#}", ended.expect("it ends").expect_err("it fails"))
     }
 
@@ -205,14 +207,10 @@ impl Harness {
 
     /// Waits until so many requests wait for results.
     pub async fn until_waiting(&self, count: usize) {
-        let reached = async {
-            while self.inbox.len() != count {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(Duration::from_secs(5), reached)
-            .await
-            .expect("the number of open waiters comes about");
+        eventually("so many waiters are open", async || {
+            (self.inbox.len() == count).then_some(())
+        })
+        .await;
     }
 
     /// Stops the server and looks for what was left behind.
@@ -220,9 +218,7 @@ impl Harness {
         self.shutdown.cancel();
         let server = self.server.take().expect("finished once");
         for server in std::mem::take(&mut self.others).into_iter().chain([server]) {
-            let ended = timeout(Duration::from_secs(5), server)
-                .await
-                .expect("the server ends");
+            let ended = timeout(PATIENCE, server).await.expect("the server ends");
             ended.expect("no panic").expect("no error");
         }
         assert_eq!(self.inbox.len(), 0, "open waiters");

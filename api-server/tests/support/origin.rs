@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use testing::servers::eventually;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -102,14 +103,10 @@ impl Origin {
     }
 
     pub async fn until_hit(&self, times: usize) {
-        let reached = async {
-            while self.hits() < times {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(5), reached)
-            .await
-            .expect("the requests come");
+        eventually("the requests come", async || {
+            (self.hits() >= times).then_some(())
+        })
+        .await;
     }
 
     async fn serve(self, mut stream: TcpStream) -> Option<()> {

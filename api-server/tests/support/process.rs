@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+use testing::servers::PATIENCE;
 
 pub struct Server {
     pub base: String,

@@ -1,14 +1,11 @@
 //! Requests that no HTTP client would send, byte by byte.
 
-use std::time::Duration;
-
+use testing::servers::PATIENCE;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
-
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `base`: the server's URL.
 pub async fn connect(base: &str) -> TcpStream {

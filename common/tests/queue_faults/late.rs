@@ -82,3 +82,34 @@ async fn a_broker_that_is_away_for_long_is_told_and_one_that_comes_back_soon_is_
     assert!(cut.elapsed() >= long, "{:?}", cut.elapsed());
     queue.close().await;
 }
+
+/// Longer than anyone waits for a step of setting up.
+const SLOW_ANSWER: Duration = Duration::from_secs(6);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_on_its_way_to_a_consumer_that_left_goes_back_however_late_it_comes() {
+    let broker = broker().await;
+    let proxy = TcpProxy::start(broker.port()).await;
+    let prefix = unique("faults");
+    let connect = async |port| Queue::connect(&config(port, &prefix)).await;
+    let near = connect(broker.port()).await.expect("it is there");
+    let far = connect(proxy.port()).await.expect("it is there");
+    publish(&near, Priority::Bulk, "held").await.expect("room");
+    let mut leaving = far.consume(JobQueue::Tagging, testing::prefetch(4), Shutdown::new());
+    let held = delivered(&mut leaving).await;
+    proxy.set(Mode::Hang);
+    publish(&near, Priority::Bulk, "on its way")
+        .await
+        .expect("room");
+    drop(leaving);
+    tokio::time::sleep(SLOW_ANSWER).await;
+    proxy.set(Mode::Forward);
+    // The job in hand keeps the channel of who left, and all that is un-acked on it.
+    let mut next = near.consume(JobQueue::Tagging, testing::prefetch(4), Shutdown::new());
+    let freed = delivered(&mut next).await;
+    assert_eq!(text(&freed), "on its way");
+    assert!(freed.ack().await.expect("acks never fail here"));
+    assert!(held.ack().await.expect("acks never fail here"));
+    near.close().await;
+    far.close().await;
+}

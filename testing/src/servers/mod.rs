@@ -15,7 +15,8 @@ pub use proxy::{Mode, TcpProxy};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a test waits for what must come: only one that fails waits to the end of it.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 /// A broker boots in 9 s on an idle machine; on a busy one it takes what it takes.
 const BOOT_PATIENCE: Duration = Duration::from_secs(180);
 

@@ -210,15 +210,18 @@ impl Intake {
     async fn take_rest(
         &self,
         source: &Arc<ChannelGuard>,
-        deliveries: lapin::Consumer,
+        mut deliveries: lapin::Consumer,
         queue: QueueId,
         to: &Sender<Arrival>,
     ) -> Result<(), QueueError> {
-        let mut rest = source.leave(deliveries).await?;
-        while let Some(Ok(delivery)) = rest.next().await {
-            self.receive(source, queue, to, delivery).await;
-        }
-        Ok(())
+        let leaving = source.leave(deliveries.tag());
+        let taking = async {
+            while let Some(Ok(delivery)) = deliveries.next().await {
+                self.receive(source, queue, to, delivery).await;
+            }
+        };
+        let (left, ()) = tokio::join!(leaving, taking);
+        left
     }
 
     /// Returns how many jobs it was.

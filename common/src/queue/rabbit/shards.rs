@@ -130,12 +130,24 @@ impl Intake {
                 None => return Err(ended()),
             }
         }
-        let mut rest = source.leave(deliveries).await?;
-        // What was on its way here goes back: else it would stay un-acked for as long as a shard in hand keeps the channel.
-        while let Some(Ok(delivery)) = rest.next().await {
-            self.receive(&source, delivery).await;
-        }
-        Ok(())
+        self.take_rest(&source, deliveries).await
+    }
+
+    /// Leaves the queue. What is on its way here goes back: else it would stay un-acked for as long as a shard in hand
+    /// keeps the channel.
+    async fn take_rest(
+        &self,
+        source: &Arc<ChannelGuard>,
+        mut deliveries: lapin::Consumer,
+    ) -> Result<(), QueueError> {
+        let leaving = source.leave(deliveries.tag());
+        let taking = async {
+            while let Some(Ok(delivery)) = deliveries.next().await {
+                self.receive(source, delivery).await;
+            }
+        };
+        let (left, ()) = tokio::join!(leaving, taking);
+        left
     }
 
     async fn receive(&self, source: &Arc<ChannelGuard>, delivery: Delivery) {

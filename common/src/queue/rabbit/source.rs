@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lapin::{
     Channel,
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
-    types::FieldTable,
+    types::{FieldTable, ShortString},
 };
 
 use super::{Link, within};
@@ -41,13 +41,13 @@ impl ChannelGuard {
         .await
     }
 
-    /// Asks for no more deliveries. Returns what was on its way here, which ends then.
+    /// Asks for no more deliveries. What is on its way here has to be taken meanwhile: it ends once the broker has answered.
     ///
-    /// The answer is waited for: lapin drops at once what comes after a cancellation without one. What a quorum queue sends
-    /// later than its answer, the broker itself puts back.
-    pub async fn leave(&self, deliveries: lapin::Consumer) -> Result<lapin::Consumer, QueueError> {
+    /// The answer is waited for, however long it takes: lapin drops at once what comes after a cancellation without one, and
+    /// what nobody takes stays un-acked for as long as a job in hand keeps the channel. What a quorum queue sends later
+    /// than its answer, the broker itself puts back.
+    pub async fn leave(&self, consumer: ShortString) -> Result<(), QueueError> {
         let answered = BasicCancelOptions { nowait: false };
-        within(self.channel.basic_cancel(deliveries.tag(), answered)).await?;
-        Ok(deliveries)
+        Ok(self.channel.basic_cancel(consumer, answered).await?)
     }
 }
