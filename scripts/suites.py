@@ -22,7 +22,7 @@ REPORT_TIME = ["-Zunstable-options", "--report-time"]
 FEW_AT_ONCE = {"tagfleet/fleet (test)": 3, "ai-worker/worker (test)": 2, "tagfleet/faults (test)": 3}
 # Programs that run by themselves, once the others are done: their brokers keep quorum queues, whose every step waits for the disk,
 # and beside the brokers of others a step takes longer than a client waits.
-ALONE = ["common/users (test)", "common/queue_contract (test)", "common/queue_faults (test)", "tagfleet/fleet (test)", "tagfleet/faults (test)"]
+ALONE = []
 # Programs of which a part is run here, by what the names of its tests hold, and who runs the rest.
 PARTS = {"tagfleet/faults (test)": ("quick::", "make test-faults")}
 # Seconds that suites took the last time, so that the longest begin first.

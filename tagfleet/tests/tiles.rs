@@ -15,7 +15,8 @@ use prepare::Limits;
 
 /// The tagger tells so many classes apart.
 const CLASSES: usize = 1_000;
-/// How far a JPEG may move the best class's score, where the model is sure of it.
+/// How far a JPEG may move the best class's score, where the model is sure of it. Two classes that are no further apart are
+/// one to the model, and which of them is best depends on the processor.
 const MOST_OFF: f32 = 0.1;
 const SURE: f32 = 0.5;
 
@@ -87,15 +88,23 @@ fn engine(manifest: &Manifest, graph: &FileRef) -> Onnx {
     Onnx::load(&environment, manifest, &graph, Setting::cpu(1, 1)).expect("it loads")
 }
 
-/// The best class and its score.
-fn best(engine: &mut Onnx, pixels: &[u8]) -> (usize, f32) {
-    let scores = engine.infer(&[pixels]).expect("the model runs");
+fn scores(engine: &mut Onnx, pixels: &[u8]) -> Vec<f32> {
+    let mut scores = engine.infer(&[pixels]).expect("the model runs");
     // An embedding follows.
-    let classes = scores.into_iter().take(CLASSES);
+    scores.truncate(CLASSES);
+    scores
+}
+
+/// The best class and its score.
+fn best(scores: &[f32]) -> (usize, f32) {
+    let classes = scores.iter().copied().enumerate();
     classes
-        .enumerate()
         .max_by(|(_, a), (_, b)| a.total_cmp(b))
         .expect("classes")
+}
+
+fn is_among_the_best(class: usize, scores: &[f32]) -> bool {
+    scores[class] >= best(scores).1 - MOST_OFF
 }
 
 /// A photo's tile beside what it is measured by, made once for both precisions.
@@ -118,16 +127,18 @@ impl Tiles {
 
 /// Whether there was anything to lose: where the two references disagree, the model itself has not decided.
 fn keeps_its_class(engine: &mut Onnx, tiles: &Tiles) -> bool {
-    let [first, second] = tiles.references.each_ref().map(|tile| best(engine, tile));
-    let found = tiles.prepared.each_ref().map(|tile| best(engine, tile));
+    let references = tiles.references.each_ref();
+    let references = references.map(|tile| scores(engine, tile));
+    let [first, second] = references.each_ref().map(|scores| best(scores));
+    let found = tiles.prepared.each_ref();
+    let found = found.map(|tile| best(&scores(engine, tile)));
     println!("{}: {first:?} {second:?} {found:?}", tiles.name);
     let decided = first.0 == second.0;
     for found in found {
-        assert!(
-            [first.0, second.0].contains(&found.0),
-            "{}: {first:?} became {found:?}",
-            tiles.name
-        );
+        let is_kept = references
+            .iter()
+            .any(|scores| is_among_the_best(found.0, scores));
+        assert!(is_kept, "{}: {first:?} became {found:?}", tiles.name);
     }
     let [over_a_broker, in_one_process] = found;
     assert!(

@@ -88,7 +88,7 @@ async fn bytes_are_tagged() {
         (Some(3), Some(0.2), "default")
     );
     assert_eq!(tile_pixels(&job, 0).len(), 224 * 224 * 3);
-    assert!((1..=5_000).contains(&job.budget_ms));
+    assert!((1..=60_000).contains(&job.budget_ms));
     api.finish().await;
 }
 

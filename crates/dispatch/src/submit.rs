@@ -186,6 +186,8 @@ impl Dispatcher {
     /// The later jobs are, the fewer of them come back: those that do not have waited all the time.
     fn note(&self, returned: &Result<Returned, Fault>, submitted: Instant, place: QueueEntry) {
         match returned {
+            // Most of its time was that of a worker that died with it, and not of the queue.
+            Ok(returned) if returned.run.attempt > 1 => place.served_again(),
             Ok(returned) => {
                 self.waits.note(&returned.timings);
                 place.served(returned.without_caption(submitted));

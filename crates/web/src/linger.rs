@@ -16,8 +16,8 @@ use tokio::{sync::Semaphore, time::timeout};
 
 /// The client has its answer by then, or reads it never.
 const LINGER: Duration = Duration::from_secs(5);
-/// Who sends nothing for so long is not kept from reading.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Who sends nothing for so long is not kept from reading. A phone between two cells sends nothing for a second.
+const PAUSE: Duration = Duration::from_secs(2);
 /// More than anybody sends in good faith.
 const MOST_BYTES: usize = 64 << 20;
 /// So many at once. Under load, when most bodies are refused, each would take bandwidth from those that are not.

@@ -87,9 +87,10 @@ fn with_photo(url: &str, picture: &[u8]) -> RequestBuilder {
 
 pub async fn answer(request: RequestBuilder) -> Seen {
     let asked = Instant::now();
-    let response = request.send().await.ok()?;
+    let lost = |error: reqwest::Error| println!("no answer: {error:?}");
+    let response = request.send().await.map_err(lost).ok()?;
     let status = response.status().as_u16();
-    let body: Value = response.json().await.ok()?;
+    let body: Value = response.json().await.map_err(lost).ok()?;
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     Some(Answer {
         status,

@@ -12,6 +12,8 @@ use super::{BOOT_PATIENCE, Port, folder, group::Group, listening, within};
 /// Where Debian keeps the scripts that do not insist on the `rabbitmq` user.
 const DEBIAN: &str = "/usr/lib/rabbitmq/bin";
 
+const CTL_TRIES: u32 = 5;
+
 /// Lets nodes of one cluster in to each other. Whatever it is, it is a secret of this machine's loopback alone.
 const COOKIE: &str = "tagfleet-tests";
 
@@ -134,18 +136,30 @@ impl RabbitMq {
         self.started().await;
     }
 
-    /// Runs rabbitmqctl and returns what it prints.
+    /// Runs rabbitmqctl and returns what it prints. On a machine that is busy enough, it gives up on a node that is well.
     pub async fn ctl(&self, arguments: &[&str]) -> String {
+        let mut left = CTL_TRIES;
+        loop {
+            match self.try_ctl(arguments).await {
+                Ok(printed) => return printed,
+                Err(complaint) => {
+                    left -= 1;
+                    assert!(left > 0, "rabbitmqctl {arguments:?} failed: {complaint}");
+                }
+            }
+        }
+    }
+
+    async fn try_ctl(&self, arguments: &[&str]) -> Result<String, String> {
         let mut command = tokio::process::Command::new(script("rabbitmqctl"));
         command.arg("--quiet").args(arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = command.output().await.expect("rabbitmqctl is installed");
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "rabbitmqctl {arguments:?} failed: {complaint}"
-        );
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        match output.status.success() {
+            true => Ok(text(&output.stdout)),
+            false => Err(text(&output.stderr)),
+        }
     }
 
     async fn started(&self) {

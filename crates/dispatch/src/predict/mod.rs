@@ -148,6 +148,13 @@ impl State {
         let served = self.served.map_or(Duration::MAX, since);
         waiting.min(served).as_secs_f64()
     }
+
+    fn somebody_was_served(&mut self, now: Instant) {
+        self.served = Some(now);
+        if matches!(self.outage, Outage::Lasts) {
+            self.outage = Outage::EndedAt(now);
+        }
+    }
 }
 
 impl QueueEntry {
@@ -158,10 +165,7 @@ impl QueueEntry {
 
     pub fn served_at(self, wait: Duration, now: Instant) {
         let mut state = self.queue.state();
-        state.served = Some(now);
-        if matches!(state.outage, Outage::Lasts) {
-            state.outage = Outage::EndedAt(now);
-        }
+        state.somebody_was_served(now);
         // Whoever stood there through an outage would tell of the outage, and not of how fast the queue moves.
         let stood_through = match state.outage {
             Outage::EndedAt(ended) => self.entered < ended,
@@ -170,6 +174,11 @@ impl QueueEntry {
         if !stood_through {
             state.recent.note(self.ahead, wait, now);
         }
+    }
+
+    /// Leaves the queue, served by a later attempt than the first: how long that took says nothing of who comes now.
+    pub fn served_again(self) {
+        self.queue.state().somebody_was_served(Instant::now());
     }
 
     /// Leaves the queue, which is cut off from who serves it. An outage is no wait: who still stands there waits from now on.

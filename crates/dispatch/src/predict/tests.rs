@@ -148,3 +148,12 @@ fn what_was_known_before_is_known_while_those_of_before_are_served() {
     through.served(3_000 * MS);
     assert_eq!(queue.wait_behind(9), Some(500 * MS));
 }
+
+#[test]
+fn a_job_that_was_tried_again_does_not_tell_how_fast_the_line_moves() {
+    let queue = WaitEstimator::default();
+    queue.enter(Completion::OnceServed).served(10 * MS);
+    let deadly = queue.enter(Completion::OnceServed);
+    deadly.served_again();
+    assert_eq!(queue.wait_behind(9), Some(100 * MS));
+}
