@@ -31,7 +31,14 @@ const API: &str = "test-api";
 
 /// What a test has that says nothing else: every request is worked on, and a
 /// machine that is busy with other tests is late for nothing.
-const USUAL: [(&str, &str); 2] = [("--cache", "off"), ("--default-timeout-ms", "60000")];
+const USUAL: [(&str, &str); 6] = [
+    ("--cache", "off"),
+    ("--default-timeout-ms", "60000"),
+    ("--fetch-timeout-ms", "60000"),
+    ("--fetch-connect-timeout-ms", "20000"),
+    ("--fetch-first-byte-timeout-ms", "20000"),
+    ("--fetch-idle-timeout-ms", "20000"),
+];
 
 pub struct Harness {
     pub base: String,

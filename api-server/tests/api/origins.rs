@@ -307,15 +307,7 @@ async fn many_images_of_untold_length_are_slow_and_right() {
         Act::Answer([head.as_bytes(), &file, b"\r\n0\r\n\r\n"].concat())
     })
     .await;
-    let args = [
-        "--fetch-allow-origin",
-        &base,
-        "--default-timeout-ms",
-        "30000",
-        "--fetch-timeout-ms",
-        "30000",
-    ];
-    let api = Harness::with(&args, Behaviour::Answer).await;
+    let api = api(&base).await;
     let asked = (0..40).map(|number| {
         let api = &api;
         let url = format!("{base}/{number}.jpg");
