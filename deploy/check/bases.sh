@@ -47,6 +47,16 @@ make_runtime() {
     say "runtime      glibc, libstdc++ and certificates of $(. /etc/os-release && echo "$PRETTY_NAME")"
 }
 
+# What makes folders and has packages of codecs: of the release that the Dockerfile names, since libraries of a later one want a later
+# glibc than the runtime's.
+make_shell() {
+    have_image tagfleet-check/shell && return
+    local root="$bases/shell"
+    debian bookworm "$root" ca-certificates
+    import "$root" tagfleet-check/shell -c 'CMD ["sh"]'
+    say "shell        Debian 12"
+}
+
 # What compiles the binary and makes the models: Debian 12, with the Rust of this machine. What else the build needs, the
 # Dockerfile installs.
 make_build() {
@@ -108,11 +118,12 @@ user_of() { docker run --rm --network none tagfleet-check/servers sh -c "id -u $
 # use_stand_ins: makes them, and has the Dockerfile and docker-compose.yml take them.
 use_stand_ins() {
     make_runtime
+    make_shell
     make_servers
     if [[ ${CHECK_BUILD:-} == 1 ]]; then make_build; fi
     export RUST_IMAGE=tagfleet-check/build PYTHON_IMAGE=tagfleet-check/build
     # Nothing of CUDA is in it, so that a worker which insists on a GPU can be seen to refuse.
-    export RUNTIME_IMAGE=tagfleet-check/runtime CUDA_IMAGE=tagfleet-check/runtime SHELL_IMAGE=tagfleet-check/servers
+    export RUNTIME_IMAGE=tagfleet-check/runtime CUDA_IMAGE=tagfleet-check/runtime SHELL_IMAGE=tagfleet-check/shell
     export HAPROXY_IMAGE=tagfleet-check/haproxy RABBITMQ_IMAGE=tagfleet-check/rabbitmq REDIS_IMAGE=tagfleet-check/servers
     export PROMETHEUS_IMAGE=tagfleet-check/prometheus OBJECTS_IMAGE=tagfleet-check/objects
     RABBITMQ_USER_ID=$(user_of rabbitmq) REDIS_USER_ID=$(user_of valkey)

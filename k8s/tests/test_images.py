@@ -51,6 +51,15 @@ class Dockerfile(unittest.TestCase):
         for mount in re.findall(r"type=cache,(\S+)", TEXT):
             self.assertRegex(mount, r"^id=tagfleet-")
 
+    def test_stand_ins_are_of_the_releases_that_are_named(self):
+        """Packages have other names in another release, and their libraries want another glibc than the runtime has."""
+        stand_ins = (ROOT / "deploy/check/bases.sh").read_text()
+        for base in ("SHELL_IMAGE", "RUST_IMAGE"):
+            its_release = re.search(rf"^ARG {base}=\S*?(bookworm|trixie)", TEXT, re.MULTILINE)[1]
+            stand_in = re.search(rf"{base}=tagfleet-check/([a-z]+)", stand_ins)[1]
+            with self.subTest(base=base, stand_in=stand_in):
+                self.assertRegex(stand_ins, rf'debian {its_release} "\$root" [^\n]*\n(?:[^}}]*\n)*?    import "\$root" tagfleet-check/{stand_in} ')
+
     def test_a_checkout_elsewhere_has_the_same_lines(self):
         self.assertRegex((ROOT / ".gitattributes").read_text(), r"(?m)^\* text=auto eol=lf$")
 

@@ -13,6 +13,8 @@ from servers import until
 OVERLAY, ORIGIN = "dev", 18_000
 # Beside the manifests: images of this machine.
 BESIDE = {"TAGFLEET_FETCH_ALLOW_ORIGINS": f"http://127.0.0.1:{ORIGIN}"}
+# What a volume holds that the check fills.
+FOLDERS = {"connections": "secrets", "authority": "authority", "store": "batches"}
 wrong = []
 
 
@@ -53,8 +55,10 @@ class Role:
             elif "emptyDir" in volume:
                 what = of_bytes(volume["emptyDir"]["sizeLimit"])
             else:
-                what = self.folder / {"connections": "secrets", "store": "batches"}[mount["name"]]
+                what = self.folder / FOLDERS[mount["name"]]
             found[mount["mountPath"]] = (what, read_only)
+            # As a runtime does it before the root is read-only.
+            (self.root / mount["mountPath"].lstrip("/")).mkdir(parents=True, exist_ok=True)
         return found
 
     def start(self):
