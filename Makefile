@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export TAGFLEET_MODELS_DIR ?= $(CACHE)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install package package-check test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-tiny bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients bench-all bench-simulation flame clean-cache
+.PHONY: help demo install package sbom package-check test test-console clients fleet fleet-restart models loadtest test-batch-kill fmt lint fuzz test-gallery dashboards test-dashboards manifests compose-check pods-check test-faults soak bench-worker bench-device bench-captions bench-sessions bench-prepare bench-hostile bench-batch bench-retag bench-plane bench-queue bench-realistic bench-tiny bench-features bench-quality bench-reading bench-lines bench-overload bench-cache bench-892 bench-cold bench-clients bench-all bench-simulation flame clean-cache
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ install: ## Build `tagfleet` as it ships, and put it into ~/.local/bin (PREFIX=/
 
 package: ## A Debian package and a tarball of `tagfleet` in dist/: units, manual, completions (TAGFLEET_BINARIES: of a program that is there)
 	@scripts/package.sh
+
+sbom: ## What the program is made of: every crate with its version, licence and hash, as CycloneDX in dist/
+	@scripts/sbom.sh
 
 package-check: ## Install that package on a fresh Debian, start each role under systemd, tag, upgrade, remove; wants root
 	@deploy/package/check.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # scripts/package.sh: `tagfleet` as it ships, as a Debian package and as a tarball in dist/: the program, units for systemd with
-# all that they are denied, pages of the manual, completions. Models are not in it: `tagfleet models` makes them.
+# all that they are denied, pages of the manual, completions, and a list of what it is made of. Models are not in it: `tagfleet models` makes them.
 #
 #   TAGFLEET_BINARIES=FOLDER   takes the program from there in place of building it
 set -euo pipefail
@@ -56,6 +56,14 @@ pages() {
     chmod -R u=rwX,go=rX "$share"
 }
 
+# Every crate in it, for whoever looks for advisories later.
+made_of() {
+    scripts/sbom.sh "$work/sbom"
+    put 644 "$(find "$work/sbom" -name '*.cdx.json')" usr/share/doc/tagfleet/tagfleet.cdx.json
+    mkdir -p dist
+    cp "$work"/sbom/*.cdx.json dist/
+}
+
 # Which libraries of Debian, of which version: read from the program.
 libraries() {
     mkdir -p "$work/shlibs/debian"
@@ -105,6 +113,7 @@ main() {
     step "What goes with it"
     program
     pages
+    made_of
     step "Packages"
     pack
     du --human-readable --apparent-size dist/tagfleet[-_]"$version"[-_]* | sed 's/^/  /'

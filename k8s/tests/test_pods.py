@@ -9,7 +9,7 @@ sys.path.append(str(ROOT / "deploy/check/pods"))
 from role import FOLDERS
 
 ROLES = {"api", "worker", "migrator"}
-# Of aws-t4 it runs this one alone.
+# It runs this one alone of aws-t4.
 ON_A_GPU = "tagfleet-worker-tag"
 
 
