@@ -51,28 +51,29 @@ counted() {
     echo "$sum"
 }
 
-# leave_for URL: clients that ask for it and leave; fills $reached, $gone and $called. On a busy machine some leave before the edge has sent
-# them on: those cost nothing, and are not counted.
+# leave_for URL: clients that ask for it and leave; fills $reached, $refused, $gone and $called. On a busy machine some leave before the edge
+# has sent them on, and some are refused before they leave: those cost nothing, and are not counted.
 leave_for() {
     local since
-    reached=$(counted tagfleet_requests_total) gone=$(requests_that client_gone) called=$(counted tagfleet_jobs_called_off_total)
+    reached=$(counted tagfleet_requests_total) refused=$(requests_that overloaded) gone=$(requests_that client_gone) called=$(counted tagfleet_jobs_called_off_total)
     send_and_leave "$1"
     since=$(now_ms)
     until (($(counted tagfleet_requests_in_flight) == 0)); do
         (($(now_ms) - since < 60000)) || die "$(counted tagfleet_requests_in_flight) requests whose client left go on after 60 s"
         sleep 0.1
     done
-    reached=$(($(counted tagfleet_requests_total) - reached)) gone=$(($(requests_that client_gone) - gone))
+    refused=$(($(requests_that overloaded) - refused))
+    reached=$(($(counted tagfleet_requests_total) - reached - refused)) gone=$(($(requests_that client_gone) - gone))
     called=$(($(counted tagfleet_jobs_called_off_total) - called))
 }
 
 # Who leaves is heard of, behind the edge too: while its picture is fetched, and while its job waits.
 hang_up() {
-    local reached gone called
+    local reached refused gone called
     serve_slowly
     leave_for "http://127.0.0.1:$slow_port/slow.jpg"
-    say "of $hang_ups clients that hung up after 50 ms, $reached had reached a server, which heard of $gone"
-    echo "RESULT hang_ups=$hang_ups reached=$reached heard_of=$gone"
+    say "of $hang_ups clients that hung up after 50 ms, $reached had reached a server, which heard of $gone; $refused more were refused before"
+    echo "RESULT hang_ups=$hang_ups reached=$reached heard_of=$gone refused=$refused"
     ((reached * 2 > hang_ups && gone * 100 >= reached * 95)) || failed=1
     leave_for "$1"
     say "of as many for a picture that is quickly there, $((reached - gone)) were answered before; $called of the jobs were called off"

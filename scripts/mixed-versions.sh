@@ -3,7 +3,7 @@
 # Each round mixes old and new roles otherwise, under load and with a batch beside it: every request has to be answered with tags, every image
 # of the batch has to be there once, and nothing may be a dead letter. At last today's API server asks for what only a new worker reads.
 #
-#   MIXED_RATE=16      requests a second
+#   MIXED_RATE=8       requests a second
 #   MIXED_SECONDS=15   of load in each round
 #   MIXED_ITEMS=60     images of each batch
 #   MIXED_OLD_MODELS   the older worker's models: its `models/build.py --dir FOLDER --only onnxruntime efficientnet-lite0 samples` makes them.
@@ -14,7 +14,7 @@ set -euo pipefail
 old=$(realpath "${1:?the older tagfleet}")
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/broker.sh"
-rate=${MIXED_RATE:-16} seconds=${MIXED_SECONDS:-15} items=${MIXED_ITEMS:-60}
+rate=${MIXED_RATE:-8} seconds=${MIXED_SECONDS:-15} items=${MIXED_ITEMS:-60}
 # API server, migrator, worker: all mixtures of two versions, in the order in which a rollout passes through them and back.
 mixtures=(old:old:new old:new:new new:new:old new:old:old old:new:old new:old:new)
 steps=$((${#mixtures[@]} + 5))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh [build|fleet|test|console|fuzz|flame|bench-prepare|bench-reading|manifests|dashboards|engine|aarch64|package|package-check]…: installs, by name, what these need and this machine lacks. Looks for commands and
+# scripts/setup.sh [build|fleet|test|console|fuzz|flame|bench-prepare|bench-reading|manifests|dashboards|engine|package|package-check]…: installs, by name, what these need and this machine lacks. Looks for commands and
 # files, not packages, so it does nothing on a machine that got them in another way; then it needs neither network nor root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -121,14 +121,6 @@ want_package_check() {
     want systemd-container command_exists systemd-nspawn
 }
 
-# What compiles and starts for another machine than this one.
-want_aarch64() {
-    want gcc-aarch64-linux-gnu command_exists aarch64-linux-gnu-gcc
-    want g++-aarch64-linux-gnu command_exists aarch64-linux-gnu-g++
-    want binutils command_exists readelf
-    want qemu-user command_exists qemu-aarch64
-}
-
 want_group() {
     case $1 in
     build) want_build ;;
@@ -142,10 +134,9 @@ want_group() {
     manifests) want_manifests ;;
     dashboards) want_build && want_fleet && want_manifests && want_dashboards ;;
     engine) want_build && want_engine ;;
-    aarch64) want_build && want_aarch64 ;;
     package) want_build && want_package ;;
     package-check) want_fleet && want_package_check ;;
-    *) die "no group is called '$1': build, fleet, test, console, fuzz, flame, bench-prepare, bench-reading, manifests, dashboards, engine, aarch64, package, package-check" ;;
+    *) die "no group is called '$1': build, fleet, test, console, fuzz, flame, bench-prepare, bench-reading, manifests, dashboards, engine, package, package-check" ;;
     esac
 }
 
