@@ -53,7 +53,8 @@ start_roles() {
     start_role worker "$worker_port" TAGFLEET_WORKER_LISTEN="127.0.0.1:$worker_port" TAGFLEET_MODEL="$served"
     # Rows that fail are tried again soon.
     start_role migrator "$migrator_port" TAGFLEET_MIGRATOR_LISTEN="127.0.0.1:$migrator_port" "$origin" TAGFLEET_MIGRATE_PAUSE_MS=100
-    start_role api "$api_port" TAGFLEET_LISTEN="127.0.0.1:$api_port" "$origin"
+    # The language model has to write, however busy the machine is.
+    start_role api "$api_port" TAGFLEET_LISTEN="127.0.0.1:$api_port" TAGFLEET_SHED_CAPTIONS=never "$origin"
     printf 'backend api\n    server api-1 127.0.0.1:%d\n' "$api_port" >"$folder/servers.cfg"
     start edge "$logs/edge.log" env TAGFLEET_EDGE="127.0.0.1:$edge_port" TAGFLEET_EDGE_STATS="127.0.0.1:$stats_port" \
         haproxy -db -f deploy/haproxy/haproxy.cfg -f "$folder/servers.cfg"
