@@ -37,6 +37,9 @@ pub fn run(
     Box::pin(async move {
         config.validate()?;
         metrics::describe();
+        ledger::describe_metrics();
+        shard::describe_metrics();
+        ending::describe_metrics();
         let migrator = Arc::new(Migrator::new(config, resources, &name).await?);
         tracing::info!(migrator = name, "the migrator works");
         let sweeping = shutdown.run_until_cancelled(sweep::sweep(&migrator));

@@ -2,21 +2,22 @@
 //! shard and kind, written once, and one more that says that they are whole.
 //! Killed half-way, it goes on with what is not there yet.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use bytes::Bytes;
 use common::{
+    BoxFuture,
     backoff::Pauses,
+    budget::Budget,
     fault::{Code, Fault},
-    outside::{NotAllowed, OutsidePath},
+    outside::{NotAllowed, Outside, OutsidePath},
     stage::Stage,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ledger::{BatchKey, Delivery, KeptLease, Kind, Lease, LedgerError, Request, Sealed, Tally};
-use resources::Resources;
+use ledger::{
+    BatchKey, Delivery, KeptLease, Kind, Lease, Ledger, LedgerError, Request, Sealed, Tally,
+};
 use serde_json::json;
-
-use crate::context::Migrator;
 
 /// The tries of one object. Together they take some minutes; then the results stay where they are, and can be read from
 /// there.
@@ -44,43 +45,102 @@ pub struct ResultsDelivery {
     pub tally: Tally,
 }
 
-pub async fn deliver(migrator: Arc<Migrator>, results: ResultsDelivery, lease: Lease) {
-    let key = results.request.key();
-    tracing::info!(
-        tenant = key.tenant,
-        batch = key.id,
-        url = results.url,
-        "results are written to their owner"
-    );
-    let mut lease = lease.keep();
-    let written = tokio::select! {
-        written = write(&migrator, &results) => written,
-        lost = lease.lost() => return report(&key, lost.map_err(Stopped::from)),
-    };
-    let delivery = match written {
-        Ok(files) => Delivery { files, fault: None },
-        Err(Stopped::Ledger(error)) => return report(&key, Err(error.into())),
-        Err(error) => {
-            tracing::warn!(%error, tenant = key.tenant, batch = key.id, "results stay undelivered");
-            Delivery {
-                files: 0,
-                fault: Some(refused(&error)),
-            }
-        }
-    };
-    let ended = end(&migrator, &key, &delivery, lease).await;
-    report(&key, ended.map_err(Stopped::from));
+/// Writes results where their owners want them.
+#[derive(Clone, Debug)]
+pub struct Results {
+    pub ledger: Ledger,
+    pub outside: Outside,
+    pub budget: Budget,
 }
 
-async fn end(
-    migrator: &Migrator,
-    key: &BatchKey,
-    delivery: &Delivery,
-    lease: KeptLease,
-) -> Result<(), LedgerError> {
-    let ledger = &migrator.resources.ledger;
-    ledger.set_delivered(key, delivery).await?;
-    lease.end().await
+impl Results {
+    /// Writes them, and notes in the ledger what became of that.
+    pub fn deliver(self, results: ResultsDelivery, lease: Lease) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.deliver_under(&results, lease).await })
+    }
+
+    async fn deliver_under(&self, results: &ResultsDelivery, lease: Lease) {
+        let key = results.request.key();
+        tracing::info!(
+            tenant = key.tenant,
+            batch = key.id,
+            url = results.url,
+            "results are written to their owner"
+        );
+        let mut lease = lease.keep();
+        let written = tokio::select! {
+            written = self.write(results) => written,
+            lost = lease.lost() => return report(&key, lost.map_err(Stopped::from)),
+        };
+        let delivery = match written {
+            Ok(files) => Delivery { files, fault: None },
+            Err(Stopped::Ledger(error)) => return report(&key, Err(error.into())),
+            Err(error) => {
+                tracing::warn!(%error, tenant = key.tenant, batch = key.id, "results stay undelivered");
+                Delivery {
+                    files: 0,
+                    fault: Some(refused(&error)),
+                }
+            }
+        };
+        let ended = self.end(&key, &delivery, lease).await;
+        report(&key, ended.map_err(Stopped::from));
+    }
+
+    async fn end(
+        &self,
+        key: &BatchKey,
+        delivery: &Delivery,
+        lease: KeptLease,
+    ) -> Result<(), LedgerError> {
+        self.ledger.set_delivered(key, delivery).await?;
+        lease.end().await
+    }
+
+    /// Returns how many files of results and errors there are.
+    async fn write(&self, results: &ResultsDelivery) -> Result<u64, Stopped> {
+        let key = results.request.key();
+        let place = self.outside.place(&key.tenant, &results.url)?;
+        let shards = 0..results.sealed.shards;
+        let parts = shards.flat_map(|shard| [(shard, Kind::Completed), (shard, Kind::Failed)]);
+        let written = stream::iter(parts)
+            .map(|(shard, kind)| self.write_lines(&place, &key, kind, shard))
+            .buffer_unordered(FILES_AT_ONCE);
+        let files = written.try_fold(0, async |files, is_there| Ok(files + u64::from(is_there)));
+        let files = files.await?;
+        let name = format!("{}/batch.json", key.id);
+        put(&place, &name, summary(results, files).into()).await?;
+        Ok(files)
+    }
+
+    /// Writes the lines of one kind of one shard. `false`: there are none.
+    async fn write_lines(
+        &self,
+        place: &OutsidePath,
+        key: &BatchKey,
+        kind: Kind,
+        shard: u32,
+    ) -> Result<bool, Stopped> {
+        let what = match kind {
+            Kind::Completed => "results",
+            Kind::Failed => "errors",
+        };
+        let name = format!("{}/{what}-{shard:08}.ndjson", key.id);
+        if retried(|| place.has(&name)).await? {
+            return Ok(true);
+        }
+        let Some(lines) = self.ledger.find_lines(key, kind, shard).await? else {
+            return Ok(false);
+        };
+        let held = self.budget.wait_for(lines.bytes()).await;
+        match self.ledger.read_lines(&lines).await? {
+            None => Ok(false),
+            Some(lines) => {
+                put(place, &name, held.with(lines)).await?;
+                Ok(true)
+            }
+        }
+    }
 }
 
 /// Without the error's own words: they may tell of what is behind the service.
@@ -103,53 +163,6 @@ fn refused(error: &Stopped) -> Fault {
 fn report(key: &BatchKey, ended: Result<(), Stopped>) {
     if let Err(error) = ended {
         tracing::warn!(%error, tenant = key.tenant, batch = key.id, "results are delivered later");
-    }
-}
-
-/// Returns how many files of results and errors there are.
-async fn write(migrator: &Migrator, results: &ResultsDelivery) -> Result<u64, Stopped> {
-    let key = results.request.key();
-    let outside = &migrator.resources.outside;
-    let place = outside.place(&key.tenant, &results.url)?;
-    let shards = 0..results.sealed.shards;
-    let parts = shards.flat_map(|shard| [(shard, Kind::Completed), (shard, Kind::Failed)]);
-    let written = stream::iter(parts)
-        .map(|(shard, kind)| write_lines(migrator, &place, &key, kind, shard))
-        .buffer_unordered(FILES_AT_ONCE);
-    let files = written.try_fold(0, async |files, is_there| Ok(files + u64::from(is_there)));
-    let files = files.await?;
-    let name = format!("{}/batch.json", key.id);
-    put(&place, &name, summary(results, files).into()).await?;
-    Ok(files)
-}
-
-/// Writes the lines of one kind of one shard. `false`: there are none.
-async fn write_lines(
-    migrator: &Migrator,
-    place: &OutsidePath,
-    key: &BatchKey,
-    kind: Kind,
-    shard: u32,
-) -> Result<bool, Stopped> {
-    let what = match kind {
-        Kind::Completed => "results",
-        Kind::Failed => "errors",
-    };
-    let name = format!("{}/{what}-{shard:08}.ndjson", key.id);
-    if retried(|| place.has(&name)).await? {
-        return Ok(true);
-    }
-    let Resources { ledger, budget, .. } = &migrator.resources;
-    let Some(lines) = ledger.find_lines(key, kind, shard).await? else {
-        return Ok(false);
-    };
-    let held = budget.wait_for(lines.bytes()).await;
-    match ledger.read_lines(&lines).await? {
-        None => Ok(false),
-        Some(lines) => {
-            put(place, &name, held.with(lines)).await?;
-            Ok(true)
-        }
     }
 }
 

@@ -7,11 +7,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use common::fault::Fault;
-use ledger::{Attempt, BatchKey, BatchView, LedgerError, Request, webhook::Signer};
+use common::{BoxFuture, bus::Bus, fault::Fault};
+use fetch::Fetcher;
+use ledger::{Attempt, BatchKey, BatchView, Ledger, LedgerError, Request, webhook::Signer};
+use metrics::{counter, describe_counter};
 use serde_json::json;
 
-use crate::{context::Migrator, metrics::WEBHOOKS};
+const WEBHOOKS: &str = "tagfleet_webhooks_total";
+const TAKEN: &str = "taken";
+const NOT_TAKEN: &str = "not_taken";
+const GIVEN_UP: &str = "given_up";
 
 /// Pauses after each try that failed, in the unit of the first one.
 const PAUSES: [u64; 7] = [1, 60, 360, 1_440, 3_600, 7_200, 7_200];
@@ -28,65 +33,112 @@ pub enum Due {
     Unsigned,
 }
 
-/// `url`: where the owner of the batch wants to be told.
-pub async fn due(migrator: &Migrator, key: &BatchKey, url: &str) -> Result<Due, LedgerError> {
-    let Some(signer) = &migrator.resources.signer else {
-        warn_of_no_secret();
-        return Ok(Due::Unsigned);
-    };
-    let attempts = migrator.resources.ledger.attempts(key).await?;
-    let next = next_try(attempts, signer.first_pause_ms(), migrator.now_s());
-    if next == Due::Done && attempts != Attempt::Succeeded {
-        let tenant = &key.tenant;
-        tracing::warn!(tenant, batch = key.id, "the webhook is given up");
-        count("given_up");
-    }
-    // No attempt is spent on a host that would not be asked.
-    let fetcher = &migrator.resources.fetcher;
-    match (next, fetcher.open_circuit(url, &key.tenant.as_str().into())) {
-        (Due::Now(_), Some(circuit)) => Ok(Due::After(circuit.left)),
-        (next, _) => Ok(next),
-    }
+/// Tells owners that their batches have ended.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    pub ledger: Ledger,
+    pub bus: Bus,
+    pub fetcher: Fetcher,
+    /// None where no secret is set.
+    pub signer: Option<Arc<Signer>>,
 }
 
-/// Makes one try, if no other migrator makes it. `tried`: tries that were made before.
-pub async fn tell(migrator: Arc<Migrator>, request: Request, tried: usize) {
-    let key = request.key();
-    if let Err(error) = attempt(&migrator, &key, &request, tried).await {
-        tracing::warn!(%error, tenant = key.tenant, batch = key.id, "the batch's end is told later");
+impl Webhooks {
+    /// `url`: where the owner of the batch wants to be told.
+    pub fn due<'a>(
+        &'a self,
+        key: &'a BatchKey,
+        url: &'a str,
+    ) -> BoxFuture<'a, Result<Due, LedgerError>> {
+        Box::pin(async move {
+            let Some(signer) = &self.signer else {
+                warn_of_no_secret();
+                return Ok(Due::Unsigned);
+            };
+            let attempts = self.ledger.attempts(key).await?;
+            let next = next_try(attempts, signer.first_pause_ms(), self.bus.now_s());
+            if next == Due::Done && attempts != Attempt::Succeeded {
+                let tenant = &key.tenant;
+                tracing::warn!(tenant, batch = key.id, "the webhook is given up");
+                count(GIVEN_UP);
+            }
+            // No attempt is spent on a host that would not be asked.
+            let circuit = self.fetcher.open_circuit(url, &key.tenant.as_str().into());
+            match (next, circuit) {
+                (Due::Now(_), Some(circuit)) => Ok(Due::After(circuit.left)),
+                (next, _) => Ok(next),
+            }
+        })
     }
-}
 
-async fn attempt(
-    migrator: &Migrator,
-    key: &BatchKey,
-    request: &Request,
-    tried: usize,
-) -> Result<(), LedgerError> {
-    let ledger = &migrator.resources.ledger;
-    let (Some(signer), Some(url)) = (&migrator.resources.signer, &request.webhook_url) else {
-        return Ok(());
-    };
-    if !ledger.begin_attempt(key, tried).await? {
-        return Ok(());
+    /// Makes one try, if no other migrator makes it. `tried`: tries that were made before.
+    pub fn tell(self, request: Request, tried: usize) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let key = request.key();
+            if let Err(error) = self.attempt(&key, &request, tried).await {
+                tracing::warn!(%error, tenant = key.tenant, batch = key.id, "the batch's end is told later");
+            }
+        })
     }
-    let now_s = migrator.now_s();
-    let Ok(view) = BatchView::of(ledger, request, now_s).await else {
-        return Ok(());
-    };
-    let answer = post(migrator, signer, url, key, now_s, &view).await;
-    match judge(&answer, key, tried) {
-        Told::Yes => {
-            count("taken");
-            ledger.end_attempts(key).await?;
+
+    async fn attempt(
+        &self,
+        key: &BatchKey,
+        request: &Request,
+        tried: usize,
+    ) -> Result<(), LedgerError> {
+        let ledger = &self.ledger;
+        let (Some(signer), Some(url)) = (&self.signer, &request.webhook_url) else {
+            return Ok(());
+        };
+        if !ledger.begin_attempt(key, tried).await? {
+            return Ok(());
         }
-        Told::NotYet => count("not_taken"),
+        let now_s = self.bus.now_s();
+        let Ok(view) = BatchView::of(ledger, request, now_s).await else {
+            return Ok(());
+        };
+        let answer = self.post(signer, url, key, now_s, &view).await;
+        match judge(&answer, key, tried) {
+            Told::Yes => {
+                count(TAKEN);
+                ledger.end_attempts(key).await?;
+            }
+            Told::NotYet => count(NOT_TAKEN),
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Returns the status of the answer.
+    async fn post(
+        &self,
+        signer: &Signer,
+        url: &str,
+        key: &BatchKey,
+        now_s: u64,
+        view: &BatchView,
+    ) -> Result<u16, Fault> {
+        let body = body(view);
+        // The same id however often it is sent.
+        let message_id = format!("msg_{}", key.id);
+        let headers = signer.headers(&key.tenant, &message_id, now_s, &body);
+        let tenant = key.tenant.as_str().into();
+        self.fetcher.post(url, &tenant, &headers, body.into()).await
+    }
+}
+
+pub fn describe_metrics() {
+    describe_counter!(
+        WEBHOOKS,
+        "Webhooks that were sent, by outcome: taken, not_taken (and sent again), or given_up"
+    );
+    for outcome in [TAKEN, NOT_TAKEN, GIVEN_UP] {
+        counter!(WEBHOOKS, "outcome" => outcome).increment(0);
+    }
 }
 
 fn count(outcome: &'static str) {
-    metrics::counter!(WEBHOOKS, "outcome" => outcome).increment(1);
+    counter!(WEBHOOKS, "outcome" => outcome).increment(1);
 }
 
 /// Whether the owner is to be told again.
@@ -118,24 +170,6 @@ fn next_try(attempts: Attempt, first_pause_ms: u64, now_s: u64) -> Due {
         None | Some(0) => Due::Now(tried),
         Some(left_s) => Due::After(Duration::from_secs(left_s)),
     }
-}
-
-/// Returns the status of the answer.
-async fn post(
-    migrator: &Migrator,
-    signer: &Signer,
-    url: &str,
-    key: &BatchKey,
-    now_s: u64,
-    view: &BatchView,
-) -> Result<u16, Fault> {
-    let body = body(view);
-    // The same id however often it is sent.
-    let message_id = format!("msg_{}", key.id);
-    let headers = signer.headers(&key.tenant, &message_id, now_s, &body);
-    let fetcher = &migrator.resources.fetcher;
-    let tenant = key.tenant.as_str().into();
-    fetcher.post(url, &tenant, &headers, body.into()).await
 }
 
 fn judge(answer: &Result<u16, Fault>, key: &BatchKey, tried: usize) -> Told {

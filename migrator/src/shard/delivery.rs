@@ -20,7 +20,6 @@ use super::{
 use crate::{
     context::Migrator,
     held_shards::{Holding, Taken},
-    retag,
 };
 
 /// Before a shard goes back that could not be worked on: it comes again at once.
@@ -175,7 +174,7 @@ impl ShardInHand {
     /// Makes its tags of another batch's scores.
     async fn retag(&self, request: Request, source: BatchKey) -> Result<NextAction, ShardError> {
         tokio::select! {
-            made = retag::work(&self.migrator, request, &source, self.shard.number) => {
+            made = self.migrator.retagger.retag(request, &source, self.shard.number) => {
                 made?;
                 Ok(NextAction::Finish)
             }
@@ -291,6 +290,6 @@ async fn open(
     let Some(shard) = shard else {
         return Ok(Opened::Gone);
     };
-    let run = Run::new(migrator.clone(), request.into(), log, shard);
+    let run = Run::new(migrator.tagger.clone(), request.into(), log, shard);
     Ok(Opened::Run(Box::new(run)))
 }
