@@ -8,8 +8,7 @@ use common::{
     config::{ConfigError, positive, refuse},
     model::default_folder,
 };
-
-use crate::shard::ShardConfig;
+use shards::ShardConfig;
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Migrating")]

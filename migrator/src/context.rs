@@ -3,17 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use ending::{Forecasts, Results, Webhooks};
 use resources::Resources;
+use retag::Retagger;
+use shards::BulkTagger;
 
 use crate::{
-    MigratorConfig,
-    ending::{Forecasts, Results, Webhooks},
-    held_shards::HeldShards,
-    hints::Hints,
-    peers::Peers,
-    retag::Retagger,
-    shard::BulkTagger,
-    tasks::TaskSlots,
+    MigratorConfig, held_shards::HeldShards, hints::Hints, peers::Peers, tasks::TaskSlots,
 };
 
 #[derive(Debug)]

@@ -5,14 +5,11 @@
 
 mod config;
 mod context;
-mod ending;
 mod held_shards;
 mod hints;
 mod intake;
-mod labels;
 mod metrics;
 mod peers;
-mod retag;
 mod retain;
 mod shard;
 mod sweep;
@@ -38,7 +35,7 @@ pub fn run(
         config.validate()?;
         metrics::describe();
         ledger::describe_metrics();
-        shard::describe_metrics();
+        shards::describe_metrics();
         ending::describe_metrics();
         let migrator = Arc::new(Migrator::new(config, resources, &name).await?);
         tracing::info!(migrator = name, "the migrator works");

@@ -1,6 +1,7 @@
 //! Shards of a batch whose tags are made of another one's scores: no image is fetched, and no worker asked. A shard takes a
 //! moment, so it has no log: its result is written in one piece, or not at all.
 
+mod labels;
 mod lines;
 mod room;
 mod shard;
@@ -21,7 +22,7 @@ use ledger::{
 use scores::{Table, TableError};
 use tokio::time::{Duration, sleep};
 
-use crate::labels::KnownLabels;
+use labels::KnownLabels;
 use shard::retagged;
 
 /// Before another look for room.

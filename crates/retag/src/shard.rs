@@ -13,8 +13,11 @@ use scores::{Row, Rows, TableError};
 use tags::{Prepared, Scored, TagRules, unpack};
 use vocabulary::Vocabulary;
 
-use super::{Work, lines};
-use crate::labels::{Labels, TagTexts};
+use crate::{
+    Work,
+    labels::{Labels, TagTexts},
+    lines,
+};
 
 /// About as much as a line with ten tags takes.
 const LINE_BYTES: usize = 2_500;

@@ -23,15 +23,13 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{
+use crate::{
+    BulkTagger,
     extra_slots::ExtraSlots,
-    host_pauses::HostPauses,
-    item::{self, Done},
+    image::{self, Done},
     metrics::RETRIES,
-    retry::{Again, again},
-    schedule::{Schedule, Try},
-    tagger::BulkTagger,
     targets::{self, Target, targets},
+    tries::{Again, HostPauses, Schedule, Try, again},
 };
 
 /// Lines in memory before they are written down, whatever the time.
@@ -231,7 +229,7 @@ impl Run {
         let job = next.job_id(&self.request.key().job(line), self.nonce);
         let begun = std::time::Instant::now();
         let fetched = Arc::new(OnceLock::new());
-        let tag = item::tag(
+        let tag = image::tag(
             self.tagger.clone(),
             self.request.clone(),
             job,

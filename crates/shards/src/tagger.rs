@@ -7,7 +7,7 @@ use dispatch::{Dispatcher, Share, give_way};
 use resources::Resources;
 use tokio::sync::Semaphore;
 
-use super::ShardConfig;
+use crate::ShardConfig;
 
 /// Has images of batches tagged, with low priority.
 #[derive(Debug)]

@@ -11,12 +11,9 @@ use common::{
 };
 use ledger::{BatchKey, LedgerError, Log, Request, announce::publish};
 use resources::Resources;
+use shards::{Ended, ExtraSlots, Run};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{
-    extra_slots::ExtraSlots,
-    run::{Ended, Run},
-};
 use crate::{
     context::Migrator,
     held_shards::{Holding, Taken},

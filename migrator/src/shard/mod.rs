@@ -1,31 +1,14 @@
 //! Shards in hand: each delivery is worked on in a task of its own.
 
-mod config;
 mod delivery;
-mod extra_slots;
-mod host_pauses;
-mod item;
-mod known;
-mod metrics;
-mod retry;
-mod run;
-mod schedule;
-#[cfg(test)]
-mod simulation;
-mod tagger;
-mod targets;
 
 use std::{future::pending, num::NonZeroU16, sync::Arc};
 
 use common::shutdown::Shutdown;
+use shards::{ExtraSlot, ExtraSlots};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::context::Migrator;
-use extra_slots::{ExtraSlot, ExtraSlots};
-
-pub use config::ShardConfig;
-pub use metrics::describe as describe_metrics;
-pub use tagger::BulkTagger;
 
 /// Takes shards until `shutdown`, then waits for those in hand.
 pub async fn work(migrator: &Arc<Migrator>, shutdown: &Shutdown) {

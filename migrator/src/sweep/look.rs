@@ -2,15 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ending::{Due, ResultsDelivery};
+
 use super::{
     announcing::{Since, keep_announced},
     watched::{Next, Watched},
 };
-use crate::{
-    context::Migrator,
-    ending::{Due, ResultsDelivery},
-    intake::take_in,
-};
+use crate::{context::Migrator, intake::take_in};
 use ledger::{BatchKey, Facts, Final, FinalStatus, LeaseKind, LedgerError, Request, Sealed, Tally};
 
 /// A list that is not whole by then will not be.

@@ -1,5 +1,7 @@
 //! One image, once: fetched, prepared, and tagged by a worker with low priority.
 
+mod known;
+
 use std::{
     iter,
     sync::{Arc, OnceLock},
@@ -22,10 +24,8 @@ use prepare::Prepared;
 use serde_json::Value;
 use tokio::time;
 
-use super::{
-    known::{ImageFile, Known, Read},
-    tagger::BulkTagger,
-};
+use crate::BulkTagger;
+use known::{ImageFile, Known, Read};
 
 /// The longest wait for a download and for a decoding process; both have limits of their own.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -10,7 +10,8 @@ use common::{
 
 use fetch::OpenCircuit;
 
-use super::{ShardConfig, schedule::Try};
+use super::schedule::Try;
+use crate::ShardConfig;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause of what is put off, in first pauses.
