@@ -96,7 +96,7 @@ def long_pages():
 
 
 def lost_paths():
-    """Paths in backticks of which there is no file. One may begin at any folder: `shard/run.rs` is found in migrator/src."""
+    """Paths in backticks of which there is no file. One may begin at any folder: `shard/delivery.rs` is found in migrator/src."""
     files = [file.relative_to(ROOT) for file in tracked("")]
     paths = {*files, *(folder for file in files for folder in file.parents)}
     endings = {"/".join(path.parts[start:]) for path in paths for start in range(len(path.parts))}

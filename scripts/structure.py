@@ -17,8 +17,8 @@ LAYERS = [
     ["common", "crates/vocabulary", "testing"],
     ["crates/batching", "crates/fetch", "crates/prepare", "crates/manifest", "crates/dispatch", "crates/cache", "crates/tags", "crates/scores", "crates/identity", "crates/records", "crates/connections"],
     ["crates/ledger"],
-    ["crates/resources", "crates/web", "crates/admission"],
-    ["crates/simulation"],
+    ["crates/resources", "crates/web", "crates/admission", "crates/ending", "crates/retag"],
+    ["crates/simulation", "crates/shards", "crates/lists"],
     ["api-server", "migrator", "ai-worker", "loadtest"],
     ["tagfleet"],
 ]

@@ -134,6 +134,6 @@ impl AppState {
 
     /// Returns the fleet's time, seconds since 1970.
     pub fn now_s(&self) -> u64 {
-        self.resources.bus.now_us() / 1_000_000
+        self.resources.bus.now_s()
     }
 }

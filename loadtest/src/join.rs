@@ -130,7 +130,9 @@ mod tests {
     async fn a_generator_that_dies_is_no_result() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it is bound").to_string();
-        let dying = async { drop(Joined::wait(&address).await.expect("all came")) };
+        let dying = async {
+            let _joined = Joined::wait(&address).await.expect("all came");
+        };
         let (all, ()) = tokio::join!(gather_at(listener, 1), dying);
         assert!(all.is_err());
     }

@@ -8,6 +8,7 @@ use common::{
     config::{ConfigError, positive, refuse},
     model::default_folder,
 };
+use shards::ShardConfig;
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Migrating")]
@@ -20,30 +21,8 @@ pub struct MigratorConfig {
     #[arg(long, env = "TAGFLEET_MIGRATE_WAITING_SHARDS", default_value_t = 4)]
     pub migrate_waiting_shards: u16,
 
-    /// Images of one shard under way at once
-    #[arg(long, env = "TAGFLEET_MIGRATE_ITEMS", default_value_t = 64)]
-    pub migrate_items: usize,
-
-    /// Images of one host among these; its other images wait while those of other hosts go on
-    #[arg(long, env = "TAGFLEET_MIGRATE_PER_HOST", default_value_t = 16)]
-    pub migrate_per_host: usize,
-
-    /// Tries of an image where another one may help
-    #[arg(long, env = "TAGFLEET_MIGRATE_ATTEMPTS", default_value_t = 4)]
-    pub migrate_attempts: u32,
-
-    /// Pause before the second try, milliseconds; four times as long before each further one, a minute at the most, and
-    /// as long as its host's circuit is open
-    #[arg(long, env = "TAGFLEET_MIGRATE_PAUSE_MS", default_value_t = 2_000)]
-    pub migrate_pause_ms: u64,
-
-    /// Longest wait for a worker's result, milliseconds; then the image is tried again
-    #[arg(
-        long,
-        env = "TAGFLEET_MIGRATE_JOB_TIMEOUT_MS",
-        default_value_t = 60_000
-    )]
-    pub migrate_job_timeout_ms: u64,
+    #[command(flatten)]
+    pub shard: ShardConfig,
 
     /// Mean wait of real-time jobs, for a worker and its engine, above which migrators halve what they have at the
     /// workers, milliseconds. Below it they take all that is left
@@ -75,14 +54,6 @@ pub struct MigratorConfig {
     /// by $TAGFLEET_MODELS_DIR]
     #[arg(long, env = "TAGFLEET_MIGRATE_MODELS_DIR")]
     pub migrate_models_dir: Option<PathBuf>,
-
-    /// Longest wait for images under way at shutdown, milliseconds; others go on with the rest
-    #[arg(
-        long,
-        env = "TAGFLEET_MIGRATE_DRAIN_TIMEOUT_MS",
-        default_value_t = 10_000
-    )]
-    pub migrate_drain_timeout_ms: u64,
 }
 
 impl MigratorConfig {
@@ -94,11 +65,7 @@ impl MigratorConfig {
             return refuse("--migrate-worker-hour-cost", "must be 0 or more");
         }
         positive("--migrate-shards", self.migrate_shards)?;
-        positive("--migrate-items", self.migrate_items)?;
-        positive("--migrate-per-host", self.migrate_per_host)?;
-        positive("--migrate-attempts", self.migrate_attempts)?;
-        positive("--migrate-pause-ms", self.migrate_pause_ms)?;
-        positive("--migrate-job-timeout-ms", self.migrate_job_timeout_ms)?;
+        self.shard.validate()?;
         positive("--migrate-keep-days", self.migrate_keep_days)?;
         positive(
             "--migrate-manifest-timeout-s",
@@ -117,10 +84,6 @@ impl MigratorConfig {
         NonZeroU16::new(self.migrate_shards).expect("a zero was refused at the start")
     }
 
-    pub fn job_timeout(&self) -> Duration {
-        Duration::from_millis(self.migrate_job_timeout_ms)
-    }
-
     pub fn realtime_wait(&self) -> Duration {
         Duration::from_millis(self.migrate_realtime_wait_ms)
     }
@@ -135,10 +98,6 @@ impl MigratorConfig {
 
     pub fn kept(&self) -> Duration {
         Duration::from_secs(u64::from(self.migrate_keep_days) * 24 * 3_600)
-    }
-
-    pub fn drain(&self) -> Duration {
-        Duration::from_millis(self.migrate_drain_timeout_ms)
     }
 }
 

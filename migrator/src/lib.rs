@@ -5,14 +5,11 @@
 
 mod config;
 mod context;
-mod ending;
 mod held_shards;
 mod hints;
 mod intake;
-mod labels;
 mod metrics;
 mod peers;
-mod retag;
 mod retain;
 mod shard;
 mod sweep;
@@ -37,6 +34,9 @@ pub fn run(
     Box::pin(async move {
         config.validate()?;
         metrics::describe();
+        ledger::describe_metrics();
+        shards::describe_metrics();
+        ending::describe_metrics();
         let migrator = Arc::new(Migrator::new(config, resources, &name).await?);
         tracing::info!(migrator = name, "the migrator works");
         let sweeping = shutdown.run_until_cancelled(sweep::sweep(&migrator));

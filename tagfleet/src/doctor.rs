@@ -188,10 +188,9 @@ fn model(models: &Path, name: &str, essential: bool) -> Finding {
             &files.alphabet,
             &files.weights,
         ];
-        files
-            .into_iter()
-            .flatten()
-            .try_for_each(|file| manifest.verified_path(file).map(drop))?;
+        for file in files.into_iter().flatten() {
+            manifest.verified_path(file)?;
+        }
         Ok(manifest)
     });
     let needed_for = match &checked {

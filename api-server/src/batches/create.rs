@@ -19,6 +19,7 @@ use ledger::{
     intake::{Stopped, check_manifest, check_output, refused_elsewhere},
     unavailable,
 };
+use lists::{BatchQuery, BatchRequest, Wanted};
 use manifest::Columns;
 use web::{
     audit::{self, Action},
@@ -27,7 +28,6 @@ use web::{
 };
 
 use super::{
-    options::{BatchQuery, BatchRequest, Wanted},
     reply,
     source::{self, ListSource},
 };

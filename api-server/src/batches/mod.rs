@@ -5,18 +5,14 @@
 mod cancel;
 mod create;
 mod events;
-mod failed;
 mod get;
-mod kind;
 mod lines;
 mod list;
 mod named;
-mod options;
 mod reply;
 mod retag;
 mod retry;
 mod source;
-mod upload;
 
 pub use cancel::{__path_cancel_batch, cancel_batch};
 pub use create::{__path_create_batch, create_batch};

@@ -10,6 +10,7 @@ use common::{
     stage::Stage,
 };
 use ledger::{BatchKey, BatchView, Request, unavailable};
+use lists::{Failed, FailureFilter, Only};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use web::{
@@ -20,7 +21,6 @@ use web::{
 
 use super::{
     create::{Made, make},
-    failed::{Failed, Only, Wanted},
     named::{Named, Problems},
     source::ListSource,
 };
@@ -86,15 +86,15 @@ async fn retry(
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY_BYTES).await;
     let body = body.map_err(|error| broken(&error, Stage::Admit))?;
-    let wanted = asked(query.as_deref().unwrap_or_default(), &body)?;
+    let filter = asked(query.as_deref().unwrap_or_default(), &body)?;
     let failed = named.find().await?;
     let _permit = app.admit_upload()?;
     let idempotency = app.idempotency.enter(&failed.tenant, &parts.headers)?;
-    let asked = told(&failed.id, &wanted);
+    let asked = told(&failed.id, &filter);
     let source = Failed {
         of: failed.key(),
         shards: ended_shards(named, &failed).await?,
-        wanted,
+        filter,
     };
     let made = Made {
         fresh: fresh(named, failed),
@@ -107,7 +107,7 @@ async fn retry(
 }
 
 /// What an `Idempotency-Key` stands for. Who names no cause and no host is told as before there were any.
-fn told(batch: &str, Wanted { only, code, host }: &Wanted) -> String {
+fn told(batch: &str, FailureFilter { only, code, host }: &FailureFilter) -> String {
     let mut asked = format!("retry of {batch} {only:?}");
     if let Some(code) = code {
         asked.push_str(&format!(" {}", code.name()));
@@ -118,7 +118,7 @@ fn told(batch: &str, Wanted { only, code, host }: &Wanted) -> String {
     asked
 }
 
-fn asked(query: &str, body: &[u8]) -> Result<Wanted, Fault> {
+fn asked(query: &str, body: &[u8]) -> Result<FailureFilter, Fault> {
     let asked: RetryRequest = match body.trim_ascii().is_empty() {
         true => parse_query(query)?,
         false => parse_json(body)?,
@@ -126,7 +126,7 @@ fn asked(query: &str, body: &[u8]) -> Result<Wanted, Fault> {
     if asked.code == Some(Code::Unknown) {
         return Err(Fault::invalid("code is none of the codes of failures"));
     }
-    Ok(Wanted {
+    Ok(FailureFilter {
         only: asked.only.unwrap_or_default(),
         code: asked.code,
         host: asked.host,

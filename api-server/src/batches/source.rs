@@ -16,17 +16,16 @@ use ledger::{
     Request, Sealed,
     intake::{Intake, Reading, Stopped, take_text},
 };
+use lists::{
+    BatchRequest, Failed, Upload, Wanted,
+    kind::{self, BodyKind},
+    parse_options,
+};
 use manifest::{Columns, Compression, Format, Listed};
 use tokio::time::{Instant, timeout};
 use web::request::{BodyLimits, parse_json, read_body, too_slow, unpacked};
 
-use super::{
-    failed::Failed,
-    kind::{self, Kind},
-    options::{BatchRequest, Wanted, parse_options},
-    retag::Retag,
-    upload::{self, Upload},
-};
+use super::retag::Retag;
 use crate::state::AppState;
 
 /// Longest time for parsing a body, which is short.
@@ -53,28 +52,33 @@ pub async fn read(
     let said = content_type(&parts.headers);
     let query = parts.uri.query().unwrap_or_default();
     match kind::of(&said)? {
-        Kind::Json => read_json(app, tenant, unpacked(&parts.headers, body)?).await,
-        Kind::List(format) => {
+        BodyKind::Json => read_json(app, tenant, unpacked(&parts.headers, body)?).await,
+        BodyKind::List(format) => {
             let wanted = parse_options(query)?;
-            let upload = Upload::open(app, &parts.headers, body).await?;
+            let upload = open(app, &parts.headers, body).await?;
             let format = wanted.format.unwrap_or(format);
             upload_of(upload, format, wanted)
         }
-        Kind::Unsaid => {
-            let mut upload = Upload::open(app, &parts.headers, body).await?;
+        BodyKind::Unsaid => {
+            let mut upload = open(app, &parts.headers, body).await?;
             let seen = kind::seen(upload.look().await?);
-            if let Some(Kind::Json) = seen {
+            if let Some(BodyKind::Json) = seen {
                 return read_json(app, tenant, upload.into_body()).await;
             }
             let wanted = parse_options(query)?;
             match (wanted.format, seen) {
-                (Some(format), _) | (None, Some(Kind::List(format))) => {
+                (Some(format), _) | (None, Some(BodyKind::List(format))) => {
                     upload_of(upload, format, wanted)
                 }
                 _ => Err(kind::unknown()),
             }
         }
     }
+}
+
+async fn open(app: &AppState, headers: &HeaderMap, body: Body) -> Result<Upload, Fault> {
+    let idle = Duration::from_millis(app.config.body_timeout_ms);
+    Upload::open(&app.resources.budget, idle, headers, body).await
 }
 
 fn upload_of(
@@ -163,7 +167,7 @@ pub async fn take(
                 compression: Compression::None,
                 columns,
             };
-            let taken = take_text(&mut intake, upload.into_text(), &reading, upload::broken);
+            let taken = take_text(&mut intake, upload.into_text(), &reading, lists::broken);
             let most = Duration::from_secs(app.config.batches.batch_upload_timeout_s);
             timeout(most, taken)
                 .await

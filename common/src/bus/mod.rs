@@ -293,6 +293,11 @@ impl Bus {
         }
     }
 
+    /// Returns the same in seconds.
+    pub fn now_s(&self) -> u64 {
+        self.now_us() / 1_000_000
+    }
+
     /// Returns whether a result now could be stored and heard of.
     pub fn is_ready(&self) -> bool {
         match &self.backend {

@@ -5,7 +5,7 @@ use std::{fs::File, io, ops::Range, os::unix::fs::FileExt, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, future::BoxFuture};
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, path::Path};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, path::Path};
 use tokio::io::AsyncRead;
 use tokio_util::io::StreamReader;
 
@@ -20,11 +20,27 @@ pub struct Opened {
 #[derive(Clone, Debug)]
 enum What {
     File(Arc<File>),
-    Object {
-        objects: Arc<dyn ObjectStore>,
-        path: Path,
-        e_tag: Option<String>,
-    },
+    Object(Object),
+}
+
+#[derive(Clone, Debug)]
+struct Object {
+    objects: Arc<dyn ObjectStore>,
+    path: Path,
+    e_tag: Option<String>,
+}
+
+impl Object {
+    /// Gets all of it, or a part. Fails where it is another one by now.
+    async fn get(&self, range: Option<GetRange>) -> io::Result<GetResult> {
+        let options = GetOptions {
+            if_match: self.e_tag.clone(),
+            range,
+            ..GetOptions::default()
+        };
+        let found = self.objects.get_opts(&self.path, options).await;
+        found.map_err(failed)
+    }
 }
 
 impl Opened {
@@ -37,13 +53,14 @@ impl Opened {
 
     pub(super) async fn object(objects: Arc<dyn ObjectStore>, path: Path) -> io::Result<Self> {
         let meta = objects.head(&path).await.map_err(failed)?;
+        let object = Object {
+            objects,
+            path,
+            e_tag: meta.e_tag,
+        };
         Ok(Self {
             bytes: meta.size,
-            what: What::Object {
-                objects,
-                path,
-                e_tag: meta.e_tag,
-            },
+            what: What::Object(object),
         })
     }
 
@@ -58,16 +75,8 @@ impl Opened {
                     let file = tokio::fs::File::from_std(file.try_clone()?);
                     Ok(Box::pin(file) as Pin<Box<dyn AsyncRead + Send>>)
                 }
-                What::Object {
-                    objects,
-                    path,
-                    e_tag,
-                } => {
-                    let options = GetOptions {
-                        if_match: e_tag.clone(),
-                        ..GetOptions::default()
-                    };
-                    let found = objects.get_opts(path, options).await.map_err(failed)?;
+                What::Object(object) => {
+                    let found = object.get(None).await?;
                     let reader = StreamReader::new(found.into_stream().map_err(failed));
                     Ok(Box::pin(reader) as Pin<Box<dyn AsyncRead + Send>>)
                 }
@@ -87,18 +96,8 @@ impl Opened {
                     })
                     .await
                 }
-                What::Object {
-                    objects,
-                    path,
-                    e_tag,
-                } => {
-                    let range = Some(GetRange::Bounded(range));
-                    let options = GetOptions {
-                        if_match: e_tag.clone(),
-                        range,
-                        ..GetOptions::default()
-                    };
-                    let found = objects.get_opts(path, options).await.map_err(failed)?;
+                What::Object(object) => {
+                    let found = object.get(Some(GetRange::Bounded(range))).await?;
                     found.bytes().await.map_err(failed)
                 }
             }

@@ -125,7 +125,9 @@ mod tests {
     #[tokio::test]
     async fn patience_may_become_shorter_while_somebody_waits() {
         let activity = Activity::begin(Duration::from_secs(3600), IDLE);
-        let request = async { drop(activity.open()) };
+        let request = async {
+            let _open = activity.open();
+        };
         let (ended, ()) = tokio::join!(timeout(IDLE * 10, activity.ends()), request);
         assert!(ended.is_ok(), "it waits for what was said first");
     }

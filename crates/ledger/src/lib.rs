@@ -64,7 +64,7 @@ pub use progress::{Look, Progress, Survey};
 pub use reading::{Cursor, FoundLines};
 pub use scored::FoundScores;
 pub use shard::{SHARD_BYTES, ShardItems};
-pub use tally::{Kind, Tally};
+pub use tally::{Kind, Tally, count_items, describe_metrics};
 pub use view::BatchView;
 
 use progress::Folds;
@@ -165,6 +165,19 @@ impl Ledger {
     /// Returns when somebody asked for its end.
     pub async fn cancelled(&self, key: &BatchKey) -> Result<Option<u64>, LedgerError> {
         self.read(&key.file("cancel")).await
+    }
+
+    /// Tells whether a batch shall end before its items do, and why.
+    pub async fn ended_early(
+        &self,
+        request: &Request,
+        now_s: u64,
+    ) -> Result<Option<Code>, LedgerError> {
+        if request.expires_s.is_some_and(|at| now_s >= at) {
+            return Ok(Some(Code::BatchExpired));
+        }
+        let cancelled = self.cancelled(&request.key()).await?;
+        Ok(cancelled.map(|_| Code::BatchCancelled))
     }
 
     /// Notes that every item is done, the first time.

@@ -2,13 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use common::fault::Reason;
+use common::fault::{Code, Reason};
+use metrics::{SharedString, counter, describe_counter};
 use serde::{Deserialize, Serialize};
+
+const ITEMS: &str = "tagfleet_migrate_items_total";
+/// What items that were tagged are counted as; others are by their codes.
+const OK: &str = "ok";
 
 /// Hosts that are named in a tally: those with the most failures.
 pub(crate) const HOSTS_TOLD: usize = 20;
 /// While adding up, so that the order of adding hardly matters.
 pub(crate) const HOSTS_COUNTED: usize = 200;
+
+pub fn describe_metrics() {
+    describe_counter!(ITEMS, "Items of batches that came to an end, by code");
+    count(OK, 0);
+}
+
+/// Counts items that came to an end: tagged ones, or such as failed by that code.
+pub fn count_items(failed: Option<Code>, items: u64) {
+    count(failed.map_or(OK, Code::name), items);
+}
+
+fn count(code: impl Into<SharedString>, items: u64) {
+    counter!(ITEMS, "code" => code.into()).increment(items);
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -48,6 +67,14 @@ impl Tally {
         match kind {
             Kind::Completed => self.completed,
             Kind::Failed => self.failed,
+        }
+    }
+
+    /// Counts its items as those that came to an end just now.
+    pub fn count_items(&self) {
+        count(OK, self.completed);
+        for (code, items) in &self.by_code {
+            count(code.clone(), *items);
         }
     }
 

@@ -276,7 +276,7 @@ fn parts(
         .map(|count| (count.role.clone(), count.month))
         .collect();
     let inside: f64 = wires[2..].iter().map(|(_, gigabits)| gigabits).sum();
-    let leaves = 1.0 - 1.0 / load.zones.max(1) as f64;
+    let leaves = 1.0 - 1.0 / load.zones as f64;
     let mean = inside / load.peak.value / 8.0;
     let gb = mean * MEGASECONDS * 1e6 * leaves;
     parts.push((

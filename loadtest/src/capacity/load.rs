@@ -1,5 +1,6 @@
 //! What is asked of the fleet, and how much of each machine may be used.
 
+use common::config::{ConfigError, positive, refuse};
 use serde::{Deserialize, Serialize};
 
 use super::Figure;
@@ -67,6 +68,16 @@ impl Default for Load {
 }
 
 impl Load {
+    /// Refuses what nothing can be planned with.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        positive("--load: zones", self.zones)?;
+        // A server has whole cores; a part of one would count as none.
+        if self.server_cores.value < 1.0 {
+            return refuse("--load: server_cores", "must be 1 or more");
+        }
+        Ok(())
+    }
+
     pub fn peak_rps(&self) -> f64 {
         self.rps.value * self.peak.value
     }
@@ -83,8 +94,30 @@ impl Load {
     /// By how much there is more than is needed, so that one zone may go.
     pub fn spare(&self) -> f64 {
         match self.zones {
-            0 | 1 => 1.0,
+            1 => 1.0,
             zones => zones as f64 / (zones as f64 - 1.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zero_is_refused_and_never_taken_for_a_one() {
+        assert_eq!(Load::default().validate(), Ok(()));
+        let no_zone = Load {
+            zones: 0,
+            ..Load::default()
+        };
+        let no_core = Load {
+            server_cores: Figure::assumed(0.0, "a test"),
+            ..Load::default()
+        };
+        for (wrong, named) in [(no_zone, "zones"), (no_core, "server_cores")] {
+            let refused = wrong.validate().expect_err("it cannot be used");
+            assert!(refused.to_string().contains(named), "{refused}");
         }
     }
 }

@@ -19,10 +19,12 @@ pub fn prices(path: Option<&Path>) -> anyhow::Result<Prices> {
 }
 
 pub fn load(path: Option<&Path>) -> anyhow::Result<Load> {
-    match path {
-        None => Ok(Load::default()),
-        Some(_) => read(path, ""),
-    }
+    let Some(path) = path else {
+        return Ok(Load::default());
+    };
+    let load: Load = read(Some(path), "")?;
+    load.validate()?;
+    Ok(load)
 }
 
 pub fn read<T: DeserializeOwned>(path: Option<&Path>, own: &str) -> anyhow::Result<T> {

@@ -51,9 +51,9 @@ impl Service {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let stream = super::client::connect(self.address).await?;
-        let (mut line, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(async move { drop(connection.await) });
-        let response = line
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let response = sender
             .send_request(request.body(Full::<Bytes>::from(body))?)
             .await?;
         let status = response.status();

@@ -173,7 +173,7 @@ impl Setup {
     }
 
     fn server_cores(&self) -> usize {
-        (self.load.server_cores.value as usize).max(1)
+        self.load.server_cores.value as usize
     }
 
     fn buses(&self, peak: f64) -> usize {

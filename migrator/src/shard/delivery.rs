@@ -11,16 +11,12 @@ use common::{
 };
 use ledger::{BatchKey, LedgerError, Log, Request, announce::publish};
 use resources::Resources;
+use shards::{Ended, ExtraSlots, Run};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{
-    extra_slots::ExtraSlots,
-    run::{Ended, Run},
-};
 use crate::{
     context::Migrator,
     held_shards::{Holding, Taken},
-    retag,
 };
 
 /// Before a shard goes back that could not be worked on: it comes again at once.
@@ -175,7 +171,7 @@ impl ShardInHand {
     /// Makes its tags of another batch's scores.
     async fn retag(&self, request: Request, source: BatchKey) -> Result<NextAction, ShardError> {
         tokio::select! {
-            made = retag::work(&self.migrator, request, &source, self.shard.number) => {
+            made = self.migrator.retagger.retag(request, &source, self.shard.number) => {
                 made?;
                 Ok(NextAction::Finish)
             }
@@ -291,6 +287,6 @@ async fn open(
     let Some(shard) = shard else {
         return Ok(Opened::Gone);
     };
-    let run = Run::new(migrator.clone(), request.into(), log, shard);
+    let run = Run::new(migrator.tagger.clone(), request.into(), log, shard);
     Ok(Opened::Run(Box::new(run)))
 }

@@ -1,24 +1,14 @@
 //! Shards in hand: each delivery is worked on in a task of its own.
 
 mod delivery;
-mod extra_slots;
-mod host_pauses;
-mod item;
-mod known;
-mod retry;
-mod run;
-mod schedule;
-#[cfg(test)]
-mod simulation;
-mod targets;
 
 use std::{future::pending, num::NonZeroU16, sync::Arc};
 
 use common::shutdown::Shutdown;
+use shards::{ExtraSlot, ExtraSlots};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::context::Migrator;
-use extra_slots::{ExtraSlot, ExtraSlots};
 
 /// Takes shards until `shutdown`, then waits for those in hand.
 pub async fn work(migrator: &Arc<Migrator>, shutdown: &Shutdown) {

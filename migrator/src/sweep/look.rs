@@ -2,15 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ending::{Due, ResultsDelivery};
+
 use super::{
     announcing::{Since, keep_announced},
     watched::{Next, Watched},
 };
-use crate::{
-    context::Migrator,
-    ending::{Due, ResultsDelivery, deliver, due, forecast, tell},
-    intake::take_in,
-};
+use crate::{context::Migrator, intake::take_in};
 use ledger::{BatchKey, Facts, Final, FinalStatus, LeaseKind, LedgerError, Request, Sealed, Tally};
 
 /// A list that is not whole by then will not be.
@@ -82,7 +80,7 @@ async fn look_at_ended(
     watched: &mut Watched,
 ) -> Result<Next, LedgerError> {
     let due = match &request.webhook_url {
-        Some(url) => due(migrator, key, url).await?,
+        Some(url) => migrator.webhooks.due(key, url).await?,
         None => Due::Done,
     };
     match due {
@@ -93,7 +91,7 @@ async fn look_at_ended(
         Due::After(pause) => Ok(Next::After(pause)),
         Due::Unsigned => Ok(RARELY),
         Due::Now(tried) => {
-            let telling = tell(migrator.clone(), request.clone(), tried);
+            let telling = migrator.webhooks.clone().tell(request.clone(), tried);
             let slots = &migrator.task_slots;
             watched.webhook.begin_webhook(slots, key, telling);
             Ok(ELSEWHERE)
@@ -155,7 +153,7 @@ async fn look_at_end(
         sealed,
         tally,
     };
-    let deliver = |lease| deliver(migrator.clone(), results, lease);
+    let deliver = |lease| migrator.results.clone().deliver(results, lease);
     let slots = &migrator.task_slots;
     let delivery = &mut watched.delivery;
     delivery
@@ -183,12 +181,14 @@ async fn finish(
         "batch ended"
     );
     // The next look tells who wants to know, and closes it.
+    let forecast = migrator.forecasts.forecast(request, sealed, status);
+    let forecast = forecast.await?;
     let end = Final {
         status,
         finished_s: migrator.now_s(),
         tally,
         fault: None,
-        forecast: forecast(migrator, request, sealed, status).await?,
+        forecast,
     };
     migrator.resources.ledger.finish(&key, &end).await
 }

@@ -32,18 +32,19 @@ pub async fn score(
 /// Makes pixels of a tile on a blocking thread, unless it is made of them already.
 pub async fn decode(picture: Picture) -> Result<(), Fault> {
     if !picture.is_encoded() {
-        return picture
-            .pixels()
-            .map(|_| ())
-            .map_err(|error| no_tile(error.to_string()));
+        return make_pixels(&picture).map_err(no_tile);
     }
-    let decoding = tokio::task::spawn_blocking(move || match picture.pixels() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
-    });
+    let decoding = tokio::task::spawn_blocking(move || make_pixels(&picture));
     match decoding.await {
         Ok(decoded) => decoded.map_err(no_tile),
         Err(panicked) => Err(no_tile(panicked.to_string())),
+    }
+}
+
+fn make_pixels(picture: &Picture) -> Result<(), String> {
+    match picture.pixels() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -40,14 +40,7 @@ impl World<'_> {
         job.marks.began = began;
         if by_url {
             let id = self.jobs.insert(job);
-            let at = began + nanos(costs.cached_s + costs.edge_s);
-            return self.agenda.plan(
-                at,
-                Event::Answered {
-                    job: id,
-                    degraded: false,
-                },
-            );
+            return self.answer_from_cache(id, began);
         }
         if self.scenario.fleet.admission && !self.servers[server].admits(&self.clock, job.deadline)
         {
@@ -72,6 +65,17 @@ impl World<'_> {
         self.expiring.push_back((deadline, id));
         self.plan_expiry();
         self.agenda.plan(at, Event::Fetched(id));
+    }
+
+    /// Answers what was answered before: nothing is done for it but the look.
+    fn answer_from_cache(&mut self, job: JobId, since: Nanos) {
+        let costs = &self.scenario.costs;
+        let at = since + nanos(costs.cached_s + costs.edge_s);
+        let answered = Event::Answered {
+            job,
+            degraded: false,
+        };
+        self.agenda.plan(at, answered);
     }
 
     /// Draws what a request is like. Always as many draws, so that requests stay the same whatever the fleet does.
@@ -131,7 +135,6 @@ impl World<'_> {
     pub(super) fn fetched(&mut self, id: JobId) {
         let now = self.clock.now();
         let instant = self.clock.instant();
-        let costs = &self.scenario.costs;
         let queue = self.scenario.fleet.prepare_queue;
         let Some(job) = self.jobs.get_mut(id) else {
             return;
@@ -141,14 +144,7 @@ impl World<'_> {
             self.origins.leave(job.host, visit, true, instant);
         }
         if job.cached_by_bytes {
-            let at = now + nanos(costs.cached_s + costs.edge_s);
-            return self.agenda.plan(
-                at,
-                Event::Answered {
-                    job: id,
-                    degraded: false,
-                },
-            );
+            return self.answer_from_cache(id, now);
         }
         let server = &mut self.servers[job.server];
         let waits_s = seconds(server.decoder_places.free_at().saturating_sub(now));

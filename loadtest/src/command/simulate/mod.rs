@@ -8,6 +8,7 @@ mod story;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
+use common::config::positive;
 
 use super::files;
 use crate::simulate::{Objective, Policy, Setup};
@@ -69,6 +70,7 @@ struct FleetArgs {
 
 impl FleetArgs {
     pub fn setup(&self) -> anyhow::Result<Setup> {
+        positive("--workers", self.workers)?;
         Ok(Setup {
             profile: files::profile(self.profile.as_deref())?,
             load: files::load(self.load.as_deref())?,
@@ -95,7 +97,7 @@ impl Simulate {
             Asked::Run(run) => run.run()?,
             Asked::Day(day) => day.run()?,
             Asked::Fewest(fewest) => fewest.run()?,
-            Asked::Story(story) => story.run(),
+            Asked::Story(story) => story.run()?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,6 +1,7 @@
 //! The published comparison.
 
 use clap::Args;
+use common::config::positive;
 
 use crate::simulate;
 
@@ -23,7 +24,8 @@ pub struct Story {
 }
 
 impl Story {
-    pub fn run(&self) {
+    pub fn run(&self) -> anyhow::Result<()> {
+        positive("--engines", self.engines)?;
         let steps = simulate::story(self.engines, self.shared_cores, self.seconds, self.seed);
         let old = steps.first().map_or(f64::NAN, |step| step.per_s);
         for step in &steps {
@@ -40,5 +42,6 @@ impl Story {
             self.engines,
             ours / old
         );
+        Ok(())
     }
 }

@@ -11,13 +11,13 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 
-use super::{Failure, Reply, connect};
+use super::{Failure, Reply, connect, take_place};
 
 /// A server may close a connection that waits for its next request; one that has waited so long is not used again.
 const FRESH: Duration = Duration::from_secs(4);
 
 #[derive(Debug)]
-pub struct Lines {
+pub struct Connections {
     address: SocketAddr,
     places: Semaphore,
     /// The last one used is the next one, so that no more stay open than are needed.
@@ -26,13 +26,13 @@ pub struct Lines {
 
 #[derive(Debug)]
 struct Idle {
-    line: Line,
+    connection: Connection,
     since: Instant,
 }
 
-type Line = SendRequest<Full<Bytes>>;
+type Connection = SendRequest<Full<Bytes>>;
 
-impl Lines {
+impl Connections {
     pub fn new(address: SocketAddr, connections: usize) -> Self {
         Self {
             address,
@@ -42,15 +42,11 @@ impl Lines {
     }
 
     pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, Failure> {
-        let _place = self
-            .places
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
+        let _place = take_place(&self.places).await;
         let mut request = request;
-        if let Some(mut line) = self.take_idle().await {
-            match line.try_send_request(request).await {
-                Ok(response) => return self.finish(line, response).await,
+        if let Some(mut connection) = self.take_idle().await {
+            match connection.try_send_request(request).await {
+                Ok(response) => return self.finish(connection, response).await,
                 // Not a byte of it was sent: the server had just closed.
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
@@ -58,34 +54,34 @@ impl Lines {
                 },
             }
         }
-        let mut line = self.open().await?;
-        let response = line.send_request(request).await?;
-        self.finish(line, response).await
+        let mut connection = self.open().await?;
+        let response = connection.send_request(request).await?;
+        self.finish(connection, response).await
     }
 
     async fn finish(
         &self,
-        line: Line,
+        connection: Connection,
         response: http::Response<hyper::body::Incoming>,
     ) -> Result<Reply, Failure> {
         let reply = Reply::read(response).await?;
         self.idle().push(Idle {
-            line,
+            connection,
             since: Instant::now(),
         });
         Ok(reply)
     }
 
-    async fn take_idle(&self) -> Option<Line> {
+    async fn take_idle(&self) -> Option<Connection> {
         loop {
-            let mut line = self.newest_idle()?;
-            if line.ready().await.is_ok() {
-                return Some(line);
+            let mut connection = self.newest_idle()?;
+            if connection.ready().await.is_ok() {
+                return Some(connection);
             }
         }
     }
 
-    fn newest_idle(&self) -> Option<Line> {
+    fn newest_idle(&self) -> Option<Connection> {
         let mut idle = self.idle();
         let newest = idle.pop()?;
         if newest.since.elapsed() > FRESH {
@@ -93,15 +89,15 @@ impl Lines {
             idle.clear();
             return None;
         }
-        Some(newest.line)
+        Some(newest.connection)
     }
 
-    async fn open(&self) -> Result<Line, Failure> {
+    async fn open(&self) -> Result<Connection, Failure> {
         let stream = connect(self.address).await?;
-        let (line, connection) = handshake(TokioIo::new(stream)).await?;
-        // It ends with its line; what breaks it, the exchange tells.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(line)
+        let (connection, driver) = handshake(TokioIo::new(stream)).await?;
+        // It ends with its connection; what breaks it, the exchange tells.
+        tokio::spawn(driver);
+        Ok(connection)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {

@@ -12,7 +12,10 @@ use clap::ValueEnum;
 use http::Request;
 use http_body_util::Full;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    sync::{Semaphore, SemaphorePermit},
+};
 
 pub use reply::Reply;
 
@@ -46,31 +49,37 @@ impl Failure {
 /// A service, and so many connections to it at the most. Who finds none free waits; that is a part of the latency.
 #[derive(Debug)]
 pub struct Client {
-    lines: Lines,
+    connections: Connections,
 }
 
 #[derive(Debug)]
-enum Lines {
-    H1(h1::Lines),
-    H2(h2::Lines),
+enum Connections {
+    H1(h1::Connections),
+    H2(h2::Connections),
 }
 
 impl Client {
     pub fn new(address: SocketAddr, protocol: Protocol, connections: usize) -> Self {
-        let lines = match protocol {
-            Protocol::H1 => Lines::H1(h1::Lines::new(address, connections)),
-            Protocol::H2 => Lines::H2(h2::Lines::new(address, connections)),
+        let connections = match protocol {
+            Protocol::H1 => Connections::H1(h1::Connections::new(address, connections)),
+            Protocol::H2 => Connections::H2(h2::Connections::new(address, connections)),
         };
-        Self { lines }
+        Self { connections }
     }
 
     /// From the request to the last byte of its answer.
     pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, Failure> {
-        match &self.lines {
-            Lines::H1(lines) => lines.exchange(request).await,
-            Lines::H2(lines) => lines.exchange(request).await,
+        match &self.connections {
+            Connections::H1(connections) => connections.exchange(request).await,
+            Connections::H2(connections) => connections.exchange(request).await,
         }
     }
+}
+
+/// Waits for a place among the requests that may be under way.
+async fn take_place(places: &Semaphore) -> SemaphorePermit<'_> {
+    let place = places.acquire().await;
+    place.expect("the semaphore is never closed")
 }
 
 pub async fn connect(address: SocketAddr) -> io::Result<TcpStream> {

@@ -39,7 +39,7 @@ const SHARED_KEYS: [&str; 4] = ["model", "store", "url_column", "id_column"];
 const SOURCE_KEYS: [&str; 3] = ["items", "manifest", "retag"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum BodyKind {
     Json,
     List(Format),
     /// Clients that were told nothing say nothing, or whatever they say of everything.
@@ -47,33 +47,35 @@ pub enum Kind {
 }
 
 /// By the content type.
-pub fn of(said: &str) -> Result<Kind, Fault> {
+pub fn of(said: &str) -> Result<BodyKind, Fault> {
     match said {
-        "application/json" => Ok(Kind::Json),
+        "application/json" => Ok(BodyKind::Json),
         "application/x-ndjson"
         | "application/ndjson"
         | "application/jsonl"
         | "application/x-jsonl"
         | "application/jsonlines"
-        | "application/x-jsonlines" => Ok(Kind::List(Format::Ndjson)),
-        "text/csv" | "application/csv" | "text/tab-separated-values" => Ok(Kind::List(Format::Csv)),
+        | "application/x-jsonlines" => Ok(BodyKind::List(Format::Ndjson)),
+        "text/csv" | "application/csv" | "text/tab-separated-values" => {
+            Ok(BodyKind::List(Format::Csv))
+        }
         ""
         | "*/*"
         | "text/plain"
         | "application/octet-stream"
-        | "application/x-www-form-urlencoded" => Ok(Kind::Unsaid),
+        | "application/x-www-form-urlencoded" => Ok(BodyKind::Unsaid),
         "application/vnd.apache.parquet" | "application/x-parquet" => Err(no_parquet()),
         _ => Err(unknown()),
     }
 }
 
 /// By the first bytes of the text.
-pub fn seen(head: &[u8]) -> Option<Kind> {
+pub fn seen(head: &[u8]) -> Option<BodyKind> {
     let format = looks_like(head, &Columns::default())?;
     if format == Format::Ndjson && first_key(head).is_some_and(|key| is_request(key, head)) {
-        return Some(Kind::Json);
+        return Some(BodyKind::Json);
     }
-    Some(Kind::List(format))
+    Some(BodyKind::List(format))
 }
 
 /// `first`: the key that the text begins with.
@@ -115,18 +117,27 @@ mod tests {
     #[test]
     fn what_nobody_says_is_seen() {
         for (text, kind) in [
-            (&b"{\"items\": ["[..], Some(Kind::Json)),
-            (b" {\n \"features\": [", Some(Kind::Json)),
-            (b"{\"model\": \"m\", \"items\": [", Some(Kind::Json)),
-            (b"{\"store\": \"scores\",\n\"manifest\" :", Some(Kind::Json)),
+            (&b"{\"items\": ["[..], Some(BodyKind::Json)),
+            (b" {\n \"features\": [", Some(BodyKind::Json)),
+            (b"{\"model\": \"m\", \"items\": [", Some(BodyKind::Json)),
+            (
+                b"{\"store\": \"scores\",\n\"manifest\" :",
+                Some(BodyKind::Json),
+            ),
             (
                 b"{\"model\": \"items\", \"url\": \"a\"}\n",
-                Some(Kind::List(Format::Ndjson)),
+                Some(BodyKind::List(Format::Ndjson)),
             ),
-            (b"{\"custom_id\": \"a\"", Some(Kind::List(Format::Ndjson))),
-            (b"{\"link\": \"a\"", Some(Kind::List(Format::Ndjson))),
-            (b"https://a.example/1.jpg\n", Some(Kind::List(Format::Text))),
-            (b"id;url\n1;http://a/", Some(Kind::List(Format::Csv))),
+            (
+                b"{\"custom_id\": \"a\"",
+                Some(BodyKind::List(Format::Ndjson)),
+            ),
+            (b"{\"link\": \"a\"", Some(BodyKind::List(Format::Ndjson))),
+            (
+                b"https://a.example/1.jpg\n",
+                Some(BodyKind::List(Format::Text)),
+            ),
+            (b"id;url\n1;http://a/", Some(BodyKind::List(Format::Csv))),
             (b"nonsense", None),
             (b"", None),
         ] {

@@ -8,28 +8,28 @@ use std::{
 };
 
 use common::{
+    BoxFuture,
     fault::{Code, Fault},
     shutdown::Shutdown,
     stage::Stage,
 };
 use fetch::OpenCircuit;
-use ledger::{Appended, LedgerError, Line, Log, Request, ShardItems, forecast::Measured, outcome};
+use ledger::{
+    Appended, LedgerError, Line, Log, Request, ShardItems, count_items, forecast::Measured, outcome,
+};
+use resources::Resources;
 use tokio::{
     task::{JoinError, JoinSet},
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{
-    extra_slots::ExtraSlots,
-    host_pauses::HostPauses,
-    item::{self, Done},
-    retry::{Again, again},
-    schedule::{Schedule, Try},
-    targets::{self, Target, targets},
-};
 use crate::{
-    context::Migrator,
-    metrics::{ITEMS, RETRIES},
+    BulkTagger,
+    extra_slots::ExtraSlots,
+    image::{self, Done},
+    metrics::RETRIES,
+    targets::{self, Target, targets},
+    tries::{Again, HostPauses, Schedule, Try, again},
 };
 
 /// Lines in memory before they are written down, whatever the time.
@@ -56,7 +56,7 @@ pub enum Ended {
 }
 
 pub struct Run {
-    migrator: Arc<Migrator>,
+    tagger: Arc<BulkTagger>,
     request: Arc<Request>,
     log: Log,
     shard: ShardItems,
@@ -87,13 +87,13 @@ struct Tried {
 
 impl Run {
     pub fn new(
-        migrator: Arc<Migrator>,
+        tagger: Arc<BulkTagger>,
         request: Arc<Request>,
         log: Log,
         shard: ShardItems,
     ) -> Self {
         let targets = targets(&shard.items, |at| log.is_done(shard.first + at as u64));
-        let mut schedule = Schedule::new(migrator.config.migrate_per_host);
+        let mut schedule = Schedule::new(tagger.config.migrate_per_host);
         for (number, target) in targets.iter().enumerate() {
             schedule.add(&target.host, Try::first(number));
         }
@@ -102,7 +102,7 @@ impl Run {
         // The first look comes before the first image.
         let looked = now.checked_sub(LOOK_EVERY).unwrap_or(now);
         let mut run = Self {
-            migrator,
+            tagger,
             request,
             log,
             shard,
@@ -127,7 +127,7 @@ impl Run {
         let log = &self.log;
         for at in targets::wrong(&self.shard.items, |at| log.is_done(first + at as u64)) {
             if let Some(fault) = self.shard.items[at].fault() {
-                metrics::counter!(ITEMS, "code" => fault.code.name()).increment(1);
+                count_items(Some(fault.code), 1);
                 let measured = self.measured(Duration::ZERO);
                 self.tell_one(at, &Err((fault, 0)), measured.as_ref());
             }
@@ -149,7 +149,17 @@ impl Run {
         self.lines.push(line);
     }
 
-    pub async fn go(
+    /// Works until every item is done, until `republish_at`, or until `stop`.
+    pub fn go<'a>(
+        self,
+        extra_slots: &'a ExtraSlots,
+        republish_at: Instant,
+        stop: &'a Shutdown,
+    ) -> BoxFuture<'a, Result<Ended, LedgerError>> {
+        Box::pin(self.work(extra_slots, republish_at, stop))
+    }
+
+    async fn work(
         mut self,
         extra_slots: &ExtraSlots,
         republish_at: Instant,
@@ -163,7 +173,7 @@ impl Run {
             }
             if now >= self.looked + LOOK_EVERY {
                 self.looked = now;
-                if let Some(code) = self.migrator.ended_by(&self.request).await? {
+                if let Some(code) = self.ended_early().await? {
                     self.give_up(code);
                 }
             }
@@ -192,6 +202,12 @@ impl Run {
         }
     }
 
+    /// Returns why the batch ends before its items do, where it does.
+    async fn ended_early(&self) -> Result<Option<Code>, LedgerError> {
+        let Resources { ledger, bus, .. } = &self.tagger.resources;
+        ledger.ended_early(&self.request, bus.now_s()).await
+    }
+
     /// Returns whether nothing can be done for a while, since images failed. What was put off for want of room would only want
     /// more of it, and a host that backs off more rest.
     fn only_waits(&self, now: Instant) -> bool {
@@ -199,7 +215,7 @@ impl Run {
     }
 
     fn start(&mut self, now: Instant) {
-        while self.under_way.len() < self.migrator.config.migrate_items
+        while self.under_way.len() < self.tagger.config.migrate_items
             && let Some(next) = self.schedule.start(now)
         {
             self.start_one(next);
@@ -213,8 +229,8 @@ impl Run {
         let job = next.job_id(&self.request.key().job(line), self.nonce);
         let begun = std::time::Instant::now();
         let fetched = Arc::new(OnceLock::new());
-        let tag = item::tag(
-            self.migrator.clone(),
+        let tag = image::tag(
+            self.tagger.clone(),
             self.request.clone(),
             job,
             self.shard.items[first].url.clone(),
@@ -255,13 +271,7 @@ impl Run {
     fn failed(&mut self, tried: Try, fault: Fault) {
         let target = &self.targets[tried.target];
         let circuit = self.open_circuit(target);
-        match again(
-            &self.migrator.config,
-            tried,
-            &fault,
-            circuit,
-            rand::random(),
-        ) {
+        match again(&self.tagger.config, tried, &fault, circuit, rand::random()) {
             Again::After(next, pause) => {
                 let now = Instant::now();
                 if circuit.is_some_and(|circuit| circuit.backs_off) {
@@ -276,7 +286,7 @@ impl Run {
 
     /// Returns the state of a target's host, which may not back off for ever.
     fn open_circuit(&self, target: &Target) -> Option<OpenCircuit> {
-        let fetcher = &self.migrator.resources.fetcher;
+        let fetcher = &self.tagger.resources.fetcher;
         let tenant = self.request.tenant.as_str().into();
         let url = &self.shard.items[target.items[0]].url;
         let circuit = fetcher.open_circuit(url, &tenant)?;
@@ -288,10 +298,7 @@ impl Run {
     }
 
     fn tell(&mut self, target: usize, became: &Became) {
-        let code = match became {
-            Ok(_) => "ok",
-            Err((fault, _)) => fault.code.name(),
-        };
+        let failed = became.as_ref().err().map(|(fault, _)| fault.code);
         let mut measured = self.measured(self.targets[target].fetching);
         let items = std::mem::take(&mut self.targets[target].items);
         for at in items {
@@ -300,7 +307,7 @@ impl Run {
             if let Some(measured) = &mut measured {
                 measured.fetch_ms = 0;
             }
-            metrics::counter!(ITEMS, "code" => code).increment(1);
+            count_items(failed, 1);
         }
     }
 
@@ -308,9 +315,9 @@ impl Run {
     fn measured(&self, fetching: Duration) -> Option<Measured> {
         self.request.dry_run?;
         Some(Measured {
-            finished_ms: self.migrator.resources.bus.now_us() / 1_000,
+            finished_ms: self.tagger.resources.bus.now_us() / 1_000,
             fetch_ms: fetching.as_millis() as u64,
-            by: self.migrator.dispatcher.name().to_owned(),
+            by: self.tagger.dispatcher.name().to_owned(),
         })
     }
 
@@ -324,7 +331,7 @@ impl Run {
 
     /// Takes in what is under way, for a while, and starts nothing.
     async fn republish(mut self) -> Result<Ended, LedgerError> {
-        let until = Instant::now() + self.migrator.config.drain();
+        let until = Instant::now() + self.tagger.config.drain();
         self.schedule.drain();
         while let Ok(Some(ended)) = timeout_at(until, self.under_way.join_next()).await {
             self.ended(ended);

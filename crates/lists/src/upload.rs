@@ -4,6 +4,7 @@ use std::{io, time::Duration};
 
 use axum::{body::Body, http::HeaderMap};
 use common::{
+    budget::Budget,
     fault::{Code, Fault},
     stage::Stage,
     unpack::{NoRoom, NotUnpacked, peek},
@@ -18,8 +19,6 @@ use tokio::{
 use tokio_util::io::{ReaderStream, StreamReader};
 use web::request::{encoding, too_slow};
 
-use crate::state::AppState;
-
 /// So much of a list shows what it is: a whole header.
 const HEAD_BYTES: usize = 4 * 1024;
 
@@ -31,10 +30,15 @@ pub struct Upload {
 }
 
 impl Upload {
-    pub async fn open(app: &AppState, headers: &HeaderMap, body: Body) -> Result<Self, Fault> {
-        let idle = Duration::from_millis(app.config.body_timeout_ms);
+    /// `idle`: the longest pause between two pieces of the body. What is unpacked of it counts in `budget`.
+    pub async fn open(
+        budget: &Budget,
+        idle: Duration,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, Fault> {
         let packed = arriving(body, idle);
-        let text = plain(packed, encoding(headers)?, &app.resources.budget).await;
+        let text = plain(packed, encoding(headers)?, budget).await;
         let text = BufReader::new(text.map_err(|error| fault(&error))?);
         Ok(Self {
             head: Vec::new(),

@@ -5,6 +5,6 @@ mod deliver;
 mod forecast;
 mod webhooks;
 
-pub use deliver::{ResultsDelivery, deliver};
-pub use forecast::forecast;
-pub use webhooks::{Due, due, tell};
+pub use deliver::{Results, ResultsDelivery};
+pub use forecast::Forecasts;
+pub use webhooks::{Due, Webhooks, describe_metrics};

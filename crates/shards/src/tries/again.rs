@@ -11,7 +11,7 @@ use common::{
 use fetch::OpenCircuit;
 
 use super::schedule::Try;
-use crate::MigratorConfig;
+use crate::ShardConfig;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause of what is put off, in first pauses.
@@ -28,7 +28,7 @@ pub enum Again {
 /// `spread`: 0 to 1, so that what failed together is not tried again together.
 /// `host`: whether the circuit of the image's host is open by now.
 pub fn again(
-    config: &MigratorConfig,
+    config: &ShardConfig,
     tried: Try,
     fault: &Fault,
     host: Option<OpenCircuit>,
@@ -97,11 +97,11 @@ mod tests {
     #[derive(Parser)]
     struct Settings {
         #[command(flatten)]
-        migrate: MigratorConfig,
+        shard: ShardConfig,
     }
 
     fn tries(code: Code, host: Option<OpenCircuit>) -> Vec<Duration> {
-        let config = Settings::parse_from(["test"]).migrate;
+        let config = Settings::parse_from(["test"]).shard;
         let fault = Fault::new(code, Stage::Fetch, "");
         let mut next = Try::default();
         let mut pauses = Vec::new();

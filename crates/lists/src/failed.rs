@@ -26,12 +26,12 @@ pub enum Only {
 pub struct Failed {
     pub of: BatchKey,
     pub shards: u32,
-    pub wanted: Wanted,
+    pub filter: FailureFilter,
 }
 
 /// What has to be true of a failure, all of it.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct FailureFilter {
     pub only: Only,
     /// Those of this cause alone.
     pub code: Option<Code>,
@@ -59,7 +59,7 @@ impl Failed {
         ledger: &Ledger,
         reading: &Budget,
     ) -> impl Stream<Item = Result<Row, Stopped>> + Send {
-        let Self { of, shards, wanted } = self;
+        let Self { of, shards, filter } = self;
         let ledger = ledger.clone();
         let reading = reading.clone();
         let pieces = stream::once(async move {
@@ -72,24 +72,24 @@ impl Failed {
             .try_flatten()
             .map_err(|error| Stopped::from(unavailable(error)));
         chunks
-            .map_ok(move |chunk| stream::iter(rows(&chunk, &wanted)))
+            .map_ok(move |chunk| stream::iter(rows(&chunk, &filter)))
             .try_flatten()
     }
 }
 
 /// A part has whole lines.
-fn rows(chunk: &[u8], wanted: &Wanted) -> Vec<Result<Row, Stopped>> {
+fn rows(chunk: &[u8], filter: &FailureFilter) -> Vec<Result<Row, Stopped>> {
     let lines = chunk
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty());
     let read = lines.map(|line| match serde_json::from_slice::<Line>(line) {
-        Ok(line) => Ok(wanted.is_met_by(&line).then(|| line.into_row())),
+        Ok(line) => Ok(filter.is_met_by(&line).then(|| line.into_row())),
         Err(_) => Err(Stopped::Content(Fault::bug(Stage::Admit))),
     });
     read.filter_map(Result::transpose).collect()
 }
 
-impl Wanted {
+impl FailureFilter {
     fn is_met_by(&self, line: &Line) -> bool {
         let fits = match self.only {
             Only::All => line.error.code != Code::InvalidRow.name(),

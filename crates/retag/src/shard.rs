@@ -13,8 +13,11 @@ use scores::{Row, Rows, TableError};
 use tags::{Prepared, Scored, TagRules, unpack};
 use vocabulary::Vocabulary;
 
-use super::{Work, lines};
-use crate::labels::{Labels, TagTexts};
+use crate::{
+    Work,
+    labels::{Labels, TagTexts},
+    lines,
+};
 
 /// About as much as a line with ten tags takes.
 const LINE_BYTES: usize = 2_500;
@@ -96,7 +99,7 @@ fn labels_of(work: &Work, origin: Origin<'_>) -> Found<Arc<Labels>> {
     if let Some(code) = work.given_up {
         return Err(Fault::new(code, Stage::Admit, code.title()));
     }
-    let known = &work.migrator.labels_of_models;
+    let known = &work.labels;
     let Origin { model, version, .. } = origin;
     let labels = known.of(model).map_err(|error| {
         tracing::warn!(%error, model, "a model's labels cannot be read");

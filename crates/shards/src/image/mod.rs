@@ -1,5 +1,7 @@
 //! One image, once: fetched, prepared, and tagged by a worker with low priority.
 
+mod known;
+
 use std::{
     iter,
     sync::{Arc, OnceLock},
@@ -22,8 +24,8 @@ use prepare::Prepared;
 use serde_json::Value;
 use tokio::time;
 
-use super::known::{ImageFile, Known, Read};
-use crate::context::Migrator;
+use crate::BulkTagger;
+use known::{ImageFile, Known, Read};
 
 /// The longest wait for a download and for a decoding process; both have limits of their own.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -61,13 +63,13 @@ impl Done {
 ///
 /// `fetched`: set once the download is done.
 pub async fn tag(
-    migrator: Arc<Migrator>,
+    tagger: Arc<BulkTagger>,
     request: Arc<Request>,
     job: String,
     url: String,
     fetched: Arc<OnceLock<Instant>>,
 ) -> Result<Done, Fault> {
-    let resources = &migrator.resources;
+    let resources = &tagger.resources;
     let exif = resources.exif_rule(request.asked.features);
     let model = resources.fleet.model(request.model.as_deref()).await?;
     resources.fleet.expect_readers(request.asked.version())?;
@@ -91,10 +93,10 @@ pub async fn tag(
     };
     let _ = fetched.set(Instant::now());
     let digest = file.digest;
-    let mut prepared = prepare(&migrator, file, models.tiles()).await?;
+    let mut prepared = prepare(&tagger, file, models.tiles()).await?;
     prepared.facts.keep_exif_if(request.asked.features.exif);
     let facts = prepared.facts.clone();
-    let mut tagged = ask_worker(&migrator, &request, job, models, prepared).await?;
+    let mut tagged = ask_worker(&tagger, &request, job, models, prepared).await?;
     let scores = tagged.scores.take();
     let scored = request.asked.features.scores.then(|| Scored {
         model: tagged.model.clone(),
@@ -125,23 +127,23 @@ impl Models {
 
 /// Has a worker tag the picture, once its turn among those of all migrators has come.
 async fn ask_worker(
-    migrator: &Migrator,
+    tagger: &BulkTagger,
     request: &Request,
     id: String,
     models: Models,
     prepared: Prepared,
 ) -> Result<Tagged, Fault> {
-    let _slot = migrator.share.take().await;
+    let _slot = tagger.share.take().await;
     let key = ResultKey {
         tenant: request.tenant.clone(),
         id,
     };
-    let dispatcher = &migrator.dispatcher;
+    let dispatcher = &tagger.dispatcher;
     let name = &models.own.id.name;
     let mut job = dispatcher.job(key, name, request.asked.clone(), prepared.tile);
     job.also = AuxiliaryTile::all(models.beside, prepared.also);
     job.carry(prepared.pixels);
-    let deadline = time::Instant::now() + migrator.config.job_timeout();
+    let deadline = time::Instant::now() + tagger.config.job_timeout();
     let returned = dispatcher
         .submit_and_wait(Priority::Bulk, job, Instant::now(), deadline)
         .await?;
@@ -154,16 +156,16 @@ fn told(facts: Facts, tagged: Tagged, exif: Option<ExifRule>) -> Value {
 }
 
 async fn prepare(
-    migrator: &Migrator,
+    tagger: &BulkTagger,
     file: ImageFile,
     specs: Vec<TileSpec>,
 ) -> Result<Prepared, Fault> {
     let ImageFile { bytes, sent, .. } = file;
-    let Ok(_turn) = migrator.preparing.acquire().await else {
+    let Ok(_turn) = tagger.preparing.acquire().await else {
         return Err(stopping());
     };
     let until = time::Instant::now() + PATIENCE;
-    let decoders = &migrator.resources.prepare;
+    let decoders = &tagger.resources.prepare;
     decoders
         .tiles(bytes, specs, until, |impact| sent.decoded(impact))
         .await
