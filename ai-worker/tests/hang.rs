@@ -80,7 +80,7 @@ fn worker_that_hangs() {
             .publish(JobQueue::Tagging, Priority::Realtime, message)
             .await
             .expect("there is room");
-        let ended = tokio::time::timeout(Duration::from_secs(30), harness.worker).await;
+        let ended = tokio::time::timeout(PATIENCE, harness.worker).await;
         let ended = ended.expect("the watchdog looks").expect("no panic");
         // Un-acked; once its task is gone, it is there for another worker.
         let queue = &harness.queue;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use bytes::Bytes;
 use common::bus::{Bucket, Bus, BusConfig, BusError, Inbox, ResultKey, Waiter};
 use common::seal::Seal;
-use testing::servers::{Redis, eventually, unique};
+use testing::servers::{PATIENCE, Redis, eventually, unique};
 use tokio::{sync::OnceCell, time::timeout};
 
 const RESULT_TTL_S: u64 = 2;
@@ -473,7 +473,7 @@ async fn store(bus: &Bus, inbox: &Inbox, id: &str, payload: &str) {
 }
 
 async fn result(waiter: &mut Waiter) -> Bytes {
-    timeout(Duration::from_secs(20), waiter.result())
+    timeout(PATIENCE, waiter.result())
         .await
         .expect("it comes")
         .expect("the inbox is open")

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::bus::{Bus, BusConfig, BusError, Inbox, ResultKey, Waiter};
-use testing::servers::{Mode, Redis, TcpProxy, eventually, unique};
+use testing::servers::{Mode, PATIENCE, Redis, TcpProxy, eventually, unique};
 use tokio::time::timeout;
 
 /// After a failover, results are stored again within this time; a busy machine needs some of it.
@@ -198,7 +198,7 @@ async fn store_at_last(bus: &Bus, inbox: &Inbox, id: &str) {
 }
 
 async fn result(waiter: &mut Waiter) -> Bytes {
-    timeout(Duration::from_secs(20), waiter.result())
+    timeout(PATIENCE, waiter.result())
         .await
         .expect("it comes")
         .expect("the inbox is open")

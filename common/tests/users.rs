@@ -9,10 +9,8 @@ use common::{
 };
 use lapin::{Channel, Connection, ConnectionProperties, options, types::FieldTable};
 use tempfile::TempDir;
-use testing::servers::{RabbitMq, Redis};
+use testing::servers::{PATIENCE, RabbitMq, Redis};
 use tokio::time::timeout;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A file of deploy/, where every user's password is its name in capitals.
 fn deployed(file: &str) -> String {

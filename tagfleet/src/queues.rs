@@ -9,8 +9,9 @@ use resources::connecting;
 
 use crate::models::ServedModels;
 
-/// A broker that is starting is waited for. Whoever started this command does so again.
-const WAITED: Duration = Duration::from_secs(10);
+/// A broker that is starting is waited for, and takes half a minute on a busy machine. Whoever started this command does so
+/// again.
+const WAITED: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 pub struct Queues {

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use identity::NewKey;
 use tempfile::TempDir;
-use testing::pictures::photo;
+use testing::{pictures::photo, servers::PATIENCE};
 
 use crate::{
     harness::Harness,
@@ -171,7 +171,7 @@ async fn a_revocation_needs_no_restart_whatever_the_file_was_in_between() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let reply = tokio::time::timeout(Duration::from_secs(10), revoked)
+    let reply = tokio::time::timeout(PATIENCE, revoked)
         .await
         .expect("the file is read again");
     reply.is_problem(401, "key_revoked");

@@ -17,7 +17,7 @@ use common::{
     shutdown::Shutdown,
 };
 use shards::*;
-use testing::servers::{RabbitMq, eventually, unique};
+use testing::servers::{PATIENCE, RabbitMq, eventually, unique};
 use tokio::{sync::OnceCell, time::timeout};
 
 const MAX_LENGTH: u32 = 10;
@@ -377,7 +377,7 @@ async fn a_poison_job_takes_no_mates_along(queue: &Queue) {
         let mut worker = consume(queue, 8);
         loop {
             let mut hands = Vec::new();
-            let first = timeout(Duration::from_secs(20), worker.next()).await;
+            let first = timeout(PATIENCE, worker.next()).await;
             let mut received =
                 first.unwrap_or_else(|_| panic!("no work comes: {jobs:?} are left, dead {dead:?}"));
             while let Some(Received::Delivery(delivery)) = received {
@@ -622,9 +622,7 @@ fn consume(queue: &Queue, prefetch: u16) -> Consumer {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future)
-        .await
-        .expect("it comes")
+    timeout(PATIENCE, future).await.expect("it comes")
 }
 
 async fn delivered(consumer: &mut Consumer) -> Delivery {

@@ -14,7 +14,7 @@ use common::{
     },
     shutdown::Shutdown,
 };
-use testing::servers::{Mode, RabbitMq, TcpProxy, eventually, unique};
+use testing::servers::{Mode, PATIENCE, RabbitMq, TcpProxy, eventually, unique};
 use tokio::{
     sync::{Mutex, MutexGuard, OnceCell},
     time::timeout,
@@ -68,7 +68,7 @@ async fn shards_outlive_the_broker() {
             .await
             .expect("there is room");
     }
-    let held = timeout(Duration::from_secs(20), consumer.next())
+    let held = timeout(PATIENCE, consumer.next())
         .await
         .expect("in time")
         .expect("a shard");
@@ -80,7 +80,7 @@ async fn shards_outlive_the_broker() {
     );
     let mut seen = Vec::new();
     for _ in 0..2 {
-        let shard = timeout(Duration::from_secs(30), consumer.next())
+        let shard = timeout(PATIENCE, consumer.next())
             .await
             .expect("in time")
             .expect("a shard");
@@ -295,9 +295,7 @@ async fn publish_is_ok(queue: &Queue) -> bool {
 }
 
 async fn delivered(consumer: &mut Consumer) -> Delivery {
-    let received = timeout(Duration::from_secs(40), consumer.next())
-        .await
-        .expect("it comes");
+    let received = timeout(PATIENCE, consumer.next()).await.expect("it comes");
     match received.expect("the consumer goes on") {
         Received::Delivery(delivery) => delivery,
         other => panic!("expected a delivery, got {other:?}"),

@@ -38,6 +38,8 @@ use topology::{QueueRole, Topology};
 
 /// For all tasks to say good-bye to the broker.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// A cluster whose nodes share a busy processor takes seconds to make a quorum queue.
+const SET_UP_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Debug)]
 pub struct Rabbit {
@@ -221,7 +223,7 @@ impl fmt::Debug for Broker {
 async fn within<T, E: Into<QueueError>>(
     steps: impl Future<Output = Result<T, E>>,
 ) -> Result<T, QueueError> {
-    match tokio::time::timeout(Duration::from_secs(5), steps).await {
+    match tokio::time::timeout(SET_UP_WITHIN, steps).await {
         Ok(done) => done.map_err(Into::into),
         Err(_) => Err(QueueError::Unavailable(
             "the broker does not answer".to_owned(),
