@@ -206,7 +206,11 @@ fn judge(jpeg: &[u8], found: &Damage) -> Result<Vec<Warning>, Fault> {
     };
     let mut warnings = match walked {
         Some(Walk::Broken { sound }) => damage::of_share(sound, Warning::Damaged, "JPEG")?,
-        Some(Walk::Ended { there }) => damage::of_share(there, Warning::Truncated, "JPEG")?,
+        Some(Walk::Ended {
+            there,
+            is_closed: true,
+        }) if !damage::is_too_little(there) => return Err(shifted()),
+        Some(Walk::Ended { there, .. }) => damage::of_share(there, Warning::Truncated, "JPEG")?,
         Some(Walk::Sound) | None => by_rows(found)?,
     };
     if found.lacks_details() && !warnings.contains(&Warning::Truncated) {
@@ -217,6 +221,12 @@ fn judge(jpeg: &[u8], found: &Damage) -> Result<Vec<Warning>, Fault> {
         warnings.push(Warning::Damaged);
     }
     Ok(warnings)
+}
+
+/// No download ends so, since its end marker is there.
+fn shifted() -> Fault {
+    let detail = "The JPEG is damaged: it has fewer blocks than its size wants, and where they are missing nobody can tell.";
+    crate::fault(Code::ImageInvalid, detail)
 }
 
 /// By what the library has seen.

@@ -9,21 +9,21 @@ use super::{
 };
 
 const EOI: u8 = 0xd9;
-/// Twice what the brightest or darkest block has.
-const MOST_MEAN: f32 = 2_048.0;
+/// What the brightest or darkest block has, before it is rounded to a step.
+const MOST_MEAN: f32 = 1_024.0;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Walk {
     /// Each block is what an encoder may write.
     Sound,
-    /// The file ends after this share of its blocks.
-    Ended { there: f64 },
+    /// The blocks end after this share of them. `is_closed`: though the file goes on to its end marker.
+    Ended { there: f64, is_closed: bool },
     /// So large a share comes before the first block that is none.
     Broken { sound: f64 },
 }
 
 enum Stop {
-    Ended,
+    Ended { is_closed: bool },
     Broken,
 }
 
@@ -49,7 +49,10 @@ pub fn walk(jpeg: &[u8]) -> Option<Walk> {
         let share = unit as f64 / units as f64;
         match read_unit(&mut components, &mut bits) {
             Ok(()) => {}
-            Err(Stop::Ended) => return Some(Walk::Ended { there: share }),
+            Err(Stop::Ended { is_closed }) => {
+                let there = share;
+                return Some(Walk::Ended { there, is_closed });
+            }
             Err(Stop::Broken) => return Some(Walk::Broken { sound: share }),
         }
     }
@@ -105,7 +108,8 @@ fn read_unit(components: &mut [Component<'_>], bits: &mut Bits<'_>) -> Result<()
 /// A marker that has more behind it and is not the file's end was data once.
 fn stop_at(rest: &[u8]) -> Stop {
     match rest {
-        [] | [_] | [_, EOI, ..] => Stop::Ended,
+        [] | [_] => Stop::Ended { is_closed: false },
+        [_, EOI, ..] => Stop::Ended { is_closed: true },
         _ => Stop::Broken,
     }
 }
@@ -116,10 +120,8 @@ impl Component<'_> {
         let size = self.dc.symbol(bits)?;
         (size.zeros() == 0 && size.bits() <= 11).then_some(())?;
         self.last = self.last.checked_add(bits.number(size.bits()))?;
-        (self.last as f32 * self.step)
-            .abs()
-            .le(&MOST_MEAN)
-            .then_some(())?;
+        let mean = (self.last as f32 * self.step).abs();
+        (mean <= MOST_MEAN + self.step).then_some(())?;
         pass_rest(self.ac, 1, bits)
     }
 }
