@@ -70,7 +70,8 @@ impl Colours {
             None => false,
         };
         let is_read = if is_float {
-            depth == 32
+            // Grey ones are measurements, which have any range.
+            depth == 32 && kind != Kind::Grey
         } else {
             matches!(depth, 1 | 2 | 4 | 8 | 16 | 32)
         };
@@ -87,7 +88,7 @@ impl Colours {
         })
     }
 
-    /// Of a pixel in `append`'s rows.
+    /// Those of a pixel in `append`'s rows.
     pub fn channels(&self) -> usize {
         if self.kind == Kind::Cmyk { 4 } else { 3 }
     }
@@ -130,7 +131,7 @@ impl Colours {
     /// Each sample in eight bits.
     fn narrow(&self, row: &[u8], samples: usize, to: &mut Vec<u8>) {
         match (self.depth, self.is_float) {
-            (8, _) => to.extend_from_slice(&row[..samples]),
+            (8, _) => to.extend_from_slice(row.get(..samples).unwrap_or(row)),
             (16, _) => to.extend(row.as_chunks::<2>().0.iter().map(|sample| {
                 // Rounded, and all of it is white.
                 ((u32::from(u16::from_ne_bytes(*sample)) + 128) / 257) as u8
@@ -190,7 +191,7 @@ fn is_float(formats: &[u16]) -> Option<bool> {
     let first = *formats.first()?;
     let all_alike = formats.iter().all(|format| *format == first);
     match SampleFormat::from_u16(first) {
-        // Of which nothing is known.
+        // Nothing is known of them.
         Some(SampleFormat::Uint | SampleFormat::Void) if all_alike => Some(false),
         Some(SampleFormat::IEEEFP) if all_alike => Some(true),
         _ => None,

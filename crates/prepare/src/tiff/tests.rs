@@ -276,3 +276,33 @@ fn what_is_large_goes_by_in_strips() {
     let made = crate::tile(&tiff(&[page]), SPEC, &limits).expect("a page");
     assert_eq!((made.facts.width, made.facts.height), (4_960, 7_016));
 }
+
+#[test]
+fn nonsense_never_panics() {
+    let mut apart = Page::new(2, 8, 3, Vec::new()).with(284, SHORT, &[2]);
+    apart.strips = (0..3).map(|_| vec![50; (SIDE * SIDE) as usize]).collect();
+    let mut tiles = Page::new(1, 8, 1, vec![9; 64 * 64 * 4])
+        .with(322, LONG, &[64])
+        .with(323, LONG, &[64]);
+    tiles.entries.retain(|(tag, ..)| *tag != 278);
+    let pages = [
+        Page::new(2, 8, 3, rgb()),
+        apart,
+        tiles,
+        Page::new(0, 1, 1, vec![0x5a; (SIDE * SIDE / 8) as usize]),
+        Page::new(2, 8, 4, vec![80; (SIDE * SIDE * 4) as usize]).with(338, SHORT, &[1]),
+    ];
+    let mut state = 5_u32;
+    for page in pages {
+        let file = tiff(&[page]);
+        for _ in 0..300 {
+            let mut broken = file.clone();
+            for _ in 0..2 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let at = (state >> 8) as usize % 300;
+                broken[at] = (state >> 24) as u8;
+            }
+            let _ = crate::tile(&broken, SPEC, &LIMITS);
+        }
+    }
+}

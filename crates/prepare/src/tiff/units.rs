@@ -117,7 +117,7 @@ impl<'a, 'b> Units<'a, 'b> {
         let layout = self.tiff.image_coding_unit_layout(unit)?;
         let (width, height) = self.tiff.chunk_data_dimensions(number as u32);
         let mut bytes = vec![UNTOUCHED; layout.complete_len];
-        let row_stride = layout.row_stride.map_or(layout.complete_len, usize::from);
+        let row_stride = layout.row_stride.map_or(1, usize::from);
         if let Err(error) = self.tiff.read_coding_unit_bytes(unit, &mut bytes) {
             if matches!(
                 error,
@@ -126,7 +126,7 @@ impl<'a, 'b> Units<'a, 'b> {
                 return Err(error);
             }
             let lost = self.keep_what_came(&mut bytes, row_stride);
-            // Of planes there are as many rows again.
+            // Each plane has as many rows.
             let share = (lost.min(height as usize) * width as usize) as f64 / whole;
             let end = self.ends.get(number).copied().unwrap_or(u64::MAX);
             if end > self.file.len() as u64 {
