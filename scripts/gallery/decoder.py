@@ -30,7 +30,7 @@ class Decoder:
 
     def ask(self, file):
         """What the decoder says of a file: the picture's facts with its pixels, or the fault."""
-        head = msgpack.packb({"spec": self.spec, "limits": LIMITS, "file_bytes": len(file)})
+        head = msgpack.packb({"specs": [self.spec], "limits": LIMITS, "file_bytes": len(file)})
         self.process.stdin.write(struct.pack(">I", len(head)) + head + file)
         self.process.stdin.flush()
         (length,) = struct.unpack(">I", self.read(4))

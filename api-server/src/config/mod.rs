@@ -53,8 +53,8 @@ pub struct ApiConfig {
     #[arg(long, env = "TAGFLEET_CORS_ALLOW_ORIGINS", value_delimiter = ',')]
     pub cors_allow_origin: Vec<String>,
 
-    /// Largest image in a request body, bytes (a JSON body may be a third larger: base64)
-    #[arg(long, env = "TAGFLEET_MAX_BODY_BYTES", default_value_t = 20_000_000)]
+    /// Largest image in a request body, bytes: as large as what is fetched (a JSON body may be a third larger: base64)
+    #[arg(long, env = "TAGFLEET_MAX_BODY_BYTES", default_value_t = 64_000_000)]
     pub max_body_bytes: usize,
 
     /// Time for a request that names no `timeout_ms`, milliseconds

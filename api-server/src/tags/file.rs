@@ -122,6 +122,20 @@ pub async fn from_body(app: &AppState, body: Body, deadline: Instant) -> Result<
         patience: Duration::from_millis(app.config.body_timeout_ms),
         stage: Stage::Fetch,
     };
-    let (bytes, held) = read_body(&app.resources.budget, body, limits, Some(deadline)).await?;
+    let read = read_body(&app.resources.budget, body, limits, Some(deadline)).await;
+    let (bytes, held) = read.map_err(advised)?;
     Ok(held.with(bytes))
+}
+
+/// Says what to do with a picture that is too large to send.
+pub fn advised(fault: Fault) -> Fault {
+    if fault.code != Code::BodyTooLarge {
+        return fault;
+    }
+    let detail = format!(
+        "{} Send it smaller: models look at a few hundred pixels, so nothing is lost with 2,048 on its long side. \
+         Of a camera RAW, send the JPEG.",
+        fault.detail
+    );
+    Fault { detail, ..fault }
 }

@@ -26,7 +26,10 @@ use tokio::time::timeout;
 use url::form_urlencoded;
 use web::request::{self, MediaType, parse_query};
 
-use super::request::{RequestOptions, TagForm};
+use super::{
+    file,
+    request::{RequestOptions, TagForm},
+};
 use crate::state::AppState;
 
 const MAX_PARTS: usize = 16;
@@ -39,6 +42,10 @@ const FORM_EXTRA_BYTES: usize = 2 * MAX_UNPARSED_BYTES;
 
 const IMAGE: &str = "image";
 
+fn too_large(max_bytes: usize) -> Fault {
+    file::advised(request::too_large(Stage::Fetch, max_bytes))
+}
+
 pub async fn read(app: &AppState, parts: &Parts, body: Body) -> Result<TagForm, Fault> {
     let max_image_bytes = app.config.max_body_bytes;
     let cap = max_image_bytes.saturating_add(FORM_EXTRA_BYTES);
@@ -46,7 +53,7 @@ pub async fn read(app: &AppState, parts: &Parts, body: Body) -> Result<TagForm, 
     let announced = request::length(&body, cap);
     let room = app.resources.budget.room(announced, 1, Stage::Fetch)?;
     if body.size_hint().lower() > cap as u64 {
-        return Err(request::too_large(Stage::Fetch, max_image_bytes));
+        return Err(too_large(max_image_bytes));
     }
     let fed = Arc::<AtomicUsize>::default();
     let sizes = SizeLimit::new()
@@ -182,11 +189,9 @@ impl Form {
 
     fn fault(&self, error: Error) -> Fault {
         match error {
-            Error::StreamSizeExceeded { .. } => {
-                request::too_large(Stage::Fetch, self.max_image_bytes)
-            }
+            Error::StreamSizeExceeded { .. } => too_large(self.max_image_bytes),
             Error::FieldSizeExceeded { field_name, .. } => match field_name.unwrap_or_default() {
-                name if name == IMAGE => request::too_large(Stage::Fetch, self.max_image_bytes),
+                name if name == IMAGE => too_large(self.max_image_bytes),
                 name => invalid(format!(
                     "`{name}` is longer than any option; the image's part is named `image`."
                 )),

@@ -19,7 +19,7 @@ use web::{
 };
 
 use super::{
-    form,
+    file, form,
     request::{ImageOrigin, ImageSource, RequestOptions, TagRequest, Wanted},
 };
 use crate::state::AppState;
@@ -111,7 +111,8 @@ async fn read_json(
         patience: Duration::from_millis(config.body_timeout_ms),
         stage: Stage::Admit,
     };
-    let (json, held) = read_body(&app.resources.budget, body, limits, None).await?;
+    let read = read_body(&app.resources.budget, body, limits, None).await;
+    let (json, held) = read.map_err(file::advised)?;
     let longest = Duration::from_millis(config.max_timeout_ms.into());
     let request = parse(app, json, arrived + longest).await?;
     let (image, options) = request.split();

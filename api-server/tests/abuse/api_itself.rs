@@ -197,7 +197,7 @@ async fn newline_in_client_ref(suite: &Suite) {
     assert_eq!(lines[0]["client_ref"], text);
 }
 
-const CAP_BYTES: usize = 20_000_000;
+const CAP_BYTES: usize = 64_000_000;
 
 async fn body_over_the_cap(suite: &Suite) {
     suite

@@ -10,6 +10,11 @@ use crate::fault;
 /// The share that has to be there.
 const ENOUGH: f64 = 0.9;
 
+/// Returns whether a picture of which such a share is there is refused.
+pub fn is_too_little(there: f64) -> bool {
+    there < ENOUGH
+}
+
 /// Judges a picture whose first rows came.
 pub fn of_rows(done: u32, all: u32, warning: Warning) -> Result<Vec<Warning>, Fault> {
     of_share(f64::from(done) / f64::from(all.max(1)), warning, "image")

@@ -27,6 +27,7 @@ mod rows;
 mod sniff;
 #[cfg(test)]
 mod tests;
+mod tiff;
 mod tile;
 mod webp;
 
@@ -110,6 +111,7 @@ pub fn picture(file: &[u8], specs: &[TileSpec], limits: &Limits) -> Result<Pictu
         Format::Jpeg => jpeg::decode(file, spec, limits)?,
         Format::Png => png::decode(file, spec, limits)?,
         Format::Raw => raw::decode(file, spec, limits)?,
+        Format::Tiff => tiff::decode(file, spec, limits)?,
         Format::WebP => webp::decode(file, spec, limits)?,
         Format::Heic | Format::Avif => heif::decode(file, format, spec, limits)?,
         other => others::decode(file, other, spec, limits)?,

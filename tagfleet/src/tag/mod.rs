@@ -62,7 +62,12 @@ impl TagArgs {
         positive("--repeat", self.repeat)?;
         positive("--concurrency", self.concurrency)?;
         let found = source::find(&self.images)?;
-        let sources: Vec<Source> = std::iter::repeat_n(found, self.repeat).flatten().collect();
+        if let Some(passed_over) = found.passed_over() {
+            let images = found.images.len();
+            eprintln!("{images} images{passed_over}");
+        }
+        let images = std::iter::repeat_n(found.images, self.repeat);
+        let sources: Vec<Source> = images.flatten().collect();
         let options = self.asked.options()?;
         let client = Client::new(&self.api, self.api_key, options, self.timeout_ms)?;
         let progress = progress(sources.len());

@@ -45,9 +45,9 @@ impl Canvas {
         let plan = plan(layout, spec);
         let tile = tile_size(items, layout)
             .ok_or_else(|| fault(Code::ImageInvalid, "The picture's tiles have no size."))?;
-        let pixel_bytes = coder.pixel_bytes(items, layout.tiles[0]);
+        let pair_bytes = coder.pair_bytes(items, layout.tiles[0]);
         // The tiles of a row, and once more what a decoder holds of one.
-        let band_bytes = (layout.columns + 1) * tile.0 * tile.1 * pixel_bytes;
+        let band_bytes = (layout.columns + 1) * tile.0 * tile.1 * pair_bytes / 2;
         limits.check_memory(band_bytes as u64 + plan.bytes(3))?;
         let mut reading = Reading {
             items,

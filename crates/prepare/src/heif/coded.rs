@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     codecs::{self, Dav1d, De265, Filters, Picture},
-    fault,
+    damage, fault,
 };
 
 /// What coders add to a picture's sides, so that they are of whole blocks.
@@ -42,19 +42,29 @@ impl Coder {
         }
     }
 
-    /// Bytes of a decoded pixel, at the most.
-    pub fn pixel_bytes(&self, items: &Items<'_>, item: u32) -> usize {
-        let is_deep = match self {
-            Self::Hevc(_) => items
-                .property(item, b"hvcC")
-                .and_then(|body| body.get(17))
-                .is_some_and(|it| it & 7 > 0),
-            Self::Av1(_) => items
-                .property(item, b"av1C")
-                .and_then(|body| body.get(2))
-                .is_some_and(|it| it & 0x40 > 0),
+    /// Bytes of two decoded pixels: of brightness and, of coarser ones, of colours.
+    pub fn pair_bytes(&self, items: &Items<'_>, item: u32) -> usize {
+        let (is_deep, chroma) = match self {
+            Self::Hevc(_) => {
+                let described = items.property(item, b"hvcC").unwrap_or_default();
+                let depth = described.get(17).map_or(2, |it| it & 7);
+                (depth > 0, described.get(16).map_or(3, |it| it & 3))
+            }
+            Self::Av1(_) => {
+                let described = items.property(item, b"av1C").unwrap_or_default();
+                let flags = described.get(2).copied().unwrap_or(0x40);
+                // One plane, or colours that are coarser across, and down.
+                let chroma = match flags & 0x1c {
+                    flags if flags & 0x10 > 0 => 0,
+                    0x0c => 1,
+                    0x08 => 2,
+                    _ => 3,
+                };
+                (flags & 0x40 > 0, chroma)
+            }
         };
-        if is_deep { 6 } else { 3 }
+        let samples = [2, 3, 4, 6][usize::from(chroma)];
+        if is_deep { 2 * samples } else { samples }
     }
 
     /// Nothing where the decoder finds no picture.
@@ -75,7 +85,12 @@ impl Coder {
             }
             Self::Av1(library) => {
                 let described = items.property(item, b"av1C").and_then(|body| body.get(4..));
-                let stream = [described.unwrap_or_default(), &data.bytes].concat();
+                let mut stream = [described.unwrap_or_default(), &data.bytes].concat();
+                if data.there < 1.0 && !damage::is_too_little(data.there) {
+                    // The library reads whole units alone: of one that is cut off, all but its end then comes.
+                    let missing = data.bytes.len() as f64 * (1.0 / data.there - 1.0);
+                    stream.resize(stream.len() + missing.round() as usize, 0);
+                }
                 let most = (size.0 + PADDING_PX) * (size.1 + PADDING_PX);
                 let most = u32::try_from(most).ok()?;
                 library.decode(&stream, most, Filters::for_size(size))

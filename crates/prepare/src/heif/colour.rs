@@ -7,6 +7,7 @@ use crate::codecs::{Chroma, Cicp};
 /// H.273's numbers.
 const IDENTITY: u16 = 0;
 const BT709: u16 = 1;
+const YCGCO: u16 = 8;
 const BT2020: [u16; 2] = [9, 10];
 const DISPLAY_P3: u16 = 12;
 
@@ -39,6 +40,20 @@ pub fn to_rgb(planes: &[Vec<u8>], chroma: Chroma, cicp: Cicp) -> Vec<u8> {
     }
     let colour_range = if cicp.is_full_range { 255.0 } else { 224.0 };
     let colour = |value: u8| (f32::from(value) - 128.0) * 255.0 / colour_range;
+    if cicp.matrix == YCGCO {
+        let pixels = luma.iter().zip(blue).zip(red);
+        let pixels = pixels.flat_map(|((y, cg), co)| {
+            let y = bright(*y) + 0.5;
+            let green = colour(*cg);
+            let orange = colour(*co);
+            [
+                (y - green + orange) as u8,
+                (y + green) as u8,
+                (y - green - orange) as u8,
+            ]
+        });
+        return pixels.collect();
+    }
     let (share_red, share_blue) = shares(cicp.matrix);
     let share_green = 1.0 - share_red - share_blue;
     let pixels = luma.iter().zip(blue).zip(red);
@@ -59,5 +74,23 @@ pub fn profile(cicp: Cicp) -> Option<Vec<u8>> {
     match cicp.primaries {
         DISPLAY_P3 => ColorProfile::new_display_p3().encode().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn green_and_orange_become_colours() {
+        let cicp = Cicp {
+            primaries: 1,
+            transfer: 1,
+            matrix: YCGCO,
+            is_full_range: true,
+        };
+        // 200, 40, 120: brightness is half the green and a quarter of both others.
+        let planes = [vec![100], vec![128 - 60], vec![128 + 40]];
+        assert_eq!(to_rgb(&planes, Chroma::Full, cicp), [200, 40, 120]);
     }
 }

@@ -48,11 +48,6 @@ pub fn profile(jpeg: &[u8]) -> Option<Vec<u8>> {
     (!whole.is_empty()).then_some(whole)
 }
 
-/// Returns whether Adobe's marker is there.
-pub fn is_adobe(jpeg: &[u8]) -> bool {
-    segments(jpeg).any(|(marker, body)| marker == APP14 && body.starts_with(b"Adobe"))
-}
-
 /// Returns whether three components are brightness and two colours: unless Adobe's marker says something else.
 pub fn is_ycbcr(jpeg: &[u8]) -> bool {
     let adobe =
@@ -63,6 +58,11 @@ pub fn is_ycbcr(jpeg: &[u8]) -> bool {
 /// Returns whether every sample is kept: such a file knows no scales.
 pub fn is_lossless(jpeg: &[u8]) -> bool {
     segments(jpeg).any(|(marker, _)| matches!(marker, 0xc3 | 0xcb))
+}
+
+/// Returns whether it is of the format that shares JPEG's name and its beginning.
+pub fn is_jpeg_ls(jpeg: &[u8]) -> bool {
+    segments(jpeg).any(|(marker, _)| marker == 0xf7)
 }
 
 /// SOFn; among its codes stand DHT, JPG and DAC.

@@ -9,7 +9,7 @@ pub mod markers;
 mod tests;
 
 use common::{
-    fault::Fault,
+    fault::{Code, Fault, Reason},
     image::Warning,
     model::{Fit, TileSpec},
 };
@@ -20,7 +20,7 @@ use crate::{
     rows::{Plan, Shrinker},
     swaps_sides, tile, turned,
 };
-use eighth::Eighth;
+use eighth::{Eighth, Walk};
 pub use exif::{exif_segments, orientation};
 use library::{Damage, Header, Reader, Size};
 
@@ -34,6 +34,9 @@ const SCALES: [u8; 4] = [1, 2, 4, 8];
 /// What the library keeps beside rows and coefficients: a few rows of blocks, upsampled.
 const ROWS_AT_ONCE: u64 = 32;
 
+/// Encoders and cameras leave a few bytes now and then, which change nothing.
+const FEW_STRAY_BYTES: u32 = 16;
+
 pub fn decode(jpeg: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fault> {
     let orientation = exif::orientation(jpeg).unwrap_or(Orientation::NoTransforms);
     decode_as(jpeg, orientation, spec, limits)
@@ -46,7 +49,8 @@ pub fn decode_as(
     spec: TileSpec,
     limits: &Limits,
 ) -> Result<Pixels, Fault> {
-    let (mut reader, header) = Reader::open(jpeg, MAX_SCANS)?;
+    let opened = Reader::open(jpeg, MAX_SCANS);
+    let (mut reader, header) = opened.map_err(|fault| named(jpeg, fault))?;
     let spec = turned(spec, swaps_sides(orientation));
     let eighths = if markers::is_lossless(jpeg) {
         8
@@ -57,11 +61,12 @@ pub fn decode_as(
     let skimmed = (eighths == 1).then(|| eighth::decode(jpeg)).flatten();
     let mut kept = match skimmed {
         Some(eighth) => skim(&eighth, &header, spec),
-        None => read(&mut reader, &header, eighths, spec, limits)?,
+        None => read(jpeg, &mut reader, &header, eighths, spec, limits)?,
     };
     let is_cmyk = header.is_cmyk != 0;
-    if is_cmyk && markers::is_adobe(jpeg) {
-        // Adobe's programs, which write nearly all CMYK JPEGs, store light instead of ink.
+    if is_cmyk {
+        // Light instead of ink, as Adobe's programs store it. Without Adobe's marker nobody knows; browsers and Pillow take such
+        // a file for one of Adobe's, and whoever made it has looked at it there.
         kept.bytes.iter_mut().for_each(|ink| *ink = !*ink);
     }
     Ok(Pixels {
@@ -78,6 +83,15 @@ pub fn decode_as(
         original: (header.width, header.height),
         warnings: kept.warnings,
     })
+}
+
+/// Says what a file is that is called a JPEG, and is another format.
+fn named(jpeg: &[u8], fault: Fault) -> Fault {
+    if !markers::is_jpeg_ls(jpeg) {
+        return fault;
+    }
+    let detail = "This is a JPEG-LS picture, another format than JPEG. Save it as PNG.";
+    crate::fault(Code::UnsupportedFormat, detail).because(Reason::Feature)
 }
 
 /// What is kept of the decoded pixels.
@@ -111,6 +125,7 @@ fn skim(eighth: &Eighth, header: &Header, spec: TileSpec) -> Kept {
 
 /// By the library.
 fn read(
+    jpeg: &[u8],
     reader: &mut Reader<'_>,
     header: &Header,
     eighths: u8,
@@ -127,7 +142,7 @@ fn read(
     Ok(Kept {
         size,
         bytes,
-        warnings: judge(&reader.damage())?,
+        warnings: judge(jpeg, &reader.damage())?,
     })
 }
 
@@ -167,6 +182,10 @@ fn read_rows(reader: &mut Reader<'_>, size: &Size, plan: Plan) -> Result<Vec<u8>
     let mut grey = Vec::new();
     for _ in 0..size.height {
         reader.read_row(&mut row)?;
+        if damage::is_too_little(reader.damage().there()) {
+            // No file gets much time for a header alone.
+            break;
+        }
         if is_grey {
             grey.clear();
             grey.extend(row.iter().flat_map(|grey| [*grey; 3]));
@@ -178,26 +197,46 @@ fn read_rows(reader: &mut Reader<'_>, size: &Size, plan: Plan) -> Result<Vec<u8>
     Ok(shrinker.finish())
 }
 
-/// Little that is missing changes no tag. Of a file in scans, an earlier one has told all but the last details.
-fn judge(found: &Damage) -> Result<Vec<Warning>, Fault> {
-    let mut warnings = Vec::new();
-    let rows = f64::from(found.rows.max(1));
-    let is_detail = found.is_refinement != 0;
-    if found.ended_scan > 0 {
-        let there = if is_detail {
-            1.0
-        } else {
-            f64::from(found.ended_row) / rows
-        };
-        warnings.extend(damage::of_share(there, Warning::Truncated, "JPEG")?);
+/// Little that is missing changes no tag. Of a file in scans, the first ones have told all but details.
+fn judge(jpeg: &[u8], found: &Damage) -> Result<Vec<Warning>, Fault> {
+    let walked = if found.is_anything() {
+        eighth::walk(jpeg)
+    } else {
+        None
+    };
+    let mut warnings = match walked {
+        Some(Walk::Broken { sound }) => damage::of_share(sound, Warning::Damaged, "JPEG")?,
+        Some(Walk::Ended {
+            there,
+            is_closed: true,
+        }) if !damage::is_too_little(there) => return Err(shifted()),
+        Some(Walk::Ended { there, .. }) => damage::of_share(there, Warning::Truncated, "JPEG")?,
+        Some(Walk::Sound) | None => by_rows(found)?,
+    };
+    if found.lacks_details() && !warnings.contains(&Warning::Truncated) {
+        warnings.push(Warning::Truncated);
     }
-    if found.broken_scan > 0 {
-        let there = if is_detail {
-            1.0
-        } else {
-            1.0 - f64::from(found.broken_rows) / rows
-        };
-        warnings.extend(damage::of_share(there, Warning::Damaged, "JPEG")?);
+    let is_odd = found.stray_bytes > FEW_STRAY_BYTES && walked.is_none_or(|it| it == Walk::Sound);
+    if (found.has_broken_details() || is_odd) && !warnings.contains(&Warning::Damaged) {
+        warnings.push(Warning::Damaged);
+    }
+    Ok(warnings)
+}
+
+/// No download ends so, since its end marker is there.
+fn shifted() -> Fault {
+    let detail = "The JPEG is damaged: it has fewer blocks than its size wants, and where they are missing nobody can tell.";
+    crate::fault(Code::ImageInvalid, detail)
+}
+
+/// By what the library has seen.
+fn by_rows(found: &Damage) -> Result<Vec<Warning>, Fault> {
+    let mut warnings = Vec::new();
+    if found.missing_rows > 0 {
+        warnings.extend(damage::of_share(found.there(), Warning::Truncated, "JPEG")?);
+    }
+    if found.broken_rows > 0 {
+        warnings.extend(damage::of_share(found.sound(), Warning::Damaged, "JPEG")?);
     }
     Ok(warnings)
 }

@@ -230,3 +230,124 @@ fn large_progressive_exports_are_read() {
     let tile = turbojpeg::decompress(&made.tile, PixelFormat::RGB).expect("a tile");
     shows_quarters(&RgbImage::from_raw(224, 224, tile.pixels).expect("its size"));
 }
+
+/// What is not as an encoder wrote it from `at` on, for so many bytes: pseudo-random, or nothing.
+fn overwritten(file: &[u8], at: usize, length: usize, seed: u32) -> Vec<u8> {
+    let mut file = file.to_vec();
+    let mut state = seed;
+    for byte in &mut file[at..at + length] {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // No 0xff, which would be a marker and end it all.
+        *byte = if seed == 0 {
+            0
+        } else {
+            (state >> 24) as u8 & 0x7f
+        };
+    }
+    file
+}
+
+#[test]
+fn a_scan_that_has_lost_its_place_is_damaged_from_there_on() {
+    for size in [(640, 480), (2_400, 2_100)] {
+        let file = jpeg(&noise(size.0, size.1));
+        let mut noticed = 0;
+        for seed in 0..20 {
+            let third = overwritten(&file, file.len() / 3, 512, seed);
+            let fault = match crate::tile(&third, SPEC, &LARGE) {
+                Err(fault) => fault,
+                Ok(made) => {
+                    // By chance all blocks are such as may be, and a few more or less than before.
+                    noticed += made.facts.warnings.len();
+                    continue;
+                }
+            };
+            noticed += 1;
+            assert_eq!(fault.code, Code::ImageInvalid, "{size:?} {seed}");
+            let told = ["31 %", "32 %", "33 %", "34 %"];
+            let told = told.iter().any(|share| fault.detail.contains(share));
+            assert!(told, "{size:?} {seed}: {}", fault.detail);
+        }
+        assert!(noticed >= 18, "{size:?}: {noticed} of 20");
+        let late = overwritten(&file, file.len() * 96 / 100, 256, 1);
+        let made = crate::tile(&late, SPEC, &LARGE).expect("a picture");
+        assert_eq!(made.facts.warnings, [Warning::Damaged], "{size:?}");
+    }
+}
+
+#[test]
+fn a_rare_sampling_that_has_lost_its_place_says_so() {
+    let picture = noise(640, 480);
+    let file = compress(picture.as_raw(), 640, PixelFormat::RGB, |encoder| {
+        encoder.set_subsamp(Subsamp::Sub4x1).expect("4:1:1");
+    });
+    let fault = fault(&overwritten(&file, file.len() / 2, 512, 1));
+    assert_eq!(fault.code, Code::ImageInvalid, "{fault:?}");
+}
+
+#[test]
+fn a_few_bytes_behind_the_scan_change_nothing() {
+    let file = jpeg(&noise(640, 480));
+    let end = file.len() - 2;
+    let stray = [&file[..end], &[1, 2, 3, 4, 5, 6], &file[end..]].concat();
+    assert_eq!(prepared(&stray, SPEC).0.warnings, []);
+    let filled = [&file[..end], &[0; 4_096], &file[end..]].concat();
+    assert_eq!(prepared(&filled, SPEC).0.warnings, []);
+    let open = [&file[..end], &[0; 4_096]].concat();
+    assert_eq!(prepared(&open, SPEC).0.warnings, [], "no end marker");
+}
+
+/// Where each scan of a progressive file begins.
+fn scans(jpeg: &[u8]) -> Vec<usize> {
+    let pairs = jpeg.windows(2).enumerate();
+    pairs
+        .filter(|(_, it)| *it == [0xff, 0xda])
+        .map(|(at, _)| at)
+        .collect()
+}
+
+#[test]
+fn of_a_progressive_file_the_first_scans_suffice() {
+    for side in [480, 2_400] {
+        let picture = noise(side, side);
+        let file = compress(picture.as_raw(), side, PixelFormat::RGB, |encoder| {
+            encoder.set_progressive(true).expect("progressive");
+        });
+        let scans = scans(&file);
+        let first = scans[1] - scans[0];
+        let early = crate::tile(&file[..scans[0] + first / 2], SPEC, &LARGE);
+        assert_eq!(early.expect_err("half").code, Code::ImageTruncated);
+        let between = scans[1..].iter().copied();
+        let within = scans[1..].iter().map(|at| at + 700);
+        for end in between.chain(within).chain([file.len() - 40]) {
+            let made = crate::tile(&file[..end], SPEC, &LARGE).expect("the first scans");
+            assert_eq!(made.facts.warnings, [Warning::Truncated], "{side} {end}");
+            let tile = turbojpeg::decompress(&made.tile, PixelFormat::RGB).expect("a tile");
+            shows_quarters(&RgbImage::from_raw(224, 224, tile.pixels).expect("its size"));
+        }
+        let open = crate::tile(&file[..file.len() - 2], SPEC, &LARGE).expect("all but its end");
+        if side < 2_048 {
+            assert_eq!(open.facts.warnings, [], "nothing is missing");
+        }
+    }
+}
+
+/// What this thread has taken.
+fn processor_ms() -> i64 {
+    let taken = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    taken.tv_sec * 1_000 + taken.tv_nsec / 1_000_000
+}
+
+#[test]
+fn a_header_without_data_costs_little() {
+    let mut file = jpeg(&quarters(64, 64));
+    let frame = file.windows(2).position(|it| it == [0xff, 0xc0]);
+    let frame = frame.expect("a frame");
+    file[frame + 5..frame + 9].copy_from_slice(&[0x4e, 0x20, 0x4e, 0x20]);
+    let before = processor_ms();
+    let fault = crate::tile(&file, SPEC, &LARGE).expect_err("nothing there");
+    assert_eq!(fault.code, Code::ImageTruncated, "{fault:?}");
+    let taken = processor_ms() - before;
+    // All rows take a second.
+    assert!(taken < 400, "{taken} ms");
+}

@@ -1,6 +1,8 @@
-//! WebP, GIF, BMP and TIFF through the `image` crate. Of an animation, the
-//! first frame.
+//! WebP, GIF and BMP through the `image` crate. Of an animation, the first frame.
 
+mod partial;
+#[cfg(test)]
+mod tests;
 pub mod webp;
 
 pub use webp::exif as exif_of_webp;
@@ -17,7 +19,7 @@ use image::{
 };
 
 use crate::{
-    Channels, Format, Limits, Pixels, damage, fault, ifd,
+    Channels, Format, Limits, Pixels, damage, fault,
     rows::{Plan, Shrinker},
     swaps_sides, tile, turned,
 };
@@ -33,6 +35,7 @@ pub fn decode(
         fault if is_cut && fault.code == Code::ImageInvalid => damage::truncated("GIF", None),
         fault => fault,
     };
+    let name = &format.name().to_uppercase();
     let format = named(format)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limited(limits.max_decoded_bytes));
@@ -49,14 +52,15 @@ pub fn decode(
             webp::check_frames(bytes, original)?;
             webp::metadata(bytes)
         }
-        ImageFormat::Tiff => (
-            ifd::orientation(bytes),
-            decoder.icc_profile().unwrap_or_default(),
-        ),
         _ => (None, decoder.icc_profile().unwrap_or_default()),
     };
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-    let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
+    let (image, warnings) = if format == ImageFormat::WebP {
+        let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
+        (image, Vec::new())
+    } else {
+        partial::read(decoder, is_cut, name, unreadable)?
+    };
     let (kept, size) = shrunk(image, turned(spec, swaps_sides(orientation)));
     Ok(Pixels {
         width: size.0 as u32,
@@ -66,7 +70,7 @@ pub fn decode(
         profile,
         orientation,
         original,
-        warnings: Vec::new(),
+        warnings,
     })
 }
 
@@ -98,8 +102,6 @@ fn memory(decoder: &impl ImageDecoder, format: ImageFormat) -> u64 {
     let beside = match format {
         // Planes or copies; nor does it heed any other limit.
         ImageFormat::WebP => 8 * pixels,
-        // The same once more, with the file's own colours.
-        ImageFormat::Tiff => pixels * u64::from(decoder.original_color_type().bits_per_pixel()) / 8,
         _ => 0,
     };
     let converted = match decoder.color_type() {
@@ -126,7 +128,6 @@ fn named(format: Format) -> Result<ImageFormat, Fault> {
         Format::WebP => Ok(ImageFormat::WebP),
         Format::Gif => Ok(ImageFormat::Gif),
         Format::Bmp => Ok(ImageFormat::Bmp),
-        Format::Tiff => Ok(ImageFormat::Tiff),
         _ => Err(fault(
             Code::Internal,
             "The format has a decoder of its own.",
@@ -154,62 +155,5 @@ fn unreadable(error: &ImageError, format: Format) -> Fault {
             Code::ImageInvalid,
             format!("The {name} is damaged: its data is not what its format prescribes."),
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use common::model::{Fit, TileSpec};
-
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        max_pixels: 1_000,
-        max_decoded_bytes: 1 << 20,
-        max_aspect: 10,
-        max_frames: 1,
-        tile_quality: 90,
-    };
-
-    /// One pixel of so many colours of one bit each, of which the decoder tells every one.
-    fn tiff(colours: u16) -> Vec<u8> {
-        let short = 3_u16;
-        let long = 4_u16;
-        let bits_at = 8 + 2 + 9 * 12 + 4;
-        let entries: [(u16, u16, u32, u32); 9] = [
-            (256, short, 1, 1),
-            (257, short, 1, 1),
-            (258, short, colours.into(), bits_at),
-            (259, short, 1, 1),
-            (262, short, 1, 2),
-            (273, long, 1, bits_at),
-            (277, short, 1, colours.into()),
-            (278, short, 1, 1),
-            (279, long, 1, 1),
-        ];
-        let mut file = b"II*\0\x08\0\0\0\x09\0".to_vec();
-        for (tag, kind, count, value) in entries {
-            file.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
-            file.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
-        }
-        file.extend([0; 4]);
-        file.extend((0..colours).flat_map(|_| 1_u16.to_le_bytes()));
-        file
-    }
-
-    #[test]
-    fn no_decoder_quotes_the_file() {
-        let spec = TileSpec {
-            width: 8,
-            height: 8,
-            fit: Fit::Crop,
-        };
-        let fault = crate::tile(&tiff(10_000), spec, &LIMITS).expect_err("no picture");
-        assert_eq!(fault.code, Code::UnsupportedFormat, "{fault:?}");
-        assert!(
-            fault.detail.starts_with("The TIFF has a feature") && fault.detail.len() < 300,
-            "{}",
-            fault.detail
-        );
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use common::fault::{Code, Fault};
-use flate2::read::ZlibDecoder;
+use flate2::{Crc, read::ZlibDecoder};
 
 use crate::fault;
 
@@ -24,6 +24,29 @@ pub fn chunks(png: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
         rest = after.get(4..)?;
         Some((name, body))
     })
+}
+
+/// The share of the pixels' data before the first of its chunks whose checksum is wrong.
+pub fn sound_share(png: &[u8]) -> f64 {
+    let is_pixels = |(name, _): &Chunk<'_>| *name == b"IDAT";
+    let all: usize = chunks(png)
+        .filter(is_pixels)
+        .map(|(_, body)| body.len())
+        .sum();
+    let sound = chunks(png)
+        .filter(is_pixels)
+        .take_while(|(name, body)| has_checksum(png, *name, body));
+    let sound: usize = sound.map(|(_, body)| body.len()).sum();
+    sound as f64 / all.max(1) as f64
+}
+
+/// Returns whether the four bytes behind the chunk are its checksum.
+fn has_checksum(png: &[u8], name: &[u8], body: &[u8]) -> bool {
+    let end = body.as_ptr_range().end.addr() - png.as_ptr().addr();
+    let mut checksum = Crc::new();
+    checksum.update(name);
+    checksum.update(body);
+    png.get(end..end + 4) == Some(&checksum.sum().to_be_bytes())
 }
 
 /// Nobody here reads the texts, and whoever is handed the file might: a bomb

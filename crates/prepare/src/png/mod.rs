@@ -15,7 +15,10 @@ use common::{
     model::TileSpec,
 };
 use image::metadata::Orientation;
-use png::{ColorType, Decoder, DecodingError, Reader, Transformations};
+use png::{
+    Adam7Info, ColorType, Decoder, DecodingError, InterlaceInfo, Reader, Transformations,
+    splat_interlaced_row,
+};
 
 use crate::{
     Channels, Limits, Pixels, damage, fault,
@@ -48,10 +51,9 @@ pub fn decode(png: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fau
     let (kept_width, kept_height) = plan.size();
     let mut shrinker = Shrinker::new(plan, 3);
     let warnings = if is_interlaced {
-        read_whole(&mut reader, &mut shrinker)?;
-        Vec::new()
+        read_whole(png, &mut reader, &mut shrinker)?
     } else {
-        read_rows(&mut reader, &mut shrinker, height)?
+        read_rows(png, &mut reader, &mut shrinker, height)?
     };
     Ok(Pixels {
         width: kept_width as u32,
@@ -95,7 +97,12 @@ fn memory(reader: &Png<'_>, plan: &Plan, is_interlaced: bool) -> u64 {
     row * rows + plan.bytes(3) + BESIDE_BYTES
 }
 
-fn read_rows(reader: &mut Png<'_>, to: &mut Shrinker, height: u32) -> Result<Vec<Warning>, Fault> {
+fn read_rows(
+    png: &[u8],
+    reader: &mut Png<'_>,
+    to: &mut Shrinker,
+    height: u32,
+) -> Result<Vec<Warning>, Fault> {
     let (colour, _) = reader.output_color_type();
     let mut rgb = Vec::new();
     for done in 0..height {
@@ -105,28 +112,90 @@ fn read_rows(reader: &mut Png<'_>, to: &mut Shrinker, height: u32) -> Result<Vec
             Err(error) if ends_early(&error) => {
                 return damage::of_rows(done, height, Warning::Truncated);
             }
-            Err(error) => return Err(broken(&error, Some((done, height)))),
+            Err(error) => return judged(png, &error, done, height),
         }
     }
+    ending(png, reader, height)
+}
+
+/// Little that is broken at the end changes no tag. Of a chunk whose checksum is wrong, nobody knows where it is broken.
+fn judged(png: &[u8], error: &DecodingError, done: u32, all: u32) -> Result<Vec<Warning>, Fault> {
+    let mut share = f64::from(done) / f64::from(all.max(1));
+    if is_wrong_checksum(error) {
+        share = share.min(chunks::sound_share(png));
+    }
+    if damage::is_too_little(share) {
+        return Err(broken(error, Some((done, all))));
+    }
+    let warning = if ends_early(error) {
+        Warning::Truncated
+    } else {
+        Warning::Damaged
+    };
+    Ok(vec![warning])
+}
+
+/// All rows are there. What is wrong behind them says something of them only if it is about their own data.
+fn ending(png: &[u8], reader: &mut Png<'_>, all: u32) -> Result<Vec<Warning>, Fault> {
     match reader.finish() {
-        // All is there but the end.
-        Err(error) if !ends_early(&error) => Err(broken(&error, Some((height, height)))),
+        Err(error) if !ends_early(&error) && is_of_pixels(&error) => judged(png, &error, all, all),
         _ => Ok(Vec::new()),
     }
 }
 
-fn read_whole(reader: &mut Png<'_>, to: &mut Shrinker) -> Result<(), Fault> {
-    let (colour, _) = reader.output_color_type();
+fn is_of_pixels(error: &DecodingError) -> bool {
+    let text = error.to_string();
+    ["IDAT", "deflate", "Corrupt", "decompress"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+fn is_wrong_checksum(error: &DecodingError) -> bool {
+    error.to_string().contains("CRC")
+}
+
+/// Coarse pixels come first, and stand for the finer ones until these come, too.
+fn read_whole(png: &[u8], reader: &mut Png<'_>, to: &mut Shrinker) -> Result<Vec<Warning>, Fault> {
+    let (colour, depth) = reader.output_color_type();
     let bytes = reader.output_buffer_size().unwrap_or_default();
-    let mut picture = vec![0; bytes];
-    let frame = reader
-        .next_frame(&mut picture)
-        .map_err(|error| broken(&error, None))?;
+    let mut picture = vec![255; bytes];
+    let height = reader.info().height;
+    let line_bytes = bytes / height.max(1) as usize;
+    let pixel_bits = colour.samples() as u8 * depth as u8;
+    let warnings = read_passes(png, reader, |row, place| {
+        splat_interlaced_row(&mut picture, line_bytes, row, place, pixel_bits);
+    })?;
     let mut rgb = Vec::new();
-    for row in picture.chunks_exact(frame.line_size) {
+    for row in picture.chunks_exact(line_bytes) {
         to.push(opaque(row, colour, &mut rgb));
     }
-    Ok(())
+    Ok(warnings)
+}
+
+fn read_passes(
+    png: &[u8],
+    reader: &mut Png<'_>,
+    mut put: impl FnMut(&[u8], &Adam7Info),
+) -> Result<Vec<Warning>, Fault> {
+    let mut came = 0;
+    let all = reader.info().width.saturating_mul(reader.info().height);
+    let pixel_bits = {
+        let (colour, depth) = reader.output_color_type();
+        colour.samples() * depth as usize
+    };
+    loop {
+        match reader.next_interlaced_row() {
+            Ok(Some(row)) => {
+                let pixels = row.data().len() * 8 / pixel_bits;
+                came += u32::try_from(pixels).unwrap_or(u32::MAX);
+                if let InterlaceInfo::Adam7(place) = row.interlace() {
+                    put(row.data(), place);
+                }
+            }
+            Ok(None) => return ending(png, reader, all),
+            Err(error) => return judged(png, &error, came.min(all), all),
+        }
+    }
 }
 
 /// The row as RGB on white.

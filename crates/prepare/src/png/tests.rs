@@ -217,3 +217,92 @@ fn every_depth_and_kind_of_colour_is_read() {
     assert_eq!(code_of(&header_only(0, 0)), Code::ImageInvalid);
     assert_eq!(crc32(b"IEND"), 0xae42_6082);
 }
+
+#[test]
+fn what_is_wrong_behind_the_last_row_refuses_no_picture() {
+    let file = encoded(quarters(300, 300), ImageFormat::Png);
+    let end = file.len();
+    let mut bad_end = file.clone();
+    bad_end[end - 1] ^= 1;
+    let (facts, tile) = prepared(&bad_end, SPEC);
+    assert_eq!(facts.warnings, [], "its end is no pixel");
+    shows_quarters(&tile);
+}
+
+/// The file's data in so many chunks.
+fn split(png: &[u8], pieces: usize) -> Vec<u8> {
+    let at = place(png, b"IDAT");
+    let length = u32::from_be_bytes(png[at..at + 4].try_into().expect("four")) as usize;
+    let data = &png[at + 8..at + 8 + length];
+    let chunks = data.chunks(length.div_ceil(pieces));
+    let chunks: Vec<u8> = chunks.flat_map(|data| chunk(b"IDAT", data)).collect();
+    [&png[..at], &chunks, &png[at + 12 + length..]].concat()
+}
+
+#[test]
+fn the_last_of_many_chunks_may_be_broken() {
+    let file = split(&png(), 20);
+    // The checksum of the data stands before the last twelve bytes.
+    let mut late = file.clone();
+    late[file.len() - 13] ^= 1;
+    let (facts, tile) = prepared(&late, SPEC);
+    assert_eq!(facts.warnings, [Warning::Damaged]);
+    shows_quarters(&tile);
+    let mut early = split(&png(), 2);
+    let end = early.len() - 13;
+    early[end] ^= 1;
+    assert_eq!(fault(&early).code, Code::ImageInvalid);
+}
+
+#[test]
+fn of_an_interlaced_file_the_last_pass_may_be_cut() {
+    let file = interlaced(&quarters(300, 300));
+    let (facts, tile) = prepared(&file, SPEC);
+    assert_eq!(facts.warnings, []);
+    shows_quarters(&tile);
+    // Nothing is packed, so that a share of the bytes is a share of the pixels.
+    let (facts, tile) = prepared(&file[..file.len() * 95 / 100], SPEC);
+    assert_eq!(facts.warnings, [Warning::Truncated]);
+    shows_quarters(&tile);
+    let half = crate::tile(&file[..file.len() / 2], SPEC, &LIMITS).expect_err("half");
+    assert_eq!(half.code, Code::ImageTruncated);
+    assert!(half.detail.contains("% of the picture"), "{}", half.detail);
+}
+
+/// As Adam7 has it, with stored data.
+fn interlaced(picture: &image::RgbImage) -> Vec<u8> {
+    let (width, height) = picture.dimensions();
+    let passes = [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ];
+    let mut rows = Vec::new();
+    for (left, top, across, down) in passes {
+        for y in (top..height).step_by(down) {
+            rows.push(0);
+            for x in (left..width).step_by(across) {
+                rows.extend(picture.get_pixel(x, y).0);
+            }
+        }
+    }
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::none());
+    std::io::Write::write_all(&mut packed, &rows).expect("packs");
+    let header = [
+        &width.to_be_bytes()[..],
+        &height.to_be_bytes(),
+        &[8, 2, 0, 0, 1],
+    ]
+    .concat();
+    [
+        b"\x89PNG\r\n\x1a\n".as_slice(),
+        &chunk(b"IHDR", &header),
+        &chunk(b"IDAT", &packed.finish().expect("packs")),
+        &chunk(b"IEND", b""),
+    ]
+    .concat()
+}

@@ -5,6 +5,8 @@ mod preview;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use common::{
     fault::{Code, Fault, Reason},
     model::TileSpec,
@@ -20,11 +22,15 @@ use crate::{
 const NEW_SUBFILE_TYPE: u16 = 0x00fe;
 const PHOTOMETRIC: u16 = 0x0106;
 const MAKE: u16 = 0x010f;
+const STRIP_OFFSETS: u16 = 0x0111;
+const TILE_OFFSETS: u16 = 0x0144;
 const SUB_DIRECTORIES: u16 = 0x014a;
 const DNG_VERSION: u16 = 0xc612;
 /// What the sensor saw, as a mosaic of colours or before any look.
 const SENSOR: [u32; 2] = [32_803, 34_892];
 
+/// More strips or tiles of a directory than are looked at.
+const MOST_PIECES: usize = 1 << 16;
 /// More directories than are looked at.
 const MOST_DIRECTORIES: usize = 24;
 
@@ -79,7 +85,8 @@ fn directories(tiff: Tiff<'_>) -> impl Iterator<Item = usize> {
 }
 
 pub fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fault> {
-    let Some(preview) = preview::largest(file) else {
+    let pieces = pieces(file);
+    let Some(preview) = preview::largest(file, &pieces) else {
         return Err(unreadable("holds no preview"));
     };
     if preview.is_a_thumbnail() {
@@ -98,9 +105,26 @@ pub fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fa
     )
 }
 
+/// Where strips and tiles begin: each is a JPEG of its own, and none of them is the picture.
+fn pieces(file: &[u8]) -> HashSet<usize> {
+    let mut found = HashSet::new();
+    let Some(tiff) = Tiff::read(file) else {
+        return found;
+    };
+    for directory in directories(tiff) {
+        for entry in tiff.entries(directory) {
+            let places = entry.numbers().map(|at| at as usize);
+            if [STRIP_OFFSETS, TILE_OFFSETS].contains(&entry.tag) && entry.numbers().count() > 1 {
+                found.extend(places.take(MOST_PIECES));
+            }
+        }
+    }
+    found
+}
+
 /// Returns the largest JPEG inside.
 pub fn preview(file: &[u8]) -> Option<&[u8]> {
-    preview::largest(file).map(|preview| preview.jpeg)
+    preview::largest(file, &pieces(file)).map(|preview| preview.jpeg)
 }
 
 /// What the camera says of its picture goes before what it says of the preview: many turn neither, and note it once.

@@ -1,5 +1,7 @@
 //! The largest JPEG inside a file, wherever its maker has put it: each keeps the places in directories of his own.
 
+use std::collections::HashSet;
+
 use crate::jpeg::markers;
 
 /// What cameras show in their lists is no larger.
@@ -26,8 +28,10 @@ impl Preview<'_> {
     }
 }
 
-pub fn largest(file: &[u8]) -> Option<Preview<'_>> {
+/// `pieces`: where JPEGs begin that are parts of a picture.
+pub fn largest<'a>(file: &'a [u8], pieces: &HashSet<usize>) -> Option<Preview<'a>> {
     beginnings(file)
+        .filter(|at| !pieces.contains(at))
         .take(MOST_CANDIDATES)
         .filter_map(|at| preview(&file[at..]))
         .max_by_key(Preview::pixels)

@@ -74,6 +74,24 @@ fn a_thumbnail_is_no_picture() {
     }
 }
 
+/// A strip is a JPEG of its own, and larger than a preview that is whole.
+#[test]
+fn a_strip_is_no_preview() {
+    let strip = jpeg(&quarters(6_400, 64));
+    let whole = jpeg(&quarters(640, 480));
+    let places_at = 8 + 2 + 12 * 2 + 4;
+    let first_at = places_at + 8;
+    let entries = [(0x0111, LONG, 2, places_at), (0xc612, 1, 4, 0x0000_0401)];
+    let places = [first_at, first_at + strip.len() as u32];
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    file.extend(ifd(&entries, 0));
+    file.extend(places.iter().flat_map(|at| at.to_le_bytes()));
+    file.extend([&strip[..], &strip, &whole].concat());
+    let (facts, tile) = prepared(&file, SPEC);
+    assert_eq!((facts.width, facts.height), (640, 480));
+    shows_quarters(&tile);
+}
+
 #[test]
 fn other_makers_files_are_known_by_their_first_bytes() {
     let picture = jpeg(&quarters(640, 480));

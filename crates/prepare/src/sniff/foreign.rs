@@ -2,17 +2,13 @@
 
 use common::fault::Reason;
 
-use super::{Foreign, brands, is_riff};
-
-/// So far a text is looked through.
-const LOOKED_AT_BYTES: usize = 4 << 10;
-/// Characters of a page's title that are told.
-const MOST_TITLE: usize = 60;
+use super::{Foreign, brands, is_riff, text};
 
 pub fn name(bytes: &[u8]) -> Foreign {
     by_signature(bytes)
         .or_else(|| brands::film(bytes))
-        .or_else(|| by_text(bytes))
+        .or_else(|| by_place(bytes))
+        .or_else(|| text::name(bytes))
         .unwrap_or_else(|| Foreign::new(Reason::Unknown, "of no format that is known here"))
 }
 
@@ -26,7 +22,23 @@ fn by_signature(bytes: &[u8]) -> Option<Foreign> {
         }
         [0x76, 0x2f, 0x31, 0x01, ..] => (Reason::Exr, "an OpenEXR picture"),
         [b'8', b'B', b'P', b'S', ..] => (Reason::Psd, "a Photoshop document"),
-        [0, 0, 1 | 2, 0, _, 0, ..] => (Reason::Icon, "a Windows icon"),
+        _ if is_icon(bytes) => (Reason::Icon, "a Windows icon"),
+        [b'i', b'c', b'n', b's', ..] => (Reason::Icon, "an icon of macOS (ICNS)"),
+        [0, b'M', b'R', b'M', ..] => (Reason::CameraRaw, "a camera RAW of Minolta (MRW)"),
+        _ if is_pnm(bytes) => (Reason::Unknown, "a picture of Netpbm (PBM, PGM or PPM)"),
+        [0, 5, 0x16, 0, 0 | 7, ..] | [0, 5, 0x16, 7, ..] => (
+            Reason::Unknown,
+            "what macOS keeps beside a file (AppleDouble, called `._` and the file's name), and not the file itself",
+        ),
+        [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => (
+            Reason::Unknown,
+            "a file of Windows or of old Office (Thumbs.db, .doc, .xls)",
+        ),
+        [0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11, ..] => {
+            (Reason::Video, "a Windows Media film (WMV)")
+        }
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..] => (Reason::Archive, "a bzip2 archive"),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => (Reason::Archive, "an xz archive"),
         [b'F', b'O', b'V', b'b', ..] => (Reason::CameraRaw, "a camera RAW of Sigma (X3F)"),
         [b'%', b'P', b'D', b'F', ..] => (Reason::Pdf, "a PDF document"),
         [b'%', b'!', b'P', b'S', ..] => (Reason::Pdf, "a PostScript document"),
@@ -47,53 +59,72 @@ fn by_signature(bytes: &[u8]) -> Option<Foreign> {
     Some(Foreign::new(reason, what))
 }
 
-/// Only text has no control characters but blanks and ends of lines. A letter may be cut in two at the end.
-fn by_text(bytes: &[u8]) -> Option<Foreign> {
-    let head = &bytes[..bytes.len().min(LOOKED_AT_BYTES)];
-    let text = String::from_utf8_lossy(head);
-    let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
-    let lower = text.to_ascii_lowercase();
-    let begins = |words: &[&str]| words.iter().any(|word| lower.starts_with(word));
-    if head.iter().any(|byte| *byte < 9) {
-        return None;
+/// What is known by bytes that stand further behind.
+fn by_place(bytes: &[u8]) -> Option<Foreign> {
+    const TAR_AT: usize = 257;
+    const PACKET_BYTES: usize = 188;
+    let has = |at: usize, word: &[u8]| bytes.get(at..).is_some_and(|it| it.starts_with(word));
+    let is_packet = |at: usize| bytes.get(at) == Some(&0x47);
+    if has(6, b"HEAPCCDR") {
+        let what = "a camera RAW of an early Canon (CRW)";
+        return Some(Foreign::new(Reason::CameraRaw, what));
     }
-    if begins(&["<!doctype html", "<html", "<head", "<body"]) || lower.contains("<html") {
-        return Some(Foreign::new(Reason::Html, page(text, &lower)));
+    if has(TAR_AT, b"ustar") {
+        return Some(Foreign::new(Reason::Archive, "a tar archive"));
     }
-    if begins(&["<svg"]) || (begins(&["<?xml", "<!--", "<!doctype"]) && lower.contains("<svg")) {
-        return Some(Foreign::new(Reason::Svg, "an SVG drawing"));
+    if is_packet(0) && is_packet(PACKET_BYTES) && is_packet(2 * PACKET_BYTES) {
+        return Some(Foreign::new(
+            Reason::Video,
+            "an MPEG film (transport stream)",
+        ));
     }
-    if begins(&["<"]) {
-        return Some(Foreign::new(Reason::Xml, "an XML document"));
-    }
-    if begins(&["{", "["]) {
-        return Some(Foreign::new(Reason::Json, "a JSON document"));
-    }
-    let is_text = std::str::from_utf8(head)
-        .map_or_else(|error| error.valid_up_to() + 4 > head.len(), |_| true);
-    is_text.then(|| Foreign::new(Reason::Text, "plain text"))
+    is_targa(bytes).then(|| Foreign::new(Reason::Unknown, "a Targa picture (TGA)"))
 }
 
-/// An error page says in its title what went wrong: "Sign in", "403 Forbidden".
-fn page(text: &str, lower: &str) -> String {
-    match title(text, lower) {
-        Some(title) => format!("an HTML page, titled “{title}”"),
-        None => "an HTML page".to_owned(),
+/// It has no mark at its beginning, but a header of which little else fits.
+fn is_targa(bytes: &[u8]) -> bool {
+    if bytes.ends_with(b"TRUEVISION-XFILE.\0") {
+        return true;
+    }
+    let Some([_, palette, kind, rest @ ..]) = bytes.first_chunk::<18>() else {
+        return false;
+    };
+    let has_pixels = rest[9..13].chunks(2).all(|side| side != [0, 0]);
+    let fits = match (palette, kind) {
+        (1, 1 | 9) => matches!(rest[4], 15 | 16 | 24 | 32) && rest[13] == 8,
+        (0, 2 | 10) => rest[..5] == [0; 5] && matches!(rest[13], 15 | 16 | 24 | 32),
+        (0, 3 | 11) => rest[..5] == [0; 5] && matches!(rest[13], 8 | 16),
+        _ => false,
+    };
+    // Two bits are of no meaning, and nobody sets them.
+    fits && has_pixels && rest[14] & 0xc0 == 0
+}
+
+fn is_pnm(bytes: &[u8]) -> bool {
+    let [b'P', kind, blank, ..] = bytes else {
+        return false;
+    };
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'#';
+    match kind {
+        b'1'..=b'6' => {
+            ends(blank)
+                && bytes[2..]
+                    .iter()
+                    .take(4)
+                    .any(|it| it.is_ascii_digit() || *it == b'#')
+        }
+        b'7' => bytes.starts_with(b"P7\nWIDTH") || bytes.starts_with(b"P7\n#"),
+        _ => false,
     }
 }
 
-fn title(text: &str, lower: &str) -> Option<String> {
-    let at = lower.find("<title")?;
-    let from = at + lower[at..].find('>')? + 1;
-    let to = lower[from..]
-        .find("</title")
-        .map_or(text.len(), |length| from + length);
-    let words: Vec<&str> = text[from..to].split_whitespace().collect();
-    let title: String = words
-        .join(" ")
-        .chars()
-        .filter(|it| !it.is_control())
-        .take(MOST_TITLE)
-        .collect();
-    (!title.is_empty()).then_some(title)
+/// How many pictures there are, and the size and place of the first one.
+fn is_icon(bytes: &[u8]) -> bool {
+    let Some([0, 0, 1 | 2, 0, low, high, rest @ ..]) = bytes.first_chunk::<22>() else {
+        return false;
+    };
+    let count = u16::from_le_bytes([*low, *high]);
+    let reserved = rest[3];
+    let place = u32::from_le_bytes([rest[12], rest[13], rest[14], rest[15]]);
+    count > 0 && reserved == 0 && place >= 6 + 16 * u32::from(count)
 }

@@ -4,6 +4,7 @@ mod brands;
 mod foreign;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use common::{
     fault::{Code, Fault, Reason},
@@ -54,7 +55,7 @@ fn readable(bytes: &[u8]) -> Option<Format> {
         [b'B', b'M', ..] if is_bmp(bytes) => Some(Format::Bmp),
         _ if is_riff(bytes, b"WEBP") => Some(Format::WebP),
         _ if raw::is_camera_raw(bytes) => Some(Format::Raw),
-        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Some(Format::Tiff),
+        [b'I', b'I', b'*' | b'+', 0, ..] | [b'M', b'M', 0, b'*' | b'+', ..] => Some(Format::Tiff),
         _ => brands::readable(bytes),
     }
 }

@@ -42,6 +42,7 @@ fn what_is_read_is_known_by_its_first_bytes() {
 
 #[test]
 fn other_files_are_named() {
+    const ICON: &[u8] = b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\0\x04\0\0\x16\0\0\0";
     let jxl: &[u8] = b"\0\0\0\x0cJXL \r\n\x87\n";
     let files: [(&[u8], Reason, &str); 20] = [
         (jxl, Reason::JpegXl, "a JPEG XL picture"),
@@ -49,7 +50,7 @@ fn other_files_are_named() {
         (b"\0\0\0\x0cjP  \r\n", Reason::Jpeg2000, "JPEG 2000"),
         (b"\x76\x2f\x31\x01\x02\0\0\0", Reason::Exr, "OpenEXR"),
         (b"8BPS\0\x01", Reason::Psd, "Photoshop"),
-        (b"\0\0\x01\0\x01\0\x10\x10", Reason::Icon, "icon"),
+        (ICON, Reason::Icon, "icon"),
         (b"%PDF-1.7\n", Reason::Pdf, "a PDF document"),
         (b"PK\x03\x04\x14\0", Reason::Archive, "a ZIP archive"),
         (b"\x1a\x45\xdf\xa3\x01", Reason::Video, "WebM"),
@@ -87,7 +88,7 @@ fn other_files_are_named() {
     is_named(&branded("isom\0\0\0\0mp42"), Reason::Video, "an MP4 film");
     is_named(&branded("qt  \0\0\0\0"), Reason::Video, "a QuickTime film");
     // Wherever a letter is cut in two.
-    for length in 1..10 {
+    for length in 2..10 {
         is_named(&"한국어로".as_bytes()[..length], Reason::Text, "plain text");
     }
 }
@@ -107,4 +108,99 @@ fn a_pages_title_is_told_in_few_words() {
 #[test]
 fn nothing_is_a_code_of_its_own() {
     assert_eq!(sniff(b"").expect_err("no bytes").code, Code::EmptyImage);
+}
+
+#[test]
+fn what_lies_among_photos_is_named() {
+    let tar = [&[b'a'; 257][..], b"ustar\000"].concat();
+    let packets: Vec<u8> = (0..4 * 188)
+        .map(|at| if at % 188 == 0 { 0x47 } else { 1 })
+        .collect();
+    let targa = [
+        &[0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 64, 0, 24, 32],
+        &[9; 100][..],
+    ]
+    .concat();
+    let files: [(&[u8], Reason, &str); 12] = [
+        (
+            b"\0\x05\x16\x07\0\x02\0\0Mac OS X",
+            Reason::Unknown,
+            "AppleDouble",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0",
+            Reason::Unknown,
+            "Thumbs.db",
+        ),
+        (
+            b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9",
+            Reason::Video,
+            "WMV",
+        ),
+        (&packets, Reason::Video, "transport stream"),
+        (b"icns\0\0\x10\0ic07", Reason::Icon, "macOS"),
+        (b"II\x1a\0\0\0HEAPCCDR\x02\0", Reason::CameraRaw, "CRW"),
+        (b"\0MRM\0\0\x10\0\0PRD", Reason::CameraRaw, "MRW"),
+        (b"BZh91AY&SY", Reason::Archive, "bzip2"),
+        (b"\xfd7zXZ\0\0\x04", Reason::Archive, "xz"),
+        (&tar, Reason::Archive, "tar"),
+        (b"P6\n640 480\n255\n\0\x01", Reason::Unknown, "Netpbm"),
+        (&targa, Reason::Unknown, "Targa"),
+    ];
+    for (file, reason, words) in files {
+        is_named(file, reason, words);
+    }
+}
+
+#[test]
+fn pages_are_known_without_their_first_element() {
+    for page in [
+        "<title>404 &amp; gone</title><p>sorry",
+        "<!-- made by hand --><title>404 &amp; gone</title>",
+        "<script>x()</script><title>404 &amp; gone</title>",
+    ] {
+        is_named(page.as_bytes(), Reason::Html, "titled “404 & gone”");
+        let wide = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            let letters = page.encode_utf16().flat_map(order);
+            order(0xfeff).into_iter().chain(letters).collect()
+        };
+        for text in [wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+            is_named(&text, Reason::Html, "titled “404 & gone”");
+        }
+    }
+    let old = b"<html><title>caf\xe9</title>";
+    is_named(old, Reason::Html, "an HTML page");
+}
+
+#[test]
+fn a_text_that_holds_a_picture_says_what_to_do() {
+    let base64 = b"/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQE";
+    is_named(base64, Reason::Text, "a picture in base64");
+    is_named(
+        b"data:image/png;base64,iVBORw0KGgo=",
+        Reason::Text,
+        "a `data:` URL",
+    );
+    is_named(
+        b"[2026-12-01 10:00] GET /cat.jpg 404",
+        Reason::Text,
+        "plain text",
+    );
+    is_named(b"[1, 2, 3]", Reason::Json, "a JSON document");
+    is_named(b"[{\"url\": 1}]", Reason::Json, "a JSON document");
+    is_named(b" \n ", Reason::Text, "nothing but blanks");
+    is_named(b"x", Reason::Unknown, "no format that is known");
+}
+
+#[test]
+fn a_format_that_shares_jpegs_beginning_is_named() {
+    let file =
+        b"\xff\xd8\xff\xf7\0\x0b\x08\0\x10\0\x10\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\0\0";
+    let spec = crate::tests::SPEC;
+    let fault = crate::tile(file, spec, &crate::tests::LIMITS).expect_err("another format");
+    assert_eq!(
+        (fault.code, fault.reason),
+        (Code::UnsupportedFormat, Some(Reason::Feature))
+    );
+    assert!(fault.detail.contains("JPEG-LS"), "{}", fault.detail);
 }

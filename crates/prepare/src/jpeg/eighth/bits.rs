@@ -91,6 +91,16 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// Returns whether more was read than there was.
+    pub fn has_run_dry(&self) -> bool {
+        self.count < self.invented
+    }
+
+    /// What stands where no more bytes are filled from: a marker, if the data is not at its end.
+    pub fn rest(&self) -> &'a [u8] {
+        self.data.get(self.at..).unwrap_or_default()
+    }
+
     /// Goes on behind the marker that must stand here, with less than a byte of padding before it.
     pub fn pass_marker(&mut self, marker: u8) -> Option<()> {
         // Bytes that were filled ahead of a marker are data: none may be left.

@@ -36,7 +36,13 @@ const SOF_BASELINE: u8 = 0xc0;
 const SOF_PROGRESSIVE: u8 = 0xc2;
 const SOS: u8 = 0xda;
 
+/// Nothing for a file that is not ordinary.
 pub fn read(jpeg: &[u8]) -> Option<Frame<'_>> {
+    headers(jpeg).filter(|frame| is_ordinary(frame, jpeg))
+}
+
+/// Those of a file in any colours, up to its first scan.
+pub fn headers(jpeg: &[u8]) -> Option<Frame<'_>> {
     let mut frame = Frame {
         width: 0,
         height: 0,
@@ -60,7 +66,7 @@ pub fn read(jpeg: &[u8]) -> Option<Frame<'_>> {
             SOS => {
                 read_scan(body, &mut frame, &steps)?;
                 frame.scan = jpeg.get(body.as_ptr_range().end.addr() - jpeg.as_ptr().addr()..)?;
-                return is_ordinary(&frame, jpeg).then_some(frame);
+                return Some(frame);
             }
             marker if markers::is_frame(marker) || has_no_length(marker) => return None,
             _ => {}

@@ -16,6 +16,9 @@ mod progressive;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod walk;
+
+pub use walk::{Walk, walk};
 
 /// A picture of an eighth of the sides, rounded up.
 pub struct Eighth {

@@ -130,6 +130,9 @@ impl Means<'_> {
         let mut last = [0_i32; 4];
         let mut marker = 0;
         for unit in 0..units_across * units_down {
+            if unit % units_across == 0 && bits.has_run_dry() {
+                return None;
+            }
             let interval = self.frame.restart_interval;
             if interval > 0 && unit > 0 && unit % interval == 0 {
                 bits.pass_marker(RST0 + marker)?;

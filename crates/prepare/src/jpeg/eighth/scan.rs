@@ -30,6 +30,9 @@ pub fn read(frame: &Frame) -> Option<Planes> {
     let mut readers = readers(frame, across, down)?;
     let mut marker = 0;
     for unit in 0..units_across * units_down {
+        if unit % units_across == 0 && bits.has_run_dry() {
+            return None;
+        }
         if frame.restart_interval > 0 && unit > 0 && unit % frame.restart_interval == 0 {
             bits.pass_marker(RST0 + marker)?;
             marker = (marker + 1) % 8;
@@ -101,7 +104,7 @@ impl Reader<'_> {
         } else {
             self.first_coefficients(bits, &mut first)?
         };
-        self.skip_from(from, bits)?;
+        pass_rest(self.ac, from, bits)?;
         let value = |n: usize| first[n] as f32 * self.component.steps[n];
         Some(Block {
             mean: value(0),
@@ -133,31 +136,31 @@ impl Reader<'_> {
         }
         Some(next)
     }
+}
 
-    /// To the block's end.
-    #[inline(always)]
-    fn skip_from(&self, mut next: usize, bits: &mut Bits) -> Option<()> {
-        while next < COEFFICIENTS {
-            bits.fill();
-            let run = self.ac.next_run(bits);
-            let reached = next + usize::from(run.coefficients);
-            // A run that passes the block's end began in this block and goes on in the next one: code by code, then.
-            if run.bits > 0 && reached + usize::from(run.ends) <= COEFFICIENTS {
-                bits.skip(run.bits.into());
-                next = if run.ends { COEFFICIENTS } else { reached };
-                continue;
-            }
-            let symbol = self.ac.symbol(bits)?;
-            match (symbol.zeros(), symbol.bits()) {
-                (0, 0) => return Some(()),
-                (15, 0) => next += 16,
-                (_, 0) => return None,
-                (zeros, size) => {
-                    next += zeros + 1;
-                    bits.skip(size);
-                }
+/// To the block's end, from its coefficient `next`.
+#[inline(always)]
+pub fn pass_rest(ac: &Table, mut next: usize, bits: &mut Bits) -> Option<()> {
+    while next < COEFFICIENTS {
+        bits.fill();
+        let run = ac.next_run(bits);
+        let reached = next + usize::from(run.coefficients);
+        // A run that passes the block's end began in this block and goes on in the next one: code by code, then.
+        if run.bits > 0 && reached + usize::from(run.ends) <= COEFFICIENTS {
+            bits.skip(run.bits.into());
+            next = if run.ends { COEFFICIENTS } else { reached };
+            continue;
+        }
+        let symbol = ac.symbol(bits)?;
+        match (symbol.zeros(), symbol.bits()) {
+            (0, 0) => return Some(()),
+            (15, 0) => next += 16,
+            (_, 0) => return None,
+            (zeros, size) => {
+                next += zeros + 1;
+                bits.skip(size);
             }
         }
-        (next == COEFFICIENTS).then_some(())
     }
+    (next == COEFFICIENTS).then_some(())
 }

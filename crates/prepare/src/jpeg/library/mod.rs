@@ -33,17 +33,45 @@ pub struct Header {
     pub coefficient_bytes: u64,
 }
 
-/// reader.c's `struct damage`. Places are rows of blocks, and a scan is 0 where nothing is wrong.
+/// reader.c's `struct damage`. Rows of blocks are counted once for each component.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Damage {
     pub rows: u32,
-    pub ended_scan: u32,
-    pub ended_row: u32,
-    pub broken_scan: u32,
-    pub first_broken_row: u32,
+    pub missing_rows: u32,
     pub broken_rows: u32,
-    pub is_refinement: u8,
+    /// What no scan has used, as far as it looks like data.
+    pub stray_bytes: u32,
+    /// Whether later scans of a progressive file are missing, or broken.
+    lacks_details: u8,
+    has_broken_details: u8,
+}
+
+impl Damage {
+    pub fn is_anything(&self) -> bool {
+        self.missing_rows > 0 || self.broken_rows > 0 || self.stray_bytes > 0
+    }
+
+    /// The share of the picture that came before the file ended.
+    pub fn there(&self) -> f64 {
+        1.0 - self.share(self.missing_rows)
+    }
+
+    pub fn sound(&self) -> f64 {
+        1.0 - self.share(self.broken_rows)
+    }
+
+    pub fn lacks_details(&self) -> bool {
+        self.lacks_details != 0
+    }
+
+    pub fn has_broken_details(&self) -> bool {
+        self.has_broken_details != 0
+    }
+
+    fn share(&self, rows: u32) -> f64 {
+        f64::from(rows) / f64::from(self.rows.max(1))
+    }
 }
 
 enum Opaque {}

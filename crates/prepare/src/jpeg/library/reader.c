@@ -19,11 +19,12 @@ struct header {
   uint64_t coefficient_bytes;
 };
 
-/* Places are rows of blocks; `scan` is 0 where nothing is wrong. */
+/* Rows of blocks, counted once for each component. A scan tells the means of blocks or, in a progressive file, details. */
 struct damage {
-  uint32_t rows, ended_scan, ended_row, broken_scan, first_broken_row, broken_rows;
-  /* Whether what broke or ended only makes sharper what an earlier scan has told. */
-  uint8_t is_refinement;
+  uint32_t rows, missing_rows, broken_rows;
+  /* Bytes that no scan has used, as far as they look like data. */
+  uint32_t stray_bytes;
+  uint8_t lacks_details, has_broken_details;
 };
 
 struct reader {
@@ -33,7 +34,12 @@ struct reader {
   jmp_buf out;
   enum failure failure;
   int max_scans;
+  /* The scan in which data broke first, and its last row that did. */
+  int broken_scan;
   uint32_t last_broken_row;
+  /* A bit for each component: whose means have begun, and whose ended early. */
+  uint32_t begun, ended;
+  uint8_t is_in_scans, has_no_end;
   struct damage damage;
   void *wide;
 };
@@ -56,32 +62,60 @@ static void leave(j_common_ptr jpeg) {
   longjmp(reader->out, 1);
 }
 
+static int tells_means(const struct jpeg_decompress_struct *jpeg) {
+  return !jpeg->progressive_mode || (jpeg->Ss == 0 && jpeg->Ah == 0);
+}
+
+static uint32_t components_in_scan(const struct jpeg_decompress_struct *jpeg) {
+  uint32_t found = 0;
+  for (int at = 0; at < jpeg->comps_in_scan; at++)
+    found |= 1U << jpeg->cur_comp_info[at]->component_index;
+  return found;
+}
+
 /* Each row counts once; without restarts, all rows after it are as broken. */
 static void note_broken(struct reader *reader) {
   struct jpeg_decompress_struct *jpeg = &reader->jpeg;
-  struct damage *damage = &reader->damage;
   uint32_t row = jpeg->input_iMCU_row;
-  if (damage->broken_scan == 0) {
-    damage->broken_scan = jpeg->input_scan_number;
-    damage->first_broken_row = row;
-    damage->is_refinement = jpeg->Ah != 0;
-  } else if (damage->broken_scan != (uint32_t)jpeg->input_scan_number || reader->last_broken_row == row) {
+  if (!tells_means(jpeg)) {
+    reader->damage.has_broken_details = 1;
     return;
   }
+  if (reader->broken_scan == 0)
+    reader->broken_scan = jpeg->input_scan_number;
+  else if (reader->broken_scan != jpeg->input_scan_number || reader->last_broken_row == row)
+    return;
   reader->last_broken_row = row;
+  uint32_t left = jpeg->total_iMCU_rows > row ? jpeg->total_iMCU_rows - row : 1;
   if (jpeg->restart_interval > 0)
-    damage->broken_rows++;
+    reader->damage.broken_rows += jpeg->comps_in_scan;
   else
-    damage->broken_rows = damage->rows > row ? damage->rows - row : 1;
+    reader->damage.broken_rows = left * jpeg->comps_in_scan;
 }
 
 static void note_ended(struct reader *reader) {
-  struct damage *damage = &reader->damage;
-  if (damage->ended_scan != 0)
+  struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+  uint32_t row = jpeg->input_iMCU_row;
+  if (!tells_means(jpeg)) {
+    reader->damage.lacks_details = 1;
     return;
-  damage->ended_scan = reader->jpeg.input_scan_number;
-  damage->ended_row = reader->jpeg.input_iMCU_row;
-  damage->is_refinement = reader->jpeg.Ah != 0;
+  }
+  uint32_t here = components_in_scan(jpeg) & ~reader->ended;
+  reader->ended |= here;
+  if (row < jpeg->total_iMCU_rows)
+    reader->damage.missing_rows += (jpeg->total_iMCU_rows - row) * __builtin_popcount(here);
+}
+
+/* Between two restarts a few change nothing; Rust's side judges those behind a scan. */
+enum { FEW_STRAY_BYTES = 16 };
+
+static void note_stray(struct reader *reader, uint32_t bytes) {
+  if (reader->jpeg.input_scan_number == 0)
+    return;
+  if (reader->jpeg.restart_interval == 0)
+    reader->damage.stray_bytes += bytes;
+  else if (bytes > FEW_STRAY_BYTES)
+    note_broken(reader);
 }
 
 static void note(j_common_ptr common, int level) {
@@ -89,7 +123,6 @@ static void note(j_common_ptr common, int level) {
   if (level >= 0)
     return;
   reader->errors.num_warnings++;
-  reader->damage.rows = reader->jpeg.total_iMCU_rows;
   switch (common->err->msg_code) {
   case JWRN_HIT_MARKER:
     if (reader->jpeg.unread_marker >= 0xd0 && reader->jpeg.unread_marker <= 0xd7)
@@ -100,8 +133,14 @@ static void note(j_common_ptr common, int level) {
   case JWRN_HUFF_BAD_CODE: case JWRN_ARITH_BAD_CODE: case JWRN_MUST_RESYNC: case JWRN_BOGUS_PROGRESSION:
     note_broken(reader);
     break;
+  case JWRN_EXTRANEOUS_DATA:
+    note_stray(reader, common->err->msg_parm.i[0]);
+    break;
+  case JWRN_JPEG_EOF:
+    reader->has_no_end = 1;
+    break;
   default:
-    /* Stray bytes, odd headers, a missing end marker: what browsers let pass. */
+    /* Odd headers, and what else browsers let pass. */
     break;
   }
 }
@@ -114,6 +153,9 @@ static void count_scans(j_common_ptr common) {
     reader->failure = TOO_MANY_SCANS;
     longjmp(reader->out, 1);
   }
+  /* It comes by once at least in each scan. */
+  if (tells_means(&reader->jpeg))
+    reader->begun |= components_in_scan(&reader->jpeg);
 }
 
 static int create(struct reader *reader, const uint8_t *bytes, size_t length) {
@@ -159,7 +201,7 @@ int tagfleet_jpeg_header(struct reader *reader, struct header *header) {
   header->height = jpeg->image_height;
   header->precision = jpeg->data_precision;
   header->is_cmyk = jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
-  header->is_in_scans = jpeg_has_multiple_scans(jpeg);
+  header->is_in_scans = reader->is_in_scans = jpeg_has_multiple_scans(jpeg);
   header->coefficient_bytes = 0;
   for (int at = 0; at < jpeg->num_components; at++) {
     uint64_t blocks = (uint64_t)jpeg->comp_info[at].width_in_blocks * jpeg->comp_info[at].height_in_blocks;
@@ -223,4 +265,45 @@ int tagfleet_jpeg_row(struct reader *reader, uint8_t *row) {
   return FINE;
 }
 
-struct damage tagfleet_jpeg_damage(const struct reader *reader) { return reader->damage; }
+/* Where all scans have come, the details of each coefficient have. */
+static int has_all_details(const struct jpeg_decompress_struct *jpeg) {
+  if (!jpeg->progressive_mode || jpeg->coef_bits == NULL)
+    return 1;
+  for (int component = 0; component < jpeg->num_components; component++)
+    for (int at = 0; at < DCTSIZE2; at++)
+      if (jpeg->coef_bits[component][at] != 0)
+        return 0;
+  return 1;
+}
+
+/* What lies between the last row's data and the next marker. A filling of equal bytes is no data. */
+static uint32_t left_over(const struct jpeg_decompress_struct *jpeg) {
+  const uint8_t *from = jpeg->src->next_input_byte;
+  size_t bytes = jpeg->src->bytes_in_buffer;
+  int is_filling = 1;
+  uint32_t at = 0;
+  if (jpeg->unread_marker != 0)
+    return 0;
+  for (; at + 1 < bytes; at++) {
+    if (from[at] == 0xff && from[at + 1] != 0 && from[at + 1] != 0xff)
+      break;
+    is_filling = is_filling && from[at] == from[0];
+  }
+  return is_filling ? 0 : at;
+}
+
+/* All of what has ended too early; while rows are read, what is known so far. */
+struct damage tagfleet_jpeg_damage(const struct reader *reader) {
+  const struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+  struct damage damage = reader->damage;
+  damage.rows = jpeg->total_iMCU_rows * jpeg->num_components;
+  if (reader->is_in_scans) {
+    uint32_t never_begun = ((1U << jpeg->num_components) - 1) & ~reader->begun;
+    damage.missing_rows += jpeg->total_iMCU_rows * __builtin_popcount(never_begun);
+    if (reader->has_no_end && !has_all_details(jpeg))
+      damage.lacks_details = 1;
+  } else if (jpeg->output_scanline == jpeg->output_height && damage.missing_rows == 0) {
+    damage.stray_bytes += left_over(jpeg);
+  }
+  return damage;
+}
