@@ -138,7 +138,11 @@ async fn rebinding(suite: &Suite) {
         let reply = suite
             .post_url(&format!("http://rebinding.example:{}/", suite.trap.port))
             .await;
-        suite.is_unreachable(reply);
+        // What is public takes the connection, and closes it.
+        match reply.json["code"].as_str() {
+            Some("source_incomplete") => {}
+            _ => suite.is_unreachable(reply),
+        }
         suite.only_knocked_at(NOWHERE).await;
         // The first answer holds for a second.
         tokio::time::sleep(Duration::from_millis(600)).await;

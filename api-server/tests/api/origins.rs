@@ -288,7 +288,6 @@ async fn heads_that_browsers_overlook_are_overlooked() {
             "/many" => "x-policy: 1\r\n".repeat(200),
             "/folded" => "x-policy: 1,\r\n 2\r\n".to_owned(),
             "/blank" => "x-policy : 1\r\n".to_owned(),
-            "/nul" => "x-policy: a\0b\r\n".to_owned(),
             "/no-colon" => "policy\r\n".to_owned(),
             "/nowhere" => return Act::Answer(answer("302 Found", "", b"")),
             "/odd" => return Act::Answer(answer("302 Found", "location: http://[\r\n", b"")),
@@ -298,7 +297,7 @@ async fn heads_that_browsers_overlook_are_overlooked() {
     })
     .await;
     let api = api(&base).await;
-    for path in ["/many", "/folded", "/blank", "/nul", "/no-colon"] {
+    for path in ["/many", "/folded", "/blank", "/no-colon"] {
         let reply = api.post_url(&format!("{base}{path}")).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.json);
     }
