@@ -14,8 +14,10 @@ pub struct Elements {
     scan: Scan,
     /// The beginning of an element whose rest is thrown away as it comes, and how much was.
     cut: Option<(BytesMut, usize)>,
-    /// Blanks before the element in its line.
+    /// Blanks at the beginning of the line in which the element begins.
     indent: usize,
+    /// Nothing but blanks has come of the line.
+    is_line_start: bool,
     /// Line breaks that have been read.
     breaks: u64,
 }
@@ -76,8 +78,12 @@ impl Elements {
         let length = from.iter().take_while(|byte| is_between(byte)).count();
         let skipped = from.split_to(length);
         self.breaks += breaks(&skipped);
-        let line = skipped.rsplit(|byte| *byte == b'\n').next();
-        self.indent = line.map_or(0, |line| line.len());
+        if let Some(end) = memchr::memrchr(b'\n', &skipped) {
+            self.is_line_start = true;
+            self.indent = length - end - 1;
+        } else if self.is_line_start {
+            self.indent += length;
+        }
         length > 0
     }
 
@@ -86,6 +92,7 @@ impl Elements {
         let bytes = from.split_to(end);
         self.breaks += breaks(&bytes);
         self.scan = Scan::default();
+        self.is_line_start = false;
         let is_cut = bytes.len() > MAX_ROW_BYTES;
         Step::Element {
             bytes,
@@ -181,14 +188,22 @@ fn breaks(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// Where a line begins with an element, or with the end of the array, no deeper than the element before.
+/// Where a line that is indented no deeper than the element's own shows that it is over: by its closing bracket, by the next
+/// element, or by the end of the array.
 fn next_element(from: &[u8], indent: usize) -> Option<usize> {
     let mut ends = memchr::memchr_iter(b'\n', from).map(|at| at + 1);
-    ends.find(|start| {
-        let line = &from[*start..];
-        let blanks = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
-        let blanks = blanks.count();
-        blanks <= indent && matches!(line.get(blanks), Some(b'{' | b']' | b','))
+    ends.find_map(|start| {
+        let line = &from[start..];
+        let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+        let blanks = line.iter().take_while(is_blank).count();
+        if blanks > indent {
+            return None;
+        }
+        match line.get(blanks)? {
+            b'}' => Some(start + blanks + 1),
+            b'{' | b']' | b',' => Some(start),
+            _ => None,
+        }
     })
 }
 

@@ -59,6 +59,26 @@ fn a_broken_element_costs_itself_alone() {
 }
 
 #[test]
+fn a_broken_element_of_several_lines_costs_itself_alone() {
+    for text in [
+        "[\n  {\n    \"url\": \"http://a/\"\n  },\n  {\n    \"id\": \"x,\n    \"url\": \"y\"\n  },\n  {\n    \"url\": \"http://b/\"\n  }\n]",
+        "[\n  {\n    \"url\": \"http://a/\"\n  }, {\n    \"id\": \"x,\n    \"url\": \"y\"\n  }, {\n    \"url\": \"http://b/\"\n  }\n]",
+        "[{\n  \"url\": \"http://a/\"\n}, {\n  \"id\": [1,\n  \"url\": \"y\"\n}, {\n  \"url\": \"http://b/\"\n}]\n",
+    ] {
+        let seen = seen(Format::Ndjson, text.as_bytes());
+        let urls: Vec<_> = seen
+            .iter()
+            .map(|(id, url)| (id == "!", url.as_str()))
+            .collect();
+        assert_eq!(urls.len(), 3, "{text}: {urls:?}");
+        assert_eq!(
+            (urls[0], urls[1].0, urls[2]),
+            ((false, "http://a/"), true, (false, "http://b/"))
+        );
+    }
+}
+
+#[test]
 fn an_element_that_is_too_long_costs_itself_alone() {
     let long = format!(
         "{{\"id\":\"x\",\"y\":\"{}\"}}",
