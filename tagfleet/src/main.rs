@@ -1,5 +1,6 @@
 //! `tagfleet`: the whole fleet in one process, and its command line.
 
+mod address;
 mod asked;
 mod batch;
 mod config_file;

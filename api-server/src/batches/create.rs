@@ -39,8 +39,8 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
 
 /// Begin a batch
 ///
-/// Up to 10,000 items come in one JSON body, any number as NDJSON, CSV or text with a URL a line, whose options are in the
-/// query; `Content-Encoding` may be gzip, zstd or br. A row that cannot be read ends as `invalid_row`, and the others are
+/// Up to 10,000 items come in one JSON body, any number as NDJSON, as a JSON array of objects, as CSV or as text with a URL a
+/// line, whose options are in the query; `Content-Encoding` may be gzip, zstd or br. A row that cannot be read ends as `invalid_row`, and the others are
 /// none the worse for it; with `strict` it refuses the list. A list that lies in a bucket or folder that the service may open comes as
 /// `{"manifest": "s3://…"}`: it is read after the answer, and a batch whose list cannot be read ends as `failed`. With an `Idempotency-Key` it is safe to send a batch again: if it is
 /// here already it is answered, and if half of it is, the other half is taken. With `dry_run`, the batch is a sample of the

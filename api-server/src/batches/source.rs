@@ -12,6 +12,7 @@ use common::{
     stage::Stage,
 };
 use futures_util::TryStreamExt;
+use hyper::body::Body as _;
 use ledger::{
     Request, Sealed,
     intake::{Intake, Reading, Stopped, take_text},
@@ -23,7 +24,7 @@ use lists::{
 };
 use manifest::{Columns, Compression, Format, Listed};
 use tokio::time::{Instant, timeout};
-use web::request::{BodyLimits, parse_json, read_body, too_slow, unpacked};
+use web::request::{BodyLimits, announcing, encoding, parse_json_fields, read_body, too_slow};
 
 use super::retag::Retag;
 use crate::state::AppState;
@@ -49,30 +50,30 @@ pub async fn read(
     parts: &Parts,
     body: Body,
 ) -> Result<(ListSource, Wanted), Fault> {
-    let said = content_type(&parts.headers);
+    let said = kind::of(&content_type(&parts.headers))?;
     let query = parts.uri.query().unwrap_or_default();
-    match kind::of(&said)? {
-        BodyKind::Json => read_json(app, tenant, unpacked(&parts.headers, body)?).await,
-        BodyKind::List(format) => {
-            let wanted = parse_options(query)?;
-            let upload = open(app, &parts.headers, body).await?;
-            let format = wanted.format.unwrap_or(format);
-            upload_of(upload, format, wanted)
-        }
-        BodyKind::Unsaid => {
-            let mut upload = open(app, &parts.headers, body).await?;
-            let seen = kind::seen(upload.look().await?);
-            if let Some(BodyKind::Json) = seen {
-                return read_json(app, tenant, upload.into_body()).await;
-            }
-            let wanted = parse_options(query)?;
-            match (wanted.format, seen) {
-                (Some(format), _) | (None, Some(BodyKind::List(format))) => {
-                    upload_of(upload, format, wanted)
-                }
-                _ => Err(kind::unknown()),
-            }
-        }
+    if let BodyKind::List(format) = said {
+        let wanted = parse_options(query)?;
+        let upload = open(app, &parts.headers, body).await?;
+        return upload_of(upload, format, wanted);
+    }
+    // What is packed says nothing of its length.
+    let announced = match encoding(&parts.headers)? {
+        Compression::None => body.size_hint().exact(),
+        _ => None,
+    };
+    let mut upload = open(app, &parts.headers, body).await?;
+    let patience = Duration::from_millis(app.config.body_timeout_ms);
+    let head = timeout(patience, upload.look()).await;
+    let seen = kind::judged(said, head.map_err(|_| too_slow(Stage::Admit))??);
+    if let Ok(BodyKind::Json) = seen {
+        let body = announcing(upload.into_body(), announced);
+        return read_json(app, tenant, body).await;
+    }
+    let wanted = parse_options(query)?;
+    match (wanted.format, seen?) {
+        (Some(format), _) | (None, BodyKind::List(format)) => upload_of(upload, format, wanted),
+        (None, _) => Err(kind::unknown()),
     }
 }
 
@@ -86,6 +87,7 @@ fn upload_of(
     format: Format,
     wanted: Wanted,
 ) -> Result<(ListSource, Wanted), Fault> {
+    let format = wanted.format.unwrap_or(format);
     if format == Format::Parquet {
         return Err(kind::no_parquet());
     }
@@ -99,7 +101,7 @@ async fn read_json(
 ) -> Result<(ListSource, Wanted), Fault> {
     let (json, held) = read_whole(app, body).await?;
     let until = Instant::now() + PARSED_WITHIN;
-    let parse = move || parse_json::<BatchRequest>(&json);
+    let parse = move || parse_json_fields::<BatchRequest>(&json);
     let request = app.offload.run(Stage::Admit, until, parse).await?;
     let (items, mut wanted) = request.split()?;
     if let Some(batch) = &wanted.retag {

@@ -24,7 +24,7 @@ use hyper::body::Body as _;
 use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 use tokio::time::timeout;
 use url::form_urlencoded;
-use web::request::{self, MediaType, parse_query};
+use web::request::{self, MediaType, parse_query_fields};
 
 use super::{
     file,
@@ -75,7 +75,7 @@ pub async fn read(app: &AppState, parts: &Parts, body: Body) -> Result<TagForm, 
     let (image, options) = timeout(patience, form.read())
         .await
         .map_err(|_| request::too_slow(Stage::Fetch))??;
-    let options: RequestOptions = parse_query(&options)?;
+    let options: RequestOptions = parse_query_fields(&options)?;
     Ok(TagForm { image, options })
 }
 

@@ -3,6 +3,7 @@
 mod answer;
 mod file;
 mod form;
+mod image_source;
 mod once;
 mod replayed;
 mod request;

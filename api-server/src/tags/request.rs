@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use common::{budget::Held, fault::Fault, wire::TagQuery};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 use utoipa::{
@@ -15,21 +15,22 @@ use utoipa::{
         schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type},
     },
 };
-use web::request::{TagOptions, whole};
+use web::request::{Fields, FromFields, TagOptions};
 
+use super::image_source::{ImageSource, NO_IMAGE};
 use crate::config::ApiConfig;
 
 pub const MAX_CLIENT_REF_CHARS: usize = 200;
 
 /// A request's body in JSON.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TagRequest {
-    image: ImageSource,
+    #[schema(value_type = ImageSource, required)]
+    image: Option<ImageSource>,
     #[serde(flatten)]
     options: TagOptions,
     /// Time for everything, milliseconds.
-    #[serde(default, deserialize_with = "timeout_ms")]
     #[schema(minimum = 1, example = 5000)]
     timeout_ms: Option<u32>,
     /// Comes back in the answer, and is logged; if absent, what `x-request-id` says does.
@@ -48,22 +49,34 @@ pub enum CacheUse {
     NoStore,
 }
 
-fn timeout_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    whole("timeout_ms", from)
+impl FromFields for TagRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Fault> {
+        Ok(Self {
+            image: fields.take("image")?,
+            options: TagOptions::from_fields(fields)?,
+            timeout_ms: fields.whole("timeout_ms")?,
+            client_ref: fields.take("client_ref")?,
+            cache: fields.take("cache")?,
+            explain: fields.flag("explain")?,
+        })
+    }
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ImageSource {
-    /// An http or https URL on a public address; or `s3://…`, `gs://…`, `az://…`, `file:///…` below what the operator allows.
-    #[schema(example = "https://example.com/cat.jpg")]
-    Url(String),
-    /// The file's bytes in base64, in either alphabet, with or without padding, line breaks or `data:image/…;base64,` before.
-    Content(String),
+impl FromFields for RequestOptions {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Fault> {
+        Ok(Self {
+            options: TagOptions::from_fields(fields)?,
+            timeout_ms: fields.whole("timeout_ms")?,
+            client_ref: fields.take("client_ref")?,
+            cache: fields.take("cache")?,
+            explain: fields.flag("explain")?,
+        })
+    }
 }
 
 impl TagRequest {
-    pub fn split(self) -> (ImageSource, RequestOptions) {
+    pub fn split(self) -> Result<(ImageSource, RequestOptions), Fault> {
+        let missing = || Fault::invalid(format!("`image` is missing: {NO_IMAGE}."));
         let options = RequestOptions {
             options: self.options,
             timeout_ms: self.timeout_ms,
@@ -71,12 +84,12 @@ impl TagRequest {
             cache: self.cache,
             explain: self.explain,
         };
-        (self.image, options)
+        Ok((self.image.ok_or_else(missing)?, options))
     }
 }
 
 /// The options of a request whose body is the image itself, or a form with it.
-#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[derive(Debug, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RequestOptions {
@@ -84,7 +97,6 @@ pub struct RequestOptions {
     #[param(ignore)]
     options: TagOptions,
     /// Time for everything, milliseconds.
-    #[serde(default, deserialize_with = "timeout_ms")]
     #[param(minimum = 1)]
     #[schema(minimum = 1)]
     timeout_ms: Option<u32>,
@@ -181,5 +193,117 @@ impl RequestOptions {
             explain: self.explain,
             deadline: arrived + Duration::from_millis(timeout_ms.into()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use web::request::{parse_json_fields, parse_query_fields};
+
+    use super::*;
+
+    fn said(json: &str) -> String {
+        let read = parse_json_fields::<TagRequest>(json.as_bytes());
+        let split = read.and_then(TagRequest::split);
+        split.expect_err(json).detail
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_image_is_said() {
+        for (json, why) in [
+            (
+                r#"{"image":{}}"#,
+                "`image` has neither `url` nor `content`: write {",
+            ),
+            (r#"{"image":{"url":null}}"#, "`image` has neither `url` nor"),
+            (r#"{"image":null}"#, "`image` is missing: write {"),
+            ("{}", "`image` is missing: write {"),
+            (
+                r#"{"image":{"url":"a","content":"b"}}"#,
+                "leave one of them out",
+            ),
+            (
+                r#"{"image":{"url":"a","url":"b"}}"#,
+                "`image.url` is there twice",
+            ),
+            (
+                r#"{"image":{"url":"a","size":1}}"#,
+                "There is no `size` here; there is `url`, `content`",
+            ),
+            (r#"{"image":{"uri":"a"}}"#, "maybe `url` is meant"),
+            (
+                r#"{"image":"http://a/"}"#,
+                "`image` must be an object, and is text: write {",
+            ),
+            (
+                r#"{"image":["a"]}"#,
+                "`image` must be an object, and is an array",
+            ),
+            (
+                r#"{"image":{"url":["a"]}}"#,
+                "`image.url` must be text, and is an array",
+            ),
+        ] {
+            assert!(said(json).contains(why), "{json}: {}", said(json));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_option_names_it_and_the_choices() {
+        for (rest, why) in [
+            (
+                r#""treshold":1"#,
+                "There is no `treshold` here; maybe `threshold` is meant; there is `image`, `features`",
+            ),
+            (
+                r#""features":"tags""#,
+                "`features` must be an array, and is text",
+            ),
+            (
+                r#""features":["tag"]"#,
+                "`features[0]` is `tag`, and may be `tags`, `caption`",
+            ),
+            (
+                r#""language":"EN""#,
+                "`language` is `EN`, and may be `en`, `ko`",
+            ),
+            (
+                r#""include":["a",1]"#,
+                "`include[1]` must be text, and is the whole number 1",
+            ),
+            (
+                r#""cache":"never""#,
+                "`cache` is `never`, and may be `no-store`",
+            ),
+            (
+                r#""explain":"yes""#,
+                "`explain` must be true or false, and is text",
+            ),
+            (r#""limit":"5""#, "`limit` must be a whole number"),
+            (r#""limit":1e999"#, "A number is too large, in `limit`"),
+            (r#""threshold":NaN"#, "JSON knows neither NaN nor Infinity"),
+        ] {
+            let json = format!(r#"{{"image":{{"url":"http://a/"}},{rest}}}"#);
+            assert!(said(&json).contains(why), "{json}: {}", said(&json));
+        }
+        let said = |query: &str| {
+            let read = parse_query_fields::<RequestOptions>(query);
+            read.expect_err(query).detail
+        };
+        let typo = said("treshold=1");
+        assert!(typo.contains("maybe `threshold` is meant"), "{typo}");
+        let language = said("language=EN");
+        assert_eq!(language, "`language` is `EN`, and may be `en`, `ko`.");
+    }
+
+    #[test]
+    fn marks_before_the_text_are_nothing_and_wide_signs_are_named() {
+        let json = r#"{"image":{"url":"http://a/"},"limit":5.0}"#;
+        let marked = format!("\u{feff}{json}");
+        let read = parse_json_fields::<TagRequest>(marked.as_bytes()).expect("reads");
+        assert!(read.split().is_ok());
+        let wide: Vec<u8> = json.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let why = parse_json_fields::<TagRequest>(&wide).expect_err("is wide");
+        assert!(why.detail.contains("must be UTF-8"), "{}", why.detail);
     }
 }

@@ -13,14 +13,15 @@ use tokio::time::Instant;
 use web::{
     context::RequestContext,
     request::{
-        BodyLimits, MediaType, is_on, media_type, parse_json, parse_query, peeked, read_body,
-        unpacked,
+        BodyLimits, MediaType, is_on, media_type, parse_json_fields, parse_query_fields, peeked,
+        read_body, unpacked,
     },
 };
 
 use super::{
     file, form,
-    request::{ImageOrigin, ImageSource, RequestOptions, TagRequest, Wanted},
+    image_source::ImageSource,
+    request::{ImageOrigin, RequestOptions, TagRequest, Wanted},
 };
 use crate::state::AppState;
 
@@ -64,7 +65,8 @@ pub async fn read(
     let (source, options) = match kind {
         Some(MediaType::Json) => read_json(app, tenant, body, arrived).await?,
         Some(MediaType::Image) => {
-            let options: RequestOptions = parse_query(parts.uri.query().unwrap_or_default())?;
+            let options: RequestOptions =
+                parse_query_fields(parts.uri.query().unwrap_or_default())?;
             (ImageOrigin::Body(body), options)
         }
         Some(MediaType::Form) => {
@@ -91,7 +93,8 @@ const MEDIA_TYPES: &str = "Send JSON as `application/json`, a form as `multipart
 
 /// Returns what a body is by its first bytes.
 fn seen(head: &[u8]) -> Option<MediaType> {
-    if head.trim_ascii_start().starts_with(b"{") {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    if text.trim_ascii_start().starts_with(b"{") {
         return Some(MediaType::Json);
     }
     is_image(head).then_some(MediaType::Image)
@@ -115,7 +118,7 @@ async fn read_json(
     let (json, held) = read.map_err(file::advised)?;
     let longest = Duration::from_millis(config.max_timeout_ms.into());
     let request = parse(app, json, arrived + longest).await?;
-    let (image, options) = request.split();
+    let (image, options) = request.split()?;
     let source = match image {
         ImageSource::Url(url) => ImageOrigin::Url(app.resources.fetcher.parse_image(&url, tenant)?),
         ImageSource::Content(base64) => ImageOrigin::Base64(base64, held),
@@ -125,7 +128,7 @@ async fn read_json(
 
 async fn parse(app: &AppState, json: Bytes, until: Instant) -> Result<TagRequest, Fault> {
     let is_short = json.len() <= PARSED_INLINE_BYTES;
-    let parse = move || parse_json(&json);
+    let parse = move || parse_json_fields(&json);
     if is_short {
         parse()
     } else {

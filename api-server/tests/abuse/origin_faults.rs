@@ -38,6 +38,24 @@ pub fn cases() -> Vec<Trial> {
             false,
         ),
         fault(
+            "redirect_without_location",
+            Page::Bytes(status(302, "")),
+            "source_http_error",
+            false,
+        ),
+        fault(
+            "closes_without_an_answer",
+            bytes(""),
+            "source_incomplete",
+            true,
+        ),
+        fault(
+            "closes_within_the_head",
+            bytes("HTTP/1.1 200 OK\r\nContent-"),
+            "source_incomplete",
+            true,
+        ),
+        fault(
             "http_404",
             Page::Bytes(status(404, "")),
             "source_http_error",

@@ -143,6 +143,79 @@ async fn items_of_a_json_body_follow_the_same_rules() {
 }
 
 #[tokio::test]
+async fn an_array_of_objects_is_a_list_whatever_it_is_called() {
+    let album = Album::start().await;
+    let api = started(&album, &[], Behaviour::Look).await;
+    let rows: Vec<_> = (0..3)
+        .map(|n| json!({"id": format!("a{n}"), "url": album.url(&format!("good-{n}"))}))
+        .collect();
+    let compact = Value::from(rows.clone()).to_string();
+    let scrapy = compact
+        .replace("},{", "},\n{")
+        .replace('[', "[\n")
+        .replace(']', "\n]\n");
+    let lines = rows
+        .iter()
+        .map(|row| format!("{row}\n"))
+        .collect::<String>();
+    let marked = format!("\u{feff}{compact}");
+    for (kind, body) in [
+        ("application/json", &compact),
+        ("application/json", &lines),
+        ("application/json", &marked),
+        ("application/x-ndjson", &scrapy),
+        ("application/octet-stream", &scrapy),
+        ("text/plain", &compact),
+    ] {
+        let reply = post(&api, "", kind, body.clone()).await;
+        let batch = completed(&api, &reply).await;
+        assert_eq!(batch["request_counts"], counts(3, 3, 0), "{kind} {body}");
+    }
+    let cut = post(
+        &api,
+        "",
+        "application/json",
+        &compact.as_bytes()[..compact.len() - 1],
+    )
+    .await;
+    cut.is_problem(400, "invalid_request");
+    assert!(
+        cut.json["detail"].to_string().contains("has no end"),
+        "{}",
+        cut.json
+    );
+    let body = json!({"features": ["tags"], "items": [album.url("good-0"), rows[1]]});
+    let marked = format!("\u{feff}{body}");
+    let reply = post(&api, "", "application/json", marked).await;
+    let batch = completed(&api, &reply).await;
+    assert_eq!(batch["request_counts"], counts(2, 2, 0));
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn plain_text_is_a_list_whatever_its_first_line_says() {
+    let album = Album::start().await;
+    let api = started(&album, &[], Behaviour::Look).await;
+    let text = format!(
+        "# my list\n{}\n{}\n",
+        album.url("good-0"),
+        album.url("good-1")
+    );
+    let reply = post(&api, "", "text/plain", text).await;
+    let batch = completed(&api, &reply).await;
+    assert_eq!(batch["request_counts"], counts(3, 2, 1));
+    assert_eq!(batch["failures"]["by_code"], json!({"invalid_url": 1}));
+    let none = post(&api, "", "text/plain", "my list\nof nothing\n").await;
+    none.is_problem(415, "unsupported_media_type");
+    assert!(
+        none.json["detail"].to_string().contains("begins with"),
+        "{}",
+        none.json
+    );
+    api.finish().await;
+}
+
+#[tokio::test]
 async fn what_curl_sends_without_being_told_is_seen() {
     let album = Album::start().await;
     let api = started(&album, &[], Behaviour::Look).await;

@@ -71,6 +71,24 @@ async fn an_image_is_read_however_its_host_has_packed_it() {
             ),
         ),
         (
+            "/zeros",
+            with_headers(
+                "Content-Encoding: gzip\r\n",
+                &[packed!(GzipEncoder, &photo), vec![0; 512]].concat(),
+            ),
+        ),
+        (
+            "/cut",
+            with_headers(
+                "Content-Encoding: gzip\r\n",
+                &packed!(GzipEncoder, &photo)[..200],
+            ),
+        ),
+        (
+            "/205",
+            Page::Bytes(b"HTTP/1.1 205 Reset Content\r\n\r\n".to_vec()),
+        ),
+        (
             "/broken",
             with_headers("Content-Encoding: br\r\n", b"\x0b\x02\x80nonsense"),
         ),
@@ -85,7 +103,7 @@ async fn an_image_is_read_however_its_host_has_packed_it() {
     .await;
     let api = api(&origin.base).await;
     for path in [
-        "/aws", "/none", "/lie", "/gzip", "/both", "/br", "/zstd", "/deflate",
+        "/aws", "/none", "/lie", "/gzip", "/both", "/br", "/zstd", "/deflate", "/zeros",
     ] {
         let reply = api.post_url(&origin.url(path)).await;
         assert_eq!(
@@ -98,6 +116,14 @@ async fn an_image_is_read_however_its_host_has_packed_it() {
     api.post_url(&origin.url("/broken"))
         .await
         .is_problem(422, "unsupported_encoding");
+    let cut = api.post_url(&origin.url("/cut")).await;
+    cut.is_problem(422, "source_incomplete");
+    assert_eq!(cut.json["retryable"], true);
+    let detail = cut.json["detail"].as_str().unwrap();
+    assert_eq!(detail.matches("gzip").count(), 1, "{detail}");
+    api.post_url(&origin.url("/205"))
+        .await
+        .is_problem(422, "empty_image");
     let bomb = api.post_url(&origin.url("/bomb")).await;
     assert!(
         ["source_too_large", "unsupported_encoding"].contains(&bomb.json["code"].as_str().unwrap()),
@@ -246,10 +272,44 @@ async fn a_connection_that_dies_as_the_request_leaves_costs_nobody_an_image() {
 async fn a_host_that_never_answers_is_asked_once() {
     let (base, all) = scripted(|_, _, _| Act::Close).await;
     let api = api(&base).await;
-    api.post_url(&format!("{base}/a.jpg"))
-        .await
-        .is_problem(422, "source_unreachable");
+    let reply = api.post_url(&format!("{base}/a.jpg")).await;
+    reply.is_problem(422, "source_incomplete");
+    assert_eq!(reply.json["retryable"], true);
+    let detail = reply.json["detail"].as_str().unwrap();
+    assert!(detail.contains("took the connection"), "{detail}");
     assert_eq!(all.load(SeqCst), 1);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn heads_that_browsers_overlook_are_overlooked() {
+    let (base, _) = scripted(|head, _, _| {
+        let odd = match head.split(' ').nth(1).unwrap() {
+            "/many" => "x-policy: 1\r\n".repeat(200),
+            "/folded" => "x-policy: 1,\r\n 2\r\n".to_owned(),
+            "/blank" => "x-policy : 1\r\n".to_owned(),
+            "/no-colon" => "policy\r\n".to_owned(),
+            "/nowhere" => return Act::Answer(answer("302 Found", "", b"")),
+            "/odd" => return Act::Answer(answer("302 Found", "location: http://[\r\n", b"")),
+            other => panic!("{other}"),
+        };
+        Act::Answer(answer("200 OK", &odd, &photo(64, 64)))
+    })
+    .await;
+    let api = api(&base).await;
+    for path in ["/many", "/folded", "/blank", "/no-colon"] {
+        let reply = api.post_url(&format!("{base}{path}")).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.json);
+    }
+    for (path, why) in [
+        ("/nowhere", "named no place to go to"),
+        ("/odd", "its `Location` is no URL"),
+    ] {
+        let reply = api.post_url(&format!("{base}{path}")).await;
+        reply.is_problem(422, "source_http_error");
+        let detail = reply.json["detail"].as_str().unwrap();
+        assert!(detail.contains(why), "{detail}");
+    }
     api.finish().await;
 }
 

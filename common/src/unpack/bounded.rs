@@ -114,6 +114,11 @@ impl Bounded {
         }
     }
 
+    /// How it is packed, as its first bytes say, or whoever sends it.
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
     pub fn holding(self, held: Option<Held>) -> Self {
         Self {
             _held: held,
@@ -140,7 +145,14 @@ impl Bounded {
         if error.to_string().contains("too much memory") {
             return NotUnpacked::LaterWindow.into();
         }
-        NotUnpacked::Broken(self.compression.name()).into()
+        let name = self.compression.name();
+        // Deflate has no other word for bytes that are wanted and do not come.
+        let is_cut = error.kind() == io::ErrorKind::UnexpectedEof
+            || error.to_string().contains("unexpected BufError");
+        match is_cut {
+            true => NotUnpacked::Cut(name).into(),
+            false => NotUnpacked::Broken(name).into(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bounded;
 mod kinds;
+mod members;
 mod window;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
 };
 
 use async_compression::{
-    tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder},
+    tokio::bufread::{BrotliDecoder, DeflateDecoder, ZlibDecoder, ZstdDecoder},
     zstd::DParameter,
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt};
 use crate::budget::{Budget, Held};
 pub use bounded::{Bounded, Counted};
 pub use kinds::foreign_kind;
+use members::Members;
 
 /// So many bytes tell what a file is, if there are so many at hand.
 const HEAD_BYTES: usize = 512;
@@ -60,7 +62,7 @@ impl Compression {
     }
 
     /// Returns what the first bytes say. Brotli and bare deflate say nothing of themselves.
-    fn of_head(head: &[u8]) -> Option<Self> {
+    pub fn of_head(head: &[u8]) -> Option<Self> {
         match head {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
@@ -75,8 +77,12 @@ impl Compression {
 pub enum NotUnpacked {
     #[error("it unpacks to more than {} times its size", bounded::MAX_RATIO)]
     TooFar,
-    #[error("it is packed as {0}, and its bytes are broken or end too early")]
+    #[error("it is packed as {0}, and its bytes are broken")]
     Broken(&'static str),
+    #[error("it is packed as {0}, and its bytes end too early")]
+    Cut(&'static str),
+    #[error("it is packed as {0}, and within that as {1}: pack it once")]
+    Twice(&'static str, &'static str),
     #[error(
         "its zstd window is {0} MiB, and {max} MiB is the most that is read: pack it without `--ultra -22`, and with \
          `--long={log}` at the most",
@@ -92,7 +98,7 @@ pub enum NotUnpacked {
     #[error("it is packed as {0}, which is not read: pack it as gzip or zstd")]
     Foreign(&'static str),
     /// It is no list, and no packed one.
-    #[error("it is {0}, and no list")]
+    #[error("it is no list, but {0}")]
     NoList(&'static str),
 }
 
@@ -188,11 +194,7 @@ fn bounded(
     let (packed, taken) = Counted::new(packed);
     let plain: Pin<Box<dyn AsyncRead + Send>> = match compression {
         Compression::None => Box::pin(packed),
-        Compression::Gzip => {
-            let mut decoder = GzipDecoder::new(packed);
-            decoder.multiple_members(true);
-            Box::pin(decoder)
-        }
+        Compression::Gzip => Box::pin(Members::new(packed)),
         Compression::Zstd => {
             let window = [DParameter::window_log_max(window_log)];
             let mut decoder = ZstdDecoder::with_params(packed, &window);

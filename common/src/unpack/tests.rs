@@ -80,6 +80,13 @@ async fn what_the_bytes_say_counts_for_more_than_what_is_said() {
             "{said:?}"
         );
     }
+    let filled_up = [&gzip[..], &[0; 1_000]].concat();
+    assert_eq!(
+        read(filled_up, Compression::Gzip).await.expect("reads"),
+        b"url\n"
+    );
+    let more = [&gzip[..], b"more"].concat();
+    assert!(why(more, Compression::Gzip).await.contains("broken"));
     let members = [gzip.clone(), gzip].concat();
     assert_eq!(
         read(members, Compression::Gzip).await.expect("reads"),
@@ -152,7 +159,10 @@ async fn what_is_not_read_is_named() {
         (&b"BZh91AY&SY"[..], "bzip2"),
         (b"\xfd7zXZ\0\0\x04", "xz"),
         (b"PK\x03\x04\x14\0\0\0\x08\0data/list.csv", "zip"),
-        (b"PK\x03\x04\x14\0\x06\0\x08\0[Content_Types].xml", ".xlsx"),
+        (
+            b"PK\x03\x04\x14\0\x06\0\x08\0[Content_Types].xml",
+            "it is no list, but a table of Excel (.xlsx): save it as CSV",
+        ),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".xls"),
         (b"PAR1\x15\x04", "Parquet"),
         (b"\n<!DOCTYPE html><html>", "HTML"),
@@ -171,7 +181,26 @@ async fn broken_bytes_are_told_from_bytes_that_do_not_come() {
     let gzip = packed!(GzipEncoder, lines.as_bytes());
     let half = gzip[..gzip.len() / 2].to_vec();
     let said = why(half.clone(), Compression::Gzip).await;
-    assert!(said.contains("gzip"), "{said}");
+    assert!(
+        said.contains("gzip") && said.contains("end too early"),
+        "{said}"
+    );
+    for (packed, compression) in [
+        (packed!(ZstdEncoder, lines.as_bytes()), Compression::Zstd),
+        (
+            packed!(BrotliEncoder, lines.as_bytes()),
+            Compression::Brotli,
+        ),
+        (packed!(ZlibEncoder, lines.as_bytes()), Compression::Deflate),
+    ] {
+        let said = why(packed[..packed.len() / 2].to_vec(), compression).await;
+        assert!(said.contains("end too early"), "{said}");
+    }
+    let mut wrong = gzip.clone();
+    let middle = wrong.len() / 2;
+    wrong[middle..middle + 64].fill(0xff);
+    let said = why(wrong, Compression::Gzip).await;
+    assert!(said.contains("gzip") && said.contains("broken"), "{said}");
     let lost = tokio_util::io::StreamReader::new(futures_util::stream::iter([
         Ok(bytes::Bytes::from(half)),
         Err(io::Error::from(io::ErrorKind::ConnectionReset)),

@@ -25,6 +25,26 @@ pub fn unreachable() -> Fault {
     )
 }
 
+/// There was a connection, and it ended before the head of an answer was there. It may go well the next time.
+pub fn no_answer() -> Fault {
+    fault(
+        Code::SourceIncomplete,
+        "The image's host took the connection, and closed it without an answer.",
+    )
+}
+
+/// `location`: what it named, if it named anything.
+pub fn nowhere(status: StatusCode, location: Option<&str>) -> Fault {
+    let status = status.as_u16();
+    let detail = match location {
+        None => {
+            format!("The image's host answered {status}, and named no place to go to (`Location`).")
+        }
+        Some(_) => format!("The image's host answered {status}, and its `Location` is no URL."),
+    };
+    fault(Code::SourceHttpError, detail)
+}
+
 /// Says nothing of what is there: nobody asked the store.
 pub fn source_not_allowed() -> Fault {
     Fault::new(
@@ -72,6 +92,14 @@ pub fn unknown_length() -> Fault {
 
 pub fn broken_off() -> Fault {
     fault(Code::SourceIncomplete, "The download broke off.")
+}
+
+/// What is packed shows its end, also where the host announced no length.
+pub fn cut(encoding: &str) -> Fault {
+    fault(
+        Code::SourceIncomplete,
+        format!("The download broke off: it came packed as `{encoding}`, and ends too early."),
+    )
 }
 
 pub fn empty() -> Fault {

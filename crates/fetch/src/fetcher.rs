@@ -8,7 +8,7 @@ use common::{
     fault::{Code, Fault},
     outside::Outside,
 };
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
@@ -286,7 +286,8 @@ impl Fetcher {
         let headers = headers(cookie.clone(), earlier);
         let response = self.clients.get(url, excused, &headers).await?;
         let validity = Validity::of(url.as_str(), response.status(), response.headers());
-        let for_good = matches!(response.status().as_u16(), 301 | 308);
+        let status = response.status();
+        let for_good = matches!(status.as_u16(), 301 | 308);
         cookies.take(response.headers(), url);
         if let (Purpose::Bulk, Some(pause)) = (purpose, exchange::asked_pause(&response)) {
             self.hosts.back_off(url, tenant, pause);
@@ -294,7 +295,7 @@ impl Fetcher {
         let honours_noai = self.honour_noai.applies_to(*purpose);
         match exchange::judge(response, earlier.is_some(), honours_noai, self.has_contact)? {
             Answer::Redirect(location) => Ok(Step::Onward(Redirect {
-                to: self.next_hop(url, location.as_deref())?,
+                to: self.next_hop(url, status, location.as_deref())?,
                 fresh: validity.fresh,
                 for_good,
             })),
@@ -311,14 +312,20 @@ impl Fetcher {
         }
     }
 
-    /// A redirect to what would be no valid URL is a host that leads nowhere.
-    fn next_hop(&self, from: &Url, location: Option<&str>) -> Result<Url, Failure> {
-        let nowhere = || Failure::no_answer(faults::unreachable());
-        let next = location
-            .and_then(|location| from.join(location).ok())
-            .ok_or_else(nowhere)?;
-        self.rules.check(&next).map_err(|_| nowhere())?;
-        Ok(next)
+    /// A redirect to what would be no valid URL is a host that leads nowhere. A place that may not be asked is one that cannot
+    /// be reached.
+    fn next_hop(
+        &self,
+        from: &Url,
+        status: StatusCode,
+        location: Option<&str>,
+    ) -> Result<Url, Failure> {
+        let next = location.and_then(|location| from.join(location).ok());
+        let next = next.ok_or_else(|| Failure::no_answer(faults::nowhere(status, location)))?;
+        match self.rules.check(&next) {
+            Ok(()) => Ok(next),
+            Err(_) => Err(Failure::no_answer(faults::unreachable())),
+        }
     }
 }
 

@@ -6,9 +6,10 @@ use common::{
 };
 use manifest::{Columns, Format, looks_like};
 use memchr::memmem;
+use serde::de::IgnoredAny;
 
-const MEDIA_TYPES: &str = "Send up to 10,000 items as `application/json`; any number as `application/x-ndjson` (an object a line), \
-    `text/csv` or `text/plain` (a URL a line), with curl by --data-binary @FILE.";
+const MEDIA_TYPES: &str = "Send up to 10,000 items as `application/json`; any number as `application/x-ndjson` (an object a line, or an \
+    array of objects), `text/csv` or `text/plain` (a URL a line), with curl by --data-binary @FILE.";
 
 /// Keys of a batch in one JSON body: what begins with another one is a line of a list.
 const REQUEST_KEYS: [&str; 18] = [
@@ -38,10 +39,16 @@ const SHARED_KEYS: [&str; 4] = ["model", "store", "url_column", "id_column"];
 /// A batch has one of these, and says by it where its images are.
 const SOURCE_KEYS: [&str; 3] = ["items", "manifest", "retag"];
 
+/// So much of a line is shown.
+const SHOWN_CHARS: usize = 60;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyKind {
+    /// A batch in one object, unless it looks like a list: many send one of those as JSON.
     Json,
     List(Format),
+    /// Lines of text, unless it looks like something else: clients say so of whatever they send.
+    Text,
     /// Clients that were told nothing say nothing, or whatever they say of everything.
     Unsaid,
 }
@@ -49,28 +56,86 @@ pub enum BodyKind {
 /// By the content type.
 pub fn of(said: &str) -> Result<BodyKind, Fault> {
     match said {
-        "application/json" => Ok(BodyKind::Json),
+        "application/json" | "text/json" => Ok(BodyKind::Json),
         "application/x-ndjson"
         | "application/ndjson"
         | "application/jsonl"
         | "application/x-jsonl"
         | "application/jsonlines"
-        | "application/x-jsonlines" => Ok(BodyKind::List(Format::Ndjson)),
+        | "application/x-jsonlines"
+        | "application/json-seq" => Ok(BodyKind::List(Format::Ndjson)),
         "text/csv" | "application/csv" | "text/tab-separated-values" => {
             Ok(BodyKind::List(Format::Csv))
         }
-        ""
-        | "*/*"
-        | "text/plain"
-        | "application/octet-stream"
-        | "application/x-www-form-urlencoded" => Ok(BodyKind::Unsaid),
+        "text/plain" => Ok(BodyKind::Text),
+        "" | "*/*" | "application/octet-stream" | "application/x-www-form-urlencoded" => {
+            Ok(BodyKind::Unsaid)
+        }
         "application/vnd.apache.parquet" | "application/x-parquet" => Err(no_parquet()),
         _ => Err(unknown()),
     }
 }
 
+/// What a text is that came as `said`, by its first bytes; an error says what nothing can be made of.
+pub fn judged(said: BodyKind, head: &[u8]) -> Result<BodyKind, Fault> {
+    match (said, seen(head)) {
+        (BodyKind::List(_), _) => Ok(said),
+        (BodyKind::Json, Some(BodyKind::List(Format::Ndjson))) if is_list(head) => {
+            Ok(BodyKind::List(Format::Ndjson))
+        }
+        (BodyKind::Json, _) => Ok(BodyKind::Json),
+        (BodyKind::Text, None) if has_url(head) || head.trim_ascii().is_empty() => {
+            Ok(BodyKind::List(Format::Text))
+        }
+        (BodyKind::Text, None) => Err(no_urls(head)),
+        (BodyKind::Text | BodyKind::Unsaid, Some(seen)) => Ok(seen),
+        (BodyKind::Unsaid, None) => Err(unknown()),
+    }
+}
+
+/// Whether it is more than one object: an array, or another object behind the first one.
+fn is_list(head: &[u8]) -> bool {
+    let text = head.trim_ascii_start();
+    if !text.starts_with(b"{") {
+        return true;
+    }
+    let mut objects = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    let is_first_whole = objects.next().is_some_and(|object| object.is_ok());
+    let rest = &text[objects.byte_offset()..];
+    is_first_whole && rest.trim_ascii_start().starts_with(b"{")
+}
+
+/// Whether a line begins with a URL, or with a host's name.
+fn has_url(head: &[u8]) -> bool {
+    let starts = |line: &[u8], start: &[u8]| {
+        let beginning = line.trim_ascii_start().get(..start.len());
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+    };
+    const STARTS: [&[u8]; 6] = [
+        b"http://",
+        b"https://",
+        b"www.",
+        b"s3://",
+        b"gs://",
+        b"az://",
+    ];
+    let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.any(|line| STARTS.iter().any(|start| starts(line, start)))
+}
+
+fn no_urls(head: &[u8]) -> Fault {
+    let line = head.trim_ascii_start().split(|byte| *byte == b'\n').next();
+    let line = String::from_utf8_lossy(line.unwrap_or_default());
+    let line: String = line.trim().chars().take(SHOWN_CHARS).collect();
+    let detail = format!(
+        "`text/plain` is a list with a URL a line, and no line at its beginning is one: it begins with \u{201c}{line}\u{201d}. \
+         A table is sent as `text/csv`, objects as `application/x-ndjson`; `?format=text` takes every line as a URL."
+    );
+    Fault::new(Code::UnsupportedMediaType, Stage::Admit, detail)
+}
+
 /// By the first bytes of the text.
-pub fn seen(head: &[u8]) -> Option<BodyKind> {
+fn seen(head: &[u8]) -> Option<BodyKind> {
     let format = looks_like(head, &Columns::default())?;
     if format == Format::Ndjson && first_key(head).is_some_and(|key| is_request(key, head)) {
         return Some(BodyKind::Json);
@@ -138,10 +203,59 @@ mod tests {
                 Some(BodyKind::List(Format::Text)),
             ),
             (b"id;url\n1;http://a/", Some(BodyKind::List(Format::Csv))),
+            (b"[\n{\"items\": 1}", Some(BodyKind::List(Format::Ndjson))),
+            (b"[ \"http://a/\"]", Some(BodyKind::List(Format::Ndjson))),
+            (b"[section]\nurl=1", None),
             (b"nonsense", None),
             (b"", None),
         ] {
             assert_eq!(seen(text), kind, "{}", String::from_utf8_lossy(text));
         }
+    }
+
+    #[test]
+    fn a_list_is_a_list_also_where_it_is_called_json() {
+        for (text, kind) in [
+            (
+                &b"[{\"url\":\"http://a/\"}]"[..],
+                BodyKind::List(Format::Ndjson),
+            ),
+            (
+                b"{\"id\":1,\"url\":\"http://a/\"}\n{\"id\":2",
+                BodyKind::List(Format::Ndjson),
+            ),
+            (b"{\"url\":\"http://a/\"}\n", BodyKind::Json),
+            (b"{\"item\":[{\"url\":\"http://a/\"}", BodyKind::Json),
+            (b"{\"items\":[]}\n{\"items\":[]}", BodyKind::Json),
+            (b"nonsense", BodyKind::Json),
+        ] {
+            let judged = judged(BodyKind::Json, text).expect("is taken");
+            assert_eq!(judged, kind, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn plain_text_is_a_list_of_urls_whatever_its_first_line() {
+        let text = BodyKind::List(Format::Text);
+        for (head, kind) in [
+            (&b"# my list\nhttps://a.example/1.jpg\n"[..], text),
+            (b"My photos\r\n\r\n  HTTP://a.example/1.jpg", text),
+            (b"www.a.example/1.jpg\n", text),
+            (b"s3://bucket/1.jpg\n", text),
+            (b"", text),
+            (b"id,url\n1,http://a/", BodyKind::List(Format::Csv)),
+            (b"{\"url\":\"http://a/\"}", BodyKind::List(Format::Ndjson)),
+            (b"{\"items\":[]}", BodyKind::Json),
+        ] {
+            let judged = judged(BodyKind::Text, head).expect("is taken");
+            assert_eq!(judged, kind, "{}", String::from_utf8_lossy(head));
+        }
+        let why = judged(BodyKind::Text, b"one\ntwo\n").expect_err("no URL");
+        assert!(
+            why.detail.contains("begins with \u{201c}one\u{201d}"),
+            "{}",
+            why.detail
+        );
+        assert!(judged(BodyKind::Unsaid, b"one\ntwo\n").is_err());
     }
 }

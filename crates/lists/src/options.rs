@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use common::{fault::Fault, wire::Features};
 use ledger::{BatchKey, intake::BatchItem};
 use manifest::{Columns, Format, Kind, Listed};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use web::request::{Asking, TagOptions, parse_json, parse_query, whole};
+use web::request::{Asking, Fields, FromFields, TagOptions, parse_json, parse_query_fields};
 
 const MAX_PAIRS: usize = 16;
 const MAX_NAME_CHARS: usize = 64;
@@ -17,14 +17,14 @@ const MAX_COLUMN_CHARS: usize = 256;
 const MAX_WINDOW_H: u32 = 8_784;
 
 /// A batch in one JSON body.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
-    /// 1 to 10,000; more come as NDJSON, or as a `manifest`.
+    /// 1 to 10,000; more come as NDJSON, or as a `manifest`. A text in place of an object is a URL.
     #[schema(value_type = Option<Vec<BatchItem>>)]
     items: Option<Vec<Listed>>,
     /// In place of `items`, a file with them, below what the operator allows (`--batch-allow`): `file:///…`, `s3://…` or
-    /// `gs://…`, ending with .ndjson, .jsonl, .csv, .tsv, .txt (also .gz, .zst) or .parquet. Tables have a column `url` and, if
+    /// `gs://…`, ending with .ndjson, .jsonl, .json, .csv, .tsv, .txt (also .gz, .zst) or .parquet. Tables have a column `url` and, if
     /// you like, `custom_id`; the row's number stands in where there is none.
     #[schema(example = "s3://lists/2026/photos.parquet")]
     manifest: Option<String>,
@@ -46,7 +46,6 @@ pub struct BatchRequest {
     #[schema(example = json!({"album": "7"}))]
     metadata: Option<BTreeMap<String, String>>,
     /// Hours after which what is not done yet ends as `batch_expired`; never if absent.
-    #[serde(default, deserialize_with = "window")]
     #[schema(minimum = 1, maximum = 8784)]
     completion_window_h: Option<u32>,
     /// Where to say that it has ended, signed (Standard Webhooks): `batch.completed`, `batch.failed`, `batch.cancelled`,
@@ -86,17 +85,14 @@ pub struct DryRunRequest {
 }
 
 /// The options of a batch that comes as NDJSON, in its query.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct BatchQuery {
-    #[serde(flatten)]
     #[param(ignore)]
     options: TagOptions,
     /// A JSON object of texts.
     metadata: Option<String>,
     /// Hours after which what is not done yet ends as `batch_expired`; never if absent.
-    #[serde(default, deserialize_with = "window")]
     completion_window_h: Option<u32>,
     /// Where to say that it has ended, signed (Standard Webhooks).
     webhook_url: Option<String>,
@@ -111,7 +107,7 @@ pub struct BatchQuery {
     #[param(value_type = Option<String>, example = "csv")]
     format: Option<Format>,
     /// Refuse the list for a row that cannot be read, or for a name that is there twice.
-    #[serde(default)]
+    #[param(required = false)]
     strict: bool,
     /// The column, or key, with the URL, such as `image.url` for `url` in `image`.
     url_column: Option<String>,
@@ -119,8 +115,43 @@ pub struct BatchQuery {
     id_column: Option<String>,
 }
 
-fn window<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    whole("completion_window_h", from)
+impl FromFields for BatchRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Fault> {
+        Ok(Self {
+            items: fields.take("items")?,
+            manifest: fields.take("manifest")?,
+            format: fields.take("format")?,
+            strict: fields.flag("strict")?,
+            url_column: fields.take("url_column")?,
+            id_column: fields.take("id_column")?,
+            options: TagOptions::from_fields(fields)?,
+            metadata: fields.take("metadata")?,
+            completion_window_h: fields.whole("completion_window_h")?,
+            webhook_url: fields.take("webhook_url")?,
+            output: fields.take("output")?,
+            dry_run: fields.take("dry_run")?,
+            store: fields.take("store")?,
+            retag: fields.take("retag")?,
+        })
+    }
+}
+
+impl FromFields for BatchQuery {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Fault> {
+        Ok(Self {
+            options: TagOptions::from_fields(fields)?,
+            metadata: fields.take("metadata")?,
+            completion_window_h: fields.whole("completion_window_h")?,
+            webhook_url: fields.take("webhook_url")?,
+            output: fields.take("output")?,
+            dry_run: fields.take("dry_run")?,
+            store: fields.take("store")?,
+            format: fields.take("format")?,
+            strict: fields.flag("strict")?,
+            url_column: fields.take("url_column")?,
+            id_column: fields.take("id_column")?,
+        })
+    }
 }
 
 /// What both come to, but for the items.
@@ -243,7 +274,7 @@ fn manifest(
 
 /// Reads the options of a batch that comes as NDJSON from its query.
 pub fn parse_options(query: &str) -> Result<Wanted, Fault> {
-    let query: BatchQuery = parse_query(query)?;
+    let query: BatchQuery = parse_query_fields(query)?;
     let metadata = match query.metadata.as_deref() {
         None => BTreeMap::new(),
         Some(text) => parse_json(text.as_bytes()).map_err(|fault| {

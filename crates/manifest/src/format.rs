@@ -6,9 +6,11 @@ use crate::{Columns, csv};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// An object a line.
+    /// An object a line, or an array of objects.
+    #[serde(alias = "json", alias = "jsonl")]
     Ndjson,
     /// Columns, named by the first row, and apart by `,`, `;`, a tab or `|`.
+    #[serde(alias = "tsv")]
     Csv,
     /// Columns.
     Parquet,
@@ -24,7 +26,7 @@ pub struct Kind {
     pub compression: Compression,
 }
 
-const READ: &str = ".ndjson, .jsonl, .csv, .tsv, .txt (each also .gz, .zst), .parquet";
+const READ: &str = ".ndjson, .jsonl, .json, .csv, .tsv, .txt (each also .gz, .zst), .parquet";
 
 impl Kind {
     /// By the ending of its name, unless its format is said. An error says what is wrong with the name.
@@ -54,7 +56,7 @@ impl Kind {
 
 fn by_ending(ending: &str) -> Option<Format> {
     match ending {
-        "ndjson" | "jsonl" | "jsonlines" => Some(Format::Ndjson),
+        "ndjson" | "jsonl" | "jsonlines" | "json" => Some(Format::Ndjson),
         "csv" | "tsv" | "tab" | "psv" => Some(Format::Csv),
         "parquet" | "pq" => Some(Format::Parquet),
         "txt" | "lst" | "urls" => Some(Format::Text),
@@ -65,7 +67,11 @@ fn by_ending(ending: &str) -> Option<Format> {
 /// Tells what a list is by how it begins, where nothing else tells it.
 pub fn looks_like(head: &[u8], columns: &Columns) -> Option<Format> {
     let text = head.trim_ascii_start();
-    if text.starts_with(b"{") {
+    // A table's name may stand in brackets too; what is in an array is an object, a text or another array.
+    let inside = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    let is_array =
+        inside.is_some_and(|inside| matches!(inside.first(), Some(b'{' | b'"' | b'[' | b']')));
+    if text.starts_with(b"{") || text.starts_with(&[0x1e]) || is_array {
         return Some(Format::Ndjson);
     }
     let line = text.split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
@@ -84,7 +90,6 @@ fn unknown(ending: &str) -> String {
         "xz" | "lzma" => "is packed as xz, which is not read",
         "zip" | "7z" | "rar" | "tar" | "tgz" | "lz4" => "is an archive, which is not read",
         "xlsx" | "xls" | "ods" | "numbers" => "is a spreadsheet: save it as CSV",
-        "json" => "is one JSON text: write an object a line and call it .ndjson",
         "orc" | "avro" | "arrow" | "feather" => {
             "is a table of a kind that is not read: save it as Parquet"
         }
@@ -105,6 +110,7 @@ mod tests {
         };
         let plain = |format| Some((format, Compression::None));
         assert_eq!(of("a.JSONL", None), plain(Format::Ndjson));
+        assert_eq!(of("a.json", None), plain(Format::Ndjson));
         assert_eq!(of("b.tsv", None), plain(Format::Csv));
         assert_eq!(of("b.txt", None), plain(Format::Text));
         assert_eq!(of("b.parquet", None), plain(Format::Parquet));
@@ -126,7 +132,6 @@ mod tests {
             ("a.csv.xz", "xz"),
             ("a.zip", "an archive"),
             ("a.xlsx", "spreadsheet"),
-            ("a.json", "one JSON text"),
             ("a", "no"),
         ] {
             let why = Kind::of(name, None).expect_err("is not read");

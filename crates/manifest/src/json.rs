@@ -1,5 +1,9 @@
 //! One object, as a line of NDJSON and as an item of a JSON body. Names are kept as exact text, whatever they are.
 
+mod entry;
+mod lenient;
+mod scalar;
+
 use std::{borrow::Cow, fmt};
 
 use serde::{
@@ -8,10 +12,13 @@ use serde::{
 };
 
 use crate::{Columns, Row, columns::Role};
+use entry::Entry;
+use scalar::Scalar;
 
 /// Keys that are named as ignored.
 const NAMED: usize = 20;
 const NAME_CHARS: usize = 64;
+const EXAMPLE: &str = "{\"custom_id\": \"photo-1\", \"url\": \"https://…\"}";
 
 /// An item of a JSON body.
 #[derive(Clone, Debug)]
@@ -21,11 +28,7 @@ impl<'de> Deserialize<'de> for Listed {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let mut known = Vec::new();
         let columns = Columns::default();
-        let found = Inside {
-            columns: &columns,
-            known: &mut known,
-        };
-        let found = found.deserialize(from)?;
+        let found = Entry(Object::new(&columns, &mut known)).deserialize(from)?;
         let mut row = found.into_row();
         row.ignored = known;
         Ok(Self(row))
@@ -35,9 +38,13 @@ impl<'de> Deserialize<'de> for Listed {
 /// Reads a line. `known`: keys that were named as ignored before.
 pub fn read(line: &[u8], columns: &Columns, known: &mut Vec<String>) -> Row {
     let before = known.len();
-    let mut json = serde_json::Deserializer::from_slice(line);
-    let read = Object::new(columns, known).deserialize(&mut json);
-    let read = read.and_then(|found| json.end().map(|()| found));
+    let mut read = found(line, columns, known);
+    if read.is_err()
+        && let Some(plain) = lenient::without_nan(line)
+    {
+        known.truncate(before);
+        read = found(&plain, columns, known).or(read);
+    }
     match read {
         Ok(found) => {
             let mut row = found.into_row();
@@ -54,6 +61,12 @@ pub fn read(line: &[u8], columns: &Columns, known: &mut Vec<String>) -> Row {
     }
 }
 
+fn found(line: &[u8], columns: &Columns, known: &mut Vec<String>) -> serde_json::Result<Found> {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let found = Entry(Object::new(columns, known)).deserialize(&mut json)?;
+    json.end().map(|()| found)
+}
+
 /// In our own words: those of the library speak of its own types.
 fn why(error: &serde_json::Error, line: &[u8]) -> String {
     if std::str::from_utf8(line).is_err() {
@@ -68,21 +81,20 @@ fn why(error: &serde_json::Error, line: &[u8]) -> String {
                 .to_owned()
         }
         Some(b'{') if said.starts_with("recursion limit") => "its JSON is nested too deep".to_owned(),
-        Some(b'{') if error.is_eof() => "its JSON ends too early".to_owned(),
-        Some(b'{') => format!("it is not valid JSON at character {}", error.column()),
-        Some(b'[') => {
-            "it is an array, and not an object (a JSON array goes into `items` of a JSON body)".to_owned()
+        Some(b'{') if error.is_eof() => {
+            "its JSON ends too early (an object stands on one line, unless it is in an array)".to_owned()
         }
+        Some(b'{') => format!("it is not valid JSON at character {}", error.column()),
         Some(b'h' | b'H') if line.trim_ascii_start().get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"http")) => {
             "it is a bare URL, and not an object (a list of URLs is sent as text/plain, or named .txt)".to_owned()
         }
-        _ => "it is not a JSON object such as {\"custom_id\": \"photo-1\", \"url\": \"https://…\"}".to_owned(),
+        _ => format!("it is not a JSON object such as {EXAMPLE}"),
     }
 }
 
 /// What was found of an object.
 #[derive(Debug, Default)]
-struct Found {
+pub struct Found {
     url: Option<(usize, Scalar)>,
     id: Option<(usize, Scalar)>,
     /// A key that is there twice.
@@ -160,17 +172,7 @@ fn named(keys: &[String]) -> String {
     keys.join(", ")
 }
 
-/// What an id or a URL may be.
-#[derive(Debug)]
-enum Scalar {
-    /// Also of whole numbers and truth values, as they are written.
-    Text(String),
-    Null,
-    /// What it is instead.
-    Other(&'static str),
-}
-
-struct Object<'a> {
+pub struct Object<'a> {
     columns: &'a Columns,
     known: &'a mut Vec<String>,
 }
@@ -185,14 +187,6 @@ impl<'a> Object<'a> {
         if self.known.len() < NAMED && !self.known.contains(&key) {
             self.known.push(key);
         }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Object<'_> {
-    type Value = Found;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Found, D::Error> {
-        from.deserialize_map(self)
     }
 }
 
@@ -314,66 +308,6 @@ impl<'de> Deserialize<'de> for Key<'de> {
             }
         }
         from.deserialize_str(Text)
-    }
-}
-
-impl Scalar {
-    fn into_text(self) -> Option<String> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Null | Self::Other(_) => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Scalar;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("anything")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar::Text(text.to_owned()))
-            }
-
-            fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar, E> {
-                Ok(Scalar::Text(value.to_string()))
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Scalar, E> {
-                Ok(Scalar::Text(number.to_string()))
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Scalar, E> {
-                Ok(Scalar::Text(number.to_string()))
-            }
-
-            /// Numbers of more than 64 bits come as fractions too, and are no longer what they were.
-            fn visit_f64<E: Error>(self, _: f64) -> Result<Scalar, E> {
-                Ok(Scalar::Other(
-                    "a fraction, or a number of more than 64 bits",
-                ))
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<Scalar, E> {
-                Ok(Scalar::Null)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other("an object"))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other("an array"))
-            }
-        }
-        from.deserialize_any(Any)
     }
 }
 

@@ -11,11 +11,13 @@
 //! read where one is ([`parquet::read`]).
 
 pub mod apart;
+mod array;
 mod columns;
 mod csv;
 mod format;
 mod json;
 mod lines;
+mod ndjson;
 pub mod parquet;
 mod plain;
 mod rows;

@@ -4,7 +4,7 @@ use bytes::{Buf, BytesMut};
 use memchr::memchr2;
 use tokio_util::codec::Decoder;
 
-use crate::{ListError, MAX_ROW_BYTES, MAX_THROWN_BYTES, wrong};
+use crate::{ListError, MAX_ROW_BYTES, MAX_THROWN_BYTES, Row, wrong};
 
 /// What is kept of a line that is too long: enough to say what it is.
 const KEPT_BYTES: usize = 1024;
@@ -42,6 +42,15 @@ pub fn check_end(thrown_bytes: usize, line: u64) -> Result<(), ListError> {
     Ok(())
 }
 
+/// What is so long is often a whole list whose line breaks are gone.
+pub fn too_long(beginning: &[u8]) -> Row {
+    let why = format!(
+        "it is longer than {} bytes, so maybe its line breaks are gone (curl -d drops them: send the list with --data-binary)",
+        MAX_ROW_BYTES
+    );
+    Row::wrong(why, beginning)
+}
+
 impl Decoder for Lines {
     type Item = Line;
     type Error = ListError;
@@ -76,6 +85,14 @@ impl Decoder for Lines {
 }
 
 impl Lines {
+    /// Lines of a text of which so many have ended.
+    pub fn behind(ended: u64) -> Self {
+        Self {
+            number: ended,
+            ..Self::default()
+        }
+    }
+
     fn line(&mut self, from: &mut BytesMut, end: usize) -> Line {
         let mut bytes = from.split_to(end);
         self.seen = 0;

@@ -8,7 +8,7 @@ use std::{
 
 use common::{
     budget::Budget,
-    unpack::{Compression, NotUnpacked, peek, unpacked},
+    unpack::{Compression, NotUnpacked, foreign_kind, peek, unpacked},
 };
 use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
@@ -16,6 +16,8 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 const READ_BYTES: usize = 16 * 1024;
 /// So many bytes tell the encoding.
 const HEAD_BYTES: usize = 4;
+/// So many tell what it is, if there are so many at hand.
+const KIND_BYTES: usize = 512;
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 pub type Plain = Pin<Box<dyn AsyncRead + Send>>;
@@ -27,8 +29,12 @@ pub async fn plain(
     budget: &Budget,
 ) -> io::Result<Plain> {
     let unpacked = unpacked(packed, said, budget).await?;
+    let outside = unpacked.compression();
     let mut text = BufReader::with_capacity(READ_BYTES, unpacked);
-    let mut head = peek(&mut text, HEAD_BYTES, HEAD_BYTES).await?;
+    let mut head = peek(&mut text, HEAD_BYTES, KIND_BYTES).await?;
+    if outside != Compression::None {
+        check_inside(&head, outside)?;
+    }
     let encoding = match head[..] {
         [0xff, 0xfe, 0, 0] | [0, 0, 0xfe, 0xff] => {
             return Err(NotUnpacked::NoList("text in UTF-32: save it as UTF-8").into());
@@ -48,6 +54,17 @@ pub async fn plain(
         ready: Vec::new(),
         is_ended: false,
     }))
+}
+
+/// Whoever packs twice, or packs what is no list, is told so: of the bytes themselves nothing could be said.
+fn check_inside(head: &[u8], outside: Compression) -> io::Result<()> {
+    if let Some(inside) = Compression::of_head(head) {
+        return Err(NotUnpacked::Twice(outside.name(), inside.name()).into());
+    }
+    match foreign_kind(head) {
+        Some(why) => Err(why.into()),
+        None => Ok(()),
+    }
 }
 
 /// UTF-16 on its way to UTF-8.
@@ -88,5 +105,39 @@ impl AsyncRead for Recoded {
         into.put_slice(&self.ready[..length]);
         self.ready.drain(..length);
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_compression::tokio::write::GzipEncoder;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    async fn packed(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzipEncoder::new(Vec::new());
+        encoder.write_all(text).await.expect("packs");
+        encoder.shutdown().await.expect("packs");
+        encoder.into_inner()
+    }
+
+    async fn why(bytes: Vec<u8>) -> String {
+        let plain = plain(Cursor::new(bytes), Compression::None, &Budget::new(1 << 20)).await;
+        match plain {
+            Ok(_) => panic!("it is read"),
+            Err(error) => NotUnpacked::of(&error).expect("its own fault").to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_packed_in_what_is_packed_is_named() {
+        let twice = packed(&packed(b"url\n").await).await;
+        assert_eq!(
+            why(twice).await,
+            "it is packed as gzip, and within that as gzip: pack it once"
+        );
+        let table = packed(b"PK\x03\x04\x14\0\x06\0\x08\0[Content_Types].xml").await;
+        assert!(why(table).await.contains("Excel"));
     }
 }

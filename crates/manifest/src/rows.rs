@@ -4,7 +4,11 @@ use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 use crate::{
-    Columns, Format, ListError, MAX_BLANK_BYTES, Row, csv::CsvRows, json, lines::Lines, text, wrong,
+    Columns, Format, ListError, MAX_BLANK_BYTES, Row,
+    csv::CsvRows,
+    lines::{Lines, too_long},
+    ndjson::Objects,
+    text, wrong,
 };
 
 /// Makes rows of bytes that have been unpacked ([`crate::plain`]).
@@ -17,12 +21,7 @@ pub struct Rows {
 }
 
 enum Read {
-    Ndjson {
-        lines: Lines,
-        columns: Columns,
-        /// Keys that were named as ignored.
-        known: Vec<String>,
-    },
+    Objects(Box<Objects>),
     Text(Lines),
     Csv(Box<CsvRows>),
 }
@@ -31,11 +30,7 @@ impl Rows {
     /// Parquet is no text, and has no rows here.
     pub fn new(format: Format, columns: &Columns) -> Self {
         let read = match format {
-            Format::Ndjson | Format::Parquet => Read::Ndjson {
-                lines: Lines::default(),
-                columns: columns.clone(),
-                known: Vec::new(),
-            },
+            Format::Ndjson | Format::Parquet => Read::Objects(Objects::new(columns).into()),
             Format::Text => Read::Text(Lines::default()),
             Format::Csv => Read::Csv(CsvRows::new(columns).into()),
         };
@@ -52,7 +47,7 @@ impl Rows {
         at_end: bool,
     ) -> Result<Option<Option<Row>>, ListError> {
         let before = from.len();
-        let Some((row, line)) = self.read.next(from, at_end)? else {
+        let Some((row, line)) = self.read.next(from, at_end, self.number)? else {
             return Ok(None);
         };
         let Some(mut row) = row else {
@@ -86,10 +81,17 @@ impl Rows {
 type Found = (Option<Row>, Option<u64>);
 
 impl Read {
-    fn next(&mut self, from: &mut BytesMut, at_end: bool) -> Result<Option<Found>, ListError> {
+    /// `number`: the rows before.
+    fn next(
+        &mut self,
+        from: &mut BytesMut,
+        at_end: bool,
+        number: u64,
+    ) -> Result<Option<Found>, ListError> {
         let lines = match self {
             Self::Csv(csv) => return csv.next(from, at_end),
-            Self::Ndjson { lines, .. } | Self::Text(lines) => lines,
+            Self::Objects(objects) => return objects.next(from, at_end, number),
+            Self::Text(lines) => lines,
         };
         let line = match at_end {
             true => lines.decode_eof(from)?,
@@ -99,22 +101,12 @@ impl Read {
         if !line.is_cut && text::is_blank(&line.bytes) {
             return Ok(Some((None, None)));
         }
-        let row = match self {
-            _ if line.is_cut => too_long(&line.bytes),
-            Self::Ndjson { columns, known, .. } => json::read(&line.bytes, columns, known),
-            Self::Text(_) | Self::Csv(_) => text::read(&line),
+        let row = match line.is_cut {
+            true => too_long(&line.bytes),
+            false => text::read(&line),
         };
         Ok(Some((Some(row), Some(line.number))))
     }
-}
-
-/// What is so long is often a whole list whose line breaks are gone.
-fn too_long(beginning: &[u8]) -> Row {
-    let why = format!(
-        "it is longer than {} bytes, so maybe its line breaks are gone (curl -d drops them: send the list with --data-binary)",
-        crate::MAX_ROW_BYTES
-    );
-    Row::wrong(why, beginning)
 }
 
 /// An empty line is nothing, and told all the same: whoever takes rows gives way to others as often as lines come.
@@ -131,5 +123,7 @@ impl Decoder for Rows {
     }
 }
 
+#[cfg(test)]
+mod arrays;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,5 @@
 //! A URL a line.
 
-use bytes::BytesMut;
-
 use crate::{Row, lines::Line};
 
 pub fn read(line: &Line) -> Row {
@@ -13,7 +11,7 @@ pub fn read(line: &Line) -> Row {
 }
 
 /// Lines that hold nothing are no rows, and marks that nobody sees are nothing.
-pub fn is_blank(line: &BytesMut) -> bool {
+pub fn is_blank(line: &[u8]) -> bool {
     match std::str::from_utf8(line) {
         Ok(text) => crate::cleaned(text).is_empty(),
         Err(_) => false,

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use reqwest::{Body, Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::tag::Problem;
+use crate::{address::unanswered, tag::Problem};
 
 /// For an answer to begin; lists and results take their time.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -163,7 +163,10 @@ async fn read(sent: reqwest::Result<Response>) -> Result<Value, Refused> {
 }
 
 async fn accepted(sent: reqwest::Result<Response>) -> Result<Response, Refused> {
-    let response = sent.map_err(|error| Refused::Passing(causes(&error)))?;
+    let response = sent.map_err(|error| {
+        let at = error.url().map(ToString::to_string).unwrap_or_default();
+        Refused::Passing(unanswered(&at, &error))
+    })?;
     if response.status().is_success() {
         return Ok(response);
     }
@@ -177,14 +180,6 @@ async fn accepted(sent: reqwest::Result<Response>) -> Result<Response, Refused> 
     } else {
         Refused::Lasting(why)
     })
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 impl From<Refused> for anyhow::Error {

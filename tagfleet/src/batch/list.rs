@@ -147,6 +147,7 @@ mod tests {
         for (name, kind, encoding) in [
             ("a.JSONL", "application/x-ndjson", "identity"),
             ("a.ndjson.gz", "application/x-ndjson", "gzip"),
+            ("a.json", "application/x-ndjson", "identity"),
             ("b.csv.zst", "text/csv", "zstd"),
             ("b.tsv", "text/csv", "identity"),
             ("b.parquet", "application/x-ndjson", "identity"),

@@ -17,6 +17,7 @@ use clap::{Args, Subcommand};
 use comfy_table::Table;
 use serde_json::Value;
 
+use crate::address::address;
 use client::Client;
 
 #[derive(Args)]
@@ -25,6 +26,7 @@ pub struct Batch {
     #[arg(
         long,
         env = "TAGFLEET_API",
+        value_parser = address,
         default_value = "http://127.0.0.1:8080",
         global = true
     )]

@@ -16,8 +16,8 @@ use super::{
 
 #[derive(Args)]
 pub struct Submit {
-    /// A list of images: .ndjson or .jsonl (`{"custom_id", "url"}` a line), .csv or .tsv (columns `url` and, if you like,
-    /// `custom_id`), .txt (a URL a line), each also .gz and .zst; or .parquet (the same columns)
+    /// A list of images: .ndjson, .jsonl or .json (`{"custom_id", "url"}` a line, or an array of them), .csv or .tsv (columns `url`
+    /// and, if you like, `custom_id`), .txt (a URL a line), each also .gz and .zst; or .parquet (the same columns)
     list: PathBuf,
 
     /// What the list is, whatever its ending

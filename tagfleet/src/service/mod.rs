@@ -12,7 +12,10 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::tag::Problem;
+use crate::{
+    address::{address, unanswered},
+    tag::Problem,
+};
 pub use cache::Cache;
 pub use explain::Explain;
 pub use search::Search;
@@ -23,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Args)]
 pub struct ServiceArgs {
     /// Address of the service
-    #[arg(long, env = "TAGFLEET_API", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, env = "TAGFLEET_API", value_parser = address, default_value = "http://127.0.0.1:8080")]
     api: String,
 
     /// API key, where the service asks for one
@@ -82,7 +85,7 @@ impl Service {
             request = request.json(body);
         }
         let answer = request.send().await;
-        let answer = answer.with_context(|| format!("asking {}", self.base))?;
+        let answer = answer.map_err(|error| anyhow::Error::msg(unanswered(&self.base, &error)))?;
         let status = answer.status();
         let body = answer.bytes().await.context("reading the answer")?;
         if status.is_success() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::source::Source;
-use crate::asked::query;
+use crate::{address::unanswered, asked::query};
 
 /// Tries of one image where the service says that another may help.
 const TRIES: u32 = 4;
@@ -128,7 +128,7 @@ impl Client {
         let response = request
             .send()
             .await
-            .map_err(|error| local("service_unreachable", &error))?;
+            .map_err(|error| self.unreachable(&error))?;
         let ok = response.status().is_success();
         let seconds = response
             .headers()
@@ -137,13 +137,22 @@ impl Client {
         let bytes = response
             .bytes()
             .await
-            .map_err(|error| local("service_unreachable", &error))?;
+            .map_err(|error| self.unreachable(&error))?;
         if ok {
             return read(&bytes).map_err(|error| local("unreadable_answer", &error));
         }
         let problem =
             serde_json::from_slice(&bytes).map_err(|error| local("unreadable_answer", &error))?;
         Err((problem, seconds.map(Duration::from_secs)))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> (Problem, Option<Duration>) {
+        let problem = Problem {
+            code: "service_unreachable".to_owned(),
+            detail: unanswered(&self.tags_url, error),
+            retryable: true,
+        };
+        (problem, None)
     }
 
     fn body(&self, url: &str) -> Value {
@@ -159,17 +168,16 @@ fn read(bytes: &[u8]) -> serde_json::Result<Answer> {
     Ok(Answer { raw, ..answer })
 }
 
-/// A failure on this side of the service. Retried where the network may be at fault.
+/// A failure on this side of the service.
 fn local(code: &str, error: &dyn std::error::Error) -> (Problem, Option<Duration>) {
     let causes: Vec<String> = std::iter::successors(Some(error), |error| error.source())
         .map(ToString::to_string)
         .collect();
-    let retryable = code == "service_unreachable";
     (
         Problem {
             code: code.to_owned(),
             detail: causes.join(": "),
-            retryable,
+            retryable: false,
         },
         None,
     )

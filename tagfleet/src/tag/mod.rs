@@ -12,7 +12,7 @@ use common::config::positive;
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::asked::Asked;
+use crate::{address::address, asked::Asked};
 use client::Client;
 pub use client::Problem;
 pub use print::table;
@@ -25,7 +25,7 @@ pub struct TagArgs {
     images: Vec<String>,
 
     /// Address of the service
-    #[arg(long, env = "TAGFLEET_API", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, env = "TAGFLEET_API", value_parser = address, default_value = "http://127.0.0.1:8080")]
     api: String,
 
     /// API key, where the service asks for one

@@ -53,6 +53,10 @@ pub fn judge(
     if !status.is_success() {
         return Err(faults::http_error(status, has_contact));
     }
+    // Such an answer has no body, and who waits for one waits until the host closes the connection.
+    if status == StatusCode::RESET_CONTENT && response.content_length().is_none() {
+        return Err(faults::empty());
+    }
     if honour_noai && robots::forbids_ai(headers) {
         return Err(faults::forbids_ai());
     }

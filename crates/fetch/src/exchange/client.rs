@@ -1,6 +1,14 @@
 //! One HTTP exchange with an origin that is not trusted.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io::{
+        self,
+        ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof},
+    },
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use common::fault::Fault;
@@ -28,6 +36,9 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(3);
 /// Idle ones of one host. A burst of downloads leaves as many, and the next one finds them; a new one costs two round trips and,
 /// with TLS, more processor time than all else of a small image.
 const KEPT_CONNECTIONS: usize = 8;
+
+/// Some hosts send a policy for each of their partners.
+const MOST_HEADERS: usize = 256;
 
 /// What both clients share.
 pub struct Settings {
@@ -143,10 +154,10 @@ impl Clients {
             Ok(Err(error)) => error,
         };
         self.causes.note(url, &error);
-        let fault = faults::unreachable();
         match error.is_connect() {
-            true => Err(fault.into()),
-            false => Err(Failure::no_answer(fault)),
+            true => Err(faults::unreachable().into()),
+            false if is_closed(&error) => Err(faults::no_answer().into()),
+            false => Err(Failure::no_answer(faults::unreachable())),
         }
     }
 
@@ -175,6 +186,24 @@ fn has_died(answered: &Answered) -> bool {
     matches!(answered, Ok(Err(error)) if error.is_request() && !error.is_connect() && !error.is_timeout())
 }
 
+/// Whether the host closed the connection before it had answered. It was connected to, so it is no secret.
+fn is_closed(error: &reqwest::Error) -> bool {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let by_http = cause
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|error| error.is_incomplete_message() || error.is_closed());
+        let by_system = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+            matches!(error.kind(), ConnectionReset | BrokenPipe | UnexpectedEof)
+        });
+        if by_http || by_system {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
 fn client(
     settings: &Settings,
     guard: Option<Arc<Guard>>,
@@ -200,6 +229,11 @@ fn client(
         .pool_max_idle_per_host(kept_connections)
         .pool_idle_timeout(IDLE_CONNECTION)
         .http2_max_header_list_size(32 * 1024)
+        // What browsers overlook: a header that is folded, has a blank before its colon, or is none at all.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(MOST_HEADERS)
         .connector_layer(NoteConnects)
         .build()
 }

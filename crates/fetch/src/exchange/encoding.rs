@@ -1,11 +1,12 @@
 //! Images that come packed although they were asked for as they are. Names of encodings that nobody knows, such as
 //! `aws-chunked` of uploads by some kits, stand for nothing: the bytes show what they are.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
 use bytes::{Bytes, BytesMut};
 use common::{
     budget::Budget,
+    fault::Fault,
     image::is_image,
     stage::Stage,
     unpack::{Bounded, Compression, NotUnpacked, bare_deflate, decoded},
@@ -84,11 +85,8 @@ async fn read(
     let mut plain = BytesMut::new();
     loop {
         plain.reserve(READ_BYTES);
-        let read = from.read_buf(&mut plain).await.map_err(|error| {
-            let why = NotUnpacked::of(&error).map(ToString::to_string);
-            let why = why.unwrap_or_else(|| "its bytes are broken".to_owned());
-            faults::encoded(&format!("it came as `{}`, and {why}", encoding.name()))
-        })?;
+        let read = from.read_buf(&mut plain).await;
+        let read = read.map_err(|error| why(&error, encoding))?;
         if read == 0 {
             return Ok(room.into_held().with(plain.freeze()));
         }
@@ -96,6 +94,17 @@ async fn read(
             return Err(Failure::wasteful(faults::too_large(max_bytes)));
         }
         room.grow_to(plain.len())?;
+    }
+}
+
+fn why(error: &io::Error, encoding: Compression) -> Fault {
+    let name = encoding.name();
+    match NotUnpacked::of(error) {
+        Some(NotUnpacked::Cut(_)) => faults::cut(name),
+        None | Some(NotUnpacked::Broken(_)) => faults::encoded(&format!(
+            "it came packed as `{name}`, and its bytes are broken"
+        )),
+        Some(why) => faults::encoded(&format!("it came packed as `{name}`, and {why}")),
     }
 }
 

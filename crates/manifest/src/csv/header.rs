@@ -2,7 +2,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::MAX_COLUMNS;
+use super::{MAX_COLUMNS, scan::without_blanks};
 use crate::{Columns, ListError, columns, wrong};
 
 const DELIMITERS: [u8; 4] = *b",;\t|";
@@ -34,7 +34,13 @@ impl Header {
             Some(best) if best.count >= next.count => Some(best),
             _ => Some(next),
         });
-        best.ok_or_else(|| missing(line, delimiters, columns))
+        let best = best.ok_or_else(|| missing(line, delimiters, columns))?;
+        match &columns.id {
+            Some(name) if best.id.is_none() => Err(wrong(format!(
+                "the first row names no column `{name}`, which `id_column` names"
+            ))),
+            _ => Ok(best),
+        }
     }
 
     fn of(delimiter: u8, names: &[String], columns: &Columns) -> Option<Self> {
@@ -56,6 +62,11 @@ impl Header {
 }
 
 fn missing(line: &[u8], delimiters: &[u8], columns: &Columns) -> ListError {
+    if matches!(line.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return wrong(
+            "it is JSON, and no table: send it as application/x-ndjson (.ndjson, .json, or `format` ndjson)",
+        );
+    }
     let text = String::from_utf8_lossy(line);
     let urls = text.matches("://").count();
     if urls > 1 && text.len() > 200 || text.starts_with("url") && urls > 0 {
@@ -96,6 +107,7 @@ pub fn reader(delimiter: u8) -> Reader {
 }
 
 fn names(line: &[u8], delimiter: u8) -> Option<Vec<String>> {
+    let line = &*without_blanks(line, delimiter);
     let mut cells = vec![0; line.len() + 1];
     let mut ends = [0; MAX_COLUMNS];
     let mut reader = reader(delimiter);

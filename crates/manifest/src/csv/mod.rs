@@ -157,7 +157,8 @@ fn find(from: &BytesMut, delimiter: Option<u8>, at_end: bool) -> Option<(Record,
 impl Table {
     /// Nothing where every cell is empty: spreadsheets have such rows by the thousand at their end.
     fn row(&mut self, bytes: &[u8], record: Record) -> Option<Row> {
-        let ended = match self.split(bytes) {
+        let cells = scan::without_blanks(bytes, self.header.delimiter);
+        let ended = match self.split(&cells) {
             Ok(ended) => ended,
             Err(why) => return Some(Row::wrong(why, bytes)),
         };
@@ -173,7 +174,10 @@ impl Table {
 
     fn checked(&self, ended: usize, record: Record, bytes: &[u8]) -> Row {
         let count = self.header.count;
-        if ended != count {
+        // A sign at the end of each row, but not of the header, is a slip of many tools.
+        let is_surplus_empty =
+            ended > count && (count..ended).all(|at| self.cell(at).trim_ascii().is_empty());
+        if ended != count && !is_surplus_empty {
             let hint = match ended > count {
                 true => ": a cell with such a sign in it stands between quotation marks",
                 false => "",

@@ -1,5 +1,7 @@
 //! Where a record of CSV ends. Quotation marks decide that, and one that is never closed must not be the rest of the list.
 
+use std::borrow::Cow;
+
 /// The end of a record, behind its line break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -42,6 +44,8 @@ pub fn record(bytes: &[u8], delimiter: u8, at_end: bool) -> Option<Record> {
         }
         at = match (at, byte) {
             (At::CellStart, b'"') => At::Quoted,
+            // Many write a blank behind the sign between two cells.
+            (At::CellStart, b' ' | b'\t') if byte != delimiter => At::CellStart,
             (At::Quoted, b'"') => At::Closing,
             (At::Closing, b'"') | (At::Quoted, _) => At::Quoted,
             (_, byte) if byte == delimiter => At::CellStart,
@@ -87,6 +91,34 @@ fn behind_break(bytes: &[u8], at: usize, at_end: bool) -> Option<usize> {
     }
 }
 
+/// The record without the blanks before its quoted cells: to the reader of cells, a cell that begins with a blank has no
+/// quotation marks.
+pub fn without_blanks(bytes: &[u8], delimiter: u8) -> Cow<'_, [u8]> {
+    let is_blank = |byte: u8| matches!(byte, b' ' | b'\t') && byte != delimiter;
+    let has_such = bytes
+        .windows(2)
+        .any(|pair| is_blank(pair[0]) && pair[1] == b'"');
+    if !has_such {
+        return Cow::Borrowed(bytes);
+    }
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut is_quoted = false;
+    let mut is_start = true;
+    for (at, byte) in bytes.iter().copied().enumerate() {
+        if is_start && !is_quoted && is_blank(byte) {
+            let rest = bytes[at..].iter().find(|byte| !is_blank(**byte));
+            if rest == Some(&b'"') {
+                continue;
+            }
+        }
+        // Two marks in a quoted cell close it and open it again.
+        is_quoted ^= byte == b'"' && (is_start || is_quoted || plain.last() == Some(&b'"'));
+        is_start = !is_quoted && byte == delimiter;
+        plain.push(byte);
+    }
+    Cow::Owned(plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +136,8 @@ mod tests {
         assert_eq!(found("\"a\"\"\nb\",c\nd"), Some((9, 2, false)));
         assert_eq!(found("a,\"b\nc,\"d\n"), Some((9, 2, true)));
         assert_eq!(found("a,\"b\nc"), None, "it is never closed");
+        assert_eq!(found("\"a\", \"b\nc\"\nd"), Some((10, 2, false)));
+        assert_eq!(found("a, 5\" pipe\nd"), Some((10, 1, false)));
         assert_eq!(
             found("5\" pipe,b\n"),
             Some((9, 1, false)),
@@ -119,5 +153,19 @@ mod tests {
             Some(3)
         );
         assert_eq!(record(b"a\rb", b',', false).map(|found| found.end), Some(2));
+    }
+
+    #[test]
+    fn blanks_before_quoted_cells_are_nothing() {
+        for (text, plain) in [
+            ("\"a\", \"b, c\"", "\"a\",\"b, c\""),
+            (" \"a \"\" b\",\t\"c\"", "\"a \"\" b\",\"c\""),
+            ("a, 5\" pipe", "a, 5\" pipe"),
+            ("\"a, \"\"b\"\"\", \"c\"", "\"a, \"\"b\"\"\",\"c\""),
+            ("a, b", "a, b"),
+        ] {
+            let found = without_blanks(text.as_bytes(), b',');
+            assert_eq!(String::from_utf8_lossy(&found), plain);
+        }
     }
 }

@@ -100,7 +100,8 @@ fn what_is_wrong_is_said_in_our_own_words() {
         (&b"nonsense"[..], "not a JSON object"),
         (b"{\"url\": \"http://a", "ends too early"),
         (b"{\"url\": http://a}", "not valid JSON at character"),
-        (b"[{\"url\": \"http://a/\"}]", "an array"),
+        (b"[{\"url\": \"http://a/\"}]", "an array, and not an object"),
+        (b"7", "a number, and not an object"),
         (b"https://a.example/1.jpg", "text/plain"),
         (b"{\"url\": \"\xff\"}", "not UTF-8"),
         (
@@ -136,14 +137,15 @@ fn what_is_wrong_is_said_in_our_own_words() {
 
 #[test]
 fn an_item_of_a_body_is_read_by_the_same_rules() {
-    let items = r#"[{"id": 5, "link": "http://a/"}, "http://b/", {"custom_id": "x"}, 7, null]"#;
+    let items = r#"[{"id": 5, "link": "http://a/"}, "http://b/", {"custom_id": "x"}, 7, null, []]"#;
     let items: Vec<Listed> = serde_json::from_str(items).expect("all are read");
     assert_eq!(
         (items[0].0.custom_id.as_deref(), &*items[0].0.url),
         (Some("5"), "http://a/")
     );
+    assert_eq!((&*items[1].0.url, &items[1].0.wrong), ("http://b/", &None));
     assert!(
-        items[1..].iter().all(|item| item.0.wrong.is_some()),
+        items[2..].iter().all(|item| item.0.wrong.is_some()),
         "{items:?}"
     );
 }

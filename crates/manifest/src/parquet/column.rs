@@ -40,7 +40,9 @@ impl Column {
     ) -> Result<Self, ListError> {
         let name = description.path().string();
         if description.max_rep_level() > 0 {
-            return Err(wrong(format!("the column `{name}` holds lists")));
+            return Err(wrong(format!(
+                "the column `{name}` holds lists, and one value is wanted of each row: write it as text, or name another one"
+            )));
         }
         let value = meaning(&reader, description);
         let value = value.filter(|value| !is_url || *value == Value::Text);
@@ -96,7 +98,9 @@ impl Column {
                 cells(reader, present, rows)?,
                 |cell: FixedLenByteArray| of_bytes(cell.data(), value, name),
             )),
-            _ => Err(wrong(format!("the column `{name}` holds no text"))),
+            _ => Err(wrong(format!(
+                "the column `{name}` holds no text: write it as text"
+            ))),
         }
     }
 }
@@ -134,6 +138,8 @@ fn whole(logical: Option<&LogicalType>, converted: ConvertedType) -> Option<Valu
         } else {
             Value::Unsigned
         }),
+        // Such a column has not a single value, whatever it was to hold.
+        (Some(LogicalType::Unknown), _) => Some(Value::Whole),
         (Some(_), _) => None,
         (
             None,

@@ -8,6 +8,7 @@ use std::{collections::HashSet, io};
 
 use bytes::Bytes;
 use parquet::{
+    basic::Compression,
     errors::ParquetError,
     file::{
         metadata::ParquetMetaData,
@@ -16,10 +17,16 @@ use parquet::{
     schema::types::SchemaDescriptor,
 };
 
-use crate::{Columns, ListError, Row, columns, wrong};
+use crate::{
+    Columns, ListError, Row,
+    columns::{self, Role},
+    wrong,
+};
 use column::{Cell, Column};
 use pieces::Pieces;
 
+/// The first bytes of a file, and the last ones.
+const MAGIC: &[u8; 4] = b"PAR1";
 /// Rows that are handed out at a time.
 const ROWS: usize = 1_024;
 
@@ -49,11 +56,16 @@ pub fn read(
     columns: &Columns,
     mut hand_out: impl FnMut(Vec<Row>) -> Result<(), ListError>,
 ) -> Result<(), ListError> {
+    check_head(&file)?;
     let file = SerializedFileReader::new(Pieces::new(file)).map_err(broken)?;
     let schema = file.metadata().file_metadata().schema_descr_ptr();
     let [url, id] = find(&schema, columns);
     let url = url.ok_or_else(|| missing(&schema, columns))?;
+    if id.is_none() {
+        check_names(&schema, columns)?;
+    }
     check_groups(file.metadata(), [Some(url), id])?;
+    check_packing(file.metadata(), [Some(url), id])?;
     for group in 0..file.num_row_groups() {
         let group = file.get_row_group(group).map_err(broken)?;
         let column = |at| {
@@ -120,6 +132,56 @@ fn check_groups(metadata: &ParquetMetaData, columns: [Option<usize>; 2]) -> Resu
     Ok(())
 }
 
+/// Whatever its name says, a file shows what it is.
+fn check_head(file: &impl ByteSource) -> Result<(), ListError> {
+    let length = MAGIC.len();
+    let is_parquet = file.bytes() > length as u64 && file.range(0, length)?[..] == *MAGIC;
+    match is_parquet {
+        true => Ok(()),
+        false => Err(wrong(
+            "the file is no Parquet file, as its first bytes show",
+        )),
+    }
+}
+
+fn check_packing(metadata: &ParquetMetaData, columns: [Option<usize>; 2]) -> Result<(), ListError> {
+    for group in metadata.row_groups() {
+        for at in columns.into_iter().flatten() {
+            let name = match group.column(at).compression() {
+                Compression::UNCOMPRESSED
+                | Compression::SNAPPY
+                | Compression::GZIP(_)
+                | Compression::ZSTD(_) => continue,
+                Compression::BROTLI(_) => "brotli",
+                Compression::LZ4 | Compression::LZ4_RAW => "lz4",
+                Compression::LZO => "lzo",
+            };
+            return Err(wrong(format!(
+                "the Parquet file is packed with {name}, which is not read: write it with Snappy, gzip, zstd or nothing"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A name that is asked for, or that is there and can be no name, is not passed over in silence.
+fn check_names(schema: &SchemaDescriptor, columns: &Columns) -> Result<(), ListError> {
+    if let Some(name) = &columns.id {
+        return Err(wrong(format!(
+            "the Parquet file has no column `{name}`, which `id_column` names"
+        )));
+    }
+    let groups = schema.root_schema().get_fields().iter();
+    let mut groups = groups.filter(|field| !field.is_primitive());
+    let named = groups.find(|field| matches!(columns.role(field.name()), Some(Role::Id(_))));
+    let Some(named) = named else { return Ok(()) };
+    let name = named.name();
+    Err(wrong(format!(
+        "the column `{name}` holds lists or objects, and so no names: write it as text, or name another one with `id_column`, \
+         such as a part of it"
+    )))
+}
+
 /// Columns of the table itself, or what a path such as `image.url` leads to.
 fn find(schema: &SchemaDescriptor, columns: &Columns) -> [Option<usize>; 2] {
     let paths: Vec<_> = schema
@@ -137,14 +199,18 @@ fn missing(schema: &SchemaDescriptor, columns: &Columns) -> ListError {
 }
 
 fn broken(error: ParquetError) -> ListError {
-    match error {
+    let why = match error {
         // The error is our own, on its way through the library.
         ParquetError::External(error) => match error.downcast::<io::Error>() {
-            Ok(error) => ListError::Io(*error),
-            Err(error) => wrong(format!("the Parquet file cannot be read: {error}")),
+            Ok(error) => return ListError::Io(*error),
+            Err(error) => error.to_string(),
         },
-        error => wrong(format!("the Parquet file cannot be read: {error}")),
-    }
+        ParquetError::EOF(_)
+        | ParquetError::NeedMoreData(_)
+        | ParquetError::NeedMoreDataRange(_) => "it is damaged, or ends too early".to_owned(),
+        _ => "it is damaged, or written in a way that is not read".to_owned(),
+    };
+    wrong(format!("the Parquet file cannot be read: {why}"))
 }
 
 #[cfg(test)]

@@ -19,6 +19,14 @@ const MAX_PIECE_BYTES: usize = 64 << 20;
 /// The most bytes of a page's head, which is short.
 const HEAD_BYTES: usize = 8 * 1024;
 
+/// A piece that the file cannot have, or that is larger than any need be.
+#[derive(Debug, thiserror::Error)]
+#[error("it says that it has a piece of {length} bytes at byte {start}, which it cannot have")]
+struct TooLarge {
+    length: usize,
+    start: u64,
+}
+
 pub struct Pieces<S>(Arc<S>);
 
 impl<S: ByteSource> Pieces<S> {
@@ -51,9 +59,7 @@ impl<S: ByteSource> ChunkReader for Pieces<S> {
             .checked_add(length as u64)
             .is_some_and(|end| end <= self.0.bytes());
         if !fits || length > MAX_PIECE_BYTES {
-            return Err(ParquetError::General(format!(
-                "it has a piece of {length} bytes at {start}"
-            )));
+            return Err(ParquetError::External(TooLarge { length, start }.into()));
         }
         self.0
             .range(start, length)

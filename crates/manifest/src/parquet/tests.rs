@@ -275,3 +275,117 @@ fn a_row_without_a_url_costs_itself_alone_and_a_path_leads_into_a_group() {
     );
     assert_eq!(all[0].url, "http://a/");
 }
+
+#[test]
+fn a_column_without_a_value_names_nobody() {
+    use parquet::data_type::Int32Type;
+    let schema = "message table { optional int32 id (UNKNOWN); required binary url (UTF8); }";
+    let schema = Arc::new(parse_message_type(schema).expect("a schema"));
+    let file = tempfile::tempfile().expect("a temporary file");
+    let handle = file.try_clone().expect("a handle");
+    let mut writer = SerializedFileWriter::new(handle, schema, Default::default()).expect("opens");
+    let mut group = writer.next_row_group().expect("a group");
+    let mut ids = group.next_column().expect("answers").expect("a column");
+    ids.typed::<Int32Type>()
+        .write_batch(&[], Some(&[0, 0]), None)
+        .expect("written");
+    ids.close().expect("closed");
+    let mut urls = group.next_column().expect("answers").expect("a column");
+    urls.typed::<ByteArrayType>()
+        .write_batch(
+            &[ByteArray::from("http://a/"), ByteArray::from("http://b/")],
+            None,
+            None,
+        )
+        .expect("written");
+    urls.close().expect("closed");
+    group.close().expect("closed");
+    writer.close().expect("closed");
+    let rows = rows(file).expect("reads");
+    assert!(
+        rows.iter()
+            .all(|row| row.custom_id.is_none() && row.wrong.is_none())
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_said_in_our_own_words() {
+    let file = |bytes: &[u8]| {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), bytes).expect("written");
+        rows(file.reopen().expect("opens")).expect_err("is refused")
+    };
+    assert!(file(b"id,url\n1,http://a/\n").contains("no Parquet file"));
+    let whole = written(TABLE, 2_500, 1, Compression::SNAPPY);
+    let bytes = whole.range(0, whole.bytes() as usize).expect("reads");
+    let cut = file(&bytes[..bytes.len() - 30]);
+    assert!(
+        cut.contains("damaged") && !cut.contains("Parquet error"),
+        "{cut}"
+    );
+    let metadata = ParquetMetaDataReader::new()
+        .parse_and_finish(&Pieces::new(whole.try_clone().expect("a handle")))
+        .expect("a footer");
+    let group = metadata.row_group(0);
+    let columns = group.columns().iter().map(|column| {
+        let column = column.clone().into_builder();
+        let packed = column.set_compression(Compression::LZ4_RAW);
+        packed.build().expect("a column")
+    });
+    let packed = group
+        .clone()
+        .into_builder()
+        .set_column_metadata(columns.collect());
+    let said_so = ParquetMetaDataBuilder::new(metadata.file_metadata().clone())
+        .set_row_groups(vec![packed.build().expect("a group")])
+        .build();
+    ParquetMetaDataWriter::new(&whole, &said_so)
+        .finish()
+        .expect("written");
+    let lz4 = rows(whole).expect_err("is packed otherwise");
+    assert!(
+        lz4.contains("packed with lz4") && lz4.contains("zstd"),
+        "{lz4}"
+    );
+}
+
+#[test]
+fn a_name_that_can_be_none_is_not_passed_over() {
+    let schema =
+        "message table { required group id { required int64 a; } required binary url (UTF8); }";
+    let schema = Arc::new(parse_message_type(schema).expect("a schema"));
+    let file = tempfile::tempfile().expect("a temporary file");
+    let handle = file.try_clone().expect("a handle");
+    let mut writer = SerializedFileWriter::new(handle, schema, Default::default()).expect("opens");
+    let mut group = writer.next_row_group().expect("a group");
+    let mut ids = group.next_column().expect("answers").expect("a column");
+    ids.typed::<Int64Type>()
+        .write_batch(&[7], None, None)
+        .expect("written");
+    ids.close().expect("closed");
+    let mut urls = group.next_column().expect("answers").expect("a column");
+    urls.typed::<ByteArrayType>()
+        .write_batch(&[ByteArray::from("http://a/")], None, None)
+        .expect("written");
+    urls.close().expect("closed");
+    group.close().expect("closed");
+    writer.close().expect("closed");
+    let read_with = |id: Option<&str>| {
+        let columns = Columns {
+            url: None,
+            id: id.map(str::to_owned),
+        };
+        let mut ids = Vec::new();
+        let hand_out = |rows: Vec<Row>| {
+            ids.extend(rows.into_iter().map(|row| row.custom_id));
+            Ok(())
+        };
+        let read = read(file.try_clone().expect("a handle"), &columns, hand_out);
+        read.map(|()| ids).map_err(|error| error.to_string())
+    };
+    let why = read_with(None).expect_err("an object");
+    assert!(why.contains("`id` holds lists or objects"), "{why}");
+    assert_eq!(read_with(Some("id.a")), Ok(vec![Some("7".to_owned())]));
+    let why = read_with(Some("none")).expect_err("is not there");
+    assert!(why.contains("no column `none`"), "{why}");
+}

@@ -1,6 +1,6 @@
 use super::*;
 
-fn read(format: Format, text: &[u8], piece: usize) -> Result<Vec<Row>, String> {
+pub fn read(format: Format, text: &[u8], piece: usize) -> Result<Vec<Row>, String> {
     let mut rows = Rows::new(format, &Columns::default());
     let mut buffer = BytesMut::new();
     let mut all = Vec::new();
@@ -23,7 +23,7 @@ fn read(format: Format, text: &[u8], piece: usize) -> Result<Vec<Row>, String> {
 }
 
 /// Name and URL of each row; `!` and why of one that is wrong.
-fn seen(format: Format, text: &[u8]) -> Vec<(String, String)> {
+pub fn seen(format: Format, text: &[u8]) -> Vec<(String, String)> {
     let mut first = None;
     for piece in [1, 2, 3, 7, 64, 100_000] {
         let rows = read(format, text, piece).expect("reads");
@@ -43,7 +43,7 @@ fn seen(format: Format, text: &[u8]) -> Vec<(String, String)> {
     first.expect("read")
 }
 
-fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected
         .iter()
         .map(|(id, url)| ((*id).to_owned(), (*url).to_owned()))
@@ -59,6 +59,9 @@ fn tables_of_every_dialect_are_read() {
         "link\tkey\nhttp://a/\tx\nhttp://b/\t\n",
         "src|id\rhttp://a/|x\rhttp://b/|",
         "sep=;\nid;url\nx;http://a/\n;\"http://b/\n\"\n",
+        "id, url\n\"x\", \"http://a/\"\n\"\",  \"http://b/\"\n",
+        "\"id\", \"note, short\", \"url\"\nx, \"1, 2\", http://a/\n,,http://b/\n",
+        "id,url\nx,http://a/,\n,http://b/,, \n",
     ] {
         assert_eq!(seen(Format::Csv, text.as_bytes()), expected, "{text}");
     }
@@ -98,6 +101,10 @@ fn a_table_that_names_no_column_says_what_it_has() {
         (b"name;size\na;1\n", "`name`, `size`"),
         (b"http://a/1\nhttp://a/2\n", "text/plain"),
         (b"urlhttp://a/1http://a/2", "--data-binary"),
+        (
+            b"{\"id\":1,\"url\":\"http://a/\"}\n",
+            "application/x-ndjson",
+        ),
     ] {
         let said = read(Format::Csv, text, 100).expect_err("is wrong");
         assert!(said.contains(why), "{said}");

@@ -1,6 +1,10 @@
 //! Bodies, read as they come, within bounds of bytes and time.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -13,7 +17,7 @@ use common::{
     stage::Stage,
 };
 use futures_util::StreamExt;
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
 use super::encoding::broken;
@@ -100,6 +104,35 @@ async fn collect(body: Body, mut room: Room, limits: BodyLimits) -> Result<(Byte
         whole.extend_from_slice(&chunk);
     }
     Ok((whole.freeze(), room.into_held()))
+}
+
+/// A body that says how long it is, of which something has been looked at and which would say nothing else.
+pub fn announcing(body: Body, length: Option<u64>) -> Body {
+    match length {
+        Some(length) => Body::new(Announcing { body, length }),
+        None => body,
+    }
+}
+
+struct Announcing {
+    body: Body,
+    length: u64,
+}
+
+impl hyper::body::Body for Announcing {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
 }
 
 pub fn too_large(stage: Stage, max_bytes: usize) -> Fault {

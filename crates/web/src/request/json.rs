@@ -1,25 +1,54 @@
 //! JSON of clients, and what is wrong with it in our own words: those of the library speak of its types, and of ours.
 
 use common::fault::Fault;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_path_to_error::Path;
+
+use super::unknown::unknown;
 
 /// Names that are listed where one is unknown.
 const NAMED: usize = 30;
 
-/// Reads a whole body.
+/// Reads a whole body, of one part.
 pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Fault> {
-    if json.trim_ascii_start().starts_with(b"[") {
-        let detail = "The JSON text is an array, and must be an object; a list goes into `items`.";
-        return Err(Fault::invalid(detail));
-    }
+    let json = text(json)?;
     let mut from = serde_json::Deserializer::from_slice(json);
     let read = serde_path_to_error::deserialize(&mut from);
-    let read = read.map_err(|error| why(error.path(), error.inner()))?;
+    let read = read.map_err(|error| why_in(json, &named(error.path()), error.inner()))?;
     match from.end() {
         Ok(()) => Ok(read),
         Err(error) => Err(why_not_ended(json, &error)),
     }
+}
+
+/// Reads a whole body of whose parts nothing is read yet.
+pub fn parse_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Fault> {
+    let json = text(json)?;
+    let mut from = serde_json::Deserializer::from_slice(json);
+    let read = T::deserialize(&mut from).map_err(|error| why_in(json, "", &error))?;
+    match from.end() {
+        Ok(()) => Ok(read),
+        Err(error) => Err(why_not_ended(json, &error)),
+    }
+}
+
+/// The text of an object, without the mark that some editors and shells put before it.
+fn text(json: &[u8]) -> Result<&[u8], Fault> {
+    let is_wide = matches!(
+        json,
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=127, ..] | [1..=127, 0, ..]
+    );
+    if is_wide {
+        let detail =
+            "The JSON text is UTF-16 or UTF-32, and must be UTF-8: save it, or send it, as UTF-8.";
+        return Err(Fault::invalid(detail));
+    }
+    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    if json.trim_ascii_start().starts_with(b"[") {
+        let detail = "The JSON text is an array, and must be an object; a list goes into `items`.";
+        return Err(Fault::invalid(detail));
+    }
+    Ok(json)
 }
 
 fn why_not_ended(json: &[u8], error: &serde_json::Error) -> Fault {
@@ -34,17 +63,64 @@ fn why_not_ended(json: &[u8], error: &serde_json::Error) -> Fault {
     ))
 }
 
-fn why(path: &Path, error: &serde_json::Error) -> Fault {
+/// `json`: the whole text, which shows what stands where it is no JSON.
+fn why_in(json: &[u8], at: &str, error: &serde_json::Error) -> Fault {
+    if error.is_syntax()
+        && let Some(what) = odd(json, error)
+    {
+        return Fault::invalid(format!("{what}, {}.", place(error)));
+    }
+    why(at, &place(error), error)
+}
+
+/// `at`: the path of the value. `place`: where a text is that is no JSON.
+fn why(at: &str, place: &str, error: &serde_json::Error) -> Fault {
     let words = error.to_string();
     let words = words.split(" at line ").next().unwrap_or_default();
     if error.is_eof() {
-        return Fault::invalid(format!("The JSON text ends too early, {}.", place(error)));
+        return Fault::invalid(format!("The JSON text ends too early, {place}."));
     }
     if error.is_syntax() {
         let what = syntax(words);
-        return Fault::invalid(format!("{what}, {}.", place(error)));
+        return Fault::invalid(format!("{what}, {place}."));
     }
-    Fault::invalid(format!("{}.", explained(&named(path), words)))
+    Fault::invalid(format!("{}.", explained(at, words)))
+}
+
+/// Says it of a field that was read alone, whose text began elsewhere than the whole one.
+pub fn why_field(field: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
+    let within = named(error.path());
+    let at = match within.as_str() {
+        "" => field.to_owned(),
+        within if within.starts_with('[') => format!("{field}{within}"),
+        within => format!("{field}.{within}"),
+    };
+    why(&at, &format!("in `{field}`"), error.inner())
+}
+
+/// Says it of options in a query.
+pub fn why_options(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
+    why(&named(error.path()), "in the query", error.inner())
+}
+
+/// What other languages write, and JSON does not know.
+fn odd(json: &[u8], error: &serde_json::Error) -> Option<&'static str> {
+    let line = json
+        .split(|byte| *byte == b'\n')
+        .nth(error.line().checked_sub(1)?)?;
+    let column = error.column().min(line.len());
+    // The place is that of the first byte that fits no more, and may be behind what it belongs to.
+    let near = &line[column.saturating_sub(9)..line.len().min(column + 9)];
+    let has = |word: &[u8]| near.windows(word.len()).any(|part| part == word);
+    if has(b"NaN") || has(b"Infinity") {
+        return Some("JSON knows neither NaN nor Infinity: write null, or leave the key out");
+    }
+    if has(b"True") || has(b"False") || has(b"None") {
+        return Some("JSON writes `true`, `false` and `null`, and not as Python does");
+    }
+    line.get(column.checked_sub(1)?)
+        .is_some_and(|byte| *byte == b'\'')
+        .then_some("JSON has double quotation marks, and no single ones")
 }
 
 fn place(error: &serde_json::Error) -> String {
@@ -72,9 +148,9 @@ fn named(path: &Path) -> String {
 }
 
 /// The library's sentence in ours. `at`: the path of the value, where it is known.
-pub fn explained(at: &str, words: &str) -> String {
+fn explained(at: &str, words: &str) -> String {
     let subject = match at {
-        "" => "A value".to_owned(),
+        "" => "The JSON text".to_owned(),
         at => format!("`{at}`"),
     };
     if let Some(name) = quoted(words, "missing field ") {
@@ -88,10 +164,10 @@ pub fn explained(at: &str, words: &str) -> String {
         return format!("`{name}` is there twice");
     }
     if let Some(name) = quoted(words, "unknown field ") {
-        return format!("There is no `{name}` here; there is {}", choices(words));
+        return unknown(name, &choices(words));
     }
     if let Some(name) = quoted(words, "unknown variant ") {
-        return format!("{subject} is `{name}`, and may be {}", choices(words));
+        return not_of(&subject, name, &choices(words));
     }
     let wrong = words
         .strip_prefix("invalid type: ")
@@ -114,14 +190,19 @@ fn quoted<'a>(words: &'a str, before: &str) -> Option<&'a str> {
         .next()
 }
 
+fn not_of(subject: &str, name: &str, choices: &[&str]) -> String {
+    let choices: Vec<_> = choices.iter().map(|name| format!("`{name}`")).collect();
+    let name: String = name.chars().take(64).collect();
+    format!("{subject} is `{name}`, and may be {}", choices.join(", "))
+}
+
 /// Names between backticks, behind `expected`.
-fn choices(words: &str) -> String {
-    let Some((_, expected)) = words.split_once(", expected ") else {
-        return "nothing else".to_owned();
-    };
-    let names = expected.split('`').skip(1).step_by(2).take(NAMED);
-    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    names.join(", ")
+fn choices(words: &str) -> Vec<&str> {
+    let expected = words
+        .split_once(", expected ")
+        .map(|(_, expected)| expected);
+    let names = expected.unwrap_or_default().split('`').skip(1).step_by(2);
+    names.take(NAMED).collect()
 }
 
 /// What a value is, in words of JSON.
@@ -196,7 +277,7 @@ mod tests {
             ),
             (
                 r#"{"item":[]}"#,
-                "There is no `item` here; there is `items`, `count`, `flag`.",
+                "There is no `item` here; maybe `items` is meant; there is `items`, `count`, `flag`.",
             ),
             ("{}", "`items` is missing."),
             (r#"{"items":[],"items":[]}"#, "`items` is there twice."),
@@ -215,6 +296,19 @@ mod tests {
             (
                 "{items:[]}",
                 "A key of the JSON text is not in quotation marks, in line 1 at character 2.",
+            ),
+            ("null", "The JSON text must be an object, and is null."),
+            (
+                r#"{"items":[],"count":Infinity}"#,
+                "JSON knows neither NaN nor Infinity: write null, or leave the key out, in line 1 at character 21.",
+            ),
+            (
+                "{'items':[]}",
+                "JSON has double quotation marks, and no single ones, in line 1 at character 2.",
+            ),
+            (
+                r#"{"items":[],"flag":True}"#,
+                "JSON writes `true`, `false` and `null`, and not as Python does, in line 1 at character 20.",
             ),
             (
                 "a=1",

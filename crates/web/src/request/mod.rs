@@ -4,16 +4,22 @@
 mod base64;
 mod body;
 mod encoding;
+mod fields;
 mod json;
+mod numbers;
 mod options;
 mod query;
 mod selection;
+mod unknown;
 
 pub use self::base64::from_base64;
-pub use body::{BodyLimits, MediaType, length, media_type, read_body, too_large, too_slow};
-pub use encoding::{broken, encoding, peeked, unpacked};
-pub use json::parse_json;
-pub use options::{
-    Asking, Language, TagOptions, add_tenant_words, check_bounds, limit, threshold, whole,
+pub use body::{
+    BodyLimits, MediaType, announcing, length, media_type, read_body, too_large, too_slow,
 };
-pub use query::{is_on, parse_query};
+pub use encoding::{broken, encoding, peeked, unpacked};
+pub use fields::{Fields, FromFields, parse_json_fields};
+pub use json::parse_json;
+pub use numbers::{limit, threshold};
+pub use options::{Asking, Language, TagOptions, add_tenant_words, check_bounds};
+pub use query::{is_on, parse_query, parse_query_fields};
+pub use unknown::unknown;

@@ -5,12 +5,14 @@ use common::{
     wire::{self, Features, TagQuery},
 };
 use identity::Caller;
-use serde::{Deserialize, Deserializer, de::Error};
-use serde_json::Value;
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use vocabulary::Vocabulary;
 
-use super::selection::selection;
+use super::{
+    fields::{Fields, FromFields},
+    selection::selection,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -54,7 +56,7 @@ impl From<Language> for wire::Language {
 }
 
 /// What to answer of an image.
-#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
+#[derive(Debug, Default, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct TagOptions {
     /// What to answer: `tags`, `caption`, `people`, `safety`, `text`, `reading`, `colors`, `quality`, `embedding`, `exif`; tags and
@@ -63,12 +65,10 @@ pub struct TagOptions {
     #[param(value_type = Option<String>, example = "tags,caption")]
     features: Option<Vec<Feature>>,
     /// At most so many tags, 1 to 100; the model's default if absent.
-    #[serde(default, deserialize_with = "limit")]
     #[schema(minimum = 1, maximum = 100, example = 10)]
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u16>,
     /// Least confidence of a tag, 0 to 1; the model's default if absent.
-    #[serde(default, deserialize_with = "threshold")]
     #[schema(minimum = 0, maximum = 1, example = 0.1)]
     #[param(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
@@ -99,59 +99,6 @@ pub struct TagOptions {
     model: Option<String>,
 }
 
-/// Reads how many tags are wanted at the most.
-pub fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
-    whole("limit", from)
-}
-
-/// Reads how sure a tag has to be.
-pub fn threshold<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f32>, D::Error> {
-    match Value::deserialize(from)? {
-        Value::Null => Ok(None),
-        Value::Number(number) => Ok(number.as_f64().map(|number| number as f32)),
-        other => Err(D::Error::custom(format!(
-            "`threshold` must be a number, and is {}",
-            kind(&other)
-        ))),
-    }
-}
-
-/// Reads a whole number, which some languages write as `5.0`.
-pub fn whole<'de, T: TryFrom<u64>, D: Deserializer<'de>>(
-    name: &str,
-    from: D,
-) -> Result<Option<T>, D::Error> {
-    let value = Value::deserialize(from)?;
-    let number = match &value {
-        Value::Null => return Ok(None),
-        Value::Number(number) => number.as_u64().or_else(|| of_fraction(number.as_f64()?)),
-        _ => None,
-    };
-    let found = number.and_then(|number| T::try_from(number).ok());
-    found.map(Some).ok_or_else(|| {
-        let came = kind(&value);
-        D::Error::custom(format!(
-            "`{name}` must be a whole number that is not negative nor too large, and is {came}"
-        ))
-    })
-}
-
-fn of_fraction(number: f64) -> Option<u64> {
-    let is_whole = number.fract() == 0.0 && (0.0..9e15).contains(&number);
-    is_whole.then_some(number as u64)
-}
-
-fn kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "true or false".to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::String(_) => "text".to_owned(),
-        Value::Array(_) => "an array".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-    }
-}
-
 /// Refuses a number of tags, or a least confidence, that no answer can have.
 pub fn check_bounds(limit: Option<u16>, threshold: Option<f32>) -> Result<(), Fault> {
     if limit.is_some_and(|limit| !(1..=100).contains(&limit)) {
@@ -170,6 +117,22 @@ pub fn check_bounds(limit: Option<u16>, threshold: Option<f32>) -> Result<(), Fa
 pub struct Asking {
     pub asked: TagQuery,
     pub model: Option<String>,
+}
+
+impl FromFields for TagOptions {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Fault> {
+        Ok(Self {
+            features: fields.take("features")?,
+            limit: fields.whole("limit")?,
+            threshold: fields.number("threshold")?,
+            language: fields.take("language")?,
+            categories: fields.take("categories")?,
+            include: fields.take("include")?,
+            exclude: fields.take("exclude")?,
+            vocabulary: fields.take("vocabulary")?,
+            model: fields.take("model")?,
+        })
+    }
 }
 
 impl TagOptions {

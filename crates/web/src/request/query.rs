@@ -5,7 +5,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value, map::Entry};
 use url::form_urlencoded;
 
-use super::json::explained;
+use super::{
+    fields::{Fields, FromFields},
+    json::why_options,
+};
 
 /// Options that are numbers.
 const NUMBERS: [&str; 5] = [
@@ -22,6 +25,20 @@ const LISTS: [&str; 4] = ["features", "categories", "include", "exclude"];
 
 /// Reads options as JSON would have them.
 pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
+    let options = Value::Object(options(query)?);
+    let options = serde_path_to_error::deserialize(options);
+    options.map_err(|error| why_options(&error))
+}
+
+/// Reads options that belong to several parts.
+pub fn parse_query_fields<T: FromFields>(query: &str) -> Result<T, Fault> {
+    let mut fields = Fields::of(options(query)?);
+    let read = T::from_fields(&mut fields)?;
+    fields.end()?;
+    Ok(read)
+}
+
+fn options(query: &str) -> Result<Map<String, Value>, Fault> {
     let mut options = Map::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         let value = value(&name, &text)?;
@@ -39,8 +56,7 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
             }
         }
     }
-    let options = serde_json::from_value(Value::Object(options));
-    options.map_err(|error| unreadable(&explained("", &error.to_string())))
+    Ok(options)
 }
 
 /// Returns whether a query asks for something that is off by itself. The rest of the query is not looked at.

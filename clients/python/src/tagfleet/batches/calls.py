@@ -29,7 +29,8 @@ SPOOLED_BYTES = 4 * 1024 * 1024
 PAGE_LINES = 5_000
 #: The most that the service tells at once.
 PAGE_BATCHES = 100
-MEDIA_TYPES = {".csv": "text/csv", ".tsv": "text/csv", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson"}
+OBJECTS = "application/x-ndjson"
+MEDIA_TYPES = {".csv": "text/csv", ".tsv": "text/csv", ".ndjson": OBJECTS, ".jsonl": OBJECTS, ".json": OBJECTS}
 
 
 class Response(msgspec.Struct):
