@@ -76,7 +76,7 @@ mod tests {
         while Processes::look().alone_s(me) - before.alone_s(me) < 0.05 {
             sum = (0..1_000_000_u64).fold(sum, |sum, n| sum.wrapping_add(n * n));
         }
-        assert!(std::hint::black_box(sum) > 0);
+        std::hint::black_box(sum);
         let after = Processes::look();
         let parent = after.stats[&me].parent;
         assert!(after.descendants_s(parent) >= after.alone_s(me));

@@ -284,7 +284,8 @@ async fn publish(queue: &Queue, priority: Priority, payload: &str) -> Result<(),
             priority,
             Message {
                 payload: payload.to_owned().into(),
-                ttl: Duration::from_secs(60),
+                // However long the test takes.
+                ttl: Duration::from_secs(3_600),
             },
         )
         .await

@@ -41,7 +41,8 @@ pub fn http() -> &'static Client {
     static CLIENT: LazyLock<Client> = LazyLock::new(|| {
         // The client wants a TLS provider even where none is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().timeout(PATIENCE);
+        // A server that reads a packed list slowly is not gone.
+        let client = Client::builder().timeout(PATIENCE).tcp_user_timeout(None);
         client.build().expect("a client")
     });
     &CLIENT
