@@ -125,9 +125,8 @@ fn oriented(value: u8) -> Vec<u8> {
     )
 }
 
-/// No black in it; `inverted`: light instead of ink, as Adobe's programs write it.
+/// No black in it, and light instead of ink, as Adobe's programs write it.
 fn cmyk(space: Colorspace) -> Vec<u8> {
-    // Adobe stores light for ink.
     let inks = |pixel: &image::Rgb<u8>| {
         let [r, g, b] = pixel.0;
         [r, g, b, 255]
