@@ -3,10 +3,7 @@
 
 mod support;
 
-use std::{
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::process::{Command, Stdio};
 
 use ai_worker::WorkerError;
 use common::{

@@ -112,7 +112,7 @@ fn nothing_is_a_code_of_its_own() {
 
 #[test]
 fn what_lies_among_photos_is_named() {
-    let tar = [&[b'a'; 257][..], b"ustar\000"].concat();
+    let tar = [&[b'a'; 257][..], b"ustar\x0000"].concat();
     let packets: Vec<u8> = (0..4 * 188)
         .map(|at| if at % 188 == 0 { 0x47 } else { 1 })
         .collect();
