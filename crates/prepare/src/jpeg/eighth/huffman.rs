@@ -30,13 +30,16 @@ pub struct Run {
 
 pub struct Symbol(u8);
 
+// What is called for each coefficient or block says `inline`: else it may come into another piece of the crate, as a call.
 impl Symbol {
     /// Zeros before the coefficient.
+    #[inline]
     pub fn zeros(&self) -> usize {
         usize::from(self.0 >> 4)
     }
 
     /// Bits of the coefficient's value.
+    #[inline]
     pub fn bits(&self) -> u32 {
         u32::from(self.0 & 15)
     }

@@ -35,6 +35,7 @@ impl Planes {
 
     /// Puts a block at that place of the picture; a block of chroma that stands for `wide` × `high` of luma becomes
     /// as many values, each the mean of its part.
+    #[inline]
     pub fn put(
         &mut self,
         plane: usize,
@@ -79,6 +80,7 @@ impl Planes {
 }
 
 /// JFIF's YCbCr.
+#[inline]
 fn pixel(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     let y = f32::from(y) + 0.5;
     let cb = f32::from(cb) - 128.0;

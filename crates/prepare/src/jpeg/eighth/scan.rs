@@ -28,23 +28,58 @@ pub fn read(frame: &Frame) -> Option<Planes> {
     let mut planes = Planes::new(frame);
     let (across, down, units_across, units_down) = frame.units();
     let mut readers = readers(frame, across, down)?;
-    let mut marker = 0;
-    for unit in 0..units_across * units_down {
-        if unit % units_across == 0 && bits.has_run_dry() {
+    let mut restarts = Restarts::new(frame);
+    for row in 0..units_down {
+        if bits.has_run_dry() {
             return None;
         }
-        if frame.restart_interval > 0 && unit > 0 && unit % frame.restart_interval == 0 {
-            bits.pass_marker(RST0 + marker)?;
-            marker = (marker + 1) % 8;
-            readers.iter_mut().for_each(|reader| reader.last = 0);
-        }
-        let corner = (unit % units_across * across, unit / units_across * down);
-        for (plane, reader) in readers.iter_mut().enumerate() {
-            reader.unit(&mut bits, plane, corner, &mut planes)?;
+        for column in 0..units_across {
+            if restarts.are_due() {
+                restarts.pass(&mut bits)?;
+                readers.iter_mut().for_each(|reader| reader.last = 0);
+            }
+            let corner = (column * across, row * down);
+            for (plane, reader) in readers.iter_mut().enumerate() {
+                reader.unit(&mut bits, plane, corner, &mut planes)?;
+            }
         }
     }
     bits.pass_marker(EOI)?;
     Some(planes)
+}
+
+/// Markers after every so many units, where a file has them.
+struct Restarts {
+    interval: usize,
+    /// Units until the next one.
+    left: usize,
+    marker: u8,
+}
+
+impl Restarts {
+    fn new(frame: &Frame) -> Self {
+        Self {
+            interval: frame.restart_interval,
+            left: frame.restart_interval,
+            marker: 0,
+        }
+    }
+
+    /// Counts a unit. Without an interval it never comes to nothing.
+    fn are_due(&mut self) -> bool {
+        if self.interval == 0 {
+            return false;
+        }
+        let due = self.left == 0;
+        self.left = if due { self.interval } else { self.left } - 1;
+        due
+    }
+
+    fn pass(&mut self, bits: &mut Bits) -> Option<()> {
+        bits.pass_marker(RST0 + self.marker)?;
+        self.marker = (self.marker + 1) % 8;
+        Some(())
+    }
 }
 
 fn readers<'a>(frame: &'a Frame, across: usize, down: usize) -> Option<Vec<Reader<'a>>> {
