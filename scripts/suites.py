@@ -20,9 +20,6 @@ TIMED = re.compile(r"^test (\S+) .*<([\d.]+)s>$", re.M)
 REPORT_TIME = ["-Zunstable-options", "--report-time"]
 # Each of their tests loads real models, which takes a processor seconds: more of them at once only wait for each other.
 FEW_AT_ONCE = {"tagfleet/fleet (test)": 3, "ai-worker/worker (test)": 2, "tagfleet/faults (test)": 3}
-# Programs that run by themselves, once the others are done: their brokers keep quorum queues, whose every step waits for the disk,
-# and beside the brokers of others a step takes longer than a client waits.
-ALONE = []
 # Programs of which a part is run here, by what the names of its tests hold, and who runs the rest.
 PARTS = {"tagfleet/faults (test)": ("quick::", "make test-faults")}
 # Seconds that suites took the last time, so that the longest begin first.
@@ -94,13 +91,6 @@ def say_slowest(suites, count):
         print(f"  {seconds:6.1f} s  {suite} {test}")
 
 
-def in_turn(suites, at_once):
-    """Groups of programs, each with how many of it run side by side."""
-    together = [suite for suite in suites if suite.name not in ALONE]
-    alone = [suite for suite in suites if suite.name in ALONE]
-    return [(at_once, together), (1, alone)]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-j", type=int, default=4, help="programs side by side [%(default)s]")
@@ -112,13 +102,10 @@ def main():
     # One that is new may be long.
     suites = sorted(arguments.programs, key=lambda suite: -times.get(suite.name, 60.0))
     begun = time.monotonic()
-    ended = 0
-    for at_once, group in in_turn(suites, arguments.j):
-        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-            running = [pool.submit(suite.run, arguments.threads, arguments.slowest > 0) for suite in group]
-            for done in concurrent.futures.as_completed(running):
-                ended += 1
-                report(done.result(), ended, len(suites), begun)
+    with concurrent.futures.ThreadPoolExecutor(arguments.j) as pool:
+        running = [pool.submit(suite.run, arguments.threads, arguments.slowest > 0) for suite in suites]
+        for ended, done in enumerate(concurrent.futures.as_completed(running), 1):
+            report(done.result(), ended, len(suites), begun)
     remember(suites)
     say_slowest(suites, arguments.slowest)
     passed, failed, skipped = (sum(getattr(suite, key) for suite in suites) for key in ("passed", "failed", "skipped"))

@@ -178,7 +178,11 @@ impl QueueEntry {
 
     /// Leaves the queue, served by a later attempt than the first: how long that took says nothing of who comes now.
     pub fn served_again(self) {
-        self.queue.state().somebody_was_served(Instant::now());
+        self.served_again_at(Instant::now());
+    }
+
+    pub fn served_again_at(self, now: Instant) {
+        self.queue.state().somebody_was_served(now);
     }
 
     /// Leaves the queue, which is cut off from who serves it. An outage is no wait: who still stands there waits from now on.

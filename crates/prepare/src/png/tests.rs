@@ -162,40 +162,11 @@ fn little_that_is_missing_is_told_and_much_is_refused() {
 
 #[test]
 fn interlaced_and_animated_pictures_are_read() {
-    // Adam7 of one colour: seven passes, each with its own rows.
-    let width = 64_u32;
-    let height = 48_u32;
-    let passes = [
-        (0, 0, 8, 8),
-        (4, 0, 8, 8),
-        (0, 4, 4, 8),
-        (2, 0, 4, 4),
-        (0, 2, 2, 4),
-        (1, 0, 2, 2),
-        (0, 1, 1, 2),
-    ];
-    let mut rows = Vec::new();
-    for (left, top, across, down) in passes {
-        let columns = (width - left).div_ceil(across) as usize;
-        for _ in 0..(height - top).div_ceil(down) {
-            rows.push(0);
-            rows.extend(RED.repeat(columns));
-        }
-    }
-    let header = [
-        &width.to_be_bytes()[..],
-        &height.to_be_bytes(),
-        &[8, 2, 0, 0, 1],
-    ]
-    .concat();
-    let control = [0, 0, 0, 2, 0, 0, 0, 0];
-    for animated in [false, true] {
-        let mut chunks = vec![chunk(b"IHDR", &header)];
-        if animated {
-            chunks.push(chunk(b"acTL", &control));
-        }
-        chunks.extend([chunk(b"IDAT", &deflate(&rows[..])), chunk(b"IEND", &[])]);
-        let file = [b"\x89PNG\r\n\x1a\n", &chunks.concat()[..]].concat();
+    let still = interlaced(&image::RgbImage::from_pixel(64, 48, image::Rgb(RED)));
+    let (before, data) = still.split_at(place(&still, b"IDAT"));
+    let control = chunk(b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]);
+    let animated = [before, &control, data].concat();
+    for (file, animated) in [(still, false), (animated, true)] {
         let (facts, tile) = prepared(&file, SPEC);
         assert_eq!(facts.frames, 1 + u32::from(animated));
         is_near(&tile, 112, 112, RED);

@@ -82,7 +82,10 @@ impl World<'_> {
                 false => now,
             };
             let wait = clock.at(back).duration_since(clock.at(job.marks.prepared));
-            entry.served_at(wait, clock.instant());
+            match job.is_tried_again {
+                true => entry.served_again_at(clock.instant()),
+                false => entry.served_at(wait, clock.instant()),
+            }
         }
         let server = job.server;
         let counted = job.counted;

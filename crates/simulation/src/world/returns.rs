@@ -19,10 +19,11 @@ impl World<'_> {
         let message = std::mem::take(&mut self.messages[number as usize]);
         self.free_messages.push(number);
         for job in message.jobs {
-            let is_out = self.job(job).is_some_and(|job| job.state == State::Out);
-            if !is_out {
+            let out = self.jobs.get_mut(job);
+            let Some(out) = out.filter(|job| job.state == State::Out) else {
                 continue;
-            }
+            };
+            out.is_tried_again = true;
             if message.failed + 1 >= MAX_ATTEMPTS {
                 self.end(job, Ended::Lost);
                 continue;

@@ -31,6 +31,8 @@ pub struct Job {
     pub caption: bool,
     pub caption_cached: bool,
     pub is_coming: bool,
+    /// A worker had it, and is gone.
+    pub is_tried_again: bool,
     pub visit: Option<Entry>,
     pub at_decoders: Option<QueueEntry>,
     pub at_workers: Option<QueueEntry>,
