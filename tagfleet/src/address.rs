@@ -1,18 +1,16 @@
 //! The service's address, as people write it, and what it means that nothing answers there.
 
-use std::{error::Error, io};
+use std::{error::Error, io, net::IpAddr};
 
 use reqwest::Url;
 
 /// Reads an address. This machine's own needs no `http://`.
 pub fn address(text: &str) -> Result<String, String> {
     let text = text.trim().trim_end_matches('/');
-    let is_own = ["localhost", "127.", "[::1]"]
-        .iter()
-        .any(|start| text.starts_with(start));
-    let whole = match is_own {
-        true => format!("http://{text}"),
-        false => text.to_owned(),
+    let guessed = format!("http://{text}");
+    let whole = match Url::parse(&guessed) {
+        Ok(url) if !text.contains("://") && is_own(&url) => guessed,
+        _ => text.to_owned(),
     };
     let is_http = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
     match Url::parse(&whole) {
@@ -22,6 +20,13 @@ pub fn address(text: &str) -> Result<String, String> {
         }
         _ => Err("is no URL such as http://127.0.0.1:8080".to_owned()),
     }
+}
+
+/// Whether it is this machine, to which a key may go unencrypted.
+fn is_own(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Says why there is no answer, and what to do. `at`: what was asked.
@@ -69,6 +74,7 @@ mod tests {
         for (text, read) in [
             ("127.0.0.1:9710", "http://127.0.0.1:9710"),
             ("localhost:8080/", "http://localhost:8080"),
+            ("[::1]:8080", "http://[::1]:8080"),
             ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
             ("https://api.example.org", "https://api.example.org"),
         ] {
@@ -77,6 +83,8 @@ mod tests {
         for (text, why) in [
             ("api.example.org", "https://api.example.org"),
             ("api.example.org:8080", "http://api.example.org:8080"),
+            ("localhost.example.org", "https://localhost.example.org"),
+            ("127.0.0.1.example.org", "https://127.0.0.1.example.org"),
             ("", "such as http://"),
             ("ftp://a", "such as http://"),
         ] {

@@ -109,7 +109,12 @@ fn main() -> anyhow::Result<ExitCode> {
                 // The runtime's threads come later.
                 common::process::begin_with_few_arenas();
             }
-            run(other)
+            let has_engines = matches!(other, Command::Serve(_) | Command::Worker(_));
+            let came_to = run(other);
+            if has_engines {
+                common::process::end(came_to);
+            }
+            came_to
         }
     }
 }

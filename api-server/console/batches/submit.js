@@ -9,7 +9,7 @@ import { offerModels } from "../try/models.js";
 import { options, optionsForm } from "../try/options.js";
 
 const SOURCES = ["urls", "file", "bucket"];
-const TYPES = { csv: "text/csv", tsv: "text/csv", ndjson: "application/x-ndjson", jsonl: "application/x-ndjson", txt: "text/plain" };
+const TYPES = { csv: "text/csv", tsv: "text/csv", ndjson: "application/x-ndjson", jsonl: "application/x-ndjson", json: "application/x-ndjson", txt: "text/plain" };
 
 export async function showSubmit(place, signal) {
   let source = "urls";
@@ -51,7 +51,7 @@ const FIELDS = {
   file: () => {
     const told = h("p.quiet");
     const chosen = ({ target }) => { const [file] = target.files; told.textContent = file ? `${file.name}, ${bytes(file.size)}` : ""; };
-    return h("div", h("label", { for: "list" }, t("submit.file.how")), h("div", h("input", { id: "list", name: "list", type: "file", required: true, accept: ".csv,.tsv,.txt,.ndjson,.jsonl,.gz,.zst", onchange: chosen })), told);
+    return h("div", h("label", { for: "list" }, t("submit.file.how")), h("div", h("input", { id: "list", name: "list", type: "file", required: true, accept: ".csv,.tsv,.txt,.ndjson,.jsonl,.json,.gz,.zst", onchange: chosen })), told);
   },
   bucket: () => h("div.fields",
     h("label", t("submit.bucket.how"), h("input", { name: "manifest", required: true, placeholder: "s3://lists/photos.parquet", spellcheck: "false" })),

@@ -71,9 +71,13 @@ pub async fn read(
         return read_json(app, tenant, body).await;
     }
     let wanted = parse_options(query)?;
-    match (wanted.format, seen?) {
-        (Some(format), _) | (None, BodyKind::List(format)) => upload_of(upload, format, wanted),
-        (None, _) => Err(kind::unknown()),
+    // Whoever says what it is need not have a body that shows it.
+    if let Some(format) = wanted.format {
+        return upload_of(upload, format, wanted);
+    }
+    match seen? {
+        BodyKind::List(format) => upload_of(upload, format, wanted),
+        _ => Err(kind::unknown()),
     }
 }
 

@@ -258,11 +258,12 @@ impl Fetcher {
         let visit = self.hosts.enter(url, &requester.tenant, entered_by).await?;
         let begun = Instant::now();
         let outcome = self.exchange(asked, until, requester, cookies).await;
-        let unreachable = outcome
-            .as_ref()
-            .is_err_and(|failure| failure.is(Code::SourceUnreachable));
+        let is_silent = outcome.as_ref().is_err_and(|failure| {
+            failure.is(Code::SourceUnreachable) || failure.is(Code::SourceIncomplete)
+        });
         let step = leave(visit, outcome);
-        if unreachable {
+        // How long it took would tell what is there.
+        if is_silent {
             sleep_until(until.min(begun + floor())).await;
         }
         step

@@ -12,14 +12,24 @@ const KEPT_BYTES: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Elements {
     scan: Scan,
-    /// The beginning of an element whose rest is thrown away as it comes, and how much was.
-    cut: Option<(BytesMut, usize)>,
+    cut: Option<Cut>,
     /// Blanks at the beginning of the line in which the element begins.
     indent: usize,
     /// Nothing but blanks has come of the line.
     is_line_start: bool,
     /// Line breaks that have been read.
     breaks: u64,
+}
+
+/// An element whose rest is thrown away as it comes.
+#[derive(Debug)]
+struct Cut {
+    beginning: BytesMut,
+    thrown: usize,
+    /// Lines that had ended before it.
+    breaks: u64,
+    /// Its brackets tell nothing of its end; lines do.
+    is_broken: bool,
 }
 
 #[derive(Debug)]
@@ -65,7 +75,8 @@ impl Elements {
             Found::End(end) => Ok(self.element(from, end)),
             Found::More if from.len() <= MAX_ROW_BYTES && !at_end => Ok(Step::Wait),
             Found::More if !at_end && self.next_element(from).is_none() => {
-                self.begin_cut(from);
+                self.begin_cut(from, false);
+                self.throw(from, from.len());
                 Ok(Step::Wait)
             }
             Found::More | Found::Broken => self.broken(from, at_end, number),
@@ -121,20 +132,24 @@ impl Elements {
         if from.len() <= MAX_ROW_BYTES {
             return Ok(Step::Wait);
         }
-        Err(lost(number))
+        self.begin_cut(from, true);
+        self.rest_of_cut(from, at_end, number)
     }
 
-    fn begin_cut(&mut self, from: &mut BytesMut) {
-        let beginning = BytesMut::from(&from[..KEPT_BYTES]);
-        self.cut = Some((beginning, 0));
-        self.throw(from, from.len());
+    fn begin_cut(&mut self, from: &BytesMut, is_broken: bool) {
+        self.cut = Some(Cut {
+            beginning: BytesMut::from(&from[..KEPT_BYTES]),
+            thrown: 0,
+            breaks: self.breaks,
+            is_broken,
+        });
     }
 
     /// Throws bytes away of which the scan knows.
     fn throw(&mut self, from: &mut BytesMut, length: usize) {
         self.breaks += breaks(&from[..length]);
-        if let Some((_, thrown)) = &mut self.cut {
-            *thrown += length;
+        if let Some(cut) = &mut self.cut {
+            cut.thrown += length;
         }
         from.advance(length);
         self.scan.at = 0;
@@ -146,28 +161,65 @@ impl Elements {
         at_end: bool,
         number: u64,
     ) -> Result<Step, ListError> {
-        let end = match self.scan.go_on(from, at_end) {
-            Found::End(end) => end,
-            Found::Broken => return Err(lost(number)),
-            Found::More if at_end => return Err(not_ended(number)),
-            Found::More => {
-                self.throw(from, from.len());
-                let thrown = self.cut.as_ref().map_or(0, |(_, thrown)| *thrown);
-                return match thrown > MAX_THROWN_BYTES {
-                    true => Err(lost(number)),
-                    false => Ok(Step::Wait),
-                };
-            }
+        let Some(end) = self.end_of_cut(from, at_end) else {
+            return self.throw_on(from, at_end, number);
         };
         self.throw(from, end);
         self.scan = Scan::default();
-        let (bytes, _) = self.cut.take().unwrap_or_default();
+        self.is_line_start = false;
+        let Some(cut) = self.cut.take() else {
+            return Err(lost(number));
+        };
         Ok(Step::Element {
-            bytes,
-            breaks: self.breaks,
+            bytes: cut.beginning,
+            breaks: cut.breaks,
             is_cut: true,
         })
     }
+
+    fn end_of_cut(&mut self, from: &[u8], at_end: bool) -> Option<usize> {
+        let cut = self.cut.as_mut()?;
+        if !cut.is_broken {
+            match self.scan.go_on(from, at_end) {
+                Found::End(end) => return Some(end),
+                Found::More => return None,
+                Found::Broken => cut.is_broken = true,
+            }
+        }
+        next_element(from, self.indent)
+    }
+
+    /// Throws away what has come, but for the beginning of a line that tells nothing yet.
+    fn throw_on(
+        &mut self,
+        from: &mut BytesMut,
+        at_end: bool,
+        number: u64,
+    ) -> Result<Step, ListError> {
+        let (is_broken, thrown) = match &self.cut {
+            Some(cut) => (cut.is_broken, cut.thrown),
+            None => (false, 0),
+        };
+        if thrown > MAX_THROWN_BYTES || at_end && is_broken {
+            return Err(lost(number));
+        }
+        if at_end {
+            return Err(not_ended(number));
+        }
+        let kept = if is_broken { begun_line(from) } else { 0 };
+        self.throw(from, from.len() - kept);
+        Ok(Step::Wait)
+    }
+}
+
+/// The length of the last line with its break, as far as nothing but blanks has come of it.
+fn begun_line(from: &[u8]) -> usize {
+    let Some(end) = memchr::memrchr(b'\n', from) else {
+        return 0;
+    };
+    let line = &from[end + 1..];
+    let is_begun = line.len() < KEPT_BYTES && line.iter().all(|byte| matches!(byte, b' ' | b'\t'));
+    if is_begun { line.len() + 1 } else { 0 }
 }
 
 fn not_ended(number: u64) -> ListError {

@@ -8,7 +8,7 @@ use crate::{
     array::{Elements, Step},
     json,
     lines::{Lines, too_long},
-    text,
+    text, wrong,
 };
 
 /// Begins each text of a sequence (RFC 7464).
@@ -18,6 +18,8 @@ pub struct Objects {
     columns: Columns,
     /// Keys that were named as ignored.
     known: Vec<String>,
+    /// What came of arrays was objects alone: so another one may follow.
+    only_objects: bool,
     read: Read,
 }
 
@@ -40,6 +42,7 @@ impl Objects {
         Self {
             columns: columns.clone(),
             known: Vec::new(),
+            only_objects: true,
             read: Read::Either(0),
         }
     }
@@ -79,6 +82,12 @@ impl Objects {
         self.read = match from.first() {
             None if blanks == 0 => return Ok(None),
             None => Read::Either(ended),
+            Some(b'[') if !self.only_objects => {
+                return Err(wrong(format!(
+                    "an array follows an array in line {}, and what is in them are no objects: write an object a line (NDJSON)",
+                    ended + 1
+                )));
+            }
             Some(b'[') => {
                 from.advance(1);
                 Read::Array {
@@ -128,6 +137,7 @@ impl Objects {
                 breaks,
                 is_cut,
             } => {
+                self.only_objects &= bytes.first() == Some(&b'{');
                 let row = match is_cut {
                     true => too_long(&bytes),
                     false => json::read(&bytes, &self.columns, &mut self.known),

@@ -104,13 +104,20 @@ pub fn without_blanks(bytes: &[u8], delimiter: u8) -> Cow<'_, [u8]> {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut is_quoted = false;
     let mut is_start = true;
-    for (at, byte) in bytes.iter().copied().enumerate() {
+    let mut rest = bytes;
+    while let Some((byte, behind)) = rest.split_first() {
+        let byte = *byte;
         if is_start && !is_quoted && is_blank(byte) {
-            let rest = bytes[at..].iter().find(|byte| !is_blank(**byte));
-            if rest == Some(&b'"') {
-                continue;
+            let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
+            let (blanks, cell) = rest.split_at(blanks);
+            if cell.first() != Some(&b'"') {
+                plain.extend_from_slice(blanks);
+                is_start = false;
             }
+            rest = cell;
+            continue;
         }
+        rest = behind;
         // Two marks in a quoted cell close it and open it again.
         is_quoted ^= byte == b'"' && (is_start || is_quoted || plain.last() == Some(&b'"'));
         is_start = !is_quoted && byte == delimiter;

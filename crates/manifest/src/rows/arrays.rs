@@ -94,6 +94,41 @@ fn an_element_that_is_too_long_costs_itself_alone() {
 }
 
 #[test]
+fn the_line_of_an_element_that_is_too_long_is_the_one_in_which_it_begins() {
+    let lines = "    \"k\": 1,\n".repeat(3 * MAX_ROW_BYTES / 12);
+    let text = format!(
+        "[\n  {{\n{lines}    \"id\": \"x\"\n  }},\n  {{\n    \"url\": \"http://b/\"\n  }}\n]"
+    );
+    let seen = seen(Format::Ndjson, text.as_bytes());
+    assert!(seen[0].1.contains("(line 2 of the file)"), "{}", seen[0].1);
+    assert_eq!(seen[1], pairs(&[("", "http://b/")])[0]);
+}
+
+#[test]
+fn a_broken_element_that_is_long_too_costs_itself_alone() {
+    let long = "x".repeat(3 * MAX_ROW_BYTES);
+    for broken in [
+        format!("{{\"x\":[1}},\"html\":\"{long}\"}}"),
+        format!("{{\"html\":\"{long}\",\"x\":[1}}"),
+    ] {
+        let text = format!("[\n  {broken},\n  {{\"id\":\"b2\",\"url\":\"http://b/\"}}\n]\n");
+        for piece in [1_000, 8_191, 1 << 20] {
+            let rows = read(Format::Ndjson, text.as_bytes(), piece).expect("reads");
+            assert_eq!((rows.len(), &*rows[1].url), (2, "http://b/"), "{piece}");
+            let why = rows[0].wrong.as_deref().unwrap_or_default();
+            assert!(why.contains("(line 2 of the file)"), "{why}");
+        }
+    }
+}
+
+#[test]
+fn lines_that_are_arrays_are_no_list_of_objects() {
+    let table = "[\"custom_id\",\"url\"]\n[\"a1\",\"http://a/\"]\n[\"b2\",\"http://b/\"]\n";
+    let why = read(Format::Ndjson, table.as_bytes(), 1_000).expect_err("a table");
+    assert!(why.contains("in line 2") && why.contains("NDJSON"), "{why}");
+}
+
+#[test]
 fn an_array_without_an_end_is_no_whole_list() {
     for text in [
         "[",

@@ -59,6 +59,7 @@ fn job_of_batch(slot: Slot, now: Nanos) -> Job {
         caption: false,
         caption_cached: false,
         is_coming: false,
+        is_tried_again: false,
         visit: None,
         at_decoders: None,
         at_workers: None,

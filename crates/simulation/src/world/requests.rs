@@ -100,6 +100,7 @@ impl World<'_> {
             caption,
             caption_cached,
             is_coming: false,
+            is_tried_again: false,
             visit: None,
             at_decoders: None,
             at_workers: None,

@@ -16,6 +16,9 @@ use super::{
     unknown::unknown,
 };
 
+/// More is nobody's. Each is compared with all before it.
+const MOST_KEYS: usize = 100;
+
 /// What is read of fields.
 pub trait FromFields: Sized {
     fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Fault>;
@@ -113,6 +116,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
                 let mut fields = Fields::default();
                 while let Some((name, raw)) = map.next_entry::<String, &'de RawValue>()? {
+                    if fields.found.len() == MOST_KEYS {
+                        let words = format!("The JSON text has more than {MOST_KEYS} keys");
+                        return Err(A::Error::custom(words));
+                    }
                     if fields.found.iter().any(|(found, _)| *found == name) {
                         return Err(A::Error::custom(format!("`{name}` is there twice")));
                     }
