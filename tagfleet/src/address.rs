@@ -31,6 +31,9 @@ fn is_own(url: &Url) -> bool {
 
 /// Says why there is no answer, and what to do. `at`: what was asked.
 pub fn unanswered(at: &str, error: &reqwest::Error) -> String {
+    if error.is_builder() {
+        return format!("the request cannot be sent: {}", root(error));
+    }
     let base = Url::parse(at).ok();
     let base = base.map_or_else(|| at.to_owned(), |url| url.origin().ascii_serialization());
     let why = why(error);
@@ -41,20 +44,30 @@ pub fn unanswered(at: &str, error: &reqwest::Error) -> String {
     format!("no answer from {base}: {why}{hint}")
 }
 
+/// The causes, the last of which knows best.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let mut next = error.source();
+    std::iter::from_fn(move || {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    })
+}
+
+fn root(error: &reqwest::Error) -> String {
+    let last = causes(error).last();
+    last.map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 fn why(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it did not come in time".to_owned();
     }
-    let mut last: &(dyn Error + 'static) = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-        if let Some(error) = cause.downcast_ref::<io::Error>()
-            && error.kind() == io::ErrorKind::ConnectionRefused
-        {
-            return "nobody listens there".to_owned();
-        }
+    let mut kinds = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    if kinds.any(|io| io.kind() == io::ErrorKind::ConnectionRefused) {
+        return "nobody listens there".to_owned();
     }
-    let words = last.to_string();
+    let words = root(error);
     match () {
         () if words.contains("lookup") || words.contains("Name or service not known") => {
             "nobody knows its name".to_owned()

@@ -150,7 +150,7 @@ impl Client {
         let problem = Problem {
             code: "service_unreachable".to_owned(),
             detail: unanswered(&self.tags_url, error),
-            retryable: true,
+            retryable: !error.is_builder(),
         };
         (problem, None)
     }

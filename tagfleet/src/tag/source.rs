@@ -189,7 +189,7 @@ mod tests {
         assert!(find(&["no-such-file".into()]).is_err());
     }
 
-    /// Each format that the documents promise is found in a folder.
+    /// Each ending that the formats of docs/prepare.md usually have.
     #[test]
     fn what_is_read_is_looked_for() {
         let formats =

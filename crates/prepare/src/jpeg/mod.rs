@@ -182,7 +182,7 @@ fn read_rows(reader: &mut Reader<'_>, size: &Size, plan: Plan) -> Result<Vec<u8>
     let mut grey = Vec::new();
     for _ in 0..size.height {
         reader.read_row(&mut row)?;
-        if damage::is_too_little(reader.damage().there()) {
+        if damage::is_too_little(reader.damage().there_at_most()) {
             // No file gets much time for a header alone.
             break;
         }

@@ -111,14 +111,14 @@ fn pieces(file: &[u8]) -> HashSet<usize> {
     let Some(tiff) = Tiff::read(file) else {
         return found;
     };
-    for directory in directories(tiff) {
-        for entry in tiff.entries(directory) {
-            let places = entry.numbers().map(|at| at as usize);
-            if [STRIP_OFFSETS, TILE_OFFSETS].contains(&entry.tag) && entry.numbers().count() > 1 {
-                found.extend(places.take(MOST_PIECES));
-            }
-        }
-    }
+    let offsets = directories(tiff).filter_map(|directory| {
+        let mut entries = tiff.entries(directory);
+        entries.find(|entry| [STRIP_OFFSETS, TILE_OFFSETS].contains(&entry.tag))
+    });
+    let in_pieces = offsets.filter(|entry| entry.numbers().nth(1).is_some());
+    let places = in_pieces.flat_map(|entry| entry.numbers().map(|at| at as usize));
+    // However many directories name them.
+    found.extend(places.take(MOST_PIECES));
     found
 }
 

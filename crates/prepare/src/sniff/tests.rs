@@ -158,6 +158,7 @@ fn pages_are_known_without_their_first_element() {
         "<title>404 &amp; gone</title><p>sorry",
         "<!-- made by hand --><title>404 &amp; gone</title>",
         "<script>x()</script><title>404 &amp; gone</title>",
+        "<!doctype html><html><title>404 &amp; gone</title><svg class=\"logo\"/></html>",
     ] {
         is_named(page.as_bytes(), Reason::Html, "titled “404 & gone”");
         let wide = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {

@@ -47,15 +47,16 @@ pub fn name(bytes: &[u8]) -> Option<Foreign> {
     }
     let lower = text.to_ascii_lowercase();
     let begins = |words: &[&str]| words.iter().any(|word| lower.starts_with(word));
-    if begins(&["<svg"]) || (begins(&["<?xml", "<!--", "<!doctype"]) && lower.contains("<svg")) {
-        return Some(Foreign::new(Reason::Svg, "an SVG drawing"));
-    }
     let behind_comments = behind_comments(&lower);
     let begins_a_page = OF_PAGES
         .iter()
         .any(|word| behind_comments.starts_with(word));
+    // A page may have drawings in it.
     if begins_a_page || lower.contains("<html") {
         return Some(Foreign::new(Reason::Html, page(text, &lower)));
+    }
+    if begins(&["<svg"]) || (begins(&["<?xml", "<!--", "<!doctype"]) && lower.contains("<svg")) {
+        return Some(Foreign::new(Reason::Svg, "an SVG drawing"));
     }
     if begins(&["<"]) {
         return Some(Foreign::new(Reason::Xml, "an XML document"));

@@ -33,6 +33,7 @@ pub struct Colours {
     pub samples: usize,
     depth: u8,
     is_float: bool,
+    is_jpeg: bool,
 }
 
 impl Colours {
@@ -75,7 +76,8 @@ impl Colours {
         } else {
             matches!(depth, 1 | 2 | 4 | 8 | 16 | 32)
         };
-        let is_jpegs = kind != Kind::YCbCr || is_jpeg(tiff)? && depth == 8;
+        let is_jpeg = is_jpeg(tiff)?;
+        let is_jpegs = kind != Kind::YCbCr || is_jpeg && depth == 8;
         if !is_read || !is_jpegs || samples == 0 || samples > 1 && depth < 8 {
             return Err(unsupported(colours));
         }
@@ -85,6 +87,7 @@ impl Colours {
             samples,
             depth,
             is_float,
+            is_jpeg,
         })
     }
 
@@ -118,6 +121,16 @@ impl Colours {
             Kind::YCbCr => pixels.for_each(|pixel| to.extend(rgb(pixel[0], pixel[1], pixel[2]))),
             Kind::Cmyk => pixels.for_each(|pixel| to.extend_from_slice(&pixel[..4])),
         }
+    }
+
+    /// Appends as many pixels of nothing: white, which is no ink.
+    pub fn append_white(&self, width: usize, to: &mut Vec<u8>) {
+        let white = if self.kind == Kind::Cmyk { 0 } else { 255 };
+        to.resize(to.len() + width * self.channels(), white);
+    }
+
+    pub fn is_jpeg(&self) -> bool {
+        self.is_jpeg
     }
 
     fn on_white(&self, colour: u8, opacity: u8) -> u8 {

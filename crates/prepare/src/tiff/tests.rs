@@ -231,6 +231,50 @@ fn little_that_is_missing_is_a_warning() {
 }
 
 #[test]
+fn what_never_came_is_white_in_every_kind_of_colours() {
+    let side = SIDE as usize;
+    let paper = |photometric: u32, samples: usize, sample: u8| {
+        let data = vec![sample; side * side * samples];
+        tiff(&[Page::new(photometric, 8, samples as u32, data)])
+    };
+    // Without ink, and black on white with 0 for white.
+    for file in [paper(5, 4, 0), paper(0, 1, 0), paper(2, 3, 255)] {
+        let (facts, tile) = prepared(&file[..file.len() * 95 / 100], SPEC);
+        assert_eq!(facts.warnings, [Warning::Truncated]);
+        is_near(&tile, 112, 218, WHITE);
+        is_near(&tile, 112, 20, WHITE);
+    }
+}
+
+#[test]
+fn rows_that_nobody_wants_may_be_missing() {
+    let mut spec = SPEC;
+    spec.fit = common::model::Fit::Crop;
+    let tall = |side: u32, height: u32| {
+        let data = vec![200; (side * height * 3) as usize];
+        Page::new(2, 8, 3, data)
+            .with(256, LONG, &[side])
+            .with(257, LONG, &[height])
+            .with(278, LONG, &[height])
+    };
+    let file = tiff(&[tall(60, 600)]);
+    let made = crate::tile(&file[..file.len() * 90 / 100], spec, &LIMITS).expect("its middle");
+    assert_eq!(made.facts.warnings, []);
+}
+
+#[test]
+fn planes_that_are_cut_off_end_early_and_are_not_broken() {
+    let plane = vec![50; (SIDE * SIDE) as usize];
+    let mut apart = Page::new(2, 8, 3, Vec::new()).with(284, SHORT, &[2]);
+    apart.strips = vec![plane; 3];
+    let file = tiff(&[apart]);
+    let (facts, _) = prepared(&file[..file.len() - 2 * SIDE as usize], SPEC);
+    assert_eq!(facts.warnings, [Warning::Truncated]);
+    let without_a_plane = &file[..file.len() - (SIDE * SIDE) as usize];
+    assert_eq!(refused(without_a_plane).code, Code::ImageTruncated);
+}
+
+#[test]
 fn large_files_have_a_format_of_their_own() {
     let small = encoded(quarters(300, 300), image::ImageFormat::Tiff);
     assert_eq!(crate::sniff::sniff(&small), Ok(Format::Tiff));
@@ -270,7 +314,7 @@ fn what_is_large_goes_by_in_strips() {
     page.strips = (0..877).map(|_| row.repeat(8)).collect();
     let limits = Limits {
         max_pixels: 40_000_000,
-        max_decoded_bytes: 8 << 20,
+        max_decoded_bytes: 2 << 20,
         ..LIMITS
     };
     let made = crate::tile(&tiff(&[page]), SPEC, &limits).expect("a page");

@@ -9,7 +9,7 @@ use tiff::{
 };
 
 use super::{colours::Colours, page::Tiff};
-use crate::rows::Shrinker;
+use crate::{jpeg::markers, rows::Shrinker};
 
 /// What a row holds until something is read into it. By rows of it is seen how far a strip has come that is cut off.
 const UNTOUCHED: u8 = 0xa5;
@@ -22,8 +22,8 @@ pub struct Units<'a, 'b> {
     /// Across and down, of those that are no edge's.
     unit: (usize, usize),
     unit_bytes: usize,
-    /// Where each unit's bytes end in the file.
-    ends: Vec<u64>,
+    /// Where each unit's bytes lie in the file; those of one plane after the other.
+    places: Vec<Range<u64>>,
     /// Whether what came of a unit that is cut off can be used as it is.
     is_plain: bool,
     is_inverted: bool,
@@ -36,6 +36,8 @@ pub struct Units<'a, 'b> {
 struct Unit {
     bytes: Vec<u8>,
     width: usize,
+    /// Rows that came.
+    came: usize,
     row_stride: usize,
     /// 0 where the samples of a pixel stand side by side.
     plane_stride: usize,
@@ -48,12 +50,12 @@ impl<'a, 'b> Units<'a, 'b> {
         let layout = tiff.image_coding_unit_layout(TiffCodingUnit(0))?;
         let predictor: Option<u16> = tiff.find_tag_unsigned(Tag::Predictor)?;
         let photometric: Option<u16> = tiff.find_tag_unsigned(Tag::PhotometricInterpretation)?;
-        let ends = ends(tiff)?;
+        let places = places(tiff)?;
         Ok(Self {
             size: (width as usize, height as usize),
             unit: (across.max(1) as usize, down.max(1) as usize),
             unit_bytes: layout.complete_len,
-            ends,
+            places,
             is_plain: predictor.unwrap_or(1) == 1 && colours.sample_bytes() == 1,
             is_inverted: photometric == Some(0),
             tiff,
@@ -68,10 +70,15 @@ impl<'a, 'b> Units<'a, 'b> {
         self.size.0.div_ceil(self.unit.0)
     }
 
-    /// A row of units, and what is made of one row of pixels.
+    /// A row of units, and what is made of one row of pixels. Of a JPEG the decoder keeps all, packed and not, beside it.
     pub fn bytes_at_once(&self) -> u64 {
         let line = self.size.0 * (self.colours.samples + self.colours.channels());
-        (self.across() * self.unit_bytes + line) as u64
+        let at_once = (self.across() * self.unit_bytes + line) as u64;
+        if !self.colours.is_jpeg() {
+            return at_once;
+        }
+        let packed = self.places.iter().map(|place| place.end - place.start);
+        at_once + self.unit_bytes as u64 + packed.max().unwrap_or(0).min(self.file.len() as u64)
     }
 
     pub fn unpacked_bytes(&self) -> u64 {
@@ -81,7 +88,6 @@ impl<'a, 'b> Units<'a, 'b> {
 
     /// `wanted`: the rows of which something is kept. An error where the file cannot be read at all.
     pub fn read(&mut self, wanted: Range<usize>, to: &mut Shrinker) -> TiffResult<()> {
-        let whole = (wanted.len() * self.size.0).max(1) as f64;
         for band in 0..self.size.1.div_ceil(self.unit.1) {
             let top = band * self.unit.1;
             let height = self.unit.1.min(self.size.1 - top);
@@ -91,7 +97,7 @@ impl<'a, 'b> Units<'a, 'b> {
             }
             let mut units = Vec::with_capacity(self.across());
             for column in 0..self.across() {
-                units.push(self.unit(band * self.across() + column, whole)?);
+                units.push(self.unit(band * self.across() + column, top, &wanted)?);
             }
             self.push_rows(&units, height, to);
         }
@@ -105,6 +111,10 @@ impl<'a, 'b> Units<'a, 'b> {
         for y in 0..height {
             line.clear();
             for unit in units {
+                if y >= unit.came {
+                    self.colours.append_white(unit.width, &mut line);
+                    continue;
+                }
                 let row = unit.row(y, self.colours, &mut samples);
                 self.colours.append(row, unit.width, &mut narrow, &mut line);
             }
@@ -112,60 +122,91 @@ impl<'a, 'b> Units<'a, 'b> {
         }
     }
 
-    fn unit(&mut self, number: usize, whole: f64) -> TiffResult<Unit> {
+    fn unit(&mut self, number: usize, top: usize, wanted: &Range<usize>) -> TiffResult<Unit> {
         let unit = TiffCodingUnit(number as u32);
         let layout = self.tiff.image_coding_unit_layout(unit)?;
         let (width, height) = self.tiff.chunk_data_dimensions(number as u32);
-        let mut bytes = vec![UNTOUCHED; layout.complete_len];
-        let row_stride = layout.row_stride.map_or(1, usize::from);
-        if let Err(error) = self.tiff.read_coding_unit_bytes(unit, &mut bytes) {
+        let (width, height) = (width as usize, height as usize);
+        if self.colours.is_jpeg() && self.holds_more_than_it_may(number) {
+            return Err(TiffError::LimitsExceeded);
+        }
+        let mut unit_of = Unit {
+            bytes: vec![UNTOUCHED; layout.complete_len],
+            width,
+            came: height,
+            row_stride: layout.row_stride.map_or(1, usize::from),
+            plane_stride: if layout.planes > 1 {
+                layout.plane_stride.map_or(0, usize::from)
+            } else {
+                0
+            },
+        };
+        if let Err(error) = self.tiff.read_coding_unit_bytes(unit, &mut unit_of.bytes) {
             if matches!(
                 error,
                 TiffError::UnsupportedError(_) | TiffError::LimitsExceeded
             ) {
                 return Err(error);
             }
-            let lost = self.keep_what_came(&mut bytes, row_stride);
-            // Each plane has as many rows.
-            let share = (lost.min(height as usize) * width as usize) as f64 / whole;
-            let end = self.ends.get(number).copied().unwrap_or(u64::MAX);
-            if end > self.file.len() as u64 {
-                self.missing += share.min(1.0 - self.missing);
-            } else {
-                self.broken += share.min(1.0 - self.broken);
-            }
+            unit_of.came = self.came(&mut unit_of).min(height);
+            let lost = (top + unit_of.came).max(wanted.start)..(top + height).min(wanted.end);
+            self.note_lost(number, lost.len() * width, wanted);
         }
-        Ok(Unit {
-            bytes,
-            width: width as usize,
-            row_stride,
-            plane_stride: if layout.planes > 1 {
-                layout.plane_stride.map_or(0, usize::from)
-            } else {
-                0
-            },
+        Ok(unit_of)
+    }
+
+    /// Whether the JPEG in it is larger than the unit. By the unit's size it was judged how much memory it takes.
+    fn holds_more_than_it_may(&self, number: usize) -> bool {
+        let Some(place) = self.places.get(number) else {
+            return false;
+        };
+        let bytes = self.file.get(place.start as usize..).unwrap_or_default();
+        let mut segments = markers::segments(bytes);
+        let frame = segments.find(|(marker, _)| markers::is_frame(*marker));
+        frame.is_some_and(|(_, body)| {
+            let side = |at: usize| match body.get(at..at + 2) {
+                Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])),
+                _ => 0,
+            };
+            side(1) > self.unit.1 || side(3) > self.unit.0
         })
     }
 
-    /// Whitens the rows that never came, and returns how many there are.
-    fn keep_what_came(&self, bytes: &mut [u8], row_stride: usize) -> usize {
-        let rows = bytes.len() / row_stride;
+    fn note_lost(&mut self, number: usize, pixels: usize, wanted: &Range<usize>) {
+        let share = pixels as f64 / (wanted.len() * self.size.0).max(1) as f64;
+        let in_plane = self.across() * self.size.1.div_ceil(self.unit.1);
+        let planes = self.places.iter().skip(number).step_by(in_plane);
+        let end = planes.map(|place| place.end).max().unwrap_or(u64::MAX);
+        if end > self.file.len() as u64 {
+            self.missing += share.min(1.0 - self.missing);
+        } else {
+            self.broken += share.min(1.0 - self.broken);
+        }
+    }
+
+    /// Returns how many rows came, in each plane, and makes of them what the decoder would have.
+    fn came(&self, unit: &mut Unit) -> usize {
+        // Rows of a tile at the right edge are inverted one by one, as they come.
+        let is_cut_off = self.is_inverted && unit.width != self.unit.0;
+        if !self.is_plain || is_cut_off {
+            return 0;
+        }
         let is_untouched = |row: &[u8]| row.iter().all(|byte| *byte == UNTOUCHED);
-        let untouched = bytes.chunks_exact(row_stride).rev();
+        let untouched = unit.bytes.chunks_exact(unit.row_stride).rev();
         let untouched = untouched.take_while(|row| is_untouched(row)).count();
         // The last row that came may have come in part.
-        let came = if self.is_plain {
-            rows.saturating_sub(untouched + 1)
-        } else {
-            0
-        };
-        let (kept, lost) = bytes.split_at_mut(came * row_stride);
+        let rows = unit.bytes.len() / unit.row_stride;
+        let came = rows.saturating_sub(untouched + 1);
         if self.is_inverted {
             // Otherwise the decoder does it, once all has come.
-            kept.iter_mut().for_each(|byte| *byte = !*byte);
+            let came = &mut unit.bytes[..came * unit.row_stride];
+            came.iter_mut().for_each(|byte| *byte = !*byte);
         }
-        lost.fill(255);
-        rows - came
+        match unit.plane_stride {
+            0 => came,
+            // Of the last plane, which comes last.
+            plane => came.saturating_sub(rows - plane / unit.row_stride),
+        }
     }
 }
 
@@ -189,7 +230,7 @@ impl Unit {
     }
 }
 
-fn ends(tiff: &mut Tiff<'_>) -> TiffResult<Vec<u64>> {
+fn places(tiff: &mut Tiff<'_>) -> TiffResult<Vec<Range<u64>>> {
     let (offsets, lengths) = match tiff.get_chunk_type() {
         ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
         ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
@@ -197,6 +238,8 @@ fn ends(tiff: &mut Tiff<'_>) -> TiffResult<Vec<u64>> {
     let offsets = tiff.find_tag_unsigned_vec::<u64>(offsets)?;
     let lengths = tiff.find_tag_unsigned_vec::<u64>(lengths)?;
     let offsets = offsets.unwrap_or_default().into_iter();
-    let ends = offsets.zip(lengths.unwrap_or_default());
-    Ok(ends.map(|(at, length)| at.saturating_add(length)).collect())
+    let places = offsets.zip(lengths.unwrap_or_default());
+    Ok(places
+        .map(|(at, length)| at..at.saturating_add(length))
+        .collect())
 }

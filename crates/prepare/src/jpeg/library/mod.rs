@@ -33,6 +33,8 @@ pub struct Header {
     pub coefficient_bytes: u64,
 }
 
+const MOST_COMPONENTS: u32 = 4;
+
 /// reader.c's `struct damage`. Rows of blocks are counted once for each component.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,6 +57,11 @@ impl Damage {
     /// The share of the picture that came before the file ended.
     pub fn there(&self) -> f64 {
         1.0 - self.share(self.missing_rows)
+    }
+
+    /// The same while rows are read: of the row that ended, each component may have come nearly whole.
+    pub fn there_at_most(&self) -> f64 {
+        1.0 - self.share(self.missing_rows.saturating_sub(MOST_COMPONENTS))
     }
 
     pub fn sound(&self) -> f64 {

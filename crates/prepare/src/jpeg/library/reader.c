@@ -34,7 +34,7 @@ struct reader {
   jmp_buf out;
   enum failure failure;
   int max_scans;
-  /* The scan in which data broke first, and its last row that did. */
+  /* The last scan in which data broke, and its last row that did. */
   int broken_scan;
   uint32_t last_broken_row;
   /* A bit for each component: whose means have begun, and whose ended early. */
@@ -73,7 +73,7 @@ static uint32_t components_in_scan(const struct jpeg_decompress_struct *jpeg) {
   return found;
 }
 
-/* Each row counts once; without restarts, all rows after it are as broken. */
+/* Each row of a scan counts once; without restarts, all rows after it are as broken. */
 static void note_broken(struct reader *reader) {
   struct jpeg_decompress_struct *jpeg = &reader->jpeg;
   uint32_t row = jpeg->input_iMCU_row;
@@ -81,16 +81,16 @@ static void note_broken(struct reader *reader) {
     reader->damage.has_broken_details = 1;
     return;
   }
-  if (reader->broken_scan == 0)
-    reader->broken_scan = jpeg->input_scan_number;
-  else if (reader->broken_scan != jpeg->input_scan_number || reader->last_broken_row == row)
+  int is_first = reader->broken_scan != jpeg->input_scan_number;
+  if (!is_first && (jpeg->restart_interval == 0 || reader->last_broken_row == row))
     return;
+  reader->broken_scan = jpeg->input_scan_number;
   reader->last_broken_row = row;
   uint32_t left = jpeg->total_iMCU_rows > row ? jpeg->total_iMCU_rows - row : 1;
   if (jpeg->restart_interval > 0)
     reader->damage.broken_rows += jpeg->comps_in_scan;
   else
-    reader->damage.broken_rows = left * jpeg->comps_in_scan;
+    reader->damage.broken_rows += left * jpeg->comps_in_scan;
 }
 
 static void note_ended(struct reader *reader) {

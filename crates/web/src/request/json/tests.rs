@@ -89,7 +89,7 @@ const WRONG: &[(&str, &str)] = &[
 fn what_is_wrong_is_said_in_our_own_words() {
     for (json, said) in WRONG {
         let fault = parse_json::<Body>(json.as_bytes()).expect_err("is wrong");
-        assert_eq!(fault.detail, said, "{json}");
+        assert_eq!(fault.detail, *said, "{json}");
     }
     let two = parse_json::<Body>(br#"{"items":[]} {"items":[]}"#).expect_err("two");
     assert!(
