@@ -33,6 +33,32 @@ fn counts(total: u64, completed: u64, failed: u64) -> Value {
     json!({"total": total, "completed": completed, "failed": failed})
 }
 
+/// Curl says of every body that it is a form.
+#[tokio::test]
+async fn who_names_the_format_need_not_show_it() {
+    let album = Album::start().await;
+    let api = started(&album, &[], Behaviour::Look).await;
+    let url = album.url("good-1");
+    for (query, body) in [
+        ("&format=csv&url_column=foto", format!("nr,foto\n1,{url}\n")),
+        (
+            "&format=text",
+            format!("{}\n{url}\n", "# a comment\n".repeat(1_000)),
+        ),
+    ] {
+        for kind in [
+            "application/x-www-form-urlencoded",
+            "application/octet-stream",
+            "text/plain",
+        ] {
+            let sent = post(&api, query, kind, body.clone()).await;
+            let batch = completed(&api, &sent).await;
+            assert_eq!(batch["request_counts"]["completed"], 1, "{kind}: {batch}");
+        }
+    }
+    api.finish().await;
+}
+
 #[tokio::test]
 async fn a_bad_row_fails_alone_with_its_number_in_every_format() {
     let album = Album::start().await;

@@ -76,6 +76,22 @@ async fn the_service_in_one_process_tags_the_samples_and_ends_cleanly() {
     assert!(!service.is_healthy().await, "one that is gone is not well");
 }
 
+/// A model that is just being loaded cannot be called back: its thread computes while the process ends.
+#[tokio::test]
+async fn a_service_ends_well_while_its_language_model_is_being_loaded() {
+    let origin = Origin::start().await;
+    let settings = [
+        ("TAGFLEET_CAPTIONER", "llama".to_owned()),
+        ("TAGFLEET_CAPTION_START", "background".to_owned()),
+    ];
+    for after_ms in [0, 300, 600, 900] {
+        let mut service = Process::serve(&origin, &settings).await;
+        tokio::time::sleep(Duration::from_millis(after_ms)).await;
+        let code = service.terminate().await;
+        assert_eq!(code, Some(0), "{after_ms} ms: {}", service.logged());
+    }
+}
+
 #[tokio::test]
 async fn a_fleet_answers_like_one_process_and_survives_the_death_of_a_worker() {
     let (origin, rabbitmq, redis) =

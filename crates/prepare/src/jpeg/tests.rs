@@ -326,7 +326,7 @@ fn of_a_progressive_file_the_first_scans_suffice() {
             shows_quarters(&RgbImage::from_raw(224, 224, tile.pixels).expect("its size"));
         }
         let open = crate::tile(&file[..file.len() - 2], SPEC, &LARGE).expect("all but its end");
-        // Of a large one the details are not looked at, and so not missed.
+        // A large one's details are not looked at, and so not missed.
         let missed: &[Warning] = if side < 2_048 {
             &[]
         } else {

@@ -204,7 +204,7 @@ impl<'a, 'b> Units<'a, 'b> {
         }
         match unit.plane_stride {
             0 => came,
-            // Of the last plane, which comes last.
+            // The last plane comes last, so it is the one that lacks rows.
             plane => came.saturating_sub(rows - plane / unit.row_stride),
         }
     }

@@ -131,3 +131,20 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
         from.deserialize_map(Object)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_has_so_many_keys_and_no_more() {
+        let keys = |count: usize| {
+            let keys = (0..count).map(|key| format!("\"k{key}\":1"));
+            format!("{{{}}}", keys.collect::<Vec<_>>().join(","))
+        };
+        let read = |json: &str| parse_object::<Fields<'_>>(json.as_bytes()).map(|_| ());
+        assert_eq!(read(&keys(MOST_KEYS)), Ok(()));
+        let refused = read(&keys(MOST_KEYS + 1)).expect_err("one too many");
+        assert_eq!(refused.detail, "The JSON text has more than 100 keys.");
+    }
+}
