@@ -18,7 +18,7 @@ use ledger::{
     intake::{Intake, Reading, Stopped, take_text},
 };
 use lists::{
-    BatchRequest, Failed, Upload, Wanted,
+    BatchRequest, Failed, HEAD_BYTES, Upload, Wanted,
     kind::{self, BodyKind},
     parse_options,
 };
@@ -52,11 +52,6 @@ pub async fn read(
 ) -> Result<(ListSource, Wanted), Fault> {
     let said = kind::of(&content_type(&parts.headers))?;
     let query = parts.uri.query().unwrap_or_default();
-    if let BodyKind::List(format) = said {
-        let wanted = parse_options(query)?;
-        let upload = open(app, &parts.headers, body).await?;
-        return upload_of(upload, format, wanted);
-    }
     // What is packed says nothing of its length.
     let announced = match encoding(&parts.headers)? {
         Compression::None => body.size_hint().exact(),
@@ -64,7 +59,12 @@ pub async fn read(
     };
     let mut upload = open(app, &parts.headers, body).await?;
     let patience = Duration::from_millis(app.config.body_timeout_ms);
-    let head = timeout(patience, upload.look()).await;
+    // A list that is called one may come line by line, as it is made.
+    let least = match said {
+        BodyKind::List(_) => 1,
+        _ => HEAD_BYTES,
+    };
+    let head = timeout(patience, upload.look(least)).await;
     let seen = kind::judged(said, head.map_err(|_| too_slow(Stage::Admit))??);
     if let Ok(BodyKind::Json) = seen {
         let body = announcing(upload.into_body(), announced);

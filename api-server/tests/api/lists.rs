@@ -60,6 +60,28 @@ async fn who_names_the_format_need_not_show_it() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_called_another_one_is_what_it_is() {
+    let album = Album::start().await;
+    let api = started(&album, &[], Behaviour::Look).await;
+    let url = album.url("good-1");
+    for (kind, body) in [
+        ("text/csv", format!("[{{\"url\": \"{url}\"}}]")),
+        ("text/csv", format!("{{\"url\": \"{url}\"}}\n")),
+        ("application/x-ndjson", format!("id,url\n1,{url}\n")),
+        ("application/x-ndjson", format!("{url}\n")),
+        (
+            "application/x-www-form-urlencoded",
+            format!("# mine\n{url}\n"),
+        ),
+    ] {
+        let sent = post(&api, "", kind, body.clone()).await;
+        let batch = completed(&api, &sent).await;
+        assert_eq!(batch["request_counts"]["completed"], 1, "{kind}: {body}");
+    }
+    api.finish().await;
+}
+
+#[tokio::test]
 async fn a_bad_row_fails_alone_with_its_number_in_every_format() {
     let album = Album::start().await;
     let api = started(&album, &["--batch-shard-items", "3"], Behaviour::Look).await;

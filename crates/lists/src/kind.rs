@@ -4,7 +4,7 @@ use common::{
     fault::{Code, Fault},
     stage::Stage,
 };
-use manifest::{Columns, Format, looks_like};
+use manifest::{Columns, Format, has_url_line, looks_like};
 use memchr::memmem;
 use serde::de::IgnoredAny;
 
@@ -78,18 +78,30 @@ pub fn of(said: &str) -> Result<BodyKind, Fault> {
 
 /// What a text is that came as `said`, by its first bytes; an error says what nothing can be made of.
 pub fn judged(said: BodyKind, head: &[u8]) -> Result<BodyKind, Fault> {
+    let text = BodyKind::List(Format::Text);
     match (said, seen(head)) {
+        (BodyKind::List(said), Some(BodyKind::List(seen))) => {
+            Ok(BodyKind::List(corrected(said, seen)))
+        }
         (BodyKind::List(_), _) => Ok(said),
         (BodyKind::Json, Some(BodyKind::List(Format::Ndjson))) if is_list(head) => {
             Ok(BodyKind::List(Format::Ndjson))
         }
         (BodyKind::Json, _) => Ok(BodyKind::Json),
-        (BodyKind::Text, None) if has_url(head) || head.trim_ascii().is_empty() => {
-            Ok(BodyKind::List(Format::Text))
-        }
+        (BodyKind::Text | BodyKind::Unsaid, None) if has_url_line(head) => Ok(text),
+        (BodyKind::Text, None) if head.trim_ascii().is_empty() => Ok(text),
         (BodyKind::Text, None) => Err(no_urls(head)),
         (BodyKind::Text | BodyKind::Unsaid, Some(seen)) => Ok(seen),
         (BodyKind::Unsaid, None) => Err(unknown()),
+    }
+}
+
+/// A table has no braces, and a line of JSON is neither a URL nor a row of names: whoever calls one the other is understood.
+/// The rows of a table without names may begin with a URL.
+fn corrected(said: Format, seen: Format) -> Format {
+    match (said, seen) {
+        (Format::Csv, Format::Text) => said,
+        _ => seen,
     }
 }
 
@@ -103,24 +115,6 @@ fn is_list(head: &[u8]) -> bool {
     let is_first_whole = objects.next().is_some_and(|object| object.is_ok());
     let rest = &text[objects.byte_offset()..];
     is_first_whole && rest.trim_ascii_start().starts_with(b"{")
-}
-
-/// Whether a line begins with a URL, or with a host's name.
-fn has_url(head: &[u8]) -> bool {
-    let starts = |line: &[u8], start: &[u8]| {
-        let beginning = line.trim_ascii_start().get(..start.len());
-        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
-    };
-    const STARTS: [&[u8]; 6] = [
-        b"http://",
-        b"https://",
-        b"www.",
-        b"s3://",
-        b"gs://",
-        b"az://",
-    ];
-    let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r'));
-    lines.any(|line| STARTS.iter().any(|start| starts(line, start)))
 }
 
 fn no_urls(head: &[u8]) -> Fault {
@@ -231,6 +225,35 @@ mod tests {
         ] {
             let judged = judged(BodyKind::Json, text).expect("is taken");
             assert_eq!(judged, kind, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_called_another_one_is_what_it_is() {
+        let (csv, ndjson, text) = (
+            BodyKind::List(Format::Csv),
+            BodyKind::List(Format::Ndjson),
+            BodyKind::List(Format::Text),
+        );
+        for (said, head, kind) in [
+            (csv, &b"[{\"url\": \"http://a/\"}]"[..], ndjson),
+            (csv, b"{\"url\": \"http://a/\"}\n", ndjson),
+            (csv, b"id,url\n1,http://a/", csv),
+            (csv, b"http://a/1.jpg,1\n", csv),
+            (ndjson, b"id,url\n1,http://a/", csv),
+            (ndjson, b"http://a/1.jpg\n", text),
+            (ndjson, b"{\"items\": 1, \"url\": \"http://a/\"}\n", ndjson),
+            (ndjson, b"nonsense", ndjson),
+            (BodyKind::Unsaid, b"s3://bucket/1.jpg\n", text),
+            (BodyKind::Unsaid, b"FILE:///photos/1.jpg\n", text),
+            (
+                BodyKind::Unsaid,
+                b"# my list\nhttps://a.example/1.jpg\n",
+                text,
+            ),
+        ] {
+            let judged = judged(said, head).expect("is taken");
+            assert_eq!(judged, kind, "{}", String::from_utf8_lossy(head));
         }
     }
 

@@ -8,4 +8,4 @@ mod upload;
 
 pub use failed::{Failed, FailureFilter, Only};
 pub use options::{BatchQuery, BatchRequest, Wanted, parse_options};
-pub use upload::{Upload, broken};
+pub use upload::{HEAD_BYTES, Upload, broken};

@@ -20,7 +20,7 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use web::request::{encoding, too_slow};
 
 /// So much of a list shows what it is: a whole header.
-const HEAD_BYTES: usize = 4 * 1024;
+pub const HEAD_BYTES: usize = 4 * 1024;
 
 /// A list, of which nothing has been read but what shows how it is packed.
 pub struct Upload {
@@ -47,9 +47,9 @@ impl Upload {
         })
     }
 
-    /// Looks at its beginning, which stays where it is.
-    pub async fn look(&mut self) -> Result<&[u8], Fault> {
-        let head = peek(&mut self.rest, HEAD_BYTES, HEAD_BYTES).await;
+    /// Looks at its beginning, which stays where it is: at `least` bytes, and at more of them if they are there.
+    pub async fn look(&mut self, least: usize) -> Result<&[u8], Fault> {
+        let head = peek(&mut self.rest, least, HEAD_BYTES).await;
         self.head = head.map_err(|error| fault(&error))?;
         Ok(&self.head)
     }

@@ -26,6 +26,17 @@ pub struct Kind {
     pub compression: Compression,
 }
 
+/// So begins what names an image, of the schemes that are read; the web's may be left out.
+const URL_STARTS: [&[u8]; 7] = [
+    b"http://",
+    b"https://",
+    b"www.",
+    b"s3://",
+    b"gs://",
+    b"az://",
+    b"file://",
+];
+
 const READ: &str = ".ndjson, .jsonl, .json, .csv, .tsv, .txt (each also .gz, .zst), .parquet";
 
 impl Kind {
@@ -75,13 +86,23 @@ pub fn looks_like(head: &[u8], columns: &Columns) -> Option<Format> {
         return Some(Format::Ndjson);
     }
     let line = text.split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
-    let is_url = line
-        .get(..4)
-        .is_some_and(|start| start.eq_ignore_ascii_case(b"http"));
-    if is_url && line.windows(3).any(|signs| signs == b"://") {
+    if starts_with_url(line) {
         return Some(Format::Text);
     }
     csv::is_header(line, columns).then_some(Format::Csv)
+}
+
+/// Whether a line of a text names an image.
+pub fn has_url_line(head: &[u8]) -> bool {
+    let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.any(|line| starts_with_url(line.trim_ascii_start()))
+}
+
+fn starts_with_url(line: &[u8]) -> bool {
+    URL_STARTS.iter().any(|start| {
+        let beginning = line.get(..start.len());
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+    })
 }
 
 fn unknown(ending: &str) -> String {

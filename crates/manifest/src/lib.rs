@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use columns::Columns;
 pub use common::unpack::Compression;
-pub use format::{Format, Kind, looks_like};
+pub use format::{Format, Kind, has_url_line, looks_like};
 pub use json::Listed;
 pub use plain::plain;
 pub use rows::Rows;

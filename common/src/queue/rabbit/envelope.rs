@@ -14,6 +14,10 @@ use crate::queue::{Priority, QueueId};
 
 /// Deliveries known to have ended without an ack when the message was published.
 const FAILED: &str = "x-tagfleet-failed";
+/// Deliveries that ended because connections were cut.
+const CUT: &str = "x-tagfleet-cut";
+/// So often that is no job's fault. A job that makes its worker deaf for so long that the broker cuts it off ends as well.
+const MOST_CUTS: u32 = 10;
 /// Set where the payload is several jobs.
 const BUNDLE: &str = "x-tagfleet-bundle";
 /// When it was first published, milliseconds by the publisher's clock.
@@ -21,9 +25,19 @@ const PUBLISHED: &str = "x-tagfleet-published-ms";
 /// The broker refuses an expiration beyond 32 bits.
 const LONGEST_TTL_MS: u128 = u32::MAX as u128;
 
+/// Why a delivery ended without an ack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its worker died, or gave it back.
+    Failure,
+    /// The connections were cut: a broker that restarts cuts everybody's.
+    Cut,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Envelope {
     pub failed: u32,
+    pub cuts: u32,
     pub published_ms: u64,
     /// `None`: kept until somebody takes it.
     pub ttl: Option<Duration>,
@@ -34,6 +48,7 @@ impl Envelope {
     pub fn new(ttl: Duration) -> Self {
         Self {
             failed: 0,
+            cuts: 0,
             published_ms: now_ms(),
             ttl: Some(ttl),
             bundle: false,
@@ -45,26 +60,27 @@ impl Envelope {
             let value = properties.headers().as_ref()?.inner().get(name)?;
             u64::try_from(value.as_long_long_int()?).ok()
         };
+        let count = |name: &str| u32::try_from(header(name)?).ok();
         let ttl_ms = properties
             .expiration()
             .as_ref()
             .and_then(|text| text.as_str().parse().ok());
         Self {
-            failed: header(FAILED)
-                .and_then(|n| u32::try_from(n).ok())
-                .unwrap_or(0),
+            failed: count(FAILED).unwrap_or(0),
+            cuts: count(CUT).unwrap_or(0),
             published_ms: header(PUBLISHED).unwrap_or_else(now_ms),
             ttl: ttl_ms.map(Duration::from_millis),
             bundle: header(BUNDLE).is_some(),
         }
     }
 
-    /// For the copy of one job that records one more failure: it lives as long
-    /// as the original would have.
-    pub fn failed_once_more(self) -> Self {
+    /// For the copy of one job that comes again: it lives as long as the original would have.
+    pub fn again(self, cause: Cause) -> Self {
         let now = now_ms();
+        let is_cut = cause == Cause::Cut && self.cuts < MOST_CUTS;
         Self {
-            failed: self.failed + 1,
+            failed: self.failed + u32::from(!is_cut),
+            cuts: self.cuts + u32::from(is_cut),
             published_ms: now,
             ttl: self.ttl.map(|ttl| remaining(ttl, self.published_ms, now)),
             bundle: false,
@@ -90,6 +106,9 @@ impl Envelope {
             PUBLISHED.into(),
             AMQPValue::LongLongInt(self.published_ms.cast_signed()),
         );
+        if self.cuts > 0 {
+            headers.insert(CUT.into(), AMQPValue::LongLongInt(self.cuts.into()));
+        }
         if self.bundle {
             headers.insert(BUNDLE.into(), AMQPValue::LongLongInt(1));
         }
@@ -141,9 +160,10 @@ mod tests {
         for queue in QueueId::all() {
             let published_ms = 1_700_000_000_000;
             let ttl = Some(Duration::from_millis(1500));
-            for bundle in [false, true] {
+            for (bundle, cuts) in [(false, 0), (true, 3)] {
                 let sent = Envelope {
                     failed: 2,
+                    cuts,
                     published_ms,
                     ttl,
                     bundle,
@@ -172,6 +192,7 @@ mod tests {
         for (bundle, more) in [(false, &[][..]), (true, &[("x-tagfleet-bundle", 1)][..])] {
             let envelope = Envelope {
                 failed: 2,
+                cuts: 0,
                 published_ms,
                 ttl,
                 bundle,
@@ -191,6 +212,19 @@ mod tests {
     fn a_strangers_message_has_not_failed_and_does_not_expire() {
         let read = Envelope::read(&BasicProperties::default());
         assert_eq!((read.failed, read.ttl), (0, None));
+    }
+
+    #[test]
+    fn a_cut_is_no_failure_unless_it_happens_again_and_again() {
+        let mut envelope = Envelope::new(Duration::from_secs(60));
+        for cuts in 1..=MOST_CUTS {
+            envelope = envelope.again(Cause::Cut);
+            assert_eq!((envelope.failed, envelope.cuts), (0, cuts));
+        }
+        envelope = envelope.again(Cause::Cut);
+        assert_eq!((envelope.failed, envelope.cuts), (1, MOST_CUTS));
+        envelope = envelope.again(Cause::Failure);
+        assert_eq!((envelope.failed, envelope.cuts), (2, MOST_CUTS));
     }
 
     #[test]

@@ -15,10 +15,11 @@ use tokio::{
 
 use super::{
     Inner, Link, QueueRole,
+    comeback::Comeback,
     consumer::{Arrival, Consumer, QueueEnd},
     credit::Credit,
     ended,
-    envelope::Envelope,
+    envelope::{Cause, Envelope},
     lost,
     receipt::{ExclusiveGate, Receipt},
     source::ChannelGuard,
@@ -85,7 +86,8 @@ impl Intake {
     async fn run(self) {
         let mut backoff = Backoff::default();
         let mut reminder = Reminder::default();
-        while let Err(error) = self.session().await {
+        let mut was_cut = false;
+        while let Err(error) = self.session(&mut was_cut).await {
             if reminder.is_due() {
                 tracing::warn!(%error, "lost the broker's connection for consuming");
             }
@@ -102,8 +104,8 @@ impl Intake {
         gate.changed.notify_one();
     }
 
-    /// One connection's life. `Ok` when we were told to stop.
-    async fn session(&self) -> Result<(), QueueError> {
+    /// One connection's life. `Ok` when we were told to stop. `was_cut`: whether one before was lost.
+    async fn session(&self, was_cut: &mut bool) -> Result<(), QueueError> {
         let link = tokio::select! {
             link = self.inner.broker.link("consumer") => Arc::new(link?),
             () = self.stop.told() => return Ok(()),
@@ -111,17 +113,17 @@ impl Intake {
         let pumps = self
             .queues
             .iter()
-            .map(|(queue, to)| self.keep_pumping(&link, *queue, to));
-        let retries = self
-            .queues
-            .iter()
-            .map(|(queue, to)| self.keep_fetching_retries(&link, *queue, to));
+            .map(|(queue, to)| self.keep_pumping(&link, *queue, to, Comeback::new(*was_cut)));
+        let retries = self.queues.iter().map(|(queue, to)| {
+            self.keep_fetching_retries(&link, *queue, to, Comeback::new(*was_cut))
+        });
         let is_lost = tokio::select! {
             _ = join_all(pumps) => false,
             _ = join_all(retries) => false,
             () = link.broken() => true,
         };
         if is_lost {
+            *was_cut = true;
             link.cut();
             return Err(lost());
         }
@@ -132,10 +134,16 @@ impl Intake {
     }
 
     /// Takes from one queue until we are told to stop. What fails is that queue, and others go on, unless it is the connection.
-    async fn keep_pumping(&self, link: &Arc<Link>, queue: QueueId, to: &Sender<Arrival>) {
+    async fn keep_pumping(
+        &self,
+        link: &Arc<Link>,
+        queue: QueueId,
+        to: &Sender<Arrival>,
+        mut comeback: Comeback,
+    ) {
         let mut backoff = Backoff::default();
         let mut reminder = Reminder::default();
-        while let Err(error) = self.pump(link, queue, to).await {
+        while let Err(error) = self.pump(link, queue, to, &mut comeback).await {
             self.note_failure(link, queue, &error, &mut reminder);
             self.gate.changed.notify_one();
             tokio::select! {
@@ -146,11 +154,17 @@ impl Intake {
     }
 
     /// The same for its jobs with one attempt left.
-    async fn keep_fetching_retries(&self, link: &Arc<Link>, queue: QueueId, to: &Sender<Arrival>) {
+    async fn keep_fetching_retries(
+        &self,
+        link: &Arc<Link>,
+        queue: QueueId,
+        to: &Sender<Arrival>,
+        mut comeback: Comeback,
+    ) {
         let mut backoff = Backoff::default();
         let mut reminder = Reminder::default();
         loop {
-            let Err(error) = self.fetch_retries(link, queue, to).await;
+            let Err(error) = self.fetch_retries(link, queue, to, &mut comeback).await;
             self.note_failure(link, queue, &error, &mut reminder);
             self.gate.changed.notify_one();
             backoff.wait().await;
@@ -177,6 +191,7 @@ impl Intake {
         link: &Arc<Link>,
         queue: QueueId,
         to: &Sender<Arrival>,
+        comeback: &mut Comeback,
     ) -> Result<(), QueueError> {
         let topology = &self.inner.broker.topology;
         within(topology.ensure(link, QueueRole::Jobs(queue))).await?;
@@ -190,7 +205,7 @@ impl Intake {
                 biased;
                 () = self.stop.told() => break,
                 delivery = deliveries.next() => match delivery {
-                    Some(Ok(delivery)) => credit.note(self.receive(&source, queue, to, delivery).await),
+                    Some(Ok(delivery)) => credit.note(self.receive(&source, queue, to, comeback, delivery).await),
                     Some(Err(error)) => return Err(error.into()),
                     None => return Err(ended()),
                 },
@@ -200,10 +215,11 @@ impl Intake {
                 let (channel, next) = ChannelGuard::subscribe(link, name.clone(), count).await?;
                 let old = std::mem::replace(&mut source, channel);
                 let rest = std::mem::replace(&mut deliveries, next);
-                self.take_rest(&old, rest, queue, to).await?;
+                self.take_rest(&old, rest, queue, to, comeback).await?;
             }
         }
-        self.take_rest(&source, deliveries, queue, to).await
+        self.take_rest(&source, deliveries, queue, to, comeback)
+            .await
     }
 
     /// Leaves a queue, and takes what was on its way here when we asked to.
@@ -213,11 +229,12 @@ impl Intake {
         mut deliveries: lapin::Consumer,
         queue: QueueId,
         to: &Sender<Arrival>,
+        comeback: &mut Comeback,
     ) -> Result<(), QueueError> {
         let leaving = source.leave(deliveries.tag());
         let taking = async {
             while let Some(Ok(delivery)) = deliveries.next().await {
-                self.receive(source, queue, to, delivery).await;
+                self.receive(source, queue, to, comeback, delivery).await;
             }
         };
         let (left, ()) = tokio::join!(leaving, taking);
@@ -230,10 +247,11 @@ impl Intake {
         source: &Arc<ChannelGuard>,
         queue: QueueId,
         to: &Sender<Arrival>,
+        comeback: &mut Comeback,
         delivery: Delivery,
     ) -> usize {
-        if delivery.redelivered {
-            self.count_failure(source, queue, to, delivery).await;
+        if let Some(cause) = comeback.cause(&delivery) {
+            self.put_back(source, queue, to, cause, delivery).await;
             return 1;
         }
         let envelope = Envelope::read(&delivery.properties);
@@ -259,13 +277,14 @@ impl Intake {
     }
 
     /// Replaces a redelivered message by copies, one of each job, that know of
-    /// one more failure, or puts them aside. The original is acked only when
+    /// one more end without an ack, or puts them aside. The original is acked only when
     /// the copies are safe: a crash in between leaves two, never none.
-    pub async fn count_failure(
+    pub async fn put_back(
         &self,
         source: &Arc<ChannelGuard>,
         queue: QueueId,
         to: &Sender<Arrival>,
+        cause: Cause,
         delivery: Delivery,
     ) {
         let envelope = Envelope::read(&delivery.properties);
@@ -273,7 +292,7 @@ impl Intake {
         let receipt = Receipt::new(answered, self.gate.clone(), None, source.clone());
         for payload in envelope.jobs(delivery.data.into()) {
             if !self
-                .put_aside(envelope.failed_once_more(), queue, to, payload, &receipt)
+                .put_aside(envelope.again(cause), queue, to, payload, &receipt)
                 .await
             {
                 return;

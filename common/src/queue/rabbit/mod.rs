@@ -3,6 +3,7 @@
 //! Each queue is made by whoever first uses it.
 
 mod bundle;
+mod comeback;
 mod consumer;
 mod credit;
 mod envelope;

@@ -11,8 +11,9 @@ use tokio::{
 
 use super::{
     Link, QueueRole,
+    comeback::Comeback,
     consumer::Arrival,
-    envelope::Envelope,
+    envelope::{Cause, Envelope},
     intake::Intake,
     receipt::{Hold, Receipt},
     source::ChannelGuard,
@@ -46,6 +47,7 @@ impl Intake {
         link: &Arc<Link>,
         queue: QueueId,
         to: &Sender<Arrival>,
+        comeback: &mut Comeback,
     ) -> Result<Infallible, QueueError> {
         let topology = &self.inner.broker.topology;
         within(topology.ensure(link, QueueRole::Retry(queue))).await?;
@@ -56,7 +58,7 @@ impl Intake {
         let mut looks = 1;
         loop {
             match self
-                .fetch_one(&source, queue, to, EMPTY_WITHIN.after(looks))
+                .fetch_one(&source, queue, to, comeback, EMPTY_WITHIN.after(looks))
                 .await?
             {
                 Looked::Found => {
@@ -77,6 +79,7 @@ impl Intake {
         source: &Arc<ChannelGuard>,
         queue: QueueId,
         to: &Sender<Arrival>,
+        comeback: &mut Comeback,
         patience: Duration,
     ) -> lapin::Result<Looked> {
         if !self.is_my_turn(source, queue).await? {
@@ -91,7 +94,9 @@ impl Intake {
             .channel
             .basic_get(name.into(), BasicGetOptions::default());
         if let Some(message) = got.await? {
-            self.hand_out(source, queue, to, message, hold).await;
+            let cause = comeback.cause(&message.delivery);
+            self.hand_out(source, queue, to, (message, cause), hold)
+                .await;
             return Ok(Looked::Found);
         }
         drop(hold);
@@ -120,15 +125,15 @@ impl Intake {
         source: &Arc<ChannelGuard>,
         queue: QueueId,
         to: &Sender<Arrival>,
-        message: BasicGetMessage,
+        (message, cause): (BasicGetMessage, Option<Cause>),
         hold: Hold,
     ) {
         let delivery = message.delivery;
-        if delivery.redelivered {
+        if let Some(cause) = cause {
             // Its last attempt has ended without an ack.
             drop(hold);
             self.gate.changed.notify_one();
-            return self.count_failure(source, queue, to, delivery).await;
+            return self.put_back(source, queue, to, cause, delivery).await;
         }
         let attempt = Envelope::read(&delivery.properties).failed + 1;
         let receipt = Receipt::new(
