@@ -94,6 +94,18 @@ struct Pixels {
     warnings: Vec<Warning>,
 }
 
+/// Pixels that are as wide as high. What is decoded for one tile has no others, unless the tile is stretched anyway.
+const SQUARE: f64 = 1.0;
+
+impl Pixels {
+    /// How many times as wide as high a pixel of the whole picture is: a very long side is shrunk more than the other one.
+    fn oblong(&self) -> f64 {
+        let across = f64::from(self.original.0) / f64::from(self.width);
+        let down = f64::from(self.original.1) / f64::from(self.height);
+        across / down
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Channels {
     Rgb,
@@ -132,11 +144,12 @@ pub fn picture(file: &[u8], specs: &[TileSpec], limits: &Limits) -> Result<Pictu
 fn tiles(pixels: &Pixels, specs: &[TileSpec]) -> Result<Vec<u8>, Fault> {
     // Most pictures have one, which need not be copied.
     if let [only] = specs {
-        return tile::make(pixels, *only);
+        return tile::make(pixels, SQUARE, *only);
     }
     let mut rgb = Vec::with_capacity(protocol::all_pixel_bytes(specs));
+    let oblong = pixels.oblong();
     for spec in specs {
-        rgb.extend(tile::make(pixels, *spec)?);
+        rgb.extend(tile::make(pixels, oblong, *spec)?);
     }
     Ok(rgb)
 }

@@ -9,6 +9,9 @@ use crate::tile;
 /// What is kept has this many times the pixels that a tile needs, across and down: the last step is left to a better filter.
 const SPARE: usize = 2;
 
+/// Nor is a side ever longer than this many times what a tile needs of it: strips of 60,000 pixels would be kept whole.
+const LONGEST: usize = 8 * SPARE;
+
 /// Which part of a picture is kept, and how many of its pixels become one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -31,12 +34,14 @@ impl Plan {
         };
         let across = columns.len() / (SPARE * needed_width);
         let down = rows.len() / (SPARE * needed_height);
-        let (across, down) = match spec.fit {
-            Fit::Stretch => (across, down),
-            Fit::Crop => (across.min(down), across.min(down)),
+        let both = match spec.fit {
+            Fit::Crop | Fit::Stretch => across.min(down),
             // The longer side alone reaches the tile's edge.
-            Fit::Pad => (across.max(down), across.max(down)),
+            Fit::Pad => across.max(down),
         };
+        let bounded = |side: usize, needed: usize| both.max(side.div_ceil(LONGEST * needed));
+        let across = bounded(columns.len(), needed_width);
+        let down = bounded(rows.len(), needed_height);
         Self {
             across: across.max(1),
             down: down.max(1),
@@ -190,7 +195,7 @@ mod tests {
             ] {
                 let (width, height) = Plan::new(size, spec(fit)).size();
                 assert!(
-                    width.max(height) <= 4 * 256 * SPARE,
+                    width.max(height) <= 256 * LONGEST,
                     "{fit:?} {size:?}: {width} × {height}"
                 );
             }

@@ -62,26 +62,76 @@ fn tiles_of_two_models_come_of_one_decode() {
         height: 200,
         fit: Fit::Stretch,
     };
-    let files = [
-        jpeg(&quarters(2_000, 1_200)),
-        encoded(quarters(900, 700), ImageFormat::Png),
-        encoded(quarters(900, 700), ImageFormat::WebP),
-        encoded(quarters(120, 90), ImageFormat::Bmp),
+    let pad = TileSpec {
+        width: 320,
+        height: 320,
+        fit: Fit::Pad,
+    };
+    let sizes = [
+        (900, 700),
+        (1_920, 1_080),
+        (1_080, 1_920),
+        (2_000, 1_000),
+        (3_000, 1_000),
+        (400, 1_200),
+        (1_000, 4_000),
+        (120, 90),
     ];
-    for file in files {
-        let specs = [SPEC, stretch];
-        let picture = super::picture(&file, &specs, &LIMITS).expect("a good picture");
-        let both = super::encoded(&file, picture, &specs, &LIMITS).expect("two tiles");
-        for (tile, spec) in [(&both.tile, SPEC), (&both.also[0].jpeg, stretch)] {
-            let (_, alone) = prepared(&file, spec);
-            let tile = turbojpeg::decompress(tile, PixelFormat::RGB).expect("a JPEG");
-            assert_eq!(alone.as_raw().len(), tile.pixels.len());
-            let pairs = alone.as_raw().iter().zip(&tile.pixels);
-            let off: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-            let mean = off as f64 / tile.pixels.len() as f64;
-            assert!(mean < 3.0, "{spec:?} is off by {mean:.2}");
+    let formats = [
+        ImageFormat::Jpeg,
+        ImageFormat::Png,
+        ImageFormat::WebP,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+    ];
+    for (width, height) in sizes {
+        for format in formats {
+            let file = encoded(quarters(width, height), format);
+            alike_in_company(&file, &[SPEC, stretch, pad]);
         }
     }
+}
+
+/// A strip is shrunk more along its longer side, and still what is round in it stays round.
+#[test]
+fn tiles_of_two_models_show_a_strip_as_it_is() {
+    let pad = TileSpec {
+        fit: Fit::Pad,
+        ..SPEC
+    };
+    for (width, height) in [(600, 30_000), (30_000, 600)] {
+        let strip = encoded(quarters(width, height), ImageFormat::Png);
+        alike_in_company(&strip, &[SPEC, pad]);
+    }
+}
+
+/// Each model's tile is the one that it would have alone.
+fn alike_in_company(file: &[u8], specs: &[TileSpec]) {
+    let limits = Limits::STANDARD;
+    let picture = super::picture(file, specs, &limits).expect("a good picture");
+    let size = (picture.width, picture.height);
+    let all = super::encoded(file, picture, specs, &limits).expect("their tiles");
+    let beside = all.also.iter().map(|tile| &tile.jpeg);
+    for (tile, spec) in std::iter::once(&all.tile).chain(beside).zip(specs) {
+        let alone = super::tile(file, *spec, &limits).expect("a good picture");
+        let off = difference(tile, &alone.tile);
+        assert!(off < 3.0, "{size:?}, {spec:?}: off by {off:.2}");
+    }
+}
+
+/// By how much the values of two tiles differ, on average.
+fn difference(one: &[u8], other: &[u8]) -> f64 {
+    let [one, other] = [one, other].map(|tile| {
+        let tile = turbojpeg::decompress(tile, PixelFormat::RGB).expect("a JPEG");
+        tile.pixels
+    });
+    assert_eq!(one.len(), other.len());
+    let off: u64 = one
+        .iter()
+        .zip(&other)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
+    off as f64 / one.len() as f64
 }
 
 #[test]

@@ -24,7 +24,8 @@ use crate::{Channels, Pixels, fault, swaps_sides};
 const PAD_GREY: u8 = 128;
 
 /// Returns `[height, width, 3] u8`. Turning comes last: it then moves a tile's pixels, not a photo's.
-pub fn make(pixels: &Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
+/// `oblong`: how many times as wide as high a pixel is.
+pub fn make(pixels: &Pixels, oblong: f64, spec: TileSpec) -> Result<Vec<u8>, Fault> {
     let width = u32::from(spec.width);
     let height = u32::from(spec.height);
     let (lying_width, lying_height) = if swaps_sides(pixels.orientation) {
@@ -32,9 +33,9 @@ pub fn make(pixels: &Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
     } else {
         (width, height)
     };
-    let size = (pixels.width, pixels.height);
+    let size = (f64::from(pixels.width) * oblong, f64::from(pixels.height));
     let is_cut = pixels.original == (lying_width, lying_height);
-    let placed = place(size, is_cut, spec.fit, (lying_width, lying_height));
+    let placed = place(size, is_cut, spec.fit, (lying_width, lying_height)).squeezed(oblong);
     let opaque = resize(pixels, &placed)?;
     let opaque = colour::to_srgb(opaque, pixels.channels, pixels.profile.as_deref());
     let lying = RgbImage::from_raw(placed.width, placed.height, opaque)
@@ -47,11 +48,13 @@ pub fn make(pixels: &Pixels, spec: TileSpec) -> Result<Vec<u8>, Fault> {
 /// Returns what of a picture of that size, upright, `spec`'s tile shows.
 pub fn shown(spec: TileSpec, size: (u32, u32)) -> Part {
     let tile = (u32::from(spec.width), u32::from(spec.height));
-    let placed = place(size, size == tile, spec.fit, tile);
-    let side = |start: f64, length: f64, source: u32, part: u32, all: u32| {
-        let a_pixel = length / f64::from(source) / f64::from(part);
+    let is_cut = size == tile;
+    let size = (f64::from(size.0), f64::from(size.1));
+    let placed = place(size, is_cut, spec.fit, tile);
+    let side = |start: f64, length: f64, source: f64, part: u32, all: u32| {
+        let a_pixel = length / source / f64::from(part);
         let bar = f64::from((all - part) / 2);
-        let first = start / f64::from(source) - bar * a_pixel;
+        let first = start / source - bar * a_pixel;
         (first as f32, (a_pixel * f64::from(all)) as f32)
     };
     let (left, width) = side(placed.left, placed.crop_width, size.0, placed.width, tile.0);
@@ -112,10 +115,24 @@ struct Placed {
 /// trained on. (On the samples: daisy 0.36 instead of 0.11, missile right.)
 const CENTRE: f64 = 224.0 / 256.0;
 
-/// `size`: of the picture. `is_cut`: whoever sent it has cut it to the tile's size already.
-fn place(size: (u32, u32), is_cut: bool, fit: Fit, (width, height): (u32, u32)) -> Placed {
-    let source_width = f64::from(size.0);
-    let source_height = f64::from(size.1);
+impl Placed {
+    /// The same in pixels that are `oblong` times as wide as high.
+    fn squeezed(self, oblong: f64) -> Self {
+        Self {
+            left: self.left / oblong,
+            crop_width: self.crop_width / oblong,
+            ..self
+        }
+    }
+}
+
+/// `is_cut`: whoever sent the picture has cut it to the tile's size already.
+fn place(
+    (source_width, source_height): (f64, f64),
+    is_cut: bool,
+    fit: Fit,
+    (width, height): (u32, u32),
+) -> Placed {
     let whole = Placed {
         left: 0.0,
         top: 0.0,
