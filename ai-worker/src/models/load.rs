@@ -11,7 +11,7 @@ use common::{
     model::{Manifest, ModelError, ModelKind, Subject},
     wire::{ModelId, ModelInfo},
 };
-use tags::{TagRules, Taxonomy, TaxonomyError};
+use tags::{PERSON, TagRules, Taxonomy, TaxonomyError};
 
 use super::source::ModelFolder;
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         Sizes, WarmUp,
     },
     tagging::{
-        COORDINATES, LoadedVersion, PERSON, Pieces, Tagger,
+        COORDINATES, LoadedVersion, Pieces, Tagger,
         reading::{Alphabet, AlphabetError},
     },
 };

@@ -21,4 +21,4 @@ pub use job::{Decoding, PIECES_AT_ONCE, TaggingWorker};
 pub use models::Models;
 pub use pieces::Pieces;
 pub use served::{Canary, LoadedVersion, Next, Sample, Samples, Served, Version};
-pub use tagger::{PERSON, Tagger};
+pub use tagger::Tagger;

@@ -12,7 +12,7 @@ mod words;
 
 pub use calibration::{Believed, Calibration};
 pub use filter::{Filter, UnknownName};
-pub use rules::{Confidences, Prepared, TagRules, Wanted};
+pub use rules::{Confidences, PERSON, Prepared, TagRules, Wanted};
 pub use select::{Choice, Said, select};
 pub use shares::{pack, shares, unpack};
 pub use taxonomy::{Entry, Taxonomy, TaxonomyError};

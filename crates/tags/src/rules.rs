@@ -12,7 +12,7 @@ use vocabulary::Sureness;
 use super::{
     Node,
     calibration::Calibration,
-    filter::{Filter, UnknownName},
+    filter::{Filter, UnknownName, check},
     select::{Choice, Said, select, sure_of_classes, sure_of_parents},
     taxonomy::{Taxonomy, TaxonomyError},
 };
@@ -48,9 +48,14 @@ impl Confidences<'_> {
         Sureness {
             confidence,
             is_told: confidence > 0.0 && confidence >= least,
+            // A tagger knows a few trades. People in general are seen by detectors.
+            is_least: entry.name == PERSON && self.rules.kind != ModelKind::Detector,
         }
     }
 }
+
+/// The tag that stands for people.
+pub const PERSON: &str = "person";
 
 #[derive(Debug)]
 pub struct TagRules {
@@ -147,6 +152,20 @@ impl TagRules {
     pub fn prepare<'a>(&'a self, wanted: Wanted<'a>) -> Result<Prepared<'a>, UnknownName> {
         let filter = Filter::new(&self.taxonomy, wanted.selection)?;
         Ok(self.prepared(wanted, filter, Least::Wanted(wanted.threshold)))
+    }
+
+    /// The same where others look beside it: a name that one of those knows is no fault. Nothing where none of what is asked for
+    /// is this model's.
+    pub fn prepare_among<'a>(
+        &'a self,
+        wanted: Wanted<'a>,
+        others: &[&Self],
+    ) -> Result<Option<Prepared<'a>>, UnknownName> {
+        let mut models = vec![&self.taxonomy];
+        models.extend(others.iter().map(|other| &other.taxonomy));
+        check(&models, wanted.selection)?;
+        let filter = Filter::of_known(&self.taxonomy, wanted.selection);
+        Ok(filter.map(|filter| self.prepared(wanted, filter, Least::Wanted(wanted.threshold))))
     }
 
     /// The same of a model beside the one that is asked. A name that it does not know is the other's affair, and what it is less

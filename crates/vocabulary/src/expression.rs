@@ -52,6 +52,8 @@ pub struct Sureness {
     pub confidence: f32,
     /// Whether it is as sure as its model's rules and the caller want a tag to be.
     pub is_told: bool,
+    /// Whether it may be more: whoever would see the thing best has not looked.
+    pub is_least: bool,
 }
 
 impl Sureness {
@@ -67,7 +69,28 @@ impl Sureness {
         Self {
             confidence,
             is_told: self.is_told || other.is_told,
+            is_least: self.is_least && other.is_least,
         }
+    }
+
+    /// Returns whether the tag is told, as far as that can be known.
+    fn told(self) -> Option<Verdict> {
+        self.known(self.is_told, self.is_told)
+    }
+
+    fn compared(self, comparison: Comparison) -> Option<Verdict> {
+        let holds = comparison.holds(f64::from(self.confidence));
+        // More would change nothing of what wants much and holds, nor of what wants little and does not hold.
+        self.known(holds, holds == comparison.wants_much())
+    }
+
+    /// `is_settled`: whether more of it would leave the verdict as it is.
+    fn known(self, holds: bool, is_settled: bool) -> Option<Verdict> {
+        let verdict = Verdict {
+            holds,
+            confidence: self.confidence,
+        };
+        (is_settled || !self.is_least).then_some(verdict)
     }
 }
 
@@ -80,6 +103,10 @@ pub trait Picture {
 }
 
 impl Comparison {
+    fn wants_much(self) -> bool {
+        matches!(self, Self::AtLeast(_) | Self::Above(_))
+    }
+
     fn holds(self, number: f64) -> bool {
         match self {
             Self::AtLeast(bound) => number >= bound,
@@ -96,18 +123,12 @@ impl Expression {
         match self {
             Self::There(Subject::Tag(tag)) => {
                 let sureness = picture.sureness(tag)?;
-                Ok(sureness.map(|sureness| Verdict {
-                    holds: sureness.is_told,
-                    confidence: sureness.confidence,
-                }))
+                Ok(sureness.and_then(Sureness::told))
             }
             Self::There(subject) => Ok(counted(picture, subject, Comparison::Above(0.0))),
             Self::Compared(Subject::Tag(tag), comparison) => {
                 let sureness = picture.sureness(tag)?;
-                Ok(sureness.map(|Sureness { confidence, .. }| Verdict {
-                    holds: comparison.holds(f64::from(confidence)),
-                    confidence,
-                }))
+                Ok(sureness.and_then(|sureness| sureness.compared(*comparison)))
             }
             Self::Compared(subject, comparison) => Ok(counted(picture, subject, *comparison)),
             Self::Not(inner) => Ok(inner.judge(picture)?.map(Verdict::opposite)),

@@ -11,11 +11,14 @@ impl Picture for Beach {
             "dog" => 0.05,
             "sea lion" | "바다" => 0.3,
             "person" => return Ok(None),
+            "man" => 0.9,
+            "woman" => 0.2,
             other => return Err(UnknownTag(other.to_owned())),
         };
         Ok(Some(Sureness {
             confidence,
-            is_told: confidence >= 0.1,
+            is_told: confidence >= 0.1 && tag != "woman",
+            is_least: matches!(tag, "man" | "woman"),
         }))
     }
 
@@ -54,6 +57,27 @@ fn words_hold_where_their_tags_and_counts_do() {
     assert_eq!(judged("color:gray >= 0.1"), None);
     assert_eq!(judged("바다"), Some(0.3));
     assert_eq!(judged("\"sea lion\""), Some(0.3));
+}
+
+/// Who would see men and women best has not looked.
+#[test]
+fn what_may_be_more_is_never_denied() {
+    assert_eq!(judged("man"), Some(0.9));
+    assert_eq!(judged("man >= 0.5"), Some(0.9));
+    assert_eq!(judged("woman >= 0.1"), Some(0.2));
+    assert_eq!(judged("!(man < 0.5)").map(|sure| sure.round()), Some(0.0));
+    assert_eq!(judged("cat | !woman"), Some(0.9));
+    for unknown in [
+        "woman",
+        "!woman",
+        "woman < 0.5",
+        "woman >= 0.5",
+        "!(woman >= 0.5)",
+        "cat & !woman",
+        "man <= 0.95",
+    ] {
+        assert_eq!(judged(unknown), None, "{unknown}");
+    }
 }
 
 #[test]
@@ -129,6 +153,7 @@ fn models_that_both_tell_a_tag_are_surer_and_one_that_does_not_takes_nothing_awa
     let sure = |confidence, is_told| Sureness {
         confidence,
         is_told,
+        is_least: false,
     };
     assert_eq!(sure(0.5, true).joined(sure(0.5, true)), sure(0.75, true));
     assert_eq!(sure(0.2, true).joined(sure(0.6, false)), sure(0.2, true));

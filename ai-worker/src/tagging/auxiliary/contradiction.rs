@@ -1,8 +1,8 @@
 //! What a detector takes for people, and a tagger for an animal.
 
 use common::wire::{People, Region, Seen, Tag};
+use tags::PERSON;
 
-const PERSON: &str = "person";
 /// Two of 156 things are faces to the detector, at 0.60 and 0.65. Each of six photos of groups has a face above this.
 const SURE_ALONE: f32 = 0.7;
 

@@ -75,14 +75,21 @@ impl Known<'_> {
 
     /// Returns whether people were looked for and nobody is left: no word speaks of whom the answer does not count.
     fn is_nobody_there(&self) -> bool {
+        self.looked_for_people() && self.beside.seen.head_count(0.0) == 0
+    }
+
+    fn looked_for_people(&self) -> bool {
         let Seen { people, faces, .. } = self.beside.seen;
-        (people.is_some() || faces.is_some()) && self.beside.seen.head_count(0.0) == 0
+        people.is_some() || faces.is_some()
     }
 }
 
 impl Picture for Known<'_> {
     fn sureness(&self, tag: &str) -> Result<Option<Sureness>, UnknownTag> {
-        let own = self.own.of(tag);
+        let own = self.own.of(tag).map(|own| Sureness {
+            is_least: own.is_least && !self.looked_for_people(),
+            ..own
+        });
         let known = own.into_iter().chain(self.beside(tag));
         if let Some(sureness) = known.reduce(Sureness::joined) {
             return Ok(Some(sureness));
