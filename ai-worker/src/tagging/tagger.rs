@@ -8,15 +8,12 @@ use common::{
     wire::{Embedding, Grade, Grades, Job, Language, ModelInfo, People, Scores, Seen, Tag},
 };
 use tags::{
-    Choice, Confidences, Entry, Filter, Node, Prepared, TagRules, UnknownName, pack, shares,
+    Choice, Confidences, Entry, Filter, Node, PERSON, Prepared, TagRules, UnknownName, pack, shares,
 };
 
 use super::auxiliary::Boxes;
 use super::pieces::Pieces;
 use super::reading::Alphabet;
-
-/// The class of which each box is told.
-pub const PERSON: &str = "person";
 
 #[derive(Debug)]
 pub struct Tagger {
@@ -31,20 +28,26 @@ pub struct Tagger {
 }
 
 impl Tagger {
-    /// Returns what `job` wants to hear of the scores.
-    pub fn select(&self, job: &Job, scores: &[f32]) -> Result<Vec<Tag>, Fault> {
-        let prepared = self.rules.prepare(job.into()).map_err(unknown_name)?;
-        Ok(self.told(scores, &prepared))
+    /// Returns what `job` wants to hear of the scores. `beside`: who looks beside it, and knows names that it does not know.
+    pub fn select(
+        &self,
+        job: &Job,
+        scores: &[f32],
+        beside: &[&TagRules],
+    ) -> Result<Vec<Tag>, Fault> {
+        let prepared = self.rules.prepare_among(job.into(), beside);
+        let prepared = prepared.map_err(unknown_name)?;
+        Ok(prepared.map_or_else(Vec::new, |prepared| self.told(scores, &prepared)))
     }
 
     /// Returns what a caption could speak of, whatever the caller's limit and threshold leave of it.
-    pub fn sure(&self, job: &Job, scores: &[f32]) -> Result<Vec<Tag>, Fault> {
+    pub fn sure(&self, job: &Job, scores: &[f32], beside: &[&TagRules]) -> Result<Vec<Tag>, Fault> {
         let usual = Job {
             limit: None,
             threshold: None,
             ..job.clone()
         };
-        let mut tags = self.select(&usual, scores)?;
+        let mut tags = self.select(&usual, scores, beside)?;
         tags.retain(|tag| self.is_sure(tag.id(), tag.confidence));
         Ok(tags)
     }

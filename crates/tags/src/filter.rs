@@ -26,16 +26,34 @@ pub struct Filter<'a> {
     exclude: HashSet<Node>,
 }
 
+/// Returns an error for a name that none of these models knows.
+pub fn check(models: &[&Taxonomy], selection: &Selection) -> Result<(), UnknownName> {
+    let unknown = |list, what, names: &[String], knows: fn(&Taxonomy, &str) -> bool| {
+        let is_unknown = |name: &&String| !models.iter().any(|model| knows(model, name));
+        match names.iter().find(is_unknown).cloned() {
+            Some(name) => Err(UnknownName { list, what, name }),
+            None => Ok(()),
+        }
+    };
+    let knows_tag = |model: &Taxonomy, name: &str| !model.names.tags(name).is_empty();
+    let knows_category = |model: &Taxonomy, name: &str| !model.names.categories(name).is_empty();
+    unknown(
+        "categories",
+        "category",
+        &selection.categories,
+        knows_category,
+    )?;
+    unknown("include", "tag", &selection.include, knows_tag)?;
+    unknown("exclude", "tag", &selection.exclude, knows_tag)
+}
+
 impl<'a> Filter<'a> {
     pub fn new(taxonomy: &'a Taxonomy, selection: &Selection) -> Result<Self, UnknownName> {
-        Ok(Self {
-            categories: categories(taxonomy, &selection.categories)?,
-            include: nodes(taxonomy, "include", &selection.include)?,
-            exclude: nodes(taxonomy, "exclude", &selection.exclude)?,
-        })
+        check(&[taxonomy], selection)?;
+        Ok(Self::of_known(taxonomy, selection).unwrap_or_default())
     }
 
-    /// The same by those names alone that this model knows. Nothing where others are asked for and it knows none of them.
+    /// By those names alone that this model knows. Nothing where others are asked for and it knows none of them.
     pub fn of_known(taxonomy: &'a Taxonomy, selection: &Selection) -> Option<Self> {
         let known_tags = |names: &[String]| -> HashSet<Node> {
             let nodes = names.iter().flat_map(|name| taxonomy.names.tags(name));
@@ -68,45 +86,4 @@ impl<'a> Filter<'a> {
             && (self.include.is_empty() || at_or_below(&self.include))
             && !at_or_below(&self.exclude)
     }
-}
-
-fn categories<'a>(
-    taxonomy: &'a Taxonomy,
-    names: &[String],
-) -> Result<HashSet<&'a str>, UnknownName> {
-    let mut categories = HashSet::new();
-    for name in names {
-        match taxonomy.names.categories(name) {
-            [] => {
-                return Err(UnknownName {
-                    list: "categories",
-                    what: "category",
-                    name: name.clone(),
-                });
-            }
-            meant => categories.extend(meant.iter().map(String::as_str)),
-        }
-    }
-    Ok(categories)
-}
-
-fn nodes(
-    taxonomy: &Taxonomy,
-    list: &'static str,
-    names: &[String],
-) -> Result<HashSet<Node>, UnknownName> {
-    let mut nodes = HashSet::new();
-    for name in names {
-        match taxonomy.names.tags(name) {
-            [] => {
-                return Err(UnknownName {
-                    list,
-                    what: "tag",
-                    name: name.clone(),
-                });
-            }
-            meant => nodes.extend(meant),
-        }
-    }
-    Ok(nodes)
 }

@@ -195,6 +195,30 @@ fn try_selected(
     Ok(tags.into_iter().map(|tag| tag.id).collect())
 }
 
+/// Several models look at a picture: a name is unknown where none of them has it.
+#[test]
+fn a_name_of_another_model_is_no_fault() {
+    let own = taxonomy();
+    let pages = r#"{"classes":[{"name":"text","category":"document","parents":["document"]}],
+        "parents":{"document":{"category":"document"}},"categories":{"document":{}}}"#;
+    let pages = Taxonomy::from_json(pages.as_bytes()).expect("valid labels");
+    let names = |include: &str, categories: &[&str]| Selection {
+        include: vec![include.to_owned()],
+        categories: categories.iter().map(|name| (*name).to_owned()).collect(),
+        exclude: Vec::new(),
+    };
+    let document = names("document", &["document"]);
+    assert!(filter::check(&[&own], &document).is_err());
+    assert_eq!(filter::check(&[&own, &pages], &document), Ok(()));
+    assert!(
+        Filter::of_known(&own, &document).is_none(),
+        "it tells nothing"
+    );
+    let nowhere = filter::check(&[&own, &pages], &names("documant", &[]));
+    let said = nowhere.expect_err("a typing error").to_string();
+    assert_eq!(said, "include: this model has no tag `documant`.");
+}
+
 #[test]
 fn what_is_included_comes_with_what_is_below_it_and_before_the_limit() {
     for cat in ["cat", "Cat", "고양이", "고 양이"] {

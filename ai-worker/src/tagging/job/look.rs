@@ -9,7 +9,7 @@ use common::{
     wire::{Job, RETURN_MARGIN, Seen, Tag},
 };
 use futures_util::future::join_all;
-use tags::Confidences;
+use tags::{Confidences, PERSON};
 use tokio::time::timeout_at;
 
 use super::{
@@ -23,7 +23,6 @@ use crate::{
         auxiliary::lets_through,
         decode::Picture,
         served::{Served, Version},
-        tagger::PERSON,
     },
 };
 

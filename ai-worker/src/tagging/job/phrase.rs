@@ -50,7 +50,7 @@ impl TaggingWorker {
         });
         progress.clock.end_at(Stage::BatchWait, scored.taken);
         progress.clock.end_at(Stage::Infer, scored.finished);
-        let tags = version.tagger.select(job, &scored.scores)?;
+        let tags = version.tagger.select(job, &scored.scores, &[])?;
         progress.clock.end(Stage::Postprocess);
         Ok(tagged(&version, tags))
     }

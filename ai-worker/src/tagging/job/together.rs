@@ -1,11 +1,14 @@
 //! What a tagger, the models beside it and the pixels themselves tell, put together.
 
+use std::sync::Arc;
+
 use common::{
     fault::Fault,
     image::Part,
     model::Subject,
     wire::{Features, Job, Quality, Seen, Tag},
 };
+use tags::TagRules;
 
 use super::{
     Decoding, TaggingWorker,
@@ -16,6 +19,7 @@ use crate::tagging::{
     auxiliary::{fused, without_apes, without_doubtful_faces},
     decode::Picture,
     pixels::{self, Palette},
+    served::{Served, Version},
     spoken::spoken,
     tagger::Tagger,
 };
@@ -44,9 +48,11 @@ impl TaggingWorker {
         auxiliary: AuxiliaryResults,
         picture: &Picture,
     ) -> Result<Combined, Fault> {
-        let tags = tagger.select(job, scores)?;
+        let beside = self.beside(job);
+        let beside: Vec<&TagRules> = beside.iter().map(|version| &version.tagger.rules).collect();
+        let tags = tagger.select(job, scores, &beside)?;
         let sure = match job.features.caption {
-            true => tagger.sure(job, scores)?,
+            true => tagger.sure(job, scores, &beside)?,
             false => Vec::new(),
         };
         let AuxiliaryResults {
@@ -82,6 +88,15 @@ impl TaggingWorker {
         }
         let tags = told;
         Ok(Combined { tags, spoken, seen })
+    }
+
+    /// Returns the models that a job names beside its own.
+    fn beside(&self, job: &Job) -> Vec<Arc<Version>> {
+        let served = job
+            .also
+            .iter()
+            .filter_map(|also| self.models.find(&also.model));
+        served.map(Served::stable).collect()
     }
 
     /// Returns what the pixels tell by themselves, of what is asked. It takes some 100 µs.
