@@ -1,8 +1,8 @@
 //! Which tags a caption may speak of: those alone that are sure, since a sentence says nothing of how sure it is.
 
 use common::wire::{Language, Seen, Tag};
+use tags::PERSON;
 
-const PERSON: &str = "person";
 /// Above what a detector tells people from, since a statue or an ape is one to it as well.
 const PERSON_SPOKEN: f32 = 0.7;
 /// What a detector takes for people now and then.
@@ -22,13 +22,18 @@ pub fn spoken(sure: Vec<Tag>, beside: &[Tag], seen: &Seen, language: Language) -
     people.into_iter().chain(sure).collect()
 }
 
-/// Says how many there are, in English. A Korean name is the same for one and for many.
+/// Says how many there are, in English, where all that the answer counts are sure. A Korean name is the same for one and for
+/// many.
 fn counted(person: &Tag, seen: &Seen, language: Language) -> Tag {
-    let count = seen.head_count(PERSON_SPOKEN);
     let mut tag = person.clone();
-    if language == Language::En && count > 1 {
-        let count = COUNTS.get(count - 2).unwrap_or(&"many");
-        tag.name = format!("{count} people");
+    let told = seen.head_count(0.0);
+    if language == Language::En && told > 1 {
+        let is_sure = seen.head_count(PERSON_SPOKEN) == told;
+        tag.name = match COUNTS.get(told - 2) {
+            Some(count) if is_sure => format!("{count} people"),
+            None if is_sure => "many people".to_owned(),
+            _ => "people".to_owned(),
+        };
     }
     tag
 }
@@ -98,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn only_sure_people_are_counted() {
+    fn no_number_is_said_that_the_answer_does_not_count() {
         let mut seen = seen(3);
         if let Some(people) = &mut seen.people {
             people.regions[2].confidence = 0.56;
         }
         let person = [tag("person", "person", 0.9)];
         let said = spoken(Vec::new(), &person, &seen, Language::En);
-        assert_eq!(names(&said), ["two people"]);
+        assert_eq!(names(&said), ["people"]);
     }
 
     #[test]
