@@ -3,6 +3,7 @@
 use common::{
     fault::{Code, Fault},
     stage::Stage,
+    wire::Features,
 };
 use ledger::{BatchKey, Ledger, Sealed, unavailable};
 
@@ -14,6 +15,7 @@ pub struct Retag {
     pub model: Option<String>,
     shards: u32,
     total: u64,
+    warnings: Vec<String>,
 }
 
 impl Retag {
@@ -43,6 +45,7 @@ impl Retag {
             model: source.model,
             shards: look.facts.sealed.map_or(0, |sealed| sealed.shards),
             total: end.tally.completed,
+            warnings: warnings(&source.asked.features),
         })
     }
 
@@ -54,10 +57,50 @@ impl Retag {
             sealed_s: now_s,
             listed: self.total,
         };
+        let warned = ledger.warn(key, &self.warnings).await;
+        warned.map_err(unavailable)?;
         ledger.seal(key, whole).await.map_err(unavailable)
     }
 }
 
+/// Says which of the batch's tags cannot be among the new ones: the models that told them keep no scores.
+fn warnings(features: &Features) -> Vec<String> {
+    let lost: Vec<&str> = [(features.people, "people"), (features.text, "text")]
+        .into_iter()
+        .filter_map(|(was_asked, name)| was_asked.then_some(name))
+        .collect();
+    if lost.is_empty() {
+        return Vec::new();
+    }
+    let lost = lost.join(" and ");
+    vec![format!(
+        "Tags are of the tagger's scores alone: what the models for {lost} added to the batch was not kept."
+    )]
+}
+
 fn unusable(detail: String) -> Fault {
     Fault::new(Code::ScoresUnusable, Stage::Admit, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_that_cannot_be_made_again_are_told() {
+        let all = Features {
+            tags: true,
+            people: true,
+            text: true,
+            ..Features::default()
+        };
+        let told = warnings(&all).remove(0);
+        assert!(told.contains("people and text"), "{told}");
+        let tags = Features {
+            people: false,
+            text: false,
+            ..all
+        };
+        assert!(warnings(&tags).is_empty());
+    }
 }
