@@ -60,6 +60,9 @@ impl Pieces {
     /// Returns a phrase as its model takes it, `length` pieces of three bytes; what does not fit is cut off. Nothing is
     /// returned where no piece of it is known, since all such phrases would be the same to the model.
     pub fn encode(&self, phrase: &str, length: usize) -> Option<Vec<u8>> {
+        if !phrase.contains(char::is_alphanumeric) {
+            return None;
+        }
         let pieces = self.cut(&normalised(phrase));
         let lone_space = self.known.get("\u{2581}").map(|(number, _)| *number);
         let tells = |piece: &u32| *piece != self.unknown.0 && Some(*piece) != lone_space;
@@ -126,9 +129,16 @@ fn numbered(pieces: Vec<(Box<str>, f32)>) -> HashMap<Box<str>, (u32, f32)> {
         .collect()
 }
 
-/// Writes a phrase as the pieces were learnt from: compatible forms made one, and one mark before each word.
+/// Writes a phrase as the pieces were learnt from: compatible forms made one, and one mark before each word. Capitals alone
+/// are hardly among them.
 fn normalised(phrase: &str) -> String {
     let phrase = ComposingNormalizerBorrowed::new_nfkc().normalize(phrase);
+    let is_loud = !phrase.chars().any(char::is_lowercase);
+    let phrase = if is_loud {
+        phrase.to_lowercase().into()
+    } else {
+        phrase
+    };
     let is_between = |c: char| c.is_whitespace() || c.is_control();
     let mut text = String::with_capacity(phrase.len() + 8);
     for word in phrase.split(is_between).filter(|word| !word.is_empty()) {
@@ -144,7 +154,7 @@ mod tests {
 
     fn pieces() -> Pieces {
         let known = r#"{"unknown":0,"begin":1,"end":2,"pieces":[
-            ["<unk>",0.0],["<s>",0.0],["</s>",0.0],["▁",-3.0],["▁sea",-4.0],["▁s",-6.0],["ea",-6.0],["shore",-5.0],["e",-9.0],["바다",-4.0]]}"#;
+            ["<unk>",0.0],["<s>",0.0],["</s>",0.0],["▁",-3.0],["▁sea",-4.0],["▁s",-6.0],["ea",-6.0],["shore",-5.0],["e",-9.0],["바다",-4.0],["!",-5.0]]}"#;
         Pieces::from_json(known.as_bytes()).expect("valid pieces")
     }
 
@@ -159,6 +169,7 @@ mod tests {
         assert_eq!(cut("바다"), [3, 9]);
         assert_eq!(cut("  sea\t sea\n"), [4, 4]);
         assert_eq!(cut("sｅa"), [4], "a wide letter is the letter");
+        assert_eq!(cut("SEASHORE"), [4, 7], "capitals are small letters");
         assert_eq!(cut("sex"), [5, 8, 0], "no piece holds the last one");
     }
 
@@ -176,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_no_piece_tells_anything_of_is_nothing() {
-        for phrase in ["", " ", "xy", "숲 숲"] {
+        for phrase in ["", " ", "xy", "숲 숲", "!!!"] {
             assert_eq!(pieces().encode(phrase, 8), None, "{phrase}");
         }
     }
