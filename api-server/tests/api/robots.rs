@@ -5,6 +5,7 @@ use testing::pictures::photo;
 
 use crate::{
     batches,
+    cache::cached,
     harness::Harness,
     support::{
         origin::{Origin, ok, redirect, with_headers},
@@ -79,6 +80,23 @@ async fn noai_is_honoured_in_a_batch_unless_set_otherwise() {
         );
         api.finish().await;
     }
+}
+
+/// Whoever asks for a single image may have it, and a batch that comes later may not: it takes no answer from the cache.
+#[tokio::test]
+async fn noai_is_honoured_where_the_answer_is_known() {
+    let headers = "X-Robots-Tag: noai\r\nCache-Control: max-age=600\r\nETag: \"1\"\r\n";
+    let page = with_headers(headers, &photo(64, 64));
+    let origin = Origin::start([("/noai.jpg", page)]).await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let url = origin.url("/noai.jpg");
+    assert_eq!(api.post_url(&url).await.status, 200);
+    let items = json!([{"custom_id": "a", "url": url}]);
+    let id = batches::create(&api, json!({"items": items})).await;
+    assert_eq!(batches::ended(&api, &id).await["status"], "completed");
+    let told = batches::outcomes(&api, &id).await;
+    assert_eq!(told["a"], "source_forbids_ai");
+    api.finish().await;
 }
 
 #[tokio::test]

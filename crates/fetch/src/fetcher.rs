@@ -23,7 +23,7 @@ use crate::{
     objects::Objects,
     pacing::UnknownLength,
     resolver::Names,
-    robots::{HonourNoai, Purpose},
+    robots::{HonourNoai, Purpose, forbids_ai},
 };
 
 #[derive(Clone, Debug)]
@@ -286,7 +286,11 @@ impl Fetcher {
         let cookie = cookies.header(url);
         let headers = headers(cookie.clone(), earlier);
         let response = self.clients.get(url, excused, &headers).await?;
-        let validity = Validity::of(url.as_str(), response.status(), response.headers());
+        let mut validity = Validity::of(url.as_str(), response.status(), response.headers());
+        // One may be shown what another may not: both have to ask the host.
+        if self.honour_noai != HonourNoai::Never && forbids_ai(response.headers()) {
+            validity.fresh = Freshness::NotKept;
+        }
         let status = response.status();
         let for_good = matches!(status.as_u16(), 301 | 308);
         cookies.take(response.headers(), url);

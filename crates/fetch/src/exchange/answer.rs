@@ -47,7 +47,11 @@ pub fn judge(
             location.map(|value| text(value.as_bytes())),
         ));
     }
-    if is_conditional && status == StatusCode::NOT_MODIFIED {
+    let is_unchanged = is_conditional && status == StatusCode::NOT_MODIFIED;
+    if honour_noai && (is_unchanged || status.is_success()) && robots::forbids_ai(headers) {
+        return Err(faults::forbids_ai());
+    }
+    if is_unchanged {
         return Ok(Answer::Unchanged);
     }
     if !status.is_success() {
@@ -56,9 +60,6 @@ pub fn judge(
     // Such an answer has no body, and who waits for one waits until the host closes the connection.
     if status == StatusCode::RESET_CONTENT && response.content_length().is_none() {
         return Err(faults::empty());
-    }
-    if honour_noai && robots::forbids_ai(headers) {
-        return Err(faults::forbids_ai());
     }
     Ok(Answer::Found(response))
 }
