@@ -213,7 +213,7 @@ pub struct ColorView {
     /// In the language of the answer.
     #[schema(example = "파랑")]
     pub name: String,
-    /// On how much of the picture it is, 0.05 to 1.
+    /// On how much of the tile that the tagger sees it is, 0.05 to 1.
     #[schema(example = 0.41)]
     pub share: f64,
     /// The mean of its pixels.

@@ -7,6 +7,8 @@ use vocabulary::Color as Name;
 const LEAST_SHARE: f32 = 0.05;
 const MOST_COLORS: usize = 5;
 
+/// With less light than that, any colour is black to the eye.
+const DARKEST: f32 = 0.18;
 /// Below, a pixel has no colour: the difference between its most and its least light, of 1.
 const LEAST_CHROMA: f32 = 0.1;
 const LEAST_SATURATION: f32 = 0.15;
@@ -84,7 +86,7 @@ fn name(light: [u8; 3]) -> Name {
     let most = red.max(green).max(blue);
     let chroma = most - red.min(green).min(blue);
     let saturation = if most > 0.0 { chroma / most } else { 0.0 };
-    if most < 0.15 {
+    if most < DARKEST {
         return Name::Black;
     }
     if chroma < LEAST_CHROMA || saturation < LEAST_SATURATION {
@@ -111,15 +113,18 @@ fn without_color(most: f32) -> Name {
 /// `hue`: degrees, from red over green and blue. What is orange in the light is brown in the dark, and pale it is beige.
 fn of_hue(hue: f32, saturation: f32, most: f32) -> Name {
     let is_pale = saturation < 0.4;
+    let is_soft = saturation < 0.6;
     let is_dark = most < 0.6;
     match hue {
         ..15.0 | 345.0.. if is_pale && !is_dark => Name::Pink,
         ..15.0 | 345.0.. if is_pale => Name::Brown,
+        ..15.0 | 345.0.. if is_soft && !is_dark => Name::Pink,
         ..15.0 | 345.0.. => Name::Red,
         15.0..45.0 if is_dark => Name::Brown,
         15.0..60.0 if is_pale => Name::Beige,
         15.0..45.0 => Name::Orange,
-        45.0..60.0 if is_dark => Name::Brown,
+        45.0..55.0 if is_dark => Name::Brown,
+        55.0..68.0 if is_dark => Name::Green,
         45.0..68.0 => Name::Yellow,
         68.0..165.0 => Name::Green,
         165.0..255.0 => Name::Blue,
@@ -155,6 +160,9 @@ mod tests {
             ([110, 50, 160], "purple"),
             ([245, 170, 185], "pink"),
             ([230, 60, 160], "pink"),
+            ([10, 10, 40], "black"),
+            ([250, 128, 114], "pink"),
+            ([128, 128, 0], "green"),
         ] {
             assert_eq!(ids(&light), [expected], "{light:?}");
         }
