@@ -253,11 +253,9 @@ async fn a_result_that_does_not_come_is_504_in_time() {
         )
         .await;
     reply.is_problem(504, "deadline_exceeded");
-    assert!(
-        (200..600).contains(&begun.elapsed().as_millis()),
-        "{:?}",
-        begun.elapsed()
-    );
+    let took = begun.elapsed().as_millis();
+    // A busy machine may take a while, and nobody waits for as long as requests have by default.
+    assert!((200..4_000).contains(&took), "{took} ms");
     assert!(reply.header("server-timing").contains("total;dur="));
     api.finish().await;
 }

@@ -30,6 +30,7 @@ use prepare::{Limits, Niceness, Picture, Pool, PoolConfig};
 use testing::{
     escapes::{self, Lack},
     pictures::{self, Coding, heif, quarters_item},
+    servers::PATIENCE,
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -361,6 +362,18 @@ async fn hangs() {
 
 /// Two may be slow, and the third is ended to make room.
 async fn hangs_beside_others() {
+    let mut codes = codes_of_three_that_hang().await;
+    // The first two were refused if the machine had no time for them.
+    while codes[1] == Code::Overloaded {
+        codes = codes_of_three_that_hang().await;
+    }
+    assert_eq!(
+        codes,
+        [Code::DecodeTimeout, Code::DecodeTimeout, Code::Overloaded]
+    );
+}
+
+async fn codes_of_three_that_hang() -> Vec<Code> {
     let pool = patient_pool(1, 8, Duration::from_secs(2));
     let hang = || {
         let pool = pool.clone();
@@ -378,10 +391,7 @@ async fn hangs_beside_others() {
         codes.push(file.await.unwrap().unwrap_err());
     }
     codes.sort_by_key(|code| code.name());
-    assert_eq!(
-        codes,
-        [Code::DecodeTimeout, Code::DecodeTimeout, Code::Overloaded]
-    );
+    codes
 }
 
 async fn slow() {
@@ -752,15 +762,11 @@ async fn impact() {
     );
     // A busy machine may need a while until the file is at its decoder.
     let mut brief = Duration::from_millis(20);
-    let hang = loop {
-        let (code, impact) = told(b"hang", Instant::now() + brief).await;
-        assert_eq!(code, Some(Code::DeadlineExceeded));
-        if let Some(impact) = impact {
-            break impact;
-        }
+    let fatal = Some(DecoderImpact::Fatal(Code::DecodeTimeout));
+    while told(b"hang", Instant::now() + brief).await != (Some(Code::DeadlineExceeded), fatal) {
         brief *= 2;
-    };
-    assert_eq!(hang, DecoderImpact::Fatal(Code::DecodeTimeout));
+        assert!(brief < PATIENCE, "it is never told");
+    }
     assert_eq!(
         told(b"good", Instant::now()).await,
         (Some(Code::DeadlineExceeded), None),
