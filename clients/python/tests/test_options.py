@@ -37,6 +37,7 @@ class Options(unittest.TestCase):
             ({"features": {"tags"}}, {"features": ["tags"]}),
             ({"include": "cat"}, {"include": ["cat"]}),
             ({"exclude": ["cat,dog"]}, {"exclude": ["cat,dog"]}),
+            ({"exclude": [" cat"], "include": []}, {"exclude": [" cat"], "include": []}),
             ({"exclude": iter(["cat", "dog"])}, {"exclude": ["cat", "dog"]}),
             ({"limit": None, "language": "ko"}, {"language": "ko"}),
         ):

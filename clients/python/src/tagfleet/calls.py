@@ -89,7 +89,7 @@ class TagCall:
 
     def within(self, left_s: float) -> Request:
         options = {**self.options, **self.patience(left_s)}
-        if isinstance(self.image, bytes) and not has_commas(options):
+        if isinstance(self.image, bytes) and fit_a_query(options):
             headers = {**self.headers, "content-type": "application/octet-stream"}
             return Request("POST", "/v1/tags", query(options), headers, self.image)
         headers = {**self.headers, "content-type": "application/json"}
@@ -127,10 +127,10 @@ def in_json(image: str | bytes) -> Mapping[str, str]:
     return {"content": image} if is_data(image) else {"url": image}
 
 
-def has_commas(options: Mapping[str, object]) -> bool:
-    """Whether a query, where commas are between names, would make several names of one."""
+def fit_a_query(options: Mapping[str, object]) -> bool:
+    """Whether a query says the same: there commas are between names, spaces around them are none, and no name is an empty one."""
     lists = (value for value in options.values() if isinstance(value, list))
-    return any("," in str(name) for names in lists for name in names)
+    return all(names and all(name and name == name.strip() and "," not in name for name in names) for names in lists)
 
 
 def about(request_id: str) -> PlainCall:
