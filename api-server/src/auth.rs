@@ -15,7 +15,7 @@ use common::{
 use identity::{Admitted, Refused};
 use web::context::{Arrived, RequestContext, RequestId};
 
-use crate::state::AppState;
+use crate::{search, state::AppState};
 
 pub async fn auth(
     State(app): State<Arc<AppState>>,
@@ -28,7 +28,7 @@ pub async fn auth(
     let (mut response, standing) = match admitted {
         Ok(Admitted {
             caller, standing, ..
-        }) if caller.read_only && !request.method().is_safe() => {
+        }) if caller.read_only && !only_looks(&request) => {
             let context = RequestContext::begin(id, arrived.0, Some(caller), request.headers());
             (context.refuse(only_reads()), standing)
         }
@@ -55,6 +55,11 @@ pub async fn auth(
     };
     standing.write(response.headers_mut());
     response
+}
+
+/// Whether a request begins, changes and ends nothing. A search is a POST, since its phrase is for no log of paths.
+fn only_looks(request: &Request) -> bool {
+    request.method().is_safe() || request.uri().path() == search::PATH
 }
 
 fn only_reads() -> Fault {

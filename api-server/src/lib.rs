@@ -69,7 +69,7 @@ pub fn run(
 /// Checks all that can be checked before anything is opened: the settings, and the file of keys.
 pub fn check(config: &ApiConfig) -> anyhow::Result<()> {
     config.validate()?;
-    Keys::open(config.api_keys.as_deref())?;
+    Keys::open(config.api_keys.as_deref()).context("--api-keys")?;
     Ok(())
 }
 

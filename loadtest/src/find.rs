@@ -21,7 +21,7 @@ pub struct Search {
     /// 0.05: within 5 %.
     pub precision: f64,
     /// A rate has failed when it failed so often in a row, once at least.
-    pub tries: u32,
+    pub tries: usize,
 }
 
 #[derive(Debug, Default)]

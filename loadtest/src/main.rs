@@ -27,7 +27,7 @@ enum Command {
     Report(Report),
     /// Measure what the stages of this machine cost, of a fleet that runs
     Profile(Box<Profile>),
-    /// From what stages cost to machines and a bill
+    /// From what stages cost to machines and a bill. Exit code 1: no fleet of one queue can do it
     Plan(Plan),
     /// A fleet in virtual time
     Simulate(Simulate),

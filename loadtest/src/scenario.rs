@@ -3,9 +3,15 @@
 use std::{fs, num::NonZeroU64, str::FromStr, time::Duration};
 
 use anyhow::Context;
+use common::config::{MILLISECONDS, Numbers, OutOfRange, SECONDS, SHARE};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::load::Shape;
+
+/// Nothing has to be left out.
+pub const WARM_UP_S: Numbers = Numbers::new(0.0, 86_400.0);
+/// A hundredth of a percentile more or less is none.
+pub const PERCENTILE: Numbers = Numbers::new(0.01, 100.0);
 
 /// What stands in a scenario's file; what it leaves out has the options' defaults.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -56,6 +62,8 @@ pub enum ScenarioError {
         name: String,
         source: Box<toml::de::Error>,
     },
+    #[error("{0}: {1}")]
+    Value(String, OutOfRange),
 }
 
 impl FromStr for Scenario {
@@ -67,10 +75,32 @@ impl FromStr for Scenario {
             None => fs::read_to_string(name)
                 .map_err(|error| ScenarioError::Unknown(name.to_owned(), error))?,
         };
-        toml::from_str(&text).map_err(|source| ScenarioError::File {
+        let read: Result<Self, _> = toml::from_str(&text);
+        let scenario = read.map_err(|source| ScenarioError::File {
             name: name.to_owned(),
             source: Box::new(source),
-        })
+        })?;
+        let checked = scenario.validate();
+        checked.map_err(|error| ScenarioError::Value(name.to_owned(), error))?;
+        Ok(scenario)
+    }
+}
+
+impl Scenario {
+    /// Refuses what the options of the same names would refuse.
+    fn validate(&self) -> Result<(), OutOfRange> {
+        for (key, value, allowed) in [
+            ("seconds", self.seconds, SECONDS),
+            ("warm_up_s", self.warm_up_s, WARM_UP_S),
+            ("slo_ms", self.slo_ms, MILLISECONDS),
+            ("slo_percentile", self.slo_percentile, PERCENTILE),
+            ("max_failed", self.max_failed, SHARE),
+        ] {
+            if let Some(value) = value {
+                allowed.check(key, value)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -106,6 +136,26 @@ mod tests {
             let scenario: Scenario = name.parse().expect("a scenario");
             assert_eq!(scenario.name, name);
             assert!(scenario.shape.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_no_option_takes_no_file_gives() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mine.toml");
+        let path = path.to_str().expect("a path");
+        for (line, why) in [
+            ("seconds = -1", "seconds: -1 is not"),
+            ("slo_percentile = nan", "slo_percentile: NaN is not"),
+            ("max_failed = 2", "max_failed: 2 is not"),
+        ] {
+            let text = format!("name = 'mine'\nabout = 'a test'\n{line}\n");
+            fs::write(path, text).expect("it can be written");
+            let refused = path.parse::<Scenario>().expect_err(line).to_string();
+            assert!(
+                refused.contains(why) && refused.starts_with(path),
+                "{refused}"
+            );
         }
     }
 

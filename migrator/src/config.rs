@@ -5,10 +5,13 @@ use std::{env, num::NonZeroU16, path::PathBuf, time::Duration};
 use clap::Args;
 
 use common::{
-    config::{ConfigError, positive, refuse},
+    config::{ConfigError, Numbers, positive},
     model::default_folder,
 };
 use shards::ShardConfig;
+
+/// Whatever the money, no hour costs more.
+const COST: Numbers = Numbers::new(0.0, 1e9);
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Migrating")]
@@ -39,7 +42,7 @@ pub struct MigratorConfig {
     pub migrate_keep_days: u32,
 
     /// Price of an hour of one worker, in whatever money: dry runs then tell what a list would cost
-    #[arg(long, env = "TAGFLEET_MIGRATE_WORKER_HOUR_COST")]
+    #[arg(long, env = "TAGFLEET_MIGRATE_WORKER_HOUR_COST", value_parser = COST)]
     pub migrate_worker_hour_cost: Option<f64>,
 
     /// Longest time that a manifest may take to be read, seconds
@@ -58,12 +61,6 @@ pub struct MigratorConfig {
 
 impl MigratorConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        if self
-            .migrate_worker_hour_cost
-            .is_some_and(|cost| !(0.0..=1e9).contains(&cost))
-        {
-            return refuse("--migrate-worker-hour-cost", "must be 0 or more");
-        }
         positive("--migrate-shards", self.migrate_shards)?;
         self.shard.validate()?;
         positive("--migrate-keep-days", self.migrate_keep_days)?;

@@ -1,8 +1,9 @@
-//! The service's address, as people write it, and what it means that nothing answers there.
+//! The service's address, as people write it, what stands in a path below it, and what it means that nothing answers there.
 
 use std::{error::Error, io, net::IpAddr};
 
 use reqwest::Url;
+use url::form_urlencoded;
 
 /// Reads an address. This machine's own needs no `http://`.
 pub fn address(text: &str) -> Result<String, String> {
@@ -20,6 +21,28 @@ pub fn address(text: &str) -> Result<String, String> {
         }
         _ => Err("is no URL such as http://127.0.0.1:8080".to_owned()),
     }
+}
+
+/// Reads an id that becomes a part of a path: what the service calls its requests and batches by. Nothing else leads to
+/// where it is meant to.
+pub fn id(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    // `.` and `..` name what is above.
+    let is_id = common::config::is_name(text) && !text.starts_with('.');
+    match is_id {
+        true => Ok(text.to_owned()),
+        false => Err(
+            "is no id such as req_… or batch_…: letters, digits, `-`, `_` and `.`, 100 at the most"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Writes what follows in a query, whatever it holds.
+pub fn query(name: &str, value: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair(name, value);
+    query.finish()
 }
 
 /// Whether it is this machine, to which a key may go unencrypted.
@@ -104,6 +127,19 @@ mod tests {
             let said = address(text).expect_err(text);
             assert!(said.contains(why), "{said}");
         }
+    }
+
+    #[test]
+    fn an_id_leads_to_nothing_above_it() {
+        for text in ["req_1", "batch_0-9.a", " req_1 "] {
+            assert_eq!(id(text).as_deref(), Ok(text.trim()));
+        }
+        for text in [
+            "", " ", ".", "..", "../usage", "a/b", "a?b", "a#b", "a%2fb", "바다",
+        ] {
+            assert!(id(text).is_err(), "{text}");
+        }
+        assert_eq!(query("after", "a&b=c d"), "after=a%26b%3Dc+d");
     }
 
     #[tokio::test]

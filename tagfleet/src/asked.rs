@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use common::wire::Language;
+use common::{config::SHARE, wire::Language};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
@@ -29,7 +29,7 @@ pub struct Asked {
     pub limit: Option<u16>,
 
     /// Least confidence of a tag, 0 to 1 [default: the model's]
-    #[arg(long)]
+    #[arg(long, value_parser = SHARE)]
     pub threshold: Option<f64>,
 
     /// Language of tags and captions [default: en]

@@ -1,6 +1,7 @@
-//! Whether the documentation tells the truth about the command line.
+//! Whether the documentation tells the truth about the command line, and whether that takes what makes sense alone.
 
 use std::{
+    any::TypeId,
     collections::BTreeMap,
     ffi::OsStr,
     fs,
@@ -116,4 +117,56 @@ fn every_option_has_an_environment_variable_of_its_own() {
         assert_eq!(twice, None, "{:?}", argument.get_env());
     }
     assert!(seen.len() > 80, "{} options", seen.len());
+}
+
+/// Returns all options and arguments of all commands.
+fn arguments(command: &Command) -> Vec<Arg> {
+    let mut found: Vec<Arg> = command.get_arguments().cloned().collect();
+    for below in command.get_subcommands() {
+        found.extend(arguments(below));
+    }
+    found
+}
+
+fn takes(argument: &Arg, value: &str) -> bool {
+    let id = argument.get_id().to_string();
+    let line = match argument.get_long() {
+        Some(long) => format!("--{long}={value}"),
+        None => value.to_owned(),
+    };
+    let alone = Command::new("alone").no_binary_name(true);
+    let alone = alone.arg(argument.clone().required(false).global(false));
+    let read = alone.try_get_matches_from([line]);
+    read.is_ok_and(|matches| matches.contains_id(&id))
+}
+
+#[test]
+fn no_option_takes_a_number_that_is_none() {
+    let mut floats = 0;
+    for argument in arguments(&command()) {
+        let read = argument.get_value_parser().type_id();
+        if read == TypeId::of::<f64>() || read == TypeId::of::<f32>() {
+            floats += 1;
+            for value in ["nan", "inf", "-inf", "-1"] {
+                assert!(!takes(&argument, value), "{argument}={value}");
+            }
+        }
+    }
+    assert!(floats >= 8, "{floats} options that are floats");
+}
+
+#[test]
+fn no_batch_and_no_request_is_named_by_a_path() {
+    let mut ids = 0;
+    for argument in arguments(&command()) {
+        let name = argument.get_id().as_str();
+        if name == "batch" || (name == "id" && argument.is_positional()) {
+            ids += 1;
+            assert!(takes(&argument, "batch_1"), "{argument}");
+            for value in ["", "..", "../usage", "a/b", "a?b"] {
+                assert!(!takes(&argument, value), "{argument}: {value}");
+            }
+        }
+    }
+    assert!(ids >= 8, "{ids} commands that take an id");
 }

@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use common::config::Numbers;
 use identity::NewKey;
+
+/// What an entry of a key may say.
+const PER_SECOND: Numbers = Numbers::new(0.001, 1e6);
 
 #[derive(Args)]
 pub struct Keys {
@@ -37,7 +41,7 @@ struct New {
     tenant: String,
 
     /// Requests a second on average, of each API server
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, value_parser = PER_SECOND, default_value_t = 10.0)]
     requests_per_second: f64,
 
     /// Requests at once [default: as many as in one second]

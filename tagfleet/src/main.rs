@@ -19,7 +19,7 @@ mod tenants;
 
 use std::{env, process::ExitCode};
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Tags and captions images
 #[derive(Parser)]
@@ -88,6 +88,17 @@ fn command() -> clap::Command {
     config_file::with_option(help::in_two_views(Cli::command()))
 }
 
+/// Checks what was read for a role as the role does at its start.
+fn validate(matches: &ArgMatches) -> anyhow::Result<()> {
+    match Cli::from_arg_matches(matches)?.command {
+        Command::Serve(role) => role.validate(),
+        Command::Api(role) => role.validate(),
+        Command::Migrator(role) => role.validate(),
+        Command::Worker(role) => role.validate(),
+        _ => Ok(()),
+    }
+}
+
 fn main() -> anyhow::Result<ExitCode> {
     let matches = config_file::matches(command(), env::args_os().collect())?;
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -136,7 +147,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Models(models) => models.run(),
         Command::Keys(keys) => keys.run(),
         Command::Tenants(tenants) => tenants.run().await,
-        Command::Config(config) => config.run(&self::command()),
+        Command::Config(config) => config.run(&self::command(), self::validate),
         Command::Doctor(doctor) => doctor.run().await,
         Command::Health(health) => health.run().await,
         Command::Completions(completions) => Ok(completions.run(self::command())),

@@ -84,11 +84,16 @@ pub struct Worker {
 }
 
 impl Api {
+    /// Checks all that can be checked before anything is opened.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        api_server::check(&self.api)?;
+        Ok(self.resources.validate()?)
+    }
+
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let _log = self.log.init()?;
         fail_points::arm()?;
-        api_server::check(&self.api)?;
-        self.resources.validate()?;
+        self.validate()?;
         expect_others(&self.resources.connections)?;
         let listener = listen(self.api.listen).await?;
         let shutdown = shutdown::on_signal();
@@ -105,12 +110,17 @@ impl Api {
 }
 
 impl Migrator {
+    /// Checks all that can be checked before anything is opened.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        self.migrate.validate()?;
+        check_name("--migrator-name", self.migrator_name.as_deref())?;
+        Ok(self.resources.validate()?)
+    }
+
     pub async fn run(mut self) -> anyhow::Result<ExitCode> {
         let _log = self.log.init()?;
         fail_points::arm()?;
-        self.migrate.validate()?;
-        check_name("--migrator-name", self.migrator_name.as_deref())?;
-        self.resources.validate()?;
+        self.validate()?;
         expect_others(&self.resources.connections)?;
         let listener = listen(self.migrator_listen).await?;
         let shutdown = shutdown::on_signal();
@@ -132,11 +142,16 @@ impl Migrator {
 }
 
 impl Worker {
+    /// Checks all that can be checked before anything is opened.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        self.worker.validate()?;
+        Ok(self.connections.validate()?)
+    }
+
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let _log = self.log.init()?;
         fail_points::arm()?;
-        self.worker.validate()?;
-        self.connections.validate()?;
+        self.validate()?;
         expect_others(&self.connections)?;
         let listener = listen(self.worker_listen).await?;
         let shutdown = shutdown::on_signal();
@@ -150,17 +165,21 @@ impl Worker {
 }
 
 impl Serve {
+    /// Checks all that can be checked before models are loaded and anything is opened.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        api_server::check(&self.api)?;
+        self.migrate.validate()?;
+        self.worker.validate()?;
+        Ok(self.resources.validate()?)
+    }
+
     pub async fn run(mut self) -> anyhow::Result<ExitCode> {
         // Both are in one process, so that one folder holds all models.
         let models = &mut self.migrate.migrate_models_dir;
         models.get_or_insert_with(|| self.worker.models_dir.clone());
         let _log = self.log.init()?;
         fail_points::arm()?;
-        // All that is cheap to check comes before models are loaded.
-        api_server::check(&self.api)?;
-        self.migrate.validate()?;
-        self.worker.validate()?;
-        self.resources.validate()?;
+        self.validate()?;
         let samples = self.worker.models_dir.join("samples");
         self.api.samples.get_or_insert(samples);
         let listener = listen(self.api.listen).await?;

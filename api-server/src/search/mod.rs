@@ -30,6 +30,8 @@ use web::{
 use crate::state::AppState;
 use answer::SearchAnswer;
 
+pub const PATH: &str = "/v1/search/tags";
+
 /// Whoever looks for something types no more; and a model of phrases reads no more.
 const MOST_CHARS: usize = 200;
 const MOST_BODY_BYTES: usize = 16 * 1024;
@@ -62,7 +64,6 @@ pub struct SearchRequest {
         (status = 200, body = SearchAnswer),
         (status = 400, description = "`invalid_request`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`key_read_only`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`model_not_found`: no worker has a model for phrases", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`request_timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),

@@ -217,6 +217,13 @@ async fn a_key_may_be_for_reading_alone() {
     let usage = Reply::read(usage.send().await.unwrap()).await.json;
     assert_eq!(usage["tenant"], "shop");
     assert_eq!(usage["read_only"], true);
+    // A search makes nothing. Without a model of phrases it finds nothing either, which is no matter of the key.
+    let search = api.client.post(api.url("/v1/search/tags"));
+    let search = search
+        .bearer_auth(&reader.key)
+        .json(&serde_json::json!({"phrase": "sea"}));
+    let found = Reply::read(search.send().await.unwrap()).await;
+    found.is_problem(404, "model_not_found");
     for path in ["/v1/batches", "/v1/cache"] {
         let request = match path {
             "/v1/cache" => api.client.delete(api.url(path)),

@@ -37,7 +37,7 @@ class Documents(unittest.TestCase):
         self.addCleanup(samples.server_close)
         self.addCleanup(samples.shutdown)
         self.origin = f"http://127.0.0.1:{samples.server_port}"
-        options = ("--model", "efficientnet-lite0", "--captioner", "template")
+        options = ("--model", "efficientnet-lite0,use-multilingual", "--captioner", "template")
         service = self.enterContext(Service(*options, TAGFLEET_FETCH_ALLOW_ORIGINS=self.origin))
         self.enterContext(mock.patch.dict(os.environ, {"TAGFLEET_API": service.url}))
         self.enterContext(contextlib.chdir(photos))

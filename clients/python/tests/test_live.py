@@ -1,6 +1,7 @@
 """Both clients against a running service. Its engine is fake: every tag is made up."""
 
 import asyncio
+import base64
 import json
 import tempfile
 import time
@@ -8,10 +9,11 @@ import unittest
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pictures import picture
 from service import FAKE, Origin, Service, running
-from tagfleet import AsyncTagfleet, Batch, Tagfleet, errors
+from tagfleet import AsyncTagfleet, Batch, NotAnImage, Tagfleet, errors
 from tagfleet.errors import BY_CODE, DeadlinePassed, IdempotencyMismatch, InvalidUrl, ModelNotFound, NotFound, SourceHttpError
 
 
@@ -37,7 +39,9 @@ class One(Live):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "7.png"
             file.write_bytes(picture(7))
-            answers = [self.client.tag(image) for image in (picture(7), file, str(file), f"{self.origin.url}/7.png")]
+            data = "data:image/png;base64," + base64.b64encode(picture(7)).decode()
+            images = (picture(7), file, str(file), f"{self.origin.url}/7.png", data)
+            answers = [self.client.tag(image) for image in images]
         self.assertEqual(len({answer.image.sha256 for answer in answers}), 1)
         self.assertEqual({answer.model.name for answer in answers}, {"fake"})
         self.assertTrue(all(answer.tags and answer.timings_ms["total"] > 0 for answer in answers))
@@ -68,6 +72,14 @@ class One(Live):
             self.client.tag(picture(9), model="none")
         with self.assertRaises(FileNotFoundError):
             self.client.tag("/nowhere/photo.jpg")
+
+    def test_a_name_that_nobody_knows_is_refused_alike_for_a_file_and_for_a_url(self) -> None:
+        told = set()
+        for image in (picture(9), f"{self.origin.url}/9.png"):
+            with self.assertRaises(errors.RequestError) as caught:
+                self.client.tag(image, exclude=["cat,dog"])
+            told.add((caught.exception.code, caught.exception.detail))
+        self.assertEqual(len(told), 1, told)
 
     def test_a_request_that_is_sent_again_is_answered_as_before(self) -> None:
         first = self.client.tag(picture(10), idempotency_key="one")
@@ -100,6 +112,20 @@ class Many(Live):
         self.assertTrue(all(outcome.image == images[outcome.index] for outcome in outcomes))
         bad = {outcome.index: type(outcome.error) for outcome in outcomes if outcome.error}
         self.assertEqual(bad, {40: SourceHttpError, 41: FileNotFoundError})
+
+    def test_what_is_no_image_fails_alone(self) -> None:
+        images: list[Any] = ["/tmp", None, 5, b"", picture(4_000)]
+
+        async def awaited() -> dict[int, Any]:
+            async with AsyncTagfleet(self.service.url) as client:
+                return {outcome.index: outcome async for outcome in client.tag_many(images)}
+
+        for outcomes in ({outcome.index: outcome for outcome in self.client.tag_many(images)}, asyncio.run(awaited())):
+            self.assertEqual(sorted(outcomes), [0, 1, 2, 3, 4])
+            kinds = [type(outcomes[index].error) for index in range(3)]
+            self.assertEqual(kinds, [IsADirectoryError, NotAnImage, NotAnImage])
+            self.assertIsInstance(outcomes[3].error, errors.ProblemError)
+            self.assertTrue(outcomes[4].unwrap().tags)
 
     def test_whoever_stops_reading_stops_the_list(self) -> None:
         asked: list[int] = []

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{ConfigError, positive};
+use crate::config::{ConfigError, positive, refuse, scheme_of};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Bus")]
@@ -36,6 +36,16 @@ pub struct BusConfig {
 
 impl BusConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
+        let url = &self.bus_url;
+        if url != "memory:"
+            && !["redis://", "rediss://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+        {
+            let scheme = scheme_of(url);
+            let problem = format!("is one of memory:, redis://… and rediss://…, not {scheme}");
+            return refuse("--bus-url", problem);
+        }
         // Redis takes no time to live of 0.
         positive("--result-ttl-s", self.result_ttl_s)?;
         positive("--max-waiters", self.max_waiters)
@@ -52,6 +62,25 @@ mod tests {
     struct Settings {
         #[command(flatten)]
         bus: BusConfig,
+    }
+
+    #[test]
+    fn a_store_is_known_by_its_scheme_and_no_password_is_told() {
+        let checked = |url| {
+            Settings::parse_from(["test", "--bus-url", url])
+                .bus
+                .validate()
+        };
+        for url in ["memory:", "redis://a:b@c/0", "rediss://a"] {
+            assert_eq!(checked(url), Ok(()), "{url}");
+        }
+        let refused = checked("amqp://a:secret@b")
+            .expect_err("no Redis")
+            .to_string();
+        assert!(
+            refused.starts_with("--bus-url: ") && !refused.contains("secret"),
+            "{refused}"
+        );
     }
 
     #[test]

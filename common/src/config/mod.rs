@@ -1,9 +1,11 @@
-//! What the settings of every role share: how they are checked, names, and secrets that stand in files.
+//! What the settings of every role share: how they are checked, names, numbers, and secrets that stand in files.
 
 mod identity;
+mod number;
 mod secret;
 
 pub use identity::{is_name, unique_name};
+pub use number::{MILLISECONDS, Numbers, OutOfRange, RATE, SECONDS, SHARE, Whole};
 pub use secret::{scheme_of, url};
 
 /// A setting that cannot be used. Settings are checked once, at the start.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::config::{ConfigError, positive};
+use crate::config::{ConfigError, positive, refuse, scheme_of};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Queue")]
@@ -55,6 +55,16 @@ pub struct QueueConfig {
 
 impl QueueConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
+        let url = &self.queue_url;
+        if url != "memory:"
+            && !["amqp://", "amqps://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+        {
+            let scheme = scheme_of(url);
+            let problem = format!("is one of memory:, amqp://… and amqps://…, not {scheme}");
+            return refuse("--queue-url", problem);
+        }
         positive("--queue-max-length", self.queue_max_length)?;
         positive("--queue-max-attempts", self.queue_max_attempts)?;
         positive("--queue-publish-timeout-ms", self.queue_publish_timeout_ms)
@@ -89,6 +99,24 @@ mod tests {
     struct Settings {
         #[command(flatten)]
         queue: QueueConfig,
+    }
+
+    #[test]
+    fn a_broker_is_known_by_its_scheme_and_no_password_is_told() {
+        let checked = |url| {
+            let settings = Settings::parse_from(["test", "--queue-url", url]);
+            settings.queue.validate()
+        };
+        for url in ["memory:", "amqp://a:b@c/%2f", "amqps://a"] {
+            assert_eq!(checked(url), Ok(()), "{url}");
+        }
+        let refused = checked("http://a:secret@b")
+            .expect_err("no broker")
+            .to_string();
+        assert!(
+            refused.starts_with("--queue-url: ") && !refused.contains("secret"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct Bill {
     pub bundle: f64,
     /// Parts of what there is that the peak uses, the fullest first.
     pub used: Vec<(String, f64)>,
+    /// Why the fleet cannot do it, whatever it costs.
+    pub impossible: Option<String>,
     pub month: f64,
     pub million: f64,
     pub parts: Vec<(String, f64)>,
@@ -84,10 +86,12 @@ pub fn plan(profile: &Profile, prices: &Prices, load: &Load, device: &str) -> an
     let wires = wires(profile, load, &mix, &rates);
     let parts = parts(&counts, &wires, prices, load);
     let month: f64 = parts.iter().map(|(_, money)| money).sum();
+    let queue = broker_cores(profile, rates.inferred, bundle) * profile.queue_part.value;
     Ok(Bill {
         device: device.to_owned(),
         machine: machine.name.clone(),
         used: used(profile, load, &mix, &rates, &counts, &workers, bundle),
+        impossible: impossible(queue),
         bundle,
         counts,
         wires,
@@ -303,10 +307,13 @@ fn used(
     let bus = rates.inferred * profile.bus_job_us.value / 1e6;
     let engines = workers.per_s / load.used.value;
     let mut used = vec![
-        ("AI workers", rates.inferred / (counts[1].count * engines)),
+        (
+            "AI workers",
+            part(rates.inferred, counts[1].count * engines),
+        ),
         (
             "API servers",
-            server_cores(profile, load, mix) / counts[0].count,
+            part(server_cores(profile, load, mix), counts[0].count),
         ),
         ("broker nodes", broker / (counts[2].count * BROKER_CORES)),
         (
@@ -319,6 +326,27 @@ fn used(
     used.into_iter()
         .map(|(name, part)| (name.to_owned(), part))
         .collect()
+}
+
+/// Returns the part of what there is that is used. Where nothing is wanted there is nothing, and nothing of it is used.
+fn part(used: f64, there: f64) -> f64 {
+    match there > 0.0 {
+        true => used / there,
+        false => 0.0,
+    }
+}
+
+/// More nodes do not help: all real-time jobs of a model pass one queue, which is one process. `queue`: the part of its core
+/// that the peak takes.
+fn impossible(queue: f64) -> Option<String> {
+    let percent = queue * 100.0;
+    let fleets = queue.ceil();
+    (queue > 1.0).then(|| {
+        format!(
+            "the real-time queue is one process, and the peak would take {percent:.0} % of it: at least {fleets} fleets, each with a \
+             queue of its own (--queue-prefix), have to share this load"
+        )
+    })
 }
 
 #[cfg(test)]
@@ -367,6 +395,45 @@ mod tests {
             workers >= needed && workers < needed + 1.0,
             "{workers} {needed}"
         );
+    }
+
+    #[test]
+    fn what_one_queue_cannot_do_is_said() {
+        let at = |rps: f64| {
+            let load = Load {
+                rps: Figure::assumed(rps, "a test"),
+                ..Load::default()
+            };
+            bill(&load, "t4").impossible
+        };
+        assert_eq!(at(6_250.0), None);
+        let said = at(20_000.0).expect("one process has one core");
+        assert!(said.contains("110 % of it: at least 2 fleets"), "{said}");
+        let said = at(50_000.0).expect("one process has one core");
+        assert!(said.contains("at least 3 fleets"), "{said}");
+    }
+
+    #[test]
+    fn where_the_cache_answers_all_no_worker_is_needed_and_none_is_used() {
+        for cached in [
+            |load: &mut Load| load.cached_by_url = Figure::assumed(1.0, "a test"),
+            |load: &mut Load| load.cached_by_bytes = Figure::assumed(1.0, "a test"),
+        ] {
+            let mut load = Load::default();
+            cached(&mut load);
+            let bill = bill(&load, "t4");
+            assert_eq!(bill.counts[1].count, 0.0);
+            assert!(
+                bill.used.iter().all(|(_, part)| part.is_finite()),
+                "{:?}",
+                bill.used
+            );
+            assert!(
+                bill.parts.iter().all(|(_, money)| *money >= 0.0),
+                "{:?}",
+                bill.parts
+            );
+        }
     }
 
     #[test]

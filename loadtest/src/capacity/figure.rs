@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use common::config::{Numbers, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,11 @@ impl Figure {
             basis,
             source: source.to_owned(),
         }
+    }
+
+    /// Names the key where the value is none of those that make sense.
+    pub fn check(&self, key: &str, allowed: Numbers) -> Result<(), OutOfRange> {
+        allowed.check(key, self.value)
     }
 
     /// Returns the same, so many times as large.

@@ -1,9 +1,20 @@
 //! What is asked of the fleet, and how much of each machine may be used.
 
-use common::config::{ConfigError, positive, refuse};
+use common::config::{Numbers, OutOfRange, RATE, SHARE, Whole};
 use serde::{Deserialize, Serialize};
 
 use super::Figure;
+
+/// The busiest minute is no calmer than the mean.
+const PEAK: Numbers = Numbers::new(1.0, 1_000.0);
+/// A server has whole cores; a part of one would count as none.
+const SERVER_CORES: Numbers = Numbers::new(1.0, 1_024.0);
+const DEADLINE_S: Numbers = Numbers::new(0.001, 3_600.0);
+/// What is never used does nothing.
+const USED: Numbers = Numbers::new(0.01, 1.0);
+const ZONES: Whole = Whole::new(1, 100);
+/// Parts that were rounded, such as three of 0.333, are all there is.
+const ALL: Numbers = Numbers::new(0.995, 1.005);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -69,13 +80,31 @@ impl Default for Load {
 
 impl Load {
     /// Refuses what nothing can be planned with.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        positive("--load: zones", self.zones)?;
-        // A server has whole cores; a part of one would count as none.
-        if self.server_cores.value < 1.0 {
-            return refuse("--load: server_cores", "must be 1 or more");
+    pub fn validate(&self) -> Result<(), OutOfRange> {
+        for (key, figure, allowed) in [
+            ("rps", &self.rps, RATE),
+            ("peak", &self.peak, PEAK),
+            ("cached_by_url", &self.cached_by_url, SHARE),
+            ("cached_by_bytes", &self.cached_by_bytes, SHARE),
+            ("captions", &self.captions, SHARE),
+            ("captions_cached", &self.captions_cached, SHARE),
+            ("batches", &self.batches, SHARE),
+            ("server_cores", &self.server_cores, SERVER_CORES),
+            ("deadline_s", &self.deadline_s, DEADLINE_S),
+            ("used", &self.used, USED),
+            ("spot", &self.spot, SHARE),
+            ("spot_lost", &self.spot_lost, SHARE),
+            ("scaled", &self.scaled, SHARE),
+        ] {
+            figure.check(key, allowed)?;
         }
-        Ok(())
+        ZONES.check("zones", self.zones)?;
+        for (name, part) in &self.pictures {
+            SHARE.check(&format!("pictures, the part of {name}"), *part)?;
+        }
+        // Not by `sum`, which is -0 where there is none.
+        let all = self.pictures.iter().fold(0.0, |all, (_, part)| all + part);
+        ALL.check("pictures, all parts together", all)
     }
 
     pub fn peak_rps(&self) -> f64 {
@@ -104,20 +133,63 @@ impl Load {
 mod tests {
     use super::*;
 
+    fn read(toml: &str) -> Load {
+        toml::from_str(toml).expect(toml)
+    }
+
     #[test]
-    fn a_zero_is_refused_and_never_taken_for_a_one() {
+    fn what_nothing_can_be_planned_with_is_refused_by_its_key() {
         assert_eq!(Load::default().validate(), Ok(()));
-        let no_zone = Load {
-            zones: 0,
-            ..Load::default()
+        let figure = |key: &str, value: &str| {
+            read(&format!(
+                "{key} = {{ value = {value}, basis = \"assumed\", source = \"a test\" }}"
+            ))
         };
-        let no_core = Load {
-            server_cores: Figure::assumed(0.0, "a test"),
-            ..Load::default()
-        };
-        for (wrong, named) in [(no_zone, "zones"), (no_core, "server_cores")] {
-            let refused = wrong.validate().expect_err("it cannot be used");
-            assert!(refused.to_string().contains(named), "{refused}");
+        for (key, value) in [
+            ("rps", "0.0"),
+            ("rps", "-5.0"),
+            ("rps", "nan"),
+            ("rps", "inf"),
+            ("peak", "0.0"),
+            ("cached_by_url", "1.5"),
+            ("cached_by_bytes", "-0.1"),
+            ("captions", "2.0"),
+            ("captions_cached", "2.0"),
+            ("batches", "2.0"),
+            ("server_cores", "0.0"),
+            ("deadline_s", "0.0"),
+            ("deadline_s", "-1.0"),
+            ("used", "0.0"),
+            ("spot", "1.5"),
+            ("spot", "-1.0"),
+            ("spot_lost", "2.0"),
+            ("scaled", "-1.0"),
+        ] {
+            let refused = figure(key, value).validate().expect_err(key);
+            assert_eq!(refused.key, key, "{value}");
         }
+        let zones = read("zones = 0").validate().expect_err("no zone");
+        assert_eq!(
+            zones.to_string(),
+            "zones: 0 is not a whole number from 1 to 100"
+        );
+    }
+
+    #[test]
+    fn the_parts_of_the_pictures_are_all_pictures() {
+        let refused = |pictures: &str| {
+            let load = read(&format!("pictures = {pictures}"));
+            load.validate().err().map(|error| error.to_string())
+        };
+        for (pictures, why) in [
+            ("[]", "all parts together: 0 is not"),
+            ("[[\"a\", 0.5]]", "all parts together: 0.5 is not"),
+            ("[[\"a\", 1.5], [\"b\", -0.5]]", "the part of a: 1.5 is not"),
+        ] {
+            let said = refused(pictures).expect(pictures);
+            assert!(said.contains(why), "{said}");
+        }
+        let rounded = "[[\"a\", 0.333], [\"b\", 0.333], [\"c\", 0.333]]";
+        assert_eq!(refused(rounded), None);
     }
 }

@@ -96,17 +96,25 @@ fn drawn(one: &Plot) -> String {
     plot(&x, &y, &lines)
 }
 
+fn impossible(bill: &Bill) -> String {
+    match &bill.impossible {
+        Some(why) => format!("<p><b>This cannot work</b>: {}.</p>", escaped(why)),
+        None => String::new(),
+    }
+}
+
 fn section(page: &mut String, bill: &Bill, levers: &[Lever]) {
     let _ = write!(
         page,
         "<h2>{}: {:.0} USD a month, {:.2} for a million images</h2>\
-         <p class=\"note\">{}: a worker does {:.0}/s and ends at its {}.</p><table><tr><th>role</th><th>count</th><th>USD a month</th></tr>",
+         <p class=\"note\">{}: a worker does {:.0}/s and ends at its {}.</p>{}<table><tr><th>role</th><th>count</th><th>USD a month</th></tr>",
         escaped(&bill.device),
         bill.month,
         bill.million,
         escaped(&bill.machine),
         bill.worker_per_s,
-        bill.worker_ends_at
+        bill.worker_ends_at,
+        impossible(bill)
     );
     for count in &bill.counts {
         let _ = write!(

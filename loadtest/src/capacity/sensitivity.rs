@@ -25,6 +25,16 @@ struct Inputs {
     device: String,
 }
 
+/// Those of which there is no more than all.
+const PARTS: [&str; 6] = [
+    "cached by URL",
+    "cached by bytes",
+    "captions asked for",
+    "captions remembered",
+    "images in batches",
+    "spot part",
+];
+
 const INPUTS: [(&str, Input); 25] = [
     ("requests a second", |all| &mut all.load.rps),
     ("peak over mean", |all| &mut all.load.peak),
@@ -95,7 +105,7 @@ pub fn levers(
     let mut levers = Vec::new();
     for (name, input) in INPUTS {
         let kept = input(&mut inputs).clone();
-        *input(&mut inputs) = kept.times(1.1);
+        *input(&mut inputs) = a_tenth_more(name, &kept);
         let more = inputs.month()?;
         *input(&mut inputs) = kept.clone();
         levers.push(Lever {
@@ -103,9 +113,52 @@ pub fn levers(
             value: kept.value,
             basis: kept.basis,
             source: kept.source,
-            adds_percent: (more / usual - 1.0) * 100.0,
+            // What costs nothing is no part of anything.
+            adds_percent: match usual > 0.0 {
+                true => (more / usual - 1.0) * 100.0,
+                false => 0.0,
+            },
         });
     }
     levers.sort_by(|one, other| other.adds_percent.abs().total_cmp(&one.adds_percent.abs()));
     Ok(levers)
+}
+
+fn a_tenth_more(name: &str, figure: &Figure) -> Figure {
+    let mut more = figure.times(1.1);
+    if PARTS.contains(&name) {
+        more.value = more.value.min(1.0);
+    }
+    more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_more_of_all_is_all() {
+        let profile = include_str!("../../profiles/epyc-2-cores.toml");
+        let prices = include_str!("../../profiles/prices.toml");
+        let profile: Profile = toml::from_str(profile).expect("a profile");
+        let prices: Prices = toml::from_str(prices).expect("prices");
+        let all = || Figure::assumed(1.0, "a test");
+        let load = Load {
+            cached_by_url: all(),
+            captions: all(),
+            captions_cached: all(),
+            spot: all(),
+            ..Load::default()
+        };
+        for lever in levers(&profile, &prices, &load, "t4").expect("levers") {
+            let adds = lever.adds_percent;
+            assert!(adds.is_finite(), "{}: {adds}", lever.name);
+            if PARTS.contains(&lever.name.as_str()) && lever.value == 1.0 {
+                assert_eq!(adds, 0.0, "{}", lever.name);
+            }
+        }
+        for part in PARTS {
+            assert!(INPUTS.iter().any(|(name, _)| *name == part), "{part}");
+        }
+    }
 }

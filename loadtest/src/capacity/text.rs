@@ -61,6 +61,9 @@ fn tell_bill(text: &mut String, bill: &Bill) {
         "  used at the peak, what ends first: {}",
         used.join(", ")
     );
+    if let Some(why) = &bill.impossible {
+        let _ = writeln!(text, "  THIS CANNOT WORK: {why}");
+    }
 }
 
 fn tell_levers(text: &mut String, levers: &[Lever]) {

@@ -1,7 +1,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use common::config::{positive, refuse};
+use common::config::{Numbers, RATE, Whole};
 
 use super::LoadArgs;
 use crate::{
@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Nearer to the limit than so, two runs at one rate differ by more.
-const LEAST_PRECISION: f64 = 0.005;
+const PRECISION: Numbers = Numbers::new(0.005, 0.99);
+const TRIES: Whole = Whole::new(1, 1_000);
 
 #[derive(Debug, Args)]
 pub struct Find {
@@ -21,20 +22,20 @@ pub struct Find {
     load: LoadArgs,
 
     /// The rate to begin with, requests a second. Arrivals are random (Poisson)
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, value_parser = RATE, default_value_t = 20.0)]
     from: f64,
 
     /// No higher rate is tried
-    #[arg(long, default_value_t = 20_000.0)]
+    #[arg(long, value_parser = RATE, default_value_t = 20_000.0)]
     up_to: f64,
 
     /// How near to the limit to come: 0.05 is within 5 %
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, value_parser = PRECISION, default_value_t = 0.05)]
     precision: f64,
 
     /// A rate has failed when it failed so often in a row
-    #[arg(long, default_value_t = 2)]
-    tries: u32,
+    #[arg(long, value_parser = TRIES, default_value_t = 2)]
+    tries: usize,
 
     /// Keep the runs as JSON, the best one last
     #[arg(long)]
@@ -47,10 +48,6 @@ pub struct Find {
 
 impl Find {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        positive("--tries", self.tries)?;
-        if !(LEAST_PRECISION..1.0).contains(&self.precision) {
-            refuse("--precision", "must be 0.005 or more, and less than 1")?;
-        }
         let plan = self.load.plan(Some(Shape::Poisson(self.from)))?;
         live::tell_plan(&plan);
         let search = Search {

@@ -1,9 +1,12 @@
 use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Args;
+use common::config::Whole;
 
 use super::keep::Keep;
 use crate::{join, live};
+
+const GENERATORS: Whole = Whole::new(1, 10_000);
 
 #[derive(Debug, Args)]
 pub struct Gather {
@@ -12,7 +15,7 @@ pub struct Gather {
     listen: SocketAddr,
 
     /// How many of them; they start when all are there
-    #[arg(long)]
+    #[arg(long, value_parser = GENERATORS)]
     generators: usize,
 
     #[command(flatten)]

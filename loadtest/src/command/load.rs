@@ -5,14 +5,17 @@ use std::{fs, num::NonZeroU64, path::PathBuf, time::Duration};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
-use common::config::positive;
+use common::config::{MILLISECONDS, SECONDS, SHARE, Whole};
 use url::Url;
 
 use crate::{
     load::{Asked, Image, Plan, Protocol, Shape},
     outcome::Slo,
-    scenario::Scenario,
+    scenario::{PERCENTILE, Scenario, WARM_UP_S},
 };
+
+/// More than a machine opens, or keeps in memory.
+const MANY: Whole = Whole::new(1, 10_000_000);
 
 #[derive(Clone, Debug, Args)]
 pub struct LoadArgs {
@@ -50,23 +53,23 @@ pub struct LoadArgs {
     pub api_key: Option<String>,
 
     /// How long to send, seconds, with the warm-up [default: as the shape or the scenario says, or 30]
-    #[arg(long)]
+    #[arg(long, value_parser = SECONDS)]
     pub seconds: Option<f64>,
 
     /// What is sent in the first seconds is not counted [default: 2]
-    #[arg(long)]
+    #[arg(long, value_parser = WARM_UP_S)]
     pub warm_up_s: Option<f64>,
 
     /// The objective: longest time of a good answer, milliseconds, from when the request was due [default: 1500]
-    #[arg(long)]
+    #[arg(long, value_parser = MILLISECONDS)]
     pub slo_ms: Option<f64>,
 
     /// The objective: so many of a hundred good answers are in time [default: 99]
-    #[arg(long)]
+    #[arg(long, value_parser = PERCENTILE)]
     pub slo_percentile: Option<f64>,
 
     /// The objective: so large a part may fail [default: 0.001]
-    #[arg(long)]
+    #[arg(long, value_parser = SHARE)]
     pub max_failed: Option<f64>,
 
     /// `timeout_ms` of the requests; the generator waits a second longer [default: 5000]
@@ -77,11 +80,11 @@ pub struct LoadArgs {
     pub protocol: Protocol,
 
     /// Connections at the most [default: 4096, 8 with HTTP/2]
-    #[arg(long)]
+    #[arg(long, value_parser = MANY)]
     pub connections: Option<usize>,
 
     /// Requests under way at the most; a further one counts as failed, `unsent`
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, value_parser = MANY, default_value_t = 20_000)]
     pub max_under_way: usize,
 
     /// The same seed gives the same times
@@ -100,11 +103,9 @@ impl LoadArgs {
             .seconds
             .or(shape.lasts().map(|lasts| lasts.as_secs_f64()))
             .or(scenario.seconds);
-        let lasts = span("--seconds", seconds.unwrap_or(30.0))?;
-        let warm_up = span(
-            "--warm-up-s",
-            self.warm_up_s.or(scenario.warm_up_s).unwrap_or(2.0),
-        )?;
+        let lasts = Duration::from_secs_f64(seconds.unwrap_or(30.0));
+        let warm_up_s = self.warm_up_s.or(scenario.warm_up_s).unwrap_or(2.0);
+        let warm_up = Duration::from_secs_f64(warm_up_s);
         if warm_up >= lasts {
             bail!(
                 "--warm-up-s: nothing of {} s is left to be counted",
@@ -118,7 +119,6 @@ impl LoadArgs {
             } else {
                 8
             });
-        positive("--connections", connections)?;
         let timeout_ms = self.timeout_ms.or(scenario.timeout_ms).unwrap_or(5_000);
         Ok(Plan {
             name: scenario.name.clone(),
@@ -171,9 +171,4 @@ impl LoadArgs {
             api_key: self.api_key.clone(),
         })
     }
-}
-
-fn span(option: &str, seconds: f64) -> anyhow::Result<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .with_context(|| format!("{option}: {seconds} is no number of seconds"))
 }

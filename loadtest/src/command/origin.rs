@@ -3,7 +3,7 @@ use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use clap::Args;
-use common::shutdown;
+use common::{config::SHARE, shutdown};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -38,11 +38,11 @@ pub struct Origin {
     drip: Option<Drip>,
 
     /// So large a part is answered 503
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, value_parser = SHARE, default_value_t = 0.0)]
     fail: f64,
 
     /// So large a part breaks off half-way
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, value_parser = SHARE, default_value_t = 0.0)]
     cut: f64,
 
     /// The same seed and path give the same delay and fate
@@ -104,7 +104,8 @@ impl Origin {
     }
 }
 
-fn size(text: &str) -> Result<(usize, usize), String> {
+/// Reads the size of a picture.
+pub fn size(text: &str) -> Result<(usize, usize), String> {
     let read = || {
         let (width, height) = text.split_once('x')?;
         let side = |text: &str| text.parse().ok().filter(|side| (1..=16_384).contains(side));

@@ -2,6 +2,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Args;
+use common::config::{RATE, SHARE};
 use serde::Serialize;
 
 use super::files;
@@ -31,11 +32,11 @@ pub struct Plan {
     load: Option<PathBuf>,
 
     /// Requests a second, the mean of a day
-    #[arg(long)]
+    #[arg(long, value_parser = RATE)]
     rps: Option<f64>,
 
-    /// The part of the workers that are spot machines
-    #[arg(long)]
+    /// The part of the workers that are spot machines, 0 to 1
+    #[arg(long, value_parser = SHARE)]
     spot: Option<f64>,
 
     /// What runs the model
@@ -102,7 +103,8 @@ impl Plan {
                 fs::write(folder.join(format!("{name}.svg")), svg)?;
             }
         }
-        Ok(ExitCode::SUCCESS)
+        let can_work = plans.iter().all(|(bill, _)| bill.impossible.is_none());
+        Ok(ExitCode::from(u8::from(!can_work)))
     }
 
     /// What caches, spot machines, bundles and scaling bring.

@@ -2,9 +2,10 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Args;
+use common::config::{Numbers, RATE};
 use url::Url;
 
-use super::files;
+use super::{files, origin::size};
 use crate::{
     capacity::{Figure, Picture, Profile as Kept},
     profile::{Measurement, Pids, RolePids, Settings, measure, message_and_job},
@@ -12,6 +13,8 @@ use crate::{
 
 /// Jobs in a message from where on the price of a message shows.
 const APART: f64 = 1.5;
+/// Less than a second has too few requests.
+const SECONDS: Numbers = Numbers::new(1.0, 86_400.0);
 
 #[derive(Debug, Args)]
 pub struct Profile {
@@ -28,19 +31,19 @@ pub struct Profile {
     pid: Vec<RolePids>,
 
     /// Sizes of pictures
-    #[arg(long, value_delimiter = ',', default_values = ["224x224", "1024x768", "4032x3024"])]
-    size: Vec<String>,
+    #[arg(long, value_delimiter = ',', value_parser = size, default_values = ["224x224", "1024x768", "4032x3024"])]
+    size: Vec<(usize, usize)>,
 
     /// Requests a second while pictures are measured
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, value_parser = RATE, default_value_t = 20.0)]
     rate: f64,
 
     /// Requests a second of the runs in which messages hold more and more jobs
-    #[arg(long, value_delimiter = ',', default_values = ["20", "150", "400"])]
+    #[arg(long, value_delimiter = ',', value_parser = RATE, default_values = ["20", "150", "400"])]
     rates: Vec<f64>,
 
     /// Seconds of each run
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, value_parser = SECONDS, default_value_t = 10.0)]
     seconds: f64,
 
     /// A profile from which is taken what is not measured: devices, captions, bytes [default: the one that comes along]
@@ -62,12 +65,11 @@ pub struct Profile {
 impl Profile {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let base = files::profile(self.base.as_deref())?;
-        let sizes: anyhow::Result<Vec<_>> = self.size.iter().map(|text| size(text)).collect();
         let settings = Settings {
             service: self.service.clone(),
             metrics: self.metrics.clone(),
             pids: Pids(self.pid.clone()),
-            sizes: sizes?,
+            sizes: self.size.clone(),
             rate: self.rate,
             rates: self.rates.clone(),
             seconds: self.seconds,
@@ -154,11 +156,4 @@ fn tell(measured: &Measurement) {
     for (bundle, us) in &measured.bundles {
         println!("broker: {us:.1} us a job with {bundle:.2} jobs in a message");
     }
-}
-
-fn size(text: &str) -> anyhow::Result<(usize, usize)> {
-    let (width, height) = text
-        .split_once('x')
-        .with_context(|| format!("`{text}` is no size such as 1024x768"))?;
-    Ok((width.parse()?, height.parse()?))
 }

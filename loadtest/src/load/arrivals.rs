@@ -34,6 +34,9 @@ impl Arrivals {
         while self.last_s < self.lasts.as_secs_f64() {
             // 1 - x is never 0, whose logarithm is not finite.
             self.last_s += -(1.0 - self.random.random::<f64>()).ln() / peak;
+            if self.last_s >= self.lasts.as_secs_f64() {
+                break;
+            }
             let rate = self
                 .shape
                 .rate(Duration::from_secs_f64(self.last_s), self.lasts);

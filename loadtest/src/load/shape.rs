@@ -2,6 +2,11 @@
 
 use std::{f64::consts::TAU, fmt, fs, str::FromStr, time::Duration};
 
+use common::config::{Numbers, RATE, SECONDS};
+
+/// A moment of a trace: within a year of its start.
+const TRACE_MS: Numbers = Numbers::new(0.0, 31_536_000_000.0);
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// Evenly spaced.
@@ -31,8 +36,10 @@ pub enum ShapeError {
         "`{0}` is none of constant:100, poisson:100, ramp:10..500, step:100@60,1000@30,100, diurnal:20..200, trace:FILE"
     )]
     Unknown(String),
-    #[error("`{0}` is no rate: requests a second, above 0")]
+    #[error("`{0}` is no rate: requests a second, {RATE}")]
     Rate(String),
+    #[error("`{0}` is no length of a step: seconds, {SECONDS}")]
+    Lasts(String),
     #[error("trace {path}: {what}")]
     Trace { path: String, what: String },
 }
@@ -59,6 +66,11 @@ impl Shape {
             Shape::Steps(steps) => steps.iter().map(|step| step.per_s).fold(0.0, f64::max),
             Shape::Trace(_) => 0.0,
         }
+    }
+
+    /// Whether it has a rate at each moment of a day: the times of a trace are those of its own run.
+    pub fn is_a_day(&self) -> bool {
+        !matches!(self, Shape::Trace(_))
     }
 
     /// Returns how long it lasts, where it says so itself.
@@ -138,11 +150,11 @@ impl fmt::Display for Shape {
 }
 
 fn rate(text: &str) -> Result<f64, ShapeError> {
-    let rate = text
-        .parse()
-        .ok()
-        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| ShapeError::Rate(text.to_owned()))
+    number(text, RATE).ok_or_else(|| ShapeError::Rate(text.to_owned()))
+}
+
+fn number(text: &str, allowed: Numbers) -> Option<f64> {
+    text.parse().ok().filter(|value| allowed.takes(*value))
 }
 
 fn range(all: &str, rest: &str) -> Result<(f64, f64), ShapeError> {
@@ -159,9 +171,10 @@ fn step(text: &str) -> Result<Step, ShapeError> {
             lasts: None,
         });
     };
+    let lasts_s = number(lasts, SECONDS).ok_or_else(|| ShapeError::Lasts(lasts.to_owned()))?;
     Ok(Step {
         per_s: rate(per_s)?,
-        lasts: Some(Duration::from_secs_f64(rate(lasts)?)),
+        lasts: Some(Duration::from_secs_f64(lasts_s)),
     })
 }
 
@@ -173,11 +186,7 @@ fn trace(path: &str) -> Result<Vec<Duration>, ShapeError> {
     };
     let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let time = |line: &str| {
-        let ms = line
-            .trim()
-            .parse()
-            .ok()
-            .filter(|ms: &f64| ms.is_finite() && *ms >= 0.0);
+        let ms = number(line.trim(), TRACE_MS);
         ms.map(|ms| Duration::from_secs_f64(ms / 1e3))
             .ok_or_else(|| failed(format!("`{line}` is no time in milliseconds")))
     };
@@ -239,7 +248,11 @@ mod tests {
             "poisson:-1",
             "poisson:nan",
             "ramp:5",
+            "poisson:inf",
+            "poisson:1e-300",
+            "poisson:1e300",
             "step:5@0",
+            "step:5@1e300",
             "burst:5",
             "trace:/no/such",
         ] {

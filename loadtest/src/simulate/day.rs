@@ -14,7 +14,7 @@ use super::{Setup, scaled::DAY_S};
 use crate::load::{Arrivals, Shape};
 
 /// Seconds at the start of a window that fill the fleet, and are not counted.
-const WARM_UP_S: f64 = 4.0;
+pub const WARM_UP_S: f64 = 4.0;
 /// A fault is looked at from so long before it, and for so long.
 const BEFORE_FAULT_S: f64 = 10.0;
 const AFTER_FAULT_S: f64 = 80.0;
@@ -77,16 +77,18 @@ pub fn day(day: &Day) -> anyhow::Result<Vec<Sampled>> {
 /// Lays samples through the day, and lets those with faults in them last longer.
 fn windows(day: &Day) -> Vec<Window> {
     let mut scaler = Scaled::new(day);
-    let count = (DAY_S / day.every_s).round() as usize;
+    // A piece of nothing, where the division is not exact, is none.
+    let count = (DAY_S / day.every_s - 1e-9).ceil() as usize;
     let mut windows = Vec::new();
     for number in 0..count {
         let piece_s = number as f64 * day.every_s;
-        let ends_s = piece_s + day.every_s;
+        // The last piece ends with the day.
+        let ends_s = (piece_s + day.every_s).min(DAY_S);
         let within = |fault: &&Fault| fault.at_s >= piece_s && fault.at_s < ends_s;
         let faults: Vec<Fault> = day.faults.iter().filter(within).copied().collect();
         let begins_s = match faults.first() {
             Some(fault) => (fault.at_s - BEFORE_FAULT_S).max(0.0),
-            None => piece_s + (day.every_s - day.window_s) / 2.0,
+            None => (piece_s + ends_s - day.window_s) / 2.0,
         };
         let lasts_s = match faults.last() {
             Some(fault) => fault.at_s - begins_s + AFTER_FAULT_S,
@@ -95,7 +97,7 @@ fn windows(day: &Day) -> Vec<Window> {
         windows.push(Window {
             begins_s,
             lasts_s,
-            stands_for: day.rate(piece_s + day.every_s / 2.0) * day.every_s,
+            stands_for: day.jobs_between(piece_s, ends_s),
             workers: scaler.at(begins_s),
             faults,
         });
@@ -143,9 +145,15 @@ impl Day {
 
     /// All jobs of the day.
     pub fn jobs(&self) -> f64 {
-        let minutes = (DAY_S / 60.0) as usize;
-        let rates = (0..minutes).map(|minute| self.rate(minute as f64 * 60.0 + 30.0));
-        rates.sum::<f64>() * 60.0
+        self.jobs_between(0.0, DAY_S)
+    }
+
+    /// The jobs of a piece, by the rate in the middle of each second or less.
+    fn jobs_between(&self, begins_s: f64, ends_s: f64) -> f64 {
+        let steps = (ends_s - begins_s).ceil();
+        let step_s = (ends_s - begins_s) / steps;
+        let middles = (0..steps as usize).map(|step| begins_s + (step as f64 + 0.5) * step_s);
+        middles.map(|middle| self.rate(middle)).sum::<f64>() * step_s
     }
 }
 
@@ -180,4 +188,46 @@ fn simulate(day: &Day, window: &Window, number: u64) -> anyhow::Result<Sampled> 
         has_fault: !window.faults.is_empty(),
         outcome,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{capacity::Load, simulate::Policy};
+
+    fn day_of(every_s: f64) -> Day {
+        let profile = include_str!("../../profiles/epyc-2-cores.toml");
+        let setup = Setup {
+            profile: toml::from_str(profile).expect("a profile"),
+            load: Load::default(),
+            device: "t4".to_owned(),
+            policy: Policy::Credit,
+            admission: true,
+            workers: 4,
+            slo_s: 1.5,
+            seed: 1,
+        };
+        Day {
+            setup,
+            shape: "diurnal:20..80".parse().expect("a shape"),
+            every_s,
+            window_s: 10.0,
+            faults: Vec::new(),
+            scaling: None,
+        }
+    }
+
+    #[test]
+    fn the_windows_stand_for_the_day_and_for_no_more_whatever_their_distance() {
+        for every_s in [7.2, 600.0, 7_000.0, 50_000.0, DAY_S] {
+            let day = day_of(every_s);
+            let windows = windows(&day);
+            let all: f64 = windows.iter().map(|window| window.stands_for).sum();
+            assert!((all / day.jobs() - 1.0).abs() < 1e-3, "{every_s}: {all}");
+            let last = windows.last().expect("there is one");
+            assert!(last.begins_s < DAY_S && last.stands_for > 0.0, "{every_s}");
+        }
+        // 50 a second in the mean.
+        assert!((day_of(600.0).jobs() / DAY_S - 50.0).abs() < 0.01);
+    }
 }

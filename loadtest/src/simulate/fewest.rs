@@ -19,6 +19,13 @@ pub struct Objective {
     pub failed: f64,
 }
 
+/// Says of what a number of workers is judged.
+pub fn counted() -> String {
+    format!(
+        "each line: {WINDOW_S} s at the rate, of which the first {WARM_UP_S} s fill the fleet and are not counted"
+    )
+}
+
 impl Objective {
     pub fn is_met(&self, outcome: &Outcome) -> bool {
         let answered = outcome.good() > 0;

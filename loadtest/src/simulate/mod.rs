@@ -9,9 +9,9 @@ mod setup;
 mod story;
 mod tell;
 
-pub use day::{Day, Sampled, day};
-pub use fewest::{Objective, fewest};
-pub use scaled::{Hours, hours};
+pub use day::{Day, Sampled, WARM_UP_S, day};
+pub use fewest::{Objective, counted as fewest_counted, fewest};
+pub use scaled::{DAY_S, Hours, Scaled, hours};
 pub use setup::{Policy, Setup};
 pub use story::{Step as StoryStep, story};
 pub use tell::{row, rows_head};

@@ -14,35 +14,36 @@ const MARGINS: [f64; 12] = [
 pub struct Hours {
     /// As many as at the peak, all day.
     pub constant: f64,
-    /// Scaled by the rate that is seen, with the least margin that is never too few; and that margin.
-    pub reactive: f64,
-    pub reactive_margin: f64,
+    /// Scaled by the rate that is seen; nothing where there are too few at times, whatever the margin.
+    pub reactive: Option<Scaled>,
     /// Scaled by a forecast as well.
-    pub foretold: f64,
-    pub foretold_margin: f64,
+    pub foretold: Option<Scaled>,
+}
+
+/// The least margin with which there are never too few, and the hours with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scaled {
+    pub hours: f64,
+    /// What a worker is asked to do, of what it can.
+    pub margin: f64,
 }
 
 /// `per_worker`: requests a second that one worker does within the objective.
 pub fn hours(shape: &Shape, per_worker: f64, scaling: &Scaling) -> Hours {
     let most = (shape.peak() / per_worker).ceil();
-    let reactive = least(shape, per_worker, scaling);
     let ahead = Scaling {
         forecast_s: scaling.node_s + 2.0 * scaling.every_s,
         forecast_margin: 0.0,
         ..scaling.clone()
     };
-    let foretold = least(shape, per_worker, &ahead);
     Hours {
         constant: most * DAY_S / 3_600.0,
-        reactive: reactive.0,
-        reactive_margin: reactive.1,
-        foretold: foretold.0,
-        foretold_margin: foretold.1,
+        reactive: least(shape, per_worker, scaling),
+        foretold: least(shape, per_worker, &ahead),
     }
 }
 
-/// Returns the hours with the least margin with which there are never too few, and the margin.
-fn least(shape: &Shape, per_worker: f64, scaling: &Scaling) -> (f64, f64) {
+fn least(shape: &Shape, per_worker: f64, scaling: &Scaling) -> Option<Scaled> {
     for margin in MARGINS {
         let asked = Scaling {
             per_worker: per_worker * margin,
@@ -50,10 +51,10 @@ fn least(shape: &Shape, per_worker: f64, scaling: &Scaling) -> (f64, f64) {
         };
         let (hours, short_s) = day(shape, per_worker, asked);
         if short_s == 0 {
-            return (hours, margin);
+            return Some(Scaled { hours, margin });
         }
     }
-    (f64::NAN, f64::NAN)
+    None
 }
 
 /// Returns a day's hours of workers, and the seconds in which there were too few.
@@ -90,14 +91,25 @@ mod tests {
     fn a_smooth_day_needs_little_margin_and_a_sudden_one_a_forecast() {
         let smooth: Shape = "diurnal:400..1600".parse().expect("a shape");
         let hours = hours(&smooth, 10.0, &scaling());
-        assert!(hours.reactive < 0.75 * hours.constant, "{hours:?}");
-        let off = hours.foretold / hours.reactive - 1.0;
+        let taken = |scaled: Option<Scaled>| scaled.expect("some margin is enough").hours;
+        assert!(taken(hours.reactive) < 0.75 * hours.constant, "{hours:?}");
+        let off = taken(hours.foretold) / taken(hours.reactive) - 1.0;
         assert!(
             off.abs() < 0.01,
             "a forecast brings nothing there: {hours:?}"
         );
         let sudden: Shape = "step:400@40000,1600@6000,400".parse().expect("a shape");
-        let sudden = super::hours(&sudden, 10.0, &scaling());
-        assert!(sudden.reactive.is_nan() || sudden.reactive > 1.5 * sudden.foretold);
+        // As many come at once as are wanted: else no forecast of minutes is early enough.
+        let at_once = Scaling {
+            up_a_minute: 600,
+            ..scaling()
+        };
+        let sudden = super::hours(&sudden, 10.0, &at_once);
+        let foretold = taken(sudden.foretold);
+        assert!(
+            sudden
+                .reactive
+                .is_none_or(|scaled| scaled.hours > 1.5 * foretold)
+        );
     }
 }

@@ -10,7 +10,10 @@ use futures_util::StreamExt;
 use reqwest::{Body, Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::{address::unanswered, tag::Problem};
+use crate::{
+    address::{query, unanswered},
+    tag::Problem,
+};
 
 /// For an answer to begin; lists and results take their time.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -131,7 +134,7 @@ impl Client {
         after: Option<String>,
     ) -> anyhow::Result<()> {
         let after = after
-            .map(|after| format!("?after={after}"))
+            .map(|after| format!("?{}", query("after", &after)))
             .unwrap_or_default();
         let sent = self
             .request(Method::GET, &format!("/{batch}/{kind}{after}"))

@@ -17,7 +17,7 @@ use clap::{Args, Subcommand};
 use comfy_table::Table;
 use serde_json::Value;
 
-use crate::address::address;
+use crate::address::{address, id, query};
 use client::Client;
 
 #[derive(Args)]
@@ -65,12 +65,14 @@ enum Command {
 #[derive(Args)]
 struct One {
     /// `batch_…`
+    #[arg(value_parser = id)]
     batch: String,
 }
 
 #[derive(Args)]
 struct Status {
     /// `batch_…`
+    #[arg(value_parser = id)]
     batch: String,
 
     /// Go on showing until it ends
@@ -81,6 +83,7 @@ struct Status {
 #[derive(Args)]
 struct Lines {
     /// `batch_…`
+    #[arg(value_parser = id)]
     batch: String,
 
     /// Go on from here: the cursor that the last call has named
@@ -95,7 +98,7 @@ struct List {
     limit: usize,
 
     /// Go on after this batch
-    #[arg(long)]
+    #[arg(long, value_parser = id)]
     after: Option<String>,
 }
 
@@ -119,7 +122,7 @@ impl Batch {
             Command::Cancel(One { batch }) => print(&client.cancel(&batch).await?)?,
             Command::List(List { limit, after }) => {
                 let after = after
-                    .map(|after| format!("&after={after}"))
+                    .map(|after| format!("&{}", query("after", &after)))
                     .unwrap_or_default();
                 println!(
                     "{}",

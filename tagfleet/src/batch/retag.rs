@@ -3,15 +3,16 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use common::wire::Language;
+use common::{config::SHARE, wire::Language};
 use serde::Serialize;
 
 use super::{client::Client, tries, watch};
-use crate::asked::vocabulary;
+use crate::{address::id, asked::vocabulary};
 
 #[derive(Args)]
 pub struct Retag {
     /// `batch_…`: one that was submitted with --store scores, and has ended
+    #[arg(value_parser = id)]
     batch: String,
 
     #[command(flatten)]
@@ -35,7 +36,7 @@ struct Asked {
     limit: Option<u16>,
 
     /// Least confidence of a tag, 0 to 1 [default: the model's]
-    #[arg(long)]
+    #[arg(long, value_parser = SHARE)]
     #[serde(skip_serializing_if = "Option::is_none")]
     threshold: Option<f64>,
 

@@ -6,10 +6,12 @@ use clap::{Args, ValueEnum};
 use url::form_urlencoded;
 
 use super::{client::Client, tries, watch};
+use crate::address::id;
 
 #[derive(Args)]
 pub struct Retry {
     /// `batch_…`
+    #[arg(value_parser = id)]
     batch: String,
 
     /// Which of the failures

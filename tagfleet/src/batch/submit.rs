@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, ValueEnum};
+use common::config::Numbers;
 use manifest::{Columns, Format};
 use serde_json::Value;
 
@@ -13,6 +14,9 @@ use super::{
     list::List,
     tries, watch,
 };
+
+/// A list of the most images that a batch may have is sampled by one of them at the least.
+const SAMPLE: Numbers = Numbers::new(1e-10, 1.0);
 
 #[derive(Args)]
 pub struct Submit {
@@ -50,7 +54,7 @@ pub struct Submit {
 
     /// Look at this share of the list alone, 0.001 for one image of a thousand, and say what the whole list would be;
     /// with --watch
-    #[arg(long)]
+    #[arg(long, value_parser = SAMPLE)]
     dry_run: Option<f64>,
 
     /// Keep the images' scores beside the results, so that `retag` can make other tags of them

@@ -1,29 +1,43 @@
 //! Whether each entry of a file is a setting, and its value one that the setting takes.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{any::TypeId, collections::BTreeMap};
 
-use anyhow::bail;
 use clap::{Arg, ArgAction, Command};
 
-use super::{Entries, key};
+use super::{
+    Entries, Entry,
+    entries::{Kind, Spelled},
+    key,
+};
 
 /// A name that is less alike is another name, not a slip.
 const LEAST_LIKENESS: f64 = 0.8;
 
-/// Returns an error for the first entry that some command would refuse.
-pub fn check(settings: &Command, entries: &Entries, file: &Path) -> anyhow::Result<()> {
+/// An entry that some command would refuse.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Wrong {
+    pub key: String,
+    pub why: String,
+}
+
+/// Returns all entries that the options themselves refuse.
+pub fn check(settings: &Command, entries: &Entries) -> Vec<Wrong> {
     let known = known(settings);
-    for (name, values) in entries.iter() {
-        let Some(arguments) = known.get(name.as_str()) else {
-            bail!("{}: {}", file.display(), unknown(name, known.keys()));
+    let mut found = Vec::new();
+    for (name, entry) in entries.iter() {
+        let why = match known.get(name.as_str()) {
+            None => Some(unknown(name, known.keys())),
+            Some(arguments) => arguments
+                .iter()
+                .find_map(|argument| refused(argument, entry))
+                .map(|why| format!("{name}: {why}")),
         };
-        for argument in arguments {
-            if let Some(why) = refused(argument, values) {
-                bail!("{}: {name}: {why}", file.display());
-            }
-        }
+        found.extend(why.map(|why| Wrong {
+            key: name.clone(),
+            why,
+        }));
     }
-    Ok(())
+    found
 }
 
 /// Returns the settings of all commands. Several may have one of the same name, and need not take the same of it.
@@ -56,16 +70,23 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a &'a str>) -> String {
 }
 
 /// Asks the option itself, on a command line that has nothing else.
-fn refused(argument: &Arg, values: &[String]) -> Option<String> {
+fn refused(argument: &Arg, entry: &Entry) -> Option<String> {
     let long = argument.get_long()?;
     if !argument.get_action().takes_values() {
-        return refused_switch(argument, values);
+        return refused_switch(argument, entry);
     }
-    let line = values.iter().map(|value| format!("--{long}={value}"));
-    let one = takes_one(argument);
-    if one && values.len() != 1 {
+    if takes_one(argument) && (entry.is_list || entry.values.len() != 1) {
         return Some("one value is wanted, not a list".to_owned());
     }
+    if let Some(wanted) = wanted(argument)
+        && entry.values.iter().any(|value| value.kind != wanted)
+    {
+        return Some(match wanted {
+            Kind::Truth => TRUTH.to_owned(),
+            _ => "a number is wanted, without quotes".to_owned(),
+        });
+    }
+    let line = entry.texts().map(|value| format!("--{long}={value}"));
     let alone = Command::new("settings").no_binary_name(true);
     let alone = alone.arg(argument.clone().required(false).global(false));
     let error = alone.try_get_matches_from(line).err()?.to_string();
@@ -73,17 +94,43 @@ fn refused(argument: &Arg, values: &[String]) -> Option<String> {
     Some(first.trim_start_matches("error: ").to_owned())
 }
 
+const TRUTH: &str = "`true` or `false` is wanted, without quotes";
+
+/// Returns what TOML has to call a value, where the option takes numbers or truths. A text may be whatever its option reads.
+fn wanted(argument: &Arg) -> Option<Kind> {
+    let numbers = [
+        TypeId::of::<u8>(),
+        TypeId::of::<u16>(),
+        TypeId::of::<u32>(),
+        TypeId::of::<u64>(),
+        TypeId::of::<usize>(),
+        TypeId::of::<i32>(),
+        TypeId::of::<i64>(),
+        TypeId::of::<f32>(),
+        TypeId::of::<f64>(),
+    ];
+    let read = argument.get_value_parser().type_id();
+    if numbers.iter().any(|number| read == *number) {
+        return Some(Kind::Number);
+    }
+    (read == TypeId::of::<bool>()).then_some(Kind::Truth)
+}
+
 fn takes_one(argument: &Arg) -> bool {
     matches!(argument.get_action(), ArgAction::Set) && argument.get_value_delimiter().is_none()
 }
 
-fn refused_switch(argument: &Arg, values: &[String]) -> Option<String> {
+fn refused_switch(argument: &Arg, entry: &Entry) -> Option<String> {
     let is_switch = matches!(
         argument.get_action(),
         ArgAction::SetTrue | ArgAction::SetFalse
     );
-    match values {
-        [value] if is_switch && matches!(value.as_str(), "true" | "false") => None,
-        _ => Some("`true` or `false` is wanted".to_owned()),
-    }
+    let is_truth = matches!(
+        entry.values[..],
+        [Spelled {
+            kind: Kind::Truth,
+            ..
+        }]
+    );
+    (!is_switch || !is_truth || entry.is_list).then(|| TRUTH.to_owned())
 }

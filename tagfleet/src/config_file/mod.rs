@@ -5,6 +5,7 @@
 mod check;
 mod entries;
 mod example;
+mod roles;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,9 @@ use std::{
 use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, Subcommand, value_parser};
 
-use entries::Entries;
+use check::Wrong;
+use entries::{Entries, Entry};
+pub use roles::Validate;
 
 const ENVIRONMENT: &str = "TAGFLEET_CONFIG";
 
@@ -39,12 +42,12 @@ enum Action {
 }
 
 impl Config {
-    /// Runs the command; `settings` knows all of them.
-    pub fn run(self, settings: &Command) -> anyhow::Result<ExitCode> {
+    /// Runs the command; `settings` knows all of them, and `validate` what a role refuses at its start.
+    pub fn run(self, settings: &Command, validate: Validate) -> anyhow::Result<ExitCode> {
         match self.action {
             Action::Check { file } => {
                 let entries = Entries::read(&file)?;
-                check::check(settings, &entries, &file)?;
+                refuse(&file, &all_wrong(settings, &entries, validate))?;
                 println!(
                     "{}: {} settings, each as it should be",
                     file.display(),
@@ -55,6 +58,28 @@ impl Config {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Returns all that is wrong with a file: what no option takes, and of the rest what no role can work with.
+fn all_wrong(settings: &Command, entries: &Entries, validate: Validate) -> Vec<Wrong> {
+    let mut found = check::check(settings, entries);
+    let mut fit = entries.clone();
+    for wrong in &found {
+        fit.remove(&wrong.key);
+    }
+    found.extend(roles::check(settings, &fit, validate));
+    found
+}
+
+/// Names the file before each entry that is wrong.
+fn refuse(file: &Path, wrong: &[Wrong]) -> anyhow::Result<()> {
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let lines = wrong
+        .iter()
+        .map(|wrong| format!("{}: {}", file.display(), wrong.why));
+    bail!(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Adds the option to a command and all below it.
@@ -75,7 +100,7 @@ pub fn matches(command: Command, line: Vec<OsString>) -> anyhow::Result<ArgMatch
     let with_defaults = match &file {
         Some(file) => {
             let entries = Entries::read(file)?;
-            check::check(&command, &entries, file)?;
+            refuse(file, &check::check(&command, &entries))?;
             with_defaults(command, &entries)
         }
         None => command,
@@ -115,7 +140,7 @@ fn with_defaults(command: Command, entries: &Entries) -> Command {
     let command =
         command.mut_args(
             |argument| match key(&argument).and_then(|key| entries.get(key)) {
-                Some(values) => with_default(argument, values.to_vec()),
+                Some(entry) => with_default(argument, entry),
                 None => argument,
             },
         );
@@ -123,9 +148,9 @@ fn with_defaults(command: Command, entries: &Entries) -> Command {
 }
 
 /// The file is read once, and its values live as long as the program.
-fn with_default(argument: Arg, values: Vec<String>) -> Arg {
+fn with_default(argument: Arg, entry: &Entry) -> Arg {
     let is_secret = argument.is_hide_env_values_set();
-    let values = values.into_iter().map(|value| &*value.leak());
+    let values = entry.texts().map(|value| &*value.to_owned().leak());
     argument
         .default_values(values)
         .hide_default_value(is_secret)

@@ -3,8 +3,8 @@ use std::{ffi::OsString, io::Write as _, path::Path};
 use clap::{ArgMatches, Command};
 use tempfile::NamedTempFile;
 
-use super::{Entries, check, example, matches};
-use crate::command;
+use super::{Entries, all_wrong, example, matches, refuse};
+use crate::{command, validate};
 
 fn file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().expect("a file");
@@ -25,8 +25,10 @@ fn read(text: &str, line: &[&str]) -> ArgMatches {
 
 /// Returns what is said of a file that is refused.
 fn refusal(text: &str) -> String {
-    let checked = Entries::parse(text)
-        .and_then(|entries| check::check(&command(), &entries, Path::new("a.toml")));
+    let checked = Entries::parse(text).and_then(|entries| {
+        let wrong = all_wrong(&command(), &entries, validate);
+        refuse(Path::new("a.toml"), &wrong)
+    });
     format!("{:#}", checked.expect_err(text))
 }
 
@@ -101,10 +103,7 @@ fn a_setting_that_is_none_is_refused_with_the_nearest() {
 
 #[test]
 fn a_value_that_the_option_refuses_is_refused_here() {
-    assert!(
-        refusal("max-in-flight = 'many'")
-            .starts_with("a.toml: max-in-flight: invalid value 'many'")
-    );
+    assert!(refusal("listen = 'many'").starts_with("a.toml: listen: invalid value 'many'"));
     assert!(refusal("max-in-flight = [1, 2]").contains("one value is wanted"));
     assert!(refusal("require-seals = 1").contains("`true` or `false`"));
     assert!(refusal("[worker]\nlog = 'debug'").contains("is a section"));
@@ -136,5 +135,93 @@ fn the_example_is_a_file_that_is_taken() {
         .collect();
     let entries = Entries::parse(&set).expect("all defaults");
     assert!(entries.len() > 60, "{} defaults", entries.len());
-    check::check(&command(), &entries, Path::new("example")).expect("all defaults are taken");
+    let wrong = all_wrong(&command(), &entries, validate);
+    assert_eq!(wrong, [], "all defaults are taken");
+}
+
+#[test]
+fn what_a_role_refuses_at_its_start_is_refused_here() {
+    for (key, value) in [
+        ("max-in-flight", "0"),
+        ("max-batch", "0"),
+        ("engine-threads", "0"),
+        ("caption-width", "0"),
+        ("max-connections", "0"),
+        ("fetch-max-bytes", "0"),
+        ("batch-shard-items", "0"),
+        ("migrate-items", "0"),
+        ("exif-place-digits", "99"),
+        ("migrate-worker-hour-cost", "nan"),
+        ("migrate-worker-hour-cost", "-1"),
+        ("default-timeout-ms", "90000"),
+        ("queue-url", "'http://x'"),
+        ("bus-url", "'http://x'"),
+        ("store-url", "'http://x'"),
+        ("cors-allow-origin", "'nonsense'"),
+        ("api-keys", "'/nonexist'"),
+        ("worker-name", "'a b'"),
+        ("migrator-name", "'a b'"),
+    ] {
+        let said = refusal(&format!("{key} = {value}"));
+        assert!(said.starts_with(&format!("a.toml: {key}: ")), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_named_at_once() {
+    let said = refusal(
+        "max_in_flight = 1\nmax-batch = 0\ncaption-width = 0\nlog = 'info'\nmax-connections = 'many'",
+    );
+    for key in [
+        "max_in_flight",
+        "max-batch",
+        "caption-width",
+        "max-connections",
+    ] {
+        assert!(said.contains(key), "{key}: {said}");
+    }
+    assert_eq!(said.lines().count(), 4, "{said}");
+}
+
+#[test]
+fn an_entry_that_does_not_go_with_a_default_is_refused_once() {
+    let said = refusal("max-timeout-ms = 90000");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.contains("api-drain-timeout-ms: is shorter than --max-timeout-ms"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_number_has_no_quotes_and_is_no_list() {
+    for (line, why) in [
+        (
+            "max-in-flight = '256'",
+            "a number is wanted, without quotes",
+        ),
+        ("max-in-flight = true", "a number is wanted, without quotes"),
+        ("max-in-flight = [1]", "one value is wanted, not a list"),
+        ("max-in-flight = 256.0", "invalid value '256.0'"),
+        (
+            "queue-declare = 'true'",
+            "`true` or `false` is wanted, without quotes",
+        ),
+        (
+            "require-seals = 'true'",
+            "`true` or `false` is wanted, without quotes",
+        ),
+        (
+            "require-seals = [true]",
+            "`true` or `false` is wanted, without quotes",
+        ),
+        (
+            "listen = ['127.0.0.1:1']",
+            "one value is wanted, not a list",
+        ),
+    ] {
+        let said = refusal(line);
+        assert!(said.contains(why), "{line}: {said}");
+    }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::ServiceArgs;
-use crate::tag::table;
+use crate::{address, tag::table};
 
 /// Characters that stand for the whole of a request.
 const WIDTH: f64 = 40.0;
@@ -14,6 +14,7 @@ const WIDTH: f64 = 40.0;
 #[derive(Args)]
 pub struct Explain {
     /// An answer's `id`, or a problem's `request_id`
+    #[arg(value_parser = address::id)]
     id: String,
 
     #[command(flatten)]

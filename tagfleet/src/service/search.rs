@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use common::wire::Language;
+use common::{config::SHARE, wire::Language};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -21,7 +21,7 @@ pub struct Search {
     limit: Option<u16>,
 
     /// How near a tag has to be at the least, 0 to 1 [default: the model's]
-    #[arg(long)]
+    #[arg(long, value_parser = SHARE)]
     threshold: Option<f64>,
 
     /// Language of the tags' names [default: en]

@@ -4,7 +4,7 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use clap::Args;
 use comfy_table::Table;
-use common::config::{ConfigError, refuse};
+use common::config::Numbers;
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -14,13 +14,15 @@ use crate::tag::table;
 /// Clears the screen, and begins at its top.
 const ANEW: &str = "\x1b[2J\x1b[H";
 
+const INTERVAL_S: Numbers = Numbers::new(0.1, 3_600.0);
+
 #[derive(Args)]
 pub struct Top {
     #[command(flatten)]
     service: ServiceArgs,
 
     /// Seconds between two looks, 0.1 to 3600
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, value_parser = INTERVAL_S, default_value_t = 2.0)]
     interval_s: f64,
 
     /// Look once, and end
@@ -34,7 +36,6 @@ pub struct Top {
 
 impl Top {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        check_interval(self.interval_s)?;
         let service = self.service.open()?;
         let interval = Duration::from_secs_f64(self.interval_s);
         let clears = !self.once && !self.json && std::io::stdout().is_terminal();
@@ -47,14 +48,6 @@ impl Top {
             }
             sleep(interval).await;
         }
-    }
-}
-
-fn check_interval(seconds: f64) -> Result<(), ConfigError> {
-    if (0.1..=3_600.0).contains(&seconds) {
-        Ok(())
-    } else {
-        refuse("--interval-s", "must be 0.1 to 3600")
     }
 }
 
@@ -168,7 +161,7 @@ mod tests {
             (3_601.0, false),
             (f64::NAN, false),
         ] {
-            assert_eq!(check_interval(seconds).is_ok(), fits, "{seconds}");
+            assert_eq!(INTERVAL_S.takes(seconds), fits, "{seconds}");
         }
     }
 

@@ -7,16 +7,17 @@ const LIKELY: f64 = 0.5;
 const COLORS_SHOWN: usize = 3;
 const LINES_SHOWN: usize = 8;
 
-/// Returns nothing where there is nothing to tell.
+/// Returns nothing where nothing beside tags was asked for. What was asked for is told, also where there is nothing of it.
 pub fn in_words(answer: &Value) -> String {
     let parts = [
         people(&answer["people"]),
-        most_special(&answer["text"]),
+        graded(&answer["text"], "no text"),
         lines(&answer["text"]["lines"]),
-        most_special(&answer["safety"]),
+        graded(&answer["safety"], "fit for everybody"),
         colors(&answer["colors"]),
-        text(&answer["exif"]["taken_at"]),
-        text(&answer["exif"]["camera"]),
+        quality(&answer["quality"]),
+        exif(&answer["exif"]),
+        embedding(&answer["embedding"]),
         missing(&answer["partial"]),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -24,18 +25,54 @@ pub fn in_words(answer: &Value) -> String {
 }
 
 fn people(people: &Value) -> Option<String> {
-    match people["count"].as_u64()? {
-        0 => None,
-        1 => Some("1 person".to_owned()),
-        count => Some(format!("{count} people")),
+    Some(match people["count"].as_u64()? {
+        0 => "nobody".to_owned(),
+        1 => "1 person".to_owned(),
+        count => format!("{count} people"),
+    })
+}
+
+/// Returns the last of what is likely, since a model names the general first, or what it means that nothing is.
+fn graded(graded: &Value, nothing: &str) -> Option<String> {
+    let grades = graded["grades"].as_array()?;
+    let is_likely = |grade: &&Value| grade["score"].as_f64().is_some_and(|score| score >= LIKELY);
+    match grades.iter().rfind(is_likely) {
+        Some(grade) => text(&grade["id"]),
+        None => Some(nothing.to_owned()),
     }
 }
 
-/// Returns the last of what is likely: a model names the general first.
-fn most_special(graded: &Value) -> Option<String> {
-    let grades = graded["grades"].as_array()?;
-    let is_likely = |grade: &&Value| grade["score"].as_f64().is_some_and(|score| score >= LIKELY);
-    text(&grades.iter().rfind(is_likely)?["id"])
+fn quality(quality: &Value) -> Option<String> {
+    let measures = ["brightness", "contrast", "sharpness"];
+    let told = measures.map(|name| Some(format!("{name} {:.2}", quality[name].as_f64()?)));
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+fn exif(exif: &Value) -> Option<String> {
+    exif.as_object()?;
+    let place = &exif["place"];
+    let place = match (place["latitude"].as_f64(), place["longitude"].as_f64()) {
+        (Some(latitude), Some(longitude)) => Some(format!("at {latitude}, {longitude}")),
+        _ => None,
+    };
+    let told = [
+        text(&exif["taken_at"]),
+        text(&exif["camera"]),
+        place,
+        text(&exif["orientation"]),
+    ];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    Some(match told.is_empty() {
+        true => "no Exif".to_owned(),
+        false => told.join(", "),
+    })
+}
+
+/// The numbers themselves are for programs: `--json` has them.
+fn embedding(embedding: &Value) -> Option<String> {
+    let numbers = embedding["dimension"].as_u64()?;
+    Some(format!("embedding of {numbers} numbers"))
 }
 
 /// Returns the first lines of what is written there.
@@ -75,23 +112,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_there_is_told() {
+    fn what_was_asked_for_is_told_and_nothing_else() {
         let answer = json!({
             "people": {"count": 2, "boxes": []},
             "text": {"grades": [{"id": "text", "score": 0.9}, {"id": "document", "score": 0.6}]},
-            "safety": {"grades": [{"id": "sexual content", "score": 0.1}]},
+            "safety": {"grades": [{"id": "sexual content", "score": 0.7}]},
             "colors": [{"id": "blue", "name": "파랑"}, {"id": "grey", "name": "회색"}],
-            "exif": {"camera": "Canon EOS R5"},
+            "exif": {"camera": "Canon EOS R5", "place": {"latitude": 37.57, "longitude": 126.98}},
             "partial": ["faces"],
         });
-        let told = "2 people; document; 파랑, 회색; Canon EOS R5; missing: faces";
+        let told = "2 people; document; sexual content; 파랑, 회색; Canon EOS R5, at 37.57, 126.98; missing: faces";
         assert_eq!(in_words(&answer), told);
         let written =
             json!({"text": {"grades": [], "lines": [{"text": "TOTAL"}, {"text": "13.15"}]}});
-        assert_eq!(in_words(&written), "“TOTAL / 13.15”");
-        let nobody = json!({"people": {"count": 0}, "text": {"grades": []}, "tags": []});
-        assert_eq!(in_words(&nobody), "");
+        assert_eq!(in_words(&written), "no text; “TOTAL / 13.15”");
         let somebody = json!({"people": {"count": 1}});
         assert_eq!(in_words(&somebody), "1 person");
+        assert_eq!(in_words(&json!({"tags": []})), "");
+    }
+
+    #[test]
+    fn nothing_that_was_found_is_told_too() {
+        let nothing = json!({
+            "people": {"count": 0},
+            "text": {"grades": []},
+            "safety": {"grades": [{"id": "sexual content", "score": 0.1}]},
+            "quality": {"brightness": 0.5, "contrast": 0.25, "sharpness": 1.0},
+            "exif": {},
+            "embedding": {"dimension": 1280, "encoding": "float16", "data": "DR5Q"},
+        });
+        let told = "nobody; no text; fit for everybody; brightness 0.50, contrast 0.25, sharpness 1.00; no Exif; \
+                    embedding of 1280 numbers";
+        assert_eq!(in_words(&nothing), told);
     }
 }

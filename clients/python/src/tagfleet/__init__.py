@@ -7,7 +7,7 @@
 ['cat']
 """
 
-from .answers import Batch, BatchPage, Event, Failed, Models, Row, Tag, TagAnswer, Tagged
+from .answers import Alike, Batch, BatchPage, Embedding, Event, Failed, Models, NearTag, Row, SearchAnswer, Tag, TagAnswer, Tagged
 from .async_client import AsyncTagfleet
 from .calls import Image
 from .client import Tagfleet
@@ -19,6 +19,7 @@ from .errors import (
     DeadlinePassed,
     ImageError,
     InvalidSignature,
+    NotAnImage,
     ProblemError,
     RequestError,
     ServiceError,
@@ -26,11 +27,12 @@ from .errors import (
     UnreadableAnswer,
 )
 from .many import Outcome, Progress
-from .options import BatchOptions, Feature, TagOptions
+from .options import BatchOptions, Feature, RetagOptions, SearchOptions, TagOptions
 from .version import __version__
 from .webhooks import verify_webhook
 
 __all__ = [
+    "Alike",
     "AsyncTagfleet",
     "AuthenticationError",
     "Batch",
@@ -40,6 +42,7 @@ __all__ = [
     "ConflictError",
     "ConnectionLost",
     "DeadlinePassed",
+    "Embedding",
     "Event",
     "Failed",
     "Feature",
@@ -47,11 +50,16 @@ __all__ = [
     "ImageError",
     "InvalidSignature",
     "Models",
+    "NearTag",
+    "NotAnImage",
     "Outcome",
     "ProblemError",
     "Progress",
     "RequestError",
+    "RetagOptions",
     "Row",
+    "SearchAnswer",
+    "SearchOptions",
     "ServiceError",
     "Tag",
     "TagAnswer",

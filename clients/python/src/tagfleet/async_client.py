@@ -9,14 +9,14 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 
-from .answers import Models, TagAnswer
+from .answers import Models, SearchAnswer, TagAnswer
 from .async_transport import AsyncTransport
 from .batches import AsyncBatches
-from .calls import Call, Image, PlainCall, Request, TagCall, decoded
+from .calls import Call, Image, PlainCall, Request, TagCall, about, decoded, searched
 from .many import Item, Outcome, Pace, Progress, Run
-from .options import TagOptions
+from .options import SearchOptions, TagOptions, normal
 from .retries import Attempts, ListAttempts
-from .settings import PATIENCE_S, TIMEOUT_S, Settings
+from .settings import PATIENCE_S, TIMEOUT_S, Settings, patience as checked_patience
 
 __all__ = ["AsyncTagfleet"]
 
@@ -50,7 +50,7 @@ class AsyncTagfleet:
         **options: Unpack[TagOptions],
     ) -> TagAnswer:
         """Tag one image: a URL, a file's path, or a file's bytes."""
-        attempts = Attempts(self._settings.retries, timeout or self._settings.timeout_s)
+        attempts = Attempts(self._settings.retries, self._settings.time_s(timeout))
         call = await call_of(image, {**options}, idempotency_key)
         return await self._tagged(call, attempts)
 
@@ -65,14 +65,22 @@ class AsyncTagfleet:
         **options: Unpack[TagOptions],
     ) -> AsyncIterator[Outcome[ImageT]]:
         """Tag many images, at most `concurrency` at once, and tell what becomes of each as it comes, in no order."""
-        run = Run(images, Pace(concurrency), patience, progress)
+        # What is wrong with the options is no image's fault, and is said at once.
+        asked = normal({**options})
+        timeout_s = self._settings.time_s(timeout)
+        run = Run(images, Pace(concurrency), checked_patience(patience), progress)
 
         async def try_one(image: ImageT) -> TagAnswer:
-            attempts = ListAttempts(self._settings.retries, timeout or self._settings.timeout_s)
-            call = await call_of(image, {**options}, None)
+            attempts = ListAttempts(self._settings.retries, timeout_s)
+            call = await call_of(image, asked, None)
             return await self._tagged(call, attempts)
 
         return tagged(run, try_one)
+
+    async def search(self, phrase: str, *, timeout: float | None = None, **options: Unpack[SearchOptions]) -> SearchAnswer:
+        """Tags whose names mean something like a phrase, the nearest first."""
+        call = searched(phrase, {**options})
+        return decoded(await self._send(call, timeout), SearchAnswer)
 
     async def models(self) -> Models:
         """The models that workers run now."""
@@ -81,8 +89,7 @@ class AsyncTagfleet:
 
     async def request(self, request_id: str) -> dict[str, Any]:
         """What became of a request of the last hour, as the service tells it."""
-        call = PlainCall(Request("GET", f"/v1/requests/{request_id}"))
-        return decoded(await self._send(call), dict)
+        return decoded(await self._send(about(request_id)), dict)
 
     async def close(self) -> None:
         if self._own is not None:
@@ -94,8 +101,8 @@ class AsyncTagfleet:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
 
-    async def _send(self, call: Call) -> bytes:
-        return await self._transport.send(call, Attempts(self._settings.retries, self._settings.timeout_s))
+    async def _send(self, call: Call, timeout: float | None = None) -> bytes:
+        return await self._transport.send(call, Attempts(self._settings.retries, self._settings.time_s(timeout)))
 
     async def _tagged(self, call: TagCall, attempts: Attempts) -> TagAnswer:
         return decoded(await self._transport.send(call, attempts), TagAnswer)

@@ -10,13 +10,13 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 
-from .answers import Models, TagAnswer
+from .answers import Models, SearchAnswer, TagAnswer
 from .batches import Batches
-from .calls import Call, Image, PlainCall, Request, TagCall, decoded
+from .calls import Call, Image, PlainCall, Request, TagCall, about, decoded, searched
 from .many import Item, Outcome, Pace, Progress, Run
-from .options import TagOptions
+from .options import SearchOptions, TagOptions, normal
 from .retries import Attempts, ListAttempts
-from .settings import PATIENCE_S, TIMEOUT_S, Settings
+from .settings import PATIENCE_S, TIMEOUT_S, Settings, patience as checked_patience
 from .transport import Transport
 
 __all__ = ["Tagfleet"]
@@ -57,7 +57,7 @@ class Tagfleet:
     ) -> TagAnswer:
         """Tag one image: a URL, a file's path, or a file's bytes."""
         call = TagCall.of(image, {**options}, idempotency_key)
-        return self._tagged(call, Attempts(self._settings.retries, timeout or self._settings.timeout_s))
+        return self._tagged(call, Attempts(self._settings.retries, self._settings.time_s(timeout)))
 
     def tag_many(
         self,
@@ -75,13 +75,21 @@ class Tagfleet:
         fewer at once. An image that is still refused after `patience` seconds ends as an error. `images` is read as far as
         there is room for more, so it may be endless.
         """
-        run = Run(images, Pace(concurrency), patience, progress)
+        # What is wrong with the options is no image's fault, and is said at once.
+        asked = normal({**options})
+        timeout_s = self._settings.time_s(timeout)
+        run = Run(images, Pace(concurrency), checked_patience(patience), progress)
 
         def try_one(image: ImageT) -> TagAnswer:
-            call = TagCall.of(image, {**options}, None)
-            return self._tagged(call, ListAttempts(self._settings.retries, timeout or self._settings.timeout_s))
+            call = TagCall.of(image, asked, None)
+            return self._tagged(call, ListAttempts(self._settings.retries, timeout_s))
 
         return tagged(run, try_one, concurrency)
+
+    def search(self, phrase: str, *, timeout: float | None = None, **options: Unpack[SearchOptions]) -> SearchAnswer:
+        """Tags whose names mean something like a phrase, the nearest first."""
+        call = searched(phrase, {**options})
+        return decoded(self._send(call, timeout), SearchAnswer)
 
     def models(self) -> Models:
         """The models that workers run now."""
@@ -90,8 +98,7 @@ class Tagfleet:
 
     def request(self, request_id: str) -> dict[str, Any]:
         """What became of a request of the last hour, as the service tells it."""
-        call = PlainCall(Request("GET", f"/v1/requests/{request_id}"))
-        return decoded(self._send(call), dict)
+        return decoded(self._send(about(request_id)), dict)
 
     def close(self) -> None:
         if self._own is not None:
@@ -103,8 +110,8 @@ class Tagfleet:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _send(self, call: Call) -> bytes:
-        return self._transport.send(call, Attempts(self._settings.retries, self._settings.timeout_s))
+    def _send(self, call: Call, timeout: float | None = None) -> bytes:
+        return self._transport.send(call, Attempts(self._settings.retries, self._settings.time_s(timeout)))
 
     def _tagged(self, call: TagCall, attempts: Attempts) -> TagAnswer:
         return decoded(self._transport.send(call, attempts), TagAnswer)

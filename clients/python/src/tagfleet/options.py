@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Literal, TypedDict
 
-__all__ = ["BatchOptions", "Feature", "TagOptions"]
+__all__ = ["BatchOptions", "Feature", "RetagOptions", "SearchOptions", "TagOptions", "normal"]
 
 Feature = Literal["tags", "caption", "people", "safety", "text", "reading", "colors", "quality", "embedding", "exif"]
 
@@ -55,3 +57,83 @@ class BatchOptions(AskedOptions, total=False):
     url_column: str
     id_column: str
     format: Literal["ndjson", "csv", "text", "parquet"]
+
+
+class RetagOptions(TypedDict, total=False):
+    """What kept scores can be asked. What each means stands at `AskedOptions` and `BatchOptions`."""
+
+    limit: int
+    threshold: float
+    language: Literal["en", "ko"]
+    categories: Sequence[str]
+    include: Sequence[str]
+    exclude: Sequence[str]
+    vocabulary: str
+    metadata: dict[str, str]
+    completion_window_h: int
+    webhook_url: str
+    output: str
+
+
+class SearchOptions(TypedDict, total=False):
+    """The options of a search."""
+
+    #: At most so many tags.
+    limit: int
+    #: How near a tag has to be at the least.
+    threshold: float
+    #: In which the tags are named.
+    language: Literal["en", "ko"]
+
+
+LISTS = frozenset({"features", "categories", "include", "exclude"})
+WHOLE = frozenset({"limit", "timeout_ms", "completion_window_h"})
+NUMBERS = frozenset({"threshold", "dry_run"})
+TRUTHS = frozenset({"explain", "strict"})
+TEXTS = frozenset(
+    {"language", "vocabulary", "model", "client_ref", "cache", "webhook_url", "output", "store", "url_column", "id_column", "format"}
+)
+
+
+def normal(options: Mapping[str, object]) -> dict[str, object]:
+    """The options that are given, each of its own kind, so that they mean the same in JSON and in a query."""
+    return {name: value(name, given) for name, given in options.items() if given is not None}
+
+
+def value(name: str, given: object) -> object:
+    if name in LISTS:
+        return names(name, given)
+    if name in WHOLE and isinstance(given, Integral) and not isinstance(given, bool):
+        return int(given)
+    if name in NUMBERS and isinstance(given, Real) and not isinstance(given, bool):
+        # JSON has no word for what is no number, and would leave the option out.
+        if not math.isfinite(given):
+            raise ValueError(f"{name} is a number, and not {given}")
+        return float(given)
+    if name in TRUTHS and isinstance(given, bool):
+        return given
+    if name in TEXTS and isinstance(given, str):
+        return given
+    if name in WHOLE | NUMBERS | TRUTHS | TEXTS:
+        raise TypeError(f"{name} is {kind(name)}, and not {given!r}")
+    # What a newer service has is for that service to judge.
+    return given
+
+
+def names(name: str, given: object) -> list[str]:
+    """A list of texts. One text is a list of one, whatever is in it."""
+    if isinstance(given, str):
+        return [given]
+    found = list(given) if isinstance(given, Iterable) and not isinstance(given, Mapping) else [None]
+    texts = [each for each in found if isinstance(each, str)]
+    if len(texts) < len(found):
+        raise TypeError(f"{name} is a list of texts, and not {given!r}")
+    return texts
+
+
+def kind(name: str) -> str:
+    if name in WHOLE:
+        return "a whole number"
+    if name in NUMBERS:
+        return "a number"
+    return "True or False" if name in TRUTHS else "a text"

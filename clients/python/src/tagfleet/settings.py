@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ import httpx2
 from .retries import Retries
 from .version import __version__
 
-__all__ = ["PATIENCE_S", "SILENCE_S", "TIMEOUT_S", "Settings", "timeouts"]
+__all__ = ["PATIENCE_S", "SILENCE_S", "TIMEOUT_S", "Settings", "patience", "seconds", "timeouts"]
 
 #: As of the command line `tagfleet tag`.
 USUAL_URL = "http://127.0.0.1:8080"
@@ -38,10 +39,14 @@ class Settings:
         url = base_url or os.environ.get("TAGFLEET_API") or USUAL_URL
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"the service's URL begins with http:// or https://, and is {url!r}")
-        if timeout <= 0:
-            raise ValueError("timeout must be more than 0 seconds")
+        if max_retries < 0:
+            raise ValueError(f"max_retries is 0 or more, and not {max_retries}")
         key = api_key or os.environ.get("TAGFLEET_API_KEY") or None
-        return cls(url.rstrip("/"), key, timeout, Retries(most=max_retries))
+        return cls(url.rstrip("/"), key, seconds(timeout), Retries(most=max_retries))
+
+    def time_s(self, timeout: float | None) -> float:
+        """What a call has: its own time, where it names one."""
+        return self.timeout_s if timeout is None else seconds(timeout)
 
     def headers(self) -> dict[str, str]:
         headers = {"user-agent": f"tagfleet-python/{__version__}"}
@@ -53,6 +58,19 @@ class Settings:
     def limits() -> httpx2.Limits:
         """As many as somebody asks for, and some to keep: the pool looks at each idle one whenever it gives one out."""
         return httpx2.Limits(max_connections=1_000, max_keepalive_connections=20, keepalive_expiry=30.0)
+
+
+def seconds(timeout: float) -> float:
+    """A time that ends, and that something can be done in."""
+    if not (timeout > 0 and math.isfinite(timeout)):
+        raise ValueError(f"timeout is a number of seconds above 0, and not {timeout}")
+    return timeout
+
+
+def patience(patience_s: float) -> float:
+    if not patience_s >= 0:
+        raise ValueError(f"patience is 0 seconds or more, and not {patience_s}")
+    return patience_s
 
 
 def timeouts(left_s: float, silence_s: float | None = None) -> httpx2.Timeout:

@@ -20,6 +20,11 @@ impl Curve {
         Self::new(vec![(0.0, fixed_s), (1.0, fixed_s + image_s)])
     }
 
+    /// Returns how many points there are.
+    pub fn points(&self) -> usize {
+        self.points.len()
+    }
+
     pub fn seconds(&self, images: usize) -> f64 {
         let n = images as f64;
         let [.., before, last] = self.points[..] else {

@@ -1,5 +1,6 @@
 //! What is simulated: the fleet, what its stages cost, what is asked of it, and what breaks.
 
+mod checks;
 mod curve;
 mod fault;
 

@@ -1,41 +1,53 @@
 //! A day, sampled.
 
+use anyhow::ensure;
 use clap::Args;
+use common::config::{Numbers, RATE, Whole};
 use simulation::{
     Outcome,
     scaling::Scaling,
     scenario::{Fault, What},
 };
 
-use super::FleetArgs;
+use super::{FleetArgs, WORKERS};
 use crate::{
     load::Shape,
     simulate::{self, Day, Sampled},
 };
+
+/// A window is longer than what of it fills the fleet.
+const WINDOW_S: Numbers = Numbers::new(simulate::WARM_UP_S + 1.0, simulate::DAY_S);
+const HOUR: Numbers = Numbers::new(0.0, 23.99);
+const RECLAIMED: Whole = Whole::new(0, 100_000);
+pub const NO_DAY: &str =
+    "a trace has no rate to go through a day with; diurnal:LOW..HIGH, step: and the others have";
 
 #[derive(Debug, Args)]
 pub struct OneDay {
     #[command(flatten)]
     fleet: FleetArgs,
 
+    #[arg(long, value_parser = WORKERS, default_value_t = 320)]
+    workers: usize,
+
     /// The rate over 24 hours; 2500..10000 is 540 million
     #[arg(long, default_value = "diurnal:2500..10000")]
     shape: Shape,
 
     /// Seconds from one sample to the next
-    #[arg(long, default_value_t = 600.0)]
+    #[arg(long, value_parser = WINDOW_S, default_value_t = 600.0)]
     every_s: f64,
 
-    /// Seconds that are simulated of each
-    #[arg(long, default_value_t = 10.0)]
+    /// Seconds that are simulated of each; the first four fill the fleet and are not counted
+    #[arg(long, value_parser = WINDOW_S, default_value_t = 10.0)]
     window_s: f64,
 
-    /// One worker of `--zone` is lost with all of its zone at this hour, for ten minutes
-    #[arg(long)]
+    /// One zone is lost with all that is in it at this hour, 0 to 23.99, for ten minutes
+    #[arg(long, value_parser = HOUR)]
     zone_loss_h: Option<f64>,
 
     /// So many workers are reclaimed at noon, with two minutes' warning
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_parser = RECLAIMED, default_value_t = 0)]
     reclaimed: usize,
 
     /// Workers are scaled by the rate that is seen
@@ -47,13 +59,14 @@ pub struct OneDay {
     foretold: bool,
 
     /// Requests a second that one worker is asked to do, where they are scaled
-    #[arg(long, default_value_t = 700.0)]
+    #[arg(long, value_parser = RATE, default_value_t = 700.0)]
     per_worker: f64,
 }
 
 impl OneDay {
     pub fn run(&self) -> anyhow::Result<()> {
-        let setup = self.fleet.setup()?;
+        let setup = self.fleet.setup(self.workers)?;
+        self.validate(setup.load.zones)?;
         let day = Day {
             setup,
             shape: self.shape.clone(),
@@ -64,7 +77,28 @@ impl OneDay {
         };
         let begun = std::time::Instant::now();
         let sampled = simulate::day(&day)?;
-        tell_day(&day, &sampled, begun.elapsed().as_secs_f64());
+        tell_day(&day, &sampled, begun.elapsed().as_secs_f64())
+    }
+
+    /// Refuses options that make no sense together.
+    fn validate(&self, zones: usize) -> anyhow::Result<()> {
+        ensure!(self.shape.is_a_day(), "--shape: {NO_DAY}");
+        ensure!(
+            self.window_s <= self.every_s,
+            "--window-s: {} s of {} s cannot be simulated; --every-s is from one sample to the next",
+            self.window_s,
+            self.every_s
+        );
+        ensure!(
+            self.zone_loss_h.is_none() || zones > 1,
+            "--zone-loss-h: the load has one zone, and all of the fleet is in it"
+        );
+        ensure!(
+            self.reclaimed <= self.workers,
+            "--reclaimed: {} of {} workers",
+            self.reclaimed,
+            self.workers
+        );
         Ok(())
     }
 
@@ -99,7 +133,17 @@ impl OneDay {
     }
 }
 
-fn tell_day(day: &Day, sampled: &[Sampled], took_s: f64) {
+fn tell_day(day: &Day, sampled: &[Sampled], took_s: f64) -> anyhow::Result<()> {
+    ensure!(
+        sampled.iter().any(|one| one.outcome.offered > 0),
+        "no request is left to be counted: at such a rate none came in the windows; a longer --window-s has more"
+    );
+    tell_windows(day, sampled);
+    tell_sum(day, sampled, took_s);
+    Ok(())
+}
+
+fn tell_windows(day: &Day, sampled: &[Sampled]) {
     println!("{}", simulate::rows_head());
     for one in sampled {
         let minute = (one.begins_s / 60.0) as u32;
@@ -111,6 +155,9 @@ fn tell_day(day: &Day, sampled: &[Sampled], took_s: f64) {
         let name = format!("{:02}:{:02}{what}", minute / 60, minute % 60);
         println!("{}", simulate::row(&name, one.workers, &one.outcome));
     }
+}
+
+fn tell_sum(day: &Day, sampled: &[Sampled], took_s: f64) {
     let mut all = Outcome::default();
     let mut whole = [0.0; 3];
     for one in sampled {
@@ -122,14 +169,15 @@ fn tell_day(day: &Day, sampled: &[Sampled], took_s: f64) {
     }
     let jobs = day.jobs();
     println!(
-        "the samples together: p50 {:.0}, p99 {:.0}, p99.9 {:.0} ms",
+        "the samples together, without the first {} s of each, which fill the fleet: p50 {:.0}, p99 {:.0}, p99.9 {:.0} ms",
+        simulate::WARM_UP_S,
         all.percentile_ms(50.0),
         all.percentile_ms(99.0),
         all.percentile_ms(99.9)
     );
     println!(
         "of {:.1} million requests {:.2} million were simulated job by job ({:.2} %), in {} windows; the rest is taken to be like\n\
-         the window in its {:.0} minutes: {:.1} million answered, {:.1} in time, {:.3} refused",
+         the window in its {:.1} minutes: {:.1} million answered, {:.1} in time, {:.3} refused",
         jobs / 1e6,
         all.came as f64 / 1e6,
         all.came as f64 / jobs * 100.0,

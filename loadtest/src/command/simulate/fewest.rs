@@ -1,16 +1,23 @@
 //! The fewest workers that do, by policy.
 
+use anyhow::ensure;
 use clap::Args;
+use common::config::Numbers;
 use simulation::{
     scaling::Scaling,
     scenario::{Fault, What},
 };
 
-use super::FleetArgs;
+use super::{FleetArgs, day::NO_DAY};
 use crate::{
     load::Shape,
-    simulate::{self, Objective, Policy, Setup},
+    simulate::{self, Objective, Policy, Scaled, Setup},
 };
+
+/// In a window of seconds, fewer requests would tell nothing.
+const RATE: Numbers = Numbers::new(1.0, 1e7);
+/// Whoever looks for the fewest begins with one.
+const FIRST: usize = 1;
 
 #[derive(Debug, Args)]
 pub struct Fewest {
@@ -18,7 +25,7 @@ pub struct Fewest {
     fleet: FleetArgs,
 
     /// The busiest minute's requests a second
-    #[arg(long, default_value_t = 10_000.0)]
+    #[arg(long, value_parser = RATE, default_value_t = 10_000.0)]
     rate: f64,
 
     /// The day, for the hours of workers that scaling saves
@@ -28,7 +35,8 @@ pub struct Fewest {
 
 impl Fewest {
     pub fn run(&self) -> anyhow::Result<()> {
-        let setup = self.fleet.setup()?;
+        ensure!(self.shape.is_a_day(), "--shape: {NO_DAY}");
+        let setup = self.fleet.setup(FIRST)?;
         let objective = self.fleet.objective();
         let slow = Fault {
             at_s: 5.0,
@@ -38,6 +46,7 @@ impl Fewest {
                 times: 3.0,
             },
         };
+        println!("{}", simulate::fewest_counted());
         println!("{}", simulate::rows_head());
         for (admission, faults, what) in [
             (true, &[][..], ""),
@@ -86,13 +95,20 @@ impl Fewest {
             },
         );
         println!(
-            "hours of workers a day: {:.0} constant, {:.0} scaled (asked to do {:.2} of what they can), {:.0} foretold ({:.2})",
+            "hours of workers a day: {:.0} constant; scaled: {}; foretold: {}",
             hours.constant,
-            hours.reactive,
-            hours.reactive_margin,
-            hours.foretold,
-            hours.foretold_margin
+            scaled(hours.reactive),
+            scaled(hours.foretold)
         );
         Ok(())
+    }
+}
+
+fn scaled(found: Option<Scaled>) -> String {
+    match found {
+        Some(Scaled { hours, margin }) => {
+            format!("{hours:.0} (asked to do {margin:.2} of what they can)")
+        }
+        None => "there would be too few at times, whatever the margin".to_owned(),
     }
 }

@@ -8,7 +8,7 @@ mod story;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
-use common::config::positive;
+use common::config::{MILLISECONDS, Whole};
 
 use super::files;
 use crate::simulate::{Objective, Policy, Setup};
@@ -35,6 +35,9 @@ enum Asked {
     Story(Story),
 }
 
+/// More than these are no fleet that anybody runs.
+const WORKERS: Whole = Whole::new(1, 100_000);
+
 #[derive(Clone, Debug, Args)]
 struct FleetArgs {
     /// What stages cost [default: the profile that comes along]
@@ -49,9 +52,6 @@ struct FleetArgs {
     #[arg(long, default_value = "t4")]
     device: String,
 
-    #[arg(long, default_value_t = 320)]
-    workers: usize,
-
     /// Who decides which worker has a job
     #[arg(long, value_enum, default_value = "credit")]
     policy: Policy,
@@ -60,8 +60,8 @@ struct FleetArgs {
     #[arg(long)]
     no_admission: bool,
 
-    /// Longest time of a good answer, milliseconds
-    #[arg(long, default_value_t = 1_500.0)]
+    /// The objective: longest time of a good answer, milliseconds
+    #[arg(long, value_parser = MILLISECONDS, default_value_t = 1_500.0)]
     slo_ms: f64,
 
     #[arg(long, default_value_t = 1)]
@@ -69,15 +69,14 @@ struct FleetArgs {
 }
 
 impl FleetArgs {
-    pub fn setup(&self) -> anyhow::Result<Setup> {
-        positive("--workers", self.workers)?;
+    pub fn setup(&self, workers: usize) -> anyhow::Result<Setup> {
         Ok(Setup {
             profile: files::profile(self.profile.as_deref())?,
             load: files::load(self.load.as_deref())?,
             device: self.device.clone(),
             policy: self.policy,
             admission: !self.no_admission,
-            workers: self.workers,
+            workers,
             slo_s: self.slo_ms / 1e3,
             seed: self.seed,
         })

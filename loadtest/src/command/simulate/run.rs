@@ -2,34 +2,42 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
+use common::config::SECONDS;
 use simulation::{
     Outcome, Scenario,
     world::{Options, run_with},
 };
 
-use super::{FleetArgs, files};
+use super::{FleetArgs, WORKERS, files};
 use crate::{
     load::{Arrivals, Shape},
     simulate,
 };
+
+/// How long a shape lasts that does not say so itself.
+const LASTS: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub struct OneRun {
     #[command(flatten)]
     fleet: FleetArgs,
 
-    /// Everything about the fleet, its costs and what breaks, in the place of --profile and --device
-    #[arg(long)]
+    #[arg(long, value_parser = WORKERS, default_value_t = 320)]
+    workers: usize,
+
+    /// Everything about the fleet, its costs, the objective and what breaks, in the place of these options
+    #[arg(long, conflicts_with_all = ["profile", "load", "device", "workers", "policy", "no_admission", "slo_ms", "seed"])]
     scenario: Option<PathBuf>,
 
     /// As in `loadtest run`
     #[arg(long, default_value = "poisson:6250")]
     shape: Shape,
 
-    #[arg(long, default_value_t = 30.0)]
-    seconds: f64,
+    /// How long requests come, seconds, with the warm-up [default: as the shape says, or 30]
+    #[arg(long, value_parser = SECONDS)]
+    seconds: Option<f64>,
 
     /// Keep a line of everything that happens
     #[arg(long)]
@@ -38,15 +46,8 @@ pub struct OneRun {
 
 impl OneRun {
     pub fn run(&self) -> anyhow::Result<()> {
-        let scenario: Scenario = match &self.scenario {
-            Some(path) => files::read(Some(path), "")?,
-            None => {
-                let mut scenario = self.fleet.setup()?.scenario(peak(&self.shape))?;
-                scenario.warm_up_s = (self.seconds / 6.0).min(5.0);
-                scenario
-            }
-        };
-        let lasts = Duration::from_secs_f64(self.seconds);
+        let lasts = self.lasts();
+        let scenario = self.scenario(lasts)?;
         let mut arrivals = Arrivals::new(self.shape.clone(), lasts, scenario.seed);
         let options = Options {
             log: self.log.is_some(),
@@ -55,14 +56,47 @@ impl OneRun {
         let begun = std::time::Instant::now();
         let outcome = run_with(&scenario, &mut arrivals, options, None);
         let took_s = begun.elapsed().as_secs_f64();
+        ensure!(
+            outcome.offered > 0,
+            "no request is left to be counted: {} came in {} s, of which the first {} s fill the fleet; \
+             a longer --seconds or a higher rate has more",
+            outcome.came,
+            lasts.as_secs_f64(),
+            scenario.warm_up_s
+        );
         println!("{}", simulate::rows_head());
         println!("{}", simulate::row("", scenario.fleet.workers, &outcome));
-        tell_run(&outcome, took_s);
+        tell_run(&scenario, &outcome, took_s);
         if let Some(path) = &self.log {
             let text = outcome.log.join("\n") + "\n";
             fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
         }
         Ok(())
+    }
+
+    fn lasts(&self) -> Duration {
+        let said = self.seconds.map(Duration::from_secs_f64);
+        said.or(self.shape.lasts()).unwrap_or(LASTS)
+    }
+
+    fn scenario(&self, lasts: Duration) -> anyhow::Result<Scenario> {
+        let lasts_s = lasts.as_secs_f64();
+        let Some(path) = &self.scenario else {
+            let setup = self.fleet.setup(self.workers)?;
+            let mut scenario = setup.scenario(peak(&self.shape))?;
+            scenario.warm_up_s = (lasts_s / 6.0).min(5.0);
+            return Ok(scenario);
+        };
+        let scenario = files::scenario(path)?;
+        for fault in &scenario.faults {
+            let at_s = fault.at_s;
+            ensure!(
+                at_s < lasts_s,
+                "{}: a fault at {at_s} s comes after the run's {lasts_s} s",
+                path.display()
+            );
+        }
+        Ok(scenario)
     }
 }
 
@@ -77,7 +111,17 @@ fn peak(shape: &Shape) -> f64 {
     }
 }
 
-fn tell_run(outcome: &Outcome, took_s: f64) {
+fn tell_run(scenario: &Scenario, outcome: &Outcome, took_s: f64) {
+    println!(
+        "counted: {} of {} requests; those of the first {:.3} s fill the fleet",
+        outcome.offered, outcome.came, scenario.warm_up_s
+    );
+    println!(
+        "in time, within {} ms: {} of them, {:.2} %",
+        scenario.slo_s * 1e3,
+        outcome.in_slo,
+        outcome.in_slo as f64 / outcome.offered as f64 * 100.0
+    );
     let answered = outcome.answered.max(1) as f64;
     let stages = &outcome.stages;
     let mean_ms = |sum_s: f64| sum_s / answered * 1e3;

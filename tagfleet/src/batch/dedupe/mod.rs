@@ -8,9 +8,11 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
+use common::config::SHARE;
 use serde_json::json;
 
 use super::client::Client;
+use crate::address::id;
 use pictures::{Picture, Pictures};
 
 /// So many vectors of 1,280 numbers take 5 GB; each is compared with every other.
@@ -22,18 +24,12 @@ const ROUNDING: f32 = 1e-5;
 #[derive(Args)]
 pub struct Dedupe {
     /// `batch_…`, whose `features` had `embedding`
+    #[arg(value_parser = id)]
     batch: String,
 
     /// How alike two pictures are at the least: the cosine of their embeddings' angle
-    #[arg(long, default_value_t = 0.9, value_parser = share)]
-    threshold: f32,
-}
-
-fn share(text: &str) -> Result<f32, String> {
-    match text.parse() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("it must be 0 to 1".to_owned()),
-    }
+    #[arg(long, default_value_t = 0.9, value_parser = SHARE)]
+    threshold: f64,
 }
 
 impl Dedupe {
@@ -55,7 +51,7 @@ impl Dedupe {
             })
             .await?;
         let found = pictures.finish()?;
-        let least = self.threshold - ROUNDING;
+        let least = self.threshold as f32 - ROUNDING;
         let groups = nearness::near(found.vectors.view(), least).into_lists();
         for group in &groups {
             let first = group[0];

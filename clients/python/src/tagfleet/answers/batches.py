@@ -7,6 +7,7 @@ import msgspec
 from .tags import Tagged
 
 __all__ = [
+    "Alike",
     "Batch",
     "BatchPage",
     "Counts",
@@ -142,6 +143,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     url: str
     answer: Tagged
+
+
+class Alike(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture of a group that look nearly alike."""
+
+    id: str
+    custom_id: str
+    line: int
+    url: str
+    #: To the first of the group: 1 is the same picture.
+    likeness: float
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):

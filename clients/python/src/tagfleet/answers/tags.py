@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import struct
+from array import array
+
 import msgspec
+
+from ..errors import UnreadableAnswer
 
 __all__ = [
     "Box",
@@ -16,9 +23,11 @@ __all__ = [
     "ImageFacts",
     "Line",
     "ModelId",
+    "NearTag",
     "People",
     "Place",
     "Quality",
+    "SearchAnswer",
     "Tag",
     "TagAnswer",
     "Tagged",
@@ -134,8 +143,18 @@ class Embedding(msgspec.Struct, frozen=True):
     dimension: int
     #: How each number is written: `float16`, the lower byte first.
     encoding: str
-    #: The numbers in Base64: `numpy.frombuffer(base64.b64decode(data), "<f2")`.
+    #: The numbers in Base64; `vector` reads them.
     data: str
+
+    def vector(self) -> array[float]:
+        """The numbers, as an array that `numpy.asarray` takes as it is. The product of two vectors is 1 for the same picture."""
+        if self.encoding != "float16":
+            raise UnreadableAnswer(f"numbers of an embedding are float16, and not {self.encoding}")
+        try:
+            halves = base64.b64decode(self.data, validate=True)
+            return array("f", struct.unpack(f"<{self.dimension}e", halves))
+        except (binascii.Error, struct.error) as error:
+            raise UnreadableAnswer(f"an embedding of {self.dimension} numbers cannot be read: {error}") from error
 
 
 class Color(msgspec.Struct, frozen=True):
@@ -199,3 +218,25 @@ class TagAnswer(Tagged, frozen=True, kw_only=True):
     degraded: tuple[str, ...] = ()
     #: What became of the request, as the service tells it; only where `explain` asked for it.
     explain: dict[str, object] | None = None
+
+
+class NearTag(msgspec.Struct, frozen=True):
+    """A tag that photos may have."""
+
+    #: The English name, as `id` of the tags of an image.
+    id: str
+    name: str
+    category: str
+    #: 1 where the words are the tag's own.
+    score: float
+
+
+class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    #: The request's id.
+    id: str
+    phrase: str
+    model: ModelId
+    #: The nearest first; may be empty.
+    tags: tuple[NearTag, ...]
+    #: Milliseconds by stage, and `total`.
+    timings_ms: dict[str, float]

@@ -8,14 +8,15 @@ from contextlib import ExitStack
 from os import PathLike
 from typing import Unpack
 
-from ..answers import Batch, BatchPage, Failed, Row
+from ..answers import Alike, Batch, BatchPage, Failed, Row
 from ..async_transport import AsyncTransport
 from ..calls import Call, decoded
 from ..errors import ConnectionLost, TagfleetError
-from ..options import BatchOptions
+from ..options import BatchOptions, RetagOptions
 from ..retries import Attempts, Outage
 from ..settings import PATIENCE_S, Settings
 from . import calls
+from .alike import Pictures
 from .calls import Item, Line, Only
 from .reading import K, Reading
 from .watch import UPLOAD_S, Watch
@@ -83,6 +84,17 @@ class AsyncBatches:
         """Make a batch of what failed in one that has ended."""
         return await self._batch(calls.retry(batch, only, idempotency_key), timeout)
 
+    async def retag(
+        self,
+        batch: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[RetagOptions],
+    ) -> Batch:
+        """Make a batch of other tags, of the scores that one has kept which has ended."""
+        return await self._batch(calls.retag(batch, {**options}, idempotency_key), timeout)
+
     async def wait(
         self,
         batch: str,
@@ -112,9 +124,17 @@ class AsyncBatches:
         """What failed, and why."""
         return self._lines(Reading(batch, "errors", Line.failed))
 
+    async def dedupe(self, batch: str, *, threshold: float = 0.9) -> tuple[tuple[Alike, ...], ...]:
+        """Groups of pictures that look nearly alike. They are compared on another thread."""
+        pictures = Pictures(threshold)
+        pictures.expect_end(await self.get(batch))
+        async for row in self.results(batch):
+            pictures.take(row)
+        return await asyncio.to_thread(pictures.groups)
+
     async def _send(self, call: Call, timeout: float | None) -> bytes:
         settings = self._settings
-        return await self._transport.send(call, Attempts(settings.retries, timeout or settings.timeout_s))
+        return await self._transport.send(call, Attempts(settings.retries, settings.time_s(timeout)))
 
     async def _batch(self, call: Call, timeout: float | None) -> Batch:
         return decoded(await self._send(call, timeout), Batch)

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from typing import Unpack
 
-from ..answers import Batch, BatchPage, Failed, Row
+from ..answers import Alike, Batch, BatchPage, Failed, Row
 from ..calls import Call, decoded
 from ..errors import ConnectionLost, TagfleetError
-from ..options import BatchOptions
+from ..options import BatchOptions, RetagOptions
 from ..retries import Attempts, Outage
 from ..settings import PATIENCE_S, Settings
 from ..transport import Transport
 from . import calls
+from .alike import Pictures
 from .calls import Item, Line, Only
 from .reading import K, Reading
 from .watch import UPLOAD_S, Watch
@@ -87,6 +88,17 @@ class Batches:
         """Make a batch of what failed in one that has ended."""
         return self._batch(calls.retry(batch, only, idempotency_key), timeout)
 
+    def retag(
+        self,
+        batch: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[RetagOptions],
+    ) -> Batch:
+        """Make a batch of other tags, of the scores that one has kept which has ended. No image is fetched."""
+        return self._batch(calls.retag(batch, {**options}, idempotency_key), timeout)
+
     def wait(
         self,
         batch: str,
@@ -119,9 +131,22 @@ class Batches:
         """What failed, and why."""
         return self._lines(Reading(batch, "errors", Line.failed))
 
+    def dedupe(self, batch: str, *, threshold: float = 0.9) -> tuple[tuple[Alike, ...], ...]:
+        """Groups of pictures that look nearly alike, of a batch that has ended and whose `features` had `embedding`.
+
+        `threshold`: how alike two of them are at the least, 0 to 1. Each picture is compared with every other, in Python: a
+        thousand take half a minute, twice as many four times as long. `tagfleet batch dedupe` does it for a million.
+        Pictures without an embedding are left out.
+        """
+        pictures = Pictures(threshold)
+        pictures.expect_end(self.get(batch))
+        for row in self.results(batch):
+            pictures.take(row)
+        return pictures.groups()
+
     def _send(self, call: Call, timeout: float | None) -> bytes:
         settings = self._settings
-        return self._transport.send(call, Attempts(settings.retries, timeout or settings.timeout_s))
+        return self._transport.send(call, Attempts(settings.retries, settings.time_s(timeout)))
 
     def _batch(self, call: Call, timeout: float | None) -> Batch:
         return decoded(self._send(call, timeout), Batch)

@@ -13,13 +13,14 @@ from typing import BinaryIO, Literal, cast
 import msgspec
 
 from ..answers import Failed, Failure, Row, Tagged
-from ..calls import Body, FileBody, PlainCall, Request, query
+from ..calls import Body, FileBody, PlainCall, Request, identified, query
 from ..errors import UnreadableAnswer
+from ..options import normal
 
-__all__ = ["Item", "Line", "Only", "Part", "cancel", "create", "events", "get", "lines", "listed", "named", "opened", "retry"]
+__all__ = ["Item", "Line", "Only", "Part", "cancel", "create", "events", "get", "lines", "listed", "named", "opened", "retag", "retry"]
 
-#: A URL, or a name and a URL.
-Item = str | tuple[str, str]
+#: A URL, a name and a URL, or both as the API calls them: `{"custom_id": …, "url": …}`.
+Item = str | tuple[str, str] | Mapping[str, str]
 Only = Literal["all", "retryable"]
 Part = Literal["results", "errors"]
 
@@ -75,26 +76,54 @@ def spooled(items: Iterable[Item]) -> BinaryIO:
         raise TypeError("a list of URLs, or a `Path`, and not a single text")
     file = tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES)
     encode = msgspec.json.Encoder().encode
-    for item in items:
-        row = {"url": item} if isinstance(item, str) else {"custom_id": item[0], "url": item[1]}
-        file.write(encode(row) + b"\n")
+    try:
+        for number, item in enumerate(items, 1):
+            file.write(encode(row(number, item)) + b"\n")
+    except BaseException:
+        file.close()
+        raise
     return cast(BinaryIO, file)
+
+
+def row(number: int, item: object) -> dict[str, str]:
+    """An item as it is sent. What is none is said with its row, since a list may have millions."""
+    match item:
+        case str():
+            return {"url": item}
+        case [str(name), str(url)] | {"custom_id": str(name), "url": str(url)}:
+            told = {"custom_id": name, "url": url}
+        case {"url": str(url)}:
+            told = {"url": url}
+        case _:
+            told = {}
+    if not told or (isinstance(item, Mapping) and set(item) != set(told)):
+        raise TypeError(f"item {number} is a URL, a pair of a name and a URL, or a dict of `url` and `custom_id`, and not {item!r}")
+    return told
 
 
 def create(file: BinaryIO, name: str, options: Mapping[str, object], key: str | None) -> PlainCall:
     """A list. `name`: of its file, whose ending tells what it is."""
     headers = {"content-type": media_type(name), "idempotency-key": key or fresh_key()}
     body: Body = FileBody(file)
-    return PlainCall(Request("POST", "/v1/batches", query(options), headers, body))
+    return PlainCall(Request("POST", "/v1/batches", query(normal(options)), headers, body))
 
 
 def named(manifest: str, options: Mapping[str, object], key: str | None) -> PlainCall:
     """A list that the service opens itself."""
-    share = options.get("dry_run")
-    body = {**options, "manifest": manifest, "dry_run": None if share is None else {"sample": share}}
-    told = {name: value for name, value in body.items() if value is not None}
+    told = normal(options)
+    if "dry_run" in told:
+        told["dry_run"] = {"sample": told["dry_run"]}
+    return in_json({**told, "manifest": manifest}, key)
+
+
+def retag(batch: str, options: Mapping[str, object], key: str | None) -> PlainCall:
+    """Other tags of kept scores."""
+    return in_json({**normal(options), "retag": identified(batch)}, key)
+
+
+def in_json(body: Mapping[str, object], key: str | None) -> PlainCall:
     headers = {"content-type": "application/json", "idempotency-key": key or fresh_key()}
-    return PlainCall(Request("POST", "/v1/batches", {}, headers, msgspec.json.encode(told)))
+    return PlainCall(Request("POST", "/v1/batches", {}, headers, msgspec.json.encode(body)))
 
 
 def media_type(name: str) -> str:
@@ -133,6 +162,4 @@ def lines(batch: str, part: Part, after: str | None) -> PlainCall:
 
 
 def path(batch: str, part: str = "") -> str:
-    if not batch.replace("_", "").isalnum():
-        raise ValueError(f"no batch has the id {batch!r}")
-    return f"/v1/batches/{batch}/{part}".rstrip("/")
+    return f"/v1/batches/{identified(batch)}/{part}".rstrip("/")

@@ -9,7 +9,7 @@ from ..answers import Batch
 from ..calls import decoded
 from ..errors import DeadlinePassed, QuotaExceeded, TagfleetError
 from ..retries import Outage
-from ..settings import PATIENCE_S
+from ..settings import PATIENCE_S, seconds
 from .reading import Lines
 
 __all__ = ["UPLOAD_S", "Watch"]
@@ -29,7 +29,7 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.batch = batch
-        self._timeout_s = float("inf") if timeout_s is None else timeout_s
+        self._timeout_s = float("inf") if timeout_s is None else seconds(timeout_s)
         self._deadline = clock() + self._timeout_s
         self._progress = progress
         self._clock = clock

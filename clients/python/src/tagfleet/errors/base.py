@@ -12,6 +12,7 @@ __all__ = [
     "DeadlinePassed",
     "ImageError",
     "InvalidSignature",
+    "NotAnImage",
     "ProblemError",
     "RequestError",
     "ServiceError",
@@ -34,6 +35,10 @@ class DeadlinePassed(TagfleetError, TimeoutError):
 
 class UnreadableAnswer(TagfleetError):
     """The answer is not what this client expects: it does not come from Tagfleet, or from a version that is too far off."""
+
+
+class NotAnImage(TagfleetError, TypeError):
+    """What was given is no URL, no path and no bytes. It was not sent."""
 
 
 class InvalidSignature(TagfleetError):
