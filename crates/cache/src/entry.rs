@@ -56,6 +56,9 @@ pub struct Validators {
     pub url: String,
     pub etag: Option<String>,
     pub last_modified: Option<String>,
+    /// What it said of keeping the file, by header field; it holds until the origin says something else.
+    #[serde(default)]
+    pub sayings: Vec<(String, String)>,
 }
 
 impl Copy {

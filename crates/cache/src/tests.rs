@@ -166,10 +166,11 @@ async fn a_copy_is_fresh_for_as_long_as_its_host_says() {
         url: "https://a.example/1".into(),
         etag: Some("\"1\"".into()),
         last_modified: None,
+        sayings: vec![("cache-control".into(), "max-age=60".into())],
     };
     let bytes = Digest::of(b"file");
     let own = key("shop", "1", None);
-    cache.keep(&own, bytes, None, facts(), tagged()).await;
+    cache.keep(&own, bytes, None, &answered()).await;
     for (fresh, is_fresh) in [
         (None, true),
         (Some(Duration::from_secs(60)), true),
