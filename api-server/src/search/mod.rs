@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json,
     extract::{Extension, Request, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use common::{
@@ -92,7 +93,7 @@ pub async fn search_tags(
     .await
     {
         Ok((phrase, tagged)) => {
-            let finished = context.finish();
+            let finished = context.finish(StatusCode::OK);
             let timing = finished.timings.header();
             let answer = SearchAnswer::new(finished, phrase, tagged);
             with_timing(Json(answer).into_response(), &timing)
