@@ -44,10 +44,10 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// Tag and caption an image
 ///
 /// The image comes as a URL or as base64 in a JSON body, as the part `image` of a form, or as the body itself
-/// (`image/*` or `application/octet-stream`, options in the query).
+/// (`image/*` or `application/octet-stream`, options in the query). Beside a JSON body the query may have `explain` alone.
 #[utoipa::path(
     post, path = "/v1/tags", tag = "Tags",
-    params(TagOptions, RequestOptions, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters: sent again, it is answered as before for a day")), security((), ("api_key" = [])),
+    params(TagOptions, RequestOptions, ("idempotency-key" = Option<String>, Header, min_length = 1, max_length = 255, description = "A name for this request, up to 255 characters: sent again, it is answered as before for a day")), security((), ("api_key" = [])),
     request_body(content(
         (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5, "language": "ko", "exclude": ["weapon"]})),
         (TagForm = "multipart/form-data"),
@@ -173,7 +173,7 @@ async fn tag(
     request: Request,
 ) -> Result<Done, Fault> {
     let _permit = app.admission.enter()?;
-    let _place = quota_guard.take_image(&app.resources.bus).await?;
+    let _place = quota_guard.enter()?;
     let (parts, body) = request.into_parts();
     let arrived = Instant::from_std(arrived.0);
     let key = key_of(&parts.headers)?.map(<[u8]>::to_vec);
@@ -186,9 +186,10 @@ async fn tag(
     }
     context.end(Stage::Admit);
     let exif = app.resources.exif_rule(wanted.asked.features);
+    let whose = (caller, quota_guard);
     let done = match key {
-        Some(key) => answered_once(app, context, caller, &key, wanted).await?,
-        None => Box::pin(answered(app, context, caller, wanted)).await?,
+        Some(key) => answered_once(app, context, whose, &key, wanted).await?,
+        None => Box::pin(answered(app, context, whose, wanted)).await?,
     };
     Ok(Done { exif, ..done })
 }
@@ -197,14 +198,14 @@ async fn tag(
 async fn answered_once(
     app: &AppState,
     context: &mut RequestContext,
-    caller: &Caller,
+    whose: (&Caller, &QuotaGuard),
     key: &[u8],
     mut wanted: Wanted,
 ) -> Result<Done, Fault> {
     let asked = replayed::fingerprint(app, &mut wanted).await?;
     let replays = &app.replays;
     match replays
-        .begin(&caller.tenant, key, asked, wanted.deadline)
+        .begin(&whose.0.tenant, key, asked, wanted.deadline)
         .await?
     {
         Replay::Known(replayed) => {
@@ -216,7 +217,7 @@ async fn answered_once(
             })
         }
         Replay::First(first) => {
-            let way = Box::pin(answered(app, context, caller, wanted));
+            let way = Box::pin(answered(app, context, whose, wanted));
             let done = first.during(way).await?;
             first.keep(done.answered(), done.etag.clone()).await;
             Ok(done)
@@ -228,7 +229,7 @@ async fn answered_once(
 async fn answered(
     app: &AppState,
     context: &mut RequestContext,
-    caller: &Caller,
+    (caller, quota_guard): (&Caller, &QuotaGuard),
     mut wanted: Wanted,
 ) -> Result<Done, Fault> {
     add_tenant_words(&mut wanted.asked, caller);
@@ -265,6 +266,7 @@ async fn answered(
         app,
         context,
         caller,
+        quota_guard,
         source: Some(wanted.source),
         earlier: None,
         asked: wanted.asked,

@@ -91,13 +91,13 @@ fn told(work: &mut Work<'_>, landed: Landed) -> Result<Done, Fault> {
 /// Returns what the others who ask for the same image are told: what is true of the image, its host and the workers. One that
 /// may not be kept for later is theirs as well, since they asked for it at the same time.
 ///
-/// A leader's own deadline is its own affair, whatever it showed in, and so is its place behind those who came before it.
+/// A leader's own deadline is its own affair, whatever it showed in. So is what it may, and its place behind those who came before it.
 fn for_all(done: &Result<Done, Fault>, deadline: Instant) -> Option<Landed> {
     match done {
         Ok(done) => Some(Ok(done.answered())),
         Err(_) if Instant::now() >= deadline => None,
         Err(fault) => match fault.code {
-            Code::DeadlineExceeded | Code::Overloaded => None,
+            Code::DeadlineExceeded | Code::Overloaded | Code::QuotaExceeded => None,
             _ => Some(Err(fault.clone())),
         },
     }

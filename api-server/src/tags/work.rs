@@ -15,7 +15,7 @@ use common::{
 };
 use dispatch::answer::ExifRule;
 use fetch::{Fetched, File, Freshness, Purpose, Requester};
-use identity::Caller;
+use identity::{Caller, QuotaGuard};
 use prepare::Prepared;
 use resources::revalidation::{self, Earlier};
 use tokio::time::Instant;
@@ -91,6 +91,7 @@ pub struct Work<'a> {
     pub app: &'a AppState,
     pub context: &'a mut RequestContext,
     pub caller: &'a Caller,
+    pub quota_guard: &'a QuotaGuard,
     /// Taken once the image is read.
     pub source: Option<ImageOrigin>,
     /// What is known of the file at the source's URL, and may be out of date.
@@ -136,6 +137,10 @@ impl Work<'_> {
             .app
             .admission
             .admit(left(self.deadline), self.caller.tier)?;
+        // Who was not let in has had no image worked on, nor has who is answered without work.
+        self.quota_guard
+            .count_image(&self.app.resources.bus)
+            .await?;
         self.context.end(Stage::Lookup);
         let looked_up = caching.zip(url);
         let (image, kept) = match self.read(looked_up).await? {
