@@ -24,7 +24,8 @@ use utoipa::ToSchema;
 use web::{
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
     request::{
-        BodyLimits, Language, check_bounds, limit, parse_json, read_body, threshold, unpacked,
+        BodyLimits, Language, all_in_body, check_bounds, limit, parse_json, read_body, threshold,
+        unpacked,
     },
 };
 
@@ -137,6 +138,7 @@ async fn search(
 
 async fn read(app: &AppState, request: Request) -> Result<SearchRequest, Fault> {
     let (parts, body) = request.into_parts();
+    all_in_body(parts.uri.query().unwrap_or_default(), None)?;
     let limits = BodyLimits {
         cap: MOST_BODY_BYTES,
         told_max: MOST_BODY_BYTES,
