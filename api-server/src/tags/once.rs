@@ -65,7 +65,8 @@ async fn lead_for_all(
     }
     work.leads();
     let deadline = work.deadline;
-    let done = lead.keep(work.go(Some(caching), Some(url))).await;
+    let way = Box::pin(work.go(Some(caching), Some(url)));
+    let done = lead.keep(way).await;
     if let Some(landed) = for_all(&done, deadline) {
         lead.land(landed).await;
     }
