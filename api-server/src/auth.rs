@@ -29,7 +29,7 @@ pub async fn auth(
         Ok(Admitted {
             caller, standing, ..
         }) if caller.read_only && !only_looks(&request) => {
-            let context = RequestContext::begin(id, arrived.0, Some(caller), request.headers());
+            let context = app.begin(id, arrived, &caller, request.headers());
             (context.refuse(only_reads()), standing)
         }
         Ok(Admitted {
@@ -48,8 +48,12 @@ pub async fn auth(
                 caller,
                 standing,
             } = refused;
-            let caller = caller.map(|caller| *caller);
-            let context = RequestContext::begin(id, arrived.0, caller, request.headers());
+            let headers = request.headers();
+            let context = match caller {
+                Some(caller) => app.begin(id, arrived, &caller, headers),
+                // What became of a stranger's request is of no tenant's concern.
+                None => RequestContext::begin(id, arrived.0, None, headers),
+            };
             (context.refuse(fault), standing)
         }
     };

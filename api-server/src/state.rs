@@ -77,7 +77,7 @@ impl AppState {
                     dispatcher.name(),
                     Duration::from_secs(config.request_keep_s),
                 ),
-                traces: Traces::open(&config.traces),
+                traces: Traces::open(&config.traces, resources.queue.system()),
             },
             dispatcher,
             quota: Quota::new(config.batches.quota()),

@@ -67,6 +67,7 @@ contract! {
     memos_are_kept_for_a_while,
     a_claim_has_one_owner_until_it_is_over,
     what_is_in_a_bucket_is_taken_once,
+    a_day_has_so_many,
     the_clock_runs,
 }
 
@@ -385,6 +386,7 @@ async fn what_is_in_a_bucket_is_taken_once(bus: Bus) {
     let bucket = Bucket {
         every_us: 60_000_000,
         burst: 300,
+        is_daily: false,
     };
     let taker = async || {
         let mut granted = 0;
@@ -411,6 +413,7 @@ async fn what_is_in_a_bucket_is_taken_once(bus: Bus) {
     let quick = Bucket {
         every_us: 1_000,
         burst: 1,
+        is_daily: false,
     };
     eventually("it fills again", async || {
         let taken = bus.take("c", &quick, 1).await.expect("an answer");
@@ -422,6 +425,23 @@ async fn what_is_in_a_bucket_is_taken_once(bus: Bus) {
         (taken.granted == 1).then_some(())
     })
     .await;
+}
+
+async fn a_day_has_so_many(bus: Bus) {
+    let bucket = Bucket::daily(5);
+    // At midnight there are five more.
+    let before_us = bus.now_us();
+    let mut granted = 0;
+    for _ in 0..20 {
+        granted += bus.take("a", &bucket, 2).await.expect("an answer").granted;
+    }
+    let refused = bus.take("a", &bucket, 1).await.expect("an answer");
+    if bucket.time_us(bus.now_us()) == bucket.time_us(before_us) {
+        assert_eq!((granted, refused.granted, refused.left), (5, 0, 0));
+        let next_us = bus.now_us() + refused.wait.as_micros() as u64;
+        let left_us = next_us.abs_diff(bucket.ends_us(0, before_us));
+        assert!(left_us < 5_000_000, "{refused:?}");
+    }
 }
 
 async fn a_claim_has_one_owner_until_it_is_over(bus: Bus) {

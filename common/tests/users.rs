@@ -137,6 +137,7 @@ async fn redis_lets_each_role_do_its_work() {
     let bucket = Bucket {
         every_us: 1_000_000,
         burst: 100,
+        is_daily: false,
     };
     let taken = api.take("key:0123", &bucket, 7).await.expect("it takes");
     assert_eq!((taken.granted, taken.left), (7, 93));

@@ -17,6 +17,7 @@ use super::named::{Named, Problems};
     responses(
         (status = 200, body = BatchView),
         (status = 403, description = "`key_read_only`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
         Problems
     )
 )]

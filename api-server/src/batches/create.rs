@@ -48,7 +48,7 @@ const DRY_SHARD_ITEMS: u32 = 1_000;
 /// `store` a batch keeps its images' scores, and with `retag` such a batch's scores are tagged anew: by another threshold,
 /// limit or selection, in another language, or by labels that were changed since.
 #[utoipa::path(
-    post, path = "/v1/batches", tag = "Batches", params(TagOptions, BatchQuery, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters")),
+    post, path = "/v1/batches", tag = "Batches", params(TagOptions, BatchQuery, ("idempotency-key" = Option<String>, Header, min_length = 1, max_length = 255, description = "A name for this request, up to 255 characters")),
     security((), ("api_key" = [])),
     request_body(content(
         (BatchRequest = "application/json", example = json!({"items": [{"custom_id": "photo-1", "url": "https://example.com/cat.jpg"}], "features": ["tags"], "metadata": {"album": "7"}})),

@@ -15,6 +15,7 @@ use ledger::{
 };
 use serde_json::Value;
 use tokio::time::sleep;
+use web::context::Problem;
 
 use super::named::{Named, Problems};
 
@@ -29,7 +30,11 @@ const SEEN_WITHIN: Duration = Duration::from_millis(900);
 #[utoipa::path(
     get, path = "/v1/batches/{id}/events", tag = "Batches", security((), ("api_key" = [])),
     params(("id" = String, Path, description = "`batch_…`")),
-    responses((status = 200, description = "Events `batch`; the data of each is the batch as it stands", body = BatchView, content_type = "text/event-stream"), Problems)
+    responses(
+        (status = 200, description = "Events `batch`; the data of each is the batch as it stands", body = BatchView, content_type = "text/event-stream"),
+        (status = 429, description = "`rate_limited`; `quota_exceeded` where as many are watched as may be", body = Problem, content_type = "application/problem+json"),
+        Problems
+    )
 )]
 pub async fn batch_events(named: Named) -> Response {
     let found = open(&named).await;

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use web::{
     audit::Action,
     context::Problem,
-    request::{broken, parse_json, parse_query},
+    request::{all_in_body, broken, parse_json, parse_query},
 };
 
 use super::{
@@ -51,7 +51,7 @@ pub struct RetryRequest {
 /// could not be read are left out. The batch must have ended. With an `Idempotency-Key` the same retry makes one batch.
 #[utoipa::path(
     post, path = "/v1/batches/{id}/retry", tag = "Batches", security((), ("api_key" = [])),
-    params(("id" = String, Path, description = "`batch_…`"), RetryRequest, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters")),
+    params(("id" = String, Path, description = "`batch_…`"), RetryRequest, ("idempotency-key" = Option<String>, Header, min_length = 1, max_length = 255, description = "A name for this request, up to 255 characters")),
     responses(
         (status = 202, description = "A batch of what failed", body = BatchView),
         (status = 400, description = "`invalid_request`, also where nothing failed that could be tried again", body = Problem, content_type = "application/problem+json"),
@@ -121,7 +121,10 @@ fn told(batch: &str, FailureFilter { only, code, host }: &FailureFilter) -> Stri
 fn asked(query: &str, body: &[u8]) -> Result<FailureFilter, Fault> {
     let asked: RetryRequest = match body.trim_ascii().is_empty() {
         true => parse_query(query)?,
-        false => parse_json(body)?,
+        false => {
+            all_in_body(query, None)?;
+            parse_json(body)?
+        }
     };
     if asked.code == Some(Code::Unknown) {
         return Err(Fault::invalid("code is none of the codes of failures"));

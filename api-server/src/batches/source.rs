@@ -24,7 +24,9 @@ use lists::{
 };
 use manifest::{Columns, Compression, Format, Listed};
 use tokio::time::{Instant, timeout};
-use web::request::{BodyLimits, announcing, encoding, parse_json_fields, read_body, too_slow};
+use web::request::{
+    BodyLimits, all_in_body, announcing, encoding, parse_json_fields, read_body, too_slow,
+};
 
 use super::retag::Retag;
 use crate::state::AppState;
@@ -67,6 +69,7 @@ pub async fn read(
     let head = timeout(patience, upload.look(least)).await;
     let seen = kind::judged(said, head.map_err(|_| too_slow(Stage::Admit))??);
     if let Ok(BodyKind::Json) = seen {
+        all_in_body(query, None)?;
         let body = announcing(upload.into_body(), announced);
         return read_json(app, tenant, body).await;
     }

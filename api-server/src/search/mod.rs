@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json,
     extract::{Extension, Request, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use common::{
@@ -23,7 +24,8 @@ use utoipa::ToSchema;
 use web::{
     context::{Arrived, Problem, RequestContext, RequestId, with_timing},
     request::{
-        BodyLimits, Language, check_bounds, limit, parse_json, read_body, threshold, unpacked,
+        BodyLimits, Language, all_in_body, check_bounds, limit, parse_json, read_body, threshold,
+        unpacked,
     },
 };
 
@@ -93,7 +95,7 @@ pub async fn search_tags(
     .await
     {
         Ok((phrase, tagged)) => {
-            let finished = context.finish();
+            let finished = context.finish(StatusCode::OK);
             let timing = finished.timings.header();
             let answer = SearchAnswer::new(finished, phrase, tagged);
             with_timing(Json(answer).into_response(), &timing)
@@ -137,6 +139,7 @@ async fn search(
 
 async fn read(app: &AppState, request: Request) -> Result<SearchRequest, Fault> {
     let (parts, body) = request.into_parts();
+    all_in_body(parts.uri.query().unwrap_or_default(), None)?;
     let limits = BodyLimits {
         cap: MOST_BODY_BYTES,
         told_max: MOST_BODY_BYTES,

@@ -49,7 +49,8 @@ pub async fn list_requests(
 
 /// What became of a request
 ///
-/// For an hour after its end (`--request-keep-s`), whichever server had it. Other tenants' requests are not found.
+/// For an hour after its end (`--request-keep-s`), whichever server had it. Other tenants' requests are not found, nor is one
+/// without a valid key.
 #[utoipa::path(
     get, path = "/v1/requests/{id}", tag = "Tags",
     params(("id" = String, Path, description = "An answer's `id`, or a problem's `request_id`")), security((), ("api_key" = [])),
@@ -57,6 +58,7 @@ pub async fn list_requests(
         (status = 200, body = RequestRecord),
         (status = 401, description = "`unauthorized`, `key_revoked`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get_request(

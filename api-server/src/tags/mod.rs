@@ -44,10 +44,10 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// Tag and caption an image
 ///
 /// The image comes as a URL or as base64 in a JSON body, as the part `image` of a form, or as the body itself
-/// (`image/*` or `application/octet-stream`, options in the query).
+/// (`image/*` or `application/octet-stream`, options in the query). Beside a JSON body the query may have `explain` alone.
 #[utoipa::path(
     post, path = "/v1/tags", tag = "Tags",
-    params(TagOptions, RequestOptions, ("idempotency-key" = Option<String>, Header, description = "A name for this request, up to 255 characters: sent again, it is answered as before for a day")), security((), ("api_key" = [])),
+    params(TagOptions, RequestOptions, ("idempotency-key" = Option<String>, Header, min_length = 1, max_length = 255, description = "A name for this request, up to 255 characters: sent again, it is answered as before for a day")), security((), ("api_key" = [])),
     request_body(content(
         (TagRequest = "application/json", example = json!({"image": {"url": "https://example.com/cat.jpg"}, "features": ["tags", "caption"], "limit": 5, "language": "ko", "exclude": ["weapon"]})),
         (TagForm = "multipart/form-data"),
@@ -59,7 +59,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
             ("server-timing" = String, description = "The stages of `timings_ms`, for browsers' developer tools"),
             ("x-request-id" = String, description = "The `id` of the answer"),
             ("etag" = String, description = "Names this answer to this question; with it in `If-None-Match` the answer is 304"),
-            ("cache-status" = String, description = "RFC 9211: `tagfleet; hit; detail=url` (or `bytes`, `tile`), or `tagfleet; fwd=miss`"),
+            ("cache-status" = String, description = "RFC 9211: `tagfleet; hit; detail=url` (or `bytes`, `tile`, `key`), or `tagfleet; fwd=miss`"),
             ("ratelimit" = String, description = "What is left to the API key: `r` requests, and `t` seconds until there are more"),
             ("ratelimit-policy" = String, description = "What the API key may: `q` requests in `w` seconds"),
         )),
@@ -72,11 +72,11 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
         (status = 409, description = "`idempotency_in_flight`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`idempotency_mismatch`; the image's place (`source_not_allowed`), its host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`, `source_busy`, `source_forbids_ai`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency_mismatch`; the image's place (`source_not_allowed`), its host (`source_unreachable`, `source_http_error`, `source_timeout`, `source_too_large`, `source_incomplete`, `too_many_redirects`, `unsupported_encoding`, `source_busy`, `source_forbids_ai`) or the image (`empty_image`, `unsupported_format`, `image_invalid`, `image_truncated`, `image_too_large`, `bad_aspect`, `too_many_frames`, `decode_timeout`)", body = Problem, content_type = "application/problem+json", headers(("cache-status" = String, description = "`tagfleet; hit; detail=url` where this was known before, so that the host was not asked; else absent"))),
         (status = 429, description = "`overloaded`, `rate_limited`, `quota_exceeded`", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "`too_many_attempts`, `inference_failed`, `internal`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`queue_unavailable`, `results_unavailable`, `no_workers`", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "`deadline_exceeded`", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "`deadline_exceeded`: the request's own time was over", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn tag_image(
@@ -99,8 +99,19 @@ pub async fn tag_image(
     ));
     match way.await {
         Ok(done) => answer(context, done, known.as_ref()),
-        Err(fault) => context.refuse(fault),
+        Err(fault) => refuse(context, fault),
     }
+}
+
+/// Says also of a fault whether it was found in the cache: then the image's host was not asked.
+fn refuse(context: RequestContext, fault: Fault) -> Response {
+    let is_known = context.record.cached.is_some();
+    let mut response = context.refuse(fault);
+    if is_known {
+        let status = HeaderValue::from_static(cache_status(Some(Layer::Url)));
+        response.headers_mut().insert(CACHE_STATUS, status);
+    }
+    response
 }
 
 fn answer(mut context: RequestContext, done: Done, known: Option<&HeaderValue>) -> Response {
@@ -108,20 +119,24 @@ fn answer(mut context: RequestContext, done: Done, known: Option<&HeaderValue>) 
         context.record.cached = Some(layer.name());
     }
     context.record.caption = Some(done.tagged.caption.status_name());
-    let finished = context.finish();
-    let timing = finished.timings.header();
-    let status = cache_status(done.cached);
+    let cached = cache_status(done.cached);
     let etag = done.etag.clone();
     let has_it = etag.as_deref().is_some_and(|etag| is_known(etag, known));
+    let status = match has_it {
+        true => StatusCode::NOT_MODIFIED,
+        false => StatusCode::OK,
+    };
+    let finished = context.finish(status);
+    let timing = finished.timings.header();
     let response = if has_it {
-        StatusCode::NOT_MODIFIED.into_response()
+        status.into_response()
     } else {
         let answer = Answer::new(done.facts, done.tagged, done.exif);
         Json(TagAnswer::new(finished, answer)).into_response()
     };
     let mut response = with_timing(response, &timing);
     let headers = response.headers_mut();
-    headers.insert(CACHE_STATUS, HeaderValue::from_static(status));
+    headers.insert(CACHE_STATUS, HeaderValue::from_static(cached));
     if let Some(etag) = etag.and_then(|etag| HeaderValue::try_from(etag).ok()) {
         headers.insert(header::ETAG, etag);
         // Whoever keeps it asks again, since the image at a URL may change.
@@ -158,7 +173,7 @@ async fn tag(
     request: Request,
 ) -> Result<Done, Fault> {
     let _permit = app.admission.enter()?;
-    let _place = quota_guard.take_image(&app.resources.bus).await?;
+    let _place = quota_guard.enter()?;
     let (parts, body) = request.into_parts();
     let arrived = Instant::from_std(arrived.0);
     let key = key_of(&parts.headers)?.map(<[u8]>::to_vec);
@@ -166,11 +181,15 @@ async fn tag(
     let mut wanted = source::read(app, context, &caller.tenant, parts, body, arrived).await?;
     context.explain = wanted.explain;
     context.record.client_ref = wanted.client_ref.take().or(named);
+    if let ImageOrigin::Url(url) = &wanted.source {
+        context.note_url(url);
+    }
     context.end(Stage::Admit);
     let exif = app.resources.exif_rule(wanted.asked.features);
+    let whose = (caller, quota_guard);
     let done = match key {
-        Some(key) => answered_once(app, context, caller, &key, wanted).await?,
-        None => Box::pin(answered(app, context, caller, wanted)).await?,
+        Some(key) => answered_once(app, context, whose, &key, wanted).await?,
+        None => Box::pin(answered(app, context, whose, wanted)).await?,
     };
     Ok(Done { exif, ..done })
 }
@@ -179,21 +198,28 @@ async fn tag(
 async fn answered_once(
     app: &AppState,
     context: &mut RequestContext,
-    caller: &Caller,
+    whose: (&Caller, &QuotaGuard),
     key: &[u8],
     mut wanted: Wanted,
 ) -> Result<Done, Fault> {
     let asked = replayed::fingerprint(app, &mut wanted).await?;
     let replays = &app.replays;
     match replays
-        .begin(&caller.tenant, key, asked, wanted.deadline)
+        .begin(&whose.0.tenant, key, asked, wanted.deadline)
         .await?
     {
-        Replay::Known(answered) => Ok(Done::cached(*answered, Layer::Key)),
+        Replay::Known(replayed) => {
+            context.end(Stage::Lookup);
+            let done = Done::cached(replayed.answered, Layer::Key);
+            Ok(Done {
+                etag: replayed.etag,
+                ..done
+            })
+        }
         Replay::First(first) => {
-            let way = Box::pin(answered(app, context, caller, wanted));
+            let way = Box::pin(answered(app, context, whose, wanted));
             let done = first.during(way).await?;
-            replayed::keep(*first, &done).await;
+            first.keep(done.answered(), done.etag.clone()).await;
             Ok(done)
         }
     }
@@ -203,7 +229,7 @@ async fn answered_once(
 async fn answered(
     app: &AppState,
     context: &mut RequestContext,
-    caller: &Caller,
+    (caller, quota_guard): (&Caller, &QuotaGuard),
     mut wanted: Wanted,
 ) -> Result<Done, Fault> {
     add_tenant_words(&mut wanted.asked, caller);
@@ -240,6 +266,7 @@ async fn answered(
         app,
         context,
         caller,
+        quota_guard,
         source: Some(wanted.source),
         earlier: None,
         asked: wanted.asked,

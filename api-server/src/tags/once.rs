@@ -2,35 +2,43 @@
 //! URL is answered at once, and of all who ask for it at the same time one
 //! works, here and in the fleet.
 
-use cache::{Answered, AtUrl, Digest, Flight, Landed, Layer, Lead, landing};
+use std::time::Duration;
+
+use cache::{Answered, AtUrl, Claim, Digest, Flight, Landed, Layer, Lead, landing};
 use common::{
     fault::{Code, Fault},
     stage::Stage,
+    wire::CaptionStatus,
 };
 use resources::revalidation;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::work::{Caching, Done, Work};
 
 /// The answer for what lies at a URL, from wherever it can be had first.
 pub async fn answer(mut work: Work<'_>, caching: &Caching<'_>, url: Digest) -> Result<Done, Fault> {
     match caching.cache.at_url(&caching.key, url).await {
-        AtUrl::Answered(answered) => return Ok(Done::cached(answered, Layer::Url)),
-        AtUrl::Dead(fault) => return Err(fault),
+        AtUrl::Answered(answered) => return told(&mut work, Ok(answered)),
+        AtUrl::Dead(fault) => return told(&mut work, Err(fault)),
         AtUrl::Stale { copy, answered } => work.earlier = revalidation::of(copy, answered),
         AtUrl::Unknown => {}
     }
     let flight = url.joined(&caching.key);
+    let begun = Instant::now();
     loop {
         match caching.cache.flights.join(flight) {
             Flight::Lead(lead) => {
                 return Box::pin(lead_for_all(lead, work, caching, url)).await;
             }
             Flight::Follow(others) => {
+                work.waits_for_another();
                 let landed = timeout_at(work.deadline, landing(others)).await;
                 // Nothing where its leader gave up, for reasons of its own.
-                if let Some(landed) = landed.map_err(|_| too_late())? {
-                    return Ok(Done::cached(landed?, Layer::Url));
+                let Some(landed) = landed.map_err(|_| too_late())? else {
+                    continue;
+                };
+                if is_of_use(&landed, begun.elapsed(), work.left()) {
+                    return told(&mut work, landed);
                 }
             }
         }
@@ -38,18 +46,28 @@ pub async fn answer(mut work: Work<'_>, caching: &Caching<'_>, url: Digest) -> R
 }
 
 async fn lead_for_all(
-    mut lead: Lead,
-    work: Work<'_>,
+    mut lead: Lead<Landed>,
+    mut work: Work<'_>,
     caching: &Caching<'_>,
     url: Digest,
 ) -> Result<Done, Fault> {
-    let elsewhere = lead.claim(work.deadline, || look(caching, url)).await;
-    if let Some(landed) = elsewhere {
-        lead.land(landed.clone()).await;
-        return Ok(Done::cached(landed?, Layer::Url));
+    match lead.claim(work.deadline, || look(caching, url)).await {
+        Claim::Mine => {}
+        Claim::Found(landed) => {
+            work.waits_for_another();
+            lead.land(landed.clone()).await;
+            return told(&mut work, landed);
+        }
+        Claim::TimeOver => {
+            work.waits_for_another();
+            return Err(too_late());
+        }
     }
-    let done = lead.keep(work.go(Some(caching), Some(url))).await;
-    if let Some(landed) = for_all(&done) {
+    work.leads();
+    let deadline = work.deadline;
+    let way = Box::pin(work.go(Some(caching), Some(url)));
+    let done = lead.keep(way).await;
+    if let Some(landed) = for_all(&done, deadline) {
         lead.land(landed).await;
     }
     done
@@ -57,23 +75,41 @@ async fn lead_for_all(
 
 /// Looks for an answer that needs no download.
 async fn look(caching: &Caching<'_>, url: Digest) -> Option<Landed> {
-    match caching.cache.at_url(&caching.key, url).await {
+    match caching.cache.look_at_url(&caching.key, url).await {
         AtUrl::Answered(answered) => Some(Ok(answered)),
         AtUrl::Dead(fault) => Some(Err(fault)),
         AtUrl::Stale { .. } | AtUrl::Unknown => None,
     }
 }
 
-/// Returns what the others who ask for the same image are told: what is true of the image. A leader's own deadline is not.
-fn for_all(done: &Result<Done, Fault>) -> Option<Landed> {
+/// Passes on what was found without a download of one's own.
+fn told(work: &mut Work<'_>, landed: Landed) -> Result<Done, Fault> {
+    work.context.record.cached = Some(Layer::Url.name());
+    work.context.end(Stage::Lookup);
+    Ok(Done::cached(landed?, Layer::Url))
+}
+
+/// Returns what the others who ask for the same image are told: what is true of the image, its host and the workers. One that
+/// may not be kept for later is theirs as well, since they asked for it at the same time.
+///
+/// A leader's own deadline is its own affair, whatever it showed in. So is what it may, and its place behind those who came before it.
+fn for_all(done: &Result<Done, Fault>, deadline: Instant) -> Option<Landed> {
     match done {
-        Ok(done) if done.is_complete() => {
-            let answered = Answered::new(done.facts.clone(), done.tagged.clone());
-            Some(Ok(answered))
-        }
-        Err(fault) if fault.code.status() == 422 => Some(Err(fault.clone())),
-        Ok(_) | Err(_) => None,
+        Ok(done) => Some(Ok(done.answered())),
+        Err(_) if Instant::now() >= deadline => None,
+        Err(fault) => match fault.code {
+            Code::DeadlineExceeded | Code::Overloaded | Code::QuotaExceeded => None,
+            _ => Some(Err(fault.clone())),
+        },
     }
+}
+
+/// Returns whether another request's answer is as good as one's own would be. One whose caption had too little time is for who
+/// has no more: he has waited for longer than he has left.
+fn is_of_use(landed: &Landed, waited: Duration, left: Duration) -> bool {
+    let had_time =
+        |answered: &Answered| answered.tagged.caption.status != CaptionStatus::SkippedDeadline;
+    landed.as_ref().map_or(true, had_time) || left <= waited
 }
 
 fn too_late() -> Fault {

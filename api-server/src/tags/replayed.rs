@@ -1,14 +1,13 @@
-//! What an `Idempotency-Key` stands for: the image and the options, and later the answer.
+//! What an `Idempotency-Key` stands for: the image and the options.
 
 use bytes::Bytes;
-use cache::{Answered, Digest, First, is_complete};
+use cache::Digest;
 use common::{fault::Fault, stage::Stage};
 use tokio::time::Instant;
 
 use super::{
     file,
     request::{ImageOrigin, Wanted},
-    work::Done,
 };
 use crate::state::AppState;
 
@@ -26,12 +25,23 @@ pub async fn fingerprint(app: &AppState, wanted: &mut Wanted) -> Result<Digest, 
         ImageOrigin::Body(_) => return Err(Fault::bug(Stage::Admit)),
     };
     let asked = serde_json::to_vec(&wanted.asked).expect("names as keys");
-    let model = wanted.model.as_deref().unwrap_or_default();
+    let model = named_model(app, wanted.model.as_deref()).await;
     Ok(Digest::of_parts(&[
         image.as_bytes(),
         &asked,
         model.as_bytes(),
     ]))
+}
+
+/// Returns the model that a request names. To name the one that it would have anyway says nothing.
+async fn named_model<'a>(app: &AppState, named: Option<&'a str>) -> &'a str {
+    let Some(name) = named else {
+        return "";
+    };
+    match app.resources.fleet.model(None).await {
+        Ok(usual) if usual.id.name == name => "",
+        Ok(_) | Err(_) => name,
+    }
 }
 
 /// Off the threads that serve all other requests, since a text may be long.
@@ -40,12 +50,4 @@ async fn hashed(app: &AppState, text: &mut String, until: Instant) -> Result<Dig
     let digest = file::digest(app, &bytes, until).await?;
     *text = String::from_utf8(bytes.into()).map_err(|_| Fault::bug(Stage::Admit))?;
     Ok(digest)
-}
-
-/// Keeps an answer that another try would not better.
-pub async fn keep(first: First, done: &Done) {
-    if is_complete(&done.tagged) {
-        let answered = Answered::new(done.facts.clone(), done.tagged.clone());
-        first.keep(answered).await;
-    }
 }

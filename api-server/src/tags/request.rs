@@ -109,7 +109,7 @@ pub struct RequestOptions {
     cache: Option<CacheUse>,
     /// Whether the answer says, in `explain`, what became of the request.
     #[serde(default)]
-    explain: bool,
+    pub explain: bool,
 }
 
 /// A form: the image as a file, and the options as fields.

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use web::{
     context::RequestContext,
     request::{
-        BodyLimits, MediaType, is_on, media_type, parse_json_fields, parse_query_fields, peeked,
-        read_body, unpacked,
+        BodyLimits, Fields, FromFields, MediaType, all_in_body, media_type, parse_json_fields,
+        parse_query_fields, peeked, read_body, unpacked,
     },
 };
 
@@ -55,6 +55,7 @@ pub async fn read(
     arrived: Instant,
 ) -> Result<Wanted, Fault> {
     let patience = Duration::from_millis(app.config.body_timeout_ms);
+    let query = parts.uri.query().unwrap_or_default();
     let mut body = unpacked(&parts.headers, body)?;
     let mut kind = media_type(&parts.headers);
     if let Some(MediaType::Unsaid) = kind {
@@ -63,10 +64,14 @@ pub async fn read(
         body = whole;
     }
     let (source, options) = match kind {
-        Some(MediaType::Json) => read_json(app, tenant, body, arrived).await?,
+        Some(MediaType::Json) => {
+            let BesideJson { explain } = beside_json(query)?;
+            let (source, mut options) = read_json(app, tenant, body, arrived).await?;
+            options.explain |= explain;
+            (source, options)
+        }
         Some(MediaType::Image) => {
-            let options: RequestOptions =
-                parse_query_fields(parts.uri.query().unwrap_or_default())?;
+            let options: RequestOptions = parse_query_fields(query)?;
             (ImageOrigin::Body(body), options)
         }
         Some(MediaType::Form) => {
@@ -84,9 +89,25 @@ pub async fn read(
             ));
         }
     };
-    let mut wanted = options.check(source, arrived, &app.config)?;
-    wanted.explain |= is_on("explain", parts.uri.query().unwrap_or_default());
-    Ok(wanted)
+    options.check(source, arrived, &app.config)
+}
+
+/// What a query may say beside a JSON body.
+struct BesideJson {
+    explain: bool,
+}
+
+impl FromFields for BesideJson {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Fault> {
+        Ok(Self {
+            explain: fields.flag("explain")?,
+        })
+    }
+}
+
+fn beside_json(query: &str) -> Result<BesideJson, Fault> {
+    all_in_body(query, Some("explain"))?;
+    parse_query_fields(query)
 }
 
 const MEDIA_TYPES: &str = "Send JSON as `application/json`, a form as `multipart/form-data`, or the image's bytes as `image/*` or `application/octet-stream` (curl: -H 'content-type: image/jpeg').";

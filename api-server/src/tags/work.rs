@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use admission::PendingPublish;
-use cache::{AnswerKey, Answered, Cache, Digest, Layer, Scope, is_complete};
+use cache::{AnswerKey, Answered, Cache, Digest, Layer, Role, Scope, is_complete};
 use common::{
     bus::ResultKey,
     fault::{Code, Fault},
@@ -15,7 +15,7 @@ use common::{
 };
 use dispatch::answer::ExifRule;
 use fetch::{Fetched, File, Freshness, Purpose, Requester};
-use identity::Caller;
+use identity::{Caller, QuotaGuard};
 use prepare::Prepared;
 use resources::revalidation::{self, Earlier};
 use tokio::time::Instant;
@@ -67,26 +67,9 @@ impl Done {
         }
     }
 
-    /// The answer for another file that became the same tile.
-    fn copied(facts: Facts, answered: Answered) -> Self {
-        Self {
-            facts,
-            tagged: answered.tagged,
-            cached: Some(Layer::Tile),
-            etag: None,
-            exif: None,
-        }
-    }
-
-    async fn keep(&self, caching: &Caching<'_>, bytes: Digest, tile: Digest) {
-        if self.is_complete() {
-            let facts = self.facts.clone();
-            let tagged = self.tagged.clone();
-            caching
-                .cache
-                .keep(&caching.key, bytes, Some(tile), facts, tagged)
-                .await;
-        }
+    /// Returns the answer as it is kept, and told to others.
+    pub fn answered(&self) -> Answered {
+        Answered::new(self.facts.clone(), self.tagged.clone())
     }
 
     /// Returns whether nothing is missing that another try would bring, so that it may be answered again.
@@ -108,6 +91,7 @@ pub struct Work<'a> {
     pub app: &'a AppState,
     pub context: &'a mut RequestContext,
     pub caller: &'a Caller,
+    pub quota_guard: &'a QuotaGuard,
     /// Taken once the image is read.
     pub source: Option<ImageOrigin>,
     /// What is known of the file at the source's URL, and may be out of date.
@@ -120,6 +104,27 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Notes and counts that another request is at work on the same image.
+    pub fn waits_for_another(&mut self) {
+        if self.context.record.flight.is_none() {
+            self.note(Role::Follower);
+        }
+    }
+
+    /// Notes and counts that this one works for all who ask for the image.
+    pub fn leads(&mut self) {
+        self.note(Role::Leader);
+    }
+
+    fn note(&mut self, role: Role) {
+        role.count();
+        self.context.record.flight = Some(role.name());
+    }
+
+    pub fn left(&self) -> Duration {
+        left(self.deadline)
+    }
+
     /// `url`: where the image lies, if it comes from elsewhere.
     pub async fn go(
         mut self,
@@ -132,6 +137,10 @@ impl Work<'_> {
             .app
             .admission
             .admit(left(self.deadline), self.caller.tier)?;
+        // Who was not let in has had no image worked on, nor has who is answered without work.
+        self.quota_guard
+            .count_image(&self.app.resources.bus)
+            .await?;
         self.context.end(Stage::Lookup);
         let looked_up = caching.zip(url);
         let (image, kept) = match self.read(looked_up).await? {
@@ -154,14 +163,17 @@ impl Work<'_> {
         }
         let prepared = self.prepare(image).await?;
         let tile = file::tiles_digest(self.app, &prepared, self.deadline).await?;
-        let done = match caching.cache.by_tile(&caching.key, tile).await {
-            Some(answered) => {
-                self.context.end(Stage::Prepare);
-                Done::copied(prepared.facts, answered)
-            }
-            None => self.tag(prepared, coming).await?,
-        };
-        done.keep(caching, bytes, tile).await;
+        let Caching { cache, key, .. } = caching;
+        if let Some(answered) = cache.by_tile(key, tile).await {
+            self.context.end(Stage::Prepare);
+            let answered = answered.of_copy(prepared.facts);
+            cache.keep(key, bytes, None, &answered).await;
+            return Ok(Done::cached(answered, Layer::Tile));
+        }
+        let done = self.tag(prepared, coming).await?;
+        if done.is_complete() {
+            cache.keep(key, bytes, Some(tile), &done.answered()).await;
+        }
         Ok(done)
     }
 
@@ -215,7 +227,6 @@ impl Work<'_> {
         url: Url,
         looked_up: Option<(&Caching<'_>, Digest)>,
     ) -> Result<Read, Fault> {
-        self.context.note_url(&url);
         let requester = Requester {
             tenant: self.caller.tenant.clone(),
             purpose: Purpose::Realtime,

@@ -22,10 +22,12 @@ fn ndjson(album: &Album, count: usize) -> String {
 }
 
 async fn post(api: &Harness, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
-    let request = api
-        .client
-        .post(api.url("/v1/batches?features=tags"))
-        .body(body);
+    // Options of a JSON body stand in it.
+    let path = match headers.contains(&JSON) {
+        true => "/v1/batches",
+        false => "/v1/batches?features=tags",
+    };
+    let request = api.client.post(api.url(path)).body(body);
     let request = headers.iter().fold(request, |request, (name, value)| {
         request.header(*name, *value)
     });

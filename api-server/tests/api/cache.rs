@@ -1,21 +1,28 @@
 //! What was answered before is not worked out again.
 
+use std::time::{Duration, Instant};
+
 use common::stage::Stage;
+use futures_util::future::join_all;
 use image::ImageFormat;
 use serde_json::{Value, json};
-use testing::pictures;
+use testing::{pictures, servers::eventually};
 
 use crate::{
     batches::{create, ended},
     harness::Harness,
     support::{
-        origin::{Origin, Page, ok, tagged},
+        origin::{Origin, Page, ok, status, tagged, with_headers},
         reply::Reply,
-        worker::Behaviour,
+        worker::{Behaviour, MODEL},
     },
 };
 
 pub async fn cached(origin: &Origin, behaviour: Behaviour) -> Harness {
+    cached_with(origin, &[], behaviour).await
+}
+
+async fn cached_with(origin: &Origin, more: &[&str], behaviour: Behaviour) -> Harness {
     let args = [
         "--cache",
         "on",
@@ -24,7 +31,25 @@ pub async fn cached(origin: &Origin, behaviour: Behaviour) -> Harness {
         "--fetch-ports",
         origin.port(),
     ];
-    Harness::with(&args, behaviour).await
+    Harness::with(&[&args, more].concat(), behaviour).await
+}
+
+/// A photo that comes after so many milliseconds.
+async fn slow_photo(late_ms: u64) -> Origin {
+    let Page::Bytes(bytes) = ok(&pictures::photo(320, 240)) else {
+        panic!("a page of bytes")
+    };
+    let slow = Page::Late(Duration::from_millis(late_ms), bytes);
+    Origin::start([("/a.jpg", slow)]).await
+}
+
+/// What is told later of the request that was answered so.
+async fn record_of(api: &Harness, reply: &Reply) -> Value {
+    let path = format!("/v1/requests/{}", reply.header("x-request-id"));
+    let kept = eventually("the record is kept", async || {
+        Some(api.get(&path).await).filter(|record| record.status == 200)
+    });
+    kept.await.json
 }
 
 async fn photos() -> Origin {
@@ -156,6 +181,58 @@ async fn many_who_ask_for_one_new_photo_cause_one_download_and_one_job() {
 }
 
 #[tokio::test]
+async fn those_who_wait_share_an_answer_that_is_kept_for_nobody() {
+    let origin = slow_photo(300).await;
+    let args = ["--shed-captions", "always"];
+    let api = cached_with(&origin, &args, Behaviour::Slow(100)).await;
+    let body = json!({"image": {"url": origin.url("/a.jpg")}, "explain": true});
+    let replies = join_all((0..60).map(|_| api.post_json(body.clone()))).await;
+    let mut leaders = 0;
+    for reply in &replies {
+        assert_eq!(reply.status, 200, "{}", reply.json);
+        assert_eq!(reply.json["caption"]["status"], "skipped_overload");
+        let timings = &reply.json["timings_ms"];
+        match reply.json["explain"]["flight"].as_str() {
+            Some("leader") => leaders += 1,
+            Some("follower") => {
+                // Its wait is named, and is not the time that its answer took to write.
+                assert!(timings["lookup"].as_f64() > Some(100.0), "{timings}");
+                assert!(timings["result"].as_f64() < Some(100.0), "{timings}");
+                assert_eq!(reply.json["explain"]["url"], origin.url("/a.jpg"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((leaders, origin.hits()), (1, 1));
+    let later = api.post_json(body).await;
+    assert_eq!(later.json.get("cached"), None, "{}", later.json);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn the_time_of_the_one_who_works_is_told_to_nobody_else() {
+    // A host that has had less than a fifth of its time is not blamed; one that has had more is.
+    for (first_byte_ms, status, code) in [
+        ("20000", 504, "deadline_exceeded"),
+        ("1500", 422, "source_timeout"),
+    ] {
+        let origin = slow_photo(1_000).await;
+        let args = ["--fetch-first-byte-timeout-ms", first_byte_ms];
+        let api = cached_with(&origin, &args, Behaviour::Answer).await;
+        let url = origin.url("/a.jpg");
+        let hurried = json!({"image": {"url": url}, "timeout_ms": 400});
+        let (hurried, patient) = tokio::join!(api.post_json(hurried), async {
+            origin.until_hit(1).await;
+            api.post_url(&url).await
+        });
+        hurried.is_problem(status, code);
+        assert_eq!(hurried.json["stage"], Stage::Fetch.name());
+        assert_eq!(patient.status, 200, "{}", patient.json);
+        api.finish().await;
+    }
+}
+
+#[tokio::test]
 async fn a_fault_of_the_image_is_told_to_all_and_kept_for_nobody() {
     let origin = photos().await;
     let api = cached(&origin, Behaviour::Answer).await;
@@ -165,11 +242,23 @@ async fn a_fault_of_the_image_is_told_to_all_and_kept_for_nobody() {
         reply.is_problem(422, "source_http_error");
     }
     assert_eq!(origin.hits(), 1, "a dead link is known for a moment");
+    let known = api.post_url(&url).await;
+    known.is_problem(422, "source_http_error");
+    assert_eq!(known.header("cache-status"), "tagfleet; hit; detail=url");
+    let record = record_of(&api, &known).await;
+    assert_eq!(record["cached"], "url");
+    assert_eq!(record["url"], url.as_str());
+    let stages = record["stages"].as_array().expect("stages");
+    assert!(
+        stages.iter().all(|it| it["stage"] != Stage::Fetch.name()),
+        "{record}"
+    );
     api.finish().await;
 }
 
 const NO_CACHE: &str = "ETag: \"one\"\r\nCache-Control: no-cache\r\n";
 const NO_STORE: &str = "ETag: \"one\"\r\nCache-Control: no-store\r\n";
+const NO_TIME: &str = "Cache-Control: max-age=0\r\n";
 const AN_HOUR: &str = "Cache-Control: public, max-age=3600\r\n";
 
 /// Hosts that say different things of the same photo.
@@ -178,6 +267,7 @@ async fn hosts_that_say() -> Origin {
     Origin::start([
         ("/no-cache.jpg", tagged("\"one\"", NO_CACHE, &photo)),
         ("/no-store.jpg", tagged("\"one\"", NO_STORE, &photo)),
+        ("/no-time.jpg", with_headers(NO_TIME, &photo)),
         ("/an-hour.jpg", tagged("\"one\"", AN_HOUR, &photo)),
     ])
     .await
@@ -197,6 +287,64 @@ async fn a_host_is_asked_whether_a_photo_has_changed() {
     assert!(!heads[0].contains("if-none-match"), "{}", heads[0]);
     assert!(heads[1].contains("if-none-match: \"one\""), "{}", heads[1]);
     assert_eq!(api.worker.jobs.lock().unwrap().len(), 1);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_what_nobody_may_keep() {
+    let origin = hosts_that_say().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    for path in ["/no-store.jpg", "/no-cache.jpg", "/no-time.jpg"] {
+        let url = origin.url(path);
+        api.post_url(&url).await;
+        let begun = Instant::now();
+        for _ in 0..2 {
+            assert_eq!(api.post_url(&url).await.status, 200);
+        }
+        // A claim that nobody ends lasts for 2 s.
+        let took = begun.elapsed();
+        assert!(took < Duration::from_millis(1_500), "{path}: {took:?}");
+    }
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_host_that_wants_to_be_asked_is_asked_however_little_it_says_then() {
+    let photo = pictures::photo(320, 240);
+    let Page::Bytes(bytes) = with_headers(NO_CACHE, &photo) else {
+        panic!("a page of bytes")
+    };
+    let silent = Page::Unless {
+        known: "\"one\"",
+        headers: "",
+        bytes,
+    };
+    let origin = Origin::start([("/a.jpg", silent)]).await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let url = origin.url("/a.jpg");
+    found_by(&api.post_url(&url).await, None);
+    for asked in 2..5 {
+        found_by(&api.post_url(&url).await, Some("url"));
+        assert_eq!(origin.hits(), asked);
+    }
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_redirect_that_is_asked_each_time_hides_nothing_behind_it() {
+    let photo = pictures::photo(320, 240);
+    let moved = status(302, "Location: /b.jpg\r\nCache-Control: no-cache\r\n");
+    let origin = Origin::start([
+        ("/a.jpg", Page::Bytes(moved)),
+        ("/b.jpg", tagged("\"one\"", "ETag: \"one\"\r\n", &photo)),
+    ])
+    .await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let url = origin.url("/a.jpg");
+    found_by(&api.post_url(&url).await, None);
+    found_by(&api.post_url(&url).await, Some("url"));
+    assert_eq!(origin.hits(), 4);
+    found_by(&api.post_url(&origin.url("/b.jpg")).await, Some("bytes"));
     api.finish().await;
 }
 
@@ -252,7 +400,9 @@ async fn a_client_that_has_the_answer_is_told_so() {
     let reply = ask(&known, json!({})).await;
     assert_eq!(reply.status(), 304);
     assert_eq!(reply.headers()["etag"], etag);
-    assert_eq!(reply.bytes().await.expect("a body").len(), 0);
+    let reply = Reply::read(reply).await;
+    assert_eq!(reply.json, "");
+    assert_eq!(record_of(&api, &reply).await["status"], 304);
     let another_question = ask(&etag, json!({"limit": 2})).await;
     assert_eq!(another_question.status(), 200);
     assert_ne!(another_question.headers()["etag"], etag);
@@ -294,6 +444,65 @@ async fn a_request_that_is_sent_again_is_answered_as_before() {
     post_with_key(&api, &"x".repeat(256), &body)
         .await
         .is_problem(400, "invalid_request");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_names_one_request_also_while_that_is_worked_on() {
+    let origin = photos().await;
+    let mut api = cached(&origin, Behaviour::Slow(300)).await;
+    let bases = [api.base.clone(), api.beside().await];
+    let body = |name: &str| json!({"image": {"url": origin.url(name)}});
+    let [one, other] = ["/a.jpg", "/other.jpg"].map(body);
+    let begun = post_with_key(&api, "one", &one);
+    let others = async {
+        origin.until_hit(1).await;
+        let posts = bases
+            .iter()
+            .map(|base| post_with_key_at(base, &api, "one", &other));
+        join_all(posts).await
+    };
+    let (first, others) = tokio::join!(begun, others);
+    found_by(&first, None);
+    for reply in others {
+        reply.is_problem(422, "idempotency_mismatch");
+    }
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_stands_for_an_answer_whatever_that_lacks() {
+    let origin = photos().await;
+    let args = ["--shed-captions", "always"];
+    let api = cached_with(&origin, &args, Behaviour::Answer).await;
+    let body = json!({"image": {"url": origin.url("/a.jpg")}});
+    found_by(&post_with_key(&api, "one", &body).await, None);
+    found_by(&post_with_key(&api, "one", &body).await, Some("key"));
+    let other = json!({"image": {"url": origin.url("/other.jpg")}});
+    post_with_key(&api, "one", &other)
+        .await
+        .is_problem(422, "idempotency_mismatch");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_replay_is_named_as_the_first_answer_was() {
+    let origin = photos().await;
+    let api = cached(&origin, Behaviour::Answer).await;
+    let body = json!({"image": {"url": origin.url("/a.jpg")}});
+    let first = post_with_key(&api, "one", &body).await;
+    let again = post_with_key(&api, "one", &body).await;
+    found_by(&again, Some("key"));
+    assert!(again.json["timings_ms"]["lookup"].is_number());
+    for name in ["etag", "cache-control"] {
+        assert!(!first.header(name).is_empty(), "{name}");
+        assert_eq!(first.header(name), again.header(name));
+    }
+    // To name what is meant anyway makes no other request.
+    let mut named = body.clone();
+    named["model"] = json!(MODEL);
+    named["language"] = json!("en");
+    found_by(&post_with_key(&api, "one", &named).await, Some("key"));
     api.finish().await;
 }
 

@@ -6,6 +6,60 @@ use testing::pictures;
 use crate::{harness::Harness, support::worker::MODEL};
 
 #[tokio::test]
+async fn every_route_that_wants_a_key_says_what_may_be_wrong_with_it() {
+    let api = Harness::start().await;
+    let document = api.get("/openapi.json").await.json;
+    let paths = document["paths"].as_object().expect("paths");
+    let mut keyed = 0;
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().expect("methods") {
+            if operation["security"].is_null() {
+                continue;
+            }
+            keyed += 1;
+            for status in ["401", "429"] {
+                let told = &operation["responses"][status];
+                assert!(told.is_object(), "{method} {path}: {status}");
+            }
+            let params = operation["parameters"].as_array();
+            let mut keys = params.into_iter().flatten();
+            if let Some(key) = keys.find(|it| it["name"] == "idempotency-key") {
+                assert_eq!(key["schema"]["maxLength"], 255, "{method} {path}");
+            }
+        }
+    }
+    assert!(keyed > 10, "{keyed}");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn beside_a_json_body_options_in_the_query_are_refused() {
+    let api = Harness::start().await;
+    let image = json!({"image": {"content": "aGVsbG8="}});
+    let phrase = json!({"phrase": "a cat"});
+    let list = json!({"items": []});
+    for (path, body, told) in [
+        ("/v1/tags?limit=1", &image, "`limit` stands in the query"),
+        ("/v1/tags?cache=no-store", &image, "`cache` stands in"),
+        ("/v1/tags?explain=1&lmit=1", &image, "but for `explain`"),
+        (
+            "/v1/tags?explain=yes",
+            &image,
+            "explain must be true or false",
+        ),
+        ("/v1/search/tags?limit=1", &phrase, "`limit` stands in"),
+        ("/v1/batches?features=tags", &list, "`features` stands in"),
+    ] {
+        let body = body.to_string().into_bytes();
+        let reply = api.post_raw(path, "application/json", body).await;
+        reply.is_problem(400, "invalid_request");
+        let detail = reply.json["detail"].as_str().expect("text");
+        assert!(detail.contains(told), "{path}: {detail}");
+    }
+    api.finish().await;
+}
+
+#[tokio::test]
 async fn the_document_is_openapi_3_1_and_lists_the_routes() {
     let api = Harness::start().await;
     let document = api.get("/openapi.json").await.json;

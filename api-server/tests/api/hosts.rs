@@ -197,7 +197,7 @@ async fn callers_in_a_hurry_do_not_close_a_host_to_others() {
     for _ in 0..4 {
         api.post_json(hurried.clone())
             .await
-            .is_problem(422, "source_timeout");
+            .is_problem(504, "deadline_exceeded");
     }
     assert_eq!(api.post_url(&origin.url("/cat.jpg")).await.status, 200);
     // Others have waited long enough to know.

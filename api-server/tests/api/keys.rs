@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use identity::NewKey;
 use tempfile::TempDir;
-use testing::{pictures::photo, servers::PATIENCE};
+use testing::{
+    pictures::photo,
+    servers::{PATIENCE, eventually},
+};
 
 use crate::{
     harness::Harness,
@@ -128,11 +131,48 @@ async fn what_says_nothing_of_pictures_needs_no_key() {
     api.finish().await;
 }
 
+/// In seconds and in milliseconds.
+#[track_caller]
+fn tells_one_wait(reply: &Reply) {
+    let told = |name| reply.header(name).parse::<u64>().expect("a number");
+    let ms = told("retry-after-ms");
+    assert_eq!(told("retry-after"), ms.div_ceil(1_000), "{ms}");
+    assert!(ms > 1_000, "{ms}");
+}
+
+#[tokio::test]
+async fn images_are_counted_that_are_worked_on_and_are_so_many_a_day() {
+    let key = NewKey::random("shop", 1000.0, None).unwrap();
+    let tenant = "[[tenant]]\nname = \"shop\"\nimages_per_day = 2\n";
+    let file = KeyFile::new(&format!("{}\n{tenant}", key.entry));
+    let path = file.path();
+    let args = ["--api-keys", path.to_str().unwrap(), "--cache", "on"];
+    let api = Harness::with(&args, Behaviour::Answer).await;
+    let post = async |kind: &str, body: Vec<u8>| {
+        let request = api.client.post(api.url("/v1/tags"));
+        let request = request.header("content-type", kind).bearer_auth(&key.key);
+        Reply::read(request.body(body).send().await.unwrap()).await
+    };
+    for _ in 0..3 {
+        let refused = post("application/json", b"{}".to_vec()).await;
+        refused.is_problem(400, "invalid_request");
+    }
+    for side in [64, 65] {
+        let good = post("image/jpeg", photo(side, side)).await;
+        assert_eq!(good.status, 200, "{}", good.json);
+    }
+    let refused = post("image/jpeg", photo(66, 66)).await;
+    refused.is_problem(429, "quota_exceeded");
+    tells_one_wait(&refused);
+    api.finish().await;
+}
+
 #[tokio::test]
 async fn a_key_that_asks_too_often_gets_429_and_others_do_not() {
     let hasty = NewKey::random("a", 0.1, Some(2)).unwrap();
     let calm = NewKey::random("b", 0.1, Some(2)).unwrap();
-    let file = KeyFile::new(&(hasty.entry.clone() + &calm.entry));
+    let look = NewKey::random("a", 50.0, None).unwrap();
+    let file = KeyFile::new(&[&*hasty.entry, &calm.entry, &look.entry].concat());
     let api = file.serve().await;
     let statuses = [
         tag_with(&api, &hasty).await.status,
@@ -148,6 +188,16 @@ async fn a_key_that_asks_too_often_gets_429_and_others_do_not() {
         reply.header("ratelimit"),
         format!(r#""default";r=0;t={wait}"#)
     );
+    tells_one_wait(&reply);
+    // The id of a problem tells what became of the request, to its own tenant.
+    let path = format!("/v1/requests/{}", reply.header("x-request-id"));
+    let record = eventually("the record is kept", async || {
+        let asked = api.client.get(api.url(&path)).bearer_auth(&look.key);
+        let record = Reply::read(asked.send().await.unwrap()).await;
+        (record.status == 200).then_some(record.json)
+    })
+    .await;
+    assert_eq!(record["code"], "rate_limited");
     assert_eq!(reply.header("ratelimit-policy"), r#""default";q=2;w=20"#);
     assert_eq!(tag_with(&api, &calm).await.status, 200);
     api.finish().await;

@@ -161,7 +161,8 @@ async fn items_of_a_json_body_follow_the_same_rules() {
         {"id": "same", "url": good},
         {"id": "same", "url": good},
     ]});
-    let reply = post(&api, "", "application/json", body.to_string()).await;
+    let body = body.to_string().into_bytes();
+    let reply = api.post_raw("/v1/batches", "application/json", body).await;
     let batch = completed(&api, &reply).await;
     assert_eq!(batch["request_counts"], counts(5, 4, 1));
     let warnings = batch["warnings"].to_string();
@@ -233,8 +234,10 @@ async fn an_array_of_objects_is_a_list_whatever_it_is_called() {
         cut.json
     );
     let body = json!({"features": ["tags"], "items": [album.url("good-0"), rows[1]]});
-    let marked = format!("\u{feff}{body}");
-    let reply = post(&api, "", "application/json", marked).await;
+    let marked = format!("\u{feff}{body}").into_bytes();
+    let reply = api
+        .post_raw("/v1/batches", "application/json", marked)
+        .await;
     let batch = completed(&api, &reply).await;
     assert_eq!(batch["request_counts"], counts(2, 2, 0));
     api.finish().await;

@@ -54,6 +54,10 @@ async fn a_clients_trace_shows_api_broker_worker_and_batch() {
     ] {
         assert_eq!(named(&spans, name).service, service, "{name}");
     }
+    for name in ["send tagging", "process tagging"] {
+        let system = named(&spans, name).attribute("messaging.system");
+        assert_eq!(system.as_deref(), Some("memory"));
+    }
     let infer = named(&spans, "infer");
     let closed = infer.attribute("tagfleet.batch.closed");
     assert_eq!(closed.as_deref(), Some("idle"));

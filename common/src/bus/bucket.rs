@@ -9,6 +9,8 @@ pub struct Bucket {
     /// Between two, microseconds; at least 1.
     pub every_us: u64,
     pub burst: u32,
+    /// Whether it is filled as each day begins (UTC), and never in between.
+    pub is_daily: bool,
 }
 
 /// What was taken out of a bucket.
@@ -26,27 +28,66 @@ pub struct Taken {
 /// A taker gets no more than a part of what is left, but for the last ones: many servers take from one bucket, and what one
 /// of them does not use is lost to the others.
 const SHARE: u64 = 4;
+const DAY_US: u64 = 86_400_000_000;
 
 impl Bucket {
+    /// Returns so many a day, at whatever hours.
+    pub fn daily(most: u32) -> Self {
+        Self {
+            every_us: 1,
+            burst: most,
+            is_daily: true,
+        }
+    }
+
+    /// Returns the time that a bucket goes by. A day's stands still until the next one begins, so nothing comes back before.
+    pub fn time_us(&self, now_us: u64) -> u64 {
+        match self.is_daily {
+            true => now_us - now_us % DAY_US,
+            false => now_us,
+        }
+    }
+
+    /// Returns when what is kept of the bucket is of no use any more.
+    pub fn ends_us(&self, full_at_us: u64, now_us: u64) -> u64 {
+        match self.is_daily {
+            true => self.time_us(now_us) + DAY_US,
+            false => full_at_us,
+        }
+    }
+
+    /// Returns under what the bucket is kept. Each day has its own, whatever a clock says that is a moment late.
+    pub fn name(&self, key: &str, now_us: u64) -> String {
+        match self.is_daily {
+            true => format!("{key}:{}", now_us / DAY_US),
+            false => key.to_owned(),
+        }
+    }
+
     /// Takes `most` at the most. `full_at_us`: what is kept of the bucket.
     pub fn take(&self, full_at_us: &mut u64, now_us: u64, most: u32) -> Taken {
         let taken = self.granted(*full_at_us, now_us, most);
         if taken.granted > 0 {
-            *full_at_us = (*full_at_us).max(now_us) + self.cost_us(taken.granted);
+            *full_at_us = (*full_at_us).max(self.time_us(now_us)) + self.cost_us(taken.granted);
         }
         taken
     }
 
     /// Returns what somebody gets who asks for `most`, and changes nothing.
     pub fn granted(&self, full_at_us: u64, now_us: u64, most: u32) -> Taken {
-        let full_at = full_at_us.max(now_us);
-        let spare_us = (now_us + self.span_us()).saturating_sub(full_at);
+        let time_us = self.time_us(now_us);
+        let full_at = full_at_us.max(time_us);
+        let spare_us = (time_us + self.span_us()).saturating_sub(full_at);
         let room = spare_us / self.every_us;
         let granted = u64::from(most).min(room.div_ceil(SHARE)) as u32;
-        let one_more_at = (full_at + self.cost_us(granted + 1)).saturating_sub(self.span_us());
+        let left = room as u32 - granted;
+        let one_more_at = match self.is_daily && left == 0 {
+            true => time_us + DAY_US,
+            false => (full_at + self.cost_us(granted + 1)).saturating_sub(self.span_us()),
+        };
         Taken {
             granted,
-            left: room as u32 - granted,
+            left,
             wait: Duration::from_micros(one_more_at.saturating_sub(now_us)),
         }
     }
@@ -69,6 +110,7 @@ mod tests {
     const BUCKET: Bucket = Bucket {
         every_us: 1_000,
         burst: 100,
+        is_daily: false,
     };
 
     fn all_of(bucket: &Bucket, full_at_us: &mut u64, now_us: u64) -> u32 {
@@ -87,6 +129,20 @@ mod tests {
         assert_eq!(all_of(&BUCKET, &mut full_at_us, start + 999), 0);
         assert_eq!(all_of(&BUCKET, &mut full_at_us, start + 10_500), 10);
         assert_eq!(all_of(&BUCKET, &mut full_at_us, start + 10_000_000), 100);
+    }
+
+    #[test]
+    fn a_day_has_so_many_however_they_are_spread_over_it() {
+        let bucket = Bucket::daily(100);
+        let mut full_at_us = 0;
+        let day = 20_000 * DAY_US;
+        assert_eq!(all_of(&bucket, &mut full_at_us, day), 100);
+        let noon = day + DAY_US / 2;
+        assert_eq!(all_of(&bucket, &mut full_at_us, noon), 0);
+        let refused = bucket.take(&mut full_at_us, noon, 1);
+        assert_eq!(refused.wait, Duration::from_secs(43_200));
+        assert_eq!(all_of(&bucket, &mut full_at_us, day + DAY_US), 100);
+        assert_ne!(bucket.name("a", noon), bucket.name("a", day + DAY_US));
     }
 
     #[test]

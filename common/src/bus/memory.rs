@@ -211,7 +211,7 @@ impl Memory {
         if buckets.len() >= BUCKETS_KEPT {
             buckets.retain(|_, full_at_us| *full_at_us > now_us);
         }
-        let full_at_us = buckets.entry(key.to_owned()).or_default();
+        let full_at_us = buckets.entry(bucket.name(key, now_us)).or_default();
         bucket.take(full_at_us, now_us, most)
     }
 

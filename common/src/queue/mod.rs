@@ -101,6 +101,14 @@ impl Queue {
         })
     }
 
+    /// Returns what carries its messages, as OpenTelemetry calls it.
+    pub fn system(&self) -> &'static str {
+        match &self.backend {
+            Backend::Memory(_) => "memory",
+            Backend::Rabbit(_) => "rabbitmq",
+        }
+    }
+
     /// Returns the queues of one model alone, for those that serve it. They are opened once.
     pub async fn of_model(&self, model: &str) -> Result<Self, QueueError> {
         self.models.open(model).await

@@ -16,28 +16,8 @@ use crate::Digest;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum UrlEntry {
     File(Copy),
-    /// Nothing that another try would bring until then, seconds since 1970. Memory keeps every entry as long as any.
-    Nothing {
-        fault: Fault,
-        until_s: u64,
-    },
-}
-
-impl UrlEntry {
-    pub fn nothing(fault: &Fault, time: Duration) -> Self {
-        Self::Nothing {
-            fault: fault.clone(),
-            until_s: now_s().saturating_add(time.as_secs()),
-        }
-    }
-
-    /// Returns the fault that is still true.
-    pub fn fault(&self) -> Option<&Fault> {
-        match self {
-            Self::Nothing { fault, until_s } if now_s() < *until_s => Some(fault),
-            Self::Nothing { .. } | Self::File(_) => None,
-        }
-    }
+    /// Nothing that another try would bring for as long as this is kept.
+    Nothing(Fault),
 }
 
 /// The file that lay at a URL.
@@ -56,6 +36,9 @@ pub struct Validators {
     pub url: String,
     pub etag: Option<String>,
     pub last_modified: Option<String>,
+    /// What it said of keeping the file, by header field; it holds until the origin says something else.
+    #[serde(default)]
+    pub sayings: Vec<(String, String)>,
 }
 
 impl Copy {
@@ -95,6 +78,11 @@ impl Answered {
             tagged,
             kept_s: now_s(),
         }
+    }
+
+    /// Returns the same answer for another file that became the same tile. It is no younger for that.
+    pub fn of_copy(self, facts: Facts) -> Self {
+        Self { facts, ..self }
     }
 
     pub fn age(&self) -> Duration {

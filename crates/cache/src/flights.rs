@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
-use common::{backoff::Pauses, bus::Bus, fault::Fault};
+use common::{backoff::Pauses, bus::Bus};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
 
-use crate::{Answered, Digest, metrics};
+use crate::Digest;
 
 /// How long a claim outlives its holder.
 const CLAIM: Duration = Duration::from_secs(2);
@@ -23,33 +23,45 @@ const RENEWED_EVERY: Duration = Duration::from_millis(600);
 /// Between two looks whether another server has landed.
 const LOOK_AGAIN: Pauses = Pauses::doubling(Duration::from_millis(20), Duration::from_millis(160));
 
-/// What became of a flight: whatever is true of the image is true for all who ask.
-pub type Landed = Result<Answered, Fault>;
+/// Where those who wait hear what a flight came to.
+type Landing<T> = watch::Receiver<Option<T>>;
 
+/// `T`: what is told to those who wait.
 #[derive(Clone, Debug)]
-pub struct Flights {
+pub struct Flights<T> {
     bus: Bus,
-    under_way: Arc<Mutex<HashMap<Digest, watch::Receiver<Option<Landed>>>>>,
+    under_way: Arc<Mutex<HashMap<Digest, Landing<T>>>>,
 }
 
 /// Whether to work it out, or to wait.
 #[derive(Debug)]
-pub enum Flight {
-    Lead(Lead),
+pub enum Flight<T: Clone> {
+    Lead(Lead<T>),
     /// Nothing where the leader gave up: one of those who waited shall lead.
-    Follow(watch::Receiver<Option<Landed>>),
+    Follow(Landing<T>),
 }
 
 /// The right to work an answer out for all others. Dropped, it leaves that to the next one.
 #[derive(Debug)]
-pub struct Lead {
-    flights: Flights,
+pub struct Lead<T: Clone> {
+    flights: Flights<T>,
     key: Digest,
-    tell: watch::Sender<Option<Landed>>,
+    tell: watch::Sender<Option<T>>,
     claimed: bool,
 }
 
-impl Flights {
+/// Whether a leader may work for the fleet.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Claim<T> {
+    /// It may, and nobody else does.
+    Mine,
+    /// It need not: this is what another server came to.
+    Found(T),
+    /// Another server was still at work when the time was over.
+    TimeOver,
+}
+
+impl<T: Clone> Flights<T> {
     pub fn new(bus: Bus) -> Self {
         Self {
             bus,
@@ -58,15 +70,13 @@ impl Flights {
     }
 
     /// Joins the flight of this process for `key`, or begins one.
-    pub fn join(&self, key: Digest) -> Flight {
+    pub fn join(&self, key: Digest) -> Flight<T> {
         let mut under_way = self.under_way();
         if let Some(landing) = under_way.get(&key) {
-            metrics::flight("follower");
             return Flight::Follow(landing.clone());
         }
         let (tell, landing) = watch::channel(None);
         under_way.insert(key, landing);
-        metrics::flight("leader");
         Flight::Lead(Lead {
             flights: self.clone(),
             key,
@@ -84,7 +94,7 @@ impl Flights {
         self.len() == 0
     }
 
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Digest, watch::Receiver<Option<Landed>>>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Digest, Landing<T>>> {
         self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -92,49 +102,44 @@ impl Flights {
 }
 
 /// Waits for a flight that others lead. Nothing where its leader gave up.
-pub async fn landing(mut landing: watch::Receiver<Option<Landed>>) -> Option<Landed> {
+pub async fn landing<T: Clone>(mut landing: Landing<T>) -> Option<T> {
     let landed = landing.wait_for(Option::is_some).await.ok()?;
     landed.clone()
 }
 
-impl Lead {
+impl<T: Clone> Lead<T> {
     /// Waits until this process may work for the fleet, or `found` finds what another one came to.
     ///
+    /// Whoever gets the claim looks once more: the holder before may have kept its answer and left since the last look.
     /// Without the bus everyone works for himself: a claim saves work, and guarantees nothing.
-    pub async fn claim<F, Found>(&mut self, until: Instant, found: F) -> Option<Landed>
+    pub async fn claim<F, Found>(&mut self, until: Instant, found: F) -> Claim<T>
     where
         F: Fn() -> Found,
-        Found: Future<Output = Option<Landed>>,
+        Found: Future<Output = Option<T>>,
     {
         let mut looks = 0;
         loop {
             match self.flights.bus.claim(&self.name(), CLAIM).await {
-                Ok(false) => {}
-                Ok(true) => {
-                    self.claimed = true;
-                    // The holder before may have landed since the last look.
-                    return if looks > 0 { found().await } else { None };
-                }
-                Err(_) => return None,
+                Ok(is_free) => self.claimed = is_free,
+                Err(_) => return Claim::Mine,
             }
-            looks += 1;
-            sleep(
-                LOOK_AGAIN
-                    .after(looks)
-                    .min(until.saturating_duration_since(Instant::now())),
-            )
-            .await;
             if let Some(landed) = found().await {
-                return Some(landed);
+                return Claim::Found(landed);
+            }
+            if self.claimed {
+                return Claim::Mine;
             }
             if Instant::now() >= until {
-                return None;
+                return Claim::TimeOver;
             }
+            looks += 1;
+            let left = until.saturating_duration_since(Instant::now());
+            sleep(LOOK_AGAIN.after(looks).min(left)).await;
         }
     }
 
     /// Keeps the claim while `work` goes on.
-    pub async fn keep<T>(&self, work: impl Future<Output = T>) -> T {
+    pub async fn keep<Done>(&self, work: impl Future<Output = Done>) -> Done {
         tokio::pin!(work);
         loop {
             tokio::select! {
@@ -151,15 +156,14 @@ impl Lead {
         }
     }
 
-    /// Tells everyone who waits.
+    /// Tells everyone who waits, here and, by the end of the claim, elsewhere.
     ///
-    /// The claim on a good answer runs out by itself: a server that looked just before the answer was kept, and claims
-    /// just after, would work it out once more.
-    pub async fn land(mut self, landed: Landed) {
-        let kept = landed.is_ok();
+    /// The claim ends with the flight, well or not: others would wait for what they may not find, where nothing of the
+    /// answer may be kept.
+    pub async fn land(mut self, landed: T) {
         self.flights.under_way().remove(&self.key);
         self.tell.send_replace(Some(landed));
-        if std::mem::take(&mut self.claimed) && !kept {
+        if std::mem::take(&mut self.claimed) {
             let _ = self.flights.bus.release(&self.name()).await;
         }
     }
@@ -169,7 +173,7 @@ impl Lead {
     }
 }
 
-impl Drop for Lead {
+impl<T: Clone> Drop for Lead<T> {
     fn drop(&mut self) {
         let mut under_way = self.flights.under_way();
         // Once landed, the next flight for the same key may be under way already.

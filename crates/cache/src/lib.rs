@@ -18,17 +18,15 @@ use std::time::Duration;
 use common::{
     bus::{Bus, BusError},
     fault::Fault,
-    image::Facts,
-    wire::Tagged,
 };
 
 pub use config::{Bulk, CacheConfig, Isolation};
 pub use entry::{Answered, Copy, Validators, is_complete, is_dead};
-pub use flights::{Flight, Flights, Landed, Lead, landing};
+pub use flights::{Claim, Flight, Flights, Lead, landing};
 pub use key::{AnswerKey, Digest, Scope};
 pub use layers::InMemory;
-pub use metrics::describe as describe_metrics;
-pub use replays::{First, Replay, Replays};
+pub use metrics::{Role, describe as describe_metrics};
+pub use replays::{First, Replay, Replayed, Replays};
 
 use entry::UrlEntry;
 use key::Clearings;
@@ -56,12 +54,15 @@ impl Layer {
     }
 }
 
+/// What a flight for an image came to. Whatever is true of the image is true for all who ask.
+pub type Landed = Result<Answered, Fault>;
+
 /// The cache of results, in this process's memory before the fleet's.
 #[derive(Clone, Debug)]
 pub struct Cache {
     layers: Layers,
     /// One for each image that nobody has an answer for yet.
-    pub flights: Flights,
+    pub flights: Flights<Landed>,
     clearings: Clearings,
     isolation: Isolation,
     ttl: Duration,
@@ -84,6 +85,17 @@ pub enum AtUrl {
         answered: Answered,
     },
     Unknown,
+}
+
+impl AtUrl {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Answered(_) => "hit",
+            Self::Dead(_) => "dead",
+            Self::Stale { .. } => "stale",
+            Self::Unknown => "miss",
+        }
+    }
 }
 
 impl Cache {
@@ -148,23 +160,30 @@ impl Cache {
 
     /// Returns what is known of a URL.
     pub async fn at_url(&self, key: &AnswerKey, url: Digest) -> AtUrl {
-        let lying: Option<UrlEntry> = self.layers.get(url).await;
-        let fault = lying.as_ref().and_then(UrlEntry::fault).cloned();
-        let (known, outcome) = match (fault, lying) {
-            (Some(fault), _) => (AtUrl::Dead(fault), "dead"),
-            (None, Some(UrlEntry::File(copy))) => self.answered(key, copy).await,
-            (None, _) => (AtUrl::Unknown, "miss"),
-        };
-        metrics::looked(Layer::Url, outcome);
+        let known = self.look_at_url(key, url).await;
+        metrics::looked(Layer::Url, known.outcome());
+        if let AtUrl::Answered(answered) = &known {
+            metrics::hit_age(answered.age());
+        }
         known
     }
 
-    async fn answered(&self, key: &AnswerKey, copy: Copy) -> (AtUrl, &'static str) {
-        match self.by_bytes(key, copy.bytes).await {
+    /// The same for who has looked before, which is counted once.
+    pub async fn look_at_url(&self, key: &AnswerKey, url: Digest) -> AtUrl {
+        match self.layers.get(url).await {
+            Some(UrlEntry::Nothing(fault)) => AtUrl::Dead(fault),
+            Some(UrlEntry::File(copy)) => self.answered(key, copy).await,
+            None => AtUrl::Unknown,
+        }
+    }
+
+    async fn answered(&self, key: &AnswerKey, copy: Copy) -> AtUrl {
+        let answered: Option<Answered> = self.layers.get(key.of_bytes(copy.bytes)).await;
+        match answered {
             // Another question about a file that is known, or one whose answer is gone.
-            None => (AtUrl::Unknown, "miss"),
-            Some(answered) if copy.is_fresh() => (AtUrl::Answered(answered), "hit"),
-            Some(answered) => (AtUrl::Stale { copy, answered }, "stale"),
+            None => AtUrl::Unknown,
+            Some(answered) if copy.is_fresh() => AtUrl::Answered(answered),
+            Some(answered) => AtUrl::Stale { copy, answered },
         }
     }
 
@@ -188,9 +207,9 @@ impl Cache {
 
     /// Keeps for a moment that a URL leads nowhere.
     pub async fn keep_dead(&self, url: Digest, fault: &Fault) {
-        if is_dead(fault) && !self.dead_ttl.is_zero() {
-            let lying = UrlEntry::nothing(fault, self.dead_ttl);
-            self.layers.put(url, &lying, self.dead_ttl).await;
+        if is_dead(fault) {
+            let nothing = UrlEntry::Nothing(fault.clone());
+            self.layers.put(url, &nothing, self.dead_ttl).await;
         }
     }
 
@@ -226,20 +245,19 @@ impl Cache {
         }
     }
 
-    /// Keeps an answer for a file, and for its tile where there is one.
+    /// Keeps an answer for a file, and for its tile where there is one, until it is as old as an answer may be.
     pub async fn keep(
         &self,
         key: &AnswerKey,
         bytes: Digest,
         tile: Option<Digest>,
-        facts: Facts,
-        tagged: Tagged,
+        answered: &Answered,
     ) {
-        let answered = Answered::new(facts, tagged);
-        let by_bytes = self.layers.put(key.of_bytes(bytes), &answered, self.ttl);
+        let ttl = self.ttl.saturating_sub(answered.age());
+        let by_bytes = self.layers.put(key.of_bytes(bytes), answered, ttl);
         match tile {
             Some(tile) => {
-                let by_tile = self.layers.put(key.of_tile(tile), &bytes, self.ttl);
+                let by_tile = self.layers.put(key.of_tile(tile), &bytes, ttl);
                 tokio::join!(by_bytes, by_tile);
             }
             None => by_bytes.await,

@@ -22,7 +22,7 @@ pub fn describe() {
     );
     describe_counter!(
         FLIGHTS,
-        "Images that nobody had an answer for yet, by role: worked out here (leader), or waited for (follower)"
+        "Requests for an image that nobody had an answer for yet, by role: worked it out (leader), or waited for another one (follower)"
     );
 }
 
@@ -38,6 +38,23 @@ pub fn hit_age(age: Duration) {
     histogram!(HIT_AGE).record(age);
 }
 
-pub fn flight(role: &'static str) {
-    counter!(FLIGHTS, "role" => role).increment(1);
+/// What a request did about an image that nobody had an answer for yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Leader,
+    Follower,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Leader => "leader",
+            Self::Follower => "follower",
+        }
+    }
+
+    /// Counts a request.
+    pub fn count(self) {
+        counter!(FLIGHTS, "role" => self.name()).increment(1);
+    }
 }

@@ -11,28 +11,31 @@ use common::{
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Answered, Digest, Flight, Flights, Landed, Lead, landing};
+use crate::{Answered, Claim, Digest, Flight, Flights, Lead, landing};
 
 #[derive(Clone, Debug)]
 pub struct Replays {
     bus: Bus,
-    flights: Flights,
+    flights: Flights<Replayed>,
     ttl: Duration,
 }
 
 /// What a key stands for.
-#[derive(Serialize, Deserialize)]
-struct Kept {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Replayed {
     /// The request, but for its key.
     asked: Digest,
-    answered: Answered,
+    pub answered: Answered,
+    /// What named the answer to its client, if anything did.
+    #[serde(default)]
+    pub etag: Option<String>,
 }
 
 /// What a request with a key is to do.
 #[derive(Debug)]
 pub enum Replay {
     /// Answer this.
-    Known(Box<Answered>),
+    Known(Box<Replayed>),
     /// Work, and keep what comes of it.
     First(Box<First>),
 }
@@ -41,7 +44,7 @@ pub enum Replay {
 #[derive(Debug)]
 pub struct First {
     replays: Replays,
-    lead: Lead,
+    lead: Lead<Replayed>,
     key: Digest,
     asked: Digest,
 }
@@ -55,7 +58,8 @@ impl Replays {
         }
     }
 
-    /// Returns what a key stands for, or the right to say so. It waits while another request with the key is worked on.
+    /// Returns what a key stands for, or the right to say so. It waits while another request with the key is worked on, also
+    /// one that asks for something else: should that fail, its key is free.
     pub async fn begin(
         &self,
         tenant: &str,
@@ -65,17 +69,15 @@ impl Replays {
     ) -> Result<Replay, Fault> {
         let key = Digest::of_parts(&[b"idempotency", tenant.as_bytes(), key]);
         loop {
-            if let Some(landed) = self.look(key, asked).await {
-                return Ok(Replay::Known(Box::new(landed?)));
+            if let Some(replayed) = self.look(key).await {
+                return replayed.answers(asked);
             }
-            // Another request with the same key is none of this flight.
-            let flight = Digest::of_parts(&[b"replay", key.as_bytes(), asked.as_bytes()]);
-            match self.flights.join(flight) {
+            match self.flights.join(key) {
                 Flight::Lead(lead) => return self.lead(lead, key, asked, until).await,
                 Flight::Follow(others) => {
                     let landed = timeout_at(until, landing(others)).await;
-                    if let Some(landed) = landed.map_err(|_| in_flight())? {
-                        return Ok(Replay::Known(Box::new(landed?)));
+                    if let Some(replayed) = landed.map_err(|_| in_flight())? {
+                        return replayed.answers(asked);
                     }
                 }
             }
@@ -84,18 +86,18 @@ impl Replays {
 
     async fn lead(
         &self,
-        mut lead: Lead,
+        mut lead: Lead<Replayed>,
         key: Digest,
         asked: Digest,
         until: Instant,
     ) -> Result<Replay, Fault> {
-        let elsewhere = lead.claim(until, || self.look(key, asked)).await;
-        match elsewhere {
-            Some(landed) => {
-                lead.land(landed.clone()).await;
-                Ok(Replay::Known(Box::new(landed?)))
+        match lead.claim(until, || self.look(key)).await {
+            Claim::Found(replayed) => {
+                lead.land(replayed.clone()).await;
+                replayed.answers(asked)
             }
-            None => Ok(Replay::First(Box::new(First {
+            Claim::TimeOver => Err(in_flight()),
+            Claim::Mine => Ok(Replay::First(Box::new(First {
                 replays: self.clone(),
                 lead,
                 key,
@@ -105,14 +107,20 @@ impl Replays {
     }
 
     /// A key that cannot be looked up is as good as a new one.
-    async fn look(&self, key: Digest, asked: Digest) -> Option<Landed> {
+    async fn look(&self, key: Digest) -> Option<Replayed> {
         let found = self.bus.recall(&name(key)).await.ok().flatten()?;
-        let kept: Kept = rmp_serde::from_slice(&found).ok()?;
-        Some(if kept.asked == asked {
-            Ok(kept.answered)
+        rmp_serde::from_slice(&found).ok()
+    }
+}
+
+impl Replayed {
+    /// Answers a request with the same key, if it is the same request.
+    fn answers(self, asked: Digest) -> Result<Replay, Fault> {
+        if self.asked == asked {
+            Ok(Replay::Known(Box::new(self)))
         } else {
             Err(another())
-        })
+        }
     }
 }
 
@@ -122,21 +130,22 @@ impl First {
         self.lead.keep(work).await
     }
 
-    /// From now on the key stands for this answer.
-    pub async fn keep(self, answered: Answered) {
-        let kept = Kept {
+    /// From now on the key stands for this answer. `etag`: what names it to its client.
+    pub async fn keep(self, answered: Answered, etag: Option<String>) {
+        let replayed = Replayed {
             asked: self.asked,
-            answered: answered.clone(),
+            answered,
+            etag,
         };
         let bus = &self.replays.bus;
-        if let Ok(bytes) = rmp_serde::to_vec_named(&kept)
+        if let Ok(bytes) = rmp_serde::to_vec_named(&replayed)
             && let Err(error) = bus
                 .remember(&name(self.key), bytes.into(), self.replays.ttl)
                 .await
         {
             tracing::debug!(%error, "what a key stands for could not be kept");
         }
-        self.lead.land(Ok(answered)).await;
+        self.lead.land(replayed).await;
     }
 }
 

@@ -86,6 +86,10 @@ fn tagged() -> Tagged {
     }
 }
 
+fn answered() -> Answered {
+    Answered::new(facts(), tagged())
+}
+
 #[tokio::test]
 async fn an_answer_is_found_by_bytes_and_by_tile_and_by_nothing_else() {
     let bus = bus().await;
@@ -93,7 +97,7 @@ async fn an_answer_is_found_by_bytes_and_by_tile_and_by_nothing_else() {
     let own = key("shop", "1", None);
     let bytes = Digest::of(b"file");
     let tile = Digest::of(b"tile");
-    cache.keep(&own, bytes, Some(tile), facts(), tagged()).await;
+    cache.keep(&own, bytes, Some(tile), &answered()).await;
     let found = cache.by_bytes(&own, bytes).await.expect("it is kept");
     assert_eq!(found.facts, facts());
     assert_eq!(found.tagged, tagged());
@@ -147,7 +151,7 @@ async fn another_server_finds_what_this_one_has_kept() {
     let here = cache(&bus, &[]).expect("it is on");
     let there = cache(&bus, &[]).expect("it is on");
     let bytes = Digest::of(b"file");
-    here.keep(&key("shop", "1", None), bytes, None, facts(), tagged())
+    here.keep(&key("shop", "1", None), bytes, None, &answered())
         .await;
     assert!(
         there
@@ -166,10 +170,11 @@ async fn a_copy_is_fresh_for_as_long_as_its_host_says() {
         url: "https://a.example/1".into(),
         etag: Some("\"1\"".into()),
         last_modified: None,
+        sayings: vec![("cache-control".into(), "max-age=60".into())],
     };
     let bytes = Digest::of(b"file");
     let own = key("shop", "1", None);
-    cache.keep(&own, bytes, None, facts(), tagged()).await;
+    cache.keep(&own, bytes, None, &answered()).await;
     for (fresh, is_fresh) in [
         (None, true),
         (Some(Duration::from_secs(60)), true),
@@ -216,15 +221,27 @@ async fn a_dead_url_is_known_for_a_moment_and_one_that_may_live_is_not() {
     }
 }
 
-#[test]
-fn a_dead_url_is_dead_for_no_longer_wherever_that_is_kept() {
-    let fault = Fault::new(Code::SourceHttpError, Stage::Fetch, "");
-    assert!(
-        UrlEntry::nothing(&fault, Duration::from_secs(10))
-            .fault()
-            .is_some()
-    );
-    assert!(UrlEntry::nothing(&fault, Duration::ZERO).fault().is_none());
+#[tokio::test]
+async fn what_a_server_recalls_lives_no_longer_than_where_it_was_kept() {
+    let bus = bus().await;
+    let words = ["--cache-ttl-s", "1"];
+    let here = cache(&bus, &words).expect("it is on");
+    let there = cache(&bus, &words).expect("it is on");
+    let own = key("shop", "1", None);
+    let bytes = Digest::of(b"file");
+    let copy = Digest::of(b"another encoding");
+    let tile = Digest::of(b"tile");
+    here.keep(&own, bytes, Some(tile), &answered()).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(there.by_bytes(&own, bytes).await.is_some());
+    let found = there.by_tile(&own, tile).await.expect("it is kept");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    there.keep(&own, copy, None, &found.of_copy(facts())).await;
+    assert!(there.by_bytes(&own, copy).await.is_none());
+    for kept in [&here, &there] {
+        assert!(kept.by_bytes(&own, bytes).await.is_none());
+        assert!(kept.by_tile(&own, tile).await.is_none());
+    }
 }
 
 #[tokio::test]
@@ -256,7 +273,7 @@ fn an_answer_is_named_by_the_file_and_the_question() {
 
 #[tokio::test]
 async fn the_first_leads_and_the_others_hear_what_came_of_it() {
-    let flights = Flights::new(bus().await);
+    let flights = Flights::<Landed>::new(bus().await);
     let key = Digest::of(b"photo");
     let Flight::Lead(lead) = flights.join(key) else {
         panic!("nobody is under way")
@@ -273,7 +290,7 @@ async fn the_first_leads_and_the_others_hear_what_came_of_it() {
 
 #[tokio::test]
 async fn who_waited_for_a_leader_that_gave_up_leads() {
-    let flights = Flights::new(bus().await);
+    let flights = Flights::<Landed>::new(bus().await);
     let key = Digest::of(b"photo");
     let lead = flights.join(key);
     let Flight::Follow(waits) = flights.join(key) else {
@@ -287,8 +304,8 @@ async fn who_waited_for_a_leader_that_gave_up_leads() {
 #[tokio::test]
 async fn one_server_of_the_fleet_works_and_the_other_finds_what_it_came_to() {
     let bus = bus().await;
-    let here = Flights::new(bus.clone());
-    let there = Flights::new(bus);
+    let here = Flights::<Landed>::new(bus.clone());
+    let there = Flights::<Landed>::new(bus);
     let key = Digest::of(b"photo");
     let until = Instant::now() + Duration::from_secs(5);
     let Flight::Lead(mut first) = here.join(key) else {
@@ -297,10 +314,7 @@ async fn one_server_of_the_fleet_works_and_the_other_finds_what_it_came_to() {
     let Flight::Lead(mut second) = there.join(key) else {
         panic!("nobody is under way there")
     };
-    assert!(
-        first.claim(until, async || None).await.is_none(),
-        "it works"
-    );
+    assert_eq!(first.claim(until, async || None).await, Claim::Mine);
     let kept = Arc::new(std::sync::OnceLock::new());
     let found = {
         let kept = kept.clone();
@@ -312,8 +326,38 @@ async fn one_server_of_the_fleet_works_and_the_other_finds_what_it_came_to() {
     let waits = tokio::spawn(async move { second.claim(until, found).await });
     let answered = Answered::new(facts(), tagged());
     kept.set(Ok(answered.clone())).expect("once");
-    first.land(Ok(answered)).await;
-    assert!(waits.await.expect("no panic").is_some());
+    first.land(Ok(answered.clone())).await;
+    let claim = waits.await.expect("no panic");
+    assert_eq!(claim, Claim::Found(Ok(answered)));
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_answer_that_was_given_and_may_not_be_kept() {
+    let bus = bus().await;
+    let [here, there] = [(); 2].map(|()| Flights::<Landed>::new(bus.clone()));
+    let key = Digest::of(b"photo");
+    let until = Instant::now() + Duration::from_secs(1);
+    for flights in [&here, &there, &here] {
+        let Flight::Lead(mut lead) = flights.join(key) else {
+            panic!("nobody is under way")
+        };
+        assert_eq!(lead.claim(until, async || None).await, Claim::Mine);
+        lead.land(Ok(answered())).await;
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_another_server_waits_until_its_own_time_is_over() {
+    let bus = bus().await;
+    let [here, there] = [(); 2].map(|()| Flights::<Landed>::new(bus.clone()));
+    let key = Digest::of(b"photo");
+    let [Flight::Lead(mut first), Flight::Lead(mut second)] = [here.join(key), there.join(key)]
+    else {
+        panic!("nobody is under way")
+    };
+    let until = Instant::now() + Duration::from_millis(50);
+    assert_eq!(first.claim(until, async || None).await, Claim::Mine);
+    assert_eq!(second.claim(until, async || None).await, Claim::TimeOver);
 }
 
 #[tokio::test]
@@ -324,10 +368,10 @@ async fn a_leader_that_died_is_replaced_once_its_claim_has_run_out() {
         .claim(&format!("flight:{key}"), Duration::from_millis(50))
         .await;
     assert!(claimed.expect("it is in memory"));
-    let flights = Flights::new(bus);
+    let flights = Flights::<Landed>::new(bus);
     let Flight::Lead(mut lead) = flights.join(key) else {
         panic!("nobody is under way here")
     };
     let until = Instant::now() + Duration::from_secs(5);
-    assert!(lead.claim(until, async || None).await.is_none());
+    assert_eq!(lead.claim(until, async || None).await, Claim::Mine);
 }

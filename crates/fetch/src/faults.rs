@@ -75,6 +75,12 @@ pub fn too_slow() -> Fault {
     fault(Code::SourceTimeout, "The image did not arrive in time.")
 }
 
+/// The request was in more of a hurry than would tell anything of the host.
+pub fn hurried() -> Fault {
+    let detail = "The time that the request allowed was over before the image was here.";
+    fault(Code::DeadlineExceeded, detail)
+}
+
 pub fn too_large(max_bytes: usize) -> Fault {
     fault(
         Code::SourceTooLarge,

@@ -154,11 +154,21 @@ impl Fetcher {
         requester: &Requester,
         earlier: Option<&Validity>,
     ) -> Result<Fetched, Fault> {
-        let until = deadline.min(Instant::now() + self.total);
+        let begun = Instant::now();
+        let until = deadline.min(begun + self.total);
         let first = url.clone();
         let followed = timeout_at(until, self.follow(url, until, requester, earlier)).await;
-        let fetched = followed.map_err(|_| faults::too_slow())?;
+        let fetched = followed.map_err(|_| self.out_of_time(deadline, begun))?;
         fetched.map_err(|fault| faults::hinted(fault, first.as_str()))
+    }
+
+    /// A host is blamed once it has had the time after which its circuit blames it.
+    fn out_of_time(&self, deadline: Instant, begun: Instant) -> Fault {
+        let is_hurried = deadline.saturating_duration_since(begun) < self.hosts.patience();
+        match is_hurried && deadline < begun + self.total {
+            true => faults::hurried(),
+            false => faults::too_slow(),
+        }
     }
 
     /// Returns whether something may be posted to a URL, by its form and by where its name leads now. Where it leads when that is
@@ -286,11 +296,7 @@ impl Fetcher {
         let cookie = cookies.header(url);
         let headers = headers(cookie.clone(), earlier);
         let response = self.clients.get(url, excused, &headers).await?;
-        let mut validity = Validity::of(url.as_str(), response.status(), response.headers());
-        // One may be shown what another may not: both have to ask the host.
-        if self.honour_noai != HonourNoai::Never && forbids_ai(response.headers()) {
-            validity.fresh = Freshness::NotKept;
-        }
+        let validity = self.validity(url, &response, earlier);
         let status = response.status();
         let for_good = matches!(status.as_u16(), 301 | 308);
         cookies.take(response.headers(), url);
@@ -306,7 +312,7 @@ impl Fetcher {
             })),
             Answer::Unchanged => Ok(Step::Arrived(Found {
                 file: File::Unchanged,
-                validity: validity.or(earlier),
+                validity,
             })),
             Answer::Found(response) => {
                 let resume = Resume::new(&self.clients, url, excused, cookie);
@@ -315,6 +321,26 @@ impl Fetcher {
                 Ok(Step::Arrived(Found { file, validity }))
             }
         }
+    }
+
+    fn validity(
+        &self,
+        url: &Url,
+        response: &reqwest::Response,
+        earlier: Option<&Validity>,
+    ) -> Validity {
+        let headers = response.headers();
+        let mut validity = match (response.status(), earlier) {
+            (StatusCode::NOT_MODIFIED, Some(earlier)) => {
+                Validity::of_unchanged(url.as_str(), headers.clone(), earlier)
+            }
+            _ => Validity::of(url.as_str(), headers),
+        };
+        // One may be shown what another may not: both have to ask the host.
+        if self.honour_noai != HonourNoai::Never && forbids_ai(headers) {
+            validity.fresh = Freshness::NotKept;
+        }
+        validity
     }
 
     /// A redirect to what would be no valid URL is a host that leads nowhere. A place that may not be asked is one that cannot

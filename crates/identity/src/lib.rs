@@ -27,6 +27,7 @@ use serde::Deserialize;
 
 use book::{Book, Key};
 pub use new::NewKey;
+use standing::Left;
 pub use standing::Standing;
 pub use tenant::Place;
 use tenant::Tenant;
@@ -169,13 +170,12 @@ impl QuotaGuard {
             .transpose()
     }
 
-    /// Takes one for an image, and counts it.
-    pub async fn take_image(&self, bus: &Bus) -> Result<Option<Place>, Fault> {
-        let place = self.enter()?;
-        if let Some(tenant) = &self.tenant {
-            tenant.count_image(bus).await?;
+    /// Counts an image that is going to be worked on.
+    pub async fn count_image(&self, bus: &Bus) -> Result<(), Fault> {
+        match &self.tenant {
+            Some(tenant) => tenant.count_image(bus).await,
+            None => Ok(()),
         }
-        Ok(place)
     }
 }
 
@@ -188,7 +188,8 @@ impl Book {
             Ok(left) => standing.add(left),
             Err(left) => {
                 standing.add(left);
-                return Err(too_often("This API key asks", caller, standing));
+                let fault = too_often("This API key asks", left);
+                return Err(refused(fault, caller, standing));
             }
         }
         let tenant = self.tenant(&caller.tenant).cloned();
@@ -201,7 +202,8 @@ impl Book {
             Some(Ok(left)) => standing.add(left),
             Some(Err(left)) => {
                 standing.add(left);
-                return Err(too_often("This tenant's keys ask", caller, standing));
+                let fault = too_often("This tenant's keys ask", left);
+                return Err(refused(fault, caller, standing));
             }
         }
         Ok(Admitted {
@@ -224,21 +226,26 @@ impl Book {
             .ok_or_else(|| stranger("This API key is not known here."))?;
         if key.revoked {
             let detail = "This API key was revoked.";
-            return Err(Refused {
-                fault: Fault::new(Code::KeyRevoked, Stage::Admit, detail),
-                caller: Some(key.caller.clone().into()),
-                standing: Standing::default(),
-            });
+            let fault = Fault::new(Code::KeyRevoked, Stage::Admit, detail);
+            return Err(refused(fault, key.caller.clone(), Standing::default()));
         }
         Ok(key)
     }
 }
 
 /// `who`: subject and verb of a sentence.
-fn too_often(who: &str, caller: Caller, standing: Standing) -> Refused {
+fn too_often(who: &str, left: Left) -> Fault {
     let detail = format!("{who} more often than allowed.");
+    let fault = Fault::new(Code::RateLimited, Stage::Admit, detail);
+    Fault {
+        retry_after: left.retry_after,
+        ..fault
+    }
+}
+
+fn refused(fault: Fault, caller: Caller, standing: Standing) -> Refused {
     Refused {
-        fault: Fault::new(Code::RateLimited, Stage::Admit, detail),
+        fault,
         caller: Some(caller.into()),
         standing,
     }
@@ -310,7 +317,8 @@ mod tests {
         let left = headers["ratelimit"].to_str().expect("text");
         assert!(left.contains(r#""default";r="#), "{left}");
         assert!(left.contains(r#""tenant";r=0;t=100"#), "{left}");
-        assert_eq!(headers["retry-after"], "100");
+        let wait = refused.fault.retry_after.expect("it is told");
+        assert_eq!(wait.as_secs_f64().ceil(), 100.0);
     }
 
     #[tokio::test]
@@ -321,21 +329,22 @@ mod tests {
         let bus = bus().await;
         let admitted = keys.admit(&with(&key), &bus).await.expect("a request");
         let quota_guard = admitted.quota_guard;
-        let first = quota_guard.take_image(&bus).await.expect("the first");
-        let second = quota_guard.take_image(&bus).await.expect("the second");
-        let third = quota_guard.take_image(&bus).await.expect_err("no place");
+        let places = [(); 2].map(|()| quota_guard.enter().expect("a place"));
+        let third = quota_guard.enter().expect_err("no place");
         assert!(
             third.detail.contains("2 requests of this tenant"),
             "{third}"
         );
-        drop((first, second));
-        quota_guard.take_image(&bus).await.expect("the third");
-        let fourth = quota_guard
-            .take_image(&bus)
-            .await
-            .expect_err("one too many");
+        drop(places);
+        for _ in 0..3 {
+            quota_guard.count_image(&bus).await.expect("one of three");
+        }
+        let fourth = quota_guard.count_image(&bus).await;
+        let fourth = fourth.expect_err("one too many");
         assert_eq!(fourth.code, Code::QuotaExceeded);
         assert!(fourth.detail.contains("3 images a day"), "{fourth}");
+        let wait = fourth.retry_after.expect("until midnight");
+        assert!(wait > Duration::from_secs(1), "{wait:?}");
     }
 
     #[tokio::test]

@@ -132,13 +132,13 @@ impl Limit {
             policy: self.policy,
             rate: self.rate,
             remaining,
-            retry_after_s: None,
+            retry_after: None,
         }
     }
 
     fn refused(&self, wait: Duration) -> Left {
         Left {
-            retry_after_s: Some(wait.as_secs_f64().ceil().max(1.0) as u64),
+            retry_after: Some(wait),
             ..self.left(0)
         }
     }

@@ -13,6 +13,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct Rate {
     per_second: f64,
     burst: NonZeroU32,
+    is_daily: bool,
 }
 
 impl Rate {
@@ -26,21 +27,27 @@ impl Rate {
         Ok(Self {
             per_second,
             burst: burst.ok_or("burst must be 1 to 1000000")?,
+            is_daily: false,
         })
     }
 
-    /// So many a day, which may come all at once.
+    /// So many from midnight to midnight (UTC), which may come all at once.
     pub fn daily(most: NonZeroU32) -> Self {
         Self {
             per_second: f64::from(most.get()) / DAY.as_secs_f64(),
             burst: most,
+            is_daily: true,
         }
     }
 
     pub fn bucket(&self) -> Bucket {
+        if self.is_daily {
+            return Bucket::daily(self.burst.get());
+        }
         Bucket {
             every_us: self.every().as_micros().max(1) as u64,
             burst: self.burst.get(),
+            is_daily: false,
         }
     }
 

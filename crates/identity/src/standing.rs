@@ -1,6 +1,8 @@
 //! Where somebody stands after a request: what the answer's header fields say (draft-ietf-httpapi-ratelimit-headers-11).
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::rate::Rate;
 
@@ -14,7 +16,7 @@ pub struct Left {
     pub rate: Rate,
     pub remaining: u32,
     /// Set where the request was one too many.
-    pub retry_after_s: Option<u64>,
+    pub retry_after: Option<Duration>,
 }
 
 /// What is left of all limits that were asked.
@@ -32,9 +34,6 @@ impl Standing {
         }
         headers.insert(RATE_LIMIT_POLICY, list(self.0.iter().map(Left::policy)));
         headers.insert(RATE_LIMIT, list(self.0.iter().map(Left::state)));
-        if let Some(seconds) = self.0.iter().find_map(|left| left.retry_after_s) {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
     }
 }
 
@@ -45,7 +44,10 @@ impl Left {
     }
 
     fn state(&self) -> String {
-        let seconds = self.retry_after_s.unwrap_or(self.rate.next_s());
+        let told = self
+            .retry_after
+            .map(|wait| wait.as_secs_f64().ceil() as u64);
+        let seconds = told.unwrap_or(self.rate.next_s());
         format!(r#""{}";r={};t={seconds}"#, self.policy, self.remaining)
     }
 }

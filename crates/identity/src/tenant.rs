@@ -73,9 +73,13 @@ impl Tenant {
         let Err(left) = limit.count(bus).await else {
             return Ok(());
         };
-        let (_, most) = left.rate.window();
+        let most = left.rate.burst();
         let detail = format!("{most} images a day may be sent by this tenant.");
-        Err(Fault::new(Code::QuotaExceeded, Stage::Admit, detail))
+        let fault = Fault::new(Code::QuotaExceeded, Stage::Admit, detail);
+        Err(Fault {
+            retry_after: left.retry_after,
+            ..fault
+        })
     }
 
     /// Takes one of the places that the tenant has at this server.

@@ -48,6 +48,11 @@ pub struct RequestRecord {
     /// By what the answer was found in the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached: Option<&'static str>,
+    /// Where several asked for the same new image at the same time: `leader`, who worked for all, or `follower`, who waited for
+    /// another request's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "follower")]
+    pub flight: Option<&'static str>,
     /// The wait for decoders and workers that admission foretold, milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predicted_wait_ms: Option<f64>,

@@ -19,6 +19,7 @@ pub fn of(copy: cache::Copy, answered: Answered) -> Option<Earlier> {
         url: copy.validators.url,
         etag: copy.validators.etag,
         last_modified: copy.validators.last_modified,
+        sayings: copy.validators.sayings,
         fresh: Freshness::Unsaid,
     };
     validity.has_validator().then_some(Earlier {
@@ -40,6 +41,7 @@ pub async fn keep(cache: &Cache, url: Digest, bytes: Digest, validity: &Validity
         url: validity.url.clone(),
         etag: validity.etag.clone(),
         last_modified: validity.last_modified.clone(),
+        sayings: validity.sayings.clone(),
     };
     cache.keep_copy(url, bytes, validators, fresh).await;
 }

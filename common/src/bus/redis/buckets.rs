@@ -20,27 +20,47 @@ impl Redis {
         most: u32,
     ) -> BoxFuture<'a, Result<Taken, BusError>> {
         Box::pin(async move {
-            let key = self.inner.keys.bucket(key);
             let now_us = self.now_us();
+            let key = self.inner.keys.bucket(&bucket.name(key, now_us));
+            let full = Full {
+                at_us: bucket.time_us(now_us),
+                now_us,
+            };
             let asked_us = bucket.cost_us(most);
-            let full_at_us = self.inner.add(&key, now_us, asked_us).await?;
+            let lasts_until_us = bucket.ends_us(now_us + asked_us, now_us);
+            let full_at_us = self.inner.add(&key, full, lasts_until_us, asked_us).await?;
             let before_us = full_at_us.saturating_sub(asked_us);
             let taken = bucket.granted(before_us, now_us, most);
             let unused_us = asked_us - bucket.cost_us(taken.granted);
+            let lasts_until_us = bucket.ends_us(full_at_us - unused_us, now_us);
             self.inner
-                .settle(&key, now_us, full_at_us, unused_us)
+                .settle(&key, full, lasts_until_us, unused_us)
                 .await?;
             Ok(taken)
         })
     }
 }
 
+/// What a bucket that is not there holds.
+#[derive(Clone, Copy)]
+struct Full {
+    /// The time by which it goes.
+    at_us: u64,
+    now_us: u64,
+}
+
 impl Inner {
     /// Returns when the bucket is full again, all that is asked for included.
-    async fn add(&self, key: &str, now_us: u64, asked_us: u64) -> Result<u64, BusError> {
+    async fn add(
+        &self,
+        key: &str,
+        full: Full,
+        lasts_until_us: u64,
+        asked_us: u64,
+    ) -> Result<u64, BusError> {
         let mut both = redis::pipe();
         both.atomic();
-        make(&mut both, key, now_us, now_us + asked_us);
+        make(&mut both, key, full, lasts_until_us);
         both.cmd("INCRBY").arg(key).arg(asked_us);
         let (full_at_us,) = self
             .call(async |mut commands| both.query_async::<(u64,)>(&mut commands).await)
@@ -48,24 +68,24 @@ impl Inner {
         Ok(full_at_us)
     }
 
-    /// Gives back what was not there, and has the bucket last until it is full.
+    /// Gives back what was not there, and has the bucket last until it is of no use.
     async fn settle(
         &self,
         key: &str,
-        now_us: u64,
-        full_at_us: u64,
+        full: Full,
+        lasts_until_us: u64,
         unused_us: u64,
     ) -> Result<(), BusError> {
         let mut all = redis::pipe();
         all.atomic();
         if unused_us > 0 {
             // One that has expired meanwhile would be made without an end.
-            make(&mut all, key, now_us, full_at_us);
+            make(&mut all, key, full, lasts_until_us);
             all.cmd("DECRBY").arg(key).arg(unused_us).ignore();
         }
         all.cmd("PEXPIREAT")
             .arg(key)
-            .arg(millis(full_at_us - unused_us))
+            .arg(millis(lasts_until_us))
             .ignore();
         self.call(async |mut commands| all.query_async::<()>(&mut commands).await)
             .await
@@ -73,14 +93,14 @@ impl Inner {
 }
 
 /// Makes a full bucket, unless there is one.
-fn make(pipeline: &mut Pipeline, key: &str, now_us: u64, full_at_us: u64) {
+fn make(pipeline: &mut Pipeline, key: &str, full: Full, lasts_until_us: u64) {
     pipeline
         .cmd("SET")
         .arg(key)
-        .arg(now_us)
+        .arg(full.at_us)
         .arg("NX")
         .arg("PX")
-        .arg(millis(full_at_us.saturating_sub(now_us)) + MARGIN_MS)
+        .arg(millis(lasts_until_us.saturating_sub(full.now_us)) + MARGIN_MS)
         .ignore();
 }
 

@@ -17,6 +17,8 @@ pub struct Validity {
     pub url: String,
     pub etag: Option<String>,
     pub last_modified: Option<String>,
+    /// What it says of keeping the file, by header field.
+    pub sayings: Vec<(String, String)>,
     pub fresh: Freshness,
 }
 
@@ -34,13 +36,41 @@ pub enum Freshness {
 }
 
 impl Validity {
-    pub fn of(url: &str, status: http::StatusCode, headers: &HeaderMap) -> Self {
+    pub fn of(url: &str, headers: &HeaderMap) -> Self {
         Self {
             url: url.to_owned(),
             etag: validator(headers.get(header::ETAG)),
             last_modified: validator(headers.get(header::LAST_MODIFIED)),
-            fresh: freshness(url, status, headers),
+            sayings: sayings(headers),
+            fresh: freshness(url, headers),
         }
+    }
+
+    /// By an answer without the file. What it leaves out holds as it was said with the file (RFC 9111, 4.3.4).
+    pub fn of_unchanged(url: &str, mut headers: HeaderMap, earlier: &Self) -> Self {
+        for (name, value) in &earlier.stored() {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        Self::of(url, &headers)
+    }
+
+    /// The header fields that came with the file.
+    fn stored(&self) -> HeaderMap {
+        let validators = [
+            (header::ETAG, &self.etag),
+            (header::LAST_MODIFIED, &self.last_modified),
+        ];
+        let validators = validators
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let sayings = self
+            .sayings
+            .iter()
+            .filter_map(|(name, value)| Some((name.parse().ok()?, value.as_str())));
+        validators
+            .chain(sayings)
+            .filter_map(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?)))
+            .collect()
     }
 
     /// Asks the host for a file that is not this one.
@@ -55,15 +85,6 @@ impl Validity {
                 headers.insert(name, value);
             }
         }
-    }
-
-    /// Adds what an answer without the file leaves out.
-    pub fn or(mut self, earlier: Option<&Self>) -> Self {
-        if let Some(earlier) = earlier {
-            self.etag = self.etag.or_else(|| earlier.etag.clone());
-            self.last_modified = self.last_modified.or_else(|| earlier.last_modified.clone());
-        }
-        self
     }
 
     /// Returns whether the host can be asked at all.
@@ -94,8 +115,32 @@ fn validator(value: Option<&HeaderValue>) -> Option<String> {
     (!text.is_empty() && text.len() <= MAX_VALIDATOR_BYTES).then(|| text.to_owned())
 }
 
+/// What a host says of keeping a file in one field after another, as one text each.
+fn sayings(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut sayings = Vec::new();
+    for name in SAYINGS {
+        let values = headers.get_all(&name).iter();
+        let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+        if values.is_empty() {
+            continue;
+        }
+        let text = values.join(", ");
+        // Whoever says more than anybody reads is asked each time.
+        let is_short = text.len() <= MAX_VALIDATOR_BYTES;
+        let text = if is_short {
+            text
+        } else {
+            "no-cache".to_owned()
+        };
+        sayings.push((name.as_str().to_owned(), text));
+    }
+    sayings
+}
+
 /// By the rules for caches that many share, since the answers of one client may be another one's.
-fn freshness(url: &str, status: http::StatusCode, headers: &HeaderMap) -> Freshness {
+///
+/// A redirect is judged as a file is, and so is an answer that the file is unchanged: what is kept is where a URL leads.
+fn freshness(url: &str, headers: &HeaderMap) -> Freshness {
     if !SAYINGS.iter().any(|name| headers.contains_key(name)) {
         return Freshness::Unsaid;
     }
@@ -103,11 +148,6 @@ fn freshness(url: &str, status: http::StatusCode, headers: &HeaderMap) -> Freshn
         return Freshness::Unsaid;
     };
     let mut response = Response::new(());
-    // An answer that the file is unchanged says the same of it as the file would.
-    *response.status_mut() = match status {
-        http::StatusCode::NOT_MODIFIED => http::StatusCode::OK,
-        status => status,
-    };
     response.headers_mut().clone_from(headers);
     let now = SystemTime::now();
     let options = CacheOptions {
@@ -133,7 +173,7 @@ mod tests {
         let pairs = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-        Validity::of(URL, http::StatusCode::OK, &pairs.collect())
+        Validity::of(URL, &pairs.collect())
     }
 
     #[test]
@@ -153,6 +193,29 @@ mod tests {
         let expired = age(&[(header::EXPIRES, "Wed, 21 Oct 2015 12:00:00 GMT")]);
         assert_eq!(expired, seconds(0));
         assert_eq!(age(&[(header::EXPIRES, "0")]), seconds(0));
+    }
+
+    #[test]
+    fn what_a_host_said_of_a_file_holds_until_it_says_something_else() {
+        let unchanged = |said: &'static str, headers: &[(header::HeaderName, &'static str)]| {
+            let earlier = of(&[(header::ETAG, "\"1\""), (header::CACHE_CONTROL, said)]);
+            let pairs = headers
+                .iter()
+                .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            Validity::of_unchanged(URL, pairs.collect(), &earlier)
+        };
+        let seconds = |n| Freshness::For(Duration::from_secs(n));
+        let silent = unchanged("no-cache", &[]);
+        assert_eq!(silent.fresh, seconds(0));
+        assert_eq!(silent.etag.as_deref(), Some("\"1\""));
+        assert_eq!(unchanged("max-age=600", &[]).fresh, seconds(600));
+        // And after the next such answer as well.
+        let again = Validity::of_unchanged(URL, HeaderMap::new(), &silent);
+        assert_eq!(again, silent);
+        let new = unchanged("no-cache", &[(header::CACHE_CONTROL, "max-age=5")]);
+        assert_eq!(new.fresh, seconds(5));
+        let closed = unchanged("no-cache", &[(header::CACHE_CONTROL, "no-store")]);
+        assert_eq!(closed.fresh, Freshness::NotKept);
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl Hosts {
         }
     }
 
+    /// Returns how long a host must have had before a visit says anything of it.
+    pub fn patience(&self) -> Duration {
+        self.settings.patience
+    }
+
     /// Waits for a place until `until`, unless the host's circuit is open.
     pub async fn enter(&self, url: &Url, tenant: &Tenant, until: Instant) -> Result<Visit, Fault> {
         let origin = origin(url).ok_or_else(faults::unreachable)?;

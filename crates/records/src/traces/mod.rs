@@ -25,6 +25,7 @@ const UNDER_WAY: usize = 1_024;
 #[derive(Clone, Debug)]
 pub struct Traces {
     send: mpsc::Sender<Message>,
+    queue_system: &'static str,
     slow_ms: f64,
     one_in: u64,
 }
@@ -41,17 +42,20 @@ enum Message {
 struct Ended {
     record: RequestRecord,
     context: TraceContext,
+    /// What carries jobs, as OpenTelemetry calls it.
+    queue_system: &'static str,
     started: SystemTime,
 }
 
 impl Traces {
-    /// Nothing where no collector is named.
-    pub fn open(config: &TraceConfig) -> Option<Self> {
+    /// Nothing where no collector is named. `queue_system`: what carries jobs, as OpenTelemetry calls it.
+    pub fn open(config: &TraceConfig, queue_system: &'static str) -> Option<Self> {
         let endpoint = config.endpoint()?;
         let (send, receive) = mpsc::channel(UNDER_WAY);
         tokio::spawn(export::run(endpoint, receive));
         Some(Self {
             send,
+            queue_system,
             slow_ms: config.trace_slow_ms as f64,
             one_in: config.trace_one_in,
         })
@@ -70,6 +74,7 @@ impl Traces {
         let ended = Ended {
             record: record.clone(),
             context: context.clone(),
+            queue_system: self.queue_system,
             started: SystemTime::now() - total,
         };
         if self.send.try_send(Message::Ended(Box::new(ended))).is_err() {

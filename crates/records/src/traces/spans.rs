@@ -68,6 +68,7 @@ pub fn of(ended: &Ended) -> Vec<(Process, Span)> {
     } = ended;
     let maker = Maker {
         context,
+        queue_system: ended.queue_system,
         started: ended.started,
     };
     let api = Process::Api(record.server.clone());
@@ -97,10 +98,20 @@ pub fn of(ended: &Ended) -> Vec<(Process, Span)> {
 
 struct Maker<'a> {
     context: &'a TraceContext,
+    queue_system: &'static str,
     started: SystemTime,
 }
 
 impl Maker<'_> {
+    fn messaging(&self, operation: &'static str) -> Vec<Attribute> {
+        vec![
+            Attribute::text("messaging.system", self.queue_system),
+            Attribute::text("messaging.destination.name", "tagging"),
+            Attribute::text("messaging.operation.type", operation),
+            Attribute::text("messaging.operation.name", operation),
+        ]
+    }
+
     /// `start_ms`: after the request's first byte.
     fn span(&self, name: impl Into<String>, kind: Kind, start_ms: f64, ms: f64) -> Span {
         let start = self.started + milliseconds(start_ms);
@@ -158,7 +169,7 @@ fn processing(maker: &Maker<'_>, record: &RequestRecord, root: &str) -> Option<S
     let ms = last.start_ms + last.ms - first.start_ms;
     let mut span = maker.span("process tagging", Kind::Consumer, first.start_ms, ms);
     span.parent_span_id = Some(root.to_owned());
-    span.attributes = messaging("process");
+    span.attributes = maker.messaging("process");
     let attempts = record.attempts.filter(|attempts| *attempts > 0);
     let attempts = attempts.map(|it| Attribute::number("tagfleet.attempt", it.into()));
     span.attributes.extend(attempts);
@@ -180,7 +191,7 @@ fn api_stage(
     let mut span = maker.span(name, kind, told.start_ms, told.ms);
     span.parent_span_id = Some(root.to_owned());
     if stage == Stage::Publish {
-        span.attributes = messaging("send");
+        span.attributes = maker.messaging("send");
     }
     if stage == Stage::Fetch {
         let url = record.url.clone();
@@ -211,15 +222,6 @@ fn worker_stage(
         span.attributes = vec![Attribute::text("tagfleet.caption.status", caption)];
     }
     span
-}
-
-fn messaging(operation: &'static str) -> Vec<Attribute> {
-    vec![
-        Attribute::text("messaging.system", "rabbitmq"),
-        Attribute::text("messaging.destination.name", "tagging"),
-        Attribute::text("messaging.operation.type", operation),
-        Attribute::text("messaging.operation.name", operation),
-    ]
 }
 
 fn milliseconds(ms: f64) -> Duration {

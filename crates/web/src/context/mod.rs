@@ -9,7 +9,7 @@ mod timings;
 use std::time::{Instant, SystemTime};
 
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -127,10 +127,10 @@ impl RequestContext {
         returned.outcome
     }
 
-    /// Ends the request well.
-    pub fn finish(mut self) -> Finished {
+    /// Ends the request well, with that status.
+    pub fn finish(mut self, status: StatusCode) -> Finished {
         self.end(Stage::Result);
-        let timings = self.close(200, "ok", None);
+        let timings = self.close(status.as_u16(), "ok", None);
         Finished {
             timings,
             record: std::mem::take(&mut self.record),
@@ -139,18 +139,25 @@ impl RequestContext {
     }
 
     pub fn refuse(mut self, fault: Fault) -> Response {
-        // A worker's fault names a stage that was timed there; what is open here is the way back.
-        let open = if self.record.worker.is_some() {
-            Stage::Result
-        } else {
-            fault.stage
-        };
-        self.end(open);
+        self.end(self.open_stage(&fault));
         let timings = self.close(fault.code.status(), fault.code.name(), Some(&fault));
         with_timing(
             Problem::new(fault, &self.id).into_response(),
             &timings.header(),
         )
+    }
+
+    /// Returns the stage in which a request was when it came to that fault.
+    fn open_stage(&self, fault: &Fault) -> Stage {
+        // A worker's fault names a stage that was timed there; what is open here is the way back.
+        if self.record.worker.is_some() {
+            return Stage::Result;
+        }
+        // A fault that was found before names a stage that this request never came to.
+        match self.record.cached {
+            Some(_) => Stage::Lookup,
+            None => fault.stage,
+        }
     }
 
     fn close(&mut self, status: u16, code: &'static str, fault: Option<&Fault>) -> TimingsView {

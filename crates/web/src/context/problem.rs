@@ -123,9 +123,9 @@ impl IntoResponse for Problem {
             );
         }
         if let Some(wait) = retry_after(status, retry_after_told) {
-            let seconds = wait.as_secs_f64().ceil() as u64;
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            headers.insert(RETRY_AFTER_MS, HeaderValue::from(wait.as_millis() as u64));
+            let ms = wait.as_micros().div_ceil(1_000) as u64;
+            headers.insert(header::RETRY_AFTER, ms.div_ceil(1_000).into());
+            headers.insert(RETRY_AFTER_MS, ms.into());
         }
         headers.insert(SHOULD_RETRY, HeaderValue::from_static(should_retry));
         response

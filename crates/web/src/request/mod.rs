@@ -21,5 +21,5 @@ pub use fields::{Fields, FromFields, parse_json_fields};
 pub use json::parse_json;
 pub use numbers::{limit, threshold};
 pub use options::{Asking, Language, TagOptions, add_tenant_words, check_bounds};
-pub use query::{is_on, parse_query, parse_query_fields};
+pub use query::{all_in_body, parse_query, parse_query_fields};
 pub use unknown::unknown;

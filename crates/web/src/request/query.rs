@@ -23,6 +23,9 @@ const FLAGS: [&str; 2] = ["strict", "explain"];
 /// Options that are lists: names by comma, or one name each time that the option stands there.
 const LISTS: [&str; 4] = ["features", "categories", "include", "exclude"];
 
+/// A name that is refused is told up to this length.
+const MOST_TOLD_CHARS: usize = 64;
+
 /// Reads options as JSON would have them.
 pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
     let options = Value::Object(options(query)?);
@@ -59,10 +62,17 @@ fn options(query: &str) -> Result<Map<String, Value>, Fault> {
     Ok(options)
 }
 
-/// Returns whether a query asks for something that is off by itself. The rest of the query is not looked at.
-pub fn is_on(flag: &str, query: &str) -> bool {
+/// Refuses options in the query of a request whose body is JSON and has them, but for one.
+pub fn all_in_body(query: &str, but: Option<&str>) -> Result<(), Fault> {
     let mut options = form_urlencoded::parse(query.as_bytes());
-    options.any(|(name, text)| name == flag && matches!(value(flag, &text), Ok(Value::Bool(true))))
+    let Some((name, _)) = options.find(|(name, _)| Some(&**name) != but) else {
+        return Ok(());
+    };
+    let name: String = name.chars().take(MOST_TOLD_CHARS).collect();
+    let rest = but.map_or(String::new(), |but| format!(", but for `{but}`"));
+    Err(Fault::invalid(format!(
+        "`{name}` stands in the query: beside a JSON body all options stand in the body{rest}."
+    )))
 }
 
 fn value(name: &str, text: &str) -> Result<Value, Fault> {
@@ -108,6 +118,17 @@ mod tests {
 
     fn parsed(query: &str) -> Option<Value> {
         parse_query(query).ok()
+    }
+
+    #[test]
+    fn beside_a_json_body_a_query_has_no_options() {
+        assert_eq!(all_in_body("", None), Ok(()));
+        assert_eq!(all_in_body("explain=1", Some("explain")), Ok(()));
+        let refused = all_in_body("explain=1&limit=5", Some("explain"));
+        let told = refused.expect_err("it has one").detail;
+        assert!(told.starts_with("`limit` stands in the query"), "{told}");
+        assert!(told.ends_with("in the body, but for `explain`."), "{told}");
+        assert!(all_in_body("explain=1", None).is_err());
     }
 
     #[test]
