@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use ai_worker::engine::{Engine, Onnx, Setting};
 use common::model::{FileRef, Manifest, TileSpec, default_folder};
-use image::{
-    DynamicImage,
-    codecs::jpeg::JpegEncoder,
-    imageops::FilterType::{CatmullRom, Lanczos3},
+use fast_image_resize::{
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::U8x3,
 };
+use image::{DynamicImage, imageops::FilterType::Lanczos3};
 use prepare::Limits;
+use turbojpeg::{PixelFormat, Subsamp};
 
 /// The tagger tells so many classes apart.
 const CLASSES: usize = 1_000;
@@ -57,15 +59,31 @@ fn prepared(file: &[u8], spec: TileSpec) -> [Vec<u8>; 2] {
 
 /// About 12 megapixels, as cameras make them: read at a fraction of its size.
 fn as_a_camera_would(file: &[u8]) -> Vec<u8> {
-    let photo = image::load_from_memory(file).expect("a photo");
-    let times = 4_000 / photo.width().max(photo.height());
-    let large = photo.resize_exact(photo.width() * times, photo.height() * times, CatmullRom);
-    let mut file = Vec::new();
-    large
-        .to_rgb8()
-        .write_with_encoder(JpegEncoder::new_with_quality(&mut file, 90))
-        .expect("encodes");
-    file
+    let photo = image::load_from_memory(file).expect("a photo").into_rgb8();
+    let (width, height) = photo.dimensions();
+    let times = 4_000 / width.max(height);
+    let small = TypedImageRef::<U8x3>::from_buffer(width, height, photo.as_raw());
+    let (width, height) = (width * times, height * times);
+    let mut pixels = vec![0; width as usize * height as usize * 3];
+    let large = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+    Resizer::new()
+        .resize_typed(
+            &small.expect("its size"),
+            &mut large.expect("its size"),
+            &options,
+        )
+        .expect("is made larger");
+    let large = turbojpeg::Image {
+        width: width as usize,
+        height: height as usize,
+        pitch: width as usize * 3,
+        format: PixelFormat::RGB,
+        pixels: pixels.as_slice(),
+    };
+    turbojpeg::compress(large, 90, Subsamp::Sub2x2)
+        .expect("encodes")
+        .to_vec()
 }
 
 fn samples() -> Vec<PathBuf> {
