@@ -101,6 +101,8 @@ class Command(Suite):
         self.failed = sum(int(numbers.get(key, 0)) for key in ("failures", "errors"))
         self.skipped = int(numbers.get("skipped", 0))
         self.passed = sum(map(int, ran)) - self.failed - self.skipped if ran else int(code == 0)
+        if ran and self.passed + self.failed == 0:
+            self.failed = 1
 
 
 def remembered():

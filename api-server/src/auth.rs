@@ -48,12 +48,8 @@ pub async fn auth(
                 caller,
                 standing,
             } = refused;
-            let headers = request.headers();
-            let context = match caller {
-                Some(caller) => app.begin(id, arrived, &caller, headers),
-                // What became of a stranger's request is of no tenant's concern.
-                None => RequestContext::begin(id, arrived.0, None, headers),
-            };
+            // No record is kept: whoever asks too often, or with a revoked key, would fill the bus with them.
+            let context = RequestContext::begin(id, arrived.0, caller, request.headers());
             (context.refuse(fault), standing)
         }
     };

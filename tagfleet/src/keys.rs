@@ -40,7 +40,7 @@ struct New {
     #[arg(long)]
     tenant: String,
 
-    /// Requests a second on average, of each API server
+    /// Requests a second on average, of the whole fleet
     #[arg(long, value_parser = PER_SECOND, default_value_t = 10.0)]
     requests_per_second: f64,
 

@@ -202,7 +202,7 @@ async fn answered_once(
     key: &[u8],
     mut wanted: Wanted,
 ) -> Result<Done, Fault> {
-    let asked = replayed::fingerprint(app, &mut wanted).await?;
+    let asked = replayed::asked(app, &mut wanted).await?;
     let replays = &app.replays;
     match replays
         .begin(&whose.0.tenant, key, asked, wanted.deadline)

@@ -15,11 +15,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::work::{Caching, Done, Work};
 
+/// Who has less than this part of the usual time is in a hurry.
+const HURRIED: f64 = 0.5;
+
 /// The answer for what lies at a URL, from wherever it can be had first.
 pub async fn answer(mut work: Work<'_>, caching: &Caching<'_>, url: Digest) -> Result<Done, Fault> {
     match caching.cache.at_url(&caching.key, url).await {
-        AtUrl::Answered(answered) => return told(&mut work, Ok(answered)),
-        AtUrl::Dead(fault) => return told(&mut work, Err(fault)),
+        AtUrl::Answered(answered) => return known(&mut work, Ok(answered)),
+        AtUrl::Dead(fault) => return known(&mut work, Err(fault)),
         AtUrl::Stale { copy, answered } => work.earlier = revalidation::of(copy, answered),
         AtUrl::Unknown => {}
     }
@@ -56,7 +59,7 @@ async fn lead_for_all(
         Claim::Found(landed) => {
             work.waits_for_another();
             lead.land(landed.clone()).await;
-            return told(&mut work, landed);
+            return known(&mut work, landed);
         }
         Claim::TimeOver => {
             work.waits_for_another();
@@ -65,9 +68,10 @@ async fn lead_for_all(
     }
     work.leads();
     let deadline = work.deadline;
+    let is_hurried = work.left() < work.usual_time().mul_f64(HURRIED);
     let way = Box::pin(work.go(Some(caching), Some(url)));
     let done = lead.keep(way).await;
-    if let Some(landed) = for_all(&done, deadline) {
+    if let Some(landed) = for_all(&done, deadline, is_hurried) {
         lead.land(landed).await;
     }
     done
@@ -82,19 +86,26 @@ async fn look(caching: &Caching<'_>, url: Digest) -> Option<Landed> {
     }
 }
 
+/// Passes on what the cache knows.
+fn known(work: &mut Work<'_>, landed: Landed) -> Result<Done, Fault> {
+    work.context.record.cached = Some(Layer::Url.name());
+    told(work, landed)
+}
+
 /// Passes on what was found without a download of one's own.
 fn told(work: &mut Work<'_>, landed: Landed) -> Result<Done, Fault> {
-    work.context.record.cached = Some(Layer::Url.name());
     work.context.end(Stage::Lookup);
     Ok(Done::cached(landed?, Layer::Url))
 }
 
 /// Returns what the others who ask for the same image are told: what is true of the image, its host and the workers. One that
-/// may not be kept for later is theirs as well, since they asked for it at the same time.
+/// may not be kept for later is theirs as well, since they asked for it at the same time. What is missing in the answer for one
+/// in a hurry may be missing for want of time, which others have.
 ///
 /// A leader's own deadline is its own affair, whatever it showed in. So is what it may, and its place behind those who came before it.
-fn for_all(done: &Result<Done, Fault>, deadline: Instant) -> Option<Landed> {
+fn for_all(done: &Result<Done, Fault>, deadline: Instant, is_hurried: bool) -> Option<Landed> {
     match done {
+        Ok(done) if is_hurried && !done.is_complete() => None,
         Ok(done) => Some(Ok(done.answered())),
         Err(_) if Instant::now() >= deadline => None,
         Err(fault) => match fault.code {

@@ -1,7 +1,7 @@
 //! What an `Idempotency-Key` stands for: the image and the options.
 
 use bytes::Bytes;
-use cache::Digest;
+use cache::{Asked, Digest};
 use common::{fault::Fault, stage::Stage};
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::state::AppState;
 
 /// Returns what tells this request from another one. A body that was not read yet is read for that.
-pub async fn fingerprint(app: &AppState, wanted: &mut Wanted) -> Result<Digest, Fault> {
+pub async fn asked(app: &AppState, wanted: &mut Wanted) -> Result<Asked, Fault> {
     if let ImageOrigin::Body(body) = &mut wanted.source {
         let body = std::mem::take(body);
         let bytes = file::from_body(app, body, wanted.deadline).await?;
@@ -24,24 +24,11 @@ pub async fn fingerprint(app: &AppState, wanted: &mut Wanted) -> Result<Digest, 
         ImageOrigin::Bytes(bytes) => file::digest(app, bytes, wanted.deadline).await?,
         ImageOrigin::Body(_) => return Err(Fault::bug(Stage::Admit)),
     };
-    let asked = serde_json::to_vec(&wanted.asked).expect("names as keys");
-    let model = named_model(app, wanted.model.as_deref()).await;
-    Ok(Digest::of_parts(&[
-        image.as_bytes(),
-        &asked,
-        model.as_bytes(),
-    ]))
-}
-
-/// Returns the model that a request names. To name the one that it would have anyway says nothing.
-async fn named_model<'a>(app: &AppState, named: Option<&'a str>) -> &'a str {
-    let Some(name) = named else {
-        return "";
-    };
-    match app.resources.fleet.model(None).await {
-        Ok(usual) if usual.id.name == name => "",
-        Ok(_) | Err(_) => name,
-    }
+    Ok(Asked {
+        image,
+        options: serde_json::to_vec(&wanted.asked).expect("names as keys"),
+        model: wanted.model.clone(),
+    })
 }
 
 /// Off the threads that serve all other requests, since a text may be long.

@@ -125,6 +125,11 @@ impl Work<'_> {
         left(self.deadline)
     }
 
+    /// Returns how much time a request has that asks for no other one.
+    pub fn usual_time(&self) -> Duration {
+        Duration::from_millis(self.app.config.default_timeout_ms.into())
+    }
+
     /// `url`: where the image lies, if it comes from elsewhere.
     pub async fn go(
         mut self,

@@ -209,6 +209,26 @@ async fn those_who_wait_share_an_answer_that_is_kept_for_nobody() {
     api.finish().await;
 }
 
+/// What the one who works has no time for is not missing for those who have more.
+#[tokio::test]
+async fn an_answer_in_a_hurry_is_given_to_nobody_else() {
+    let origin = slow_photo(300).await;
+    let args = ["--shed-captions", "always"];
+    let api = cached_with(&origin, &args, Behaviour::Slow(100)).await;
+    let url = origin.url("/a.jpg");
+    let hurried = json!({"image": {"url": url}, "timeout_ms": 2_000});
+    let (hurried, patient) = tokio::join!(api.post_json(hurried), async {
+        origin.until_hit(1).await;
+        api.post_json(json!({"image": {"url": url}, "timeout_ms": 60_000}))
+            .await
+    });
+    for reply in [hurried, patient] {
+        assert_eq!(reply.status, 200, "{}", reply.json);
+    }
+    assert_eq!(origin.hits(), 2, "each is worked on");
+    api.finish().await;
+}
+
 #[tokio::test]
 async fn the_time_of_the_one_who_works_is_told_to_nobody_else() {
     // A host that has had less than a fifth of its time is not blamed; one that has had more is.

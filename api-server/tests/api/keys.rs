@@ -171,8 +171,7 @@ async fn images_are_counted_that_are_worked_on_and_are_so_many_a_day() {
 async fn a_key_that_asks_too_often_gets_429_and_others_do_not() {
     let hasty = NewKey::random("a", 0.1, Some(2)).unwrap();
     let calm = NewKey::random("b", 0.1, Some(2)).unwrap();
-    let look = NewKey::random("a", 50.0, None).unwrap();
-    let file = KeyFile::new(&[&*hasty.entry, &calm.entry, &look.entry].concat());
+    let file = KeyFile::new(&[&*hasty.entry, &calm.entry].concat());
     let api = file.serve().await;
     let statuses = [
         tag_with(&api, &hasty).await.status,
@@ -189,15 +188,6 @@ async fn a_key_that_asks_too_often_gets_429_and_others_do_not() {
         format!(r#""default";r=0;t={wait}"#)
     );
     tells_one_wait(&reply);
-    // The id of a problem tells what became of the request, to its own tenant.
-    let path = format!("/v1/requests/{}", reply.header("x-request-id"));
-    let record = eventually("the record is kept", async || {
-        let asked = api.client.get(api.url(&path)).bearer_auth(&look.key);
-        let record = Reply::read(asked.send().await.unwrap()).await;
-        (record.status == 200).then_some(record.json)
-    })
-    .await;
-    assert_eq!(record["code"], "rate_limited");
     assert_eq!(reply.header("ratelimit-policy"), r#""default";q=2;w=20"#);
     assert_eq!(tag_with(&api, &calm).await.status, 200);
     api.finish().await;

@@ -43,7 +43,7 @@ struct State {
     memos: HashMap<String, Kept>,
     claims: HashMap<String, Instant>,
     /// When each bucket is full again, microseconds of the host's clock.
-    buckets: HashMap<String, u64>,
+    buckets: HashMap<String, KeptBucket>,
     cancelled: HashMap<ResultKey, Instant>,
 }
 
@@ -209,15 +209,24 @@ impl Memory {
         let now_us = host_clock_us();
         let buckets = &mut self.state().buckets;
         if buckets.len() >= BUCKETS_KEPT {
-            buckets.retain(|_, full_at_us| *full_at_us > now_us);
+            buckets.retain(|_, kept| kept.ends_us > now_us);
         }
-        let full_at_us = buckets.entry(bucket.name(key, now_us)).or_default();
-        bucket.take(full_at_us, now_us, most)
+        let kept = buckets.entry(bucket.name(key, now_us)).or_default();
+        let taken = bucket.take(&mut kept.full_at_us, now_us, most);
+        kept.ends_us = bucket.ends_us(kept.full_at_us, now_us);
+        taken
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is known of a bucket, and until when that is worth knowing.
+#[derive(Debug, Default)]
+struct KeptBucket {
+    full_at_us: u64,
+    ends_us: u64,
 }
 
 impl State {

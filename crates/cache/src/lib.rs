@@ -26,7 +26,7 @@ pub use flights::{Claim, Flight, Flights, Lead, landing};
 pub use key::{AnswerKey, Digest, Scope};
 pub use layers::InMemory;
 pub use metrics::{Role, describe as describe_metrics};
-pub use replays::{First, Replay, Replayed, Replays};
+pub use replays::{Asked, First, Replay, Replayed, Replays};
 
 use entry::UrlEntry;
 use key::Clearings;

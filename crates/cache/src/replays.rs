@@ -31,6 +31,15 @@ pub struct Replayed {
     pub etag: Option<String>,
 }
 
+/// What tells a request with a key from another one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    pub image: Digest,
+    pub options: Vec<u8>,
+    /// The model, where the request names one.
+    pub model: Option<String>,
+}
+
 /// What a request with a key is to do.
 #[derive(Debug)]
 pub enum Replay {
@@ -46,7 +55,14 @@ pub struct First {
     replays: Replays,
     lead: Lead<Replayed>,
     key: Digest,
-    asked: Digest,
+    asked: Asked,
+}
+
+impl Asked {
+    fn digest(&self, model: Option<&str>) -> Digest {
+        let model = model.unwrap_or_default();
+        Digest::of_parts(&[self.image.as_bytes(), &self.options, model.as_bytes()])
+    }
 }
 
 impl Replays {
@@ -64,20 +80,20 @@ impl Replays {
         &self,
         tenant: &str,
         key: &[u8],
-        asked: Digest,
+        asked: Asked,
         until: Instant,
     ) -> Result<Replay, Fault> {
         let key = Digest::of_parts(&[b"idempotency", tenant.as_bytes(), key]);
         loop {
             if let Some(replayed) = self.look(key).await {
-                return replayed.answers(asked);
+                return replayed.answers(&asked);
             }
             match self.flights.join(key) {
                 Flight::Lead(lead) => return self.lead(lead, key, asked, until).await,
                 Flight::Follow(others) => {
                     let landed = timeout_at(until, landing(others)).await;
                     if let Some(replayed) = landed.map_err(|_| in_flight())? {
-                        return replayed.answers(asked);
+                        return replayed.answers(&asked);
                     }
                 }
             }
@@ -88,13 +104,13 @@ impl Replays {
         &self,
         mut lead: Lead<Replayed>,
         key: Digest,
-        asked: Digest,
+        asked: Asked,
         until: Instant,
     ) -> Result<Replay, Fault> {
         match lead.claim(until, || self.look(key)).await {
             Claim::Found(replayed) => {
                 lead.land(replayed.clone()).await;
-                replayed.answers(asked)
+                replayed.answers(&asked)
             }
             Claim::TimeOver => Err(in_flight()),
             Claim::Mine => Ok(Replay::First(Box::new(First {
@@ -114,9 +130,15 @@ impl Replays {
 }
 
 impl Replayed {
-    /// Answers a request with the same key, if it is the same request.
-    fn answers(self, asked: Digest) -> Result<Replay, Fault> {
-        if self.asked == asked {
+    /// Answers a request with the same key, if it is the same request. To name the model that answered anyway says nothing.
+    fn answers(self, asked: &Asked) -> Result<Replay, Fault> {
+        let answered = self.answered.tagged.model.name.as_str();
+        let is_same = |model: Option<&str>| self.asked == asked.digest(model);
+        let is_named_as_well = match asked.model.as_deref() {
+            None => is_same(Some(answered)),
+            Some(named) => named == answered && is_same(None),
+        };
+        if is_same(asked.model.as_deref()) || is_named_as_well {
             Ok(Replay::Known(Box::new(self)))
         } else {
             Err(another())
@@ -133,7 +155,7 @@ impl First {
     /// From now on the key stands for this answer. `etag`: what names it to its client.
     pub async fn keep(self, answered: Answered, etag: Option<String>) {
         let replayed = Replayed {
-            asked: self.asked,
+            asked: self.asked.digest(self.asked.model.as_deref()),
             answered,
             etag,
         };

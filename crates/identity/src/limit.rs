@@ -25,6 +25,8 @@ const MOST_LEASED: u32 = 64;
 const KEPT: Duration = Duration::from_secs(1);
 /// A request waits no longer for the bus.
 const ASKED_WITHIN: Duration = Duration::from_millis(100);
+/// A bucket that had nothing is looked at again after so long at the most.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// After a bus that did not answer, nobody asks it for so long.
 const LEFT_ALONE: Duration = Duration::from_secs(1);
 
@@ -50,8 +52,16 @@ struct Lease {
     used: u32,
     /// What the bus has left for everybody.
     left: u32,
-    empty_until: Option<Instant>,
+    empty: Option<Empty>,
     away_until: Option<Instant>,
+}
+
+/// What is known of a bucket that had nothing.
+#[derive(Clone, Copy, Debug)]
+struct Empty {
+    /// Another server may give something back, so the bus is asked before the time is over.
+    ask_again: Instant,
+    one_more: Instant,
 }
 
 enum Counted {
@@ -156,7 +166,7 @@ impl Lease {
             unused: 0,
             used: 0,
             left: 0,
-            empty_until: None,
+            empty: None,
             away_until: None,
         }
     }
@@ -175,8 +185,10 @@ impl Lease {
                 remaining: self.left + self.unused,
             };
         }
-        match self.empty_until.filter(|until| now < *until) {
-            Some(until) => Counted::No { wait: until - now },
+        match self.empty.filter(|empty| now < empty.ask_again) {
+            Some(empty) => Counted::No {
+                wait: empty.one_more - now,
+            },
             None => Counted::AskTheBus {
                 most: self.need(now),
             },
@@ -197,7 +209,10 @@ impl Lease {
         self.used = 0;
         self.taken = now;
         let is_empty = taken.granted == 0;
-        self.empty_until = is_empty.then(|| now + taken.wait);
+        self.empty = is_empty.then(|| Empty {
+            ask_again: now + taken.wait.min(ASKED_AGAIN),
+            one_more: now + taken.wait,
+        });
     }
 }
 

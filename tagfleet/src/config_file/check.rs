@@ -20,8 +20,17 @@ pub struct Wrong {
     pub why: String,
 }
 
+/// How an entry has to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// As TOML has it: no quotes around numbers, and one value is no list.
+    Exact,
+    /// So that it can be read. A file that worked goes on to work.
+    Readable,
+}
+
 /// Returns all entries that the options themselves refuse.
-pub fn check(settings: &Command, entries: &Entries) -> Vec<Wrong> {
+pub fn check(settings: &Command, entries: &Entries, spelling: Spelling) -> Vec<Wrong> {
     let known = known(settings);
     let mut found = Vec::new();
     for (name, entry) in entries.iter() {
@@ -29,7 +38,7 @@ pub fn check(settings: &Command, entries: &Entries) -> Vec<Wrong> {
             None => Some(unknown(name, known.keys())),
             Some(arguments) => arguments
                 .iter()
-                .find_map(|argument| refused(argument, entry))
+                .find_map(|argument| refused(argument, entry, spelling))
                 .map(|why| format!("{name}: {why}")),
         };
         found.extend(why.map(|why| Wrong {
@@ -70,15 +79,18 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a &'a str>) -> String {
 }
 
 /// Asks the option itself, on a command line that has nothing else.
-fn refused(argument: &Arg, entry: &Entry) -> Option<String> {
+fn refused(argument: &Arg, entry: &Entry, spelling: Spelling) -> Option<String> {
     let long = argument.get_long()?;
+    let is_exact = spelling == Spelling::Exact;
     if !argument.get_action().takes_values() {
-        return refused_switch(argument, entry);
+        return refused_switch(argument, entry, is_exact);
     }
-    if takes_one(argument) && (entry.is_list || entry.values.len() != 1) {
+    let is_list = is_exact && entry.is_list;
+    if takes_one(argument) && (is_list || entry.values.len() != 1) {
         return Some("one value is wanted, not a list".to_owned());
     }
-    if let Some(wanted) = wanted(argument)
+    if is_exact
+        && let Some(wanted) = wanted(argument)
         && entry.values.iter().any(|value| value.kind != wanted)
     {
         return Some(match wanted {
@@ -120,17 +132,15 @@ fn takes_one(argument: &Arg) -> bool {
     matches!(argument.get_action(), ArgAction::Set) && argument.get_value_delimiter().is_none()
 }
 
-fn refused_switch(argument: &Arg, entry: &Entry) -> Option<String> {
+fn refused_switch(argument: &Arg, entry: &Entry, is_exact: bool) -> Option<String> {
     let is_switch = matches!(
         argument.get_action(),
         ArgAction::SetTrue | ArgAction::SetFalse
     );
-    let is_truth = matches!(
-        entry.values[..],
-        [Spelled {
-            kind: Kind::Truth,
-            ..
-        }]
-    );
-    (!is_switch || !is_truth || entry.is_list).then(|| TRUTH.to_owned())
+    let is_truth = match &entry.values[..] {
+        [Spelled { kind, .. }] if is_exact => *kind == Kind::Truth && !entry.is_list,
+        [Spelled { text, .. }] => matches!(text.as_str(), "true" | "false"),
+        _ => false,
+    };
+    (!is_switch || !is_truth).then(|| TRUTH.to_owned())
 }

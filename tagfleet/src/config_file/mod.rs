@@ -18,7 +18,7 @@ use std::{
 use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, Subcommand, value_parser};
 
-use check::Wrong;
+use check::{Spelling, Wrong};
 use entries::{Entries, Entry};
 pub use roles::Validate;
 
@@ -62,7 +62,7 @@ impl Config {
 
 /// Returns all that is wrong with a file: what no option takes, and of the rest what no role can work with.
 fn all_wrong(settings: &Command, entries: &Entries, validate: Validate) -> Vec<Wrong> {
-    let mut found = check::check(settings, entries);
+    let mut found = check::check(settings, entries, Spelling::Exact);
     let mut fit = entries.clone();
     for wrong in &found {
         fit.remove(&wrong.key);
@@ -100,7 +100,7 @@ pub fn matches(command: Command, line: Vec<OsString>) -> anyhow::Result<ArgMatch
     let with_defaults = match &file {
         Some(file) => {
             let entries = Entries::read(file)?;
-            refuse(file, &check::check(&command, &entries))?;
+            refuse(file, &check::check(&command, &entries, Spelling::Readable))?;
             with_defaults(command, &entries)
         }
         None => command,

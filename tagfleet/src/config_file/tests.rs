@@ -225,3 +225,11 @@ fn a_number_has_no_quotes_and_is_no_list() {
         assert!(said.contains(why), "{line}: {said}");
     }
 }
+
+/// A file that was written for an earlier version goes on to work.
+#[test]
+fn a_role_reads_numbers_however_they_are_written() {
+    let given = read("max-in-flight = '256'\nqueue-declare = 'false'\n", &["api"]);
+    assert_eq!(value::<usize>(&given, "max_in_flight"), 256);
+    assert!(!value::<bool>(&given, "queue_declare"));
+}
