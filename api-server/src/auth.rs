@@ -49,6 +49,7 @@ pub async fn auth(
                 standing,
             } = refused;
             // No record is kept: whoever asks too often, or with a revoked key, would fill the bus with them.
+            let caller = caller.map(|caller| *caller);
             let context = RequestContext::begin(id, arrived.0, caller, request.headers());
             (context.refuse(fault), standing)
         }

@@ -4,10 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use identity::NewKey;
 use tempfile::TempDir;
-use testing::{
-    pictures::photo,
-    servers::{PATIENCE, eventually},
-};
+use testing::{pictures::photo, servers::PATIENCE};
 
 use crate::{
     harness::Harness,

@@ -97,14 +97,6 @@ impl Bucket {
         self.every_us * u64::from(taken)
     }
 
-    /// Until when there is something to know of it.
-    pub fn ends_us(&self, full_at_us: u64, now_us: u64) -> u64 {
-        match self.is_daily {
-            true => (now_us / DAY_US + 1) * DAY_US,
-            false => full_at_us,
-        }
-    }
-
     /// How long an empty bucket takes to be full.
     fn span_us(&self) -> u64 {
         self.every_us * u64::from(self.burst)
