@@ -65,7 +65,7 @@ pub async fn read(
     }
     let (source, options) = match kind {
         Some(MediaType::Json) => {
-            let BesideBody { explain } = beside_body(query)?;
+            let BesideJson { explain } = beside_json(query)?;
             let (source, mut options) = read_json(app, tenant, body, arrived).await?;
             options.explain |= explain;
             (source, options)
@@ -77,9 +77,7 @@ pub async fn read(
         Some(MediaType::Form) => {
             // The image comes among the options: its arrival is `fetch`, as for a raw body.
             context.end(Stage::Admit);
-            let BesideBody { explain } = beside_body(query)?;
-            let mut form = form::read(app, &parts, body).await?;
-            form.options.explain |= explain;
+            let form = form::read(app, &parts, body).await?;
             context.end(Stage::Fetch);
             (ImageOrigin::Bytes(form.image), form.options)
         }
@@ -94,12 +92,12 @@ pub async fn read(
     options.check(source, arrived, &app.config)
 }
 
-/// What a query may say beside a body that has the options.
-struct BesideBody {
+/// What a query may say beside a JSON body.
+struct BesideJson {
     explain: bool,
 }
 
-impl FromFields for BesideBody {
+impl FromFields for BesideJson {
     fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Fault> {
         Ok(Self {
             explain: fields.flag("explain")?,
@@ -107,7 +105,7 @@ impl FromFields for BesideBody {
     }
 }
 
-fn beside_body(query: &str) -> Result<BesideBody, Fault> {
+fn beside_json(query: &str) -> Result<BesideJson, Fault> {
     all_in_body(query, Some("explain"))?;
     parse_query_fields(query)
 }

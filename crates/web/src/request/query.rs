@@ -62,7 +62,7 @@ fn options(query: &str) -> Result<Map<String, Value>, Fault> {
     Ok(options)
 }
 
-/// Refuses options in the query of a request whose body has them, but for one.
+/// Refuses options in the query of a request whose body is JSON and has them, but for one.
 pub fn all_in_body(query: &str, but: Option<&str>) -> Result<(), Fault> {
     let mut options = form_urlencoded::parse(query.as_bytes());
     let Some((name, _)) = options.find(|(name, _)| Some(&**name) != but) else {
@@ -71,7 +71,7 @@ pub fn all_in_body(query: &str, but: Option<&str>) -> Result<(), Fault> {
     let name: String = name.chars().take(MOST_TOLD_CHARS).collect();
     let rest = but.map_or(String::new(), |but| format!(", but for `{but}`"));
     Err(Fault::invalid(format!(
-        "`{name}` stands in the query: beside such a body all options stand in the body{rest}."
+        "`{name}` stands in the query: beside a JSON body all options stand in the body{rest}."
     )))
 }
 
