@@ -63,7 +63,8 @@ fn as_a_camera_would(file: &[u8]) -> Vec<u8> {
     let (width, height) = photo.dimensions();
     let times = 4_000 / width.max(height);
     let small = TypedImageRef::<U8x3>::from_buffer(width, height, photo.as_raw());
-    let (width, height) = (width * times, height * times);
+    let width = width * times;
+    let height = height * times;
     let mut pixels = vec![0; width as usize * height as usize * 3];
     let large = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));

@@ -1,6 +1,6 @@
 //! A download from its first URL to the file's bytes.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::{
@@ -17,12 +17,11 @@ use crate::{
     exchange::{self, Answer, Bounds, Clients, Cookies, Freshness, Resume, Validity},
     failure::Failure,
     faults,
-    guard::{Guard, Rules},
+    guard::Rules,
     hosts::{Hosts, OpenCircuit, Sent, Tenant, Verdict, Visit},
     metrics::HOSTS_OPEN,
     objects::Objects,
     pacing::UnknownLength,
-    resolver::Names,
     robots::{HonourNoai, Purpose, forbids_ai},
 };
 
@@ -112,7 +111,7 @@ impl Fetcher {
             tracing::warn!(%origin, "images may be fetched from this origin wherever it lies");
         }
         Ok(Self {
-            clients: Clients::new(&client_settings(config, world)?)?,
+            clients: Clients::new(&world.settings(config)?)?,
             hosts: Hosts::new(config.hosts()),
             objects: Objects::new(images),
             rules: Rules {
@@ -397,25 +396,4 @@ fn leave(visit: Visit, outcome: Result<Step<Found>, Failure>) -> Result<Step<Fet
             Err(failure.fault)
         }
     }
-}
-
-fn client_settings(
-    config: &FetchConfig,
-    world: World,
-) -> Result<exchange::Settings, reqwest::Error> {
-    let connect = Duration::from_millis(config.fetch_connect_timeout_ms);
-    let longest_ttl = Duration::from_millis(config.fetch_dns_max_ttl_ms);
-    Ok(exchange::Settings {
-        // So that a look-up at its slowest leaves time to connect, and is remembered as slow.
-        names: Names::new(world.names, connect * 3 / 4, longest_ttl),
-        guard: Arc::new(Guard::new(config.fetch_refuse_nets.clone())),
-        roots: world
-            .extra_roots
-            .iter()
-            .map(|der| reqwest::Certificate::from_der(der))
-            .collect::<Result<_, _>>()?,
-        contact: config.fetch_contact.clone(),
-        connect,
-        first_byte: config.first_byte(),
-    })
 }

@@ -230,11 +230,9 @@ mod tests {
 
     #[test]
     fn a_list_that_is_called_another_one_is_what_it_is() {
-        let (csv, ndjson, text) = (
-            BodyKind::List(Format::Csv),
-            BodyKind::List(Format::Ndjson),
-            BodyKind::List(Format::Text),
-        );
+        let csv = BodyKind::List(Format::Csv);
+        let ndjson = BodyKind::List(Format::Ndjson);
+        let text = BodyKind::List(Format::Text);
         for (said, head, kind) in [
             (csv, &b"[{\"url\": \"http://a/\"}]"[..], ndjson),
             (csv, b"{\"url\": \"http://a/\"}\n", ndjson),
