@@ -12,10 +12,9 @@ __all__ = ["BatchOptions", "Feature", "RetagOptions", "SearchOptions", "TagOptio
 Feature = Literal["tags", "caption", "people", "safety", "text", "reading", "colors", "quality", "embedding", "exif"]
 
 
-class AskedOptions(TypedDict, total=False):
-    """What to answer of an image."""
+class Selection(TypedDict, total=False):
+    """Which tags of an image are told, and how."""
 
-    features: Sequence[Feature]
     #: At most so many tags.
     limit: int
     #: Least confidence of a tag.
@@ -29,6 +28,12 @@ class AskedOptions(TypedDict, total=False):
     exclude: Sequence[str]
     #: Words of your own, `word = expression` a line.
     vocabulary: str
+
+
+class AskedOptions(Selection, total=False):
+    """What to answer of an image."""
+
+    features: Sequence[Feature]
     model: str
 
 
@@ -59,16 +64,9 @@ class BatchOptions(AskedOptions, total=False):
     format: Literal["ndjson", "csv", "text", "parquet"]
 
 
-class RetagOptions(TypedDict, total=False):
-    """What kept scores can be asked. What each means stands at `AskedOptions` and `BatchOptions`."""
+class RetagOptions(Selection, total=False):
+    """What kept scores can be asked. What the rest means stands at `BatchOptions`."""
 
-    limit: int
-    threshold: float
-    language: Literal["en", "ko"]
-    categories: Sequence[str]
-    include: Sequence[str]
-    exclude: Sequence[str]
-    vocabulary: str
     metadata: dict[str, str]
     completion_window_h: int
     webhook_url: str
