@@ -10,12 +10,13 @@ use std::{
 
 use futures_util::{Stream, StreamExt};
 use lapin::{
-    AsyncTcpStream, Connection, ConnectionProperties, ConnectionStatus, Event,
-    tcp::OwnedTLSConfig,
-    uri::{AMQPScheme, AMQPUri},
+    AsyncTcpStream, Connection, ConnectionProperties, ConnectionStatus, Event, uri::AMQPUri,
 };
+use rustls::ClientConfig;
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
+
+use super::transport::{self, Transport};
 
 /// From the first packet to an open connection.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
@@ -37,8 +38,12 @@ pub struct Link {
 struct Socket(Arc<OnceLock<TcpStream>>);
 
 impl Link {
-    pub async fn open(uri: &AMQPUri, tls: &OwnedTLSConfig, name: &str) -> Result<Self, String> {
-        crate::tls::install_provider();
+    /// Connects over TLS where there is a configuration of it.
+    pub async fn open(
+        uri: &AMQPUri,
+        tls: Option<Arc<ClientConfig>>,
+        name: &str,
+    ) -> Result<Self, String> {
         let socket = Socket::default();
         let opened = timeout(OPEN_WITHIN, connect(uri, tls, name, socket.clone())).await;
         let connection = match opened {
@@ -159,42 +164,49 @@ async fn say_goodbye(connection: &Connection, socket: &Socket) {
 
 async fn connect(
     uri: &AMQPUri,
-    tls: &OwnedTLSConfig,
+    tls: Option<Arc<ClientConfig>>,
     name: &str,
     socket: Socket,
 ) -> lapin::Result<Connection> {
     let mut uri = uri.clone();
-    let tls = tls.clone();
     uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
-    let runtime = lapin::runtime::default_runtime()?;
     let options = ConnectionProperties::default().with_connection_name(name.into());
     Connection::connector(
         uri,
-        runtime,
-        async move |uri: AMQPUri, runtime| {
-            let host = uri.authority.host.as_str();
-            let mut failed = io::Error::other("the broker's name has no address");
-            for address in tokio::net::lookup_host((host, uri.authority.port)).await? {
-                let stream = match AsyncTcpStream::connect(&runtime, address).await {
-                    Ok(stream) => stream,
-                    Err(error) => {
-                        failed = error;
-                        continue;
-                    }
-                };
-                if let AsyncTcpStream::Plain(tcp) = &stream {
-                    socket.hold(tcp.get_ref())?;
-                }
-                return match uri.scheme {
-                    AMQPScheme::AMQP => Ok(stream),
-                    AMQPScheme::AMQPS => Ok(stream.into_tls(host, tls.as_ref()).await?),
-                };
-            }
-            Err(failed.into())
+        transport::runtime(),
+        async move |uri: AMQPUri, _| {
+            let reached = reach(&uri, tls.clone(), &socket).await?;
+            Ok(AsyncTcpStream::Plain(reached))
         },
         options,
     )
     .await
+}
+
+/// Tries each address of the broker's name.
+async fn reach(
+    uri: &AMQPUri,
+    tls: Option<Arc<ClientConfig>>,
+    socket: &Socket,
+) -> io::Result<Transport> {
+    let host = uri.authority.host.as_str();
+    let mut failed = io::Error::other("the broker's name has no address");
+    for address in tokio::net::lookup_host((host, uri.authority.port)).await? {
+        let tcp = match tokio::net::TcpStream::connect(address).await {
+            Ok(tcp) => tcp,
+            Err(error) => {
+                failed = error;
+                continue;
+            }
+        };
+        tcp.set_nodelay(true)?;
+        socket.hold(&tcp)?;
+        return match tls {
+            Some(config) => transport::over_tls(tcp, host, config).await,
+            None => Ok(transport::over_tcp(tcp)),
+        };
+    }
+    Err(failed)
 }
 
 /// Turns what lapin tells into what others wait for.

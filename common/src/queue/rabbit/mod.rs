@@ -17,12 +17,17 @@ mod shards;
 mod source;
 mod stop;
 mod topology;
+mod transport;
 
 use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use lapin::{BasicProperties, tcp::OwnedTLSConfig, uri::AMQPUri};
+use lapin::{
+    BasicProperties,
+    uri::{AMQPScheme, AMQPUri},
+};
+use rustls::ClientConfig;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use consumer::Consumer;
@@ -59,7 +64,7 @@ struct Inner {
 /// Where the broker is, and what has to be there.
 struct Broker {
     uri: AMQPUri,
-    tls: OwnedTLSConfig,
+    tls: Option<Arc<ClientConfig>>,
     topology: Topology,
 }
 
@@ -78,10 +83,12 @@ impl Rabbit {
                 declare: config.queue_declare,
                 ensuring: Arc::default(),
             };
-            let tls = OwnedTLSConfig {
-                cert_chain: crate::tls::authorities(config.queue_ca_file.as_deref())
-                    .map_err(|error| QueueError::CaFile(error.to_string()))?,
-                ..OwnedTLSConfig::default()
+            let tls = match uri.scheme {
+                AMQPScheme::AMQP => None,
+                AMQPScheme::AMQPS => Some(
+                    crate::tls::client(config.queue_ca_file.as_deref())
+                        .map_err(|error| QueueError::CaFile(error.to_string()))?,
+                ),
             };
             let broker = Arc::new(Broker { uri, tls, topology });
             let closed = CancellationToken::new();
@@ -187,7 +194,7 @@ impl Drop for Inner {
 impl Broker {
     async fn link(&self, role: &str) -> Result<Link, QueueError> {
         let name = format!("{} {role}", self.topology.prefix);
-        let opened = Link::open(&self.uri, &self.tls, &name).await;
+        let opened = Link::open(&self.uri, self.tls.clone(), &name).await;
         opened.map_err(|error| QueueError::Unavailable(format!("{}: {error}", self.server())))
     }
 
