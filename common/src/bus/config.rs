@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{ConfigError, positive, refuse, scheme_of};
+use crate::config::{ConfigError, memory_or, positive};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Bus")]
@@ -36,16 +36,7 @@ pub struct BusConfig {
 
 impl BusConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let url = &self.bus_url;
-        if url != "memory:"
-            && !["redis://", "rediss://"]
-                .iter()
-                .any(|scheme| url.starts_with(scheme))
-        {
-            let scheme = scheme_of(url);
-            let problem = format!("is one of memory:, redis://… and rediss://…, not {scheme}");
-            return refuse("--bus-url", problem);
-        }
+        memory_or("--bus-url", ["redis", "rediss"], &self.bus_url)?;
         // Redis takes no time to live of 0.
         positive("--result-ttl-s", self.result_ttl_s)?;
         positive("--max-waiters", self.max_waiters)

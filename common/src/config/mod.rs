@@ -35,6 +35,26 @@ pub fn refuse(option: &'static str, problem: impl Into<String>) -> Result<(), Co
     })
 }
 
+/// Checks where a server is: in this process, or at a URL of a scheme with or without TLS.
+pub fn memory_or(
+    option: &'static str,
+    [plain, tls]: [&str; 2],
+    url: &str,
+) -> Result<(), ConfigError> {
+    let is_of = |scheme| {
+        url.strip_prefix(scheme)
+            .is_some_and(|rest| rest.starts_with("://"))
+    };
+    if url == "memory:" || is_of(plain) || is_of(tls) {
+        return Ok(());
+    }
+    let scheme = scheme_of(url);
+    refuse(
+        option,
+        format!("is one of memory:, {plain}://… and {tls}://…, not {scheme}"),
+    )
+}
+
 /// Checks a name that becomes a part of keys, queues and log lines.
 pub fn check_name(option: &'static str, name: Option<&str>) -> Result<(), ConfigError> {
     if name.is_none_or(is_name) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::config::{ConfigError, positive, refuse, scheme_of};
+use crate::config::{ConfigError, memory_or, positive};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Queue")]
@@ -55,16 +55,7 @@ pub struct QueueConfig {
 
 impl QueueConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let url = &self.queue_url;
-        if url != "memory:"
-            && !["amqp://", "amqps://"]
-                .iter()
-                .any(|scheme| url.starts_with(scheme))
-        {
-            let scheme = scheme_of(url);
-            let problem = format!("is one of memory:, amqp://… and amqps://…, not {scheme}");
-            return refuse("--queue-url", problem);
-        }
+        memory_or("--queue-url", ["amqp", "amqps"], &self.queue_url)?;
         positive("--queue-max-length", self.queue_max_length)?;
         positive("--queue-max-attempts", self.queue_max_attempts)?;
         positive("--queue-publish-timeout-ms", self.queue_publish_timeout_ms)

@@ -15,9 +15,11 @@ from typing import NamedTuple
 sys.dont_write_bytecode = True  # the source tree stays as it was cloned
 
 from PIL import Image, ImageChops, ImageOps
+from pillow_heif import register_heif_opener
 
 import sources
 
+register_heif_opener()
 Image.MAX_IMAGE_PIXELS = None  # these photos are known
 
 
@@ -47,6 +49,10 @@ GROUPS = {
     # All scans have to come before the first pixel.
     "jpeg-published-progressive": Group(("dandelion", "leaves", "mountains")),
     "png-1.2mp": Group(DETAILED, "png", (1280, 960), {"format": "PNG"}),
+    "jpeg-200mp": Group(("bird",), size=(16384, 12288), save=WEB),
+    "heic-12mp": Group(DETAILED, "heic", (4032, 3024), {"format": "HEIF", "quality": 80}),
+    "avif-12mp": Group(DETAILED, "avif", (4032, 3024), {"format": "AVIF", "quality": 75}),
+    "webp-12mp": Group(DETAILED, "webp", (4032, 3024), {"format": "WEBP", "quality": 80}),
     "webp-1.2mp": Group(DETAILED, "webp", (1280, 960), {"format": "WEBP", "quality": 80}),
 }
 LIST = "photos.txt"

@@ -12,12 +12,14 @@ import sys
 import time
 
 from PIL import Image, ImageOps
+from pillow_heif import register_heif_opener
 
 TILE = 224
 CENTRE = 224 / 256
 QUALITY = 95
 # How many times the tile's size a cheap reduction may leave before the resize proper: what Image.thumbnail has.
 REDUCING_GAP = 2.0
+register_heif_opener()
 # The photos are known; the limit is for those from outside.
 Image.MAX_IMAGE_PIXELS = None
 

@@ -13,11 +13,13 @@ import math
 import sys
 
 from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
+from pillow_heif import register_heif_opener
 
 TILE = 224
 CENTRE = 224 / 256
 FINER = 4
 SHIFTS = [quarter / 4 for quarter in range(-4, 5)]
+register_heif_opener()
 Image.MAX_IMAGE_PIXELS = None  # the photos are known
 
 
