@@ -58,7 +58,7 @@ impl AsyncRead for Members {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    // Of one byte alone nobody can tell what it begins.
+                    // One byte alone may begin another member, and the next one is still to come.
                     [0x1f] | [0x1f, 0x8b, ..] => {}
                     _ => {
                         self.0 = State::Ended;
