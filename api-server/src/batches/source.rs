@@ -67,7 +67,9 @@ pub async fn read(
         _ => HEAD_BYTES,
     };
     let head = timeout(patience, upload.look(least)).await;
-    let seen = kind::judged(said, head.map_err(|_| too_slow(Stage::Admit))??);
+    let head = head.map_err(|_| too_slow(Stage::Admit))??;
+    kind::check_breaks(said, head)?;
+    let seen = kind::judged(said, head);
     if let Ok(BodyKind::Json) = seen {
         all_in_body(query, None)?;
         let body = announcing(upload.into_body(), announced);

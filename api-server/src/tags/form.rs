@@ -200,7 +200,10 @@ impl Form {
                 invalid("The form has no boundary where one is due.")
             }
             Error::StreamReadFailed(cause) => request::broken(&*cause, Stage::Fetch),
-            other => invalid(format!("The form cannot be read: {other}.")),
+            other => {
+                let why = request::form_fault(&other);
+                invalid(format!("The form cannot be read: {why}."))
+            }
         }
     }
 }

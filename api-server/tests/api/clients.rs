@@ -277,10 +277,45 @@ async fn pages_of_other_origins_may_call_where_the_operator_says_so() {
         header(&answered, "access-control-allow-origin"),
         "https://shop.example"
     );
-    assert!(header(&answered, "access-control-expose-headers").contains("x-request-id"));
+    let exposed = header(&answered, "access-control-expose-headers");
+    assert_documented(&api.get("/openapi.json").await.json, &open, exposed);
     api.finish().await;
     let said = Harness::fails(&["--cors-allow-origin", "https://shop.example/page"]).await;
     assert!(said.contains("--cors-allow-origin"), "{said}");
+}
+
+/// Whatever the document tells of methods and headers has to be there for pages of other origins too.
+fn assert_documented(document: &Value, preflight: &reqwest::Response, exposed: &str) {
+    let methods = header(preflight, "access-control-allow-methods").to_lowercase();
+    let allowed = header(preflight, "access-control-allow-headers");
+    let is_in = |list: &str, name: &str| list.split(',').any(|one| one.trim() == name);
+    let paths = document["paths"].as_object().unwrap();
+    for (method, operation) in paths.values().flat_map(|path| path.as_object().unwrap()) {
+        assert!(is_in(&methods, method), "{method}");
+        let parameters = operation["parameters"].as_array();
+        for parameter in parameters.into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            assert!(
+                parameter["in"] != "header" || is_in(&allowed, name),
+                "{name}"
+            );
+        }
+        for answer in operation["responses"].as_object().unwrap().values() {
+            let headers = answer["headers"].as_object();
+            for name in headers.into_iter().flat_map(|headers| headers.keys()) {
+                assert!(is_in(exposed, name), "{name}");
+            }
+        }
+    }
+    // Those that the document tells of in words alone.
+    for name in [
+        "authorization",
+        "if-none-match",
+        "traceparent",
+        "x-request-id",
+    ] {
+        assert!(is_in(&allowed, name), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -297,6 +297,16 @@ async fn what_curl_sends_without_being_told_is_seen() {
             .unwrap()
             .contains("--data-binary")
     );
+    for (query, list) in [
+        ("", format!("{url}{url}")),
+        ("?format=text", format!("{url}{url}")),
+        ("", format!("url,id{url},1{url},2")),
+    ] {
+        let reply = post(&api, query, curl, list).await;
+        reply.is_problem(400, "invalid_request");
+        let detail = reply.json["detail"].as_str().unwrap();
+        assert!(detail.contains("--data-binary"), "{detail}");
+    }
     let reply = post(
         &api,
         "",

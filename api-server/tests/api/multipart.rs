@@ -129,10 +129,18 @@ async fn forms_that_are_not_valid_get_400() {
             "not UTF-8",
         ),
         (form(&[part("filename=\"a.jpg\"", b"x")]), "has no name"),
-        (whole[..whole.len() / 2].to_vec(), "cannot be read"),
-        (whole[..whole.len() - 6].to_vec(), "cannot be read"),
-        (b"no boundary in here".to_vec(), "cannot be read"),
-        (Vec::new(), "cannot be read"),
+        (
+            whole[..whole.len() / 2].to_vec(),
+            "ends early, within its part `image`",
+        ),
+        (whole[..whole.len() - 6].to_vec(), "ends early"),
+        (whole[..whole.len() - 4].to_vec(), "before the last one"),
+        (b"no boundary in here".to_vec(), "boundaries do not come"),
+        (Vec::new(), "boundaries do not come"),
+        (
+            b"--simple-boundary\r\nno header\r\n\r\nx\r\n--simple-boundary--\r\n".to_vec(),
+            "headers of a part are broken",
+        ),
     ] {
         let reply = post(&api, body).await;
         reply.is_problem(400, "invalid_request");

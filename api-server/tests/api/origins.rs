@@ -78,6 +78,13 @@ async fn an_image_is_read_however_its_host_has_packed_it() {
             ),
         ),
         (
+            "/more",
+            with_headers(
+                "Content-Encoding: gzip\r\n",
+                &[&packed!(GzipEncoder, &photo)[..], b"\r\n<!-- cached -->"].concat(),
+            ),
+        ),
+        (
             "/cut",
             with_headers(
                 "Content-Encoding: gzip\r\n",
@@ -103,7 +110,7 @@ async fn an_image_is_read_however_its_host_has_packed_it() {
     .await;
     let api = api(&origin.base).await;
     for path in [
-        "/aws", "/none", "/lie", "/gzip", "/both", "/br", "/zstd", "/deflate", "/zeros",
+        "/aws", "/none", "/lie", "/gzip", "/both", "/br", "/zstd", "/deflate", "/zeros", "/more",
     ] {
         let reply = api.post_url(&origin.url(path)).await;
         assert_eq!(
@@ -265,6 +272,84 @@ async fn a_connection_that_dies_as_the_request_leaves_costs_nobody_an_image() {
     }
     assert!((7..=12).contains(&all.load(SeqCst)), "{all:?}");
     assert!(api.metric("tagfleet_fetch_retried_total").await >= 1.0);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_host_that_has_waited_too_long_is_asked_anew() {
+    let (base, all) = scripted(|head, on_connection, _| {
+        let late = answer("408 Request Timeout", "connection: close\r\n", b"");
+        match on_connection {
+            0 if !head.contains("/always") => Act::Answer(answer("200 OK", "", &photo(64, 64))),
+            _ => Act::AnswerAndClose(late),
+        }
+    })
+    .await;
+    let api = api(&base).await;
+    for number in 0..4 {
+        let reply = api.post_url(&format!("{base}/{number}.jpg")).await;
+        assert_eq!(reply.status, 200, "{number}: {}", reply.json);
+    }
+    assert!(all.load(SeqCst) > 4, "{all:?}");
+    let reply = api.post_url(&format!("{base}/always.jpg")).await;
+    reply.is_problem(422, "source_http_error");
+    assert_eq!(reply.json["retryable"], true);
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_body_ends_with_its_length_also_where_an_encoding_that_is_none_is_named() {
+    let (base, _) = scripted(|head, _, _| {
+        let identity = "transfer-encoding: identity\r\n";
+        let whole = answer("200 OK", identity, &photo(64, 64));
+        match head.contains("/short") {
+            true => Act::AnswerAndClose(whole[..whole.len() - 100].to_vec()),
+            false => Act::Answer(whole),
+        }
+    })
+    .await;
+    let api = api(&base).await;
+    let reply = api.post_url(&format!("{base}/whole.jpg")).await;
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    let short = api.post_url(&format!("{base}/short.jpg")).await;
+    short.is_problem(422, "source_incomplete");
+    api.finish().await;
+}
+
+#[tokio::test]
+async fn a_part_that_nobody_asked_for_is_no_whole_file() {
+    let (base, _) = scripted(|head, _, _| {
+        let file = photo(64, 64);
+        let total = file.len();
+        let tag = match head.contains("/untagged") {
+            true => "",
+            false => "etag: \"a\"\r\n",
+        };
+        let (first, end) = match head.contains("range: bytes=500-") {
+            true => (500, total),
+            false if head.contains("/whole") => (0, total),
+            false if head.contains("/middle") => (100, total),
+            false => (0, 500),
+        };
+        let range = format!("content-range: bytes {first}-{}/{total}\r\n{tag}", end - 1);
+        Act::Answer(answer("206 Partial Content", &range, &file[first..end]))
+    })
+    .await;
+    let api = api(&base).await;
+    for path in ["/tagged.jpg", "/whole.jpg"] {
+        let reply = api.post_url(&format!("{base}{path}")).await;
+        assert_eq!(
+            (reply.status, &reply.json["image"]["bytes"]),
+            (200, &json!(photo(64, 64).len())),
+            "{path}: {}",
+            reply.json
+        );
+    }
+    for path in ["/untagged.jpg", "/middle.jpg"] {
+        let reply = api.post_url(&format!("{base}{path}")).await;
+        reply.is_problem(422, "source_incomplete");
+        assert_eq!(reply.json["retryable"], true);
+    }
     api.finish().await;
 }
 

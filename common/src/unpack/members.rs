@@ -1,4 +1,5 @@
 //! The members of a gzip file, one behind the other. Zeros may fill it up at its end, as those who write tapes and blocks do.
+//! Anything else behind the last member is overlooked, as `gzip` and browsers do: what was packed came whole.
 
 use std::{
     io,
@@ -57,7 +58,12 @@ impl AsyncRead for Members {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    _ => {}
+                    // One byte alone may begin another member, and the next one is still to come.
+                    [0x1f] | [0x1f, 0x8b, ..] => {}
+                    _ => {
+                        self.0 = State::Ended;
+                        continue;
+                    }
                 },
             }
             self.0 = match replace(&mut self.0, State::Ended) {

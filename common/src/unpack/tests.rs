@@ -85,8 +85,6 @@ async fn what_the_bytes_say_counts_for_more_than_what_is_said() {
         read(filled_up, Compression::Gzip).await.expect("reads"),
         b"url\n"
     );
-    let more = [&gzip[..], b"more"].concat();
-    assert!(why(more, Compression::Gzip).await.contains("broken"));
     let members = [gzip.clone(), gzip].concat();
     assert_eq!(
         read(members, Compression::Gzip).await.expect("reads"),
@@ -97,6 +95,27 @@ async fn what_the_bytes_say_counts_for_more_than_what_is_said() {
         read(frames, Compression::Zstd).await.expect("reads"),
         b"url\nurl\n"
     );
+}
+
+/// `gzip` and browsers do the same.
+#[tokio::test]
+async fn what_stands_behind_gzip_and_is_none_is_overlooked() {
+    let gzip = packed!(GzipEncoder, b"url\n");
+    let filled_up = [&gzip[..], &[0; 10]].concat();
+    for rest in [&b"more"[..], b"\n", b"\x1fmore", b"\0\0more"] {
+        let once = [&gzip[..], rest].concat();
+        let plain = read(once, Compression::Gzip).await;
+        assert_eq!(plain.expect("it came whole"), b"url\n", "{rest:?}");
+        let twice = [&filled_up[..], &gzip, rest].concat();
+        let plain = read(twice, Compression::Gzip).await;
+        assert_eq!(plain.expect("both are read"), b"url\nurl\n", "{rest:?}");
+    }
+    let cut = [&gzip[..], &gzip[..gzip.len() - 6]].concat();
+    assert!(why(cut, Compression::Gzip).await.contains("end too early"));
+    let mut wrong = [&gzip[..], &gzip].concat();
+    let crc = wrong.len() - 8;
+    wrong[crc] ^= 0xff;
+    assert!(why(wrong, Compression::Gzip).await.contains("broken"));
 }
 
 #[tokio::test]

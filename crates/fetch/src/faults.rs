@@ -100,6 +100,14 @@ pub fn broken_off() -> Fault {
     fault(Code::SourceIncomplete, "The download broke off.")
 }
 
+/// A host that sends parts sends the whole file to whoever asks another of its servers, or later.
+pub fn unasked_part() -> Fault {
+    fault(
+        Code::SourceIncomplete,
+        "The image's host sent a part of the file (206), and was asked for all of it.",
+    )
+}
+
 /// What is packed shows its end, also where the host announced no length.
 pub fn cut(encoding: &str) -> Fault {
     fault(
@@ -127,15 +135,23 @@ pub fn encoded(why: &str) -> Fault {
     )
 }
 
+/// Whether the host may answer otherwise later. A 408 says that it waited too long for the request.
+pub fn is_passing(status: StatusCode) -> bool {
+    let is_for_now = matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+    );
+    status.is_server_error() || is_for_now
+}
+
 /// `has_contact`: whether the User-Agent names somebody to ask.
 pub fn http_error(status: StatusCode, has_contact: bool) -> Fault {
-    let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
     let mut detail = format!("The image's host answered {}.", status.as_u16());
     if status == StatusCode::FORBIDDEN && !has_contact {
         detail += " Some hosts refuse programs that name nobody to ask: whoever runs the service names a page or an address with \
                    --fetch-contact.";
     }
-    fault(Code::SourceHttpError, detail).retryable(passing)
+    fault(Code::SourceHttpError, detail).retryable(is_passing(status))
 }
 
 pub fn forbids_ai() -> Fault {

@@ -11,6 +11,9 @@ use serde::de::IgnoredAny;
 const MEDIA_TYPES: &str = "Send up to 10,000 items as `application/json`; any number as `application/x-ndjson` (an object a line, or an \
     array of objects), `text/csv` or `text/plain` (a URL a line), with curl by --data-binary @FILE.";
 
+const ONE_LINE: &str = "The list is one line, and holds several URLs: its line breaks seem to be gone. curl -d drops them: send it \
+    with --data-binary @FILE. One URL that holds another one is sent as `text/plain`.";
+
 /// Keys of a batch in one JSON body: what begins with another one is a line of a list.
 const REQUEST_KEYS: [&str; 18] = [
     "items",
@@ -51,6 +54,8 @@ pub enum BodyKind {
     Text,
     /// Clients that were told nothing say nothing, or whatever they say of everything.
     Unsaid,
+    /// As unsaid, by curl: `curl -d @FILE` has taken the line breaks out, and `--data-binary` has not.
+    Form,
 }
 
 /// By the content type.
@@ -68,9 +73,8 @@ pub fn of(said: &str) -> Result<BodyKind, Fault> {
             Ok(BodyKind::List(Format::Csv))
         }
         "text/plain" => Ok(BodyKind::Text),
-        "" | "*/*" | "application/octet-stream" | "application/x-www-form-urlencoded" => {
-            Ok(BodyKind::Unsaid)
-        }
+        "" | "*/*" | "application/octet-stream" => Ok(BodyKind::Unsaid),
+        "application/x-www-form-urlencoded" => Ok(BodyKind::Form),
         "application/vnd.apache.parquet" | "application/x-parquet" => Err(no_parquet()),
         _ => Err(unknown()),
     }
@@ -88,12 +92,53 @@ pub fn judged(said: BodyKind, head: &[u8]) -> Result<BodyKind, Fault> {
             Ok(BodyKind::List(Format::Ndjson))
         }
         (BodyKind::Json, _) => Ok(BodyKind::Json),
-        (BodyKind::Text | BodyKind::Unsaid, None) if has_url_line(head) => Ok(text),
+        (BodyKind::Text | BodyKind::Unsaid | BodyKind::Form, None) if has_url_line(head) => {
+            Ok(text)
+        }
         (BodyKind::Text, None) if head.trim_ascii().is_empty() => Ok(text),
         (BodyKind::Text, None) => Err(no_urls(head)),
-        (BodyKind::Text | BodyKind::Unsaid, Some(seen)) => Ok(seen),
-        (BodyKind::Unsaid, None) => Err(unknown()),
+        (BodyKind::Text | BodyKind::Unsaid | BodyKind::Form, Some(seen)) => Ok(seen),
+        (BodyKind::Unsaid | BodyKind::Form, None) => Err(unknown()),
     }
+}
+
+/// Refuses a list of which only one line is left. JSON is none the worse for that, or says so itself.
+pub fn check_breaks(said: BodyKind, head: &[u8]) -> Result<(), Fault> {
+    let is_one_line = !head.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+    let is_list = match seen(head) {
+        Some(BodyKind::List(format)) => format != Format::Ndjson,
+        seen => seen.is_none(),
+    };
+    if is_one_line && is_list && has_several_rows(said, head) {
+        return Err(Fault::invalid(ONE_LINE));
+    }
+    Ok(())
+}
+
+/// Whether one line holds what would be several ones. A URL may hold another one, and then a sign stands between them. Who
+/// names no type of a list has not thought of that, and sends one of those with its line break.
+fn has_several_rows(said: BodyKind, line: &[u8]) -> bool {
+    let urls = url_places(line);
+    let is_table = seen(line) == Some(BodyKind::List(Format::Csv));
+    match said {
+        BodyKind::Form if is_table => !urls.is_empty(),
+        BodyKind::Form => urls.len() > 1,
+        BodyKind::Text => urls
+            .iter()
+            .any(|at| *at > 0 && line[at - 1].is_ascii_alphanumeric()),
+        _ => false,
+    }
+}
+
+/// Where URLs of the web begin.
+fn url_places(line: &[u8]) -> Vec<usize> {
+    let lower = line.to_ascii_lowercase();
+    let places = memmem::find_iter(&lower, "http");
+    let is_url = |at: &usize| {
+        let rest = &lower[*at..];
+        rest.starts_with(b"http://") || rest.starts_with(b"https://")
+    };
+    places.filter(is_url).collect()
 }
 
 /// A table has no braces, and a line of JSON is neither a URL nor a row of names: whoever calls one the other is understood.
@@ -204,6 +249,45 @@ mod tests {
             (b"", None),
         ] {
             assert_eq!(seen(text), kind, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn a_list_that_has_lost_its_line_breaks_is_refused() {
+        let checked = |said, text: &str| check_breaks(said, text.as_bytes());
+        let nested = "https://a.example/?of=https://b.example/1.jpg";
+        for (said, text) in [
+            (BodyKind::Form, "http://a/1.jpghttp://a/2.jpg"),
+            (BodyKind::Form, "https://a/1/HTTPS://a/2/"),
+            (BodyKind::Form, "# my listhttp://a/1.jpghttp://a/2.jpg"),
+            (BodyKind::Form, "urlhttp://a/1.jpghttp://a/2.jpg"),
+            (BodyKind::Form, "url,idhttp://a/1.jpg,1"),
+            (BodyKind::Form, "id,url1,http://a/1.jpg2,http://a/2.jpg"),
+            (BodyKind::Form, nested),
+            (BodyKind::Text, "http://a/1.jpghttp://a/2.jpg"),
+        ] {
+            let fault = checked(said, text).expect_err(text);
+            assert_eq!(fault.code, Code::InvalidRequest);
+            assert!(fault.detail.contains("--data-binary"), "{}", fault.detail);
+        }
+        for (said, text) in [
+            (BodyKind::Form, "http://a/1.jpg"),
+            (BodyKind::Form, "http://a/1.jpg\nhttp://a/2.jpg"),
+            (BodyKind::Form, &format!("{nested}\n")),
+            (
+                BodyKind::Form,
+                "{\"items\":[\"http://a/1\",\"http://a/2\"]}",
+            ),
+            (BodyKind::Form, "[\"http://a/1\",\"http://a/2\"]"),
+            (
+                BodyKind::Form,
+                "{\"url\":\"http://a/1\"}{\"url\":\"http://a/2\"}",
+            ),
+            (BodyKind::Form, "url,id"),
+            (BodyKind::Text, nested),
+            (BodyKind::Unsaid, nested),
+        ] {
+            assert_eq!(checked(said, text), Ok(()), "{text}");
         }
     }
 

@@ -10,7 +10,7 @@ use common::{
     budget::Budget,
     unpack::{Compression, NotUnpacked, foreign_kind, peek, unpacked},
 };
-use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
+use encoding_rs::{Decoder, Encoding, UTF_16BE, UTF_16LE};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 
 const READ_BYTES: usize = 16 * 1024;
@@ -19,6 +19,7 @@ const HEAD_BYTES: usize = 4;
 /// So many tell what it is, if there are so many at hand.
 const KIND_BYTES: usize = 512;
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+const UTF_32: NotUnpacked = NotUnpacked::NoList("text in UTF-32: save it as UTF-8");
 
 pub type Plain = Pin<Box<dyn AsyncRead + Send>>;
 
@@ -35,18 +36,11 @@ pub async fn plain(
     if outside != Compression::None {
         check_inside(&head, outside)?;
     }
-    let encoding = match head[..] {
-        [0xff, 0xfe, 0, 0] | [0, 0, 0xfe, 0xff] => {
-            return Err(NotUnpacked::NoList("text in UTF-32: save it as UTF-8").into());
+    let Some(encoding) = wide_encoding(&head)? else {
+        if head.starts_with(&UTF8_MARK) {
+            head.drain(..UTF8_MARK.len());
         }
-        [0xff, 0xfe, ..] | [1..=127, 0, 1..=127, 0] => UTF_16LE,
-        [0xfe, 0xff, ..] | [0, 1..=127, 0, 1..=127] => UTF_16BE,
-        _ => {
-            if head.starts_with(&UTF8_MARK) {
-                head.drain(..UTF8_MARK.len());
-            }
-            return Ok(Box::pin(Cursor::new(head).chain(text)));
-        }
+        return Ok(Box::pin(Cursor::new(head).chain(text)));
     };
     Ok(Box::pin(Recoded {
         wide: Box::pin(Cursor::new(head).chain(text)),
@@ -54,6 +48,18 @@ pub async fn plain(
         ready: Vec::new(),
         is_ended: false,
     }))
+}
+
+/// Returns which kind of UTF-16 a list is. Without a mark at its beginning, zeros show it: a list begins with a character of
+/// ASCII, such as a brace or the first letter of a name, and has no zeros in UTF-8.
+fn wide_encoding(head: &[u8]) -> Result<Option<&'static Encoding>, NotUnpacked> {
+    match head {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Err(UTF_32),
+        [1..=127, 0, 0, 0, ..] | [0, 0, 0, 1..=127, ..] => Err(UTF_32),
+        [0xff, 0xfe, ..] | [1..=127, 0, ..] => Ok(Some(UTF_16LE)),
+        [0xfe, 0xff, ..] | [0, 1..=127, ..] => Ok(Some(UTF_16BE)),
+        _ => Ok(None),
+    }
 }
 
 /// Whoever packs twice, or packs what is no list, is told so: of the bytes themselves nothing could be said.
@@ -127,6 +133,56 @@ mod tests {
         match plain {
             Ok(_) => panic!("it is read"),
             Err(error) => NotUnpacked::of(&error).expect("its own fault").to_string(),
+        }
+    }
+
+    async fn text(bytes: Vec<u8>) -> String {
+        let plain = plain(Cursor::new(bytes), Compression::None, &Budget::new(1 << 20)).await;
+        let mut text = String::new();
+        let mut plain = plain.expect("it is text");
+        plain.read_to_string(&mut text).await.expect("it is UTF-8");
+        text
+    }
+
+    /// `text` in characters of `width` bytes, the lowest of them first or last.
+    fn wide(text: &str, width: usize, is_lowest_first: bool) -> Vec<u8> {
+        let character = |byte: u8| {
+            let mut wide = vec![0; width];
+            let lowest = if is_lowest_first { 0 } else { width - 1 };
+            wide[lowest] = byte;
+            wide
+        };
+        text.bytes().flat_map(character).collect()
+    }
+
+    #[tokio::test]
+    async fn wide_text_is_known_by_its_zeros_however_long_it_is() {
+        let long = "http://a.example/1.jpg\n".repeat(1_000);
+        for list in [
+            "url\n",
+            "{\"url\":\"http://a/\"}",
+            "id,url\n1,http://a/",
+            &long,
+        ] {
+            for is_lowest_first in [true, false] {
+                let bare = wide(list, 2, is_lowest_first);
+                let mark = if is_lowest_first {
+                    [0xff, 0xfe]
+                } else {
+                    [0xfe, 0xff]
+                };
+                let marked = [&mark[..], &bare].concat();
+                assert_eq!(text(marked).await, list);
+                assert_eq!(text(packed(&bare).await).await, list);
+                assert_eq!(text(bare).await, list);
+                let wider = wide(list, 4, is_lowest_first);
+                assert!(why(wider).await.contains("UTF-32"), "{list}");
+            }
+            assert_eq!(text(list.as_bytes().to_vec()).await, list);
+        }
+        for mark in [[0xff, 0xfe, 0, 0], [0, 0, 0xfe, 0xff]] {
+            let marked = [&mark[..], &wide(&long, 4, mark[0] != 0)].concat();
+            assert!(why(marked).await.contains("UTF-32"));
         }
     }
 

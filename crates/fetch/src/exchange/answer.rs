@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     encoding::{encodings, unpacked},
+    length::{beside_identity, length},
     resume::Resume,
 };
 use crate::{
@@ -58,7 +59,7 @@ pub fn judge(
         return Err(faults::http_error(status, has_contact));
     }
     // Such an answer has no body, and who waits for one waits until the host closes the connection.
-    if status == StatusCode::RESET_CONTENT && response.content_length().is_none() {
+    if status == StatusCode::RESET_CONTENT && length(&response).is_none() {
         return Err(faults::empty());
     }
     Ok(Answer::Found(response))
@@ -119,9 +120,11 @@ pub async fn read(
     resume: Resume<'_>,
 ) -> Result<Bytes, Failure> {
     let encodings = encodings(response.headers());
-    let mut resume = resume.of(&response);
+    let mut resume = resume.of(&response)?;
     let mut download = Download::begin(&response, bounds, until)?;
-    if let Err(failure) = download.take(response, bounds).await {
+    let taken = download.take(response, bounds).await;
+    let taken = taken.and_then(|()| Ok(resume.check_whole(download.body.len())?));
+    if let Err(failure) = taken {
         if !failure.is(Code::SourceIncomplete) {
             return Err(failure);
         }
@@ -146,7 +149,7 @@ struct Download {
 
 impl Download {
     fn begin(response: &Response, bounds: &Bounds, until: Instant) -> Result<Self, Failure> {
-        let is_unknown = response.content_length().is_none();
+        let is_unknown = length(response).is_none();
         let unknown_length = is_unknown.then(|| bounds.unknown_length.clone());
         let announced = announced(response, bounds.max_bytes)?;
         Ok(Self {
@@ -158,7 +161,9 @@ impl Download {
     }
 
     async fn take(&mut self, mut response: Response, bounds: &Bounds) -> Result<(), Failure> {
-        while let Some(chunk) = next(&mut response, bounds.idle).await? {
+        let more = beside_identity(response.headers());
+        let end = more.map(|more| self.body.len() as u64 + more);
+        while let Some(chunk) = self.next(&mut response, bounds.idle, end).await? {
             let length = self.body.len() + chunk.len();
             if length > bounds.max_bytes {
                 return Err(Failure::wasteful(faults::too_large(bounds.max_bytes)));
@@ -169,6 +174,25 @@ impl Download {
             self.pace.wait(length).await?;
         }
         Ok(())
+    }
+
+    /// `end`: where the body ends, if its connection does not tell.
+    async fn next(
+        &self,
+        response: &mut Response,
+        idle: Duration,
+        end: Option<u64>,
+    ) -> Result<Option<Bytes>, Fault> {
+        let Some(end) = end else {
+            return next(response, idle).await;
+        };
+        let left = end.saturating_sub(self.body.len() as u64);
+        if left == 0 {
+            return Ok(None);
+        }
+        let mut chunk = next(response, idle).await?.ok_or_else(faults::broken_off)?;
+        chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        Ok(Some(chunk))
     }
 
     /// Makes place for the rest at once, where more comes than the first place holds: doubled again and again, a body would be
@@ -191,7 +215,7 @@ impl Download {
 
 /// The length to expect; that of the largest image where none is announced.
 fn announced(response: &Response, max_bytes: usize) -> Result<usize, Fault> {
-    match response.content_length() {
+    match length(response) {
         None => Ok(max_bytes),
         Some(length) => {
             let fits = usize::try_from(length)

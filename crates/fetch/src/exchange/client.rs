@@ -128,8 +128,8 @@ impl Clients {
     /// The head of the answer. The time-out holds for all that comes before
     /// the end of it: heads that drip, and 1xx answers without end.
     ///
-    /// A connection that was kept may be closed by the origin in the very moment in which the request leaves. Then the
-    /// request is made once more, with a connection of its own.
+    /// A connection that was kept may be closed by the origin in the very moment in which the request leaves, with a 408 or
+    /// without a word. Then the request is made once more, with a connection of its own.
     pub async fn get(
         &self,
         url: &Url,
@@ -140,7 +140,7 @@ impl Clients {
         let get = |client: &Client| client.get(url.clone()).headers(headers.clone());
         let until = Instant::now() + self.first_byte;
         let (mut answered, is_connection_new) = answer(get(&pair.kept), until).await;
-        if !is_connection_new && has_died(&answered) {
+        if !is_connection_new && (has_died(&answered) || was_idle(&answered)) {
             metrics::counter!(RETRIED).increment(1);
             (answered, _) = answer(get(&pair.fresh), until).await;
         }
@@ -184,6 +184,12 @@ async fn answer(request: RequestBuilder, until: Instant) -> (Answered, bool) {
 /// The connection is gone, and nothing was answered.
 fn has_died(answered: &Answered) -> bool {
     matches!(answered, Ok(Err(error)) if error.is_request() && !error.is_connect() && !error.is_timeout())
+}
+
+/// The origin has closed a connection on which nothing had come for too long, and says so to the request that has come at last
+/// (RFC 9110, 15.5.9).
+fn was_idle(answered: &Answered) -> bool {
+    matches!(answered, Ok(Ok(response)) if response.status() == StatusCode::REQUEST_TIMEOUT)
 }
 
 /// Whether the host closed the connection before it had answered. It was connected to, so it is no secret.

@@ -7,6 +7,7 @@ mod client;
 mod connects;
 mod cookies;
 mod encoding;
+mod length;
 mod resume;
 mod validity;
 

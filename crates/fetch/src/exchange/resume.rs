@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use common::fault::Fault;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::Response;
 use url::Url;
 
-use super::client::Clients;
+use super::{client::Clients, length::length};
+use crate::faults;
 
 /// Less than this is sooner fetched again as a whole, by whoever tries again.
 const LEAST_BYTES: usize = 256 << 10;
@@ -21,6 +23,16 @@ pub struct Resume<'a> {
     /// What shows that it is the same file.
     validator: Option<HeaderValue>,
     total: Option<u64>,
+    /// The answer is the beginning of the file alone, for which nobody had asked.
+    is_part: bool,
+}
+
+/// Which bytes of a file an answer holds.
+#[derive(Debug, PartialEq, Eq)]
+struct Span {
+    first: u64,
+    last: u64,
+    total: u64,
 }
 
 impl<'a> Resume<'a> {
@@ -37,23 +49,43 @@ impl<'a> Resume<'a> {
             cookie,
             validator: None,
             total: None,
+            is_part: false,
         }
     }
 
-    /// Notes what the first answer says of the file.
-    pub fn of(mut self, response: &Response) -> Self {
-        if response.status() == StatusCode::OK {
-            self.validator = validator(response.headers());
-            self.total = response.content_length();
+    /// Notes what the first answer says of the file. A part that nobody asked for may be its beginning, and nothing else.
+    pub fn of(mut self, response: &Response) -> Result<Self, Fault> {
+        let headers = response.headers();
+        match (response.status(), span(headers)) {
+            (StatusCode::OK, _) => self.total = length(response),
+            (StatusCode::PARTIAL_CONTENT, Some(span)) if span.first > 0 => {
+                return Err(faults::unasked_part());
+            }
+            (StatusCode::PARTIAL_CONTENT, Some(span)) => {
+                self.total = Some(span.total);
+                self.is_part = span.last + 1 < span.total;
+            }
+            _ => return Ok(self),
         }
-        self
+        self.validator = validator(headers);
+        Ok(self)
     }
 
-    /// Asks for what is behind `from`, if the file is large enough, and the same.
+    /// `bytes`: so many have come. A part ends as its head says, and lacks the rest of the file.
+    pub fn check_whole(&self, bytes: usize) -> Result<(), Fault> {
+        let total = self.total.unwrap_or_default();
+        match self.is_part && (bytes as u64) < total {
+            true => Err(faults::unasked_part()),
+            false => Ok(()),
+        }
+    }
+
+    /// Asks for what is behind `from`, if the file is large enough, and the same. A host that sends parts would send the same
+    /// part again.
     pub async fn rest(&mut self, from: usize) -> Option<Response> {
         let validator = self.validator.take()?;
         let total = self.total?;
-        if from < LEAST_BYTES {
+        if from < LEAST_BYTES && !self.is_part {
             return None;
         }
         let range = HeaderValue::from_str(&format!("bytes={from}-")).ok()?;
@@ -72,13 +104,29 @@ impl<'a> Resume<'a> {
 }
 
 fn is_rest(answer: &Response, from: usize, total: u64) -> bool {
-    let range = answer.headers().get(header::CONTENT_RANGE);
-    let range = range
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let rest = Span {
+        first: from as u64,
+        last: total.saturating_sub(1),
+        total,
+    };
     answer.status() == StatusCode::PARTIAL_CONTENT
         && !answer.headers().contains_key(header::CONTENT_ENCODING)
-        && range == format!("bytes {from}-{}/{total}", total.saturating_sub(1))
+        && span(answer.headers()) == Some(rest)
+}
+
+/// Reads `bytes 0-99/1000`. Where the host does not know the file's length, nobody can tell whether it is whole.
+fn span(headers: &HeaderMap) -> Option<Span> {
+    let range = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let (unit, range) = range.trim().split_once(' ')?;
+    let (span, total) = range.split_once('/')?;
+    let (first, last) = span.split_once('-')?;
+    let span = Span {
+        first: first.trim().parse().ok()?,
+        last: last.trim().parse().ok()?,
+        total: total.trim().parse().ok()?,
+    };
+    let is_valid = span.first <= span.last && span.last < span.total;
+    (unit.eq_ignore_ascii_case("bytes") && is_valid).then_some(span)
 }
 
 /// A strong one: two files that only look alike must not become one.
@@ -120,6 +168,26 @@ mod tests {
         });
         let value = validator(&pairs.collect())?;
         value.to_str().ok().map(str::to_owned)
+    }
+
+    #[test]
+    fn a_part_says_of_which_file_it_is() {
+        let read = |text: &'static str| {
+            let value = HeaderValue::from_static(text);
+            span(&HeaderMap::from_iter([(header::CONTENT_RANGE, value)]))
+                .map(|span| (span.first, span.last, span.total))
+        };
+        assert_eq!(read("bytes 0-99/1000"), Some((0, 99, 1000)));
+        assert_eq!(read("Bytes 100-999/1000"), Some((100, 999, 1000)));
+        for odd in [
+            "bytes 0-99/*",
+            "bytes */1000",
+            "bytes 0-1000/1000",
+            "99",
+            "",
+        ] {
+            assert_eq!(read(odd), None, "{odd}");
+        }
     }
 
     #[test]

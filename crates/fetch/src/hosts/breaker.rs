@@ -13,6 +13,8 @@ use common::{
 use http::StatusCode;
 use tokio::time::Instant;
 
+use crate::faults;
+
 /// Doubling ends here.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
@@ -57,7 +59,7 @@ impl Verdict {
         match fault.code {
             Code::SourceUnreachable => Self::Unreachable,
             Code::SourceTimeout | Code::SourceIncomplete => Self::Failed(fault.code),
-            // 5xx and 429; any other status is an answer, and so is a length that is too large and was announced.
+            // 5xx, 408 and 429; any other status is an answer, and so is a length that is too large and was announced.
             Code::SourceHttpError if fault.retryable => Self::Failed(fault.code),
             // Our own lack of room.
             Code::Overloaded => Self::Unknown,
@@ -67,7 +69,7 @@ impl Verdict {
 
     /// Judges a host that was posted to.
     pub fn of_status(status: StatusCode) -> Self {
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        if faults::is_passing(status) {
             Self::Failed(Code::SourceHttpError)
         } else {
             Self::Served

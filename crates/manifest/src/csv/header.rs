@@ -16,6 +16,8 @@ pub struct Header {
     pub id: Option<usize>,
     /// Names of the others.
     pub ignored: Vec<String>,
+    /// It holds URLs: rows stand in it, unless it is a table that names its columns so.
+    pub holds_urls: bool,
 }
 
 impl Header {
@@ -43,6 +45,11 @@ impl Header {
         }
     }
 
+    /// The last of the columns that are of use.
+    pub fn last_read(&self) -> usize {
+        self.id.unwrap_or_default().max(self.url)
+    }
+
     fn of(delimiter: u8, names: &[String], columns: &Columns) -> Option<Self> {
         let [url, id] = columns::find(columns, names.iter().map(String::as_str));
         let url = url?;
@@ -57,6 +64,7 @@ impl Header {
             url,
             id,
             ignored: ignored.take(20).collect(),
+            holds_urls: names.iter().any(|name| name.contains("://")),
         })
     }
 }
@@ -70,10 +78,7 @@ fn missing(line: &[u8], delimiters: &[u8], columns: &Columns) -> ListError {
     let text = String::from_utf8_lossy(line);
     let urls = text.matches("://").count();
     if urls > 1 && text.len() > 200 || text.starts_with("url") && urls > 0 {
-        return wrong(
-            "the first row names no columns, and holds several URLs: its line breaks seem to be gone (curl -d drops them: \
-             send the list with --data-binary)",
-        );
+        return without_breaks();
     }
     if urls > 0 {
         return wrong(
@@ -89,6 +94,14 @@ fn missing(line: &[u8], delimiters: &[u8], columns: &Columns) -> ListError {
         "the first row names no column `url`: it {}",
         columns.missing_url(&names)
     ))
+}
+
+/// Says it of a list that is all in its first row.
+pub fn without_breaks() -> ListError {
+    wrong(
+        "the first row holds several URLs: the list's line breaks seem to be gone (curl -d drops them: send it with \
+         --data-binary)",
+    )
 }
 
 /// The delimiter of a line such as `sep=;`, with which Excel begins.

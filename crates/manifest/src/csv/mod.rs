@@ -60,8 +60,8 @@ impl CsvRows {
                      them: send it with --data-binary)"
                 )));
             }
-            if at_end && self.table.is_none() {
-                return Err(wrong("the list is empty, and so has no column `url`"));
+            if at_end {
+                self.check_begun()?;
             }
             return Ok(None);
         };
@@ -81,6 +81,17 @@ impl CsvRows {
         };
         from.advance(record.end);
         Ok(Some((row, Some(line))))
+    }
+
+    /// A list has ended. One without a header, or with all its rows in the header, is none.
+    fn check_begun(&self) -> Result<(), ListError> {
+        match &self.table {
+            None => Err(wrong("the list is empty, and so has no column `url`")),
+            Some(table) if table.is_first && table.header.holds_urls => {
+                Err(header::without_breaks())
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// Throws away what is left of a line that is too long; returns whether it has ended.
@@ -177,7 +188,9 @@ impl Table {
         // A sign at the end of each row, but not of the header, is a slip of many tools.
         let is_surplus_empty =
             ended > count && (count..ended).all(|at| self.cell(at).trim_ascii().is_empty());
-        if ended != count && !is_surplus_empty {
+        // A row may end before its last columns, as long as it has those that are read.
+        let is_rest_unread = ended < count && self.header.last_read() < ended;
+        if ended != count && !is_surplus_empty && !is_rest_unread {
             let hint = match ended > count {
                 true => ": a cell with such a sign in it stands between quotation marks",
                 false => "",

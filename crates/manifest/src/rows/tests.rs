@@ -85,6 +85,28 @@ fn a_row_of_a_table_that_is_broken_costs_itself_alone() {
 }
 
 #[test]
+fn a_row_may_end_before_columns_that_nobody_reads() {
+    for text in [
+        "id,url,note\n1,http://a/,x\n2,http://b/\n",
+        "url;id;size;note\nhttp://a/;1\nhttp://b/;2;5\n",
+    ] {
+        let expected = pairs(&[("1", "http://a/"), ("2", "http://b/")]);
+        assert_eq!(seen(Format::Csv, text.as_bytes()), expected, "{text}");
+    }
+    let bare = seen(Format::Csv, b"note,url,size\nx,http://a/\n");
+    assert_eq!(bare, pairs(&[("", "http://a/")]));
+    let without_id = seen(Format::Csv, b"url,id,note\nhttp://a/\n");
+    assert!(without_id[0].1.contains("1 cells"), "{without_id:?}");
+}
+
+#[test]
+fn a_table_without_line_breaks_says_so() {
+    let said = read(Format::Csv, b"url,idhttp://a/1,1http://a/2,2", 100).expect_err("has no rows");
+    assert!(said.contains("--data-binary"), "{said}");
+    assert_eq!(read(Format::Csv, b"url,id\n", 100), Ok(Vec::new()));
+}
+
+#[test]
 fn a_quotation_mark_that_is_never_closed_is_not_the_rest_of_the_list() {
     let rows: String = (0..20_000).map(|n| format!("http://a/{n}\n")).collect();
     let text = format!("url\n\"never closed\n{rows}");

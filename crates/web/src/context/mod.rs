@@ -26,14 +26,15 @@ use url::Url;
 
 pub use described::describe_problems;
 pub use problem::{
-    __path_explain, PROBLEM_JSON, Problem, explain, method_not_allowed, not_found, unknown_path,
+    __path_explain, PROBLEM_JSON, Problem, RETRY_AFTER_MS, SHOULD_RETRY, explain,
+    method_not_allowed, not_found, unknown_path,
 };
 pub use request_id::{Arrived, RequestId};
 pub use timings::TimingsView;
 
 use crate::metrics::{REQUEST_SECONDS, REQUESTS};
 
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// The stages that the API server itself passes.
 const OWN: &[Stage] = &[
     Stage::Admit,

@@ -16,10 +16,12 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 
 /// A browser's `data:image/png;base64,` may stand before it; line breaks within it, and the alphabet for URLs, are read too.
+/// So are blanks that were `+`.
 pub fn from_base64(text: String) -> Result<Bytes, Fault> {
     let mut base64 = text.into_bytes();
     let start = prefix_length(&base64)?;
     base64.drain(..start);
+    restore_plus_signs(&mut base64);
     base64.retain(|byte| !byte.is_ascii_whitespace());
     let length = base64
         .iter()
@@ -37,6 +39,33 @@ pub fn from_base64(text: String) -> Result<Bytes, Fault> {
         Ok(bytes) => Ok(bytes.into()),
         Err(error) => Err(invalid(&why(&base64, error))),
     }
+}
+
+/// Where a form's field was not encoded, a reader has made a blank of each `+`. A blank within a line is that sign again, unless
+/// blanks stand where a shell has joined lines.
+fn restore_plus_signs(base64: &mut [u8]) {
+    for line in base64.split_mut(|byte| matches!(byte, b'\n' | b'\r')) {
+        let start = line.len() - line.trim_ascii_start().len();
+        let end = line.trim_ascii_end().len();
+        let Some(line) = line.get_mut(start..end) else {
+            continue;
+        };
+        if !is_joined(line) {
+            let blanks = line.iter_mut().filter(|byte| **byte == b' ');
+            blanks.for_each(|blank| *blank = b'+');
+        }
+    }
+}
+
+/// Whether it is pieces of one length, but for the last one. Each is whole base64, as the lines of every tool are.
+fn is_joined(line: &[u8]) -> bool {
+    let mut pieces = line.split(|byte| *byte == b' ');
+    let first = pieces.next().unwrap_or_default().len();
+    let Some(last) = pieces.next_back() else {
+        return true;
+    };
+    let is_even = first > 0 && first % 4 == 0 && pieces.all(|piece| piece.len() == first);
+    is_even && (1..=first).contains(&last.len())
 }
 
 fn prefix_length(text: &[u8]) -> Result<usize, Fault> {
@@ -104,6 +133,36 @@ mod tests {
         ] {
             let decoded = from_base64(text.to_owned());
             assert_eq!(decoded.as_deref(), Ok(&bytes[..]), "{text}");
+        }
+    }
+
+    #[test]
+    fn blanks_are_plus_signs_unless_they_join_lines() {
+        for text in [
+            "+// AA==",
+            "\t-// AA==",
+            "+//+ AA==",
+            "data:image/png;base64,+// AA==",
+            "  +// AA==\r\n  ",
+        ] {
+            let decoded = from_base64(text.to_owned());
+            assert_eq!(decoded.as_deref(), Ok(&[0xfb, 0xff, 0xfe, 0][..]), "{text}");
+        }
+        let bytes: Vec<u8> = (0..=255).cycle().take(4_000).collect();
+        let whole = ENGINE.encode(&bytes);
+        assert!(whole.contains('+') && whole.len() > 4_000);
+        let lines: Vec<_> = whole
+            .as_bytes()
+            .chunks(76)
+            .map(String::from_utf8_lossy)
+            .collect();
+        for text in [
+            whole.replace('+', " "),
+            lines.join(" "),
+            lines.join("\r\n\t"),
+            lines.join("\n    "),
+        ] {
+            assert_eq!(from_base64(text).as_deref(), Ok(&bytes[..]));
         }
     }
 

@@ -39,7 +39,7 @@ pub fn parse_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Fault> 
 fn text(json: &[u8]) -> Result<&[u8], Fault> {
     let is_wide = matches!(
         json,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=127, ..] | [1..=127, 0, ..]
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 0..=127, ..] | [1..=127, 0, ..]
     );
     if is_wide {
         let detail =

@@ -5,6 +5,7 @@ mod base64;
 mod body;
 mod encoding;
 mod fields;
+mod form;
 mod json;
 mod numbers;
 mod options;
@@ -18,6 +19,7 @@ pub use body::{
 };
 pub use encoding::{broken, encoding, peeked, unpacked};
 pub use fields::{Fields, FromFields, parse_json_fields};
+pub use form::form_fault;
 pub use json::parse_json;
 pub use numbers::{limit, threshold};
 pub use options::{Asking, Language, TagOptions, add_tenant_words, check_bounds};

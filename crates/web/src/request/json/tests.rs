@@ -86,6 +86,27 @@ const WRONG: &[(&str, &str)] = &[
 ];
 
 #[test]
+fn wide_text_is_named_with_a_mark_and_without() {
+    for json in [
+        &b"{\0\"\0"[..],
+        b"\0{\0\"",
+        b"\xff\xfe{\0",
+        b"\xfe\xff\0{",
+        b"{\0\0\0\"\0\0\0",
+        b"\0\0\0{\0\0\0\"",
+        b"\xff\xfe\0\0{\0\0\0",
+        b"\0\0\xfe\xff\0\0\0{",
+    ] {
+        let fault = parse_json::<Body>(json).expect_err("is wide");
+        assert!(
+            fault.detail.contains("UTF-32"),
+            "{json:?}: {}",
+            fault.detail
+        );
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said_in_our_own_words() {
     for (json, said) in WRONG {
         let fault = parse_json::<Body>(json.as_bytes()).expect_err("is wrong");
