@@ -98,6 +98,11 @@ impl Colours {
         usize::from(self.depth).div_ceil(8)
     }
 
+    /// Bytes of so many samples.
+    pub fn bytes(&self, samples: usize) -> usize {
+        samples.saturating_mul(self.depth.into()).div_ceil(8)
+    }
+
     /// `row`: the samples of `width` pixels, in the machine's byte order. `narrow` is memory that is used again.
     pub fn append(&self, row: &[u8], width: usize, narrow: &mut Vec<u8>, to: &mut Vec<u8>) {
         narrow.clear();
@@ -265,15 +270,13 @@ fn all_samples(tiff: &mut Tiff<'_>) -> TiffResult<usize> {
     Ok(samples.unwrap_or(1).into())
 }
 
-/// Whether the decoder would leave out samples before it undoes a predictor, which then takes others for those beside them.
+/// Whether the decoder would leave out samples. It does so before it undoes a predictor, which then takes others for those
+/// beside them.
 fn hides_samples(tiff: &mut Tiff<'_>, shown: usize) -> TiffResult<bool> {
     const SIDE_BY_SIDE: u16 = 1;
-    const NONE: u16 = 1;
     let planes: Option<u16> = tiff.find_tag_unsigned(Tag::PlanarConfiguration)?;
-    let predictor: Option<u16> = tiff.find_tag_unsigned(Tag::Predictor)?;
-    let is_predicted = predictor.unwrap_or(NONE) != NONE;
     let is_side_by_side = planes.unwrap_or(SIDE_BY_SIDE) == SIDE_BY_SIDE;
-    Ok(is_predicted && is_side_by_side && all_samples(tiff)? > shown)
+    Ok(is_side_by_side && all_samples(tiff)? > shown)
 }
 
 fn is_jpeg(tiff: &mut Tiff<'_>) -> TiffResult<bool> {

@@ -4,12 +4,14 @@ use std::ops::Range;
 
 use tiff::{
     TiffError, TiffResult,
-    decoder::{ChunkType, TiffCodingUnit},
+    decoder::{ChunkType, DecodingResult, TiffCodingUnit},
     tags::Tag,
 };
 
 use super::{colours::Colours, page::Tiff};
 use crate::{jpeg::markers, rows::Shrinker};
+
+const LZW: u16 = 5;
 
 /// What a row holds until something is read into it. By rows of it is seen how far a strip has come that is cut off.
 const UNTOUCHED: u8 = 0xa5;
@@ -25,6 +27,7 @@ pub struct Units<'a, 'b> {
     /// 1 where the samples of a pixel stand side by side.
     planes: usize,
     is_mirrored: bool,
+    is_lzw: bool,
     /// Where each unit's bytes lie in the file; those of one plane after the other.
     places: Vec<Range<u64>>,
     /// Whether what came of a unit that is cut off can be used as it is.
@@ -55,12 +58,14 @@ impl<'a, 'b> Units<'a, 'b> {
         let photometric: Option<u16> = tiff.find_tag_unsigned(Tag::PhotometricInterpretation)?;
         let places = places(tiff)?;
         let is_mirrored = is_mirrored(tiff, colours)?;
+        let compression: Option<u16> = tiff.find_tag_unsigned(Tag::Compression)?;
         let mut units = Self {
             size: (width as usize, height as usize),
             unit: (across.max(1) as usize, down.max(1) as usize),
             unit_bytes: 0,
             planes: layout.planes.max(1),
             is_mirrored,
+            is_lzw: compression == Some(LZW),
             places,
             is_plain: predictor.unwrap_or(1) == 1 && colours.sample_bytes() == 1,
             is_inverted: photometric == Some(0),
@@ -95,7 +100,12 @@ impl<'a, 'b> Units<'a, 'b> {
     pub fn bytes_at_once(&self) -> u64 {
         let line = self.size.0 * (self.colours.samples + self.colours.channels());
         let row = self.across().saturating_mul(self.unit_bytes);
-        let at_once = row.saturating_add(line) as u64;
+        let padded = if self.is_lzw {
+            self.plane_bytes(self.padded_row_bytes(), self.unit.1.min(self.size.1))
+        } else {
+            0
+        };
+        let at_once = row.saturating_add(line).saturating_add(padded) as u64;
         if !self.colours.is_jpeg() {
             return at_once;
         }
@@ -187,12 +197,43 @@ impl<'a, 'b> Units<'a, 'b> {
         self.tiff.inner().is_mirrored = self.is_mirrored;
         let planes = unit.bytes.chunks_exact_mut(unit.plane_stride.max(1));
         let mut numbers = (number..).step_by(in_plane.max(1));
+        let is_padded = self.is_lzw && unit.width < self.unit.0;
         let read = planes.zip(&mut numbers).try_for_each(|(plane, number)| {
             let number = u32::try_from(number)?;
-            self.tiff.read_chunk_bytes(number, plane)
+            if is_padded {
+                self.read_padded(number, unit.row_stride, plane)
+            } else {
+                self.tiff.read_chunk_bytes(number, plane)
+            }
         });
         self.tiff.inner().is_mirrored = false;
         read
+    }
+
+    /// A tile at the right edge, with what lies beyond. The decoder would read that row by row, and takes it for the end of
+    /// LZW's data if the last few codes make several rows.
+    fn read_padded(&mut self, number: u32, row_bytes: usize, to: &mut [u8]) -> TiffResult<()> {
+        let (_, height) = self.tiff.chunk_data_dimensions(number);
+        let padded = self.padded_row_bytes();
+        let mut whole = DecodingResult::U8(vec![UNTOUCHED; padded * height as usize]);
+        let read = self.tiff.read_chunk_to_buffer(&mut whole, number, padded);
+        let buffer = whole.as_buffer(0);
+        let from = buffer.as_bytes().chunks_exact(padded);
+        let rows = to.chunks_exact_mut(row_bytes);
+        for (row, from) in rows.zip(from) {
+            let shared = row_bytes.min(from.len());
+            row[..shared].copy_from_slice(&from[..shared]);
+        }
+        read
+    }
+
+    fn padded_row_bytes(&self) -> usize {
+        let samples = if self.planes > 1 {
+            1
+        } else {
+            self.colours.samples
+        };
+        self.colours.bytes(self.unit.0.saturating_mul(samples))
     }
 
     fn in_plane(&self) -> usize {

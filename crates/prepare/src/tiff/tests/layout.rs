@@ -118,12 +118,7 @@ fn packed(compression: tiff::encoder::Compression) -> Vec<u8> {
     let mut image = encoder.new_image::<RGB8>(SIDE, SIDE).expect("a page");
     image.rows_per_strip(SIDE).expect("one strip");
     image.write_data(&rgb()).expect("encodes");
-    file.set_position(0);
-    let mut tiff = tiff::decoder::Decoder::new(&mut file).expect("a file");
-    let mut number = |tag| tiff.get_tag_unsigned::<u32>(tag).expect("told") as usize;
-    let at = number(tiff::tags::Tag::StripOffsets);
-    let length = number(tiff::tags::Tag::StripByteCounts);
-    file.into_inner()[at..at + length].to_vec()
+    only_strip(file)
 }
 
 #[test]
@@ -178,6 +173,14 @@ fn a_fax_may_have_its_lowest_bit_first() {
     }
 }
 
+/// JPEG knows one order of bits, and programs that set the tag leave its data as it is.
+#[test]
+fn a_jpeg_inside_keeps_its_bits() {
+    let jpeg = testing::pictures::jpeg(&quarters(SIDE, SIDE));
+    let page = Page::new(6, 8, 3, jpeg).with(259, SHORT, &[7]);
+    shows_quarters(&prepared(&tiff(&[page.with(266, SHORT, &[2])]), SPEC).1);
+}
+
 #[test]
 fn bits_may_be_turned_within_bytes_of_any_depth() {
     let wide: Vec<u8> = rgb()
@@ -186,4 +189,43 @@ fn bits_may_be_turned_within_bytes_of_any_depth() {
         .collect();
     let page = Page::new(2, 16, 3, mirrored(&wide)).with(266, SHORT, &[2]);
     shows_quarters(&prepared(&tiff(&[page]), SPEC).1);
+}
+
+/// Tiles at the right edge whose last few codes make many rows of nothing.
+#[test]
+fn lzw_in_tiles_is_whole_without_an_end_code_too() {
+    for side in [64_u32, 100, 119] {
+        let tiles = tiles_of_planes(&rgb(), 3, (side, side)).into_iter();
+        let packed: Vec<Vec<u8>> = tiles.map(|tile| lzw(&tile, side)).collect();
+        // The end code has nine bits or more, and the last byte holds some of them.
+        let without_end = packed.iter().map(|tile| tile[..tile.len() - 1].to_vec());
+        for tiles in [without_end.collect(), packed.clone()] {
+            let page = in_planes(2, 8, 3).with(259, SHORT, &[5]);
+            let page = page.in_tiles(side, side, tiles);
+            let (facts, made) = prepared(&tiff(&[page]), SPEC);
+            assert_eq!(facts.warnings, [], "{side}");
+            shows_quarters(&made);
+        }
+    }
+}
+
+/// A square of grey, as the crate's encoder packs it.
+fn lzw(samples: &[u8], side: u32) -> Vec<u8> {
+    use tiff::encoder::{Compression, colortype::Gray8};
+    let mut file = std::io::Cursor::new(Vec::new());
+    let encoder = TiffEncoder::new(&mut file).expect("an encoder");
+    let mut encoder = encoder.with_compression(Compression::Lzw);
+    let mut image = encoder.new_image::<Gray8>(side, side).expect("a page");
+    image.rows_per_strip(side).expect("one strip");
+    image.write_data(samples).expect("encodes");
+    only_strip(file)
+}
+
+fn only_strip(mut file: std::io::Cursor<Vec<u8>>) -> Vec<u8> {
+    file.set_position(0);
+    let mut tiff = tiff::decoder::Decoder::new(&mut file).expect("a file");
+    let mut number = |tag| tiff.get_tag_unsigned::<u32>(tag).expect("told") as usize;
+    let at = number(tiff::tags::Tag::StripOffsets);
+    let length = number(tiff::tags::Tag::StripByteCounts);
+    file.into_inner()[at..at + length].to_vec()
 }
