@@ -96,9 +96,7 @@ def plain(photo):
                     data = encoded(picture, form, **options)
                 except (OSError, ValueError, RuntimeError, SystemError):
                     continue
-                # The one kind that is named and not read.
-                expected = "unsupported_format" if (form, mode) == ("TIFF", "palette") else "same"
-                yield File(form.lower(), f"{mode}-{number}", data, expected)
+                yield File(form.lower(), f"{mode}-{number}", data)
 
 
 def deep(photo):

@@ -1,7 +1,11 @@
 //! How many pictures a file holds, counted without decoding any. Where the
 //! structure ends too early, what was seen counts: decoding judges the rest.
 
-use crate::{Format, others::webp, png::chunks};
+use crate::{
+    Format,
+    others::{gif, webp},
+    png::chunks,
+};
 
 pub fn count(file: &[u8], format: Format) -> u32 {
     let found = match format {
@@ -14,60 +18,8 @@ pub fn count(file: &[u8], format: Format) -> u32 {
     found.unwrap_or(1).max(1)
 }
 
-/// Where a GIF's blocks are read, and how many images there were before.
-struct Gif<'a> {
-    rest: &'a [u8],
-    frames: u32,
-}
-
 fn gif(file: &[u8]) -> Option<u32> {
-    let mut gif = Gif {
-        rest: file.get(13..)?,
-        frames: 0,
-    };
-    gif.skip_colours(file[10]);
-    while gif.block().is_some() {}
-    Some(gif.frames)
-}
-
-impl Gif<'_> {
-    /// One extension or image; nothing at the end, or at nonsense.
-    fn block(&mut self) -> Option<()> {
-        match *self.rest {
-            [0x21, _, ..] => self.skip(2),
-            [0x2c, _, _, _, _, _, _, _, _, flags, ..] => {
-                self.frames = self.frames.saturating_add(1);
-                self.skip(10)?;
-                self.skip_colours(flags)?;
-                self.skip(1)
-            }
-            _ => None,
-        }?;
-        self.skip_data()
-    }
-
-    fn skip(&mut self, bytes: usize) -> Option<()> {
-        self.rest = self.rest.get(bytes..)?;
-        Some(())
-    }
-
-    fn skip_colours(&mut self, flags: u8) -> Option<()> {
-        if flags & 0x80 == 0 {
-            Some(())
-        } else {
-            self.skip(3 << ((flags & 7) + 1))
-        }
-    }
-
-    /// Sub-blocks, each with its length before it, until an empty one.
-    fn skip_data(&mut self) -> Option<()> {
-        loop {
-            match *self.rest.first()? {
-                0 => return self.skip(1),
-                length => self.skip(1 + usize::from(length))?,
-            }
-        }
-    }
+    u32::try_from(gif::frames(file).count()).ok()
 }
 
 /// The `ANMF` chunks of an extended WebP.

@@ -305,7 +305,7 @@ fn what_a_decoder_holds_beside_its_pixels_counts() {
     // 16 MB, and 4 more for a canvas that the frame does not fit.
     let mut gif = encoded(RgbImage::new(1_990, 1_990), ImageFormat::Gif);
     assert!(super::tile(&gif, SPEC, &LIMITS).is_ok());
-    gif[6..10].copy_from_slice(&[0xe8, 3, 0xe8, 3]);
+    gif[6..10].copy_from_slice(&[0xd0, 7, 0xc6, 7]);
     assert_eq!(code_of(&gif), Code::ImageTooLarge);
 }
 

@@ -94,9 +94,18 @@ pub fn repeat_scan(jpeg: &[u8], which: usize, times: usize) -> Vec<u8> {
     [&jpeg[..from], &jpeg[from..to].repeat(times), &jpeg[to..]].concat()
 }
 
-/// With a restart marker after each row of blocks, of which the safe wrapper knows nothing.
-#[allow(unsafe_code, reason = "there is no safe way to it")]
+/// With a restart marker after each row of blocks.
 pub fn with_restarts(picture: &RgbImage) -> Vec<u8> {
+    restarted(picture, false)
+}
+
+pub fn arithmetic_with_restarts(picture: &RgbImage) -> Vec<u8> {
+    restarted(picture, true)
+}
+
+/// The safe wrapper knows nothing of restarts.
+#[allow(unsafe_code, reason = "there is no safe way to it")]
+fn restarted(picture: &RgbImage, is_arithmetic: bool) -> Vec<u8> {
     use turbojpeg::raw;
     let width = picture.width() as i32;
     let height = picture.height() as i32;
@@ -109,8 +118,9 @@ pub fn with_restarts(picture: &RgbImage) -> Vec<u8> {
             (raw::TJPARAM_TJPARAM_QUALITY, 90),
             (raw::TJPARAM_TJPARAM_SUBSAMP, raw::TJSAMP_TJSAMP_420),
             (raw::TJPARAM_TJPARAM_RESTARTROWS, 1),
+            (raw::TJPARAM_TJPARAM_ARITHMETIC, is_arithmetic.into()),
         ] {
-            assert_eq!(raw::tj3Set(encoder, what as i32, value), 0, "set");
+            assert_eq!(raw::tj3Set(encoder, what as i32, value as i32), 0, "set");
         }
         let format = raw::TJPF_TJPF_RGB;
         let pixels = picture.as_ptr();

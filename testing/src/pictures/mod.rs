@@ -15,8 +15,8 @@ pub use exif::{Shot, shot};
 pub use gif::{gif_of, polyglot};
 pub use heif::{Coding, Item, exif_item, grid_item, heif, opacity_item, quarters_item, tile_item};
 pub use jpeg::{
-    compress, jpeg, many_scans, repeat_scan, with_orientation, with_profile, with_restarts,
-    with_segment, without_segment,
+    arithmetic_with_restarts, compress, jpeg, many_scans, repeat_scan, with_orientation,
+    with_profile, with_restarts, with_segment, without_segment,
 };
 pub use png::{chunk, crc32, deflate, header_only, insert_chunk, palette_png, png_of_zeros};
 pub use tiff::{Entry, ifd};

@@ -1,3 +1,5 @@
+mod arithmetic;
+
 use common::{fault::Code, image::Warning};
 use image::{Rgb, RgbImage};
 use testing::pictures::{

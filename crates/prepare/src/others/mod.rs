@@ -1,5 +1,7 @@
 //! WebP, GIF and BMP through the `image` crate. Of an animation, the first frame.
 
+mod bmp;
+pub mod gif;
 mod partial;
 #[cfg(test)]
 mod tests;
@@ -7,7 +9,10 @@ pub mod webp;
 
 pub use webp::exif as exif_of_webp;
 
-use std::io::{Cursor, ErrorKind};
+use std::{
+    borrow::Cow,
+    io::{Cursor, ErrorKind},
+};
 
 use common::{
     fault::{Code, Fault, Reason},
@@ -37,12 +42,13 @@ pub fn decode(
     };
     let name = &format.name().to_uppercase();
     let format = named(format)?;
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let seen = seen(bytes, format)?;
+    let mut reader = ImageReader::with_format(Cursor::new(&*seen), format);
     reader.limits(limited(limits.max_decoded_bytes));
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
     let original = decoder.dimensions();
     limits.check_size(original.0, original.1)?;
-    limits.check_memory(memory(&decoder, format))?;
+    limits.check_memory(memory(&decoder, format).saturating_add(copied_bytes(&seen)))?;
     // Told once more, now that it is known what of it is for the pixels.
     decoder
         .set_limits(limited(limits.max_decoded_bytes - decoder.total_bytes()))
@@ -72,6 +78,22 @@ pub fn decode(
         original,
         warnings,
     })
+}
+
+/// The file as its decoder is to see it.
+fn seen(bytes: &[u8], format: ImageFormat) -> Result<Cow<'_, [u8]>, Fault> {
+    match format {
+        ImageFormat::Gif => Ok(gif::with_room(bytes)),
+        ImageFormat::Bmp => bmp::check(bytes).map(|()| Cow::Borrowed(bytes)),
+        _ => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
+fn copied_bytes(seen: &Cow<'_, [u8]>) -> u64 {
+    match seen {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(copy) => copy.len() as u64,
+    }
 }
 
 /// RGB on white, of the size that is worth more steps.
@@ -135,6 +157,12 @@ fn named(format: Format) -> Result<ImageFormat, Fault> {
     }
 }
 
+fn rare(name: &str, what: &str) -> Fault {
+    let detail =
+        format!("The {name} has a feature that is not read here: {what}. Save it as PNG or JPEG.");
+    fault(Code::UnsupportedFormat, detail).because(Reason::Feature)
+}
+
 /// In words of ours: a decoder's own may quote the file, and name its types.
 fn unreadable(error: &ImageError, format: Format) -> Fault {
     let name = format.name().to_uppercase();
@@ -143,11 +171,7 @@ fn unreadable(error: &ImageError, format: Format) -> Fault {
             Code::ImageTooLarge,
             format!("The {name} takes more memory than is given."),
         ),
-        ImageError::Unsupported(_) => fault(
-            Code::UnsupportedFormat,
-            format!("The {name} has a feature that is not read here: a rare compression, depth or kind of colours. Save it as PNG or JPEG."),
-        )
-        .because(Reason::Feature),
+        ImageError::Unsupported(_) => rare(&name, "a rare compression, depth or kind of colours"),
         ImageError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => {
             damage::truncated(&name, None)
         }

@@ -2,12 +2,14 @@
 
 use common::fault::Reason;
 
-use super::{Foreign, brands, is_riff, text};
+use super::{Foreign, brands, is_riff, pictures, text, wrapped};
 
 pub fn name(bytes: &[u8]) -> Foreign {
     by_signature(bytes)
         .or_else(|| brands::film(bytes))
         .or_else(|| by_place(bytes))
+        .or_else(|| pictures::name(bytes))
+        .or_else(|| wrapped::name(bytes))
         .or_else(|| text::name(bytes))
         .unwrap_or_else(|| Foreign::new(Reason::Unknown, "of no format that is known here"))
 }
@@ -62,9 +64,7 @@ fn by_signature(bytes: &[u8]) -> Option<Foreign> {
 /// What is known by bytes that stand further behind.
 fn by_place(bytes: &[u8]) -> Option<Foreign> {
     const TAR_AT: usize = 257;
-    const PACKET_BYTES: usize = 188;
     let has = |at: usize, word: &[u8]| bytes.get(at..).is_some_and(|it| it.starts_with(word));
-    let is_packet = |at: usize| bytes.get(at) == Some(&0x47);
     if has(6, b"HEAPCCDR") {
         let what = "a camera RAW of an early Canon (CRW)";
         return Some(Foreign::new(Reason::CameraRaw, what));
@@ -72,13 +72,27 @@ fn by_place(bytes: &[u8]) -> Option<Foreign> {
     if has(TAR_AT, b"ustar") {
         return Some(Foreign::new(Reason::Archive, "a tar archive"));
     }
-    if is_packet(0) && is_packet(PACKET_BYTES) && is_packet(2 * PACKET_BYTES) {
+    if is_transport_stream(bytes) {
         return Some(Foreign::new(
             Reason::Video,
             "an MPEG film (transport stream)",
         ));
     }
     is_targa(bytes).then(|| Foreign::new(Reason::Unknown, "a Targa picture (TGA)"))
+}
+
+/// Each packet begins with the same byte; cameras put the time before it. Two packets alone have to be all there is.
+fn is_transport_stream(bytes: &[u8]) -> bool {
+    const PACKET_BYTES: usize = 188;
+    const TIME_BYTES: usize = 4;
+    const ENOUGH: usize = 3;
+    let is_in_packets = |first: usize, length: usize| {
+        let packets = (bytes.len() / length).min(ENOUGH);
+        let is_whole = packets == ENOUGH || bytes.len() == packets * length;
+        let begins = |packet: usize| bytes.get(first + packet * length) == Some(&0x47);
+        packets > 1 && is_whole && (0..packets).all(begins)
+    };
+    is_in_packets(0, PACKET_BYTES) || is_in_packets(TIME_BYTES, TIME_BYTES + PACKET_BYTES)
 }
 
 /// It has no mark at its beginning, but a header of which little else fits.

@@ -2,9 +2,11 @@
 
 mod brands;
 mod foreign;
+mod pictures;
 #[cfg(test)]
 mod tests;
 mod text;
+mod wrapped;
 
 use common::{
     fault::{Code, Fault, Reason},

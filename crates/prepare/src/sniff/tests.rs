@@ -205,3 +205,125 @@ fn a_format_that_shares_jpegs_beginning_is_named() {
     );
     assert!(fault.detail.contains("JPEG-LS"), "{}", fault.detail);
 }
+
+#[test]
+fn rare_pictures_are_named() {
+    let dicom = [&[0; 128][..], b"DICM\x02\0"].concat();
+    let emf = [b"\x01\0\0\0\x6c\0\0\0", &[0; 32][..], b" EMF\0\0\x01\0"].concat();
+    let mut pcx = vec![0; 128];
+    pcx[..4].copy_from_slice(&[0x0a, 5, 1, 8]);
+    pcx[65] = 3;
+    let bare: &[u8] = b"\x28\0\0\0\x40\0\0\0\x40\0\0\0\x01\0\x18\0\0\0\0\0";
+    let files: [(&[u8], &str); 15] = [
+        (b"II\xbc\x01\x20\0\0\0", "JPEG XR"),
+        (b"\x8aMNG\r\n\x1a\n\0\0\0\x1cMHDR", "MNG"),
+        (b"\x8bJNG\r\n\x1a\n\0\0\0\x10JHDR", "JNG"),
+        (b"DDS \x7c\0\0\0\x07\x10\x0a\0", "DDS"),
+        (b"qoif\0\0\0\x40\0\0\0\x40\x03\0", "QOI"),
+        (b"\xd7\xcd\xc6\x9a\0\0\0\0", "WMF"),
+        (b"\x01\0\x09\0\0\x03\x20\0\0\0", "WMF"),
+        (&emf, "EMF"),
+        (&pcx, "PCX"),
+        (&dicom, "DICOM"),
+        (bare, "DIB"),
+        (b"gimp xcf v011\0\0\0", "XCF"),
+        (
+            b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 1 +X 1\n",
+            "Radiance",
+        ),
+        (b"AT&TFORM\0\0\x01\0DJVU", "DjVu"),
+        (b"\x01\xda\x01\x01\0\x03", "SGI"),
+    ];
+    for (file, words) in files {
+        is_named(file, Reason::Unknown, words);
+    }
+    is_named(b"DDS is a kind of texture.", Reason::Text, "plain text");
+    is_named(b"qoif is a kind of picture.", Reason::Text, "plain text");
+}
+
+#[test]
+fn packets_of_a_film_are_known_with_and_without_times() {
+    let packets = |count: usize, length: usize, first: usize| -> Vec<u8> {
+        let is_first = |at: &usize| at % length == first;
+        let bytes = 0..count * length;
+        bytes
+            .map(|at| if is_first(&at) { 0x47 } else { 0 })
+            .collect()
+    };
+    for (count, length, first) in [(2, 188, 0), (4, 188, 0), (2, 192, 4), (4, 192, 4)] {
+        let film = packets(count, length, first);
+        is_named(&film, Reason::Video, "transport stream");
+    }
+    let mut cut = packets(9, 188, 0);
+    cut.truncate(1_000);
+    is_named(&cut, Reason::Video, "transport stream");
+    is_named(&packets(1, 188, 0), Reason::Unknown, "no format");
+}
+
+#[test]
+fn a_picture_that_was_taken_for_text_says_so() {
+    for file in [
+        b"\x89PNG\n\x1a\n\0\0\0\rIHDR".as_slice(),
+        b"\x89PNG\r\r\n\x1a\r\n\0\0\0\rIHDR",
+        b"\x89PNG\r\x1a\r\0\0\0\rIHDR",
+        b"\x09PNG\r\n\x1a\n\0\0\0\rIHDR",
+    ] {
+        is_named(file, Reason::Text, "ends of lines");
+    }
+    let as_text = |file: &[u8]| String::from_utf8_lossy(file).into_owned().into_bytes();
+    let png = as_text(&header_only(8, 8));
+    is_named(&png, Reason::Text, "a PNG that a program has read as text");
+    let jpeg = pictures::photo(8, 8);
+    is_named(
+        &as_text(&jpeg),
+        Reason::Text,
+        "a JPEG that a program has read as text",
+    );
+    let as_letters: String = jpeg.iter().map(|byte| char::from(*byte)).collect();
+    is_named(
+        as_letters.as_bytes(),
+        Reason::Text,
+        "a JPEG that a program has read as text",
+    );
+}
+
+#[test]
+fn a_picture_behind_a_text_says_so() {
+    let jpeg = pictures::photo(8, 8);
+    let png = header_only(8, 8);
+    let gif = pictures::gif_of(1);
+    let behind = |text: &str, picture: &[u8]| [text.as_bytes(), picture].concat();
+    let http = "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n";
+    is_named(
+        &behind(http, &jpeg),
+        Reason::Text,
+        "a JPEG behind the headers of an HTTP response",
+    );
+    let form = "--abc\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\n";
+    is_named(
+        &behind(form, &png),
+        Reason::Text,
+        "a PNG behind the headers of a form",
+    );
+    let warning = "<br />\n<b>Warning</b>: foo in <b>x.php</b> on line 3<br />\n";
+    is_named(
+        &behind(warning, &jpeg),
+        Reason::Text,
+        "a JPEG behind 59 bytes of text",
+    );
+    is_named(
+        &behind("\u{feff}", &png),
+        Reason::Text,
+        "a PNG behind 3 bytes of text",
+    );
+    is_named(
+        &behind("\r\n", &gif),
+        Reason::Text,
+        "a GIF behind 2 bytes of text",
+    );
+    is_named(
+        b"GIF is short for GIF89a, they say.",
+        Reason::Text,
+        "plain text",
+    );
+}

@@ -5,13 +5,17 @@ use tiff::{
     tags::{ExtraSamples, SampleFormat, Tag},
 };
 
-use super::page::Tiff;
+use super::{
+    page::Tiff,
+    palette::{self, Palette},
+};
 use crate::tile;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// And what else there may be, which is passed over.
     Grey,
+    Palette,
     Rgb,
     /// Full range, as JPEG has it.
     YCbCr,
@@ -34,60 +38,54 @@ pub struct Colours {
     depth: u8,
     is_float: bool,
     is_jpeg: bool,
+    palette: Option<Palette>,
+    /// Whether the decoder has to take samples as they are, without their meaning.
+    pub in_bands: bool,
 }
 
 impl Colours {
     pub fn of(tiff: &mut Tiff<'_>) -> TiffResult<Self> {
-        let colours = tiff.colortype()?;
-        let told = tiff.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples)?;
-        let told = told.and_then(|all| all.first().copied());
-        let opacity = opacity(told.and_then(ExtraSamples::from_u16));
-        let (kind, samples, depth) = match colours {
-            ColorType::Gray(depth) => (Kind::Grey, 1, depth),
-            ColorType::Multiband {
-                bit_depth,
-                num_samples,
-            } => (Kind::Grey, usize::from(num_samples), bit_depth),
-            ColorType::RGB(depth) => (Kind::Rgb, 3, depth),
-            ColorType::RGBA(depth) => (Kind::Rgb, 4, depth),
-            ColorType::YCbCr(depth) => (Kind::YCbCr, 3, depth),
-            ColorType::CMYK(depth) => (Kind::Cmyk, 4, depth),
-            ColorType::CMYKA(depth) => (Kind::Cmyk, 5, depth),
-            other => return Err(unsupported(other)),
-        };
-        let has_opacity = match kind {
-            Kind::Grey => samples == 2,
-            Kind::Rgb => samples == 4,
-            Kind::YCbCr | Kind::Cmyk => false,
-        };
-        // Four samples of which nothing is said are colours with opacity.
-        let opacity = match (has_opacity, told) {
-            (false, _) => Opacity::None,
-            (true, None) if kind == Kind::Rgb => Opacity::Straight,
-            (true, _) => opacity,
-        };
+        let colours = colour_type(tiff)?;
+        let (kind, samples, depth) = kind(tiff, colours)?;
         let is_float = match tiff.find_tag_unsigned_vec::<u16>(Tag::SampleFormat)? {
             Some(formats) => is_float(&formats).ok_or_else(|| unsupported(colours))?,
             None => false,
         };
-        let is_read = if is_float {
+        let is_jpeg = is_jpeg(tiff)?;
+        let is_read = match kind {
             // Grey ones are measurements, which have any range.
-            depth == 32 && kind != Kind::Grey
+            Kind::Grey if is_float => false,
+            Kind::Palette => depth <= 8 && !is_float,
+            Kind::YCbCr => is_jpeg && depth == 8,
+            _ => true,
+        };
+        let is_deep = if is_float {
+            depth == 32
         } else {
             matches!(depth, 1 | 2 | 4 | 8 | 16 | 32)
         };
-        let is_jpeg = is_jpeg(tiff)?;
-        let is_jpegs = kind != Kind::YCbCr || is_jpeg && depth == 8;
-        if !is_read || !is_jpegs || samples == 0 || samples > 1 && depth < 8 {
+        if !is_read || !is_deep || samples == 0 || samples > 1 && depth < 8 {
             return Err(unsupported(colours));
         }
+        let opacity = opacity(tiff, kind, samples)?;
+        let palette = match kind {
+            Kind::Palette => Some(palette::read(tiff, depth)?),
+            _ => None,
+        };
+        let hides_samples = hides_samples(tiff, samples)?;
         Ok(Self {
             kind,
             opacity,
-            samples,
+            samples: if hides_samples {
+                all_samples(tiff)?
+            } else {
+                samples
+            },
             depth,
             is_float,
             is_jpeg,
+            in_bands: hides_samples || palette.is_some(),
+            palette,
         })
     }
 
@@ -98,6 +96,11 @@ impl Colours {
 
     pub fn sample_bytes(&self) -> usize {
         usize::from(self.depth).div_ceil(8)
+    }
+
+    /// Bytes of so many samples.
+    pub fn bytes(&self, samples: usize) -> usize {
+        samples.saturating_mul(self.depth.into()).div_ceil(8)
     }
 
     /// `row`: the samples of `width` pixels, in the machine's byte order. `narrow` is memory that is used again.
@@ -112,6 +115,7 @@ impl Colours {
             Kind::Grey => {
                 pixels.for_each(|pixel| to.extend([self.on_white(pixel[0], pixel[1]); 3]));
             }
+            Kind::Palette => pixels.for_each(|pixel| to.extend(self.of_palette(pixel))),
             Kind::Rgb if self.opacity == Opacity::None => {
                 pixels.for_each(|pixel| to.extend_from_slice(&pixel[..3]));
             }
@@ -131,6 +135,15 @@ impl Colours {
 
     pub fn is_jpeg(&self) -> bool {
         self.is_jpeg
+    }
+
+    fn of_palette(&self, pixel: &[u8]) -> [u8; 3] {
+        let palette = self.palette.as_ref();
+        let colour = palette.map_or([255; 3], |palette| palette[usize::from(pixel[0])]);
+        match (self.opacity, pixel) {
+            (Opacity::None, _) | (_, [_]) => colour,
+            (_, pixel) => colour.map(|level| self.on_white(level, pixel[1])),
+        }
     }
 
     fn on_white(&self, colour: u8, opacity: u8) -> u8 {
@@ -191,12 +204,40 @@ fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
     ]
 }
 
-fn opacity(told: Option<ExtraSamples>) -> Opacity {
-    match told {
-        Some(ExtraSamples::AssociatedAlpha) => Opacity::Associated,
-        Some(ExtraSamples::UnassociatedAlpha) => Opacity::Straight,
+/// With the samples of a pixel, and the bits of each.
+fn kind(tiff: &mut Tiff<'_>, colours: ColorType) -> TiffResult<(Kind, usize, u8)> {
+    Ok(match colours {
+        ColorType::Gray(depth) => (Kind::Grey, 1, depth),
+        ColorType::Palette(depth) => (Kind::Palette, all_samples(tiff)?, depth),
+        ColorType::Multiband {
+            bit_depth,
+            num_samples,
+        } => (Kind::Grey, usize::from(num_samples), bit_depth),
+        ColorType::RGB(depth) => (Kind::Rgb, 3, depth),
+        ColorType::RGBA(depth) => (Kind::Rgb, 4, depth),
+        ColorType::YCbCr(depth) => (Kind::YCbCr, 3, depth),
+        ColorType::CMYK(depth) => (Kind::Cmyk, 4, depth),
+        ColorType::CMYKA(depth) => (Kind::Cmyk, 5, depth),
+        other => return Err(unsupported(other)),
+    })
+}
+
+fn opacity(tiff: &mut Tiff<'_>, kind: Kind, samples: usize) -> TiffResult<Opacity> {
+    let told: Option<Vec<u16>> = tiff.find_tag_unsigned_vec(Tag::ExtraSamples)?;
+    let told = told.and_then(|all| all.first().copied());
+    let has_opacity = match kind {
+        Kind::Grey | Kind::Palette => samples == 2,
+        Kind::Rgb => samples == 4,
+        Kind::YCbCr | Kind::Cmyk => false,
+    };
+    Ok(match told.map(ExtraSamples::from_u16) {
+        _ if !has_opacity => Opacity::None,
+        // Four samples of which nothing is said are colours with opacity.
+        None if kind == Kind::Rgb => Opacity::Straight,
+        Some(Some(ExtraSamples::AssociatedAlpha)) => Opacity::Associated,
+        Some(Some(ExtraSamples::UnassociatedAlpha)) => Opacity::Straight,
         _ => Opacity::None,
-    }
+    })
 }
 
 /// Nothing for signed or complex numbers, and for several kinds at once.
@@ -209,6 +250,33 @@ fn is_float(formats: &[u16]) -> Option<bool> {
         Some(SampleFormat::IEEEFP) if all_alike => Some(true),
         _ => None,
     }
+}
+
+/// The decoder knows no palettes.
+fn colour_type(tiff: &mut Tiff<'_>) -> TiffResult<ColorType> {
+    const PALETTE: u16 = 3;
+    let photometric: Option<u16> = tiff.find_tag_unsigned(Tag::PhotometricInterpretation)?;
+    if photometric != Some(PALETTE) {
+        return tiff.colortype();
+    }
+    let bits: Option<Vec<u8>> = tiff.find_tag_unsigned_vec(Tag::BitsPerSample)?;
+    let bits = bits.and_then(|bits| bits.first().copied());
+    Ok(ColorType::Palette(bits.unwrap_or(1)))
+}
+
+/// All of a pixel, those that are no colours among them.
+fn all_samples(tiff: &mut Tiff<'_>) -> TiffResult<usize> {
+    let samples: Option<u16> = tiff.find_tag_unsigned(Tag::SamplesPerPixel)?;
+    Ok(samples.unwrap_or(1).into())
+}
+
+/// Whether the decoder would leave out samples. It does so before it undoes a predictor, which then takes others for those
+/// beside them.
+fn hides_samples(tiff: &mut Tiff<'_>, shown: usize) -> TiffResult<bool> {
+    const SIDE_BY_SIDE: u16 = 1;
+    let planes: Option<u16> = tiff.find_tag_unsigned(Tag::PlanarConfiguration)?;
+    let is_side_by_side = planes.unwrap_or(SIDE_BY_SIDE) == SIDE_BY_SIDE;
+    Ok(is_side_by_side && all_samples(tiff)? > shown)
 }
 
 fn is_jpeg(tiff: &mut Tiff<'_>) -> TiffResult<bool> {

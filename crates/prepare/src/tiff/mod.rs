@@ -1,7 +1,9 @@
 //! TIFF, strip by strip or tile by tile: a scan of a page never lies in memory as a whole, unless it is one strip.
 
 mod colours;
+mod features;
 mod page;
+mod palette;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -22,26 +24,32 @@ use crate::{
     swaps_sides, turned,
 };
 use colours::Colours;
+use features::Features;
 use page::Tiff;
 use units::Units;
 
 pub fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fault> {
-    let mut tiff = page::open(file, limits).map_err(|error| unreadable(&error))?;
-    let original = tiff.dimensions().map_err(|error| unreadable(&error))?;
+    let opened = page::open(file, limits);
+    let mut tiff = opened.map_err(|error| unreadable(&error, &Features::default()))?;
+    let features = Features::of(&mut tiff);
+    let unreadable = |error| unreadable(&error, &features);
+    let original = tiff.dimensions().map_err(unreadable)?;
     limits.check_size(original.0, original.1)?;
-    let colours = Colours::of(&mut tiff).map_err(|error| unreadable(&error))?;
+    let colours = Colours::of(&mut tiff).map_err(unreadable)?;
+    if colours.in_bands {
+        tiff = page::open_in_bands(&mut tiff, file, limits).map_err(unreadable)?;
+    }
     let orientation = orientation(&mut tiff, file);
     let spec = turned(spec, swaps_sides(orientation));
     let plan = Plan::new((original.0 as usize, original.1 as usize), spec);
     let size = plan.size();
-    let mut units = Units::new(&mut tiff, file, &colours).map_err(|error| unreadable(&error))?;
+    let mut units = Units::new(&mut tiff, file, &colours).map_err(unreadable)?;
     limits.check_unpacked(units.unpacked_bytes(), file.len())?;
-    limits.check_memory(units.bytes_at_once() + plan.bytes(colours.channels()))?;
+    let beside = plan.bytes(colours.channels());
+    limits.check_memory(units.bytes_at_once().saturating_add(beside))?;
     let rows = plan.rows.clone();
     let mut shrinker = Shrinker::new(plan, colours.channels());
-    units
-        .read(rows, &mut shrinker)
-        .map_err(|error| unreadable(&error))?;
+    units.read(rows, &mut shrinker).map_err(unreadable)?;
     let warnings = judge(&units)?;
     let profile = tiff.find_tag(Tag::IccProfile).ok().flatten();
     Ok(Pixels {
@@ -90,17 +98,19 @@ fn limited(limits: &Limits) -> decoder::Limits {
 }
 
 /// In words of ours: the decoder's own may quote the file, and name its types.
-fn unreadable(error: &TiffError) -> Fault {
+fn unreadable(error: &TiffError, features: &Features) -> Fault {
     match error {
         TiffError::LimitsExceeded => fault(
             Code::ImageTooLarge,
             "The TIFF takes more memory than is given.",
         ),
-        TiffError::UnsupportedError(_) => fault(
-            Code::UnsupportedFormat,
-            "The TIFF has a feature that is not read here: a rare compression, depth or kind of colours. Save it as PNG or JPEG.",
-        )
-        .because(Reason::Feature),
+        TiffError::UnsupportedError(error) => {
+            let what = features.unread(error);
+            let detail = format!(
+                "The TIFF has a feature that is not read here: {what}. Save it as PNG or JPEG."
+            );
+            fault(Code::UnsupportedFormat, detail).because(Reason::Feature)
+        }
         TiffError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => {
             damage::truncated("TIFF", None)
         }

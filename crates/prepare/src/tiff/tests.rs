@@ -1,3 +1,7 @@
+mod kinds;
+mod layout;
+mod unread;
+
 use common::{
     fault::{Code, Reason},
     image::{Format, Warning},
@@ -43,6 +47,12 @@ impl Page {
         self.entries.push((tag, kind, values.to_vec()));
         self
     }
+
+    fn in_tiles(mut self, width: u32, height: u32, tiles: Vec<Vec<u8>>) -> Self {
+        self.entries.retain(|(tag, ..)| *tag != 278);
+        self.strips = tiles;
+        self.with(322, LONG, &[width]).with(323, LONG, &[height])
+    }
 }
 
 fn tiff(pages: &[Page]) -> Vec<u8> {
@@ -64,8 +74,9 @@ fn tiff(pages: &[Page]) -> Vec<u8> {
             lengths.push(strip.len() as u32);
             strips.extend_from_slice(strip);
         }
-        entries.push((273, LONG, places));
-        entries.push((279, LONG, lengths));
+        let is_in_tiles = entries.iter().any(|entry| entry.0 == 322);
+        entries.push((if is_in_tiles { 324 } else { 273 }, LONG, places));
+        entries.push((if is_in_tiles { 325 } else { 279 }, LONG, lengths));
         entries.sort_by_key(|entry| entry.0);
         file[link..link + 4].copy_from_slice(&(start as u32).to_le_bytes());
         file.extend((entries.len() as u16).to_le_bytes());
@@ -325,14 +336,17 @@ fn what_is_large_goes_by_in_strips() {
 fn nonsense_never_panics() {
     let mut apart = Page::new(2, 8, 3, Vec::new()).with(284, SHORT, &[2]);
     apart.strips = (0..3).map(|_| vec![50; (SIDE * SIDE) as usize]).collect();
-    let mut tiles = Page::new(1, 8, 1, vec![9; 64 * 64 * 4])
-        .with(322, LONG, &[64])
-        .with(323, LONG, &[64]);
-    tiles.entries.retain(|(tag, ..)| *tag != 278);
+    let tiles = Page::new(1, 8, 1, Vec::new()).in_tiles(64, 64, vec![vec![9; 64 * 64]; 4]);
+    let planes = Page::new(2, 8, 3, Vec::new())
+        .with(284, SHORT, &[2])
+        .in_tiles(64, 64, vec![vec![9; 64 * 64]; 12]);
+    let palette = Page::new(3, 8, 1, vec![7; (SIDE * SIDE) as usize]).with(320, SHORT, &[90; 768]);
     let pages = [
         Page::new(2, 8, 3, rgb()),
         apart,
         tiles,
+        planes,
+        palette,
         Page::new(0, 1, 1, vec![0x5a; (SIDE * SIDE / 8) as usize]),
         Page::new(2, 8, 4, vec![80; (SIDE * SIDE * 4) as usize]).with(338, SHORT, &[1]),
     ];

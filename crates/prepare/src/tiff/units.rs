@@ -4,12 +4,14 @@ use std::ops::Range;
 
 use tiff::{
     TiffError, TiffResult,
-    decoder::{ChunkType, TiffCodingUnit},
+    decoder::{ChunkType, DecodingResult, TiffCodingUnit},
     tags::Tag,
 };
 
 use super::{colours::Colours, page::Tiff};
 use crate::{jpeg::markers, rows::Shrinker};
+
+const LZW: u16 = 5;
 
 /// What a row holds until something is read into it. By rows of it is seen how far a strip has come that is cut off.
 const UNTOUCHED: u8 = 0xa5;
@@ -22,6 +24,10 @@ pub struct Units<'a, 'b> {
     /// Across and down, of those that are no edge's.
     unit: (usize, usize),
     unit_bytes: usize,
+    /// 1 where the samples of a pixel stand side by side.
+    planes: usize,
+    is_mirrored: bool,
+    is_lzw: bool,
     /// Where each unit's bytes lie in the file; those of one plane after the other.
     places: Vec<Range<u64>>,
     /// Whether what came of a unit that is cut off can be used as it is.
@@ -39,7 +45,7 @@ struct Unit {
     /// Rows that came.
     came: usize,
     row_stride: usize,
-    /// 0 where the samples of a pixel stand side by side.
+    planes: usize,
     plane_stride: usize,
 }
 
@@ -51,10 +57,15 @@ impl<'a, 'b> Units<'a, 'b> {
         let predictor: Option<u16> = tiff.find_tag_unsigned(Tag::Predictor)?;
         let photometric: Option<u16> = tiff.find_tag_unsigned(Tag::PhotometricInterpretation)?;
         let places = places(tiff)?;
-        Ok(Self {
+        let is_mirrored = is_mirrored(tiff, colours)?;
+        let compression: Option<u16> = tiff.find_tag_unsigned(Tag::Compression)?;
+        let mut units = Self {
             size: (width as usize, height as usize),
             unit: (across.max(1) as usize, down.max(1) as usize),
-            unit_bytes: layout.complete_len,
+            unit_bytes: 0,
+            planes: layout.planes.max(1),
+            is_mirrored,
+            is_lzw: compression == Some(LZW),
             places,
             is_plain: predictor.unwrap_or(1) == 1 && colours.sample_bytes() == 1,
             is_inverted: photometric == Some(0),
@@ -63,7 +74,22 @@ impl<'a, 'b> Units<'a, 'b> {
             colours,
             missing: 0.0,
             broken: 0.0,
-        })
+        };
+        let row_bytes = layout.row_stride.map_or(1, usize::from);
+        let plane_bytes = units.plane_bytes(row_bytes, units.unit.1.min(units.size.1));
+        units.unit_bytes = plane_bytes.saturating_mul(units.planes);
+        Ok(units)
+    }
+
+    /// The decoder takes the last tiles of every plane but the first for whole ones.
+    fn plane_bytes(&self, row_bytes: usize, height: usize) -> usize {
+        let is_tile = self.tiff.get_chunk_type() == ChunkType::Tile;
+        let rows = if is_tile && self.planes > 1 {
+            self.unit.1
+        } else {
+            height
+        };
+        row_bytes.saturating_mul(rows)
     }
 
     fn across(&self) -> usize {
@@ -73,17 +99,27 @@ impl<'a, 'b> Units<'a, 'b> {
     /// A row of units, and what is made of one row of pixels. Of a JPEG the decoder keeps all, packed and not, beside it.
     pub fn bytes_at_once(&self) -> u64 {
         let line = self.size.0 * (self.colours.samples + self.colours.channels());
-        let at_once = (self.across() * self.unit_bytes + line) as u64;
+        let row = self.across().saturating_mul(self.unit_bytes);
+        let padded = if self.is_lzw {
+            self.plane_bytes(self.padded_row_bytes(), self.unit.1.min(self.size.1))
+        } else {
+            0
+        };
+        let at_once = row.saturating_add(line).saturating_add(padded) as u64;
         if !self.colours.is_jpeg() {
             return at_once;
         }
         let packed = self.places.iter().map(|place| place.end - place.start);
-        at_once + self.unit_bytes as u64 + packed.max().unwrap_or(0).min(self.file.len() as u64)
+        let packed = packed.max().unwrap_or(0).min(self.file.len() as u64);
+        at_once
+            .saturating_add(self.unit_bytes as u64)
+            .saturating_add(packed)
     }
 
     pub fn unpacked_bytes(&self) -> u64 {
         let down = self.size.1.div_ceil(self.unit.1);
-        self.across() as u64 * down as u64 * self.unit_bytes as u64
+        let units = self.across() as u64 * down as u64;
+        units.saturating_mul(self.unit_bytes as u64)
     }
 
     /// `wanted`: the rows of which something is kept. An error where the file cannot be read at all.
@@ -123,36 +159,85 @@ impl<'a, 'b> Units<'a, 'b> {
     }
 
     fn unit(&mut self, number: usize, top: usize, wanted: &Range<usize>) -> TiffResult<Unit> {
-        let unit = TiffCodingUnit(number as u32);
-        let layout = self.tiff.image_coding_unit_layout(unit)?;
+        let layout = self
+            .tiff
+            .image_coding_unit_layout(TiffCodingUnit(number as u32))?;
         let (width, height) = self.tiff.chunk_data_dimensions(number as u32);
         let (width, height) = (width as usize, height as usize);
         if self.colours.is_jpeg() && self.holds_more_than_it_may(number) {
             return Err(TiffError::LimitsExceeded);
         }
-        let mut unit_of = Unit {
-            bytes: vec![UNTOUCHED; layout.complete_len],
+        let row_stride = layout.row_stride.map_or(1, usize::from);
+        let plane_stride = self.plane_bytes(row_stride, height);
+        let mut unit = Unit {
+            bytes: vec![UNTOUCHED; plane_stride * self.planes],
             width,
             came: height,
-            row_stride: layout.row_stride.map_or(1, usize::from),
-            plane_stride: if layout.planes > 1 {
-                layout.plane_stride.map_or(0, usize::from)
-            } else {
-                0
-            },
+            row_stride,
+            planes: self.planes,
+            plane_stride,
         };
-        if let Err(error) = self.tiff.read_coding_unit_bytes(unit, &mut unit_of.bytes) {
+        if let Err(error) = self.read_planes(number, &mut unit) {
             if matches!(
                 error,
                 TiffError::UnsupportedError(_) | TiffError::LimitsExceeded
             ) {
                 return Err(error);
             }
-            unit_of.came = self.came(&mut unit_of).min(height);
-            let lost = (top + unit_of.came).max(wanted.start)..(top + height).min(wanted.end);
+            unit.came = self.came(&mut unit).min(height);
+            let lost = (top + unit.came).max(wanted.start)..(top + height).min(wanted.end);
             self.note_lost(number, lost.len() * width, wanted);
         }
-        Ok(unit_of)
+        Ok(unit)
+    }
+
+    /// One by one: tiles of several planes make the decoder panic where it reads them at once.
+    fn read_planes(&mut self, number: usize, unit: &mut Unit) -> TiffResult<()> {
+        let in_plane = self.in_plane();
+        self.tiff.inner().is_mirrored = self.is_mirrored;
+        let planes = unit.bytes.chunks_exact_mut(unit.plane_stride.max(1));
+        let mut numbers = (number..).step_by(in_plane.max(1));
+        let is_padded = self.is_lzw && unit.width < self.unit.0;
+        let read = planes.zip(&mut numbers).try_for_each(|(plane, number)| {
+            let number = u32::try_from(number)?;
+            if is_padded {
+                self.read_padded(number, unit.row_stride, plane)
+            } else {
+                self.tiff.read_chunk_bytes(number, plane)
+            }
+        });
+        self.tiff.inner().is_mirrored = false;
+        read
+    }
+
+    /// A tile at the right edge, with what lies beyond. The decoder would read that row by row, and takes it for the end of
+    /// LZW's data if the last few codes make several rows.
+    fn read_padded(&mut self, number: u32, row_bytes: usize, to: &mut [u8]) -> TiffResult<()> {
+        let (_, height) = self.tiff.chunk_data_dimensions(number);
+        let padded = self.padded_row_bytes();
+        let mut whole = DecodingResult::U8(vec![UNTOUCHED; padded * height as usize]);
+        let read = self.tiff.read_chunk_to_buffer(&mut whole, number, padded);
+        let buffer = whole.as_buffer(0);
+        let from = buffer.as_bytes().chunks_exact(padded);
+        let rows = to.chunks_exact_mut(row_bytes);
+        for (row, from) in rows.zip(from) {
+            let shared = row_bytes.min(from.len());
+            row[..shared].copy_from_slice(&from[..shared]);
+        }
+        read
+    }
+
+    fn padded_row_bytes(&self) -> usize {
+        let samples = if self.planes > 1 {
+            1
+        } else {
+            self.colours.samples
+        };
+        self.colours.bytes(self.unit.0.saturating_mul(samples))
+    }
+
+    fn in_plane(&self) -> usize {
+        self.across() * self.size.1.div_ceil(self.unit.1)
     }
 
     /// Whether the JPEG in it is larger than the unit. By the unit's size it was judged how much memory it takes.
@@ -174,8 +259,7 @@ impl<'a, 'b> Units<'a, 'b> {
 
     fn note_lost(&mut self, number: usize, pixels: usize, wanted: &Range<usize>) {
         let share = pixels as f64 / (wanted.len() * self.size.0).max(1) as f64;
-        let in_plane = self.across() * self.size.1.div_ceil(self.unit.1);
-        let planes = self.places.iter().skip(number).step_by(in_plane);
+        let planes = self.places.iter().skip(number).step_by(self.in_plane());
         let end = planes.map(|place| place.end).max().unwrap_or(u64::MAX);
         if end > self.file.len() as u64 {
             self.missing += share.min(1.0 - self.missing);
@@ -202,11 +286,8 @@ impl<'a, 'b> Units<'a, 'b> {
             let came = &mut unit.bytes[..came * unit.row_stride];
             came.iter_mut().for_each(|byte| *byte = !*byte);
         }
-        match unit.plane_stride {
-            0 => came,
-            // The last plane comes last, so it is the one that lacks rows.
-            plane => came.saturating_sub(rows - plane / unit.row_stride),
-        }
+        // The last plane comes last, so it is the one that lacks rows.
+        came.saturating_sub(rows - unit.plane_stride / unit.row_stride)
     }
 }
 
@@ -214,7 +295,7 @@ impl Unit {
     /// The row's samples, those of a pixel side by side.
     fn row<'a>(&'a self, y: usize, colours: &Colours, samples: &'a mut Vec<u8>) -> &'a [u8] {
         let start = y * self.row_stride;
-        if self.plane_stride == 0 {
+        if self.planes == 1 {
             return &self.bytes[start..(start + self.row_stride).min(self.bytes.len())];
         }
         samples.clear();
@@ -228,6 +309,13 @@ impl Unit {
         }
         samples
     }
+}
+
+/// Whether the lowest bit of a byte comes first. JPEG has an order of its own, whatever the tag says.
+fn is_mirrored(tiff: &mut Tiff<'_>, colours: &Colours) -> TiffResult<bool> {
+    const LOWEST_FIRST: u16 = 2;
+    let order: Option<u16> = tiff.find_tag_unsigned(Tag::FillOrder)?;
+    Ok(order == Some(LOWEST_FIRST) && !colours.is_jpeg())
 }
 
 fn places(tiff: &mut Tiff<'_>) -> TiffResult<Vec<Range<u64>>> {

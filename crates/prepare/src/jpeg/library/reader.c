@@ -106,6 +106,15 @@ static void note_ended(struct reader *reader) {
     reader->damage.missing_rows += (jpeg->total_iMCU_rows - row) * __builtin_popcount(here);
 }
 
+/* Huffman's decoder tells of data that ends early, and the arithmetic one goes on with zeros. */
+static void note_ran_dry(struct reader *reader) {
+  const struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+  int is_in_a_scan = jpeg->input_scan_number > 0 && jpeg->input_iMCU_row < jpeg->total_iMCU_rows;
+  reader->has_no_end = 1;
+  if (jpeg->arith_code && is_in_a_scan)
+    note_ended(reader);
+}
+
 /* Between two restarts a few change nothing; Rust's side judges those behind a scan. */
 enum { FEW_STRAY_BYTES = 16 };
 
@@ -130,14 +139,21 @@ static void note(j_common_ptr common, int level) {
     else
       note_ended(reader);
     break;
-  case JWRN_HUFF_BAD_CODE: case JWRN_ARITH_BAD_CODE: case JWRN_MUST_RESYNC: case JWRN_BOGUS_PROGRESSION:
+  case JWRN_MUST_RESYNC: case JWRN_ARITH_BAD_CODE:
+    /* Behind the end nothing is broken: restarts come no more, and zeros are no code. */
+    if (reader->jpeg.unread_marker == JPEG_EOI)
+      note_ended(reader);
+    else
+      note_broken(reader);
+    break;
+  case JWRN_HUFF_BAD_CODE: case JWRN_BOGUS_PROGRESSION:
     note_broken(reader);
     break;
   case JWRN_EXTRANEOUS_DATA:
     note_stray(reader, common->err->msg_parm.i[0]);
     break;
   case JWRN_JPEG_EOF:
-    reader->has_no_end = 1;
+    note_ran_dry(reader);
     break;
   default:
     /* Odd headers, and what else browsers let pass. */
