@@ -68,6 +68,10 @@ impl Reactor for TransportReactor {
         self.0.interval(period)
     }
 
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "what an `async fn` returns would borrow the reactor"
+    )]
     fn tcp_connect_addr(
         &self,
         address: SocketAddr,
