@@ -120,7 +120,7 @@ fn restarted(picture: &RgbImage, is_arithmetic: bool) -> Vec<u8> {
             (raw::TJPARAM_TJPARAM_RESTARTROWS, 1),
             (raw::TJPARAM_TJPARAM_ARITHMETIC, is_arithmetic.into()),
         ] {
-            assert_eq!(raw::tj3Set(encoder, what as i32, value as i32), 0, "set");
+            assert_eq!(raw::tj3Set(encoder, what as i32, value), 0, "set");
         }
         let format = raw::TJPF_TJPF_RGB;
         let pixels = picture.as_ptr();
