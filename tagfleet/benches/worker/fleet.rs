@@ -169,15 +169,14 @@ impl Fleet {
         Ok((figure("_sum "), figure("_count ")))
     }
 
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    /// Ends the worker, which has nothing left to do.
+    pub async fn stop(self) -> anyhow::Result<()> {
         let left = self
             .queue
             .depth(JobQueue::Tagging, Priority::Realtime)
             .await?
             .messages;
         anyhow::ensure!(left == 0, "no job is left over");
-        self.worker.kill()?;
-        self.worker.wait()?;
         Ok(())
     }
 
@@ -227,4 +226,12 @@ fn tile() -> anyhow::Result<Vec<u8>> {
         format: PixelFormat::RGB,
     };
     Ok(turbojpeg::compress(image, 90, Subsamp::Sub2x2)?.to_vec())
+}
+
+/// A benchmark that fails leaves no worker behind.
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        let _ = self.worker.kill();
+        let _ = self.worker.wait();
+    }
 }

@@ -38,6 +38,8 @@ async fn main() -> anyhow::Result<()> {
     } else {
         float
     };
+    // Told first where its photos are missing.
+    let agreed = agreed(&bare, float, int8)?;
     let fleet = Fleet::start(MODEL, &[]).await?;
     let sides = Sides {
         best: Best::find(&bare, graph, float, int8, fleet.tile())?,
@@ -53,7 +55,6 @@ async fn main() -> anyhow::Result<()> {
     }
     let fill = fleet.sum("tagfleet_batch_fill").await?;
     let idle = Spread::of(&fleet.idle_waits_ms(IDLE_JOBS).await?);
-    let agreed = agreed(&bare, float, int8)?;
     let spread =
         |figure: fn(&Round) -> f64| Spread::of(&measured.iter().map(figure).collect::<Vec<_>>());
     let ratio = spread(|round| round.rates.worker / round.rates.bare_tiles);
