@@ -89,6 +89,7 @@ look_at_operators() {
     operator RabbitmqCluster rabbitmqclusters.rabbitmq.com "RabbitMQ's cluster operator" 2.17 rabbitmq-system rabbitmq-cluster-operator
     operator ScaledObject scaledobjects.keda.sh KEDA 2.18 keda keda-operator
     operator ServiceMonitor servicemonitors.monitoring.coreos.com
+    operator PodMonitor podmonitors.monitoring.coreos.com
     operator PrometheusRule prometheusrules.monitoring.coreos.com
     operator Certificate certificates.cert-manager.io cert-manager 1.15 cert-manager cert-manager
     operator NodePool nodepools.karpenter.sh Karpenter 1.6 kube-system karpenter
@@ -137,7 +138,7 @@ look_at_account() {
 
 look_at_nothing() {
     unknown "whether the network plugin enforces policies: deny one and try"
-    unknown "whether Prometheus selects ServiceMonitors of every namespace: its page of targets tells"
+    unknown "whether Prometheus selects ServiceMonitors and PodMonitors of every namespace: its page of targets tells"
     unknown "whether nodes can pull the images, and pods reach the Internet (NAT, or IPv6)"
     if wants 'nvidia.com/gpu:'; then unknown "whether GPUs are to be had in your zones today, on demand or spot"; fi
     if wants '^kind: EC2NodeClass$'; then unknown "whether the node role of the node classes has its rights"; fi

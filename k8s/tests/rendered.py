@@ -108,6 +108,14 @@ def broker_port(overlay):
     return 5671 if "tls" in cluster["spec"] else 5672
 
 
+def broker_ports(overlay):
+    """Those of its pods that are asked for metrics, by name: as the operator makes them (`updateContainerPorts`)."""
+    (cluster,) = of_kind(overlay, "RabbitmqCluster")
+    tls = cluster["spec"].get("tls", {})
+    plain = {} if tls.get("disableNonTLSListeners") else {"prometheus": 15692}
+    return plain | ({"prometheus-tls": 15691} if tls else {})
+
+
 def is_on_nodes_that_stay(overlay, its_pod):
     """By what the nodes are that it selects."""
     wanted = its_pod.get("nodeSelector", {})

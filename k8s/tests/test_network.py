@@ -5,6 +5,7 @@ import re
 import unittest
 
 from rendered import OVERLAYS, BROKER, NAME, broker_port, each_workload, labels, name, of_kind, selects, source, workloads
+from test_monitors import its_pods, its_services
 
 # What nobody may reach by an address: clusters, private networks, this host, the clouds' metadata.
 FORBIDDEN = ["10.0.0.1", "172.20.0.1", "192.168.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "169.254.170.23", "fd00:ec2::254", "fe80::1", "::1",
@@ -87,17 +88,21 @@ class EveryWorkload(unittest.TestCase):
 
     def test_prometheus_reaches_what_it_is_told_to_read(self):
         for overlay in OVERLAYS:
-            for monitor in of_kind(overlay, "ServiceMonitor"):
+            for monitor in of_kind(overlay, "ServiceMonitor", "PodMonitor"):
                 with self.subTest(overlay=overlay, monitor=name(monitor)):
                     its_labels = monitor["spec"]["selector"]["matchLabels"]
                     open_ports = {port for policy in policies(overlay, its_labels) for rule in policy.get("ingress", [])
                                   for peer in rule.get("from", []) if peer.get("podSelector", {}).get("matchLabels", {}).get(NAME) == "prometheus" for port in ports(rule)}
-                    if its_labels[NAME] == BROKER:
-                        self.assertIn(15692, open_ports)
-                        continue
-                    services = [s for s in of_kind(overlay, "Service") if selects(monitor["spec"]["selector"], s["metadata"]["labels"])]
-                    targets = {port["targetPort"] for s in services for port in s["spec"]["ports"] if port["name"] in {e["port"] for e in monitor["spec"]["endpoints"]}}
-                    (workload,) = [w for w in workloads(overlay) if selects({"matchLabels": services[0]["spec"]["selector"]}, labels(w))]
-                    numbers = {p["containerPort"] for c in workload["spec"]["template"]["spec"]["containers"] for p in c["ports"] if p["name"] in targets}
+                    numbers = self.read(overlay, monitor)
                     self.assertTrue(numbers)
                     self.assertLessEqual(numbers, open_ports)
+
+    def read(self, overlay, monitor):
+        """The ports of pods that a monitor reads."""
+        if monitor["kind"] == "PodMonitor":
+            (there,) = its_pods(overlay, monitor)
+            return {there[endpoint["port"]] for endpoint in monitor["spec"]["podMetricsEndpoints"]}
+        (service,) = its_services(overlay, monitor)
+        targets = {port["targetPort"] for port in service["spec"]["ports"] if port["name"] in {e["port"] for e in monitor["spec"]["endpoints"]}}
+        (workload,) = [w for w in workloads(overlay) if selects({"matchLabels": service["spec"]["selector"]}, labels(w))]
+        return {p["containerPort"] for c in workload["spec"]["template"]["spec"]["containers"] for p in c["ports"] if p["name"] in targets}

@@ -25,6 +25,7 @@ CLUSTER = {
     "crd scaledobjects.keda.sh": "crd",
     "deployment keda-operator": "ghcr.example/kedacore/keda:2.18.0",
     "crd servicemonitors.monitoring.coreos.com": "crd",
+    "crd podmonitors.monitoring.coreos.com": "crd",
     "crd prometheusrules.monitoring.coreos.com": "crd",
     "service -n monitoring prometheus-operated": "service/prometheus-operated",
     "crd certificates.cert-manager.io": "crd",

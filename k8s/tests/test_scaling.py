@@ -165,12 +165,6 @@ class Code(unittest.TestCase):
         self.assertIn('"queue" => queue.queue.name(),', publisher)
         self.assertIn('"priority" => queue.priority.name(),', publisher)
 
-    def test_the_broker_is_asked_for_the_metrics_that_are_read(self):
-        for overlay in OVERLAYS:
-            for monitor in of_kind(overlay, "ServiceMonitor"):
-                if name(monitor) == "tagfleet-rabbitmq":
-                    self.assertIn("queue_coarse_metrics", str([e.get("params") for e in monitor["spec"]["endpoints"]]))
-
     def test_the_broker_has_the_settings_of_deploy(self):
         lines = (ROOT / "deploy/rabbitmq/rabbitmq.conf").read_text().splitlines()
         shared = {line for line in lines if line and not line.startswith(("#", "log."))}
