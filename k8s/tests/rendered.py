@@ -34,12 +34,17 @@ def folder(overlay):
 
 
 @functools.cache
-def render(overlay):
+def text(overlay):
     kubectl = os.environ.get("TAGFLEET_KUBECTL", "kubectl")
     done = subprocess.run([kubectl, "kustomize", folder(overlay)], capture_output=True, text=True)
     if done.returncode:
         raise AssertionError(f"{overlay} does not render:\n{done.stderr}")
-    return list(yaml.load_all(done.stdout, Loader=FAST))
+    return done.stdout
+
+
+@functools.cache
+def render(overlay):
+    return list(yaml.load_all(text(overlay), Loader=FAST))
 
 
 def of_kind(overlay, *kinds):
