@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import yaml
-from rendered import BROKER, FLEETS, OVERLAYS, ROOT, folder, name, render, text
+from rendered import BROKER, FAST, FLEETS, OVERLAYS, ROOT, folder, name, render, text
 
 # `kustomize` is the real one's, asked once; what else is asked is written down, with what was to be applied. It fails where it is told to. As KEDA's
 # webhook it refuses a scaler whose Deployment was not there when the call began: that looks into a cache.
@@ -39,7 +39,7 @@ class Rollout(unittest.TestCase):
             told = {"KUBECTL": str(scratch / "kubectl"), "PLAYED_FOLDER": str(scratch), "FAILS_AT": fails_at}
             done = subprocess.run([ROOT / "deploy/rollout.sh", *arguments, folder(overlay)], env={**os.environ, **told}, capture_output=True, text=True)
             kept = {file: (scratch / file).read_text() if (scratch / file).exists() else "" for file in ("asked", "applied")}
-        return done, kept["asked"].splitlines(), [thing for thing in yaml.safe_load_all(kept["applied"]) if thing]
+        return done, kept["asked"].splitlines(), [thing for thing in yaml.load_all(kept["applied"], Loader=FAST) if thing]
 
     def order(self, applied):
         return [name(thing).removeprefix("tagfleet-") for thing in applied if thing["kind"] == "Deployment"]
