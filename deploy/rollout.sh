@@ -13,8 +13,9 @@ cd "$(dirname "$0")/.."
 # Who keeps state, who reads jobs, who writes them, who sends people there. Roles that an overlay has not are passed over.
 forwards=(redis worker-tag worker-floor worker-caption migrator api edge)
 backwards=(edge api migrator worker-caption worker-floor worker-tag redis)
-# A tenth of the GPUs at a time, each with a node and minutes of warm-up.
-declare -A within=([worker-tag]=7200s [worker-caption]=3600s [api]=3600s)
+# A tenth of the GPUs at a time, each with a node and minutes of warm-up. None is shorter than a Deployment's own deadline, which says
+# sooner that nothing moves.
+declare -A within=([redis]=900s [worker-tag]=7200s [worker-floor]=3600s [worker-caption]=3600s [migrator]=3600s [api]=3600s [edge]=1800s)
 dry='' back='' only='' overlay=''
 kubectl=("${KUBECTL:-kubectl}" ${CONTEXT:+"--context=$CONTEXT"})
 
@@ -88,7 +89,7 @@ role() {
     [[ -z $only || ",$only," == *",$1,"* ]] || return 0
     printf '%s\n' "$1"
     apply <"$folder/role"
-    run "${kubectl[@]}" -n tagfleet rollout status "deployment/tagfleet-$1" --timeout="${within[$1]:-900s}"
+    run "${kubectl[@]}" -n tagfleet rollout status "deployment/tagfleet-$1" --timeout="${within[$1]}"
     [[ ! -s $folder/scaler ]] || apply <"$folder/scaler"
 }
 

@@ -3,7 +3,15 @@
 import re
 import unittest
 
-from rendered import FLEETS, GOOGLES_SPOT_WARNING_S, OVERLAYS, SECRETS_FROM_ELSEWHERE, SPOT_WARNING_S, containers, each_workload, environment, is_on_nodes_that_stay, labels, name, of_kind, pod, roles, secrets_made, selects, source, workloads
+from rendered import FLEETS, GOOGLES_SPOT_WARNING_S, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, SPOT_WARNING_S, containers, each_workload, environment, is_on_nodes_that_stay, labels, name, of_kind, pod, roles, secrets_made, selects, source, workloads
+
+
+# Until a new node has pulled its images, without and with a GPU; a GPU's are gigabytes. Nobody has measured it.
+NODE_AND_IMAGE_S = {False: 600, True: 1200}
+
+
+def connect_within_s():
+    return int(re.search(r'TAGFLEET_CONNECT_WITHIN_S",\s+default_value_t = (\d+)', source())[1])
 
 
 def assert_confined(test, its_pod, container):
@@ -56,10 +64,26 @@ class EveryWorkload(unittest.TestCase):
         """A process that is ended meanwhile begins anew, after ever longer pauses."""
         for container in pod(workload)["containers"]:
             if container["args"][0] in roles():
-                waits_s = int(re.search(r'TAGFLEET_CONNECT_WITHIN_S",\s+default_value_t = (\d+)', source())[1])
+                waits_s = connect_within_s()
                 warms_up_s = 300 if container["args"][0] == "worker" else 15
                 probe = container["startupProbe"]
                 self.assertGreaterEqual(probe["periodSeconds"] * probe["failureThreshold"], waits_s + warms_up_s)
+
+    @each_workload
+    def test_a_rollout_may_take_as_long_as_a_pod_may_take_to_start(self, _, workload):
+        """Ten minutes unless it says otherwise: a rollout then counts as failed while a GPU is still warming up, as its probe lets it."""
+        wants_gpu = any("nvidia.com/gpu" in container["resources"]["limits"] for container in containers(workload))
+        starts_s = max(c["startupProbe"].get("initialDelaySeconds", 0) + c["startupProbe"]["periodSeconds"] * c["startupProbe"]["failureThreshold"] for c in pod(workload)["containers"])
+        # Who declares queues waits for the broker first.
+        waits_s = connect_within_s() if any(c.get("args") == ["queues"] for c in pod(workload).get("initContainers", [])) else 0
+        settles_s = workload["spec"].get("minReadySeconds", 0)
+        self.assertGreaterEqual(workload["spec"]["progressDeadlineSeconds"], NODE_AND_IMAGE_S[wants_gpu] + waits_s + starts_s + settles_s)
+
+    @each_workload
+    def test_who_waits_for_a_rollout_waits_for_its_deadline(self, _, workload):
+        """Else rollout.sh stops before Kubernetes says that nothing moves."""
+        its_limit = re.search(rf"\[{name(workload).removeprefix('tagfleet-')}\]=(\d+)s", (ROOT / "deploy/rollout.sh").read_text())[1]
+        self.assertGreaterEqual(int(its_limit), workload["spec"]["progressDeadlineSeconds"])
 
     @each_workload
     def test_has_a_budget_that_lets_its_nodes_be_drained(self, overlay, workload):
