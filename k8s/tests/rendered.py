@@ -55,12 +55,22 @@ def workloads(overlay):
     return of_kind(overlay, "Deployment", "StatefulSet")
 
 
+def tasks(overlay):
+    """What runs now and then, and ends."""
+    return of_kind(overlay, "CronJob")
+
+
+def template(workload):
+    spec = workload["spec"]
+    return spec["jobTemplate"]["spec"]["template"] if workload["kind"] == "CronJob" else spec["template"]
+
+
 def pod(workload):
-    return workload["spec"]["template"]["spec"]
+    return template(workload)["spec"]
 
 
 def labels(workload):
-    return workload["spec"]["template"]["metadata"]["labels"]
+    return template(workload)["metadata"]["labels"]
 
 
 def name(thing):
@@ -81,17 +91,24 @@ def selects(selector, its_labels):
     return all(its_labels.get(term["key"]) in term["values"] for term in expressions)
 
 
-def each_workload(check):
-    """A test of one workload, made for all of them in every overlay."""
+def each(those):
+    """Of a test of one of those, one of all of them in every overlay."""
 
-    @functools.wraps(check)
-    def test(self):
-        for overlay in OVERLAYS:
-            for workload in workloads(overlay):
-                with self.subTest(overlay=overlay, workload=name(workload)):
-                    check(self, overlay, workload)
+    def made(check):
+        @functools.wraps(check)
+        def test(self):
+            for overlay in OVERLAYS:
+                for workload in those(overlay):
+                    with self.subTest(overlay=overlay, workload=name(workload)):
+                        check(self, overlay, workload)
 
-    return test
+        return test
+
+    return made
+
+
+each_workload = each(workloads)
+each_pod = each(lambda overlay: workloads(overlay) + tasks(overlay))
 
 
 def seconds(time):

@@ -4,7 +4,7 @@ import ipaddress
 import re
 import unittest
 
-from rendered import OVERLAYS, BROKER, NAME, broker_port, each_workload, labels, name, of_kind, selects, source, workloads
+from rendered import FLEETS, OVERLAYS, BROKER, NAME, broker_port, each_pod, each_workload, labels, name, of_kind, selects, source, tasks, workloads
 from test_monitors import its_pods, its_services
 
 # What nobody may reach by an address: clusters, private networks, this host, the clouds' metadata.
@@ -39,19 +39,19 @@ def ports(rule):
 
 
 class EveryWorkload(unittest.TestCase):
-    @each_workload
+    @each_pod
     def test_nothing_is_open_that_no_policy_opens(self, overlay, workload):
         closed = [p for p in policies(overlay, labels(workload)) if not p.get("ingress") and not p.get("egress")]
         self.assertIn({"Ingress", "Egress"}, [set(p["policyTypes"]) for p in closed])
         own = [p for p in policies(overlay, labels(workload)) if p["podSelector"].get("matchLabels")]
         self.assertTrue(own, "a policy of its own")
 
-    @each_workload
+    @each_pod
     def test_no_rule_is_without_bounds(self, overlay, workload):
         for rule in egress(overlay, labels(workload)):
             self.assertTrue(rule.get("to") and rule.get("ports"), rule)
 
-    @each_workload
+    @each_pod
     def test_only_who_fetches_images_reaches_addresses_and_none_of_ours(self, overlay, workload):
         peers = [peer for rule in egress(overlay, labels(workload)) for peer in rule["to"]]
         self.assertEqual(any(allows(peer, "93.184.216.34") for peer in peers), name(workload) in INTERNET)
@@ -60,7 +60,7 @@ class EveryWorkload(unittest.TestCase):
         # No private address but the object store's.
         self.assertEqual(sum(is_one_machine(rule) for rule in egress(overlay, labels(workload))), int(overlay == "bare" and name(workload) in INTERNET))
 
-    @each_workload
+    @each_pod
     def test_images_are_fetched_from_the_ports_that_the_code_allows(self, overlay, workload):
         default = re.search(r"const USUAL: \[u16; \d\] = \[([0-9, ]+)\]", source())[1]
         for rule in egress(overlay, labels(workload)):
@@ -74,11 +74,17 @@ class EveryWorkload(unittest.TestCase):
         reached = {(peer["podSelector"]["matchLabels"].get(NAME), port) for rule in egress(overlay, labels(workload)) for peer in rule["to"] for port in ports(rule)}
         self.assertEqual(reached, {(BROKER, broker_port(overlay)), ("tagfleet-redis", 6379), (None, 53)})
 
+    def test_who_declares_queues_reaches_the_broker_and_names_alone(self):
+        for overlay in FLEETS:
+            (task,) = tasks(overlay)
+            reached = {(peer["podSelector"]["matchLabels"].get(NAME), port) for rule in egress(overlay, labels(task)) for peer in rule["to"] for port in ports(rule)}
+            self.assertEqual(reached, {(BROKER, broker_port(overlay)), (None, 53)}, overlay)
+
     def test_both_ends_agree(self):
         """Whoever may go to the broker or to Redis is let in there, and nobody else is."""
         for overlay in OVERLAYS:
             for target, port in ((BROKER, broker_port(overlay)), ("tagfleet-redis", 6379)):
-                for workload in workloads(overlay):
+                for workload in workloads(overlay) + tasks(overlay):
                     with self.subTest(overlay=overlay, source=name(workload), target=target):
                         out = any(selects(peer.get("podSelector", {}), {NAME: target}) and port in ports(rule)
                                   for rule in egress(overlay, labels(workload)) for peer in rule["to"] if "namespaceSelector" not in peer)

@@ -5,7 +5,7 @@ import re
 import unittest
 
 import yaml
-from rendered import FLEETS, OVERLAYS, ROOT, containers, environment, metrics, name, of_kind, queues, roles, source, workloads
+from rendered import FLEETS, OVERLAYS, ROOT, containers, environment, metrics, name, of_kind, queues, roles, source, tasks, workloads
 
 REALTIME = {"tagfleet-api", "tagfleet-worker-tag", "tagfleet-edge"}
 # What the broker tells Prometheus when it is asked for `queue_coarse_metrics`.
@@ -103,7 +103,7 @@ class Code(unittest.TestCase):
 
     def test_every_role_that_is_deployed_exists(self):
         for overlay in OVERLAYS:
-            for workload in workloads(overlay):
+            for workload in workloads(overlay) + tasks(overlay):
                 for container in containers(workload):
                     if container["image"].rpartition("/")[2].split(":")[0] in ("tagfleet", "tagfleet-cuda"):
                         self.assertIn(container["args"][0], roles(), f"{overlay}: {name(workload)}")

@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from rendered import FLEETS, GOOGLES_SPOT_WARNING_S, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, SPOT_WARNING_S, containers, each_workload, environment, is_on_nodes_that_stay, labels, name, of_kind, pod, roles, secrets_made, selects, source, workloads
+from rendered import FLEETS, GOOGLES_SPOT_WARNING_S, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, SPOT_WARNING_S, containers, each_pod, each_workload, environment, is_on_nodes_that_stay, labels, name, of_kind, pod, roles, secrets_made, selects, source, workloads
 
 
 # Until a new node has pulled its images, without and with a GPU; a GPU's are gigabytes. Nobody has measured it.
@@ -29,18 +29,18 @@ class EveryWorkload(unittest.TestCase):
         for overlay in OVERLAYS:
             self.assertLessEqual({"tagfleet-edge", "tagfleet-api", "tagfleet-worker-tag", "tagfleet-redis"}, set(map(name, workloads(overlay))))
 
-    @each_workload
+    @each_pod
     def test_asks_for_what_it_needs_and_gets_no_more(self, _, workload):
         for container in containers(workload):
             for side in ("requests", "limits"):
                 self.assertLessEqual({"cpu", "memory"}, set(container["resources"][side]), side)
 
-    @each_workload
+    @each_pod
     def test_is_confined(self, _, workload):
         for container in containers(workload):
             assert_confined(self, pod(workload), container)
 
-    @each_workload
+    @each_pod
     def test_has_no_business_with_the_clusters_api(self, overlay, workload):
         self.assertIs(pod(workload)["automountServiceAccountToken"], False)
         accounts = {name(account) for account in of_kind(overlay, "ServiceAccount")}
@@ -99,13 +99,13 @@ class EveryWorkload(unittest.TestCase):
         self.assertEqual({rule["topologyKey"] for rule in spread}, {"topology.kubernetes.io/zone", "kubernetes.io/hostname"})
         self.assertTrue(all(selects(rule["labelSelector"], labels(workload)) for rule in spread))
 
-    @each_workload
+    @each_pod
     def test_has_a_priority_that_exists(self, overlay, workload):
         classes = {name(c): c for c in of_kind(overlay, "PriorityClass")}
         self.assertIn(pod(workload)["priorityClassName"], classes)
         self.assertGreater(classes["tagfleet-realtime"]["value"], classes["tagfleet-bulk"]["value"])
 
-    @each_workload
+    @each_pod
     def test_its_secrets_are_made_somewhere(self, overlay, workload):
         here = secrets_made(overlay)
         wanted = {e["valueFrom"]["secretKeyRef"]["name"] for c in containers(workload) for e in c.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})}
@@ -113,7 +113,7 @@ class EveryWorkload(unittest.TestCase):
         wanted |= {part["secret"]["name"] for v in pod(workload).get("volumes", []) for part in v.get("projected", {}).get("sources", []) if "secret" in part}
         self.assertLessEqual(wanted, here | SECRETS_FROM_ELSEWHERE)
 
-    @each_workload
+    @each_pod
     def test_its_passwords_are_in_files(self, _, workload):
         """An environment is read by more people than a file is: by whoever may look at a pod, or at a process."""
         for container in containers(workload):
@@ -146,7 +146,7 @@ class EveryWorkload(unittest.TestCase):
             self.assertIn("sizeLimit", volume["emptyDir"])
             self.assertTrue(environment(container)["CUDA_CACHE_PATH"].startswith("/tmp/"))
 
-    @each_workload
+    @each_pod
     def test_stops_within_the_warning_of_a_spot_node(self, overlay, workload):
         """Or has nothing to finish: what a worker holds is delivered again."""
         if is_on_nodes_that_stay(overlay, pod(workload)):
