@@ -98,6 +98,20 @@ look_at_operators() {
     if wants '^kind: ScaledObject$'; then there "Prometheus' address for KEDA" service -n monitoring prometheus-operated; fi
 }
 
+# An issuer of yours, for the edge. A challenge by HTTP-01 comes in on port 80, to a pod of cert-manager's in this namespace: the world
+# reaches 443 alone, and no policy lets that pod be reached.
+look_at_issuers() {
+    local issuer solvers
+    while read -r issuer; do
+        there "issuer $issuer" clusterissuer "$issuer"
+        solvers=$(kube get clusterissuer "$issuer" -o 'jsonpath={.spec.acme.solvers}') || true
+        case $solvers in
+        *'"http01"'*'"dns01"'* | *'"dns01"'*'"http01"'*) unknown "whether issuer $issuer solves for the edge's name by DNS-01: by HTTP-01 nobody gets in" ;;
+        *'"http01"'*) lacks "issuer $issuer solves by HTTP-01, and nobody gets in to its pod: DNS-01, or an authority of yours" ;;
+        esac
+    done < <(sed -nE '/^ +kind: ClusterIssuer$/ { n; s/^ +name: (.*)/\1/p; }' <<<"$rendered" | sort -u)
+}
+
 look_at_what_is_yours() {
     local left secret
     for secret in tagfleet-users tagfleet-redis tagfleet-keys tagfleet-store; do
@@ -152,6 +166,7 @@ main() {
     printf 'What is there\n'
     if look_at_cluster; then
         look_at_operators
+        look_at_issuers
         look_at_what_is_yours
     fi
     look_at_account
