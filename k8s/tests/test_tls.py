@@ -168,7 +168,7 @@ class RenewedEdge(unittest.TestCase):
     def stop(self):
         """As a kubelet does: the first process is told, and whatever is left in the container when that has ended is killed."""
         self.edge.send_signal(signal.SIGUSR1)
-        self.edge.wait(15)
+        self.edge.wait(30)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.edge.pid, signal.SIGKILL)
 
