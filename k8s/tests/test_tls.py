@@ -157,7 +157,7 @@ class RenewedEdge(unittest.TestCase):
         (self.folder / "servers.cfg").write_text("backend api\n    server api-1 127.0.0.1:1\n")
         shutil.copy(ROOT / "deploy/haproxy/haproxy.cfg", self.folder)
         told = {"TAGFLEET_EDGE": f"127.0.0.1:{self.plain}", "TAGFLEET_EDGE_STATS": f"127.0.0.1:{free_port()}", "TAGFLEET_EDGE_TLS": f"127.0.0.1:{self.tls}",
-                "TAGFLEET_EDGE_CERT": str(self.folder / "tls.crt"), "TAGFLEET_EDGE_LOOKS_S": "1", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+                "TAGFLEET_EDGE_CERT": str(self.folder / "tls.crt"), "EDGE_LOOKS_S": "1", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         self.log = self.folder / "log"
         with self.log.open("w") as log:
             command = [word.replace("/etc/haproxy", str(self.folder)) for word in container("bare", "tagfleet-edge")["args"]]
