@@ -166,9 +166,10 @@ class RenewedEdge(unittest.TestCase):
         until(lambda: listens(self.tls))
 
     def stop(self):
-        """As a kubelet does: the first process is told, and whatever is left in the container when that has ended is killed."""
+        """As a kubelet does: the first process is told, and whatever is left when that has ended is killed. `hard-stop-after` ends it at
+        the latest."""
         self.edge.send_signal(signal.SIGUSR1)
-        self.edge.wait(30)
+        self.edge.wait(90)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.edge.pid, signal.SIGKILL)
 
