@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # deploy/kubernetes-secrets.sh [--print]: the Secrets `tagfleet-users` and `tagfleet-redis`, out of the passwords in deploy/secrets, which
-# secrets.sh makes where there are none. Run again, it changes nothing. The folder is what a restore wants: keep it where passwords are kept.
+# secrets.sh makes where there are none, and the namespace if there is none yet. Run again, it changes nothing. The folder is what a restore wants: keep it where passwords are kept.
 #
 #   --print     writes them to stdout in place of a cluster
 #   KUBECTL     the command; CONTEXT  of which cluster
@@ -39,6 +39,13 @@ secret() {
     fi
 }
 
+# An overlay may say more of it, which comes with rollout.sh: one that is there is left as it is.
+namespace() {
+    [[ -z $print ]] || return 0
+    "${kubectl[@]}" get namespace tagfleet -o name >/dev/null 2>&1 ||
+        "${kubectl[@]}" apply --server-side --field-manager=tagfleet-secrets -f ../k8s/base/namespace.yaml
+}
+
 main() {
     if [[ ${1:-} == --print ]]; then print=1; fi
     ./secrets.sh >&2
@@ -46,6 +53,7 @@ main() {
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     fill
+    namespace
     secret tagfleet-users "$folder"
     secret tagfleet-redis "$folder/redis"
 }

@@ -89,12 +89,27 @@ look_at_operators() {
     operator RabbitmqCluster rabbitmqclusters.rabbitmq.com "RabbitMQ's cluster operator" 2.17 rabbitmq-system rabbitmq-cluster-operator
     operator ScaledObject scaledobjects.keda.sh KEDA 2.18 keda keda-operator
     operator ServiceMonitor servicemonitors.monitoring.coreos.com
+    operator PodMonitor podmonitors.monitoring.coreos.com
     operator PrometheusRule prometheusrules.monitoring.coreos.com
     operator Certificate certificates.cert-manager.io cert-manager 1.15 cert-manager cert-manager
     operator NodePool nodepools.karpenter.sh Karpenter 1.6 kube-system karpenter
     operator EC2NodeClass ec2nodeclasses.karpenter.k8s.aws
     operator ComputeClass computeclasses.cloud.google.com
     if wants '^kind: ScaledObject$'; then there "Prometheus' address for KEDA" service -n monitoring prometheus-operated; fi
+}
+
+# An issuer of yours, for the edge. A challenge by HTTP-01 comes in on port 80, to a pod of cert-manager's in this namespace: the world
+# reaches 443 alone, and no policy lets that pod be reached.
+look_at_issuers() {
+    local issuer solvers
+    while read -r issuer; do
+        there "issuer $issuer" clusterissuer "$issuer"
+        solvers=$(kube get clusterissuer "$issuer" -o 'jsonpath={.spec.acme.solvers}') || true
+        case $solvers in
+        *'"http01"'*'"dns01"'* | *'"dns01"'*'"http01"'*) unknown "whether issuer $issuer solves for the edge's name by DNS-01: by HTTP-01 nobody gets in" ;;
+        *'"http01"'*) lacks "issuer $issuer solves by HTTP-01, and nobody gets in to its pod: DNS-01, or an authority of yours" ;;
+        esac
+    done < <(sed -nE '/^ +kind: ClusterIssuer$/ { n; s/^ +name: (.*)/\1/p; }' <<<"$rendered" | sort -u)
 }
 
 look_at_what_is_yours() {
@@ -137,7 +152,7 @@ look_at_account() {
 
 look_at_nothing() {
     unknown "whether the network plugin enforces policies: deny one and try"
-    unknown "whether Prometheus selects ServiceMonitors of every namespace: its page of targets tells"
+    unknown "whether Prometheus selects ServiceMonitors and PodMonitors of every namespace: its page of targets tells"
     unknown "whether nodes can pull the images, and pods reach the Internet (NAT, or IPv6)"
     if wants 'nvidia.com/gpu:'; then unknown "whether GPUs are to be had in your zones today, on demand or spot"; fi
     if wants '^kind: EC2NodeClass$'; then unknown "whether the node role of the node classes has its rights"; fi
@@ -151,6 +166,7 @@ main() {
     printf 'What is there\n'
     if look_at_cluster; then
         look_at_operators
+        look_at_issuers
         look_at_what_is_yours
     fi
     look_at_account

@@ -13,8 +13,9 @@ cd "$(dirname "$0")/.."
 # Who keeps state, who reads jobs, who writes them, who sends people there. Roles that an overlay has not are passed over.
 forwards=(redis worker-tag worker-floor worker-caption migrator api edge)
 backwards=(edge api migrator worker-caption worker-floor worker-tag redis)
-# A tenth of the GPUs at a time, each with a node and minutes of warm-up.
-declare -A within=([worker-tag]=7200s [worker-caption]=3600s [api]=3600s)
+# A tenth of the GPUs at a time, each with a node and minutes of warm-up. None is shorter than a Deployment's own deadline, which says
+# sooner that nothing moves.
+declare -A within=([redis]=900s [worker-tag]=7200s [worker-floor]=3600s [worker-caption]=3600s [migrator]=3600s [api]=3600s [edge]=1800s)
 dry='' back='' only='' overlay=''
 kubectl=("${KUBECTL:-kubectl}" ${CONTEXT:+"--context=$CONTEXT"})
 
@@ -34,11 +35,18 @@ arguments() {
     [[ -f $overlay/kustomization.yaml ]] || fail "no overlay: ${overlay:-name one, such as k8s/overlays/aws-t4}"
 }
 
-# documents roles|others NAME: of what is rendered, the one Deployment of that name, or all that is no role's Deployment.
+# documents role|scaler|others NAME: what is rendered of a role's Deployment and its budget, of its scaler, or of everything else. A budget
+# or a scaler is a role's by its name.
 documents() {
-    awk -v want="$1" -v name="tagfleet-$2" '
+    awk -v want="$1" -v name="tagfleet-$2" -v roles="${forwards[*]}" '
+        BEGIN { split(roles, list, " "); for (i in list) known["tagfleet-" list[i]] = 1 }
+        function part() {
+            if (kind == "Deployment") return "role"
+            if (!(its in known)) return "others"
+            return kind == "ScaledObject" ? "scaler" : kind == "PodDisruptionBudget" ? "role" : "others"
+        }
         function told() {
-            if ((want == "role" && kind == "Deployment" && its == name) || (want == "others" && kind != "Deployment")) printf "%s---\n", text
+            if (part() == want && (want == "others" || its == name)) printf "%s---\n", text
             text = kind = its = ""
         }
         /^---$/ { told(); next }
@@ -67,18 +75,22 @@ apply() {
 
 # Namespaces before what lies in them, and settings before who reads them: their names change with what is in them.
 settings() {
-    printf 'Settings, services, policies, scalers, nodes\n'
+    printf 'Settings, services, policies, nodes\n'
     documents others - | apply
     run "${kubectl[@]}" -n tagfleet wait rabbitmqcluster/tagfleet-rabbitmq --for=condition=AllReplicasReady --timeout=1800s
 }
 
+# Its scaler comes last. KEDA refuses one that looks at processor time until it has seen the Deployment, and by the end of a rollout it
+# has. On a new cluster a role has one pod until then.
 role() {
     documents role "$1" >"$folder/role"
+    documents scaler "$1" >"$folder/scaler"
     [[ -s $folder/role ]] || return 0
     [[ -z $only || ",$only," == *",$1,"* ]] || return 0
     printf '%s\n' "$1"
     apply <"$folder/role"
-    run "${kubectl[@]}" -n tagfleet rollout status "deployment/tagfleet-$1" --timeout="${within[$1]:-900s}"
+    run "${kubectl[@]}" -n tagfleet rollout status "deployment/tagfleet-$1" --timeout="${within[$1]}"
+    [[ ! -s $folder/scaler ]] || apply <"$folder/scaler"
 }
 
 main() {

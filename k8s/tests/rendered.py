@@ -34,12 +34,17 @@ def folder(overlay):
 
 
 @functools.cache
-def render(overlay):
+def text(overlay):
     kubectl = os.environ.get("TAGFLEET_KUBECTL", "kubectl")
     done = subprocess.run([kubectl, "kustomize", folder(overlay)], capture_output=True, text=True)
     if done.returncode:
         raise AssertionError(f"{overlay} does not render:\n{done.stderr}")
-    return list(yaml.load_all(done.stdout, Loader=FAST))
+    return done.stdout
+
+
+@functools.cache
+def render(overlay):
+    return list(yaml.load_all(text(overlay), Loader=FAST))
 
 
 def of_kind(overlay, *kinds):
@@ -50,12 +55,22 @@ def workloads(overlay):
     return of_kind(overlay, "Deployment", "StatefulSet")
 
 
+def tasks(overlay):
+    """What runs now and then, and ends."""
+    return of_kind(overlay, "CronJob")
+
+
+def template(workload):
+    spec = workload["spec"]
+    return spec["jobTemplate"]["spec"]["template"] if workload["kind"] == "CronJob" else spec["template"]
+
+
 def pod(workload):
-    return workload["spec"]["template"]["spec"]
+    return template(workload)["spec"]
 
 
 def labels(workload):
-    return workload["spec"]["template"]["metadata"]["labels"]
+    return template(workload)["metadata"]["labels"]
 
 
 def name(thing):
@@ -76,17 +91,24 @@ def selects(selector, its_labels):
     return all(its_labels.get(term["key"]) in term["values"] for term in expressions)
 
 
-def each_workload(check):
-    """A test of one workload, made for all of them in every overlay."""
+def each(those):
+    """Of a test of one of those, one of all of them in every overlay."""
 
-    @functools.wraps(check)
-    def test(self):
-        for overlay in OVERLAYS:
-            for workload in workloads(overlay):
-                with self.subTest(overlay=overlay, workload=name(workload)):
-                    check(self, overlay, workload)
+    def made(check):
+        @functools.wraps(check)
+        def test(self):
+            for overlay in OVERLAYS:
+                for workload in those(overlay):
+                    with self.subTest(overlay=overlay, workload=name(workload)):
+                        check(self, overlay, workload)
 
-    return test
+        return test
+
+    return made
+
+
+each_workload = each(workloads)
+each_pod = each(lambda overlay: workloads(overlay) + tasks(overlay))
 
 
 def seconds(time):
@@ -106,6 +128,14 @@ def broker_port(overlay):
     """By TLS where the broker has a certificate."""
     (cluster,) = of_kind(overlay, "RabbitmqCluster")
     return 5671 if "tls" in cluster["spec"] else 5672
+
+
+def broker_ports(overlay):
+    """Those of its pods that are asked for metrics, by name: as the operator makes them (`updateContainerPorts`)."""
+    (cluster,) = of_kind(overlay, "RabbitmqCluster")
+    tls = cluster["spec"].get("tls", {})
+    plain = {} if tls.get("disableNonTLSListeners") else {"prometheus": 15692}
+    return plain | ({"prometheus-tls": 15691} if tls else {})
 
 
 def is_on_nodes_that_stay(overlay, its_pod):

@@ -30,10 +30,11 @@ def queue(ready=0.0, unacked=0.0, publish=0.0, deliver=0.0):
 
 
 class Jobs:
-    """Jobs for taggers or captioners. `jobs`: a second, published; `served`: a second, done; bulk: messages that wait."""
+    """Jobs for taggers or captioners. `jobs`: a second, published; `served`: a second, done; bulk: messages that wait; `never`: of which
+    priority no publisher has sent any, so that its series are not there."""
 
-    def __init__(self, jobs=0.0, served=None, bundle=1, unacked=0, bulk=0, bulk_bundle=8):
-        self.jobs, self.bundle, self.unacked, self.bulk, self.bulk_bundle = jobs, bundle, unacked, bulk, bulk_bundle
+    def __init__(self, jobs=0.0, served=None, bundle=1, unacked=0, bulk=0, bulk_bundle=8, never=()):
+        self.jobs, self.bundle, self.unacked, self.bulk, self.bulk_bundle, self.never = jobs, bundle, unacked, bulk, bulk_bundle, never
         self.served = jobs if served is None else served
 
     def needed(self, one_does, _):
@@ -45,6 +46,7 @@ class Jobs:
         held = self.unacked if self.served or not self.jobs else PREFETCH[scaler] * pods
         queues = {realtime: queue(waiting, held, self.jobs / self.bundle, self.served / self.bundle), bulk: queue(self.bulk, 0, self.bulk / 60, self.bulk / 60)}
         published = [(realtime, "realtime", self.jobs, self.bundle), (bulk, "bulk", self.bulk / 60 * self.bulk_bundle, self.bulk_bundle)]
+        published = [each for each in published if each[1] not in self.never]
         labels = {"namespace": "tagfleet", "queue": kind}
         series = {
             "tagfleet_queue_bundle_size_sum": [({**labels, "priority": priority}, jobs) for _, priority, jobs, _ in published],
@@ -96,6 +98,8 @@ JOBS = {
     "all workers hang, nothing comes": Jobs(0, unacked=576),
     "drain: 2,000 bulk messages wait, nobody sends": Jobs(bulk=2000),
     "20,000 bulk messages wait beside 500 a second": Jobs(500, bulk=20000),
+    "20,000 bulk messages, and nobody ever sent a real-time job": Jobs(bulk=20000, never=("realtime",)),
+    "a new fleet, of which nobody asked anything yet": Jobs(never=("realtime", "bulk")),
     "ten times what there may be": Jobs(25000),
 }
 CAPTIONS = {
@@ -104,6 +108,7 @@ CAPTIONS = {
     "burst × 10, of 4 a second": Jobs(40, unacked=24),
     "all captioners hang, 20 a second come": Jobs(20, served=0),
     "20,000 bulk messages wait": Jobs(bulk=20000),
+    "the same, and nobody ever asked for a caption in real time": Jobs(bulk=20000, never=("realtime",)),
 }
 REQUESTS = {
     "nothing at all": Requests(0),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from rendered import ROOT, roles, source
+from rendered import ROOT, name, pod, roles, seconds, source, workloads
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE = yaml.safe_load(TEXT)
@@ -134,6 +134,17 @@ class Fleet(unittest.TestCase):
                 with self.subTest(service=name):
                     self.assertTrue([mount for mount in service["tmpfs"] if mount.split(":")[0] == "/tmp"])
                     self.assertTrue(environment["CUDA_CACHE_PATH"].startswith("/tmp/"))
+
+    def test_a_worker_on_a_gpu_may_start_for_as_long_as_in_a_cluster(self):
+        """`up --wait` fails, and whoever depends on it, once it counts as unhealthy."""
+        (cluster,) = [w for w in workloads("aws-t4") if name(w) == "tagfleet-worker-tag"]
+        probe = pod(cluster)["containers"][0]["startupProbe"]
+        (usual,) = {str(service["healthcheck"]["test"]) for service in SERVICES.values() if service.get("command") == ["worker"]}
+        for its_name, service in SERVICES.items():
+            if service.get("environment", {}).get("TAGFLEET_DEVICE", "cpu") != "cpu":
+                with self.subTest(service=its_name):
+                    self.assertEqual(str(service["healthcheck"]["test"]), usual)
+                    self.assertGreaterEqual(seconds(service["healthcheck"]["start_period"]), probe["periodSeconds"] * probe["failureThreshold"])
 
     def test_every_setting_is_one_that_the_binary_reads(self):
         known = set(re.findall(r'env = "((?:TAGFLEET|OTEL)_[A-Z_]+)"', source()))

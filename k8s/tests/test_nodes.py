@@ -3,7 +3,10 @@
 import math
 import unittest
 
-from rendered import ON_DEMAND, SPOT_WARNING_S, containers, cores, environment, name, of_kind, pod, seconds, workloads
+from rendered import FLEETS, SPOT_WARNING_S, containers, cores, environment, is_on_nodes_that_stay, name, of_kind, pod, seconds, workloads
+
+KARPENTERS = [overlay for overlay in FLEETS if of_kind(overlay, "NodePool")]
+TAGGERS = {"tagfleet-worker-tag", "tagfleet-worker-floor"}
 
 
 class Nodes(unittest.TestCase):
@@ -20,33 +23,46 @@ class Nodes(unittest.TestCase):
         (gpu_class,) = [c for c in of_kind("aws-t4", "EC2NodeClass") if name(c) == "tagfleet-gpu"]
         self.assertTrue(gpu_class["spec"]["capacityReservationSelectorTerms"])
 
+    def each_pool(self):
+        """Of every overlay that has some: components change them, and bring others."""
+        for overlay in KARPENTERS:
+            for pool in of_kind(overlay, "NodePool"):
+                yield overlay, name(pool), pool["spec"]
+
+    def test_every_pool_is_looked_at(self):
+        self.assertLessEqual({("aws-t4", "tagfleet-gpu"), ("aws-spot", "tagfleet-spot"), ("aws-cpu", "tagfleet-plain")}, {(overlay, pool) for overlay, pool, _ in self.each_pool()})
+
     def test_pools_lie_in_three_zones_and_end_after_their_pods(self):
-        classes = {name(c) for c in of_kind("aws-t4", "EC2NodeClass")}
-        for pool, spec in self.pools.items():
-            with self.subTest(pool=pool):
-                self.assertEqual(len(set(self.values(pool, "topology.kubernetes.io/zone"))), 3)
-                self.assertIn(spec["template"]["spec"]["nodeClassRef"]["name"], classes)
-                self.assertGreaterEqual(seconds(spec["template"]["spec"]["terminationGracePeriod"]), max(SPOT_WARNING_S, *(pod(w)["terminationGracePeriodSeconds"] for w in workloads("aws-t4"))))
+        for overlay, pool, spec in self.each_pool():
+            with self.subTest(overlay=overlay, pool=pool):
+                (zones,) = [r["values"] for r in spec["template"]["spec"]["requirements"] if r["key"] == "topology.kubernetes.io/zone"]
+                self.assertEqual(len(set(zones)), 3)
+                self.assertIn(spec["template"]["spec"]["nodeClassRef"]["name"], {name(c) for c in of_kind(overlay, "EC2NodeClass")})
+                self.assertGreaterEqual(seconds(spec["template"]["spec"]["terminationGracePeriod"]), max(SPOT_WARNING_S, *(pod(w)["terminationGracePeriodSeconds"] for w in workloads(overlay))))
 
     def test_no_node_goes_by_force(self):
         """Expiry asks no budget and starts no replacement, and a wave that came together would go together. A machine image that is
         named by its version is patched by drift, which does both."""
-        for pool, spec in self.pools.items():
-            with self.subTest(pool=pool):
+        for overlay, pool, spec in self.each_pool():
+            with self.subTest(overlay=overlay, pool=pool):
                 self.assertEqual(spec["template"]["spec"]["expireAfter"], "Never")
-        for its_class in of_kind("aws-t4", "EC2NodeClass"):
-            with self.subTest(node_class=name(its_class)):
-                for term in its_class["spec"]["amiSelectorTerms"]:
-                    self.assertRegex(term["alias"], r"@v\d+\.\d+\.\d+$")
+        for overlay in KARPENTERS:
+            for its_class in of_kind(overlay, "EC2NodeClass"):
+                with self.subTest(overlay=overlay, node_class=name(its_class)):
+                    for term in its_class["spec"]["amiSelectorTerms"]:
+                        self.assertRegex(term["alias"], r"@v\d+\.\d+\.\d+$")
 
     def test_budgets_hold_for_as_long_as_all_pods_take_to_move(self):
         """Afterwards what is left is deleted in spite of them. One fifth of the workers at once, five minutes for each turn."""
-        (scaler,) = [s for s in of_kind("aws-t4", "ScaledObject") if name(s) == "tagfleet-worker-tag"]
-        (budget,) = [b for b in of_kind("aws-t4", "PodDisruptionBudget") if name(b) == "tagfleet-worker-tag"]
-        workers = scaler["spec"]["maxReplicaCount"]
-        at_once = max(1, workers * int(budget["spec"]["maxUnavailable"].rstrip("%")) // 100)
-        grace = self.pools["tagfleet-gpu"]["template"]["spec"]["terminationGracePeriod"]
-        self.assertGreaterEqual(seconds(grace), math.ceil(workers / at_once) * 300)
+        for overlay in KARPENTERS:
+            (scaler,) = [s for s in of_kind(overlay, "ScaledObject") if name(s) == "tagfleet-worker-tag"]
+            (budget,) = [b for b in of_kind(overlay, "PodDisruptionBudget") if name(b) == "tagfleet-worker-tag"]
+            workers = scaler["spec"]["maxReplicaCount"]
+            at_once = max(1, workers * int(budget["spec"]["maxUnavailable"].rstrip("%")) // 100)
+            (tagger,) = [w for w in workloads(overlay) if name(w) == "tagfleet-worker-tag"]
+            (pool,) = [spec for where, its_name, spec in self.each_pool() if where == overlay and its_name == f"tagfleet-{pod(tagger)['nodeSelector']['tagfleet/pool']}"]
+            with self.subTest(overlay=overlay):
+                self.assertGreaterEqual(seconds(pool["template"]["spec"]["terminationGracePeriod"]), math.ceil(workers / at_once) * 300)
 
     def plain(self):
         return [w for w in workloads("aws-t4") if pod(w)["nodeSelector"]["tagfleet/pool"] == "plain"]
@@ -73,17 +89,20 @@ class Nodes(unittest.TestCase):
 
     def test_one_kind_of_gpu_is_enough(self):
         """Of several kinds that are wanted, `minValues` refuses the last one that is to be had."""
-        for pool, spec in self.pools.items():
-            with self.subTest(pool=pool):
+        for overlay, pool, spec in self.each_pool():
+            with self.subTest(overlay=overlay, pool=pool):
                 self.assertFalse([r for r in spec["template"]["spec"]["requirements"] if "minValues" in r])
 
     def test_some_workers_are_there_whatever_becomes_of_spot_nodes(self):
         """API servers without a worker are not ready, and a GPU takes minutes to come."""
-        steady = [w for w in workloads("aws-t4") if pod(w)["containers"][0]["args"] == ["worker"] and ON_DEMAND <= pod(w)["nodeSelector"].items()]
-        self.assertGreaterEqual(sum(w["spec"]["replicas"] for w in steady), 2)
-        for worker in steady:
-            self.assertEqual(environment(pod(worker)["containers"][0])["TAGFLEET_DEVICE"], "cpu")
-            self.assertEqual(environment(pod(worker)["containers"][0])["TAGFLEET_ROLES"], "tag")
+        for overlay in FLEETS:
+            least = {s["spec"]["scaleTargetRef"]["name"]: s["spec"]["minReplicaCount"] for s in of_kind(overlay, "ScaledObject")}
+            steady = [w for w in workloads(overlay) if name(w) in TAGGERS and is_on_nodes_that_stay(overlay, pod(w))]
+            with self.subTest(overlay=overlay):
+                self.assertGreaterEqual(sum(w["spec"].get("replicas", least.get(name(w), 0)) for w in steady), 2)
+                for worker in steady:
+                    self.assertEqual(environment(pod(worker)["containers"][0])["TAGFLEET_DEVICE"], "cpu")
+                    self.assertEqual(environment(pod(worker)["containers"][0]).get("TAGFLEET_ROLES", "tag"), "tag")
 
     def test_one_kind_of_gpu_is_another_figure(self):
         """aws-l4: fewer workers that do more each, together no more than before."""
@@ -116,12 +135,16 @@ class Nodes(unittest.TestCase):
         self.assertGreaterEqual(int(pool["limits"]["cpu"]), asked * 8 / 7 * 1.25)
 
     def test_what_keeps_state_is_not_reclaimed(self):
-        self.assertEqual(self.values("tagfleet-steady", "karpenter.sh/capacity-type"), ["on-demand"])
-        (broker,) = of_kind("aws-t4", "RabbitmqCluster")
-        self.assertIn("steady", str(broker["spec"]["affinity"]["nodeAffinity"]))
-        self.assertLessEqual(self.taints("steady"), {t["key"] for t in broker["spec"]["tolerations"]})
-        # A grace lets a new machine image move what said do-not-disrupt.
-        self.assertIn({"nodes": "0", "reasons": ["Drifted"]}, self.pools["tagfleet-steady"]["disruption"]["budgets"])
+        for overlay, pool, spec in self.each_pool():
+            if pool == "tagfleet-steady":
+                with self.subTest(overlay=overlay):
+                    (classes,) = [r["values"] for r in spec["template"]["spec"]["requirements"] if r["key"] == "karpenter.sh/capacity-type"]
+                    self.assertEqual(classes, ["on-demand"])
+                    (broker,) = of_kind(overlay, "RabbitmqCluster")
+                    self.assertIn("steady", str(broker["spec"]["affinity"]["nodeAffinity"]))
+                    self.assertLessEqual({t["key"] for t in spec["template"]["spec"]["taints"]}, {t["key"] for t in broker["spec"]["tolerations"]})
+                    # A grace lets a new machine image move what said do-not-disrupt.
+                    self.assertIn({"nodes": "0", "reasons": ["Drifted"]}, spec["disruption"]["budgets"])
 
     def taints(self, pool):
         return {t["key"] for t in self.pools[f"tagfleet-{pool}"]["template"]["spec"].get("taints", [])}

@@ -25,6 +25,7 @@ CLUSTER = {
     "crd scaledobjects.keda.sh": "crd",
     "deployment keda-operator": "ghcr.example/kedacore/keda:2.18.0",
     "crd servicemonitors.monitoring.coreos.com": "crd",
+    "crd podmonitors.monitoring.coreos.com": "crd",
     "crd prometheusrules.monitoring.coreos.com": "crd",
     "service -n monitoring prometheus-operated": "service/prometheus-operated",
     "crd certificates.cert-manager.io": "crd",
@@ -41,9 +42,10 @@ OTHERS = {
     "gcp-l4": {
         "csidriver pd.csi.storage.gke.io": "csidriver",
         "crd computeclasses.cloud.google.com": "crd",
+        "clusterissuer letsencrypt -o name": "clusterissuer",
         "secret -n tagfleet tagfleet-store": "secret/tagfleet-store",
     },
-    "bare": {"storageclass local-path": "storageclass", "secret -n tagfleet tagfleet-store": "secret/tagfleet-store"},
+    "bare": {"storageclass local-path": "storageclass", "clusterissuer letsencrypt -o name": "clusterissuer", "secret -n tagfleet tagfleet-store": "secret/tagfleet-store"},
 }
 OF_AWS = ("ebs.csi", "aws-load-balancer", "karpenter")
 ACCOUNT = {
@@ -117,6 +119,17 @@ class Preflight(unittest.TestCase):
                 with self.subTest(overlay=overlay, missing=part):
                     less = {other: said for other, said in cluster.items() if other != part}
                     self.assertEqual(self.run_it(less, overlay=overlay).stdout.count("MISSING"), 1)
+
+    def test_an_issuer_whose_challenge_nobody_can_reach_is_refused(self):
+        """By HTTP-01 it comes to port 80 of a pod that no policy opens."""
+        http, dns = {"http01": {"ingress": {}}}, {"dns01": {"cloudDNS": {"project": "shop"}}}
+        for overlay in OTHERS:
+            cluster = {part: said for part, said in CLUSTER.items() if not any(word in part for word in OF_AWS)} | OTHERS[overlay]
+            for solvers, said, code in (([http], "MISSING  issuer letsencrypt solves by HTTP-01", 1), ([dns], "ok       issuer letsencrypt", 0), ([http, dns], "unseen   whether issuer letsencrypt", 0)):
+                with self.subTest(overlay=overlay, solvers=solvers):
+                    done = self.run_it({**cluster, "clusterissuer letsencrypt -o jsonpath": json.dumps(solvers)}, overlay=overlay)
+                    self.assertIn(said, done.stdout)
+                    self.assertEqual(done.returncode, code, done.stdout)
 
     def test_what_does_not_render_is_said(self):
         done = self.run_it(CLUSTER, overlay="none")

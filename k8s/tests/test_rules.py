@@ -52,6 +52,8 @@ def cases(alert):
     told = CASES[alert]
     yield case(alert, told["at"], told["fires"], True)
     yield case(alert, told["at"], told["fires"] | told["silent"], False)
+    if "without" in told:
+        yield case(alert, told["at"], {series: values for series, values in told["fires"].items() if series not in told["without"]}, True)
 
 
 class Rules(unittest.TestCase):

@@ -5,7 +5,7 @@ import re
 import unittest
 
 import yaml
-from rendered import FLEETS, OVERLAYS, ROOT, containers, environment, metrics, name, of_kind, queues, roles, source, workloads
+from rendered import FLEETS, OVERLAYS, ROOT, containers, environment, metrics, name, of_kind, queues, roles, source, tasks, workloads
 
 REALTIME = {"tagfleet-api", "tagfleet-worker-tag", "tagfleet-edge"}
 # What the broker tells Prometheus when it is asked for `queue_coarse_metrics`.
@@ -103,7 +103,7 @@ class Code(unittest.TestCase):
 
     def test_every_role_that_is_deployed_exists(self):
         for overlay in OVERLAYS:
-            for workload in workloads(overlay):
+            for workload in workloads(overlay) + tasks(overlay):
                 for container in containers(workload):
                     if container["image"].rpartition("/")[2].split(":")[0] in ("tagfleet", "tagfleet-cuda"):
                         self.assertIn(container["args"][0], roles(), f"{overlay}: {name(workload)}")
@@ -164,12 +164,6 @@ class Code(unittest.TestCase):
         publisher = (ROOT / "common/src/queue/rabbit/publisher/mod.rs").read_text()
         self.assertIn('"queue" => queue.queue.name(),', publisher)
         self.assertIn('"priority" => queue.priority.name(),', publisher)
-
-    def test_the_broker_is_asked_for_the_metrics_that_are_read(self):
-        for overlay in OVERLAYS:
-            for monitor in of_kind(overlay, "ServiceMonitor"):
-                if name(monitor) == "tagfleet-rabbitmq":
-                    self.assertIn("queue_coarse_metrics", str([e.get("params") for e in monitor["spec"]["endpoints"]]))
 
     def test_the_broker_has_the_settings_of_deploy(self):
         lines = (ROOT / "deploy/rabbitmq/rabbitmq.conf").read_text().splitlines()

@@ -8,7 +8,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from rendered import OVERLAYS, ROOT, BROKER, containers, of_kind, name, render, workloads
+from rendered import OVERLAYS, ROOT, BROKER, containers, of_kind, name, render, tasks, workloads
 
 # The oldest that all of it works on (`sleep` before a stop, projected settings), and the newest that there are schemas for.
 VERSIONS = ["1.33", "1.37"]
@@ -75,7 +75,7 @@ class EveryObject(unittest.TestCase):
 
     def test_images_are_of_a_version(self):
         for overlay in OVERLAYS:
-            for workload in workloads(overlay):
+            for workload in workloads(overlay) + tasks(overlay):
                 for container in containers(workload):
                     with self.subTest(overlay=overlay, image=container["image"]):
                         self.assertRegex(container["image"], r"[:@][^/]+$")

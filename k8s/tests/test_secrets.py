@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -39,6 +40,51 @@ def mounted(overlay):
             for item in secret.get("items", []):
                 if secret.get("secretName", secret.get("name")) in MADE:
                     yield secret.get("secretName", secret.get("name")), item["key"]
+
+
+# `create` only renders and is the real one's; what changes a cluster is written down. It refuses what lies in a namespace that is not there.
+PLAYED = """#!/bin/sh
+for word; do [ "$word" = create ] && exec "$REAL_KUBECTL" "$@"; done
+case "$*" in
+*"get namespace tagfleet"*) [ -e "$PLAYED_FOLDER/there" ] ;;
+*"-f ../k8s/base/namespace.yaml"*) touch "$PLAYED_FOLDER/there" && echo namespace >>"$PLAYED_FOLDER/asked" ;;
+*apply*) cat >/dev/null && [ -e "$PLAYED_FOLDER/there" ] && echo secret >>"$PLAYED_FOLDER/asked" ;;
+esac
+"""
+
+
+class Cluster(unittest.TestCase):
+    """The script is the first that touches a cluster: rollout.sh, which brings the namespace, wants the Secrets."""
+
+    def asked(self, folder):
+        (folder / "kubectl").write_text(PLAYED)
+        (folder / "kubectl").chmod(0o755)
+        told = {"KUBECTL": str(folder / "kubectl"), "REAL_KUBECTL": os.environ.get("TAGFLEET_KUBECTL", "kubectl"), "PLAYED_FOLDER": str(folder)}
+        done = subprocess.run([folder / "deploy/kubernetes-secrets.sh"], env={**os.environ, **told}, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return (folder / "asked").read_text().split()
+
+    def test_the_namespace_is_there_before_what_lies_in_it(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("secrets"))
+            self.assertEqual(self.asked(folder), ["namespace", "secret", "secret"])
+            # One that is there is left as the overlay made it.
+            self.assertEqual(self.asked(folder), ["namespace", "secret", "secret"] + ["secret", "secret"])
+        self.assertTrue((ROOT / "k8s/base/namespace.yaml").exists())
+
+
+class Pages(unittest.TestCase):
+    def test_whoever_reads_how_to_install_reads_of_every_secret(self):
+        """By name where a cluster is made again, and by a link where it is made."""
+        wanted = {f"`{found}`" for overlay in FLEETS for found in re.findall(r"\btagfleet-(?:users|redis|keys|store)\b(?!-)", str([pod(w).get("volumes") for w in workloads(overlay)]))}
+        self.assertEqual(len(wanted), 4)
+        for page, heading in (("docs/install.md", "## Kubernetes"), ("docs/disaster-recovery.md", "### A cluster"), ("k8s/README.md", "## Secrets")):
+            text = (ROOT / page).read_text().split(f"{heading}\n")[1].split("\n## ")[0]
+            with self.subTest(page=page):
+                self.assertLessEqual(wanted, set(re.findall(r"`tagfleet-[a-z]+`", text)))
+                if not page.startswith("k8s"):
+                    self.assertIn("README.md#secrets)", text)
 
 
 class Secrets(unittest.TestCase):

@@ -7,7 +7,8 @@ import unittest
 from autoscaler import allowance, bounds, minute_by_minute, rules, target
 from promql import Query
 from rendered import FLEETS, ROOT, name, of_kind
-from situations import PREFETCH, SITUATIONS, bills, capacity, elsewhere, lines, mistake, outcomes, scalers
+from situations import Jobs, PREFETCH, QUEUES, SITUATIONS, bills, capacity, elsewhere, lines, mistake, outcomes, scalers
+from test_rules import run
 
 DOCS = ROOT / "docs/scaling.md"
 ELSEWHERE = ROOT / "docs/scaling-overlays.md"
@@ -49,6 +50,20 @@ class Situations(unittest.TestCase):
                 if trigger["type"] == "prometheus":
                     self.assertEqual(trigger["metadata"]["ignoreNullValues"], "false")
                     self.assertIsNone(Query(trigger["metadata"]["query"], {}).value())
+
+
+    def test_a_fleet_of_batches_alone_scales_as_one_that_had_requests(self):
+        """A series comes with its first event, and a sum of nothing is nothing: the whole query would be."""
+        for overlay, its_name, scaler in every_scaler():
+            if its_name in PREFETCH:
+                with self.subTest(overlay=overlay, scaler=its_name):
+                    query = scaler["spec"]["triggers"][0]["metadata"]["query"]
+                    found = [Query(query, Jobs(bulk=20000, never=never).world(its_name, 1)["series"]).value() for never in ((), ("realtime",))]
+                    self.assertEqual(found[0], found[1])
+                    # A broker that nobody sees is no quiet one.
+                    world = Jobs(500, bulk=20000).world(its_name, 1)["series"]
+                    del world["rabbitmq_detailed_queue_messages_ready"]
+                    self.assertIsNone(Query(query, world).value())
 
 
 class Steps(unittest.TestCase):
@@ -141,6 +156,35 @@ class TheReaderItself(unittest.TestCase):
     def test_what_it_does_not_know_it_refuses(self):
         self.assertRaises((AssertionError, KeyError), self.value, "histogram_quantile(0.9, a)")
         self.assertRaises(AssertionError, self.value, "sum(a) by (q)")
+
+
+class Promtool(unittest.TestCase):
+    """What Prometheus itself makes of the queries, where series are missing. A point each 15 s."""
+
+    def series(self, scaler):
+        kind, _, bulk = QUEUES[scaler]
+        of_bulk = f'{{namespace="tagfleet",queue="{kind}",priority="bulk",instance="a"}}'
+        return {
+            # 60 images a second.
+            "realtime": {f'tagfleet_queue_bundle_size_sum{{namespace="tagfleet",queue="{kind}",priority="realtime",instance="a"}}': "0+900x80"},
+            # Eight a message.
+            "bulk": {f"tagfleet_queue_bundle_size_sum{of_bulk}": "0+960x80", f"tagfleet_queue_bundle_size_count{of_bulk}": "0+120x80"},
+            "broker": {f'rabbitmq_detailed_queue_messages_ready{{namespace="tagfleet",queue="{bulk}"}}': "9000x80"},
+        }
+
+    def assert_is(self, query, series, value):
+        samples = [] if value is None else [{"labels": "{}", "value": value}]
+        told = [{"series": name, "values": values} for name, values in series.items()]
+        run([{"interval": "15s", "input_series": told, "promql_expr_test": [{"expr": query, "eval_time": "15m", "exp_samples": samples}]}], "15s", set())
+
+    def test_a_series_that_never_began_is_none_and_a_broker_unseen_is_an_error(self):
+        cases = [(("realtime", "bulk", "broker"), 140), (("bulk", "broker"), 80), (("realtime", "broker"), 70), (("broker",), 10), (("realtime", "bulk"), None), ((), None)]
+        for its_name in PREFETCH:
+            query = scalers()[its_name]["spec"]["triggers"][0]["metadata"]["query"]
+            for there, value in cases:
+                with self.subTest(scaler=its_name, there=there):
+                    parts = self.series(its_name)
+                    self.assert_is(query, {name: values for part in there for name, values in parts[part].items()}, value)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,10 @@
 """Whatever goes from pod to pod with a password in it goes by TLS: what is mounted fits together, and the real servers take it."""
 
+import contextlib
+import os
+import re
+import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -9,6 +14,7 @@ import unittest
 from pathlib import Path
 
 from edge import free_port
+from observed import rules
 from rendered import FLEETS, ROOT, environment, name, of_kind, pod, workloads
 
 ROLES = {"api", "migrator", "worker"}
@@ -38,6 +44,11 @@ def listens(port):
 def hello(port, folder, server_name="tagfleet-redis"):
     trusted = ssl.create_default_context(cafile=folder / "ca.crt")
     return trusted.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname=server_name)
+
+
+def container(overlay, workload):
+    (found,) = [w for w in workloads(overlay) if name(w) == workload]
+    return pod(found)["containers"][0]
 
 
 class Rendered(unittest.TestCase):
@@ -70,6 +81,19 @@ class Rendered(unittest.TestCase):
                     if made["spec"]["issuerRef"]["kind"] == "Issuer":
                         self.assertIn(made["spec"]["issuerRef"]["name"], issuers)
                     self.assertLess(int(made["spec"]["renewBefore"][:-1]) * 2, int(made["spec"]["duration"][:-1]))
+
+    def test_redis_is_started_anew_before_what_it_began_with_ends(self):
+        """At the worst it began with one on the day before that was renewed."""
+        (expr,) = [rule["expr"] for rule in rules() if rule.get("alert") == "TagfleetRedisCertificateOld"]
+        days = int(re.search(r"> (\d+) \* 86400$", expr)[1])
+        for overlay in FLEETS:
+            (made,) = [c["spec"] for c in of_kind(overlay, "Certificate") if name(c) == "tagfleet-redis"]
+            self.assertLessEqual((days + 7) * 24, int(made["renewBefore"].removesuffix("h")), overlay)
+
+    def test_redis_reads_its_certificate_again_as_the_runbook_says(self):
+        page = (ROOT / "docs/runbook/parts.md").read_text()
+        for file in re.search(r"config set tls-cert-file (\S+) tls-key-file ([^\s`]+)", page).groups():
+            self.assertIn(file, container("aws-t4", "tagfleet-redis")["args"])
 
     def test_whoever_comes_from_outside_comes_by_tls(self):
         """The load balancer ends it, or the edge does."""
@@ -119,6 +143,61 @@ class Redis(unittest.TestCase):
             plain.sendall(b"PING\r\n")
             self.assertEqual(plain.recv(64), b"")
             raise ConnectionResetError("closed in peace, and unanswered")
+
+
+class RenewedEdge(unittest.TestCase):
+    """The command of the pod, with the paths and ports of this machine, as a certificate is renewed."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        certificate(self.folder)
+        self.plain, self.tls = free_port(), free_port()
+        (self.folder / "servers.cfg").write_text("backend api\n    server api-1 127.0.0.1:1\n")
+        shutil.copy(ROOT / "deploy/haproxy/haproxy.cfg", self.folder)
+        told = {"TAGFLEET_EDGE": f"127.0.0.1:{self.plain}", "TAGFLEET_EDGE_STATS": f"127.0.0.1:{free_port()}", "TAGFLEET_EDGE_TLS": f"127.0.0.1:{self.tls}",
+                "TAGFLEET_EDGE_CERT": str(self.folder / "tls.crt"), "EDGE_LOOKS_S": "1", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        self.log = self.folder / "log"
+        with self.log.open("w") as log:
+            command = [word.replace("/etc/haproxy", str(self.folder)) for word in container("bare", "tagfleet-edge")["args"]]
+            self.edge = subprocess.Popen(command, env=told, stdout=log, stderr=log, start_new_session=True)
+        self.addCleanup(self.stop)
+        until(lambda: listens(self.tls))
+
+    def stop(self):
+        """As a kubelet does: the first process is told, and whatever is left when that has ended is killed. `hard-stop-after` ends it at
+        the latest."""
+        self.edge.send_signal(signal.SIGUSR1)
+        self.edge.wait(90)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.edge.pid, signal.SIGKILL)
+
+    def shown(self):
+        return ssl.get_server_certificate(("127.0.0.1", self.tls))
+
+    def test_a_new_certificate_is_shown_soon_and_no_request_is_lost(self):
+        before = self.shown()
+        with hello(self.tls, self.folder) as kept:
+            certificate(self.folder)
+            until(lambda: self.shown() != before)
+            self.assertEqual(self.shown().strip(), (self.folder / "tls.crt").read_text().strip())
+            # A connection that was there before has its answer still.
+            kept.sendall(b"GET /edge/healthz HTTP/1.1\r\nHost: tagfleet-redis\r\nConnection: close\r\n\r\n")
+            self.assertTrue(kept.recv(1024).startswith(b"HTTP/1.1 200"))
+
+    def test_a_certificate_that_does_not_fit_its_key_changes_nothing(self):
+        before = self.shown()
+        (self.folder / "tls.key").write_text("no key\n")
+        until(lambda: "tls.crt" in self.log.read_text() or "tls.key" in self.log.read_text())
+        self.assertEqual(self.shown(), before)
+        self.assertIsNone(self.edge.poll())
+
+    def test_every_edge_that_ends_tls_is_watched(self):
+        for overlay in FLEETS:
+            edge = container(overlay, "tagfleet-edge")
+            with self.subTest(overlay=overlay):
+                self.assertEqual("TAGFLEET_EDGE_CERT" in environment(edge), "kill -USR2" in edge["args"][-1])
 
 
 class Edge(unittest.TestCase):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from rendered import FLEETS, OVERLAYS, ROOT, environment, name, pod, render
+from rendered import FLEETS, OVERLAYS, ROOT, environment, name, pod, render, tasks
 
 USERS = ("api", "migrator", "worker")
 KUSTOMIZATION = "resources: [../../overlays/{}]\ncomponents: [../../components/users]\n"
@@ -83,6 +83,44 @@ class Users(unittest.TestCase):
                 self.assertEqual(environment(declares).get("TAGFLEET_QUEUE_CA_FILE"), environment(works).get("TAGFLEET_QUEUE_CA_FILE"))
                 self.assertEqual(declares["envFrom"], works["envFrom"], "of the same prefix")
                 self.assertNotIn("declarer", [mount["name"] for mount in works["volumeMounts"]])
+
+    def test_queues_are_declared_again_and_again(self):
+        """A broker that lost its disks comes back without them, and no worker is started anew for that."""
+        for overlay in FLEETS:
+            (worker,) = [w for w in roles_with_users(overlay) if name(w) == "tagfleet-worker-tag"]
+            (once,) = [c for c in pod(worker)["initContainers"] if c.get("args") == ["queues"]]
+            (task,) = tasks(overlay)
+            (again,) = pod(task)["containers"]
+            with self.subTest(overlay=overlay):
+                for told in ("args", "env", "envFrom", "volumeMounts", "resources", "securityContext"):
+                    self.assertEqual(again[told], once[told], told)
+                volumes = {volume["name"]: volume for volume in pod(worker)["volumes"]}
+                self.assertEqual(pod(task)["volumes"], [volumes[volume["name"]] for volume in pod(task)["volumes"]])
+                self.assertEqual(pod(task)["securityContext"], pod(worker)["securityContext"])
+                # Both are of one version; the taggers' may have CUDA in it.
+                self.assertEqual(again["image"].replace("-cuda", ""), once["image"].replace("-cuda", ""))
+                self.assertNotIn("cuda", again["image"])
+
+    def test_a_task_is_alone_ends_and_leaves_little(self):
+        for overlay in FLEETS:
+            for task in tasks(overlay):
+                with self.subTest(overlay=overlay, task=name(task)):
+                    every_s = 60 * int(re.fullmatch(r"\*/(\d+) \* \* \* \*", task["spec"]["schedule"])[1])
+                    self.assertLessEqual(every_s, 300)
+                    self.assertEqual(task["spec"]["concurrencyPolicy"], "Forbid")
+                    self.assertLess(task["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"], every_s)
+                    self.assertEqual(task["spec"]["jobTemplate"]["spec"]["backoffLimit"], 0)
+                    self.assertLessEqual(task["spec"]["successfulJobsHistoryLimit"] + task["spec"]["failedJobsHistoryLimit"], 2)
+                    self.assertEqual(pod(task)["restartPolicy"], "Never")
+
+    def test_a_task_stands_where_others_of_no_gpu_do(self):
+        """By the nodes that API servers want, and through no taint that those do not tolerate."""
+        for overlay in FLEETS:
+            (api,) = [w for w in roles_with_users(overlay) if name(w) == "tagfleet-api"]
+            for task in tasks(overlay):
+                with self.subTest(overlay=overlay, task=name(task)):
+                    self.assertEqual(pod(task).get("nodeSelector"), pod(api).get("nodeSelector"))
+                    self.assertEqual(pod(task).get("tolerations"), pod(api).get("tolerations"))
 
     def test_the_users_are_those_that_are_made(self):
         made = set(re.findall(r"^user (\w+)", (ROOT / "deploy/redis/users.conf").read_text(), re.MULTILINE))

@@ -3,7 +3,15 @@
 import re
 import unittest
 
-from rendered import FLEETS, GOOGLES_SPOT_WARNING_S, OVERLAYS, SECRETS_FROM_ELSEWHERE, SPOT_WARNING_S, containers, each_workload, environment, is_on_nodes_that_stay, labels, name, of_kind, pod, roles, secrets_made, selects, source, workloads
+from rendered import FLEETS, GOOGLES_SPOT_WARNING_S, OVERLAYS, ROOT, SECRETS_FROM_ELSEWHERE, SPOT_WARNING_S, containers, each_pod, each_workload, environment, is_on_nodes_that_stay, labels, name, of_kind, pod, roles, secrets_made, selects, source, workloads
+
+
+# Until a new node has pulled its images, without and with a GPU; a GPU's are gigabytes. Nobody has measured it.
+NODE_AND_IMAGE_S = {False: 600, True: 1200}
+
+
+def connect_within_s():
+    return int(re.search(r'TAGFLEET_CONNECT_WITHIN_S",\s+default_value_t = (\d+)', source())[1])
 
 
 def assert_confined(test, its_pod, container):
@@ -21,18 +29,18 @@ class EveryWorkload(unittest.TestCase):
         for overlay in OVERLAYS:
             self.assertLessEqual({"tagfleet-edge", "tagfleet-api", "tagfleet-worker-tag", "tagfleet-redis"}, set(map(name, workloads(overlay))))
 
-    @each_workload
+    @each_pod
     def test_asks_for_what_it_needs_and_gets_no_more(self, _, workload):
         for container in containers(workload):
             for side in ("requests", "limits"):
                 self.assertLessEqual({"cpu", "memory"}, set(container["resources"][side]), side)
 
-    @each_workload
+    @each_pod
     def test_is_confined(self, _, workload):
         for container in containers(workload):
             assert_confined(self, pod(workload), container)
 
-    @each_workload
+    @each_pod
     def test_has_no_business_with_the_clusters_api(self, overlay, workload):
         self.assertIs(pod(workload)["automountServiceAccountToken"], False)
         accounts = {name(account) for account in of_kind(overlay, "ServiceAccount")}
@@ -56,10 +64,26 @@ class EveryWorkload(unittest.TestCase):
         """A process that is ended meanwhile begins anew, after ever longer pauses."""
         for container in pod(workload)["containers"]:
             if container["args"][0] in roles():
-                waits_s = int(re.search(r'TAGFLEET_CONNECT_WITHIN_S",\s+default_value_t = (\d+)', source())[1])
+                waits_s = connect_within_s()
                 warms_up_s = 300 if container["args"][0] == "worker" else 15
                 probe = container["startupProbe"]
                 self.assertGreaterEqual(probe["periodSeconds"] * probe["failureThreshold"], waits_s + warms_up_s)
+
+    @each_workload
+    def test_a_rollout_may_take_as_long_as_a_pod_may_take_to_start(self, _, workload):
+        """Ten minutes unless it says otherwise: a rollout then counts as failed while a GPU is still warming up, as its probe lets it."""
+        wants_gpu = any("nvidia.com/gpu" in container["resources"]["limits"] for container in containers(workload))
+        starts_s = max(c["startupProbe"].get("initialDelaySeconds", 0) + c["startupProbe"]["periodSeconds"] * c["startupProbe"]["failureThreshold"] for c in pod(workload)["containers"])
+        # Who declares queues waits for the broker first.
+        waits_s = connect_within_s() if any(c.get("args") == ["queues"] for c in pod(workload).get("initContainers", [])) else 0
+        settles_s = workload["spec"].get("minReadySeconds", 0)
+        self.assertGreaterEqual(workload["spec"]["progressDeadlineSeconds"], NODE_AND_IMAGE_S[wants_gpu] + waits_s + starts_s + settles_s)
+
+    @each_workload
+    def test_who_waits_for_a_rollout_waits_for_its_deadline(self, _, workload):
+        """Else rollout.sh stops before Kubernetes says that nothing moves."""
+        its_limit = re.search(rf"\[{name(workload).removeprefix('tagfleet-')}\]=(\d+)s", (ROOT / "deploy/rollout.sh").read_text())[1]
+        self.assertGreaterEqual(int(its_limit), workload["spec"]["progressDeadlineSeconds"])
 
     @each_workload
     def test_has_a_budget_that_lets_its_nodes_be_drained(self, overlay, workload):
@@ -75,13 +99,13 @@ class EveryWorkload(unittest.TestCase):
         self.assertEqual({rule["topologyKey"] for rule in spread}, {"topology.kubernetes.io/zone", "kubernetes.io/hostname"})
         self.assertTrue(all(selects(rule["labelSelector"], labels(workload)) for rule in spread))
 
-    @each_workload
+    @each_pod
     def test_has_a_priority_that_exists(self, overlay, workload):
         classes = {name(c): c for c in of_kind(overlay, "PriorityClass")}
         self.assertIn(pod(workload)["priorityClassName"], classes)
         self.assertGreater(classes["tagfleet-realtime"]["value"], classes["tagfleet-bulk"]["value"])
 
-    @each_workload
+    @each_pod
     def test_its_secrets_are_made_somewhere(self, overlay, workload):
         here = secrets_made(overlay)
         wanted = {e["valueFrom"]["secretKeyRef"]["name"] for c in containers(workload) for e in c.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})}
@@ -89,7 +113,7 @@ class EveryWorkload(unittest.TestCase):
         wanted |= {part["secret"]["name"] for v in pod(workload).get("volumes", []) for part in v.get("projected", {}).get("sources", []) if "secret" in part}
         self.assertLessEqual(wanted, here | SECRETS_FROM_ELSEWHERE)
 
-    @each_workload
+    @each_pod
     def test_its_passwords_are_in_files(self, _, workload):
         """An environment is read by more people than a file is: by whoever may look at a pod, or at a process."""
         for container in containers(workload):
@@ -122,7 +146,7 @@ class EveryWorkload(unittest.TestCase):
             self.assertIn("sizeLimit", volume["emptyDir"])
             self.assertTrue(environment(container)["CUDA_CACHE_PATH"].startswith("/tmp/"))
 
-    @each_workload
+    @each_pod
     def test_stops_within_the_warning_of_a_spot_node(self, overlay, workload):
         """Or has nothing to finish: what a worker holds is delivered again."""
         if is_on_nodes_that_stay(overlay, pod(workload)):
