@@ -21,9 +21,18 @@ pub fn authorities(file: Option<&Path>) -> io::Result<Option<String>> {
 pub fn client(file: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
     install_provider();
     let mut trusted = RootCertStore::empty();
-    trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let machines = rustls_native_certs::load_native_certs();
+    trusted.add_parsable_certificates(machines.certs);
+    for error in machines.errors {
+        tracing::warn!(%error, "some of the machine's authorities cannot be read");
+    }
     if let Some(pem) = authorities(file)? {
         trust(&mut trusted, &pem)?;
+    }
+    if trusted.is_empty() {
+        return Err(io::Error::other(
+            "this machine knows no authority, and no file names one",
+        ));
     }
     let config = ClientConfig::builder()
         .with_root_certificates(trusted)
@@ -31,14 +40,21 @@ pub fn client(file: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
     Ok(Arc::new(config))
 }
 
+/// A bundle may hold certificates that are too odd to be used. They harm nobody, as long as there are others.
 fn trust(trusted: &mut RootCertStore, pem: &str) -> io::Result<()> {
-    let before = trusted.len();
-    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        let certificate = certificate.map_err(io::Error::other)?;
-        trusted.add(certificate).map_err(io::Error::other)?;
+    let named: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let (added, ignored) = trusted.add_parsable_certificates(named.map_err(io::Error::other)?);
+    if ignored > 0 {
+        tracing::warn!(
+            added,
+            ignored,
+            "some of the authorities in the file cannot be used"
+        );
     }
-    if trusted.len() == before {
-        return Err(io::Error::other("no certificate in PEM is in the file"));
+    match added {
+        0 => Err(io::Error::other(
+            "it holds no certificate in PEM that can be used",
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }

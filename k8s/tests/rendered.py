@@ -92,7 +92,7 @@ def selects(selector, its_labels):
 
 
 def each(those):
-    """Of a test of one of those, one of all of them in every overlay."""
+    """Makes a test of one thing a test of all such things in every overlay."""
 
     def made(check):
         @functools.wraps(check)

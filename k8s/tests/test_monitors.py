@@ -15,7 +15,7 @@ def its_services(overlay, monitor):
 
 
 def its_pods(overlay, monitor):
-    """Of each kind of pod that a monitor selects, its ports by name."""
+    """The ports by name of each kind of pod that a monitor selects."""
     found = [{port["name"]: port["containerPort"] for c in pod(w)["containers"] for port in c.get("ports", [])} for w in workloads(overlay) if selects(monitor["spec"]["selector"], labels(w))]
     return found + [broker_ports(overlay) for cluster in of_kind(overlay, "RabbitmqCluster") if selects(monitor["spec"]["selector"], {NAME: name(cluster)})]
 

@@ -24,7 +24,7 @@ class Nodes(unittest.TestCase):
         self.assertTrue(gpu_class["spec"]["capacityReservationSelectorTerms"])
 
     def each_pool(self):
-        """Of every overlay that has some: components change them, and bring others."""
+        """Every overlay's pools: components change them, and bring others."""
         for overlay in KARPENTERS:
             for pool in of_kind(overlay, "NodePool"):
                 yield overlay, name(pool), pool["spec"]

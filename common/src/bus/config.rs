@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{ConfigError, memory_or, positive};
+use crate::config::{ConfigError, check_server_url, positive};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Bus")]
@@ -36,7 +36,7 @@ pub struct BusConfig {
 
 impl BusConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        memory_or("--bus-url", ["redis", "rediss"], &self.bus_url)?;
+        check_server_url("--bus-url", ["redis", "rediss"], &self.bus_url)?;
         // Redis takes no time to live of 0.
         positive("--result-ttl-s", self.result_ttl_s)?;
         positive("--max-waiters", self.max_waiters)

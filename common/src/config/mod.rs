@@ -36,7 +36,7 @@ pub fn refuse(option: &'static str, problem: impl Into<String>) -> Result<(), Co
 }
 
 /// Checks where a server is: in this process, or at a URL of a scheme with or without TLS.
-pub fn memory_or(
+pub fn check_server_url(
     option: &'static str,
     [plain, tls]: [&str; 2],
     url: &str,

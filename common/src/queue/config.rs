@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::config::{ConfigError, memory_or, positive};
+use crate::config::{ConfigError, check_server_url, positive};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Queue")]
@@ -55,7 +55,7 @@ pub struct QueueConfig {
 
 impl QueueConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        memory_or("--queue-url", ["amqp", "amqps"], &self.queue_url)?;
+        check_server_url("--queue-url", ["amqp", "amqps"], &self.queue_url)?;
         positive("--queue-max-length", self.queue_max_length)?;
         positive("--queue-max-attempts", self.queue_max_attempts)?;
         positive("--queue-publish-timeout-ms", self.queue_publish_timeout_ms)

@@ -8,6 +8,8 @@ use manifest::{Columns, Format, has_url_line, looks_like};
 use memchr::memmem;
 use serde::de::IgnoredAny;
 
+use crate::upload::HEAD_BYTES;
+
 const MEDIA_TYPES: &str = "Send up to 10,000 items as `application/json`; any number as `application/x-ndjson` (an object a line, or an \
     array of objects), `text/csv` or `text/plain` (a URL a line), with curl by --data-binary @FILE.";
 
@@ -104,7 +106,9 @@ pub fn judged(said: BodyKind, head: &[u8]) -> Result<BodyKind, Fault> {
 
 /// Refuses a list of which only one line is left. JSON is none the worse for that, or says so itself.
 pub fn check_breaks(said: BodyKind, head: &[u8]) -> Result<(), Fault> {
-    let is_one_line = !head.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+    // Whether line breaks come later in a longer list, nobody knows yet.
+    let is_all = head.len() < HEAD_BYTES;
+    let is_one_line = is_all && !head.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
     let is_list = match seen(head) {
         Some(BodyKind::List(format)) => format != Format::Ndjson,
         seen => seen.is_none(),
@@ -123,11 +127,15 @@ fn has_several_rows(said: BodyKind, line: &[u8]) -> bool {
     match said {
         BodyKind::Form if is_table => !urls.is_empty(),
         BodyKind::Form => urls.len() > 1,
-        BodyKind::Text => urls
-            .iter()
-            .any(|at| *at > 0 && line[at - 1].is_ascii_alphanumeric()),
+        BodyKind::Text => urls.iter().any(|at| ends_in_a_word(&line[..*at])),
         _ => false,
     }
+}
+
+/// `%2C` and the like are signs, too.
+fn ends_in_a_word(text: &[u8]) -> bool {
+    let is_sign = matches!(text, [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    text.last().is_some_and(u8::is_ascii_alphanumeric) && !is_sign
 }
 
 /// Where URLs of the web begin.
@@ -285,6 +293,11 @@ mod tests {
             ),
             (BodyKind::Form, "url,id"),
             (BodyKind::Text, nested),
+            (BodyKind::Text, "https://a/x?src%3Dhttps://b/1.jpg"),
+            (
+                BodyKind::Form,
+                &format!("{}{nested}", "#".repeat(HEAD_BYTES)),
+            ),
             (BodyKind::Unsaid, nested),
         ] {
             assert_eq!(checked(said, text), Ok(()), "{text}");

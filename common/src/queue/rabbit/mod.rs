@@ -19,7 +19,7 @@ mod stop;
 mod topology;
 mod transport;
 
-use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
+use std::{fmt, net::Ipv6Addr, num::NonZeroU16, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -29,6 +29,7 @@ use lapin::{
 };
 use rustls::ClientConfig;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::{Host, Url};
 
 pub use consumer::Consumer;
 pub use credit::Credit;
@@ -68,11 +69,22 @@ struct Broker {
     topology: Topology,
 }
 
+fn ipv6_of(url: &str) -> Option<Ipv6Addr> {
+    match Url::parse(url).ok()?.host()? {
+        Host::Ipv6(address) => Some(address),
+        Host::Domain(_) | Host::Ipv4(_) => None,
+    }
+}
+
 impl Rabbit {
     pub fn connect<'a>(config: &'a QueueConfig) -> BoxFuture<'a, Result<Self, QueueError>> {
         Box::pin(async move {
             let scheme = || QueueError::Url(crate::config::scheme_of(&config.queue_url));
             let mut uri: AMQPUri = config.queue_url.parse().map_err(|_| scheme())?;
+            // The parser knows names and IPv4 addresses alone, and takes `localhost` for any other host.
+            if let Some(address) = ipv6_of(&config.queue_url) {
+                uri.authority.host = address.to_string();
+            }
             // What RabbitMQ's operator writes ends with a slash, and no virtual host has no name.
             if uri.vhost.is_empty() {
                 uri.vhost = "/".to_owned();
@@ -245,4 +257,18 @@ fn lost() -> QueueError {
 
 fn ended() -> QueueError {
     QueueError::Unavailable("the broker ended the consumer".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_may_be_named_by_its_ipv6_address() {
+        let address = ipv6_of("amqps://user:secret@[fd00::5]:5671/%2f");
+        assert_eq!(address, Some("fd00::5".parse().expect("an address")));
+        for other in ["amqp://127.0.0.1", "amqp://broker:5672/%2f", "memory:"] {
+            assert_eq!(ipv6_of(other), None, "{other}");
+        }
+    }
 }

@@ -120,17 +120,15 @@ pub async fn read(
     resume: Resume<'_>,
 ) -> Result<Bytes, Failure> {
     let encodings = encodings(response.headers());
-    let mut resume = resume.of(&response)?;
+    let mut resume = resume.begin(&response)?;
     let mut download = Download::begin(&response, bounds, until)?;
-    let taken = download.take(response, bounds).await;
-    let taken = taken.and_then(|()| Ok(resume.check_whole(download.body.len())?));
-    if let Err(failure) = taken {
+    if let Err(failure) = download.take_whole(response, bounds, &resume).await {
         if !failure.is(Code::SourceIncomplete) {
             return Err(failure);
         }
         let rest = resume.rest(download.body.len()).await.ok_or(failure)?;
         metrics::counter!(RESUMED).increment(1);
-        download.take(rest, bounds).await?;
+        download.take_whole(rest, bounds, &resume).await?;
     }
     let file = download.into_file()?;
     metrics::counter!(FILES).increment(1);
@@ -160,10 +158,21 @@ impl Download {
         })
     }
 
+    /// The rest of a file may announce fewer bytes than the file has, so the file's own length counts.
+    async fn take_whole(
+        &mut self,
+        response: Response,
+        bounds: &Bounds,
+        resume: &Resume<'_>,
+    ) -> Result<(), Failure> {
+        self.take(response, bounds).await?;
+        Ok(resume.check_whole(self.body.len())?)
+    }
+
     async fn take(&mut self, mut response: Response, bounds: &Bounds) -> Result<(), Failure> {
         let more = beside_identity(response.headers());
-        let end = more.map(|more| self.body.len() as u64 + more);
-        while let Some(chunk) = self.next(&mut response, bounds.idle, end).await? {
+        let end = more.map(|more| more.saturating_add(self.body.len() as u64));
+        while let Some(chunk) = self.chunk(&mut response, bounds.idle, end).await? {
             let length = self.body.len() + chunk.len();
             if length > bounds.max_bytes {
                 return Err(Failure::wasteful(faults::too_large(bounds.max_bytes)));
@@ -177,7 +186,7 @@ impl Download {
     }
 
     /// `end`: where the body ends, if its connection does not tell.
-    async fn next(
+    async fn chunk(
         &self,
         response: &mut Response,
         idle: Duration,

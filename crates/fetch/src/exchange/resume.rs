@@ -54,7 +54,7 @@ impl<'a> Resume<'a> {
     }
 
     /// Notes what the first answer says of the file. A part that nobody asked for may be its beginning, and nothing else.
-    pub fn of(mut self, response: &Response) -> Result<Self, Fault> {
+    pub fn begin(mut self, response: &Response) -> Result<Self, Fault> {
         let headers = response.headers();
         match (response.status(), span(headers)) {
             (StatusCode::OK, _) => self.total = length(response),
@@ -74,9 +74,10 @@ impl<'a> Resume<'a> {
     /// `bytes`: so many have come. A part ends as its head says, and lacks the rest of the file.
     pub fn check_whole(&self, bytes: usize) -> Result<(), Fault> {
         let total = self.total.unwrap_or_default();
-        match self.is_part && (bytes as u64) < total {
-            true => Err(faults::unasked_part()),
-            false => Ok(()),
+        match bytes as u64 {
+            bytes if bytes >= total => Ok(()),
+            _ if self.is_part => Err(faults::unasked_part()),
+            _ => Err(faults::broken_off()),
         }
     }
 

@@ -164,7 +164,9 @@ impl<'a, 'b> Units<'a, 'b> {
             .image_coding_unit_layout(TiffCodingUnit(number as u32))?;
         let (width, height) = self.tiff.chunk_data_dimensions(number as u32);
         let (width, height) = (width as usize, height as usize);
-        if self.colours.is_jpeg() && self.holds_more_than_it_may(number) {
+        let mut in_planes = (number..).step_by(self.in_plane().max(1)).take(self.planes);
+        let is_jpeg = self.colours.is_jpeg();
+        if is_jpeg && in_planes.any(|number| self.holds_more_than_it_may(number)) {
             return Err(TiffError::LimitsExceeded);
         }
         let row_stride = layout.row_stride.map_or(1, usize::from);
@@ -211,12 +213,17 @@ impl<'a, 'b> Units<'a, 'b> {
     }
 
     /// A tile at the right edge, with what lies beyond. The decoder would read that row by row, and takes it for the end of
-    /// LZW's data if the last few codes make several rows.
+    /// LZW's data if the last few codes make several rows. What ends early is read row by row after all: only so is it known
+    /// how much came.
     fn read_padded(&mut self, number: u32, row_bytes: usize, to: &mut [u8]) -> TiffResult<()> {
-        let (_, height) = self.tiff.chunk_data_dimensions(number);
         let padded = self.padded_row_bytes();
-        let mut whole = DecodingResult::U8(vec![UNTOUCHED; padded * height as usize]);
-        let read = self.tiff.read_chunk_to_buffer(&mut whole, number, padded);
+        let mut whole = DecodingResult::U8(Vec::new());
+        if let Err(error) = self.tiff.read_chunk_to_buffer(&mut whole, number, padded) {
+            return match error {
+                TiffError::UnsupportedError(_) | TiffError::LimitsExceeded => Err(error),
+                _ => self.tiff.read_chunk_bytes(number, to),
+            };
+        }
         let buffer = whole.as_buffer(0);
         let from = buffer.as_bytes().chunks_exact(padded);
         let rows = to.chunks_exact_mut(row_bytes);
@@ -224,7 +231,7 @@ impl<'a, 'b> Units<'a, 'b> {
             let shared = row_bytes.min(from.len());
             row[..shared].copy_from_slice(&from[..shared]);
         }
-        read
+        Ok(())
     }
 
     fn padded_row_bytes(&self) -> usize {

@@ -41,30 +41,33 @@ pub fn from_base64(text: String) -> Result<Bytes, Fault> {
     }
 }
 
-/// Where a form's field was not encoded, a reader has made a blank of each `+`. A blank within a line is that sign again, unless
-/// blanks stand where a shell has joined lines.
+/// Where a form's field was not encoded, a reader has made a blank of each `+`. A blank within a line is that sign again. That
+/// can only be where no `+` is left. Where blanks join lines of one length, what is left without them is whole.
 fn restore_plus_signs(base64: &mut [u8]) {
+    let is_left = base64.iter().any(|byte| matches!(byte, b'+' | b'-' | b'_'));
+    let signs = base64.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let is_whole = signs.count().is_multiple_of(4);
     for line in base64.split_mut(|byte| matches!(byte, b'\n' | b'\r')) {
         let start = line.len() - line.trim_ascii_start().len();
         let end = line.trim_ascii_end().len();
         let Some(line) = line.get_mut(start..end) else {
             continue;
         };
-        if !is_joined(line) {
+        if !is_left && !(is_whole && is_joined(line)) {
             let blanks = line.iter_mut().filter(|byte| **byte == b' ');
             blanks.for_each(|blank| *blank = b'+');
         }
     }
 }
 
-/// Whether it is pieces of one length, but for the last one. Each is whole base64, as the lines of every tool are.
+/// Whether it is pieces of one length, but for the last one, as the lines of every tool are.
 fn is_joined(line: &[u8]) -> bool {
     let mut pieces = line.split(|byte| *byte == b' ');
     let first = pieces.next().unwrap_or_default().len();
     let Some(last) = pieces.next_back() else {
         return true;
     };
-    let is_even = first > 0 && first % 4 == 0 && pieces.all(|piece| piece.len() == first);
+    let is_even = first > 0 && pieces.all(|piece| piece.len() == first);
     is_even && (1..=first).contains(&last.len())
 }
 
@@ -139,31 +142,34 @@ mod tests {
     #[test]
     fn blanks_are_plus_signs_unless_they_join_lines() {
         for text in [
-            "+// AA==",
-            "\t-// AA==",
-            "+//+ AA==",
-            "data:image/png;base64,+// AA==",
-            "  +// AA==\r\n  ",
+            "/   AA==",
+            "\t/   AA==",
+            "data:image/png;base64,/   AA==",
+            "  /   AA==\r\n  ",
         ] {
             let decoded = from_base64(text.to_owned());
-            assert_eq!(decoded.as_deref(), Ok(&[0xfb, 0xff, 0xfe, 0][..]), "{text}");
+            assert_eq!(decoded.as_deref(), Ok(&[0xff, 0xef, 0xbe, 0][..]), "{text}");
         }
         let bytes: Vec<u8> = (0..=255).cycle().take(4_000).collect();
         let whole = ENGINE.encode(&bytes);
         assert!(whole.contains('+') && whole.len() > 4_000);
-        let lines: Vec<_> = whole
-            .as_bytes()
-            .chunks(76)
-            .map(String::from_utf8_lossy)
-            .collect();
-        for text in [
-            whole.replace('+', " "),
-            lines.join(" "),
-            lines.join("\r\n\t"),
-            lines.join("\n    "),
-        ] {
-            assert_eq!(from_base64(text).as_deref(), Ok(&bytes[..]));
+        let read = |text| assert_eq!(from_base64(text).as_deref(), Ok(&bytes[..]));
+        read(whole.replace('+', " "));
+        for width in [50, 64, 70, 76, 78] {
+            let lines: Vec<_> = whole
+                .as_bytes()
+                .chunks(width)
+                .map(String::from_utf8_lossy)
+                .collect();
+            for between in [" ", "  ", "         ", "\r\n\t", "\n    "] {
+                read(lines.join(between));
+            }
         }
+        // Without a `+` at all, too.
+        let zeros = [0; 300];
+        let lines = ENGINE.encode(zeros).into_bytes();
+        let lines: Vec<_> = lines.chunks(76).map(String::from_utf8_lossy).collect();
+        assert_eq!(from_base64(lines.join(" ")).as_deref(), Ok(&zeros[..]));
     }
 
     #[test]

@@ -209,6 +209,18 @@ fn lzw_in_tiles_is_whole_without_an_end_code_too() {
     }
 }
 
+/// What is missing is not taken for black.
+#[test]
+fn lzw_in_tiles_at_the_edge_tells_where_it_ends() {
+    let side = 100;
+    let tiles = tiles_of_planes(&rgb(), 3, (side, side)).into_iter();
+    let packed: Vec<Vec<u8>> = tiles.map(|tile| lzw(&tile, side)).collect();
+    let halves = packed.iter().map(|tile| tile[..tile.len() / 2].to_vec());
+    let page = in_planes(2, 8, 3).with(259, SHORT, &[5]);
+    let page = page.in_tiles(side, side, halves.collect());
+    assert_eq!(refused(&tiff(&[page])).code, Code::ImageInvalid);
+}
+
 /// A square of grey, as the crate's encoder packs it.
 fn lzw(samples: &[u8], side: u32) -> Vec<u8> {
     use tiff::encoder::{Compression, colortype::Gray8};
