@@ -44,7 +44,9 @@ pub fn from_base64(text: String) -> Result<Bytes, Fault> {
 /// Where a form's field was not encoded, a reader has made a blank of each `+`. A blank within a line is that sign again. That
 /// can only be where no `+` is left. Where blanks join lines of one length, what is left without them is whole.
 fn restore_plus_signs(base64: &mut [u8]) {
-    let is_left = base64.iter().any(|byte| matches!(byte, b'+' | b'-' | b'_'));
+    if base64.iter().any(|byte| matches!(byte, b'+' | b'-' | b'_')) {
+        return;
+    }
     let signs = base64.iter().filter(|byte| !byte.is_ascii_whitespace());
     let is_whole = signs.count().is_multiple_of(4);
     for line in base64.split_mut(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -53,7 +55,8 @@ fn restore_plus_signs(base64: &mut [u8]) {
         let Some(line) = line.get_mut(start..end) else {
             continue;
         };
-        if !is_left && !(is_whole && is_joined(line)) {
+        let joins_lines = is_whole && is_joined(line);
+        if !joins_lines {
             let blanks = line.iter_mut().filter(|byte| **byte == b' ');
             blanks.for_each(|blank| *blank = b'+');
         }
