@@ -296,7 +296,7 @@ fn assert_documented(document: &Value, preflight: &reqwest::Response, exposed: &
         for parameter in parameters.into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap();
             assert!(
-                parameter["in"] != "header" || is_in(&allowed, name),
+                parameter["in"] != "header" || is_in(allowed, name),
                 "{name}"
             );
         }
@@ -314,7 +314,7 @@ fn assert_documented(document: &Value, preflight: &reqwest::Response, exposed: &
         "traceparent",
         "x-request-id",
     ] {
-        assert!(is_in(&allowed, name), "{name}");
+        assert!(is_in(allowed, name), "{name}");
     }
 }
 
