@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # deploy/kubernetes-secrets.sh [--print]: the Secrets `tagfleet-users` and `tagfleet-redis`, out of the passwords in deploy/secrets, which
-# secrets.sh makes where there are none, and the namespace if there is none yet. Run again, it changes nothing. The folder is what a restore wants: keep it where passwords are kept.
+# secrets.sh makes where there are none, and the namespace if there is none yet. Run again, it changes nothing. The folder is what a
+# restore wants: keep it where passwords are kept.
 #
 #   --print     writes them to stdout in place of a cluster
 #   KUBECTL     the command; CONTEXT  of which cluster

@@ -99,7 +99,7 @@ async fn what_the_bytes_say_counts_for_more_than_what_is_said() {
 
 /// `gzip` and browsers do the same.
 #[tokio::test]
-async fn what_stands_behind_gzip_and_is_none_is_overlooked() {
+async fn bytes_behind_the_last_gzip_member_are_overlooked() {
     let gzip = packed!(GzipEncoder, b"url\n");
     let filled_up = [&gzip[..], &[0; 10]].concat();
     for rest in [&b"more"[..], b"\n", b"\x1fmore", b"\0\0more"] {

@@ -64,7 +64,9 @@ impl Header {
             url,
             id,
             ignored: ignored.take(20).collect(),
-            holds_urls: names.iter().any(|name| name.contains("://")),
+            holds_urls: names
+                .iter()
+                .any(|name| name.contains("http://") || name.contains("https://")),
         })
     }
 }
@@ -99,7 +101,7 @@ fn missing(line: &[u8], delimiters: &[u8], columns: &Columns) -> ListError {
 /// Says it of a list that is all in its first row.
 pub fn without_breaks() -> ListError {
     wrong(
-        "the first row holds several URLs: the list's line breaks seem to be gone (curl -d drops them: send it with \
+        "the first row holds URLs: the list's line breaks seem to be gone (curl -d drops them: send it with \
          --data-binary)",
     )
 }

@@ -23,7 +23,7 @@ use crate::{
     wrong,
 };
 use column::{Cell, Column};
-use pieces::Pieces;
+use pieces::{Pieces, SourceError};
 
 /// The first bytes of a file, and the last ones.
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -200,9 +200,12 @@ fn missing(schema: &SchemaDescriptor, columns: &Columns) -> ListError {
 
 fn broken(error: ParquetError) -> ListError {
     let why = match error {
-        // The error is our own, on its way through the library.
         ParquetError::External(error) => match error.downcast::<io::Error>() {
-            Ok(error) => return ListError::Io(*error),
+            // The error is our own, on its way through the library, or a codec's.
+            Ok(error) => match error.downcast::<SourceError>() {
+                Ok(SourceError(error)) => return ListError::Io(error),
+                Err(_) => "a page of it is damaged".to_owned(),
+            },
             Err(error) => error.to_string(),
         },
         ParquetError::EOF(_)

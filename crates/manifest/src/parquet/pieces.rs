@@ -27,6 +27,11 @@ struct TooLarge {
     start: u64,
 }
 
+/// The file could not be read. Codecs have errors of the same type for what is damaged, so this marks where one comes from.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SourceError(pub io::Error);
+
 pub struct Pieces<S>(Arc<S>);
 
 impl<S: ByteSource> Pieces<S> {
@@ -63,8 +68,12 @@ impl<S: ByteSource> ChunkReader for Pieces<S> {
         }
         self.0
             .range(start, length)
-            .map_err(|error| ParquetError::External(error.into()))
+            .map_err(|error| ParquetError::External(from_source(error).into()))
     }
+}
+
+fn from_source(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), SourceError(error))
 }
 
 pub struct Reader<S> {
@@ -79,7 +88,8 @@ impl<S: ByteSource> Read for Reader<S> {
         if length == 0 {
             return Ok(0);
         }
-        to[..length].copy_from_slice(&self.source.range(self.at, length)?);
+        let bytes = self.source.range(self.at, length).map_err(from_source)?;
+        to[..length].copy_from_slice(&bytes);
         self.at += length as u64;
         Ok(length)
     }

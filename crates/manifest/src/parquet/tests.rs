@@ -349,6 +349,27 @@ fn what_cannot_be_read_is_said_in_our_own_words() {
     );
 }
 
+/// A codec's error is no outage: what is damaged is refused at once, and in our own words.
+#[test]
+fn a_damaged_page_is_no_outage() {
+    for compression in [
+        Compression::GZIP(Default::default()),
+        Compression::ZSTD(Default::default()),
+    ] {
+        let whole = written(TABLE, 2_500, 1, compression);
+        let bytes = whole.range(0, whole.bytes() as usize).expect("reads");
+        let mut bytes = bytes.to_vec();
+        let length = bytes.len();
+        bytes[length * 4 / 10..length * 5 / 10].fill(0);
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), bytes).expect("written");
+        let file = file.reopen().expect("opens");
+        let refused = read(file, &Columns::default(), |_| Ok(())).expect_err("is refused");
+        assert!(matches!(refused, ListError::Content(_)), "{refused:?}");
+        assert!(refused.to_string().contains("damaged"), "{refused}");
+    }
+}
+
 #[test]
 fn a_name_that_can_be_none_is_not_passed_over() {
     let schema =

@@ -48,7 +48,7 @@ pub fn decode(
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
     let original = decoder.dimensions();
     limits.check_size(original.0, original.1)?;
-    limits.check_memory(memory(&decoder, format).saturating_add(copied_bytes(&seen, bytes)))?;
+    limits.check_memory(memory(&decoder, format).saturating_add(copied_bytes(&seen)))?;
     // Told once more, now that it is known what of it is for the pixels.
     decoder
         .set_limits(limited(limits.max_decoded_bytes - decoder.total_bytes()))
@@ -90,11 +90,10 @@ fn seen(bytes: &[u8], format: ImageFormat) -> Result<Cow<'_, [u8]>, Fault> {
 }
 
 /// Bytes of a copy, where the decoder is to see one.
-fn copied_bytes(seen: &[u8], file: &[u8]) -> u64 {
-    if std::ptr::eq(seen, file) {
-        0
-    } else {
-        seen.len() as u64
+fn copied_bytes(seen: &Cow<'_, [u8]>) -> u64 {
+    match seen {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(copy) => copy.len() as u64,
     }
 }
 

@@ -10,6 +10,11 @@ const LOOKED_AT_BYTES: usize = 4 << 10;
 /// What a byte becomes that is no UTF-8.
 const REPLACED: &[u8] = "\u{fffd}".as_bytes();
 
+const AS_TEXT_PNG: &str =
+    "a PNG that a program has read as text and written as UTF-8: its bytes are lost";
+const AS_TEXT_JPEG: &str =
+    "a JPEG that a program has read as text and written as UTF-8: its bytes are lost";
+
 pub fn name(bytes: &[u8]) -> Option<Foreign> {
     let what = changed(bytes)
         .map(str::to_owned)
@@ -29,11 +34,6 @@ fn changed(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-const AS_TEXT_PNG: &str =
-    "a PNG that a program has read as text and written as UTF-8: its bytes are lost";
-const AS_TEXT_JPEG: &str =
-    "a JPEG that a program has read as text and written as UTF-8: its bytes are lost";
-
 fn replaced(bytes: &[u8]) -> Option<&'static str> {
     const SEGMENT_BYTES: usize = 20;
     let rest = bytes.strip_prefix(REPLACED)?;
@@ -51,7 +51,8 @@ fn behind_text(bytes: &[u8]) -> Option<String> {
     let head = &bytes[..bytes.len().min(LOOKED_AT_BYTES)];
     let is_text = |byte: &u8| *byte >= 9;
     let length = head.iter().take_while(|byte| is_text(byte)).count();
-    let (at, what) = (1..=length).find_map(|at| Some((at, picture(&bytes[at..])?)))?;
+    let at = (1..=length).find(|at| picture(&bytes[*at..]).is_some())?;
+    let what = picture(&bytes[at..])?;
     let before = bytes[..at].trim_ascii_start();
     let why = if before.starts_with(b"HTTP/") {
         "the headers of an HTTP response".to_owned()

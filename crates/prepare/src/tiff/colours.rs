@@ -6,6 +6,7 @@ use tiff::{
 };
 
 use super::{
+    JPEG,
     page::Tiff,
     palette::{self, Palette},
 };
@@ -280,7 +281,6 @@ fn hides_samples(tiff: &mut Tiff<'_>, shown: usize) -> TiffResult<bool> {
 }
 
 fn is_jpeg(tiff: &mut Tiff<'_>) -> TiffResult<bool> {
-    const JPEG: u16 = 7;
     let compression: Option<u16> = tiff.find_tag_unsigned(Tag::Compression)?;
     Ok(compression == Some(JPEG))
 }

@@ -2,7 +2,7 @@
 
 use tiff::{TiffUnsupportedError, tags::Tag};
 
-use super::page::Tiff;
+use super::{JPEG, page::Tiff};
 
 /// What a page says of itself, as numbers of the format.
 #[derive(Default)]
@@ -20,7 +20,6 @@ mod format {
     pub(super) const COMPLEX: std::ops::RangeInclusive<u16> = 5..=6;
 }
 
-const JPEG: u16 = 7;
 const YCBCR: u16 = 6;
 
 impl Features {

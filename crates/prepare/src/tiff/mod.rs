@@ -28,6 +28,10 @@ use features::Features;
 use page::Tiff;
 use units::Units;
 
+/// Compressions, as the format numbers them.
+const LZW: u16 = 5;
+const JPEG: u16 = 7;
+
 pub fn decode(file: &[u8], spec: TileSpec, limits: &Limits) -> Result<Pixels, Fault> {
     let opened = page::open(file, limits);
     let mut tiff = opened.map_err(|error| unreadable(&error, &Features::default()))?;

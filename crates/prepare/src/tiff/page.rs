@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use tiff::{TiffResult, decoder::Decoder, tags::Tag};
+use tiff::{ColorType, TiffError, TiffResult, TiffUnsupportedError, decoder::Decoder, tags::Tag};
 
 use super::limited;
 use crate::Limits;
@@ -86,7 +86,14 @@ pub fn open_in_bands<'a>(
         at,
         by: BLACK_IS_ZERO,
     });
-    open_with(replaced, file, limits)
+    let mut opened = open_with(replaced, file, limits)?;
+    // A directory may tell its colours twice, or where nobody looks. What the decoder then gives is not what is asked for.
+    match opened.colortype()? {
+        ColorType::Gray(_) | ColorType::GrayA(_) | ColorType::Multiband { .. } => Ok(opened),
+        _ => Err(TiffError::UnsupportedError(
+            TiffUnsupportedError::UnknownInterpretation,
+        )),
+    }
 }
 
 fn open_with<'a>(

@@ -8,10 +8,8 @@ use tiff::{
     tags::Tag,
 };
 
-use super::{colours::Colours, page::Tiff};
+use super::{LZW, colours::Colours, page::Tiff};
 use crate::{jpeg::markers, rows::Shrinker};
-
-const LZW: u16 = 5;
 
 /// What a row holds until something is read into it. By rows of it is seen how far a strip has come that is cut off.
 const UNTOUCHED: u8 = 0xa5;

@@ -117,6 +117,24 @@ fn the_kind_of_colours_is_found_in_each_layout() {
 }
 
 /// The decoder leaves out what is no colour, and then undoes the predictor as if it were there.
+/// The decoder takes the last one, and so shows three samples of four.
+#[test]
+fn colours_that_are_told_twice_are_not_guessed() {
+    let pixels = vec![0; (4 * SIDE * SIDE) as usize];
+    let page = Page::new(2, 8, 4, pixels)
+        .with(317, SHORT, &[2])
+        .with(338, SHORT, &[0]);
+    assert!(
+        prepared(&tiff(std::slice::from_ref(&page)), SPEC)
+            .0
+            .warnings
+            .is_empty()
+    );
+    let mut twice = page;
+    twice.entries.push((262, SHORT, vec![2]));
+    assert_eq!(refused(&tiff(&[twice])).code, Code::UnsupportedFormat);
+}
+
 #[test]
 fn samples_beside_the_colours_leave_the_predictor_sound() {
     for extra in [vec![2, 0], vec![0], vec![0, 0]] {
