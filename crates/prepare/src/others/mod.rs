@@ -43,12 +43,16 @@ pub fn decode(
     let name = &format.name().to_uppercase();
     let format = named(format)?;
     let seen = seen(bytes, format)?;
+    let copied_bytes = match &seen {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(copy) => copy.len() as u64,
+    };
     let mut reader = ImageReader::with_format(Cursor::new(&*seen), format);
     reader.limits(limited(limits.max_decoded_bytes));
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
     let original = decoder.dimensions();
     limits.check_size(original.0, original.1)?;
-    limits.check_memory(memory(&decoder, format).saturating_add(copied_bytes(&seen)))?;
+    limits.check_memory(memory(&decoder, format).saturating_add(copied_bytes))?;
     // Told once more, now that it is known what of it is for the pixels.
     decoder
         .set_limits(limited(limits.max_decoded_bytes - decoder.total_bytes()))
@@ -86,14 +90,6 @@ fn seen(bytes: &[u8], format: ImageFormat) -> Result<Cow<'_, [u8]>, Fault> {
         ImageFormat::Gif => Ok(gif::with_room(bytes)),
         ImageFormat::Bmp => bmp::check(bytes).map(|()| Cow::Borrowed(bytes)),
         _ => Ok(Cow::Borrowed(bytes)),
-    }
-}
-
-/// Bytes of a copy, where the decoder is to see one.
-fn copied_bytes(seen: &Cow<'_, [u8]>) -> u64 {
-    match seen {
-        Cow::Borrowed(_) => 0,
-        Cow::Owned(copy) => copy.len() as u64,
     }
 }
 
